@@ -19,7 +19,21 @@ from typing import Any
 
 import structlog
 from flask import current_app
-from sqlalchemy import JSON, ColumnElement, Index, Select, String, Text, and_, case, func, or_, select, update
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    Index,
+    Select,
+    String,
+    Text,
+    and_,
+    bindparam,
+    case,
+    func,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.exc import SQLAlchemyError
@@ -41,8 +55,12 @@ BATCH = 100
 """How many mails a worker takes at once, in one transaction."""
 BATCH_SECONDS = 5
 """What is not sent of a batch by then is given back, so that a slow server holds up nothing that matters more."""
-MARK_AFTER, MARK_SECONDS = 25, 0.25
-"""So many mails, or so long, until what was sent is marked, in one transaction: what a worker that dies sends twice."""
+MARK_AFTER, MARK_SECONDS = 4, 0.25
+"""So many mails, or so long, until what was sent is marked, in one transaction."""
+MOST_REPEATED = MARK_AFTER + 1
+"""So many mails at most are sent twice by a worker that dies: those not marked yet, and the one that is on its way."""
+POST_AT_ONCE = 500
+"""How many mails of one kind to many people are posted in one transaction, so that nobody waits for a long one."""
 LEASE = timedelta(minutes=2)
 """For so long nobody else takes a mail: longer than a batch and the one mail in its middle (`web.smtp`) can last."""
 log = structlog.get_logger(__name__)
@@ -58,6 +76,11 @@ Choice = tuple[MailKind, int, int]
 """A kind of mail, a person and a series (or `ALL_SERIES`)."""
 Choices = Callable[[Collection[Choice]], set[Choice]]
 """Returns those of the choices that are declined."""
+
+
+Send = Callable[["OutboxMail"], Callable[[], None] | None]
+"""Sends one mail, and raises what went wrong. Where the mail is then still on its way, it returns what waits until it
+has arrived, and raises as well; the next mail may be begun before."""
 
 
 class MailState(StrEnum):
@@ -206,7 +229,7 @@ class _Outcome:
 
 
 def send_due(
-    send: Callable[[OutboxMail], None],
+    send: Send,
     *,
     at: datetime,
     limit: int = BATCH,
@@ -215,12 +238,13 @@ def send_due(
 ) -> int:
     """Sends up to `limit` mails that are due, by priority, then oldest first; returns how many were taken.
 
-    No transaction is open while a mail goes out: a batch is claimed before, under a lease, and marked afterwards. A
+    Nothing is being written while a mail goes out: a batch is claimed before, under a lease, and marked afterwards. A
     failure is kept with its reason and tried again, each time after a longer while, unless it is final. Not more than
     `per_minute` leave, whichever worker sends them.
     """
     mails = _claim(at=at, limit=limit, per_minute=per_minute, priorities=priorities)
     outcomes: list[_Outcome] = []
+    under_way: _UnderWay | None = None
     began = marked = time.monotonic()
     handled = 0
     try:
@@ -229,33 +253,63 @@ def send_due(
             if handled and now - began > BATCH_SECONDS:
                 break
             handled += 1
-            outcomes.append(_try(send, mail, at=at + timedelta(seconds=now - began)))
+            begun = _begin(send, mail, at=at + timedelta(seconds=now - began))
+            if under_way is not None:
+                outcomes.append(under_way.outcome())
+            under_way = begun
             if len(outcomes) >= MARK_AFTER or time.monotonic() - marked > MARK_SECONDS:
                 _mark(outcomes, at=at)
                 outcomes, marked = [], time.monotonic()
     finally:
+        if under_way is not None:
+            outcomes.append(under_way.outcome())
         _mark(outcomes, at=at)
         _give_back(mails[handled:], at=at)
     return len(mails)
 
 
-def _try(send: Callable[[OutboxMail], None], mail: OutboxMail, *, at: datetime) -> _Outcome:
+@dataclass(frozen=True)
+class _UnderWay:
+    """A mail that was begun. `wait` raises what went wrong, and is None where nothing is to be waited for."""
+
+    mail: OutboxMail
+    wait: Callable[[], None] | None = None
+    failed: _Outcome | None = None
+
+    def outcome(self) -> _Outcome:
+        """What became of it, once that is known."""
+        if self.failed is not None:
+            return self.failed
+        try:
+            if self.wait is not None:
+                self.wait()
+        except Exception as error:
+            return _failed(self.mail, error)
+        return _Outcome(self.mail)
+
+
+def _begin(send: Send, mail: OutboxMail, *, at: datetime) -> _UnderWay:
     if mail.expires_at is not None and mail.expires_at <= at:
-        return _Outcome(mail, EXPIRED, MailReason.EXPIRED, is_final=True, state=MailState.EXPIRED)
+        return _UnderWay(
+            mail, failed=_Outcome(mail, EXPIRED, MailReason.EXPIRED, is_final=True, state=MailState.EXPIRED)
+        )
     try:
-        send(mail)
-    except MailRefused as error:
+        return _UnderWay(mail, send(mail))
+    except Exception as error:  # one that cannot be written keeps none of those behind it waiting
+        return _UnderWay(mail, failed=_failed(mail, error))
+
+
+def _failed(mail: OutboxMail, error: Exception) -> _Outcome:
+    if isinstance(error, MailRefused):
         return _Outcome(mail, str(error)[:500], error.reason, is_final=error.is_final)
-    except OSError as error:  # smtplib's errors are OSErrors too
+    if isinstance(error, OSError):  # smtplib's errors are OSErrors too
         return _Outcome(mail, f"{type(error).__name__}: {error}"[:500], MailReason.NO_ANSWER)
-    except SQLAlchemyError as error:
-        log.exception("mail cannot be written yet", mail=mail.id, template=mail.template)
+    if isinstance(error, SQLAlchemyError):
+        log.error("mail cannot be written yet", mail=mail.id, template=mail.template, exc_info=error)
         db.session.rollback()
         return _Outcome(mail, type(error).__name__, MailReason.TEMPLATE)
-    except Exception as error:  # one that cannot be written keeps none of those behind it waiting
-        log.exception("mail cannot be written", mail=mail.id, template=mail.template)
-        return _Outcome(mail, _unwritten(error), MailReason.TEMPLATE, is_final=True)
-    return _Outcome(mail)
+    log.error("mail cannot be written", mail=mail.id, template=mail.template, exc_info=error)
+    return _Outcome(mail, _unwritten(error), MailReason.TEMPLATE, is_final=True)
 
 
 def _unwritten(error: Exception) -> str:
@@ -345,15 +399,22 @@ def _without_expired(mails: Sequence[OutboxMail], *, at: datetime) -> list[Outbo
     return kept
 
 
+_SENT = (
+    update(OutboxMail.__table__)  # type: ignore[arg-type]
+    .where(OutboxMail.id.in_(bindparam("ids", expanding=True)))
+    .values(state=MailState.SENT, sent_at=bindparam("now", type_=UtcDateTime), error=None, reason=None)
+)
+"""Past the session, which takes longer to prepare this than the database to do it."""
+
+
 @action
 def _mark(outcomes: Sequence[_Outcome], *, at: datetime) -> None:
     """Writes down what became of mails. One that another worker has taken since is left to it, unless it was sent."""
     sent = [outcome.mail for outcome in outcomes if outcome.error is None]
     marked = update(OutboxMail).execution_options(synchronize_session=False)
+    if plain := [mail.id for mail in sent if SECRET not in mail.payload]:
+        db.session.connection().execute(_SENT, {"ids": plain, "now": at})
     values: dict[str, Any] = {"state": MailState.SENT, "sent_at": at, "error": None, "reason": None}
-    if sent:
-        plain = [mail.id for mail in sent if SECRET not in mail.payload]
-        db.session.execute(marked.where(among(OutboxMail.id, plain)).values(**values))
     for mail in sent:
         if SECRET in mail.payload:
             mine = marked.where(OutboxMail.id == mail.id, OutboxMail.address == mail.address)  # not erased meanwhile

@@ -39,7 +39,8 @@ def init_app(app: Flask) -> None:
 
 def with_invitation(payload: Mapping[str, Any]) -> mail.More:
     """The invitation to the lecture that `invites_to` names, for the person whom the mail is for, as it is now."""
-    lecture = find_lecture(int(payload.get("invites_to") or 0))
+    lecture_id = payload.get("invites_to")
+    lecture = find_lecture(int(lecture_id)) if lecture_id else None
     if lecture is None or lecture.state is LectureState.DRAFT:
         return mail.More({"has_calendar": False})
     person_id = payload["to_person_id"]

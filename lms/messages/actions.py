@@ -13,7 +13,7 @@ from lms.core import audit, clock
 from lms.core.db import action, db, one_at_a_time, read_column, read_value
 from lms.core.errors import DomainError, Refused
 from lms.core.i18n import _
-from lms.core.outbox import post_mail, post_mails, stop_unsent
+from lms.core.outbox import POST_AT_ONCE, post_mail, post_mails, stop_unsent
 from lms.core.roles import Actor
 from lms.messages import rules
 from lms.messages.models import Message, MessageState
@@ -32,8 +32,8 @@ from lms.people.queries.access import load_actor
 from lms.people.queries.persons import contact_of
 
 TEMPLATE = "message"
-STEP = 500
-"""So many e-mails are posted in one transaction, so that nobody waits for a long one, and a message can be stopped."""
+STEP = POST_AT_ONCE
+"""So many people have their turn in one transaction; between two, a message can be stopped."""
 
 
 @action

@@ -17,8 +17,8 @@ from lms.web import mail
 
 def init_app(app: Flask) -> None:
     """Has these e-mails prepared."""
-    for template in ("message", "message_test"):
-        mail.register(app, template, prepared)
+    mail.register(app, "message", prepared, is_shared=True)
+    mail.register(app, "message_test", prepared)  # of a draft, which may change between two of them
 
 
 def prepared(payload: Mapping[str, Any]) -> mail.More:

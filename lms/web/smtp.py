@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import smtplib
 import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from email.generator import BytesGenerator
 from email.message import EmailMessage
 from io import BytesIO
@@ -22,6 +24,8 @@ TIMEOUT_SECONDS = 20
 """For connecting, and for each answer of the server."""
 MAIL_SECONDS = 60
 """For one mail in all, whatever it takes to connect: less than the lease of `core.outbox`."""
+_AT_LEAST_SECONDS = 1
+"""For an answer, however long the next mail took to write: it may have been there all the while."""
 _CLOSING = 421
 log = structlog.get_logger(__name__)
 
@@ -38,25 +42,45 @@ class _NotTaken(OSError):
         self.cause = cause
 
 
-class _Envelope:
-    """A mail, whom it is from and whom it is for, and how it is handed over step by step."""
+@dataclass(frozen=True)
+class Letter:
+    """A mail as it goes over the line, who gets what comes back of it, and whom it is for."""
 
-    def __init__(self, sender: str, reader: str, message: EmailMessage) -> None:
-        self._sender, self._reader, self._message = sender, reader, message
+    sender: str
+    reader: str
+    content: bytes
 
-    def steps(self, connection: smtplib.SMTP) -> Iterator[Callable[[], tuple[int, bytes]]]:
-        """Each step returns the code of the server's answer and its text."""
-        is_ascii = self._reader.isascii() and self._sender.isascii()
-        if not is_ascii and not connection.has_extn("smtputf8"):
-            raise MailRefused(550, "5.6.7 The mail server takes no addresses beyond ASCII")
-        content = BytesIO()
-        BytesGenerator(content, policy=POLICY if is_ascii else POLICY_BEYOND_ASCII).flatten(self._message)
-        options = [] if is_ascii else ["SMTPUTF8", "BODY=8BITMIME"]
-        if is_ascii and connection.has_extn("size"):
-            options = [f"SIZE={content.tell()}"]
-        yield lambda: connection.mail(self._sender, options)
-        yield lambda: connection.rcpt(self._reader)
-        yield lambda: connection.data(content.getvalue())
+    @property
+    def is_ascii(self) -> bool:
+        """Whether both addresses are, so that each mail server takes them."""
+        return self.reader.isascii() and self.sender.isascii()
+
+
+def letter_of(message: EmailMessage, *, sender: str | None = None) -> Letter:
+    """The letter of a message. `sender` gets what comes back; otherwise who the message is from."""
+    sender = sender or message["From"].addresses[0].addr_spec
+    reader = message["To"].addresses[0].addr_spec
+    content = BytesIO()
+    policy = POLICY if reader.isascii() and sender.isascii() else POLICY_BEYOND_ASCII
+    BytesGenerator(content, policy=policy).flatten(message)
+    return Letter(sender, reader, content.getvalue())
+
+
+@dataclass
+class _Pending:
+    """A letter whose last word the server has, and whose answer is still to be read. `error`: what came of it."""
+
+    letter: Letter
+    until: float
+    may_repeat: bool
+    is_over: bool = False
+    error: OSError | None = None
+
+
+def _on_the_line(content: bytes) -> bytes:
+    """What is sent after DATA: no line is a point alone but the last one (RFC 5321, 4.5.2)."""
+    ended = content if content.endswith(b"\r\n") else content + b"\r\n"
+    return re.sub(rb"(?m)^\.", b"..", ended) + b".\r\n"
 
 
 def _text(answer: bytes | str) -> str:
@@ -80,6 +104,7 @@ class MailServer:
         self._tls = parse_qs(url.query).get("tls", [""])[0]
         self._connection: smtplib.SMTP | None = None
         self._failure: OSError | None = None
+        self._pending: _Pending | None = None
         self._until = 0.0
 
     def __enter__(self) -> Self:
@@ -96,50 +121,118 @@ class MailServer:
         self._connect().noop()
 
     def send(self, message: EmailMessage, *, sender: str | None = None) -> None:
-        """Hands one mail to the server. Raises OSError (smtplib's errors are such) when the server did not take it, and
-        MailRefused where it was refused for what it is or for its address.
+        """Hands one mail to the server and waits for its answer. Raises as `begin` and what it returns."""
+        self.begin(letter_of(message, sender=sender))()
 
-        `sender` gets what comes back; otherwise who the mail is from. The mail is sent again at once only when the
-        server surely did not take it: the kept connection was closed before the mail began, or the server refused it
-        because it is closing the connection.
+    def begin(self, letter: Letter) -> Callable[[], None]:
+        """Hands one mail to the server up to its last word; what is returned waits for the answer to it.
+
+        The answer to the mail before is read first: until then, the caller had time to write this one. Both raise
+        OSError (smtplib's errors are such) when the server did not take this mail, and MailRefused where it was refused
+        for what it is or for its address.
+
+        A mail is sent again at once only when the server surely did not take it: the kept connection was closed before
+        the mail began, or the server refused it because it is closing the connection.
         """
-        self._until = time.monotonic() + MAIL_SECONDS
-        reader = message["To"].addresses[0].addr_spec
-        envelope = _Envelope(sender or message["From"].addresses[0].addr_spec, reader, message)
+        until = time.monotonic() + MAIL_SECONDS
+        self._settle()
+        self._until = until
         kept = self._connection
+        pending = _Pending(letter, until, may_repeat=kept is not None)
         try:
             try:
-                self._hand_over(kept or self._connect(), envelope)
+                self._hand_over(kept or self._connect(), letter)
             except _NotTaken:
                 if kept is None:
                     raise
-                self._hand_over(self._connect(), envelope)
+                pending.may_repeat = False
+                self._hand_over(self._connect(), letter)
         except _NotTaken as error:
             raise error.cause from None
+        self._pending = pending
+        return lambda: self._finish(pending)
 
-    def _hand_over(self, connection: smtplib.SMTP, envelope: _Envelope) -> None:
+    def _finish(self, pending: _Pending) -> None:
+        if not pending.is_over:
+            self._settle()
+        if pending.error is not None:
+            raise pending.error
+
+    def _settle(self) -> None:
+        """Reads the answer that is still to come, if there is one."""
+        pending, self._pending = self._pending, None
+        if pending is None:
+            return
+        self._until = max(pending.until, time.monotonic() + _AT_LEAST_SECONDS)
+        try:
+            try:
+                self._read_answer()
+            except _NotTaken:
+                if not pending.may_repeat:
+                    raise
+                self._hand_over(self._connect(), pending.letter)
+                self._read_answer()
+        except _NotTaken as error:
+            pending.error = error.cause
+        except OSError as error:
+            pending.error = error
+        pending.is_over = True
+
+    def _read_answer(self) -> None:
+        connection = self._connection
+        if connection is None:
+            raise smtplib.SMTPServerDisconnected("Connection unexpectedly closed")
+        try:
+            self._limit(connection)
+            self._check(connection, *connection.getreply(), is_about_sender=False)
+        except MailRefused:
+            raise  # the connection is as good as before
+        except OSError:
+            self._drop()
+            raise
+
+    def _hand_over(self, connection: smtplib.SMTP, letter: Letter) -> None:
+        if not letter.is_ascii and not connection.has_extn("smtputf8"):
+            raise MailRefused(550, "5.6.7 The mail server takes no addresses beyond ASCII")
+        options = [] if letter.is_ascii else ["SMTPUTF8", "BODY=8BITMIME"]
+        if letter.is_ascii and connection.has_extn("size"):
+            options = [f"SIZE={len(letter.content)}"]
         begun = False
         try:
-            for step in envelope.steps(connection):
-                self._limit(connection)
-                code, answer = step()
-                if code == _CLOSING:
-                    raise _NotTaken(smtplib.SMTPServerDisconnected(f"{code} {_text(answer)}"))
-                if code not in (250, 251):
-                    self._refuse(connection, code, _text(answer), is_about_sender=not begun)
-                begun = True
+            self._limit(connection)
+            self._check(connection, *connection.mail(letter.sender, options), is_about_sender=True)
+            begun = True
+            self._limit(connection)
+            self._check(connection, *connection.rcpt(letter.reader), is_about_sender=False)
+            self._limit(connection)
+            self._check(connection, *connection.docmd("DATA"), is_about_sender=False, expected=(354,))
+            self._limit(connection)
+            connection.send(_on_the_line(letter.content))
         except (MailRefused, smtplib.SMTPSenderRefused, smtplib.SMTPNotSupportedError):
             raise  # this mail was refused, the connection is as good as before
         except _NotTaken:
             self._drop()
             raise
-        except smtplib.SMTPDataError as error:  # not even the word DATA was taken
-            self._refuse(connection, error.smtp_code, _text(error.smtp_error), is_about_sender=False)
         except OSError as error:
             self._drop()
             if begun:
                 raise
             raise _NotTaken(error) from error
+
+    def _check(
+        self,
+        connection: smtplib.SMTP,
+        code: int,
+        answer: bytes | str,
+        *,
+        is_about_sender: bool,
+        expected: Sequence[int] = (250, 251),
+    ) -> None:
+        """Raises where the server answered anything else than what is expected of it."""
+        if code == _CLOSING:
+            raise _NotTaken(smtplib.SMTPServerDisconnected(f"{code} {_text(answer)}"))
+        if code not in expected:
+            self._refuse(connection, code, _text(answer), is_about_sender=is_about_sender)
 
     def _refuse(self, connection: smtplib.SMTP, code: int, answer: str, *, is_about_sender: bool) -> None:
         try:
@@ -216,6 +309,7 @@ class MailServer:
 
     def close(self) -> None:
         """Ends the connection, if there is one."""
+        self._settle()
         if self._connection is None:
             return
         try:

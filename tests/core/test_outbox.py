@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 from apiflask import APIFlask
-from sqlalchemy import event
+from sqlalchemy import event, select
 
 from lms.core import outbox
 from lms.core.db import action, db
+from lms.core.mail_reasons import MailRefused
 from lms.core.outbox import MailState, OutboxMail
 
 pytestmark = [pytest.mark.databases, pytest.mark.usefixtures("context")]
@@ -191,6 +192,43 @@ def test_a_batch_is_marked_in_few_transactions(at: datetime) -> None:
     with listening(db.engine, "commit", lambda _connection: commits.append(None)):
         assert outbox.send_due(lambda mail: None, at=at) == 100
     assert 0 < len(commits) <= 4 + 100 // outbox.MARK_AFTER
+
+
+def test_no_more_than_a_few_mails_that_left_are_not_marked(at: datetime) -> None:
+    """Whenever a worker dies, these are what is sent again."""
+    post_many(range(40), at)
+    left: list[int] = []
+    unmarked: list[int] = []
+
+    def send(mail: OutboxMail) -> Callable[[], None]:
+        left.append(mail.id)
+        with db.engine.connect() as line:
+            sent = line.execute(select(OutboxMail.id).where(OutboxMail.state == MailState.SENT)).scalars().all()
+        unmarked.append(len(set(left) - set(sent)))
+        return lambda: None
+
+    assert outbox.send_due(send, at=at) == 40
+    assert max(unmarked) == outbox.MOST_REPEATED == 5
+
+
+def test_what_goes_wrong_later_is_about_the_mail_that_was_on_its_way(at: datetime) -> None:
+    post_many(range(3), at)
+    steps: list[str] = []
+
+    def send(mail: OutboxMail) -> Callable[[], None]:
+        steps.append(f"send {mail.address[0]}")
+
+        def wait() -> None:
+            steps.append(f"wait {mail.address[0]}")
+            if mail.address.startswith("1"):
+                raise MailRefused(550, "5.1.1 no such user")
+
+        return wait
+
+    assert outbox.send_due(send, at=at) == 3
+    assert steps == ["send 0", "send 1", "wait 0", "send 2", "wait 1", "wait 2"]
+    states = [mail.state for mail in db.session.query(OutboxMail).order_by(OutboxMail.id)]
+    assert states == [MailState.SENT, MailState.FAILED, MailState.SENT]
 
 
 def test_what_a_slow_server_leaves_of_a_batch_is_given_back(at: datetime, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import smtplib
 import ssl
+import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -25,7 +27,7 @@ from lms.core.db import action, db
 from lms.core.mail_reasons import MailReason
 from lms.core.outbox import MailState, OutboxMail
 from lms.web import mail
-from lms.web.smtp import MailServer, UntrustedMailServer
+from lms.web.smtp import MailServer, UntrustedMailServer, letter_of
 from tests.people.test_mail import free_port
 
 
@@ -86,7 +88,8 @@ class Sink:
         self.drops: Callable[[str], bool] = lambda stage: False
         self.closing = False
         self.refuses: dict[str, str] = {}
-        """The answer to MAIL, to DATA, or to an address."""
+        """The answer to MAIL, to DATA, to an address, or once to the `content for` an address."""
+        self.answers_after: threading.Event | None = None
 
     async def handle_MAIL(self, server: SMTP, session: Any, envelope: Any, address: str, options: list[str]) -> str:  # noqa: N802
         if self.drops("between"):
@@ -112,6 +115,10 @@ class Sink:
             return "250 never seen"
         if self.refuses.get("DATA"):
             return self.refuses["DATA"]
+        if f"content for {envelope.rcpt_tos[0]}" in self.refuses:
+            return self.refuses.pop(f"content for {envelope.rcpt_tos[0]}")
+        if self.answers_after is not None and not await asyncio.to_thread(self.answers_after.wait, 10):
+            return "451 nobody went on"
         text = envelope.content.decode()
         self.ids.append(next(line for line in text.splitlines() if line.startswith("Message-ID: ")))
         self.over_tls.append(session.ssl is not None)
@@ -391,6 +398,47 @@ def test_what_we_are_not_allowed_is_tried_again_and_what_a_mail_is_may_be_final(
     row = db.session.query(OutboxMail).one()
     assert (row.state, row.reason) == (state, reason)
     assert answer[:3] in (row.error or "")
+
+
+def test_the_next_mail_may_be_written_while_the_server_still_has_to_answer(start: Start, sink: Sink) -> None:
+    sink.answers_after = threading.Event()
+    with MailServer(f"smtp://127.0.0.1:{start()}") as server:
+        first = server.begin(letter_of(message(1)))
+        assert sink.ids == []
+        sink.answers_after.set()
+        second = server.begin(letter_of(message(2)))
+        second()
+        first()
+    assert sink.ids == ["Message-ID: <1@x.example>", "Message-ID: <2@x.example>"]
+
+
+def test_what_nobody_waited_for_has_arrived_when_the_connection_ends(start: Start, sink: Sink) -> None:
+    with MailServer(f"smtp://127.0.0.1:{start()}") as server:
+        server.begin(letter_of(message(1)))
+    assert len(sink.ids) == 1
+
+
+@pytest.mark.usefixtures("context")
+@pytest.mark.parametrize("answer", ["554 5.7.1 looks like spam", "451 4.3.0 try again"])
+def test_a_late_answer_is_about_the_mail_before(
+    outgoing: Callable[..., int], sink: Sink, at: datetime, answer: str
+) -> None:
+    post(4, at)
+    sink.refuses = {"content for 1@x.example": answer, "content for 3@x.example": answer}
+    assert outgoing(at) == 4
+    query = db.session.query(OutboxMail).order_by(OutboxMail.id)
+    assert [row.error for row in query] == [None, answer, None, answer]
+    assert (len(sink.ids), len(sink.connections)) == (2, 1)
+
+
+@pytest.mark.usefixtures("context")
+def test_a_server_that_closes_instead_of_taking_a_mail_gets_it_on_another_connection(
+    outgoing: Callable[..., int], sink: Sink, at: datetime
+) -> None:
+    post(4, at)
+    sink.refuses = {"content for 1@x.example": "421 closing", "content for 3@x.example": "421 closing"}
+    assert outgoing(at) == 4
+    assert (len(sink.ids), len(set(sink.ids)), len(sink.connections), errors()) == (4, 4, 3, [])
 
 
 @pytest.mark.parametrize(
