@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select
 
+from lms.attendance.actions import reminders
 from lms.attendance.actions.reminders import post_due_reminders
 from lms.catalogue.actions.states import cancel_lecture, postpone_lecture
 from lms.catalogue.models import Series
+from lms.core.bulk import chunks
 from lms.core.db import db
 from lms.core.mail_kinds import MailKind
 from lms.core.outbox import OutboxMail, send_due
 from lms.core.roles import SYSTEM
+from lms.enrolment.notices import tell_lecture
 from lms.people.actions.mail_choices import choose_mails
 from tests.attendance.conftest import count_statements
 from tests.factories import Make
@@ -95,8 +100,8 @@ def test_a_moved_lecture_is_reminded_of_at_its_new_time_and_not_at_the_old(
     assert [one for one, _address in posted() if one.startswith("reminder")] == [], "what has not left is taken back"
     post_due_reminders(at=at + 2 * HOUR)
     post_due_reminders(at=at + 24 * HOUR + 30 * MINUTE)
-    reminders = select(OutboxMail).where(OutboxMail.kind == MailKind.REMINDER).order_by(OutboxMail.id)
-    found = [(mail.template, mail.payload["starts_at"]) for mail in db.session.scalars(reminders)]
+    query = select(OutboxMail).where(OutboxMail.kind == MailKind.REMINDER).order_by(OutboxMail.id)
+    found = [(mail.template, mail.payload["starts_at"]) for mail in db.session.scalars(query)]
     assert found == [(f"reminder_{lead}", "2026-11-26T02:00:00+00:00") for lead in ("day", "hour")]
 
 
@@ -134,3 +139,49 @@ def test_reminders_are_posted_with_as_many_statements_for_many_people_as_for_few
 
     post(1)  # what is read once a process
     assert post(2) == post(40)
+
+
+def test_what_was_broken_off_is_begun_again_and_reminds_nobody_twice(
+    make: Make, series: Series, at: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reminders, "POST_AT_ONCE", 1)
+    for number in range(3):
+        make.enrolment(series, make.person(email=f"{number}@example.org"))
+    make.lecture(series, starts_at=at + HOUR)
+    steps = iter([True, False])
+
+    def tell(*args: Any, **options: Any) -> None:
+        if not next(steps, True):
+            raise OSError("the worker ends here")
+        tell_lecture(*args, **options)
+
+    monkeypatch.setattr(reminders, "tell_lecture", tell)
+    with pytest.raises(OSError, match="ends here"):
+        post_due_reminders(at=at)
+    assert posted() == [("reminder_hour", "0@example.org")]
+    db.session.rollback()
+    assert post_due_reminders(at=at) == 1
+    assert posted() == [("reminder_hour", f"{number}@example.org") for number in range(3)]
+    db.session.rollback()
+    assert post_due_reminders(at=at) == 0
+
+
+def test_a_lecture_that_is_moved_meanwhile_is_reminded_of_no_more(
+    make: Make, series: Series, at: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reminders, "POST_AT_ONCE", 1)
+    for number in range(3):
+        make.enrolment(series, make.person(email=f"{number}@example.org"))
+    lecture = make.lecture(series, starts_at=at + HOUR, local_start=datetime(2026, 11, 25, 5, 0))  # noqa: DTZ001
+    lecture_id = lecture.id
+
+    def chunked(people: list[int], size: int) -> Iterator[list[int]]:
+        for number, some in enumerate(chunks(people, size)):
+            if number == 1:
+                new = datetime(2026, 11, 26, 5, 0)  # noqa: DTZ001 - local time, as it is planned
+                postpone_lecture(lecture_id, local_start=new, by=SYSTEM, at=at)
+            yield some
+
+    monkeypatch.setattr(reminders, "chunks", chunked)
+    assert post_due_reminders(at=at) == 0
+    assert {template for template, _address in posted()} == {"lecture_postponed"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -9,12 +10,14 @@ from enum import StrEnum
 from sqlalchemy import delete, or_, select
 
 from lms.attendance.rules import needed_ms
+from lms.catalogue.actions.lectures import locked_lecture
 from lms.catalogue.models import Lecture, LectureState, Series, Visibility
 from lms.catalogue.queries.policies import current_policy
 from lms.core import mail_runs
-from lms.core.db import action, db, read
+from lms.core.bulk import chunks
+from lms.core.db import action, db, read, read_value
 from lms.core.measures import MINUTE_MS, needed_minutes
-from lms.core.outbox import OutboxMail
+from lms.core.outbox import POST_AT_ONCE, OutboxMail
 from lms.enrolment.membership import enrolled_ids
 from lms.enrolment.notices import instant, tell_lecture
 
@@ -56,7 +59,7 @@ class Due:
 
 
 def post_due_reminders(*, at: datetime) -> int:
-    """Posts the reminders that are due, each in its own transaction; returns how many lectures were reminded of."""
+    """Posts the reminders that are due; returns how many lectures were reminded of."""
     return sum(_post(due, at=at) for due in _list_due(at))
 
 
@@ -83,12 +86,27 @@ def _list_due(at: datetime) -> list[Due]:
     return [due for due in found if due.key not in known]
 
 
-@action
 def _post(due: Due, *, at: datetime) -> bool:
-    lecture = db.session.get_one(Lecture, due.lecture_id)
-    if lecture.state is not LectureState.SCHEDULED or lecture.starts_at != due.starts_at:
-        return False  # it was moved or cancelled meanwhile
-    if not mail_runs.begin(due.key, at=at):
+    """In short transactions, so that nobody waits for a long one. Whatever stops this, it is begun again, and nobody
+    is reminded twice: the reminders that are there already stay as they are."""
+    series_id = read_value(select(Lecture.series_id).where(Lecture.id == due.lecture_id))
+    people = sorted(enrolled_ids(series_id))
+    db.session.rollback()
+    for some in chunks(people, POST_AT_ONCE):
+        if not _post_to(due, some, at=at):
+            return False
+    return _note_posted(due, at=at)
+
+
+@action
+def _note_posted(due: Due, *, at: datetime) -> bool:
+    return _holds(due) is not None and mail_runs.begin(due.key, at=at)
+
+
+@action
+def _post_to(due: Due, people: Sequence[int], *, at: datetime) -> bool:
+    lecture = _holds(due)
+    if lecture is None:
         return False
     length_ms = lecture.duration_minutes * MINUTE_MS
     more = {
@@ -99,9 +117,14 @@ def _post(due: Due, *, at: datetime) -> bool:
         "needed": needed_minutes(needed_ms(length_ms, current_policy(lecture.series_id).min_percent)),
     }
     expires_at = due.starts_at - (WINDOWS[Lead.HOUR].first if due.lead is Lead.DAY else timedelta(0))
-    people = enrolled_ids(lecture.series_id)
     tell_lecture(f"reminder_{due.lead}", lecture, people, more, expires_at=expires_at, at=at, key=due.key)
     return True
+
+
+def _holds(due: Due) -> Lecture | None:
+    """The lecture, held until the action ends; None where it was moved or cancelled meanwhile."""
+    lecture = locked_lecture(due.lecture_id)
+    return lecture if lecture.state is LectureState.SCHEDULED and lecture.starts_at == due.starts_at else None
 
 
 def forget_reminders(lecture_id: int) -> None:
