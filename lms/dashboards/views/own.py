@@ -41,7 +41,8 @@ from lms.web.identity import current_actor
 from lms.web.lists import ListDefinition, ListPage, read_list
 
 NEXT = 5
-APPEALS = 5
+APPEALS = 3
+DRAFTS = 3
 LAST = 5
 """So many held lectures, and drafts, stand on the page of an instructor; a link shows all."""
 SOME, LATEST = 2, 4
@@ -125,7 +126,7 @@ def teach() -> ResponseReturnValue:
         coming=coming,
         late=late,
         overdue={one.lecture.id for one in live if rules.is_overdue(one.lecture, at)},
-        undated=undated if request.args.get("drafts") == "all" else undated[:LAST],
+        undated=undated if request.args.get("drafts") == "all" else undated[:DRAFTS],
         undated_count=len(undated),
         held=held if request.args.get("held") == "all" else held[:LAST],
         held_count=len(held),
