@@ -56,11 +56,15 @@ def own_address(*, by: Actor) -> OwnAddress | None:
     row = db.session.get(CalendarAddress, by.person_id) if by.person_id is not None else None
     if row is None:
         return None
+    return OwnAddress(opened(row), row.made_at, row.read_at, row.program)
+
+
+def opened(row: CalendarAddress) -> str | None:
+    """The secret of an address; None where it was sealed with a secret of the installation that is gone."""
     try:
-        secret: str | None = unseal(row.sealed, belongs_to=belongs_to(row.person_id))
+        return unseal(row.sealed, belongs_to=belongs_to(row.person_id))
     except SealBroken:
-        secret = None
-    return OwnAddress(secret, row.made_at, row.read_at, row.program)
+        return None
 
 
 def export_of_calendar(person_id: int) -> dict[str, str | None] | None:

@@ -21,6 +21,8 @@ from lms.core.db import action, db
 from lms.core.errors import Refused
 from lms.core.roles import SYSTEM
 from lms.core.secret_key import begin_rotation, end_rotation, read_secrets
+from lms.enrolment.actions.calendars import make_address
+from lms.enrolment.calendars import own_address
 from lms.live.tokens import make_token
 from lms.people.actions.attempts import WrongCode
 from lms.people.actions.factors import begin_second_factor, check_otp, confirm_second_factor, seal_second_factors
@@ -155,6 +157,7 @@ def test_a_secret_is_replaced_while_people_stay_signed_in(folder: Path) -> None:
     keep_as_before(app, person.id)
     with app.app_context():
         seal_second_factors(unsealed_only=True)
+        feed = f"/calendar/{make_address(by=Make(app).actor(person), at=clock.now())}.ics"
     old, cookie = (folder / "secret.key").read_text(), signed_in(app, person)
     token = make_token(old, 7)
     beat = {"room_token": token, "seq": 1}
@@ -173,10 +176,15 @@ def test_a_secret_is_replaced_while_people_stay_signed_in(folder: Path) -> None:
         check_otp(person.id, TOTP(SECRET).at(at), at=at)
 
     finished = run("keys", "rotate-secret", "--finish")
-    assert finished.output.splitlines()[0] == "Encrypted with the new secret: 1. The old secret was removed."
+    assert finished.output.splitlines()[0] == "Encrypted with the new secret: 2. The old secret was removed."
     assert not (folder / "secret.key.old").exists()
     after = started(folder)
     assert (opens(after, cookie), opens(after, fresh_cookie)) == (False, True)
+    assert after.test_client().get(feed).status_code == 200, "the programs that read a calendar notice nothing"
+    with after.app_context():
+        shown = own_address(by=Make(after).actor(person))
+        assert shown is not None
+        assert feed == f"/calendar/{shown.secret}.ics"
     assert after.test_client().post("/api/v1/lectures/1/presence", json=beat).status_code == 401
     with after.app_context():
         at = datetime.now(UTC) + timedelta(minutes=2)

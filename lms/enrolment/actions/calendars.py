@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, or_, update
+from sqlalchemy import delete, or_, select, update
 
 from lms.core import audit
 from lms.core.cache_versions import UNWATCHED
@@ -12,7 +12,7 @@ from lms.core.db import action, db
 from lms.core.errors import Forbidden
 from lms.core.roles import Actor
 from lms.core.sealing import seal
-from lms.enrolment.calendars import belongs_to
+from lms.enrolment.calendars import belongs_to, opened
 from lms.enrolment.models import CalendarAddress
 from lms.people.passwords import hash_secret, new_secret
 
@@ -46,6 +46,22 @@ def remove_address(*, by: Actor, at: datetime) -> None:
     """Ends the reader's private address. Without one nothing changes."""
     if by.person_id is not None and delete_address(by.person_id):
         audit.record("calendar.address_removed", by=by, at=at, person=by.person_id)
+
+
+@action
+def seal_addresses() -> int:
+    """Seals all addresses with the newest secret of the installation; returns how many.
+
+    Feeds go on without: one that cannot be opened stays as it is, and only cannot be shown again.
+    """
+    db.session.connection().execution_options(**{UNWATCHED: True})
+    count = 0
+    for row in db.session.scalars(select(CalendarAddress).with_for_update()):
+        secret = opened(row)
+        if secret is not None:
+            row.sealed = seal(secret, belongs_to=belongs_to(row.person_id))
+            count += 1
+    return count
 
 
 def delete_address(person_id: int) -> bool:
