@@ -1,31 +1,42 @@
 """Mails of the demonstration that are posted by themselves: recordings, reminders, weekly mails, and who declines them.
 
-They are kept as sent, and sent to nobody.
+They are kept as sent, and sent to nobody; some fail, come back or are withheld, so that each state is there.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from lms.attendance.actions.reminders import post_due_reminders
 from lms.catalogue.actions.lectures import edit_lecture
 from lms.catalogue.models import Lecture, LectureState, Series
 from lms.core import jobs, outbox
+from lms.core.bounces import Bounce, note_bounce
 from lms.core.clock import day_of, start_of_day
 from lms.core.db import action, db
 from lms.core.mail_kinds import MailKind
-from lms.core.outbox import OutboxMail
+from lms.core.mail_reasons import MailRefused
+from lms.core.outbox import MailState, OutboxMail
 from lms.core.roles import SYSTEM
 from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.people.actions.mail_choices import choose_mails, stop_mails
+from lms.people.actions.mails import withhold_mails
 from lms.people.queries.persons import find_person_id
 
 ZONE = "Asia/Shanghai"
 TRAINEE = "trainee@demo.test"
 RECORDED = timedelta(days=12)
 """Of lectures that were held so short a time ago the recording is added now."""
+ACCOUNTS = "@demo.test"
+_OF_OTHERS = (
+    ~OutboxMail.address.endswith(ACCOUNTS), OutboxMail.address != "", OutboxMail.kind != MailKind.MESSAGE
+)  # fmt: skip
+WITHHELD, FULL = 2, 2
+"""So many mails are withheld, and so many mailboxes are full."""
+_REFUSALS = ((550, "5.7.1 Message refused by policy"), (552, "5.3.4 Message too big"), (550, "5.1.1 No such user"))
 DECLINING, CHANGING = 40, 3
 """So many people decline reminders before they are posted, and so many after that."""
 
@@ -67,7 +78,9 @@ def take_in(*, now: datetime) -> None:
         _send(at)
     _add_recordings(now)
     post_due_reminders(at=now)
-    _send(now)
+    _withhold(now)
+    _send(now, _refusing(_REFUSALS))
+    _come_back(now)
 
 
 @action
@@ -105,6 +118,48 @@ def _decline(now: datetime) -> None:
         choose_mails(own, {MailKind.REMINDER: False}, by=SYSTEM, at=now, series_id=series_id)
 
 
-def _send(at: datetime) -> None:
-    while outbox.send_due(lambda _mail: None, at=at):
+def _withhold(now: datetime) -> None:
+    """An administrator has a few mails not sent that wait."""
+    waiting = select(OutboxMail.id).where(OutboxMail.state == MailState.QUEUED, *_OF_OTHERS)
+    withhold_mails(list(db.session.scalars(waiting.order_by(OutboxMail.id).limit(WITHHELD))), by=SYSTEM, at=now)
+
+
+def _refusing(refusals: Sequence[tuple[int, str]]) -> Callable[[OutboxMail], None]:
+    """A mail server that refuses some mails for good, to as many readers, and takes the others."""
+    left = list(refusals)
+
+    def send(mail: OutboxMail) -> None:
+        if left and mail.kind != MailKind.MESSAGE and not mail.address.endswith(ACCOUNTS):
+            raise MailRefused(*left.pop())
+
+    return send
+
+
+def _come_back(now: datetime) -> None:
+    """Mails come back: to one address so often that it is not written to any more, and to some others once."""
+    latest = (OutboxMail.state == MailState.SENT, OutboxMail.created_at > now - timedelta(days=6), *_OF_OTHERS)
+    most = select(OutboxMail.address).where(*latest).group_by(OutboxMail.address)
+    addresses = list(db.session.scalars(most.order_by(func.count().desc(), func.min(OutboxMail.id)).limit(1 + FULL)))
+    for number, address in enumerate(addresses):
+        query = select(OutboxMail.id).where(*latest, OutboxMail.address == address)
+        mails = list(db.session.scalars(query.order_by(OutboxMail.id.desc())))
+        _note(mails[:1], "5.2.2", "552 5.2.2 mailbox full", now)
+        if number == 0:
+            _note(mails[1:], "5.1.1", "550 5.1.1 no such user", now)
+            _try_again(mails[:1], now)
+    _send(now)
+
+
+def _note(mail_ids: Sequence[int], status: str, words: str, now: datetime) -> None:
+    for mail_id in mail_ids:
+        note_bounce(mail_id, Bounce(status, words, f"{mail_id:032x}", is_to_address=True), at=now)
+
+
+@action
+def _try_again(mail_ids: Sequence[int], now: datetime) -> None:
+    outbox.queue_again(mail_ids, at=now)
+
+
+def _send(at: datetime, send: Callable[[OutboxMail], None] = lambda _mail: None) -> None:
+    while outbox.send_due(send, at=at):
         pass

@@ -33,11 +33,12 @@ from lms.core import clock, files
 from lms.core.db import db
 from lms.core.errors import Invalid, Refused
 from lms.core.jobs import Job, JobState
-from lms.core.outbox import DECLINED, OutboxMail
+from lms.core.mail_reasons import MailReason
+from lms.core.outbox import MailState, OutboxMail
 from lms.core.resources import resource
 from lms.core.roles import ANONYMOUS, SYSTEM, Role
 from lms.dashboards.queries.earning import find_next_to_earn
-from lms.demo import countries, nominations
+from lms.demo import countries, mails, nominations
 from lms.demo.build import GROUPS, Progress, build, ensure
 from lms.demo.folder import Mark, find_mark, set_mark
 from lms.demo.follow_up import FollowUp
@@ -69,6 +70,7 @@ from lms.people.queries.access import load_actor
 from lms.people.queries.countries import get_country, listed_country, notice_in
 from lms.people.queries.duplicates import list_pairs
 from lms.people.queries.persons import find_person_by_email
+from lms.people.queries.stopped_addresses import count_stopped
 from lms.reports.queries.figures import public_totals, totals
 from lms.reports.queries.snapshots import list_snapshots
 from lms.reports.rules import Slice
@@ -292,7 +294,26 @@ def test_a_country_was_merged_and_another_has_a_notice() -> None:
 @pytest.mark.usefixtures("context")
 def test_nothing_is_left_to_do_or_to_send() -> None:
     assert not db.session.scalars(select(Job).where(Job.state != JobState.DONE)).all()
-    assert set(db.session.scalars(select(OutboxMail.error).where(OutboxMail.sent_at.is_(None)))) <= {DECLINED}
+    unsent = select(OutboxMail.state, OutboxMail.reason, func.count()).where(OutboxMail.sent_at.is_(None))
+    found = {
+        (state, reason): count
+        for state, reason, count in db.session.execute(unsent.group_by(OutboxMail.state, OutboxMail.reason))
+    }
+    assert found.pop((MailState.DECLINED, MailReason.DECLINED)) > 0
+    assert found == {
+        (MailState.FAILED, MailReason.NO_SUCH_ADDRESS): 1,
+        (MailState.FAILED, MailReason.REFUSED): 1,
+        (MailState.FAILED, MailReason.TOO_LARGE): 1,
+        (MailState.STOPPED, MailReason.WITHHELD): mails.WITHHELD,
+        (MailState.STOPPED, MailReason.ADDRESS_STOPPED): 1,
+    }
+
+
+@pytest.mark.usefixtures("context")
+def test_mails_came_back_and_an_address_is_stopped() -> None:
+    returned = select(OutboxMail.reason).where(OutboxMail.state == MailState.UNDELIVERED)
+    assert set(db.session.scalars(returned)) == {MailReason.MAILBOX_FULL, MailReason.NO_SUCH_ADDRESS}
+    assert count_stopped() == 1
 
 
 @pytest.mark.usefixtures("context")
