@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
@@ -11,8 +11,8 @@ from lms.catalogue.models import CertificateKind, Series
 from lms.certificates.models import Award, Certificate, CertificateState
 from lms.core import clock
 from lms.core.bulk import among
-from lms.core.db import read
-from lms.core.outbox import post_mails
+from lms.core.db import read, read_column
+from lms.core.outbox import OutboxMail, post_mails
 from lms.people.queries.persons import contact_of, with_password
 
 LATE = timedelta(days=14)
@@ -57,3 +57,13 @@ def tell_issued(series: Series, kind: CertificateKind, person_ids: Collection[in
         for award_id, person_id, number in read(query)
         if person_id in contacts and contacts[person_id].address
     )
+
+
+def outdated(mails: Sequence[OutboxMail]) -> set[int]:
+    """Those that say that a certificate is ready of which none is valid any more."""
+    awards = {mail.id: int(mail.dedupe_key.rpartition("-")[2]) for mail in mails}
+    query = select(Certificate.award_id).where(
+        Certificate.award_id.in_(awards.values()), Certificate.state == CertificateState.VALID
+    )
+    valid = set(read_column(query))
+    return {mail_id for mail_id, award_id in awards.items() if award_id not in valid}

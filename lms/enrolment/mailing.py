@@ -15,7 +15,9 @@ from lms.catalogue.calendar import Attendee, invitation, publisher
 from lms.catalogue.models import LectureState
 from lms.catalogue.queries.lectures import find_lecture, planned_before
 from lms.core import clock
+from lms.core.outbox import register_outdated
 from lms.enrolment.models import EnrolmentStatus
+from lms.enrolment.outdated_mails import OF_MEMBERS, outdated
 from lms.enrolment.queries.rows import find_enrolment
 from lms.people.queries.persons import canonical
 from lms.web import mail
@@ -32,9 +34,10 @@ WITH_INVITATION = (
 
 
 def init_app(app: Flask) -> None:
-    """Has these mails prepared."""
+    """Has these mails prepared, and those that are no longer so not sent."""
     for template in WITH_INVITATION:
         mail.register(app, template, with_invitation)
+    register_outdated(app, OF_MEMBERS, outdated)
 
 
 def with_invitation(payload: Mapping[str, Any]) -> mail.More:

@@ -11,10 +11,11 @@ from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Integer, Select, and_, bindparam, exists, func, or_, select
+from sqlalchemy.orm import aliased
 
 from lms.catalogue.models import Lecture, LectureChange
 from lms.core.bulk import among
-from lms.core.db import db, read_column
+from lms.core.db import db, read, read_column
 from lms.enrolment.models import Enrolment, EnrolmentSpan, EnrolmentStatus
 from lms.enrolment.queries.rows import PERSON_ROW, SPEAKS, Registered, is_of, speaking
 from lms.people.models import Person
@@ -116,3 +117,18 @@ def enrolled_ids(series_id: int) -> set[int]:
     """Who is enrolled in a series now."""
     query = speaking(Person.id).where(Enrolment.series_id == series_id, Enrolment.status == EnrolmentStatus.ENROLLED)
     return set(db.session.scalars(query))
+
+
+def enrolled_among(person_ids: Collection[int], series_ids: Collection[int]) -> set[tuple[int, int]]:
+    """(person, series) of those of these people who are enrolled in these series now, also under another record."""
+    asked = aliased(Person)
+    query = (
+        speaking(asked.id, Enrolment.series_id)
+        .join(asked, asked.canonical_id == Person.id)
+        .where(
+            Enrolment.status == EnrolmentStatus.ENROLLED,
+            Enrolment.series_id.in_(series_ids),
+            among(asked.id, person_ids),
+        )
+    )
+    return {(person_id, series_id) for person_id, series_id in read(query)}

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 
-from flask import flash, redirect, render_template, request, url_for
+from flask import Flask, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from lms.catalogue.queries.series import get_series
@@ -15,6 +15,7 @@ from lms.certificates.actions import awards
 from lms.certificates.badges import status_list as status
 from lms.certificates.forms import CheckFileForm, RevokeForm, WithdrawForm
 from lms.certificates.models import CertificateState
+from lms.certificates.notices import outdated
 from lms.certificates.queries import certificates, eligibility, holder_downloads
 from lms.certificates.queries.eligibility import Group, PeopleFilter, Preview
 from lms.certificates.responses import LISTS, NUMBERS, READS, badge_answer, pdf_answer, picture_answer, public_answer
@@ -25,6 +26,7 @@ from lms.core import clock
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused, TooLarge, WrongKind
 from lms.core.i18n import _, _l, _n
 from lms.core.jobs import JobState, get_job
+from lms.core.outbox import register_outdated
 from lms.core.roles import Role
 from lms.enrolment.queries.series import count_countries, count_organisations_of_series
 from lms.people.queries.countries import country_names
@@ -57,6 +59,11 @@ LIST = ListDefinition(
 )  # fmt: skip
 
 bp.add_app_template_global(holder_downloads.linkedin_address)
+
+
+def init_app(app: Flask) -> None:
+    """Has nobody told of a certificate that was withdrawn meanwhile."""
+    register_outdated(app, ["certificate_ready"], outdated)
 
 
 @bp.get("/verify")
