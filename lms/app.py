@@ -82,9 +82,9 @@ SLICES = (
 UNSEEN_BY_STRANGERS = frozenset(
     {
         "account", "api_token", "appeal", "attendance_import", "attendee_resolution", "audit_entry", "audit_subject",
-        "award", "beat", "calendar_address", "certificate", "closing", "consent", "correction", "country_merge",
-        "country_move", "country_quota", "duplicate_pair", "decision_batch", "decision_batch_entry", "enrolment_batch",
-        "enrolment_batch_entry",
+        "award", "beat", "bounce_mailbox", "calendar_address", "certificate", "closing", "consent", "correction",
+        "country_merge", "country_move", "country_quota", "duplicate_pair", "decision_batch", "decision_batch_entry",
+        "enrolment_batch", "enrolment_batch_entry",
         "file_downloads", "group_entry", "group_signature", "invitation_link", "job", "join", "kept_answer",
         "lecture_facts", "mail_choice", "mail_run", "mail_taken", "message", "nomination", "one_time_link",
         "outbox_mail",

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import make_url
@@ -113,6 +113,16 @@ def _mail_url(value: str) -> str:
     return value
 
 
+def _bounce_url(value: str) -> str:
+    url = urlsplit(value)
+    parts = [unquote(part or "") for part in (url.username, url.password, url.path)]
+    is_whole = url.scheme in {"imap", "imaps"} and url.hostname and parts[0] and parts[1]
+    if value and not (is_whole and all(part.isprintable() for part in parts) and parts[2].isascii()):
+        raise ValueError("imaps://user:password@host/folder or imap://user:password@host/folder, percent-encoded")
+    _ = url.port  # ValueError where it is none
+    return value
+
+
 SETTINGS = (
     Setting("DATA", "var", _text, "Data folder: database, files, keys and mail."),
     Setting(
@@ -148,6 +158,14 @@ SETTINGS = (
         is_secret=True,
     ),
     Setting("MAIL_FROM", "Serai <no-reply@localhost>", _text, "Sender of all e-mail."),
+    Setting(
+        "BOUNCE_URL",
+        "",
+        _bounce_url,
+        "Mailbox of e-mails that come back: imaps://user:password@host/folder, or imap:// with STARTTLS. "
+        "Empty: none. See Returned e-mails.",
+        is_secret=True,
+    ),
     Setting("MAIL_PER_MINUTE", "0", _whole, "Maximum number of e-mails a minute, of all workers. 0: no limit."),
     Setting("ORGANISER", "Ministry of Trade", _text, "Name of the organiser, on pages, e-mails and certificates."),
     Setting("CONTACT", "lectures@ministry.example", _text, "E-mail address for help and about personal data."),
@@ -224,6 +242,7 @@ class Config:
     secret_key_old: str
     mail_url: str
     mail_from: str
+    bounce_url: str
     mail_per_minute: int
     organiser: str
     contact: str

@@ -42,7 +42,7 @@ from lms.people.actions.sessions import prune_sessions
 from lms.reports.actions.exports import drop_old_exports
 from lms.reports.actions.public import refresh_when_due
 from lms.reports.jobs.sending import send_scheduled
-from lms.web import mail, rates
+from lms.web import bounce_mailbox, mail, rates
 from lms.web.metrics import FOLDER_VARIABLE
 from lms.web_process import server_options
 
@@ -89,7 +89,14 @@ def run_worker(config: Config, *, with_server: bool = False) -> None:
         signal.signal(name, lambda _number, _frame: stopping.set())
     threads = [
         threading.Thread(target=work, args=(app, stopping), daemon=True)
-        for work in (run_due_jobs, run_due_jobs_and_housekeeping, send_due_mail, send_urgent_mail, send_heartbeats)
+        for work in (
+            run_due_jobs,
+            run_due_jobs_and_housekeeping,
+            send_due_mail,
+            send_urgent_mail,
+            read_returned_mail,
+            send_heartbeats,
+        )
     ]
     for thread in threads:
         thread.start()
@@ -110,6 +117,18 @@ def send_due_mail(app: Flask, stopping: threading.Event) -> None:
 def send_urgent_mail(app: Flask, stopping: threading.Event) -> None:
     """Sends mail for which somebody waits, such as sign-in links, beside whatever else is sent."""
     _every_half_second(lambda: send_mail(app, stopping, priorities=PRIORITIES[:1]), stopping)
+
+
+def read_returned_mail(app: Flask, stopping: threading.Event) -> None:
+    """Reads every few minutes the mailbox to which mails come back, if there is one, until `stopping` is set."""
+    address = app.extensions["lms.config"].bounce_url
+    while address and not stopping.wait(SWEEP_SECONDS):
+        try:
+            with app.app_context():
+                bounce_mailbox.read_when_due(address, at=clock.now())
+                db.session.remove()
+        except Exception:
+            log.exception("returned mail could not be read")
 
 
 def _every_half_second(work: Callable[[], None], stopping: threading.Event) -> None:

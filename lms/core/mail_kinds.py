@@ -36,6 +36,7 @@ KIND_OF = {
     "address_taken": MailKind.ACCOUNT,
     "already_registered": MailKind.ACCOUNT,
     "change_address": MailKind.ACCOUNT,
+    "check_address": MailKind.ACCOUNT,
     "claim": MailKind.ACCOUNT,
     "confirm": MailKind.ACCOUNT,
     "invitation": MailKind.ACCOUNT,

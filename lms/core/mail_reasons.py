@@ -13,6 +13,8 @@ class MailReason(StrEnum):
     """Why a mail did not get to its reader."""
 
     NO_SUCH_ADDRESS = "no_such_address"
+    FORWARDED = "forwarded"
+    """The address forwards it to another one, which does not exist."""
     MAILBOX_FULL = "mailbox_full"
     TOO_LARGE = "too_large"
     REFUSED = "refused"
@@ -25,6 +27,10 @@ class MailReason(StrEnum):
     DECLINED = "declined"
     ADDRESS_STOPPED = "address_stopped"
     STOPPED = "stopped"
+    WITHHELD = "withheld"
+    """An administrator decided that it is not sent."""
+    OUTDATED = "outdated"
+    """What it says is no longer so: its reader withdrew, or the lecture was moved."""
 
 
 class MailRefused(OSError):

@@ -1,4 +1,5 @@
-"""What was posted by itself, such as the reminders of a lecture: so that nothing is posted twice, whoever looks."""
+"""What was done by itself, such as the reminders of a lecture or reading that a mail came back: so that nothing is done
+twice, whoever looks."""
 
 from __future__ import annotations
 
@@ -13,11 +14,11 @@ from sqlalchemy.orm import Mapped, mapped_column
 from lms.core.db import Base, UtcDateTime, db, is_sqlite, read_column
 
 KEPT = timedelta(days=60)
-"""Longer than anything that is posted by itself is due."""
+"""Longer than anything that is done by itself is due."""
 
 
 class MailRun(Base):
-    """Mails that were posted by themselves. `key` says which: it has ids, never what people wrote."""
+    """What was done by itself: mails posted, returned mails read. `key` says which, by ids, never what people wrote."""
 
     __tablename__ = "mail_run"
 

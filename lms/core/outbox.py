@@ -2,7 +2,8 @@
 
 What is stored is a frozen payload; the text is rendered when it is sent (by `web/mail.py`). A mail is sent at
 least once; `dedupe_key` makes the same mail one row, whatever is run twice. What a person has declined
-(`core.mail_kinds`) is not posted; what was declined after it was posted is not sent.
+(`core.mail_kinds`) is not posted; what was declined after it was posted is not sent, nor what is no longer so by then
+(`register_outdated`).
 
 Workers side by side take mails in batches, each under a lease: one that lives has marked its mails before the lease
 ends, those of one that died are sent after it. What matters at once is taken first (`mail_kinds.PRIORITY`).
@@ -18,7 +19,7 @@ from enum import StrEnum
 from typing import Any
 
 import structlog
-from flask import current_app
+from flask import Flask, current_app
 from sqlalchemy import (
     JSON,
     ColumnElement,
@@ -32,6 +33,7 @@ from sqlalchemy import (
     func,
     or_,
     select,
+    text,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert as insert_postgresql
@@ -72,6 +74,8 @@ ALL_SERIES = 0
 """In place of the id of a series: a mail that is of none, a choice that is for all."""
 CHOICES = "lms.mail.choices"
 """The extension of the app that says what people have declined: a `Choices`."""
+OUTDATED = "lms.mail.outdated"
+"""The extension of the app that says what is no longer so: an `Outdated` for each template that has one."""
 Choice = tuple[MailKind, int, int]
 """A kind of mail, a person and a series (or `ALL_SERIES`)."""
 Choices = Callable[[Collection[Choice]], set[Choice]]
@@ -99,6 +103,9 @@ class MailState(StrEnum):
     """Somebody stopped it, or its address is not written to."""
 
 
+_IS_NO_SUCH_ADDRESS = f"reason = '{MailReason.NO_SUCH_ADDRESS}'"
+
+
 class OutboxMail(Base):
     """One mail to one address. `person_id` is a plain id; `people` erases it here.
 
@@ -111,6 +118,12 @@ class OutboxMail(Base):
         Index("ix_outbox_mail_queue", "state", "priority", "due_at", "id"),
         Index("ix_outbox_mail_created", "created_at", "state"),
         Index("ix_outbox_mail_address", "address"),
+        Index(
+            "ix_outbox_mail_no_such_address",
+            "address",
+            sqlite_where=text(_IS_NO_SUCH_ADDRESS),
+            postgresql_where=text(_IS_NO_SUCH_ADDRESS),
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -136,6 +149,8 @@ class OutboxMail(Base):
     error: Mapped[str | None] = mapped_column(Text)
 
 
+Outdated = Callable[[Sequence[OutboxMail]], set[int]]
+"""Returns the ids of those of these mails that are no longer so."""
 IS_FAILED = or_(
     OutboxMail.state.in_((MailState.FAILED, MailState.UNDELIVERED)),
     and_(OutboxMail.state == MailState.QUEUED, OutboxMail.error.is_not(None)),
@@ -341,7 +356,7 @@ def _claim_due(*, at: datetime, limit: int, per_minute: int | None, priorities: 
         while len(mails) < limit:
             query = due.where(OutboxMail.id.not_in([mail.id for mail in mails])).limit(limit - len(mails))
             found = db.session.scalars(query.with_for_update(skip_locked=True)).all()
-            mails += _without_stopped(_without_declined(_without_expired(found, at=at)))
+            mails += _without_outdated(_without_stopped(_without_declined(_without_expired(found, at=at))))
             if not found:
                 break
     if per_minute and mails:
@@ -359,7 +374,9 @@ def _claim_due(*, at: datetime, limit: int, per_minute: int | None, priorities: 
 def counts_against_address() -> ColumnElement[bool]:
     """A mail that says that its address does not exist: it came back, or was refused."""
     states = (MailState.UNDELIVERED, MailState.FAILED)
-    return and_(OutboxMail.reason == MailReason.NO_SUCH_ADDRESS, OutboxMail.state.in_(states))
+    return and_(
+        text(f"outbox_mail.{_IS_NO_SUCH_ADDRESS}"), OutboxMail.state.in_(states)
+    )  # as text, so that its index is found
 
 
 def stopped_among(addresses: Iterable[str]) -> set[str]:
@@ -387,6 +404,26 @@ def _without_stopped(mails: Sequence[OutboxMail]) -> list[OutboxMail]:
     return kept
 
 
+def register_outdated(app: Flask, templates: Iterable[str], check: Outdated) -> None:
+    """Has a slice say, just before they leave, which mails of these templates are no longer so, in a few statements
+    for however many. They are not sent."""
+    app.extensions.setdefault(OUTDATED, {}).update(dict.fromkeys(templates, check))
+
+
+def _without_outdated(mails: Sequence[OutboxMail]) -> list[OutboxMail]:
+    """Stops mails whose news is no longer so; returns the others."""
+    checks: dict[str, Outdated] = current_app.extensions.get(OUTDATED, {})
+    outdated: set[int] = set()
+    for check in {checks[mail.template] for mail in mails if mail.template in checks}:
+        outdated |= check([mail for mail in mails if checks.get(mail.template) is check])
+    for mail in mails:
+        if mail.id in outdated:
+            _stop(mail, EXPIRED)
+            mail.reason = MailReason.OUTDATED
+    db.session.flush()
+    return [mail for mail in mails if mail.id not in outdated]
+
+
 def _without_expired(mails: Sequence[OutboxMail], *, at: datetime) -> list[OutboxMail]:
     """Stops those mails that are no longer worth sending; returns the others."""
     kept: list[OutboxMail] = []
@@ -401,10 +438,11 @@ def _without_expired(mails: Sequence[OutboxMail], *, at: datetime) -> list[Outbo
 
 _SENT = (
     update(OutboxMail.__table__)  # type: ignore[arg-type]
-    .where(OutboxMail.id.in_(bindparam("ids", expanding=True)))
+    .where(OutboxMail.id.in_(bindparam("ids", expanding=True)), OutboxMail.state != MailState.UNDELIVERED)
     .values(state=MailState.SENT, sent_at=bindparam("now", type_=UtcDateTime), error=None, reason=None)
 )
-"""Past the session, which takes longer to prepare this than the database to do it."""
+"""Past the session, which takes longer to prepare this than the database to do it. Some mails come back before they
+are marked."""
 
 
 @action
@@ -418,7 +456,8 @@ def _mark(outcomes: Sequence[_Outcome], *, at: datetime) -> None:
     for mail in sent:
         if SECRET in mail.payload:
             mine = marked.where(OutboxMail.id == mail.id, OutboxMail.address == mail.address)  # not erased meanwhile
-            db.session.execute(mine.values(**values, payload=_without_secret(mail.payload)))
+            db.session.execute(mine.where(OutboxMail.state != MailState.UNDELIVERED).values(**values))
+            db.session.execute(mine.values(payload=_without_secret(mail.payload)))
     for outcome in outcomes:
         if outcome.error is None:
             continue
@@ -485,10 +524,42 @@ def stop_unsent(which: ColumnElement[bool]) -> None:
 
 def queue_again(mail_ids: Sequence[int], *, at: datetime) -> int:
     """Within an action: has failed mails sent now, with as many attempts as at first. Returns how many."""
-    again = update(OutboxMail).where(among(OutboxMail.id, mail_ids), IS_FAILED, OutboxMail.address != "")
     values = {"state": MailState.QUEUED, "attempts": 0, "due_at": at, "sent_at": None, "error": None, "reason": None}
-    done = again.values(values).returning(OutboxMail.id).execution_options(synchronize_session=False)
-    return len(db.session.execute(done).all())
+    return _change(mail_ids, and_(IS_FAILED, OutboxMail.address != ""), values)
+
+
+def may_be_withheld() -> ColumnElement[bool]:
+    """A mail that is still to be sent, or that failed and could be tried again; not what counts against an address."""
+    counts = OutboxMail.reason == MailReason.NO_SUCH_ADDRESS
+    failed = and_(OutboxMail.state == MailState.FAILED, or_(OutboxMail.reason.is_(None), ~counts))
+    return and_(or_(OutboxMail.state == MailState.QUEUED, failed), OutboxMail.address != "")
+
+
+def may_be_released(at: datetime) -> ColumnElement[bool]:
+    """A mail that was withheld, and still makes sense."""
+    return and_(
+        OutboxMail.state == MailState.STOPPED,
+        OutboxMail.reason == MailReason.WITHHELD,
+        OutboxMail.address != "",
+        or_(OutboxMail.expires_at.is_(None), OutboxMail.expires_at > at),
+    )
+
+
+def withhold(mail_ids: Sequence[int]) -> int:
+    """Within an action: has mails not sent that are still to be sent, until they are released. Returns how many."""
+    values = {"state": MailState.STOPPED, "reason": MailReason.WITHHELD, "error": "withheld"}
+    return _change(mail_ids, may_be_withheld(), values)
+
+
+def release(mail_ids: Sequence[int], *, at: datetime) -> int:
+    """Within an action: has mails sent after all that were withheld; returns how many."""
+    values = {"state": MailState.QUEUED, "attempts": 0, "due_at": at, "error": None, "reason": None}
+    return _change(mail_ids, may_be_released(at), values)
+
+
+def _change(mail_ids: Sequence[int], which: ColumnElement[bool], values: Mapping[str, Any]) -> int:
+    query = update(OutboxMail).where(among(OutboxMail.id, mail_ids), which).values(values).returning(OutboxMail.id)
+    return len(db.session.execute(query.execution_options(synchronize_session=False)).all())
 
 
 @action
@@ -505,9 +576,10 @@ ERASED: dict[str, Any] = {
     "address": "",
     "payload": {},
     "person_id": None,
+    "error": None,
     "state": case((OutboxMail.state == MailState.QUEUED, MailState.STOPPED), else_=OutboxMail.state),
 }
-"""What is left of a mail whose reader is erased: not sent if it has not been."""
+"""What is left of a mail whose reader is erased: not sent if it has not been. Answers of servers quote addresses."""
 
 
 def erase_mails(person_id: int) -> None:

@@ -26,6 +26,7 @@ CHECKS: tuple[Check, ...] = (
     certificates.check_certificates,
     certificates.check_files,
     service.check_mail,
+    service.check_returned_mail,
     service.check_worker,
     service.check_time_zones,
 )

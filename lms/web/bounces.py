@@ -1,24 +1,36 @@
-"""Reads delivery status notifications (RFC 3464), and finds the mail that they are about by its signed Message-ID."""
+"""Reads delivery status notifications (RFC 3464), and finds the mail that they are about.
+
+A mail is found by its mark (`web.mail.mark`), which is its Message-ID and, where the mail server takes one, its
+envelope id (RFC 3461). Only this site can make marks, so nobody forges the return of a mail that they were not sent.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import re
-from collections.abc import Iterator
-from email import message_from_bytes, policy
-from email.message import EmailMessage, Message
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from email import message_from_bytes
+from email.message import Message
 from enum import StrEnum
 
+import structlog
 from flask import current_app
 
-from lms.core.bounces import note_bounce
+from lms.core.bounces import Bounce, note_bounce
 from lms.core.db import db
 from lms.core.outbox import OutboxMail
 from lms.web.mail import mark
 
-_MARK = re.compile(r"<(\d{1,9})\.([0-9a-f]{32})@")
+_MARK = re.compile(r"(?<![\w.])(\d{1,9})\.([0-9a-f]{32})(?![\w.])", re.I)
+_RETURNED = {"message/rfc822", "message/global", "text/rfc822-headers", "message/global-headers"}
+_STATUS = {"message/delivery-status", "message/global-delivery-status"}
+_MOST_MARKS = 20
 MOST_BYTES = 1_000_000
 """Of a notification; what is beyond is not read."""
+log = structlog.get_logger(__name__)
 
 
 class BounceOutcome(StrEnum):
@@ -32,42 +44,107 @@ class BounceOutcome(StrEnum):
     NOT_OURS = "not_ours"
 
 
-def take_bounce(content: bytes) -> BounceOutcome:
+@dataclass(frozen=True)
+class _Failure:
+    """What a notification says of one reader whose mail failed: under the address we sent to, and under the last."""
+
+    status: str
+    words: str
+    addresses: frozenset[str]
+
+
+@dataclass(frozen=True)
+class _Notification:
+    """`marks`: (text, id) of the mails that it may be about."""
+
+    marks: Sequence[tuple[str, int]]
+    failures: Sequence[_Failure]
+    digest: str
+
+
+def take_bounce(content: bytes, *, at: datetime) -> BounceOutcome:
     """Reads one message, and marks the mail that it says came back. Whatever else it is changes nothing."""
-    message = message_from_bytes(content[:MOST_BYTES], policy=policy.default)
-    mail_id = _mail_id(message)
-    if mail_id is None:
+    try:
+        notification = _read(content[:MOST_BYTES])
+    except Exception:  # the standard library raises what it likes on what is no mail
+        log.exception("a returned mail cannot be read")
         return BounceOutcome.NOT_OURS
-    failed = next((status for status in _statuses(message) if status[0].startswith("5.")), None)
-    if failed is None:
+    mail = _find(notification)
+    if mail is None:
+        return BounceOutcome.NOT_OURS
+    mail_id, address = mail
+    if not notification.failures:
         return BounceOutcome.NOT_FINAL
-    return BounceOutcome.NOTED if note_bounce(mail_id, *failed) else BounceOutcome.KNOWN
+    own = [one for one in notification.failures if address.casefold() in one.addresses]
+    failure = (own or notification.failures)[0]
+    bounce = Bounce(failure.status, failure.words, notification.digest, is_to_address=bool(own))
+    return BounceOutcome.NOTED if note_bounce(mail_id, bounce, at=at) else BounceOutcome.KNOWN
 
 
-def _statuses(message: EmailMessage) -> Iterator[tuple[str, str]]:
-    """(status, words of the other server) of each reader whose mail failed."""
-    for part in message.walk():
-        if part.get_content_type() != "message/delivery-status" or not part.is_multipart():
+def _read(content: bytes) -> _Notification:
+    message = message_from_bytes(content)
+    blocks = [block for part in message.walk() if part.get_content_type() in _STATUS for block in _blocks(part)]
+    failures = [_failure(block) for block in blocks if _line(block, "Action").lower() == "failed"]
+    marks = [(found[0].lower(), int(found[1])) for text in _naming(message, blocks) for found in _MARK.finditer(text)]
+    own_id = _line(message, "Message-ID").encode("utf-8", "replace")
+    return _Notification(
+        list(dict.fromkeys(marks))[:_MOST_MARKS], failures, hashlib.sha256(own_id or content).hexdigest()[:32]
+    )
+
+
+def _blocks(part: Message) -> Iterator[Message]:
+    """The blocks of fields of a delivery status: about the message, then about each reader."""
+    inside = part.get_payload()
+    for block in inside if isinstance(inside, list) else []:
+        if not isinstance(block, Message):
             continue
-        for block in part.get_payload():
-            if isinstance(block, Message) and str(block.get("Action", "")).strip().lower() == "failed":
-                words = str(block.get("Diagnostic-Code", "")).partition(";")[2] or str(block.get("Status", ""))
-                yield str(block.get("Status", "")).strip(), " ".join(words.split())
+        yield block
+        if part.get_content_type() == "message/global-delivery-status":  # read as a mail: the other blocks are its text
+            text = block.get_payload(decode=True)
+            for more in re.split(rb"\r?\n\r?\n", text) if isinstance(text, bytes) else []:
+                yield message_from_bytes(more)
 
 
-def _mail_id(message: EmailMessage) -> int | None:
-    """The mail that was returned with a notification, if it is one of ours."""
+def _failure(block: Message) -> _Failure:
+    status = _line(block, "Status")
+    words = _line(block, "Diagnostic-Code").partition(";")[2] or status
+    addresses = [_line(block, name).rpartition(";")[2] for name in ("Original-Recipient", "Final-Recipient")]
+    return _Failure(status, " ".join(words.split()), frozenset(one.strip(" <>").casefold() for one in addresses))
+
+
+def _naming(message: Message, blocks: Sequence[Message]) -> Iterator[str]:
+    """Where a notification names the mail: its envelope, its head that was returned, and what it is an answer to."""
+    for block in blocks:
+        yield _line(block, "Original-Envelope-Id")
+    if not blocks:
+        return
     for part in message.walk():
-        if part.get_content_type() not in ("message/rfc822", "text/rfc822-headers"):
+        if part.get_content_type() not in _RETURNED:
             continue
-        for found in _MARK.finditer(part.as_bytes()[:MOST_BYTES].decode("latin-1")):
-            mail_id = int(found[1])
-            row = db.session.get(OutboxMail, mail_id)
-            secrets = [None, *current_app.config["SECRET_KEY_FALLBACKS"]]
-            if row is not None and any(
-                hmac.compare_digest(mark(mail_id, row.dedupe_key, secret=one), f"{found[1]}.{found[2]}")
-                for one in secrets
-            ):
-                db.session.rollback()
-                return mail_id
+        inside = part.get_payload()
+        if isinstance(inside, list):
+            yield from (_line(one, "Message-ID") for one in inside if isinstance(one, Message))
+        else:
+            head = part.get_payload(decode=True)
+            yield head.decode("latin-1") if isinstance(head, bytes) else ""
+    yield from (_line(message, name) for name in ("In-Reply-To", "References"))
+
+
+def _line(block: Message, name: str) -> str:
+    return " ".join(str(block.get(name, "")).split())
+
+
+def _find(notification: _Notification) -> tuple[int, str] | None:
+    """(id, address) of the mail that a notification is about, if it is one of ours."""
+    secrets = [None, *current_app.config["SECRET_KEY_FALLBACKS"]]
+    for text, mail_id in notification.marks:
+        row = db.session.get(OutboxMail, mail_id)
+        if row is None:
+            continue
+        expected = [mark(mail_id, row.dedupe_key, secret=one) for one in secrets]
+        if any(hmac.compare_digest(one, text) for one in expected):
+            found = row.id, row.address
+            db.session.rollback()
+            return found
+    db.session.rollback()
     return None

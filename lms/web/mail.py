@@ -37,7 +37,7 @@ from lms.web.locale import reader_locale, speaking
 from lms.web.mail_html import act, as_html, without_buttons
 from lms.web.mail_policy import POLICY
 from lms.web.mail_stencils import LINK, NAME, READER, Stencil, fits
-from lms.web.smtp import Letter, MailServer, letter_of
+from lms.web.smtp import Letter, MailServer, envelope_id, letter_of
 
 _PREPARERS = "lms.mail.preparers"
 _TEMPLATES = "lms.mail.templates"
@@ -303,7 +303,7 @@ class Copies:
             return letter_of(render(mail, self._config, prepared=more))
         headers = {"To": mail.address} | _headers_of_one(mail, self._config, path)
         content = stencil.copy(headers, name=str(name), link=path or "")
-        return Letter(stencil.sender, mail.address, content)
+        return Letter(stencil.sender, mail.address, content, envelope_id(headers["Message-ID"]))
 
     def _stencil(self, mail: OutboxMail, more: More | None, *, has_link: bool) -> Stencil | None:
         payload = mail.payload | {"full_name": NAME}

@@ -9,6 +9,7 @@ from lms.core.mail_reasons import MailReason
 
 REASONS = {
     MailReason.NO_SUCH_ADDRESS: _l("No such address"),
+    MailReason.FORWARDED: _l("Forwarded to an address that does not exist"),
     MailReason.MAILBOX_FULL: _l("Mailbox full"),
     MailReason.TOO_LARGE: _l("Too large for the mail server"),
     MailReason.REFUSED: _l("Refused by the mail server"),
@@ -18,6 +19,8 @@ REASONS = {
     MailReason.DECLINED: _l("Declined by the reader"),
     MailReason.ADDRESS_STOPPED: _l("Address stopped: earlier e-mails came back"),
     MailReason.STOPPED: _l("Stopped"),
+    MailReason.WITHHELD: _l("Not sent, by an administrator’s decision"),
+    MailReason.OUTDATED: _l("No longer true when it was due"),
 }
 
 

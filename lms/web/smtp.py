@@ -27,6 +27,7 @@ MAIL_SECONDS = 60
 _AT_LEAST_SECONDS = 1
 """For an answer, however long the next mail took to write: it may have been there all the while."""
 _CLOSING = 421
+_ENVELOPE_ID = re.compile(r"[\w.-]{1,100}", re.ASCII)
 log = structlog.get_logger(__name__)
 
 
@@ -49,6 +50,8 @@ class Letter:
     sender: str
     reader: str
     content: bytes
+    envelope_id: str = ""
+    """What names the mail where the server says that it came back (RFC 3461)."""
 
     @property
     def is_ascii(self) -> bool:
@@ -63,7 +66,13 @@ def letter_of(message: EmailMessage, *, sender: str | None = None) -> Letter:
     content = BytesIO()
     policy = POLICY if reader.isascii() and sender.isascii() else POLICY_BEYOND_ASCII
     BytesGenerator(content, policy=policy).flatten(message)
-    return Letter(sender, reader, content.getvalue())
+    return Letter(sender, reader, content.getvalue(), envelope_id(message["Message-ID"]))
+
+
+def envelope_id(message_id: str | None) -> str:
+    """What of a Message-ID can be an envelope id as it is; nothing where it is none of ours."""
+    name = str(message_id or "").strip("<>").rpartition("@")[0]
+    return name if _ENVELOPE_ID.fullmatch(name) else ""
 
 
 @dataclass
@@ -81,6 +90,11 @@ def _on_the_line(content: bytes) -> bytes:
     """What is sent after DATA: no line is a point alone but the last one (RFC 5321, 4.5.2)."""
     ended = content if content.endswith(b"\r\n") else content + b"\r\n"
     return re.sub(rb"(?m)^\.", b"..", ended) + b".\r\n"
+
+
+def _xtext(text: str) -> str:
+    """A text as a parameter of SMTP (RFC 3461)."""
+    return "".join(one if "!" <= one <= "~" and one not in "+=" else f"+{ord(one):02X}" for one in text)
 
 
 def _text(answer: bytes | str) -> str:
@@ -197,13 +211,17 @@ class MailServer:
         options = [] if letter.is_ascii else ["SMTPUTF8", "BODY=8BITMIME"]
         if letter.is_ascii and connection.has_extn("size"):
             options = [f"SIZE={len(letter.content)}"]
+        notify: list[str] = []
+        if connection.has_extn("dsn"):  # RFC 3461: what comes back names the mail, and returns no more than its head
+            options += ["RET=HDRS", *([f"ENVID={letter.envelope_id}"] if letter.envelope_id else [])]
+            notify = ["NOTIFY=FAILURE", *([f"ORCPT=rfc822;{_xtext(letter.reader)}"] if letter.is_ascii else [])]
         begun = False
         try:
             self._limit(connection)
             self._check(connection, *connection.mail(letter.sender, options), is_about_sender=True)
             begun = True
             self._limit(connection)
-            self._check(connection, *connection.rcpt(letter.reader), is_about_sender=False)
+            self._check(connection, *connection.rcpt(letter.reader, notify), is_about_sender=False)
             self._limit(connection)
             self._check(connection, *connection.docmd("DATA"), is_about_sender=False, expected=(354,))
             self._limit(connection)

@@ -82,6 +82,7 @@ def _of_people() -> Iterator[Case]:
         "sign_in",
         "invitation",
         "change_address",
+        "check_address",
         "address_taken",
     ):
         says = () if template == "address_taken" else (f"/{SECRET['secret']}",)

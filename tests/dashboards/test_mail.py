@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from flask.testing import FlaskClient
 
+from lms.core.bounce_mailbox import MailboxFault, claim, note_fault, note_read
 from lms.core.db import action, db
 from lms.core.mail_kinds import KIND_OF
 from lms.core.mail_reasons import MailReason
-from lms.core.outbox import MailState, OutboxMail, post_mail
+from lms.core.outbox import MailState, OutboxMail, post_mail, send_due, stopped_among
+from lms.web.bounce_mailbox import MailboxAddress
 from tests.dashboards.conftest import World
 from tests.factories import PASSWORD
 
@@ -21,12 +23,21 @@ def administrator(world: World) -> FlaskClient:
     return world.signed_in(world.make.person("Zhou Anran", roles=["administrator"], password=PASSWORD))
 
 
-def post(world: World, number: int, state: MailState, reason: MailReason | None = None) -> int:
+def post(
+    world: World,
+    number: int,
+    state: MailState,
+    reason: MailReason | None = None,
+    *,
+    address: str | None = None,
+    expires_at: datetime | None = None,
+) -> int:
     @action
     def write() -> int:
         post_mail(
             "reset",
-            address=f"n{number}@example.org",
+            address=address or f"n{number}@example.org",
+            expires_at=expires_at,
             payload={"full_name": f"Reader {number}", "secret": "s3cr3t"},
             dedupe_key=f"page-{number}",
             at=world.at + timedelta(seconds=number),
@@ -83,17 +94,131 @@ def test_failed_ones_are_tried_again_after_a_question_and_sent_ones_never(
     failed = post(world, 2, MailState.FAILED, MailReason.NO_SUCH_ADDRESS)
     assert "Try 1 e-mail again?" in press(administrator, people=[str(sent), str(failed), "x"])
 
-    def states() -> list[tuple[str, int]]:
+    def attempts() -> list[tuple[str, int]]:
         with world.make.app.app_context():
             return [(mail.state, mail.attempts) for mail in db.session.query(OutboxMail).order_by(OutboxMail.id)]
 
-    assert states() == [("sent", 0), ("failed", 3)], "the question changes nothing"
+    assert attempts() == [("sent", 0), ("failed", 3)], "the question changes nothing"
     for _twice in range(2):
         press(administrator, people=[str(sent), str(failed)], confirm="1")
-        assert states() == [("sent", 0), ("queued", 0)]
+        assert attempts() == [("sent", 0), ("queued", 0)]
     post(world, 3, MailState.FAILED, MailReason.TEMPLATE)
     press(administrator, "/admin/mail/again?state=failed", all="1", confirm="1")
-    assert states() == [("sent", 0), ("queued", 0), ("queued", 0)]
+    assert attempts() == [("sent", 0), ("queued", 0), ("queued", 0)]
+
+
+def states(world: World) -> list[str]:
+    with world.make.app.app_context():
+        return [mail.state for mail in db.session.query(OutboxMail).order_by(OutboxMail.id)]
+
+
+@pytest.mark.databases
+def test_what_waits_or_failed_is_not_sent_after_a_question_until_it_is_released(
+    world: World, administrator: FlaskClient
+) -> None:
+    mails = [
+        post(world, 1, MailState.SENT),
+        post(world, 2, MailState.QUEUED),
+        post(world, 3, MailState.QUEUED, MailReason.MAILBOX_FULL),
+        post(world, 4, MailState.FAILED, MailReason.TEMPLATE),
+        post(world, 5, MailState.FAILED, MailReason.NO_SUCH_ADDRESS),
+    ]
+    ticked = [str(one) for one in mails]
+    before = ["sent", "queued", "queued", "failed", "failed"]
+    asked = press(administrator, "/admin/mail/withhold", people=ticked)
+    assert "Do not send 3 e-mails?" in asked
+    assert "Reset your password: <b>3</b>" in asked
+    assert states(world) == before, "the question changes nothing"
+    for _twice in range(2):
+        press(administrator, "/admin/mail/withhold", people=ticked, confirm="1")
+        assert states(world) == ["sent", "stopped", "stopped", "stopped", "failed"]
+    with world.make.app.app_context():
+        assert send_due(lambda mail: None, at=world.at + timedelta(hours=1)) == 0
+    listed = administrator.get("/admin/mail?reason=withheld").text
+    assert rows(listed) == ["stopped", "stopped", "stopped"]
+    assert "Send after all" in listed
+    assert "Send 3 e-mails after all?" in press(administrator, "/admin/mail/release?reason=withheld", all="1")
+    press(administrator, "/admin/mail/release", people=ticked, confirm="1")
+    assert states(world) == ["sent", "queued", "queued", "queued", "failed"]
+    with world.make.app.app_context():
+        assert {mail.payload["secret"] for mail in db.session.query(OutboxMail)} == {"s3cr3t"}, "its link still works"
+
+
+def test_what_is_too_late_or_was_stopped_otherwise_stays_stopped(world: World, administrator: FlaskClient) -> None:
+    late = post(world, 1, MailState.STOPPED, MailReason.WITHHELD, expires_at=world.at - timedelta(minutes=1))
+    other = post(world, 2, MailState.STOPPED, MailReason.STOPPED)
+    said = press(administrator, "/admin/mail/release", people=[str(late), str(other)], confirm="1")
+    assert "Redirecting" in said
+    assert "can still be sent" in administrator.get("/admin/mail").text
+    assert states(world) == ["stopped", "stopped"]
+
+
+def test_all_that_wait_are_withheld_by_a_filter(world: World, administrator: FlaskClient) -> None:
+    post(world, 1, MailState.QUEUED)
+    post(world, 2, MailState.QUEUED, MailReason.MAILBOX_FULL)
+    press(administrator, "/admin/mail/withhold?reason=mailbox_full", all="1", confirm="1")
+    assert states(world) == ["queued", "stopped"]
+
+
+def test_one_mail_is_withheld_on_its_page(world: World, administrator: FlaskClient) -> None:
+    waiting, sent = post(world, 1, MailState.QUEUED), post(world, 2, MailState.SENT)
+    assert 'formaction="/admin/mail/withhold"' in administrator.get(f"/admin/mail/{waiting}").text
+    assert "formaction" not in administrator.get(f"/admin/mail/{sent}").text
+    press(administrator, "/admin/mail/withhold", people=str(waiting), confirm="1")
+    assert 'formaction="/admin/mail/release"' in administrator.get(f"/admin/mail/{waiting}").text
+
+
+@pytest.mark.databases
+def test_stopped_addresses_are_listed_and_written_to_again(world: World, administrator: FlaskClient) -> None:
+    for number in range(4):
+        post(world, number, MailState.UNDELIVERED, MailReason.NO_SUCH_ADDRESS, address="ada@example.org")
+        post(world, 10 + number, MailState.FAILED, MailReason.NO_SUCH_ADDRESS, address="eve@example.org")
+    for number in range(2):
+        post(world, 20 + number, MailState.UNDELIVERED, MailReason.NO_SUCH_ADDRESS, address="bob@example.org")
+    assert figure(administrator.get("/admin/mail").text, "addresses") == 2
+    page = administrator.get("/admin/mail/addresses").text
+    assert page.count('data-testid="address"') == 2
+    assert "bob@example.org" not in page
+    assert administrator.get("/admin/mail/addresses?q=EVE").text.count('data-testid="address"') == 1
+    for order in ("address", "-address", "mails", "-last"):
+        assert administrator.get(f"/admin/mail/addresses?sort={order}").text.count('data-testid="address"') == 2
+    (ada,) = re.findall(r'name="people" value="(\d+)" form="bulk"><span class="hide">Select ada@', page)
+    again = "/admin/mail/addresses/again"
+    assert "Write to 1 address again?" in press(administrator, again, people=[ada])
+    assert figure(administrator.get("/admin/mail").text, "addresses") == 2, "the question changes nothing"
+    press(administrator, again, people=[ada, "x"], confirm="1")
+    with world.make.app.app_context():
+        assert stopped_among(["ada@example.org", "eve@example.org"]) == {"eve@example.org"}
+    press(administrator, again, all="1", confirm="1")
+    assert "No address is stopped" in administrator.get("/admin/mail/addresses").text
+    assert "is stopped. Nothing was changed." in follow(administrator, again, all="1", confirm="1")
+
+
+def follow(client: FlaskClient, path: str, **fields: object) -> str:
+    press(client, path, **fields)
+    return client.get("/admin/mail").text
+
+
+def test_a_mailbox_that_cannot_be_read_is_said_without_its_password(
+    world: World, administrator: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = "imaps://bounces:s3cr3t@mail.example/INBOX"
+    assert 'data-testid="mailbox"' not in administrator.get("/admin/mail").text
+    monkeypatch.setattr(world.make.app.extensions["lms.config"], "bounce_url", address)
+    assert 'data-testid="mailbox"' not in administrator.get("/admin/mail").text
+    name = MailboxAddress.of(address).digest
+    with world.make.app.app_context():
+        claim(name, at=world.at)
+        note_fault(name, MailboxFault.SIGN_IN, "LOGIN failed", at=world.at)
+    page = administrator.get("/admin/mail").text
+    assert "The mail server refuses the user or the password." in page
+    assert "LOGIN failed" in page
+    assert "s3cr3t" not in page
+    with world.make.app.app_context():
+        note_read(name, is_all=True, at=world.at)
+    page = administrator.get("/admin/mail").text
+    assert 'data-testid="mailbox"' not in page
+    assert "Returned e-mails were last read" in page
 
 
 def test_a_mail_is_shown_without_its_secret(world: World, administrator: FlaskClient) -> None:

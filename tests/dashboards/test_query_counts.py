@@ -71,7 +71,8 @@ def grow(world: World) -> None:
         ("/calendar", "trainee", 4),
         ("/calendar?view=week&whose=mine", "instructor", 4),
         ("/unmatched", "instructor", 3),
-        ("/admin/mail", "administrator", 7),
+        ("/admin/mail", "administrator", 9),
+        ("/admin/mail/addresses", "administrator", 4),
         ("/admin/series", "administrator", 4),  # certificates are counted once until something changes
         ("/series/cross-border/schedule", "instructor", 11),
         ("/series/cross-border/hours?starts_at=2027-01-08T14:00", "instructor", 10),  # people by one grouped question
@@ -91,7 +92,7 @@ def grow(world: World) -> None:
         ("/api/v1/lectures/{held}", None, 2),
         ("/series/cross-border", None, 10),
         ("/series/cross-border", "trainee", 15),
-        ("/me", "trainee", 15),
+        ("/me", "trainee", 16),
         ("/account/notifications", "trainee", 7),
         ("/teach", "instructor", 9),  # attendances are counted by one question
         ("/country", "focal_point", 25),  # of all series: nominations, quotas and who is falling behind

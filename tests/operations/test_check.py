@@ -11,6 +11,7 @@ from sqlalchemy import select, text
 
 from lms.certificates.models import Certificate, CertificateState
 from lms.core import files
+from lms.core.bounce_mailbox import MailboxFault, claim, note_fault, note_read
 from lms.core.db import action, db
 from lms.core.jobs import request_job
 from lms.core.outbox import post_mail
@@ -19,6 +20,7 @@ from lms.core.worker_heartbeats import record_worker_heartbeat
 from lms.operations.backup import take_backup
 from lms.operations.check import check
 from lms.operations.checks.model import Asked, Finding, Level
+from lms.web.bounce_mailbox import MailboxAddress
 from tests.operations.conftest import NOW, Installation
 
 
@@ -212,3 +214,16 @@ def test_damage_and_lost_rows_are_found(healthy: Installation) -> None:
 def test_an_index_that_is_not_valid_is_found(healthy: Installation) -> None:
     write("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'ix_person_sort_name'::regclass")(healthy)
     assert wrong(healthy) == [(FAULT, "integrity")]
+
+
+def test_a_mailbox_of_returned_mail_that_cannot_be_read_is_found(healthy: Installation) -> None:
+    config = healthy.config
+    config.bounce_url = address = "imaps://bounces:s3cr3t@mail.example/INBOX"
+    name = MailboxAddress.of(address).digest
+    assert wrong(healthy) == [(Level.WARNING, "returned mail")]
+    healthy.within(lambda: claim(name, at=NOW))
+    healthy.within(lambda: note_fault(name, MailboxFault.SIGN_IN, "refused", at=NOW))
+    assert wrong(healthy) == [(Level.FAULT, "returned mail")]
+    assert not any("s3cr3t" in f"{one.text} {one.remedy}" for one in findings(healthy))
+    healthy.within(lambda: note_read(name, is_all=True, at=NOW))
+    assert wrong(healthy) == []

@@ -15,11 +15,16 @@ from sqlalchemy import select
 
 from lms.core import audit
 from lms.core.db import db
+from lms.core.errors import Refused
 from lms.core.mail_reasons import MailReason
-from lms.core.outbox import MailState, OutboxMail
+from lms.core.outbox import MailState, OutboxMail, stopped_among
+from lms.people.actions.accounts import use_sign_in_link
+from lms.people.actions.addresses import ask_address_check, change_address
+from lms.people.actions.links import ask_sign_in_link
 from lms.people.models import Consent, Person, PersonEmail
 from lms.people.queries.countries import country_id_of
 from lms.people.queries.persons import profile_of
+from lms.people.rules import MAX_LINKS
 from tests.factories import PASSWORD, Make
 
 Post = Callable[..., Any]
@@ -160,17 +165,66 @@ def test_erasure_asks_twice_and_leaves_an_anonymous_row(
     assert again.id != person.id
 
 
+def came_back(at: datetime, address: str) -> None:
+    for number in range(3):
+        mail = OutboxMail(
+            template="reset", address=address, payload={}, dedupe_key=f"back-{number}",
+            created_at=at, due_at=at, state=MailState.UNDELIVERED, reason=MailReason.NO_SUCH_ADDRESS,
+        )  # fmt: skip
+        db.session.add(mail)
+    db.session.commit()
+
+
 def test_an_address_from_which_mails_came_back_is_confirmed_by_its_owner(
     app: APIFlask, person: Person, post: Post, client: FlaskClient, at: datetime
 ) -> None:
     with app.app_context():
-        for number in range(3):
-            mail = OutboxMail(
-                template="reset", address="achieng@example.org", payload={}, dedupe_key=f"back-{number}",
-                created_at=at, due_at=at, state=MailState.UNDELIVERED, reason=MailReason.NO_SUCH_ADDRESS,
-            )  # fmt: skip
-            db.session.add(mail)
+        came_back(at, "achieng@example.org")
+    for page in ("/account", "/me"):
+        assert "came back three times" in client.get(page).text
+    assert 'action="/account/address/check"' in client.get("/me").text
+    post("/account/address/check")
+    assert "came back three times" in client.get("/account").text, "only the link says that it works"
+    with app.app_context():
+        sent = db.session.scalars(select(OutboxMail).order_by(OutboxMail.id.desc())).first()
+        assert sent is not None
+        assert (sent.template, sent.address) == ("check_address", "achieng@example.org")
+        link = f"/account/address/{sent.payload['secret']}"
+    assert "we will write to achieng@example.org again" in app.test_client().get(link).text
+    post(link)
+    for page in ("/account", "/me"):
+        assert "came back three times" not in client.get(page).text
+    assert app.test_client().get(link).status_code == 404, "it works once"
+
+
+def test_any_link_that_arrives_says_that_the_address_works(
+    app: APIFlask, person: Person, client: FlaskClient, at: datetime
+) -> None:
+    with app.app_context():
+        came_back(at, "achieng@example.org")
+        assert stopped_among(["achieng@example.org"]) == {"achieng@example.org"}
+        ask_sign_in_link("achieng@example.org", at=at)
+        sent = db.session.scalars(select(OutboxMail).where(OutboxMail.template == "sign_in")).one()
+        use_sign_in_link(sent.payload["secret"], at=at)
+        assert stopped_among(["achieng@example.org"]) == set()
+
+
+def test_a_check_says_nothing_of_an_address_that_was_changed_meanwhile(
+    app: APIFlask, make: Make, person: Person, at: datetime
+) -> None:
+    with app.app_context():
+        ask_address_check(by=make.actor(person), at=at)
+        secret = db.session.scalars(select(OutboxMail.payload)).one()["secret"]
+        row = db.session.scalars(select(PersonEmail).where(PersonEmail.person_id == person.id)).one()
+        row.address = row.key = "new@example.org"
         db.session.commit()
-    assert "came back three times" in client.get("/account").text
-    post("/account/address/works")
-    assert "came back three times" not in client.get("/account").text
+        with pytest.raises(Refused):
+            change_address(secret, at=at)
+
+
+def test_a_check_is_not_sent_over_and_over(app: APIFlask, make: Make, person: Person, at: datetime) -> None:
+    with app.app_context():
+        for _time in range(MAX_LINKS):
+            ask_address_check(by=make.actor(person), at=at)
+        with pytest.raises(Refused):
+            ask_address_check(by=make.actor(person), at=at)

@@ -242,6 +242,52 @@ def test_a_password_is_never_sent_in_plain_text_unasked(start: Start, sink: Sink
     assert (sink.signed_in, len(sink.ids)) == ([b"p@ss"], 1)
 
 
+class DsnSink(Sink):
+    """It says that it tells what becomes of mails (RFC 3461)."""
+
+    async def handle_EHLO(  # noqa: N802
+        self, server: SMTP, session: Any, envelope: Any, host: str, responses: list[str]
+    ) -> list[str]:
+        session.host_name = host
+        return [*responses[:-1], "250-DSN", responses[-1]]
+
+
+class DsnController(Controller):
+    """Its server notes what it is told of mails, in capitals, and keeps it from what knows nothing of it."""
+
+    def __init__(self, *given: Any, **options: Any) -> None:
+        self.told: list[str] = []
+        super().__init__(*given, **options)
+
+    def factory(self) -> SMTP:
+        told = self.told
+
+        class Server(SMTP):
+            def _getparams(self, params: Any) -> Any:
+                told.extend(params)
+                names = ("RET=", "ENVID=", "NOTIFY=", "ORCPT=")
+                return super()._getparams([one for one in params if not one.startswith(names)])
+
+        return Server(self.handler, **self.SMTP_kwargs)
+
+
+def test_a_server_that_says_what_became_of_a_mail_is_told_which_it_was() -> None:
+    port = free_port()
+    controller = DsnController(DsnSink(), hostname="127.0.0.1", port=port, server_hostname="sink")
+    controller.start()
+    try:
+        sent = message()
+        sent.replace_header("To", "a+b@x.example")
+        sent.replace_header("Message-ID", "<12.0123456789abcdef0123456789abcdef@x.example>")
+        with MailServer(f"smtp://127.0.0.1:{port}?tls=off") as server:
+            server.send(sent)
+    finally:
+        controller.stop()
+    assert [one for one in controller.told if not one.startswith("SIZE=")] == [
+        "RET=HDRS", "ENVID=12.0123456789ABCDEF0123456789ABCDEF", "NOTIFY=FAILURE", "ORCPT=RFC822;A+2BB@X.EXAMPLE",
+    ]  # fmt: skip
+
+
 # Many mails
 
 

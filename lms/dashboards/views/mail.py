@@ -5,11 +5,12 @@ from __future__ import annotations
 from email.message import EmailMessage
 from typing import Any
 
-from flask import current_app, flash, redirect, render_template, request
+from flask import current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from jinja2 import UndefinedError
 
 from lms.core import clock
+from lms.core.bounce_mailbox import MailboxFault, mailbox_state
 from lms.core.errors import NotFound
 from lms.core.i18n import _, _l, _n
 from lms.core.mail_kinds import DECLINABLE, KIND_OF, MailKind
@@ -18,12 +19,22 @@ from lms.core.outbox import MailState, OutboxMail
 from lms.core.roles import Role
 from lms.dashboards.mail_examples import values_of
 from lms.dashboards.views.blueprint import bp
-from lms.people.actions.mails import try_mails_again
-from lms.people.queries.outgoing import FAILED, PERIODS, failed_among, get_outgoing, list_outgoing, mail_ids_of
+from lms.people.actions.mails import confirm_addresses, release_mails, try_mails_again, withhold_mails
+from lms.people.queries.outgoing import (
+    FAILED,
+    PERIODS,
+    Deed,
+    choose_mails,
+    get_outgoing,
+    list_outgoing,
+    what_can_be_done,
+)
+from lms.people.queries.stopped_addresses import choose_stopped, list_stopped
 from lms.web import mail as mails
+from lms.web.bounce_mailbox import MailboxAddress
 from lms.web.guards import allow
 from lms.web.identity import current_actor
-from lms.web.lists import Choice, Column, ListDefinition, ListPage, Select, Sifted, read_list, read_selection
+from lms.web.lists import Choice, Column, ListDefinition, ListPage, Select, Selection, Sifted, read_list, read_selection
 from lms.web.locale import offered, reader_locale
 from lms.web.mail_html import letter
 from lms.web.mail_words import mail_reason
@@ -62,12 +73,28 @@ _KINDS = {
 }
 
 
+ADDRESSES = ListDefinition(
+    columns=(
+        Column("last", _l("Latest e-mail"), first=_l("latest first"), last=_l("oldest first")),
+        Column("address", _l("Address"), first=_l("by address"), last=_l("by address, last first")),
+        Column("mails", _l("Returned"), first=_l("most first"), last=_l("fewest first"), numeric=True),
+    ),
+)
+_FAULTS = {
+    MailboxFault.NO_ANSWER: _l("The mail server does not answer."),
+    MailboxFault.NOT_TRUSTED: _l("There is no encrypted connection that can be trusted."),
+    MailboxFault.SIGN_IN: _l("The mail server refuses the user or the password."),
+    MailboxFault.NO_FOLDER: _l("There is no such folder."),
+    MailboxFault.NOT_UNDERSTOOD: _l("The mail server gives an answer that is not understood."),
+}
+
+
 @bp.get("/admin/mail")
 @allow(Role.ADMINISTRATOR)
 def admin_mail() -> ResponseReturnValue:
     """Lists mails of the last days by state, with the reason of each that failed."""
-    asked = read_list(LIST)
-    found = list_outgoing(asked.wanted, by=current_actor(), at=clock.now())
+    asked, at = read_list(LIST), clock.now()
+    found = list_outgoing(asked.wanted, by=current_actor(), at=at)
     selects = [
         Select("kind", _("Kind"), _("All kinds"), [Choice(kind.value, str(label)) for kind, label in _KINDS.items()]),
         Select(
@@ -78,37 +105,142 @@ def admin_mail() -> ResponseReturnValue:
         ),
         Select("period", _("When"), _("Last 7 days"), [Choice(name, str(label)) for name, label in _PERIODS.items()]),
     ]
+    figures = [Sifted(value, found.counts.get(value, 0), str(label)) for value, label in _FIGURES.items()]
+    stopped = Sifted("addresses", found.stopped, _("addresses stopped"), url_for("dashboards.stopped_addresses"))
     return render_template(
         "dashboards/mail.html",
         found=found,
-        figures=[Sifted(value, found.counts.get(value, 0), str(label)) for value, label in _FIGURES.items()],
+        can=what_can_be_done([one.mail.id for one in found.rows], at=at),
+        figures=[*figures, stopped],
         selects=selects,
         list=ListPage(asked, found.total, endpoint="dashboards.admin_mail"),
         limit=current_app.extensions["lms.config"].mail_per_minute,
+        returned=_mailbox(),
     )
+
+
+def _mailbox() -> dict[str, Any] | None:
+    """When returned mails were last read, and why they cannot be; None where there is no mailbox for them."""
+    address = current_app.extensions["lms.config"].bounce_url
+    if not address:
+        return None
+    row = mailbox_state(MailboxAddress.of(address).digest)
+    if row is None:
+        return {"read_at": None, "fault": "", "words": ""}
+    return {"read_at": row.read_at, "fault": str(_FAULTS[row.fault]) if row.fault else "", "words": row.error}
 
 
 @bp.post("/admin/mail/again")
 @allow(Role.ADMINISTRATOR)
 def mail_again() -> ResponseReturnValue:
     """Asks, then tries the chosen mails again: those ticked that failed, or all failed ones that the filter holds."""
-    by, at = current_actor(), clock.now()
+    return _change(Deed.AGAIN)
+
+
+@bp.post("/admin/mail/withhold")
+@allow(Role.ADMINISTRATOR)
+def withhold_mail() -> ResponseReturnValue:
+    """Asks, then has the chosen mails not sent: those ticked that wait or failed, or all that the filter holds."""
+    return _change(Deed.WITHHOLD)
+
+
+@bp.post("/admin/mail/release")
+@allow(Role.ADMINISTRATOR)
+def release_mail() -> ResponseReturnValue:
+    """Asks, then has mails sent after all that were withheld: those ticked, or all that the filter holds."""
+    return _change(Deed.RELEASE)
+
+
+_CHANGES = {Deed.AGAIN: try_mails_again, Deed.WITHHOLD: withhold_mails, Deed.RELEASE: release_mails}
+_ENDPOINTS = {
+    Deed.AGAIN: "dashboards.mail_again",
+    Deed.WITHHOLD: "dashboards.withhold_mail",
+    Deed.RELEASE: "dashboards.release_mail",
+}
+_NOTHING = {
+    Deed.AGAIN: _l("None of the selected e-mails failed. Nothing was changed."),
+    Deed.WITHHOLD: _l("None of the selected e-mails is still to be sent. Nothing was changed."),
+    Deed.RELEASE: _l("None of the selected e-mails can still be sent. Nothing was changed."),
+}
+
+
+def _done(deed: Deed, count: int) -> str:
+    match deed:
+        case Deed.AGAIN:
+            return _n("%(num)s e-mail is sent again.", "%(num)s e-mails are sent again.", count)
+        case Deed.WITHHOLD:
+            return _n(
+                "%(num)s e-mail will not be sent. You can still send it: choose “Send after all”.",
+                "%(num)s e-mails will not be sent. You can still send them: choose “Send after all”.",
+                count,
+            )
+        case Deed.RELEASE:
+            return _n("%(num)s e-mail is sent after all.", "%(num)s e-mails are sent after all.", count)
+
+
+def _change(deed: Deed) -> ResponseReturnValue:
+    by, at, asked = current_actor(), clock.now(), read_list(LIST)
     selection = read_selection()
-    if selection.everybody:
-        chosen = mail_ids_of(read_list(LIST).wanted, by=by, at=at)
-    else:
-        chosen = failed_among([int(one) for one in selection.ids if one.isdecimal() and len(one) < 10], by=by)
-    back = ListPage(read_list(LIST), 1, endpoint="dashboards.admin_mail").here()
-    if not chosen:
-        flash(_("None of the selected e-mails failed. Nothing was changed."))
+    chosen = choose_mails(
+        deed, among_ids=None if selection.everybody else _ids(selection), wanted=asked.wanted, by=by, at=at
+    )
+    page = ListPage(asked, 1, endpoint="dashboards.admin_mail")
+    back = page.here()
+    if not chosen.ids:
+        flash(str(_NOTHING[deed]))
         return redirect(back)
     if "confirm" not in request.form:
-        everybody = "1" if selection.everybody else ""
         return render_template(
-            "dashboards/mail_again.html", chosen=chosen, everybody=everybody, back=back, parameters=request.args
+            "dashboards/change_mails.html",
+            deed=deed.value,
+            chosen=chosen,
+            everybody=selection.everybody,
+            back=back,
+            action=page.address(_ENDPOINTS[deed]),
         )
-    count = try_mails_again(chosen, by=by, at=at)
-    flash(_n("%(num)s e-mail is sent again.", "%(num)s e-mails are sent again.", count))
+    count = _CHANGES[deed](chosen.ids, by=by, at=at)
+    flash(_done(deed, count) if count else str(_NOTHING[deed]))
+    if deed is Deed.WITHHOLD and count:
+        return redirect(url_for("dashboards.admin_mail", reason=MailReason.WITHHELD.value, period="month"))
+    return redirect(back)
+
+
+def _ids(selection: Selection) -> list[int]:
+    return [int(one) for one in selection.ids if one.isdecimal() and len(one) < 10]
+
+
+@bp.get("/admin/mail/addresses")
+@allow(Role.ADMINISTRATOR)
+def stopped_addresses() -> ResponseReturnValue:
+    """Lists addresses that are not written to, because mails to them came back."""
+    asked = read_list(ADDRESSES)
+    rows, total = list_stopped(asked.wanted, by=current_actor())
+    page = ListPage(asked, total, endpoint="dashboards.stopped_addresses")
+    return render_template("dashboards/stopped_addresses.html", rows=rows, list=page)
+
+
+@bp.post("/admin/mail/addresses/again")
+@allow(Role.ADMINISTRATOR)
+def write_again() -> ResponseReturnValue:
+    """Asks, then has the chosen addresses written to again: those ticked, or all that the filter holds."""
+    by, asked, selection = current_actor(), read_list(ADDRESSES), read_selection()
+    chosen = choose_stopped(None if selection.everybody else _ids(selection), asked.wanted, by=by)
+    page = ListPage(asked, 1, endpoint="dashboards.stopped_addresses")
+    back = page.here()
+    if not chosen:
+        flash(_("None of the selected addresses is stopped. Nothing was changed."))
+        return redirect(back)
+    if "confirm" not in request.form:
+        return render_template(
+            "dashboards/write_again.html",
+            chosen=chosen,
+            everybody=selection.everybody,
+            ids=_ids(selection),
+            back=back,
+            action=page.address("dashboards.write_again"),
+        )
+    count = confirm_addresses(chosen, by=by, at=clock.now())
+    flash(_n("We will write to %(num)s address again.", "We will write to %(num)s addresses again.", count))
     return redirect(back)
 
 
@@ -117,12 +249,18 @@ def mail_again() -> ResponseReturnValue:
 def one_mail(mail_id: int) -> ResponseReturnValue:
     """Shows one mail as its reader gets it, without secret links."""
     row, found = get_outgoing(mail_id, by=current_actor())
+    can = what_can_be_done([mail_id], at=clock.now()).get(mail_id, [])
     try:
         message = mails.shown(row, current_app.extensions["lms.config"])
     except Exception:  # whatever keeps it from being written is the reason to look at it
         message = None
     return render_template(
-        "dashboards/one_mail.html", row=row, found=found, **_parts(message), title=str(row.payload.get("title") or "")
+        "dashboards/one_mail.html",
+        row=row,
+        found=found,
+        can=can,
+        **_parts(message),
+        title=str(row.payload.get("title") or ""),
     )
 
 

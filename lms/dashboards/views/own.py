@@ -31,6 +31,7 @@ from lms.nominations.queries.listing import NominationFilter
 from lms.nominations.queries.of_country import list_nominations
 from lms.nominations.queries.series import list_series_to_nominate
 from lms.people.queries.countries import own_countries, own_country
+from lms.people.queries.mails import stopped_address_of
 from lms.people.queries.persons import name_to_confirm
 from lms.reports.queries.figures import count
 from lms.reports.rules import Slice
@@ -74,6 +75,7 @@ def me() -> ResponseReturnValue:
     return render_template(
         "dashboards/me.html",
         name_to_confirm=name_to_confirm(by.person_id),
+        stopped_address=stopped_address_of(by.person_id),
         to_do=own_to_do(by.person_id, joined, at=at),
         series=[
             (own, mini_stops(own.lectures, at=at, own=own.attendance if own.is_in or own.attendance else None))

@@ -15,6 +15,7 @@ from sqlalchemy import func, select
 from lms.catalogue.actions.time_zones import find_shifts, last_version
 from lms.config import SETTINGS, Config
 from lms.core import journal, zones
+from lms.core.bounce_mailbox import mailbox_state
 from lms.core.db import db
 from lms.core.i18n import _, _n
 from lms.core.jobs import Job, JobState
@@ -23,6 +24,7 @@ from lms.core.worker_heartbeats import is_worker_alive, worker_last_seen
 from lms.operations.backup import LAST_BACKUP
 from lms.operations.checks.model import Asked, Finding, fault, ok, warning
 from lms.web import mail
+from lms.web.bounce_mailbox import MailboxAddress
 
 LATE = timedelta(minutes=15)
 """Work that is due for so long waits for a worker that does not do it."""
@@ -54,6 +56,21 @@ def check_mail(asked: Asked) -> Iterator[Finding]:
     if refused:
         told = _n("%(num)s e-mail could not be sent yet", "%(num)s e-mails could not be sent yet", refused)
         yield warning(_("mail"), told, _("It will be tried again. The reason is in the column error of outbox_mail."))
+
+
+def check_returned_mail(asked: Asked) -> Iterator[Finding]:
+    """Whether the mailbox to which mails come back could be read when a worker last tried."""
+    if not asked.config.bounce_url:
+        return
+    row = mailbox_state(MailboxAddress.of(asked.config.bounce_url).digest)
+    db.session.rollback()
+    if row is None:
+        yield warning(_("returned mail"), _("the mailbox was not read yet"), _("Start `lms worker`."))
+    elif row.fault is not None:
+        told = _("the mailbox cannot be read: %(error)s", error=f"{row.fault} {row.error}".strip())
+        yield fault(_("returned mail"), told, _("Check LMS_BOUNCE_URL, the mail server and the network."))
+    else:
+        yield ok(_("returned mail"), _("the mailbox can be read"))
 
 
 def check_disk(asked: Asked) -> Iterator[Finding]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, update
 from sqlalchemy.exc import IntegrityError
 
 from lms.core import audit
+from lms.core.bounces import confirm_address
 from lms.core.db import action, db
 from lms.core.errors import Invalid, NotFound, Refused
 from lms.core.events import AddressesKnown, publish
@@ -15,12 +16,13 @@ from lms.core.i18n import _
 from lms.core.outbox import post_mail
 from lms.core.roles import Actor
 from lms.people.actions.factors import check_owner
-from lms.people.actions.links import make_link
+from lms.people.actions.links import make_link, was_sent_enough
 from lms.people.actions.notices import post_notice
+from lms.people.actions.persons import verify_address
 from lms.people.models import LinkPurpose, OneTimeLink, PersonEmail
 from lms.people.queries.access import find_link, load_actor
 from lms.people.queries.persons import addresses_of, contact_of, find_person_by_email, members
-from lms.people.rules import CONFIRM_LASTS, MAX_LINKS, MAX_LINKS_WINDOW, checked_address, email_key
+from lms.people.rules import CONFIRM_LASTS, checked_address, email_key
 
 
 def ask_address_change(email: str, password: str, otp: str, *, demonstration: bool, by: Actor, at: datetime) -> None:
@@ -42,8 +44,7 @@ def _ask(address: str, *, by: Actor, at: datetime) -> None:
     contact = contact_of([by.person_id]).get(by.person_id)
     if person is not None and person.id == by.person_id and contact is not None and email_key(contact.address) == key:
         raise Invalid("email", _("This is already your e-mail address."))
-    sent = select(func.count()).where(OneTimeLink.address_key == key, OneTimeLink.created_at > at - MAX_LINKS_WINDOW)
-    if (db.session.scalar(sent) or 0) >= MAX_LINKS:
+    if was_sent_enough(key, at):
         return
     is_free = person is None or person.id == by.person_id
     secret, link = make_link(
@@ -68,10 +69,42 @@ def _ask(address: str, *, by: Actor, at: datetime) -> None:
     )
 
 
+@action
+def ask_address_check(*, by: Actor, at: datetime) -> str:
+    """Mails a link to one's own address, from which mails came back; its use says that it works. Returns the address.
+
+    Raises NotFound without an address; Refused where the address was sent as many links as it may be.
+    """
+    contact = contact_of([by.person_id]).get(by.person_id) if by.person_id is not None else None
+    if by.person_id is None or contact is None:
+        raise NotFound
+    key = email_key(contact.address)
+    if was_sent_enough(key, at):
+        raise Refused(_("This address was sent several links within the last hour. Wait before you send another one."))
+    payload = {"email": contact.address, "is_check": True}
+    secret, link = make_link(
+        by.person_id, LinkPurpose.CHANGE_ADDRESS, payload, address_key=key, lasts=CONFIRM_LASTS, at=at
+    )
+    audit.record("ask_address_check", by=by, at=at, person=by.person_id)
+    post_mail(
+        "check_address",
+        address=contact.address,
+        payload={"secret": secret, "full_name": contact.full_name},
+        dedupe_key=f"link:{link.id}",
+        at=at,
+        locale=contact.locale,
+        time_zone=contact.time_zone or "",
+        person_id=by.person_id,
+        expires_at=link.expires_at,
+    )
+    return contact.address
+
+
 def change_address(secret: str, *, at: datetime) -> None:
     """Uses the link: the new address takes the place of the old one, which is told and signs in no more.
 
-    Raises NotFound (used or too old), Refused (somebody else has the address meanwhile).
+    The link of a check only says that the address works. Raises NotFound (used or too old), Refused (somebody else has
+    the address meanwhile).
     """
     try:
         _change_address(secret, at=at)
@@ -90,6 +123,13 @@ def _change_address(secret: str, *, at: datetime) -> None:
     if other is not None and other.id != person_id:
         raise Refused(_("Someone else now uses this e-mail address."))
     old = addresses_of([person_id]).get(person_id)
+    if link.payload.get("is_check"):
+        if old is None or email_key(old) != key:
+            raise Refused(_("Your account has another e-mail address now."))
+        verify_address(person_id, key, at=at)
+        link.used_at = at
+        audit.record("confirm_address", by=actor, at=at, person=person_id)
+        return
     if old is not None and email_key(old) != key:
         post_notice(person_id, "address", at=at, address=old)
         db.session.execute(delete(PersonEmail).where(PersonEmail.key == key))
@@ -99,6 +139,7 @@ def _change_address(secret: str, *, at: datetime) -> None:
     elif old is None:
         db.session.add(PersonEmail(person_id=person_id, address=address, key=key, verified_at=at))
     db.session.flush()
+    confirm_address(address)
     publish(AddressesKnown(by=actor, at=at, person_ids=tuple(members(person_id))))
     mine = (OneTimeLink.person_id == person_id, OneTimeLink.used_at.is_(None))
     db.session.execute(update(OneTimeLink).where(*mine).values(used_at=at))

@@ -64,7 +64,7 @@ def send_person_link(public_id: str, *, by: Actor, at: datetime) -> str:
     addressee = find_addressee(contact.address)
     if addressee is not None and addressee.is_disabled:
         raise Refused(_("This account is disabled. Enable it first."))
-    if _was_sent_enough(email_key(contact.address), at):
+    if was_sent_enough(email_key(contact.address), at):
         raise Refused(_("This address was sent several links within the last hour. Wait before you send another one."))
     send_link(contact.address, {}, to_account="sign_in", following=None, at=at, locale=contact.locale)
     audit.record("send_link", by=by, at=at, person=person_id)
@@ -96,7 +96,8 @@ def send_invitation(person_id: int, *, at: datetime) -> None:
     )
 
 
-def _was_sent_enough(key: str, at: datetime) -> bool:
+def was_sent_enough(key: str, at: datetime) -> bool:
+    """Whether an address was sent as many links as it may be."""
     sent = select(func.count()).where(OneTimeLink.address_key == key, OneTimeLink.created_at > at - MAX_LINKS_WINDOW)
     return (db.session.scalar(sent) or 0) >= MAX_LINKS
 
@@ -112,7 +113,7 @@ def send_link(
     """
     key = email_key(email)
     addressee = find_addressee(email)
-    if _was_sent_enough(key, at):
+    if was_sent_enough(key, at):
         return
     kept = {"following": following} if following else {}
     if (addressee is None and not payload) or (addressee is not None and addressee.is_disabled):

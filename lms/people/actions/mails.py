@@ -9,9 +9,8 @@ from lms.core import audit
 from lms.core.bounces import confirm_address
 from lms.core.db import action
 from lms.core.errors import Forbidden
-from lms.core.outbox import queue_again
+from lms.core.outbox import queue_again, release, stopped_among, withhold
 from lms.core.roles import Actor
-from lms.people.queries.persons import contact_of
 
 
 @action
@@ -29,11 +28,35 @@ def try_mails_again(mail_ids: Sequence[int], *, by: Actor, at: datetime) -> int:
 
 
 @action
-def confirm_own_address(*, by: Actor, at: datetime) -> None:
-    """Has one's own address written to again. Raises Forbidden for nobody."""
-    if by.person_id is None:
+def withhold_mails(mail_ids: Sequence[int], *, by: Actor, at: datetime) -> int:
+    """Has mails not sent that wait or failed; returns how many. What left meanwhile stays as it is."""
+    if not by.is_administrator:
         raise Forbidden
-    contact = contact_of([by.person_id]).get(by.person_id)
-    if contact is not None:
-        confirm_address(contact.address)
-        audit.record("confirm_address", by=by, at=at, person=by.person_id)
+    count = withhold(mail_ids)
+    if count:
+        audit.record("withhold_mails", by=by, at=at, detail={"mails": count})
+    return count
+
+
+@action
+def release_mails(mail_ids: Sequence[int], *, by: Actor, at: datetime) -> int:
+    """Has withheld mails sent after all; returns how many. What is too late by now stays withheld."""
+    if not by.is_administrator:
+        raise Forbidden
+    count = release(mail_ids, at=at)
+    if count:
+        audit.record("release_mails", by=by, at=at, detail={"mails": count})
+    return count
+
+
+@action
+def confirm_addresses(addresses: Sequence[str], *, by: Actor, at: datetime) -> int:
+    """Has addresses written to again from which mails came back; returns how many. For administrators."""
+    if not by.is_administrator:
+        raise Forbidden
+    stopped = stopped_among(addresses)
+    for address in sorted(stopped):
+        confirm_address(address)
+    if stopped:
+        audit.record("confirm_addresses", by=by, at=at, detail={"addresses": len(stopped)})
+    return len(stopped)

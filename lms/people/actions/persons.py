@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select, update
 
 from lms.core import audit
+from lms.core.bounces import confirm_address
 from lms.core.db import action, db, one_at_a_time
 from lms.core.errors import Fault, Forbidden, Invalid, NotFound, Refused
 from lms.core.events import AddressesKnown, PeopleCountriesChanged, PeopleTraitsChanged, PersonNameCorrected, publish
@@ -292,8 +293,12 @@ def set_country(person_id: int, country_id: int | None, *, since: date, by: Acto
 
 @action
 def verify_address(person_id: int, key: str, *, at: datetime) -> None:
-    """Notes that somebody who reads the address confirmed it."""
+    """Notes that somebody who reads the address confirmed it: mails to it arrive, whatever came back before."""
     own = members(person_id)
+    for address in db.session.scalars(
+        select(PersonEmail.address).where(PersonEmail.person_id.in_(own), PersonEmail.key == key)
+    ).all():
+        confirm_address(address)
     noted = db.session.execute(
         update(PersonEmail)
         .where(PersonEmail.person_id.in_(own), PersonEmail.key == key, PersonEmail.verified_at.is_(None))

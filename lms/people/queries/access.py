@@ -243,6 +243,8 @@ class LinkView:
     needs_consent: bool
     is_claim: bool
     following: str | None
+    is_check: bool = False
+    """Whether it only says that the address of the account works."""
 
 
 def look_at_link(secret: str, *, at: datetime) -> LinkView | None:
@@ -260,6 +262,7 @@ def look_at_link(secret: str, *, at: datetime) -> LinkView | None:
         needs_consent=link.purpose is LinkPurpose.CONFIRM and not link.payload.get("consent"),
         is_claim=person is not None,
         following=link.payload.get("following"),
+        is_check=bool(link.payload.get("is_check")),
     )
 
 

@@ -8,12 +8,12 @@ from typing import Any
 
 from sqlalchemy import case, func, select
 
-from lms.core.db import read
+from lms.core.db import read, read_value
 from lms.core.errors import NotFound
 from lms.core.mail_reasons import MailReason
-from lms.core.outbox import IS_FAILED, MailState, OutboxMail
+from lms.core.outbox import IS_FAILED, MOST_BOUNCES, MailState, OutboxMail, counts_against_address
 from lms.core.roles import Actor
-from lms.people.models import Person
+from lms.people.models import Person, PersonEmail
 
 
 @dataclass(frozen=True)
@@ -67,3 +67,22 @@ def mail_row(row: Any) -> PersonMail:
         state is MailState.QUEUED and row.error is not None,
         MailReason(row.reason) if row.reason else None,
     )
+
+
+def stopped_address_of(person_id: int) -> str | None:
+    """The address of a person, where it is not written to because mails to it came back; None where it is."""
+    own = (
+        select(PersonEmail.address)
+        .join(Person, Person.id == PersonEmail.person_id)
+        .where(Person.canonical_id == person_id)
+        .order_by(PersonEmail.is_primary.desc(), (Person.id == Person.canonical_id).desc(), PersonEmail.id)
+        .limit(1)
+    )
+    query = (
+        select(OutboxMail.address)
+        .where(OutboxMail.address == own.scalar_subquery(), counts_against_address())
+        .group_by(OutboxMail.address)
+        .having(func.count() >= MOST_BOUNCES)
+    )
+    found: str | None = read_value(query)
+    return found

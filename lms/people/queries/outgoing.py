@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 
-from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 
-from lms.core.db import db, read, read_column, read_value
+from lms.core.db import db, read, read_value
 from lms.core.errors import Forbidden, NotFound
 from lms.core.lists import ListRequest
 from lms.core.mail_reasons import MailReason
-from lms.core.outbox import IS_FAILED, MailState, OutboxMail
+from lms.core.outbox import IS_FAILED, MailState, OutboxMail, may_be_released, may_be_withheld
 from lms.core.roles import Actor
 from lms.people.models import Person
 from lms.people.queries.mails import PersonMail, mail_row
+from lms.people.queries.stopped_addresses import count_stopped
 from lms.people.rules import email_key
 
 NOBODY = "nobody"
@@ -44,6 +47,8 @@ class OutgoingMails:
     counts: Mapping[str, int]
     reasons: Mapping[MailReason, int]
     oldest: datetime | None
+    stopped: int
+    """How many addresses are not written to."""
 
 
 def list_outgoing(wanted: ListRequest, *, by: Actor, at: datetime) -> OutgoingMails:
@@ -51,12 +56,13 @@ def list_outgoing(wanted: ListRequest, *, by: Actor, at: datetime) -> OutgoingMa
     if not by.is_administrator:
         raise Forbidden
     within = _within(wanted, at)
-    counted = read(select(OutboxMail.state, func.count()).where(*within).group_by(OutboxMail.state))
-    counts = {MailState(state).value: count for state, count in counted}
-    failed = (*within, IS_FAILED)
-    reasons = read(select(OutboxMail.reason, func.count()).where(*failed).group_by(OutboxMail.reason))
-    counts[FAILED] = sum(count for _reason, count in reasons)
-    counts[""] = sum(count for _state, count in counted)
+    failed = func.count().filter(IS_FAILED)
+    counted = read(select(OutboxMail.state, func.count(), failed).where(*within).group_by(OutboxMail.state))
+    counts = {MailState(state).value: count for state, count, _failed in counted}
+    why = (*within, or_(IS_FAILED, OutboxMail.reason == MailReason.WITHHELD))
+    reasons = read(select(OutboxMail.reason, func.count()).where(*why).group_by(OutboxMail.reason))
+    counts[FAILED] = sum(count for _state, _count, count in counted)
+    counts[""] = sum(count for _state, count, _failed in counted)
     order = (OutboxMail.created_at, OutboxMail.id)
     chosen = _chosen(wanted, at)
     total = read_value(select(func.count()).select_from(OutboxMail).where(*chosen)) or 0
@@ -74,22 +80,54 @@ def list_outgoing(wanted: ListRequest, *, by: Actor, at: datetime) -> OutgoingMa
         counts,
         {MailReason(reason): count for reason, count in reasons if reason},
         read_value(select(func.min(OutboxMail.due_at)).where(OutboxMail.state == MailState.QUEUED)),
+        count_stopped(),
     )
 
 
-def mail_ids_of(wanted: ListRequest, *, by: Actor, at: datetime) -> list[int]:
-    """The failed mails that a filter holds, for trying them again."""
-    if not by.is_administrator:
-        raise Forbidden
-    query: Select[int] = select(OutboxMail.id).where(*_chosen(wanted, at), IS_FAILED).limit(MOST_AT_ONCE)
-    return list(read_column(query))
+class Deed(StrEnum):
+    """What an administrator does with mails."""
+
+    AGAIN = "again"
+    WITHHOLD = "withhold"
+    RELEASE = "release"
 
 
-def failed_among(mail_ids: list[int], *, by: Actor) -> list[int]:
-    """Which of these mails failed."""
+def may_be_done(deed: Deed, at: datetime) -> ColumnElement[bool]:
+    """With which mails something can be done."""
+    match deed:
+        case Deed.AGAIN:
+            return and_(IS_FAILED, OutboxMail.address != "")
+        case Deed.WITHHOLD:
+            return may_be_withheld()
+        case Deed.RELEASE:
+            return may_be_released(at)
+
+
+@dataclass(frozen=True)
+class ChosenMails:
+    """Mails with which something is to be done, and how many there are of each template, most first."""
+
+    ids: Sequence[int]
+    templates: Sequence[tuple[str, int]]
+
+
+def choose_mails(
+    deed: Deed, *, among_ids: Sequence[int] | None, wanted: ListRequest, by: Actor, at: datetime
+) -> ChosenMails:
+    """Of the mails with these ids, or of all that a filter holds, those with which something can be done."""
     if not by.is_administrator:
         raise Forbidden
-    return list(read_column(select(OutboxMail.id).where(OutboxMail.id.in_(mail_ids), IS_FAILED)))
+    which = [OutboxMail.id.in_(among_ids)] if among_ids is not None else _chosen(wanted, at)
+    query = select(OutboxMail.id, OutboxMail.template).where(*which, OutboxMail.template != NOBODY)
+    rows = read(query.where(may_be_done(deed, at)).order_by(OutboxMail.id).limit(MOST_AT_ONCE))
+    return ChosenMails([row.id for row in rows], Counter(row.template for row in rows).most_common())
+
+
+def what_can_be_done(mail_ids: Sequence[int], *, at: datetime) -> dict[int, list[Deed]]:
+    """What can be done with each of these mails."""
+    query = select(OutboxMail.id, *(may_be_done(deed, at).label(deed.value) for deed in Deed))
+    rows = read(query.where(OutboxMail.id.in_(mail_ids)))
+    return {row.id: [deed for deed in Deed if row._mapping[deed.value]] for row in rows}
 
 
 def get_outgoing(mail_id: int, *, by: Actor) -> tuple[OutboxMail, Outgoing]:

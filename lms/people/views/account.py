@@ -11,16 +11,15 @@ from flask.typing import ResponseReturnValue
 from lms.core import clock
 from lms.core.errors import Invalid, Refused
 from lms.core.i18n import _
-from lms.core.outbox import stopped_among
 from lms.people.actions import access, accounts, addresses, persons, sessions
 from lms.people.actions.accounts import check_own_password
 from lms.people.actions.factors import check_owner
-from lms.people.actions.mails import confirm_own_address
 from lms.people.actions.persons import change_profile
 from lms.people.actions.privacy import erase_person, export_person
 from lms.people.forms import ChangePasswordForm, EraseForm, NewAddressForm, ProfileForm, TokenForm
 from lms.people.queries.access import list_tokens, look_at_link
 from lms.people.queries.factors import second_factor_of
+from lms.people.queries.mails import stopped_address_of
 from lms.people.queries.persons import Profile, profile_of
 from lms.people.queries.sessions import find_session, list_sessions
 from lms.people.views.blueprint import (
@@ -58,7 +57,7 @@ def _page(status: int = 200, **given: Any) -> ResponseReturnValue:
         tokens=tokens,
         sessions=list_sessions(current=session_secret(), staff_idle=staff_idle(), by=actor, at=at),
         idle_minutes=staff_idle() // timedelta(minutes=1) if actor.roles else None,
-        is_stopped=bool(stopped_among([profile.email or ""])),
+        is_stopped=stopped_address_of(profile.person.id) is not None,
         factor=second_factor_of(profile.person.id, at=at, by=actor),
         **shown,
     )
@@ -110,13 +109,18 @@ def change_account() -> ResponseReturnValue:
     return _page(422, form=form)
 
 
-@bp.post("/account/address/works")
+@bp.post("/account/address/check")
 @allow(SIGNED_IN)
-def address_works() -> ResponseReturnValue:
-    """Has the reader's address written to again, from which mails came back."""
-    confirm_own_address(by=current_actor(), at=clock.now())
-    flash(_("We will write to your address again."), "done")
-    return redirect(url_for("people.account"))
+@sign_ins
+def check_address() -> ResponseReturnValue:
+    """E-mails a link to the reader's own address, from which mails came back: its use says that the address works."""
+    try:
+        address = addresses.ask_address_check(by=current_actor(), at=clock.now())
+    except Refused as error:
+        flash(error.message, "wrong")
+    else:
+        flash(_("We sent a link to %(address)s. Open it to get our e-mails again.", address=address), "done")
+    return redirect(url_for("people.account", _anchor="address"))
 
 
 @bp.post("/account/name")
@@ -160,7 +164,7 @@ def ask_address_change() -> ResponseReturnValue:
 @allow(ANYONE)
 @sign_ins
 def change_address(secret: str) -> ResponseReturnValue:
-    """Changes the address of an account with the link e-mailed to the new one."""
+    """Changes the address of an account with the link e-mailed to the new one, or notes that its own one works."""
     at = clock.now()
     shown = look_at_link(secret, at=at)
     if shown is None or shown.purpose != "change_address":
@@ -168,7 +172,10 @@ def change_address(secret: str) -> ResponseReturnValue:
     if request.method == "POST":
         try:
             addresses.change_address(secret, at=at)
-            flash(_("Your e-mail address was changed."), "done")
+            done = (
+                _("We will write to your address again.") if shown.is_check else _("Your e-mail address was changed.")
+            )
+            flash(done, "done")
         except Refused as error:
             flash(error.message, "wrong")
         return redirect(url_for("people.account"))
