@@ -47,9 +47,9 @@ def main(ctx: click.Context, only: tuple[str, ...], json_wanted: bool, data: Pat
                 failed = True
                 click.echo(f"bench: {name} could not be measured: {error}", err=True)
             click.echo(f"{name}: {time.monotonic() - began:.0f} s", err=True)
-    finally:
+    finally:  # what was measured is told, whatever came after it
         bench.close()
-    click.echo(json.dumps([row.as_json() for row in rows], indent=1) if json_wanted else as_text(rows))
+        click.echo(json.dumps([row.as_json() for row in rows], indent=1) if json_wanted else as_text(rows))
     if failed:
         sys.exit(1)
 

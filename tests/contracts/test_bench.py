@@ -53,6 +53,17 @@ def test_a_missed_aim_is_said_and_what_cannot_be_measured_fails(monkeypatch: pyt
     assert "NOT MET" in done.stdout
 
 
+def test_what_was_measured_is_told_when_a_later_topic_crashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    def crashes(_bench: Bench) -> list[Row]:
+        raise KeyboardInterrupt
+
+    topics()
+    monkeypatch.setattr("bench.table._topics", {"works": lambda _bench: [Row("page", 6, "CPU ms")], "crashes": crashes})
+    done = CliRunner().invoke(main, ["--json"])
+    assert done.exit_code == 1
+    assert [row["what"] for row in json.loads(done.stdout)] == ["page"]
+
+
 def test_an_unknown_topic_is_named() -> None:
     done = CliRunner().invoke(main, ["--only", "weather"])
     assert done.exit_code == 2
