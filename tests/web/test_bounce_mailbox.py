@@ -9,12 +9,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from apiflask import APIFlask
 
 from lms.config import BadSetting, Config
 from lms.core import logs, outbox
 from lms.core.bounce_mailbox import EVERY, LEASE, MailboxFault, claim, mailbox_state
 from lms.core.db import action, db
 from lms.core.outbox import MailState, OutboxMail
+from lms.serve import read_returned_mail
 from lms.web import bounce_mailbox
 from lms.web.bounce_mailbox import MailboxAddress, read_when_due
 from tests.imap_server import ADDRESS, PASSWORD, ImapServer
@@ -176,6 +178,40 @@ def test_a_large_notification_is_read_as_far_as_it_says_why(server: ImapServer, 
     large = notification(message_id(mail)).replace(b"\nText\n", b"\n" + b"Text and more\n" * 200_000)
     server.deliver(large)
     assert read_when_due(url(server), at=at) == 1
+
+
+class Turns(threading.Event):
+    """An event that is set after so many turns of waiting for it."""
+
+    def __init__(self, turns: int) -> None:
+        super().__init__()
+        self.left = turns
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.left -= 1
+        return self.left < 0
+
+
+def test_the_worker_reads_it_and_goes_on_after_an_error(
+    app: APIFlask, server: ImapServer, at: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mails = sent(at, 1)
+    server.deliver(notification(message_id(mails[0])))
+    monkeypatch.setattr(app.extensions["lms.config"], "bounce_url", "")
+    read_returned_mail(app, Turns(1))
+    assert server.connections == 1, "without a setting nobody looks"
+    monkeypatch.setattr(app.extensions["lms.config"], "bounce_url", url(server))
+    asked: list[str] = []
+
+    def fail_first(address: str, *, at: datetime) -> int:
+        asked.append(address)
+        if len(asked) == 1:
+            raise Crash
+        return read_when_due(address, at=at)
+
+    monkeypatch.setattr(bounce_mailbox, "read_when_due", fail_first)
+    read_returned_mail(app, Turns(2))
+    assert states() == ["undelivered"]
 
 
 # What goes wrong is said once, without the password
