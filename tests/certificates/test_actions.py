@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import date, datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from lms.catalogue.models import CertificateKind, Policy, Series
 from lms.certificates import numbers
@@ -15,10 +15,11 @@ from lms.certificates.pdf import store
 from lms.certificates.queries import certificates, eligibility
 from lms.certificates.queries.eligibility import Group
 from lms.core import audit
-from lms.core.db import db
+from lms.core.db import action, db
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused
 from lms.core.events import PeopleMerged, PersonErased, PersonExportAsked, PersonNameCorrected, publish
 from lms.core.jobs import Job, JobState, get_job, run_due
+from lms.core.outbox import OutboxMail, post_mail, send_due
 from lms.core.roles import ANONYMOUS, SYSTEM, Actor, Role
 from lms.enrolment.models import EnrolmentStatus
 from lms.people.models import Person
@@ -182,6 +183,30 @@ def test_revoking_needs_a_reason_and_an_administrator(programme: Make, at: datet
     with pytest.raises(NotFound):
         awards.revoke("SR-0000-0000-0000-0000-0", reason="why", by=administrator, at=at)
     assert awards.issue_certificates(made.series_id, by=SYSTEM, at=at)["already_issued"] == 1
+
+
+def test_nobody_is_told_of_a_certificate_that_was_revoked_meanwhile(
+    programme: Make, at: datetime, administrator: Actor
+) -> None:
+    made = programme({"Ada": "aaa", "Bo": "aaa"})
+    awards.issue_certificates(made.series_id, by=SYSTEM, at=at)
+
+    @action
+    def post() -> None:
+        for award_id in db.session.scalars(select(Award.id)):
+            post_mail(
+                "certificate_ready", address=f"{award_id}@example.org", payload={},
+                dedupe_key=f"certificate_ready-{award_id}", at=at,
+            )  # fmt: skip
+
+    db.session.execute(delete(OutboxMail))
+    db.session.commit()
+    post()
+    awards.revoke(number_of("Ada"), reason="Issued in error", by=administrator, at=at)
+    sent: list[str] = []
+    send_due(lambda mail: sent.append(mail.dedupe_key), at=at)
+    query = select(Award.id).join(Certificate, Certificate.award_id == Award.id).where(Certificate.name == "Bo")
+    assert sent == [f"certificate_ready-{db.session.scalars(query).one()}"]
 
 
 def test_the_holder_withdraws_and_nobody_else(programme: Make, at: datetime) -> None:

@@ -21,6 +21,7 @@ from lms.nominations.rules import REMIND_EVERY
 from lms.people.actions.files import PersonRow
 from lms.people.models import Person
 from lms.people.queries.countries import get_country
+from lms.people.queries.persons import addresses_of
 from tests.dashboards.conftest import World
 from tests.factories import PASSWORD
 
@@ -112,6 +113,21 @@ def test_mail_that_failed_stands_first_with_its_reason(world: World, administrat
     assert "You are enrolled</a>: <bdi>Series 1</bdi>" in text
     assert "Failed, will be tried again" in text
     assert "Mailbox full" in text
+    assert 'data-testid="stopped-address"' not in text
+
+    @action
+    def come_back() -> None:
+        db.session.query(OutboxMail).update(
+            {
+                "state": MailState.UNDELIVERED,
+                "reason": MailReason.NO_SUCH_ADDRESS,
+                "address": addresses_of([person_id])[person_id],
+            }
+        )
+
+    with world.make.app.app_context():
+        come_back()
+    assert 'data-testid="stopped-address"' in page_of(administrator, world.trainee)
 
 
 @pytest.mark.databases

@@ -108,7 +108,7 @@ def grow(world: World) -> None:
         ("/admin/reports/opened/attendances?sort=person", "administrator", 16),
         ("/admin/reports/opened/sessions", "administrator", 14),
         ("/admin/reports/opened/certificates", "administrator", 16),
-        ("/admin/people/{person}", "administrator", 39),
+        ("/admin/people/{person}", "administrator", 40),
         ("/series/cross-border/enrolments", "instructor", 14),
         ("/series/cross-border/enrolments", "focal_point", 17),  # of their country only: counted by a question
         ("/series/cross-border/messages", "instructor", 6),

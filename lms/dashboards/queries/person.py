@@ -21,7 +21,7 @@ from lms.nominations.queries.export import nominations_of_person
 from lms.people.models import Account, Country, RoleGrant, SignInSession
 from lms.people.queries.access import Act, account_of, list_acts, list_grants
 from lms.people.queries.duplicates import PossibleDuplicate, find_duplicates
-from lms.people.queries.mails import PersonMails, mails_of
+from lms.people.queries.mails import PersonMails, mails_of, stopped_address_of
 from lms.people.queries.merges import Merge, list_merges
 from lms.people.queries.persons import Profile, profile_of
 from lms.people.queries.sessions import list_sign_ins
@@ -66,6 +66,7 @@ class PersonDesk:
     nominations: Sequence[Nomination]
     certificates: Sequence[Shown]
     mails: PersonMails
+    stopped_address: str | None
     sign_ins: Sequence[SignInSession]
     acts: Sequence[Act]
     choices: Sequence[Series]
@@ -106,6 +107,7 @@ def get_person_desk(public_id: str, *, by: Actor, at: datetime) -> PersonDesk:
         nominations=nominations_of_person(person_id),
         certificates=certificates,
         mails=mails_of(person_id, by=by),
+        stopped_address=stopped_address_of(person_id),
         sign_ins=list_sign_ins(person_id, by=by),
         acts=list_acts(person_id, by=by, limit=ACTS),
         choices=[one for one in listed if one.id not in joined],
