@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cached_property
 
 from lms.catalogue.dates import span_of
 from lms.catalogue.fair_hours import (
@@ -58,9 +59,9 @@ class SeriesHours:
     countries: Sequence[CountryHours]
     rotation: Rotation
 
-    @property
+    @cached_property
     def least(self) -> float | None:
-        """The smallest weight of the week."""
+        """The smallest weight of the week; a page asks for it with each of its hours."""
         return least(self.hours)
 
     @property

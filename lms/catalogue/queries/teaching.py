@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import exists, select
+from sqlalchemy import select
 
 from lms.catalogue import statements
 from lms.catalogue.models import Lecture, LectureChange, LectureInstructor, Series, SeriesInstructor
@@ -47,14 +47,10 @@ def addresses_to_list(given: Series | Lecture, *, by: Actor) -> list[str]:
 
 def list_teachers() -> list[tuple[int, str]]:
     """(person id, name) of everybody who can be listed as an instructor. For forms of staff, never for routes."""
+    holders = select(RoleGrant.person_id).where(RoleGrant.role.in_(TEACHING_ROLES), RoleGrant.revoked_at.is_(None))
     query = (
         select(Person.id, Person.full_name)
-        .where(
-            Person.id == Person.canonical_id,
-            exists().where(
-                RoleGrant.person_id == Person.id, RoleGrant.role.in_(TEACHING_ROLES), RoleGrant.revoked_at.is_(None)
-            ),
-        )
+        .where(Person.id == Person.canonical_id, Person.id.in_(holders))
         .order_by(Person.sort_name, Person.id)
     )
     return [(key, name) for key, name in read(query)]
