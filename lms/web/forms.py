@@ -49,6 +49,8 @@ class BaseForm(FlaskForm):
                 attributes.setdefault("dir", "ltr")
             elif kind in _WORDS:
                 attributes.setdefault("dir", "auto")
+            if type(field.widget) is Select:
+                field.widget = QuickSelect(multiple=field.widget.multiple)
             return super().render_field(field, attributes)
 
     def take(self, error: Invalid) -> None:
@@ -82,6 +84,18 @@ class BaseForm(FlaskForm):
 @lru_cache(maxsize=16)
 def _messages(locale: str) -> Any:
     return Translations.load(messages_path(), [locale], domain="wtforms")
+
+
+class QuickSelect(Select):
+    """A choice exactly as the library draws it, in much less time: a page can have hundreds of countries and zones."""
+
+    @classmethod
+    def render_option(cls, choice: Any, **given: Any) -> str:  # type: ignore[override]  # the stubs are older
+        """An option that has no attributes of its own without building a list of attributes."""
+        if given or choice.render_kw or isinstance(choice.value, bool):
+            return str(super().render_option(choice, **given))
+        chosen = "selected " if choice.selected else ""
+        return f'<option {chosen}value="{escape(choice.value)}">{escape(choice.label or choice.value)}</option>'
 
 
 class LongSelect(Select):
