@@ -24,7 +24,8 @@ from lms.config import Config
 from lms.core.db import Base, db
 from lms.core.roles import SYSTEM
 from lms.web.limits import limiter
-from tests.cheap import make_cheap
+from tests.cheap import collect_less, make_cheap
+from tests.costs import Costs
 from tests.factories import make
 from tests.machine import pin
 from tests.proxy import Certificate, make_certificate
@@ -53,6 +54,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="plain",
         help="tls: nginx with the shipped configuration stands between the browser and the site of each journey",
     )
+    parser.addoption("--costs", action="store_true", help="says at the end what took most time of the processor")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--costs"):
+        config.pluginmanager.register(Costs())
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -67,8 +74,13 @@ def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
     """Has one worker run all tests of a module that share a fixture of the module, so that it is made once."""
     for item in items:
         made = item._fixtureinfo.name2fixturedefs.values()
-        if any(one[-1].scope == "module" for one in made) and not item.get_closest_marker("xdist_group"):
+        if any(one[-1].scope in {"module", "package"} for one in made) and not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(item.module.__name__))
+
+
+def pytest_collection_finish() -> None:
+    """Before the first test runs, and once all are imported."""
+    collect_less()
 
 
 @pytest.fixture(scope="session")
@@ -162,10 +174,10 @@ def empty_tables() -> None:
     """Empties all tables but those of the list of countries and the keys, in the current app's database."""
     kept = {"country", "region", "partnership", "signing_key"}
     names = [table.name for table in reversed(Base.metadata.sorted_tables) if table.name not in kept]
+    filled = " UNION ALL ".join(f"SELECT '{name}' WHERE EXISTS (SELECT 1 FROM \"{name}\")" for name in names)
     with db.engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             used = set(connection.scalars(text("SELECT sequencename FROM pg_sequences WHERE last_value IS NOT NULL")))
-            filled = " UNION ALL ".join(f"SELECT '{name}' WHERE EXISTS (SELECT FROM \"{name}\")" for name in names)
             written = {*connection.scalars(text(filled)), *(name.removesuffix("_id_seq") for name in used)}
             emptied = [name for name in names if name in written]
             # TRUNCATE makes new files of each table: deleting the few rows of most tests is faster
@@ -180,9 +192,9 @@ def empty_tables() -> None:
                 statements.append(f"TRUNCATE {listed} CASCADE")
             connection.execute(text("; ".join(statements)))
         else:
-            connection.execute(text("PRAGMA defer_foreign_keys=ON"))
-            for name in names:
-                connection.execute(text(f'DELETE FROM "{name}"'))
+            connection.exec_driver_sql("PRAGMA defer_foreign_keys=ON")
+            for name in connection.exec_driver_sql(filled).scalars().all():
+                connection.exec_driver_sql(f'DELETE FROM "{name}"')
     _load_countries()
 
 

@@ -174,6 +174,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.watch = sqlite3.connect(self.file, isolation_level=None, check_same_thread=False)
+        self.watch.execute("PRAGMA synchronous=OFF")
         self.kept = sqlite3.connect(":memory:", check_same_thread=False)
 
     def keep(self) -> None:
@@ -189,7 +190,6 @@ class World:
         """The database as it was kept."""
         with self.app.app_context():
             db.session.remove()
-            db.engine.dispose()
         self.kept.backup(self.watch)
         for path in self._files() - set(self.files):
             path.unlink()
@@ -286,9 +286,8 @@ class World:
                 more |= {"data": sent, "content_type": "multipart/form-data"}
         # A client of its own for each call: no answer's cookie reaches the next one
         client = self.app.test_client()
-        if not is_api:
-            with self.clients[role].session_transaction() as kept, client.session_transaction() as fresh:
-                fresh.update(kept)
+        if not is_api and (cookie := self.clients[role].get_cookie("session")):
+            client.set_cookie("session", cookie.value)
         self.app.config["STAFF_SECOND_FACTOR"] = role == LISTED[1]
         return client.open(path, method=method, **more)
 
@@ -370,7 +369,6 @@ def build(folder: Path) -> World:
         for code, kept in (("QM", "KE"), ("QN", "PE")):
             add_country(code, {"en": f"Formerly {kept}"}, region=None, by=SYSTEM, at=EARLY)
             merge_countries(kept, code, reason="Entered twice", by=SYSTEM, at=EARLY)
-        _fast()
     world = World(app, folder / "serai.db")
     make = Make(app)
     _people(world, make)
@@ -391,12 +389,6 @@ def build(folder: Path) -> World:
         world.clients[role] = client
     world.keep()
     return world
-
-
-def _fast() -> None:
-    connection = db.engine.raw_connection()
-    connection.cursor().execute("PRAGMA synchronous=OFF")
-    connection.close()
 
 
 def _people(world: World, make: Make) -> None:

@@ -159,14 +159,14 @@ class Visitor:
             assert wide <= width, f"{name} scrolls sideways at {width}: {wide}"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def playwright() -> Iterator[Playwright]:
-    """What starts browsers."""
+    """What starts browsers, until all journeys are done: its event loop would be in the way of others."""
     with sync_playwright() as running:
         yield running
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser(
     playwright: Playwright, certificate: Certificate, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Browser]:
@@ -176,7 +176,7 @@ def browser(
     running.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def narrow_browser(
     playwright: Playwright, certificate: Certificate, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Browser]:

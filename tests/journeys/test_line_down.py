@@ -17,6 +17,7 @@ from lms.core.db import db
 from lms.live import actions
 from tests.journeys.conftest import Site, Visitor
 
+pytestmark = pytest.mark.xdist_group("browser")
 COUNT_WAKE_LOCKS = """
 window.asked = 0;
 const request = WakeLock.prototype.request;

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
+import pytest
+
 from lms.core import clock
 from tests.factories import PASSWORD
 from tests.journeys.conftest import Site, Visitor
 
+pytestmark = pytest.mark.xdist_group("browser")
 MARKUP = "\"'><img src=x onerror=alert(1)><svg/onload=alert(2)></title></script><script>alert(3)</script>"
 
 
