@@ -6,7 +6,7 @@ from pathlib import Path
 
 from babel.messages.extract import extract_from_dir
 
-from lms.catalogue.forms import PolicyForm
+from lms.catalogue.forms.series import PolicyForm
 
 LMS = Path(__file__).parents[2] / "lms"
 KEPT = {"Replay", "%(minutes)s including the replay"}

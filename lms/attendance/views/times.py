@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from lms.attendance.actions import times
 from lms.attendance.queries.roster import get_editable_lecture
 from lms.attendance.views.blueprint import bp
-from lms.catalogue.forms import local_of
+from lms.catalogue.forms.times import local_of
 from lms.core import clock
 from lms.core.errors import Invalid, Refused
 from lms.core.i18n import _

@@ -10,7 +10,8 @@ from flask.typing import ResponseReturnValue
 
 from lms.catalogue.dates import DateCheck
 from lms.catalogue.fair_hours import Audience, Lasting
-from lms.catalogue.forms import HoursForm, LectureForm
+from lms.catalogue.forms.lectures import LectureForm
+from lms.catalogue.forms.times import HoursForm
 from lms.catalogue.models import Lecture, Series
 from lms.catalogue.queries import series as series_queries
 from lms.catalogue.rules import check_can_edit_series, planned_end

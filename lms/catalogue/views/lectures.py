@@ -11,15 +11,9 @@ from lms.catalogue.actions.lectures import edit_lecture, schedule_lecture
 from lms.catalogue.actions.scheduling import check_repeat, schedule_repeated
 from lms.catalogue.calendar import lecture_calendar, publisher
 from lms.catalogue.dates import Repeat
-from lms.catalogue.forms import (
-    CatalogueForm,
-    LectureForm,
-    MomentForm,
-    NewLectureForm,
-    PostponeForm,
-    TimesForm,
-    local_of,
-)
+from lms.catalogue.forms.base import CatalogueForm
+from lms.catalogue.forms.lectures import LectureForm, NewLectureForm
+from lms.catalogue.forms.times import MomentForm, PostponeForm, TimesForm, local_of
 from lms.catalogue.models import Lecture, LectureState, Series
 from lms.catalogue.queries import lectures as lecture_queries
 from lms.catalogue.queries import series as series_queries

@@ -30,7 +30,8 @@ from lms.catalogue.dates import (
     wanted_of,
 )
 from lms.catalogue.fair_hours import Audience
-from lms.catalogue.forms import CopyForm, MoveForm
+from lms.catalogue.forms.series import CopyForm
+from lms.catalogue.forms.times import MoveForm
 from lms.catalogue.inputs import slug_of, title_in_year
 from lms.catalogue.models import Lecture, LectureState, Series
 from lms.catalogue.queries import lectures as lecture_queries

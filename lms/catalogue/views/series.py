@@ -10,7 +10,8 @@ from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from lms.catalogue.actions.series import create_series, edit_series
-from lms.catalogue.forms import SeriesForm, language_choices
+from lms.catalogue.forms.base import language_choices
+from lms.catalogue.forms.series import SeriesForm
 from lms.catalogue.models import Admission, LectureState, Policy
 from lms.catalogue.queries import policies as policy_queries
 from lms.catalogue.queries import series as series_queries

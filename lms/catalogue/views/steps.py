@@ -18,7 +18,8 @@ from lms.catalogue.actions.states import (
     start_lecture,
     undo_start,
 )
-from lms.catalogue.forms import CancelForm, CatalogueForm, MomentForm, PostponeForm, TimesForm
+from lms.catalogue.forms.base import CatalogueForm
+from lms.catalogue.forms.times import CancelForm, MomentForm, PostponeForm, TimesForm
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries import lectures as lecture_queries
 from lms.catalogue.rules import check_can_edit_lecture, check_can_start, is_early_start, resolve_local

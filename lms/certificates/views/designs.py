@@ -9,7 +9,7 @@ from flask import Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
 
-from lms.catalogue.forms import LANGUAGES, language_choices
+from lms.catalogue.forms.base import LANGUAGES, language_choices
 from lms.catalogue.models import CertificateKind
 from lms.catalogue.queries.series import get_series
 from lms.certificates.actions import designs as actions

@@ -13,7 +13,7 @@ from flask.typing import ResponseReturnValue
 from lms.attendance.queries.change_preview import PAGE, ChangeKind, Difference, list_changes, preview_policy
 from lms.attendance.queries.roster import get_editable_lecture
 from lms.attendance.queries.times import Proposal, preview_times, propose_times
-from lms.catalogue.forms import TimesForm, local_of, near
+from lms.catalogue.forms.times import TimesForm, local_of, near
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.rules import planned_end, resolve_local
 from lms.certificates.queries.change_preview import CertificateChanges, preview_certificates

@@ -11,7 +11,7 @@ from lms.attendance.queries.history import own_history
 from lms.attendance.queries.persons import attendance_of_person
 from lms.attendance.queries.sessions import needs_confirmation, sessions_among
 from lms.catalogue.calendar import add_links, publisher, subscribe_links
-from lms.catalogue.forms import offered_zones
+from lms.catalogue.forms.base import offered_zones
 from lms.catalogue.models import Lecture, LectureState, Visibility
 from lms.catalogue.queries.lectures import get_lecture, list_lectures, list_upcoming, name_givers, stations_of
 from lms.catalogue.queries.policies import current_policy, policy_for

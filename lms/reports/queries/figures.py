@@ -20,9 +20,10 @@ from lms.reports.facts.counting import Part
 from lms.reports.facts.counting import count as count_facts
 from lms.reports.opening_balances.counting import add
 from lms.reports.opening_balances_note import Opening
+from lms.reports.queries.drilldown.rows import DrilldownRows
 from lms.reports.queries.drilldown_people import DrilldownPeople, open_people
 from lms.reports.queries.drilldown_rows import KINDS as DRILLDOWN_KINDS
-from lms.reports.queries.drilldown_rows import DrilldownRows, open_rows
+from lms.reports.queries.drilldown_rows import open_rows
 from lms.reports.queries.facts import load
 from lms.reports.queries.labels import read_names
 from lms.reports.queries.opening_balances import read_balances
