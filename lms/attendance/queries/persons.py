@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Integer, bindparam, exists, func, select, union_all
 
 from lms.attendance.models.appeals import Appeal
-from lms.attendance.models.credits import Correction, Credit, Outcome
+from lms.attendance.models.credits import Correction, Credit
 from lms.attendance.models.evidence import Beat, Join, Presence
 from lms.attendance.models.unmatched import UnmatchedAttendee
 from lms.attendance.outcomes import AttendanceOutcome, OutcomeInputs, was_in_group
@@ -116,19 +116,6 @@ _ONE_HELD = _held(Lecture.id == bindparam("lecture", type_=Integer))
 
 def _row_ids(person_id: int) -> list[int]:
     return list(db.session.scalars(select(Person.id).where(Person.canonical_id == person_id)))
-
-
-def outcomes_of_series(series_id: int) -> dict[int, dict[int, Outcome]]:
-    """Person → held lecture → outcome, for all credits of a series; absences have none."""
-    query = (
-        select(Credit.person_id, Credit.lecture_id, Credit.outcome)
-        .join(Lecture, Lecture.id == Credit.lecture_id)
-        .where(Lecture.series_id == series_id, Lecture.state == LectureState.HELD)
-    )
-    found: dict[int, dict[int, Outcome]] = {}
-    for person_id, lecture_id, outcome in db.session.execute(query):
-        found.setdefault(person_id, {})[lecture_id] = outcome
-    return found
 
 
 def export_of_person(person_id: int) -> dict[str, Any]:
