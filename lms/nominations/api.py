@@ -23,7 +23,7 @@ from lms.nominations.actions.decision_batches import decide, undo_decision
 from lms.nominations.actions.invitations import remind
 from lms.nominations.actions.nominating import Nominated, nominate, withdraw_nominations
 from lms.nominations.models import OPEN, Decision, Nomination, NominationState
-from lms.nominations.queries.decisions import DecisionView, get_decision, list_decisions
+from lms.nominations.queries.decisions import get_decision, list_decisions
 from lms.nominations.queries.listing import NominationFilter, find_nominated, get_nomination, list_page
 from lms.nominations.rules import may_nominate
 from lms.nominations.schemas import (
@@ -67,21 +67,6 @@ PEOPLE_FILE = {
 ANSWERS = {200: "Nobody was nominated who was not nominated before, or a file was sent."}
 
 
-def nomination_object(one: Nomination) -> dict[str, Any]:
-    """A nomination as JSON."""
-    plain = (
-        "email", "full_name", "native_name", "sector", "organisation", "job_title", "gender", "reason", "state",
-        "created_at", "submitted_at", "decided_at", "invited_at", "reminded_at", "expires_at", "answered_at",
-    )  # fmt: skip
-    return {
-        "id": one.public_id,
-        "series": one.series.slug,
-        "country": one.country.code,
-        "letter": one.letter_name is not None,
-        **{name: getattr(one, name) for name in plain},
-    }
-
-
 @bp.get("/series/<slug>/nominations")
 @allow(Role.ADMINISTRATOR, Role.FOCAL_POINT, Role.REPORTER)
 @scope("nominations:read")
@@ -95,8 +80,7 @@ def list_nominations(slug: str, query: dict[str, Any]) -> ResponseReturnValue:
     series = get_series(slug, by=by)
     wanted = NominationFilter(state=query["state"], series=series.slug, country=query["country"])
     found = list_page(wanted, by=by, limit=limit, cursor=integer_cursor(query["cursor"]))
-    page = envelope(found, limit, lambda one: one.id)
-    return {**page, "items": [nomination_object(one) for one in page["items"]]}
+    return envelope(found, limit, lambda one: one.id)
 
 
 @bp.post("/series/<slug>/nominations")
@@ -126,7 +110,7 @@ def create_nominations(slug: str, given: dict[str, Any]) -> ResponseReturnValue:
     one = find_nominated(series.id, country_id, row.key)
     staged = StagedPeople(rows=[row], total=1)
     answer = _answer(staged, done)
-    return {**answer, "nomination": nomination_object(one) if one is not None else None}, 201 if done.created else 200
+    return {**answer, "nomination": one}, 201 if done.created else 200
 
 
 def _row_of(given: Mapping[str, Any]) -> PersonRow:
@@ -213,9 +197,9 @@ def _answer(staged: StagedPeople, done: Nominated) -> dict[str, Any]:
 @allow(Role.ADMINISTRATOR, Role.FOCAL_POINT, Role.REPORTER)
 @scope("nominations:read")
 @bp.output(NominationOut)
-def read_nomination(public_id: str) -> dict[str, Any]:
+def read_nomination(public_id: str) -> Any:
     """Returns one nomination."""
-    return nomination_object(get_nomination(public_id, by=current_actor()))
+    return get_nomination(public_id, by=current_actor())
 
 
 def _writable(public_id: str) -> Nomination:
@@ -232,7 +216,7 @@ def _writable(public_id: str) -> Nomination:
 @scope("nominations:write")
 @bp.input(Nothing, arg_name="body")
 @bp.output(NominationOut)
-def withdraw(public_id: str, body: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG001
+def withdraw(public_id: str, body: dict[str, Any]) -> Any:  # noqa: ARG001
     """Withdraws a nomination that has not been accepted; the links of its invitation stop working. Repeating the call
     changes nothing.
     """
@@ -242,7 +226,7 @@ def withdraw(public_id: str, body: dict[str, Any]) -> dict[str, Any]:  # noqa: A
         one = get_nomination(public_id, by=by)
     if one.state is not NominationState.WITHDRAWN:
         raise Refused(_("This nomination has ended. It cannot be withdrawn any more."))
-    return nomination_object(one)
+    return one
 
 
 @bp.post("/nominations/<public_id>/remind")
@@ -251,7 +235,7 @@ def withdraw(public_id: str, body: dict[str, Any]) -> dict[str, Any]:  # noqa: A
 @idempotent
 @bp.input(Nothing, arg_name="body")
 @bp.output(NominationOut)
-def send_reminder(public_id: str, body: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG001
+def send_reminder(public_id: str, body: dict[str, Any]) -> Any:  # noqa: ARG001
     """Sends the invitation again, at most once in three days."""
     by, one = current_actor(), _writable(public_id)
     if one.state is not NominationState.INVITED:
@@ -259,7 +243,7 @@ def send_reminder(public_id: str, body: dict[str, Any]) -> dict[str, Any]:  # no
     sent, _left = remind(one.series_id, one.country_id, by=by, at=clock.now(), public_ids=[public_id])
     if not sent:
         raise Refused(_("The invitation was sent less than 3 days ago."))
-    return nomination_object(get_nomination(public_id, by=by))
+    return get_nomination(public_id, by=by)
 
 
 @bp.get("/nominations/decisions")
@@ -268,32 +252,16 @@ def send_reminder(public_id: str, body: dict[str, Any]) -> dict[str, Any]:  # no
 @bp.output(DecisionsOut)
 def list_decided() -> dict[str, Any]:
     """Lists the latest decisions of administrators, with what came of them."""
-    return {"items": [_decision_object(view) for view in list_decisions(by=current_actor())], "next": None}
-
-
-def _decision_object(view: DecisionView) -> dict[str, Any]:
-    batch = view.batch
-    return {
-        "id": batch.public_id,
-        "decision": batch.decision,
-        "reason": batch.reason,
-        "stage": view.stage,
-        "confirmed_at": batch.confirmed_at,
-        "confirmed_by": view.confirmed_by,
-        "undo_at": batch.undo_at,
-        "undo_by": view.undo_by,
-        "nominations": batch.size,
-        "counts": {state.value: count for state, count in view.counts.items()},
-    }
+    return {"items": list_decisions(by=current_actor()), "next": None}
 
 
 @bp.get("/nominations/decisions/<batch>")
 @allow(Role.ADMINISTRATOR)
 @scope("nominations:read")
 @bp.output(DecisionOut)
-def read_decision(batch: str) -> dict[str, Any]:
+def read_decision(batch: str) -> Any:
     """Returns one decision, with how many of its nominations are in each state."""
-    return _decision_object(get_decision(batch, by=current_actor()))
+    return get_decision(batch, by=current_actor())
 
 
 @bp.post("/nominations/decisions/<batch>/undo")
@@ -301,13 +269,13 @@ def read_decision(batch: str) -> dict[str, Any]:
 @scope("decisions:write")
 @bp.input(Nothing, arg_name="body")
 @bp.output(DecisionOut)
-def take_back_decision(batch: str, body: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG001
+def take_back_decision(batch: str, body: dict[str, Any]) -> Any:  # noqa: ARG001
     """Lets the nominations of a decision wait again, except those of which it cannot be taken back; `counts` says how
     many, and why. Large decisions are undone in the background. Repeating the call changes nothing.
     """
     by = current_actor()
     undo_decision(batch, by=by, at=clock.now())
-    return _decision_object(get_decision(batch, by=by))
+    return get_decision(batch, by=by)
 
 
 @bp.post("/nominations/decisions")

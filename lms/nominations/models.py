@@ -98,6 +98,11 @@ class Nomination(Base):
     country: Mapped[Country] = relationship()
 
     @property
+    def has_letter(self) -> bool:
+        """Whether a letter of endorsement is attached."""
+        return self.letter_name is not None
+
+    @property
     def letter_key(self) -> str | None:
         """Where the letter of endorsement is kept (`core.files`)."""
         return f"nominations/{self.public_id}-{self.letter_digest}" if self.letter_digest else None

@@ -43,9 +43,9 @@ class NominationQuery(PageQuery):
 class NominationOut(AnswerSchema):
     """A nomination. `reason`: why it was rejected or declined. `letter`: whether one of endorsement is attached."""
 
-    id = String()
-    series = String()
-    country = String()
+    id = String(attribute="public_id")
+    series = String(attribute="series.slug")
+    country = String(attribute="country.code")
     state = String(metadata={"enum": [state.value for state in NominationState]})
     email = String()
     full_name = String()
@@ -54,7 +54,7 @@ class NominationOut(AnswerSchema):
     organisation = String(allow_none=True)
     job_title = String(allow_none=True)
     gender = String(allow_none=True)
-    letter = Boolean()
+    letter = Boolean(attribute="has_letter")
     reason = String(allow_none=True)
     created_at = Instant()
     submitted_at = Instant(allow_none=True)
@@ -111,15 +111,15 @@ class DecidedOut(AnswerSchema):
 class DecisionOut(AnswerSchema):
     """A decision on nominations. `counts`: how many of them are in each state, by the word for it."""
 
-    id = String()
-    decision = String(metadata={"enum": [one.value for one in Decision]})
-    reason = String()
+    id = String(attribute="batch.public_id")
+    decision = String(attribute="batch.decision", metadata={"enum": [one.value for one in Decision]})
+    reason = String(attribute="batch.reason")
     stage = String(metadata={"enum": [one.value for one in BatchStage]})
-    confirmed_at = Instant(allow_none=True)
+    confirmed_at = Instant(attribute="batch.confirmed_at", allow_none=True)
     confirmed_by = String(allow_none=True)
-    undo_at = Instant(allow_none=True)
+    undo_at = Instant(attribute="batch.undo_at", allow_none=True)
     undo_by = String(allow_none=True)
-    nominations = Integer()
+    nominations = Integer(attribute="batch.size")
     counts = Dict(keys=String(), values=Integer())
 
 

@@ -118,13 +118,12 @@ def tick(group_id: str, ticks: dict[str, Any]) -> dict[str, Any]:
 @scope("attendance:write")
 @bp.input(SignIn, arg_name="given")
 @bp.output(SignedOut)
-def sign_group(group_id: str, given: dict[str, Any]) -> dict[str, Any]:
+def sign_group(group_id: str, given: dict[str, Any]) -> Any:
     """Signs the list of a group as the caller reviewed it, so that each person on it is counted. Repeating the call
     changes nothing.
     """
     basis = Basis(connection=given["connection"], start=given["watched_from"], until=given["watched_until"])
-    signed = signing.sign_group(group_id, basis=basis, mark=given["mark"], by=current_actor(), at=clock.now())
-    return {"people": signed.people, "statement": signed.statement, "notes": signed.notes}
+    return signing.sign_group(group_id, basis=basis, mark=given["mark"], by=current_actor(), at=clock.now())
 
 
 @bp.post("/groups/<group_id>/take-back")
@@ -145,7 +144,6 @@ def take_back(group_id: str, given: dict[str, Any]) -> Any:
 @bp.input(CheckInIn, arg_name="given")
 @bp.output(CheckedInOut)
 @bp.doc(responses={404: "No group shows this code", 429: "Too often"})
-def check_in(given: dict[str, Any]) -> dict[str, Any]:
+def check_in(given: dict[str, Any]) -> Any:
     """Adds the caller to the list of the group with this code. Repeating the call changes nothing."""
-    done = groups.check_in(given["code"], by=current_actor(), at=clock.now())
-    return {"lecture": done.lecture_id, "title": done.title, "place": done.place, "caution": done.caution or None}
+    return groups.check_in(given["code"], by=current_actor(), at=clock.now())

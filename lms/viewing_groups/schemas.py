@@ -133,7 +133,7 @@ class CheckInIn(Schema):
 class CheckedInOut(AnswerSchema):
     """The group the caller was added to. `caution` says why the attendance may not be counted, or is null."""
 
-    lecture = Integer()
+    lecture = Integer(attribute="lecture_id")
     title = String()
     place = String()
     caution = String(allow_none=True)

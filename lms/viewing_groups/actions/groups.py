@@ -74,7 +74,7 @@ class CheckedIn:
     title: str
     place: str
     is_named: bool
-    caution: str = ""
+    caution: str | None = None
 
 
 @action
@@ -268,7 +268,7 @@ def check_in(code: str, *, email: str | None = None, by: Actor, at: datetime) ->
         _insert(view.group, [{"person_id": by.person_id}], Entered.CODE, by=by, at=at)
         audit.record("group.check_in", by=by, at=at, lecture=view.lecture.id, group=view.group.id,
                      person=by.person_id)  # fmt: skip
-    caution = ""
+    caution = None
     if policy_for(view.lecture).walk_ins is WalkIns.IGNORE and not eligible_people(view.lecture.id, [by.person_id]):
         caution = _(
             "You are not enrolled in this series, and only enrolled people are counted. Your "
