@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -16,7 +17,8 @@ from werkzeug.serving import make_server
 
 from lms.attendance.actions.credits import credit_lecture
 from lms.attendance.models.evidence import Presence, Source
-from lms.catalogue.models import Lecture, Series
+from lms.catalogue.models import CertificateKind, Lecture, Series
+from lms.certificates.actions.awards import issue_certificates
 from lms.core import clock
 from lms.core.db import action, db
 from lms.core.roles import SYSTEM
@@ -24,7 +26,7 @@ from lms.nominations.actions.nominating import nominate
 from lms.people.actions.countries import declare_partners
 from lms.people.actions.duplicates import compare_waiting_people
 from lms.people.actions.files import PersonRow
-from lms.people.models import Country
+from lms.people.models import Country, Person
 from lms.people.queries.countries import get_country
 from lms.reports.actions.public import refresh_public_figures
 from lms.web import time as web_time
@@ -320,9 +322,10 @@ LISTS = {
         "/admin/nominations?state=submitted", "/admin/countries", "/countries", "/admin/reports/people",
         "/admin/reports/opened/attendances", "/admin/reports/opened/registrations", "/admin/reports/opened/countries",
         "/admin/reports/opened/sessions", "/lectures/{held}/roster", "/series/{slug}/enrolments",
-        "/series/{slug}/certificates?show=rest", "/lectures/{held}/groups",
+        "/series/{slug}/certificates?show=rest", "/lectures/{held}/groups", "/series/{slug}/seats",
     ),
-    "focal point": ("/country", "/country/nominations", "/series/{slug}/enrolments"),
+    "focal point": ("/country", "/country/nominations", "/series/{slug}/enrolments", "/series/{slug}/seats"),
+    "trainee": ("/me",),
 }  # fmt: skip
 
 
@@ -350,8 +353,31 @@ def _crowd(world: World) -> None:
     ]
     for code in ("KE", *codes[:12]):
         nominate(series.id, rows[:6] if code != "KE" else rows, country_id=get_country(code).id, by=SYSTEM, at=at)
+    _many_series(make, world.people["trainee"], at=at)
     compare_waiting_people(at=at)
     refresh_public_figures(by=SYSTEM, at=at)
+
+
+def _many_series(make: Make, person: Person, *, at: datetime) -> None:
+    """Someone with five certificates, each of four lectures, and with eight lectures to come."""
+    earned = {"certificate": CertificateKind.PARTICIPATION, "min_lectures_percent": 1}
+    for number in range(5):
+        series = make.series(f"earned-{number}", "Trade finance and logistics for small exporters", policy=earned)
+        make.enrolment(series, person)
+        for week in range(4):
+            local = datetime(2026, 1, 8, 9 + 2 * number) + timedelta(days=7 * week)  # noqa: DTZ001
+            start = local.replace(tzinfo=ZoneInfo("Africa/Nairobi"))
+            lecture = make.lecture(
+                series, "Getting paid: wallets, cards and instant payment rails", local_start=local, state="held",
+                actual_start=start, actual_end=start + timedelta(minutes=90),
+            )  # fmt: skip
+            _be_there(lecture.id, [person.id], clock.to_ms(start))
+        issue_certificates(series.id, by=SYSTEM, at=at)
+    coming = make.series("to-come", "Data protection and the buyer’s trust")
+    make.enrolment(coming, person)
+    for week in range(8):
+        local = (at + timedelta(days=2 + 7 * week)).replace(tzinfo=None, microsecond=0)
+        make.lecture(coming, "Selling live: a village shop with ten thousand guests", local_start=local)
 
 
 def test_the_first_page_of_each_list_is_short_on_a_phone(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import ClassVar
 
 from sqlalchemy import or_, select
 
@@ -28,7 +29,9 @@ class Invited:
     slug: str
     title: str
     language: str
-    answer_by: datetime | None
+    at: datetime | None
+    """By when to answer."""
+    kind: ClassVar = "invitation"
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,7 @@ class Answered:
     language: str
     is_accepted: bool
     at: datetime
+    kind: ClassVar = "answer"
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,7 @@ class Recorded:
     title: str
     language: str
     at: datetime
+    kind: ClassVar = "recording"
 
 
 @dataclass(frozen=True)
@@ -60,8 +65,13 @@ class OwnToDo:
     answers: Sequence[Answered]
     recordings: Sequence[Recorded]
 
+    @property
+    def in_order(self) -> Sequence[Invited | Answered | Recorded]:
+        """What waits for an answer first, then what is new."""
+        return [*self.invitations, *self.answers, *self.recordings]
+
     def __bool__(self) -> bool:
-        return bool(self.invitations or self.answers or self.recordings)
+        return bool(self.in_order)
 
 
 def own_to_do(person_id: int, series: Iterable[OwnSeries], *, at: datetime) -> OwnToDo:

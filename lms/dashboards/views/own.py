@@ -46,7 +46,7 @@ APPEALS = 3
 DRAFTS = 3
 LAST = 5
 """So many held lectures, and drafts, stand on the page of an instructor; a link shows all."""
-SOME, LATEST = 2, 4
+SOME, LATEST = 2, 3
 """So many people who are falling behind, and so many nominations, stand on the page of a focal point."""
 _IN = (EnrolmentStatus.ENROLLED, EnrolmentStatus.WAITLISTED, EnrolmentStatus.APPLIED)
 

@@ -197,7 +197,7 @@ def _unused(release: Release) -> list[tuple[str, int]]:
     """The countries of a release by name, with the seats that they have not used."""
     names = country_names(reader_locale())
     codes = {country_id: code for country_id, code, *_rest in country_rows()}
-    found = [(names[codes[country_id]], many) for country_id, many in release.unused.items()]
+    found = [(names[codes[country_id]], many) for country_id, many in release.unused.items() if many]
     return sorted(found, key=lambda pair: sort_key(pair[0]))
 
 
