@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import re
-import socket
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from email import message_from_bytes, policy
 from email.message import EmailMessage
-from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
-from aiosmtpd.handlers import Message
 from apiflask import APIFlask
 from flask import current_app
 
@@ -21,45 +16,16 @@ from lms.core.db import db
 from lms.core.outbox import OutboxMail
 from lms.people.actions.accounts import register, reset_password
 from lms.people.actions.links import ask_reset, ask_sign_in_link
-from lms.web.mail import render, sender
+from lms.web.mail import render
 from tests.factories import PASSWORD, Make
-
-
-class Sink(Message):
-    """Keeps what is delivered."""
-
-    def __init__(self) -> None:
-        super().__init__(EmailMessage)
-        self.messages: list[EmailMessage] = []
-
-    def prepare_message(self, session: Any, envelope: Any) -> EmailMessage:
-        return message_from_bytes(envelope.content, policy=policy.default)
-
-    def handle_message(self, message: Any) -> None:
-        self.messages.append(message)
-
-
-def free_port() -> int:
-    """A port on which nobody listens."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
+from tests.mail_sink import Sink, drain, free_port, running_sink
 
 
 @pytest.fixture
 def sink(app: APIFlask) -> Iterator[Sink]:
     """A mail server on a port of its own, which the app delivers to."""
-    kept = Sink()
-    controller = Controller(kept, hostname="127.0.0.1", port=free_port())
-    controller.start()
-    config = app.extensions["lms.config"]
-    before, config.mail_url = config.mail_url, f"smtp://127.0.0.1:{controller.port}"
-    try:
+    with running_sink(app) as kept:
         yield kept
-    finally:
-        config.mail_url = before
-        controller.stop()
 
 
 def words_of(message: EmailMessage) -> str:
@@ -67,11 +33,6 @@ def words_of(message: EmailMessage) -> str:
     body = message.get_body(("plain",))
     assert body is not None
     return str(body.get_content()).replace("\r\n", "\n")
-
-
-def drain(at: datetime) -> int:
-    with sender(current_app._get_current_object()) as send:  # type: ignore[attr-defined]
-        return outbox.send_due(send, at=at)
 
 
 @pytest.mark.usefixtures("context")
