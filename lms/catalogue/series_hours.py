@@ -88,13 +88,15 @@ class SeriesHours:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is planned: a local time (null: not yet), a zone, how long; and on which day weeks begin (Monday is 0)."""
+    """What is planned: a local time (null: not yet), a zone, how long; and on which day weeks begin (Monday is 0).
+    `near`: a day of the week that is shown while there is no local time."""
 
     local_start: datetime | None
     time_zone: str
     duration_minutes: int
     first_weekday: int = 0
     first: date | None = None
+    near: date | None = None
 
 
 def hours_for(
@@ -114,7 +116,8 @@ def hours_for(
             span = Lasting(start, start + timedelta(minutes=minutes))
         except Invalid as error:
             impossible = str(error.faults[0].reason)
-    first = wanted.first or _week_of(chosen, zone, wanted.first_weekday, at)
+    day = chosen.date() if chosen is not None else wanted.near
+    first = wanted.first or _week_of(day, zone, wanted.first_weekday, at)
     minute = chosen.minute if chosen is not None else 0
     week = hours_of_week(audience, first, minute, zone, minutes)
     best = fairest(week, chosen=chosen.replace(second=0, microsecond=0) if chosen is not None else None, at=at)
@@ -138,9 +141,9 @@ def hours_for(
     )
 
 
-def _week_of(local: datetime | None, zone: str, first_weekday: int, at: datetime) -> date:
-    """The first day of the week in which a local time lies; without one, of the week after this one."""
-    day = local.date() if local is not None else ((at + AHEAD).replace(tzinfo=None) + zones.offset(zone, at)).date()
+def _week_of(day: date | None, zone: str, first_weekday: int, at: datetime) -> date:
+    """The first day of the week in which a day lies; without one, of the week after this one."""
+    day = day or ((at + AHEAD).replace(tzinfo=None) + zones.offset(zone, at)).date()
     day = min(max(day, date(FIRST_YEAR, 1, 8)), date(LAST_YEAR, 12, 24))
     return day - timedelta(days=(day.weekday() - first_weekday) % 7)
 

@@ -207,6 +207,57 @@ def test_a_changed_lecture_shows_its_hours_and_is_not_saved_by_them(
     assert at_night(staff.get(address).text) == (3, 2)
 
 
+def test_a_lecture_is_postponed_to_a_fair_hour_on_one_page_without_a_script(
+    app: APIFlask, staff: FlaskClient, make: Make, series: Series, ines: Person
+) -> None:
+    lecture = make.lecture(series, "One", local_start=datetime(2036, 1, 4, 14), time_zone="Asia/Shanghai",
+                           duration_minutes=60, instructors=[ines])  # fmt: skip
+    address = f"/lectures/{lecture.id}/postpone"
+    page = staff.get(f"{address}?next=/teach").text
+    assert re.findall(r'data-local="(2036-01-\d\d)T', page)[0] in {"2036-01-07", "2036-01-08", "2036-01-09"}
+    assert "at-night" not in page, "the week after the planned one, while no time is typed"
+    sent = {"starts_at": FRIDAY, "time_zone": "Asia/Shanghai", "duration_minutes": "999", "next": "/teach"}
+    page = staff.post(address, data=sent | {"step": "hours"}).text
+    assert at_night(page) == (3, 2)
+    assert "<b>01:00, night</b>" in page
+    assert re.search(r"Egypt</b>.*?08:00, *weekend", page, re.DOTALL)
+    used = re.search(r'data-testid="fairest-1" data-local="([^"]+)"', page)
+    assert used is not None
+    page = staff.post(address, data=sent | {"use": used[1]}).text
+    assert f'value="{used[1]}"' in page
+    night, off = at_night(page)
+    assert night + off / 2 < 4
+    assert '<input type="hidden" name="next" value="/teach">' in page
+    with app.app_context():
+        kept = db.session.get_one(Lecture, lecture.id)
+        assert (kept.local_start, kept.duration_minutes) == (datetime(2036, 1, 4, 14), 60)
+    assert staff.post(address, data=sent | {"starts_at": used[1], "date": "given"}).location == "/teach"
+    with app.app_context():
+        kept = db.session.get_one(Lecture, lecture.id)
+        assert (kept.local_start, kept.duration_minutes) == (datetime.fromisoformat(used[1]), 60)
+
+
+def test_hours_that_follow_what_is_typed_are_used_on_the_page_that_postpones(
+    staff: FlaskClient, make: Make, series: Series, ines: Person
+) -> None:
+    lecture = make.lecture(series, "One", instructors=[ines])
+    page = staff.get(f"/lectures/{lecture.id}/postpone").text
+    follows = re.search(r'data-hx-get="([^"]+)"', page)
+    assert follows is not None
+    part = staff.get(follows[1].replace("&amp;", "&") + f"&starts_at={FRIDAY}&time_zone=Asia/Shanghai").text
+    assert f'formaction="/lectures/{lecture.id}/postpone#hours"' in part
+
+
+@pytest.mark.parametrize(("state", "status"), [("live", 302), ("held", 302), ("cancelled", 302), ("postponed", 200)])
+def test_only_what_is_to_come_is_postponed(
+    staff: FlaskClient, make: Make, series: Series, ines: Person, state: str, status: int
+) -> None:
+    lecture = make.lecture(series, "One", state=state, instructors=[ines])
+    assert staff.get(f"/lectures/{lecture.id}/postpone").status_code == status
+    answer = staff.post(f"/lectures/{lecture.id}/postpone", data=typed(step="hours"))
+    assert answer.status_code == (200 if status == 200 else 409)
+
+
 def test_repeated_dates_say_when_clocks_make_it_night(staff: FlaskClient, make: Make, empty: Series) -> None:
     make.enrolment(empty, make.person(country="EG"))
     sent = typed(

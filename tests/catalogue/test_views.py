@@ -288,11 +288,12 @@ def test_editing_is_closed_to_others(client: FlaskClient, make: Make, series: Se
         "/series/trade/lectures/new",
         f"/lectures/{lecture.id}/edit",
         f"/lectures/{lecture.id}/cancel",
+        f"/lectures/{lecture.id}/postpone",
         f"/lectures/{lecture.id}/start",
     ):
         assert client.get(path).status_code == 403
         assert client.post(path, data={**LECTURE, "confirm": "cancel", "reason": "x"}).status_code == 403
-    for step in ("publish", "end", "reopen", "undo-start", "times", "postpone"):
+    for step in ("publish", "end", "reopen", "undo-start", "times"):
         assert client.get(f"/lectures/{lecture.id}/{step}").status_code == (403 if step == "times" else 405)
         assert client.post(f"/lectures/{lecture.id}/{step}").status_code == 403
     assert client.get("/series/secret/edit").status_code == 404

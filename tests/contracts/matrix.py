@@ -335,6 +335,7 @@ TABLE: dict[str, tuple[str, ...]] = {
     "POST /lectures/<int:lecture_id>/edit": ("snwnnw", "snnnnw", "smmmnw"),
     "POST /lectures/<int:lecture_id>/end": ("snwnnw", "snnnnw", "smmmnw"),
     "POST /lectures/<int:lecture_id>/postpone": ("snwnnw", "snnnnw", "smmmnw"),
+    "GET /lectures/<int:lecture_id>/postpone": ("snynny", "snnnny", "smmmny"),
     "POST /lectures/<int:lecture_id>/publish": ("smwmnw", "smmmnw", "smmmnw"),
     "POST /lectures/<int:lecture_id>/reopen": ("snwnnw", "snnnnw", "smmmnw"),
     "POST /lectures/<int:lecture_id>/hold": ("snwnnw", "snnnnw", "smmmnw"),

@@ -158,8 +158,8 @@ class TestLecture:
     def test_staff_act_on_it(self, world: World) -> None:
         client = world.signed_in(world.instructor)
         page = client.get(f"/lectures/{world.coming[0].id}").text
-        for what in ("start", "postpone"):
-            assert f'action="/lectures/{world.coming[0].id}/{what}"' in page
+        assert f'action="/lectures/{world.coming[0].id}/start"' in page
+        assert f'href="/lectures/{world.coming[0].id}/postpone?next=/lectures/{world.coming[0].id}"' in page
         assert f'href="/lectures/{world.coming[0].id}/cancel"' in page
         assert world.live is not None
         assert f'action="/lectures/{world.live.id}/end"' in client.get(f"/lectures/{world.live.id}").text

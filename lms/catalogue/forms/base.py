@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
 from babel import Locale
+from werkzeug.datastructures import MultiDict
 from wtforms import DateField, FieldList, FormField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]
 
@@ -123,3 +125,17 @@ class CatalogueForm(BaseForm):
     def filled_rows(rows: Any) -> list[Any]:
         """The rows in which something was typed: these are sent, in this order."""
         return [row for row in rows.entries if any((value or "").strip() for value in row.data.values())]
+
+
+class PlannedTimeForm(CatalogueForm):
+    """What plans a lecture: it has `starts_at`, `time_zone` and `duration_minutes`."""
+
+    def use_start(self, local: datetime) -> None:
+        """Begins the lecture at another local time than was typed."""
+        self.take_times(MultiDict({"starts_at": local.isoformat(timespec="minutes")}))
+
+    def take_times(self, given: MultiDict[str, str]) -> None:
+        """Takes those of its time, zone and length that are given, and nothing else."""
+        for name in ("starts_at", "time_zone", "duration_minutes"):
+            if name in given:
+                self[name].process(given)

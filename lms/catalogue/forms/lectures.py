@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Self
 
-from werkzeug.datastructures import MultiDict
 from wtforms import FieldList, Form, FormField, SelectMultipleField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]
 from wtforms.validators import InputRequired, Optional
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from lms.catalogue.dates import Every, Repeat
-from lms.catalogue.forms.base import LANGUAGES, CatalogueForm, language_choices, lines, offered_zones
+from lms.catalogue.forms.base import LANGUAGES, PlannedTimeForm, language_choices, lines, offered_zones
 from lms.catalogue.inputs import LectureInput, is_language
 from lms.catalogue.models import Lecture, LectureState, Series
 from lms.catalogue.queries.teaching import address_of_teacher, list_teachers
@@ -31,7 +30,7 @@ class MaterialForm(Form):
     url = StringField(_l("Web address"))
 
 
-class LectureForm(CatalogueForm):
+class LectureForm(PlannedTimeForm):
     """A lecture, new or changed."""
 
     title = StringField(_l("Title"), [InputRequired(_l("Enter the title."))])
@@ -124,16 +123,6 @@ class LectureForm(CatalogueForm):
     def teacher_names(self) -> list[str]:
         """The names that can be chosen."""
         return list(dict.fromkeys(name for _id, name in list_teachers()))
-
-    def use_start(self, local: datetime) -> None:
-        """Begins the lecture at another local time than was typed."""
-        self.take_times(MultiDict({self.starts_at.name: local.isoformat(timespec="minutes")}))
-
-    def take_times(self, given: MultiDict[str, str]) -> None:
-        """Takes those of its time, zone and length that are given, and nothing else."""
-        for field in (self.starts_at, self.time_zone, self.duration_minutes):
-            if field.name in given:
-                field.process(given)
 
     def validate_for(self, state: LectureState) -> bool:
         """Whether all is clear for a new lecture of that state; one on the programme has a time."""

@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo
 from wtforms import TextAreaField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]
 from wtforms.validators import InputRequired, Optional
+from wtforms.widgets import HiddenInput
 
-from lms.catalogue.forms.base import CatalogueForm, offered_zones
+from lms.catalogue.forms.base import CatalogueForm, PlannedTimeForm, offered_zones
 from lms.catalogue.models import Lecture
 from lms.core.i18n import _l
 from lms.web.fields import KnownChoice, LocalTime, WholeNumber, ZoneField
@@ -43,14 +44,16 @@ class MoveForm(CatalogueForm):
         return (self.amount.data or 0) * int(self.unit.data) * int(self.direction.data)
 
 
-class PostponeForm(CatalogueForm):
+class PostponeForm(PlannedTimeForm):
     """A new time; empty: not yet known."""
 
-    starts_at = LocalTime(_l("New start (local time)"), [Optional()], id="new_starts_at")
-    time_zone = ZoneField(_l("Time zone"), id="new_time_zone")
+    starts_at = LocalTime(_l("New start (local time)"), [Optional()])
+    time_zone = ZoneField(_l("Time zone"))
+    duration_minutes = WholeNumber(_l("Length in minutes"), [Optional()], widget=HiddenInput())
 
     def __init__(self, lecture: Lecture, *args: Any, **more: Any) -> None:
         super().__init__(*args, data={"time_zone": lecture.time_zone}, prefix="", **more)
+        self.duration_minutes.process(None, lecture.duration_minutes)  # it stays, whatever is sent
         self.time_zone.choices = offered_zones(self.time_zone.data or lecture.time_zone)
         if self.time_zone.data is None:
             self.time_zone.data = lecture.time_zone

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 from flask import render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from lms.catalogue.dates import DateCheck
 from lms.catalogue.fair_hours import Audience, Lasting
 from lms.catalogue.forms.lectures import LectureForm
-from lms.catalogue.forms.times import HoursForm
+from lms.catalogue.forms.times import HoursForm, PostponeForm
 from lms.catalogue.models import Lecture, Series
 from lms.catalogue.queries import series as series_queries
 from lms.catalogue.rules import check_can_edit_series, planned_end
@@ -25,6 +25,7 @@ from lms.web.numbers import whole
 from lms.web.time import first_weekday, viewer_zone
 
 USUAL_MINUTES = 90
+POSTPONE = "postpone"
 
 
 @bp.get("/series/<slug>/hours")
@@ -33,7 +34,7 @@ def series_hours(slug: str) -> ResponseReturnValue:
     """Shows for whom a lecture is at night and the fairest hours of its week, before anything is planned.
 
     With `part` it is only what the forms that plan lectures show of it, for the time that is being typed; `but` is the
-    lecture that is planned anew.
+    lecture that is planned anew, on its own page or with `part=postpone` on the one that postpones it.
     """
     series = series_queries.get_series(slug, by=current_actor())
     check_can_edit_series(series, current_actor())
@@ -42,20 +43,29 @@ def series_hours(slug: str) -> ResponseReturnValue:
     but = request.args.get("but", type=whole)
     hours = shown_hours(series, form, but=[but] if but is not None else ())
     if "part" in request.args:
-        form_of = {"lecture_id": but} if but is not None else {"slug": slug}
-        action = url_for("catalogue.lecture_edit" if but is not None else "catalogue.lecture_new", **form_of)
+        action = _form_address(slug, but, is_postponing=request.args["part"] == POSTPONE)
         return render_template("catalogue/hours_part.html", hours=hours, series=series, action=action)
     return render_template("catalogue/series_hours.html", hours=hours, series=series, form=form)
 
 
-def shown_hours(series: Series, form: LectureForm | HoursForm, *, but: Collection[int] = ()) -> SeriesHours:
-    """The hours for what a form says so far; what is wrong in it is left to its own check."""
+def _form_address(slug: str, but: int | None, *, is_postponing: bool) -> str:
+    """Where the form is that shows the hours."""
+    if but is None:
+        return url_for("catalogue.lecture_new", slug=slug)
+    return url_for("catalogue.lecture_postpone" if is_postponing else "catalogue.lecture_edit", lecture_id=but)
+
+
+def shown_hours(
+    series: Series, form: LectureForm | HoursForm | PostponeForm, *, but: Collection[int] = (), near: date | None = None
+) -> SeriesHours:
+    """The hours for what a form says so far, or of the week of the day `near`; what is wrong in the form is left to its
+    own check."""
     zone = zones.canonical(form.time_zone.data or "") or viewer_zone()
-    wanted = Wanted(form.starts_at.data, zone, form.duration_minutes.data or USUAL_MINUTES, first_weekday())
+    wanted = Wanted(form.starts_at.data, zone, form.duration_minutes.data or USUAL_MINUTES, first_weekday(), near=near)
     return hours_for(series, wanted, locale=reader_locale(), by=current_actor(), at=clock.now(), but=but)
 
 
-def hours_asked(form: LectureForm) -> bool:
+def hours_asked(form: LectureForm | PostponeForm) -> bool:
     """Whether a form was sent only to see the hours, or to use another one; in that case it then says that one."""
     used = request.form.get("use", "")
     if used:

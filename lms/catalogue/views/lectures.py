@@ -13,7 +13,7 @@ from lms.catalogue.calendar import lecture_calendar, publisher
 from lms.catalogue.dates import Repeat
 from lms.catalogue.forms.base import CatalogueForm
 from lms.catalogue.forms.lectures import LectureForm, NewLectureForm
-from lms.catalogue.forms.times import MomentForm, PostponeForm, TimesForm, local_of
+from lms.catalogue.forms.times import MomentForm, TimesForm, local_of
 from lms.catalogue.models import Lecture, LectureState, Series
 from lms.catalogue.queries import lectures as lecture_queries
 from lms.catalogue.queries import series as series_queries
@@ -170,7 +170,6 @@ def lecture_page(
     lecture_id: int,
     *,
     form: LectureForm | None = None,
-    postpone: PostponeForm | None = None,
     moment: MomentForm | None = None,
     times: TimesForm | None = None,
 ) -> str:
@@ -185,7 +184,6 @@ def lecture_page(
         "catalogue/lecture_edit.html",
         lecture=lecture,
         form=form,
-        postpone=postpone or _unsent(PostponeForm, lecture),
         moment=moment or _unsent(MomentForm),
         times=times or _unsent(TimesForm, data=_planned(lecture)),
         changes=lecture_queries.list_changes(lecture_id, by=actor),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -24,6 +24,7 @@ from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries import lectures as lecture_queries
 from lms.catalogue.rules import check_can_edit_lecture, check_can_start, is_early_start, resolve_local
 from lms.catalogue.views.blueprint import bp
+from lms.catalogue.views.hours import hours_asked, shown_hours
 from lms.catalogue.views.lectures import lecture_page
 from lms.core import clock
 from lms.core.errors import Fault, Invalid
@@ -31,6 +32,8 @@ from lms.core.i18n import _
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
 from lms.web.views import is_local
+
+WEEK = timedelta(days=7)
 
 
 def _onwards(lecture_id: int) -> ResponseReturnValue:
@@ -198,13 +201,24 @@ def _again(lecture_id: int, status: int, offered: set[LectureState], **kept: Cat
     return _with_reason(lecture_id, next(iter(kept.values())), status)
 
 
-@bp.post("/lectures/<int:lecture_id>/postpone")
+_POSTPONABLE = {LectureState.SCHEDULED, LectureState.POSTPONED}
+
+
+@bp.route("/lectures/<int:lecture_id>/postpone", methods=["GET", "POST"])
 @allow(SIGNED_IN)
 def lecture_postpone(lecture_id: int) -> ResponseReturnValue:
-    """Postpones a lecture to a new time, or without a date."""
+    """Shows for whom a new time would be at night, and the fairest hours; postpones a lecture to it, or without a date.
+
+    Asked for the hours, it shows the form as it was typed.
+    """
     actor = current_actor()
     _zone(lecture_id)
-    form = PostponeForm(lecture_queries.get_lecture(lecture_id, by=actor))
+    lecture = lecture_queries.get_lecture(lecture_id, by=actor)
+    form = PostponeForm(lecture)
+    if lecture.state in _POSTPONABLE and (not form.is_submitted() or hours_asked(form)):
+        return _postpone_page(lecture, form)
+    if not form.is_submitted():
+        return redirect(url_for("catalogue.lecture_edit", lecture_id=lecture_id))
     date = request.form.get("date")  # "none", "given", or not said: then an empty time is no date
 
     def work() -> None:
@@ -217,10 +231,26 @@ def lecture_postpone(lecture_id: int) -> ResponseReturnValue:
 
     status = form.attempt(work)
     if status is not None:
-        return _again(lecture_id, status, {LectureState.SCHEDULED, LectureState.POSTPONED}, postpone=form)
+        lecture = lecture_queries.get_lecture(lecture_id, by=actor)
+        is_offered = lecture.state in _POSTPONABLE
+        return (_postpone_page(lecture, form), status) if is_offered else _with_reason(lecture_id, form, status)
     moved = lecture_queries.get_lecture(lecture_id, by=actor).starts_at is not None
     flash(_("The lecture has a new time.") if moved else _("The lecture was postponed without a date."), "done")
     return _onwards(lecture_id)
+
+
+def _postpone_page(lecture: Lecture, form: PostponeForm) -> str:
+    """The page that postpones a lecture, with the hours of the week that is typed, else of the week after the planned
+    one."""
+    is_to_come = lecture.starts_at is not None and lecture.starts_at > clock.now()
+    near = lecture.local_start.date() + WEEK if is_to_come and lecture.local_start is not None else None
+    return render_template(
+        "catalogue/lecture_postpone.html",
+        lecture=lecture,
+        form=form,
+        hours=shown_hours(lecture.series, form, but=[lecture.id], near=near),
+        following=request.values.get("next"),
+    )
 
 
 @bp.route("/lectures/<int:lecture_id>/cancel", methods=["GET", "POST"])

@@ -11,7 +11,6 @@ from lms.attendance.queries.history import own_history
 from lms.attendance.queries.persons import attendance_of_person
 from lms.attendance.queries.sessions import needs_confirmation, sessions_among
 from lms.catalogue.calendar import add_links, publisher, subscribe_links
-from lms.catalogue.forms.base import offered_zones
 from lms.catalogue.models import Lecture, LectureState, Visibility
 from lms.catalogue.queries.lectures import get_lecture, list_lectures, list_upcoming, name_givers, stations_of
 from lms.catalogue.queries.policies import current_policy, policy_for
@@ -134,7 +133,6 @@ def lecture(lecture_id: int) -> ResponseReturnValue:
     enrolment = find_enrolment(shown.series_id, by.person_id) if by.person_id is not None else None
     enrolled = is_enrolled(enrolment)
     may_edit = may_edit_series(shown.series, by)
-    may_postpone = may_edit and shown.state in {LectureState.SCHEDULED, LectureState.POSTPONED}
     attendance = _own_attendance(shown, by)
     found = list_files(shown, enrolled=enrolled, by=by)
     return render_template(
@@ -157,7 +155,6 @@ def lecture(lecture_id: int) -> ResponseReturnValue:
         may_join=enrolled or may_edit,
         may_edit=may_edit,
         may_see_roster=may_edit or by.has(Role.REPORTER),
-        zones=offered_zones(shown.time_zone) if may_postpone else [],
         missing=rules.what_is_missing(shown, len(found)) if may_edit else [],
         needs_confirmation=needs_confirmation(shown, by=by),
         is_overdue=rules.is_overdue(shown, at),
