@@ -8,20 +8,29 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 
 from lms.catalogue.models import CertificateKind, Series
+from lms.certificates import numbers
 from lms.certificates.models import Award, Certificate, CertificateState
 from lms.core import clock
 from lms.core.bulk import among
-from lms.core.db import read, read_column
-from lms.core.outbox import OutboxMail, post_mails
+from lms.core.db import db, read
+from lms.core.mail_kinds import MailKind
+from lms.core.outbox import ALL_SERIES, MailState, OutboxMail, declined_of, post_mails
 from lms.people.queries.persons import contact_of, with_password
 
+TEMPLATE = "certificate_ready"
+GATHERED = timedelta(minutes=10)
+"""For so long a mail waits for further certificates of its reader."""
 LATE = timedelta(days=14)
 """So long after it was issued nobody is told of a certificate any more: it was entered afterwards."""
 
 
 def tell_issued(series: Series, kind: CertificateKind, person_ids: Collection[int], *, at: datetime) -> None:
-    """E-mails people that their certificate of a series is ready, once for each award."""
-    if at + LATE <= clock.now():
+    """E-mails people that their certificate of a series is ready, once for each award.
+
+    The mail leaves a little later: certificates of other series that are issued until then are named in the same one.
+    """
+    now = clock.now()
+    if at + LATE <= now:
         return
     query = (
         select(Award.id, Award.person_id, Certificate.number)
@@ -34,36 +43,84 @@ def tell_issued(series: Series, kind: CertificateKind, person_ids: Collection[in
         )
     )
     contacts, with_account = contact_of(person_ids), with_password(person_ids)
-    post_mails(
-        {
-            "template": "certificate_ready",
-            "address": contacts[person_id].address,
-            "locale": contacts[person_id].locale,
-            "time_zone": contacts[person_id].time_zone or "",
-            "person_id": person_id,
-            "series_id": series.id,
-            "payload": {
-                "full_name": contacts[person_id].full_name,
-                "title": series.title,
-                "number": number,
-                "has_account": person_id in with_account,
-            },
-            "dedupe_key": f"certificate_ready-{award_id}",
-            "created_at": at,
-            "due_at": at,
-            "expires_at": at + LATE,
-            "attempts": 0,
-        }
-        for award_id, person_id, number in read(query)
-        if person_id in contacts and contacts[person_id].address
+    gathering = _gathering(series, person_ids)
+    mails = []
+    for award_id, person_id, number in read(query):
+        contact = contacts.get(person_id)
+        ready = {"award_id": award_id, "title": series.title, "number": numbers.write(number)}
+        if contact is None or not contact.address:
+            continue
+        mail = gathering.get((person_id, contact.address))
+        if mail is not None:
+            mail.payload = {**mail.payload, "certificates": [*mail.payload["certificates"], ready]}
+            mail.series_id = ALL_SERIES
+            continue
+        mails.append(
+            {
+                "template": TEMPLATE,
+                "address": contact.address,
+                "locale": contact.locale,
+                "time_zone": contact.time_zone or "",
+                "person_id": person_id,
+                "series_id": series.id,
+                "payload": {
+                    "full_name": contact.full_name,
+                    "certificates": [ready],
+                    "has_account": person_id in with_account,
+                },
+                "dedupe_key": f"{TEMPLATE}-{award_id}",
+                "created_at": at,
+                "due_at": max(at, now) + GATHERED,
+                "expires_at": at + LATE,
+                "attempts": 0,
+            }
+        )
+    post_mails(mails)
+
+
+def _gathering(series: Series, person_ids: Collection[int]) -> dict[tuple[int | None, str], OutboxMail]:
+    """The mails about other certificates that no worker has taken yet, by reader, of those who want mails about this
+    series. They stay as they are until the running action ends."""
+    waiting = (
+        select(OutboxMail)
+        .where(
+            OutboxMail.template == TEMPLATE,
+            OutboxMail.state == MailState.QUEUED,
+            OutboxMail.attempts == 0,
+            among(OutboxMail.person_id, person_ids),
+        )
+        .order_by(OutboxMail.id)
+        .with_for_update()
     )
+    found = [mail for mail in db.session.scalars(waiting) if "certificates" in mail.payload]
+    declined = declined_of(
+        (MailKind.CERTIFICATE, mail.person_id, series.id) for mail in found if mail.person_id is not None
+    )
+    decliners = {person_id for _kind, person_id, _series in declined}
+    return {(mail.person_id, mail.address): mail for mail in found if mail.person_id not in decliners}
 
 
 def outdated(mails: Sequence[OutboxMail]) -> set[int]:
-    """Those that say that a certificate is ready of which none is valid any more."""
-    awards = {mail.id: int(mail.dedupe_key.rpartition("-")[2]) for mail in mails}
-    query = select(Certificate.award_id).where(
-        Certificate.award_id.in_(awards.values()), Certificate.state == CertificateState.VALID
+    """Those that say that certificates are ready of which none is valid any more. The others are put right: they name
+    those that are, by the numbers that they have now."""
+    named = {mail.id: _awards_in(mail) for mail in mails}
+    query = select(Certificate.award_id, Certificate.number).where(
+        Certificate.award_id.in_({award_id for award_ids in named.values() for award_id in award_ids}),
+        Certificate.state == CertificateState.VALID,
     )
-    valid = set(read_column(query))
-    return {mail_id for mail_id, award_id in awards.items() if award_id not in valid}
+    valid = {award_id: numbers.write(number) for award_id, number in read(query)}
+    for mail in mails:
+        ready = [
+            {**one, "number": valid[one["award_id"]]}
+            for one in mail.payload.get("certificates", ())
+            if one["award_id"] in valid
+        ]
+        if ready and ready != mail.payload["certificates"]:
+            mail.payload = {**mail.payload, "certificates": ready}
+    return {mail_id for mail_id, award_ids in named.items() if not valid.keys() & award_ids}
+
+
+def _awards_in(mail: OutboxMail) -> set[int]:
+    """The awards that a mail names; before a mail could name several, its key did."""
+    ready = mail.payload.get("certificates")
+    return {one["award_id"] for one in ready} if ready else {int(mail.dedupe_key.rpartition("-")[2])}

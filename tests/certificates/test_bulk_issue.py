@@ -10,23 +10,29 @@ from typing import Any
 
 import pytest
 from apiflask import APIFlask
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from lms.attendance.models.credits import Credit, Outcome
 from lms.catalogue.models import CertificateKind
+from lms.certificates import numbers
 from lms.certificates.actions import awards, bulk_issue
 from lms.certificates.eligibility import Missing
+from lms.certificates.notices import GATHERED
 from lms.certificates.models import Award, Certificate, CertificateState
 from lms.certificates.queries import eligibility
 from lms.certificates.queries.eligibility import Group, Near
 from lms.core.db import db
 from lms.core.lists import ListRequest
-from lms.core.outbox import OutboxMail
+from lms.core.mail_kinds import MailKind
+from lms.core.outbox import ALL_SERIES, OutboxMail, send_due
 from lms.core.roles import SYSTEM, Actor
+from lms.enrolment.models import Enrolment
+from lms.people.actions.mail_choices import choose_mails
 from lms.people.actions.merging import merge_people
 from lms.people.actions.persons import change_profile, confirm_name
 from lms.people.actions.privacy import erase_person
 from lms.people.models import Person, PersonEmail
+from tests.attendance.conftest import count_statements
 from tests.certificates.conftest import BEGAN, Programme
 
 pytestmark = pytest.mark.databases
@@ -206,7 +212,110 @@ def test_who_is_issued_a_certificate_is_told_once_with_its_number(programme: Mak
         awards.issue_certificates(made.series_id, by=SYSTEM, at=at + timedelta(days=day))
     mail = db.session.scalars(select(OutboxMail)).one()
     number = db.session.scalars(select(Certificate.number).where(Certificate.name == "Ada")).one()
-    assert (mail.address, mail.kind, mail.payload["number"]) == ("ada@x.example", "certificate", number)
+    [ready] = mail.payload["certificates"]
+    assert (mail.address, mail.kind, ready["number"]) == ("ada@x.example", "certificate", numbers.write(number))
+    assert mail.series_id == made.series_id
+
+
+def with_address(person_id: int, address: str) -> None:
+    db.session.add(PersonEmail(person_id=person_id, address=address, key=address))
+    db.session.commit()
+
+
+def into_series(made: Programme, other: Programme, name: str) -> None:
+    """Has the person of one programme be the one who attended another."""
+    kept, gone = made.people[name], other.people[f"{name} {other.slug}"]
+    for row in (Credit, Enrolment):
+        db.session.execute(update(row).where(row.person_id == gone).values(person_id=kept))
+    db.session.commit()
+
+
+@pytest.mark.usefixtures("context")
+def test_who_earned_several_certificates_is_told_in_one_mail(programme: Make, at: datetime) -> None:
+    made = programme({"Ada": "aaa", "Bo": "aaa"})
+    for name in ("Ada", "Bo"):
+        with_address(made.people[name], f"{name.lower()}@x.example")
+    more = [programme({f"Ada {slug}": "aaa"}, slug=slug, title=slug.title()) for slug in ("green", "customs", "rules")]
+    for other in more:
+        into_series(made, other, "Ada")
+    choose_mails(made.people["Ada"], {MailKind.CERTIFICATE: False}, by=SYSTEM, at=at, series_id=more[1].series_id)
+    for one in (made, *more):
+        awards.issue_certificates(one.series_id, by=SYSTEM, at=at)
+    told = {mail.address: mail for mail in db.session.scalars(select(OutboxMail))}
+    assert set(told) == {"ada@x.example", "bo@x.example"}
+    titles = ["Livestream commerce from a village", "Green", "Rules"]
+    assert [one["title"] for one in told["ada@x.example"].payload["certificates"]] == titles, "but of what is declined"
+    assert (told["ada@x.example"].series_id, told["bo@x.example"].series_id) == (ALL_SERIES, made.series_id)
+    issued = {numbers.write(number) for number in db.session.scalars(select(Certificate.number))}
+    assert {one["number"] for one in told["ada@x.example"].payload["certificates"]} < issued
+
+
+@pytest.mark.usefixtures("context")
+def test_a_certificate_is_told_of_in_a_mail_of_its_own_once_the_first_one_is_taken(
+    programme: Make, at: datetime
+) -> None:
+    made = programme({"Ada": "aaa"})
+    with_address(made.people["Ada"], "ada@x.example")
+    other = programme({"Ada green": "aaa"}, slug="green", title="Green")
+    into_series(made, other, "Ada")
+    awards.issue_certificates(made.series_id, by=SYSTEM, at=at)
+    due = db.session.scalars(select(OutboxMail.due_at)).one()
+    assert send_due(lambda _mail: None, at=due - timedelta(seconds=1)) == 0
+    sent: list[OutboxMail] = []
+
+    def fail(mail: OutboxMail) -> None:
+        sent.append(mail)
+        raise OSError
+
+    send_due(fail, at=due)
+    assert len(sent) == 1, "a worker has it: nobody knows whether it left"
+    awards.issue_certificates(other.series_id, by=SYSTEM, at=at)
+    mails = db.session.scalars(select(OutboxMail).order_by(OutboxMail.id)).all()
+    assert [[one["title"] for one in mail.payload["certificates"]] for mail in mails] == [
+        ["Livestream commerce from a village"],
+        ["Green"],
+    ]
+
+
+@pytest.mark.usefixtures("context")
+def test_a_mail_names_only_certificates_that_are_valid_when_it_leaves_by_their_number_of_then(
+    programme: Make, at: datetime, administrator: Actor
+) -> None:
+    made = programme({"Ada": "aaa"})
+    with_address(made.people["Ada"], "ada@x.example")
+    others = [programme({f"Ada {slug}": "aaa"}, slug=slug, title=slug.title()) for slug in ("green", "customs")]
+    for one in (made, *others):
+        if one is not made:
+            into_series(made, one, "Ada")
+        awards.issue_certificates(one.series_id, by=SYSTEM, at=at)
+    number = db.session.scalars(select(Certificate.number).where(Certificate.series_title == "Green")).one()
+    awards.revoke(number, reason="Issued by mistake", by=administrator, at=at)
+    change_profile(made.public["Ada"], {"full_name": "Ada Lovelace"}, by=administrator, at=at)
+    sent: list[Any] = []
+    send_due(lambda mail: sent.append(mail.payload["certificates"]), at=at + GATHERED)
+    [ready] = sent
+    valid = select(Certificate.number).where(Certificate.state == CertificateState.VALID)
+    assert {one["number"] for one in ready} == {numbers.write(number) for number in db.session.scalars(valid)}
+    assert [one["title"] for one in ready] == ["Livestream commerce from a village", "Customs"]
+
+
+@pytest.mark.usefixtures("context")
+def test_mails_about_certificates_take_as_many_statements_for_many_people_as_for_few(
+    programme: Make, at: datetime
+) -> None:
+    def statements(people: int, slug: str) -> int:
+        first = programme({f"{slug} {number}": "aaa" for number in range(people)}, slug=slug)
+        names = [f"{slug} {number}" for number in range(people)]
+        second = programme({f"{name} {slug}-2": "aaa" for name in names}, slug=f"{slug}-2")
+        for name in names:
+            with_address(first.people[name], f"{name.replace(' ', '')}@x.example")
+            into_series(first, second, name)
+        awards.issue_certificates(first.series_id, by=SYSTEM, at=at)
+        return count_statements(lambda: awards.issue_certificates(second.series_id, by=SYSTEM, at=at))
+
+    statements(1, "a")
+    assert statements(2, "b") == statements(20, "c")
+    assert {len(mail.payload["certificates"]) for mail in db.session.scalars(select(OutboxMail))} == {2}
 
 
 @pytest.mark.usefixtures("context")
