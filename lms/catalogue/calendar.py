@@ -154,12 +154,21 @@ def feed(lectures: Iterable[Lecture], *, name: str, by: Publisher, at: datetime)
     return content
 
 
+PROGRAMS = {"google": "Google Calendar", "outlook": "Outlook.com", "microsoft-365": "Microsoft 365"}
+"""Calendars on the web: what our own addresses call them, and the names of the products, the same in every language."""
+
+
 @dataclass(frozen=True)
 class CalendarLink:
-    """Where a calendar on the web takes a lecture or a feed. `name` is the product's, the same in every language."""
+    """Where a calendar on the web takes a lecture or a feed."""
 
-    name: str
+    program: str
     url: str
+
+    @property
+    def name(self) -> str:
+        """The name of the product."""
+        return PROGRAMS[self.program]
 
 
 def add_links(lecture: Lecture, by: Publisher) -> list[CalendarLink]:
@@ -187,9 +196,9 @@ def add_links(lecture: Lecture, by: Publisher) -> list[CalendarLink]:
         "location": page,
     }
     return [
-        CalendarLink("Google Calendar", _address("https://calendar.google.com/calendar/render", google)),
-        CalendarLink("Outlook.com", _address("https://outlook.live.com/calendar/0/action/compose", outlook)),
-        CalendarLink("Microsoft 365", _address("https://outlook.office.com/calendar/action/compose", outlook)),
+        CalendarLink("google", _address("https://calendar.google.com/calendar/render", google)),
+        CalendarLink("outlook", _address("https://outlook.live.com/calendar/0/action/compose", outlook)),
+        CalendarLink("microsoft-365", _address("https://outlook.office.com/calendar/action/compose", outlook)),
     ]
 
 
@@ -198,9 +207,9 @@ def subscribe_links(feed_url: str, name: str) -> list[CalendarLink]:
     webcal = "webcal" + feed_url[feed_url.index(":") :]
     outlook = {"url": feed_url, "name": name}
     return [
-        CalendarLink("Google Calendar", _address("https://calendar.google.com/calendar/render", {"cid": webcal})),
-        CalendarLink("Outlook.com", _address("https://outlook.live.com/calendar/0/addfromweb", outlook)),
-        CalendarLink("Microsoft 365", _address("https://outlook.office.com/calendar/0/addfromweb", outlook)),
+        CalendarLink("google", _address("https://calendar.google.com/calendar/render", {"cid": webcal})),
+        CalendarLink("outlook", _address("https://outlook.live.com/calendar/0/addfromweb", outlook)),
+        CalendarLink("microsoft-365", _address("https://outlook.office.com/calendar/0/addfromweb", outlook)),
     ]
 
 

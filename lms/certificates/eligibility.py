@@ -6,7 +6,7 @@ What is asked follows from the policy and the lectures it is measured by; how fa
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any, TypeVar, overload
 
@@ -191,6 +191,27 @@ class Standing:
         """What is missing still."""
         return missing(self.attended, self.present_ms, self.asked)
 
+    @property
+    def in_numbers(self) -> dict[str, Any]:
+        """What a mail says of it, as it is frozen there: the words are those of pages (`macros/progress.html`).
+
+        Minutes are left out where none are asked for, so that mails of many readers are the same.
+        """
+        lacks = self.lacks
+        return {
+            "attended": self.attended,
+            "needed": self.needed,
+            "remaining": self.remaining,
+            "minutes": self.minutes if self.needed_minutes else 0,
+            "needed_minutes": self.needed_minutes,
+            "remaining_minutes": self.remaining_minutes,
+            "is_reached": self.is_reached,
+            "is_over": self.is_over,
+            "just_misses": self.just_misses,
+            "can_be_earned": self.can_be_earned,
+            "lacks": {"lectures": lacks.lectures, "minutes": lacks.minutes},
+        }
+
 
 def standing(
     lectures: Iterable[AnyLecture],
@@ -208,10 +229,22 @@ def standing(
     are too late for a lecture with less than the required share left, or whose planned time is over.
     """
     counted = measured(lectures, sessions, policy.deadline, zone)
-    if policy.certificate is None or not counted:
+    begun = beginning(counted, policy, at=at, is_in=is_in)
+    if begun is None:
         return None
     ids = {lecture.id for lecture in counted}
     own = [row for row in attendance if row.lecture_id in ids]
+    return replace(
+        begun,
+        attended=sum(row.outcome is Outcome.ATTENDED for row in own),
+        present_ms=sum(row.present_ms for row in own if row.is_counted),
+    )
+
+
+def beginning(counted: Sequence[AnyLecture], policy: Policy, *, at: datetime, is_in: bool) -> Standing | None:
+    """The progress of somebody of whom nothing counts yet, among the lectures `measured`. None as for `standing`."""
+    if policy.certificate is None or not counted:
+        return None
     remaining = [
         lecture
         for lecture in counted
@@ -219,8 +252,6 @@ def standing(
     ]
     return Standing(
         asked=earning(counted, policy),
-        attended=sum(row.outcome is Outcome.ATTENDED for row in own),
-        present_ms=sum(row.present_ms for row in own if row.is_counted),
         remaining=len(remaining),
         remaining_minutes=sum(lecture.duration_minutes for lecture in remaining),
     )

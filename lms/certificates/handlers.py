@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lms.certificates.actions import awards
 from lms.certificates.models import Award
-from lms.certificates.queries import certificates, holder_downloads
+from lms.certificates.queries import certificates, eligibility, holder_downloads
 from lms.core.events import (
     CountriesMerged,
     CountryMergeUndone,
@@ -14,6 +14,7 @@ from lms.core.events import (
     PersonErased,
     PersonExportAsked,
     PersonNameCorrected,
+    ProgressAsked,
     handles,
 )
 from lms.core.roles import SYSTEM
@@ -64,6 +65,13 @@ def count_anew(event: PeopleTraitsChanged) -> None:
 def erase(event: PersonErased) -> None:
     """Withdrawn if the person chose so."""
     awards.erase_holder(event.person_id, withdraw_certificates=event.withdraw_certificates, by=event.by, at=event.at)
+
+
+@handles(ProgressAsked)
+def add_progress(event: ProgressAsked) -> None:
+    """How far each of the people is towards the certificate of the series."""
+    found = eligibility.standings_of(event.series_id, event.person_ids, at=event.at)
+    event.found.update({person_id: standing.in_numbers for person_id, standing in found.items()})
 
 
 @handles(PersonExportAsked)

@@ -6,7 +6,7 @@ in the order of the layers, once per app.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from types import ModuleType
@@ -238,6 +238,16 @@ class AudienceAsked(Event):
     series_id: int
     enrolled: dict[tuple[str | None, str | None], int] = field(default_factory=dict)
     seats: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProgressAsked(Event):
+    """Mails to people enrolled in a series are to say how far they are towards its certificate. Certificates adds it in
+    numbers, by the person; nothing where the series issues none."""
+
+    series_id: int
+    person_ids: Collection[int]
+    found: dict[int, dict[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

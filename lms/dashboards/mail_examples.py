@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+from lms.certificates.eligibility import Earning, Standing
 from lms.core.outbox import SECRET
 from lms.web.mail import STRUCK_OUT
 
@@ -47,10 +48,14 @@ def values_of(template: str, *, at: datetime) -> dict[str, Any]:
         "duration_minutes": 90,
         "changes": 2,
         "needed": 54,
+        "progress": Standing(Earning(lectures=8, needed=6, to_come=5), attended=3, remaining=5).in_numbers,
         "lecturers": ["Lin Yuhan"],
         "interpretation": ["fr", "ar"],
         "was_there": False,
-        "number": "SR-7K4M-92QF-XH3D-8PWN-N",
+        "certificates": [
+            {"title": "Cross-border e-commerce for small exporters", "number": "SR-7K4M-92QF-XH3D-8PWN-N"},
+            {"title": "Green trade", "number": "SR-9D2R-66WM-TB4K-7VHC-A"},
+        ],
         "subject": "The slides of the first lecture",
         "paragraphs": ["Dear Achieng Odhiambo,", "The slides are on the page of the lecture."],
         "query": "",

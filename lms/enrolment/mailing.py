@@ -11,7 +11,7 @@ from typing import Any
 
 from flask import Flask
 
-from lms.catalogue.calendar import Attendee, invitation, publisher
+from lms.catalogue.calendar import PROGRAMS, Attendee, invitation, publisher
 from lms.catalogue.models import LectureState
 from lms.catalogue.queries.lectures import find_lecture, planned_before
 from lms.core import clock
@@ -34,7 +34,8 @@ WITH_INVITATION = (
 
 
 def init_app(app: Flask) -> None:
-    """Has these mails prepared, and those that are no longer so not sent."""
+    """Has these mails prepared, and those that are no longer so not sent; tells templates which calendars there are."""
+    app.jinja_env.globals["calendar_programs"] = PROGRAMS
     for template in WITH_INVITATION:
         mail.register(app, template, with_invitation)
     register_outdated(app, OF_MEMBERS, outdated)

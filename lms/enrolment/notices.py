@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import select
@@ -89,12 +90,14 @@ def tell_lecture(
     expires_at: datetime | None,
     at: datetime,
     key: str | None = None,
+    own: Mapping[int, Mapping[str, Any]] | None = None,
 ) -> None:
-    """E-mails people about a lecture, once for each version of the lecture, or for what the `key` stands for."""
+    """E-mails people about a lecture, once for each version of the lecture, or for what the `key` stands for. `own`:
+    what only the mail of one person says."""
     key = key or f"{template}-{lecture.id}-{lecture.sequence}"
     keys = {person_id: f"{key}-{person_id}" for person_id in person_ids}
     payload = {**_of_lecture(lecture), **more}
-    _post(template, keys, payload, series_id=lecture.series_id, expires_at=expires_at, at=at)
+    _post(template, keys, payload, series_id=lecture.series_id, expires_at=expires_at, own=own or {}, at=at)
 
 
 def invite(lecture: Lecture, person_ids: Collection[int], *, at: datetime) -> None:
@@ -124,6 +127,7 @@ def _post(
     series_id: int,
     at: datetime,
     expires_at: datetime | None = None,
+    own: Mapping[int, Mapping[str, Any]] = MappingProxyType({}),
 ) -> None:
     """Posts an e-mail to each person with an address, in their language and zone (default: the organiser's)."""
     contacts = contact_of(list(keys))
@@ -137,7 +141,12 @@ def _post(
                 "time_zone": contact.time_zone or "",
                 "person_id": person_id,
                 "series_id": series_id,
-                "payload": {**payload, "full_name": contact.full_name, "has_account": person_id in with_account},
+                "payload": {
+                    **payload,
+                    "full_name": contact.full_name,
+                    "has_account": person_id in with_account,
+                    **own.get(person_id, {}),
+                },
                 "dedupe_key": keys[person_id],
                 "created_at": at,
                 "due_at": at,

@@ -15,6 +15,7 @@ from icalendar import Calendar
 
 from lms.catalogue.actions.series import edit_series
 from lms.catalogue.actions.states import cancel_lecture, postpone_lecture
+from lms.catalogue.calendar import PROGRAMS
 from lms.catalogue.models import Lecture, Series
 from lms.core import clock
 from lms.core.db import action, db
@@ -179,3 +180,22 @@ def test_links_to_calendars_on_the_web_say_the_moment_in_utc(client: FlaskClient
         assert asked[host]["startdt"] == f"{start:%Y-%m-%dT%H:%M:%SZ}"
         assert asked[host]["location"] == f"http://localhost/lectures/{lecture.id}"
     assert all("+" not in one and len(one) < 1000 for one in links)
+
+
+def test_links_in_mails_lead_to_calendars_on_the_web_with_what_holds_now(
+    client: FlaskClient, make: Make, series: Series
+) -> None:
+    lecture = make.lecture(series, local_start=datetime(2036, 10, 20, 9))
+    own = f"/lectures/{lecture.id}"
+    page = html.unescape(client.get(own).text)
+    for program in PROGRAMS:
+        answer = client.get(f"{own}/calendars/{program}")
+        assert answer.status_code == 302
+        assert f'href="{answer.location}"' in page, "the same as on the page of the lecture"
+    assert client.get(f"{own}/calendars/elsewhere").status_code == 404
+    by = make.administrator()
+    with client.application.app_context():
+        cancel_lecture(lecture.id, reason="ill", by=by, at=clock.now())
+    assert client.get(f"{own}/calendars/google").location == own
+    hidden = make.lecture(make.series("draft", visibility="draft"))
+    assert client.get(f"/lectures/{hidden.id}/calendars/google").status_code == 404

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from lms.catalogue.models import CertificateKind
 from lms.certificates.actions.awards import issue_certificates
-from lms.certificates.queries.eligibility import Group, preview
+from lms.certificates.queries.eligibility import Group, preview, standings_of
 from lms.core.db import db
 from lms.core.lists import ListRequest
 from lms.core.roles import SYSTEM, Actor
@@ -42,12 +42,14 @@ def groups_of(history: History) -> dict[Group, People]:
 def own_pages(history: History) -> tuple[People, People, People]:
     """Who is enrolled, who has attended enough and who just missed it, as each person's own page says."""
     enrolled, reached, misses = set(), set(), set()
+    mailed = standings_of(history.series_id, [person_id for person_id, *_rest in history.people], at=history.now)
     for person_id, public_id, _email in history.people:
         if db.session.get_one(Person, person_id).canonical_id != person_id:
             continue  # merged: reads the pages of who that is today
         by = Actor(person_id=person_id)
         for own in list_own_series(person_id, by=by, at=history.now):
             if own.is_in and own.standing is not None:
+                assert mailed[person_id] == own.standing
                 enrolled.add(public_id)
                 reached.update({public_id} if own.standing.is_reached else ())
                 misses.update({public_id} if own.standing.just_misses else ())

@@ -12,6 +12,7 @@ NO_PAGES = {
     "/metrics",
     "/readyz",
     "/lectures/<int:lecture_id>/room/state",
+    "/lectures/<int:lecture_id>/calendars/<program>",
     "/certificates/keys/<kid>",
     "/certificates/status/<int:list_number>",
     "/lectures/<int:lecture_id>/files/<file_id>",

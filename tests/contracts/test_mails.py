@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -19,6 +19,8 @@ from jinja2 import UndefinedError
 from sqlalchemy import select
 
 import lms
+from lms.catalogue.calendar import PROGRAMS
+from lms.certificates.eligibility import Earning, Standing
 from lms.core.db import db
 from lms.core.mail_kinds import DECLINABLE, KIND_OF, MailKind, kind_of
 from lms.core.outbox import OutboxMail
@@ -101,6 +103,7 @@ def _of_enrolment(ids: dict[str, int]) -> Iterator[Case]:
         says = (f"{by} ",) if by else ()
         account = {"says": says} if has_account else {"says": (*says, NO_ACCOUNT, f"{BASE}/register")}
         hides = (NO_ACCOUNT,) if has_account else ()
+        links = f"Google Calendar: {BASE}/lectures/{ids['planned']}/calendars/google\n"
         for starts_at, words in ((SOON, "The next lecture is “Rules of origin”:"), (EARLIER, "is on now:"), (None, "")):
             coming = {"lecture": "Rules of origin" if starts_at else None, "starts_at": starts_at,
                       "lecture_id": ids["planned"] if starts_at else None, "told_at": NOW.isoformat(),
@@ -109,7 +112,8 @@ def _of_enrolment(ids: dict[str, int]) -> Iterator[Case]:
                 if template == "enrolment_place_won" and by:
                     continue
                 yield Case(
-                    template, told | coming, says=(*account["says"], words), hides=hides,
+                    template, told | coming, says=(*account["says"], words, *((links,) if starts_at == SOON else ())),
+                    hides=(*hides, *(() if starts_at == SOON else (links,))),
                     ics="REQUEST" if starts_at else None,
                 )  # fmt: skip
         yield Case("enrolment_waitlisted", told, says=(*account["says"], "number 3"), hides=hides)
@@ -162,12 +166,27 @@ def _of_the_rest() -> Iterator[Case]:
 def _of_reminders() -> Iterator[Case]:
     told = {"full_name": "Achieng", "title": "Rules of origin", "series": "Digital customs", "slug": "customs",
             "lecture_id": 7, "duration_minutes": 90, "starts_at": SOON, "needed": 54, "language": "en"}  # fmt: skip
+    begun = Standing(Earning(lectures=8, needed=6, to_come=5), attended=3, remaining=5)
+    timed = replace(begun, asked=replace(begun.asked, minutes=300), present_ms=17 * 600_000, remaining_minutes=450)
+    for standing, words in (
+        (begun, "You have attended 3 of the 6 lectures for your certificate. 5 lectures remain, and you need 3 more."),
+        (timed, "170 minutes counted, 300 needed. You still need 3 more lectures and 130 more minutes. 5 lectures"),
+        (replace(timed, attended=7), "6 of the 6 lectures for your certificate. 170 minutes counted, 300 needed. You"
+            " still need 130 more minutes. 5 lectures remain."),
+        (replace(begun, attended=0, remaining=8), "0 of the 6 lectures for your certificate. 8 lectures remain, and"),
+        (replace(begun, attended=6), "You have attended 6 lectures, and your certificate needs 6: it is earned."),
+        (replace(begun, remaining=2), "You can no longer earn this certificate: 6 lectures are needed, you have"),
+    ):  # fmt: skip
+        own = {"lecturers": [], "interpretation": [], "has_account": True, "progress": standing.in_numbers}
+        says = (words, *(f"{BASE}/lectures/7/calendars/{program}" for program in PROGRAMS), f"{BASE}/lectures/7.ics")
+        yield Case("reminder_day", told | own, says=says)
     for template, lecturers, interpretation, has_account in product(
         ("reminder_day", "reminder_hour"), ([], ["Lin Yuhan"], ["Lin Yuhan", "Zhou"]), ([], ["fr", "ar"]), (True, False)
     ):
         payload = told | {"lecturers": lecturers, "interpretation": interpretation, "has_account": has_account}
         says = ("at least 54 minutes", f"{BASE}/lectures/7/room", *(() if has_account else (NO_ACCOUNT,)))
-        yield Case(template, payload, says=says, hides=(NO_ACCOUNT,) if has_account else ())
+        hides = ("certificate", *((NO_ACCOUNT,) if has_account else ()))
+        yield Case(template, payload | {"progress": None}, says=says, hides=hides)
 
 
 def _of_recordings_and_certificates() -> Iterator[Case]:
@@ -175,10 +194,16 @@ def _of_recordings_and_certificates() -> Iterator[Case]:
             "lecture_id": 7, "duration_minutes": 90, "has_account": True}  # fmt: skip
     for was_there, says in ((True, "attended a part"), (False, "You missed")):
         yield Case("replay_open", told | {"was_there": was_there}, says=(says, f"{BASE}/lectures/7"))
-    for has_account in (True, False):
-        payload = {"full_name": "Achieng", "title": "Customs", "number": "SR-7K4M-92QF-XH3D-8PWN-N"}
-        says = ("SR-7K4M-92QF-XH3D-8PWN-N", f"{BASE}/verify/SR-7K4M", *(() if has_account else (NO_ACCOUNT,)))
-        yield Case("certificate_ready", payload | {"has_account": has_account}, says=says)  # type: ignore[arg-type]
+    several = [
+        {"title": "Customs", "number": "SR-7K4M-92QF-XH3D-8PWN-N"},
+        {"title": "Rules", "number": "SR-9D2R-66WM-TB4K-7VHC-A"},
+    ]
+    for has_account, ready in product((True, False), (several[:1], several)):
+        told = {"full_name": "Achieng", "has_account": has_account}
+        said = (f"{BASE}/verify/{one['number']}" for one in ready)
+        words = (*said, *(() if has_account else (NO_ACCOUNT,)))
+        yield Case("certificate_ready", told | {"certificates": ready}, says=words)
+        yield Case("certificate_ready", told | ready[0], says=(ready[0]["number"],))
 
 
 def _of_digests() -> Iterator[Case]:
@@ -374,6 +399,7 @@ MAY_BE_MISSING = {
     "has_new_length",
     "clocks_of",
     "lecture_id",
+    "progress",
     "query",
     "reason",
 }

@@ -228,6 +228,7 @@ class World:
             "secret": "no-such-secret",
             "token": here.calendar,
             "kind": "csv",
+            "program": "google",
             "digest": sha256(DOSSIER).hexdigest(),
             "code": "KE" if place == "mine" else "PE",
             "figure": "attendances",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import delete, or_, select
 
@@ -16,8 +17,10 @@ from lms.catalogue.queries.policies import current_policy
 from lms.core import mail_runs
 from lms.core.bulk import chunks
 from lms.core.db import action, db, read, read_value
+from lms.core.events import ProgressAsked, publish
 from lms.core.measures import MINUTE_MS, needed_minutes
 from lms.core.outbox import POST_AT_ONCE, OutboxMail
+from lms.core.roles import SYSTEM
 from lms.enrolment.membership import enrolled_ids
 from lms.enrolment.notices import instant, tell_lecture
 
@@ -91,9 +94,11 @@ def _post(due: Due, *, at: datetime) -> bool:
     is reminded twice: the reminders that are there already stay as they are."""
     series_id = read_value(select(Lecture.series_id).where(Lecture.id == due.lecture_id))
     people = sorted(enrolled_ids(series_id))
+    asked = ProgressAsked(series_id=series_id, person_ids=people, by=SYSTEM, at=at)
+    publish(asked)
     db.session.rollback()
     for some in chunks(people, POST_AT_ONCE):
-        if not _post_to(due, some, at=at):
+        if not _post_to(due, some, asked.found, at=at):
             return False
     return _note_posted(due, at=at)
 
@@ -104,7 +109,7 @@ def _note_posted(due: Due, *, at: datetime) -> bool:
 
 
 @action
-def _post_to(due: Due, people: Sequence[int], *, at: datetime) -> bool:
+def _post_to(due: Due, people: Sequence[int], progress: Mapping[int, Mapping[str, Any]], *, at: datetime) -> bool:
     lecture = _holds(due)
     if lecture is None:
         return False
@@ -117,7 +122,8 @@ def _post_to(due: Due, people: Sequence[int], *, at: datetime) -> bool:
         "needed": needed_minutes(needed_ms(length_ms, current_policy(lecture.series_id).min_percent)),
     }
     expires_at = due.starts_at - (WINDOWS[Lead.HOUR].first if due.lead is Lead.DAY else timedelta(0))
-    tell_lecture(f"reminder_{due.lead}", lecture, people, more, expires_at=expires_at, at=at, key=due.key)
+    own = {person_id: {"progress": progress.get(person_id)} for person_id in people}
+    tell_lecture(f"reminder_{due.lead}", lecture, people, more, expires_at=expires_at, at=at, key=due.key, own=own)
     return True
 
 

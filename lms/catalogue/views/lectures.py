@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from lms.catalogue.actions.lectures import edit_lecture, schedule_lecture
 from lms.catalogue.actions.scheduling import check_repeat, schedule_repeated
-from lms.catalogue.calendar import lecture_calendar, publisher
+from lms.catalogue.calendar import PROGRAMS, add_links, lecture_calendar, publisher
 from lms.catalogue.dates import Repeat
 from lms.catalogue.forms.base import CatalogueForm
 from lms.catalogue.forms.lectures import LectureForm, NewLectureForm
@@ -29,7 +29,7 @@ from lms.catalogue.views.blueprint import bp
 from lms.catalogue.views.decisions import DECIDE, decisions_sent, open_keys
 from lms.catalogue.views.hours import hours_asked, nights_on, shown_hours
 from lms.core import clock
-from lms.core.errors import Invalid, Refused
+from lms.core.errors import Invalid, NotFound, Refused
 from lms.core.i18n import _, _n
 from lms.web.guards import ANYONE, SIGNED_IN, allow
 from lms.web.identity import current_actor
@@ -223,3 +223,19 @@ def lecture_ics(lecture_id: int) -> ResponseReturnValue:
     answer = Response(file.content, content_type=f"text/calendar; charset=utf-8; method={file.method}")
     answer.headers["Content-Disposition"] = f'attachment; filename="lecture-{lecture.id}.ics"'
     return answer
+
+
+@bp.get("/lectures/<int:lecture_id>/calendars/<program>")
+@allow(ANYONE)
+def lecture_to_calendar(lecture_id: int, program: str) -> ResponseReturnValue:
+    """Leads to a calendar on the web (`google`, `outlook`, `microsoft-365`), filled in with what holds now.
+
+    E-mails link here. A lecture that is off, over or without a date leads to its own page, which says so.
+    """
+    if program not in PROGRAMS:
+        raise NotFound
+    actor = current_actor()
+    lecture = lecture_queries.get_lecture(lecture_id, by=actor)
+    is_on = lecture.state in (LectureState.SCHEDULED, LectureState.LIVE) and not lecture.held_unknown
+    links = {one.program: one.url for one in add_links(lecture, publisher())} if is_on else {}
+    return redirect(links.get(program) or url_for("dashboards.lecture", lecture_id=lecture_id))

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, cast
 
@@ -22,7 +23,7 @@ from lms.certificates.pdf import store
 from lms.certificates.queries import certificates
 from lms.core import measures
 from lms.core.bulk import among
-from lms.core.db import db
+from lms.core.db import db, read
 from lms.core.errors import Forbidden
 from lms.core.lists import ListRequest
 from lms.core.roles import Actor
@@ -190,6 +191,22 @@ def counted_by_person(lecture_ids: Sequence[int]) -> Subquery:
         .group_by(Credit.person_id)
         .subquery()
     )
+
+
+def standings_of(series_id: int, person_ids: Iterable[int], *, at: datetime) -> dict[int, eligibility.Standing]:
+    """The progress of people enrolled in a series, in as many statements for many people as for one; of nobody where
+    the series issues no certificates."""
+    lectures = certificates.counted_lectures(series_id)
+    begun = eligibility.beginning(lectures, current_policy(series_id), at=at, is_in=True)
+    if begun is None:
+        return {}
+    came = counted_by_person([lecture.id for lecture in lectures])
+    counted = {person_id: (attended, present_ms) for person_id, attended, present_ms in read(select(came))}
+    found = {}
+    for person_id in person_ids:
+        attended, present_ms = counted.get(person_id, (0, 0))
+        found[person_id] = replace(begun, attended=int(attended), present_ms=int(present_ms))
+    return found
 
 
 def unconfirmed_earners(slug: str, *, by: Actor) -> tuple[Series, list[int]]:
