@@ -29,8 +29,7 @@ def tell_issued(series: Series, kind: CertificateKind, person_ids: Collection[in
 
     The mail leaves a little later: certificates of other series that are issued until then are named in the same one.
     """
-    now = clock.now()
-    if at + LATE <= now:
+    if at + LATE <= clock.now():
         return
     query = (
         select(Award.id, Award.person_id, Certificate.number)
@@ -70,7 +69,7 @@ def tell_issued(series: Series, kind: CertificateKind, person_ids: Collection[in
                 },
                 "dedupe_key": f"{TEMPLATE}-{award_id}",
                 "created_at": at,
-                "due_at": max(at, now) + GATHERED,
+                "due_at": at + GATHERED,
                 "expires_at": at + LATE,
                 "attempts": 0,
             }

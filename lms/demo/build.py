@@ -36,6 +36,7 @@ from lms.core.db import action, db
 from lms.core.errors import Invalid
 from lms.core.roles import SYSTEM, Actor, Role
 from lms.demo import (
+    announcements,
     calendars,
     countries,
     duplicates,
@@ -246,8 +247,11 @@ def take_in(demonstration: Demonstration, progress: Progress) -> None:
         messages.take_in(addresses["lin"], now=demonstration.now)
     with progress.phase("Calendars"):
         calendars.take_in(ACCOUNTS[3].email, now=demonstration.now)
+    with progress.phase("Lecture that is cancelled"):
+        announcements.cancel_an_hour(now=demonstration.now)
     with progress.phase("Certificates") as tell:
         _certify(demonstration, series_ids, tell)
+        announcements.tell_holders(now=demonstration.now)
     with progress.phase("Recordings and weekly mails"):
         mails.take_in(now=demonstration.now)
     with progress.phase("People who registered twice"):

@@ -17,8 +17,8 @@ from lms.catalogue.models import CertificateKind
 from lms.certificates import numbers
 from lms.certificates.actions import awards, bulk_issue
 from lms.certificates.eligibility import Missing
-from lms.certificates.notices import GATHERED
 from lms.certificates.models import Award, Certificate, CertificateState
+from lms.certificates.notices import GATHERED
 from lms.certificates.queries import eligibility
 from lms.certificates.queries.eligibility import Group, Near
 from lms.core.db import db

@@ -361,6 +361,21 @@ def test_people_are_invited_and_a_lecture_was_moved_and_moved_back(built: APIFla
         assert set(db.session.scalars(db.select(CalendarAddress.program))) == {"Google Calendar"}
 
 
+def test_a_lecture_was_cancelled_and_holders_of_certificates_were_told(built: APIFlask) -> None:
+    with built.app_context():
+        cancelled = db.session.scalars(db.select(Lecture).where(Lecture.title == "Your questions")).one()
+        assert cancelled.state is LectureState.CANCELLED
+        sent = db.select(OutboxMail).where(OutboxMail.sent_at.is_not(None))
+        of_lecture = db.session.scalars(sent.where(OutboxMail.series_id == cancelled.series_id)).all()
+        told = Counter(mail.template for mail in of_lecture if mail.payload.get("title") == "Your questions")
+        assert min(told["lecture_invitation"], told["lecture_cancelled"]) > 0
+        of_certificates = OutboxMail.template == "certificate_ready"
+        ready = db.session.scalars(sent.where(of_certificates)).all()
+        assert len({mail.person_id for mail in ready}) == len(ready) > 0
+        states = db.select(OutboxMail.state).where(of_certificates).distinct()
+        assert MailState.QUEUED not in set(db.session.scalars(states))
+
+
 def test_progress_is_one_line_a_phase(said: list[str], built: APIFlask) -> None:
     assert built is not None
     assert [line.split(":")[0].strip() for line in said] == [
@@ -378,6 +393,7 @@ def test_progress_is_one_line_a_phase(said: list[str], built: APIFlask) -> None:
         "Nominations",
         "Messages",
         "Calendars",
+        "Lecture that is cancelled",
         "Certificates",
         "Recordings and weekly mails",
         "People who registered twice",
