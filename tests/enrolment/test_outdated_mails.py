@@ -146,7 +146,12 @@ def test_a_recording_that_was_removed_is_not_announced(
     assert drained(at) == ["replay_open"]
 
 
-def test_many_are_asked_about_with_as_many_statements_as_few(make: Make, series: Series, at: datetime) -> None:
+def test_many_are_asked_about_with_as_many_statements_as_few(
+    make: Make, series: Series, at: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lms.core.outbox.MARK_AFTER", 100)  # what was sent is marked in one transaction at the end
+    monkeypatch.setattr("lms.core.outbox.MARK_SECONDS", 3600)
+
     def statements(people: int) -> int:
         for number in range(people):
             make.enrolment(series, make.person(email=f"{people}-{number}@example.org"))
