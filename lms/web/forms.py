@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
 from babel.support import Translations
+from flask import flash
 from flask_wtf import FlaskForm
 from markupsafe import Markup, escape
 from wtforms.i18n import messages_path
@@ -21,6 +23,15 @@ _WORDS = {"text", "search"}
 
 def _strip(value: object) -> object:
     return value.strip() if isinstance(value, str) else value
+
+
+@contextmanager
+def flash_refusal() -> Iterator[None]:
+    """Does one thing; if it is refused, the next page says why."""
+    try:
+        yield
+    except Refused as error:
+        flash(error.message, "wrong")
 
 
 class BaseForm(FlaskForm):

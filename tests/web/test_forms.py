@@ -1,17 +1,20 @@
-"""Choices are drawn quickly, and exactly as the library would draw them."""
+"""Choices are drawn quickly, and exactly as the library would draw them; refusals are said."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 import pytest
+from apiflask import APIFlask
+from flask import get_flashed_messages
 from markupsafe import Markup
 from wtforms import Form, SelectField, SelectMultipleField
 from wtforms.fields.choices import SelectChoice
 from wtforms.widgets import Select
 
+from lms.core.errors import NotFound, Refused
 from lms.core.i18n import _l
-from lms.web.forms import BaseForm, QuickSelect
+from lms.web.forms import BaseForm, QuickSelect, flash_refusal
 
 CHOICES = [
     SelectChoice(value, label)
@@ -58,3 +61,12 @@ def test_forms_draw_choices_quickly_and_keep_their_attributes(app: object) -> No
         )
         assert isinstance(form.one.widget, QuickSelect)
         assert str(form.several()).startswith('<select id="several" multiple name="several">')
+
+
+def test_a_refusal_is_said_and_nothing_else_is_swallowed(app: APIFlask) -> None:
+    with app.test_request_context("/"):
+        with flash_refusal():
+            raise Refused("It has ended.")
+        assert get_flashed_messages(with_categories=True) == [("wrong", "It has ended.")]
+        with pytest.raises(NotFound), flash_refusal():
+            raise NotFound

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import flash, redirect, render_template, url_for
+from flask import redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from lms.attendance.actions.correction_batches import undo_batch
@@ -10,7 +10,7 @@ from lms.attendance.queries.correction_batches import list_batches
 from lms.attendance.queries.roster import get_editable_lecture
 from lms.attendance.views.blueprint import bp
 from lms.core import clock
-from lms.core.errors import Refused
+from lms.web.forms import flash_refusal
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
 
@@ -28,8 +28,6 @@ def list_corrections(lecture_id: int) -> ResponseReturnValue:
 @allow(SIGNED_IN)
 def undo_corrections(lecture_id: int, batch: str) -> ResponseReturnValue:
     """Gives everyone in a batch back what they had before it, except who was corrected again since."""
-    try:
+    with flash_refusal():
         undo_batch(lecture_id, batch, by=current_actor(), at=clock.now())
-    except Refused as refused:
-        flash(refused.message, "wrong")
     return redirect(url_for("dashboards.corrections", lecture_id=lecture_id, batch=batch), 303)

@@ -28,9 +28,10 @@ from lms.certificates.queries import designs as queries
 from lms.certificates.queries.designs import Look, Version
 from lms.certificates.views.blueprint import bp
 from lms.core import clock
-from lms.core.errors import Invalid, NotFound, Refused
+from lms.core.errors import Invalid, NotFound
 from lms.core.i18n import _
 from lms.core.roles import Role
+from lms.web.forms import flash_refusal
 from lms.web.guards import allow
 from lms.web.identity import current_actor
 from lms.web.time import language_name
@@ -277,11 +278,9 @@ def drop_design_picture(family_id: int, role: str) -> ResponseReturnValue:
 @allow(Role.ADMINISTRATOR)
 def publish_design(family_id: int) -> ResponseReturnValue:
     """Puts the draft into use."""
-    try:
+    with flash_refusal():
         actions.publish_design(family_id, by=current_actor(), at=clock.now())
         flash(_("Design put into use. Certificates issued from now on use it."), "done")
-    except Refused as refused:
-        flash(refused.message, "wrong")
     return redirect(url_for(".design", family_id=family_id))
 
 
@@ -289,10 +288,8 @@ def publish_design(family_id: int) -> ResponseReturnValue:
 @allow(Role.ADMINISTRATOR)
 def default_design(family_id: int) -> ResponseReturnValue:
     """Makes a design the default; 0 is the built-in one."""
-    try:
+    with flash_refusal():
         actions.set_default(family_id or None, by=current_actor(), at=clock.now())
-    except Refused as refused:
-        flash(refused.message, "wrong")
     return redirect(url_for(".design_list"))
 
 

@@ -32,6 +32,7 @@ from lms.people.queries.countries import (
 from lms.people.queries.country_names import territories
 from lms.reports.queries.figures import totals
 from lms.reports.rules import Slice
+from lms.web.forms import flash_refusal
 from lms.web.guards import allow
 from lms.web.identity import current_actor
 from lms.web.locale import reader_locale
@@ -113,13 +114,11 @@ def edit_country(code: str) -> ResponseReturnValue:
 def undo_country(code: str) -> ResponseReturnValue:
     """Undoes the last change of a country's names, region, last day and notices."""
     country = find_country(code)
-    try:
+    with flash_refusal():
         undo_country_change(
             country.code, expected=request.form.get("change", 0, type=int), by=current_actor(), at=clock.now()
         )
         flash(_("The last change was undone."), "done")
-    except Refused as error:
-        flash(error.message, "wrong")
     return redirect(url_for("dashboards.edit_country", code=country.code), 303)
 
 

@@ -16,6 +16,7 @@ from lms.dashboards.views.countries import find_country
 from lms.people.actions.country_merging import merge_countries, undo_country_merge
 from lms.people.queries.countries import country_names, list_countries, listed_country
 from lms.web.fields import sorted_choices
+from lms.web.forms import flash_refusal
 from lms.web.guards import allow
 from lms.web.identity import current_actor
 from lms.web.locale import reader_locale
@@ -64,11 +65,9 @@ def merged_country(code: str, other: str) -> ResponseReturnValue:
     """Shows a merge of two countries and what undoing it would change, and undoes it."""
     by, at = current_actor(), clock.now()
     if request.method == "POST":
-        try:
+        with flash_refusal():
             undo_country_merge(other, by=by, at=at)
             flash(_("The merge was undone. They are two countries again."), "done")
-        except Refused as error:
-            flash(error.message, "wrong")
         return redirect(url_for("dashboards.edit_country", code=code), 303)
     merge = get_country_merge(code, other, by=by)
     preview = preview_country_undo(merge, by=by, at=at)

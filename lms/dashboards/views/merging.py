@@ -26,6 +26,7 @@ from lms.people.queries.duplicates import are_different, compare_people, find_du
 from lms.people.queries.finding import find_people
 from lms.people.queries.merges import are_disabled
 from lms.people.queries.persons import Profile, person_id_of, profile_of
+from lms.web.forms import flash_refusal
 from lms.web.guards import allow
 from lms.web.identity import current_actor
 from lms.web.lists import ListDefinition, ListPage, read_list
@@ -173,15 +174,13 @@ def _details(first: Profile, second: Profile) -> list[Detail]:
 def differ(public_id: str, other: str) -> ResponseReturnValue:
     """Keeps that two people are different, or with `undo` takes that back."""
     by, at = current_actor(), clock.now()
-    try:
+    with flash_refusal():
         if request.form.get("undo"):
             unmark_different(public_id, other, by=by, at=at)
             flash(_("They can be offered as possible duplicates again."), "done")
             return redirect(url_for("dashboards.merge", public_id=public_id, other=other), 303)
         mark_different(public_id, other, by=by, at=at)
         flash(_("Kept: these are different people. We will not ask again."), "done")
-    except Refused as error:
-        flash(error.message, "wrong")
     if request.form.get("list"):
         return redirect(url_for("dashboards.duplicates"), 303)
     return redirect(url_for("dashboards.person", public_id=public_id), 303)
@@ -193,11 +192,9 @@ def merged(public_id: str, other: str) -> ResponseReturnValue:
     """Shows what a merge united and what undoing it would change, and undoes it."""
     by, at = current_actor(), clock.now()
     if request.method == "POST":
-        try:
+        with flash_refusal():
             undo_merge(other, by=by, at=at)
             flash(_("The merge was undone. Each has their own record again."), "done")
-        except Refused as error:
-            flash(error.message, "wrong")
         return redirect(url_for("dashboards.person", public_id=public_id), 303)
     preview = preview_undo(other, by=by, at=at)
     if preview.merge.kept_id != person_id_of(public_id):

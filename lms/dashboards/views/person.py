@@ -17,6 +17,7 @@ from lms.enrolment.actions.places import enrol
 from lms.enrolment.models import EnrolmentStatus
 from lms.people.actions.links import send_person_link
 from lms.people.queries.persons import person_id_of
+from lms.web.forms import flash_refusal
 from lms.web.guards import allow
 from lms.web.identity import current_actor
 
@@ -48,11 +49,9 @@ def person(public_id: str) -> ResponseReturnValue:
 @allow(Role.ADMINISTRATOR)
 def send_sign_in_link(public_id: str) -> ResponseReturnValue:
     """E-mails a person a link to sign in."""
-    try:
+    with flash_refusal():
         address = send_person_link(public_id, by=current_actor(), at=clock.now())
         flash(_("A sign-in link is on its way to %(address)s.", address=address), "done")
-    except Refused as error:
-        flash(error.message, "wrong")
     return redirect(url_for("dashboards.person", public_id=public_id))
 
 

@@ -18,6 +18,7 @@ from lms.enrolment.queries.batches import preview_of as preview_of_batch
 from lms.enrolment.views.blueprint import bp
 from lms.enrolment.views.places import read_seat_list, seat_filter
 from lms.people.queries.countries import country_names
+from lms.web.forms import flash_refusal
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
 from lms.web.lists import read_selection
@@ -101,8 +102,6 @@ def undo_change(slug: str, batch: str) -> ResponseReturnValue:
     """Enrols those who were withdrawn together again, except who was changed since."""
     by = current_actor()
     series = get_series(slug, by=by)
-    try:
+    with flash_refusal():
         undo_batch(series.id, batch, by=by, at=clock.now())
-    except Refused as refused:
-        flash(refused.message, "wrong")
     return redirect(url_for(".change", slug=slug, batch=batch), 303)

@@ -42,6 +42,7 @@ from lms.enrolment.rules import ACTIVE
 from lms.enrolment.views.blueprint import bp
 from lms.people.actions.files import StagedPeople, stage_people
 from lms.people.queries.countries import country_names, list_countries
+from lms.web.forms import flash_refusal
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
 from lms.web.lists import (
@@ -326,10 +327,8 @@ def decide(slug: str, enrolment_id: str) -> ResponseReturnValue:
         action = url_for("enrolment.decide", slug=slug, enrolment_id=enrolment_id)
         back = url_for("enrolment.series_enrolments", slug=slug)
         return _ask_to_withdraw(row, series, back=back, action=action, own=False)
-    try:
+    with flash_refusal():
         _say_where(places.set_status(enrolment_id, status, by=by, at=at), by)
-    except Refused as error:
-        flash(error.message, "wrong")
     if status is EnrolmentStatus.WITHDRAWN:  # the list of this person alone, where “Enrol again” takes it back
         q = get_seat(row, by=by).label
         return redirect(url_for("enrolment.series_enrolments", slug=slug, q=q, _anchor="who"), 303)

@@ -34,6 +34,7 @@ from lms.nominations.queries.listing import (
 from lms.nominations.rules import MAX_REASON
 from lms.nominations.views.blueprint import bp
 from lms.people.queries.countries import country_names
+from lms.web.forms import flash_refusal
 from lms.web.guards import allow
 from lms.web.identity import current_actor
 from lms.web.lists import (
@@ -206,10 +207,8 @@ def decision(batch: str) -> ResponseReturnValue:
 @allow(Role.ADMINISTRATOR)
 def undo(batch: str) -> ResponseReturnValue:
     """Lets the nominations of a decision wait again, except those of which it cannot be taken back."""
-    try:
+    with flash_refusal():
         undo_decision(batch, by=current_actor(), at=clock.now())
-    except Refused as refused:
-        flash(refused.message, "wrong")
     return redirect(url_for(".decision", batch=batch), 303)
 
 

@@ -10,7 +10,7 @@ from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from lms.core import clock
-from lms.core.errors import Invalid, NotFound, Refused
+from lms.core.errors import Invalid, NotFound
 from lms.core.i18n import _, _l, _n
 from lms.core.roles import Role
 from lms.nominations.actions.nominating import submit_drafts, withdraw_nominations
@@ -26,6 +26,7 @@ from lms.nominations.queries.of_country import (
 )
 from lms.nominations.views.blueprint import bp
 from lms.people.queries.countries import country_names, own_countries
+from lms.web.forms import flash_refusal
 from lms.web.guards import allow
 from lms.web.identity import current_actor
 from lms.web.lists import Choice, Column, ListDefinition, ListPage, Select, Sifted, read_list, read_selection
@@ -148,10 +149,8 @@ def act_on_selection() -> ResponseReturnValue:
             back=back,
             action=url_for(".act_on_selection", **asked.parameters),
         )
-    try:
+    with flash_refusal():
         _do(what, ids)
-    except Refused as error:
-        flash(error.message, "wrong")
     return redirect(back, 303)
 
 

@@ -32,6 +32,7 @@ from lms.people.views.blueprint import (
     today,
 )
 from lms.people.views.signing_in import sign_ins
+from lms.web.forms import flash_refusal
 from lms.web.guards import ANYONE, SIGNED_IN, allow
 from lms.web.identity import current_actor
 from lms.web.locale import reader_locale
@@ -170,14 +171,12 @@ def change_address(secret: str) -> ResponseReturnValue:
     if shown is None or shown.purpose != "change_address":
         return render_template("people/link_gone.html"), 404
     if request.method == "POST":
-        try:
+        with flash_refusal():
             addresses.change_address(secret, at=at)
             done = (
                 _("We will write to your address again.") if shown.is_check else _("Your e-mail address was changed.")
             )
             flash(done, "done")
-        except Refused as error:
-            flash(error.message, "wrong")
         return redirect(url_for("people.account"))
     return render_template("people/change_address.html", shown=shown)
 

@@ -22,6 +22,7 @@ from lms.people.queries.persons import find_person_by_email, profile_of
 from lms.people.views.account import profile_form
 from lms.people.views.blueprint import bp, today
 from lms.web.fields import sorted_choices
+from lms.web.forms import flash_refusal
 from lms.web.guards import allow
 from lms.web.identity import current_actor
 from lms.web.lists import Choice, Column, ListDefinition, ListPage, Select, Sifted, counted_choices, read_list
@@ -168,11 +169,9 @@ def edit_person(public_id: str) -> ResponseReturnValue:
 @allow(Role.ADMINISTRATOR)
 def disable_person(public_id: str) -> ResponseReturnValue:
     """Disables an account at once."""
-    try:
+    with flash_refusal():
         access.disable_person(public_id, by=current_actor(), at=clock.now())
         flash(_("The account was disabled. Its sessions and tokens have ended."), "done")
-    except Refused as error:
-        flash(error.message, "wrong")
     return redirect(url_for("people.admin_person", public_id=public_id))
 
 
@@ -189,11 +188,9 @@ def enable_person(public_id: str) -> ResponseReturnValue:
 @allow(Role.ADMINISTRATOR)
 def reset_second_factor(public_id: str) -> ResponseReturnValue:
     """Resets the second factor of a person who lost their device."""
-    try:
+    with flash_refusal():
         factors.reset_second_factor(public_id, by=current_actor(), at=clock.now())
         flash(_("The second factor was reset and all sessions have ended. The person will receive an e-mail."), "done")
-    except Refused as error:
-        flash(error.message, "wrong")
     return redirect(url_for("people.admin_person", public_id=public_id) + "#account")
 
 
@@ -222,9 +219,7 @@ def grant_role(public_id: str) -> ResponseReturnValue:
 @allow(Role.ADMINISTRATOR)
 def revoke_role(public_id: str, grant_id: int) -> ResponseReturnValue:
     """Removes a role, and removes the person from lists of instructors."""
-    try:
+    with flash_refusal():
         access.revoke_role(public_id, grant_id, by=current_actor(), at=clock.now())
         flash(_("Role removed."), "done")
-    except Refused as error:
-        flash(error.message, "wrong")
     return redirect(url_for("people.admin_person", public_id=public_id) + "#roles")

@@ -29,6 +29,7 @@ from lms.viewing_groups.actions.groups import (
 from lms.viewing_groups.actions.signing import Basis, Signed, take_back_signature
 from lms.viewing_groups.forms import AddressesForm, GroupForm, SignatureForm, TakeBackForm
 from lms.viewing_groups.views.blueprint import KEEPERS, bp, group_zones, to_group, typed_group
+from lms.web.forms import flash_refusal
 from lms.web.guards import allow
 from lms.web.identity import current_actor
 from lms.web.locale import reader_locale
@@ -261,13 +262,11 @@ def take_back(group_id: str) -> ResponseReturnValue:
 def step_group(group_id: str) -> ResponseReturnValue:
     """Creates a new code, or cancels the group."""
     by, at = current_actor(), clock.now()
-    try:
+    with flash_refusal():
         if request.form.get("step") == "code":
             renew_code(group_id, by=by, at=at)
             flash(_("New code created. The old code is no longer valid."), "done")
         elif request.form.get("step") == "call_off":
             call_off(group_id, by=by, at=at)
             flash(_("Group cancelled."), "done")
-    except Refused as error:
-        flash(error.message, "wrong")
     return to_group(group_id)
