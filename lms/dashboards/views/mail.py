@@ -40,6 +40,7 @@ from lms.web.mail_html import letter
 from lms.web.mail_words import mail_reason
 
 LIST = ListDefinition(
+    size=15,
     filters={
         "state": frozenset({*MailState}),
         "kind": frozenset({*MailKind}),
