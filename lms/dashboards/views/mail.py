@@ -107,7 +107,7 @@ def admin_mail() -> ResponseReturnValue:
         Select("period", _("When"), _("Last 7 days"), [Choice(name, str(label)) for name, label in _PERIODS.items()]),
     ]
     figures = [Sifted(value, found.counts.get(value, 0), str(label)) for value, label in _FIGURES.items()]
-    stopped = Sifted("addresses", found.stopped, _("addresses stopped"), url_for("dashboards.stopped_addresses"))
+    stopped = Sifted("addresses", found.stopped, _("stopped addresses"), url_for("dashboards.stopped_addresses"))
     return render_template(
         "dashboards/mail.html",
         found=found,
