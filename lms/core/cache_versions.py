@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable, Collection
+from functools import cache
 from typing import Any
 
 from sqlalchemy import BigInteger, String, event, select, text
@@ -36,17 +37,20 @@ class Stamp(Base):
 def touch(kind: str, ids: Collection[int]) -> None:
     """Draws new stamps, inside the running action: these things change in it."""
     if ids:
-        _draw(db.session.connection(), kind, ids)
+        _draw(db.session.connection(), [(kind, id_) for id_ in set(ids)])
 
 
-def _draw(connection: Connection, kind: str, ids: Collection[int]) -> None:
+def _draw(connection: Connection, things: Collection[tuple[str, int]]) -> None:
     # In one order everywhere, so that nobody waits in a circle
-    rows = [{"kind": kind, "of_id": id_, "value": secrets.randbits(62)} for id_ in sorted(set(ids))]
-    statement: Any = (insert_sqlite if connection.dialect.name == "sqlite" else insert_postgresql)(Stamp)
-    statement = statement.on_conflict_do_update(
-        index_elements=["kind", "of_id"], set_={"value": statement.excluded.value}
-    )
-    connection.execute(statement, rows)
+    rows = [{"kind": kind, "of_id": id_, "value": secrets.randbits(62)} for kind, id_ in sorted(things)]
+    connection.execute(_drawing(connection.dialect.name), rows)
+
+
+@cache
+def _drawing(dialect: str) -> Any:
+    """The statement, made once: each transaction that writes draws."""
+    statement: Any = (insert_sqlite if dialect == "sqlite" else insert_postgresql)(Stamp)
+    return statement.on_conflict_do_update(index_elements=["kind", "of_id"], set_={"value": statement.excluded.value})
 
 
 def stamps_of(kind: str) -> dict[int, int]:
@@ -134,9 +138,8 @@ def _draw_watched(connection: Connection) -> None:
     for hook in {_hooks[table]: None for table in sorted(changed & _hooks.keys())}:
         hook(connection)
     connection.info.pop(_CHANGED, None)  # what the hooks wrote
-    for kind in sorted(_watched):
-        if any(map(_watched[kind], changed)):
-            _draw(connection, kind, [_ALL])
+    if things := [(kind, _ALL) for kind, includes in _watched.items() if any(map(includes, changed))]:
+        _draw(connection, things)
 
 
 @event.listens_for(Engine, "rollback")

@@ -57,14 +57,16 @@ def members(person_id: int) -> list[int]:
 
 def find_person_by_email(email: str) -> Person | None:
     """The person of an address, in any case of letters; who was merged is the person kept."""
-    found = aliased(Person)
-    query = (
-        select(Person)
-        .join(found, found.canonical_id == Person.id)
-        .join(PersonEmail, PersonEmail.person_id == found.id)
-        .where(PersonEmail.key == email_key(email))
-    )
-    return db.session.scalar(query)
+    return db.session.scalar(_OF_ADDRESS, {"key": email_key(email)})
+
+
+_NAMED = aliased(Person)
+_OF_ADDRESS = (
+    select(Person)
+    .join(_NAMED, _NAMED.canonical_id == Person.id)
+    .join(PersonEmail, PersonEmail.person_id == _NAMED.id)
+    .where(PersonEmail.key == bindparam("key"))
+)
 
 
 def find_person_id(email: str) -> int | None:
