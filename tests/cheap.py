@@ -1,4 +1,4 @@
-"""What is dear in production and tells a test nothing: hashes that resist guessing, templates compiled once an app,
+"""What is dear in production and tells a test nothing: hashes that resist guessing, compiled templates and addresses,
 commits that outlive a power cut, and garbage collection that goes through the whole program.
 
 It holds within a test's own process; servers and commands that tests start are as in production.
@@ -17,6 +17,7 @@ from jinja2 import BytecodeCache
 from jinja2.bccache import Bucket
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
+from werkzeug.routing import Rule
 
 from lms.people import passwords
 
@@ -37,9 +38,24 @@ def make_cheap() -> None:
 
     plain, compiled = Flask.create_jinja_environment, _Compiled()
     Flask.create_jinja_environment = create  # type: ignore[method-assign]
+    _compile_addresses_once()
     # After the application's own listener: a test process that is killed leaves its database to nobody
     event.listen(Engine, "connect", _do_not_wait_for_the_disk)
     gc.set_threshold(50_000, 20, 50)
+
+
+def _compile_addresses_once() -> None:
+    """Most of the start of an application is compiling two functions for each address, the same ones each time."""
+    compile_builder = Rule._compile_builder
+    made: dict[tuple[object, ...], Any] = {}
+
+    def compiled_once(rule: Rule, append_unknown: bool = True) -> Any:
+        key = (rule.rule, tuple(rule._trace), repr(rule.defaults), append_unknown)
+        if key not in made:
+            made[key] = compile_builder(rule, append_unknown)
+        return made[key]
+
+    Rule._compile_builder = compiled_once  # type: ignore[method-assign]
 
 
 def collect_less() -> None:
