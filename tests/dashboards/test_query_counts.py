@@ -77,6 +77,7 @@ def grow(world: World) -> None:
         ("/series/cross-border/schedule", "instructor", 11),
         ("/series/cross-border/hours?starts_at=2027-01-08T14:00", "instructor", 10),  # people by one grouped question
         ("/series/cross-border/lectures/new", "instructor", 18),
+        ("/lectures/{coming}/postpone", "instructor", 11),
         ("/series/cross-border/copy", "instructor", 14),  # speakers and files are counted
         ("/series/cross-border/move", "instructor", 14),
         ("/lectures/{held}", None, 7),
@@ -140,7 +141,8 @@ def test_pages_ask_as_often_for_much_as_for_little(
     with world.make.app.app_context():
         refresh_public_figures(by=SYSTEM, at=world.at)
     assert world.live is not None
-    path = path.format(held=world.held[0].id, live=world.live.id, person=world.trainee.public_id)
+    ids = {"held": world.held[0].id, "live": world.live.id, "coming": world.coming[0].id}
+    path = path.format(**ids, person=world.trainee.public_id)
     client = world.signed_in(people[who]) if who else world.make.app.test_client()
     assert client.get(path).status_code == 200  # whatever is read once a process
     world.forget_pages()
