@@ -43,7 +43,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from lms.core import mail_pace
 from lms.core.bulk import among
-from lms.core.db import Base, UtcDateTime, action, db, is_sqlite
+from lms.core.db import Base, UtcDateTime, action, db, is_sqlite, write_connection, write_turn
 from lms.core.mail_kinds import DECLINABLE, LAST, PRIORITIES, MailKind, kind_of, priority_of
 from lms.core.mail_reasons import MailReason, MailRefused
 
@@ -445,19 +445,25 @@ _SENT = (
 are marked."""
 
 
-@action
 def _mark(outcomes: Sequence[_Outcome], *, at: datetime) -> None:
     """Writes down what became of mails. One that another worker has taken since is left to it, unless it was sent."""
-    sent = [outcome.mail for outcome in outcomes if outcome.error is None]
+    db.session.rollback()  # the next mail says what is so by then
+    plain = [one.mail.id for one in outcomes if one.error is None and SECRET not in one.mail.payload]
+    if plain:
+        with write_connection() as line, write_turn(line.engine), line.begin():
+            line.execute(_SENT, {"ids": plain, "now": at})
+    if len(plain) < len(outcomes):
+        _mark_others([one for one in outcomes if one.error is not None or SECRET in one.mail.payload], at=at)
+
+
+@action
+def _mark_others(outcomes: Sequence[_Outcome], *, at: datetime) -> None:
     marked = update(OutboxMail).execution_options(synchronize_session=False)
-    if plain := [mail.id for mail in sent if SECRET not in mail.payload]:
-        db.session.connection().execute(_SENT, {"ids": plain, "now": at})
     values: dict[str, Any] = {"state": MailState.SENT, "sent_at": at, "error": None, "reason": None}
-    for mail in sent:
-        if SECRET in mail.payload:
-            mine = marked.where(OutboxMail.id == mail.id, OutboxMail.address == mail.address)  # not erased meanwhile
-            db.session.execute(mine.where(OutboxMail.state != MailState.UNDELIVERED).values(**values))
-            db.session.execute(mine.values(payload=_without_secret(mail.payload)))
+    for mail in [outcome.mail for outcome in outcomes if outcome.error is None]:
+        mine = marked.where(OutboxMail.id == mail.id, OutboxMail.address == mail.address)  # not erased meanwhile
+        db.session.execute(mine.where(OutboxMail.state != MailState.UNDELIVERED).values(**values))
+        db.session.execute(mine.values(payload=_without_secret(mail.payload)))
     for outcome in outcomes:
         if outcome.error is None:
             continue
