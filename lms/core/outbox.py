@@ -57,7 +57,7 @@ BATCH = 100
 """How many mails a worker takes at once, in one transaction."""
 BATCH_SECONDS = 5
 """What is not sent of a batch by then is given back, so that a slow server holds up nothing that matters more."""
-MARK_AFTER, MARK_SECONDS = 4, 0.25
+MARK_AFTER, MARK_SECONDS = 9, 0.25
 """So many mails, or so long, until what was sent is marked, in one transaction."""
 MOST_REPEATED = MARK_AFTER + 1
 """So many mails at most are sent twice by a worker that dies: those not marked yet, and the one that is on its way."""

@@ -208,7 +208,7 @@ def test_no_more_than_a_few_mails_that_left_are_not_marked(at: datetime) -> None
         return lambda: None
 
     assert outbox.send_due(send, at=at) == 40
-    assert max(unmarked) == outbox.MOST_REPEATED == 5
+    assert max(unmarked) == outbox.MOST_REPEATED == 10
 
 
 def test_what_goes_wrong_later_is_about_the_mail_that_was_on_its_way(at: datetime) -> None:
