@@ -418,7 +418,6 @@ class TestBase:
         desk = made[made.index('class="desk"') : made.index("<main")]
         assert re.findall(r'href="([^"]+)"', desk) == [
             "/dashboards.teach",
-            "/catalogue.series_new",
             "/attendance.appeals",
             "/dashboards.unmatched",
         ]
