@@ -75,7 +75,7 @@ def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
     """Has one worker run all tests of a module that share a fixture of the module, so that it is made once."""
     for item in items:
         made = item._fixtureinfo.name2fixturedefs.values()
-        if any(one[-1].scope in {"module", "package"} for one in made) and not item.get_closest_marker("xdist_group"):
+        if any(one[-1].scope == "module" for one in made) and not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(item.module.__name__))
 
 

@@ -113,6 +113,7 @@ class Station:
     starts_at: datetime | None
     duration_minutes: int
     actual_start: datetime | None
+    actual_end: datetime | None
     recording_url: str | None
     instructors: Sequence[Any] = ()
 
@@ -133,7 +134,7 @@ def is_over_unheld(lecture: Lecture, at: datetime) -> bool:
     return lecture.state is LectureState.SCHEDULED and end is not None and end <= at
 
 
-def length_ms(lecture: Lecture) -> int | None:
+def length_ms(lecture: AnyLecture) -> int | None:
     """The actual length in milliseconds of a lecture that was held, else null."""
     if lecture.actual_start is None or lecture.actual_end is None:
         return None

@@ -112,6 +112,7 @@ _STATION: Any = select(
     Lecture.starts_at,
     Lecture.duration_minutes,
     Lecture.actual_start,
+    Lecture.actual_end,
     Lecture.recording_url,
 )
 

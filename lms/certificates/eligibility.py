@@ -93,7 +93,7 @@ def earning(lectures: Sequence[AnyLecture], policy: Policy) -> Earning:
 
 
 def _length_ms(lecture: AnyLecture) -> int:
-    return (length_ms(lecture) if isinstance(lecture, Lecture) else None) or lecture.duration_minutes * MINUTE_MS
+    return length_ms(lecture) or lecture.duration_minutes * MINUTE_MS
 
 
 @overload

@@ -113,7 +113,11 @@ def test_another_ones_signature_on_our_number_is_not_ours() -> None:
     assert (check.intact, check.ours, check.kid, check.number) == (True, False, None, AWARD.number)
 
 
-@pytest.mark.parametrize("pdf", [b"", b"%PDF-1.7\n", PLAIN, b"/ByteRange[0 0 0 0]", b"\0" * 5000])
+@pytest.mark.parametrize(
+    "pdf",
+    [b"", b"%PDF-1.7\n", PLAIN, b"/ByteRange[0 0 0 0]", b"\0" * 5000],
+    ids=["nothing", "a head", "not signed", "a range of nothing", "zeros"],
+)
 def test_a_file_without_a_signature_is_neither_intact_nor_ours(pdf: bytes) -> None:
     check = check_pdf(pdf, [KEY.certificate])
     assert (check.intact, check.ours) == (False, False)

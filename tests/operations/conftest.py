@@ -90,7 +90,8 @@ def fill(made: Installation) -> None:
         rows = list(db.session.scalars(select(Certificate).order_by(Certificate.id)))
         made.numbers += [row.number for row in rows]
         batch_render.fill(series.id, lambda done, total: None)
-        while outbox.send_due(lambda _mail: None, at=BEGAN + timedelta(days=1)):
+        # Mails of certificates wait a while for others of their reader
+        while outbox.send_due(lambda _mail: None, at=BEGAN + timedelta(days=1, hours=1)):
             pass
 
     made.within(attend)
