@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from lms.catalogue.models import CertificateKind
+from lms.catalogue.queries.lectures import stations_of
+from lms.catalogue.queries.policies import current_policy
 from lms.certificates.actions.awards import issue_certificates
+from lms.certificates.eligibility import earning
+from lms.certificates.queries.certificates import counted_lectures
 from lms.certificates.queries.eligibility import Group, preview, standings_of
 from lms.core.db import db
 from lms.core.lists import ListRequest
@@ -98,3 +104,12 @@ def test_preview_and_own_page_and_issuing_agree_after_long_histories(
     make: Make, history: list[Step], policy: dict[str, object]
 ) -> None:
     check(live(make, history, policy))
+
+
+def test_a_lecture_is_as_long_as_it_was_on_each_page(make: Make) -> None:
+    start = datetime(2026, 6, 1, 8, tzinfo=UTC)
+    series = make.series(policy={"certificate": CertificateKind.PARTICIPATION, "min_minutes": 60})
+    make.lecture(series, state="held", starts_at=start, actual_start=start, actual_end=start + timedelta(hours=3))
+    policy = current_policy(series.id)
+    lists = stations_of([series.id], by=SYSTEM)[series.id], counted_lectures(series.id)
+    assert [earning(lectures, policy).one_lecture for lectures in lists] == [180, 180]
