@@ -127,17 +127,23 @@ def find_tool(name: str, connection: Connection, config: Config) -> str:
     return program
 
 
-def _run(command: list[str], config: Config) -> None:
-    """Runs a client program of PostgreSQL against the application's database. Raises Refused with what it said."""
+def _run(command: list[str], config: Config, *, holding: tuple[int, ...] = ()) -> None:
+    """Runs a client program of PostgreSQL against the application's database, with these open files.
+
+    Raises Refused with the first error that it reports.
+    """
     url = make_url(config.database).set(drivername="postgresql").render_as_string(hide_password=False)
     parts = conninfo_to_dict(url)
-    environment = dict(os.environ)
+    environment = os.environ | {"LC_ALL": "C"}  # so that "error:" is found in what it says
     if password := parts.pop("password", None):
         environment["PGPASSWORD"] = str(password)  # not in the command, which everybody on the machine can read
     command = [*command, f"--dbname={make_conninfo('', **parts)}"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
+    done = subprocess.run(  # noqa: S603
+        command, env=environment, capture_output=True, text=True, check=False, pass_fds=holding
+    )
     if done.returncode:
-        said = (done.stderr.strip().splitlines() or [str(done.returncode)])[-1]
+        lines = done.stderr.strip().splitlines() or [str(done.returncode)]
+        said = next((line.partition("error: ")[2] for line in lines if "error: " in line), lines[-1])
         raise Refused(_("%(program)s failed: %(reason)s", program=Path(command[0]).name, reason=said))
 
 
@@ -147,10 +153,19 @@ _UNFINISHED = "restore_unfinished"
 """A table that is there, on PostgreSQL, while a backup is being put into the database."""
 
 
-def put_back(source: Path, config: Config) -> None:
+_OWN_ROUTINES = """
+SELECT oid::regprocedure::text FROM pg_proc AS routine WHERE pronamespace = current_schema()::regnamespace
+AND NOT EXISTS (SELECT 1 FROM pg_depend WHERE classid = 'pg_proc'::regclass AND objid = routine.oid AND deptype = 'e')
+"""
+"""The functions of the schema that are not part of an extension."""
+
+
+def put_back(source: Path, config: Config, *, lock: int) -> None:
     """Puts a copy into the empty database of these settings.
 
     What an unfinished restore left there is dropped first. Raises Refused for a database that holds anything else.
+    `lock` is the open file whose lock this restore holds. `pg_restore` holds it too: where this process is killed,
+    that program goes on, and the next restore has to wait for it.
     """
     if path := config.sqlite_file:
         _put_back_sqlite(source, path)
@@ -163,7 +178,11 @@ def put_back(source: Path, config: Config) -> None:
     found.reflect(engine)
     found.remove(found.tables[_UNFINISHED])
     found.drop_all(engine)
-    _run([program, "--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges", str(source)], config)
+    with engine.begin() as connection:
+        for name in connection.execute(text(_OWN_ROUTINES)).scalars().all():
+            connection.execute(text(f"DROP ROUTINE {name}"))
+    options = ["--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges"]
+    _run([program, *options, str(source)], config, holding=(lock,))
 
 
 def _put_back_sqlite(source: Path, target: Path) -> None:

@@ -5,9 +5,12 @@ While it runs a mark lies in the data folder; nothing is served from it. Killed 
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import os
 import shutil
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -69,19 +72,36 @@ def restore(
     journals = [path for path in (folder / JOURNAL, config.journal_file, extra_journal) if path is not None]
     known = journal.read(*journals)
     config.make_folder()
-    config.unfinished_restore.write_text(f"{folder}\n", encoding="utf-8")
-    journal.sync_folder(config.folder)
-    _clear(config)
-    _copy_files(folder, found, config, tell)
-    tell(_("Database: restoring"))
-    databases.put_back(folder / FILE_NAMES[found.database], config)
-    app = make_app(config)
-    with app.app_context():
+    with _alone(config, tell) as lock:
+        config.unfinished_restore.write_text(f"{folder}\n", encoding="utf-8")
+        journal.sync_folder(config.folder)
+        _clear(config)
+        _copy_files(folder, found, config, tell)
+        tell(_("Database: restoring"))
+        databases.put_back(folder / FILE_NAMES[found.database], config, lock=lock)
+        app = make_app(config)
+        with app.app_context():
+            try:
+                return _finish(found, known, config, tell=tell, at=at)
+            finally:
+                db.session.remove()
+                db.engine.dispose()
+
+
+@contextlib.contextmanager
+def _alone(config: Config, tell: Tell) -> Iterator[int]:
+    """Holds the lock of the mark, on an open file. Waits for another restore, then raises Refused if it finished."""
+    handle = os.open(config.unfinished_restore, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
         try:
-            return _finish(found, known, config, tell=tell, at=at)
-        finally:
-            db.session.remove()
-            db.engine.dispose()
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            tell(_("Another restore into %(folder)s is still running. Waiting for it to end.", folder=config.folder))
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            _check_is_empty(config)
+        yield handle
+    finally:
+        os.close(handle)
 
 
 def _finish(found: Manifest, known: journal.Journal, config: Config, *, tell: Tell, at: datetime) -> Restored:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import shutil
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from apiflask import APIFlask
-from sqlalchemy import func, select, text
+from sqlalchemy import NullPool, create_engine, func, select, text
 
 from lms.app import create_app
 from lms.certificates.actions.awards import revoke, withdraw
@@ -24,6 +27,7 @@ from lms.core.jobs import Job, JobState, request_job
 from lms.core.outbox import OutboxMail, post_mail
 from lms.core.roles import SYSTEM, Role
 from lms.operations import manifest
+from lms.operations import restore as restoring
 from lms.operations.backup import Taken, take_backup
 from lms.operations.restore import Restored, restore
 from lms.people.actions.access import disable_person, revoke_role
@@ -34,7 +38,7 @@ from lms.people.models import Account, ApiToken, Person, RoleGrant, SignInSessio
 from lms.reports import recount
 from tests.factories import Make
 from tests.later_migration import copy_with_later_migration, use_migrations
-from tests.operations.conftest import NAMES, NOW, Installation, copied, settings
+from tests.operations.conftest import NAMES, NOW, Installation, copied, empty_postgresql, settings
 
 LATER = NOW + timedelta(hours=5)
 
@@ -257,6 +261,78 @@ def test_what_is_not_empty_is_left_alone(installation: Installation, target: Con
             restored(folder, other)
         assert not other.folder.exists()
     assert installation.within(lambda: db.session.scalar(select(func.count()).select_from(Certificate))) == len(NAMES)
+
+
+def test_a_restore_that_ends_after_the_database_is_back_can_be_run_again(
+    installation: Installation,
+    target: Config,
+    opened: Callable[[], Installation],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder = tmp_path / "backup"
+    backed_up(installation, folder)
+
+    def ends(*_args: object, **_options: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(restoring, "stop_what_was_under_way", ends)
+        with pytest.raises(KeyboardInterrupt):
+            restored(folder, target)
+    assert target.unfinished_restore.exists()
+    restored(folder, target)
+    assert not target.unfinished_restore.exists()
+    assert schema_of(opened()) is None
+
+
+@pytest.mark.parametrize("finishes", [False, True])
+def test_a_restore_waits_for_another_into_the_same_place(
+    installation: Installation, target: Config, tmp_path: Path, *, finishes: bool
+) -> None:
+    folder = tmp_path / "backup"
+    backed_up(installation, folder)
+    target.make_folder()
+    waits = threading.Event()
+    with ThreadPoolExecutor(1) as pool, target.unfinished_restore.open("w") as mark:
+        fcntl.flock(mark, fcntl.LOCK_EX)
+
+        def tell(line: str) -> None:
+            if "Waiting" in line:
+                waits.set()
+
+        running = pool.submit(restore, folder, target, create_app, tell=tell, at=LATER)
+        assert waits.wait(timeout=60)
+        assert sorted(path.name for path in target.folder.iterdir()) == [target.unfinished_restore.name]
+        if finishes:
+            (target.folder / "secret.key").touch()
+            target.unfinished_restore.unlink()
+        fcntl.flock(mark, fcntl.LOCK_UN)
+        if finishes:
+            with pytest.raises(Refused, match="is not empty"):
+                running.result()
+        else:
+            assert running.result().manifest.figures["certificates"] == len(NAMES)
+
+
+def test_what_pg_restore_could_not_do_is_said_and_can_be_mended(
+    postgresql_model: Installation, postgresql_url: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "backup"
+    with empty_postgresql(postgresql_url, "hindering", template="model") as url:
+        installation = copied(postgresql_model, tmp_path / "data", url)
+        backed_up(installation, folder)
+        installation.close()
+    with empty_postgresql(postgresql_url, "hindered") as url:
+        target = settings(tmp_path / "restored", url)
+        engine = create_engine(url, poolclass=NullPool)
+        with engine.begin() as connection:
+            connection.execute(text("CREATE TYPE certificate AS ENUM ('no')"))
+        with pytest.raises(Refused, match=r"^pg_restore failed: could not .*ERROR: .*certificate.* already exists"):
+            restored(folder, target)
+        with engine.begin() as connection:
+            connection.execute(text("DROP TYPE certificate"))
+        assert restored(folder, target).manifest.figures["certificates"] == len(NAMES)
 
 
 # One kind of database is enough for these
