@@ -248,7 +248,7 @@ def test_publishing_to_everyone_shows_the_public_figures_and_asks_once_more(
     sent = {"csrf_token": token[1], "key": "k", "title": "By country", "visibility": "public"}
     asked = client.post(address, data=sent).text
     assert shown_in_preview(asked) == {"Kenya": "6"}
-    assert "The first 1 of 2. The table has all." in asked
+    assert "The table also shows the other groups combined." in asked
     assert "Other groups combined" in asked
     assert "Publish to everyone</button>" in asked
 

@@ -136,10 +136,19 @@ def test_a_long_picture_has_the_first_groups_and_says_so(client: FlaskClient, ma
     world.attend(lecture, *(world.person(code) for code in codes))
     staff(client, make, "reporter")
     page = client.get("/admin/reports?rows=country").text
-    bars = page[page.index('<ol class="bars">') : page.index("</ol>", page.index('<ol class="bars">'))]
-    assert bars.count("<li>") == 20
-    assert "The first 20 of 22. The table has all." in page
-    assert page[page.index("<tbody>") :].count('<th scope="row">') == 23  # the sum too
+    assert bars_of(page) == 22, "two more than fit are drawn too"
+    assert "The table shows all" not in page
+    world.attend(lecture, world.person("PL"))
+    page = client.get("/admin/reports?rows=country").text
+    assert bars_of(page) == 20
+    assert "The 20 largest of 23. The table shows all of them." in page
+    assert page[page.index("<tbody>") :].count('<th scope="row">') == 24  # the sum too
+
+
+def bars_of(page: str) -> int:
+    """How many bars the picture of a page has."""
+    start = page.index('<ol class="bars">')
+    return page[start : page.index("</ol>", start)].count("<li>")
 
 
 def test_periods_are_links_with_their_dates(

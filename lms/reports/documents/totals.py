@@ -20,18 +20,22 @@ MOST_COLUMNS = 12
 """Columns of a picture; of more groups bars are drawn."""
 MOST_BARS = 20
 """Bars of a picture on a page; the table next to it has all groups."""
+FEW = 2
+"""So many more bars are drawn rather than left to the table."""
 
 
 @dataclass(frozen=True)
 class Pictured:
     """What a page draws: the groups with the largest values, or the latest periods in order.
 
-    `out_of`: how many groups have a value, if not all are drawn.
+    `out_of`: how many groups have a value, if not all of them are drawn.
+    `leaves_combined`: whether all are drawn but those that disclosure control combined.
     """
 
     kind: Literal["bars", "columns"]
     groups: list[Group]
     out_of: int | None
+    leaves_combined: bool
 
 
 def read_out(report: Report, figure: str, *, title: str, names: Mapping[str, str]) -> ReadOut:
@@ -95,13 +99,18 @@ def pictured(report: Report, figure: str) -> Pictured | None:
     if not some:
         return None
     if kind == "columns":
-        shown = report.groups
-    elif report.dimensions[0] in TIME_DIMENSIONS:
-        shown = some[-MOST_BARS:]
+        return Pictured(kind, report.groups, None, leaves_combined=False)
+    if report.dimensions[0] in TIME_DIMENSIONS:
+        ranked, shown = some, some[-_bars(len(some)) :]
     else:
-        named = [group for group in some if not group.folded] or some  # what is combined would dwarf the others
-        shown = sorted(named, key=lambda group: -value_of(group.figures, figure))[:MOST_BARS]
-    return Pictured(kind, shown, len(some) if len(shown) < len(some) else None)
+        ranked = [group for group in some if not group.folded] or some  # what is combined would dwarf the others
+        shown = sorted(ranked, key=lambda group: -value_of(group.figures, figure))[: _bars(len(ranked))]
+    out_of = len(ranked) if len(shown) < len(ranked) else None
+    return Pictured(kind, shown, out_of, leaves_combined=out_of is None and len(shown) < len(some))
+
+
+def _bars(number: int) -> int:
+    return number if number <= MOST_BARS + FEW else MOST_BARS
 
 
 def _first(figure: str) -> tuple[str, ...]:
