@@ -25,7 +25,7 @@ from lms.app import create_app, settle
 from lms.attendance.actions.reminders import post_due_reminders
 from lms.certificates.actions.bundles import drop_old_bundles
 from lms.config import Config
-from lms.core import clock, files, jobs, logs, outbox, schema, worker_heartbeats
+from lms.core import clock, files, jobs, logs, mail_sending, schema, worker_heartbeats
 from lms.core.db import db
 from lms.core.errors import Refused
 from lms.core.mail_kinds import PRIORITIES
@@ -64,7 +64,9 @@ def send_mail(app: Flask, stopping: threading.Event, *, priorities: Sequence[int
     """Sends all mail of these priorities that is due, over one connection, until `stopping` is set."""
     limit = app.extensions["lms.config"].mail_per_minute or None
     with app.app_context(), mail.sender(app) as send:
-        while not stopping.is_set() and outbox.send_due(send, at=clock.now(), per_minute=limit, priorities=priorities):
+        while not stopping.is_set() and mail_sending.send_due(
+            send, at=clock.now(), per_minute=limit, priorities=priorities
+        ):
             pass
         db.session.remove()
 

@@ -1,16 +1,22 @@
-"""Mails that came back, and addresses that are written to again because their owner says that they work."""
+"""Mails that came back, addresses that are not written to for it, and those that are again because their owner says
+that they work."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import and_, func, or_, update
+from sqlalchemy import ColumnElement, and_, func, or_, select, text, update
 
 from lms.core import mail_runs
+from lms.core.bulk import among
 from lms.core.db import action, db
 from lms.core.mail_reasons import MailReason, reason_of
-from lms.core.outbox import MailState, OutboxMail, counts_against_address
+from lms.core.outbox import IS_NO_SUCH_ADDRESS, MailState, OutboxMail
+
+MOST_BOUNCES = 3
+"""An address that does not exist so many times over is not written to."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,25 @@ def note_bounce(mail_id: int, bounce: Bounce, *, at: datetime) -> bool:
     }
     query = came_back.values(values).returning(OutboxMail.id).execution_options(synchronize_session=False)
     return db.session.execute(query).first() is not None
+
+
+def counts_against_address() -> ColumnElement[bool]:
+    """A mail that says that its address does not exist: it came back, or was refused."""
+    states = (MailState.UNDELIVERED, MailState.FAILED)
+    return and_(
+        text(f"outbox_mail.{IS_NO_SUCH_ADDRESS}"), OutboxMail.state.in_(states)
+    )  # as text, so that its index is found
+
+
+def stopped_among(addresses: Iterable[str]) -> set[str]:
+    """Which of these addresses are not written to, until their owner says that they work (`confirm_address`)."""
+    query = (
+        select(OutboxMail.address)
+        .where(among(OutboxMail.address, {one for one in addresses if one}), counts_against_address())
+        .group_by(OutboxMail.address)
+        .having(func.count() >= MOST_BOUNCES)
+    )
+    return set(db.session.scalars(query))
 
 
 def confirm_address(address: str) -> None:

@@ -16,7 +16,7 @@ from lms.catalogue.inputs import LectureInput
 from lms.catalogue.models import CertificateKind, Lecture, LectureState, Series
 from lms.certificates.models import Award
 from lms.certificates.notices import GATHERED, tell_issued
-from lms.core import outbox
+from lms.core import mail_sending
 from lms.core.db import action, db
 from lms.core.roles import SYSTEM
 from lms.enrolment.invitations import invite_due
@@ -66,5 +66,5 @@ def _tell(series_id: int, kind: CertificateKind, *, at: datetime) -> None:
 
 
 def _send(at: datetime) -> None:
-    while outbox.send_due(lambda _mail: None, at=at):
+    while mail_sending.send_due(lambda _mail: None, at=at):
         pass

@@ -24,7 +24,7 @@ from lms.attendance.models.credits import Outcome
 from lms.attendance.queries.roster_filters import RosterFilter
 from lms.attendance_imports.actions.imports import publish_attendance
 from lms.attendance_imports.actions.staging import stage_attendance
-from lms.core import outbox
+from lms.core import mail_sending
 from lms.core.db import action
 from lms.core.errors import Refused
 from lms.core.roles import SYSTEM, Actor, Role
@@ -298,7 +298,7 @@ def take_in(plan: FollowUp, lecture_ids: Mapping[tuple[str, int], int], instruct
             file = plan.file(series, number)
             at = file.end + timedelta(days=45)
             close_attendance(each, by=instructor(file, at), at=at)
-    while outbox.send_due(lambda _mail: None, at=plan.now):  # answers to invented people: kept as sent, sent to nobody
+    while mail_sending.send_due(lambda _mail: None, at=plan.now):  # to invented people: kept as sent, sent to nobody
         pass
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from lms.attendance.actions.reminders import post_due_reminders
 from lms.catalogue.actions.lectures import edit_lecture
 from lms.catalogue.models import Lecture, LectureState, Series
-from lms.core import jobs, outbox
+from lms.core import jobs, mail_decisions, mail_sending
 from lms.core.bounces import Bounce, note_bounce
 from lms.core.clock import day_of, start_of_day
 from lms.core.db import action, db
@@ -157,9 +157,9 @@ def _note(mail_ids: Sequence[int], status: str, words: str, now: datetime) -> No
 
 @action
 def _try_again(mail_ids: Sequence[int], now: datetime) -> None:
-    outbox.queue_again(mail_ids, at=now)
+    mail_decisions.queue_again(mail_ids, at=now)
 
 
 def _send(at: datetime, send: Callable[[OutboxMail], None] = lambda _mail: None) -> None:
-    while outbox.send_due(send, at=at):
+    while mail_sending.send_due(send, at=at):
         pass

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from lms.core import outbox
+from lms.core import mail_sending
 from lms.core.roles import Actor
 from lms.demo.follow_up import actor_of
 from lms.messages.actions import confirm_message, save_message, send_due_messages, stop_message
@@ -42,7 +42,7 @@ def take_in(address: str, *, now: datetime) -> None:
     sent = MessageInput(missed, f"You missed “{lecture.title}”: the recording is open", MISSED)
     _send(sent, by=by, at=first)
     send_due_messages(at=first + WAIT)
-    while outbox.send_due(lambda _mail: None, at=first + WAIT):
+    while mail_sending.send_due(lambda _mail: None, at=first + WAIT):
         pass
     stopped = _send(MessageInput(AudienceInput(), "The lecture begins an hour later", MOVED), by=by, at=second)
     stop_message(SERIES, stopped, by=by, at=second)

@@ -15,7 +15,7 @@ from lms.catalogue.actions.lectures import schedule_lecture
 from lms.catalogue.actions.series import create_series
 from lms.catalogue.inputs import LectureInput, PolicyInput, SeriesInput
 from lms.catalogue.models import Admission, CertificateKind, LectureState, Visibility
-from lms.core import outbox
+from lms.core import mail_sending
 from lms.core.bulk import among
 from lms.core.db import db
 from lms.core.outbox import OutboxMail
@@ -87,7 +87,7 @@ def take_in(countries: Sequence[CountryPlan], instructor: str, admin: str, *, no
 
 def _send(at: datetime) -> None:
     """Sends what is due, before it expires."""
-    while outbox.send_due(lambda _mail: None, at=at):  # to invented people: kept as sent, sent to nobody
+    while mail_sending.send_due(lambda _mail: None, at=at):  # to invented people: kept as sent, sent to nobody
         pass
 
 

@@ -15,7 +15,7 @@ from lms.catalogue.calendar import PROGRAMS, Attendee, invitation, publisher
 from lms.catalogue.models import LectureState
 from lms.catalogue.queries.lectures import find_lecture, planned_before
 from lms.core import clock
-from lms.core.outbox import register_outdated
+from lms.core.mail_stops import register_outdated
 from lms.enrolment.models import EnrolmentStatus
 from lms.enrolment.outdated_mails import OF_MEMBERS, outdated
 from lms.enrolment.queries.rows import find_enrolment

@@ -15,12 +15,13 @@ from lms.catalogue.models import Lecture, LectureState, Series
 from lms.catalogue.queries.lectures import find_lecture, list_lectures
 from lms.catalogue.queries.series import get_series
 from lms.certificates.queries.eligibility import Group, ids_in_group
+from lms.core.bounces import stopped_among
 from lms.core.db import db, read, read_column
 from lms.core.errors import Invalid, NotFound, Refused
 from lms.core.i18n import _
 from lms.core.mail_kinds import MailKind
 from lms.core.mail_reasons import MailReason
-from lms.core.outbox import IS_FAILED, MailState, OutboxMail, keys_between, stopped_among
+from lms.core.outbox import IS_FAILED, MailState, OutboxMail, keys_between
 from lms.core.roles import Actor
 from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.enrolment.queries.rows import day_of, speaking

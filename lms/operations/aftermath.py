@@ -15,7 +15,7 @@ from lms.core import audit, clock
 from lms.core.db import action, db
 from lms.core.i18n import _
 from lms.core.jobs import Job, JobState
-from lms.core.outbox import stop_due
+from lms.core.mail_decisions import stop_due
 from lms.core.roles import Actor
 from lms.operations.manifest import Manifest
 from lms.people.models import ApiToken, OneTimeLink, SignInSession

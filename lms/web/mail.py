@@ -268,7 +268,7 @@ class Sender:
         self._server.close()
 
     def __call__(self, mail: OutboxMail) -> Callable[[], None] | None:
-        """Sends the mail of one row; what is returned waits until the server has taken it (`outbox.Send`).
+        """Sends the mail of one row; what is returned waits until the server has taken it (`mail_sending.Send`).
 
         Raises OSError (smtplib's errors are such) when it cannot.
         """

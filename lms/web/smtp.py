@@ -23,7 +23,7 @@ from lms.web.mail_policy import POLICY, POLICY_BEYOND_ASCII
 TIMEOUT_SECONDS = 20
 """For connecting, and for each answer of the server."""
 MAIL_SECONDS = 60
-"""For one mail in all, whatever it takes to connect: less than the lease of `core.outbox`."""
+"""For one mail in all, whatever it takes to connect: less than the lease of `core.mail_sending`."""
 _AT_LEAST_SECONDS = 1
 """For an answer, however long the next mail took to write: it may have been there all the while."""
 _CLOSING = 421

@@ -16,7 +16,8 @@ from lms.catalogue.models import Series
 from lms.core.bulk import chunks
 from lms.core.db import db
 from lms.core.mail_kinds import MailKind
-from lms.core.outbox import OutboxMail, send_due
+from lms.core.mail_sending import send_due
+from lms.core.outbox import OutboxMail
 from lms.core.roles import SYSTEM
 from lms.enrolment.notices import tell_lecture
 from lms.people.actions.mail_choices import choose_mails

@@ -24,7 +24,8 @@ from lms.certificates.queries.eligibility import Group, Near
 from lms.core.db import db
 from lms.core.lists import ListRequest
 from lms.core.mail_kinds import MailKind
-from lms.core.outbox import ALL_SERIES, OutboxMail, send_due
+from lms.core.mail_sending import send_due
+from lms.core.outbox import ALL_SERIES, OutboxMail
 from lms.core.roles import SYSTEM, Actor
 from lms.enrolment.models import Enrolment
 from lms.people.actions.mail_choices import choose_mails

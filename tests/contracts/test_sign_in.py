@@ -18,7 +18,8 @@ from lms.app import create_app
 from lms.config import Config
 from lms.core import clock
 from lms.core.db import db
-from lms.core.outbox import OutboxMail, send_due
+from lms.core.mail_sending import send_due
+from lms.core.outbox import OutboxMail
 from lms.core.roles import SYSTEM
 from lms.people import passwords
 from lms.people.actions.access import disable_person, enable_person

@@ -9,10 +9,12 @@ import pytest
 from flask.testing import FlaskClient
 
 from lms.core.bounce_mailbox import MailboxFault, claim, note_fault, note_read
+from lms.core.bounces import stopped_among
 from lms.core.db import action, db
 from lms.core.mail_kinds import KIND_OF
 from lms.core.mail_reasons import MailReason
-from lms.core.outbox import MailState, OutboxMail, post_mail, send_due, stopped_among
+from lms.core.mail_sending import send_due
+from lms.core.outbox import MailState, OutboxMail, post_mail
 from lms.web.bounce_mailbox import MailboxAddress
 from tests.dashboards.conftest import World
 from tests.factories import PASSWORD

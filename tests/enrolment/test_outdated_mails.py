@@ -12,7 +12,8 @@ from lms.attendance.actions.reminders import post_due_reminders
 from lms.catalogue.models import Lecture, LectureState, Series
 from lms.core.db import action, db
 from lms.core.mail_reasons import MailReason
-from lms.core.outbox import MailState, OutboxMail, post_mail, send_due
+from lms.core.mail_sending import send_due
+from lms.core.outbox import MailState, OutboxMail, post_mail
 from lms.core.roles import SYSTEM
 from lms.enrolment.actions.places import withdraw
 from lms.enrolment.models import Enrolment, EnrolmentStatus
@@ -149,8 +150,9 @@ def test_a_recording_that_was_removed_is_not_announced(
 def test_many_are_asked_about_with_as_many_statements_as_few(
     make: Make, series: Series, at: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lms.core.outbox.MARK_AFTER", 100)  # what was sent is marked in one transaction at the end
-    monkeypatch.setattr("lms.core.outbox.MARK_SECONDS", 3600)
+    # What was sent is marked in one transaction at the end
+    monkeypatch.setattr("lms.core.mail_sending.MARK_AFTER", 100)
+    monkeypatch.setattr("lms.core.mail_sending.MARK_SECONDS", 3600)
 
     def statements(people: int) -> int:
         for number in range(people):

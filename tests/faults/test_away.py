@@ -15,7 +15,7 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from lms.core import clock, outbox
+from lms.core import clock, mail_sending
 from lms.core.db import db
 from lms.core.outbox import OutboxMail
 from lms.web import mail
@@ -47,7 +47,7 @@ def test_while_mail_is_away_actions_succeed_and_afterwards_each_goes_out_once(
 
     def drain() -> int:
         with app.app_context(), mail.sender(app) as send:
-            return outbox.send_due(send, at=moment)
+            return mail_sending.send_due(send, at=moment)
 
     for email in people:
         sent = {"email": email, "full_name": "Ana", "country": "KE"}

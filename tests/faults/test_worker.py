@@ -17,7 +17,7 @@ from aiosmtpd.controller import Controller
 from sqlalchemy import func, select, update
 
 from lms.certificates.models import Award, Certificate
-from lms.core import clock, outbox
+from lms.core import clock, mail_sending, outbox
 from lms.core.db import action, db
 from lms.core.jobs import JobState
 from lms.core.outbox import OutboxMail
@@ -159,4 +159,4 @@ def test_a_worker_killed_while_mailing_sends_all_and_the_same_one_under_the_same
     assert len(ids) == people, "each mail has one id, whoever sends it"
     assert len({message_id for message_id, _to in ids}) == people
     # only what was taken and not marked came twice
-    assert people + len(killed_at) <= sum(ids.values()) <= people + len(killed_at) * outbox.MOST_REPEATED
+    assert people + len(killed_at) <= sum(ids.values()) <= people + len(killed_at) * mail_sending.MOST_REPEATED

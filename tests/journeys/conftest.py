@@ -25,7 +25,7 @@ from lms.attendance.actions.credits import credit_lecture
 from lms.attendance.models.evidence import Presence, Source
 from lms.catalogue.models import Lecture
 from lms.config import Config
-from lms.core import clock, jobs, outbox
+from lms.core import clock, jobs, mail_sending
 from lms.core.db import action, db
 from lms.core.roles import SYSTEM
 from lms.people.actions.countries import load_countries
@@ -58,7 +58,7 @@ class Site:
         with self.app.app_context():
             jobs.run_due()
             with mail.sender(self.app) as send:
-                while outbox.send_due(send, at=clock.now()):
+                while mail_sending.send_due(send, at=clock.now()):
                     pass
 
     def be_there(self, lecture: Lecture, *people: Person, minutes: int = 90) -> None:

@@ -14,7 +14,8 @@ from lms.core import audit, outbox
 from lms.core.db import db
 from lms.core.errors import Invalid, NotFound, Refused
 from lms.core.mail_kinds import MailKind
-from lms.core.outbox import OutboxMail, send_due
+from lms.core.mail_sending import send_due
+from lms.core.outbox import OutboxMail
 from lms.core.roles import SYSTEM
 from lms.enrolment.actions.places import set_status
 from lms.enrolment.models import Enrolment, EnrolmentStatus

@@ -14,7 +14,8 @@ from lms.core import jobs
 from lms.core.db import db
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused
 from lms.core.jobs import Job, JobState
-from lms.core.outbox import OutboxMail, send_due
+from lms.core.mail_sending import send_due
+from lms.core.outbox import OutboxMail
 from lms.core.roles import SYSTEM, Actor
 from lms.enrolment.actions.places import enrol
 from lms.enrolment.models import CountryQuota, SeatEntry

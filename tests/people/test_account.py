@@ -14,10 +14,11 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from lms.core import audit
+from lms.core.bounces import stopped_among
 from lms.core.db import db
 from lms.core.errors import Refused
 from lms.core.mail_reasons import MailReason
-from lms.core.outbox import MailState, OutboxMail, stopped_among
+from lms.core.outbox import MailState, OutboxMail
 from lms.people.actions.accounts import use_sign_in_link
 from lms.people.actions.addresses import ask_address_check, change_address
 from lms.people.actions.links import ask_sign_in_link

@@ -10,7 +10,9 @@ from sqlalchemy import select
 from lms.core.db import action, db
 from lms.core.errors import NotFound
 from lms.core.mail_kinds import MailKind
-from lms.core.outbox import DECLINED, MailState, OutboxMail, post_mails, send_due
+from lms.core.mail_sending import send_due
+from lms.core.mail_stops import DECLINED
+from lms.core.outbox import MailState, OutboxMail, post_mails
 from lms.core.roles import SYSTEM
 from lms.people.actions.mail_choices import choose_mails, stop_mails
 from lms.people.actions.merging import merge_people, undo_merge

@@ -18,7 +18,8 @@ from sqlalchemy.exc import OperationalError
 
 from lms.catalogue.models import Series
 from lms.core.db import db
-from lms.core.outbox import OutboxMail, send_due
+from lms.core.mail_sending import send_due
+from lms.core.outbox import OutboxMail
 from lms.people.models import Account, RoleGrant
 from lms.reports.actions import saved, sending
 from lms.reports.jobs import sending as job

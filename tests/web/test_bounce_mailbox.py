@@ -12,7 +12,7 @@ import pytest
 from apiflask import APIFlask
 
 from lms.config import BadSetting, Config
-from lms.core import logs, outbox
+from lms.core import logs, mail_decisions, mail_sending
 from lms.core.bounce_mailbox import EVERY, LEASE, MailboxFault, claim, mailbox_state
 from lms.core.db import action, db
 from lms.core.outbox import MailState, OutboxMail
@@ -124,10 +124,10 @@ def test_a_crash_between_marking_and_flagging_counts_nothing_twice(
 
     @action
     def try_again() -> int:
-        return outbox.queue_again([mail.id], at=at)
+        return mail_decisions.queue_again([mail.id], at=at)
 
     assert try_again() == 1
-    assert outbox.send_due(lambda mail: None, at=at) == 1
+    assert mail_sending.send_due(lambda mail: None, at=at) == 1
     assert read_when_due(url(server), at=at + LEASE) == 0
     assert (states(), server.flags()) == (["sent"], [True]), "what is known already does not fail the new attempt"
 

@@ -8,7 +8,7 @@ from datetime import datetime
 import pytest
 from flask import current_app
 
-from lms.core import outbox
+from lms.core import bounces, mail_decisions, mail_sending, outbox
 from lms.core.bounces import confirm_address
 from lms.core.db import action, db
 from lms.core.mail_reasons import MailReason
@@ -71,7 +71,7 @@ def post(number: int, at: datetime, template: str = "lecture_cancelled") -> None
 def sent(at: datetime, *numbers: int, template: str = "lecture_cancelled") -> list[OutboxMail]:
     for number in numbers:
         post(number, at, template)
-    while outbox.send_due(lambda mail: None, at=at):
+    while mail_sending.send_due(lambda mail: None, at=at):
         pass
     keys = [f"b{number}" for number in numbers]
     return list(db.session.query(OutboxMail).filter(OutboxMail.dedupe_key.in_(keys)).order_by(OutboxMail.id))
@@ -128,9 +128,9 @@ def test_an_address_that_bounced_thrice_is_not_written_to_until_its_owner_says_s
     mails = sent(at, 1, 2, 3)
     for mail in mails[:2]:
         take_bounce(notification(message_id(mail)), at=at)
-    assert outbox.stopped_among(["ada@example.org"]) == set()
+    assert bounces.stopped_among(["ada@example.org"]) == set()
     take_bounce(notification(message_id(mails[2])), at=at)
-    assert outbox.stopped_among(["ada@example.org", "eve@example.org"]) == {"ada@example.org"}
+    assert bounces.stopped_among(["ada@example.org", "eve@example.org"]) == {"ada@example.org"}
     (stopped,) = sent(at, 4)
     assert (stopped.state, stopped.reason) == (MailState.STOPPED, MailReason.ADDRESS_STOPPED)
     (asked,) = sent(at, 5, template="sign_in")
@@ -141,7 +141,7 @@ def test_an_address_that_bounced_thrice_is_not_written_to_until_its_owner_says_s
         confirm_address("ada@example.org")
 
     confirm()
-    assert outbox.stopped_among(["ada@example.org"]) == set()
+    assert bounces.stopped_among(["ada@example.org"]) == set()
     (again,) = sent(at, 6)
     assert again.state == MailState.SENT
 
@@ -149,7 +149,7 @@ def test_an_address_that_bounced_thrice_is_not_written_to_until_its_owner_says_s
 def test_a_full_mailbox_does_not_count(at: datetime) -> None:
     for mail in sent(at, 1, 2, 3):
         take_bounce(notification(message_id(mail), status="5.2.2", words="mailbox full"), at=at)
-    assert outbox.stopped_among(["ada@example.org"]) == set()
+    assert bounces.stopped_among(["ada@example.org"]) == set()
 
 
 def test_a_mail_that_waited_until_it_was_given_up_came_back_and_does_not_count(at: datetime) -> None:
@@ -160,7 +160,7 @@ def test_a_mail_that_waited_until_it_was_given_up_came_back_and_does_not_count(a
         assert take_bounce(away, at=at) is BounceOutcome.NOTED
     db.session.refresh(mails[0])
     assert (mails[0].state, mails[0].reason) == (MailState.UNDELIVERED, MailReason.NO_ANSWER)
-    assert outbox.stopped_among(["ada@example.org"]) == set()
+    assert bounces.stopped_among(["ada@example.org"]) == set()
 
 
 def test_a_notification_without_the_returned_head_is_about_its_envelope(at: datetime) -> None:
@@ -194,7 +194,7 @@ def test_what_fails_behind_a_forwarded_address_does_not_stop_the_address(at: dat
         take_bounce(notification(message_id(mail), reader="ada@elsewhere.example"), at=at)
     db.session.refresh(mails[0])
     assert (mails[0].state, mails[0].reason) == (MailState.UNDELIVERED, MailReason.FORWARDED)
-    assert outbox.stopped_among(["ada@example.org"]) == set()
+    assert bounces.stopped_among(["ada@example.org"]) == set()
     both = notification(message_id(mails[3]), reader="ada@elsewhere.example").replace(
         b"Final-Recipient:", b"Original-Recipient: rfc822;Ada@Example.org\nFinal-Recipient:"
     )
@@ -212,7 +212,7 @@ def test_nobody_stops_an_address_by_forged_notifications(at: datetime) -> None:
         assert take_bounce(forged, at=at) is BounceOutcome.NOT_OURS
     for number in range(5):
         take_bounce(notification(message_id(own), own_id=f"again-{number}"), at=at)
-    assert outbox.stopped_among(["ada@example.org"]) == set(), "one mail counts once, whatever is said of it"
+    assert bounces.stopped_among(["ada@example.org"]) == set(), "one mail counts once, whatever is said of it"
 
 
 def test_what_was_not_sent_cannot_come_back(at: datetime) -> None:
@@ -230,11 +230,11 @@ def test_a_mail_that_comes_back_before_it_is_marked_as_sent_stays_undelivered(at
     def refuse_behind(mail: OutboxMail) -> None:
         outcomes.append(take_bounce(notification(message_id(mail)), at=at))
 
-    outbox.send_due(refuse_behind, at=at)
+    mail_sending.send_due(refuse_behind, at=at)
     assert outcomes == [BounceOutcome.NOTED]
     mail = db.session.query(OutboxMail).populate_existing().one()
     assert (mail.state, mail.reason, mail.sent_at) == (MailState.UNDELIVERED, MailReason.NO_SUCH_ADDRESS, at)
-    assert outbox.send_due(lambda mail: None, at=at + outbox.LEASE) == 0
+    assert mail_sending.send_due(lambda mail: None, at=at + mail_sending.LEASE) == 0
 
 
 def test_the_same_notification_again_does_not_fail_a_new_attempt(at: datetime) -> None:
@@ -244,10 +244,10 @@ def test_the_same_notification_again_does_not_fail_a_new_attempt(at: datetime) -
 
     @action
     def again() -> int:
-        return outbox.queue_again([mail.id], at=at)
+        return mail_decisions.queue_again([mail.id], at=at)
 
     assert again() == 1
-    outbox.send_due(lambda mail: None, at=at)
+    mail_sending.send_due(lambda mail: None, at=at)
     assert take_bounce(returned, at=at) is BounceOutcome.KNOWN
     assert take_bounce(notification(message_id(mail), own_id="another"), at=at) is BounceOutcome.NOTED
 
@@ -259,7 +259,7 @@ def test_an_erased_mail_keeps_nothing_that_servers_said(at: datetime) -> None:
     @action
     def erase() -> None:
         db.session.query(OutboxMail).update({"person_id": 7})
-        outbox.erase_mails(7)
+        mail_decisions.erase_mails(7)
 
     erase()
     mail = db.session.query(OutboxMail).populate_existing().one()

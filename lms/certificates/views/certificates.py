@@ -26,7 +26,7 @@ from lms.core import clock
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused, TooLarge, WrongKind
 from lms.core.i18n import _, _l, _n
 from lms.core.jobs import JobState, get_job
-from lms.core.outbox import register_outdated
+from lms.core.mail_stops import register_outdated
 from lms.core.roles import Role
 from lms.enrolment.queries.series import count_countries, count_organisations_of_series
 from lms.people.queries.countries import country_names

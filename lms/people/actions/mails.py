@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from lms.core import audit
-from lms.core.bounces import confirm_address
+from lms.core.bounces import confirm_address, stopped_among
 from lms.core.db import action
 from lms.core.errors import Forbidden
-from lms.core.outbox import queue_again, release, stopped_among, withhold
+from lms.core.mail_decisions import queue_again, release, withhold
 from lms.core.roles import Actor
 
 

@@ -8,10 +8,11 @@ from typing import Any
 
 from sqlalchemy import case, func, select
 
+from lms.core.bounces import MOST_BOUNCES, counts_against_address
 from lms.core.db import read, read_value
 from lms.core.errors import NotFound
 from lms.core.mail_reasons import MailReason
-from lms.core.outbox import IS_FAILED, MOST_BOUNCES, MailState, OutboxMail, counts_against_address
+from lms.core.outbox import IS_FAILED, MailState, OutboxMail
 from lms.core.roles import Actor
 from lms.people.models import Person, PersonEmail
 

@@ -1,0 +1,231 @@
+"""Sends the mails of the outbox, each at least once.
+
+Workers side by side take mails in batches, each under a lease: one that lives has marked its mails before the lease
+ends, those of one that died are sent after it. What matters at once is taken first (`mail_kinds.PRIORITY`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy import bindparam, update
+from sqlalchemy.exc import SQLAlchemyError
+
+from lms.core import mail_pace
+from lms.core.bulk import among
+from lms.core.db import UtcDateTime, action, db, write_connection, write_turn
+from lms.core.mail_kinds import PRIORITIES
+from lms.core.mail_reasons import MailReason, MailRefused
+from lms.core.mail_stops import EXPIRED, stop_unwanted
+from lms.core.outbox import SECRET, MailState, OutboxMail, due_mails, without_secret
+
+MAX_ATTEMPTS = 24
+LONGEST_WAIT = timedelta(hours=4)
+"""Between two attempts: a mail server that is away from Friday to Monday loses nothing."""
+BATCH = 100
+"""How many mails a worker takes at once, in one transaction."""
+BATCH_SECONDS = 5
+"""What is not sent of a batch by then is given back, so that a slow server holds up nothing that matters more."""
+MARK_AFTER, MARK_SECONDS = 9, 0.25
+"""So many mails, or so long, until what was sent is marked, in one transaction."""
+MOST_REPEATED = MARK_AFTER + 1
+"""So many mails at most are sent twice by a worker that dies: those not marked yet, and the one that is on its way."""
+LEASE = timedelta(minutes=2)
+"""For so long nobody else takes a mail: longer than a batch and the one mail in its middle (`web.smtp`) can last."""
+log = structlog.get_logger(__name__)
+Send = Callable[[OutboxMail], Callable[[], None] | None]
+"""Sends one mail, and raises what went wrong. Where the mail is then still on its way, it returns what waits until it
+has arrived, and raises as well; the next mail may be begun before."""
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """What became of one attempt. `error` is None where the mail was sent."""
+
+    mail: OutboxMail
+    error: str | None = None
+    reason: MailReason | None = None
+    is_final: bool = False
+    state: MailState = MailState.FAILED
+
+
+def send_due(
+    send: Send,
+    *,
+    at: datetime,
+    limit: int = BATCH,
+    per_minute: int | None = None,
+    priorities: Sequence[int] = PRIORITIES,
+) -> int:
+    """Sends up to `limit` mails that are due, by priority, then oldest first; returns how many were taken.
+
+    Nothing is being written while a mail goes out: a batch is claimed before, under a lease, and marked afterwards. A
+    failure is kept with its reason and tried again, each time after a longer while, unless it is final. Not more than
+    `per_minute` leave, whichever worker sends them.
+    """
+    mails = _claim(at=at, limit=limit, per_minute=per_minute, priorities=priorities)
+    outcomes: list[_Outcome] = []
+    under_way: _UnderWay | None = None
+    began = marked = time.monotonic()
+    handled = 0
+    try:
+        for mail in mails:
+            now = time.monotonic()
+            if handled and now - began > BATCH_SECONDS:
+                break
+            handled += 1
+            begun = _begin(send, mail, at=at + timedelta(seconds=now - began))
+            if under_way is not None:
+                outcomes.append(under_way.outcome())
+            under_way = begun
+            if len(outcomes) >= MARK_AFTER or time.monotonic() - marked > MARK_SECONDS:
+                _mark(outcomes, at=at)
+                outcomes, marked = [], time.monotonic()
+    finally:
+        if under_way is not None:
+            outcomes.append(under_way.outcome())
+        _mark(outcomes, at=at)
+        _give_back(mails[handled:], at=at)
+    return len(mails)
+
+
+@dataclass(frozen=True)
+class _UnderWay:
+    """A mail that was begun. `wait` raises what went wrong, and is None where nothing is to be waited for."""
+
+    mail: OutboxMail
+    wait: Callable[[], None] | None = None
+    failed: _Outcome | None = None
+
+    def outcome(self) -> _Outcome:
+        """What became of it, once that is known."""
+        if self.failed is not None:
+            return self.failed
+        try:
+            if self.wait is not None:
+                self.wait()
+        except Exception as error:
+            return _failed(self.mail, error)
+        return _Outcome(self.mail)
+
+
+def _begin(send: Send, mail: OutboxMail, *, at: datetime) -> _UnderWay:
+    if mail.expires_at is not None and mail.expires_at <= at:
+        return _UnderWay(
+            mail, failed=_Outcome(mail, EXPIRED, MailReason.EXPIRED, is_final=True, state=MailState.EXPIRED)
+        )
+    try:
+        return _UnderWay(mail, send(mail))
+    except Exception as error:  # one that cannot be written keeps none of those behind it waiting
+        return _UnderWay(mail, failed=_failed(mail, error))
+
+
+def _failed(mail: OutboxMail, error: Exception) -> _Outcome:
+    if isinstance(error, MailRefused):
+        return _Outcome(mail, str(error)[:500], error.reason, is_final=error.is_final)
+    if isinstance(error, OSError):  # smtplib's errors are OSErrors too
+        return _Outcome(mail, f"{type(error).__name__}: {error}"[:500], MailReason.NO_ANSWER)
+    if isinstance(error, SQLAlchemyError):
+        log.error("mail cannot be written yet", mail=mail.id, template=mail.template, exc_info=error)
+        db.session.rollback()
+        return _Outcome(mail, type(error).__name__, MailReason.TEMPLATE)
+    log.error("mail cannot be written", mail=mail.id, template=mail.template, exc_info=error)
+    return _Outcome(mail, _unwritten(error), MailReason.TEMPLATE, is_final=True)
+
+
+def _unwritten(error: Exception) -> str:
+    """The kind of an error, and the name of the value that a template lacks; messages of others may quote people."""
+    name = type(error).__name__
+    return f"{name}: {error}"[:500] if name == "UndefinedError" else name
+
+
+def _claim(*, at: datetime, limit: int, per_minute: int | None, priorities: Sequence[int]) -> list[OutboxMail]:
+    """Takes mails that are due. Where none is, nothing is locked: the worker asks twice a second."""
+    due = db.session.scalar(due_mails(at, priorities).with_only_columns(OutboxMail.id).limit(1))
+    db.session.rollback()
+    return [] if due is None else _claim_due(at=at, limit=limit, per_minute=per_minute, priorities=priorities)
+
+
+@action
+def _claim_due(*, at: datetime, limit: int, per_minute: int | None, priorities: Sequence[int]) -> list[OutboxMail]:
+    if per_minute:
+        limit = min(limit, mail_pace.may_leave(per_minute, at=at))
+    mails: list[OutboxMail] = []
+    for priority in priorities:
+        due = due_mails(at, [priority]).order_by(OutboxMail.due_at, OutboxMail.id)
+        while len(mails) < limit:
+            query = due.where(OutboxMail.id.not_in([mail.id for mail in mails])).limit(limit - len(mails))
+            found = db.session.scalars(query.with_for_update(skip_locked=True)).all()
+            mails += stop_unwanted(found, at=at)
+            if not found:
+                break
+    if per_minute and mails:
+        mail_pace.note_taken(len(mails), at=at)
+    for mail in mails:
+        db.session.expunge(mail)
+        mail.attempts += 1
+    taken = update(OutboxMail).where(among(OutboxMail.id, [mail.id for mail in mails]))
+    db.session.execute(
+        taken.values(attempts=OutboxMail.attempts + 1, due_at=at + LEASE).execution_options(synchronize_session=False)
+    )
+    return mails
+
+
+_SENT = (
+    update(OutboxMail.__table__)  # type: ignore[arg-type]
+    .where(OutboxMail.id.in_(bindparam("ids", expanding=True)), OutboxMail.state != MailState.UNDELIVERED)
+    .values(state=MailState.SENT, sent_at=bindparam("now", type_=UtcDateTime), error=None, reason=None)
+)
+"""Past the session, which takes longer to prepare this than the database to do it. Some mails come back before they
+are marked."""
+
+
+def _mark(outcomes: Sequence[_Outcome], *, at: datetime) -> None:
+    """Writes down what became of mails. One that another worker has taken since is left to it, unless it was sent."""
+    db.session.rollback()  # the next mail says what is so by then
+    plain = [one.mail.id for one in outcomes if one.error is None and SECRET not in one.mail.payload]
+    if plain:
+        with write_connection() as line, write_turn(line.engine), line.begin():
+            line.execute(_SENT, {"ids": plain, "now": at})
+    if len(plain) < len(outcomes):
+        _mark_others([one for one in outcomes if one.error is not None or SECRET in one.mail.payload], at=at)
+
+
+@action
+def _mark_others(outcomes: Sequence[_Outcome], *, at: datetime) -> None:
+    marked = update(OutboxMail).execution_options(synchronize_session=False)
+    values: dict[str, Any] = {"state": MailState.SENT, "sent_at": at, "error": None, "reason": None}
+    for mail in [outcome.mail for outcome in outcomes if outcome.error is None]:
+        mine = marked.where(OutboxMail.id == mail.id, OutboxMail.address == mail.address)  # not erased meanwhile
+        db.session.execute(mine.where(OutboxMail.state != MailState.UNDELIVERED).values(**values))
+        db.session.execute(mine.values(payload=without_secret(mail.payload)))
+    for outcome in outcomes:
+        if outcome.error is None:
+            continue
+        mail = outcome.mail
+        mine = marked.where(
+            OutboxMail.id == mail.id, OutboxMail.attempts == mail.attempts, OutboxMail.state == MailState.QUEUED
+        )
+        values = {"error": outcome.error, "reason": outcome.reason}
+        if outcome.is_final or mail.attempts >= MAX_ATTEMPTS:
+            values["state"] = outcome.state
+        else:
+            values["due_at"] = at + min(timedelta(minutes=2**mail.attempts), LONGEST_WAIT)
+        if outcome.state is MailState.EXPIRED:
+            values["payload"] = without_secret(mail.payload)
+        db.session.execute(mine.values(**values))
+
+
+@action
+def _give_back(mails: Sequence[OutboxMail], *, at: datetime) -> None:
+    """What was taken and not tried is due again."""
+    if mails:
+        taken = update(OutboxMail).where(among(OutboxMail.id, [mail.id for mail in mails]))
+        db.session.execute(
+            taken.values(attempts=OutboxMail.attempts - 1, due_at=at).execution_options(synchronize_session=False)
+        )
