@@ -54,7 +54,7 @@ def remind_of_live(*, now: datetime) -> None:
             post_due_reminders(at=starts_at - timedelta(hours=hours))
             if hours == 1:
                 _change_minds(now)
-            _send(starts_at - timedelta(hours=hours))
+            keep_as_sent(starts_at - timedelta(hours=hours))
 
 
 def _change_minds(now: datetime) -> None:
@@ -75,11 +75,11 @@ def take_in(*, now: datetime) -> None:
         at = monday + timedelta(hours=hours)
         _ask_for_digests(at)
         jobs.run_due(at=at)
-        _send(at)
+        keep_as_sent(at)
     _add_recordings(now)
     post_due_reminders(at=now)
     _withhold(now)
-    _send(now, _refusing(_REFUSALS))
+    keep_as_sent(now, _refusing(_REFUSALS))
     _come_back(now)
 
 
@@ -147,7 +147,7 @@ def _come_back(now: datetime) -> None:
         if number == 0:
             _note(mails[1:], "5.1.1", "550 5.1.1 no such user", now)
             _try_again(mails[:1], now)
-    _send(now)
+    keep_as_sent(now)
 
 
 def _note(mail_ids: Sequence[int], status: str, words: str, now: datetime) -> None:
@@ -160,6 +160,7 @@ def _try_again(mail_ids: Sequence[int], now: datetime) -> None:
     mail_decisions.queue_again(mail_ids, at=now)
 
 
-def _send(at: datetime, send: Callable[[OutboxMail], None] = lambda _mail: None) -> None:
+def keep_as_sent(at: datetime, send: Callable[[OutboxMail], None] = lambda _mail: None) -> None:
+    """Has mails to invented people that are due kept as sent; they are sent to nobody."""
     while mail_sending.send_due(send, at=at):
         pass

@@ -15,13 +15,13 @@ from lms.catalogue.actions.lectures import schedule_lecture
 from lms.catalogue.actions.series import create_series
 from lms.catalogue.inputs import LectureInput, PolicyInput, SeriesInput
 from lms.catalogue.models import Admission, CertificateKind, LectureState, Visibility
-from lms.core import mail_sending
 from lms.core.bulk import among
 from lms.core.db import db
 from lms.core.outbox import OutboxMail
 from lms.core.roles import SYSTEM, Actor
 from lms.core.typesetting import CannotRender, draw, font_folders, typeset
 from lms.demo.follow_up import KENYA, actor_of
+from lms.demo.mails import keep_as_sent
 from lms.demo.population import Member, Newcomers
 from lms.demo.programme import ORGANISER_ZONE, CountryPlan, read
 from lms.enrolment.quota_files import QuotaRow, StagedQuotas
@@ -82,13 +82,7 @@ def take_in(countries: Sequence[CountryPlan], instructor: str, admin: str, *, no
         by = actor_of(focal[country.code], now) if country.code in focal else SYSTEM
         people = _unknown(newcomers.of(country.code, AT_MOST))[: EARLY + LATER + NOW * 2]
         _of_country(series_id, country.code, people, place, by=by, decides=decides, now=now)
-    _send(now)
-
-
-def _send(at: datetime) -> None:
-    """Sends what is due, before it expires."""
-    while mail_sending.send_due(lambda _mail: None, at=at):  # to invented people: kept as sent, sent to nobody
-        pass
+    keep_as_sent(now)
 
 
 def _make_series(instructor: str, *, now: datetime, at: datetime) -> int:
@@ -153,7 +147,7 @@ def _of_country(
     decide(early[:1], approve=False, reason="Not an official", by=decides, at=now - timedelta(days=20))
     decide(early[1:], approve=True, by=decides, at=now - timedelta(days=20, hours=-place))
     answers = _links(early[1:])
-    _send(now - timedelta(days=19))
+    keep_as_sent(now - timedelta(days=19))
     for number, (secret, one) in zip(range(ACCEPT[0]), answers, strict=False):
         accept(secret, _acceptance(one, code), at=now - timedelta(days=18 - number, hours=place))
     secret, _declined = next(answers)
@@ -163,7 +157,7 @@ def _of_country(
     withdraw_nominations(early[7:8], by=by, at=now - timedelta(days=14))
     if place % 2:
         remind(series_id, country_id, by=by, at=now - timedelta(days=10))
-    _send(now - timedelta(days=10))
+    keep_as_sent(now - timedelta(days=10))
     expire_due(at=now - timedelta(days=5))
     later = propose(LATER, now - timedelta(days=7))
     decide(later, approve=True, by=decides, at=now - timedelta(days=6))

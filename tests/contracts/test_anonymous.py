@@ -23,8 +23,9 @@ from lms.certificates.numbers import write
 from lms.config import Config
 from lms.core import clock
 from lms.core.db import db
-from lms.demo.build import Progress, build
+from lms.demo.build import build
 from lms.demo.population import FEWEST
+from lms.demo.progress import Progress
 from lms.people.models import Person, PersonEmail
 from lms.reports.rules import DIMENSIONS
 

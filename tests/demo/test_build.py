@@ -39,11 +39,13 @@ from lms.core.resources import resource
 from lms.core.roles import ANONYMOUS, SYSTEM, Role
 from lms.dashboards.queries.earning import find_next_to_earn
 from lms.demo import countries, mails, nominations
-from lms.demo.build import GROUPS, Progress, build, ensure
+from lms.demo.build import build, ensure
 from lms.demo.folder import Mark, find_mark, set_mark
 from lms.demo.follow_up import FollowUp
 from lms.demo.generate import Demonstration, LectureFile
+from lms.demo.groups import GROUPS
 from lms.demo.programme import load_instructors
+from lms.demo.progress import Progress
 from lms.enrolment.actions.many import publish_enrolments
 from lms.enrolment.models import (
     CalendarAddress,

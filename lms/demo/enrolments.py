@@ -1,0 +1,52 @@
+"""Enrols people in the planned series: by the files of their organisers, and by their staff."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from lms.core.roles import SYSTEM, Actor
+from lms.demo import follow_up, seats
+from lms.demo.generate import Demonstration
+from lms.demo.programme import SeriesPlan
+from lms.demo.scheduling import BEFORE_FIRST, opened_at
+from lms.enrolment.actions.many import enrol_many, publish_enrolments
+from lms.enrolment.models import EnrolmentSource
+from lms.people.actions.files import stage_people
+from lms.people.queries.persons import find_person_by_email
+
+
+def enrol(
+    demonstration: Demonstration,
+    series_ids: dict[str, int],
+    addresses: dict[str, str],
+    tell: Callable[[int, int], None],
+) -> None:
+    """Enrols people in all series; `tell` hears how many there are so far, and in all."""
+    total = sum(len(demonstration.enrolled(plan)) for plan in demonstration.series)
+    done = 0
+    for plan in demonstration.series:
+        enrolled = len(demonstration.enrolled(plan))
+        if not enrolled:
+            continue
+        staged = stage_people(demonstration.people_file(plan))
+        at = opened_at(plan, demonstration.now) + BEFORE_FIRST
+        if plan.slug == seats.KEEPS_SEATS:
+            seats.keep(demonstration.quotas, at=at - timedelta(days=1))
+        if (
+            plan.instructors
+            and plan.slug != seats.KEEPS_SEATS
+            and all(one.state == "scheduled" for one in plan.lectures)
+        ):
+            by = follow_up.actor_of(addresses[plan.instructors[0]], at)
+            _enrol_by_staff(demonstration, plan, series_ids[plan.slug], by=by, at=at)
+        publish_enrolments(series_ids[plan.slug], staged, skip_bad_rows=False, by=SYSTEM, at=at)
+        done += enrolled
+        tell(done, total)
+
+
+def _enrol_by_staff(demonstration: Demonstration, plan: SeriesPlan, series_id: int, *, by: Actor, at: datetime) -> None:
+    """Every third person of a series that is still to come was enrolled by its instructor, and has not answered yet."""
+    members = [find_person_by_email(member.email) for member in demonstration.enrolled(plan)[::3]]
+    known = [person.id for person in members if person is not None]
+    enrol_many(series_id, known, source=EnrolmentSource.STAFF, by=by, at=at)
