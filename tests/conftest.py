@@ -63,6 +63,17 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(Costs())
 
 
+LONG = b"pytest.mark.long"
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """For the long tests alone, does not import the many modules that have none."""
+    is_module = collection_path.name.startswith("test_") and collection_path.suffix == ".py"
+    if is_module and config.option.markexpr == "long" and LONG not in collection_path.read_bytes():
+        return True
+    return None
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "app" in metafunc.fixturenames:
         marked = metafunc.definition.get_closest_marker("databases")
@@ -77,6 +88,14 @@ def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
         made = item._fixtureinfo.name2fixturedefs.values()
         if any(one[-1].scope == "module" for one in made) and not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(item.module.__name__))
+    # Or one worker would be at the longest of all when the others have nothing left
+    items.sort(key=_seconds, reverse=True)
+
+
+def _seconds(item: pytest.Function) -> float:
+    """About how long a test takes, as its mark says."""
+    marked = item.get_closest_marker("long")
+    return float(marked.kwargs.get("seconds", 0)) if marked else 0
 
 
 def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:

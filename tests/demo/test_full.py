@@ -17,6 +17,7 @@ from lms.core.db import db
 from lms.core.roles import SYSTEM
 from lms.demo.build import ensure
 from lms.demo.folder import find_mark
+from lms.demo.population import FEWEST
 from lms.reports.queries.figures import totals
 from lms.reports.recount import QUESTIONS, Rows, differences
 from lms.reports.rules import Slice
@@ -24,6 +25,7 @@ from lms.reports.rules import Slice
 pytestmark = pytest.mark.long
 
 
+@pytest.mark.long(seconds=250)
 def test_full_size_reaches_the_headline_figures(tmp_path: Path) -> None:
     config = Config.load({}, data=str(tmp_path / "demonstration"), database_url="")
     now = clock.now()
@@ -47,7 +49,7 @@ def test_a_building_that_is_killed_leaves_nothing_half(tmp_path: Path) -> None:
     folder = tmp_path / "demonstration"
     config = Config.load({}, data=str(folder), database_url="")
     environment = {**os.environ, "LMS_DATA": str(folder)}
-    command = [sys.executable, "-m", "lms", "demo", "--people", "5000", "--port", "0"]
+    command = [sys.executable, "-m", "lms", "demo", "--people", str(FEWEST), "--port", "0"]
     building = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
     assert building.stdout is not None
     for line in building.stdout:
@@ -58,5 +60,5 @@ def test_a_building_that_is_killed_leaves_nothing_half(tmp_path: Path) -> None:
 
     assert not folder.exists()
     assert find_mark(config) is None
-    ensure(create_app, config, people=400, keep=False, now=clock.now(), say=print)
+    ensure(create_app, config, people=FEWEST, keep=False, now=clock.now(), say=print)
     assert [path.name for path in tmp_path.iterdir()] == ["demonstration"]
