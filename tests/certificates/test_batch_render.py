@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import signal
@@ -29,6 +28,7 @@ from lms.core.jobs import Job
 from lms.core.roles import SYSTEM, Actor
 from lms.core.typesetting import CannotRender
 from tests.certificates.conftest import Programme
+from tests.faults.forks import alive_in_group
 
 Make = Callable[..., Programme]
 
@@ -122,17 +122,6 @@ def test_processes_of_their_own_make_the_same_files(
         monkeypatch.setattr(batch_render, "BATCH", 1)
         assert batch_render.fill(issued.series_id, lambda *_: None) == batch_render.RenderResult(made=3, kept=0)
         assert [printing.find_pdf(row) for row in rows()] == here
-
-
-def alive_in_group(group: int) -> list[int]:
-    """Which processes of a process group still run; those that wait to be buried do not (proc(5), /proc/pid/stat)."""
-    alive = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            state, _parent, own_group = stat.read_text(encoding="utf-8").rpartition(")")[2].split()[:3]
-            if int(own_group) == group and state not in "ZX":
-                alive.append(int(stat.parent.name))
-    return alive
 
 
 RUN = """

@@ -8,8 +8,6 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -28,6 +26,7 @@ from lms.core.db import db
 from lms.core.roles import SYSTEM
 from lms.people.actions.countries import load_countries
 from tests.factories import Make
+from tests.faults.forks import Forked, Process, alive_in_group
 from tests.tables import create_tables
 
 R = TypeVar("R")
@@ -56,7 +55,8 @@ class Site:
             create_tables()
             load_countries(by=SYSTEM, at=clock.now())
         self.make = Make(self.app)
-        self._running: list[subprocess.Popen[bytes]] = []
+        self.begin: Callable[..., Process] = Forked
+        self._running: list[Process] = []
 
     def within(self, work: Callable[[], R]) -> R:
         """Does something in an app context of its own."""
@@ -81,9 +81,7 @@ class Site:
     def _run(self, *command: str) -> None:
         environment = {**os.environ, **self.config.environment()}
         with (self.config.folder / "log").open("ab") as log:
-            arguments = [sys.executable, "-m", "lms", *command]
-            started = subprocess.Popen(arguments, env=environment, start_new_session=True, stderr=log, stdout=log)
-        self._running.append(started)
+            self._running.append(self.begin(*command, environment=environment, output=log))
 
     def kill_worker(self) -> None:
         """kill -9 of the worker alone."""
@@ -92,7 +90,7 @@ class Site:
         for pid in found:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        for process in [process for process in self._running if "worker" in process.args]:  # type: ignore[operator]
+        for process in [process for process in self._running if "worker" in process.args]:
             process.wait()
             self._running.remove(process)
 
@@ -107,25 +105,32 @@ class Site:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+            while alive_in_group(process.pid):  # its own processes may hold the port for a moment
+                time.sleep(0.01)
         self._running.clear()
 
     def web_processes(self) -> list[int]:
         """The processes that answer, without their master."""
-        return [pid for pid, command in self._children() if b"worker" not in command]
+        return [pid for pid, is_worker in self._children() if not is_worker]
 
     def workers(self) -> list[int]:
         """The processes that run jobs."""
-        own = [process.pid for process in self._running if "worker" in process.args]  # type: ignore[operator]
-        return own + [pid for pid, command in self._children() if b"worker" in command]
+        own = [process.pid for process in self._running if "worker" in process.args]
+        return own + [pid for pid, is_worker in self._children() if is_worker]
 
-    def _children(self) -> Iterator[tuple[int, list[bytes]]]:
+    def _children(self) -> Iterator[tuple[int, bool]]:
+        """The processes that a server has begun, and which of them are workers."""
         parents = {process.pid for process in self._running}
         for entry in Path("/proc").iterdir():
             if entry.name.isdecimal():
                 with contextlib.suppress(OSError):
                     parent = int((entry / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1])
                     if parent in parents:
-                        yield int(entry.name), (entry / "cmdline").read_bytes().split(b"\0")
+                        yield int(entry.name), "worker" in self._names(entry)
+
+    @staticmethod
+    def _names(entry: Path) -> list[str]:
+        return [(entry / "comm").read_text().strip(), *(entry / "cmdline").read_text().split("\0")]
 
     # Requests
 

@@ -26,8 +26,10 @@ from lms.core.bulk import insert_many
 from lms.core.db import action, db
 from lms.core.jobs import Job, JobState
 from lms.core.roles import SYSTEM
+from lms.enrolment.actions.many import publish_enrolments
 from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.live.tokens import make_token
+from lms.people.actions.files import stage_people
 from lms.people.models import Person, PersonEmail
 from tests.faults.conftest import Site
 
@@ -198,10 +200,12 @@ def graduates(site: Site, count: int) -> int:
     """A series with one held lecture that so many attended; answers its id."""
     began = clock.now() - timedelta(days=3)
     series = site.make.series("graduates", policy={"certificate": CertificateKind.PARTICIPATION})
-    staff = site.make.headers(site.make.person("Zhou Anran", roles=["administrator"]))
-    site.start(worker=False)
-    assert site.post_file("/api/v1/series/graduates/enrolments", rows_of("g", count), staff)[0] == 200
-    site.kill()
+
+    def enrol() -> None:
+        people = stage_people(rows_of("g", count))
+        publish_enrolments(series.id, people, skip_bad_rows=False, by=SYSTEM, at=began)
+
+    site.within(enrol)
 
     def policy() -> int:
         return db.session.scalars(select(Policy.id).where(Policy.series_id == series.id)).one()
