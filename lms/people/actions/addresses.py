@@ -13,10 +13,9 @@ from lms.core.db import action, db
 from lms.core.errors import Invalid, NotFound, Refused
 from lms.core.events import AddressesKnown, publish
 from lms.core.i18n import _
-from lms.core.outbox import post_mail
 from lms.core.roles import Actor
 from lms.people.actions.factors import check_owner
-from lms.people.actions.links import make_link, was_sent_enough
+from lms.people.actions.links import make_link, post_link, was_sent_enough
 from lms.people.actions.notices import post_notice
 from lms.people.actions.persons import verify_address
 from lms.people.models import LinkPurpose, OneTimeLink, PersonEmail
@@ -56,17 +55,8 @@ def _ask(address: str, *, by: Actor, at: datetime) -> None:
         at=at,
     )
     audit.record("ask_address_change", by=by, at=at, person=by.person_id)
-    post_mail(
-        "change_address" if is_free else "address_taken",
-        address=address,
-        payload={"secret": secret} if is_free else {},
-        dedupe_key=f"link:{link.id}",
-        at=at,
-        locale=by.locale or "en",
-        time_zone=by.time_zone or "",
-        person_id=by.person_id if is_free else None,
-        expires_at=link.expires_at,
-    )
+    template, payload = ("change_address", {"secret": secret}) if is_free else ("address_taken", {})
+    post_link(link, template, payload, address=address, locale=by.locale or "en", time_zone=by.time_zone)
 
 
 @action
@@ -81,21 +71,18 @@ def ask_address_check(*, by: Actor, at: datetime) -> str:
     key = email_key(contact.address)
     if was_sent_enough(key, at):
         raise Refused(_("This address was sent several links within the last hour. Wait before you send another one."))
-    payload = {"email": contact.address, "is_check": True}
     secret, link = make_link(
-        by.person_id, LinkPurpose.CHANGE_ADDRESS, payload, address_key=key, lasts=CONFIRM_LASTS, at=at
+        by.person_id,
+        LinkPurpose.CHANGE_ADDRESS,
+        {"email": contact.address, "is_check": True},
+        address_key=key,
+        lasts=CONFIRM_LASTS,
+        at=at,
     )
     audit.record("ask_address_check", by=by, at=at, person=by.person_id)
-    post_mail(
-        "check_address",
-        address=contact.address,
-        payload={"secret": secret, "full_name": contact.full_name},
-        dedupe_key=f"link:{link.id}",
-        at=at,
-        locale=contact.locale,
-        time_zone=contact.time_zone or "",
-        person_id=by.person_id,
-        expires_at=link.expires_at,
+    payload = {"secret": secret, "full_name": contact.full_name}
+    post_link(
+        link, "check_address", payload, address=contact.address, locale=contact.locale, time_zone=contact.time_zone
     )
     return contact.address
 

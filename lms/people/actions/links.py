@@ -83,17 +83,8 @@ def send_invitation(person_id: int, *, at: datetime) -> None:
         lasts=INVITATION_LASTS,
         at=at,
     )
-    post_mail(
-        "invitation",
-        address=contact.address,
-        payload={"secret": secret, "full_name": contact.full_name},
-        dedupe_key=f"link:{link.id}",
-        at=at,
-        locale=contact.locale,
-        time_zone=contact.time_zone,
-        person_id=person_id,
-        expires_at=link.expires_at,
-    )
+    payload = {"secret": secret, "full_name": contact.full_name}
+    post_link(link, "invitation", payload, address=contact.address, locale=contact.locale, time_zone=contact.time_zone)
 
 
 def was_sent_enough(key: str, at: datetime) -> bool:
@@ -127,15 +118,35 @@ def send_link(
         kept |= {"email": email, **payload}
     person_id = addressee.person_id if addressee is not None else None
     secret, link = make_link(person_id, purpose, kept, address_key=key, lasts=_LASTS[purpose], at=at)
+    post_link(
+        link,
+        template,
+        {"secret": secret, "full_name": addressee.full_name if addressee is not None else ""},
+        address=addressee.address if addressee is not None else email,
+        locale=addressee.locale if addressee is not None and addressee.has_account else locale,
+        time_zone=addressee.time_zone if addressee is not None else None,
+    )
+
+
+def post_link(
+    link: OneTimeLink,
+    template: str,
+    payload: Mapping[str, Any],
+    *,
+    address: str,
+    locale: str,
+    time_zone: str | None,
+) -> None:
+    """Within an action: posts the e-mail with a link that was just made, which is worth sending as long as the link."""
     post_mail(
         template,
-        address=addressee.address if addressee is not None else email,
-        payload={"secret": secret, "full_name": addressee.full_name if addressee is not None else ""},
+        address=address,
+        payload=payload,
         dedupe_key=f"link:{link.id}",
-        at=at,
-        locale=addressee.locale if addressee is not None and addressee.has_account else locale,
-        time_zone=(addressee.time_zone if addressee is not None else None) or "",
-        person_id=person_id,
+        at=link.created_at,
+        locale=locale,
+        time_zone=time_zone or "",
+        person_id=link.person_id,
         expires_at=link.expires_at,
     )
 
