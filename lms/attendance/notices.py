@@ -9,9 +9,10 @@ from lms.attendance.models.credits import Outcome
 from lms.attendance.queries.outcomes import written_credits
 from lms.catalogue.models import Lecture
 from lms.core.db import read_column
-from lms.core.outbox import post_mail
+from lms.core.outbox import post_mails
 from lms.enrolment.membership import expected_at
 from lms.enrolment.notices import tell_lecture
+from lms.people.mail_rows import mail_to
 from lms.people.queries.persons import contact_of
 
 
@@ -20,23 +21,15 @@ def tell_answer(lecture: Lecture, person_id: int, appeal: Appeal, outcome: Outco
     contact = contact_of([person_id]).get(person_id)
     if contact is None or not contact.address:
         return
-    post_mail(
-        "appeal_answered",
-        address=contact.address,
-        payload={
-            "full_name": contact.full_name,
-            "title": lecture.title,
-            "lecture_id": lecture.id,
-            "accepted": appeal.state is AppealState.ACCEPTED,
-            "outcome": outcome.value if outcome is not None else None,
-            "words": appeal.answer,
-        },
-        dedupe_key=f"appeal_answered-{appeal.public_id}",
-        at=at,
-        locale=contact.locale,
-        time_zone=contact.time_zone,
-        person_id=person_id,
-    )
+    payload = {
+        "title": lecture.title,
+        "lecture_id": lecture.id,
+        "accepted": appeal.state is AppealState.ACCEPTED,
+        "outcome": outcome.value if outcome is not None else None,
+        "words": appeal.answer,
+    }
+    key = f"appeal_answered-{appeal.public_id}"
+    post_mails([mail_to(person_id, contact, "appeal_answered", payload, dedupe_key=key, at=at)])
 
 
 def tell_recording(lecture: Lecture, *, at: datetime) -> None:

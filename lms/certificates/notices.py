@@ -15,6 +15,7 @@ from lms.core.bulk import among
 from lms.core.db import db, read
 from lms.core.mail_kinds import MailKind
 from lms.core.outbox import ALL_SERIES, MailState, OutboxMail, declined_of, post_mails
+from lms.people.mail_rows import mail_to
 from lms.people.queries.persons import contact_of, with_password
 
 TEMPLATE = "certificate_ready"
@@ -55,24 +56,17 @@ def tell_issued(series: Series, kind: CertificateKind, person_ids: Collection[in
             mail.series_id = ALL_SERIES
             continue
         mails.append(
-            {
-                "template": TEMPLATE,
-                "address": contact.address,
-                "locale": contact.locale,
-                "time_zone": contact.time_zone or "",
-                "person_id": person_id,
-                "series_id": series.id,
-                "payload": {
-                    "full_name": contact.full_name,
-                    "certificates": [ready],
-                    "has_account": person_id in with_account,
-                },
-                "dedupe_key": f"{TEMPLATE}-{award_id}",
-                "created_at": at,
-                "due_at": at + GATHERED,
-                "expires_at": at + LATE,
-                "attempts": 0,
-            }
+            mail_to(
+                person_id,
+                contact,
+                TEMPLATE,
+                {"certificates": [ready], "has_account": person_id in with_account},
+                dedupe_key=f"{TEMPLATE}-{award_id}",
+                at=at,
+                due_at=at + GATHERED,
+                expires_at=at + LATE,
+                series_id=series.id,
+            )
         )
     post_mails(mails)
 

@@ -107,6 +107,14 @@ IS_FAILED = or_(
     and_(OutboxMail.state == MailState.QUEUED, OutboxMail.error.is_not(None)),
 )
 """Something went wrong with a mail: it is tried again, or it is not."""
+_DEFAULTS: Mapping[str, Any] = {
+    "locale": "en",
+    "time_zone": "",
+    "person_id": None,
+    "series_id": ALL_SERIES,
+    "expires_at": None,
+    "attempts": 0,
+}
 
 
 def post_mail(
@@ -135,25 +143,30 @@ def post_mail(
                 "payload": dict(payload),
                 "dedupe_key": dedupe_key,
                 "created_at": at,
-                "due_at": at,
                 "locale": locale,
                 "time_zone": time_zone,
                 "person_id": person_id,
                 "series_id": series_id,
                 "expires_at": expires_at,
-                "attempts": 0,
             }
         ]
     )
 
 
 def post_mails(rows: Iterable[Mapping[str, Any]]) -> int:
-    """Many mails at once: rows with all columns of `OutboxMail` that `post_mail` fills.
+    """Many mails at once: rows with the columns that `post_mail` fills; with `due_at`, they leave later.
+    What is in `_DEFAULTS` need not be there.
 
     Leaves out those that their reader has declined; returns how many are left.
     """
     rows = [
-        {"series_id": ALL_SERIES, **row, "kind": (kind := kind_of(row["template"])), "priority": priority_of(kind)}
+        {
+            **_DEFAULTS,
+            "due_at": row["created_at"],
+            **row,
+            "kind": (kind := kind_of(row["template"])),
+            "priority": priority_of(kind),
+        }
         for row in rows
     ]
     declined = declined_of([choice_of(row["kind"], row["person_id"], row["series_id"]) for row in rows])

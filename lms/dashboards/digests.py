@@ -20,7 +20,7 @@ from lms.core.db import action, db, read, read_column, read_value
 from lms.core.jobs import Run, job
 from lms.core.lists import ListRequest
 from lms.core.mail_kinds import MailKind
-from lms.core.outbox import post_mail
+from lms.core.outbox import post_mails
 from lms.core.roles import Actor, Role
 from lms.dashboards import rules
 from lms.dashboards.queries.teaching import list_given
@@ -29,6 +29,7 @@ from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.enrolment.queries.people import country_standing
 from lms.nominations.models import NominationState
 from lms.nominations.queries.series import list_series_to_nominate
+from lms.people.mail_rows import mail_to
 from lms.people.models import Country, Person, RoleGrant
 from lms.people.queries.access import load_actor
 from lms.people.queries.countries import belonging_to, own_countries
@@ -96,17 +97,8 @@ def _post(person_id: int, contact: Contact, key: str, *, at: datetime) -> bool:
 def _keep(person_id: int, contact: Contact, key: str, content: Mapping[str, Any], *, at: datetime) -> bool:
     if not mail_runs.begin(key, at=at) or not content or not contact.address:
         return False
-    post_mail(
-        TEMPLATE,
-        address=contact.address,
-        payload={"full_name": contact.full_name, "countries": [], "teaching": None, **content},
-        dedupe_key=key,
-        at=at,
-        locale=contact.locale,
-        time_zone=contact.time_zone,
-        person_id=person_id,
-        expires_at=at + 3 * DAY,
-    )
+    payload = {"countries": [], "teaching": None, **content}
+    post_mails([mail_to(person_id, contact, TEMPLATE, payload, dedupe_key=key, at=at, expires_at=at + 3 * DAY)])
     return True
 
 

@@ -15,6 +15,7 @@ from lms.core.outbox import post_mails
 from lms.core.roles import Actor
 from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.enrolment.queries.series import position_of
+from lms.people.mail_rows import mail_to
 from lms.people.queries.persons import canonical, contact_of, with_password
 
 _TEMPLATES = {
@@ -134,25 +135,16 @@ def _post(
     with_account = with_password(contacts)
     post_mails(
         [
-            {
-                "template": template,
-                "address": contact.address,
-                "locale": contact.locale,
-                "time_zone": contact.time_zone or "",
-                "person_id": person_id,
-                "series_id": series_id,
-                "payload": {
-                    **payload,
-                    "full_name": contact.full_name,
-                    "has_account": person_id in with_account,
-                    **own.get(person_id, {}),
-                },
-                "dedupe_key": keys[person_id],
-                "created_at": at,
-                "due_at": at,
-                "expires_at": expires_at,
-                "attempts": 0,
-            }
+            mail_to(
+                person_id,
+                contact,
+                template,
+                {**payload, "has_account": person_id in with_account, **own.get(person_id, {})},
+                dedupe_key=keys[person_id],
+                at=at,
+                expires_at=expires_at,
+                series_id=series_id,
+            )
             for person_id, contact in contacts.items()
             if contact.address
         ]

@@ -14,7 +14,7 @@ from lms.core.db import action, db, one_at_a_time, read_column, read_value
 from lms.core.errors import DomainError, Refused
 from lms.core.i18n import _
 from lms.core.mail_decisions import stop_unsent
-from lms.core.outbox import POST_AT_ONCE, post_mail, post_mails
+from lms.core.outbox import POST_AT_ONCE, post_mails
 from lms.core.roles import Actor
 from lms.messages import rules
 from lms.messages.models import Message, MessageState
@@ -28,6 +28,7 @@ from lms.messages.queries import (
     mail_key,
 )
 from lms.messages.rules import AudienceInput, MessageInput
+from lms.people.mail_rows import mail_to
 from lms.people.models import Person
 from lms.people.queries.access import load_actor
 from lms.people.queries.persons import contact_of
@@ -83,16 +84,8 @@ def send_to_author(slug: str, public_id: str, *, by: Actor, at: datetime) -> Non
     if contact is None:
         raise Refused(_("You have no e-mail address."))
     text = hashlib.sha256(f"{row.subject}\n{row.text}".encode()).hexdigest()[:16]
-    post_mail(
-        "message_test",
-        address=contact.address,
-        payload={"message_id": row.id, "full_name": contact.full_name},
-        dedupe_key=f"message_test-{row.id}-{text}-{by.person_id}",
-        at=at,
-        locale=contact.locale,
-        time_zone=contact.time_zone or "",
-        person_id=by.person_id,
-    )
+    key = f"message_test-{row.id}-{text}-{by.person_id}"
+    post_mails([mail_to(by.person_id, contact, "message_test", {"message_id": row.id}, dedupe_key=key, at=at)])
 
 
 @action
@@ -180,20 +173,15 @@ def _post_step(message_id: int, *, at: datetime) -> int | None:
         return None
     row.state, row.posted_to = MessageState.SENDING, people[-1]
     post_mails(
-        {
-            "template": TEMPLATE,
-            "address": contact.address,
-            "locale": contact.locale,
-            "time_zone": contact.time_zone or "",
-            "person_id": person_id,
-            "series_id": series.id,
-            "payload": {"message_id": row.id, "title": series.title, "full_name": contact.full_name},
-            "dedupe_key": mail_key(row.id, person_id),
-            "created_at": at,
-            "due_at": at,
-            "expires_at": None,
-            "attempts": 0,
-        }
+        mail_to(
+            person_id,
+            contact,
+            TEMPLATE,
+            {"message_id": row.id, "title": series.title},
+            dedupe_key=mail_key(row.id, person_id),
+            at=at,
+            series_id=series.id,
+        )
         for person_id, contact in contact_of(people).items()
     )
     return len(people)

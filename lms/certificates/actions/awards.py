@@ -38,6 +38,7 @@ from lms.core.outbox import post_mails, posted
 from lms.core.roles import SYSTEM, Actor
 from lms.core.typed_text import clean_text
 from lms.people.actions.country_moves import moved_rows
+from lms.people.mail_rows import mail_to
 from lms.people.models import Person
 from lms.people.queries.persons import contact_of, with_password
 
@@ -193,26 +194,20 @@ def remind_unconfirmed(slug: str, *, by: Actor, at: datetime) -> int:
     marks = {person_id: f"confirm-name:{series.id}:{person_id}" for person_id in waiting}
     told, with_account = posted(marks.values()), with_password(waiting)
     mails = [
-        {
-            "template": "confirm_name",
-            "address": contact.address,
-            "locale": contact.locale,
-            "time_zone": contact.time_zone or "",
-            "person_id": person_id,
-            "series_id": series.id,
-            "payload": {
-                "full_name": contact.full_name,
+        mail_to(
+            person_id,
+            contact,
+            "confirm_name",
+            {
                 "native_name": native[person_id],
                 "title": series.title,
                 "waits": current_policy(series.id).confirmed_names,
                 "has_account": person_id in with_account,
             },
-            "dedupe_key": marks[person_id],
-            "created_at": at,
-            "due_at": at,
-            "expires_at": None,
-            "attempts": 0,
-        }
+            dedupe_key=marks[person_id],
+            at=at,
+            series_id=series.id,
+        )
         for person_id, contact in contact_of(waiting).items()
         if contact.address and marks[person_id] not in told
     ]

@@ -21,6 +21,7 @@ from lms.nominations.actions.seats import end, hold_seats
 from lms.nominations.models import OPEN, DecidedState, Decision, Nomination, NominationState
 from lms.nominations.queries.decisions import why_skipped
 from lms.nominations.rules import is_answered
+from lms.people.mail_rows import mail_to
 from lms.people.models import Country
 from lms.people.queries.persons import contact_of
 
@@ -146,25 +147,19 @@ def _tell_rejected(nominations: Collection[Nomination], reason: str, *, at: date
         own = [one for one in nominations if one.nominated_by_id == person_id]
         code = db.session.get_one(Country, own[0].country_id).code
         mails.append(
-            {
-                "template": "nominations_rejected",
-                "address": contact.address,
-                "locale": contact.locale,
-                "time_zone": contact.time_zone or "",
-                "person_id": person_id,
-                "payload": {
-                    "full_name": contact.full_name,
+            mail_to(
+                person_id,
+                contact,
+                "nominations_rejected",
+                {
                     "title": own[0].series.title,
                     "names": [one.full_name for one in own][:50],
                     "more": max(0, len(own) - 50),
                     "reason": reason,
                     "country": code,
                 },
-                "dedupe_key": f"nominations_rejected:{own[0].id}:{at.isoformat()}",
-                "created_at": at,
-                "due_at": at,
-                "expires_at": None,
-                "attempts": 0,
-            }
+                dedupe_key=f"nominations_rejected:{own[0].id}:{at.isoformat()}",
+                at=at,
+            )
         )
     post_mails(mails)

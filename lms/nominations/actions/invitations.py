@@ -135,9 +135,7 @@ def _send(series: Series, nominations: Sequence[Nomination], *, skip: set[str], 
                 },
                 "dedupe_key": _mail_key(one.id, at),
                 "created_at": at,
-                "due_at": at,
                 "expires_at": one.expires_at,
-                "attempts": 0,
             }
         )
     post_mails(mails)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import delete, select
 
@@ -28,6 +27,7 @@ from lms.nominations.queries.profile_requests import (
 )
 from lms.nominations.rules import FORGET_AFTER, INVITATION_LASTS, may_nominate
 from lms.people.actions.persons import change_profile
+from lms.people.mail_rows import mail_to
 from lms.people.models import Country, Person
 from lms.people.passwords import hash_secret, new_secret
 from lms.people.queries.access import load_actor
@@ -53,31 +53,24 @@ def ask_to_confirm(changed: Sequence[ChangedProfile], *, country_id: int, by: Ac
     asker = db.session.get(Person, by.person_id) if by.person_id is not None else None
     country = db.session.get_one(Country, country_id).code
     expires_at = at + INVITATION_LASTS
-    mails: list[dict[str, Any]] = []
-    for one in asked:
-        contact = contacts[one.person_id]
-        mails.append(
+    mails = [
+        mail_to(
+            one.person_id,
+            contacts[one.person_id],
+            TEMPLATE,
             {
-                "template": TEMPLATE,
-                "address": contact.address,
-                "locale": contact.locale,
-                "time_zone": contact.time_zone or "",
-                "person_id": one.person_id,
-                "payload": {
-                    "secret": secrets[one.person_id],
-                    "full_name": contact.full_name,
-                    "asked_by": asker.full_name if asker is not None else None,
-                    "country": country,
-                    "changes": len(one.differences),
-                    "answer_by_at": expires_at.isoformat(),
-                },
-                "dedupe_key": f"profile_request:{hash_secret(secrets[one.person_id])[:32]}",
-                "created_at": at,
-                "due_at": at,
-                "expires_at": expires_at,
-                "attempts": 0,
-            }
+                "secret": secrets[one.person_id],
+                "asked_by": asker.full_name if asker is not None else None,
+                "country": country,
+                "changes": len(one.differences),
+                "answer_by_at": expires_at.isoformat(),
+            },
+            dedupe_key=f"profile_request:{hash_secret(secrets[one.person_id])[:32]}",
+            at=at,
+            expires_at=expires_at,
         )
+        for one in asked
+    ]
     post_mails(mails)
     audit.record("nomination.ask_profile", by=by, at=at, person=[one.person_id for one in asked])
     return len(asked)

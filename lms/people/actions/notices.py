@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
-from lms.core.outbox import post_mail
+from lms.core.outbox import post_mails
+from lms.people.mail_rows import mail_to
 from lms.people.queries.persons import contact_of
 
 
@@ -16,13 +18,7 @@ def post_notice(person_id: int, what: str, *, at: datetime, address: str | None 
     contact = contact_of([person_id]).get(person_id)
     if contact is None or not (address or contact.address):
         return
-    post_mail(
-        "account_notice",
-        address=address or contact.address,
-        payload={"what": what, "full_name": contact.full_name, "changed_at": at.isoformat()},
-        dedupe_key=f"notice:{person_id}:{what}:{at.isoformat()}",
-        at=at,
-        locale=contact.locale,
-        time_zone=contact.time_zone,
-        person_id=person_id,
-    )
+    payload = {"what": what, "changed_at": at.isoformat()}
+    key = f"notice:{person_id}:{what}:{at.isoformat()}"
+    to = replace(contact, address=address or contact.address)
+    post_mails([mail_to(person_id, to, "account_notice", payload, dedupe_key=key, at=at)])

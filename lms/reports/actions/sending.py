@@ -10,7 +10,8 @@ from datetime import datetime
 from sqlalchemy import select
 
 from lms.core.db import action, db, one_at_a_time
-from lms.core.outbox import SECRET, post_mail
+from lms.core.outbox import SECRET, post_mails
+from lms.people.mail_rows import mail_to
 from lms.people.passwords import hash_secret
 from lms.people.queries.persons import Contact
 from lms.reports.models import ReportRecipient, ReportRun, ReportSchedule, UnsubscribeLink
@@ -63,16 +64,11 @@ def keep_run(
             continue
         secret, key = secrets.token_urlsafe(32), f"report {seen.public_id} {due.day} {letter.person_id}"
         db.session.add(UnsubscribeLink(secret_hash=hash_secret(secret), recipient_id=letter.recipient_id))
-        payload = {
-            "full_name": letter.contact.full_name,
-            "report": letter.report,
-            "query": letter.query,
-            SECRET: secret,
-        }
-        post_mail(
-            TEMPLATE, address=letter.contact.address, payload=payload, dedupe_key=key, locale=letter.contact.locale,
-            time_zone=letter.contact.time_zone, person_id=letter.person_id, expires_at=expires_at, at=at,
-        )  # fmt: skip
+        payload = {"report": letter.report, "query": letter.query, SECRET: secret}
+        mail = mail_to(
+            letter.person_id, letter.contact, TEMPLATE, payload, dedupe_key=key, at=at, expires_at=expires_at
+        )
+        post_mails([mail])
         keys.append(key)
     run = ReportRun(report_id=report_id, day=due.day, at=at, mails=keys, left_out=left_out, failure=failure)
     db.session.add(run)

@@ -1,0 +1,33 @@
+"""An e-mail to a person: to their address, in their language and time zone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from lms.people.queries.persons import Contact
+
+
+def mail_to(
+    person_id: int,
+    contact: Contact,
+    template: str,
+    payload: Mapping[str, Any],
+    *,
+    dedupe_key: str,
+    at: datetime,
+    **more: Any,
+) -> dict[str, Any]:
+    """Returns a row for `post_mails`, with the person's name in the payload. `more` are further columns of it."""
+    return {
+        "template": template,
+        "address": contact.address,
+        "locale": contact.locale,
+        "time_zone": contact.time_zone,
+        "person_id": person_id,
+        "payload": {"full_name": contact.full_name, **payload},
+        "dedupe_key": dedupe_key,
+        "created_at": at,
+        **more,
+    }
