@@ -9,8 +9,6 @@ import json
 import os
 import random
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -29,11 +27,13 @@ from lms.core import clock
 from lms.core.db import db
 from lms.core.roles import SYSTEM
 from tests.faults.conftest import Site, own_database
+from tests.faults.forks import Forked
 from tests.faults.test_kills import NOBODY_ANSWERS, Viewers, graduates, rows_of
 from tests.tables import postgresql_tools
 
 pytestmark = pytest.mark.long
-PEOPLE = 120
+PEOPLE = batch_render.FEW
+"""As many as get their files without processes of their own, which would take longer than all the rest of the site."""
 
 
 @pytest.fixture
@@ -63,18 +63,16 @@ def target(site: Site, request: pytest.FixtureRequest, tmp_path: Path) -> Iterat
         yield Config(values)
 
 
-def begin(config: Config, *arguments: object) -> subprocess.Popen[str]:
+def begin(config: Config, *arguments: object) -> Forked:
     """An `lms` command, in a process of its own."""
-    command = [sys.executable, "-m", "lms", *map(str, arguments)]
-    environment = {**os.environ, **config.environment()}
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return Forked(*arguments, environment={**os.environ, **config.environment()})
 
 
 def run(config: Config, *arguments: object) -> tuple[int, str]:
     """The exit code of an `lms` command, and all that it said."""
     started = begin(config, *arguments)
-    out, err = started.communicate(timeout=300)
-    return started.returncode, out + err
+    said = started.said()
+    return started.wait(), said
 
 
 def done(config: Config, *arguments: object) -> str:
@@ -114,7 +112,7 @@ def served(config: Config, port: int) -> Iterator[None]:
         for process in running:
             process.terminate()
         for process in running:
-            process.communicate(timeout=60)
+            process.wait(60)
 
 
 def test_a_backup_while_four_clients_write_restores_to_a_site_in_which_nothing_is_wrong(
@@ -186,12 +184,12 @@ def test_a_backup_that_is_killed_is_no_backup_and_can_be_taken_again(
     draw = random.Random(7)
     folder, building = tmp_path / "backup", tmp_path / ".backup.unfinished"
     killed = 0
-    for _turn in range(4):
+    for turn in range(4):
         started = begin(site.config, "backup", folder)
         until(lambda: building.exists() or started.poll() is not None)  # noqa: B023  awaited in this turn
-        time.sleep(draw.random() * 0.3)
+        time.sleep(draw.random() * 0.1 * turn)
         started.send_signal(signal.SIGKILL)
-        started.communicate()
+        started.wait()
         if folder.exists():
             break
         killed += 1
@@ -213,12 +211,12 @@ def test_a_restore_that_is_killed_serves_nothing_and_can_be_run_again(
     folder = tmp_path / "backup"
     done(site.config, "backup", folder)
     killed = 0
-    for _turn in range(2):
+    for turn in range(2):
         started = begin(target, "restore", folder)
         until(lambda: target.unfinished_restore.exists() or started.poll() is not None)  # noqa: B023  as above
-        time.sleep(draw.random() * 0.4)
+        time.sleep(draw.random() * 0.4 * turn)
         started.send_signal(signal.SIGKILL)
-        started.communicate()
+        started.wait()
         if not target.unfinished_restore.exists():
             break  # it was done before the signal came
         killed += 1
