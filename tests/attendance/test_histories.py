@@ -1,4 +1,7 @@
-"""Whatever happened to a series, everybody who is shown one person in one lecture is shown the same."""
+"""Whatever happened to a series, everybody who is shown one person in one lecture is shown the same.
+
+Long histories are lived once for this and for what follows from it: `tests/certificates/test_eligibility.py`.
+"""
 
 from __future__ import annotations
 
@@ -96,17 +99,6 @@ FIXTURE = [HealthCheck.function_scoped_fixture]
 @example(history=SEEN_FIRST, walk_ins=WalkIns.IGNORE)
 @given(history=steps(14), walk_ins=st.sampled_from(WalkIns))
 def test_roster_and_own_page_and_credit_say_the_same(make: Make, history: list[Step], walk_ins: WalkIns) -> None:
-    lived = History(make, walk_ins=walk_ins)
-    lived.run(history)
-    check(lived)
-
-
-@pytest.mark.long
-@settings(max_examples=200, suppress_health_check=FIXTURE)
-@given(history=steps(40), walk_ins=st.sampled_from(WalkIns))
-def test_roster_and_own_page_and_credit_say_the_same_after_long_histories(
-    make: Make, history: list[Step], walk_ins: WalkIns
-) -> None:
     lived = History(make, walk_ins=walk_ins)
     lived.run(history)
     check(lived)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from lms.catalogue.models import CertificateKind
+from lms.catalogue.models import CertificateKind, WalkIns
 from lms.catalogue.queries.lectures import stations_of
 from lms.catalogue.queries.policies import current_policy
 from lms.certificates.actions.awards import issue_certificates
@@ -20,6 +20,7 @@ from lms.core.lists import ListRequest
 from lms.core.roles import SYSTEM, Actor
 from lms.dashboards.queries.own import list_own_series
 from lms.people.models import Person
+from tests.attendance import test_histories
 from tests.attendance.history import History, Step, steps
 from tests.factories import Make
 
@@ -98,12 +99,14 @@ def test_preview_and_own_page_and_issuing_agree(make: Make, history: list[Step],
 
 
 @pytest.mark.long
-@settings(max_examples=150, suppress_health_check=FIXTURE)
-@given(history=steps(40), policy=policies)
-def test_preview_and_own_page_and_issuing_agree_after_long_histories(
-    make: Make, history: list[Step], policy: dict[str, object]
+@settings(max_examples=200, suppress_health_check=FIXTURE)
+@given(history=steps(40), walk_ins=st.sampled_from(WalkIns), policy=policies)
+def test_roster_and_own_page_and_credit_then_preview_and_issuing_agree_after_long_histories(
+    make: Make, history: list[Step], walk_ins: WalkIns, policy: dict[str, object]
 ) -> None:
-    check(live(make, history, policy))
+    lived = live(make, history, policy | {"walk_ins": walk_ins})
+    test_histories.check(lived)
+    check(lived)
 
 
 def test_a_lecture_is_as_long_as_it_was_on_each_page(make: Make) -> None:
