@@ -10,8 +10,9 @@ from pathlib import Path
 import click
 
 from bench.profile import profile
+from bench.registry import topics
 from bench.site import FOLDER, Bench
-from bench.table import CannotMeasure, Row, as_text, topics
+from bench.table import CannotMeasure, Row, as_text
 from bench.viewers import compare
 
 

@@ -1,17 +1,10 @@
-"""Rows of the table, the topics that they come from, and how both are shown."""
+"""Rows of the table, and how they are shown."""
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-import bench.topics
-
-if TYPE_CHECKING:
-    from bench.site import Bench
+from typing import Any
 
 COLUMNS = ("what", "measured", "a second", "baseline", "ratio", "aim", "")
 
@@ -87,27 +80,6 @@ def _figure(value: float) -> str:
     if value >= 100 or value == int(value):
         return f"{value:,.0f}"
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
-
-
-Topic = Callable[["Bench"], Iterator[Row]]
-_topics: dict[str, Topic] = {}
-
-
-def topic(name: str) -> Callable[[Topic], Topic]:
-    """Marks the function that measures a topic and yields its rows; it raises what keeps it from measuring."""
-
-    def mark(function: Topic) -> Topic:
-        _topics[name] = function
-        return function
-
-    return mark
-
-
-def topics() -> dict[str, Topic]:
-    """All topics by name, those of every file in `bench/topics`."""
-    for module in pkgutil.iter_modules(bench.topics.__path__):
-        importlib.import_module(f"bench.topics.{module.name}")
-    return _topics
 
 
 def as_text(rows: Sequence[Row]) -> str:

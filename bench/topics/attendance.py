@@ -20,9 +20,10 @@ from sqlalchemy.engine import Connection, Engine
 from bench.database import Spent, copied, empty_database, opened, postgresql, spent_on
 from bench.evidence import fill
 from bench.programme import people_file, prepare_lecture, take_enrolments, take_people, zoom_file
+from bench.registry import topic
 from bench.served import Served
 from bench.site import Bench
-from bench.table import Aim, CannotMeasure, Row, topic
+from bench.table import Aim, CannotMeasure, Row
 from bench.viewers import WAYS, Audience, Outcome, gather, room, send
 from lms.attendance.actions.recompute import recompute_lectures
 from lms.attendance.models.credits import Credit

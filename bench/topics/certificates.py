@@ -24,9 +24,10 @@ from bench.programme import (
     take_attendance,
     take_enrolments,
 )
+from bench.registry import topic
 from bench.served import ROOT
 from bench.site import Bench
-from bench.table import Aim, CannotMeasure, Row, topic
+from bench.table import Aim, CannotMeasure, Row
 from lms.certificates.actions import batch_render
 from lms.certificates.actions.awards import issue_certificates
 from lms.certificates.models import Certificate

@@ -14,9 +14,10 @@ import psycopg
 from sqlalchemy import func, select
 
 from bench.database import copied_to_postgresql, postgresql
+from bench.registry import topic
 from bench.served import Cost, Served, get, parent_of, post
 from bench.site import Bench
-from bench.table import Aim, CannotMeasure, Row, topic
+from bench.table import Aim, CannotMeasure, Row
 from bench.topics.requests import BEAT, SIGNED_IN, STRANGER
 from lms.app import create_app
 from lms.attendance.models.credits import Credit

@@ -15,8 +15,9 @@ from bench.programme import (
     take_enrolments,
     take_people,
 )
+from bench.registry import topic
 from bench.site import Bench
-from bench.table import Aim, CannotMeasure, Row, topic
+from bench.table import Aim, CannotMeasure, Row
 from lms.core.imports import ImportAnswer
 
 AIM = Aim(4, of_ratio=True)

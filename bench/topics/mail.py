@@ -16,9 +16,10 @@ from email.policy import SMTP
 from flask import Flask
 
 from bench.database import copied, opened
+from bench.registry import topic
 from bench.served import ROOT, free_port
 from bench.site import Bench
-from bench.table import Aim, CannotMeasure, Row, topic
+from bench.table import Aim, CannotMeasure, Row
 from bench.viewers import WAYS, gather, room, send
 from lms.app import create_app
 from lms.config import Config

@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from bench.database import copied, opened
 from bench.mass import Stage, Stages
 from bench.programme import attendance_file, people_file, prepare_lecture, take_attendance, take_enrolments
+from bench.registry import topic
 from bench.served import ROOT
 from bench.site import Bench
-from bench.table import Aim, CannotMeasure, Row, topic
+from bench.table import Aim, CannotMeasure, Row
 
 WORDS = {
     "issued": "certificates recorded",

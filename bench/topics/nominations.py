@@ -10,8 +10,9 @@ from secrets import token_urlsafe
 from sqlalchemy import select
 
 from bench.database import empty_database, opened, postgresql, spent_on
+from bench.registry import topic
 from bench.site import Bench
-from bench.table import Aim, CannotMeasure, Row, topic
+from bench.table import Aim, CannotMeasure, Row
 from lms.catalogue.actions.lectures import schedule_lecture
 from lms.catalogue.actions.series import create_series
 from lms.catalogue.inputs import LectureInput, SeriesInput

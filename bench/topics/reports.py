@@ -14,8 +14,9 @@ from sqlalchemy import text
 
 from bench.attendances import fill
 from bench.database import empty_database, opened, postgresql
+from bench.registry import topic
 from bench.site import Bench
-from bench.table import Aim, Row, topic
+from bench.table import Aim, Row
 from lms.attendance.actions.facts import rebuild_facts
 from lms.core import clock
 from lms.core.db import db

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import median
 
+from bench.registry import topic
 from bench.served import Cost, get, post
 from bench.site import Bench
-from bench.table import Aim, Row, topic
+from bench.table import Aim, Row
 from lms.live.tokens import make_token
 
 ROUNDS = 3

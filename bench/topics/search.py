@@ -13,8 +13,9 @@ from statistics import median
 from sqlalchemy import select, text
 
 from bench.database import empty_database, opened, postgresql
+from bench.registry import topic
 from bench.site import Bench
-from bench.table import Aim, CannotMeasure, Row, topic
+from bench.table import Aim, CannotMeasure, Row
 from lms.core.bulk import insert_many
 from lms.core.db import action, db, is_sqlite
 from lms.core.roles import SYSTEM, Actor, Role

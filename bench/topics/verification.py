@@ -22,8 +22,9 @@ from bench.programme import (
     take_attendance,
     take_enrolments,
 )
+from bench.registry import topic
 from bench.site import Bench
-from bench.table import Aim, Row, topic
+from bench.table import Aim, Row
 from lms.catalogue.models import CertificateKind
 from lms.certificates import keys, numbers
 from lms.certificates.actions.awards import issue_certificates

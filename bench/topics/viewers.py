@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from bench.registry import topic
 from bench.served import get
 from bench.site import Bench
-from bench.table import Aim, Row, topic
+from bench.table import Aim, Row
 from bench.viewers import AT_ONCE, BEAT_SECONDS, VIEWERS, WAYS, gather, room, send
 
 BEAT = Aim(0.5)

@@ -31,9 +31,10 @@ from bench.programme import (
     take_enrolments,
     zoom_file,
 )
+from bench.registry import topic
 from bench.served import ROOT
 from bench.site import Bench
-from bench.table import CannotMeasure, Row, topic
+from bench.table import CannotMeasure, Row
 from lms.app import create_app
 from lms.attendance.models.evidence import Presence
 from lms.attendance_imports.queries import matching

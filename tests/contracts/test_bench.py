@@ -8,8 +8,9 @@ import pytest
 from click.testing import CliRunner
 
 from bench.__main__ import main
+from bench.registry import topics
 from bench.site import Bench
-from bench.table import Aim, CannotMeasure, Row, as_text, topics
+from bench.table import Aim, CannotMeasure, Row, as_text
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +42,7 @@ def test_a_missed_aim_is_said_and_what_cannot_be_measured_fails(monkeypatch: pyt
         raise CannotMeasure("the server does not answer")
 
     topics()
-    monkeypatch.setattr("bench.table._topics", {"misses": misses, "breaks": breaks})
+    monkeypatch.setattr("bench.registry._topics", {"misses": misses, "breaks": breaks})
     done = CliRunner().invoke(main, ["--only", "misses"])
     assert done.exit_code == 0
     page, imported = done.stdout.splitlines()[2:]
@@ -58,7 +59,7 @@ def test_what_was_measured_is_told_when_a_later_topic_crashes(monkeypatch: pytes
         raise KeyboardInterrupt
 
     topics()
-    monkeypatch.setattr("bench.table._topics", {"works": lambda _bench: [Row("page", 6, "CPU ms")], "crashes": crashes})
+    monkeypatch.setattr("bench.registry._topics", {"works": lambda _bench: [Row("page", 6, "CPU ms")], "crashes": crashes})
     done = CliRunner().invoke(main, ["--json"])
     assert done.exit_code == 1
     assert [row["what"] for row in json.loads(done.stdout)] == ["page"]
