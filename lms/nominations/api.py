@@ -1,10 +1,10 @@
-"""API calls for nominations: nominate, follow, remind, withdraw and decide."""
+"""API calls for nominations: nominate, follow, remind, withdraw, endorse and decide."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from apiflask import APIBlueprint
 from apiflask.fields import Boolean
@@ -19,13 +19,18 @@ from lms.core.errors import Fault, Forbidden, Invalid, Refused
 from lms.core.i18n import _
 from lms.core.imports import ImportAnswer
 from lms.core.roles import Actor, Role
+from lms.materials.file_kinds import MIME_TYPES
 from lms.nominations.actions.decision_batches import decide, undo_decision
 from lms.nominations.actions.invitations import remind
+from lms.nominations.actions.letters import KINDS, attach_letter, read_letter, remove_letter
 from lms.nominations.actions.nominating import Nominated, nominate, withdraw_nominations
+from lms.nominations.actions.profile_requests import ask_to_confirm
 from lms.nominations.models import OPEN, Decision, Nomination, NominationState
 from lms.nominations.queries.decisions import get_decision, list_decisions
 from lms.nominations.queries.listing import NominationFilter, find_nominated, get_nomination, list_page
-from lms.nominations.rules import may_nominate
+from lms.nominations.queries.profile_requests import answers_about
+from lms.nominations.responses import letter_response
+from lms.nominations.rules import MAX_LETTER_MB, may_nominate
 from lms.nominations.schemas import (
     DecidedOut,
     DecisionIn,
@@ -35,12 +40,14 @@ from lms.nominations.schemas import (
     NominationIn,
     NominationOut,
     NominationPage,
+    ProfileChangesOut,
 )
 from lms.nominations.schemas import NominationQuery as Query
 from lms.people.actions.files import PersonRow, StagedPeople, stage_people
 from lms.people.queries.countries import get_country, list_countries
 from lms.people.rules import checked_address, checked_line, email_key
 from lms.web.api import Nothing, consumes, envelope, integer_cursor
+from lms.web.body_limits import FORM_BYTES, body_limit
 from lms.web.guards import allow
 from lms.web.idempotency import idempotent
 from lms.web.identity import current_actor
@@ -62,7 +69,20 @@ PEOPLE_FILE = {
         "file": {"type": "string", "format": "binary"},
         "country": {"type": "string"},
         "skip_bad_rows": {"type": "boolean"},
+        "ask_to_confirm": {"type": "boolean"},
     },
+}
+LETTER_FILE = {
+    "type": "object",
+    "description": "A PDF, PNG, JPEG, GIF or WebP of at most 10 MB, recognised by its content.",
+    "required": ["file"],
+    "properties": {"file": {"type": "string", "format": "binary"}},
+}
+LETTER: dict[int | str, dict[str, str | dict[str, dict[str, Any]]]] = {
+    200: {
+        "description": "The letter.",
+        "content": {MIME_TYPES[kind]: {"schema": {"type": "string", "format": "binary"}} for kind in sorted(KINDS)},
+    }
 }
 ANSWERS = {200: "Nobody was nominated who was not nominated before, or a file was sent."}
 
@@ -96,20 +116,23 @@ def create_nominations(slug: str, given: dict[str, Any]) -> ResponseReturnValue:
 
     They are invited, or wait for an administrator where the series asks for approval. People beyond the country's quota
     stay drafts. A person whom the country has nominated before is counted as `unchanged`.
+
+    Profiles are never overwritten: `differing` says where people of the country wrote something else themselves. With
+    `ask_to_confirm` they are asked by e-mail, at most once in three days and never again about what they refused.
     """
     by = current_actor()
     series = get_series(slug, by=by)
     if request.mimetype == "multipart/form-data":
         return _take_file(series, by)
     country_id = _country_of(given.get("country"), by)
-    row = _row_of(given)
+    row, at = _row_of(given), clock.now()
     try:
-        done = nominate(series.id, [row], country_id=country_id, by=by, at=clock.now(), skip_bad_rows=False)
+        done = nominate(series.id, [row], country_id=country_id, by=by, at=at, skip_bad_rows=False)
     except Invalid as error:
         raise Invalid(faults=[replace(fault, row=None) for fault in error.faults]) from error
+    asked = ask_to_confirm(done.changed, country_id=country_id, by=by, at=at) if given["ask_to_confirm"] else 0
     one = find_nominated(series.id, country_id, row.key)
-    staged = StagedPeople(rows=[row], total=1)
-    answer = _answer(staged, done)
+    answer = _answer(StagedPeople(rows=[row], total=1), done, asked=asked)
     return {**answer, "nomination": one}, 201 if done.created else 200
 
 
@@ -160,10 +183,7 @@ def _take_file(series: Series, by: Actor) -> ResponseReturnValue:
     if file is None:
         raise Invalid("file", _("Send the file in the field “file”."))
     country_id = _country_of(request.form.get("country"), by)
-    try:
-        skip = bool(Boolean().deserialize(request.form.get("skip_bad_rows", "false").strip()))
-    except ValidationError as error:
-        raise Invalid("skip_bad_rows", str(error.messages[0])) from error
+    skip, ask, at = _is_set("skip_bad_rows"), _is_set("ask_to_confirm"), clock.now()
     staged = stage_people(file.read(), look_up_nameless=False)
     done = nominate(
         series.id,
@@ -172,12 +192,21 @@ def _take_file(series: Series, by: Actor) -> ResponseReturnValue:
         rejected=staged.rejected,
         skip_bad_rows=skip,
         by=by,
-        at=clock.now(),
+        at=at,
     )
-    return {**_answer(staged, done), "nomination": None}, 200
+    asked = ask_to_confirm(done.changed, country_id=country_id, by=by, at=at) if ask else 0
+    return {**_answer(staged, done, asked=asked), "nomination": None}, 200
 
 
-def _answer(staged: StagedPeople, done: Nominated) -> dict[str, Any]:
+def _is_set(field: str) -> bool:
+    """A switch that is sent beside a file. Raises Invalid."""
+    try:
+        return bool(Boolean().deserialize(request.form.get(field, "false").strip()))
+    except ValidationError as error:
+        raise Invalid(field, str(error.messages[0])) from error
+
+
+def _answer(staged: StagedPeople, done: Nominated, *, asked: int) -> dict[str, Any]:
     answer = ImportAnswer(
         rows=staged.total,
         created=done.created,
@@ -190,6 +219,8 @@ def _answer(staged: StagedPeople, done: Nominated) -> dict[str, Any]:
         "invited": done.invited,
         "submitted": done.submitted,
         "drafted": done.drafted,
+        "differing": done.changed,
+        "asked": asked,
     }
 
 
@@ -244,6 +275,59 @@ def send_reminder(public_id: str, body: dict[str, Any]) -> Any:  # noqa: ARG001
     if not sent:
         raise Refused(_("The invitation was sent less than 3 days ago."))
     return get_nomination(public_id, by=by)
+
+
+@bp.get("/nominations/<public_id>/letter")
+@allow(Role.ADMINISTRATOR, Role.FOCAL_POINT)
+@scope("nominations:read")
+@bp.doc(responses=LETTER)
+def read_letter_file(public_id: str) -> ResponseReturnValue:
+    """Downloads the letter of endorsement of a nomination."""
+    return letter_response(public_id, by=current_actor())
+
+
+@bp.put("/nominations/<public_id>/letter")
+@allow(Role.ADMINISTRATOR, Role.FOCAL_POINT)
+@scope("nominations:write")
+@body_limit(MAX_LETTER_MB * 1024 * 1024 + FORM_BYTES)
+@consumes("multipart/form-data")
+@takes(multipart=LETTER_FILE)
+@bp.output(NominationOut)
+def put_letter(public_id: str) -> Any:
+    """Attaches a letter of endorsement to a nomination that has not ended, in place of the one that it has. The same
+    file again changes nothing.
+    """
+    by = current_actor()
+    _writable(public_id)
+    file = request.files.get("file")
+    if file is None:
+        raise Invalid("file", _("Send the file in the field “file”."))
+    try:
+        letter = read_letter(cast(BinaryIO, file.stream), file.filename or "")
+    except Invalid as error:
+        raise Invalid(faults=[replace(fault, field="file") for fault in error.faults]) from error
+    attach_letter(public_id, letter, by=by, at=clock.now())
+    return get_nomination(public_id, by=by)
+
+
+@bp.delete("/nominations/<public_id>/letter")
+@allow(Role.ADMINISTRATOR, Role.FOCAL_POINT)
+@scope("nominations:write")
+@bp.output({}, status_code=204)
+def delete_letter(public_id: str) -> ResponseReturnValue:
+    """Removes the letter of endorsement of a nomination that has not ended. Repeating the call changes nothing."""
+    _writable(public_id)
+    remove_letter(public_id, by=current_actor(), at=clock.now())
+    return "", 204
+
+
+@bp.get("/nominations/<public_id>/profile-changes")
+@allow(Role.ADMINISTRATOR, Role.FOCAL_POINT)
+@scope("nominations:read")
+@bp.output(ProfileChangesOut)
+def list_profile_changes(public_id: str) -> dict[str, Any]:
+    """Lists what the country asked the nominee to confirm, and the answers, latest first."""
+    return {"items": answers_about(_writable(public_id), at=clock.now()), "next": None}
 
 
 @bp.get("/nominations/decisions")

@@ -7,7 +7,7 @@ from apiflask.fields import Boolean, Dict, Enum, Integer, List, Nested, String
 from apiflask.validators import Length
 
 from lms.core.batches import BatchStage
-from lms.nominations.models import DecidedState, Decision, NominationState
+from lms.nominations.models import DecidedState, Decision, NominationState, ProfileField
 from lms.nominations.rules import MAX_REASON
 from lms.people.models import Gender, Sector
 from lms.web.api import AnswerSchema, ImportAnswerOut, Instant, PageQuery
@@ -20,7 +20,7 @@ class NominationIn(Schema):
     """Whom to nominate. For a person of the country who is known already, `email` is enough.
 
     Administrators send `country`, the code of the country that nominates; focal points may, where they speak for
-    several.
+    several. `ask_to_confirm`: asks the person by e-mail where the profile says something else.
     """
 
     email = String()
@@ -31,6 +31,7 @@ class NominationIn(Schema):
     organisation = String(allow_none=True)
     job_title = String(allow_none=True)
     gender = Enum(Gender, by_value=True, allow_none=True)
+    ask_to_confirm = Boolean(load_default=False)
 
 
 class NominationQuery(PageQuery):
@@ -72,15 +73,52 @@ class NominationPage(AnswerSchema):
     next = String(allow_none=True)
 
 
+class DifferenceOut(AnswerSchema):
+    """A field of a profile: what it says now, and what was sent."""
+
+    field = String(metadata={"enum": [field.value for field in ProfileField]})
+    now = String()
+    value = String()
+
+
+class DifferingOut(AnswerSchema):
+    """A person of the country whose profile says something else than a row, by its line in the file."""
+
+    row = Integer(attribute="line")
+    full_name = String()
+    differences = List(Nested(DifferenceOut))
+
+
+class ProfileChangeOut(AnswerSchema):
+    """A change that a nominee was asked to confirm. `accepted`: null where it was not answered; `waits`: it still can
+    be."""
+
+    field = String(metadata={"enum": [field.value for field in ProfileField]})
+    value = String()
+    asked_at = Instant()
+    accepted = Boolean(allow_none=True)
+    waits = Boolean(attribute="is_open")
+
+
+class ProfileChangesOut(AnswerSchema):
+    """The latest changes that a nominee was asked to confirm."""
+
+    items = List(Nested(ProfileChangeOut))
+    next = String(allow_none=True)
+
+
 class NominatedOut(ImportAnswerOut):
     """The result of nominating, as of every import; and the ids of the new nominations by what became of them.
 
-    `drafted`: the country's quota has no place left for them. `nomination`: the one that was sent as JSON.
+    `drafted`: the country's quota has no place left for them. `nomination`: the one that was sent as JSON. `differing`:
+    people whose profiles say something else; `asked`: how many of them were asked to confirm it.
     """
 
     invited = List(String())
     submitted = List(String())
     drafted = List(String())
+    differing = List(Nested(DifferingOut))
+    asked = Integer()
     nomination = Nested(NominationOut, allow_none=True)
 
 

@@ -23,7 +23,7 @@ SCOPES = {
     "enrolments:read": _l("Read the enrolments of a series"),
     "enrolments:write": _l("Enrol people, decide on applications, withdraw enrolments"),
     "nominations:read": _l("Read nominations"),
-    "nominations:write": _l("Nominate people, remind nominees, withdraw nominations"),
+    "nominations:write": _l("Nominate people, attach letters, remind nominees, withdraw nominations"),
     "decisions:write": _l("Approve and reject nominations"),
     "attendance:read": _l("Read rosters and appeals"),
     "attendance:write": _l("Correct and close attendance, answer appeals, import reports"),

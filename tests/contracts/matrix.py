@@ -187,6 +187,10 @@ TABLE: dict[str, tuple[str, ...]] = {
     "GET /api/v1/openapi.json": ("yyyyyy",),
     "GET /api/v1/people/<public_id>": ("syyyyy", "smmmmy"),
     "GET /api/v1/nominations/<public_id>": ("snnyyy", "snnmyy"),
+    "GET /api/v1/nominations/<public_id>/letter": ("snnyny", "snnmny"),
+    "PUT /api/v1/nominations/<public_id>/letter": ("snnwnw", "snnmnw"),
+    "DELETE /api/v1/nominations/<public_id>/letter": ("snnwnw", "snnmnw"),
+    "GET /api/v1/nominations/<public_id>/profile-changes": ("snnyny", "snnmny"),
     "POST /api/v1/nominations/<public_id>/remind": ("snnwnw", "snnmnw"),
     "POST /api/v1/nominations/<public_id>/withdraw": ("snnwnw", "snnmnw"),
     "GET /api/v1/nominations/decisions": ("snnnny",),
@@ -607,6 +611,7 @@ BODIES: dict[str, Body] = {
     "POST nominations.preview_decisions": lambda place: {"decision": "reject", "people": place.submitted},
     "POST nominations.decision": {"reason": "An official"},
     "POST nominations_api.create_nominations": {"email": "new@x.example", "full_name": "New", "country": "KE"},
+    "PUT nominations_api.put_letter": {"file": upload(PNG + b"another", "letter.png")},
     "POST nominations_api.decide_nominations": lambda place: {
         "ids": [place.submitted],
         "decision": "reject",

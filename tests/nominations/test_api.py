@@ -13,13 +13,18 @@ from sqlalchemy import select, update
 
 from lms.catalogue.models import Series
 from lms.core import clock
+from lms.core.audit import AuditEntry
 from lms.core.db import action, db
+from lms.core.outbox import OutboxMail
 from lms.core.roles import SYSTEM
 from lms.nominations.actions.nominating import nominate
+from lms.nominations.actions.profile_requests import TEMPLATE
 from lms.nominations.models import Nomination
 from lms.people.actions.files import PersonRow
+from lms.people.models import Person
 from lms.people.queries.countries import get_country
 from tests.factories import Make
+from tests.nominations.test_nominating_page import PDF
 
 DINA = {"email": "dina@people.test", "full_name": "Dina Fawzy", "organisation": "Customs Authority"}
 Call = Callable[..., Any]
@@ -209,3 +214,104 @@ def test_nobody_is_nominated_for_drafts_or_twice_at_once(make: Make, series: Ser
     assert call(FOCAL, "POST", PATH, json=DINA).json["created"] == 0
     with make.app.app_context():
         assert len(db.session.scalars(select(Nomination)).all()) == 1
+
+
+OTHER_PDF = PDF.replace(b"MediaBox[0 0 9 9]", b"MediaBox[0 0 8 9]")
+
+
+def letter(content: bytes = PDF, name: str = "Letter of the ministry.pdf") -> dict[str, Any]:
+    return {"file": (io.BytesIO(content), name)}
+
+
+def test_a_letter_is_attached_replaced_read_and_removed_and_the_same_call_again_changes_nothing(
+    make: Make, series: Series, call: Call
+) -> None:
+    one = f"/nominations/{call(FOCAL, 'POST', PATH, json=DINA).json['nomination']['id']}"
+    assert call(FOCAL, "GET", f"{one}/letter").status_code == 404
+    assert call(FOCAL, "DELETE", f"{one}/letter").status_code == 204, "there was none"
+    for who in (FOCAL, FOCAL, ADMIN):
+        put = call(who, "PUT", f"{one}/letter", data=letter())
+        assert (put.status_code, put.json["letter"]) == (200, True)
+    for who in (FOCAL, ADMIN):
+        read = call(who, "GET", f"{one}/letter")
+        assert (read.data, read.mimetype) == (PDF, "application/pdf")
+        assert "attachment; filename=" in read.headers["Content-Disposition"]
+    call(FOCAL, "PUT", f"{one}/letter", data=letter(OTHER_PDF))
+    assert call(FOCAL, "GET", f"{one}/letter").data == OTHER_PDF
+    for _again in range(2):
+        assert call(FOCAL, "DELETE", f"{one}/letter").status_code == 204
+    assert call(FOCAL, "GET", one).json["letter"] is False
+    with make.app.app_context():
+        verbs = db.session.scalars(select(AuditEntry.verb).where(AuditEntry.verb.like("nomination.%letter")))
+        assert list(verbs) == [f"nomination.{verb}_letter" for verb in ("add", "replace", "remove")]
+
+
+def test_letters_are_refused_where_they_are_none_or_the_nomination_has_ended(series: Series, call: Call) -> None:
+    one = f"/nominations/{call(FOCAL, 'POST', PATH, json=DINA).json['nomination']['id']}"
+    for sent in (letter(b"MZ a program"), letter(name="letter.png"), letter(b""), {"csrf": "none"}):
+        refused = call(FOCAL, "PUT", f"{one}/letter", data=sent, content_type="multipart/form-data")
+        assert (refused.status_code, [fault["field"] for fault in refused.json["errors"]]) == (422, ["file"])
+    large = call(FOCAL, "PUT", f"{one}/letter", data=letter(PDF + bytes(11 * 1024 * 1024)))
+    assert large.status_code == 413
+    assert call(FOCAL, "PUT", f"{one}/letter", json={}).status_code == 422
+    for who, status in ((OTHER, 404), (REPORTER, 403), ("instructor", 403)):
+        for method, more in (("PUT", {"data": letter()}), ("GET", {}), ("DELETE", {})):
+            assert call(who, method, f"{one}/letter", **more).status_code == status, (who, method)
+    call(FOCAL, "PUT", f"{one}/letter", data=letter())
+    call(FOCAL, "POST", f"{one}/withdraw")
+    assert call(FOCAL, "PUT", f"{one}/letter", data=letter()).status_code == 409
+    assert call(FOCAL, "DELETE", f"{one}/letter").status_code == 409
+    assert call(FOCAL, "GET", f"{one}/letter").data == PDF
+
+
+def test_a_focal_point_who_reads_reports_reads_no_letters_of_other_countries(
+    make: Make, series: Series, call: Call, client: FlaskClient
+) -> None:
+    one = call(FOCAL, "POST", PATH, json=DINA).json["nomination"]["id"]
+    call(FOCAL, "PUT", f"/nominations/{one}/letter", data=letter())
+    both = make.person("Two roles", roles=[OTHER, REPORTER])
+    head = {"Authorization": f"Bearer {make.token(both)}"}
+    assert client.get(f"/api/v1/nominations/{one}", headers=head).status_code == 200
+    assert client.get(f"/api/v1/nominations/{one}/letter", headers=head).status_code == 404
+    assert client.get(f"/api/v1/nominations/{one}/profile-changes", headers=head).status_code == 403
+
+
+def test_people_are_asked_to_confirm_what_was_sent_otherwise(make: Make, series: Series, call: Call) -> None:
+    make.person("Rose Maina", email="rose@people.test", organisation="KRA", country="KE")
+    make.person("Juma Bakari", email="juma@people.test", organisation="URA", country="UG")
+    rose = {"email": "rose@people.test", "organisation": "Kenya Revenue Authority"}
+    nominated = call(FOCAL, "POST", PATH, json=rose).json
+    difference = {"field": "organisation", "now": "KRA", "value": "Kenya Revenue Authority"}
+    expected = {"row": 1, "full_name": "Rose Maina", "differences": [difference]}
+    assert (nominated["differing"], nominated["asked"]) == ([expected], 0)
+    changes = f"/nominations/{nominated['nomination']['id']}/profile-changes"
+    assert call(FOCAL, "GET", changes).json == {"items": [], "next": None}
+    lines = [b"email,full_name,organisation", b"juma@people.test,Juma Bakari,KRA", b"rose@people.test,,KRA HQ"]
+    for asked in (1, 0):
+        file = {"file": (io.BytesIO(b"\n".join(lines)), "n.csv"), "ask_to_confirm": "true"}
+        done = call(FOCAL, "POST", PATH, data=file).json
+        assert [(one["row"], one["full_name"]) for one in done["differing"]] == [(3, "Rose Maina")]
+        assert done["asked"] == asked, "nobody is asked twice"
+    assert call(FOCAL, "POST", PATH, json={**rose, "ask_to_confirm": True}).json["asked"] == 0
+    (change,) = call(FOCAL, "GET", changes).json["items"]
+    assert {name: change[name] for name in ("field", "value", "accepted", "waits")} == {
+        "field": "organisation",
+        "value": "KRA HQ",
+        "accepted": None,
+        "waits": True,
+    }
+    assert call(OTHER, "GET", changes).status_code == 404
+    wrong = {"file": (io.BytesIO(b"\n".join(lines)), "n.csv"), "ask_to_confirm": "perhaps"}
+    assert call(FOCAL, "POST", PATH, data=wrong).json["errors"][0]["field"] == "ask_to_confirm"
+
+
+def test_one_person_can_be_asked_with_the_nomination(make: Make, series: Series, call: Call) -> None:
+    make.person("Rose Maina", email="rose@people.test", job_title="Officer", country="KE")
+    made = call(FOCAL, "POST", PATH, json={"email": "rose@people.test", "job_title": "Chief", "ask_to_confirm": True})
+    assert (made.status_code, made.json["asked"]) == (201, 1)
+    with make.app.app_context():
+        person = db.session.scalars(select(Person).where(Person.full_name == "Rose Maina")).one()
+        assert person.job_title == "Officer", "only the person changes it"
+        assert db.session.scalars(select(OutboxMail.address).where(OutboxMail.template == TEMPLATE)).all() == [
+            "rose@people.test"
+        ]

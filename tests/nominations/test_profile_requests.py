@@ -89,6 +89,7 @@ def test_a_file_asks_whoever_wrote_something_else_and_changes_nothing_itself(
                     Difference(ORGANISATION, "KRA", "Kenya Revenue Authority"),
                     Difference(JOB_TITLE, "Officer", "Senior officer"),
                 ],
+                line=2,
             )
         ]
     ), "neither case nor an empty field is a change, and nobody of another country is known"

@@ -32,11 +32,12 @@ class Difference:
 
 @dataclass(frozen=True)
 class ChangedProfile:
-    """A known person whose profile says something else than a file, field by field."""
+    """A known person whose profile says something else than a line of a file, field by field."""
 
     person_id: int
     full_name: str
     differences: Sequence[Difference]
+    line: int = 1
 
 
 def compare(row: PersonRow, person: Person) -> ChangedProfile | None:
@@ -46,7 +47,7 @@ def compare(row: PersonRow, person: Person) -> ChangedProfile | None:
         now, value = getattr(person, field), getattr(row, field)
         if now and value and _plain(now) != _plain(value):
             found.append(Difference(field, now, value))
-    return ChangedProfile(person.id, person.full_name, found) if found else None
+    return ChangedProfile(person.id, person.full_name, found, row.line) if found else None
 
 
 def _plain(text: str) -> str:

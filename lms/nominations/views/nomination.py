@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote
-
-from flask import Response, flash, redirect, render_template, request, send_file, url_for
+from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from lms.core import clock, files
-from lms.core.errors import NotFound
+from lms.core import clock
 from lms.core.i18n import _
 from lms.core.roles import Role
-from lms.materials.file_kinds import MIME_TYPES
-from lms.materials.rules import plain_name
 from lms.nominations.actions.letters import attach_letter, read_letter, remove_letter
 from lms.nominations.forms.nominate import LetterForm
 from lms.nominations.models import STANDING
-from lms.nominations.queries.listing import get_nomination
 from lms.nominations.queries.of_country import get_own_nomination, history_of
 from lms.nominations.queries.profile_requests import answers_about
+from lms.nominations.responses import letter_response
 from lms.nominations.rules import MAX_LETTER_MB
 from lms.nominations.views.blueprint import bp
 from lms.nominations.views.listing import FITTING
@@ -79,16 +74,4 @@ def change_letter(public_id: str) -> ResponseReturnValue:
 @allow(Role.FOCAL_POINT, Role.ADMINISTRATOR)
 def letter(public_id: str) -> ResponseReturnValue:
     """Downloads the letter of endorsement of a nomination, for focal points of its country and administrators."""
-    found = get_nomination(public_id, by=current_actor())
-    opened = files.reading(found.letter_key) if found.letter_key else None
-    if opened is None or found.letter_type is None or found.letter_name is None:
-        raise NotFound
-    answer: Response = send_file(opened[0], MIME_TYPES[found.letter_type], conditional=False)
-    answer.content_length = opened[1]
-    plain = plain_name(found.letter_name, found.letter_type)
-    whole = quote(found.letter_name, safe="")
-    answer.headers["Content-Disposition"] = f"attachment; filename={plain}; filename*=UTF-8''{whole}"  # RFC 6266
-    answer.headers["Content-Security-Policy"] = "default-src 'none'; sandbox; frame-ancestors 'none'"
-    answer.headers["Cache-Control"] = "private, no-store"
-    answer.make_conditional(request)
-    return answer
+    return letter_response(public_id, by=current_actor())
