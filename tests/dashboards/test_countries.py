@@ -107,13 +107,18 @@ def test_the_last_change_is_undone_unless_someone_changed_the_country_since(
     send(administrator, page, name_en="", region="202", notice_en="")
 
 
-def test_people_of_a_country_read_its_notice_where_they_enrol(world: World, administrator: FlaskClient) -> None:
-    path, page = f"/series/{world.series.slug}", "/admin/countries/KE"
+def test_people_of_a_country_read_its_notice_where_they_enrol_and_correct_their_country(
+    world: World, administrator: FlaskClient
+) -> None:
+    series, page = f"/series/{world.series.slug}", "/admin/countries/KE"
     send(administrator, page, region="202", notice_en="Ask the embassy.")
-    kenyan, ugandan = world.make.person(country="KE"), world.make.person(country="UG")
-    assert "Ask the embassy." in world.signed_in(kenyan).get(path).text
-    assert "Ask the embassy." not in world.signed_in(ugandan).get(path).text
-    assert "Ask the embassy." not in world.make.app.test_client().get(path).text
+    kenyan, ugandan, stateless = (world.make.person(country=code) for code in ("KE", "UG", None))
+    for path in (series, "/account"):
+        assert "Ask the embassy." in world.signed_in(kenyan).get(path).text
+        for other in (ugandan, stateless):
+            shown = world.signed_in(other).get(path)
+            assert (shown.status_code, "Ask the embassy." in shown.text) == (200, False)
+    assert "Ask the embassy." not in world.make.app.test_client().get(series).text
     assert "Use at most 1000 characters." in send(administrator, page, notice_en="x" * 1001)
     send(administrator, page, region="202")
 

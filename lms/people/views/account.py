@@ -18,6 +18,7 @@ from lms.people.actions.persons import change_profile
 from lms.people.actions.privacy import erase_person, export_person
 from lms.people.forms import ChangePasswordForm, EraseForm, NewAddressForm, ProfileForm, TokenForm
 from lms.people.queries.access import list_tokens, look_at_link
+from lms.people.queries.countries import notice_in
 from lms.people.queries.factors import second_factor_of
 from lms.people.queries.mails import stopped_address_of
 from lms.people.queries.persons import Profile, profile_of
@@ -54,6 +55,7 @@ def _page(status: int = 200, **given: Any) -> ResponseReturnValue:
     page = render_template(
         "people/account.html",
         profile=profile,
+        notice=notice_in(profile.country.notices, profile.country.code, reader_locale()) if profile.country else None,
         form=form,
         tokens=tokens,
         sessions=list_sessions(current=session_secret(), staff_idle=staff_idle(), by=actor, at=at),
