@@ -1,7 +1,8 @@
 """Mail: rendered when it is sent, from the outbox row's frozen payload, and handed to SMTP or to a folder.
 
 A template `mail/<template>.txt` has its subject in the first line, the text after an empty one. Each paragraph goes
-through the filter `para`, and the link to what the reader is asked to do through `act`, with the label of its button.
+through the filter `para`, and the link to what the reader is asked to do through `act`, with the label of its button;
+further links of a list go through `lead`, with their words.
 The HTML is made of the same paragraphs (`web/mail_html.py`). A template that names a value which its mail does not have
 is not rendered. What a payload names `…_at` is an instant (RFC 3339), and comes to the template as one.
 """
@@ -34,7 +35,7 @@ from lms.core import clock
 from lms.core.outbox import SECRET, OutboxMail
 from lms.web import mail_words
 from lms.web.locale import reader_locale, speaking
-from lms.web.mail_html import act, as_html, without_buttons
+from lms.web.mail_html import act, as_html, lead, without_buttons
 from lms.web.mail_policy import POLICY
 from lms.web.mail_stencils import LINK, NAME, READER, Stencil, fits
 from lms.web.smtp import Letter, MailServer, envelope_id, letter_of
@@ -224,10 +225,11 @@ def _tidy(text: str) -> str:
 
 
 def init_app(app: Flask) -> None:
-    """Registers the filters `para` and `act` for the templates of mail, and `mail_reason` for pages."""
+    """Registers the filters `para`, `act` and `lead` for the templates of mail, and `mail_reason` for pages."""
     mail_words.init_app(app)
     app.add_template_filter(paragraph, "para")
     app.add_template_filter(act, "act")
+    app.add_template_filter(lead, "lead")
 
 
 def mark(mail_id: int, dedupe_key: str, *, secret: str | None = None) -> str:

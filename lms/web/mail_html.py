@@ -1,8 +1,8 @@
 """The HTML of a mail, made of the paragraphs of its text: one statement of the words, so both always say the same.
 
-A paragraph whose lines begin with two blanks becomes a list, an address becomes a link, and what the filter `act`
-writes becomes a button. Styles are inline, without tables and pictures; no colour of text or ground is set, so that a
-mail program in dark mode may choose both.
+A paragraph whose lines begin with two blanks becomes a list, an address becomes a link, what the filter `act` writes
+becomes a button, and what the filter `lead` writes a link with words. Styles are inline, without tables and pictures;
+no colour of text or ground is set, so that a mail program in dark mode may choose both.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from markupsafe import Markup, escape
 
 from lms.web.locale import direction
 
-_ACT, _LEADS_TO = "\x01", "\x02"
-"""Between these is the label of a button; its address follows. Forms accept neither character."""
+_ACT, _LEADS_TO, _LEAD = "\x01", "\x02", "\x03"
+"""Between the first two is the label of a button, between the last and the second the words of a link; the address
+follows. Forms accept none of these characters."""
 _ADDRESS = re.compile(r"https?://[^\s<>\"“”]*[^\s<>\"“”.,;:!?)]")
 _BUTTON = (
     "display:inline-block;padding:12px 20px;border-radius:6px;background-color:#00626b;color:#ffffff;"
@@ -29,13 +30,20 @@ def act(url: str, label: str) -> str:
     return f"\n\n{_ACT}{label}{_LEADS_TO}{url}\n\n"
 
 
+def lead(url: str, words: str) -> str:
+    """Formats a line of a list that leads somewhere: words and address in the text, words that are a link in the
+    HTML."""
+    return f"  {_LEAD}{words}{_LEADS_TO}{url}\n"
+
+
 def without_buttons(text: str) -> str:
-    """The text with the bare addresses of its buttons."""
-    return re.sub(f"{_ACT}[^{_LEADS_TO}\n]*{_LEADS_TO}", "", text)
+    """The text with the bare addresses of its buttons, and those of its links after their words."""
+    text = re.sub(f"{_ACT}[^{_LEADS_TO}\n]*{_LEADS_TO}", "", text)
+    return re.sub(f"{_LEAD}([^{_LEADS_TO}\n]*){_LEADS_TO}", r"\1: ", text)
 
 
 def as_html(text: str, *, subject: str, locale: str, base_url: str) -> str:
-    """The page of a mail. Buttons lead only to addresses under `base_url`."""
+    """The page of a mail. Buttons, and links with words, lead only to addresses under `base_url`."""
     blocks = [_block(block, base_url) for block in re.split(r"\n{2,}", text.strip("\n")) if block.strip()]
     return (
         f'<!doctype html>\n<html lang="{escape(locale.replace("_", "-"))}" dir="{direction(locale)}">\n<head>\n'
@@ -65,9 +73,17 @@ def _block(block: str, base_url: str) -> str:
         block = url
     lines = block.split("\n")
     if all(line.startswith("  ") for line in lines):
-        items = "\n".join(f'<li style="margin:0 0 4px">{_linked(line.strip())}</li>' for line in lines)
+        items = "\n".join(f'<li style="margin:0 0 4px">{_item(line.strip(), base_url)}</li>' for line in lines)
         return f'<ul style="margin:0 0 16px;padding:0 20px;list-style-type:none;font-weight:600">\n{items}\n</ul>'
     return f'<p style="{_PARAGRAPH}">' + "<br>\n".join(_linked(line) for line in lines) + "</p>"
+
+
+def _item(line: str, base_url: str) -> Markup:
+    """A line of a list, which may be a link with words."""
+    words, _sign, url = line.partition(_LEADS_TO)
+    if words.startswith(_LEAD) and url.startswith(f"{base_url}/") and not re.search(r"\s", url):
+        return Markup('<a href="{url}" style="{style}">{words}</a>').format(url=url, style=_LINK, words=words[1:])
+    return _linked(without_buttons(line))
 
 
 def _linked(line: str) -> Markup:

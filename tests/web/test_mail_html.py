@@ -10,7 +10,7 @@ from jinja2 import UndefinedError
 
 from lms.core.outbox import OutboxMail
 from lms.web.mail import render
-from lms.web.mail_html import act, as_html, without_buttons
+from lms.web.mail_html import act, as_html, lead, without_buttons
 from lms.web.mail_stencils import fits
 
 BASE = "https://serai.example"
@@ -46,6 +46,26 @@ def test_a_button_leads_only_to_our_own_site() -> None:
     assert "display:inline-block" not in shown
     assert "Sign in" not in shown
     assert "display:inline-block" not in html(act(f"{BASE}.evil.example/", "Sign in"))
+
+
+def test_links_of_a_list_show_their_words_in_html_and_their_address_in_the_text() -> None:
+    text = "Add it:\n\n" + lead(f"{BASE}/google?a=1&b=2", "Google <b>") + lead(f"{BASE}/a.ics", "File") + "\n\nMinistry"
+    assert (
+        without_buttons(text) == f"Add it:\n\n  Google <b>: {BASE}/google?a=1&b=2\n  File: {BASE}/a.ics\n\n\nMinistry"
+    )
+    assert re.findall(r'<li[^>]*><a href="([^"]*)" style="color[^"]*">([^/]*)</a></li>', html(text)) == [
+        (f"{BASE}/google?a=1&amp;b=2", "Google &lt;b&gt;"),
+        (f"{BASE}/a.ics", "File"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "url", ["https://evil.example/", f"{BASE}.evil.example/", f"{BASE}/a b", "javascript:alert(1)"]
+)
+def test_words_hide_no_address_that_is_not_our_own(url: str) -> None:
+    """Also where somebody managed to write the signs that make such a link."""
+    shown = html("Look:\n\n" + lead(url, "Sign in"))
+    assert f"Sign in: {url}" in re.sub(r"<[^>]*>", "", shown)
 
 
 def test_lines_that_are_set_in_become_a_list_and_links_keep_their_end() -> None:
