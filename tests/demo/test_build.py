@@ -39,13 +39,12 @@ from lms.core.resources import resource
 from lms.core.roles import ANONYMOUS, SYSTEM, Role
 from lms.dashboards.queries.earning import find_next_to_earn
 from lms.demo import countries, mails, nominations
-from lms.demo.build import build, ensure
+from lms.demo.build import ensure
 from lms.demo.folder import Mark, find_mark, set_mark
 from lms.demo.follow_up import FollowUp
 from lms.demo.generate import Demonstration, LectureFile
 from lms.demo.groups import GROUPS
 from lms.demo.programme import load_instructors
-from lms.demo.progress import Progress
 from lms.enrolment.actions.many import publish_enrolments
 from lms.enrolment.models import (
     CalendarAddress,
@@ -79,28 +78,9 @@ from lms.reports.rules import Slice
 from lms.reports.snapshots.codec import thaw
 from lms.speakers.models import LectureSpeaker, Speaker
 from tests.demo.counting import attended_in
+from tests.demo.sizes import DEMONSTRATION, PEOPLE
 
-PEOPLE = 2000
-
-
-@pytest.fixture(scope="module")
-def said() -> list[str]:
-    """What the building printed."""
-    return []
-
-
-@pytest.fixture(scope="module")
-def now() -> datetime:
-    """The moment the demonstration is built at."""
-    return clock.now()
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory, said: list[str], now: datetime) -> APIFlask:
-    """An application on a demonstration that was built for it."""
-    folder = tmp_path_factory.mktemp("data") / "demonstration"
-    build(create_app, folder, PEOPLE, now=now, progress=Progress(said.append, rewrite=False))
-    return create_app(Config.load({}, data=str(folder)))
+pytestmark = DEMONSTRATION
 
 
 @pytest.fixture
@@ -380,7 +360,7 @@ def test_a_lecture_was_cancelled_and_holders_of_certificates_were_told(built: AP
 
 def test_progress_is_one_line_a_phase(said: list[str], built: APIFlask) -> None:
     assert built is not None
-    assert [line.split(":")[0].strip() for line in said] == [
+    assert [line.split(":")[0].strip() for line in said[2:-1]] == [
         "Database, countries and partners",
         "Names and habits of invented people",
         "Series and lectures",
@@ -428,18 +408,13 @@ def test_an_old_demonstration_is_kept_when_asked(tmp_path: Path) -> None:
     assert len(told) == 1
 
 
-def test_an_old_demonstration_is_built_anew_and_that_is_said_first(tmp_path: Path) -> None:
-    config = Config.load({}, data=str(tmp_path / "demonstration"), database_url="")
-    config.folder.mkdir()
-    set_mark(config, Mark(datetime(2026, 1, 1, tzinfo=UTC), 2000))
-    told: list[str] = []
-
-    ensure(create_app, config, people=400, keep=False, now=clock.now(), say=told.append)
-
-    mark = find_mark(config)
-    assert "older than a day" in told[0]
+def test_an_old_demonstration_is_built_anew_and_that_is_said_first(built: APIFlask, said: list[str]) -> None:
+    mark = find_mark(built.extensions["lms.config"])
+    assert "older than a day" in said[0]
+    assert "2,000 people" in said[1]
+    assert said[-1].startswith("Built in ")
     assert mark is not None
-    assert mark.people == 400
+    assert mark.people == PEOPLE
 
 
 def test_too_few_people_and_foreign_folders_are_refused(tmp_path: Path) -> None:
