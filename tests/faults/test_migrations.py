@@ -1,4 +1,4 @@
-"""Migrations with a million rows: nothing is lost on the way up and down, nor when one is killed midway.
+"""Migrations with a million rows: nothing is lost on the way up and down; nor, with fewer, when one is killed midway.
 
 After the migrations in the tree comes an example (`tests/later_migration.py`), so that there is always a step. The
 tables are filled by what they look like at each step, so that a new migration is tried without a word here.
@@ -10,8 +10,6 @@ import os
 import random
 import re
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,6 +25,7 @@ from lms.app import create_app
 from lms.config import Config
 from lms.core.cache_versions import UNWATCHED
 from lms.core.db import db
+from tests.faults.forks import Forked
 from tests.later_migration import add_later_migration
 
 pytestmark = pytest.mark.long
@@ -143,13 +142,15 @@ def fill(tables: list[Table], rows: int) -> None:
 
 
 def counts() -> Counts:
-    """Of each table the rows, and of each column how many are not empty."""
+    """Of each table the rows, and of each column how many are not empty: all, where the database says that none is."""
     found: Counts = {}
     with db.engine.connect() as connection:
         for table in reflected():
-            asked = ", ".join(f'count("{column.name}")' for column in table.columns)
-            row = connection.execute(text(f'SELECT count(*), {asked} FROM "{table.name}"')).one()
-            found[table.name] = dict(zip(["*", *(column.name for column in table.columns)], row, strict=True))
+            asked = [column.name for column in table.columns if column.nullable]
+            selected = ", ".join(["count(*)", *(f'count("{name}")' for name in asked)])
+            rows, *filled = connection.execute(text(f'SELECT {selected} FROM "{table.name}"')).one()
+            found[table.name] = dict.fromkeys(["*", *table.columns.keys()], rows)
+            found[table.name].update(zip(asked, filled, strict=True))
     return found
 
 
@@ -169,6 +170,7 @@ def fill_at_the_first(rows: int) -> tuple[int, Counts]:
     return each, counts()
 
 
+@pytest.mark.long(seconds=100)
 def test_a_million_rows_go_up_and_down_step_by_step(site: APIFlask) -> None:
     each, before = fill_at_the_first(ROWS)
     assert sum(table["*"] for table in before.values()) > ROWS * 0.95
@@ -192,55 +194,39 @@ def test_a_million_rows_go_up_and_down_step_by_step(site: APIFlask) -> None:
 
 # Killed midway
 
-MIGRATE = """
-import os, signal, sys
-from flask_migrate import downgrade, upgrade
-from sqlalchemy import event
-from sqlalchemy.engine import Engine
-from lms.app import create_app
-left = int(sys.argv[2])
-passed = 0
-@event.listens_for(Engine, "after_cursor_execute")
-def count(*_given):
-    global passed
-    passed += 1
-    if passed == left:
-        os.kill(os.getpid(), signal.SIGKILL)
-app = create_app()
-app.extensions["migrate"].directory = app.extensions["migrate"].migrate.directory = sys.argv[3]
-with app.app_context():
-    downgrade(revision=sys.argv[1]) if sys.argv[1] != "head" else upgrade()
-print(passed)
-"""
+KILLED_ROWS = 100_000
+"""Many times what `migrating.CACHE_KB` holds. When a process dies is counted in statements, whatever the rows."""
 
 
-def migrate(site: APIFlask, to: str, *, kill_after: int = 0) -> subprocess.CompletedProcess[str]:
-    """Migrates in a process of its own, which dies after so many statements."""
+def migrate(site: APIFlask, to: str, *, kill_after: int = 0) -> tuple[int, str]:
+    """Migrates in a process of its own, which dies after so many statements; its exit code, and what it said."""
     config: Config = site.extensions["lms.config"]
-    environment = {**os.environ, **config.environment(), "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
-    command = [sys.executable, "-c", MIGRATE, to, str(kill_after), site.extensions["migrate"].directory]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    environment = {**os.environ, **config.environment()}
+    folder = site.extensions["migrate"].directory
+    process = Forked(to, kill_after, folder, environment=environment, runs="tests.faults.migrating")
+    said = process.said()
+    return process.wait(), said
 
 
 def test_a_migration_that_is_killed_midway_leaves_all_as_it_was_and_can_be_run_again(site: APIFlask) -> None:
     draw = random.Random(41)
-    _each, before = fill_at_the_first(ROWS)
+    _each, before = fill_at_the_first(KILLED_ROWS)
     db.engine.dispose()
     first = revisions()[0]
     for to in ("head", first):
-        whole = migrate(site, to)
-        assert whole.returncode == 0, whole.stderr
-        statements = int(whole.stdout.split()[-1])
+        code, said = migrate(site, to)
+        assert code == 0, said
+        statements = int(said.split()[-1])
         assert_kept(before, counts())
-        back = migrate(site, first if to == "head" else "head")  # and back, to be killed on the way
-        assert back.returncode == 0, back.stderr
+        code, said = migrate(site, first if to == "head" else "head")  # and back, to be killed on the way
+        assert code == 0, said
         start = counts()
         for number in sorted(draw.sample(range(2, statements), 3)):
             db.engine.dispose()
-            killed = migrate(site, to, kill_after=number)
-            assert killed.returncode == -signal.SIGKILL, killed.stderr
+            code, said = migrate(site, to, kill_after=number)
+            assert code == -signal.SIGKILL, said
             assert counts() == start, f"killed after {number} of {statements} statements"
         db.engine.dispose()
-        again = migrate(site, to)
-        assert again.returncode == 0, again.stderr
+        code, said = migrate(site, to)
+        assert code == 0, said
         assert_kept(before, counts())
