@@ -1,4 +1,4 @@
-"""The bench runs, at a size that says nothing: each topic yields rows, and the profile its lists."""
+"""The bench runs, at a size that says nothing: each topic yields rows."""
 
 from __future__ import annotations
 
@@ -78,12 +78,3 @@ def test_a_table_is_aligned() -> None:
         "a        0.50 CPU ms",
         "longer  1,234 CPU ms      3.25  10 CPU ms  123 ×",
     ]
-
-
-def test_the_profile_names_statements_modules_and_functions(tiny: list[str]) -> None:
-    arguments = ["profile", "/lectures/{held}", "--as", "trainee", "--times", "2"]
-    done = CliRunner().invoke(main, [*tiny, *arguments])
-    assert done.exit_code == 0, done.output
-    assert "statements" in done.output
-    assert "library sqlalchemy" in done.output
-    assert "lms/dashboards/views/programme.py" in done.output
