@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ForeignKey, String, Text, delete, func, select, update
 from sqlalchemy.orm import Mapped, mapped_column
@@ -39,6 +39,17 @@ class EntryState(StrEnum):
     STALE = "stale"
     TAKEN_BACK = "taken_back"
     KEPT = "kept"
+
+
+LEFT_OUT = (EntryState.GONE, EntryState.STALE, EntryState.KEPT)
+"""The states of those who were left out of a batch."""
+
+
+class Move(NamedTuple):
+    """A number of people now, and after a batch."""
+
+    now: int
+    after: int
 
 
 class BatchRow:

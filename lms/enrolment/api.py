@@ -15,14 +15,13 @@ from lms.catalogue.models import Series
 from lms.catalogue.queries.series import get_series
 from lms.catalogue.rules import may_edit_series
 from lms.core import clock
-from lms.core.batches import BatchStage, EntryState
 from lms.core.errors import Forbidden, Invalid
 from lms.core.i18n import _
 from lms.core.roles import Actor, Role
 from lms.enrolment.actions import by_address, many, places
 from lms.enrolment.batch_actions import confirm_batch, preview_batch, undo_batch
 from lms.enrolment.models import EnrolmentStatus
-from lms.enrolment.queries.batches import BatchView, get_batch, list_batches, list_people, preview_of
+from lms.enrolment.queries.batches import get_detailed_batch, list_batches
 from lms.enrolment.queries.seat_entries import ledger_after, list_quotas
 from lms.enrolment.queries.series import Seat, SeatFilter, get_seat, list_seats
 from lms.enrolment.quota_files import stage_quota_rows
@@ -201,7 +200,7 @@ def list_changes(slug: str) -> ResponseReturnValue:
     """Lists the confirmed changes of several enrolments in a series, latest first. For its staff."""
     by = current_actor()
     series = get_series(slug, by=by)
-    return {"items": [_change(view) for view in list_batches(series, by=by)], "next": None}
+    return {"items": list_batches(series, by=by), "next": None}
 
 
 def _filter(given: Mapping[str, Any]) -> SeatFilter:
@@ -215,28 +214,28 @@ def _filter(given: Mapping[str, Any]) -> SeatFilter:
 @scope("enrolments:write")
 @bp.input(EnrolmentChangeIn, arg_name="wish")
 @bp.output(EnrolmentChangeOut, status_code=201)
-def preview_changes(slug: str, wish: dict[str, Any]) -> ResponseReturnValue:
+def preview_changes(slug: str, wish: dict[str, Any]) -> Any:
     """Previews accepting, rejecting or withdrawing several people: a list of ids, or all that a filter holds. Nothing
     changes until you confirm it under its `id`. People for whom it does not fit are counted in `unsuitable`.
     """
-    by = current_actor()
+    by, at = current_actor(), clock.now()
     series = get_series(slug, by=by)
     ids, filters = wish["enrolments"], wish["filter"]
     if (ids is None) is (filters is None):
         raise Invalid("enrolments", _("Give either enrolments or a filter."))
     people = ids if filters is None else _filter(filters)
-    batch = preview_batch(series.id, people, status=EnrolmentStatus(wish["status"]), by=by, at=clock.now())
-    return _detailed_change(series, batch.public_id, by)
+    batch = preview_batch(series.id, people, status=EnrolmentStatus(wish["status"]), by=by, at=at)
+    return get_detailed_batch(series.id, batch.public_id, by=by, at=at)
 
 
 @bp.get("/series/<slug>/enrolment-changes/<batch>")
 @allow(SIGNED_IN)
 @scope("enrolments:read")
 @bp.output(EnrolmentChangeOut)
-def show_changes(slug: str, batch: str) -> ResponseReturnValue:
+def show_changes(slug: str, batch: str) -> Any:
     """Returns one change of several enrolments: its preview, or what it changed and who was left out."""
     by = current_actor()
-    return _detailed_change(get_series(slug, by=by), batch, by)
+    return get_detailed_batch(get_series(slug, by=by).id, batch, by=by, at=clock.now())
 
 
 @bp.post("/series/<slug>/enrolment-changes/<batch>/confirm")
@@ -244,15 +243,15 @@ def show_changes(slug: str, batch: str) -> ResponseReturnValue:
 @scope("enrolments:write")
 @bp.input(EnrolmentChangeConfirmIn, arg_name="wish")
 @bp.output(EnrolmentChangeOut)
-def confirm_changes(slug: str, batch: str, wish: dict[str, Any]) -> ResponseReturnValue:
+def confirm_changes(slug: str, batch: str, wish: dict[str, Any]) -> Any:
     """Changes the people of a preview, except those who left the series or were changed since. They get the e-mail that
     one decision sends. A task changes more than 500 people; `state` is then `running`. Repeating the call changes
     nothing, or continues a task that stopped.
     """
-    by = current_actor()
+    by, at = current_actor(), clock.now()
     series = get_series(slug, by=by)
-    confirm_batch(series.id, batch, reason=wish["reason"], by=by, at=clock.now())
-    return _detailed_change(series, batch, by)
+    confirm_batch(series.id, batch, reason=wish["reason"], by=by, at=at)
+    return get_detailed_batch(series.id, batch, by=by, at=at)
 
 
 @bp.post("/series/<slug>/enrolment-changes/<batch>/undo")
@@ -260,52 +259,13 @@ def confirm_changes(slug: str, batch: str, wish: dict[str, Any]) -> ResponseRetu
 @scope("enrolments:write")
 @bp.input(Nothing, arg_name="body")
 @bp.output(EnrolmentChangeOut)
-def undo_changes(slug: str, batch: str, body: dict[str, Any]) -> ResponseReturnValue:  # noqa: ARG001
+def undo_changes(slug: str, batch: str, body: dict[str, Any]) -> Any:  # noqa: ARG001
     """Enrols people who were withdrawn together again, while there are places, except those who were changed since.
     Accepting and rejecting cannot be undone. Repeating the call changes nothing."""
-    by = current_actor()
+    by, at = current_actor(), clock.now()
     series = get_series(slug, by=by)
-    undo_batch(series.id, batch, by=by, at=clock.now())
-    return _detailed_change(series, batch, by)
-
-
-def _detailed_change(series: Series, public_id: str, by: Actor) -> dict[str, Any]:
-    view = get_batch(series.id, public_id, by=by)
-    left_out = [
-        {"id": one.enrolment_id, "name": one.label, "reason": one.state.value}
-        for one in list_people(view, (EntryState.GONE, EntryState.STALE, EntryState.KEPT), by=by, limit=None)
-    ]
-    changes = None
-    if view.stage is BatchStage.PREVIEWED:
-        preview = preview_of(view, by=by, at=clock.now())
-        changes = {
-            "statuses": {status.value: {"now": now, "after": after} for status, (now, after) in preview.totals.items()},
-            "countries": dict(preview.countries),
-            "seated": preview.seated,
-            "waitlisted": preview.queued,
-            "promoted": preview.promoted,
-            "free": preview.free,
-        }
-    return _change(view) | {"changes": changes, "left_out": left_out}
-
-
-def _change(view: BatchView) -> dict[str, Any]:
-    batch = view.batch
-    return {
-        "id": batch.public_id,
-        "series": view.series.slug,
-        "state": view.stage.value,
-        "status": batch.status.value,
-        "reason": batch.reason,
-        "people": batch.size,
-        "unsuitable": batch.same,
-        "changed": view.changed,
-        "undone": view.count(EntryState.TAKEN_BACK),
-        "made_at": batch.made_at,
-        "confirmed_at": batch.confirmed_at,
-        "confirmed_by": view.confirmed_by,
-        "undone_at": batch.undone_at,
-    }
+    undo_batch(series.id, batch, by=by, at=at)
+    return get_detailed_batch(series.id, batch, by=by, at=at)
 
 
 @bp.get("/series/<slug>/seats")

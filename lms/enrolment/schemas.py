@@ -7,7 +7,7 @@ from apiflask.fields import AwareDateTime, Dict, Enum, Integer, List, Nested, St
 from apiflask.validators import Length, OneOf, Range
 
 from lms.catalogue.models import ReleaseRule
-from lms.core.batches import BatchStage, EntryState
+from lms.core.batches import LEFT_OUT, BatchStage
 from lms.core.i18n import find_translated
 from lms.core.typed_text import REASON_LENGTH
 from lms.enrolment.batch_actions import CHANGES
@@ -85,11 +85,13 @@ class EnrolmentChanges(AnswerSchema):
     """
 
     statuses = Dict(
-        keys=String(validate=OneOf([status.value for status in EnrolmentStatus])), values=Nested(EnrolmentMove)
+        keys=String(validate=OneOf([status.value for status in EnrolmentStatus])),
+        values=Nested(EnrolmentMove),
+        attribute="totals",
     )
-    countries = Dict(keys=String(), values=Integer())
+    countries = Dict(keys=String(), values=Integer(), attribute="by_country")
     seated = Integer()
-    waitlisted = Integer()
+    waitlisted = Integer(attribute="queued")
     promoted = Integer()
     free = Integer(allow_none=True)
 
@@ -99,27 +101,27 @@ class EnrolmentLeftOut(AnswerSchema):
     changed again before the undo. `name` is the address of a person whose profile is hidden from the caller.
     """
 
-    id = String()
-    name = String()
-    reason = String(validate=OneOf([EntryState.GONE.value, EntryState.STALE.value, EntryState.KEPT.value]))
+    id = String(attribute="enrolment_id")
+    name = String(attribute="label")
+    reason = String(attribute="state", validate=OneOf([state.value for state in LEFT_OUT]))
 
 
 class EnrolmentChangeSummary(AnswerSchema):
     """A change of several enrolments. `people` were previewed; for `unsuitable` more the change does not fit."""
 
-    id = String()
-    series = String()
-    state = String(validate=OneOf([stage.value for stage in BatchStage]))
-    status = String(validate=OneOf([status.value for status in CHANGES]))
-    reason = String()
-    people = Integer()
-    unsuitable = Integer()
+    id = String(attribute="batch.public_id")
+    series = String(attribute="series.slug")
+    state = String(attribute="stage", validate=OneOf([stage.value for stage in BatchStage]))
+    status = String(attribute="batch.status", validate=OneOf([status.value for status in CHANGES]))
+    reason = String(attribute="batch.reason")
+    people = Integer(attribute="batch.size")
+    unsuitable = Integer(attribute="batch.same")
     changed = Integer()
     undone = Integer()
-    made_at = Instant()
-    confirmed_at = Instant(allow_none=True)
+    made_at = Instant(attribute="batch.made_at")
+    confirmed_at = Instant(attribute="batch.confirmed_at", allow_none=True)
     confirmed_by = String(allow_none=True)
-    undone_at = Instant(allow_none=True)
+    undone_at = Instant(attribute="batch.undone_at", allow_none=True)
 
 
 class EnrolmentChangeOut(EnrolmentChangeSummary):

@@ -26,7 +26,7 @@ from lms.attendance.queries.roster import get_editable_lecture, roster_totals
 from lms.attendance.queries.roster_order import day_of_lecture
 from lms.catalogue.models import Lecture
 from lms.catalogue.rules import check_can_edit_lecture
-from lms.core.batches import NAMED, BatchStage, EntryState, count_states, stage_of
+from lms.core.batches import LEFT_OUT, NAMED, BatchStage, EntryState, Move, count_states, stage_of
 from lms.core.bulk import among
 from lms.core.db import db, read, read_column
 from lms.core.errors import NotFound
@@ -69,6 +69,11 @@ class BatchView:
         """How many people were corrected, even if it was taken back since."""
         return self.count(EntryState.CHANGED, EntryState.TAKEN_BACK, EntryState.KEPT)
 
+    @property
+    def undone(self) -> int:
+        """How many people have back what was counted before."""
+        return self.count(EntryState.TAKEN_BACK)
+
 
 @dataclass(frozen=True)
 class BatchPreview:
@@ -80,12 +85,17 @@ class BatchPreview:
     """
 
     changes: Difference
-    totals: dict[Outcome, tuple[int, int]]
+    totals: dict[Outcome, Move]
     attendances: int
     participants: int
     first_time: int
     countries: list[tuple[str, int]]
     appeals: list[tuple[str, str]]
+
+    @property
+    def appeal_ids(self) -> list[str]:
+        """The public ids of these appeals."""
+        return [appeal for appeal, _name in self.appeals]
 
 
 @dataclass(frozen=True)
@@ -95,6 +105,14 @@ class BatchPerson:
     public_id: str
     full_name: str
     state: EntryState
+
+
+@dataclass(frozen=True)
+class DetailedBatch(BatchView):
+    """A batch with what it would change (null once it is confirmed), and who was left out of it."""
+
+    changes: BatchPreview | None
+    left_out: list[BatchPerson]
 
 
 _Maker, _Confirmer, _Undoer = aliased(Person), aliased(Person), aliased(Person)
@@ -115,6 +133,14 @@ def get_batch(lecture_id: int, public_id: str, *, by: Actor) -> BatchView:
     if row is None:
         raise NotFound
     return _view(row, lecture, count_states(CorrectionBatchEntry, [row[0].id]))
+
+
+def get_detailed_batch(lecture_id: int, public_id: str, *, by: Actor, at: datetime) -> DetailedBatch:
+    """One batch with details, for those who can correct its attendance. Raises NotFound for others' or none."""
+    view = get_batch(lecture_id, public_id, by=by)
+    left_out = list_people(view, LEFT_OUT, by=by, limit=None)
+    changes = preview_of(view, by=by, at=at) if view.state == "previewed" else None
+    return DetailedBatch(**vars(view), changes=changes, left_out=left_out)
 
 
 def list_batches(lecture: Lecture, *, by: Actor, limit: int = 100) -> list[BatchView]:
@@ -165,7 +191,7 @@ def _changes(view: BatchView, people: list[int]) -> Difference:
     return Difference(view.lecture.id, changes, view.batch.public_id)
 
 
-def _totals(view: BatchView, changes: Difference, *, by: Actor, at: datetime) -> dict[Outcome, tuple[int, int]]:
+def _totals(view: BatchView, changes: Difference, *, by: Actor, at: datetime) -> dict[Outcome, Move]:
     """How many people have each outcome now, and would have; without those that stay as they are."""
     totals = roster_totals(view.lecture.id, by=by, at=at)
     moved: Counter[Outcome] = Counter()
@@ -173,7 +199,7 @@ def _totals(view: BatchView, changes: Difference, *, by: Actor, at: datetime) ->
         moved[_outcome(change.before)] -= 1
         moved[_outcome(change.after)] += 1
     now = {outcome: int(getattr(totals, outcome.value)) for outcome in Outcome}
-    return {outcome: (now[outcome], now[outcome] + moved[outcome]) for outcome in Outcome if moved[outcome]}
+    return {outcome: Move(now[outcome], now[outcome] + moved[outcome]) for outcome in Outcome if moved[outcome]}
 
 
 def _outcome(values: CreditValues | None) -> Outcome:

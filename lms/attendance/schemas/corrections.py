@@ -55,10 +55,10 @@ class BatchChanges(AnswerSchema):
     are added to the figures; `appeals` are the ids of open appeals that it accepts.
     """
 
-    outcomes = Dict(keys=String(validate=OneOf(OUTCOMES)), values=Nested(BatchMove))
+    outcomes = Dict(keys=String(validate=OneOf(OUTCOMES)), values=Nested(BatchMove), attribute="totals")
     attendances = Integer()
     participants = Integer()
-    appeals = List(String())
+    appeals = List(String(), attribute="appeal_ids")
 
 
 class BatchLeftOut(AnswerSchema):
@@ -66,27 +66,27 @@ class BatchLeftOut(AnswerSchema):
     corrected again before the undo.
     """
 
-    id = String()
+    id = String(attribute="public_id")
     full_name = String()
-    reason = String(validate=OneOf(["gone", "stale", "kept"]))
+    reason = String(attribute="state", validate=OneOf(["gone", "stale", "kept"]))
 
 
 class BatchSummary(AnswerSchema):
     """A correction of several people. `people` were previewed, `unchanged` more already had the outcome."""
 
-    id = String()
-    lecture = Integer()
+    id = String(attribute="batch.public_id")
+    lecture = Integer(attribute="batch.lecture_id")
     state = String(validate=OneOf(STATES))
-    outcome = String(validate=OneOf(OUTCOMES), allow_none=True)
-    reason = String()
-    people = Integer()
-    unchanged = Integer()
+    outcome = String(attribute="batch.outcome", validate=OneOf(OUTCOMES), allow_none=True)
+    reason = String(attribute="batch.reason")
+    people = Integer(attribute="batch.size")
+    unchanged = Integer(attribute="batch.same")
     corrected = Integer()
     undone = Integer()
-    made_at = Instant()
-    confirmed_at = Instant(allow_none=True)
+    made_at = Instant(attribute="batch.made_at")
+    confirmed_at = Instant(attribute="batch.confirmed_at", allow_none=True)
     confirmed_by = String(allow_none=True)
-    undone_at = Instant(allow_none=True)
+    undone_at = Instant(attribute="batch.undone_at", allow_none=True)
 
 
 class BatchOut(BatchSummary):

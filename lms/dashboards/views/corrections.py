@@ -10,15 +10,13 @@ from lms.attendance.forms import BatchForm
 from lms.attendance.queries.correction_batches import get_batch, list_people, preview_of
 from lms.certificates.queries.change_preview import preview_certificates
 from lms.core import clock
-from lms.core.batches import AT_ONCE, NAMED, EntryState
+from lms.core.batches import AT_ONCE, LEFT_OUT, NAMED, EntryState
 from lms.dashboards.views.blueprint import bp
 from lms.people.queries.countries import country_names
 from lms.reports.queries.figures import public_totals
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
 from lms.web.locale import reader_locale
-
-_LEFT_OUT = (EntryState.GONE, EntryState.STALE, EntryState.KEPT)
 
 
 @bp.route("/lectures/<int:lecture_id>/corrections/<batch>", methods=["GET", "POST"])
@@ -57,7 +55,7 @@ def corrections(lecture_id: int, batch: str) -> ResponseReturnValue:
         totals=figures,
         countries=names,
         people=list_people(view, chosen, by=by),
-        left_out=list_people(view, _LEFT_OUT, by=by),
+        left_out=list_people(view, LEFT_OUT, by=by),
         most=NAMED,
         is_long=view.batch.size > AT_ONCE,
         form=form,

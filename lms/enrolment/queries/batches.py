@@ -15,7 +15,7 @@ from lms.catalogue.models import Series
 from lms.catalogue.queries.lectures import list_lectures
 from lms.catalogue.queries.series import get_series_by_id
 from lms.catalogue.statements import OPEN_STATES
-from lms.core.batches import NAMED, BatchStage, EntryState, count_states, stage_of
+from lms.core.batches import LEFT_OUT, NAMED, BatchStage, EntryState, Move, count_states, stage_of
 from lms.core.db import db, read, read_column
 from lms.core.errors import Forbidden, NotFound
 from lms.core.jobs import Job
@@ -57,6 +57,11 @@ class BatchView:
         return self.count(EntryState.CHANGED, EntryState.TAKEN_BACK, EntryState.KEPT)
 
     @property
+    def undone(self) -> int:
+        """How many people were enrolled again."""
+        return self.count(EntryState.TAKEN_BACK)
+
+    @property
     def can_be_undone(self) -> bool:
         """Whether there is a way back: only those who were withdrawn can be enrolled again."""
         is_done = self.stage is BatchStage.DONE
@@ -71,13 +76,18 @@ class BatchPreview:
     is how many places are free for everybody now; null for no limit. `coming` is how many lectures are still to come.
     """
 
-    totals: dict[EnrolmentStatus, tuple[int, int]]
+    totals: dict[EnrolmentStatus, Move]
     countries: list[tuple[str, int]]
     free: int | None
     seated: int
     queued: int
     promoted: int
     coming: int
+
+    @property
+    def by_country(self) -> dict[str, int]:
+        """How many of the people there are, by country code."""
+        return dict(self.countries)
 
 
 @dataclass(frozen=True)
@@ -88,6 +98,14 @@ class BatchPerson:
     enrolment_id: str
     state: EntryState
     status: EnrolmentStatus
+
+
+@dataclass(frozen=True)
+class DetailedBatch(BatchView):
+    """A batch with what it would change (null once it is confirmed), and who was left out of it."""
+
+    changes: BatchPreview | None
+    left_out: list[BatchPerson]
 
 
 _Confirmer, _Undoer = aliased(Person), aliased(Person)
@@ -113,6 +131,14 @@ def get_batch(series_id: int, public_id: str, *, by: Actor) -> BatchView:
     if row is None:
         raise NotFound
     return _views([row], series)[0]
+
+
+def get_detailed_batch(series_id: int, public_id: str, *, by: Actor, at: datetime) -> DetailedBatch:
+    """One batch with details, for the staff of its series. Raises NotFound for another series' or none, Forbidden."""
+    view = get_batch(series_id, public_id, by=by)
+    left_out = list_people(view, LEFT_OUT, by=by, limit=None)
+    changes = preview_of(view, by=by, at=at) if view.stage is BatchStage.PREVIEWED else None
+    return DetailedBatch(**vars(view), changes=changes, left_out=left_out)
 
 
 def list_batches(series: Series, *, by: Actor, limit: int = 100) -> list[BatchView]:
@@ -170,7 +196,7 @@ def preview_of(view: BatchView, *, by: Actor, at: datetime) -> BatchPreview:
     seen = set(people) - hidden_among(series.id, people, by=by)
     countries = Counter(country_codes_of(sorted(seen), day_of(at)).values())
     return BatchPreview(
-        totals={status: (now[status], now[status] + moved[status]) for status in EnrolmentStatus if moved[status]},
+        totals={status: Move(now[status], now[status] + moved[status]) for status in EnrolmentStatus if moved[status]},
         countries=sorted(countries.items(), key=lambda one: (-one[1], one[0])),
         free=series.open_seats,
         seated=seated,

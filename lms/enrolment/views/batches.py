@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from lms.catalogue.queries.series import get_series
 from lms.core import clock
-from lms.core.batches import AT_ONCE, NAMED, BatchStage, EntryState
+from lms.core.batches import AT_ONCE, LEFT_OUT, NAMED, BatchStage, EntryState
 from lms.core.errors import Invalid, Refused
 from lms.core.i18n import _
 from lms.enrolment.batch_actions import confirm_batch, preview_batch, undo_batch
@@ -23,8 +23,6 @@ from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
 from lms.web.lists import read_selection
 from lms.web.locale import reader_locale
-
-_LEFT_OUT = (EntryState.GONE, EntryState.STALE, EntryState.KEPT)
 
 
 @bp.get("/series/<slug>/enrolment-changes")
@@ -88,7 +86,7 @@ def change(slug: str, batch: str) -> ResponseReturnValue:
         places=count_places(view) if preview is None else 0,
         countries=country_names(reader_locale()),
         people=list_people(view, shown, by=by),
-        left_out=list_people(view, _LEFT_OUT, by=by),
+        left_out=list_people(view, LEFT_OUT, by=by),
         most=NAMED,
         is_long=view.batch.size > AT_ONCE,
         form=form,
