@@ -8,7 +8,7 @@ from apiflask.validators import Length
 
 from lms.core.jobs import JobState
 from lms.core.mail_kinds import DECLINABLE, MailKind
-from lms.web.api import AnswerSchema
+from lms.web.api import AnswerSchema, Instant
 
 
 class JobOut(AnswerSchema):
@@ -140,13 +140,13 @@ class CountryOut(AnswerSchema):
     """A country of the list. `names` and `notices` are the organiser's own texts by language; `merged_into` is the code
     of the country that it is since they were merged."""
 
-    code = String()
-    iso = String(allow_none=True)
+    code = String(attribute="country.code")
+    iso = String(attribute="country.iso", allow_none=True)
     name = String()
-    names = Dict(keys=String(), values=String())
-    notices = Dict(keys=String(), values=String())
-    region = String(allow_none=True)
-    valid_until = Date(allow_none=True)
+    names = Dict(attribute="country.names", keys=String(), values=String())
+    notices = Dict(attribute="country.notices", keys=String(), values=String())
+    region = String(attribute="country.region_code", allow_none=True)
+    valid_until = Date(attribute="country.valid_until", allow_none=True)
     partner = List(Nested(SpanOut))
     merged_into = String(allow_none=True)
 
@@ -190,16 +190,18 @@ class CountryMergeIn(OtherCountry):
 class HoldingsOut(AnswerSchema):
     """How much refers to a country."""
 
-    people = Integer()
-    focal_points = Integer()
-    enrolments = Integer()
-    seats = Integer()
-    certificates = Integer()
-    nominations = Integer()
-    groups = Integer()
-    older = Integer(metadata={"description": "Attendances of opening balances."})
-    series = Integer(metadata={"description": "Series that are only for certain countries."})
-    partner = List(Nested(SpanOut))
+    people = Integer(attribute="numbers.people")
+    focal_points = Integer(attribute="numbers.focal_points")
+    enrolments = Integer(attribute="numbers.enrolments")
+    seats = Integer(attribute="numbers.seats")
+    certificates = Integer(attribute="numbers.certificates")
+    nominations = Integer(attribute="numbers.nominations")
+    groups = Integer(attribute="numbers.groups")
+    older = Integer(attribute="numbers.older", metadata={"description": "Attendances of opening balances."})
+    series = Integer(
+        attribute="numbers.series", metadata={"description": "Series that are only for certain countries."}
+    )
+    partner = List(Nested(SpanOut), attribute="spans")
 
 
 class CountryFiguresOut(AnswerSchema):
@@ -213,9 +215,9 @@ class CountryFiguresOut(AnswerSchema):
 class CountryMergePreviewOut(AnswerSchema):
     """What a merge would change. `promoted` people of waiting lists would get a seat."""
 
-    kept = Nested(HoldingsOut)
-    merged = Nested(HoldingsOut)
-    after = Nested(HoldingsOut)
+    kept = Nested(HoldingsOut, attribute="first")
+    merged = Nested(HoldingsOut, attribute="second")
+    after = Nested(HoldingsOut, attribute="kept")
     now = Nested(CountryFiguresOut)
     then = Nested(CountryFiguresOut)
     promoted = Integer()
@@ -224,7 +226,7 @@ class CountryMergePreviewOut(AnswerSchema):
 class CountryMergeOut(AnswerSchema):
     """A merge that stands: `merged` is `kept` from now on."""
 
-    kept = String()
-    merged = String()
-    merged_at = String(metadata={"format": "date-time"})
+    kept = String(attribute="kept.code")
+    merged = String(attribute="country.code")
+    merged_at = Instant(metadata={"format": "date-time"})
     reason = String()

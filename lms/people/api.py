@@ -22,7 +22,7 @@ from lms.people.actions.persons import change_profile
 from lms.people.queries.access import load_actor
 from lms.people.queries.duplicates import find_duplicates
 from lms.people.queries.merges import get_merge
-from lms.people.queries.persons import person_id_of, profile_of
+from lms.people.queries.persons import Profile, person_id_of, profile_of
 from lms.people.schemas import (
     DifferentOut,
     DuplicatesOut,
@@ -105,7 +105,7 @@ def create_token(given: dict[str, Any]) -> ResponseReturnValue | dict[str, Any]:
     summary="Read a person",
     responses={401: "The token is missing or not valid", 404: "Does not exist, or you do not have access to it"},
 )
-def get_person(public_id: str) -> dict[str, Any]:
+def get_person(public_id: str) -> Any:
     """Returns a person's profile, to that person and administrators."""
     return _shown(public_id)
 
@@ -124,7 +124,7 @@ def get_person(public_id: str) -> dict[str, Any]:
         404: "Does not exist, or you do not have access to it",
     },
 )
-def change_person(public_id: str, changes: dict[str, Any]) -> dict[str, Any]:
+def change_person(public_id: str, changes: dict[str, Any]) -> Any:
     """Changes the fields sent. A new country applies from `country_from` (administrators only; default: today)."""
     at = clock.now()
     today = clock.day_of(at, organiser_zone())
@@ -143,23 +143,7 @@ def change_person(public_id: str, changes: dict[str, Any]) -> dict[str, Any]:
 def list_duplicates(public_id: str) -> dict[str, Any]:
     """Returns who may be the same person, with reasons for and against, without those marked as different."""
     day = clock.day_of(clock.now(), organiser_zone())
-    found = find_duplicates(public_id, day=day, by=current_actor())
-    return {
-        "items": [
-            {
-                "id": one.person.public_id,
-                "full_name": one.person.full_name,
-                "native_name": one.person.native_name,
-                "email": one.person.email,
-                "organisation": one.person.organisation,
-                "country": one.person.country,
-                "score": one.similarity.score,
-                "reasons": list(one.similarity.reasons),
-                "against": list(one.similarity.against),
-            }
-            for one in found
-        ]
-    }
+    return {"items": find_duplicates(public_id, day=day, by=current_actor())}
 
 
 @bp.post("/people/<public_id>/merge")
@@ -177,7 +161,7 @@ def list_duplicates(public_id: str) -> dict[str, Any]:
         409: "One was erased, or others were merged into the other person",
     },
 )
-def merge_person(public_id: str, given: dict[str, Any]) -> dict[str, Any]:
+def merge_person(public_id: str, given: dict[str, Any]) -> Any:
     """Unites two records of one person. The same merge again changes nothing. Undo it with `merge/undo`."""
     at, by = clock.now(), current_actor()
     today = clock.day_of(at, organiser_zone())
@@ -187,14 +171,7 @@ def merge_person(public_id: str, given: dict[str, Any]) -> dict[str, Any]:
         public_id, given["other"], reason=given["reason"], keep=given["keep"], enable=given["enable"], by=by, at=at,
         today=today,
     )  # fmt: skip
-    merge = get_merge(given["other"], by=by)
-    return {
-        "kept": merge.kept,
-        "merged": merge.merged,
-        "merged_at": rfc3339(merge.merged_at) if merge.merged_at is not None else None,
-        "reason": merge.reason,
-        "taken_over": list(merge.fields),
-    }
+    return get_merge(given["other"], by=by)
 
 
 @bp.post("/people/<public_id>/merge/undo")
@@ -211,7 +188,7 @@ def merge_person(public_id: str, given: dict[str, Any]) -> dict[str, Any]:
         404: "Does not exist, or is not merged into this person",
     },
 )
-def undo_person_merge(public_id: str, given: dict[str, Any]) -> dict[str, Any]:
+def undo_person_merge(public_id: str, given: dict[str, Any]) -> Any:
     """Makes two records again, each with what it had. Returns the other person."""
     at, by = clock.now(), current_actor()
     if get_merge(given["other"], by=by).kept_id != person_id_of(public_id):
@@ -262,20 +239,5 @@ def unmark_person_different(public_id: str, given: dict[str, Any]) -> dict[str, 
     return {"different": False}
 
 
-def _shown(public_id: str) -> dict[str, Any]:
-    at = clock.now()
-    profile = profile_of(public_id, day=clock.day_of(at, organiser_zone()), by=current_actor())
-    person = profile.person
-    return {
-        "id": person.public_id,
-        "email": profile.email,
-        "full_name": person.full_name,
-        "native_name": person.native_name,
-        "country": profile.country.code if profile.country else None,
-        "sector": person.sector.value if person.sector else None,
-        "organisation": person.organisation,
-        "job_title": person.job_title,
-        "gender": person.gender.value if person.gender else None,
-        "locale": person.locale,
-        "time_zone": person.time_zone,
-    }
+def _shown(public_id: str) -> Profile:
+    return profile_of(public_id, day=clock.day_of(clock.now(), organiser_zone()), by=current_actor())

@@ -9,7 +9,7 @@ from marshmallow import ValidationError
 
 from lms.core.i18n import _, find_translated
 from lms.people.actions.merging import DETAILS
-from lms.web.api import AnswerSchema
+from lms.web.api import AnswerSchema, Instant
 from lms.web.scopes import SCOPES
 
 
@@ -95,23 +95,23 @@ class MergeOut(AnswerSchema):
 
     kept = String()
     merged = String()
-    merged_at = String(allow_none=True, metadata={"format": "date-time"})
+    merged_at = Instant(allow_none=True, metadata={"format": "date-time"})
     reason = String()
-    taken_over = List(String(metadata={"enum": list(DETAILS)}))
+    taken_over = List(String(metadata={"enum": list(DETAILS)}), attribute="fields")
 
 
 class DuplicateOut(AnswerSchema):
     """Someone who may be the same person. `score` is from 0 to 99."""
 
-    id = String()
-    full_name = String()
-    native_name = String(allow_none=True)
-    email = String(allow_none=True)
-    organisation = String(allow_none=True)
-    country = String(allow_none=True)
-    score = Integer()
-    reasons = List(String())
-    against = List(String())
+    id = String(attribute="person.public_id")
+    full_name = String(attribute="person.full_name")
+    native_name = String(attribute="person.native_name", allow_none=True)
+    email = String(attribute="person.email", allow_none=True)
+    organisation = String(attribute="person.organisation", allow_none=True)
+    country = String(attribute="person.country", allow_none=True)
+    score = Integer(attribute="similarity.score")
+    reasons = List(String(), attribute="similarity.reasons")
+    against = List(String(), attribute="similarity.against")
 
 
 class DuplicatesOut(AnswerSchema):
@@ -123,14 +123,14 @@ class DuplicatesOut(AnswerSchema):
 class PersonOut(AnswerSchema):
     """A person. `country` is that of today."""
 
-    id = String()
+    id = String(attribute="person.public_id")
     email = String(allow_none=True)
-    full_name = String()
-    native_name = String(allow_none=True)
-    country = String(allow_none=True)
-    sector = String(allow_none=True)
-    organisation = String(allow_none=True)
-    job_title = String(allow_none=True)
-    gender = String(allow_none=True)
-    locale = String()
-    time_zone = String(allow_none=True)
+    full_name = String(attribute="person.full_name")
+    native_name = String(attribute="person.native_name", allow_none=True)
+    country = String(attribute="country_code", allow_none=True)
+    sector = String(attribute="person.sector", allow_none=True)
+    organisation = String(attribute="person.organisation", allow_none=True)
+    job_title = String(attribute="person.job_title", allow_none=True)
+    gender = String(attribute="person.gender", allow_none=True)
+    locale = String(attribute="person.locale")
+    time_zone = String(attribute="person.time_zone", allow_none=True)

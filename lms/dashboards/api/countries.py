@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 from apiflask import APIBlueprint
@@ -11,7 +10,12 @@ from lms.core import clock
 from lms.core.errors import Invalid, NotFound
 from lms.core.i18n import _
 from lms.core.roles import Role
-from lms.dashboards.queries.countries import CountryHoldings, get_country_merge, preview_country_merge
+from lms.dashboards.queries.countries import (
+    DescribedCountry,
+    describe_countries,
+    get_country_merge,
+    preview_country_merge,
+)
 from lms.dashboards.schemas import (
     CountriesOut,
     CountryIn,
@@ -25,8 +29,7 @@ from lms.dashboards.schemas import (
 from lms.people.actions.countries import add_country, edit_country
 from lms.people.actions.country_merging import merge_countries, undo_country_merge
 from lms.people.models import Country
-from lms.people.queries.countries import Span, country_names, list_countries, listed_country, partner_spans
-from lms.web.api import rfc3339
+from lms.people.queries.countries import Span, list_countries, listed_country
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
 from lms.web.locale import reader_locale
@@ -47,8 +50,7 @@ bp = APIBlueprint(
 @bp.doc(summary="List countries", responses=[401])
 def all_countries() -> dict[str, Any]:
     """Lists all countries and areas by code, also former and merged ones."""
-    listed = list_countries()
-    return {"items": _shown(listed, {one.id: one.code for one in listed})}
+    return {"items": describe_countries(list_countries(), locale=reader_locale())}
 
 
 @bp.get("/countries/<code>")
@@ -56,7 +58,7 @@ def all_countries() -> dict[str, Any]:
 @scope("countries:read")
 @bp.output(CountryOut)
 @bp.doc(summary="Read a country", responses=[401, 404])
-def one_country(code: str) -> dict[str, Any]:
+def one_country(code: str) -> Any:
     """Returns a country."""
     return _one(code)
 
@@ -67,7 +69,7 @@ def one_country(code: str) -> dict[str, Any]:
 @bp.input(CountryIn, arg_name="given")
 @bp.output(CountryOut, status_code=201)
 @bp.doc(summary="Add a country", responses={400: "Not a JSON object", 403: "You are not an administrator"})
-def create_country(given: dict[str, Any]) -> dict[str, Any]:
+def create_country(given: dict[str, Any]) -> Any:
     """Adds a country with a code of the organiser's own."""
     made = add_country(given["code"], given["names"], region=given["region"], by=current_actor(), at=clock.now())
     return _one(made.code)
@@ -87,10 +89,10 @@ def create_country(given: dict[str, Any]) -> dict[str, Any]:
         409: "It was merged into another country",
     },
 )
-def change_listed_country(code: str, changes: dict[str, Any]) -> dict[str, Any]:
+def change_listed_country(code: str, changes: dict[str, Any]) -> Any:
     """Changes the fields sent, all or nothing. What was counted keeps its country."""
     if "partner" in changes:
-        changes = {**changes, "partner": [(one["since"], one["until"]) for one in changes["partner"]]}
+        changes = {**changes, "partner": [Span(one["since"], one["until"]) for one in changes["partner"]]}
     edit_country(code, changes, by=current_actor(), at=clock.now())
     return _one(code)
 
@@ -104,18 +106,10 @@ def change_listed_country(code: str, changes: dict[str, Any]) -> dict[str, Any]:
     summary="Preview a merge of countries",
     responses={403: "You are not an administrator", 404: "Does not exist", 409: "They cannot be merged"},
 )
-def look_at_country_merge(code: str, asked: dict[str, Any]) -> dict[str, Any]:
+def look_at_country_merge(code: str, asked: dict[str, Any]) -> Any:
     """Returns what merging `other` into this country would move, and what it would change in the totals."""
     kept, merged = _found(code), _other(asked["other"])
-    preview = preview_country_merge(kept, merged, by=current_actor(), at=clock.now())
-    return {
-        "kept": _holdings(preview.first),
-        "merged": _holdings(preview.second),
-        "after": _holdings(preview.after[0]),
-        "now": asdict(preview.now),
-        "then": asdict(preview.then),
-        "promoted": preview.promoted,
-    }
+    return preview_country_merge(kept, merged, by=current_actor(), at=clock.now())
 
 
 @bp.post("/countries/<code>/merge")
@@ -132,13 +126,12 @@ def look_at_country_merge(code: str, asked: dict[str, Any]) -> dict[str, Any]:
         409: "They cannot be merged",
     },
 )
-def merge_country(code: str, given: dict[str, Any]) -> dict[str, Any]:
+def merge_country(code: str, given: dict[str, Any]) -> Any:
     """Makes two countries of the list one, also in the figures of earlier years. The same merge again changes nothing.
     Undo it with `merge/undo`."""
     kept, merged, by = _found(code).code, _other(given["other"]).code, current_actor()
     merge_countries(kept, merged, reason=given["reason"], by=by, at=clock.now())
-    merge = get_country_merge(kept, merged, by=by)
-    return {"kept": kept, "merged": merged, "merged_at": rfc3339(merge.merged_at), "reason": merge.reason}
+    return get_country_merge(kept, merged, by=by)
 
 
 @bp.post("/countries/<code>/merge/undo")
@@ -154,7 +147,7 @@ def merge_country(code: str, given: dict[str, Any]) -> dict[str, Any]:
         404: "Does not exist, or is not merged into this country",
     },
 )
-def undo_merge_of_countries(code: str, given: dict[str, Any]) -> dict[str, Any]:
+def undo_merge_of_countries(code: str, given: dict[str, Any]) -> Any:
     """Makes them two countries again, each with what it had. Returns the other country."""
     by = current_actor()
     merge = get_country_merge(code, given["other"], by=by)
@@ -176,34 +169,5 @@ def _other(code: str) -> Country:
     return country
 
 
-def _one(code: str) -> dict[str, Any]:
-    country = _found(code)
-    into = country.merged_into_id
-    codes = {one.id: one.code for one in list_countries()} if into is not None else {}
-    return _shown([country], codes)[0]
-
-
-def _shown(countries: list[Country], codes: dict[int, str]) -> list[dict[str, Any]]:
-    names, spans = country_names(reader_locale()), partner_spans()
-    return [
-        {
-            "code": one.code,
-            "iso": one.iso,
-            "name": names[one.code],
-            "names": one.names or {},
-            "notices": one.notices or {},
-            "region": one.region_code,
-            "valid_until": one.valid_until,
-            "partner": _spans(spans.get(one.id, [])),
-            "merged_into": codes[one.merged_into_id] if one.merged_into_id is not None else None,
-        }
-        for one in countries
-    ]
-
-
-def _spans(spans: list[Span]) -> list[dict[str, Any]]:
-    return [{"since": since, "until": until} for since, until in spans]
-
-
-def _holdings(held: CountryHoldings) -> dict[str, Any]:
-    return {**held.numbers, "partner": _spans(list(held.spans))}
+def _one(code: str) -> DescribedCountry:
+    return describe_countries([_found(code)], locale=reader_locale())[0]

@@ -22,7 +22,14 @@ from lms.enrolment.queries.rows import day_of
 from lms.nominations.models import Nomination
 from lms.people.actions.country_merging import merge_countries, undo_country_merge
 from lms.people.models import Country, CountryMerge, Person, RoleGrant
-from lms.people.queries.countries import Span, belonging_to, listed_country, partner_spans
+from lms.people.queries.countries import (
+    Span,
+    belonging_to,
+    country_names,
+    list_countries,
+    listed_country,
+    partner_spans,
+)
 from lms.reports.models import OpeningRow
 from lms.reports.queries.figures import attended_totals
 from lms.reports.rules import Slice
@@ -41,6 +48,17 @@ COUNTED: Final = (
     "series",
 )
 """What is counted of a country."""
+
+
+@dataclass(frozen=True)
+class DescribedCountry:
+    """A country with its name in a language, the spans in which it is a partner, and the code of the country that it
+    is since they were merged."""
+
+    country: Country
+    name: str
+    partner: Sequence[Span]
+    merged_into: str | None
 
 
 @dataclass(frozen=True)
@@ -72,6 +90,11 @@ class CountryMergePreview:
     then: CountryFigures
     promoted: int
 
+    @property
+    def kept(self) -> CountryHoldings:
+        """What the country that is kept has after a merge."""
+        return self.after[0]
+
 
 @dataclass(frozen=True)
 class MergedCountry:
@@ -98,6 +121,21 @@ class CountryEvent:
     kept: str | None = None
     merged: str | None = None
     reason: str = ""
+
+
+def describe_countries(countries: Sequence[Country], *, locale: str) -> list[DescribedCountry]:
+    """These countries as the API shows them, with names in a language."""
+    names, spans = country_names(locale), partner_spans()
+    codes = {one.id: one.code for one in list_countries()} if any(one.merged_into_id for one in countries) else {}
+    return [
+        DescribedCountry(
+            one,
+            names[one.code],
+            spans.get(one.id, []),
+            codes[one.merged_into_id] if one.merged_into_id is not None else None,
+        )
+        for one in countries
+    ]
 
 
 def holdings_of(country_ids: Collection[int], at: datetime) -> dict[int, CountryHoldings]:
@@ -258,7 +296,7 @@ def _read(noted: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _spans(noted: Sequence[Sequence[Any]]) -> list[Span]:
-    return [(date.fromisoformat(since), _day(until)) for since, until in noted]
+    return [Span(date.fromisoformat(since), _day(until)) for since, until in noted]
 
 
 def _day(text: str | None) -> date | None:

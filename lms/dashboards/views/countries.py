@@ -162,7 +162,7 @@ def _partners_with(code: str, spans: Sequence[Span], by: Actor, at: datetime) ->
 
 
 def _spans_of(country: Country) -> list[Span]:
-    return [(one.since, one.until) for one in partnerships(country.id)]
+    return [Span(one.since, one.until) for one in partnerships(country.id)]
 
 
 def _page(country: Country, *, faults: dict[str, str] | None = None) -> str:
@@ -214,7 +214,7 @@ def _spans() -> list[Span]:
     for since, until in list(pairs)[:MOST_SPANS]:
         first, last = _read_date(since, "partner"), _read_date(until, "partner")
         if first is not None:
-            found.append((first, last))
+            found.append(Span(first, last))
         elif last is not None:
             raise Invalid("partner", _("Enter the first day too."))
     return found

@@ -184,4 +184,4 @@ def _as_json(spans: Iterable[Span]) -> list[list[Any]]:
 
 
 def _from_json(rows: Iterable[Sequence[Any]]) -> list[Span]:
-    return [(date.fromisoformat(since), date.fromisoformat(until) if until else None) for since, until in rows]
+    return [Span(date.fromisoformat(since), date.fromisoformat(until) if until else None) for since, until in rows]

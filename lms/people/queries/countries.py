@@ -20,8 +20,12 @@ from lms.core.roles import Actor
 from lms.people.models import Country, Partnership, Person, PersonCountry, Region
 from lms.people.queries.country_names import territories
 
-Span = tuple[date, date | None]
-"""First and last day of a partnership; without a last day it lasts."""
+
+class Span(NamedTuple):
+    """First and last day of a partnership; without a last day it lasts."""
+
+    since: date
+    until: date | None
 
 
 def united_spans(spans: Iterable[Span]) -> list[Span]:
@@ -30,10 +34,10 @@ def united_spans(spans: Iterable[Span]) -> list[Span]:
     for since, until in sorted(spans, key=lambda span: span[0]):
         last = found[-1] if found else None
         if last is None or (last[1] is not None and last[1] + timedelta(days=1) < since):
-            found.append((since, until))
+            found.append(Span(since, until))
         else:
             ends = None if last[1] is None or until is None else max(last[1], until)
-            found[-1] = (last[0], ends)
+            found[-1] = Span(last[0], ends)
     return found
 
 
@@ -134,7 +138,7 @@ def partner_spans() -> dict[int, list[Span]]:
     """Country → the spans in which it was or is a partner, oldest first."""
     found: dict[int, list[Span]] = {}
     for country_id, since, until in read(_SPANS):
-        found.setdefault(country_id, []).append((since, until))
+        found.setdefault(country_id, []).append(Span(since, until))
     return found
 
 

@@ -43,6 +43,11 @@ class Profile:
     country: Country | None
     history: Sequence[tuple[PersonCountry, Country | None]]
 
+    @property
+    def country_code(self) -> str | None:
+        """The code of the country."""
+        return self.country.code if self.country is not None else None
+
 
 def canonical(person_id: int) -> int:
     """Returns the id of a person after merging: their own, or that of the person kept."""
