@@ -63,6 +63,11 @@ class Snapshot(Base):
     withdrawn_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     withdrawn_reason: Mapped[str | None] = mapped_column(Text)
 
+    @property
+    def state(self) -> str:
+        """published or withdrawn."""
+        return "published" if self.withdrawn_at is None else "withdrawn"
+
 
 class SnapshotDossier(Base):
     """A country's dossier on paper, attached to a report when it was published; its SHA-256 is `digest`.

@@ -13,7 +13,7 @@ from lms.core.jobs import JobState
 from lms.reports.models import SnapshotVisibility
 from lms.reports.periods import Period, Rhythm
 from lms.reports.rules import DIMENSIONS, EXPORT_FORMATS, EXPORTS, FIGURES, VALUES
-from lms.web.api import AnswerSchema
+from lms.web.api import AnswerSchema, Instant, Link
 
 _KEY: dict[str, Any] = {
     "anyOf": [{"type": "string"}, {"type": "null"}, {"type": "array", "items": {"type": ["string", "null"]}}]
@@ -157,17 +157,17 @@ class TotalsOut(AnswerSchema):
 class SnapshotOut(AnswerSchema):
     """A published report. `checksum` is the SHA-256 of the file at `url` with `.json` appended."""
 
-    id = String()
-    title = String()
-    visibility = String(validate=OneOf([kind.value for kind in SnapshotVisibility]))
-    state = String(validate=OneOf(["published", "withdrawn"]))
-    as_at = String(metadata={"format": "date-time"})
-    published_at = String(metadata={"format": "date-time"})
-    language = String()
-    checksum = String()
-    url = String()
-    withdrawn_at = String(allow_none=True, metadata={"format": "date-time"})
-    reason = String(allow_none=True)
+    id = String(attribute="row.public_id")
+    title = String(attribute="row.title")
+    visibility = String(attribute="row.visibility", validate=OneOf([kind.value for kind in SnapshotVisibility]))
+    state = String(attribute="row.state", validate=OneOf(["published", "withdrawn"]))
+    as_at = Instant(attribute="row.as_at", metadata={"format": "date-time"})
+    published_at = Instant(attribute="row.published_at", metadata={"format": "date-time"})
+    language = String(attribute="row.language")
+    checksum = String(attribute="row.digest")
+    url = Link("reports.snapshot", "row.public_id")
+    withdrawn_at = Instant(attribute="row.withdrawn_at", allow_none=True, metadata={"format": "date-time"})
+    reason = String(attribute="row.withdrawn_reason", allow_none=True)
 
 
 class SnapshotsOut(AnswerSchema):
@@ -185,13 +185,13 @@ class ChangeOut(AnswerSchema):
     figure = String()
     then = Float()
     now = Float()
-    difference = Float()
+    difference = Float(attribute="change")
 
 
 class SinceOut(AnswerSchema):
     """Changes since publication: every total, and the groups that differ."""
 
-    as_at = String(metadata={"format": "date-time"})
+    as_at = Instant(metadata={"format": "date-time"})
     totals = List(Nested(ChangeOut))
     groups = List(Nested(ChangeOut))
 
@@ -199,16 +199,23 @@ class SinceOut(AnswerSchema):
 class FrozenOut(SnapshotOut):
     """A published report with its figures. Only staff see the figures of a withdrawn one."""
 
-    note = String(metadata={"optional": True, "description": "For readers, from whoever published it; may be empty."})
-    time_zone = String(metadata={"optional": True})
-    exact = Boolean(metadata={"optional": True, "description": "If false, public figures with small groups combined."})
-    question = Dict(metadata={"optional": True})
-    definitions = Dict(keys=String(), values=String(), metadata={"optional": True})
-    totals = Nested(FiguresOut, metadata={"optional": True})
-    opening = Nested(OpeningOut, metadata={"optional": True})
-    groups = List(Nested(GroupOut), metadata={"optional": True})
+    note = String(
+        attribute="figures.note",
+        metadata={"optional": True, "description": "For readers, from whoever published it; may be empty."},
+    )
+    time_zone = String(attribute="figures.time_zone", metadata={"optional": True})
+    exact = Boolean(
+        attribute="figures.exact",
+        metadata={"optional": True, "description": "If false, public figures with small groups combined."},
+    )
+    question = Dict(attribute="figures.question", metadata={"optional": True})
+    definitions = Dict(keys=String(), values=String(), attribute="figures.definitions", metadata={"optional": True})
+    totals = Nested(FiguresOut, attribute="figures.totals", metadata={"optional": True})
+    opening = Nested(OpeningOut, attribute="figures.opening", metadata={"optional": True})
+    groups = List(Nested(GroupOut), attribute="figures.groups", metadata={"optional": True})
     since = Nested(
         SinceOut,
+        attribute="figures.since",
         allow_none=True,
         metadata={"optional": True, "description": "Null for callers without exact access."},
     )
@@ -240,32 +247,32 @@ class SavedChange(Schema):
 class ScheduleOut(AnswerSchema):
     """When a saved report is sent next, and to whom."""
 
-    rhythm = String()
-    hour = Integer()
+    rhythm = String(attribute="row.rhythm")
+    hour = Integer(attribute="row.hour")
     recipients = List(String())
     unsubscribed = List(String())
-    next = String(metadata={"format": "date-time"})
+    next = Instant(attribute="due_at", metadata={"format": "date-time"})
 
 
 class SendingOut(AnswerSchema):
     """The result of one sending: e-mails sent, e-mails waiting, and recipients skipped because they lost access."""
 
-    day = String(metadata={"format": "date"})
+    day = String(attribute="run.day", metadata={"format": "date"})
     sent = Integer()
     waiting = Integer()
-    left_out = Integer()
-    failure = String(allow_none=True)
+    left_out = Integer(attribute="run.left_out")
+    failure = String(attribute="run.failure", allow_none=True)
     reasons = List(String())
 
 
 class SavedOut(AnswerSchema):
     """One of the caller's saved reports. `question` holds the parameters by name."""
 
-    id = String()
-    name = String()
+    id = String(attribute="row.public_id")
+    name = String(attribute="row.name")
     question = Dict()
-    created_at = String(metadata={"format": "date-time"})
-    url = String()
+    created_at = Instant(attribute="row.created_at", metadata={"format": "date-time"})
+    url = Link("reports.saved", "row.public_id")
     schedule = Nested(ScheduleOut, allow_none=True)
 
 
@@ -292,18 +299,24 @@ class ExportIn(SliceIn):
 class ExportOut(AnswerSchema):
     """The progress of an export. Its file can be downloaded (`POST` to `file`) until `expires_at`."""
 
-    id = String()
-    kind = String(validate=OneOf(EXPORTS))
-    format = String(validate=OneOf(EXPORT_FORMATS))
+    id = String(attribute="job.public_id")
+    kind = String(attribute="job.arguments.kind", validate=OneOf(EXPORTS))
+    format = String(attribute="job.arguments.form", validate=OneOf(EXPORT_FORMATS))
     question = Dict()
-    state = Enum(JobState, by_value=True)
-    done = Integer()
-    total = Integer()
+    state = Enum(JobState, attribute="job.state", by_value=True)
+    done = Integer(attribute="job.done")
+    total = Integer(attribute="job.total")
     rows = Integer(allow_none=True)
-    error = String(allow_none=True)
-    created_at = String(metadata={"format": "date-time"})
-    expires_at = String(allow_none=True, metadata={"format": "date-time"})
-    file = String(allow_none=True, metadata={"description": "Null until the file is created and after it has expired."})
+    error = String(attribute="job.error", allow_none=True)
+    created_at = Instant(attribute="job.created_at", metadata={"format": "date-time"})
+    expires_at = Instant(allow_none=True, metadata={"format": "date-time"})
+    file = Link(
+        "reports_api.fetch_rows",
+        "file_of",
+        "job_id",
+        allow_none=True,
+        metadata={"description": "Null until the file is created and after it has expired."},
+    )
 
 
 class FetchIn(Schema):

@@ -11,8 +11,9 @@ from apiflask import Schema
 from apiflask.exceptions import HTTPError
 from apiflask.fields import Dict, Field, Integer, List, Nested, String
 from apiflask.validators import Range
-from flask import Flask, Response, request
+from flask import Flask, Response, request, url_for
 from flask.typing import ResponseReturnValue
+from marshmallow.utils import get_value
 from werkzeug.exceptions import BadRequest
 
 from lms.core import clock
@@ -47,6 +48,20 @@ class Instant(String):
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
         return rfc3339(clock.from_ms(value) if isinstance(value, int) else value)
+
+
+class Link(String):
+    """The address of a page or call about the object: of an endpoint that takes `value`, an attribute of the object, as
+    `name`. Null where that is null."""
+
+    def __init__(self, endpoint: str, value: str, name: str = "public_id", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.endpoint, self.value, self.value_name = endpoint, value, name
+
+    def serialize(self, attr: str, obj: Any, accessor: Any = None, **kwargs: Any) -> str | None:
+        """Other fields may say the same attribute of the object."""
+        value = get_value(obj, self.value)
+        return url_for(self.endpoint, **{self.value_name: value}) if value is not None else None
 
 
 class Part(Nested):

@@ -2,67 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
-
-from flask import url_for
 
 from lms.core import clock
 from lms.core.roles import Role
 from lms.reports.actions import saved as actions
 from lms.reports.api.blueprint import bp
 from lms.reports.models import ReportSchedule, SavedReport
-from lms.reports.periods import Rhythm, next_due
+from lms.reports.periods import Rhythm
 from lms.reports.queries import saved as queries
 from lms.reports.rules import FILTERS, Slice
 from lms.reports.schemas import SavedChange, SavedIn, SavedListOut, SavedOut, SavedWithSendings
-from lms.web.api import rfc3339
 from lms.web.guards import allow
 from lms.web.identity import current_actor
 from lms.web.scopes import scope
 
-AXES = ("rows", "columns")
 
-
-def as_json(row: SavedReport, schedule: ReportSchedule | None) -> dict[str, Any]:
-    """Serializes a saved report for a list."""
-    told = dict(row.question)
-    by = [told.pop(axis) for axis in AXES if axis in told]
-    return {
-        "id": row.public_id,
-        "name": row.name,
-        "question": {**told, "by": by},
-        "created_at": rfc3339(row.created_at),
-        "url": url_for("reports.saved", public_id=row.public_id),
-        "schedule": None if schedule is None else _schedule(row, schedule),
-    }
-
-
-def _schedule(row: SavedReport, schedule: ReportSchedule) -> dict[str, Any]:
-    readers = queries.list_readers(row)
-    due = next_due(schedule.rhythm, schedule.hour, clock.now(), clock.reporting_zone())
-    return {
-        "rhythm": str(schedule.rhythm),
-        "hour": schedule.hour,
-        "recipients": [one.address for one in readers if one.unsubscribed_at is None],
-        "unsubscribed": [one.address for one in readers if one.unsubscribed_at is not None],
-        "next": rfc3339(due.moment),
-    }
-
-
-def _whole(public_id: str) -> dict[str, Any]:
+def _whole(public_id: str) -> queries.DescribedReport:
     row = queries.get_saved(public_id, by=current_actor())
-    sendings = [
-        {
-            "day": one.run.day.isoformat(),
-            "sent": one.sent,
-            "waiting": one.waiting,
-            "left_out": one.run.left_out,
-            "failure": one.run.failure,
-            "reasons": one.reasons,
-        }
-        for one in queries.list_sendings(row)
-    ]
-    return {**as_json(row, queries.find_schedule(row)), "sendings": sendings}
+    return replace(_described(row, queries.find_schedule(row)), sendings=queries.list_sendings(row))
+
+
+def _described(row: SavedReport, schedule: ReportSchedule | None) -> queries.DescribedReport:
+    return queries.describe(row, schedule, at=clock.now(), zone=clock.reporting_zone())
 
 
 @bp.get("/saved-reports")
@@ -71,7 +34,7 @@ def _whole(public_id: str) -> dict[str, Any]:
 @bp.output(SavedListOut)
 def list_saved() -> dict[str, Any]:
     """Lists the caller's saved reports by name, at most a hundred."""
-    return {"items": [as_json(*found) for found in queries.list_saved(by=current_actor())], "next": None}
+    return {"items": [_described(*found) for found in queries.list_saved(by=current_actor())], "next": None}
 
 
 @bp.post("/saved-reports")
@@ -80,22 +43,22 @@ def list_saved() -> dict[str, Any]:
 @bp.input(SavedIn, arg_name="wish")
 @bp.output(SavedOut, status_code=201)
 @bp.doc(responses={200: "The same question stands under this name already.", 404: "There is no such series."})
-def save_report(wish: dict[str, Any]) -> tuple[dict[str, Any], int]:
+def save_report(wish: dict[str, Any]) -> tuple[Any, int]:
     """Saves a report under a name. For focal points it must be about their own country."""
     by, at = current_actor(), clock.now()
     asked = Slice(**{name: wish[name] for name in ("from_day", "to_day", *FILTERS)})
-    told = {"figure": wish["figure"], **asked.parameters, **dict(zip(AXES, wish["by"], strict=False))}
+    told = {"figure": wish["figure"], **asked.parameters, **dict(zip(queries.AXES, wish["by"], strict=False))}
     if wish["period"] is not None:
         told["period"] = wish["period"]
     row = queries.get_saved(actions.save_report(wish["name"], told, by=by, at=at), by=by)
-    return as_json(row, queries.find_schedule(row)), 201 if row.created_at == at else 200
+    return _described(row, queries.find_schedule(row)), 201 if row.created_at == at else 200
 
 
 @bp.get("/saved-reports/<public_id>")
 @allow(Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
 @scope("reports:read")
 @bp.output(SavedWithSendings)
-def get_saved(public_id: str) -> dict[str, Any]:
+def get_saved(public_id: str) -> Any:
     """Returns one of the caller's saved reports with its schedule and its latest sendings."""
     return _whole(public_id)
 
@@ -105,7 +68,7 @@ def get_saved(public_id: str) -> dict[str, Any]:
 @scope("reports:write")
 @bp.input(SavedChange, arg_name="change")
 @bp.output(SavedWithSendings)
-def change_saved(public_id: str, change: dict[str, Any]) -> dict[str, Any]:
+def change_saved(public_id: str, change: dict[str, Any]) -> Any:
     """Renames a saved report, or changes its schedule. A null `schedule` stops sending it."""
     wanted = change.get("schedule")
     actions.change_report(

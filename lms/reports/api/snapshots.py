@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
-
-from flask import url_for
 
 from lms.core import clock
 from lms.core.errors import DomainError
@@ -18,7 +17,7 @@ from lms.reports.queries.snapshots import get_snapshot, list_snapshots, may_coun
 from lms.reports.rules import FILTERS, Slice
 from lms.reports.schemas import FrozenOut, SnapshotIn, SnapshotOut, SnapshotReason, SnapshotsOut
 from lms.reports.snapshots import codec
-from lms.web.api import PageQuery, envelope, integer_cursor, rfc3339
+from lms.web.api import PageQuery, envelope, integer_cursor
 from lms.web.guards import ANYONE, allow
 from lms.web.idempotency import idempotent
 from lms.web.identity import current_actor
@@ -27,30 +26,19 @@ from lms.web.scopes import scope
 from lms.web.time import organiser_zone, zone_city
 
 
-def as_json(row: Snapshot) -> dict[str, Any]:
-    """Serializes a published report for a list."""
-    return {
-        "id": row.public_id,
-        "title": row.title,
-        "visibility": str(row.visibility),
-        "state": "published" if row.withdrawn_at is None else "withdrawn",
-        "as_at": rfc3339(row.as_at),
-        "published_at": rfc3339(row.published_at),
-        "language": row.language,
-        "checksum": row.digest,
-        "url": url_for("reports.snapshot", public_id=row.public_id),
-        "withdrawn_at": rfc3339(row.withdrawn_at),
-        "reason": row.withdrawn_reason,
-    }
+@dataclass(frozen=True)
+class PublishedReport:
+    """A published report; in its details with its figures, as far as the caller can see them."""
+
+    row: Snapshot
+    figures: Mapping[str, Any] | None = None
 
 
-def with_figures(row: Snapshot, *, by: Actor) -> dict[str, Any]:
-    """Serializes a published report with its figures and later changes, as far as the caller can see them."""
+def _with_figures(row: Snapshot, *, by: Actor) -> PublishedReport:
     if not may_read_figures(row, by=by):
-        return as_json(row)
+        return PublishedReport(row)
     told = codec.thaw(row.content)
-    return {
-        **as_json(row),
+    figures = {
         "time_zone": told.time_zone,
         "exact": told.report.exact,
         "question": codec.question(told.report, told.figure),
@@ -59,6 +47,7 @@ def with_figures(row: Snapshot, *, by: Actor) -> dict[str, Any]:
         **told.report.as_json(),
         "since": _since(row, told, by=by),
     }
+    return PublishedReport(row, figures)
 
 
 def _since(row: Snapshot, told: codec.Frozen, *, by: Actor) -> dict[str, Any] | None:
@@ -70,24 +59,10 @@ def _since(row: Snapshot, told: codec.Frozen, *, by: Actor) -> dict[str, Any] | 
     except DomainError:  # its series or country is not there any more
         return None
     return {
-        "as_at": rfc3339(now.as_at),
-        "totals": _changes(codec.of_totals(told.report, now)),
-        "groups": _changes(codec.of_groups(told.report, now)),
+        "as_at": now.as_at,
+        "totals": codec.of_totals(told.report, now),
+        "groups": codec.of_groups(told.report, now),
     }
-
-
-def _changes(changes: Iterable[codec.Difference]) -> list[dict[str, Any]]:
-    return [
-        {
-            "key": (list(one.keys) if len(one.keys) > 1 else one.keys[0]) if one.keys else None,
-            "label": " · ".join(one.labels),
-            "figure": one.figure,
-            "then": one.then,
-            "now": one.now,
-            "difference": one.change,
-        }
-        for one in changes
-    ]
 
 
 @bp.get("/reports")
@@ -100,7 +75,7 @@ def list_reports(page: dict[str, Any]) -> dict[str, Any]:
     limit = page["limit"]
     rows = list_snapshots(by=current_actor(), limit=limit, cursor=integer_cursor(page["cursor"]))
     answer = envelope(rows, limit, lambda row: row.id)
-    answer["items"] = [as_json(row) for row in answer["items"]]
+    answer["items"] = [PublishedReport(row) for row in answer["items"]]
     return answer
 
 
@@ -111,7 +86,7 @@ def list_reports(page: dict[str, Any]) -> dict[str, Any]:
 @bp.input(SnapshotIn, arg_name="wish")
 @bp.output(FrozenOut, status_code=201)
 @bp.doc(responses={404: "There is no such series."})
-def publish_report(wish: dict[str, Any]) -> dict[str, Any]:
+def publish_report(wish: dict[str, Any]) -> Any:
     """Publishes a report and freezes its figures: public figures for `public`, exact current ones for `staff`."""
     by = current_actor()
     public_id = publish_snapshot(
@@ -126,7 +101,7 @@ def publish_report(wish: dict[str, Any]) -> dict[str, Any]:
         by=by,
         at=clock.now(),
     )
-    return with_figures(get_snapshot(public_id, by=by), by=by)
+    return _with_figures(get_snapshot(public_id, by=by), by=by)
 
 
 @bp.get("/reports/<public_id>")
@@ -134,10 +109,10 @@ def publish_report(wish: dict[str, Any]) -> dict[str, Any]:
 @scope("reports:read")
 @bp.output(FrozenOut)
 @bp.doc(responses={404: "There is none, or it is not the caller's to see."})
-def get_report(public_id: str) -> dict[str, Any]:
+def get_report(public_id: str) -> Any:
     """Returns a published report with its frozen figures."""
     by = current_actor()
-    return with_figures(get_snapshot(public_id, by=by), by=by)
+    return _with_figures(get_snapshot(public_id, by=by), by=by)
 
 
 @bp.post("/reports/<public_id>/withdraw")
@@ -145,8 +120,8 @@ def get_report(public_id: str) -> dict[str, Any]:
 @scope("reports:write")
 @bp.input(SnapshotReason, arg_name="body")
 @bp.output(SnapshotOut)
-def withdraw_report(public_id: str, body: dict[str, str]) -> dict[str, Any]:
+def withdraw_report(public_id: str, body: dict[str, str]) -> Any:
     """Withdraws a published report, with a reason. Its web page remains."""
     by = current_actor()
     withdraw_snapshot(public_id, reason=body["reason"], by=by, at=clock.now())
-    return as_json(get_snapshot(public_id, by=by))
+    return PublishedReport(get_snapshot(public_id, by=by))

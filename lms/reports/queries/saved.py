@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -17,10 +18,12 @@ from lms.people.passwords import hash_secret
 from lms.people.queries.countries import country_by_code
 from lms.people.queries.persons import addresses_of, members
 from lms.reports.models import ReportRecipient, ReportRun, ReportSchedule, SavedReport, UnsubscribeLink
-from lms.reports.periods import Rhythm
+from lms.reports.periods import Rhythm, next_due
 from lms.reports.rules import Slice
 
 RUNS_SHOWN = 10
+AXES = ("rows", "columns")
+"""The parameters of a question that name its dimensions."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,41 @@ class Sending:
     sent: int
     waiting: int
     reasons: list[str]
+
+
+@dataclass(frozen=True)
+class DescribedSchedule:
+    """When a report is sent, to whom, and when next."""
+
+    row: ReportSchedule
+    readers: Sequence[Reader]
+    due_at: datetime
+
+    @property
+    def recipients(self) -> list[str]:
+        """The addresses of those who get it."""
+        return [one.address for one in self.readers if one.unsubscribed_at is None]
+
+    @property
+    def unsubscribed(self) -> list[str]:
+        """The addresses of those who want it no longer."""
+        return [one.address for one in self.readers if one.unsubscribed_at is not None]
+
+
+@dataclass(frozen=True)
+class DescribedReport:
+    """A saved report with when it is sent; in its details with its latest sendings."""
+
+    row: SavedReport
+    schedule: DescribedSchedule | None
+    sendings: Sequence[Sending] = ()
+
+    @property
+    def question(self) -> dict[str, Any]:
+        """The parameters by name; `by` has the dimensions."""
+        told = dict(self.row.question)
+        by = [told.pop(axis) for axis in AXES if axis in told]
+        return {**told, "by": by}
 
 
 @dataclass(frozen=True)
@@ -115,6 +153,14 @@ def failing_saved(*, by: Actor) -> set[int]:
 def find_schedule(row: SavedReport) -> ReportSchedule | None:
     """When a report is sent, if it is."""
     return db.session.get(ReportSchedule, row.id)
+
+
+def describe(row: SavedReport, schedule: ReportSchedule | None, *, at: datetime, zone: str) -> DescribedReport:
+    """A report with when it is sent next, and to whom."""
+    if schedule is None:
+        return DescribedReport(row, None)
+    due = next_due(schedule.rhythm, schedule.hour, at, zone)
+    return DescribedReport(row, DescribedSchedule(schedule, list_readers(row), due.moment))
 
 
 def list_readers(row: SavedReport) -> list[Reader]:

@@ -46,6 +46,16 @@ class Difference:
     now: float
 
     @property
+    def key(self) -> str | list[str | None] | None:
+        """The key of the group; a list where there are two dimensions, None for the whole."""
+        return list(self.keys) if len(self.keys) > 1 else next(iter(self.keys), None)
+
+    @property
+    def label(self) -> str:
+        """The name of the group."""
+        return " · ".join(self.labels)
+
+    @property
     def change(self) -> float:
         """Now less then; contact hours to one decimal."""
         return round(self.now - self.then, 1)
