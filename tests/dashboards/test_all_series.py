@@ -94,13 +94,18 @@ def test_the_navigation_says_how_many_attendees_nobody_has_identified(world: Wor
     assert "Everyone is identified" in other.get("/unmatched").text
 
 
-def test_an_instructor_s_page_ends_with_the_last_five_held(world: World) -> None:
+def test_an_instructor_s_page_ends_with_the_last_three_held(world: World) -> None:
     client = world.signed_in(world.instructor)
-    for number in range(4):
+    for number in range(3):
         world.hold(40 + number, f"Earlier {number}")
     page = client.get("/teach").text
     held = page[page.index('id="held"') :]
-    assert len(re.findall(r'<tr data-testid="lecture-', held)) == 5
+    assert len(re.findall(r'<tr data-testid="lecture-', held)) == 5, "two more are not left out"
+    assert 'data-testid="all-held"' not in page
+    world.hold(43, "Earlier 3")
+    page = client.get("/teach").text
+    held = page[page.index('id="held"') :]
+    assert len(re.findall(r'<tr data-testid="lecture-', held)) == 3
     assert "What it is" in held
     assert "Earlier 3" not in held
     assert ">All 6<" in held

@@ -20,7 +20,7 @@ from lms.core.roles import Role
 from lms.dashboards import rules
 from lms.dashboards.queries.country import get_country_desk, list_open_series
 from lms.dashboards.queries.own import list_own_series
-from lms.dashboards.queries.teaching import list_desk_lectures, list_given
+from lms.dashboards.queries.teaching import TaughtLecture, list_desk_lectures, list_given
 from lms.dashboards.queries.to_do import own_to_do
 from lms.dashboards.queries.waiting import count_waiting, list_unmatched
 from lms.dashboards.route import mini_stops
@@ -43,9 +43,10 @@ from lms.web.lists import ListDefinition, ListPage, read_list
 
 NEXT = 5
 APPEALS = 3
-DRAFTS = 3
-LAST = 5
-"""So many held lectures, and drafts, stand on the page of an instructor; a link shows all."""
+DRAFTS = 2
+LAST = 3
+FEW = 2
+"""So many drafts, and held lectures, stand on the page of an instructor; a link shows all. A few more are shown too."""
 SOME, LATEST = 2, 3
 """So many people who are falling behind, and so many nominations, stand on the page of a focal point."""
 _IN = (EnrolmentStatus.ENROLLED, EnrolmentStatus.WAITLISTED, EnrolmentStatus.APPLIED)
@@ -128,9 +129,9 @@ def teach() -> ResponseReturnValue:
         coming=coming,
         late=late,
         overdue={one.lecture.id for one in live if rules.is_overdue(one.lecture, at)},
-        undated=undated if request.args.get("drafts") == "all" else undated[:DRAFTS],
+        undated=_first(undated, DRAFTS, "drafts"),
         undated_count=len(undated),
-        held=held if request.args.get("held") == "all" else held[:LAST],
+        held=_first(held, LAST, "held"),
         held_count=len(held),
         cancelled=[one for one in taught if one.lecture.state is LectureState.CANCELLED],
         given=given,
@@ -138,6 +139,10 @@ def teach() -> ResponseReturnValue:
         appeal_count=count_open_appeals(by=by) if len(appeals) > APPEALS else len(appeals),
         others=[] if taught or not by.is_administrator else list_desk_lectures(by=by, at=at),
     )
+
+
+def _first(rows: list[TaughtLecture], number: int, name: str) -> list[TaughtLecture]:
+    return rows if request.args.get(name) == "all" or len(rows) <= number + FEW else rows[:number]
 
 
 @bp.get("/unmatched")
