@@ -17,8 +17,9 @@ from lms.web.guards import ANYONE, allow
 from lms.web.identity import current_actor
 from lms.web.limits import throttle_reads
 
-SHOWN = 5
-"""So many of each kind stand on the page of all."""
+SHOWN, SHOWN_OF_TWO = 3, 8
+"""So many of each kind stand on the page of all, and where only one or two kinds are found. A few more too."""
+FEW = 2
 
 
 @bp.get("/search")
@@ -43,12 +44,17 @@ def search() -> ResponseReturnValue:
         kinds=kinds,
         kind=kind,
         by_organisation=by_organisation,
-        shown=None if kind else SHOWN,
+        shown={one: len(found.of(one)) if kind else _shown(found, one) for one in kinds},
         is_one_letter=len("".join(found.words)) == 1,
         reason=_reason,
         marked=lambda text, language=None: marked(text, found.words, language),
     )
     return page, 400 if is_too_long else 200
+
+
+def _shown(found: Found, kind: Kind) -> int:
+    of_each = SHOWN if sum(bool(found.of(one)) for one in Kind) > 2 else SHOWN_OF_TWO
+    return number if (number := len(found.of(kind))) <= of_each + FEW else of_each
 
 
 def marked(text: str, words: tuple[str, ...], language: str | None = None) -> Markup:
