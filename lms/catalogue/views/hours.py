@@ -43,8 +43,11 @@ def series_hours(slug: str) -> ResponseReturnValue:
     but = request.args.get("but", type=whole)
     hours = shown_hours(series, form, but=[but] if but is not None else ())
     if "part" in request.args:
-        action = _form_address(slug, but, is_postponing=request.args["part"] == POSTPONE)
-        return render_template("catalogue/hours_part.html", hours=hours, series=series, action=action)
+        is_postponing = request.args["part"] == POSTPONE
+        action = _form_address(slug, but, is_postponing=is_postponing)
+        return render_template(
+            "catalogue/hours_part.html", hours=hours, series=series, action=action, is_open=is_postponing
+        )
     return render_template("catalogue/series_hours.html", hours=hours, series=series, form=form)
 
 
