@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
@@ -21,7 +24,8 @@ from lms.web.forms import flash_refusal
 from lms.web.guards import allow
 from lms.web.identity import current_actor
 
-SHOWN = 5
+SHOWN, FEW = 3, 2
+"""So many series, lectures, … stand on the page of a person; a link shows all. A few more are shown too."""
 
 
 @bp.get("/admin/people/<public_id>")
@@ -40,9 +44,17 @@ def person(public_id: str) -> ResponseReturnValue:
             )
             for one in desk.series
         },
-        shown=None if "all" in request.args else SHOWN,
+        first=_all if "all" in request.args else _first,
         began={one.lecture_id: clock.from_ms(one.start_ms) for one in desk.attendance},
     )
+
+
+def _all(rows: Sequence[Any]) -> Sequence[Any]:
+    return rows
+
+
+def _first(rows: Sequence[Any]) -> Sequence[Any]:
+    return rows if len(rows) <= SHOWN + FEW else rows[:SHOWN]
 
 
 @bp.post("/admin/people/<public_id>/sign-in-link")
