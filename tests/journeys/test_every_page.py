@@ -328,6 +328,17 @@ LISTS = {
     "focal point": ("/country", "/country/nominations", "/series/{slug}/enrolments", "/series/{slug}/seats"),
     "trainee": ("/me",),
 }  # fmt: skip
+READ = {
+    "administrator": (
+        "/account", "/impact", "/countries/KE", "/search?q=trade", "/lectures/{held}/report", "/admin/people/{person}",
+        "/series/new", "/series/{slug}/edit", "/series/{slug}/lectures/new", "/lectures/{soon}/edit",
+    ),
+    "instructor": ("/teach", "/account", "/lectures/{soon}/edit"),
+    "focal point": ("/countries/KE", "/search?q=trade"),
+    "trainee": ("/account",),
+    "anonymous": ("/", "/series", "/impact", "/series/{slug}"),
+}  # fmt: skip
+"""Pages and forms that a phone shows in less too."""
 
 
 def _crowd(world: World) -> None:
@@ -344,7 +355,8 @@ def _crowd(world: World) -> None:
         make.enrolment(series, people[-1])
         make.series(f"crowd-{number}", "Trade finance and logistics for small exporters", visibility="public")
     for number in range(12):
-        make.series(f"sketch-{number}", visibility="draft")
+        sketch = make.series(f"sketch-{number}", visibility="draft", instructors=[world.people["instructor"]])
+        make.lecture(sketch, "Selling live: a village shop with ten thousand guests", state="draft")
     held = db.session.get_one(Lecture, here.lectures["held"])
     assert held.actual_start is not None
     _be_there(held.id, [one.id for one in people[: MANY // 2]], clock.to_ms(held.actual_start))
@@ -388,19 +400,34 @@ def test_the_first_page_of_each_list_is_short_on_a_phone(
     world, here = served.world, served.world.places["mine"]
     _crowd(world)
     high, rows = [], {}
-    for role, paths in LISTS.items():
+    values = {**here.lectures, "slug": here.slug, "person": here.person.public_id}
+    for role in READ:
         page = _window(served, browser, role)
         page.set_viewport_size({"width": 390, "height": 844})
-        for path in paths:
-            address = path.format(held=here.lectures["held"], slug=here.slug)
+        for path in (*LISTS.get(role, ()), *READ[role]):
+            address = path.format(**values)
             answer = page.goto(served.address + address)
             assert answer is not None
             assert answer.status == 200, address
             height = page.evaluate("document.documentElement.scrollHeight")
-            rows[address] = page.locator("main tbody tr").count()
+            if path in LISTS.get(role, ()):
+                rows[address] = page.locator("main tbody tr").count()
             if height >= HIGHEST:
-                high.append(f"{address}: {height}")
+                high.append(f"{role}: {address}: {height}")
         page.context.close()
     assert not high, "\n".join(high)
     assert sum(number >= FULL for number in rows.values()) > len(rows) / 2, "lists that are full"
     world.restore()
+
+
+def test_what_a_phone_opens_is_open_on_a_desk(served: Served, browser: Browser) -> None:
+    page = _window(served, browser, "trainee")
+    page.goto(served.address + "/account")
+    summary, field = page.locator("#password summary"), page.locator("[name=new_password]")
+    page.set_viewport_size({"width": 1280, "height": 900})
+    assert (summary.is_visible(), field.is_visible()) == (False, True)
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert (summary.is_visible(), field.is_visible()) == (True, False)
+    summary.press("Enter")
+    assert field.is_visible()
+    page.context.close()

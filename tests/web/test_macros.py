@@ -381,6 +381,16 @@ class TestStates:
         assert '<div class="note is-wrong"><h2>A</h2><p>b &lt;</p></div>' in made
         assert '<p class="row"><a class="btn btn-go" href="/series">Find a series</a></p>' in made
 
+    def test_a_list_folds_unless_only_a_few_of_its_rows_would_be_behind(self) -> None:
+        source = (
+            '{% from "macros/page.html" import folded %}'
+            '{% call(some) folded(rows, 3, "More") %}<p>{{ some|join(",") }}</p>{% endcall %}'
+        )
+        assert render(source, rows=[1, 2, 3, 4, 5]) == "<p>1,2,3,4,5</p>"
+        assert render(source, rows=[1, 2, 3, 4, 5, 6]) == (
+            '<p>1,2,3</p><details class="more"><summary>More</summary><p>4,5,6</p></details>'
+        )
+
     @pytest.mark.parametrize(
         ("state", "mark"),
         [("valid", "is-done"), ("superseded", "is-missed"), ("revoked", "is-gone"), ("withdrawn", "is-missed")],
