@@ -218,7 +218,7 @@ def test_of_many_it_is_said_that_there_are_more(administrator: Person, make: Mak
         publish_people(stage_people(f"email,full_name\n{rows}".encode()), skip_bad_rows=False, by=SYSTEM, at=AT)
     text = ask(client, "common")
     assert "More than 100 results" in text
-    assert len(titles(text)) == 5
+    assert len(titles(text)) == 8
     assert len(titles(ask(client, "common", kind="people"))) == 100
 
 
