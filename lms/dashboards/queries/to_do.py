@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from sqlalchemy import or_, select
+from sqlalchemy import bindparam, or_, select
 
 from lms.attendance.models.appeals import Appeal, AppealState
 from lms.attendance.models.credits import Outcome
@@ -76,50 +76,56 @@ class OwnToDo:
 
 def own_to_do(person_id: int, series: Iterable[OwnSeries], *, at: datetime) -> OwnToDo:
     """What a person, whose series are these, has to do: three questions, however much there is."""
-    keys = select(PersonEmail.key).join(Person, Person.id == PersonEmail.person_id)
-    invited = (
-        select(Series.slug, Series.title, Series.language, Nomination.expires_at)
-        .join(Nomination, Nomination.series_id == Series.id)
-        .where(
-            Nomination.state == NominationState.INVITED,
-            Nomination.email_key.in_(keys.where(Person.canonical_id == person_id)),
-            or_(Nomination.expires_at.is_(None), Nomination.expires_at > at),
-        )
-        .order_by(Nomination.expires_at, Nomination.id)
-        .limit(MOST)
-    )
-    answered = (
-        select(Lecture.id, Lecture.title, Lecture.language, Appeal.state, Appeal.ended_at)
-        .join(Appeal, Appeal.lecture_id == Lecture.id)
-        .join(Person, Person.id == Appeal.person_id)
-        .where(
-            Person.canonical_id == person_id,
-            Appeal.state.in_((AppealState.ACCEPTED, AppealState.DECLINED)),
-            Appeal.ended_at > at - NEWS,
-        )
-        .order_by(Appeal.ended_at.desc(), Appeal.id)
-        .limit(MOST)
-    )
     missed = [
         lecture_id
         for own in series
         for lecture_id, one in own.attendance.items()
         if own.is_in and one.outcome in (Outcome.ABSENT, Outcome.PARTIAL)
     ]
-    recorded = (
-        select(Lecture.id, Lecture.title, Lecture.language, Lecture.actual_end)
-        .where(
-            Lecture.id.in_(missed),
-            Lecture.state == LectureState.HELD,
-            Lecture.recording_url.is_not(None),
-            Lecture.actual_end > at - NEWS,
-        )
-        .order_by(Lecture.actual_end.desc())
-        .limit(MOST)
-    )
+    since = at - NEWS
     return OwnToDo(
-        [Invited(*row) for row in read(invited)],
+        [Invited(*row) for row in read(_INVITED, {"person_id": person_id, "at": at})],
         [Answered(one, title, language, state is AppealState.ACCEPTED, ended)
-         for one, title, language, state, ended in read(answered)],
-        [Recorded(*row) for row in read(recorded)],
+         for one, title, language, state, ended in read(_ANSWERED, {"person_id": person_id, "since": since})],
+        [Recorded(*row) for row in read(_RECORDED, {"ids": missed, "since": since})],
     )  # fmt: skip
+
+
+_INVITED = (
+    select(Series.slug, Series.title, Series.language, Nomination.expires_at)
+    .join(Nomination, Nomination.series_id == Series.id)
+    .where(
+        Nomination.state == NominationState.INVITED,
+        Nomination.email_key.in_(
+            select(PersonEmail.key)
+            .join(Person, Person.id == PersonEmail.person_id)
+            .where(Person.canonical_id == bindparam("person_id"))
+        ),
+        or_(Nomination.expires_at.is_(None), Nomination.expires_at > bindparam("at")),
+    )
+    .order_by(Nomination.expires_at, Nomination.id)
+    .limit(MOST)
+)
+_ANSWERED = (
+    select(Lecture.id, Lecture.title, Lecture.language, Appeal.state, Appeal.ended_at)
+    .join(Appeal, Appeal.lecture_id == Lecture.id)
+    .join(Person, Person.id == Appeal.person_id)
+    .where(
+        Person.canonical_id == bindparam("person_id"),
+        Appeal.state.in_((AppealState.ACCEPTED, AppealState.DECLINED)),
+        Appeal.ended_at > bindparam("since"),
+    )
+    .order_by(Appeal.ended_at.desc(), Appeal.id)
+    .limit(MOST)
+)
+_RECORDED = (
+    select(Lecture.id, Lecture.title, Lecture.language, Lecture.actual_end)
+    .where(
+        Lecture.id.in_(bindparam("ids", expanding=True)),
+        Lecture.state == LectureState.HELD,
+        Lecture.recording_url.is_not(None),
+        Lecture.actual_end > bindparam("since"),
+    )
+    .order_by(Lecture.actual_end.desc())
+    .limit(MOST)
+)
