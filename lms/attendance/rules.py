@@ -13,7 +13,7 @@ from itertools import accumulate
 from lms.attendance.models.credits import Outcome
 from lms.attendance.models.evidence import Source
 from lms.core import measures
-from lms.core.i18n import _, _n
+from lms.core.i18n import _, _l, _n
 from lms.core.measures import HOUR_MS, MINUTE_MS
 
 Interval = tuple[int, int]
@@ -154,30 +154,34 @@ def by_source(seen: Iterable[tuple[int, int, Source]], start: int, end: int) -> 
     return sorted((a, b, source) for source, found in grouped.items() for a, b in clip(unite(found), start, end))
 
 
+_REJOINS = (
+    _l("one rejoin"),
+    _l("two rejoins"),
+    _l("three rejoins"),
+    _l("four rejoins"),
+    _l("five rejoins"),
+    _l("six rejoins"),
+    _l("seven rejoins"),
+    _l("eight rejoins"),
+    _l("nine rejoins"),
+)
+_OUTCOME_WORDS: Mapping[Outcome, object] = {
+    Outcome.ATTENDED: _l("attended"),
+    Outcome.PARTIAL: _l("partial"),
+    Outcome.ABSENT: _l("absent"),
+    Outcome.EXCUSED: _l("excused"),
+}
+
+
 def _rejoins(count: int) -> str:
-    words = {
-        1: _("one rejoin"),
-        2: _("two rejoins"),
-        3: _("three rejoins"),
-        4: _("four rejoins"),
-        5: _("five rejoins"),
-        6: _("six rejoins"),
-        7: _("seven rejoins"),
-        8: _("eight rejoins"),
-        9: _("nine rejoins"),
-    }
-    return words.get(count) or _n("%(num)s rejoin", "%(num)s rejoins", count)
+    if 0 < count <= len(_REJOINS):
+        return str(_REJOINS[count - 1])
+    return _n("%(num)s rejoin", "%(num)s rejoins", count)
 
 
 def outcome_word(value: Outcome) -> str:
     """An outcome as the last word of a sentence."""
-    words: Mapping[Outcome, str] = {
-        Outcome.ATTENDED: _("attended"),
-        Outcome.PARTIAL: _("partial"),
-        Outcome.ABSENT: _("absent"),
-        Outcome.EXCUSED: _("excused"),
-    }
-    return words[value]
+    return str(_OUTCOME_WORDS[value])
 
 
 def say_minutes(present_ms: int, length_ms: int, rejoins: int = 0) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Integer, bindparam, select
 from sqlalchemy.orm import aliased
 
 from lms.attendance.models.credits import (
@@ -146,10 +146,18 @@ def get_detailed_batch(lecture_id: int, public_id: str, *, by: Actor, at: dateti
 def list_batches(lecture: Lecture, *, by: Actor, limit: int = 100) -> list[BatchView]:
     """The confirmed batches of a lecture, latest first, for those who can correct its attendance."""
     check_can_edit_lecture(lecture, by)
-    query = _BATCHES.where(CorrectionBatch.lecture_id == lecture.id, CorrectionBatch.confirmed_at.is_not(None))
-    rows = db.session.execute(query.order_by(CorrectionBatch.id.desc()).limit(limit)).all()
+    rows = db.session.execute(_CONFIRMED, {"lecture_id": lecture.id, "limit": limit}).all()
     counts = count_states(CorrectionBatchEntry, [row[0].id for row in rows]) if rows else {}
     return [_view(row, lecture, counts) for row in rows]
+
+
+_CONFIRMED = (
+    _BATCHES.where(
+        CorrectionBatch.lecture_id == bindparam("lecture_id", type_=Integer), CorrectionBatch.confirmed_at.is_not(None)
+    )
+    .order_by(CorrectionBatch.id.desc())
+    .limit(bindparam("limit", type_=Integer))
+)
 
 
 def _view(row: Any, lecture: Lecture, counts: dict[int, dict[EntryState, int]]) -> BatchView:

@@ -164,9 +164,7 @@ def notice_in(notices: Mapping[str, str], code: str, locale: str) -> Notice | No
 
 def notice_of(person_id: int, day: date, locale: str) -> Notice | None:
     """The text for the people of the country that a person (canonical id) belongs to on a day."""
-    columns = (Country.code, cast(Country.notices, Text))
-    query = _histories([person_id], day).add_columns(*columns)
-    rows = read(query.outerjoin(Country, Country.id == PersonCountry.country_id))
+    rows = read(_NOTICES, {"people": [person_id], "day": day})
     if not rows or rows[-1][1] is None:
         return None
     return notice_in(json.loads(rows[-1][2]), rows[-1][1], locale)
@@ -224,8 +222,11 @@ def countries_of(person_ids: Iterable[int], day: date) -> dict[int, int | None]:
     row's; who has said *not stated* has none, whatever the other row says.
     """
     found: dict[int, int | None] = dict.fromkeys(person_ids)
-    query = _histories(found, day).add_columns(PersonCountry.country_id)
-    found.update((own, country) for own, country in db.session.execute(query) if own is not None)
+    if len(found) <= _FEW:
+        rows: Any = read(_COUNTRIES_OF_FEW, {"people": list(found), "day": day})
+    else:
+        rows = read(_histories(found, day).add_columns(PersonCountry.country_id))
+    found.update((own, country) for own, country in rows if own is not None)
     return found
 
 
@@ -274,7 +275,7 @@ def _histories(person_ids: Iterable[int], day: date) -> Select[Any]:
     )
 
 
-_CODES = _with_codes(
+_HISTORIES_OF_FEW = (
     select(Person.canonical_id)
     .join(PersonCountry, PersonCountry.person_id == Person.id)
     .where(
@@ -283,3 +284,6 @@ _CODES = _with_codes(
     )
     .order_by(Person.id == Person.canonical_id, PersonCountry.since)
 )
+_COUNTRIES_OF_FEW = _HISTORIES_OF_FEW.add_columns(PersonCountry.country_id)
+_CODES = _with_codes(_HISTORIES_OF_FEW)
+_NOTICES = _CODES.add_columns(cast(Country.notices, Text))
