@@ -30,10 +30,11 @@ from tests.costs import Costs
 from tests.factories import make
 from tests.machine import pin
 from tests.proxy import Certificate, make_certificate
+from tests.queries import count_queries
 from tests.tables import create_tables, postgresql_tools
 from tests.told import ToldClient
 
-__all__ = ["make"]
+__all__ = ["count_queries", "make"]
 
 pin()
 make_cheap()

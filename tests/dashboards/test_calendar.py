@@ -9,7 +9,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from lms.dashboards.calendar_weeks import View, period_of
-from tests.dashboards.conftest import CountQueries, World
+from tests.dashboards.conftest import World
+from tests.queries import CountQueries
 
 MONTH = "/calendar?on=2026-12-15"
 

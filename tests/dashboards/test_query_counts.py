@@ -13,7 +13,8 @@ from lms.people.actions.files import PersonRow
 from lms.people.models import Person
 from lms.people.queries.countries import get_country
 from lms.reports.actions.public import refresh_public_figures
-from tests.dashboards.conftest import CountQueries, World
+from tests.dashboards.conftest import World
+from tests.queries import CountQueries
 
 
 def grow(world: World) -> None:

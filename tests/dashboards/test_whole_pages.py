@@ -21,8 +21,9 @@ from lms.core.db import Base, action, db
 from lms.core.roles import SYSTEM
 from lms.reports.actions.public import refresh_public_figures
 from lms.web.whole_pages import STAMP, same_for_strangers
-from tests.dashboards.conftest import CountQueries, World
+from tests.dashboards.conftest import World
 from tests.languages import speaking_also
+from tests.queries import CountQueries
 
 SERIES = "/series/cross-border"
 
