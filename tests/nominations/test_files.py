@@ -30,12 +30,11 @@ from lms.nominations.models import Nomination, NominationState
 from lms.nominations.rules import what_is_wrong_with
 from lms.people.models import Person
 from lms.people.queries.countries import get_country
-from tests.dashboards.conftest import CountQueries, count_queries
 from tests.enrolment.conftest import Cast, Sent
 from tests.nominations.conftest import keep
 from tests.nominations.test_actions import states
+from tests.queries import CountQueries
 
-__all__ = ["count_queries"]
 pytestmark = [pytest.mark.databases, pytest.mark.usefixtures("context")]
 
 HEAD = "email,full_name,country,sector\n"
