@@ -104,6 +104,7 @@ def read_foreign(lane: Lane, reader: str, content: bytes | BinaryIO, **options: 
     sent from its beginning, piece by piece.
 
     `reader` is `module:function` of this package; the function gets the content and the options, which are JSON too.
+    Where the module has a function `prepare`, that is called once, before the first file.
     Raises what it raises of Invalid, WrongKind and TooLarge; Invalid (`file`) where it used up its memory or its
     time; Busy where too many files wait.
     """

@@ -18,6 +18,8 @@ import struct
 import sys
 import traceback
 from collections.abc import Callable, Iterator
+from functools import cache
+from types import ModuleType
 from typing import Any, BinaryIO, NoReturn, cast
 
 LENGTH = struct.Struct("<I")
@@ -49,7 +51,16 @@ def main(control: socket.socket) -> None:
 
 def _find(name: str) -> Reader:
     module, _colon, function = name.partition(":")
-    return cast(Reader, getattr(importlib.import_module(module), function))
+    return cast(Reader, getattr(_ready(module), function))
+
+
+@cache
+def _ready(name: str) -> ModuleType:
+    """A module of readers. What its children would each make anew, its function `prepare`, if any, makes once."""
+    module = importlib.import_module(name)
+    if prepare := getattr(module, "prepare", None):
+        prepare()
+    return module
 
 
 def _read_one(end: socket.socket, reader: Reader) -> NoReturn:

@@ -40,6 +40,13 @@ def test_each_file_has_a_process_of_its_own_and_all_come_from_one() -> None:
     assert os.getpid() not in (*first, *second)
 
 
+def test_what_all_files_need_is_made_once_in_the_process_that_they_come_from() -> None:
+    read("pid")
+    for _time in range(2):
+        ((where, parent),) = read("prepared")
+        assert where == [parent]
+
+
 def test_no_secret_and_no_open_file_of_the_server_reaches_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LMS_SECRET_KEY", "secret")
     monkeypatch.setattr(foreign_files, "_process", foreign_files._Process())

@@ -16,7 +16,7 @@ from lms.attendance_imports.readers.recognition import FORMATS, read_file
 from lms.attendance_imports.readers.report import Asked, Report, ReportRow, SumRow
 from lms.attendance_imports.readers.sheets import open_document
 from lms.attendance_imports.readers.sums import WAYS
-from lms.attendance_imports.readers.timestamps import DateOrder
+from lms.attendance_imports.readers.timestamps import DateOrder, month_numbers
 from lms.core.errors import Fault, Invalid, TooLarge
 from lms.core.i18n import _
 from lms.core.tables import MAX_ROWS
@@ -27,6 +27,11 @@ _SINGLE = ("format", "total", "notes", "title", "meeting", "starts_ms", "ends_ms
 
 
 # Within
+
+
+def prepare() -> None:
+    """Makes what takes longer than to read most reports: the names of months in all languages."""
+    month_numbers()
 
 
 def report_of(

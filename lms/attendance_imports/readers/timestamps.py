@@ -207,7 +207,7 @@ def _named(text: str) -> datetime | None:
     found = _NAMED.fullmatch(text)
     if found is None:
         return None
-    number = _months().get(plain_month(found["month"] or found["month2"]))
+    number = month_numbers().get(plain_month(found["month"] or found["month2"]))
     timed = _clock(found)
     if timed is None or number is None:
         return None
@@ -218,7 +218,7 @@ _LANGUAGES = "en es pt fr de it nl pl ru uk tr ar fa id vi sv da nb fi cs hu ro 
 
 
 @lru_cache(maxsize=1)
-def _months() -> dict[str, int]:
+def month_numbers() -> dict[str, int]:
     """The number of each month by its names, as the languages of reports write them; a name that is one month here and
     another there is left out."""
     found: dict[str, set[int]] = {"sept": {9}}
