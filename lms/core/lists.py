@@ -12,6 +12,8 @@ SIZE = 20
 """So many where none are asked for: what a phone shows in a few screens."""
 TEXT_LENGTH = 200
 """Characters of the text to look for; more are cut off."""
+FEW = 2
+"""So many more rows are shown rather than left out."""
 
 
 @dataclass(frozen=True)
@@ -42,3 +44,8 @@ class ListRequest:
     def within(self, total: int) -> ListRequest:
         """The same, on the last page where the list of `total` rows has fewer."""
         return replace(self, page=min(self.page, self.pages(total)))
+
+
+def rows_shown(total: int, first: int) -> int:
+    """How many rows stand on a page before a link or a summary to the rest: the first, or all where few more follow."""
+    return total if total <= first + FEW else first

@@ -15,7 +15,7 @@ from lms.catalogue.rules import room_is_open
 from lms.certificates.queries.behind import list_behind
 from lms.certificates.queries.certificates import list_of_person
 from lms.core import clock
-from lms.core.lists import ListRequest
+from lms.core.lists import ListRequest, rows_shown
 from lms.core.roles import Role
 from lms.dashboards import rules
 from lms.dashboards.queries.country import get_country_desk, list_open_series
@@ -45,8 +45,7 @@ NEXT = 5
 APPEALS = 3
 DRAFTS = 2
 LAST = 3
-FEW = 2
-"""So many drafts, and held lectures, stand on the page of an instructor; a link shows all. A few more are shown too."""
+"""So many drafts, and held lectures, stand on the page of an instructor; a link shows all."""
 SOME, LATEST = 2, 3
 """So many people who are falling behind, and so many nominations, stand on the page of a focal point."""
 _IN = (EnrolmentStatus.ENROLLED, EnrolmentStatus.WAITLISTED, EnrolmentStatus.APPLIED)
@@ -142,7 +141,7 @@ def teach() -> ResponseReturnValue:
 
 
 def _first(rows: list[TaughtLecture], number: int, name: str) -> list[TaughtLecture]:
-    return rows if request.args.get(name) == "all" or len(rows) <= number + FEW else rows[:number]
+    return rows if request.args.get(name) == "all" else rows[: rows_shown(len(rows), number)]
 
 
 @bp.get("/unmatched")

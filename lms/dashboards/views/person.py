@@ -12,6 +12,7 @@ from lms.catalogue.queries.series import get_series
 from lms.core import clock
 from lms.core.errors import NotFound, Refused
 from lms.core.i18n import _
+from lms.core.lists import rows_shown
 from lms.core.roles import Role
 from lms.dashboards.queries.person import get_person_desk
 from lms.dashboards.route import mini_stops
@@ -24,8 +25,8 @@ from lms.web.forms import flash_refusal
 from lms.web.guards import allow
 from lms.web.identity import current_actor
 
-SHOWN, FEW = 3, 2
-"""So many series, lectures, … stand on the page of a person; a link shows all. A few more are shown too."""
+SHOWN = 3
+"""So many series, lectures, … stand on the page of a person; a link shows all."""
 
 
 @bp.get("/admin/people/<public_id>")
@@ -54,7 +55,7 @@ def _all(rows: Sequence[Any]) -> Sequence[Any]:
 
 
 def _first(rows: Sequence[Any]) -> Sequence[Any]:
-    return rows if len(rows) <= SHOWN + FEW else rows[:SHOWN]
+    return rows[: rows_shown(len(rows), SHOWN)]
 
 
 @bp.post("/admin/people/<public_id>/sign-in-link")

@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from lms.core import clock
 from lms.core.i18n import _
+from lms.core.lists import rows_shown
 from lms.core.matching import Match, pieces_of
 from lms.core.typed_text import clean_line
 from lms.dashboards.queries.search import LONGEST, Found, Kind, find_all, kinds_for
@@ -18,8 +19,7 @@ from lms.web.identity import current_actor
 from lms.web.limits import throttle_reads
 
 SHOWN, SHOWN_OF_TWO = 3, 8
-"""So many of each kind stand on the page of all, and where only one or two kinds are found. A few more too."""
-FEW = 2
+"""So many of each kind stand on the page of all, and where only one or two kinds are found."""
 
 
 @bp.get("/search")
@@ -54,7 +54,7 @@ def search() -> ResponseReturnValue:
 
 def _shown(found: Found, kind: Kind) -> int:
     of_each = SHOWN if sum(bool(found.of(one)) for one in Kind) > 2 else SHOWN_OF_TWO
-    return number if (number := len(found.of(kind))) <= of_each + FEW else of_each
+    return rows_shown(len(found.of(kind)), of_each)
 
 
 def marked(text: str, words: tuple[str, ...], language: str | None = None) -> Markup:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lms.core.i18n import _
+from lms.core.lists import rows_shown
 from lms.reports.documents.model import Column, Figure, Picture, ReadOut, Section, Table
 from lms.reports.documents.wording import ALL_FIGURES, figure_column, marks, values
 from lms.reports.exports import files
@@ -20,8 +21,6 @@ MOST_COLUMNS = 12
 """Columns of a picture; of more groups bars are drawn."""
 MOST_BARS = 20
 """Bars of a picture on a page; the table next to it has all groups."""
-FEW = 2
-"""So many more bars are drawn rather than left to the table."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +109,7 @@ def pictured(report: Report, figure: str) -> Pictured | None:
 
 
 def _bars(number: int) -> int:
-    return number if number <= MOST_BARS + FEW else MOST_BARS
+    return rows_shown(number, MOST_BARS)
 
 
 def _first(figure: str) -> tuple[str, ...]:
