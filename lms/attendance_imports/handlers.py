@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from lms.attendance_imports.queries.imports import waiting_keys
 from lms.attendance_imports.queries.unmatched import has_claims
 from lms.core.events import (
     AddressesKnown,
+    StoredFilesAsked,
     handles,
 )
 from lms.core.jobs import request_job
@@ -17,3 +19,9 @@ def on_addresses(event: AddressesKnown) -> None:
     """
     if has_claims(event.person_ids):
         request_job("claim_unmatched_attendees", {"person_ids": list(event.person_ids)}, by=event.by, at=event.at)
+
+
+@handles(StoredFilesAsked)
+def add_stored_files(event: StoredFilesAsked) -> None:
+    """Uploaded reports may wait to be imported."""
+    event.optional.update(waiting_keys())

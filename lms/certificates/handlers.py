@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lms.certificates.actions import awards
 from lms.certificates.models import Award
-from lms.certificates.queries import certificates, eligibility, holder_downloads
+from lms.certificates.queries import certificates, designs, eligibility, holder_downloads
 from lms.core.events import (
     CountriesMerged,
     CountryMergeUndone,
@@ -15,6 +15,7 @@ from lms.core.events import (
     PersonExportAsked,
     PersonNameCorrected,
     ProgressAsked,
+    StoredFilesAsked,
     handles,
 )
 from lms.core.roles import SYSTEM
@@ -94,3 +95,10 @@ def export(event: PersonExportAsked) -> None:
         }
         for shown in certificates.list_of_person(event.person_id, by=SYSTEM)
     ]
+
+
+@handles(StoredFilesAsked)
+def add_stored_files(event: StoredFilesAsked) -> None:
+    """Pictures of designs must be there; files of certificates are created on request."""
+    event.needed.update(designs.picture_keys())
+    event.optional.update(certificates.file_keys())

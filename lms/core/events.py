@@ -261,6 +261,15 @@ class NomineesAsked(Event):
     names: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, kw_only=True)
+class StoredFilesAsked(Event):
+    """Stored files are compared with the rows that refer to them. Each slice adds the keys (`core.files`) of its rows:
+    to `needed` those that must be there, to `optional` those that are created on request."""
+
+    needed: set[str] = field(default_factory=set)
+    optional: set[str] = field(default_factory=set)
+
+
 E = TypeVar("E", bound=Event)
 Handler = Callable[[Any], None]
 

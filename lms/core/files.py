@@ -18,6 +18,12 @@ from lms.core.errors import NotFound
 _PART = ".part-"  # how a file is named while it is written
 ABANDONED = timedelta(days=1)
 """A file that is being written is written to again within this time; else its writer was killed."""
+TEMPORARY = ("bundles", "exports", "staged")
+"""Folders of files that are needed for a day at most and hold personal data. Backups leave them out, since each file
+can be requested again."""
+LASTING = ("attendance", "certificates", "designs", "materials", "nominations", "snapshots", "speakers")
+"""Folders of files that rows refer to. The slice that writes to one answers `events.StoredFilesAsked` for it, or its
+files are reported as unused."""
 
 
 class StorageAway(OSError):
@@ -42,6 +48,13 @@ def _path(key: str) -> Path:
     return path
 
 
+def _path_to_write(key: str) -> Path:
+    """The path of a key in one of the declared folders. Raises ValueError for another folder."""
+    if key.partition("/")[0] not in (*TEMPORARY, *LASTING):
+        raise ValueError(f"{key} is in no folder that core.files declares")
+    return _path(key)
+
+
 def store(key: str, content: bytes) -> None:
     """Keeps `content` under `key` (a relative path of our own making), replacing what was there at once."""
     with writing(key) as file:
@@ -51,7 +64,7 @@ def store(key: str, content: bytes) -> None:
 @contextlib.contextmanager
 def writing(key: str) -> Iterator[BinaryIO]:
     """A file to write piece by piece, however large: kept under `key` once all went well, else not at all."""
-    with _writing(_path(key)) as file:
+    with _writing(_path_to_write(key)) as file:
         yield file
 
 
@@ -121,7 +134,7 @@ def append(key: str, content: bytes, *, offset: int) -> int:
 
     Of two who add at once one does; a piece is added whole or not at all.
     """
-    path = _path(key)
+    path = _path_to_write(key)
     with _storage():
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("ab") as file:

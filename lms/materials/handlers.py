@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from lms.core.events import CopyPreviewed, LecturesCopied, handles
+from lms.core.events import CopyPreviewed, LecturesCopied, StoredFilesAsked, handles
 from lms.materials.actions import copy_files
-from lms.materials.queries import count_copyable
+from lms.materials.queries import count_copyable, stored_keys
 
 
 @handles(CopyPreviewed)
@@ -18,3 +18,9 @@ def on_copy(event: LecturesCopied) -> None:
     """The copies list the same files, where they were asked for."""
     if "files" in event.parts:
         copy_files(event.pairs, by=event.by, at=event.at)
+
+
+@handles(StoredFilesAsked)
+def add_stored_files(event: StoredFilesAsked) -> None:
+    """The content of lecture files must be there."""
+    event.needed.update(stored_keys())

@@ -146,3 +146,8 @@ _COUNTS = (
 def count_files(lecture_ids: Sequence[int]) -> dict[int, int]:
     """How many files each of these lectures has; those without any are not in it."""
     return dict(read(_COUNTS, {"ids": list(lecture_ids)})) if lecture_ids else {}
+
+
+def stored_keys() -> set[str]:
+    """The keys of the content of all lecture files."""
+    return {file.key for file in db.session.scalars(select(LectureFile))}

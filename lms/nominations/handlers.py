@@ -9,11 +9,13 @@ from lms.core.events import (
     PeopleMerged,
     PersonErased,
     PersonExportAsked,
+    StoredFilesAsked,
     handles,
 )
 from lms.nominations.actions.countries import part_country, unite_country
 from lms.nominations.actions.forgetting import forget_person
 from lms.nominations.queries.export import export_of_person
+from lms.nominations.queries.listing import letter_keys
 from lms.nominations.queries.profile_requests import requests_of_person
 from lms.nominations.queries.seats import nominee_names
 
@@ -52,3 +54,9 @@ def on_export(event: PersonExportAsked) -> None:
 def on_nominees_asked(event: NomineesAsked) -> None:
     """Adds the names of nominees that the reader may know."""
     event.names.update(nominee_names(event.series_id, event.nominees, event.q, by=event.by))
+
+
+@handles(StoredFilesAsked)
+def add_stored_files(event: StoredFilesAsked) -> None:
+    """Letters of endorsement must be there."""
+    event.needed.update(letter_keys())

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from lms import __version__
 from lms.config import Config
-from lms.core import schema
+from lms.core import files, schema
 from lms.core.errors import Refused
 from lms.core.i18n import _
 from lms.core.journal import sync_folder
@@ -31,8 +31,7 @@ from lms.operations.manifest import Kept, Manifest
 JOURNAL = "journal.jsonl"
 LAST_BACKUP = "last-backup.json"
 """The file in the data folder that says when the last backup was taken, and where it is."""
-LEFT_OUT = ("exports/", "bundles/", "staged/")
-"""Files that are needed for a day at most and hold personal data; each can be asked for again."""
+LEFT_OUT = tuple(f"{name}/" for name in files.TEMPORARY)
 _PART = ".part-"
 _STEP = 500  # files between two reports of progress
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from lms.core.i18n import _
-from lms.operations.checks import certificates, database, service
+from lms.operations.checks import certificates, database, service, stored_files
 from lms.operations.checks.model import Asked, Finding, Level, fault
 
 Check = Callable[[Asked], Iterator[Finding]]
@@ -24,7 +24,7 @@ CHECKS: tuple[Check, ...] = (
     database.check_times,
     certificates.check_key,
     certificates.check_certificates,
-    certificates.check_files,
+    stored_files.check_files,
     service.check_mail,
     service.check_returned_mail,
     service.check_worker,

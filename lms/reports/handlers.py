@@ -8,6 +8,7 @@ from lms.core.events import (
     PeopleMerged,
     PersonErased,
     PersonExportAsked,
+    StoredFilesAsked,
     handles,
 )
 from lms.people.actions.country_moves import move_back, move_rows
@@ -15,6 +16,7 @@ from lms.reports.actions.exports import forget_exports
 from lms.reports.actions.saved import forget_person, tell_names_apart
 from lms.reports.models import OpeningRow
 from lms.reports.queries.saved import saved_of_person
+from lms.reports.queries.snapshots import dossier_keys
 
 
 @handles(PeopleMerged)
@@ -46,3 +48,9 @@ def erase(event: PersonErased) -> None:
 def export(event: PersonExportAsked) -> None:
     """The reports that the person saved, and those that come by mail."""
     event.parts["reports"] = saved_of_person(event.person_id)
+
+
+@handles(StoredFilesAsked)
+def add_stored_files(event: StoredFilesAsked) -> None:
+    """Dossiers attached to published reports must be there."""
+    event.needed.update(dossier_keys())

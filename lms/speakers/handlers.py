@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from lms.core.events import CopyPreviewed, LecturesCopied, handles
+from lms.core.events import CopyPreviewed, LecturesCopied, StoredFilesAsked, handles
 from lms.speakers.actions import copy_speakers
-from lms.speakers.queries import count_speakers
+from lms.speakers.queries import count_speakers, portrait_keys
 
 
 @handles(CopyPreviewed)
@@ -18,3 +18,9 @@ def on_copy(event: LecturesCopied) -> None:
     """The same people speak in the copies, where that was asked for."""
     if "speakers" in event.parts:
         copy_speakers(event.pairs)
+
+
+@handles(StoredFilesAsked)
+def add_stored_files(event: StoredFilesAsked) -> None:
+    """Portraits must be there."""
+    event.needed.update(portrait_keys())

@@ -96,3 +96,9 @@ def count_lectures(speaker_ids: Sequence[int]) -> dict[int, int]:
         .group_by(LectureSpeaker.speaker_id)
     )
     return dict(db.session.execute(query).all()) if speaker_ids else {}
+
+
+def portrait_keys() -> set[str]:
+    """The keys of all portraits."""
+    rows = db.session.scalars(select(Speaker).where(Speaker.picture.is_not(None)))
+    return {speaker.picture_key for speaker in rows if speaker.picture_key}

@@ -31,10 +31,10 @@ class Begun(Exception):
 
 @pytest.fixture
 def left(app: APIFlask) -> Path:
-    """What somebody left who was killed in the middle of writing `sweeping/a.pdf`."""
+    """What somebody left who was killed in the middle of writing `materials/a.pdf`."""
     with app.app_context():
-        files.store("sweeping/b.pdf", b"whole")
-        folder = files.folder() / "sweeping"
+        files.store("materials/b.pdf", b"whole")
+        folder = files.folder() / "materials"
     subprocess.run([sys.executable, "-c", KILLED, str(folder / "a.pdf")], check=False)
     (half,) = [path for path in folder.iterdir() if path.name != "b.pdf"]
     assert half.read_bytes() == b"half"

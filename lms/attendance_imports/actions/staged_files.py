@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from lms.attendance_imports.actions.staging import LectureTimes, StagedAttendance
+from lms.attendance_imports.queries.imports import keys_of
 from lms.attendance_imports.queries.matching import NameMatches
 from lms.attendance_imports.readers.child_process import column_preview_from, packed, unpacked
 from lms.attendance_imports.readers.mapping import ColumnPreview
@@ -67,11 +68,6 @@ def _staged_from(value: dict[str, Any]) -> StagedAttendance:
     return StagedAttendance(
         report=report, times=LectureTimes(times["start"], times["length"], tuple(times["window"])), **value
     )
-
-
-def keys_of(file_key: str) -> tuple[str, str]:
-    """The names of an uploaded file and of what was found in it."""
-    return file_key, f"{file_key}.json"
 
 
 def delete_files(file_key: str) -> None:

@@ -54,3 +54,14 @@ def content_of(row: AttendanceImport) -> bytes:
     if content is None:
         raise NotFound
     return content
+
+
+def keys_of(file_key: str) -> tuple[str, str]:
+    """The keys of an uploaded file and of what was read from it."""
+    return file_key, f"{file_key}.json"
+
+
+def waiting_keys() -> set[str]:
+    """The keys of all uploaded files that wait to be imported, and of what was read from them."""
+    rows = db.session.scalars(select(AttendanceImport.file_key).where(AttendanceImport.file_key.is_not(None)))
+    return {key for file_key in rows if file_key for key in keys_of(file_key)}

@@ -72,7 +72,12 @@ def address_of(bare: str, base_url: str | None = None) -> str:
 
 def key_of(certificate: Certificate) -> str:
     """What the certificate's file is kept under."""
-    return f"certificates/{certificate.number[:2]}/{certificate.number[: numbers.LENGTH]}.pdf"
+    return key_of_number(certificate.number)
+
+
+def key_of_number(number: str) -> str:
+    """The key of the file of the certificate with this number, bare and with its check character."""
+    return f"certificates/{number[:2]}/{number[: numbers.LENGTH]}.pdf"
 
 
 def _unsigned_key(certificate: Certificate) -> str:

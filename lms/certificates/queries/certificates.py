@@ -349,3 +349,8 @@ def _state_of(row: Certificate, successor: Certificate | None) -> CertificateSta
         query = select(Certificate).where(Certificate.replaces_id == successor.id)
         successor = db.session.scalar(query)
     return row.state
+
+
+def file_keys() -> set[str]:
+    """The keys of the files of all certificates. A file that is missing is created when someone requests it."""
+    return {store.key_of_number(number) for number in db.session.scalars(select(Certificate.number))}

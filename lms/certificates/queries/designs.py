@@ -301,3 +301,9 @@ def picture_of(family_id: int, look: Look, *, by: Actor) -> bytes:
     if fault is not None:
         raise Invalid("sample", fault)
     return typesetting.picture(award, font_folders())
+
+
+def picture_keys() -> set[str]:
+    """The keys of the pictures in all versions of all designs."""
+    specs = db.session.scalars(select(CertificateDesign.spec))
+    return {picture["file"] for spec in specs for picture in spec.get("pictures", {}).values()}

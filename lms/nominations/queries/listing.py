@@ -243,3 +243,9 @@ def list_waiting_series() -> list[SeriesWaiting]:
         .order_by(func.min(Nomination.submitted_at), Series.id)
     )
     return [SeriesWaiting(*row) for row in read(query)]
+
+
+def letter_keys() -> set[str]:
+    """The keys of all letters of endorsement."""
+    rows = db.session.scalars(select(Nomination).where(Nomination.letter_digest.is_not(None)))
+    return {nomination.letter_key for nomination in rows if nomination.letter_key}

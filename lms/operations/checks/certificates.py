@@ -1,4 +1,4 @@
-"""Every certificate's file and badge against its row, and files against the rows that name them."""
+"""Whether certificates can be signed, and whether the file and the badge of each are as they were signed."""
 
 from __future__ import annotations
 
@@ -9,20 +9,15 @@ from cryptography import x509
 from sqlalchemy import select
 from sqlalchemy.orm import undefer
 
-from lms.attendance.models.evidence import AttendanceImport
-from lms.attendance_imports.actions.staged_files import keys_of
 from lms.certificates import keys, numbers
 from lms.certificates.badges.check import read_credential
-from lms.certificates.models import Certificate, CertificateDesign, CertificateState
+from lms.certificates.models import Certificate, CertificateState
 from lms.certificates.pdf import store
 from lms.certificates.pdf.check import check_pdf
 from lms.core import files
 from lms.core.db import db
 from lms.core.i18n import _, _n
-from lms.operations.backup import LEFT_OUT
-from lms.operations.checks.model import Asked, Finding, fault, ok, warning
-from lms.operations.manifest import files_in
-from lms.reports.models import SnapshotDossier
+from lms.operations.checks.model import Asked, Finding, fault, ok
 
 BATCH = 500
 _SHOWN = 3
@@ -89,37 +84,3 @@ def _rows() -> Iterator[Certificate]:
         last = rows[-1].id
         db.session.rollback()
         db.session.expunge_all()
-
-
-def check_files(_asked: Asked) -> Iterator[Finding]:
-    """Whether rows have the files that they name, and files a row."""
-    needed, optional = _named()
-    there = {name for name in files_in(files.folder()) if not name.startswith(LEFT_OUT) and ".part-" not in name}
-    missing, extra = sorted(needed - there), sorted(there - needed - optional)
-    for name in missing[:_SHOWN]:
-        remedy = _("Copy files/%(name)s from a backup.", name=name)
-        yield fault(_("files"), _("%(name)s is missing", name=name), remedy)
-    if extra:
-        told = _n(
-            "%(num)s file not referenced by any row: %(name)s",
-            "%(num)s files not referenced by any row: %(name)s, …",
-            len(extra),
-            name=extra[0],
-        )
-        yield warning(_("files"), told, _("Nothing uses them. You can delete them."))
-    if not missing and not extra:
-        yield ok(_("files"), _n("%(num)s file", "%(num)s files", len(there)))
-
-
-def _named() -> tuple[set[str], set[str]]:
-    """The files that rows name: those that have to be there, and those that are made when they are asked for."""
-    needed = {f"snapshots/{digest}.pdf" for digest in db.session.scalars(select(SnapshotDossier.digest))}
-    for spec in db.session.scalars(select(CertificateDesign.spec)):
-        needed |= {picture["file"] for picture in spec.get("pictures", {}).values()}
-    optional: set[str] = set()
-    for key in db.session.scalars(select(AttendanceImport.file_key)):
-        optional.update(keys_of(key) if key else ())
-    for row in db.session.execute(select(Certificate.number)):
-        optional.add(f"certificates/{row.number[:2]}/{row.number[: numbers.LENGTH]}.pdf")
-    db.session.rollback()
-    return needed, optional

@@ -24,6 +24,7 @@ from lms.reports.models import Snapshot, SnapshotDossier, SnapshotVisibility
 from lms.reports.queries.definitions import definitions
 from lms.reports.queries.figures import count_several
 from lms.reports.queries.labels import filters_in_words
+from lms.reports.queries.snapshots import dossier_key
 from lms.reports.rules import FIGURES, Figures, Slice
 from lms.reports.snapshots.codec import Frozen, checksum, freeze, question
 
@@ -90,7 +91,7 @@ def publish_snapshot(
         note=note,
     )
     for dossier in attached:  # before the rows that name them: a file without a row is nobody's, and harmless
-        files.store(_key_of(sha256(dossier.content).hexdigest()), dossier.content)
+        files.store(dossier_key(sha256(dossier.content).hexdigest()), dossier.content)
     return keep_snapshot(frozen, visibility, key=key, attached=attached, by=by, at=at)
 
 
@@ -109,10 +110,6 @@ def _clean_words(title: str, note: str) -> tuple[str, str, list[Fault]]:
     if len(note) > LONGEST_NOTE:
         faults.append(Fault(_("Use at most %(n)s characters.", n=LONGEST_NOTE), field="note"))
     return title, note if clean_line(note) else "", faults
-
-
-def _key_of(digest: str) -> str:
-    return f"snapshots/{digest}.pdf"
 
 
 @action

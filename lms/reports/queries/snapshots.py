@@ -58,10 +58,15 @@ def list_dossiers(row: Snapshot, *, by: Actor) -> list[SnapshotDossier]:
     return list(db.session.scalars(query))
 
 
+def dossier_key(digest: str) -> str:
+    """The key of the dossier whose PDF has this SHA-256."""
+    return f"snapshots/{digest}.pdf"
+
+
 def get_dossier_file(public_id: str, digest: str, *, by: Actor) -> tuple[SnapshotDossier, bytes]:
     """An attached dossier and its PDF. Raises NotFound for one that is not there or not this actor's to read."""
     for dossier in list_dossiers(get_snapshot(public_id, by=by), by=by):
-        content = files.find(f"snapshots/{dossier.digest}.pdf") if dossier.digest == digest else None
+        content = files.find(dossier_key(digest)) if dossier.digest == digest else None
         if content is not None:
             return dossier, content
     raise NotFound
@@ -85,3 +90,8 @@ def list_public_reports(*, limit: int) -> list[tuple[str, datetime]]:
         .limit(limit)
     )
     return [(key, at) for key, at in db.session.execute(query)]
+
+
+def dossier_keys() -> set[str]:
+    """The keys of the dossiers attached to published reports."""
+    return {dossier_key(digest) for digest in db.session.scalars(select(SnapshotDossier.digest))}
