@@ -60,5 +60,5 @@ def test_a_file_that_no_row_refers_to_is_reported(world: World) -> None:
 
 
 def test_a_folder_that_is_not_declared_is_refused(world: World) -> None:
-    with world.app.app_context(), pytest.raises(ValueError, match="core.files"):
+    with world.app.app_context(), pytest.raises(ValueError, match="declares"):
         files.store("elsewhere/a.pdf", b"x")
