@@ -23,7 +23,7 @@ from lms.core.typed_text import clean_line, clean_text
 from lms.people.models import new_public_id
 from lms.speakers.models import LectureSpeaker, Speaker
 from lms.speakers.portraits import MAX_BYTES
-from lms.speakers.queries import find_speaker, get_lecture_to_edit, get_speaker_of
+from lms.speakers.queries import find_speaker, get_lecture_to_edit, get_speaker_of, list_editable_ids
 
 MAX_LINE = 200
 MAX_ABOUT = 600
@@ -109,9 +109,16 @@ def edit_speaker(
     by: Actor,
     at: datetime,
 ) -> None:
-    """Changes a speaker of a lecture, in every lecture in which they speak. Raises as `add_new_speaker`."""
+    """Changes a speaker of a lecture, in every lecture in which they speak.
+
+    Raises as `add_new_speaker`, and Refused for a speaker who is also in lectures that the actor cannot edit.
+    """
     _begin(lecture_id, by)
     row = get_speaker_of(lecture_id, public_id)
+    if row.id not in list_editable_ids([row.id], by=by):
+        raise Refused(
+            _("This speaker is also in lectures of other people. Ask an administrator to change the profile.")
+        )
     for name, value in _checked(draft).items():
         setattr(row, name, value)
     if portrait is not None or without_picture:

@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, exists, func, select
 from lms.catalogue.models import Lecture, Series
 from lms.catalogue.queries.lectures import get_lecture
 from lms.catalogue.rules import may_edit_lecture
-from lms.catalogue.visibility import shown_lecture, visible
+from lms.catalogue.visibility import ids_taught_by, shown_lecture, visible
 from lms.core.bulk import among
 from lms.core.db import db, read_value
 from lms.core.errors import Forbidden, NotFound
@@ -96,6 +96,18 @@ def count_lectures(speaker_ids: Sequence[int]) -> dict[int, int]:
         .group_by(LectureSpeaker.speaker_id)
     )
     return dict(db.session.execute(query).all()) if speaker_ids else {}
+
+
+def list_editable_ids(speaker_ids: Sequence[int], *, by: Actor) -> set[int]:
+    """The ids of those speakers who are only in lectures that the actor may edit: the profile is the same in each."""
+    if by.is_administrator:
+        return set(speaker_ids)
+    elsewhere = (
+        select(LectureSpeaker.speaker_id)
+        .join(Lecture, Lecture.id == LectureSpeaker.lecture_id)
+        .where(LectureSpeaker.speaker_id.in_(speaker_ids), Lecture.series_id.not_in(ids_taught_by(by)))
+    )
+    return set(speaker_ids) - set(db.session.scalars(elsewhere))
 
 
 def portrait_keys() -> set[str]:

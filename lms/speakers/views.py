@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 
 from lms.catalogue.models import Lecture
 from lms.core import clock, files
-from lms.core.errors import NotFound
+from lms.core.errors import Forbidden, NotFound
 from lms.core.i18n import _
 from lms.core.roles import Role
 from lms.people.models import Person
@@ -44,7 +44,8 @@ def _back(lecture_id: int) -> ResponseReturnValue:
 @allow(*STAFF)
 def lecture_speakers(lecture_id: int) -> ResponseReturnValue:
     """The speakers of a lecture, for its staff, with a search for more: `q` is a part of a name."""
-    lecture = queries.get_lecture_to_edit(lecture_id, by=current_actor())
+    by = current_actor()
+    lecture = queries.get_lecture_to_edit(lecture_id, by=by)
     q = request.args.get("q", "")[:200]
     listed = queries.list_speakers(lecture_id)
     found = queries.find_speakers(q, without=lecture_id)
@@ -54,6 +55,7 @@ def lecture_speakers(lecture_id: int) -> ResponseReturnValue:
         speakers=listed,
         q=q,
         found=found,
+        editable=queries.list_editable_ids([speaker.id for speaker in listed], by=by),
         lectures=queries.count_lectures([one.id for one in [*listed, *found]]),
         suggested=_suggested(lecture, {one.full_name for one in listed}),
     )
@@ -116,10 +118,12 @@ def new_speaker(lecture_id: int) -> ResponseReturnValue:
 @allow(*STAFF)
 @body_limit(MAX_BYTES + FORM_BYTES)
 def edit_speaker(lecture_id: int, speaker_id: str) -> ResponseReturnValue:
-    """Changes a speaker, in every lecture in which they speak."""
+    """Changes a speaker in every lecture in which they speak, for those who may edit all of these."""
     by, at = current_actor(), clock.now()
     lecture = queries.get_lecture_to_edit(lecture_id, by=by)
     speaker = queries.get_speaker_of(lecture_id, speaker_id)
+    if speaker.id not in queries.list_editable_ids([speaker.id], by=by):
+        raise Forbidden
     form = SpeakerForm(obj=speaker) if request.method == "GET" else SpeakerForm()
     if not speaker.picture:
         del form.without_picture

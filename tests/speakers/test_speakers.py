@@ -127,6 +127,26 @@ class TestList:
         with pytest.raises(NotFound):  # not of their own lecture, so not theirs to edit
             actions.edit_speaker(theirs.id, speaker, SALTANAT, by=stranger, at=at)
 
+    def test_a_profile_changes_only_for_staff_of_all_its_lectures(
+        self, make: Make, lecture: Lecture, staff: Actor
+    ) -> None:
+        at = clock.now()
+        speaker = actions.add_new_speaker(lecture.id, SALTANAT, by=staff, at=at)
+        other = make.person(roles=["instructor"])
+        theirs = make.lecture(make.series("other", instructors=[other], visibility="draft"), "Theirs", state="draft")
+        stranger, administrator = make.actor(other), make.actor(make.person(roles=["administrator"]))
+        actions.add_speaker(theirs.id, speaker, by=stranger, at=at)
+        draft = SpeakerInput("Saltanat Bekova", position="Spammer")
+        for by, listed in ((stranger, theirs), (staff, lecture)):
+            with pytest.raises(Refused, match="lectures of other people"):
+                actions.edit_speaker(listed.id, speaker, draft, by=by, at=at)
+        assert [row.position for row in queries.list_speakers(lecture.id)] == [SALTANAT.position]
+        actions.edit_speaker(theirs.id, speaker, draft, by=administrator, at=at)
+        assert [row.position for row in queries.list_speakers(lecture.id)] == ["Spammer"]
+        actions.remove_speaker(theirs.id, speaker, by=stranger, at=at)
+        actions.edit_speaker(lecture.id, speaker, SALTANAT, by=staff, at=at)
+        assert [row.position for row in queries.list_speakers(lecture.id)] == [SALTANAT.position]
+
 
 @pytest.mark.databases
 def test_two_people_add_the_same_speaker_at_once(app: APIFlask, make: Make, lecture: Lecture, ines: Person) -> None:
@@ -222,3 +242,20 @@ class TestPages:
             assert client.post(f"/speakers/{speaker}/delete").status_code == 303
         with app.app_context():
             assert (names(lecture), files.has(key)) == ([], False)
+
+    def test_a_profile_of_others_lectures_offers_no_editing(
+        self, app: APIFlask, client: FlaskClient, make: Make, lecture: Lecture, ines: Person
+    ) -> None:
+        other = make.person(roles=["instructor"])
+        theirs = make.lecture(make.series("other", instructors=[other]), "Theirs")
+        with app.app_context():
+            speaker = actions.add_new_speaker(lecture.id, SALTANAT, by=make.actor(ines), at=clock.now())
+        make.sign_in(client, ines)
+        address = f"/lectures/{lecture.id}/speakers/{speaker}/edit"
+        assert address in client.get(f"/lectures/{lecture.id}/speakers").text
+        with app.app_context():
+            actions.add_speaker(theirs.id, speaker, by=make.actor(other), at=clock.now())
+        page = client.get(f"/lectures/{lecture.id}/speakers").text
+        assert address not in page
+        assert "an administrator can change the profile" in page
+        assert client.get(address).status_code == 403
