@@ -140,9 +140,11 @@ def _imported(result: dict[str, Any]) -> str:
 
 
 def _nominated(result: dict[str, Any]) -> str:
-    made = sum(count for state, count in result.items() if state not in ("unchanged", "left_out", "asked"))
+    drafts = result.get("drafted", 0)
+    made = sum(count for state, count in result.items() if state not in ("unchanged", "left_out", "asked", "drafted"))
     said = [
         _n("%(n)s person nominated", "%(n)s people nominated", made, n=number(made)),
+        *([_n("%(n)s saved as a draft", "%(n)s saved as drafts", drafts, n=number(drafts))] if drafts else []),
         _("%(n)s nominated before", n=number(result["unchanged"])),
         _("%(n)s left out", n=number(result["left_out"])),
         *([_("%(n)s asked to confirm changes", n=number(result["asked"]))] if result.get("asked") else []),

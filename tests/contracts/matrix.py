@@ -667,7 +667,7 @@ BODIES: dict[str, Body] = {
     "POST nominations.change_letter": {"do": "remove"},
     "POST nominations.invitation": {"answer": "decline"},
     "POST nominations.profile_changes": {"job_title": "accept"},
-    "POST nominations.file_preview": {"step": "nominate", "submit_now": "y"},
+    "POST nominations.file_preview": {"step": "nominate"},
     "POST viewing_groups.groups": GROUP,
     "POST viewing_groups.edit_group": {**GROUP, "city": "Elsewhere"},
     "POST viewing_groups.tick": lambda place: {"was": place.person.public_id},

@@ -10,7 +10,9 @@ from apiflask import APIFlask
 
 from lms.catalogue.models import LectureState
 from lms.core.roles import SYSTEM
+from lms.enrolment.actions.places import enrol, set_status
 from lms.enrolment.models import EnrolmentStatus
+from lms.enrolment.queries.rows import find_enrolment
 from lms.enrolment.quota_files import QuotaRow, StagedQuotas
 from lms.enrolment.quotas import set_quotas
 from lms.nominations.actions.nominating import nominate
@@ -188,6 +190,32 @@ class TestCountry:
         )
         assert "/country/nominations/remind?country=KE" in todo
         assert 'data-testid="open-leaders"' not in page, "who is nominated is not enrolled beside it"
+
+    def test_says_who_took_places_without_a_nomination(self, world: World, focal_point: Person) -> None:
+        make, at = world.make, world.at
+        series = make.series("leaders", admission="application", capacity=20)
+        make.lecture(series, starts_at=at + timedelta(days=9))
+        row = PersonRow(2, "n@y.test", "n@y.test", "Nominee")
+        applicants = [make.person(f"Applicant {number}", country="KE") for number in range(2)]
+        with make.app.app_context():
+            kenya = get_country("KE").id
+            quota = QuotaRow(1, "KE", 3, at + timedelta(days=4))
+            set_quotas("leaders", StagedQuotas([quota], total=1), by=SYSTEM, at=at)
+            nominate(series.id, [row], country_id=kenya, by=make.actor(focal_point), at=at)
+            for applicant in applicants:
+                enrol(series.id, applicant.id, by=make.actor(applicant), at=at)
+                enrolment = find_enrolment(series.id, applicant.id)
+                assert enrolment is not None
+                set_status(enrolment.public_id, EnrolmentStatus.ENROLLED, by=SYSTEM, at=at)
+        client = world.signed_in(focal_point)
+        page = flat(client.get("/country").text)
+        assert "0 of 3 places left" in page
+        assert "nominations stay drafts until one is free" in page
+        assert "0 confirmed, 1 invited, 0 awaiting a decision." in page
+        link = re.search(r'<a href="([^"]+)">2 people \w+', page)
+        assert link is not None
+        people = client.get(link[1].replace("&amp;", "&")).text
+        assert people.count('data-testid="enrolment"') == 2
 
     def test_another_country_is_not_there(self, world: World, focal_point: object) -> None:
         assert world.signed_in(focal_point).get("/country?country=VN").status_code == 404  # type: ignore[arg-type]

@@ -95,7 +95,7 @@ PAGES = {
     ("/me", "trainee"): 16,
     ("/account/notifications", "trainee"): 7,
     ("/teach", "instructor"): 9,  # attendances are counted by one question
-    ("/country", "focal_point"): 25,  # of all series: nominations, quotas and who is falling behind
+    ("/country", "focal_point"): 26,  # of all series: nominations, quotas and who is falling behind
     ("/country/behind", "focal_point"): 10,
     ("/country/nominations", "focal_point"): 8,
     ("/lectures/{live}/groups", "focal_point"): 11,

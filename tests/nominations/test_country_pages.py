@@ -118,12 +118,12 @@ def test_a_file_goes_through_a_preview_to_nominations_and_its_bad_rows_back_in(
     assert states() == {}
 
     before = {kind: peter.get(f"{sent.location}/problems.{kind}").data for kind in ("csv", "xlsx")}
-    done = peter.post(sent.location, step="nominate", submit_now="y")
+    done = peter.post(sent.location, step="nominate")
     assert done.status_code == 303
     result = peter.get(done.location).text
     assert "1 person nominated" in result
     assert states() == {"Good Name": "invited"}
-    peter.post(sent.location, step="nominate", submit_now="y")
+    peter.post(sent.location, step="nominate")
     assert states() == {"Good Name": "invited"}
 
     for kind, content in before.items():
@@ -137,16 +137,31 @@ def test_a_file_goes_through_a_preview_to_nominations_and_its_bad_rows_back_in(
     mended = before["csv"].decode("utf-8-sig").replace("gmail,com", "gmail.com")
     again = upload(peter, series, mended)
     assert "1 of 2 people can be nominated" in peter.get(again.location).text
-    peter.post(again.location, step="nominate", submit_now="y")
+    peter.post(again.location, step="nominate")
     assert states() == {"Good Name": "invited", "Faith Mumbua": "invited"}
 
 
 def test_people_beyond_the_quota_are_announced_and_stay_drafts(series: Series, peter: Reader) -> None:
     keep(series, kenya(), 1, until=clock.now() + timedelta(days=3))
     sent = upload(peter, series, "email,full_name\na@people.test,A\nb@people.test,B\n")
-    assert "More people than places: 2 for 1" in peter.get(sent.location).text
-    peter.post(sent.location, step="nominate", submit_now="y")
+    page = peter.get(sent.location).text
+    assert "More people than places: 2 for 1" in page
+    assert "1 of 2 people can be nominated now" in page
+    assert "Nominate 1 and save 1 as a draft" in page
+    done = peter.post(sent.location, step="nominate")
     assert states() == {"A": "invited", "B": "drafted"}
+    assert "<h1>1 nominated, 1 saved as a draft</h1>" in peter.get(done.location).text
+
+
+def test_a_file_beyond_a_full_quota_can_only_be_saved_as_drafts(series: Series, peter: Reader) -> None:
+    keep(series, kenya(), 0, until=clock.now() + timedelta(days=3))
+    sent = upload(peter, series, "email,full_name\na@people.test,A\nb@people.test,B\n")
+    page = peter.get(sent.location).text
+    assert 'value="nominate"' not in page
+    assert "Save 2 people as drafts" in page
+    done = peter.post(sent.location, step="draft")
+    assert states() == {"A": "drafted", "B": "drafted"}
+    assert "<h1>2 people saved as drafts</h1>" in peter.get(done.location).text
 
 
 def test_a_file_can_be_kept_as_drafts_or_cancelled(series: Series, peter: Reader) -> None:
@@ -155,7 +170,7 @@ def test_a_file_can_be_kept_as_drafts_or_cancelled(series: Series, peter: Reader
     assert peter.said() == ["Import cancelled. Nobody was nominated."]
     assert peter.get(sent.location).status_code == 303
     sent = upload(peter, series, "email,full_name\na@people.test,A\n")
-    peter.post(sent.location, step="nominate")
+    peter.post(sent.location, step="draft")
     assert states() == {"A": "drafted"}
 
 
@@ -193,7 +208,7 @@ def test_only_series_that_take_nominations_from_the_country_are_offered(
 def test_a_large_file_leads_to_its_progress(series: Series, peter: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "LARGE", 1)
     sent = upload(peter, series, "email,full_name\na@people.test,A\nb@people.test,B\n")
-    done = peter.post(sent.location, step="nominate", submit_now="y")
+    done = peter.post(sent.location, step="nominate")
     assert "/jobs/" in done.location
     assert peter.get(sent.location).location == done.location
     assert "Nominating people from a file" in peter.get(done.location).text

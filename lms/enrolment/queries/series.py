@@ -20,7 +20,7 @@ from lms.core.process_cache import kept_until_changed
 from lms.core.roles import Actor
 from lms.core.sorting import sort_key
 from lms.enrolment import rules
-from lms.enrolment.models import CountryQuota, Enrolment, EnrolmentSource, EnrolmentStatus
+from lms.enrolment.models import CountryQuota, Enrolment, EnrolmentSource, EnrolmentStatus, SeatKind
 from lms.enrolment.queries.rows import SPEAKS, country_on, day_of, find_enrolment, speaking
 from lms.enrolment.queries.sharing import hidden_among, matching_for
 from lms.people.models import Country, Person
@@ -99,6 +99,8 @@ class SeatFilter:
     organisation: str | None = None
     unanswered: bool = False
     """Only who was enrolled by somebody else and has not accepted yet."""
+    of_quota: bool = False
+    """Only people with a seat of a country's quota."""
 
 
 def _visible(series: Series, by: Actor, day: date) -> ColumnElement[bool] | None:
@@ -212,6 +214,27 @@ def count_unanswered(series: Series, *, by: Actor, at: datetime | None = None) -
     return read_value(select(func.count()).select_from(query.subquery())) or 0
 
 
+def count_quota_seats(series_ids: Collection[int], country_id: int) -> dict[int, dict[EnrolmentSource, int]]:
+    """How many seats of a country's quotas people have who are enrolled, by series and how they came into it.
+
+    Callers check permission.
+    """
+    query = (
+        select(Enrolment.series_id, Enrolment.source, func.count())
+        .where(
+            Enrolment.series_id.in_(series_ids),
+            Enrolment.seat_country_id == country_id,
+            Enrolment.seat_kind == SeatKind.QUOTA,
+            Enrolment.status == EnrolmentStatus.ENROLLED,
+        )
+        .group_by(Enrolment.series_id, Enrolment.source)
+    )
+    counted: dict[int, dict[EnrolmentSource, int]] = {}
+    for series_id, source, count in read(query):
+        counted.setdefault(series_id, {})[source] = count
+    return counted
+
+
 def _conditions(series: Series, wanted: SeatFilter, *, by: Actor, day: date) -> list[ColumnElement[bool]]:
     """What holds of the rows of a series that the actor may read and that a filter holds."""
     found: list[ColumnElement[bool]] = []
@@ -224,8 +247,8 @@ def _conditions(series: Series, wanted: SeatFilter, *, by: Actor, day: date) -> 
         found.append(Enrolment.status == wanted.status)
     if wanted.source is not None:
         found.append(Enrolment.source == wanted.source)
-    if wanted.unanswered:
-        found.append(UNANSWERED)
+    marks = ((wanted.unanswered, UNANSWERED), (wanted.of_quota, Enrolment.seat_kind == SeatKind.QUOTA))
+    found += [condition for is_set, condition in marks if is_set]
     if wanted.organisation is not None:
         found.append(names_organisation(wanted.organisation))
         if by.is_instructor and rules.sees_shared_only(by):

@@ -59,7 +59,7 @@ from lms.web.lists import (
 from lms.web.locale import reader_locale
 
 init_app = mailing.init_app
-NO_ANSWER = "none"
+NO_ANSWER, OF_QUOTA = "none", "quota"
 LIST = ListDefinition(
     filters={
         "status": frozenset(EnrolmentStatus),
@@ -67,6 +67,7 @@ LIST = ListDefinition(
         "source": frozenset(EnrolmentSource),
         "organisation": None,
         "answer": frozenset({NO_ANSWER}),
+        "seat": frozenset({OF_QUOTA}),
     },
     columns=(
         Column("registered", _l("Registered"), first=_l("first registered first"), last=_l("last registered first")),
@@ -227,6 +228,7 @@ def seat_filter(wanted: ListRequest) -> SeatFilter:
         source=EnrolmentSource(filters["source"]) if "source" in filters else None,
         organisation=filters.get("organisation"),
         unanswered="answer" in filters,
+        of_quota="seat" in filters,
     )
 
 
@@ -298,8 +300,9 @@ def _selects(series: Series, chosen: Mapping[str, str], names: Mapping[str, str]
         Select("organisation", _("Organisation"), _("All"), counted_choices(organisations, chosen.get("organisation"))),
         Select("source", _("How"), _("All"), sources),
         Select("answer", _("Answer"), _("All"), answers),
+        Select("seat", _("Place"), _("All"), [Choice(OF_QUOTA, _("Kept for the country"))]),
     ]
-    is_of_use = {"source": True, "answer": bool(unanswered)}
+    is_of_use = {"source": True, "answer": bool(unanswered), "seat": False}
     return [one for one in found if one.name in chosen or is_of_use.get(one.name, len(one.choices) > 1)]
 
 

@@ -24,10 +24,8 @@ class NomineesForm(BaseForm):
 
 
 class NominateForm(BaseForm):
-    """Whether the people of a file are invited at once, or stay drafts; and whether people are asked to confirm what
-    the file says otherwise than their profiles."""
+    """Whether people are asked to confirm what a file says otherwise than their profiles."""
 
-    submit_now = BooleanField(_l("Send the invitations now"), default=True)
     ask = BooleanField(default=True)
 
     def ask_about(self, people: int) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,18 +14,25 @@ from lms.catalogue.statements import TO_COME_STATES
 from lms.core.db import db
 from lms.core.errors import NotFound
 from lms.core.roles import Actor
-from lms.enrolment.models import CountryQuota
+from lms.enrolment.models import CountryQuota, EnrolmentSource, SeatKind
+from lms.enrolment.queries.series import count_quota_seats
 from lms.nominations.models import Nomination, NominationState
 from lms.nominations.rules import may_nominate
 
 
 @dataclass(frozen=True)
 class CountrySeries:
-    """A series with something to come, the country's quota in it, if there is one, and its nominations by state."""
+    """A series with something to come, the country's quota in it, if there is one, and its nominations by state.
+
+    `held`: the seats of the quota that are held for nominees, by the state of the nomination. `enrolled`: those that
+    people enrolled have, by how they came into the series.
+    """
 
     series: Series
     quota: CountryQuota | None
-    counts: dict[NominationState, int]
+    counts: Mapping[NominationState, int]
+    held: Mapping[NominationState, int]
+    enrolled: Mapping[EnrolmentSource, int]
     at: datetime
 
     @property
@@ -36,6 +44,16 @@ class CountrySeries:
     def left(self) -> int | None:
         """How many seats of the quota are left; null where none are kept."""
         return self.quota.seats - self.quota.used if self.quota is not None and self.is_kept else None
+
+    @property
+    def seats_taken(self) -> Mapping[NominationState, int]:
+        """How many seats of the quota nominees have, or have held for them, by the state of the nomination."""
+        return {**self.held, NominationState.ACCEPTED: self.enrolled.get(EnrolmentSource.NOMINATION, 0)}
+
+    @property
+    def enrolled_directly(self) -> Mapping[EnrolmentSource, int]:
+        """How many seats of the quota people have who were not nominated, by how they came into the series."""
+        return {source: number for source, number in self.enrolled.items() if source is not EnrolmentSource.NOMINATION}
 
     @property
     def total(self) -> int:
@@ -70,8 +88,20 @@ def list_series_to_nominate(country_id: int, *, by: Actor, at: datetime) -> list
         .order_by(coming.c.first.is_(None), coming.c.first, Series.id)
     )
     found = [(series, quota) for series, quota, _first in db.session.execute(query)]
-    counts = _counts([series.id for series, _quota in found], country_id)
-    listed = [CountrySeries(series, quota, counts.get(series.id, {}), at) for series, quota in found]
+    ids = [series.id for series, _quota in found]
+    counts, held = _counts(ids, country_id)
+    enrolled = count_quota_seats(ids, country_id)
+    listed = [
+        CountrySeries(
+            series,
+            quota,
+            counts.get(series.id, {}),
+            held.get(series.id, {}),
+            enrolled.get(series.id, {}),
+            at,
+        )
+        for series, quota in found
+    ]
     return sorted(listed, key=lambda one: _lapses(one, at))
 
 
@@ -79,13 +109,20 @@ def _lapses(one: CountrySeries, at: datetime) -> tuple[bool, float]:
     return (not one.left, one.quota.kept_until.timestamp() if one.left and one.quota is not None else at.timestamp())
 
 
-def _counts(series_ids: Collection[int], country_id: int) -> dict[int, dict[NominationState, int]]:
+_ByState = dict[int, Counter[NominationState]]
+
+
+def _counts(series_ids: Collection[int], country_id: int) -> tuple[_ByState, _ByState]:
+    """The nominations of each series by state: all, and those that hold a seat of the quota."""
     query = (
-        select(Nomination.series_id, Nomination.state, func.count())
+        select(Nomination.series_id, Nomination.state, Nomination.seat_kind, func.count())
         .where(Nomination.series_id.in_(series_ids), Nomination.country_id == country_id)
-        .group_by(Nomination.series_id, Nomination.state)
+        .group_by(Nomination.series_id, Nomination.state, Nomination.seat_kind)
     )
-    found: dict[int, dict[NominationState, int]] = {}
-    for series_id, state, count in db.session.execute(query):
-        found.setdefault(series_id, {})[state] = count
-    return found
+    counts: _ByState = {}
+    held: _ByState = {}
+    for series_id, state, kind, count in db.session.execute(query):
+        counts.setdefault(series_id, Counter())[state] += count
+        if kind is SeatKind.QUOTA:
+            held.setdefault(series_id, Counter())[state] += count
+    return counts, held

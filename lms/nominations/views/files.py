@@ -78,7 +78,8 @@ def file_upload() -> ResponseReturnValue:
 @bp.route("/country/nominations/file/<upload_id>", methods=["GET", "POST"])
 @allow(Role.FOCAL_POINT)
 def file_preview(upload_id: str) -> ResponseReturnValue:
-    """Shows what nominating a file would do, then nominates its good rows or cancels; afterwards what came of it."""
+    """Shows what nominating a file would do, then nominates its good rows, saves them as drafts or cancels; afterwards
+    what came of it."""
     by, at = current_actor(), clock.now()
     try:
         file = files.find_file(upload_id, by=by, at=at)
@@ -90,8 +91,6 @@ def file_preview(upload_id: str) -> ResponseReturnValue:
     if country is None:
         raise NotFound
     form, status = NominateForm(), 200
-    if series.nominations_need_approval:
-        form.submit_now.label.text = _("Submit the nominations now")
     if request.method == "POST":
         if request.form.get("step") == "cancel":
             files.drop_file(upload_id, by=by)
@@ -99,7 +98,8 @@ def file_preview(upload_id: str) -> ResponseReturnValue:
             return redirect(url_for(".file_upload", country=country.code, series=series.slug), 303)
         if files.find_result(upload_id, by=by) is not None:
             return redirect(url_for(".file_preview", upload_id=upload_id), 303)
-        failed = form.attempt(lambda: _nominate(file, submit=form.submit_now.data, ask=form.ask.data))
+        submit = request.form.get("step") != "draft"
+        failed = form.attempt(lambda: _nominate(file, submit=submit, ask=form.ask.data))
         if failed is None:
             return redirect(_next_page(file), 303)
         status = failed
