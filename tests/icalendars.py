@@ -45,3 +45,9 @@ def calendar_of(message: EmailMessage) -> tuple[str, bytes] | None:
     content = part.get_payload(decode=True)
     assert isinstance(content, bytes)
     return method, content
+
+
+def files_of(message: EmailMessage) -> list[bytes]:
+    """The calendar files of a mail that its reader adds by hand."""
+    files = [part for part in message.iter_attachments() if part.get_filename() == "lectures.ics"]
+    return [part.get_content() for part in files]

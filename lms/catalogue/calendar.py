@@ -132,6 +132,18 @@ def invitation(
     return CalendarFile(method, calendar.to_ical())
 
 
+def series_calendar(lectures: Iterable[Lecture], *, changes: int, by: Publisher, at: datetime) -> CalendarFile:
+    """The file of all planned lectures of a series, to be added by hand. `changes`: as in `Attendee`."""
+    calendar = _calendar("PUBLISH")
+    events = [(_event(lecture, by=by, at=at, sequence=lecture.sequence + changes), lecture) for lecture in lectures]
+    _add_times(calendar, events)
+    for event, lecture in events:
+        event.add("status", "CONFIRMED")
+        _describe(event, lecture, by)
+        calendar.add_component(event)
+    return CalendarFile("PUBLISH", calendar.to_ical())
+
+
 def feed(lectures: Iterable[Lecture], *, name: str, by: Publisher, at: datetime) -> bytes:
     """A calendar to subscribe to. A lecture that is off is CANCELLED in it; one that never had a date is left out."""
     shown = [one for one in lectures if one.local_start is not None and one.state is not LectureState.DRAFT]

@@ -19,6 +19,8 @@ class MailKind(StrEnum):
     REPORT = "report"
     """Scheduled reports: unsubscribed one by one, by a link of their own."""
     REMINDER = "reminder"
+    REMINDER_HOUR = "reminder_hour"
+    """A second reminder, for people who ask for it."""
     CHANGE = "change"
     """A lecture comes into the calendar, is moved or cancelled."""
     REPLAY = "replay"
@@ -58,7 +60,7 @@ KIND_OF = {
     "lecture_left": MailKind.CHANGE,
     "lecture_postponed": MailKind.CHANGE,
     "reminder_day": MailKind.REMINDER,
-    "reminder_hour": MailKind.REMINDER,
+    "reminder_hour": MailKind.REMINDER_HOUR,
     "replay_open": MailKind.REPLAY,
     "certificate_ready": MailKind.CERTIFICATE,
     "confirm_name": MailKind.CERTIFICATE,
@@ -70,6 +72,7 @@ KIND_OF = {
 
 DECLINABLE = (
     MailKind.REMINDER,
+    MailKind.REMINDER_HOUR,
     MailKind.CHANGE,
     MailKind.REPLAY,
     MailKind.CERTIFICATE,
@@ -82,6 +85,9 @@ DECLINABLE = (
 PER_SERIES = tuple(kind for kind in DECLINABLE if kind is not MailKind.DIGEST)
 """What people choose for one series differently than for the others."""
 
+OFF_BY_DEFAULT = frozenset({MailKind.REMINDER_HOUR})
+"""Kinds that only people who turned them on get."""
+
 
 PRIORITY = {
     MailKind.ACCOUNT: 0,
@@ -89,6 +95,7 @@ PRIORITY = {
     MailKind.PLACE_WON: 1,
     MailKind.CHANGE: 1,
     MailKind.REMINDER: 2,
+    MailKind.REMINDER_HOUR: 2,
 }
 """What leaves first: somebody waits for a sign-in link now, for an answer or a change soon, for a reminder in time."""
 LAST = 3
@@ -104,3 +111,8 @@ def priority_of(kind: MailKind) -> int:
 def kind_of(template: str) -> MailKind:
     """The kind of a template's mails. What is not listed is always sent."""
     return KIND_OF.get(template, MailKind.ACCOUNT)
+
+
+def is_default(kind: MailKind) -> bool:
+    """Whether people who chose nothing get e-mails of a kind."""
+    return kind not in OFF_BY_DEFAULT

@@ -31,6 +31,8 @@ def values_of(template: str, *, at: datetime) -> dict[str, Any]:
         "told_at": at.isoformat(),
         "has_account": True,
         "has_calendar": False,
+        "has_file": False,
+        "lectures": [],
         "accept": False,
         "enrolled_by": None,
         "nominated_by": "Peter Mutua",

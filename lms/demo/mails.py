@@ -50,11 +50,10 @@ def remind_of_live(*, now: datetime) -> None:
     for starts_at in list(db.session.scalars(query)):
         if starts_at is None:
             continue
-        for hours in (24, 1):
-            post_due_reminders(at=starts_at - timedelta(hours=hours))
-            if hours == 1:
-                _change_minds(now)
-            keep_as_sent(starts_at - timedelta(hours=hours))
+        day_before = starts_at - timedelta(days=1)
+        post_due_reminders(at=day_before)
+        _change_minds(now)
+        keep_as_sent(day_before)
 
 
 def _change_minds(now: datetime) -> None:

@@ -25,13 +25,8 @@ _TEMPLATES = {
     EnrolmentStatus.REJECTED: "enrolment_rejected",
     EnrolmentStatus.WITHDRAWN: "enrolment_withdrawn",
 }
-_MOVES_CALENDARS = {
-    "enrolment_enrolled": "lecture_invitation",
-    "enrolment_place_won": "lecture_invitation",
-    "enrolment_withdrawn": "lecture_left",
-}
-"""Mails with the invitation to the first lecture that people are invited to, and the mail of each further one."""
-
+_MOVES_CALENDARS = ("enrolment_enrolled", "enrolment_place_won", "enrolment_withdrawn")
+"""E-mails that carry the invitation to the first lecture that people are invited to, or its cancellation."""
 
 INVITES_AHEAD = timedelta(days=14)
 """So long before a lecture the enrolled are invited to it: each invitation is an e-mail of its own (ADR 48)."""
@@ -57,9 +52,9 @@ def tell_places_won(enrolments: Sequence[Enrolment], series: Series, *, at: date
 def _tell_places(
     enrolments: Sequence[Enrolment], series: Series, template: str, more: Mapping[str, Any], *, at: datetime
 ) -> None:
-    coming = _lectures_to_come(series.id, at)
+    coming = lectures_to_come(series.id, at)
     following = coming[0] if coming else None
-    invited = [one for one in coming if one.invited_at is not None] if template in _MOVES_CALENDARS else []
+    invited = [lecture for lecture in coming if lecture.invited_at is not None] if template in _MOVES_CALENDARS else []
     had_none = template == _TEMPLATES[EnrolmentStatus.WITHDRAWN] and all(row.enrolled_at is None for row in enrolments)
     if had_none:
         invited = []
@@ -76,10 +71,10 @@ def _tell_places(
     }
     keys = {row.person_id: f"{template}-{row.id}-{at.isoformat()}" for row in enrolments}
     _post(template, keys, payload, series_id=series.id, at=at)
-    for lecture in invited[1:]:
-        about = _MOVES_CALENDARS[template]
-        keys = {row.person_id: f"{about}-{lecture.id}-{row.id}-{at.isoformat()}" for row in enrolments}
-        _post(about, keys, _of_lecture(lecture), series_id=series.id, expires_at=lecture.starts_at, at=at)
+    if template == _TEMPLATES[EnrolmentStatus.WITHDRAWN]:
+        for lecture in invited[1:]:
+            keys = {row.person_id: f"lecture_left-{lecture.id}-{row.id}-{at.isoformat()}" for row in enrolments}
+            _post("lecture_left", keys, _of_lecture(lecture), series_id=series.id, expires_at=lecture.starts_at, at=at)
 
 
 def tell_lecture(
@@ -151,14 +146,18 @@ def _post(
     )
 
 
-def _lectures_to_come(series_id: int, at: datetime) -> list[Lecture]:
+def lectures_to_come(series_id: int, at: datetime) -> list[Lecture]:
     """The lectures of a series that are on or planned and not over, the next one first."""
     query = (
         select(Lecture)
         .where(Lecture.series_id == series_id, Lecture.state.in_([LectureState.SCHEDULED, LectureState.LIVE]))
         .order_by(Lecture.state == LectureState.SCHEDULED, Lecture.starts_at)
     )
-    return [one for one in db.session.scalars(query) if one.state is LectureState.LIVE or _is_to_come(one, at)]
+    return [
+        lecture
+        for lecture in db.session.scalars(query)
+        if lecture.state is LectureState.LIVE or _is_to_come(lecture, at)
+    ]
 
 
 def _is_to_come(lecture: Lecture, at: datetime) -> bool:

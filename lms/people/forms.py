@@ -65,10 +65,16 @@ class MailWords:
 
 MAIL_WORDS = {
     MailKind.REMINDER: MailWords(
-        _l("Before a lecture: a day, and an hour"),
+        _l("A reminder the day before a lecture"),
         _l("With the time in your time zone and the link to the lecture."),
-        _l("Stop reminders before lectures?"),
-        _l("You will get no more reminders before lectures"),
+        _l("Stop reminders the day before lectures?"),
+        _l("You will get no more reminders the day before lectures"),
+    ),
+    MailKind.REMINDER_HOUR: MailWords(
+        _l("A second reminder one hour before a lecture"),
+        _l("Off unless you turn it on."),
+        _l("Stop reminders one hour before lectures?"),
+        _l("You will get no more reminders one hour before lectures"),
     ),
     MailKind.CHANGE: MailWords(
         _l("When a lecture is planned, moved or cancelled"),

@@ -1,4 +1,4 @@
-"""Reminders a day and an hour before a lecture: once, in the reader's zone, and never for another time."""
+"""Reminders before a lecture: once, in the reader's zone, and never for another time; a second one by choice."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ from lms.core.outbox import OutboxMail
 from lms.core.roles import SYSTEM
 from lms.enrolment.notices import tell_lecture
 from lms.people.actions.mail_choices import choose_mails
+from lms.people.models import Person
 from tests.attendance.conftest import count_statements
 from tests.factories import Make
 
 pytestmark = [pytest.mark.databases, pytest.mark.usefixtures("context")]
-HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
+DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
 
 
 @pytest.fixture
@@ -39,9 +40,34 @@ def posted() -> list[tuple[str, str]]:
     return [(template, address) for template, address in db.session.execute(query)]
 
 
+def enrol_with_both(make: Make, series: Series, at: datetime, **fields: Any) -> None:
+    """Enrols somebody who wants both reminders."""
+    person = make.person(**fields)
+    make.enrolment(series, person)
+    choose_mails(person.id, {MailKind.REMINDER_HOUR: True}, by=SYSTEM, at=at)
+
+
+def test_people_get_one_reminder_and_a_second_one_if_they_want_it(make: Make, series: Series, at: datetime) -> None:
+    make.enrolment(series, make.person(email="one@example.org"))
+    enrol_with_both(make, series, at, email="both@example.org")
+    enrol_with_both(make, series, at, email="hour@example.org")
+    hour = db.session.scalars(select(Person.id).order_by(Person.id.desc())).first()
+    assert hour is not None
+    choose_mails(hour, {MailKind.REMINDER: False}, by=SYSTEM, at=at, series_id=series.id)
+    start = at + 25 * HOUR
+    make.lecture(series, starts_at=start)
+    for moment in (start - DAY, start - HOUR):
+        post_due_reminders(at=moment)
+    assert posted() == [
+        ("reminder_day", "one@example.org"),
+        ("reminder_day", "both@example.org"),
+        ("reminder_hour", "both@example.org"),
+        ("reminder_hour", "hour@example.org"),
+    ]
+
+
 def test_enrolled_people_are_reminded_a_day_and_an_hour_before(make: Make, series: Series, at: datetime) -> None:
-    one = make.person(email="one@example.org", time_zone="Africa/Nairobi")
-    make.enrolment(series, one)
+    enrol_with_both(make, series, at, email="one@example.org", time_zone="Africa/Nairobi")
     make.enrolment(series, make.person(email="left@example.org"), status="withdrawn")
     start = at + 25 * HOUR
     make.lecture(series, "Rules of origin", starts_at=start)
@@ -49,7 +75,7 @@ def test_enrolled_people_are_reminded_a_day_and_an_hour_before(make: Make, serie
     for moment in (start - 24 * HOUR, start - 13 * HOUR, start - 2 * HOUR):
         post_due_reminders(at=moment)
     assert posted() == [("reminder_day", "one@example.org")]
-    make.enrolment(series, make.person(email="two@example.org"))
+    enrol_with_both(make, series, at, email="two@example.org")
     for moment in (start - HOUR, start - MINUTE, start, start + MINUTE):
         post_due_reminders(at=moment)
     assert posted()[1:] == [("reminder_hour", "one@example.org"), ("reminder_hour", "two@example.org")]
@@ -65,7 +91,7 @@ def test_enrolled_people_are_reminded_a_day_and_an_hour_before(make: Make, serie
 def test_a_lecture_on_short_notice_has_the_later_reminder_only(
     make: Make, series: Series, at: datetime, minutes: int, templates: list[str]
 ) -> None:
-    make.enrolment(series, make.person())
+    enrol_with_both(make, series, at)
     make.lecture(series, starts_at=at + minutes * MINUTE)
     for _time in range(2):
         post_due_reminders(at=at)
@@ -77,9 +103,9 @@ def test_who_declines_reminders_gets_none(make: Make, series: Series, at: dateti
     for person in (no, yes):
         make.enrolment(series, person)
     choose_mails(no.id, {MailKind.REMINDER: False}, by=SYSTEM, at=at, series_id=series.id)
-    make.lecture(series, starts_at=at + HOUR)
+    make.lecture(series, starts_at=at + DAY)
     post_due_reminders(at=at)
-    assert posted() == [("reminder_hour", "yes@example.org")]
+    assert posted() == [("reminder_day", "yes@example.org")]
 
 
 @pytest.mark.parametrize("state", ["draft", "live", "held", "cancelled", "postponed"])
@@ -93,7 +119,7 @@ def test_only_planned_lectures_have_reminders(make: Make, series: Series, at: da
 def test_a_moved_lecture_is_reminded_of_at_its_new_time_and_not_at_the_old(
     make: Make, series: Series, at: datetime
 ) -> None:
-    make.enrolment(series, make.person(email="one@example.org"))
+    enrol_with_both(make, series, at, email="one@example.org")
     lecture = make.lecture(series, starts_at=at + HOUR, local_start=datetime(2026, 11, 25, 5, 0))  # noqa: DTZ001
     post_due_reminders(at=at)
     new = datetime(2026, 11, 26, 5, 0)  # noqa: DTZ001 - local time, as it is planned
@@ -101,7 +127,7 @@ def test_a_moved_lecture_is_reminded_of_at_its_new_time_and_not_at_the_old(
     assert [one for one, _address in posted() if one.startswith("reminder")] == [], "what has not left is taken back"
     post_due_reminders(at=at + 2 * HOUR)
     post_due_reminders(at=at + 24 * HOUR + 30 * MINUTE)
-    query = select(OutboxMail).where(OutboxMail.kind == MailKind.REMINDER).order_by(OutboxMail.id)
+    query = select(OutboxMail).where(OutboxMail.template.startswith("reminder")).order_by(OutboxMail.id)
     found = [(mail.template, mail.payload["starts_at"]) for mail in db.session.scalars(query)]
     assert found == [(f"reminder_{lead}", "2026-11-26T02:00:00+00:00") for lead in ("day", "hour")]
 
@@ -109,7 +135,7 @@ def test_a_moved_lecture_is_reminded_of_at_its_new_time_and_not_at_the_old(
 def test_a_reminder_that_left_is_not_sent_again_when_the_lecture_moves_back(
     make: Make, series: Series, at: datetime
 ) -> None:
-    make.enrolment(series, make.person())
+    enrol_with_both(make, series, at)
     first = datetime(2026, 11, 25, 5, 0)  # noqa: DTZ001 - local time, as it is planned
     lecture = make.lecture(series, starts_at=at + HOUR, local_start=first)
     post_due_reminders(at=at)
@@ -122,7 +148,7 @@ def test_a_reminder_that_left_is_not_sent_again_when_the_lecture_moves_back(
 
 
 def test_a_cancelled_lecture_takes_its_reminders_back(make: Make, series: Series, at: datetime) -> None:
-    make.enrolment(series, make.person())
+    enrol_with_both(make, series, at)
     lecture = make.lecture(series, starts_at=at + HOUR)
     post_due_reminders(at=at)
     cancel_lecture(lecture.id, reason="ill", by=SYSTEM, at=at)
@@ -135,7 +161,7 @@ def test_reminders_are_posted_with_as_many_statements_for_many_people_as_for_few
         series = make.series()
         for _number in range(people):
             make.enrolment(series, make.person())
-        make.lecture(series, starts_at=at + HOUR)
+        make.lecture(series, starts_at=at + DAY)
         return count_statements(lambda: post_due_reminders(at=at))
 
     post(1)  # what is read once a process
@@ -148,7 +174,7 @@ def test_what_was_broken_off_is_begun_again_and_reminds_nobody_twice(
     monkeypatch.setattr(reminders, "POST_AT_ONCE", 1)
     for number in range(3):
         make.enrolment(series, make.person(email=f"{number}@example.org"))
-    make.lecture(series, starts_at=at + HOUR)
+    make.lecture(series, starts_at=at + DAY)
     steps = iter([True, False])
 
     def tell(*args: Any, **options: Any) -> None:
@@ -159,10 +185,10 @@ def test_what_was_broken_off_is_begun_again_and_reminds_nobody_twice(
     monkeypatch.setattr(reminders, "tell_lecture", tell)
     with pytest.raises(OSError, match="ends here"):
         post_due_reminders(at=at)
-    assert posted() == [("reminder_hour", "0@example.org")]
+    assert posted() == [("reminder_day", "0@example.org")]
     db.session.rollback()
     assert post_due_reminders(at=at) == 1
-    assert posted() == [("reminder_hour", f"{number}@example.org") for number in range(3)]
+    assert posted() == [("reminder_day", f"{number}@example.org") for number in range(3)]
     db.session.rollback()
     assert post_due_reminders(at=at) == 0
 
@@ -172,7 +198,7 @@ def test_a_lecture_that_is_moved_meanwhile_is_reminded_of_no_more(
 ) -> None:
     monkeypatch.setattr(reminders, "POST_AT_ONCE", 1)
     for number in range(3):
-        make.enrolment(series, make.person(email=f"{number}@example.org"))
+        enrol_with_both(make, series, at, email=f"{number}@example.org")
     lecture = make.lecture(series, starts_at=at + HOUR, local_start=datetime(2026, 11, 25, 5, 0))  # noqa: DTZ001
     lecture_id = lecture.id
 

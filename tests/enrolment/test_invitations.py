@@ -20,7 +20,7 @@ from lms.enrolment.actions.places import enrol, withdraw
 from lms.enrolment.invitations import invite_due
 from lms.web.mail import render
 from tests.enrolment.conftest import Cast, Sent
-from tests.icalendars import calendar_of, fold
+from tests.icalendars import calendar_of, files_of, fold
 from tests.mail_sink import Sink, drain, running_sink
 
 pytestmark = [pytest.mark.databases, pytest.mark.usefixtures("context")]
@@ -56,6 +56,7 @@ class Post:
             row = db.session.get_one(OutboxMail, int(message["Message-ID"][1:].partition(".")[0]))
             found = calendar_of(message)
             self.calendars += [found] if found is not None else []
+            self.calendars += [("PUBLISH", content) for content in files_of(message)]
             told.append(f"{row.template} {found[0] if found is not None else '-'}")
         self.seen = len(own)
         return told
@@ -110,17 +111,35 @@ def test_who_withdraws_and_comes_back_has_the_lectures_again(sink: Sink, cast: C
     invite_due(at=at)
     for person in (amina, boris):
         enrol(series.id, own(person), by=person, at=at)
-    assert post.arrive() == ["enrolment_enrolled REQUEST", "lecture_invitation REQUEST"]
-    assert [one["isShown"] for one in post.calendar()] == [True, True]
+    assert post.arrive() == ["enrolment_enrolled REQUEST"]
+    assert [one["isShown"] for one in post.calendar()] == [True, True, True]
     withdraw(series.id, own(amina), by=amina, at=at + DAY)
     assert post.arrive() == ["enrolment_withdrawn CANCEL", "lecture_left CANCEL"]
     assert all(b"STATUS:" not in content for method, content in post.calendars if method == "CANCEL")
-    assert [one["isShown"] for one in post.calendar()] == [False, False]
+    assert [one["isShown"] for one in post.calendar()] == [False, False, True], "the third was only in the file"
     enrol(series.id, own(amina), by=amina, at=at + 2 * DAY)
-    assert post.arrive() == ["enrolment_enrolled REQUEST", "lecture_invitation REQUEST"]
-    assert [one["isShown"] for one in post.calendar()] == [True, True]
+    assert post.arrive() == ["enrolment_enrolled REQUEST"]
+    assert [(one["isShown"], one["sequence"]) for one in post.calendar()] == [(True, 2)] * 3
     other.arrive()
-    assert [(one["isShown"], one["sequence"]) for one in other.calendar()] == [(True, 0), (True, 0)]
+    assert [(one["isShown"], one["sequence"]) for one in other.calendar()] == [(True, 0)] * 3
+
+
+def test_one_mail_has_the_dates_of_all_lectures_and_a_file_of_them(sink: Sink, cast: Cast, at: datetime) -> None:
+    series = cast.series(capacity=1)
+    for days, title in ((30, "Rules of origin"), (45, "Valuation")):
+        cast.lecture(days=days, title=title)
+    amina, boris = cast.person("Amina", time_zone="Asia/Tokyo"), cast.person("Boris")
+    first, second = Post(sink, "Amina"), Post(sink, "Boris")
+    for person in (amina, boris):
+        enrol(series.id, own(person), by=person, at=at)
+    assert first.arrive() == ["enrolment_enrolled -"]
+    text = sink.messages[0].get_body(("plain",)).get_content().replace("\r\n", "\n")  # type: ignore[union-attr]
+    assert "  Friday 25 December 2026, 15:00 (Tokyo time): Rules of origin\n  Saturday 9 January 2027, 15:00" in text
+    assert "open the attached file “lectures.ics”" in text
+    assert [event["summary"] for event in first.calendar()] == ["Rules of origin", "Valuation"]
+    withdraw(series.id, own(amina), by=amina, at=at + DAY)
+    assert second.arrive() == ["enrolment_waitlisted -", "enrolment_place_won -"]
+    assert len(second.calendar()) == 2
 
 
 def test_in_the_chain_the_withdrawal_of_one_person_is_for_her_alone(sink: Sink, cast: Cast, at: datetime) -> None:

@@ -1,4 +1,4 @@
-"""Reminders before a lecture: a day before, and an hour before."""
+"""Reminders before a lecture: a day before, and an hour before for people who ask for that."""
 
 from __future__ import annotations
 
@@ -18,11 +18,13 @@ from lms.core import mail_runs
 from lms.core.bulk import chunks
 from lms.core.db import action, db, read, read_value
 from lms.core.events import ProgressAsked, publish
+from lms.core.mail_kinds import kind_of
 from lms.core.measures import MINUTE_MS, needed_minutes
 from lms.core.outbox import POST_AT_ONCE, OutboxMail
 from lms.core.roles import SYSTEM
 from lms.enrolment.membership import enrolled_ids
 from lms.enrolment.notices import instant, tell_lecture
+from lms.people.queries.mail_choices import wanting
 
 
 class Lead(StrEnum):
@@ -44,7 +46,7 @@ WINDOWS = {
     Lead.DAY: Window(timedelta(days=1), timedelta(hours=12)),
     Lead.HOUR: Window(timedelta(hours=1), timedelta(0)),
 }
-"""A lecture that is planned on short notice has the later reminder only."""
+"""A lecture that is planned on short notice has no reminder a day before."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,11 @@ class Due:
     def key(self) -> str:
         """What the reminder is known by: a lecture that is moved has another one."""
         return f"{_of_lecture(self.lecture_id)}{self.lead}-{int(self.starts_at.timestamp())}"
+
+    @property
+    def template(self) -> str:
+        """The template of its e-mails."""
+        return f"reminder_{self.lead}"
 
 
 def post_due_reminders(*, at: datetime) -> int:
@@ -93,7 +100,7 @@ def _post(due: Due, *, at: datetime) -> bool:
     """In short transactions, so that nobody waits for a long one. Whatever stops this, it is begun again, and nobody
     is reminded twice: the reminders that are there already stay as they are."""
     series_id = read_value(select(Lecture.series_id).where(Lecture.id == due.lecture_id))
-    people = sorted(enrolled_ids(series_id))
+    people = sorted(wanting(kind_of(due.template), enrolled_ids(series_id), series_id))
     asked = ProgressAsked(series_id=series_id, person_ids=people, by=SYSTEM, at=at)
     publish(asked)
     db.session.rollback()
@@ -123,7 +130,7 @@ def _post_to(due: Due, people: Sequence[int], progress: Mapping[int, Mapping[str
     }
     expires_at = due.starts_at - (WINDOWS[Lead.HOUR].first if due.lead is Lead.DAY else timedelta(0))
     own = {person_id: {"progress": progress.get(person_id)} for person_id in people}
-    tell_lecture(f"reminder_{due.lead}", lecture, people, more, expires_at=expires_at, at=at, key=due.key, own=own)
+    tell_lecture(due.template, lecture, people, more, expires_at=expires_at, at=at, key=due.key, own=own)
     return True
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from lms.core.errors import NotFound
-from lms.core.mail_kinds import PER_SERIES, MailKind
+from lms.core.mail_kinds import PER_SERIES, MailKind, is_default
 from lms.core.outbox import ALL_SERIES
 from lms.core.roles import Actor
 from lms.enrolment.queries.people import list_of_person
@@ -51,7 +51,7 @@ def chosen_mails(public_id: str, *, by: Actor, at: datetime) -> ChosenMails:
         raise NotFound
     own_roles = by if by.person_id == person_id else load_actor(person_id, at)
     chosen, offered = choices_of(person_id), offered_to(own_roles.roles if own_roles is not None else ())
-    general = {kind: chosen.get((kind, ALL_SERIES), True) for kind in offered}
+    general = {kind: chosen.get((kind, ALL_SERIES), is_default(kind)) for kind in offered}
     found: dict[str, SeriesMails] = {}
     for one in list_of_person(person_id):
         series = one.series

@@ -65,6 +65,7 @@ _KINDS = {
     MailKind.PLACES: _l("Places"),
     MailKind.REPORT: _l("Reports"),
     MailKind.REMINDER: _l("Reminders"),
+    MailKind.REMINDER_HOUR: _l("Second reminders"),
     MailKind.CHANGE: _l("Changes"),
     MailKind.REPLAY: _l("Recordings"),
     MailKind.CERTIFICATE: _l("Certificates"),

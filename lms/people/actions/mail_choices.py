@@ -9,7 +9,7 @@ from sqlalchemy import delete, insert
 
 from lms.core.db import action, db
 from lms.core.errors import NotFound
-from lms.core.mail_kinds import DECLINABLE, PER_SERIES, MailKind
+from lms.core.mail_kinds import DECLINABLE, PER_SERIES, MailKind, is_default
 from lms.core.outbox import ALL_SERIES
 from lms.core.roles import Actor
 from lms.people.actions.merging import hold_people
@@ -35,7 +35,7 @@ def choose_mails(
     hold_people([person_id])
     before, changed = choices_of(person_id), False
     for kind, is_wanted in wanted.items():
-        general = before.get((kind, ALL_SERIES), True)
+        general = before.get((kind, ALL_SERIES), is_default(kind))
         if before.get((kind, series_id), general) != is_wanted:
             is_own = series_id == ALL_SERIES or is_wanted != general
             _write(person_id, kind, series_id, is_wanted if is_own else None, at=at)

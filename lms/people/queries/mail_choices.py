@@ -11,7 +11,7 @@ from sqlalchemy.orm import aliased
 
 from lms.core.bulk import among
 from lms.core.db import db, read, read_column
-from lms.core.mail_kinds import DECLINABLE, KIND_OF, MailKind
+from lms.core.mail_kinds import DECLINABLE, KIND_OF, MailKind, is_default
 from lms.core.outbox import ALL_SERIES, Choice
 from lms.core.roles import Role
 from lms.people.mail_links import MailLink, mark_of
@@ -28,7 +28,7 @@ def declined(asked: Collection[Choice]) -> set[Choice]:
     return {
         (kind, person_id, series_id)
         for kind, person_id, series_id in asked
-        if not chosen.get((kind, person_id, series_id), chosen.get((kind, person_id, ALL_SERIES), True))
+        if not chosen.get((kind, person_id, series_id), chosen.get((kind, person_id, ALL_SERIES), is_default(kind)))
     }
 
 
@@ -91,5 +91,5 @@ def reader_of(link: MailLink, *, at: datetime) -> MailReader | None:
     actor = load_actor(person.id, at)
     chosen = choices_of(person.id)
     offered = {*offered_to(actor.roles if actor is not None else ()), link.kind}
-    choices = {kind: chosen.get((kind, ALL_SERIES), True) for kind in DECLINABLE if kind in offered}
+    choices = {kind: chosen.get((kind, ALL_SERIES), is_default(kind)) for kind in DECLINABLE if kind in offered}
     return MailReader(person.id, address, person.locale, choices)
