@@ -356,8 +356,9 @@ class Consent(Base):
 class MailChoice(Base):
     """Whether a person wants a kind of mail (`core.mail_kinds`), for one series or for all (`outbox.ALL_SERIES`).
 
-    Without a row the default of the kind applies (`mail_kinds.is_default`). What was chosen for a series wins there over what was chosen for all; of several
-    rows of a person (after a merge) the latest choice. `series_id` is a plain id.
+    Without a row the default of the kind applies (`mail_kinds.is_default`). What was chosen for a series wins there
+    over what was chosen for all; of several rows of a person (after a merge) the latest choice. `series_id` is a plain
+    id.
     """
 
     __tablename__ = "mail_choice"

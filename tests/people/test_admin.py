@@ -42,7 +42,8 @@ def test_people_are_found_by_name_and_address(administrator: Person, make: Make,
     make.person(full_name="Sutrisno", email="achieng@example.net")
     make.person(full_name="50% Discount_", email="three@example.org")
     assert names(client.get("/admin/people").text) == ["50% Discount_", "Sutrisno", "Achieng Odhiambo", "Ada Min"]
-    assert names(client.get("/admin/people?q=ACHIENG").text) == ["Sutrisno", "Achieng Odhiambo"]
+    assert names(client.get("/admin/people?q=ACHIENG").text) == ["Achieng Odhiambo", "Sutrisno"]
+    assert names(client.get("/admin/people?q=ACHIENG&sort=-newest").text) == ["Sutrisno", "Achieng Odhiambo"]
     assert names(client.get("/admin/people?q=Ачиенг").text) == ["Achieng Odhiambo"]
     assert names(client.get("/admin/people?q=50%25").text) == ["50% Discount_"]
     assert "No one found" in client.get("/admin/people?q=nobody at all").text
@@ -66,6 +67,18 @@ def test_people_are_filtered_by_organisation(administrator: Person, make: Make, 
     assert "Ministerio (2)" in client.get("/admin/people?country=PE").text
 
 
+@pytest.mark.databases
+def test_the_best_match_comes_first(administrator: Person, make: Make, client: FlaskClient) -> None:
+    for name in ("Marianne Ilboudo", "Anne Marie Traore", "Anne", "Annette Zongo"):
+        make.person(full_name=name, email=f"{name[-1]}{len(name)}@example.org")
+    closest = ["Anne", "Anne Marie Traore", "Annette Zongo", "Marianne Ilboudo"]
+    text = client.get("/admin/people?q=anne").text
+    assert names(text) == closest
+    assert "best match first" in text
+    assert names(client.get("/admin/people?q=anne&sort=-best").text) == closest[::-1]
+    assert "best match" not in client.get("/admin/people?sort=best").text
+
+
 def test_the_list_is_paged(administrator: Person, make: Make, client: FlaskClient) -> None:
     for number in range(60):
         make.person(full_name=f"Number {number:02}")
@@ -77,7 +90,7 @@ def test_the_list_is_paged(administrator: Person, make: Make, client: FlaskClien
         page = following[1].replace("&amp;", "&") if following else ""
     assert [len(one) for one in found] == [20, 20, 20]
     everybody = [name for one in found for name in one]
-    assert everybody == [f"Number {number:02}" for number in reversed(range(60))]
+    assert everybody == [f"Number {number:02}" for number in range(60)]
     assert names(client.get("/admin/people?q=Number&sort=name&size=100").text) == sorted(everybody)
 
 

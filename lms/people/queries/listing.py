@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.orm import aliased
 
 from lms.core import cache_versions
@@ -26,7 +26,7 @@ from lms.people.queries.persons import addresses_of
 
 ANY_ROLE = "any"
 """The filter for those who hold some role."""
-NEWEST, NAME, SIGN_IN = "newest", "name", "sign_in"
+BEST, NEWEST, NAME, SIGN_IN = "best", "newest", "name", "sign_in"
 _KNOWN = (Person.canonical_id == Person.id, Person.erased_at.is_(None))
 _Holder = aliased(Person)
 STAMP = "people"
@@ -85,7 +85,7 @@ def list_people(wanted: ListRequest, *, country_id: int | None, day: date, by: A
         select(Person, Account.password_hash, Account.disabled_at, Account.last_sign_in_at)
         .outerjoin(Account, Account.person_id == Person.id)
         .where(*conditions)
-        .order_by(*_order(page))
+        .order_by(*_order(page, found[:MOST]))
         .limit(page.size)
         .offset(page.offset)
     )
@@ -105,7 +105,11 @@ def organisations_of_all(country_id: int | None, *, day: date) -> dict[str, int]
     return kept_until_changed(STAMP, (country_id, day), count)
 
 
-def _order(wanted: ListRequest) -> list[Any]:
+def _order(wanted: ListRequest, closest: Sequence[int]) -> list[Any]:
+    """The columns that the list is sorted by. `closest`: who fits the text, the best match first."""
+    if wanted.sort == BEST and closest:
+        rank = case({person_id: place for place, person_id in enumerate(closest)}, value=Person.id)
+        return [rank.desc() if wanted.descending else rank]
     column: Any = {NAME: Person.sort_name, SIGN_IN: Account.last_sign_in_at}.get(wanted.sort, Person.id)
     empty = [column.is_(None)] if wanted.sort == SIGN_IN else []  # the two databases put nothing at different ends
     ends = [column.desc(), Person.id.desc()] if wanted.descending else [column, Person.id]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from flask import flash, redirect, render_template, request, url_for
@@ -17,7 +18,7 @@ from lms.people.forms import NO_ROLE, AddPersonForm, PersonForm, RoleForm
 from lms.people.queries.access import account_of, list_acts, list_grants, reach_of_role
 from lms.people.queries.countries import country_by_code, country_names
 from lms.people.queries.factors import second_factor_of
-from lms.people.queries.listing import ANY_ROLE, NAME, NEWEST, SIGN_IN, list_people, organisations_of_all
+from lms.people.queries.listing import ANY_ROLE, BEST, NAME, NEWEST, SIGN_IN, list_people, organisations_of_all
 from lms.people.queries.persons import find_person_by_email, profile_of
 from lms.people.views.account import profile_form
 from lms.people.views.blueprint import bp, today
@@ -42,13 +43,21 @@ LIST = ListDefinition(
         ),
     ),
 )
+LIST_OF_MATCHES = replace(
+    LIST,
+    columns=(
+        Column(BEST, _l("Best match"), first=_l("best match first"), last=_l("best match last")),
+        *LIST.columns,
+    ),
+)
+"""The list where a text is looked for."""
 
 
 @bp.get("/admin/people")
 @allow(Role.ADMINISTRATOR)
 def admin_people() -> ResponseReturnValue:
     """Lists people, filtered by role, country, organisation and text."""
-    asked, at = read_list(LIST), clock.now()
+    asked, at = read_list(LIST_OF_MATCHES if request.args.get("q", "").strip() else LIST), clock.now()
     country = country_by_code(asked.wanted.filters.get("country", ""))
     if country is None:
         asked = asked.without("country") if "country" in asked.wanted.filters else asked
