@@ -11,7 +11,7 @@ from lms.attendance import rules
 from lms.attendance.models.credits import Outcome
 from lms.attendance.models.evidence import Source
 from lms.attendance.presence import PresenceInterval, Span, offline_ms, stated_ms
-from lms.core import clock, measures
+from lms.core import clock, measures, minutes
 from lms.core.i18n import _
 
 _NO_SOURCES: dict[str, list[Any]] = {"sources": [], "intervals": [], "by_source": []}
@@ -167,6 +167,11 @@ class AttendanceOutcome:
         return max(self.needed_ms - self.present_ms, 0)
 
     @property
+    def short_by(self) -> str:
+        """`short_ms` in words."""
+        return minutes.short_by(self.present_ms, self.needed_ms) if self.short_ms else ""
+
+    @property
     def timelines(self) -> list[SourceTimeline]:
         """When each source saw the person, for a picture."""
         return [
@@ -246,6 +251,7 @@ class OutcomeInputs:
             "explanation": rules.explain(
                 present_ms=computed.present_ms,
                 length_ms=span.length_ms,
+                needed_ms=rules.needed_ms(span.length_ms, self.min_percent),
                 rejoins=computed.rejoins,
                 outcome=computed.outcome,
                 by_hand=by_hand.reason if by_hand is not None else None,

@@ -12,7 +12,7 @@ from itertools import accumulate
 
 from lms.attendance.models.credits import Outcome
 from lms.attendance.models.evidence import Source
-from lms.core import measures
+from lms.core import measures, minutes
 from lms.core.i18n import _, _l, _n
 from lms.core.measures import HOUR_MS, MINUTE_MS
 
@@ -184,14 +184,9 @@ def outcome_word(value: Outcome) -> str:
     return str(_OUTCOME_WORDS[value])
 
 
-def say_minutes(present_ms: int, length_ms: int, rejoins: int = 0) -> str:
-    """ "62 of 90 minutes, two rejoins": whole minutes, rounded down."""
-    minutes = measures.whole_minutes(length_ms)
-    if 0 < present_ms < MINUTE_MS:
-        text = _n("less than one of %(num)s minute", "less than one of %(num)s minutes", minutes)
-    else:
-        seen = measures.whole_minutes(present_ms)
-        text = _n("%(seen)s of %(num)s minute", "%(seen)s of %(num)s minutes", minutes, seen=seen)
+def say_minutes(present_ms: int, length_ms: int, needed_ms: int, rejoins: int = 0) -> str:
+    """ "62 of 90 minutes, two rejoins"."""
+    text = minutes.spent_of(present_ms, length_ms, needed_ms)
     return _("%(minutes)s, %(rejoins)s", minutes=text, rejoins=_rejoins(rejoins)) if rejoins else text
 
 
@@ -199,6 +194,7 @@ def explain(
     *,
     present_ms: int,
     length_ms: int,
+    needed_ms: int,
     rejoins: int,
     outcome: Outcome,
     by_hand: str | None = None,
@@ -215,7 +211,7 @@ def explain(
     `group` is where it was watched in a group (empty: who knows where), null where it was not; `offline_ms` is what
     only heartbeats say that a page kept while its line was down.
     """
-    said = say_minutes(present_ms, length_ms, rejoins)
+    said = say_minutes(present_ms, length_ms, needed_ms, rejoins)
     if (kept := measures.whole_minutes(offline_ms)) > 0:
         said = _n("%(minutes)s, %(num)s of them recorded offline",
                   "%(minutes)s, %(num)s of them recorded offline", kept, minutes=said)  # fmt: skip

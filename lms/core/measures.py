@@ -7,6 +7,7 @@ whole are rounded to the nearest tenth. Decisions are never made on rounded valu
 
 from __future__ import annotations
 
+SECOND_MS = 1000
 MINUTE_MS = 60_000
 HOUR_MS = 3_600_000
 
@@ -19,6 +20,18 @@ def whole_minutes(ms: int) -> int:
 def needed_minutes(ms: int) -> int:
     """Minutes that are needed, as pages show them: 54.1 is 55."""
     return -(-ms // MINUTE_MS)
+
+
+def short_minutes(present_ms: int, needed_ms: int) -> int:
+    """Minutes that are missing: those needed less those spent, as pages show both. 54.1 less 47.9 is 8."""
+    return max(needed_minutes(needed_ms) - whole_minutes(present_ms), 0) if present_ms < needed_ms else 0
+
+
+def depends_on_seconds(present_ms: int, needed_ms: int) -> bool:
+    """Whether minutes do not explain a result: less than one is missing, or the rounded mark looks missed."""
+    if present_ms < needed_ms:
+        return needed_ms - present_ms < MINUTE_MS
+    return whole_minutes(present_ms) < needed_minutes(needed_ms)
 
 
 def tenth_minutes(ms: int) -> float:

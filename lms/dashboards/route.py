@@ -13,8 +13,8 @@ from lms.attendance.models.credits import Outcome
 from lms.attendance.queries.persons import PersonAttendance
 from lms.catalogue.models import LectureState
 from lms.catalogue.rules import AnyLecture, Station, stop_states
-from lms.core import measures
 from lms.core.i18n import _
+from lms.core.minutes import brief_spent_of
 from lms.dashboards.texts import passage
 from lms.web import time
 
@@ -126,8 +126,7 @@ def _held(lecture: AnyLecture, own: Mapping[int, PersonAttendance] | None) -> St
     mine = own.get(lecture.id)
     if mine is None:
         return {"state": "missed", "words": _("held before you were enrolled")} | _recording(lecture)
-    seen, length = measures.whole_minutes(mine.present_ms), measures.whole_minutes(mine.length_ms)
-    minutes = _("%(seen)s of %(length)s min", seen=seen, length=length)
+    minutes = brief_spent_of(mine.present_ms, mine.length_ms, mine.needed_ms)
     if mine.outcome is Outcome.ATTENDED:
         return {"state": "done", "tag": _("Attended, %(minutes)s", minutes=minutes), "words": _("attended")}
     if mine.outcome is Outcome.EXCUSED:

@@ -18,10 +18,11 @@ from lms.catalogue.rules import may_edit_lecture, room_is_open
 from lms.core import clock
 from lms.core.errors import Forbidden
 from lms.core.i18n import _
+from lms.core.measures import depends_on_seconds
 from lms.core.roles import Actor
 from lms.enrolment.queries.rows import find_enrolment
 from lms.enrolment.rules import is_enrolled
-from lms.live.rules import RoomState, room_state
+from lms.live.rules import Reach, RoomState, room_state
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Room:
     length_ms: int
     needed_ms: int
     viewers: int
+    at: datetime
     result: PersonAttendance | None = None
 
     @property
@@ -46,6 +48,25 @@ class Room:
         if self.result is not None:
             return self.result.outcome is Outcome.ATTENDED
         return self.counted_ms >= self.needed_ms > 0
+
+    @property
+    def depends_on_seconds(self) -> bool:
+        """Whether the minutes counted and needed are to be shown with seconds."""
+        return depends_on_seconds(self.counted_ms, self.needed_ms)
+
+    @property
+    def reach(self) -> Reach | None:
+        """Whether the lecture can still be attended. Null unless it is live and minutes are still missing."""
+        if self.state is not RoomState.LIVE or not self.takes_part or self.is_attended:
+            return None
+        return Reach(
+            counted_ms=self.counted_ms,
+            needed_ms=self.needed_ms,
+            length_ms=self.length_ms,
+            elapsed_ms=self.elapsed_ms,
+            at=self.at,
+            has_report=bool(self.lecture.join_url),
+        )
 
     @property
     def closing_words(self) -> str | None:
@@ -85,5 +106,14 @@ def get_room(lecture_id: int, *, by: Actor, at: datetime) -> Room:
         length_ms=span.length_ms,
         needed_ms=needed_ms(span.length_ms, needed_percent(lecture)),
         viewers=count_viewers(lecture_id, at),
+        at=at,
         result=result,
     )
+
+
+def get_reach(lecture_id: int, *, by: Actor, at: datetime) -> Reach | None:
+    """Returns whether the reader can still attend a live lecture; null if they have, or are not enrolled."""
+    try:
+        return get_room(lecture_id, by=by, at=at).reach
+    except Forbidden:
+        return None

@@ -1,14 +1,16 @@
-"""Who may be in a room and when."""
+"""Who may be in a room and when, and whether the time that is left suffices."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.rules import ROOM_OPENS, AnyLecture, room_is_open
 from lms.core.errors import Forbidden, Refused
 from lms.core.i18n import _
+from lms.core.measures import MINUTE_MS, short_minutes, whole_minutes
 from lms.enrolment.models import Enrolment
 from lms.enrolment.rules import is_enrolled
 
@@ -19,6 +21,64 @@ class RoomState(StrEnum):
     WAITING = "waiting"
     LIVE = "live"
     OVER = "over"
+
+
+_UNCOUNTED_MS = 90_000
+"""Time that the next heartbeat can still add, 1.5 beats of a page in low data."""
+_LONGEST_OVERRUN_MS = 30 * MINUTE_MS
+
+
+@dataclass(frozen=True)
+class Reach:
+    """Whether somebody who stays in a live lecture from now on can still attend it.
+
+    `length_ms` is the planned length, or the time since the start where that is longer.
+    """
+
+    counted_ms: int
+    needed_ms: int
+    length_ms: int
+    elapsed_ms: int
+    at: datetime
+    has_report: bool = False
+
+    @property
+    def more(self) -> int:
+        """Minutes that are still needed."""
+        return short_minutes(self.counted_ms, self.needed_ms)
+
+    @property
+    def left(self) -> int:
+        """Minutes until the planned end."""
+        return whole_minutes(self._left_ms)
+
+    @property
+    def is_within_plan(self) -> bool:
+        """Whether the time until the planned end suffices."""
+        return self._missing_ms <= self._left_ms + _UNCOUNTED_MS
+
+    @property
+    def stay_until(self) -> datetime | None:
+        """When the lecture will count as attended, to the next whole minute. Null if it would have to run more than
+        half an hour over its planned end."""
+        stay_ms = self._missing_ms
+        if not self.is_within_plan:
+            if self.needed_ms >= self.length_ms:
+                return None
+            overrun_ms = (stay_ms - self._left_ms) * self.length_ms // (self.length_ms - self.needed_ms)
+            if self.elapsed_ms + self._left_ms + overrun_ms > self.length_ms + _LONGEST_OVERRUN_MS:
+                return None
+            stay_ms = self._left_ms + overrun_ms
+        moment = self.at + timedelta(milliseconds=stay_ms + MINUTE_MS - 1)
+        return moment.replace(second=0, microsecond=0)
+
+    @property
+    def _missing_ms(self) -> int:
+        return self.needed_ms - self.counted_ms
+
+    @property
+    def _left_ms(self) -> int:
+        return max(self.length_ms - self.elapsed_ms, 0)
 
 
 def room_state(lecture: Lecture) -> RoomState:

@@ -8,13 +8,15 @@ from flask.typing import ResponseReturnValue
 from lms.attendance.rules import OFFLINE_MS
 from lms.core import clock
 from lms.core.errors import DomainError, Forbidden, NotFound
-from lms.core.measures import needed_minutes, tenth_minutes, whole_minutes
+from lms.core.measures import MINUTE_MS, needed_minutes, tenth_minutes, whole_minutes
+from lms.core.minutes import with_seconds
 from lms.live.actions import join_lecture
 from lms.live.queries import Room, get_room
 from lms.live.rules import RoomState
 from lms.live.tokens import make_token
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
+from lms.web.time import number
 
 bp = Blueprint("live", __name__, template_folder="templates")
 
@@ -29,8 +31,20 @@ def room(lecture_id: int) -> ResponseReturnValue:
         flash(error.message, "now")
         return redirect(url_for("dashboards.lecture", lecture_id=lecture_id))
     return render_template(
-        "live/room.html", room=here, lecture=here.lecture, shows_link=_shows_link(here), offline_ms=OFFLINE_MS
+        "live/room.html",
+        room=here,
+        lecture=here.lecture,
+        counted_words=_counted_words(here),
+        shows_link=_shows_link(here),
+        offline_ms=OFFLINE_MS,
     )
+
+
+def _counted_words(room: Room) -> str:
+    """The counter: whole minutes, with seconds in the first minute and where they decide."""
+    if room.depends_on_seconds or room.counted_ms < MINUTE_MS:
+        return with_seconds(room.counted_ms)
+    return number(whole_minutes(room.counted_ms))
 
 
 def _shows_link(here: Room) -> bool:
@@ -51,6 +65,9 @@ def state(lecture_id: int) -> ResponseReturnValue:
         state=here.state,
         is_open=here.is_open,
         minutes=tenth_minutes(here.counted_ms),
+        counted_words=_counted_words(here),
+        needed_words=render_template("live/_needed.html", room=here).strip(),
+        reach_words=render_template("live/_reach.html", reach=here.reach).strip(),
         elapsed_minutes=whole_minutes(here.elapsed_ms),
         length_minutes=whole_minutes(here.length_ms),
         needed_minutes=needed_minutes(here.needed_ms),

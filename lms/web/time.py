@@ -22,6 +22,7 @@ from babel.numbers import format_decimal
 from flask import Flask, current_app, g, has_request_context, request
 
 from lms.core import clock, measures, zones
+from lms.core.minutes import spent_of, with_seconds
 from lms.web.identity import current_actor
 from lms.web.locale import reader_locale
 
@@ -277,6 +278,7 @@ def init_app(app: Flask) -> None:
         "timestamp": timestamp,
         "zone_city": zone_city, "number": number, "percent_tenths": percent_tenths, "ago": ago, "span": span,
         "minutes": minutes, "needed_minutes": needed_minutes, "tenth_minutes": measures.tenth_minutes,
+        "depends_on_seconds": measures.depends_on_seconds, "spent_of": spent_of, "with_seconds": with_seconds,
         "language_name": language_name,
     }  # fmt: skip
     for name, function in filters.items():

@@ -156,7 +156,10 @@ async function poll() {
   const counted = document.querySelector("[data-testid=counted-minutes]");
   if (counted) {
     counted.dataset.minutes = told.minutes;
-    byId("counted").textContent = written.format(Math.floor(told.minutes));
+    byId("counted").textContent = told.counted_words;
+    byId("needed").textContent = told.needed_words;
+    byId("reach").textContent = told.reach_words;
+    byId("reach").hidden = !told.reach_words;
     const bar = document.querySelector(".gauge .iv");
     if (bar) bar.setAttribute("width", Math.min(told.minutes, told.length_minutes));
     byId("enough").hidden = !told.attended;

@@ -99,8 +99,9 @@ def test_by_source_unites_within_a_source_only() -> None:
 def test_explain_says_the_sum_in_words(words: None) -> None:
     def said(minutes: float, rejoins: int, outcome: Outcome, **more: object) -> str:
         return rules.explain(
-            present_ms=int(minutes * MINUTE), length_ms=90 * MINUTE, rejoins=rejoins, outcome=outcome, **more
-        )  # type: ignore[arg-type]
+            present_ms=int(minutes * MINUTE), length_ms=90 * MINUTE, needed_ms=54 * MINUTE, rejoins=rejoins,
+            outcome=outcome, **more
+        )  # fmt: skip # type: ignore[arg-type]
 
     assert said(62, 2, Outcome.ATTENDED) == "62 of 90 minutes, two rejoins: attended"
     assert said(62.9, 1, Outcome.ATTENDED) == "62 of 90 minutes, one rejoin: attended"

@@ -58,7 +58,7 @@ def test_the_first_sentence_says_why_there_is_no_certificate(world: World, admin
     text = page_of(administrator, world.trainee)
     assert answer_of(text) == (
         "No certificate yet for Cross-border trade for small exporters: 1 of the 3 lectures needed. "
-        "5 minutes are missing in “Finding the market”. 3 lectures are still to come: that is enough."
+        "5 min short in “Finding the market”. 3 lectures are still to come: that is enough."
     )
     assert f'/lectures/{world.held[1].id}/roster/{world.trainee.public_id}"' in text
     assert re.findall(r'data-testid="attendance-\d+" data-outcome="(\w+)"', text) == ["partial", "attended"]

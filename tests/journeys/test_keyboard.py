@@ -232,7 +232,7 @@ def test_why_somebody_has_no_certificate_is_three_presses_from_the_masthead(site
     keys.press("Sita Gurung")
     assert keys.visitor.heading() == "Sita Gurung"
     keys.visitor.reads(
-        "No certificate yet for Carbon rules: 0 of the 1 lectures needed. 5 minutes are missing in “At the border”."
+        "No certificate yet for Carbon rules: 0 of the 1 lectures needed. 5 min short in “At the border”."
     )
     keys.visitor.is_accessible("person, for support")
     keys.press("Edit profile")

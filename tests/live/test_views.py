@@ -151,3 +151,58 @@ def test_who_is_not_enrolled_is_led_to_the_lecture(hall: Hall) -> None:
     assert page.status_code == 200
     assert URL not in page.text
     assert hall.client.get("/lectures/99999/room").status_code == 404
+
+
+def at_minute(hall: Hall, minute: int, *, counted_ms: int = 0, duration: int = 90) -> tuple[str, dict[str, Any]]:
+    """What the room says in words at this minute of the lecture, on its page and to its script."""
+    began = clock.now() - timedelta(minutes=minute, seconds=5)
+    hall.change(actual_start=began, starts_at=began, duration_minutes=duration)
+    start = clock.to_ms(began)
+
+    @action
+    def write() -> None:
+        span = {"joined_ms": start, "left_ms": start + counted_ms}
+        db.session.add(
+            Presence(lecture_id=hall.lecture.id, person_id=hall.ada.id, source=Source.LIVE, evidence="a", **span)
+        )
+
+    with hall.make.app.app_context():
+        write()
+    text = re.sub(r"<[^>]*>", " ", hall.client.get(hall.path).text)
+    return " ".join(text.split()), hall.client.get(f"{hall.path}/state").json
+
+
+def test_a_late_comer_reads_that_the_time_left_does_not_suffice(hall: Hall) -> None:
+    page, state = at_minute(hall, 54, counted_ms=2 * 60_000)
+    words = "52 more minutes needed, 35 left: this lecture can no longer count as attended."
+    assert words in page
+    assert state["reach_words"].startswith(words)
+    assert "If you joined the meeting earlier, its report can still add minutes." in page
+    for path in (f"/lectures/{hall.lecture.id}", "/me", f"/series/{hall.series.slug}"):
+        assert words in " ".join(hall.client.get(path).text.split()), path
+
+
+def test_who_can_attend_reads_until_when_to_stay(hall: Hall) -> None:
+    page, state = at_minute(hall, 20, counted_ms=15 * 60_000)
+    words = re.search(r"Stay until (\d\d:\d\d) for this lecture to count as attended\.", page)
+    assert words
+    assert words[1] in {f"{clock.now() + timedelta(minutes=39 + n, hours=8):%H:%M}" for n in (0, 1)}
+    assert state["reach_words"] in page
+
+
+def test_what_counts_only_if_the_lecture_overruns(hall: Hall) -> None:
+    page, state = at_minute(hall, 50, counted_ms=12 * 60_000)
+    assert "42 more minutes needed, 39 left: this lecture counts as attended only if it runs until" in page
+    assert state["reach_words"] in page
+
+
+def test_the_counter_shows_its_first_seconds(hall: Hall) -> None:
+    page, state = at_minute(hall, 3, counted_ms=30_000)
+    assert "Counted so far 30 s of 90 minutes" in page
+    assert state["counted_words"] == "30 s"
+
+
+def test_seconds_are_shown_where_they_decide(hall: Hall) -> None:
+    page, state = at_minute(hall, 60, counted_ms=53 * 60_000 + 20_000)
+    assert "53 min 20 s of 90 min, 54 min needed." in page
+    assert (state["counted_words"], state["needed_words"]) == ("53 min 20 s", "53 min 20 s of 90 min, 54 min needed.")

@@ -17,6 +17,7 @@ from werkzeug.datastructures import MultiDict
 from wtforms.fields.choices import SelectChoice
 
 from lms.core import measures
+from lms.core.minutes import spent_of
 from lms.web.pictures import ticks
 from lms.web.time import timestamp
 
@@ -56,6 +57,8 @@ def environment(**context: Any) -> Environment:
         number=lambda value: f"{value:,}",
         minutes=lambda ms: f"{measures.whole_minutes(int(ms)):,}",
         needed_minutes=lambda ms: f"{measures.needed_minutes(int(ms)):,}",
+        depends_on_seconds=measures.depends_on_seconds,
+        spent_of=spent_of,
         ticks=ticks,
         ago=lambda at: f"in {at - NOW}" if at > NOW else f"{int((NOW - at).total_seconds() / 60)} minutes ago",
     )

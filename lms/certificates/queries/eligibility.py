@@ -26,6 +26,7 @@ from lms.core.bulk import among
 from lms.core.db import db, read
 from lms.core.errors import Forbidden
 from lms.core.lists import ListRequest
+from lms.core.minutes import short_by
 from lms.core.roles import Actor
 from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.enrolment.queries.rows import day_of, speaking
@@ -54,10 +55,10 @@ class Group(StrEnum):
 
 @dataclass(frozen=True)
 class Near:
-    """The partly attended lecture that is closest to counting: this many minutes more would have been enough."""
+    """The partly attended lecture that is closest to counting, and what it lacks in words."""
 
     title: str
-    minutes: int
+    short_by: str
 
 
 @dataclass(frozen=True)
@@ -473,12 +474,12 @@ class _View:
             length = length_ms(lecture)
             if outcome is Outcome.PARTIAL and length:
                 needed = needed_ms(length, percents.get(lecture.policy_id or 0, self.policy.min_percent))
-                lacking.append((measures.needed_minutes(needed - present), lecture.title))
-        lacking = [one for one in lacking if one[0] > 0]
+                if present < needed:
+                    lacking.append((needed - present, lecture.title, short_by(present, needed)))
         if not lacking:
             return None
-        minutes, title = min(lacking)
-        return Near(title, minutes)
+        _missing_ms, title, words = min(lacking)
+        return Near(title, words)
 
     def _percents(self) -> dict[int, int]:
         if not hasattr(self, "_shares"):

@@ -11,7 +11,6 @@ from lms.attendance.queries.persons import PersonAttendance
 from lms.catalogue.models import Series
 from lms.catalogue.queries.series import SeriesFilter, list_series
 from lms.certificates.queries.certificates import Shown, list_of_person
-from lms.core.measures import needed_minutes
 from lms.core.roles import Actor
 from lms.dashboards.queries.own import OwnSeries, list_own_series
 from lms.enrolment.models import EnrolmentStatus
@@ -36,7 +35,7 @@ class Near:
 
     lecture_id: int
     title: str
-    minutes: int
+    short_by: str
 
 
 @dataclass(frozen=True)
@@ -125,4 +124,4 @@ def _near(own: OwnSeries) -> Near | None:
         return None
     partial = [one for one in own.attendance.values() if one.outcome is Outcome.PARTIAL and one.short_ms]
     nearest = min(partial, key=lambda one: (one.short_ms, one.title), default=None)
-    return None if nearest is None else Near(nearest.lecture_id, nearest.title, needed_minutes(nearest.short_ms))
+    return None if nearest is None else Near(nearest.lecture_id, nearest.title, nearest.short_by)

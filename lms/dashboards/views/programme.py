@@ -29,6 +29,7 @@ from lms.enrolment.models import EnrolmentStatus
 from lms.enrolment.queries.rows import day_of, find_enrolment
 from lms.enrolment.queries.series import place_of
 from lms.enrolment.rules import is_enrolled
+from lms.live.queries import get_reach
 from lms.materials.queries import list_files
 from lms.people.queries.countries import notice_of
 from lms.reports.queries.public import public_headline
@@ -92,7 +93,13 @@ def series(slug: str) -> ResponseReturnValue:
     def box(lecture: Station) -> Markup:
         may_join = may_edit or place.status == EnrolmentStatus.ENROLLED
         needed = rules.needed_minutes(lecture.duration_minutes, policy.min_percent)
-        made = render_template("dashboards/_live.html", lecture=lecture, needed=needed, may_join=may_join)
+        made = render_template(
+            "dashboards/_live.html",
+            lecture=lecture,
+            needed=needed,
+            may_join=may_join,
+            reach=get_reach(lecture.id, by=by, at=at) if place.status == EnrolmentStatus.ENROLLED else None,
+        )
         return Markup(made)  # noqa: S704 - escaped by the template
 
     feed = publisher().base_url + url_for("enrolment.series_calendar", slug=shown.slug)
@@ -151,6 +158,7 @@ def lecture(lecture_id: int) -> ResponseReturnValue:
         files=found,
         speakers=list_speakers(shown.id),
         needed=rules.needed_minutes(shown.duration_minutes, policy.min_percent),
+        reach=get_reach(shown.id, by=by, at=at) if enrolled and shown.state is LectureState.LIVE else None,
         room_is_open=room_is_open(shown, at),
         may_join=enrolled or may_edit,
         may_edit=may_edit,
