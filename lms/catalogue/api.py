@@ -202,7 +202,7 @@ def get_hours(slug: str, query: dict[str, Any]) -> ResponseReturnValue:
         "duration_minutes": found.duration_minutes,
         "first": found.first,
         "hours": [_shown_hour(one) for one in found.hours],
-        "fairest": [_shown_hour(one) for one, _burden in found.fairest],
+        "fairest": [_shown_hour(group.best) for group in found.fairest],
         "lecture": _shown_hour(planned) if planned is not None else None,
         "countries": [
             {

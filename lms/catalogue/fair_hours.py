@@ -31,6 +31,8 @@ NIGHT_FROM, NIGHT_UNTIL = 22, 7
 EVENING_FROM, MORNING_UNTIL = 20, 8
 """Hours that are not night, but early or late."""
 FAIREST = 5
+EARLIEST = timedelta(hours=48)
+"""How long before its start a lecture can still be moved to an hour that is offered."""
 HOURS_OF_WEEK = 168
 _HOUR, _DAY = 3600, 86_400
 _QUARTER = 900
@@ -116,6 +118,26 @@ class Hour:
     def weight(self) -> float:
         """What it amounts to in nights."""
         return self.night + self.day_off / 2
+
+
+@dataclass(frozen=True)
+class FairHours:
+    """Hours from `first` to `last` that are equally fair on each of some days; `best` is the one to offer.
+
+    `is_any_working_day`: the days are all that are offered in this week.
+    """
+
+    best: Hour
+    first: Hour
+    last: Hour
+    days: tuple[date, ...]
+    is_any_working_day: bool
+    burden: Burden
+
+    @property
+    def is_row_of_days(self) -> bool:
+        """Whether the days are three or more that follow one another."""
+        return len(self.days) > 2 and (self.days[-1] - self.days[0]).days == len(self.days) - 1
 
 
 @dataclass(frozen=True)
@@ -282,27 +304,53 @@ def _instant(local: datetime, zone: str) -> datetime | None:
         return None
 
 
-def fairest(hours: Iterable[Hour], *, chosen: datetime | None, at: datetime) -> list[Hour]:
-    """The fairest hours of a week that are to come, at most one for each hour of the day.
+def fairest(
+    hours: Iterable[Hour], audience: Audience, duration_minutes: int, *, chosen: datetime | None, at: datetime
+) -> list[FairHours]:
+    """The fairest hours of a week at least 48 hours ahead, those together that are alike on the same days.
 
     Where the lecture is given, they are between 07:00 and 22:00, and on working days unless there are none. Of hours
-    that weigh the same, the one nearest to the `chosen` local time comes first; only hours that weigh less than that
-    one are listed.
+    that weigh the same, those nearest to the `chosen` local time come first; only hours that weigh less than that one
+    are listed.
     """
     hours = list(hours)
-    own = next((one for one in hours if one.local == chosen), None)
-    allowed = [one for one in hours if one.starts_at is not None and one.starts_at > at and one.is_comfortable]
-    allowed = [one for one in allowed if one.is_working_day] or allowed
-    if own is not None and own.starts_at is not None:
-        allowed = [one for one in allowed if one.weight < own.weight]
+    planned = next((hour for hour in hours if hour.local == chosen), None)
+    allowed = [
+        hour for hour in hours if hour.starts_at is not None and hour.starts_at >= at + EARLIEST and hour.is_comfortable
+    ]
+    allowed = [hour for hour in allowed if hour.is_working_day] or allowed
+    days = {hour.local.date() for hour in allowed}
+    if planned is not None and planned.starts_at is not None:
+        allowed = [hour for hour in allowed if hour.weight < planned.weight]
 
     def rank(hour: Hour) -> tuple[float, int, timedelta, datetime]:
         return hour.weight, hour.night, abs(hour.local - chosen) if chosen else timedelta(), hour.local
 
-    found: dict[int, Hour] = {}
-    for one in sorted(allowed, key=rank):
-        found.setdefault(one.local.hour, one)
-    return list(found.values())[:FAIREST]
+    groups = []
+    for burden, same in _alike(allowed, audience, duration_minutes):
+        best, on = min(same, key=rank), tuple(sorted({hour.local.date() for hour in same}))
+        by_clock = sorted(same, key=lambda hour: hour.local.time())
+        groups.append(FairHours(best, by_clock[0], by_clock[-1], on, len(on) == len(days) > 1, burden))
+    return sorted(groups, key=lambda group: rank(group.best))[:FAIREST]
+
+
+def _alike(hours: Sequence[Hour], audience: Audience, duration_minutes: int) -> Iterator[tuple[Burden, list[Hour]]]:
+    """Hours with the same burden that follow one another, each such stretch with all days that have it."""
+    lasts = timedelta(minutes=duration_minutes)
+    spans = [Lasting(hour.starts_at, hour.starts_at + lasts) for hour in hours if hour.starts_at is not None]
+    stretches: list[list[tuple[Hour, Burden]]] = []
+    for hour, burden in zip(hours, burdens(audience, spans), strict=True):
+        before = stretches[-1][-1] if stretches else None
+        if before and before[1] == burden and before[0].local + timedelta(hours=1) == hour.local:
+            stretches[-1].append((hour, burden))
+        else:
+            stretches.append([(hour, burden)])
+    grouped: dict[tuple[time, time, str], tuple[Burden, list[Hour]]] = {}
+    for stretch in stretches:
+        (first, burden), (last, _same) = stretch[0], stretch[-1]
+        key = first.local.time(), last.local.time(), repr(burden)
+        grouped.setdefault(key, (burden, []))[1].extend(hour for hour, _burden in stretch)
+    yield from grouped.values()
 
 
 def least(hours: Iterable[Hour]) -> float | None:

@@ -286,7 +286,13 @@ class HoursOut(AnswerSchema):
     duration_minutes = Integer()
     first = Date()
     hours = List(Nested(HourOut))
-    fairest = List(Nested(HourOut), metadata={"description": "Fairer than the planned lecture, the fairest first."})
+    fairest = List(
+        Nested(HourOut),
+        metadata={
+            "description": "Fairer than the planned lecture and at least 48 hours ahead, the fairest first. Of hours "
+            "that are alike, one."
+        },
+    )
     lecture = Nested(HourOut, allow_none=True)
     countries = List(Nested(CountryHoursOut))
     rotation = Nested(RotationOut)

@@ -14,6 +14,7 @@ from lms.catalogue.fair_hours import (
     Basis,
     Burden,
     CountryHours,
+    FairHours,
     Group,
     Hour,
     Lasting,
@@ -37,8 +38,8 @@ from lms.core.roles import Actor
 from lms.people.queries.countries import partner_codes
 
 MOST_MINUTES = 1440
-AHEAD = timedelta(days=7)
-"""How far ahead the week is that is shown while no date is given."""
+AHEAD = timedelta(days=8)
+"""A day of the week that is shown while no date is given: the first that begins after two days."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class SeriesHours:
     duration_minutes: int
     first: date
     hours: Sequence[Hour]
-    fairest: Sequence[tuple[Hour, Burden]]
+    fairest: Sequence[FairHours]
     chosen: datetime | None
     span: Lasting | None
     burden: Burden | None
@@ -120,9 +121,7 @@ def hours_for(
     first = wanted.first or _week_of(day, zone, wanted.first_weekday, at)
     minute = chosen.minute if chosen is not None else 0
     week = hours_of_week(audience, first, minute, zone, minutes)
-    best = fairest(week, chosen=chosen.replace(second=0, microsecond=0) if chosen is not None else None, at=at)
-    ends = [one.starts_at for one in best if one.starts_at is not None]
-    of_best = burdens(audience, [Lasting(one, one + timedelta(minutes=minutes)) for one in ends])
+    planned = chosen.replace(second=0, microsecond=0) if chosen is not None else None
     left_out = set(but)
     lectures = [one for one in list_lectures(series.id, by=by) if one.id not in left_out]
     return SeriesHours(
@@ -131,7 +130,7 @@ def hours_for(
         duration_minutes=minutes,
         first=first,
         hours=week,
-        fairest=list(zip(best, of_best, strict=True)),
+        fairest=fairest(week, audience, minutes, chosen=planned, at=at),
         chosen=chosen,
         span=span,
         burden=burdens(audience, [span])[0] if span is not None else None,

@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 from lms.catalogue.fair_hours import (
     Audience,
     Basis,
+    FairHours,
     Group,
+    Hour,
     Lasting,
     burdens,
     country_hours,
@@ -130,30 +132,69 @@ FOUR = audience(
 WEEK = hours_of_week(FOUR, date(2027, 1, 4), 0, SHANGHAI, 90)
 
 
+def offered(hours: Sequence[Hour], chosen: datetime | None, at: datetime = AT) -> list[FairHours]:
+    return fairest(hours, FOUR, 90, chosen=chosen, at=at)
+
+
 def test_the_fairest_hour_comes_first_and_weighs_least_of_all_where_the_lecture_is_given() -> None:
     chosen = datetime(2027, 1, 8, 14)
-    found = fairest(WEEK, chosen=chosen, at=AT)
+    found = offered(WEEK, chosen)
     own = next(one for one in WEEK if one.local == chosen)
     assert (own.night, own.day_off, own.weight) == (171, 254, 298.0)  # a Friday: a day off in Egypt
-    assert [one.weight for one in found] == sorted(one.weight for one in found)
-    assert found[0].weight == min(
+    weights = [one.best.weight for one in found]
+    assert weights == sorted(weights)
+    assert weights[0] == min(
         one.weight for one in WEEK if one.is_comfortable and one.is_working_day and one.weight < own.weight
     )
-    assert (found[0].local, found[0].night) == (datetime(2027, 1, 6, 20), 46)  # 7 January is a holiday in Egypt
-    assert len({one.local.hour for one in found}) == len(found)
-    assert all(one.weight < own.weight for one in found)
+    assert (found[0].best.local, found[0].best.night) == (datetime(2027, 1, 6, 20), 46)  # 7 January is a holiday there
+    assert all(one.best.weight < own.weight for one in found)
+
+
+def test_hours_that_are_alike_are_one_group_on_all_days_that_have_it() -> None:
+    groups = [
+        (
+            f"{one.first.local:%H}–{one.last.local:%H}",
+            [day.day for day in one.days],
+            one.is_row_of_days,
+            one.burden.night_by_country,
+            one.burden.day_off_by_country,
+        )
+        for one in offered(WEEK, None)
+    ]
+    assert groups == [
+        ("20–20", [4, 5, 6], True, {"FJ": 46}, {}),
+        ("13–16", [4, 5, 6], True, {"PE": 171}, {}),
+        ("20–20", [7], False, {"FJ": 46}, {"EG": 254}),
+        ("20–20", [8], False, {"FJ": 46}, {"EG": 254, "FJ": 46}),  # it ends on a Saturday there
+        ("17–19", [4, 5, 6], True, {"PE": 171, "FJ": 46}, {}),
+    ]
+
+
+def test_a_group_of_all_days_is_any_working_day() -> None:
+    people = audience([(("KE", "Africa/Nairobi"), 3), (("WS", "Pacific/Apia"), 1)])
+    week = hours_of_week(people, date(2027, 1, 11), 0, SHANGHAI, 60)
+    first = fairest(week, people, 60, chosen=None, at=AT)[0]
+    assert first.is_any_working_day
+    assert (first.first.local.hour, first.last.local.hour, len(first.days)) == (12, 16, 5)
 
 
 def test_no_hour_is_listed_that_is_over_or_not_fairer() -> None:
-    best = fairest(WEEK, chosen=datetime(2027, 1, 8, 14), at=AT)[0]
-    assert fairest(WEEK, chosen=best.local, at=AT) == []
-    assert fairest(WEEK, chosen=None, at=datetime(2027, 1, 11, tzinfo=UTC)) == []
+    best = offered(WEEK, datetime(2027, 1, 8, 14))[0].best
+    assert offered(WEEK, best.local) == []
+    assert offered(WEEK, None, datetime(2027, 1, 11, tzinfo=UTC)) == []
+
+
+def test_no_hour_is_listed_within_48_hours() -> None:
+    now = datetime(2027, 1, 3, 23, 30, tzinfo=UTC)  # Monday, 07:30 in Shanghai
+    found = offered(WEEK, None, now)
+    assert min(day for one in found for day in one.days) == date(2027, 1, 6)
+    assert all(one.best.starts_at and one.best.starts_at >= now + timedelta(hours=48) for one in found)
 
 
 def test_a_week_of_days_off_still_has_a_fairest_hour() -> None:
     week = hours_of_week(FOUR, date(2027, 1, 8), 0, SHANGHAI, 90)
     weekend = [one for one in week if one.local.weekday() in (5, 6)]
-    assert fairest(weekend, chosen=None, at=AT)
+    assert offered(weekend, None)
 
 
 def test_a_country_shows_the_clock_of_most_of_its_people_and_counts_the_others() -> None:

@@ -178,6 +178,15 @@ def test_a_new_lecture_shows_the_fairest_hours_before_anything_is_typed(staff: F
     assert 'data-testid="at-night"' not in page.text
 
 
+def test_the_page_of_hours_begins_with_the_fairest_ones_together(staff: FlaskClient, series: Series) -> None:
+    heading = re.search(r"<h1[^>]*>(.*?)</h1>", staff.get("/series/trade/hours").text, re.DOTALL)
+    assert heading is not None
+    words = " ".join(re.sub("<[^>]*>", "", heading[1]).split())
+    assert re.fullmatch(r"\d\d:00(–\d\d:00)? Beijing time, [^:]+: (night only in|day off in|night and) .+", words), (
+        words
+    )
+
+
 def test_the_hours_are_shown_and_another_one_used_without_saving(
     app: APIFlask, staff: FlaskClient, series: Series
 ) -> None:
