@@ -13,13 +13,16 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Sequence
+from math import inf
 from pathlib import Path
 from typing import Any
 
 import structlog
 from flask import Flask
 from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
 
 from lms.app import create_app, settle
 from lms.attendance.actions.reminders import post_due_reminders
@@ -207,44 +210,63 @@ def _stop_with_server() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-class _Beside:
+class _Background:
     """The worker beside the server, a process of its own: begun again whenever it ends by itself."""
 
     def __init__(self, config: Config) -> None:
         self._environment = {**os.environ, **config.environment()}
-        self._ending = threading.Event()
-        self._turn = threading.Lock()
-        self._process = self._begin()
-        threading.Thread(target=self._watch, daemon=True).start()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._began = -inf
 
-    def _begin(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "lms", "worker", "--with-server"]
-        return subprocess.Popen(command, env=self._environment, stdin=subprocess.PIPE)  # noqa: S603  our own command
+    def poll(self) -> None:
+        """Logs that the process ended, if it did."""
+        if self._process is not None and (code := self._process.poll()) is not None:
+            log.warning("the worker ended and is begun again", code=code)
+            self._process = None
 
-    def _watch(self) -> None:
-        while True:
-            code = self._process.wait()
-            if self._ending.wait(1):
-                return
-            with self._turn:
-                if self._ending.is_set():
-                    return
-                log.warning("the worker ended and is begun again", code=code)
-                self._process = self._begin()
+    def run(self) -> None:
+        """Begins the process unless it runs, at most once a second."""
+        self.poll()
+        if self._process is None and time.monotonic() - self._began >= 1:
+            self._began = time.monotonic()
+            command = [sys.executable, "-m", "lms", "worker", "--with-server"]
+            self._process = subprocess.Popen(command, env=self._environment, stdin=subprocess.PIPE)  # noqa: S603  our own command
 
     def end(self) -> None:
         """Stops the process and waits for it."""
-        with self._turn:
-            self._ending.set()
+        if self._process is not None:
             self._process.terminate()
-        self._process.wait(10)
+            self._process.wait(10)
+
+
+class _Arbiter(Arbiter):
+    """Looks after the web processes and the worker in one thread: a process that forks must have no other."""
+
+    def __init__(self, app: BaseApplication, background: _Background | None) -> None:
+        self._background = background
+        super().__init__(app)
+
+    def handle_chld(self) -> None:
+        if self._background is not None:
+            self._background.poll()  # or gunicorn would take its exit code
+        super().handle_chld()
+
+    handle_cld = handle_chld
+
+    def manage_workers(self) -> None:
+        super().manage_workers()
+        if self._background is not None:
+            self._background.run()
 
 
 class _Server(BaseApplication):
-    def __init__(self, config: Config, options: dict[str, Any], *, rates_uri: str) -> None:
+    def __init__(
+        self, config: Config, options: dict[str, Any], *, rates_uri: str, background: _Background | None
+    ) -> None:
         self.options = options
         self.lms_config = config
         self.rates_uri = rates_uri
+        self.background = background
         super().__init__()
 
     def load_config(self) -> None:
@@ -255,6 +277,9 @@ class _Server(BaseApplication):
         app = create_app(self.lms_config, rates_uri=self.rates_uri)
         settle()
         return app
+
+    def run(self) -> None:
+        _Arbiter(self, self.background).run()
 
 
 def run(config: Config, *, host: str, port: int, workers: int | None = None) -> None:
@@ -267,7 +292,7 @@ def run(config: Config, *, host: str, port: int, workers: int | None = None) -> 
     except OSError as error:
         raise Refused(f"{host}:{port} cannot be served: {error.strerror or error}") from error
     schema.check(config)
-    worker = _Beside(config) if config.sqlite_file else None
+    background = _Background(config) if config.sqlite_file else None
     own = os.getpid()
     logs.take_over_libraries()
     shared = Path(tempfile.mkdtemp(prefix="serai-"))
@@ -275,9 +300,10 @@ def run(config: Config, *, host: str, port: int, workers: int | None = None) -> 
         (shared / "metrics").mkdir()
         os.environ[FOLDER_VARIABLE] = str(shared / "metrics")
         options = server_options(config, host=host, port=port, workers=workers)
-        _Server(config, options, rates_uri=rates.prepare(shared / "rates.db")).run()
+        rates_uri = rates.prepare(shared / "rates.db")
+        _Server(config, options, rates_uri=rates_uri, background=background).run()
     finally:
         if os.getpid() == own:  # web processes leave through here too
             shutil.rmtree(shared, ignore_errors=True)
-            if worker is not None:
-                worker.end()
+            if background is not None:
+                background.end()

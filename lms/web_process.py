@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import itertools
+import os
 import resource
 import selectors
 import socket
@@ -274,6 +275,14 @@ def _allow_files(count: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
+def _check_threads(arbiter: Any, _worker: Any) -> None:
+    """Logs an error if this process has threads when it forks: the child has none of them, and may wait for one."""
+    with suppress(OSError):  # no /proc outside of Linux
+        count = len(os.listdir("/proc/self/task"))  # noqa: PTH208  numbers, no paths
+        if count > 1:
+            arbiter.log.error("%d threads run before a fork", count)
+
+
 class _ServerLog(Logger):
     """gunicorn's log, as lines of JSON."""
 
@@ -297,7 +306,8 @@ def server_options(config: Config, *, host: str, port: int, workers: int | None 
         "loglevel": "warning",
         "logger_class": _ServerLog,
         "control_socket_disable": True,  # it would be made in the home folder, which a service may not have
-        "preload_app": False,
+        "preload_app": True,  # a web process that ended is replaced at once
+        "pre_fork": _check_threads,
         "proc_name": "serai",
         "limit_request_line": 8190,
     }

@@ -350,7 +350,6 @@ def tell_answer(answer: ImportAnswer) -> None:
 def demo(host: str, port: int, people: int | None, keep: bool) -> None:
     """Builds the demonstration programme in its own data folder and serves it."""
     from lms.demo.build import ensure
-    from lms.serve import run
 
     overrides = {"database_url": ""}
     if not os.environ.get("LMS_DATA"):
@@ -360,12 +359,16 @@ def demo(host: str, port: int, people: int | None, keep: bool) -> None:
     config = Config.load(None, **overrides)
     ensure(create_app, config, people=people, keep=keep, now=clock.now(), say=click.echo)
     click.echo(f"Serving at http://{host}:{port} – sign in as admin@, instructor@, focal.ke@ or trainee@demo.test")
-    run(config, host=host, port=port)
+    sys.stdout.flush()
+    # Building has started threads, such as the typesetter's, that would be missing in forked web processes
+    command = [sys.executable, "-m", "lms", "serve", "--host", host, "--port", str(port)]
+    os.execve(command[0], command, {**os.environ, **config.environment()})  # noqa: S606  our own command
 
 
 def main() -> None:
     """The entry point: turns what went wrong into one line on stderr. What it writes is for this user alone."""
     os.umask(0o077)
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy would start threads before web processes are forked
     try:
         lms(standalone_mode=False)
     except click.exceptions.Exit as error:

@@ -6,25 +6,43 @@ The same content gives the same bytes: nothing is read from the clock, the syste
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
+import structlog
 import typst
 from flask import current_app
 
+from lms.core.errors import Busy
 from lms.core.glyphs import FontFile, font_files
+from lms.core.i18n import _
 from lms.core.resources import resource
+
+log = structlog.get_logger(__name__)
 
 # Always both: under PDF/A a missing glyph is an error, in plain PDF a silent box.
 STANDARDS: tuple[Literal["a-2a", "ua-1"], ...] = ("a-2a", "ua-1")
+LIMIT_SECONDS = 30
+"""How long a document may take, and how long a caller waits until the documents before it are done."""
+MOST_STUCK = 4
+"""A process sets nothing more while so many documents that exceeded the limit are still being set."""
 _one_at_a_time = threading.Lock()
+_stuck: list[threading.Thread] = []
 
 
 class CannotRender(Exception):
     """The document could not be set; the message is the typesetter's."""
+
+
+class TypesettingTimeout(Busy):
+    """Setting the document, or waiting for other documents, took too long (503)."""
+
+    def __init__(self) -> None:
+        super().__init__(_("This file could not be prepared in time. Wait a minute and try again."))
 
 
 def font_folders() -> list[Path]:
@@ -50,34 +68,66 @@ def _compiler(template: Path, _files: tuple[FontFile, ...], folders: tuple[str, 
 
 
 def typeset(template: Path, inputs: Mapping[str, str], folders: Sequence[Path]) -> bytes:
-    """What a template makes of its inputs, as PDF. Raises CannotRender, above all for a character that no font has."""
-    with _one_at_a_time, _said():
-        pdf = _compiler_of(template, folders).compile(
+    """What a template makes of its inputs, as PDF.
+
+    Raises CannotRender, above all for a character that no font has, and TypesettingTimeout.
+    """
+    return _in_time(
+        template,
+        lambda: _compiler_of(template, folders).compile(
             format="pdf", sys_inputs=dict(inputs), pdf_standards=[*STANDARDS], timestamp=0
-        )
-    return _single(pdf)
+        ),
+    )
 
 
 def draw(template: Path, inputs: Mapping[str, str], folders: Sequence[Path], *, ppi: float) -> bytes:
-    """What a template makes of its inputs, as PNG with `ppi` pixels an inch. Raises CannotRender."""
-    with _one_at_a_time, _said():
-        png = _compiler_of(template, folders).compile(format="png", sys_inputs=dict(inputs), ppi=ppi)
-    return _single(png)
+    """What a template makes of its inputs, as PNG with `ppi` pixels an inch. Raises as `typeset` does."""
+    return _in_time(
+        template, lambda: _compiler_of(template, folders).compile(format="png", sys_inputs=dict(inputs), ppi=ppi)
+    )
 
 
 def _compiler_of(template: Path, folders: Sequence[Path]) -> typst.Compiler:
     return _compiler(template, font_files(folders), tuple(str(folder) for folder in folders))
 
 
-@contextmanager
-def _said() -> Iterator[None]:
+def _in_time(template: Path, work: Callable[[], object]) -> bytes:
+    """Sets one document at a time, in a thread of its own: a compiler that never returns cannot be interrupted."""
+    began = time.monotonic()
+    if not _one_at_a_time.acquire(timeout=LIMIT_SECONDS):
+        raise _too_late(template, began, "waiting for other documents")
     try:
-        yield
-    except typst.TypstError as error:
-        raise CannotRender(str(error)) from error
-
-
-def _single(made: object) -> bytes:
-    if not isinstance(made, bytes):
+        _stuck[:] = [thread for thread in _stuck if thread.is_alive()]
+        if len(_stuck) >= MOST_STUCK:
+            raise _too_late(template, began, "too many documents are stuck")
+        result: Future[object] = Future()
+        thread = threading.Thread(target=_settle, args=(result, work), name="typesetting", daemon=True)
+        thread.start()
+        try:
+            document = result.result(LIMIT_SECONDS)
+        except TimeoutError as error:
+            _stuck.append(thread)
+            _compiler.cache_clear()  # the stuck thread may hold a lock of its compiler
+            raise _too_late(template, began, "setting the document") from error
+    finally:
+        _one_at_a_time.release()
+    if not isinstance(document, bytes):
         raise CannotRender("one document of one page was asked for")
-    return made
+    return document
+
+
+def _settle(result: Future[object], work: Callable[[], object]) -> None:
+    try:
+        result.set_result(work())
+    except typst.TypstError as error:
+        failure = CannotRender(str(error))
+        failure.__cause__ = error
+        result.set_exception(failure)
+    except BaseException as error:
+        result.set_exception(error)
+
+
+def _too_late(template: Path, began: float, phase: str) -> TypesettingTimeout:
+    seconds = round(time.monotonic() - began, 1)
+    log.error("typesetting took too long", template=template.name, phase=phase, seconds=seconds)
+    return TypesettingTimeout()

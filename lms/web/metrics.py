@@ -19,7 +19,7 @@ from lms.config import Config
 from lms.core.gauges import Gauge
 
 if TYPE_CHECKING:
-    from prometheus_client import Histogram, Metric
+    from prometheus_client import Counter, Histogram, Metric
 
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 API, HEARTBEAT, PAGE, SERVICE, STATIC = "api", "heartbeat", "page", "service", "static"
@@ -63,6 +63,20 @@ def observe_request(kind: str, status: int, seconds: float) -> None:
     _durations_of(kind, status // 100).observe(seconds)
 
 
+@lru_cache(maxsize=1)
+def _typesetting_timeouts() -> Counter:
+    from prometheus_client import Counter
+
+    return Counter(
+        "serai_typesetting_timeouts", "Requests for a file that could not be prepared in time.", registry=None
+    )
+
+
+def count_typesetting_timeout() -> None:
+    """Counts one request for a file that could not be prepared in time."""
+    _typesetting_timeouts().inc()
+
+
 class _Gauges:
     def __init__(self, gauges: Sequence[Gauge]) -> None:
         self._gauges = gauges
@@ -83,11 +97,13 @@ def render_metrics(gauges: Sequence[Gauge]) -> tuple[bytes, str]:
     from prometheus_client.multiprocess import MultiProcessCollector
 
     registry = CollectorRegistry()
+    timeouts = _typesetting_timeouts()  # made before it is read: it is listed with 0 too
     folder = os.environ.get(FOLDER_VARIABLE)
     if folder:
         MultiProcessCollector(registry, path=folder)  # type: ignore[no-untyped-call]
     else:
         registry.register(_durations())
+        registry.register(timeouts)
     registry.register(_Gauges(gauges))
     return generate_latest(registry), CONTENT_TYPE_LATEST
 

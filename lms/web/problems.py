@@ -20,7 +20,9 @@ from lms.core.errors import Busy, DomainError, Fault, Forbidden, Invalid, NotFou
 from lms.core.files import StorageAway
 from lms.core.i18n import _
 from lms.core.roles import ANONYMOUS
+from lms.core.typesetting import TypesettingTimeout
 from lms.web.identity import Unauthenticated, current_actor
+from lms.web.metrics import count_typesetting_timeout
 from lms.web.request_log import reference
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -116,6 +118,8 @@ def _on_refusals(app: Flask) -> None:
             answer = problem(error.status, detail, faults=faults)
         else:
             answer = app.make_response(_page(error.status, detail))
+        if isinstance(error, TypesettingTimeout):
+            count_typesetting_timeout()
         if isinstance(error, Busy):
             answer.headers["Retry-After"] = str(error.RETRY_AFTER)
         return answer

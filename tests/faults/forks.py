@@ -215,6 +215,13 @@ class _Beside:
                 os._exit(1)
         os.close(end)
 
+    def poll(self) -> int | None:
+        try:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+        except ChildProcessError:
+            return 0
+        return os.waitstatus_to_exitcode(status) if pid else None
+
     def wait(self, _seconds: float | None = None) -> int:
         with contextlib.suppress(ChildProcessError):  # the other thread has waited
             return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])

@@ -32,6 +32,7 @@ from lms.people.actions.countries import load_countries
 from lms.people.models import Person
 from lms.web import mail
 from tests.browsers import Fonts, launch
+from tests.built import Demonstration, demonstration
 from tests.factories import PASSWORD, Make
 from tests.proxy import Certificate, proxy
 from tests.tables import create_tables
@@ -184,6 +185,13 @@ def narrow_browser(
     running = launch(playwright.chromium, Fonts.NARROW, tmp_path_factory.mktemp("narrow"), certificate.flag())
     yield running
     running.close()
+
+
+@pytest.fixture(scope="session")
+def as_built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demonstration]:
+    """The smallest demonstration as `make demo` builds and serves it, for tests of the group `as_built`."""
+    with demonstration(tmp_path_factory.mktemp("as-built")) as served:
+        yield served
 
 
 @pytest.fixture(scope="session")

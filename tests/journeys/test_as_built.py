@@ -1,0 +1,169 @@
+"""What `make demo` builds and serves opens: one file of every kind, three at a time."""
+
+from __future__ import annotations
+
+import os
+import re
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from apiflask import APIFlask
+
+from tests.built import Answer, Demonstration, Reader
+
+pytestmark = pytest.mark.xdist_group("as_built")
+
+ADMIN, FOCAL_POINT, TRAINEE, VISITOR, API = "admin", "focal.ke", "trainee", "", "api"
+HELD = "SELECT lecture_id FROM lecture_facts WHERE lecture_id IN (SELECT id FROM lecture WHERE state = 'held') LIMIT 1"
+SERIES = "SELECT slug FROM series WHERE id = (SELECT series_id FROM award LIMIT 1)"
+WITH_SEATS = "SELECT slug FROM series WHERE id = (SELECT series_id FROM seat_entry LIMIT 1)"
+NUMBER = (
+    "SELECT number FROM certificate JOIN award ON award.id = award_id JOIN person_email USING (person_id) "
+    "WHERE address = 'trainee@demo.test'"
+)
+KIND = {
+    "csv": "text/csv", "pdf": "application/pdf", "png": "image/png", "svg": "image/svg+xml", "ics": "text/calendar",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "xml": "application/xml",
+    "txt": "text/plain",
+}  # fmt: skip
+BEGINS = {"pdf": b"%PDF-", "png": b"\x89PNG", "xlsx": b"PK", "ics": b"BEGIN:VCALENDAR", "svg": b"<"}
+
+FILES: dict[str, list[tuple[str, str, dict[str, str]]]] = {
+    # endpoint: who opens it, its path, and the query of each part of the path
+    "catalogue.lecture_ics": [(VISITOR, "/lectures/{id}.ics", {"id": HELD})],
+    "certificates.badge": [(TRAINEE, "/certificates/{number}.png", {"number": NUMBER})],
+    "certificates.badge_text": [(TRAINEE, "/certificates/{number}.jwt", {"number": NUMBER})],
+    "certificates.download": [(TRAINEE, "/certificates/{number}.pdf", {"number": NUMBER})],
+    "certificates.export": [(ADMIN, "/series/{slug}/certificates.csv", {"slug": SERIES})],
+    "certificates.export_workbook": [(ADMIN, "/series/{slug}/certificates.xlsx", {"slug": SERIES})],
+    "certificates.jwks": [(VISITOR, "/.well-known/jwks.json", {})],
+    "certificates_api.badge": [(API, "/api/v1/certificates/{number}.json", {"number": NUMBER})],
+    "certificates_api.download": [(API, "/api/v1/certificates/{number}.pdf", {"number": NUMBER})],
+    "dashboards.admin_series_file": [(ADMIN, f"/admin/series.{kind}", {}) for kind in ("csv", "xlsx")],
+    "dashboards.lecture_picture": [(VISITOR, "/lectures/{id}/picture.png", {"id": HELD})],
+    "dashboards.series_picture": [(VISITOR, "/series/{slug}/picture.png", {"slug": SERIES})],
+    "dashboards.site_picture": [(VISITOR, "/picture.png", {})],
+    "dashboards.sitemap": [(VISITOR, "/sitemap.xml", {})],
+    "enrolment.seats_csv": [(ADMIN, "/series/{slug}/seats.csv", {"slug": WITH_SEATS})],
+    "enrolment.seats_xlsx": [(ADMIN, "/series/{slug}/seats.xlsx", {"slug": WITH_SEATS})],
+    "enrolment.series_calendar": [(VISITOR, "/series/{slug}/calendar.ics", {"slug": SERIES})],
+    "nominations.admin_nominations_csv": [(ADMIN, "/admin/nominations.csv", {})],
+    "nominations.admin_nominations_xlsx": [(ADMIN, "/admin/nominations.xlsx", {})],
+    "nominations.listing_csv": [(FOCAL_POINT, "/country/nominations.csv", {})],
+    "nominations.listing_xlsx": [(FOCAL_POINT, "/country/nominations.xlsx", {})],
+    "openapi.spec": [(VISITOR, "/api/v1/openapi.json", {})],
+    "attendance.roster_csv": [(ADMIN, "/lectures/{id}/roster.csv", {"id": HELD})],
+    "attendance.roster_xlsx": [(ADMIN, "/lectures/{id}/roster.xlsx", {"id": HELD})],
+    "reports.dossier_file": [(FOCAL_POINT, f"/countries/KE.{kind}", {}) for kind in ("pdf", "csv", "xlsx")],
+    "reports.download": [(ADMIN, f"/admin/reports.{kind}", {}) for kind in ("pdf", "csv", "xlsx", "json")],
+    "reports.impact_csv": [(VISITOR, "/impact.csv", {})],
+    "reports.lecture_file": [
+        (ADMIN, f"/lectures/{{id}}/report.{kind}", {"id": HELD}) for kind in ("pdf", "csv", "xlsx")
+    ],
+    "reports.people_file": [(ADMIN, f"/admin/reports/people.{kind}", {}) for kind in ("csv", "xlsx")],
+    "reports.rows_file": [(ADMIN, f"/admin/reports/opened/sessions.{kind}", {}) for kind in ("csv", "xlsx")],
+    "reports.snapshot_file": [
+        (VISITOR, f"/reports/{{id}}.{kind}", {"id": "SELECT public_id FROM snapshot"})
+        for kind in ("pdf", "csv", "xlsx", "json")
+    ],
+    "viewing_groups.groups_file": [
+        (ADMIN, f"/lectures/{{id}}/groups.{kind}", {"id": "SELECT lecture_id FROM viewing_group"})
+        for kind in ("csv", "xlsx")
+    ],
+    "viewing_groups.wall_code": [
+        (ADMIN, "/groups/{id}/code.svg", {"id": "SELECT public_id FROM viewing_group ORDER BY id DESC"})
+    ],
+    "web.favicon": [(VISITOR, "/favicon.ico", {})],
+    "web.robots": [(VISITOR, "/robots.txt", {})],
+    "web.security_txt": [(VISITOR, "/.well-known/security.txt", {})],
+    "web.webmanifest": [(VISITOR, "/site.webmanifest", {})],
+    # Files whose address has no extension
+    "certificates.jwk": [(VISITOR, "/certificates/keys/{kid}", {"kid": "SELECT kid FROM signing_key"})],
+    "certificates.status_list": [(VISITOR, "/certificates/status/{list}", {"list": "SELECT number FROM status_list"})],
+    "materials.file": [
+        (
+            ADMIN,
+            "/lectures/{lecture}/files/{id}",
+            {
+                "lecture": "SELECT lecture_id FROM lecture_file WHERE kind = 'pdf'",
+                "id": "SELECT public_id FROM lecture_file WHERE kind = 'pdf'",
+            },
+        )
+    ],
+    "nominations.letter": [
+        (
+            FOCAL_POINT,
+            "/country/nominations/{id}/letter",
+            {
+                "id": "SELECT nomination.public_id FROM nomination JOIN country ON country.id = country_id "
+                "WHERE code = 'KE' AND letter_name IS NOT NULL"
+            },
+        )
+    ],
+    "nominations_api.read_letter_file": [
+        (
+            API,
+            "/api/v1/nominations/{id}/letter",
+            {"id": "SELECT public_id FROM nomination WHERE letter_name LIKE '%.pdf'"},
+        )
+    ],
+}
+NOT_IN_THE_DEMONSTRATION = {
+    "certificates.design_look": "of a design that is made first",
+    "enrolment.own_calendar": "its secret address is on the account page",
+    "nominations.file_problems_csv": "of a file that is uploaded first",
+    "nominations.file_problems_xlsx": "of a file that is uploaded first",
+    "people.second_factor_image": "of a second factor that is set up first",
+    "reports.attached_dossier": "of a report with dossiers",
+    "speakers.picture": "no speaker has a picture",
+    "static": "not a view",
+}
+
+
+def test_every_file_route_is_opened_here(app: APIFlask) -> None:
+    with_extension = {
+        rule.endpoint
+        for rule in app.url_map.iter_rules()
+        if "GET" in (rule.methods or ()) and "." in re.sub(r"<[^>]*>", "x", rule.rule).rpartition("/")[2]
+    }
+    assert with_extension - FILES.keys() - NOT_IN_THE_DEMONSTRATION.keys() == set()
+    assert NOT_IN_THE_DEMONSTRATION.keys() & FILES.keys() == set()
+
+
+def test_every_kind_of_file_opens_while_others_are_made(as_built: Demonstration) -> None:
+    readers: dict[str, Reader] = {
+        VISITOR: as_built.visitor(), API: as_built.api(ADMIN),
+        **{name: as_built.sign_in(name) for name in (ADMIN, FOCAL_POINT, TRAINEE)},
+    }  # fmt: skip
+    asked = [
+        (who, path.format_map({name: as_built.value(question) for name, question in parts.items()}))
+        for files in FILES.values()
+        for who, path, parts in files
+    ]
+
+    def open_file(who: str, path: str) -> tuple[str, Answer | str]:
+        try:
+            return path, readers[who].get(path)
+        except OSError as error:
+            return path, repr(error)
+
+    with ThreadPoolExecutor(3) as pool:
+        answers = dict(pool.map(lambda file: open_file(*file), asked))
+    wrong = {}
+    for path, answer in answers.items():
+        extension = path.rpartition("/")[2].rpartition(".")[2]
+        kind, begin = KIND.get(extension), BEGINS.get(extension, b"")
+        if isinstance(answer, str):
+            wrong[path] = answer
+        elif answer.status != 200 or answer.kind != (kind or answer.kind) or not answer.body.startswith(begin):
+            wrong[path] = f"{answer.status} {answer.kind} {answer.body[:80]!r}"
+        elif answer.kind == "text/html" or not answer.body:
+            wrong[path] = "not a file"
+    assert wrong == {}
+
+
+def test_nothing_runs_beside_the_process_that_forks(as_built: Demonstration) -> None:
+    command = Path(f"/proc/{as_built.process.pid}/cmdline").read_bytes().split(b"\0")
+    assert b"serve" in command, command  # a fresh program, not the one that built
+    assert len(os.listdir(f"/proc/{as_built.process.pid}/task")) == 1  # noqa: PTH208  numbers, no paths
