@@ -31,6 +31,7 @@ LEAST = 3
 PREFIX = "search_"
 """What the names of the index's own tables, functions and triggers begin with."""
 JOINED = frozenset("'’ʼ`´")
+_SPACES = str.maketrans({chr(code): " " for code in range(128) if not chr(code).isalnum()})
 _FIRST_SIGN, _LAST_SIGN, _LATER_SIGNS = "\u3040", "\ud7af", "\U00020000"
 _indexed: list[tuple[str, str]] = []
 
@@ -49,6 +50,8 @@ def search_words(text: str) -> list[str]:
 
     Where no spaces are written between words, in Chinese, Japanese and Korean, each sign is one.
     """
+    if text.isascii():
+        return sort_key(text.replace("'", "").replace("`", "")).translate(_SPACES).split()
     plain = "".join(char for char in text if char not in JOINED)
     return "".join(map(_spaced, sort_key(plain))).split()
 

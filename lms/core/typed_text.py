@@ -24,7 +24,10 @@ def clean_line(text: str | None) -> str:
     stay between letters of scripts that write with them (Persian, Bengali, Sinhala, …) and within an emoji.
     """
     line = text or ""
-    if not line.isascii():
+    if line.isascii():
+        if line.isprintable():
+            return " ".join(line.split())
+    else:
         line = unicodedata.normalize("NFC", " ".join(line.split()))
     line = " ".join(_visible(" ".join(line.split())).split())
     return line if line.isascii() or any(unicodedata.category(char)[0] != "M" for char in line) else ""

@@ -28,6 +28,7 @@ from lms.demo import (
     countries,
     duplicates,
     follow_up,
+    loading,
     mails,
     materials,
     messages,
@@ -74,10 +75,12 @@ def build(make_app: Callable[[Config], Flask], folder: Path, people: int, *, now
     with replaced(folder) as building:
         config = Config.load(data=str(building), database_url="")
         app = make_app(config)
+        mails.write_to_sample(app, people)
         app.config[SWITCH] = False  # as in each demonstration: the mark that says so is set at the end
         with app.app_context():
             try:
-                _fill(demonstration, progress)
+                with loading.many_rows():
+                    _fill(demonstration, progress)
             finally:
                 db.session.remove()
                 db.engine.dispose()
@@ -88,7 +91,6 @@ def _fill(demonstration: Demonstration, progress: Progress) -> None:
     now = demonstration.now
     with progress.phase("Database, countries and partners"):
         upgrade()
-        _write_without_waiting()
         prepare(demonstration)
     with progress.phase("Names and habits of invented people") as tell:
         tell(len(demonstration.crowd.members), len(demonstration.crowd.members))
@@ -112,15 +114,6 @@ def _publish_last_year(now: datetime) -> None:
         by=SYSTEM,
         at=now,
     )
-
-
-def _write_without_waiting() -> None:
-    """The folder is nobody's until it takes its place, and is put on disk whole before: no commit waits for it."""
-    connection = db.engine.raw_connection()
-    try:
-        connection.cursor().execute("PRAGMA synchronous=OFF")
-    finally:
-        connection.close()
 
 
 def prepare(demonstration: Demonstration) -> None:

@@ -1,13 +1,15 @@
 """Mails of the demonstration that are posted by themselves: recordings, reminders, weekly mails, and who declines them.
 
-They are kept as sent, and sent to nobody; some fail, come back or are withheld, so that each state is there.
+They are kept as sent, and sent to nobody; some fail, come back or are withheld, so that each state is there. In a large
+demonstration, what goes to everybody in a series goes to a sample of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 
+from flask import Flask
 from sqlalchemy import func, select
 
 from lms.attendance.actions.reminders import post_due_reminders
@@ -19,15 +21,20 @@ from lms.core.clock import day_of, start_of_day
 from lms.core.db import action, db
 from lms.core.mail_kinds import MailKind
 from lms.core.mail_reasons import MailRefused
-from lms.core.outbox import MailState, OutboxMail
+from lms.core.outbox import CHOICES, Choice, Choices, MailState, OutboxMail
 from lms.core.roles import SYSTEM
+from lms.enrolment.invitations import invite_due
 from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.people.actions.mail_choices import choose_mails, stop_mails
 from lms.people.actions.mails import withhold_mails
+from lms.people.models import Account
 from lms.people.queries.persons import find_person_id
 
 ZONE = "Asia/Shanghai"
 TRAINEE = "trainee@demo.test"
+READERS = 2500
+"""So many people at most get what goes to everybody in a series; whoever has an account gets it too."""
+SAMPLED = frozenset({MailKind.REMINDER, MailKind.CHANGE, MailKind.REPLAY, MailKind.CERTIFICATE})
 RECORDED = timedelta(days=12)
 """Of lectures that were held so short a time ago the recording is added now."""
 ACCOUNTS = "@demo.test"
@@ -39,6 +46,23 @@ WITHHELD, FULL = 2, 2
 _REFUSALS = ((550, "5.7.1 Message refused by policy"), (552, "5.3.4 Message too big"), (550, "5.1.1 No such user"))
 DECLINING, CHANGING = 40, 3
 """So many people decline reminders before they are posted, and so many after that."""
+
+
+def write_to_sample(app: Flask, people: int) -> None:
+    """Has an application post the mails in `SAMPLED` to one person in so many only, as if the others declined them."""
+    every = max(1, people // READERS)
+    declined: Choices = app.extensions[CHOICES]
+    if every == 1:
+        return
+
+    def choices(asked: Collection[Choice]) -> set[Choice]:
+        accounts = set(db.session.scalars(select(Account.person_id)))
+        others = {
+            choice for choice in asked if choice[0] in SAMPLED and choice[1] % every and choice[1] not in accounts
+        }
+        return others | declined(set(asked) - others)
+
+    app.extensions[CHOICES] = choices
 
 
 def remind_of_live(*, now: datetime) -> None:
@@ -76,6 +100,7 @@ def take_in(*, now: datetime) -> None:
         jobs.run_due(at=at)
         keep_as_sent(at)
     _add_recordings(now)
+    invite_due(at=now)
     post_due_reminders(at=now)
     _withhold(now)
     keep_as_sent(now, _refusing(_REFUSALS))

@@ -13,6 +13,8 @@ from lms.messages.queries import count_readers, get_series_to_write, held_lectur
 from lms.messages.rules import WAIT, AudienceInput, MessageInput
 
 SERIES = "paperless-trade"
+COUNTRY = "KE"
+"""Whose people the message goes to that is sent."""
 MISSED = """Dear {name},
 
 You could not be with us. The recording is open, and the slides are on the page of the lecture.
@@ -37,7 +39,7 @@ def take_in(address: str, *, now: datetime) -> None:
     to nobody."""
     by = actor_of(address, now)
     lecture = held_lectures_of(get_series_to_write(SERIES, by=by), by=by)[0]
-    missed = AudienceInput(Audience.ABSENT, lecture.id)
+    missed = AudienceInput(Audience.ABSENT, lecture.id, COUNTRY)
     first, second = now - timedelta(days=6), now - timedelta(days=3)
     sent = MessageInput(missed, f"You missed “{lecture.title}”: the recording is open", MISSED)
     _send(sent, by=by, at=first)

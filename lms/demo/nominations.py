@@ -5,8 +5,10 @@ mail, as real ones do."""
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from pathlib import Path
 
 from sqlalchemy import select
@@ -16,7 +18,7 @@ from lms.catalogue.actions.series import create_series
 from lms.catalogue.inputs import LectureInput, PolicyInput, SeriesInput
 from lms.catalogue.models import Admission, CertificateKind, LectureState, Visibility
 from lms.core.bulk import among
-from lms.core.db import db
+from lms.core.db import action, db
 from lms.core.outbox import OutboxMail
 from lms.core.roles import SYSTEM, Actor
 from lms.core.typesetting import CannotRender, draw, font_folders, typeset
@@ -77,11 +79,13 @@ def take_in(countries: Sequence[CountryPlan], instructor: str, admin: str, *, no
     set_quotas(SLUG, StagedQuotas(rows, total=len(rows)), by=SYSTEM, at=began)
     newcomers = Newcomers(chosen, seed)
     focal = {row["country"]: row["email"] for row in read("focal_points.csv")} | {"KE": KENYA}
-    decides = actor_of(admin, now)
+    delegations = []
     for place, country in enumerate(chosen):
         by = actor_of(focal[country.code], now) if country.code in focal else SYSTEM
         people = _unknown(newcomers.of(country.code, AT_MOST))[: EARLY + LATER + NOW * 2]
-        _of_country(series_id, country.code, people, place, by=by, decides=decides, now=now)
+        nominees = iter([_row(line, member) for line, member in enumerate(people, 2)])
+        delegations.append(Delegation(series_id, country.code, place, by, nominees))
+    _nominate(delegations, decides=actor_of(admin, now), now=now)
     keep_as_sent(now)
 
 
@@ -132,40 +136,62 @@ def _unknown(members: Sequence[Member]) -> list[Member]:
     return [one for one in members if email_key(one.email) not in known]
 
 
-def _of_country(
-    series_id: int, code: str, people: Sequence[Member], place: int, *, by: Actor, decides: Actor, now: datetime
-) -> None:
-    country_id = get_country(code).id
-    lines = iter([_row(line, one) for line, one in enumerate(people, 2)])
+@dataclass(frozen=True)
+class Delegation:
+    """Whom a country nominates: `rows` are those who are still to be nominated, `place` is the country's number."""
 
-    def propose(count: int, at: datetime, *, submit: bool = True) -> list[str]:
-        rows = [row for _number, row in zip(range(count), lines, strict=False)]
-        made = nominate(series_id, rows, country_id=country_id, by=by, at=at, submit=submit)
+    series_id: int
+    code: str
+    place: int
+    by: Actor
+    rows: Iterator[PersonRow]
+
+    def nominate(self, count: int, at: datetime, *, submit: bool = True) -> list[str]:
+        """Nominates the next people; returns their public ids."""
+        rows = list(islice(self.rows, count))
+        country_id = get_country(self.code).id
+        made = nominate(self.series_id, rows, country_id=country_id, by=self.by, at=at, submit=submit)
         return [*made.submitted, *made.drafted]
 
-    early = propose(EARLY, now - timedelta(days=21))
-    decide(early[:1], approve=False, reason="Not an official", by=decides, at=now - timedelta(days=20))
-    decide(early[1:], approve=True, by=decides, at=now - timedelta(days=20, hours=-place))
-    answers = _links(early[1:])
+
+def _nominate(delegations: Sequence[Delegation], *, decides: Actor, now: datetime) -> None:
+    """Nominates in three rounds. Decisions are made for all countries at once, as an administrator does."""
+    early = [each.nominate(EARLY, now - timedelta(days=21)) for each in delegations]
+    decide([ids[0] for ids in early], approve=False, reason="Not an official", by=decides, at=now - timedelta(days=20))
+    decide([id_ for ids in early for id_ in ids[1:]], approve=True, by=decides, at=now - timedelta(days=20))
+    links = [_links(ids[1:]) for ids in early]
     keep_as_sent(now - timedelta(days=19))
-    for number, (secret, one) in zip(range(ACCEPT[0]), answers, strict=False):
-        accept(secret, _acceptance(one, code), at=now - timedelta(days=18 - number, hours=place))
-    secret, _declined = next(answers)
-    decline(secret, REASONS[place % len(REASONS)], at=now - timedelta(days=15))
-    if code == "KE":
-        _ask_to_confirm(early[1:3], by=by, at=now - timedelta(days=12))
-    withdraw_nominations(early[7:8], by=by, at=now - timedelta(days=14))
-    if place % 2:
-        remind(series_id, country_id, by=by, at=now - timedelta(days=10))
+    for each, ids, answers in zip(delegations, early, links, strict=True):
+        _answer(each, ids, answers, now=now)
     keep_as_sent(now - timedelta(days=10))
     expire_due(at=now - timedelta(days=5))
-    later = propose(LATER, now - timedelta(days=7))
-    decide(later, approve=True, by=decides, at=now - timedelta(days=6))
-    for number, (secret, one) in zip(range(ACCEPT[1]), _links(later), strict=False):
-        accept(secret, _acceptance(one, code), at=now - timedelta(days=5 - number))
-    waiting = propose(NOW, now - timedelta(days=1, hours=place % 9))
-    _endorse(waiting[0], as_picture=place % 2 == 1, by=by, at=now - timedelta(hours=place % 9))
-    propose(NOW, now - timedelta(hours=3), submit=False)
+    later = [each.nominate(LATER, now - timedelta(days=7)) for each in delegations]
+    decide([id_ for ids in later for id_ in ids], approve=True, by=decides, at=now - timedelta(days=6))
+    for each, ids in zip(delegations, later, strict=True):
+        _accept(each, islice(_links(ids), ACCEPT[1]), at=now - timedelta(days=5))
+    for each in delegations:
+        waiting = each.nominate(NOW, now - timedelta(days=1, hours=each.place % 9))
+        _endorse(waiting[0], as_picture=each.place % 2 == 1, by=each.by, at=now - timedelta(hours=each.place % 9))
+        each.nominate(NOW, now - timedelta(hours=3), submit=False)
+
+
+@action
+def _answer(each: Delegation, ids: Sequence[str], answers: Iterator[tuple[str, Nomination]], *, now: datetime) -> None:
+    """Of those whom a country nominated first some accept, one declines and one is withdrawn; others are reminded."""
+    _accept(each, islice(answers, ACCEPT[0]), at=now - timedelta(days=18, hours=each.place))
+    secret, _declined = next(answers)
+    decline(secret, REASONS[each.place % len(REASONS)], at=now - timedelta(days=15))
+    if each.code == "KE":
+        _ask_to_confirm(ids[1:3], by=each.by, at=now - timedelta(days=12))
+    withdraw_nominations(ids[7:8], by=each.by, at=now - timedelta(days=14))
+    if each.place % 2:
+        remind(each.series_id, get_country(each.code).id, by=each.by, at=now - timedelta(days=10))
+
+
+@action
+def _accept(each: Delegation, answers: Iterable[tuple[str, Nomination]], *, at: datetime) -> None:
+    for number, (secret, nomination) in enumerate(answers):
+        accept(secret, _acceptance(nomination, each.code), at=at + timedelta(days=number))
 
 
 def _ask_to_confirm(public_ids: Sequence[str], *, by: Actor, at: datetime) -> None:

@@ -265,6 +265,7 @@ def _insert(rows: list[PersonRow], countries: dict[str, int], *, at: datetime) -
     if not rows:
         return []
     ids = list(_new_ids(len(rows)))
+    organisations = {name: searchable(name) for name in {row.organisation for row in rows}}
     people = [
         {
             "id": person_id,
@@ -274,7 +275,7 @@ def _insert(rows: list[PersonRow], countries: dict[str, int], *, at: datetime) -
             "sort_name": sort_key(row.full_name or ""),
             "native_name": row.native_name,
             "search_name": searchable(row.full_name, row.native_name),
-            "search_organisation": searchable(row.organisation),
+            "search_organisation": organisations[row.organisation],
             "sector": row.sector,
             "organisation": row.organisation,
             "job_title": row.job_title,
