@@ -97,6 +97,9 @@ UNSEEN_BY_STRANGERS = frozenset(
 )  # fmt: skip
 """Tables that no page reads which is the same for all strangers: what is written to them makes no page anew."""
 
+START_THRESHOLD = 50_000
+"""The threshold of garbage collection while the `lms` command starts, as set in `lms.__main__`."""
+
 
 class _App(APIFlask):
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
@@ -197,6 +200,8 @@ def settle() -> None:
     quarter less, because collections in between no longer go through the whole programme.
     """
     gc.freeze()
+    if gc.get_threshold()[0] == START_THRESHOLD:
+        gc.set_threshold(700, 10, 10)  # Python's own
 
 
 def _wire(app: APIFlask, name: str) -> None:

@@ -10,8 +10,6 @@ from types import TracebackType
 from typing import Any, BinaryIO
 from zoneinfo import ZoneInfo
 
-import xlsxwriter
-
 from lms.core.tables import harmless
 
 MIME = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -29,6 +27,8 @@ class Workbook(AbstractContextManager["Workbook"]):
     """
 
     def __init__(self, target: str | BinaryIO, *, zone: str) -> None:
+        import xlsxwriter  # only here: servers start without it
+
         options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
         self._book = xlsxwriter.Workbook(target, options)
         self._zone = ZoneInfo(zone)

@@ -51,4 +51,4 @@ def test_a_wheel_has_what_the_pages_need(unpacked: Path) -> None:
 
 def test_a_wheel_names_its_command(unpacked: Path) -> None:
     (entry,) = unpacked.glob("serai-*.dist-info/entry_points.txt")
-    assert "lms = lms.cli.main:main" in entry.read_text(encoding="utf-8")
+    assert "lms = lms.__main__:main" in entry.read_text(encoding="utf-8")

@@ -167,3 +167,10 @@ def test_nothing_runs_beside_the_process_that_forks(as_built: Demonstration) -> 
     command = Path(f"/proc/{as_built.process.pid}/cmdline").read_bytes().split(b"\0")
     assert b"serve" in command, command  # a fresh program, not the one that built
     assert len(os.listdir(f"/proc/{as_built.process.pid}/task")) == 1  # noqa: PTH208  numbers, no paths
+
+
+def test_a_server_starts_without_libraries_that_few_requests_need(as_built: Demonstration) -> None:
+    """Each of them takes a tenth of the start or more, for which people wait after a restart."""
+    loaded = Path(f"/proc/{as_built.process.pid}/maps").read_text()
+    assert "/sqlalchemy/" in loaded
+    assert not [name for name in ("/aiohttp/", "/multidict/", "/yarl/") if name in loaded]

@@ -7,26 +7,15 @@ written here, since it is the same in every certificate and reading each file wh
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import re
-import urllib.request
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
-from asn1crypto import algos, cms, tsp
-from asn1crypto import x509 as asn1
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from pyhanko.sign.general import as_signing_certificate_v2, simple_cms_attribute
-from pyhanko.sign.signers import Signer
-from pyhanko.sign.timestamps import TimeStamper, TimestampRequestError
-from pyhanko_certvalidator.registry import SimpleCertificateStore
+from cryptography.hazmat.primitives import serialization
 
 from lms.certificates.keys import SigningKey
 from lms.certificates.pdf.incremental_update import CannotRevise, Revision, text_string
@@ -34,11 +23,6 @@ from lms.certificates.pdf.incremental_update import CannotRevise, Revision, text
 DIGEST: Final = "sha256"
 _ROOM = 1024  # bytes for all of a signature but its certificates
 _STAMP = 12_000  # bytes for a time stamp with the certificates of its server
-_WAIT = 10  # seconds for the time stamp server
-
-_SHA256 = bytes(algos.DigestAlgorithm({"algorithm": DIGEST}).dump())
-_DIGEST_MARK = b"\xd1\x5e" * 16
-_SIGN_MARK = b"\x51"
 
 
 @dataclass(frozen=True)
@@ -55,102 +39,6 @@ class TimestampAway(Exception):
     """The time stamp server did not answer, or not with a time stamp."""
 
 
-def _attribute(kind: str, value: Any) -> cms.CMSAttribute:
-    return simple_cms_attribute(kind, value)  # type: ignore[no-untyped-call]
-
-
-class _HeldSigner(Signer):
-    """Signs with a key in memory. The same content gives the same signature where the library supports it."""
-
-    def __init__(
-        self, private: ec.EllipticCurvePrivateKey, certificate: x509.Certificate, chain: Iterable[x509.Certificate]
-    ) -> None:
-        own = _as_asn1(certificate)
-        store = SimpleCertificateStore()  # type: ignore[no-untyped-call]
-        store.register_multiple(map(_as_asn1, chain))
-        mechanism = algos.SignedDigestAlgorithm({"algorithm": "sha256_ecdsa"})
-        super().__init__(signing_cert=own, cert_registry=store, signature_mechanism=mechanism)
-        self._private = private
-        self._identity = _attribute("signing_certificate_v2", as_signing_certificate_v2(own))
-        self._asked = self._attributes(_DIGEST_MARK).dump()
-        self._mark = b""
-        self._frames: dict[int, bytes] = {}
-
-    def _attributes(self, digest: bytes) -> cms.CMSAttributes:
-        """The attributes that PAdES signs: content type, digest, and signing certificate."""
-        kind = _attribute("content_type", "data")
-        return cms.CMSAttributes([kind, _attribute("message_digest", digest), self._identity])
-
-    async def async_sign_raw(self, data: bytes, digest_algorithm: str, dry_run: bool = False) -> bytes:
-        """The signature on `data`."""
-        return self._mark if dry_run else self._private.sign(data, _algorithm())
-
-    def stamped(self, digest: bytes, stamper: TimeStamper) -> bytes:
-        """The signature on a digest with a time stamp. Raises TimestampRequestError."""
-        content = asyncio.run(
-            self.async_sign_prescribed_attributes(DIGEST, self._attributes(digest), timestamper=stamper)
-        )
-        return bytes(content.dump())
-
-    def plain(self, digest: bytes) -> bytes:
-        """The signature on a digest, without a time stamp.
-
-        All that differs from one to the next are the digest and the signature proper: pyHanko makes the rest once
-        for each length a signature can have, at a hundred times the cost of filling it in.
-        """
-        signature = self._private.sign(self._asked.replace(_DIGEST_MARK, digest), _algorithm())
-        frame = self._frames.get(len(signature))
-        if frame is None:
-            self._mark = _SIGN_MARK * len(signature)
-            model = self.async_sign_prescribed_attributes(DIGEST, self._attributes(_DIGEST_MARK), dry_run=True)
-            frame = self._frames[len(signature)] = bytes(_at_once(model).dump())
-        return frame.replace(_DIGEST_MARK, digest).replace(_SIGN_MARK * len(signature), signature)
-
-    async def unsigned_attrs(self, *args: Any, **named: Any) -> Any:
-        """The time stamp; without a server nothing, and nothing to wait for."""
-        return await super().unsigned_attrs(*args, **named) if named.get("timestamper") else None
-
-
-@lru_cache(maxsize=1)
-def _algorithm() -> ec.ECDSA:
-    try:
-        algorithm = ec.ECDSA(hashes.SHA256(), deterministic_signing=True)  # RFC 6979
-        ec.generate_private_key(ec.SECP256R1()).sign(b"", algorithm)
-    except UnsupportedAlgorithm:  # an older OpenSSL: a signature as good, another each time
-        return ec.ECDSA(hashes.SHA256())
-    return algorithm
-
-
-def _as_asn1(certificate: x509.Certificate) -> asn1.Certificate:
-    loaded: asn1.Certificate = asn1.Certificate.load(_der(certificate))
-    return loaded
-
-
-@lru_cache(maxsize=4)
-def _signer(
-    private: ec.EllipticCurvePrivateKey, certificate: x509.Certificate, chain: tuple[x509.Certificate, ...]
-) -> _HeldSigner:
-    return _HeldSigner(private, certificate, chain)
-
-
-class _Stamper(TimeStamper):
-    """Asks a server for time stamps (RFC 3161)."""
-
-    def __init__(self, url: str) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.url = url
-
-    async def async_request_tsa_response(self, req: tsp.TimeStampReq) -> tsp.TimeStampResp:
-        """The server's answer."""
-        headers = {"Content-Type": "application/timestamp-query", "Accept": "application/timestamp-reply"}
-        asked = urllib.request.Request(self.url, data=req.dump(), headers=headers)  # noqa: S310
-        try:
-            with urllib.request.urlopen(asked, timeout=_WAIT) as answer:  # noqa: S310
-                return tsp.TimeStampResp.load(answer.read(100_000))
-        except (OSError, ValueError) as error:
-            raise TimestampRequestError(str(error)) from error
-
-
 def sign_pdf(
     pdf: bytes,
     key: SigningKey,
@@ -165,8 +53,9 @@ def sign_pdf(
 
     Raises TimestampAway, and CannotRevise for a file that was not created here.
     """
-    signer = _signer(key.private, key.certificate, tuple(key.chain))
-    room = _ROOM + sum(len(_der(one)) for one in [key.certificate, *key.chain]) + (_STAMP if timestamp_url else 0)
+    from lms.certificates.pdf import signer  # its libraries take a tenth of the time in which a server starts
+
+    room = _ROOM + sum(len(der(one)) for one in [key.certificate, *key.chain]) + (_STAMP if timestamp_url else 0)
     new = Revision(pdf)
     _say(new, spoken)
     signed = bytearray(_with_field(new, at=at, number=number, organiser=organiser, room=room))
@@ -180,12 +69,7 @@ def sign_pdf(
     digest = hashlib.sha256(whole[:start])
     digest.update(whole[end:])
     whole.release()
-    try:
-        content = (
-            signer.stamped(digest.digest(), _Stamper(timestamp_url)) if timestamp_url else signer.plain(digest.digest())
-        )
-    except TimestampRequestError as error:
-        raise TimestampAway(str(error)) from error
+    content = signer.sign_digest(digest.digest(), key, timestamp_url=timestamp_url)
     if len(content) > room:
         raise TimestampAway(f"a time stamp of {len(content)} bytes")
     signed[start + 1 : start + 1 + 2 * len(content)] = content.hex().encode()
@@ -195,18 +79,8 @@ def sign_pdf(
 _SPAN = b"/ByteRange[0 " + b" ".join([b"0" * 10] * 3) + b"]"
 
 
-def _at_once(asked: Coroutine[Any, Any, cms.ContentInfo]) -> cms.ContentInfo:
-    """The result of a coroutine that waits for nothing, without a loop to run it in."""
-    try:
-        asked.send(None)
-    except StopIteration as done:
-        result: cms.ContentInfo = done.value
-        return result
-    asked.close()
-    raise RuntimeError("a signature waited")
-
-
-def _der(certificate: x509.Certificate) -> bytes:
+def der(certificate: x509.Certificate) -> bytes:
+    """The certificate as bytes."""
     return certificate.public_bytes(serialization.Encoding.DER)
 
 
