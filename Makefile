@@ -11,6 +11,7 @@ PEOPLE ?=
 BIN := .venv/bin
 PIP := $(BIN)/pip --disable-pip-version-check --no-input install --quiet --require-hashes
 RUN := $(BIN)/python
+PYTEST := $(BIN)/pytest -rs -n 2 --dist loadgroup
 
 .PHONY: help
 help: ## lists the targets
@@ -21,30 +22,41 @@ demo: .venv/.runtime assets ## builds the demonstration programme and serves it 
 	@$(RUN) -m lms demo --port $(PORT) $(if $(PEOPLE),--people $(PEOPLE)) $(if $(KEEP),--keep)
 
 .PHONY: test
-test: .venv/.dev assets fonts needs-chromium needs-nginx validators ## prepares everything and runs all tests but the long ones
-	@$(MAKE) check
-	@echo "Tests: every slice, on SQLite and PostgreSQL, in a real browser"
-	@$(BIN)/pytest -m "not long" -n 2 --dist loadgroup
+test: needs-tests .venv/.dev assets fonts fonts-tests validators ## prepares everything and runs all tests but the long ones
+	@$(MAKE) check-quick
+	@echo "Tests: every slice, on SQLite and PostgreSQL, in a real browser; mypy beside them"
+	@$(BIN)/mypy >.stamps/types.txt 2>&1 & types=$$!
+	@failed=0
+	@$(PYTEST) -m "not long" || failed=$$?
+	@wait $$types || { cat .stamps/types.txt; failed=1; }
+	@exit $$failed
 
 .PHONY: test-long
-test-long: .venv/.dev assets fonts needs-chromium needs-nginx needs-java validators ## crashes, the whole demonstration, whole lectures in a browser
-	@$(BIN)/pytest -m long -n 2 --dist loadgroup
+test-long: needs-tests-long .venv/.dev assets fonts fonts-tests validators ## all on PostgreSQL too, crashes, the whole demonstration, 100 examples of each property
+	@$(PYTEST) -m "long or property" --hypothesis-profile=long
 
 .PHONY: test-tls
-test-tls: .venv/.dev assets fonts needs-chromium needs-nginx ## runs all browser journeys through nginx with TLS
-	@$(BIN)/pytest tests/journeys -m "not long" --through=tls
+test-tls: needs-tests .venv/.dev assets fonts fonts-tests ## runs all browser journeys through nginx with TLS
+	@$(BIN)/pytest -rs tests/journeys -m "not long" --through=tls
 
 .PHONY: bench
 bench: .venv/.dev assets ## measures pages, heartbeats, imports, certificates against baselines (ARGS="--only NAME --json")
 	@$(RUN) -m bench $(ARGS)
 
+.PHONY: mutants
+mutants: .venv/.dev assets ## breaks the rules behind certificates, one place at a time, and counts what the tests notice
+	@$(RUN) tools/mutants.py $(ARGS)
+
 .PHONY: check
-check: .venv/.dev
-	@echo "Checks: ruff, djlint, mypy, layers"
+check: check-quick
+	@$(BIN)/mypy
+
+.PHONY: check-quick
+check-quick: .venv/.dev
+	@echo "Checks: ruff, djlint, layers"
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/djlint lms --lint --quiet
-	@$(BIN)/mypy
 	@PYTHONPATH=. $(BIN)/lint-imports --no-cache >.stamps/layers.txt || { cat .stamps/layers.txt; exit 1; }
 
 .PHONY: messages
@@ -83,18 +95,17 @@ clean: ## removes what was built and installed here (never data)
 
 # What must be there first ---------------------------------------------------------------------------------------
 
-.PHONY: needs-chromium
-needs-chromium: assets
-	@sh tools/needs.sh chromium
+.PHONY: needs-tests
+needs-tests:
+	@sh tools/needs.sh tests chromium nginx
+
+.PHONY: needs-tests-long
+needs-tests-long:
+	@sh tools/needs.sh tests chromium nginx java
+
+.PHONY: fonts-tests
+fonts-tests: assets
 	@$(RUN) static/fonts.py --tests
-
-.PHONY: needs-nginx
-needs-nginx:
-	@sh tools/needs.sh nginx
-
-.PHONY: needs-java
-needs-java:
-	@sh tools/needs.sh java
 
 .PHONY: validators
 validators: .venv/.build

@@ -71,6 +71,7 @@ def fetch(lock: Path, target: Path) -> None:
             "download",
             "--quiet",
             "--disable-pip-version-check",
+            "--no-input",
             "--no-deps",
         ]
         command += [

@@ -13,8 +13,9 @@ import sys
 from enum import Enum
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import Browser, BrowserType
+
+from tests.machine import lacks
 
 ROOT = Path(__file__).resolve().parents[1]
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -77,15 +78,13 @@ class Fonts(Enum):
 
 def chromium() -> str:
     """The system's Chromium, looked for as tools/needs.sh does."""
-    for name in (os.environ.get("CHROMIUM", ""), *NAMES):
-        found = shutil.which(name) if name else None
-        if found:
-            return found
-    pytest.fail("no Chromium found; `sh tools/needs.sh chromium` installs one")
+    found = (shutil.which(name) for name in (os.environ.get("CHROMIUM", ""), *NAMES) if name)
+    return next(filter(None, found), None) or lacks("Chromium", "chromium")
 
 
 def launch(kind: BrowserType, fonts: Fonts, home: Path, *flags: str) -> Browser:
     """Starts Chromium with these fonts and with nothing of the machine's environment but the search path."""
+    program = chromium()
     fetch_fonts()
     environment: dict[str, str | float | bool] = {
         "PATH": os.environ["PATH"],
@@ -96,7 +95,7 @@ def launch(kind: BrowserType, fonts: Fonts, home: Path, *flags: str) -> Browser:
         "LANG": "C.UTF-8",
         "TZ": "UTC",
     }
-    return kind.launch(executable_path=chromium(), args=[*_FLAGS, *flags], env=environment)
+    return kind.launch(executable_path=program, args=[*_FLAGS, *flags], env=environment)
 
 
 def fetch_fonts() -> None:

@@ -9,6 +9,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import MutableMapping
+from typing import NoReturn
+
+import pytest
 
 PINNED = {"TZ": "Asia/Kathmandu", "LC_ALL": "C.UTF-8", "COLUMNS": "80", "TERM": "dumb"}
 UMASK = 0o077
@@ -30,3 +33,11 @@ def pin_environment(environment: MutableMapping[str, str]) -> None:
         if is_left_out and name not in _KEPT:
             del environment[name]
     environment.update(PINNED)
+
+
+def lacks(what: str, part: str) -> NoReturn:
+    """Skips a test that needs a program which this machine lacks; in CI, where nothing is skipped, fails it."""
+    message = f"{what} is missing: `sh tools/needs.sh tests {part}` says how to get it"
+    if os.environ.get("CI"):
+        pytest.fail(message)
+    pytest.skip(message)

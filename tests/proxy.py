@@ -20,11 +20,12 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 
-import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+from tests.machine import lacks
 
 SHIPPED = Path(__file__).resolve().parents[1] / "deploy" / "nginx" / "serai.conf"
 HOST = "localhost"
@@ -53,7 +54,7 @@ def nginx() -> str:
     """The system's nginx, looked for as tools/needs.sh does."""
     path = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"))
     found = shutil.which(os.environ.get("NGINX") or "nginx", path=path)
-    return found or pytest.fail("no nginx found; `sh tools/needs.sh nginx` installs one")
+    return found or lacks("nginx", "nginx")
 
 
 def free_port() -> int:

@@ -1,47 +1,83 @@
 #!/bin/sh
-# Checks for what a system may lack: `needs.sh venv`, `chromium`, `nginx` or `java`.
-# Installs it where it may (root on a Debian-like system), else prints the one line to run.
+# Checks for what a system may lack, and says how to get it.
+#
+#   needs.sh venv             Python with its venv module, without which nothing works
+#   needs.sh tests PART ...   chromium, nginx or java: the tests that need a missing part are skipped
+#
+# As root on a Debian-like system, it installs what is missing. It never asks for anything. With CI set, a missing part is
+# an error.
 set -eu
 
-install() { # package, what it is for
-  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
-    echo "Installing $1 ($2)"
-    export DEBIAN_FRONTEND=noninteractive
-    apt-get install -y -qq --no-install-recommends "$1" >/dev/null 2>&1 ||
-      { apt-get update -qq && apt-get install -y -qq --no-install-recommends "$1" >/dev/null; }
-  else
-    echo "Missing: $2. Run this line, then try again:" >&2
-    echo "  sudo apt-get install -y $1" >&2
-    exit 1
-  fi
+apt() {
+  apt-get -qq -o Acquire::http::Timeout=30 -o Acquire::Retries=1 -o DPkg::Lock::Timeout=60 "$@" </dev/null
 }
 
-case ${1:-} in
-venv)
+install() { # package, what it is for
+  if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then return 1; fi
+  echo "Installing $1 ($2)"
+  export DEBIAN_FRONTEND=noninteractive
+  apt install -y --no-install-recommends "$1" >/dev/null 2>&1 ||
+    { apt update && apt install -y --no-install-recommends "$1" >/dev/null; }
+}
+
+has() { # the names that a program may have
+  # Debian keeps nginx in /usr/sbin, which is not on everybody's path
+  for name in "$@"; do
+    if [ -n "$name" ] && PATH="$PATH:/usr/sbin:/usr/local/sbin" command -v "$name" >/dev/null 2>&1; then return 0; fi
+  done
+  return 1
+}
+
+missing=
+part() { # package, what it is, which tests need it, the names that it may have
+  package=$1 what=$2 tests=$3
+  shift 3
+  if has "$@" || install "$package" "$what"; then return 0; fi
+  missing="$missing $package"
+  echo "Missing: $what. Skipped without it: $tests."
+}
+
+python() {
   python=${PYTHON:-python3}
-  command -v "$python" >/dev/null 2>&1 || { echo "Missing: Python 3.11 or newer ($python)" >&2; exit 1; }
+  has "$python" || { echo "Missing: Python 3.11 or newer ($python)" >&2; exit 1; }
   version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
   "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
     { echo "Python 3.11 or newer is needed; $python is $version. Try: make PYTHON=python3.12 …" >&2; exit 1; }
-  "$python" -c 'import ensurepip, venv' 2>/dev/null || install "python$version-venv" "Python's venv module"
-  ;;
-chromium)
-  for name in ${CHROMIUM:-} chromium chromium-browser google-chrome google-chrome-stable; do
-    if command -v "$name" >/dev/null 2>&1; then exit 0; fi
+  "$python" -c 'import ensurepip, venv' 2>/dev/null || install "python$version-venv" "Python's venv module" || {
+    echo "Missing: Python's venv module. Run this line as root, then try again:" >&2
+    echo "  apt-get install -y python$version-venv" >&2
+    exit 1
+  }
+}
+
+case ${1:-} in
+venv) python ;;
+tests)
+  shift
+  for name in "$@"; do
+    case $name in
+    chromium)
+      part chromium "a Chromium browser" "everything in tests/journeys" \
+        "${CHROMIUM:-}" chromium chromium-browser google-chrome google-chrome-stable
+      ;;
+    nginx) part nginx "nginx" "tests/web/test_nginx.py and tests/journeys/test_behind_tls.py" "${NGINX:-nginx}" ;;
+    java) part default-jre-headless "Java" "the validation of all pages (tests/contracts/test_html.py)" java ;;
+    *)
+      echo "needs.sh: no such part: $name" >&2
+      exit 2
+      ;;
+    esac
   done
-  install chromium "a Chromium for the browser tests"
-  ;;
-nginx)
-  # Debian keeps it in /usr/sbin, which is not on everybody's path
-  PATH=$PATH:/usr/sbin:/usr/local/sbin
-  if command -v "${NGINX:-nginx}" >/dev/null 2>&1; then exit 0; fi
-  install nginx "nginx for the tests behind TLS"
-  ;;
-java)
-  command -v java >/dev/null 2>&1 || install default-jre-headless "a Java for the validator of pages"
+  if [ -z "$missing" ]; then exit 0; fi
+  echo "To get what is missing, run this line as root, then try again:"
+  echo "  apt-get install -y$missing"
+  if [ -n "${CI:-}" ]; then
+    echo "CI is set, so no test can be skipped." >&2
+    exit 1
+  fi
   ;;
 *)
-  echo "usage: needs.sh venv|chromium|nginx|java" >&2
+  echo "usage: needs.sh venv | needs.sh tests chromium|nginx|java ..." >&2
   exit 2
   ;;
 esac

