@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from werkzeug.routing import Rule
+
 from tests.contracts.matrix import TABLE
 from tests.contracts.world import ROLES, World
 
@@ -21,14 +23,19 @@ NO_PAGES = {
 }
 
 
-def pages(world: World, role: str) -> Iterator[str]:
-    """The addresses of the pages that this role may read, of the own place."""
+def page_rules(world: World, role: str) -> Iterator[Rule]:
+    """The routes of the pages that this role may read, of the own place."""
     rules = {rule.rule: rule for rule in world.app.url_map.iter_rules() if "GET" in (rule.methods or ())}
     for door, row in TABLE.items():
         method, path = door.split(" ")
         is_page = method == "GET" and "." not in path and path not in NO_PAGES
-        if not is_page or (path.startswith("/api/") and path != "/api/v1/docs") or row[0][ROLES.index(role)] != "y":
-            continue
-        rule = rules[path]
+        is_api = path.startswith("/api/") and path != "/api/v1/docs"
+        if is_page and not is_api and row[0][ROLES.index(role)] == "y":
+            yield rules[path]
+
+
+def pages(world: World, role: str) -> Iterator[str]:
+    """The addresses of these pages."""
+    for rule in page_rules(world, role):
         values = world.arguments(rule.endpoint, set(rule.arguments), role, "mine")
         yield world.app.url_map.bind("localhost").build(rule.endpoint, values)

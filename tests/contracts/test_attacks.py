@@ -26,7 +26,9 @@ from lms.web.hosts import ANY_HOST
 from lms.web.mail import render
 from lms.web.views import is_local
 from tests.contracts.matrix import BODIES, TABLE
-from tests.contracts.world import ROLES, World, build
+from tests.contracts.world import ROLES, World
+
+pytestmark = pytest.mark.xdist_group("world")
 
 TYPED = {
     "person": {"full_name", "native_name", "organisation", "job_title"},
@@ -70,11 +72,6 @@ ELSEWHERE = (
     "///evil.example", "https://evil.example", "https:evil.example", "HTTPS:/evil.example", "javascript:alert(1)",
     "java\tscript:alert(1)", "data:text/html,x", "evil.example", "//evil.example/%2f..", "/\x00/evil.example", "",
 )  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> World:
-    return build(tmp_path_factory.mktemp("attacks"))
 
 
 @pytest.fixture(scope="module")
@@ -135,9 +132,11 @@ def address(world: World, method: str, rule: Rule, role: str, **more: Any) -> st
 
 
 def answers(world: World) -> Iterator[tuple[str, str, Any]]:
-    """Whatever each role may read, at every door: (role, address, answer)."""
+    """Whatever each role may read, at every door: (role, address, answer). Who may read it, the matrix says."""
     for method, rule in doors(world, "GET"):
-        for role in ROLES:
+        for role, sign in zip(ROLES, TABLE[f"GET {rule.rule}"][0], strict=True):
+            if sign not in "yw":
+                continue
             for kind in ("csv", "xlsx", "json", "pdf", "md") if "kind" in rule.arguments else ("",):
                 path = address(world, method, rule, role, **({"kind": kind} if kind else {}))
                 answer = world.call(role, method, path, None)
@@ -353,14 +352,15 @@ def test_fields_that_nobody_asked_for_change_nothing(world: World, role: str) ->
         version = world.version()
         answer = world.call(role, method, address(world, method, rule, role), {**extra, **sent})
         assert answer.status_code < 500, rule.rule
+        if world.version() == version:
+            continue
         now = held(world)
         added = [set(rows) - set(was) for rows, was in zip(now, before, strict=True)]
         # Registering, enrolling and taking part may make somebody; nobody known, no role and no account is changed
         assert added[0] == set(), f"{rule.rule} gave the {role} a role"
         assert {row[0] for row in added[1]} & {row[0] for row in before[1]} == set(), rule.rule
         assert set(before[0]) - set(now[0]) == set(), rule.rule
-        if world.version() != version:
-            world.restore()
+        world.restore()
 
 
 # Headers

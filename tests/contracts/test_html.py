@@ -12,10 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.contracts.pages import pages
-from tests.contracts.world import ROLES, World, build
+from tests.contracts.crawl import Crawl
+from tests.contracts.pages import page_rules
+from tests.contracts.world import ROLES, World
+from tests.machine import lacks
 from tests.validators import MODULES, install
 
+pytestmark = pytest.mark.xdist_group("world")
 REFERENCES = {"for", "list", "form", "aria-labelledby", "aria-describedby", "aria-controls", "aria-owns", "headers"}
 DATETIME = re.compile(
     r"\d{4}-\d\d-\d\d(?:T(?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d{1,3})?)?(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d))?"
@@ -23,20 +26,16 @@ DATETIME = re.compile(
 """What of HTML's valid strings for `datetime` the pages use: a date, or a moment with its offset."""
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> World:
-    return build(tmp_path_factory.mktemp("validators"))
-
-
-def texts(world: World) -> Iterator[tuple[str, str]]:
+def texts(world: World, crawl: Crawl) -> Iterator[tuple[str, str]]:
     """Every page with each of its different texts: name and HTML, as the roles that may read it get it."""
     seen: set[str] = set()
     for role in ROLES:
-        for address in pages(world, role):
-            answer = world.call(role, "GET", address, None)
+        for rule in page_rules(world, role):
+            page = crawl.read("GET", rule, role, "mine")
+            answer = page.answer
             if answer.status_code == 200 and answer.mimetype == "text/html" and answer.text not in seen:
                 seen.add(answer.text)
-                yield f"{address} as {role}", answer.text
+                yield f"{page.path} as {role}", answer.text
 
 
 class Page(HTMLParser):
@@ -73,9 +72,9 @@ class Page(HTMLParser):
         return found | {f"h{after} follows h{before}" for before, after in steps if after > before + 1}
 
 
-def test_ids_are_unique_references_exist_and_moments_are_valid_on_every_page(world: World) -> None:
+def test_ids_are_unique_references_exist_and_moments_are_valid_on_every_page(world: World, crawl: Crawl) -> None:
     faults, read = set(), 0
-    for name, text in texts(world):
+    for name, text in texts(world, crawl):
         faults |= {f"{name}: {fault}" for fault in Page(text).faults()}
         read += 1
     assert faults == set()
@@ -100,15 +99,14 @@ def test_what_is_looked_for_on_a_page_is_found(text: str, faults: set[str]) -> N
 
 
 @pytest.mark.long
-def test_the_nu_validator_finds_nothing_on_any_page(world: World, tmp_path: Path) -> None:
+def test_the_nu_validator_finds_nothing_on_any_page(world: World, crawl: Crawl, tmp_path: Path) -> None:
+    java = shutil.which("java") or lacks("Java", "java")
     install()
     names = {}
-    for count, (name, text) in enumerate(texts(world)):
+    for count, (name, text) in enumerate(texts(world, crawl)):
         path = tmp_path / f"{count}.html"
         path.write_text(text)
         names[path.name] = name
-    java = shutil.which("java")
-    assert java is not None, "sh tools/needs.sh java"
     command = [java, "-jar", str(MODULES / "vnu-jar/build/dist/vnu.jar"), "--format", "json", "--exit-zero-always"]
     ran = subprocess.run(
         [*command, *(str(tmp_path / name) for name in names)], capture_output=True, text=True, check=True

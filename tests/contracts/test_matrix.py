@@ -7,8 +7,11 @@ from collections.abc import Iterator
 import pytest
 from werkzeug.routing import Rule
 
+from tests.contracts.crawl import Crawl, Visit, places, routes, visit
 from tests.contracts.matrix import BODIES, TABLE
-from tests.contracts.world import LISTED, PLACES, ROLES, World, build
+from tests.contracts.world import LISTED, ROLES, World
+
+pytestmark = pytest.mark.xdist_group("world")
 
 COUNTED = {
     "people.sign_in",
@@ -22,65 +25,37 @@ COUNTED = {
 """Where a wrong password is counted."""
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> World:
-    """Everything that a door can be asked for."""
-    return build(tmp_path_factory.mktemp("world"))
-
-
 @pytest.fixture(autouse=True)
 def _as_it_was(world: World) -> Iterator[None]:
     yield
     world.restore()
 
 
-def doors(world: World) -> dict[str, tuple[str, Rule]]:
-    """Every door, by `METHOD address`."""
-    return {
-        f"{method} {rule.rule}": (method, rule)
-        for rule in sorted(world.app.url_map.iter_rules(), key=lambda rule: rule.rule)
-        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
-    }
-
-
-def ask(world: World, method: str, rule: Rule, role: str, place: str) -> str:
-    """Calls a door and says in one sign what it answered; puts back what was changed."""
-    values = world.arguments(rule.endpoint, set(rule.arguments), role, place)
-    path = world.app.url_map.bind("localhost").build(rule.endpoint, values, method=method)
-    body = BODIES.get(f"{method} {rule.endpoint}")
-    before = world.version()
-    answer = world.call(role, method, path, body(world.places[place]) if callable(body) else body)
-    answer.get_data()
-    changed = world.version() != before
-    if changed:
-        world.restore()
+def sign_of(seen: Visit, rule: Rule) -> str:
+    """What a route answered, in one sign."""
+    answer = seen.answer
     if answer.status_code == 401 or (answer.status_code in {302, 303} and "/sign-in" in answer.location):
         sign = "s"
     elif answer.status_code in {403, 404}:
         sign = {403: "n", 404: "m"}[answer.status_code]
     elif answer.status_code < 400:
-        return "w" if changed else "y"
+        return "w" if seen.changed else "y"
     else:
         sign = "r" if answer.status_code < 500 else "!"
     # What is refused writes nothing (a failed sign-in is counted, no more)
-    return sign if not changed or rule.endpoint in COUNTED else f"[{sign}, but wrote]"
-
-
-def places(rule: Rule) -> tuple[str, ...]:
-    """Whose things a door is asked for."""
-    if not rule.arguments:
-        return PLACES[:1]
-    return PLACES if {"slug", "lecture_id"} & set(rule.arguments) else PLACES[:2]
+    return sign if not seen.changed or rule.endpoint in COUNTED else f"[{sign}, but wrote]"
 
 
 def test_every_door_has_a_row_and_every_row_a_door(world: World) -> None:
-    assert sorted(set(doors(world)) ^ set(TABLE)) == [], "give each door its row in tests/contracts/matrix.py"
+    assert sorted(set(routes(world)) ^ set(TABLE)) == [], "give each door its row in tests/contracts/matrix.py"
 
 
-def test_every_row_holds(world: World) -> None:
+def test_every_row_holds(world: World, crawl: Crawl) -> None:
     found = {
-        name: tuple("".join(ask(world, method, rule, role, place) for role in ROLES) for place in places(rule))
-        for name, (method, rule) in doors(world).items()
+        name: tuple(
+            "".join(sign_of(crawl.read(method, rule, role, place), rule) for role in ROLES) for place in places(rule)
+        )
+        for name, (method, rule) in routes(world).items()
     }
     wrong = {name: f"{row}, expected {TABLE.get(name)}" for name, row in found.items() if row != TABLE.get(name)}
     assert wrong == {}
@@ -90,10 +65,10 @@ def test_every_row_holds(world: World) -> None:
 def test_a_list_of_instructors_without_the_role_gives_what_a_trainee_has(world: World, role: str) -> None:
     """At each door of another's series, and of a draft. Pages may lead a resting role to its second factor instead."""
     wrong = {}
-    for name, (method, rule) in doors(world).items():
+    for name, (method, rule) in routes(world).items():
         for place, row in zip(places(rule)[1:], TABLE[name][1:], strict=True):
             expected = row[ROLES.index("trainee")]
-            found = ask(world, method, rule, role, place)
+            found = sign_of(visit(world, method, rule, role, place), rule)
             if role == LISTED[1] and not rule.rule.startswith("/api/") and found == "y":
                 continue  # led to the page where the second factor is set up; nothing was changed
             if found != expected:
@@ -105,7 +80,7 @@ def test_a_form_without_its_token_changes_nothing(world: World) -> None:
     # Keep a preference in a cookie, or read a file and keep nothing; of the last the address is the right (RFC 8058)
     open_to_forgery = {"web.set_language", "web.set_zone", "certificates.verify_file", "people.unsubscribe",
                        "reports.unsubscribe"}  # fmt: skip
-    for name, (method, rule) in doors(world).items():
+    for name, (method, rule) in routes(world).items():
         if method == "GET" or rule.rule.startswith("/api/") or rule.endpoint in open_to_forgery:
             continue
         role = "focal point" if TABLE[name][0].endswith("nn") else "administrator"
@@ -117,18 +92,16 @@ def test_a_form_without_its_token_changes_nothing(world: World) -> None:
         assert (answer.status_code, world.version() == before) == (400, True), name
 
 
-def test_another_persons_data_reaches_nobody_who_may_not_see_it(world: World) -> None:
+def test_another_persons_data_reaches_nobody_who_may_not_see_it(world: World, crawl: Crawl) -> None:
     """Of those who have no right to somebody, nobody reads the name or the address, at whatever door."""
     shown_by_contract = {"certificates_api.certificate", "certificates.certificate"}  # the public part has the name
-    for name, (method, rule) in doors(world).items():
+    for name, (method, rule) in routes(world).items():
         if method != "GET" or rule.endpoint in shown_by_contract:
             continue
         for place in places(rule):
             strangers = ["anonymous"] if place == "mine" else ["anonymous", "trainee", "instructor", "focal point"]
             for role in strangers:
-                values = world.arguments(rule.endpoint, set(rule.arguments), role, place)
-                path = world.app.url_map.bind("localhost").build(rule.endpoint, values, method=method)
-                text = world.call(role, method, path, None).get_data().decode(errors="replace")
+                text = crawl.read(method, rule, role, place).answer.get_data().decode(errors="replace")
                 for person in (
                     ("The Trainee", "trainee@x.example") if place == "mine" else ("Other Trainee", "other-tra")
                 ):
