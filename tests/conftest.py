@@ -1,6 +1,7 @@
 """Shared fixtures: an application on a real database, a moment, and factories that go through the actions.
 
-`app` is on SQLite; a test marked `databases` runs on a real PostgreSQL too, `databases(name)` on that one only.
+`app` is on SQLite. A test marked `databases` runs on a real PostgreSQL too: in `make test-long`, or always where it is
+marked `databases(differs=True)`. `databases(name)` is on that one only.
 Each test starts from empty tables with the countries loaded.
 """
 
@@ -42,10 +43,12 @@ make_cheap()
 # How long an example takes says nothing on a busy machine; CI draws the same examples each time
 settings.register_profile(
     "serai",
+    max_examples=10,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
     derandomize=bool(os.environ.get("CI")),
 )
+settings.register_profile("long", settings.get_profile("serai"), max_examples=100)
 settings.load_profile("serai")
 
 
@@ -64,14 +67,15 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(Costs())
 
 
-LONG = b"pytest.mark.long"
+LONG = (b"mark.long", b"mark.databases", b"@given")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """For the long tests alone, does not import the many modules that have none."""
     is_module = collection_path.name.startswith("test_") and collection_path.suffix == ".py"
-    if is_module and config.option.markexpr == "long" and LONG not in collection_path.read_bytes():
-        return True
+    if is_module and config.option.markexpr in {"long", "long or property"}:
+        content = collection_path.read_bytes()
+        return None if any(mark in content for mark in LONG) else True
     return None
 
 
@@ -79,13 +83,18 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "app" in metafunc.fixturenames:
         marked = metafunc.definition.get_closest_marker("databases")
         names = marked.args or ("sqlite", "postgresql") if marked else ("sqlite",)
-        metafunc.parametrize("app", names, indirect=True, scope="function")
+        is_later = marked is not None and not marked.args and not marked.kwargs.get("differs")
+        later = [pytest.mark.long] if is_later else []
+        values = [pytest.param(name, marks=later if name == "postgresql" else []) for name in names]
+        metafunc.parametrize("app", values, indirect=True, scope="function")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
     """Has one worker run all tests of a module that share a fixture of the module, so that it is made once."""
     for item in items:
+        if getattr(item.obj, "is_hypothesis_test", False) and not item.get_closest_marker("long"):
+            item.add_marker(pytest.mark.property)
         made = item._fixtureinfo.name2fixturedefs.values()
         if any(one[-1].scope == "module" for one in made) and not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(item.module.__name__))

@@ -49,8 +49,23 @@ class Costs:
         finally:
             self.fixtures[f"{fixturedef.argname} ({fixturedef.baseid})"] += spent() - before
 
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Hands what a worker has counted to the process that prints it."""
+        if hasattr(session.config, "workeroutput"):
+            session.config.workeroutput["costs"] = [dict(self.modules), dict(self.tests), dict(self.fixtures)]
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Adds what a worker has counted."""
+        for counted, more in zip(
+            (self.modules, self.tests, self.fixtures), node.workeroutput.get("costs", ()), strict=False
+        ):
+            for name, seconds in more.items():
+                counted[name] += seconds
+
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Prints what costs most."""
+        terminalreporter.write_line(f"{sum(self.modules.values()):8.2f} seconds of the processor in all tests")
         for title, counted in (("modules", self.modules), ("tests", self.tests), ("fixtures", self.fixtures)):
             terminalreporter.section(f"seconds of the processor: {title}")
             for name in nlargest(SHOWN, counted, key=counted.__getitem__):

@@ -50,6 +50,7 @@ def scene(make: Any, context: None) -> Scene:
     return Scene(make)
 
 
+@pytest.mark.databases(differs=True)
 def test_import_credits_clipped_and_united(scene: Scene) -> None:
     answer = scene.publish(
         ("ADA@x.example", -5, 20), ("ada@x.example", 10, 40), ("ada@x.example", 60, 100), ("ben@x.example", 0, 53.999)
@@ -115,6 +116,7 @@ def test_no_overlap_with_the_lecture_is_refused(scene: Scene) -> None:
     assert scene.counts() == (0, 0, 0)
 
 
+@pytest.mark.databases(differs=True)
 def test_unknown_people_are_told_kept_and_recognised_later(scene: Scene) -> None:
     answer = scene.publish(("new@x.example", 0, 60), ("ada@x.example", 0, 60))
     assert (answer.matched, answer.created) == (1, 1)
@@ -143,6 +145,7 @@ def test_without_an_address_the_exact_name_among_the_enrolled_matches(scene: Sce
     assert db.session.scalar(select(func.count()).select_from(Credit)) == 1
 
 
+@pytest.mark.databases(differs=True)
 def test_walk_ins_are_enrolled_where_there_is_a_place(make: Any) -> None:
     scene = Scene(make, capacity=4)
     for name in ("Dot", "Eve"):
@@ -223,6 +226,7 @@ def beats(scene: Scene, name: str, first: float, last: float) -> int:
     return join_id
 
 
+@pytest.mark.databases(differs=True)
 def test_viewers_are_counted_once_for_all_who_look_within_seconds(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:

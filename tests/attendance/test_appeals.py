@@ -55,6 +55,7 @@ def mails() -> list[OutboxMail]:
     return list(db.session.scalars(query))
 
 
+@pytest.mark.databases(differs=True)
 def test_an_appeal_is_kept_as_it_was_said(scene: Scene) -> None:
     appeal = stored(ask(scene))
     assert (appeal.said_from, appeal.said_to, appeal.joined_as, appeal.text, appeal.filed_at, appeal.state) == (
@@ -63,6 +64,7 @@ def test_an_appeal_is_kept_as_it_was_said(scene: Scene) -> None:
     assert audit.list_entries("person", scene.people["Ada"].id)[0].verb == "attendance.appeal"
 
 
+@pytest.mark.databases(differs=True)
 def test_the_same_again_is_the_same_appeal_and_another_is_refused(scene: Scene) -> None:
     first = ask(scene)
     appeal, is_new = file_appeal(scene.lecture.id, THERE, by=own(scene), at=ANSWERED)
@@ -180,6 +182,7 @@ def test_who_asked_takes_it_back_and_nobody_else(scene: Scene) -> None:
     assert mails() == []
 
 
+@pytest.mark.databases(differs=True)
 def test_others_neither_see_nor_answer(scene: Scene, make: Any) -> None:
     public_id = ask(scene)
     reporter = make.actor(roles=["reporter"])
@@ -241,6 +244,7 @@ def test_erasure_takes_the_words_and_ends_what_is_open(scene: Scene) -> None:
     assert list_open_appeals(by=scene.by) == []
 
 
+@pytest.mark.databases(differs=True)
 def test_lists_are_cut_and_go_on(scene: Scene) -> None:
     asked = [ask(scene, name) for name in ("Ada", "Ben", "Cyr")]
     first = list_appeals(by=scene.by, state=AppealState.OPEN, limit=2)
@@ -254,6 +258,7 @@ def test_lists_are_cut_and_go_on(scene: Scene) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.databases(differs=True)
 def test_a_clock_is_read_where_it_is_nearest(context: None) -> None:
     moment = datetime(2026, 11, 4, 23, 30, tzinfo=UTC)  # 02:30 of the next day in Nairobi
     assert nearest("02:30", "Africa/Nairobi", moment) == moment

@@ -90,7 +90,7 @@ BEFORE = {"Ada": "attended", "Ben": "partial", "Cyr": "absent", "Dora": "partial
 CORRECTED = BEFORE | dict.fromkeys(("Ben", "Dora", "Eva"), "attended (The broadcast failed.)")
 
 
-@pytest.mark.databases
+@pytest.mark.databases(differs=True)
 def test_all_that_a_filter_holds_is_corrected_in_one_step_and_taken_back(scene: Scene) -> None:
     batch = preview(scene)
     assert results(scene) == BEFORE
@@ -115,7 +115,7 @@ def test_all_that_a_filter_holds_is_corrected_in_one_step_and_taken_back(scene: 
     assert "attendance.correct" in {one.verb for one in audit.list_entries("person", scene.people["Eva"].id)}
 
 
-@pytest.mark.databases
+@pytest.mark.databases(differs=True)
 def test_undoing_brings_back_what_each_had_and_leaves_later_corrections(scene: Scene) -> None:
     correct(scene, "Ben", Outcome.EXCUSED, "ill")
     correct(scene, "Cyr", Outcome.PARTIAL, "phone")
@@ -190,7 +190,7 @@ def test_open_appeals_are_accepted_with_the_reason_and_stay_so(scene: Scene) -> 
     assert appeal.state is AppealState.ACCEPTED
 
 
-@pytest.mark.databases
+@pytest.mark.databases(differs=True)
 def test_what_cannot_be_previewed_or_confirmed_is_refused_and_changes_nothing(scene: Scene) -> None:
     with pytest.raises(Invalid):
         preview(scene, [])
@@ -265,7 +265,7 @@ def test_many_people_are_a_task_that_goes_on_where_it_stopped(scene: Scene, monk
     assert (results(scene), view(scene, batch).state) == (BEFORE, "undone")
 
 
-@pytest.mark.databases
+@pytest.mark.databases(differs=True)
 def test_the_same_pressed_twice_at_once_is_done_once(scene: Scene) -> None:
     batch, app = preview(scene), scene.make.app
     lecture_id, by = scene.lecture.id, scene.by

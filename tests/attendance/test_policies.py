@@ -83,6 +83,7 @@ def test_a_change_holds_for_lectures_not_yet_held(held: Held) -> None:
     assert held.outcomes()[third, "Ben"] is Outcome.ATTENDED
 
 
+@pytest.mark.databases(differs=True)
 def test_who_gains_and_who_loses_is_shown_before_and_comes_true(held: Held) -> None:
     before = held.outcomes()
     assert held.look().lectures == []

@@ -193,6 +193,7 @@ def test_what_was_broken_off_is_begun_again_and_reminds_nobody_twice(
     assert post_due_reminders(at=at) == 0
 
 
+@pytest.mark.databases(differs=True)
 def test_a_lecture_that_is_moved_meanwhile_is_reminded_of_no_more(
     make: Make, series: Series, at: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:

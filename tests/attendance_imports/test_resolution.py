@@ -70,6 +70,7 @@ def another_lecture(scene: Scene) -> None:
     )
 
 
+@pytest.mark.databases(differs=True)
 def test_deciding_credits_at_once_and_is_remembered(scene: Scene) -> None:
     named(scene, ("Cyr's phone", 0, 20), ("Cyr's phone", 30, 50), ("Somebody", 0, 90))
     one = unknown(scene)[0]
@@ -141,6 +142,7 @@ def test_the_same_person_twice_is_united_and_another_decision_moves_the_evidence
     assert minutes(scene, "Ben") is None
 
 
+@pytest.mark.databases(differs=True)
 def test_a_decision_on_what_was_decided_meanwhile_is_refused_and_says_what(scene: Scene) -> None:
     named(scene, ("phone", 0, 60))
     one = unknown(scene)[0]
@@ -205,6 +207,7 @@ def test_what_cannot_be_decided(scene: Scene) -> None:
         undo(scene, unknown(scene, decided=True)[0])
 
 
+@pytest.mark.databases(differs=True)
 def test_another_closed_lecture_stops_a_decision_for_all_but_not_for_the_rows(scene: Scene) -> None:
     named(scene, ("phone", 0, 60))
     close_attendance(scene.lecture.id, by=scene.by, at=LATER)
@@ -246,6 +249,7 @@ def test_all_with_one_strong_candidate_are_accepted_once_they_were_seen(scene: S
     assert minutes(scene, "Brian Otieno Smith") is None
 
 
+@pytest.mark.databases(differs=True)
 def test_an_address_that_becomes_known_brings_its_evidence_along(scene: Scene) -> None:
     scene.publish(("new@x.example", 0, 60), ("desk@x.example", 0, 60), ("guest@x.example", 0, 60))
     first = scene.lecture
@@ -275,6 +279,7 @@ def test_an_address_that_becomes_known_brings_its_evidence_along(scene: Scene) -
     assert [one.decided_by for one in unknown(scene, decided=True) if one.how is MatchMethod.ADDRESS] == [None, None]
 
 
+@pytest.mark.databases(differs=True)
 def test_searching_finds_the_enrolled_and_whoever_has_exactly_the_address(scene: Scene) -> None:
     scene.make.person("Stranger", email="stranger@x.example")
 
@@ -291,6 +296,7 @@ def test_searching_finds_the_enrolled_and_whoever_has_exactly_the_address(scene:
         find_people(scene.lecture.id, "ada", by=scene.make.actor(scene.people["Ada"]))
 
 
+@pytest.mark.databases(differs=True)
 def test_pages_of_the_unknown_follow_each_other_and_are_searched(scene: Scene) -> None:
     named(scene, *((f"Unknown {n:02}", n, n + 5) for n in range(7)), ("Étienne", 0, 10))
     seen, after = [], 0

@@ -26,7 +26,7 @@ from lms.core.roles import SYSTEM
 from lms.people.actions.persons import create_person
 from tests.attendance.scene import END, START, Scene, minute
 
-pytestmark = pytest.mark.databases
+pytestmark = pytest.mark.databases(differs=True)
 
 
 def all_at_once(app: APIFlask, acts: list[Callable[[], object]]) -> list[BaseException]:

@@ -56,6 +56,7 @@ def mean(scene: Scene, attendee: UnmatchedAttendee, person: Person | None, how: 
     write()
 
 
+@pytest.mark.databases(differs=True)
 def test_evidence_of_nobody_known_is_told_by_an_unmatched_attendee_once_in_a_series(scene: Scene) -> None:
     scene.publish(("New@x.example", 0, 20), ("NEW@x.example", 30, 50), ("ada@x.example", 0, 60))
     attendee = told(scene)

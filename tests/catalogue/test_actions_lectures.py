@@ -145,7 +145,7 @@ def test_clash_ends_when_the_lecture_has_ended(
         )
 
 
-@pytest.mark.databases
+@pytest.mark.databases(differs=True)
 def test_clash_of_two_at_once_lets_one_through(
     app: APIFlask, series: Series, make_series: MakeSeries, ines: Actor, at: datetime
 ) -> None:

@@ -139,7 +139,7 @@ def test_create_series_names_all_that_is_wrong_at_once(ines: Actor, at: datetime
     assert {fault.field for fault in caught.value.faults} == {"slug", "title", "capacity"}
 
 
-@pytest.mark.databases
+@pytest.mark.databases(differs=True)
 def test_create_series_at_once_makes_one(app: APIFlask, ines: Actor, at: datetime) -> None:
     answers: list[bool] = []
 

@@ -85,7 +85,7 @@ def test_calendar_file_in_utc_needs_no_zone(client: FlaskClient, make: Make, ser
     assert b"VTIMEZONE" not in answer.data
 
 
-@pytest.mark.databases
+@pytest.mark.databases(differs=True)
 def test_a_lecture_taken_off_the_programme_is_cancelled_in_calendars(
     client: FlaskClient, make: Make, series: Series
 ) -> None:

@@ -132,7 +132,7 @@ def test_what_cannot_be_is_refused(api: Api, series: Series, query: dict[str, An
     assert field in str(answer.json)
 
 
-@pytest.mark.databases
+@pytest.mark.databases(differs=True)
 def test_while_nobody_is_enrolled_seats_then_countries_then_partners_are_counted(
     app: APIFlask, api: Api, make: Make, empty: Series, ines: Person
 ) -> None:
@@ -151,7 +151,7 @@ def test_while_nobody_is_enrolled_seats_then_countries_then_partners_are_counted
     assert (answer["basis"], answer["people"], answer["lecture"]["night"]) == ("countries", 3, 1)
 
 
-@pytest.mark.databases
+@pytest.mark.databases(differs=True)
 def test_an_instructor_learns_nothing_of_people_whose_profile_is_not_shared(
     client: FlaskClient, make: Make, empty: Series, ines: Person
 ) -> None:

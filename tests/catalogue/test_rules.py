@@ -27,7 +27,7 @@ ZONES = ["Asia/Shanghai", "Europe/Berlin", "America/New_York", "Africa/Cairo", "
 LOCAL = st.datetimes(datetime(1995, 1, 1), datetime(2060, 1, 1)).map(lambda moment: moment.replace(microsecond=0))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(local=LOCAL, zone=st.sampled_from(ZONES))
 def test_resolve_local_is_undone_by_the_zone_or_refused(context: None, local: datetime, zone: str) -> None:
     where = ZoneInfo(zone)

@@ -101,7 +101,7 @@ def test_a_copy_asks_only_about_dates_with_a_problem_and_saves_nothing_before(
     assert (count_of(app, Series), count_of(app, Lecture)) == (3, 7)
 
 
-@pytest.mark.databases
+@pytest.mark.databases(differs=True)
 def test_speakers_and_files_come_along_where_ticked(
     app: APIFlask, staff: FlaskClient, make: Make, series: Series, ines: Person
 ) -> None:

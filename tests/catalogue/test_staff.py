@@ -108,7 +108,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(steps=STEPS)
 def test_the_python_rule_and_the_sql_rule_agree_over_random_histories(
     app: APIFlask, make: Make, moment: datetime, steps: list[tuple[str, int, int]]
@@ -289,6 +289,7 @@ def test_only_administrators_are_told_what_would_end(make: Make) -> None:
         teaching_queries.list_listings_to_end(teacher.id, without_grant=1, by=make.actor(teacher))
 
 
+@pytest.mark.databases(differs=True)
 def test_the_page_says_what_ends_before_the_role_is_removed(make: Make, client: FlaskClient, moment: datetime) -> None:
     boss = make.person(roles=["administrator"])
     teacher = make.person(full_name="Ines", roles=["instructor"])
@@ -308,6 +309,7 @@ def test_the_page_says_what_ends_before_the_role_is_removed(make: Make, client: 
 # The audit names who was added and removed, by number
 
 
+@pytest.mark.databases(differs=True)
 def test_the_audit_names_who_was_put_on_a_list_and_taken_off(make: Make, moment: datetime) -> None:
     ines = make.person(email="ines@example.org", roles=["instructor"])
     omar = make.person(email="omar@example.org", roles=["instructor"])

@@ -144,6 +144,7 @@ def test_revoking(client: FlaskClient, everybody: Programme) -> None:
     assert public["state"] == "revoked"
 
 
+@pytest.mark.databases(differs=True)
 def test_withdrawing(client: FlaskClient, everybody: Programme) -> None:
     number = numbers_of(client)["Ada"]
     path = f"/api/v1/certificates/{number}/withdraw"

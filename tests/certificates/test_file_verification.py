@@ -261,7 +261,7 @@ def test_files_are_throttled_with_the_numbers(client: FlaskClient, held: Held) -
         limiter.enabled = False
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(some.binary(max_size=300), some.integers(0, 2**31), some.sampled_from(["pdf", "jwt", "png", "bare"]))
 def test_any_bytes_are_answered(app: APIFlask, held: Held, noise: bytes, place: int, kind: str) -> None:
     content = held.files.get(kind, b"")
@@ -320,7 +320,7 @@ def plans(app: APIFlask) -> Callable[[Callable[[], object]], list[tuple[str, str
 LARGE = r"(?:SCAN|Seq Scan on) (?:certificate|award|person|credit|enrolment)\b"
 
 
-@pytest.mark.databases
+@pytest.mark.databases(differs=True)
 def test_every_lookup_goes_by_an_index_however_many_certificates_there_are(
     app: APIFlask,
     client: FlaskClient,

@@ -29,6 +29,7 @@ from schemathesis.engine import events, from_schema
 from tests.contracts.matrix import BODIES
 from tests.contracts.world import World, build
 
+pytestmark = pytest.mark.long
 CHECKS = ChecksConfig(
     # What no schema can say (the code of a country must be one of ours) is 422 all the same
     positive_data_acceptance=PositiveDataAcceptanceConfig(enabled=False),
@@ -167,7 +168,6 @@ def test_what_the_document_says_is_so_for_an_administrator(world: World) -> None
     assert unreached(found) == NOT_GUESSED
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("role", ["administrator", "trainee", "anonymous"])
 def test_what_the_document_says_is_so_at_length(world: World, role: str) -> None:
     covers = role != "administrator"  # theirs are in the test above

@@ -117,7 +117,7 @@ def test_known_and_unknown_addresses_get_the_same_answer_for_the_same_work(
         assert seen[0][3].count(f"INSERT INTO {table}") == int(sends)
 
 
-@pytest.mark.databases
+@pytest.mark.databases(differs=True)
 @pytest.mark.usefixtures("people")
 def test_a_mail_to_nobody_is_never_sent_and_soon_forgotten(app: APIFlask) -> None:
     sent: list[str] = []

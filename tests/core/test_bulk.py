@@ -32,7 +32,7 @@ def _job(public_id: str, at: datetime, **values: object) -> dict[str, object]:
     } | values
 
 
-@pytest.mark.databases
+@pytest.mark.databases(differs=True)
 @pytest.mark.usefixtures("context")
 def test_values_of_every_type_come_back_as_they_were(at: datetime) -> None:
     _insert(Job.__table__, [_job("one", at), _job("two", at, state=JobState.QUEUED, started_at=at)])
@@ -43,7 +43,7 @@ def test_values_of_every_type_come_back_as_they_were(at: datetime) -> None:
     assert (two.state, two.started_at) == (JobState.QUEUED, at)
 
 
-@pytest.mark.databases
+@pytest.mark.databases(differs=True)
 @pytest.mark.usefixtures("context")
 def test_what_is_there_is_left_out_or_refused(at: datetime) -> None:
     _insert(Job.__table__, [_job("one", at)])
@@ -55,7 +55,7 @@ def test_what_is_there_is_left_out_or_refused(at: datetime) -> None:
         _insert(Job.__table__, [_job("two", at)])
 
 
-@pytest.mark.databases
+@pytest.mark.databases(differs=True)
 @pytest.mark.usefixtures("context")
 def test_no_rows_are_nothing_to_do() -> None:
     _insert(AuditSubject.__table__, [])
@@ -63,7 +63,7 @@ def test_no_rows_are_nothing_to_do() -> None:
     assert db.session.scalar(select(func.count()).select_from(AuditEntry)) == 0
 
 
-@pytest.mark.databases
+@pytest.mark.databases(differs=True)
 @pytest.mark.usefixtures("context")
 def test_among_finds_numbers_and_text_of_any_script(at: datetime) -> None:
     _insert(

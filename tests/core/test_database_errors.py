@@ -14,7 +14,7 @@ from lms.core.db import action, db
 from lms.people.models import PersonEmail
 from tests.factories import Make
 
-pytestmark = [pytest.mark.databases, pytest.mark.usefixtures("context")]
+pytestmark = [pytest.mark.databases(differs=True), pytest.mark.usefixtures("context")]
 ADDRESS = "ana.diaz@ministry.example"
 
 

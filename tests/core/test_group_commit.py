@@ -18,7 +18,7 @@ from sqlalchemy.exc import OperationalError
 from lms.core.db import action, db
 from lms.core.group_commit import GroupWriter, close_groups, group_writer
 
-pytestmark = pytest.mark.databases
+pytestmark = pytest.mark.databases(differs=True)
 
 
 class Counter:

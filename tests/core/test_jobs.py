@@ -14,7 +14,7 @@ from lms.core.db import action, db
 from lms.core.jobs import LEASE, PATIENCE, Job, JobState
 from lms.core.roles import SYSTEM
 
-pytestmark = [pytest.mark.databases, pytest.mark.usefixtures("context")]
+pytestmark = [pytest.mark.databases(differs=True), pytest.mark.usefixtures("context")]
 
 
 class Work:

@@ -18,7 +18,7 @@ from lms.core.db import action, db
 from lms.core.mail_reasons import MailRefused
 from lms.core.outbox import MailState, OutboxMail
 
-pytestmark = [pytest.mark.databases, pytest.mark.usefixtures("context")]
+pytestmark = [pytest.mark.databases(differs=True), pytest.mark.usefixtures("context")]
 
 
 @action
@@ -100,6 +100,7 @@ def test_a_worker_that_dies_while_sending_sends_again_later(at: datetime) -> Non
     assert sent == ["1@x.example"]
 
 
+@pytest.mark.databases
 def test_a_failure_is_kept_and_tried_less_and_less_often(at: datetime) -> None:
     post(1, at)
     tried: list[datetime] = []
@@ -246,6 +247,7 @@ def test_what_a_slow_server_leaves_of_a_batch_is_given_back(at: datetime, monkey
 
 
 @pytest.mark.parametrize("per_minute", [1, 7, 60, 1200])
+@pytest.mark.databases
 def test_no_more_leave_in_any_minute_than_the_setting_says(at: datetime, per_minute: int) -> None:
     count = min(3 * per_minute, 400)
     post_many(range(count), at)

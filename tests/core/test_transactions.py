@@ -10,7 +10,7 @@ from lms.catalogue.models import Series
 from lms.core.db import db
 from tests.factories import Make
 
-pytestmark = [pytest.mark.databases, pytest.mark.usefixtures("context")]
+pytestmark = [pytest.mark.databases(differs=True), pytest.mark.usefixtures("context")]
 TITLE = text("SELECT title FROM series WHERE slug = 'kept'")
 RENAME = text("UPDATE series SET title = 'Lost' WHERE slug = 'kept'")
 

@@ -20,7 +20,7 @@ from lms.core.worker_heartbeats import (
 )
 from lms.serve import send_heartbeats
 
-pytestmark = [pytest.mark.databases, pytest.mark.usefixtures("context")]
+pytestmark = [pytest.mark.databases(differs=True), pytest.mark.usefixtures("context")]
 
 
 def test_without_a_worker_none_is_alive(at: datetime) -> None:

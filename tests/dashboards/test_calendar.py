@@ -42,7 +42,7 @@ def in_zone(world: World, zone: str) -> FlaskClient:
     return client
 
 
-@pytest.mark.databases
+@pytest.mark.databases(differs=True)
 def test_a_month_has_each_lecture_on_the_readers_own_day(december: World) -> None:
     text = in_zone(december, "Africa/Nairobi").get(MONTH).text
     found = days(text)

@@ -17,7 +17,7 @@ from lms.people.actions.mail_choices import choose_mails
 from lms.people.models import Person
 from tests.factories import Make
 
-pytestmark = [pytest.mark.databases, pytest.mark.usefixtures("context")]
+pytestmark = [pytest.mark.databases(differs=True), pytest.mark.usefixtures("context")]
 MONDAY = datetime(2026, 11, 30, 4, 0, tzinfo=UTC)
 """07:00 in Nairobi, 12:00 in Beijing."""
 HOUR = timedelta(hours=1)

@@ -28,7 +28,7 @@ def read(app: APIFlask) -> dict[tuple[str, str], float]:
     }
 
 
-@pytest.mark.databases
+@pytest.mark.databases(differs=True)
 def test_the_figures_are_those_of_the_rows(app: APIFlask) -> None:
     now = clock.now()
     earlier = now - timedelta(hours=1)

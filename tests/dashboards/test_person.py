@@ -147,7 +147,7 @@ def test_a_sign_in_link_is_sent_and_noted(world: World, administrator: FlaskClie
         assert len(acts) == 5
 
 
-@pytest.mark.databases
+@pytest.mark.databases(differs=True)
 def test_a_person_is_enrolled_from_the_page(world: World, administrator: FlaskClient) -> None:
     person = world.make.person("Sita Gurung")
     assert "Choose a series." in press(administrator, person, "enrol", series="")

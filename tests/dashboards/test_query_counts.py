@@ -204,7 +204,7 @@ def test_a_join_and_a_correction_ask_as_often_for_much_as_for_little(world: Worl
     assert (little, asked("third")) == ((4, 34), (4, 34))
 
 
-@pytest.mark.databases
+@pytest.mark.databases(differs=True)
 def test_every_desk_stands_on_both_databases(world: World) -> None:
     grow(world)
     focal_point = world.make.person("Peter Mutua", roles=[("focal_point", "KE")])

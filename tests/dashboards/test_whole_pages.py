@@ -66,7 +66,7 @@ def test_a_page_is_rendered_once_until_what_it_shows_changes(
     assert renamed.headers["ETag"] != first.headers["ETag"]
 
 
-@pytest.mark.databases
+@pytest.mark.databases(differs=True)
 def test_a_series_that_becomes_a_draft_is_gone_at_once(world: World, stranger: FlaskClient) -> None:
     home = stranger.get("/")
     assert stranger.get(SERIES).status_code == 200
@@ -219,6 +219,7 @@ class TestStamps:
         db.session.rollback()
         return cache_versions.stamp_of(STAMP)
 
+    @pytest.mark.databases(differs=True)
     def test_whatever_writes_draws_one_as_it_commits(self) -> None:
         before = self.drawn()
         self.write("UPDATE series SET title = 'other'", ends="rollback")

@@ -160,7 +160,7 @@ def test_rejected_people_read_the_reason_once(scene: Scene) -> None:
     assert [one["reason"] for one in payloads] == ["Only officials can take part."] * 2
 
 
-@pytest.mark.databases
+@pytest.mark.databases(differs=True)
 def test_withdrawn_people_make_room_and_are_enrolled_again_while_there_are_places(scene: Scene) -> None:
     db.session.execute(update(Series).values(capacity=5))
     db.session.commit()
@@ -187,7 +187,7 @@ def test_withdrawn_people_make_room_and_are_enrolled_again_while_there_are_place
     assert (view.stage.value, view.count(EntryState.TAKEN_BACK), count_places(view)) == ("undone", 4, 2)
 
 
-@pytest.mark.databases
+@pytest.mark.databases(differs=True)
 def test_who_left_or_was_decided_on_meanwhile_is_named_and_skipped(scene: Scene) -> None:
     batch = scene.preview(scene.ids("Cyr", "Dora", "Eva"), ENROLLED)
     scene.set("Cyr", WITHDRAWN)
@@ -220,7 +220,7 @@ def test_merged_and_erased_people_are_left_alone(scene: Scene) -> None:
     assert scene.view(out).counts == {EntryState.KEPT: 1}
 
 
-@pytest.mark.databases
+@pytest.mark.databases(differs=True)
 def test_what_cannot_be_previewed_or_confirmed_is_refused_and_changes_nothing(scene: Scene) -> None:
     for people, status, error in (
         ([], ENROLLED, Invalid), (SeatFilter(q="nobody at all"), ENROLLED, Invalid), (["unknown"], ENROLLED, NotFound),
@@ -281,7 +281,7 @@ def test_many_people_are_a_task_that_goes_on_where_it_stopped(scene: Scene, monk
     assert [one["enrolled_by"] for one in payloads] == ["Lin"] * 3
 
 
-@pytest.mark.databases
+@pytest.mark.databases(differs=True)
 def test_the_same_pressed_twice_at_once_is_done_once(scene: Scene) -> None:
     batch, app, series_id, by = scene.preview(SeatFilter(), ENROLLED), scene.make.app, scene.series.id, scene.by
 

@@ -72,6 +72,7 @@ def test_a_reminder_of_what_is_still_so_leaves(make: Make, series: Series, reade
     assert drained(at) == ["reminder_day"]
 
 
+@pytest.mark.databases(differs=True)
 def test_who_withdrew_since_is_not_reminded(make: Make, series: Series, reader: Person, at: datetime) -> None:
     other = make.person(email="eve@example.org")
     make.enrolment(series, other)

@@ -66,6 +66,7 @@ def test_a_place_is_found_without_reading_the_series(cast: Cast, at: datetime) -
     assert steps() < few * 1.5  # the rows of the others would be ten times as many
 
 
+@pytest.mark.databases(differs=True)
 def test_the_list_is_paged_in_the_order_of_registration(cast: Cast, at: datetime) -> None:
     series = cast.series(capacity=2)
     people = [cast.person() for _n in range(5)]
@@ -79,6 +80,7 @@ def test_the_list_is_paged_in_the_order_of_registration(cast: Cast, at: datetime
     assert [seat.person.full_name for seat in rest] == ["Person 2", "Person 1"]
 
 
+@pytest.mark.databases(differs=True)
 def test_the_list_is_searched_by_name_and_address_and_state(cast: Cast, at: datetime) -> None:
     series = cast.series()
     amina = cast.person("Amina Odhiambo", native_name="آمنة")
@@ -99,6 +101,7 @@ def test_the_list_is_searched_by_name_and_address_and_state(cast: Cast, at: date
     assert found() == ["Amina Odhiambo", "Juma 100%"]
 
 
+@pytest.mark.databases(differs=True)
 def test_each_sees_what_is_theirs_to_see(cast: Cast, at: datetime) -> None:
     teacher = cast.staff(Role.INSTRUCTOR, "Teacher")
     series = cast.series(instructors=("teacher@people.test",))
@@ -153,6 +156,7 @@ def test_a_roster_holds_who_was_enrolled_when_the_lecture_ended(cast: Cast, at: 
     assert enrolled_ids(series.id) == {own(stays), own(back), own(late)}
 
 
+@pytest.mark.databases(differs=True)
 def test_a_lecture_entered_late_asks_for_who_enrolled_afterwards_too(cast: Cast, at: datetime) -> None:
     series = cast.series()
     amina = cast.person()
@@ -179,6 +183,7 @@ def test_ones_own_place(cast: Cast, at: datetime) -> None:
     assert place_of(kenyan, by=cast.person(country="GH"), at=at).refusal is not None
 
 
+@pytest.mark.databases(differs=True)
 def test_a_countrys_people_and_totals(cast: Cast, at: datetime) -> None:
     focal = cast.staff(Role.FOCAL_POINT, "Aaron Focal", country="KE")
     one, two = cast.series("one"), cast.series("two", capacity=1)

@@ -141,6 +141,7 @@ def test_a_file_is_read_by_its_headings(app: APIFlask, at: datetime) -> None:
         stage_quota_file(b"country,number\nKenya,7\n", until=None, at=at)
 
 
+@pytest.mark.databases(differs=True)
 def test_quotas_are_set_together_or_not_at_all(cast: Cast, at: datetime) -> None:
     series, boss = cast.series(capacity=10), cast.staff(Role.ADMINISTRATOR, "Zhou")
     keep(series, "Kenya, 4\nTogo, 3", at, by=boss)
@@ -208,6 +209,7 @@ def test_a_series_for_some_countries_keeps_seats_for_no_others(cast: Cast, at: d
         keep(series, "Togo, 1", at)
 
 
+@pytest.mark.databases(differs=True)
 def test_the_release_happens_as_its_preview_said(cast: Cast, at: datetime, sent: Sent) -> None:
     series, boss = cast.series(capacity=6), cast.staff(Role.ADMINISTRATOR, "Zhou")
     keep(series, "Kenya, 4\nPeru, 2, 2027-06-01", at)

@@ -232,6 +232,7 @@ def test_somebody_enrolled_who_accepts_an_invitation_gives_the_second_seat_back(
     agrees()
 
 
+@pytest.mark.databases(differs=True)
 def test_seats_are_sold_once_beside_a_quota(app: APIFlask, cast: Cast, at: datetime) -> None:
     series = cast.series(capacity=5)
     cast.make.quota(series, "KE", seats=3, kept_until=at + DAY)

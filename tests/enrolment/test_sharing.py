@@ -131,6 +131,7 @@ def test_the_profile_of_a_known_person_stays_as_it_is(known: Person, enrols: Enr
         )  # fmt: skip
 
 
+@pytest.mark.databases(differs=True)
 def test_the_page_says_the_same_of_known_and_unknown(
     known: Person, make: Make, client: FlaskClient, teacher: Person, series: Series
 ) -> None:
@@ -152,6 +153,7 @@ def test_the_page_says_the_same_of_known_and_unknown(
 # Nothing else tells more
 
 
+@pytest.mark.databases(differs=True)
 def test_no_list_and_no_file_tells_more_than_the_address(
     known: Person, make: Make, client: FlaskClient, teacher: Person, series: Series, enrols: Enrols
 ) -> None:
@@ -267,6 +269,7 @@ def test_the_profile_is_seen_once_the_person_accepts(
     assert (seat.label, seat.country, seat.is_hidden) == ("Zawadi Achieng", "UG", False)
 
 
+@pytest.mark.databases(differs=True)
 @pytest.mark.usefixtures("context")
 def test_the_person_is_asked_on_the_page_of_the_series(
     known: Person, make: Make, teacher: Person, series: Series, at: datetime, client: FlaskClient

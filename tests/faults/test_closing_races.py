@@ -28,7 +28,7 @@ from lms.core.outbox import OutboxMail
 from lms.people.actions.merging import merge_people
 from tests.attendance.scene import END, START, Scene
 
-pytestmark = pytest.mark.databases
+pytestmark = pytest.mark.databases(differs=True)
 EIGHT = 8
 ROUNDS = 4
 

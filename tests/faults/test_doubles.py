@@ -23,7 +23,7 @@ from lms.enrolment.models import Enrolment
 from lms.people.models import Person, PersonEmail
 from tests.factories import Make
 
-pytestmark = pytest.mark.databases
+pytestmark = pytest.mark.databases(differs=True)
 TWICE = 8
 Ask = Callable[[], Any]
 

@@ -31,11 +31,16 @@ from tests.factories import Make
 from tests.faults.conftest import Site
 from tests.faults.hostile import FILES, counted_strings, one_wide_line, repeated_string
 
+COMMANDS = [pytest.param(name, marks=pytest.mark.long) for name in ("enrolments s", "attendance 1")]
 AT, HOUR = datetime.fromisoformat("2026-11-04T06:00:00+00:00"), timedelta(hours=1)
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture(scope="module", params=list(FILES))
+SLOW = ("one long string named 60,000 times", "too many attendees")
+KINDS = [pytest.param(name, marks=pytest.mark.long) if name in SLOW else name for name in FILES]
+
+
+@pytest.fixture(scope="module", params=KINDS)
 def hostile(request: pytest.FixtureRequest) -> tuple[bytes, int, int]:
     """A file, and what it is answered as a list and as a report."""
     make, as_list, as_report = FILES[request.param]
@@ -71,6 +76,7 @@ def test_a_file_that_kills_its_reader_is_answered_with_a_sentence(client: FlaskC
     assert [error["field"] for error in answer.json["errors"]] == ["file"]
 
 
+@pytest.mark.long
 def test_a_site_of_one_web_process_serves_on_while_hostile_files_are_read(tmp_path: Path) -> None:
     site = Site(tmp_path, "")
     try:
@@ -126,7 +132,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return {**os.environ, **site.config.environment(), "PYTHONPATH": str(ROOT)}
 
 
-@pytest.mark.parametrize("command", ["people", "enrolments s", "attendance 1"])
+@pytest.mark.parametrize("command", ["people", *COMMANDS])
 def test_the_command_line_says_in_one_line_what_is_wrong(
     prepared: dict[str, str], tmp_path: Path, command: str
 ) -> None:

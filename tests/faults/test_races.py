@@ -23,7 +23,7 @@ from lms.enrolment.models import Enrolment, EnrolmentSource, EnrolmentStatus
 from lms.people.actions.persons import create_person
 from lms.people.queries.access import load_actor
 
-pytestmark = pytest.mark.databases
+pytestmark = pytest.mark.databases(differs=True)
 MANY = 50
 
 

@@ -160,14 +160,14 @@ class Visitor:
             assert wide <= width, f"{name} scrolls sideways at {width}: {wide}"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def playwright() -> Iterator[Playwright]:
-    """What starts browsers, for one module: its event loop is in the way of tests that need one of their own."""
+    """What starts browsers, for all journeys: its event loop is in the way of tests that need one of their own."""
     with sync_playwright() as running:
         yield running
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser(
     playwright: Playwright, certificate: Certificate, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Browser]:
@@ -177,7 +177,7 @@ def browser(
     running.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def narrow_browser(
     playwright: Playwright, certificate: Certificate, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Browser]:

@@ -128,6 +128,7 @@ def test_bodies_that_are_not_json(login: Login) -> None:
     admin.call("DELETE", "/series", status=405)
 
 
+@pytest.mark.databases(differs=True)
 def test_the_cookie_opens_nothing_under_the_api(app: APIFlask, login: Login, make: Make) -> None:
     client = app.test_client()
     page = client.get("/sign-in")

@@ -28,7 +28,7 @@ from lms.people.queries.countries import get_country
 from tests.factories import Make
 from tests.proxy import Certificate, Proxy, free_port, proxy
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = pytest.mark.xdist_group("pages")
 BOSS, TRAINEE, MOVED = "boss@ministry.example", "achieng@example.org", "achieng@new.example"
 NOMINEE = "wambui@example.org"
 FIRST, SECOND = "seven lamps at noon", "nine boats at dusk"

@@ -36,7 +36,7 @@ from tests.factories import Make
 from tests.journeys.conftest import in_front
 from tests.languages import speaking_also
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = pytest.mark.xdist_group("pages")
 AS_IT_IS = web_time._number
 LONG_AGO = datetime(2015, 1, 1, tzinfo=UTC)
 
@@ -420,6 +420,7 @@ def test_the_first_page_of_each_list_is_short_on_a_phone(
     world.restore()
 
 
+@pytest.mark.long
 def test_what_a_phone_opens_is_open_on_a_desk(served: Served, browser: Browser) -> None:
     page = _window(served, browser, "trainee")
     page.goto(served.address + "/account")

@@ -11,7 +11,7 @@ from lms.core import clock
 from tests.factories import PASSWORD
 from tests.journeys.conftest import Site, Visitor
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = pytest.mark.xdist_group("pages")
 
 FOCUS = """() => {
   const e = document.activeElement;

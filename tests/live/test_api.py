@@ -139,6 +139,7 @@ def test_who_may_join(hall: Hall) -> None:
     assert hall.count(Join) == 0
 
 
+@pytest.mark.databases(differs=True)
 def test_in_a_demonstration_an_administrator_joins_for_others(hall: Hall) -> None:
     make = hall.make
     admin = make.headers(make.person(roles=["administrator"]))

@@ -77,6 +77,7 @@ def audience(app: APIFlask, make: Make) -> Iterator[Audience]:
     close_groups(app)
 
 
+@pytest.mark.databases(differs=True)
 def test_doubled_beats_of_many_at_once_are_one_row_each(audience: Audience) -> None:
     sent = [(join_id, seq) for join_id in audience.joins for seq in (7, 3, 7)]
     assert audience.all_at_once(sent) == [204] * len(sent)

@@ -120,7 +120,7 @@ def test_the_same_again_changes_nothing(room: Room) -> None:
     assert (room.count(Presence), room.count(jobs.Job), room.attendance().explanation) == before
 
 
-@pytest.mark.databases
+@pytest.mark.databases(differs=True)
 def test_the_same_sent_several_times_at_once_is_one_row_each(room: Room) -> None:
     answers: list[int] = []
     gate = threading.Barrier(4)
@@ -140,7 +140,7 @@ def test_the_same_sent_several_times_at_once_is_one_row_each(room: Room) -> None
     assert room.count(Beat) == 21 + 2
 
 
-@pytest.mark.databases
+@pytest.mark.databases(differs=True)
 def test_a_beat_that_did_arrive_is_not_taken_again(room: Room) -> None:
     assert room.send([[20, 0]]).json == {"counted": 1}
     assert room.count(Beat) == 21

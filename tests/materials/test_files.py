@@ -257,6 +257,7 @@ class TestTheList:
         assert titles() == ["Slides of day 1", "c"]
         assert len(list(files.folder().glob("materials/*"))) == 2
 
+    @pytest.mark.databases(differs=True)
     def test_the_same_file_from_two_people_at_once_is_one(
         self, app: APIFlask, make: Make, lecture: Lecture, ines: Person
     ) -> None:

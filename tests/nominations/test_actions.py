@@ -48,6 +48,7 @@ def one(public_id: str) -> Nomination:
     return found
 
 
+@pytest.mark.databases(differs=True)
 def test_a_nominee_accepts_and_is_enrolled(series: Series, kenya: int, focal: Actor, at: datetime, sent: Sent) -> None:
     answer = nominate(series.id, [row("Wambui Kamau")], country_id=kenya, by=focal, at=at)
     assert (len(answer.invited), answer.created) == (1, 1)
@@ -93,6 +94,7 @@ def test_declining_gives_a_reason_and_ends_the_invitation(
     assert find_person_by_email("halima.noor@people.test") is None
 
 
+@pytest.mark.databases(differs=True)
 def test_a_person_is_invited_once_by_two_focal_points_of_a_country(
     cast: Cast, series: Series, kenya: int, focal: Actor, at: datetime, sent: Sent
 ) -> None:
@@ -103,6 +105,7 @@ def test_a_person_is_invited_once_by_two_focal_points_of_a_country(
     assert len(sent()) == 2
 
 
+@pytest.mark.databases(differs=True)
 def test_a_person_nominated_by_two_countries_is_sent_one_mail_and_has_one_place(
     cast: Cast, series: Series, kenya: int, focal: Actor, at: datetime, sent: Sent
 ) -> None:
@@ -181,6 +184,7 @@ def test_a_nominee_who_names_another_country_waits_for_an_administrator(
     assert one(answer.invited[0]).state is NominationState.ACCEPTED
 
 
+@pytest.mark.databases(differs=True)
 def test_an_administrator_approves_and_rejects_where_the_series_asks(
     series: Series, kenya: int, focal: Actor, admin: Actor, at: datetime, sent: Sent
 ) -> None:

@@ -66,6 +66,7 @@ def seats_of(series: Series) -> tuple[int, int, int]:
     return series.taken, series.held, series.reserved
 
 
+@pytest.mark.databases(differs=True)
 def test_a_preview_changes_nothing_and_what_changed_since_is_skipped_and_named(
     cast: Cast, series: Series, waiting: list[str], focal: Actor, admin: Actor, at: datetime, sent: Sent
 ) -> None:
@@ -141,6 +142,7 @@ def test_a_rejection_stays_where_the_person_was_nominated_again(
     assert named(batch, admin) == {"Dina": "again", "Karim": "taken_back"}
 
 
+@pytest.mark.databases(differs=True)
 def test_an_approval_is_taken_back_until_its_invitation_is_answered(
     series: Series, waiting: list[str], admin: Actor, at: datetime
 ) -> None:
@@ -167,6 +169,7 @@ def test_an_approval_is_taken_back_until_its_invitation_is_answered(
     assert find_invitation_link(secret_of("dina@people.test")) is not None
 
 
+@pytest.mark.databases(differs=True)
 def test_two_administrators_at_once_decide_each_nomination_once(
     app: APIFlask, waiting: list[str], admin: Actor, at: datetime, sent: Sent
 ) -> None:
@@ -185,6 +188,7 @@ def test_two_administrators_at_once_decide_each_nomination_once(
     assert mails in (["nomination_invitation"] * 4, ["nominations_rejected"])
 
 
+@pytest.mark.databases(differs=True)
 def test_many_are_decided_by_a_task_that_goes_on_where_it_stopped(
     series: Series, waiting: list[str], admin: Actor, at: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:

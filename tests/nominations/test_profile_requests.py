@@ -101,6 +101,7 @@ def test_a_file_asks_whoever_wrote_something_else_and_changes_nothing_itself(
     assert ask(series, text, by=focal, at=later + timedelta(minutes=1)) == 0, "the same file asks nobody twice"
 
 
+@pytest.mark.databases(differs=True)
 def test_each_change_is_accepted_or_refused_once(
     cast: Cast, series: Series, kenya: int, focal: Actor, at: datetime
 ) -> None:
@@ -125,6 +126,7 @@ def test_each_change_is_accepted_or_refused_once(
     assert ask(series, other, by=focal, at=much_later) == 1
 
 
+@pytest.mark.databases(differs=True)
 def test_a_request_that_nobody_answers_expires_and_is_forgotten(
     cast: Cast, series: Series, focal: Actor, at: datetime
 ) -> None:
@@ -170,6 +172,7 @@ def test_requests_follow_a_merge_are_exported_and_go_with_erasure(
         answer_request(secret, {}, at=at)
 
 
+@pytest.mark.databases(differs=True)
 def test_two_files_at_once_ask_a_person_once(app: APIFlask, make: Make, cast: Cast, kenya: int, at: datetime) -> None:
     person = rose(cast)
     changed = [ChangedProfile(person.id, person.full_name, [Difference(ORGANISATION, "KRA", "Revenue Authority")])]

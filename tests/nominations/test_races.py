@@ -27,7 +27,7 @@ from tests.enrolment.conftest import Cast
 from tests.factories import Make
 from tests.nominations.conftest import keep, row, secret_of
 
-pytestmark = pytest.mark.databases
+pytestmark = pytest.mark.databases(differs=True)
 PEOPLE = 12
 Act = Callable[[], object]
 

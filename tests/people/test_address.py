@@ -113,7 +113,7 @@ def test_an_address_of_somebody_else_looks_the_same_and_is_told_there_only(
     assert known_as(app, "taken@example.org") == other.id
 
 
-@pytest.mark.databases
+@pytest.mark.databases(differs=True)
 def test_an_address_that_is_taken_meanwhile_is_refused(
     app: APIFlask, make: Make, client: FlaskClient, person: Person, post: Post, mails: Mails
 ) -> None:

@@ -36,7 +36,7 @@ def names(text: str) -> list[str]:
     return re.findall(r'<th scope="row"><a [^>]*><bdi>([^<]*)</bdi>', text)
 
 
-@pytest.mark.databases
+@pytest.mark.databases(differs=True)
 def test_people_are_found_by_name_and_address(administrator: Person, make: Make, client: FlaskClient) -> None:
     make.person(full_name="Achieng Odhiambo", email="one@example.org", native_name="Ачиенг")
     make.person(full_name="Sutrisno", email="achieng@example.net")
@@ -49,7 +49,7 @@ def test_people_are_found_by_name_and_address(administrator: Person, make: Make,
     assert "No one found" in client.get("/admin/people?q=nobody at all").text
 
 
-@pytest.mark.databases
+@pytest.mark.databases(differs=True)
 def test_people_are_filtered_by_organisation(administrator: Person, make: Make, client: FlaskClient) -> None:
     for name, country, organisation in (
         ("Ana", "PE", "Ministerio"),
@@ -94,7 +94,7 @@ def test_the_list_is_paged(administrator: Person, make: Make, client: FlaskClien
     assert names(client.get("/admin/people?q=Number&sort=name&size=100").text) == sorted(everybody)
 
 
-@pytest.mark.databases
+@pytest.mark.databases(differs=True)
 def test_roles_are_the_filter(administrator: Person, make: Make, client: FlaskClient) -> None:
     make.person(full_name="Peter Mutua", roles=[("focal_point", "KE")])
     make.person(full_name="Lin Yuhan", country="CN", roles=["instructor", "reporter"])
@@ -126,7 +126,7 @@ def test_nobody_else_sees_people(make: Make, client: FlaskClient, roles: list[An
     assert client.get("/admin/people/nobody").status_code == 403
 
 
-@pytest.mark.databases
+@pytest.mark.databases(differs=True)
 def test_roles_are_given_and_ended(administrator: Person, make: Make, client: FlaskClient, post: Post) -> None:
     person = make.person()
     page = f"/admin/people/{person.public_id}"
@@ -264,7 +264,7 @@ def test_the_same_address_leads_to_who_has_it(
     assert names(client.get("/admin/people").text) == ["Tigran Sargsyan", "Ada Min"]
 
 
-@pytest.mark.databases
+@pytest.mark.databases(differs=True)
 def test_no_role_is_preset_and_an_administrator_is_confirmed(
     administrator: Person, app: APIFlask, make: Make, client: FlaskClient, post: Post
 ) -> None:

@@ -131,6 +131,7 @@ def test_what_is_different_from_one_is_different_from_the_merged(make: Make, at:
         mark_different(one.public_id, two.public_id, by=SYSTEM, at=at)
 
 
+@pytest.mark.databases(differs=True)
 def test_new_people_of_a_file_are_compared_and_merged_ones_leave_the_list(make: Make, at: datetime) -> None:
     known = make.person("Amina Yusuf Bello")
     compare_waiting_people(at=at)

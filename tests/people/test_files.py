@@ -90,7 +90,7 @@ def test_every_bad_row_is_named_and_nothing_is_written(at: datetime) -> None:
     assert answer.as_json()["rejected"][0] == {"row": 3, "reason": faults[0].reason}
 
 
-@pytest.mark.databases
+@pytest.mark.databases(differs=True)
 @pytest.mark.usefixtures("context")
 def test_known_people_are_updated_and_a_new_country_leaves_the_past(at: datetime) -> None:
     _answer, ids = publish(FILE, at)

@@ -75,7 +75,7 @@ def test_merging_has_its_limits(make: Make, at: datetime, said: list[object]) ->
         merge_people(first, "nobody", by=SYSTEM, at=at)
 
 
-@pytest.mark.databases
+@pytest.mark.databases(differs=True)
 @pytest.mark.usefixtures("context")
 def test_erasing_takes_all_rows_of_a_person(make: Make, at: datetime, said: list[object]) -> None:
     kept, merged = make.person(email="kept@example.org"), make.person(email="merged@example.org")

@@ -241,7 +241,7 @@ def test_a_database_that_cannot_be_written_signs_nobody_out(
     assert (answer.status_code, client.get("/account").status_code) == (200, 200)
 
 
-@pytest.mark.databases
+@pytest.mark.databases(differs=True)
 @pytest.mark.usefixtures("context")
 def test_sessions_are_deleted_a_week_after_their_end(person: Person, at: datetime) -> None:
     ended = begin_session(person.id, Device(), lasts=MONTH, at=at)

@@ -97,7 +97,7 @@ def test_a_closed_account_opens_after_a_minute(make: Make, at: Any) -> None:
     assert later == person.id
 
 
-@pytest.mark.databases
+@pytest.mark.databases(differs=True)
 def test_several_programs_sign_in_for_one_account_at_once(make: Make, app: APIFlask, at: datetime) -> None:
     with app.app_context():
         make.person(email="a@example.org", password=PASSWORD)
@@ -116,7 +116,7 @@ def test_several_programs_sign_in_for_one_account_at_once(make: Make, app: APIFl
         assert list(pool.map(sign_in, range(12))) == ["signed in"] * 12
 
 
-@pytest.mark.databases
+@pytest.mark.databases(differs=True)
 def test_many_guesses_at_once_gain_little(make: Make, app: APIFlask, at: datetime) -> None:
     with app.app_context():
         make.person(email="a@example.org", password=PASSWORD)

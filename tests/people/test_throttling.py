@@ -105,7 +105,7 @@ def test_an_address_is_never_taken_for_another_count(app: APIFlask, person: Pers
     assert kept == {hash_secret(f"address:{what}:{person.id}")}
 
 
-@pytest.mark.databases
+@pytest.mark.databases(differs=True)
 @pytest.mark.usefixtures("context")
 def test_failures_of_the_future_are_dropped(person: Person, at: datetime) -> None:
     @action

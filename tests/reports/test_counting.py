@@ -122,6 +122,7 @@ def test_regions_hold_what_lies_in_them(app: APIFlask, world: World) -> None:
     assert figures(app, Slice(region="202", country="KE"))["participants"] == 1
 
 
+@pytest.mark.databases(differs=True)
 def test_a_day_is_one_of_the_reporting_zone(app: APIFlask, world: World) -> None:
     series = world.series()
     over_new_year = world.lecture(series, datetime(2024, 12, 31, 16, 30, tzinfo=UTC))  # 00:30 on 1 January there
@@ -212,6 +213,7 @@ def test_a_merged_person_without_a_country_has_the_other_rows(app: APIFlask, wor
     assert figures(app, Slice(country="UG"))["participants"] == 1
 
 
+@pytest.mark.databases(differs=True)
 def test_corrections_win(app: APIFlask, world: World) -> None:
     lecture = world.lecture(world.series(), NOON)
     came, left, excused = world.person(), world.person(), world.person()

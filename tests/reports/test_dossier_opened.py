@@ -161,7 +161,7 @@ def test_of_a_public_report_only_what_was_shown_is_compared(
     assert own == shown
 
 
-@pytest.mark.databases
+@pytest.mark.databases(differs=True)
 def test_it_says_who_is_not_decided_yet(app: APIFlask, client: FlaskClient, make: Make, world: World) -> None:
     series, draft = world.series("one"), world.series("draft", draft=True)
     world.lecture(series, AT, state=LectureState.SCHEDULED)

@@ -123,7 +123,7 @@ def test_a_slice_with_nobody_is_a_file_without_rows(app: APIFlask, make: Make, w
             assert (job_of(asked).state, (job_of(asked).result or {})["rows"]) == (JobState.DONE, 0)
 
 
-@pytest.mark.databases
+@pytest.mark.databases(differs=True)
 def test_asked_ten_times_at_once_it_is_made_once(app: APIFlask, make: Make, attended: list[int]) -> None:
     reporter = make.actor(roles=[Role.REPORTER])
     answers: list[str] = []

@@ -39,6 +39,7 @@ def elsewhere(app: APIFlask, work: Callable[[], None]) -> None:
     thread.join()
 
 
+@pytest.mark.databases(differs=True)
 def test_what_another_session_commits_meanwhile_is_counted_by_the_next_question(app: APIFlask, world: World) -> None:
     series = world.series("one")
     people = [world.person("KE") for _n in range(2)]

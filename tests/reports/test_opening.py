@@ -75,7 +75,7 @@ def brief(report: Report) -> tuple[int, int, int, int]:
     return totals.sessions, totals.participants, totals.attendances, totals.countries
 
 
-@pytest.mark.databases
+@pytest.mark.databases(differs=True)
 @pytest.mark.usefixtures("context")
 def test_they_add_to_sessions_attendances_and_countries(programme: dict[str, Any]) -> None:
     assert brief(count()) == (1, 8, 8, 2)

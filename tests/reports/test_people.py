@@ -43,6 +43,7 @@ def see(world: World, lecture: int, person: int, first: int, last: int) -> None:
     )  # fmt: skip
 
 
+@pytest.mark.databases(differs=True)
 def test_who_stands_twice(app: APIFlask, world: World, make: Make) -> None:
     series = world.series("one")
     lecture = world.lecture(series, NOON)

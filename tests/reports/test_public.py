@@ -107,6 +107,7 @@ def test_folding_counts_people_once(app: APIFlask, world: World, programme: dict
     assert (other.participants, other.attendances, other.countries, other.sessions) == (5, 6, 3, 2)
 
 
+@pytest.mark.databases(differs=True)
 def test_a_draft_series_is_not_named(app: APIFlask, programme: dict[str, int]) -> None:
     report = ask(app, "series")
     # the draft has six people and is folded all the same; the smaller of the others goes with it
@@ -228,6 +229,7 @@ def test_the_headline_has_the_map_without_small_countries(app: APIFlask, program
     assert headline.first_year == "2024"
 
 
+@pytest.mark.databases(differs=True)
 def test_before_the_first_refresh_all_is_counted_at_once(app: APIFlask, world: World) -> None:
     assert ask(app).totals.sessions == 0
     assert ask(app, "country").groups == []
@@ -244,6 +246,7 @@ def test_it_is_refreshed_once_a_day(app: APIFlask, world: World) -> None:
         assert last_refresh() == AT + timedelta(hours=21)
 
 
+@pytest.mark.databases(differs=True)
 def test_old_refreshes_go(app: APIFlask, programme: dict[str, int]) -> None:
     for days in range(1, 6):
         refresh(app, AT + timedelta(days=days))

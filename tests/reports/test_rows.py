@@ -59,7 +59,7 @@ def a_history(world: World, seed: int) -> None:
         world.merge(kept, merged)
 
 
-@pytest.mark.databases
+@pytest.mark.databases(differs=True)
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_rows_add_up_to_the_figures(app: APIFlask, world: World, seed: int) -> None:
     a_history(world, seed)

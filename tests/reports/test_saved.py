@@ -36,7 +36,7 @@ def submit(client: FlaskClient, page: str, address: str | None = None, **sent: s
     return client.post(address or page, data={"csrf_token": csrf(client.get(page).text), **sent})
 
 
-@pytest.mark.databases
+@pytest.mark.databases(differs=True)
 @pytest.mark.usefixtures("context")
 def test_a_name_is_ones_own_and_once(make: Make, at: datetime) -> None:
     one, other = make.actor(roles=["reporter"]), make.actor(roles=["reporter"])
@@ -197,7 +197,7 @@ def test_merged_people_keep_what_both_saved(make: Make, at: datetime) -> None:
     assert get_saved(public[0], by=make.actor(kept)).name == "The quarter (2)"
 
 
-@pytest.mark.databases
+@pytest.mark.databases(differs=True)
 @pytest.mark.usefixtures("context")
 def test_erased_people_leave_nothing_here(make: Make, at: datetime) -> None:
     owner = make.person(roles=["administrator"], email="owner@example.org")

@@ -167,7 +167,7 @@ def test_a_mail_server_that_refuses_shows_on_the_page(desk: Desk, client: FlaskC
     assert "Not sent" in client.get("/admin/reports").text
 
 
-@pytest.mark.databases
+@pytest.mark.databases(differs=True)
 def test_two_workers_at_once_send_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     gate, kept = threading.Barrier(2), job.keep_run
 
@@ -296,7 +296,7 @@ def test_one_that_was_stopped_or_removed_meanwhile_is_not_sent(desk: Desk, monke
     assert (desk.send(), desk.mails()) == (0, [])
 
 
-@pytest.mark.databases
+@pytest.mark.databases(differs=True)
 def test_who_unsubscribed_gets_no_more_and_only_by_oneself_again(desk: Desk, client: FlaskClient) -> None:
     desk.send()
     message, secret = desk.message(1), desk.mails()[1].payload["secret"]

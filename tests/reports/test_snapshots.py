@@ -125,7 +125,7 @@ def test_for_everybody_means_the_public_figures(programme: dict[str, Any], world
     assert db.session.scalar(select(func.count()).select_from(Snapshot)) == 1
 
 
-@pytest.mark.databases
+@pytest.mark.databases(differs=True)
 @pytest.mark.usefixtures("context")
 def test_the_same_publication_twice_is_one(programme: dict[str, Any]) -> None:
     first = publish(key="once")
@@ -455,7 +455,7 @@ def test_reports_are_paged(app: APIFlask, client: FlaskClient, world: World) -> 
     assert client.get("/reports?cursor=x").status_code == 422
 
 
-@pytest.mark.databases
+@pytest.mark.databases(differs=True)
 def test_a_dossier_goes_with_a_report_to_staff_and_the_own_focal_point(
     app: APIFlask, client: FlaskClient, make: Make, programme: dict[str, Any]
 ) -> None:

@@ -60,6 +60,7 @@ def names(lecture: Lecture) -> list[str]:
 @pytest.mark.databases
 @pytest.mark.usefixtures("context")
 class TestList:
+    @pytest.mark.databases(differs=True)
     def test_one_profile_for_all_lectures(self, make: Make, series: Series, lecture: Lecture, staff: Actor) -> None:
         at = clock.now()
         second = make.lecture(series, "Second")
@@ -75,6 +76,7 @@ class TestList:
             actions.remove_speaker(lecture.id, speaker, by=staff, at=at)
         assert (names(lecture), names(second)) == ([], ["Saltanat Bekova-Ismailova"])
 
+    @pytest.mark.databases(differs=True)
     def test_found_by_any_part_of_a_name_in_either_script(
         self, make: Make, series: Series, lecture: Lecture, staff: Actor
     ) -> None:
@@ -97,6 +99,7 @@ class TestList:
             actions.move_speaker(lecture.id, third, 1, by=staff, at=at)
             assert names(lecture) == ["C", "A", "B"]
 
+    @pytest.mark.databases(differs=True)
     def test_faults_are_said_by_field_and_nothing_is_kept(self, lecture: Lecture, staff: Actor) -> None:
         draft = SpeakerInput("\u200b", position="x" * 201, about="y" * 601)
         with pytest.raises(Invalid) as raised:
@@ -148,7 +151,7 @@ class TestList:
         assert [row.position for row in queries.list_speakers(lecture.id)] == [SALTANAT.position]
 
 
-@pytest.mark.databases
+@pytest.mark.databases(differs=True)
 def test_two_people_add_the_same_speaker_at_once(app: APIFlask, make: Make, lecture: Lecture, ines: Person) -> None:
     staff = make.actor(ines)
 

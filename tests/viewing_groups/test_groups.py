@@ -40,6 +40,7 @@ def story(make: Make, at: datetime) -> Story:
     return Story(make, at)
 
 
+@pytest.mark.databases(differs=True)
 def test_a_focal_point_ticks_and_sees_the_own_country_only(story: Story, make: Make) -> None:
     foreigner = make.person("Nguyen", "n@vn.example", country="VN")
     make.enrolment(story.series, foreigner)
@@ -168,6 +169,7 @@ def test_codes_that_nobody_shows(story: Story, make: Make) -> None:
         check_in(new, by=by, at=during)
 
 
+@pytest.mark.databases(differs=True)
 def test_who_has_the_code_cannot_fill_the_list_without_end(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rules, "MOST_LISTED", 2)
     code, during = code_of(story, story.open()), START + timedelta(minutes=5)
@@ -233,6 +235,7 @@ def test_erasure_leaves_the_count_and_no_name(story: Story, make: Make) -> None:
     assert story.view(unsigned).group.organiser == ""
 
 
+@pytest.mark.databases(differs=True)
 def test_the_desk_lists_what_is_to_come_before_what_was(story: Story, make: Make) -> None:
     country_id = next(iter(story.focal.country_ids))
     held = story.open()

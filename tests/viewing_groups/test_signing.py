@@ -89,6 +89,7 @@ def test_a_signature_is_taken_back_with_a_reason_and_given_anew(story: Story) ->
     assert verbs == ["group.sign", "group.remove", "group.take_back", "group.sign", "group.add", "group.open"]
 
 
+@pytest.mark.databases(differs=True)
 def test_nobody_counts_twice_in_two_groups_or_at_home_and_in_a_group(story: Story) -> None:
     person, other = story.people[:2]
     first = story.open()
@@ -231,6 +232,7 @@ def test_walk_ins_by_the_policy_of_the_series(make: Make, at: datetime, policy: 
     assert len(signed.notes) == 1
 
 
+@pytest.mark.databases(differs=True)
 def test_the_history_of_a_person_tells_the_list_and_the_signature(story: Story) -> None:
     group, (first, second) = story.open(), story.people[:2]
     story.tick(group, first, second)

@@ -132,7 +132,7 @@ def test_a_crash_between_marking_and_flagging_counts_nothing_twice(
     assert (states(), server.flags()) == (["sent"], [True]), "what is known already does not fail the new attempt"
 
 
-@pytest.mark.databases
+@pytest.mark.databases(differs=True)
 def test_one_worker_reads_at_a_time(server: ImapServer, at: datetime) -> None:
     name = MailboxAddress.of(url(server)).digest
     assert claim(name, at=at) is not None

@@ -237,6 +237,7 @@ def test_a_mail_that_comes_back_before_it_is_marked_as_sent_stays_undelivered(at
     assert mail_sending.send_due(lambda mail: None, at=at + mail_sending.LEASE) == 0
 
 
+@pytest.mark.databases(differs=True)
 def test_the_same_notification_again_does_not_fail_a_new_attempt(at: datetime) -> None:
     (mail,) = sent(at, 1)
     returned = notification(message_id(mail))

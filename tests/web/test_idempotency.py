@@ -62,6 +62,7 @@ def test_the_same_call_again_is_answered_the_same(program: Program) -> None:
     assert program.count(Join) == 2
 
 
+@pytest.mark.databases(differs=True)
 def test_without_a_key_each_call_counts(program: Program, client: FlaskClient) -> None:
     for _ in range(2):
         assert client.post(program.join, json={}, headers=program.head).status_code == 200
@@ -115,6 +116,7 @@ def test_a_key_holds_for_a_day(program: Program) -> None:
     assert (program.count(Join), program.count(KeptAnswer)) == (2, 1)
 
 
+@pytest.mark.databases(differs=True)
 def test_the_same_call_at_once_is_done_once(program: Program) -> None:
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: program.post(program.join, "k1"), range(8)))

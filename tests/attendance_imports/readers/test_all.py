@@ -143,7 +143,6 @@ def _stirred_data(data: Any, chance: random.Random) -> Any:
 
 
 @EVERY
-@settings(max_examples=15)
 @given(seed=SEEDS)
 def test_order_and_doubling_of_rows_change_nothing(what: str, seed: int) -> None:
     name, content, said = ALL[what]
@@ -194,7 +193,6 @@ def _spoilt(content: bytes, chance: random.Random) -> bytes:
 
 
 @EVERY
-@settings(max_examples=25)
 @given(seed=SEEDS)
 def test_whatever_is_wrong_with_a_file_is_answered(what: str, seed: int) -> None:
     name, content, said = ALL[what]
@@ -227,7 +225,6 @@ CELLS = st.one_of(st.sampled_from(HEADINGS), st.text(max_size=12), st.sampled_fr
 TABLES = st.lists(st.lists(CELLS, max_size=14), max_size=12)
 
 
-@settings(max_examples=300)
 @given(rows=TABLES, format=st.sampled_from(["auto", *FORMATS]))
 def test_tables_of_anything_are_answered(rows: list[list[str]], format: str) -> None:
     text = "\r\n".join("\t".join(cell.replace("\t", " ") for cell in row) for row in rows)
@@ -247,7 +244,6 @@ DATA = st.recursive(
 )
 
 
-@settings(max_examples=300)
 @given(data=DATA, format=st.sampled_from(["auto", "bbb"]))
 def test_data_of_anything_is_answered(data: object, format: str) -> None:
     assert is_answered(json.dumps(data).encode(), format=format)
@@ -255,7 +251,6 @@ def test_data_of_anything_is_answered(data: object, format: str) -> None:
     assert is_answered(json.dumps({"data": {"attendees": [data]}}).encode(), format=format, time_zone="UTC")
 
 
-@settings(max_examples=300)
 @given(content=st.binary(max_size=400), format=st.sampled_from(["auto", *FORMATS]))
 def test_bytes_of_anything_are_answered(content: bytes, format: str) -> None:
     assert is_answered(content, format=format, time_zone="UTC")

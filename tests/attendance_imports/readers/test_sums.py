@@ -87,6 +87,7 @@ def test_without_any_time_a_sum_lies_where_the_lecture_starts(scene: Scene) -> N
     assert scene.take(text).created == 0
 
 
+@pytest.mark.databases(differs=True)
 def test_a_sum_follows_the_times_of_the_lecture(scene: Scene) -> None:
     """It is kept as the report states it: what is certain of it is reckoned by the times that hold."""
     scene.take(TIMED)

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lms.attendance_imports.readers.reading import read_report
@@ -236,7 +236,6 @@ def test_a_report_that_was_cut_off_is_refused() -> None:
     assert "incomplete: line 11" in caught.value.faults[0].reason
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_order_and_doubling_of_rows_change_nothing(data: st.DataObject) -> None:
     rows = data.draw(st.permutations(stays()))

@@ -11,7 +11,7 @@ from lms.core import clock
 from tests.catalogue.calls import LECTURE, SERIES, Api, fields
 
 
-@pytest.mark.databases
+@pytest.mark.databases(differs=True)
 def test_lecture_created_read_and_repeated(ines: Api, admin: Api, anyone: Api, trainee: Api) -> None:
     ines("POST", "/series", SERIES)
     made = ines("POST", "/series/trade/lectures", LECTURE)
@@ -147,7 +147,7 @@ def test_lecture_writes_are_for_its_staff(ines: Api, omar: Api, trainee: Api, ad
             assert admin(method, path.replace(str(key), str(2**40)), body).status_code == 404
 
 
-@pytest.mark.databases
+@pytest.mark.databases(differs=True)
 def test_lecture_patch(ines: Api) -> None:
     ines("POST", "/series", SERIES)
     made = ines("POST", "/series/trade/lectures", {**LECTURE, "state": "draft"}).json

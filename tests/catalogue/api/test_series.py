@@ -175,7 +175,7 @@ def test_a_draft_series_is_hidden_from_all_but_its_staff(
     assert reporter("PATCH", "/series/trade", {"title": "x"}).status_code == 403
 
 
-@pytest.mark.databases
+@pytest.mark.databases(differs=True)
 def test_series_list_is_paged_searched_and_filtered(ines: Api, anyone: Api) -> None:
     for slug, more in (
         ("a", {"title": "Кофе и Чай"}),
