@@ -43,6 +43,7 @@ from lms.catalogue.schemas import (
     SeriesOut,
     SeriesPage,
     SeriesQuery,
+    places_object,
 )
 from lms.catalogue.series_hours import Wanted, hours_for
 from lms.core import clock
@@ -72,7 +73,6 @@ _SERIES = (
     "nominations_need_approval",
     "starts_on",
     "ends_on",
-    "capacity",
     "taken",
 )
 _POLICY = tuple(one.name for one in fields(PolicyInput))
@@ -100,6 +100,7 @@ def series_objects(found: Sequence[Series], *, by: Actor) -> list[dict[str, Any]
     return [
         {
             **{name: getattr(series, name) for name in _SERIES},
+            **places_object(series),
             "countries": [country.code for country in series.countries] or None,
             "instructors": addresses[series.id],
             "instructor_names": [person.full_name for person in series.instructors],

@@ -105,6 +105,11 @@ class Series(Base):
         return self.taken - self.held
 
     @property
+    def free_seats(self) -> int | None:
+        """How many seats are neither taken nor held; null for no limit. Of them, `reserved` are kept for countries."""
+        return None if self.capacity is None else max(0, self.capacity - self.taken)
+
+    @property
     def open_seats(self) -> int | None:
         """How many seats are free for everybody; null for no limit."""
         return None if self.capacity is None else max(0, self.capacity - self.taken - self.reserved)

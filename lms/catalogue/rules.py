@@ -365,21 +365,28 @@ def _check_span(start: datetime | None, end: datetime, field: str) -> None:
         raise Invalid(field, _("A lecture can last at most one day. Enter when it ended."))
 
 
-def check_capacity(capacity: int | None, taken: int, reserved: int) -> None:
-    """Raises Refused for fewer places than are taken and kept for countries."""
-    if capacity is None or capacity >= taken + reserved:
+def check_capacity(capacity: int | None, series: Series) -> None:
+    """Raises Refused for fewer places than people are enrolled, nominees hold, and quotas keep for countries."""
+    least = series.taken + series.reserved
+    if capacity is None or capacity >= least:
         return
-    if reserved:
+    numbers = {"n": least, "enrolled": series.enrolled, "held": series.held, "kept": series.reserved}
+    if series.reserved:
         raise Refused(
             _(
-                "The capacity cannot be lower than %(n)s: the places that are taken (%(taken)s) and those kept for "
-                "countries (%(reserved)s). Lower the quotas first.",
-                n=taken + reserved,
-                taken=taken,
-                reserved=reserved,
+                "The capacity cannot be lower than %(n)s: %(enrolled)s enrolled, %(held)s reserved for nominees, "
+                "%(kept)s kept for countries. Lower the quotas first.",
+                **numbers,
             )
         )
-    raise Refused(_("The capacity cannot be lower than the %(n)s places already taken.", n=taken))
+    if series.held:
+        raise Refused(
+            _(
+                "The capacity cannot be lower than %(n)s: %(enrolled)s enrolled, %(held)s reserved for nominees.",
+                **numbers,
+            )
+        )
+    raise Refused(_("The capacity cannot be lower than the %(n)s people enrolled.", **numbers))
 
 
 # The route

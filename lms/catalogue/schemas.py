@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from apiflask import Schema
 from apiflask.fields import (
     AwareDateTime,
@@ -17,7 +19,7 @@ from apiflask.fields import (
 from apiflask.validators import Length, Range
 
 from lms.catalogue.fair_hours import Basis
-from lms.catalogue.models import Admission, CertificateKind, Delivery, LectureState, Visibility, WalkIns
+from lms.catalogue.models import Admission, CertificateKind, Delivery, LectureState, Series, Visibility, WalkIns
 from lms.core.i18n import _l
 from lms.web.api import AnswerSchema, PageQuery
 from lms.web.local_time import LocalTime
@@ -100,11 +102,28 @@ class SeriesOut(AnswerSchema):
     starts_on = Date(allow_none=True)
     ends_on = Date(allow_none=True)
     capacity = Integer(allow_none=True)
-    taken = Integer()
+    taken = Integer(metadata={"deprecated": True, "description": "`enrolled` and `held` together."})
+    enrolled = Integer()
+    held = Integer(metadata={"description": "Places that are reserved for nominees who have not answered yet."})
+    free = Integer(
+        allow_none=True, metadata={"description": "Places without anybody. Null if the series has no capacity."}
+    )
+    free_for_countries = Integer(metadata={"description": "How many of `free` are kept for countries."})
     countries = List(String(), allow_none=True)
     instructors = List(String(), allow_none=True)
     instructor_names = List(String())
     policy = Nested(PolicyOut)
+
+
+def places_object(series: Series) -> dict[str, Any]:
+    """Returns how the places of a series stand, as JSON."""
+    return {
+        "capacity": series.capacity,
+        "enrolled": series.enrolled,
+        "held": series.held,
+        "free": series.free_seats,
+        "free_for_countries": series.reserved,
+    }
 
 
 class SeriesPage(AnswerSchema):

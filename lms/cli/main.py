@@ -131,7 +131,7 @@ def import_people(file: IO[bytes], skip_bad_rows: bool) -> None:
 def import_enrolments(series: str, file: IO[bytes], skip_bad_rows: bool) -> None:
     """Imports people from a CSV or XLSX file and enrols them in a series, without sending e-mail.
 
-    Headings as for people. For existing people, the email is enough. When all places are taken, people join the
+    Headings as for people. For existing people, the email is enough. When no places are free, people join the
     waiting list in the order of the file.
     """
     from lms.catalogue.queries.series import get_series

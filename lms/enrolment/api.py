@@ -14,6 +14,7 @@ from marshmallow import ValidationError
 from lms.catalogue.models import Series
 from lms.catalogue.queries.series import get_series
 from lms.catalogue.rules import may_edit_series
+from lms.catalogue.schemas import places_object
 from lms.core import clock
 from lms.core.errors import Forbidden, Invalid
 from lms.core.i18n import _
@@ -89,6 +90,7 @@ def enrolment_object(seat: Seat, series: Series) -> dict[str, Any]:
         **profile,
         "country": seat.country,
         "status": seat.enrolment.status,
+        "accepted": seat.enrolment.profile_shared_at is not None,
         "position": seat.position,
         "registered_at": rfc3339(seat.enrolment.registered_at),
     }
@@ -279,7 +281,7 @@ def list_seat_entries(slug: str, query: dict[str, Any]) -> ResponseReturnValue:
     series = get_series(slug, by=by)
     lines = ledger_after(series, integer_cursor(query["cursor"]), limit=limit, by=by)
     page = envelope(lines, limit, lambda line: line.id)
-    return {name: getattr(series, name) for name in ("capacity", "taken", "held", "reserved")} | page
+    return {"taken": series.taken, "reserved": series.reserved} | places_object(series) | page
 
 
 @bp.get("/series/<slug>/quotas")

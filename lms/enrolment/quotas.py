@@ -90,14 +90,13 @@ def _changes(series: Series, staged: StagedQuotas, locale: str) -> QuotaPreview:
     rejected.sort(key=lambda fault: fault.row or 0)
     kept = {key: quota.seats - quota.used for key, quota in quotas.items() if quota.released_at is None}
     kept |= {change.country_id: change.row.seats - change.used for change in changes}
-    free = None if series.capacity is None else series.capacity - series.taken
-    return QuotaPreview(changes, rejected, staged.total, sum(kept.values()), free)
+    return QuotaPreview(changes, rejected, staged.total, sum(kept.values()), series.free_seats)
 
 
 def _too_low(country: str, used: int) -> str:
     return _n(
-        "%(num)s seat of the quota of %(country)s is taken already, so it cannot be lower.",
-        "%(num)s seats of the quota of %(country)s are taken already, so it cannot be lower.",
+        "%(num)s seat of the quota of %(country)s is enrolled or reserved already, so it cannot be lower.",
+        "%(num)s seats of the quota of %(country)s are enrolled or reserved already, so it cannot be lower.",
         used,
         country=country,
     )

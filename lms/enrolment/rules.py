@@ -125,5 +125,5 @@ def check_can_set(row: Enrolment, status: EnrolmentStatus) -> None:
         check_can_withdraw(row.status)
     if status is EnrolmentStatus.ENROLLED and row.status is EnrolmentStatus.WAITLISTED:
         raise Refused(
-            _("All places are taken. When one becomes free, the next person on the waiting list gets it automatically.")
+            _("No places are free. When one becomes free, the next person on the waiting list gets it automatically.")
         )

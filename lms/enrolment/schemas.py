@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from apiflask import Schema
-from apiflask.fields import AwareDateTime, Dict, Enum, Integer, List, Nested, String
+from apiflask.fields import AwareDateTime, Boolean, Dict, Enum, Integer, List, Nested, String
 from apiflask.validators import Length, OneOf, Range
 
 from lms.catalogue.models import ReleaseRule
@@ -170,6 +170,9 @@ class EnrolmentOut(AnswerSchema):
     locale = String(allow_none=True)
     time_zone = String(allow_none=True)
     status = String()
+    accepted = Boolean(
+        metadata={"description": "Whether the person has accepted a place that somebody else gave them."}
+    )
     position = Integer(allow_none=True)
     registered_at = String()
 
@@ -235,11 +238,15 @@ class SeatEntryOut(AnswerSchema):
 
 class SeatsOut(AnswerSchema):
     """The seats of a series, and a page of their ledger. The changes of all its entries add up to `taken`, of which
-    `held` are held for nominees. `reserved` are kept for countries and not taken."""
+    `held` are reserved for nominees who have not answered yet, and the others are of people `enrolled`. Of the `free`
+    seats, `free_for_countries` are kept for countries."""
 
     capacity = Integer(allow_none=True)
     taken = Integer()
+    enrolled = Integer()
     held = Integer()
-    reserved = Integer()
+    free = Integer(allow_none=True)
+    free_for_countries = Integer()
+    reserved = Integer(metadata={"deprecated": True, "description": "Use `free_for_countries`."})
     items = List(Nested(SeatEntryOut))
     next = String(allow_none=True)

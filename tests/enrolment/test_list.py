@@ -101,7 +101,15 @@ def test_the_page_and_the_api_take_the_same_filter(series: Series, make: Any, cl
         assert [one["full_name"] for one in api.json["items"]] == people
     assert "No one found" in page.text
     assert 'aria-current="true" data-testid="figure-all"' in page.text
-    assert "Invited, no answer (1)" in page.text
+    assert "Not accepted yet (1)" in page.text
+    assert "1 person was enrolled by somebody else and has not accepted yet." in page.text
+    bo = client.get("/series/trade/enrolments?answer=none").text.split('data-testid="enrolment"')[1]
+    assert "Not accepted yet</span>" in bo
+    assert "Enrolled</span>" not in bo
+    assert [
+        one["accepted"]
+        for one in client.get("/api/v1/series/trade/enrolments?answer=none", headers=headers).json["items"]
+    ] == [False]
     odd = client.get("/series/trade/enrolments?status=asleep&country=XX&sort=zz&cursor=x&page=7")
     assert (odd.status_code, odd.text.count('data-testid="enrolment"')) == (200, 4)
     assert "they were left out: status, country, sort." in odd.text

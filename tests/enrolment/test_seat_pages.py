@@ -48,7 +48,7 @@ def series(make: Make) -> Series:
 
 def test_the_page_says_how_seats_stand_and_what_the_next_release_does(reader: Any, series: Series) -> None:
     page = reader("Zhou", "administrator").get("/series/customs/seats").text
-    assert "2 of 4 seats are taken" in page
+    assert "2 enrolled, 2 free (for countries only)" in page
     assert dict(re.findall(r'data-testid="figure-(\w+)" data-value="(\d+)"', page)) == {
         "all": "2", "free": "2", "kept": "2", "quota": "0", "open": "2", "released": "0", "by_hand": "0",
     }  # fmt: skip
@@ -132,7 +132,7 @@ def test_quotas_changed_meanwhile_are_previewed_anew(app: APIFlask, reader: Any,
         take()
     answer = boss.post("/series/customs/quotas", do="set", lines="Kenya, 1, 2030-11-30")
     assert answer.status_code == 422
-    assert "2 seats of the quota of Kenya are taken already" in answer.text
+    assert "2 seats of the quota of Kenya are enrolled or reserved already" in answer.text
 
 
 def test_a_focal_point_sees_the_quota_of_the_own_country_alone(reader: Any, series: Series, make: Make) -> None:
@@ -145,7 +145,7 @@ def test_a_focal_point_sees_the_quota_of_the_own_country_alone(reader: Any, seri
     answer = tongan.client.get("/api/v1/series/customs/quotas", headers=make.headers(tongan.person)).json
     assert [quota["country"] for quota in answer["quotas"]] == ["TO"]
     seats = tongan.get("/series/customs/seats").text
-    assert "Your country has 1 seat" in seats
+    assert "Your country uses 1 seat" in seats
     assert [row[0] for row in cells(seats, "ledger")] == ["Tevita Fonua Tonga"], "nothing of other countries"
     assert re.findall(r'data-testid="figure-(\w+)"', seats) == ["all", "quota", "open", "released", "by_hand"]
     assert 'id="release"' not in seats

@@ -61,7 +61,7 @@ def test_a_full_series_says_so(app: APIFlask, reader: Any) -> None:
     for one in readers:
         one.post("/series/customs/enrol")
     assert readers[2].said() == [
-        "All places are taken. You are on the waiting list, and we will e-mail you when it is your turn."
+        "No places are free. You are on the waiting list, and we will e-mail you when it is your turn."
     ]
     asked = readers[0].get("/series/customs/withdraw")
     assert "1 person is waiting. They get the place at once." in asked.text

@@ -106,7 +106,7 @@ def edit_series(slug: str, changes: dict[str, Any], *, by: Actor, at: datetime) 
     _check_slug(series, wanted)
     if series.visibility is Visibility.PUBLIC and wanted.visibility is Visibility.DRAFT and series.enrolled:
         raise Refused(_("The series must stay public because %(n)s people are enrolled.", n=series.enrolled))
-    check_capacity(wanted.capacity, series.taken, series.reserved)
+    check_capacity(wanted.capacity, series)
     countries, persons = _named_in(wanted, listed={person.id for person in series.instructors})
     changed = [name for name in _PLAIN if getattr(series, name) != getattr(wanted, name)]
     if series.visibility is not wanted.visibility:

@@ -111,7 +111,7 @@ def enrol(slug: str) -> ResponseReturnValue:
         said = {
             EnrolmentStatus.ENROLLED: _("You are enrolled."),
             EnrolmentStatus.WAITLISTED: _(
-                "All places are taken. You are on the waiting list, and we will e-mail you when it is your turn."
+                "No places are free. You are on the waiting list, and we will e-mail you when it is your turn."
             ),
             EnrolmentStatus.APPLIED: _("We have received your application. We will e-mail you when it is decided."),
         }
@@ -239,6 +239,7 @@ def _list(series: Series, form: EnrolForm | None, names: Mapping[str, str], *, b
     own = None if everybody else by.country_ids
     own_codes = [] if everybody else _own_codes(by)
     counts = count_by_status(series.id, country_ids=own)
+    unanswered = count_unanswered(series, by=by)
     page = list_seat_page(
         series,
         seat_filter(asked.wanted),
@@ -255,7 +256,8 @@ def _list(series: Series, form: EnrolForm | None, names: Mapping[str, str], *, b
             asked, page.matching, endpoint="enrolment.series_enrolments", values={"slug": series.slug}, anchor="who"
         ),
         sifted=_sifted(counts),
-        selects=_selects(series, asked.wanted.filters, names, by=by),
+        selects=_selects(series, asked.wanted.filters, names, unanswered, by=by),
+        unanswered=unanswered,
         counts=counts,
         form=form,
         asks_to_enrol="enrol" in request.args or request.method == "POST" or not sum(counts.values()),
@@ -282,7 +284,9 @@ def _sifted(counts: Mapping[EnrolmentStatus, int]) -> list[Sifted]:
     return [Sifted("", sum(counts.values()), _("all")), *shown]
 
 
-def _selects(series: Series, chosen: Mapping[str, str], names: Mapping[str, str], *, by: Actor) -> list[Select]:
+def _selects(
+    series: Series, chosen: Mapping[str, str], names: Mapping[str, str], unanswered: int, *, by: Actor
+) -> list[Select]:
     """The filters of the form: the countries and organisations of people in the series, how people came into it, and
     whether they have answered."""
     countries, organisations = count_countries(series, by=by), count_organisations_of_series(series, by=by)
@@ -293,8 +297,7 @@ def _selects(series: Series, chosen: Mapping[str, str], names: Mapping[str, str]
         Choice(EnrolmentSource.NOMINATION, _("By nomination")),
         Choice(EnrolmentSource.WALK_IN, _("Attended without enrolling")),
     ]
-    unanswered = count_unanswered(series, by=by)
-    answers = [Choice(NO_ANSWER, _("Invited, no answer"), unanswered)]
+    answers = [Choice(NO_ANSWER, _("Not accepted yet"), unanswered)]
     found = [
         Select("country", _("Country"), _("All"), counted_choices(countries, chosen.get("country"), names)),
         Select("organisation", _("Organisation"), _("All"), counted_choices(organisations, chosen.get("organisation"))),

@@ -17,7 +17,7 @@ from lms.core.i18n import _, _l, _n
 from lms.core.roles import Role
 from lms.core.sorting import sort_key
 from lms.enrolment.forms import QuotasForm
-from lms.enrolment.models import SeatKind
+from lms.enrolment.models import SeatKind, SeatReason
 from lms.enrolment.queries.seat_entries import count_seats, list_ledger, list_quotas, read_ledger
 from lms.enrolment.quota_files import QuotaRow, StagedQuotas, stage_quota_file, stage_quota_lines
 from lms.enrolment.quotas import (
@@ -77,13 +77,13 @@ def _figures(series: Series | None, counts: dict[SeatKind, int]) -> list[Sifted]
         SeatKind.RELEASED: _("released"),
         SeatKind.BY_HAND: _("by hand"),
     }
-    found = [Sifted("", sum(counts.values()), _("taken"))]
+    found = [Sifted("", sum(counts.values()), _("enrolled or reserved"))]
     if series is not None and series.capacity is not None:
         release = f"{url_for('enrolment.seats', slug=series.slug)}#release"
-        found.append(Sifted("free", series.capacity - series.taken, _("free"), url=release))
+        found.append(Sifted("free", series.free_seats or 0, _("free"), url=release))
     if series is not None:
         quotas = url_for("enrolment.quotas", slug=series.slug)
-        found.append(Sifted("kept", series.reserved, _("kept for countries"), url=quotas))
+        found.append(Sifted("kept", series.reserved, _("of them for countries"), url=quotas))
     return [*found, *(Sifted(kind, counts[kind], word) for kind, word in words.items())]
 
 
@@ -128,6 +128,7 @@ def _file(kind: str, slug: str) -> Response:
 
 
 _CHANGES = {1: "taken", 0: "", -1: "given_back"}  # spreadsheets take -1 for a formula
+_RESERVED = "reserved"  # a seat taken for a nominee who has not answered
 HEADINGS = ["at", "change", "kind", "why", "country", "full_name", "person", "by", "waited_since", "number"]
 _WIDTHS = [18, 8, 10, 16, 8, 28, 24, 28, 18, 8]
 
@@ -139,8 +140,9 @@ def _asked_ledger(slug: str) -> tuple[Series, AskedList]:
 def _cells(series: Series, asked: AskedList) -> Iterator[tuple[object, ...]]:
     names = country_names(reader_locale())
     for line in read_ledger(series, asked.wanted, country_names=names, by=current_actor()):
+        change = _RESERVED if line.why is SeatReason.NOMINATED else _CHANGES[line.change]
         yield (
-            line.at, _CHANGES[line.change], line.kind.value, line.why.value, line.country,
+            line.at, change, line.kind.value, line.why.value, line.country,
             line.full_name or line.nominee,
             line.person_id, line.by_name, line.waited_since, line.number,
         )  # fmt: skip

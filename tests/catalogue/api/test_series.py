@@ -15,7 +15,8 @@ from tests.factories import Make
 def test_series_created_read_repeated_and_taken(ines: Api, admin: Api, anyone: Api) -> None:
     made = ines("POST", "/series", SERIES)
     assert made.status_code == 201
-    assert made.json == {**SERIES, "taken": 0, "instructor_names": ["Ines"]}
+    places = {"taken": 0, "enrolled": 0, "held": 0, "free": 40, "free_for_countries": 0}
+    assert made.json == {**SERIES, **places, "instructor_names": ["Ines"]}
     again = ines("POST", "/series", SERIES)
     assert (again.status_code, again.json) == (200, made.json)
     other = ines("POST", "/series", {**SERIES, "title": "Trades"})
@@ -39,6 +40,10 @@ def test_series_missing_keys_take_their_defaults(ines: Api) -> None:
         "ends_on": None,
         "capacity": None,
         "taken": 0,
+        "enrolled": 0,
+        "held": 0,
+        "free": None,
+        "free_for_countries": 0,
         "countries": None,
         "instructors": ["ines@example.org"],
         "instructor_names": ["Ines"],
