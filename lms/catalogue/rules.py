@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo, available_timezones
 
 from lms.catalogue.models import Lecture, LectureState, Series, Visibility
@@ -119,6 +119,7 @@ class Station:
 
 
 AnyLecture = Lecture | Station
+L = TypeVar("L", bound=Any)  # anything with the state of a lecture
 
 
 def planned_end(lecture: AnyLecture) -> datetime | None:
@@ -390,6 +391,11 @@ def check_capacity(capacity: int | None, series: Series) -> None:
 
 
 # The route
+
+
+def not_cancelled(lectures: Iterable[L]) -> list[L]:
+    """The lectures that the number of lectures of a series counts: all but cancelled ones, in the order given."""
+    return [lecture for lecture in lectures if lecture.state is not LectureState.CANCELLED]
 
 
 def next_lecture(lectures: Iterable[AnyLecture]) -> AnyLecture | None:

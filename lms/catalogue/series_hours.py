@@ -28,9 +28,9 @@ from lms.catalogue.fair_hours import (
     newly_at_night,
     rotation,
 )
-from lms.catalogue.models import Lecture, LectureState, Series
+from lms.catalogue.models import Lecture, Series
 from lms.catalogue.queries.lectures import list_lectures
-from lms.catalogue.rules import FIRST_YEAR, LAST_YEAR, check_can_edit_series, resolve_local
+from lms.catalogue.rules import FIRST_YEAR, LAST_YEAR, check_can_edit_series, not_cancelled, resolve_local
 from lms.core import clock, events, zones
 from lms.core.errors import Invalid
 from lms.core.i18n import _
@@ -177,7 +177,7 @@ def _grouped(basis: Basis, homes: Mapping[tuple[str | None, str | None], int]) -
 
 def rotation_of(audience: Audience, lectures: Iterable[Lecture]) -> Rotation:
     """How the nights of these lectures were shared out: of all that were held or are planned, but not cancelled."""
-    spans = [span_of(one) for one in lectures if one.state is not LectureState.CANCELLED]
+    spans = [span_of(lecture) for lecture in not_cancelled(lectures)]
     return rotation(audience, [Lasting(*span) for span in spans if span is not None])
 
 

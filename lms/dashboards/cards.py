@@ -17,7 +17,7 @@ from typing import Any
 from flask import current_app, url_for
 
 from lms.catalogue.models import Lecture, LectureState, Series
-from lms.catalogue.rules import AnyLecture
+from lms.catalogue.rules import AnyLecture, not_cancelled
 from lms.certificates.pdf.script_detection import language_of, writing_of
 from lms.core.glyphs import coverage, missing_signs
 from lms.core.i18n import _
@@ -37,7 +37,7 @@ Card = dict[str, Any]
 
 def lecture_card(lecture: Lecture, order: Sequence[AnyLecture]) -> Card:
     """A lecture: when, by whom, and which stop it is on the route of its series, whose lectures are `order`."""
-    ids = [one.id for one in order if one.state is not LectureState.CANCELLED]
+    ids = [one.id for one in not_cancelled(order)]
     with speaking("en", organiser_zone()):
         return _card(
             lecture.title,
@@ -52,7 +52,7 @@ def lecture_card(lecture: Lecture, order: Sequence[AnyLecture]) -> Card:
 
 def series_card(series: Series, order: Sequence[AnyLecture]) -> Card:
     """A series: from when to when, by whom, and its route."""
-    going = [one for one in order if one.state is not LectureState.CANCELLED]
+    going = not_cancelled(order)
     dates = [date for one in going if (date := one.actual_start or one.starts_at) is not None]
     with speaking("en", organiser_zone()):
         first, last = (short_day(min(dates)), short_day(max(dates))) if dates else ("", "")

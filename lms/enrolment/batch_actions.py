@@ -38,7 +38,7 @@ from lms.enrolment.actions.places import lock, set_status
 from lms.enrolment.models import Enrolment, EnrolmentBatch, EnrolmentBatchEntry, EnrolmentStatus
 from lms.enrolment.queries.batches import next_entries
 from lms.enrolment.queries.rows import speaking
-from lms.enrolment.queries.series import SeatFilter, matching_seats
+from lms.enrolment.queries.series import SeatFilter, is_over, matching_seats
 
 JOB = "change_enrolments"
 STEP = 50
@@ -64,6 +64,8 @@ def preview_batch(
     series = _staffed(get_series_by_id(series_id, by=by), by)
     if status not in CHANGES:
         raise Invalid("status", _("Unknown state."))
+    if status is EnrolmentStatus.WITHDRAWN:
+        rules.check_is_not_over(is_over=is_over(series_id))
     if isinstance(people, SeatFilter):
         query = matching_seats(series, people, by=by, at=at).with_only_columns(Enrolment.id, Enrolment.status)
         found = read(query)

@@ -102,10 +102,17 @@ def check_can_come_back(status: EnrolmentStatus) -> None:
         raise Refused(_("Your application was not accepted. Contact the organiser if you have questions."))
 
 
-def check_can_withdraw(status: EnrolmentStatus) -> None:
-    """Raises Refused where there is nothing to give up."""
+def check_can_withdraw(status: EnrolmentStatus | None, *, is_over: bool = False) -> None:
+    """Raises Refused where there is nothing to give up, or the series is over; `status` is null for no enrolment."""
     if status not in ACTIVE:
         raise Refused(_("You are not enrolled in this series."))
+    check_is_not_over(is_over=is_over)
+
+
+def check_is_not_over(*, is_over: bool) -> None:
+    """Raises Refused for withdrawing from a series whose lectures were all held or cancelled."""
+    if is_over:
+        raise Refused(_("This series is over, so it is too late to withdraw. Attendance and certificates are kept."))
 
 
 def check_can_set(row: Enrolment, status: EnrolmentStatus) -> None:

@@ -274,7 +274,7 @@ def test_edit_series(app: APIFlask, staff: FlaskClient, series: Series, make: Ma
     make.enrolment(series)
     answer = staff.post("/series/trade/edit", data={**sent, "title": "Never", "capacity": "1"})
     assert answer.status_code == 409
-    assert "the 2 places already taken" in answer.text
+    assert "the 2 people enrolled" in answer.text
     assert 'value="Never"' in answer.text
     answer = staff.post("/series/trade/edit", data={**sent, "slug": "other"})
     assert (answer.status_code, errors_at(answer)) == (422, {"slug"})

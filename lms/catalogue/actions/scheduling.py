@@ -37,6 +37,7 @@ from lms.catalogue.rules import (
     check_can_create_series,
     check_can_edit_lecture,
     check_can_edit_series,
+    not_cancelled,
     zone_of,
 )
 from lms.core import audit
@@ -64,7 +65,7 @@ def _once(content: Mapping[str, Any], work: Callable[[], Sequence[int]], *, by: 
 
 def copied_lectures(series: Series, *, by: Actor) -> list[Lecture]:
     """The lectures that a copy of a series gets: all but cancelled ones, in their order."""
-    return [one for one in list_lectures(series.id, by=by) if one.state is not LectureState.CANCELLED]
+    return not_cancelled(list_lectures(series.id, by=by))
 
 
 def count_copied_parts(lectures: Sequence[Lecture], *, by: Actor, at: datetime) -> dict[str, int]:

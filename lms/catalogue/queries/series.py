@@ -13,7 +13,7 @@ from lms.catalogue import statements
 from lms.catalogue.inputs import is_slug
 from lms.catalogue.models import Admission, Lecture, Series, Visibility
 from lms.catalogue.queries.loading import complete_series
-from lms.catalogue.rules import may_see_series, teaching_id
+from lms.catalogue.rules import may_see_series, not_cancelled, teaching_id
 from lms.catalogue.visibility import ids_with
 from lms.catalogue.visibility import shown_lecture as _shown_lecture
 from lms.catalogue.visibility import visible as _visible
@@ -96,6 +96,11 @@ class Card:
 
     series: Series
     lectures: Sequence[Any]
+
+    @property
+    def count(self) -> int:
+        """How many lectures the series has."""
+        return len(not_cancelled(self.lectures))
 
 
 def list_cards(wanted: SeriesFilter, *, by: Actor, offset: int = 0) -> tuple[list[Card], int]:

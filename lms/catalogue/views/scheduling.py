@@ -37,7 +37,7 @@ from lms.catalogue.models import Lecture, LectureState, Series
 from lms.catalogue.queries import lectures as lecture_queries
 from lms.catalogue.queries import policies as policy_queries
 from lms.catalogue.queries import series as series_queries
-from lms.catalogue.rules import check_can_create_series, check_can_edit_series, may_create_series
+from lms.catalogue.rules import check_can_create_series, check_can_edit_series, may_create_series, not_cancelled
 from lms.catalogue.series_hours import Night, rotation_of
 from lms.catalogue.views.blueprint import bp
 from lms.catalogue.views.decisions import decisions_sent, open_keys
@@ -152,6 +152,7 @@ def series_schedule(slug: str) -> ResponseReturnValue:
         "catalogue/series_schedule.html",
         series=series,
         lectures=lectures,
+        count=len(not_cancelled(lectures)),
         rotation=rotation_of(audience_here(series), lectures),
         is_swappable=is_swappable,
         movable=len(movable_lectures(series, by=actor, at=at)),

@@ -59,7 +59,7 @@ def _row(card: series_queries.Card, policy: Policy, at: datetime) -> dict[str, A
         "series": card.series,
         "policy": policy,
         "stops": [{"state": stops[one.id]} for one in card.lectures],
-        "count": len(card.lectures),
+        "count": card.count,
         "live": next((one for one in card.lectures if one.state is LectureState.LIVE), None),
         "next": next_lecture(card.lectures),
         "open": any(one.state in OPEN_STATES and not one.held_unknown for one in card.lectures),

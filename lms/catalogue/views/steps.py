@@ -22,7 +22,7 @@ from lms.catalogue.forms.base import CatalogueForm
 from lms.catalogue.forms.times import CancelForm, MomentForm, PostponeForm, TimesForm
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries import lectures as lecture_queries
-from lms.catalogue.rules import check_can_edit_lecture, check_can_start, is_early_start, resolve_local
+from lms.catalogue.rules import check_can_edit_lecture, check_can_start, is_early_start, not_cancelled, resolve_local
 from lms.catalogue.views.blueprint import bp
 from lms.catalogue.views.hours import hours_asked, shown_hours
 from lms.catalogue.views.lectures import lecture_page
@@ -274,7 +274,7 @@ def lecture_cancel(lecture_id: int) -> ResponseReturnValue:
     if lecture.state is not LectureState.SCHEDULED and status == 200:
         return redirect(url_for("catalogue.lecture_edit", lecture_id=lecture_id))
     others = [one for one in lecture_queries.list_lectures(lecture.series_id, by=actor) if one.id != lecture_id]
-    remaining = [one for one in others if one.state is not LectureState.CANCELLED]
+    remaining = not_cancelled(others)
     return render_template(
         "catalogue/lecture_cancel.html", lecture=lecture, form=form, remaining=len(remaining)
     ), status

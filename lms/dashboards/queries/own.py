@@ -13,7 +13,7 @@ from lms.attendance.queries.sessions import sessions_among
 from lms.catalogue.models import LectureState, Policy, Series
 from lms.catalogue.queries.lectures import stations_of
 from lms.catalogue.queries.policies import current_policies
-from lms.catalogue.rules import Station
+from lms.catalogue.rules import Station, not_cancelled
 from lms.certificates.eligibility import Standing, standing
 from lms.core.clock import reporting_zone
 from lms.core.db import db
@@ -44,6 +44,11 @@ class OwnSeries:
     def held(self) -> int:
         """How many lectures were held."""
         return sum(one.state is LectureState.HELD for one in self.lectures)
+
+    @property
+    def count(self) -> int:
+        """How many lectures the series has."""
+        return len(not_cancelled(self.lectures))
 
     @property
     def is_over(self) -> bool:

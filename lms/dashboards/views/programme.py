@@ -15,7 +15,7 @@ from lms.catalogue.models import Lecture, LectureState, Visibility
 from lms.catalogue.queries.lectures import get_lecture, list_lectures, list_upcoming, name_givers, stations_of
 from lms.catalogue.queries.policies import current_policy, policy_for
 from lms.catalogue.queries.series import SeriesFilter, get_series, list_cards
-from lms.catalogue.rules import Station, may_edit_series, room_is_open
+from lms.catalogue.rules import Station, may_edit_series, not_cancelled, room_is_open
 from lms.catalogue.series_hours import audience_of, rotation_of
 from lms.certificates.eligibility import standing
 from lms.certificates.rules import may_see_earners
@@ -135,7 +135,7 @@ def lecture(lecture_id: int) -> ResponseReturnValue:
     by, at = current_actor(), clock.now()
     shown = get_lecture(lecture_id, by=by)
     all_of_series = stations_of([shown.series_id], by=by)[shown.series_id]
-    order = [one.id for one in all_of_series if one.state is not LectureState.CANCELLED]
+    order = [one.id for one in not_cancelled(all_of_series)]
     policy = policy_for(shown)
     enrolment = find_enrolment(shown.series_id, by.person_id) if by.person_id is not None else None
     enrolled = is_enrolled(enrolment)

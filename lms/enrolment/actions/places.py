@@ -199,7 +199,7 @@ def _give_back_second(row: Enrolment, held: HeldSeat | None, *, by: Actor, at: d
 def withdraw(series_id: int, person_id: int, *, by: Actor, at: datetime) -> Enrolment:
     """Gives up a person's place, wait or application; a freed place goes to the next in line.
 
-    Who has withdrawn already stays so. Raises Forbidden, Refused (nothing to give up).
+    Who has withdrawn already stays so. Raises Forbidden, Refused (nothing to give up, or the series is over).
     """
     series = lock(series_id, by, at)
     person_id = canonical(person_id)
@@ -209,7 +209,7 @@ def withdraw(series_id: int, person_id: int, *, by: Actor, at: datetime) -> Enro
     if row is None:
         raise Refused(_("You are not enrolled in this series."))
     if row.status is not EnrolmentStatus.WITHDRAWN:
-        rules.check_can_withdraw(row.status)
+        rules.check_can_withdraw(row.status, is_over=is_over(series_id))
         leave(row, series, by=by, at=at)
         audit.record("enrolment.withdraw", by=by, at=at, series=series_id, person=person_id)
         notices.tell_state(row, series, by=by, at=at)

@@ -75,6 +75,7 @@ class Place:
     free: int | None
     refusal: str | None
     by_application: bool
+    is_over: bool
 
     @property
     def status(self) -> str | None:
@@ -83,7 +84,7 @@ class Place:
 
     @property
     def is_active(self) -> bool:
-        """Whether there is something to withdraw from."""
+        """Whether the reader has a place, waits for one or has applied."""
         return self.enrolment is not None and self.enrolment.status in rules.ACTIVE
 
 
@@ -344,10 +345,11 @@ def place_of(series: Series, *, by: Actor, at: datetime) -> Place:
     enrolment = find_enrolment(series.id, by.person_id) if by.person_id is not None else None
     waiting = count_waiting(series.id)
     refusal = None
+    over = is_over(series.id)
     asks_country = by.person_id is not None and (series.countries or series.reserved)
     country_id = country_id_of(by.person_id, day_of(at)) if by.person_id is not None and asks_country else None
     try:
-        rules.check_can_enrol_oneself(series, is_over=is_over(series.id))
+        rules.check_can_enrol_oneself(series, is_over=over)
         if by.person_id is not None and series.countries:
             rules.check_is_for_country(series, country_id)
         if enrolment is not None:
@@ -363,6 +365,7 @@ def place_of(series: Series, *, by: Actor, at: datetime) -> Place:
         free=_free_seats(series, country_id),
         refusal=refusal,
         by_application=series.admission is Admission.APPLICATION,
+        is_over=over,
     )
 
 

@@ -35,10 +35,11 @@ from lms.enrolment.queries.series import (
     count_unanswered,
     count_waiting,
     get_seat,
+    is_over,
     list_seat_page,
     place_of,
 )
-from lms.enrolment.rules import ACTIVE
+from lms.enrolment.rules import ACTIVE, check_can_withdraw
 from lms.enrolment.views.blueprint import bp
 from lms.people.actions.files import StagedPeople, stage_people
 from lms.people.queries.countries import country_names, list_countries
@@ -126,9 +127,12 @@ def withdraw(slug: str) -> ResponseReturnValue:
     by, at = current_actor(), clock.now()
     series = get_series(slug, by=by)
     row = find_enrolment(series.id, by.person_id or 0)
-    if row is None or not place_of(series, by=by, at=at).is_active:
-        flash(_("You are not enrolled in this series."), "wrong")
+    try:
+        check_can_withdraw(row.status if row is not None else None, is_over=is_over(series.id))
+    except Refused as error:
+        flash(error.message, "wrong")
         return _series_page(slug)
+    assert row is not None
     if request.method == "POST" and request.form.get("confirm"):
         places.withdraw(series.id, by.person_id or 0, by=by, at=at)
         flash(_("You have left this series."), "done")
@@ -234,7 +238,7 @@ def seat_filter(wanted: ListRequest) -> SeatFilter:
 
 def _list(series: Series, form: EnrolForm | None, names: Mapping[str, str], *, by: Actor) -> str:
     asked = read_seat_list(names)
-    is_staff = may_edit_series(series, by)
+    is_staff, over = may_edit_series(series, by), is_over(series.id)
     everybody = is_staff or by.is_reporter
     own = None if everybody else by.country_ids
     own_codes = [] if everybody else _own_codes(by)
@@ -262,7 +266,9 @@ def _list(series: Series, form: EnrolForm | None, names: Mapping[str, str], *, b
         form=form,
         asks_to_enrol="enrol" in request.args or request.method == "POST" or not sum(counts.values()),
         opened=request.args.get("open"),
-        is_staff=is_staff,
+        selects_many=is_staff
+        and bool(not over or counts[EnrolmentStatus.APPLIED] or counts[EnrolmentStatus.WAITLISTED]),
+        is_over=over,
         batches=list_batches(series, by=by, limit=1) if is_staff else [],
         may_import=by.is_administrator,
         may_see_seats=by.is_reporter,
@@ -329,6 +335,11 @@ def decide(slug: str, enrolment_id: str) -> ResponseReturnValue:
     status = EnrolmentStatus(wanted)
     if status is EnrolmentStatus.WITHDRAWN and not request.form.get("confirm"):
         if row.status not in ACTIVE:
+            return _list_page(slug)
+        try:
+            check_can_withdraw(row.status, is_over=is_over(series.id))
+        except Refused as error:
+            flash(error.message, "wrong")
             return _list_page(slug)
         action = url_for("enrolment.decide", slug=slug, enrolment_id=enrolment_id)
         back = url_for("enrolment.series_enrolments", slug=slug)
