@@ -18,6 +18,7 @@ from typing import Any, ParamSpec, TypeVar
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import DateTime, Dialect, Enum, Executable, MetaData, event, func, select
 from sqlalchemy.engine import Connection, CursorResult, Engine, ExceptionContext
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
@@ -27,6 +28,8 @@ R = TypeVar("R")
 # The execution option that makes SQLite take the write lock at BEGIN, not at the first write
 _WRITES = "lms_writes"
 _UNIT = "lms_unit"
+_DEADLOCK = "40P01"
+"""SQLSTATE `deadlock_detected` of PostgreSQL."""
 
 
 class Base(DeclarativeBase):
@@ -239,7 +242,7 @@ def action(function: Callable[P, R]) -> Callable[P, R]:
 
     The reading transaction that may be open is given up first, so that the write starts from what is
     committed now: whatever was loaded before is expired, and actions therefore take ids and load inside.
-    An exception rolls everything back.
+    An exception rolls everything back. A transaction that PostgreSQL ended to resolve a deadlock is run once more.
     """
 
     @wraps(function)
@@ -248,30 +251,41 @@ def action(function: Callable[P, R]) -> Callable[P, R]:
         if _UNIT in session.info:
             return function(*args, **kwargs)
         session.rollback()
-        with write_turn(db.engine):
-            unit = session.info[_UNIT] = _Unit()
-            undoing: list[Hook] = []
-            try:
-                session.connection(execution_options={_WRITES: True})
-                result = function(*args, **kwargs)
-                session.flush()
-                for hook, undo in unit.before:
-                    undoing.append(undo)
-                    hook()
-                session.commit()
-            except BaseException:
-                session.rollback()
-                for undo in undoing:
-                    undo()
+        try:
+            result, unit = _run_in_transaction(session, lambda: function(*args, **kwargs))
+        except OperationalError as error:
+            if getattr(error.orig, "sqlstate", None) != _DEADLOCK:
                 raise
-            finally:
-                session.info.pop(_UNIT, None)
+            result, unit = _run_in_transaction(session, lambda: function(*args, **kwargs))
         for hook in unit.after:
             hook()
         return result
 
     run.is_action = True  # type: ignore[attr-defined]
     return run
+
+
+def _run_in_transaction(session: Session, work: Callable[[], R]) -> tuple[R, _Unit]:
+    """Runs `work` in a writing transaction and commits it; returns its result and the hooks that it left."""
+    with write_turn(db.engine):
+        unit = session.info[_UNIT] = _Unit()
+        undoing: list[Hook] = []
+        try:
+            session.connection(execution_options={_WRITES: True})
+            result = work()
+            session.flush()
+            for hook, undo in unit.before:
+                undoing.append(undo)
+                hook()
+            session.commit()
+        except BaseException:
+            session.rollback()
+            for undo in undoing:
+                undo()
+            raise
+        finally:
+            session.info.pop(_UNIT, None)
+    return result, unit
 
 
 class _Rehearsed(Exception):

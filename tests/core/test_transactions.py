@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
-from sqlalchemy import text
+from apiflask import APIFlask
+from sqlalchemy import select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from lms.catalogue.models import Series
-from lms.core.db import db
+from lms.core.db import action, db
 from tests.factories import Make
 
 pytestmark = [pytest.mark.databases(differs=True), pytest.mark.usefixtures("context")]
@@ -63,3 +68,27 @@ def test_a_lost_connection_is_rolled_back_and_made_anew() -> None:
         connection.invalidate()
         connection.rollback()
         assert connection.scalar(TITLE) == "Kept"
+
+
+@pytest.mark.databases("postgresql")
+def test_an_action_that_a_deadlock_ended_runs_once_more(app: APIFlask, make: Make) -> None:
+    make.series("first")
+    make.series("second")
+    both_hold_one, attempts = threading.Barrier(2), Counter[str]()
+
+    @action
+    def rename(slugs: tuple[str, str]) -> None:
+        attempts["-".join(slugs)] += 1
+        for slug in slugs:
+            db.session.execute(update(Series).where(Series.slug == slug).values(title=f"Renamed {'-'.join(slugs)}"))
+            if slug == slugs[0] and attempts["-".join(slugs)] == 1:
+                both_hold_one.wait(30)
+
+    def run(slugs: tuple[str, str]) -> None:
+        with app.app_context():
+            rename(slugs)
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(run, [("first", "second"), ("second", "first")]))
+    assert sorted(attempts.values()) == [1, 2]
+    assert len(set(db.session.scalars(select(Series.title)))) == 1

@@ -17,6 +17,7 @@ from lms.core.outbox import OutboxMail
 from lms.core.roles import Actor, Role
 from lms.enrolment.models import Enrolment, EnrolmentStatus, SeatEntry
 from lms.nominations.actions.answering import Acceptance, accept
+from lms.nominations.actions.decision_batches import decide
 from lms.nominations.actions.invitations import TEMPLATE, expire_due, remind
 from lms.nominations.actions.nominating import nominate, withdraw_nominations
 from lms.nominations.models import Nomination, NominationState
@@ -190,3 +191,24 @@ def test_two_focal_points_who_remind_at_once_send_each_invitation_once(country: 
     with country.app.app_context():
         waiting = select(func.count()).where(Nomination.state == NominationState.INVITED)
         assert db.session.scalar(waiting) == PEOPLE
+
+
+def test_administrators_who_decide_on_the_same_nominations_at_once_all_get_an_answer(
+    country: Country, make: Make
+) -> None:
+    with country.app.app_context():
+        series = db.session.get_one(Series, country.series)
+        series.nominations_need_approval = True
+        db.session.commit()
+        nominate(country.series, people(), country_id=country.id, by=country.focal[0], at=country.at)
+        nominations = list(db.session.scalars(select(Nomination.public_id)))
+        administrators = [make.actor(make.person(roles=["administrator"])) for _number in range(8)]
+
+    def decision(number: int, by: Actor) -> Act:
+        chosen = nominations[number % 4 :] if number % 2 else nominations[::-1]
+        return lambda: decide(chosen, approve=True, by=by, at=country.at)
+
+    ends = country.all_at_once(*[decision(number, by) for number, by in enumerate(administrators)])
+    assert ends == ["done"] * 8
+    assert country.states() == {"invited": PEOPLE}
+    assert set(country.invitations().values()) == {1}

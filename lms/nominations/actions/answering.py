@@ -104,7 +104,7 @@ def settle(nomination: Nomination, *, by: Actor, at: datetime) -> Answered:
         Nomination.id != nomination.id,
         Nomination.state == NominationState.INVITED,
     )
-    for other in db.session.scalars(others.with_for_update()).all():
+    for other in db.session.scalars(others.with_for_update(key_share=True)).all():
         other.answered_at = at
         end(other, NominationState.DECLINED, why=SeatReason.DECLINED, by=SYSTEM, at=at)
     row = enrol(
@@ -148,7 +148,7 @@ def _begin(secret: str, *, at: datetime) -> tuple[Nomination, Series]:
     found = db.session.get_one(Nomination, link.nomination_id)
     series = lock(found.series_id, SYSTEM, at)
     hold_addresses()
-    db.session.refresh(found, with_for_update=True)
+    db.session.refresh(found, with_for_update={"key_share": True})
     return found, series
 
 
@@ -196,7 +196,7 @@ def _nomination_of(nomination: Nomination, country_id: int) -> Nomination | None
         Nomination.email_key == nomination.email_key,
         Nomination.state == NominationState.INVITED,
     )
-    return db.session.scalar(query.with_for_update())
+    return db.session.scalar(query.with_for_update(key_share=True))
 
 
 def _person_of(nomination: Nomination, given: Acceptance, country_id: int, *, at: datetime) -> Actor:

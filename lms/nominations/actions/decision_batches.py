@@ -30,6 +30,7 @@ from lms.core.db import action, db, read, read_column
 from lms.core.errors import Invalid, NotFound, Refused
 from lms.core.i18n import _
 from lms.core.roles import Actor
+from lms.enrolment.actions.places import lock
 from lms.nominations.actions.decisions import decide_each, take_back_each
 from lms.nominations.models import (
     DecidedState,
@@ -70,6 +71,8 @@ def decide(
     decision = Decision.APPROVE if approve else Decision.REJECT
     reason = checked_reason(reason, required=not approve)
     query = select(Nomination.public_id, *_COLUMNS).where(among(Nomination.public_id, public_ids))
+    for series_id in sorted({row.series_id for row in read(query)}):
+        lock(series_id, by, at)  # before the batch refers to nominations: everyone locks a series first
     rows = list(read(query))
     states: dict[int, DecidedState] = why_skipped(rows, decision)
     batch = None

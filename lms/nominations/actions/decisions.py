@@ -45,7 +45,7 @@ def decide_each(
 
 def _locked(ids: Collection[int]) -> list[Nomination]:
     """Nominations as they are now, in their order; their series is locked."""
-    query = select(Nomination).where(among(Nomination.id, ids)).order_by(Nomination.id).with_for_update()
+    query = select(Nomination).where(among(Nomination.id, ids)).order_by(Nomination.id).with_for_update(key_share=True)
     return list(db.session.scalars(query.execution_options(populate_existing=True)))
 
 

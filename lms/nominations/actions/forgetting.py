@@ -53,7 +53,7 @@ def _forget_all(ids: Sequence[int], *, at: datetime) -> None:
 def _forget(which: ColumnElement[bool], *, by: Actor, at: datetime) -> None:
     for series_id in db.session.scalars(select(Nomination.series_id).where(which, Nomination.state.in_(OPEN))).all():
         lock(series_id, SYSTEM, at)
-    rows = list(db.session.scalars(select(Nomination).where(which).with_for_update()))
+    rows = list(db.session.scalars(select(Nomination).where(which).with_for_update(key_share=True)))
     for one in rows:
         if one.state in OPEN:
             end(one, NominationState.WITHDRAWN, why=SeatReason.ERASED, by=by, at=at)

@@ -74,7 +74,7 @@ def remind(
     )
     if public_ids is not None:
         query = query.where(among(Nomination.public_id, public_ids))
-    waiting = list(db.session.scalars(query.order_by(Nomination.id).with_for_update()))
+    waiting = list(db.session.scalars(query.order_by(Nomination.id).with_for_update(key_share=True)))
     due = [one for one in waiting if _last_sent(one) <= at - REMIND_EVERY]
     for one in due:
         one.reminded_at, one.expires_at = at, at + INVITATION_LASTS
@@ -151,7 +151,7 @@ def pass_on(series: Series, ended: Sequence[Nomination], *, at: datetime) -> Non
         among(Nomination.email_key, [one.email_key for one in ended if one.email_key]),
         ~among(Nomination.id, [one.id for one in ended]),
     )
-    waiting = list(db.session.scalars(others.order_by(Nomination.id).with_for_update()))
+    waiting = list(db.session.scalars(others.order_by(Nomination.id).with_for_update(key_share=True)))
     posted = _posted(waiting)
     first = {one.email_key: one for one in reversed(waiting) if one.id not in posted}
     reached = {one.email_key for one in waiting if one.id in posted}
@@ -256,7 +256,7 @@ def _expire(series_id: int, ids: Sequence[int], *, at: datetime) -> int:
     query = select(Nomination).where(
         Nomination.id.in_(ids), Nomination.state == NominationState.INVITED, Nomination.expires_at <= at
     )
-    due = list(db.session.scalars(query.order_by(Nomination.id).with_for_update()))
+    due = list(db.session.scalars(query.order_by(Nomination.id).with_for_update(key_share=True)))
     for one in due:
         end(one, NominationState.EXPIRED, why=SeatReason.EXPIRED, by=SYSTEM, at=at)
     if due:

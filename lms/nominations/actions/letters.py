@@ -131,7 +131,7 @@ def _delete_afterwards(key: str | None) -> None:
 
 
 def _standing(public_id: str, *, by: Actor) -> Nomination:
-    query = select(Nomination).where(Nomination.public_id == public_id).with_for_update()
+    query = select(Nomination).where(Nomination.public_id == public_id).with_for_update(key_share=True)
     nomination = db.session.scalar(query.execution_options(populate_existing=True))
     if nomination is None or not may_nominate(by, nomination.country_id):
         raise NotFound

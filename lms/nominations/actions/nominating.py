@@ -197,7 +197,7 @@ def _own(
             select(Nomination)
             .where(among(Nomination.public_id, ids), Nomination.state.in_(states))
             .order_by(Nomination.id)
-            .with_for_update()
+            .with_for_update(key_share=True)
             .execution_options(populate_existing=True)
         )
         listed = list(rows)
