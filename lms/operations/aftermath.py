@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
 
-from sqlalchemy import CursorResult, Update, delete, update
+from sqlalchemy import CursorResult, Update, delete, exists, func, select, update
 
 from lms.attendance.actions.policies import JOB as POLICY
 from lms.attendance.actions.recompute import JOB as RECOMPUTE
@@ -17,6 +17,7 @@ from lms.core.i18n import _
 from lms.core.jobs import Job, JobState
 from lms.core.mail_decisions import stop_due
 from lms.core.roles import Actor
+from lms.core.worker_heartbeats import WorkerHeartbeat
 from lms.operations.manifest import Manifest
 from lms.people.models import ApiToken, OneTimeLink, SignInSession
 from lms.reports.actions.sending import keep_run
@@ -26,6 +27,7 @@ from lms.reports.queries.saved import list_plans, was_run
 COUNTING_JOBS = ("credit_lecture", "claim_unmatched_attendees", RECOMPUTE, POLICY, FILE)
 """Jobs that bring the database's own rows in step. They run after a restore; all others are ended."""
 REASON = "restored"
+_VERB = "restore"
 
 
 @dataclass(frozen=True)
@@ -61,10 +63,19 @@ def stop_what_was_under_way(found: Manifest, *, by: Actor, at: datetime) -> Stop
     sessions = _count(open_sessions.values(ended_at=at, expires_at=at))
     db.session.execute(delete(OneTimeLink))
     tokens = _count(update(ApiToken).where(ApiToken.revoked_at.is_(None)).values(revoked_at=at))
+    db.session.execute(delete(WorkerHeartbeat))  # of workers of the installation that was backed up
     mails = stop_due(REASON, at=at)
     detail = {"taken_at": found.taken_at, "mails": mails, "jobs": jobs, "reports": reports, "tokens": tokens}
-    audit.record("restore", by=by, at=at, detail=detail)
+    audit.record(_VERB, by=by, at=at, detail=detail)
     return Stopped(mails, jobs, reports, sessions, tokens)
+
+
+def is_unchanged_since_restore() -> bool:
+    """Whether this is a restored copy in which nobody has done anything yet."""
+    restored_at = db.session.scalar(select(func.max(audit.AuditEntry.at)).where(audit.AuditEntry.verb == _VERB))
+    if restored_at is None:
+        return False
+    return not db.session.scalar(select(exists().where(audit.AuditEntry.at > restored_at)))
 
 
 def _count(statement: Update) -> int:

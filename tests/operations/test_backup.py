@@ -8,7 +8,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -21,14 +21,18 @@ from lms.certificates.models import Certificate, CertificateState
 from lms.certificates.verification.file_verification import VerdictState, verdict_of_file
 from lms.config import Config
 from lms.core import files, journal, schema
+from lms.core.audit import record
 from lms.core.db import action, db
 from lms.core.errors import Refused
 from lms.core.jobs import Job, JobState, request_job
 from lms.core.outbox import OutboxMail, post_mail
 from lms.core.roles import SYSTEM, Role
+from lms.core.worker_heartbeats import record_worker_heartbeat
 from lms.operations import manifest
 from lms.operations import restore as restoring
 from lms.operations.backup import Taken, take_backup
+from lms.operations.checks import service
+from lms.operations.checks.model import Asked, Level
 from lms.operations.restore import Restored, restore
 from lms.people.actions.access import disable_person, revoke_role
 from lms.people.actions.privacy import erase_person
@@ -217,6 +221,12 @@ def test_a_role_that_was_given_again_before_the_backup_holds_on(
     assert opened().within(lambda: list(db.session.scalars(held))) == [Role.REPORTER]
 
 
+@action
+def change_something(*, at: datetime) -> None:
+    """A change that is recorded as any other."""
+    record("end_role", by=SYSTEM, at=at)
+
+
 def test_nothing_is_done_again(
     installation: Installation, target: Config, opened: Callable[[], Installation], tmp_path: Path
 ) -> None:
@@ -234,6 +244,7 @@ def test_nothing_is_done_again(
         request_job("credit_lecture", {"lecture_id": 1}, by=SYSTEM, at=NOW)
 
     installation.within(under_way)
+    installation.within(lambda: record_worker_heartbeat("there:1", started_at=NOW, at=LATER))
     backed_up(installation, tmp_path / "backup")
     done = restored(tmp_path / "backup", target)
     assert (done.stopped.jobs, done.stopped.sessions, done.stopped.tokens) == (1, 1, 1)
@@ -247,7 +258,17 @@ def test_nothing_is_done_again(
         assert list(db.session.scalars(select(SignInSession.ended_at))) == [LATER]
         assert list(db.session.scalars(select(ApiToken.revoked_at))) == [LATER]
 
-    opened().within(look)
+    copy = opened()
+    copy.within(look)
+
+    def findings() -> list[tuple[Level, str]]:
+        asked = Asked(target, LATER + timedelta(hours=1))
+        rows = copy.within(lambda: [*service.check_worker(asked), *service.check_mail(asked)])
+        return [(finding.level, finding.about) for finding in rows]
+
+    assert findings() == [(Level.WARNING, "worker"), (Level.OK, "mail")]
+    copy.within(lambda: change_something(at=LATER + timedelta(minutes=1)))
+    assert findings() == [(Level.FAULT, "worker"), (Level.FAULT, "worker"), (Level.OK, "mail")]
 
 
 def test_what_is_not_empty_is_left_alone(installation: Installation, target: Config, tmp_path: Path) -> None:

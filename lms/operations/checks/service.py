@@ -21,6 +21,7 @@ from lms.core.i18n import _, _n
 from lms.core.jobs import Job, JobState
 from lms.core.outbox import MailState, OutboxMail
 from lms.core.worker_heartbeats import is_worker_alive, worker_last_seen
+from lms.operations.aftermath import is_unchanged_since_restore
 from lms.operations.backup import LAST_BACKUP
 from lms.operations.checks.model import Asked, Finding, fault, ok, warning
 from lms.web import mail
@@ -87,13 +88,17 @@ def check_disk(asked: Asked) -> Iterator[Finding]:
 
 
 def check_worker(asked: Asked) -> Iterator[Finding]:
-    """Whether a worker is alive and does what is due."""
+    """Whether a worker is alive and does what is due. On a copy that was just restored, it need not run yet."""
     remedy = _("Start `lms worker`; on SQLite `lms serve` runs it.")
     seen = worker_last_seen()
     late = select(func.count()).where(Job.state == JobState.QUEUED, Job.created_at < asked.at - LATE)
     waiting = db.session.scalar(late) or 0
     is_alive = is_worker_alive(at=asked.at)
+    is_unused_copy = seen is None and is_unchanged_since_restore()
     db.session.rollback()
+    if is_unused_copy:
+        yield warning(_("worker"), _("none is running yet on this restored copy"), remedy)
+        return
     if is_alive:
         yield ok(_("worker"), _("alive"))
     elif seen is None:
