@@ -17,7 +17,7 @@ from lms.certificates.queries.certificates import count_awarded_at
 from lms.core import clock
 from lms.core.errors import Refused
 from lms.core.i18n import _
-from lms.core.jobs import Run, job
+from lms.core.jobs import JobStopped, Run, job
 from lms.core.roles import Actor
 
 
@@ -27,11 +27,19 @@ def issue(run: Run, *, series_id: int, kind: str, by: int | None, at: str) -> di
     asked, moment = CertificateKind(kind), datetime.fromisoformat(at)
     # The moment marks the run: what it issued before its worker died counts as issued, not as there already.
     before = count_awarded_at(series_id, asked, moment)
-    result = issue_certificates(series_id, asked, by=Actor(person_id=by, system=True), at=moment, progress=run.progress)
+    actor = Actor(person_id=by, system=True)
+    try:
+        result = issue_certificates(series_id, asked, by=actor, at=moment, progress=run.progress)
+    except JobStopped as stopped:
+        issued = count_awarded_at(series_id, asked, moment)
+        stopped.result = {"issued": issued, "already_issued": 0, "not_earned": 0, "refused": []}
+        if issued:
+            request_files(series_id, by=actor, at=clock.now())
+        raise
     result["issued"] += before
     result["already_issued"] -= before
     if result["issued"]:
-        request_files(series_id, by=Actor(person_id=by, system=True), at=clock.now())
+        request_files(series_id, by=actor, at=clock.now())
     return result
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
 
 from lms.catalogue.models import CertificateKind, Series
 from lms.catalogue.rules import is_series_instructor
@@ -12,6 +13,9 @@ from lms.core.i18n import _
 from lms.core.measures import tenth_hours
 from lms.core.roles import Actor
 from lms.core.typed_text import clean_line
+
+WAIT = timedelta(minutes=1)
+"""How long issuing can be stopped before it starts."""
 
 
 def unconfirmed_name() -> str:

@@ -20,7 +20,8 @@ from sqlalchemy.orm import Mapped, aliased, mapped_column
 
 from lms.core import clock
 from lms.core.db import Base, UtcDateTime, action, db, one_at_a_time, text_enum
-from lms.core.errors import DomainError, NotFound
+from lms.core.errors import DomainError, NotFound, Refused
+from lms.core.i18n import _
 from lms.core.roles import Actor
 
 LEASE = timedelta(seconds=120)
@@ -34,10 +35,14 @@ class JobState(StrEnum):
     RUNNING = "running"
     DONE = "done"
     FAILED = "failed"
+    STOPPED = "stopped"
 
 
 class Job(Base):
-    """One piece of background work: what, for whom, how far. `asked_by` is a person's plain id."""
+    """One piece of background work: what, for whom, how far. `asked_by` is a person's plain id.
+
+    It does not start before `due_at`, where there is one.
+    """
 
     __tablename__ = "job"
 
@@ -52,9 +57,16 @@ class Job(Base):
     error: Mapped[str | None] = mapped_column(Text)
     asked_by: Mapped[int | None] = mapped_column(index=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     leased_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class JobStopped(Exception):
+    """Raised within a job function that somebody stopped. `result`: what was done before."""
+
+    result: dict[str, Any] | None = None
 
 
 class Run:
@@ -64,8 +76,12 @@ class Run:
         self.job_id = job_id
 
     def progress(self, done: int, total: int) -> None:
-        """Records the progress of the job in its own short transaction, and renews the lease."""
-        _tell(self.job_id, done=done, total=total, at=clock.now())
+        """Records the progress of the job in its own short transaction, and renews the lease.
+
+        Raises JobStopped once somebody has stopped the job.
+        """
+        if not _tell(self.job_id, done=done, total=total, at=clock.now()):
+            raise JobStopped
 
 
 JobFunction = Callable[..., dict[str, Any]]
@@ -89,9 +105,11 @@ def job(kind: str, *, alone: bool = False) -> Callable[[JobFunction], JobFunctio
     return register
 
 
-def request_job(kind: str, arguments: dict[str, Any], *, by: Actor, at: datetime, total: int = 0) -> Job:
-    """Writes the job's row inside the running action; it starts after the commit."""
-    row = Job(kind=kind, arguments=arguments, asked_by=by.person_id, created_at=at, total=total)
+def request_job(
+    kind: str, arguments: dict[str, Any], *, by: Actor, at: datetime, total: int = 0, due_at: datetime | None = None
+) -> Job:
+    """Writes the job's row inside the running action; it starts after the commit, and not before `due_at`."""
+    row = Job(kind=kind, arguments=arguments, asked_by=by.person_id, created_at=at, total=total, due_at=due_at)
     db.session.add(row)
     db.session.flush()
     return row
@@ -103,6 +121,16 @@ def get_job(public_id: str, *, by: Actor) -> Job:
     if row is None or not (by.is_administrator or (by.is_signed_in and row.asked_by == by.person_id)):
         raise NotFound
     return row
+
+
+def stop_job(row: Job, *, at: datetime) -> None:
+    """Stops a job inside the running action: before its start, or at its next step. Raises Refused once it is over."""
+    db.session.refresh(row, with_for_update=True)
+    if row.state is JobState.STOPPED:
+        return
+    if row.state not in (JobState.QUEUED, JobState.RUNNING):
+        raise Refused(_("It is over and can no longer be stopped."))
+    row.state, row.finished_at, row.leased_until = JobState.STOPPED, at, None
 
 
 def run_due(*, at: datetime | None = None) -> int:
@@ -123,6 +151,7 @@ def _due(at: datetime) -> Select[Job]:
         .where(
             or_(Job.state == JobState.QUEUED, (Job.state == JobState.RUNNING) & (Job.leased_until < at)),
             or_(Job.kind.not_in(ALONE), ~occupied),
+            or_(Job.due_at.is_(None), Job.due_at <= at),
         )
         .order_by(Job.id)
         .limit(1)
@@ -153,6 +182,8 @@ def run_job(job_id: int) -> None:
     db.session.rollback()
     try:
         result = REGISTRY[kind](Run(job_id), **arguments)
+    except JobStopped as stopped:
+        _finish(job_id, JobState.STOPPED, stopped.result, None, at=clock.now())
     except OperationalError as error:
         if started_at is None or clock.now() - started_at > PATIENCE:
             log.exception("job failed", job=job_id, kind=kind)
@@ -170,8 +201,11 @@ def run_job(job_id: int) -> None:
 
 
 @action
-def _tell(job_id: int, *, done: int, total: int, at: datetime) -> None:
-    db.session.execute(update(Job).where(Job.id == job_id).values(done=done, total=total, leased_until=at + LEASE))
+def _tell(job_id: int, *, done: int, total: int, at: datetime) -> bool:
+    """Whether the job is to go on."""
+    going = update(Job).where(Job.id == job_id, Job.state != JobState.STOPPED).returning(Job.id)
+    told = going.values(done=done, total=total, leased_until=at + LEASE)
+    return db.session.scalar(told.execution_options(synchronize_session=False)) is not None
 
 
 @action

@@ -81,6 +81,8 @@ def _describe(job: Job, subjects: Subjects) -> Task:
 def _outcome(job: Job) -> str | None:
     if job.state is JobState.FAILED:
         return job.error or _("It stopped.")
+    if job.state is JobState.STOPPED:
+        return _("Stopped by hand.")
     if job.state is not JobState.DONE:
         return None
     return _WORDS.get(job.kind, _in_general)(job.result or {})

@@ -153,7 +153,7 @@ def _page(slug: str, message_id: str, refusal: str | None = None) -> ResponseRet
 @allow(*STAFF)
 def send_message(slug: str, message_id: str) -> ResponseReturnValue:
     """Sends a draft to the number of readers that was shown (`readers`)."""
-    readers = whole(request.form.get("readers", ""))
+    readers = request.form.get("readers", default=0, type=whole)
     try:
         actions.confirm_message(slug, message_id, readers, by=current_actor(), at=clock.now())
     except Refused as error:

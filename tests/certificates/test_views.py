@@ -8,13 +8,14 @@ import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
+from werkzeug.test import TestResponse
 
 from lms.catalogue.models import CertificateKind, SeriesInstructor
-from lms.certificates import numbers
+from lms.certificates import numbers, rules
 from lms.certificates.actions import awards
 from lms.certificates.models import Certificate
 from lms.certificates.queries.eligibility import Group, PeopleFilter, preview
-from lms.core import jobs
+from lms.core import clock, jobs
 from lms.core.db import db
 from lms.core.roles import SYSTEM, Actor, Role
 from lms.enrolment.models import Enrolment
@@ -194,6 +195,28 @@ def test_an_administrator_revokes_with_a_reason(
     assert "Not there" in page
 
 
+def issue_shown(browser: FlaskClient, shown: int) -> TestResponse:
+    page = browser.get("/series/livestream/certificates/confirm").text
+    return browser.post("/series/livestream/certificates", data={"csrf_token": token_of(page), "certificates": shown})
+
+
+def test_issuing_is_stopped_before_it_starts(
+    app: APIFlask, made: Programme, sign_in: SignIn, administrator: Actor
+) -> None:
+    browser = sign_in(administrator)
+    progress = issue_shown(browser, 1).headers["Location"]
+    page = browser.get(progress).text
+    assert 'data-testid="stop"' in page
+    assert browser.post(f"{progress}/stop", data={"csrf_token": token_of(page)}).location == progress
+    with app.app_context():
+        jobs.run_due(at=clock.now() + rules.WAIT)
+    page = browser.get(progress).text
+    assert 'data-state="stopped"' in page
+    assert "Issuing stopped: no certificate was issued" in page
+    assert "Issue 1 certificate" in browser.get("/series/livestream/certificates").text
+    assert issue_shown(browser, 1).headers["Location"] != progress
+
+
 def test_issuing_from_the_page(app: APIFlask, made: Programme, sign_in: SignIn, administrator: Actor) -> None:
     browser = sign_in(administrator)
     page = browser.get("/series/livestream/certificates").text
@@ -209,12 +232,20 @@ def test_issuing_from_the_page(app: APIFlask, made: Programme, sign_in: SignIn, 
     assert "U+2D63" in browser.get("/series/livestream/certificates?show=blocked").text
     assert browser.get("/series/livestream/certificates?show=everybody").status_code == 404
     assert "Issue 1 certificate" in page
-    answer = browser.post("/series/livestream/certificates", data={"csrf_token": token_of(page)})
-    assert answer.status_code == 302
-    progress = answer.headers["Location"]
+    confirm = browser.post("/series/livestream/certificates", data={"csrf_token": token_of(page)}).headers["Location"]
+    assert confirm == "/series/livestream/certificates/confirm"
+    page = browser.get(confirm).text
+    assert re.search(r'data-testid="certificates">1<', page)
+    assert re.search(r'data-testid="mails">0<', page)
+    assert "1 certificate will be issued" in page
+    assert "1 of these names has not been confirmed" in page
+    assert issue_shown(browser, 2).headers["Location"] == confirm
+    assert "The number of certificates has changed from 2 to 1." in browser.get(confirm).text
+    progress = issue_shown(browser, 1).headers["Location"]
     assert 'data-state="queued"' in browser.get(progress).text
     with app.app_context():
-        jobs.run_due()
+        assert jobs.run_due() == 0
+        jobs.run_due(at=clock.now() + rules.WAIT)
     page = browser.get(progress).text
     assert 'data-state="done"' in page
     assert re.search(r'data-testid="issued">1<', page)

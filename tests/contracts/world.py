@@ -104,6 +104,8 @@ PNG = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4
 NOMINEES = b"email,full_name\nnew@x.example,New Person\n,Nameless\n"
 GOOD_FILE = "email,joined_at,left_at\n{email},{start},{end}\n"
 
+ISSUE_JOB = ("certificates.progress", "certificates.stop_issue")
+
 
 LAPSES = datetime(2035, 1, 1, tzinfo=UTC)
 """Until when each series keeps two seats for Kenya."""
@@ -218,7 +220,7 @@ class World:
             "appeal_id": here.appeal_id,
             "group_id": here.groups["signed" if endpoint.endswith("take_back") else "open"],
             "attendee_id": here.decided if "undo" in endpoint else here.unknown,
-            "job_id": here.issue_job if endpoint == "certificates.progress" else self.jobs[kind][role],
+            "job_id": here.issue_job if endpoint in ISSUE_JOB else self.jobs[kind][role],
             "file_id": here.file_id,
             "mail_id": 1,
             "template": "lecture_cancelled",

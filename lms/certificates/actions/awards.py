@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -30,10 +30,11 @@ from lms.core import audit, files, journal
 from lms.core.bulk import among
 from lms.core.cache_versions import touch
 from lms.core.db import action, after_commit, db, one_at_a_time, read_column
-from lms.core.errors import Refused
+from lms.core.errors import NotFound, Refused
 from lms.core.events import CountriesMerged, CountryMergeUndone
 from lms.core.glyphs import Coverage
-from lms.core.jobs import Job, JobState, request_job
+from lms.core.i18n import _
+from lms.core.jobs import Job, JobState, get_job, request_job, stop_job
 from lms.core.outbox import post_mails, posted
 from lms.core.roles import SYSTEM, Actor
 from lms.core.typed_text import clean_text
@@ -59,10 +60,20 @@ class Batch:
 
 
 @action
-def request_issue(series_id: int, kind: CertificateKind | None = None, *, by: Actor, at: datetime) -> Job:
+def request_issue(
+    series_id: int,
+    kind: CertificateKind | None = None,
+    *,
+    by: Actor,
+    at: datetime,
+    shown: int | None = None,
+    wait: timedelta = timedelta(),
+) -> Job:
     """Asks for the certificates of a series to be issued in the background; the job's result are the counts.
 
-    While such a job waits or runs, asking again gives that job. Raises Forbidden, NotFound, Refused.
+    It starts after `wait`. While such a job waits or runs, asking again gives that job. `shown`: the number of
+    certificates that was shown, where one was. Raises Forbidden, NotFound, and Refused, also where the number has
+    changed since.
     """
     rules.check_can_issue(by)
     one_at_a_time(f"certificates.request {series_id}")
@@ -72,9 +83,33 @@ def request_issue(series_id: int, kind: CertificateKind | None = None, *, by: Ac
     for job in db.session.scalars(waiting):
         if {name: job.arguments.get(name) for name in arguments} == arguments:
             return job
+    if shown is not None:
+        _check_number(series_id, shown, by=by)
     audit.record("request certificates", by=by, at=at, detail={"kind": str(kind)}, series=series_id)
     arguments |= {"by": by.person_id, "at": at.isoformat()}
-    return request_job(JOB, arguments, by=by, at=at, total=len(certificates.candidate_ids(series_id)))
+    total = len(certificates.candidate_ids(series_id))
+    return request_job(JOB, arguments, by=by, at=at, total=total, due_at=at + wait if wait else None)
+
+
+def _check_number(series_id: int, shown: int, *, by: Actor) -> None:
+    number = eligibility.count_earned(get_series_by_id(series_id, by=by).slug, by=by)
+    if number != shown:
+        raise Refused(
+            _("The number of certificates has changed from %(before)s to %(now)s. Check it and issue again.",
+              before=shown, now=number)
+        )  # fmt: skip
+
+
+@action
+def stop_issue(series_id: int, job_id: str, *, by: Actor, at: datetime) -> None:
+    """Stops issuing before it starts, or after the people whose certificates are being written. Issued certificates
+    stay valid. Raises Forbidden, NotFound, and Refused once it is over."""
+    rules.check_can_issue(by)
+    job = get_job(job_id, by=by)
+    if job.kind != JOB or job.arguments["series_id"] != series_id:
+        raise NotFound
+    stop_job(job, at=at)
+    audit.record("stop certificates", by=by, at=at, series=series_id)
 
 
 def _check_series(series_id: int, kind: CertificateKind | None) -> CertificateKind:
@@ -113,13 +148,13 @@ def issue_certificates(
     ids = certificates.candidate_ids(series_id)
     total = Batch()
     for start in range(0, len(ids), BATCH):
+        if progress is not None:
+            progress(start, len(ids))
         batch = issue_batch(series_id, kind, ids[start : start + BATCH], by=by, at=at)
         total.issued += batch.issued
         total.already_issued += batch.already_issued
         total.not_earned += batch.not_earned
         total.refused += batch.refused
-        if progress is not None:
-            progress(min(start + BATCH, len(ids)), len(ids))
     return {
         "issued": total.issued,
         "already_issued": total.already_issued,

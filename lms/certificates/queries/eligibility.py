@@ -22,11 +22,14 @@ from lms.certificates.models import Award, Certificate, CertificateState
 from lms.certificates.pdf import store
 from lms.certificates.queries import certificates
 from lms.core import measures
+from lms.core.batches import NAMED
 from lms.core.bulk import among
 from lms.core.db import db, read
 from lms.core.errors import Forbidden
 from lms.core.lists import ListRequest
+from lms.core.mail_kinds import MailKind
 from lms.core.minutes import short_by
+from lms.core.outbox import declined_of
 from lms.core.roles import Actor
 from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.enrolment.queries.rows import day_of, speaking
@@ -35,7 +38,7 @@ from lms.enrolment.rules import sees_shared_only
 from lms.people.models import Person
 from lms.people.queries.countries import belonging_to, country_by_code
 from lms.people.queries.organisations import names_organisation
-from lms.people.queries.persons import addresses_of
+from lms.people.queries.persons import addresses_of, contact_of
 
 PAGE = 50
 _CHUNK = 2000
@@ -214,6 +217,50 @@ def unconfirmed_earners(slug: str, *, by: Actor) -> tuple[Series, list[int]]:
     """The ids of people who have earned a certificate of the series, have none, and have not confirmed their name."""
     view = _View(slug, by=by)
     return view.series, list(db.session.scalars(select(view.people.c.id).where(view.in_group(Group.UNCONFIRMED))))
+
+
+def count_earned(slug: str, *, by: Actor) -> int:
+    """How many certificates issuing now would make. Raises Forbidden and Refused as `preview`."""
+    return _View(slug, by=by).count(Group.EARNED, EVERYONE)
+
+
+@dataclass(frozen=True)
+class IssueCheck:
+    """What issuing would do, to be confirmed: `unconfirmed` of the people have not confirmed their name, `mails` get
+    an e-mail. `names` are the first of them by name."""
+
+    series: Series
+    fault: str | None
+    earned: int
+    blocked: int
+    unconfirmed: int
+    mails: int
+    names: list[tuple[str, str]]
+
+
+def check_issue(slug: str, *, by: Actor) -> IssueCheck:
+    """What issuing for a series would do now, for administrators. Raises Forbidden, and Refused as `preview`."""
+    rules.check_can_issue(by)
+    view = _View(slug, by=by)
+    earned = view.in_group(Group.EARNED)
+    query = select(view.people.c.id, view.people.c.public_id, view.people.c.full_name, view.people.c.name_confirmed_at)
+    people = db.session.execute(query.where(earned).order_by(view.people.c.sort_name, view.people.c.id)).all()
+    addressed = {person_id for person_id, contact in contact_of([row.id for row in people]).items() if contact.address}
+    declined = {
+        person_id
+        for _kind, person_id, _series in declined_of(
+            (MailKind.CERTIFICATE, person_id, view.series.id) for person_id in addressed
+        )
+    }
+    return IssueCheck(
+        series=view.series,
+        fault=view.fault,
+        earned=len(people),
+        blocked=view.count(Group.BLOCKED, EVERYONE),
+        unconfirmed=sum(row.name_confirmed_at is None for row in people),
+        mails=len(addressed - declined),
+        names=[(row.public_id, row.full_name) for row in people[:NAMED]],
+    )
 
 
 def ids_in_group(slug: str, group: Group, *, by: Actor) -> Select[Any]:

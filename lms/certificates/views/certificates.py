@@ -10,7 +10,7 @@ from flask import Flask, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from lms.catalogue.queries.series import get_series
-from lms.certificates import keys, numbers
+from lms.certificates import keys, numbers, rules
 from lms.certificates.actions import awards
 from lms.certificates.badges import status_list as status
 from lms.certificates.forms import CheckFileForm, RevokeForm, WithdrawForm
@@ -36,6 +36,7 @@ from lms.web.identity import current_actor
 from lms.web.limits import throttle_guesses, throttle_reads
 from lms.web.lists import AskedList, Choice, Column, ListDefinition, ListPage, Select, counted_choices, read_list
 from lms.web.locale import reader_locale
+from lms.web.numbers import whole
 from lms.web.table_files import table_file
 
 LIST = ListDefinition(
@@ -57,6 +58,8 @@ LIST = ListDefinition(
         ),
     ),
 )  # fmt: skip
+
+_WAIT_MINUTES = int(rules.WAIT.total_seconds() // 60)
 
 bp.add_app_template_global(holder_downloads.linkedin_address)
 
@@ -311,17 +314,36 @@ def remind(slug: str) -> ResponseReturnValue:
     return redirect(url_for(".issue", slug=slug, show=Group.UNCONFIRMED.value))
 
 
+@bp.get("/series/<slug>/certificates/confirm")
+@allow(Role.ADMINISTRATOR)
+def confirm_issue(slug: str) -> ResponseReturnValue:
+    """Shows who would get a certificate, whose names nobody confirmed, and how many e-mails leave; asks to confirm."""
+    try:
+        check = eligibility.check_issue(slug, by=current_actor())
+    except Refused:
+        return redirect(url_for(".issue", slug=slug))
+    if not check.earned or check.fault:
+        return redirect(url_for(".issue", slug=slug))
+    return render_template("certificates/confirm.html", check=check, series=check.series, wait=_WAIT_MINUTES)
+
+
 @bp.post("/series/<slug>/certificates")
 @allow(Role.ADMINISTRATOR)
 def request_issue(slug: str) -> ResponseReturnValue:
-    """Issues earned certificates in the background."""
+    """Issues earned certificates in the background, after a minute in which it can be stopped.
+
+    `certificates` is the number that was shown; without it, the number is asked for first.
+    """
     by = current_actor()
     series = get_series(slug, by=by)
+    shown = request.form.get("certificates", type=whole)
+    if shown is None:
+        return redirect(url_for(".confirm_issue", slug=slug))
     try:
-        job = awards.request_issue(series.id, by=by, at=clock.now())
+        job = awards.request_issue(series.id, by=by, at=clock.now(), shown=shown, wait=rules.WAIT)
     except Refused as refused:
         flash(refused.message, "wrong")
-        return redirect(url_for(".issue", slug=slug))
+        return redirect(url_for(".confirm_issue", slug=slug))
     return redirect(url_for(".progress", slug=slug, job_id=job.public_id))
 
 
@@ -336,7 +358,19 @@ def progress(slug: str, job_id: str) -> ResponseReturnValue:
         raise NotFound
     refused = (job.result or {}).get("refused", [])
     names = certificates.names_of([item["person"] for item in refused[:200]], by=by)
-    is_over = job.state in (JobState.DONE, JobState.FAILED)
+    is_over = job.state in (JobState.DONE, JobState.FAILED, JobState.STOPPED)
     return render_template(
         "certificates/progress.html", series=series, job=job, refused=refused, names=names, is_over=is_over
     )
+
+
+@bp.post("/series/<slug>/certificates/<job_id>/stop")
+@allow(Role.ADMINISTRATOR)
+def stop_issue(slug: str, job_id: str) -> ResponseReturnValue:
+    """Stops issuing; certificates that were issued stay valid."""
+    by = current_actor()
+    try:
+        awards.stop_issue(get_series(slug, by=by).id, job_id, by=by, at=clock.now())
+    except Refused as refused:
+        flash(refused.message, "wrong")
+    return redirect(url_for(".progress", slug=slug, job_id=job_id), 303)

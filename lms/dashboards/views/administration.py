@@ -55,5 +55,5 @@ def job(public_id: str) -> ResponseReturnValue:
     """Shows the progress and result of a task, to administrators and the person who started it."""
     by = current_actor()
     shown = get_job(public_id, by=by)
-    is_over = shown.state in (JobState.DONE, JobState.FAILED)
+    is_over = shown.state in (JobState.DONE, JobState.FAILED, JobState.STOPPED)
     return render_template("dashboards/job.html", job=shown, task=work.describe([shown], by=by)[0], is_over=is_over)

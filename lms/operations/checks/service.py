@@ -91,7 +91,9 @@ def check_worker(asked: Asked) -> Iterator[Finding]:
     """Whether a worker is alive and does what is due. On a copy that was just restored, it need not run yet."""
     remedy = _("Start `lms worker`; on SQLite `lms serve` runs it.")
     seen = worker_last_seen()
-    late = select(func.count()).where(Job.state == JobState.QUEUED, Job.created_at < asked.at - LATE)
+    late = select(func.count()).where(
+        Job.state == JobState.QUEUED, func.coalesce(Job.due_at, Job.created_at) < asked.at - LATE
+    )
     waiting = db.session.scalar(late) or 0
     is_alive = is_worker_alive(at=asked.at)
     is_unused_copy = seen is None and is_unchanged_since_restore()
