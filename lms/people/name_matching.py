@@ -15,7 +15,7 @@ from rapidfuzz.distance import Levenshtein
 
 from lms.core.i18n import _
 from lms.core.sorting import sort_key
-from lms.people.names import plain_name, undecorated
+from lms.people.names import names_in, plain_name, undecorated
 
 STRONG = 90
 """The minimum score of a strong candidate, if the next one is `APART` or more behind."""
@@ -29,7 +29,6 @@ _LOOKED_AT = 10
 _POOL = 200
 _WORDS = re.compile(r"[^\W_]+")
 _MARKS = re.compile(r"['’ʼ`´.]")
-_BRACKETED = re.compile(r"[(（\[【]([^()（）\[\]【】]+)[)）\]】]")
 _VOWELS = re.compile(r"(?<=.)[aeiou]+")
 _TWICE = re.compile(r"(.)\1+")
 _PUBLIC_MAIL = re.compile(
@@ -121,7 +120,7 @@ class CandidateIndex:
         return self._told[asked]
 
     def _alike(self, name: str, said: str, email: str) -> list[Candidate]:
-        ways = [_Name(text) for text in dict.fromkeys((name, *_BRACKETED.findall(said))) if text]
+        ways = [_Name(text) for text in dict.fromkeys((name, *names_in(said))) if text]
         keys = {key for way in ways for key in _keys(way)} | set(_mail_keys([email] if email else []))
         found = []
         for number in self._nearest(keys):

@@ -9,6 +9,7 @@ from functools import lru_cache
 _BRACKETS = re.compile(
     r"^(?P<out>[^()（）\[\]【】]*)[(（\[【](?P<within>[^()（）\[\]【】]*)[)）\]】](?P<after>.*)$", re.DOTALL
 )
+_BRACKETED = re.compile(r"[(（\[【]([^()（）\[\]【】]+)[)）\]】]")
 _PRONOUNS = re.compile(
     r"^\s*(?:she|he|they|her|him|them|his|hers|theirs|ze|elle|il|iel|ella|él|el|elles?|sie|er|any|all)"
     r"(?:\s*[/,|]\s*[a-z]+)*\s*(?:pronouns)?\s*$",
@@ -25,7 +26,11 @@ _DEVICES = set(
 _OWNED = re.compile(
     r"^.+(?:’s|'s) (?=\S+)|(?<=iphone) (?:de|von|di|van) .+$|(?<=ipad) (?:de|von|di|van) .+$", re.IGNORECASE
 )
-_NUMBERED = re.compile(r"^[#\s]*\d[\d\s./-]*[_\-.:\s]+(?=\D*[^\W\d_])")
+_NUMBERED = re.compile(
+    r"^[#\s]*\d[\d\s./-]*(?:[_\-.:\s、，．：]+|[号號][_\-.:\s、，．：]*)(?=\D*[^\W\d_])"
+    # Without a separator: before letters of East Asia, or several digits before a capital or a letter without case
+    r"|^[#\s]*(?:\d+(?=[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af])|\d{2,}(?=[^\W\d_a-zß-ÿ]))"
+)
 _ROLE = re.compile(
     r"^(?:co-?host|host|moderator|presenter|panelist|organi[sz]er|viewer|anfitri[oó]n|moderador|gastgeber|hôte|主持人|مشرف)"
     r"\s*[:：]\s*(?=\S)",
@@ -62,9 +67,10 @@ _WAITING = re.compile(
 
 @lru_cache(maxsize=8192)
 def undecorated(name: str, *, original: bool = False) -> str:
-    """A name without what is no part of it: `iPhone (Brian Smith)`, `12345_Brian Smith`, `Smith, Brian`,
-    `Brian Smith (he/him)` and `Brian Smith # Ministry of Trade` are Brian Smith. Where nothing would be left, the name
-    as it stands. `original`: the brackets hold the name of the account, which is used where the other is no full name.
+    """A name without what is no part of it: `iPhone (Brian Smith)`, `12345_Brian Smith`, `01Brian Smith`,
+    `Smith, Brian`, `Brian Smith (he/him)` and `Brian Smith # Ministry of Trade` are Brian Smith. Where nothing would be
+    left, the name as it stands. `original`: the brackets hold the name of the account, which is used where the other is
+    no full name.
     """
     text = " ".join(unicodedata.normalize("NFC", name).split())
     found = _in_brackets(_ROLE.sub("", text), original)
@@ -72,6 +78,14 @@ def undecorated(name: str, *, original: bool = False) -> str:
         found = pattern.sub("", found).strip() or found
     found = _turned(found).strip(" ,;_-#")
     return found if any(sign.isalpha() for sign in found) else text
+
+
+def names_in(text: str) -> list[str]:
+    """The names that a meeting system writes side by side, as in `01王小明(Wang)`: outside the brackets and within."""
+    outside = " ".join(_BRACKETED.sub(" ", text).split())
+    within = _BRACKETED.findall(text)
+    found = [undecorated(part) for part in (outside, *within) if within and part and not _is_device(part)]
+    return list(dict.fromkeys(found))
 
 
 def _in_brackets(text: str, original: bool) -> str:

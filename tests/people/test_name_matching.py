@@ -89,6 +89,12 @@ def test_an_unknown_address_may_speak_for_somebody(crowd: CandidateIndex) -> Non
 
 def test_a_name_within_brackets_is_looked_at_too(crowd: CandidateIndex) -> None:
     assert best(crowd, "kk", "kk（王小明）")[:2] == ("wang", 100)
+    assert best(crowd, "kk", "kk（01王小明）")[:2] == ("wang", 100)
+
+
+def test_a_nickname_before_the_brackets_is_looked_at_too(crowd: CandidateIndex) -> None:
+    assert best(crowd, "kk", "01王小明(kk)")[:2] == ("wang", 100)
+    assert crowd.alike("kk", "iPhone(kk)") == []
 
 
 def test_one_is_strong_only_while_nobody_comes_near(crowd: CandidateIndex) -> None:

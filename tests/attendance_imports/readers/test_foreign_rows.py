@@ -93,6 +93,15 @@ def test_the_detailed_sheet_of_a_workbook_is_read_instead_of_the_overview() -> N
         assert report.notes[-1] == "The workbook contains 2 lists of people. The most detailed one is used."
 
 
+def test_numbers_glued_to_names_in_a_tencent_workbook_are_no_part_of_them() -> None:
+    sheet = [["用户昵称（入会昵称）", "首次入会时间", "最后退会时间", "入会次数", "累计参会时长", "身份"],
+             *([said, "2026-11-04 14:00:00", "2026-11-04 15:30:00", "1", "1:30:00", "成员"]
+               for said in ("01王小明", "02李伟(02李伟)", "wx_7（3号张三）"))]  # fmt: skip
+    report = read(workbook(sheet))
+    assert [row.name for row in report.rows] == ["王小明", "李伟", "张三"]
+    assert [row.said for row in report.rows] == ["01王小明", "02李伟(02李伟)", "wx_7（3号张三）"]
+
+
 def test_a_sum_and_the_stays_of_its_time_are_never_added() -> None:
     """60 of 90 minutes as a sum, and a stay of 20 that may be among them: 60 are certain, not 80."""
     rows = [ZOOM, ["Ada", "ada@x.example", "2026-11-04 14:00", "2026-11-04 15:30", "60", "No"],
