@@ -170,6 +170,10 @@ def test_closed_attendance_is_shown_and_not_decided(desk: Desk) -> None:
     shown = desk.client.get(desk.page).text
     assert "Attendance is closed" in shown
     assert 'class="btn btn-go"' not in shown
+    assert "<fieldset" not in shown
+    load = f"/lectures/{desk.lecture.id}/attendance/import"
+    assert "To import a report, reopen attendance on the roster." in desk.client.get(load).text
+    assert f'href="{load}"' not in desk.client.get(f"/lectures/{desk.lecture.id}").text
     roster = f"/lectures/{desk.lecture.id}/roster"
     assert desk.post(f"{desk.page}/{desk.id_of('phone')}", roster, person="nobody", version=0).status_code == 409
 
@@ -251,3 +255,21 @@ def test_each_system_has_a_lane_and_its_times_in_words(desk: Desk, make: Make) -
     page = text_of(trainee.get(f"/lectures/{desk.lecture.id}").text)
     assert "Zoom report" in page
     assert "Overlapping time is counted once" in page
+
+
+def test_all_that_are_shown_are_marked_as_no_participants(desk: Desk) -> None:
+    desk.bring(stay("iPhone", 0, 30), stay("Zoom user", 0, 40), stay("Smith Brian Otieno", 0, 60))
+    shown = desk.client.get(f"{desk.page}?q=o").text  # all of them, in two cases with a capital
+    attendees = re.findall(r'name="attendee" value="(\d+:\d+)"', shown)
+    assert len(attendees) == 3
+    assert "None of these were participants" in shown
+    assert desk.decide("iPhone", desk.people["Li Wei"].public_id).status_code == 302
+    answer = desk.post(f"{desk.page}/nobody", desk.page, attendee=attendees)
+    assert answer.location == f"{desk.page}#unknown"
+    page = text_of(desk.client.get(desk.page).text)
+    assert "2 attendees marked as not a participant." in page
+    assert "1 was resolved by someone else." in page
+    assert "Everyone has been identified" in page
+    assert (desk.minutes("Li Wei"), desk.minutes("Brian Otieno Smith")) == (30.0, None)
+    assert desk.client.get(f"{desk.page}?show=decided").text.count("Not a participant") == 2
+    assert desk.post(f"{desk.page}/nobody", f"{desk.page}?show=decided", attendee=["99999:0"]).status_code == 404

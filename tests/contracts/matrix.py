@@ -327,6 +327,7 @@ TABLE: dict[str, tuple[str, ...]] = {
     "GET /lectures/<int:lecture_id>/attendance/review": ("snynyy", "snnnyy", "smmmyy"),
     "POST /lectures/<int:lecture_id>/attendance/review/<int:attendee_id>": ("snwnnw", "snnnnw", "smmmnw"),
     "POST /lectures/<int:lecture_id>/attendance/review/<int:attendee_id>/undo": ("snwnnw", "snnnnw", "smmmnw"),
+    "POST /lectures/<int:lecture_id>/attendance/review/nobody": ("snwnnw", "snnnnw", "smmmnw"),
     "GET /lectures/<int:lecture_id>/attendance/review/strong": ("snynyy", "snnnyy", "smmmyy"),
     "POST /lectures/<int:lecture_id>/attendance/review/strong": ("snrnnr", "snnnnr", "smmmnr"),
     "GET /lectures/<int:lecture_id>/attendance/import": ("snynny", "snnnny", "smmmny"),

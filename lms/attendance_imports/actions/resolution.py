@@ -7,7 +7,7 @@ who decides says which version they saw.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -30,7 +30,7 @@ from lms.core import audit
 from lms.core.bulk import among
 from lms.core.db import action, db
 from lms.core.errors import Invalid, NotFound, Refused
-from lms.core.i18n import _
+from lms.core.i18n import _, _n
 from lms.core.roles import Actor
 from lms.people.models import Person
 from lms.people.queries.persons import person_id_of
@@ -86,6 +86,40 @@ def resolve_attendee(
     notes, _here = take_walk_ins(lecture, [who], by=by, at=at) if who is not None else ([], set())
     _recount(concerned, _some(who, was), by=by, at=at)
     return Decided(len(rows) if rows is not None else 1, notes)
+
+
+@action
+def reject_attendees(lecture_id: int, versions: Mapping[int, int], *, by: Actor, at: datetime) -> Decided:
+    """Says of unmatched attendees of this lecture that they are no participants, in its whole series.
+
+    `versions` are those that the decider saw, by attendee. Left out, and noted, are attendees whom somebody has
+    resolved since, and those who also appear in a lecture whose attendance is closed. Raises NotFound, and Refused
+    where the attendance of this lecture is closed.
+    """
+    lecture = _held_for(lecture_id, by)
+    check_not_closed(lock_lecture(lecture_id))
+    rejected, changed, closed = [], 0, 0
+    for attendee_id, version in sorted(versions.items()):
+        row = _unmatched_attendee(lecture, attendee_id)
+        if row.version != version or row.how is not None:
+            changed += 1
+        elif any(find_closing(other) is not None for other in lectures_told_of([attendee_id])):
+            closed += 1
+        else:
+            rejected.append(attendee_id)
+    settle(dict.fromkeys(rejected), MatchMethod.NOBODY, by=by, at=at)
+    if rejected:
+        detail = {"how": MatchMethod.NOBODY.value, "count": len(rejected)}
+        audit.record("attendance.decide", by=by, at=at, detail=detail, lecture=sorted(lectures_told_of(rejected)))
+    notes = []
+    if changed:
+        notes.append(_n("%(num)s was resolved by someone else.", "%(num)s were resolved by someone else.", changed))
+    if closed:
+        notes.append(
+            _n("%(num)s also appears in a lecture whose attendance is closed.",
+               "%(num)s also appear in lectures whose attendance is closed.", closed)
+        )  # fmt: skip
+    return Decided(len(rejected), notes)
 
 
 @action

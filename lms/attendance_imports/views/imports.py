@@ -6,6 +6,7 @@ from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from lms.attendance.models.evidence import AttendanceImport
+from lms.attendance.queries.closings import view_of
 from lms.attendance.queries.roster import get_editable_lecture
 from lms.attendance_imports.actions.imports import (
     drop_kept,
@@ -41,7 +42,10 @@ def import_file(lecture_id: int) -> ResponseReturnValue:
     form = ReportForm(likely=likely_zones(lecture.time_zone))
 
     def again(status: int) -> ResponseReturnValue:
-        return render_template("attendance_imports/import.html", lecture=lecture, form=form), status
+        is_closed = view_of(lecture_id) is not None
+        return render_template(
+            "attendance_imports/import.html", lecture=lecture, form=form, is_closed=is_closed
+        ), status
 
     if not form.validate_on_submit():
         return again(422 if request.method == "POST" else 200)

@@ -16,7 +16,7 @@ from lms.attendance_imports.queries.review import find_people, list_strong, revi
 from lms.attendance_imports.views.blueprint import bp
 from lms.catalogue.rules import marks_of, may_edit_lecture
 from lms.core import clock
-from lms.core.errors import Invalid, Refused
+from lms.core.errors import Invalid, NotFound, Refused
 from lms.core.i18n import _, _n
 from lms.people.queries.countries import country_names
 from lms.web.forms import BaseForm
@@ -123,6 +123,31 @@ def undo_decision(lecture_id: int, attendee_id: int) -> ResponseReturnValue:
             flash(error.message, "wrong")
         else:
             flash(_("Undone. This presence does not count until it is resolved again."), "done")
+    return _back(lecture_id, _anchor="unknown")
+
+
+@bp.post("/lectures/<int:lecture_id>/attendance/review/nobody")
+@allow(SIGNED_IN)
+def reject_shown(lecture_id: int) -> ResponseReturnValue:
+    """Says that all attendees shown on the page are no participants (`attendee`: id and version, `12:0`)."""
+    versions = {}
+    for shown in request.form.getlist("attendee")[:PAGE]:
+        attendee_id, _colon, version = shown.partition(":")
+        try:
+            versions[whole(attendee_id)] = whole(version)
+        except ValueError as error:
+            raise NotFound from error
+    try:
+        done = resolution.reject_attendees(lecture_id, versions, by=current_actor(), at=clock.now())
+    except Refused as error:
+        flash(error.message, "wrong")
+        return _back(lecture_id, _anchor="unknown")
+    said = _n(
+        "%(num)s attendee marked as not a participant. You can undo this under “Resolved”.",
+        "%(num)s attendees marked as not a participant. You can undo each of these under “Resolved”.",
+        done.count,
+    )
+    flash(" ".join([said, *done.notes]), "done")
     return _back(lecture_id, _anchor="unknown")
 
 

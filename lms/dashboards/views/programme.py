@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
 from lms.attendance.queries.appeals import own_appeals
+from lms.attendance.queries.closings import view_of
 from lms.attendance.queries.history import own_history
 from lms.attendance.queries.persons import attendance_of_person
 from lms.attendance.queries.sessions import needs_confirmation, sessions_among
@@ -163,6 +164,7 @@ def lecture(lecture_id: int) -> ResponseReturnValue:
         may_join=enrolled or may_edit,
         may_edit=may_edit,
         may_see_roster=may_edit or by.has(Role.REPORTER),
+        is_closed=may_edit and shown.state is LectureState.HELD and view_of(shown.id) is not None,
         missing=rules.what_is_missing(shown, len(found)) if may_edit else [],
         needs_confirmation=needs_confirmation(shown, by=by),
         is_overdue=rules.is_overdue(shown, at),
