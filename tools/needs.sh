@@ -57,7 +57,7 @@ tests)
   for name in "$@"; do
     case $name in
     chromium)
-      part chromium "a Chromium browser" "everything in tests/journeys" \
+      part chromium "a Chromium browser" "the tests in a browser (tests/journeys)" \
         "${CHROMIUM:-}" chromium chromium-browser google-chrome google-chrome-stable
       ;;
     nginx) part nginx "nginx" "tests/web/test_nginx.py and tests/journeys/test_behind_tls.py" "${NGINX:-nginx}" ;;

@@ -34,7 +34,7 @@ def needs(folder: Path, *parts: str, **more: str) -> subprocess.CompletedProcess
 def test_what_is_missing_is_named_with_the_tests_that_are_skipped(tmp_path: Path) -> None:
     ran = needs(tmp_path, "chromium", "nginx", "java")
     assert ran.stdout.splitlines() == [
-        "Missing: a Chromium browser. Skipped without it: everything in tests/journeys.",
+        "Missing: a Chromium browser. Skipped without it: the tests in a browser (tests/journeys).",
         "Missing: nginx. Skipped without it: tests/web/test_nginx.py and tests/journeys/test_behind_tls.py.",
         "Missing: Java. Skipped without it: the validation of all pages (tests/contracts/test_html.py).",
         "To get what is missing, run this line as root, then try again:",
