@@ -29,6 +29,7 @@ from lms.people.actions.persons import create_person
 from lms.people.actions.privacy import erase_person
 from lms.people.models import Person
 from tests.attendance.scene import END, START, Scene, minute
+from tests.properties import seeds
 
 pytestmark = [pytest.mark.databases, pytest.mark.usefixtures("context")]
 LATER = END + timedelta(hours=1)
@@ -336,7 +337,7 @@ def by_hand(scene: Scene) -> dict[int, int]:
     return {person: len(found) * 60_000 for person, found in seen.items() if found}
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", seeds(6))
 def test_random_histories_give_the_credits_of_a_count_from_scratch(make: Any, seed: int) -> None:
     scene, draw = Scene(make), random.Random(seed)
     lectures = [scene.lecture]

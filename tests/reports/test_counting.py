@@ -19,6 +19,7 @@ from lms.people.models import Gender, Sector
 from lms.reports import recount
 from lms.reports.queries.figures import count
 from lms.reports.rules import DIMENSIONS, Figures, Slice
+from tests.properties import seeds
 from tests.reports.world import World
 
 pytestmark = pytest.mark.databases
@@ -332,7 +333,7 @@ def make_at_random(world: World, seed: int) -> None:
             world.award(one, person, moment(), chance.choice(list(CertificateState)))
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", seeds(4))
 def test_a_second_count_agrees(app: APIFlask, world: World, seed: int) -> None:
     make_at_random(world, seed)
     slices = [

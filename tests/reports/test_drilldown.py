@@ -28,6 +28,7 @@ from lms.reports.queries.figures import LATEST_FIRST, MOST_FIRST, count, list_pe
 from lms.reports.rules import Slice
 from lms.reports.views.drilldown import ROWS
 from tests.factories import Make
+from tests.properties import seeds
 from tests.reports.test_rows import COUNTRIES, a_history
 from tests.reports.world import World
 
@@ -97,7 +98,7 @@ def registrations_and_awards(world: World, seed: int) -> None:
 
 
 @pytest.mark.databases(differs=True)
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", seeds(2))
 def test_rows_add_up_to_each_figure(app: APIFlask, world: World, seed: int) -> None:
     a_history(world, seed)
     registrations_and_awards(world, seed)

@@ -42,6 +42,7 @@ from lms.people.models import Gender, Sector
 from lms.reports import recount
 from lms.reports.rules import Slice
 from tests.factories import Make
+from tests.properties import seeds
 from tests.reports.world import World
 
 pytestmark = pytest.mark.databases
@@ -216,7 +217,7 @@ def touch_all() -> None:
         touch(kind, list(db.session.scalars(db.select(Series.id))))
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", seeds(3))
 def test_figures_are_those_of_the_rows(app: APIFlask, world: World, make: Make, seed: int) -> None:
     with app.app_context():
         walk = Walk(world, make, seed)

@@ -17,6 +17,7 @@ from lms.reports.queries import rows
 from lms.reports.queries.figures import count
 from lms.reports.queries.scope import resolve
 from lms.reports.rules import Slice
+from tests.properties import seeds
 from tests.reports.world import World
 
 AT = datetime(2026, 11, 25, tzinfo=UTC)
@@ -60,7 +61,7 @@ def a_history(world: World, seed: int) -> None:
 
 
 @pytest.mark.databases(differs=True)
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", seeds(3))
 def test_rows_add_up_to_the_figures(app: APIFlask, world: World, seed: int) -> None:
     a_history(world, seed)
     with app.app_context():
