@@ -169,7 +169,7 @@ def test_what_is_missing_is_said_to_the_minute(programme: Make, administrator: A
     credit.present_ms = 50 * 60_000 + 1  # of 54 minutes needed
     db.session.commit()
     row = eligibility.preview(made.slug, by=administrator, shown=Group.MISSES).rows[0]
-    assert (row.lacks, row.near) == (Missing(1, 0), Near("Lecture 2", 4))
+    assert (row.lacks, row.near) == (Missing(1, 0), Near("Lecture 2", "4 min"))
 
 
 @pytest.mark.usefixtures("context")
