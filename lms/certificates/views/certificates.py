@@ -117,7 +117,7 @@ def certificate(number: str) -> ResponseReturnValue:
 @allow(SIGNED_IN)
 @throttle_guesses(NUMBERS)
 def own(number: str) -> ResponseReturnValue:
-    """A certificate for its holder and administrators: download, withdraw, revoke."""
+    """Shows a certificate to its holder, administrators and reporters: download, withdraw, revoke."""
     return _own(number, WithdrawForm(), RevokeForm())
 
 

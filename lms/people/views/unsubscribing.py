@@ -27,6 +27,12 @@ def init_app(app: Flask) -> None:
     mail.register_unsubscribing(app, path_of)
 
 
+def _masked(address: str) -> str:
+    """An address that its owner recognises and nobody else learns: the link may be forwarded with its e-mail."""
+    name, _at, domain = address.rpartition("@")
+    return f"{name[:1]}…@{domain}"
+
+
 def path_of(row: OutboxMail) -> str | None:
     """Where the reader of a mail stops mails of its kind; None for a mail that is always sent."""
     if row.kind not in DECLINABLE or row.person_id is None:
@@ -58,6 +64,7 @@ def unsubscribe(secret: str) -> ResponseReturnValue:
             secret=secret,
             kind=link.kind,
             reader=reader,
+            address=_masked(reader.address) if reader.address else "",
             is_over=is_over,
             is_stopped=not reader.choices[link.kind],
             others={kind: wanted for kind, wanted in reader.choices.items() if kind is not link.kind},
