@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from wtforms import BooleanField, TextAreaField
+from wtforms import BooleanField, PasswordField, StringField, TextAreaField
 
 from lms.core.i18n import _l
 from lms.web.forms import BaseForm
 
 
 class MergeForm(BaseForm):
-    """Why two people, or two countries of the list, are one."""
+    """Why two countries of the list are one."""
 
     reason = TextAreaField(_l("Reason"))
+
+
+class PersonMergeForm(MergeForm):
+    """Why two people are one; with a proof that it is still the administrator who asks, where one has a role."""
+
     enable = BooleanField(_l("They can sign in after the merge"))
+    current_password = PasswordField(_l("Your current password"))
+    otp = StringField(_l("Code from your second factor"))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from apiflask import APIBlueprint
-from flask import current_app
 from flask.typing import ResponseReturnValue
 
 from lms.core import clock
@@ -17,7 +16,7 @@ from lms.people.actions.accounts import check_password
 from lms.people.actions.attempts import TooManyFailures, WrongCode, WrongCredentials
 from lms.people.actions.duplicates import mark_different, unmark_different
 from lms.people.actions.factors import check_otp
-from lms.people.actions.merging import merge_people, undo_merge
+from lms.people.actions.merging import merge_checked, undo_merge
 from lms.people.actions.persons import change_profile
 from lms.people.queries.access import load_actor
 from lms.people.queries.duplicates import find_duplicates
@@ -39,7 +38,7 @@ from lms.web import second_factor
 from lms.web.api import rfc3339
 from lms.web.guards import ANYONE, SIGNED_IN, allow
 from lms.web.identity import current_actor
-from lms.web.limits import limiter
+from lms.web.limits import in_demonstration, limiter
 from lms.web.problems import problem
 from lms.web.scopes import checked_scopes, scope
 from lms.web.time import organiser_zone
@@ -70,10 +69,9 @@ bp = APIBlueprint(
 def create_token(given: dict[str, Any]) -> ResponseReturnValue | dict[str, Any]:
     """Creates a token from an e-mail address, password and, with a second factor, `otp`. It is shown once."""
     at = clock.now()
-    demonstration = bool(current_app.extensions["lms.config"].is_demonstration)
     scopes = checked_scopes(given["scopes"])
     try:
-        person_id = check_password(given["email"], given["password"], demonstration=demonstration, at=at)
+        person_id = check_password(given["email"], given["password"], demonstration=in_demonstration(), at=at)
         actor = load_actor(person_id, at)
         if actor is None:
             return problem(401)
@@ -159,16 +157,22 @@ def list_duplicates(public_id: str) -> dict[str, Any]:
         403: "You are not an administrator",
         404: "Does not exist",
         409: "One was erased, or others were merged into the other person",
+        429: "Too many wrong passwords or codes",
     },
 )
 def merge_person(public_id: str, given: dict[str, Any]) -> Any:
-    """Unites two records of one person. The same merge again changes nothing. Undo it with `merge/undo`."""
+    """Unites two records of one person. The same merge again changes nothing. Undo it with `merge/undo`.
+
+    The API tokens of both end. Where one of the two has a role, send your own password too, as `current_password`, and
+    a code as `otp` if you have a second factor: 422 names what is missing.
+    """
     at, by = clock.now(), current_actor()
     today = clock.day_of(at, organiser_zone())
     if public_id == given["other"]:
         raise Invalid("other", _("Choose another person."))
-    merge_people(
-        public_id, given["other"], reason=given["reason"], keep=given["keep"], enable=given["enable"], by=by, at=at,
+    merge_checked(
+        public_id, given["other"], reason=given["reason"], keep=given["keep"], enable=given["enable"],
+        password=given["current_password"], otp=given["otp"], demonstration=in_demonstration(), by=by, at=at,
         today=today,
     )  # fmt: skip
     return get_merge(given["other"], by=by)
@@ -189,7 +193,7 @@ def merge_person(public_id: str, given: dict[str, Any]) -> Any:
     },
 )
 def undo_person_merge(public_id: str, given: dict[str, Any]) -> Any:
-    """Makes two records again, each with what it had. Returns the other person."""
+    """Makes two records again, each with what it had. Returns the other person. The API tokens of both end."""
     at, by = clock.now(), current_actor()
     if get_merge(given["other"], by=by).kept_id != person_id_of(public_id):
         raise NotFound

@@ -70,6 +70,16 @@ class MergeIn(Schema):
         load_default=False,
         metadata={"description": "Whether the account can be used where that of one of the two is disabled."},
     )
+    current_password = String(
+        load_default="",
+        validate=Length(max=1000),
+        metadata={"description": "Your own password. Needed where one of the two has a role."},
+    )
+    otp = String(
+        load_default="",
+        validate=Length(max=64),
+        metadata={"description": "A code from your second factor, if you have one, with `current_password`."},
+    )
 
 
 class OtherPersonIn(Schema):

@@ -28,7 +28,7 @@ limiter = Limiter(key_func=get_remote_address, strategy="moving-window")
 
 
 def in_demonstration() -> bool:
-    """Whether limits are off because the data folder is a demonstration."""
+    """Whether the data folder is a demonstration: its password is accepted, and limits are off."""
     return bool(current_app.extensions["lms.config"].is_demonstration)
 
 

@@ -380,6 +380,7 @@ def build(folder: Path) -> World:
     with app.app_context():
         _things(world)
         db.session.remove()
+    world.bearers = {role: make.token(person) for role, person in world.people.items()}  # after merges, which end them
     for role in (*ROLES, *LISTED):
         client = app.test_client()
         if role != "anonymous":
@@ -413,7 +414,6 @@ def _people(world: World, make: Make) -> None:
             full_name=f"The {role.title()}", email=f"{name}@x.example", country=country, roles=roles,
             password="a long enough one",
         )  # fmt: skip
-        world.bearers[role] = make.token(world.people[role])
 
 
 def _place(world: World, make: Make, name: str) -> Place:

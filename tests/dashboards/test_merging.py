@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 from flask.testing import FlaskClient
 
-from lms.core.roles import SYSTEM
-from lms.people.actions.access import disable_person
+from lms.core.roles import SYSTEM, Role
+from lms.people.actions.access import disable_person, grant_role
 from lms.people.actions.duplicates import mark_different
 from lms.people.actions.merging import merge_people
 from lms.people.models import Person
@@ -17,6 +17,7 @@ from lms.people.queries.duplicates import are_different
 from lms.people.queries.persons import person_id_of
 from lms.reports.recount import Rows, facts_differences
 from tests.dashboards.conftest import World
+from tests.factories import PASSWORD
 from tests.reports.world import World as Stored
 
 pytestmark = pytest.mark.databases
@@ -164,3 +165,36 @@ def test_the_api_keeps_that_two_people_are_different(world: World, twin: Person)
     with world.make.app.app_context():
         assert not are_different(world.trainee.id, twin.id)
     assert client.post(path, headers=head, json={"other": world.trainee.public_id}).status_code == 409
+
+
+def test_a_role_asks_for_the_password_and_code_of_whoever_merges(world: World, twin: Person) -> None:
+    boss = world.make.person("Ada Min", roles=["administrator"], password=PASSWORD)
+    administrator, path = world.signed_in(boss), f"/admin/people/{world.trainee.public_id}/merge/{twin.public_id}"
+    assert 'data-testid="proof"' not in administrator.get(path).text
+    with world.make.app.app_context():
+        grant_role(twin.public_id, Role.REPORTER, by=SYSTEM, at=world.at)
+    token = world.make.token(world.trainee)
+    page = administrator.get(path).text
+    assert "has these roles: Reporter." in said(page, "proof")
+    assert said(page, "tokens") == "One API token of the two records is revoked."
+    for password, fault in (
+        ("", "Enter your current password to merge them."),
+        ("wrong", "This is not your current password."),
+    ):
+        answer = post(administrator, path, reason="Same passport", current_password=password)
+        assert fault in answer
+        assert 'data-testid="proof"' in answer
+    assert "The two records are one now" in post(administrator, path, reason="Same passport", current_password=PASSWORD)
+    assert administrator.get("/api/v1/me", headers={"Authorization": f"Bearer {token}"}).status_code == 401
+
+
+def test_the_api_asks_for_the_password_where_one_has_a_role(world: World, twin: Person) -> None:
+    boss = world.make.person("Ada Min", roles=["administrator"], password=PASSWORD)
+    head, client = world.make.headers(boss), world.make.app.test_client()
+    with world.make.app.app_context():
+        grant_role(twin.public_id, Role.REPORTER, by=SYSTEM, at=world.at)
+    path = f"/api/v1/people/{world.trainee.public_id}/merge"
+    given = {"other": twin.public_id, "reason": "Same passport"}
+    refused = client.post(path, headers=head, json=given)
+    assert (refused.status_code, refused.json["errors"][0]["field"]) == (422, "current_password")
+    assert client.post(path, headers=head, json={**given, "current_password": PASSWORD}).status_code == 200

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import date, datetime, timedelta
 
 import pytest
+from apiflask import APIFlask
 from sqlalchemy import select
 
-from lms.core.db import db
-from lms.core.errors import Invalid
-from lms.core.roles import SYSTEM
-from lms.people.actions.access import disable_person, enable_person
-from lms.people.actions.accounts import check_password
+from lms.core.db import action, db
+from lms.core.errors import Invalid, NotFound, Refused
+from lms.core.roles import SYSTEM, Role
+from lms.people.actions.access import create_staff, create_token, disable_person, enable_person, grant_role
+from lms.people.actions.accounts import check_password, use_sign_in_link
 from lms.people.actions.attempts import WrongCredentials
 from lms.people.actions.merging import merge_people, undo_merge
 from lms.people.actions.persons import change_profile
 from lms.people.actions.privacy import erase_person
-from lms.people.models import Gender, Person, PersonMerge
+from lms.people.actions.sessions import begin_second_step, begin_session
+from lms.people.devices import Device
+from lms.people.models import ApiToken, Gender, Person, PersonMerge
+from lms.people.queries.access import actor_of_token, load_actor
 from lms.people.queries.countries import country_codes_of
 from lms.people.queries.persons import addresses_of
+from lms.people.queries.sessions import find_session
 from tests.factories import PASSWORD, Make
 
 pytestmark = [pytest.mark.databases, pytest.mark.usefixtures("context")]
@@ -124,3 +130,90 @@ def test_an_account_that_someone_enabled_since_the_merge_stays_so(make: Make, at
     disable_person(kept.public_id, by=SYSTEM, at=at + timedelta(minutes=1))
     undo_merge(merged.public_id, by=SYSTEM, at=at + timedelta(hours=1))
     assert not can_sign_in("kept@example.org", at + timedelta(hours=1))
+
+
+def roles_by(secrets: list[str], at: datetime) -> list[set[Role] | None]:
+    """The roles that each API token gives; None for one that has ended."""
+    actors = [actor_of_token(secret, at) for secret in secrets]
+    return [set(actor.roles) if actor is not None else None for actor in actors]
+
+
+def test_tokens_of_both_end_at_a_merge_and_at_its_undoing(make: Make, at: datetime) -> None:
+    kept, merged = make.person("Kept", roles=["administrator"]), make.person("Merged")
+    before = [make.token(kept), make.token(merged)]
+    merge_people(kept.public_id, merged.public_id, by=SYSTEM, at=at)
+    assert roles_by(before, at) == [None, None]
+    since = [make.token(kept), make.token(merged)]
+    undo_merge(merged.public_id, by=SYSTEM, at=at)
+    assert roles_by(since, at) == [None, None]
+
+
+@pytest.mark.parametrize("holder", ["kept", "merged"])
+def test_uniting_with_a_role_needs_the_administrator_confirmed(make: Make, at: datetime, holder: str) -> None:
+    people = {name: make.person(name) for name in ("kept", "merged")}
+    grant_role(people[holder].public_id, Role.REPORTER, by=SYSTEM, at=at)
+    pair, staff = (people["kept"].public_id, people["merged"].public_id), make.administrator()
+    with pytest.raises(Invalid) as refused:
+        merge_people(*pair, reason="By telephone", by=staff, at=at)
+    assert [fault.field for fault in refused.value.faults] == ["current_password"]
+    assert merge_people(*pair, reason="By telephone", is_confirmed=True, by=staff, at=at) is not None
+
+
+def test_sessions_end_where_a_role_is_gained(make: Make, at: datetime) -> None:
+    kept = make.person("Kept", password=PASSWORD)
+    plain, reporter = make.person("Plain"), make.person("Reporter", roles=["reporter"])
+    secret = begin_session(kept.id, Device(), lasts=timedelta(days=1), at=at)
+
+    def is_open() -> bool:
+        return find_session(secret, staff_idle=timedelta(hours=1), at=at) is not None
+
+    merge_people(kept.public_id, plain.public_id, by=SYSTEM, at=at)
+    assert is_open()
+    merge_people(kept.public_id, reporter.public_id, by=SYSTEM, at=at)
+    assert not is_open()
+
+
+def test_a_link_mailed_before_a_merge_opens_nothing(make: Make, at: datetime) -> None:
+    kept = make.person("Kept", email="kept@example.org", password=PASSWORD)
+    merged = make.person("Merged", email="merged@example.org", password=PASSWORD)
+
+    def link(email: str) -> str:
+        return create_staff(email, "Somebody", Role.REPORTER, by=SYSTEM, at=at)
+
+    before = link("merged@example.org")
+    merge_people(kept.public_id, merged.public_id, by=SYSTEM, at=at)
+    since = link("merged@example.org")
+    undo_merge(merged.public_id, by=SYSTEM, at=at)
+    for secret in (before, since):
+        with pytest.raises(NotFound):
+            use_sign_in_link(secret, at=at)
+
+
+def test_access_that_was_checked_before_a_merge_is_not_given_after_it(app: APIFlask, make: Make, at: datetime) -> None:
+    kept, merged = make.person("Kept", roles=["administrator"]), make.person("Merged", password=PASSWORD)
+    actor, pair, merged_id = load_actor(merged.id, at), (kept.public_id, merged.public_id), merged.id
+    assert actor is not None
+    db.session.rollback()
+    begun = threading.Event()
+
+    @action
+    def merge_slowly() -> None:
+        merge_people(*pair, by=SYSTEM, at=at)
+        begun.set()
+        threading.Event().wait(0.2)  # on both databases the others wait for the end of this one
+
+    def run() -> None:
+        with app.app_context():
+            merge_slowly()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    assert begun.wait(20)
+    with pytest.raises(Refused):
+        create_token("Late", by=actor, at=at)
+    thread.join(20)
+    with pytest.raises(Refused):
+        begin_session(merged_id, Device(), lasts=timedelta(days=1), at=at)
+    with pytest.raises(Refused):
+        begin_second_step(merged_id, Device(), at=at)
+    assert db.session.scalars(select(ApiToken)).all() == []

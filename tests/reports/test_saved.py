@@ -192,7 +192,9 @@ def test_merged_people_keep_what_both_saved(make: Make, at: datetime) -> None:
     for person in (kept, other):
         actions.save_report("The quarter", ASKS, by=make.actor(person), at=at)
     public = [row.public_id for row, _schedule in list_saved(by=make.actor(other))]
-    merge_people(kept.public_id, other.public_id, reason="The same person", by=make.administrator(), at=at)
+    merge_people(
+        kept.public_id, other.public_id, reason="The same person", is_confirmed=True, by=make.administrator(), at=at
+    )
     assert [row.name for row, _schedule in list_saved(by=make.actor(kept))] == ["The quarter", "The quarter (2)"]
     assert get_saved(public[0], by=make.actor(kept)).name == "The quarter (2)"
 

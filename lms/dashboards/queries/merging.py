@@ -17,7 +17,7 @@ from lms.core.measures import whole_minutes
 from lms.core.roles import Actor, Role
 from lms.dashboards.queries.own import OwnSeries, list_own_series
 from lms.people.actions.merging import merge_people, undo_merge
-from lms.people.queries.access import list_grants
+from lms.people.queries.access import list_grants, list_tokens
 from lms.people.queries.mails import mails_of
 from lms.people.queries.merges import Merge, get_merge
 from lms.people.queries.persons import person_id_of
@@ -72,7 +72,7 @@ class SharedLecture:
 @dataclass(frozen=True)
 class MergePreview:
     """What a merge would unite. `earned` are series whose certificate is earned only by both together; `replaced` the
-    certificates that another one of the same series takes the place of."""
+    certificates that another one of the same series takes the place of; `tokens` the API tokens that end."""
 
     first: Holdings
     second: Holdings
@@ -82,6 +82,7 @@ class MergePreview:
     shared: tuple[SharedLecture, ...]
     earned: tuple[OwnSeries, ...]
     replaced: tuple[Shown, ...]
+    tokens: int
 
     @property
     def gained_roles(self) -> tuple[Role, ...]:
@@ -133,9 +134,10 @@ def preview_merge(kept: str, merged: str, *, by: Actor, at: datetime) -> MergePr
     kept_id, merged_id = person_id_of(kept), person_id_of(merged)
     first, second = (holdings_of(one, by=by, at=at) for one in (kept_id, merged_id))
     now = _figures(by=by, at=at)
+    tokens = sum(len(list_tokens(person_id, at=at, by=by)) for person_id in (kept_id, merged_id))
 
     def merge() -> tuple[Holdings, Figures]:
-        merge_people(kept, merged, reason=_REHEARSED, by=by, at=at)
+        merge_people(kept, merged, reason=_REHEARSED, is_confirmed=True, by=by, at=at)
         return holdings_of(kept_id, by=by, at=at), _figures(by=by, at=at)
 
     after, then = rehearse(merge)
@@ -155,6 +157,7 @@ def preview_merge(kept: str, merged: str, *, by: Actor, at: datetime) -> MergePr
             if _is_earned(one) and not any(_is_earned(held.series.get(id_)) for held in (first, second))
         ),
         replaced=tuple(one for held in (first, second) for one in held.valid if one.number not in kept_numbers),
+        tokens=tokens,
     )
 
 

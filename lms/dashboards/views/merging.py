@@ -15,12 +15,12 @@ from lms.core.i18n import _, _l
 from lms.core.lists import ListRequest
 from lms.core.roles import Role
 from lms.core.search_index import search_words
-from lms.dashboards.forms import MergeForm
+from lms.dashboards.forms import PersonMergeForm
 from lms.dashboards.queries.merging import MergePreview, preview_merge, preview_undo
 from lms.dashboards.views.blueprint import bp
 from lms.enrolment.queries.rows import day_of
 from lms.people.actions.duplicates import mark_different, unmark_different
-from lms.people.actions.merging import DETAILS, merge_people, undo_merge
+from lms.people.actions.merging import DETAILS, merge_checked, undo_merge
 from lms.people.forms import GENDERS, SECTORS
 from lms.people.queries.duplicates import are_different, compare_people, find_duplicates, list_pairs
 from lms.people.queries.finding import find_people
@@ -29,6 +29,7 @@ from lms.people.queries.persons import Profile, person_id_of, profile_of
 from lms.web.forms import flash_refusal
 from lms.web.guards import allow
 from lms.web.identity import current_actor
+from lms.web.limits import in_demonstration
 from lms.web.lists import ListDefinition, ListPage, read_list
 
 PAIRS = ListDefinition(size=8)
@@ -102,20 +103,21 @@ def merge(public_id: str, other: str) -> ResponseReturnValue:
     first, second = profile_of(public_id, day=day, by=by), profile_of(other, day=day, by=by)
     if first.person.id == second.person.id:
         return _merged_already(public_id, other)
-    form, status = MergeForm(), 200
+    form, status = PersonMergeForm(), 200
     if request.method == "POST":
         keep = [name for name in DETAILS if request.form.get(name) == "second"]
 
         def work() -> None:
-            merge_people(
-                public_id, other, reason=form.reason.data or "", keep=keep, enable=form.enable.data, by=by, at=at,
-                today=day,
+            merge_checked(
+                public_id, other, reason=form.reason.data or "", keep=keep, enable=form.enable.data,
+                password=form.current_password.data or "", otp=form.otp.data or "",
+                demonstration=in_demonstration(), by=by, at=at, today=day,
             )  # fmt: skip
 
         failed = form.attempt(work)
         if failed is None:
             return redirect(url_for("dashboards.merged", public_id=public_id, other=other), 303)
-        status = failed
+        status, form.otp.data = failed, None
     preview: MergePreview | None = None
     obstacle = None
     try:
@@ -133,10 +135,16 @@ def merge(public_id: str, other: str) -> ResponseReturnValue:
         disabled=are_disabled([first.person.id, second.person.id], by=by),
         different=are_different(first.person.id, second.person.id),
         words={"sector": _words(SECTORS), "gender": _words(GENDERS)},
-        roles=[str(ROLE_WORDS[role]) for role in preview.gained_roles] if preview else [],
+        roles=_role_words(preview.gained_roles) if preview else "",
+        all_roles=_role_words(preview.after.roles) if preview else "",
+        needs_code=by.has_second_factor,
         form=form,
     )
     return page, status
+
+
+def _role_words(roles: Iterable[Role]) -> str:
+    return ", ".join(str(ROLE_WORDS[role]) for role in roles)
 
 
 def _words(choices: Iterable[Any]) -> dict[str, str]:

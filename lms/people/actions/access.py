@@ -18,7 +18,7 @@ from lms.core.roles import Actor, Role
 from lms.people.actions.links import make_link, send_invitation
 from lms.people.actions.notices import post_notice
 from lms.people.actions.persons import create_person
-from lms.people.actions.sessions import end_access
+from lms.people.actions.sessions import end_access, hold_unmerged
 from lms.people.models import Account, ApiToken, Country, LinkPurpose, Person, RoleGrant
 from lms.people.passwords import hash_password, hash_secret, new_secret
 from lms.people.queries.countries import get_country
@@ -174,10 +174,11 @@ def create_token(
     """Creates a bearer token for the actor and e-mails a notice. Its secret is returned once and not stored.
 
     Without scopes it may do all that its owner may. The caller has checked that the owner asks. Raises
-    NotFound (nobody is signed in), Invalid (a name that is too long).
+    NotFound (nobody is signed in), Refused (merged meanwhile), Invalid (a name that is too long).
     """
     if by.person_id is None:
         raise NotFound
+    hold_unmerged(by.person_id)
     secret = f"serai_{new_secret()}"
     token = ApiToken(
         person_id=by.person_id,

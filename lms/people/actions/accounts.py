@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from lms.core import audit, zones
 from lms.core.db import action, db
@@ -17,7 +17,7 @@ from lms.core.i18n import _
 from lms.core.organiser import organiser_name
 from lms.core.roles import ANONYMOUS, Actor
 from lms.people.actions.attempts import WrongCredentials, begin_attempt, forget_attempt, note_failure
-from lms.people.actions.links import send_link
+from lms.people.actions.links import send_link, use_up_links
 from lms.people.actions.notices import post_notice
 from lms.people.actions.persons import change_profile, checked_profile, insert_person, verify_address
 from lms.people.actions.sessions import end_access
@@ -174,7 +174,7 @@ def _confirm(secret: str, password_hash: str, *, at: datetime) -> int:
     _set_password(account, password_hash, at=at)
     verify_address(person.id, link.address_key, at=at)
     db.session.add(Consent(person_id=person.id, purpose="attendance", text_version=consent, given_at=at))
-    _use_up(at, OneTimeLink.address_key == link.address_key)
+    use_up_links(OneTimeLink.address_key == link.address_key, at=at)
     db.session.flush()
     actor = load_actor(person.id, at)
     if actor is None:
@@ -218,7 +218,7 @@ def _reset(secret: str, password_hash: str, *, at: datetime) -> int:
     _set_password(account, password_hash, at=at)
     if link.address_key:
         verify_address(actor.person_id, link.address_key, at=at)
-    _use_up(at, OneTimeLink.person_id == actor.person_id)
+    use_up_links(OneTimeLink.person_id == actor.person_id, at=at)
     audit.record("reset_password", by=actor, at=at, person=actor.person_id)
     if had_password:
         post_notice(actor.person_id, "password", at=at)
@@ -239,7 +239,7 @@ def change_password(current: str, new: str, *, demonstration: bool, by: Actor, a
 @action
 def _change_password(person_id: int, password_hash: str, *, by: Actor, at: datetime) -> None:
     _set_password(_account(person_id, at=at), password_hash, at=at)
-    _use_up(at, OneTimeLink.person_id == person_id)
+    use_up_links(OneTimeLink.person_id == person_id, at=at)
     audit.record("change_password", by=by, at=at, person=person_id)
     post_notice(person_id, "password", at=at)
 
@@ -256,7 +256,3 @@ def _account(person_id: int, *, at: datetime) -> Account:
 def _set_password(account: Account, password_hash: str, *, at: datetime) -> None:
     account.password_hash = password_hash
     end_access(account.person_id, at=at)
-
-
-def _use_up(at: datetime, which: Any) -> None:
-    db.session.execute(update(OneTimeLink).where(which, OneTimeLink.used_at.is_(None)).values(used_at=at))

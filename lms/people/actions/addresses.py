@@ -15,7 +15,7 @@ from lms.core.events import AddressesKnown, publish
 from lms.core.i18n import _
 from lms.core.roles import Actor
 from lms.people.actions.factors import check_owner
-from lms.people.actions.links import make_link, post_link, was_sent_enough
+from lms.people.actions.links import make_link, post_link, use_up_links, was_sent_enough
 from lms.people.actions.notices import post_notice
 from lms.people.actions.persons import verify_address
 from lms.people.models import LinkPurpose, OneTimeLink, PersonEmail
@@ -128,6 +128,5 @@ def _change_address(secret: str, *, at: datetime) -> None:
     db.session.flush()
     confirm_address(address)
     publish(AddressesKnown(by=actor, at=at, person_ids=tuple(members(person_id))))
-    mine = (OneTimeLink.person_id == person_id, OneTimeLink.used_at.is_(None))
-    db.session.execute(update(OneTimeLink).where(*mine).values(used_at=at))
+    use_up_links(OneTimeLink.person_id == person_id, at=at)
     audit.record("change_address", by=actor, at=at, detail={"fields": ["email"]}, person=person_id)

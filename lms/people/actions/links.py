@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import ColumnElement, delete, func, select, update
 
 from lms.core import audit
 from lms.core.db import action, db
@@ -177,3 +177,8 @@ def make_link(
     db.session.add(link)
     db.session.flush()
     return secret, link
+
+
+def use_up_links(which: ColumnElement[bool], *, at: datetime) -> None:
+    """Within an action: the links of this kind that nobody has used open nothing any more."""
+    db.session.execute(update(OneTimeLink).where(which, OneTimeLink.used_at.is_(None)).values(used_at=at))

@@ -13,15 +13,17 @@ from lms.core.db import IDENTITY, action, db, one_at_a_time
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused
 from lms.core.events import MergeUndone, PeopleCountriesChanged, PeopleMerged, publish
 from lms.core.i18n import _
-from lms.core.roles import Actor
+from lms.core.roles import Actor, Role
 from lms.core.typed_text import clean_text
 from lms.people.actions.access import disable_person, enable_person
 from lms.people.actions.comparisons import ask_for_comparison
-from lms.people.actions.factors import copy_second_factor
+from lms.people.actions.factors import check_owner, copy_second_factor
+from lms.people.actions.links import use_up_links
 from lms.people.actions.persons import PROFILE_FIELDS, change_profile, set_country
-from lms.people.actions.sessions import end_sessions
+from lms.people.actions.sessions import end_access, end_sessions, end_tokens
 from lms.people.models import (
     Account,
+    OneTimeLink,
     Person,
     PersonCountry,
     PersonEmail,
@@ -29,6 +31,7 @@ from lms.people.models import (
     RecoveryCode,
     SecondFactor,
 )
+from lms.people.queries.access import holders_of
 from lms.people.queries.countries import country_id_of
 from lms.people.queries.persons import addresses_of, members, person_id_of
 from lms.people.rules import NAMES, email_key
@@ -69,6 +72,7 @@ def merge_people(
     reason: str = "",
     keep: Collection[str] = (),
     enable: bool = False,
+    is_confirmed: bool = False,
     by: Actor,
     at: datetime,
     today: date | None = None,
@@ -77,7 +81,9 @@ def merge_people(
 
     Addresses, roles, tokens and history of both are found under the one kept. `keep` names the `DETAILS` that `kept`
     takes over from `merged`; a country applies from `today`. Where the account of one is disabled, so is that of both,
-    or else nobody's with `enable`. None where both are one person already. For administrators, who give a reason.
+    or else nobody's with `enable`. API tokens of both end, sessions of whoever gains a role, and mailed links of
+    `merged`. None where both are one person already. For administrators, who give a reason; `is_confirmed` says that
+    the caller has checked the owner (`check_owner`), which is needed where one of the two holds a role.
     Raises Invalid; Refused where one is erased, or where others were merged into `merged` (undo that first).
     """
     if not by.is_administrator:
@@ -99,12 +105,14 @@ def merge_people(
         raise Refused(
             _("Other people were merged into this person. Merge the other way round, or undo those merges first.")
         )
+    if not (by.system or is_confirmed) and holders_of([kept_id, merged_id], tuple(Role)):
+        raise Invalid("current_password", _("One of the two has a role. Enter your current password to merge them."))
     details = _Details(kept_id, merged_id, keep, today or at.date())
+    _end_access(kept_id, merged_id, by=by, at=at)
     other.canonical_id = kept_id
     row = PersonMerge(kept_id=kept_id, merged_id=merged_id, reason=reason, merged_at=at, merged_by=by.person_id)
     row.made_account = _take_over_account(kept_id, merged_id, at=at)
     db.session.add(row)
-    end_sessions(merged_id, at=at)  # the next sign-in asks for what the account that is kept asks for
     detail = {"fields": sorted(keep)} if keep else None
     audit.record("merge_people", by=by, at=at, detail=detail, person=[kept_id, merged_id])
     db.session.flush()
@@ -112,6 +120,44 @@ def merge_people(
     row.taken = details.take(by=by, at=at) | _unite_access(kept, kept_id, merged_id, enable=enable, by=by, at=at)
     ask_for_comparison([kept_id], at=at)
     return row
+
+
+def merge_checked(
+    kept: str,
+    merged: str,
+    *,
+    reason: str,
+    keep: Collection[str] = (),
+    enable: bool = False,
+    password: str,
+    otp: str,
+    demonstration: bool,
+    by: Actor,
+    at: datetime,
+    today: date,
+) -> None:
+    """As `merge_people`, after checking the administrator's password and code where one of the two holds a role.
+
+    Raises Invalid (`current_password`, `otp`) and TooManyFailures too.
+    """
+    if not by.is_administrator:
+        raise Forbidden
+    checked_reason(reason)
+    is_checked = bool(password and holders_of([person_id_of(kept), person_id_of(merged)], tuple(Role)))
+    if is_checked:
+        check_owner(password, otp, demonstration=demonstration, by=by, at=at)
+    merge_people(
+        kept, merged, reason=reason, keep=keep, enable=enable, is_confirmed=is_checked, by=by, at=at, today=today
+    )
+
+
+def _end_access(kept_id: int, merged_id: int, *, by: Actor, at: datetime) -> None:
+    """Ends what would open the united record without what its account asks for. Whoever merges stays signed in."""
+    if kept_id != by.person_id and holders_of([merged_id], tuple(Role)):
+        end_sessions(kept_id, at=at)
+    end_tokens(kept_id, at=at)
+    end_access(merged_id, at=at)
+    use_up_links(OneTimeLink.person_id == merged_id, at=at)
 
 
 def _take_over_account(kept_id: int, merged_id: int, *, at: datetime) -> bool:
@@ -194,6 +240,7 @@ def _country_row(person_id: int, since: date) -> PersonCountry | None:
 def undo_merge(merged: str, *, by: Actor, at: datetime) -> None:
     """Undoes a merge: each has again what it had, and what came since stays with the person kept.
 
+    Sessions, API tokens and mailed links of both end.
     Details that were taken over go back unless they were changed since. For administrators. Raises NotFound, Refused.
     """
     if not by.is_administrator:
@@ -207,7 +254,8 @@ def undo_merge(merged: str, *, by: Actor, at: datetime) -> None:
         raise Refused(_("This person is not merged with anyone."))
     kept_id = int(person.canonical_id or 0)
     hold_people([kept_id, person.id])
-    end_sessions(kept_id, at=at)  # nobody stays signed in as somebody else
+    end_access(kept_id, at=at)  # nobody stays signed in as somebody else
+    use_up_links(OneTimeLink.person_id.in_([kept_id, person.id]), at=at)
     person.canonical_id = person.id
     row = db.session.scalar(
         select(PersonMerge).where(PersonMerge.merged_id == person.id, PersonMerge.undone_at.is_(None))

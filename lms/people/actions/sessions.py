@@ -10,7 +10,8 @@ from sqlalchemy import ColumnElement, delete, select, update
 
 from lms.core import audit
 from lms.core.db import action, db
-from lms.core.errors import NotFound
+from lms.core.errors import NotFound, Refused
+from lms.core.i18n import _
 from lms.core.roles import Actor
 from lms.people.devices import Device
 from lms.people.models import Account, ApiToken, Person, SignInSession
@@ -39,6 +40,7 @@ def begin_session(
 
 
 def _begin(person_id: int, device: Device, *, at: datetime, lasts: timedelta, awaits_code: bool) -> str:
+    hold_unmerged(person_id)
     secret = new_secret()
     row = SignInSession(
         person_id=person_id,
@@ -114,8 +116,23 @@ def _prune_sessions(*, at: datetime) -> None:
 def end_access(person_id: int, *, at: datetime) -> None:
     """Within an action: ends every session and API token of a person, as when the password changes."""
     end_sessions(person_id, at=at)
-    holding = (ApiToken.person_id.in_(members(person_id)), ApiToken.revoked_at.is_(None))
-    db.session.execute(update(ApiToken).where(*holding).values(revoked_at=at))
+    end_tokens(person_id, at=at)
+
+
+def end_tokens(person_id: int, *, at: datetime) -> None:
+    """Within an action: ends every API token of a person."""
+    active = (ApiToken.person_id.in_(members(person_id)), ApiToken.revoked_at.is_(None))
+    db.session.execute(update(ApiToken).where(*active).values(revoked_at=at))
+
+
+def hold_unmerged(person_id: int) -> None:
+    """Within an action that gives access: no merge of this person begins until it ends. Raises Refused after one.
+
+    Otherwise a sign-in that was checked before a merge would open the record that is kept.
+    """
+    query = select(Person.canonical_id).where(Person.id == person_id).with_for_update(read=True)
+    if db.session.scalar(query) != person_id:
+        raise Refused(_("Your record was merged with another one. Sign in again."))
 
 
 def end_sessions(person_id: int, *, at: datetime) -> None:

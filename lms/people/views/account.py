@@ -26,7 +26,6 @@ from lms.people.queries.sessions import find_session, list_sessions
 from lms.people.views.blueprint import (
     bp,
     end_session,
-    in_demonstration,
     session_secret,
     staff_idle,
     start_session,
@@ -36,6 +35,7 @@ from lms.people.views.signing_in import sign_ins
 from lms.web.forms import flash_refusal
 from lms.web.guards import ANYONE, SIGNED_IN, allow
 from lms.web.identity import current_actor
+from lms.web.limits import in_demonstration
 from lms.web.locale import reader_locale
 from lms.web.scopes import checked_scopes
 

@@ -34,11 +34,6 @@ def today(at: datetime) -> date:
     return clock.day_of(at, organiser_zone())
 
 
-def in_demonstration() -> bool:
-    """Whether the demonstration's password is taken."""
-    return bool(current_app.extensions["lms.config"].is_demonstration)
-
-
 def landing(actor: Actor) -> str:
     """The page where somebody begins: the desk of the highest role, else one's own lectures."""
     if actor.has(Role.ADMINISTRATOR):

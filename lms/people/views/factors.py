@@ -16,11 +16,12 @@ from lms.people.forms import OtpForm, ProofForm
 from lms.people.queries.factors import second_factor_of
 from lms.people.queries.persons import profile_of
 from lms.people.rules import provisioning_address
-from lms.people.views.blueprint import bp, in_demonstration, landing, start_session, today
+from lms.people.views.blueprint import bp, landing, start_session, today
 from lms.people.views.signing_in import sign_ins
 from lms.web import second_factor as rule
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
+from lms.web.limits import in_demonstration
 from lms.web.qr_code import qr_code
 
 

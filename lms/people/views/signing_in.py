@@ -23,7 +23,6 @@ from lms.people.views.blueprint import (
     end_session,
     enter,
     forget_second_step,
-    in_demonstration,
     kept_next,
     landing,
     let_in,
@@ -32,7 +31,7 @@ from lms.people.views.blueprint import (
 from lms.people.views.known_devices import known_device
 from lms.web.guards import ANYONE, SIGNED_IN, allow
 from lms.web.identity import current_actor
-from lms.web.limits import limiter
+from lms.web.limits import in_demonstration, limiter
 from lms.web.locale import reader_locale
 from lms.web.time import cookie_zone
 from lms.web.whole_pages import same_for_strangers
