@@ -12,8 +12,7 @@ from flask import Flask
 from flask_migrate import upgrade
 
 from lms.attendance.actions.facts import rebuild_facts
-from lms.attendance_imports.actions.imports import publish_attendance
-from lms.attendance_imports.actions.staging import stage_attendance
+from lms.attendance_imports.actions.imports import check_rows, publish_matched
 from lms.catalogue.actions.states import end_lecture, start_lecture
 from lms.certificates.actions.awards import issue_certificates
 from lms.certificates.keys import ensure_key
@@ -46,6 +45,7 @@ from lms.demo.population import FEWEST, FULL_SCALE
 from lms.demo.programme import InstructorPlan, load_instructors, load_partners, read
 from lms.demo.programme import load_countries as load_plans
 from lms.demo.progress import Progress, Say
+from lms.demo.reading import Files, reading
 from lms.demo.scheduling import leave_to_answer, schedule
 from lms.people.actions.access import DemoAccount, grant_role, set_demo_accounts
 from lms.people.actions.countries import declare_partners, load_countries
@@ -79,22 +79,22 @@ def build(make_app: Callable[[Config], Flask], folder: Path, people: int, *, now
         app.config[SWITCH] = False  # as in each demonstration: the mark that says so is set at the end
         with app.app_context():
             try:
-                with loading.many_rows():
-                    _fill(demonstration, progress)
+                with loading.many_rows(), reading(make_app, config, demonstration) as files:
+                    _fill(demonstration, files, progress)
             finally:
                 db.session.remove()
                 db.engine.dispose()
         set_mark(config, Mark(now, people))
 
 
-def _fill(demonstration: Demonstration, progress: Progress) -> None:
+def _fill(demonstration: Demonstration, files: Files, progress: Progress) -> None:
     now = demonstration.now
     with progress.phase("Database, countries and partners"):
         upgrade()
         prepare(demonstration)
     with progress.phase("Names and habits of invented people") as tell:
         tell(len(demonstration.crowd.members), len(demonstration.crowd.members))
-    take_in(demonstration, progress)
+    take_in(demonstration, files, progress)
     with progress.phase("Public figures"):
         refresh_public_figures(by=SYSTEM, at=now)
     with progress.phase("Published report"):
@@ -151,19 +151,19 @@ def _make_instructors(instructors: Sequence[InstructorPlan], *, at: datetime) ->
         grant_role(person.public_id, Role.INSTRUCTOR, by=SYSTEM, at=at)
 
 
-def take_in(demonstration: Demonstration, progress: Progress) -> None:
+def take_in(demonstration: Demonstration, files: Files, progress: Progress) -> None:
     """The programme and all files: series, lectures, enrolments, attendance, certificates."""
     addresses = {plan.key: plan.email for plan in load_instructors()}
     with progress.phase("Series and lectures"):
         series_ids, lecture_ids = schedule(demonstration, addresses)
     with progress.phase("Enrolments") as tell:
-        enrol(demonstration, series_ids, addresses, tell)
+        enrol(demonstration, series_ids, addresses, files.people(), tell)
     with progress.phase("Seats of countries"):
         seats.release(series_ids[seats.KEEPS_SEATS], demonstration.quotas, now=demonstration.now)
     with progress.phase("Attendance") as tell:
-        files = _attend(demonstration, lecture_ids, tell)
+        lectures = _attend(files, demonstration.now, lecture_ids, tell)
     with progress.phase("Groups, appeals and corrections"):
-        follow_up.take_in(follow_up.FollowUp(demonstration, files), lecture_ids, addresses)
+        follow_up.take_in(follow_up.FollowUp(demonstration, lectures), lecture_ids, addresses)
     with progress.phase("Speakers"):
         speakers.take_in(demonstration.series, lecture_ids, load_instructors(), now=demonstration.now)
     with progress.phase("Files of lectures"):
@@ -193,23 +193,19 @@ def take_in(demonstration: Demonstration, progress: Progress) -> None:
 
 
 def _attend(
-    demonstration: Demonstration, lecture_ids: dict[tuple[str, int], int], tell: Callable[[int, int], None]
+    files: Files, now: datetime, lecture_ids: dict[tuple[str, int], int], tell: Callable[[int, int], None]
 ) -> list[LectureFile]:
-    files: list[LectureFile] = []
-    for plan in demonstration.series:
-        for file in demonstration.attendance_files(plan):
-            lecture_id = lecture_ids[plan.slug, file.lecture.number]
-            start_lecture(lecture_id, by=SYSTEM, at=file.start)
-            end_lecture(lecture_id, by=SYSTEM, at=file.end)
-            files.append(file)
-    jobs.run_due(at=demonstration.now)  # counts that were asked for at each end: there is no evidence yet
-    for done, file in enumerate(files, 1):
+    lectures = files.lectures()
+    for file in lectures:
         lecture_id = lecture_ids[file.lecture.series, file.lecture.number]
-        name = f"{file.lecture.series}-{file.lecture.number}.csv"
-        staged = stage_attendance(lecture_id, file.content, file_name=name, by=SYSTEM)
-        publish_attendance(staged, by=SYSTEM, at=file.end + timedelta(hours=1))
-        tell(done, len(files))
-    return files
+        start_lecture(lecture_id, by=SYSTEM, at=file.start)
+        end_lecture(lecture_id, by=SYSTEM, at=file.end)
+    jobs.run_due(at=now)  # counts that were asked for at each end: there is no evidence yet
+    for done, (file, (staged, matched)) in enumerate(zip(lectures, files.attendance(lecture_ids), strict=True), 1):
+        check_rows(staged, skip_bad_rows=False)
+        publish_matched(staged, matched, by=SYSTEM, at=file.end + timedelta(hours=1))
+        tell(done, len(lectures))
+    return lectures
 
 
 def _certify(demonstration: Demonstration, series_ids: dict[str, int], tell: Callable[[int, int], None]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
 from lms.core.roles import SYSTEM, Actor
@@ -12,7 +12,7 @@ from lms.demo.programme import SeriesPlan
 from lms.demo.scheduling import BEFORE_FIRST, opened_at
 from lms.enrolment.actions.many import enrol_many, publish_enrolments
 from lms.enrolment.models import EnrolmentSource
-from lms.people.actions.files import stage_people
+from lms.people.actions.files import StagedPeople
 from lms.people.queries.persons import find_person_by_email
 
 
@@ -20,16 +20,14 @@ def enrol(
     demonstration: Demonstration,
     series_ids: dict[str, int],
     addresses: dict[str, str],
+    files: Iterator[StagedPeople],
     tell: Callable[[int, int], None],
 ) -> None:
-    """Enrols people in all series; `tell` hears how many there are so far, and in all."""
-    total = sum(len(demonstration.enrolled(plan)) for plan in demonstration.series)
+    """Enrols people in all series by their files; `tell` hears how many there are so far, and in all."""
+    plans = [plan for plan in demonstration.series if demonstration.enrolled(plan)]
+    total = sum(len(demonstration.enrolled(plan)) for plan in plans)
     done = 0
-    for plan in demonstration.series:
-        enrolled = len(demonstration.enrolled(plan))
-        if not enrolled:
-            continue
-        staged = stage_people(demonstration.people_file(plan))
+    for plan, staged in zip(plans, files, strict=True):
         at = opened_at(plan, demonstration.now) + BEFORE_FIRST
         if plan.slug == seats.KEEPS_SEATS:
             seats.keep(demonstration.quotas, at=at - timedelta(days=1))
@@ -41,7 +39,7 @@ def enrol(
             by = follow_up.actor_of(addresses[plan.instructors[0]], at)
             _enrol_by_staff(demonstration, plan, series_ids[plan.slug], by=by, at=at)
         publish_enrolments(series_ids[plan.slug], staged, skip_bad_rows=False, by=SYSTEM, at=at)
-        done += enrolled
+        done += len(demonstration.enrolled(plan))
         tell(done, total)
 
 
