@@ -4,12 +4,14 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .ONESHELL:
 MAKEFLAGS += --no-print-directory
+# Each process would compile all modules of the product anew
+unexport PYTHONDONTWRITEBYTECODE
 
 PYTHON ?= python3
 PORT ?= 8000
 PEOPLE ?=
 BIN := .venv/bin
-PIP := $(BIN)/pip --disable-pip-version-check --no-input install --quiet --require-hashes
+PIP := $(BIN)/pip --disable-pip-version-check --no-input install --quiet --require-hashes --no-compile
 RUN := $(BIN)/python
 PYTEST := $(BIN)/pytest -rs -n 2 --dist loadgroup
 
@@ -18,8 +20,9 @@ help: ## lists the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
 .PHONY: demo
-demo: .venv/.runtime assets ## builds the demonstration programme and serves it (PORT=8000, PEOPLE=, KEEP=1, LMS_DATA)
-	@$(RUN) -m lms demo --port $(PORT) $(if $(PEOPLE),--people $(PEOPLE)) $(if $(KEEP),--keep)
+demo: .venv/.runtime ## builds the demonstration programme and serves it (PORT=8000, PEOPLE=, KEEP=1, LMS_DATA)
+	@$(RUN) static/fonts.py
+	@$(RUN) -m lms demo --port $(PORT) $(if $(PEOPLE),--people $(PEOPLE)) $(if $(KEEP),--keep) --beside "$(MAKE) assets"
 
 .PHONY: test
 test: needs-tests .venv/.dev assets fonts fonts-tests validators ## prepares everything and runs all tests but the long ones

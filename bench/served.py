@@ -161,12 +161,12 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(command: Sequence[str], port: int, environment: dict[str, str]) -> Iterator[Served]:
-    """Runs a server (arguments of Python) until the block is left; CannotMeasure where it does not come up."""
+def serving(command: Sequence[str], port: int, environment: dict[str, str], *, seconds: int = 60) -> Iterator[Served]:
+    """Runs a server (arguments of Python) until the block is left; CannotMeasure where it is not up after `seconds`."""
     process = subprocess.Popen([sys.executable, *command], cwd=ROOT, env={**os.environ, **environment})  # noqa: S603
     served = Served(process, port)
     try:
-        for _turn in range(600):
+        for _turn in range(10 * seconds):
             if process.poll() is not None:
                 raise CannotMeasure("the server ended at once")
             try:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shlex
+import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -347,7 +349,8 @@ def tell_answer(answer: ImportAnswer) -> None:
 @click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True)
 @click.option("--people", type=click.IntRange(min=1), default=None, help="Number of people. Fewer people build faster.")
 @click.option("--keep", is_flag=True, help="Serve an existing demonstration even if it is older than a day.")
-def demo(host: str, port: int, people: int | None, keep: bool) -> None:
+@click.option("--beside", default="", help="A command that prepares the site meanwhile. Serving begins after it.")
+def demo(host: str, port: int, people: int | None, keep: bool, beside: str) -> None:
     """Builds the demonstration programme in its own data folder and serves it."""
     from lms.demo.build import ensure
 
@@ -357,12 +360,27 @@ def demo(host: str, port: int, people: int | None, keep: bool) -> None:
     if not os.environ.get("LMS_BASE_URL"):
         overrides["base_url"] = f"http://127.0.0.1:{port}"
     config = Config.load(None, **overrides)
-    ensure(create_app, config, people=people, keep=keep, now=clock.now(), say=click.echo)
+    with _running(beside):
+        ensure(create_app, config, people=people, keep=keep, now=clock.now(), say=click.echo)
     click.echo(f"Serving at http://{host}:{port} – sign in as admin@, instructor@, focal.ke@ or trainee@demo.test")
     sys.stdout.flush()
     # Building has started threads, such as the typesetter's, that would be missing in forked web processes
     command = [sys.executable, "-m", "lms", "serve", "--host", host, "--port", str(port)]
     os.execve(command[0], command, {**os.environ, **config.environment()})  # noqa: S606  our own command
+
+
+@contextmanager
+def _running(command: str) -> Iterator[None]:
+    """Runs a command beside the block, and waits for it. Raises ClickException where it fails."""
+    process = subprocess.Popen(shlex.split(command)) if command else None  # noqa: S603  given at the terminal
+    try:
+        yield
+    except BaseException:
+        if process is not None:
+            process.terminate()
+        raise
+    if process is not None and process.wait():
+        raise click.ClickException(f"failed: {command}")
 
 
 def main() -> None:

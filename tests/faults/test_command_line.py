@@ -110,3 +110,16 @@ def test_what_a_command_writes_is_for_its_user_alone(monkeypatch: pytest.MonkeyP
     made = [data / "data", *(data / "data").rglob("*")]
     assert {path.name for path in made} >= {"data", "serai.db", "secret.key", "keys"}
     assert {path.name: oct(path.stat().st_mode & 0o077) for path in made if path.stat().st_mode & 0o077} == {}
+
+
+def test_a_demonstration_is_not_served_where_the_command_beside_it_fails(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    served: list[object] = []
+    monkeypatch.setattr("lms.demo.build.ensure", lambda *_arguments, **_options: None)
+    monkeypatch.setattr(os, "execve", lambda *arguments: served.append(arguments))
+
+    code, reason = wrong(monkeypatch, capsys, "demo", "--beside", "false")
+
+    assert (code, served) == (1, [])
+    assert "failed: false" in reason
