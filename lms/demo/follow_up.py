@@ -50,6 +50,8 @@ PEOPLE_AN_APPEAL = 150
 ABSENT_A_SEAT = 6
 """In a large demonstration one in so many enrolled people of a country who do not attend alone sits in its group."""
 APPEALED_SERIES = ("livestream-from-a-village", "e-commerce-rules-explained", "cross-border-ecommerce")
+CHECK_IN = 15
+"""So many people come onto the list of a group by its code."""
 CLOSED_SERIES = ("finance-for-exporters",)
 EXCUSED_SERIES = ("digital-payments", "design-and-brands")
 LATE_REPORT = ("livestream-from-a-village", 5)
@@ -97,6 +99,7 @@ class FollowUp:
         self._files = {(file.lecture.series, file.lecture.number): file for file in files}
         self._plans = {plan.slug: plan for plan in demonstration.series}
         self._guests = {guest.email for guest in demonstration.guests}
+        self._seconds: dict[tuple[str, int], Mapping[str, float]] = {}
 
     def file(self, series: str, number: int) -> LectureFile:
         """The file of a held lecture."""
@@ -132,7 +135,7 @@ class FollowUp:
             absent = iter(self._alone(file)[::7])
             partial = iter(self._partial(file)[::3])
             late = (series, file.lecture.number) == LATE_REPORT
-            for number in range(max(APPEALS_IN_LECTURE, len(_seconds(file)) // PEOPLE_AN_APPEAL)):
+            for number in range(max(APPEALS_IN_LECTURE, len(self._seconds_of(file)) // PEOPLE_AN_APPEAL)):
                 template = templates[(number + 5 * file.lecture.number) % len(templates)]
                 address = next(partial if template["was"] == "partial" else absent, None)
                 if address is None:
@@ -208,9 +211,16 @@ class FollowUp:
             if appeal.state == "accepted" and appeal.outcome == "attended":
                 yield appeal.file, appeal.address
 
+    def _seconds_of(self, file: LectureFile) -> Mapping[str, float]:
+        """How long each address of a file was there at the most: overlaps are not taken off."""
+        key = file.lecture.series, file.lecture.number
+        if key not in self._seconds:
+            self._seconds[key] = _seconds(file)
+        return self._seconds[key]
+
     def _absent(self, file: LectureFile, country: str | None = None) -> list[str]:
         """The addresses of enrolled people whom the file of a lecture does not name, in the order of enrolment."""
-        there = set(_seconds(file))
+        there = set(self._seconds_of(file))
         members = self._demonstration.enrolled(self._plans[file.lecture.series])
         return [
             member.email
@@ -226,11 +236,10 @@ class FollowUp:
     def _partial(self, file: LectureFile) -> list[str]:
         """The addresses of people who were there for clearly less than the 60 % that count."""
         half = (file.end - file.start).total_seconds() / 2
-        return [address for address, seconds in _seconds(file).items() if seconds < half]
+        return [address for address, seconds in self._seconds_of(file).items() if seconds < half]
 
 
 def _seconds(file: LectureFile) -> Mapping[str, float]:
-    """How long each address of a file was there at the most: overlaps are not taken off."""
     total: dict[str, float] = {}
     for row in csv.DictReader(io.StringIO(file.content.decode())):
         stay = datetime.fromisoformat(row["left_at"]) - datetime.fromisoformat(row["joined_at"])
@@ -291,8 +300,7 @@ def take_in(plan: FollowUp, lecture_ids: Mapping[tuple[str, int], int], instruct
     )
     at = plan.now - timedelta(days=4)
     publish_attendance(staged, by=instructor(late, at), at=at)
-    for appeal in plan.appeals:
-        _appeal(lecture_id(appeal.file), appeal, instructor(appeal.file, plan.now))
+    _appeal_each([(lecture_id(appeal.file), appeal, instructor(appeal.file, plan.now)) for appeal in plan.appeals])
     for (series, number), each in lecture_ids.items():
         if series in CLOSED_SERIES:
             file = plan.file(series, number)
@@ -335,7 +343,7 @@ def _watch_together(lecture_id: int, plan: GroupPlan) -> None:
         call_off(public_id, by=by, at=opened + timedelta(days=1))
         return
     if plan.country == "KE":
-        check_in_people(public_id, plan.addresses[::2], since=plan.file.start - timedelta(minutes=20))
+        check_in_people(public_id, plan.addresses[:CHECK_IN], since=plan.file.start - timedelta(minutes=20))
     add_addresses(public_id, "\n".join(plan.addresses), by=by, at=after)
     if plan.state == "listed":
         return
@@ -352,6 +360,7 @@ def _watch_together(lecture_id: int, plan: GroupPlan) -> None:
         take_back_signature(public_id, reason=reason, by=by, at=after + timedelta(hours=20))
 
 
+@action
 def check_in_people(public_id: str, addresses: Sequence[str], *, since: datetime) -> None:
     """Lets people come onto the list of a group by its code, each by themselves, one every 20 seconds."""
     code = get_group(public_id, by=SYSTEM).group.code
@@ -359,6 +368,12 @@ def check_in_people(public_id: str, addresses: Sequence[str], *, since: datetime
         at = since + timedelta(seconds=20 * number)
         with contextlib.suppress(Refused):  # from another country on that day
             check_in(code, by=actor_of(address, at), at=at)
+
+
+@action
+def _appeal_each(appeals: Sequence[tuple[int, AppealPlan, Actor]]) -> None:
+    for lecture_id, plan, instructor in appeals:
+        _appeal(lecture_id, plan, instructor)
 
 
 def _appeal(lecture_id: int, plan: AppealPlan, instructor: Actor) -> None:
