@@ -40,6 +40,7 @@ from lms.enrolment.models import (
     SeatKind,
     SeatReason,
 )
+from lms.materials.models import Audience, FileState, LectureFile
 from lms.people.actions.access import grant_role
 from lms.people.actions.persons import create_person
 from lms.people.actions.sessions import begin_session
@@ -229,6 +230,29 @@ class Make:
             db.session.add(made)
             db.session.flush()
             db.session.add_all(LectureInstructor(lecture_id=made.id, person_id=person) for person in people)
+            return made
+
+        return self._within(write)
+
+    def file(self, lecture: Lecture, title: str, at: datetime = EARLY, **columns: Any) -> LectureFile:
+        """A PDF file of a lecture that everyone can open; its content is not stored."""
+        number = next(self.numbers)
+        defaults = {"file_name": f"{title}.pdf", "audience": "everyone", "state": FileState.READY}
+
+        @action
+        def write() -> LectureFile:
+            values = {**defaults, **columns}
+            made = LectureFile(
+                lecture_id=lecture.id,
+                position=number,
+                title=title,
+                kind="pdf",
+                size=1,
+                digest=f"{number:064x}",
+                uploaded_at=at,
+                **{**values, "audience": Audience(values["audience"])},
+            )
+            db.session.add(made)
             return made
 
         return self._within(write)

@@ -1,8 +1,9 @@
-"""Series and lectures by any part of their titles, and lectures by who gives them: the closest first."""
+"""Series and lectures by any part of their titles or words of their descriptions, and lectures by their lecturers: the
+closest first."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -11,58 +12,74 @@ from sqlalchemy import select
 from lms.catalogue.models import Lecture, LectureInstructor, LectureState, Series
 from lms.catalogue.visibility import shown_lecture, visible
 from lms.core.db import read
-from lms.core.matching import Match, match_of_text
+from lms.core.matching import Match, is_mentioned, match_of_text
 from lms.core.roles import Actor
 from lms.people.models import Person
 
 
 @dataclass(frozen=True)
 class SeriesFound:
-    """A series and how its title fits."""
+    """A series and how its title fits; `text` is its description where only that fits."""
 
     slug: str
     title: str
     language: str
-    match: Match
+    match: Match | None
+    text: str | None = None
 
 
 @dataclass(frozen=True)
 class LectureFound:
-    """A lecture and how its title fits, or the name of one who gives it: `giver`, in the script that fits."""
+    """A lecture and how its title fits. Where only something else fits: the name of a lecturer (`giver`), in the script
+    that fits, or the abstract (`text`)."""
 
     id: int
     title: str
     language: str
     state: LectureState
     starts_at: datetime | None
-    match: Match
+    match: Match | None
     giver: str | None = None
+    text: str | None = None
 
 
 def find_series(words: tuple[str, ...], *, by: Actor) -> list[SeriesFound]:
-    """The series that the actor may see whose titles fit, the closest and then the newest first.
+    """The series that the actor may see whose titles or descriptions fit, the closest and then the newest first.
 
-    Titles are compared here: there are few, and no two databases agree on letters.
+    Texts are compared here: there are few, and no two databases agree on letters.
     """
-    rows = read(select(Series.slug, Series.title, Series.language).where(visible(by)).order_by(Series.id.desc()))
-    found = [(*row, match) for row in rows if (match := match_of_text(words, row.title)) is not None]
-    return [SeriesFound(*one) for one in sorted(found, key=lambda one: one[-1])]
+    columns = (Series.slug, Series.title, Series.language, Series.description)
+    found: list[SeriesFound] = []
+    for row in read(select(*columns).where(visible(by)).order_by(Series.id.desc())):
+        if (match := match_of_text(words, row.title)) is not None:
+            found.append(SeriesFound(row.slug, row.title, row.language, match))
+        elif is_mentioned(words, row.description):
+            found.append(SeriesFound(row.slug, row.title, row.language, None, row.description))
+    return sorted(found, key=lambda series: (series.match is None, series.match or 0))
 
 
 def find_lectures(words: tuple[str, ...], *, by: Actor) -> list[LectureFound]:
     """As `find_series`, of lectures; one whose title does not fit may be found by who gives it."""
-    columns = (Lecture.id, Lecture.title, Lecture.language, Lecture.state, Lecture.starts_at)
+    columns = (Lecture.id, Lecture.title, Lecture.language, Lecture.state, Lecture.starts_at, Lecture.abstract)
     query = select(*columns).join(Series).where(visible(by), shown_lecture(by))
     found: list[LectureFound] = []
     rows: Any = read(query.order_by(Lecture.starts_at.desc(), Lecture.id.desc()))
     given = _given_by(words)
     for row in rows:
-        giver, match = None, match_of_text(words, row.title)
-        if match is None and row.id in given:
+        lecture = LectureFound(row.id, row.title, row.language, row.state, row.starts_at, None)
+        if (match := match_of_text(words, row.title)) is not None:
+            found.append(replace(lecture, match=match))
+        elif row.id in given:
             giver, match = given[row.id]
-        if match is not None:
-            found.append(LectureFound(row.id, row.title, row.language, row.state, row.starts_at, match, giver))
-    return sorted(found, key=lambda one: (one.giver is not None, one.match))
+            found.append(replace(lecture, match=match, giver=giver))
+        elif is_mentioned(words, row.abstract):
+            found.append(replace(lecture, text=row.abstract))
+    return sorted(found, key=_closeness)
+
+
+def _closeness(lecture: LectureFound) -> tuple[bool, bool, int]:
+    """Titles first, then lecturers, then abstracts."""
+    return lecture.match is None, lecture.giver is not None, lecture.match or 0
 
 
 def _given_by(words: tuple[str, ...]) -> dict[int, tuple[str, Match]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from enum import IntEnum
 from functools import lru_cache
 
@@ -48,6 +49,44 @@ def match_of(words: Sequence[str], stored: str) -> Match | None:
 def match_of_text(words: tuple[str, ...], text: str) -> Match | None:
     """As `match_of`, of a text as it is written."""
     return match_of(words, searchable(text))
+
+
+def is_mentioned(words: tuple[str, ...], text: str) -> bool:
+    """Whether a longer text has, for each of the words, one that begins with it. Single letters are in no text."""
+    if len("".join(words)) < 2:
+        return False
+    stored = _stored(text)
+    return bool(stored) and all(_beginning(word) in stored for word in words)
+
+
+@lru_cache(maxsize=2048)
+def _stored(text: str) -> str:
+    """A longer text as it is compared, in passages that no key is too short for."""
+    return searchable(*_PASSAGE.findall(text))
+
+
+_PASSAGE = re.compile(r"\S.{0,99}(?=\s|$)|\S.{0,99}", re.DOTALL)
+
+
+def excerpt_of(text: str, words: Sequence[str], *, length: int = 160) -> str:
+    """The part of a text around the first place that fits, cut between words."""
+    if len(text) <= length:
+        return text
+    first = next((len(before) for before, _piece in _places(text, words)), 0)
+    start = max(0, min(first - length // 3, len(text) - length))
+    start = text.rfind(" ", 0, start) + 1 if start else 0
+    end = len(text) if start + length >= len(text) else text.rfind(" ", 0, start + length)
+    end = end if end > start else start + length
+    return f"{'… ' if start else ''}{text[start:end]}{' …' if end < len(text) else ''}"
+
+
+def _places(text: str, words: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """What stands before each place that fits, and the place."""
+    before = ""
+    for piece, fits in pieces_of(text, words):
+        if fits:
+            yield before, piece
+        before += piece
 
 
 def pieces_of(text: str, words: Sequence[str]) -> list[tuple[str, bool]]:

@@ -9,13 +9,16 @@ from typing import Any
 
 from sqlalchemy import and_, bindparam, func, or_, select
 
-from lms.catalogue.models import Lecture
+from lms.catalogue.models import Lecture, Series
 from lms.catalogue.queries.lectures import get_lecture
 from lms.catalogue.rules import may_edit_lecture
+from lms.catalogue.visibility import shown_lecture, visible
 from lms.core.bulk import among
 from lms.core.db import db, read, read_value
 from lms.core.errors import Forbidden, NotFound
+from lms.core.matching import Match, match_of_text
 from lms.core.roles import Actor
+from lms.enrolment.queries.people import list_of_person
 from lms.enrolment.queries.rows import find_enrolment
 from lms.enrolment.rules import is_enrolled
 from lms.materials.models import Audience, FileDownloads, FileState, LectureFile
@@ -134,6 +137,48 @@ def is_shared(file: LectureFile) -> bool:
     same = or_(LectureFile.content_of == file.content_id, LectureFile.public_id == file.content_id)
     query = select(LectureFile.id).where(same, LectureFile.digest == file.digest, LectureFile.id != file.id)
     return db.session.scalar(query.limit(1)) is not None
+
+
+@dataclass(frozen=True)
+class FileFound:
+    """A file whose title or file name fits; `file_name` where only that fits."""
+
+    public_id: str
+    lecture_id: int
+    title: str
+    lecture: str
+    language: str
+    match: Match
+    file_name: str | None = None
+
+
+def find_files(words: tuple[str, ...], *, by: Actor) -> list[FileFound]:
+    """The files that the actor can open and whose titles or file names fit, the closest and then the newest first."""
+    names = select(LectureFile.id, LectureFile.title, LectureFile.file_name).join(Lecture).join(Series)
+    matches: dict[int, tuple[Match, bool]] = {}
+    for row in read(names.where(visible(by), shown_lecture(by))):
+        for name in (row.title, row.file_name):
+            if row.id not in matches and (match := match_of_text(words, name)) is not None:
+                matches[row.id] = match, name is not row.title
+    if not matches:
+        return []
+    taken = list_of_person(by.person_id) if by.person_id is not None else []
+    own = {row.series_id for row in taken if is_enrolled(row)}
+    query = select(LectureFile, Lecture).join(Lecture).where(among(LectureFile.id, matches))
+    found = [
+        FileFound(
+            file.public_id,
+            lecture.id,
+            file.title,
+            lecture.title,
+            lecture.language,
+            matches[file.id][0],
+            file.file_name if matches[file.id][1] else None,
+        )
+        for file, lecture in db.session.execute(query.order_by(LectureFile.id.desc()))
+        if may_open(file, lecture, is_enrolled=lecture.series_id in own, by=by)
+    ]
+    return sorted(found, key=lambda file: file.match)
 
 
 _COUNTS = (

@@ -14,8 +14,10 @@ from lms.certificates.queries.certificates import Shown, get_certificate, list_o
 from lms.core.errors import NotFound
 from lms.core.roles import Actor
 from lms.core.search_index import search_words
+from lms.dashboards.queries.help import HelpFound, find_help
 from lms.enrolment.queries.rows import day_of
 from lms.enrolment.queries.sharing import seen_in_search, series_shared_with
+from lms.materials.queries import FileFound, find_files
 from lms.people.queries.finding import MOST, OrganisationFound, PersonFound, find_organisations, find_people
 
 LONGEST = 200
@@ -28,8 +30,10 @@ class Kind(StrEnum):
     PEOPLE = "people"
     SERIES = "series"
     LECTURES = "lectures"
+    FILES = "files"
     ORGANISATIONS = "organisations"
     CERTIFICATES = "certificates"
+    HELP = "help"
 
 
 @dataclass(frozen=True)
@@ -43,14 +47,16 @@ class Found:
     people: Sequence[PersonFound] = ()
     series: Sequence[SeriesFound] = ()
     lectures: Sequence[LectureFound] = ()
+    files: Sequence[FileFound] = ()
     organisations: Sequence[OrganisationFound] = ()
     certificates: Sequence[Shown] = ()
+    help: Sequence[HelpFound] = ()
     more: frozenset[Kind] = frozenset()
     series_of: dict[int, str] = field(default_factory=dict)
 
-    def of(self, kind: Kind) -> Sequence[PersonFound | SeriesFound | LectureFound | OrganisationFound | Shown]:
+    def of(self, kind: Kind) -> Sequence[Any]:
         """What was found of a kind."""
-        found: Sequence[PersonFound | SeriesFound | LectureFound | OrganisationFound | Shown] = getattr(self, kind)
+        found: Sequence[Any] = getattr(self, kind)
         return found
 
     @property
@@ -82,8 +88,10 @@ def find_all(typed: str, *, by_organisation: bool = False, by: Actor, at: dateti
         people,
         find_series(words, by=by),
         find_lectures(words, by=by),
+        find_files(words, by=by),
         organisations,
         _certificates(typed, people, by=by),
+        find_help(words),
     )
     shown: dict[str, Any] = {kind.value: found.of(kind)[:MOST] for kind in Kind}
     more = frozenset(kind for kind in Kind if len(found.of(kind)) > MOST)

@@ -9,10 +9,10 @@ from markupsafe import Markup
 from lms.core import clock
 from lms.core.i18n import _
 from lms.core.lists import rows_shown
-from lms.core.matching import Match, pieces_of
+from lms.core.matching import Match, excerpt_of, pieces_of
 from lms.core.typed_text import clean_line
 from lms.dashboards.queries.search import LONGEST, Found, Kind, find_all, kinds_for
-from lms.dashboards.texts import passage
+from lms.dashboards.texts import passage, plain
 from lms.dashboards.views.blueprint import bp
 from lms.web.guards import ANYONE, allow
 from lms.web.identity import current_actor
@@ -26,7 +26,7 @@ SHOWN, SHOWN_OF_TWO = 3, 8
 @allow(ANYONE)
 @throttle_reads("search")
 def search() -> ResponseReturnValue:
-    """Finds series and lectures, and for staff people, organisations and certificates that they may see."""
+    """Finds series, lectures, files and help, and for staff people, organisations and certificates they may see."""
     by, at = current_actor(), clock.now()
     typed = request.args.get("q", "")
     is_too_long = len(typed) > LONGEST
@@ -48,6 +48,7 @@ def search() -> ResponseReturnValue:
         is_one_letter=len("".join(found.words)) == 1,
         reason=_reason,
         marked=lambda text, language=None: marked(text, found.words, language),
+        excerpt=lambda text, language=None: marked(excerpt_of(plain(text), found.words), found.words, language),
     )
     return page, 400 if is_too_long else 200
 
@@ -66,35 +67,35 @@ def marked(text: str, words: tuple[str, ...], language: str | None = None) -> Ma
 
 
 def _reason(field: str | None, match: Match | None) -> str:
-    """Why something was found, in a sentence."""
+    """What of a result fits the search text."""
     if field is None:
-        return _("A record that was merged into this person matches.")
+        return _("Name of a merged record")
     reasons = {
         "native_name": (
-            _("The name in native script is the same."),
-            _("Part of the name in native script is the same."),
-            _("A word of the name in native script begins with it."),
-            _("The name in native script contains it."),
+            _("Exact name in native script"),
+            _("In the name in native script"),
+            _("Starts a word in the name in native script"),
+            _("Part of the name in native script"),
         ),
         "organisation": (
-            _("The organisation is the same."),
-            _("Part of the organisation’s name is the same."),
-            _("A word of the organisation’s name begins with it."),
-            _("The organisation’s name contains it."),
+            _("Exact name of the organisation"),
+            _("In the name of the organisation"),
+            _("Starts a word in the name of the organisation"),
+            _("Part of the name of the organisation"),
         ),
         "title": (
-            _("The title is the same."),
-            _("Words of the title are the same."),
-            _("A word of the title begins with it."),
-            _("The title contains it."),
+            _("Exact title"),
+            _("In the title"),
+            _("Starts a word in the title"),
+            _("Part of the title"),
         ),
     }
     if field == "email":
-        return _("The e-mail address contains it.")
+        return _("In the e-mail address")
     names = (
-        _("The name is the same."),
-        _("Part of the name is the same."),
-        _("A word of the name begins with it."),
-        _("The name contains it."),
+        _("Exact name"),
+        _("In the name"),
+        _("Starts a word in the name"),
+        _("Part of the name"),
     )
     return reasons.get(field, names)[Match.PART if match is None else match]

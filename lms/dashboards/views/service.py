@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from flask import Response, current_app, render_template, request
+from flask import Response, current_app, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from markupsafe import Markup
 
 from lms.core import clock
 from lms.core.errors import NotFound
+from lms.dashboards.queries.help import ACCESSIBILITY, QUESTIONS, STEPS, HelpTopic
 from lms.dashboards.queries.operation import collect_operation
 from lms.dashboards.views.blueprint import bp
 from lms.web.guards import ANYONE, allow
@@ -19,7 +21,15 @@ from lms.web.whole_pages import same_for_strangers
 @same_for_strangers
 def help() -> ResponseReturnValue:
     """Shows how to take part, how to get help, and the accessibility statement."""
-    return render_template("dashboards/help.html")
+    return render_template(
+        "dashboards/help.html", steps=STEPS, questions=QUESTIONS, accessibility=ACCESSIBILITY, words=_words_of
+    )
+
+
+def _words_of(topic: HelpTopic) -> Markup:
+    """The text of a topic, with its links."""
+    links = {name: url_for(endpoint) for name, endpoint in topic.links.items()}
+    return Markup(str(topic.text)) % links  # noqa: S704 - our own words
 
 
 @bp.get("/metrics")
