@@ -17,7 +17,7 @@ from lms.people.queries.persons import contact_of
 
 
 def tell_answer(lecture: Lecture, person_id: int, appeal: Appeal, outcome: Outcome | None, *, at: datetime) -> None:
-    """Tells a person how the appeal was answered, in the own language."""
+    """Tells a person how the appeal was answered, in their language."""
     contact = contact_of([person_id]).get(person_id)
     if contact is None or not contact.address:
         return

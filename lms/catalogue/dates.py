@@ -215,7 +215,7 @@ def decided(checks: Sequence[DateCheck], decisions: Mapping[str, Decision]) -> l
     """The dates that are kept, null for each that is left out. Invalid at each one that is still to be decided."""
     open_ones = undecided(checks, decisions)
     if open_ones:
-        reason = _n("Decide what to do with one date.", "Decide what to do with %(num)s dates.", len(open_ones))
+        reason = _n("One date needs a decision.", "%(num)s dates need a decision.", len(open_ones))
         raise Invalid(faults=[Fault(field="dates", reason=reason)])
     return [None if decisions.get(one.key) is Decision.SKIP else one for one in checks]
 

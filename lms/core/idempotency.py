@@ -1,6 +1,6 @@
 """Answers kept for a day, so that a call that is sent once more under the same key does nothing twice.
 
-The answer is written in the transaction of what it tells of: either both are there or neither.
+The response is stored in the same transaction as the change.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ class Actor:
 
     @property
     def is_instructor(self) -> bool:
-        """Holds the instructor's role (which lectures are the own ones, the lecture says)."""
+        """Holds the instructor's role (the lecture names its instructors)."""
         return Role.INSTRUCTOR in self.roles
 
     @property

@@ -49,6 +49,9 @@ def _describe(job: Job, subjects: Subjects) -> Task:
         "apply_policy": _("Applying the policy to past lectures"),
         "export_rows": _("Exporting rows"),
         "nominate_file": _("Nominating people from a file"),
+        "claim_unmatched_attendees": _("Identifying attendees by their e-mail address"),
+        "change_enrolments": _("Changing the enrolment of several people"),
+        "post_digests": _("E-mail digests"),
     }
     title = titles.get(job.kind, job.kind.replace("_", " ").capitalize())
     series = subjects.series.get(job.arguments.get("series_id", 0))
@@ -141,6 +144,15 @@ def _imported(result: dict[str, Any]) -> str:
     return " ".join([taken + ".", *result.get("notes", [])])
 
 
+def _posted(result: dict[str, Any]) -> str:
+    return _n("%(n)s sent", "%(n)s sent", result["posted"], n=number(result["posted"]))
+
+
+def _linked(result: dict[str, Any]) -> str:
+    lectures = result["lectures"]
+    return _n("%(n)s lecture changed", "%(n)s lectures changed", lectures, n=number(lectures))
+
+
 def _nominated(result: dict[str, Any]) -> str:
     drafts = result.get("drafted", 0)
     made = sum(count for state, count in result.items() if state not in ("unchanged", "left_out", "asked", "drafted"))
@@ -200,6 +212,8 @@ _WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
     "decide_nominations": _decided,
     "import_attendance": _imported,
     "nominate_file": _nominated,
+    "post_digests": _posted,
+    "claim_unmatched_attendees": _linked,
     "recompute_attendance": _recounted,
     "apply_policy": _recounted,
 }

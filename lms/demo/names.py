@@ -30,7 +30,7 @@ def fold(text: str) -> str:
 
 @dataclass(frozen=True)
 class Name:
-    """A whole name, as in the travel document and in the own script (empty: the same), and as in an address."""
+    """A whole name, as in the travel document and in native script (empty: the same), and as in an address."""
 
     full: str
     native: str

@@ -102,7 +102,7 @@ def stage_quota_rows(
                 raise Invalid("country", _("Enter a country."))
             first = lines.setdefault(code, line)
             if first != line:
-                raise Invalid("country", _("This country is already in line %(line)s.", line=first))
+                raise Invalid("country", _("Same country as row %(line)s.", line=first))
             staged.rows.append(QuotaRow(line, code, read_seats(seats), read_until(day, until=until, at=at)))
         except Invalid as error:
             staged.rejected.append(Fault(row=line, field=error.faults[0].field, reason=error.message))

@@ -65,13 +65,13 @@ def plain_name(file_name: str, kind: str) -> str:
 
 
 def check_ending(file_name: str, kind: str) -> None:
-    """Raises WrongKind for a file that is not what its name says."""
+    """Raises WrongKind for a file whose content does not match its extension."""
     said = _ending(file_name)
     if ENDINGS.get(said) != MIME_TYPES[kind]:
         raise WrongKind(
             _(
-                "“%(name)s” is not what its name says: its content is a %(kind)s file. Save it again under the right "
-                "name, and upload it.",
+                "The content of “%(name)s” does not match its extension: it is a %(kind)s file. Rename it and upload "
+                "it again.",
                 name=clean_line(file_name)[-80:],
                 kind=kind.upper(),
             )

@@ -138,7 +138,7 @@ def _search_name(context: Any) -> str:
 class Person(Base):
     """A person. `full_name` is printed on the certificate unchanged. Of an erased person, only this row remains.
 
-    `canonical_id` says who somebody is after a merge: the own id by default (null only within the insert).
+    `canonical_id` says who somebody is after a merge: the same as `id` by default (null only within the insert).
     `sort_name` is `sort_key(full_name)`, `search_name` and `search_organisation` are what people and organisations are
     found by (`core.search_index`): what writes a name past this class writes them too.
     `name_confirmed_at`: when the person said that both names are right as they stand; others' change takes it away.

@@ -103,7 +103,7 @@ class Rows:
         return moment.astimezone(self.zone).date()
 
     def country_of(self, person: int, day: date) -> int | None:
-        """The country of a person (after merges) on a day: what the own row said last, else another's."""
+        """The country of a person (after merges) on a day: what their own row has last, else another's."""
         for mine in (True, False):
             held = [row for row in self.histories[person] if (row[0] == person) == mine and row[1] <= day]
             if held:

@@ -322,14 +322,14 @@ class ListPage:
 
     @property
     def ignored_in_words(self) -> str:
-        """What of the address was left out, as a sentence; empty where nothing was."""
+        """Which filters of the address were ignored, as a sentence; empty where none was."""
         if not self.ignored:
             return ""
         return _n(
-            "The address asks for something that this list does not have, and it was left out: %(names)s.",
-            "The address asks for things that this list does not have, and they were left out: %(names)s.",
+            "Unknown filter %(names)s was ignored.",
+            "Unknown filters %(names)s were ignored.",
             len(self.ignored),
-            names=", ".join(self.ignored),
+            names=", ".join(f"“{name}”" for name in self.ignored),
         )
 
     @property

@@ -142,11 +142,11 @@ class MailServer:
         self._connect().noop()
 
     def send(self, message: EmailMessage, *, sender: str | None = None) -> None:
-        """Hands one mail to the server and waits for its answer. Raises as `begin` and what it returns."""
+        """Sends the message and waits for the server's reply. Raises as `begin` and what it returns."""
         self.begin(letter_of(message, sender=sender))()
 
     def begin(self, letter: Letter) -> Callable[[], None]:
-        """Hands one mail to the server up to its last word; what is returned waits for the answer to it.
+        """Sends the message; the returned callable waits for the server's reply.
 
         The answer to the mail before is read first: until then, the caller had time to write this one. Both raise
         OSError (smtplib's errors are such) when the server did not take this mail, and MailRefused where it was refused

@@ -125,7 +125,7 @@ def test_lines_are_read_as_typed_or_copied_and_bad_ones_are_named(app: APIFlask,
         (7, "country"), (8, "country"), (9, "seats"), (10, "kept_until"), (11, "kept_until"), (12, "kept_until"),
         (13, "seats"),
     ]  # fmt: skip
-    assert staged.rejected[0].reason == "This country is already in line 2."
+    assert staged.rejected[0].reason == "Same country as row 2."
     with pytest.raises(Invalid, match="one line for each country"):
         typed(" \n", at)
 

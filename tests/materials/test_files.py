@@ -121,9 +121,9 @@ class TestWhatIsTaken:
         ("name", "content", "error", "says"),
         [
             ("slides.pptx", b"MZ" + bytes(200), WrongKind, "Windows program"),
-            ("slides.pptx", packed("readme.txt"), WrongKind, "is not what its name says: its content is a ZIP"),
+            ("slides.pptx", packed("readme.txt"), WrongKind, "does not match its extension: it is a ZIP"),
             ("slides.pdf", picture("PNG"), WrongKind, "its content is a PNG"),
-            ("slides", pdf(), WrongKind, "is not what its name says"),
+            ("slides", pdf(), WrongKind, "does not match its extension"),
             ("slides.pptx", packed(*PPTX, "ppt/vbaProject.bin"), WrongKind, "macros"),
             ("old.ppt", b"\xd0\xcf\x11\xe0" + bytes(99), WrongKind, "old format"),
             ("page.html", b"<script>alert(1)</script>", WrongKind, "Upload a PDF"),

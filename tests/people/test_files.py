@@ -82,7 +82,7 @@ def test_every_bad_row_is_named_and_nothing_is_written(at: datetime) -> None:
     assert faults[2].reason == "country: There is no country with the code “ZZ”."
     assert faults[3].reason.startswith("sector: Unknown sector “")
     assert "Use one of: government, business, academia, civil_society, other." in faults[3].reason
-    assert faults[4].reason == "This e-mail address is already in line 2."
+    assert faults[4].reason == "Same e-mail address as row 2."
     assert faults[5].reason == "The row has more cells than there are column headings."
     assert find_person_by_email("good@example.org") is None
     answer, ids = publish(content, at, skip=True)

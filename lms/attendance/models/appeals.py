@@ -22,7 +22,7 @@ class AppealState(StrEnum):
 
 
 class Appeal(Base):
-    """One appeal: from when to when somebody says to have been there, under which name, and in the own words.
+    """One appeal: from when to when somebody says to have been there, under which name, and in their words.
 
     `ended_at` is when it was answered or withdrawn. `answer` are the words of whoever answered; `correction_id` is
     what was set by hand in the same step. What the person wrote, and the answer, go when the person is erased.

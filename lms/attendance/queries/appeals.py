@@ -95,7 +95,7 @@ def list_appeals(
     limit: int | None = None,
     cursor: int | None = None,
 ) -> list[AppealView]:
-    """Up to `limit + 1` appeals after `cursor` that somebody may see: the own ones, and those of lectures that one
+    """Up to `limit + 1` appeals after `cursor` that somebody may see: their own, and those of lectures that one
     may change. Open ones in the order in which they came, all of them the newest first."""
     oldest_first = state is AppealState.OPEN
     query = _VIEWS.where(or_(_answerable(*_kind(by)), _Filing.canonical_id == by.person_id))
@@ -150,7 +150,7 @@ def _kind(by: Actor) -> tuple[bool, int | None]:
 
 
 def _answerable(is_administrator: bool, person_id: int | None) -> ColumnElement[bool]:
-    """Whether somebody may answer an appeal: an administrator any, an instructor those of the own series.
+    """Whether somebody may answer an appeal: an administrator any, an instructor those of their series.
 
     `person_id` is the actor's `teaching_id`."""
     if is_administrator:

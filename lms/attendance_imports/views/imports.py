@@ -137,7 +137,7 @@ def _import(lecture: Lecture, kept: str, found: StagedFile, *, skip_bad_rows: bo
 
 def _published(lecture: Lecture, answer: ImportAnswer) -> ResponseReturnValue:
     said = _(
-        "Imported: %(created)s new, %(unchanged)s already known, %(unmatched)s unmatched, %(rejected)s rejected.",
+        "Imported: %(created)s new, %(unchanged)s already imported, %(unmatched)s unmatched, %(rejected)s rejected.",
         created=answer.created + answer.updated,
         unchanged=answer.unchanged,
         unmatched=len(answer.unmatched),

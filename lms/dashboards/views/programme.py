@@ -1,4 +1,4 @@
-"""Pages for everybody: home, a series, a lecture. Who is signed in sees the own place on them."""
+"""Pages for everybody: home, a series, a lecture. People who are signed in see their place on them."""
 
 from __future__ import annotations
 

@@ -52,9 +52,9 @@ def enrol(
 ) -> Enrolment:
     """Enrols a person in a series: with a place, on the waiting list or, by the person, perhaps as an application.
 
-    Who is in already stays as is. Who comes back joins the end of the line. `seat`: one is held for the
-    person already; of two seats the held one is given back. Who may come by `NOMINATION` was decided with the
-    nomination. Raises Forbidden, Refused.
+    People already enrolled are left unchanged; returning people join the end of the waiting list. `seat`: a seat that
+    is held for the person; it is given back if the person has another one. Enrolment by `NOMINATION` is not checked
+    again. Raises Forbidden, Refused.
     """
     series = lock(series_id, by, at)
     person_id = canonical(person_id)
@@ -146,7 +146,7 @@ def insert_rows(rows: list[dict[str, object]]) -> None:
 
 
 def come_back(row: Enrolment, at: datetime) -> None:
-    """Puts somebody who had left at the end of the line, and keeps the time in which a place was held."""
+    """Puts a returning person at the end of the waiting list, and keeps the time in which a place was held."""
     keep_span(row)
     row.queued_at, row.enrolled_at, row.withdrawn_at = at, None, None
     row.calendar_changes += 1
@@ -231,7 +231,7 @@ def leave(row: Enrolment, series: Series, *, by: Actor, at: datetime, why: SeatR
 def set_status(public_id: str, status: EnrolmentStatus, *, by: Actor, at: datetime, reason: str = "") -> Enrolment:
     """Moves somebody: admits (or lets back in), rejects an application, withdraws. The same state again is no change.
 
-    A person may withdraw and come back by the own hand. Who is rejected reads the `reason`, if there is one.
+    People may withdraw and return by themselves. Rejected people read the `reason`, if there is one.
     Raises NotFound, Forbidden, Refused.
     """
     row = get_enrolment(public_id, by=by, at=at)

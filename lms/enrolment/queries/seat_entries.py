@@ -133,7 +133,7 @@ def _visible(series_id: int, by: Actor) -> list[ColumnElement[bool]]:
 
 
 def _lines(series_id: int, rows: Sequence[Any], by: Actor) -> list[LedgerLine]:
-    """Entries with the names that the reader may know: a focal point knows the people who are of the own countries
+    """Entries with the names that the reader may know: a focal point knows the people of their countries
     today, and no other."""
     lines = [LedgerLine(*row) for row in rows]
     if not by.is_reporter:

@@ -128,7 +128,7 @@ def list_seats(
 ) -> list[Seat]:
     """Up to `limit + 1` places after `cursor`, in the order of registration; withdrawn rows too.
 
-    A focal point sees the own country's people, who is no staff of the series the own row.
+    Focal points see people of their country; everyone else outside the staff sees only themselves.
     """
     day = day_of(at)
     wanted = SeatFilter(q or "", status, country, source, organisation, unanswered)

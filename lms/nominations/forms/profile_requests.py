@@ -1,4 +1,4 @@
-"""The form on which somebody accepts or refuses changes to the own profile."""
+"""The form on which somebody accepts or refuses changes to their profile."""
 
 from __future__ import annotations
 

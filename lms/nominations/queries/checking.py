@@ -193,7 +193,7 @@ def _fault(
 ) -> Fault | None:
     first = lines.setdefault(row.key, row.line)
     if first != row.line:
-        reason = _("This e-mail address is already in line %(line)s.", line=first)
+        reason = _("Same e-mail address as row %(line)s.", line=first)
         return Fault(row=row.line, field="email", reason=reason, kind="duplicate")
     if row.country and row.country != code:
         return Fault(row=row.line, field="country", reason=_("You can only nominate people from your own country."))

@@ -177,7 +177,7 @@ def _do(what: str, ids: list[str]) -> None:
             flash(
                 _n(
                     "%(num)s stays a draft: your country has no place left.",
-                    "%(num)s stay drafts: your country has no places left.",
+                    "%(num)s remain drafts: your country has no places left.",
                     kept,
                 ),
                 "now",

@@ -1,4 +1,4 @@
-"""The page on which somebody accepts or refuses changes to the own profile. Its link is for that person alone."""
+"""The page on which somebody accepts or refuses changes to their profile. Its link is for that person alone."""
 
 from __future__ import annotations
 

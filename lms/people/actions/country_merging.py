@@ -47,7 +47,7 @@ def merge_countries(kept: str, merged: str, *, reason: str, by: Actor, at: datet
         raise Refused(_("Someone else merged one of these countries first. Check again."))
     if db.session.scalar(select(Country.id).where(Country.merged_into_id == other.id).limit(1)) is not None:
         raise Refused(
-            _("Other countries were merged into this one. Merge the other way round, or undo those merges first.")
+            _("Other countries were merged into this one. Keep this country instead, or undo those merges first.")
         )
     other.merged_into_id = own.id
     row = CountryMerge(kept_id=own.id, merged_id=other.id, reason=why, merged_at=at, merged_by=by.person_id)

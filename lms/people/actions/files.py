@@ -101,7 +101,7 @@ def stage_people(content: bytes, *, look_up_nameless: bool = True) -> StagedPeop
             continue
         first = lines.setdefault(row.key, line)
         if first != line:
-            reason = _("This e-mail address is already in line %(line)s.", line=first)
+            reason = _("Same e-mail address as row %(line)s.", line=first)
             staged.rejected.append(Fault(row=line, field="email", reason=reason, kind="duplicate"))
             continue
         staged.rows.append(row)
@@ -221,7 +221,7 @@ def publish_people(
 ) -> tuple[ImportAnswer, list[int]]:
     """Writes what a file says: new people are made, known ones updated; returns the answer and the ids, row by row.
 
-    Who has an account keeps what is in the own profile; only what is empty there is filled. The same file again
+    People with an account keep their profile; only its empty fields are filled. The same file again
     changes nothing. Without `skip_bad_rows` one bad row makes it Invalid, with all of them, and nothing is written.
     For administrators.
     """

@@ -103,7 +103,7 @@ def merge_people(
         raise Refused(_("Someone else merged one of these people first. Check again."))
     if len(members(merged_id)) > 1:
         raise Refused(
-            _("Other people were merged into this person. Merge the other way round, or undo those merges first.")
+            _("Other people were merged into this person. Keep this record instead, or undo those merges first.")
         )
     if not (by.system or is_confirmed) and holders_of([kept_id, merged_id], tuple(Role)):
         raise Invalid("current_password", _("One of the two has a role. Enter your current password to merge them."))

@@ -188,7 +188,7 @@ def change_profile(
     """Changes what is given of a profile: fields as in the API, `country` (a code or null) and `country_from`.
 
     A new country applies from `country_from` (default `today`, and the beginning for the first one of somebody) and
-    leaves the past as it was. A new name and a new country are told to the slices above. Who writes the own name
+    leaves the past as it was. A new name and a new country are told to the slices above. Writing one's own name
     confirms it; a change by others takes that away. For administrators and oneself, else NotFound; Invalid names the
     fields.
     """

@@ -218,7 +218,7 @@ def partner_codes(day: date) -> list[str]:
 def countries_of(person_ids: Iterable[int], day: date) -> dict[int, int | None]:
     """The country of each person on a day, by the dated history.
 
-    The ids are canonical ones. Who was merged from two rows and has said nothing of the own until then has the other
+    The ids are canonical ones. Who was merged from two rows and has no country of their own until then has the other
     row's; who has said *not stated* has none, whatever the other row says.
     """
     found: dict[int, int | None] = dict.fromkeys(person_ids)

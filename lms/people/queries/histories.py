@@ -29,7 +29,7 @@ _SOME_HISTORIES = _HISTORIES.where(Person.canonical_id.in_(bindparam("people", e
 class Histories:
     """The dated countries of people, by canonical id; as `countries_of`.
 
-    Who was merged and has said nothing of the own until a day has the other row's; who has said *not stated* has none.
+    Who was merged and has no country of their own until a day has the other row's; who has said *not stated* has none.
     """
 
     def __init__(self, people: Collection[int], connection: Connection | None = None) -> None:

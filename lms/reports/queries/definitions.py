@@ -27,7 +27,7 @@ _TEXTS: Final[dict[str, Any]] = {
     ),
     "participants": _l(
         "Different people with at least one attendance. Each person is counted once, however many lectures "
-        "they attended, so this figure is never the sum of smaller parts. Merged records count as one person. "
+        "they attended, so parts do not add up to the total. Merged records count as one person. "
         "A deleted person is still counted, without a name; a person who is deleted and registers again is "
         "counted twice."
     ),

@@ -195,7 +195,7 @@ def take_back_signature(public_id: str, *, reason: str, by: Actor, at: datetime)
 
 @action
 def forget_in_groups(person_id: int, *, by: Actor, at: datetime) -> None:  # noqa: ARG001 - as every action
-    """Takes somebody who is erased, and the own addresses, off every list that is not signed, and the name out of
+    """Takes somebody who is erased, and their addresses, off every list that is not signed, and the name out of
     what is said of places, inside the running action.
     Where a signature stands the entry stays, anonymous."""
     keys = select(PersonEmail.key).where(PersonEmail.person_id == person_id)
