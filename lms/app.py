@@ -233,7 +233,8 @@ def _protect_forms(app: APIFlask) -> None:
     csrf = CSRFProtect(app)
     # Keep a preference, or read a file, and change nothing else; or unsubscribe, as mail programs do (RFC 8058)
     unprotected = {
-        "web.set_language", "web.set_zone", "certificates.verify_file", "people.unsubscribe", "reports.unsubscribe",
+        "web.set_language", "web.set_zone", "web.close_live_bar", "certificates.verify_file", "people.unsubscribe",
+        "reports.unsubscribe",
     }  # fmt: skip
 
     @app.before_request

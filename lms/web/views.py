@@ -20,6 +20,7 @@ from lms.web.assets import asset
 from lms.web.discovery import base_url
 from lms.web.guards import ANYONE, allow
 from lms.web.identity import Unauthenticated, current_actor
+from lms.web.live_bar import CLOSED_LIVE, MOST_CLOSED, closed_live, read_ids
 
 bp = Blueprint("web", __name__, template_folder="templates")
 SECURITY_TXT_VALID = timedelta(days=180)
@@ -77,12 +78,12 @@ def shared() -> dict[str, Any]:
     }
 
 
-def _keep(name: str, value: str, allowed: bool) -> ResponseReturnValue:
+def _keep(name: str, value: str, allowed: bool, *, seconds: int = 31_536_000) -> ResponseReturnValue:
     if not allowed:
         abort(422)
     answer: Response = redirect(back_to())  # type: ignore[assignment]
     secure = current_app.config["SESSION_COOKIE_SECURE"]
-    answer.set_cookie(name, value, max_age=31_536_000, secure=secure, httponly=True, samesite="Lax")
+    answer.set_cookie(name, value, max_age=seconds, secure=secure, httponly=True, samesite="Lax")
     return answer
 
 
@@ -100,6 +101,15 @@ def set_zone() -> ResponseReturnValue:
     """Stores an anonymous reader's time zone in a cookie."""
     zone = zones.named_zone(request.form.get("time_zone", ""))
     return _keep("zone", zone or "", zone is not None)
+
+
+@bp.post("/live-bar/close")
+@allow(ANYONE, allow_without_mfa=True)
+def close_live_bar() -> ResponseReturnValue:
+    """Hides the bar of the lectures that are live from this browser, for a day."""
+    ids = [*closed_live(), *read_ids(request.form.get("lectures", ""))]
+    latest = list(dict.fromkeys(ids))[-MOST_CLOSED:]
+    return _keep(CLOSED_LIVE, ".".join(map(str, latest)), bool(latest), seconds=86_400)
 
 
 @bp.get("/healthz")

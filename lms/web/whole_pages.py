@@ -2,8 +2,8 @@
 
 A page is kept for its address, the reader's language and time zone, the stamp of what such pages read
 (`core.cache_versions`), and the minute: what it says of the clock, as that a lecture begins in 20 minutes, is never
-older. Who sends a session cookie gets a page of one's own, whatever is in it; so does everybody where the page holds a
-form's token or sets a cookie.
+older. Requests with a session cookie, whatever is in it, or with a closed bar of live lectures get a page of their own;
+so does everybody where the page holds a form's token or sets a cookie.
 
 What is kept is answered with an ETag, and caches on the way may keep it for a few seconds (ADR 26).
 """
@@ -23,6 +23,7 @@ from flask import Flask, Response, current_app, g, make_response, request, sessi
 from flask.typing import ResponseReturnValue
 
 from lms.core import cache_versions, clock
+from lms.web.live_bar import CLOSED_LIVE
 from lms.web.locale import reader_locale
 from lms.web.time import known_zone
 
@@ -90,6 +91,7 @@ def _is_stranger() -> bool:
     return (
         request.method in ("GET", "HEAD")
         and current_app.config["SESSION_COOKIE_NAME"] not in request.cookies
+        and CLOSED_LIVE not in request.cookies
         and "Authorization" not in request.headers
         and len(request.query_string) <= LONGEST_QUERY
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from apiflask import APIFlask
@@ -26,6 +26,26 @@ def test_the_bar_of_live_lectures_stands_on_every_page_but_the_lectures_own(worl
     (live,) = re.findall(r'class="go" href="(/lectures/\d+)"', client.get("/").text)
     assert 'class="nowbar"' in client.get("/series").text
     assert 'class="nowbar"' not in client.get(live).text
+
+
+def test_the_bar_of_live_lectures_stays_closed_until_another_lecture_is_live(world: World) -> None:
+    client = world.make.app.test_client()
+    page = client.get("/series").text
+    (live,) = re.findall(r'name="lectures" value="(\d+)"', page)
+    answer = client.post("/live-bar/close", data={"lectures": live, "next": "/series"})
+    assert (answer.status_code, answer.location) == (302, "/series")
+    for path in ("/series", "/"):
+        assert 'class="nowbar"' not in client.get(path).text
+    assert 'class="nowbar"' in world.make.app.test_client().get("/series").text, "of one browser only"
+    world.make.lecture(
+        world.make.series(), "Rules of origin", state="live", actual_start=datetime(2026, 11, 25, tzinfo=UTC)
+    )
+    page = client.get("/series").text
+    assert "<bdi>Rules of origin</bdi>" in page
+    assert re.findall(r'name="lectures" value="([\d.]+)"', page) != [live]
+    for wrong in ("", "x", "-1", "９", "1" * 13):
+        assert client.post("/live-bar/close", data={"lectures": wrong}).status_code in (302, 422)
+    assert world.make.app.test_client().post("/live-bar/close", data={"lectures": "x"}).status_code == 422
 
 
 def test_home_shows_nothing_personal(world: World) -> None:

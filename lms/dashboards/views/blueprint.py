@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from lms.catalogue.queries.lectures import list_live_in_public
 from lms.dashboards.queries.waiting import Waiting, count_waiting
 from lms.web.identity import current_actor
+from lms.web.live_bar import closed_live
 
 bp = Blueprint("dashboards", __name__, template_folder="../templates")
 
@@ -21,13 +22,14 @@ Live = tuple[int, str, datetime | None]
 def live_lectures() -> dict[str, Any]:
     """`live_lectures` for the bar on top of every page: (id, title, actual start) of public live lectures.
 
-    A lecture's own pages say themselves that it is live.
+    Not those whose bar the reader has closed; pages of a lecture show themselves that it is live.
     """
     if not has_request_context():  # mail is rendered outside of a request
         return {}
     if "live_lectures" not in g:
         here = (request.view_args or {}).get("lecture_id")
-        g.live_lectures = [live for live in _live() if live[0] != here]
+        hidden = {here, *closed_live()}
+        g.live_lectures = [live for live in _live() if live[0] not in hidden]
     return {"live_lectures": g.live_lectures}
 
 
