@@ -308,6 +308,11 @@ class ListPage:
             return ""
         return str(column.first if self.wanted.descending is column.descending else column.last)
 
+    def order_if_pressed(self, column: Column) -> str:
+        """The order of the list after its column heading is pressed."""
+        is_pressed_again = column.name == self.wanted.sort and self.wanted.descending is column.descending
+        return str(column.last if is_pressed_again else column.first)
+
     @property
     def orders(self) -> list[tuple[str, str, bool]]:
         """(value, label, whether it is chosen) of each order, for the form: phones have no headings to press."""

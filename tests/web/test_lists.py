@@ -86,6 +86,7 @@ def test_a_heading_sorts_and_pressed_again_the_other_way_round(app: APIFlask) ->
         page = page_of(app, 9, sort="-minutes")
         assert (page.sorted_by(minutes), page.aria_sort(minutes)) == ("/series?sort=minutes#who", "descending")
         assert page.order_in_words == "most first"
+        assert (page.order_if_pressed(minutes), page.order_if_pressed(name)) == ("fewest first", "by name")
         assert page_of(app, 9, sort="minutes").order_in_words == "fewest first"
 
 
