@@ -87,14 +87,12 @@ class ReadingForm(BaseForm):
         self.format.choices = [SelectChoice(name, FORMAT_NAMES[name]) for name in names]
         first = [zone for zone in dict.fromkeys(map(zones.canonical, (*likely, "UTC"))) if zone is not None]
         at = clock.now()
+        known = {str(choice.value): choice for choice in zone_choices(country_names(reader_locale()), at=at)}
+        likely_choices = [known.get(zone) or SelectChoice(zone, zone_words(zone, at)) for zone in first]
         self.time_zone.choices = [
             SelectChoice("", _("Select a time zone") if is_open else _("Ask me if the file has no time zone")),
-            *(SelectChoice(one, zone_words(one, at), optgroup=_("Likely")) for one in first),
-            *(
-                replace(one, optgroup=_("All"))
-                for one in zone_choices(country_names(reader_locale()), at=at)
-                if one.value not in first
-            ),
+            *(replace(choice, optgroup=_("Likely")) for choice in likely_choices),
+            *(replace(choice, optgroup=_("All")) for choice in known.values() if choice.value not in first),
         ]
 
     def column_fields(self) -> list[tuple[Column, Any]]:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from lms.catalogue.models import Lecture, LectureState
-from lms.catalogue.rules import ROOM_OPENS, AnyLecture, room_is_open
+from lms.catalogue.rules import AnyLecture, room_is_open
 from lms.core.errors import Forbidden, Refused
 from lms.core.i18n import _
 from lms.core.measures import MINUTE_MS, short_minutes, whole_minutes
@@ -101,7 +101,4 @@ def check_can_join(lecture: AnyLecture, enrolment: Enrolment | None, at: datetim
     if lecture.state is LectureState.POSTPONED or lecture.starts_at is None:
         raise Refused(_("This lecture is postponed and has no date yet."))
     if not room_is_open(lecture, at):
-        opens = lecture.starts_at - ROOM_OPENS
-        raise Refused(
-            _("The room opens one hour before the start, at %(moment)s UTC.", moment=f"{opens:%Y-%m-%d %H:%M}")
-        )
+        raise Refused(_("The room opens one hour before the start."))

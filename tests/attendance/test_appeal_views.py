@@ -18,6 +18,8 @@ from lms.attendance_imports.actions.imports import publish_attendance
 from lms.attendance_imports.actions.staging import stage_attendance
 from lms.core import clock
 from lms.core.db import db
+from lms.core.roles import SYSTEM
+from lms.people.actions.persons import change_profile
 from tests.factories import Make
 
 
@@ -121,7 +123,13 @@ def test_times_are_clocks_of_the_reader(desk: Desk) -> None:
     assert (appeal.said_from, appeal.said_to) == (
         desk.start.replace(second=0), desk.end.replace(second=0)
     )  # fmt: skip
-    assert "Stated by the person" in desk.client(desk.teacher).get(f"/appeals/{appeal.public_id}").text
+    page = desk.client(desk.teacher).get(f"/appeals/{appeal.public_id}").text
+    assert "Stated by the person" in page
+    with desk.app.app_context():
+        change_profile(desk.ada.public_id, {"time_zone": "Asia/Tokyo"}, by=SYSTEM, at=desk.end)
+    start, end = ((moment + timedelta(hours=9)).strftime("%H:%M") for moment in (desk.start, desk.end))
+    page = desk.client(desk.teacher).get(f"/appeals/{appeal.public_id}").text
+    assert f"Changed on appeal: present from {start} to {end} (Tokyo time)" in page, "in the zone of its reader"
 
 
 @pytest.mark.parametrize(

@@ -117,6 +117,9 @@ def test_a_question_takes_one_request_and_one_reading_more(app: APIFlask, make: 
     browser.open(f"/lectures/{scene.lecture.id}/attendance/import")
     asked = browser.press(file=(io.BytesIO(REPORT), "zoom.csv"))
     assert (asked.status_code, 'name="time_zone"' in asked.text) == (422, True)
+    likely, _all = re.findall(r"<optgroup[^>]*>(.*?)</optgroup>", asked.text, re.DOTALL)
+    words = re.findall(r">([^<]+)</option>", likely)
+    assert words == ["Kenya, Nairobi (UTC+3)", "China, Beijing (UTC+8)", "UTC"], "as on every form"
     preview = browser.press(step="answer", time_zone="UTC")
     assert (preview.status_code, "4 of 4 rows can be imported" in preview.text) == (200, True)
     assert browser.press(step="take").status_code == 302

@@ -39,6 +39,7 @@ class AppealView:
     person: str
     full_name: str
     native_name: str | None
+    time_zone: str | None
     lecture: Lecture
     answered_by: str | None
     outcome: Outcome | None
@@ -59,6 +60,7 @@ _VIEWS: Any = (
         Person.public_id.label("person"),
         Person.full_name,
         Person.native_name,
+        Person.time_zone,
         Lecture,
         _Answering.full_name.label("answered_by"),
         Correction.outcome,

@@ -35,7 +35,7 @@ from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
 from lms.web.lists import Column, ListDefinition, ListPage, Sifted, read_list
 from lms.web.numbers import whole
-from lms.web.time import time_of_day, viewer_zone, zone_city
+from lms.web.time import organiser_zone, time_of_day, viewer_zone, zone_city
 
 ALL = "all"
 _FILED = Column("filed", _l("Requested"), first=_l("oldest first"), last=_l("newest first"))
@@ -174,7 +174,8 @@ def _page(appeal_id: str, accept: AcceptForm | None = None, decline: DeclineForm
 
 
 def _prefilled(view: AppealView) -> str:
-    appeal, zone = view.appeal, view.lecture.time_zone
+    """An answer to begin with, with the times in the zone of the person who reads it."""
+    appeal, zone = view.appeal, view.time_zone or organiser_zone()
     if appeal.said_from is None or appeal.said_to is None:
         return _("Changed on appeal")
     return _(
