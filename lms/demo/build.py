@@ -36,6 +36,7 @@ from lms.demo import (
     seats,
     speakers,
 )
+from lms.demo.certificates import add_signatory
 from lms.demo.enrolments import enrol
 from lms.demo.folder import Mark, find_mark, replaced, set_mark
 from lms.demo.generate import SEED, Demonstration, LectureFile
@@ -210,6 +211,8 @@ def _attend(
 
 def _certify(demonstration: Demonstration, series_ids: dict[str, int], tell: Callable[[int, int], None]) -> None:
     issued = 0
+    first = min(lecture.starts_at for plan in demonstration.series for lecture in plan.lectures)
+    add_signatory(at=first.astimezone(UTC))
     for plan in demonstration.series:
         if plan.issue:
             last = max(lecture.starts_at.astimezone(UTC) for lecture in plan.lectures)

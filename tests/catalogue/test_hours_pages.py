@@ -309,7 +309,7 @@ def test_the_series_says_how_its_nights_were_shared_out(
         assert said is not None
         words = re.sub(r"<[^>]+>|\s+", " ", said[1])
         assert "of 3 lectures" in words
-        assert re.search(r"Kenya 2 ?, +Peru 2 ?;", words)
+        assert re.search(r"Night hours so far: +Kenya, 2 of 3 lectures ?; +Peru, 2", words)
 
 
 def test_strangers_do_not_see_how_nights_were_shared_out(

@@ -27,7 +27,7 @@ from lms.attendance_imports.actions.imports import publish_attendance
 from lms.attendance_imports.actions.staging import stage_attendance
 from lms.catalogue.models import Lecture, LectureInstructor, LectureState, Series
 from lms.certificates.actions.awards import issue_certificates
-from lms.certificates.models import Award, Certificate
+from lms.certificates.models import Award, Certificate, CertificateDesign
 from lms.config import Config
 from lms.core import clock, files
 from lms.core.db import db
@@ -216,6 +216,14 @@ def test_what_follows_lectures_is_there_in_every_state(now: datetime) -> None:
     actor = load_actor(instructor.id, now)
     assert actor is not None
     assert count_open_appeals(by=actor) > 0
+
+
+@pytest.mark.usefixtures("context")
+def test_certificates_have_a_signatory() -> None:
+    versions = db.session.scalars(select(Certificate.design).distinct()).all()
+    designs = db.session.scalars(select(CertificateDesign).where(CertificateDesign.version.in_(versions))).all()
+    assert [design.version for design in designs] == versions
+    assert [design.spec["signatory"] for design in designs] == ["Liang Wenshu"]
 
 
 @pytest.mark.usefixtures("context")

@@ -122,7 +122,7 @@ class TestWhatIsTaken:
         [
             ("slides.pptx", b"MZ" + bytes(200), WrongKind, "Windows program"),
             ("slides.pptx", packed("readme.txt"), WrongKind, "does not match its extension: it is a ZIP"),
-            ("slides.pdf", picture("PNG"), WrongKind, "its content is a PNG"),
+            ("slides.pdf", picture("PNG"), WrongKind, "it is a PNG"),
             ("slides", pdf(), WrongKind, "does not match its extension"),
             ("slides.pptx", packed(*PPTX, "ppt/vbaProject.bin"), WrongKind, "macros"),
             ("old.ppt", b"\xd0\xcf\x11\xe0" + bytes(99), WrongKind, "old format"),
