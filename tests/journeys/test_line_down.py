@@ -40,7 +40,7 @@ def test_what_was_kept_without_a_line_is_sent_and_counted(
     page.add_init_script(COUNT_WAKE_LOCKS)
     ada.go(f"/lectures/{lecture.id}/room")
     line = page.locator("#line")
-    line.filter(has_text="You are in the room").wait_for()
+    line.filter(has_text="You are being counted").wait_for()
     assert page.get_by_test_id("meeting").get_attribute("href") == "https://meet.example/1"
 
     assert page.evaluate("asked") == 1

@@ -84,7 +84,7 @@ def test_from_the_first_page_to_a_counted_lecture(site: Site, visit: Callable[[]
     site.within(lambda: start_lecture(lecture.id, by=SYSTEM, at=clock.now()))
     trainee.go(f"/lectures/{lecture.id}/room")
     assert page.get_by_test_id("room").get_attribute("data-state") == "live"
-    page.locator("#line", has_text="You are in the room").wait_for()
+    page.locator("#line", has_text="You are being counted").wait_for()
     assert page.get_by_test_id("meeting").get_attribute("href") == "https://meet.example.org/parcels"
     page.wait_for_timeout(4000)
     trainee.go("/me")
