@@ -9,14 +9,16 @@ from typing import Any
 
 import pytest
 from apiflask import APIFlask
+from sqlalchemy import update
 
+from lms.catalogue.models import CertificateKind, Policy
 from lms.core.db import db
 from lms.core.errors import Forbidden, NotFound
 from lms.core.roles import ANONYMOUS, SYSTEM, Actor, Role
 from lms.reports.actions.public import KEPT, refresh_public_figures, refresh_when_due
 from lms.reports.models import PublicAnswer, PublicFigures
 from lms.reports.queries.figures import Report, count
-from lms.reports.queries.public import last_refresh, public_headline
+from lms.reports.queries.public import Funnel, last_refresh, public_headline
 from lms.reports.rules import DIMENSIONS, Slice
 from tests.reports.world import World
 
@@ -225,8 +227,24 @@ def test_the_headline_has_the_map_without_small_countries(app: APIFlask, program
         ("UG", "Ouganda", 5, False),
     ]
     assert headline.figures.sessions == 3
-    assert headline.funnel == {"registrations": 7, "attended": 7, "certificates": 1}
+    assert headline.funnel == Funnel(registrations=7, attended=7, certificates=1, is_all=False)
     assert headline.first_year == "2024"
+
+
+@pytest.mark.parametrize(("others", "expected"), [(5, Funnel(12, 7, 1, is_all=False)), (4, Funnel(16, 9, 1))])
+def test_the_funnel_has_series_with_certificates_unless_the_others_are_few(
+    app: APIFlask, world: World, programme: dict[str, int], others: int, expected: Funnel
+) -> None:
+    planned, without = world.series("planned"), world.series("without")
+    kind = {"certificate": CertificateKind.PARTICIPATION}
+    world.execute(update(Policy).where(Policy.series_id == planned).values(**kind))
+    world.enrol(planned, *(world.person("KE") for _n in range(5)), at=NOON)
+    people = [world.person("KE") for _n in range(others)]
+    world.enrol(without, *people, at=NOON)
+    world.attend(world.lecture(without, NOON), *people[:2])
+    refresh(app)
+    with app.app_context():
+        assert public_headline(at=AT, locale="en").funnel == expected
 
 
 @pytest.mark.databases(differs=True)

@@ -68,6 +68,16 @@ class Place:
     partner: bool
 
 
+@dataclass(frozen=True)
+class Funnel:
+    """From registered to certified, in the series that issue certificates; `is_all`: in all series."""
+
+    registrations: int
+    attended: int
+    certificates: int
+    is_all: bool = True
+
+
 @dataclass(frozen=True, eq=False)
 class Headline:
     """The totals of all time as the public knows them, the countries, and the way from registered to certified.
@@ -78,7 +88,7 @@ class Headline:
     as_at: datetime
     figures: Figures
     places: Sequence[Place]
-    funnel: Mapping[str, int]
+    funnel: Funnel
     first_year: str | None
     opening: Opening | None = None
 
@@ -202,7 +212,7 @@ class _Stored:
 
     as_at: datetime
     first_year: str | None
-    attended: int
+    funnel: tuple[tuple[str, int], ...]
     partners: tuple[int, ...]
     answers: tuple[tuple[str, str], ...]
 
@@ -220,7 +230,7 @@ def _of_all_time(counted: Counted, dimensions: Iterable[str]) -> _Stored:
     return _Stored(
         counted.as_at,
         min(shared["years"], default=None),
-        shared["funnel"]["attended"],
+        tuple(sorted(shared["funnel"].items())),
         tuple(shared["partners"]),
         tuple(sorted((question.partition("/")[2], text) for question, text in texts.items())),
     )
@@ -241,11 +251,13 @@ def _headline(stored: _Stored, countries: Rows, locale: str) -> Headline:
         for id_, code, _names, latitude, longitude in countries
         if values.get(id_)
     ]
-    funnel = {
-        "registrations": figures.registrations,
-        "attended": stored.attended,
-        "certificates": figures.certificates,
-    }
+    steps = dict(stored.funnel)  # refreshes of before counted only the attended
+    funnel = Funnel(
+        registrations=steps.get("registrations", figures.registrations),
+        attended=steps["attended"],
+        certificates=steps.get("certificates", figures.certificates),
+        is_all=bool(steps.get("is_all", True)),
+    )
     return Headline(
         stored.as_at,
         figures,

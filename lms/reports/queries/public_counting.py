@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 from sqlalchemy import select
 
+from lms.catalogue.queries.policies import current_policies
 from lms.core import clock
 from lms.core.db import db
 from lms.people.models import Region
 from lms.reports.disclosure_control import Blocks, folded, is_apart, united
-from lms.reports.facts.counting import NOBODY, Part, count
+from lms.reports.facts.counting import Part, count
 from lms.reports.facts.filters import Filters
 from lms.reports.facts.selection import Facts
 from lms.reports.opening_balances.counting import Balances, add
@@ -253,8 +254,25 @@ def _spans(by_year: Mapping[str, Mapping[Key, Part]], years: list[str]) -> Itera
             yield f"{first}-{last}", running
 
 
-def _funnel(facts: Facts) -> dict[str, int]:
-    """Registrations, and how many of them were followed by an attendance in that series."""
-    attended = {key[0]: part.people for key, part in count(facts, Filters(), ("series",)).items()}
-    registered = ((id_, part.segment.of(id_)["person"]) for part in facts.registrations for id_ in part.owners)
-    return {"attended": sum(len(np.intersect1d(people, attended.get(id_, NOBODY))) for id_, people in registered)}
+def _funnel(facts: Facts) -> dict[str, Any]:
+    """Registrations in series that issue certificates, how many of them were followed by an attendance in that series,
+    and the certificates.
+
+    All series are counted, and `is_all` says so, where the people in the other series, or in these, are too few to be
+    told apart in public.
+    """
+    parts = {key[0]: part for key, part in count(facts, Filters(), ("series",)).items()}
+    registered = {id_: part.segment.of(id_)["person"] for part in facts.registrations for id_ in part.owners}
+    issuing = {id_ for id_, policy in current_policies(facts.languages).items() if policy.certificate is not None}
+    issuing |= {id_ for id_, part in parts.items() if part.certificates and isinstance(id_, int)}
+    sides = (issuing & registered.keys(), registered.keys() - issuing)
+    people = (np.concatenate([registered[id_] for id_ in side]) for side in sides if side)
+    is_all = any(0 < len(np.unique(found)) < FEWEST for found in people)
+    counted = registered.keys() if is_all else sides[0]
+    attended = (np.intersect1d(registered[id_], parts[id_].people) for id_ in counted if id_ in parts)
+    return {
+        "is_all": is_all,
+        "registrations": sum(len(registered[id_]) for id_ in counted),
+        "attended": sum(len(people) for people in attended),
+        "certificates": sum(part.certificates for part in parts.values()),
+    }
