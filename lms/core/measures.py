@@ -2,10 +2,13 @@
 
 Time that was spent is rounded down and time that is needed is rounded up, so nobody reads that they reached a mark
 that they missed. The percentage that decides an outcome is rounded down: 59.96 % is not 60.0 %. Hours and shares of a
-whole are rounded to the nearest tenth. Decisions are never made on rounded values. Lengths are whole milliseconds.
+whole are rounded to the nearest tenth; pages show contact hours as whole numbers. Decisions are never made on rounded
+values. Lengths are whole milliseconds.
 """
 
 from __future__ import annotations
+
+import math
 
 SECOND_MS = 1000
 MINUTE_MS = 60_000
@@ -42,6 +45,11 @@ def tenth_minutes(ms: int) -> float:
 def tenth_hours(ms: int) -> float:
     """Hours with one decimal, to the nearest tenth; a half is rounded up."""
     return (ms * 20 + HOUR_MS) // (2 * HOUR_MS) / 10
+
+
+def nearest_whole(value: float) -> int:
+    """The nearest whole number, a half up, as pages show contact hours and averages of people."""
+    return math.floor(value + 0.5)
 
 
 def percent_tenths(part: int, whole: int) -> int:

@@ -9,13 +9,14 @@ from datetime import date, timedelta
 from markupsafe import Markup
 
 from lms.core.i18n import _, _l, _n
+from lms.core.measures import nearest_whole
 from lms.reports.opening_balances_note import Opening
 from lms.reports.periods import first_of_quarter
 from lms.reports.queries.figures import Report
 from lms.reports.queries.public import Place
 from lms.reports.rules import Figures, Group, Slice
 from lms.web import maps
-from lms.web.time import number, short_day
+from lms.web.time import number, short_day, whole_number
 
 DIMENSION_NAMES = (
     ("country", _l("Country")),
@@ -50,6 +51,7 @@ def bubbles(places: Iterable[Place]) -> list[maps.Bubble]:
 class Cross:
     """One figure by two dimensions. Columns are (key, name); each row: key, name, a value a column, its own total."""
 
+    figure: str
     columns: list[tuple[str | None, str]]
     rows: list[tuple[str | None, str, list[float], float]]
     foot: tuple[list[float], float]
@@ -60,6 +62,7 @@ def cross(both: Report, rows: Report, columns: Report, figure: str) -> Cross:
     cells = {group.keys: value_of(group.figures, figure) for group in both.groups}
     across = columns.groups
     return Cross(
+        figure,
         columns=[(group.keys[0], group.labels[0]) for group in across],
         rows=[
             (
@@ -87,7 +90,8 @@ def overlap(totals: Figures, groups: Iterable[Group], figure: str = "participant
 
 def counted(name: str, value: float) -> str:
     """A figure with its noun: "104,312 participants"."""
-    num, whole = number(value), int(value)
+    num = whole_number(value)
+    whole = max(nearest_whole(value), 1 if value else 0)  # "less than 1" is one of them
     words = {
         "sessions": lambda: _n("%(shown)s session", "%(shown)s sessions", whole, shown=num),
         "participants": lambda: _n("%(shown)s participant", "%(shown)s participants", whole, shown=num),

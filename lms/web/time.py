@@ -22,6 +22,7 @@ from babel.numbers import format_decimal
 from flask import Flask, current_app, g, has_request_context, request
 
 from lms.core import clock, measures, zones
+from lms.core.i18n import _
 from lms.core.minutes import spent_of, with_seconds
 from lms.web.identity import current_actor
 from lms.web.locale import reader_locale
@@ -208,6 +209,12 @@ def number(value: float | int) -> str:
     return _number(value, reader_locale())
 
 
+def whole_number(value: float | int) -> str:
+    """ "268,769" of 268768.5: to the nearest whole number, a half up. Above 0 it is never written as 0."""
+    rounded = measures.nearest_whole(value)
+    return _("less than 1") if value > 0 and not rounded else number(rounded)
+
+
 @_said
 def _number(value: float, locale: str) -> str:
     return format_decimal(value, format="#,##0.#", locale=locale)
@@ -276,7 +283,8 @@ def init_app(app: Flask) -> None:
         "day": day, "short_day": short_day, "near_day": near_day, "month_name": month_name,
         "weekday": weekday, "day_and_month": day_and_month, "clock": time_of_day, "moment": moment,
         "timestamp": timestamp,
-        "zone_city": zone_city, "number": number, "percent_tenths": percent_tenths, "ago": ago, "span": span,
+        "zone_city": zone_city, "number": number, "whole_number": whole_number,
+        "percent_tenths": percent_tenths, "ago": ago, "span": span,
         "minutes": minutes, "needed_minutes": needed_minutes, "tenth_minutes": measures.tenth_minutes,
         "depends_on_seconds": measures.depends_on_seconds, "spent_of": spent_of, "with_seconds": with_seconds,
         "language_name": language_name,

@@ -32,6 +32,11 @@ def test_hours_are_the_nearest_tenth(ms: int) -> None:
     assert -Fraction(1, 2) < tenths - Fraction(ms, 360_000) <= Fraction(1, 2)
 
 
+@pytest.mark.parametrize(("value", "whole"), [(0, 0), (0.4, 0), (0.5, 1), (268_768.5, 268_769), (7, 7)])
+def test_whole_numbers_are_the_nearest(value: float, whole: int) -> None:
+    assert measures.nearest_whole(value) == whole
+
+
 @pytest.mark.parametrize(
     ("part", "whole", "percent", "tenths"),
     [(2, 3, 66.7, 666), (1, 3, 33.3, 333), (5996, 10_000, 60.0, 599), (1, 2000, 0.1, 0), (3, 2, 150.0, 1000),

@@ -78,6 +78,8 @@ ON_PAPER = """(pressed) => [...document.querySelectorAll(pressed)]
 
 
 WIDTHS = (320, 390, 768, 1024, 1280, 1920)
+PAPER_WIDTHS = (438, 560, 673, 794)
+"""The width of A5 and A4 in pixels, and what is left of each between the margins."""
 FIGURES = """() => {
   const found = [], single = ":not(.axis > li, .cols > li)";
   const cells = `td, th, dd, dt, .axis, .cols, li${single}, .seen > div, p, figcaption, caption, summary`;
@@ -237,6 +239,7 @@ def look(
         for width in WIDTHS:
             wide.set_viewport_size({"width": width, "height": 900})
             found.figures_out_of_place += [f"{path} at {width}: {one}" for one in wide.evaluate(FIGURES)]
+        found.figures_out_of_place += _out_of_place_on_paper(wide, path)
         wide.set_viewport_size(PHONE)
     wide.context.close()
     narrow.context.close()
@@ -254,6 +257,20 @@ def _window(served: Served, browser: Browser, role: str) -> Page:
         kept.append({"name": "session", "value": cookie.value, "url": served.address})
     context.add_cookies(kept)  # type: ignore[arg-type]
     return context.new_page()
+
+
+def _out_of_place_on_paper(page: Page, path: str) -> list[str]:
+    """Large figures that do not keep to their cells in print. Wide tables have wide sheets, so those may stick out."""
+    if not page.locator(".figures").count():
+        return []
+    page.emulate_media(media="print")
+    found = []
+    for width in PAPER_WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        wrong = (one for one in page.evaluate(FIGURES) if not one.startswith("scrolls sideways"))
+        found += [f"{path} printed at {width}: {one}" for one in wrong]
+    page.emulate_media(media="screen")
+    return found
 
 
 def _cut(page: Page, name: str) -> list[str]:

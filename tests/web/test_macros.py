@@ -55,6 +55,7 @@ def environment(**context: Any) -> Environment:
         moment=lambda at, zone=None: at.astimezone(ZoneInfo(zone or "Africa/Nairobi")).strftime("%-d %B %Y, %H:%M"),
         zone_city=lambda zone: CITIES.get(zone, zone),
         number=lambda value: f"{value:,}",
+        whole_number=lambda value: f"{measures.nearest_whole(value):,}",
         minutes=lambda ms: f"{measures.whole_minutes(int(ms)):,}",
         needed_minutes=lambda ms: f"{measures.needed_minutes(int(ms)):,}",
         depends_on_seconds=measures.depends_on_seconds,
@@ -268,6 +269,11 @@ class TestFigures:
             '<div class="bad"><dt>rejected</dt>'
             '<dd class="big" data-testid="figure-rejected" data-value="6">6</dd></div></dl>'
         )
+
+    def test_a_figure_is_whole_and_its_value_exact(self) -> None:
+        source = '{% from "macros/figures.html" import figures %}{{ figures(items) }}'
+        made = render(source, items=[{"name": "hours", "value": 10851.5, "label": "hours", "definition": False}])
+        assert 'data-value="10851.5">10,852</dd>' in made
 
     def test_as_at_names_the_zone(self) -> None:
         made = render('{% from "macros/figures.html" import asat with context %}{{ asat(at) }}', at=NOW)

@@ -12,7 +12,7 @@ from flask import render_template_string
 from lms.app import create_app
 from lms.config import Config
 from lms.core import clock
-from lms.web.time import _zone_city, ago, near_day, zone_city
+from lms.web.time import _zone_city, ago, near_day, whole_number, zone_city
 from tests.languages import speaking_also
 
 
@@ -30,6 +30,12 @@ from tests.languages import speaking_also
 )
 def test_a_zone_is_named_by_its_city(zone: str, locale: str, city: str) -> None:
     assert _zone_city(zone, locale) == city
+
+
+@pytest.mark.parametrize(("value", "text"), [(0, "0"), (0.4, "less than 1"), (10_851.5, "10,852"), (7, "7")])
+def test_whole_numbers_never_say_nothing_for_something(app: APIFlask, value: float, text: str) -> None:
+    with app.test_request_context("/"):
+        assert whole_number(value) == text
 
 
 def test_the_organisers_zone_has_the_organisers_city(app: APIFlask) -> None:

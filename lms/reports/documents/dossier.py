@@ -9,7 +9,7 @@ from functools import partial
 
 from lms.core import clock
 from lms.core.i18n import _, _n
-from lms.core.measures import percent
+from lms.core.measures import nearest_whole, percent
 from lms.reports.documents.dossier_data import Dossier, Peer, Upcoming
 from lms.reports.documents.model import Column, Figure, Mark, Picture, ReadOut, Section, Table, Value
 from lms.reports.documents.wording import Opening, each, figure_column, group_table, marks, overlap_note
@@ -171,11 +171,14 @@ def _since(dossier: Dossier, ways: Ways) -> Section | None:
         table=Table(
             (
                 Column(_("Figure"), "text"),
-                Column(_("Then"), "decimal"),
-                Column(_("Now"), "decimal"),
+                Column(_("Then")),
+                Column(_("Now")),
                 Column(_("Difference"), "change"),
             ),
-            tuple((figure_column(name).name, then, now, round(now - then, 1)) for name, then, now in named),
+            tuple(
+                (figure_column(name).name, then, now, nearest_whole(now) - nearest_whole(then))
+                for name, then, now in named
+            ),
             links={(row, 2): ways.opened(name, **asked) for row, (name, _then, now) in enumerate(named) if now},
         )
         if any(then != now for _name, then, now in named)

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Literal
 
 Value = str | int | float | date | datetime | None
-Kind = Literal["text", "number", "decimal", "percent", "change", "day", "moment"]
+Kind = Literal["text", "number", "decimal", "percent", "change", "day", "moment", "year"]
 PictureKind = Literal["bars", "columns", "curve", "funnel"]
 
 

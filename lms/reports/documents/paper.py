@@ -18,7 +18,7 @@ from lms.reports.documents.model import Picture, ReadOut, Section, Table
 from lms.reports.documents.writing import as_at, written
 from lms.web.locale import direction, reader_locale
 from lms.web.pictures import ticks
-from lms.web.time import number, organiser_zone
+from lms.web.time import number, organiser_zone, whole_number
 
 TEMPLATE = Path(__file__).parents[1] / "design" / "readout.typ"
 MISSING = "?"
@@ -51,7 +51,7 @@ def _content(out: ReadOut) -> dict[str, Any]:
         "day": [day.year, day.month, day.day],
         "as_at": _("As at %(when)s.", when=as_at(out)),
         "figures": [
-            {"label": figure.label, "value": number(figure.value), "note": figure.note} for figure in out.figures
+            {"label": figure.label, "value": whole_number(figure.value), "note": figure.note} for figure in out.figures
         ],
         "sections": [_section(section) for section in out.sections],
         "lead": out.lead,
@@ -91,7 +91,7 @@ def _picture(picture: Picture) -> dict[str, Any]:
             {
                 "label": mark.label,
                 "value": mark.value,
-                "shown": number(mark.value),
+                "shown": whole_number(mark.value),
                 "note": mark.note,
                 "partial": mark.partial,
             }
@@ -107,7 +107,7 @@ def _table(table: Table) -> dict[str, Any]:
     rows = [*table.rows[:: table.thin], *([table.foot] if table.foot else [])]
     return {
         "columns": [
-            {"name": column.name, "text": column.kind in {"text", "day", "moment"}} for column in table.columns
+            {"name": column.name, "text": column.kind in {"text", "day", "moment", "year"}} for column in table.columns
         ],
         "rows": [[written(value, kind) for value, kind in zip(row, kinds, strict=True)] for row in rows],
         "has_foot": table.foot is not None,

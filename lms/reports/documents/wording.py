@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from lms.core.i18n import _
-from lms.reports.documents.model import Column, Kind, Mark, Table, Value
+from lms.reports.documents.model import Column, Mark, Table, Value
 from lms.reports.queries.definitions import figure_names
 from lms.reports.queries.figures import Report
 from lms.reports.rules import FIGURES, Group
@@ -13,9 +13,8 @@ from lms.reports.rules import FIGURES, Group
 
 def figure_column(name: str) -> Column:
     """The column of a figure of the definitions."""
-    kind: Kind = "decimal" if name == "contact_hours" else "number"
     noun = figure_names()[name]
-    return Column(noun[:1].upper() + noun[1:], kind, definition=name)
+    return Column(noun[:1].upper() + noun[1:], definition=name)
 
 
 Opening = Callable[..., str]
@@ -47,7 +46,10 @@ def group_table(
             if getattr(report.totals, name)
         }
     return Table(
-        columns=(Column(heading, "text"), *(figure_column(name) for name in figures)),
+        columns=(
+            Column(heading, "year" if report.dimensions == ("year",) else "text"),
+            *(figure_column(name) for name in figures),
+        ),
         rows=tuple((" · ".join(group.labels), *values(group, figures)) for group in groups),
         foot=(_("All"), *(getattr(report.totals, name) for name in figures)) if has_foot else None,
         urls=urls or {},

@@ -8,7 +8,7 @@ from typing import Any
 from lms.core.i18n import _
 from lms.reports.documents.model import Kind, ReadOut, Value
 from lms.web.api import rfc3339
-from lms.web.time import moment, number, organiser_zone, short_day, zone_city
+from lms.web.time import moment, number, organiser_zone, short_day, whole_number, zone_city
 
 NOTHING = "–"
 
@@ -25,6 +25,8 @@ def written(value: Value, kind: Kind) -> str:
         return value
     if kind == "change":
         return f"+{number(value)}" if value > 0 else number(value)
+    if kind == "number":
+        return whole_number(value)
     return _("%(n)s %%", n=number(value)) if kind == "percent" else number(value)
 
 

@@ -89,8 +89,10 @@ def further_terms() -> list[tuple[str, str, str]]:
             _("rounding"),
             _(
                 "Minutes attended are rounded down, and minutes needed are rounded up. The percentage that "
-                "decides an attendance is rounded down. Hours and other percentages are rounded to the nearest "
-                "tenth. Results are never decided on a rounded number."
+                "decides an attendance is rounded down. Contact hours and averages of people are rounded to "
+                "whole numbers on pages, and to the nearest tenth in the API and in files of data. Hours on "
+                "certificates and other percentages are rounded to the nearest tenth. Results are never decided on a "
+                "rounded number."
             ),
         ),
         (

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
+from lms.core.measures import nearest_whole
 from lms.reports.opening_balances_note import Declared, Opening
 from lms.reports.queries.figures import Report
 from lms.reports.rules import FIGURES, FILTERS, Figures, Group, Slice
@@ -59,6 +60,11 @@ class Difference:
     def change(self) -> float:
         """Now less then; contact hours to one decimal."""
         return round(self.now - self.then, 1)
+
+    @property
+    def whole_change(self) -> int:
+        """The difference of the two numbers as pages show them."""
+        return nearest_whole(self.now) - nearest_whole(self.then)
 
 
 def freeze(frozen: Frozen) -> str:
