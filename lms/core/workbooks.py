@@ -20,6 +20,10 @@ _NARROWEST, _WIDEST = 8, 60
 _FORBIDDEN = re.compile(r"[\[\]:*?/\\']")
 
 
+class Year(int):
+    """A year as a number, which is not grouped."""
+
+
 class Workbook(AbstractContextManager["Workbook"]):
     """An XLSX file that is written from above to below. Instants stand in it as of `zone`, as spreadsheets know none.
 
@@ -36,6 +40,8 @@ class Workbook(AbstractContextManager["Workbook"]):
         self._day = self._book.add_format({"num_format": "yyyy-mm-dd"})
         self._moment = self._book.add_format({"num_format": "yyyy-mm-dd hh:mm"})
         self._number = self._book.add_format({"num_format": "#,##0"})
+        self._year = self._book.add_format({"num_format": "0", "align": "left"})
+        self._head_year = self._book.add_format({"num_format": "0", "bold": True, "bottom": 1, "valign": "top"})
         self._decimal = self._book.add_format({"num_format": "#,##0.0"})
         self._titles: set[str] = set()
 
@@ -45,7 +51,12 @@ class Workbook(AbstractContextManager["Workbook"]):
         self._book.close()
 
     def add_sheet(
-        self, title: str, headings: Sequence[str], rows: Iterable[Sequence[object]], *, widths: Sequence[int] = ()
+        self,
+        title: str,
+        headings: Sequence[str | Year],
+        rows: Iterable[Sequence[object]],
+        *,
+        widths: Sequence[int] = (),
     ) -> int:
         """Writes rows under frozen headings, into further sheets where they do not fit into one; returns how many.
 
@@ -63,15 +74,18 @@ class Workbook(AbstractContextManager["Workbook"]):
             self._begin(title, headings, widths)
         return written
 
-    def _begin(self, title: str, headings: Sequence[str], widths: Sequence[int]) -> Any:
+    def _begin(self, title: str, headings: Sequence[str | Year], widths: Sequence[int]) -> Any:
         sheet = self._book.add_worksheet(self._free_title(title))
         for column, heading in enumerate(headings):
-            wide = widths[column] if column < len(widths) else len(heading) + 2
+            wide = widths[column] if column < len(widths) else len(str(heading)) + 2
             sheet.set_column(column, column, min(max(wide, _NARROWEST), _WIDEST))
         if headings:
             sheet.freeze_panes(1, 1)
             for column, heading in enumerate(headings):
-                sheet.write_string(0, column, harmless(heading), self._head)
+                if isinstance(heading, Year):
+                    sheet.write_number(0, column, heading, self._head_year)
+                else:
+                    sheet.write_string(0, column, harmless(heading), self._head)
         return sheet
 
     def _free_title(self, title: str) -> str:
@@ -88,6 +102,8 @@ class Workbook(AbstractContextManager["Workbook"]):
             return
         if isinstance(cell, bool):
             sheet.write_boolean(line, column, cell)
+        elif isinstance(cell, Year):
+            sheet.write_number(line, column, cell, self._year)
         elif isinstance(cell, int):
             sheet.write_number(line, column, cell, self._number)
         elif isinstance(cell, float):
@@ -100,10 +116,15 @@ class Workbook(AbstractContextManager["Workbook"]):
             sheet.write_string(line, column, harmless(cell))
 
 
-def widths_of(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> list[int]:
+def widths_of(headings: Sequence[str | Year], rows: Sequence[Sequence[object]]) -> list[int]:
     """Returns column widths that fit the contents, in characters."""
     return [
-        max([len(heading), *(len(str(row[column])) for row in rows if column < len(row) and row[column] is not None)])
+        max(
+            [
+                len(str(heading)),
+                *(len(str(row[column])) for row in rows if column < len(row) and row[column] is not None),
+            ]
+        )
         + 2
         for column, heading in enumerate(headings)
     ]

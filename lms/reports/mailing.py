@@ -39,10 +39,11 @@ def prepared(payload: Mapping[str, Any]) -> More:
         "opening": shapes.opening_words(report.opening),
         "as_at": report.as_at,
     }
+    cross = shapes.cross(report, *told.margins, figure) if len(told.margins) == 2 else None
     name = exports.file_name(report, figure)
     csv = "".join(exports.as_csv(report)).encode()
     files = (
         Attachment(f"{name}.csv", "text/csv", csv),
-        Attachment(f"{name}.xlsx", workbooks.MIME, exports.as_xlsx(report, told.definitions)),
+        Attachment(f"{name}.xlsx", workbooks.MIME, exports.as_xlsx(report, told.definitions, cross=cross)),
     )
     return More(words, files, unsubscribe=f"/unsubscribe/{payload[SECRET]}")

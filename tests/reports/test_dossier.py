@@ -199,7 +199,7 @@ def test_as_a_workbook_cells_have_types_and_headings_stay(client: FlaskClient, m
         "Registrations",
         "Certificates",
     ]
-    assert years[1] == ["2024", 1.0, 3.0, 3.0, 3.0, 5.0, 1.0]
+    assert years[1] == [2024, 1.0, 3.0, 3.0, 3.0, 5.0, 1.0]
     assert book.get_sheet_by_name("Series attended").to_python()[1][0] == "Series =1+1"
     coming = book.get_sheet_by_name("Upcoming lectures").to_python()[1]
     assert coming[1] == datetime(2026, 12, 2, 6, 0)  # noqa: DTZ001 - as a cell has it: of Beijing

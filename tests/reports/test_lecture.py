@@ -84,6 +84,21 @@ def test_from_registered_to_certified(app: APIFlask, lecture: int) -> None:
         assert sorted(course.rejoins) == [0, 0, 1], "the replay is no presence in the room"
 
 
+def test_who_came_without_times_makes_the_rows_add_up(app: APIFlask, world: World, lecture: int) -> None:
+    added, removed = world.person("KE"), world.person("KE")
+    world.enrol(1, added, removed, at=NOON - timedelta(days=3))
+    world.execute(update(Enrolment).values(enrolled_at=NOON - timedelta(days=3)))
+    see(world, lecture, removed, 0, 90)
+    world.attend(lecture, added, minutes=0, source=Source.MANUAL)
+    world.attend(lecture, removed, minutes=0, outcome=Outcome.ABSENT, source=Source.MANUAL)
+    with app.app_context():
+        found = get_lecture_report(lecture, by=SYSTEM, at=AT)
+    assert found is not None
+    assert found.untimed == {Source.REPLAY: 1, Source.MANUAL: 1}
+    assert found.uncounted == 1
+    assert found.course.people + sum(found.untimed.values()) - found.uncounted == found.came
+
+
 def test_merged_people_are_one(app: APIFlask, world: World, lecture: int) -> None:
     with app.app_context():
         before = get_lecture_report(lecture, by=SYSTEM, at=AT)
@@ -150,7 +165,7 @@ def test_the_page_and_its_files(client: FlaskClient, make: Make, lecture: int) -
         "attended": "3",
         "certified": "1",
         "highest": "3",
-        "average": "2.1",
+        "average": "2",
     }
     assert "Held on 6 May 2024, 12:00 to 13:30 (Beijing time): 90 minutes." in text
     assert "at 12:03, minute 3" in text
@@ -160,11 +175,13 @@ def test_the_page_and_its_files(client: FlaskClient, make: Make, lecture: int) -
     assert client.get(f"/lectures/{lecture}/report.pdf").data.startswith(b"%PDF")
     found = json.loads(client.get(f"/lectures/{lecture}/report.json").text)["sections"]
     assert len(found["minutes"]["rows"]) == 90
-    assert found["late"]["rows"] == [["On time", 2, 66.7], ["1 to 5 minutes late", 1, 33.3],
+    assert found["late"]["rows"] == [["On time", 2, 50.0], ["1 to 5 minutes late", 1, 25.0],
                                      ["5 to 15 minutes late", 0, 0.0], ["15 to 30 minutes late", 0, 0.0],
-                                     ["30 minutes late or more", 0, 0.0]]  # fmt: skip
-    assert [row[1] for row in found["early"]["rows"]] == [2, 0, 0, 0, 1]
-    assert [row[1] for row in found["rejoins"]["rows"]] == [2, 1, 0, 0]
+                                     ["30 minutes late or more", 0, 0.0],
+                                     ["Watched the recording", 1, 25.0]]  # fmt: skip
+    assert found["late"]["all"] == ["All", 4, 100.0]
+    assert [row[1] for row in found["early"]["rows"]] == [2, 0, 0, 0, 1, 1]
+    assert [row[1] for row in found["rejoins"]["rows"]] == [2, 1, 0, 0, 1]
     book = CalamineWorkbook.from_filelike(io.BytesIO(client.get(f"/lectures/{lecture}/report.xlsx").data))
     assert book.get_sheet_by_name("Minute by minute").to_python()[4] == ["12:03", 3.0, 3.0]
 

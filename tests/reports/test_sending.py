@@ -206,7 +206,7 @@ def test_while_the_database_is_away_nothing_is_kept(desk: Desk, monkeypatch: pyt
         raise OperationalError("SELECT", {}, OSError())
 
     with monkeypatch.context() as patched:
-        patched.setattr(job, "count", away)
+        patched.setattr(job, "count_several", away)
         assert desk.send() == 0
     assert desk.runs() == []
     assert desk.send() == 1
@@ -273,14 +273,14 @@ def test_a_bug_in_one_report_keeps_no_other_waiting(desk: Desk, monkeypatch: pyt
     with desk.app.app_context():
         second = saved.save_report("Second", {**ASKS, "rows": "year"}, by=desk.by, at=SAVED_AT)
         saved.schedule_report(second, Rhythm.QUARTERLY, 8, "owner@example.org", by=desk.by, at=SAVED_AT)
-    count = job.count
+    count_several = job.count_several
 
-    def broken(asked: Any, dimensions: Any, **more: Any) -> Any:
-        if dimensions == ("country",):
+    def broken(asked: Any, questions: Any, **more: Any) -> Any:
+        if questions == [("country",)]:
             raise KeyError("secret detail")
-        return count(asked, dimensions, **more)
+        return count_several(asked, questions, **more)
 
-    monkeypatch.setattr(job, "count", broken)
+    monkeypatch.setattr(job, "count_several", broken)
     assert desk.send() == 2
     assert sorted(run[3] or "" for run in desk.runs()) == ["", "KeyError"]
 

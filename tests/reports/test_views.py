@@ -15,8 +15,10 @@ from python_calamine import CalamineWorkbook
 from lms.core import clock
 from lms.core.roles import SYSTEM
 from lms.reports.actions.public import refresh_public_figures
+from lms.reports.documents import totals
 from lms.reports.rules import FIGURES
 from tests.factories import Make
+from tests.paper import tables_of
 from tests.reports.world import World
 
 NOON = datetime(2024, 5, 6, 4, 0, tzinfo=UTC)
@@ -299,12 +301,30 @@ def test_reports_as_files(client: FlaskClient, make: Make, programme: dict[str, 
     answer = client.get(f"/admin/reports.xlsx?{query}")
     assert answer.mimetype == "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
     book = CalamineWorkbook.from_filelike(io.BytesIO(answer.get_data()))
-    sheet = book.get_sheet_by_index(0).to_python()
+    assert book.sheet_names == ["Participants", "Figures", "About"]
+    cross = book.get_sheet_by_index(0).to_python()
+    assert cross == [["Series", 2024, "All"], ["Series =1+1", 12, 12], ["All", 12, 12]]
+    sheet = book.get_sheet_by_index(1).to_python()
     assert sheet[0] == ["series", "series_name", "year", "year_name", *FIGURES]
-    assert sheet[1] == ["'=1+1", "Series =1+1", "2024", "2024", 1, 12, 12, 4, 1, 6, 12, 0]
-    about = book.get_sheet_by_index(1).to_python()
+    assert sheet[1] == ["'=1+1", "Series =1+1", 2024, 2024, 1, 12, 12, 4, 1, 6, 12, 0]
+    about = book.get_sheet_by_index(2).to_python()
     assert (about[0][0], about[2][:2]) == ("What", ["by", "series,year"])
     assert client.get(f"/admin/reports.exe?{query}").status_code == 404
+
+
+def test_a_report_by_two_dimensions_is_a_cross_table_on_paper(
+    client: FlaskClient, make: Make, programme: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    staff(client, make, "administrator")
+    query = "rows=country&columns=year&figure=attendances"
+    (table,) = tables_of(client.get(f"/admin/reports.pdf?{query}").data)
+    assert table[0] == ["Country or area", "2024", "All"]
+    assert table[-1] == ["All", "12", "12"]
+    monkeypatch.setattr(totals, "MOST_ACROSS", 2)
+    countries = [row[0] for row in table[1:-1]]
+    parts = tables_of(client.get("/admin/reports.pdf?rows=year&columns=country&figure=attendances").data)
+    assert [name for part in parts for name in part[0][1:]] == [*countries, "All"]
+    assert [part[-1][0] for part in parts] == ["All"] * len(parts)
 
 
 @pytest.mark.parametrize(

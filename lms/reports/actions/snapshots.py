@@ -22,7 +22,7 @@ from lms.core.typed_text import clean_line, clean_text
 from lms.people.queries.countries import country_by_code
 from lms.reports.models import Snapshot, SnapshotDossier, SnapshotVisibility
 from lms.reports.queries.definitions import definitions
-from lms.reports.queries.figures import count_several
+from lms.reports.queries.figures import count_several, with_margins
 from lms.reports.queries.labels import filters_in_words
 from lms.reports.queries.snapshots import dossier_key
 from lms.reports.rules import FIGURES, Figures, Slice
@@ -76,9 +76,8 @@ def publish_snapshot(
     if faults:
         raise Invalid(faults=faults)
     dims = tuple(dimensions)
-    questions = [dims, dims[:1], dims[1:]] if len(dims) == 2 else [dims]
     counted_by = ANONYMOUS if visibility is SnapshotVisibility.PUBLIC else by
-    report, *margins = count_several(asked, questions, by=counted_by, at=at, locale=locale)
+    report, *margins = count_several(asked, with_margins(dims), by=counted_by, at=at, locale=locale)
     frozen = Frozen(
         title=title,
         language=locale,

@@ -10,9 +10,9 @@ from typing import Any
 from lms.core.errors import NotFound
 from lms.core.i18n import _
 from lms.core.tables import write_csv
-from lms.core.workbooks import MIME, Workbook, widths_of
+from lms.core.workbooks import MIME, Workbook, Year, widths_of
 from lms.reports.documents import paper
-from lms.reports.documents.model import ReadOut
+from lms.reports.documents.model import Kind, ReadOut, Value
 from lms.reports.documents.writing import as_at, plain
 from lms.reports.queries.definitions import definitions
 from lms.web.api import rfc3339
@@ -45,11 +45,19 @@ def workbook_of(out: ReadOut) -> bytes:
         book.add_sheet(_("Totals"), headings, totals, widths=widths_of(headings, totals))
         for section in out.sections:
             if section.table is not None:
-                names = [column.name for column in section.table.columns]
-                rows = [*section.table.rows, *([section.table.foot] if section.table.foot else [])]
+                columns = section.table.columns
+                names = [column.name for column in columns]
+                rows = [
+                    [_cell(value, column.kind) for value, column in zip(row, columns, strict=True)]
+                    for row in [*section.table.rows, *([section.table.foot] if section.table.foot else [])]
+                ]
                 book.add_sheet(section.title, names, rows, widths=widths_of(names, rows))
         add_about(book, [(_("Report"), out.title), (_("As at"), as_at(out)), *out.asked], out.footnotes)
     return buffer.getvalue()
+
+
+def _cell(value: Value, kind: Kind) -> Value:
+    return Year(value) if kind == "year" and isinstance(value, str) and value.isdecimal() else value
 
 
 def add_about(book: Workbook, asked: list[tuple[str, str]], notes: tuple[str, ...] = ()) -> None:

@@ -7,10 +7,11 @@ from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 
+from lms.attendance.models.evidence import Source
 from lms.core.i18n import _, _n
-from lms.core.measures import MINUTE_MS, percent, tenth_minutes, whole_minutes
+from lms.core.measures import MINUTE_MS, nearest_whole, percent, tenth_minutes, whole_minutes
 from lms.reports.documents.model import Column, Figure, Mark, Picture, ReadOut, Section, Table
-from lms.reports.documents.wording import each, figure_column
+from lms.reports.documents.wording import figure_column
 from lms.reports.queries.labels import label
 from lms.reports.queries.lecture import LectureReport
 from lms.web.locale import reader_locale
@@ -70,7 +71,7 @@ def _lede(report: LectureReport) -> str:
 
 def _figures(report: LectureReport) -> tuple[Figure, ...]:
     course = report.course
-    average = each(course.present_ms, _length(report)) or 0
+    average = nearest_whole(course.present_ms / _length(report)) if _length(report) else 0
     stay = tenth_minutes(course.present_ms // course.people) if course.people else 0
     return (
         Figure("registered", _("registered"), report.registered, _("on the roster")),
@@ -215,12 +216,24 @@ def _comings(report: LectureReport) -> tuple[Section, ...]:
     rejoins = [(name, sum(one == times for one in course.rejoins)) for name, times in back]
     rejoins.append((_("Three times or more"), sum(one >= 3 for one in course.rejoins)))
     return (
-        _distribution("late", _("Join time"), _("People by the first minute they were present"), late),
-        _distribution("early", _("Leave time"), _("People by the last minute they were present"), early),
+        _distribution(report, "late", _("Join time"), _("People by the first minute they were present"), late),
+        _distribution(report, "early", _("Leave time"), _("People by the last minute they were present"), early),
         _distribution(
-            "rejoins", _("Rejoins"), _("How often people rejoined after losing the connection or leaving"), rejoins
+            report,
+            "rejoins",
+            _("Rejoins"),
+            _("How often people rejoined after losing the connection or leaving"),
+            rejoins,
         ),
     )
+
+
+def _untimed(report: LectureReport) -> list[tuple[str, int]]:
+    """Who came without a time of joining, so that the rows add up to all who joined."""
+    watched = report.untimed.get(Source.REPLAY, 0)
+    corrected = sum(report.untimed.values()) - watched
+    rows = [(_("Watched the recording"), watched), (_("Added by a correction, without times"), corrected)]
+    return [row for row in rows if row[1]]
 
 
 def _grouped(waits: Iterable[int], none: str, between: str, above: str) -> list[tuple[str, int]]:
@@ -236,7 +249,8 @@ def _grouped(waits: Iterable[int], none: str, between: str, above: str) -> list[
     return list(zip(names, counts, strict=True))
 
 
-def _distribution(anchor: str, title: str, text: str, rows: list[tuple[str, int]]) -> Section:
+def _distribution(report: LectureReport, anchor: str, title: str, text: str, timed: list[tuple[str, int]]) -> Section:
+    rows = [*timed, *_untimed(report)]
     people = sum(count for _name, count in rows)
     cells: list[tuple[Any, ...]] = [(name, count, percent(count, people)) for name, count in rows]
     return Section(
@@ -246,8 +260,19 @@ def _distribution(anchor: str, title: str, text: str, rows: list[tuple[str, int]
         picture=Picture(
             "bars", tuple(Mark(name, count) for name, count in rows), _("%(what)s, as in the table.", what=title)
         ),
-        table=Table((Column(title, "text"), Column(_("People")), Column(_("Share"), "percent")), tuple(cells))
+        table=Table(
+            (Column(title, "text"), Column(_("People")), Column(_("Share"), "percent")),
+            tuple(cells),
+            foot=(_("All"), people, percent(people, people)),
+        )
         if people
+        else None,
+        note=_n(
+            "%(num)s of them does not count as joined, because the attendance was corrected.",
+            "%(num)s of them do not count as joined, because the attendance was corrected.",
+            report.uncounted,
+        )
+        if report.uncounted
         else None,
         empty=_("No presence was recorded."),
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,11 +15,13 @@ from lms.reports.exports import files
 from lms.reports.queries.definitions import definitions
 from lms.reports.queries.figures import Report
 from lms.reports.rules import TIME_DIMENSIONS, Group
-from lms.reports.shapes import DIMENSION_NAMES, value_of
+from lms.reports.shapes import DIMENSION_NAMES, Cross, value_of
 from lms.web.time import organiser_zone, zone_city
 
 MOST_COLUMNS = 12
 """Columns of a picture; of more groups bars are drawn."""
+MOST_ACROSS = 8
+"""Columns of a cross table on paper; more of them stand in further tables."""
 MOST_BARS = 20
 """Bars of a picture on a page; the table next to it has all groups."""
 
@@ -37,8 +40,13 @@ class Pictured:
     leaves_combined: bool
 
 
-def read_out(report: Report, figure: str, *, title: str, names: Mapping[str, str]) -> ReadOut:
-    """All figures of the slice and its groups. `names` are those of the dimensions; `title` states the answer."""
+def read_out(
+    report: Report, figure: str, *, title: str, names: Mapping[str, str], cross: Cross | None = None
+) -> ReadOut:
+    """All figures of the slice and its groups. `names` are those of the dimensions; `title` states the answer.
+
+    Groups by two dimensions are a cross table of one figure, where there is one.
+    """
     texts = definitions(zone_city(organiser_zone()))
     asked = tuple(files.asked(report))
     return ReadOut(
@@ -51,10 +59,41 @@ def read_out(report: Report, figure: str, *, title: str, names: Mapping[str, str
             Figure(name, figure_column(name).name.lower(), getattr(report.totals, name), definition=name)
             for name in ALL_FIGURES
         ),
-        sections=(_groups(report, figure, names),) if report.dimensions else (),
+        sections=_sections(report, figure, names, cross),
         asked=asked,
         footnotes=(" · ".join(f"{name}: {value}" for name, value in asked) + ".",) if asked else (),
     )
+
+
+def _sections(report: Report, figure: str, names: Mapping[str, str], cross: Cross | None) -> tuple[Section, ...]:
+    if not report.dimensions:
+        return ()
+    if cross is None or not cross.rows:
+        return (_groups(report, figure, names),)
+    return tuple(_cross_sections(report, names, cross))
+
+
+def _cross_sections(report: Report, names: Mapping[str, str], cross: Cross) -> Iterator[Section]:
+    """The cross table, in as many parts as its columns need."""
+    number = len(cross.columns)
+    parts = max(math.ceil(number / MOST_ACROSS), 1)
+    title = heading(report, cross.figure)
+    for part in range(parts):
+        shown = range(number * part // parts, number * (part + 1) // parts)
+        is_last = part == parts - 1
+        columns = [Column(cross.columns[place][1]) for place in shown]
+        rows = [(label, [values[place] for place in shown], whole) for _key, label, values, whole in cross.rows]
+        foot = [cross.foot[0][place] for place in shown]
+        yield Section(
+            anchor="groups" if not part else f"groups-{part + 1}",
+            title=title if parts == 1 else _("%(title)s (%(n)s of %(all)s)", title=title, n=part + 1, all=parts),
+            table=Table(
+                (Column(names[report.dimensions[0]], "text"), *columns, *([Column(_("All"))] if is_last else [])),
+                tuple((label, *values, *([whole] if is_last else [])) for label, values, whole in rows),
+                foot=(_("All"), *foot, *([cross.foot[1]] if is_last else [])),
+            ),
+            note=_overlap_note() if is_last else None,
+        )
 
 
 def _groups(report: Report, figure: str, names: Mapping[str, str]) -> Section:
@@ -69,9 +108,13 @@ def _groups(report: Report, figure: str, names: Mapping[str, str]) -> Section:
             tuple((" · ".join(group.labels), *values(group, _first(figure))) for group in report.groups),
             foot=(_("All"), *(getattr(report.totals, name) for name in _first(figure))),
         ),
-        note=_("Groups may add up to more than the total because each person is counted once in every total."),
+        note=_overlap_note(),
         empty=_("Nothing was counted."),
     )
+
+
+def _overlap_note() -> str:
+    return _("Groups may add up to more than the total because each person is counted once in every total.")
 
 
 def heading(report: Report, figure: str) -> str:

@@ -12,13 +12,14 @@ from typing import Any
 from lms.core import clock
 from lms.core.i18n import _
 from lms.core.tables import write_csv
-from lms.core.workbooks import Workbook, widths_of
+from lms.core.workbooks import Workbook, Year, widths_of
 from lms.reports import shapes
 from lms.reports.opening_balances_note import Opening
 from lms.reports.queries import definitions as definitions_queries
 from lms.reports.queries.definitions import figure_names
 from lms.reports.queries.figures import Report
 from lms.reports.rules import FIGURES
+from lms.reports.shapes import Cross
 from lms.web.api import rfc3339
 from lms.web.time import organiser_zone, zone_city
 
@@ -90,14 +91,22 @@ def definitions() -> dict[str, str]:
     return definitions_queries.definitions(zone_city(organiser_zone()))
 
 
-def as_xlsx(report: Report, texts: Mapping[str, str] | None = None, told: Sequence[tuple[str, str]] = ()) -> bytes:
-    """A workbook with the groups, the settings, the totals and the definitions.
+def as_xlsx(
+    report: Report,
+    texts: Mapping[str, str] | None = None,
+    told: Sequence[tuple[str, str]] = (),
+    *,
+    cross: Cross | None = None,
+) -> bytes:
+    """A workbook with the groups, the settings, the totals and the definitions; the cross table comes first.
 
     `texts` are the definitions where they are not the current ones; `told` are further notes about the report.
     """
     buffer = io.BytesIO()
     with Workbook(buffer, zone=organiser_zone()) as book:
-        names, figures = headings(report), list(rows(report))
+        if cross is not None:
+            add_cross(book, cross, report.dimensions)
+        names, figures = headings(report), [_typed(row, report.dimensions) for row in rows(report)]
         book.add_sheet(_("Figures"), names, figures, widths=widths_of(names, figures))
         called, said = figure_names(), definitions() if texts is None else texts
         city = zone_city(organiser_zone())
@@ -107,6 +116,31 @@ def as_xlsx(report: Report, texts: Mapping[str, str] | None = None, told: Sequen
         lines += [(_("Opening balances"), None, words) for words in shapes.opening_words(report.opening)]
         book.add_sheet(_("About"), (_("What"), _("Value"), _("Meaning")), lines, widths=(24, 24, 60))
     return buffer.getvalue()
+
+
+def add_cross(book: Workbook, cross: Cross, dimensions: Sequence[str]) -> None:
+    """A sheet with a cross table, its totals last."""
+    down, across = dimensions
+    names = dict(shapes.COLUMN_NAMES)
+    heads = [str(names[down]), *(named(label, across) for _key, label in cross.columns), _("All")]
+    lines = [[named(label, down), *values, whole] for _key, label, values, whole in cross.rows]
+    lines.append([_("All"), *cross.foot[0], cross.foot[1]])
+    noun = figure_names()[cross.figure]
+    book.add_sheet(noun[:1].upper() + noun[1:], heads, lines, widths=widths_of(heads, lines))
+
+
+def named(label: str, dimension: str) -> str | Year:
+    """The name of a group as a cell: a year is a number."""
+    return Year(label) if dimension == "year" and label.isdecimal() else label
+
+
+def _typed(row: Sequence[object], dimensions: Sequence[str]) -> list[object]:
+    """A row of `rows` with its years as numbers."""
+    typed = list(row)
+    for place, name in enumerate(dimensions):
+        for column in (2 * place, 2 * place + 1):
+            typed[column] = named(str(row[column]), name) if row[column] is not None else None
+    return typed
 
 
 def asked(report: Report) -> list[tuple[str, str]]:

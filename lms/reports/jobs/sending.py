@@ -17,7 +17,7 @@ from lms.people.queries.persons import contact_of
 from lms.reports.actions.sending import Letter, keep_run, put_off
 from lms.reports.periods import last_due, next_due
 from lms.reports.queries.definitions import definitions
-from lms.reports.queries.figures import count
+from lms.reports.queries.figures import count_several, with_margins
 from lms.reports.queries.labels import filters_in_words
 from lms.reports.queries.saved import Plan, list_plans, may_see, subscribed, was_run
 from lms.reports.questions import Question, read_question
@@ -94,8 +94,9 @@ def _letters(plan: Plan, day: date, owner: Actor | None, *, at: datetime) -> tup
 
 
 def _frozen(name: str, question: Question, asked: Slice, locale: str, *, by: Actor, at: datetime) -> str:
-    zone = clock.reporting_zone()
+    zone, questions = clock.reporting_zone(), with_margins(question.dimensions)
     with speaking(locale, None):
+        report, *margins = count_several(asked, questions, by=by, at=at, locale=locale)
         frozen = Frozen(
             title=name,
             language=locale,
@@ -103,8 +104,8 @@ def _frozen(name: str, question: Question, asked: Slice, locale: str, *, by: Act
             figure=question.figure,
             about=filters_in_words(asked, locale),
             definitions=definitions(zone_city(zone)),
-            report=count(asked, question.dimensions, by=by, at=at, locale=locale),
-            margins=(),
+            report=report,
+            margins=tuple(margins),
         )
     return freeze(frozen)
 

@@ -55,6 +55,11 @@ class Report:
         return {**told, "groups": [group.as_json() for group in self.groups]}
 
 
+def with_margins(dimensions: Sequence[str]) -> list[Sequence[str]]:
+    """The questions of a report: its dimensions and, of two, also each alone, for the totals of a cross table."""
+    return [dimensions, dimensions[:1], dimensions[1:]] if len(dimensions) == 2 else [dimensions]
+
+
 def count(asked: Slice, dimensions: Sequence[str] = (), *, by: Actor, at: datetime, locale: str = "en") -> Report:
     """The figures of a slice, and by one or two dimensions where these are named.
 

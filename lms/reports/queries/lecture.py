@@ -14,6 +14,7 @@ from lms.attendance.models.credits import Credit, Outcome
 from lms.attendance.models.evidence import Source
 from lms.attendance.presence import WHO, presence_in, span_of
 from lms.attendance.queries.roster import on_roster
+from lms.attendance.rules import Interval, clip, unite
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries.lectures import get_lecture
 from lms.catalogue.rules import may_edit_lecture
@@ -45,7 +46,8 @@ class LectureReport:
 
     `countries_of` are the countries it is limited to, if any. `registered` are on the roster, `came` were present at
     all, `attended` have the credit, and `certified` of them hold a certificate of the series. `sources` are those of
-    the attendances.
+    the attendances. `untimed` counts who came without a time of joining, by the source of the credit; `uncounted` those
+    of `course` who do not count as present, because their outcome was corrected.
     """
 
     lecture: Lecture
@@ -57,6 +59,8 @@ class LectureReport:
     excused: int
     certified: int
     course: Course
+    untimed: dict[Source, int]
+    uncounted: int
     sources: dict[Source, int]
     countries: list[FromCountry]
 
@@ -82,6 +86,8 @@ def get_lecture_report(lecture_id: int, *, by: Actor, at: datetime, locale: str 
     attended = {person for person, (outcome, _source) in credits.items() if outcome is Outcome.ATTENDED}
     seen = {person for person, (outcome, _source) in credits.items() if outcome is Outcome.PARTIAL} | attended
     span = span_of(lecture)
+    stays = _live_stays(lecture, roster)
+    timed = {person for person, intervals in stays.items() if clip(unite(intervals), span.start, span.end)}
     names = country_names(locale)
     codes = dict(db.session.execute(select(Country.id, Country.code)).all())
     return LectureReport(
@@ -93,20 +99,23 @@ def get_lecture_report(lecture_id: int, *, by: Actor, at: datetime, locale: str 
         attended=len(attended),
         excused=sum(outcome is Outcome.EXCUSED for outcome, _source in credits.values()),
         certified=_certified(lecture.series_id, attended),
-        course=course(
-            (
-                [one[:2] for one in intervals if one.source is not Source.REPLAY]
-                for person, intervals in presence_in(lecture).items()
-                if person in roster
-            ),
-            span.start,
-            span.end,
-        ),
+        course=course(stays.values(), span.start, span.end),
+        untimed=dict(Counter(credits[person][1] for person in seen - timed)),
+        uncounted=len(timed - seen),
         sources=dict(Counter(credits[person][1] for person in attended).most_common()),
         countries=_by_country(
             belongs, roster, seen, attended, {id_: (code, names[code]) for id_, code in codes.items()}
         ),
     )
+
+
+def _live_stays(lecture: Lecture, people: Collection[int]) -> dict[int, list[Interval]]:
+    """The presence of these people in a lecture, replays left out."""
+    return {
+        person: [one[:2] for one in intervals if one.source is not Source.REPLAY]
+        for person, intervals in presence_in(lecture).items()
+        if person in people
+    }
 
 
 def _credits(lecture_id: int) -> dict[int, tuple[Outcome, Source]]:

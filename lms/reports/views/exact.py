@@ -23,7 +23,7 @@ from lms.reports.exports import files
 from lms.reports.forms import PERIOD_NAMES, ReportForm, SavedNameForm
 from lms.reports.periods import Period, days_of
 from lms.reports.queries.definitions import figure_names
-from lms.reports.queries.figures import count, count_several
+from lms.reports.queries.figures import count, count_several, with_margins
 from lms.reports.queries.saved import failing_saved, list_saved
 from lms.reports.rules import FILTERS, Slice
 from lms.reports.views.blueprint import address, asked_form, bp
@@ -117,15 +117,18 @@ def download(kind: str) -> ResponseReturnValue:
     form = asked_form(by, locale)
     if not form.validate():
         raise Invalid(None, _("There is no report for these settings."))
-    report = count(form.asked, form.dimensions, by=by, at=clock.now(), locale=locale)
+    dims, figure = form.dimensions, form.figure.data
+    questions = with_margins(dims) if kind in {"pdf", "xlsx"} else [dims]
+    report, *margins = count_several(form.asked, questions, by=by, at=clock.now(), locale=locale)
+    cross = shapes.cross(report, margins[0], margins[1], figure) if margins else None
     name = f"{files.file_name(report, form.figure.data)}.{kind}"
     if kind == "pdf":
         names = {name: str(label) for name, label in shapes.COLUMN_NAMES.items()}
         title = str(shapes.sentence(report, form.figure.data, form.about).striptags())
-        content, media_type, _name = file_of(read_out(report, form.figure.data, title=title, names=names), kind)
+        content, media_type, _name = file_of(read_out(report, figure, title=title, names=names, cross=cross), kind)
         return file_answer(content, media_type, name)
     if kind == "csv":
         return file_answer(files.as_csv(report), "text/csv; charset=utf-8", name)
     if kind == "json":
         return file_answer(files.as_json(report), "application/json", name)
-    return file_answer(files.as_xlsx(report), workbooks.MIME, name)
+    return file_answer(files.as_xlsx(report, cross=cross), workbooks.MIME, name)

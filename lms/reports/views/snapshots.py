@@ -28,7 +28,7 @@ from lms.reports.forms import PublishForm, ReportForm, WithdrawForm
 from lms.reports.models import Snapshot, SnapshotVisibility
 from lms.reports.queries.definitions import figure_names
 from lms.reports.queries.drilldown_rows import NOT_STATED
-from lms.reports.queries.figures import Report, count, count_several
+from lms.reports.queries.figures import Report, count, count_several, with_margins
 from lms.reports.queries.labels import choices
 from lms.reports.queries.public import last_refresh
 from lms.reports.queries.snapshots import (
@@ -109,7 +109,7 @@ def publish() -> ResponseReturnValue:
         status = 422
     is_public = form.is_public and closed is None
     dims = asked.dimensions
-    questions = [dims, dims[:1], dims[1:]] if len(dims) == 2 else [dims]
+    questions = with_margins(dims)
     counted_by = ANONYMOUS if is_public else by
     report, *margins = count_several(asked.asked, questions, by=counted_by, at=at, locale=locale)
     return render_template(
@@ -288,12 +288,17 @@ def snapshot_file(public_id: str, kind: str) -> ResponseReturnValue:
     ]
     if row.withdrawn_at is not None:
         about.append((_("withdrawn"), f"{rfc3339(row.withdrawn_at)}: {row.withdrawn_reason}"))
-    return file_answer(files.as_xlsx(told.report, told.definitions, about), workbooks.MIME, name)
+    return file_answer(files.as_xlsx(told.report, told.definitions, about, cross=_cross(told)), workbooks.MIME, name)
+
+
+def _cross(told: codec.Frozen) -> shapes.Cross | None:
+    """The cross table of a report by two dimensions."""
+    return shapes.cross(told.report, *told.margins, told.figure) if len(told.margins) == 2 else None
 
 
 def _on_paper(row: Snapshot, told: codec.Frozen) -> Any:
     names = {name: str(label) for name, label in shapes.COLUMN_NAMES.items()}
-    out = read_out(told.report, told.figure, title=told.title, names=names)
+    out = read_out(told.report, told.figure, title=told.title, names=names, cross=_cross(told))
     said = [_("SHA-256 checksum of the frozen report: %(digest)s", digest=row.digest)]
     if row.withdrawn_at is not None:
         said.insert(0, _("This report was withdrawn. Reason: %(reason)s", reason=row.withdrawn_reason))
