@@ -39,12 +39,25 @@ def programme(app: APIFlask, world: World) -> dict[str, Any]:
     return {"series": series, "lecture": lecture}
 
 
+def test_impact_says_that_years_overlap_and_which_is_not_over(
+    app: APIFlask, client: FlaskClient, world: World, programme: dict[str, Any]
+) -> None:
+    world.attend(world.lecture(programme["series"], AT), *range(1, 6))
+    with app.app_context():
+        refresh_public_figures(by=SYSTEM, at=AT)
+    page = client.get("/impact").text
+    assert "the columns add up to more than the total" in page
+    assert "2026 is not complete yet." in page
+
+
 def test_impact_shows_the_figures(client: FlaskClient, programme: dict[str, Any]) -> None:
     page = client.get("/impact").text
     shown = dict(re.findall(r'data-testid="figure-([a-z_]+)" data-value="(\d+)"', " ".join(page.split())))
     assert shown == {"sessions": "1", "participants": "12", "countries": "4", "partner_countries": "1"}
     assert "As at 25 November 2026, 06:00 in Beijing." in page
     assert "Kenya: 6 participants, partner" in page
+    assert "the columns add up to more than the total" not in page, "all came in one year"
+    assert "is not complete yet" not in page
     assert "Uganda" not in page
     assert "Other groups combined" in page
     regions = page[page.index('data-testid="by-region"') :]

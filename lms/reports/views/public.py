@@ -100,6 +100,7 @@ def laid_out(overview: Overview, shown: int) -> dict[str, Any]:
         "all_countries": len([group for group in countries if group.keys[0] and not group.folded]),
         "more_countries": len(countries) > shown,
         "overlap": shapes.overlap(headline.figures, countries),
+        "years_overlap": shapes.overlap(headline.figures, by["year"]) > 0,
         "has_folded": any(group.folded for group in countries),
         "partners": {place.code for place in headline.places if place.partner},
         "series": by["series"][:FIRST_SERIES],
