@@ -7,7 +7,6 @@ import importlib
 import importlib.util
 import pkgutil
 from collections.abc import Callable
-from datetime import timedelta
 from types import ModuleType
 from typing import Any
 
@@ -50,6 +49,7 @@ from lms.web import (
     whole_pages,
 )
 from lms.web.assets import asset
+from lms.web.sessions import UndatedSessions
 
 CORE_TABLES = (
     audit.AuditEntry,
@@ -142,7 +142,6 @@ def create_app(config: Config | None = None, *, rates_uri: str = "memory://") ->
         SESSION_COOKIE_SECURE=secure,
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
-        PERMANENT_SESSION_LIFETIME=timedelta(days=config.session_days),  # older cookies are not read
         SEND_FILE_MAX_AGE_DEFAULT=31_536_000,
         WTF_CSRF_TIME_LIMIT=None,
         WTF_CSRF_CHECK_DEFAULT=False,
@@ -159,6 +158,7 @@ def create_app(config: Config | None = None, *, rates_uri: str = "memory://") ->
     app.extensions[sealing.KEY] = sealing.Sealer(secrets)
     app.extensions[events.KEY] = events.EventBus()
     app.extensions[outbox.CHOICES] = declined
+    app.session_interface = UndatedSessions()
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     app.wsgi_app = hosts.OneAddress(app.wsgi_app, config)  # type: ignore[method-assign]
     if config.proxies:  # only the reader's address: scheme and host are those of the base address

@@ -39,6 +39,11 @@ def remove_worker_heartbeat(worker: str) -> None:
     db.session.execute(delete(WorkerHeartbeat).where(WorkerHeartbeat.worker == worker))
 
 
+def list_worker_heartbeats() -> list[WorkerHeartbeat]:
+    """The workers that run or stopped within the last day, by name."""
+    return list(db.session.scalars(select(WorkerHeartbeat).order_by(WorkerHeartbeat.worker)))
+
+
 def worker_last_seen() -> datetime | None:
     """When any worker was last seen; None if none has run, or all stopped in good order."""
     return db.session.scalar(select(func.max(WorkerHeartbeat.seen_at)))

@@ -1,10 +1,12 @@
-"""The machine's clock jumps by an hour while a lecture is live: minutes stay between none and the whole lecture."""
+"""The machine's clock jumps, or differs from that of another server: minutes, sign-ins and forms stay good."""
 
 from __future__ import annotations
 
 import random
+import re
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,7 +22,9 @@ from lms.attendance.outcomes import compute_outcome
 from lms.attendance.presence import PresenceInterval
 from lms.core import clock, jobs
 from lms.core.db import db
-from tests.factories import Make
+from lms.people.rules import DEVICE_LASTS
+from lms.people.views.known_devices import known_device, remember
+from tests.factories import PASSWORD, Make
 
 HOUR_MS = 3_600_000
 STEPS = st.one_of(st.integers(0, 90_000), st.sampled_from([-HOUR_MS, HOUR_MS, -HOUR_MS + 1, -1, 0, 30_000]))
@@ -166,3 +170,63 @@ def test_beats_doubled_late_and_shuffled_are_the_same_minutes(watched: Watched, 
     assert watched.post("end", {}).status_code == 200
     # [0, 2] and [2.25, 3] from the beats up to 3, and [19.25, 21]: each reaches 45 s back
     assert watched.credit() == (2 * 60 + 45 + 60 + 45) * 1000
+
+
+# Signing in and forms
+
+
+class Browser:
+    """A browser before two servers with one database, each with a clock of its own, as behind a balancer."""
+
+    def __init__(self, app: APIFlask, hands: Clock) -> None:
+        self.client, self.hands = app.test_client(), hands
+
+    def at(self, offset: float) -> FlaskClient:
+        """The server whose clock is ahead by so many seconds."""
+        self.hands.now = START + timedelta(seconds=offset)
+        return self.client
+
+    def token(self, path: str, offset: float) -> str:
+        """The token of the form that this server wrote."""
+        found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', self.at(offset).get(path).text)
+        assert found is not None, path
+        return found[1]
+
+    def sign_in(self, page: float, form: float) -> int:
+        """Opens the page at one server and sends its form to another; the status of the answer."""
+        given = {"csrf_token": self.token("/sign-in", page), "email": "ada@x.example", "password": PASSWORD}
+        return self.at(form).post("/sign-in", data=given).status_code
+
+
+@pytest.fixture
+def browser(app: APIFlask, make: Make, hands: Clock, monkeypatch: pytest.MonkeyPatch) -> Browser:
+    make.person("Ada", email="ada@x.example", password=PASSWORD)
+    for signer in ("itsdangerous.timed.time", "flask_wtf.csrf.time"):  # their clock is the machine's
+        monkeypatch.setattr(signer, SimpleNamespace(time=lambda: hands.now.timestamp()), raising=False)
+    return Browser(app, hands)
+
+
+def test_a_clock_that_is_set_back_signs_nobody_out(browser: Browser) -> None:
+    assert browser.sign_in(page=0, form=1) == 302
+    for offset in (2, -3, -3600, 5):
+        assert browser.at(offset).get("/account").status_code == 200
+    token = browser.token("/account", 5)
+    assert browser.at(-3).post("/sign-out", data={"csrf_token": token}).status_code == 302
+    assert browser.at(6).get("/account").location == "/sign-in?next=/account"
+
+
+@pytest.mark.parametrize(("page", "form"), [(2, 0), (0, 2), (50, 0)])
+def test_servers_whose_clocks_differ_take_each_others_forms_and_sign_ins(
+    browser: Browser, page: float, form: float
+) -> None:
+    assert browser.sign_in(page, form) == 302
+    assert [browser.at(offset).get("/account").status_code for offset in (page, form) * 5] == [200] * 10
+
+
+def test_a_device_is_known_to_a_server_whose_clock_is_behind(browser: Browser, app: APIFlask) -> None:
+    with app.test_request_context():
+        marked = remember(app.response_class(), 7).headers["Set-Cookie"].partition(";")[0]
+    for offset, is_known in [(-2, True), (3, True), (DEVICE_LASTS.total_seconds() + 60, False)]:
+        browser.at(offset)
+        with app.test_request_context(headers={"Cookie": marked}):
+            assert (known_device() is not None) is is_known

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select, text
 
 from lms.certificates.models import Certificate, CertificateState
-from lms.core import files
+from lms.core import clock, files
 from lms.core.bounce_mailbox import MailboxFault, claim, note_fault, note_read
 from lms.core.db import action, db
 from lms.core.jobs import request_job
@@ -124,6 +124,16 @@ def old_worker(installation: Installation) -> None:
     installation.within(lambda: record_worker_heartbeat("here:1", started_at=NOW, at=NOW - timedelta(minutes=5)))
 
 
+def clock_of_worker(seconds: int) -> Callable[[Installation], None]:
+    """A worker on another machine, whose heartbeat came so long after the moment of the installation."""
+
+    def run(installation: Installation) -> None:
+        at = NOW + timedelta(seconds=seconds)
+        installation.within(lambda: record_worker_heartbeat("there:1", started_at=NOW, at=at))
+
+    return run
+
+
 FAULT, WARNING = Level.FAULT, Level.WARNING
 CASES: dict[str, tuple[Callable[[Installation], object], list[tuple[Level, str]]]] = {
     "altered file": (alter_file, [(FAULT, "certificates")]),
@@ -140,6 +150,9 @@ CASES: dict[str, tuple[Callable[[Installation], object], list[tuple[Level, str]]
     ),
     "facts differ": (write("UPDATE credit SET present_ms = present_ms + 60000"), [(FAULT, "facts")]),
     "time ahead": (write("UPDATE audit_entry SET at = '2031-01-01 00:00:00+00:00'"), [(FAULT, "clock")]),
+    "worker whose clock is ahead": (clock_of_worker(seconds=33), [(WARNING, "clock")]),
+    "worker whose clock is far ahead": (clock_of_worker(seconds=63), [(FAULT, "clock")]),
+    "worker whose clock is right": (clock_of_worker(seconds=31), []),
     "late work": (late_work, [(FAULT, "mail"), (FAULT, "worker")]),
     "no worker": (write("DELETE FROM worker_heartbeat"), [(FAULT, "worker")]),
     "worker gone": (old_worker, [(FAULT, "worker")]),
@@ -227,3 +240,13 @@ def test_a_mailbox_of_returned_mail_that_cannot_be_read_is_found(healthy: Instal
     assert not any("s3cr3t" in f"{one.text} {one.remedy}" for one in findings(healthy))
     healthy.within(lambda: note_read(name, is_all=True, at=NOW))
     assert wrong(healthy) == []
+
+
+@pytest.mark.parametrize("installation", ["postgresql"], indirect=True)
+@pytest.mark.parametrize(("seconds", "level"), [(-5, WARNING), (5, WARNING), (40, FAULT)])
+def test_a_clock_that_differs_from_the_database_servers_is_found(
+    healthy: Installation, monkeypatch: pytest.MonkeyPatch, seconds: int, level: Level
+) -> None:
+    right = clock.now
+    monkeypatch.setattr(clock, "now", lambda: right() + timedelta(seconds=seconds))
+    assert (level, "clock") in wrong(healthy, is_quick=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import column, func, inspect, select, table, text
 from sqlalchemy.engine import Connection
@@ -13,11 +14,14 @@ from lms.core.audit import AuditEntry
 from lms.core.db import db, is_sqlite
 from lms.core.i18n import _
 from lms.core.outbox import OutboxMail
-from lms.operations.checks.model import Asked, Finding, fault, ok
+from lms.core.worker_heartbeats import list_worker_heartbeats
+from lms.operations.checks.model import Asked, Finding, fault, ok, warning
 from lms.reports import recount
 
 AHEAD = timedelta(minutes=2)
-"""So far may clocks of two machines differ."""
+"""An event that is recorded as later than now by more than this is a fault."""
+SKEW, GREAT_SKEW = timedelta(seconds=2), timedelta(seconds=30)
+"""Differences between clocks: a warning from the first, a fault from the second, when codes of a second factor fail."""
 _SHOWN = 3
 
 
@@ -107,12 +111,18 @@ def check_facts(asked: Asked) -> Iterator[Finding]:
 
 
 def check_times(asked: Asked) -> Iterator[Finding]:
-    """Whether the clocks agree, and no event is recorded as later than now."""
-    remedy = _("Set the clocks of this machine and of the database server with NTP.")
-    if not is_sqlite():
-        theirs = db.session.scalar(select(func.now()))
-        if theirs is not None and abs(theirs - clock.now()) > AHEAD:
-            yield fault(_("clock"), _("the database's clock is at %(time)s", time=theirs.isoformat()), remedy)
+    """Whether the clocks of all machines agree, and no event is recorded as later than now."""
+    remedy = _("Set the clocks of all machines with NTP, also that of the database server.")
+    differences = _clock_differences(asked)
+    for machine, ahead in differences.items():
+        found = fault if abs(ahead) >= GREAT_SKEW else warning
+        values = {"machine": machine, "seconds": f"{abs(ahead).total_seconds():.1f}"}
+        told = (
+            _("the clock of %(machine)s is %(seconds)s seconds ahead of this machine's", **values)
+            if ahead > timedelta()
+            else _("the clock of %(machine)s is %(seconds)s seconds behind this machine's", **values)
+        )
+        yield found(_("clock"), told, remedy)
     latest = [
         (name, found)
         for name, moment in ((_("activity"), AuditEntry.at), (_("mail"), OutboxMail.created_at))
@@ -123,5 +133,19 @@ def check_times(asked: Asked) -> Iterator[Finding]:
         yield fault(
             _("clock"), _("%(what)s is recorded at %(time)s, in the future", what=name, time=found.isoformat()), remedy
         )
-    if not latest:
+    if not (latest or differences):
         yield ok(_("clock"), _("nothing is recorded in the future"))
+
+
+def _clock_differences(asked: Asked) -> dict[str, timedelta]:
+    """How far the clocks of other machines are ahead of this one's, where that is much."""
+    differences = {}
+    if not is_sqlite():
+        before = clock.now()
+        theirs: datetime = db.session.execute(text("SELECT clock_timestamp()")).scalar_one()
+        differences[_("the database server")] = theirs - before - (clock.now() - before) / 2
+    for row in list_worker_heartbeats():
+        host = row.worker.rpartition(":")[0]
+        if host != socket.gethostname() and row.seen_at > asked.at:  # one that is behind looks like one that stopped
+            differences[_("the worker on %(host)s", host=host)] = row.seen_at - asked.at
+    return {machine: ahead for machine, ahead in differences.items() if abs(ahead) >= SKEW}

@@ -10,6 +10,7 @@ from typing import Final
 from flask import Response, current_app, request
 from itsdangerous import BadData, URLSafeTimedSerializer
 
+from lms.core import clock
 from lms.people.actions.accounts import KnownDevice
 from lms.people.rules import DEVICE_LASTS
 
@@ -19,8 +20,9 @@ _SALT: Final = "known-device"
 def known_device() -> KnownDevice | None:
     """The browser that asks, if it has signed in before; None for a cookie that is missing, altered or too old."""
     try:
-        found = _serializer().loads(request.cookies.get(_name(), ""), max_age=int(DEVICE_LASTS.total_seconds()))
-        return KnownDevice(int(found[0]), str(found[1]))
+        # Without `max_age`: a mark of a server whose clock is ahead is good too
+        found, marked_at = _serializer().loads(request.cookies.get(_name(), ""), return_timestamp=True)
+        return KnownDevice(int(found[0]), str(found[1])) if clock.now() - marked_at <= DEVICE_LASTS else None
     except (BadData, IndexError, KeyError, TypeError, ValueError):
         return None
 
