@@ -181,7 +181,7 @@ SETTINGS = (
     Setting("SIGNING_KEY", "", _text, "P-256 signing key (PEM or PKCS#12). Empty: created in the data folder."),
     Setting("SIGNING_PASSWORD", "", _text, "Password of the LMS_SIGNING_KEY file.", is_secret=True),
     Setting("TIMESTAMP_URL", "", _text, "Time stamp server (RFC 3161) for signatures. Empty: none."),
-    Setting("MAX_UPLOAD_MB", "32", _whole, "Maximum size of a file or form, in megabytes."),
+    Setting("MAX_UPLOAD_MB", "32", _whole, "Maximum size of a file, in megabytes."),
     Setting("MAX_MATERIAL_MB", "100", _at_least(1), "Maximum size of a file of a lecture, in megabytes."),
     Setting(
         "SCANNER",

@@ -20,6 +20,7 @@ from lms.attendance_imports.schemas import (
 )
 from lms.core import clock
 from lms.web.api import ImportAnswerOut, consumes, integer_cursor
+from lms.web.body_limits import upload_limit
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
 from lms.web.scopes import scope
@@ -85,6 +86,7 @@ def undo_unknown(lecture_id: int, attendee_id: int, wish: dict[str, Any]) -> Any
 
 @bp.post("/lectures/<int:lecture_id>/attendance-imports")
 @allow(SIGNED_IN)
+@upload_limit
 @scope("attendance:write")
 @consumes("multipart/form-data")
 @bp.input(ReportIn, location="form_and_files", arg_name="report")

@@ -45,6 +45,7 @@ from lms.people.actions.files import stage_people
 from lms.people.actions.persons import PROFILE_FIELDS
 from lms.people.queries.persons import find_person_by_email
 from lms.web.api import Nothing, PageQuery, consumes, envelope, integer_cursor, rfc3339
+from lms.web.body_limits import upload_limit
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
 from lms.web.openapi import takes
@@ -123,6 +124,7 @@ def list_enrolments(slug: str, query: dict[str, Any]) -> ResponseReturnValue:
 
 @bp.post("/series/<slug>/enrolments")
 @allow(SIGNED_IN)
+@upload_limit
 @scope("enrolments:write")
 @consumes("multipart/form-data")
 @bp.input(EnrolmentIn, arg_name="given")

@@ -47,7 +47,7 @@ from lms.people.actions.files import PersonRow, StagedPeople, stage_people
 from lms.people.queries.countries import get_country, list_countries
 from lms.people.rules import checked_address, checked_line, email_key
 from lms.web.api import Nothing, consumes, envelope, integer_cursor
-from lms.web.body_limits import FORM_BYTES, body_limit
+from lms.web.body_limits import FORM_BYTES, body_limit, upload_limit
 from lms.web.guards import allow
 from lms.web.idempotency import idempotent
 from lms.web.identity import current_actor
@@ -105,6 +105,7 @@ def list_nominations(slug: str, query: dict[str, Any]) -> ResponseReturnValue:
 
 @bp.post("/series/<slug>/nominations")
 @allow(Role.ADMINISTRATOR, Role.FOCAL_POINT)
+@upload_limit
 @scope("nominations:write")
 @consumes("multipart/form-data")
 @bp.input(NominationIn, arg_name="given")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
@@ -11,9 +12,11 @@ from typing import Any
 
 import pytest
 import yaml
+from apiflask import APIFlask
 
 from lms.cli.main import lms
 from lms.config import SETTINGS, Config
+from lms.web.body_limits import PLAIN_BYTES, limit_of
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
@@ -69,6 +72,51 @@ def test_a_service_runs_a_command_with_the_settings_file_and_hardened(unit: Path
     ):  # fmt: skip
         assert line in lines, line
     assert re.search(r"^MemoryMax=\d+G$", text, re.MULTILINE)
+
+
+NGINX = DEPLOY / "nginx" / "serai.conf"
+UPLOADS_END = "    # Addresses that take files: end\n"
+_PARTS = {"int": "[0-9]+", "": "[^/]+"}
+
+
+def upload_locations(app: APIFlask) -> str:
+    """The locations of nginx for the addresses that read more than 1 MB, by how much they read."""
+    addresses: dict[int, set[str]] = {}
+    for rule in app.url_map.iter_rules():
+        limit = limit_of(app, rule.endpoint)
+        if {"POST", "PUT", "PATCH"} & (rule.methods or set()) and limit > PLAIN_BYTES:
+            pattern = re.sub(r"<(?:(\w+):)?\w+>", lambda part: _PARTS[part[1] or ""], rule.rule)
+            addresses.setdefault(limit // PLAIN_BYTES + 1, set()).add(pattern)
+    return "".join(
+        _LOCATION.format(addresses="|".join(sorted(patterns)), megabytes=megabytes)
+        for megabytes, patterns in sorted(addresses.items())
+    )
+
+
+_LOCATION = """\
+    location ~ "^({addresses})$" {{
+        client_max_body_size {megabytes}m;
+        limit_conn serai_clients 1000;
+        limit_conn serai_uploaders 8;
+        limit_conn serai_uploads 40;
+        proxy_pass http://serai;
+    }}
+"""
+
+
+def test_nginx_takes_large_bodies_only_where_the_application_does(app: APIFlask) -> None:
+    text = NGINX.read_text(encoding="utf-8")
+    head, begin, rest = text.partition("# application's, so that the application itself says what is too large.\n")
+    _old, end, tail = rest.partition(UPLOADS_END)
+    assert begin
+    assert end
+    expected = f"{head}{begin}{upload_locations(app)}{end}{tail}"
+    if os.environ.get("UPDATE_DOCS"):
+        NGINX.write_text(expected, encoding="utf-8")
+        return
+    assert text == expected, (
+        "UPDATE_DOCS=1 .venv/bin/pytest tests/contracts/test_deploy.py updates deploy/nginx/serai.conf"
+    )
 
 
 def test_the_settings_file_is_read_as_it_is(tmp_path: Path) -> None:

@@ -36,6 +36,7 @@ def make_app(folder: Path) -> Flask:
     (folder / "large").write_bytes(LARGE)
 
     @app.route("/", methods=["GET", "POST"])
+    @body_limits.upload_limit
     def echo() -> dict[str, Any]:
         got = request.get_data()
         return {"length": len(got), "told": request.content_length, "sha256": hashlib.sha256(got).hexdigest()}
@@ -46,6 +47,7 @@ def make_app(folder: Path) -> Flask:
         return echo()
 
     @app.post("/unread")
+    @body_limits.upload_limit
     def unread() -> str:
         return "unread"
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import http.client
 import re
+import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +20,8 @@ from werkzeug.wrappers import Request, Response
 from tests.proxy import HOST, Certificate, Proxy, proxy
 
 pytestmark = pytest.mark.xdist_group("nginx")
+
+MB = 1024 * 1024
 
 
 @dataclass
@@ -115,6 +120,38 @@ def test_tls_1_2_and_1_3_are_spoken(noted: Noted, newest: ssl.TLSVersion) -> Non
     assert noted.ask("/", newest=newest).status == 200
 
 
-def test_a_body_larger_than_any_upload_stops_at_nginx(noted: Noted) -> None:
-    assert noted.ask("/verify", {"Content-Length": str(41 * 1024 * 1024)}, body=b"").status == 413
+@pytest.mark.parametrize(
+    ("path", "most"),
+    [
+        ("/", 1),
+        ("/sign-in", 1),
+        ("/lectures/7/filesystem", 1),
+        ("/lectures/7/files/abc/remove", 1),
+        ("/verify", 2),
+        ("/lectures/7/attendance/import", 33),
+        ("/lectures/7/files", 101),
+    ],
+)
+def test_a_body_stops_at_nginx_where_it_is_larger_than_its_address_takes(noted: Noted, path: str, most: int) -> None:
+    assert noted.ask(path, {"Content-Length": str(most * MB + 1)}, body=b"").status == 413
     assert noted.seen == []
+    assert noted.ask(path, body=bytes(min(most, 2) * MB)).status == 200
+
+
+@pytest.mark.parametrize("path", ["/verify", "/lectures/7/files"])
+def test_one_address_sends_few_large_bodies_at_a_time(noted: Noted, path: str) -> None:
+    trusting = noted.before.certificate.trusting()
+    with ExitStack() as stack:
+        for _upload in range(8):
+            plain = socket.create_connection((HOST, noted.before.port), timeout=60)
+            line = stack.enter_context(trusting.wrap_socket(plain, server_hostname=HOST))
+            line.sendall(f"POST {path} HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 1000000\r\n\r\nx".encode())
+        while (status := noted.ask(path, body=b"x").status) == 200:  # until nginx has seen all of them
+            time.sleep(0.01)
+        assert status == 429
+        assert noted.ask(path).status == 200  # reading goes on, and so do forms
+        assert noted.ask("/sign-in", body=b"x").status == 200
+    until = time.monotonic() + 30
+    while noted.ask(path, body=b"x").status != 200:  # those that are gone count no longer
+        assert time.monotonic() < until
+        time.sleep(0.01)

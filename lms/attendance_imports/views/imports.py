@@ -28,12 +28,14 @@ from lms.core import clock
 from lms.core.errors import DomainError, Invalid, NotFound, Refused, TooLarge, WrongKind
 from lms.core.i18n import _
 from lms.core.imports import ImportAnswer
+from lms.web.body_limits import upload_limit
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
 from lms.web.time import likely_zones
 
 
 @bp.route("/lectures/<int:lecture_id>/attendance/import", methods=["GET", "POST"])
+@upload_limit
 @allow(SIGNED_IN)
 def import_file(lecture_id: int) -> ResponseReturnValue:
     """Uploads a file and shows its preview, or asks what it leaves open. Saves no attendance."""

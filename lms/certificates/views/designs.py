@@ -16,6 +16,7 @@ from lms.certificates.actions import designs as actions
 from lms.certificates.designs import versions
 from lms.certificates.designs.default_texts import READY
 from lms.certificates.designs.design import COLOURS, ENGLISH, FALLBACK, LIMITS, ROLES
+from lms.certificates.designs.image_sanitizer import MAX_BYTES
 from lms.certificates.forms import (
     DesignLooksForm,
     DesignPictureForm,
@@ -31,6 +32,7 @@ from lms.core import clock
 from lms.core.errors import Invalid, NotFound
 from lms.core.i18n import _
 from lms.core.roles import Role
+from lms.web.body_limits import FORM_BYTES, body_limit
 from lms.web.forms import flash_refusal
 from lms.web.guards import allow
 from lms.web.identity import current_actor
@@ -249,6 +251,7 @@ def drop_design_words(family_id: int, language: str) -> ResponseReturnValue:
 
 
 @bp.post("/admin/designs/<int:family_id>/pictures/<role>")
+@body_limit(2 * MAX_BYTES + FORM_BYTES)
 @allow(Role.ADMINISTRATOR)
 def design_picture(family_id: int, role: str) -> ResponseReturnValue:
     """Saves a logo, seal or signature with its description."""

@@ -43,6 +43,7 @@ from lms.enrolment.rules import ACTIVE, check_can_withdraw
 from lms.enrolment.views.blueprint import bp
 from lms.people.actions.files import StagedPeople, stage_people
 from lms.people.queries.countries import country_names, list_countries
+from lms.web.body_limits import upload_limit
 from lms.web.forms import flash_refusal
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
@@ -367,6 +368,7 @@ def _import_series(slug: str, by: Actor) -> Series:
 
 
 @bp.route("/series/<slug>/enrolments/import", methods=["GET", "POST"])
+@upload_limit
 @allow(Role.ADMINISTRATOR)
 def import_file(slug: str) -> ResponseReturnValue:
     """Uploads a file of people for a preview. Nothing is saved in the series."""

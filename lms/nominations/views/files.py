@@ -23,6 +23,7 @@ from lms.nominations.views.blueprint import bp
 from lms.nominations.views.profile_requests import profile_words
 from lms.people.queries.countries import own_countries, own_country
 from lms.people.rules import checked_address
+from lms.web.body_limits import upload_limit
 from lms.web.guards import allow
 from lms.web.identity import current_actor
 from lms.web.lists import ListDefinition, ListPage, Sifted, read_list
@@ -50,6 +51,7 @@ class Problem:
 
 
 @bp.route("/country/nominations/file", methods=["GET", "POST"])
+@upload_limit
 @allow(Role.FOCAL_POINT)
 def file_upload() -> ResponseReturnValue:
     """Uploads a file of nominees for a preview. Nobody is nominated."""

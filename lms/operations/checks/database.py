@@ -115,14 +115,14 @@ def check_times(asked: Asked) -> Iterator[Finding]:
     remedy = _("Set the clocks of all machines with NTP, also that of the database server.")
     differences = _clock_differences(asked)
     for machine, ahead in differences.items():
-        found = fault if abs(ahead) >= GREAT_SKEW else warning
+        finding = fault if abs(ahead) >= GREAT_SKEW else warning
         values = {"machine": machine, "seconds": f"{abs(ahead).total_seconds():.1f}"}
         told = (
             _("the clock of %(machine)s is %(seconds)s seconds ahead of this machine's", **values)
             if ahead > timedelta()
             else _("the clock of %(machine)s is %(seconds)s seconds behind this machine's", **values)
         )
-        yield found(_("clock"), told, remedy)
+        yield finding(_("clock"), told, remedy)
     latest = [
         (name, found)
         for name, moment in ((_("activity"), AuditEntry.at), (_("mail"), OutboxMail.created_at))

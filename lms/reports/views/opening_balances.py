@@ -35,6 +35,7 @@ from lms.reports.queries.opening_balances import (
     set_of_row,
 )
 from lms.reports.views.blueprint import bp
+from lms.web.body_limits import upload_limit
 from lms.web.forms import BaseForm
 from lms.web.guards import allow
 from lms.web.identity import current_actor
@@ -154,6 +155,7 @@ def add_opening(public_id: str) -> ResponseReturnValue:
 
 
 @bp.post("/admin/opening/<public_id>/file")
+@upload_limit
 @allow(Role.ADMINISTRATOR)
 def opening_file(public_id: str) -> ResponseReturnValue:
     """Previews a file (step 1), then enters its rows (step 2)."""
