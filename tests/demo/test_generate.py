@@ -35,6 +35,7 @@ def test_the_same_seed_gives_the_same_bytes() -> None:
     assert _digest(first) != _digest(Demonstration(NOW, 600, seed=1))
 
 
+@pytest.mark.long
 def test_full_scale_reaches_the_headline_figures() -> None:
     demonstration = Demonstration(NOW)
     country = {member.email: member.country for member in demonstration.crowd.members + demonstration.guests}
