@@ -172,6 +172,16 @@ def check_dates(
     ]
 
 
+def draft_clashes(lecture: Lecture, *, by: Actor) -> Sequence[Clash]:
+    """The lectures that a draft clashes with: those of its instructors, and those of its series."""
+    if lecture.local_start is None:
+        return ()
+    instructors = frozenset(person.id for person in lecture.instructors)
+    wanted = WantedDate(lecture.local_start, lecture.time_zone, lecture.duration_minutes, instructors)
+    (check,) = check_dates(lecture.series, [wanted], countries=(), locale="en", by=by, but=[lecture.id])
+    return check.clashes
+
+
 def _instant(wanted: WantedDate) -> tuple[datetime | None, str]:
     try:
         return resolve_local(wanted.local_start, wanted.time_zone), ""

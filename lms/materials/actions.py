@@ -19,14 +19,23 @@ from lms.catalogue.rules import may_edit_lecture
 from lms.core import audit, files
 from lms.core.bulk import insert_many
 from lms.core.db import action, after_commit, db, one_at_a_time
-from lms.core.errors import Forbidden, Invalid, NotFound, Refused, TooLarge
+from lms.core.errors import Forbidden, Invalid, NotFound, Refused, TooLarge, WrongKind
 from lms.core.foreign_files import MATERIALS, read_foreign
 from lms.core.i18n import _
 from lms.core.roles import Actor
 from lms.core.sorting import moved
+from lms.materials.file_kinds import unknown_kind
 from lms.materials.models import Audience, FileDownloads, FileState, LectureFile
 from lms.materials.queries import copyable, files_to_scan, find_file, is_shared
-from lms.materials.rules import MAX_FILES, check_ending, checked_title, safe_name, title_of
+from lms.materials.rules import (
+    MAX_FILES,
+    broken,
+    check_ending,
+    check_is_no_video,
+    checked_title,
+    safe_name,
+    title_of,
+)
 from lms.materials.scanner import ScannerAway, scan
 from lms.people.models import new_public_id
 
@@ -257,6 +266,7 @@ def recognise_file(content: BinaryIO, file_name: str, *, megabytes: int) -> dict
 
     Raises WrongKind, TooLarge and Invalid (`file`).
     """
+    check_is_no_video(file_name)
     digest, size = hashlib.sha256(), 0
     content.seek(0)
     while piece := content.read(_PIECE):
@@ -266,7 +276,12 @@ def recognise_file(content: BinaryIO, file_name: str, *, megabytes: int) -> dict
         raise Invalid("file", _("This file is empty. Choose another one."))
     if size > megabytes * 1024 * 1024:
         raise TooLarge(_("The file is larger than %(n)s MB.", n=megabytes))
-    kind = str(read_foreign(MATERIALS, _READER, content)[0])
+    try:
+        kind = str(read_foreign(MATERIALS, _READER, content)[0])
+    except WrongKind as error:
+        if error.message == unknown_kind() and (refusal := broken(file_name)) is not None:
+            raise refusal from error
+        raise
     check_ending(file_name, kind)
     return {"digest": digest.hexdigest(), "size": size, "kind": kind, "file_name": safe_name(file_name, kind)}
 

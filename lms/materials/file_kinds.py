@@ -101,6 +101,18 @@ def _picture(content: bytes) -> str:
     return kind
 
 
+def is_video() -> str:
+    """What is said of a video: files of lectures are no place for it."""
+    return _("This is a video. Put it on your video platform, and add its address to the lecture as recording link.")
+
+
+def _is_video(content: bytes) -> bool:
+    """Whether a file begins as MP4, QuickTime, Matroska, WebM, AVI, Flash, Windows Media or MPEG do."""
+    starts = (b"\x1aE\xdf\xa3", b"FLV\x01", b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", b"\x00\x00\x01\xba")
+    is_avi = content.startswith(b"RIFF") and content[8:12] == b"AVI "
+    return content[4:8] in (b"ftyp", b"moov", b"mdat") or is_avi or content.startswith(starts)
+
+
 def _damaged() -> str:
     return _("This file is damaged, or was not uploaded whole. Save it again, and upload the new file.")
 
@@ -115,6 +127,12 @@ def _what_it_is(content: bytes) -> str:
         (b"7z\xbc\xaf", _("Its content is a 7-Zip archive.")),
         (b"\x1f\x8b", _("Its content is a gzip archive.")),
     )
+    if _is_video(content):
+        return is_video()
     found = next((sentence for start, sentence in sentences if content.startswith(start)), None)
-    wanted = _("Upload a PDF, PPTX, DOCX, XLSX, PNG, JPEG, GIF, WebP or ZIP file.")
-    return f"{found} {wanted}" if found else wanted
+    return f"{found} {unknown_kind()}" if found else unknown_kind()
+
+
+def unknown_kind() -> str:
+    """What is said of a file that is of no kind that is known here."""
+    return _("Upload a PDF, PPTX, DOCX, XLSX, PNG, JPEG, GIF, WebP or ZIP file.")

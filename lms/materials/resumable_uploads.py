@@ -23,6 +23,7 @@ from lms.core.i18n import _
 from lms.core.roles import Actor
 from lms.materials.actions import check_staff
 from lms.materials.queries import find_file
+from lms.materials.rules import check_is_no_video
 
 FOLDER: Final = "staged/uploads"
 KEPT: Final = timedelta(days=1)
@@ -63,6 +64,7 @@ def begin_upload(lecture_id: int, file_name: str, size: int, modified: int, *, b
     TooLarge, and Refused where too many uploads of this person are unfinished.
     """
     check_staff(lecture_id, by)
+    check_is_no_video(file_name)
     megabytes = current_app.extensions["lms.config"].max_material_mb
     if size > megabytes * 1024 * 1024:
         raise TooLarge(_("The file is larger than %(n)s MB.", n=megabytes))

@@ -12,7 +12,7 @@ from lms.core.errors import Invalid, WrongKind
 from lms.core.i18n import _
 from lms.core.roles import Actor
 from lms.core.typed_text import clean_line
-from lms.materials.file_kinds import ENDINGS, MIME_TYPES
+from lms.materials.file_kinds import ENDINGS, MIME_TYPES, is_video
 from lms.materials.models import Audience, FileState, LectureFile
 
 MAX_FILES: Final = 60
@@ -62,6 +62,34 @@ def plain_name(file_name: str, kind: str) -> str:
     stem = unicodedata.normalize("NFKD", safe_name(file_name, kind).rpartition(".")[0])
     plain = "-".join(re.findall(r"[A-Za-z0-9._]+", stem.encode("ascii", "ignore").decode("ascii")))
     return f"{plain.strip('._-') or 'file'}.{kind}"
+
+
+VIDEOS: Final = frozenset(
+    {"3gp", "asf", "avi", "flv", "m2ts", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "mts", "ogv", "ts", "vob", "webm"}
+    | {"wmv"}
+)
+"""Endings of names of videos."""
+
+
+def check_is_no_video(file_name: str) -> None:
+    """Raises WrongKind for the name of a video, before it is uploaded or read."""
+    if _ending(file_name) in VIDEOS:
+        raise WrongKind(is_video())
+
+
+def broken(file_name: str) -> Invalid | None:
+    """The refusal of a file that nothing can read, where its name says that it is of a kind that is taken."""
+    ending = _ending(file_name)
+    if ending not in ENDINGS:
+        return None
+    return Invalid(
+        "file",
+        _(
+            "“%(name)s” is damaged: its content is not a %(kind)s file. Save it again, and upload the new file.",
+            name=clean_line(file_name)[-80:],
+            kind=ending.upper(),
+        ),
+    )
 
 
 def check_ending(file_name: str, kind: str) -> None:

@@ -337,3 +337,17 @@ def test_the_page_of_hours_leads_to_a_new_lecture_at_that_time(staff: FlaskClien
 )
 def test_whatever_is_typed_the_page_of_hours_is_shown(staff: FlaskClient, series: Series, query: str) -> None:
     assert staff.get(f"/series/trade/hours?{query}").status_code == 200
+
+
+def test_a_saved_draft_says_that_it_clashes(staff: FlaskClient, make: Make, series: Series, ines: Person) -> None:
+    other = make.series(title="Elsewhere", instructors=[ines])
+    make.lecture(other, "Ports", local_start=datetime(2036, 1, 11, 15), time_zone="Asia/Shanghai", instructors=[ines])
+    draft = make.lecture(series, "Tariffs", state="draft", local_start=datetime(2036, 1, 11, 14),
+                         time_zone="Asia/Shanghai", instructors=[ines])  # fmt: skip
+    page = staff.get(f"/lectures/{draft.id}/edit").text
+    assert 'data-testid="clash"' in page
+    assert f"{ines.full_name} gives “Ports”, 15:00–16:30" in page
+    assert "You can publish it once one of the two has another time or lecturer." in page
+    free = make.lecture(series, "Free", state="draft", local_start=datetime(2036, 1, 12, 14),
+                        time_zone="Asia/Shanghai", instructors=[ines])  # fmt: skip
+    assert 'data-testid="clash"' not in staff.get(f"/lectures/{free.id}/edit").text

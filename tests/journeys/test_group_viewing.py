@@ -55,7 +55,7 @@ def test_a_group_is_opened_checked_in_signed_for_and_counted(
         boxes = [one.bounding_box() for one in (page.get_by_test_id("code"), page.locator(".wall img"))]
         assert all(box and box["x"] >= 0 and box["y"] >= 0 and box["x"] + box["width"] <= width
                    and box["y"] + box["height"] <= height for box in boxes), (width, boxes)  # fmt: skip
-    focal.go(group + "/print")
+    focal.go(group + "/print?who=all")
     assert page.get_by_test_id("group-person").count() == 4
     focal.is_accessible("group, printed")
 

@@ -155,3 +155,14 @@ def test_focal_points_list_and_download_groups_of_their_country_only(
     several.enter(client, several.focal)
     assert client.get(several.address).text.count('data-testid="group-') == 2
     assert len(client.get(f"{several.address}.csv").get_data(as_text=True).splitlines()) == 3
+
+
+def test_the_sheet_has_those_on_the_list_and_fifteen_empty_lines(
+    client: FlaskClient, room: SimpleNamespace, send: Callable[..., TestResponse]
+) -> None:
+    def lines(page: str) -> tuple[int, int]:
+        return page.count('data-testid="group-person"'), page.count("<tr><td>")
+
+    send(people=room.people[:2])
+    assert lines(client.get(f"{room.address}/print").text) == (2, 15)
+    assert lines(client.get(f"{room.address}/print?who=all").text) == (3, 15)

@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from lms.catalogue.actions.lectures import edit_lecture, schedule_lecture
 from lms.catalogue.actions.scheduling import check_repeat, schedule_repeated
 from lms.catalogue.calendar import PROGRAMS, add_links, lecture_calendar, publisher
-from lms.catalogue.dates import Repeat
+from lms.catalogue.dates import Repeat, draft_clashes
 from lms.catalogue.forms.base import CatalogueForm
 from lms.catalogue.forms.lectures import LectureForm, NewLectureForm
 from lms.catalogue.forms.times import MomentForm, TimesForm, local_of
@@ -189,6 +189,7 @@ def lecture_page(
         changes=lecture_queries.list_changes(lecture_id, by=actor),
         may_reopen=_may_reopen(lecture, at),
         hours=shown_hours(lecture.series, form, but=[lecture_id]) if _can_retime(lecture) else None,
+        clashes=draft_clashes(lecture, by=actor) if lecture.state is LectureState.DRAFT else (),
     )
 
 

@@ -17,7 +17,7 @@ from lms.web.identity import current_actor
 from lms.web.locale import reader_locale
 from lms.web.qr_code import qr_code
 
-BLANK_ROWS = 8
+BLANK_ROWS = 15
 """Empty lines at the end of a roster on paper: for whoever comes and is not on it."""
 
 
@@ -59,11 +59,12 @@ def wall_code(group_id: str) -> ResponseReturnValue:
 @bp.get("/groups/<group_id>/print")
 @allow(*KEEPERS)
 def print_group(group_id: str) -> ResponseReturnValue:
-    """A printable roster with room for signatures: everyone enrolled from the country, or everyone on the list."""
+    """A printable roster with room for signatures: everyone on the list, or with `who=all` everyone enrolled from the
+    country."""
     by, at = current_actor(), clock.now()
     view = viewing.get_group(group_id, by=by)
     listed = viewing.list_of_group(view, by=by, at=at)
-    only_list = request.args.get("who") == "list" or view.state != "open"
+    only_list = request.args.get("who") != "all" or view.state != "open"
     offered = viewing.Offered([], 0) if only_list else viewing.offered_to_group(view, by=by, at=at)
     return render_template(
         "viewing_groups/group_print.html",
