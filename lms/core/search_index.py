@@ -24,14 +24,13 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from lms.core import cache_versions
 from lms.core.db import is_sqlite
-from lms.core.sorting import sort_key
+from lms.core.sorting import CharacterTable, sort_key
 
 LEAST = 3
 """What is looked for has at least so many characters."""
 PREFIX = "search_"
 """What the names of the index's own tables, functions and triggers begin with."""
 JOINED = frozenset("'’ʼ`´")
-_SPACES = str.maketrans({chr(code): " " for code in range(128) if not chr(code).isalnum()})
 _FIRST_SIGN, _LAST_SIGN, _LATER_SIGNS = "\u3040", "\ud7af", "\U00020000"
 _indexed: list[tuple[str, str]] = []
 
@@ -50,10 +49,8 @@ def search_words(text: str) -> list[str]:
 
     Where no spaces are written between words, in Chinese, Japanese and Korean, each sign is one.
     """
-    if text.isascii():
-        return sort_key(text.replace("'", "").replace("`", "")).translate(_SPACES).split()
-    plain = "".join(char for char in text if char not in JOINED)
-    return "".join(map(_spaced, sort_key(plain))).split()
+    plain = text if JOINED.isdisjoint(text) else "".join(char for char in text if char not in JOINED)
+    return sort_key(plain).translate(_SPACED).split()
 
 
 def _spaced(char: str) -> str:
@@ -62,6 +59,9 @@ def _spaced(char: str) -> str:
     if _FIRST_SIGN <= char <= _LAST_SIGN or char >= _LATER_SIGNS:
         return f" {char} "
     return char if unicodedata.category(char)[0] in "LMN" else " "
+
+
+_SPACED = CharacterTable(_spaced)
 
 
 def searchable(*texts: str | None) -> str:

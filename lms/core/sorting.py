@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import String
@@ -12,9 +12,27 @@ KEY_LENGTH = 200
 R = TypeVar("R")
 
 # Letters that do not fall apart into a base and a mark
-_PLAIN = str.maketrans(
-    {"ə": "e", "ı": "i", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "ø": "o", "ł": "l", "œ": "oe", "ħ": "h", "ŧ": "t"}
-)
+_PLAIN = {
+    "ə": "e", "ı": "i", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "ø": "o", "ł": "l", "œ": "oe", "ħ": "h", "ŧ": "t"
+}  # fmt: skip
+
+
+class CharacterTable(dict[int, str]):
+    """A table for `str.translate` that asks what becomes of a character once, for all but rare ones."""
+
+    def __init__(self, change: Callable[[str], str]) -> None:
+        super().__init__()
+        self._change = change
+
+    def __missing__(self, code: int) -> str:
+        value = self._change(chr(code))
+        if code < _RARE:
+            self[code] = value
+        return value
+
+
+_RARE = 0x10000
+_BARE = CharacterTable(lambda char: "" if unicodedata.combining(char) else _PLAIN.get(char, char))
 
 
 def sort_key(name: str) -> str:
@@ -24,9 +42,8 @@ def sort_key(name: str) -> str:
     """
     if name.isascii():
         return name.lower()[:KEY_LENGTH]
-    parts = unicodedata.normalize("NFKD", name.casefold()).casefold().translate(_PLAIN)
-    bare = "".join(sign for sign in parts if not unicodedata.combining(sign))
-    return unicodedata.normalize("NFC", bare)[:KEY_LENGTH]
+    parts = unicodedata.normalize("NFKD", name.casefold()).casefold()
+    return unicodedata.normalize("NFC", parts.translate(_BARE))[:KEY_LENGTH]
 
 
 def moved(rows: Sequence[R], row: R, place: int) -> list[R]:

@@ -204,7 +204,9 @@ def _attend(
     jobs.run_due(at=now)  # counts that were asked for at each end: there is no evidence yet
     for done, (file, (staged, matched)) in enumerate(zip(lectures, files.attendance(lecture_ids), strict=True), 1):
         check_rows(staged, skip_bad_rows=False)
-        publish_matched(staged, matched, by=SYSTEM, at=file.end + timedelta(hours=1))
+        answer = publish_matched(staged, matched, by=SYSTEM, at=file.end + timedelta(hours=1))
+        if not answer.created:
+            raise RuntimeError(f"{staged.file_name}: nothing was imported")
         tell(done, len(lectures))
     return lectures
 
