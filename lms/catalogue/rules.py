@@ -390,6 +390,11 @@ def check_capacity(capacity: int | None, series: Series) -> None:
     raise Refused(_("The capacity cannot be lower than the %(n)s people enrolled.", **numbers))
 
 
+def is_planned_draft(lecture: AnyLecture, at: datetime) -> bool:
+    """Whether a lecture is a draft whose planned time is still to come: certificates count it like a published one."""
+    return lecture.state is LectureState.DRAFT and lecture.starts_at is not None and lecture.starts_at > at
+
+
 # The route
 
 

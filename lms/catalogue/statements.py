@@ -125,6 +125,12 @@ def stations(sees_all: bool, person_id: int | None) -> Any:
     return _STATION.join(Series).where(*conditions).order_by(_BEGAN.is_(None), _BEGAN, Lecture.id)
 
 
+DRAFTS = _STATION.where(
+    Lecture.series_id.in_(bindparam("ids", expanding=True)), Lecture.state == LectureState.DRAFT
+).order_by(Lecture.id)
+"""The drafts of the series `ids`, whoever reads."""
+
+
 @lru_cache(maxsize=256)
 def between(sees_all: bool, person_id: int | None) -> Any:
     """Lectures with a time between `start` and `end`, in their order."""

@@ -16,15 +16,15 @@ from lms.attendance.models.credits import Outcome
 from lms.attendance.queries.persons import PersonAttendance
 from lms.attendance.rules import needed_ms
 from lms.catalogue.models import Lecture, LectureState, Policy
-from lms.catalogue.rules import AnyLecture, Station, length_ms, planned_end
+from lms.catalogue.rules import AnyLecture, Station, is_planned_draft, length_ms, planned_end
 from lms.core.clock import day_of
 from lms.core.measures import MINUTE_MS, needed_minutes
 
 L = TypeVar("L", Lecture, Station, AnyLecture)
 
 COUNTED = (LectureState.HELD, LectureState.SCHEDULED, LectureState.LIVE, LectureState.POSTPONED)
-"""States of lectures that count towards a certificate: held or upcoming."""
-TO_COME = (LectureState.SCHEDULED, LectureState.LIVE, LectureState.POSTPONED)
+"""States of lectures that count towards a certificate: held or upcoming. Drafts count while their time is to come."""
+TO_COME = (LectureState.DRAFT, LectureState.SCHEDULED, LectureState.LIVE, LectureState.POSTPONED)
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,12 @@ def day_given(lecture: AnyLecture, zone: str) -> date | None:
     return day_of(starts, zone) if starts else None
 
 
-def measured(lectures: Iterable[L], sessions: Container[int], deadline: date | None, zone: str) -> list[L]:
+def measured(
+    lectures: Iterable[L], sessions: Container[int], deadline: date | None, zone: str, *, at: datetime
+) -> list[L]:
     """The lectures that count towards a certificate: held or upcoming, and started by the end of the deadline.
+
+    Drafts count while their planned time is to come, so that publishing them raises no requirement.
 
     A held lecture counts once it is in the totals: `sessions` are the ids of those. One that is not confirmed as held
     does not count either. Evidence that arrives later counts too: its order never changes what was earned.
@@ -71,7 +75,7 @@ def measured(lectures: Iterable[L], sessions: Container[int], deadline: date | N
     found = [
         lecture
         for lecture in lectures
-        if lecture.state in COUNTED
+        if (lecture.state in COUNTED or is_planned_draft(lecture, at))
         and not lecture.held_unknown
         and (lecture.state is not LectureState.HELD or lecture.id in sessions)
     ]
@@ -140,7 +144,8 @@ def missing(attended: int, present_ms: int, asked: Earning) -> Missing:
 class Standing:
     """A person's progress towards a certificate: requirements, lectures attended, and time counted.
 
-    `remaining` lectures can still be attended, and would add at most `remaining_minutes`.
+    `remaining` lectures can still be attended, and would add at most `remaining_minutes`; `unannounced` of them are
+    drafts. `announces_more`: there are drafts without a date, which may raise the number.
     """
 
     asked: Earning
@@ -148,6 +153,8 @@ class Standing:
     present_ms: int = 0
     remaining: int = 0
     remaining_minutes: int = 0
+    unannounced: int = 0
+    announces_more: bool = False
 
     @property
     def needed(self) -> int:
@@ -172,14 +179,14 @@ class Standing:
     @property
     def can_be_earned(self) -> bool:
         """Whether the certificate is earned, or what remains is enough for it."""
-        return has_earned(
+        return self.announces_more or has_earned(
             self.attended + self.remaining, self.present_ms + self.remaining_minutes * MINUTE_MS, self.asked
         )
 
     @property
     def is_over(self) -> bool:
         """Whether the last lecture was held."""
-        return self.asked.to_come == 0
+        return self.asked.to_come == 0 and not self.announces_more
 
     @property
     def just_misses(self) -> bool:
@@ -205,6 +212,8 @@ class Standing:
             "minutes": self.minutes if self.needed_minutes else 0,
             "needed_minutes": self.needed_minutes,
             "remaining_minutes": self.remaining_minutes,
+            "unannounced": self.unannounced,
+            "announces_more": self.announces_more,
             "is_reached": self.is_reached,
             "is_over": self.is_over,
             "just_misses": self.just_misses,
@@ -228,7 +237,8 @@ def standing(
     `is_in`: enrolled by now, so that a lecture in progress can still count as attended. People who are not enrolled yet
     are too late for a lecture with less than the required share left, or whose planned time is over.
     """
-    counted = measured(lectures, sessions, policy.deadline, zone)
+    lectures = list(lectures)
+    counted = measured(lectures, sessions, policy.deadline, zone, at=at)
     begun = beginning(counted, policy, at=at, is_in=is_in)
     if begun is None:
         return None
@@ -236,6 +246,7 @@ def standing(
     own = [row for row in attendance if row.lecture_id in ids]
     return replace(
         begun,
+        announces_more=has_undated_draft(lectures),
         attended=sum(row.outcome is Outcome.ATTENDED for row in own),
         present_ms=sum(row.present_ms for row in own if row.is_counted),
     )
@@ -254,7 +265,13 @@ def beginning(counted: Sequence[AnyLecture], policy: Policy, *, at: datetime, is
         asked=earning(counted, policy),
         remaining=len(remaining),
         remaining_minutes=sum(lecture.duration_minutes for lecture in remaining),
+        unannounced=sum(lecture.state is LectureState.DRAFT for lecture in remaining),
     )
+
+
+def has_undated_draft(lectures: Iterable[AnyLecture]) -> bool:
+    """Whether lectures are prepared that have no date yet."""
+    return any(lecture.state is LectureState.DRAFT and lecture.starts_at is None for lecture in lectures)
 
 
 def _leaves_enough(lecture: AnyLecture, min_percent: int, at: datetime) -> bool:

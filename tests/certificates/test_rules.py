@@ -1,4 +1,4 @@
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -9,6 +9,7 @@ from lms.certificates import eligibility, rules
 from lms.core import measures
 
 MINUTE = measures.MINUTE_MS
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
 
 def lectures(count: int, minutes: int = 90, state: LectureState = LectureState.HELD) -> list[Lecture]:
@@ -93,9 +94,9 @@ def test_the_deadline_is_the_last_day_in_the_organisers_zone() -> None:
     ]
     given = [Lecture(id=1, state=LectureState.HELD, starts_at=start, duration_minutes=90) for start in starts]
     given.append(Lecture(state=LectureState.CANCELLED, starts_at=starts[0], duration_minutes=90))
-    assert eligibility.measured(given, {1}, date(2026, 5, 20), "Asia/Shanghai") == given[:1]
-    assert eligibility.measured(given, {1}, date(2026, 5, 20), "UTC") == given[:2]
-    assert eligibility.measured(given, {1}, None, "UTC") == given[:3]
+    assert eligibility.measured(given, {1}, date(2026, 5, 20), "Asia/Shanghai", at=NOW) == given[:1]
+    assert eligibility.measured(given, {1}, date(2026, 5, 20), "UTC", at=NOW) == given[:2]
+    assert eligibility.measured(given, {1}, None, "UTC", at=NOW) == given[:3]
 
 
 def test_a_lecture_counts_by_the_day_on_which_it_began() -> None:
@@ -106,7 +107,20 @@ def test_a_lecture_counts_by_the_day_on_which_it_began() -> None:
         actual_start=datetime(2026, 5, 21, 12, tzinfo=UTC),
         duration_minutes=90,
     )
-    assert eligibility.measured([late], {1}, date(2026, 5, 20), "UTC") == []
+    assert eligibility.measured([late], {1}, date(2026, 5, 20), "UTC", at=NOW) == []
+
+
+def test_drafts_count_while_their_time_is_to_come() -> None:
+    given = [
+        Lecture(id=id_, state=LectureState.DRAFT, starts_at=starts, duration_minutes=90)
+        for id_, starts in enumerate((NOW + timedelta(days=1), NOW - timedelta(days=1), None))
+    ]
+    assert eligibility.measured(given, (), None, "UTC", at=NOW) == given[:1]
+    standing = eligibility.standing(
+        given, (), policy(certificate="completion"), sessions=(), zone="UTC", at=NOW, is_in=True
+    )
+    assert standing is not None
+    assert (standing.needed, standing.remaining, standing.unannounced, standing.announces_more) == (1, 1, 1, True)
 
 
 def test_hours_have_one_decimal() -> None:

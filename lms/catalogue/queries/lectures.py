@@ -107,6 +107,16 @@ def stations_of(series_ids: Collection[int], *, by: Actor) -> dict[int, list[Sta
     return found
 
 
+def add_drafts(found: dict[int, list[Station]]) -> dict[int, list[Station]]:
+    """Adds to the lectures of series those drafts that the reader may not see, so that a certificate asks the same of
+    everyone. Only their number may be shown."""
+    for row in read(statements.DRAFTS, {"ids": list(found)}) if found else []:
+        lecture = Station(*row)
+        if all(known.id != lecture.id for known in found[lecture.series_id]):
+            found[lecture.series_id].append(lecture)
+    return found
+
+
 def list_between(
     start: datetime, end: datetime, *, series_ids: Collection[int] | None = None, by: Actor
 ) -> list[Station]:

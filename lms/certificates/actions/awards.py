@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from lms.attendance.models.credits import Outcome
-from lms.catalogue.models import CertificateKind
+from lms.catalogue.models import CertificateKind, LectureState
 from lms.catalogue.queries.policies import current_policy
 from lms.catalogue.queries.series import get_series_by_id
 from lms.certificates import keys, numbers, rules
@@ -173,7 +173,8 @@ def issue_batch(series_id: int, kind: CertificateKind, person_ids: Sequence[int]
     one_at_a_time(f"certificates.issue {series_id}")
     # Held first: whose name is corrected, who is merged or erased meanwhile waits, and then finds the certificate
     people = certificates.held_people(person_ids)
-    policy, lectures = current_policy(series_id), certificates.counted_lectures(series_id)
+    policy, lectures = current_policy(series_id), certificates.counted_lectures(series_id, at=at)
+    announced = [lecture for lecture in lectures if lecture.state is not LectureState.DRAFT]
     asked = earning(lectures, policy)
     credits = certificates.credits_of([lecture.id for lecture in lectures], person_ids)
     already = certificates.awarded_ids(series_id, kind, person_ids)
@@ -201,7 +202,7 @@ def issue_batch(series_id: int, kind: CertificateKind, person_ids: Sequence[int]
     if stale:
         _replace(stale, by=by, at=at)
     series = get_series_by_id(series_id, by=SYSTEM)
-    bulk_issue.write(bulk_issue.Occasion(series, kind, lectures, asked, at), earned)
+    bulk_issue.write(bulk_issue.Occasion(series, kind, announced, asked, at), earned)
     batch.issued = len(earned)
     if earned:
         touch(AWARDS, [series_id])

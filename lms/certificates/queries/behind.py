@@ -13,7 +13,7 @@ from sqlalchemy import and_, case, exists, func, or_, select
 from lms.attendance.models.credits import Credit, Outcome
 from lms.attendance.queries.sessions import sessions_among
 from lms.catalogue.models import Lecture, LectureState, Series, Visibility
-from lms.catalogue.queries.lectures import stations_of
+from lms.catalogue.queries.lectures import add_drafts, stations_of
 from lms.catalogue.queries.policies import current_policies
 from lms.certificates import eligibility
 from lms.core.clock import reporting_zone
@@ -67,7 +67,7 @@ def list_behind(
     """
     if not (by.is_administrator or speaks_for(by, country_id)):
         raise NotFound
-    measured = _running(by)
+    measured = _running(by, at)
     if not measured:
         return [], 0
     query = _query(measured, country_id, at)
@@ -89,17 +89,17 @@ def list_behind(
     return rows, total
 
 
-def _running(by: Actor) -> dict[int, _Asked]:
+def _running(by: Actor, at: datetime) -> dict[int, _Asked]:
     """What the certificates of the series ask that have both lectures held and lectures to come."""
     held = exists().where(Lecture.series_id == Series.id, Lecture.state == LectureState.HELD)
     coming = exists().where(Lecture.series_id == Series.id, Lecture.state.in_(eligibility.TO_COME))
     ids = [id_ for (id_,) in read(select(Series.id).where(held, coming, Series.visibility != Visibility.DRAFT))]
-    policies, lectures = current_policies(ids), stations_of(ids, by=by)
+    policies, lectures = current_policies(ids), add_drafts(stations_of(ids, by=by))
     sessions = sessions_among(one for each in lectures.values() for one in each)
     found = {}
     for id_ in ids:
         policy = policies[id_]
-        counted = eligibility.measured(lectures[id_], sessions, policy.deadline, reporting_zone())
+        counted = eligibility.measured(lectures[id_], sessions, policy.deadline, reporting_zone(), at=at)
         asked = eligibility.earning(counted, policy)
         if policy.certificate is not None and 0 < asked.to_come < asked.lectures:
             minutes = sum(one.duration_minutes for one in counted if one.state in eligibility.TO_COME)

@@ -21,6 +21,7 @@ from lms.certificates import eligibility, numbers, rules
 from lms.certificates.models import Award, Certificate, CertificateState
 from lms.certificates.pdf import store
 from lms.certificates.queries.render_jobs import render_jobs_of
+from lms.core import clock
 from lms.core.bulk import among, chunks
 from lms.core.clock import reporting_zone
 from lms.core.db import db, read
@@ -60,11 +61,11 @@ class Shown:
     is_full: bool
 
 
-def counted_lectures(series_id: int) -> list[Lecture]:
+def counted_lectures(series_id: int, *, at: datetime | None = None) -> list[Lecture]:
     """The lectures a certificate of the series is measured by, in order of time; those without a time last."""
     found = list_lectures(series_id, by=SYSTEM)
     deadline = current_policy(series_id).deadline
-    lectures = eligibility.measured(found, sessions_among(found), deadline, reporting_zone())
+    lectures = eligibility.measured(found, sessions_among(found), deadline, reporting_zone(), at=at or clock.now())
 
     def when(lecture: Lecture) -> tuple[float, int]:
         starts = lecture.actual_start or lecture.starts_at

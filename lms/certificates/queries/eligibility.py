@@ -200,7 +200,7 @@ def counted_by_person(lecture_ids: Sequence[int]) -> Subquery:
 def standings_of(series_id: int, person_ids: Iterable[int], *, at: datetime) -> dict[int, eligibility.Standing]:
     """The progress of people enrolled in a series, in as many statements for many people as for one; of nobody where
     the series issues no certificates."""
-    lectures = certificates.counted_lectures(series_id)
+    lectures = certificates.counted_lectures(series_id, at=at)
     begun = eligibility.beginning(lectures, current_policy(series_id), at=at, is_in=True)
     if begun is None:
         return {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import and_, case, exists, func, not_, or_, select
@@ -13,10 +14,10 @@ from lms.attendance.queries.sessions import sessions_among
 from lms.catalogue.models import Lecture, Policy
 from lms.catalogue.queries.lectures import stations_of
 from lms.catalogue.queries.policies import current_policies
-from lms.catalogue.rules import Station
+from lms.catalogue.rules import Station, is_planned_draft
 from lms.certificates import eligibility
 from lms.certificates.models import Award
-from lms.core import cache_versions
+from lms.core import cache_versions, clock
 from lms.core.clock import reporting_zone
 from lms.core.db import read
 from lms.core.errors import Forbidden
@@ -62,20 +63,23 @@ def totals_of_series(series_ids: Iterable[int], *, by: Actor) -> dict[int, Total
     ids = tuple(sorted(series_ids))
     kept = memory(STAMP)
     zone = reporting_zone()
-    found: tuple[Any, dict[int, Totals]] | None = kept.get(ids)
-    if found is None or found[0] != (cache_versions.peek(STAMP), zone):
+    at = clock.now()
+    found: tuple[Any, datetime | None, dict[int, Totals]] | None = kept.get(ids)
+    if found is None or found[0] != (cache_versions.peek(STAMP), zone) or (found[1] is not None and found[1] <= at):
         stamp = cache_versions.stamp_of(STAMP), zone  # before what it stands for is read, and as this session sees it
+        lectures = stations_of(ids, by=by)
+        drafts = [one for each in lectures.values() for one in each if is_planned_draft(one, at)]
+        until = min((one.starts_at for one in drafts if one.starts_at is not None), default=None)
         kept.clear()
-        kept[ids] = found = stamp, _count(ids, by)
-    return found[1]
+        kept[ids] = found = stamp, until, _count(ids, lectures, at)
+    return found[2]
 
 
-def _count(ids: Sequence[int], by: Actor) -> dict[int, Totals]:
+def _count(ids: Sequence[int], lectures: Mapping[int, Sequence[Station]], at: datetime) -> dict[int, Totals]:
     policies = current_policies(ids)
-    lectures = stations_of(ids, by=by)
     sessions = sessions_among(one for each in lectures.values() for one in each)
     asked = {
-        id_: _asked(lectures[id_], policies[id_], sessions) for id_ in ids if policies[id_].certificate is not None
+        id_: _asked(lectures[id_], policies[id_], sessions, at) for id_ in ids if policies[id_].certificate is not None
     }
     asked = {id_: one for id_, one in asked.items() if one.lectures}
     found = {id_: Totals() for id_ in ids}
@@ -85,8 +89,8 @@ def _count(ids: Sequence[int], by: Actor) -> dict[int, Totals]:
     return found
 
 
-def _asked(lectures: Sequence[Station], policy: Policy, sessions: set[int]) -> _Asked:
-    counted = eligibility.measured(lectures, sessions, policy.deadline, reporting_zone())
+def _asked(lectures: Sequence[Station], policy: Policy, sessions: set[int], at: datetime) -> _Asked:
+    counted = eligibility.measured(lectures, sessions, policy.deadline, reporting_zone(), at=at)
     return _Asked(eligibility.earning(counted, policy), policy, [one.id for one in counted])
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from lms.attendance.queries.sessions import sessions_among
 from lms.catalogue.models import Admission, Series, Visibility
-from lms.catalogue.queries.lectures import stations_of
+from lms.catalogue.queries.lectures import add_drafts, stations_of
 from lms.catalogue.queries.policies import current_policies
 from lms.catalogue.queries.series import SeriesFilter, list_series
 from lms.catalogue.rules import next_lecture
@@ -39,7 +39,7 @@ def find_next_to_earn(shown: Series, *, by: Actor, at: datetime) -> Series | Non
         and (by.person_id is None or not series.countries or country_id in {one.id for one in series.countries})
     ]
     ids = [series.id for series in found]
-    lectures, policies = stations_of(ids, by=by), current_policies(ids)
+    lectures, policies = add_drafts(stations_of(ids, by=by)), current_policies(ids)
     sessions = sessions_among(lecture for given in lectures.values() for lecture in given)
     zone = reporting_zone()
     best: tuple[tuple[bool, datetime, int], Series] | None = None

@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, func, select
 from lms.attendance.queries.persons import PersonAttendance, attendance_of_person
 from lms.attendance.queries.sessions import sessions_among
 from lms.catalogue.models import LectureState, Policy, Series
-from lms.catalogue.queries.lectures import stations_of
+from lms.catalogue.queries.lectures import add_drafts, stations_of
 from lms.catalogue.queries.policies import current_policies
 from lms.catalogue.rules import Station, not_cancelled
 from lms.certificates.eligibility import Standing, standing
@@ -67,6 +67,7 @@ def list_own_series(person_id: int, *, by: Actor, at: datetime) -> list[OwnSerie
     enrolments = list_of_person(person_id)
     ids = [one.series_id for one in enrolments]
     lectures = stations_of(ids, by=by)
+    counted = add_drafts({series_id: list(given) for series_id, given in lectures.items()})
     policies = current_policies(ids)
     positions = _positions(enrolments)
     attendance: dict[int, dict[int, PersonAttendance]] = {}
@@ -86,7 +87,7 @@ def list_own_series(person_id: int, *, by: Actor, at: datetime) -> list[OwnSerie
                 lectures=given,
                 attendance=own,
                 standing=standing(
-                    given,
+                    counted[enrolment.series_id],
                     own.values(),
                     policy,
                     sessions=sessions,

@@ -13,7 +13,14 @@ from lms.attendance.queries.persons import attendance_of_person
 from lms.attendance.queries.sessions import needs_confirmation, sessions_among
 from lms.catalogue.calendar import add_links, publisher, subscribe_links
 from lms.catalogue.models import Lecture, LectureState, Visibility
-from lms.catalogue.queries.lectures import get_lecture, list_lectures, list_upcoming, name_givers, stations_of
+from lms.catalogue.queries.lectures import (
+    add_drafts,
+    get_lecture,
+    list_lectures,
+    list_upcoming,
+    name_givers,
+    stations_of,
+)
 from lms.catalogue.queries.policies import current_policy, policy_for
 from lms.catalogue.queries.series import SeriesFilter, get_series, list_cards
 from lms.catalogue.rules import Station, may_edit_series, not_cancelled, room_is_open
@@ -80,7 +87,7 @@ def series(slug: str) -> ResponseReturnValue:
     may_enrol = not place.is_active and place.refusal is None
     if own is not None or may_enrol:
         stands = standing(
-            lectures,
+            add_drafts({shown.id: list(lectures)})[shown.id],
             own.values() if own is not None else (),
             policy,
             sessions=sessions_among(lectures),
