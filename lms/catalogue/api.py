@@ -10,6 +10,7 @@ from apiflask import APIBlueprint
 from flask.typing import ResponseReturnValue
 
 from lms.catalogue.actions.lectures import edit_lecture, schedule_or_repeat_lecture
+from lms.catalogue.actions.publishing import publish_series, unpublish_lectures
 from lms.catalogue.actions.series import create_or_repeat_series, edit_series
 from lms.catalogue.actions.states import (
     cancel_lecture,
@@ -38,11 +39,14 @@ from lms.catalogue.schemas import (
     LectureIn,
     LectureOut,
     LecturePage,
+    LecturesOut,
     PostponeIn,
+    PublishIn,
     SeriesIn,
     SeriesOut,
     SeriesPage,
     SeriesQuery,
+    UnpublishIn,
     places_object,
 )
 from lms.catalogue.series_hours import Wanted, hours_for
@@ -244,6 +248,31 @@ def _shown_hour(hour: Hour) -> dict[str, Any]:
 def change_series(slug: str, sent: dict[str, Any]) -> ResponseReturnValue:
     """Changes the fields sent, and no others."""
     return _shown_series(edit_series(slug, _fixed(sent), by=current_actor(), at=clock.now()))
+
+
+@bp.post("/series/<slug>/publish")
+@allow(SIGNED_IN)
+@scope("series:write")
+@bp.input(PublishIn, arg_name="sent")
+@bp.output(LecturesOut)
+@bp.doc(responses={409: "An instructor gives another lecture at that time."})
+def publish_all(slug: str, sent: dict[str, Any]) -> ResponseReturnValue:
+    """Publishes a series with its drafts: all or none. Answers with the lectures published by this call."""
+    by = current_actor()
+    _series, lectures = publish_series(slug, sent["lectures"], by=by, at=clock.now())
+    return {"items": lecture_objects(lectures, by=by)}
+
+
+@bp.post("/series/<slug>/unpublish")
+@allow(SIGNED_IN)
+@scope("series:write")
+@bp.input(UnpublishIn, arg_name="sent")
+@bp.output(LecturesOut)
+@bp.doc(responses={409: "A lecture has begun, or people are invited to it."})
+def unpublish(slug: str, sent: dict[str, Any]) -> ResponseReturnValue:
+    """Makes lectures drafts again: all or none. Answers with the lectures changed by this call."""
+    by = current_actor()
+    return {"items": lecture_objects(unpublish_lectures(slug, sent["lectures"], by=by, at=clock.now()), by=by)}
 
 
 @bp.get("/series/<slug>/lectures")

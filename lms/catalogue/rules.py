@@ -265,6 +265,16 @@ def check_can_publish(lecture: Lecture) -> None:
         raise Invalid("starts_at", _("Enter when the lecture starts."))
 
 
+def check_can_unpublish(lecture: Lecture) -> None:
+    """A published lecture that has not begun becomes a draft again. Refused otherwise, and once people have an
+    invitation to it in their calendars."""
+    _check_state(lecture, LectureState.SCHEDULED)
+    if lecture.invited_at is not None:
+        raise Refused(
+            _("People have been invited to “%(title)s” already. Postpone or cancel it instead.", title=lecture.title)
+        )
+
+
 def check_can_start(lecture: Lecture, started_at: datetime | None, at: datetime) -> datetime:
     """When the lecture began: now, or a moment in the past. Refused unless it is scheduled."""
     _check_state(lecture, LectureState.SCHEDULED)

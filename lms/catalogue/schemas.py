@@ -208,6 +208,24 @@ class LecturePage(AnswerSchema):
 _INSTANT = {"invalid_awareness": _l("Enter a time with an offset, such as 2026-12-02T06:00:00Z.")}
 
 
+class PublishIn(Schema):
+    """Which lectures of a series are published; null for all drafts that have a date."""
+
+    lectures = List(Integer(strict=True), load_default=None, allow_none=True, validate=Length(max=500))
+
+
+class UnpublishIn(Schema):
+    """Which lectures of a series become drafts again."""
+
+    lectures = List(Integer(strict=True), required=True, validate=Length(min=1, max=500))
+
+
+class LecturesOut(AnswerSchema):
+    """The lectures that a call changed."""
+
+    items = List(Nested(LectureOut))
+
+
 class AtIn(Schema):
     """When it was, if not now."""
 

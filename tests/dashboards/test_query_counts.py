@@ -90,13 +90,13 @@ PAGES = {
     ("/api/v1/totals", None): 2,
     ("/api/v1/series", None): 4,
     ("/api/v1/lectures/{held}", None): 2,
-    ("/series/cross-border", None): 10,
-    ("/series/cross-border", "trainee"): 15,
-    ("/me", "trainee"): 16,
+    ("/series/cross-border", None): 11,
+    ("/series/cross-border", "trainee"): 16,
+    ("/me", "trainee"): 17,
     ("/account/notifications", "trainee"): 7,
     ("/teach", "instructor"): 9,  # attendances are counted by one question
-    ("/country", "focal_point"): 26,  # of all series: nominations, quotas and who is falling behind
-    ("/country/behind", "focal_point"): 10,
+    ("/country", "focal_point"): 27,  # of all series: nominations, quotas and who is falling behind
+    ("/country/behind", "focal_point"): 11,
     ("/country/nominations", "focal_point"): 8,
     ("/lectures/{live}/groups", "focal_point"): 11,
     ("/admin", "administrator"): 18,
@@ -108,9 +108,9 @@ PAGES = {
     ("/admin/reports/opened/attendances?sort=person", "administrator"): 16,
     ("/admin/reports/opened/sessions", "administrator"): 14,
     ("/admin/reports/opened/certificates", "administrator"): 16,
-    ("/admin/people/{person}", "administrator"): 40,
-    ("/series/cross-border/enrolments", "instructor"): 14,
-    ("/series/cross-border/enrolments", "focal_point"): 17,  # of their country only: counted by a question
+    ("/admin/people/{person}", "administrator"): 41,
+    ("/series/cross-border/enrolments", "instructor"): 15,
+    ("/series/cross-border/enrolments", "focal_point"): 18,  # of their country only: counted by a question
     ("/series/cross-border/messages", "instructor"): 6,
     ("/series/cross-border/messages/new", "instructor"): 27,
     ("/series/cross-border/seats", "administrator"): 10,

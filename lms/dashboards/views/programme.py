@@ -123,6 +123,8 @@ def series(slug: str) -> ResponseReturnValue:
         newcomer=stands if own is None else None,
         to_earn_in=find_next_to_earn(shown, by=by, at=at) if seeks else None,
         may_edit=may_edit,
+        drafts=sum(one.state is LectureState.DRAFT for one in lectures),
+        count=len(not_cancelled(lectures)),
         rotation=rotation_of(audience_of(shown, by=by, at=at), list_lectures(shown.id, by=by)) if may_edit else None,
         may_see_enrolments=may_edit or by.is_reporter or by.is_focal_point,
         may_see_certificates=may_see_earners(shown, by) and policy.certificate is not None,
