@@ -100,6 +100,7 @@ def run_worker(config: Config, *, with_server: bool = False) -> None:
             send_due_mail,
             send_urgent_mail,
             read_returned_mail,
+            compare_people,
             send_heartbeats,
         )
     ]
@@ -168,10 +169,20 @@ def run_due_jobs_and_housekeeping(app: Flask, stopping: threading.Event) -> None
                 drop_old_uploads(at=clock.now())
                 send_due_messages()
                 run_due_nominations(at=clock.now())
-                compare_waiting_people(at=clock.now())
                 db.session.remove()
         except Exception:
             log.exception("sweep failed")
+
+
+def compare_people(app: Flask, stopping: threading.Event) -> None:
+    """Compares new people with everyone else every few seconds, until `stopping` is set."""
+    while not stopping.wait(SWEEP_SECONDS):
+        try:
+            with app.app_context():
+                compare_waiting_people(at=clock.now())
+                db.session.remove()
+        except Exception:
+            log.exception("people could not be compared")
 
 
 def send_heartbeats(app: Flask, stopping: threading.Event) -> None:

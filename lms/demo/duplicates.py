@@ -18,7 +18,7 @@ from lms.people.queries.countries import country_codes_of
 def take_in(*, by: Actor, now: datetime) -> None:
     """Registers three people once more, and merges one of them."""
     _register_again(by=by, at=now - timedelta(days=3))
-    compare_waiting_people(at=now)
+    compare_waiting_people(at=now, in_bulk=False)  # the worker compares all others
 
 
 @action

@@ -139,7 +139,7 @@ def change_person(public_id: str, changes: dict[str, Any]) -> Any:
     responses={401: "The token is missing or not valid", 403: "You are not an administrator", 404: "Does not exist"},
 )
 def list_duplicates(public_id: str) -> dict[str, Any]:
-    """Returns who may be the same person, with reasons for and against, without those marked as different."""
+    """Returns who may be the same person, with grade and reasons, without those marked as different."""
     day = clock.day_of(clock.now(), organiser_zone())
     return {"items": find_duplicates(public_id, day=day, by=current_actor())}
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from heapq import nlargest
 
 from rapidfuzz.distance import Levenshtein
@@ -31,11 +32,11 @@ _WORDS = re.compile(r"[^\W_]+")
 _MARKS = re.compile(r"['’ʼ`´.]")
 _VOWELS = re.compile(r"(?<=.)[aeiou]+")
 _TWICE = re.compile(r"(.)\1+")
-_PUBLIC_MAIL = re.compile(
+PUBLIC_MAIL = re.compile(
     r"^(?:gmail|googlemail|yahoo|ymail|hotmail|outlook|live|msn|aol|icloud|me|qq|163|126|sina|foxmail|mail|gmx|web|"
     r"proton|protonmail|yandex)\.[a-z.]+$"
 )
-_SMALL_WORDS = frozenset({"of", "the", "and", "for", "de", "la", "le", "du", "des", "et", "do", "da", "y"})
+SMALL_WORDS = frozenset({"of", "the", "and", "for", "de", "la", "le", "du", "des", "et", "do", "da", "y"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ class Candidate:
     reasons: tuple[str, ...]
 
 
-class _Name:
+class Name:
     """A name, ready to be compared."""
 
     __slots__ = ("joined", "plain", "words")
@@ -98,7 +99,7 @@ class CandidateIndex:
 
     def __init__(self, people: Iterable[PersonSummary], countries: Mapping[str, Collection[str]] | None = None) -> None:
         self.people = list(people)
-        self._names = [_names_of(one) for one in self.people]
+        self._names = [names_of(one) for one in self.people]
         self._countries = {code: {sort_key(name) for name in names} for code, names in (countries or {}).items()}
         self._keys = [
             {key for _why, name in names for key in _keys(name)} | set(_mail_keys(one.mailboxes))
@@ -120,7 +121,7 @@ class CandidateIndex:
         return self._told[asked]
 
     def _alike(self, name: str, said: str, email: str) -> list[Candidate]:
-        ways = [_Name(text) for text in dict.fromkeys((name, *names_in(said))) if text]
+        ways = [Name(text) for text in dict.fromkeys((name, *names_in(said))) if text]
         keys = {key for way in ways for key in _keys(way)} | set(_mail_keys([email] if email else []))
         found = []
         for number in self._nearest(keys):
@@ -143,19 +144,9 @@ class CandidateIndex:
         hits = [(sum(weights[key] for key in shared & self._keys[number]), number) for number in pool]
         return [number for _weight, number in nlargest(_LOOKED_AT, hits)]
 
-    def _judge(self, number: int, ways: Sequence[_Name], name: str, said: str, email: str) -> Candidate | None:
+    def _judge(self, number: int, ways: Sequence[Name], name: str, said: str, email: str) -> Candidate | None:
         known = self.people[number]
-        judged = [
-            (score, reasons, in_native)
-            for way in ways
-            for in_native, known_name in self._names[number]
-            if (compared := _compare(way, known_name)) is not None
-            for score, reasons in [compared]
-        ]
-        score, reasons, in_native = max(judged, key=lambda one: one[0]) if judged else (0, (), False)
-        told = [_("the name in native script"), *reasons[1:]] if in_native and score == 100 else list(reasons)
-        if in_native and score < 100:
-            told.insert(0, _("matches the name in native script"))
+        score, told = best_match(ways, self._names[number])
         more = self._around(known, name, said, email)
         if score == 0:
             if not any(is_enough for _points, is_enough, _reason in more):
@@ -170,8 +161,8 @@ class CandidateIndex:
         found: list[tuple[int, bool, str]] = []
         aside = [word for word in words_of(said) if word not in set(words_of(name))]
         if aside and known.organisation:
-            theirs = set(words_of(known.organisation)) - _SMALL_WORDS
-            own = set(aside) - _SMALL_WORDS
+            theirs = set(words_of(known.organisation)) - SMALL_WORDS
+            own = set(aside) - SMALL_WORDS
             if (shared := own & theirs) and (len(shared) > 1 or shared in (own, theirs)):
                 found.append((6, False, _("same organisation next to the name")))
         if aside and known.country is not None:
@@ -183,19 +174,33 @@ class CandidateIndex:
             boxes = [one.partition("@") for one in known.mailboxes]
             if len(box) > 4 and any(box == theirs for theirs, _a, _d in boxes):
                 found.append((6, True, _("same name before the @ in the e-mail")))
-            elif domain and not _PUBLIC_MAIL.match(domain) and any(domain == theirs for _b, _a, theirs in boxes):
+            elif domain and not PUBLIC_MAIL.match(domain) and any(domain == theirs for _b, _a, theirs in boxes):
                 found.append((3, False, _("e-mail domain of the same organisation")))
         return found
 
 
-def _names_of(known: PersonSummary) -> list[tuple[bool, _Name]]:
-    names = [(False, _Name(undecorated(known.full_name) if "(" in known.full_name else known.full_name))]
+def best_match(ways: Sequence[Name], names: Sequence[tuple[bool, Name]]) -> tuple[int, list[str]]:
+    """How alike the most similar names are, from 0 to 100, and why. `names` says which are in native script."""
+    score, is_native = 0, False
+    reasons: tuple[str, ...] = ()
+    for way in ways:
+        for in_native, known_name in names:
+            compared = _compare(way, known_name)
+            if compared is not None and compared[0] > score:
+                (score, reasons), is_native = compared, in_native
+    if is_native and score == 100:
+        return score, [_("the name in native script"), *reasons[1:]]
+    return score, [_("matches the name in native script"), *reasons] if is_native else list(reasons)
+
+
+def names_of(known: PersonSummary) -> list[tuple[bool, Name]]:
+    names = [(False, Name(undecorated(known.full_name) if "(" in known.full_name else known.full_name))]
     if known.native_name:
-        names.append((True, _Name(known.native_name)))
+        names.append((True, Name(known.native_name)))
     return names
 
 
-def _keys(name: _Name) -> Iterable[Hashable]:
+def _keys(name: Name) -> Iterable[Hashable]:
     yield from ((0, word) for word in name.words if len(word) > 1)
     yield from ((1, bones) for word in name.words if len(bones := _consonant_key(word)) > 2)
     yield 2, name.joined
@@ -205,6 +210,7 @@ def _mail_keys(mailboxes: Iterable[str]) -> Iterable[Hashable]:
     return [(3, box) for box in (one.partition("@")[0] for one in mailboxes) if len(box) > 4]
 
 
+@lru_cache(maxsize=65536)
 def _consonant_key(word: str) -> str:
     """What is left of a word without vowels and doubled letters: the same of Mohammed and Muhamad."""
     return _TWICE.sub(r"\1", _VOWELS.sub("", word))
@@ -222,7 +228,7 @@ class _Pairs:
     length: int = 0
 
 
-def _compare(said: _Name, theirs: _Name) -> tuple[int, tuple[str, ...]] | None:
+def _compare(said: Name, theirs: Name) -> tuple[int, tuple[str, ...]] | None:
     """The score of two names and why; None where they have nothing in common."""
     if said.plain == theirs.plain:
         return 100, (_("same full name"),)

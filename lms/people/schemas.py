@@ -111,7 +111,7 @@ class MergeOut(AnswerSchema):
 
 
 class DuplicateOut(AnswerSchema):
-    """Someone who may be the same person. `score` is from 0 to 99."""
+    """Someone who may be the same person. `score` is from 0 to 99. A weak match shares little but the name."""
 
     id = String(attribute="person.public_id")
     full_name = String(attribute="person.full_name")
@@ -120,6 +120,7 @@ class DuplicateOut(AnswerSchema):
     organisation = String(attribute="person.organisation", allow_none=True)
     country = String(attribute="person.country", allow_none=True)
     score = Integer(attribute="similarity.score")
+    grade = String(attribute="similarity.grade", metadata={"enum": ["strong", "possible", "weak"]})
     reasons = List(String(), attribute="similarity.reasons")
     against = List(String(), attribute="similarity.against")
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from datetime import date, datetime
+from typing import Any
 
 import pytest
 from sqlalchemy import delete, func, select
@@ -10,13 +12,18 @@ from sqlalchemy import delete, func, select
 from lms.core.db import action, db
 from lms.core.errors import Forbidden, NotFound, Refused
 from lms.core.roles import SYSTEM
+from lms.people.actions import duplicates as duplicates_actions
+from lms.people.actions.comparisons import ask_for_comparison
 from lms.people.actions.duplicates import compare_waiting_people, mark_different, unmark_different
 from lms.people.actions.files import publish_people, stage_people
 from lms.people.actions.merging import merge_people, undo_merge
 from lms.people.actions.persons import change_profile
 from lms.people.actions.privacy import erase_person
 from lms.people.models import DuplicatePair, Person, PersonToCompare
+from lms.people.queries import duplicate_blocks
+from lms.people.queries import duplicates as duplicates_queries
 from lms.people.queries.duplicates import PossiblePairs, find_duplicates, list_pairs
+from lms.people.similarity import OFFERED, Grade
 from tests.factories import Make
 
 pytestmark = [pytest.mark.databases, pytest.mark.usefixtures("context")]
@@ -39,8 +46,8 @@ def alike(person: Person) -> dict[str, int]:
     return {one.person.public_id: one.similarity.score for one in find_duplicates(person.public_id, day=DAY, by=SYSTEM)}
 
 
-def pairs() -> PossiblePairs:
-    return list_pairs(offset=0, limit=10, day=DAY, by=SYSTEM)
+def pairs(*, weak: bool = False) -> PossiblePairs:
+    return list_pairs(weak=weak, offset=0, limit=10, day=DAY, by=SYSTEM)
 
 
 @pytest.mark.parametrize(
@@ -102,24 +109,26 @@ def test_namesakes_and_relatives_are_not_offered(make: Make, other: dict[str, st
 def test_a_common_name_alone_is_not_enough(make: Make) -> None:
     one, *_others = [make.person("Mohammed Ali", email=f"m{number}@w{number}.example") for number in range(5)]
     assert alike(one) == {}
-    same = make.person("Mohammed Ali", email="m1x@w0.example", organisation="Customs")
+    same = make.person("Mohammed Ali", email="m1x@w9.example", organisation="Customs")
     change_profile(one.public_id, {"organisation": "Kenya Customs"}, by=SYSTEM, at=one.created_at)
     assert alike(one) == {same.public_id: 80}
 
 
 def test_different_people_are_not_offered_again_until_it_is_taken_back(make: Make, at: datetime) -> None:
-    one, other = make.person("Sita Gurung"), make.person("Sita Gurung")
+    one, other = (
+        make.person("Sita Gurung", f"s@{domain}.example", organisation="Customs") for domain in ("one", "two")
+    )
     compare_waiting_people(at=at)
-    assert pairs().total == 1
+    assert pairs().offered == 1
     for _again in range(2):
         mark_different(one.public_id, other.public_id, by=SYSTEM, at=at)
-    assert (alike(one), alike(other), pairs().total) == ({}, {}, 0)
+    assert (alike(one), alike(other), pairs().offered) == ({}, {}, 0)
     change_profile(one.public_id, {"full_name": "Sita B. Gurung"}, by=SYSTEM, at=at)
     compare_waiting_people(at=at)
-    assert pairs().total == 0
+    assert pairs().offered == 0
     unmark_different(other.public_id, one.public_id, by=SYSTEM, at=at)
     compare_waiting_people(at=at)
-    assert pairs().total == 1
+    assert pairs().offered == 1
 
 
 def test_what_is_different_from_one_is_different_from_the_merged(make: Make, at: datetime) -> None:
@@ -133,18 +142,19 @@ def test_what_is_different_from_one_is_different_from_the_merged(make: Make, at:
 
 @pytest.mark.databases(differs=True)
 def test_new_people_of_a_file_are_compared_and_merged_ones_leave_the_list(make: Make, at: datetime) -> None:
-    known = make.person("Amina Yusuf Bello")
+    known = make.person("Amina Yusuf Bello", "amina@one.example", organisation="Customs")
     compare_waiting_people(at=at)
-    file = "email,full_name,country\na.bello@work.example,Amina Bello,KE\nzo@work.example,Zo Rabe,MG\n"
+    rows = ("a.bello@work.example,Amina Bello,KE,Customs", "zo@work.example,Zo Rabe,MG,")
+    file = "\n".join(("email,full_name,country,organisation", *rows))
     publish_people(stage_people(file.encode()), skip_bad_rows=False, by=SYSTEM, at=at)
     assert pairs().to_compare == 2
     assert compare_waiting_people(at=at) == 2
     [pair] = pairs().pairs
     assert (pair.first.public_id, pair.second.email) == (known.public_id, "a.bello@work.example")
     merge_people(known.public_id, pair.second.public_id, by=SYSTEM, at=at)
-    assert pairs().total == 0
+    assert pairs().offered == 0
     undo_merge(pair.second.public_id, by=SYSTEM, at=at)
-    assert (compare_waiting_people(at=at), pairs().total) == (2, 1)
+    assert (compare_waiting_people(at=at), pairs().offered) == (2, 1)
     erase_person(
         pair.second.public_id, confirmation="a.bello@work.example", withdraw_certificates=False, by=SYSTEM, at=at
     )
@@ -162,3 +172,95 @@ def test_only_administrators_learn_of_duplicates(make: Make, at: datetime) -> No
             mark_different(one.public_id, other.public_id, by=actor, at=at)
     with pytest.raises(NotFound):
         find_duplicates("nobody", day=DAY, by=SYSTEM)
+
+
+SAME = {"organisation": "Ministry of Trade", "gender": "female", "sector": "government"}
+
+
+@pytest.mark.parametrize(
+    ("differs", "grade"),
+    [
+        pytest.param({}, Grade.STRONG, id="nothing"),
+        pytest.param({"organisation": "Kenya Ministry of Trade"}, Grade.STRONG, id="the organisation, written longer"),
+        pytest.param({"gender": "male"}, Grade.STRONG, id="the gender"),
+        pytest.param({"gender": "male", "country": "UG"}, Grade.WEAK, id="gender and country"),
+        pytest.param({"country": "UG"}, Grade.POSSIBLE, id="the country"),
+        pytest.param({"organisation": None}, Grade.WEAK, id="an organisation that is not known"),
+        pytest.param({"organisation": "Ministry of Agriculture"}, Grade.WEAK, id="the organisation"),
+        pytest.param({"organisation": "Savannah Tea", "sector": "business"}, Grade.WEAK, id="the employer"),
+        pytest.param({"organisation": "Self-employed"}, Grade.WEAK, id="none"),
+        pytest.param({"organisation": "Savannah Tea", "gender": "male"}, None, id="employer and gender"),
+        pytest.param({"organisation": "Savannah Tea", "email": "a.odhiambo@tea.example"}, Grade.WEAK, id="the address"),
+        pytest.param(
+            {"organisation": None, "email": "akinyi77@gmail.com"}, Grade.STRONG, id="but not an unusual address"
+        ),
+    ],
+)
+def test_a_pair_is_graded_by_what_differs(make: Make, differs: dict[str, str | None], grade: Grade | None) -> None:
+    one = make.person("Achieng Odhiambo", "akinyi77@trade.example", **SAME)
+    make.person("Achieng Odhiambo", **{"email": "achieng.odhiambo@work.example", **SAME, **differs})
+    grades = [other.similarity.grade for other in find_duplicates(one.public_id, day=DAY, by=SYSTEM)]
+    assert grades == ([] if grade is None else [grade])
+
+
+def test_namesakes_are_listed_apart(make: Make, at: datetime) -> None:
+    for number, organisation in enumerate(("Customs", "Customs", "Savannah Tea")):
+        make.person("Sita Gurung", f"sita@work{number}.example", organisation=organisation)
+    compare_waiting_people(at=at)
+    assert [pair.similarity.grade for pair in pairs().pairs] == [Grade.STRONG]
+    assert [pair.similarity.grade for pair in pairs(weak=True).pairs] == [Grade.WEAK, Grade.WEAK]
+    assert (pairs().offered, pairs().weak) == (1, 2)
+
+
+NAMES = ("Achieng Odhiambo", "Achieng Odiambo", "Achieng A Odhiambo", "Odhiambo Achieng", "Wang Xiuying", "Sherry Wang")
+
+
+def test_many_at_once_are_compared_as_one_by_one(make: Make, at: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
+    draw = random.Random(7)
+    for number in range(36):
+        box = draw.choice((f"p{number}", "akinyi77", "a.odhiambo"))
+        make.person(
+            draw.choice(NAMES),
+            f"{box}@{draw.choice(('trade', 'tea', 'customs'))}{number}.example",
+            draw.choice(("KE", "KE", "UG", None)),
+            native_name=draw.choice((None, None, "王秀英")),
+            organisation=draw.choice((None, "Ministry of Trade", "Trade Ministry, Kenya", "Customs")),
+            gender=draw.choice((None, "female", "male")),
+        )
+
+    def compared() -> dict[tuple[int, int], int]:
+        while compare_waiting_people(at=at):
+            pass
+        rows = db.session.execute(select(DuplicatePair.first_id, DuplicatePair.second_id, DuplicatePair.score))
+        return {(first, second): score for first, second, score in rows if score >= OFFERED}
+
+    monkeypatch.setattr(duplicates_queries, "SHOWN", 100)
+    monkeypatch.setattr(duplicate_blocks, "SHOWN", 100)
+    singly = compared()
+    everyone = list(db.session.scalars(select(Person.id).where(Person.canonical_id == Person.id)))
+    action(ask_for_comparison)(everyone, at=at)
+    monkeypatch.setattr(duplicates_actions, "IN_BULK", 1)
+    assert compared() == singly
+    assert len(singly) > 10
+
+
+def test_a_bulk_that_was_interrupted_goes_on(make: Make, at: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(3):
+        make.person("Sita Gurung", f"sita@work{number}.example", organisation="Customs")
+    for name, value in (("IN_BULK", 1), ("WRITTEN_AT_ONCE", 1)):
+        monkeypatch.setattr(duplicates_actions, name, value)
+    write, written = duplicates_actions._write, []
+
+    def interrupted(*given: Any, **more: Any) -> None:
+        if written:
+            raise KeyboardInterrupt
+        written.append(given)
+        write(*given, **more)
+
+    monkeypatch.setattr(duplicates_actions, "_write", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        compare_waiting_people(at=at)
+    monkeypatch.setattr(duplicates_actions, "_write", write)
+    assert pairs().to_compare == 2
+    assert compare_waiting_people(at=at) == 2
+    assert (pairs().offered, pairs().to_compare) == (3, 0)

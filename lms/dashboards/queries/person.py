@@ -19,7 +19,7 @@ from lms.nominations.models import Nomination
 from lms.nominations.queries.export import nominations_of_person
 from lms.people.models import Account, Country, RoleGrant, SignInSession
 from lms.people.queries.access import Act, account_of, list_acts, list_grants
-from lms.people.queries.duplicates import PossibleDuplicate, find_duplicates
+from lms.people.queries.duplicates import count_duplicates
 from lms.people.queries.mails import PersonMails, mails_of, stopped_address_of
 from lms.people.queries.merges import Merge, list_merges
 from lms.people.queries.persons import Profile, profile_of
@@ -55,7 +55,7 @@ class SeriesOfPerson:
 
 @dataclass(frozen=True)
 class PersonDesk:
-    """All that the page shows. `choices`: the series that they can be enrolled in."""
+    """All that the page shows. `choices`: the series that they can be enrolled in; `possible`: possible duplicates."""
 
     profile: Profile
     account: Account | None
@@ -69,7 +69,7 @@ class PersonDesk:
     sign_ins: Sequence[SignInSession]
     acts: Sequence[Act]
     choices: Sequence[Series]
-    possible: Sequence[PossibleDuplicate]
+    possible: int
     merges: Sequence[Merge]
 
     @property
@@ -110,7 +110,7 @@ def get_person_desk(public_id: str, *, by: Actor, at: datetime) -> PersonDesk:
         sign_ins=list_sign_ins(person_id, by=by),
         acts=list_acts(person_id, by=by, limit=ACTS),
         choices=[one for one in listed if one.id not in joined],
-        possible=find_duplicates(public_id, day=day_of(at), by=by),
+        possible=count_duplicates(person_id, day=day_of(at), by=by),
         merges=list_merges(person_id, by=by),
     )
 

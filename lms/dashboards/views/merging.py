@@ -26,13 +26,15 @@ from lms.people.queries.duplicates import are_different, compare_people, find_du
 from lms.people.queries.finding import find_people
 from lms.people.queries.merges import are_disabled
 from lms.people.queries.persons import Profile, person_id_of, profile_of
+from lms.people.similarity import OFFERED
 from lms.web.forms import flash_refusal
 from lms.web.guards import allow
 from lms.web.identity import current_actor
 from lms.web.limits import in_demonstration
-from lms.web.lists import ListDefinition, ListPage, read_list
+from lms.web.lists import ListDefinition, ListPage, Sifted, read_list
 
-PAIRS = ListDefinition(size=8)
+WEAK = "weak"
+PAIRS = ListDefinition(filters={"match": frozenset({WEAK})}, size=8)
 FOUND = 25
 LABELS = {
     "full_name": _l("Name"),
@@ -72,9 +74,11 @@ def duplicates() -> ResponseReturnValue:
     """Lists pairs of people who may be one."""
     asked, by, at = read_list(PAIRS), current_actor(), clock.now()
     wanted: ListRequest = asked.wanted
-    found = list_pairs(offset=wanted.offset, limit=wanted.size, day=day_of(at), by=by)
-    page = ListPage(asked, found.total, endpoint="dashboards.duplicates")
-    return render_template("dashboards/duplicates.html", found=found, list=page)
+    weak = wanted.filters.get("match") == WEAK
+    found = list_pairs(weak=weak, offset=wanted.offset, limit=wanted.size, day=day_of(at), by=by)
+    page = ListPage(asked, found.weak if weak else found.offered, endpoint="dashboards.duplicates")
+    figures = [Sifted("", found.offered, _("possible duplicates")), Sifted(WEAK, found.weak, _("similar name only"))]
+    return render_template("dashboards/duplicates.html", found=found, weak=weak, figures=figures, list=page)
 
 
 @bp.get("/admin/people/<public_id>/merge")
@@ -85,12 +89,14 @@ def choose_merge(public_id: str) -> ResponseReturnValue:
     profile, day = profile_of(public_id, day=day_of(at), by=by), day_of(at)
     typed = request.args.get("q", "").strip()[:200]
     hits = find_people(tuple(search_words(typed)), typed=typed, day=day, by=by) if typed else []
+    alike = find_duplicates(public_id, day=day, by=by)
     return render_template(
         "dashboards/choose_merge.html",
         person=profile.person,
         typed=typed,
         hits=[one for one in hits if one.id != profile.person.id][:FOUND],
-        possible=find_duplicates(public_id, day=day, by=by),
+        possible=[other for other in alike if other.similarity.score >= OFFERED],
+        namesakes=[other for other in alike if other.similarity.score < OFFERED],
     )
 
 

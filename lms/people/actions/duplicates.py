@@ -3,61 +3,91 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
 
-from sqlalchemy import and_, delete, or_, select
+from sqlalchemy import Select, and_, delete, func, or_, select
 
 from lms.core import audit, clock
-from lms.core.bulk import among, insert_many
-from lms.core.db import action, db, read
+from lms.core.bulk import among, chunks, insert_many
+from lms.core.db import action, db, one_at_a_time, read, read_value
 from lms.core.errors import Forbidden, Refused
 from lms.core.i18n import _
 from lms.core.roles import Actor
 from lms.people.actions.comparisons import ask_for_comparison
 from lms.people.models import DuplicatePair, Person, PersonToCompare
-from lms.people.queries.duplicates import PossibleDuplicate, duplicates_of
+from lms.people.queries.duplicate_blocks import score_pairs
+from lms.people.queries.duplicates import duplicates_of
 from lms.people.queries.persons import person_id_of
 
 AT_ONCE = 25
-"""So many people are compared before what was found is written."""
+"""So many people are compared one by one before what was found is written."""
+IN_BULK = 300
+"""From so many people on, reading everyone once costs less than a search for each."""
+WRITTEN_AT_ONCE = 2000
 LASTS = timedelta(seconds=2)
-"""For so long one round goes on; the worker begins the next a few seconds later."""
+"""For so long one round of searches goes on; the worker begins the next a few seconds later."""
 
 
-def compare_waiting_people(*, at: datetime) -> int:
-    """Compares people who wait for it, the newest first, for `LASTS` at most. Returns how many."""
-    compared, ends = 0, time.monotonic() + LASTS.total_seconds()
+def compare_waiting_people(*, at: datetime, in_bulk: bool = True) -> int:
+    """Compares people who wait for it; returns how many. After a kill, those not yet written are compared again.
+
+    Many are compared at once, unless `in_bulk` is false: then the newest, for `LASTS`.
+    """
     day = clock.day_of(at, clock.reporting_zone())
+    if in_bulk and read_value(select(func.count()).select_from(PersonToCompare)) >= IN_BULK:
+        return _compare_in_bulk(day, at=at)
+    compared, ends = 0, time.monotonic() + LASTS.total_seconds()
     while time.monotonic() < ends:
-        waiting = select(PersonToCompare.person_id, PersonToCompare.asked_at)
-        newest = waiting.order_by(PersonToCompare.person_id.desc()).limit(AT_ONCE)
-        rows = [(row.person_id, row.asked_at) for row in read(newest)]
-        if not rows:
+        waiting = _waiting().limit(AT_ONCE)
+        asked = {row.person_id: row.asked_at for row in read(waiting)}
+        if not asked:
             break
-        found = {person_id: duplicates_of(person_id, day) for person_id, _asked in rows}
-        _note(found, dict(rows), at=at)
-        compared += len(rows)
+        scores = {
+            (min(person_id, other.person.person_id), max(person_id, other.person.person_id)): other.similarity.score
+            for person_id in asked
+            for other in duplicates_of(person_id, day)
+        }
+        _write(scores, asked, at=at)
+        compared += len(asked)
     db.session.rollback()
     return compared
 
 
+def _waiting() -> Select[int, datetime]:
+    return select(PersonToCompare.person_id, PersonToCompare.asked_at).order_by(PersonToCompare.person_id.desc())
+
+
+def _compare_in_bulk(day: date, *, at: datetime) -> int:
+    asked = {row.person_id: row.asked_at for row in read(_waiting())}
+    scores = score_pairs(asked, day)
+    db.session.rollback()
+    by_person: dict[int, dict[tuple[int, int], int]] = {}
+    for pair, score in scores.items():
+        # With the one who is written last: the rows of whoever is written are replaced
+        by_person.setdefault(min(person_id for person_id in pair if person_id in asked), {})[pair] = score
+    for person_ids in chunks(asked, WRITTEN_AT_ONCE):
+        some = {pair: score for person_id in person_ids for pair, score in by_person.get(person_id, {}).items()}
+        _write(some, {person_id: asked[person_id] for person_id in person_ids}, at=at)
+    return len(asked)
+
+
 @action
-def _note(found: dict[int, list[PossibleDuplicate]], asked: dict[int, datetime], *, at: datetime) -> None:
-    """Keeps what was found, in place of what was found of these people before."""
-    own = or_(among(DuplicatePair.first_id, found), among(DuplicatePair.second_id, found))
+def _write(scores: Mapping[tuple[int, int], int], asked: Mapping[int, datetime], *, at: datetime) -> None:
+    """Replaces the undecided pairs of the people who were compared."""
+    one_at_a_time("compare people")
+    own = or_(among(DuplicatePair.first_id, asked), among(DuplicatePair.second_id, asked))
     db.session.execute(delete(DuplicatePair).where(own, DuplicatePair.decided_at.is_(None)))
-    scores = {
-        (min(person_id, one.person.person_id), max(person_id, one.person.person_id)): one.similarity.score
-        for person_id, others in found.items()
-        for one in others
-    }
     rows = [
         {"first_id": first, "second_id": second, "score": score, "found_at": at}
         for (first, second), score in sorted(scores.items())
     ]
     insert_many(DuplicatePair.__table__, rows, unless=["first_id", "second_id"])
-    for person_id, asked_at in asked.items():  # who was renamed meanwhile is compared again
-        done = and_(PersonToCompare.person_id == person_id, PersonToCompare.asked_at == asked_at)
+    times: dict[datetime, list[int]] = {}
+    for person_id, asked_at in asked.items():
+        times.setdefault(asked_at, []).append(person_id)
+    for asked_at, person_ids in times.items():  # who was renamed meanwhile is compared again
+        done = and_(among(PersonToCompare.person_id, person_ids), PersonToCompare.asked_at == asked_at)
         db.session.execute(delete(PersonToCompare).where(done))
 
 

@@ -1,4 +1,4 @@
-"""People who may be one: found by the search index, compared by `people.name_matching`, with reasons for and against.
+"""People who may be one: found by the search index, compared by `people.similarity`, with reasons for and against.
 
 A person costs the same few statements however many there are: only rows that share words of the name, or the name
 before the @, are compared.
@@ -6,12 +6,10 @@ before the @, are compared.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from rapidfuzz import fuzz
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.orm import aliased
 
@@ -19,38 +17,20 @@ from lms.core import search_index
 from lms.core.bulk import among
 from lms.core.db import read, read_column, read_one, read_value
 from lms.core.errors import Forbidden
-from lms.core.i18n import _
 from lms.core.roles import Actor
 from lms.core.search_index import search_words
-from lms.people.models import DuplicatePair, Gender, Person, PersonCountry, PersonEmail, PersonToCompare
-from lms.people.name_matching import CandidateIndex, PersonSummary
+from lms.people.models import DuplicatePair, Person, PersonCountry, PersonEmail, PersonToCompare
+from lms.people.name_matching import PersonSummary
 from lms.people.queries.persons import person_id_of
 from lms.people.queries.summaries import known_people
+from lms.people.similarity import COMMON, OFFERED, SHORT, Grade, Record, Similarity, compare
 
-OFFERED = 80
-"""From this score on two people are offered as possible duplicates."""
-SHOWN = 5
+SHOWN = 10
 """So many are offered for one person."""
 _NEAR = 5000
 """So many rows that share a word are looked through for those who share more."""
 _MOST = 60
 """So many people are compared for each way in which they may be alike."""
-_ALIKE = 85
-_SHORT = 4
-"""A name before the @ of so many characters, such as info, says nothing."""
-_SAME_MAILBOX = 10
-_OTHER_COUNTRY, _OTHER_GENDER, _SAME_ORGANISATION, _OTHER_ORGANISATION, _COMMON_NAME = -25, -15, 5, -5, -25
-_MANY = 4
-"""A name that so many others have says little."""
-
-
-@dataclass(frozen=True)
-class Similarity:
-    """How alike two people are, from 0 to 99, what speaks for it, and what against it."""
-
-    score: int
-    reasons: tuple[str, ...]
-    against: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -72,10 +52,14 @@ class PossiblePair:
 
 @dataclass(frozen=True)
 class PossiblePairs:
-    """A page of them, the most alike first. `to_compare`: so many people have not been compared with the others yet."""
+    """A page of them, the most alike first.
+
+    `offered` and `weak`: how many pairs there are of each. `to_compare`: how many people have not been compared yet.
+    """
 
     pairs: Sequence[PossiblePair]
-    total: int
+    offered: int
+    weak: int
     to_compare: int
 
 
@@ -86,36 +70,45 @@ def find_duplicates(public_id: str, *, day: date, by: Actor) -> list[PossibleDup
     return duplicates_of(person_id_of(public_id), day)
 
 
+def count_duplicates(person_id: int, *, day: date, by: Actor) -> int:
+    """How many people may be this one (a canonical id), without weak matches. For administrators."""
+    if not by.is_administrator:
+        raise Forbidden
+    return sum(other.similarity.score >= OFFERED for other in duplicates_of(person_id, day))
+
+
 def duplicates_of(person_id: int, day: date) -> list[PossibleDuplicate]:
     """As `find_duplicates`, of an id."""
-    own = known_people([person_id], day)
+    own = records_of([person_id], day)
     if not own:
         return []
-    ids = _candidates(own[0]) - {person_id} - _different(person_id)
+    ids = _candidates(own[0].person) - {person_id} - _different(person_id)
     if not ids:
         return []
-    people = known_people(ids, day)
-    genders = _genders([person_id, *ids])
-    scores = _name_scores(own[0], people)
-    names = Counter(" ".join(search_words(one.full_name)) for one in people)
-    is_common = names[" ".join(search_words(own[0].full_name))] >= _MANY
-    found = [
-        PossibleDuplicate(one, _judged(own[0], one, genders, *scores[one.person_id], is_common=is_common))
-        for one in people
-        if one.person_id in scores
+    others = records_of(ids, day)
+    name = name_key(own[0].person)
+    namesakes = {other.person.person_id for other in others if name_key(other.person) == name}
+    if len(namesakes) + 1 < COMMON:
+        namesakes = set()
+    compared = [
+        PossibleDuplicate(other.person, compare(own[0], other, is_common=other.person.person_id in namesakes))
+        for other in others
     ]
-    found = [one for one in found if one.similarity.score >= OFFERED]
-    return sorted(found, key=lambda one: (-one.similarity.score, one.person.person_id))[:SHOWN]
+    possible = [other for other in compared if other.similarity.grade is not Grade.NONE]
+    return sorted(possible, key=lambda other: (-other.similarity.score, other.person.person_id))[:SHOWN]
 
 
 def compare_people(first: int, second: int, *, day: date) -> Similarity:
     """How alike two people (canonical ids) are, however little."""
-    people = {one.person_id: one for one in known_people([first, second], day)}
-    return _compared(people[first], people[second], _genders(list(people)))
+    records = {record.person.person_id: record for record in records_of([first, second], day)}
+    return compare(records[first], records[second])
 
 
-def list_pairs(*, offset: int, limit: int, day: date, by: Actor) -> PossiblePairs:
-    """The pairs that wait for a decision. For administrators."""
+def list_pairs(*, weak: bool = False, offset: int, limit: int, day: date, by: Actor) -> PossiblePairs:
+    """The pairs that wait for a decision: those offered, or with `weak` those who share little but the name.
+
+    For administrators.
+    """
     if not by.is_administrator:
         raise Forbidden
     first, second = aliased(Person), aliased(Person)
@@ -126,18 +119,23 @@ def list_pairs(*, offset: int, limit: int, day: date, by: Actor) -> PossiblePair
         .where(DuplicatePair.decided_at.is_(None), first.erased_at.is_(None), second.erased_at.is_(None))
         .where(first.canonical_id == first.id, second.canonical_id == second.id)
     )
-    total: int = read_value(select(func.count()).select_from(query.subquery()))
-    page = query.order_by(DuplicatePair.score.desc(), DuplicatePair.id).offset(offset).limit(limit)
+    pairs = query.subquery()
+    is_offered = pairs.c.score >= OFFERED
+    counts = read_one(
+        select(func.count().filter(is_offered).label("offered"), func.count().label("total")).select_from(pairs)
+    )
+    page = query.where(DuplicatePair.score < OFFERED if weak else DuplicatePair.score >= OFFERED)
+    page = page.order_by(DuplicatePair.score.desc(), DuplicatePair.id).offset(offset).limit(limit)
     rows = [tuple(row) for row in read(page)]
     ids = sorted({person_id for row in rows for person_id in row[:2]})
-    people = {one.person_id: one for one in known_people(ids, day)} if ids else {}
-    genders = _genders(ids) if ids else {}
+    records = {record.person.person_id: record for record in records_of(ids, day)} if ids else {}
     return PossiblePairs(
         pairs=[
-            PossiblePair(people[a], people[b], replace(_compared(people[a], people[b], genders), score=score))
+            PossiblePair(records[a].person, records[b].person, replace(compare(records[a], records[b]), score=score))
             for a, b, score in rows
         ],
-        total=total,
+        offered=counts.offered,
+        weak=counts.total - counts.offered,
         to_compare=read_value(select(func.count()).select_from(PersonToCompare)),
     )
 
@@ -160,8 +158,31 @@ def _different(person_id: int) -> set[int]:
     return set(read_column(query))
 
 
-def _genders(ids: Collection[int]) -> dict[int, Gender | None]:
-    return dict(map(tuple, read(select(Person.id, Person.gender).where(among(Person.id, ids)))))
+def pairs_marked_different() -> set[tuple[int, int]]:
+    """All pairs of canonical ids that an administrator said are different people, the lower id first."""
+    first, second = aliased(Person), aliased(Person)
+    query = (
+        select(first.canonical_id, second.canonical_id)
+        .select_from(DuplicatePair)
+        .join(first, first.id == DuplicatePair.first_id)
+        .join(second, second.id == DuplicatePair.second_id)
+        .where(DuplicatePair.decided_at.is_not(None))
+    )
+    return {(min(row), max(row)) for row in map(tuple, read(query))}
+
+
+def records_of(ids: Collection[int], day: date) -> list[Record]:
+    """These people (canonical ids) as they are compared, without erased ones."""
+    traits = {row.id: row for row in read(select(Person.id, Person.gender, Person.sector).where(among(Person.id, ids)))}
+    return [
+        Record(person, traits[person.person_id].gender, traits[person.person_id].sector)
+        for person in known_people(ids, day)
+    ]
+
+
+def name_key(person: PersonSummary) -> tuple[str, ...]:
+    """The words of a name, the same in any order."""
+    return tuple(sorted(search_words(person.full_name)))
 
 
 # Who is compared
@@ -186,7 +207,7 @@ def _candidates(own: PersonSummary) -> set[int]:
                 begins = or_(*(and_(*search_index.contains(Person.search_name, [f" {one[0]}"])) for one in rest))
                 found |= _holding([f" {word} "], [begins, *near], limit=_MOST)
     for box in {mailbox.partition("@")[0] for mailbox in own.mailboxes}:
-        if len(box) > _SHORT:
+        if len(box) > SHORT:
             found |= _with_mailbox(box)
     return found
 
@@ -220,78 +241,3 @@ def _with_mailbox(box: str) -> set[int]:
         .limit(_MOST)
     )
     return {person_id for person_id, key in read(query) if key.startswith(f"{box}@")}
-
-
-# How alike
-
-
-def _compared(first: PersonSummary, second: PersonSummary, genders: Mapping[int, Gender | None]) -> Similarity:
-    scores = _name_scores(first, [second])
-    return _judged(first, second, genders, *scores.get(second.person_id, (0, ())))
-
-
-def _name_scores(own: PersonSummary, people: Iterable[PersonSummary]) -> dict[int, tuple[int, tuple[str, ...]]]:
-    """Person → how alike names and addresses are, and why: by the name or the native one, whichever says more."""
-    crowd = CandidateIndex(people)
-    found: dict[int, tuple[int, tuple[str, ...]]] = {}
-    for name in filter(None, (own.full_name, own.native_name)):
-        for mailbox in own.mailboxes or ("",):
-            for one in crowd.alike(name, email=mailbox):
-                known = one.known.person_id
-                if known not in found or one.score > found[known][0]:
-                    found[known] = one.score, one.reasons
-    return found
-
-
-def _judged(
-    own: PersonSummary,
-    other: PersonSummary,
-    genders: Mapping[int, Gender | None],
-    score: int,
-    reasons: tuple[str, ...],
-    *,
-    is_common: bool = False,
-) -> Similarity:
-    """Weighs what else is known of two people."""
-    told, against = list(reasons), []
-    if is_common:
-        score += _COMMON_NAME
-        against.append(_("many people have this name"))
-    if own.country and other.country:
-        if own.country == other.country:
-            told.append(_("same country"))
-        else:
-            score += _OTHER_COUNTRY
-            against.append(_("different countries"))
-    if own.organisation and other.organisation:
-        if _is_same_organisation(own.organisation, other.organisation):
-            score += _SAME_ORGANISATION
-            told.append(_("organisations that may be the same"))
-        else:
-            score += _OTHER_ORGANISATION
-            against.append(_("different organisations"))
-    one, two = genders.get(own.person_id), genders.get(other.person_id)
-    if one is not None and two is not None and one != two:
-        score += _OTHER_GENDER
-        against.append(_("different genders"))
-    boxes, others = ({box.partition("@")[0] for box in person.mailboxes} for person in (own, other))
-    same = {box for box in boxes & others if len(box) > _SHORT}
-    if any(not _is_made_of(box, own.full_name) for box in same):
-        score += _SAME_MAILBOX  # its reason is among those of the name
-    elif boxes and others and not same:
-        against.append(_("different e-mail addresses"))
-    return Similarity(max(0, min(score, 99)), tuple(told), tuple(against))
-
-
-def _is_made_of(box: str, name: str) -> bool:
-    """Whether a name before the @ is the name itself, so that namesakes have it too."""
-    return {word for word in search_words(box) if not word.isdigit()} <= set(search_words(name))
-
-
-def _is_same_organisation(first: str, second: str) -> bool:
-    """Whether one names the other, in most of its words or by its initials."""
-    one, two = search_words(first), search_words(second)
-    if fuzz.token_set_ratio(" ".join(one), " ".join(two)) >= _ALIKE:
-        return True
-    return any("".join(word[0] for word in long if len(word) > 3) in short for long, short in ((one, two), (two, one))
-               if sum(len(word) > 3 for word in long) > 2)  # fmt: skip
