@@ -77,7 +77,7 @@ def duplicates() -> ResponseReturnValue:
     weak = wanted.filters.get("match") == WEAK
     found = list_pairs(weak=weak, offset=wanted.offset, limit=wanted.size, day=day_of(at), by=by)
     page = ListPage(asked, found.weak if weak else found.offered, endpoint="dashboards.duplicates")
-    figures = [Sifted("", found.offered, _("possible duplicates")), Sifted(WEAK, found.weak, _("similar name only"))]
+    figures = [Sifted("", found.offered, _("possible duplicates")), Sifted(WEAK, found.weak, _("weak matches"))]
     return render_template("dashboards/duplicates.html", found=found, weak=weak, figures=figures, list=page)
 
 
