@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from lms.certificates.queries.behind import list_behind
+from lms.certificates.queries.behind import list_behind, list_behind_by_series
 from lms.core.errors import NotFound
 from lms.core.lists import ListRequest
 from lms.core.roles import SYSTEM
@@ -42,7 +42,18 @@ def test_who_missed_lectures_and_can_still_earn_it_is_behind(world: World) -> No
         rows, total = list_behind(kenya, ListRequest(), by=actor, at=at, series=series.slug)
         assert [(row.full_name, row.attended, row.missing, row.to_come) for row in rows] == [("Never", 0, 2, 2)]
         assert total == 1
+        _rows, _total, counts = list_behind_by_series(kenya, ListRequest(), by=actor, at=at)
+        assert counts[series.slug] == (series.title, 1)
+        for q, number in (("nev", 1), ("once", 0)):
+            assert list_behind(kenya, ListRequest(), by=actor, at=at, series=series.slug, q=q)[1] == number
         with pytest.raises(NotFound):
             list_behind(get_country("UG").id, ListRequest(), by=actor, at=at)
         uganda, _total = list_behind(get_country("UG").id, ListRequest(), by=SYSTEM, at=at, series=series.slug)
         assert [row.full_name for row in uganda] == ["Elsewhere"]
+    client = world.signed_in(make.person("Grace", roles=[("focal_point", "KE")]))
+    page = client.get(f"/country/behind?series={series.slug}").text
+    assert 'data-testid="behind"' in page
+    assert f'<option value="{series.slug}" selected>' in page
+    rows = client.get(f"/country/behind.csv?series={series.slug}").text.strip().splitlines()
+    assert [row.split(",")[0].strip("\ufeff") for row in rows] == ["full_name", "Never"]
+    assert client.get("/country/behind.xlsx").data.startswith(b"PK")

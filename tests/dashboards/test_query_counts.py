@@ -96,7 +96,7 @@ PAGES = {
     ("/account/notifications", "trainee"): 7,
     ("/teach", "instructor"): 9,  # attendances are counted by one question
     ("/country", "focal_point"): 27,  # of all series: nominations, quotas and who is falling behind
-    ("/country/behind", "focal_point"): 11,
+    ("/country/behind", "focal_point"): 12,
     ("/country/nominations", "focal_point"): 8,
     ("/lectures/{live}/groups", "focal_point"): 11,
     ("/admin", "administrator"): 18,

@@ -20,7 +20,7 @@ from lms.core.db import db
 from lms.core.roles import SYSTEM, Role
 from lms.enrolment.quota_files import QuotaRow, StagedQuotas
 from lms.enrolment.quotas import set_quotas
-from lms.nominations.actions.nominating import withdraw_nominations
+from lms.nominations.actions.nominating import submit_drafts, withdraw_nominations
 from lms.nominations.models import Nomination
 from lms.people.actions.privacy import erase_person
 from tests.enrolment.conftest import Cast
@@ -256,3 +256,26 @@ def test_other_roles_do_not_nominate(desk: Desk, client: FlaskClient) -> None:
     desk.make.sign_in(client, desk.make.person(roles=["reporter"]))
     assert client.get(PATH).status_code == 403
     assert desk.client.get(f"{PATH}?country=TZ").status_code == 404
+
+
+def test_a_draft_is_edited(desk: Desk) -> None:
+    desk.post("draft")
+    desk.post("draft", email="amos@people.test", full_name="Amos Kamau")
+    with desk.app.app_context():
+        public_id = db.session.scalars(select(Nomination.public_id).where(Nomination.full_name == "Rose Wanjiru")).one()
+    page = f"/country/nominations/{public_id}"
+    assert f'href="{page}/edit"' in desk.client.get(page).text
+    shown = desk.client.get(f"{page}/edit").text
+    assert 'value="Rose Wanjiru"' in shown
+    assert 'value="rose@people.test"' in shown
+    given = {"email": "rose@people.test", "full_name": "Rose Wanjiru Njeri", "organisation": "Port Authority"}
+    assert desk.send(f"{page}/edit", **given).location == page
+    assert "Rose Wanjiru Njeri" in desk.client.get(page).text
+    taken = desk.send(f"{page}/edit", **given | {"email": "amos@people.test"})
+    assert (taken.status_code, "This person is already nominated for this series." in taken.text) == (422, True)
+    assert desk.send(f"{page}/edit", **given | {"full_name": ""}).status_code == 422
+    assert desk.states() == [("customs", "drafted")] * 2
+    with desk.app.app_context():
+        submit_drafts([public_id], by=SYSTEM, at=clock.now())
+    assert desk.send(f"{page}/edit", **given).location == page
+    assert desk.client.get(f"{page}/edit").location == page

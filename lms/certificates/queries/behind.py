@@ -23,7 +23,7 @@ from lms.core.lists import ListRequest
 from lms.core.measures import MINUTE_MS
 from lms.core.roles import Actor
 from lms.enrolment.models import Enrolment, EnrolmentStatus
-from lms.enrolment.queries.rows import PERSON_ROW, SPEAKS, day_of
+from lms.enrolment.queries.rows import PERSON_ROW, SPEAKS, day_of, matching
 from lms.enrolment.rules import speaks_for
 from lms.people.models import Person
 from lms.people.queries.countries import belonging_to
@@ -58,21 +58,40 @@ class _Asked:
 
 
 def list_behind(
-    country_id: int, asked: ListRequest, *, by: Actor, at: datetime, series: str | None = None
+    country_id: int, asked: ListRequest, *, by: Actor, at: datetime, series: str | None = None, q: str = ""
 ) -> tuple[list[Behind], int]:
-    """A page of a country's people who are falling behind, those who need most first, and how many there are.
+    """A page of a country's people who are falling behind, those who need most first, and how many there are: of one
+    series, and those whom a search finds, where given.
 
     Somebody falls behind whose share of the lectures held is smaller than the share that the certificate asks for.
     Raises NotFound for a country that the actor does not speak for.
     """
+    rows, total, _counts = list_behind_by_series(country_id, asked, by=by, at=at, series=series, q=q, counts=False)
+    return rows, total
+
+
+def list_behind_by_series(
+    country_id: int,
+    asked: ListRequest,
+    *,
+    by: Actor,
+    at: datetime,
+    series: str | None = None,
+    q: str = "",
+    counts: bool = True,
+) -> tuple[list[Behind], int, dict[str, tuple[str, int]]]:
+    """As `list_behind`, with the title of each series in which somebody is falling behind, and how many, by slug."""
     if not (by.is_administrator or speaks_for(by, country_id)):
         raise NotFound
     measured = _running(by, at)
     if not measured:
-        return [], 0
+        return [], 0, {}
     query = _query(measured, country_id, at)
+    by_series = _count_by_series(query) if counts else {}
     if series is not None:
         query = query.where(Series.slug == series)
+    if q:
+        query = query.where(matching(q))
     found = query.subquery()
     total = read_value(select(func.count()).select_from(found)) or 0
     asked = asked.within(total)
@@ -86,7 +105,13 @@ def list_behind(
         )
         for row in read(page.limit(asked.size).offset(asked.offset))
     ]
-    return rows, total
+    return rows, total, by_series
+
+
+def _count_by_series(query: Any) -> dict[str, tuple[str, int]]:
+    found = query.subquery()
+    counts = select(found.c.slug, found.c.title, func.count()).group_by(found.c.slug, found.c.title)
+    return {slug: (title, count) for slug, title, count in read(counts.order_by(found.c.title))}
 
 
 def _running(by: Actor, at: datetime) -> dict[int, _Asked]:

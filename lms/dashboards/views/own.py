@@ -12,9 +12,10 @@ from lms.attendance.queries.appeals import appeal_states_of, count_open_appeals,
 from lms.catalogue.models import Admission, LectureState
 from lms.catalogue.queries.lectures import get_lecture, list_upcoming, name_givers
 from lms.catalogue.rules import room_is_open
-from lms.certificates.queries.behind import list_behind
+from lms.certificates.queries.behind import list_behind, list_behind_by_series
 from lms.certificates.queries.certificates import list_of_person
 from lms.core import clock
+from lms.core.i18n import _
 from lms.core.lists import ListRequest, rows_shown
 from lms.core.roles import Role
 from lms.dashboards import rules
@@ -40,7 +41,8 @@ from lms.viewing_groups.queries import list_country_groups, list_lectures_to_wat
 from lms.web.api import integer_cursor
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
-from lms.web.lists import ListDefinition, ListPage, read_list
+from lms.web.lists import Choice, ListDefinition, ListPage, Select, read_list
+from lms.web.table_files import table_file
 
 NEXT = 5
 APPEALS = 3
@@ -184,6 +186,8 @@ def country() -> ResponseReturnValue:
 
 
 BEHIND = ListDefinition(filters={"series": None})
+MOST_BEHIND = 100_000
+"""People in a file, at most."""
 
 
 @bp.get("/country/behind")
@@ -194,11 +198,40 @@ def behind() -> ResponseReturnValue:
     country = own_country(own_countries(by), request.args.get("country"))
     asked = read_list(BEHIND)
     wanted = asked.wanted
-    rows, total = list_behind(country.id, wanted, by=by, at=at, series=wanted.filters.get("series"))
+    rows, total, series = list_behind_by_series(
+        country.id, wanted, by=by, at=at, series=wanted.filters.get("series"), q=wanted.q
+    )
     values = {"country": country.code}
+    choices = [Choice(slug, title, number) for slug, (title, number) in series.items()]
     return render_template(
         "dashboards/behind.html",
         country=country,
         rows=rows,
         list=ListPage(asked, total, endpoint="dashboards.behind", values=values, anchor="people"),
+        selects=[Select("series", _("Series"), _("All"), choices)],
     )
+
+
+@bp.get("/country/behind.csv")
+@allow(Role.FOCAL_POINT)
+def behind_csv() -> ResponseReturnValue:
+    """The people of a country who are falling behind, or what the filter holds of them, as CSV."""
+    return _behind_file("csv")
+
+
+@bp.get("/country/behind.xlsx")
+@allow(Role.FOCAL_POINT)
+def behind_xlsx() -> ResponseReturnValue:
+    """The people of a country who are falling behind, or what the filter holds of them, as a workbook."""
+    return _behind_file("xlsx")
+
+
+def _behind_file(kind: str) -> ResponseReturnValue:
+    by, at = current_actor(), clock.now()
+    country = own_country(own_countries(by), request.args.get("country"))
+    wanted, everybody = read_list(BEHIND).wanted, ListRequest(size=MOST_BEHIND)
+    rows, _total = list_behind(country.id, everybody, by=by, at=at, series=wanted.filters.get("series"), q=wanted.q)
+    names = ("full_name", "native_name", "organisation", "title", "attended", "needed", "missing", "to_come")
+    headings = ["series" if name == "title" else "lectures_to_come" if name == "to_come" else name for name in names]
+    cells = ([getattr(row, name) for name in names] for row in rows)
+    return table_file(kind, f"behind-{country.code.lower()}", _("Who is falling behind"), headings, cells)

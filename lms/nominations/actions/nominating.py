@@ -13,7 +13,7 @@ from lms.catalogue.models import Series
 from lms.core import audit
 from lms.core.bulk import among, insert_many
 from lms.core.db import action, db
-from lms.core.errors import Fault, NotFound, Refused
+from lms.core.errors import Fault, Invalid, NotFound, Refused
 from lms.core.i18n import _
 from lms.core.roles import Actor
 from lms.enrolment.actions.places import lock
@@ -156,6 +156,31 @@ def submit_drafts(public_ids: Collection[str], *, by: Actor, at: datetime) -> tu
         sent += len(going)
         kept += len(drafts) - len(going)
     return sent, kept
+
+
+@action
+def edit_draft(public_id: str, row: PersonRow, *, by: Actor, at: datetime) -> Nomination:
+    """Changes whom a draft nominates, with the same checks as a new nomination. Letter and history are kept.
+
+    Raises NotFound (not the actor's country), Refused for a nomination that is no draft any more, and Invalid.
+    """
+    held = _own([public_id], [NominationState.DRAFTED], by=by, at=at)
+    if not held:
+        raise Refused(_("This nomination is no longer a draft. Withdraw it and nominate the person again."))
+    series, (draft,) = held[0]
+    checked = check_nominees(series, [row], country_id=draft.country_id, at=at, but=draft.id)
+    if checked.rejected:
+        raise Invalid(faults=[Fault(field=fault.field, reason=fault.reason) for fault in checked.rejected])
+    if not checked.good:
+        raise Invalid("email", _("This person is already nominated for this series."))
+    nominee = checked.good[0]
+    draft.person_id, draft.email, draft.email_key = nominee.person_id, nominee.email, nominee.key
+    draft.full_name, draft.native_name = nominee.full_name, nominee.native_name
+    draft.sector, draft.organisation = nominee.sector, nominee.organisation
+    draft.job_title, draft.gender = nominee.job_title, nominee.gender
+    db.session.flush()
+    audit.record("nomination.edit", by=by, at=at, series=series.id, nomination=[draft.id], person=people_of([draft]))
+    return draft
 
 
 @action

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Self
 
 from flask_wtf.file import FileField
 from wtforms import EmailField, SelectField, SelectMultipleField, StringField
@@ -11,6 +12,7 @@ from wtforms.widgets import CheckboxInput
 
 from lms.core.errors import Fault, Invalid
 from lms.core.i18n import _, _l
+from lms.nominations.models import Nomination
 from lms.nominations.queries.checking import OwnPerson
 from lms.people.actions.files import PersonRow
 from lms.people.actions.persons import checked_profile
@@ -21,10 +23,9 @@ from lms.web.forms import BaseForm
 _PROFILE = ("full_name", "native_name", "sector", "organisation", "job_title", "gender")
 
 
-class NominatePersonForm(BaseForm):
-    """Who is nominated, for which series, and with which letter."""
+class NomineeForm(BaseForm):
+    """Who is nominated."""
 
-    series = SelectMultipleField(_l("Series"), option_widget=CheckboxInput(), validate_choice=False)
     email = EmailField(_l("E-mail"), [Address()])
     full_name = StringField(_l("Name in Latin letters"))
     native_name = StringField(_l("Name in own script"))
@@ -34,16 +35,11 @@ class NominatePersonForm(BaseForm):
     gender = SelectField(
         _l("Gender"), choices=[SelectChoice("", _l("Not stated")), *GENDERS[:-1]], validate_choice=False
     )
-    letter = FileField(_l("Letter of endorsement"))
 
-    def offer(self, series: Iterable[tuple[str, str]]) -> None:
-        """Fills the list of series: address and title."""
-        self.series.choices = [SelectChoice(slug, title) for slug, title in series]
-
-    def show(self, person: OwnPerson) -> None:
-        """Fills in what the profile of a person of the country says."""
-        for name in _PROFILE:
-            self[name].data = getattr(person, name)
+    @classmethod
+    def of(cls, draft: Nomination) -> Self:
+        """The form with what a draft says, unless it was sent."""
+        return cls(data={name: getattr(draft, name) for name in ("email", *_PROFILE)})
 
     def row(self) -> PersonRow:
         """The person, as a row of a file would say it. Raises Invalid with all faults."""
@@ -59,11 +55,34 @@ class NominatePersonForm(BaseForm):
         except Invalid as error:
             kept = {}
             faults.extend(error.faults)
-        if not self.series.data:
-            faults.append(Fault(field="series", reason=_("Choose at least one series.")))
+        faults.extend(self.more_faults())
         if faults:
             raise Invalid(faults=faults)
         return PersonRow(line=1, email=address, key=email_key(address), **{"full_name": None, **kept})
+
+    def more_faults(self) -> list[Fault]:
+        """What is wrong besides the person."""
+        return []
+
+
+class NominatePersonForm(NomineeForm):
+    """Who is nominated, for which series, and with which letter."""
+
+    series = SelectMultipleField(_l("Series"), option_widget=CheckboxInput(), validate_choice=False)
+    letter = FileField(_l("Letter of endorsement"))
+
+    def offer(self, series: Iterable[tuple[str, str]]) -> None:
+        """Fills the list of series: address and title."""
+        self.series.choices = [SelectChoice(slug, title) for slug, title in series]
+
+    def show(self, person: OwnPerson) -> None:
+        """Fills in what the profile of a person of the country says."""
+        for name in _PROFILE:
+            self[name].data = getattr(person, name)
+
+    def more_faults(self) -> list[Fault]:
+        """A missing series."""
+        return [] if self.series.data else [Fault(field="series", reason=_("Choose at least one series."))]
 
 
 class LetterForm(BaseForm):

@@ -63,8 +63,10 @@ class CheckedNominees:
             raise Invalid(faults=self.rejected)
 
 
-def check_nominees(series: Series, rows: Sequence[PersonRow], *, country_id: int, at: datetime) -> CheckedNominees:
-    """Checks rows against what the country's focal point may know: its own people, and its own nominations.
+def check_nominees(
+    series: Series, rows: Sequence[PersonRow], *, country_id: int, at: datetime, but: int | None = None
+) -> CheckedNominees:
+    """Checks rows against what the country's focal point may know: its own people, and its own nominations, save `but`.
 
     A person of another country counts as unknown, in the answer and in the work done: only addresses of people of the
     country are looked up.
@@ -74,7 +76,7 @@ def check_nominees(series: Series, rows: Sequence[PersonRow], *, country_id: int
     own = _own_people(keys, country_id, day_of(at))
     people = {person.id: person for person in db.session.scalars(select(Person).where(among(Person.id, own.values())))}
     enrolled = _enrolled(series.id, own.values())
-    nominated = _nominated(series.id, country_id, keys)
+    nominated = _nominated(series.id, country_id, keys, but)
     checked = CheckedNominees()
     lines: dict[str, int] = {}
     for row in rows:
@@ -149,8 +151,9 @@ def _enrolled(series_id: int, person_ids: Iterable[int]) -> set[int]:
     return set(db.session.scalars(query))
 
 
-def _nominated(series_id: int, country_id: int, keys: Sequence[str]) -> set[str]:
+def _nominated(series_id: int, country_id: int, keys: Sequence[str], but: int | None) -> set[str]:
     query = select(Nomination.email_key).where(
+        Nomination.id != (but or 0),
         Nomination.series_id == series_id,
         Nomination.country_id == country_id,
         Nomination.state.in_(OPEN),

@@ -9,8 +9,9 @@ from lms.core import clock
 from lms.core.i18n import _
 from lms.core.roles import Role
 from lms.nominations.actions.letters import attach_letter, read_letter, remove_letter
-from lms.nominations.forms.nominate import LetterForm
-from lms.nominations.models import STANDING
+from lms.nominations.actions.nominating import edit_draft
+from lms.nominations.forms.nominate import LetterForm, NomineeForm
+from lms.nominations.models import STANDING, NominationState
 from lms.nominations.queries.of_country import get_own_nomination, history_of
 from lms.nominations.queries.profile_requests import answers_about
 from lms.nominations.responses import letter_response
@@ -43,6 +44,26 @@ def _page(public_id: str, form: LetterForm) -> str:
         fields=profile_words(),
         megabytes=MAX_LETTER_MB,
     )
+
+
+@bp.route("/country/nominations/<public_id>/edit", methods=["GET", "POST"])
+@allow(Role.FOCAL_POINT)
+def edit_nomination(public_id: str) -> ResponseReturnValue:
+    """Changes a draft: whom it nominates."""
+    by = current_actor()
+    draft = get_own_nomination(public_id, by=by)
+    here = url_for(".nomination", public_id=public_id)
+    if draft.state is not NominationState.DRAFTED:
+        flash(_("This nomination is no longer a draft. Withdraw it and nominate the person again."), "now")
+        return redirect(here)
+    form, status = NomineeForm.of(draft), 200
+    if request.method == "POST":
+        refusal = form.attempt(lambda: edit_draft(public_id, form.row(), by=by, at=clock.now()))
+        if refusal is None:
+            flash(_("The draft was saved."), "done")
+            return redirect(here, 303)
+        status = refusal
+    return render_template("nominations/edit.html", nomination=draft, form=form), status
 
 
 @bp.post("/country/nominations/<public_id>/letter")
