@@ -81,3 +81,28 @@ def test_no_name_in_use_belongs_to_two_countries() -> None:
         for row in csv.DictReader(file):
             for name in names_in_english(row["code"]):
                 assert known_names()[name_key(name)] == row["code"], name
+
+
+@pytest.mark.parametrize(
+    ("code", "names"),
+    [
+        ("TZ", "Tanzania|Tanzanie|Танзания|坦桑尼亚|تنزانيا"),
+        ("VN", "Vietnam|Viet Nam|Вьетнам|越南|فيتنام|Vietname"),
+        ("LA", "Laos|Лаос|老挝|لاوس"),
+        ("RU", "Russia|Russie|Rusia|Россия|俄罗斯|روسيا|Российская Федерация"),
+        ("IR", "Iran|Irán|Irã|Irão|Иран|伊朗|إيران"),
+        ("KR", "South Korea|Corée du Sud|Corea del Sur|Южная Корея|韩国|南韩|كوريا الجنوبية"),
+        ("TR", "Turkey|Türkiye|Turquie|Turquía|Турция|土耳其|تركيا"),
+        ("BO", "Bolivia|Bolivie|Боливия|玻利维亚|بوليفيا"),
+        ("MD", "Moldova|Moldavie|Молдавия|摩尔多瓦|مولدوفا"),
+        ("SY", "Syria|Syrie|Siria|Сирия|叙利亚|سوريا|سورية"),
+        ("GB", "UK|U.K.|Great Britain|Royaume-Uni|Grande-Bretagne|Великобритания|英国|بريطانيا"),
+        ("US", "USA|U.S.A.|États-Unis|EE. UU.|EUA|США|美国|الولايات المتحدة"),
+        ("CI", "Ivory Coast|Côte d’Ivoire|Costa de Marfil|Кот-д’Ивуар|科特迪瓦|ساحل العاج|كوت ديفوار"),
+        ("CD", "DRC|RDC|ДР Конго|刚果民主共和国"),
+        ("PS", "Palestine|Палестина|巴勒斯坦|فلسطين"),
+        ("AE", "UAE|ОАЭ|阿联酋|الإمارات"),
+    ],
+)
+def test_countries_are_known_by_common_short_names_in_seven_languages(code: str, names: str) -> None:
+    assert [code_of_name(name) for name in names.split("|")] == [code] * len(names.split("|"))

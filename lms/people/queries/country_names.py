@@ -1,14 +1,14 @@
 """Names of countries and areas: the UN's short ones in English (M49), CLDR's elsewhere, and how files may write them.
 
-`seeds/country_names.csv` has the English name of each code and other names that are in use. What M49 does not list
-has the name that the UN uses elsewhere, or CLDR's.
+`seeds/country_names.csv` has the English name of each code, and other names in use, in English and other languages.
+What M49 does not list has the name that the UN uses elsewhere, or CLDR's.
 """
 
 from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
@@ -37,10 +37,23 @@ def territories(locale: str) -> Mapping[str, str]:
 
 
 @lru_cache(maxsize=1)
-def _seed() -> Mapping[str, tuple[str, tuple[str, ...]]]:
+def _rows() -> Sequence[Mapping[str, str]]:
     with resource("seeds", "country_names.csv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    return {row["code"]: (row["name"], tuple(filter(None, row["aliases"].split("|")))) for row in rows}
+        return list(csv.DictReader(file))
+
+
+@lru_cache(maxsize=1)
+def _seed() -> Mapping[str, tuple[str, tuple[str, ...]]]:
+    return {row["code"]: (row["name"], _listed(row["aliases"])) for row in _rows()}
+
+
+def _other_languages() -> Mapping[str, tuple[str, ...]]:
+    """Code → names in use in languages other than English that CLDR does not have."""
+    return {row["code"]: _listed(row["other_languages"]) for row in _rows()}
+
+
+def _listed(names: str) -> tuple[str, ...]:
+    return tuple(filter(None, names.split("|")))
 
 
 def name_key(name: str) -> str:
@@ -71,6 +84,9 @@ def known_names() -> Mapping[str, str]:
         for code, name in Locale(language).territories.items():
             if code in _seed():
                 further.setdefault(name_key(name), set()).add(code)
+    for code, names in _other_languages().items():
+        for name in names:
+            further.setdefault(name_key(name), set()).add(code)
     return MappingProxyType({key: next(iter(codes)) for key, codes in further.items() if len(codes) == 1} | found)
 
 
