@@ -34,6 +34,8 @@ HEAD_BYTES = 64 * 1024
 _RECEIVE_BYTES, _RECEIVES_AT_ONCE = 64 * 1024, 16
 _READ_BYTES = 1024 * 1024
 _CHUNK_LINE_BYTES = 8190
+FREE_CHUNKS, LEAST_CHUNK_BYTES = 10_000, 512
+"""After so many chunks, all of a body have so many bytes on average."""
 _HEAD_END = re.compile(rb"\r\n\r\n|(?<!\r)\n")
 """Where a head ends; a bare LF ends it too, for the parser refuses it."""
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;.*)?\r", re.DOTALL)
@@ -41,6 +43,10 @@ _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;.*)?\r", re.DOTALL)
 
 class NoRoom(Exception):
     """More would be kept for clients than this process may keep, or the disk can."""
+
+
+class SmallChunks(Exception):
+    """A body in so many small chunks that finding them costs more than answering the request."""
 
 
 class Room:
@@ -131,9 +137,10 @@ class _Chunks:
         self._line = b""
         self._skip = 0
         self._in_trailers = False
+        self._count = self._size = 0
 
     def end_in(self, data: bytes) -> int | None:
-        """How much of the next bytes belongs to the body, once it ends in them."""
+        """How much of the next bytes belongs to the body, once it ends in them. Raises SmallChunks."""
         at = 0
         while at < len(data):
             if self._skip:
@@ -156,6 +163,10 @@ class _Chunks:
                 size = int(found[1], 16)
                 self._in_trailers = size == 0
                 self._skip = size + 2 if size else 0
+                self._count += bool(size)
+                self._size += size
+                if self._count > FREE_CHUNKS and self._size < self._count * LEAST_CHUNK_BYTES:
+                    raise SmallChunks
             else:
                 return at
         return None

@@ -29,7 +29,7 @@ from gunicorn.http.errors import NoMoreData
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker
 
 from lms.config import Config
-from lms.connections import Connection, NoRoom, Room
+from lms.connections import Connection, NoRoom, Room, SmallChunks
 from lms.core import logs
 from lms.web.body_limits import most_bytes
 
@@ -49,6 +49,7 @@ class SlowClient(Exception):
 
 _ANSWERS: dict[type[Exception], tuple[int, str]] = {
     SlowClient: (408, "Request Timeout"),
+    SmallChunks: (400, "Bad Request"),
     NoRoom: (503, "Service Unavailable"),
 }
 
@@ -310,4 +311,6 @@ def server_options(config: Config, *, host: str, port: int, workers: int | None 
         "pre_fork": _check_threads,
         "proc_name": "serai",
         "limit_request_line": 8190,
+        "forwarded_allow_ips": "",  # nobody says in a header which scheme, path or part of it a request has
+        "forwarder_headers": "",
     }

@@ -152,6 +152,20 @@ def append(key: str, content: bytes, *, offset: int) -> int:
     return offset + len(content)
 
 
+@contextlib.contextmanager
+def one_at_a_time(folder: str) -> Iterator[None]:
+    """Holds the lock of a folder, for what reads its files and then adds to them, in whatever process."""
+    path = _path_to_write(folder)
+    with _storage():
+        path.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)  # lets the lock go
+
+
 def size_of(key: str) -> int:
     """How many bytes are kept under `key`; 0 where nothing is."""
     try:

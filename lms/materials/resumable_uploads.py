@@ -77,11 +77,12 @@ def begin_upload(lecture_id: int, file_name: str, size: int, modified: int, *, b
     kept = _find(upload_id, by)
     if kept is not None and kept.saved and find_file(lecture_id, kept.saved) is not None:
         return Upload(upload_id, file_name, size, size, is_saved=True)
-    if kept is None and len(_unfinished(by)) >= MAX_UNFINISHED:
-        raise Refused(
-            _("You have %(n)s unfinished uploads. Finish or discard one of them first.", n=MAX_UNFINISHED),
-        )
-    _keep(upload_id, wanted, by)  # again too: so the note about it is as new as its pieces
+    with files.one_at_a_time(_folder(by)):
+        if kept is None and len(_unfinished(by)) >= MAX_UNFINISHED:
+            raise Refused(
+                _("You have %(n)s unfinished uploads. Finish or discard one of them first.", n=MAX_UNFINISHED),
+            )
+        _keep(upload_id, wanted, by)  # again too: so the note about it is as new as its pieces
     return Upload(upload_id, file_name, size, files.size_of(_key(upload_id, by)))
 
 
@@ -142,12 +143,17 @@ def drop_old_uploads(*, at: datetime) -> None:
     files.delete_older(FOLDER, before=at - KEPT)
 
 
-def _key(upload_id: str, by: Actor) -> str:
+def _folder(by: Actor) -> str:
     if by.person_id is None:
         raise Forbidden
+    return f"{FOLDER}/{by.person_id}"
+
+
+def _key(upload_id: str, by: Actor) -> str:
+    folder = _folder(by)
     if not _ID.fullmatch(upload_id):
         raise NotFound
-    return f"{FOLDER}/{by.person_id}/{upload_id}"
+    return f"{folder}/{upload_id}"
 
 
 def _note_key(upload_id: str, by: Actor) -> str:
@@ -181,7 +187,7 @@ def _unfinished(by: Actor) -> list[tuple[str, _About, datetime]]:
     if by.person_id is None:
         return []
     found = []
-    for name, written_at in files.listed(f"{FOLDER}/{by.person_id}"):
+    for name, written_at in files.listed(_folder(by)):
         upload_id, _dot, ending = name.partition(".")
         about = _find(upload_id, by) if ending == "json" and _ID.fullmatch(upload_id) else None
         if about is not None and about.saved is None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 API, HEARTBEAT, PAGE, SERVICE, STATIC = "api", "heartbeat", "page", "service", "static"
-_FORWARDED = ("X-Forwarded-For", "X-Real-IP", "Forwarded")
+_FORWARDED = ("X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP", "Forwarded", "Via")
 _SERVICE_ENDPOINTS = frozenset({"web.healthz", "web.readyz", "dashboards.metrics"})
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 

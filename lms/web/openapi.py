@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any, TypeVar
 
 from apiflask import APIFlask
@@ -30,6 +31,7 @@ _WORDS = {
     404: "Does not exist, or you do not have access to it",
     409: "Not possible at the moment, with the reason",
     413: "Too large",
+    414: "The address with its query is longer than 8,000 bytes",
     415: "Unsupported media type",
     422: "Validation error: which field or row, and why",
     429: "Too many requests: wait as long as Retry-After says",
@@ -132,6 +134,8 @@ def _complete(call: dict[str, Any], method: str, path: str, endpoint: str, view:
         told = responses.get(str(status), {}).get("description")
         generic = not told or told in {"Validation error", "Not found"}
         responses[str(status)] = {"description": _WORDS[status] if generic else told, "content": _PROBLEM}
+        if status == HTTPStatus.REQUEST_URI_TOO_LONG:  # answered before the application reads the request
+            del responses[str(status)]["content"]
         if status in {429, 503}:
             responses[str(status)]["headers"] = _RETRY_AFTER
     if "201" in responses and not responses.get("200", {}).get("content", {}).get("application/json", {}).get(
@@ -159,6 +163,7 @@ def _errors(call: dict[str, Any], method: str, path: str, scope: str | None) -> 
         found.add(404)
     if call.get("parameters"):
         found |= {422} if any(one["in"] != "path" for one in call["parameters"]) else set()
+        found |= {414} if any(one["in"] == "query" for one in call["parameters"]) else set()
     if method != "get":
         found |= {400, 413, 415, 422}
         found |= {409} if scope else set()

@@ -55,7 +55,7 @@ def test_the_figures_are_those_of_the_rows(app: APIFlask) -> None:
     assert 0 < found["serai_database_latency_seconds", ""] < 60
     assert 0 < found["serai_disk_free_bytes", ""] < found["serai_disk_size_bytes", ""]
     assert {labels: value for (name, labels), value in found.items() if name == "serai_jobs"} == {
-        "state=queued": 2, "state=running": 0, "state=done": 0, "state=failed": 0,
+        "state=queued": 2, "state=running": 0, "state=done": 0, "state=failed": 0, "state=stopped": 0,
     }  # fmt: skip
     assert 3600 <= found["serai_jobs_oldest_age_seconds", "state=queued"] < 3700
     assert found["serai_jobs_oldest_age_seconds", "state=running"] == 0
@@ -104,6 +104,8 @@ def test_while_the_database_is_away_that_is_what_is_said(app: APIFlask, monkeypa
         ("127.0.0.1", {"X-Forwarded-For": "127.0.0.1"}, 404),
         ("127.0.0.1", {"X-Real-IP": "127.0.0.1"}, 404),
         ("127.0.0.1", {"Forwarded": "for=127.0.0.1"}, 404),
+        ("127.0.0.1", {"Via": "1.1 proxy"}, 404),
+        ("127.0.0.1", {"X-Forwarded-Proto": "https"}, 404),
         ("203.0.113.5", {}, 404),
         ("203.0.113.5", {"Authorization": f"Bearer {TOKEN}"}, 200),
         ("127.0.0.1", {"X-Forwarded-For": "203.0.113.5", "Authorization": f"Bearer {TOKEN}"}, 200),

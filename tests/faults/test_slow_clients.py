@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 from gunicorn.config import Config as GunicornConfig
 
-from lms.connections import Connection, NoRoom, Room
+from lms.connections import FREE_CHUNKS, Connection, NoRoom, Room
 from tests.faults.echo import CONNECTIONS, LARGE, MB, MOST_BYTES, Echo, serving
 
 POST = b"POST / HTTP/1.1\r\nHost: localhost\r\n"
@@ -313,6 +313,21 @@ def test_ambiguous_framing_is_refused_and_nothing_after_it_is_answered(patient: 
         got = client.rest()
     assert got.startswith(b"HTTP/1.1 %d " % status)
     assert got.count(b"HTTP/1.1 ") == 1
+
+
+def test_a_body_in_very_small_chunks_is_refused_early(patient: Echo) -> None:
+    sent = b"1\r\nx\r\n" * (2 * FREE_CHUNKS)
+    with Client(patient.port) as client:
+        client.send(CHUNKED + sent[: len(sent) // 2] + b"0\r\n\r\n")
+        assert client.answer("POST")[0] == 200
+        client.send(CHUNKED + sent)
+        assert client.answer("POST")[0] == 400
+
+
+def test_no_header_says_which_part_of_the_address_is_the_sites(patient: Echo) -> None:
+    with Client(patient.port) as client:
+        client.send(b"GET /x/large HTTP/1.1\r\nHost: localhost\r\nSCRIPT_NAME: /x\r\nConnection: close\r\n\r\n")
+        assert client.answer()[0] in {400, 404}
 
 
 def test_a_request_that_is_worked_on_is_answered_when_the_server_is_told_to_stop(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import io
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Barrier
 from typing import Any
 
 import pikepdf
@@ -16,6 +17,7 @@ from flask.testing import FlaskClient
 from lms.catalogue.models import Lecture
 from lms.config import Config
 from lms.core import clock, files
+from lms.core.errors import Refused
 from lms.materials.models import Audience, FileState
 from lms.materials.queries import get_files_to_edit
 from lms.materials.resumable_uploads import FOLDER, KEPT, MAX_UNFINISHED, PIECE_BYTES, begin_upload, drop_old_uploads
@@ -183,6 +185,25 @@ def test_limits_are_said_before_anything_is_sent(
     assert sending.begin(modified=1).status_code == 200  # one that was begun continues
     sending.content = bytes(PIECE_BYTES + 128 * 1024)
     assert sending.piece(0, len(sending.content)).status_code == 413
+
+
+def test_uploads_that_begin_at_once_stay_within_the_limit(
+    app: APIFlask, make: Make, lecture: Lecture, ines: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lms.materials.resumable_uploads.MAX_UNFINISHED", 3)
+    by, began = make.actor(ines), Barrier(8)
+
+    def begin(number: int) -> bool:
+        with app.app_context():
+            began.wait(30)
+            try:
+                begin_upload(lecture.id, f"{number}.pdf", 10, 1_700_000_000_000, by=by)
+            except Refused:
+                return False
+            return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(begin, range(8))) == 3
 
 
 def test_an_upload_is_its_uploaders_alone(
