@@ -33,7 +33,7 @@ from lms.core.events import CapacityChanged, PolicyChanged, publish
 from lms.core.i18n import _
 from lms.core.roles import Actor
 from lms.people.models import Country, Person
-from lms.people.queries.countries import country_ids
+from lms.people.queries.countries import country_ids, unknown_country
 
 _PLAIN = ("title", "description", "language", "admission", "nominations_need_approval", "starts_on", "ends_on")
 
@@ -205,11 +205,7 @@ def _countries_of(codes: tuple[str, ...] | None) -> list[Country]:
     ids = country_ids()
     wanted = {ids[code] for code in codes if code in ids}
     found = {one.id: one for one in db.session.scalars(select(Country).where(Country.id.in_(wanted)))}
-    faults = [
-        Fault(field="countries", reason=_("There is no country with the code %(code)s.", code=code[:16]))
-        for code in codes
-        if code not in ids
-    ]
+    faults = [Fault(field="countries", reason=unknown_country(code)) for code in codes if code not in ids]
     if faults:
         raise Invalid(faults=faults)
     return list(dict.fromkeys(found[ids[code]] for code in codes))

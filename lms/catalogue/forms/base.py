@@ -16,6 +16,7 @@ from lms.core import clock
 from lms.core.errors import Invalid
 from lms.core.i18n import _
 from lms.people.queries.countries import country_names
+from lms.people.queries.country_names import code_of_name, codes_of_shared_name
 from lms.web.fields import sorted_choices, zone_choices
 from lms.web.forms import BaseForm
 from lms.web.locale import reader_locale
@@ -69,12 +70,18 @@ def lines(text: str | None) -> tuple[str, ...]:
 
 
 def codes_of(text: str | None, names: Mapping[str, str]) -> tuple[str, ...]:
-    """Codes, or names in the reader's language turned into codes; what is unknown stays as typed."""
-    known = {name.casefold(): code for code, name in names.items()} | {code.casefold(): code for code in names}
+    """Codes, or names turned into codes; what is unknown, or can mean several countries, stays as typed."""
+    known = {name.casefold(): code for code, name in names.items() if not codes_of_shared_name(name)}
+    known |= {code.casefold(): code for code in names}
+
+    def code_of(typed: str) -> str | None:
+        code = known.get(typed.casefold()) or code_of_name(typed)
+        return code if code in names else None
+
     found: list[str] = []
     for line in (text or "").splitlines():
-        whole = known.get(line.strip().casefold())  # a name may have a comma: China, Hong Kong …
-        found += [whole] if whole else [known.get(part.casefold()) or part for part in lines(line)]
+        whole = code_of(line.strip())  # a name may have a comma: China, Hong Kong …
+        found += [whole] if whole else [code_of(part) or part for part in lines(line)]
     return tuple(found)
 
 

@@ -26,8 +26,8 @@ from lms.core.typed_text import clean_line
 from lms.people.actions.comparisons import ask_for_comparison
 from lms.people.actions.persons import COMPARED, hold_addresses
 from lms.people.models import BEGINNING, Account, Country, Gender, Person, PersonCountry, PersonEmail, Sector
-from lms.people.queries.countries import countries_of, country_ids, country_names
-from lms.people.queries.country_names import code_of_name
+from lms.people.queries.countries import countries_of, country_ids, country_names, unknown_country
+from lms.people.queries.country_names import code_of_name, codes_of_shared_name, territories
 from lms.people.queries.persons import ids_by_email
 from lms.people.rules import checked_address, checked_line, email_key
 
@@ -121,8 +121,16 @@ def _ignored(table: Table, columns: dict[str, int | None]) -> list[str]:
 
 
 def country_spellings() -> dict[str, str]:
-    """What a cell may say (code or English name, casefolded) → code. Other names: `read_country`."""
-    codes = {name.casefold(): code for code, name in country_names("en").items()}
+    """What a cell may say (code or English name, casefolded) → code. Other names: `read_country`.
+
+    A name that several countries share is among them only where the organiser gave it to one.
+    """
+    listed = territories("en")
+    codes = {
+        name.casefold(): code
+        for code, name in country_names("en").items()
+        if name != listed.get(code) or not codes_of_shared_name(name)
+    }
     for code, iso in db.session.execute(select(Country.code, Country.iso)):
         codes[code.casefold()] = code
         if iso:
@@ -166,7 +174,7 @@ def _read_row(
 def read_country(cell: str, codes: dict[str, str]) -> str | None:
     """The code of the country that a cell of a file names, given `country_spellings`; None for an empty one.
 
-    Raises Invalid for one that is not on the list.
+    Raises Invalid for one that is not on the list, and for a name that can mean several countries.
     """
     code = codes.get(cell.casefold())
     if code is not None:
@@ -176,7 +184,7 @@ def read_country(cell: str, codes: dict[str, str]) -> str | None:
         return None
     code = codes.get(line.casefold()) or codes.get((code_of_name(line) or "").casefold())
     if code is None:
-        raise Invalid("country", _("There is no country with the code “%(code)s”.", code=line[:20]))
+        raise Invalid("country", unknown_country(line))
     return code
 
 

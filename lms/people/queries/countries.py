@@ -9,6 +9,8 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from babel.lists import format_list
+from flask_babel import get_locale
 from sqlalchemy import Date, Select, Text, bindparam, cast, exists, func, or_, select, tuple_
 from sqlalchemy.orm import aliased
 
@@ -18,7 +20,7 @@ from lms.core.errors import Forbidden, Invalid, NotFound
 from lms.core.i18n import _
 from lms.core.roles import Actor
 from lms.people.models import Country, Partnership, Person, PersonCountry, Region
-from lms.people.queries.country_names import territories
+from lms.people.queries.country_names import codes_of_shared_name, territories
 
 
 class Span(NamedTuple):
@@ -93,8 +95,18 @@ def get_country(code: str, *, field: str = "country") -> Country:
     """The country of a code; Invalid, naming the field, for one that is not on the list."""
     country = country_by_code(code)
     if country is None:
-        raise Invalid(field, _("There is no country with the code “%(code)s”.", code=code[:20]))
+        raise Invalid(field, unknown_country(code))
     return country
+
+
+def unknown_country(text: str) -> str:
+    """Says that a text names no country; where it can mean several, which they are, with their codes."""
+    locale = str(get_locale() or "en")
+    names = country_names(locale, codes_of_shared_name(text))
+    if not names:
+        return _("There is no country with the code “%(code)s”.", code=text[:20])
+    listed = format_list([f"{name} ({code})" for code, name in names.items()], style="or", locale=locale)
+    return _("“%(name)s” can mean %(countries)s. Enter the code.", name=text[:40], countries=listed)
 
 
 Rows = tuple[tuple[Any, ...], ...]

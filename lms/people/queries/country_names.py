@@ -20,6 +20,16 @@ from lms.core.resources import resource
 from lms.core.sorting import sort_key
 
 _INVERTED: Final = re.compile(r"(.+?)(?:, | \()([^()]+?)\)?$")
+_SHARED: Final = (
+    (("CD", "CG"), "Congo|Конго|刚果|الكونغو"),
+    (("KP", "KR"), "Korea|Corée|Corea|Coreia|Корея|كوريا"),
+    (
+        ("VG", "VI"),
+        "Virgin Islands|Îles Vierges|Islas Vírgenes|Виргинские острова|维尔京群岛|جزر العذراء|Ilhas Virgens",
+    ),
+)
+"""Names by which people mean one country or another, also where it is the UN's name of one (Congo). Guinea, Sudan and
+Samoa are not among them: who means another adds a word."""
 _SHORT: Final = {"st": "saint", "rep": "republic", "dem": "democratic", "fed": "federated", "sts": "states"}
 
 
@@ -71,23 +81,32 @@ def _spellings(name: str) -> Iterable[str]:
 
 
 @lru_cache(maxsize=1)
-def known_names() -> Mapping[str, str]:
-    """`name_key` → ISO code, of all names in use: the UN's, CLDR's in each language of LANGUAGES, and common others.
+def _codes_by_name() -> Mapping[str, frozenset[str]]:
+    """`name_key` → ISO codes, of all names in use: the UN's, CLDR's in each language of LANGUAGES, and common others.
 
-    A name that two countries have, in whatever languages, is nobody's.
+    The UN's and other English names come before those in other languages.
     """
-    found: dict[str, str] = {}
+    english: dict[str, set[str]] = {}
     for code, (name, aliases) in _seed().items():
-        found |= {name_key(one): code for given in (name, *aliases) for one in _spellings(given)}
-    further: dict[str, set[str]] = {}
+        for one in (name, *aliases):
+            for spelling in _spellings(one):
+                english.setdefault(name_key(spelling), set()).add(code)
+    others: dict[str, set[str]] = {}
     for language in LANGUAGES:
         for code, name in Locale(language).territories.items():
             if code in _seed():
-                further.setdefault(name_key(name), set()).add(code)
+                others.setdefault(name_key(name), set()).add(code)
     for code, names in _other_languages().items():
         for name in names:
-            further.setdefault(name_key(name), set()).add(code)
-    return MappingProxyType({key: next(iter(codes)) for key, codes in further.items() if len(codes) == 1} | found)
+            others.setdefault(name_key(name), set()).add(code)
+    shared = {name_key(name): set(codes) for codes, names in _SHARED for name in _listed(names)}
+    return MappingProxyType({key: frozenset(codes) for key, codes in (others | english | shared).items()})
+
+
+@lru_cache(maxsize=1)
+def known_names() -> Mapping[str, str]:
+    """`name_key` → ISO code, of all names in use that only one country has, in whatever languages."""
+    return MappingProxyType({key: next(iter(codes)) for key, codes in _codes_by_name().items() if len(codes) == 1})
 
 
 def names_in_english(code: str) -> tuple[str, ...]:
@@ -99,3 +118,9 @@ def names_in_english(code: str) -> tuple[str, ...]:
 def code_of_name(name: str) -> str | None:
     """The ISO code of a country by any name in use; None where none is known."""
     return next((known_names()[key] for one in _spellings(name) if (key := name_key(one)) in known_names()), None)
+
+
+def codes_of_shared_name(name: str) -> list[str]:
+    """The ISO codes of the countries that a name can mean, where these are several: both of Korea's."""
+    codes = _codes_by_name().get(name_key(name), frozenset())
+    return sorted(codes) if len(codes) > 1 else []

@@ -17,7 +17,7 @@ from lms.core.i18n import _
 from lms.core.imports import ImportAnswer
 from lms.core.roles import Actor
 from lms.core.typed_text import clean_line, clean_text
-from lms.people.queries.countries import country_ids
+from lms.people.queries.countries import country_ids, unknown_country
 from lms.reports.models import OpeningRow, OpeningSet
 from lms.reports.opening_balances.rows import OpeningDraft, StagedOpening
 
@@ -188,8 +188,7 @@ class _Known:
         """Raises Invalid for an unknown country or a date in the future."""
         faults = []
         if draft.country_code and draft.country_code not in self._countries:
-            code = draft.country_code[:20]
-            faults.append(Fault(_("There is no country with the code “%(code)s”.", code=code), field="country"))
+            faults.append(Fault(unknown_country(draft.country_code), field="country"))
         if draft.day > self._today:
             faults.append(Fault(_("The date must not be in the future."), field="date"))
         if faults:
