@@ -46,6 +46,15 @@ def sort_key(name: str) -> str:
     return unicodedata.normalize("NFC", parts.translate(_BARE))[:KEY_LENGTH]
 
 
+def collation_key(name: str, locale: str) -> tuple[bytes | str, ...]:
+    """What a short list is sorted by for readers of a language: Chinese by pronunciation, others as `sort_key`.
+
+    The two levels of GB 2312 hold the characters in use by pronunciation; rarer ones follow them.
+    """
+    key = sort_key(name)
+    return (key.encode("gb18030"), key) if locale.startswith("zh") else (key,)
+
+
 def moved(rows: Sequence[R], row: R, place: int) -> list[R]:
     """These rows with one of them at another place, counted from 1."""
     others = [one for one in rows if one is not row]

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 from flask_wtf.file import FileField, FileRequired
 from wtforms import EmailField, SelectField, StringField, TextAreaField
+from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # the stubs are older
 from wtforms.validators import InputRequired, Optional
 
 from lms.core.i18n import _, _l
 from lms.web.fields import LocalTime
-from lms.web.forms import BaseForm, LongSelect
+from lms.web.forms import BaseForm
 
 
 class EnrolForm(BaseForm):
@@ -18,11 +19,12 @@ class EnrolForm(BaseForm):
 
     email = EmailField(_l("E-mail"), [InputRequired(_l("Enter the e-mail address."))])
     full_name = StringField(_l("Full name"))
-    country = SelectField(_l("Country or area"), widget=LongSelect())
+    country = SelectField(_l("Country or area"))
 
-    def offer(self, countries: Sequence[tuple[str, str]]) -> None:
-        """The countries to choose from: (code, name)."""
-        self.country.choices = [("", _("Not stated")), *countries] if len(countries) != 1 else list(countries)
+    def offer(self, countries: Sequence[SelectChoice]) -> None:
+        """The countries to choose from."""
+        blank = [SelectChoice("", _("Not stated"))] if len(countries) != 1 else []
+        self.country.choices = [*blank, *countries]
 
 
 class FileForm(BaseForm):

@@ -144,7 +144,7 @@ class EnrolmentQuery(PageQuery):
 
     q = String(load_default="")
     status = Enum(EnrolmentStatus, by_value=True, load_default=None)
-    country = String(load_default=None)
+    country = String(load_default=None, metadata={"description": "Code of a country."})
     source = Enum(EnrolmentSource, by_value=True, load_default=None)
     organisation = String(load_default=None)
     answer = String(load_default=None, validate=OneOf(["none"]))

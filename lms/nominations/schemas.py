@@ -38,7 +38,7 @@ class NominationQuery(PageQuery):
     """Which nominations: their `state`, and the code of a `country`."""
 
     state = Enum(NominationState, by_value=True, load_default=None)
-    country = String(load_default=None)
+    country = String(load_default=None, metadata={"description": "Code of a country."})
 
 
 class NominationOut(AnswerSchema):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -25,7 +26,7 @@ from lms.core.errors import Invalid
 from lms.core.i18n import _, _l
 from lms.core.mail_kinds import MailKind
 from lms.people.models import Gender, Sector
-from lms.people.queries.countries import country_names, former_codes
+from lms.people.queries.countries import country_names, former_codes, grouped_countries
 from lms.people.rules import checked_address
 from lms.web import locale as languages
 from lms.web.fields import ZoneField, sorted_choices, zone_choices
@@ -116,10 +117,25 @@ MAIL_WORDS = {
 
 
 def country_choices(locale: str, empty: str, chosen: str | None = None) -> list[SelectChoice]:
-    """The countries to choose from, by name; of former ones the one that is `chosen` only."""
+    """The countries to choose from, as `grouped_choices`; of former ones the one that is `chosen` only."""
     former = former_codes(datetime.now(UTC).date()) - {chosen}
-    offered = [(code, name) for code, name in country_names(locale).items() if code not in former]
-    return [SelectChoice("", empty), *sorted_choices(offered)]
+    offered = {code: name for code, name in country_names(locale).items() if code not in former}
+    return [SelectChoice("", empty), *grouped_choices(offered, locale)]
+
+
+def grouped_choices(names: Mapping[str, str], locale: str) -> list[SelectChoice]:
+    """These countries (code → name): partners first, then the others by continent; a few of them only by name."""
+    if len(names) <= _FEW:
+        return sorted_choices(names.items())
+    return [
+        SelectChoice(code, name, optgroup=group.label)
+        for group in grouped_countries(names, datetime.now(UTC).date(), locale)
+        for code, name in group.countries
+    ]
+
+
+_FEW = 12
+"""Up to so many countries are seen at a glance."""
 
 
 class Address:

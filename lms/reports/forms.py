@@ -81,7 +81,7 @@ class ReportForm(BaseForm):
         self,
         *,
         series: Iterable[tuple[str, str]],
-        countries: Iterable[tuple[str, str]],
+        countries: Iterable[SelectChoice],
         regions: Iterable[tuple[str, str]],
         languages: Iterable[tuple[str, str]],
         own_country_only: bool,
@@ -94,7 +94,7 @@ class ReportForm(BaseForm):
         self.columns.choices = [("", _("None")), *DIMENSION_NAMES]
         self.period.choices = [("", _("Custom dates")), *PERIOD_NAMES]
         self.series.choices = [("", _("All")), *series]
-        self.country.choices = [*([] if own_country_only else [("", _("All"))]), *countries]
+        self.country.choices = [*([] if own_country_only else [SelectChoice("", _("All"))]), *countries]
         self.region.choices = [("", _("All")), *regions]
         self.partner.choices = [("", _("All")), ("true", _("Partner countries")), ("false", _("Other countries"))]
         for name in VALUES:  # nothing is counted by replay yet
@@ -247,9 +247,9 @@ class OpeningRowForm(BaseForm):
     country = SelectField(_l("Country or area"))
     attendances = StringField(_l("Attendances"))
 
-    def offer(self, countries: Iterable[tuple[str, str]]) -> None:
+    def offer(self, countries: Iterable[SelectChoice]) -> None:
         """Fills the countries."""
-        self.country.choices = [("", _("Not stated")), *countries]
+        self.country.choices = [SelectChoice("", _("Not stated")), *countries]
 
 
 class OpeningFileForm(BaseForm):

@@ -10,9 +10,9 @@ from typing import Any
 from babel.support import Translations
 from flask import flash
 from flask_wtf import FlaskForm
-from markupsafe import Markup, escape
+from markupsafe import escape
 from wtforms.i18n import messages_path
-from wtforms.widgets import Select, TextArea, html_params
+from wtforms.widgets import Select, TextArea
 
 from lms.core.errors import Invalid, Refused
 from lms.web.locale import reader_locale
@@ -107,22 +107,3 @@ class QuickSelect(Select):
             return str(super().render_option(choice, **given))
         chosen = "selected " if choice.selected else ""
         return f'<option {chosen}value="{escape(choice.value)}">{escape(choice.label or choice.value)}</option>'
-
-
-class LongSelect(Select):
-    """A choice among hundreds of pairs (value, label): its options are drawn once for the same pairs and choice."""
-
-    def __call__(self, field: Any, **given: Any) -> Markup:
-        given.setdefault("id", field.id)
-        if field.flags.required:
-            given.setdefault("required", True)
-        drawn = _options(tuple(field.choices), field.data)
-        return Markup(f"<select {html_params(name=field.name, **given)}>{drawn}</select>")  # noqa: S704 - escaped below
-
-
-@lru_cache(maxsize=64)
-def _options(choices: tuple[tuple[str, str], ...], chosen: str | None) -> str:
-    return "".join(
-        f"<option {html_params(value=value, selected=value == chosen)}>{escape(label)}</option>"
-        for value, label in choices
-    )

@@ -183,11 +183,15 @@ class Sifted:
 
 @dataclass(frozen=True)
 class Choice:
-    """One value of a filter in the form; `number` is how many rows it holds, where that is known."""
+    """One value of a filter in the form; `number` is how many rows it holds, where that is known.
+
+    Choices that follow each other with the same `optgroup` are shown under it.
+    """
 
     value: str
     label: str
     number: int | None = None
+    optgroup: str | None = None
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ class RosterQuery(PageQuery):
 
     q = String(load_default=None, validate=Length(max=200))
     outcome = Enum(Outcome, by_value=True, load_default=None)
-    country = String(load_default=None, validate=Length(max=8))
+    country = String(load_default=None, validate=Length(max=8), metadata={"description": "Code of a country."})
     source = Enum(Source, by_value=True, load_default=None)
     organisation = String(load_default=None, validate=Length(max=200))
 

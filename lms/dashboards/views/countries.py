@@ -180,7 +180,7 @@ def _page(country: Country, *, faults: dict[str, str] | None = None) -> str:
         last=next((one for one in history if one.verb == "change_country"), None),
         history=history,
         notices=country.notices or {},
-        region_names=region_names(),
+        region_names=region_names(reader_locale()),
         merged_into=next((one for one in merges if one.country.id == country.id), None),
         merges=[one for one in merges if one.kept.id == country.id],
         languages=_languages(),

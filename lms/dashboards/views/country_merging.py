@@ -14,8 +14,8 @@ from lms.dashboards.queries.countries import get_country_merge, preview_country_
 from lms.dashboards.views.blueprint import bp
 from lms.dashboards.views.countries import find_country
 from lms.people.actions.country_merging import merge_countries, undo_country_merge
+from lms.people.forms import grouped_choices
 from lms.people.queries.countries import country_names, list_countries, listed_country
-from lms.web.fields import sorted_choices
 from lms.web.forms import flash_refusal
 from lms.web.guards import allow
 from lms.web.identity import current_actor
@@ -51,7 +51,7 @@ def merge_country(code: str) -> ResponseReturnValue:
         "dashboards/country_merge.html",
         country=country,
         other=other,
-        choices=sorted_choices((code, names[code]) for code in offered),
+        choices=grouped_choices({code: names[code] for code in offered}, reader_locale()),
         preview=preview,
         obstacle=obstacle,
         form=form,

@@ -22,7 +22,7 @@ from lms.core.roles import Actor
 from lms.enrolment.models import CountryQuota, SeatEntry, SeatKind, SeatReason
 from lms.enrolment.queries.rows import day_of, having_name
 from lms.people.models import Country, Person
-from lms.people.queries.countries import belonging_to
+from lms.people.queries.countries import belonging_to, countries_meant
 
 _Named = aliased(Person, name="named")
 _By = aliased(Person, name="acted")
@@ -173,7 +173,8 @@ def _held_by(
         found.append(SeatEntry.kind == SeatKind(wanted.filters["kind"]))
     if wanted.q:
         part = wanted.q.casefold()
-        codes = [code for code, name in country_names.items() if part in name.casefold() or part == code.casefold()]
+        codes = [code for code, name in country_names.items() if part in name.casefold()]
+        codes += countries_meant(wanted.q, country_names)
         named = nominee_names(NomineesAsked(by=by, at=clock.now(), series_id=series_id, q=wanted.q))
         found.append(or_(_has_name(wanted.q, by), Country.code.in_(codes), among(SeatEntry.nominee, named)))
     return found

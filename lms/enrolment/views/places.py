@@ -42,6 +42,7 @@ from lms.enrolment.queries.series import (
 from lms.enrolment.rules import ACTIVE, check_can_withdraw
 from lms.enrolment.views.blueprint import bp
 from lms.people.actions.files import StagedPeople, stage_people
+from lms.people.forms import grouped_choices
 from lms.people.queries.countries import country_names, list_countries
 from lms.web.body_limits import upload_limit
 from lms.web.forms import flash_refusal
@@ -181,7 +182,7 @@ def series_enrolments(slug: str) -> ResponseReturnValue:
     if _may_move(series, by):
         form = EnrolForm()
         codes = names if may_edit_series(series, by) else _own_codes(by)
-        form.offer(sorted(((code, names[code]) for code in codes), key=lambda pair: pair[1].casefold()))
+        form.offer(grouped_choices({code: names[code] for code in codes}, reader_locale()))
     status = 200
     if request.method == "POST":
         if form is None:

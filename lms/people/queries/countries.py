@@ -19,8 +19,9 @@ from lms.core.db import db, read, read_column
 from lms.core.errors import Forbidden, Invalid, NotFound
 from lms.core.i18n import _
 from lms.core.roles import Actor
+from lms.core.sorting import collation_key
 from lms.people.models import Country, Partnership, Person, PersonCountry, Region
-from lms.people.queries.country_names import codes_of_shared_name, territories
+from lms.people.queries.country_names import code_of_name, codes_of_shared_name, name_key, regions, territories
 
 
 class Span(NamedTuple):
@@ -146,6 +147,15 @@ def country_names(locale: str, codes: Iterable[str] | None = None) -> Mapping[st
     return named_countries(country_rows(codes), locale)
 
 
+def countries_meant(typed: str, names: Mapping[str, str]) -> list[str]:
+    """The codes of those countries (code → name) that a whole text means: a code, or any name in use."""
+    key = name_key(typed)
+    if not key:
+        return []
+    meant = {code_of_name(typed), *codes_of_shared_name(typed)}
+    return [code for code, name in names.items() if code in meant or key in {code.casefold(), name_key(name)}]
+
+
 def partner_spans() -> dict[int, list[Span]]:
     """Country → the spans in which it was or is a partner, oldest first."""
     found: dict[int, list[Span]] = {}
@@ -198,9 +208,59 @@ def list_regions() -> list[Region]:
     return list(db.session.scalars(select(Region).where(Region.code.not_in(parents)).order_by(Region.name)))
 
 
-def region_names() -> dict[str, str]:
-    """Code → name of every region."""
-    return dict(read(select(Region.code, Region.name)))
+_REGIONS = select(Region.code, Region.name).order_by(Region.code)
+
+
+def region_rows() -> Rows:
+    """(M49 code, English name) of every region."""
+    return tuple(tuple(row) for row in read(_REGIONS))
+
+
+def named_regions(rows: Rows, locale: str) -> dict[str, str]:
+    """M49 code → name that these rows give in a language."""
+    known = regions(locale)
+    return {code: known.get(code) or name for code, name in rows}
+
+
+def region_names(locale: str) -> dict[str, str]:
+    """M49 code → name: the table's own in English, elsewhere of CLDR where it has one."""
+    return named_regions(region_rows(), locale)
+
+
+class CountryGroup(NamedTuple):
+    """A part of the list that people choose a country from: (code, name) of its countries, by name."""
+
+    label: str
+    countries: list[tuple[str, str]]
+
+
+def grouped_countries(names: Mapping[str, str], day: date, locale: str) -> list[CountryGroup]:
+    """These countries (code → name) as people choose from them: partners of a day first, then the others by continent.
+
+    Groups and countries are by name in the language; countries without a continent come last.
+    """
+    partners = set(partner_codes(day))
+    parents: dict[str, str | None] = dict(read(_PARENTS))
+    continents = {code: name for code, name in region_names(locale).items() if parents.get(code) == _WORLD}
+    by_group: dict[str | None, list[tuple[str, str]]] = {}
+    for code, region in read(_REGION_OF_COUNTRY):
+        if code in names:
+            while region is not None and region not in continents:
+                region = parents.get(region)
+            by_group.setdefault(_PARTNERS if code in partners else region, []).append((code, names[code]))
+    labels: dict[str | None, str] = {_PARTNERS: _("Partner countries")}
+    labels |= sorted(continents.items(), key=lambda pair: collation_key(pair[1], locale))
+    labels |= {None: _("Other countries and areas")}
+    return [
+        CountryGroup(label, sorted(by_group[key], key=lambda pair: collation_key(pair[1], locale)))
+        for key, label in labels.items()
+        if key in by_group
+    ]
+
+
+_WORLD, _PARTNERS = "001", "partners"
+_PARENTS = select(Region.code, Region.parent_code)
+_REGION_OF_COUNTRY = select(Country.code, Country.region_code).order_by(Country.id)
 
 
 def partnerships(country_id: int) -> list[Partnership]:

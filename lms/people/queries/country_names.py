@@ -36,14 +36,24 @@ _SHORT: Final = {"st": "saint", "rep": "republic", "dem": "democratic", "fed": "
 @lru_cache(maxsize=32)
 def territories(locale: str) -> Mapping[str, str]:
     """ISO code → name in a language: the UN's in English, CLDR's in others."""
-    try:
-        parsed = Locale.parse(locale, sep="-" if "-" in locale else "_")
-    except (UnknownLocaleError, ValueError):
-        parsed = Locale("en")
+    parsed = _babel(locale)
     named = {code: name for code, name in parsed.territories.items() if len(code) == 2}
     if parsed.language == "en":
         named |= {code: name for code, (name, _aliases) in _seed().items()}
     return MappingProxyType(named)
+
+
+def regions(locale: str) -> Mapping[str, str]:
+    """M49 code → CLDR's name in a language; none in English, where the table of regions has the UN's."""
+    parsed = _babel(locale)
+    return {} if parsed.language == "en" else parsed.territories
+
+
+def _babel(locale: str) -> Locale:
+    try:
+        return Locale.parse(locale, sep="-" if "-" in locale else "_")
+    except (UnknownLocaleError, ValueError):
+        return Locale("en")
 
 
 @lru_cache(maxsize=1)

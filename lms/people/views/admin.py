@@ -14,15 +14,14 @@ from lms.core.i18n import _, _l
 from lms.core.roles import Role
 from lms.people.actions import access, factors
 from lms.people.actions.persons import change_profile
-from lms.people.forms import NO_ROLE, AddPersonForm, PersonForm, RoleForm
+from lms.people.forms import NO_ROLE, AddPersonForm, PersonForm, RoleForm, grouped_choices
 from lms.people.queries.access import account_of, list_acts, list_grants, reach_of_role
-from lms.people.queries.countries import country_by_code, country_names
+from lms.people.queries.countries import countries_meant, country_by_code, country_names
 from lms.people.queries.factors import second_factor_of
 from lms.people.queries.listing import ANY_ROLE, BEST, NAME, NEWEST, SIGN_IN, list_people, organisations_of_all
 from lms.people.queries.persons import find_person_by_email, profile_of
 from lms.people.views.account import profile_form
 from lms.people.views.blueprint import bp, today
-from lms.web.fields import sorted_choices
 from lms.web.forms import flash_refusal
 from lms.web.guards import allow
 from lms.web.identity import current_actor
@@ -70,13 +69,16 @@ def admin_people() -> ResponseReturnValue:
         "focal_point": _("focal points"),
         "reporter": _("reporters"),
     }
-    countries = [Choice(one.value, one.label) for one in sorted_choices(country_names(reader_locale()).items())]
+    locale = reader_locale()
+    names = country_names(locale)
+    countries = [Choice(one.value, one.label, optgroup=one.optgroup) for one in grouped_choices(names, locale)]
     organisations = counted_choices(
         organisations_of_all(country.id if country else None, day=today(at)), asked.wanted.filters.get("organisation")
     )
     return render_template(
         "people/admin_people.html",
         people=people,
+        meant=[] if country else countries_meant(asked.wanted.q, names),
         list=ListPage(asked, people.total, endpoint="people.admin_people"),
         figures=[Sifted(value, people.counts.get(value, 0), word) for value, word in words.items()],
         selects=[

@@ -17,13 +17,12 @@ from lms.core.roles import Actor
 from lms.enrolment.models import EnrolmentStatus
 from lms.enrolment.queries.people import CountryTotals, Places, Undecided, country_standing, list_undecided
 from lms.people.models import Country
-from lms.people.queries.countries import country_by_code, country_names, partner_ids, partnerships
+from lms.people.queries.countries import country_by_code, country_names, partner_ids, partnerships, region_names
 from lms.reports.facts.counting import people_of
 from lms.reports.facts.selection import Selection
 from lms.reports.queries.facts import load
 from lms.reports.queries.figures import Report, count, count_several
 from lms.reports.queries.institutions import Institution, list_institutions
-from lms.reports.queries.labels import region_names
 from lms.reports.queries.scope import Partners, resolve
 from lms.reports.rules import Figures, Slice
 from lms.reports.snapshots.comparison import Since, find_published

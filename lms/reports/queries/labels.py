@@ -15,8 +15,7 @@ from lms.catalogue.models import Lecture, Series, Visibility
 from lms.core.db import db
 from lms.core.i18n import _, _l
 from lms.core.roles import Actor
-from lms.people.models import Region
-from lms.people.queries.countries import Rows, country_rows, named_countries
+from lms.people.queries.countries import Rows, country_rows, named_countries, named_regions, region_rows
 from lms.reports.rules import VALUES, Slice
 
 _NO_REGIONS: Final[Mapping[str, str]] = {}
@@ -85,17 +84,11 @@ class Names:
 
 
 _SERIES = select(Series.id, Series.slug, Series.title, Series.visibility).order_by(Series.id)
-_REGIONS = select(Region.code, Region.name).order_by(Region.code)
 
 
 def series_rows() -> Rows:
     """(id, slug, title, visibility) of every series."""
     return tuple(tuple(row) for row in db.session.execute(_SERIES))
-
-
-def region_rows() -> Rows:
-    """(M49 code, English name) of every region."""
-    return tuple(tuple(row) for row in db.session.execute(_REGIONS))
 
 
 def read_names(locale: str) -> Names:
@@ -110,7 +103,7 @@ def names_of(countries: Rows, series: Rows, regions: Rows, locale: str) -> Names
         locale=locale,
         countries={id_: (code, named[code]) for id_, code, *_rest in countries},
         series={id_: (slug, title, visibility == Visibility.DRAFT) for id_, slug, title, visibility in series},
-        regions=_named_regions(regions, locale),
+        regions=named_regions(regions, locale),
     )
 
 
@@ -159,17 +152,6 @@ def _languages() -> set[str]:
 
 def _by_name(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     return sorted(pairs, key=lambda pair: pair[1].casefold())
-
-
-def region_names(locale: str) -> dict[str, str]:
-    """M49 code → name: the table's own in English, elsewhere of CLDR where it has one."""
-    return _named_regions(region_rows(), locale)
-
-
-def _named_regions(rows: Rows, locale: str) -> dict[str, str]:
-    language = _babel(locale)
-    known = {} if language.language == "en" else language.territories
-    return {code: known.get(code) or name for code, name in rows}
 
 
 def label(dimension: str, key: str, locale: str = "en", regions: Mapping[str, str] = _NO_REGIONS) -> str:

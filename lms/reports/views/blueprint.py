@@ -11,6 +11,7 @@ from lms.core import clock
 from lms.core.errors import Forbidden
 from lms.core.i18n import _
 from lms.core.roles import Actor
+from lms.people.forms import grouped_choices
 from lms.reports.forms import ReportForm
 from lms.reports.queries.labels import choices
 from lms.reports.rules import FILTERS
@@ -33,7 +34,7 @@ def asked_form(by: Actor, locale: str) -> ReportForm:
     form = ReportForm(given)
     form.offer(
         series=offered.series,
-        countries=offered.countries,
+        countries=grouped_choices(dict(offered.countries), locale),
         regions=offered.regions,
         languages=offered.languages,
         own_country_only=own,

@@ -16,6 +16,7 @@ from lms.core.matching import match_of_text
 from lms.core.roles import Role
 from lms.core.search_index import search_words
 from lms.core.sorting import sort_key
+from lms.people.queries.countries import countries_meant
 from lms.reports.documents import dossier as reading
 from lms.reports.documents import dossier_data as dossiers
 from lms.reports.documents.answers import file_answer
@@ -69,12 +70,13 @@ def countries() -> ResponseReturnValue:
 
 
 def _wanted(groups: Sequence[Group], partners: frozenset[str], wanted: ListRequest) -> list[Group]:
-    """The countries that a list asks for; those that are alike by name."""
+    """The countries that a list asks for, by any name in use, part of the name, or code."""
     words, partner = tuple(search_words(wanted.q)), wanted.filters.get("partner")
+    meant = countries_meant(wanted.q, {str(group.keys[0]): group.labels[0] for group in groups})
     found = [
         group
         for group in groups
-        if (not wanted.q or match_of_text(words, group.labels[0]) is not None)
+        if (not wanted.q or group.keys[0] in meant or match_of_text(words, group.labels[0]) is not None)
         and (partner is None or (group.keys[0] in partners) is (partner == "true"))
     ]
     found.sort(key=lambda group: sort_key(group.labels[0]))

@@ -15,7 +15,7 @@ from lms.core.errors import Invalid
 from lms.core.i18n import _
 from lms.core.imports import ImportAnswer
 from lms.core.roles import Role
-from lms.core.sorting import sort_key
+from lms.people.forms import grouped_choices
 from lms.people.queries.countries import country_names
 from lms.reports.actions import opening_balances as opening_actions
 from lms.reports.actions.opening_balances import (
@@ -105,7 +105,8 @@ def _set_page(public_id: str, status: int = 200, **forms: BaseForm) -> ResponseR
 
 
 def _offer(form: OpeningRowForm) -> None:
-    form.offer(sorted(country_names(reader_locale()).items(), key=lambda pair: sort_key(pair[1])))
+    locale = reader_locale()
+    form.offer(grouped_choices(country_names(locale), locale))
 
 
 @bp.post("/admin/opening/<public_id>")

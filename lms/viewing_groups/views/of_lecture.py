@@ -17,6 +17,7 @@ from lms.core.i18n import _, _l
 from lms.core.lists import ListRequest
 from lms.core.roles import Actor
 from lms.core.sorting import sort_key
+from lms.people.forms import grouped_choices
 from lms.people.queries.countries import country_names, list_countries
 from lms.viewing_groups import queries as viewing
 from lms.viewing_groups import rules
@@ -25,7 +26,6 @@ from lms.viewing_groups.actions.groups import (
 )
 from lms.viewing_groups.forms import GroupForm
 from lms.viewing_groups.views.blueprint import KEEPERS, bp, group_zones, to_group, typed_group
-from lms.web.fields import sorted_choices
 from lms.web.guards import allow
 from lms.web.identity import current_actor
 from lms.web.lists import AskedList, Choice, Column, ListDefinition, ListPage, Select, Sifted, read_list
@@ -60,7 +60,8 @@ def _form_of(lecture: Lecture, by: Actor) -> GroupForm | None:
     names = country_names(reader_locale())
     own = [one.code for one in list_countries() if is_staff or one.id in by.country_ids]
     form = GroupForm()
-    form.offer(sorted_choices((code, names[code]) for code in own), group_zones(viewer_zone(), names), viewer_zone())
+    countries = grouped_choices({code: names[code] for code in own}, reader_locale())
+    form.offer(countries, group_zones(viewer_zone(), names), viewer_zone())
     if form.organiser.data is None:
         form.organiser.data = by.full_name
     return form
