@@ -27,6 +27,7 @@ from gunicorn.arbiter import Arbiter
 from lms.app import create_app, settle
 from lms.attendance.actions.reminders import post_due_reminders
 from lms.certificates.actions.bundles import drop_old_bundles
+from lms.certificates.actions.requirements import post_grown_requirements
 from lms.config import Config
 from lms.core import clock, files, jobs, logs, mail_sending, schema, worker_heartbeats
 from lms.core.db import db
@@ -163,6 +164,7 @@ def run_due_jobs_and_housekeeping(app: Flask, stopping: threading.Event) -> None
                 invite_due(at=clock.now())
                 post_due_reminders(at=clock.now())
                 post_due_digests(at=clock.now())
+                post_grown_requirements(at=clock.now())
                 settle_country_merges(at=clock.now())
                 prune_sessions(at=clock.now())
                 scan_waiting_files()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lms.certificates.actions import awards
 from lms.certificates.models import Award
-from lms.certificates.queries import certificates, designs, eligibility, holder_downloads
+from lms.certificates.queries import certificates, designs, eligibility, holder_downloads, requirements
 from lms.core.events import (
     CountriesMerged,
     CountryMergeUndone,
@@ -15,6 +15,7 @@ from lms.core.events import (
     PersonExportAsked,
     PersonNameCorrected,
     ProgressAsked,
+    RequirementAsked,
     StoredFilesAsked,
     handles,
 )
@@ -73,6 +74,14 @@ def add_progress(event: ProgressAsked) -> None:
     """How far each of the people is towards the certificate of the series."""
     found = eligibility.standings_of(event.series_id, event.person_ids, at=event.at)
     event.found.update({person_id: standing.in_numbers for person_id, standing in found.items()})
+
+
+@handles(RequirementAsked)
+def add_requirement(event: RequirementAsked) -> None:
+    """What the certificate of the series requires."""
+    required = requirements.requirements_of([event.series_id], at=event.at).get(event.series_id)
+    if required is not None:
+        event.required.update(lectures=required.lectures, minutes=required.minutes, percent=required.percent)
 
 
 @handles(PersonExportAsked)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
 from lms.catalogue.models import CertificateKind, Series
 from lms.certificates import numbers
+from lms.certificates.eligibility import Standing
 from lms.certificates.models import Award, Certificate, CertificateState
 from lms.core import clock
 from lms.core.bulk import among
@@ -69,6 +70,38 @@ def tell_issued(series: Series, kind: CertificateKind, person_ids: Collection[in
             )
         )
     post_mails(mails)
+
+
+def tell_requirement_grown(
+    series: Series,
+    required: Mapping[str, Sequence[int | None]],
+    standings: Mapping[int, tuple[int, Standing]],
+    *,
+    at: datetime,
+) -> None:
+    """E-mails people that the certificate requires more, inside the running action, and how far each is.
+
+    `required`: the former and the new number of `lectures`, `minutes` and `percent`. `standings` are by enrolment.
+    """
+    contacts = contact_of([person_id for person_id, _standing in standings.values()])
+    with_account = with_password(contacts)
+    payload = {"title": series.title, "slug": series.slug, **required}
+    post_mails(
+        [
+            mail_to(
+                person_id,
+                contacts[person_id],
+                "requirement_grown",
+                {**payload, "progress": standing.in_numbers, "has_account": person_id in with_account},
+                dedupe_key=f"requirement_grown-{enrolment_id}-{at.isoformat()}",
+                at=at,
+                expires_at=at + LATE,
+                series_id=series.id,
+            )
+            for enrolment_id, (person_id, standing) in standings.items()
+            if person_id in contacts and contacts[person_id].address
+        ]
+    )
 
 
 def _gathering(series: Series, person_ids: Collection[int]) -> dict[tuple[int | None, str], OutboxMail]:

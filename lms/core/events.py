@@ -251,6 +251,15 @@ class ProgressAsked(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RequirementAsked(Event):
+    """People enrol in a series. Certificates adds what its certificate requires: `lectures` to be attended, `minutes`
+    in all, and the `percent` of each lecture; nothing where the series issues none."""
+
+    series_id: int
+    required: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class NomineesAsked(Event):
     """Somebody reads for whom seats of a series are held. Who knows nominations adds to `names` those that the reader
     may know, by the nomination's id: of `nominees`, or all whose name has the part `q`."""

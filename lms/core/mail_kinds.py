@@ -22,7 +22,7 @@ class MailKind(StrEnum):
     REMINDER_HOUR = "reminder_hour"
     """A second reminder, for people who ask for it."""
     CHANGE = "change"
-    """A lecture comes into the calendar, is moved or cancelled."""
+    """A lecture comes into the calendar, is moved or cancelled; a certificate requires more."""
     REPLAY = "replay"
     CERTIFICATE = "certificate"
     PLACE_WON = "place_won"
@@ -59,6 +59,7 @@ KIND_OF = {
     "lecture_invitation": MailKind.CHANGE,
     "lecture_left": MailKind.CHANGE,
     "lecture_postponed": MailKind.CHANGE,
+    "requirement_grown": MailKind.CHANGE,
     "reminder_day": MailKind.REMINDER,
     "reminder_hour": MailKind.REMINDER_HOUR,
     "replay_open": MailKind.REPLAY,

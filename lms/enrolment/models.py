@@ -77,6 +77,8 @@ class Enrolment(Base):
     enrolled or accepted, or somebody who may name them did (`rules.shares_profile`); null: not yet.
     `seat_kind` is how the seat was got, null while there is none; `seat_country_id` whose quota it is of.
     `calendar_changes` counts how often the person left and came back: part of the SEQUENCE of their invitations.
+    `required_lectures`, `required_minutes` and `required_percent` (of each lecture) are what the certificate required
+    when the person was last informed, at enrolling or by e-mail; null: nothing yet.
 
     A row is never re-pointed when people are merged: whose it is says `person.canonical_id`.
     """
@@ -103,6 +105,9 @@ class Enrolment(Base):
     seat_kind: Mapped[SeatKind | None] = mapped_column(text_enum(SeatKind))
     seat_country_id: Mapped[int | None] = mapped_column(ForeignKey("country.id"), index=True)
     calendar_changes: Mapped[int] = mapped_column(default=0, server_default="0")
+    required_lectures: Mapped[int | None]
+    required_minutes: Mapped[int | None]
+    required_percent: Mapped[int | None]
     series: Mapped[Series] = relationship()
     person: Mapped[Person] = relationship()
 

@@ -19,7 +19,7 @@ _REMINDERS = ("reminder_day", "reminder_hour")
 _OF_TIME = (*_REMINDERS, "lecture_invitation")
 """They name a time, which a later mail corrects."""
 _OF_LECTURE = (*_OF_TIME, "replay_open")
-OF_MEMBERS = (*_OF_LECTURE, "enrolment_place_won", "message")
+OF_MEMBERS = (*_OF_LECTURE, "enrolment_place_won", "message", "requirement_grown")
 """They are for people who are enrolled."""
 _COMING = (LectureState.SCHEDULED, LectureState.LIVE)
 

@@ -79,7 +79,7 @@ MAIL_WORDS = {
     ),
     MailKind.CHANGE: MailWords(
         _l("When a lecture is planned, moved or cancelled"),
-        _l("Updates your calendar."),
+        _l("Updates your calendar. Also when a certificate requires more than before."),
         _l("Stop e-mails about changed lectures?"),
         _l("You will get no more e-mails about changed lectures"),
     ),

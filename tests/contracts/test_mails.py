@@ -206,6 +206,22 @@ def _of_recordings_and_certificates() -> Iterator[Case]:
         yield Case("certificate_ready", told | ready[0], says=(ready[0]["number"],))
 
 
+def _of_requirements() -> Iterator[Case]:
+    told = {"full_name": "Achieng", "title": "Digital customs", "slug": "customs", "has_account": True,
+            "lectures": [5, 6], "minutes": [0, 0], "percent": [60, 60]}  # fmt: skip
+    standing = Standing(Earning(lectures=8, needed=6, to_come=5), attended=3, remaining=5)
+    for changed, words in (
+        ({}, "Lectures to attend: 6, up from 5."),
+        ({"minutes": [0, 300]}, "in all: 300. Before, there was no such number."),
+        ({"minutes": [270, 300]}, "in all: 300, up from 270."),
+        ({"percent": [60, 75]}, "for 75 % of its length, up from 60 %."),
+    ):
+        payload = told | changed | {"progress": standing.in_numbers}
+        says = (words, "You have attended 3 of the 6 lectures", f"{BASE}/series/customs")
+        yield Case("requirement_grown", payload, says=says)
+    yield Case("requirement_grown", told | {"progress": standing.in_numbers, "has_account": False}, says=(NO_ACCOUNT,))
+
+
 def _of_digests() -> Iterator[Case]:
     lectures = [{"id": 7, "title": "Rules of origin", "starts_at": SOON}]
     country = {"code": "KE", "new": 12, "waiting": 1, "invited": 2, "drafts": 1, "behind": 3, "lectures": lectures}
@@ -341,6 +357,7 @@ def _cases(lecture_ids: dict[str, int]) -> list[Case]:
         *_of_the_rest(),
         *_of_reminders(),
         *_of_recordings_and_certificates(),
+        *_of_requirements(),
         *_of_digests(),
         *_of_nominations(),
         *_of_reports(),

@@ -12,7 +12,7 @@ from lms.core.i18n import _n
 from lms.core.imports import ImportAnswer
 from lms.core.roles import Actor
 from lms.enrolment import rules, seats
-from lms.enrolment.actions.places import come_back, insert_rows, lock, share_profile
+from lms.enrolment.actions.places import come_back, insert_rows, lock, required_now, share_profile
 from lms.enrolment.models import Enrolment, EnrolmentSource, EnrolmentStatus, SeatKind, SeatReason
 from lms.enrolment.queries.rows import day_of, standing_of
 from lms.enrolment.queries.sharing import known_to
@@ -47,6 +47,7 @@ def enrol_many(
     staying = [pid for pid in entering if pid in seated or not walk_in]
     now = {pid: status for pid, (_row_id, status) in standing.items()}
     shared = set(staying) if by.is_administrator else known_to(staying, by)
+    required = required_now(series_id, at) if staying else {}
     new: list[dict[str, object]] = []
     for index, pid in enumerate(staying):
         now[pid] = EnrolmentStatus.ENROLLED if pid in seated else EnrolmentStatus.WAITLISTED
@@ -54,7 +55,7 @@ def enrol_many(
         if pid in rows:
             row = rows[pid]
             if row.status is EnrolmentStatus.WITHDRAWN:
-                come_back(row, at)
+                come_back(row, required, at)
             row.status = now[pid]
             if kind is not None:
                 seats.seat(row, kind, countries[pid], at=at)
@@ -75,6 +76,7 @@ def enrol_many(
                 "profile_shared_at": at if pid in shared else None,
                 "seat_kind": kind,
                 "seat_country_id": countries[pid] if kind is SeatKind.QUOTA else None,
+                **required,
             }
         )
     insert_rows(new)

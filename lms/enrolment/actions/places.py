@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from sqlalchemy import select
@@ -13,8 +14,9 @@ from lms.core.bulk import insert_many
 from lms.core.cache_versions import touch
 from lms.core.db import action, db
 from lms.core.errors import Forbidden, Refused
+from lms.core.events import RequirementAsked, publish
 from lms.core.i18n import _
-from lms.core.roles import Actor
+from lms.core.roles import SYSTEM, Actor
 from lms.enrolment import notices, rules, seats
 from lms.enrolment.models import (
     REGISTRATIONS,
@@ -80,7 +82,7 @@ def enrol(
         if shares:
             share_profile(row, at=at)
     elif row.status not in rules.ACTIVE:
-        come_back(row, at)
+        come_back(row, required_now(series_id, at), at)
     if rules.wants_decision(series, source):
         row.status = EnrolmentStatus.APPLIED
     else:
@@ -123,7 +125,7 @@ def share_own_profile(series_id: int, *, by: Actor, at: datetime) -> None:
 
 def _insert(series_id: int, person_id: int, country_id: int | None, source: EnrolmentSource, at: datetime) -> Enrolment:
     """A row without a place yet. One a (series, person) holds whatever happens beside us."""
-    values = {
+    values: dict[str, object] = {
         "public_id": new_public_id(),
         "series_id": series_id,
         "person_id": person_id,
@@ -133,6 +135,7 @@ def _insert(series_id: int, person_id: int, country_id: int | None, source: Enro
         "registered_country_id": country_id,
         "queued_at": at,
         "profile_shared_at": None,
+        **required_now(series_id, at),
     }
     insert_rows([values])
     query = select(Enrolment).where(Enrolment.series_id == series_id, Enrolment.person_id == person_id)
@@ -145,9 +148,21 @@ def insert_rows(rows: list[dict[str, object]]) -> None:
     touch(REGISTRATIONS, {int(str(row["series_id"])) for row in rows})
 
 
-def come_back(row: Enrolment, at: datetime) -> None:
-    """Puts a returning person at the end of the waiting list, and keeps the time in which a place was held."""
+def required_now(series_id: int, at: datetime) -> dict[str, int | None]:
+    """What the certificate of a series requires now, as columns of an enrolment: null where it issues none."""
+    question = RequirementAsked(series_id=series_id, by=SYSTEM, at=at)
+    publish(question)
+    return {f"required_{name}": question.required.get(name) for name in ("lectures", "minutes", "percent")}
+
+
+def come_back(row: Enrolment, required: Mapping[str, int | None], at: datetime) -> None:
+    """Puts a returning person at the end of the waiting list, and keeps the time in which a place was held.
+
+    `required` is as from `required_now`.
+    """
     keep_span(row)
+    for column, number in required.items():
+        setattr(row, column, number)
     row.queued_at, row.enrolled_at, row.withdrawn_at = at, None, None
     row.calendar_changes += 1
 

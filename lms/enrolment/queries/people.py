@@ -104,6 +104,7 @@ def export_of_person(person_id: int) -> list[dict[str, Any]]:
                 name: moment.isoformat() if (moment := getattr(row, name)) is not None else None
                 for name in ("registered_at", "queued_at", "enrolled_at", "withdrawn_at", "profile_shared_at")
             },
+            **{name: getattr(row, name) for name in ("required_lectures", "required_minutes", "required_percent")},
         }
         for row, slug, title, country in db.session.execute(query)
     ]

@@ -1,0 +1,142 @@
+"""People enrolled in a series are e-mailed once when its certificate requires more than they know."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select, update
+
+from lms.catalogue.models import CertificateKind, Lecture, LectureState, Policy
+from lms.certificates.actions.requirements import compare_requirements, post_grown_requirements
+from lms.core.db import action, db
+from lms.core.mail_kinds import MailKind
+from lms.core.outbox import OutboxMail
+from lms.core.roles import SYSTEM
+from lms.enrolment.actions.many import enrol_many
+from lms.enrolment.actions.places import enrol, withdraw
+from lms.enrolment.models import Enrolment, EnrolmentSource, EnrolmentStatus
+from lms.enrolment.queries.people import export_of_person
+from lms.people.actions.mail_choices import choose_mails
+from tests.certificates.conftest import BEGAN, Programme
+from tests.certificates.test_progress import with_addresses
+
+pytestmark = [pytest.mark.databases, pytest.mark.usefixtures("context")]
+AT = BEGAN + timedelta(days=15)
+"""After the third of the lectures, before the fourth."""
+Build = Callable[..., Programme]
+
+
+@action
+def change(model: type[Any], *where: Any, **values: Any) -> None:
+    db.session.execute(update(model).where(*where).values(values))
+
+
+def stored() -> set[tuple[int | None, ...]]:
+    query = select(Enrolment.required_lectures, Enrolment.required_minutes, Enrolment.required_percent)
+    return {tuple(row) for row in db.session.execute(query)}
+
+
+def mails() -> list[tuple[str, dict[str, Any]]]:
+    query = select(OutboxMail).where(OutboxMail.template == "requirement_grown").order_by(OutboxMail.id)
+    return [(mail.payload["full_name"], mail.payload) for mail in db.session.scalars(query)]
+
+
+@pytest.fixture
+def series(programme: Build) -> Programme:
+    """Three held lectures and two to come, of which three are needed. Ada attended two, Ben three, Cem has left."""
+    made = programme({"Ada": "aa-", "Ben": "aaa", "Cem": "---"}, to_come=2, percent=50)
+    with_addresses()
+    change(Enrolment, Enrolment.person_id == made.people["Cem"], status=EnrolmentStatus.WITHDRAWN)
+    return made
+
+
+@pytest.mark.databases(differs=True)
+def test_people_who_need_more_than_they_knew_are_informed_once(series: Programme) -> None:
+    compare_requirements(at=AT)
+    assert mails() == []
+    assert stored() == {(3, 0, 60), (None, None, None)}
+    change(Policy, min_lectures=4, min_minutes=2, min_percent=75)
+    for hours in (1, 2):
+        compare_requirements(at=AT + timedelta(hours=hours))
+    assert stored() == {(4, 2, 75), (None, None, None)}
+    assert [name for name, _payload in mails()] == ["Ada", "Ben"]
+    payload = mails()[0][1]
+    assert (payload["lectures"], payload["minutes"], payload["percent"]) == ([3, 4], [0, 2], [60, 75])
+    assert (payload["progress"]["attended"], payload["progress"]["lacks"]["lectures"]) == (2, 2)
+    change(Policy, min_lectures=5)
+    compare_requirements(at=AT + timedelta(hours=3))
+    assert [name for name, _payload in mails()] == ["Ada", "Ben", "Ada", "Ben"]
+
+
+def test_a_requirement_that_falls_is_stored_without_a_mail(series: Programme) -> None:
+    compare_requirements(at=AT)
+    change(Policy, min_lectures=2, min_percent=40)
+    compare_requirements(at=AT)
+    assert mails() == []
+    assert stored() == {(2, 0, 40), (None, None, None)}
+
+
+def test_a_lecture_that_is_not_counted_yet_does_not_seem_to_be_a_growth(series: Programme) -> None:
+    change(Policy, min_lectures_percent=60)
+    compare_requirements(at=AT)
+    change(Lecture, Lecture.id == series.lectures[0], held_unknown=True)
+    change(Lecture, Lecture.id == series.lectures[1], held_unknown=True)
+    compare_requirements(at=AT)
+    assert (3, 0, 60) in stored()
+    change(Lecture, held_unknown=False)
+    compare_requirements(at=AT)
+    assert mails() == []
+
+
+def test_people_who_attended_enough_or_wish_no_mails_of_changes_get_none(series: Programme) -> None:
+    compare_requirements(at=AT)
+    choose_mails(series.people["Ada"], {MailKind.CHANGE: False}, by=SYSTEM, at=AT)
+    change(Policy, min_percent=75)
+    compare_requirements(at=AT)
+    assert mails() == []
+    assert (3, 0, 75) in stored()
+
+
+@pytest.mark.parametrize("state", [LectureState.CANCELLED, None])
+def test_nothing_is_mailed_where_no_lecture_is_to_come_or_no_certificate_is_issued(
+    series: Programme, state: LectureState | None
+) -> None:
+    compare_requirements(at=AT)
+    change(Policy, min_lectures=5)
+    if state is None:
+        change(Policy, certificate=None)
+    else:
+        change(Lecture, Lecture.id.in_(series.lectures[3:]), state=state)
+    compare_requirements(at=AT)
+    assert mails() == []
+
+
+def test_requirements_are_compared_once_an_hour(series: Programme) -> None:
+    start = AT.replace(minute=0)
+    found = [post_grown_requirements(at=start + timedelta(minutes=minutes)) for minutes in (0, 50)]
+    change(Policy, min_lectures=4)
+    found += [post_grown_requirements(at=start + timedelta(minutes=minutes)) for minutes in (59, 61)]
+    assert found == [1, 0, 0, 1]
+
+
+def test_enrolling_stores_the_requirement_and_coming_back_the_one_of_then(programme: Build, series: Programme) -> None:
+    person_id = programme({"Dia": "-"}, slug="other", kind=None).people["Dia"]
+    enrol(series.series_id, person_id, by=SYSTEM, at=AT)
+    other = {"required_lectures": None, "required_minutes": None, "required_percent": None}
+    known = {"required_lectures": 3, "required_minutes": 0, "required_percent": 60}
+    assert [known.items() <= row.items() for row in export_of_person(person_id)] == [False, True]
+    assert other.items() <= export_of_person(person_id)[0].items()
+    withdraw(series.series_id, person_id, by=SYSTEM, at=AT)
+    change(Policy, min_lectures=4, certificate=CertificateKind.PARTICIPATION)
+    enrol(series.series_id, person_id, by=SYSTEM, at=AT)
+    assert (known | {"required_lectures": 4}).items() <= export_of_person(person_id)[1].items()
+
+
+def test_many_people_at_once_know_the_requirement(programme: Build, series: Programme) -> None:
+    person_ids = list(programme({"Dia": "-", "Eli": "-"}, slug="other", kind=None).people.values())
+    enrol_many(series.series_id, person_ids, source=EnrolmentSource.FILE, by=SYSTEM, at=AT)
+    query = select(Enrolment.required_lectures).where(Enrolment.series_id == series.series_id)
+    assert list(db.session.scalars(query.where(Enrolment.person_id.in_(person_ids)))) == [3, 3]
