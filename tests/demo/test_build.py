@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from apiflask import APIFlask
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import InstrumentedAttribute
 
 from lms.app import create_app
@@ -216,6 +216,14 @@ def test_what_follows_lectures_is_there_in_every_state(now: datetime) -> None:
     actor = load_actor(instructor.id, now)
     assert actor is not None
     assert count_open_appeals(by=actor) > 0
+
+
+@pytest.mark.usefixtures("context")
+def test_what_was_built_meets_all_constraints() -> None:
+    """SQLite does not check values while the demonstration is built."""
+    assert db.session.scalar(text("PRAGMA ignore_check_constraints")) == 0
+    assert db.session.scalars(text("PRAGMA integrity_check")).all() == ["ok"]
+    assert db.session.execute(text("PRAGMA foreign_key_check")).all() == []
 
 
 @pytest.mark.usefixtures("context")
