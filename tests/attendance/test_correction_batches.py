@@ -143,6 +143,7 @@ def test_who_left_or_was_changed_since_the_preview_is_named_and_skipped(scene: S
     correct(scene, "Ben", Outcome.PARTIAL, "seen")
     scene.publish(("dora@x.example", 30, 70))
     enrolment = db.session.scalars(select(Enrolment).where(Enrolment.person_id == scene.people["Cyr"].id)).one()
+    scene.make.lecture(scene.series, "Next")  # until the last lecture people can withdraw
     set_status(enrolment.public_id, EnrolmentStatus.WITHDRAWN, by=SYSTEM, at=scene.lecture.created_at)
     confirm(scene, batch)
     left_out = list_people(view(scene, batch), [EntryState.GONE, EntryState.STALE], by=scene.by)

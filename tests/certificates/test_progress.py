@@ -18,7 +18,7 @@ from tests.certificates.conftest import BEGAN, Programme
 pytestmark = [pytest.mark.databases, pytest.mark.usefixtures("context")]
 NEXT = BEGAN + timedelta(days=21)
 """When the fourth lecture begins."""
-SOON = NEXT - timedelta(minutes=50)
+SOON = NEXT - timedelta(hours=20)
 Build = Callable[..., Programme]
 
 

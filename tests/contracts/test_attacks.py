@@ -451,4 +451,4 @@ def test_the_product_fetches_no_address_that_somebody_gave() -> None:
             names = [one.name for one in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             found |= {f"{path.name}: {name}" for name in names if name in callers}
-    assert found == {"signature.py: urllib.request"}
+    assert found == {"signer.py: urllib.request"}

@@ -10,6 +10,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any, TypeVar
@@ -54,10 +55,10 @@ class Site:
         with self.app.app_context():
             return work()
 
-    def work(self) -> None:
-        """Runs the jobs and sends the mail that are due, as the worker does."""
+    def work(self, *, after: timedelta = timedelta()) -> None:
+        """Runs the jobs that are due now or `after` some time, and sends the mail that is due, as the worker does."""
         with self.app.app_context():
-            jobs.run_due()
+            jobs.run_due(at=clock.now() + after)
             with mail.sender(self.app) as send:
                 while mail_sending.send_due(send, at=clock.now()):
                     pass

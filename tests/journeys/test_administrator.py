@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from lms.catalogue.queries.policies import current_policy
+from lms.certificates.rules import WAIT
 from lms.core import clock
 from lms.core.roles import SYSTEM
 from lms.reports.actions.public import refresh_public_figures
@@ -65,10 +66,13 @@ def test_from_a_person_to_a_proved_certificate(site: Site, sign_in: Callable[[st
     visitor.press("Certificates")
     assert visitor.heading() == "5 certificates to issue"
     visitor.is_accessible("certificates")
-    page.locator("main form[method=post] button[type=submit]").first.click()
+    visitor.hook("issue")
+    assert visitor.heading() == "5 certificates will be issued"
+    visitor.is_accessible("confirm issuing")
+    visitor.hook("confirm")
     assert page.get_by_test_id("job").get_attribute("data-state") == "queued"
     visitor.is_accessible("issuing")
-    site.work()
+    site.work(after=WAIT)
     page.locator("[data-testid=job][data-state=done]").wait_for()  # the page renews itself
     assert page.get_by_test_id("issued").inner_text() == "5"
     visitor.go("/admin")

@@ -57,6 +57,8 @@ FILES: dict[str, list[tuple[str, str, dict[str, str]]]] = {
     "attendance.roster_xlsx": [(ADMIN, "/lectures/{id}/roster.xlsx", {"id": HELD})],
     "reports.dossier_file": [(FOCAL_POINT, f"/countries/KE.{kind}", {}) for kind in ("pdf", "csv", "xlsx")],
     "reports.download": [(ADMIN, f"/admin/reports.{kind}", {}) for kind in ("pdf", "csv", "xlsx", "json")],
+    "dashboards.behind_csv": [(FOCAL_POINT, "/country/behind.csv", {})],
+    "dashboards.behind_xlsx": [(FOCAL_POINT, "/country/behind.xlsx", {})],
     "reports.impact_csv": [(VISITOR, "/impact.csv", {})],
     "reports.lecture_file": [
         (ADMIN, f"/lectures/{{id}}/report.{kind}", {"id": HELD}) for kind in ("pdf", "csv", "xlsx")

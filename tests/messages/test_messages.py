@@ -106,6 +106,7 @@ def test_an_audience_is_counted_and_written_to(scene: Scene, audience: Audience,
 def test_those_who_left_or_only_came_by_are_not_written_to(scene: Scene) -> None:
     ben = db.session.scalar(select(Enrolment).where(Enrolment.person_id == scene.people["Ben"].id))
     assert ben is not None
+    scene.make.lecture(scene.series, "Next", starts_at=STARTS + timedelta(days=7))  # until then people can withdraw
     set_status(ben.public_id, EnrolmentStatus.WITHDRAWN, by=SYSTEM, at=NOW)
     assert count_readers(scene.series, of_lecture(scene, Audience.PARTIAL), by=scene.by).found == 0
     send(scene)
