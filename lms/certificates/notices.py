@@ -75,15 +75,15 @@ def tell_issued(series: Series, kind: CertificateKind, person_ids: Collection[in
 def tell_requirement_grown(
     series: Series,
     required: Mapping[str, Sequence[int | None]],
-    standings: Mapping[int, tuple[int, Standing]],
+    progress_of: Mapping[int, tuple[int, Standing]],
     *,
     at: datetime,
 ) -> None:
     """E-mails people that the certificate requires more, inside the running action, and how far each is.
 
-    `required`: the former and the new number of `lectures`, `minutes` and `percent`. `standings` are by enrolment.
+    `required`: the former and the new number of `lectures`, `minutes` and `percent`. `progress_of` are by enrolment.
     """
-    contacts = contact_of([person_id for person_id, _standing in standings.values()])
+    contacts = contact_of([person_id for person_id, _standing in progress_of.values()])
     with_account = with_password(contacts)
     payload = {"title": series.title, "slug": series.slug, **required}
     post_mails(
@@ -98,7 +98,7 @@ def tell_requirement_grown(
                 expires_at=at + LATE,
                 series_id=series.id,
             )
-            for enrolment_id, (person_id, standing) in standings.items()
+            for enrolment_id, (person_id, standing) in progress_of.items()
             if person_id in contacts and contacts[person_id].address
         ]
     )

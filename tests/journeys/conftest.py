@@ -161,14 +161,14 @@ class Visitor:
             assert wide <= width, f"{name} scrolls sideways at {width}: {wide}"
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def playwright() -> Iterator[Playwright]:
-    """What starts browsers, for all journeys: its event loop is in the way of tests that need one of their own."""
+    """What starts browsers, for one module: its event loop is in the way of tests that need one of their own."""
     with sync_playwright() as running:
         yield running
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser(
     playwright: Playwright, certificate: Certificate, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Browser]:
@@ -178,7 +178,7 @@ def browser(
     running.close()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def narrow_browser(
     playwright: Playwright, certificate: Certificate, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Browser]:

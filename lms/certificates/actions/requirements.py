@@ -73,12 +73,12 @@ def _store(series_id: int, before: Known, now: Requirement, *, at: datetime) -> 
     people = enrolled_who_know(series_id, before)
     informed: dict[int, Standing] = {}
     if now.is_open and has_grown(before, now):
-        standings = standings_of(series_id, people.values(), at=at)
+        progress_of = standings_of(series_id, people.values(), at=at)
         kind = current_policy(series_id).certificate
         holders = awarded_ids(series_id, kind, list(people.values())) if kind is not None else set()
         informed = {
             person_id: standing
-            for person_id, standing in standings.items()
+            for person_id, standing in progress_of.items()
             if person_id not in holders and not standing.is_reached
         }
     db.session.rollback()
@@ -98,11 +98,11 @@ def _store_some(
     at: datetime,
 ) -> None:
     stored = store_requirement(enrolment_ids, before, _known(now))
-    standings = {
+    progress_of = {
         enrolment_id: (people[enrolment_id], informed[people[enrolment_id]])
         for enrolment_id in sorted(stored)
         if people[enrolment_id] in informed
     }
-    if standings:
+    if progress_of:
         numbers = {name: [getattr(before, name), getattr(now, name)] for name in Known._fields}
-        tell_requirement_grown(db.session.get_one(Series, series_id), numbers, standings, at=at)
+        tell_requirement_grown(db.session.get_one(Series, series_id), numbers, progress_of, at=at)
