@@ -131,6 +131,7 @@ def run(world: World, role: str, *, examples: int, seed: int, covers: bool = Tru
 OPEN = {"certificates/{number}", "series", "totals", "series/{slug}", "series/{slug}/lectures", "lectures/{lecture_id}"}
 """What anybody may read."""
 NOT_GUESSED = {
+    "POST series/{slug}/unpublish",
     "POST tokens",
     "POST lectures/{lecture_id}/attendance-imports",
     "POST lectures/{lecture_id}/join",
