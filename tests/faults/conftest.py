@@ -76,7 +76,8 @@ class Site:
                 if self.get("/healthz")[0] == 200:
                     return
             time.sleep(0.05)
-        raise AssertionError("the server does not answer")
+        log = (self.config.folder / "log").read_text(encoding="utf-8", errors="replace")
+        raise AssertionError(f"the server does not answer; its log ends with: {log[-3000:]}")
 
     def _run(self, *command: str) -> None:
         environment = {**os.environ, **self.config.environment()}
