@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .ONESHELL:
 MAKEFLAGS += --no-print-directory
-# Each process would compile all modules of the product anew
+# Each process would compile all modules of the product again
 unexport PYTHONDONTWRITEBYTECODE
 
 PYTHON ?= python3

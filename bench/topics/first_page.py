@@ -1,4 +1,4 @@
-"""How long whoever tries Serai waits: from `lms demo` in an empty folder to the first page."""
+"""How long somebody who tries Serai waits: from `lms demo` in an empty folder to the first page."""
 
 from __future__ import annotations
 

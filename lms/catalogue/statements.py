@@ -128,7 +128,7 @@ def stations(sees_all: bool, person_id: int | None) -> Any:
 DRAFTS = _STATION.where(
     Lecture.series_id.in_(bindparam("ids", expanding=True)), Lecture.state == LectureState.DRAFT
 ).order_by(Lecture.id)
-"""The drafts of the series `ids`, whoever reads."""
+"""The drafts of the series `ids`, for every reader."""
 
 
 @lru_cache(maxsize=256)

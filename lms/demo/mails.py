@@ -33,7 +33,7 @@ from lms.people.queries.persons import find_person_id
 ZONE = "Asia/Shanghai"
 TRAINEE = "trainee@demo.test"
 READERS = 2500
-"""So many people at most get what goes to everybody in a series; whoever has an account gets it too."""
+"""So many people at most get what goes to everybody in a series; people with an account always get it."""
 SAMPLED = frozenset({MailKind.REMINDER, MailKind.CHANGE, MailKind.REPLAY, MailKind.CERTIFICATE})
 RECORDED = timedelta(days=12)
 """Of lectures that were held so short a time ago the recording is added now."""

@@ -24,7 +24,7 @@ NO_PAGES = {
 
 
 def page_rules(world: World, role: str) -> Iterator[Rule]:
-    """The routes of the pages that this role may read, of the own place."""
+    """The routes of the pages that this role may read, of their place."""
     rules = {rule.rule: rule for rule in world.app.url_map.iter_rules() if "GET" in (rule.methods or ())}
     for door, row in TABLE.items():
         method, path = door.split(" ")

@@ -67,7 +67,7 @@ def test_a_look_at_the_link_changes_nothing(app: APIFlask, client: FlaskClient, 
     page = client.get(link(person, clock.now()))
     assert "Stop e-mails about changed lectures?" in page.text
     assert "For a…@example.org." in page.text
-    assert "achieng@" not in page.text, "whoever is forwarded the e-mail learns no address"
+    assert "achieng@" not in page.text, "readers of a forwarded e-mail learn no address"
     assert page.headers["Cache-Control"] == "no-store"
     assert page.headers["Referrer-Policy"] == "strict-origin"
     client.head(link(person, clock.now()))

@@ -64,7 +64,7 @@ def _compare_in_bulk(day: date, *, at: datetime) -> int:
     db.session.rollback()
     by_person: dict[int, dict[tuple[int, int], int]] = {}
     for pair, score in scores.items():
-        # With the one who is written last: the rows of whoever is written are replaced
+        # With the person who is written last: the rows of a written person are replaced
         by_person.setdefault(min(person_id for person_id in pair if person_id in asked), {})[pair] = score
     for person_ids in chunks(asked, WRITTEN_AT_ONCE):
         some = {pair: score for person_id in person_ids for pair, score in by_person.get(person_id, {}).items()}

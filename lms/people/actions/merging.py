@@ -81,7 +81,7 @@ def merge_people(
 
     Addresses, roles, tokens and history of both are found under the one kept. `keep` names the `DETAILS` that `kept`
     takes over from `merged`; a country applies from `today`. Where the account of one is disabled, so is that of both,
-    or else nobody's with `enable`. API tokens of both end, sessions of whoever gains a role, and mailed links of
+    or else nobody's with `enable`. API tokens of both end, sessions of the person who gains a role, and mailed links of
     `merged`. None where both are one person already. For administrators, who give a reason; `is_confirmed` says that
     the caller has checked the owner (`check_owner`), which is needed where one of the two holds a role.
     Raises Invalid; Refused where one is erased, or where others were merged into `merged` (undo that first).
@@ -152,7 +152,7 @@ def merge_checked(
 
 
 def _end_access(kept_id: int, merged_id: int, *, by: Actor, at: datetime) -> None:
-    """Ends what would open the united record without what its account asks for. Whoever merges stays signed in."""
+    """Ends what would open the united record without what its account asks for. The administrator stays signed in."""
     if kept_id != by.person_id and holders_of([merged_id], tuple(Role)):
         end_sessions(kept_id, at=at)
     end_tokens(kept_id, at=at)
