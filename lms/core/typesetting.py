@@ -87,6 +87,16 @@ def draw(template: Path, inputs: Mapping[str, str], folders: Sequence[Path], *, 
     )
 
 
+def draw_without_limit(template: Path, inputs: Mapping[str, str], *, ppi: float) -> bytes:
+    """Draws as `draw` does, in the calling thread: for a child of `core.foreign_process`, which has limits of its own.
+
+    Raises CannotRender.
+    """
+    result: Future[object] = Future()
+    _settle(result, lambda: _compiler_of(template, ()).compile(format="png", sys_inputs=dict(inputs), ppi=ppi))
+    return _document_of(result.result())
+
+
 def _compiler_of(template: Path, folders: Sequence[Path]) -> typst.Compiler:
     return _compiler(template, font_files(folders), tuple(str(folder) for folder in folders))
 
@@ -111,9 +121,13 @@ def _in_time(template: Path, work: Callable[[], object]) -> bytes:
             raise _too_late(template, began, "setting the document") from error
     finally:
         _one_at_a_time.release()
-    if not isinstance(document, bytes):
+    return _document_of(document)
+
+
+def _document_of(result: object) -> bytes:
+    if not isinstance(result, bytes):
         raise CannotRender("one document of one page was asked for")
-    return document
+    return result
 
 
 def _settle(result: Future[object], work: Callable[[], object]) -> None:

@@ -15,7 +15,7 @@ from lxml import etree
 from lms.core.errors import Invalid
 from lms.core.foreign_files import PICTURES, read_foreign
 from lms.core.i18n import _
-from lms.core.typesetting import CannotRender, draw, typeset
+from lms.core.typesetting import CannotRender, draw_without_limit, typeset
 
 MAX_BYTES = 1_000_000
 MAX_SIDE = 4000
@@ -133,7 +133,7 @@ def _of_pixels(content: bytes, size: tuple[int, int]) -> Picture:
         share = min(1.0, side / max(size))
         wide, high = max(1, round(width * share)), max(1, round(height * share))
         try:
-            png = draw(_TEMPLATE, {"pixels": given, "width": str(wide), "height": str(high)}, (), ppi=72)
+            png = draw_without_limit(_TEMPLATE, {"pixels": given, "width": str(wide), "height": str(high)}, ppi=72)
         except CannotRender as error:
             raise _broken() from error
         if len(png) <= BYTES_KEPT:
