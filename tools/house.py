@@ -1,0 +1,94 @@
+"""Prints how large the code is: lines, modules, imports, caches, untyped values, hard functions.
+
+Functions are graded where radon can be imported.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+STATEMENTS = {"select", "insert", "update", "delete", "union", "union_all", "exists", "text", "bindparam"}
+VAGUE_NAMES = {"one", "own", "found", "said", "told", "here", "asked", "kept", "wanted"}
+
+
+def sources(folder: str) -> list[Path]:
+    return sorted((ROOT / folder).rglob("*.py"))
+
+
+def called(node: ast.AST) -> str:
+    """Name of the function that a call or a decorator calls, without its module."""
+    target = node.func if isinstance(node, ast.Call) else node
+    if isinstance(target, ast.Attribute):
+        return target.attr
+    return target.id if isinstance(target, ast.Name) else ""
+
+
+def statement_constants(tree: ast.Module) -> int:
+    """SQL statements that a module makes when it is imported."""
+    assigned = [node.value for node in tree.body if isinstance(node, ast.Assign | ast.AnnAssign) and node.value]
+    return sum(
+        any(isinstance(part, ast.Call) and called(part) in STATEMENTS for part in ast.walk(value)) for value in assigned
+    )
+
+
+def caches(tree: ast.Module) -> int:
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    return sum(called(decorator) in {"cache", "lru_cache"} for node in functions for decorator in node.decorator_list)
+
+
+def names(tree: ast.Module) -> Iterator[str]:
+    """Names of variables and parameters, each place where one is given a value."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+        elif isinstance(node, ast.arg):
+            yield node.arg
+
+
+def hard_functions(paths: list[Path]) -> str:
+    """Functions that radon grades D or worse."""
+    try:
+        from radon.complexity import cc_rank, cc_visit
+    except ImportError:
+        return "radon is not installed"
+    hard = [
+        f"{path.relative_to(ROOT)}:{block.lineno} {block.name} ({cc_rank(block.complexity)})"
+        for path in paths
+        for block in cc_visit(path.read_text(encoding="utf-8"))
+        if cc_rank(block.complexity) >= "D"
+    ]
+    return "".join([str(len(hard)), *(f"\n    {line}" for line in hard)])
+
+
+def main() -> None:
+    modules = sources("lms")
+    texts = [path.read_text(encoding="utf-8") for path in modules]
+    trees = [ast.parse(text) for text in texts]
+    lines = sum(text.count("\n") for text in texts)
+    imports = sum(
+        (node.end_lineno or node.lineno) - node.lineno + 1
+        for tree in trees
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+    )
+    untyped = sum(isinstance(node, ast.Name) and node.id == "Any" for tree in trees for node in ast.walk(tree))
+    figures = {
+        "lines under lms": lines,
+        "modules": len(modules),
+        "import lines": f"{imports} ({100 * imports / lines:.1f} %)",
+        "SQL statements as module constants": sum(map(statement_constants, trees)),
+        "lru_cache and cache": sum(map(caches, trees)),
+        "Any": untyped,
+        "variables called one, own, found …": sum(name in VAGUE_NAMES for tree in trees for name in names(tree)),
+        "lines of tests": sum(path.read_text(encoding="utf-8").count("\n") for path in sources("tests")),
+        "functions of radon D or worse": hard_functions(modules),
+    }
+    for name, figure in figures.items():
+        print(f"{name}: {figure}")
+
+
+if __name__ == "__main__":
+    main()
