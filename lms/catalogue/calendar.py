@@ -12,7 +12,6 @@ from email.utils import parseaddr
 from urllib.parse import quote, urlencode, urlsplit
 from zoneinfo import ZoneInfo
 
-from flask import current_app
 from icalendar import Calendar, Event, Timezone, TimezoneStandard, vCalAddress, vText, vUri
 
 from lms import __version__
@@ -21,6 +20,7 @@ from lms.catalogue.rules import planned_end
 from lms.core import zones
 from lms.core.errors import Refused
 from lms.core.i18n import _
+from lms.core.settings import settings
 
 REFRESH = timedelta(hours=1)
 """How often a calendar program is asked to read a feed again."""
@@ -65,7 +65,7 @@ class Attendee:
 
 def publisher() -> Publisher:
     """The publisher that the settings name. Its address is the sender of the mails, as Gmail expects of organizers."""
-    config = current_app.extensions["lms.config"]
+    config = settings()
     address = parseaddr(config.mail_from)[1] or config.contact
     return Publisher(config.base_url.rstrip("/"), config.organiser, address)
 

@@ -19,17 +19,16 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID
-from flask import current_app
 from sqlalchemy import select
 
 from lms.certificates.models import KnownKey
 from lms.certificates.public_keys import key_address, kid_of, public_part
-from lms.config import Config
 from lms.core import audit
 from lms.core.db import action, db, one_at_a_time
 from lms.core.errors import NotFound, Refused
 from lms.core.i18n import _
 from lms.core.roles import Actor
+from lms.core.settings import settings
 
 NO_END = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)  # RFC 5280: no well-defined end
 
@@ -81,7 +80,7 @@ def current() -> SigningKey:
     known = find_current()
     if known is None:
         raise KeyMissing(_("There is no signing key yet. Run `lms init` to create one."))
-    given = _config().signing_key
+    given = settings().signing_key
     path = Path(given) if given else _path(known.kid)
     file = _read(path)
     if file.kid != known.kid:
@@ -111,7 +110,7 @@ def published_jwk(kid: str) -> dict[str, Any]:
 
 
 def _addressed(jwk: dict[str, Any]) -> dict[str, Any]:
-    return jwk | {"kid": key_address(_config().base_url, jwk["kid"])}
+    return jwk | {"kid": key_address(settings().base_url, jwk["kid"])}
 
 
 def find_public(kid: str) -> dict[str, Any] | None:
@@ -126,9 +125,9 @@ def trusted_certificates() -> list[x509.Certificate]:
 
 def from_files() -> tuple[dict[str, list[dict[str, Any]]], list[x509.Certificate]]:
     """Public keys and certificates found in the key files, for checking without a database."""
-    given = _config().signing_key
+    given = settings().signing_key
     paths = [Path(given)] if given else []
-    files = [_read(path) for path in [*paths, *sorted((_config().folder / "keys").glob("*.pem"))]]
+    files = [_read(path) for path in [*paths, *sorted((settings().folder / "keys").glob("*.pem"))]]
     jwks = {"keys": [_public_jwk(file.private.public_key()) for file in files]}
     return jwks, [one for file in files for one in file.certificates]
 
@@ -161,7 +160,7 @@ def rotate_key(*, by: Actor, at: datetime) -> str:
 
 
 def _take_new(*, by: Actor, at: datetime) -> str:
-    config = _config()
+    config = settings()
     if config.signing_key:
         file = _read(Path(config.signing_key))
     else:
@@ -220,13 +219,8 @@ def self_signed(private: ec.EllipticCurvePrivateKey, organiser: str, *, at: date
 # Files --------------------------------------------------------------------------------------------------------
 
 
-def _config() -> Config:
-    config: Config = current_app.extensions["lms.config"]
-    return config
-
-
 def _path(kid: str) -> Path:
-    return _config().folder / "keys" / f"{kid}.pem"
+    return settings().folder / "keys" / f"{kid}.pem"
 
 
 def _keep(path: Path, key: _File) -> None:
@@ -245,7 +239,7 @@ def _keep(path: Path, key: _File) -> None:
 def _read(path: Path) -> _File:
     try:
         changed = path.stat().st_mtime_ns
-        return _parse(path, changed, _config().signing_password)
+        return _parse(path, changed, settings().signing_password)
     except OSError as error:
         raise KeyMissing(
             _("Cannot read the private key %(path)s: %(why)s.", path=path, why=error.strerror or "")

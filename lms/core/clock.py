@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from flask import current_app
+from lms.core.settings import settings
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -37,5 +37,4 @@ def start_of_day(day: date, zone: str) -> datetime:
 
 def reporting_zone() -> str:
     """The organiser's IANA zone: days, months and years of reports are counted in it."""
-    zone: str = current_app.extensions["lms.config"].reporting_zone
-    return zone
+    return settings().reporting_zone

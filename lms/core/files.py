@@ -11,9 +11,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
 
-from flask import current_app
-
 from lms.core.errors import NotFound
+from lms.core.settings import settings
 
 _PART = ".part-"  # how a file is named while it is written
 ABANDONED = timedelta(days=1)
@@ -41,7 +40,7 @@ def _storage() -> Iterator[None]:
 
 
 def _path(key: str) -> Path:
-    folder: Path = current_app.extensions["lms.config"].folder / "files"
+    folder = settings().folder / "files"
     path = (folder / key).resolve()
     if not path.is_relative_to(folder.resolve()):
         raise NotFound

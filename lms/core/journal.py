@@ -18,10 +18,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from flask import current_app
-
-from lms.config import Config
 from lms.core.db import before_commit
+from lms.core.settings import settings
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ class Journal:
 
 def record(what: str, *, at: datetime, **ids: Any) -> None:
     """Writes an entry when the running action commits. The action fails where the journal cannot be written."""
-    config: Config = current_app.extensions["lms.config"]
+    config = settings()
     entry = Entry(secrets.token_hex(8), at, what, ids)
     path = config.journal_file
     before_commit(partial(append, path, [entry.line()]), undo=partial(append, path, [json.dumps({"void": entry.id})]))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from flask import current_app
+from lms.core.settings import settings
 
 
 def addresses_per_day() -> int | None:
     """How many people one may enrol by e-mail address in 24 hours; null for no limit, as in a demonstration."""
-    config = current_app.extensions["lms.config"]
-    return None if config.is_demonstration else int(config.addresses_per_day)
+    config = settings()
+    return None if config.is_demonstration else config.addresses_per_day

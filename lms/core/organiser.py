@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from flask import current_app
+from lms.core.settings import settings
 
 
 def organiser_name() -> str:
     """The organiser's name; no password may be made of it."""
-    name: str = current_app.extensions["lms.config"].organiser
-    return name
+    return settings().organiser

@@ -15,12 +15,12 @@ from typing import Literal
 
 import structlog
 import typst
-from flask import current_app
 
 from lms.core.errors import Busy
 from lms.core.glyphs import FontFile, font_files
 from lms.core.i18n import _
 from lms.core.resources import resource
+from lms.core.settings import settings
 
 log = structlog.get_logger(__name__)
 
@@ -48,7 +48,7 @@ class TypesettingTimeout(Busy):
 def font_folders() -> list[Path]:
     """Where fonts are: our own installation, then the folders of LMS_FONTS."""
     own = [resource("static", "build", "fonts"), resource("static", "build", "fonts-large")]
-    named: str = current_app.extensions["lms.config"].fonts
+    named = settings().fonts
     return own + [Path(folder) for folder in named.split(":") if folder]
 
 

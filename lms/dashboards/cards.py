@@ -14,7 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from flask import current_app, url_for
+from flask import url_for
 
 from lms.catalogue.models import Lecture, LectureState, Series
 from lms.catalogue.rules import AnyLecture, not_cancelled
@@ -22,6 +22,7 @@ from lms.certificates.pdf.script_detection import language_of, writing_of
 from lms.core.glyphs import coverage, missing_signs
 from lms.core.i18n import _
 from lms.core.resources import resource
+from lms.core.settings import settings
 from lms.core.typesetting import draw, font_folders, tongue
 from lms.web.locale import speaking
 from lms.web.time import day, organiser_zone, short_day, time_of_day, zone_city
@@ -99,7 +100,7 @@ def _card(
         "over_tongue": _tongue(*over) if over[0] else _LATIN,
         "when": when,
         "by": " · ".join(by),
-        "organiser": current_app.extensions["lms.config"].organiser,
+        "organiser": settings().organiser,
         "stops": min(stops, MOST_STOPS),
         "stop": stop,
     }

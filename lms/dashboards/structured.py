@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from flask import current_app, url_for
+from flask import url_for
 from markupsafe import Markup
 
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.rules import planned_end
+from lms.core.settings import settings
 from lms.dashboards.texts import summary
 from lms.web.api import rfc3339
 
@@ -18,7 +19,7 @@ _STATUS = {LectureState.CANCELLED: "EventCancelled", LectureState.POSTPONED: "Ev
 
 def lecture(shown: Lecture) -> Markup:
     """An EducationEvent, to stand inside of a script element: no `<` in it."""
-    config = current_app.extensions["lms.config"]
+    config = settings()
     address = config.base_url + url_for("dashboards.lecture", lecture_id=shown.id)
     begins = shown.actual_start or shown.starts_at
     event: dict[str, Any] = {

@@ -14,6 +14,7 @@ from lms.attendance.actions.offline import keep_offline_beats
 from lms.core import clock
 from lms.core.errors import Fault, Invalid
 from lms.core.i18n import _
+from lms.core.settings import settings
 from lms.live.actions import join_lecture
 from lms.live.schemas import JoinIn, JoinOut, KeptOut
 from lms.live.tokens import make_mark, make_token, read_mark, read_token
@@ -81,7 +82,7 @@ def join(lecture_id: int, wish: dict[str, Any]) -> dict[str, Any]:
     joined = join_lecture(
         lecture_id,
         email=wish["email"],
-        is_demonstration=current_app.extensions["lms.config"].is_demonstration,
+        is_demonstration=settings().is_demonstration,
         by=current_actor(),
         at=clock.now(),
     )

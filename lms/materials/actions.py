@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import Any, BinaryIO
 
 import structlog
-from flask import current_app
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import OperationalError
 
@@ -23,6 +22,7 @@ from lms.core.errors import Forbidden, Invalid, NotFound, Refused, TooLarge, Wro
 from lms.core.foreign_files import MATERIALS, read_foreign
 from lms.core.i18n import _
 from lms.core.roles import Actor
+from lms.core.settings import settings
 from lms.core.sorting import moved
 from lms.materials.file_kinds import unknown_kind
 from lms.materials.models import Audience, FileDownloads, FileState, LectureFile
@@ -208,7 +208,7 @@ def scan_waiting_files() -> int:
     While the scanner is away they go on waiting. Without one, since the setting was removed, they are ready.
     """
     decided = 0
-    address = current_app.extensions["lms.config"].scanner
+    address = settings().scanner
     waiting = files_to_scan()
     db.session.rollback()
     for file_id, key in waiting:
@@ -288,7 +288,7 @@ def recognise_file(content: BinaryIO, file_name: str, *, megabytes: int) -> dict
 
 def _received(content: BinaryIO, file_name: str) -> dict[str, Any]:
     """The columns that say what an uploaded file is."""
-    config = current_app.extensions["lms.config"]
+    config = settings()
     found = recognise_file(content, file_name, megabytes=config.max_material_mb)
     return {**found, "state": FileState.WAITING if config.scanner else FileState.READY}
 

@@ -15,12 +15,11 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import BinaryIO, Final
 
-from flask import current_app
-
 from lms.core import files
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused, TooLarge, WrongKind
 from lms.core.i18n import _
 from lms.core.roles import Actor
+from lms.core.settings import settings
 from lms.materials.actions import check_staff
 from lms.materials.queries import find_file
 from lms.materials.rules import check_is_no_video
@@ -65,7 +64,7 @@ def begin_upload(lecture_id: int, file_name: str, size: int, modified: int, *, b
     """
     check_staff(lecture_id, by)
     check_is_no_video(file_name)
-    megabytes = current_app.extensions["lms.config"].max_material_mb
+    megabytes = settings().max_material_mb
     if size > megabytes * 1024 * 1024:
         raise TooLarge(_("The file is larger than %(n)s MB.", n=megabytes))
     if size < 1:

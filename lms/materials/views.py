@@ -9,7 +9,6 @@ from urllib.parse import quote
 from flask import (
     Blueprint,
     Response,
-    current_app,
     flash,
     jsonify,
     redirect,
@@ -24,6 +23,7 @@ from lms.core import clock, files
 from lms.core.errors import DomainError, Invalid, NotFound
 from lms.core.i18n import _
 from lms.core.roles import Role
+from lms.core.settings import settings
 from lms.materials import actions, resumable_uploads
 from lms.materials.file_kinds import MIME_TYPES
 from lms.materials.forms import AUDIENCES, EditFileForm, ReplaceForm, UploadForm
@@ -60,7 +60,7 @@ def _list(lecture_id: int, form: UploadForm, status: int = 200) -> ResponseRetur
         script=_script(lecture_id),
         form=form,
         audiences=AUDIENCES,
-        megabytes=current_app.extensions["lms.config"].max_material_mb,
+        megabytes=settings().max_material_mb,
     )
     return page, status
 
@@ -157,7 +157,7 @@ def discard_upload(lecture_id: int, upload_id: str) -> ResponseReturnValue:
 
 def _script(lecture_id: int) -> dict[str, Any]:
     """What the script of a form with a file reads from it."""
-    megabytes = current_app.extensions["lms.config"].max_material_mb
+    megabytes = settings().max_material_mb
     return {
         "data_upload": url_for(".begin_upload", lecture_id=lecture_id),
         "data_megabytes": megabytes,
@@ -245,7 +245,7 @@ def _edit_page(lecture_id: int, file_id: str, status: int = 200, **forms: BaseFo
         "materials/file.html",
         lecture=lecture,
         file=shown,
-        megabytes=current_app.extensions["lms.config"].max_material_mb,
+        megabytes=settings().max_material_mb,
         script=_script(lecture_id),
         **given | forms,
     )

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Flask, current_app, has_request_context, request
+from flask import Flask, has_request_context, request
 
+from lms.core.settings import settings
 from lms.web.guards import is_indexed
 from lms.web.identity import Unauthenticated, current_actor
 
@@ -59,5 +60,4 @@ def init_app(app: Flask) -> None:
 
 def base_url() -> str:
     """The address of the whole site, without a slash at its end."""
-    url: str = current_app.extensions["lms.config"].base_url
-    return url
+    return settings().base_url

@@ -12,12 +12,13 @@ import time
 from collections.abc import Callable
 from typing import TypeVar, cast
 
-from flask import Flask, Response, current_app, request
+from flask import Flask, Response, request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from limits import RateLimitItemPerMinute
 
 from lms.core.i18n import _
+from lms.core.settings import settings
 from lms.web.identity import current_actor
 from lms.web.problems import problem
 
@@ -29,7 +30,7 @@ limiter = Limiter(key_func=get_remote_address, strategy="moving-window")
 
 def in_demonstration() -> bool:
     """Whether the data folder is a demonstration: its password is accepted, and limits are off."""
-    return bool(current_app.extensions["lms.config"].is_demonstration)
+    return settings().is_demonstration
 
 
 def was_a_miss(response: Response) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from flask import current_app
 
 from lms.core.roles import Actor
+from lms.core.settings import settings
 
 SWITCH = "STAFF_SECOND_FACTOR"
 """A key of `app.config` by which tests switch it off in one app; nothing reads it from outside."""
@@ -17,7 +18,7 @@ def is_needed() -> bool:
     switched = current_app.config.get(SWITCH)
     if switched is not None:
         return bool(switched)
-    return bool(current_app.extensions["lms.config"].staff_needs_second_factor)
+    return settings().staff_needs_second_factor
 
 
 def without_resting_roles(actor: Actor | None) -> Actor | None:

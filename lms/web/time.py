@@ -19,11 +19,12 @@ from babel.dates import (
     get_timezone_location,
 )
 from babel.numbers import format_decimal
-from flask import Flask, current_app, g, has_request_context, request
+from flask import Flask, g, has_request_context, request
 
 from lms.core import clock, measures, zones
 from lms.core.i18n import _
 from lms.core.minutes import spent_of, with_seconds
+from lms.core.settings import settings
 from lms.web.identity import current_actor
 from lms.web.locale import reader_locale
 
@@ -190,7 +191,7 @@ def _zone_city(zone: str, locale: str) -> str:
 def zone_city(zone: str) -> str:
     """ "Nairobi" for Africa/Nairobi, in the reader's language where CLDR knows it; the organiser's own city for
     the organiser's zone."""
-    config = current_app.extensions["lms.config"]
+    config = settings()
     if zone == config.reporting_zone and config.organiser_city:
         return str(config.organiser_city)
     return "UTC" if zone == "UTC" else _zone_city(zone, reader_locale())

@@ -14,6 +14,7 @@ from lms.core import clock, schema, zones
 from lms.core.errors import NotFound
 from lms.core.i18n import translated
 from lms.core.roles import ANONYMOUS
+from lms.core.settings import settings
 from lms.web import locale as languages
 from lms.web import time
 from lms.web.assets import asset
@@ -54,7 +55,7 @@ def _address() -> str:
 @bp.app_context_processor
 def shared() -> dict[str, Any]:
     """What every page has."""
-    config = current_app.extensions["lms.config"]
+    config = settings()
     try:
         actor = current_actor() if has_request_context() else ANONYMOUS  # mail is rendered outside of a request
     except Unauthenticated:
@@ -142,7 +143,7 @@ def robots() -> ResponseReturnValue:
 @allow(ANYONE, allow_without_mfa=True)
 def security_txt() -> ResponseReturnValue:
     """Returns where to report a vulnerability (RFC 9116). Absent if `LMS_SECURITY_CONTACT` is empty."""
-    contact = current_app.extensions["lms.config"].security_contact
+    contact = settings().security_contact
     if not contact:
         raise NotFound
     until = (clock.now() + SECURITY_TXT_VALID).replace(hour=0, minute=0, second=0, microsecond=0)

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any
 
-from flask import current_app
 from sqlalchemy import select
 
 from lms.catalogue.models import CertificateKind, Series
@@ -24,8 +23,8 @@ from lms.certificates.badges.vc_jwt import instant, sign_credential
 from lms.certificates.keys import SigningKey
 from lms.certificates.models import Award, Certificate
 from lms.certificates.rules import hours
-from lms.config import Config
 from lms.core.db import db
+from lms.core.settings import settings
 from lms.people.queries.persons import addresses_of
 
 CONTEXTS = ("https://www.w3.org/ns/credentials/v2", "https://purl.imsglobal.org/spec/ob/v3p0/context-3.0.3.json")
@@ -63,13 +62,13 @@ def days_attended(lectures: Sequence[dict[str, Any]]) -> tuple[date, ...]:
 
 def _issuer(organiser: str) -> dict[str, Any]:
     """The organiser as the issuer of credentials."""
-    base = _config().base_url
+    base = settings().base_url
     return {"id": base, "type": ["Profile"], "name": organiser, "url": base}
 
 
 def credential_of(facts: Facts, place: status_list.Place) -> dict[str, Any]:
     """The credential that states an award, not yet signed."""
-    base = _config().base_url
+    base = settings().base_url
     title, achievement_type = KINDS[facts.kind]
     series = f"{base}/series/{facts.slug}"
     achievement = f"{series}#{facts.kind}"
@@ -159,7 +158,7 @@ def give_badges(pairs: Sequence[tuple[Certificate, Award]]) -> None:
             kind=award.kind,
             series=row.series_title,
             slug=slugs[award.series_id],
-            organiser=row.organiser or _config().organiser,
+            organiser=row.organiser or settings().organiser,
             name=row.name,
             address=addresses.get(award.person_id),
             hours_ms=row.hours_ms,
@@ -172,8 +171,3 @@ def give_badges(pairs: Sequence[tuple[Certificate, Award]]) -> None:
     for (row, _award), columns in zip(pairs, badges_for(many, keys.current()), strict=True):
         for name, value in columns.items():
             setattr(row, name, value)
-
-
-def _config() -> Config:
-    config: Config = current_app.extensions["lms.config"]
-    return config

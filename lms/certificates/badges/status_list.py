@@ -14,18 +14,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from flask import current_app
 from sqlalchemy import select
 
 from lms.certificates import keys
 from lms.certificates.badges.vc_jwt import instant, sign_credential
 from lms.certificates.models import Certificate, CertificateState, StatusList
-from lms.config import Config
 from lms.core import cache_versions
 from lms.core.bulk import among
 from lms.core.cache_versions import Stamp
 from lms.core.db import db, one_at_a_time
 from lms.core.errors import NotFound
+from lms.core.settings import settings
 
 LENGTH = 131_072
 """Positions in a list: the minimum in the standard, so that one position hides among many."""
@@ -42,11 +41,6 @@ PURPOSE = "revocation"
 _random = random.SystemRandom()
 
 
-def _config() -> Config:
-    config: Config = current_app.extensions["lms.config"]
-    return config
-
-
 @dataclass(frozen=True)
 class Place:
     """A certificate's place: the list's number and the index of the bit."""
@@ -57,7 +51,7 @@ class Place:
 
 def address_of(number: int) -> str:
     """The URL of a list."""
-    return f"{_config().base_url}/certificates/status/{number}"
+    return f"{settings().base_url}/certificates/status/{number}"
 
 
 def entry(place: Place) -> dict[str, str]:
@@ -158,7 +152,7 @@ def list_credential(number: int, *, at: datetime) -> dict[str, Any]:
         "@context": ["https://www.w3.org/ns/credentials/v2"],
         "id": address,
         "type": ["VerifiableCredential", "BitstringStatusListCredential"],
-        "issuer": {"id": _config().base_url},
+        "issuer": {"id": settings().base_url},
         "validFrom": instant(at),
         "validUntil": instant(at + VALID),
         "credentialSubject": {

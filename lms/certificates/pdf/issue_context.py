@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
-from flask import current_app
 from sqlalchemy import func, select
 
 from lms.catalogue.models import Series
-from lms.config import Config
 from lms.core.bulk import among
 from lms.core.db import db
+from lms.core.settings import settings
 from lms.people.models import Person
 from lms.people.queries.countries import country_codes_of
 
@@ -30,7 +29,7 @@ def issue_contexts(occasions: Sequence[Occasion]) -> list[dict[str, Any]]:
 
     A handful of queries however many there are.
     """
-    config: Config = current_app.extensions["lms.config"]
+    config = settings()
     series = {one.series_id for one in occasions}
     languages = dict(db.session.execute(select(Series.id, Series.language).where(Series.id.in_(series))).all())
     who = select(Person.id, func.coalesce(Person.canonical_id, Person.id))

@@ -10,7 +10,6 @@ from pathlib import Path
 from urllib.parse import quote
 
 import structlog
-from flask import current_app
 
 from lms.certificates import keys, numbers
 from lms.certificates.designs.versions import design_of
@@ -18,18 +17,13 @@ from lms.certificates.models import Certificate
 from lms.certificates.pdf import typesetting
 from lms.certificates.pdf.signature import TimestampAway, sign_pdf
 from lms.certificates.rules import hours
-from lms.config import Config
 from lms.core import files, glyphs
 from lms.core.errors import Refused
 from lms.core.i18n import _
+from lms.core.settings import settings
 from lms.core.typesetting import font_folders
 
 log = structlog.get_logger(__name__)
-
-
-def _config() -> Config:
-    config: Config = current_app.extensions["lms.config"]
-    return config
 
 
 def installed_fonts() -> glyphs.Coverage:
@@ -60,14 +54,14 @@ def fault_of_names(full_name: str, native_name: str | None, fonts: glyphs.Covera
 
 def fault_of_series(title: str, lectures: list[str], fonts: glyphs.Coverage) -> str | None:
     """Why certificates of this series cannot be typeset, or None."""
-    texts: dict[str, str | None] = {_("Title of the series"): title, _("Organiser"): _config().organiser}
+    texts: dict[str, str | None] = {_("Title of the series"): title, _("Organiser"): settings().organiser}
     texts |= {_("Title of lecture %(n)s", n=place): text for place, text in enumerate(lectures, 1)}
     return fault_of(texts, fonts)
 
 
 def address_of(bare: str, base_url: str | None = None) -> str:
     """The absolute URL of a number's verification page, on this installation unless another base is given."""
-    return f"{base_url or _config().base_url}/verify/{quote(numbers.write(bare), safe='-*~$=')}"
+    return f"{base_url or settings().base_url}/verify/{quote(numbers.write(bare), safe='-*~$=')}"
 
 
 def key_of(certificate: Certificate) -> str:
@@ -105,7 +99,7 @@ class RenderContext:
 
 def render_context() -> RenderContext:
     """The fonts and the key of now. Raises `keys.KeyMissing`."""
-    return RenderContext(tuple(font_folders()), keys.current(), _config().timestamp_url)
+    return RenderContext(tuple(font_folders()), keys.current(), settings().timestamp_url)
 
 
 def order_of(certificate: Certificate, kind: str) -> Order:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from apiflask import APIBlueprint
-from flask import current_app, render_template
+from flask import render_template
 from flask.typing import ResponseReturnValue
 
 from lms.attendance.actions import times
@@ -21,6 +21,7 @@ from lms.core.i18n import _
 from lms.core.jobs import get_job
 from lms.core.mail_kinds import MailKind
 from lms.core.outbox import ALL_SERIES
+from lms.core.settings import settings
 from lms.dashboards.api_reference import list_calls, who
 from lms.dashboards.queries.notifications import chosen_mails
 from lms.dashboards.schemas import (
@@ -239,5 +240,5 @@ def confirm_times(lecture_id: int, sent: dict[str, Any]) -> dict[str, Any]:
 @bp.doc(hide=True)
 def docs() -> ResponseReturnValue:
     """Shows the API reference."""
-    config = current_app.extensions["lms.config"]
+    config = settings()
     return render_template("dashboards/api.html", groups=list_calls(), who=who, base_url=config.base_url)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from email.message import EmailMessage
 from typing import Any
 
-from flask import current_app, flash, redirect, render_template, request, url_for
+from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from jinja2 import UndefinedError
 
@@ -17,6 +17,7 @@ from lms.core.mail_kinds import DECLINABLE, KIND_OF, MailKind
 from lms.core.mail_reasons import MailReason
 from lms.core.outbox import MailState, OutboxMail
 from lms.core.roles import Role
+from lms.core.settings import settings
 from lms.dashboards.mail_examples import values_of
 from lms.dashboards.views.blueprint import bp
 from lms.people.actions.mails import confirm_addresses, release_mails, try_mails_again, withhold_mails
@@ -116,14 +117,14 @@ def admin_mail() -> ResponseReturnValue:
         figures=[*figures, stopped],
         selects=selects,
         list=ListPage(asked, found.total, endpoint="dashboards.admin_mail"),
-        limit=current_app.extensions["lms.config"].mail_per_minute,
+        limit=settings().mail_per_minute,
         returned=_mailbox(),
     )
 
 
 def _mailbox() -> dict[str, Any] | None:
     """When returned mails were last read, and why they cannot be; None where there is no mailbox for them."""
-    address = current_app.extensions["lms.config"].bounce_url
+    address = settings().bounce_url
     if not address:
         return None
     row = mailbox_state(MailboxAddress.of(address).digest)
@@ -253,7 +254,7 @@ def one_mail(mail_id: int) -> ResponseReturnValue:
     row, found = get_outgoing(mail_id, by=current_actor())
     can = what_can_be_done([mail_id], at=clock.now()).get(mail_id, [])
     try:
-        message = mails.shown(row, current_app.extensions["lms.config"])
+        message = mails.shown(row, settings())
     except Exception:  # whatever keeps it from being written is the reason to look at it
         message = None
     return render_template(
@@ -293,7 +294,7 @@ def mail_template(template: str) -> ResponseReturnValue:
     more = mails.More(unsubscribe=f"/unsubscribe/{mails.STRUCK_OUT}" if is_unsubscribed else None)
     missing = ""
     try:
-        message = mails.render(row, current_app.extensions["lms.config"], prepared=more)
+        message = mails.render(row, settings(), prepared=more)
     except UndefinedError as error:
         message, missing = None, str(error)
     return render_template(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from flask import Response, current_app, render_template, request, url_for
+from flask import Response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
 from lms.core import clock
 from lms.core.errors import NotFound
+from lms.core.settings import settings
 from lms.dashboards.queries.help import ACCESSIBILITY, QUESTIONS, STEPS, HelpTopic
 from lms.dashboards.queries.operation import collect_operation
 from lms.dashboards.views.blueprint import bp
@@ -36,7 +37,7 @@ def _words_of(topic: HelpTopic) -> Markup:
 @allow(ANYONE, allow_without_mfa=True)
 def metrics() -> ResponseReturnValue:
     """Returns metrics for Prometheus, to this machine and to holders of `LMS_METRICS_TOKEN` only."""
-    config = current_app.extensions["lms.config"]
+    config = settings()
     if not may_read_metrics(request, config):
         raise NotFound
     text, media_type = render_metrics(collect_operation(config, at=clock.now()))

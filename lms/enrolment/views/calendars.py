@@ -8,7 +8,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-from flask import Flask, current_app, flash, redirect, render_template, request, url_for
+from flask import Flask, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import OperationalError
 
@@ -18,6 +18,7 @@ from lms.core import clock
 from lms.core.i18n import _
 from lms.core.process_cache import memory
 from lms.core.roles import ANONYMOUS
+from lms.core.settings import settings
 from lms.enrolment.actions.calendars import NOTED_EVERY, make_address, note_reading, remove_address
 from lms.enrolment.calendars import lectures_of, own_address, read_of_series, read_own, subscriber_of
 from lms.enrolment.views.blueprint import bp
@@ -51,7 +52,7 @@ def own_calendar(token: str) -> ResponseReturnValue:
 
     def write() -> bytes:
         with speaking(subscriber.locale, None):
-            name = _("%(organiser)s: my lectures", organiser=current_app.extensions["lms.config"].organiser)
+            name = _("%(organiser)s: my lectures", organiser=settings().organiser)
             return feed(lectures_of(said), name=name, by=publisher(), at=at)
 
     answer = answer_feed(("person", token), read=read, write=write, name="my-lectures", is_public=False)

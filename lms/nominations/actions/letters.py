@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO, Final
 
-from flask import current_app
 from sqlalchemy import select
 
 from lms.core import audit, files
@@ -14,6 +13,7 @@ from lms.core.db import action, after_commit, db
 from lms.core.errors import Invalid, NotFound, Refused, TooLarge, WrongKind
 from lms.core.i18n import _
 from lms.core.roles import Actor
+from lms.core.settings import settings
 from lms.materials.actions import keep_content, recognise_file
 from lms.materials.scanner import ScannerAway, scan
 from lms.nominations.actions.seats import people_of
@@ -59,7 +59,7 @@ def _wanted() -> str:
 
 
 def _check_clean(content: BinaryIO) -> None:
-    address = current_app.extensions["lms.config"].scanner
+    address = settings().scanner
     try:
         finding = scan(content, address) if address else None
     except ScannerAway as error:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 
-from flask import Blueprint, current_app, g, make_response, redirect, request, session, url_for
+from flask import Blueprint, g, make_response, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import login_user, logout_user
 
 from lms.core import clock
 from lms.core.roles import Actor, Role
+from lms.core.settings import settings
 from lms.people.actions.sessions import begin_second_step, begin_session, note_sign_in, sign_out
 from lms.people.devices import Device, describe
 from lms.people.queries.access import load_actor
@@ -53,7 +54,7 @@ def kept_next() -> str | None:
 
 def staff_idle() -> timedelta:
     """How long staff may leave a session unused before it ends."""
-    return timedelta(minutes=current_app.extensions["lms.config"].staff_idle_minutes)
+    return timedelta(minutes=settings().staff_idle_minutes)
 
 
 def session_secret() -> str | None:
@@ -66,7 +67,7 @@ def start_session(person_id: int, *, at: datetime) -> None:
     actor = without_resting_roles(load_actor(person_id, at))
     if actor is not None:
         replaced = [secret for secret in (session_secret(), session.get(_SECOND_STEP)) if secret]
-        lasts = timedelta(days=current_app.extensions["lms.config"].session_days)
+        lasts = timedelta(days=settings().session_days)
         secret = begin_session(person_id, _device(), lasts=lasts, at=at, replaced=replaced)
         session.clear()
         login_user(Identity(actor, secret))

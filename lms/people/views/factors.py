@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import current_app, flash, redirect, render_template, request, url_for
+from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from lms.core import clock
 from lms.core.errors import NotFound
 from lms.core.i18n import _
+from lms.core.settings import settings
 from lms.people.actions import factors
 from lms.people.actions.factors import begin_second_factor, check_owner, remove_second_factor, renew_recovery_codes
 from lms.people.forms import OtpForm, ProofForm
@@ -114,5 +115,5 @@ def second_factor_image() -> ResponseReturnValue:
     secret = second_factor_of(actor.person_id or 0, at=clock.now(), by=actor).pending_secret
     if secret is None:
         raise NotFound
-    address = provisioning_address(secret, _address(), current_app.extensions["lms.config"].organiser)
+    address = provisioning_address(secret, _address(), settings().organiser)
     return qr_code(address)

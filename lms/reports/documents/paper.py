@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 from unicodedata import normalize
 
-from flask import current_app
-
 from lms.certificates.pdf.script_detection import language_of
 from lms.core import clock
 from lms.core.glyphs import Coverage, coverage, missing_signs
 from lms.core.i18n import _
+from lms.core.settings import settings
 from lms.core.typesetting import font_folders, tongue, typeset
 from lms.reports.documents.model import Picture, ReadOut, Section, Table
 from lms.reports.documents.writing import as_at, written
@@ -43,7 +42,7 @@ def _content(out: ReadOut) -> dict[str, Any]:
     day = clock.day_of(out.as_at, organiser_zone())
     return {
         "tongue": {**tongue(language), "dir": direction(language)},
-        "organiser": current_app.extensions["lms.config"].organiser,
+        "organiser": settings().organiser,
         "over": out.over,
         "title": out.title,
         "lede": out.lede,

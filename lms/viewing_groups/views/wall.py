@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from flask import current_app, render_template, request, url_for
+from flask import render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from lms.core import clock
 from lms.core.errors import NotFound
+from lms.core.settings import settings
 from lms.core.sorting import sort_key
 from lms.people.queries.countries import country_names
 from lms.viewing_groups import queries as viewing
@@ -22,7 +23,7 @@ BLANK_ROWS = 15
 
 
 def _check_in_address() -> str:
-    base: str = current_app.extensions["lms.config"].base_url
+    base = settings().base_url
     return base.rstrip("/") + url_for("viewing_groups.check_in")
 
 
