@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, not_, select
 
 from lms.catalogue.models import Series
 from lms.catalogue.queries.series import get_series_by_id
+from lms.certificates.queries.eligibility import standings_of
 from lms.core import audit, clock
 from lms.core.db import action, db, one_at_a_time, read_column, read_value
 from lms.core.errors import DomainError, Refused
@@ -17,8 +18,9 @@ from lms.core.mail_decisions import stop_unsent
 from lms.core.outbox import POST_AT_ONCE, post_mails
 from lms.core.roles import Actor
 from lms.messages import rules
-from lms.messages.models import Message, MessageState
+from lms.messages.models import Audience, Message, MessageState
 from lms.messages.queries import (
+    audience_input,
     audience_of,
     count_readers,
     due_message,
@@ -42,8 +44,9 @@ STEP = POST_AT_ONCE
 def save_message(slug: str, public_id: str | None, typed: MessageInput, *, by: Actor, at: datetime) -> str:
     """Writes a draft, or changes one. Returns its public id.
 
-    For the staff of the series, else NotFound. Raises Invalid (`subject`, `text`, `lecture`, `country`), and Refused
-    for a message that was confirmed.
+    For the staff of the series, and for focal points who remind people of their countries. Raises NotFound and
+    Forbidden for others, Invalid (`subject`, `text`, `lecture`, `country`, `search`), and Refused for a message that
+    was confirmed.
     """
     series = get_series_to_write(slug, by=by)
     draft = rules.checked(typed)
@@ -52,9 +55,10 @@ def save_message(slug: str, public_id: str | None, typed: MessageInput, *, by: A
         row = Message(series_id=series.id, author_id=by.person_id)
         db.session.add(row)
     else:
-        row = _held(series, public_id)
+        row = _held(series, public_id, by=by)
         rules.check_is_draft(row)
-    row.audience, row.lecture_id, row.country = draft.to.audience, None, draft.to.country
+    row.audience, row.lecture_id = draft.to.audience, None
+    row.country, row.search = draft.to.country, draft.to.search
     if draft.to.audience in rules.OF_LECTURE:
         row.lecture_id = draft.to.lecture_id
     row.subject, row.text, row.changed_at = draft.subject, draft.text, at
@@ -65,7 +69,7 @@ def save_message(slug: str, public_id: str | None, typed: MessageInput, *, by: A
 @action
 def delete_draft(slug: str, public_id: str, *, by: Actor) -> None:
     """Deletes a draft. Raises NotFound, and Refused for a message that was confirmed."""
-    row = _held(get_series_to_write(slug, by=by), public_id)
+    row = _held(get_series_to_write(slug, by=by), public_id, by=by)
     rules.check_is_draft(row)
     db.session.delete(row)
 
@@ -77,7 +81,7 @@ def send_to_author(slug: str, public_id: str, *, by: Actor, at: datetime) -> Non
     Raises NotFound, and Refused for a message that was confirmed and for somebody without an e-mail address.
     """
     series = get_series_to_write(slug, by=by)
-    row = _held(series, public_id)
+    row = _held(series, public_id, by=by)
     rules.check_is_draft(row)
     assert by.person_id is not None
     contact = contact_of([by.person_id]).get(by.person_id)
@@ -98,17 +102,19 @@ def confirm_message(slug: str, public_id: str, readers: int, *, by: Actor, at: d
     """
     series = get_series_to_write(slug, by=by)
     one_at_a_time(f"messages of series {series.id}")
-    row = _held(series, public_id)
+    row = _held(series, public_id, by=by)
     if row.state is not MessageState.DRAFT:
         return
-    found = count_readers(series, AudienceInput(row.audience, row.lecture_id, row.country), by=by)
-    _check_number(series, found.number, readers, at)
-    row.state, row.readers, row.sender_id = MessageState.WAITING, found.number, by.person_id
+    to = audience_input(row)
+    number = count_readers(series, to, by=by).number
+    _check_number(number, readers)
+    _check_frequency(series, to, at)
+    row.state, row.readers, row.sender_id = MessageState.WAITING, number, by.person_id
     row.confirmed_at, row.starts_at = at, at + rules.WAIT
     audit.record("send_message", by=by, at=at, detail=_detail(row), series=series.id)
 
 
-def _check_number(series: Series, number: int, shown: int, at: datetime) -> None:
+def _check_number(number: int, shown: int) -> None:
     if number == 0:
         raise Refused(_("No one would get this message."))
     if number > rules.MAX_READERS:
@@ -118,8 +124,19 @@ def _check_number(series: Series, number: int, shown: int, at: datetime) -> None
             _("The number of readers has changed from %(before)s to %(now)s. Check it and send again.",
               before=shown, now=number)
         )  # fmt: skip
+
+
+def _check_frequency(series: Series, to: AudienceInput, at: datetime) -> None:
     recent = select(func.count()).where(Message.series_id == series.id, Message.confirmed_at > at - timedelta(days=1))
-    if (read_value(recent) or 0) >= rules.MAX_A_DAY:
+    is_reminder = and_(Message.audience == Audience.BEHIND, Message.country != "")
+    if to.is_reminder:
+        number = read_value(recent.where(is_reminder, Message.country == to.country)) or 0
+        if number >= rules.MAX_REMINDERS_A_DAY:
+            raise Refused(
+                _("The people of this country were sent %(n)s reminders about this series in the last 24 hours. "
+                  "Try again tomorrow.", n=number)
+            )  # fmt: skip
+    elif (read_value(recent.where(not_(is_reminder))) or 0) >= rules.MAX_A_DAY:
         raise Refused(
             _("This series has sent %(n)s messages in the last 24 hours. Try again tomorrow.", n=rules.MAX_A_DAY)
         )
@@ -129,7 +146,7 @@ def _check_number(series: Series, number: int, shown: int, at: datetime) -> None
 def stop_message(slug: str, public_id: str, *, by: Actor, at: datetime) -> None:
     """Keeps back all e-mails of a message that have not been sent. Raises NotFound; for a draft, Refused."""
     series = get_series_to_write(slug, by=by)
-    row = _held(series, public_id)
+    row = _held(series, public_id, by=by)
     if row.state is MessageState.STOPPED:
         return
     if not rules.can_stop(row):
@@ -172,12 +189,14 @@ def _post_step(message_id: int, *, at: datetime) -> int | None:
         row.state, row.ended_at = MessageState.SENT, at
         return None
     row.state, row.posted_to = MessageState.SENDING, people[-1]
+    payload = {"message_id": row.id, "title": series.title}
+    progress = standings_of(series.id, people, at=at) if row.audience is Audience.BEHIND else {}
     post_mails(
         mail_to(
             person_id,
             contact,
             TEMPLATE,
-            {"message_id": row.id, "title": series.title},
+            payload | ({"progress": progress[person_id].in_numbers} if person_id in progress else {}),
             dedupe_key=mail_key(row.id, person_id),
             at=at,
             series_id=series.id,
@@ -193,14 +212,14 @@ def _next_people(row: Message, at: datetime) -> tuple[Series, list[int]]:
         raise Refused
     series = get_series_by_id(row.series_id, by=sender)
     rules.check_can_write(series, sender)
-    to = AudienceInput(row.audience, row.lecture_id, row.country)
-    query = audience_of(series, to, by=sender).where(Person.id > row.posted_to).order_by(Person.id).limit(STEP)
+    people = audience_of(series, audience_input(row), by=sender)
+    query = people.where(Person.id > row.posted_to).order_by(Person.id).limit(STEP)
     return series, list(read_column(query))
 
 
-def _held(series: Series, public_id: str) -> Message:
+def _held(series: Series, public_id: str, *, by: Actor) -> Message:
     """A message, locked until the end of the action."""
-    row = get_message(series, public_id)
+    row = get_message(series, public_id, by=by)
     db.session.refresh(row, with_for_update=True)
     return row
 

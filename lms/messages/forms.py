@@ -25,15 +25,17 @@ def audience_words() -> dict[Audience, str]:
         Audience.PARTIAL: _("Attended part of it"),
         Audience.ABSENT: _("Missed it"),
         Audience.SHORT: _("One lecture short of a certificate"),
+        Audience.BEHIND: _("Falling behind, but can still earn the certificate"),
     }
 
 
 class MessageForm(BaseForm):
-    """To whom, subject and text."""
+    """To whom, subject and text. Focal points choose no audience: they write to people who are falling behind."""
 
     to = RadioField(_l("Readers"), default=Audience.EVERYONE.value)
     lecture = KnownChoice(_l("Lecture"), default="")
     country = KnownChoice(_l("Country or area"), default="")
+    search = StringField(_l("Name or e-mail"))
     subject = StringField(_l("Subject"), [InputRequired(_l("Enter a subject."))])
     text = TextAreaField(_l("Text"), [InputRequired(_l("Enter the text of the message."))])
 
@@ -46,6 +48,7 @@ class MessageForm(BaseForm):
         """Fills the choices: audiences with how many people they hold, held lectures, and countries (code, name,
         people)."""
         words = audience_words()
+        del self.search
         self.to.choices = [
             SelectChoice(one.value, _("%(who)s: %(n)s", who=words[one], n=number(count)))
             for one, count in counts.items()
@@ -58,8 +61,15 @@ class MessageForm(BaseForm):
         named = [SelectChoice(code, f"{name} ({number(count)})") for code, name, count in countries]
         self.country.choices = [everyone, *named]
 
+    def offer_reminder(self, countries: Sequence[tuple[str, str]]) -> None:
+        """Fills the choices of a focal point: their countries (code, name)."""
+        del self.to, self.lecture
+        self.country.choices = [SelectChoice(code, name) for code, name in countries]
+
     def audience(self) -> AudienceInput:
         """To whom, as it is chosen now."""
+        if "to" not in self:
+            return AudienceInput(Audience.BEHIND, None, self.country.data or "", self.search.data or "")
         lecture = self.lecture.data if "lecture" in self else ""
         known = self.to.data in {one.value for one in Audience}
         return AudienceInput(

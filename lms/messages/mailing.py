@@ -10,6 +10,7 @@ from flask import Flask
 
 from lms.catalogue.queries.series import get_series_by_id
 from lms.core.roles import SYSTEM
+from lms.messages.models import Audience
 from lms.messages.queries import find_message
 from lms.messages.rules import with_name
 from lms.web import mail
@@ -34,5 +35,6 @@ def prepared(payload: Mapping[str, Any]) -> mail.More:
             "paragraphs": with_name(message.text, name).split("\n\n"),
             "title": series.title,
             "slug": series.slug,
+            "states_progress": message.audience is Audience.BEHIND,
         }
     )

@@ -24,19 +24,21 @@ class MessageState(StrEnum):
 
 
 class Audience(StrEnum):
-    """Which of the people enrolled get a message: all, those with an outcome of one lecture, or those who are one
-    lecture short of a certificate."""
+    """Which of the people enrolled get a message: all, those with an outcome of one lecture, those who are one lecture
+    short of a certificate, or those who are falling behind and can still earn it."""
 
     EVERYONE = "everyone"
     ATTENDED = "attended"
     PARTIAL = "partial"
     ABSENT = "absent"
     SHORT = "short"
+    BEHIND = "behind"
 
 
 class Message(Base):
     """A message: to whom, what, and how far it is.
 
+    `search` limits those who are falling behind to the people whom a search finds.
     `readers` is the number that was confirmed. E-mails are posted in the order of person ids; `posted_to` is the last
     id that had its turn. `author_id` and `sender_id` are plain ids of people: who wrote it, and who sent it.
     """
@@ -50,6 +52,7 @@ class Message(Base):
     audience: Mapped[Audience] = mapped_column(text_enum(Audience))
     lecture_id: Mapped[int | None] = mapped_column(ForeignKey("lecture.id"))
     country: Mapped[str] = mapped_column(String(16), default="")
+    search: Mapped[str] = mapped_column(String(100), default="", server_default="")
     subject: Mapped[str] = mapped_column(String(200))
     text: Mapped[str] = mapped_column(Text)
     state: Mapped[MessageState] = mapped_column(text_enum(MessageState), default=MessageState.DRAFT)

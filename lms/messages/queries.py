@@ -14,6 +14,7 @@ from lms.attendance.queries.roster_filters import RosterFilter, count_matching, 
 from lms.catalogue.models import Lecture, LectureState, Series
 from lms.catalogue.queries.lectures import find_lecture, list_lectures
 from lms.catalogue.queries.series import get_series
+from lms.certificates.queries.behind import ids_behind
 from lms.certificates.queries.eligibility import Group, ids_in_group
 from lms.core.bounces import stopped_among
 from lms.core.db import db, read, read_column
@@ -24,11 +25,11 @@ from lms.core.mail_reasons import MailReason
 from lms.core.outbox import IS_FAILED, MailState, OutboxMail, keys_between
 from lms.core.roles import Actor
 from lms.enrolment.models import Enrolment, EnrolmentStatus
-from lms.enrolment.queries.rows import day_of, speaking
-from lms.enrolment.queries.sharing import shared_in
-from lms.enrolment.rules import sees_shared_only
+from lms.enrolment.queries.rows import day_of, matching, speaking
+from lms.enrolment.queries.sharing import matching_for, shared_in
+from lms.enrolment.rules import sees_shared_only, speaks_for
 from lms.messages.models import Audience, Message, MessageState
-from lms.messages.rules import OF_LECTURE, AudienceInput, check_can_write
+from lms.messages.rules import OF_LECTURE, AudienceInput, check_audience, check_can_write, may_write
 from lms.people.models import Person
 from lms.people.queries.countries import belonging_to, get_country
 from lms.people.queries.mail_choices import wanting
@@ -73,24 +74,33 @@ class Failure:
 
 
 def get_series_to_write(slug: str, *, by: Actor) -> Series:
-    """A series whose enrolled people the actor can write to. Raises NotFound."""
+    """A series of whose enrolled people the actor can write to some at least. Raises NotFound."""
     series = get_series(slug, by=by)
     check_can_write(series, by)
     return series
 
 
-def get_message(series: Series, public_id: str) -> Message:
-    """A message of a series. Raises NotFound."""
-    row = db.session.scalar(select(Message).where(Message.series_id == series.id, Message.public_id == public_id))
+def get_message(series: Series, public_id: str, *, by: Actor) -> Message:
+    """A message of a series. Raises NotFound, also for a focal point who did not write it."""
+    row = db.session.scalar(_messages(series, by).where(Message.public_id == public_id))
     if row is None:
         raise NotFound
     return row
 
 
-def list_messages(series: Series) -> list[Message]:
-    """The latest messages of a series, the newest first."""
-    query = select(Message).where(Message.series_id == series.id).order_by(Message.id.desc()).limit(LISTED)
-    return list(db.session.scalars(query))
+def list_messages(series: Series, *, by: Actor) -> list[Message]:
+    """The latest messages of a series, the newest first; for a focal point, those that they wrote."""
+    return list(db.session.scalars(_messages(series, by).order_by(Message.id.desc()).limit(LISTED)))
+
+
+def _messages(series: Series, by: Actor) -> Select[tuple[Message]]:
+    query = select(Message).where(Message.series_id == series.id)
+    return query if may_write(series, by) else query.where(Message.author_id == by.person_id)
+
+
+def audience_input(row: Message) -> AudienceInput:
+    """To whom a message goes."""
+    return AudienceInput(row.audience, row.lecture_id, row.country, row.search)
 
 
 def held_lectures_of(series: Series, *, by: Actor) -> list[Lecture]:
@@ -104,8 +114,11 @@ def audience_of(series: Series, to: AudienceInput, *, by: Actor, held: Lecture |
     it is known already.
 
     Raises Invalid (`lecture`, `country`) for a lecture that is not held, or of another series, and for an unknown
-    country; Refused where the series gives no certificate that somebody could be short of.
+    country; Refused where the series gives no certificate that somebody could be short of, or where nobody can be
+    falling behind; Forbidden for people that the actor cannot write to.
     """
+    country_id = get_country(to.country).id if to.country else None
+    check_audience(series, to, country_id, by)
     query: Select[Any] = enrolled(series)
     if to.audience in OF_LECTURE:
         lecture = held
@@ -117,11 +130,21 @@ def audience_of(series: Series, to: AudienceInput, *, by: Actor, held: Lecture |
         query = query.where(Person.id.in_(filtered(lecture, outcome, by=by)))
     elif to.audience is Audience.SHORT:
         query = query.where(Person.id.in_(ids_in_group(series.slug, Group.MISSES, by=by)))
-    if to.country:
-        query = query.where(Person.id.in_(belonging_to([get_country(to.country).id], day_of(None))))
-        if sees_shared_only(by):
+    elif to.audience is Audience.BEHIND:
+        query = query.where(Person.id.in_(ids_behind(series, country_id, by=by)))
+        if to.search:
+            found = matching(to.search) if speaks_for(by, country_id) else matching_for(to.search, series.id, by=by)
+            query = query.where(Person.id.in_(select(Person.id).where(found)))
+    if country_id is not None:
+        query = query.where(Person.id.in_(belonging_to([country_id], day_of(None))))
+        if _sees_shared_only(by, country_id):
             query = query.where(Person.id.in_(shared_in(series.id)))
     return query
+
+
+def _sees_shared_only(by: Actor, country_id: int | None) -> bool:
+    """Whether the actor sees the names of an audience only where they are shared with the staff of the series."""
+    return sees_shared_only(by) and not speaks_for(by, country_id)
 
 
 def enrolled(series: Series) -> Select[Any]:
@@ -132,8 +155,8 @@ def enrolled(series: Series) -> Select[Any]:
 
 
 def count_audiences(series: Series, lecture: Lecture | None, *, by: Actor) -> dict[Audience, int]:
-    """How many people each audience holds that can be chosen: those of a lecture only where one is named, and nobody
-    *short* where the series gives no certificate."""
+    """How many people each audience holds that staff can choose: those of a lecture only where one is named, and
+    nobody *short* or *behind* where the series gives no certificate."""
     found = {}
     for audience in Audience:
         if audience in OF_LECTURE and lecture is None:
@@ -163,7 +186,7 @@ def list_examples(series: Series, to: AudienceInput, *, by: Actor, limit: int = 
     """Some readers of an audience whose names the actor may see, for the preview: (public id, name)."""
     ids = audience_of(series, to, by=by).subquery()
     query = select(Person.public_id, Person.full_name).where(Person.id.in_(select(ids)))
-    if sees_shared_only(by):
+    if _sees_shared_only(by, get_country(to.country).id if to.country else None):
         query = query.where(Person.id.in_(shared_in(series.id)))
     rows = read(query.order_by(Person.sort_name, Person.id).limit(limit))
     return [(row.public_id, row.full_name) for row in rows]
@@ -195,7 +218,7 @@ def list_failures(message: Message, *, by: Actor) -> Sequence[Failure]:
         .join(Person, Person.id == OutboxMail.person_id)
         .where(is_of(message.id), IS_FAILED)
     )
-    if sees_shared_only(by):
+    if _sees_shared_only(by, get_country(message.country).id if message.country else None):
         query = query.where(Person.id.in_(shared_in(message.series_id)))
     rows = read(query.order_by(Person.sort_name, Person.id).limit(LISTED))
     return [Failure(row.full_name, row.reason, row.state != MailState.QUEUED) for row in rows]

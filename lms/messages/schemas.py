@@ -12,11 +12,16 @@ _LECTURE = {"description": "The lecture whose outcomes decide. For `attended`, `
 
 
 class MessageIn(Schema):
-    """A message to write. `{name}` in `subject` and `text` becomes the reader's name; `country` is a code."""
+    """A message to write. `{name}` in `subject` and `text` becomes the reader's name; `country` is a code.
+
+    `search` is part of a name or an e-mail address, for the audience `behind` only. Focal points write to the audience
+    `behind` of a country of theirs.
+    """
 
     audience = Enum(Audience, by_value=True, load_default=Audience.EVERYONE)
     lecture = Integer(strict=True, allow_none=True, load_default=None, metadata=_LECTURE)
     country = String(load_default="")
+    search = String(load_default="")
     subject = String(required=True)
     text = String(required=True)
 
@@ -45,6 +50,7 @@ class MessageOut(AnswerSchema):
     audience = String(metadata={"enum": [one.value for one in Audience]})
     lecture = Integer(allow_none=True, metadata=_LECTURE)
     country = String()
+    search = String()
     subject = String()
     text = String()
     state = String(metadata={"enum": [one.value for one in MessageState]})

@@ -1,4 +1,4 @@
-"""Pages on which the staff of a series write to the people enrolled."""
+"""Pages on which the staff of a series write to the people enrolled, and focal points to those of their countries."""
 
 from __future__ import annotations
 
@@ -8,61 +8,74 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from lms.catalogue.models import Series
+from lms.certificates.eligibility import Standing
+from lms.certificates.queries.eligibility import standings_of
 from lms.core import clock
-from lms.core.errors import Invalid, Refused
+from lms.core.errors import Forbidden, Invalid, Refused
 from lms.core.i18n import _
-from lms.core.roles import Role
+from lms.core.roles import Actor, Role
 from lms.core.sorting import sort_key
 from lms.enrolment.queries.series import count_countries
 from lms.messages import actions, mailing, queries
 from lms.messages.forms import MessageForm, audience_words
-from lms.messages.models import Message, MessageState
-from lms.messages.rules import MAX_SUBJECT, MAX_TEXT, NAME, WAIT, AudienceInput, can_stop, with_name
-from lms.people.queries.countries import country_names
+from lms.messages.models import Audience, Message, MessageState
+from lms.messages.rules import MAX_SUBJECT, MAX_TEXT, NAME, WAIT, AudienceInput, can_stop, may_write, with_name
+from lms.people.queries.countries import country_names, own_countries
+from lms.people.queries.persons import person_id_of
 from lms.web.guards import allow
 from lms.web.identity import current_actor
 from lms.web.locale import reader_locale
 from lms.web.numbers import whole
 
-STAFF = (Role.ADMINISTRATOR, Role.INSTRUCTOR)
+WRITERS = (Role.ADMINISTRATOR, Role.INSTRUCTOR, Role.FOCAL_POINT)
 bp = Blueprint("messages", __name__, template_folder="templates")
 init_app = mailing.init_app
 
 
 @bp.get("/series/<slug>/messages")
-@allow(*STAFF)
+@allow(*WRITERS)
 def messages(slug: str) -> ResponseReturnValue:
     """Messages of a series, the newest first."""
-    series = queries.get_series_to_write(slug, by=current_actor())
-    rows = queries.list_messages(series)
-    return render_template("messages/messages.html", series=series, rows=rows, words=audience_words())
+    by = current_actor()
+    series = queries.get_series_to_write(slug, by=by)
+    rows = queries.list_messages(series, by=by)
+    return render_template(
+        "messages/messages.html", series=series, rows=rows, words=audience_words(), may_write=may_write(series, by)
+    )
 
 
 @bp.route("/series/<slug>/messages/new", methods=["GET", "POST"])
-@allow(*STAFF)
+@allow(*WRITERS)
 def new_message(slug: str) -> ResponseReturnValue:
-    """Writes a message. `to` and `lecture` in the address choose the readers beforehand."""
-    series = queries.get_series_to_write(slug, by=current_actor())
+    """Writes a message. `to`, `lecture`, `country` and `search` in the address choose the readers beforehand."""
+    by = current_actor()
+    series = queries.get_series_to_write(slug, by=by)
     form = MessageForm(formdata=None) if request.method == "GET" else MessageForm()
     if request.method == "GET":
         form.to.data = request.args.get("to") or form.to.data
         form.lecture.data = request.args.get("lecture", "")
+        form.country.data = request.args.get("country", "")
+        form.search.data = request.args.get("search", "")
         form.text.data = _("Dear %(name)s,", name=NAME) + "\n\n"
+        if form.to.data == Audience.BEHIND or not may_write(series, by):
+            form.subject.data = _("You can still earn your certificate: %(title)s", title=series.title)[:MAX_SUBJECT]
+            form.text.data += _reminder(by.full_name)
     return _write(series, None, form)
 
 
 @bp.route("/series/<slug>/messages/<message_id>/edit", methods=["GET", "POST"])
-@allow(*STAFF)
+@allow(*WRITERS)
 def edit_message(slug: str, message_id: str) -> ResponseReturnValue:
     """Changes a draft."""
     series = queries.get_series_to_write(slug, by=current_actor())
-    row = queries.get_message(series, message_id)
+    row = queries.get_message(series, message_id, by=current_actor())
     if row.state is not MessageState.DRAFT:
         return redirect(url_for(".message", slug=slug, message_id=message_id))
     stored = {
         "to": row.audience.value,
         "lecture": str(row.lecture_id or ""),
         "country": row.country,
+        "search": row.search,
         "subject": row.subject,
         "text": row.text,
     }
@@ -72,17 +85,7 @@ def edit_message(slug: str, message_id: str) -> ResponseReturnValue:
 def _write(series: Series, row: Message | None, form: MessageForm) -> ResponseReturnValue:
     """The form: `step` is *count* where only the numbers are asked for anew, otherwise the draft is saved."""
     by, status = current_actor(), 200
-    lectures = queries.held_lectures_of(series, by=by)
-    if form.lecture.data not in {str(one.id) for one in lectures}:
-        form.lecture.data = str(lectures[0].id) if lectures else ""
-    chosen = form.audience()
-    held = next((one for one in lectures if one.id == chosen.lecture_id), None)
-    counts = queries.count_audiences(series, held, by=by)
-    names = country_names(reader_locale())
-    people = count_countries(series, by=by)
-    form.offer(counts, lectures, [(c, names[c], people[c]) for c in sorted(people, key=lambda c: sort_key(names[c]))])
-    if form.to.data not in {one.value for one in counts}:
-        form.to.data = chosen.audience.EVERYONE.value
+    _offer(series, form, by)
     if request.method == "POST" and request.form.get("step") != "count":
         saved: list[str] = []
 
@@ -101,21 +104,54 @@ def _write(series: Series, row: Message | None, form: MessageForm) -> ResponseRe
         row=row,
         form=form,
         readers=readers,
+        states_progress=form.audience().audience is Audience.BEHIND,
         max_subject=MAX_SUBJECT,
         max_text=MAX_TEXT,
     )
     return page, status
 
 
+def _offer(series: Series, form: MessageForm, by: Actor) -> None:
+    """Fills the choices of the form, and replaces what cannot be chosen."""
+    names = country_names(reader_locale())
+    if not may_write(series, by):
+        codes = [country.code for country in own_countries(by)]
+        form.offer_reminder([(code, names[code]) for code in codes])
+        if form.country.data not in codes:
+            form.country.data = codes[0]
+        return
+    lectures = queries.held_lectures_of(series, by=by)
+    if form.lecture.data not in {str(lecture.id) for lecture in lectures}:
+        form.lecture.data = str(lectures[0].id) if lectures else ""
+    chosen = form.audience()
+    held = next((lecture for lecture in lectures if lecture.id == chosen.lecture_id), None)
+    counts = queries.count_audiences(series, held, by=by)
+    people = count_countries(series, by=by)
+    countries = [(code, names[code], people[code]) for code in sorted(people, key=lambda code: sort_key(names[code]))]
+    form.offer(counts, lectures, countries)
+    if form.to.data not in {audience.value for audience in counts}:
+        form.to.data = Audience.EVERYONE.value
+
+
+def _reminder(writer: str) -> str:
+    """The text that a reminder begins with."""
+    parts = (
+        _("You have missed some lectures, and you can still earn your certificate: please come to those that remain."),
+        _("If you were there and were not counted, open the lecture on our site and ask for a review."),
+        writer,
+    )
+    return "\n\n".join(parts)
+
+
 def _count(series: Series, to: AudienceInput) -> queries.Readers | None:
     try:
         return queries.count_readers(series, to, by=current_actor())
-    except (Invalid, Refused):
+    except (Forbidden, Invalid, Refused):
         return None
 
 
 @bp.get("/series/<slug>/messages/<message_id>")
-@allow(*STAFF)
+@allow(*WRITERS)
 def message(slug: str, message_id: str) -> ResponseReturnValue:
     """A draft as its readers will get it, before it is sent; afterwards, how far it is."""
     return _page(slug, message_id)
@@ -124,7 +160,7 @@ def message(slug: str, message_id: str) -> ResponseReturnValue:
 def _page(slug: str, message_id: str, refusal: str | None = None) -> ResponseReturnValue:
     by = current_actor()
     series = queries.get_series_to_write(slug, by=by)
-    row = queries.get_message(series, message_id)
+    row = queries.get_message(series, message_id, by=by)
     shown: dict[str, Any] = {"series": series, "row": row, "words": audience_words(), "refusal": refusal}
     status = 409 if refusal else 200
     shown["country"] = country_names(reader_locale()).get(row.country, row.country)
@@ -132,16 +168,20 @@ def _page(slug: str, message_id: str, refusal: str | None = None) -> ResponseRet
     if row.state is not MessageState.DRAFT:
         shown |= {"progress": queries.progress_of(row), "failures": queries.list_failures(row, by=by)}
         return render_template("messages/message.html", can_stop=can_stop(row), **shown), status
-    to = AudienceInput(row.audience, row.lecture_id, row.country)
+    to = queries.audience_input(row)
     readers = _count(series, to)
-    examples = queries.list_examples(series, to, by=by) if readers is not None else []
-    wanted = request.args.get("as")
-    name = next((name for public_id, name in examples if public_id == wanted), None)
-    name = name or (examples[0][1] if examples else by.full_name)
+    examples = dict(queries.list_examples(series, to, by=by)) if readers is not None else {}
+    reader_id = request.args.get("as", "")
+    if reader_id not in examples:
+        reader_id = next(iter(examples), "")
+    name = examples.get(reader_id) or by.full_name
+    is_reminder = row.audience is Audience.BEHIND
     shown |= {
         "readers": readers,
         "examples": examples,
         "reader": name,
+        "is_reminder": is_reminder,
+        "progress": _standing(series, reader_id) if is_reminder and reader_id else None,
         "subject": with_name(row.subject, name),
         "text": with_name(row.text, name),
         "wait": int(WAIT.total_seconds() // 60),
@@ -149,8 +189,13 @@ def _page(slug: str, message_id: str, refusal: str | None = None) -> ResponseRet
     return render_template("messages/draft.html", **shown), status
 
 
+def _standing(series: Series, public_id: str) -> Standing | None:
+    person_id = person_id_of(public_id)
+    return standings_of(series.id, [person_id], at=clock.now()).get(person_id)
+
+
 @bp.post("/series/<slug>/messages/<message_id>/send")
-@allow(*STAFF)
+@allow(*WRITERS)
 def send_message(slug: str, message_id: str) -> ResponseReturnValue:
     """Sends a draft to the number of readers that was shown (`readers`)."""
     readers = request.form.get("readers", default=0, type=whole)
@@ -162,7 +207,7 @@ def send_message(slug: str, message_id: str) -> ResponseReturnValue:
 
 
 @bp.post("/series/<slug>/messages/<message_id>/test")
-@allow(*STAFF)
+@allow(*WRITERS)
 def send_test(slug: str, message_id: str) -> ResponseReturnValue:
     """Sends a draft to whoever asks."""
     actions.send_to_author(slug, message_id, by=current_actor(), at=clock.now())
@@ -171,7 +216,7 @@ def send_test(slug: str, message_id: str) -> ResponseReturnValue:
 
 
 @bp.post("/series/<slug>/messages/<message_id>/stop")
-@allow(*STAFF)
+@allow(*WRITERS)
 def stop_message(slug: str, message_id: str) -> ResponseReturnValue:
     """Keeps back what has not been sent."""
     actions.stop_message(slug, message_id, by=current_actor(), at=clock.now())
@@ -179,7 +224,7 @@ def stop_message(slug: str, message_id: str) -> ResponseReturnValue:
 
 
 @bp.post("/series/<slug>/messages/<message_id>/delete")
-@allow(*STAFF)
+@allow(*WRITERS)
 def delete_message(slug: str, message_id: str) -> ResponseReturnValue:
     """Deletes a draft."""
     actions.delete_draft(slug, message_id, by=current_actor())

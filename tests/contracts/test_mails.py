@@ -269,6 +269,8 @@ def _of_reports() -> Iterator[Case]:
 def _of_messages(ids: dict[str, int]) -> Iterator[Case]:
     told = {"full_name": "Achieng Odhiambo", "title": "Digital customs", "message_id": ids["message"]}
     yield Case("message", told, says=("Dear Achieng Odhiambo,", "The replay is open."))
+    progress = Standing(Earning(lectures=8, needed=6, to_come=5), attended=3, remaining=5).in_numbers
+    yield Case("message", told | {"progress": progress}, says=("You have attended 3 of the 6 lectures",))
     yield Case("message_test", told, says=("Dear Achieng Odhiambo,", "Only you received it."))
 
 

@@ -8,17 +8,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, case, exists, func, or_, select
+from sqlalchemy import Select, and_, case, exists, func, or_, select
 
 from lms.attendance.models.credits import Credit, Outcome
 from lms.attendance.queries.sessions import sessions_among
 from lms.catalogue.models import Lecture, LectureState, Series, Visibility
 from lms.catalogue.queries.lectures import add_drafts, stations_of
 from lms.catalogue.queries.policies import current_policies
-from lms.certificates import eligibility
+from lms.certificates import eligibility, rules
+from lms.core import clock
 from lms.core.clock import reporting_zone
-from lms.core.db import read, read_value
-from lms.core.errors import NotFound
+from lms.core.db import read, read_column, read_value
+from lms.core.errors import NotFound, Refused
+from lms.core.i18n import _
 from lms.core.lists import ListRequest
 from lms.core.measures import MINUTE_MS
 from lms.core.roles import Actor
@@ -51,6 +53,17 @@ class Behind:
 
 
 @dataclass(frozen=True)
+class BehindPage:
+    """A page of people who are falling behind: `total` is how many the filter holds, `by_series` how many there are in
+    each series, and `matching` how many of them the filter holds, each by slug with the title."""
+
+    rows: list[Behind]
+    total: int
+    by_series: dict[str, tuple[str, int]]
+    matching: dict[str, tuple[str, int]]
+
+
+@dataclass(frozen=True)
 class _Asked:
     earning: eligibility.Earning
     lectures: list[int]
@@ -66,8 +79,8 @@ def list_behind(
     Somebody falls behind whose share of the lectures held is smaller than the share that the certificate asks for.
     Raises NotFound for a country that the actor does not speak for.
     """
-    rows, total, _counts = list_behind_by_series(country_id, asked, by=by, at=at, series=series, q=q, counts=False)
-    return rows, total
+    result = list_behind_by_series(country_id, asked, by=by, at=at, series=series, q=q, counts=False)
+    return result.rows, result.total
 
 
 def list_behind_by_series(
@@ -79,19 +92,20 @@ def list_behind_by_series(
     series: str | None = None,
     q: str = "",
     counts: bool = True,
-) -> tuple[list[Behind], int, dict[str, tuple[str, int]]]:
-    """As `list_behind`, with the title of each series in which somebody is falling behind, and how many, by slug."""
+) -> BehindPage:
+    """As `list_behind`, with how many people are falling behind in each series."""
     if not (by.is_administrator or speaks_for(by, country_id)):
         raise NotFound
     measured = _running(by, at)
     if not measured:
-        return [], 0, {}
+        return BehindPage([], 0, {}, {})
     query = _query(measured, country_id, at)
     by_series = _count_by_series(query) if counts else {}
     if series is not None:
         query = query.where(Series.slug == series)
     if q:
         query = query.where(matching(q))
+    matching_by_series = _count_by_series(query) if counts and (q or series) else by_series
     found = query.subquery()
     total = read_value(select(func.count()).select_from(found)) or 0
     asked = asked.within(total)
@@ -105,7 +119,24 @@ def list_behind_by_series(
         )
         for row in read(page.limit(asked.size).offset(asked.offset))
     ]
-    return rows, total, by_series
+    return BehindPage(rows, total, by_series, matching_by_series)
+
+
+def ids_behind(series: Series, country_id: int | None, *, by: Actor, at: datetime | None = None) -> Select[Any]:
+    """The query of the ids of the people who are falling behind in a series, of one country or of all.
+
+    For administrators, reporters and the instructors of the series, and for the focal points of the country: raises
+    NotFound for others, and Refused where nobody can be falling behind.
+    """
+    if not (rules.may_see_earners(series, by) or speaks_for(by, country_id)):
+        raise NotFound
+    at = at or clock.now()
+    measured = _running(by, at, series.id)
+    if not measured:
+        raise Refused(
+            _("People can fall behind only between the first and the last lecture of a series with certificates.")
+        )
+    return select(_query(measured, country_id, at).subquery().c.id)
 
 
 def _count_by_series(query: Any) -> dict[str, tuple[str, int]]:
@@ -114,11 +145,12 @@ def _count_by_series(query: Any) -> dict[str, tuple[str, int]]:
     return {slug: (title, count) for slug, title, count in read(counts.order_by(found.c.title))}
 
 
-def _running(by: Actor, at: datetime) -> dict[int, _Asked]:
-    """What the certificates of the series ask that have both lectures held and lectures to come."""
+def _running(by: Actor, at: datetime, series_id: int | None = None) -> dict[int, _Asked]:
+    """What the certificates of the series ask that have both lectures held and lectures to come, or of one series."""
     held = exists().where(Lecture.series_id == Series.id, Lecture.state == LectureState.HELD)
     coming = exists().where(Lecture.series_id == Series.id, Lecture.state.in_(eligibility.TO_COME))
-    ids = [id_ for (id_,) in read(select(Series.id).where(held, coming, Series.visibility != Visibility.DRAFT))]
+    query = select(Series.id).where(held, coming, Series.visibility != Visibility.DRAFT)
+    ids = list(read_column(query if series_id is None else query.where(Series.id == series_id)))
     policies, lectures = current_policies(ids), add_drafts(stations_of(ids, by=by))
     sessions = sessions_among(one for each in lectures.values() for one in each)
     found = {}
@@ -132,7 +164,7 @@ def _running(by: Actor, at: datetime) -> dict[int, _Asked]:
     return found
 
 
-def _query(measured: Mapping[int, _Asked], country_id: int, at: datetime) -> Any:
+def _query(measured: Mapping[int, _Asked], country_id: int | None, at: datetime) -> Any:
     lecture_ids = [one for each in measured.values() for one in each.lectures]
     own = and_(
         Credit.person_id == Person.id,
@@ -145,7 +177,6 @@ def _query(measured: Mapping[int, _Asked], country_id: int, at: datetime) -> Any
         return total.select_from(Credit).where(own).correlate(Person, Enrolment).scalar_subquery()
 
     attended, present_ms = counted(case((Credit.outcome == Outcome.ATTENDED, 1), else_=0)), counted(Credit.present_ms)
-    people = select(belonging_to([country_id], day_of(at)).subquery())
     columns = (Person.id, Person.public_id, Person.full_name, Person.native_name, Person.sort_name)
     place = (
         select(
@@ -168,9 +199,10 @@ def _query(measured: Mapping[int, _Asked], country_id: int, at: datetime) -> Any
             Enrolment.series_id.in_(list(measured)),
             Enrolment.status == EnrolmentStatus.ENROLLED,
             Person.erased_at.is_(None),
-            Person.id.in_(people),
         )
     )
+    if country_id is not None:
+        place = place.where(Person.id.in_(select(belonging_to([country_id], day_of(at)).subquery())))
     conditions = [
         and_(Enrolment.series_id == id_, *_falls_behind(one, attended, present_ms)) for id_, one in measured.items()
     ]

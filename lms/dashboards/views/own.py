@@ -198,16 +198,15 @@ def behind() -> ResponseReturnValue:
     country = own_country(own_countries(by), request.args.get("country"))
     asked = read_list(BEHIND)
     wanted = asked.wanted
-    rows, total, series = list_behind_by_series(
-        country.id, wanted, by=by, at=at, series=wanted.filters.get("series"), q=wanted.q
-    )
+    page = list_behind_by_series(country.id, wanted, by=by, at=at, series=wanted.filters.get("series"), q=wanted.q)
     values = {"country": country.code}
-    choices = [Choice(slug, title, number) for slug, (title, number) in series.items()]
+    choices = [Choice(slug, title, number) for slug, (title, number) in page.by_series.items()]
     return render_template(
         "dashboards/behind.html",
         country=country,
-        rows=rows,
-        list=ListPage(asked, total, endpoint="dashboards.behind", values=values, anchor="people"),
+        rows=page.rows,
+        matching=page.matching,
+        list=ListPage(asked, page.total, endpoint="dashboards.behind", values=values, anchor="people"),
         selects=[Select("series", _("Series"), _("All"), choices)],
     )
 
