@@ -174,6 +174,19 @@ def issue(slug: str, body: dict[str, str | None]) -> dict[str, Any]:
     return {"job": awards.request_issue(series.id, kind, by=by, at=clock.now()).public_id}
 
 
+@bp.post("/series/<slug>/certificates/<job_id>/stop")
+@allow(Role.ADMINISTRATOR)
+@scope("certificates:write")
+@bp.input(Nothing, arg_name="body")
+@bp.output(AskedSchema)
+@bp.doc(responses={409: "The job is over"})
+def stop_issue(slug: str, job_id: str, body: dict[str, str]) -> dict[str, str]:  # noqa: ARG001
+    """Stops issuing. Certificates that have been issued by then stay valid. Stopped again, nothing changes."""
+    by = current_actor()
+    awards.stop_issue(get_series(slug, by=by).id, job_id, by=by, at=clock.now())
+    return {"job": job_id}
+
+
 @bp.get("/series/<slug>/certificates/preview")
 @allow(Role.ADMINISTRATOR, Role.REPORTER, Role.INSTRUCTOR)
 @scope("certificates:read")

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
+from sqlalchemy import func, select
 
 from lms.catalogue.models import CertificateKind
 from lms.certificates.actions import awards
 from lms.core import jobs
+from lms.core.audit import AuditEntry
 from lms.core.db import db
 from lms.core.roles import SYSTEM, Actor, Role
 from lms.people.models import PersonEmail
@@ -178,6 +180,26 @@ def test_issuing_is_a_job(client: FlaskClient, app: APIFlask, everybody: Program
         jobs.run_due()
         job = jobs.get_job(answer.json["job"], by=SYSTEM)
         assert job.result == {"issued": 0, "already_issued": 2, "not_earned": 1, "refused": []}
+
+
+def test_issuing_is_stopped(client: FlaskClient, app: APIFlask, everybody: Programme) -> None:
+    path = "/api/v1/series/livestream/certificates"
+    job_id = client.post(path, json={}, headers=token("administrator")).json["job"]
+    for name in ("ada", "reporter", "instructor"):
+        assert client.post(f"{path}/{job_id}/stop", headers=token(name)).status_code == 403
+    for _turn in range(2):
+        answer = client.post(f"{path}/{job_id}/stop", headers=token("administrator"))
+        assert (answer.status_code, answer.json) == (200, {"job": job_id})
+    with app.app_context():
+        jobs.run_due()
+        assert jobs.get_job(job_id, by=SYSTEM).state is jobs.JobState.STOPPED
+        stops = select(func.count()).where(AuditEntry.verb == "stop certificates")
+        assert db.session.scalar(stops) == 1
+    over = client.post(path, json={}, headers=token("administrator")).json["job"]
+    with app.app_context():
+        jobs.run_due()
+    assert client.post(f"{path}/{over}/stop", headers=token("administrator")).status_code == 409
+    assert client.post(f"{path}/nothing/stop", headers=token("administrator")).status_code == 404
 
 
 def test_the_list_of_a_series_is_paged(client: FlaskClient, everybody: Programme) -> None:

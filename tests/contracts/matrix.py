@@ -220,6 +220,7 @@ TABLE: dict[str, tuple[str, ...]] = {
     "PATCH /api/v1/series/<slug>": ("snwnnw", "snnnnw", "smmmnw"),
     "GET /api/v1/series/<slug>/certificates": ("snnnyy", "snnnyy", "snnnyy"),
     "GET /api/v1/series/<slug>/certificates/preview": ("snynyy", "snnnyy", "snmnyy"),
+    "POST /api/v1/series/<slug>/certificates/<job_id>/stop": ("snnnnr", "snnnnr", "snnnnr"),  # it is over
     "POST /api/v1/series/<slug>/certificates/bundles": ("snnnnw", "snnnnw", "snnnnw"),
     "POST /api/v1/series/<slug>/certificates/reminders": ("snnnny", "snnnny", "snnnny"),
     "POST /api/v1/series/<slug>/certificates": ("snnnnw", "snnnnw", "snnnnw"),

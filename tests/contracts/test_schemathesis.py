@@ -145,7 +145,8 @@ NOT_GUESSED = {
     # Two countries; a message that is being sent
     "GET countries/{code}/merge",
     "POST series/{slug}/messages/{message_id}/stop",
-    # A file that a job has made
+    # A job that issues, and a file that a job has made
+    "POST series/{slug}/certificates/{job_id}/stop",
     "GET exports/{job_id}",
     "POST exports/{job_id}/file",
     "POST certificates/bundles/{job_id}",

@@ -104,7 +104,7 @@ PNG = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4
 NOMINEES = b"email,full_name\nnew@x.example,New Person\n,Nameless\n"
 GOOD_FILE = "email,joined_at,left_at\n{email},{start},{end}\n"
 
-ISSUE_JOB = ("certificates.progress", "certificates.stop_issue")
+ISSUE_JOB = ("certificates.progress", "certificates.stop_issue", "certificates_api.stop_issue")
 
 
 LAPSES = datetime(2035, 1, 1, tzinfo=UTC)

@@ -108,6 +108,8 @@ def stop_issue(series_id: int, job_id: str, *, by: Actor, at: datetime) -> None:
     job = get_job(job_id, by=by)
     if job.kind != JOB or job.arguments["series_id"] != series_id:
         raise NotFound
+    if job.state is JobState.STOPPED:
+        return
     stop_job(job, at=at)
     audit.record("stop certificates", by=by, at=at, series=series_id)
 
