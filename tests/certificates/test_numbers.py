@@ -66,9 +66,12 @@ def test_any_typed_form_reads_as_the_number(pair: tuple[str, str]) -> None:
     assert numbers.parse(pair[1]) == pair[0]
 
 
-@given(st.text())
-def test_no_text_breaks_the_reader(text: str) -> None:
-    assert numbers.parse(text) is None or text
+@given(st.text() | st.text(numbers.CHECK_SIGNS, min_size=16, max_size=18) | st.from_regex(r"[0-9]{17}", fullmatch=True))
+def test_any_text_reads_as_a_number_with_its_check_sign_or_as_none(text: str) -> None:
+    number = numbers.parse(text)
+    if number is not None:
+        assert number[numbers.LENGTH :] == numbers.check_sign(number[: numbers.LENGTH])
+        assert numbers.parse(numbers.write(number)) == number
 
 
 @pytest.mark.parametrize(

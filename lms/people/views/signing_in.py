@@ -158,7 +158,7 @@ def choose_zone() -> ResponseReturnValue:
     """Asks an anonymous reader for a time zone. Signed-in readers set theirs in the account."""
     if current_actor().is_signed_in:
         return redirect(url_for("people.account", _anchor="time_zone"))
-    form = ZoneForm(formdata=None, data={"time_zone": cookie_zone() or ""})
+    form = ZoneForm(formdata=None, meta={"csrf": False}, data={"time_zone": cookie_zone() or ""})
     form.offer(locale=reader_locale())
     return render_template("people/zone.html", form=form, following=kept_next())
 
