@@ -189,17 +189,11 @@ def test_as_a_workbook_cells_have_types_and_headings_stay(client: FlaskClient, m
     assert book.sheet_names == ["Totals", "Upcoming lectures", "By year", "Sectors", "Women and men",
                                 "Institutions", "Series attended", "Most attended lectures", "Comparison",
                                 "Definitions and filters"]  # fmt: skip
-    years = book.get_sheet_by_name("By year").to_python()
-    assert years[0] == [
-        "Year",
-        "Sessions",
-        "Participants",
-        "Attendances",
-        "Contact hours",
-        "Registrations",
-        "Certificates",
-    ]
-    assert years[1] == [2024, 1.0, 3.0, 3.0, 3.0, 5.0, 1.0]
+    headings, year = book.get_sheet_by_name("By year").to_python()[:2]
+    assert dict(zip(headings, year, strict=True)) == {
+        "Year": 2024, "Sessions": 1, "Participants": 3, "Attendances": 3, "Contact hours": 3, "Registrations": 5,
+        "Certificates": 1,
+    }  # fmt: skip
     assert book.get_sheet_by_name("Series attended").to_python()[1][0] == "Series =1+1"
     coming = book.get_sheet_by_name("Upcoming lectures").to_python()[1]
     assert coming[1] == datetime(2026, 12, 2, 6, 0)  # noqa: DTZ001 - as a cell has it: of Beijing
@@ -221,8 +215,8 @@ def test_as_lines_and_as_an_object(client: FlaskClient, make: Make, country: lis
     assert "years,2024,participants,3" in lines
     found = json.loads(client.get("/countries/KE.json").text)
     assert found["totals"]["attendances"] == 4
-    assert found["sections"]["years"]["columns"][2] == "participants"
-    assert found["sections"]["years"]["rows"][0][2] == 3
+    years = found["sections"]["years"]
+    assert dict(zip(years["columns"], years["rows"][0], strict=True))["participants"] == 3
     assert client.get("/countries/KE.exe").status_code == 404
 
 
