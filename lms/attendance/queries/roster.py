@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import CompoundSelect, Integer, Row, bindparam, func, select, union
+from sqlalchemy import Row, bindparam, func, select, union
 
 from lms.attendance import rules
 from lms.attendance.models.credits import Credit, Outcome
@@ -34,7 +34,14 @@ from lms.attendance.queries.roster_filters import (
     places_by_name,
     sorted_entries,
 )
-from lms.attendance.queries.roster_order import RosterOrder, curve_of, day_of_lecture, position_of, roster_order
+from lms.attendance.queries.roster_order import (
+    RosterOrder,
+    curve_of,
+    day_of_lecture,
+    on_roster,
+    position_of,
+    roster_order,
+)
 from lms.catalogue.models import Lecture, LectureState, WalkIns
 from lms.catalogue.queries.lectures import get_lecture
 from lms.catalogue.queries.policies import policy_for
@@ -47,7 +54,7 @@ from lms.core.i18n import _
 from lms.core.lists import ListRequest
 from lms.core.roles import Actor
 from lms.core.sorting import sort_key
-from lms.enrolment.membership import FEW, expected_at
+from lms.enrolment.membership import FEW
 from lms.enrolment.queries.sharing import hidden_among
 from lms.enrolment.rules import sees_shared_only
 from lms.people.models import Person
@@ -153,15 +160,7 @@ def walk_ins_of(lecture: Lecture) -> WalkIns:
     return policy_for(lecture).walk_ins
 
 
-def on_roster(lecture: Lecture) -> CompoundSelect[Any]:
-    """The query for people on the roster: those enrolled when the lecture ended, and everyone with evidence."""
-    return union(expected_at(lecture.id), *people_with_evidence(lecture.id))
-
-
-_LECTURE: Any = bindparam("lecture_id", type_=Integer)
 _PEOPLE: Any = bindparam("people", expanding=True)
-_OF_SOME: CompoundSelect[Any] = union(expected_at(_LECTURE, _PEOPLE), *people_with_evidence(_LECTURE, _PEOPLE))
-"""As `on_roster`, of some people, made once for every lecture: asked with `lecture_id` and `people`."""
 
 
 @lru_cache(maxsize=2)
@@ -199,8 +198,7 @@ def not_on_roster(lecture: Lecture, person_ids: Collection[int]) -> set[int]:
     """The people among these who are not on the roster."""
     missing = set(person_ids)
     for people in chunks(missing):
-        found = read_column(_OF_SOME, {"lecture_id": lecture.id, "people": people})
-        missing.difference_update(found)
+        missing.difference_update(read_column(on_roster(lecture.id, people)))
     return missing
 
 

@@ -98,8 +98,16 @@ class RosterOrder:
         return [person_id for _name, person_id in self.positions[start:end]]
 
 
+def on_roster(lecture_id: Any, people: Any = None) -> CompoundSelect[Any]:
+    """The query of people on a lecture's roster: those enrolled when it ended, and everyone with evidence.
+
+    `people` limits it to some of them. Both arguments may be parameters, as for `expected_at`.
+    """
+    return union(expected_at(lecture_id, people), *people_with_evidence(lecture_id, people))
+
+
 _LECTURE: Any = bindparam("lecture_id", type_=Integer)
-_ON_ROSTER: CompoundSelect[Any] = union(expected_at(_LECTURE), *people_with_evidence(_LECTURE))
+_ON_ROSTER: CompoundSelect[Any] = on_roster(_LECTURE)
 _LATER: CompoundSelect[Any] = union(*corrected_or_in_room(_LECTURE))
 _UNMATCHED: Any = (
     select(func.count(Presence.attendee_id.distinct()))

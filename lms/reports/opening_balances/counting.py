@@ -97,6 +97,12 @@ class Balances:
             found.setdefault(key, Balances([], self.sets, self.whole)).rows.append(row)
         return found
 
+    def add_to(self, part: Counted) -> None:
+        """Adds these rows to what was counted from the system itself."""
+        part.lectures |= {row.session for row in self.rows}
+        part.countries |= {row.country_id for row in self.rows if row.attendances}
+        part.attendances += sum(row.attendances for row in self.rows)
+
     def is_large(self) -> bool:
         """Whether these are surely of five people or more: nobody attends one lecture twice."""
         by_session: dict[int, int] = {}
@@ -118,9 +124,7 @@ def add(
             parts[key] = make()
         part = parts[key]
         labels[key] = group.opening(part.countries)
-        part.lectures |= {row.session for row in group.rows}
-        part.countries |= {row.country_id for row in group.rows if row.attendances}
-        part.attendances += sum(row.attendances for row in group.rows)
+        group.add_to(part)
     return labels
 
 

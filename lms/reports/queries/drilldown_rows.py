@@ -85,10 +85,7 @@ def open_rows(
     selection = Selection(load(scope, partners), scope.filters.narrowed(inner))
     every = Asked(selection, grouped, names, today, wanted)
     part = count(selection.facts, selection.filters)[()]
-    part.lectures |= {row.session for row in grouped.rows}
-    part.countries |= {row.country_id for row in grouped.rows if row.attendances}
-    older = sum(row.attendances for row in grouped.rows)
-    part.attendances += older
+    grouped.add_to(part)
     amounts, number = _amounts(figure, every)
     narrowed = Selection(selection.facts, selection.filters.narrowed(listed_by)) if listed_by else selection
     listed = KINDS[figure](Asked(narrowed, _of(grouped, listed_by), names, today, wanted))
@@ -96,7 +93,7 @@ def open_rows(
     return DrilldownRows(
         figure,
         part.figures(today),
-        older,
+        sum(row.attendances for row in grouped.rows),
         [names.label(name, value) for name, value in inner.items()] if number else [],
         listed.between(wanted.offset, min(wanted.offset + wanted.size, listed.total)),
         listed.total,

@@ -13,7 +13,7 @@ from lms.attendance.attendance_curve import Course, course
 from lms.attendance.models.credits import Credit, Outcome
 from lms.attendance.models.evidence import Source
 from lms.attendance.presence import WHO, presence_in, span_of
-from lms.attendance.queries.roster import on_roster
+from lms.attendance.queries.roster_order import on_roster
 from lms.attendance.rules import Interval, clip, unite
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries.lectures import get_lecture
@@ -77,7 +77,7 @@ def get_lecture_report(lecture_id: int, *, by: Actor, at: datetime, locale: str 
         raise Forbidden
     if lecture.state is not LectureState.HELD or lecture.actual_start is None or lecture.actual_end is None:
         return None
-    roster = {person for person in db.session.scalars(on_roster(lecture)) if person is not None}
+    roster = {person for person in db.session.scalars(on_roster(lecture.id)) if person is not None}
     belongs = countries_of(roster, clock.day_of(lecture.actual_start, clock.reporting_zone()))
     only = None if sees_all else by.country_ids
     if only is not None:
