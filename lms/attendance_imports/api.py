@@ -91,7 +91,7 @@ def undo_unknown(lecture_id: int, attendee_id: int, wish: dict[str, Any]) -> Any
 @consumes("multipart/form-data")
 @bp.input(ReportIn, location="form_and_files", arg_name="report")
 @bp.output(ImportAnswerOut)
-def import_attendance(lecture_id: int, report: dict[str, Any]) -> dict[str, Any]:
+def import_attendance(lecture_id: int, report: dict[str, Any]) -> Any:
     """Imports an attendance report. Importing the same evidence again creates nothing."""
     by = current_actor()
     file = report["file"]
@@ -106,5 +106,4 @@ def import_attendance(lecture_id: int, report: dict[str, Any]) -> dict[str, Any]
         sums=report["sums"],
         by=by,
     )
-    answer = publish_attendance(staged, skip_bad_rows=report["skip_bad_rows"], by=by, at=clock.now())
-    return answer.as_json()
+    return publish_attendance(staged, skip_bad_rows=report["skip_bad_rows"], by=by, at=clock.now())

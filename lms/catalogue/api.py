@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import dataclass
 from typing import Any
 
 from apiflask import APIBlueprint
@@ -24,7 +24,7 @@ from lms.catalogue.actions.states import (
 )
 from lms.catalogue.fair_hours import Hour
 from lms.catalogue.inputs import LectureInput, PolicyInput, SeriesInput
-from lms.catalogue.models import Lecture, Series
+from lms.catalogue.models import Lecture, Policy, Series
 from lms.catalogue.queries import lectures as lecture_queries
 from lms.catalogue.queries import policies as policy_queries
 from lms.catalogue.queries import series as series_queries
@@ -47,12 +47,11 @@ from lms.catalogue.schemas import (
     SeriesPage,
     SeriesQuery,
     UnpublishIn,
-    places_object,
 )
 from lms.catalogue.series_hours import Wanted, hours_for
 from lms.core import clock
 from lms.core.errors import Invalid
-from lms.core.roles import Actor, Role
+from lms.core.roles import Role
 from lms.web.api import Nothing, PageQuery, envelope, integer_cursor, rfc3339
 from lms.web.guards import ANYONE, SIGNED_IN, allow
 from lms.web.idempotency import idempotent
@@ -67,79 +66,61 @@ bp = APIBlueprint(
     tag={"name": "Catalogue", "description": "Series, their lectures and policies."},
 )
 
-_SERIES = (
-    "slug",
-    "title",
-    "description",
-    "language",
-    "visibility",
-    "admission",
-    "nominations_need_approval",
-    "starts_on",
-    "ends_on",
-    "taken",
-)
-_POLICY = tuple(one.name for one in fields(PolicyInput))
-_LECTURE = (
-    "id",
-    "title",
-    "abstract",
-    "state",
-    "time_zone",
-    "duration_minutes",
-    "language",
-    "interpretation",
-    "delivery",
-    "recording_url",
-    "materials",
-    "held_unknown",
-    "reason",
-)
+
+@dataclass(frozen=True)
+class ShownSeries:
+    """A series. `instructors`: their e-mail addresses, if the caller can edit it."""
+
+    series: Series
+    policy: Policy
+    instructors: Sequence[str] | None
+
+    @property
+    def countries(self) -> list[str] | None:
+        """Codes of the countries that it is for; null for all."""
+        return [country.code for country in self.series.countries] or None
+
+    @property
+    def instructor_names(self) -> list[str]:
+        """The names that everybody sees."""
+        return [person.full_name for person in self.series.instructors]
 
 
-def series_objects(found: Sequence[Series], *, by: Actor) -> list[dict[str, Any]]:
-    """Returns series as JSON, with e-mail addresses if the caller can edit them."""
-    policies = policy_queries.current_policies([series.id for series in found])
-    addresses = teaching_queries.instructor_addresses(found, by=by)
+@dataclass(frozen=True)
+class ShownLecture:
+    """A lecture. `instructors` (their e-mail addresses) and `join_url` if the caller can edit it."""
+
+    lecture: Lecture
+    instructors: Sequence[str] | None
+    join_url: str | None
+
+    @property
+    def instructor_names(self) -> list[str]:
+        """The names that everybody sees."""
+        return [person.full_name for person in self.lecture.instructors]
+
+
+def _shown_series(rows: Sequence[Series]) -> list[ShownSeries]:
+    policies = policy_queries.current_policies([series.id for series in rows])
+    addresses = teaching_queries.instructor_addresses(rows, by=current_actor())
+    return [ShownSeries(series, policies[series.id], addresses[series.id]) for series in rows]
+
+
+def _shown_lectures(rows: Sequence[Lecture]) -> list[ShownLecture]:
+    by = current_actor()
+    addresses = teaching_queries.instructor_addresses(rows, by=by)
     return [
-        {
-            **{name: getattr(series, name) for name in _SERIES},
-            **places_object(series),
-            "countries": [country.code for country in series.countries] or None,
-            "instructors": addresses[series.id],
-            "instructor_names": [person.full_name for person in series.instructors],
-            "policy": {name: getattr(policies[series.id], name) for name in _POLICY},
-        }
-        for series in found
+        ShownLecture(lecture, addresses[lecture.id], lecture.join_url if may_edit_lecture(lecture, by) else None)
+        for lecture in rows
     ]
 
 
-def lecture_objects(found: Sequence[Lecture], *, by: Actor) -> list[dict[str, Any]]:
-    """Returns lectures as JSON, with e-mail addresses and meeting link if the caller can edit them."""
-    addresses = teaching_queries.instructor_addresses(found, by=by)
-    return [
-        {
-            **{name: getattr(lecture, name) for name in _LECTURE},
-            "series": lecture.series.slug,
-            "starts_at": None if lecture.local_start is None else lecture.local_start.isoformat(),
-            "starts_at_utc": rfc3339(lecture.starts_at),
-            "instructors": addresses[lecture.id],
-            "instructor_names": [person.full_name for person in lecture.instructors],
-            "join_url": lecture.join_url if may_edit_lecture(lecture, by) else None,
-            "actual_start": rfc3339(lecture.actual_start),
-            "actual_end": rfc3339(lecture.actual_end),
-            "confirmed_at": rfc3339(lecture.confirmed_at),
-        }
-        for lecture in found
-    ]
+def _one_series(series: Series) -> ShownSeries:
+    return _shown_series([series])[0]
 
 
-def _shown_series(series: Series) -> dict[str, Any]:
-    return series_objects([series], by=current_actor())[0]
-
-
-def _shown_lecture(lecture: Lecture) -> dict[str, Any]:
-    return lecture_objects([lecture], by=current_actor())[0]
+def _one_lecture(lecture: Lecture) -> ShownLecture:
+    return _shown_lectures([lecture])[0]
 
 
 def _fixed(sent: dict[str, Any]) -> dict[str, Any]:
@@ -157,7 +138,7 @@ def list_series(query: dict[str, Any]) -> ResponseReturnValue:
     actor = current_actor()
     wanted = series_queries.SeriesFilter(**{**query, "cursor": integer_cursor(query["cursor"])})
     page = envelope(series_queries.list_series(wanted, by=actor), wanted.limit, lambda series: series.id)
-    return {**page, "items": series_objects(page["items"], by=actor)}
+    return {**page, "items": _shown_series(page["items"])}
 
 
 @bp.post("/series")
@@ -166,20 +147,20 @@ def list_series(query: dict[str, Any]) -> ResponseReturnValue:
 @bp.input(SeriesIn, arg_name="sent")
 @bp.output(SeriesOut, status_code=201)
 @bp.doc(responses={200: "The same series already exists.", 409: "A different series has this slug."})
-def create_series(sent: dict[str, Any]) -> ResponseReturnValue:
+def create_series(sent: dict[str, Any]) -> Any:
     """Creates a series. The same request again returns 200 with the same series."""
     values = {**_fixed(sent), "policy": PolicyInput(**sent.get("policy", {}))}
     series, is_new = create_or_repeat_series(SeriesInput(**values), by=current_actor(), at=clock.now())
-    return _shown_series(series), 201 if is_new else 200
+    return _one_series(series), 201 if is_new else 200
 
 
 @bp.get("/series/<slug>")
 @allow(ANYONE)
 @scope("series:read")
 @bp.output(SeriesOut)
-def get_series(slug: str) -> ResponseReturnValue:
+def get_series(slug: str) -> Any:
     """Returns a series."""
-    return _shown_series(series_queries.get_series(slug, by=current_actor()))
+    return _one_series(series_queries.get_series(slug, by=current_actor()))
 
 
 @bp.get("/series/<slug>/hours")
@@ -245,9 +226,9 @@ def _shown_hour(hour: Hour) -> dict[str, Any]:
 @bp.input(SeriesIn(partial=True), arg_name="sent")
 @bp.output(SeriesOut)
 @bp.doc(responses={409: "Not possible in the current state, with the reason."})
-def change_series(slug: str, sent: dict[str, Any]) -> ResponseReturnValue:
+def change_series(slug: str, sent: dict[str, Any]) -> Any:
     """Changes the fields sent, and no others."""
-    return _shown_series(edit_series(slug, _fixed(sent), by=current_actor(), at=clock.now()))
+    return _one_series(edit_series(slug, _fixed(sent), by=current_actor(), at=clock.now()))
 
 
 @bp.post("/series/<slug>/publish")
@@ -260,7 +241,7 @@ def publish_all(slug: str, sent: dict[str, Any]) -> ResponseReturnValue:
     """Publishes a series with its drafts: all or none. Answers with the lectures published by this call."""
     by = current_actor()
     _series, lectures = publish_series(slug, sent["lectures"], by=by, at=clock.now())
-    return {"items": lecture_objects(lectures, by=by)}
+    return {"items": _shown_lectures(lectures)}
 
 
 @bp.post("/series/<slug>/unpublish")
@@ -272,7 +253,7 @@ def publish_all(slug: str, sent: dict[str, Any]) -> ResponseReturnValue:
 def unpublish(slug: str, sent: dict[str, Any]) -> ResponseReturnValue:
     """Makes lectures drafts again: all or none. Answers with the lectures changed by this call."""
     by = current_actor()
-    return {"items": lecture_objects(unpublish_lectures(slug, sent["lectures"], by=by, at=clock.now()), by=by)}
+    return {"items": _shown_lectures(unpublish_lectures(slug, sent["lectures"], by=by, at=clock.now()))}
 
 
 @bp.get("/series/<slug>/lectures")
@@ -287,7 +268,7 @@ def list_lectures(slug: str, query: dict[str, Any]) -> ResponseReturnValue:
     cursor, limit = integer_cursor(query["cursor"]), query["limit"]
     found = lecture_queries.list_lectures_page(series.id, by=actor, cursor=cursor, limit=limit)
     page = envelope(found, limit, lambda lecture: lecture.id)
-    return {**page, "items": lecture_objects(page["items"], by=actor)}
+    return {**page, "items": _shown_lectures(page["items"])}
 
 
 @bp.post("/series/<slug>/lectures")
@@ -297,20 +278,20 @@ def list_lectures(slug: str, query: dict[str, Any]) -> ResponseReturnValue:
 @bp.input(LectureIn, arg_name="sent")
 @bp.output(LectureOut, status_code=201)
 @bp.doc(responses={200: "The same lecture already exists.", 409: "An instructor gives another lecture at this time."})
-def create_lecture(slug: str, sent: dict[str, Any]) -> ResponseReturnValue:
+def create_lecture(slug: str, sent: dict[str, Any]) -> Any:
     """Creates a lecture in a series. Its time can be in the past. The same request again returns 200."""
     draft = LectureInput(**_fixed(sent))
     lecture, is_new = schedule_or_repeat_lecture(slug, draft, by=current_actor(), at=clock.now())
-    return _shown_lecture(lecture), 201 if is_new else 200
+    return _one_lecture(lecture), 201 if is_new else 200
 
 
 @bp.get("/lectures/<int:lecture_id>")
 @allow(ANYONE)
 @scope("series:read")
 @bp.output(LectureOut)
-def get_lecture(lecture_id: int) -> ResponseReturnValue:
+def get_lecture(lecture_id: int) -> Any:
     """Returns a lecture."""
-    return _shown_lecture(lecture_queries.get_lecture(lecture_id, by=current_actor()))
+    return _one_lecture(lecture_queries.get_lecture(lecture_id, by=current_actor()))
 
 
 @bp.patch("/lectures/<int:lecture_id>")
@@ -319,9 +300,9 @@ def get_lecture(lecture_id: int) -> ResponseReturnValue:
 @bp.input(LectureIn(partial=True), arg_name="sent")
 @bp.output(LectureOut)
 @bp.doc(responses={409: "Not possible in the current state, with the reason."})
-def change_lecture(lecture_id: int, sent: dict[str, Any]) -> ResponseReturnValue:
+def change_lecture(lecture_id: int, sent: dict[str, Any]) -> Any:
     """Changes the fields sent, and no others. `state: scheduled` publishes a draft."""
-    return _shown_lecture(edit_lecture(lecture_id, _fixed(sent), by=current_actor(), at=clock.now()))
+    return _one_lecture(edit_lecture(lecture_id, _fixed(sent), by=current_actor(), at=clock.now()))
 
 
 @bp.post("/lectures/<int:lecture_id>/start")
@@ -330,10 +311,10 @@ def change_lecture(lecture_id: int, sent: dict[str, Any]) -> ResponseReturnValue
 @bp.input(AtIn, arg_name="sent")
 @bp.output(LectureOut)
 @bp.doc(responses={409: "Not possible in the current state, with the reason."})
-def start(lecture_id: int, sent: dict[str, Any]) -> ResponseReturnValue:
+def start(lecture_id: int, sent: dict[str, Any]) -> Any:
     """Starts a lecture, whatever its planned time: now, or at a time in the past."""
     done = start_lecture(lecture_id, started_at=sent.get("at"), by=current_actor(), at=clock.now())
-    return _shown_lecture(done)
+    return _one_lecture(done)
 
 
 @bp.post("/lectures/<int:lecture_id>/end")
@@ -342,10 +323,10 @@ def start(lecture_id: int, sent: dict[str, Any]) -> ResponseReturnValue:
 @bp.input(AtIn, arg_name="sent")
 @bp.output(LectureOut)
 @bp.doc(responses={409: "Not possible in the current state, with the reason."})
-def end(lecture_id: int, sent: dict[str, Any]) -> ResponseReturnValue:
+def end(lecture_id: int, sent: dict[str, Any]) -> Any:
     """Ends a live lecture: now, or at a time in the past."""
     done = end_lecture(lecture_id, ended_at=sent.get("at"), by=current_actor(), at=clock.now())
-    return _shown_lecture(done)
+    return _one_lecture(done)
 
 
 @bp.post("/lectures/<int:lecture_id>/undo-start")
@@ -354,9 +335,9 @@ def end(lecture_id: int, sent: dict[str, Any]) -> ResponseReturnValue:
 @bp.input(Nothing, arg_name="body")
 @bp.output(LectureOut)
 @bp.doc(responses={409: "The lecture is neither live nor held, or its attendance is closed."})
-def take_back_start(lecture_id: int, body: dict[str, str]) -> ResponseReturnValue:  # noqa: ARG001
+def take_back_start(lecture_id: int, body: dict[str, str]) -> Any:  # noqa: ARG001
     """Undoes the start and end of a lecture. It is scheduled as planned again, and all records are kept."""
-    return _shown_lecture(undo_start(lecture_id, by=current_actor(), at=clock.now()))
+    return _one_lecture(undo_start(lecture_id, by=current_actor(), at=clock.now()))
 
 
 @bp.post("/lectures/<int:lecture_id>/reopen")
@@ -365,9 +346,9 @@ def take_back_start(lecture_id: int, body: dict[str, str]) -> ResponseReturnValu
 @bp.input(Nothing, arg_name="body")
 @bp.output(LectureOut)
 @bp.doc(responses={409: "The lecture is not held, or it ended more than a day ago."})
-def reopen(lecture_id: int, body: dict[str, str]) -> ResponseReturnValue:  # noqa: ARG001
+def reopen(lecture_id: int, body: dict[str, str]) -> Any:  # noqa: ARG001
     """Reopens a lecture within a day of its end. It is live again."""
-    return _shown_lecture(reopen_lecture(lecture_id, by=current_actor(), at=clock.now()))
+    return _one_lecture(reopen_lecture(lecture_id, by=current_actor(), at=clock.now()))
 
 
 @bp.post("/lectures/<int:lecture_id>/hold")
@@ -376,10 +357,10 @@ def reopen(lecture_id: int, body: dict[str, str]) -> ResponseReturnValue:  # noq
 @bp.input(HeldIn, arg_name="sent")
 @bp.output(LectureOut)
 @bp.doc(responses={409: "The lecture is not scheduled."})
-def hold(lecture_id: int, sent: dict[str, Any]) -> ResponseReturnValue:
+def hold(lecture_id: int, sent: dict[str, Any]) -> Any:
     """Records that a scheduled lecture was held, with its start and end. If it was not, postpone or cancel it."""
     times = {"started_at": sent["actual_start"], "ended_at": sent["actual_end"]}
-    return _shown_lecture(hold_lecture(lecture_id, **times, by=current_actor(), at=clock.now()))
+    return _one_lecture(hold_lecture(lecture_id, **times, by=current_actor(), at=clock.now()))
 
 
 @bp.post("/lectures/<int:lecture_id>/confirm")
@@ -388,9 +369,9 @@ def hold(lecture_id: int, sent: dict[str, Any]) -> ResponseReturnValue:
 @bp.input(Nothing, arg_name="body")
 @bp.output(LectureOut)
 @bp.doc(responses={409: "The lecture is not held."})
-def confirm(lecture_id: int, body: dict[str, str]) -> ResponseReturnValue:  # noqa: ARG001
+def confirm(lecture_id: int, body: dict[str, str]) -> Any:  # noqa: ARG001
     """Confirms that a very short or empty lecture was held, so that it counts. Repeating this changes nothing."""
-    return _shown_lecture(confirm_held(lecture_id, by=current_actor(), at=clock.now()))
+    return _one_lecture(confirm_held(lecture_id, by=current_actor(), at=clock.now()))
 
 
 @bp.post("/lectures/<int:lecture_id>/cancel")
@@ -399,9 +380,9 @@ def confirm(lecture_id: int, body: dict[str, str]) -> ResponseReturnValue:  # no
 @bp.input(CancelIn, arg_name="sent")
 @bp.output(LectureOut)
 @bp.doc(responses={409: "Not possible in the current state, with the reason."})
-def cancel(lecture_id: int, sent: dict[str, Any]) -> ResponseReturnValue:
+def cancel(lecture_id: int, sent: dict[str, Any]) -> Any:
     """Cancels a scheduled lecture for good and e-mails the reason to everyone enrolled."""
-    return _shown_lecture(cancel_lecture(lecture_id, reason=sent["reason"], by=current_actor(), at=clock.now()))
+    return _one_lecture(cancel_lecture(lecture_id, reason=sent["reason"], by=current_actor(), at=clock.now()))
 
 
 @bp.post("/lectures/<int:lecture_id>/postpone")
@@ -410,7 +391,7 @@ def cancel(lecture_id: int, sent: dict[str, Any]) -> ResponseReturnValue:
 @bp.input(PostponeIn, arg_name="sent")
 @bp.output(LectureOut)
 @bp.doc(responses={409: "Not possible in the current state, with the reason."})
-def postpone(lecture_id: int, sent: dict[str, Any]) -> ResponseReturnValue:
+def postpone(lecture_id: int, sent: dict[str, Any]) -> Any:
     """Postpones a lecture to a new time, or without a date."""
     done = postpone_lecture(
         lecture_id,
@@ -419,4 +400,4 @@ def postpone(lecture_id: int, sent: dict[str, Any]) -> ResponseReturnValue:
         by=current_actor(),
         at=clock.now(),
     )
-    return _shown_lecture(done)
+    return _one_lecture(done)

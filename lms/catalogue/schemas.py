@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from apiflask import Schema
 from apiflask.fields import (
     AwareDateTime,
@@ -19,10 +17,10 @@ from apiflask.fields import (
 from apiflask.validators import Length, Range
 
 from lms.catalogue.fair_hours import Basis
-from lms.catalogue.models import Admission, CertificateKind, Delivery, LectureState, Series, Visibility, WalkIns
+from lms.catalogue.models import Admission, CertificateKind, Delivery, LectureState, Visibility, WalkIns
 from lms.core.i18n import _l
-from lms.web.api import AnswerSchema, PageQuery
-from lms.web.local_time import LocalTime
+from lms.web.api import AnswerSchema, Instant, PageQuery
+from lms.web.local_time import LocalTime, LocalTimeOut
 
 _REPLAY_DAYS = {"deprecated": True, "description": "Has no effect: watching a recording is not counted."}
 
@@ -92,38 +90,36 @@ class PolicyOut(AnswerSchema):
 class SeriesOut(AnswerSchema):
     """A series; `instructors` (addresses) is null but to its instructors and administrators."""
 
-    slug = String()
-    title = String()
-    description = String()
-    language = String()
-    visibility = String()
-    admission = String()
-    nominations_need_approval = Boolean()
-    starts_on = Date(allow_none=True)
-    ends_on = Date(allow_none=True)
-    capacity = Integer(allow_none=True)
-    taken = Integer(metadata={"deprecated": True, "description": "`enrolled` and `held` together."})
-    enrolled = Integer()
-    held = Integer(metadata={"description": "Places that are reserved for nominees who have not answered yet."})
-    free = Integer(
-        allow_none=True, metadata={"description": "Places without anybody. Null if the series has no capacity."}
+    slug = String(attribute="series.slug")
+    title = String(attribute="series.title")
+    description = String(attribute="series.description")
+    language = String(attribute="series.language")
+    visibility = String(attribute="series.visibility")
+    admission = String(attribute="series.admission")
+    nominations_need_approval = Boolean(attribute="series.nominations_need_approval")
+    starts_on = Date(attribute="series.starts_on", allow_none=True)
+    ends_on = Date(attribute="series.ends_on", allow_none=True)
+    capacity = Integer(attribute="series.capacity", allow_none=True)
+    taken = Integer(
+        attribute="series.taken", metadata={"deprecated": True, "description": "`enrolled` and `held` together."}
     )
-    free_for_countries = Integer(metadata={"description": "How many of `free` are kept for countries."})
+    enrolled = Integer(attribute="series.enrolled")
+    held = Integer(
+        attribute="series.held",
+        metadata={"description": "Places that are reserved for nominees who have not answered yet."},
+    )
+    free = Integer(
+        attribute="series.free_seats",
+        allow_none=True,
+        metadata={"description": "Places without anybody. Null if the series has no capacity."},
+    )
+    free_for_countries = Integer(
+        attribute="series.reserved", metadata={"description": "How many of `free` are kept for countries."}
+    )
     countries = List(String(), allow_none=True)
     instructors = List(String(), allow_none=True)
     instructor_names = List(String())
     policy = Nested(PolicyOut)
-
-
-def places_object(series: Series) -> dict[str, Any]:
-    """Returns how the places of a series stand, as JSON."""
-    return {
-        "capacity": series.capacity,
-        "enrolled": series.enrolled,
-        "held": series.held,
-        "free": series.free_seats,
-        "free_for_countries": series.reserved,
-    }
 
 
 class SeriesPage(AnswerSchema):
@@ -170,32 +166,35 @@ class LectureIn(Schema):
 class LectureOut(AnswerSchema):
     """A lecture; `instructors` (addresses) and `join_url` are null but to its instructors and administrators."""
 
-    id = Integer()
-    series = String()
-    title = String()
-    abstract = String()
-    state = String()
-    starts_at = String(allow_none=True)
-    starts_at_utc = String(allow_none=True)
-    time_zone = String()
-    duration_minutes = Integer()
-    language = String()
-    interpretation = List(String())
+    id = Integer(attribute="lecture.id")
+    series = String(attribute="lecture.series.slug")
+    title = String(attribute="lecture.title")
+    abstract = String(attribute="lecture.abstract")
+    state = String(attribute="lecture.state")
+    starts_at = LocalTimeOut(attribute="lecture.local_start", allow_none=True)
+    starts_at_utc = Instant(attribute="lecture.starts_at", allow_none=True)
+    time_zone = String(attribute="lecture.time_zone")
+    duration_minutes = Integer(attribute="lecture.duration_minutes")
+    language = String(attribute="lecture.language")
+    interpretation = List(String(), attribute="lecture.interpretation")
     instructors = List(String(), allow_none=True)
     instructor_names = List(String())
-    delivery = String()
+    delivery = String(attribute="lecture.delivery")
     join_url = String(allow_none=True)
-    recording_url = String(allow_none=True)
-    materials = List(Nested(MaterialIn))
-    actual_start = String(allow_none=True)
-    actual_end = String(allow_none=True)
+    recording_url = String(attribute="lecture.recording_url", allow_none=True)
+    materials = List(Nested(MaterialIn), attribute="lecture.materials")
+    actual_start = Instant(attribute="lecture.actual_start", allow_none=True)
+    actual_end = Instant(attribute="lecture.actual_end", allow_none=True)
     held_unknown = Boolean(
-        metadata={"description": "Created after its planned time; staff have not confirmed yet whether it was held."}
+        attribute="lecture.held_unknown",
+        metadata={"description": "Created after its planned time; staff have not confirmed yet whether it was held."},
     )
-    confirmed_at = String(
-        allow_none=True, metadata={"description": "When staff confirmed that a very short or empty lecture was held."}
+    confirmed_at = Instant(
+        attribute="lecture.confirmed_at",
+        allow_none=True,
+        metadata={"description": "When staff confirmed that a very short or empty lecture was held."},
     )
-    reason = String(allow_none=True)
+    reason = String(attribute="lecture.reason", allow_none=True)
 
 
 class LecturePage(AnswerSchema):

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from apiflask import Schema
 from apiflask.fields import Date, Float, Integer, List, Nested, String
 from apiflask.validators import Length, OneOf
+from marshmallow import post_dump
 
 from lms.catalogue.models import CertificateKind
 from lms.certificates.actions.bundles import FORMS
 from lms.certificates.models import CertificateState
+from lms.certificates.queries.certificates import Shown
 from lms.certificates.queries.eligibility import Group
 from lms.web.api import AnswerSchema, PageQuery
 
 KINDS = [kind.value for kind in CertificateKind]
 STATES = [state.value for state in CertificateState]
+_STATE = {"number", "state"}
+_PUBLIC = {*_STATE, "name", "series", "kind", "hours", "date", "replaced_by"}
 GROUPS = [group.value for group in Group]
 
 
@@ -28,12 +34,22 @@ class CertificateSchema(AnswerSchema):
     series = String(metadata={"optional": True, "description": "Title of the series as printed on the certificate."})
     kind = String(validate=OneOf(KINDS), metadata={"optional": True})
     hours = Float(metadata={"optional": True, "description": "Actual length of the lectures attended, to one decimal."})
-    date = Date(metadata={"optional": True})
+    date = Date(attribute="issued_on", metadata={"optional": True})
     replaced_by = String(metadata={"optional": True})
     native_name = String(allow_none=True, metadata={"optional": True})
     replaces = String(allow_none=True, metadata={"optional": True})
     reason = String(allow_none=True, metadata={"optional": True})
     person = String(metadata={"optional": True, "description": "Public id of the holder."})
+
+    @post_dump(pass_original=True)
+    def leave_out(self, answer: dict[str, Any], shown: Shown, **_options: Any) -> dict[str, Any]:
+        """Removes what the caller cannot see of the certificate."""
+        if shown.replaced_by is None:
+            del answer["replaced_by"]
+        if shown.is_full:
+            return answer
+        names = _STATE if shown.state is CertificateState.WITHDRAWN else _PUBLIC
+        return {name: value for name, value in answer.items() if name in names}
 
 
 class CertificateListSchema(AnswerSchema):

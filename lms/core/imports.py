@@ -27,17 +27,3 @@ class ImportAnswer:
     notes: list[str] = field(default_factory=list)
     not_read: list[str] = field(default_factory=list)
     touched: set[int] = field(default_factory=set)
-
-    def as_json(self) -> dict[str, Any]:
-        """The object of the API."""
-        return {
-            "rows": self.rows,
-            "matched": self.matched,
-            "created": self.created,
-            "updated": self.updated,
-            "unchanged": self.unchanged,
-            "rejected": [{"row": fault.row, "reason": fault.reason} for fault in self.rejected],
-            "unmatched": self.unmatched,
-            "notes": self.notes,
-            "not_read": self.not_read,
-        }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from apiflask import APIBlueprint
@@ -14,7 +15,6 @@ from marshmallow import ValidationError
 from lms.catalogue.models import Series
 from lms.catalogue.queries.series import get_series
 from lms.catalogue.rules import may_edit_series
-from lms.catalogue.schemas import places_object
 from lms.core import clock
 from lms.core.errors import Forbidden, Invalid
 from lms.core.i18n import _
@@ -24,7 +24,7 @@ from lms.enrolment.batch_actions import confirm_batch, preview_batch, undo_batch
 from lms.enrolment.models import EnrolmentStatus
 from lms.enrolment.queries.batches import get_detailed_batch, list_batches
 from lms.enrolment.queries.seat_entries import ledger_after, list_quotas
-from lms.enrolment.queries.series import Seat, SeatFilter, get_seat, list_seats
+from lms.enrolment.queries.series import SeatFilter, get_seat, list_seats
 from lms.enrolment.quota_files import stage_quota_rows
 from lms.enrolment.quotas import set_quotas
 from lms.enrolment.schemas import (
@@ -42,9 +42,9 @@ from lms.enrolment.schemas import (
     StatusIn,
 )
 from lms.people.actions.files import stage_people
-from lms.people.actions.persons import PROFILE_FIELDS
+from lms.people.models import Person
 from lms.people.queries.persons import find_person_by_email
-from lms.web.api import Nothing, PageQuery, consumes, envelope, integer_cursor, rfc3339
+from lms.web.api import ImportAnswerOut, Nothing, PageQuery, consumes, envelope, integer_cursor
 from lms.web.body_limits import upload_limit
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
@@ -81,22 +81,6 @@ ANSWERS: dict[int | str, dict[str, str | dict[str, dict[str, Any]]]] = {
 }
 
 
-def enrolment_object(seat: Seat, series: Series) -> dict[str, Any]:
-    """A place as JSON; what is hidden of the person is null."""
-    profile = {name: None if seat.is_hidden else getattr(seat.person, name) for name in PROFILE_FIELDS}
-    return {
-        "id": seat.enrolment.public_id,
-        "series": series.slug,
-        "email": seat.email,
-        **profile,
-        "country": seat.country,
-        "status": seat.enrolment.status,
-        "accepted": seat.enrolment.profile_shared_at is not None,
-        "position": seat.position,
-        "registered_at": rfc3339(seat.enrolment.registered_at),
-    }
-
-
 @bp.get("/series/<slug>/enrolments")
 @allow(SIGNED_IN)
 @scope("enrolments:read")
@@ -118,8 +102,7 @@ def list_enrolments(slug: str, query: dict[str, Any]) -> ResponseReturnValue:
         organisation=query["organisation"],
         unanswered=query["answer"] is not None,
     )
-    page = envelope(found, limit, lambda seat: seat.id)
-    return {**page, "items": [enrolment_object(seat, series) for seat in page["items"]]}
+    return envelope(found, limit, lambda seat: seat.id)
 
 
 @bp.post("/series/<slug>/enrolments")
@@ -131,7 +114,7 @@ def list_enrolments(slug: str, query: dict[str, Any]) -> ResponseReturnValue:
 @bp.output(EnrolmentOut, status_code=201)
 @takes(multipart=PEOPLE_FILE)
 @bp.doc(responses=ANSWERS)
-def create_enrolment(slug: str, given: dict[str, Any]) -> ResponseReturnValue:
+def create_enrolment(slug: str, given: dict[str, Any]) -> Any:
     """Enrols the caller, one person (JSON), or, for administrators, all people in a file (multipart)."""
     by, at = current_actor(), clock.now()
     full_name = country = None
@@ -148,10 +131,9 @@ def create_enrolment(slug: str, given: dict[str, Any]) -> ResponseReturnValue:
             series.id, email, full_name=full_name, country=country, profile=given, by=by, at=at
         )
     seat = get_seat(row, by=by)
-    shown = enrolment_object(seat, series)
     if seat.is_hidden:  # the same whether or not the person was known before
-        shown |= {"full_name": full_name, "country": country, **given}
-    return shown, 201 if row.registered_at == at else 200
+        seat = replace(seat, person=Person(full_name=full_name, **given), country=country, is_hidden=False)
+    return seat, 201 if row.registered_at == at else 200
 
 
 def _oneself(given: dict[str, Any], series: Series, by: Actor) -> int | None:
@@ -173,7 +155,7 @@ def _take_file(series: Series, by: Actor) -> ResponseReturnValue:
     skip = _is_true("skip_bad_rows")
     staged = stage_people(file.read())
     answer = many.publish_enrolments(series.id, staged, skip_bad_rows=skip, by=by, at=clock.now())
-    return jsonify(answer.as_json())
+    return jsonify(ImportAnswerOut().dump(answer))
 
 
 def _is_true(name: str) -> bool:
@@ -189,11 +171,11 @@ def _is_true(name: str) -> bool:
 @scope("enrolments:write")
 @bp.input(StatusIn, arg_name="sent")
 @bp.output(EnrolmentOut)
-def change_enrolment(public_id: str, sent: dict[str, EnrolmentStatus]) -> ResponseReturnValue:
+def change_enrolment(public_id: str, sent: dict[str, EnrolmentStatus]) -> Any:
     """Accepts, rejects or withdraws a person. Participants can withdraw and re-enrol themselves."""
     by = current_actor()
     row = places.set_status(public_id, sent["status"], by=by, at=clock.now())
-    return enrolment_object(get_seat(row, by=by), row.series)
+    return get_seat(row, by=by)
 
 
 @bp.get("/series/<slug>/enrolment-changes")
@@ -283,7 +265,7 @@ def list_seat_entries(slug: str, query: dict[str, Any]) -> ResponseReturnValue:
     series = get_series(slug, by=by)
     lines = ledger_after(series, integer_cursor(query["cursor"]), limit=limit, by=by)
     page = envelope(lines, limit, lambda line: line.id)
-    return {"taken": series.taken, "reserved": series.reserved} | places_object(series) | page
+    return {"series": series, "reserved": series.reserved, **page}
 
 
 @bp.get("/series/<slug>/quotas")

@@ -157,24 +157,25 @@ class EnrolmentOut(AnswerSchema):
     other fields of the profile are null; the answer to the call that enrolled the person repeats what the call sent.
     """
 
-    id = String()
-    series = String()
+    id = String(attribute="enrolment.public_id")
+    series = String(attribute="series.slug")
     email = String(allow_none=True)
-    full_name = String(allow_none=True)
-    native_name = String(allow_none=True)
+    full_name = String(attribute="shown.full_name", allow_none=True)
+    native_name = String(attribute="shown.native_name", allow_none=True)
     country = String(allow_none=True)
-    sector = String(allow_none=True)
-    organisation = String(allow_none=True)
-    job_title = String(allow_none=True)
-    gender = String(allow_none=True)
-    locale = String(allow_none=True)
-    time_zone = String(allow_none=True)
-    status = String()
+    sector = String(attribute="shown.sector", allow_none=True)
+    organisation = String(attribute="shown.organisation", allow_none=True)
+    job_title = String(attribute="shown.job_title", allow_none=True)
+    gender = String(attribute="shown.gender", allow_none=True)
+    locale = String(attribute="shown.locale", allow_none=True)
+    time_zone = String(attribute="shown.time_zone", allow_none=True)
+    status = String(attribute="enrolment.status")
     accepted = Boolean(
-        metadata={"description": "Whether the person has accepted a place that somebody else gave them."}
+        attribute="is_accepted",
+        metadata={"description": "Whether the person has accepted a place that somebody else gave them."},
     )
     position = Integer(allow_none=True)
-    registered_at = String()
+    registered_at = Instant(attribute="enrolment.registered_at")
 
 
 class EnrolmentPage(AnswerSchema):
@@ -241,12 +242,12 @@ class SeatsOut(AnswerSchema):
     `held` are reserved for nominees who have not answered yet, and the others are of people `enrolled`. Of the `free`
     seats, `free_for_countries` are kept for countries."""
 
-    capacity = Integer(allow_none=True)
-    taken = Integer()
-    enrolled = Integer()
-    held = Integer()
-    free = Integer(allow_none=True)
-    free_for_countries = Integer()
+    capacity = Integer(attribute="series.capacity", allow_none=True)
+    taken = Integer(attribute="series.taken")
+    enrolled = Integer(attribute="series.enrolled")
+    held = Integer(attribute="series.held")
+    free = Integer(attribute="series.free_seats", allow_none=True)
+    free_for_countries = Integer(attribute="series.reserved")
     reserved = Integer(metadata={"deprecated": True, "description": "Use `free_for_countries`."})
     items = List(Nested(SeatEntryOut))
     next = String(allow_none=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from apiflask import APIBlueprint
@@ -30,27 +31,20 @@ bp = APIBlueprint(
 )
 
 
-def message_object(series: Series, row: Message) -> dict[str, Any]:
-    """A message as the API says it."""
-    found = {name: getattr(row, name) for name in _SAME} | {"id": row.public_id, "series": series.slug}
-    found |= {"lecture": row.lecture_id, "progress": queries.progress_of(row)}
-    if row.state is MessageState.DRAFT:
-        found["readers"] = _readers(series, queries.audience_input(row))
-    return found
+@dataclass(frozen=True)
+class ShownMessage:
+    """A message with what became of its e-mails. `readers`: null where they can no longer be chosen."""
+
+    message: Message
+    series: Series
+    readers: int | None
+    progress: queries.Progress
 
 
-_SAME = (
-    "audience",
-    "country",
-    "search",
-    "subject",
-    "text",
-    "state",
-    "readers",
-    "confirmed_at",
-    "starts_at",
-    "ended_at",
-)
+def _shown(series: Series, row: Message) -> ShownMessage:
+    is_draft = row.state is MessageState.DRAFT
+    readers = _readers(series, queries.audience_input(row)) if is_draft else row.readers
+    return ShownMessage(row, series, readers, queries.progress_of(row))
 
 
 def _readers(series: Series, to: AudienceInput) -> int | None:
@@ -60,9 +54,9 @@ def _readers(series: Series, to: AudienceInput) -> int | None:
         return None
 
 
-def _shown(slug: str, public_id: str) -> dict[str, Any]:
+def _read(slug: str, public_id: str) -> ShownMessage:
     series = queries.get_series_to_write(slug, by=current_actor())
-    return message_object(series, queries.get_message(series, public_id, by=current_actor()))
+    return _shown(series, queries.get_message(series, public_id, by=current_actor()))
 
 
 @bp.get("/series/<slug>/messages")
@@ -73,7 +67,7 @@ def list_messages(slug: str) -> dict[str, Any]:
     """Lists the latest messages of a series, the newest first; for focal points, those that they wrote."""
     by = current_actor()
     series = queries.get_series_to_write(slug, by=by)
-    return {"items": [message_object(series, row) for row in queries.list_messages(series, by=by)]}
+    return {"items": [_shown(series, row) for row in queries.list_messages(series, by=by)]}
 
 
 @bp.post("/series/<slug>/messages")
@@ -82,20 +76,20 @@ def list_messages(slug: str) -> dict[str, Any]:
 @idempotent
 @bp.input(MessageIn, arg_name="sent")
 @bp.output(MessageOut, status_code=201)
-def write_message(slug: str, sent: dict[str, Any]) -> dict[str, Any]:
+def write_message(slug: str, sent: dict[str, Any]) -> Any:
     """Writes a draft. Nothing is sent until it is confirmed."""
     to = AudienceInput(sent["audience"], sent["lecture"], sent["country"], sent["search"])
     typed = MessageInput(to, sent["subject"], sent["text"])
-    return _shown(slug, actions.save_message(slug, None, typed, by=current_actor(), at=clock.now()))
+    return _read(slug, actions.save_message(slug, None, typed, by=current_actor(), at=clock.now()))
 
 
 @bp.get("/series/<slug>/messages/<message_id>")
 @allow(*WRITERS)
 @scope("messages:read")
 @bp.output(MessageOut)
-def get_message(slug: str, message_id: str) -> dict[str, Any]:
+def get_message(slug: str, message_id: str) -> Any:
     """Returns a message with what became of its e-mails."""
-    return _shown(slug, message_id)
+    return _read(slug, message_id)
 
 
 @bp.post("/series/<slug>/messages/<message_id>/send")
@@ -103,10 +97,10 @@ def get_message(slug: str, message_id: str) -> dict[str, Any]:
 @scope("messages:write")
 @bp.input(SendIn, arg_name="sent")
 @bp.output(MessageOut)
-def send_message(slug: str, message_id: str, sent: dict[str, int]) -> dict[str, Any]:
+def send_message(slug: str, message_id: str, sent: dict[str, int]) -> Any:
     """Sends a draft after a minute in which it can be stopped. Sent again, nothing changes."""
     actions.confirm_message(slug, message_id, sent["readers"], by=current_actor(), at=clock.now())
-    return _shown(slug, message_id)
+    return _read(slug, message_id)
 
 
 @bp.post("/series/<slug>/messages/<message_id>/stop")
@@ -114,10 +108,10 @@ def send_message(slug: str, message_id: str, sent: dict[str, int]) -> dict[str, 
 @scope("messages:write")
 @bp.input(Nothing, arg_name="body")
 @bp.output(MessageOut)
-def stop_message(slug: str, message_id: str, body: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG001
+def stop_message(slug: str, message_id: str, body: dict[str, Any]) -> Any:  # noqa: ARG001
     """Keeps back all e-mails of a message that have not been sent."""
     actions.stop_message(slug, message_id, by=current_actor(), at=clock.now())
-    return _shown(slug, message_id)
+    return _read(slug, message_id)
 
 
 @bp.delete("/series/<slug>/messages/<message_id>")

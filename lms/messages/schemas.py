@@ -45,20 +45,20 @@ class MessageOut(AnswerSchema):
     """A message. Of a draft, `readers` is how many people would get it now; null where its readers can no longer be
     chosen."""
 
-    id = String()
-    series = String()
-    audience = String(metadata={"enum": [one.value for one in Audience]})
-    lecture = Integer(allow_none=True, metadata=_LECTURE)
-    country = String()
-    search = String()
-    subject = String()
-    text = String()
-    state = String(metadata={"enum": [one.value for one in MessageState]})
+    id = String(attribute="message.public_id")
+    series = String(attribute="series.slug")
+    audience = String(attribute="message.audience", metadata={"enum": [one.value for one in Audience]})
+    lecture = Integer(attribute="message.lecture_id", allow_none=True, metadata=_LECTURE)
+    country = String(attribute="message.country")
+    search = String(attribute="message.search")
+    subject = String(attribute="message.subject")
+    text = String(attribute="message.text")
+    state = String(attribute="message.state", metadata={"enum": [one.value for one in MessageState]})
     readers = Integer(allow_none=True)
     progress = Nested(ProgressOut)
-    confirmed_at = Instant(allow_none=True)
-    starts_at = Instant(allow_none=True)
-    ended_at = Instant(allow_none=True)
+    confirmed_at = Instant(attribute="message.confirmed_at", allow_none=True)
+    starts_at = Instant(attribute="message.starts_at", allow_none=True)
+    ended_at = Instant(attribute="message.ended_at", allow_none=True)
 
 
 class MessagesOut(AnswerSchema):

@@ -216,7 +216,7 @@ def _answer(staged: StagedPeople, done: Nominated, *, asked: int) -> dict[str, A
         notes=staged.notes,
     )
     return {
-        **answer.as_json(),
+        **vars(answer),
         "invited": done.invited,
         "submitted": done.submitted,
         "drafted": done.drafted,

@@ -6,7 +6,7 @@ import re
 from datetime import datetime
 from typing import Any
 
-from apiflask.fields import NaiveDateTime
+from apiflask.fields import NaiveDateTime, String
 
 from lms.core.i18n import _l
 
@@ -35,3 +35,10 @@ class LocalTime(NaiveDateTime):
             raise self.make_error("invalid", input=value, obj_type=self.OBJ_TYPE)
         read: datetime = super()._deserialize(value, attr, data, **kwargs)
         return read
+
+
+class LocalTimeOut(String):
+    """A local date and time of an answer, without an offset."""
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+        return None if value is None else str(value.isoformat())

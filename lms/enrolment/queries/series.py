@@ -43,11 +43,22 @@ class Seat:
     """
 
     enrolment: Enrolment
+    series: Series
     person: Person
     email: str | None
     country: str | None
     position: int | None
     is_hidden: bool = False
+
+    @property
+    def shown(self) -> Person:
+        """The person, without what is hidden from the actor."""
+        return Person() if self.is_hidden else self.person
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether the person has accepted a place that somebody else gave them."""
+        return self.enrolment.profile_shared_at is not None
 
     @property
     def label(self) -> str:
@@ -307,6 +318,7 @@ def _seats(rows: list[tuple[Enrolment, Person, str | None]], by: Actor) -> list[
     return [
         Seat(
             enrolment=enrolment,
+            series=enrolment.series,
             person=person,
             email=addresses.get(person.id),
             country=None if person.id in hidden else country,
