@@ -6,6 +6,7 @@ Values come from the environment (`LMS_*`), then from the optional file that `LM
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -228,6 +229,7 @@ SETTINGS = (
 )  # fmt: skip
 
 _DEMO_MARK = "demonstration.json"
+_DEMO_COMPLETE = "added"
 
 
 class Config:
@@ -339,6 +341,15 @@ class Config:
     def is_demonstration(self) -> bool:
         """Whether the data folder was created by `lms demo`. Only there can the demo accounts sign in."""
         return self.demonstration_mark.exists()
+
+    @property
+    def is_demonstration_incomplete(self) -> bool:
+        """Whether the worker still has to add parts of the demonstration, or was interrupted (see `demo.folder`)."""
+        try:
+            mark = json.loads(self.demonstration_mark.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return False
+        return isinstance(mark, dict) and mark.get("rest", _DEMO_COMPLETE) != _DEMO_COMPLETE
 
     @property
     def staff_needs_second_factor(self) -> bool:

@@ -127,7 +127,7 @@ def _await(made: Demonstration, log: Path) -> None:
     while time.monotonic() < until:
         assert made.process.poll() is None, log.read_text()
         with contextlib.suppress(OSError):
-            if made.visitor().get("/healthz").status == 200:
+            if b'data-testid="incomplete"' not in made.visitor().get("/sign-in").body:
                 return
         time.sleep(0.2)
     raise AssertionError(f"the demonstration is not served: {log.read_text()}")

@@ -60,7 +60,12 @@ def worker(with_server: bool) -> None:
     """Runs background jobs and sends e-mail."""
     from lms.serve import run_worker
 
-    run_worker(Config.load(), with_server=with_server)
+    config = Config.load()
+    if config.is_demonstration_incomplete:
+        from lms.demo.build import add_rest
+
+        add_rest(create_app, config, say=click.echo)
+    run_worker(config, with_server=with_server)
 
 
 @lms.group()
@@ -361,7 +366,7 @@ def demo(host: str, port: int, people: int | None, keep: bool, beside: str) -> N
         overrides["base_url"] = f"http://127.0.0.1:{port}"
     config = Config.load(None, **overrides)
     with _running(beside):
-        ensure(create_app, config, people=people, keep=keep, now=clock.now(), say=click.echo)
+        ensure(create_app, config, people=people, keep=keep, now=clock.now(), say=click.echo, leave_rest=True)
     click.echo(f"Serving at http://{host}:{port} – sign in as admin@, instructor@, focal.ke@ or trainee@demo.test")
     sys.stdout.flush()
     # Building has started threads, such as the typesetter's, that would be missing in forked web processes

@@ -15,7 +15,8 @@ See ADR 35.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import ARRAY, ColumnElement, FromClause, Text, and_, column, event, func, literal, table
@@ -33,6 +34,7 @@ PREFIX = "search_"
 JOINED = frozenset("'’ʼ`´")
 _FIRST_SIGN, _LAST_SIGN, _LATER_SIGNS = "\u3040", "\ud7af", "\U00020000"
 _indexed: list[tuple[str, str]] = []
+_is_postponed = False
 
 _PENDING = (
     "CREATE TABLE IF NOT EXISTS search_pending "
@@ -117,9 +119,20 @@ def ensure(connection: Connection) -> None:
         index_pending(connection)
 
 
+@contextmanager
+def postponed() -> Iterator[None]:
+    """Has this process index nothing on SQLite until the end: what it writes is found after the next commit."""
+    global _is_postponed
+    _is_postponed = True
+    try:
+        yield
+    finally:
+        _is_postponed = False
+
+
 def index_pending(connection: Connection) -> None:
     """On SQLite, indexes what the transaction wrote."""
-    if connection.dialect.name != "sqlite":
+    if connection.dialect.name != "sqlite" or _is_postponed:
         return
     for statement in pending_statements():
         connection.exec_driver_sql(statement)

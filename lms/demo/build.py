@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from flask import Flask
 from flask_migrate import upgrade
+from sqlalchemy import delete
 
 from lms.attendance.actions.facts import rebuild_facts
 from lms.attendance_imports.actions.imports import check_rows, publish_matched
@@ -17,9 +19,10 @@ from lms.catalogue.actions.states import end_lecture, start_lecture
 from lms.certificates.actions.awards import issue_certificates
 from lms.certificates.keys import ensure_key
 from lms.config import Config
-from lms.core import jobs
+from lms.core import search_index
 from lms.core.db import action, db
 from lms.core.errors import Invalid
+from lms.core.jobs import Job, JobState
 from lms.core.roles import SYSTEM, Role
 from lms.demo import (
     announcements,
@@ -38,7 +41,7 @@ from lms.demo import (
 )
 from lms.demo.certificates import add_signatory
 from lms.demo.enrolments import enrol
-from lms.demo.folder import Mark, find_mark, replaced, set_mark
+from lms.demo.folder import Mark, Rest, find_mark, replaced, set_mark
 from lms.demo.generate import SEED, Demonstration, LectureFile
 from lms.demo.groups import gather
 from lms.demo.live_lecture import go_live
@@ -46,7 +49,7 @@ from lms.demo.population import FEWEST, FULL_SCALE
 from lms.demo.programme import InstructorPlan, load_instructors, load_partners, read
 from lms.demo.programme import load_countries as load_plans
 from lms.demo.progress import Progress, Say
-from lms.demo.reading import Files, reading
+from lms.demo.reading import Files, MakeApp, reading
 from lms.demo.scheduling import leave_to_answer, schedule
 from lms.people.actions.access import DemoAccount, grant_role, set_demo_accounts
 from lms.people.actions.countries import declare_partners, load_countries
@@ -67,28 +70,61 @@ ACCOUNTS = (
 )
 
 
-def build(make_app: Callable[[Config], Flask], folder: Path, people: int, *, now: datetime, progress: Progress) -> None:
+def build(
+    make_app: MakeApp,
+    folder: Path,
+    people: int,
+    *,
+    now: datetime,
+    progress: Progress,
+    leave_rest: bool = False,
+) -> None:
     """Builds the demonstration in `folder`, in place of the one that is there; interrupted, it leaves no trace.
 
-    `now` is the moment that the programme is arranged around. Raises ValueError for too few people.
+    `now` is the moment that the programme is arranged around. With `leave_rest` it ends as soon as the public pages
+    have what they show: `add_rest` adds what remains. Raises ValueError for too few people.
     """
     demonstration = Demonstration(now, people)
     with replaced(folder) as building:
         config = Config.load(data=str(building), database_url="")
-        app = make_app(config)
-        mails.write_to_sample(app, people)
-        app.config[SWITCH] = False  # as in each demonstration: the mark that says so is set at the end
-        with app.app_context():
-            try:
-                with loading.many_rows(), reading(make_app, config, demonstration) as files:
-                    _fill(demonstration, files, progress)
-            finally:
-                db.session.remove()
-                db.engine.dispose()
-        set_mark(config, Mark(now, people))
+        with _app_for_many_rows(make_app, config, people), reading(make_app, config, demonstration) as files:
+            with search_index.postponed():
+                _fill(demonstration, files, progress)
+            if not leave_rest:
+                _fill_rest(demonstration, progress)
+        set_mark(config, Mark(now, people, Rest.MISSING if leave_rest else Rest.ADDED))
+
+
+def add_rest(make_app: MakeApp, config: Config, *, say: Say) -> None:
+    """Adds to a demonstration that is served what it was built without. Does nothing if it has been begun before: one
+    that was interrupted remains incomplete, until it is built again.
+    """
+    mark = find_mark(config)
+    if mark is None or mark.rest is not Rest.MISSING:
+        return
+    set_mark(config, replace(mark, rest=Rest.BEGUN))
+    with _app_for_many_rows(make_app, config, mark.people):
+        _fill_rest(Demonstration(mark.built_at, mark.people), Progress(say, rewrite=False))
+    set_mark(config, replace(mark, rest=Rest.ADDED))
+    say("The demonstration is complete.")
+
+
+@contextmanager
+def _app_for_many_rows(make_app: MakeApp, config: Config, people: int) -> Iterator[None]:
+    app = make_app(config)
+    mails.write_to_sample(app, people)
+    app.config[SWITCH] = False  # as in each demonstration: the mark that says so is set at the end
+    with app.app_context():
+        try:
+            with loading.many_rows():
+                yield
+        finally:
+            db.session.remove()
+            db.engine.dispose()
 
 
 def _fill(demonstration: Demonstration, files: Files, progress: Progress) -> None:
+    """What the public pages show, with its evidence: series, lectures, enrolments, attendance, certificates."""
     now = demonstration.now
     with progress.phase("Database, countries and partners"):
         upgrade()
@@ -100,6 +136,39 @@ def _fill(demonstration: Demonstration, files: Files, progress: Progress) -> Non
         refresh_public_figures(by=SYSTEM, at=now)
     with progress.phase("Published report"):
         _publish_last_year(now)
+
+
+def _fill_rest(demonstration: Demonstration, progress: Progress) -> None:
+    """What people find after they signed in: nominations, e-mails of the last days, people who registered twice."""
+    now = demonstration.now
+    lin = _instructor_addresses()["lin"]
+    with progress.phase("Search"):
+        _index_people()
+    with progress.phase("Nominations"):
+        nominations.take_in(load_plans(), lin, ACCOUNTS[0].email, now=now, seed=SEED)
+    with progress.phase("Messages"):
+        messages.take_in(lin, now=now)
+    with progress.phase("Calendars"):
+        calendars.take_in(ACCOUNTS[3].email, now=now)
+    with progress.phase("Lecture that is cancelled"):
+        announcements.cancel_an_hour(now=now)
+    with progress.phase("E-mails about certificates, recordings, and the week"):
+        announcements.tell_holders(now=now)
+        mails.take_in(now=now)
+    with progress.phase("People who registered twice"):
+        duplicates.take_in(by=follow_up.actor_of(ACCOUNTS[0].email, now), now=now)
+    with progress.phase("Public figures"):
+        refresh_public_figures(by=SYSTEM, at=now)
+
+
+@action
+def _index_people() -> None:
+    search_index.index_pending(db.session.connection())
+
+
+def _instructor_addresses() -> dict[str, str]:
+    """The e-mail address of each planned instructor by its key."""
+    return {plan.key: plan.email for plan in load_instructors()}
 
 
 def _publish_last_year(now: datetime) -> None:
@@ -154,7 +223,7 @@ def _make_instructors(instructors: Sequence[InstructorPlan], *, at: datetime) ->
 
 def take_in(demonstration: Demonstration, files: Files, progress: Progress) -> None:
     """The programme and all files: series, lectures, enrolments, attendance, certificates."""
-    addresses = {plan.key: plan.email for plan in load_instructors()}
+    addresses = _instructor_addresses()
     with progress.phase("Series and lectures"):
         series_ids, lecture_ids = schedule(demonstration, addresses)
     with progress.phase("Enrolments") as tell:
@@ -162,7 +231,7 @@ def take_in(demonstration: Demonstration, files: Files, progress: Progress) -> N
     with progress.phase("Seats of countries"):
         seats.release(series_ids[seats.KEEPS_SEATS], demonstration.quotas, now=demonstration.now)
     with progress.phase("Attendance") as tell:
-        lectures = _attend(files, demonstration.now, lecture_ids, tell)
+        lectures = _attend(files, lecture_ids, tell)
     with progress.phase("Groups, appeals and corrections"):
         follow_up.take_in(follow_up.FollowUp(demonstration, lectures), lecture_ids, addresses)
     with progress.phase("Speakers"):
@@ -175,40 +244,33 @@ def take_in(demonstration: Demonstration, files: Files, progress: Progress) -> N
         go_live(demonstration, series_ids, lecture_ids)
     gather(demonstration, lecture_ids)
     leave_to_answer(demonstration.now, addresses)
-    with progress.phase("Nominations"):
-        nominations.take_in(load_plans(), addresses["lin"], ACCOUNTS[0].email, now=demonstration.now, seed=SEED)
     planning.prepare_next_year(demonstration.series, addresses["lin"], now=demonstration.now)
-    with progress.phase("Messages"):
-        messages.take_in(addresses["lin"], now=demonstration.now)
-    with progress.phase("Calendars"):
-        calendars.take_in(ACCOUNTS[3].email, now=demonstration.now)
-    with progress.phase("Lecture that is cancelled"):
-        announcements.cancel_an_hour(now=demonstration.now)
     with progress.phase("Certificates") as tell:
         _certify(demonstration, series_ids, tell)
-        announcements.tell_holders(now=demonstration.now)
-    with progress.phase("Recordings and weekly mails"):
-        mails.take_in(now=demonstration.now)
-    with progress.phase("People who registered twice"):
-        duplicates.take_in(by=follow_up.actor_of(ACCOUNTS[0].email, demonstration.now), now=demonstration.now)
 
 
 def _attend(
-    files: Files, now: datetime, lecture_ids: dict[tuple[str, int], int], tell: Callable[[int, int], None]
+    files: Files, lecture_ids: dict[tuple[str, int], int], tell: Callable[[int, int], None]
 ) -> list[LectureFile]:
     lectures = files.lectures()
     for file in lectures:
         lecture_id = lecture_ids[file.lecture.series, file.lecture.number]
         start_lecture(lecture_id, by=SYSTEM, at=file.start)
         end_lecture(lecture_id, by=SYSTEM, at=file.end)
-    jobs.run_due(at=now)  # counts that were asked for at each end: there is no evidence yet
     for done, (file, (staged, matched)) in enumerate(zip(lectures, files.attendance(lecture_ids), strict=True), 1):
         check_rows(staged, skip_bad_rows=False)
         answer = publish_matched(staged, matched, by=SYSTEM, at=file.end + timedelta(hours=1))
         if not answer.created:
             raise RuntimeError(f"{staged.file_name}: nothing was imported")
         tell(done, len(lectures))
+    _forget_counts()
     return lectures
+
+
+@action
+def _forget_counts() -> None:
+    """Deletes the counts that the end of each lecture requested: its import has counted it."""
+    db.session.execute(delete(Job).where(Job.kind == "credit_lecture", Job.state == JobState.QUEUED))
 
 
 def _certify(demonstration: Demonstration, series_ids: dict[str, int], tell: Callable[[int, int], None]) -> None:
@@ -224,12 +286,19 @@ def _certify(demonstration: Demonstration, series_ids: dict[str, int], tell: Cal
 
 
 def ensure(
-    make_app: Callable[[Config], Flask], config: Config, *, people: int | None, keep: bool, now: datetime, say: Say
+    make_app: MakeApp,
+    config: Config,
+    *,
+    people: int | None,
+    keep: bool,
+    now: datetime,
+    say: Say,
+    leave_rest: bool = False,
 ) -> None:
-    """Sees to it that the data folder holds a demonstration: as it is, or built where there is none.
+    """Builds a demonstration in the data folder unless there is one, which may be updated.
 
-    One older than a day is built anew, unless it is to be kept. Raises Refused for a folder with other data,
-    Invalid for too few people.
+    One that is older than a day, or incomplete, is built again, unless it is to be kept. `leave_rest` is that of
+    `build`. Raises Refused for a folder with other data, Invalid for too few people.
     """
     if people is not None and people < FEWEST:
         raise Invalid("people", f"The demonstration needs {FEWEST} people or more.")
@@ -237,11 +306,15 @@ def ensure(
     if mark is not None and mark.is_stale(now) and not keep:
         say(f"The demonstration in {config.folder} is older than a day and will be rebuilt (KEEP=1 keeps it).")
         mark = None
+    if mark is not None and mark.rest is not Rest.ADDED and not keep:
+        say(f"The demonstration in {config.folder} is incomplete and will be rebuilt (KEEP=1 keeps it).")
+        mark = None
     if mark is None:
-        wanted = people or FULL_SCALE
-        say(f"Building the demonstration with {wanted:,} people in {config.folder}")
+        people = people or FULL_SCALE
+        say(f"Building the demonstration with {people:,} people in {config.folder}")
         began = time.monotonic()
-        build(make_app, config.folder, wanted, now=now, progress=Progress(say, rewrite=sys.stdout.isatty()))
+        progress = Progress(say, rewrite=sys.stdout.isatty())
+        build(make_app, config.folder, people, now=now, progress=progress, leave_rest=leave_rest)
         say(f"Built in {time.monotonic() - began:.0f} s.")
         return
     say(f"The demonstration in {config.folder} already exists, with {mark.people:,} people, and is served unchanged.")

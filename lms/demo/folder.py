@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
 
 from lms.config import Config
@@ -18,12 +19,21 @@ from lms.core.i18n import _
 STALE_AFTER = timedelta(days=1)
 
 
+class Rest(StrEnum):
+    """Whether a demonstration has what the worker adds while the site is served (see `build.add_rest`)."""
+
+    MISSING = "missing"
+    BEGUN = "begun"
+    ADDED = "added"
+
+
 @dataclass(frozen=True)
 class Mark:
-    """What the mark in a demonstration's data folder says: when it was built, and for how many people."""
+    """What the mark in a demonstration's data folder says: when it was built, for how many people, and how far."""
 
     built_at: datetime
     people: int
+    rest: Rest = Rest.ADDED
 
     def is_stale(self, now: datetime) -> bool:
         """Whether it is older than a day, so that what is live and to come has passed by."""
@@ -37,7 +47,8 @@ def find_mark(config: Config) -> Mark | None:
     """
     try:
         content = json.loads(config.demonstration_mark.read_text(encoding="utf-8"))
-        return Mark(datetime.fromisoformat(content["built_at"]), int(content["people"]))
+        rest = Rest(content.get("rest", Rest.ADDED))
+        return Mark(datetime.fromisoformat(content["built_at"]), int(content["people"]), rest)
     except (FileNotFoundError, NotADirectoryError):
         pass
     except (ValueError, KeyError) as error:
@@ -54,7 +65,7 @@ def find_mark(config: Config) -> Mark | None:
 
 def set_mark(config: Config, mark: Mark) -> None:
     """Marks a data folder as a demonstration."""
-    content = {"built_at": mark.built_at.isoformat(), "people": mark.people}
+    content = {"built_at": mark.built_at.isoformat(), "people": mark.people, "rest": mark.rest}
     config.demonstration_mark.write_text(json.dumps(content) + "\n", encoding="utf-8")
 
 

@@ -10,7 +10,7 @@ from apiflask import APIFlask
 from lms.app import create_app
 from lms.config import Config
 from lms.core import clock
-from lms.demo.build import ensure
+from lms.demo.build import add_rest, ensure
 from lms.demo.folder import Mark, set_mark
 from tests.demo.sizes import PEOPLE
 
@@ -33,5 +33,7 @@ def built(tmp_path_factory: pytest.TempPathFactory, said: list[str], now: dateti
     config = Config.load({}, data=str(tmp_path_factory.mktemp("data") / "demonstration"), database_url="")
     config.folder.mkdir()
     set_mark(config, Mark(datetime(2026, 1, 1, tzinfo=UTC), 500))
-    ensure(create_app, config, people=PEOPLE, keep=False, now=now, say=said.append)
+    ensure(create_app, config, people=PEOPLE, keep=False, now=now, say=said.append, leave_rest=True)
+    assert config.is_demonstration_incomplete
+    add_rest(create_app, config, say=said.append)
     return create_app(config)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from apiflask import APIFlask
+from flask.testing import FlaskClient
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -39,8 +40,8 @@ from lms.core.resources import resource
 from lms.core.roles import ANONYMOUS, SYSTEM, Role
 from lms.dashboards.queries.earning import find_next_to_earn
 from lms.demo import countries, mails, nominations
-from lms.demo.build import ensure
-from lms.demo.folder import Mark, find_mark, set_mark
+from lms.demo.build import add_rest, ensure
+from lms.demo.folder import Mark, Rest, find_mark, set_mark
 from lms.demo.follow_up import FollowUp
 from lms.demo.generate import Demonstration, LectureFile
 from lms.demo.groups import GROUPS
@@ -376,7 +377,7 @@ def test_a_lecture_was_cancelled_and_holders_of_certificates_were_told(built: AP
 
 def test_progress_is_one_line_a_phase(said: list[str], built: APIFlask) -> None:
     assert built is not None
-    assert [line.split(":")[0].strip() for line in said[2:-1]] == [
+    assert [line.split(":")[0].strip() for line in said[2:-1] if not line.startswith("Built in ")] == [
         "Database, countries and partners",
         "Names and habits of invented people",
         "Series and lectures",
@@ -388,15 +389,17 @@ def test_progress_is_one_line_a_phase(said: list[str], built: APIFlask) -> None:
         "Files of lectures",
         "Reminders",
         "Lecture that is live",
+        "Certificates",
+        "Public figures",
+        "Published report",
+        "Search",
         "Nominations",
         "Messages",
         "Calendars",
         "Lecture that is cancelled",
-        "Certificates",
-        "Recordings and weekly mails",
+        "E-mails about certificates, recordings, and the week",
         "People who registered twice",
         "Public figures",
-        "Published report",
     ]
 
 
@@ -428,9 +431,39 @@ def test_an_old_demonstration_is_built_anew_and_that_is_said_first(built: APIFla
     mark = find_mark(built.extensions["lms.config"])
     assert "older than a day" in said[0]
     assert "2,000 people" in said[1]
-    assert said[-1].startswith("Built in ")
+    assert any(line.startswith("Built in ") for line in said)
     assert mark is not None
     assert mark.people == PEOPLE
+
+
+def test_the_rest_is_added_after_the_first_page_and_only_once(built: APIFlask, said: list[str]) -> None:
+    served = next(place for place, line in enumerate(said) if line.startswith("Built in "))
+    assert any("Certificates" in line for line in said[:served])
+    assert any("Nominations" in line for line in said[served:])
+    assert said[-1] == "The demonstration is complete."
+    told: list[str] = []
+    add_rest(create_app, built.extensions["lms.config"], say=told.append)
+    assert told == []
+
+
+@pytest.mark.parametrize("rest", [Rest.MISSING, Rest.BEGUN])
+def test_an_incomplete_demonstration_says_so_and_is_built_again(
+    app: APIFlask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch, rest: Rest
+) -> None:
+    config: Config = app.extensions["lms.config"]
+    line = 'data-testid="incomplete"'
+    rebuilt: list[int] = []
+    monkeypatch.setattr("lms.demo.build.build", lambda _app, _folder, people, **_options: rebuilt.append(people))
+    try:
+        set_mark(config, Mark(clock.now(), 600, rest))
+        assert line in client.get("/sign-in").text
+        ensure(create_app, config, people=700, keep=False, now=clock.now(), say=print)
+        set_mark(config, Mark(clock.now(), 600))
+        assert line not in client.get("/sign-in").text
+        ensure(create_app, config, people=700, keep=False, now=clock.now(), say=print)
+    finally:
+        config.demonstration_mark.unlink()
+    assert rebuilt == [700]
 
 
 def test_too_few_people_and_foreign_folders_are_refused(tmp_path: Path) -> None:
