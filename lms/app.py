@@ -19,11 +19,11 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from lms import __version__
 from lms.config import Config
 from lms.core import audit, events, idempotency, jobs, mail_pace, mail_runs, outbox, sealing, worker_heartbeats
-from lms.core.db import db, engine_options
+from lms.core.data_settings import data_settings
+from lms.core.db import db
 from lms.core.i18n import _
 from lms.core.logs import configure as configure_logs
 from lms.core.resources import resource
-from lms.core.secret_key import read_secrets
 from lms.people.queries.mail_choices import declined
 from lms.web import (
     api,
@@ -129,12 +129,8 @@ def create_app(config: Config | None = None, *, rates_uri: str = "memory://") ->
         spec_path="/api/v1/openapi.json",
     )
     secure = config.base_url.startswith("https://")
-    secret, *old_secrets = secrets = read_secrets(config)
+    app.config.update(data_settings(config))
     app.config.update(
-        SECRET_KEY=secret,
-        SECRET_KEY_FALLBACKS=old_secrets,
-        SQLALCHEMY_DATABASE_URI=config.database,
-        SQLALCHEMY_ENGINE_OPTIONS=engine_options(config.database),
         MAX_CONTENT_LENGTH=config.max_upload_mb * 1024 * 1024,
         MAX_UPLOAD_MB=config.max_upload_mb,
         MAX_FORM_MEMORY_SIZE=2 * 1024 * 1024,
@@ -147,7 +143,7 @@ def create_app(config: Config | None = None, *, rates_uri: str = "memory://") ->
         WTF_CSRF_CHECK_DEFAULT=False,
         RATELIMIT_HEADERS_ENABLED=True,
         RATELIMIT_STORAGE_URI=rates_uri,
-        RATELIMIT_STORAGE_OPTIONS={"secret": secret},
+        RATELIMIT_STORAGE_OPTIONS={"secret": app.config["SECRET_KEY"]},
         OPENAPI_VERSION="3.1.0",
         SPEC_FORMAT="json",
         SERVERS=[{"url": config.base_url}],
@@ -155,7 +151,7 @@ def create_app(config: Config | None = None, *, rates_uri: str = "memory://") ->
         VALIDATION_ERROR_DESCRIPTION="",
     )
     app.extensions["lms.config"] = config
-    app.extensions[sealing.KEY] = sealing.Sealer(secrets)
+    app.extensions[sealing.KEY] = sealing.Sealer([app.config["SECRET_KEY"], *app.config["SECRET_KEY_FALLBACKS"]])
     app.extensions[events.KEY] = events.EventBus()
     app.extensions[outbox.CHOICES] = declined
     app.session_interface = UndatedSessions()

@@ -6,7 +6,7 @@ from typing import IO
 
 import click
 
-from lms.cli.context import application
+from lms.cli.context import core_application
 
 
 @click.group()
@@ -24,5 +24,5 @@ def bounces(file: IO[bytes]) -> None:
     from lms.core import clock
     from lms.web.bounces import MOST_BYTES, take_bounce
 
-    with application():
+    with core_application():
         click.echo(take_bounce(file.read(MOST_BYTES), at=clock.now()).value)

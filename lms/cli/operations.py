@@ -8,9 +8,7 @@ from pathlib import Path
 
 import click
 
-from lms.app import create_app
 from lms.cli.context import application
-from lms.config import Config
 from lms.core import clock
 
 
@@ -21,6 +19,7 @@ def init(no_copy: bool) -> None:
 
     Before it migrates an existing database it puts a copy in the data folder (before-<revision>-<time>).
     """
+    from lms.app import create_app
     from lms.operations.initialise import initialise
 
     app = create_app()
@@ -89,6 +88,8 @@ def restore(folder: Path, journal: Path | None) -> None:
     Checks the whole backup first. Nothing is mailed again, all sessions and API tokens end, and what the journal
     says was erased or revoked is erased and revoked again. A backup of an older version is migrated.
     """
+    from lms.app import create_app
+    from lms.config import Config
     from lms.operations.restore import restore as put_back
 
     progress = Progress()

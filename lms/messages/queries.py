@@ -93,7 +93,7 @@ def list_messages(series: Series, *, by: Actor) -> list[Message]:
     return list(db.session.scalars(_messages(series, by).order_by(Message.id.desc()).limit(LISTED)))
 
 
-def _messages(series: Series, by: Actor) -> Select[tuple[Message]]:
+def _messages(series: Series, by: Actor) -> Select[Message]:
     query = select(Message).where(Message.series_id == series.id)
     return query if may_write(series, by) else query.where(Message.author_id == by.person_id)
 

@@ -14,7 +14,7 @@ import pytest
 import yaml
 from apiflask import APIFlask
 
-from lms.cli.main import lms
+from lms.cli.main import COMMANDS
 from lms.config import SETTINGS, Config
 from lms.web.body_limits import PLAIN_BYTES, limit_of
 
@@ -63,7 +63,7 @@ def test_systemd_calls_the_services_hardly_exposed(installed: list[Path]) -> Non
 @pytest.mark.parametrize("unit", SERVICES, ids=lambda unit: str(unit.name))
 def test_a_service_runs_a_command_with_the_settings_file_and_hardened(unit: Path) -> None:
     text = unit.read_text(encoding="utf-8")
-    assert set(commands_of(text)) <= set(lms.commands)
+    assert set(commands_of(text)) <= set(COMMANDS)
     assert len(commands_of(text)) == 1
     lines = text.splitlines()
     for line in (
@@ -150,7 +150,7 @@ def test_compose_starts_each_part_confined(compose: dict[str, Any]) -> None:
         assert service["read_only"] is True
         assert service["cap_drop"] == ["ALL"]
         assert service["volumes"] == ["data:/var/lib/serai"]
-        assert service["command"][0] in lms.commands
+        assert service["command"][0] in COMMANDS
         assert set(service["environment"]) <= {setting.variable for setting in SETTINGS}
     assert services["web"]["ports"] == ["80:80", "443:443"]
     assert services["web"]["command"][1:3] == ["--host", "127.0.0.1"]  # nginx alone reaches it

@@ -58,7 +58,10 @@ def test_a_bad_setting_is_named(name: str, value: str) -> None:
 def commands(group: click.Group, prefix: str = "lms") -> list[tuple[str, str]]:
     """Every command with the first sentence of its help."""
     found: list[tuple[str, str]] = []
-    for name, item in sorted(group.commands.items()):
+    ctx = click.Context(group)
+    for name in sorted(group.list_commands(ctx)):
+        item = group.get_command(ctx, name)
+        assert item is not None
         if isinstance(item, click.Group):
             found += commands(item, f"{prefix} {name}")
         else:

@@ -9,7 +9,6 @@ from apiflask import APIFlask
 from click.testing import CliRunner, Result
 
 from lms.catalogue.queries.series import get_series
-from lms.cli import context
 from lms.cli.main import lms
 from lms.core.roles import SYSTEM
 from lms.enrolment.queries.series import list_seats
@@ -23,7 +22,7 @@ def run(app: APIFlask, make: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     make.series("customs", capacity=1)
     for name, value in app.extensions["lms.config"].environment().items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(context, "create_app", lambda _config: app)
+    monkeypatch.setattr("lms.app.create_app", lambda _config: app)
 
     def import_file(text: str, *options: str, series: str = "customs") -> Result:
         file = tmp_path / "people.csv"

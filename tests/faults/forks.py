@@ -154,7 +154,7 @@ def _import_everything() -> None:
     """What `lms` imports by itself, and what an application imports when it is made."""
     import lms
 
-    for name in ("lms.cli.main", "lms.serve"):
+    for name in ("lms.app", "lms.cli.main", "lms.serve"):
         importlib.import_module(name)
     for found in pkgutil.walk_packages(lms.__path__, "lms."):
         room = found.name.split(".")[2:3]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -52,3 +55,18 @@ def test_a_backup_is_taken_restored_and_checked(
     assert lines[at + 1] == "         → Start `lms worker`; on SQLite `lms serve` runs it."
     assert "ok       certificates: 4 certificates, 4 with a file" in lines
     assert lines[-1].startswith("faults 0, warnings ")
+
+
+def test_a_command_imports_what_it_uses(sqlite_model: Installation, tmp_path: Path) -> None:
+    """A mail server starts `lms mail bounces` for each returned e-mail."""
+    copied(sqlite_model, tmp_path / "data").close()
+    code = (
+        "import sys, lms.cli.main as cli\n"
+        "cli.lms(['--help'], standalone_mode=False)\n"
+        "print('lms.app' in sys.modules)\n"
+        "cli.lms(['mail', 'bounces'], standalone_mode=False)\n"
+        "print('lms.app' in sys.modules)\n"
+    )
+    settings = {"LMS_DATA": str(tmp_path / "data"), "LMS_LOG_LEVEL": "ERROR", "PATH": os.environ["PATH"]}
+    done = subprocess.run([sys.executable, "-c", code], env=settings, input=b"no mail", capture_output=True, check=True)
+    assert done.stdout.decode().splitlines()[-3:] == ["False", "not_ours", "False"]

@@ -1,0 +1,82 @@
+"""Commands that serve the site, run its jobs and build the demonstration."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True)
+@click.option("--workers", type=click.IntRange(min=1), default=None, help="Web processes (LMS_WORKERS).")
+def serve(host: str, port: int, workers: int | None) -> None:
+    """Serves the site. On SQLite, also runs the background jobs."""
+    from lms.config import Config
+    from lms.serve import run
+
+    run(Config.load(), host=host, port=port, workers=workers)
+
+
+@click.command()
+@click.option("--with-server", is_flag=True, hidden=True, help="Stop when standard input closes.")
+def worker(with_server: bool) -> None:
+    """Runs background jobs and sends e-mail."""
+    from lms.config import Config
+    from lms.serve import run_worker
+
+    config = Config.load()
+    if config.is_demonstration_incomplete:
+        from lms.app import create_app
+        from lms.demo.build import add_rest
+
+        add_rest(create_app, config, say=click.echo)
+    run_worker(config, with_server=with_server)
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True)
+@click.option("--people", type=click.IntRange(min=1), default=None, help="Number of people. Fewer people build faster.")
+@click.option("--keep", is_flag=True, help="Serve an existing demonstration even if it is older than a day.")
+@click.option("--beside", default="", help="A command that prepares the site meanwhile. Serving begins after it.")
+def demo(host: str, port: int, people: int | None, keep: bool, beside: str) -> None:
+    """Builds the demonstration programme in its own data folder and serves it."""
+    from lms.app import create_app
+    from lms.config import Config
+    from lms.core import clock
+    from lms.demo.build import ensure
+
+    overrides = {"database_url": ""}
+    if not os.environ.get("LMS_DATA"):
+        overrides["data"] = "var/demonstration"
+    if not os.environ.get("LMS_BASE_URL"):
+        overrides["base_url"] = f"http://127.0.0.1:{port}"
+    config = Config.load(None, **overrides)
+    with _running(beside):
+        ensure(create_app, config, people=people, keep=keep, now=clock.now(), say=click.echo, leave_rest=True)
+    click.echo(f"Serving at http://{host}:{port} – sign in as admin@, instructor@, focal.ke@ or trainee@demo.test")
+    sys.stdout.flush()
+    # Building has started threads, such as the typesetter's, that would be missing in forked web processes
+    command = [sys.executable, "-m", "lms", "serve", "--host", host, "--port", str(port)]
+    os.execve(command[0], command, {**os.environ, **config.environment()})  # noqa: S606  our own command
+
+
+@contextmanager
+def _running(command: str) -> Iterator[None]:
+    """Runs a command beside the block, and waits for it. Raises ClickException where it fails."""
+    process = subprocess.Popen(shlex.split(command)) if command else None  # noqa: S603  given at the terminal
+    try:
+        yield
+    except BaseException:
+        if process is not None:
+            process.terminate()
+        raise
+    if process is not None and process.wait():
+        raise click.ClickException(f"failed: {command}")
