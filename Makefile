@@ -43,7 +43,7 @@ test-tls: needs-tests .venv/.dev assets fonts fonts-tests ## runs all browser jo
 	@$(BIN)/pytest -rs tests/journeys -m "not long" --through=tls
 
 .PHONY: bench
-bench: .venv/.dev assets ## measures pages, heartbeats, imports, certificates against baselines (ARGS="--only NAME --json")
+bench: .venv/.dev assets ## measures the aims of speed at full size (ARGS=--all: every topic; ARGS="--only NAME --json")
 	@$(RUN) -m bench $(ARGS)
 
 .PHONY: mutants

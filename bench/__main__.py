@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from bench.aims import TOPICS
 from bench.profile import profile
 from bench.registry import topics
 from bench.site import FOLDER, Bench
@@ -17,7 +18,8 @@ from bench.viewers import compare
 
 
 @click.group(invoke_without_command=True)
-@click.option("--only", multiple=True, metavar="NAME", help="A topic; may be given several times. Default: all.")
+@click.option("--only", multiple=True, metavar="NAME", help="A topic; may be given several times.")
+@click.option("--all", "all_wanted", is_flag=True, help="Every topic. Default: those with aims of speed, at full size.")
 @click.option("--json", "json_wanted", is_flag=True, help="Prints a list of rows as JSON.")
 @click.option(
     "--data", default=FOLDER, type=click.Path(path_type=Path), help="The folder to work in; default var/bench."
@@ -25,9 +27,17 @@ from bench.viewers import compare
 @click.option("--full", is_flag=True, help="As much as the reports are made for: ten million attendances.")
 @click.option("--tiny", is_flag=True, help="As little as shows that it runs; the figures say nothing.")
 @click.pass_context
-def main(ctx: click.Context, only: tuple[str, ...], json_wanted: bool, data: Path, full: bool, tiny: bool) -> None:
+def main(
+    ctx: click.Context,
+    only: tuple[str, ...],
+    all_wanted: bool,
+    json_wanted: bool,
+    data: Path,
+    full: bool,
+    tiny: bool,
+) -> None:
     """Measures, and prints a table. Exit 0 also where an aim is missed; 1 where something could not be measured."""
-    bench = ctx.obj = Bench(data, is_tiny=tiny, is_full=full)
+    bench = ctx.obj = Bench(data, is_tiny=tiny, is_full=full or not (only or all_wanted))
     if ctx.invoked_subcommand is not None:
         return
     known = topics()
@@ -37,7 +47,7 @@ def main(ctx: click.Context, only: tuple[str, ...], json_wanted: bool, data: Pat
     rows: list[Row] = []
     failed = False
     try:
-        for name in only or known:
+        for name in only or (known if all_wanted else TOPICS):
             began = time.monotonic()
             try:
                 found = list(known[name](bench))

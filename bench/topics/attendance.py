@@ -17,13 +17,14 @@ from statistics import median
 from sqlalchemy import event, func, select
 from sqlalchemy.engine import Connection, Engine
 
+from bench.aims import NONE
 from bench.database import Spent, copied, empty_database, opened, postgresql, spent_on
 from bench.evidence import fill
 from bench.programme import people_file, prepare_lecture, take_enrolments, take_people, zoom_file
 from bench.registry import topic
 from bench.served import Served
 from bench.site import Bench
-from bench.table import Aim, CannotMeasure, Row
+from bench.table import CannotMeasure, Row
 from bench.viewers import WAYS, Audience, Outcome, gather, room, send
 from lms.attendance.actions.recompute import recompute_lectures
 from lms.attendance.models.credits import Credit
@@ -38,7 +39,6 @@ from lms.core.roles import SYSTEM
 
 ROUNDS = 3
 PEOPLE_AT_ONCE = 5_000
-RECOMPUTED, FLAT = Aim(60), Aim(100)
 
 
 @topic("attendance")
@@ -110,10 +110,10 @@ def _recomputed(bench: Bench, database: str, folder: Path, url: str, intervals: 
         if result["changed"] != lectures * min(people, intervals // lectures // 2) or nothing["changed"]:
             raise CannotMeasure(f"{result['changed']} credits were written, then {nothing['changed']}")
     name = f"{database}: {intervals:,} intervals"
-    yield Row(f"{name} recomputed, all credits new", first.wall, "s", rate=intervals / first.wall, aim=RECOMPUTED)
-    yield Row(f"{name} recomputed, nothing differs", again.wall, "s", rate=intervals / again.wall, aim=RECOMPUTED)
+    yield Row(f"{name} recomputed, all credits new", first.wall, "s", rate=intervals / first.wall)
+    yield Row(f"{name} recomputed, nothing differs", again.wall, "s", rate=intervals / again.wall)
     early = max(grown[: max(1, lectures // 10)])
-    yield Row(f"{name}: memory grows after the first tenth", max(1.0, max(grown) - early), "MB", aim=FLAT)
+    yield Row(f"{name}: memory grows after the first tenth", max(1.0, max(grown) - early), "MB")
 
 
 def _resident() -> float:
@@ -168,13 +168,13 @@ def _beside_heartbeats(bench: Bench) -> Iterator[Row]:
                 event.remove(Engine, "commit", held.end)
     if answer.created != rows or not held.each:
         raise CannotMeasure(f"{answer.created} of {rows} rows were taken")
-    yield Row(f"the write lock, held longest by a file of {rows:,} rows", max(held.each), "s", aim=Aim(30))
+    yield Row(f"the write lock, held longest by a file of {rows:,} rows", max(held.each), "s")
     lost = 0
     for what, (came,) in (("read and matched", while_read), ("written", while_written)):
         yield Row(f"heartbeats while it is {what}, p50", came.p50_ms, "ms", baseline=alone.p50_ms)
         yield Row(f"heartbeats while it is {what}, p99", came.p99_ms, "ms", baseline=alone.p99_ms)
         lost += len(audience.joins) - came.acknowledged + came.lost
-    yield Row("heartbeats beside it, refused or lost", lost, "beats", aim=Aim(0))
+    yield Row("heartbeats beside it, refused or lost", lost, "beats", aim=NONE)
 
 
 @contextmanager

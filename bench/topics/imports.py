@@ -17,10 +17,9 @@ from bench.programme import (
 )
 from bench.registry import topic
 from bench.site import Bench
-from bench.table import Aim, CannotMeasure, Row
+from bench.table import CannotMeasure, Row
 from lms.core.imports import ImportAnswer
 
-AIM = Aim(4, of_ratio=True)
 ROUNDS = 3
 
 
@@ -62,5 +61,4 @@ def _measured(bench: Bench, what: str, count: int, before: Path, take: Callable[
         "CPU ms",
         baseline=median(one.cpu for one in bare) * 1000 / thousands,
         rate=count / median(one.wall for one in ours),
-        aim=AIM,
     )

@@ -15,11 +15,12 @@ from email.policy import SMTP
 
 from flask import Flask
 
+from bench.aims import MAILS_SECONDS, NONE
 from bench.database import copied, opened
 from bench.registry import topic
 from bench.served import ROOT, free_port
 from bench.site import Bench
-from bench.table import Aim, CannotMeasure, Row
+from bench.table import CannotMeasure, Row
 from bench.viewers import WAYS, gather, room, send
 from lms.app import create_app
 from lms.config import Config
@@ -30,9 +31,6 @@ from lms.serve import send_mail
 from lms.web.mail import render
 
 MAILS = 10_000
-NONE = Aim(0)
-TWICE = Aim(2, of_ratio=True)
-"""Of what smtplib alone needs for the same mails, written beforehand, over one kept connection."""
 
 
 @action
@@ -105,7 +103,7 @@ def mail(bench: Bench) -> Iterator[Row]:
         bare = _alone(port, ready)
         taken()
         seconds = _from_the_outbox(app)
-        yield Row("mail, 10,000 reminders", seconds, "s", baseline=bare, rate=count / seconds, aim=TWICE)
+        yield Row("mail, 10,000 reminders", seconds, "s", baseline=bare, rate=count / seconds, aim=MAILS_SECONDS)
         yield _lost(app, taken())
         audience = gather(bench, bench.of(2000, 20))
         with room(audience, mail_url=config.mail_url) as served:

@@ -12,11 +12,12 @@ from statistics import median
 from flask_migrate import upgrade
 from sqlalchemy import text
 
+from bench.aims import CROSS_MS, SLICE_MS
 from bench.attendances import fill
 from bench.database import empty_database, opened, postgresql
 from bench.registry import topic
 from bench.site import Bench
-from bench.table import Aim, Row
+from bench.table import Row
 from lms.attendance.actions.facts import rebuild_facts
 from lms.core import clock
 from lms.core.db import db
@@ -61,7 +62,6 @@ SEGMENTS = ("facts", "registrations", "awards")
 KEPT = (*SEGMENTS, "loaded_facts")
 Timed = tuple[float, float, float | None]
 FEWER = 200_000
-FEWER_AIM, SLICE_AIM, CROSS_AIM, FIRST_AIM, MEMORY_AIM = Aim(10), Aim(300), Aim(2_000), Aim(2_000), Aim(400)
 
 
 @topic("reports")
@@ -92,13 +92,11 @@ def _measured(database: str, attendances: int, of: Callable[[int], tuple[Path, s
         is_cross = what.startswith("by ")
         yield Row(
             f"{database}: {what}, in memory, of {attendances:,}", warm, "ms", sql,
-            aim=CROSS_AIM if is_cross else SLICE_AIM,
+            aim=CROSS_MS if is_cross else SLICE_MS,
         )  # fmt: skip
-        yield Row(
-            f"{database}: {what}, in memory, of {fewer:,}", small[what][0], "ms", aim=None if is_cross else FEWER_AIM
-        )
-    yield Row(f"{database}: the first question after a start", large["everything"][1], "ms", aim=FIRST_AIM)
-    yield Row(f"{database}: the facts in memory", megabytes, "MB", aim=MEMORY_AIM)
+        yield Row(f"{database}: {what}, in memory, of {fewer:,}", small[what][0], "ms")
+    yield Row(f"{database}: the first question after a start", large["everything"][1], "ms")
+    yield Row(f"{database}: the facts in memory", megabytes, "MB")
 
 
 def made(folder: Path, url: str, attendances: int, lectures: int) -> Path:

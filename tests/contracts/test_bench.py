@@ -21,7 +21,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 @pytest.mark.long
 def test_every_topic_measures(tiny: list[str]) -> None:
-    done = CliRunner().invoke(main, [*tiny, "--json"])
+    done = CliRunner().invoke(main, [*tiny, "--all", "--json"])
     assert done.exit_code == 0, done.stderr
     assert {line.partition(":")[0] for line in done.stderr.splitlines()} == set(topics())
     rows = json.loads(done.stdout)
@@ -48,7 +48,7 @@ def test_a_missed_aim_is_said_and_what_cannot_be_measured_fails(monkeypatch: pyt
     page, imported = done.stdout.splitlines()[2:]
     assert page.split() == ["page", "6", "CPU", "ms", "≤", "5", "CPU", "ms", "NOT", "MET"]
     assert imported.split() == ["import", "16", "ms", "4", "ms", "4", "×", "≤", "4", "×", "met"]
-    done = CliRunner().invoke(main, [])
+    done = CliRunner().invoke(main, ["--all"])
     assert done.exit_code == 1
     assert "breaks could not be measured: the server does not answer" in done.stderr
     assert "NOT MET" in done.stdout
@@ -61,7 +61,7 @@ def test_what_was_measured_is_told_when_a_later_topic_crashes(monkeypatch: pytes
     topics()
     found = {"works": lambda _bench: [Row("page", 6, "CPU ms")], "crashes": crashes}
     monkeypatch.setattr("bench.registry._topics", found)
-    done = CliRunner().invoke(main, ["--json"])
+    done = CliRunner().invoke(main, ["--all", "--json"])
     assert done.exit_code == 1
     assert [row["what"] for row in json.loads(done.stdout)] == ["page"]
 

@@ -1,0 +1,29 @@
+"""The aims of speed: what a person feels (docs/adr/0059). What has none here is measured and not judged."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from bench.table import Aim
+
+TOPICS: Final = ("full-size", "viewers", "certificates", "mass", "mail", "reports")
+"""The topics that measure all of them: what `make bench` runs."""
+
+PAGE_MS: Final = Aim(150)
+"""Of the slowest page, 95 of 100 with eight clients at once."""
+STRANGER, SIGNED_IN = Aim(6, of_ratio=True), Aim(60, of_ratio=True)
+"""Of the empty page. Rosters are pages for people who are signed in."""
+SAME: Final = Aim(1.2, of_ratio=True)
+"""A roster of 10,000 beside one of 100."""
+CORRECTION, CORRECTION_MS = Aim(40, of_ratio=True), Aim(250)
+"""Of the empty page, and 99 of 100 with eight clients at once."""
+HEARTBEAT_MS: Final = Aim(100)
+"""99 of 100 heartbeats of 10,000 viewers, 333 a second."""
+NONE: Final = Aim(0)
+"""Nothing is lost."""
+CERTIFICATE_MS, CERTIFICATES_SECONDS = Aim(50), Aim(600)
+"""One that is set and signed; 10,000 of them on two cores."""
+MAILS_SECONDS: Final = Aim(60)
+"""10,000 e-mails to a server that takes them at once."""
+SLICE_MS, CROSS_MS = Aim(300), Aim(2_000)
+"""Figures of ten million attendances: any slice; by two dimensions."""
