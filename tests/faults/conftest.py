@@ -33,13 +33,18 @@ R = TypeVar("R")
 Body = bytes | dict[str, Any] | None
 
 
+def free_port() -> int:
+    """A port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 class Site:
     """A data folder, its database, and the processes that serve it. `app` looks at the same data from outside."""
 
     def __init__(self, folder: Path, url: str, **settings: str) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
+        self.port = free_port()
         self.config = Config.load(
             {},
             data=str(folder),
