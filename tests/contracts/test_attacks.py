@@ -57,7 +57,7 @@ TYPED = {
     "group_signature": {"statement", "reason"},
     "speaker": {"full_name", "native_name", "position", "about"},
     "lecture_file": {"title", "file_name", "finding"},
-    "message": {"subject", "text"},
+    "message": {"search", "subject", "text"},
     "seat_entry": {"nominee"},
     "nomination": {"full_name", "native_name", "organisation", "job_title", "reason", "letter_name"},
     "requested_change": {"value"},
