@@ -26,12 +26,12 @@ demo: .venv/.runtime ## builds the demonstration programme and serves it (PORT=8
 
 .PHONY: test
 test: needs-tests .venv/.dev assets fonts fonts-tests validators ## prepares everything and runs all tests but the long ones
-	@$(MAKE) check-quick
-	@echo "Tests: every slice, on SQLite and PostgreSQL, in a real browser; mypy beside them"
-	@$(BIN)/mypy >.stamps/types.txt 2>&1 & types=$$!
+	@$(MAKE) check-style
+	@echo "Tests: every slice, on SQLite and PostgreSQL, in a real browser; templates, layers and types beside them"
+	@{ $(MAKE) check-structure && $(BIN)/mypy; } >.stamps/checks.txt 2>&1 & checks=$$!
 	@failed=0
 	@$(PYTEST) -m "not long" || failed=$$?
-	@wait $$types || { cat .stamps/types.txt; failed=1; }
+	@wait $$checks || { cat .stamps/checks.txt; failed=1; }
 	@exit $$failed
 
 .PHONY: test-long
@@ -51,14 +51,18 @@ mutants: .venv/.dev assets ## breaks the rules behind certificates, one place at
 	@$(RUN) tools/mutants.py $(ARGS)
 
 .PHONY: check
-check: check-quick
+check: check-style check-structure
 	@$(BIN)/mypy
 
-.PHONY: check-quick
-check-quick: .venv/.dev
-	@echo "Checks: ruff, djlint, layers"
+.PHONY: check-style
+check-style: .venv/.dev
+	@echo "Checks: ruff"
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet .
+
+.PHONY: check-structure
+check-structure: .venv/.dev
+	@echo "Checks: djlint, layers"
 	@$(BIN)/djlint lms --lint --quiet
 	@PYTHONPATH=. $(BIN)/lint-imports --no-cache >.stamps/layers.txt || { cat .stamps/layers.txt; exit 1; }
 

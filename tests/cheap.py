@@ -7,7 +7,10 @@ It holds within a test's own process; servers and commands that tests start are 
 from __future__ import annotations
 
 import gc
+import importlib
 import sqlite3
+import sys
+from types import ModuleType
 from typing import Any
 
 from argon2 import PasswordHasher
@@ -23,6 +26,22 @@ from lms.people import passwords
 
 REAL_COSTS = dict(passwords.COSTS)
 """What a password costs in production."""
+
+
+def _check_addresses_later() -> None:
+    """Leaves out two seconds of an import by jsonschema until a test checks the format of an address."""
+
+    def is_valid_syntax(term: str, value: str) -> bool:
+        if sys.modules.get(module.__name__) is module:
+            del sys.modules[module.__name__]
+        return bool(importlib.import_module(module.__name__).is_valid_syntax(term, value))
+
+    module = ModuleType("rfc3987_syntax")
+    module.is_valid_syntax = is_valid_syntax  # type: ignore[attr-defined]
+    sys.modules.setdefault(module.__name__, module)
+
+
+_check_addresses_later()
 
 
 def make_cheap() -> None:

@@ -32,7 +32,7 @@ from lms.core.roles import SYSTEM
 from lms.people.actions.countries import load_countries
 from lms.people.models import Person
 from lms.web import mail
-from tests.browsers import Fonts, launch
+from tests.browsers import LAYOUT_ONLY, Fonts, launch
 from tests.built import Demonstration, demonstration
 from tests.factories import PASSWORD, Make
 from tests.proxy import Certificate, proxy
@@ -181,11 +181,23 @@ def browser(
 
 
 @pytest.fixture(scope="module")
-def narrow_browser(
-    playwright: Playwright, certificate: Certificate, tmp_path_factory: pytest.TempPathFactory
+def wide_layout(
+    playwright: Playwright, tmp_path_factory: pytest.TempPathFactory, certificate: Certificate
 ) -> Iterator[Browser]:
-    """A real browser with narrower and higher fonts, for the tests of layout."""
-    running = launch(playwright.chromium, Fonts.NARROW, tmp_path_factory.mktemp("narrow"), certificate.flag())
+    """The same browser, which only lays out pages."""
+    folder = tmp_path_factory.mktemp("wide-layout")
+    running = launch(playwright.chromium, Fonts.WIDE, folder, certificate.flag(), LAYOUT_ONLY)
+    yield running
+    running.close()
+
+
+@pytest.fixture(scope="module")
+def narrow_layout(
+    playwright: Playwright, tmp_path_factory: pytest.TempPathFactory, certificate: Certificate
+) -> Iterator[Browser]:
+    """A browser with narrower and higher fonts, which only lays out pages."""
+    folder = tmp_path_factory.mktemp("narrow-layout")
+    running = launch(playwright.chromium, Fonts.NARROW, folder, certificate.flag(), LAYOUT_ONLY)
     yield running
     running.close()
 

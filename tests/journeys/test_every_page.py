@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -213,72 +215,104 @@ def known() -> set[str]:
 
 @pytest.fixture(scope="module", params=ROLES_LOOKED_AT)
 def look(
-    request: pytest.FixtureRequest, served: Served, known: set[str], browser: Browser, narrow_browser: Browser
+    request: pytest.FixtureRequest, served: Served, known: set[str], wide_layout: Browser, narrow_layout: Browser
 ) -> Look:
     """One walk through the pages of a role. The site makes each page once; both browsers lay it out."""
-    found, made = Look(request.param), dict[str, str]()
-    wide = _window(served, browser, request.param)
-    narrow = _window(served, narrow_browser, request.param)
-    narrow.route("**/*lang=ar", lambda route: route.fulfill(body=made[route.request.url], content_type="text/html"))
-    for path in pages(served.world, request.param):
-        address = served.address + path + ("&" if "?" in path else "?") + "lang=ar"
-        answer = wide.goto(address)
-        if answer is None or not wide.url.startswith(served.address + path):
-            continue  # led on to a page that is read under its own address
-        if not answer.ok:
-            found.cut.append(f"{path}: {answer.status} {answer.text()[:200]}")
-            continue
-        found.cut += _cut(wide, path)
-        found.pages += 1
-        if path in known:
-            continue
-        known.add(path)
-        made[address] = answer.text()
-        narrow.goto(address)
-        found.cut += _cut(narrow, f"{path} (narrow)")
-        for width in WIDTHS:
-            wide.set_viewport_size({"width": width, "height": 900})
-            found.figures_out_of_place += [f"{path} at {width}: {one}" for one in wide.evaluate(FIGURES)]
-        found.figures_out_of_place += _out_of_place_on_paper(wide, path)
-        wide.set_viewport_size(PHONE)
-    wide.context.close()
-    narrow.context.close()
-    return found
+    result = Look(request.param)
+    with _window(served, wide_layout, request.param) as wide, _window(served, narrow_layout, request.param) as narrow:
+        wide_frame, narrow_frame = Frame(wide, served), Frame(narrow, served)
+        for path in pages(served.world, request.param):
+            answer = wide.request.get(served.address + path + ("&" if "?" in path else "?") + "lang=ar")
+            if not answer.url.startswith(served.address + path):
+                continue  # led on to a page that is read under its own address
+            if not answer.ok:
+                result.cut.append(f"{path}: {answer.status} {answer.text()[:200]}")
+                continue
+            result.pages += 1
+            is_new, html = path not in known, answer.text()
+            known.add(path)
+            wide_frame.show(html)
+            result.cut += wide_frame.cut(path)
+            if is_new:
+                result.figures_out_of_place += wide_frame.figures_out_of_place(path)
+                narrow_frame.show(html)
+                result.cut += narrow_frame.cut(f"{path} (narrow)")
+    return result
 
 
 PHONE: ViewportSize = {"width": 320, "height": 640}
+SHOW = """(html) => new Promise((resolve) => {
+  const frame = document.createElement("iframe");
+  frame.style.border = "0";
+  frame.style.width = "320px";
+  frame.style.height = "640px";
+  frame.addEventListener("load", () => resolve());
+  frame.srcdoc = html;
+  document.body.replaceChildren(frame);
+})"""
+AT_WIDTHS = f"""(widths) => widths.map((width) => {{
+  frameElement.style.width = `${{width}}px`;
+  frameElement.style.height = "900px";
+  return ({FIGURES})();
+}})"""
 
 
-def _window(served: Served, browser: Browser, role: str) -> Page:
+class Frame:
+    """A frame of a page of the site, in which other pages are laid out: a resize costs a tenth of a window's."""
+
+    def __init__(self, page: Page, served: Served) -> None:
+        self.page = page
+        self.page.goto(served.address + "/healthz")  # its content policy is that of all pages
+
+    def show(self, html: str) -> None:
+        """Loads a page, as wide as the narrowest phone."""
+        self.page.evaluate(SHOW, html)
+
+    def cut(self, name: str) -> list[str]:
+        """What is wrong with the page on a phone and on paper."""
+        wrong = self._evaluate(MIRRORED)
+        with self._printed():
+            wrong += self._evaluate(ON_PAPER, PRESSED)
+        return [f"{name}: {fault}" for fault in wrong]
+
+    def figures_out_of_place(self, name: str) -> list[str]:
+        """Large figures that do not keep to their cells, on screens and in print.
+
+        In print, wide tables have wide sheets, so those may stick out.
+        """
+        by_width = zip(WIDTHS, self._evaluate(AT_WIDTHS, WIDTHS), strict=True)
+        faults = [f"{name} at {width}: {fault}" for width, wrong in by_width for fault in wrong]
+        if self._evaluate("() => document.querySelector('.figures') !== null"):
+            with self._printed():
+                by_width = zip(PAPER_WIDTHS, self._evaluate(AT_WIDTHS, PAPER_WIDTHS), strict=True)
+            faults += [
+                f"{name} printed at {width}: {fault}"
+                for width, wrong in by_width
+                for fault in wrong
+                if not fault.startswith("scrolls sideways")
+            ]
+        return faults
+
+    @contextmanager
+    def _printed(self) -> Iterator[None]:
+        self.page.emulate_media(media="print")
+        yield
+        self.page.emulate_media(media="screen")
+
+    def _evaluate(self, script: str, argument: object = None) -> Any:
+        return self.page.frames[-1].evaluate(script, argument)
+
+
+@contextmanager
+def _window(served: Served, browser: Browser, role: str) -> Iterator[Page]:
     context = browser.new_context(viewport=PHONE, color_scheme="dark")
     cookie = served.world.clients[role].get_cookie("session")
-    kept = [{"name": "lang", "value": "ar", "url": served.address}]
+    cookies = [{"name": "lang", "value": "ar", "url": served.address}]
     if cookie is not None:
-        kept.append({"name": "session", "value": cookie.value, "url": served.address})
-    context.add_cookies(kept)  # type: ignore[arg-type]
-    return context.new_page()
-
-
-def _out_of_place_on_paper(page: Page, path: str) -> list[str]:
-    """Large figures that do not keep to their cells in print. Wide tables have wide sheets, so those may stick out."""
-    if not page.locator(".figures").count():
-        return []
-    page.emulate_media(media="print")
-    found = []
-    for width in PAPER_WIDTHS:
-        page.set_viewport_size({"width": width, "height": 900})
-        wrong = (one for one in page.evaluate(FIGURES) if not one.startswith("scrolls sideways"))
-        found += [f"{path} printed at {width}: {one}" for one in wrong]
-    page.emulate_media(media="screen")
-    return found
-
-
-def _cut(page: Page, name: str) -> list[str]:
-    wrong = page.evaluate(MIRRORED)
-    page.emulate_media(media="print")
-    wrong += page.evaluate(ON_PAPER, PRESSED)
-    page.emulate_media(media="screen")
-    return [f"{name}: {one}" for one in wrong]
+        cookies.append({"name": "session", "value": cookie.value, "url": served.address})
+    context.add_cookies(cookies)  # type: ignore[arg-type]
+    yield context.new_page()
+    context.close()
 
 
 def test_no_page_cuts_or_loses_anything(look: Look) -> None:
@@ -323,13 +357,13 @@ READ_OUTS = (
 )
 
 
-def test_axe_finds_nothing_wrong_with_read_outs(served: Served, browser: Browser) -> None:
+def test_axe_finds_nothing_wrong_with_read_outs(served: Served, wide_layout: Browser) -> None:
     world, here = served.world, served.world.places["mine"]
     cookie = world.clients["administrator"].get_cookie("session")
     assert cookie is not None
     wrong = []
     for width, scheme in ((390, "dark"), (1280, "light")):
-        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        context = wide_layout.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
         context.add_cookies([{"name": "session", "value": cookie.value, "url": served.address}])
         page = context.new_page()
         for path in READ_OUTS:
@@ -428,7 +462,7 @@ def _many_series(make: Make, person: Person, *, at: datetime) -> None:
 
 
 def test_the_first_page_of_each_list_is_short_on_a_phone(
-    served: Served, browser: Browser, monkeypatch: pytest.MonkeyPatch
+    served: Served, wide_layout: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("lms.web.time._number", AS_IT_IS)
     world, here = served.world, served.world.places["mine"]
@@ -436,19 +470,18 @@ def test_the_first_page_of_each_list_is_short_on_a_phone(
     high, rows = [], {}
     values = {**here.lectures, "slug": here.slug, "person": here.person.public_id}
     for role in READ:
-        page = _window(served, browser, role)
-        page.set_viewport_size({"width": 390, "height": 844})
-        for path in (*LISTS.get(role, ()), *READ[role]):
-            address = path.format(**values)
-            answer = page.goto(served.address + address)
-            assert answer is not None
-            assert answer.status == 200, address
-            height = page.evaluate("document.documentElement.scrollHeight")
-            if path in LISTS.get(role, ()):
-                rows[address] = page.locator("main tbody tr").count()
-            if height >= HIGHEST:
-                high.append(f"{role}: {address}: {height}")
-        page.context.close()
+        with _window(served, wide_layout, role) as page:
+            page.set_viewport_size({"width": 390, "height": 844})
+            for path in (*LISTS.get(role, ()), *READ[role]):
+                address = path.format(**values)
+                answer = page.goto(served.address + address)
+                assert answer is not None
+                assert answer.status == 200, address
+                height = page.evaluate("document.documentElement.scrollHeight")
+                if path in LISTS.get(role, ()):
+                    rows[address] = page.locator("main tbody tr").count()
+                if height >= HIGHEST:
+                    high.append(f"{role}: {address}: {height}")
     assert not high, "\n".join(high)
     assert sum(number >= FULL for number in rows.values()) > len(rows) / 2, "lists that are full"
     world.restore()
@@ -456,13 +489,12 @@ def test_the_first_page_of_each_list_is_short_on_a_phone(
 
 @pytest.mark.long
 def test_what_a_phone_opens_is_open_on_a_desk(served: Served, browser: Browser) -> None:
-    page = _window(served, browser, "trainee")
-    page.goto(served.address + "/account")
-    summary, field = page.locator("#password summary"), page.locator("[name=new_password]")
-    page.set_viewport_size({"width": 1280, "height": 900})
-    assert (summary.is_visible(), field.is_visible()) == (False, True)
-    page.set_viewport_size({"width": 390, "height": 844})
-    assert (summary.is_visible(), field.is_visible()) == (True, False)
-    summary.press("Enter")
-    assert field.is_visible()
-    page.context.close()
+    with _window(served, browser, "trainee") as page:
+        page.goto(served.address + "/account")
+        summary, field = page.locator("#password summary"), page.locator("[name=new_password]")
+        page.set_viewport_size({"width": 1280, "height": 900})
+        assert (summary.is_visible(), field.is_visible()) == (False, True)
+        page.set_viewport_size({"width": 390, "height": 844})
+        assert (summary.is_visible(), field.is_visible()) == (True, False)
+        summary.press("Enter")
+        assert field.is_visible()

@@ -32,10 +32,10 @@ def families(browser: Browser) -> dict[str, set[str]]:
     return found
 
 
-def test_pages_are_set_in_the_fonts_of_the_tests_alone(browser: Browser, narrow_browser: Browser) -> None:
+def test_pages_are_set_in_the_fonts_of_the_tests_alone(browser: Browser, narrow_layout: Browser) -> None:
     wide, narrow = {"DejaVu Sans"}, {"Noto Sans"}
     assert families(browser) == {"latin": wide, "arabic": wide, "named": wide, "mono": wide}
-    assert families(narrow_browser) == {
+    assert families(narrow_layout) == {
         "latin": narrow, "arabic": {"Noto Sans Arabic"}, "named": narrow, "mono": narrow,
     }  # fmt: skip
     assert Fonts.WIDE.families == ("DejaVu Sans",)
