@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 
 from lms.core.db import db
 from lms.core.errors import Forbidden, Invalid, Refused
+from lms.core.imports import ImportAnswer
 from lms.core.roles import SYSTEM, Actor, Role
 from lms.enrolment.actions.by_address import enrol_by_address
 from lms.enrolment.actions.many import publish_enrolments
@@ -32,20 +33,20 @@ def own(actor: Actor) -> int:
     return actor.person_id
 
 
-def take(series_id: int, text: str, at: datetime, *, skip: bool = False, by: Actor = SYSTEM) -> dict[str, object]:
+def take(series_id: int, text: str, at: datetime, *, skip: bool = False, by: Actor = SYSTEM) -> ImportAnswer:
     staged = stage_people(text.encode())
-    return publish_enrolments(series_id, staged, skip_bad_rows=skip, by=by, at=at).as_json()
+    return publish_enrolments(series_id, staged, skip_bad_rows=skip, by=by, at=at)
 
 
-def counts(answer: dict[str, object]) -> dict[str, object]:
-    return {name: answer[name] for name in ("rows", "matched", "created", "updated", "unchanged")}
+def counts(answer: ImportAnswer) -> dict[str, int]:
+    return {name: getattr(answer, name) for name in ("rows", "matched", "created", "updated", "unchanged")}
 
 
 def test_a_file_fills_the_places_then_the_line_without_mail(cast: Cast, at: datetime, sent: Sent) -> None:
     series = cast.series(capacity=2)
     answer = take(series.id, THREE, at)
     assert counts(answer) == {"rows": 3, "matched": 0, "created": 3, "updated": 0, "unchanged": 0}
-    assert answer["notes"] == ["1 person is on the waiting list."]
+    assert answer.notes == ["1 person is on the waiting list."]
     seats = list_seats(series, by=SYSTEM, limit=9)
     assert [(seat.person.full_name, seat.enrolment.status.value, seat.position) for seat in seats] == [
         ("Amina", "enrolled", None),
@@ -85,8 +86,8 @@ def test_one_bad_row_stops_all_unless_skipped(cast: Cast, at: datetime) -> None:
     assert db.session.scalar(select(func.count()).select_from(Person)) == 0
     assert db.session.scalar(select(func.count()).select_from(Enrolment)) == 0
     answer = take(series.id, bad, at, skip=True)
-    assert counts(answer)["created"] == 3
-    assert [row["row"] for row in answer["rejected"]] == [5, 6]  # type: ignore[attr-defined]
+    assert answer.created == 3
+    assert [fault.row for fault in answer.rejected] == [5, 6]
 
 
 def test_who_left_stays_out_and_an_application_is_accepted(cast: Cast, at: datetime) -> None:
@@ -105,7 +106,7 @@ def test_who_left_stays_out_and_an_application_is_accepted(cast: Cast, at: datet
     assert preview.stay_out == 2
     answer = take(series.id, text, at)
     assert counts(answer) == {"rows": 3, "matched": 3, "created": 0, "updated": 1, "unchanged": 2}
-    assert "2 people withdrew from this series or were rejected before" in str(answer["notes"])
+    assert "2 people withdrew from this series or were rejected before" in str(answer.notes)
     assert find_enrolment(series.id, own(applied)).status is EnrolmentStatus.ENROLLED  # type: ignore[union-attr]
 
 

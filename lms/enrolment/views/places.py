@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -15,13 +13,13 @@ from lms.catalogue.queries.lectures import list_lectures
 from lms.catalogue.queries.series import get_series
 from lms.catalogue.rules import may_edit_series
 from lms.catalogue.statements import OPEN_STATES
-from lms.core import clock, files
+from lms.core import clock
 from lms.core.errors import DomainError, Forbidden, Invalid, NotFound, Refused, TooLarge, WrongKind
 from lms.core.i18n import _, _l, _n
 from lms.core.lists import ListRequest
 from lms.core.roles import Actor, Role
 from lms.enrolment import mailing
-from lms.enrolment.actions import by_address, many, places
+from lms.enrolment.actions import by_address, files, many, places
 from lms.enrolment.forms import EnrolForm, FileForm
 from lms.enrolment.models import Enrolment, EnrolmentSource, EnrolmentStatus
 from lms.enrolment.queries.batches import list_batches
@@ -41,7 +39,6 @@ from lms.enrolment.queries.series import (
 )
 from lms.enrolment.rules import ACTIVE, check_can_withdraw
 from lms.enrolment.views.blueprint import bp
-from lms.people.actions.files import StagedPeople, stage_people
 from lms.people.forms import grouped_choices
 from lms.people.queries.countries import country_names, list_countries
 from lms.web.body_limits import upload_limit
@@ -84,7 +81,6 @@ LIST = ListDefinition(
         ),
     ),
 )
-STAGED_LASTS = 24 * 60 * 60  # seconds
 
 
 def _series_page(slug: str) -> ResponseReturnValue:
@@ -357,11 +353,6 @@ def decide(slug: str, enrolment_id: str) -> ResponseReturnValue:
 # Files, in two steps: look, then take
 
 
-def _slot(series: Series, by: Actor) -> str:
-    """Where a file waits between the steps: one a person and series."""
-    return f"staged/enrolments/{series.id}-{by.person_id}"
-
-
 def _import_series(slug: str, by: Actor) -> Series:
     if not by.is_administrator:
         raise Forbidden
@@ -381,28 +372,13 @@ def import_file(slug: str) -> ResponseReturnValue:
         if form.validate():
             content, name = form.file.data.read(), form.file.data.filename or ""
             try:
-                stage_people(content)
+                files.keep_file(series.id, content, name=name, by=by, at=clock.now())
             except (Invalid, TooLarge, WrongKind) as error:
                 form.file.errors = [error.message]
                 status = error.status
             else:
-                kept = {"name": name[:200], "at": clock.now().timestamp()}
-                files.store(_slot(series, by), json.dumps(kept).encode() + b"\n" + content)
                 return redirect(url_for("enrolment.import_preview", slug=slug), 303)
     return render_template("enrolment/import.html", series=series, form=form), status
-
-
-def _staged(series: Series, by: Actor) -> tuple[str, str, StagedPeople] | None:
-    """The file that waits: its name, a mark of its content, and what it says; None where there is none."""
-    kept = files.find(_slot(series, by))
-    if kept is None:
-        return None
-    head, _newline, content = kept.partition(b"\n")
-    told = json.loads(head)
-    if clock.now().timestamp() - told["at"] > STAGED_LASTS:
-        files.delete(_slot(series, by))
-        return None
-    return told["name"], hashlib.sha256(kept).hexdigest()[:32], stage_people(content)
 
 
 @bp.route("/series/<slug>/enrolments/import/preview", methods=["GET", "POST"])
@@ -411,28 +387,29 @@ def import_preview(slug: str) -> ResponseReturnValue:
     """Previews the import of a file, then imports its good rows or cancels."""
     by = current_actor()
     series = _import_series(slug, by)
-    found = _staged(series, by)
+    file = files.find_file(series.id, by=by, at=clock.now())
     if request.method == "POST" and request.form.get("do") == "leave":
-        files.delete(_slot(series, by))
+        files.drop_file(series.id, by=by)
         flash(_("Nothing was saved."), "done")
         return _list_page(slug)
-    if found is None:
+    if file is None:
         flash(_("There is no file to preview. Choose the file again."), "wrong")
         return redirect(url_for("enrolment.import_file", slug=slug), 303)
-    name, mark, staged = found
     if request.method == "POST":
-        if request.form.get("mark") != mark:
+        if request.form.get("mark") != file.mark:
             flash(_("Another file was chosen in the meantime. This is a preview of that file."), "wrong")
             return redirect(url_for("enrolment.import_preview", slug=slug), 303)
         try:
-            answer = many.publish_enrolments(series.id, staged, skip_bad_rows=True, by=by, at=clock.now())
+            answer = many.publish_enrolments(series.id, file.people, skip_bad_rows=True, by=by, at=clock.now())
         except DomainError as error:
             flash(error.message, "wrong")
             return redirect(url_for("enrolment.import_preview", slug=slug), 303)
-        files.delete(_slot(series, by))
+        files.drop_file(series.id, by=by)
         flash(_n("%(num)s person was enrolled.", "%(num)s people were enrolled.", answer.created), "done")
         for note in answer.notes:
             flash(note, "")
         return _list_page(slug)
-    preview = preview_enrolments(series.id, staged, by=by)
-    return render_template("enrolment/preview.html", series=series, preview=preview, file_name=name, mark=mark)
+    preview = preview_enrolments(series.id, file.people, by=by)
+    return render_template(
+        "enrolment/preview.html", series=series, preview=preview, file_name=file.name, mark=file.mark
+    )

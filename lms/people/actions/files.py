@@ -106,7 +106,7 @@ def stage_people(content: bytes, *, look_up_nameless: bool = True) -> StagedPeop
             continue
         staged.rows.append(row)
     if look_up_nameless:
-        _reject_nameless(staged)
+        reject_unknown_nameless(staged)
     staged.rejected.sort(key=lambda fault: fault.row or 0)
     return staged
 
@@ -207,8 +207,8 @@ def _unknown(name: str, cell: str, known: Collection[str]) -> str:
     return _("%(reason)s Perhaps “%(meant)s”", reason=said, meant=meant[0]) if meant else said
 
 
-def _reject_nameless(staged: StagedPeople) -> None:
-    """A row without a name is good for a person already known, by the address alone."""
+def reject_unknown_nameless(staged: StagedPeople) -> None:
+    """Rejects rows without a name whose address is of no one. A known person needs no name in a file."""
     nameless = [row for row in staged.rows if row.full_name is None]
     if not nameless:
         return
@@ -216,6 +216,7 @@ def _reject_nameless(staged: StagedPeople) -> None:
     db.session.rollback()
     staged.rows = [row for row in staged.rows if row.full_name is not None or row.key in known]
     staged.rejected.extend(_nameless(row) for row in nameless if row.key not in known)
+    staged.rejected.sort(key=lambda fault: fault.row or 0)
 
 
 def _nameless(row: PersonRow) -> Fault:
