@@ -33,6 +33,7 @@ from lms.core import clock, files, jobs, logs, mail_sending, schema, worker_hear
 from lms.core.db import db
 from lms.core.errors import Refused
 from lms.core.mail_kinds import PRIORITIES
+from lms.core.staged import drop_old_files
 from lms.dashboards.digests import post_due_digests
 from lms.enrolment.invitations import invite_due
 from lms.enrolment.quotas import release_lapsed
@@ -169,6 +170,7 @@ def run_due_jobs_and_housekeeping(app: Flask, stopping: threading.Event) -> None
                 prune_sessions(at=clock.now())
                 scan_waiting_files()
                 drop_old_uploads(at=clock.now())
+                drop_old_files(at=clock.now())
                 send_due_messages()
                 run_due_nominations(at=clock.now())
                 db.session.remove()

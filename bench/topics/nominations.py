@@ -69,7 +69,7 @@ def _files(bench: Bench, where: str) -> Iterator[Row]:
     yield Row(f"… its preview, {where}", spent.cpu + shown.cpu, "CPU s")
     request_file(file, submit=True, by=by, at=AT)
     spent, _done = spent_on(lambda: jobs.run_due(at=AT))
-    result = find_result(file_id, by=by)
+    result = find_result(file_id, by=by, at=AT)
     if result is None or result.created != many:
         raise CannotMeasure("the task did not nominate everybody")
     yield Row(f"… nominated in a task, {where}", spent.cpu, "CPU s", rate=many / spent.wall)

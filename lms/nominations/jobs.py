@@ -12,7 +12,7 @@ from lms.core.jobs import Run, job
 from lms.core.roles import Actor
 from lms.nominations.actions.decision_batches import JOB, run_decision
 from lms.nominations.actions.files import JOB as FILE
-from lms.nominations.actions.files import drop_old_files, find_file, nominate_large_file
+from lms.nominations.actions.files import find_file, nominate_large_file
 from lms.nominations.actions.forgetting import forget_old
 from lms.nominations.actions.invitations import expire_due
 from lms.nominations.actions.profile_requests import forget_old_requests
@@ -20,11 +20,10 @@ from lms.people.queries.access import load_actor
 
 
 def run_due_nominations(*, at: datetime) -> None:
-    """Lets invitations expire, and deletes names that are no longer needed, old requests, and files of nominees."""
+    """Lets invitations expire, and deletes names that are no longer needed and old requests."""
     expire_due(at=at)
     forget_old(at=at)
     forget_old_requests(at=at)
-    drop_old_files(at=at)
 
 
 @job(JOB)

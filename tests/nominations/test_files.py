@@ -13,6 +13,7 @@ from lms.core.db import db
 from lms.core.errors import NotFound, TooLarge
 from lms.core.outbox import OutboxMail
 from lms.core.roles import SYSTEM, Actor, Role
+from lms.core.staged import KEPT
 from lms.enrolment.actions.places import enrol
 from lms.nominations.actions import files
 from lms.nominations.actions.files import (
@@ -128,7 +129,7 @@ def test_a_file_nominates_in_its_order_and_the_same_file_changes_nothing(
     assert len(sent()) == 2
 
     nominate_file(file, submit=True, by=focal, at=later)
-    assert find_result(file.id, by=focal) == result, "pressed twice, the first result stays"
+    assert find_result(file.id, by=focal, at=at) == result, "pressed twice, the first result stays"
 
 
 def test_a_file_is_known_to_its_sender_for_a_day(
@@ -136,7 +137,7 @@ def test_a_file_is_known_to_its_sender_for_a_day(
 ) -> None:
     other = cast.staff(Role.FOCAL_POINT, "Grace Owuor", country="KE")
     file = upload(series, HEAD + "a@people.test,A B,,\n", country_id=kenya, by=focal, at=at)
-    for by, moment in ((other, at), (focal, at + files.KEPT + timedelta(seconds=1)), (Actor(), at)):
+    for by, moment in ((other, at), (focal, at + KEPT + timedelta(seconds=1)), (Actor(), at)):
         with pytest.raises(NotFound):
             find_file(file.id, by=by, at=moment)
     for wrong in ("", "../secret", f"{file.id}-result/../x"):
@@ -210,7 +211,7 @@ def test_a_large_file_is_nominated_in_the_background(
     done = db.session.get_one(jobs.Job, job.id)
     assert (done.state, done.done, done.total) == (jobs.JobState.DONE, 10, 10)
     assert done.result == {"invited": 10, "unchanged": 0, "left_out": 1}
-    result = find_result(file.id, by=focal)
+    result = find_result(file.id, by=focal, at=at)
     assert result is not None
     assert result.made == {"invited": 10}
 

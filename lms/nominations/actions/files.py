@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
-from typing import Any, Final
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
 
 from sqlalchemy import func, select
 
 from lms.catalogue.models import Series
-from lms.core import files
 from lms.core.bulk import chunks
 from lms.core.db import action, db
 from lms.core.errors import Fault, NotFound, TooLarge
 from lms.core.i18n import _
 from lms.core.jobs import Job, JobState, request_job
 from lms.core.roles import Actor
+from lms.core.staged import StagedFiles
 from lms.enrolment import seats
 from lms.nominations.actions.nominating import nominate
 from lms.nominations.actions.profile_requests import ask_to_confirm
@@ -27,12 +26,8 @@ from lms.nominations.queries.checking import CheckedNominees, check_nominees
 from lms.nominations.queries.profile_requests import ChangedProfile, count_asked, to_ask
 from lms.nominations.rules import check_can_nominate
 from lms.people.actions.files import PersonRow, stage_people
-from lms.people.models import Gender, Sector
 
 JOB: Final = "nominate_file"
-FOLDER: Final = "staged/nominations"
-KEPT: Final = timedelta(days=1)
-"""How long a file waits to be nominated, and how long its rows with a problem can be downloaded."""
 LARGE: Final = 5_000
 """Files with more rows are nominated in the background."""
 MOST_ROWS: Final = 50_000
@@ -106,6 +101,10 @@ class FileResult:
         return sum(self.made.values())
 
 
+_FILES: Final = StagedFiles("nominations", NomineeFile)
+_RESULTS: Final = StagedFiles("nominated", FileResult)
+
+
 def keep_file(series: Series, content: bytes, *, name: str, country_id: int, by: Actor, at: datetime) -> str:
     """Reads a file and keeps what was read for its preview; returns its id. Nobody is nominated.
 
@@ -115,61 +114,29 @@ def keep_file(series: Series, content: bytes, *, name: str, country_id: int, by:
     staged = stage_people(content, look_up_nameless=False)
     if staged.total > MOST_ROWS:
         raise TooLarge(_("The file has more than %(n)s rows.", n=MOST_ROWS))
-    file_id = secrets.token_urlsafe(12)
-    kept = {
-        "name": name[:200],
-        "series_id": series.id,
-        "country_id": country_id,
-        "at": at.isoformat(),
-        "rows": [asdict(row) for row in staged.rows],
-        "rejected": [asdict(fault) for fault in staged.rejected],
-        "notes": staged.notes,
-        "headings": staged.table.headings,
-        "columns": staged.columns,
-        "lines": staged.table.rows,
-    }
-    _store(_key(file_id, by), kept)
-    return file_id
-
-
-def _key(file_id: str, by: Actor) -> str:
-    """Where a file is kept: nobody but the person who sent it has the key."""
-    if not by.is_signed_in or not file_id.replace("-", "").replace("_", "").isalnum():
-        raise NotFound
-    return f"{FOLDER}/{by.person_id}-{file_id}"
-
-
-def _store(key: str, value: Mapping[str, Any]) -> None:
-    files.store(key, json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
+    file = NomineeFile(
+        id=secrets.token_urlsafe(12),
+        name=name[:200],
+        series_id=series.id,
+        country_id=country_id,
+        at=at,
+        rows=staged.rows,
+        rejected=staged.rejected,
+        notes=staged.notes,
+        headings=staged.table.headings,
+        columns=staged.columns,
+        lines=dict(staged.table.rows),
+    )
+    _FILES.keep(file.id, file, by=by, at=at)
+    return file.id
 
 
 def find_file(file_id: str, *, by: Actor, at: datetime) -> NomineeFile:
-    """A file that the actor sent within `KEPT`. Raises NotFound."""
-    content = files.find(_key(file_id, by))
-    if content is None:
+    """A file that the actor sent within the last day. Raises NotFound."""
+    file = _FILES.find(file_id, by=by, at=at)
+    if file is None:
         raise NotFound
-    kept = json.loads(content)
-    sent = datetime.fromisoformat(kept["at"])
-    if sent + KEPT < at:
-        raise NotFound
-    return NomineeFile(
-        id=file_id,
-        name=kept["name"],
-        series_id=kept["series_id"],
-        country_id=kept["country_id"],
-        at=sent,
-        rows=[_row(row) for row in kept["rows"]],
-        rejected=[Fault(**fault) for fault in kept["rejected"]],
-        notes=kept["notes"],
-        headings=kept["headings"],
-        columns=kept["columns"],
-        lines=dict(kept["lines"]),
-    )
-
-
-def _row(value: dict[str, Any]) -> PersonRow:
-    sector, gender = value["sector"], value["gender"]
-    return PersonRow(**{**value, "sector": sector and Sector(sector), "gender": gender and Gender(gender)})
+    return file
 
 
 def preview_file(file: NomineeFile, *, by: Actor, at: datetime) -> FilePreview:
@@ -187,8 +154,8 @@ def preview_file(file: NomineeFile, *, by: Actor, at: datetime) -> FilePreview:
 
 def drop_file(file_id: str, *, by: Actor) -> None:
     """Deletes a file and what came of it."""
-    for key in (_key(file_id, by), _result_key(file_id, by)):
-        files.delete(key)
+    _FILES.drop(file_id, by=by)
+    _RESULTS.drop(file_id, by=by)
 
 
 def nominate_file(file: NomineeFile, *, submit: bool, ask: bool = False, by: Actor, at: datetime) -> FileResult:
@@ -265,30 +232,15 @@ def _made(file: NomineeFile, *, by: Actor, at: datetime) -> dict[str, int]:
     return {state.value: count for state, count in found}
 
 
-def _result_key(file_id: str, by: Actor) -> str:
-    return f"{_key(file_id, by)}-result"
-
-
 def _keep_result(file: NomineeFile, unchanged: int, rejected: list[Fault], *, by: Actor, at: datetime) -> FileResult:
     """Keeps what came of a file; where the same file was nominated before, what came of it then."""
     asked = count_asked(file.country_id, by=by, at=at)
     result = FileResult(_made(file, by=by, at=at), unchanged, rejected, asked)
-    if result.created or asked or find_result(file.id, by=by) is None:
-        _store(_result_key(file.id, by), asdict(result))
+    if result.created or asked or find_result(file.id, by=by, at=at) is None:
+        _RESULTS.keep(file.id, result, by=by, at=at)
     return result
 
 
-def find_result(file_id: str, *, by: Actor) -> FileResult | None:
+def find_result(file_id: str, *, by: Actor, at: datetime) -> FileResult | None:
     """What came of a file; None while it waits."""
-    content = files.find(_result_key(file_id, by))
-    if content is None:
-        return None
-    kept = json.loads(content)
-    return FileResult(
-        kept["made"], kept["unchanged"], [Fault(**fault) for fault in kept["rejected"]], kept.get("asked", 0)
-    )
-
-
-def drop_old_files(*, at: datetime) -> None:
-    """Deletes files that were sent longer than `KEPT` ago."""
-    files.delete_older(FOLDER, before=at - KEPT)
+    return _RESULTS.find(file_id, by=by, at=at)

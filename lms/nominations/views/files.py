@@ -98,7 +98,7 @@ def file_preview(upload_id: str) -> ResponseReturnValue:
             files.drop_file(upload_id, by=by)
             flash(_("Import cancelled. Nobody was nominated."), "done")
             return redirect(url_for(".file_upload", country=country.code, series=series.slug), 303)
-        if files.find_result(upload_id, by=by) is not None:
+        if files.find_result(upload_id, by=by, at=at) is not None:
             return redirect(url_for(".file_preview", upload_id=upload_id), 303)
         submit = request.form.get("step") != "draft"
         failed = form.attempt(lambda: _nominate(file, submit=submit, ask=form.ask.data))
@@ -107,7 +107,7 @@ def file_preview(upload_id: str) -> ResponseReturnValue:
         status = failed
     if files.find_job(file, by=by) is not None:
         return redirect(_next_page(file), 303)
-    result = files.find_result(upload_id, by=by)
+    result = files.find_result(upload_id, by=by, at=at)
     preview = files.preview_file(file, by=by, at=at) if result is None else None
     if preview is not None:
         form.ask_about(len(preview.to_ask))
@@ -216,7 +216,7 @@ def file_problems_xlsx(upload_id: str) -> ResponseReturnValue:
 def _file_with_faults(upload_id: str) -> tuple[NomineeFile, list[Fault]]:
     by, at = current_actor(), clock.now()
     file = files.find_file(upload_id, by=by, at=at)
-    result = files.find_result(upload_id, by=by)
+    result = files.find_result(upload_id, by=by, at=at)
     return file, result.rejected if result else files.preview_file(file, by=by, at=at).checked.rejected
 
 
