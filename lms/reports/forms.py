@@ -253,10 +253,10 @@ class OpeningRowForm(BaseForm):
 
 
 class OpeningFileForm(BaseForm):
-    """A file of opening balances. After the preview, `content` carries its rows to the second step."""
+    """A file of opening balances; in the second step `upload`, the id of the file that was previewed."""
 
     file = FileField(_l("File"))
-    content = TextAreaField(_l("Rows"))
+    upload = HiddenField()
     skip_bad_rows = BooleanField(_l("Skip the rejected rows and enter the others"))
 
 

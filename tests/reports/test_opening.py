@@ -303,12 +303,15 @@ def test_entered_on_the_page(client: FlaskClient, make: Make, programme: dict[st
     preview = client.post(f"{here}/file", data={**sent, "file": (io.BytesIO(FILE + b"bad,x,,KE,1\n"), "a.csv")})
     assert preview.status_code == 200
     assert "4 rows can be entered" in " ".join(preview.text.split())
-    content = re.search(r'<textarea[^>]*name="content"[^>]*>(.*?)</textarea>', preview.text, re.DOTALL)
-    assert content is not None
-    again = {**sent, "content": content[1].replace("&#34;", '"')}
+    upload = re.search(r'name="upload"[^>]*value="([0-9a-f]+)"', preview.text)
+    assert upload is not None
+    again = {**sent, "upload": upload[1]}
     assert client.post(f"{here}/file", data={**again}).status_code == 422
     done = client.post(f"{here}/file", data={**again, "skip_bad_rows": "y"})
     assert done.status_code == 303
+    late = client.post(f"{here}/file", data={**again, "skip_bad_rows": "y"})
+    assert late.status_code == 422
+    assert "This upload has expired. Upload the file again." in late.text
     page = client.get(here).text
     assert "First steps" in page
     address = re.search(r'href="(/admin/opening/rows/\d+)"', page)

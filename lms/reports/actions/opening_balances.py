@@ -16,13 +16,15 @@ from lms.core.errors import Fault, Forbidden, Invalid, NotFound, Refused
 from lms.core.i18n import _
 from lms.core.imports import ImportAnswer
 from lms.core.roles import Actor
+from lms.core.staged import StagedFiles
 from lms.core.typed_text import clean_line, clean_text
 from lms.people.queries.countries import country_ids, unknown_country
 from lms.reports.models import OpeningRow, OpeningSet
-from lms.reports.opening_balances.rows import OpeningDraft, StagedOpening
+from lms.reports.opening_balances.rows import OpeningDraft, StagedOpening, stage_opening
 
 MOST_DECLARED = 100_000_000
 _LOCK = "opening balances"
+_FILES = StagedFiles("opening", StagedOpening)
 
 
 @action
@@ -122,6 +124,27 @@ def remove_opening_row(row_id: int, *, by: Actor, at: datetime) -> None:
     row = _row(row_id)
     record("remove_opening_row", by=by, at=at, detail=_told(row), opening_set=row.set_id)
     db.session.delete(row)
+
+
+def keep_file(content: bytes, *, by: Actor, at: datetime) -> str:
+    """Reads a file and keeps it for its preview; returns its id. Raises Forbidden, and as `stage_opening`."""
+    _check_administrator(by)
+    file_id = secrets.token_hex(8)
+    _FILES.keep(file_id, stage_opening(content), by=by, at=at)
+    return file_id
+
+
+def find_file(file_id: str, *, by: Actor, at: datetime) -> StagedOpening:
+    """A file that the actor sent within the last day. Raises Invalid (`file`) once it is gone."""
+    staged = _FILES.find(file_id, by=by, at=at)
+    if staged is None:
+        raise Invalid("file", _("This upload has expired. Upload the file again."))
+    return staged
+
+
+def drop_file(file_id: str, *, by: Actor) -> None:
+    """Deletes a file that was entered."""
+    _FILES.drop(file_id, by=by)
 
 
 @action

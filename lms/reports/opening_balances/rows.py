@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -87,18 +85,6 @@ def _count(text: str) -> int | None:
         return None
     number = int(text.replace(",", ""))
     return number if number <= MOST_ATTENDANCES else None
-
-
-def as_text(content: bytes) -> str:
-    """A file as CSV text with each row on its original line, to carry from preview to entry."""
-    table = read_table(content)
-    lines: dict[int, list[str]] = {line: [" ".join(cell.split()) for cell in cells] for line, cells in table.rows}
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(table.headings)
-    for line in range(2, max(lines, default=1) + 1):
-        writer.writerow(lines.get(line, []))
-    return buffer.getvalue()
 
 
 def stage_opening(content: bytes) -> StagedOpening:

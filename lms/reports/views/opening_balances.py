@@ -26,7 +26,7 @@ from lms.reports.actions.opening_balances import (
     remove_opening_set,
 )
 from lms.reports.forms import OpeningFileForm, OpeningRowForm, OpeningSetForm, RemoveOpeningForm
-from lms.reports.opening_balances.rows import FIELDS, as_text, draft_of, stage_opening
+from lms.reports.opening_balances.rows import FIELDS, draft_of
 from lms.reports.queries.opening_balances import (
     get_opening_row,
     get_opening_set,
@@ -162,14 +162,15 @@ def opening_file(public_id: str) -> ResponseReturnValue:
     """Previews a file (step 1), then enters its rows (step 2)."""
     form, by, at = OpeningFileForm(), current_actor(), clock.now()
     row = get_opening_set(public_id, by=by)
-    is_second, sent, status = bool(form.content.data), request.files.get("file"), 200
+    is_second, sent, status = bool(form.upload.data), request.files.get("file"), 200
     try:
         if not is_second:
-            form.content.data = as_text(sent.read() if sent else b"")
-        staged = stage_opening((form.content.data or "").encode())
+            form.upload.data = opening_actions.keep_file(sent.read() if sent else b"", by=by, at=at)
+        file_id = form.upload.data or ""
+        staged = opening_actions.find_file(file_id, by=by, at=at)
     except Invalid as error:
         form.take(error)
-        form.content.data = ""
+        form.upload.data = ""
         return _set_page(public_id, 422, file_form=form)
     if is_second:
         answers: list[ImportAnswer] = []
@@ -180,6 +181,7 @@ def opening_file(public_id: str) -> ResponseReturnValue:
 
         found = form.attempt(publish)
         if found is None:
+            opening_actions.drop_file(file_id, by=by)
             flash(_done(answers[0]), "done")
             return redirect(url_for("reports.opening_set", public_id=public_id), code=303)
         status = found
