@@ -84,7 +84,7 @@ PAGES = {
     ("/search?q=achieng", None): 5,
     ("/search?q=achieng", "focal_point"): 13,
     ("/search?q=achieng", "administrator"): 16,
-    ("/impact", None): 6,
+    ("/impact", None): 7,
     ("/definitions", None): 1,
     ("/sign-in", None): 1,
     ("/api/v1/totals", None): 2,

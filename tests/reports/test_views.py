@@ -14,6 +14,7 @@ from flask.testing import FlaskClient
 from python_calamine import CalamineWorkbook
 from werkzeug.test import TestResponse
 
+from lms.catalogue.queries.policies import current_policy
 from lms.core import clock
 from lms.core.roles import SYSTEM
 from lms.reports.actions.public import refresh_public_figures
@@ -48,8 +49,9 @@ def test_impact_says_that_years_overlap_and_which_is_not_over(
     with app.app_context():
         refresh_public_figures(by=SYSTEM, at=AT)
     page = client.get("/impact").text
-    assert "the columns add up to more than the total" in page
-    assert "2026 is not complete yet." in page
+    words = re.sub(r"<[^>]+>", "", page)
+    assert "in each year. People who attended" in words
+    assert "the columns add up to more than the total. 2026 is not complete yet." in words
 
 
 def test_impact_shows_the_figures(client: FlaskClient, programme: dict[str, Any]) -> None:
@@ -108,6 +110,24 @@ def test_impact_as_csv(client: FlaskClient, programme: dict[str, Any]) -> None:
     assert client.get("/impact.csv?by=planet").status_code == 404
     year = rows_of(client.get("/impact.csv?by=year"), "year")[0]
     assert (year["year"], year["sessions"], year["participants"]) == ("2024", "1", "12")
+
+
+def test_a_series_without_certificates_has_no_number_of_them(
+    app: APIFlask, client: FlaskClient, make: Make, world: World, programme: dict[str, Any]
+) -> None:
+    series = make.series("certified", policy={"certificate": "participation"})
+    with app.app_context():
+        world.policies[series.id] = current_policy(series.id).id
+    lecture = world.lecture(series.id, NOON)
+    world.attend(lecture, *(world.person("KE") for _n in range(6)))
+    with app.app_context():
+        refresh_public_figures(by=SYSTEM, at=AT)
+    page = client.get("/impact").text.partition('id="series"')[2].partition("</section>")[0]
+    cells = re.findall(r'data-label="Certificates">(.*?)</td>', page, re.S)
+    assert [re.sub(r"<[^>]+>", " ", cell).split() for cell in cells] == [["–", "not", "issued"], ["0"]]
+    rows = rows_of(client.get("/impact.csv?by=series"), "series")
+    assert {row["series"]: row["certificates"] for row in rows} == {"'=1+1": "", "certified": "0"}
+    assert {row["certificates"] for row in rows_of(client.get("/impact.csv?by=country"), "country")} == {"0"}
 
 
 def rows_of(answer: TestResponse, *dimensions: str) -> list[dict[str, str]]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm.util import identity_key
 
-from lms.catalogue.models import Lecture, Policy
+from lms.catalogue.models import Lecture, Policy, Series
 from lms.core.db import db
 
 # Policies
@@ -28,6 +28,21 @@ def current_policies(series_ids: Iterable[int]) -> dict[int, Policy]:
     """The newest policy of each of these series."""
     found = db.session.scalars(_POLICIES, {"ids": list(series_ids)})
     return {policy.series_id: policy for policy in found}
+
+
+def slugs_without_certificate() -> frozenset[str]:
+    """The series whose newest policy gives no certificate."""
+    return frozenset(db.session.scalars(_WITHOUT_CERTIFICATE))
+
+
+_LAST_VERSION = (
+    select(func.max(Policy.version)).where(Policy.series_id == Series.id).correlate(Series).scalar_subquery()
+)
+_WITHOUT_CERTIFICATE = (
+    select(Series.slug)
+    .join(Policy, Policy.series_id == Series.id)
+    .where(Policy.version == _LAST_VERSION, Policy.certificate.is_(None))
+)
 
 
 def policy_for(lecture: Lecture) -> Policy:

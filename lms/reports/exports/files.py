@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -71,9 +71,14 @@ def _of_opening(report: Report, opening: Opening | None) -> list[int]:
     return [0, 0] if opening is None else [opening.sessions, opening.attendances]
 
 
-def as_csv(report: Report) -> Iterator[str]:
-    """The lines of a CSV file."""
-    return write_csv(headings(report), rows(report))
+def as_csv(report: Report, uncertified: Collection[str | None] = ()) -> Iterator[str]:
+    """The lines of a CSV file. `uncertified` are the keys of groups that give no certificates: they have no number."""
+    names = headings(report)
+    place = names.index("certificates")
+    lines = (
+        [*row[:place], row[place] or "", *row[place + 1 :]] if row[0] in uncertified else row for row in rows(report)
+    )
+    return write_csv(names, lines)
 
 
 def as_json(report: Report) -> str:

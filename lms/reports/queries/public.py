@@ -16,6 +16,7 @@ from typing import Any
 
 from sqlalchemy import Text, bindparam, cast, select
 
+from lms.catalogue.queries.policies import slugs_without_certificate
 from lms.core.db import db
 from lms.core.errors import Forbidden
 from lms.core.i18n import _, catalogue
@@ -95,10 +96,14 @@ class Headline:
 
 @dataclass(frozen=True, eq=False)
 class Overview:
-    """The headline, and the groups of all time by dimension. One object for the same rows, as `Headline` is."""
+    """The headline, and the groups of all time by dimension. One object for the same rows, as `Headline` is.
+
+    `uncertified` are the slugs of the series that give no certificate.
+    """
 
     headline: Headline
     groups: Mapping[str, Sequence[Group]]
+    uncertified: frozenset[str] = frozenset()
 
 
 def last_refresh() -> datetime | None:
@@ -203,7 +208,8 @@ def public_headline(*, at: datetime, locale: str) -> Headline:
 def public_overview(dimensions: tuple[str, ...], *, at: datetime, locale: str) -> Overview:
     """The headline and the groups of all time by each of these dimensions, the country among them."""
     stored = _of_all_time(_newest(at), dimensions)
-    return _overview(stored, dimensions, country_rows(), series_rows(), region_rows(), locale, catalogue())
+    uncertified = slugs_without_certificate() if "series" in dimensions else frozenset()
+    return _overview(stored, dimensions, country_rows(), series_rows(), region_rows(), uncertified, locale, catalogue())
 
 
 @dataclass(frozen=True)
@@ -275,9 +281,10 @@ def _overview(
     countries: Rows,
     series: Rows,
     regions: Rows,
+    uncertified: frozenset[str],
     locale: str,
     _language_of_labels: Hashable,
 ) -> Overview:
     names = names_of(countries, series, regions, locale)
     groups = {name: _groups(names, name, stored.find(f"by/{name}")) for name in dimensions}
-    return Overview(_headline(stored, countries, locale), groups)
+    return Overview(_headline(stored, countries, locale), groups, uncertified)

@@ -7,6 +7,7 @@ from typing import Any
 from flask import make_response, render_template, request
 from flask.typing import ResponseReturnValue
 
+from lms.catalogue.queries.policies import slugs_without_certificate
 from lms.core import clock
 from lms.core.errors import NotFound
 from lms.core.i18n import translated
@@ -105,18 +106,25 @@ def laid_out(overview: Overview, shown: int) -> dict[str, Any]:
         "partners": {place.code for place in headline.places if place.partner},
         "series": by["series"][:FIRST_SERIES],
         "all_series": len(by["series"]),
+        "uncertified": overview.uncertified,
     }
 
 
 @bp.get("/impact.csv")
 @allow(ANYONE)
 def impact_csv() -> ResponseReturnValue:
-    """The public figures by one dimension as CSV. `by` defaults to the country."""
+    """The public figures by one dimension as CSV. `by` defaults to the country.
+
+    The number of certificates is empty for series that give none.
+    """
     name = request.args.get("by", "country")
     if name not in DIMENSIONS:
         raise NotFound
     report = count(Slice(), (name,), by=ANONYMOUS, at=clock.now(), locale=reader_locale())
-    return file_answer(files.as_csv(report), "text/csv; charset=utf-8", f"impact-by-{name}-{report.as_at:%Y-%m-%d}.csv")
+    uncertified = slugs_without_certificate() if name == "series" else frozenset()
+    return file_answer(
+        files.as_csv(report, uncertified), "text/csv; charset=utf-8", f"impact-by-{name}-{report.as_at:%Y-%m-%d}.csv"
+    )
 
 
 @bp.get("/definitions")
