@@ -17,7 +17,9 @@ from types import MappingProxyType
 from typing import Final
 from zoneinfo import ZoneInfo, available_timezones
 
+from babel import Locale
 from babel.core import get_global
+from babel.dates import get_timezone_location
 
 ZONES: Final = frozenset(available_timezones()) - {"Factory", "localtime"}
 """Every name of a zone that this machine knows, also old and second ones."""
@@ -153,3 +155,22 @@ def _changes_in(zone: str, year: int) -> tuple[tuple[int, int], ...]:
 
 
 _DAY: Final = 86_400
+
+
+# CLDR keeps the names that some zones had when it began, and Babel does not find them under the new ones.
+_CLDR_ZONES = {
+    "America/Argentina/Buenos_Aires": "America/Buenos_Aires",
+    "Asia/Ho_Chi_Minh": "Asia/Saigon",
+    "Asia/Kathmandu": "Asia/Katmandu",
+    "Asia/Kolkata": "Asia/Calcutta",
+    "Asia/Yangon": "Asia/Rangoon",
+    "Europe/Kyiv": "Europe/Kiev",
+}
+
+
+def city_of(zone: str, locale: str) -> str:
+    """ "Nairobi" for Africa/Nairobi, in a language where CLDR knows it."""
+    read = Locale.parse(locale)
+    known = read.time_zones.get(_CLDR_ZONES.get(zone, ""), {}).get("city")
+    name = known or get_timezone_location(zone, locale=read, return_city=True) or zone
+    return str(name).rsplit("/", 1)[-1].replace("_", " ")

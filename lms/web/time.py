@@ -16,7 +16,6 @@ from babel.dates import (
     format_skeleton,
     format_time,
     format_timedelta,
-    get_timezone_location,
 )
 from babel.numbers import format_decimal
 from flask import Flask, g, has_request_context, request
@@ -169,23 +168,9 @@ def timestamp(when: datetime) -> str:
     return when.isoformat(timespec="seconds")
 
 
-# CLDR keeps the names that some zones had when it began, and Babel does not find them under the new ones.
-_CLDR_ZONES = {
-    "America/Argentina/Buenos_Aires": "America/Buenos_Aires",
-    "Asia/Ho_Chi_Minh": "Asia/Saigon",
-    "Asia/Kathmandu": "Asia/Katmandu",
-    "Asia/Kolkata": "Asia/Calcutta",
-    "Asia/Yangon": "Asia/Rangoon",
-    "Europe/Kyiv": "Europe/Kiev",
-}
-
-
 @_said
 def _zone_city(zone: str, locale: str) -> str:
-    read = Locale.parse(locale)
-    known = read.time_zones.get(_CLDR_ZONES.get(zone, ""), {}).get("city")
-    name = known or get_timezone_location(zone, locale=read, return_city=True) or zone
-    return str(name).rsplit("/", 1)[-1].replace("_", " ")
+    return zones.city_of(zone, locale)
 
 
 def zone_city(zone: str) -> str:

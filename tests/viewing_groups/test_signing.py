@@ -41,7 +41,7 @@ def test_nothing_counts_before_the_signature_and_everybody_on_the_list_does_afte
     assert (signed.people, signed.notes) == (2, [])
     assert signed.statement == (
         "I confirm that these 2 people watched “Rules of origin” together: Nairobi, Treasury Building, room 4, "
-        "2026-11-24 09:00 to 10:30 (Africa/Nairobi)."
+        "24 November 2026, 09:00 to 10:30 (Nairobi time)."
     )
     assert [story.credit(one) for one in story.people] == [
         (90, Outcome.ATTENDED, Source.GROUP), (90, Outcome.ATTENDED, Source.GROUP), None,
