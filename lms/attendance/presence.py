@@ -33,6 +33,7 @@ from lms.attendance.models.evidence import AttendanceImport, Beat, Join, Presenc
 from lms.attendance.models.groups import GroupSignature, ViewingGroup
 from lms.attendance.models.unmatched import UnmatchedAttendee
 from lms.catalogue.models import Lecture, LectureState
+from lms.catalogue.rules import AnyLecture
 from lms.core import clock, measures
 from lms.core.bulk import among, chunks
 from lms.core.db import db, read, read_value
@@ -78,7 +79,7 @@ class Span:
         return cls(first, last, last - first)
 
 
-def span_of(lecture: Lecture, now_ms: int | None = None) -> Span:
+def span_of(lecture: AnyLecture, now_ms: int | None = None) -> Span:
     """Of a held lecture its actual start and end; of a live one its start and now."""
     planned = lecture.duration_minutes * measures.MINUTE_MS
     if lecture.actual_start is None:

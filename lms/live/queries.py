@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy import select
+
 from lms.attendance.models.credits import Outcome
-from lms.attendance.presence import span_of
+from lms.attendance.outcomes import compute_outcome
+from lms.attendance.presence import presence_of, span_of
 from lms.attendance.queries.outcomes import counted_ms
 from lms.attendance.queries.persons import PersonAttendance, attendance_of_person
 from lms.attendance.queries.roster import needed_percent
@@ -14,8 +18,9 @@ from lms.attendance.queries.viewers import count_viewers
 from lms.attendance.rules import needed_ms
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries.lectures import get_lecture
-from lms.catalogue.rules import may_edit_lecture, room_is_open
+from lms.catalogue.rules import AnyLecture, may_edit_lecture, room_is_open
 from lms.core import clock
+from lms.core.db import read_column
 from lms.core.errors import Forbidden
 from lms.core.i18n import _
 from lms.core.measures import depends_on_seconds
@@ -111,9 +116,28 @@ def get_room(lecture_id: int, *, by: Actor, at: datetime) -> Room:
     )
 
 
-def get_reach(lecture_id: int, *, by: Actor, at: datetime) -> Reach | None:
-    """Returns whether the reader can still attend a live lecture; null if they have, or are not enrolled."""
-    try:
-        return get_room(lecture_id, by=by, at=at).reach
-    except Forbidden:
-        return None
+def list_reaches(lectures: Sequence[tuple[AnyLecture, int]], *, by: Actor, at: datetime) -> dict[int, Reach]:
+    """Whether the actor can still attend these live lectures, each with the share in percent that it needs, by id; none
+    for one that they have attended. The lectures are those of series in which the actor is enrolled.
+    """
+    if not lectures or by.person_id is None:
+        return {}
+    spans = {lecture.id: span_of(lecture, clock.to_ms(at)) for lecture, _percent in lectures}
+    seen = presence_of(by.person_id, spans)
+    with_link = set(read_column(select(Lecture.id).where(Lecture.id.in_(spans), Lecture.join_url != "")))
+    reaches = {}
+    for lecture, percent in lectures:
+        span = spans[lecture.id]
+        counted = compute_outcome(seen.get(lecture.id, []), start=span.start, end=span.end, min_percent=percent)
+        needed = needed_ms(span.length_ms, percent)
+        if counted.present_ms >= needed > 0:
+            continue
+        reaches[lecture.id] = Reach(
+            counted_ms=counted.present_ms,
+            needed_ms=needed,
+            length_ms=span.length_ms,
+            elapsed_ms=max(span.end - span.start, 0),
+            at=at,
+            has_report=lecture.id in with_link,
+        )
+    return reaches

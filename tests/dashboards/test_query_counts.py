@@ -91,8 +91,8 @@ PAGES = {
     ("/api/v1/series", None): 4,
     ("/api/v1/lectures/{held}", None): 2,
     ("/series/cross-border", None): 11,
-    ("/series/cross-border", "trainee"): 23,  # seven of them whether the live lecture can still be attended
-    ("/me", "trainee"): 24,  # as above
+    ("/series/cross-border", "trainee"): 18,  # two of them whether the live lecture can still be attended
+    ("/me", "trainee"): 19,  # as above
     ("/account/notifications", "trainee"): 7,
     ("/teach", "instructor"): 9,  # attendances are counted by one question
     ("/country", "focal_point"): 27,  # of all series: nominations, quotas and who is falling behind

@@ -27,7 +27,7 @@ from lms.dashboards.queries.waiting import count_waiting, list_unmatched
 from lms.dashboards.route import mini_stops
 from lms.dashboards.views.blueprint import bp
 from lms.enrolment.models import EnrolmentStatus
-from lms.live.queries import get_reach
+from lms.live.queries import list_reaches
 from lms.materials.queries import count_files
 from lms.nominations.queries.listing import NominationFilter
 from lms.nominations.queries.of_country import list_nominations
@@ -90,7 +90,7 @@ def me() -> ResponseReturnValue:
             one.id: rules.needed_minutes(one.duration_minutes, percents[one.series_id])
             for one in [*live, *upcoming[:1]]
         },
-        reach={lecture.id: get_reach(lecture.id, by=by, at=at) for lecture in live},
+        reach=list_reaches([(lecture, percents[lecture.series_id]) for lecture in live], by=by, at=at),
         room_is_open={one.id for one in upcoming[:1] if room_is_open(one, at)},
         attendance=[(one, clock.from_ms(one.start_ms)) for one in attendance],
         appeals=appeal_states_of(by=by) if attendance else {},

@@ -37,7 +37,7 @@ from lms.enrolment.models import EnrolmentStatus
 from lms.enrolment.queries.rows import day_of, find_enrolment
 from lms.enrolment.queries.series import place_of
 from lms.enrolment.rules import is_enrolled
-from lms.live.queries import get_reach
+from lms.live.queries import list_reaches
 from lms.materials.queries import list_files
 from lms.people.queries.countries import notice_of
 from lms.reports.queries.public import public_headline
@@ -99,14 +99,15 @@ def series(slug: str) -> ResponseReturnValue:
     may_edit = may_edit_series(shown, by)
 
     def box(lecture: Station) -> Markup:
-        may_join = may_edit or place.status == EnrolmentStatus.ENROLLED
+        is_in = place.status == EnrolmentStatus.ENROLLED
+        may_join = may_edit or is_in
         needed = rules.needed_minutes(lecture.duration_minutes, policy.min_percent)
         made = render_template(
             "dashboards/_live.html",
             lecture=lecture,
             needed=needed,
             may_join=may_join,
-            reach=get_reach(lecture.id, by=by, at=at) if place.status == EnrolmentStatus.ENROLLED else None,
+            reach=list_reaches([(lecture, policy.min_percent)], by=by, at=at).get(lecture.id) if is_in else None,
         )
         return Markup(made)  # noqa: S704 - escaped by the template
 
@@ -146,7 +147,7 @@ def lecture(lecture_id: int) -> ResponseReturnValue:
     shown = get_lecture(lecture_id, by=by)
     all_of_series = stations_of([shown.series_id], by=by)[shown.series_id]
     order = [one.id for one in not_cancelled(all_of_series)]
-    policy = policy_for(shown)
+    policy, is_live = policy_for(shown), shown.state is LectureState.LIVE
     enrolment = find_enrolment(shown.series_id, by.person_id) if by.person_id is not None else None
     enrolled = is_enrolled(enrolment)
     may_edit = may_edit_series(shown.series, by)
@@ -168,7 +169,7 @@ def lecture(lecture_id: int) -> ResponseReturnValue:
         files=found,
         speakers=list_speakers(shown.id),
         needed=rules.needed_minutes(shown.duration_minutes, policy.min_percent),
-        reach=get_reach(shown.id, by=by, at=at) if enrolled and shown.state is LectureState.LIVE else None,
+        reach=list_reaches([(shown, policy.min_percent)], by=by, at=at).get(shown.id) if enrolled and is_live else None,
         room_is_open=room_is_open(shown, at),
         may_join=enrolled or may_edit,
         may_edit=may_edit,
