@@ -32,6 +32,7 @@ from tests.factories import make
 from tests.machine import pin
 from tests.proxy import Certificate, make_certificate
 from tests.queries import count_queries
+from tests.relaxed import RelaxedConfig
 from tests.tables import create_tables, postgresql_tools
 from tests.told import ToldClient
 
@@ -143,7 +144,9 @@ def postgresql_url() -> Iterator[str]:
 
 
 def _config(url: str, folder: Path) -> Config:
-    return Config.load({}, data=str(folder), database_url=url, secret_key="tests-only", base_url="http://localhost")
+    return RelaxedConfig.load(
+        {}, data=str(folder), database_url=url, secret_key="tests-only", base_url="http://localhost"
+    )
 
 
 @pytest.fixture(scope="session")
@@ -166,7 +169,7 @@ def _postgresql_app(postgresql_url: str, tmp_path_factory: pytest.TempPathFactor
 def _prepare(config: Config) -> APIFlask:
     limiter.enabled = True  # or it would not be wired into a second app
     app = create_app(config)
-    app.config.update(TESTING=True, STAFF_SECOND_FACTOR=False)  # tests of it switch it on
+    app.config.update(TESTING=True)
     app.test_client_class = ToldClient
     limiter.enabled = False
     with app.app_context():

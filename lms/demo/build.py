@@ -58,7 +58,6 @@ from lms.reports.actions.public import refresh_public_figures
 from lms.reports.actions.snapshots import publish_snapshot
 from lms.reports.models import SnapshotVisibility
 from lms.reports.rules import Slice
-from lms.web.second_factor import SWITCH
 
 ACCOUNTS = (
     DemoAccount("admin@demo.test", "Zhou Anran", "CN", (Role.ADMINISTRATOR,), time_zone="Asia/Shanghai"),
@@ -87,12 +86,13 @@ def build(
     demonstration = Demonstration(now, people)
     with replaced(folder) as building:
         config = Config.load(data=str(building), database_url="")
+        # First, because staff need no second factor in a demonstration
+        set_mark(config, Mark(now, people, Rest.MISSING if leave_rest else Rest.ADDED))
         with _app_for_many_rows(make_app, config, people), reading(make_app, config, demonstration) as files:
             with search_index.postponed():
                 _fill(demonstration, files, progress)
             if not leave_rest:
                 _fill_rest(demonstration, progress)
-        set_mark(config, Mark(now, people, Rest.MISSING if leave_rest else Rest.ADDED))
 
 
 def add_rest(make_app: MakeApp, config: Config, *, say: Say) -> None:
@@ -113,7 +113,6 @@ def add_rest(make_app: MakeApp, config: Config, *, say: Say) -> None:
 def _app_for_many_rows(make_app: MakeApp, config: Config, people: int) -> Iterator[None]:
     app = make_app(config)
     mails.write_to_sample(app, people)
-    app.config[SWITCH] = False  # as in each demonstration: the mark that says so is set at the end
     with app.app_context():
         try:
             with loading.many_rows():

@@ -4,20 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from flask import current_app
-
 from lms.core.roles import Actor
 from lms.core.settings import settings
-
-SWITCH = "STAFF_SECOND_FACTOR"
-"""A key of `app.config` by which tests switch it off in one app; nothing reads it from outside."""
 
 
 def is_needed() -> bool:
     """Returns whether roles require a second factor: everywhere except in a demonstration (see `config`)."""
-    switched = current_app.config.get(SWITCH)
-    if switched is not None:
-        return bool(switched)
     return settings().staff_needs_second_factor
 
 

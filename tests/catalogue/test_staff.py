@@ -82,7 +82,7 @@ def test_a_resting_role_gives_no_right(make: Make, app: APIFlask, monkeypatch: p
     person = make.person(roles=["instructor"])
     make.series("draft", instructors=[person], visibility="draft")
     assert series_queries.get_series("draft", by=make.actor(person)).slug == "draft"
-    monkeypatch.setitem(app.config, "STAFF_SECOND_FACTOR", True)
+    monkeypatch.setattr(app.extensions["lms.config"], "staff_needs_second_factor", True)
     resting = without_resting_roles(make.actor(person))
     assert resting is not None
     with pytest.raises(NotFound):
@@ -117,12 +117,12 @@ def test_the_python_rule_and_the_sql_rule_agree_over_random_histories(
     """Grants, revocations, second factors and lists in any order: what one may see, edit and answer is the same asked
     either way, and never more than the role and the list give together."""
     with app.app_context():
-        app.config["STAFF_SECOND_FACTOR"] = True
+        app.extensions["lms.config"].staff_needs_second_factor = True
         empty_tables()  # a list of series has an end, and each example makes four
         try:
             _live_through(make, moment, steps)
         finally:
-            app.config["STAFF_SECOND_FACTOR"] = False
+            app.extensions["lms.config"].staff_needs_second_factor = False
             db.session.remove()
 
 

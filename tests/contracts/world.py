@@ -42,7 +42,6 @@ from lms.certificates.actions import awards as certificates
 from lms.certificates.actions import designs
 from lms.certificates.models import Award, Certificate
 from lms.certificates.numbers import write
-from lms.config import Config
 from lms.core import clock
 from lms.core.db import action, db
 from lms.core.jobs import Job, JobState, request_job
@@ -90,6 +89,7 @@ from lms.viewing_groups.actions.groups import GroupInput, open_group, tick
 from lms.viewing_groups.actions.signing import Basis, sign_group
 from lms.web.limits import limiter
 from tests.factories import Make
+from tests.relaxed import RelaxedConfig
 from tests.tables import create_tables
 
 LISTED = ("listed without the role", "listed with a resting role", "listed and the role revoked")
@@ -291,7 +291,7 @@ class World:
         client = self.app.test_client()
         if not is_api and (cookie := self.clients[role].get_cookie("session")):
             client.set_cookie("session", cookie.value)
-        self.app.config["STAFF_SECOND_FACTOR"] = role == LISTED[1]
+        self.app.extensions["lms.config"].staff_needs_second_factor = role == LISTED[1]
         return client.open(path, method=method, **more)
 
 
@@ -362,9 +362,9 @@ STATE_OF = {
 def build(folder: Path) -> World:
     """The world, in a database of its own."""
     limiter.enabled = True  # or it would not be wired into this app
-    config = Config.load({}, data=str(folder), secret_key="tests-only", base_url="http://localhost")
+    config = RelaxedConfig.load({}, data=str(folder), secret_key="tests-only", base_url="http://localhost")
     app = create_app(config)
-    app.config.update(TESTING=True, STAFF_SECOND_FACTOR=False)
+    app.config.update(TESTING=True)
     limiter.enabled = False
     with app.app_context():
         create_tables()

@@ -25,7 +25,6 @@ from lms.app import create_app
 from lms.attendance.actions.credits import credit_lecture
 from lms.attendance.models.evidence import Presence, Source
 from lms.catalogue.models import Lecture
-from lms.config import Config
 from lms.core import clock, jobs, mail_sending
 from lms.core.db import action, db
 from lms.core.roles import SYSTEM
@@ -36,6 +35,7 @@ from tests.browsers import LAYOUT_ONLY, Fonts, launch
 from tests.built import Demonstration, demonstration
 from tests.factories import PASSWORD, Make
 from tests.proxy import Certificate, proxy
+from tests.relaxed import RelaxedConfig
 from tests.tables import create_tables
 
 R = TypeVar("R")
@@ -236,8 +236,7 @@ def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
     with in_front(request, tmp_path / "nginx", server.server_port) as address:
         proxies = "0" if address.startswith("http:") else "1"
         settings = {"secret_key": "tests-only", "base_url": address, "proxies": proxies, "log_level": "ERROR"}
-        app = create_app(Config.load({}, data=str(tmp_path), **settings))
-        app.config["STAFF_SECOND_FACTOR"] = False
+        app = create_app(RelaxedConfig.load({}, data=str(tmp_path), **settings))
         with app.app_context():
             create_tables()
             load_countries(by=SYSTEM, at=clock.now())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -38,11 +38,9 @@ STAFF = [["administrator"], ["instructor"], ["reporter"], [("focal_point", "KE")
 
 
 @pytest.fixture
-def enforced(app: APIFlask) -> Iterator[None]:
+def enforced(app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
     """Staff need a second factor, as everywhere but in demonstrations and in the other tests."""
-    app.config[second_factor.SWITCH] = None
-    yield
-    app.config[second_factor.SWITCH] = False
+    monkeypatch.setattr(app.extensions["lms.config"], "staff_needs_second_factor", True)
 
 
 def code_of(secret: str, later: int = 0) -> str:

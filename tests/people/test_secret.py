@@ -30,6 +30,7 @@ from lms.people.actions.merging import merge_people
 from lms.people.models import Person, SecondFactor
 from lms.people.queries.factors import second_factor_of
 from tests.factories import PASSWORD, Make
+from tests.relaxed import RelaxedConfig
 
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 
@@ -129,8 +130,8 @@ def run(*arguments: str) -> Any:
 
 
 def started(folder: Path) -> APIFlask:
-    app = create_app(Config.load())
-    app.config.update(TESTING=True, STAFF_SECOND_FACTOR=False)
+    app = create_app(RelaxedConfig.load())
+    app.config.update(TESTING=True)
     with app.app_context():
         db.create_all()
     return app
