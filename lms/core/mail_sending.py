@@ -31,16 +31,14 @@ BATCH = 100
 """How many mails a worker takes at once, in one transaction."""
 BATCH_SECONDS = 5
 """What is not sent of a batch by then is given back, so that a slow server holds up nothing that matters more."""
-MARK_AFTER, MARK_SECONDS = 9, 0.25
-"""So many mails, or so long, until what was sent is marked, in one transaction."""
-MOST_REPEATED = MARK_AFTER + 1
-"""So many mails at most are sent twice by a worker that dies: those not marked yet, and the one that is on its way."""
-LEASE = timedelta(minutes=2)
+MARK_AFTER, MARK_SECONDS = 10, 0.25
+"""After so many mails, or so many seconds, those that were sent are marked in one transaction. If the worker dies
+before, they are sent twice."""
+LEASE = timedelta(minutes=5)
 """For so long nobody else takes a mail: longer than a batch and the one mail in its middle (`web.smtp`) can last."""
 log = structlog.get_logger(__name__)
-Send = Callable[[OutboxMail], Callable[[], None] | None]
-"""Sends one mail, and raises what went wrong. Where the mail is then still on its way, it returns what waits until it
-has arrived, and raises as well; the next mail may be begun before."""
+Send = Callable[[OutboxMail], None]
+"""Sends one mail, or raises what went wrong."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +68,6 @@ def send_due(
     """
     mails = _claim(at=at, limit=limit, per_minute=per_minute, priorities=priorities)
     outcomes: list[_Outcome] = []
-    under_way: _UnderWay | None = None
     began = marked = time.monotonic()
     handled = 0
     try:
@@ -79,50 +76,24 @@ def send_due(
             if handled and now - began > BATCH_SECONDS:
                 break
             handled += 1
-            begun = _begin(send, mail, at=at + timedelta(seconds=now - began))
-            if under_way is not None:
-                outcomes.append(under_way.outcome())
-            under_way = begun
+            outcomes.append(_send(send, mail, at=at + timedelta(seconds=now - began)))
             if len(outcomes) >= MARK_AFTER or time.monotonic() - marked > MARK_SECONDS:
                 _mark(outcomes, at=at)
                 outcomes, marked = [], time.monotonic()
     finally:
-        if under_way is not None:
-            outcomes.append(under_way.outcome())
         _mark(outcomes, at=at)
         _give_back(mails[handled:], at=at)
     return len(mails)
 
 
-@dataclass(frozen=True)
-class _UnderWay:
-    """A mail that was begun. `wait` raises what went wrong, and is None where nothing is to be waited for."""
-
-    mail: OutboxMail
-    wait: Callable[[], None] | None = None
-    failed: _Outcome | None = None
-
-    def outcome(self) -> _Outcome:
-        """What became of it, once that is known."""
-        if self.failed is not None:
-            return self.failed
-        try:
-            if self.wait is not None:
-                self.wait()
-        except Exception as error:
-            return _failed(self.mail, error)
-        return _Outcome(self.mail)
-
-
-def _begin(send: Send, mail: OutboxMail, *, at: datetime) -> _UnderWay:
+def _send(send: Send, mail: OutboxMail, *, at: datetime) -> _Outcome:
     if mail.expires_at is not None and mail.expires_at <= at:
-        return _UnderWay(
-            mail, failed=_Outcome(mail, EXPIRED, MailReason.EXPIRED, is_final=True, state=MailState.EXPIRED)
-        )
+        return _Outcome(mail, EXPIRED, MailReason.EXPIRED, is_final=True, state=MailState.EXPIRED)
     try:
-        return _UnderWay(mail, send(mail))
+        send(mail)
     except Exception as error:  # one that cannot be written keeps none of those behind it waiting
-        return _UnderWay(mail, failed=_failed(mail, error))
+        return _failed(mail, error)
+    return _Outcome(mail)
 
 
 def _failed(mail: OutboxMail, error: Exception) -> _Outcome:

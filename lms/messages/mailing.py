@@ -18,7 +18,7 @@ from lms.web import mail
 
 def init_app(app: Flask) -> None:
     """Has these e-mails prepared."""
-    mail.register(app, "message", prepared, is_shared=True)
+    mail.register(app, "message", prepared)
     mail.register(app, "message_test", prepared)  # of a draft, which may change between two of them
 
 

@@ -11,9 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 import re
-import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -36,17 +34,11 @@ from lms.core.outbox import SECRET, OutboxMail
 from lms.web import mail_words
 from lms.web.locale import reader_locale, speaking
 from lms.web.mail_html import act, as_html, lead, without_buttons
-from lms.web.mail_policy import POLICY
-from lms.web.mail_stencils import LINK, NAME, READER, Stencil, fits
-from lms.web.smtp import Letter, MailServer, envelope_id, letter_of
+from lms.web.smtp import POLICY, MailServer, letter_of
 
 _PREPARERS = "lms.mail.preparers"
 _TEMPLATES = "lms.mail.templates"
-_SHARED = "lms.mail.shared"
 _UNSUBSCRIBING = "lms.mail.unsubscribing"
-_KEPT_SECONDS = 60
-_MOST_KEPT = 8_000_000
-"""Letters of mails that are kept to be copied."""
 
 
 @dataclass(frozen=True)
@@ -77,15 +69,9 @@ Preparer = Callable[[Mapping[str, Any]], More]
 """It is given the payload, and to whom the mail goes: `to_address` and `to_person_id`."""
 
 
-def register(app: Flask, template: str, preparer: Preparer, *, is_shared: bool = False) -> None:
-    """Has a slice prepare the mails of one template, in the reader's language.
-
-    `is_shared`: of one payload it prepares the same for all readers, but for their `full_name`, and is then asked once
-    for many of them. It is not told to whom the mail goes.
-    """
+def register(app: Flask, template: str, preparer: Preparer) -> None:
+    """Has a slice prepare the mails of one template, in the reader's language."""
     app.extensions.setdefault(_PREPARERS, {})[template] = preparer
-    if is_shared:
-        app.extensions.setdefault(_SHARED, set()).add(template)
 
 
 def register_unsubscribing(app: Flask, path_of: Callable[[OutboxMail], str | None]) -> None:
@@ -122,22 +108,19 @@ def shown(mail: OutboxMail, config: Config) -> EmailMessage:
     return render(seen, config, is_shown=True)
 
 
-def render(mail: OutboxMail, config: Config, *, prepared: More | None = None, is_shown: bool = False) -> EmailMessage:
+def render(mail: OutboxMail, config: Config, *, is_shown: bool = False) -> EmailMessage:
     """The message of an outbox row, in its reader's language and zone, as text and as HTML.
 
-    `prepared` is used in place of what the slice prepares. `is_shown`: to somebody else than its reader, so that it has
-    no link that acts for them.
+    `is_shown`: to somebody else than its reader, so that it has no link that acts for them.
     Raises jinja2.UndefinedError where the template names a value that the mail does not have, and ValueError for an
     address that is none.
     """
-    more = _prepared(mail) if prepared is None else prepared
-    path = more.unsubscribe or _path_to_stop(mail)
-    return _compose(mail, config, more, f"/unsubscribe/{STRUCK_OUT}" if is_shown and path is not None else path)
-
-
-def _compose(mail: OutboxMail, config: Config, more: More, path_to_stop: str | None) -> EmailMessage:
+    more = _prepared(mail)
+    path_to_stop = more.unsubscribe or _path_to_stop(mail)
+    if is_shown and path_to_stop is not None:
+        path_to_stop = f"/unsubscribe/{STRUCK_OUT}"
     with speaking(mail.locale, mail.time_zone):
-        unsubscribe_url = None if path_to_stop is None else _url(config, path_to_stop)
+        unsubscribe_url = None if path_to_stop is None else config.base_url.rstrip("/") + path_to_stop
         values: dict[str, Any] = _revived(mail.payload) | dict(more.words)
         values |= {
             "unsubscribe_url": unsubscribe_url,
@@ -157,13 +140,13 @@ def _compose(mail: OutboxMail, config: Config, more: More, path_to_stop: str | N
     message["Subject"] = subject
     message["From"] = config.mail_from
     message["To"] = Address(addr_spec=mail.address)  # one address, whatever it says
-    for name, value in _headers_of_one(mail, config, path_to_stop).items():
-        message[name] = value
+    message["Date"] = format_datetime(clock.now())
+    message["Message-ID"] = f"<{mark(mail.id, mail.dedupe_key)}@{urlsplit(config.base_url).hostname}>"
     message["Auto-Submitted"] = "auto-generated"
     if unsubscribe_url is not None:
+        message["List-Unsubscribe"] = f"<{unsubscribe_url}>"
         message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     message.set_content(without_buttons(body))
-    message.make_alternative(secrets.token_hex(16))  # nobody can write it into a mail, so nobody needs to look
     message.add_alternative(html, subtype="html")
     _invite(message, more.invitation)
     for file in more.attachments:
@@ -173,24 +156,9 @@ def _compose(mail: OutboxMail, config: Config, more: More, path_to_stop: str | N
     return message
 
 
-def _headers_of_one(mail: OutboxMail, config: Config, path_to_stop: str | None) -> dict[str, str]:
-    """The headers that no other mail has."""
-    headers = {
-        "Date": format_datetime(clock.now()),
-        "Message-ID": f"<{mark(mail.id, mail.dedupe_key)}@{urlsplit(config.base_url).hostname}>",
-    }
-    if path_to_stop is not None:
-        headers["List-Unsubscribe"] = f"<{_url(config, path_to_stop)}>"
-    return headers
-
-
 def _path_to_stop(mail: OutboxMail) -> str | None:
     path: str | None = current_app.extensions[_UNSUBSCRIBING](mail)
     return path
-
-
-def _url(config: Config, path: str) -> str:
-    return config.base_url.rstrip("/") + path
 
 
 def _templates() -> Environment:
@@ -259,7 +227,6 @@ class Sender:
         if url.scheme in {"", "file"}:
             self._folder = Path(unquote(url.path)) if url.scheme else config.folder / "mail"
         self._server = MailServer(config.mail_url)
-        self._copies = Copies(config)
 
     def __enter__(self) -> Self:
         return self
@@ -269,70 +236,13 @@ class Sender:
     ) -> None:
         self._server.close()
 
-    def __call__(self, mail: OutboxMail) -> Callable[[], None] | None:
-        """Sends the mail of one row; what is returned waits until the server has taken it (`mail_sending.Send`).
-
-        Raises OSError (smtplib's errors are such) when it cannot.
-        """
-        letter = self._copies.letter(mail) or letter_of(render(mail, self._config))
-        if self._folder is not None:
+    def __call__(self, mail: OutboxMail) -> None:
+        """Sends the mail of one row. Raises OSError (smtplib's errors are such) when it cannot."""
+        letter = letter_of(render(mail, self._config))
+        if self._folder is None:
+            self._server.send(letter)
+        else:
             _write(letter.content, self._folder)
-            return None
-        return self._server.begin(letter)
-
-
-class Copies:
-    """Mails that many readers get with other names: each is written once a minute, and copied."""
-
-    def __init__(self, config: Config) -> None:
-        self._config = config
-        self._stencils: dict[str, Stencil] = {}
-        self._until = 0.0
-        self._size = 0
-
-    def letter(self, mail: OutboxMail) -> Letter | None:
-        """The letter to one reader; None for one that has a secret, or a name of which a mail shows something else."""
-        name = mail.payload.get("full_name")
-        if SECRET in mail.payload or not fits(name, mail.address):
-            return None
-        is_shared = mail.template in current_app.extensions.get(_SHARED, ())
-        more = None if is_shared else _prepared(mail)
-        if more is not None and (more.attachments or more.invitation or more.unsubscribe):
-            return letter_of(render(mail, self._config, prepared=more))
-        path = _path_to_stop(mail)
-        stencil = self._stencil(mail, more, has_link=path is not None)
-        if stencil is None or not stencil.sender.isascii():
-            return letter_of(render(mail, self._config, prepared=more))
-        headers = {"To": mail.address} | _headers_of_one(mail, self._config, path)
-        content = stencil.copy(headers, name=str(name), link=path or "")
-        return Letter(stencil.sender, mail.address, content, envelope_id(headers["Message-ID"]))
-
-    def _stencil(self, mail: OutboxMail, more: More | None, *, has_link: bool) -> Stencil | None:
-        payload = mail.payload | {"full_name": NAME}
-        words = more.words if more is not None else None
-        try:
-            key = json.dumps([mail.template, mail.locale, mail.time_zone, has_link, payload, words], default=_instant)
-        except TypeError:  # words that are no plain values
-            return None
-        now = time.monotonic()
-        if now > self._until or self._size > _MOST_KEPT:
-            self._stencils, self._until, self._size = {}, now + _KEPT_SECONDS, 0
-        found = self._stencils.get(key)
-        if found is None:
-            row = OutboxMail(
-                id=0, template=mail.template, kind=mail.kind, address=READER, locale=mail.locale,
-                time_zone=mail.time_zone, payload=payload, dedupe_key="",
-            )  # fmt: skip
-            message = _compose(row, self._config, more or _prepared(row), LINK if has_link else None)
-            found = self._stencils[key] = Stencil(message)
-            self._size += len(key) + found.size
-        return found
-
-
-def _instant(value: object) -> str:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    raise TypeError
 
 
 def probe(config: Config) -> None:

@@ -5,27 +5,21 @@ from __future__ import annotations
 import re
 import smtplib
 import ssl
-import time
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from email.generator import BytesGenerator
 from email.message import EmailMessage
+from email.policy import EmailPolicy
 from io import BytesIO
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import structlog
 
 from lms.core.mail_reasons import MailReason, MailRefused
-from lms.web.mail_policy import POLICY, POLICY_BEYOND_ASCII
 
 TIMEOUT_SECONDS = 20
 """For connecting, and for each answer of the server."""
-MAIL_SECONDS = 60
-"""For one mail in all, whatever it takes to connect: less than the lease of `core.mail_sending`."""
-_AT_LEAST_SECONDS = 1
-"""For an answer, however long the next mail took to write: it may have been there all the while."""
 _CLOSING = 421
 _ENVELOPE_ID = re.compile(r"[\w.-]{1,100}", re.ASCII)
 log = structlog.get_logger(__name__)
@@ -35,23 +29,34 @@ class UntrustedMailServer(OSError):
     """The mail server's certificate is not trusted, or the server offers no TLS where it is needed."""
 
 
-class _NotTaken(OSError):
-    """The server was gone before it heard of a mail, or refused it because it is going."""
+class _Closing(smtplib.SMTPServerDisconnected):
+    """The server ended the connection before it took the mail."""
 
-    def __init__(self, cause: OSError) -> None:
-        super().__init__(str(cause))
-        self.cause = cause
+
+class _MailPolicy(EmailPolicy):
+    """As the standard library, but a long `List-Unsubscribe` is not encoded as words, which no mail program reads
+    (RFC 8058)."""
+
+    def fold_binary(self, name: str, value: Any) -> bytes:
+        """Returns the header as it is sent."""
+        if name.lower() == "list-unsubscribe" and str(value).isascii():
+            return f"{name}: {value}\r\n".encode()
+        return super().fold_binary(name, value)
+
+
+POLICY = _MailPolicy(linesep="\r\n", cte_type="7bit")  # a server that offers no 8BITMIME takes nothing else
+POLICY_BEYOND_ASCII = _MailPolicy(linesep="\r\n", utf8=True)
 
 
 @dataclass(frozen=True)
 class Letter:
-    """A mail as it goes over the line, who gets what comes back of it, and whom it is for."""
+    """A mail as it is transmitted, who gets its bounces, and whom it is for."""
 
     sender: str
     reader: str
     content: bytes
     envelope_id: str = ""
-    """What names the mail where the server says that it came back (RFC 3461)."""
+    """Names the mail in reports of its delivery (RFC 3461)."""
 
     @property
     def is_ascii(self) -> bool:
@@ -59,53 +64,25 @@ class Letter:
         return self.reader.isascii() and self.sender.isascii()
 
 
-def letter_of(message: EmailMessage, *, sender: str | None = None) -> Letter:
-    """The letter of a message. `sender` gets what comes back; otherwise who the message is from."""
-    sender = sender or message["From"].addresses[0].addr_spec
+def letter_of(message: EmailMessage) -> Letter:
+    """Returns the message as it is transmitted."""
+    sender = message["From"].addresses[0].addr_spec
     reader = message["To"].addresses[0].addr_spec
     content = BytesIO()
     policy = POLICY if reader.isascii() and sender.isascii() else POLICY_BEYOND_ASCII
     BytesGenerator(content, policy=policy).flatten(message)
-    return Letter(sender, reader, content.getvalue(), envelope_id(message["Message-ID"]))
+    return Letter(sender, reader, content.getvalue(), _envelope_id(message["Message-ID"]))
 
 
-def envelope_id(message_id: str | None) -> str:
-    """What of a Message-ID can be an envelope id as it is; nothing where it is none of ours."""
+def _envelope_id(message_id: str | None) -> str:
+    """The local part of a Message-ID, or nothing where it has other characters than ours have."""
     name = str(message_id or "").strip("<>").rpartition("@")[0]
     return name if _ENVELOPE_ID.fullmatch(name) else ""
 
 
-@dataclass
-class _Pending:
-    """A letter whose last word the server has, and whose answer is still to be read. `error`: what came of it."""
-
-    letter: Letter
-    until: float
-    may_repeat: bool
-    is_over: bool = False
-    error: OSError | None = None
-
-
-def _mail_from(connection: smtplib.SMTP, letter: Letter, options: list[str]) -> tuple[int, bytes]:
-    """Addresses are known to be such; smtplib would parse each once more, which takes longer than to send it."""
-    if not letter.is_ascii:
-        return connection.mail(letter.sender, options)  # which sets how commands are encoded from then on
-    return connection.docmd("MAIL", " ".join([f"FROM:<{letter.sender}>", *options]))
-
-
-def _on_the_line(content: bytes) -> bytes:
-    """What is sent after DATA: no line is a point alone but the last one (RFC 5321, 4.5.2)."""
-    ended = content if content.endswith(b"\r\n") else content + b"\r\n"
-    return re.sub(rb"(?m)^\.", b"..", ended) + b".\r\n"
-
-
 def _xtext(text: str) -> str:
-    """A text as a parameter of SMTP (RFC 3461)."""
-    return "".join(one if "!" <= one <= "~" and one not in "+=" else f"+{ord(one):02X}" for one in text)
-
-
-def _text(answer: bytes | str) -> str:
-    return answer.decode("utf-8", "replace") if isinstance(answer, bytes) else answer
+    """A text as a parameter of SMTP (RFC 3461, 4)."""
+    return "".join(char if "!" <= char <= "~" and char not in "+=" else f"+{ord(char):02X}" for char in text)
 
 
 class MailServer:
@@ -125,8 +102,6 @@ class MailServer:
         self._tls = parse_qs(url.query).get("tls", [""])[0]
         self._connection: smtplib.SMTP | None = None
         self._failure: OSError | None = None
-        self._pending: _Pending | None = None
-        self._until = 0.0
 
     def __enter__(self) -> Self:
         return self
@@ -138,148 +113,56 @@ class MailServer:
 
     def probe(self) -> None:
         """Connects as for a mail, and sends nothing. Raises OSError where no mail could be sent."""
-        self._until = time.monotonic() + MAIL_SECONDS
         self._connect().noop()
 
-    def send(self, message: EmailMessage, *, sender: str | None = None) -> None:
-        """Sends the message and waits for the server's reply. Raises as `begin` and what it returns."""
-        self.begin(letter_of(message, sender=sender))()
+    def send(self, letter: Letter) -> None:
+        """Sends the mail and waits until the server has taken it.
 
-    def begin(self, letter: Letter) -> Callable[[], None]:
-        """Sends the message; the returned callable waits for the server's reply.
-
-        The answer to the mail before is read first: until then, the caller had time to write this one. Both raise
-        OSError (smtplib's errors are such) when the server did not take this mail, and MailRefused where it was refused
-        for what it is or for its address.
-
-        A mail is sent again at once only when the server surely did not take it: the kept connection was closed before
-        the mail began, or the server refused it because it is closing the connection.
+        Raises OSError (smtplib's errors are such) when the server did not take it, and MailRefused where it was refused
+        for what it is or for its address. A mail is sent again at once only when the server surely did not take it: the
+        kept connection was closed before the mail began, or the server refused it because it is closing the connection.
         """
-        until = time.monotonic() + MAIL_SECONDS
-        self._settle()
-        self._until = until
         kept = self._connection
-        pending = _Pending(letter, until, may_repeat=kept is not None)
+        try:
+            self._send(kept or self._connect(), letter)
+        except _Closing:
+            if kept is None:
+                raise
+            self._send(self._connect(), letter)
+
+    def _send(self, connection: smtplib.SMTP, letter: Letter) -> None:
+        """Closes the connection after each error but a refusal of this mail."""
+        if not letter.is_ascii and not connection.has_extn("smtputf8"):
+            raise MailRefused(550, "5.6.7 The mail server takes no addresses beyond ASCII")
+        options, notify = _options(connection, letter)
         try:
             try:
-                self._hand_over(kept or self._connect(), letter)
-            except _NotTaken:
-                if kept is None:
-                    raise
-                pending.may_repeat = False
-                self._hand_over(self._connect(), letter)
-        except _NotTaken as error:
-            raise error.cause from None
-        self._pending = pending
-        return lambda: self._finish(pending)
-
-    def _finish(self, pending: _Pending) -> None:
-        if not pending.is_over:
-            self._settle()
-        if pending.error is not None:
-            raise pending.error
-
-    def _settle(self) -> None:
-        """Reads the answer that is still to come, if there is one."""
-        pending, self._pending = self._pending, None
-        if pending is None:
-            return
-        self._until = max(pending.until, time.monotonic() + _AT_LEAST_SECONDS)
-        try:
+                code, answer = connection.mail(letter.sender, options)
+            except smtplib.SMTPServerDisconnected as error:
+                raise _Closing(*error.args) from error
+            if code != 250:
+                raise _refusal(code, answer, is_about_sender=True)
+            code, answer = connection.rcpt(letter.reader, notify)
+            if code not in (250, 251):
+                raise _refusal(code, answer)
             try:
-                self._read_answer()
-            except _NotTaken:
-                if not pending.may_repeat:
-                    raise
-                self._hand_over(self._connect(), pending.letter)
-                self._read_answer()
-        except _NotTaken as error:
-            pending.error = error.cause
-        except OSError as error:
-            pending.error = error
-        pending.is_over = True
-
-    def _read_answer(self) -> None:
-        connection = self._connection
-        if connection is None:
-            raise smtplib.SMTPServerDisconnected("Connection unexpectedly closed")
-        try:
-            self._limit(connection)
-            self._check(connection, *connection.getreply(), is_about_sender=False)
-        except MailRefused:
-            raise  # the connection is as good as before
+                code, answer = connection.data(letter.content)
+            except smtplib.SMTPDataError as error:
+                raise _refusal(error.smtp_code, error.smtp_error) from error
+            if code != 250:
+                raise _refusal(code, answer)
+        except (MailRefused, smtplib.SMTPSenderRefused):
+            self._reset(connection)
+            raise
         except OSError:
             self._drop()
             raise
 
-    def _hand_over(self, connection: smtplib.SMTP, letter: Letter) -> None:
-        if not letter.is_ascii and not connection.has_extn("smtputf8"):
-            raise MailRefused(550, "5.6.7 The mail server takes no addresses beyond ASCII")
-        options = [] if letter.is_ascii else ["SMTPUTF8", "BODY=8BITMIME"]
-        if letter.is_ascii and connection.has_extn("size"):
-            options = [f"SIZE={len(letter.content)}"]
-        notify: list[str] = []
-        if connection.has_extn("dsn"):  # RFC 3461: what comes back names the mail, and returns no more than its head
-            options += ["RET=HDRS", *([f"ENVID={letter.envelope_id}"] if letter.envelope_id else [])]
-            notify = ["NOTIFY=FAILURE", *([f"ORCPT=rfc822;{_xtext(letter.reader)}"] if letter.is_ascii else [])]
-        begun = False
-        try:
-            self._limit(connection)
-            self._check(connection, *_mail_from(connection, letter, options), is_about_sender=True)
-            begun = True
-            self._limit(connection)
-            reader = " ".join([f"TO:<{letter.reader}>", *notify])
-            self._check(connection, *connection.docmd("RCPT", reader), is_about_sender=False)
-            self._limit(connection)
-            self._check(connection, *connection.docmd("DATA"), is_about_sender=False, expected=(354,))
-            self._limit(connection)
-            connection.send(_on_the_line(letter.content))
-        except (MailRefused, smtplib.SMTPSenderRefused, smtplib.SMTPNotSupportedError):
-            raise  # this mail was refused, the connection is as good as before
-        except _NotTaken:
-            self._drop()
-            raise
-        except OSError as error:
-            self._drop()
-            if begun:
-                raise
-            raise _NotTaken(error) from error
-
-    def _check(
-        self,
-        connection: smtplib.SMTP,
-        code: int,
-        answer: bytes | str,
-        *,
-        is_about_sender: bool,
-        expected: Sequence[int] = (250, 251),
-    ) -> None:
-        """Raises where the server answered anything else than what is expected of it."""
-        if code == _CLOSING:
-            raise _NotTaken(smtplib.SMTPServerDisconnected(f"{code} {_text(answer)}"))
-        if code not in expected:
-            self._refuse(connection, code, _text(answer), is_about_sender=is_about_sender)
-
-    def _refuse(self, connection: smtplib.SMTP, code: int, answer: str, *, is_about_sender: bool) -> None:
+    def _reset(self, connection: smtplib.SMTP) -> None:
         try:
             connection.rset()
         except OSError:
             self._drop()
-        refusal = MailRefused(code, answer)
-        if is_about_sender and refusal.reason is not MailReason.TOO_LARGE:  # another try, with other settings, may help
-            raise smtplib.SMTPSenderRefused(code, answer.encode(), "")
-        raise refusal
-
-    def _seconds(self) -> float:
-        """How long the next answer may take."""
-        left = self._until - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("the mail server is too slow")
-        return min(TIMEOUT_SECONDS, left)
-
-    def _limit(self, connection: smtplib.SMTP) -> None:
-        if connection.sock is not None:
-            connection.sock.settimeout(self._seconds())
 
     def _connect(self) -> smtplib.SMTP:
         self._drop()
@@ -299,20 +182,16 @@ class MailServer:
 
     def _open(self) -> smtplib.SMTP:
         """A connection on which mail can be sent: encrypted, if it can be, and signed in, if there is a user."""
+        connection: smtplib.SMTP
         if self._tls_from_start:
             context = ssl.create_default_context()
-            connection: smtplib.SMTP = smtplib.SMTP_SSL(
-                self._host, self._port, timeout=self._seconds(), context=context
-            )
+            connection = smtplib.SMTP_SSL(self._host, self._port, timeout=TIMEOUT_SECONDS, context=context)
         else:
-            connection = smtplib.SMTP(self._host, self._port, timeout=self._seconds())
+            connection = smtplib.SMTP(self._host, self._port, timeout=TIMEOUT_SECONDS)
         try:
-            self._limit(connection)
             connection.ehlo_or_helo_if_needed()
-            self._limit(connection)
             if not self._tls_from_start and self._tls != "off":
                 self._start_tls(connection)
-            self._limit(connection)
             if self._user:
                 connection.login(self._user, self._password)
         except BaseException:
@@ -335,7 +214,6 @@ class MailServer:
 
     def close(self) -> None:
         """Ends the connection, if there is one."""
-        self._settle()
         if self._connection is None:
             return
         try:
@@ -343,3 +221,26 @@ class MailServer:
         except OSError:
             self._drop()
         self._connection = None
+
+
+def _options(connection: smtplib.SMTP, letter: Letter) -> tuple[list[str], list[str]]:
+    """The parameters of MAIL and of RCPT. Where the server reports deliveries, the report names the mail and returns
+    no more than its headers (RFC 3461)."""
+    options = [] if letter.is_ascii else ["SMTPUTF8", "BODY=8BITMIME"]
+    if connection.has_extn("size"):
+        options.append(f"SIZE={len(letter.content)}")
+    if not connection.has_extn("dsn"):
+        return options, []
+    options += ["RET=HDRS", *([f"ENVID={letter.envelope_id}"] if letter.envelope_id else [])]
+    return options, ["NOTIFY=FAILURE", *([f"ORCPT=rfc822;{_xtext(letter.reader)}"] if letter.is_ascii else [])]
+
+
+def _refusal(code: int, answer: bytes | str, *, is_about_sender: bool = False) -> OSError:
+    """The error for an answer. A sender that is refused is a wrong setting: another try may help."""
+    text = answer.decode("utf-8", "replace") if isinstance(answer, bytes) else answer
+    if code == _CLOSING:
+        return _Closing(f"{code} {text}")
+    refusal = MailRefused(code, text)
+    if is_about_sender and refusal.reason is not MailReason.TOO_LARGE:
+        return smtplib.SMTPSenderRefused(code, text.encode(), "")
+    return refusal

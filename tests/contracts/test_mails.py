@@ -33,7 +33,7 @@ from lms.reports.queries.definitions import definitions
 from lms.reports.queries.figures import count
 from lms.reports.rules import Slice
 from lms.reports.snapshots.codec import Frozen, freeze
-from lms.web.mail import Copies, render
+from lms.web.mail import render
 from lms.web.smtp import letter_of
 from tests.factories import Make
 from tests.icalendars import calendar_of, fold
@@ -468,47 +468,16 @@ def test_who_enrols_somebody_else_is_named_and_an_account_is_offered(app: APIFla
 NAMES = ("Otieno & <b>Sons</b>", "王小明", "Zoë " * 15 + "Ö", "=?utf-8?q?Ada?=", ".Ada")
 
 
-def test_a_copy_for_one_of_many_readers_is_what_a_mail_for_them_alone_would_be(
-    app: APIFlask, lecture_ids: dict[str, int]
-) -> None:
+def test_mails_to_readers_with_unusual_names_are_well_formed(app: APIFlask, lecture_ids: dict[str, int]) -> None:
     wrong: list[str] = []
-    copied: set[str] = set()
     with app.app_context():
         config = app.extensions["lms.config"]
-        copies = Copies(config)
         for case, name in zip(_cases(lecture_ids), cycle(NAMES), strict=False):
             row = _row(case, zone="Africa/Nairobi", enrolled=lecture_ids["enrolled"])
-            first = copies.letter(row)
-            row.payload, row.id, row.address = case.payload | {"full_name": name}, 2, "other.reader@example.org"
-            second = copies.letter(row)
-            if first is None or second is None or _boundary_of(first.content) != _boundary_of(second.content):
-                continue  # it was written for this reader alone
-            copied.add(case.template)
-            if _parts_of(second.content) != _parts_of(letter_of(render(row, config)).content):
-                wrong.append(f"{case.template} for {name}:\n{second.content!r}")
-            if b"\n" in second.content.replace(b"\r\n", b"") or max(map(len, second.content.split(b"\r\n"))) > 998:
+            row.payload = case.payload | {"full_name": name}
+            content = letter_of(render(row, config)).content
+            if b"\n" in content.replace(b"\r\n", b"") or max(map(len, content.split(b"\r\n"))) > 998:
                 wrong.append(f"{case.template} for {name}: its lines")
-            assert (second.sender, second.reader) == ("no-reply@localhost", row.address)
-    assert not wrong, f"{len(wrong)}:\n" + "\n".join(wrong[:2])
-    assert copied >= {
-        "reminder_day",
-        "reminder_hour",
-        "replay_open",
-        "certificate_ready",
-        "message",
-    }
-
-
-def _boundary_of(content: bytes) -> str:
-    return str(message_from_bytes(content, policy=policy.default).get_boundary())
-
-
-def _parts_of(content: bytes) -> list[object]:
-    """Headers, words and files of a mail, as a mail program reads them."""
-    message = message_from_bytes(content, policy=policy.default)
-    assert isinstance(message, EmailMessage)
-    changing = {"Date", "Content-Type", "Content-Transfer-Encoding"}
-    headers = sorted((name, str(value)) for name, value in message.items() if name not in changing)
-    parts = [part for part in message.walk() if not part.is_multipart()]
-    assert not any(part.defects for part in (message, *parts))
-    return [headers, *((part.get_content_type(), part.get_content()) for part in parts)]
+            message = message_from_bytes(content, policy=policy.default)
+            wrong += [f"{case.template} for {name}: {part.defects}" for part in message.walk() if part.defects]
+    assert wrong == []

@@ -19,7 +19,7 @@ from lms.people.mail_links import LASTS, make_link, read_link
 from lms.people.models import Person
 from lms.people.queries.mail_choices import choices_of, wanting
 from lms.web.mail import render
-from lms.web.mail_policy import POLICY, POLICY_BEYOND_ASCII
+from lms.web.smtp import POLICY, POLICY_BEYOND_ASCII
 from tests.factories import Make
 
 SECRETS = ["tests-only"]

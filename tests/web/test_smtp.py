@@ -174,7 +174,7 @@ def message(number: int = 1) -> EmailMessage:
 def send(address: str, *numbers: int) -> None:
     with MailServer(address) as server:
         for number in numbers:
-            server.send(message(number))
+            server.send(letter_of(message(number)))
 
 
 @pytest.mark.usefixtures("trusting")
@@ -280,7 +280,7 @@ def test_a_server_that_says_what_became_of_a_mail_is_told_which_it_was() -> None
         sent.replace_header("To", "a+b@x.example")
         sent.replace_header("Message-ID", "<12.0123456789abcdef0123456789abcdef@x.example>")
         with MailServer(f"smtp://127.0.0.1:{port}?tls=off") as server:
-            server.send(sent)
+            server.send(letter_of(sent))
     finally:
         controller.stop()
     assert [one for one in controller.told if not one.startswith("SIZE=")] == [
@@ -449,27 +449,9 @@ def test_what_we_are_not_allowed_is_tried_again_and_what_a_mail_is_may_be_final(
     assert answer[:3] in (row.error or "")
 
 
-def test_the_next_mail_may_be_written_while_the_server_still_has_to_answer(start: Start, sink: Sink) -> None:
-    sink.answers_after = threading.Event()
-    with MailServer(f"smtp://127.0.0.1:{start()}") as server:
-        first = server.begin(letter_of(message(1)))
-        assert sink.ids == []
-        sink.answers_after.set()
-        second = server.begin(letter_of(message(2)))
-        second()
-        first()
-    assert sink.ids == ["Message-ID: <1@x.example>", "Message-ID: <2@x.example>"]
-
-
-def test_what_nobody_waited_for_has_arrived_when_the_connection_ends(start: Start, sink: Sink) -> None:
-    with MailServer(f"smtp://127.0.0.1:{start()}") as server:
-        server.begin(letter_of(message(1)))
-    assert len(sink.ids) == 1
-
-
 @pytest.mark.usefixtures("context")
 @pytest.mark.parametrize("answer", ["554 5.7.1 looks like spam", "451 4.3.0 try again"])
-def test_a_late_answer_is_about_the_mail_before(
+def test_a_refusal_after_the_content_is_about_that_mail_alone(
     outgoing: Callable[..., int], sink: Sink, at: datetime, answer: str
 ) -> None:
     post(4, at)
