@@ -9,7 +9,7 @@ from typing import Any
 from apiflask import APIBlueprint
 from flask.typing import ResponseReturnValue
 
-from lms.catalogue.actions.lectures import edit_lecture, schedule_or_repeat_lecture
+from lms.catalogue.actions.lectures import delete_draft, edit_lecture, schedule_or_repeat_lecture
 from lms.catalogue.actions.publishing import publish_series, unpublish_lectures
 from lms.catalogue.actions.series import create_or_repeat_series, edit_series
 from lms.catalogue.actions.states import (
@@ -303,6 +303,17 @@ def get_lecture(lecture_id: int) -> Any:
 def change_lecture(lecture_id: int, sent: dict[str, Any]) -> Any:
     """Changes the fields sent, and no others. `state: scheduled` publishes a draft."""
     return _one_lecture(edit_lecture(lecture_id, _fixed(sent), by=current_actor(), at=clock.now()))
+
+
+@bp.delete("/lectures/<int:lecture_id>")
+@allow(SIGNED_IN)
+@scope("series:write")
+@bp.output({}, status_code=204)
+@bp.doc(responses={409: "The lecture is published, or was."})
+def delete_lecture(lecture_id: int) -> ResponseReturnValue:
+    """Deletes a draft that was never published, with its files."""
+    delete_draft(lecture_id, by=current_actor(), at=clock.now())
+    return "", 204
 
 
 @bp.post("/lectures/<int:lecture_id>/start")

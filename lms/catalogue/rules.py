@@ -265,6 +265,14 @@ def check_can_publish(lecture: Lecture) -> None:
         raise Invalid("starts_at", _("Enter when the lecture starts."))
 
 
+def check_can_delete(lecture: Lecture, *, was_published: bool) -> None:
+    """Only a draft that was never published is deleted. Refused otherwise: others have seen the lecture."""
+    if lecture.state is not LectureState.DRAFT:
+        raise Refused(_("This lecture is published. Only drafts can be deleted; cancel it instead."))
+    if was_published:
+        raise Refused(_("This lecture was published before. Only drafts that were never published can be deleted."))
+
+
 def check_can_unpublish(lecture: Lecture) -> None:
     """A published lecture that has not begun becomes a draft again. Refused otherwise, and once people have an
     invitation to it in their calendars."""

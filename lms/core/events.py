@@ -61,6 +61,13 @@ class LectureCancelled(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class LectureDeleted(Event):
+    """A draft that was never published is about to be deleted."""
+
+    lecture_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class LectureStarted(Event):
     """A lecture is live."""
 

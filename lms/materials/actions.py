@@ -154,6 +154,14 @@ def remove_file(lecture_id: int, public_id: str, *, by: Actor, at: datetime) -> 
     db.session.delete(row)
 
 
+def remove_files_of(lecture_id: int) -> None:
+    """Within an action: removes all files of a lecture that is deleted."""
+    for row in db.session.scalars(select(LectureFile).where(LectureFile.lecture_id == lecture_id)).all():
+        _let_go(row)
+        db.session.delete(row)
+    db.session.flush()
+
+
 def _let_go(row: LectureFile) -> None:
     """Deletes the content of a file that is removed or replaced, unless a copy of it shares the content."""
     one_at_a_time("content of files")

@@ -1,9 +1,9 @@
-"""What files do when their lectures are copied."""
+"""What files do when their lectures are copied or deleted."""
 
 from __future__ import annotations
 
-from lms.core.events import CopyPreviewed, LecturesCopied, StoredFilesAsked, handles
-from lms.materials.actions import copy_files
+from lms.core.events import CopyPreviewed, LectureDeleted, LecturesCopied, StoredFilesAsked, handles
+from lms.materials.actions import copy_files, remove_files_of
 from lms.materials.queries import count_copyable, stored_keys
 
 
@@ -18,6 +18,12 @@ def on_copy(event: LecturesCopied) -> None:
     """The copies list the same files, where they were asked for."""
     if "files" in event.parts:
         copy_files(event.pairs, by=event.by, at=event.at)
+
+
+@handles(LectureDeleted)
+def on_deletion(event: LectureDeleted) -> None:
+    """The files of a lecture go with it."""
+    remove_files_of(event.lecture_id)
 
 
 @handles(StoredFilesAsked)

@@ -300,6 +300,8 @@ DOSSIER = b"%PDF-1.7 a dossier"
 STATE_OF = {
     "catalogue.lecture_end": "live",
     "catalogue.lecture_publish": "draft",
+    "catalogue.lecture_delete": "draft",
+    "catalogue_api.delete_lecture": "draft",
     "catalogue.lecture_reopen": "ended",
     "catalogue.lecture_undo_start": "ended",
     "catalogue.lecture_confirm": "ended",

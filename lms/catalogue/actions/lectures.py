@@ -13,8 +13,9 @@ from lms.catalogue.actions.naming import ListChange, check_no_clash, persons_of,
 from lms.catalogue.actions.series import locked_series
 from lms.catalogue.inputs import LectureInput, checked_lecture
 from lms.catalogue.models import Lecture, LectureState, Series
-from lms.catalogue.queries.lectures import find_lecture
+from lms.catalogue.queries.lectures import find_lecture, was_published
 from lms.catalogue.rules import (
+    check_can_delete,
     check_can_edit_lecture,
     check_can_edit_series,
     check_can_publish,
@@ -25,7 +26,14 @@ from lms.catalogue.rules import (
 )
 from lms.core.db import action, db
 from lms.core.errors import Fault, Invalid, NotFound
-from lms.core.events import LectureLengthChanged, LecturePostponed, LectureScheduled, RecordingAdded, publish
+from lms.core.events import (
+    LectureDeleted,
+    LectureLengthChanged,
+    LecturePostponed,
+    LectureScheduled,
+    RecordingAdded,
+    publish,
+)
 from lms.core.i18n import _
 from lms.core.roles import Actor
 
@@ -212,6 +220,20 @@ def _say_what_moved(lecture: Lecture, before: dict[str, Any], *, by: Actor, at: 
         old, new = before["starts_at"], lecture.starts_at
         if lecture.state is LectureState.SCHEDULED and max(old, new) > at:
             publish(LecturePostponed(lecture_id=lecture.id, old_start=old, new_start=new, by=by, at=at))
+
+
+@action
+def delete_draft(lecture_id: int, *, by: Actor, at: datetime) -> None:
+    """Deletes a draft that was never published, with its files and history.
+
+    Raises NotFound, Forbidden, and Refused for a lecture that is or was published.
+    """
+    lecture = locked_lecture(lecture_id)
+    check_can_edit_lecture(lecture, by)
+    check_can_delete(lecture, was_published=was_published(lecture_id))
+    record("delete_lecture", lecture, by=by, at=at, title=lecture.title)
+    publish(LectureDeleted(lecture_id=lecture_id, by=by, at=at))
+    db.session.delete(lecture)
 
 
 def locked_lecture(lecture_id: int) -> Lecture:

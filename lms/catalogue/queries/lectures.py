@@ -206,6 +206,14 @@ def planned_before(lecture: Lecture) -> datetime | None:
     return next((datetime.fromisoformat(one) for one in earlier if one), None)
 
 
+def was_published(lecture_id: int) -> bool:
+    """Whether a lecture was ever published, also where it is a draft again."""
+    changes = exists().where(
+        LectureChange.lecture_id == lecture_id, LectureChange.what.in_(["published", "unpublished"])
+    )
+    return bool(db.session.scalar(select(changes)))
+
+
 def list_changes(lecture_id: int, *, by: Actor) -> list[LectureChange]:
     """The history of a lecture, oldest first. Its staff only."""
     lecture = get_lecture(lecture_id, by=by)

@@ -177,6 +177,7 @@ def lecture_page(
     actor, at = current_actor(), clock.now()
     lecture = lecture_queries.get_lecture(lecture_id, by=actor)
     check_can_edit_lecture(lecture, actor)
+    is_draft = lecture.state is LectureState.DRAFT
     if form is None:
         addresses = teaching_queries.instructor_addresses([lecture], by=actor)[lecture.id] or []
         form = LectureForm.of(lecture, addresses, sent=False)
@@ -189,7 +190,8 @@ def lecture_page(
         changes=lecture_queries.list_changes(lecture_id, by=actor),
         may_reopen=_may_reopen(lecture, at),
         hours=shown_hours(lecture.series, form, but=[lecture_id]) if _can_retime(lecture) else None,
-        clashes=draft_clashes(lecture, by=actor) if lecture.state is LectureState.DRAFT else (),
+        clashes=draft_clashes(lecture, by=actor) if is_draft else (),
+        may_delete=is_draft and not lecture_queries.was_published(lecture_id),
     )
 
 

@@ -1,4 +1,4 @@
-"""The steps of a lecture, each one a POST: publish, start, end, reopen, confirm, undo, postpone, cancel."""
+"""The steps of a lecture, each one a POST: publish, delete, start, end, reopen, confirm, undo, postpone, cancel."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from lms.catalogue.actions.lectures import delete_draft
 from lms.catalogue.actions.states import (
     cancel_lecture,
     confirm_held,
@@ -22,12 +23,19 @@ from lms.catalogue.forms.base import CatalogueForm
 from lms.catalogue.forms.times import CancelForm, MomentForm, PostponeForm, TimesForm
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries import lectures as lecture_queries
-from lms.catalogue.rules import check_can_edit_lecture, check_can_start, is_early_start, not_cancelled, resolve_local
+from lms.catalogue.rules import (
+    check_can_delete,
+    check_can_edit_lecture,
+    check_can_start,
+    is_early_start,
+    not_cancelled,
+    resolve_local,
+)
 from lms.catalogue.views.blueprint import bp
 from lms.catalogue.views.hours import hours_asked, shown_hours
 from lms.catalogue.views.lectures import lecture_page
 from lms.core import clock
-from lms.core.errors import Fault, Invalid
+from lms.core.errors import Fault, Invalid, Refused
 from lms.core.i18n import _
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
@@ -65,6 +73,26 @@ def lecture_publish(lecture_id: int) -> ResponseReturnValue:
         return _with_reason(lecture_id, form, status)
     flash(_("The lecture was published."), "done")
     return _onwards(lecture_id)
+
+
+@bp.route("/lectures/<int:lecture_id>/delete", methods=["GET", "POST"])
+@allow(SIGNED_IN)
+def lecture_delete(lecture_id: int) -> ResponseReturnValue:
+    """Asks before a draft that was never published is deleted, and deletes it once confirmed."""
+    actor, form = current_actor(), MomentForm()
+    lecture = lecture_queries.get_lecture(lecture_id, by=actor)
+    check_can_edit_lecture(lecture, actor)
+    try:
+        check_can_delete(lecture, was_published=lecture_queries.was_published(lecture_id))
+        if not form.is_submitted():
+            return render_template("catalogue/lecture_delete.html", lecture=lecture)
+        slug, title = lecture.series.slug, lecture.title
+        delete_draft(lecture_id, by=actor, at=clock.now())
+    except Refused as refused:
+        flash(refused.message, "wrong")
+        return redirect(url_for("catalogue.lecture_edit", lecture_id=lecture_id), 303)
+    flash(_("“%(title)s” was deleted.", title=title), "done")
+    return redirect(url_for("dashboards.series", slug=slug), 303)
 
 
 @bp.route("/lectures/<int:lecture_id>/start", methods=["GET", "POST"])
