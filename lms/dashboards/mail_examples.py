@@ -50,6 +50,7 @@ def values_of(template: str, *, at: datetime) -> dict[str, Any]:
         "duration_minutes": 90,
         "changes": 2,
         "needed": 54,
+        "states_progress": True,
         "progress": Standing(Earning(lectures=8, needed=6, to_come=5), attended=3, remaining=5).in_numbers,
         "lecturers": ["Lin Yuhan"],
         "interpretation": ["fr", "ar"],

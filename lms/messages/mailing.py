@@ -19,7 +19,7 @@ from lms.web import mail
 def init_app(app: Flask) -> None:
     """Has these e-mails prepared."""
     mail.register(app, "message", prepared)
-    mail.register(app, "message_test", prepared)  # of a draft, which may change between two of them
+    mail.register(app, "message_test", prepared)
 
 
 def prepared(payload: Mapping[str, Any]) -> mail.More:

@@ -108,14 +108,15 @@ def shown(mail: OutboxMail, config: Config) -> EmailMessage:
     return render(seen, config, is_shown=True)
 
 
-def render(mail: OutboxMail, config: Config, *, is_shown: bool = False) -> EmailMessage:
+def render(mail: OutboxMail, config: Config, *, prepared: More | None = None, is_shown: bool = False) -> EmailMessage:
     """The message of an outbox row, in its reader's language and zone, as text and as HTML.
 
-    `is_shown`: to somebody else than its reader, so that it has no link that acts for them.
+    `prepared` is used in place of what the slice prepares. `is_shown`: to somebody else than its reader, so that it has
+    no link that acts for them.
     Raises jinja2.UndefinedError where the template names a value that the mail does not have, and ValueError for an
     address that is none.
     """
-    more = _prepared(mail)
+    more = _prepared(mail) if prepared is None else prepared
     path_to_stop = more.unsubscribe or _path_to_stop(mail)
     if is_shown and path_to_stop is not None:
         path_to_stop = f"/unsubscribe/{STRUCK_OUT}"
