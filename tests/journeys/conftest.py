@@ -17,7 +17,6 @@ from typing import Any, TypeVar
 
 import pytest
 from apiflask import APIFlask
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 from werkzeug.serving import make_server
 
@@ -31,6 +30,7 @@ from lms.core.roles import SYSTEM
 from lms.people.actions.countries import load_countries
 from lms.people.models import Person
 from lms.web import mail
+from tests.accessibility import violations, violations_after_resizing
 from tests.browsers import LAYOUT_ONLY, Fonts, launch
 from tests.built import Demonstration, demonstration
 from tests.factories import PASSWORD, Make
@@ -154,11 +154,10 @@ class Visitor:
         if name in self._seen:
             return
         self._seen.add(name)
-        for width, height in (PHONE, DESK):
+        for (width, height), check in ((PHONE, violations), (DESK, violations_after_resizing)):
             self.page.set_viewport_size({"width": width, "height": height})
-            found = Axe().run(self.page, options=AXE)
-            said = [f"{one['id']}: {one['nodes'][0]['html'][:300]}" for one in found.response["violations"]]
-            assert not said, f"{name} at {width}: {said}"
+            broken = check(self.page)
+            assert not broken, f"{name} at {width}: {broken}"
             wide: int = self.page.evaluate("document.documentElement.scrollWidth")
             assert wide <= width, f"{name} scrolls sideways at {width}: {wide}"
 

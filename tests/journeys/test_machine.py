@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Browser
 
+from tests.accessibility import violations, violations_after_resizing
 from tests.browsers import Fonts
 
 pytestmark = pytest.mark.xdist_group("browser")
@@ -47,4 +48,20 @@ def test_a_browser_keeps_its_own_zone_and_language(browser: Browser) -> None:
         "[Intl.DateTimeFormat().resolvedOptions().timeZone, navigator.language, devicePixelRatio]"
     )
     assert (zone, language, ratio) == ("UTC", "en-US", 1)
+    page.close()
+
+
+FAINT = """<!doctype html><html lang="en"><title>Faint</title><style>p { background: #fff; color: #999 }
+@media (max-width: 400px) { .desk { display: none } } @media (min-width: 400px) { .phone { display: none } }</style>
+<main><h1>Faint</h1><p class="phone">Phone</p><p class="desk">Desk</p></main>"""
+
+
+def test_faint_text_is_noticed_at_the_width_where_it_appears(browser: Browser) -> None:
+    page = browser.new_page(viewport={"width": 390, "height": 844})
+    page.set_content(FAINT)
+    assert violations(page) == ['color-contrast: <p class="phone">Phone</p>']
+    page.set_viewport_size({"width": 1280, "height": 900})
+    assert violations_after_resizing(page) == ['color-contrast: <p class="desk">Desk</p>']
+    page.set_content("<!doctype html><html lang='en'><title>Empty</title><main><h1>A</h1><h3>B</h3></main>")
+    assert violations(page) == ["heading-order: <h3>B</h3>"]
     page.close()

@@ -1,0 +1,38 @@
+"""What axe finds wrong with a page in a browser."""
+
+from __future__ import annotations
+
+from axe_playwright_python.base import AXE_SCRIPT
+from playwright.sync_api import Page
+
+_RUN = """async (isResized) => {
+  const options = {resultTypes: ["violations"], preload: false}; // preloads sound, which no page has
+  const visible = [...document.body.querySelectorAll("*")].filter((e) => e.checkVisibility({visibilityProperty: true}));
+  const results = [];
+  if (isResized) {
+    options.rules = {"color-contrast": {enabled: false}};
+    const appeared = new Set(visible.filter((e) => !window.seenByAxe.has(e)));
+    const include = [...appeared].filter((e) => !appeared.has(e.parentElement));
+    if (include.length) results.push(await axe.run({include}, {...options, rules: {}, runOnly: ["color-contrast"]}));
+  }
+  window.seenByAxe = new Set(visible);
+  results.push(await axe.run(options));
+  return results.flatMap((result) => result.violations)
+    .map((rule) => `${rule.id}: ${rule.nodes[0].html.slice(0, 200)}`);
+}"""
+
+
+def violations(page: Page) -> list[str]:
+    """Every rule that a page breaks, with the first element that does."""
+    page.evaluate(AXE_SCRIPT)
+    faults: list[str] = page.evaluate(_RUN, False)
+    return faults
+
+
+def violations_after_resizing(page: Page) -> list[str]:
+    """The same for a page that was checked at another width.
+
+    The contrast of colors, which takes most of the time, is checked for what has appeared.
+    """
+    faults: list[str] = page.evaluate(_RUN, True)
+    return faults
