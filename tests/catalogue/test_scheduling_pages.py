@@ -228,7 +228,7 @@ def test_a_repeated_lecture_shows_its_dates_and_saves_nothing_until_each_is_deci
     assert hidden(page.text)["materials-0-title"] == "Slides"
     asked = options(page.text)
     assert asked == ["2-2037-01-23T14:00"]
-    assert "this series has “In depth”, 14:30–16:00" in page.text
+    assert "This series has “In depth”, 14:30–16:00" in page.text
     planned = {name: _REPEAT[name] for name in ("starts_at", "time_zone", "duration_minutes", "repeat", "times")}
     sent = hidden(page.text) | planned | {"step": "save"}
     page = staff.post("/series/trade-2036/lectures/new", data=sent)

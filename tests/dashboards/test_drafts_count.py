@@ -37,7 +37,7 @@ def test_publishing_drafts_raises_no_requirement(make: Make, dated: bool) -> Non
             "needed can still grow."
         )
         return
-    assert promise(page) == "4 lectures remain, and the certificate needs 3. 3 of them have not been announced yet."
+    assert promise(page) == "4 lectures remain, and the certificate needs 3. 3 lectures have not been announced yet."
     with make.app.app_context():
         for lecture in db.session.query(Lecture):
             lecture.state = LectureState.SCHEDULED
