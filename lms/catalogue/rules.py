@@ -15,6 +15,9 @@ from lms.core.errors import Forbidden, Invalid, NotFound, Refused
 from lms.core.i18n import _
 from lms.core.roles import Actor, Role
 
+OPEN_STATES = (LectureState.SCHEDULED, LectureState.LIVE, LectureState.POSTPONED)
+NOT_BEGUN_STATES = (LectureState.DRAFT, LectureState.SCHEDULED, LectureState.POSTPONED)
+TO_COME_STATES = (*NOT_BEGUN_STATES, LectureState.LIVE)
 FIRST_YEAR, LAST_YEAR = 1990, 2100
 REOPEN_WITHIN = timedelta(hours=24)
 ROOM_OPENS = timedelta(hours=1)

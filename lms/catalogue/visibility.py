@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import unicodedata
-from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import and_, exists, or_, select, true
@@ -19,14 +18,9 @@ _SHOWN_TO_ALL = and_(Lecture.state != LectureState.DRAFT, Lecture.held_unknown.i
 
 def visible(by: Actor) -> Any:
     """Whether a `Series` is one that the actor may see."""
-    return visible_to(by.is_reporter, teaching_id(by))
-
-
-@lru_cache(maxsize=256)
-def visible_to(sees_all: bool, person_id: int | None) -> Any:
-    """As `visible`, made once for each kind of reader; `person_id` is the actor's `teaching_id`."""
-    if sees_all:
+    if by.is_reporter:
         return true()
+    person_id = teaching_id(by)
     if person_id is None:
         return _IN_PUBLIC
     own = exists().where(SeriesInstructor.series_id == Series.id, SeriesInstructor.person_id == person_id)
@@ -35,7 +29,13 @@ def visible_to(sees_all: bool, person_id: int | None) -> Any:
 
 def shown_lecture(by: Actor) -> Any:
     """Whether a `Lecture` of a series that the actor may see is one, too."""
-    return shown_to(by.is_reporter, teaching_id(by))
+    if by.is_reporter:
+        return true()
+    person_id = teaching_id(by)
+    if person_id is None:
+        return _SHOWN_TO_ALL
+    own = exists().where(SeriesInstructor.series_id == Lecture.series_id, SeriesInstructor.person_id == person_id)
+    return or_(_SHOWN_TO_ALL, own)
 
 
 def ids_taught_by(by: Actor) -> Any:
@@ -46,17 +46,6 @@ def ids_taught_by(by: Actor) -> Any:
 def ids_taught_by_person(person_id: int | None) -> Any:
     """As `ids_taught_by`; `person_id` is the actor's `teaching_id`."""
     return select(SeriesInstructor.series_id).where(SeriesInstructor.person_id == person_id)
-
-
-@lru_cache(maxsize=256)
-def shown_to(sees_all: bool, person_id: int | None) -> Any:
-    """As `shown_lecture`, made once for each kind of reader; `person_id` is the actor's `teaching_id`."""
-    if sees_all:
-        return true()
-    if person_id is None:
-        return _SHOWN_TO_ALL
-    own = exists().where(SeriesInstructor.series_id == Lecture.series_id, SeriesInstructor.person_id == person_id)
-    return or_(_SHOWN_TO_ALL, own)
 
 
 def _plain(text: str) -> str:

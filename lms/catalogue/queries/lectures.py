@@ -6,9 +6,8 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, and_, bindparam, exists, func, or_, select
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 
-from lms.catalogue import statements
 from lms.catalogue.models import (
     Lecture,
     LectureChange,
@@ -19,7 +18,6 @@ from lms.catalogue.models import (
     Visibility,
 )
 from lms.catalogue.queries.loading import complete_lectures
-from lms.catalogue.queries.series import kind_of_reader
 from lms.catalogue.rules import Station, may_edit_lecture, may_see_lecture
 from lms.catalogue.visibility import shown_lecture as _shown_lecture
 from lms.catalogue.visibility import visible as _visible
@@ -28,8 +26,30 @@ from lms.core.errors import Forbidden, NotFound
 from lms.core.roles import Actor
 from lms.people.models import Person
 
+BEGAN = func.coalesce(Lecture.actual_start, Lecture.starts_at)
+"""When a `Lecture` began or is planned to."""
+STATION = (
+    Lecture.id,
+    Lecture.series_id,
+    Lecture.title,
+    Lecture.language,
+    Lecture.interpretation,
+    Lecture.state,
+    Lecture.held_unknown,
+    Lecture.starts_at,
+    Lecture.duration_minutes,
+    Lecture.actual_start,
+    Lecture.actual_end,
+    Lecture.recording_url,
+)
+"""The columns of a `Station`, in its order."""
 
-# Lectures
+
+def _seen_by(by: Actor) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """Which lectures of which series the actor may see, of a query of both."""
+    return _visible(by), _shown_lecture(by)
+
+
 def get_lecture(lecture_id: int, *, by: Actor) -> Lecture:
     """The lecture. NotFound where there is none or it is not theirs to see."""
     lecture = find_lecture(lecture_id)
@@ -41,7 +61,8 @@ def get_lecture(lecture_id: int, *, by: Actor) -> Lecture:
 def get_lecture_to_join(lecture_id: int, *, by: Actor) -> tuple[Station, str | None]:
     """As `get_lecture`, what deciding about joining needs, and the link of the meeting."""
     known = 0 < lecture_id < 2**31
-    row = read_one(statements.to_join(*kind_of_reader(by)), {"lecture_id": lecture_id}) if known else None
+    query = select(*STATION, Lecture.join_url).join(Series).where(Lecture.id == lecture_id, *_seen_by(by))
+    row = read_one(query) if known else None
     if row is None:
         raise NotFound
     station: list[Any]
@@ -69,40 +90,28 @@ def find_lecture(lecture_id: int) -> Lecture | None:
     """Returns a lecture without a permission check: for actions, jobs and commands, never for routes."""
     if not 0 < lecture_id < 2**31:
         return None
-    found = db.session.execute(_LECTURE, {"lecture_id": lecture_id}).one_or_none()
+    query = select(Lecture, Series).join(Series).where(Lecture.id == lecture_id)
+    found = db.session.execute(query).one_or_none()
     return None if found is None else complete_lectures([found[0]])[0]
 
 
-_LECTURE = select(Lecture, Series).join(Series).where(Lecture.id == bindparam("lecture_id"))
-
-
-_BEGAN = func.coalesce(Lecture.actual_start, Lecture.starts_at)
-
-
-_IN_ORDER = select(Lecture).order_by(_BEGAN.is_(None), _BEGAN, Lecture.id)
-
-
-_LECTURES_OF_SERIES = _IN_ORDER.where(Lecture.series_id.in_(bindparam("ids", expanding=True)))
-
-
-_LECTURES = _IN_ORDER.where(Lecture.id.in_(bindparam("ids", expanding=True)))
-
-
-def _in_order(query: Select[Lecture], ids: Iterable[int], by: Actor) -> list[Lecture]:
+def _in_order(condition: ColumnElement[bool], by: Actor) -> list[Lecture]:
     """Lectures in the order of their time, those without a date last."""
-    return complete_lectures(db.session.scalars(query, {"ids": list(ids)}).all(), by=by)
+    query = select(Lecture).where(condition).order_by(BEGAN.is_(None), BEGAN, Lecture.id)
+    return complete_lectures(db.session.scalars(query).all(), by=by)
 
 
 def list_lectures(series_id: int, *, by: Actor) -> list[Lecture]:
     """The lectures of a series in the order of their time, those without a date last."""
-    found = _in_order(_LECTURES_OF_SERIES, [series_id], by)
+    found = _in_order(Lecture.series_id == series_id, by)
     return [lecture for lecture in found if may_see_lecture(lecture, by)]
 
 
 def stations_of(series_ids: Collection[int], *, by: Actor) -> dict[int, list[Station]]:
     """The lectures of several series in the order of their time, those without a date last."""
     found: dict[int, list[Station]] = {one: [] for one in series_ids}
-    for row in read(statements.stations(*kind_of_reader(by)), {"ids": list(found)}) if found else []:
+    query = select(*STATION).join(Series).where(Lecture.series_id.in_(list(found)), *_seen_by(by))
+    for row in read(query.order_by(BEGAN.is_(None), BEGAN, Lecture.id)) if found else []:
         found[row[1]].append(Station(*row))
     return found
 
@@ -110,7 +119,8 @@ def stations_of(series_ids: Collection[int], *, by: Actor) -> dict[int, list[Sta
 def add_drafts(found: dict[int, list[Station]]) -> dict[int, list[Station]]:
     """Adds to the lectures of series those drafts that the reader may not see, so that a certificate asks the same of
     everyone. Only their number may be shown."""
-    for row in read(statements.DRAFTS, {"ids": list(found)}) if found else []:
+    query = select(*STATION).where(Lecture.series_id.in_(list(found)), Lecture.state == LectureState.DRAFT)
+    for row in read(query.order_by(Lecture.id)) if found else []:
         lecture = Station(*row)
         if all(known.id != lecture.id for known in found[lecture.series_id]):
             found[lecture.series_id].append(lecture)
@@ -121,10 +131,11 @@ def list_between(
     start: datetime, end: datetime, *, series_ids: Collection[int] | None = None, by: Actor
 ) -> list[Station]:
     """The lectures that begin between two instants, in their order; of these series where they are given."""
-    query = statements.between(*kind_of_reader(by))
+    span = (start <= BEGAN, end > BEGAN, Lecture.state != LectureState.POSTPONED)
+    query = select(*STATION).join(Series).where(*span, *_seen_by(by)).order_by(BEGAN, Lecture.id)
     if series_ids is not None:
         query = query.where(Lecture.series_id.in_(series_ids))
-    return [Station(*row) for row in read(query, {"start": start, "end": end})]
+    return [Station(*row) for row in read(query)]
 
 
 def list_givers_of_series(series_ids: Collection[int]) -> dict[int, list[str]]:
@@ -144,7 +155,13 @@ def list_givers_of_series(series_ids: Collection[int]) -> dict[int, list[str]]:
 def name_givers(stations: Sequence[Station]) -> None:
     """Puts in place who gives these lectures: ids, full and native names, in the order of names."""
     givers: dict[int, list[Any]] = {one.id: [] for one in stations}
-    for row in read(statements.GIVERS, {"ids": list(givers)}) if givers else []:
+    query = (
+        select(LectureInstructor.lecture_id, Person.id, Person.full_name, Person.native_name)
+        .join(Person, Person.id == LectureInstructor.person_id)
+        .where(LectureInstructor.lecture_id.in_(list(givers)))
+        .order_by(Person.full_name)
+    )
+    for row in read(query) if givers else []:
         givers[row.lecture_id].append(row)
     for one in stations:
         one.instructors = givers[one.id]
@@ -161,10 +178,16 @@ def list_lectures_page(series_id: int, *, by: Actor, cursor: int | None, limit: 
 def list_upcoming(*, by: Actor, at: datetime, limit: int = 20) -> list[Lecture]:
     """Lectures on the programme whose planned end has not passed, the next one first; those of drafts only for
     their staff."""
-    since = at - timedelta(hours=24)
-    rows = read(statements.upcoming(*kind_of_reader(by)), {"since": since, "limit": limit + 50})
+    query = (
+        select(Lecture.id, Lecture.starts_at, Lecture.duration_minutes)
+        .join(Series)
+        .where(Lecture.state == LectureState.SCHEDULED, Lecture.starts_at > at - timedelta(hours=24), _visible(by))
+        .order_by(Lecture.starts_at, Lecture.id)
+        .limit(limit + 50)
+    )
+    rows = read(query)
     coming = [id_ for id_, starts, minutes in rows if starts and starts + timedelta(minutes=minutes) > at][:limit]
-    return _in_order(_LECTURES, coming, by) if coming else []
+    return _in_order(Lecture.id.in_(coming), by) if coming else []
 
 
 def list_live(*, by: Actor) -> list[Lecture]:
@@ -178,17 +201,15 @@ def list_live(*, by: Actor) -> list[Lecture]:
     return complete_lectures(db.session.scalars(query).all(), by=by)
 
 
-_LIVE_IN_PUBLIC = (
-    select(Lecture.id, Lecture.title, Lecture.actual_start)
-    .join(Series)
-    .where(Lecture.state == LectureState.LIVE, Series.visibility == Visibility.PUBLIC)
-    .order_by(Lecture.actual_start.desc(), Lecture.id)
-)
-
-
 def list_live_in_public() -> list[tuple[int, str, datetime | None]]:
     """As `list_live` for everybody, in the few words that stand on top of each page: id, title, actual start."""
-    return [(id_, title, began) for id_, title, began in read(_LIVE_IN_PUBLIC)]
+    query = (
+        select(Lecture.id, Lecture.title, Lecture.actual_start)
+        .join(Series)
+        .where(Lecture.state == LectureState.LIVE, Series.visibility == Visibility.PUBLIC)
+        .order_by(Lecture.actual_start.desc(), Lecture.id)
+    )
+    return [(id_, title, began) for id_, title, began in read(query)]
 
 
 def was_postponed(lecture_id: int) -> bool:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, bindparam, func, select, true
+from sqlalchemy import ColumnElement, Select, exists, func, select, true
 
-from lms.catalogue import statements
 from lms.catalogue.inputs import is_slug
-from lms.catalogue.models import Admission, Lecture, Series, Visibility
+from lms.catalogue.models import Admission, Lecture, LectureState, Series, Visibility
 from lms.catalogue.queries.loading import complete_series
-from lms.catalogue.rules import may_see_series, not_cancelled, teaching_id
+from lms.catalogue.rules import OPEN_STATES, may_see_series, not_cancelled
 from lms.catalogue.visibility import ids_with
 from lms.catalogue.visibility import shown_lecture as _shown_lecture
 from lms.catalogue.visibility import visible as _visible
@@ -47,7 +46,7 @@ def get_series(slug: str, *, by: Actor) -> Series:
 
 def get_series_by_id(series_id: int, *, by: Actor) -> Series:
     """As `get_series`, by the inner id."""
-    return _seen(_one_series(_SERIES_OF_ID, series_id), by)
+    return _seen(_one_series(Series.id == series_id), by)
 
 
 def _seen(series: Series | None, by: Actor) -> Series:
@@ -60,7 +59,7 @@ def find_series(slug: str) -> Series | None:
     """Returns a series by slug without a permission check: for actions and commands, never for routes."""
     if not is_slug(slug):
         return None
-    return _one_series(_SERIES_OF_SLUG, slug)
+    return _one_series(Series.slug == slug)
 
 
 def free_slug(wanted: str) -> str:
@@ -70,14 +69,8 @@ def free_slug(wanted: str) -> str:
     return wanted if wanted not in taken else next(one for one in numbered if one not in taken)
 
 
-_SERIES_OF_ID = select(Series).where(Series.id == bindparam("key"))
-
-
-_SERIES_OF_SLUG = select(Series).where(Series.slug == bindparam("key"))
-
-
-def _one_series(query: Select[Series], key: int | str) -> Series | None:
-    series = db.session.scalars(query, {"key": key}).one_or_none()
+def _one_series(condition: ColumnElement[bool]) -> Series | None:
+    series = db.session.scalars(select(Series).where(condition)).one_or_none()
     return None if series is None else complete_series([series])[0]
 
 
@@ -103,19 +96,55 @@ class Card:
         return len(not_cancelled(self.lectures))
 
 
+_COMING = (
+    select(Lecture.series_id, func.min(Lecture.starts_at).label("first"))
+    .where(Lecture.state.in_((LectureState.SCHEDULED, LectureState.LIVE)), ~Lecture.held_unknown)
+    .group_by(Lecture.series_id)
+    .subquery()
+)
+_HELD = select(Lecture.series_id, func.max(Lecture.actual_start).label("last")).group_by(Lecture.series_id).subquery()
+_CARD_ORDER = (
+    _COMING.c.first.is_(None), _COMING.c.first, _HELD.c.last.is_(None), _HELD.c.last.desc(), Series.id.desc()
+)  # fmt: skip
+
+
 def list_cards(wanted: SeriesFilter, *, by: Actor, offset: int = 0) -> tuple[list[Card], int]:
     """One page of the list of series, and how many match: what comes next first, then what was held last first."""
-    query = statements.cards(wanted.admission, wanted.visibility, wanted.open, *kind_of_reader(by))
-    if wanted.q.strip() or wanted.language:
-        query = query.where(_found(wanted, by))
-    found = db.session.execute(query, {"limit": wanted.limit, "offset": offset}).all()
+    query = (
+        select(Series, func.count().over())
+        .where(*_conditions(wanted, by))
+        .outerjoin(_COMING, _COMING.c.series_id == Series.id)
+        .outerjoin(_HELD, _HELD.c.series_id == Series.id)
+        .order_by(*_CARD_ORDER)
+        .limit(wanted.limit)
+        .offset(offset)
+    )
+    found = db.session.execute(query).all()
     rows, total = [row[0] for row in found], found[0][1] if found else 0
     if offset and not rows:
         total = db.session.scalar(_matching(wanted, by).with_only_columns(func.count(Series.id))) or 0
     lectures: dict[int, list[Any]] = {one.id: [] for one in rows}
-    for lecture in read(statements.card_lectures(*kind_of_reader(by)), {"ids": list(lectures)}) if rows else []:
+    for lecture in _lectures_of_cards(lectures, by) if rows else []:
         lectures[lecture.series_id].append(lecture)
     return [Card(one, lectures[one.id]) for one in rows], total
+
+
+def _lectures_of_cards(series_ids: Collection[int], by: Actor) -> Sequence[Any]:
+    """What cards show of the lectures of their series, in their order."""
+    began = func.coalesce(Lecture.actual_start, Lecture.starts_at)
+    shown = select(
+        Lecture.id,
+        Lecture.series_id,
+        Lecture.state,
+        Lecture.held_unknown,
+        Lecture.starts_at,
+        Lecture.duration_minutes,
+        Lecture.actual_start,
+        Lecture.interpretation,
+        Lecture.recording_url,
+    )
+    query = shown.where(Lecture.series_id.in_(list(series_ids)), _shown_lecture(by))
+    return read(query.order_by(began.is_(None), began, Lecture.id))
 
 
 def list_languages(*, by: Actor) -> list[str]:
@@ -127,16 +156,21 @@ def list_languages(*, by: Actor) -> list[str]:
     return sorted(found)
 
 
-def kind_of_reader(by: Actor) -> tuple[bool, int | None]:
-    """Which conditions hold for this actor: whether an administrator, else by whose own series."""
-    return by.is_reporter, teaching_id(by)
-
-
 def _matching(wanted: SeriesFilter, by: Actor) -> Select[Series]:
-    query = select(Series).where(
-        *statements.conditions(wanted.admission, wanted.visibility, wanted.open, *kind_of_reader(by))
-    )
-    return query.where(_found(wanted, by))
+    return select(Series).where(*_conditions(wanted, by))
+
+
+def _conditions(wanted: SeriesFilter, by: Actor) -> list[ColumnElement[bool]]:
+    """Which series: those that the reader may see, and as asked for where that is not null."""
+    found: list[ColumnElement[bool]] = [_visible(by), _found(wanted, by)]
+    if wanted.admission is not None:
+        found.append(Series.admission == wanted.admission)
+    if wanted.visibility is not None:
+        found.append(Series.visibility == wanted.visibility)
+    if wanted.open is not None:
+        is_open = exists().where(Lecture.series_id == Series.id, Lecture.state.in_(OPEN_STATES), ~Lecture.held_unknown)
+        found.append(is_open if wanted.open else ~is_open)
+    return found
 
 
 def _found(wanted: SeriesFilter, by: Actor) -> ColumnElement[bool]:

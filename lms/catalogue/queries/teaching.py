@@ -6,13 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import exists, or_, select
 
-from lms.catalogue import statements
 from lms.catalogue.models import Lecture, LectureChange, LectureInstructor, Series, SeriesInstructor
-from lms.catalogue.queries.lectures import name_givers
+from lms.catalogue.queries.lectures import BEGAN, STATION, name_givers
 from lms.catalogue.queries.loading import put_instructors
-from lms.catalogue.rules import TEACHING_ROLES, Station, may_edit_lecture, may_edit_series, teaching_id
+from lms.catalogue.rules import (
+    NOT_BEGUN_STATES,
+    TEACHING_ROLES,
+    TO_COME_STATES,
+    Station,
+    may_edit_lecture,
+    may_edit_series,
+    teaching_id,
+)
 from lms.core.db import db, read
 from lms.core.errors import Forbidden, Invalid
 from lms.core.i18n import _
@@ -78,7 +85,14 @@ def list_taught(person_id: int, *, by: Actor, limit: int = 500) -> list[Station]
     For an instructor's own series; for administrators and reporters anybody's. Raises Forbidden.
     """
     _check_own(person_id, by)
-    found = [Station(*row) for row in read(statements.TAUGHT, {"person_id": person_id, "limit": limit})]
+    query = (
+        select(*STATION)
+        .join(SeriesInstructor, SeriesInstructor.series_id == Lecture.series_id)
+        .where(SeriesInstructor.person_id == person_id)
+        .order_by(BEGAN.is_(None).desc(), BEGAN.desc(), Lecture.id.desc())
+        .limit(limit)
+    )
+    found = [Station(*row) for row in read(query)]
     name_givers(found)
     return found
 
@@ -86,7 +100,13 @@ def list_taught(person_id: int, *, by: Actor, limit: int = 500) -> list[Station]
 def list_taught_series(person_id: int, *, by: Actor) -> list[Series]:
     """The series on whose lists a person is, newest first, with who gives them. Who may ask: as for `list_taught`."""
     _check_own(person_id, by)
-    found = list(db.session.scalars(statements.TAUGHT_SERIES, {"person_id": person_id}))
+    query = (
+        select(Series)
+        .join(SeriesInstructor, SeriesInstructor.series_id == Series.id)
+        .where(SeriesInstructor.person_id == person_id)
+        .order_by(Series.id.desc())
+    )
+    found = list(db.session.scalars(query))
     put_instructors([], found)
     return found
 
@@ -119,16 +139,18 @@ def list_listings_to_end(person_id: int, *, without_grant: int, by: Actor) -> Li
 
 def current_listings(person_id: int) -> Listings:
     """The lists that a person is on, of series that are not over and of lectures that have not begun."""
+    in_series = Lecture.series_id == Series.id
+    is_not_over = or_(exists().where(in_series, Lecture.state.in_(TO_COME_STATES)), ~exists().where(in_series))
     series = (
         select(Series)
         .join(SeriesInstructor, SeriesInstructor.series_id == Series.id)
-        .where(SeriesInstructor.person_id == person_id, statements.IS_NOT_OVER)
+        .where(SeriesInstructor.person_id == person_id, is_not_over)
         .order_by(Series.title, Series.id)
     )
     lectures = (
         select(Lecture.id)
         .join(LectureInstructor, LectureInstructor.lecture_id == Lecture.id)
-        .where(LectureInstructor.person_id == person_id, Lecture.state.in_(statements.NOT_BEGUN_STATES))
+        .where(LectureInstructor.person_id == person_id, Lecture.state.in_(NOT_BEGUN_STATES))
         .order_by(Lecture.id)
     )
     return Listings(db.session.scalars(series).all(), db.session.scalars(lectures).all())

@@ -16,8 +16,14 @@ from lms.catalogue.models import Admission, LectureState, Policy
 from lms.catalogue.queries import policies as policy_queries
 from lms.catalogue.queries import series as series_queries
 from lms.catalogue.queries import teaching as teaching_queries
-from lms.catalogue.rules import check_can_edit_series, may_create_series, may_see_series, next_lecture, stop_states
-from lms.catalogue.statements import OPEN_STATES
+from lms.catalogue.rules import (
+    OPEN_STATES,
+    check_can_edit_series,
+    may_create_series,
+    may_see_series,
+    next_lecture,
+    stop_states,
+)
 from lms.catalogue.views.blueprint import bp
 from lms.core import clock
 from lms.core.errors import Invalid, Refused

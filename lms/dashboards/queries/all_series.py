@@ -12,7 +12,7 @@ from sqlalchemy import case, func, select
 
 from lms.catalogue.models import Lecture, LectureState, Series, Visibility
 from lms.catalogue.queries.lectures import list_givers_of_series
-from lms.catalogue.statements import OPEN_STATES
+from lms.catalogue.rules import OPEN_STATES
 from lms.certificates.queries.totals import Totals, totals_of_series
 from lms.core.db import read
 from lms.core.errors import Forbidden

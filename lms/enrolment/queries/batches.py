@@ -14,7 +14,7 @@ from sqlalchemy.orm import aliased
 from lms.catalogue.models import Series
 from lms.catalogue.queries.lectures import list_lectures
 from lms.catalogue.queries.series import get_series_by_id
-from lms.catalogue.statements import OPEN_STATES
+from lms.catalogue.rules import OPEN_STATES
 from lms.core.batches import LEFT_OUT, NAMED, BatchStage, EntryState, Move, count_states, stage_of
 from lms.core.db import db, read, read_column
 from lms.core.errors import Forbidden, NotFound

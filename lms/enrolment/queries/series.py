@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Date, Integer, Select, and_, bindparam, case, func, or_, select
 
 from lms.catalogue.models import Admission, Lecture, Series
-from lms.catalogue.statements import TO_COME_STATES
+from lms.catalogue.rules import TO_COME_STATES
 from lms.core import cache_versions
 from lms.core.db import db, read, read_column, read_value
 from lms.core.errors import Refused

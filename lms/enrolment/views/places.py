@@ -11,8 +11,7 @@ from flask.typing import ResponseReturnValue
 from lms.catalogue.models import Series
 from lms.catalogue.queries.lectures import list_lectures
 from lms.catalogue.queries.series import get_series
-from lms.catalogue.rules import may_edit_series
-from lms.catalogue.statements import OPEN_STATES
+from lms.catalogue.rules import OPEN_STATES, may_edit_series
 from lms.core import clock
 from lms.core.errors import DomainError, Forbidden, Invalid, NotFound, Refused, TooLarge, WrongKind
 from lms.core.i18n import _, _l, _n

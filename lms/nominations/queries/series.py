@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy import and_, exists, func, or_, select
 
 from lms.catalogue.models import Admission, Lecture, Series, SeriesCountry, Visibility
-from lms.catalogue.statements import TO_COME_STATES
+from lms.catalogue.rules import TO_COME_STATES
 from lms.core.db import db
 from lms.core.errors import NotFound
 from lms.core.roles import Actor
