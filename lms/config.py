@@ -90,6 +90,12 @@ def _token(value: str) -> str:
     return value
 
 
+def _printed(value: str) -> str:
+    if len(value) > 80 or not value.isprintable():
+        raise ValueError("one line of at most 80 characters")
+    return value
+
+
 def _contact(value: str) -> str:
     url = urlsplit(value)
     is_mail = url.scheme == "mailto" and "@" in url.path
@@ -169,6 +175,13 @@ SETTINGS = (
     ),
     Setting("MAIL_PER_MINUTE", "0", _whole, "Maximum number of e-mails a minute, of all workers. 0: no limit."),
     Setting("ORGANISER", "Ministry of Trade", _text, "Name of the organiser, on pages, e-mails and certificates."),
+    Setting(
+        "SIGNATORY",
+        "",
+        _printed,
+        "Who signs certificates with the built-in design: the name below the signature line. Empty: none.",
+    ),
+    Setting("SIGNATORY_OFFICE", "", _printed, "Office of the signatory, printed below the name. Empty: the organiser."),
     Setting("CONTACT", "lectures@ministry.example", _text, "E-mail address for help and about personal data."),
     Setting(
         "SECURITY_CONTACT",
@@ -247,6 +260,8 @@ class Config:
     bounce_url: str
     mail_per_minute: int
     organiser: str
+    signatory: str
+    signatory_office: str
     contact: str
     security_contact: str
     reporting_zone: str

@@ -51,6 +51,7 @@ class Certificate(Base):
     `lectures` are the stations of the route: [{"title", "day", "attended"}].
     `credential` is its badge as signed at the issue (compact JWS), by the key `signing_kid`; none is left of an erased
     person's. Whether it holds stands at `status_index` of the list `status_list`, for ever.
+    `signatory` and `signatory_office` are printed with the built-in design only.
     """
 
     __tablename__ = "certificate"
@@ -72,6 +73,8 @@ class Certificate(Base):
     language: Mapped[str | None] = mapped_column(String(35))
     country: Mapped[str | None] = mapped_column(String(8))
     base_url: Mapped[str | None] = mapped_column(Text)
+    signatory: Mapped[str | None] = mapped_column(String(80))
+    signatory_office: Mapped[str | None] = mapped_column(String(80))
     replaces_id: Mapped[int | None] = mapped_column(ForeignKey("certificate.id"), unique=True)
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     credential: Mapped[str | None] = mapped_column(Text, deferred=True)

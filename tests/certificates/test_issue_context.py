@@ -16,7 +16,7 @@ from lms.certificates import numbers
 from lms.certificates.actions import awards
 from lms.certificates.badges import baking, vc_jwt
 from lms.certificates.models import Certificate
-from lms.certificates.pdf import store
+from lms.certificates.pdf import store, typesetting
 from lms.certificates.queries import certificates, holder_downloads, render_jobs
 from lms.config import Config
 from lms.core.db import db
@@ -69,6 +69,34 @@ def test_a_later_rendering_is_the_same_to_the_byte(issued: Programme, change_eve
     assert b"/Lang(ja)" in before[0]
     change_everything()
     assert papers() == before
+
+
+SIGNED = {"LMS_SIGNATORY": "Zhou Anran", "LMS_SIGNATORY_OFFICE": "Director of Training"}
+
+
+def test_the_signatory_of_the_day_of_issue_stays(
+    app: APIFlask, context: None, programme: Make, at: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = programme({"Ada": "aaa"})
+    config = app.extensions["lms.config"]
+    monkeypatch.setitem(app.extensions, "lms.config", Config.load(config.environment() | SIGNED))
+    awards.issue_certificates(made.series_id, by=SYSTEM, at=at)
+    signed = papers()
+    [order] = render_jobs.render_jobs_of(rows())
+    shown = typesetting._content(order.award)
+    assert (shown["signatory"], shown["words"]["office"]) == ("Zhou Anran", "Director of Training")
+    monkeypatch.setitem(app.extensions, "lms.config", config)
+    assert papers() == signed
+    db.session.execute(update(Certificate).values(signatory=None, signatory_office=None))
+    db.session.commit()
+    assert papers() != signed
+
+
+def test_without_a_signatory_nothing_is_stored_and_none_is_printed(issued: Programme) -> None:
+    assert {(row.signatory, row.signatory_office) for row in rows()} == {(None, None)}
+    for order in render_jobs.render_jobs_of(rows()):
+        shown = typesetting._content(order.award)
+        assert (shown["signatory"], shown["words"]["office"]) == ("", "")
 
 
 def test_a_certificate_that_replaces_another_keeps_who_gave_it(

@@ -48,7 +48,8 @@ def test_every_setting_has_an_attribute() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("WORKERS", "many"), ("REPORTING_ZONE", "Mars/Olympus"), ("MAX_UPLOAD_MB", "-1")]
+    ("name", "value"),
+    [("WORKERS", "many"), ("REPORTING_ZONE", "Mars/Olympus"), ("MAX_UPLOAD_MB", "-1"), ("SIGNATORY", "x" * 81)],
 )
 def test_a_bad_setting_is_named(name: str, value: str) -> None:
     with pytest.raises(BadSetting, match=f"LMS_{name}='{value}'"):

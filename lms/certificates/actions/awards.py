@@ -389,6 +389,8 @@ def _replace(pairs: Sequence[tuple[Certificate, Person]], *, by: Actor, at: date
                     language=row.language or now["language"],
                     country=now["country"],
                     base_url=now["base_url"],
+                    signatory=row.signatory,
+                    signatory_office=row.signatory_office,
                     replaces_id=row.id,
                 ),
                 row.award,

@@ -25,7 +25,8 @@ class Occasion(NamedTuple):
 
 
 def issue_contexts(occasions: Sequence[Occasion]) -> list[dict[str, Any]]:
-    """The columns `organiser`, `language`, `country` and `base_url` for each of these, as they are now.
+    """The columns `organiser`, `language`, `country`, `base_url`, `signatory` and `signatory_office` for each of these,
+    as they are now.
 
     A handful of queries however many there are.
     """
@@ -44,6 +45,8 @@ def issue_contexts(occasions: Sequence[Occasion]) -> list[dict[str, Any]]:
             "language": languages[one.series_id] or "en",
             "country": countries[one.issued_on].get(own[one.person_id]),
             "base_url": config.base_url,
+            "signatory": config.signatory or None,
+            "signatory_office": config.signatory_office or None,
         }
         for one in occasions
     ]

@@ -12,6 +12,7 @@ from urllib.parse import quote
 import structlog
 
 from lms.certificates import keys, numbers
+from lms.certificates.designs.design import BUILT_IN_VERSION, READY_VERSION
 from lms.certificates.designs.versions import design_of
 from lms.certificates.models import Certificate
 from lms.certificates.pdf import typesetting
@@ -54,7 +55,9 @@ def fault_of_names(full_name: str, native_name: str | None, fonts: glyphs.Covera
 
 def fault_of_series(title: str, lectures: list[str], fonts: glyphs.Coverage) -> str | None:
     """Why certificates of this series cannot be typeset, or None."""
-    texts: dict[str, str | None] = {_("Title of the series"): title, _("Organiser"): settings().organiser}
+    config = settings()
+    texts: dict[str, str | None] = {_("Title of the series"): title, _("Organiser"): config.organiser}
+    texts |= {_("Signatory"): config.signatory, _("Office of the signatory"): config.signatory_office}
     texts |= {_("Title of lecture %(n)s", n=place): text for place, text in enumerate(lectures, 1)}
     return fault_of(texts, fonts)
 
@@ -115,6 +118,7 @@ def order_of(certificate: Certificate, kind: str) -> Order:
         )
         for stop in certificate.lectures
     )
+    is_built_in = certificate.design in (BUILT_IN_VERSION, READY_VERSION)
     award = typesetting.Award(
         kind=kind,
         full_name=certificate.name,
@@ -129,6 +133,8 @@ def order_of(certificate: Certificate, kind: str) -> Order:
         organiser=certificate.organiser or "",
         country=certificate.country,
         design=design_of(certificate.design),
+        signatory=(certificate.signatory or "") if is_built_in else "",
+        office=(certificate.signatory_office or "") if is_built_in else "",
     )
     return Order(award, certificate.issued_at, key_of(certificate))
 

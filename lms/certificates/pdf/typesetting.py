@@ -39,7 +39,8 @@ class Award:
     """All that is printed on one certificate, frozen at its issue.
 
     `hours` is the actual length of the lectures attended; `address` the full address of its verification
-    page; `language` that of the series (BCP 47), in which its titles are written.
+    page; `language` that of the series (BCP 47), in which its titles are written. `signatory` and `office` are printed
+    where the design names none.
     """
 
     kind: str
@@ -55,6 +56,8 @@ class Award:
     organiser: str
     country: str | None = None
     design: Design = BUILT_IN
+    signatory: str = ""
+    office: str = ""
 
 
 def _day(day: date, language: str, *, year: bool) -> str:
@@ -92,6 +95,7 @@ def _looks(award: Award, language: str) -> dict[str, Any]:
     """The design's text and colours in the language of the certificate."""
     design = award.design
     words = {name: design.word(name, language) for name in ("issued", "verify", "missed", "to_come", "office")}
+    words["office"] = words["office"] or award.office
     return {
         "colours": {name: design.colour(name) for name in COLOURS},
         "title": design.word(award.kind, language),
@@ -99,7 +103,7 @@ def _looks(award: Award, language: str) -> dict[str, Any]:
         "words": words,
         "comma": _COMMAS.get(language.split("-")[0], ", "),
         "voice": {**tongue(language), "dir": Locale.parse(language, sep="-").text_direction},
-        "signatory": design.signatory,
+        "signatory": design.signatory or award.signatory,
         "pictures": {role: {"alt": one.alt, "shape": one.shape} for role, one in design.pictures.items()},
     }
 

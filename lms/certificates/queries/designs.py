@@ -27,6 +27,7 @@ from lms.core.i18n import _
 from lms.core.measures import MINUTE_MS
 from lms.core.organiser import organiser_name
 from lms.core.roles import Actor
+from lms.core.settings import settings
 from lms.core.typesetting import font_folders
 from lms.people.models import Person
 
@@ -285,7 +286,8 @@ def _repeated(stations: tuple[typesetting.Station, ...], count: int) -> tuple[ty
 def fault_of(award: typesetting.Award) -> str | None:
     """Why a sample cannot be printed (a character missing from all installed fonts), or None."""
     words = award.design.words.get(award.design.language_for(award.language), {})
-    texts = (award.full_name, award.native_name or "", award.series, award.organiser, award.design.signatory)
+    signed = (award.design.signatory, award.signatory, award.office)
+    texts = (award.full_name, award.native_name or "", award.series, award.organiser, *signed)
     signs = glyphs.missing_signs(" ".join((*texts, *words.values())), store.installed_fonts())
     titles = glyphs.missing_signs(" ".join(station.title for station in award.stations), store.installed_fonts())
     missing = dict.fromkeys((*signs, *titles))
@@ -297,6 +299,8 @@ def picture_of(family_id: int, look: Look, *, by: Actor) -> bytes:
     check_administrator(by)
     design = to_design(get_design(family_id, by=by).spec)
     award = award_of(design, look, by=by)
+    if family_id == 0:
+        award = replace(award, signatory=settings().signatory, office=settings().signatory_office)
     fault = fault_of(award)
     if fault is not None:
         raise Invalid("sample", fault)
