@@ -195,6 +195,20 @@ def test_the_list_leads_to_a_reminder_that_is_previewed_sent_and_stopped(scene: 
     assert 'data-state="stopped"' in peter.get(saved.location).text
 
 
+def test_staff_reach_it_from_the_certificates_of_the_series(world: World, scene: Any) -> None:
+    lin = Reader(scene.make.app.test_client(), scene.make, world.instructor)
+    there = f"/series/{scene.series.slug}/messages/new?to=behind"
+    assert f'href="{there}"' in lin.get(f"/series/{scene.series.slug}/certificates").text
+    form = lin.get(there).text
+    assert 'data-value="3"' in form
+    assert "Below your text, each e-mail states" in form
+
+
+def test_reporters_are_not_offered_it(scene: Any) -> None:
+    reporter = Reader(scene.make.app.test_client(), scene.make, scene.make.person(roles=["reporter"]))
+    assert "to=behind" not in reporter.get(f"/series/{scene.series.slug}/certificates").text
+
+
 def test_the_api_takes_and_names_the_search(scene: Any) -> None:
     client = scene.make.app.test_client()
     head = {"Authorization": f"Bearer {scene.make.token(scene.focal)}"}

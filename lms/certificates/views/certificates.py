@@ -10,6 +10,7 @@ from flask import Flask, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from lms.catalogue.queries.series import get_series
+from lms.catalogue.rules import may_edit_series
 from lms.certificates import keys, numbers, rules
 from lms.certificates.actions import awards
 from lms.certificates.badges import status_list as status
@@ -230,6 +231,7 @@ def issue(slug: str) -> ResponseReturnValue:
         "certificates/issue.html",
         preview=preview,
         series=series,
+        may_write=may_edit_series(series, by),
         list=ListPage(asked, preview.matching, endpoint=".issue", values={"slug": slug}, anchor="people"),
         selects=_selects(preview, asked.wanted.filters),
     )
