@@ -7,10 +7,9 @@ are those that go in.
 from __future__ import annotations
 
 from collections.abc import Collection
-from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, Select, and_, bindparam, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 from sqlalchemy.orm import aliased
 
 from lms.catalogue.models import Lecture, LectureChange
@@ -83,18 +82,11 @@ def eligible_at(lecture_id: Any, people: Any = None) -> Select[int | None]:
 
 def eligible_people(lecture_id: int, people: Collection[int] | None = None) -> set[int]:
     """Whose attendance of a lecture counts; of some `people`, where given."""
-    query: Any = _eligible(False)
-    where: dict[str, Any] = {"lecture_id": lecture_id}
     if people is not None and len(people) > FEW:
-        query = query.where(is_of(among(PERSON_ROW.canonical_id, people)))
-    elif people is not None:
-        query, where = _eligible(True), where | {"people": list(people)}
-    return {person_id for person_id in read_column(query, where) if person_id is not None}
-
-
-@lru_cache(maxsize=2)
-def _eligible(of_some: bool) -> Select[int | None]:
-    return eligible_at(bindparam("lecture_id", type_=Integer), bindparam("people", expanding=True) if of_some else None)
+        query = eligible_at(lecture_id).where(is_of(among(PERSON_ROW.canonical_id, people)))
+    else:
+        query = eligible_at(lecture_id, None if people is None else list(people))
+    return {person_id for person_id in read_column(query) if person_id is not None}
 
 
 def series_of(person_id: Any) -> Select[int]:

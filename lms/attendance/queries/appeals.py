@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Integer, bindparam, func, or_, select
@@ -165,7 +164,6 @@ def list_open_appeals(*, by: Actor, limit: int | None = None) -> list[AppealView
     return _read(_open(*_kind(by)).limit(limit))
 
 
-@lru_cache(maxsize=256)
 def _open(is_administrator: bool, person_id: int | None) -> Any:
     """The query of open appeals for each kind of reader."""
     answerable = _answerable(is_administrator, person_id)
@@ -174,13 +172,8 @@ def _open(is_administrator: bool, person_id: int | None) -> Any:
 
 def open_appeals_by_person(lecture_id: int, *, by: Actor) -> dict[str, str]:
     """The open appeals in a lecture that somebody may answer: public id of the person → that of the appeal."""
-    return dict(read(_open_in(*_kind(by)), {"lecture_id": lecture_id}))
-
-
-@lru_cache(maxsize=256)
-def _open_in(is_administrator: bool, person_id: int | None) -> Any:
-    in_lecture = Appeal.lecture_id == bindparam("lecture_id", type_=Integer)
-    return _open(is_administrator, person_id).where(in_lecture).with_only_columns(Person.public_id, Appeal.public_id)
+    query = _open(*_kind(by)).where(Appeal.lecture_id == lecture_id)
+    return dict(read(query.with_only_columns(Person.public_id, Appeal.public_id)))
 
 
 def count_open_appeals(*, by: Actor, lecture_id: int | None = None) -> int:

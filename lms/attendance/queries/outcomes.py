@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Integer, bindparam, select, union
+from sqlalchemy import ColumnElement, and_, select, union
 from sqlalchemy.orm import aliased
 
 from lms.attendance.models.credits import Correction, Credit, Outcome
@@ -27,30 +27,7 @@ from lms.enrolment.membership import FEW, eligible_at, eligible_people
 from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.people.models import Person
 
-_LECTURE: Any = bindparam("lecture_id", type_=Integer)
-_PEOPLE: Any = bindparam("people", expanding=True)
 _Maker = aliased(Person)
-_BY_HAND: Any = (
-    select(Correction.id, Correction.outcome, Correction.reason, _Maker.full_name, Correction.made_at)
-    .outerjoin(_Maker, _Maker.id == Correction.by_person_id)
-    .order_by(Correction.id)
-)
-_CORRECTIONS: Any = (
-    _BY_HAND.add_columns(WHO)
-    .join(Person, Person.id == Correction.person_id)
-    .where(Correction.lecture_id == _LECTURE, Correction.withdrawn_at.is_(None))
-)
-_CORRECTIONS_AMONG = _CORRECTIONS.where(Correction.person_id.in_(rows_of(_PEOPLE)))
-_CORRECTIONS_BY_ID = _BY_HAND.add_columns(Correction.lecture_id).where(
-    Correction.id.in_(bindparam("ids", expanding=True))
-)
-_CREDITED: Any = select(Credit.person_id).where(Credit.lecture_id == _LECTURE)
-_CREDITED_AMONG = _CREDITED.where(Credit.person_id.in_(_PEOPLE))
-_VALUES: Any = select(
-    Credit.person_id, Credit.present_ms, Credit.percent_tenths, Credit.outcome, Credit.source, Credit.policy_id
-).where(Credit.lecture_id == _LECTURE)
-_VALUES_AMONG = _VALUES.where(Credit.person_id.in_(_PEOPLE))
-_COUNTED: Any = union(eligible_at(_LECTURE, _PEOPLE), _CREDITED_AMONG)
 
 
 def min_percent_of(lecture: Lecture) -> int:
@@ -60,19 +37,30 @@ def min_percent_of(lecture: Lecture) -> int:
 
 def corrections_in(lecture_id: int, person_ids: Collection[int] | None = None) -> dict[int, ByHand]:
     """The corrections in force, by person; where two people were merged, the newest wins."""
-    found: dict[int, ByHand] = {}
-    for people in [None] if person_ids is None else chunks(person_ids):
-        query = _CORRECTIONS if people is None else _CORRECTIONS_AMONG
-        for *correction, person_id in read(query, {"lecture_id": lecture_id, "people": people}):
-            found[person_id] = ByHand(*correction)
-    return found
+    in_force = and_(Correction.lecture_id == lecture_id, Correction.withdrawn_at.is_(None))
+    if person_ids is None:
+        return _by_hand(WHO, in_force)
+    corrections: dict[int, ByHand] = {}
+    for people in chunks(person_ids):
+        corrections |= _by_hand(WHO, and_(in_force, Correction.person_id.in_(rows_of(people))))
+    return corrections
+
+
+def _by_hand(key: Any, condition: ColumnElement[bool]) -> dict[int, ByHand]:
+    """Corrections by a column of theirs or of the `Person` whom they are of."""
+    query = (
+        select(Correction.id, Correction.outcome, Correction.reason, _Maker.full_name, Correction.made_at, key)
+        .outerjoin(_Maker, _Maker.id == Correction.by_person_id)
+        .join(Person, Person.id == Correction.person_id)
+        .where(condition)
+        .order_by(Correction.id)
+    )
+    return {value: ByHand(*correction) for *correction, value in read(query)}
 
 
 def corrections_by_lecture(ids: Collection[int]) -> dict[int, ByHand]:
     """These corrections, by lecture."""
-    if not ids:
-        return {}
-    return {lecture_id: ByHand(*correction) for *correction, lecture_id in read(_CORRECTIONS_BY_ID, {"ids": list(ids)})}
+    return _by_hand(Correction.lecture_id, Correction.id.in_(list(ids))) if ids else {}
 
 
 def inputs_for(
@@ -98,15 +86,19 @@ def _counted(lecture: Lecture, person_ids: Collection[int] | None) -> set[int]:
         return eligible_people(lecture.id, person_ids)
     if person_ids is None or len(person_ids) > FEW:
         return eligible_people(lecture.id, person_ids) | _credited(lecture.id, person_ids)
-    return set(read_column(_COUNTED, {"lecture_id": lecture.id, "people": list(person_ids)}))
+    people = list(person_ids)
+    credited = select(Credit.person_id).where(Credit.lecture_id == lecture.id, Credit.person_id.in_(people))
+    return set(read_column(union(eligible_at(lecture.id, people), credited)))
 
 
 def _credited(lecture_id: int, person_ids: Collection[int] | None) -> set[int]:
-    found: set[int] = set()
-    for people in [None] if person_ids is None else chunks(person_ids):
-        query = _CREDITED if people is None else _CREDITED_AMONG
-        found.update(read_column(query, {"lecture_id": lecture_id, "people": people}))
-    return found
+    query = select(Credit.person_id).where(Credit.lecture_id == lecture_id)
+    if person_ids is None:
+        return set(read_column(query))
+    credited: set[int] = set()
+    for people in chunks(person_ids):
+        credited.update(read_column(query.where(Credit.person_id.in_(people))))
+    return credited
 
 
 def exclusion_reasons(lecture: Lecture, person_ids: Collection[int]) -> dict[int, str]:
@@ -188,12 +180,11 @@ def counted_ms(lecture_id: int, person_id: int, at: datetime) -> int:
 
 def written_credits(lecture_id: int, only: Collection[int] | None = None) -> dict[int, CreditValues]:
     """The credits of a lecture as they are written, by person."""
-    found: dict[int, CreditValues] = {}
-    for people in [None] if only is None else chunks(only):
-        query = _VALUES if people is None else _VALUES_AMONG
-        for person_id, *values in read(query, {"lecture_id": lecture_id, "people": people}):
-            found[person_id] = CreditValues(*values)
-    return found
+    query = select(
+        Credit.person_id, Credit.present_ms, Credit.percent_tenths, Credit.outcome, Credit.source, Credit.policy_id
+    ).where(Credit.lecture_id == lecture_id)
+    queries = [query] if only is None else [query.where(Credit.person_id.in_(people)) for people in chunks(only)]
+    return {person_id: CreditValues(*values) for query in queries for person_id, *values in read(query)}
 
 
 def held_lectures(*, slug: str | None = None, lecture_id: int | None = None, by: Actor) -> list[int]:

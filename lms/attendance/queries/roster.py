@@ -7,7 +7,6 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Row, bindparam, func, select, union
@@ -160,26 +159,17 @@ def walk_ins_of(lecture: Lecture) -> WalkIns:
     return policy_for(lecture).walk_ins
 
 
-_PEOPLE: Any = bindparam("people", expanding=True)
-
-
-@lru_cache(maxsize=2)
 def _entries(shared_only: bool) -> Any:
     """The query of people, with what a roster is in order of; asked with `series_id` where only shared names are."""
     return ENTRIES.add_columns(position_of(shared_only).label("position"))
 
 
-@lru_cache(maxsize=2)
-def _some_entries(shared_only: bool) -> Any:
-    return _entries(shared_only).where(Person.id.in_(_PEOPLE))
-
-
 def _entries_of(ids: list[int], lecture: Lecture, by: Actor) -> Sequence[Any]:
     """The people with these ids, in no order."""
-    shared_only, values = sees_shared_only(by), {"series_id": lecture.series_id}
-    if len(ids) <= FEW:
-        return read(_some_entries(shared_only), values | {"people": ids}) if ids else []
-    return read(_entries(shared_only).where(among(Person.id, ids)), values)
+    if not ids:
+        return []
+    is_among = Person.id.in_(ids) if len(ids) <= FEW else among(Person.id, ids)
+    return read(_entries(sees_shared_only(by)).where(is_among), {"series_id": lecture.series_id})
 
 
 _OUTCOMES: Any = (

@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import (
@@ -106,18 +106,6 @@ def on_roster(lecture_id: Any, people: Any = None) -> CompoundSelect[Any]:
     return union(expected_at(lecture_id, people), *people_with_evidence(lecture_id, people))
 
 
-_LECTURE: Any = bindparam("lecture_id", type_=Integer)
-_ON_ROSTER: CompoundSelect[Any] = on_roster(_LECTURE)
-_LATER: CompoundSelect[Any] = union(*corrected_or_in_room(_LECTURE))
-_UNMATCHED: Any = (
-    select(func.count(Presence.attendee_id.distinct()))
-    .join(UnmatchedAttendee, UnmatchedAttendee.id == Presence.attendee_id)
-    .where(Presence.lecture_id == _LECTURE, *is_unmatched())
-)
-_HAS_BEATS: Any = select(exists().where(Join.lecture_id == _LECTURE, Beat.join_id == Join.id))
-
-
-@lru_cache(maxsize=2)
 def position_of(shared_only: bool) -> Any:
     """What a roster is in order of: names, or with `shared_only` nothing for a name that is not shared in the series
     (the parameter `series_id`), so that no place in the list tells it."""
@@ -127,28 +115,27 @@ def position_of(shared_only: bool) -> Any:
     return case((shared, Person.sort_name), else_=literal("", Person.sort_name.type))
 
 
-@lru_cache(maxsize=2)
-def _positions(shared_only: bool) -> Any:
-    position = position_of(shared_only)
-    return select(position, Person.id).where(Person.id.in_(_ON_ROSTER)).order_by(position, Person.id)
-
-
 def roster_order(lecture: Lecture, *, shared_only: bool) -> RosterOrder:
     """The roster of a lecture as it is now."""
     order = kept_until_changed(STAMP, (lecture.id, shared_only), lambda: _read(lecture, shared_only))
-    asked = {"lecture_id": lecture.id}
-    if not order.members.issuperset(read_column(_LATER, asked)):
-        order = _read(lecture, shared_only)
-    elif is_held(lecture) and read_value(_HAS_BEATS, asked):
-        order = replace(order, curve=curve_of(lecture))
+    if not order.members.issuperset(read_column(union(*corrected_or_in_room(lecture.id)))):
+        return _read(lecture, shared_only)
+    has_beats = select(exists().where(Join.lecture_id == lecture.id, Beat.join_id == Join.id))
+    if is_held(lecture) and read_value(has_beats):
+        return replace(order, curve=curve_of(lecture))
     return order
 
 
 def _read(lecture: Lecture, shared_only: bool) -> RosterOrder:
-    asked = {"lecture_id": lecture.id, "series_id": lecture.series_id}
-    rows = read(_positions(shared_only), asked)
-    positions = [(name, person_id) for name, person_id in rows]
-    return RosterOrder(positions, read_value(_UNMATCHED, asked) or 0, curve_of(lecture), day_of_lecture(lecture))
+    position = position_of(shared_only)
+    query = select(position, Person.id).where(Person.id.in_(on_roster(lecture.id))).order_by(position, Person.id)
+    positions = [(name, person_id) for name, person_id in read(query, {"series_id": lecture.series_id})]
+    unmatched = (
+        select(func.count(Presence.attendee_id.distinct()))
+        .join(UnmatchedAttendee, UnmatchedAttendee.id == Presence.attendee_id)
+        .where(Presence.lecture_id == lecture.id, *is_unmatched())
+    )
+    return RosterOrder(positions, read_value(unmatched) or 0, curve_of(lecture), day_of_lecture(lecture))
 
 
 def day_of_lecture(lecture: Lecture, at: datetime | None = None) -> date:

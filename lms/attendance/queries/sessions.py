@@ -7,10 +7,9 @@ confirm it. Lengths are compared in whole seconds, so that all databases agree.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Select, and_, bindparam, cast, exists, extract, func, not_, or_, select
+from sqlalchemy import BigInteger, and_, cast, exists, extract, func, not_, or_, select
 from sqlalchemy.orm import joinedload
 
 from lms.attendance.models.credits import Credit, Outcome
@@ -50,12 +49,7 @@ def is_session() -> Any:
 def sessions_among(lectures: Iterable[AnyLecture]) -> set[int]:
     """The ids of those of these lectures that are sessions."""
     held = [lecture.id for lecture in lectures if lecture.state is LectureState.HELD]
-    return set(read_column(_among(is_sqlite()), {"ids": held})) if held else set()
-
-
-@cache
-def _among(_sqlite: bool) -> Select[int]:
-    return select(Lecture.id).where(Lecture.id.in_(bindparam("ids", expanding=True)), is_session())
+    return set(read_column(select(Lecture.id).where(Lecture.id.in_(held), is_session()))) if held else set()
 
 
 def unconfirmed_lectures(*, by: Actor) -> list[Lecture]:
