@@ -8,6 +8,7 @@ Each test starts from empty tables with the countries loaded.
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -128,7 +129,7 @@ def postgresql_url() -> Iterator[str]:
         yield given
         return
     # Not in pytest's own folder: as root the server runs as another user, and pytest closes its folder to others
-    with tempfile.TemporaryDirectory(prefix="serai-postgresql-", ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(prefix="serai-postgresql-", dir=_memory(), ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)
         (Path(folder) / "runtime").mkdir(mode=0o700)
         os.environ["XDG_RUNTIME_DIR"] = f"{folder}/runtime"  # where its library keeps locks
@@ -141,6 +142,13 @@ def postgresql_url() -> Iterator[str]:
         server.psql("SELECT pg_reload_conf()")
         yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
         server.cleanup()
+
+
+def _memory() -> str | None:
+    """A file system in memory with room for databases; None, for the usual one, where there is none."""
+    folder = Path("/dev/shm")
+    is_large = folder.is_dir() and os.access(folder, os.W_OK) and shutil.disk_usage(folder).free > 4 << 30
+    return str(folder) if is_large else None
 
 
 def _config(url: str, folder: Path) -> Config:

@@ -201,9 +201,9 @@ def narrow_layout(
     running.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def as_built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demonstration]:
-    """The smallest demonstration as `make demo` builds and serves it, for tests of the group `as_built`."""
+    """The smallest demonstration as `make demo` builds and serves it; its worker ends with the module."""
     with demonstration(tmp_path_factory.mktemp("as-built")) as served:
         yield served
 

@@ -109,6 +109,7 @@ def path_of(page: Page) -> str:
     return page.evaluate("location.pathname")  # type: ignore[no-any-return]
 
 
+@pytest.mark.long
 def test_a_new_installation_works_behind_tls(installed: Installation, visit: Callable[[], Page]) -> None:
     # the first administrator: link, password, second factor
     link = installed.lms("user", "create", BOSS, "--name", "Zhou Anran", "--role", "administrator").strip()

@@ -46,7 +46,7 @@ QUESTIONS: list[tuple[Slice, tuple[str, ...]]] = [
 
 
 def every_row(
-    figure: str, asked: Slice, keys: dict[str, str | None], wanted: ListRequest = LATEST_FIRST, size: int = 7
+    figure: str, asked: Slice, keys: dict[str, str | None], wanted: ListRequest = LATEST_FIRST, size: int = 30
 ) -> list[DrilldownRow]:
     """All rows, page by page, which are those of a file too."""
     found: list[DrilldownRow] = []
