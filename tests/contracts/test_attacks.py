@@ -238,6 +238,7 @@ def test_a_payload_in_mail_is_plain_text_and_adds_no_header(world: World) -> Non
         db.session.rollback()
 
 
+@pytest.mark.long
 def test_a_formula_in_every_text_is_harmless_in_every_file(calculated: list[tuple[str, str, Any]]) -> None:
     files = set()
     for _role, path, answer in calculated:
@@ -395,6 +396,7 @@ def test_every_answer_has_its_guards(marked: list[tuple[str, str, Any]]) -> None
             assert "no-store" in answer.headers.get("Cache-Control", ""), path
 
 
+@pytest.mark.long
 def test_a_file_has_a_name_that_every_system_takes(calculated: list[tuple[str, str, Any]]) -> None:
     named = 0
     for _role, path, answer in calculated:
