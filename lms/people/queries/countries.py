@@ -81,10 +81,7 @@ def country_by_code(code: str | None) -> Country | None:
 
 def country_ids() -> dict[str, int]:
     """Code → id of the country that it means now, of all countries."""
-    return dict(read(_IDS))
-
-
-_IDS = select(Country.code, func.coalesce(Country.merged_into_id, Country.id))
+    return dict(read(select(Country.code, func.coalesce(Country.merged_into_id, Country.id))))
 
 
 def with_merged(ids: Collection[int]) -> Select[int]:
@@ -113,18 +110,13 @@ def unknown_country(text: str) -> str:
 Rows = tuple[tuple[Any, ...], ...]
 """Rows as they were read: what is worked out of them alone is kept by them."""
 
-_COUNTRIES = select(Country.id, Country.code, cast(Country.names, Text), Country.latitude, Country.longitude).order_by(
-    Country.id
-)
-
 
 def country_rows(codes: Iterable[str] | None = None) -> Rows:
     """(id, code, names by language as JSON, latitude, longitude) of every country, or of these `codes`."""
-    found = read(_COUNTRIES) if codes is None else read(_SOME_COUNTRIES, {"codes": sorted(codes)})
-    return tuple(tuple(row) for row in found)
-
-
-_SOME_COUNTRIES = _COUNTRIES.where(Country.code.in_(bindparam("codes", expanding=True)))
+    query = select(Country.id, Country.code, cast(Country.names, Text), Country.latitude, Country.longitude)
+    if codes is not None:
+        query = query.where(Country.code.in_(sorted(codes)))
+    return tuple(tuple(row) for row in read(query.order_by(Country.id)))
 
 
 @lru_cache(maxsize=64)
@@ -159,12 +151,10 @@ def countries_meant(typed: str, names: Mapping[str, str]) -> list[str]:
 def partner_spans() -> dict[int, list[Span]]:
     """Country → the spans in which it was or is a partner, oldest first."""
     found: dict[int, list[Span]] = {}
-    for country_id, since, until in read(_SPANS):
+    query = select(Partnership.country_id, Partnership.since, Partnership.until).order_by(Partnership.since)
+    for country_id, since, until in read(query):
         found.setdefault(country_id, []).append(Span(since, until))
     return found
-
-
-_SPANS = select(Partnership.country_id, Partnership.since, Partnership.until).order_by(Partnership.since)
 
 
 class Notice(NamedTuple):
@@ -194,12 +184,8 @@ def notice_of(person_id: int, day: date, locale: str) -> Notice | None:
 
 def former_codes(day: date) -> set[str]:
     """The codes of countries that nobody can choose: their last day on the list is over, or they were merged."""
-    return set(read_column(_FORMER, {"day": day}))
-
-
-_FORMER = select(Country.code).where(
-    or_(Country.valid_until < bindparam("day", type_=Date), Country.merged_into_id.is_not(None))
-)
+    query = select(Country.code).where(or_(Country.valid_until < day, Country.merged_into_id.is_not(None)))
+    return set(read_column(query))
 
 
 def list_regions() -> list[Region]:
@@ -208,12 +194,9 @@ def list_regions() -> list[Region]:
     return list(db.session.scalars(select(Region).where(Region.code.not_in(parents)).order_by(Region.name)))
 
 
-_REGIONS = select(Region.code, Region.name).order_by(Region.code)
-
-
 def region_rows() -> Rows:
     """(M49 code, English name) of every region."""
-    return tuple(tuple(row) for row in read(_REGIONS))
+    return tuple(tuple(row) for row in read(select(Region.code, Region.name).order_by(Region.code)))
 
 
 def named_regions(rows: Rows, locale: str) -> dict[str, str]:
@@ -240,10 +223,10 @@ def grouped_countries(names: Mapping[str, str], day: date, locale: str) -> list[
     Groups and countries are by name in the language; countries without a continent come last.
     """
     partners = set(partner_codes(day))
-    parents: dict[str, str | None] = dict(read(_PARENTS))
+    parents: dict[str, str | None] = dict(read(select(Region.code, Region.parent_code)))
     continents = {code: name for code, name in region_names(locale).items() if parents.get(code) == _WORLD}
     by_group: dict[str | None, list[tuple[str, str]]] = {}
-    for code, region in read(_REGION_OF_COUNTRY):
+    for code, region in read(select(Country.code, Country.region_code).order_by(Country.id)):
         if code in names:
             while region is not None and region not in continents:
                 region = parents.get(region)
@@ -259,8 +242,6 @@ def grouped_countries(names: Mapping[str, str], day: date, locale: str) -> list[
 
 
 _WORLD, _PARTNERS = "001", "partners"
-_PARENTS = select(Region.code, Region.parent_code)
-_REGION_OF_COUNTRY = select(Country.code, Country.region_code).order_by(Country.id)
 
 
 def partnerships(country_id: int) -> list[Partnership]:

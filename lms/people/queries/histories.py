@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, select
 
 from lms.core.db import db
 from lms.people.models import BEGINNING, Person, PersonCountry
@@ -14,16 +14,6 @@ from lms.people.models import BEGINNING, Person, PersonCountry
 CHUNK = 10_000
 FEW = 30_000
 """Up to so many people their histories are asked for by id; above, all are read."""
-
-
-_HISTORIES = select(
-    Person.canonical_id,
-    PersonCountry.since,
-    PersonCountry.country_id,
-    Person.id == Person.canonical_id,
-    PersonCountry.id,
-).join(Person, Person.id == PersonCountry.person_id)
-_SOME_HISTORIES = _HISTORIES.where(Person.canonical_id.in_(bindparam("people", expanding=True)))
 
 
 class Histories:
@@ -50,13 +40,20 @@ class Histories:
                     self._moved[person] = [(own, since, row_id, country)]
 
     def _read(self, people: Collection[int]) -> Iterable[Sequence[Any]]:
+        query = select(
+            Person.canonical_id,
+            PersonCountry.since,
+            PersonCountry.country_id,
+            Person.id == Person.canonical_id,
+            PersonCountry.id,
+        ).join(Person, Person.id == PersonCountry.person_id)
         if len(people) > FEW:
-            yield self._connection.execute(_HISTORIES).all()
+            yield self._connection.execute(query).all()
             return
         order = sorted(people)
         for start in range(0, len(order), CHUNK):
             chunk = order[start : start + CHUNK]
-            yield self._connection.execute(_SOME_HISTORIES, {"people": chunk}).all()
+            yield self._connection.execute(query.where(Person.canonical_id.in_(chunk))).all()
 
     def country(self, person: int, day: date) -> int | None:
         """The country of a person on a day; None is not stated."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, case, func, select
+from sqlalchemy import case, func, select
 
 from lms.core.bounces import MOST_BOUNCES, counts_against_address
 from lms.core.db import read, read_value
@@ -72,20 +72,18 @@ def mail_row(row: Any) -> PersonMail:
 
 def stopped_address_of(person_id: int) -> str | None:
     """The address of a person, where it is not written to because mails to it came back; None where it is."""
-    found: str | None = read_value(_STOPPED, {"person_id": person_id})
-    return found
-
-
-_ADDRESS = (
-    select(PersonEmail.address)
-    .join(Person, Person.id == PersonEmail.person_id)
-    .where(Person.canonical_id == bindparam("person_id"))
-    .order_by(PersonEmail.is_primary.desc(), (Person.id == Person.canonical_id).desc(), PersonEmail.id)
-    .limit(1)
-)
-_STOPPED = (
-    select(OutboxMail.address)
-    .where(OutboxMail.address == _ADDRESS.scalar_subquery(), counts_against_address())
-    .group_by(OutboxMail.address)
-    .having(func.count() >= MOST_BOUNCES)
-)
+    current = (
+        select(PersonEmail.address)
+        .join(Person, Person.id == PersonEmail.person_id)
+        .where(Person.canonical_id == person_id)
+        .order_by(PersonEmail.is_primary.desc(), (Person.id == Person.canonical_id).desc(), PersonEmail.id)
+        .limit(1)
+    )
+    query = (
+        select(OutboxMail.address)
+        .where(OutboxMail.address == current.scalar_subquery(), counts_against_address())
+        .group_by(OutboxMail.address)
+        .having(func.count() >= MOST_BOUNCES)
+    )
+    address: str | None = read_value(query)
+    return address

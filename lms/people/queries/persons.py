@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import aliased
 
 from lms.core import clock, zones
@@ -62,29 +62,25 @@ def members(person_id: int) -> list[int]:
 
 def find_person_by_email(email: str) -> Person | None:
     """The person of an address, in any case of letters; who was merged is the person kept."""
-    return db.session.scalar(_OF_ADDRESS, {"key": email_key(email)})
-
-
-_NAMED = aliased(Person)
-_OF_ADDRESS = (
-    select(Person)
-    .join(_NAMED, _NAMED.canonical_id == Person.id)
-    .join(PersonEmail, PersonEmail.person_id == _NAMED.id)
-    .where(PersonEmail.key == bindparam("key"))
-)
+    member = aliased(Person)
+    query = (
+        select(Person)
+        .join(member, member.canonical_id == Person.id)
+        .join(PersonEmail, PersonEmail.person_id == member.id)
+        .where(PersonEmail.key == email_key(email))
+    )
+    return db.session.scalar(query)
 
 
 def find_person_id(email: str) -> int | None:
     """As `find_person_by_email`, the id alone."""
-    found: int | None = read_value(_ID_OF_ADDRESS, {"key": email_key(email)})
-    return found
-
-
-_ID_OF_ADDRESS = (
-    select(Person.canonical_id)
-    .join(PersonEmail, PersonEmail.person_id == Person.id)
-    .where(PersonEmail.key == bindparam("key"))
-)
+    query = (
+        select(Person.canonical_id)
+        .join(PersonEmail, PersonEmail.person_id == Person.id)
+        .where(PersonEmail.key == email_key(email))
+    )
+    person_id: int | None = read_value(query)
+    return person_id
 
 
 @dataclass(frozen=True)
@@ -139,13 +135,10 @@ def ids_by_email(keys: Iterable[str]) -> dict[str, int]:
 
 def person_id_of(public_id: str) -> int:
     """The id behind a public id, of the person kept where two were merged; NotFound."""
-    person_id: int | None = read_value(_ID_OF, {"public_id": public_id})
+    person_id: int | None = read_value(select(Person.canonical_id).where(Person.public_id == public_id))
     if person_id is None:
         raise NotFound
     return person_id
-
-
-_ID_OF = select(Person.canonical_id).where(Person.public_id == bindparam("public_id"))
 
 
 def person_ids_of(public_ids: Collection[str]) -> list[int]:
@@ -189,18 +182,19 @@ def addresses_of(person_ids: Iterable[int]) -> dict[int, str]:
     """The primary address of each person who has one."""
     found: dict[int, str] = {}
     for chunk in chunks(list(person_ids)):
-        rows = read(ADDRESSES, {"people": chunk})
+        rows = read(address_rows(chunk))
         found.update((person_id, address) for person_id, address in rows if person_id is not None)
     return found
 
 
-ADDRESSES = (
-    select(Person.canonical_id, PersonEmail.address)
-    .join(PersonEmail, PersonEmail.person_id == Person.id)
-    .where(Person.canonical_id.in_(bindparam("people", expanding=True)))
-    .order_by(PersonEmail.is_primary, Person.id == Person.canonical_id, PersonEmail.id.desc())
-)
-"""(person, address) of these `people`; the one that they are written to comes last."""
+def address_rows(person_ids: Collection[int]) -> Select[int | None, str]:
+    """The query of (person, address); the address that a person is written to comes last."""
+    return (
+        select(Person.canonical_id, PersonEmail.address)
+        .join(PersonEmail, PersonEmail.person_id == Person.id)
+        .where(Person.canonical_id.in_(person_ids))
+        .order_by(PersonEmail.is_primary, Person.id == Person.canonical_id, PersonEmail.id.desc())
+    )
 
 
 def contact_of(person_ids: Iterable[int]) -> dict[int, Contact]:
@@ -231,10 +225,8 @@ def home_zones(person_ids: Collection[int]) -> dict[int, str]:
 
 def name_to_confirm(person_id: int) -> tuple[str, str | None] | None:
     """Returns a person's full and native name for certificates, or None if the person has confirmed them."""
-    found = read_one(_TO_CONFIRM, {"person_id": person_id})
-    return (found.full_name, found.native_name) if found else None
-
-
-_TO_CONFIRM = select(Person.full_name, Person.native_name).where(
-    Person.id == bindparam("person_id"), Person.name_confirmed_at.is_(None), Person.erased_at.is_(None)
-)
+    query = select(Person.full_name, Person.native_name).where(
+        Person.id == person_id, Person.name_confirmed_at.is_(None), Person.erased_at.is_(None)
+    )
+    row = read_one(query)
+    return (row.full_name, row.native_name) if row else None

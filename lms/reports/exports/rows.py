@@ -17,7 +17,7 @@ from lms.core.measures import whole_minutes
 from lms.core.tables import write_csv
 from lms.core.workbooks import Workbook
 from lms.people.models import Country, Person
-from lms.people.queries.persons import ADDRESSES
+from lms.people.queries.persons import address_rows
 from lms.reports.queries.definitions import definitions
 from lms.reports.queries.rows import Attendance, Attendances, Held
 from lms.reports.queries.scope import Scope
@@ -129,7 +129,7 @@ def _known(people: set[int], connection: Connection) -> dict[int, Known]:
     )  # fmt: skip
     addresses: dict[int | None, str] = {}
     for chunk in chunks(sorted(people)):
-        addresses.update((person, address) for person, address in connection.execute(ADDRESSES, {"people": chunk}))
+        addresses.update((person, address) for person, address in connection.execute(address_rows(chunk)))
     rows = connection.execute(query)
     return {row[0]: Known(*row[1:4], addresses.get(row[0]), *row[4:]) for row in rows}
 
