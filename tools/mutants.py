@@ -29,7 +29,7 @@ import pytest
 from _pytest.runner import runtestprotocol
 
 ROOT = Path(__file__).resolve().parents[1]
-ENROLMENT = ("rules", "actions", "batches", "api", "seats", "quotas", "handlers", "queries")
+ENROLMENT = ("rules", "membership", "actions", "batches", "api", "seats", "quotas", "handlers", "queries")
 ATTENDANCE = ("outcomes", "rules", "policies", "actions", "histories", "order")
 REPORTS = ("facts", "counting", "stored_facts", "kept_facts", "rules")
 CERTIFICATES = ("eligibility", "earnable", "behind", "rules", "story")

@@ -6,7 +6,7 @@ import pytest
 
 from lms.attendance.models.credits import Outcome
 from lms.attendance.models.evidence import Source
-from lms.attendance.outcomes import ComputedOutcome, compute_outcome
+from lms.attendance.outcomes import AttendanceOutcome, ComputedOutcome, compute_outcome
 from lms.attendance.presence import PresenceInterval
 
 LIVE, REPORT, GROUP, REPLAY = Source.LIVE, Source.IMPORT, Source.GROUP, Source.REPLAY
@@ -60,3 +60,25 @@ def test_a_correction_wins_and_presence_that_is_not_counted_gives_no_credit(
 ) -> None:
     found = computed(*seen, is_counted=is_counted, by_hand=by_hand)
     assert (found.outcome, found.source, found.is_credited) == expected
+
+
+@pytest.mark.parametrize(
+    ("present_ms", "outcome", "short_ms"),
+    [
+        (59, Outcome.PARTIAL, 1),
+        (0, Outcome.ABSENT, 60),
+        (60, Outcome.ATTENDED, 0),
+        (10, Outcome.ATTENDED, 0),  # by hand
+        (10, Outcome.EXCUSED, 0),
+        (61, Outcome.ABSENT, 0),  # by hand
+    ],
+)
+def test_what_is_missing_to_attended_is_stated_where_it_matters(
+    present_ms: int, outcome: Outcome, short_ms: int
+) -> None:
+    attendance = AttendanceOutcome(
+        start_ms=0, length_ms=100, needed_percent=60, present_ms=present_ms, percent_tenths=present_ms * 10,
+        outcome=outcome, sources=[], intervals=[], by_source=[], rejoins=0, explanation="", is_counted=True,
+        correction=None,
+    )  # fmt: skip
+    assert attendance.short_ms == short_ms
