@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, bindparam, func, or_, select
+from sqlalchemy import and_, func, or_, select
 
 from lms.catalogue.models import Lecture, Series
 from lms.catalogue.queries.lectures import get_lecture
@@ -45,28 +45,20 @@ class FileView:
     downloads: int | None = None
 
 
-_FILES: Any = (
-    select(LectureFile)
-    .where(LectureFile.lecture_id == bindparam("lecture_id"))
-    .order_by(LectureFile.position, LectureFile.id)
-)
-_DOWNLOADS: Any = (
-    select(FileDownloads.file_id, FileDownloads.count)
-    .join(LectureFile, LectureFile.id == FileDownloads.file_id)
-    .where(LectureFile.lecture_id == bindparam("lecture_id"))
-)
-
-
 def list_files(lecture: Lecture, *, enrolled: bool, by: Actor) -> list[FileView]:
     """The files of a lecture that the reader sees, in order.
 
     Staff see all. Enrolled people also see, without a way to open them, those that open after the lecture.
     """
     is_staff = may_edit_lecture(lecture, by)
-    where = {"lecture_id": lecture.id}
-    downloads = dict(read(_DOWNLOADS, where)) if is_staff else {}
+    of_lecture = LectureFile.lecture_id == lecture.id
+    counts = select(FileDownloads.file_id, FileDownloads.count).join(
+        LectureFile, LectureFile.id == FileDownloads.file_id
+    )
+    downloads = dict(read(counts.where(of_lecture))) if is_staff else {}
+    query = select(LectureFile).where(of_lecture).order_by(LectureFile.position, LectureFile.id)
     found = []
-    for file in db.session.scalars(_FILES, where):
+    for file in db.session.scalars(query):
         opens = may_open(file, lecture, is_enrolled=enrolled, by=by)
         is_announced = enrolled and file.state is FileState.READY
         if opens or is_announced:
@@ -181,16 +173,10 @@ def find_files(words: tuple[str, ...], *, by: Actor) -> list[FileFound]:
     return sorted(found, key=lambda file: file.match)
 
 
-_COUNTS = (
-    select(LectureFile.lecture_id, func.count())
-    .where(LectureFile.lecture_id.in_(bindparam("ids", expanding=True)))
-    .group_by(LectureFile.lecture_id)
-)
-
-
 def count_files(lecture_ids: Sequence[int]) -> dict[int, int]:
     """How many files each of these lectures has; those without any are not in it."""
-    return dict(read(_COUNTS, {"ids": list(lecture_ids)})) if lecture_ids else {}
+    query = select(LectureFile.lecture_id, func.count()).where(LectureFile.lecture_id.in_(lecture_ids))
+    return dict(read(query.group_by(LectureFile.lecture_id))) if lecture_ids else {}
 
 
 def stored_keys() -> set[str]:

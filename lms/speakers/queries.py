@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import bindparam, exists, func, select
+from sqlalchemy import Select, exists, func, select
 
 from lms.catalogue.models import Lecture, Series
 from lms.catalogue.queries.lectures import get_lecture
@@ -20,17 +20,19 @@ from lms.speakers.models import LectureSpeaker, Speaker
 
 MOST_FOUND: Final = 20
 
-_SPEAKERS: Any = (
-    select(Speaker)
-    .join(LectureSpeaker, LectureSpeaker.speaker_id == Speaker.id)
-    .where(LectureSpeaker.lecture_id == bindparam("lecture_id"))
-    .order_by(LectureSpeaker.place, Speaker.id)
-)
-
 
 def list_speakers(lecture_id: int) -> Sequence[Speaker]:
     """The speakers of a lecture, in order. Callers have checked that its reader can see the lecture."""
-    return list(db.session.scalars(_SPEAKERS, {"lecture_id": lecture_id}))
+    return list(db.session.scalars(_speakers_of(lecture_id)))
+
+
+def _speakers_of(lecture_id: int) -> Select[Speaker]:
+    return (
+        select(Speaker)
+        .join(LectureSpeaker, LectureSpeaker.speaker_id == Speaker.id)
+        .where(LectureSpeaker.lecture_id == lecture_id)
+        .order_by(LectureSpeaker.place, Speaker.id)
+    )
 
 
 def get_lecture_to_edit(lecture_id: int, *, by: Actor) -> Lecture:
@@ -48,11 +50,10 @@ def find_speaker(public_id: str) -> Speaker | None:
 
 def get_speaker_of(lecture_id: int, public_id: str) -> Speaker:
     """A speaker of a lecture. Raises NotFound."""
-    query = _SPEAKERS.where(Speaker.public_id == public_id)
-    found: Speaker | None = db.session.scalar(query, {"lecture_id": lecture_id})
-    if found is None:
+    speaker = db.session.scalar(_speakers_of(lecture_id).where(Speaker.public_id == public_id))
+    if speaker is None:
         raise NotFound
-    return found
+    return speaker
 
 
 def get_picture_of(public_id: str, *, by: Actor) -> Speaker:
