@@ -327,19 +327,18 @@ def test_large_figures_keep_to_their_cells_at_every_width(look: Look, known: set
 
 
 def test_text_of_200_percent_keeps_within_a_desk(
-    served: Served, browser: Browser, monkeypatch: pytest.MonkeyPatch
+    served: Served, wide_layout: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also where a browser enlarges text only, so that media queries do not notice."""
     monkeypatch.setattr("lms.web.time._number", AS_IT_IS)
     wide = {}
     for role, paths in {"anonymous": ("/", "/series", "/verify"), "administrator": ("/admin/series",)}.items():
-        page = _window(served, browser, role)
-        page.set_viewport_size({"width": 1280, "height": 900})
-        for path in paths:
-            page.goto(f"{served.address}{path}?lang=en")
-            page.evaluate("document.documentElement.style.fontSize = '200%'")
-            wide[path] = page.evaluate("document.documentElement.scrollWidth")
-        page.context.close()
+        with _window(served, wide_layout, role) as page:
+            page.set_viewport_size({"width": 1280, "height": 900})
+            for path in paths:
+                page.goto(f"{served.address}{path}?lang=en")
+                page.evaluate("document.documentElement.style.fontSize = '200%'")
+                wide[path] = page.evaluate("document.documentElement.scrollWidth")
     assert {path: width for path, width in wide.items() if width > 1280} == {}
 
 
