@@ -10,6 +10,7 @@ import html
 import re
 from urllib.parse import SplitResult, urljoin, urlsplit
 
+import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
 from sqlalchemy import select
@@ -22,7 +23,7 @@ from lms.people.models import Person, PersonEmail
 from lms.reports.rules import DIMENSIONS
 from tests.demo.sizes import DEMONSTRATION, PEOPLE
 
-pytestmark = DEMONSTRATION
+pytestmark = [DEMONSTRATION, pytest.mark.long]
 
 ADDRESS = re.compile(r"[\w.+%-]+@[\w.-]+\.\w+")
 LINK = re.compile(r'(?:href|src|action)="([^"]+)"')

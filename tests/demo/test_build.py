@@ -81,7 +81,7 @@ from lms.speakers.models import LectureSpeaker, Speaker
 from tests.demo.counting import attended_in
 from tests.demo.sizes import DEMONSTRATION, PEOPLE
 
-pytestmark = DEMONSTRATION
+pytestmark = [DEMONSTRATION, pytest.mark.long]
 
 
 @pytest.fixture

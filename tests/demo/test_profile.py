@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import pytest
 from apiflask import APIFlask
 from click.testing import CliRunner
 
@@ -12,7 +13,7 @@ from bench.__main__ import main
 from lms.demo.population import FEWEST
 from tests.demo.sizes import DEMONSTRATION
 
-pytestmark = DEMONSTRATION
+pytestmark = [DEMONSTRATION, pytest.mark.long]
 
 
 def test_the_profile_names_statements_modules_and_functions(built: APIFlask, tmp_path: Path) -> None:
