@@ -203,12 +203,6 @@ SETTINGS = (
         _scanner,
         "Virus scanner for files of lectures: clamd://host:3310 or clamd:///path/of/socket. Empty: none.",
     ),
-    Setting(
-        "SLOW_CLIENT_SECONDS",
-        "20",
-        _at_least(1),
-        "Time limit in seconds for request headers, and for a stalled body or answer. See Slow clients.",
-    ),
     Setting("PROXIES", "0", _whole, "Number of trusted reverse proxies in front that set X-Forwarded-*."),
     Setting("WORKERS", "2", _whole, "Web processes of `lms serve`. Use the number of processors."),
     Setting("THREADS", "64", _whole, "Threads per web process. Up to this many heartbeats share one commit."),
@@ -273,7 +267,6 @@ class Config:
     max_upload_mb: int
     max_material_mb: int
     scanner: str
-    slow_client_seconds: int
     proxies: int
     workers: int
     threads: int

@@ -15,6 +15,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
+from ipaddress import ip_address
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -297,6 +298,13 @@ class _Server(BaseApplication):
         _Arbiter(self, self.background).run()
 
 
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def run(config: Config, *, host: str, port: int, workers: int | None = None) -> None:
     """Serves until told to stop; on SQLite the worker runs as a child of this process.
 
@@ -307,6 +315,8 @@ def run(config: Config, *, host: str, port: int, workers: int | None = None) -> 
     except OSError as error:
         raise Refused(f"{host}:{port} cannot be served: {error.strerror or error}") from error
     schema.check(config)
+    if not config.proxies and not _is_loopback(host):
+        log.warning("a proxy such as nginx should be in front: slow clients occupy threads (see docs/OPERATIONS.md)")
     background = _Background(config) if config.sqlite_file else None
     own = os.getpid()
     logs.take_over_libraries()

@@ -147,8 +147,7 @@ def init_app(app: Flask) -> None:
             if not request.content_length:
                 return None
             return problem(415, _("Send JSON (application/json)."))
-        has_body = request.content_length or request.headers.get("Transfer-Encoding") == "chunked"
-        if has_body and not isinstance(sent_json(), dict):
+        if request.content_length and not isinstance(sent_json(), dict):
             return problem(400, _("The body is not a JSON object."))
         return None
 

@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from typing import TypeVar
-from urllib.parse import unquote
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 from flask import Flask, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import LengthRequired
 
+_LIMIT = "lms.body_limit"
 F = TypeVar("F", bound=Callable[..., object])
 FORM_BYTES = 64 * 1024
 """What a form with a file has beside the file: names, boundaries and short fields."""
@@ -43,15 +43,6 @@ def material_limit(view: F) -> F:
     return view
 
 
-def most_bytes(app: Flask, method: str, path: str) -> int:
-    """How much is read of a body that is sent to a path, percent-encoded or not; 0 where nothing is there."""
-    try:
-        endpoint, _arguments = app.url_map.bind("").match(unquote(path), method)
-    except HTTPException:
-        return 0
-    return limit_of(app, endpoint)
-
-
 def limit_of(app: Flask, endpoint: str | None) -> int:
     """How much the view of an endpoint reads of a body."""
     site: int = app.config["MAX_CONTENT_LENGTH"] or sys.maxsize
@@ -61,9 +52,31 @@ def limit_of(app: Flask, endpoint: str | None) -> int:
     return min(site, site if getattr(view, "takes_upload", False) else getattr(view, "body_limit", PLAIN_BYTES))
 
 
+class _WholeBodies:
+    """Reads what a view leaves of a body: the connection would be reset, and its client never see the answer.
+
+    Bodies without a length are refused with 411, so that limits hold before anything is read; nginx, which buffers
+    requests, adds the length.
+    """
+
+    def __init__(self, app: Callable[..., Iterable[bytes]]) -> None:
+        self._app = app
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if environ.get("HTTP_TRANSFER_ENCODING"):
+            return LengthRequired()(environ, start_response)
+        answer = self._app(environ, start_response)
+        length = environ.get("CONTENT_LENGTH") or ""
+        if length.isascii() and length.isdigit() and int(length) <= environ.get(_LIMIT, 0):
+            while environ["wsgi.input"].read(64 * 1024):
+                pass
+        return answer
+
+
 def init_app(app: Flask) -> None:
     """Sets the limit of each request before anything reads its body: wire it before all that do."""
+    app.wsgi_app = _WholeBodies(app.wsgi_app)  # type: ignore[method-assign]
 
     @app.before_request
     def limit() -> None:
-        request.max_content_length = limit_of(app, request.endpoint)
+        request.max_content_length = request.environ[_LIMIT] = limit_of(app, request.endpoint)

@@ -92,10 +92,10 @@ class Echo:
 
 
 @contextmanager
-def serving(folder: Path, *, workers: int, slow_client_seconds: int) -> Iterator[Echo]:
+def serving(folder: Path, *, workers: int) -> Iterator[Echo]:
     """Runs it with two threads a process until the block is left. Connect at once: it listens before it answers."""
     port = free_port()
-    config = Config.load({}, data=str(folder), threads="2", slow_client_seconds=str(slow_client_seconds))
+    config = Config.load({}, data=str(folder), threads="2")
     command = [sys.executable, "-m", "tests.faults.echo", str(port), str(workers)]
     process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **config.environment()})
     try:
