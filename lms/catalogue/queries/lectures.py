@@ -43,6 +43,7 @@ STATION = (
     Lecture.recording_url,
 )
 """The columns of a `Station`, in its order."""
+_STATIONS = select(*STATION).join(Series)
 
 
 def _seen_by(by: Actor) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
@@ -110,7 +111,7 @@ def list_lectures(series_id: int, *, by: Actor) -> list[Lecture]:
 def stations_of(series_ids: Collection[int], *, by: Actor) -> dict[int, list[Station]]:
     """The lectures of several series in the order of their time, those without a date last."""
     found: dict[int, list[Station]] = {one: [] for one in series_ids}
-    query = select(*STATION).join(Series).where(Lecture.series_id.in_(list(found)), *_seen_by(by))
+    query = _STATIONS.where(Lecture.series_id.in_(list(found)), *_seen_by(by))
     for row in read(query.order_by(BEGAN.is_(None), BEGAN, Lecture.id)) if found else []:
         found[row[1]].append(Station(*row))
     return found
@@ -132,7 +133,7 @@ def list_between(
 ) -> list[Station]:
     """The lectures that begin between two instants, in their order; of these series where they are given."""
     span = (start <= BEGAN, end > BEGAN, Lecture.state != LectureState.POSTPONED)
-    query = select(*STATION).join(Series).where(*span, *_seen_by(by)).order_by(BEGAN, Lecture.id)
+    query = _STATIONS.where(*span, *_seen_by(by)).order_by(BEGAN, Lecture.id)
     if series_ids is not None:
         query = query.where(Lecture.series_id.in_(series_ids))
     return [Station(*row) for row in read(query)]
@@ -201,15 +202,17 @@ def list_live(*, by: Actor) -> list[Lecture]:
     return complete_lectures(db.session.scalars(query).all(), by=by)
 
 
+_LIVE_IN_PUBLIC = (  # a constant, because every page asks it: 2 % of one
+    select(Lecture.id, Lecture.title, Lecture.actual_start)
+    .join(Series)
+    .where(Lecture.state == LectureState.LIVE, Series.visibility == Visibility.PUBLIC)
+    .order_by(Lecture.actual_start.desc(), Lecture.id)
+)
+
+
 def list_live_in_public() -> list[tuple[int, str, datetime | None]]:
     """As `list_live` for everybody, in the few words that stand on top of each page: id, title, actual start."""
-    query = (
-        select(Lecture.id, Lecture.title, Lecture.actual_start)
-        .join(Series)
-        .where(Lecture.state == LectureState.LIVE, Series.visibility == Visibility.PUBLIC)
-        .order_by(Lecture.actual_start.desc(), Lecture.id)
-    )
-    return [(id_, title, began) for id_, title, began in read(query)]
+    return [(id_, title, began) for id_, title, began in read(_LIVE_IN_PUBLIC)]
 
 
 def was_postponed(lecture_id: int) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, bindparam, func, or_, select
 from sqlalchemy.orm import aliased, contains_eager
 
 from lms.attendance.models.credits import Credit, Outcome
@@ -205,15 +205,20 @@ def list_of_person(person_id: int, *, by: Actor) -> list[Shown]:
     """A person's certificates that were not superseded, newest first: for oneself and for staff."""
     if not (by.is_reporter or (by.is_signed_in and by.person_id == person_id)):
         raise Forbidden
-    query = (
-        select(Certificate)
-        .join(Certificate.award)
-        .join(Person, Person.id == Award.person_id)
-        .options(contains_eager(Certificate.award))
-        .where(Person.canonical_id == person_id, Certificate.state != CertificateState.SUPERSEDED)
-        .order_by(Certificate.issued_on.desc(), Certificate.id.desc())
+    return _shown(list(db.session.scalars(_OF_PERSON, {"person_id": person_id})), by=by)
+
+
+_OF_PERSON = (
+    select(Certificate)
+    .join(Certificate.award)
+    .join(Person, Person.id == Award.person_id)
+    .options(contains_eager(Certificate.award))
+    .where(
+        Person.canonical_id == bindparam("person_id"),
+        Certificate.state != CertificateState.SUPERSEDED,
     )
-    return _shown(list(db.session.scalars(query)), by=by)
+    .order_by(Certificate.issued_on.desc(), Certificate.id.desc())
+)
 
 
 def list_of_people(person_ids: Collection[int], *, by: Actor, limit: int) -> list[Shown]:
@@ -259,6 +264,12 @@ def get_pdf(typed: str, *, by: Actor) -> bytes:
     return store.pdf_of(row, lambda: render_jobs_of([row])[0])
 
 
+_HOLDERS = select(Person.id, Person.public_id, func.coalesce(Person.canonical_id, Person.id)).where(
+    Person.id.in_(bindparam("ids", expanding=True))
+)
+_SLUGS = select(Series.id, Series.slug).where(Series.id.in_(bindparam("ids", expanding=True)))
+
+
 def _shown(rows: Sequence[Certificate], *, by: Actor) -> list[Shown]:
     """Rows as the reader may see them; a handful of queries however many there are."""
     people: dict[int, tuple[str, int]] = {}
@@ -266,12 +277,10 @@ def _shown(rows: Sequence[Certificate], *, by: Actor) -> list[Shown]:
     after: dict[int, Certificate] = {}
     before: dict[int, str] = {}
     for chunk in chunks(sorted({row.award.person_id for row in rows})):
-        holders = select(Person.id, Person.public_id, func.coalesce(Person.canonical_id, Person.id))
-        for person_id, public_id, canonical in read(holders.where(Person.id.in_(chunk))):
+        for person_id, public_id, canonical in read(_HOLDERS, {"ids": chunk}):
             people[person_id] = (public_id, canonical)
     for chunk in chunks(sorted({row.award.series_id for row in rows})):
-        query = select(Series.id, Series.slug).where(Series.id.in_(chunk))
-        slugs.update((series_id, slug) for series_id, slug in read(query))
+        slugs.update((series_id, slug) for series_id, slug in read(_SLUGS, {"ids": chunk}))
     for chunk in chunks([row.id for row in rows if row.state is CertificateState.SUPERSEDED]):
         for row in db.session.scalars(select(Certificate).where(Certificate.replaces_id.in_(chunk))):
             after[row.replaces_id or 0] = row

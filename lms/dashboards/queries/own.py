@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 
 from lms.attendance.queries.persons import PersonAttendance, attendance_of_person
 from lms.attendance.queries.sessions import sessions_among
@@ -117,14 +117,22 @@ def _positions(enrolments: Iterable[Enrolment]) -> dict[int, int]:
     waiting = [one for one in enrolments if one.status is EnrolmentStatus.WAITLISTED]
     if not waiting:
         return {}
-    position = func.row_number().over(partition_by=Enrolment.series_id, order_by=(Enrolment.queued_at, Enrolment.id))
-    line = (
-        select(Enrolment.id, position.label("position"))
-        .where(
-            Enrolment.series_id.in_([one.series_id for one in waiting]),
-            Enrolment.status == EnrolmentStatus.WAITLISTED,
-        )
-        .subquery()
+    ids = [one.id for one in waiting]
+    where = {"series": [one.series_id for one in waiting], "status": EnrolmentStatus.WAITLISTED, "ids": ids}
+    return dict(db.session.execute(_POSITIONS, where).all())
+
+
+_LINE = (
+    select(
+        Enrolment.id,
+        func.row_number()
+        .over(partition_by=Enrolment.series_id, order_by=(Enrolment.queued_at, Enrolment.id))
+        .label("position"),
     )
-    query = select(line.c.id, line.c.position).where(line.c.id.in_([one.id for one in waiting]))
-    return dict(db.session.execute(query).all())
+    .where(
+        Enrolment.series_id.in_(bindparam("series", expanding=True)),
+        Enrolment.status == bindparam("status", type_=Enrolment.status.type),
+    )
+    .subquery()
+)
+_POSITIONS = select(_LINE.c.id, _LINE.c.position).where(_LINE.c.id.in_(bindparam("ids", expanding=True)))
