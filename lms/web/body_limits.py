@@ -5,10 +5,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from flask import Flask, request
-from werkzeug.exceptions import LengthRequired
+from werkzeug.exceptions import ClientDisconnected, LengthRequired
+from werkzeug.sansio.utils import get_content_length
+from werkzeug.wsgi import LimitedStream
 
 _LIMIT = "lms.body_limit"
 F = TypeVar("F", bound=Callable[..., object])
@@ -65,11 +68,13 @@ class _WholeBodies:
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if environ.get("HTTP_TRANSFER_ENCODING"):
             return LengthRequired()(environ, start_response)
+        length = get_content_length(environ.get("CONTENT_LENGTH")) or 0
+        body = environ["wsgi.input"] = LimitedStream(environ["wsgi.input"], length)
         answer = self._app(environ, start_response)
-        length = environ.get("CONTENT_LENGTH") or ""
-        if length.isascii() and length.isdigit() and int(length) <= environ.get(_LIMIT, 0):
-            while environ["wsgi.input"].read(64 * 1024):
-                pass
+        if length <= environ.get(_LIMIT, 0):
+            with suppress(ClientDisconnected):
+                while body.read(64 * 1024):
+                    pass
         return answer
 
 
