@@ -23,8 +23,8 @@ def visible(by: Actor) -> Any:
     person_id = teaching_id(by)
     if person_id is None:
         return _IN_PUBLIC
-    own = exists().where(SeriesInstructor.series_id == Series.id, SeriesInstructor.person_id == person_id)
-    return or_(_IN_PUBLIC, own)
+    teaches = exists().where(SeriesInstructor.series_id == Series.id, SeriesInstructor.person_id == person_id)
+    return or_(_IN_PUBLIC, teaches)
 
 
 def shown_lecture(by: Actor) -> Any:
@@ -34,8 +34,8 @@ def shown_lecture(by: Actor) -> Any:
     person_id = teaching_id(by)
     if person_id is None:
         return _SHOWN_TO_ALL
-    own = exists().where(SeriesInstructor.series_id == Lecture.series_id, SeriesInstructor.person_id == person_id)
-    return or_(_SHOWN_TO_ALL, own)
+    teaches = exists().where(SeriesInstructor.series_id == Lecture.series_id, SeriesInstructor.person_id == person_id)
+    return or_(_SHOWN_TO_ALL, teaches)
 
 
 def ids_taught_by(by: Actor) -> Any:

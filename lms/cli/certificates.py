@@ -32,15 +32,15 @@ def issue_certificates(series: str, kind: str | None) -> None:
     from lms.certificates.actions import awards
 
     with application():
-        found = find_series(series)
-        if found is None:
+        row = find_series(series)
+        if row is None:
             raise click.ClickException(f"there is no series {series}")
-        asked = CertificateKind(kind) if kind else None
-        result = awards.issue_certificates(found.id, asked, by=SYSTEM, at=clock.now())
+        certificate_kind = CertificateKind(kind) if kind else None
+        result = awards.issue_certificates(row.id, certificate_kind, by=SYSTEM, at=clock.now())
         for item in result["refused"]:
             click.echo(f"{item['person']}: {item['reason']}")
-        told = [f"{words} {result[name]}" for name, words in COUNTS_OF_ISSUING.items()]
-        click.echo(", ".join([*told, f"refused {len(result['refused'])}"]))
+        counts = [f"{words} {result[name]}" for name, words in COUNTS_OF_ISSUING.items()]
+        click.echo(", ".join([*counts, f"refused {len(result['refused'])}"]))
 
 
 @certificates.command("verify")

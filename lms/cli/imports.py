@@ -77,7 +77,7 @@ def import_enrolments(series: str, file: IO[bytes], skip_bad_rows: bool) -> None
 @click.option("--sums", default="", help="add or largest, if a person has several totals without times.")
 @click.option(
     "--map",
-    "said",
+    "columns",
     multiple=True,
     metavar="HEADING=MEANING",
     help="Meaning of a column (email, name, joined_at, left_at, minutes, …) with an unknown heading. Repeatable.",
@@ -90,7 +90,7 @@ def import_attendance(
     time_zone: str | None,
     date_order: str | None,
     sums: str,
-    said: tuple[str, ...],
+    columns: tuple[str, ...],
     skip_bad_rows: bool,
 ) -> None:
     """Imports an attendance report for a lecture, given by its number.
@@ -101,7 +101,7 @@ def import_attendance(
     from lms.attendance_imports.actions.imports import publish_attendance
     from lms.attendance_imports.actions.staging import stage_attendance
 
-    mapping = {heading: meaning for heading, _sign, meaning in (one.rpartition("=") for one in said)}
+    mapping = {heading: meaning for heading, _sign, meaning in (column.rpartition("=") for column in columns)}
     with application(), taking(file):
         try:
             staged = stage_attendance(
@@ -152,6 +152,6 @@ def tell_answer(answer: ImportAnswer) -> None:
     for row in answer.unmatched:
         click.echo(f"line {row['row']}: {row.get('name') or row.get('email') or ''}: {row['reason']}")
     counts = ("rows", "created", "updated", "unchanged")
-    told = [f"{name} {getattr(answer, name)}" for name in counts]
-    told += [f"rejected {len(answer.rejected)}", f"unmatched {len(answer.unmatched)}"]
-    click.echo(", ".join(told))
+    parts = [f"{name} {getattr(answer, name)}" for name in counts]
+    parts += [f"rejected {len(answer.rejected)}", f"unmatched {len(answer.unmatched)}"]
+    click.echo(", ".join(parts))

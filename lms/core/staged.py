@@ -34,8 +34,8 @@ class StagedFiles(Generic[T]):
 
     def keep(self, file_id: str, value: T, *, by: Actor, at: datetime) -> None:
         """Keeps what was read, in place of what the actor kept under this id. Raises NotFound for a wrong id."""
-        kept = {"at": at, "value": value}
-        content = json.dumps(kept, default=_as_json, ensure_ascii=False, separators=(",", ":"))
+        envelope = {"at": at, "value": value}
+        content = json.dumps(envelope, default=_as_json, ensure_ascii=False, separators=(",", ":"))
         files.store(self._key(file_id, by), content.encode())
 
     def find(self, file_id: str, *, by: Actor, at: datetime) -> T | None:
@@ -43,10 +43,10 @@ class StagedFiles(Generic[T]):
         content = files.find(self._key(file_id, by))
         if content is None:
             return None
-        kept = json.loads(content)
-        if datetime.fromisoformat(kept["at"]) + KEPT < at:
+        envelope = json.loads(content)
+        if datetime.fromisoformat(envelope["at"]) + KEPT < at:
             return None
-        value: T = _restorer(self.read)(kept["value"])
+        value: T = _restorer(self.read)(envelope["value"])
         return value
 
     def drop(self, file_id: str, *, by: Actor) -> None:

@@ -92,9 +92,10 @@ def draw_without_limit(template: Path, inputs: Mapping[str, str], *, ppi: float)
 
     Raises CannotRender.
     """
-    result: Future[object] = Future()
-    _settle(result, lambda: _compiler_of(template, ()).compile(format="png", sys_inputs=dict(inputs), ppi=ppi))
-    return _document_of(result.result())
+    try:
+        return _document_of(_compiler_of(template, ()).compile(format="png", sys_inputs=dict(inputs), ppi=ppi))
+    except typst.TypstError as error:
+        raise CannotRender(str(error)) from error
 
 
 def _compiler_of(template: Path, folders: Sequence[Path]) -> typst.Compiler:

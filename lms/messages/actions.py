@@ -76,7 +76,7 @@ def delete_draft(slug: str, public_id: str, *, by: Actor) -> None:
 
 @action
 def send_to_author(slug: str, public_id: str, *, by: Actor, at: datetime) -> None:
-    """Sends a draft to whoever asks, as a reader would get it; the same text once.
+    """Sends a draft to the person who requests it, as a reader would get it; the same text once.
 
     Raises NotFound, and Refused for a message that was confirmed and for somebody without an e-mail address.
     """

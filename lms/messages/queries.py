@@ -133,8 +133,8 @@ def audience_of(series: Series, to: AudienceInput, *, by: Actor, held: Lecture |
     elif to.audience is Audience.BEHIND:
         query = query.where(Person.id.in_(ids_behind(series, country_id, by=by)))
         if to.search:
-            found = matching(to.search) if speaks_for(by, country_id) else matching_for(to.search, series.id, by=by)
-            query = query.where(Person.id.in_(select(Person.id).where(found)))
+            condition = matching(to.search) if speaks_for(by, country_id) else matching_for(to.search, series.id, by=by)
+            query = query.where(Person.id.in_(select(Person.id).where(condition)))
     if country_id is not None:
         query = query.where(Person.id.in_(belonging_to([country_id], day_of(None))))
         if _sees_shared_only(by, country_id):

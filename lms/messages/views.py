@@ -209,7 +209,7 @@ def send_message(slug: str, message_id: str) -> ResponseReturnValue:
 @bp.post("/series/<slug>/messages/<message_id>/test")
 @allow(*WRITERS)
 def send_test(slug: str, message_id: str) -> ResponseReturnValue:
-    """Sends a draft to whoever asks."""
+    """Sends a draft to the person who requests it."""
     actions.send_to_author(slug, message_id, by=current_actor(), at=clock.now())
     flash(_("We have sent a test to your e-mail address."), "done")
     return redirect(url_for(".message", slug=slug, message_id=message_id), 303)

@@ -116,10 +116,10 @@ def test_nothing_is_mailed_where_no_lecture_is_to_come_or_no_certificate_is_issu
 
 def test_requirements_are_compared_once_an_hour(series: Programme) -> None:
     start = AT.replace(minute=0)
-    found = [post_grown_requirements(at=start + timedelta(minutes=minutes)) for minutes in (0, 50)]
+    counts = [post_grown_requirements(at=start + timedelta(minutes=minutes)) for minutes in (0, 50)]
     change(Policy, min_lectures=4)
-    found += [post_grown_requirements(at=start + timedelta(minutes=minutes)) for minutes in (59, 61)]
-    assert found == [1, 0, 0, 1]
+    counts += [post_grown_requirements(at=start + timedelta(minutes=minutes)) for minutes in (59, 61)]
+    assert counts == [1, 0, 0, 1]
 
 
 def test_enrolling_stores_the_requirement_and_coming_back_the_one_of_then(programme: Build, series: Programme) -> None:

@@ -207,7 +207,7 @@ def _of_recordings_and_certificates() -> Iterator[Case]:
 
 
 def _of_requirements() -> Iterator[Case]:
-    told = {"full_name": "Achieng", "title": "Digital customs", "slug": "customs", "has_account": True,
+    shared = {"full_name": "Achieng", "title": "Digital customs", "slug": "customs", "has_account": True,
             "lectures": [5, 6], "minutes": [0, 0], "percent": [60, 60]}  # fmt: skip
     standing = Standing(Earning(lectures=8, needed=6, to_come=5), attended=3, remaining=5)
     for changed, words in (
@@ -216,10 +216,12 @@ def _of_requirements() -> Iterator[Case]:
         ({"minutes": [270, 300]}, "in all: 300, up from 270."),
         ({"percent": [60, 75]}, "for 75 % of its length, up from 60 %."),
     ):
-        payload = told | changed | {"progress": standing.in_numbers}
+        payload = shared | changed | {"progress": standing.in_numbers}
         says = (words, "You have attended 3 of the 6 lectures", f"{BASE}/series/customs")
         yield Case("requirement_grown", payload, says=says)
-    yield Case("requirement_grown", told | {"progress": standing.in_numbers, "has_account": False}, says=(NO_ACCOUNT,))
+    yield Case(
+        "requirement_grown", shared | {"progress": standing.in_numbers, "has_account": False}, says=(NO_ACCOUNT,)
+    )
 
 
 def _of_digests() -> Iterator[Case]:

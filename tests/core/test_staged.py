@@ -56,9 +56,9 @@ def test_what_was_read_is_found_as_it_was_by_its_sender_alone() -> None:
 def test_it_is_kept_for_a_day_or_until_it_is_dropped_or_replaced() -> None:
     FILES.keep("b", Read(lines={1: ["first"]}), by=ANNA, at=AT)
     FILES.keep("b", Read(lines={1: ["second"]}), by=ANNA, at=AT)
-    kept = FILES.find("b", by=ANNA, at=AT + KEPT)
-    assert kept is not None
-    assert kept.lines == {1: ["second"]}
+    value = FILES.find("b", by=ANNA, at=AT + KEPT)
+    assert value is not None
+    assert value.lines == {1: ["second"]}
     assert FILES.find("b", by=ANNA, at=AT + KEPT + timedelta(seconds=1)) is None
     FILES.drop("b", by=ANNA)
     assert FILES.find("b", by=ANNA, at=AT) is None

@@ -34,7 +34,7 @@ IDLE = 12
 
 @pytest.fixture(scope="module")
 def patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Echo]:
-    """A server that ends nobody while the tests run."""
+    """A server for all tests of this module."""
     with serving(tmp_path_factory.mktemp("patient"), workers=2) as echo:
         await_answer(echo)
         yield echo

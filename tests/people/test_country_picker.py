@@ -81,7 +81,7 @@ def test_groups_and_names_are_in_the_order_of_the_readers_language(locale: str, 
 @pytest.mark.usefixtures("context")
 def test_a_few_countries_are_not_grouped() -> None:
     few = {"KE": "Kenya", "AT": "Austria"}
-    assert [(one.value, one.optgroup) for one in grouped_choices(few, "en")] == [("AT", None), ("KE", None)]
+    assert [(choice.value, choice.optgroup) for choice in grouped_choices(few, "en")] == [("AT", None), ("KE", None)]
 
 
 def test_registering_offers_groups_and_keeps_the_choice(post: Callable[..., Any]) -> None:

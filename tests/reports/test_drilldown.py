@@ -46,13 +46,13 @@ QUESTIONS: list[tuple[Slice, tuple[str, ...]]] = [
 
 
 def every_row(
-    figure: str, asked: Slice, keys: dict[str, str | None], wanted: ListRequest = LATEST_FIRST, size: int = 30
+    figure: str, selection: Slice, keys: dict[str, str | None], order: ListRequest = LATEST_FIRST, size: int = 30
 ) -> list[DrilldownRow]:
     """All rows, page by page, which are those of a file too."""
     found: list[DrilldownRow] = []
     page = 1
     while True:
-        here = list_rows(figure, asked, keys, wanted=replace(wanted, size=size, page=page), by=SYSTEM, at=AT)
+        here = list_rows(figure, selection, keys, wanted=replace(order, size=size, page=page), by=SYSTEM, at=AT)
         assert len(here.rows) == min(size, here.total - len(found))
         found += here.rows
         page += 1

@@ -92,8 +92,8 @@ def find_lecture(lecture_id: int) -> Lecture | None:
     if not 0 < lecture_id < 2**31:
         return None
     query = select(Lecture, Series).join(Series).where(Lecture.id == lecture_id)
-    found = db.session.execute(query).one_or_none()
-    return None if found is None else complete_lectures([found[0]])[0]
+    row = db.session.execute(query).one_or_none()
+    return None if row is None else complete_lectures([row[0]])[0]
 
 
 def _in_order(condition: ColumnElement[bool], by: Actor) -> list[Lecture]:
@@ -104,8 +104,8 @@ def _in_order(condition: ColumnElement[bool], by: Actor) -> list[Lecture]:
 
 def list_lectures(series_id: int, *, by: Actor) -> list[Lecture]:
     """The lectures of a series in the order of their time, those without a date last."""
-    found = _in_order(Lecture.series_id == series_id, by)
-    return [lecture for lecture in found if may_see_lecture(lecture, by)]
+    lectures = _in_order(Lecture.series_id == series_id, by)
+    return [lecture for lecture in lectures if may_see_lecture(lecture, by)]
 
 
 def stations_of(series_ids: Collection[int], *, by: Actor) -> dict[int, list[Station]]:

@@ -119,8 +119,8 @@ def list_cards(wanted: SeriesFilter, *, by: Actor, offset: int = 0) -> tuple[lis
         .limit(wanted.limit)
         .offset(offset)
     )
-    found = db.session.execute(query).all()
-    rows, total = [row[0] for row in found], found[0][1] if found else 0
+    counted = db.session.execute(query).all()
+    rows, total = [row[0] for row in counted], counted[0][1] if counted else 0
     if offset and not rows:
         total = db.session.scalar(_matching(wanted, by).with_only_columns(func.count(Series.id))) or 0
     lectures: dict[int, list[Any]] = {one.id: [] for one in rows}

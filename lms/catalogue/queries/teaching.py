@@ -92,9 +92,9 @@ def list_taught(person_id: int, *, by: Actor, limit: int = 500) -> list[Station]
         .order_by(BEGAN.is_(None).desc(), BEGAN.desc(), Lecture.id.desc())
         .limit(limit)
     )
-    found = [Station(*row) for row in read(query)]
-    name_givers(found)
-    return found
+    stations = [Station(*row) for row in read(query)]
+    name_givers(stations)
+    return stations
 
 
 def list_taught_series(person_id: int, *, by: Actor) -> list[Series]:
@@ -106,9 +106,9 @@ def list_taught_series(person_id: int, *, by: Actor) -> list[Series]:
         .where(SeriesInstructor.person_id == person_id)
         .order_by(Series.id.desc())
     )
-    found = list(db.session.scalars(query))
-    put_instructors([], found)
-    return found
+    rows = list(db.session.scalars(query))
+    put_instructors([], rows)
+    return rows
 
 
 def _check_own(person_id: int, by: Actor) -> None:

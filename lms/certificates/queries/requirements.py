@@ -35,13 +35,13 @@ def requirements_of(series_ids: Collection[int], *, at: datetime) -> dict[int, R
     lectures = stations_of(series_ids, by=SYSTEM)
     sessions = sessions_among(lecture for rows in lectures.values() for lecture in rows)
     policies = current_policies(series_ids)
-    found = {}
+    requirements = {}
     for series_id, policy in policies.items():
         counted = eligibility.measured(lectures[series_id], sessions, policy.deadline, reporting_zone(), at=at)
         if policy.certificate is None or not counted:
             continue
         earning = eligibility.earning(counted, policy)
-        found[series_id] = Requirement(
+        requirements[series_id] = Requirement(
             lectures=earning.needed,
             minutes=earning.minutes,
             percent=policy.min_percent,
@@ -51,4 +51,4 @@ def requirements_of(series_ids: Collection[int], *, at: datetime) -> dict[int, R
                 for lecture in lectures[series_id]
             ),
         )
-    return found
+    return requirements

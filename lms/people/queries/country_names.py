@@ -98,8 +98,8 @@ def _codes_by_name() -> Mapping[str, frozenset[str]]:
     """
     english: dict[str, set[str]] = {}
     for code, (name, aliases) in _seed().items():
-        for one in (name, *aliases):
-            for spelling in _spellings(one):
+        for text in (name, *aliases):
+            for spelling in _spellings(text):
                 english.setdefault(name_key(spelling), set()).add(code)
     others: dict[str, set[str]] = {}
     for language in LANGUAGES:

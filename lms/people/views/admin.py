@@ -71,7 +71,7 @@ def admin_people() -> ResponseReturnValue:
     }
     locale = reader_locale()
     names = country_names(locale)
-    countries = [Choice(one.value, one.label, optgroup=one.optgroup) for one in grouped_choices(names, locale)]
+    countries = [Choice(item.value, item.label, optgroup=item.optgroup) for item in grouped_choices(names, locale)]
     organisations = counted_choices(
         organisations_of_all(country.id if country else None, day=today(at)), asked.wanted.filters.get("organisation")
     )
