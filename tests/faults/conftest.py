@@ -71,18 +71,22 @@ class Site:
     # Processes
 
     def start(self, *, worker: bool = True, workers: int = 2) -> None:
-        """Starts the server and waits until it answers. `worker`: on PostgreSQL its worker too; `workers`: its web
-        processes."""
+        """Starts the server and waits until it answers and all its processes run. `worker`: on PostgreSQL its worker
+        too; `workers`: its web processes."""
         self._run("serve", "--port", str(self.port), "--workers", str(workers))
         if worker:
             self.start_worker()
         for _turn in range(600):
             with contextlib.suppress(OSError, http.client.HTTPException):
-                if self.get("/healthz")[0] == 200:
+                if self.get("/healthz")[0] == 200 and self._is_complete(workers, worker):
                     return
             time.sleep(0.05)
         log = (self.config.folder / "log").read_text(encoding="utf-8", errors="replace")
         raise AssertionError(f"the server does not answer; its log ends with: {log[-3000:]}")
+
+    def _is_complete(self, workers: int, worker: bool) -> bool:
+        """Whether all processes run: gunicorn forks its web processes one after the other, and the first answers."""
+        return len(self.web_processes()) >= workers and (not worker or bool(self.workers()))
 
     def _run(self, *command: str) -> None:
         environment = {**os.environ, **self.config.environment()}
