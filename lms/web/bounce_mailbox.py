@@ -13,8 +13,8 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
@@ -45,7 +45,6 @@ WINDOW = 500
 MOST_NOTIFICATIONS = 500
 """How many are read in one go: of so many a mail server is to be taken no longer than `READING_SECONDS` anyway."""
 _PORT, _TLS_PORT = 143, 993
-_HEAD = "(BODY.PEEK[HEADER.FIELDS (CONTENT-TYPE)])"
 _UID = re.compile(rb"\bUID (\d+)")
 log = structlog.get_logger(__name__)
 
@@ -192,10 +191,7 @@ class _Mailbox:
 
     def __enter__(self) -> Self:
         try:
-            self._connection = self._do(MailboxFault.NO_ANSWER, self._connect)
-            if not self._address.is_tls_from_start:
-                self._do(MailboxFault.NOT_TRUSTED, self._start_tls)
-            self._do(MailboxFault.SIGN_IN, self._sign_in)
+            self._open()
         except BaseException:
             self._close()
             raise
@@ -213,74 +209,71 @@ class _Mailbox:
         if self._connection is not None:
             self._connection.shutdown()
 
-    def _connect(self) -> _Bounded:
-        to = self._address
-        if to.is_tls_from_start:
-            return _BoundedTls(to.host, to.port, timeout=ANSWER_SECONDS, ssl_context=ssl.create_default_context())
-        return _Bounded(to.host, to.port, timeout=ANSWER_SECONDS)
-
-    def _start_tls(self) -> None:
-        if "STARTTLS" not in self._connection.capabilities:
-            raise MailboxAway(MailboxFault.NOT_TRUSTED, "the server does not offer STARTTLS")
-        self._connection.starttls(ssl.create_default_context())
-
-    def _sign_in(self) -> None:
-        user, password = self._address.user, self._address.password
-        if "AUTH=PLAIN" in self._connection.capabilities:
-            self._connection.authenticate("PLAIN", lambda _challenge: f"\0{user}\0{password}".encode())
-        else:
-            self._connection.login(_quoted(user), password)
+    def _open(self) -> None:
+        address, tls = self._address, ssl.create_default_context()
+        with self._errors_as(MailboxFault.NO_ANSWER):
+            if address.is_tls_from_start:
+                self._connection = _BoundedTls(address.host, address.port, timeout=ANSWER_SECONDS, ssl_context=tls)
+            else:
+                self._connection = _Bounded(address.host, address.port, timeout=ANSWER_SECONDS)
+        if not address.is_tls_from_start:
+            with self._errors_as(MailboxFault.NOT_TRUSTED):
+                if "STARTTLS" not in self._connection.capabilities:
+                    raise MailboxAway(MailboxFault.NOT_TRUSTED, "the server does not offer STARTTLS")
+                self._connection.starttls(tls)
+        with self._errors_as(MailboxFault.SIGN_IN):
+            if "AUTH=PLAIN" in self._connection.capabilities:
+                secret = f"\0{address.user}\0{address.password}".encode()
+                self._connection.authenticate("PLAIN", lambda _challenge: secret)
+            else:
+                self._connection.login(_quoted(address.user), address.password)
 
     def select(self) -> tuple[int, int]:
         """Opens the folder; returns its UIDVALIDITY and the UID that the next message will have."""
         folder = _quoted(self._address.folder)
-
-        def choose() -> str:
+        with self._errors_as(MailboxFault.NO_FOLDER):
             try:
-                return str(self._connection.select(folder)[0])
+                status, _data = self._connection.select(folder)
             except imaplib.IMAP4.readonly:
-                return str(self._connection.select(folder, readonly=True)[0])
-
-        if self._do(MailboxFault.NO_FOLDER, choose) != "OK":
+                status, _data = self._connection.select(folder, readonly=True)
+        if status != "OK":
             raise MailboxAway(MailboxFault.NO_FOLDER, self._address.folder)
-        return self._number("UIDVALIDITY"), self._number("UIDNEXT")
-
-    def _number(self, name: str) -> int:
-        _name, values = self._connection.response(name)
-        if not values or not isinstance(values[-1], bytes) or not values[-1].isdigit():
-            raise MailboxAway(MailboxFault.NOT_UNDERSTOOD, f"no {name}")
-        return int(values[-1])
+        with self._errors_as(MailboxFault.NOT_UNDERSTOOD):
+            validity, following = (int(self._connection.response(name)[1][-1]) for name in ("UIDVALIDITY", "UIDNEXT"))
+        return validity, following
 
     def notifications(self, first: int, last: int) -> list[int]:
         """The UIDs from `first` to `last` whose messages look like delivery status notifications."""
-        found = self._do(MailboxFault.NOT_UNDERSTOOD, lambda: self._connection.uid("FETCH", f"{first}:{last}", _HEAD))
+        parts = self._command("FETCH", f"{first}:{last}", "(BODY.PEEK[HEADER.FIELDS (CONTENT-TYPE)])")
+        answer = b"\n".join(b" ".join(part) if isinstance(part, tuple) else part for part in parts if part)
         uids = (
             int(uid[1])
-            for text in _records(found[1])
-            if (uid := _UID.search(text)) and b"multipart/report" in text.lower()
+            for message in re.split(rb"^(?=\d+ \()", answer, flags=re.MULTILINE)
+            if (uid := _UID.search(message)) and b"multipart/report" in message.lower()
         )
         return sorted({uid for uid in uids if first <= uid <= last})
 
     def content(self, uid: int) -> bytes | None:
         """A message, or as much of it as is read; None where there is none any more."""
-        query = f"(BODY.PEEK[]<0.{MOST_BYTES}>)"
-        found = self._do(MailboxFault.NOT_UNDERSTOOD, lambda: self._connection.uid("FETCH", str(uid), query))
-        return next((bytes(part[1]) for part in found[1] if isinstance(part, tuple)), None)
+        parts = self._command("FETCH", str(uid), f"(BODY.PEEK[]<0.{MOST_BYTES}>)")
+        return next((bytes(part[1]) for part in parts if isinstance(part, tuple)), None)
 
     def flag_seen(self, uid: int) -> None:
         """Flags a message as seen, where the server lets us."""
-        self._do(
-            MailboxFault.NOT_UNDERSTOOD, lambda: self._connection.uid("STORE", str(uid), "+FLAGS.SILENT", r"(\Seen)")
-        )
+        self._command("STORE", str(uid), "+FLAGS.SILENT", r"(\Seen)")
 
-    def _do(self, refused: MailboxFault, work: Callable[[], Any]) -> Any:
-        """Does one step; `refused` is what it means that the server says no."""
+    def _command(self, *command: str) -> list[Any]:
+        with self._errors_as(MailboxFault.NOT_UNDERSTOOD):
+            _status, parts = self._connection.uid(*command)
+            return list(parts or [])
+
+    @contextmanager
+    def _errors_as(self, refused: MailboxFault) -> Iterator[None]:
+        """Turns errors into MailboxAway; `refused` is what it means that the server says no."""
         try:
-            return work()
-        except ssl.SSLCertVerificationError as error:
-            raise self._away(MailboxFault.NOT_TRUSTED, error.verify_message) from None
+            yield
         except ssl.SSLError as error:
-            raise self._away(MailboxFault.NOT_TRUSTED, error.reason or str(error)) from None
+            raise self._away(MailboxFault.NOT_TRUSTED, getattr(error, "verify_message", "") or str(error)) from None
         except (imaplib.IMAP4.abort, OSError) as error:
             raise self._away(MailboxFault.NO_ANSWER, str(error) or type(error).__name__) from None
         except imaplib.IMAP4.error as error:
@@ -291,7 +284,7 @@ class _Mailbox:
     def _away(self, fault: MailboxFault, words: str) -> MailboxAway:
         """The error, without the password, which some servers repeat."""
         shown = words.replace(self._address.password, "…") if self._address.password else words
-        return MailboxAway(fault, "".join(one if one.isprintable() else " " for one in shown)[:300])
+        return MailboxAway(fault, "".join(char if char.isprintable() else " " for char in shown)[:300])
 
 
 _QUOTES: Final = str.maketrans({"\\": r"\\", '"': r"\""})
@@ -299,21 +292,3 @@ _QUOTES: Final = str.maketrans({"\\": r"\\", '"': r"\""})
 
 def _quoted(text: str) -> str:
     return f'"{text.translate(_QUOTES)}"'
-
-
-def _records(answer: Any) -> Iterator[bytes]:
-    """What a FETCH says of each message as one text: imaplib cuts it where a literal begins and ends."""
-    record = b""
-    for part in answer or []:
-        if isinstance(part, tuple):
-            begins, text = True, b" ".join(bytes(one) for one in part)
-        elif isinstance(part, bytes):
-            begins, text = bool(re.match(rb"\d+ \(", part)), part
-        else:
-            continue
-        if begins and record:
-            yield record
-            record = b""
-        record += text
-    if record:
-        yield record

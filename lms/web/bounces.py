@@ -75,9 +75,9 @@ def take_bounce(content: bytes, *, at: datetime) -> BounceOutcome:
     mail_id, address = mail
     if not notification.failures:
         return BounceOutcome.NOT_FINAL
-    own = [one for one in notification.failures if address.casefold() in one.addresses]
-    failure = (own or notification.failures)[0]
-    bounce = Bounce(failure.status, failure.words, notification.digest, is_to_address=bool(own))
+    matching = [failure for failure in notification.failures if address.casefold() in failure.addresses]
+    failure = (matching or notification.failures)[0]
+    bounce = Bounce(failure.status, failure.words, notification.digest, is_to_address=bool(matching))
     return BounceOutcome.NOTED if note_bounce(mail_id, bounce, at=at) else BounceOutcome.KNOWN
 
 
@@ -85,11 +85,10 @@ def _read(content: bytes) -> _Notification:
     message = message_from_bytes(content)
     blocks = [block for part in message.walk() if part.get_content_type() in _STATUS for block in _blocks(part)]
     failures = [_failure(block) for block in blocks if _line(block, "Action").lower() == "failed"]
-    marks = [(found[0].lower(), int(found[1])) for text in _naming(message, blocks) for found in _MARK.finditer(text)]
-    own_id = _line(message, "Message-ID").encode("utf-8", "replace")
-    return _Notification(
-        list(dict.fromkeys(marks))[:_MOST_MARKS], failures, hashlib.sha256(own_id or content).hexdigest()[:32]
-    )
+    marks = [(match[0].lower(), int(match[1])) for text in _naming(message, blocks) for match in _MARK.finditer(text)]
+    message_id = _line(message, "Message-ID").encode("utf-8", "replace")
+    digest = hashlib.sha256(message_id or content).hexdigest()[:32]
+    return _Notification(list(dict.fromkeys(marks))[:_MOST_MARKS], failures, digest)
 
 
 def _blocks(part: Message) -> Iterator[Message]:
@@ -109,7 +108,9 @@ def _failure(block: Message) -> _Failure:
     status = _line(block, "Status")
     words = _line(block, "Diagnostic-Code").partition(";")[2] or status
     addresses = [_line(block, name).rpartition(";")[2] for name in ("Original-Recipient", "Final-Recipient")]
-    return _Failure(status, " ".join(words.split()), frozenset(one.strip(" <>").casefold() for one in addresses))
+    return _Failure(
+        status, " ".join(words.split()), frozenset(address.strip(" <>").casefold() for address in addresses)
+    )
 
 
 def _naming(message: Message, blocks: Sequence[Message]) -> Iterator[str]:
@@ -123,10 +124,10 @@ def _naming(message: Message, blocks: Sequence[Message]) -> Iterator[str]:
             continue
         inside = part.get_payload()
         if isinstance(inside, list):
-            yield from (_line(one, "Message-ID") for one in inside if isinstance(one, Message))
+            yield from (_line(head, "Message-ID") for head in inside if isinstance(head, Message))
         else:
-            head = part.get_payload(decode=True)
-            yield head.decode("latin-1") if isinstance(head, bytes) else ""
+            text = part.get_payload(decode=True)
+            yield text.decode("latin-1") if isinstance(text, bytes) else ""
     yield from (_line(message, name) for name in ("In-Reply-To", "References"))
 
 
@@ -141,10 +142,10 @@ def _find(notification: _Notification) -> tuple[int, str] | None:
         row = db.session.get(OutboxMail, mail_id)
         if row is None:
             continue
-        expected = [mark(mail_id, row.dedupe_key, secret=one) for one in secrets]
-        if any(hmac.compare_digest(one, text) for one in expected):
-            found = row.id, row.address
+        expected = [mark(mail_id, row.dedupe_key, secret=secret) for secret in secrets]
+        if any(hmac.compare_digest(genuine, text) for genuine in expected):
+            mail = row.id, row.address
             db.session.rollback()
-            return found
+            return mail
     db.session.rollback()
     return None
