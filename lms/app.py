@@ -11,9 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from apiflask import APIFlask
-from flask import request
 from flask_migrate import Migrate
-from flask_wtf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from lms import __version__
@@ -31,11 +29,9 @@ from lms.web import (
     compression,
     discovery,
     fragment_cache,
-    guards,
-    headers,
+    hooks,
     hosts,
     identity,
-    limits,
     locale,
     mail,
     numbers,
@@ -43,8 +39,6 @@ from lms.web import (
     pictures,
     problems,
     request_log,
-    scopes,
-    text_payload,
     time,
     whole_pages,
 )
@@ -79,24 +73,6 @@ SLICES = (
     "dashboards",
 )
 """In the order of the tower, lowest first: handlers answer an event in this order."""
-UNSEEN_BY_STRANGERS = frozenset(
-    {
-        "account", "api_token", "appeal", "attendance_import", "attendee_resolution", "audit_entry", "audit_subject",
-        "award", "beat", "bounce_mailbox", "calendar_address", "certificate", "closing", "consent", "correction",
-        "country_merge", "country_move", "country_quota", "duplicate_pair", "decision_batch", "decision_batch_entry",
-        "enrolment_batch", "enrolment_batch_entry",
-        "file_downloads", "group_entry", "group_signature", "invitation_link", "job", "join", "kept_answer",
-        "lecture_facts", "mail_choice", "mail_run", "mail_taken", "message", "nomination", "one_time_link",
-        "outbox_mail",
-        "person_merge",
-        "person_to_compare",
-        "presence", "profile_request", "requested_change", "seat_entry",
-        "series_facts", "sign_in_failure", "sign_in_session", "time_zone_check", "unmatched_attendee",
-        "worker_heartbeat",
-    }
-)  # fmt: skip
-"""Tables that no page reads which is the same for all strangers: what is written to them makes no page anew."""
-
 START_THRESHOLD = 50_000
 """The threshold of garbage collection while the `lms` command starts, as set in `lms.__main__`."""
 
@@ -161,31 +137,26 @@ def create_app(config: Config | None = None, *, rates_uri: str = "memory://") ->
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=config.proxies, x_proto=0)  # type: ignore[method-assign]
     request_log.init_app(app)
     body_limits.init_app(app)
+    compression.init_app(app)
+    hooks.init_app(app)
     db.init_app(app)
     Migrate(app, db, directory=str(resource("migrations")), render_as_batch=True)
     numbers.init_app(app)
-    compression.init_app(app)
     app.error_processor(api.on_schema_error)  # takes every HTTP error for itself, so the pages' handlers come after it
     problems.init_app(app)
     locale.init_app(app)
     fragment_cache.init_app(app)
-    whole_pages.init_app(app, unseen=UNSEEN_BY_STRANGERS)
     identity.init_app(app)
-    limits.init_app(app)
-    guards.init_app(app)
-    scopes.init_app(app)
-    api.init_app(app)
-    text_payload.init_app(app)
+    api.init_app()
     openapi.init_app(app)
-    headers.init_app(app)
     discovery.init_app(app)
     time.init_app(app)
     mail.init_app(app)
     pictures.init_app(app)
-    _protect_forms(app)
     app.jinja_env.globals.update(_=_, asset=asset)
     for name in SLICES:
         _wire(app, name)
+    whole_pages.init_app(app)
     return app
 
 
@@ -223,17 +194,3 @@ def _modules(name: str, room: str) -> list[ModuleType]:
     discovery = importlib.import_module(full)
     inner = [f"{full}.{module.name}" for module in pkgutil.iter_modules(getattr(discovery, "__path__", ()))]
     return [importlib.import_module(module) for module in inner] if inner else [discovery]
-
-
-def _protect_forms(app: APIFlask) -> None:
-    csrf = CSRFProtect(app)
-    # Keep a preference, or read a file, and change nothing else; or unsubscribe, as mail programs do (RFC 8058)
-    unprotected = {
-        "web.set_language", "web.set_zone", "web.close_live_bar", "certificates.verify_file", "people.unsubscribe",
-        "reports.unsubscribe",
-    }  # fmt: skip
-
-    @app.before_request
-    def check_token() -> None:
-        if not request.path.startswith("/api/") and request.endpoint not in unprotected:
-            csrf.protect()

@@ -248,6 +248,7 @@ class TimeZoneCheck(Base):
     """That the lectures to come were compared with a version of the time zone database, and how many moved."""
 
     __tablename__ = "time_zone_check"
+    read_by_strangers = False
 
     id: Mapped[int] = mapped_column(primary_key=True)
     version: Mapped[str] = mapped_column(String(32))

@@ -32,6 +32,7 @@ class Award(Base):
     """
 
     __tablename__ = "award"
+    read_by_strangers = False
     __table_args__ = (UniqueConstraint("series_id", "person_id", "kind"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -55,6 +56,7 @@ class Certificate(Base):
     """
 
     __tablename__ = "certificate"
+    read_by_strangers = False
     __table_args__ = (UniqueConstraint("status_list", "status_index"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -21,6 +21,7 @@ class AuditEntry(Base):
     """One act. `actor_id` is a person's id without a foreign key; null is the system."""
 
     __tablename__ = "audit_entry"
+    read_by_strangers = False
 
     id: Mapped[int] = mapped_column(primary_key=True)
     at: Mapped[datetime] = mapped_column(UtcDateTime)
@@ -33,6 +34,7 @@ class AuditSubject(Base):
     """A subject of an act. A batch has one for each person."""
 
     __tablename__ = "audit_subject"
+    read_by_strangers = False
     __table_args__ = (Index("ix_audit_subject_kind_subject_id", "kind", "subject_id"),)
 
     entry_id: Mapped[int] = mapped_column(ForeignKey("audit_entry.id", ondelete="CASCADE"), primary_key=True)

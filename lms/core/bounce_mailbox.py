@@ -39,6 +39,7 @@ class BounceMailbox(Base):
     """The one mailbox. `digest` is of its address without the password, and tells another one from it."""
 
     __tablename__ = "bounce_mailbox"
+    read_by_strangers = False
 
     digest: Mapped[str] = mapped_column(String(64), primary_key=True)
     uid_validity: Mapped[int] = mapped_column(BigInteger, default=0)

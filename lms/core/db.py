@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from functools import wraps
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ClassVar, ParamSpec, TypeVar
 
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import DateTime, Dialect, Enum, Executable, MetaData, event, func, select
@@ -35,6 +35,9 @@ _DEADLOCK = "40P01"
 class Base(DeclarativeBase):
     """Base of every table."""
 
+    read_by_strangers: ClassVar[bool] = True
+    """Whether a page for strangers may read the table: then what is written to it makes kept pages old
+    (`web.whole_pages`)."""
     metadata = MetaData(
         naming_convention={
             "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -47,6 +50,12 @@ class Base(DeclarativeBase):
 
 
 db = SQLAlchemy(metadata=Base.metadata)
+
+
+def tables_unread_by_strangers() -> frozenset[str]:
+    """The names of the tables that no page for strangers reads."""
+    models = [mapper.class_ for mapper in Base.registry.mappers]
+    return frozenset(model.__tablename__ for model in models if not model.read_by_strangers)
 
 
 class UtcDateTime(TypeDecorator[datetime]):

@@ -24,6 +24,7 @@ class KeptAnswer(Base):
     """What one person's call under one key was answered. `digest` is of the call's method, address and body."""
 
     __tablename__ = "kept_answer"
+    read_by_strangers = False
     __table_args__ = (UniqueConstraint("person_id", "key"), Index("ix_kept_answer_at", "at"))
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -45,6 +45,7 @@ class Job(Base):
     """
 
     __tablename__ = "job"
+    read_by_strangers = False
 
     id: Mapped[int] = mapped_column(primary_key=True)
     public_id: Mapped[str] = mapped_column(unique=True, default=lambda: secrets.token_urlsafe(12))

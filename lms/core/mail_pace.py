@@ -18,6 +18,7 @@ class MailTaken(Base):
     """How many mails a worker took at a moment."""
 
     __tablename__ = "mail_taken"
+    read_by_strangers = False
 
     id: Mapped[int] = mapped_column(primary_key=True)
     at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)

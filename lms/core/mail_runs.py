@@ -21,6 +21,7 @@ class MailRun(Base):
     """What was done by itself: mails posted, returned mails read. `key` says which, by ids, never what people wrote."""
 
     __tablename__ = "mail_run"
+    read_by_strangers = False
 
     key: Mapped[str] = mapped_column(String(120), primary_key=True)
     at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)

@@ -67,6 +67,7 @@ class OutboxMail(Base):
     """
 
     __tablename__ = "outbox_mail"
+    read_by_strangers = False
     __table_args__ = (
         Index("ix_outbox_mail_queue", "state", "priority", "due_at", "id"),
         Index("ix_outbox_mail_created", "created_at", "state"),

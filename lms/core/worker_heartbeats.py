@@ -20,6 +20,7 @@ class WorkerHeartbeat(Base):
     """One worker process: when it started and when it was last seen. `worker` is `host:pid`."""
 
     __tablename__ = "worker_heartbeat"
+    read_by_strangers = False
 
     worker: Mapped[str] = mapped_column(String(255), primary_key=True)
     started_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -130,6 +130,7 @@ class CalendarAddress(Base):
     """
 
     __tablename__ = "calendar_address"
+    read_by_strangers = False
 
     person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True)
     secret_hash: Mapped[str] = mapped_column(String(64), unique=True)
@@ -159,6 +160,7 @@ class CountryQuota(Base):
     """
 
     __tablename__ = "country_quota"
+    read_by_strangers = False
     __table_args__ = (
         UniqueConstraint("series_id", "country_id"),
         CheckConstraint("seats >= 0 AND used >= 0 AND used <= seats", name="used"),
@@ -189,6 +191,7 @@ class SeatEntry(Base):
     """
 
     __tablename__ = "seat_entry"
+    read_by_strangers = False
     __table_args__ = (
         CheckConstraint("change BETWEEN -1 AND 1", name="change"),
         Index("ix_seat_entry_series_id_id", "series_id", "id"),
@@ -212,6 +215,7 @@ class EnrolmentBatch(BatchRow, Base):
     """One decision about many places of a series: people are given a place (`enrolled`), rejected or withdrawn."""
 
     __tablename__ = "enrolment_batch"
+    read_by_strangers = False
 
     public_id: Mapped[str] = mapped_column(String(32), unique=True, default=new_public_id)
     series_id: Mapped[int] = mapped_column(ForeignKey("series.id"), index=True)
@@ -223,6 +227,7 @@ class EnrolmentBatchEntry(Base):
     whether the person then had a place."""
 
     __tablename__ = "enrolment_batch_entry"
+    read_by_strangers = False
     __table_args__ = (Index("ix_enrolment_batch_entry_batch_id_state", "batch_id", "state"),)
 
     batch_id: Mapped[int] = mapped_column(ForeignKey("enrolment_batch.id", ondelete="CASCADE"), primary_key=True)

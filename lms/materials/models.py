@@ -78,6 +78,7 @@ class FileDownloads(Base):
     makes no page of the lecture anew."""
 
     __tablename__ = "file_downloads"
+    read_by_strangers = False
 
     file_id: Mapped[int] = mapped_column(ForeignKey("lecture_file.id", ondelete="CASCADE"), primary_key=True)
     count: Mapped[int] = mapped_column(default=0)

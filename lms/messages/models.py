@@ -44,6 +44,7 @@ class Message(Base):
     """
 
     __tablename__ = "message"
+    read_by_strangers = False
     __table_args__ = (Index("ix_message_state", "state", "starts_at"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -50,6 +50,7 @@ class Nomination(Base):
     """
 
     __tablename__ = "nomination"
+    read_by_strangers = False
     __table_args__ = (
         Index(
             "uq_nomination_open",
@@ -113,6 +114,7 @@ class InvitationLink(Base):
     ones sent before stay good until they expire."""
 
     __tablename__ = "invitation_link"
+    read_by_strangers = False
 
     id: Mapped[int] = mapped_column(primary_key=True)
     nomination_id: Mapped[int] = mapped_column(ForeignKey("nomination.id", ondelete="CASCADE"), index=True)
@@ -139,6 +141,7 @@ class ProfileRequest(Base):
     """
 
     __tablename__ = "profile_request"
+    read_by_strangers = False
     __table_args__ = (Index("ix_profile_request_country_id_asked_at", "country_id", "asked_at"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -159,6 +162,7 @@ class RequestedChange(Base):
     """One change that a person is asked to confirm. `accepted`: null until answered."""
 
     __tablename__ = "requested_change"
+    read_by_strangers = False
 
     request_id: Mapped[int] = mapped_column(ForeignKey("profile_request.id", ondelete="CASCADE"), primary_key=True)
     field: Mapped[ProfileField] = mapped_column(text_enum(ProfileField), primary_key=True)
@@ -212,6 +216,7 @@ class DecisionBatch(BatchRow, Base):
     """One decision on nominations: previewed, then confirmed with a reason, and perhaps taken back."""
 
     __tablename__ = "decision_batch"
+    read_by_strangers = False
 
     public_id: Mapped[str] = mapped_column(String(32), unique=True, default=new_public_id)
     decision: Mapped[Decision] = mapped_column(text_enum(Decision))
@@ -221,6 +226,7 @@ class DecisionBatchEntry(Base):
     """One nomination of a batch, and what became of it in it."""
 
     __tablename__ = "decision_batch_entry"
+    read_by_strangers = False
     __table_args__ = (Index("ix_decision_batch_entry_batch_id_state", "batch_id", "state"),)
 
     batch_id: Mapped[int] = mapped_column(ForeignKey("decision_batch.id", ondelete="CASCADE"), primary_key=True)

@@ -95,6 +95,7 @@ class CountryMerge(Base):
     """
 
     __tablename__ = "country_merge"
+    read_by_strangers = False
     __table_args__ = (
         Index(
             "uq_country_merge_active",
@@ -120,6 +121,7 @@ class CountryMove(Base):
     """A row that a merge of countries moved to the country kept; `what` is its table and column."""
 
     __tablename__ = "country_move"
+    read_by_strangers = False
 
     merge_id: Mapped[int] = mapped_column(ForeignKey("country_merge.id", ondelete="CASCADE"), primary_key=True)
     what: Mapped[str] = mapped_column(String(64), primary_key=True)
@@ -215,6 +217,7 @@ class PersonMerge(Base):
     """
 
     __tablename__ = "person_merge"
+    read_by_strangers = False
 
     id: Mapped[int] = mapped_column(primary_key=True)
     public_id: Mapped[str] = mapped_column(String(32), unique=True, default=new_public_id)
@@ -233,6 +236,7 @@ class PersonToCompare(Base):
     """A person who is still to be compared with the others: new, renamed, merged or parted."""
 
     __tablename__ = "person_to_compare"
+    read_by_strangers = False
 
     person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True)
     asked_at: Mapped[datetime] = mapped_column(UtcDateTime)
@@ -242,6 +246,7 @@ class DuplicatePair(Base):
     """Two people who may be one, the lower id first. `decided_at`: an administrator said that they are not."""
 
     __tablename__ = "duplicate_pair"
+    read_by_strangers = False
     __table_args__ = (
         UniqueConstraint("first_id", "second_id"),
         CheckConstraint("first_id < second_id", name="order"),
@@ -261,6 +266,7 @@ class Account(Base):
     """An account for signing in. A person has at most one."""
 
     __tablename__ = "account"
+    read_by_strangers = False
 
     person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True)
     password_hash: Mapped[str | None] = mapped_column(String(200))
@@ -278,6 +284,7 @@ class SignInSession(Base):
     """
 
     __tablename__ = "sign_in_session"
+    read_by_strangers = False
 
     id: Mapped[int] = mapped_column(primary_key=True)
     public_id: Mapped[str] = mapped_column(String(32), unique=True, default=new_public_id)
@@ -344,6 +351,7 @@ class Consent(Base):
     """What a person agreed to: purpose, version of the text, time."""
 
     __tablename__ = "consent"
+    read_by_strangers = False
 
     id: Mapped[int] = mapped_column(primary_key=True)
     person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), index=True)
@@ -362,6 +370,7 @@ class MailChoice(Base):
     """
 
     __tablename__ = "mail_choice"
+    read_by_strangers = False
 
     person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True)
     kind: Mapped[MailKind] = mapped_column(String(32), primary_key=True)
@@ -385,6 +394,7 @@ class OneTimeLink(Base):
     """
 
     __tablename__ = "one_time_link"
+    read_by_strangers = False
 
     id: Mapped[int] = mapped_column(primary_key=True)
     person_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"), index=True)
@@ -401,6 +411,7 @@ class SignInFailure(Base):
     """A sign-in that failed, or is being tried, known by the hash of the address typed; kept for a minute."""
 
     __tablename__ = "sign_in_failure"
+    read_by_strangers = False
     __table_args__ = (Index("ix_sign_in_failure_key_hash_at", "key_hash", "at"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -413,6 +424,7 @@ class ApiToken(Base):
     """A bearer token of a person; only its hash is stored. Without `scopes` it may do all that its owner may."""
 
     __tablename__ = "api_token"
+    read_by_strangers = False
 
     id: Mapped[int] = mapped_column(primary_key=True)
     public_id: Mapped[str] = mapped_column(String(32), unique=True, default=new_public_id)

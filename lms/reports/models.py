@@ -93,6 +93,7 @@ class SeriesFacts(Base):
     `reports.facts`: what a new process need not read row by row. Worth nothing once the series has another stamp."""
 
     __tablename__ = "series_facts"
+    read_by_strangers = False
 
     kind: Mapped[str] = mapped_column(String(32), primary_key=True)
     series_id: Mapped[int] = mapped_column(ForeignKey("series.id", ondelete="CASCADE"), primary_key=True)

@@ -11,7 +11,7 @@ from apiflask import Schema
 from apiflask.exceptions import HTTPError
 from apiflask.fields import Dict, Field, Integer, List, Nested, String
 from apiflask.validators import Range
-from flask import Flask, Response, request, url_for
+from flask import Response, current_app, request, url_for
 from flask.typing import ResponseReturnValue
 from marshmallow.utils import get_value
 from werkzeug.exceptions import BadRequest
@@ -127,29 +127,30 @@ def rfc3339(moment: datetime | None) -> str | None:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def init_app(app: Flask) -> None:
-    """Answers 415 and 400 as problems before a view runs."""
+def init_app() -> None:
+    """Silences what apispec says about schemas of one name."""
     # A schema that is nested in another and stands alone too is told of, as are two slices' of one name; their
     # references resolve.
     for told in (".*has already been added to the spec", "Multiple schemas resolved to the name"):
         warnings.filterwarnings("ignore", message=told, category=UserWarning)
 
-    @app.before_request
-    def check_body() -> ResponseReturnValue | None:
-        if not request.path.startswith("/api/") or request.method not in {"POST", "PUT", "PATCH"}:
-            return None
-        view = app.view_functions.get(request.endpoint or "")
-        if view is None or (not request.content_length and not request.mimetype):
-            return None
-        if request.mimetype in getattr(view, "consumes", ()):
-            return None
-        if not request.is_json:
-            if not request.content_length:
-                return None
-            return problem(415, _("Send JSON (application/json)."))
-        if request.content_length and not isinstance(sent_json(), dict):
-            return problem(400, _("The body is not a JSON object."))
+
+def check_body() -> ResponseReturnValue | None:
+    """Answers a body that a call of the API cannot read: 415 for another kind, 400 for what is no JSON object."""
+    if not request.path.startswith("/api/") or request.method not in {"POST", "PUT", "PATCH"}:
         return None
+    view = current_app.view_functions.get(request.endpoint or "")
+    if view is None or (not request.content_length and not request.mimetype):
+        return None
+    if request.mimetype in getattr(view, "consumes", ()):
+        return None
+    if not request.is_json:
+        if not request.content_length:
+            return None
+        return problem(415, _("Send JSON (application/json)."))
+    if request.content_length and not isinstance(sent_json(), dict):
+        return problem(400, _("The body is not a JSON object."))
+    return None
 
 
 def sent_json() -> Any:

@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from flask import Flask, request
+from flask import Flask, current_app, request
 from werkzeug.exceptions import ClientDisconnected, LengthRequired
 from werkzeug.sansio.utils import get_content_length
 from werkzeug.wsgi import LimitedStream
+
+from lms.core.settings import settings
 
 _LIMIT = "lms.body_limit"
 F = TypeVar("F", bound=Callable[..., object])
@@ -46,12 +48,12 @@ def material_limit(view: F) -> F:
     return view
 
 
-def limit_of(app: Flask, endpoint: str | None) -> int:
+def limit_of(endpoint: str | None) -> int:
     """How much the view of an endpoint reads of a body."""
-    site: int = app.config["MAX_CONTENT_LENGTH"] or sys.maxsize
-    view = app.view_functions.get(endpoint or "")
+    site: int = current_app.config["MAX_CONTENT_LENGTH"] or sys.maxsize
+    view = current_app.view_functions.get(endpoint or "")
     if getattr(view, "takes_material", False):
-        return int(app.extensions["lms.config"].max_material_mb) * 1024 * 1024 + FORM_BYTES
+        return settings().max_material_mb * 1024 * 1024 + FORM_BYTES
     return min(site, site if getattr(view, "takes_upload", False) else getattr(view, "body_limit", PLAIN_BYTES))
 
 
@@ -79,9 +81,10 @@ class _WholeBodies:
 
 
 def init_app(app: Flask) -> None:
-    """Sets the limit of each request before anything reads its body: wire it before all that do."""
+    """Reads bodies to their end."""
     app.wsgi_app = _WholeBodies(app.wsgi_app)  # type: ignore[method-assign]
 
-    @app.before_request
-    def limit() -> None:
-        request.max_content_length = request.environ[_LIMIT] = limit_of(app, request.endpoint)
+
+def set_limit() -> None:
+    """Sets how much the view of the request reads of its body."""
+    request.max_content_length = request.environ[_LIMIT] = limit_of(request.endpoint)

@@ -31,6 +31,7 @@ _SETTINGS = {
     "COMPRESS_ZSTD_LEVEL": 6,  # as small as gzip makes them, in half the time
 }
 _NOISE = 100
+_KEY = "lms.compression"
 
 
 def blurred(page: bytes) -> bytes:
@@ -38,33 +39,34 @@ def blurred(page: bytes) -> bytes:
     return b"%b<!--%b-->" % (page, secrets.token_hex(secrets.randbelow(_NOISE)).encode("ascii"))
 
 
-def _packed_twin(app: Flask) -> Path | None:
+def _packed_twin() -> Path | None:
     """The twin that static/build.py wrote beside a built asset."""
     name = (request.view_args or {}).get("filename", "")
-    if request.endpoint != "static" or not app.static_folder or ".." in name:
+    if request.endpoint != "static" or not current_app.static_folder or ".." in name:
         return None
-    twin = Path(app.static_folder) / f"{name}.gz"
+    twin = Path(current_app.static_folder) / f"{name}.gz"
     return twin if twin.is_file() else None
 
 
 def init_app(app: Flask) -> None:
-    """Packs answers for browsers that take that. What is streamed or already encoded goes as it is."""
+    """Gives Flask-Compress its settings; `compress` calls it."""
     app.config |= _SETTINGS
-    library = Compress(app)
+    app.extensions[_KEY] = Compress(app)
 
-    @app.after_request
-    def compress(answer: Response) -> Response:
-        if answer.status_code in {204, 206, 304} or "Content-Encoding" in answer.headers:
-            return answer
-        etag, _is_weak = answer.get_etag()
-        twin = _packed_twin(app)
-        if twin is not None:
-            _send_twin(answer, twin)
-        elif not answer.is_streamed and not answer.direct_passthrough:
-            _pack(answer, library)
-        if etag and "Content-Encoding" in answer.headers:
-            answer.set_etag(etag, weak=True)
+
+def compress(answer: Response) -> Response:
+    """Packs an answer for browsers that take that. What is streamed or already encoded goes as it is."""
+    if answer.status_code in {204, 206, 304} or "Content-Encoding" in answer.headers:
         return answer
+    etag, _is_weak = answer.get_etag()
+    twin = _packed_twin()
+    if twin is not None:
+        _send_twin(answer, twin)
+    elif not answer.is_streamed and not answer.direct_passthrough:
+        _pack(answer)
+    if etag and "Content-Encoding" in answer.headers:
+        answer.set_etag(etag, weak=True)
+    return answer
 
 
 def _send_twin(answer: Response, twin: Path) -> None:
@@ -76,7 +78,7 @@ def _send_twin(answer: Response, twin: Path) -> None:
         answer.headers["Content-Encoding"] = "gzip"
 
 
-def _pack(answer: Response, library: Compress) -> None:
+def _pack(answer: Response) -> None:
     if answer.mimetype == "text/html":
         content = answer.get_data()
         if "Accept-Encoding" in request.headers and len(content) >= _MIN_SIZE:
@@ -85,5 +87,6 @@ def _pack(answer: Response, library: Compress) -> None:
         return
     status = answer.status
     answer.status_code = 200  # the library passes others over, and a form with faults is as large as the form
+    library: Compress = current_app.extensions[_KEY]
     library.after_request(answer)
     answer.status = status

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from flask import Flask, current_app, redirect, request, url_for
+from flask import current_app, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from lms.core.errors import Forbidden
@@ -78,23 +78,20 @@ def _is_for_resting(endpoint: str) -> bool:
     return request.path.startswith("/api/") or bool(getattr(view, "allow_without_mfa", False))
 
 
-def init_app(app: Flask) -> None:
-    """Checks the guard before each request."""
-
-    @app.before_request
-    def check() -> ResponseReturnValue | None:
-        endpoint = request.endpoint
-        if endpoint is None or endpoint in OPEN_BY_DESIGN:
-            return None
-        guard = guard_of(endpoint)
-        actor = current_actor()
-        if actor.roles_rest and guard is not None and not _is_for_resting(endpoint):
-            return redirect(url_for("people.second_factor"))
-        if guard is not None and guard.admits(actor):
-            return None
-        if guard is not None and not actor.is_signed_in:
-            if request.path.startswith("/api/"):
-                raise Unauthenticated
-            following = request.full_path.rstrip("?") if request.method == "GET" else None
-            return redirect(url_for("people.sign_in", next=following))
-        raise Forbidden
+def check_guard() -> ResponseReturnValue | None:
+    """Refuses a request that the guard of its view does not admit."""
+    endpoint = request.endpoint
+    if endpoint is None or endpoint in OPEN_BY_DESIGN:
+        return None
+    guard = guard_of(endpoint)
+    actor = current_actor()
+    if actor.roles_rest and guard is not None and not _is_for_resting(endpoint):
+        return redirect(url_for("people.second_factor"))
+    if guard is not None and guard.admits(actor):
+        return None
+    if guard is not None and not actor.is_signed_in:
+        if request.path.startswith("/api/"):
+            raise Unauthenticated
+        following = request.full_path.rstrip("?") if request.method == "GET" else None
+        return redirect(url_for("people.sign_in", next=following))
+    raise Forbidden

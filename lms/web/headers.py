@@ -3,45 +3,43 @@ no place in search engines but for pages that are declared `indexed`."""
 
 from __future__ import annotations
 
-from flask import Flask, Response, request
+from flask import Response, current_app, request
 
 from lms.web.discovery import is_found
 from lms.web.identity import Unauthenticated, current_actor
 
 
-def init_app(app: Flask) -> None:
-    """Adds the headers after each request."""
+def add_headers(answer: Response) -> Response:
+    """Adds the headers to an answer."""
+    answer.headers.setdefault(
+        "Content-Security-Policy",
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; "
+        "connect-src 'self'; media-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; "
+        "frame-ancestors 'none'",
+    )
+    answer.headers.setdefault("X-Content-Type-Options", "nosniff")
+    if "secret" in (request.view_args or {}):
+        # The secret stays here, and the origin goes along: without it Flask-WTF refuses a form over https
+        answer.headers["Referrer-Policy"] = "strict-origin"
+        answer.headers["Cache-Control"] = "no-store"
+    answer.headers.setdefault("Referrer-Policy", "same-origin")
+    answer.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+    if current_app.config["SESSION_COOKIE_SECURE"]:
+        answer.headers.setdefault("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
+    if request.endpoint != "static" and not is_found():
+        answer.headers["X-Robots-Tag"] = "noindex"
+    if answer.mimetype == "text/html" and not answer.cache_control.public:
+        answer.vary.update(("Cookie", "Accept-Language"))  # time zone and language of the reader
+    if request.endpoint == "static":
+        answer.cache_control.immutable = True  # named by their content
+    if request.endpoint != "static" and "Cache-Control" not in answer.headers and _is_personal(answer):
+        answer.headers["Cache-Control"] = "no-store"
+    return answer
 
-    @app.after_request
-    def add(answer: Response) -> Response:
-        answer.headers.setdefault(
-            "Content-Security-Policy",
-            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; "
-            "connect-src 'self'; media-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; "
-            "frame-ancestors 'none'",
-        )
-        answer.headers.setdefault("X-Content-Type-Options", "nosniff")
-        if "secret" in (request.view_args or {}):
-            # The secret stays here, and the origin goes along: without it Flask-WTF refuses a form over https
-            answer.headers["Referrer-Policy"] = "strict-origin"
-            answer.headers["Cache-Control"] = "no-store"
-        answer.headers.setdefault("Referrer-Policy", "same-origin")
-        answer.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
-        if app.config["SESSION_COOKIE_SECURE"]:
-            answer.headers.setdefault("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
-        if request.endpoint != "static" and not is_found():
-            answer.headers["X-Robots-Tag"] = "noindex"
-        if answer.mimetype == "text/html" and not answer.cache_control.public:
-            answer.vary.update(("Cookie", "Accept-Language"))  # time zone and language of the reader
-        if request.endpoint == "static":
-            answer.cache_control.immutable = True  # named by their content
-        if request.endpoint != "static" and "Cache-Control" not in answer.headers and _is_personal(answer):
-            answer.headers["Cache-Control"] = "no-store"
-        return answer
 
-    def _is_personal(answer: Response) -> bool:
-        try:
-            has_session = app.config["SESSION_COOKIE_NAME"] in request.cookies  # it may have brought a message
-            return has_session or current_actor().is_signed_in or "Set-Cookie" in answer.headers
-        except Unauthenticated:
-            return True
+def _is_personal(answer: Response) -> bool:
+    try:
+        has_session = current_app.config["SESSION_COOKIE_NAME"] in request.cookies  # it may have brought a message
+        return has_session or current_actor().is_signed_in or "Set-Cookie" in answer.headers
+    except Unauthenticated:
+        return True

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 
-from flask import Flask, current_app, g, request
+from flask import Flask, Response, current_app, g, request
 from flask_login import LoginManager, UserMixin, current_user
 
 from lms.core.roles import ANONYMOUS, Actor
@@ -12,6 +14,7 @@ from lms.web.second_factor import without_resting_roles
 
 SessionLoader = Callable[[str], Actor | None]
 BearerLoader = Callable[[str], Actor | None]
+UseWriter = Callable[[Flask, int], None]
 
 login_manager = LoginManager()
 login_manager.session_protection = None
@@ -33,9 +36,29 @@ class SignedIn(UserMixin):
         return self.key
 
 
-def register(app: Flask, *, session: SessionLoader, bearer: BearerLoader) -> None:
-    """Registers how session keys and bearer tokens are read. Each function returns None for invalid ones."""
-    app.extensions[_KEY] = (session, bearer)
+@dataclass(frozen=True)
+class _Loaders:
+    session: SessionLoader
+    bearer: BearerLoader
+    write_use: UseWriter
+
+
+def register(app: Flask, *, session: SessionLoader, bearer: BearerLoader, write_use: UseWriter) -> None:
+    """Registers how session keys and bearer tokens are read, and how the use of a session is written.
+
+    `session` and `bearer` return None for invalid ones. `session` puts the id of a session whose use is to be written
+    into `g.used_session`.
+    """
+    app.extensions[_KEY] = _Loaders(session, bearer, write_use)
+
+
+def note_use(answer: Response) -> Response:
+    """Has the use of a session written once the answer has gone: nobody waits for it."""
+    session_id = g.pop("used_session", None)
+    if session_id is not None:
+        app = current_app._get_current_object()  # type: ignore[attr-defined]
+        answer.call_on_close(partial(_loaders().write_use, app, session_id))
+    return answer
 
 
 def init_app(app: Flask) -> None:
@@ -44,8 +67,13 @@ def init_app(app: Flask) -> None:
 
     @login_manager.user_loader
     def load(key: str) -> SignedIn | None:
-        actor = without_resting_roles(current_app.extensions[_KEY][0](key))
+        actor = without_resting_roles(_loaders().session(key))
         return SignedIn(actor, key) if actor is not None else None
+
+
+def _loaders() -> _Loaders:
+    loaders: _Loaders = current_app.extensions[_KEY]
+    return loaders
 
 
 def current_actor() -> Actor:
@@ -63,8 +91,7 @@ def _read_actor() -> Actor:
     if header is None:
         return ANONYMOUS
     scheme, _space, token = header.partition(" ")
-    loader: BearerLoader = current_app.extensions[_KEY][1]
-    actor = without_resting_roles(loader(token.strip())) if scheme.lower() == "bearer" else None
+    actor = without_resting_roles(_loaders().bearer(token.strip())) if scheme.lower() == "bearer" else None
     if actor is None:
         raise Unauthenticated
     return actor

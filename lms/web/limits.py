@@ -52,24 +52,25 @@ def throttle_reads(scope: str) -> Callable[[F], F]:
 
 
 def init_app(app: Flask) -> None:
-    """Wires the limits, that of tokens among them: 600 calls a minute, whatever they are answered."""
+    """Registers the hook of Flask-Limiter, which checks the limits of a route."""
     limiter.init_app(app)
     limiter.request_filter(in_demonstration)
 
-    @app.before_request
-    def count_token() -> Response | None:
-        header = request.headers.get("Authorization")
-        if header is None or not request.path.startswith("/api/") or not limiter.enabled or in_demonstration():
-            return None
-        if not current_actor().is_signed_in:
-            return None
-        token = hashlib.sha256(header.encode()).hexdigest()
-        if limiter.limiter.hit(TOKEN_CALLS, "token", token):
-            return None
-        free_at = limiter.limiter.get_window_stats(TOKEN_CALLS, "token", token).reset_time
-        seconds = max(1, math.ceil(free_at - time.time()))
-        return problem(
-            429,
-            _("Each token is limited to %(n)s calls a minute. Wait a moment and try again.", n=TOKEN_CALLS.amount),
-            headers={"Retry-After": str(seconds)},
-        )
+
+def count_token() -> Response | None:
+    """Refuses a token's call with 429 above 600 a minute, whatever the calls are answered."""
+    header = request.headers.get("Authorization")
+    if header is None or not request.path.startswith("/api/") or not limiter.enabled or in_demonstration():
+        return None
+    if not current_actor().is_signed_in:
+        return None
+    token = hashlib.sha256(header.encode()).hexdigest()
+    if limiter.limiter.hit(TOKEN_CALLS, "token", token):
+        return None
+    free_at = limiter.limiter.get_window_stats(TOKEN_CALLS, "token", token).reset_time
+    seconds = max(1, math.ceil(free_at - time.time()))
+    return problem(
+        429,
+        _("Each token is limited to %(n)s calls a minute. Wait a moment and try again.", n=TOKEN_CALLS.amount),
+        headers={"Retry-After": str(seconds)},
+    )

@@ -12,8 +12,8 @@ import time
 import structlog
 from flask import Flask, Response, g, request
 
-from lms.config import Config
 from lms.core.roles import Actor
+from lms.core.settings import settings
 from lms.web.metrics import HEARTBEAT, SERVICE, STATIC, kind_of, observe_request
 
 HEADER = "X-Request-ID"
@@ -38,39 +38,40 @@ def reference(status: int) -> str | None:
 
 
 def init_app(app: Flask) -> None:
-    """Starts each request before all other hooks, and ends it after them: wire it first."""
-    config: Config = app.extensions["lms.config"]
-    trusts_proxy = config.proxies > 0
+    """Gives templates `reference`."""
     app.jinja_env.globals["reference"] = reference
 
-    @app.before_request
-    def start() -> None:
-        g.started = time.perf_counter()
-        given = request.headers.get(HEADER, "") if trusts_proxy else ""
-        g.request_id = given if _WELL_FORMED.fullmatch(given) else secrets.token_hex(8)
-        structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request_id=g.request_id)
 
-    @app.after_request
-    def end(answer: Response) -> Response:
-        if "started" not in g:  # the request was refused before any hook ran
-            return answer
-        seconds = time.perf_counter() - g.started
-        kind = kind_of(request.endpoint, request.path)
-        observe_request(kind, answer.status_code, seconds)
-        answer.headers[HEADER] = g.request_id
-        if answer.status_code >= 400 or kind not in _NOT_LOGGED:
-            actor: Actor | None = g.get("actor")
-            log.info(
-                "request",
-                method=request.method,
-                endpoint=request.endpoint,
-                status=answer.status_code,
-                ms=round(seconds * 1000, 1),
-                person=actor.person_id if actor is not None else None,
-            )
+def begin() -> None:
+    """Gives the request its id and binds it to the log."""
+    g.started = time.perf_counter()
+    given = request.headers.get(HEADER, "") if settings().proxies > 0 else ""
+    g.request_id = given if _WELL_FORMED.fullmatch(given) else secrets.token_hex(8)
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(request_id=g.request_id)
+
+
+def end(answer: Response) -> Response:
+    """Counts the answer, and logs it if it failed or is of a kind that is logged."""
+    if "started" not in g:  # the request was refused before any hook ran
         return answer
+    seconds = time.perf_counter() - g.started
+    kind = kind_of(request.endpoint, request.path)
+    observe_request(kind, answer.status_code, seconds)
+    answer.headers[HEADER] = g.request_id
+    if answer.status_code >= 400 or kind not in _NOT_LOGGED:
+        actor: Actor | None = g.get("actor")
+        log.info(
+            "request",
+            method=request.method,
+            endpoint=request.endpoint,
+            status=answer.status_code,
+            ms=round(seconds * 1000, 1),
+            person=actor.person_id if actor is not None else None,
+        )
+    return answer
 
-    @app.teardown_request
-    def forget(_error: BaseException | None) -> None:
-        structlog.contextvars.clear_contextvars()
+
+def forget(_error: BaseException | None) -> None:
+    """Unbinds the request's id from the log."""
+    structlog.contextvars.clear_contextvars()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from flask import Flask, current_app, request
+from flask import current_app, request
 
 from lms.core.errors import Fault, Forbidden, Invalid
 from lms.core.i18n import _, _l
@@ -78,12 +78,9 @@ def checked_scopes(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(name for name in SCOPES if name in asked)
 
 
-def init_app(app: Flask) -> None:
-    """Holds tokens to their scopes, once the guard has let the caller pass."""
-
-    @app.before_request
-    def check() -> None:
-        held = current_actor().scopes if request.path.startswith("/api/") else None
-        asked = scope_of(request.endpoint) if request.endpoint else None
-        if held is not None and asked is not None and asked not in held:
-            raise Forbidden(_("This token does not have the scope %(name)s.", name=asked))
+def check_scope() -> None:
+    """Holds a token to its scopes, once the guard has let the caller pass."""
+    held = current_actor().scopes if request.path.startswith("/api/") else None
+    asked = scope_of(request.endpoint) if request.endpoint else None
+    if held is not None and asked is not None and asked not in held:
+        raise Forbidden(_("This token does not have the scope %(name)s.", name=asked))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from flask import Flask, request
+from flask import request
 
 from lms.core.errors import Fault, Invalid, NotFound
 from lms.core.i18n import _
@@ -40,19 +40,16 @@ def texts_in(found: Any) -> Iterator[tuple[str, str]]:
             waiting.append((here, part))
 
 
-def init_app(app: Flask) -> None:
-    """Checks the address, the parameters and the body of each request."""
-
-    @app.before_request
-    def check() -> None:
-        if not all(is_plain(value) for value in (request.view_args or {}).values() if isinstance(value, str)):
-            raise NotFound
-        wrong = [name for name, value in request.args.items(multi=True) if not is_plain(value)]
-        if request.method in {"POST", "PUT", "PATCH"}:
-            if request.is_json:
-                wrong += [path for path, text in texts_in(sent_json()) if not is_plain(text)]
-            elif request.mimetype in _FORMS:
-                wrong += [name for name, value in request.form.items(multi=True) if not is_plain(value)]
-        if wrong:
-            reason = _("This contains a character that is not text.")
-            raise Invalid(faults=[Fault(field=name, reason=reason) for name in dict.fromkeys(wrong)])
+def check_text() -> None:
+    """Raises NotFound for such a text in the address, Invalid for one in the parameters or in the body."""
+    if not all(is_plain(value) for value in (request.view_args or {}).values() if isinstance(value, str)):
+        raise NotFound
+    wrong = [name for name, value in request.args.items(multi=True) if not is_plain(value)]
+    if request.method in {"POST", "PUT", "PATCH"}:
+        if request.is_json:
+            wrong += [path for path, text in texts_in(sent_json()) if not is_plain(text)]
+        elif request.mimetype in _FORMS:
+            wrong += [name for name, value in request.form.items(multi=True) if not is_plain(value)]
+    if wrong:
+        reason = _("This contains a character that is not text.")
+        raise Invalid(faults=[Fault(field=name, reason=reason) for name in dict.fromkeys(wrong)])

@@ -23,6 +23,7 @@ from flask import Flask, Response, current_app, g, make_response, request, sessi
 from flask.typing import ResponseReturnValue
 
 from lms.core import cache_versions, clock
+from lms.core.db import tables_unread_by_strangers
 from lms.web.live_bar import CLOSED_LIVE
 from lms.web.locale import reader_locale
 from lms.web.time import known_zone
@@ -120,7 +121,8 @@ def _answer(page: _Page, now: datetime) -> Response:
     return made
 
 
-def init_app(app: Flask, *, unseen: frozenset[str]) -> None:
-    """Makes the place of this app where pages are kept. `unseen` are the tables that no such page reads."""
+def init_app(app: Flask) -> None:
+    """Makes the place of this app where pages are kept. Call it once all models are imported."""
     app.extensions[_KEY] = _Pages()
-    cache_versions.watch(STAMP, lambda table: table not in unseen)
+    unread = tables_unread_by_strangers()
+    cache_versions.watch(STAMP, lambda table: table not in unread)

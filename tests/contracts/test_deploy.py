@@ -83,7 +83,7 @@ def upload_locations(app: APIFlask) -> str:
     """The locations of nginx for the addresses that read more than 1 MB, by how much they read."""
     addresses: dict[int, set[str]] = {}
     for rule in app.url_map.iter_rules():
-        limit = limit_of(app, rule.endpoint)
+        limit = limit_of(rule.endpoint)
         if {"POST", "PUT", "PATCH"} & (rule.methods or set()) and limit > PLAIN_BYTES:
             pattern = re.sub(r"<(?:(\w+):)?\w+>", lambda part: _PARTS[part[1] or ""], rule.rule)
             addresses.setdefault(limit // PLAIN_BYTES + 1, set()).add(pattern)
@@ -110,7 +110,8 @@ def test_nginx_takes_large_bodies_only_where_the_application_does(app: APIFlask)
     _old, end, tail = rest.partition(UPLOADS_END)
     assert begin
     assert end
-    expected = f"{head}{begin}{upload_locations(app)}{end}{tail}"
+    with app.app_context():
+        expected = f"{head}{begin}{upload_locations(app)}{end}{tail}"
     if os.environ.get("UPDATE_DOCS"):
         NGINX.write_text(expected, encoding="utf-8")
         return

@@ -33,6 +33,7 @@ def make_app(folder: Path) -> Flask:
     app = Flask("echo", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MOST_BYTES
     body_limits.init_app(app)
+    app.before_request(body_limits.set_limit)
     (folder / "large").write_bytes(LARGE)
 
     @app.route("/", methods=["GET", "POST"])

@@ -24,6 +24,7 @@ def browser(tmp_path: Path) -> FlaskClient:
     (tmp_path / "photo.png").write_bytes(b"png" * 1000)
     app = Flask("bare", static_folder=str(tmp_path), static_url_path="/static")
     compression.init_app(app)
+    app.after_request(compression.compress)
     app.add_url_rule("/page", "page", lambda: PAGE)
     app.add_url_rule("/wrong", "wrong", lambda: (PAGE, 422))
     app.add_url_rule("/list", "list", lambda: Response(PAGE, mimetype="text/csv"))

@@ -29,6 +29,7 @@ class Appeal(Base):
     """
 
     __tablename__ = "appeal"
+    read_by_strangers = False
     __table_args__ = (
         CheckConstraint("(state = 'open') = (ended_at IS NULL)", name="ended"),
         Index(

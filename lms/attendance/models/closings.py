@@ -19,6 +19,7 @@ class Closing(Base):
     """
 
     __tablename__ = "closing"
+    read_by_strangers = False
     __table_args__ = (
         CheckConstraint("reopened_at IS NULL OR reason IS NOT NULL", name="reopened_with_reason"),
         Index(

@@ -27,6 +27,7 @@ class Correction(Base):
     """
 
     __tablename__ = "correction"
+    read_by_strangers = False
     __table_args__ = (
         Index(
             "uq_correction_active",
@@ -109,6 +110,7 @@ class LectureFacts(Base):
     """
 
     __tablename__ = "lecture_facts"
+    read_by_strangers = False
     __table_args__ = (Index("ix_lecture_facts_version", "lecture_id", "version", "day"),)  # without reading `content`
 
     lecture_id: Mapped[int] = mapped_column(ForeignKey("lecture.id", ondelete="CASCADE"), primary_key=True)

@@ -34,6 +34,7 @@ class Presence(Base):
     """
 
     __tablename__ = "presence"
+    read_by_strangers = False
     __table_args__ = (
         UniqueConstraint("lecture_id", "evidence"),
         CheckConstraint("left_ms >= joined_ms", name="span"),
@@ -59,6 +60,7 @@ class Join(Base):
     """One page or app that joined a lecture: each gets a room token of its own."""
 
     __tablename__ = "join"
+    read_by_strangers = False
 
     id: Mapped[int] = mapped_column(primary_key=True)
     lecture_id: Mapped[int] = mapped_column(ForeignKey("lecture.id"), index=True)
@@ -74,6 +76,7 @@ class Beat(Base):
     """
 
     __tablename__ = "beat"
+    read_by_strangers = False
 
     join_id: Mapped[int] = mapped_column(ForeignKey("join.id"), primary_key=True)
     seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
@@ -85,6 +88,7 @@ class AttendanceImport(Base):
     """One imported attendance report with its import answer. `format` is the format it was read as."""
 
     __tablename__ = "attendance_import"
+    read_by_strangers = False
 
     id: Mapped[int] = mapped_column(primary_key=True)
     public_id: Mapped[str] = mapped_column(String(32), unique=True, default=new_public_id)

@@ -52,6 +52,7 @@ class GroupEntry(Base):
     whoever wrote it. At the signature an address becomes the person known by it."""
 
     __tablename__ = "group_entry"
+    read_by_strangers = False
     __table_args__ = (
         UniqueConstraint("group_id", "person_id"),
         UniqueConstraint("group_id", "key"),
@@ -76,6 +77,7 @@ class GroupSignature(Base):
     """
 
     __tablename__ = "group_signature"
+    read_by_strangers = False
     __table_args__ = (
         Index(
             "uq_group_signature_standing",

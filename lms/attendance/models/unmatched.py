@@ -33,6 +33,7 @@ class UnmatchedAttendee(Base):
     """
 
     __tablename__ = "unmatched_attendee"
+    read_by_strangers = False
     __table_args__ = (
         UniqueConstraint("series_id", "key"),
         CheckConstraint("how IS NOT NULL OR person_id IS NULL", name="decided"),
@@ -56,6 +57,7 @@ class Resolution(Base):
     """One resolution of an unmatched attendee, in the order in which they were made: nothing is taken out."""
 
     __tablename__ = "attendee_resolution"
+    read_by_strangers = False
     __table_args__ = (UniqueConstraint("attendee_id", "version"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)

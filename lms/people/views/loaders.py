@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from functools import partial
 
 import structlog
-from flask import Flask, Response, g, has_app_context
+from flask import Flask, g, has_app_context
 from sqlalchemy.exc import OperationalError
 
 from lms.core import clock
@@ -45,8 +44,8 @@ def _actor_of_session(secret: str) -> Actor | None:
     return found.actor
 
 
-def _note_use(app: Flask, session_id: int) -> None:
-    """After the answer has gone: nobody waits for it, and what cannot be written now is written the next time."""
+def _write_use(app: Flask, session_id: int) -> None:
+    """Writes that a session was used; what cannot be written now is written the next time."""
     with app.app_context():
         try:
             sessions.note_use(session_id, at=clock.now())
@@ -60,12 +59,6 @@ def init_app(app: Flask) -> None:
         app,
         session=_actor_of_session,
         bearer=lambda secret: actor_of_token(secret, clock.now()),
+        write_use=_write_use,
     )
     app.add_template_filter(country_name, "country_name")
-
-    @app.after_request
-    def note_use(answer: Response) -> Response:
-        session_id = g.pop("used_session", None)
-        if session_id is not None:
-            answer.call_on_close(partial(_note_use, app, session_id))
-        return answer

@@ -1,0 +1,59 @@
+"""What every request passes before its view and every answer after it, in this order."""
+
+from __future__ import annotations
+
+from flask import Flask, request
+from flask_wtf import CSRFProtect
+
+from lms.web import (
+    api,
+    body_limits,
+    compression,
+    guards,
+    headers,
+    identity,
+    limits,
+    request_log,
+    scopes,
+    text_payload,
+)
+
+_csrf = CSRFProtect()
+_WITHOUT_TOKEN = {
+    # These keep a preference, or read a file and change nothing else
+    "web.set_language",
+    "web.set_zone",
+    "web.close_live_bar",
+    "certificates.verify_file",
+    # Mail programs unsubscribe their reader (RFC 8058)
+    "people.unsubscribe",
+    "reports.unsubscribe",
+}
+
+
+def check_token() -> None:
+    """Refuses a form whose token is missing or of another session."""
+    if not request.path.startswith("/api/") and request.endpoint not in _WITHOUT_TOKEN:
+        _csrf.protect()
+
+
+def init_app(app: Flask) -> None:
+    """Registers all hooks. Flask runs those before a request as they stand here, those after it from the last to the
+    first."""
+    after, before = app.after_request, app.before_request
+    after(request_log.end)  # the metric and the line of the log
+    after(compression.compress)
+    after(headers.add_headers)  # content policy, caching
+    after(identity.note_use)  # the use of a session, written when the answer has gone
+    app.teardown_request(request_log.forget)
+
+    before(request_log.begin)  # the id of the request, in the answer and in each line of the log
+    before(body_limits.set_limit)  # 413: how much is read of a body; before all that may read it
+    limits.init_app(app)  # 429: how often an address may call a route
+    before(limits.count_token)  # 429: how often a token may call the API
+    before(guards.check_guard)  # 401, 403: who may use the route
+    before(scopes.check_scope)  # 403: what the token may do
+    before(api.check_body)  # 415, 400: what the API can read
+    before(text_payload.check_text)  # 422: what can be stored as text
+    _csrf.init_app(app)
+    before(check_token)  # 400: whether the form is from a page of this session
