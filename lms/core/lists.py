@@ -10,6 +10,8 @@ SIZES = (20, 50, 100, 250)
 """How many rows a page of a list can have."""
 SIZE = 20
 """So many where none are asked for: what a phone shows in a few screens."""
+EVERY_ROW = 1_000_000
+"""The size of a page that has all rows, for files."""
 TEXT_LENGTH = 200
 """Characters of the text to look for; more are cut off."""
 FEW = 2

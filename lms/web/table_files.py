@@ -11,6 +11,8 @@ from lms.core.tables import write_csv
 from lms.core.workbooks import MIME, Workbook
 from lms.web.time import viewer_zone
 
+FILES = ("csv", "xlsx")
+
 
 def table_file(
     kind: str,

@@ -188,11 +188,11 @@ def _selects(page: RosterPage, shown: _Shown) -> list[Select]:
     ]
     every = _n("The only country", "All %(num)s countries", len(countries)) if countries else _("All")
     named = counted_choices(page.organisations, shown.people.organisation)
-    organisations = [Select("organisation", _("Organisation"), _("All"), named)] if named else []
+    organisations = [Select("organisation", _("Organisation"), named)] if named else []
     return [
-        Select("country", _("Country"), every, countries),
+        Select("country", _("Country"), countries, every),
         *organisations,
-        Select("source", _("Source"), _("All"), sources),
+        Select("source", _("Source"), sources),
     ]
 
 

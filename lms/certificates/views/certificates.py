@@ -260,14 +260,14 @@ def _selects(preview: Preview, chosen: Mapping[str, str]) -> list[Select]:
     ):
         choices = counted_choices(counts, chosen.get(name), names, shows_numbers=False)
         if choices:
-            found.append(Select(name, label, _("All"), choices))
+            found.append(Select(name, label, choices))
     if preview.shown is Group.HAVE:
         states = [
             Choice(CertificateState.VALID, _("Valid")),
             Choice(CertificateState.REVOKED, _("Revoked")),
             Choice(CertificateState.WITHDRAWN, _("Withdrawn")),
         ]
-        found.append(Select("state", _("State"), _("All"), states))
+        found.append(Select("state", _("State"), states))
     return found
 
 

@@ -99,14 +99,14 @@ def admin_mail() -> ResponseReturnValue:
     asked, at = read_list(LIST), clock.now()
     found = list_outgoing(asked.wanted, by=current_actor(), at=at)
     selects = [
-        Select("kind", _("Kind"), _("All kinds"), [Choice(kind.value, str(label)) for kind, label in _KINDS.items()]),
+        Select("kind", _("Kind"), [Choice(kind.value, str(label)) for kind, label in _KINDS.items()], _("All kinds")),
         Select(
             "reason",
             _("Reason"),
-            _("All reasons"),
             [Choice(reason.value, mail_reason(reason), count) for reason, count in found.reasons.items()],
+            _("All reasons"),
         ),
-        Select("period", _("When"), _("Last 7 days"), [Choice(name, str(label)) for name, label in _PERIODS.items()]),
+        Select("period", _("When"), [Choice(name, str(label)) for name, label in _PERIODS.items()], _("Last 7 days")),
     ]
     figures = [Sifted(value, found.counts.get(value, 0), str(label)) for value, label in _FIGURES.items()]
     stopped = Sifted("addresses", found.stopped, _("stopped addresses"), url_for("dashboards.stopped_addresses"))

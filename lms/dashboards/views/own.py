@@ -207,7 +207,7 @@ def behind() -> ResponseReturnValue:
         rows=page.rows,
         matching=page.matching,
         list=ListPage(asked, page.total, endpoint="dashboards.behind", values=values, anchor="people"),
-        selects=[Select("series", _("Series"), _("All"), choices)],
+        selects=[Select("series", _("Series"), choices)],
     )
 
 

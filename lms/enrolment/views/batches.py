@@ -16,7 +16,7 @@ from lms.enrolment.models import EnrolmentStatus
 from lms.enrolment.queries.batches import count_places, get_batch, list_batches, list_people
 from lms.enrolment.queries.batches import preview_of as preview_of_batch
 from lms.enrolment.views.blueprint import bp
-from lms.enrolment.views.places import read_seat_list, seat_filter
+from lms.enrolment.views.places import Enrolments
 from lms.people.queries.countries import country_names
 from lms.web.forms import flash_refusal
 from lms.web.guards import SIGNED_IN, allow
@@ -39,21 +39,17 @@ def list_changes(slug: str) -> ResponseReturnValue:
 def preview_changes(slug: str) -> ResponseReturnValue:
     """Previews accepting, rejecting or withdrawing the selected people, or all that the filter holds. Nothing is
     changed yet."""
-    by, selection, wanted = current_actor(), read_selection(), request.form.get("status", "")
+    by, selection, status = current_actor(), read_selection(), request.form.get("status", "")
     series = get_series(slug, by=by)
-    if wanted not in set(EnrolmentStatus):
+    if status not in set(EnrolmentStatus):
         raise Invalid("status", _("Unknown state."))
-    asked = read_seat_list(country_names(reader_locale()))
-    people = seat_filter(asked.wanted) if selection.everybody else selection.ids
+    enrolments = Enrolments(slug)
+    people = enrolments.people if selection.everybody else selection.ids
     try:
-        batch = preview_batch(series.id, people, status=EnrolmentStatus(wanted), by=by, at=clock.now())
+        batch = preview_batch(series.id, people, status=EnrolmentStatus(status), by=by, at=clock.now())
     except (Invalid, Refused) as error:
         flash(error.message, "wrong")
-        page = {"page": asked.wanted.page} if asked.wanted.page > 1 else {}
-        return redirect(
-            url_for(".series_enrolments", slug=slug, **asked.parameters, **page, _anchor="who"),  # type: ignore[arg-type]
-            303,
-        )
+        return redirect(enrolments.here(), 303)
     return redirect(url_for(".change", slug=slug, batch=batch.public_id), 303)
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Sequence
+from typing import Any
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -25,6 +25,7 @@ from lms.enrolment.queries.batches import list_batches
 from lms.enrolment.queries.preview import preview_enrolments
 from lms.enrolment.queries.rows import find_enrolment, get_enrolment
 from lms.enrolment.queries.series import (
+    Seat,
     SeatFilter,
     count_by_status,
     count_countries,
@@ -39,47 +40,27 @@ from lms.enrolment.queries.series import (
 from lms.enrolment.rules import ACTIVE, check_can_withdraw
 from lms.enrolment.views.blueprint import bp
 from lms.people.forms import grouped_choices
-from lms.people.queries.countries import country_names, list_countries
+from lms.people.queries.countries import country_names, known_codes, list_countries
 from lms.web.body_limits import upload_limit
 from lms.web.forms import flash_refusal
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
 from lms.web.lists import (
-    AskedList,
+    COUNTRY,
+    NAME,
+    ORGANISATION,
+    Chip,
     Choice,
     Column,
-    ListDefinition,
-    ListPage,
+    ListView,
     Select,
-    Sifted,
+    counted_chips,
     counted_choices,
-    read_list,
 )
 from lms.web.locale import reader_locale
 
 init_app = mailing.init_app
 NO_ANSWER, OF_QUOTA = "none", "quota"
-LIST = ListDefinition(
-    filters={
-        "status": frozenset(EnrolmentStatus),
-        "country": None,
-        "source": frozenset(EnrolmentSource),
-        "organisation": None,
-        "answer": frozenset({NO_ANSWER}),
-        "seat": frozenset({OF_QUOTA}),
-    },
-    columns=(
-        Column("registered", _l("Registered"), first=_l("first registered first"), last=_l("last registered first")),
-        Column("name", _l("Name"), first=_l("by name"), last=_l("by name, the last first")),
-        Column("country", _l("Country"), first=_l("by country"), last=_l("by country, the last first")),
-        Column(
-            "organisation",
-            _l("Organisation"),
-            first=_l("by organisation"),
-            last=_l("by organisation, the last first"),
-        ),
-    ),
-)
 
 
 def _series_page(slug: str) -> ResponseReturnValue:
@@ -169,14 +150,12 @@ def _may_move(series: Series, by: Actor) -> bool:
 def series_enrolments(slug: str) -> ResponseReturnValue:
     """Lists enrolments and enrols a person by e-mail address. Focal points see people from their country only."""
     by, at = current_actor(), clock.now()
-    series = get_series(slug, by=by)
-    if not (may_edit_series(series, by) or by.is_reporter or by.is_focal_point):
-        raise Forbidden
-    names = country_names(reader_locale())
+    enrolments = Enrolments(slug)
+    series, names = enrolments.series, enrolments.names
     form = None
     if _may_move(series, by):
         form = EnrolForm()
-        codes = names if may_edit_series(series, by) else _own_codes(by)
+        codes = names if enrolments.is_staff else _own_codes(by)
         form.offer(grouped_choices({code: names[code] for code in codes}, reader_locale()))
     status = 200
     if request.method == "POST":
@@ -200,7 +179,7 @@ def series_enrolments(slug: str) -> ResponseReturnValue:
                 _say_where(row, by)
                 return _list_page(slug)
         status = 422
-    return _list(series, form, names, by=by), status
+    return enrolments.page(form=form), status
 
 
 def _say_where(row: Enrolment, by: Actor) -> None:
@@ -214,102 +193,119 @@ def _say_where(row: Enrolment, by: Actor) -> None:
     flash(said.get(row.status, name), "done")
 
 
-def read_seat_list(names: Mapping[str, str]) -> AskedList:
-    """What the address of the current request asks of the enrolments of a series; `names` are those of countries."""
-    return read_list(replace(LIST, filters={**LIST.filters, "country": names.keys()}))
+class Enrolments(ListView[Seat]):
+    """The enrolments of a series. Focal points see people from their countries only."""
 
-
-def seat_filter(wanted: ListRequest) -> SeatFilter:
-    """The filter of what is asked of the list."""
-    filters = wanted.filters
-    return SeatFilter(
-        q=wanted.q,
-        status=EnrolmentStatus(filters["status"]) if "status" in filters else None,
-        country=filters.get("country"),
-        source=EnrolmentSource(filters["source"]) if "source" in filters else None,
-        organisation=filters.get("organisation"),
-        unanswered="answer" in filters,
-        of_quota="seat" in filters,
-    )
-
-
-def _list(series: Series, form: EnrolForm | None, names: Mapping[str, str], *, by: Actor) -> str:
-    asked = read_seat_list(names)
-    is_staff, over = may_edit_series(series, by), is_over(series.id)
-    everybody = is_staff or by.is_reporter
-    own = None if everybody else by.country_ids
-    own_codes = [] if everybody else _own_codes(by)
-    counts = count_by_status(series.id, country_ids=own)
-    unanswered = count_unanswered(series, by=by)
-    page = list_seat_page(
-        series,
-        seat_filter(asked.wanted),
-        asked.wanted,
-        by=by,
-        country_names=names,
-        counts=counts,
-    )
-    return render_template(
-        "enrolment/enrolments.html",
-        series=series,
-        seats=page.seats,
-        list=ListPage(
-            asked, page.matching, endpoint="enrolment.series_enrolments", values={"slug": series.slug}, anchor="who"
-        ),
-        sifted=_sifted(counts),
-        selects=_selects(series, asked.wanted.filters, names, unanswered, by=by),
-        unanswered=unanswered,
-        counts=counts,
-        form=form,
-        asks_to_enrol="enrol" in request.args or request.method == "POST" or not sum(counts.values()),
-        opened=request.args.get("open"),
-        selects_many=is_staff
-        and bool(not over or counts[EnrolmentStatus.APPLIED] or counts[EnrolmentStatus.WAITLISTED]),
-        is_over=over,
-        batches=list_batches(series, by=by, limit=1) if is_staff else [],
-        may_import=by.is_administrator,
-        may_see_seats=by.is_reporter,
-        country_names=names,
-        countries=[names[code] for code in own_codes],
-    )
-
-
-def _sifted(counts: Mapping[EnrolmentStatus, int]) -> list[Sifted]:
-    """The figures above the list."""
-    words = {
-        EnrolmentStatus.ENROLLED: _("enrolled"),
-        EnrolmentStatus.WAITLISTED: _("waiting"),
-        EnrolmentStatus.APPLIED: _("awaiting a decision"),
-        EnrolmentStatus.REJECTED: _("rejected"),
-        EnrolmentStatus.WITHDRAWN: _("withdrawn"),
+    endpoint, template, title = "enrolment.series_enrolments", "enrolment/enrolments.html", _l("Who")
+    anchor, testid = "who", "enrolments"
+    filters = {
+        "status": frozenset(EnrolmentStatus),
+        "country": known_codes,
+        "source": frozenset(EnrolmentSource),
+        "organisation": None,
+        "answer": frozenset({NO_ANSWER}),
+        "seat": frozenset({OF_QUOTA}),
     }
-    shown = [Sifted(status, counts[status], word) for status, word in words.items()]
-    return [Sifted("", sum(counts.values()), _("all")), *shown]
+    order = "registered"
+    columns = (
+        NAME,
+        COUNTRY,
+        ORGANISATION,
+        Column(
+            "registered", _l("Registered"), _l("first registered first"), _l("last registered first"), place="fig nobr"
+        ),
+        Column("state", _l("State")),
+        Column("actions", _l("Actions"), place="wide"),
+    )
+    chips_filter, chips_label = "status", _l("Show people by state")
+    bulk_endpoint = "enrolment.preview_changes"
+
+    def __init__(self, slug: str) -> None:
+        super().__init__(slug=slug)
+        self.series = get_series(slug, by=self.by)
+        self.is_staff = may_edit_series(self.series, self.by)
+        if not (self.is_staff or self.by.is_reporter or self.by.is_focal_point):
+            raise Forbidden
+        self.names = country_names(reader_locale())
+        self.is_over = is_over(self.series.id)
+        everybody = self.is_staff or self.by.is_reporter
+        self.country_ids = None if everybody else self.by.country_ids
+        self.countries = [] if everybody else [self.names[code] for code in _own_codes(self.by)]
+        if not _may_move(self.series, self.by):
+            self.hidden = {"actions"}
+
+    @property
+    def people(self) -> SeatFilter:
+        """The filter, for actions on everybody whom the list has."""
+        filters = self.request.filters
+        return SeatFilter(
+            q=self.request.q,
+            status=EnrolmentStatus(filters["status"]) if "status" in filters else None,
+            country=filters.get("country"),
+            source=EnrolmentSource(filters["source"]) if "source" in filters else None,
+            organisation=filters.get("organisation"),
+            unanswered="answer" in filters,
+            of_quota="seat" in filters,
+        )
+
+    def query(self, request: ListRequest) -> tuple[Sequence[Seat], int]:
+        self.counts = count_by_status(self.series.id, country_ids=self.country_ids)
+        self.unanswered = count_unanswered(self.series, by=self.by)
+        page = list_seat_page(
+            self.series, self.people, request, by=self.by, country_names=self.names, counts=self.counts
+        )
+        waits = self.counts[EnrolmentStatus.APPLIED] or self.counts[EnrolmentStatus.WAITLISTED]
+        if self.is_staff and (waits or not self.is_over):
+            self.selectable = [seat.enrolment.public_id for seat in page.seats]
+        return page.seats, page.matching
+
+    def chips(self) -> list[Chip]:
+        words = {
+            EnrolmentStatus.ENROLLED: _("enrolled"),
+            EnrolmentStatus.WAITLISTED: _("waiting"),
+            EnrolmentStatus.APPLIED: _("awaiting a decision"),
+            EnrolmentStatus.REJECTED: _("rejected"),
+            EnrolmentStatus.WITHDRAWN: _("withdrawn"),
+        }
+        return counted_chips(self.counts, words)
+
+    def selects(self) -> list[Select]:
+        chosen = self.request.filters
+        countries = count_countries(self.series, by=self.by)
+        organisations = count_organisations_of_series(self.series, by=self.by)
+        sources = [Choice(source, word) for source, word in source_words().items()]
+        answers = [Choice(NO_ANSWER, _("Not accepted yet"), self.unanswered)]
+        selects = [
+            Select("country", _("Country"), counted_choices(countries, chosen.get("country"), self.names)),
+            Select("organisation", _("Organisation"), counted_choices(organisations, chosen.get("organisation"))),
+            Select("source", _("How"), sources),
+            Select("answer", _("Answer"), answers),
+            Select("seat", _("Place"), [Choice(OF_QUOTA, _("Kept for the country"))]),
+        ]
+        is_of_use = {"source": True, "answer": bool(self.unanswered), "seat": False}
+        return [row for row in selects if row.name in chosen or is_of_use.get(row.name, len(row.choices) > 1)]
+
+    def context(self) -> dict[str, Any]:
+        return {
+            "series": self.series,
+            "opened": request.args.get("open"),
+            "asks_to_enrol": "enrol" in request.args or request.method == "POST" or not sum(self.counts.values()),
+            "batches": list_batches(self.series, by=self.by, limit=1) if self.is_staff else [],
+            "may_import": self.by.is_administrator,
+            "may_see_seats": self.by.is_reporter,
+            "source_words": source_words(),
+        }
 
 
-def _selects(
-    series: Series, chosen: Mapping[str, str], names: Mapping[str, str], unanswered: int, *, by: Actor
-) -> list[Select]:
-    """The filters of the form: the countries and organisations of people in the series, how people came into it, and
-    whether they have answered."""
-    countries, organisations = count_countries(series, by=by), count_organisations_of_series(series, by=by)
-    sources = [
-        Choice(EnrolmentSource.SELF, _("Enrolled themselves")),
-        Choice(EnrolmentSource.STAFF, _("Enrolled by staff")),
-        Choice(EnrolmentSource.FILE, _("From a file")),
-        Choice(EnrolmentSource.NOMINATION, _("By nomination")),
-        Choice(EnrolmentSource.WALK_IN, _("Attended without enrolling")),
-    ]
-    answers = [Choice(NO_ANSWER, _("Not accepted yet"), unanswered)]
-    found = [
-        Select("country", _("Country"), _("All"), counted_choices(countries, chosen.get("country"), names)),
-        Select("organisation", _("Organisation"), _("All"), counted_choices(organisations, chosen.get("organisation"))),
-        Select("source", _("How"), _("All"), sources),
-        Select("answer", _("Answer"), _("All"), answers),
-        Select("seat", _("Place"), _("All"), [Choice(OF_QUOTA, _("Kept for the country"))]),
-    ]
-    is_of_use = {"source": True, "answer": bool(unanswered), "seat": False}
-    return [one for one in found if one.name in chosen or is_of_use.get(one.name, len(one.choices) > 1)]
+def source_words() -> dict[EnrolmentSource, str]:
+    """How people came into a series, in words."""
+    return {
+        EnrolmentSource.SELF: _("Enrolled themselves"),
+        EnrolmentSource.STAFF: _("Enrolled by staff"),
+        EnrolmentSource.FILE: _("From a file"),
+        EnrolmentSource.NOMINATION: _("By nomination"),
+        EnrolmentSource.WALK_IN: _("Attended without enrolling"),
+    }
 
 
 def _own_codes(by: Actor) -> list[str]:

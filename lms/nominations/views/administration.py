@@ -136,8 +136,8 @@ def _sifted(counts: Mapping[NominationState, int]) -> list[Sifted]:
 def _selects(series: list[tuple[str, str]], codes: list[str], names: Mapping[str, str]) -> list[Select]:
     places = sorted(codes, key=lambda code: sort_key(names[code]))
     return [
-        Select("series", _("Series"), _("All"), [Choice(slug, title) for slug, title in series]),
-        Select("country", _("Country"), _("All"), [Choice(code, names[code]) for code in places]),
+        Select("series", _("Series"), [Choice(slug, title) for slug, title in series]),
+        Select("country", _("Country"), [Choice(code, names[code]) for code in places]),
     ]
 
 

@@ -110,10 +110,10 @@ def _sifted(counts: Mapping[NominationState, int]) -> list[Sifted]:
 def _selects(series: list[tuple[str, str]], codes: list[str]) -> list[Select]:
     found = []
     if series:
-        found.append(Select("series", _("Series"), _("All"), [Choice(slug, title) for slug, title in series]))
+        found.append(Select("series", _("Series"), [Choice(slug, title) for slug, title in series]))
     if codes:
         names = country_names(reader_locale())
-        found.append(Select("country", _("Country"), _("All"), [Choice(code, names[code]) for code in codes]))
+        found.append(Select("country", _("Country"), [Choice(code, names[code]) for code in codes]))
     return found
 
 

@@ -139,6 +139,11 @@ def country_names(locale: str, codes: Iterable[str] | None = None) -> Mapping[st
     return named_countries(country_rows(codes), locale)
 
 
+def known_codes() -> frozenset[str]:
+    """The codes of all countries."""
+    return frozenset(code for _country_id, code, *_names in country_rows())
+
+
 def countries_meant(typed: str, names: Mapping[str, str]) -> list[str]:
     """The codes of those countries (code → name) that a whole text means: a code, or any name in use."""
     key = name_key(typed)

@@ -82,8 +82,8 @@ def admin_people() -> ResponseReturnValue:
         list=ListPage(asked, people.total, endpoint="people.admin_people"),
         figures=[Sifted(value, people.counts.get(value, 0), word) for value, word in words.items()],
         selects=[
-            Select("country", _("Country or area"), _("All"), countries),
-            Select("organisation", _("Organisation"), _("All"), organisations),
+            Select("country", _("Country or area"), countries),
+            Select("organisation", _("Organisation"), organisations),
         ],
     )
 

@@ -287,9 +287,9 @@ def _sifted(opened: DrilldownRows) -> list[Sifted]:
 
 def _selects(opened: DrilldownRows, wanted: ListRequest) -> list[Select]:
     """The filters of the form, where there is something to choose."""
-    words = {"of_country": (_("Country or area"), _("All")), "of_series": (_("Series"), _("All"))}
+    words = {"of_country": _("Country or area"), "of_series": _("Series")}
     return [
-        Select(name, *words[name], [Choice(one.key, one.label, one.number) for one in opened.choices[name]])
+        Select(name, words[name], [Choice(one.key, one.label, one.number) for one in opened.choices[name]])
         for name in words
         if len(opened.choices.get(name, [])) > 1 or name in wanted.filters
         if name in opened.choices

@@ -135,7 +135,7 @@ def _selects(found: viewing.GroupPage, wanted: ListRequest, names: Mapping[str, 
     if len(codes) < 2:
         return []
     choices = [Choice(code, names.get(code, code), found.countries[code]) for code in codes]
-    return [Select("country", _("Country"), _("All"), choices)]
+    return [Select("country", _("Country"), choices)]
 
 
 @bp.get("/lectures/<int:lecture_id>/groups.<kind>")
