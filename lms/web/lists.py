@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import cached_property
 from itertools import chain, islice
 from operator import attrgetter
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, Self, TypeAlias, TypeVar
 
 from flask import Blueprint, Response, render_template, url_for
 from flask import request as flask_request
@@ -33,7 +33,7 @@ from lms.web.table_files import FILES, table_file
 from lms.web.time import number
 
 Row = TypeVar("Row")
-Text = str | LazyString
+Text: TypeAlias = str | LazyString
 
 
 @dataclass(frozen=True)
@@ -178,6 +178,7 @@ class ListView(Generic[Row]):
         self.selectable: list[Any] = []
         self.selects_all = True
         self.ignored: tuple[str, ...] = ()
+        self.file_name = self.endpoint.rpartition(".")[2]
         self.rows: Sequence[Row] = ()
         self.total = 0
 
@@ -213,16 +214,11 @@ class ListView(Generic[Row]):
         """Whether the page offers the files."""
         return bool(self.file_columns)
 
-    @property
-    def file_name(self) -> str:
-        """The name of the files, without what they are filtered by."""
-        return self.endpoint.rpartition(".")[2].replace("_", "-")
-
-    @property
-    def file_filters(self) -> list[str]:
+    def file_words(self) -> list[str]:
         """What the files are filtered by, for their name: values, but only the name of a filter that takes any text."""
         chosen = self.request.filters
-        return [name if known is None else chosen[name] for name, known in self.filters.items() if name in chosen]
+        words = [name if known is None else chosen[name] for name, known in self.filters.items() if name in chosen]
+        return [*words, *(["search"] if self.request.q else [])]
 
     # What the request says
 
@@ -300,8 +296,7 @@ class ListView(Generic[Row]):
         rows = iter(self.file_query(replace(self.request, page=1, size=EVERY_ROW)))
         first = list(islice(rows, 1))  # a query that refuses does so before the file begins
         cells = ([column.read(row) for column in self.file_columns] for row in chain(first, rows))
-        words = [self.file_name, *self.file_filters, *(["search"] if self.request.q else [])]
-        name = "-".join(word.lower().replace("_", "-") for word in words)
+        name = "-".join([self.file_name, *(word.lower().replace("_", "-") for word in self.file_words())])
         headings = [column.name for column in self.file_columns]
         widths = [column.width for column in self.file_columns]
         return table_file(kind, name, str(self.title), headings, cells, widths=widths)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask import Response, flash, redirect, render_template, request, url_for
+from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from lms.catalogue.models import ReleaseRule, Series
@@ -14,11 +15,12 @@ from lms.catalogue.queries.series import get_series
 from lms.core import clock
 from lms.core.errors import Forbidden, Invalid, Refused, TooLarge, WrongKind
 from lms.core.i18n import _, _l, _n
+from lms.core.lists import ListRequest
 from lms.core.roles import Role
 from lms.core.sorting import sort_key
 from lms.enrolment.forms import QuotasForm
 from lms.enrolment.models import SeatKind, SeatReason
-from lms.enrolment.queries.seat_entries import count_seats, list_ledger, list_quotas, read_ledger
+from lms.enrolment.queries.seat_entries import LedgerLine, count_seats, list_ledger, list_quotas, read_ledger
 from lms.enrolment.quota_files import QuotaRow, StagedQuotas, stage_quota_file, stage_quota_lines
 from lms.enrolment.quotas import (
     Release,
@@ -33,58 +35,95 @@ from lms.enrolment.views.blueprint import bp
 from lms.people.queries.countries import country_names, country_rows
 from lms.web.guards import allow
 from lms.web.identity import current_actor
-from lms.web.lists import AskedList, Column, ListDefinition, ListPage, Sifted, read_list
+from lms.web.lists import Chip, Column, FileColumn, ListView, list_files, list_page
 from lms.web.locale import reader_locale
-from lms.web.table_files import table_file
 
-LEDGER = ListDefinition(
-    filters={"kind": frozenset(SeatKind)},
-    columns=(Column("at", _l("When"), first=_l("newest first"), last=_l("oldest first"), descending=True),),
-)
 SHOWN = 5
 """So many countries are named in the preview of a release, the rest together."""
 
 
-@bp.get("/series/<slug>/seats")
-@allow(Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
-def seats(slug: str) -> ResponseReturnValue:
+SEATS = (Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
+_CHANGES = {1: "taken", 0: "", -1: "given_back"}  # spreadsheets take -1 for a formula
+_RESERVED = "reserved"  # a seat taken for a nominee who has not answered
+
+
+def _change(line: LedgerLine) -> str:
+    return _RESERVED if line.why is SeatReason.NOMINATED else _CHANGES[line.change]
+
+
+@list_files(bp, "/series/<slug>/seats", *SEATS)
+@list_page(bp, "/series/<slug>/seats", *SEATS)
+class Ledger(ListView[LedgerLine]):
     """How the seats of a series stand, the next release, and the ledger. Focal points read what is of their country."""
-    by, at = current_actor(), clock.now()
-    series = get_series(slug, by=by)
-    names = country_names(reader_locale())
-    asked = read_list(LEDGER)
-    lines, total = list_ledger(series, asked.wanted, country_names=names, by=by)
-    return render_template(
-        "enrolment/seats.html",
-        series=series,
-        lines=lines,
-        list=ListPage(asked, total, endpoint="enrolment.seats", values={"slug": slug}, anchor="ledger"),
-        figures=_figures(series if by.is_reporter else None, counts := count_seats(series, by=by)),
-        taken=sum(counts.values()),
-        release=(release := next_release(series, by=by, at=at) if by.is_reporter else None),
-        is_whole=by.is_reporter,
-        winners=_winners(release),
-        rules=_rules(),
-        names=names,
+
+    endpoint, template, title = "enrolment.seats", "enrolment/seats.html", _l("Seats")
+    anchor, testid = "ledger", "ledger"
+    text_label, none_found = _l("Name or country"), _l("No entries found")
+    filters = {"kind": frozenset(SeatKind)}
+    columns = (
+        Column("person", _l("Person")),
+        Column("seat", _l("Seat, and why")),
+        Column("at", _l("When"), _l("newest first"), _l("oldest first"), descending=True),
+    )
+    chips_filter, chips_label = "kind", _l("Show seats by origin")
+    file_columns = (
+        FileColumn("at", width=18),
+        FileColumn("change", _change, 8),
+        FileColumn("kind", "kind.value", 10),
+        FileColumn("why", "why.value", 16),
+        FileColumn("country", width=8),
+        FileColumn("full_name", lambda line: line.full_name or line.nominee, 28),
+        FileColumn("person", "person_id", 24),
+        FileColumn("by", "by_name", 28),
+        FileColumn("waited_since", width=18),
+        FileColumn("number", width=8),
     )
 
+    def __init__(self, slug: str) -> None:
+        super().__init__(slug=slug)
+        self.series = get_series(slug, by=self.by)
+        self.names = country_names(reader_locale())
+        self.is_whole = self.by.is_reporter
+        self.file_name = f"seats-{slug}"
 
-def _figures(series: Series | None, counts: dict[SeatKind, int]) -> list[Sifted]:
-    """The seats by origin; of a whole `series` also those that are free and kept."""
-    words = {
-        SeatKind.QUOTA: _("by quota"),
-        SeatKind.OPEN: _("open"),
-        SeatKind.RELEASED: _("released"),
-        SeatKind.BY_HAND: _("by hand"),
-    }
-    found = [Sifted("", sum(counts.values()), _("enrolled or reserved"))]
-    if series is not None and series.capacity is not None:
-        release = f"{url_for('enrolment.seats', slug=series.slug)}#release"
-        found.append(Sifted("free", series.free_seats or 0, _("free"), url=release))
-    if series is not None:
-        quotas = url_for("enrolment.quotas", slug=series.slug)
-        found.append(Sifted("kept", series.reserved, _("of them for countries"), url=quotas))
-    return [*found, *(Sifted(kind, counts[kind], word) for kind, word in words.items())]
+    def query(self, request: ListRequest) -> tuple[Sequence[LedgerLine], int]:
+        self.counts = count_seats(self.series, by=self.by)
+        return list_ledger(self.series, request, country_names=self.names, by=self.by)
+
+    def file_query(self, request: ListRequest) -> Iterable[LedgerLine]:
+        return read_ledger(self.series, request, country_names=self.names, by=self.by)
+
+    def file_words(self) -> list[str]:
+        return []
+
+    def chips(self) -> list[Chip]:
+        """The seats by origin; of a whole series also those that are free and kept."""
+        series, counts = self.series, self.counts
+        words = {
+            SeatKind.QUOTA: _("by quota"),
+            SeatKind.OPEN: _("open"),
+            SeatKind.RELEASED: _("released"),
+            SeatKind.BY_HAND: _("by hand"),
+        }
+        chips = [Chip("", sum(counts.values()), _("enrolled or reserved"))]
+        if self.is_whole and series.capacity is not None:
+            release = f"{url_for('enrolment.seats', slug=series.slug)}#release"
+            chips.append(Chip("free", series.free_seats or 0, _("free"), url=release))
+        if self.is_whole:
+            quotas = url_for("enrolment.quotas", slug=series.slug)
+            chips.append(Chip("kept", series.reserved, _("of them for countries"), url=quotas))
+        return [*chips, *(Chip(kind, counts[kind], word) for kind, word in words.items())]
+
+    def context(self) -> dict[str, Any]:
+        release = next_release(self.series, by=self.by, at=self.at) if self.is_whole else None
+        return {
+            "series": self.series,
+            "taken": sum(self.counts.values()),
+            "release": release,
+            "winners": _winners(release),
+            "rules": _rules(),
+            "names": self.names,
+        }
 
 
 def _rules() -> dict[ReleaseRule, str]:
@@ -106,46 +145,6 @@ def _winners(release: Release | None) -> list[tuple[str, int]]:
     rest = named[SHOWN:]
     more = _n("%(num)s more country", "%(num)s more countries", len(rest))
     return [*named[:SHOWN], (more, sum(many for _name, many in rest))]
-
-
-@bp.get("/series/<slug>/seats.csv")
-@allow(Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
-def seats_csv(slug: str) -> ResponseReturnValue:
-    """The ledger, or what the filter holds of it, as CSV."""
-    return _file("csv", slug)
-
-
-@bp.get("/series/<slug>/seats.xlsx")
-@allow(Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
-def seats_xlsx(slug: str) -> ResponseReturnValue:
-    """The ledger, or what the filter holds of it, as a workbook."""
-    return _file("xlsx", slug)
-
-
-def _file(kind: str, slug: str) -> Response:
-    series, asked = _asked_ledger(slug)
-    return table_file(kind, f"seats-{series.slug}", _("Seats"), HEADINGS, _cells(series, asked), widths=_WIDTHS)
-
-
-_CHANGES = {1: "taken", 0: "", -1: "given_back"}  # spreadsheets take -1 for a formula
-_RESERVED = "reserved"  # a seat taken for a nominee who has not answered
-HEADINGS = ["at", "change", "kind", "why", "country", "full_name", "person", "by", "waited_since", "number"]
-_WIDTHS = [18, 8, 10, 16, 8, 28, 24, 28, 18, 8]
-
-
-def _asked_ledger(slug: str) -> tuple[Series, AskedList]:
-    return get_series(slug, by=current_actor()), read_list(LEDGER)
-
-
-def _cells(series: Series, asked: AskedList) -> Iterator[tuple[object, ...]]:
-    names = country_names(reader_locale())
-    for line in read_ledger(series, asked.wanted, country_names=names, by=current_actor()):
-        change = _RESERVED if line.why is SeatReason.NOMINATED else _CHANGES[line.change]
-        yield (
-            line.at, change, line.kind.value, line.why.value, line.country,
-            line.full_name or line.nominee,
-            line.person_id, line.by_name, line.waited_since, line.number,
-        )  # fmt: skip
 
 
 @bp.post("/series/<slug>/seats/rule")
