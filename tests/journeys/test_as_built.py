@@ -45,7 +45,9 @@ FILES: dict[str, list[tuple[str, str, dict[str, str]]]] = {
     "dashboards.series_picture": [(VISITOR, "/series/{slug}/picture.png", {"slug": SERIES})],
     "dashboards.site_picture": [(VISITOR, "/picture.png", {})],
     "dashboards.sitemap": [(VISITOR, "/sitemap.xml", {})],
-    "enrolment.seats_file": [(ADMIN, f"/series/{{slug}}/seats.{kind}", {"slug": WITH_SEATS}) for kind in ("csv", "xlsx")],
+    "enrolment.seats_file": [
+        (ADMIN, f"/series/{{slug}}/seats.{kind}", {"slug": WITH_SEATS}) for kind in ("csv", "xlsx")
+    ],
     "enrolment.series_calendar": [(VISITOR, "/series/{slug}/calendar.ics", {"slug": SERIES})],
     "nominations.admin_nominations_csv": [(ADMIN, "/admin/nominations.csv", {})],
     "nominations.admin_nominations_xlsx": [(ADMIN, "/admin/nominations.xlsx", {})],
