@@ -43,7 +43,7 @@ bp = APIBlueprint(
 @bp.output(UnknownsOut)
 def list_unknown(lecture_id: int, page: dict[str, Any]) -> dict[str, Any]:
     """Lists unmatched attendees with their candidates, or the resolved ones."""
-    found = review_page(
+    attendees = review_page(
         lecture_id,
         by=current_actor(),
         decided=page["state"] == "decided",
@@ -51,8 +51,8 @@ def list_unknown(lecture_id: int, page: dict[str, Any]) -> dict[str, Any]:
         after=integer_cursor(page["cursor"]) or 0,
         limit=page["limit"],
     )
-    following = str(found.following) if found.following is not None else None
-    return {"items": found.items, "next": following}
+    following = str(attendees.following) if attendees.following is not None else None
+    return {"items": attendees.items, "next": following}
 
 
 @bp.post("/lectures/<int:lecture_id>/attendance-unknown/<int:attendee_id>/decide")

@@ -99,10 +99,10 @@ class ReadingForm(BaseForm):
         """The columns that are asked about, each with its choice."""
         return [(column, self[f"column_{index}"]) for index, column in enumerate(self.columns)]
 
-    def asked(self) -> dict[str, Any]:
+    def answers(self) -> dict[str, Any]:
         """The answers, by the parameter names of `stage_attendance`, without unanswered ones."""
-        said = {name: self[name].data for name in ("time_zone", "date_order", "sums") if self[name].data}
-        return said if self.format.data in ("", None, "auto") else {**said, "format": self.format.data}
+        answers = {name: self[name].data for name in ("time_zone", "date_order", "sums") if self[name].data}
+        return answers if self.format.data in ("", None, "auto") else {**answers, "format": self.format.data}
 
 
 class DecisionForm(BaseForm):

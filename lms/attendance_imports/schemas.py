@@ -22,12 +22,12 @@ class Meanings(String):
     def _deserialize(self, value: Any, attr: str | None, data: Any, **more: Any) -> Any:
         text = super()._deserialize(value, attr, data, **more)
         try:
-            found = json.loads(text or "{}")
+            meanings = json.loads(text or "{}")
         except ValueError:
-            found = None
-        if not isinstance(found, dict) or not all(isinstance(one, str) for one in found.values()):
+            meanings = None
+        if not isinstance(meanings, dict) or not all(isinstance(one, str) for one in meanings.values()):
             raise ValidationError(_('Use a JSON object such as {"Correo": "email"}.'))
-        return found
+        return meanings
 
 
 class UnknownQuery(PageQuery):

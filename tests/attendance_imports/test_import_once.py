@@ -136,7 +136,9 @@ def upload(scene: Scene, content: bytes = REPORT, **options: Any) -> str:
     options = {"time_zone": "UTC", **options}
     staged = stage_attendance(scene.lecture.id, content, file_name="zoom.csv", by=scene.by, **options)
     found = StagedFile(options, staged, preview_attendance(staged, by=scene.by).names)
-    return keep_file(scene.lecture.id, content, file_name="zoom.csv", options=options, found=found, by=scene.by, at=END)
+    return keep_file(
+        scene.lecture.id, content, file_name="zoom.csv", options=options, staged_file=found, by=scene.by, at=END
+    )
 
 
 def _enrol(scene: Scene, name: str) -> None:

@@ -225,7 +225,7 @@ def test_names_that_are_only_like_somebodys_are_candidates_with_score_and_reason
     answer = take(
         scene,
         stay(2, "Smith Otieno Brian"),
-        stay(3, "brian otieno smith", said="iPhone (brian otieno smith)"),
+        stay(3, "brian otieno smith", reported_name="iPhone (brian otieno smith)"),
         stay(4, "Brian Otieno Smith", email="private@y.example"),
     )
     assert answer.matched == 1

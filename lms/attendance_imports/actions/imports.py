@@ -23,7 +23,7 @@ from lms.attendance_imports.actions.mappings import keep_mapping
 from lms.attendance_imports.actions.staged_files import StagedFile, delete_files, find_staged, store_staged
 from lms.attendance_imports.actions.staging import StagedAttendance, check_can_import, stage_attendance
 from lms.attendance_imports.actions.unmatched import (
-    Said,
+    ReportedIdentity,
     hold_unmatched_attendees,
     keep_unmatched_attendees,
     recount_elsewhere,
@@ -73,7 +73,7 @@ class _Tally:
     """
 
     new: list[tuple[dict[str, Any], str | None]] = field(default_factory=list)
-    told: dict[str, Said] = field(default_factory=dict)
+    identities: dict[str, ReportedIdentity] = field(default_factory=dict)
     settled: dict[int, int] = field(default_factory=dict)
     alone: dict[str, int] = field(default_factory=dict)
     answer: ImportAnswer = field(default_factory=ImportAnswer)
@@ -127,7 +127,7 @@ def _tally(lecture: Lecture, staged: StagedAttendance, matches: Sequence[Match],
             is_decided = match.attendee is not None
             through = match.key if is_decided or not is_known else None
             if through is not None and not is_decided:
-                tally.told.setdefault(match.key, (row.said or row.name or None, row.email or None))
+                tally.identities.setdefault(match.key, (row.reported_name or row.name or None, row.email or None))
             tally.new.append((_presence(lecture, row, match, evidence), through))
             answer.created += is_known
         elif there[evidence].is_settled or not is_known:
@@ -243,10 +243,10 @@ def _basis(lecture: Lecture) -> tuple[int, ...]:
     People and places that change meanwhile need no look: evidence is read through who somebody is at the time.
     """
     seen = select(func.count(), func.coalesce(func.max(Presence.id), 0)).where(Presence.lecture_id == lecture.id)
-    told = select(func.count(), func.coalesce(func.sum(UnmatchedAttendee.version), 0)).where(
+    unmatched = select(func.count(), func.coalesce(func.sum(UnmatchedAttendee.version), 0)).where(
         UnmatchedAttendee.series_id == lecture.series_id
     )
-    return (*db.session.execute(seen).one(), *db.session.execute(told).one())
+    return (*db.session.execute(seen).one(), *db.session.execute(unmatched).one())
 
 
 @action
@@ -264,18 +264,18 @@ def publish_matched(staged: StagedAttendance, matched: Matched, *, by: Actor, at
     if staged.mapping:
         keep_mapping(staged.signature, staged.mapping, lecture_id=lecture.id, by=by, at=at)
     tally = matched.tally
-    unknown = [key for key in tally.told if not key.startswith(("name:", "registrant:"))]
+    unknown = [key for key in tally.identities if not key.startswith(("name:", "registrant:"))]
     if matched.basis != _basis(lecture) or ids_by_email(unknown):  # an address may have become known meanwhile
         tally = _tally(lecture, staged, match_rows(lecture, staged.rows).rows, by)
     answer = tally.answer
     if tally.writes:
         _write(lecture, staged, tally, by=by, at=at)
-        notes, here = take_walk_ins(lecture, tally.newly_seen, by=by, at=at)
+        notes, eligible = take_walk_ins(lecture, tally.newly_seen, by=by, at=at)
         answer.notes += notes
     else:
-        here = eligible_people(lecture.id)
+        eligible = eligible_people(lecture.id)
     if is_held(lecture):
-        credit_lecture(lecture.id, by=by, at=at, eligible=here)
+        credit_lecture(lecture.id, by=by, at=at, eligible=eligible)
     elif lecture.state is LectureState.SCHEDULED and (timed := [row for row in staged.rows if row.is_timed]):
         answer.notes.append(_proposal(lecture, timed))
     return answer
@@ -301,11 +301,11 @@ def _write(lecture: Lecture, staged: StagedAttendance, tally: _Tally, *, by: Act
     )
     db.session.add(row)
     db.session.flush()
-    kept = keep_unmatched_attendees(lecture.series_id, tally.told)
+    attendee_ids = keep_unmatched_attendees(lecture.series_id, tally.identities)
     for new, through in tally.new:
         new["import_id"] = row.id
-        if through in kept:
-            new["attendee_id"] = kept[through]
+        if through in attendee_ids:
+            new["attendee_id"] = attendee_ids[through]
     insert_presence(sorted((new for new, _through in tally.new), key=lambda new: new["person_id"] or 0))
     settle(tally.settled, MatchMethod.ADDRESS, by=by, at=at)
     settle_alone(lecture, tally.alone, MatchMethod.NAME, by=by, at=at)
@@ -340,19 +340,20 @@ def keep_file(
     *,
     file_name: str,
     options: dict[str, Any],
-    found: StagedFile | None = None,
+    staged_file: StagedFile | None = None,
     by: Actor,
     at: datetime,
 ) -> str:
-    """Keeps a file until it is imported, with what was `found` in it; returns its public id. Files left behind for a
-    day go.
+    """Stores a file until it is imported, with what was read from it; returns its public id.
+
+    Files that are never imported are deleted a day later.
     """
     public_id = new_public_id()
     file_key = f"attendance/{public_id}"
     try:
         files.store(file_key, content)
-        if found is not None:
-            store_staged(file_key, found)
+        if staged_file is not None:
+            store_staged(file_key, staged_file)
         values = {"public_id": public_id, "lecture_id": lecture_id, "file_name": file_name[:200], "file_key": file_key,
                   "digest": reading.digest(content), "answer": options}  # fmt: skip
         _keep(values, by=by, at=at)
@@ -374,10 +375,10 @@ def _keep(values: dict[str, Any], *, by: Actor, at: datetime) -> None:
     db.session.add(AttendanceImport(**values, by_person_id=by.person_id, staged_at=at))
 
 
-def keep_answer(public_id: str, *, found: StagedFile, by: Actor, at: datetime) -> None:
+def keep_answer(public_id: str, *, staged_file: StagedFile, by: Actor, at: datetime) -> None:
     """Stores the answers about how to read an uploaded file, and what was found in it by them."""
-    store_staged(kept_row(public_id, by=by).file_key or "", found)
-    _keep_answer(public_id, options=dict(found.options), by=by, at=at)
+    store_staged(kept_row(public_id, by=by).file_key or "", staged_file)
+    _keep_answer(public_id, options=dict(staged_file.options), by=by, at=at)
 
 
 @action
@@ -387,8 +388,8 @@ def _keep_answer(public_id: str, *, options: dict[str, Any], by: Actor, at: date
 
 def columns_of(row: AttendanceImport) -> ColumnPreview | None:
     """The columns of an uploaded file to ask about, if any."""
-    found = find_staged(row.file_key or "", row.answer)
-    return found.column_preview if found is not None else reading.look_at(content_of(row))
+    cached = find_staged(row.file_key or "", row.answer)
+    return cached.column_preview if cached is not None else reading.look_at(content_of(row))
 
 
 def find_staged_import(row: AttendanceImport, *, by: Actor) -> StagedFile:
@@ -397,12 +398,12 @@ def find_staged_import(row: AttendanceImport, *, by: Actor) -> StagedFile:
     Raises as `stage_attendance`, and NotFound once the file is gone.
     """
     times = check_can_import(db.session.get_one(Lecture, row.lecture_id), by=by)
-    found = find_staged(row.file_key or "", row.answer)
-    if found is not None and found.staged is not None and found.staged.times == times:
-        return found
+    cached = find_staged(row.file_key or "", row.answer)
+    if cached is not None and cached.staged is not None and cached.staged.times == times:
+        return cached
     content = content_of(row)
     staged = stage_attendance(row.lecture_id, content, file_name=row.file_name, **row.answer, by=by)
-    columns = staged.column_preview or (found.column_preview if found is not None else None)
+    columns = staged.column_preview or (cached.column_preview if cached is not None else None)
     return StagedFile(row.answer, staged, column_preview=columns)
 
 
@@ -420,13 +421,13 @@ def publish_kept(
     once the file is published or cancelled.
     """
     progress(0, STEPS)
-    found = find_staged_import(kept_row(public_id, by=by), by=by)
-    return publish_found(public_id, found, skip_bad_rows=skip_bad_rows, by=by, at=at, progress=progress)
+    staged_file = find_staged_import(kept_row(public_id, by=by), by=by)
+    return publish_found(public_id, staged_file, skip_bad_rows=skip_bad_rows, by=by, at=at, progress=progress)
 
 
 def publish_found(
     public_id: str,
-    found: StagedFile,
+    staged_file: StagedFile,
     *,
     skip_bad_rows: bool,
     by: Actor,
@@ -434,11 +435,11 @@ def publish_found(
     progress: Progress = lambda _done, _total: None,
 ) -> ImportAnswer:
     """`publish_kept` of what was found in the file."""
-    staged = found.staged
+    staged = staged_file.staged
     assert staged is not None
     check_rows(staged, skip_bad_rows=skip_bad_rows)
     progress(1, STEPS)
-    matched = match_staged(staged, earlier=found.names, by=by)
+    matched = match_staged(staged, earlier=staged_file.names, by=by)
     progress(2, STEPS)
     return _publish_kept(public_id, staged, matched, by=by, at=at)
 

@@ -16,7 +16,7 @@ def keep_mapping(signature: str, mapping: Mapping[str, str], *, lecture_id: int,
     """Stores the meaning of columns inside the running action. The newest answer applies."""
     row = {"signature": signature, "mapping": dict(mapping), "decided_at": at}
     insert_many(ColumnMapping.__table__, [row], unless=("signature",))
-    kept = db.session.get_one(ColumnMapping, signature, populate_existing=True, with_for_update=True)
-    if kept.mapping != row["mapping"] or kept.decided_at == at:
-        kept.mapping, kept.decided_at = dict(mapping), at
+    stored = db.session.get_one(ColumnMapping, signature, populate_existing=True, with_for_update=True)
+    if stored.mapping != row["mapping"] or stored.decided_at == at:
+        stored.mapping, stored.decided_at = dict(mapping), at
         audit.record("attendance.mapping", by=by, at=at, detail={"mapping": row["mapping"]}, lecture=lecture_id)

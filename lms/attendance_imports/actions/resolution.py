@@ -235,10 +235,10 @@ def _check_seen(row: UnmatchedAttendee, version: int) -> None:
 
 
 def _check_rows(lecture: Lecture, attendee_id: int, rows: Collection[str]) -> None:
-    own = select(Presence.evidence).where(
+    evidence = select(Presence.evidence).where(
         Presence.lecture_id == lecture.id, Presence.attendee_id == attendee_id, among(Presence.evidence, rows)
     )
-    if set(db.session.scalars(own)) != set(rows):
+    if set(db.session.scalars(evidence)) != set(rows):
         raise NotFound
 
 
@@ -246,15 +246,15 @@ def _lock(lecture: Lecture, lecture_ids: Collection[int]) -> list[int]:
     """Holds the lectures concerned, this one among them, in one order; Refused where one is closed."""
     concerned = sorted({lecture.id, *lecture_ids})
     for lecture_id in concerned:
-        one = lock_lecture(lecture_id)
+        locked = lock_lecture(lecture_id)
         if lecture_id == lecture.id:
-            check_not_closed(one)
+            check_not_closed(locked)
         elif find_closing(lecture_id) is not None:
             raise Refused(
                 _(
                     "This person also appears in “%(title)s”, whose attendance is closed. Resolve the rows of "
                     "this lecture only, or reopen the other lecture.",
-                    title=one.title,
+                    title=locked.title,
                 )
             )
     return concerned

@@ -27,11 +27,11 @@ class StagedFile:
     column_preview: ColumnPreview | None = None
 
 
-def store_staged(file_key: str, found: StagedFile) -> None:
+def store_staged(file_key: str, staged_file: StagedFile) -> None:
     """Stores it beside the uploaded file, in place of what was found before."""
-    staged, names, columns = found.staged, found.names, found.column_preview
+    staged, names, columns = staged_file.staged, staged_file.names, staged_file.column_preview
     packed_up = {
-        "options": dict(found.options),
+        "options": dict(staged_file.options),
         "columns": asdict(columns) if columns is not None else None,
         "names": asdict(names) if names is not None else None,
         "staged": None
@@ -53,12 +53,12 @@ def store_staged(file_key: str, found: StagedFile) -> None:
 def find_staged(file_key: str, options: Mapping[str, Any]) -> StagedFile | None:
     """What was found in the file with these options; None where that is not known."""
     content = files.find(keys_of(file_key)[1])
-    found = json.loads(content) if content is not None else {}
-    if found.get("options") != dict(options):
+    saved = json.loads(content) if content is not None else {}
+    if saved.get("options") != dict(options):
         return None
-    columns = column_preview_from(found["columns"]) if found["columns"] is not None else None
-    names = NameMatches(**found["names"]) if found["names"] is not None else None
-    staged = _staged_from(found["staged"]) if found["staged"] is not None else None
+    columns = column_preview_from(saved["columns"]) if saved["columns"] is not None else None
+    names = NameMatches(**saved["names"]) if saved["names"] is not None else None
+    staged = _staged_from(saved["staged"]) if saved["staged"] is not None else None
     return StagedFile(options, staged, names, columns)
 
 

@@ -92,13 +92,13 @@ def stage_attendance(
     """
     lecture = get_lecture(lecture_id, by=by)
     times = check_can_import(lecture, by=by)
-    said, recalled, column_preview = dict(mapping or {}), {}, None
+    meanings, recalled, column_preview = dict(mapping or {}), {}, None
     read = partial(
         reading.read_report, content, format=format, time_zone=time_zone, sums=sums, near=clock.from_ms(times.start),
         until=clock.from_ms(times.start + times.length),
     )  # fmt: skip
     try:
-        report = read(mapping=said, date_order=date_order)
+        report = read(mapping=meanings, date_order=date_order)
     except UnknownHeadings as error:
         column_preview = error.column_preview
         recalled = find_mapping(column_preview.signature) or {}
@@ -114,7 +114,7 @@ def stage_attendance(
         if (
             other is None
             or not report.was_ordered
-            or not _is_there(read(mapping=said or recalled, date_order=other), times.window)
+            or not _is_there(read(mapping=meanings or recalled, date_order=other), times.window)
         ):
             raise
         reason = _("Day and month may be swapped: read the other way round, the times match the lecture.")
@@ -123,7 +123,7 @@ def stage_attendance(
         ) from error
     _leave_out(report, times.window)
     return StagedAttendance(
-        lecture_id, file_name[:200], reading.digest(content), report, times, said, recalled, report.signature,
+        lecture_id, file_name[:200], reading.digest(content), report, times, meanings, recalled, report.signature,
         column_preview,
     )  # fmt: skip
 
@@ -153,12 +153,14 @@ def said_of(mapping: Mapping[str, str]) -> str:
     )
 
 
-def _placed(one: SumRow, report: Report, start: int) -> ReportRow:
+def _placed(sums: SumRow, report: Report, start: int) -> ReportRow:
     joined, left, stated = rules.place_sum(
-        first=one.first_ms, last=one.last_ms, joins=one.joins, total_ms=one.total_ms,
+        first=sums.first_ms, last=sums.last_ms, joins=sums.joins, total_ms=sums.total_ms,
         meeting=(report.starts_ms, report.ends_ms), start=start,
     )  # fmt: skip
-    return ReportRow(one.line, one.email, one.name, joined, left, one.registrant, one.role, one.said, stated)
+    return ReportRow(
+        sums.line, sums.email, sums.name, joined, left, sums.registrant, sums.role, sums.reported_name, stated
+    )
 
 
 def _is_there(report: Report, window: tuple[int, int]) -> bool:
@@ -181,8 +183,8 @@ def _leave_out(report: Report, window: tuple[int, int]) -> None:
     others = [one for one in meetings if not rules.clip([(one[0], one[1] + 1)], *window)]
     if not others or len(others) == len(meetings):
         return
-    kept = [row for row in report.rows if not row.is_timed or not any(a <= row.joined_ms <= b for a, b in others)]
-    count, report.rows = len(report.rows) - len(kept), kept
+    remaining = [row for row in report.rows if not row.is_timed or not any(a <= row.joined_ms <= b for a, b in others)]
+    count, report.rows = len(report.rows) - len(remaining), remaining
     report.notes.append(
         _n(
             "%(num)s row falls outside the time of the lecture and is ignored: %(times)s (UTC).",
@@ -224,11 +226,11 @@ def _hours(shift: int) -> str:
     hours, rest = divmod(abs(shift), measures.HOUR_MS)
     if hours == 24 and not rest:
         return _("a day")
-    said = _n("%(num)s hour", "%(num)s hours", hours)
+    text = _n("%(num)s hour", "%(num)s hours", hours)
     if not rest:
-        return said
+        return text
     minutes = _n("%(num)s minute", "%(num)s minutes", measures.whole_minutes(rest))
-    return _("%(hours)s %(minutes)s", hours=said, minutes=minutes)
+    return _("%(hours)s %(minutes)s", hours=text, minutes=minutes)
 
 
 def _nobody() -> str:
@@ -236,17 +238,17 @@ def _nobody() -> str:
 
 
 def _outside(shift: int, report: Report) -> str:
-    said = _nobody()
+    message = _nobody()
     if not shift:
-        return f"{said} " + _("Are the file and the time zone right?")
+        return f"{message} " + _("Are the file and the time zone right?")
     time = _hours(shift)
-    said += " " + (
+    message += " " + (
         _("Its times are %(time)s earlier than the lecture.", time=time)
         if shift > 0
         else _("Its times are %(time)s later than the lecture.", time=time)
     )
     if report.may_lack_halves and abs(shift) == 12 * measures.HOUR_MS:
-        return f"{said} " + _("All hours in this file are 12 or lower. Did it lose AM and PM?")
+        return f"{message} " + _("All hours in this file are 12 or lower. Did it lose AM and PM?")
     if report.is_local:
-        return f"{said} " + _("Is the time zone right?")
-    return f"{said} " + _("Is this the right file?")
+        return f"{message} " + _("Is the time zone right?")
+    return f"{message} " + _("Is this the right file?")

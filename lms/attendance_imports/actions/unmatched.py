@@ -17,7 +17,7 @@ from lms.core.bulk import among, insert_many
 from lms.core.db import db, one_at_a_time
 from lms.core.roles import Actor
 
-Said = tuple[str | None, str | None]
+ReportedIdentity = tuple[str | None, str | None]
 """Name and e-mail address as given in a file."""
 
 
@@ -27,15 +27,15 @@ def hold_unmatched_attendees(series_id: int) -> None:
     one_at_a_time(f"unmatched attendees {series_id}")
 
 
-def keep_unmatched_attendees(series_id: int, told: Mapping[str, Said]) -> dict[str, int]:
+def keep_unmatched_attendees(series_id: int, identities: Mapping[str, ReportedIdentity]) -> dict[str, int]:
     """The ids of the unmatched attendees under these keys, made where there are none."""
     rows = [
         {"series_id": series_id, "key": key, "name": name, "email": email, "version": 0}
-        for key, (name, email) in sorted(told.items())
+        for key, (name, email) in sorted(identities.items())
     ]
     insert_many(UnmatchedAttendee.__table__, rows, unless=("series_id", "key"))
     query = select(UnmatchedAttendee.key, UnmatchedAttendee.id).where(
-        UnmatchedAttendee.series_id == series_id, among(UnmatchedAttendee.key, list(told))
+        UnmatchedAttendee.series_id == series_id, among(UnmatchedAttendee.key, list(identities))
     )
     return dict(db.session.execute(query).all())
 
@@ -81,20 +81,20 @@ def settle_alone(
         .where(Presence.lecture_id == lecture.id, among(Presence.evidence, list(people)))
     )
     within = {evidence: (id_, (name, email)) for evidence, id_, name, email in db.session.execute(was)}
-    told = {f"row:{evidence}": said for evidence, (_id, said) in within.items()}
-    own = keep_unmatched_attendees(lecture.series_id, told)
+    identities = {f"row:{evidence}": said for evidence, (_id, said) in within.items()}
+    attendee_ids = keep_unmatched_attendees(lecture.series_id, identities)
     presence, attendee = cast(Table, Presence.__table__), cast(Table, UnmatchedAttendee.__table__)
     db.session.connection().execute(
         update(attendee).where(attendee.c.id == bindparam("own")).values(within_id=bindparam("whole")),
-        [{"own": own[f"row:{evidence}"], "whole": id_} for evidence, (id_, _said) in within.items()],
+        [{"own": attendee_ids[f"row:{evidence}"], "whole": id_} for evidence, (id_, _said) in within.items()],
     )
     db.session.connection().execute(
         update(presence)
         .where(presence.c.lecture_id == lecture.id, presence.c.evidence == bindparam("seen"))
         .values(attendee_id=bindparam("own")),
-        [{"seen": evidence, "own": own[f"row:{evidence}"]} for evidence in within],
+        [{"seen": evidence, "own": attendee_ids[f"row:{evidence}"]} for evidence in within],
     )
-    settle({own[f"row:{evidence}"]: people[evidence] for evidence in within}, how, by=by, at=at)
+    settle({attendee_ids[f"row:{evidence}"]: people[evidence] for evidence in within}, how, by=by, at=at)
 
 
 def recount_elsewhere(lecture: Lecture, people: Mapping[int, int], *, by: Actor, at: datetime) -> None:

@@ -27,5 +27,7 @@ def crowd_of(people: list[PersonSummary], languages: Collection[str] = ("en",)) 
     """These people, ready to be compared with names; countries are told in English and in `languages`."""
     named = [country_names(language) for language in dict.fromkeys(("en", *languages))]
     codes = {one.country for one in people if one.country is not None}
-    told = {code: {names[code] for names in named if code in names} | set(names_in_english(code)) for code in codes}
-    return CandidateIndex(people, told)
+    names_by_code = {
+        code: {names[code] for names in named if code in names} | set(names_in_english(code)) for code in codes
+    }
+    return CandidateIndex(people, names_by_code)

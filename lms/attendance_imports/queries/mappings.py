@@ -8,5 +8,5 @@ from lms.core.db import db
 
 def find_mapping(signature: str) -> dict[str, str] | None:
     """The meaning of each heading of files of this signature."""
-    kept = db.session.get(ColumnMapping, signature)
-    return dict(kept.mapping) if kept is not None else None
+    row = db.session.get(ColumnMapping, signature)
+    return dict(row.mapping) if row is not None else None

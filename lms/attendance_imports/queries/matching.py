@@ -53,7 +53,7 @@ def who_of(row: ReportRow) -> str:
         return email_key(row.email)
     if row.registrant:
         return f"registrant:{row.registrant}"
-    return f"name:{plain_name(row.said or row.name)}"
+    return f"name:{plain_name(row.reported_name or row.name)}"
 
 
 LEADING = frozenset({"host", "panelist"})
@@ -85,9 +85,9 @@ def match_rows(lecture: Lecture, rows: Sequence[ReportRow]) -> Matches:
     Who is like somebody, but not surely, is a candidate: nothing is credited on a guess.
     """
     keys, first = _keys(rows)
-    found, left = _known(lecture, keys, rows, first)
+    matches, left = _known(lecture, keys, rows, first)
     names, by_name = _by_names(lecture, left, first)
-    return Matches(_of_rows(lecture, keys, rows, found | by_name), names)
+    return Matches(_of_rows(lecture, keys, rows, matches | by_name), names)
 
 
 def match_again(lecture: Lecture, rows: Sequence[ReportRow], earlier: NameMatches) -> Matches:
@@ -95,16 +95,16 @@ def match_again(lecture: Lecture, rows: Sequence[ReportRow], earlier: NameMatche
     where one of them may have changed. Who is not compared again has neither reason nor candidates.
     """
     keys, first = _keys(rows)
-    found, left = _known(lecture, keys, rows, first)
+    matches, left = _known(lecture, keys, rows, first)
     named = [key for key in left if not first[key].email]  # under an unknown address nobody is found by name
     if named and (not earlier.people.keys() >= set(named) or names_digest(lecture) != earlier.digest):
         earlier, by_name = _by_names(lecture, named, first)
-        found |= by_name
+        matches |= by_name
     for key in left:
-        if key not in found:
+        if key not in matches:
             person = None if first[key].email else earlier.people[key]
-            found[key] = Match(key, person, MatchMethod.NAME if person is not None else None, "")
-    return Matches(_of_rows(lecture, keys, rows, found), earlier)
+            matches[key] = Match(key, person, MatchMethod.NAME if person is not None else None, "")
+    return Matches(_of_rows(lecture, keys, rows, matches), earlier)
 
 
 def names_digest(lecture: Lecture) -> str:
@@ -133,18 +133,20 @@ def _by_names(
     if not keys:
         return NameMatches(), {}
     names = Names.of(lecture)
-    found = {key: _by_name(key, first[key], names) for key in keys}
+    matches = {key: _by_name(key, first[key], names) for key in keys}
     digest = _digest((one.person_id, one.full_name, one.native_name) for one in names.people)
-    return NameMatches(digest, {key: match.person for key, match in found.items() if not first[key].email}), found
+    return NameMatches(digest, {key: match.person for key, match in matches.items() if not first[key].email}), matches
 
 
-def _of_rows(lecture: Lecture, keys: Sequence[str], rows: Sequence[ReportRow], found: dict[str, Match]) -> list[Match]:
+def _of_rows(
+    lecture: Lecture, keys: Sequence[str], rows: Sequence[ReportRow], matches: dict[str, Match]
+) -> list[Match]:
     """The match of each row; of those who lead, also whether they are enrolled."""
     leading = {key for key, row in zip(keys, rows, strict=True) if row.role in LEADING}
     if leading:
-        here = eligible_people(lecture.id)
-        found |= {key: replace(found[key], is_expected=True) for key in leading if found[key].person in here}
-    return [found[key] for key in keys]
+        eligible = eligible_people(lecture.id)
+        matches |= {key: replace(matches[key], is_expected=True) for key in leading if matches[key].person in eligible}
+    return [matches[key] for key in keys]
 
 
 def _known(
@@ -154,39 +156,39 @@ def _known(
     decided = {key: one for key, one in standing_of(lecture.series_id, first).items() if one.how is not None}
     known = ids_by_email({key for key, row in first.items() if row.email})
     links = _links(keys, rows, known)
-    found: dict[str, Match] = {}
+    matches: dict[str, Match] = {}
     left: list[str] = []
     for key in first:
         if key in decided:
-            found[key] = _as_decided(decided[key])
+            matches[key] = _as_decided(decided[key])
         elif key in known:
-            found[key] = Match(key, known[key], MatchMethod.ADDRESS, _("same e-mail address"))
+            matches[key] = Match(key, known[key], MatchMethod.ADDRESS, _("same e-mail address"))
         elif key in links:
-            found[key] = Match(key, links[key], MatchMethod.ADDRESS, _("same registration ID"))
+            matches[key] = Match(key, links[key], MatchMethod.ADDRESS, _("same registration ID"))
         else:
             left.append(key)
-    return found, left
+    return matches, left
 
 
 def _links(keys: Sequence[str], rows: Sequence[ReportRow], known: Mapping[str, int]) -> dict[str, int]:
     """Whom registrants' ids mean: the person whose own id the personal link carried, or who has the one address under
     which the same registrant stands elsewhere in the file."""
-    asked = {row.registrant for key, row in zip(keys, rows, strict=True) if key.startswith("registrant:")}
-    if not asked:
+    registrants = {row.registrant for key, row in zip(keys, rows, strict=True) if key.startswith("registrant:")}
+    if not registrants:
         return {}
     addressed: dict[str, set[int | None]] = {}
     for key, row in zip(keys, rows, strict=True):
-        if row.email and row.registrant in asked:
+        if row.email and row.registrant in registrants:
             addressed.setdefault(row.registrant, set()).add(known.get(key))
-    own = select(Person.public_id, Person.canonical_id).where(
-        among(Person.public_id, sorted(asked)), Person.erased_at.is_(None)
+    public_ids = select(Person.public_id, Person.canonical_id).where(
+        among(Person.public_id, sorted(registrants)), Person.erased_at.is_(None)
     )
-    found: dict[str, int] = {}
+    links: dict[str, int] = {}
     for registrant, people in addressed.items():
         if len(people) == 1 and (person_id := next(iter(people))) is not None:
-            found[registrant] = person_id
-    found |= {public_id: person_id for public_id, person_id in db.session.execute(own) if person_id is not None}
-    return {f"registrant:{registrant}": person_id for registrant, person_id in found.items()}
+            links[registrant] = person_id
+    links |= {public_id: person_id for public_id, person_id in db.session.execute(public_ids) if person_id is not None}
+    return {f"registrant:{registrant}": person_id for registrant, person_id in links.items()}
 
 
 def _as_decided(standing: Standing) -> Match:
@@ -200,7 +202,7 @@ def _by_name(key: str, row: ReportRow, names: Names) -> Match:
     alike = names.exactly(row.name)
     if len(alike) == 1 and not row.email:
         return Match(key, alike[0].person_id, MatchMethod.NAME, _("same full name"))
-    candidates = names.crowd.alike(row.name, row.said, email_key(row.email) if row.email else "")
+    candidates = names.crowd.alike(row.name, row.reported_name, email_key(row.email) if row.email else "")
     if row.email:
         reason = _("No person has this e-mail address.")
     elif alike:
@@ -216,9 +218,9 @@ class Names:
     def __init__(self, people: list[PersonSummary], languages: Collection[str]) -> None:
         self.people, self.languages = people, languages
         self._exact: dict[str, list[PersonSummary]] = {}
-        for one in people:
-            for name in {plain_name(one.full_name), plain_name(one.native_name or "")} - {""}:
-                self._exact.setdefault(name, []).append(one)
+        for person in people:
+            for name in {plain_name(person.full_name), plain_name(person.native_name or "")} - {""}:
+                self._exact.setdefault(name, []).append(person)
 
     @classmethod
     def of(cls, lecture: Lecture, *, shown_to: Actor | None = None) -> Names:

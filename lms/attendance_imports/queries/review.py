@@ -125,7 +125,7 @@ def review_page(
         ids = _holding(ids, q)
     ids = [id_ for id_ in ids if id_ > after]
     shown = ids[:limit]
-    span, here = span_of(lecture), eligible_people(lecture.id)
+    span, eligible = span_of(lecture), eligible_people(lecture.id)
     items = _unknown(lecture, span, shown, by)
     if not decided and items:
         items = _with_candidates(lecture, items, by)
@@ -138,7 +138,7 @@ def review_page(
         open=counts[False],
         decided=counts[True],
         present_ms=_present(lecture, span, people),
-        enrolled=here,
+        enrolled=eligible,
     )
 
 
@@ -147,10 +147,10 @@ def get_unknown(lecture_id: int, attendee_id: int, *, by: Actor) -> Unknown:
     another series.
     """
     lecture = get_rostered_lecture(lecture_id, by=by)
-    found = _unknown(lecture, span_of(lecture), [attendee_id], by)
-    if not found:
+    unknown = _unknown(lecture, span_of(lecture), [attendee_id], by)
+    if not unknown:
         raise NotFound
-    return found[0] if found[0].how is not None else _with_candidates(lecture, found, by)[0]
+    return unknown[0] if unknown[0].how is not None else _with_candidates(lecture, unknown, by)[0]
 
 
 def find_people(lecture_id: int, words: str, *, by: Actor) -> tuple[list[PersonSummary], set[int]]:
@@ -158,24 +158,24 @@ def find_people(lecture_id: int, words: str, *, by: Actor) -> tuple[list[PersonS
     enrolled or not; with the ids of those who are enrolled. Whose profile is not shared is found by the address
     alone, and only when enrolled. For those who may read the roster."""
     lecture = get_rostered_lecture(lecture_id, by=by)
-    here = eligible_people(lecture.id)
-    wanted = sort_key(words.strip())
-    if not wanted:
-        return [], here
+    eligible = eligible_people(lecture.id)
+    text = sort_key(words.strip())
+    if not text:
+        return [], eligible
     day = (lecture.actual_start or lecture.starts_at or lecture.created_at).date()
-    known = as_seen(known_people(here, day), lecture.series_id, by)
-    parts = wanted.split()
-    found = [one for one in known if all(part in _text_of(one) for part in parts)]
+    known = as_seen(known_people(eligible, day), lecture.series_id, by)
+    parts = text.split()
+    matching = [one for one in known if all(part in _text_of(one) for part in parts)]
     person = find_person_by_email(words) if "@" in words else None
-    if person is not None and person.id not in here and not hidden_among(lecture.series_id, [person.id], by=by):
-        found = [*known_people([person.id], day), *found]
-    return sorted(found, key=lambda one: (sort_key(one.full_name), one.person_id))[:FOUND], here
+    if person is not None and person.id not in eligible and not hidden_among(lecture.series_id, [person.id], by=by):
+        matching = [*known_people([person.id], day), *matching]
+    return sorted(matching, key=lambda person: (sort_key(person.full_name), person.person_id))[:FOUND], eligible
 
 
-def _text_of(one: PersonSummary) -> str:
-    return " ".join([sort_key(text) for text in (one.full_name, one.native_name, one.organisation) if text]) + " ".join(
-        one.mailboxes
-    )
+def _text_of(person: PersonSummary) -> str:
+    return " ".join(
+        [sort_key(text) for text in (person.full_name, person.native_name, person.organisation) if text]
+    ) + " ".join(person.mailboxes)
 
 
 def find_strong(lecture: Lecture, *, by: Actor) -> Strong:
@@ -186,15 +186,15 @@ def find_strong(lecture: Lecture, *, by: Actor) -> Strong:
         UnmatchedAttendee.id, UnmatchedAttendee.version, UnmatchedAttendee.name, UnmatchedAttendee.email
     ).where(among(UnmatchedAttendee.id, _seen_here(lecture, is_decided=False)))
     crowd = Names.of(lecture, shown_to=by).crowd
-    found: list[tuple[int, StrongOne]] = []
+    strong: list[tuple[int, StrongOne]] = []
     for id_, version, name, email in db.session.execute(query.order_by(UnmatchedAttendee.id)):
-        candidate = strong_one(crowd.alike(*_asked(name, email)))
+        candidate = strong_one(crowd.alike(*_search_terms(name, email)))
         if candidate is not None:
-            found.append((version, StrongOne(id_, name, email, candidate)))
+            strong.append((version, StrongOne(id_, name, email, candidate)))
     meant: dict[int, int] = {}
-    for _version, one in found:
-        meant[one.candidate.known.person_id] = meant.get(one.candidate.known.person_id, 0) + 1
-    alone = [(version, one) for version, one in found if meant[one.candidate.known.person_id] == 1]
+    for _version, match in strong:
+        meant[match.candidate.known.person_id] = meant.get(match.candidate.known.person_id, 0) + 1
+    alone = [(version, one) for version, one in strong if meant[one.candidate.known.person_id] == 1]
     text = "|".join(f"{one.attendee_id}.{version}.{one.candidate.known.person_id}" for version, one in alone)
     mark = hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
     return Strong([one for _version, one in alone], mark)
@@ -223,14 +223,14 @@ def _seen_here(lecture: Lecture, *, is_decided: bool) -> list[int]:
 
 def _holding(ids: Collection[int], q: str) -> list[int]:
     """Of these the ones with a text in name or address, in any case of letters and without accents."""
-    wanted = sort_key(q)
+    query_text = sort_key(q)
     query = select(UnmatchedAttendee.id, UnmatchedAttendee.name, UnmatchedAttendee.email).where(
         among(UnmatchedAttendee.id, ids)
     )
     return sorted(
         id_
         for id_, name, email in db.session.execute(query)
-        if any(wanted in sort_key(text) for text in (name, email) if text)
+        if any(query_text in sort_key(text) for text in (name, email) if text)
     )
 
 
@@ -259,8 +259,8 @@ def _unknown(lecture: Lecture, span: Span, ids: Sequence[int], by: Actor) -> lis
         .where(among(UnmatchedAttendee.id, list(ids)), UnmatchedAttendee.series_id == lecture.series_id)
         .order_by(UnmatchedAttendee.id)
     )
-    found = [(row, name) for row, name in db.session.execute(query)] if ids else []
-    meant = _people({row.person_id for row, _name in found if row.person_id is not None}, lecture, by)
+    attendees = [(row, name) for row, name in db.session.execute(query)] if ids else []
+    meant = _people({row.person_id for row, _name in attendees if row.person_id is not None}, lecture, by)
     lectures = _lectures(list(stays))
     return [
         Unknown(
@@ -277,7 +277,7 @@ def _unknown(lecture: Lecture, span: Span, ids: Sequence[int], by: Actor) -> lis
             decided_by=name if row.how is not None else None,
             decided_at=row.decided_at if row.how is not None else None,
         )
-        for row, name in found
+        for row, name in attendees
     ]
 
 
@@ -285,13 +285,13 @@ def _people(person_ids: Collection[int], lecture: Lecture, by: Actor) -> dict[in
     """What is known of these rows of people, under their ids, as the people they are today."""
     if not person_ids:
         return {}
-    own = dict(
+    canonical_ids = dict(
         db.session.execute(select(Person.id, Person.canonical_id).where(among(Person.id, list(person_ids)))).all()
     )
     day = (lecture.actual_start or lecture.starts_at or lecture.created_at).date()
-    people = known_people({id_ for id_ in own.values() if id_ is not None}, day)
+    people = known_people({id_ for id_ in canonical_ids.values() if id_ is not None}, day)
     known = {one.person_id: one for one in as_seen(people, lecture.series_id, by)}
-    return {row: known[who] for row, who in own.items() if who in known}
+    return {row: known[who] for row, who in canonical_ids.items() if who in known}
 
 
 def _lectures(ids: Collection[int]) -> dict[int, int]:
@@ -303,17 +303,17 @@ def _lectures(ids: Collection[int]) -> dict[int, int]:
     return {id_: count for id_, count in db.session.execute(query) if id_ is not None} if ids else {}
 
 
-def _asked(name: str | None, email: str | None) -> tuple[str, str, str]:
+def _search_terms(name: str | None, email: str | None) -> tuple[str, str, str]:
     return undecorated(name) if name else "", name or "", email_key(email) if email else ""
 
 
 def _with_candidates(lecture: Lecture, items: Iterable[Unknown], by: Actor) -> list[Unknown]:
     crowd = Names.of(lecture, shown_to=by).crowd
-    found = []
+    results = []
     for item in items:
-        candidates = crowd.alike(*_asked(item.name, item.email))
-        found.append(replace(item, candidates=candidates, strong=strong_one(candidates)))
-    return found
+        candidates = crowd.alike(*_search_terms(item.name, item.email))
+        results.append(replace(item, candidates=candidates, strong=strong_one(candidates)))
+    return results
 
 
 def _present(lecture: Lecture, span: Span, people: Collection[int]) -> dict[int, int]:

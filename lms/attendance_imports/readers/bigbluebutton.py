@@ -22,7 +22,7 @@ from typing import Any
 
 from lms.attendance_imports.readers import timestamps
 from lms.attendance_imports.readers.pairing import pair
-from lms.attendance_imports.readers.report import Asked, Report, ReportRow
+from lms.attendance_imports.readers.report import ReadingOptions, Report, ReportRow
 from lms.attendance_imports.readers.session_rows import Entry, take
 from lms.attendance_imports.readers.shapes import is_alone
 from lms.attendance_imports.readers.sheets import Document
@@ -42,15 +42,15 @@ def recognises(document: Document) -> bool:
     return _users(document) is not None or _meeting(document) is not None or _columns(document) is not None
 
 
-def read(document: Document, asked: Asked) -> Report:
+def read(document: Document, options: ReadingOptions) -> Report:
     """Reads it. Raises Invalid (`file`; for the table also `time_zone`, `date_order`)."""
     users, meeting, columns = _users(document), _meeting(document), _columns(document)
     if users is not None:
         report = _read_dashboard(document.data, users)
     elif meeting is not None:
-        report = _read_callback(document.data, meeting, asked)
+        report = _read_callback(document.data, meeting, options)
     elif columns is not None:
-        return _read_table(document, columns, asked)
+        return _read_table(document, columns, options)
     else:
         raise Invalid("file", _("This is not a report from the BigBlueButton learning dashboard."))
     if not report.total:
@@ -74,8 +74,8 @@ def _read_dashboard(data: Mapping[str, Any], users: Sequence[Mapping[str, Any]])
     report = Report(format=NAME, title=_text(data.get("name"))[:200], meeting=_text(data.get("extId"))[:200])
     report.starts_ms, report.ends_ms = _ms(data.get("createdOn")), _ms(data.get("endedOn"))
     sessions = [session for user in users for session in _sessions(user)]
-    told = [_ms(session.get(key)) for session in sessions for key in ("registeredOn", "leftOn")]
-    end_ms = report.ends_ms or max((moment for moment in told if moment is not None), default=0)
+    moments = [_ms(session.get(key)) for session in sessions for key in ("registeredOn", "leftOn")]
+    end_ms = report.ends_ms or max((moment for moment in moments if moment is not None), default=0)
     unfinished = 0
     for user in users:
         person = _Person.of(user.get("name"), user.get("extId"), user.get("isModerator"))
@@ -131,42 +131,42 @@ def _meeting(document: Document) -> Mapping[str, Any] | None:
     return inner if isinstance(inner, Mapping) and isinstance(inner.get("attendees"), list) else None
 
 
-def _read_callback(data: Mapping[str, Any], meeting: Mapping[str, Any], asked: Asked) -> Report:
+def _read_callback(data: Mapping[str, Any], meeting: Mapping[str, Any], options: ReadingOptions) -> Report:
     report = Report(format=NAME, meeting=_text(data.get("meeting_id"))[:200])
     metadata = meeting.get("metadata")
     if isinstance(metadata, Mapping):
         report.title = _text(metadata.get("meeting_name"))[:200]
-    times = Times(asked)
+    times = Times(options)
     span = [times.read(_text(meeting.get(key))) for key in ("start", "finish")]
     people = []
-    for one in meeting["attendees"]:
-        if isinstance(one, Mapping):
-            person = _Person.of(one.get("name"), one.get("ext_user_id"), one.get("moderator"))
-            people.append((person, _moments(one.get("joins"), times), _moments(one.get("leaves"), times)))
+    for attendee in meeting["attendees"]:
+        if isinstance(attendee, Mapping):
+            person = _Person.of(attendee.get("name"), attendee.get("ext_user_id"), attendee.get("moderator"))
+            people.append((person, _moments(attendee.get("joins"), times), _moments(attendee.get("leaves"), times)))
     times.settle()
     report.starts_ms, report.ends_ms = times.span(span[0], span[1])
     read = [(person, _instants(joins, times), _instants(leaves, times)) for person, joins, leaves in people]
-    told = [moment for _person, joins, leaves in read for moment in (*joins, *leaves) if moment is not None]
-    end_ms = report.ends_ms or max(told, default=0)
+    all_moments = [moment for _person, joins, leaves in read for moment in (*joins, *leaves) if moment is not None]
+    end_ms = report.ends_ms or max(all_moments, default=0)
     unfinished = 0
     for person, joins, leaves in read:
-        found = pair([one for one in joins if one is not None], [one for one in leaves if one is not None], end_ms)
-        unfinished += found.unfinished
+        pairing = pair([one for one in joins if one is not None], [one for one in leaves if one is not None], end_ms)
+        unfinished += pairing.unfinished
         reason = person.wrong
         if None in joins or None in leaves:
             reason = reason or _("The times of a connection cannot be read.")
-        if reason or found.strays:
+        if reason or pairing.strays:
             report.total += 1
             report.rejected.append(Fault(row=report.total, reason=reason or _("Leave time without a join time.")))
-        for joined_ms, left_ms in found.stays if not reason else ():
+        for joined_ms, left_ms in pairing.stays if not reason else ():
             report.total += 1
             report.rows.append(person.row(report.total, joined_ms, left_ms))
     _say_unfinished(report, unfinished, end_ms)
     return report
 
 
-def _moments(said: object, times: Times) -> list[Read]:
-    return [times.read(_text(one)) for one in said] if isinstance(said, list) else []
+def _moments(texts: object, times: Times) -> list[Read]:
+    return [times.read(_text(one)) for one in texts] if isinstance(texts, list) else []
 
 
 def _instants(moments: Iterable[Read], times: Times) -> list[int | None]:
@@ -178,7 +178,7 @@ def _instants(moments: Iterable[Read], times: Times) -> list[int | None]:
 
 @dataclass(frozen=True)
 class _Person:
-    said: str
+    reported_name: str
     email: str
     registrant: str
     role: str
@@ -187,18 +187,18 @@ class _Person:
     @classmethod
     def of(cls, name: object, external: object, moderates: object) -> _Person:
         """A person in the file. `wrong` is the reason why their rows are rejected."""
-        said, account = " ".join(_text(name).split()), _text(external).strip()
+        full_name, account = " ".join(_text(name).split()), _text(external).strip()
         is_address = "@" in account and " " not in account
-        wrong = "" if said or account else _("This row has neither an e-mail address nor a name.")
-        if len(said) > 200 or len(account) > 320:
+        wrong = "" if full_name or account else _("This row has neither an e-mail address nor a name.")
+        if len(full_name) > 200 or len(account) > 320:
             wrong = _("The e-mail address or the name is too long.")
         role = "host" if moderates is True or _text(moderates).casefold() == "true" else "attendee"
-        return cls(said, account if is_address else "", "" if is_address else account, role, wrong)
+        return cls(full_name, account if is_address else "", "" if is_address else account, role, wrong)
 
     def row(self, number: int, joined_ms: int, left_ms: int) -> ReportRow:
         """One stay of this person. Stays are numbered in file order."""
-        name = undecorated(self.said) if self.said else ""
-        return ReportRow(number, self.email, name, joined_ms, left_ms, self.registrant, self.role, self.said)
+        name = undecorated(self.reported_name) if self.reported_name else ""
+        return ReportRow(number, self.email, name, joined_ms, left_ms, self.registrant, self.role, self.reported_name)
 
 
 def _text(value: object) -> str:
@@ -241,7 +241,7 @@ def _columns(document: Document) -> int | None:
     return None
 
 
-def _read_table(document: Document, column: int, asked: Asked) -> Report:
+def _read_table(document: Document, column: int, options: ReadingOptions) -> Report:
     _line, headings = document.lines[0]
     people = [
         (line, row) for line, row in document.lines[1:] if not is_alone(row)
@@ -252,7 +252,7 @@ def _read_table(document: Document, column: int, asked: Asked) -> Report:
     rows = [(line, row) for line, row in people if not row[1] or moderates(row[1]) is not None]
     broken = [line for line, row in people if row[1] and moderates(row[1]) is None]
     report = Report(format=NAME, notes=list(document.notes))
-    times = Times(asked)
+    times = Times(options)
     entries = []
     for line, row in rows:
         joined, left, stated = (*row[column : column + 3], "", "", "")[:3]

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from lms.attendance_imports.readers.mapping import Column, ColumnPreview, UnknownHeadings, column_preview_of
 from lms.attendance_imports.readers.recognition import FORMATS, read_file
-from lms.attendance_imports.readers.report import Asked, Report, ReportRow, SumRow
+from lms.attendance_imports.readers.report import ReadingOptions, Report, ReportRow, SumRow
 from lms.attendance_imports.readers.sheets import open_document
 from lms.attendance_imports.readers.sums import WAYS
 from lms.attendance_imports.readers.timestamps import DateOrder, month_numbers
@@ -96,7 +96,9 @@ def parse_report(
         raise Invalid(
             "sums", _("Several durations for one person must be read as one of: %(names)s.", names=", ".join(WAYS))
         )
-    return read_file(content, format, Asked(_zone(time_zone), _order(date_order), mapping or None, near, until, sums))
+    return read_file(
+        content, format, ReadingOptions(_zone(time_zone), _order(date_order), mapping or None, near, until, sums)
+    )
 
 
 def _zone(name: str | None) -> ZoneInfo | None:

@@ -45,22 +45,22 @@ class Vocabulary:
         """What a heading means: as it is, else without what is in brackets, else without the number at its end."""
         if len(heading) > _LONGEST:
             return None
-        found = self._known.get(plain(heading))
-        if found is None and heading:
-            found = self._known.get(plain(_BRACKETED.sub("", heading)) or "-")
-        if found is None and heading:
-            found = self._known.get(_NUMBERED.sub("", plain(heading)) or "-")
-        return found
+        field = self._known.get(plain(heading))
+        if field is None and heading:
+            field = self._known.get(plain(_BRACKETED.sub("", heading)) or "-")
+        if field is None and heading:
+            field = self._known.get(_NUMBERED.sub("", plain(heading)) or "-")
+        return field
 
     def near(self, heading: str) -> str | None:
         """What a heading means that has one letter wrong, or two of ten; None where it may mean several things."""
-        said = plain(_BRACKETED.sub("", heading)) if len(heading) <= _LONGEST else ""
-        return self._near(said, 1 if len(said) < 10 else 2) if len(said) > 5 and max(said) < _SYLLABLES else None
+        text = plain(_BRACKETED.sub("", heading)) if len(heading) <= _LONGEST else ""
+        return self._near(text, 1 if len(text) < 10 else 2) if len(text) > 5 and max(text) < _SYLLABLES else None
 
-    def _near(self, said: str, most: int) -> str | None:
-        found = process.extract(said, self._known.keys(), scorer=OSA.distance, score_cutoff=most, limit=None)
-        least = min((distance for _word, distance, _index in found), default=0)
-        fields = {self._known[word] for word, distance, _index in found if distance == least and word[:1] == said[:1]}
+    def _near(self, text: str, most: int) -> str | None:
+        nearest = process.extract(text, self._known.keys(), scorer=OSA.distance, score_cutoff=most, limit=None)
+        least = min((distance for _word, distance, _index in nearest), default=0)
+        fields = {self._known[word] for word, distance, _index in nearest if distance == least and word[:1] == text[:1]}
         return fields.pop() if len(fields) == 1 else None
 
     def without(self, *names: str) -> Vocabulary:
@@ -143,7 +143,7 @@ def find_heading(
 ) -> Heading | None:
     """The first line from `start` on that has one of the `needed` sets of fields, below whatever preamble."""
     for place in range(start, min(start + within, len(document.lines))):
-        found = heading_at(document, place, vocabulary)
-        if any(found.columns.keys() >= set(fields) for fields in needed):
-            return found
+        heading = heading_at(document, place, vocabulary)
+        if any(heading.columns.keys() >= set(fields) for fields in needed):
+            return heading
     return None

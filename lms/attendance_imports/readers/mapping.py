@@ -93,12 +93,12 @@ def _column_preview(document: Document, place: int) -> ColumnPreview:
     rows = [cells for _line, cells in document.lines[place + 1 : place + 1 + _LOOKED_AT]]
     columns: list[Column] = []
     for index, key in _keys(document, place):
-        found = dict.fromkeys(cell for row in rows for cell in row[index : index + 1] if cell)
-        examples = [cell if len(cell) <= _LONGEST else cell[:_LONGEST] + "…" for cell in list(found)[:_EXAMPLES]]
+        values = dict.fromkeys(cell for row in rows for cell in row[index : index + 1] if cell)
+        examples = [cell if len(cell) <= _LONGEST else cell[:_LONGEST] + "…" for cell in list(values)[:_EXAMPLES]]
         if examples or not key.startswith("#"):
             columns.append(Column(key, examples, _guess(key, examples, {one.guess for one in columns})))
-    said = "|".join(plain(column.key) for column in columns)
-    return ColumnPreview(place, columns, sha256(said.encode()).hexdigest())
+    keys = "|".join(plain(column.key) for column in columns)
+    return ColumnPreview(place, columns, sha256(keys.encode()).hexdigest())
 
 
 def _keys(document: Document, place: int) -> list[tuple[int, str]]:
@@ -108,25 +108,25 @@ def _keys(document: Document, place: int) -> list[tuple[int, str]]:
     cells = document.lines[place][1]
     beneath = document.lines[place + 1][1] if place + 1 < len(document.lines) else []
     seen: set[str] = set()
-    found = []
+    keys = []
     for index in range(max(len(cells), len(beneath))):
         cell = cells[index] if index < len(cells) else ""
         key = f"#{index + 1}" if not cell or plain(cell) in seen else cell
         seen.add(plain(cell))
-        found.append((index, key))
-    return found
+        keys.append((index, key))
+    return keys
 
 
 def _guess(heading: str, examples: list[str], taken: set[str]) -> str:
     """The suggested meaning of a column, by its heading or content. The user decides."""
     field = WORDS.field(heading) or WORDS.near(heading) or ""
     meaning = meaning_of(field)
-    found = (timestamps.unit_in(heading) or "") if field == "duration" else meaning if meaning in FIELDS else ""
-    if not found and examples and all(map(is_address, examples)):
-        found = "email"
-    elif not found and examples and all(map(is_time, examples)):
-        found = "left_at" if "joined_at" in taken else "joined_at"
-    return found if found not in taken else ""
+    field_name = (timestamps.unit_in(heading) or "") if field == "duration" else meaning if meaning in FIELDS else ""
+    if not field_name and examples and all(map(is_address, examples)):
+        field_name = "email"
+    elif not field_name and examples and all(map(is_time, examples)):
+        field_name = "left_at" if "joined_at" in taken else "joined_at"
+    return field_name if field_name not in taken else ""
 
 
 def mapped(document: Document, mapping: Mapping[str, str]) -> tuple[Heading, str | None]:
@@ -143,13 +143,13 @@ def mapped(document: Document, mapping: Mapping[str, str]) -> tuple[Heading, str
     place = next((place for place in places if _has(document, place, known)), None)
     if place is None:
         raise Invalid("mapping", _("No line in this file has the headings %(names)s.", names=", ".join(known)))
-    indexes = {_wanted(key): index for index, key in _keys(document, place)}
+    indexes = {_plain_key(key): index for index, key in _keys(document, place)}
     columns: dict[str, int] = {}
     for key, meaning in known.items():
         field = FIELDS[meaning]
         if field in columns:
             raise Invalid("mapping", _("Only one column can be “%(meaning)s”.", meaning=meaning))
-        columns[field] = indexes[_wanted(key)]
+        columns[field] = indexes[_plain_key(key)]
     timed = {"joined", "left"} <= columns.keys() or "duration" in columns
     if not timed or not columns.keys() & {"email", "name", "first_name", "last_name"}:
         raise Invalid("mapping", _("Select the column with the e-mail address or the name, and the columns "
@@ -158,15 +158,15 @@ def mapped(document: Document, mapping: Mapping[str, str]) -> tuple[Heading, str
     if place < 0:
         return Heading(place, 0, [], columns), unit
     line, cells = document.lines[place]
-    said = {_wanted(key) for key in mapping}
-    unread = [index for key, index in indexes.items() if key not in said and index < len(cells) and cells[index]]
+    named = {_plain_key(key) for key in mapping}
+    unread = [index for key, index in indexes.items() if key not in named and index < len(cells) and cells[index]]
     return Heading(place, line, cells, columns, unread=unread), unit
 
 
 def _has(document: Document, place: int, mapping: Mapping[str, str]) -> bool:
-    keys = {_wanted(key) for _index, key in _keys(document, place)}
-    return bool(mapping) and all(_wanted(key) in keys for key in mapping)
+    keys = {_plain_key(key) for _index, key in _keys(document, place)}
+    return bool(mapping) and all(_plain_key(key) in keys for key in mapping)
 
 
-def _wanted(key: str) -> str:
+def _plain_key(key: str) -> str:
     return key if key.startswith("#") else plain(key)

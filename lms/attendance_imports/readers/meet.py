@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from lms.attendance_imports.readers import timestamps
 from lms.attendance_imports.readers.headings import Heading, Vocabulary, find_heading, heading_at
 from lms.attendance_imports.readers.plain import check_is_whole, full_name
-from lms.attendance_imports.readers.report import Asked, Report
+from lms.attendance_imports.readers.report import ReadingOptions, Report
 from lms.attendance_imports.readers.session_rows import Entry, never_came, take
 from lms.attendance_imports.readers.shapes import Line, open_table
 from lms.attendance_imports.readers.sheets import Document
@@ -73,7 +73,7 @@ def _heading(document: Document) -> Heading | None:
     return find_heading(document, _WORDS, {"name", *times}, {"first_name", *times}, {"email", *times}, within=20)
 
 
-def read(document: Document, asked: Asked) -> Report:
+def read(document: Document, options: ReadingOptions) -> Report:
     """Reads it. Raises Invalid (`file`, `time_zone`, `date_order`)."""
     heading = _heading(document)
     if heading is None:
@@ -84,12 +84,12 @@ def read(document: Document, asked: Asked) -> Report:
     report.total = len(rows)
     above = document.lines[: heading.place]
     names = [heading.words(field) for field in ("joined", "left")]
-    said = _about(document, above)
-    report.title, report.meeting = said.get("title", "")[:200], said.get("meeting", "")[:200]
+    about = _about(document, above)
+    report.title, report.meeting = about.get("title", "")[:200], about.get("meeting", "")[:200]
     zone = timestamps.zone_in(" ".join([*names, *(cell for _line, cells in above for cell in cells)]))
-    times = Times(asked, zone, day=said.get("date", ""))
-    entries = [one for line, row in rows if (one := _entry(report, heading, line, row, times)) is not None]
-    span = [times.read(said.get(field, "")) for field in ("starts", "ends")]
+    times = Times(options, zone, day=about.get("date", ""))
+    entries = [entry for line, row in rows if (entry := _entry(report, heading, line, row, times)) is not None]
+    span = [times.read(about.get(field, "")) for field in ("starts", "ends")]
     times.settle(document)
     report.starts_ms, report.ends_ms = times.span(*span)
     take(report, entries, times, joined=names[0], left=names[1])
@@ -98,15 +98,15 @@ def read(document: Document, asked: Asked) -> Report:
 
 def _about(document: Document, above: Sequence[Line]) -> dict[str, str]:
     """What the lines above say: as headings with their values beneath, or as name and value beside each other."""
-    found: dict[str, str] = {}
+    about: dict[str, str] = {}
     for place, (_line, cells) in enumerate(above):
         heading = heading_at(document, place, _ABOUT)
         if len(heading.columns) > 1 and place + 1 < len(above):
             for field in heading.columns:
-                found.setdefault(field, heading.cell(above[place + 1][1], field))
+                about.setdefault(field, heading.cell(above[place + 1][1], field))
         elif (named := _ABOUT.field(cells[0])) and len(cells) > 1:
-            found.setdefault(named, cells[1])
-    return found
+            about.setdefault(named, cells[1])
+    return about
 
 
 def _entry(report: Report, heading: Heading, line: int, row: Sequence[str], times: Times) -> Entry | None:

@@ -57,13 +57,13 @@ def _of_json(data: Any) -> str:
 def _of_table(document: Document) -> str:
     for place in range(min(_FIRST, len(document.lines))):
         heading = heading_at(document, place, WORDS)
-        fields, said = heading.columns.keys(), " ".join(heading.cells)
+        fields, words = heading.columns.keys(), " ".join(heading.cells)
         if fields & {"joined", "left"} or not fields & {"email", "name", "first_name", "people"}:
             continue
         rows = document.lines[place + 1 :]
-        if "duration" not in fields and _REGISTERED.search(said) and len(columns_of(rows, is_time, heading.width)) < 2:
+        if "duration" not in fields and _REGISTERED.search(words) and len(columns_of(rows, is_time, heading.width)) < 2:
             return _("This file lists registrations, not attendance. Upload the participant report.")
-        if {"people", "duration"} <= fields and _TOPIC.search(said) and _counts(heading, rows):
+        if {"people", "duration"} <= fields and _TOPIC.search(words) and _counts(heading, rows):
             return _(
                 "This file lists meetings, not participants. Open the meeting’s number of participants and export that."
             )

@@ -25,7 +25,7 @@ def pair(joins: Iterable[int], leaves: Iterable[int], end_ms: int) -> Pairing:
     Of times without seconds, a join and a leave in one minute may be in either order: what comes next tells it.
     """
     joined, left = set(joins), set(leaves)
-    found = Pairing()
+    pairing = Pairing()
     moments = sorted(joined | left)
     by_minute = all(moment % 60_000 == 0 for moment in moments)
     inside = start = last_leave = 0
@@ -36,25 +36,25 @@ def pair(joins: Iterable[int], leaves: Iterable[int], end_ms: int) -> Pairing:
             leaves_next = following in left and following not in joined
             come = not (inside and comes_next)  # else: left, came and left
             if not inside and leaves_next:  # came, left and came
-                found.stays.append((moment, moment))
+                pairing.stays.append((moment, moment))
                 gone = False
         if gone and inside:
             inside, last_leave, gone = inside - 1, moment, False
             if not inside:
-                found.stays.append((start, moment))
+                pairing.stays.append((start, moment))
         if come:
             start = start if inside else moment
             inside += 1
             if gone:  # came and went within the same second
                 inside, last_leave, gone = 0, moment, False
-                found.stays.append((moment, moment))
+                pairing.stays.append((moment, moment))
         if gone:
-            found.strays.append(moment)
+            pairing.strays.append(moment)
     if inside:
-        found.unfinished = max(joined) > last_leave
-        found.lost = inside > 1 or not found.unfinished
-        found.stays.append((start, max(end_ms, max(joined)) if found.unfinished else last_leave))
-    return found
+        pairing.unfinished = max(joined) > last_leave
+        pairing.lost = inside > 1 or not pairing.unfinished
+        pairing.stays.append((start, max(end_ms, max(joined)) if pairing.unfinished else last_leave))
+    return pairing
 
 
 _QUIET_MS = 5 * 3_600_000
@@ -63,10 +63,10 @@ _QUIET_MS = 5 * 3_600_000
 
 def meetings(moments: Iterable[int]) -> list[tuple[int, int]]:
     """The meetings that the moments of a file are of: the first and the last moment of each, in order."""
-    found: list[tuple[int, int]] = []
+    spans: list[tuple[int, int]] = []
     for moment in sorted(moments):
-        if found and moment - found[-1][1] <= _QUIET_MS:
-            found[-1] = (found[-1][0], moment)
+        if spans and moment - spans[-1][1] <= _QUIET_MS:
+            spans[-1] = (spans[-1][0], moment)
         else:
-            found.append((moment, moment))
-    return found
+            spans.append((moment, moment))
+    return spans

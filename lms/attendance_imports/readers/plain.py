@@ -20,7 +20,7 @@ from lms.attendance_imports.readers import timestamps
 from lms.attendance_imports.readers.headings import Heading, find_heading
 from lms.attendance_imports.readers.mapping import UnknownHeadings, column_preview_of, mapped
 from lms.attendance_imports.readers.mistaken import reason_of
-from lms.attendance_imports.readers.report import Asked, Report
+from lms.attendance_imports.readers.report import ReadingOptions, Report
 from lms.attendance_imports.readers.session_rows import Entry, never_came, take
 from lms.attendance_imports.readers.shapes import open_table
 from lms.attendance_imports.readers.sheets import Document
@@ -41,10 +41,10 @@ def recognises(document: Document) -> bool:
     return find_heading(document, WORDS, *NEEDED) is not None
 
 
-def read(document: Document, asked: Asked) -> Report:
+def read(document: Document, options: ReadingOptions) -> Report:
     """Reads it. Raises Invalid (`file`, `time_zone`, `date_order`, `mapping`)."""
-    if asked.mapping:
-        report = _read(document, *mapped(document, asked.mapping), asked)
+    if options.mapping:
+        report = _read(document, *mapped(document, options.mapping), options)
         column_preview = column_preview_of(document)
         report.signature = column_preview.signature if column_preview is not None else ""
         return report
@@ -53,7 +53,7 @@ def read(document: Document, asked: Asked) -> Report:
         raise Invalid("file", reason)
     heading = find_heading(document, WORDS, *NEEDED)
     if heading is not None:
-        return _read(document, heading, timestamps.unit_in(heading.words("duration")), asked)
+        return _read(document, heading, timestamps.unit_in(heading.words("duration")), options)
     column_preview = column_preview_of(document)
     if column_preview is None:
         raise Invalid("file", _("This file contains text but no table. Upload a table with one row for each person."))
@@ -75,14 +75,14 @@ def full_name(heading: Heading, row: Sequence[str]) -> str:
     return name or f"{heading.cell(row, 'first_name')} {heading.cell(row, 'last_name')}".strip()
 
 
-def _read(document: Document, heading: Heading, unit: str | None, asked: Asked) -> Report:
+def _read(document: Document, heading: Heading, unit: str | None, options: ReadingOptions) -> Report:
     check_is_whole(document, heading)
     report = Report(format=NAME, notes=list(document.notes))
     heading, rows = open_table(report, heading, document.lines[heading.place + 1 :])
     report.total = len(rows)
     words = [heading.words(field) for field in ("joined", "left")]
     above = " ".join(cell for _line, cells in document.lines[: max(heading.place, 0)] for cell in cells)
-    times = Times(asked, timestamps.zone_in(" ".join([*words, above])))
+    times = Times(options, timestamps.zone_in(" ".join([*words, above])))
     waiting = Waiting(report, heading)
     entries: list[Entry] = []
     for line, row in rows:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Protocol, cast
 
 from lms.attendance_imports.readers import bigbluebutton, meet, plain, teams, voov, webex, zoom
-from lms.attendance_imports.readers.report import Asked, Report
+from lms.attendance_imports.readers.report import ReadingOptions, Report
 from lms.attendance_imports.readers.sheets import Document, open_document
 from lms.core.errors import Invalid
 from lms.core.i18n import _
@@ -25,7 +25,7 @@ class Format(Protocol):
     def recognises(self, document: Document) -> bool:
         """Whether a file is of this format, by its content."""
 
-    def read(self, document: Document, asked: Asked) -> Report:
+    def read(self, document: Document, options: ReadingOptions) -> Report:
         """Reads the file."""
 
 
@@ -37,14 +37,14 @@ FORMATS: dict[str, Format] = {one.NAME: one for one in (*SYSTEMS, PLAIN)}
 
 def recognise(document: Document) -> Format | None:
     """The one format that a file is of; None where it is of none. Raises Invalid (`format`) where it may be several."""
-    found = [one for one in SYSTEMS if one.recognises(document)]
-    if len(found) > 1 and not meet.is_certain(document):  # others too write times of the day only
-        found = [one for one in found if one.NAME != meet.NAME]
-    if len(found) > 1:
-        names = ", ".join(one.NAME for one in found)
+    formats = [one for one in SYSTEMS if one.recognises(document)]
+    if len(formats) > 1 and not meet.is_certain(document):  # others too write times of the day only
+        formats = [one for one in formats if one.NAME != meet.NAME]
+    if len(formats) > 1:
+        names = ", ".join(one.NAME for one in formats)
         raise Invalid("format", _("The file matches several formats: %(names)s. Select one.", names=names))
-    if found:
-        return found[0]
+    if formats:
+        return formats[0]
     return PLAIN if PLAIN.recognises(document) else None
 
 
@@ -52,19 +52,21 @@ _SHEETS = 4
 """The maximum number of sheets of a workbook to examine."""
 
 
-def read_file(content: bytes, format: str, asked: Asked) -> Report:
+def read_file(content: bytes, format: str, options: ReadingOptions) -> Report:
     """The report in a file of a format, or of any (`auto`). Of the sheets of a workbook, the most detailed one is read.
 
     Raises Invalid (`format`, `file`, and what a reader raises), WrongKind, TooLarge.
     """
     document = open_document(content)
-    if asked.mapping or format == PLAIN.NAME:
-        return PLAIN.read(document, asked)
-    found = [(sheet, one) for sheet in _sheets(content, document) if (one := _format_of(sheet, format)) is not None]
-    found = [(sheet, one) for sheet, one in found if one is found[0][1]]
-    if not found:
+    if options.mapping or format == PLAIN.NAME:
+        return PLAIN.read(document, options)
+    recognised = [
+        (sheet, format_) for sheet in _sheets(content, document) if (format_ := _format_of(sheet, format)) is not None
+    ]
+    recognised = [(sheet, one) for sheet, one in recognised if one is recognised[0][1]]
+    if not recognised:
         if format == "auto":
-            return PLAIN.read(document, asked)
+            return PLAIN.read(document, options)
         other = recognise(document)
         reason = _("The headings of this file do not match the format “%(name)s”.", name=format)
         if other is not None:
@@ -72,9 +74,9 @@ def read_file(content: bytes, format: str, asked: Asked) -> Report:
         raise Invalid("format", reason)
     reports: list[Report] = []
     faults: list[Invalid] = []
-    for sheet, one in found:
+    for sheet, format_ in recognised:
         try:
-            reports.append(one.read(sheet, asked))
+            reports.append(format_.read(sheet, options))
         except Invalid as error:
             faults.append(error)
     if not reports:

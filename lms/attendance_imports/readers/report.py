@@ -15,7 +15,7 @@ _HOURS_MS = 3 * 3_600_000
 
 
 @dataclass(frozen=True)
-class Asked:
+class ReadingOptions:
     """What the user stated about a file: the time zone, the order of its dates, the meaning of its headings, and how
     several totals of one person are read (`sums`: add, largest).
 
@@ -55,7 +55,7 @@ class ReportRow:
     left_ms: int
     registrant: str = ""
     role: str = ""
-    said: str = ""
+    reported_name: str = ""
     stated_ms: int | None = None
 
     @property
@@ -87,7 +87,7 @@ class SumRow:
     total_ms: int
     registrant: str = ""
     role: str = ""
-    said: str = ""
+    reported_name: str = ""
 
     @property
     def content(self) -> tuple[int | None, int | None, int]:

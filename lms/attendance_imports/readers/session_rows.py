@@ -28,7 +28,7 @@ class Entry:
     """One row about a person, its times as `Times.read` answered; `total_ms` is the duration that the row states."""
 
     line: int
-    said: str
+    reported_name: str
     email: str
     joined: Read
     left: Read
@@ -41,8 +41,8 @@ class Entry:
 
 def never_came(*cells: str) -> bool:
     """Whether a row is for a person who only registered: `No` or a dash instead of times."""
-    said = {cell.strip().casefold() for cell in cells}
-    return bool(said & _NEVER) and said <= {*_NEVER, ""}
+    words = {cell.strip().casefold() for cell in cells}
+    return bool(words & _NEVER) and words <= {*_NEVER, ""}
 
 
 def take(
@@ -72,19 +72,19 @@ def take(
         if reason:
             report.rejected.append(Fault(row=entry.line, reason=reason))
     taker.say()
-    settle_sums(report, times.asked.sums)
+    settle_sums(report, times.options.sums)
 
 
 def _end(report: Report, entries: Sequence[Entry], times: Times) -> int | None:
     """When the meeting ended: as the file says, else the last time in it."""
     if report.ends_ms is not None:
         return report.ends_ms
-    told = (times.ms(moment) for entry in entries for moment in (entry.joined, entry.left))
-    return max((moment for moment in told if moment is not None), default=None)
+    moments = (times.ms(moment) for entry in entries for moment in (entry.joined, entry.left))
+    return max((moment for moment in moments if moment is not None), default=None)
 
 
 def _name(entry: Entry) -> str:
-    return undecorated(entry.said, original=entry.original) if entry.said else ""
+    return undecorated(entry.reported_name, original=entry.original) if entry.reported_name else ""
 
 
 @dataclass
@@ -103,21 +103,21 @@ class _Taker:
 
     def take(self, entry: Entry) -> str:
         """Adds the row, or rejects it with a reason."""
-        if not entry.email and not entry.said:
+        if not entry.email and not entry.reported_name:
             return _("This row has neither an e-mail address nor a name.")
-        if len(entry.email) > 320 or len(entry.said) > 200:
+        if len(entry.email) > 320 or len(entry.reported_name) > 200:
             return _("The e-mail address or the name is too long.")
         if self.untimed and entry.total_ms is not None:
             self._sum(entry, None, None, entry.total_ms)
             return ""
         known = self.times.pair(entry.joined, entry.left)
-        found: list[tuple[int, ...]] = []
+        sides: list[tuple[int, ...]] = []
         for moment, local, heading in zip((entry.joined, entry.left), known, self.headings, strict=True):
             instants_of, reason = self._instants(moment, local, heading)
             if reason:
                 return reason
-            found.append(instants_of)
-        joins, leaves = found
+            sides.append(instants_of)
+        joins, leaves = sides
         if joins and leaves:
             return self._place(entry, joins, leaves)
         return self._infer(entry, joins, leaves)
@@ -128,9 +128,9 @@ class _Taker:
             return (), ""
         if known is None or isinstance(moment, Unreadable):
             return (), _("“%(column)s” is not a valid time.", column=heading)
-        found = self.times.possible(known)
-        if found:
-            return found, ""
+        instants = self.times.possible(known)
+        if instants:
+            return instants, ""
         return (), _(
             "%(time)s does not exist in %(zone)s because the clocks go forward then. Is the time zone right?",
             time=f"{known:%Y-%m-%d %H:%M}",
@@ -176,7 +176,14 @@ class _Taker:
             self.longer.append(entry.line)
         self.report.rows.append(
             ReportRow(
-                entry.line, entry.email, _name(entry), joined_ms, left_ms, entry.registrant, entry.role, entry.said
+                entry.line,
+                entry.email,
+                _name(entry),
+                joined_ms,
+                left_ms,
+                entry.registrant,
+                entry.role,
+                entry.reported_name,
             )
         )
         return ""
@@ -184,7 +191,7 @@ class _Taker:
     def _sum(self, entry: Entry, first: int | None, last: int | None, total: int) -> None:
         self.report.sums.append(
             SumRow(entry.line, entry.email, _name(entry), first, last, entry.joins, total, entry.registrant, entry.role,
-                   entry.said)
+                   entry.reported_name)
         )  # fmt: skip
 
     def say(self) -> None:

@@ -18,14 +18,14 @@ def open_table(report: Report, heading: Heading, rows: Sequence[Line]) -> tuple[
     """The headings and rows of a table of people, as every reader begins: times that were torn in two are one again, an
     address is recognised by its cells, and what was read in another way than it is written is said in the report."""
     whole = _without_remarks([(line, mended(cells, heading.width)) for line, cells in rows])
-    found = _with_other_time(_with_address(_with_name(heading, whole), whole), whole)
-    guessed = {name for name in found.columns if name not in heading.columns}
-    for name in sorted(guessed | heading.near, key=lambda name: found.columns[name]):
-        note = _("“%(heading)s” is read as %(meaning)s.", heading=found.words(name), meaning=meaning_of(name))
+    table_heading = _with_other_time(_with_address(_with_name(heading, whole), whole), whole)
+    guessed = {name for name in table_heading.columns if name not in heading.columns}
+    for name in sorted(guessed | heading.near, key=lambda name: table_heading.columns[name]):
+        note = _("“%(heading)s” is read as %(meaning)s.", heading=table_heading.words(name), meaning=meaning_of(name))
         if note not in report.notes:
             report.notes.append(note)
-    report.not_read += [cell for cell in found.unknown if cell not in report.not_read]
-    return found, whole
+    report.not_read += [cell for cell in table_heading.unknown if cell not in report.not_read]
+    return table_heading, whole
 
 
 _MEANINGS = {"joined": "joined_at", "left": "left_at", "duration": "minutes", "registrant": "registrant_id",
@@ -87,10 +87,10 @@ def _with_address(heading: Heading, rows: Sequence[Line]) -> Heading:
     if there is not None and any("@" in heading.cell(row, "email") for _line, row in rows):
         return heading
     taken = set(heading.columns.values()) - {there}
-    found = [index for index in columns_of(rows, is_address, heading.width) if index not in taken]
-    if not found:
+    places = [index for index in columns_of(rows, is_address, heading.width) if index not in taken]
+    if not places:
         return heading
-    best = max(found, key=lambda index: len({row[index] for _line, row in rows if index < len(row)}))
+    best = max(places, key=lambda index: len({row[index] for _line, row in rows if index < len(row)}))
     return replace(heading, columns={**heading.columns, "email": best})
 
 
@@ -113,12 +113,12 @@ def with_shapes(heading: Heading, rows: Sequence[Line]) -> Heading:
 
 def columns_of(rows: Sequence[Line], fits: Callable[[str], bool], width: int) -> list[int]:
     """The columns whose cells, as far as there are any, are mostly of a shape."""
-    found = []
+    places = []
     for index in range(width):
         cells = [row[index] for _line, row in rows[:_LOOKED_AT] if index < len(row) and row[index]]
         if cells and sum(map(fits, cells)) * 2 > len(cells):
-            found.append(index)
-    return found
+            places.append(index)
+    return places
 
 
 def is_time(cell: str) -> bool:

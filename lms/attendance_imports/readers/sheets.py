@@ -127,15 +127,15 @@ def _decoded(content: bytes, encoding: str) -> str | None:
 
 def _is_chinese(text: str) -> bool:
     """Whether Chinese signs stand in words of their own: read wrongly, é and its neighbour are one in a Latin word."""
-    own = within = 0
-    for found in re.finditer(r"[^\x00-\x7f]+", text[:_HEAD]):
-        start, end = found.span()
-        signs = found.group()
+    outside = within = 0
+    for match in re.finditer(r"[^\x00-\x7f]+", text[:_HEAD]):
+        start, end = match.span()
+        signs = match.group()
         letters = (text[start - 1 : start] + text[end : end + 1]).strip()
         if not all(unicodedata.category(sign) in ("Lo", "Po", "Ps", "Pe", "Pd", "So", "Pi", "Pf") for sign in signs):
             continue
         if any(sign.isascii() and sign.isalpha() for sign in letters):
             within += 1
         else:
-            own += 1
-    return own > within
+            outside += 1
+    return outside > within

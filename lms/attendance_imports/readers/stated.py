@@ -11,7 +11,7 @@ _SLACK_MS = 10 * 60_000
 def people_in(report: Report) -> int:
     """How many people a report tells of, as far as names and addresses tell them apart."""
     people: list[ReportRow | SumRow] = [*report.rows, *report.sums]
-    return len({row.email.casefold() or f"{row.registrant}|{row.said}" for row in people})
+    return len({row.email.casefold() or f"{row.registrant}|{row.reported_name}" for row in people})
 
 
 def compare(report: Report, *, people: str, rows: int, lasted_ms: int | None = None) -> None:

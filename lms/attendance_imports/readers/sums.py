@@ -19,8 +19,8 @@ def settle_sums(report: Report, way: str) -> None:
     if not report.sums:
         return
     summed: dict[str, list[SumRow]] = {}
-    for one in report.sums:
-        summed.setdefault(_who(one), []).append(one)
+    for reported in report.sums:
+        summed.setdefault(_who(reported), []).append(reported)
     stays: dict[str, list[ReportRow]] = {}
     for row in report.rows:
         if _who(row) in summed:
@@ -28,23 +28,23 @@ def settle_sums(report: Report, way: str) -> None:
     sums: list[SumRow] = []
     rows = [row for row in report.rows if _who(row) not in stays]
     told_twice: list[int] = []
-    for who, found in summed.items():
-        timed = [one for one in found if one.first_ms is not None or one.last_ms is not None]
-        sums += _untimed([one for one in found if one.first_ms is None and one.last_ms is None], way)
+    for who, of_person in summed.items():
+        timed = [one for one in of_person if one.first_ms is not None or one.last_ms is not None]
+        sums += _untimed([one for one in of_person if one.first_ms is None and one.last_ms is None], way)
         there = stays.get(who, [])
-        for one in _apart(timed):
-            begin, end = _window(one)
+        for reported in _apart(timed):
+            begin, end = _window(reported)
             within = [row for row in there if row.joined_ms < end and begin < row.left_ms]
-            if within and _length(within, begin, end) >= one.total_ms:
-                told_twice.append(one.line)
+            if within and _length(within, begin, end) >= reported.total_ms:
+                told_twice.append(reported.line)
                 continue
-            sums.append(one)
+            sums.append(reported)
             if within:
                 told_twice += [row.line for row in within]
                 there = [part for row in there for part in _outside(row, begin, end)]
         told_twice += [one.line for one in timed if not any(one.content == other.content for other in _apart(timed))]
         rows += there
-    report.sums = sorted(sums, key=lambda one: one.line)
+    report.sums = sorted(sums, key=lambda row: row.line)
     report.rows = sorted(rows, key=lambda row: row.line)
     if told_twice:
         report.notes.append(
@@ -58,7 +58,7 @@ def settle_sums(report: Report, way: str) -> None:
 
 
 def _who(row: ReportRow | SumRow) -> str:
-    return row.email.casefold() or f"{row.registrant}|{row.said or row.name}"
+    return row.email.casefold() or f"{row.registrant}|{row.reported_name or row.name}"
 
 
 def _untimed(sums: Sequence[SumRow], way: str) -> list[SumRow]:
@@ -79,19 +79,19 @@ def _untimed(sums: Sequence[SumRow], way: str) -> list[SumRow]:
     return [replace(sums[0], total_ms=sum(totals) if way == "add" else max(totals))]
 
 
-def _window(one: SumRow) -> tuple[int, int]:
-    begin = one.first_ms if one.first_ms is not None else (one.last_ms or 0) - one.total_ms
-    return begin, one.last_ms if one.last_ms is not None else begin + one.total_ms
+def _window(sums: SumRow) -> tuple[int, int]:
+    begin = sums.first_ms if sums.first_ms is not None else (sums.last_ms or 0) - sums.total_ms
+    return begin, sums.last_ms if sums.last_ms is not None else begin + sums.total_ms
 
 
 def _apart(sums: Iterable[SumRow]) -> list[SumRow]:
     """The sums of one person that do not overlap, the largest first."""
-    kept: list[SumRow] = []
-    for one in sorted(sums, key=lambda one: (-one.total_ms, *_window(one), one.line)):
-        begin, end = _window(one)
-        if all(end <= first or last <= begin for first, last in map(_window, kept)):
-            kept.append(one)
-    return kept
+    separate: list[SumRow] = []
+    for candidate in sorted(sums, key=lambda row: (-row.total_ms, *_window(row), row.line)):
+        begin, end = _window(candidate)
+        if all(end <= first or last <= begin for first, last in map(_window, separate)):
+            separate.append(candidate)
+    return separate
 
 
 def _outside(row: ReportRow, begin: int, end: int) -> list[ReportRow]:

@@ -29,7 +29,7 @@ from dataclasses import dataclass
 
 from lms.attendance_imports.readers import teams_log, timestamps
 from lms.attendance_imports.readers.headings import Heading, find_heading, heading_at
-from lms.attendance_imports.readers.report import Asked, Report
+from lms.attendance_imports.readers.report import ReadingOptions, Report
 from lms.attendance_imports.readers.session_rows import Entry, take
 from lms.attendance_imports.readers.shapes import Line, is_alone, is_time, open_table, with_shapes
 from lms.attendance_imports.readers.sheets import Document
@@ -59,17 +59,17 @@ def recognises(document: Document) -> bool:
     return bool(_parts(document)) or _heading_of_2021(document) is not None or teams_log.recognises(document)
 
 
-def read(document: Document, asked: Asked) -> Report:
+def read(document: Document, options: ReadingOptions) -> Report:
     """Reads it. Raises Invalid (`file`, `time_zone`, `date_order`)."""
     parts = _parts(document)
     if parts:
-        return _read_parts(document, parts, asked)
+        return _read_parts(document, parts, options)
     heading = _heading_of_2021(document)
     if heading is not None:
         rows = document.lines[heading.place + 1 :]
-        return _read(document, [_Table(heading, rows, is_sum=False)], document.lines[: heading.place], asked)
+        return _read(document, [_Table(heading, rows, is_sum=False)], document.lines[: heading.place], options)
     if teams_log.recognises(document):
-        return teams_log.read(document, asked, NAME)
+        return teams_log.read(document, options, NAME)
     raise Invalid("file", _("This is not a Microsoft Teams attendance report."))
 
 
@@ -92,9 +92,9 @@ def _parts(document: Document) -> dict[int, range]:
 
 def _number(cells: Sequence[str]) -> int:
     """The number of the part that a line is the title of; 0 where it is none."""
-    found = _PART.fullmatch(cells[0])
-    if found is not None:
-        return int(found[1])
+    match = _PART.fullmatch(cells[0])
+    if match is not None:
+        return int(match[1])
     return {"participants": _SUMS, "activities": _STAYS}.get(TITLES.field(cells[0]) or "", 0)
 
 
@@ -111,12 +111,12 @@ def _is_list(document: Document, part: range) -> bool:
 
 def _heading_of_2021(document: Document) -> Heading | None:
     """The headings of the report between the generations: a summary above, or the UPN among the columns."""
-    found = find_heading(document, WORDS, {"name", "joined", "left"}, within=20)
-    if found is None:
+    heading = find_heading(document, WORDS, {"name", "joined", "left"}, within=20)
+    if heading is None:
         return None
-    above = [cells[0] for _line, cells in document.lines[: found.place]]
-    upn = any("upn" in cell.casefold() for cell in found.cells)
-    return found if upn or any(STAY_WORDS.field(cell) for cell in above) else None
+    above = [cells[0] for _line, cells in document.lines[: heading.place]]
+    upn = any("upn" in cell.casefold() for cell in heading.cells)
+    return heading if upn or any(STAY_WORDS.field(cell) for cell in above) else None
 
 
 @dataclass
@@ -128,7 +128,7 @@ class _Table:
     is_sum: bool
 
 
-def _read_parts(document: Document, parts: dict[int, range], asked: Asked) -> Report:
+def _read_parts(document: Document, parts: dict[int, range], options: ReadingOptions) -> Report:
     tables = []
     for number in (_SUMS, _STAYS):
         part = parts.get(number, range(0))
@@ -142,29 +142,31 @@ def _read_parts(document: Document, parts: dict[int, range], asked: Asked) -> Re
     if not any(table.rows for table in tables):
         raise Invalid("file", _("The file is incomplete: it lists no participants."))
     summary = [document.lines[place] for place in parts.get(1, range(0))]
-    return _read(document, tables, summary, asked)
+    return _read(document, tables, summary, options)
 
 
-def _read(document: Document, tables: list[_Table], summary: Sequence[Line], asked: Asked) -> Report:
+def _read(document: Document, tables: list[_Table], summary: Sequence[Line], options: ReadingOptions) -> Report:
     line, cells = document.lines[-1]
     ends_here = tables[-1].rows[-1:] == document.lines[-1:]
     if ends_here and not document.is_whole and len(cells) < min(tables[-1].heading.width, 4):
         raise Invalid("file", _("The file is incomplete: line %(line)s ends too early.", line=line))
     report = Report(format=NAME, notes=list(document.notes))
-    for one in tables:
-        one.heading, one.rows = open_table(report, one.heading, one.rows)
-    times = Times(asked, timestamps.zone_in(" ".join(" ".join(cells) for _line, cells in summary)))
+    for table in tables:
+        table.heading, table.rows = open_table(report, table.heading, table.rows)
+    times = Times(options, timestamps.zone_in(" ".join(" ".join(cells) for _line, cells in summary)))
     spans, people, lasted = _about(report, summary, times)
     known = _Accounts(tables)
     of_sums: list[Entry] = []
     of_stays: list[Entry] = []
-    for one in tables:
-        for line, row in one.rows:
-            (of_sums if one.is_sum else of_stays).append(_entry(one.heading, line, row, times, known))
+    for table in tables:
+        for line, row in table.rows:
+            (of_sums if table.is_sum else of_stays).append(_entry(table.heading, line, row, times, known))
     there = {_who(entry) for entry in of_stays}
     # Stays of a name alone are those of the person of this name, where all of them have an address
-    nameless = {entry.said for entry in of_stays if not entry.email} - {one.said for one in of_sums if not one.email}
-    alone = [one for one in of_sums if _who(one) not in there and one.said not in nameless]
+    nameless = {entry.reported_name for entry in of_stays if not entry.email} - {
+        one.reported_name for one in of_sums if not one.email
+    }
+    alone = [one for one in of_sums if _who(one) not in there and one.reported_name not in nameless]
     for entry in alone:
         if entry.total_ms is None:
             # Without it the whole time from the first join to the last leave would count, whatever was between
@@ -208,17 +210,17 @@ class _Accounts:
     """The address and the account of people who stand in one table with them and in another without."""
 
     def __init__(self, tables: list[_Table]) -> None:
-        found: dict[str, set[tuple[str, str]]] = {}
+        accounts: dict[str, set[tuple[str, str]]] = {}
         for table in tables:
             for _line, row in table.rows:
                 name = table.heading.cell(row, "name")
                 email, registrant = _account(table.heading, row)
                 if name and (email or registrant):
-                    found.setdefault(name, set()).add((email.casefold(), registrant))
-        addresses = {name: {email for email, _id in said if email} for name, said in found.items()}
+                    accounts.setdefault(name, set()).add((email.casefold(), registrant))
+        addresses = {name: {email for email, _id in said if email} for name, said in accounts.items()}
         self._one = {
             name: (next(iter(addresses[name]), ""), max(registrant for _email, registrant in said))
-            for name, said in found.items()
+            for name, said in accounts.items()
             if len(addresses[name]) <= 1 and len({registrant for _e, registrant in said if registrant}) <= 1
         }
         people = {
@@ -238,16 +240,16 @@ def _account(heading: Heading, row: Sequence[str]) -> tuple[str, str]:
 
 def _entry(heading: Heading, line: int, row: Sequence[str], times: Times, known: _Accounts) -> Entry:
     """One row."""
-    said = heading.cell(row, "name")
+    name = heading.cell(row, "name")
     email, registrant = _account(heading, row)
     if not email:
-        found, other = known.of(said)
-        email, registrant = found, registrant or other
+        address, other = known.of(name)
+        email, registrant = address, registrant or other
     total = timestamps.duration_ms(heading.cell(row, "duration"))
     joined, left = (heading.cell(row, field) for field in ("joined", "left"))
     return Entry(
         line,
-        said,
+        name,
         email,
         times.read(joined),
         times.read(left),
@@ -258,4 +260,4 @@ def _entry(heading: Heading, line: int, row: Sequence[str], times: Times, known:
 
 
 def _who(entry: Entry) -> str:
-    return entry.email.casefold() or entry.said
+    return entry.email.casefold() or entry.reported_name

@@ -20,7 +20,7 @@ from datetime import UTC
 
 from lms.attendance_imports.readers.headings import Heading, find_heading
 from lms.attendance_imports.readers.pairing import Pairing, meetings, pair
-from lms.attendance_imports.readers.report import Asked, Report, ReportRow
+from lms.attendance_imports.readers.report import ReadingOptions, Report, ReportRow
 from lms.attendance_imports.readers.shapes import Line, is_time, mended, open_table
 from lms.attendance_imports.readers.sheets import Document
 from lms.attendance_imports.readers.teams_words import WORDS, account, address, settle_presenters
@@ -44,9 +44,9 @@ def recognises(document: Document) -> bool:
 
 def _heading(document: Document) -> Heading | None:
     """The headings; where they are not known, or there are none, the columns as the first rows show them."""
-    found = find_heading(document, WORDS, _NEEDED, within=20)
-    if found is not None:
-        return found
+    heading = find_heading(document, WORDS, _NEEDED, within=20)
+    if heading is not None:
+        return heading
     place = next((place for place, (_line, cells) in enumerate(document.lines[:2]) if _is_event(cells)), None)
     if place is None or not all(_is_event(cells) for _line, cells in document.lines[place : place + 5]):
         return None
@@ -62,7 +62,7 @@ def _is_event(cells: Sequence[str]) -> bool:
 @dataclass
 class _Event:
     line: int
-    said: str
+    reported_name: str
     who: str
     joined: bool
     moment: Read
@@ -88,7 +88,7 @@ class _Person:
         return _Person(self.events, joins, leaves)
 
 
-def read(document: Document, asked: Asked, name: str) -> Report:
+def read(document: Document, options: ReadingOptions, name: str) -> Report:
     """Pairs what everybody did. Who never left is taken to have stayed until the last thing that the file tells of the
     same meeting."""
     heading = _heading(document)
@@ -104,7 +104,7 @@ def read(document: Document, asked: Asked, name: str) -> Report:
         raise Invalid("file", _("The file has headings but no rows."))
     if len(rows[-1][1]) < (heading.width or 3) and not document.is_whole:
         raise Invalid("file", _("The file is incomplete: line %(line)s ends too early.", line=rows[-1][0]))
-    times = Times(asked, UTC if "utc" in heading.words("moment").casefold() else None)
+    times = Times(options, UTC if "utc" in heading.words("moment").casefold() else None)
     events = [event for line, row in rows if (event := _event(report, heading, line, row, times)) is not None]
     times.settle(document)
     report.is_local, report.was_ordered, report.may_lack_halves = (
@@ -112,9 +112,9 @@ def read(document: Document, asked: Asked, name: str) -> Report:
     )  # fmt: skip
     report.notes += times.notes
     people = _people(report, events, times, heading.words("moment"))
-    told = [moment for person in people for moment in (*person.joins, *person.leaves)]
-    for first, last in meetings(told):
-        _pair(report, [person.within(first, last) for person in people], last, of_lecture=asked.is_near(first, last))
+    moments = [moment for person in people for moment in (*person.joins, *person.leaves)]
+    for first, last in meetings(moments):
+        _pair(report, [person.within(first, last) for person in people], last, of_lecture=options.is_near(first, last))
     report.rows.sort(key=lambda row: row.line)
     report.rejected.sort(key=lambda fault: fault.row or 0)
     settle_presenters(report)
@@ -122,22 +122,22 @@ def read(document: Document, asked: Asked, name: str) -> Report:
 
 
 def _event(report: Report, heading: Heading, line: int, row: Sequence[str], times: Times) -> _Event | None:
-    said, upn = heading.cell(row, "name"), heading.cell(row, "participant") or heading.cell(row, "registrant")
+    name, upn = heading.cell(row, "name"), heading.cell(row, "participant") or heading.cell(row, "registrant")
     action = ACTIONS.field(heading.cell(row, "action"))
     reason = ""
     if action is None:
         reason = _("“%(said)s” is neither “joined” nor “left”.", said=heading.cell(row, "action"))
-    elif not said and not upn:
+    elif not name and not upn:
         reason = _("This row has neither an e-mail address nor a name.")
-    elif len(said) > 200 or len(upn) > 320:
+    elif len(name) > 200 or len(upn) > 320:
         reason = _("The e-mail address or the name is too long.")
     if reason:
         report.rejected.append(Fault(row=line, reason=reason))
         return None
-    who = f"{heading.cell(row, 'session')}|{upn.casefold()}|{said}"
+    who = f"{heading.cell(row, 'session')}|{upn.casefold()}|{name}"
     return _Event(
         line,
-        said,
+        name,
         who,
         action == "joined",
         times.read(heading.cell(row, "moment")),
@@ -151,38 +151,38 @@ def _people(report: Report, events: list[_Event], times: Times, words: str) -> l
     people: dict[str, _Person] = {}
     for event in events:
         known = times.local(event.moment)
-        found = times.possible(known) if known is not None else ()
-        if not found:
+        instants = times.possible(known) if known is not None else ()
+        if not instants:
             reason = _("“%(column)s” is not a valid time.", column=words)
             report.rejected.append(Fault(row=event.line, reason=reason))
             continue
         person = people.setdefault(event.who, _Person())
         person.events.append(event)
-        said = person.joins if event.joined else person.leaves
-        said[found[0]] = min(event.line, said.get(found[0], event.line))
+        moments = person.joins if event.joined else person.leaves
+        moments[instants[0]] = min(event.line, moments.get(instants[0], event.line))
     return list(people.values())
 
 
 def _pair(report: Report, people: list[_Person], end_ms: int, *, of_lecture: bool) -> None:
     pairings = [pair(person.joins, person.leaves, end_ms) for person in people]
-    for person, found in zip(people, pairings, strict=True):
+    for person, pairing in zip(people, pairings, strict=True):
         first = person.events[0]
-        email = max((event.email for event in person.events), key=lambda said: (len(said), said))
+        email = max((event.email for event in person.events), key=lambda email: (len(email), email))
         role = max(event.role for event in person.events)
-        for joined_ms, left_ms in found.stays:
+        for joined_ms, left_ms in pairing.stays:
             report.rows.append(
                 ReportRow(
                     person.joins[joined_ms],
                     email,
-                    undecorated(first.said) if first.said else "",
+                    undecorated(first.reported_name) if first.reported_name else "",
                     joined_ms,
                     left_ms,
                     first.registrant,
                     role,
-                    first.said,
+                    first.reported_name,
                 )
             )
-        for moment in found.strays:
+        for moment in pairing.strays:
             reason = _("Leave time without a join time.")
             report.rejected.append(Fault(row=person.leaves[moment], reason=reason))
     if of_lecture:

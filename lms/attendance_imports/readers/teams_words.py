@@ -57,9 +57,9 @@ def settle_presenters(report: Report) -> None:
     people: list[ReportRow | SumRow] = [*report.rows, *report.sums]
     if any(one.role == "attendee" for one in people):
         return
-    for one in people:
-        if one.role == "panelist":
-            one.role = "attendee"
+    for person in people:
+        if person.role == "panelist":
+            person.role = "attendee"
 
 
 def address(upn: str) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta, tzinfo
 
 from lms.attendance_imports.readers import timestamps
-from lms.attendance_imports.readers.report import Asked
+from lms.attendance_imports.readers.report import ReadingOptions
 from lms.attendance_imports.readers.sheets import Document
 from lms.attendance_imports.readers.timestamps import AmbiguousDate, DateOrder, Moment
 from lms.catalogue.rules import FIRST_YEAR, LAST_YEAR
@@ -39,11 +39,11 @@ class Times:
     """All times of one file. `zone` is what the file says of its zone; else the one that was asked for is used.
     `day` is the day that the file says for times of the day only."""
 
-    def __init__(self, asked: Asked, zone: tzinfo | None = None, *, day: str = "") -> None:
-        self.asked, self.zone = asked, zone or asked.time_zone
+    def __init__(self, options: ReadingOptions, zone: tzinfo | None = None, *, day: str = "") -> None:
+        self.options, self.zone = options, zone or options.time_zone
         self.notes: list[str] = []
         self._says_zone = zone is not None
-        self.order = asked.date_order
+        self.order = options.date_order
         self._possible = {DateOrder.MDY, DateOrder.DMY}
         self._open = self._differs = self._local = self._clocks = False
         self._latest_hour = 0
@@ -99,14 +99,14 @@ class Times:
         if faults:
             raise Invalid(faults=faults)
         if self._clocks and self._day is None:
-            if self.asked.near is None:
+            if self.options.near is None:
                 raise Invalid(
                     "file", _("The times in this file have no date, and the date is not given anywhere else.")
                 )
             self.notes.append(
                 _(
                     "The times in this file have no date; the date of the lecture, %(day)s, is used.",
-                    day=f"{self.asked.near.astimezone(self.zone):%Y-%m-%d}",
+                    day=f"{self.options.near.astimezone(self.zone):%Y-%m-%d}",
                 )
             )
 
@@ -135,11 +135,11 @@ class Times:
         day = self.local(self._day)
         if day is not None:
             return datetime.combine(day.date(), clock)
-        if self.asked.near is None:
+        if self.options.near is None:
             return None
-        near = self.asked.near.astimezone(self.zone).replace(tzinfo=None)
+        near = self.options.near.astimezone(self.zone).replace(tzinfo=None)
         days = [datetime.combine(near.date() + timedelta(days=days), clock) for days in (-1, 0, 1)]
-        return min(days, key=lambda one: abs(one - near))
+        return min(days, key=lambda day: abs(day - near))
 
     def possible(self, moment: datetime) -> tuple[int, ...]:
         """The instants it may mean: see `instants.possible_ms`."""
@@ -152,8 +152,8 @@ class Times:
 
     def span(self, starts: Read, ends: Read) -> tuple[int | None, int | None]:
         """The instants from which and until which a meeting was held."""
-        found = (next(iter(self.possible(known)), None) if known else None for known in self.pair(starts, ends))
-        first, last = found
+        bounds = (next(iter(self.possible(known)), None) if known else None for known in self.pair(starts, ends))
+        first, last = bounds
         return first, last
 
     @property
@@ -164,7 +164,7 @@ class Times:
     @property
     def was_ordered(self) -> bool:
         """Whether the order that was asked for decided which days these are."""
-        return self.asked.date_order is not None and len(self._possible) == 2 and self._differs
+        return self.options.date_order is not None and len(self._possible) == 2 and self._differs
 
     @property
     def may_lack_halves(self) -> bool:
@@ -174,14 +174,14 @@ class Times:
 
 def _order_in(document: Document) -> set[DateOrder]:
     """The order of day and month of all dates in a file that can be read one way only; nothing where they differ."""
-    found = {
+    orders_found = {
         next(iter(orders))
         for _line, cells in document.lines
         for cell in cells
         if 5 < len(cell) < 60 and isinstance(date := timestamps.read_day(cell), AmbiguousDate)
         if len(orders := date.orders() - {DateOrder.YMD}) == 1
     }
-    return found if len(found) == 1 else set()
+    return orders_found if len(orders_found) == 1 else set()
 
 
 def _calendar(year: int) -> str:

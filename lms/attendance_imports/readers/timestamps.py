@@ -90,15 +90,15 @@ class AmbiguousDate:
 def _days(figures: tuple[int, int, int]) -> dict[DateOrder, tuple[int, int, int]]:
     """Year, month and day by each order in which the figures are a date; a file has few days and many times."""
     a, b, c = figures
-    found = {}
+    days = {}
     for order, (year, month, day) in {
         DateOrder.MDY: (c, a, b), DateOrder.DMY: (c, b, a), DateOrder.YMD: (a, b, c)
     }.items():  # fmt: skip
         if year < 100 and order is not DateOrder.YMD:
             year += 2000
         if year >= 1000 and _moment(year, month, day, 0, 0, 0, None) is not None:
-            found[order] = (year, month, day)
-    return found
+            days[order] = (year, month, day)
+    return days
 
 
 Moment = datetime | AmbiguousDate | time
@@ -115,15 +115,15 @@ def read(text: str) -> datetime | AmbiguousDate | None:
     except ValueError:
         pass
     text = _half_last(text)
-    found = _FIGURES.fullmatch(text) or _SIGNED.fullmatch(text)
-    if found is None:
+    match = _FIGURES.fullmatch(text) or _SIGNED.fullmatch(text)
+    if match is None:
         return _named(text)
-    timed = _clock(found)
+    timed = _clock(match)
     if timed is None:
         return None
-    loose = AmbiguousDate((int(found["a"]), int(found["b"]), int(found["c"])), *timed)
+    loose = AmbiguousDate((int(match["a"]), int(match["b"]), int(match["c"])), *timed)
     possible = loose.orders()
-    if len(found["a"]) == 4 and DateOrder.YMD in possible:
+    if len(match["a"]) == 4 and DateOrder.YMD in possible:
         return loose.at(DateOrder.YMD)
     return loose if possible else None
 
@@ -138,8 +138,8 @@ _CLOCK_ALONE = re.compile(_CLOCK, re.IGNORECASE)
 
 def read_clock(text: str) -> time | None:
     """A time of the day; None where it is none, or has a date or an offset beside it."""
-    found = _CLOCK_ALONE.fullmatch(_half_last(written(text.strip().strip('="')))) if len(text) < 40 else None
-    timed = _clock(found) if found is not None and ":" in found.string else None
+    match = _CLOCK_ALONE.fullmatch(_half_last(written(text.strip().strip('="')))) if len(text) < 40 else None
+    timed = _clock(match) if match is not None and ":" in match.string else None
     return time(*timed[:3]) if timed is not None and timed[3] is None else None
 
 
@@ -150,8 +150,8 @@ def has_half(text: str) -> bool:
 
 def other_calendar(text: str) -> int | None:
     """The year of a date of the Persian, the Islamic or the Buddhist calendar; None of any other text."""
-    found = _DATED.search(written(text)) if len(text) < 80 else None
-    year = int(found[1] or found[2]) if found is not None else 0
+    match = _DATED.search(written(text)) if len(text) < 80 else None
+    year = int(match[1] or match[2]) if match is not None else 0
     return year if 1300 <= year < 1500 or 2500 <= year < 2600 else None
 
 
@@ -160,24 +160,24 @@ _DATED = re.compile(r"(?<!\d)(\d{4})[/.-]\d{1,2}[/.-]\d{1,2}(?!\d)|(?<!\d)\d{1,2
 
 def _half_last(text: str) -> str:
     """A text with its half of the day, in whatever language, as AM or PM at the end."""
-    found = _HALVES.search(text)
-    if found is not None:
-        return f"{text[: found.start()]} {text[found.end() :]}".strip() + (" AM" if found["am"] else " PM")
+    match = _HALVES.search(text)
+    if match is not None:
+        return f"{text[: match.start()]} {text[match.end() :]}".strip() + (" AM" if match["am"] else " PM")
     return text
 
 
-def _clock(found: re.Match[str]) -> tuple[int, int, int, tzinfo | None] | None:
-    hour, half = int(found["hour"]), (found["half"] or found["first"] or "").casefold()
+def _clock(match: re.Match[str]) -> tuple[int, int, int, tzinfo | None] | None:
+    hour, half = int(match["hour"]), (match["half"] or match["first"] or "").casefold()
     if half:
         if not 1 <= hour <= 12:
             return None
         hour = hour % 12 + (12 if half[0] == "p" else 0)
-    minute, second = int(found["minute"]), int(found["second"] or 0)
+    minute, second = int(match["minute"]), int(match["second"] or 0)
     if hour > 23 or minute > 59 or second > 59:
         return None
     zone: tzinfo | None = None
-    if found["zone"] or found["offset"]:
-        zone = _offset(found["offset"]) if found["offset"] else UTC
+    if match["zone"] or match["offset"]:
+        zone = _offset(match["offset"]) if match["offset"] else UTC
         if zone is None:
             return None
     return hour, minute, second, zone
@@ -204,14 +204,14 @@ def _moment(
 
 
 def _named(text: str) -> datetime | None:
-    found = _NAMED.fullmatch(text)
-    if found is None:
+    match = _NAMED.fullmatch(text)
+    if match is None:
         return None
-    number = month_numbers().get(plain_month(found["month"] or found["month2"]))
-    timed = _clock(found)
+    number = month_numbers().get(plain_month(match["month"] or match["month2"]))
+    timed = _clock(match)
     if timed is None or number is None:
         return None
-    return _moment(int(found["year"]), number, int(found["day"] or found["day2"]), *timed)
+    return _moment(int(match["year"]), number, int(match["day"] or match["day2"]), *timed)
 
 
 _LANGUAGES = "en es pt fr de it nl pl ru uk tr ar fa id vi sv da nb fi cs hu ro el ca sk hr bg sr he th hi ms sw"
@@ -221,13 +221,13 @@ _LANGUAGES = "en es pt fr de it nl pl ru uk tr ar fa id vi sv da nb fi cs hu ro 
 def month_numbers() -> dict[str, int]:
     """The number of each month by its names, as the languages of reports write them; a name that is one month here and
     another there is left out."""
-    found: dict[str, set[int]] = {"sept": {9}}
+    numbers_of: dict[str, set[int]] = {"sept": {9}}
     for language in _LANGUAGES.split():
         months = Locale.parse(language).months
         for context, width in product(("format", "stand-alone"), ("wide", "abbreviated")):
             for number, name in months[context][width].items():
-                found.setdefault(plain_month(name), set()).add(number)
-    return {name: numbers.pop() for name, numbers in found.items() if len(numbers) == 1 and not name.isdecimal()}
+                numbers_of.setdefault(plain_month(name), set()).add(number)
+    return {name: numbers.pop() for name, numbers in numbers_of.items() if len(numbers) == 1 and not name.isdecimal()}
 
 
 def plain_month(name: str) -> str:
@@ -242,12 +242,12 @@ def is_local(moment: Moment) -> bool:
     return moment.zone is None if isinstance(moment, AmbiguousDate) else moment.tzinfo is None
 
 
-def order_of(found: Iterable[AmbiguousDate]) -> DateOrder | None:
+def order_of(dates: Iterable[AmbiguousDate]) -> DateOrder | None:
     """The one order by which all these dates are dates, or None where it stays open.
 
     Where every order gives the same days (5/5/2026), any will do.
     """
-    loose = list(found)
+    loose = list(dates)
     possible = {DateOrder.MDY, DateOrder.DMY}
     for date in loose:
         possible &= date.orders()
@@ -279,10 +279,10 @@ def zone_in(text: str) -> tzinfo | None:
     for name in _ZONE_SAID.findall(text):
         if name in available_timezones():
             return ZoneInfo(name)
-    found = _OFFSET_SAID.search(text)
-    if found is None:
+    match = _OFFSET_SAID.search(text)
+    if match is None:
         return None
-    return _offset(found["offset"].replace("−", "-").replace(" ", "")) if found["offset"] else UTC
+    return _offset(match["offset"].replace("−", "-").replace(" ", "")) if match["offset"] else UTC
 
 
 _PART = re.compile(r"(\d{1,9}(?:[.,]\d{1,9})?)\s*([^\W\d_]+)\.?")
@@ -316,13 +316,13 @@ def duration_ms(text: str, unit: str | None = None) -> int | None:
 
 
 def _duration(text: str, unit: str | None) -> int | None:
-    if found := _COLONS.fullmatch(text):
-        days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    if match := _COLONS.fullmatch(text):
+        days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
         return (((days * 24 + hours) * 60 + minutes) * 60 + seconds) * 1000
     if _BARE.fullmatch(text):
         return None if unit is None else round(float(text.replace(",", ".")) * UNITS[unit])
-    if (found := _ISO.fullmatch(text)) and any(found.groups()):
-        hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    if (match := _ISO.fullmatch(text)) and any(match.groups()):
+        hours, minutes, seconds = (int(part or 0) for part in match.groups())
         return ((hours * 60 + minutes) * 60 + seconds) * 1000
     parts = [(number, _LENGTHS.get(word.casefold())) for number, word in _PART.findall(text)]
     if not parts or _JOINING.sub("", _PART.sub("", text)):
@@ -337,9 +337,9 @@ def _duration(text: str, unit: str | None) -> int | None:
 
 def unit_in(heading: str) -> str | None:
     """The unit that the heading of a duration says."""
-    said = heading.casefold()
-    if re.search(r"min|分|мин|دقيق|분", said):
+    text = heading.casefold()
+    if re.search(r"min|分|мин|دقيق|분", text):
         return "minutes"
-    if re.search(r"sec|seg|sek|秒|сек|초", said):
+    if re.search(r"sec|seg|sek|秒|сек|초", text):
         return "seconds"
-    return "hours" if re.search(r"hour|hrs|hora|heure|stunde|小时", said) else None
+    return "hours" if re.search(r"hour|hrs|hora|heure|stunde|小时", text) else None

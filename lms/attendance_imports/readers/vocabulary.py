@@ -77,9 +77,9 @@ _NO = (
 _ANSWERS = {**{plain(word): False for word in _NO.split()}, **{plain(word): True for word in _YES.split()}}
 
 
-def is_yes(said: str) -> bool | None:
+def is_yes(word: str) -> bool | None:
     """What a cell answers; None where it is neither yes nor no."""
-    return _ANSWERS.get(plain(said))
+    return _ANSWERS.get(plain(word))
 
 
 _TRUE = "true wahr vrai verdadero vero verdadeiro истина waar prawda doğru صحيح 真 moderator moderatorin"
@@ -87,9 +87,9 @@ _FALSE = "false falsch faux falso ложь onwaar fałsz yanlış خطأ 假 vie
 _TRUTHS = {**{plain(word): False for word in _FALSE.split()}, **{plain(word): True for word in _TRUE.split()}}
 
 
-def moderates(said: str) -> bool | None:
+def moderates(word: str) -> bool | None:
     """Whether somebody moderates, as a spreadsheet writes what is true; None where a cell says neither."""
-    return _TRUTHS.get(plain(said))
+    return _TRUTHS.get(plain(word))
 
 
 _HOSTS = (
@@ -109,14 +109,14 @@ _PANEL = (
 )  # fmt: skip
 
 
-def role_of(said: str) -> str:
+def role_of(word: str) -> str:
     """The role that a cell says: host (who organises or produces), panelist (who presents), attendee, or nothing."""
-    said = said.casefold()
-    if not said:
+    word = word.casefold()
+    if not word:
         return ""
-    if said.startswith(_HOSTS):
+    if word.startswith(_HOSTS):
         return "host"
-    return "panelist" if said.startswith(_PANEL) else "attendee"
+    return "panelist" if word.startswith(_PANEL) else "attendee"
 
 
 _JOINING = (

@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from lms.attendance_imports.readers import timestamps
 from lms.attendance_imports.readers.headings import Heading, Vocabulary, find_heading
 from lms.attendance_imports.readers.plain import check_is_whole
-from lms.attendance_imports.readers.report import Asked, Report
+from lms.attendance_imports.readers.report import ReadingOptions, Report
 from lms.attendance_imports.readers.session_rows import Entry, never_came, take
 from lms.attendance_imports.readers.shapes import Line, is_alone, open_table
 from lms.attendance_imports.readers.sheets import Document
@@ -76,7 +76,7 @@ def _heading(document: Document) -> Heading | None:
     return find_heading(document, _WORDS, *({"nickname", *fields} for fields in (sums, stays, untimed)), within=30)
 
 
-def read(document: Document, asked: Asked) -> Report:
+def read(document: Document, options: ReadingOptions) -> Report:
     """Reads it. Raises Invalid (`file`, `time_zone`, `date_order`)."""
     heading = _heading(document)
     if heading is None:
@@ -88,35 +88,35 @@ def read(document: Document, asked: Asked) -> Report:
     heading, rows = open_table(report, heading, beneath)
     report.total = len(rows)
     zone = timestamps.zone_in(" ".join(" ".join(cells) for _line, cells in [*above, (0, heading.cells)]))
-    times = Times(asked, zone)
-    said = _about(above)
-    report.title, report.meeting = said.get("title", "")[:200], said.get("meeting", "")[:200]
-    spans = times.read(said.get("starts", "")), times.read(said.get("ends", ""))
+    times = Times(options, zone)
+    about = _about(above)
+    report.title, report.meeting = about.get("title", "")[:200], about.get("meeting", "")[:200]
+    spans = times.read(about.get("starts", "")), times.read(about.get("ends", ""))
     fields = ("first", "last") if "first" in heading.columns else ("joined", "left")
-    entries = [one for line, row in rows if (one := _entry(report, heading, fields, line, row, times)) is not None]
+    entries = [entry for line, row in rows if (entry := _entry(report, heading, fields, line, row, times)) is not None]
     times.settle(document)
     report.starts_ms, report.ends_ms = times.span(*spans)
     take(report, entries, times, joined=heading.words(fields[0]), left=heading.words(fields[1]), stay_on=True)
-    lasted = timestamps.duration_ms(said.get("lasted", "")) if fields[0] == "joined" else None
-    compare(report, people=said.get("people", ""), rows=people_in(report) + len(report.rejected), lasted_ms=lasted)
+    lasted = timestamps.duration_ms(about.get("lasted", "")) if fields[0] == "joined" else None
+    compare(report, people=about.get("people", ""), rows=people_in(report) + len(report.rejected), lasted_ms=lasted)
     nicknames = {line: heading.cell(row, "nickname") for line, row in rows}
     for stay in report.rows:
-        stay.said = nicknames[stay.line]
+        stay.reported_name = nicknames[stay.line]
     for whole in report.sums:
-        whole.said = nicknames[whole.line]
+        whole.reported_name = nicknames[whole.line]
     return report
 
 
 def _about(above: Sequence[Line]) -> dict[str, str]:
     """What the lines above the headings say. The times for which it was planned are not those at which it was held."""
-    found: dict[str, str] = {}
+    about: dict[str, str] = {}
     for _line, cells in above:
         name, _colon, rest = cells[0].replace("：", ":").partition(":")
         field = _ABOUT.field(cells[0]) or _ABOUT.field(name)
         value = next((cell for cell in cells[1:] if cell), "") or rest.strip()
         if field is not None and value:
-            found.setdefault(field, value)
-    return found
+            about.setdefault(field, value)
+    return about
 
 
 def _entry(
@@ -147,10 +147,10 @@ def _entry(
     )
 
 
-def own_name(said: str) -> str:
+def own_name(name: str) -> str:
     """The name that somebody gave on joining, which stands in brackets behind the nickname of the account; the
     nickname where there is no other."""
-    found = _BOTH.fullmatch(said)
-    if found is None:
-        return said
-    return found["own"].strip() or found["nick"].strip()
+    match = _BOTH.fullmatch(name)
+    if match is None:
+        return name
+    return match["own"].strip() or match["nick"].strip()

@@ -23,15 +23,15 @@ class Waiting:
 
     def leaves_out(self, line: int, row: Sequence[str]) -> bool:
         """Whether a row is of the waiting room, or cannot be known not to be."""
-        said = self.heading.cell(row, "waiting")
-        if is_blank(said):
+        status = self.heading.cell(row, "waiting")
+        if is_blank(status):
             return False
-        answer = is_yes(said)
+        answer = is_yes(status)
         if answer is None:
             reason = _(
                 "“%(column)s” is “%(said)s”, which is neither yes nor no.",
                 column=self.heading.words("waiting"),
-                said=said[:40],
+                said=status[:40],
             )
             self.report.rejected.append(Fault(row=line, reason=reason))
         self.count += answer is True

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from lms.attendance_imports.readers import timestamps
 from lms.attendance_imports.readers.headings import Heading, find_heading
 from lms.attendance_imports.readers.plain import check_is_whole, full_name
-from lms.attendance_imports.readers.report import Asked, Report
+from lms.attendance_imports.readers.report import ReadingOptions, Report
 from lms.attendance_imports.readers.session_rows import Entry, never_came, take
 from lms.attendance_imports.readers.shapes import open_table
 from lms.attendance_imports.readers.sheets import Document
@@ -77,7 +77,7 @@ def _heading(document: Document) -> Heading | None:
     )
 
 
-def read(document: Document, asked: Asked) -> Report:
+def read(document: Document, options: ReadingOptions) -> Report:
     """Reads it. Raises Invalid (`file`, `time_zone`, `date_order`)."""
     heading = _heading(document)
     if heading is None:
@@ -89,7 +89,7 @@ def read(document: Document, asked: Asked) -> Report:
     report.title = heading.cell(rows[0][1], "title")[:200]
     names = [heading.words(field) for field in ("joined", "left")]
     above = [cell for _line, cells in document.lines[: heading.place] for cell in cells]
-    times = Times(asked, timestamps.zone_in(" ".join([*names, *above])))
+    times = Times(options, timestamps.zone_in(" ".join([*names, *above])))
     unit = timestamps.unit_in(heading.words("duration")) or "minutes"
     meetings: set[tuple[str, str, str]] = set()
     entries = []

@@ -23,7 +23,7 @@ import re
 from lms.attendance_imports.readers import timestamps
 from lms.attendance_imports.readers.headings import Heading, heading_at, plain
 from lms.attendance_imports.readers.plain import check_is_whole, full_name
-from lms.attendance_imports.readers.report import Asked, Report
+from lms.attendance_imports.readers.report import ReadingOptions, Report
 from lms.attendance_imports.readers.session_rows import Entry, never_came, take
 from lms.attendance_imports.readers.shapes import Line, open_table
 from lms.attendance_imports.readers.sheets import Document
@@ -121,14 +121,14 @@ def _participants(document: Document, place: int) -> Heading | None:
     return heading if columns & _WHO and timed else None
 
 
-def read(document: Document, asked: Asked) -> Report:
+def read(document: Document, options: ReadingOptions) -> Report:
     """Reads the report. Raises Invalid (`file`, `time_zone`, `date_order`)."""
-    return _Reader(document, asked).report()
+    return _Reader(document, options).report()
 
 
 class _Reader:
-    def __init__(self, document: Document, asked: Asked) -> None:
-        self.document, self.asked = document, asked
+    def __init__(self, document: Document, options: ReadingOptions) -> None:
+        self.document, self.options = document, options
         self.read = Report(format=NAME, notes=list(document.notes))
         self.headings: list[tuple[Heading, str, list[Line]]] = []  # with role and rows
         self.meeting: dict[str, str] = {}
@@ -145,7 +145,7 @@ class _Reader:
         firsts = min(heading.place for heading, _role, _rows in self.headings)
         above = [cell for _line, cells in self.document.lines[:firsts] for cell in cells]
         headings = [cell for heading, _role, _rows in self.headings for cell in heading.cells]
-        times = Times(self.asked, timestamps.zone_in(" ".join([*headings, *above])))
+        times = Times(self.options, timestamps.zone_in(" ".join([*headings, *above])))
         entries = [entry for one in self.headings for entry in self._entries(*one, times)]
         starts, ends = (times.read(self.meeting.get(name, "")) for name in ("starts", "ends"))
         times.settle(self.document)
@@ -181,16 +181,16 @@ class _Reader:
                 heading, role = None, _PARTS[plain(cells[0])]
             elif heading is not None and cells[0] != heading.cells[0]:
                 rows.append((line, cells))
-            elif (found := _participants(self.document, place)) is not None and not _is_meeting(found):
-                heading, rows, above = found, [], None
-                self.headings.append((found, role, rows))
+            elif (heading_found := _participants(self.document, place)) is not None and not _is_meeting(heading_found):
+                heading, rows, above = heading_found, [], None
+                self.headings.append((heading_found, role, rows))
             elif heading is not None:
                 rows.append((line, cells))
             elif above is not None:
                 self._take_meeting(above, cells, "lasted", "duration", "people")
                 above = None
-            elif _is_meeting(found := heading_at(self.document, place, _WORDS)):
-                above = found
+            elif _is_meeting(heading_found := heading_at(self.document, place, _WORDS)):
+                above = heading_found
 
     def _take_meeting(self, heading: Heading, cells: list[str], *names: str) -> None:
         for name in ("topic", "meeting", "starts", "ends", *names):
@@ -201,7 +201,7 @@ class _Reader:
         unit = timestamps.unit_in(heading.words("duration")) or "minutes"
         original = any(_ORIGINAL.search(cell) for cell in heading.cells)
         waiting = Waiting(self.read, heading)
-        found = []
+        entries = []
         for line, cells in rows:
             self.read.total += 1
             if "meeting" in heading.columns:
@@ -213,7 +213,7 @@ class _Reader:
             if waiting.leaves_out(line, cells):
                 continue
             email = heading.cell(cells, "email")
-            found.append(
+            entries.append(
                 Entry(
                     line,
                     full_name(heading, cells),
@@ -227,4 +227,4 @@ class _Reader:
                 )
             )
         waiting.say()
-        return found
+        return entries

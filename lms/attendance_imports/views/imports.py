@@ -55,14 +55,16 @@ def import_file(lecture_id: int) -> ResponseReturnValue:
     if not file:
         form.file.errors = [_("Select a file.")]
         return again(422)
-    options, content, name = form.asked(), file.read(), file.filename or ""
+    options, content, name = form.answers(), file.read(), file.filename or ""
     try:
         staged = stage_attendance(lecture_id, content, file_name=name, **options, by=by)
     except (Invalid, Refused) as error:
         if questions(error):
-            found = StagedFile(options, column_preview=columns_in(error))
-            kept = keep_file(lecture_id, content, file_name=name, options=options, found=found, by=by, at=at)
-            return ask(lecture, kept, name, found, error)
+            staged_file = StagedFile(options, column_preview=columns_in(error))
+            file_id = keep_file(
+                lecture_id, content, file_name=name, options=options, staged_file=staged_file, by=by, at=at
+            )
+            return ask(lecture, file_id, name, staged_file, error)
         if isinstance(error, Invalid):
             form.take(error)
         else:
@@ -72,9 +74,9 @@ def import_file(lecture_id: int) -> ResponseReturnValue:
         form.file.errors = [error.message]
         return again(error.status)
     preview = preview_attendance(staged, by=by)
-    found = StagedFile(options, staged, preview.names, staged.column_preview)
-    kept = keep_file(lecture_id, content, file_name=name, options=options, found=found, by=by, at=at)
-    return render_preview(lecture, kept, found, preview)
+    staged_file = StagedFile(options, staged, preview.names, staged.column_preview)
+    file_id = keep_file(lecture_id, content, file_name=name, options=options, staged_file=staged_file, by=by, at=at)
+    return render_preview(lecture, file_id, staged_file, preview)
 
 
 @bp.route("/lectures/<int:lecture_id>/attendance/import/<import_id>", methods=["GET", "POST"])
@@ -108,44 +110,46 @@ def import_look(lecture_id: int, import_id: str) -> ResponseReturnValue:
 
 def _preview_or_import(lecture: Lecture, row: AttendanceImport) -> ResponseReturnValue:
     """The preview of an uploaded file, or where it was confirmed, the way on once it is imported."""
-    by, kept = current_actor(), row.public_id
+    by, file_id = current_actor(), row.public_id
     try:
-        found = find_staged_import(row, by=by)
+        staged_file = find_staged_import(row, by=by)
     except (Invalid, Refused) as error:
         if questions(error):
-            return ask(lecture, kept, row.file_name, columns_to_ask(row), error)
+            return ask(lecture, file_id, row.file_name, columns_to_ask(row), error)
         raise
     form, status = PublishForm(), 200
     if form.validate_on_submit():
         try:
-            return _import(lecture, kept, found, skip_bad_rows=form.skip_bad_rows.data)
+            return _import(lecture, file_id, staged_file, skip_bad_rows=form.skip_bad_rows.data)
         except (Invalid, Refused) as error:
             reason = _("Select “Skip the rejected rows and import the others”, or correct the rows in the file.")
             form.skip_bad_rows.errors = [reason if isinstance(error, Invalid) else error.message]
             status = error.status
-    assert found.staged is not None
-    return render_preview(lecture, kept, found, preview_attendance(found.staged, by=by), form=form, status=status)
+    assert staged_file.staged is not None
+    return render_preview(
+        lecture, file_id, staged_file, preview_attendance(staged_file.staged, by=by), form=form, status=status
+    )
 
 
-def _import(lecture: Lecture, kept: str, found: StagedFile, *, skip_bad_rows: bool) -> ResponseReturnValue:
+def _import(lecture: Lecture, file_id: str, staged_file: StagedFile, *, skip_bad_rows: bool) -> ResponseReturnValue:
     """Imports an uploaded file, a large one in the background; answers where to go on."""
-    by, at, staged = current_actor(), clock.now(), found.staged
+    by, at, staged = current_actor(), clock.now(), staged_file.staged
     assert staged is not None
     if len(staged.rows) > LARGE and (not staged.rejected or skip_bad_rows):
-        job = request_publish(kept, skip_bad_rows=skip_bad_rows, by=by, at=at)
+        job = request_publish(file_id, skip_bad_rows=skip_bad_rows, by=by, at=at)
         return redirect(url_for("dashboards.job", public_id=job.public_id))
-    return _published(lecture, publish_found(kept, found, skip_bad_rows=skip_bad_rows, by=by, at=at))
+    return _published(lecture, publish_found(file_id, staged_file, skip_bad_rows=skip_bad_rows, by=by, at=at))
 
 
 def _published(lecture: Lecture, answer: ImportAnswer) -> ResponseReturnValue:
-    said = _(
+    message = _(
         "Imported: %(created)s new, %(unchanged)s already imported, %(unmatched)s unmatched, %(rejected)s rejected.",
         created=answer.created + answer.updated,
         unchanged=answer.unchanged,
         unmatched=len(answer.unmatched),
         rejected=len(answer.rejected),
     )
-    flash(" ".join([said, *answer.notes]), "done")
+    flash(" ".join([message, *answer.notes]), "done")
     where = (
         "dashboards.times"
         if lecture.state is LectureState.SCHEDULED

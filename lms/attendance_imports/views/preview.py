@@ -15,36 +15,36 @@ from lms.core.i18n import _
 
 def render_preview(
     lecture: Lecture,
-    kept: str,
-    found: StagedFile,
+    file_id: str,
+    staged_file: StagedFile,
     preview: Preview,
     *,
     form: PublishForm | None = None,
     status: int = 200,
 ) -> ResponseReturnValue:
     """Renders the page that shows what was found in an uploaded file, and imports it."""
-    assert found.staged is not None
+    assert staged_file.staged is not None
     page = render_template(
         "attendance_imports/import_look.html",
         lecture=lecture,
-        kept=kept,
+        kept=file_id,
         form=form or PublishForm(formdata=None),
         answer=preview.answer,
         strangers=preview.not_enrolled,
-        file_name=found.staged.file_name,
-        read_as=_read_as(found),
+        file_name=staged_file.staged.file_name,
+        read_as=_read_as(staged_file),
         walk_ins=walk_ins_of(lecture),
     )
     return page, status
 
 
-def _read_as(found: StagedFile) -> list[tuple[str, str]]:
+def _read_as(staged_file: StagedFile) -> list[tuple[str, str]]:
     """How the file was read, as pairs of label and value."""
-    assert found.staged is not None
-    report = found.staged.report
+    assert staged_file.staged is not None
+    report = staged_file.staged.report
     pairs = [(_("Format"), str(FORMAT_NAMES.get(report.format, report.format)))]
     if report.title:
         pairs.append((_("Meeting"), report.title))
     if report.is_local:
-        pairs.append((_("Time zone"), found.options.get("time_zone", "")))
+        pairs.append((_("Time zone"), staged_file.options.get("time_zone", "")))
     return pairs

@@ -43,9 +43,9 @@ def columns_to_ask(row: AttendanceImport) -> StagedFile:
 
 def ask(
     lecture: Lecture,
-    kept: str,
+    file_id: str,
     file_name: str,
-    found: StagedFile,
+    staged_file: StagedFile,
     error: Invalid | Refused | None = None,
     *,
     is_first: bool = True,
@@ -55,8 +55,10 @@ def ask(
     Without an error it asks about everything that can be set. What a file leaves open when it `is_first` previewed is a
     question, not a mistake.
     """
-    wanted = questions(error) if error is not None else _ASKED
-    form = _form(lecture, found, with_columns=error is not None and "mapping" in wanted, is_open=error is not None)
+    fields = questions(error) if error is not None else _ASKED
+    form = _form(
+        lecture, staged_file, with_columns=error is not None and "mapping" in fields, is_open=error is not None
+    )
     is_question = is_first and isinstance(error, Invalid)
     if isinstance(error, UnknownHeadings) and is_question:
         form.question = error.message
@@ -68,10 +70,10 @@ def ask(
     page = render_template(
         "attendance_imports/import_ask.html",
         lecture=lecture,
-        kept=kept,
+        kept=file_id,
         file_name=file_name,
         form=form,
-        wanted=wanted,
+        wanted=fields,
         is_question=is_question,
     )
     return page, error.status if error is not None and request.method == "POST" else 200
@@ -86,32 +88,32 @@ def take_answer(lecture: Lecture, row: AttendanceImport) -> ResponseReturnValue:
     by, before = current_actor(), columns_to_ask(row)
     has_columns = any(name.startswith("column_") for name in request.form)
     form = _form(lecture, before, with_columns=has_columns, is_open=False)
-    said = {name: value for name, value in form.asked().items() if name in request.form}
-    answered = {name: value for name, value in row.answer.items() if name not in request.form} | said
+    submitted = {name: value for name, value in form.answers().items() if name in request.form}
+    answered = {name: value for name, value in row.answer.items() if name not in request.form} | submitted
     if form.columns:
         answered["mapping"] = {column.key: field.data for column, field in form.column_fields()}
-    kept, file_name = row.public_id, row.file_name
+    file_id, file_name = row.public_id, row.file_name
     try:
         staged = stage_attendance(lecture.id, content_of(row), file_name=file_name, **answered, by=by)
     except (Invalid, Refused) as error:
         open_still = questions(error)
         if not open_still:
             raise
-        found = StagedFile(answered, column_preview=columns_in(error) or before.column_preview)
+        staged_file = StagedFile(answered, column_preview=columns_in(error) or before.column_preview)
         if not open_still & {*request.form, *(("mapping",) if form.columns else ())}:
-            keep_answer(kept, found=found, by=by, at=clock.now())
-        return ask(lecture, kept, file_name, found, error, is_first=False)
+            keep_answer(file_id, staged_file=staged_file, by=by, at=clock.now())
+        return ask(lecture, file_id, file_name, staged_file, error, is_first=False)
     preview = preview_attendance(staged, by=by)
-    found = StagedFile(answered, staged, preview.names, staged.column_preview or before.column_preview)
-    keep_answer(kept, found=found, by=by, at=clock.now())
-    return render_preview(lecture, kept, found, preview)
+    staged_file = StagedFile(answered, staged, preview.names, staged.column_preview or before.column_preview)
+    keep_answer(file_id, staged_file=staged_file, by=by, at=clock.now())
+    return render_preview(lecture, file_id, staged_file, preview)
 
 
-def _form(lecture: Lecture, found: StagedFile, *, with_columns: bool, is_open: bool) -> ReadingForm:
+def _form(lecture: Lecture, staged_file: StagedFile, *, with_columns: bool, is_open: bool) -> ReadingForm:
     """The form with the current answers, with a choice for each column where one is needed or was made. `is_open` means
     that the file does not contain the answer.
     """
-    preview, options = found.column_preview, found.options
+    preview, options = staged_file.column_preview, staged_file.options
     mapping = options.get("mapping") or (find_mapping(preview.signature) if preview is not None else None) or {}
     columns = preview.columns if preview is not None and (with_columns or mapping) else []
     given = {name: value for name, value in options.items() if name != "mapping"}

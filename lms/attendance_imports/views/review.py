@@ -55,8 +55,8 @@ def _page(lecture_id: int, wrong: int | None = None, form: DecisionForm | None =
     )
     words = request.args.get("who", "").strip()[:200]
     sought = request.args.get("find", type=whole)
-    found, _here = find_people(lecture_id, words, by=by) if sought is not None and words else ([], set())
-    codes = {one.known.country for item in page.items for one in item.candidates} | {one.country for one in found}
+    people, _here = find_people(lecture_id, words, by=by) if sought is not None and words else ([], set())
+    codes = {one.known.country for item in page.items for one in item.candidates} | {one.country for one in people}
     return render_template(
         "attendance_imports/review.html",
         lecture=page.lecture,
@@ -64,7 +64,7 @@ def _page(lecture_id: int, wrong: int | None = None, form: DecisionForm | None =
         place=place,
         sought=sought,
         words=words,
-        found=found,
+        found=people,
         wrong=wrong,
         form=form,
         marks=marks_of(page.lecture),
@@ -104,8 +104,8 @@ def decide(lecture_id: int, attendee_id: int) -> ResponseReturnValue:
     status = form.attempt(attempt)
     if status is not None:
         return _page(lecture_id, attendee_id, form), status
-    said = _("Saved and counted. You can undo this under “Resolved”.")
-    flash(" ".join([said, *done.notes]), "done")
+    message = _("Saved and counted. You can undo this under “Resolved”.")
+    flash(" ".join([message, *done.notes]), "done")
     return _back(lecture_id, _anchor="unknown")
 
 
@@ -142,12 +142,12 @@ def reject_shown(lecture_id: int) -> ResponseReturnValue:
     except Refused as error:
         flash(error.message, "wrong")
         return _back(lecture_id, _anchor="unknown")
-    said = _n(
+    message = _n(
         "%(num)s attendee marked as not a participant. You can undo this under “Resolved”.",
         "%(num)s attendees marked as not a participant. You can undo each of these under “Resolved”.",
         done.count,
     )
-    flash(" ".join([said, *done.notes]), "done")
+    flash(" ".join([message, *done.notes]), "done")
     return _back(lecture_id, _anchor="unknown")
 
 
@@ -164,8 +164,8 @@ def review_strong(lecture_id: int) -> ResponseReturnValue:
             form.form_errors.append(error.message)
             status = error.status
         else:
-            said = _n("%(num)s match accepted and counted.", "%(num)s matches accepted and counted.", done.count)
-            flash(said + " " + _("You can undo each of these under “Resolved”."), "done")
+            message = _n("%(num)s match accepted and counted.", "%(num)s matches accepted and counted.", done.count)
+            flash(message + " " + _("You can undo each of these under “Resolved”."), "done")
             return redirect(url_for(".review", lecture_id=lecture_id))
     lecture, strong = list_strong(lecture_id, by=by)
     page = render_template(

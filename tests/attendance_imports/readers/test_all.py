@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from lms.attendance_imports.readers import timestamps
 from lms.attendance_imports.readers.reading import read_report
 from lms.attendance_imports.readers.recognition import FORMATS, SYSTEMS
-from lms.attendance_imports.readers.report import Asked, Report
+from lms.attendance_imports.readers.report import ReadingOptions, Report
 from lms.attendance_imports.readers.sheets import Document, open_document
 from lms.core.errors import Invalid, TooLarge, WrongKind
 from tests.attendance_imports.readers.gallery import REPORTS
@@ -146,7 +146,7 @@ def _stirred_data(data: Any, chance: random.Random) -> Any:
 @given(seed=SEEDS)
 def test_order_and_doubling_of_rows_change_nothing(what: str, seed: int) -> None:
     name, content, said = ALL[what]
-    asked = Asked(instants_zone(said), near=NEAR)
+    asked = ReadingOptions(instants_zone(said), near=NEAR)
     document = open_document(content)
     stirred = _stirred(document, random.Random(seed))
     module = FORMATS[name]

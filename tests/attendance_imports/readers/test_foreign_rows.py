@@ -99,7 +99,7 @@ def test_numbers_glued_to_names_in_a_tencent_workbook_are_no_part_of_them() -> N
                for said in ("01王小明", "02李伟(02李伟)", "wx_7（3号张三）"))]  # fmt: skip
     report = read(workbook(sheet))
     assert [row.name for row in report.rows] == ["王小明", "李伟", "张三"]
-    assert [row.said for row in report.rows] == ["01王小明", "02李伟(02李伟)", "wx_7（3号张三）"]
+    assert [row.reported_name for row in report.rows] == ["01王小明", "02李伟(02李伟)", "wx_7（3号张三）"]
 
 
 def test_a_sum_and_the_stays_of_its_time_are_never_added() -> None:

@@ -36,7 +36,7 @@ def test_every_stay_of_the_third_part_counts() -> None:
 
 def test_names_are_without_what_teams_adds_and_accounts_are_kept_beside_the_address() -> None:
     report = read(teams())
-    said = {(row.said, row.name) for row in report.rows if row.said != row.name}
+    said = {(row.reported_name, row.name) for row in report.rows if row.reported_name != row.name}
     assert said == {("Bruno Costa (External)", "Bruno Costa"), ("Visitor (Unverified)", "Visitor")}
     assert {row.email: row.role for row in report.rows} == {
         "grace@ministry.example": "host",

@@ -62,7 +62,7 @@ def test_what_stands_above_is_read_and_the_planned_times_are_not_the_real_ones()
 
 def test_names_are_those_given_on_joining() -> None:
     report = read(workbook(VOOV))
-    assert [(one.said, one.name, one.role) for one in (*report.sums, *report.rows)] == [
+    assert [(one.reported_name, one.name, one.role) for one in (*report.sums, *report.rows)] == [
         ("amina_w（Amina Wanjiru）", "Amina Wanjiru", "attendee"),
         ("Grace Otieno(Grace Otieno)", "Grace Otieno", "host"),
         ("Bruno Costa(Bruno Costa)", "Bruno Costa", "attendee"),

@@ -109,7 +109,7 @@ def test_a_meeting_is_read_in_every_layout_and_from_every_program(layout: str, w
     assert [row.name for row in report.rows] == [
         "Ada Lovelace", "Ada Lovelace", "Ada Lovelace", "Brian Smith", "Brian Smith", "Cleo 王", "Dan",
     ]  # fmt: skip
-    assert [row.said for row in report.rows][1::3] == ["iPhone (Ada Lovelace)", "Smith, Brian"]
+    assert [row.reported_name for row in report.rows][1::3] == ["iPhone (Ada Lovelace)", "Smith, Brian"]
 
 
 def test_what_the_file_says_of_the_meeting_is_kept() -> None:
