@@ -375,8 +375,8 @@ def _read_file(path: Path) -> dict[str, str]:
     for number, line in enumerate(lines, 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
-        name, found, value = line.partition("=")
-        if not found or name.strip() not in known:
+        name, separator, value = line.partition("=")
+        if not separator or name.strip() not in known:
             raise BadSetting(f"{path}, line {number}: not a setting: {line.strip()!r}")
         values[name.strip()] = value.strip()
     return values

@@ -136,8 +136,8 @@ def _fixed(sent: dict[str, Any]) -> dict[str, Any]:
 def list_series(query: dict[str, Any]) -> ResponseReturnValue:
     """Lists the series that the caller can see, newest first."""
     actor = current_actor()
-    wanted = series_queries.SeriesFilter(**{**query, "cursor": integer_cursor(query["cursor"])})
-    page = envelope(series_queries.list_series(wanted, by=actor), wanted.limit, lambda series: series.id)
+    filters = series_queries.SeriesFilter(**{**query, "cursor": integer_cursor(query["cursor"])})
+    page = envelope(series_queries.list_series(filters, by=actor), filters.limit, lambda series: series.id)
     return {**page, "items": _shown_series(page["items"])}
 
 
@@ -172,9 +172,9 @@ def get_hours(slug: str, query: dict[str, Any]) -> ResponseReturnValue:
     """Counts for whom a lecture is at night or on a day off, at each hour of a week and at a planned time."""
     actor = current_actor()
     zone_of(query["time_zone"])
-    wanted = Wanted(query["starts_at"], query["time_zone"], query["duration_minutes"], first=query["first"])
+    hours_request = Wanted(query["starts_at"], query["time_zone"], query["duration_minutes"], first=query["first"])
     series = series_queries.get_series(slug, by=actor)
-    found = hours_for(series, wanted, locale=reader_locale(), by=actor, at=clock.now())
+    found = hours_for(series, hours_request, locale=reader_locale(), by=actor, at=clock.now())
     if found.impossible:
         raise Invalid("starts_at", found.impossible)
     planned = None
@@ -266,8 +266,8 @@ def list_lectures(slug: str, query: dict[str, Any]) -> ResponseReturnValue:
     actor = current_actor()
     series = series_queries.get_series(slug, by=actor)
     cursor, limit = integer_cursor(query["cursor"]), query["limit"]
-    found = lecture_queries.list_lectures_page(series.id, by=actor, cursor=cursor, limit=limit)
-    page = envelope(found, limit, lambda lecture: lecture.id)
+    lectures = lecture_queries.list_lectures_page(series.id, by=actor, cursor=cursor, limit=limit)
+    page = envelope(lectures, limit, lambda lecture: lecture.id)
     return {**page, "items": _shown_lectures(page["items"])}
 
 

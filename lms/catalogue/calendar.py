@@ -283,9 +283,9 @@ def _add_times(calendar: Calendar, events: Sequence[tuple[Event, Lecture]], *, w
         offsets.setdefault(lecture.time_zone, set()).update(
             zones.offset(lecture.time_zone, moment) for moment in _times(lecture, was)
         )
-    for name, found in offsets.items():
-        if name != "UTC" and len(found) == 1:
-            calendar.add_component(_zone(name, *found))
+    for name, shifts in offsets.items():
+        if name != "UTC" and len(shifts) == 1:
+            calendar.add_component(_zone(name, *shifts))
     for event, lecture in events:
         is_local = len(offsets[lecture.time_zone]) == 1 and lecture.time_zone != "UTC"
         zone = ZoneInfo(lecture.time_zone) if is_local else UTC

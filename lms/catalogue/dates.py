@@ -133,7 +133,7 @@ class DateCheck:
 
 def check_dates(
     series: Series | None,
-    wanted: Sequence[WantedDate],
+    dates: Sequence[WantedDate],
     *,
     countries: Iterable[str],
     locale: str,
@@ -145,19 +145,19 @@ def check_dates(
     `series` is null for one that is yet to be made. `but`: lectures that do not count, as those that are moved. One
     question for all dates.
     """
-    moments = [_instant(one) for one in wanted]
+    moments = [_instant(one) for one in dates]
     spans = [
         (at, at + timedelta(minutes=one.duration_minutes)) if at is not None else None
-        for one, (at, _reason) in zip(wanted, moments, strict=True)
+        for one, (at, _reason) in zip(dates, moments, strict=True)
     ]
     known = [span for span in spans if span is not None]
-    people = {person for one in wanted for person in one.instructors}
+    people = {person for one in dates for person in one.instructors}
     others: list[Lecture] = []
     if known:
         first, last = min(known)[0], max(end for _start, end in known)
-        found = list_taking_up(people, series.id if series is not None else None, first, last)
+        taking_up = list_taking_up(people, series.id if series is not None else None, first, last)
         left_out = set(but)
-        others = [one for one in found if one.id not in left_out]
+        others = [one for one in taking_up if one.id not in left_out]
     codes = list(countries)
     return [
         DateCheck(
@@ -168,7 +168,7 @@ def check_dates(
             clashes=_clashes(series, one, span, others, by) if span is not None else (),
             holidays=holidays_on(one.local_start.date(), _codes_for(one.time_zone, codes), locale),
         )
-        for number, (one, (at, reason), span) in enumerate(zip(wanted, moments, spans, strict=True))
+        for number, (one, (at, reason), span) in enumerate(zip(dates, moments, spans, strict=True))
     ]
 
 
@@ -177,39 +177,37 @@ def draft_clashes(lecture: Lecture, *, by: Actor) -> Sequence[Clash]:
     if lecture.local_start is None:
         return ()
     instructors = frozenset(person.id for person in lecture.instructors)
-    wanted = WantedDate(lecture.local_start, lecture.time_zone, lecture.duration_minutes, instructors)
-    (check,) = check_dates(lecture.series, [wanted], countries=(), locale="en", by=by, but=[lecture.id])
+    planned_date = WantedDate(lecture.local_start, lecture.time_zone, lecture.duration_minutes, instructors)
+    (check,) = check_dates(lecture.series, [planned_date], countries=(), locale="en", by=by, but=[lecture.id])
     return check.clashes
 
 
-def _instant(wanted: WantedDate) -> tuple[datetime | None, str]:
+def _instant(date: WantedDate) -> tuple[datetime | None, str]:
     try:
-        return resolve_local(wanted.local_start, wanted.time_zone), ""
+        return resolve_local(date.local_start, date.time_zone), ""
     except Invalid as error:
         return None, str(error.faults[0].reason)
 
 
 def _codes_for(zone: str, codes: Sequence[str]) -> list[str]:
     """Whose holidays matter: where the lecture is given, and whom the series is for."""
-    here = zones.territories().get(zone)
-    return list(dict.fromkeys([*([here] if here else []), *codes]))
+    home_code = zones.territories().get(zone)
+    return list(dict.fromkeys([*([home_code] if home_code else []), *codes]))
 
 
-def _clashes(
-    series: Series | None, wanted: WantedDate, span: Span, others: Iterable[Lecture], by: Actor
-) -> list[Clash]:
-    found = []
+def _clashes(series: Series | None, date: WantedDate, span: Span, others: Iterable[Lecture], by: Actor) -> list[Clash]:
+    clashes = []
     for other in others:
         taken = span_of(other)
         if taken is None or not overlaps(span, taken):
             continue
-        person = next((one.full_name for one in other.instructors if one.id in wanted.instructors), None)
+        person = next((one.full_name for one in other.instructors if one.id in date.instructors), None)
         is_of_series = series is not None and other.series_id == series.id
         if not is_of_series and (person is None or occupied(other) is None):
             continue
         title = other.title if may_see_lecture(other, by) else None
-        found.append(Clash(None if is_of_series else person, title, taken, other.time_zone))
-    return found
+        clashes.append(Clash(None if is_of_series else person, title, taken, other.time_zone))
+    return clashes
 
 
 def span_of(lecture: Lecture) -> Span | None:

@@ -186,8 +186,8 @@ def _stretches(zone: str, starts: Seconds, ends: Seconds) -> Iterator[tuple[Mark
 def _is_night(begin: Seconds, end: Seconds) -> Marks:
     clock = begin % _DAY
     late = clock + (end - begin) > NIGHT_FROM * _HOUR
-    found: Marks = late | (clock < NIGHT_UNTIL * _HOUR)
-    return found
+    is_night: Marks = late | (clock < NIGHT_UNTIL * _HOUR)
+    return is_night
 
 
 class _Calendar:
@@ -205,8 +205,8 @@ class _Calendar:
         """Whether there is a day off between two local times; of no time there is none."""
         most = len(self.until) - 1
         first, last = (np.clip(one // _DAY - self.first, 0, most - 1) for one in (begin, end - 1))
-        found: Marks = self.until[last + 1] > self.until[first]
-        return found
+        has_marks: Marks = self.until[last + 1] > self.until[first]
+        return has_marks
 
 
 @lru_cache(maxsize=1024)
@@ -255,7 +255,7 @@ def burdens(audience: Audience, spans: Sequence[Lasting]) -> list[Burden]:
     """For how many people each lecture is at night or on a day off."""
     if not spans:
         return []
-    found = [Burden(0, 0, {}, {}) for _span in spans]
+    results = [Burden(0, 0, {}, {}) for _span in spans]
     totals = np.zeros((2, len(spans)), dtype=np.int64)
     starts, ends = _seconds(one.start for one in spans), _seconds(one.end for one in spans)
     for group, night, off in _marks(audience.groups, starts, ends):
@@ -263,11 +263,11 @@ def burdens(audience: Audience, spans: Sequence[Lasting]) -> list[Burden]:
         totals[1] += off * group.people
         for marked, name in ((night, "night_by_country"), (off, "day_off_by_country")):
             for number in np.flatnonzero(marked):
-                by_country = getattr(found[number], name)
+                by_country = getattr(results[number], name)
                 by_country[group.country] = by_country.get(group.country, 0) + group.people
     return [
         Burden(int(totals[0, number]), int(totals[1, number]), one.night_by_country, one.day_off_by_country)
-        for number, one in enumerate(found)
+        for number, one in enumerate(results)
     ]
 
 
@@ -364,15 +364,17 @@ def country_hours(audience: Audience, span: Lasting, zone: str, locale: str) -> 
     marked: dict[str | None, list[tuple[Group, bool, bool]]] = {}
     for group, night, off in _marks(audience.groups, starts, ends):
         marked.setdefault(group.country, []).append((group, bool(night[0]), bool(off[0])))
-    found = []
+    hours = []
     for country, groups in marked.items():
-        shown, is_night, _off = max(groups, key=lambda one: (one[0].people, one[0].zone == zones.main_zone(country)))
+        shown, is_night, _off = max(
+            groups, key=lambda group: (group[0].people, group[0].zone == zones.main_zone(country))
+        )
         where = ZoneInfo(shown.zone)
         start, end = span.start.astimezone(where), (span.end - timedelta(seconds=1)).astimezone(where)
         people = sum(group.people for group, _night, _off in groups)
         weekend = weekend_of(country) if country is not None else frozenset()
         named = holidays_between(country, start.date(), end.date(), locale) if country is not None else {}
-        found.append(
+        hours.append(
             CountryHours(
                 country=country,
                 people=people,
@@ -387,7 +389,7 @@ def country_hours(audience: Audience, span: Lasting, zone: str, locale: str) -> 
                 day=_day_there(shown.zone, zone, span),
             )
         )
-    return sorted(found, key=lambda one: (-one.people, one.country or ""))
+    return sorted(hours, key=lambda group: (-group.people, group.country or ""))
 
 
 def first_hour(span: Lasting, zone: str) -> int:
@@ -396,16 +398,16 @@ def first_hour(span: Lasting, zone: str) -> int:
     return 0 if start.date() == end.date() else 12
 
 
-def _day_there(there: str, here: str, span: Lasting) -> list[tuple[str, float, float]]:
+def _day_there(there: str, given_in: str, span: Lasting) -> list[tuple[str, float, float]]:
     """What the organiser's day is in another zone, by quarters of an hour, as (kind, from, hours)."""
-    opens = first_hour(span, here)
-    day = span.start.astimezone(ZoneInfo(here)).date()
-    begin = datetime.combine(day, time(opens), ZoneInfo(here)).astimezone(UTC)
+    opens = first_hour(span, given_in)
+    day = span.start.astimezone(ZoneInfo(given_in)).date()
+    begin = datetime.combine(day, time(opens), ZoneInfo(given_in)).astimezone(UTC)
     # local quarters of the organiser's day, so that a bar and the axis agree on a day on which clocks change
     local = np.arange(opens * _HOUR, opens * _HOUR + _DAY, _QUARTER) + (day.toordinal() - _EPOCH) * _DAY
-    moments = local - _ahead(here, np.full(1, int(begin.timestamp()), dtype=np.int64))[0]
+    moments = local - _ahead(given_in, np.full(1, int(begin.timestamp()), dtype=np.int64))[0]
     for _step in range(2):
-        moments = local - _ahead(here, moments)
+        moments = local - _ahead(given_in, moments)
     hours = (moments + _ahead(there, moments)) % _DAY // _HOUR
     is_night = (hours >= NIGHT_FROM) | (hours < NIGHT_UNTIL)
     is_early = (hours >= EVENING_FROM) | (hours < MORNING_UNTIL)
@@ -421,8 +423,8 @@ def _ahead(zone: str, moments: Seconds) -> Seconds:
     changes = zones.changes_between(zone, int(moments.min()), int(moments.max()))
     since = np.array([one for one, _ahead in changes], dtype=np.int64)
     aheads = np.array([ahead for _since, ahead in changes], dtype=np.int64)
-    found: Seconds = aheads[np.maximum(np.searchsorted(since, moments, side="right") - 1, 0)]
-    return found
+    offsets: Seconds = aheads[np.maximum(np.searchsorted(since, moments, side="right") - 1, 0)]
+    return offsets
 
 
 def rotation(audience: Audience, spans: Sequence[Lasting]) -> Rotation:
@@ -437,7 +439,9 @@ def rotation(audience: Audience, spans: Sequence[Lasting]) -> Rotation:
         people[code] = people.get(code, 0) + group.people
         at_night[code] = at_night.get(code, 0) + night * group.people
     nights = {code: int(np.count_nonzero(2 * at_night[code] >= number)) for code, number in people.items()}
-    counted = sorted(((code, number) for code, number in nights.items() if number), key=lambda one: (-one[1], one[0]))
+    counted = sorted(
+        ((code, number) for code, number in nights.items() if number), key=lambda item: (-item[1], item[0])
+    )
     return Rotation(len(spans), counted, len(nights) - len(counted))
 
 

@@ -49,32 +49,32 @@ def find_series(words: tuple[str, ...], *, by: Actor) -> list[SeriesFound]:
     Texts are compared here: there are few, and no two databases agree on letters.
     """
     columns = (Series.slug, Series.title, Series.language, Series.description)
-    found: list[SeriesFound] = []
+    results: list[SeriesFound] = []
     for row in read(select(*columns).where(visible(by)).order_by(Series.id.desc())):
         if (match := match_of_text(words, row.title)) is not None:
-            found.append(SeriesFound(row.slug, row.title, row.language, match))
+            results.append(SeriesFound(row.slug, row.title, row.language, match))
         elif is_mentioned(words, row.description):
-            found.append(SeriesFound(row.slug, row.title, row.language, None, row.description))
-    return sorted(found, key=lambda series: (series.match is None, series.match or 0))
+            results.append(SeriesFound(row.slug, row.title, row.language, None, row.description))
+    return sorted(results, key=lambda series: (series.match is None, series.match or 0))
 
 
 def find_lectures(words: tuple[str, ...], *, by: Actor) -> list[LectureFound]:
     """As `find_series`, of lectures; one whose title does not fit may be found by who gives it."""
     columns = (Lecture.id, Lecture.title, Lecture.language, Lecture.state, Lecture.starts_at, Lecture.abstract)
     query = select(*columns).join(Series).where(visible(by), shown_lecture(by))
-    found: list[LectureFound] = []
+    results: list[LectureFound] = []
     rows: Any = read(query.order_by(Lecture.starts_at.desc(), Lecture.id.desc()))
     given = _given_by(words)
     for row in rows:
         lecture = LectureFound(row.id, row.title, row.language, row.state, row.starts_at, None)
         if (match := match_of_text(words, row.title)) is not None:
-            found.append(replace(lecture, match=match))
+            results.append(replace(lecture, match=match))
         elif row.id in given:
             giver, match = given[row.id]
-            found.append(replace(lecture, match=match, giver=giver))
+            results.append(replace(lecture, match=match, giver=giver))
         elif is_mentioned(words, row.abstract):
-            found.append(replace(lecture, text=row.abstract))
-    return sorted(found, key=_closeness)
+            results.append(replace(lecture, text=row.abstract))
+    return sorted(results, key=_closeness)
 
 
 def _closeness(lecture: LectureFound) -> tuple[bool, bool, int]:
@@ -89,10 +89,10 @@ def _given_by(words: tuple[str, ...]) -> dict[int, tuple[str, Match]]:
         .join(Person, Person.id == LectureInstructor.person_id)
         .order_by(Person.sort_name, Person.id)
     )
-    found: dict[int, tuple[str, Match]] = {}
+    givers: dict[int, tuple[str, Match]] = {}
     rows: Any = read(query)
     for row in rows:
         for name in (row.full_name, row.native_name):
-            if name and row.lecture_id not in found and (match := match_of_text(words, name)) is not None:
-                found[row.lecture_id] = name, match
-    return found
+            if name and row.lecture_id not in givers and (match := match_of_text(words, name)) is not None:
+                givers[row.lecture_id] = name, match
+    return givers

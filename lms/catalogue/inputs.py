@@ -203,22 +203,22 @@ class _Check:
 
 def checked_policy(draft: PolicyInput, check: _Check | None = None) -> PolicyInput:
     """The policy as it is stored. Invalid names the fields as `policy.min_percent`."""
-    own = check or _Check()
+    checker = check or _Check()
     value = PolicyInput(
-        min_percent=own.whole("policy.min_percent", draft.min_percent, 1, 100),
-        min_lectures_percent=own.whole("policy.min_lectures_percent", draft.min_lectures_percent, 1, 100),
-        replay_days=own.whole("policy.replay_days", draft.replay_days, 0, 3650),
-        walk_ins=own.choice("policy.walk_ins", WalkIns, draft.walk_ins),
+        min_percent=checker.whole("policy.min_percent", draft.min_percent, 1, 100),
+        min_lectures_percent=checker.whole("policy.min_lectures_percent", draft.min_lectures_percent, 1, 100),
+        replay_days=checker.whole("policy.replay_days", draft.replay_days, 0, 3650),
+        walk_ins=checker.choice("policy.walk_ins", WalkIns, draft.walk_ins),
         certificate=None
         if draft.certificate is None
-        else own.choice("policy.certificate", CertificateKind, draft.certificate),
-        min_lectures=own.whole_or_none("policy.min_lectures", draft.min_lectures, 1, MAX_LECTURES),
-        min_minutes=own.whole_or_none("policy.min_minutes", draft.min_minutes, 1, MAX_MINUTES),
-        deadline=own.day("policy.deadline", draft.deadline),
+        else checker.choice("policy.certificate", CertificateKind, draft.certificate),
+        min_lectures=checker.whole_or_none("policy.min_lectures", draft.min_lectures, 1, MAX_LECTURES),
+        min_minutes=checker.whole_or_none("policy.min_minutes", draft.min_minutes, 1, MAX_MINUTES),
+        deadline=checker.day("policy.deadline", draft.deadline),
         confirmed_names=bool(draft.confirmed_names),
     )
     if check is None:
-        own.done()
+        checker.done()
     return value
 
 
@@ -280,7 +280,7 @@ def checked_lecture(draft: LectureInput) -> LectureInput:
 
 
 def _checked_materials(given: Iterable[Mapping[str, Any]], check: _Check) -> tuple[Mapping[str, str], ...]:
-    kept: list[Mapping[str, str]] = []
+    links: list[Mapping[str, str]] = []
     for index, row in enumerate(given):
         title, url = clean_line(row.get("title")), (row.get("url") or "").strip()
         if not title:
@@ -289,10 +289,10 @@ def _checked_materials(given: Iterable[Mapping[str, Any]], check: _Check) -> tup
             check.wrong(f"materials.{index}.title", _("Use at most %(n)s characters.", n=200))
         if not is_web_address(url):
             check.wrong(f"materials.{index}.url", _("Enter a web address that starts with https:// or http://."))
-        kept.append({"title": title, "url": url})
-    if len(kept) > MAX_MATERIALS:
+        links.append({"title": title, "url": url})
+    if len(links) > MAX_MATERIALS:
         check.wrong("materials", _("Use at most %(n)s links.", n=MAX_MATERIALS))
-    return tuple(kept)
+    return tuple(links)
 
 
 def _distinct(values: Iterable[str]) -> tuple[str, ...]:

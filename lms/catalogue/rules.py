@@ -58,7 +58,7 @@ def resolve_local(local: datetime, zone: str, field: str = "starts_at") -> datet
     before, after = early.utcoffset() or timedelta(), late.utcoffset() or timedelta()
     if before == after:
         return early.astimezone(UTC)
-    said = {"day": f"{local:%Y-%m-%d}", "clock": f"{local:%H:%M}", "zone": zone}
+    values = {"day": f"{local:%Y-%m-%d}", "clock": f"{local:%H:%M}", "zone": zone}
     if before < after:
         following = _next_valid(late.astimezone(UTC), early.astimezone(UTC), where)
         raise Invalid(
@@ -67,7 +67,7 @@ def resolve_local(local: datetime, zone: str, field: str = "starts_at") -> datet
                 "%(clock)s on %(day)s does not exist in %(zone)s, because the clocks go forward. The next valid "
                 "time is %(next)s.",
                 next=f"{following:%Y-%m-%d %H:%M}",
-                **said,
+                **values,
             ),
         )
     raise Invalid(
@@ -77,7 +77,7 @@ def resolve_local(local: datetime, zone: str, field: str = "starts_at") -> datet
             "again at %(second)s. Choose an earlier or later time, or give the time in UTC.",
             first=f"{early.astimezone(UTC):%H:%M} UTC (UTC{_offset(before)})",
             second=f"{late.astimezone(UTC):%H:%M} UTC (UTC{_offset(after)})",
-            **said,
+            **values,
         ),
     )
 
@@ -188,8 +188,8 @@ def teaching_id(by: Actor) -> int | None:
 
 def is_series_instructor(series: Series, by: Actor) -> bool:
     """Whether the actor holds the instructor role and is on this series' list of instructors."""
-    own = teaching_id(by)
-    return own is not None and any(person.id == own for person in series.instructors)
+    person_id = teaching_id(by)
+    return person_id is not None and any(person.id == person_id for person in series.instructors)
 
 
 def may_edit_series(series: Series, by: Actor) -> bool:
@@ -431,7 +431,7 @@ def next_lecture(lectures: Iterable[AnyLecture]) -> AnyLecture | None:
         for one in lectures
         if one.state is LectureState.SCHEDULED and one.starts_at is not None and not one.held_unknown
     ]
-    return min(coming, key=lambda one: (one.starts_at, one.id), default=None)
+    return min(coming, key=lambda lecture: (lecture.starts_at, lecture.id), default=None)
 
 
 def stop_state(lecture: AnyLecture, at: datetime, *, is_next: bool = False) -> str:

@@ -101,24 +101,24 @@ class Wanted:
 
 
 def hours_for(
-    series: Series, wanted: Wanted, *, locale: str, by: Actor, at: datetime, but: Collection[int] = ()
+    series: Series, request: Wanted, *, locale: str, by: Actor, at: datetime, but: Collection[int] = ()
 ) -> SeriesHours:
     """The hours of the week of a planned lecture. `but`: lectures that the rotation leaves out, as the one that is
     planned anew. Raises NotFound or Forbidden for who cannot plan lectures of the series."""
     check_can_edit_series(series, by)
-    if wanted.first is not None and not FIRST_YEAR <= wanted.first.year <= LAST_YEAR:
+    if request.first is not None and not FIRST_YEAR <= request.first.year <= LAST_YEAR:
         raise Invalid("first", _("Enter a year between %(first)s and %(last)s.", first=FIRST_YEAR, last=LAST_YEAR))
     audience = audience_of(series, by=by, at=at)
-    zone, minutes = wanted.time_zone, min(max(wanted.duration_minutes, 1), MOST_MINUTES)
-    chosen, span, impossible = wanted.local_start, None, ""
+    zone, minutes = request.time_zone, min(max(request.duration_minutes, 1), MOST_MINUTES)
+    chosen, span, impossible = request.local_start, None, ""
     if chosen is not None:
         try:
             start = resolve_local(chosen, zone)
             span = Lasting(start, start + timedelta(minutes=minutes))
         except Invalid as error:
             impossible = str(error.faults[0].reason)
-    day = chosen.date() if chosen is not None else wanted.near
-    first = wanted.first or _week_of(day, zone, wanted.first_weekday, at)
+    day = chosen.date() if chosen is not None else request.near
+    first = request.first or _week_of(day, zone, request.first_weekday, at)
     minute = chosen.minute if chosen is not None else 0
     week = hours_of_week(audience, first, minute, zone, minutes)
     planned = chosen.replace(second=0, microsecond=0) if chosen is not None else None
@@ -149,12 +149,12 @@ def _week_of(day: date | None, zone: str, first_weekday: int, at: datetime) -> d
 
 def audience_of(series: Series, *, by: Actor, at: datetime) -> Audience:
     """For whom the hours of a series are compared: see `Basis`."""
-    asked = events.AudienceAsked(series_id=series.id, by=by, at=at)
-    events.publish(asked)
-    if asked.enrolled:
-        return _grouped(Basis.ENROLLED, asked.enrolled)
-    if asked.seats:
-        return _grouped(Basis.SEATS, {(code, None): number for code, number in asked.seats.items()})
+    question = events.AudienceAsked(series_id=series.id, by=by, at=at)
+    events.publish(question)
+    if question.enrolled:
+        return _grouped(Basis.ENROLLED, question.enrolled)
+    if question.seats:
+        return _grouped(Basis.SEATS, {(code, None): number for code, number in question.seats.items()})
     if series.countries:
         return _grouped(Basis.COUNTRIES, {(country.code, None): 1 for country in series.countries})
     day = clock.day_of(at, clock.reporting_zone())
@@ -163,15 +163,15 @@ def audience_of(series: Series, *, by: Actor, at: datetime) -> Audience:
 
 def _grouped(basis: Basis, homes: Mapping[tuple[str | None, str | None], int]) -> Audience:
     """People by country and zone: their own, else the main one of the country."""
-    found: Counter[tuple[str | None, str]] = Counter()
+    counts: Counter[tuple[str | None, str]] = Counter()
     unlocated = 0
-    for (code, own), people in homes.items():
-        zone = (zones.canonical(own) if own else None) or zones.main_zone(code)
+    for (code, home_zone), people in homes.items():
+        zone = (zones.canonical(home_zone) if home_zone else None) or zones.main_zone(code)
         if zone is None:
             unlocated += people
         else:
-            found[code, zone] += people
-    ordered = sorted(found.items(), key=lambda one: (one[0][0] or "", one[0][1]))
+            counts[code, zone] += people
+    ordered = sorted(counts.items(), key=lambda item: (item[0][0] or "", item[0][1]))
     return Audience(basis, tuple(Group(code, zone, people) for (code, zone), people in ordered), unlocated)
 
 
@@ -202,18 +202,18 @@ def nights_of(
     """The burden of each date (null for an impossible one), compared with its own date in `before`, or without that
     with the date that precedes it."""
     known = iter(burdens(audience, [one for one in spans if one is not None]))
-    found = [next(known) if one is not None else None for one in spans]
+    burdens_of = [next(known) if one is not None else None for one in spans]
     if before is not None:
         earlier = iter(burdens(audience, [one for one in before if one is not None]))
         compared = [next(earlier) if one is not None else None for one in before]
     else:
         compared, last = [], None
-        for burden in found:
+        for burden in burdens_of:
             compared.append(last)
             last = burden or last
     return [
         Night(burden, newly_at_night(burden, than or burden), newly_at_night(than or burden, burden))
         if burden is not None
         else None
-        for burden, than in zip(found, compared, strict=True)
+        for burden, than in zip(burdens_of, compared, strict=True)
     ]

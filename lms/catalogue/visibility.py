@@ -58,17 +58,17 @@ def ids_with(q: str, language: str | None, by: Actor) -> list[int]:
     texts: dict[int, str] = {}
     heard: dict[int, set[str]] = {}
     columns = select(Series.id, Series.title, Series.description, Series.slug, Series.language).where(visible(by))
-    for key, title, description, slug, own in db.session.execute(columns):
+    for key, title, description, slug, spoken in db.session.execute(columns):
         texts[key] = _plain(f"{title}\n{description}\n{slug}")
-        heard[key] = {own}
+        heard[key] = {spoken}
     lectures = (
         select(Lecture.series_id, Lecture.title, Lecture.language, Lecture.interpretation)
         .join(Series)
         .where(visible(by), shown_lecture(by))
     )
-    for key, title, own, interpretation in db.session.execute(lectures):
+    for key, title, spoken, interpretation in db.session.execute(lectures):
         texts[key] += "\n" + _plain(title)
-        heard[key].update([own, *interpretation])
+        heard[key].update([spoken, *interpretation])
     return [
         key
         for key, text in texts.items()

@@ -28,11 +28,11 @@ def recompute(series: str | None, lecture: int | None) -> None:
 
     with application():
         try:
-            wanted = held_lectures(slug=series, lecture_id=lecture, by=SYSTEM)
+            lectures = held_lectures(slug=series, lecture_id=lecture, by=SYSTEM)
         except NotFound as error:
             what = f"lecture {lecture}" if lecture is not None else f"series {series}"
             raise click.ClickException(f"there is no {what}") from error
-        result = recompute_lectures(wanted, by=SYSTEM, at=clock.now())
-        for one in result["left_out"]:
-            click.echo(f"lecture {one['lecture']}: {one['reason']}")
+        result = recompute_lectures(lectures, by=SYSTEM, at=clock.now())
+        for failure in result["left_out"]:
+            click.echo(f"lecture {failure['lecture']}: {failure['reason']}")
         click.echo(f"lectures {result['lectures']}, changed {result['changed']}, left out {len(result['left_out'])}")

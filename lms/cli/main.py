@@ -89,24 +89,26 @@ def what_went_wrong(error: Exception) -> str | None:
 
     match error:
         case click.UsageError(ctx=click.Context() as ctx):
-            said = f"{error.format_message()} (see `{ctx.command_path} --help`)"
+            message = f"{error.format_message()} (see `{ctx.command_path} --help`)"
         case click.ClickException():
-            said = error.format_message()
+            message = error.format_message()
         case DomainError() | BadSetting():
-            said = str(error)
+            message = str(error)
         case DBAPIError():
-            said = f"cannot use the database: {str(error.orig).strip().splitlines()[0]} (run `lms init` to prepare it)"
+            message = (
+                f"cannot use the database: {str(error.orig).strip().splitlines()[0]} (run `lms init` to prepare it)"
+            )
         case ArgumentError():
-            said = f"cannot use LMS_DATABASE_URL: {error}"
+            message = f"cannot use LMS_DATABASE_URL: {error}"
         case ModuleNotFoundError():
-            said = f"the module {error.name} is not installed"
+            message = f"the module {error.name} is not installed"
         case UnicodeEncodeError():
-            said = "the input is not text"
+            message = "the input is not text"
         case OSError():
-            said = f"{error.filename or 'the system'}: {error.strerror or error}"
+            message = f"{error.filename or 'the system'}: {error.strerror or error}"
         case _:
             return None
-    return " ".join(said.split())
+    return " ".join(message.split())
 
 
 if __name__ == "__main__":

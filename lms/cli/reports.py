@@ -49,14 +49,14 @@ def report_totals(
     if kind == "xlsx" and output is None and sys.stdout.isatty():
         raise click.UsageError("Cannot print XLSX to a terminal. Use --output.")
     partner = None if filters["partner"] is None else filters.pop("partner") == "true"
-    asked = Slice(
+    slice_ = Slice(
         from_day=from_day.date() if from_day else None,
         to_day=to_day.date() if to_day else None,
         **(filters | {"partner": partner}),  # type: ignore[arg-type]
     )
     with application():
         by = tuple(name.strip() for name in dimensions.split(",")) if dimensions else ()
-        counted = count(asked, by, by=SYSTEM, at=clock.now())
+        counted = count(slice_, by, by=SYSTEM, at=clock.now())
         if kind == "xlsx":
             content = files.as_xlsx(counted)
         elif kind == "json":
@@ -91,25 +91,25 @@ def report_verify() -> None:
     at = clock.now()
     with application():
         rows = recount.Rows(clock.reporting_zone())
-        found = recount.facts_differences(rows)
-        wrong = len(found)
-        for line in found:
+        lines = recount.facts_differences(rows)
+        wrong = len(lines)
+        for line in lines:
             click.echo(line, err=True)
-        click.echo(f"facts: {'agree' if not found else f'{len(found)} differ'}")
-        asked = [(Slice(), dimensions) for dimensions in recount.QUESTIONS]
-        asked += [(slice_, ("country", "year")) for slice_ in recount.SLICES]
-        for slice_, dimensions in asked:
-            found = recount.differences(rows, slice_, dimensions, at)
-            wrong += len(found)
-            for line in found:
+        click.echo(f"facts: {'agree' if not lines else f'{len(lines)} differ'}")
+        questions = [(Slice(), dimensions) for dimensions in recount.QUESTIONS]
+        questions += [(slice_, ("country", "year")) for slice_ in recount.SLICES]
+        for slice_, dimensions in questions:
+            lines = recount.differences(rows, slice_, dimensions, at)
+            wrong += len(lines)
+            for line in lines:
                 click.echo(line, err=True)
             filters = [f"{name} {value}" for name, value in slice_.filters.items()]
             what = " and ".join([*dimensions, *filters]) or "everything"
-            click.echo(f"by {what}: {'agrees' if not found else f'{len(found)} figures differ'}")
-        found = list(seat_differences(held_seats()))
-        wrong += len(found)
-        for line in found:
+            click.echo(f"by {what}: {'agrees' if not lines else f'{len(lines)} figures differ'}")
+        lines = list(seat_differences(held_seats()))
+        wrong += len(lines)
+        for line in lines:
             click.echo(line, err=True)
-        click.echo(f"seats: {'agree' if not found else f'{len(found)} differ'}")
+        click.echo(f"seats: {'agree' if not lines else f'{len(lines)} differ'}")
     if wrong:
         raise click.ClickException(f"{wrong} figures differ from the rows")

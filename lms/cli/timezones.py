@@ -31,14 +31,14 @@ def check_timezones(apply: bool) -> None:
         at = clock.now()
         shifts = find_shifts(at=at)
         click.echo(f"time zones: {zones.version()}, checked before with: {last_version() or '-'}")
-        for one in shifts:
-            after = f"{one.after:%Y-%m-%d %H:%M}" if one.after is not None else "?"
+        for shift in shifts:
+            after = f"{shift.after:%Y-%m-%d %H:%M}" if shift.after is not None else "?"
             click.echo(
-                f"lecture {one.lecture_id} “{one.title}”: {one.local_start:%Y-%m-%d %H:%M} {one.time_zone}, "
-                f"UTC {one.before:%Y-%m-%d %H:%M} → {after}, {one.enrolled} enrolled"
+                f"lecture {shift.lecture_id} “{shift.title}”: {shift.local_start:%Y-%m-%d %H:%M} {shift.time_zone}, "
+                f"UTC {shift.before:%Y-%m-%d %H:%M} → {after}, {shift.enrolled} enrolled"
             )
-            if one.reason:
-                click.echo(f"  {one.reason}")
+            if shift.reason:
+                click.echo(f"  {shift.reason}")
         unclear = sum(one.after is None for one in shifts)
         if apply:
             click.echo(f"moved {apply_shifts(shifts, at=at)}, to decide {unclear}")

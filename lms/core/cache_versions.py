@@ -104,12 +104,12 @@ def peek(kind: str) -> int | None:
     try:
         cursor = line.cursor()
         cursor.execute(_PEEK.format("?" if is_sqlite() else "%s"), (kind,))
-        found = cursor.fetchone()
+        row = cursor.fetchone()
     except broken:
         return stamp_of(kind)
     finally:
         line.close()
-    return None if found is None else found[0]
+    return None if row is None else row[0]
 
 
 _PEEK = "SELECT value FROM stamp WHERE kind = {} AND of_id = 0"

@@ -307,16 +307,16 @@ def rehearse(work: Callable[[], R]) -> R:
     What a write would change is then found by the write itself. Nobody else writes meanwhile on SQLite: for what takes
     a moment.
     """
-    found: list[R] = []
+    results: list[R] = []
 
     @action
     def run() -> None:
-        found.append(work())
+        results.append(work())
         raise _Rehearsed
 
     with suppress(_Rehearsed):
         run()
-    return found[0]
+    return results[0]
 
 
 def one_at_a_time(what: str, *, shared: bool = False) -> None:

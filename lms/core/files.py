@@ -176,12 +176,12 @@ def size_of(key: str) -> int:
 
 def listed(prefix: str) -> list[tuple[str, datetime]]:
     """The names of what is kept in the folder `prefix`, and when each was written."""
-    found = []
+    entries = []
     with _storage():
         for path in _path(prefix).glob("*"):
             with contextlib.suppress(FileNotFoundError):  # somebody deleted it
-                found.append((path.name, datetime.fromtimestamp(path.stat().st_mtime, UTC)))
-    return found
+                entries.append((path.name, datetime.fromtimestamp(path.stat().st_mtime, UTC)))
+    return entries
 
 
 def has(key: str) -> bool:

@@ -124,12 +124,12 @@ class _Job:
         self._pid: int | None = None
 
     def run(self, reader: str, content: bytes | BinaryIO, options: dict[str, Any]) -> list[Any]:
-        own, other = socket.socketpair()
-        with own:
+        parent, other = socket.socketpair()
+        with parent:
             with other:
                 _process.start(reader, other)
             try:
-                return list(self._answers(own, content, options))
+                return list(self._answers(parent, content, options))
             except (OSError, EOFError) as error:
                 if self._pid is None:
                     raise _NeverBegan(reader) from error
@@ -140,18 +140,18 @@ class _Job:
                     "file", _("This file cannot be read: it needs too much memory or time. Save it again, or split it.")
                 ) from error
 
-    def _answers(self, own: socket.socket, content: bytes | BinaryIO, options: dict[str, Any]) -> Iterator[Any]:
-        self._pid = int(self._frame(own)["pid"])
+    def _answers(self, parent: socket.socket, content: bytes | BinaryIO, options: dict[str, Any]) -> Iterator[Any]:
+        self._pid = int(self._frame(parent)["pid"])
         head = {
             "memory": self._lane.memory_mb * _MB, "cpu": self._lane.cpu_seconds, "clock": self._lane.clock_seconds,
             "answer": self._room, "language": _language(), "options": options, "size": _size(content),
         }  # fmt: skip
-        own.settimeout(max(0.1, self._until - time.monotonic()))
-        own.sendall(json.dumps(head).encode() + b"\n")
+        parent.settimeout(max(0.1, self._until - time.monotonic()))
+        parent.sendall(json.dumps(head).encode() + b"\n")
         for piece in _pieces(content):  # of an empty file the child may have said all, and be gone, by now
-            own.sendall(piece)
+            parent.sendall(piece)
         while True:
-            frame = self._frame(own)
+            frame = self._frame(parent)
             if "value" in frame:
                 yield frame["value"]
             elif "error" in frame:
@@ -161,19 +161,19 @@ class _Job:
             else:
                 return
 
-    def _frame(self, own: socket.socket) -> dict[str, Any]:
-        length = LENGTH.unpack(self._exactly(own, LENGTH.size))[0]
+    def _frame(self, parent: socket.socket) -> dict[str, Any]:
+        length = LENGTH.unpack(self._exactly(parent, LENGTH.size))[0]
         self._room -= length
         if length > MAX_FRAME or self._room < 0:
             raise EOFError("a longer answer than any reader gives")
-        frame = json.loads(self._exactly(own, length))
+        frame = json.loads(self._exactly(parent, length))
         return frame if isinstance(frame, dict) else {}
 
-    def _exactly(self, own: socket.socket, length: int) -> bytes:
+    def _exactly(self, parent: socket.socket, length: int) -> bytes:
         read = bytearray()
         while len(read) < length:
-            own.settimeout(max(0.1, self._until - time.monotonic()))
-            piece = own.recv(min(length - len(read), _MB))
+            parent.settimeout(max(0.1, self._until - time.monotonic()))
+            piece = parent.recv(min(length - len(read), _MB))
             if not piece:
                 raise EOFError("the reader ended")
             read += piece

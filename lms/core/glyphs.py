@@ -35,15 +35,15 @@ def font_files(folders: Sequence[Path]) -> tuple[FontFile, ...]:
 @lru_cache(maxsize=8)
 def _coverage(files: tuple[FontFile, ...]) -> Coverage:
     """Returns the code points of each font, largest first, without fonts of equal coverage."""
-    found: set[frozenset[int]] = set()
+    coverages: set[frozenset[int]] = set()
     for path, _size, _changed in files:
         if path.lower().endswith("c"):
             with TTCollection(path, lazy=True) as collection:
-                found.update(_drawn_by(font) for font in collection.fonts)
+                coverages.update(_drawn_by(font) for font in collection.fonts)
         else:
             with TTFont(path, lazy=True) as font:
-                found.add(_drawn_by(font))
-    return tuple(sorted(found, key=len, reverse=True))
+                coverages.add(_drawn_by(font))
+    return tuple(sorted(coverages, key=len, reverse=True))
 
 
 def coverage(folders: Sequence[Path]) -> Coverage:

@@ -149,11 +149,11 @@ def group_writer(
 ) -> GroupWriter[ItemT, AnswerT]:
     """This app's writer of that name, made when it is first asked for."""
     writers: dict[str, GroupWriter[Any, Any]] = current_app.extensions.setdefault(KEY, {})
-    found = writers.get(name)
-    if found is None:
+    writer = writers.get(name)
+    if writer is None:
         app = current_app._get_current_object()  # type: ignore[attr-defined]
-        found = writers.setdefault(name, GroupWriter(app, name, work))
-    return found
+        writer = writers.setdefault(name, GroupWriter(app, name, work))
+    return writer
 
 
 def close_groups(app: Flask) -> None:

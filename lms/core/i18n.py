@@ -29,8 +29,8 @@ def find_translated() -> tuple[str, ...]:
 
 def translated() -> tuple[str, ...]:
     """Returns the languages that pages and e-mails are available in. No others can be chosen."""
-    found: tuple[str, ...] | None = current_app.extensions.get(SPOKEN) if has_app_context() else None
-    return found or find_translated()
+    codes: tuple[str, ...] | None = current_app.extensions.get(SPOKEN) if has_app_context() else None
+    return codes or find_translated()
 
 
 def spoken(code: str | None) -> str:
@@ -49,20 +49,20 @@ def catalogue() -> Any:
     try:
         return g.catalogue
     except AttributeError:
-        g.catalogue = found = get_translations()
-        return found
+        g.catalogue = translations = get_translations()
+        return translations
     except RuntimeError:  # outside of any app
         return _outside or get_translations()
 
 
 def _(text: str, /, **words: Any) -> str:
-    said: str = catalogue().ugettext(text)
-    return said % words if words else said
+    message: str = catalogue().ugettext(text)
+    return message % words if words else message
 
 
-def _n(one: str, many: str, num: int, /, **words: Any) -> str:
-    said: str = catalogue().ungettext(one, many, num)
-    return said % {"num": num, **words}
+def _n(single: str, many: str, num: int, /, **words: Any) -> str:
+    message: str = catalogue().ungettext(single, many, num)
+    return message % {"num": num, **words}
 
 
 def _l(text: str, /, **words: Any) -> LazyString:

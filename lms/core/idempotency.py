@@ -56,12 +56,12 @@ def answer_once(person_id: int, key: str, digest: str, work: Callable[[], Answer
     row = {"person_id": person_id, "key": key, "digest": digest, "at": at, "status": 0, "body": ""}
     insert_many(KeptAnswer.__table__, [row], unless=("person_id", "key"))
     mine = select(KeptAnswer).where(KeptAnswer.person_id == person_id, KeptAnswer.key == key)
-    kept = db.session.scalars(mine.execution_options(populate_existing=True)).one()
-    if kept.digest != digest:
+    stored = db.session.scalars(mine.execution_options(populate_existing=True)).one()
+    if stored.digest != digest:
         raise Refused(_("This Idempotency-Key was already used for a different call. Use a new key for each call."))
-    if kept.status:
-        return Answer(kept.status, kept.body, is_repeated=True)
-    kept_id = kept.id
+    if stored.status:
+        return Answer(stored.status, stored.body, is_repeated=True)
+    kept_id = stored.id
     answer = work()
     changed = update(KeptAnswer).where(KeptAnswer.id == kept_id)
     db.session.execute(changed.values(status=answer.status, body=answer.body))

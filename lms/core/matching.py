@@ -27,13 +27,13 @@ def steps_of(words: Sequence[str]) -> list[tuple[Match, tuple[str, ...]]]:
     """
     if not words:
         return []
-    found = [
+    steps = [
         (Match.SAME, (f"= {' '.join(words)} =",)),
         (Match.WORDS, tuple(f" {word} " for word in words)),
         (Match.BEGINS, tuple(map(_beginning, words)) if len("".join(words)) > 1 else (f"= {words[0]}",)),
         (Match.PART, tuple(word if len(word) >= LEAST else _beginning(word) for word in words)),
     ]
-    return found if len("".join(words)) > 1 else found[:3]
+    return steps if len("".join(words)) > 1 else steps[:3]
 
 
 def _beginning(word: str) -> str:
@@ -106,13 +106,13 @@ def pieces_of(text: str, words: Sequence[str]) -> list[tuple[str, bool]]:
         for place, (start, piece) in enumerate(zip(starts, plain, strict=True)):
             is_within = at <= start < at + len(word)
             fits[place] |= is_within if piece else place > 0 and fits[place - 1]
-    found: list[tuple[str, bool]] = []
+    pieces: list[tuple[str, bool]] = []
     for char, is_fit in zip(text, fits, strict=True):
-        if found and found[-1][1] == is_fit:
-            found[-1] = found[-1][0] + char, is_fit
+        if pieces and pieces[-1][1] == is_fit:
+            pieces[-1] = pieces[-1][0] + char, is_fit
         else:
-            found.append((char, is_fit))
-    return found
+            pieces.append((char, is_fit))
+    return pieces
 
 
 def _plain(char: str) -> str:

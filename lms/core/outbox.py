@@ -171,18 +171,18 @@ def post_mails(rows: Iterable[Mapping[str, Any]]) -> int:
         for row in rows
     ]
     declined = declined_of([choice_of(row["kind"], row["person_id"], row["series_id"]) for row in rows])
-    wanted = [row for row in rows if choice_of(row["kind"], row["person_id"], row["series_id"]) not in declined]
-    if wanted:
+    accepted = [row for row in rows if choice_of(row["kind"], row["person_id"], row["series_id"]) not in declined]
+    if accepted:
         insert = insert_sqlite if is_sqlite() else insert_postgresql
-        db.session.execute(insert(OutboxMail).on_conflict_do_nothing(index_elements=["dedupe_key"]), wanted)
-    return len(wanted)
+        db.session.execute(insert(OutboxMail).on_conflict_do_nothing(index_elements=["dedupe_key"]), accepted)
+    return len(accepted)
 
 
 def declined_of(choices: Iterable[Choice | None]) -> set[Choice]:
     """Which of these mails their readers have declined."""
-    asked = {choice for choice in choices if choice is not None}
+    asked_choices = {choice for choice in choices if choice is not None}
     known: Choices | None = current_app.extensions.get(CHOICES)
-    return known(asked) if asked and known is not None else set()
+    return known(asked_choices) if asked_choices and known is not None else set()
 
 
 def choice_of(kind: str, person_id: int | None, series_id: int) -> Choice | None:

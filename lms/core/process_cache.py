@@ -17,20 +17,20 @@ MOST_KEPT = 32
 def memory(name: str) -> dict[Any, Any]:
     """A dictionary that lives as long as the app. Keys say all that an entry depends on; who writes replaces whole
     entries, so that other threads see the old one or the new one."""
-    kept: dict[Any, Any] = current_app.extensions.setdefault(f"lms.memory.{name}", {})
-    return kept
+    entries: dict[Any, Any] = current_app.extensions.setdefault(f"lms.memory.{name}", {})
+    return entries
 
 
 def kept_until_changed(stamp: str, key: Hashable, read: Callable[[], T], *, name: str = "") -> T:
     """What `read` answers, kept until a stamp changes (`core.cache_versions`): the `MOST_KEPT` entries of a `name`, by
     default that of the stamp, that were read last. The key says all that an entry depends on besides."""
-    kept = memory(name or stamp)
+    entries = memory(name or stamp)
     version = cache_versions.stamp_of(stamp)  # before what it stands for is read
-    found: tuple[int | None, T] | None = kept.get(key)
-    if found is None or found[0] != version:
-        found = version, read()
-        kept.pop(key, None)
-        kept[key] = found
-        while len(kept) > MOST_KEPT:
-            kept.pop(next(iter(kept)), None)
-    return found[1]
+    entry: tuple[int | None, T] | None = entries.get(key)
+    if entry is None or entry[0] != version:
+        entry = version, read()
+        entries.pop(key, None)
+        entries[key] = entry
+        while len(entries) > MOST_KEPT:
+            entries.pop(next(iter(entries)), None)
+    return entry[1]

@@ -41,9 +41,9 @@ def _of_year(code: str, year: int, locale: str) -> Mapping[date, str]:
 
 
 def _language(languages: Iterable[str], locale: str) -> str | None:
-    wanted = (locale, locale.partition("_")[0], "en_US", "en")
-    for one in wanted:
-        found = next((each for each in languages if each == one or each.partition("_")[0] == one), None)
-        if found is not None:
-            return found
+    codes = (locale, locale.partition("_")[0], "en_US", "en")
+    for code in codes:
+        language = next((each for each in languages if each == code or each.partition("_")[0] == code), None)
+        if language is not None:
+            return language
     return None

@@ -37,8 +37,8 @@ def revision_of(connection: Connection) -> str | None:
     """The revision of a database, or None for one that `lms init` has not prepared."""
     if not connection.dialect.has_table(connection, "alembic_version"):
         return None
-    found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-    return found
+    revision: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return revision
 
 
 def is_newer(revision: str | None) -> bool:
@@ -52,20 +52,20 @@ def find_mismatch(engine: Engine | None = None) -> str | None:
     Reads the application's database unless an engine is given.
     """
     with (engine or db.engine).connect() as connection:
-        found = revision_of(connection)
-    if found == newest_revision():
+        revision = revision_of(connection)
+    if revision == newest_revision():
         return None
-    if found is None:
+    if revision is None:
         return str(_NOT_PREPARED)
-    if is_newer(found):
+    if is_newer(revision):
         return _(
             "The database was migrated to %(revision)s by a newer version of Serai. Install that version or "
             "a later one.",
-            revision=found,
+            revision=revision,
         )
     return _(
         "The database has schema %(found)s, but this version needs %(needed)s. Run `lms init`.",
-        found=found,
+        found=revision,
         needed=newest_revision(),
     )
 

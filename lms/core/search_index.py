@@ -140,16 +140,16 @@ def index_pending(connection: Connection) -> None:
 
 def pending_statements() -> list[str]:
     """What takes the former texts out of SQLite's indexes, puts the new ones in, and forgets which they were."""
-    found = []
+    statements = []
     for source, name in _indexed:
         key = f"{PREFIX}{source}_{name}"
-        found += [
+        statements += [
             f"INSERT INTO {key}({key}, rowid, {name}) "  # noqa: S608 - names of our own
             f"SELECT 'delete', id, old FROM search_pending WHERE source = '{key}' AND old IS NOT NULL",
             f"INSERT INTO {key}(rowid, {name}) SELECT {source}.id, {source}.{name} FROM search_pending "  # noqa: S608
             f"JOIN {source} ON {source}.id = search_pending.id WHERE search_pending.source = '{key}'",
         ]
-    return [*found, "DELETE FROM search_pending"]
+    return [*statements, "DELETE FROM search_pending"]
 
 
 def find(searched: InstrumentedAttribute[str], parts: Sequence[str]) -> tuple[FromClause, ColumnElement[int], Any]:
@@ -163,8 +163,8 @@ def find(searched: InstrumentedAttribute[str], parts: Sequence[str]) -> tuple[Fr
         return rows, rows.c.id, and_(has_grams, *contains(rows.c[name], parts))
     key = f"{PREFIX}{source.name}_{name}"
     index = table(key, column("rowid"), column(key))
-    wanted = " AND ".join('"' + part.replace('"', '""') + '"' for part in parts)
-    return index, index.c.rowid, index.c[key].op("MATCH")(wanted)
+    expression = " AND ".join('"' + part.replace('"', '""') + '"' for part in parts)
+    return index, index.c.rowid, index.c[key].op("MATCH")(expression)
 
 
 def contains(searched: Any, parts: Sequence[str]) -> list[ColumnElement[bool]]:

@@ -40,9 +40,9 @@ class Table:
 
     def column(self, *names: str) -> int | None:
         """The index of the first heading that is one of `names`, compared without case and marks."""
-        wanted = {_plain(name) for name in names}
+        plain_names = {_plain(name) for name in names}
         for index, heading in enumerate(self.headings):
-            if _plain(heading) in wanted:
+            if _plain(heading) in plain_names:
                 return index
         return None
 

@@ -51,8 +51,8 @@ def is_visible(char: str) -> bool:
 def _visible(line: str) -> str:
     if line.isprintable() and _BLANKS.isdisjoint(line):  # the categories that go are not printable
         return line
-    kept = "".join(char for index, char in enumerate(line) if _is_kept(line, index, char))
-    return unicodedata.normalize("NFC", kept)
+    text = "".join(char for index, char in enumerate(line) if _is_kept(line, index, char))
+    return unicodedata.normalize("NFC", text)
 
 
 def _is_kept(line: str, index: int, char: str) -> bool:
@@ -69,12 +69,12 @@ def _is_joined(char: str) -> bool:
     return (char > "\u0600" and category[0] in "LM") or category in {"So", "Sk"}
 
 
-def checked_words(said: str | None, field: str = "reason", *, lack: str | None = None) -> str:
+def checked_words(text: str | None, field: str = "reason", *, lack: str | None = None) -> str:
     """Cleaned text from a person; empty if nothing in it is visible.
 
     Raises Invalid at `field` where it is too long, or where it is empty and `lack` says what is missing.
     """
-    words = clean_text(said)
+    words = clean_text(text)
     if len(words) > REASON_LENGTH:
         raise Invalid(field, _("Use at most %(n)s characters.", n=REASON_LENGTH))
     if clean_line(words):

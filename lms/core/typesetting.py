@@ -47,9 +47,9 @@ class TypesettingTimeout(Busy):
 
 def font_folders() -> list[Path]:
     """Where fonts are: our own installation, then the folders of LMS_FONTS."""
-    own = [resource("static", "build", "fonts"), resource("static", "build", "fonts-large")]
+    built_in = [resource("static", "build", "fonts"), resource("static", "build", "fonts-large")]
     named = settings().fonts
-    return own + [Path(folder) for folder in named.split(":") if folder]
+    return built_in + [Path(folder) for folder in named.split(":") if folder]
 
 
 def tongue(language: str) -> dict[str, str | None]:

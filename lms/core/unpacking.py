@@ -33,11 +33,11 @@ def read_workbook(content: bytes, sheet: int = 0) -> Iterator[tuple[int, list[Ce
 
     try:
         _weigh(content)
-        found = CalamineWorkbook.from_filelike(io.BytesIO(content)).get_sheet_by_index(sheet)
+        worksheet = CalamineWorkbook.from_filelike(io.BytesIO(content)).get_sheet_by_index(sheet)
     except (zipfile.BadZipFile, CalamineError, zlib.error, struct.error) as error:
         raise Invalid("file", _("The file is damaged or cut off.")) from error
-    first = (found.start or (0, 0))[0]
-    for index, cells in enumerate(found.iter_rows()):
+    first = (worksheet.start or (0, 0))[0]
+    for index, cells in enumerate(worksheet.iter_rows()):
         yield first + index + 1, cells
 
 
@@ -53,7 +53,7 @@ def _weigh(content: bytes) -> None:
         raise WrongKind(_("This file is not a table. Save the table as CSV (UTF-8) or XLSX."))
     unpacked = rows = columns = 0
     for member in members:
-        kept = b""
+        pending = b""
         for piece in _unpacked(content, member):
             unpacked += len(piece)
             if unpacked > MAX_UNPACKED:
@@ -62,12 +62,12 @@ def _weigh(content: bytes) -> None:
                 continue
             if b"\x00" in piece:  # not UTF-8: the places of its cells could not be read here
                 raise Invalid("file", _("The file is damaged or cut off."))
-            kept = b" ".join((kept + piece).split())
-            for letters, digits in _PLACE.findall(kept):
+            pending = b" ".join((pending + piece).split())
+            for letters, digits in _PLACE.findall(pending):
                 rows, columns = max(rows, int(digits[:9])), max(columns, _column(letters))
             if rows * max(columns, 1) > MAX_CELLS:
                 raise TooLarge(_("The table has more than %(n)s cells.", n=MAX_CELLS))
-            kept = kept[-256:]
+            pending = pending[-256:]
 
 
 def _unpacked(content: bytes, member: zipfile.ZipInfo) -> Iterator[bytes]:

@@ -90,12 +90,12 @@ class Workbook(AbstractContextManager["Workbook"]):
 
     def _free_title(self, title: str) -> str:
         bare = _FORBIDDEN.sub(" ", title).strip()[:_TITLE_LENGTH] or "1"
-        found, number = bare, 1
-        while found.casefold() in self._titles:
+        free, number = bare, 1
+        while free.casefold() in self._titles:
             number += 1
-            found = f"{bare[: _TITLE_LENGTH - len(str(number)) - 1]} {number}"
-        self._titles.add(found.casefold())
-        return found
+            free = f"{bare[: _TITLE_LENGTH - len(str(number)) - 1]} {number}"
+        self._titles.add(free.casefold())
+        return free
 
     def _write(self, sheet: Any, line: int, column: int, cell: object) -> None:
         if cell is None:

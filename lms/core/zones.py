@@ -61,10 +61,10 @@ def canonical(name: str) -> str | None:
 
 @lru_cache(maxsize=1)
 def _by_country() -> Mapping[str, tuple[str, ...]]:
-    found: dict[str, tuple[str, ...]] = {}
+    by_country: dict[str, tuple[str, ...]] = {}
     for zone, code in territories().items():
-        found[code] = (*found.get(code, ()), zone)
-    return MappingProxyType(found)
+        by_country[code] = (*by_country.get(code, ()), zone)
+    return MappingProxyType(by_country)
 
 
 def zones_of(code: str) -> tuple[str, ...]:
@@ -120,16 +120,16 @@ def changes_between(zone: str, first: int, last: int) -> list[tuple[int, int]]:
     Times are seconds since 1970. The first stretch has begun by `first`, the last one lasts beyond `last`.
     """
     years = range(datetime.fromtimestamp(first, UTC).year, datetime.fromtimestamp(last, UTC).year + 1)
-    found: list[tuple[int, int]] = []
+    changes: list[tuple[int, int]] = []
     for year in years:
         for since, ahead in _changes_in(zone, year):
             if since > last:
                 break
-            if found and (found[-1][1] == ahead or since <= first):
-                found[-1] = (found[-1][0], ahead)
+            if changes and (changes[-1][1] == ahead or since <= first):
+                changes[-1] = (changes[-1][0], ahead)
             else:
-                found.append((since, ahead))
-    return found
+                changes.append((since, ahead))
+    return changes
 
 
 @lru_cache(maxsize=4096)
@@ -141,17 +141,17 @@ def _changes_in(zone: str, year: int) -> tuple[tuple[int, int], ...]:
         return int((datetime.fromtimestamp(moment, info).utcoffset() or timedelta()).total_seconds())
 
     begin, end = (int(datetime(one, 1, 1, tzinfo=UTC).timestamp()) for one in (year, year + 1))
-    found = [(begin, ahead_at(begin))]
+    changes = [(begin, ahead_at(begin))]
     for day in range(begin, end, _DAY):
         after = ahead_at(day + _DAY)
-        if after == found[-1][1]:
+        if after == changes[-1][1]:
             continue
         low, high = day, day + _DAY
         while high - low > 1:
             middle = (low + high) // 2
             low, high = (low, middle) if ahead_at(middle) == after else (middle, high)
-        found.append((high, after))
-    return tuple(found)
+        changes.append((high, after))
+    return tuple(changes)
 
 
 _DAY: Final = 86_400

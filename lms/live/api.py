@@ -145,10 +145,10 @@ def presence_kept(lecture_id: int) -> ResponseReturnValue:
 def _sent() -> dict[str, Any] | None:
     """The JSON object of the body; None for anything else."""
     try:
-        found = json.loads(request.get_data())
+        payload = json.loads(request.get_data())
     except (ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict) else None
+    return payload if isinstance(payload, dict) else None
 
 
 def _secrets() -> list[str]:
@@ -178,8 +178,12 @@ def _checked_kept(sent: dict[str, Any]) -> tuple[str, str, list[tuple[int, int]]
     return str(token), str(mark), [(seq, elapsed) for seq, elapsed in beats or ()]
 
 
-def _is_kept(one: object) -> bool:
-    return isinstance(one, list) and len(one) == 2 and all(type(n) is int and 0 <= n <= MAX_SEQ for n in one)
+def _is_kept(interval: object) -> bool:
+    return (
+        isinstance(interval, list)
+        and len(interval) == 2
+        and all(type(n) is int and 0 <= n <= MAX_SEQ for n in interval)
+    )
 
 
 def _checked(beat: dict[str, Any]) -> tuple[str, int]:

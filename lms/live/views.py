@@ -26,16 +26,16 @@ bp = Blueprint("live", __name__, template_folder="templates")
 def room(lecture_id: int) -> ResponseReturnValue:
     """Shows the room: waiting, live or over."""
     try:
-        here = get_room(lecture_id, by=current_actor(), at=clock.now())
+        view = get_room(lecture_id, by=current_actor(), at=clock.now())
     except Forbidden as error:
         flash(error.message, "now")
         return redirect(url_for("dashboards.lecture", lecture_id=lecture_id))
     return render_template(
         "live/room.html",
-        room=here,
-        lecture=here.lecture,
-        counted_words=_counted_words(here),
-        shows_link=_shows_link(here),
+        room=view,
+        lecture=view.lecture,
+        counted_words=_counted_words(view),
+        shows_link=_shows_link(view),
         offline_ms=OFFLINE_MS,
     )
 
@@ -47,10 +47,10 @@ def _counted_words(room: Room) -> str:
     return number(whole_minutes(room.counted_ms))
 
 
-def _shows_link(here: Room) -> bool:
-    if here.state is RoomState.OVER or not here.lecture.join_url:
+def _shows_link(room: Room) -> bool:
+    if room.state is RoomState.OVER or not room.lecture.join_url:
         return False
-    return here.is_staff or (here.takes_part and here.is_open)
+    return room.is_staff or (room.takes_part and room.is_open)
 
 
 @bp.get("/lectures/<int:lecture_id>/room/state")
@@ -58,22 +58,22 @@ def _shows_link(here: Room) -> bool:
 def state(lecture_id: int) -> ResponseReturnValue:
     """Returns the state of the room, which its script requests every few seconds."""
     try:
-        here = get_room(lecture_id, by=current_actor(), at=clock.now())
+        room = get_room(lecture_id, by=current_actor(), at=clock.now())
     except (Forbidden, NotFound) as error:
         return jsonify(detail=error.message), error.status
     return jsonify(
-        state=here.state,
-        is_open=here.is_open,
-        minutes=tenth_minutes(here.counted_ms),
-        counted_words=_counted_words(here),
-        needed_words=render_template("live/_needed.html", room=here).strip(),
-        reach_words=render_template("live/_reach.html", reach=here.reach).strip(),
-        elapsed_minutes=whole_minutes(here.elapsed_ms),
-        length_minutes=whole_minutes(here.length_ms),
-        needed_minutes=needed_minutes(here.needed_ms),
-        attended=here.is_attended,
-        viewers=here.viewers,
-        explanation=here.closing_words,
+        state=room.state,
+        is_open=room.is_open,
+        minutes=tenth_minutes(room.counted_ms),
+        counted_words=_counted_words(room),
+        needed_words=render_template("live/_needed.html", room=room).strip(),
+        reach_words=render_template("live/_reach.html", reach=room.reach).strip(),
+        elapsed_minutes=whole_minutes(room.elapsed_ms),
+        length_minutes=whole_minutes(room.length_ms),
+        needed_minutes=needed_minutes(room.needed_ms),
+        attended=room.is_attended,
+        viewers=room.viewers,
+        explanation=room.closing_words,
     )
 
 

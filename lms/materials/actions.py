@@ -54,8 +54,10 @@ def upload_file(
     very content already.
     """
     check_staff(lecture_id, by)
-    found = _received(content, file_name)
-    row = LectureFile(public_id=new_public_id(), audience=audience, title=title_of(file_name), uploaded_at=at, **found)
+    content_fields = _received(content, file_name)
+    row = LectureFile(
+        public_id=new_public_id(), audience=audience, title=title_of(file_name), uploaded_at=at, **content_fields
+    )
     key = row.key
     keep_content(key, content)
     try:
@@ -90,12 +92,12 @@ def replace_file(
     check_staff(lecture_id, by)
     if find_file(lecture_id, public_id) is None:
         raise NotFound
-    found = _received(content, file_name)
-    key = LectureFile(public_id=public_id, digest=found["digest"]).key
+    content_fields = _received(content, file_name)
+    key = LectureFile(public_id=public_id, digest=content_fields["digest"]).key
     was_there = files.has(key)
     keep_content(key, content)
     try:
-        _replace(lecture_id, public_id, found, by=by, at=at)
+        _replace(lecture_id, public_id, content_fields, by=by, at=at)
     except BaseException:
         if not was_there:
             files.delete(key)
@@ -103,16 +105,16 @@ def replace_file(
 
 
 @action
-def _replace(lecture_id: int, public_id: str, found: dict[str, Any], *, by: Actor, at: datetime) -> None:
+def _replace(lecture_id: int, public_id: str, content_fields: dict[str, Any], *, by: Actor, at: datetime) -> None:
     row = _begin_with(lecture_id, public_id, by)
-    if row.digest == found["digest"]:
+    if row.digest == content_fields["digest"]:
         if row.content_of is not None:  # it has the content already, from the file that it is a copy of
-            own = LectureFile(public_id=public_id, digest=row.digest).key
-            after_commit(lambda: files.delete(own))
+            replaced_key = LectureFile(public_id=public_id, digest=row.digest).key
+            after_commit(lambda: files.delete(replaced_key))
         return
-    _check_new(lecture_id, found["digest"])
+    _check_new(lecture_id, content_fields["digest"])
     _let_go(row)
-    for name, value in found.items():
+    for name, value in content_fields.items():
         setattr(row, name, value)
     row.uploaded_at, row.finding, row.content_of = at, None, None
     audit.record("replace_file", by=by, at=at, detail=_detail(row), lecture=lecture_id)
@@ -137,8 +139,8 @@ def move_file(lecture_id: int, public_id: str, place: int, *, by: Actor, at: dat
     ordered = moved(rows, row, place)
     if ordered == rows:
         return
-    for position, one in enumerate(ordered, 1):
-        one.position = position
+    for position, file in enumerate(ordered, 1):
+        file.position = position
     audit.record("order_files", by=by, at=at, lecture=lecture_id)
 
 
@@ -178,9 +180,9 @@ def copy_files(pairs: Sequence[tuple[int, int]], *, by: Actor, at: datetime) -> 
     one_at_a_time("content of files")
     new = dict(pairs)
     rows = db.session.scalars(select(LectureFile).where(copyable(new)).order_by(LectureFile.id)).all()
-    kept = ("position", "title", "audience", "file_name", "kind", "size", "digest", "state")
+    copied = ("position", "title", "audience", "file_name", "kind", "size", "digest", "state")
     copies = [
-        {name: getattr(row, name) for name in kept}
+        {name: getattr(row, name) for name in copied}
         | {
             "public_id": new_public_id(),
             "lecture_id": new[row.lecture_id],
@@ -297,15 +299,15 @@ def recognise_file(content: BinaryIO, file_name: str, *, megabytes: int) -> dict
 def _received(content: BinaryIO, file_name: str) -> dict[str, Any]:
     """The columns that say what an uploaded file is."""
     config = settings()
-    found = recognise_file(content, file_name, megabytes=config.max_material_mb)
-    return {**found, "state": FileState.WAITING if config.scanner else FileState.READY}
+    recognised = recognise_file(content, file_name, megabytes=config.max_material_mb)
+    return {**recognised, "state": FileState.WAITING if config.scanner else FileState.READY}
 
 
 def keep_content(key: str, content: BinaryIO) -> None:
     """Keeps an uploaded file, piece by piece."""
     content.seek(0)
-    with files.writing(key) as kept:
-        shutil.copyfileobj(content, kept, _PIECE)
+    with files.writing(key) as stored:
+        shutil.copyfileobj(content, stored, _PIECE)
 
 
 def _detail(row: LectureFile) -> dict[str, Any]:

@@ -129,8 +129,8 @@ def _what_it_is(content: bytes) -> str:
     )
     if _is_video(content):
         return is_video()
-    found = next((sentence for start, sentence in sentences if content.startswith(start)), None)
-    return f"{found} {unknown_kind()}" if found else unknown_kind()
+    sentence_found = next((sentence for start, sentence in sentences if content.startswith(start)), None)
+    return f"{sentence_found} {unknown_kind()}" if sentence_found else unknown_kind()
 
 
 def unknown_kind() -> str:

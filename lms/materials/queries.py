@@ -57,15 +57,15 @@ def list_files(lecture: Lecture, *, enrolled: bool, by: Actor) -> list[FileView]
     )
     downloads = dict(read(counts.where(of_lecture))) if is_staff else {}
     query = select(LectureFile).where(of_lecture).order_by(LectureFile.position, LectureFile.id)
-    found = []
+    views = []
     for file in db.session.scalars(query):
         opens = may_open(file, lecture, is_enrolled=enrolled, by=by)
         is_announced = enrolled and file.state is FileState.READY
         if opens or is_announced:
-            found.append(
+            views.append(
                 _view(file, opens=opens, downloads=downloads.get(file.id, 0) if is_staff else None, is_staff=is_staff)
             )
-    return found
+    return views
 
 
 def _view(file: LectureFile, *, opens: bool, downloads: int | None, is_staff: bool) -> FileView:
@@ -155,9 +155,9 @@ def find_files(words: tuple[str, ...], *, by: Actor) -> list[FileFound]:
     if not matches:
         return []
     taken = list_of_person(by.person_id) if by.person_id is not None else []
-    own = {row.series_id for row in taken if is_enrolled(row)}
+    enrolled_ids = {row.series_id for row in taken if is_enrolled(row)}
     query = select(LectureFile, Lecture).join(Lecture).where(among(LectureFile.id, matches))
-    found = [
+    results = [
         FileFound(
             file.public_id,
             lecture.id,
@@ -168,9 +168,9 @@ def find_files(words: tuple[str, ...], *, by: Actor) -> list[FileFound]:
             file.file_name if matches[file.id][1] else None,
         )
         for file, lecture in db.session.execute(query.order_by(LectureFile.id.desc()))
-        if may_open(file, lecture, is_enrolled=lecture.series_id in own, by=by)
+        if may_open(file, lecture, is_enrolled=lecture.series_id in enrolled_ids, by=by)
     ]
-    return sorted(found, key=lambda file: file.match)
+    return sorted(results, key=lambda file: file.match)
 
 
 def count_files(lecture_ids: Sequence[int]) -> dict[int, int]:

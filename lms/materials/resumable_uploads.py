@@ -71,17 +71,17 @@ def begin_upload(lecture_id: int, file_name: str, size: int, modified: int, *, b
         raise Invalid("file", _("This file is empty. Choose another one."))
     if not file_name or len(file_name) > MAX_NAME:
         raise Invalid("file", _("Use at most %(n)s characters.", n=MAX_NAME))
-    wanted = _About(lecture_id, file_name, size, modified)
-    upload_id = hashlib.sha256(json.dumps(asdict(wanted)).encode()).hexdigest()[:32]
-    kept = _find(upload_id, by)
-    if kept is not None and kept.saved and find_file(lecture_id, kept.saved) is not None:
+    about = _About(lecture_id, file_name, size, modified)
+    upload_id = hashlib.sha256(json.dumps(asdict(about)).encode()).hexdigest()[:32]
+    unfinished = _find(upload_id, by)
+    if unfinished is not None and unfinished.saved and find_file(lecture_id, unfinished.saved) is not None:
         return Upload(upload_id, file_name, size, size, is_saved=True)
     with files.one_at_a_time(_folder(by)):
-        if kept is None and len(_unfinished(by)) >= MAX_UNFINISHED:
+        if unfinished is None and len(_unfinished(by)) >= MAX_UNFINISHED:
             raise Refused(
                 _("You have %(n)s unfinished uploads. Finish or discard one of them first.", n=MAX_UNFINISHED),
             )
-        _keep(upload_id, wanted, by)  # again too: so the note about it is as new as its pieces
+        _keep(upload_id, about, by)  # again too: so the note about it is as new as its pieces
     return Upload(upload_id, file_name, size, files.size_of(_key(upload_id, by)))
 
 
@@ -129,12 +129,12 @@ def discard_upload(lecture_id: int, upload_id: str, *, by: Actor) -> None:
 
 def list_unfinished(lecture_id: int, *, by: Actor) -> list[Upload]:
     """The reader's own unfinished uploads for a lecture, by name."""
-    found = []
+    uploads = []
     for upload_id, about, seen_at in _unfinished(by):
         if about.lecture_id == lecture_id:
             received = files.size_of(_key(upload_id, by))
-            found.append(Upload(upload_id, about.file_name, about.size, received, kept_until=seen_at + KEPT))
-    return sorted(found, key=lambda upload: upload.file_name)
+            uploads.append(Upload(upload_id, about.file_name, about.size, received, kept_until=seen_at + KEPT))
+    return sorted(uploads, key=lambda upload: upload.file_name)
 
 
 def drop_old_uploads(*, at: datetime) -> None:
@@ -185,10 +185,10 @@ def _unfinished(by: Actor) -> list[tuple[str, _About, datetime]]:
     """What this person has begun and not finished, with the time of the last begin."""
     if by.person_id is None:
         return []
-    found = []
+    unfinished = []
     for name, written_at in files.listed(_folder(by)):
         upload_id, _dot, ending = name.partition(".")
         about = _find(upload_id, by) if ending == "json" and _ID.fullmatch(upload_id) else None
         if about is not None and about.saved is None:
-            found.append((upload_id, about, written_at))
-    return found
+            unfinished.append((upload_id, about, written_at))
+    return unfinished

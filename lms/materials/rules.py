@@ -94,8 +94,8 @@ def broken(file_name: str) -> Invalid | None:
 
 def check_ending(file_name: str, kind: str) -> None:
     """Raises WrongKind for a file whose content does not match its extension."""
-    said = _ending(file_name)
-    if ENDINGS.get(said) != MIME_TYPES[kind]:
+    ending = _ending(file_name)
+    if ENDINGS.get(ending) != MIME_TYPES[kind]:
         raise WrongKind(
             _(
                 "The content of “%(name)s” does not match its extension: it is a %(kind)s file. Rename it and upload "

@@ -59,10 +59,10 @@ def _connect(address: str) -> socket.socket:
 
 
 def _answer(daemon: socket.socket) -> str:
-    said = b""
-    while b"\0" not in said and len(said) < _MOST_ANSWER:
+    received = b""
+    while b"\0" not in received and len(received) < _MOST_ANSWER:
         piece = daemon.recv(_MOST_ANSWER)
         if not piece:
             break
-        said += piece
-    return said.partition(b"\0")[0].decode("utf-8", "replace").strip()
+        received += piece
+    return received.partition(b"\0")[0].decode("utf-8", "replace").strip()

@@ -51,11 +51,11 @@ def file_size(size: int) -> str:
 
 
 def _list(lecture_id: int, form: UploadForm, status: int = 200) -> ResponseReturnValue:
-    lecture, found = get_files_to_edit(lecture_id, by=current_actor())
+    lecture, file_list = get_files_to_edit(lecture_id, by=current_actor())
     page = render_template(
         "materials/files.html",
         lecture=lecture,
-        files=found,
+        files=file_list,
         unfinished=list_unfinished(lecture_id, by=current_actor()),
         script=_script(lecture_id),
         form=form,
@@ -193,32 +193,32 @@ def file(lecture_id: int, file_id: str) -> ResponseReturnValue:
     """A file, whole or in ranges, for those who can open it. Others who are not signed in are asked to."""
     by = current_actor()
     try:
-        found, is_staff = get_file_to_open(lecture_id, file_id, by=by)
+        row, is_staff = get_file_to_open(lecture_id, file_id, by=by)
     except NotFound:
         if by.is_signed_in:
             raise
         return redirect(url_for("people.sign_in", next=request.path))
-    answer = _delivered(found)
+    answer = _delivered(row)
     is_begun = answer.status_code == 200 or request.headers.get("Range", "").startswith("bytes=0-")
     if request.method == "GET" and answer.status_code in {200, 206} and is_begun and not is_staff:
-        actions.count_download(found.id)
+        actions.count_download(row.id)
     return answer
 
 
-def _delivered(found: LectureFile) -> Response:
-    opened = files.reading(found.key)
+def _delivered(row: LectureFile) -> Response:
+    opened = files.reading(row.key)
     if opened is None:
         raise NotFound
     content, size = opened
     answer: Response = send_file(
         content,
-        MIME_TYPES[found.kind],
+        MIME_TYPES[row.kind],
         conditional=False,
-        etag=found.digest[:32],
-        last_modified=found.uploaded_at,
+        etag=row.digest[:32],
+        last_modified=row.uploaded_at,
     )
     answer.content_length = size
-    plain, whole_name = (name(found.file_name, found.kind) for name in (plain_name, safe_name))
+    plain, whole_name = (name(row.file_name, row.kind) for name in (plain_name, safe_name))
     named = f"attachment; filename={plain}; filename*=UTF-8''{quote(whole_name, safe='')}"  # RFC 6266, section 4.3
     answer.headers["Content-Disposition"] = named
     answer.headers["Content-Security-Policy"] = "default-src 'none'; sandbox; frame-ancestors 'none'"
@@ -228,8 +228,8 @@ def _delivered(found: LectureFile) -> Response:
 
 
 def _one(lecture_id: int, file_id: str) -> tuple[Any, FileView]:
-    lecture, found = get_files_to_edit(lecture_id, by=current_actor())
-    shown = next((one for one in found if one.public_id == file_id), None)
+    lecture, file_list = get_files_to_edit(lecture_id, by=current_actor())
+    shown = next((one for one in file_list if one.public_id == file_id), None)
     if shown is None:
         raise NotFound
     return lecture, shown

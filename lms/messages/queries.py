@@ -106,7 +106,7 @@ def audience_input(row: Message) -> AudienceInput:
 def held_lectures_of(series: Series, *, by: Actor) -> list[Lecture]:
     """The lectures whose outcomes can choose readers, the latest first."""
     held = [one for one in list_lectures(series.id, by=by) if one.state is LectureState.HELD]
-    return sorted(held, key=lambda one: (one.actual_start is not None, one.actual_start), reverse=True)
+    return sorted(held, key=lambda lecture: (lecture.actual_start is not None, lecture.actual_start), reverse=True)
 
 
 def audience_of(series: Series, to: AudienceInput, *, by: Actor, held: Lecture | None = None) -> Select[Any]:
@@ -157,24 +157,24 @@ def enrolled(series: Series) -> Select[Any]:
 def count_audiences(series: Series, lecture: Lecture | None, *, by: Actor) -> dict[Audience, int]:
     """How many people each audience holds that staff can choose: those of a lecture only where one is named, and
     nobody *short* or *behind* where the series gives no certificate."""
-    found = {}
+    counts = {}
     for audience in Audience:
         if audience in OF_LECTURE and lecture is None:
             continue
         try:
-            found[audience] = count_matching(audience_of(series, AudienceInput(audience), by=by, held=lecture))
+            counts[audience] = count_matching(audience_of(series, AudienceInput(audience), by=by, held=lecture))
         except Refused:
             continue
-    return found
+    return counts
 
 
 def readers_among(series: Series, people: Collection[int]) -> Readers:
     """How many of these people would get a message."""
-    wanted = wanting(MailKind.MESSAGE, people, series.id)
-    addresses = addresses_of(wanted)
+    subscribed = wanting(MailKind.MESSAGE, people, series.id)
+    addresses = addresses_of(subscribed)
     stopped = stopped_among(addresses.values())
     reached = sum(address not in stopped for address in addresses.values())
-    return Readers(len(people), len(people) - len(wanted), len(wanted) - reached)
+    return Readers(len(people), len(people) - len(subscribed), len(subscribed) - reached)
 
 
 def count_readers(series: Series, to: AudienceInput, *, by: Actor) -> Readers:
@@ -206,9 +206,9 @@ def progress_of(message: Message) -> Progress:
     """What became of the e-mails of a message so far."""
     state = case((IS_FAILED, "failed"), else_=OutboxMail.state)
     rows = read(select(state, func.count()).where(is_of(message.id)).group_by(state))
-    found: Counter[str] = Counter(dict(tuple(row) for row in rows))
-    skipped = sum(found[state] for state in (MailState.EXPIRED, MailState.DECLINED, MailState.STOPPED))
-    return Progress(found[MailState.SENT], found[MailState.QUEUED], found["failed"], skipped)
+    counts: Counter[str] = Counter(dict(tuple(row) for row in rows))
+    skipped = sum(counts[state] for state in (MailState.EXPIRED, MailState.DECLINED, MailState.STOPPED))
+    return Progress(counts[MailState.SENT], counts[MailState.QUEUED], counts["failed"], skipped)
 
 
 def list_failures(message: Message, *, by: Actor) -> Sequence[Failure]:

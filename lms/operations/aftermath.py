@@ -42,7 +42,7 @@ class Stopped:
 
 
 @action
-def stop_what_was_under_way(found: Manifest, *, by: Actor, at: datetime) -> Stopped:
+def stop_what_was_under_way(manifest: Manifest, *, by: Actor, at: datetime) -> Stopped:
     """Ends what may have happened between the backup and now, and everything that lets somebody in without a password.
 
     Mail that was due is not sent, jobs that hand something out end, and reports that were due count as sent. All
@@ -65,7 +65,7 @@ def stop_what_was_under_way(found: Manifest, *, by: Actor, at: datetime) -> Stop
     tokens = _count(update(ApiToken).where(ApiToken.revoked_at.is_(None)).values(revoked_at=at))
     db.session.execute(delete(WorkerHeartbeat))  # of workers of the installation that was backed up
     mails = stop_due(REASON, at=at)
-    detail = {"taken_at": found.taken_at, "mails": mails, "jobs": jobs, "reports": reports, "tokens": tokens}
+    detail = {"taken_at": manifest.taken_at, "mails": mails, "jobs": jobs, "reports": reports, "tokens": tokens}
     audit.record(_VERB, by=by, at=at, detail=detail)
     return Stopped(mails, jobs, reports, sessions, tokens)
 

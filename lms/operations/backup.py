@@ -67,13 +67,13 @@ def take_backup(folder: Path, config: Config, *, since: Path | None = None, tell
         raise Refused(mismatch)
     earlier = manifest.read(since) if since is not None else None
     with _unfinished(folder) as building:
-        kept: dict[str, Kept] = {}
+        entries: dict[str, Kept] = {}
         kind = kind_of(config.database)
         with one_moment() as connection:
             name = FILE_NAMES[kind]
             copy_to(building / name, connection, config, tell)
             figures, rows = headline(by=SYSTEM, at=at), count_rows(connection)
-        kept[name] = manifest.digest(building / name)
+        entries[name] = manifest.digest(building / name)
         taken = Taken(
             Manifest(
                 version=__version__,
@@ -84,17 +84,17 @@ def take_backup(folder: Path, config: Config, *, since: Path | None = None, tell
                 reporting_zone=config.reporting_zone,
                 figures=figures,
                 rows=rows,
-                files=kept,
+                files=entries,
             )
         )
-        _copy_private(config, building, kept)
+        _copy_private(config, building, entries)
         _copy_files(config.folder / "files", building, taken, since, earlier, tell)
-        _copy(config.journal_file, JOURNAL, building, kept)  # last: it knows more than the database, never less
+        _copy(config.journal_file, JOURNAL, building, entries)  # last: it knows more than the database, never less
         for part in [building, *(path for path in building.rglob("*") if path.is_dir())]:
             sync_folder(part)
         manifest.write(building, taken.manifest)
-    told = {"taken_at": taken.manifest.taken_at, "folder": str(folder)}
-    (config.folder / LAST_BACKUP).write_text(json.dumps(told), encoding="utf-8")
+    record = {"taken_at": taken.manifest.taken_at, "folder": str(folder)}
+    (config.folder / LAST_BACKUP).write_text(json.dumps(record), encoding="utf-8")
     return taken
 
 
@@ -131,24 +131,24 @@ def _clear(folder: Path) -> None:
             path.unlink()
 
 
-def _copy_private(config: Config, building: Path, kept: dict[str, Kept]) -> None:
+def _copy_private(config: Config, building: Path, entries: dict[str, Kept]) -> None:
     """Keys, secret and the mark of a demonstration."""
     for name in ("secret.key", "secret.key.old", config.demonstration_mark.name):
-        _copy(config.folder / name, name, building, kept)
+        _copy(config.folder / name, name, building, entries)
     for name in manifest.files_in(config.folder / "keys"):
-        _copy(config.folder / "keys" / name, f"keys/{name}", building, kept)
+        _copy(config.folder / "keys" / name, f"keys/{name}", building, entries)
 
 
-def _copy(source: Path, name: str, building: Path, kept: dict[str, Kept]) -> None:
+def _copy(source: Path, name: str, building: Path, entries: dict[str, Kept]) -> None:
     with contextlib.suppress(FileNotFoundError):
-        kept[name] = manifest.copy(source, building / name)
+        entries[name] = manifest.copy(source, building / name)
 
 
 def _copy_files(
     source: Path, building: Path, taken: Taken, since: Path | None, earlier: Manifest | None, tell: Tell
 ) -> None:
     """The files by content. One that is deleted meanwhile is left out: its certificate is rendered when asked for."""
-    kept = taken.manifest.files
+    entries = taken.manifest.files
     names = [name for name in manifest.files_in(source) if not name.startswith(LEFT_OUT) and _PART not in name]
     for done, name in enumerate(names, 1):
         path = f"files/{name}"
@@ -156,11 +156,11 @@ def _copy_files(
             before = earlier.files.get(path) if earlier is not None else None
             if since is not None and before is not None and manifest.digest(source / name) == before:
                 if _link(since / path, building / path, before):
-                    kept[path] = before
+                    entries[path] = before
                     taken.linked += 1
                     continue
                 taken.damaged.append(path)
-            kept[path] = manifest.copy(source / name, building / path)
+            entries[path] = manifest.copy(source / name, building / path)
         except FileNotFoundError:
             continue
         finally:
@@ -168,10 +168,10 @@ def _copy_files(
                 tell(_("Files: %(done)s of %(total)s", done=done, total=len(names)))
 
 
-def _link(earlier: Path, target: Path, wanted: Kept) -> bool:
+def _link(earlier: Path, target: Path, expected: Kept) -> bool:
     """Makes a file one with that of the earlier backup, if that still is as its manifest says."""
     try:
-        if manifest.digest(earlier) != wanted:
+        if manifest.digest(earlier) != expected:
             return False
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         target.hardlink_to(earlier)

@@ -32,20 +32,20 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
-def check(asked: Asked) -> Iterator[Finding]:
+def check(context: Asked) -> Iterator[Finding]:
     """Looks at everything; where the schema is another one, only at what needs no database."""
-    found = list(_findings(database.check_schema, asked))
-    yield from found
-    can_read = all(finding.level is Level.OK for finding in found)
-    for one in (*WITHOUT_SCHEMA, *(CHECKS if can_read else ())):
-        yield from _findings(one, asked)
+    findings = list(_findings(database.check_schema, context))
+    yield from findings
+    can_read = all(finding.level is Level.OK for finding in findings)
+    for run_check in (*WITHOUT_SCHEMA, *(CHECKS if can_read else ())):
+        yield from _findings(run_check, context)
 
 
-def _findings(one: Check, asked: Asked) -> Iterator[Finding]:
+def _findings(run_check: Check, context: Asked) -> Iterator[Finding]:
     """What a check finds. One that breaks is a fault and keeps no other from looking."""
     try:
-        yield from one(asked)
+        yield from run_check(context)
     except Exception as error:
-        about = one.__name__.removeprefix("check_").replace("_", " ")
+        about = run_check.__name__.removeprefix("run_check").replace("_", " ")
         text = " ".join(f"{type(error).__name__}: {error}".split())[:300]
         yield fault(about, text, _("Fix this first, then run `lms check` again."))

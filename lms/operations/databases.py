@@ -112,15 +112,15 @@ def find_tool(name: str, connection: Connection, config: Config) -> str:
                 version=at_least,
             )
         )
-    told = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)  # noqa: S603
-    found = re.search(r"\) (\d+)", told.stdout)
-    if found is None or int(found[1]) < at_least:
+    process = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)  # noqa: S603
+    match = re.search(r"\) (\d+)", process.stdout)
+    if match is None or int(match[1]) < at_least:
         raise Refused(
             _(
                 "%(program)s has version %(found)s but the server has version %(version)s. Install client "
                 "programs of that version or later, and set LMS_POSTGRESQL_TOOLS to their folder.",
                 program=program,
-                found=found[1] if found else "?",
+                found=match[1] if match else "?",
                 version=at_least,
             )
         )
@@ -143,8 +143,8 @@ def _run(command: list[str], config: Config, *, holding: tuple[int, ...] = ()) -
     )
     if done.returncode:
         lines = done.stderr.strip().splitlines() or [str(done.returncode)]
-        said = next((line.partition("error: ")[2] for line in lines if "error: " in line), lines[-1])
-        raise Refused(_("%(program)s failed: %(reason)s", program=Path(command[0]).name, reason=said))
+        reason = next((line.partition("error: ")[2] for line in lines if "error: " in line), lines[-1])
+        raise Refused(_("%(program)s failed: %(reason)s", program=Path(command[0]).name, reason=reason))
 
 
 # Putting a copy back ---------------------------------------------------------------------------------------------
@@ -174,10 +174,10 @@ def put_back(source: Path, config: Config, *, lock: int) -> None:
     with engine.begin() as connection:
         connection.execute(text(f"CREATE TABLE IF NOT EXISTS {_UNFINISHED} (at TEXT)"))
         program = find_tool("pg_restore", connection, config)
-    found = MetaData()
-    found.reflect(engine)
-    found.remove(found.tables[_UNFINISHED])
-    found.drop_all(engine)
+    metadata = MetaData()
+    metadata.reflect(engine)
+    metadata.remove(metadata.tables[_UNFINISHED])
+    metadata.drop_all(engine)
     with engine.begin() as connection:
         for name in connection.execute(text(_OWN_ROUTINES)).scalars().all():
             connection.execute(text(f"DROP ROUTINE {name}"))

@@ -33,11 +33,11 @@ def initialise(config: Config, *, copies: bool = True, tell: Tell, at: datetime)
     """
     schema.check_not_restoring(config)
     with db.engine.connect() as connection:
-        found = schema.revision_of(connection)
-    if schema.is_newer(found):
+        revision = schema.revision_of(connection)
+    if schema.is_newer(revision):
         raise Refused(schema.find_mismatch() or "")
-    if copies and found not in (None, schema.newest_revision()):
-        tell(_("Copied the database to %(path)s", path=copy_before(config, str(found), at=at)))
+    if copies and revision not in (None, schema.newest_revision()):
+        tell(_("Copied the database to %(path)s", path=copy_before(config, str(revision), at=at)))
     prepare(at=at)
 
 
@@ -75,7 +75,7 @@ def copy_before(config: Config, revision: str, *, at: datetime) -> Path:
             )
         ) from error
     partial.rename(path)
-    copies = sorted(config.folder.glob("before-*"), key=lambda one: one.stat().st_mtime_ns)
+    copies = sorted(config.folder.glob("before-*"), key=lambda folder: folder.stat().st_mtime_ns)
     for old in copies[:-COPIES]:
         old.unlink()
     return path

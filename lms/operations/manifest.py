@@ -94,12 +94,12 @@ def _is_safe(path: str) -> bool:
 
 def digest(path: Path) -> Kept:
     """The size and checksum of a file."""
-    found, size = hashlib.sha256(), 0
+    hasher, size = hashlib.sha256(), 0
     with path.open("rb") as file:
         while block := file.read(_BLOCK):
-            found.update(block)
+            hasher.update(block)
             size += len(block)
-    return Kept(size, found.hexdigest())
+    return Kept(size, hasher.hexdigest())
 
 
 def copy(source: Path, target: Path) -> Kept:
@@ -107,18 +107,18 @@ def copy(source: Path, target: Path) -> Kept:
 
     A file of ours is replaced as a whole, never changed: what is opened is read to its end as it was.
     """
-    found, size = hashlib.sha256(), 0
+    hasher, size = hashlib.sha256(), 0
     with source.open("rb") as file:
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "wb") as copied:
             while block := file.read(_BLOCK):
                 copied.write(block)
-                found.update(block)
+                hasher.update(block)
                 size += len(block)
             copied.flush()
             os.fsync(copied.fileno())
-    return Kept(size, found.hexdigest())
+    return Kept(size, hasher.hexdigest())
 
 
 def files_in(folder: Path) -> Iterator[str]:

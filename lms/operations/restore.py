@@ -63,12 +63,12 @@ def restore(
     Raises Refused before anything is written for a backup that is unfinished, damaged, of a newer version or of
     another kind of database, and where there is something already.
     """
-    found = manifest.read(folder)
-    _check_fits(found, config)
+    saved = manifest.read(folder)
+    _check_fits(saved, config)
     if extra_journal is not None and not extra_journal.is_file():
         raise Refused(_("There is no journal at %(path)s.", path=extra_journal))
     _check_is_empty(config)
-    _check_files(folder, found, tell)
+    _check_files(folder, saved, tell)
     journals = [path for path in (folder / JOURNAL, config.journal_file, extra_journal) if path is not None]
     known = journal.read(*journals)
     config.make_folder()
@@ -76,13 +76,13 @@ def restore(
         config.unfinished_restore.write_text(f"{folder}\n", encoding="utf-8")
         journal.sync_folder(config.folder)
         _clear(config)
-        _copy_files(folder, found, config, tell)
+        _copy_files(folder, saved, config, tell)
         tell(_("Database: restoring"))
-        databases.put_back(folder / FILE_NAMES[found.database], config, lock=lock)
+        databases.put_back(folder / FILE_NAMES[saved.database], config, lock=lock)
         app = make_app(config)
         with app.app_context():
             try:
-                return _finish(found, known, config, tell=tell, at=at)
+                return _finish(saved, known, config, tell=tell, at=at)
             finally:
                 db.session.remove()
                 db.engine.dispose()
@@ -104,17 +104,17 @@ def _alone(config: Config, tell: Tell) -> Iterator[int]:
         os.close(handle)
 
 
-def _finish(found: Manifest, known: journal.Journal, config: Config, *, tell: Tell, at: datetime) -> Restored:
-    is_older = found.revision != schema.newest_revision()
+def _finish(saved: Manifest, known: journal.Journal, config: Config, *, tell: Tell, at: datetime) -> Restored:
+    is_older = saved.revision != schema.newest_revision()
     with db.engine.connect() as connection:
-        _check_same("rows", databases.count_rows(connection), found.rows)
+        _check_same("rows", databases.count_rows(connection), saved.rows)
     if is_older:
         tell(_("Database: migrating"))
         prepare(at=at)
     else:
-        _check_same("figures", headline(by=SYSTEM, at=datetime.fromisoformat(found.taken_at)), found.figures)
+        _check_same("figures", headline(by=SYSTEM, at=datetime.fromisoformat(saved.taken_at)), saved.figures)
     db.session.rollback()
-    result = Restored(found, stop_what_was_under_way(found, by=SYSTEM, at=at), is_migrated=is_older)
+    result = Restored(saved, stop_what_was_under_way(saved, by=SYSTEM, at=at), is_migrated=is_older)
     _keep_journal(known, config.journal_file)
     tell(_("Journal: %(count)s entries", count=len(known.entries)))
     result.replayed, result.entries, result.unreadable = replay(known), len(known.entries), known.unreadable
@@ -125,28 +125,28 @@ def _finish(found: Manifest, known: journal.Journal, config: Config, *, tell: Te
     return result
 
 
-def _check_fits(found: Manifest, config: Config) -> None:
+def _check_fits(saved: Manifest, config: Config) -> None:
     kind = kind_of(config.database)
-    if found.database != kind:
+    if saved.database != kind:
         raise Refused(
             _(
                 "The backup is from %(theirs)s but LMS_DATABASE_URL is a %(ours)s database. Use an empty "
                 "database of the same type.",
-                theirs=found.database,
+                theirs=saved.database,
                 ours=kind,
             )
         )
-    if found.reporting_zone != config.reporting_zone:
+    if saved.reporting_zone != config.reporting_zone:
         raise Refused(
-            _("The backup uses the reporting zone %(zone)s. Set LMS_REPORTING_ZONE to it.", zone=found.reporting_zone)
+            _("The backup uses the reporting zone %(zone)s. Set LMS_REPORTING_ZONE to it.", zone=saved.reporting_zone)
         )
-    if schema.is_newer(found.revision):
+    if schema.is_newer(saved.revision):
         raise Refused(
             _(
                 "The backup was taken with a newer version of Serai (%(version)s, schema %(revision)s). Use that "
                 "version or a later one to restore it.",
-                version=found.version,
-                revision=found.revision,
+                version=saved.version,
+                revision=saved.revision,
             )
         )
 
@@ -170,26 +170,26 @@ def _check_is_empty(config: Config) -> None:
     databases.check_is_empty(config, is_unfinished=is_unfinished)
 
 
-def _check_files(folder: Path, found: Manifest, tell: Tell) -> None:
+def _check_files(folder: Path, saved: Manifest, tell: Tell) -> None:
     """Raises Refused for a file that is missing, damaged, or not in the manifest."""
     there = set(manifest.files_in(folder)) - {manifest.NAME}
-    wanted = set(found.files)
-    if missing := sorted(wanted - there):
+    listed = set(saved.files)
+    if missing := sorted(listed - there):
         raise Refused(_("The backup has no %(path)s. Use another backup.", path=missing[0]))
-    if extra := sorted(there - wanted):
+    if extra := sorted(there - listed):
         raise Refused(_("The backup contains a file that is not in its manifest: %(path)s. Remove it.", path=extra[0]))
-    for done, (path, kept) in enumerate(found.files.items(), 1):
-        if (folder / path).is_symlink() or manifest.digest(folder / path) != kept:
+    for done, (path, entry) in enumerate(saved.files.items(), 1):
+        if (folder / path).is_symlink() or manifest.digest(folder / path) != entry:
             raise Refused(_("%(path)s in the backup is damaged. Use another backup.", path=path))
-        if done % _STEP == 0 or done == len(found.files):
-            tell(_("Checked: %(done)s of %(total)s files", done=done, total=len(found.files)))
+        if done % _STEP == 0 or done == len(saved.files):
+            tell(_("Checked: %(done)s of %(total)s files", done=done, total=len(saved.files)))
 
 
 def _clear(config: Config) -> None:
     """Removes what an unfinished restore left in the data folder."""
-    kept = {config.unfinished_restore, config.journal_file, config.folder / "lost+found"}
+    preserved = {config.unfinished_restore, config.journal_file, config.folder / "lost+found"}
     for path in config.folder.iterdir():
-        if path in kept:
+        if path in preserved:
             continue
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
@@ -197,17 +197,17 @@ def _clear(config: Config) -> None:
             path.unlink()
 
 
-def _copy_files(folder: Path, found: Manifest, config: Config, tell: Tell) -> None:
-    names = [name for name in found.files if name not in {FILE_NAMES[found.database], JOURNAL}]
+def _copy_files(folder: Path, saved: Manifest, config: Config, tell: Tell) -> None:
+    names = [name for name in saved.files if name not in {FILE_NAMES[saved.database], JOURNAL}]
     for done, name in enumerate(names, 1):
-        if manifest.copy(folder / name, config.folder / name) != found.files[name]:
+        if manifest.copy(folder / name, config.folder / name) != saved.files[name]:
             raise Refused(_("%(path)s in the backup is damaged. Use another backup.", path=name))
         if done % _STEP == 0 or done == len(names):
             tell(_("Files: %(done)s of %(total)s", done=done, total=len(names)))
 
 
-def _check_same(what: str, found: dict[str, Any], wanted: dict[str, Any]) -> None:
-    differing = sorted(name for name in found.keys() | wanted.keys() if found.get(name) != wanted.get(name))
+def _check_same(what: str, restored: dict[str, Any], saved: dict[str, Any]) -> None:
+    differing = sorted(name for name in restored.keys() | saved.keys() if restored.get(name) != saved.get(name))
     if differing:
         name = differing[0]
         raise Refused(
@@ -216,8 +216,8 @@ def _check_same(what: str, found: dict[str, Any], wanted: dict[str, Any]) -> Non
                 "%(wanted)s. Use another backup.",
                 what=what,
                 name=name,
-                found=found.get(name),
-                wanted=wanted.get(name),
+                found=restored.get(name),
+                wanted=saved.get(name),
             )
         )
 

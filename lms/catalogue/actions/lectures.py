@@ -159,8 +159,8 @@ def edit_lecture(lecture_id: int, changes: dict[str, Any], *, by: Actor, at: dat
     if unknown:
         raise Invalid(faults=[Fault(field=name, reason=_("Unknown field.")) for name in sorted(unknown)])
     target = changes.get("state", lecture.state)
-    asked = {name: value for name, value in changes.items() if name != "state"}
-    wanted = checked_lecture(replace(_draft_of(lecture), **asked))
+    given = {name: value for name, value in changes.items() if name != "state"}
+    wanted = checked_lecture(replace(_draft_of(lecture), **given))
     wanted = replace(wanted, language=wanted.language or lecture.series.language)
     starts_at = _instant(wanted)
     giving = [one.id for one in lecture.instructors]
@@ -195,15 +195,15 @@ def edit_lecture(lecture_id: int, changes: dict[str, Any], *, by: Actor, at: dat
     return lecture
 
 
-def _retime(lecture: Lecture, wanted: LectureInput, starts_at: datetime | None) -> None:
+def _retime(lecture: Lecture, draft: LectureInput, starts_at: datetime | None) -> None:
     """Sets the planned time; a postponed lecture that is given one is scheduled again."""
     planned = (lecture.local_start, lecture.time_zone, lecture.duration_minutes)
-    if planned == (wanted.starts_at, wanted.time_zone, wanted.duration_minutes):
+    if planned == (draft.starts_at, draft.time_zone, draft.duration_minutes):
         return
     check_can_retime(lecture)
     if starts_at is None and lecture.state is LectureState.SCHEDULED:
         raise Invalid("starts_at", _("Enter when the lecture starts, or postpone it without a date."))
-    lecture.local_start, lecture.starts_at = wanted.starts_at, starts_at
+    lecture.local_start, lecture.starts_at = draft.starts_at, starts_at
     if lecture.state is not LectureState.DRAFT:
         lecture.sequence += 1
     if lecture.state is LectureState.POSTPONED and starts_at is not None:

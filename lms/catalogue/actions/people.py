@@ -91,8 +91,8 @@ def end_listings(person_id: int, *, by: Actor, at: datetime) -> None:
     if not series and not lectures:
         return
     _take(person_id, series, lectures)
-    for one in ending.series:
-        db.session.expire(one, ["instructors"])
+    for owner in ending.series:
+        db.session.expire(owner, ["instructors"])
     detail = {"instructors_removed": [person_id], "lectures": lectures}
     audit.record("end_listings", by=by, at=at, detail=detail, series=series, lecture=lectures, person=person_id)
 

@@ -59,8 +59,8 @@ def _once(content: Mapping[str, Any], work: Callable[[], Sequence[int]], *, by: 
     def answer() -> Answer:
         return Answer(201, json.dumps(list(work())))
 
-    kept: list[int] = json.loads(answer_once(by.person_id, f"scheduling:{digest}", digest, answer, at=at).body)
-    return kept
+    lecture_ids: list[int] = json.loads(answer_once(by.person_id, f"scheduling:{digest}", digest, answer, at=at).body)
+    return lecture_ids
 
 
 def copied_lectures(series: Series, *, by: Actor) -> list[Lecture]:
@@ -95,8 +95,8 @@ def _copy_series(slug: str, copy: SeriesCopy, *, by: Actor, at: datetime) -> int
     if copy.first is None and any(one.local_start is not None for one in lectures):
         raise Invalid("first", _("Enter the day of the first lecture."))
     days = days_from(lectures, copy.first) if copy.first is not None else 0
-    wanted = copied_dates(lectures, days, with_instructors=copy.instructors)
-    dates = iter(_decide(None, wanted, source, copy.decisions, by))
+    copies = copied_dates(lectures, days, with_instructors=copy.instructors)
+    dates = iter(_decide(None, copies, source, copy.decisions, by))
     new, is_new = create_or_repeat_series(_series_input(source, copy, days), by=by, at=at)
     if not is_new:
         raise Refused(_("There is already a series with the web address “%(slug)s”.", slug=copy.slug))
@@ -119,12 +119,12 @@ def _copy_series(slug: str, copy: SeriesCopy, *, by: Actor, at: datetime) -> int
 
 def _decide(
     series: Series | None,
-    wanted: Sequence[WantedDate],
+    dates: Sequence[WantedDate],
     source: Series,
     decisions: Mapping[str, str],
     by: Actor,
 ) -> list[DateCheck | None]:
-    checks = check_dates(series, wanted, countries=iso_codes(source), locale="en", by=by)
+    checks = check_dates(series, dates, countries=iso_codes(source), locale="en", by=by)
     return decided(checks, {key: Decision(value) for key, value in decisions.items()})
 
 
@@ -191,12 +191,12 @@ def schedule_repeated(
         series = locked_series(slug)
         checked, persons = _checked(series, draft, by)
         dates = _decide(series, repeated_dates(checked, persons, repeat), series, decisions, by)
-        kept = [one for one in dates if one is not None]
-        if not kept:
+        chosen = [one for one in dates if one is not None]
+        if not chosen:
             raise Invalid("dates", _("No date is left. Keep at least one."))
         return [
-            add_lecture(series, _numbered(checked, one, number, len(kept)), one.starts_at, persons, by=by, at=at).id
-            for number, one in enumerate(kept, 1)
+            add_lecture(series, _numbered(checked, one, number, len(chosen)), one.starts_at, persons, by=by, at=at).id
+            for number, one in enumerate(chosen, 1)
         ]
 
     return _once(content, work, by=by, at=at)
@@ -217,8 +217,8 @@ def check_repeat(slug: str, draft: LectureInput, repeat: Repeat, *, locale: str,
     """The dates of a lecture that is repeated, for the preview. Invalid at each field that is wrong."""
     series = get_series(slug, by=by)
     checked, persons = _checked(series, draft, by)
-    wanted = repeated_dates(checked, persons, repeat)
-    return check_dates(series, wanted, countries=iso_codes(series), locale=locale, by=by)
+    repeats = repeated_dates(checked, persons, repeat)
+    return check_dates(series, repeats, countries=iso_codes(series), locale=locale, by=by)
 
 
 def repeated_dates(draft: LectureInput, persons: Collection[int], repeat: Repeat) -> list[WantedDate]:
@@ -289,6 +289,6 @@ def swap_dates(lecture_id: int, other_id: int | None, *, was: str, by: Actor, at
     if lecture.local_start.isoformat() != was:
         raise Refused(_("The dates have changed since you looked. Check them again."))
     dates = [{"starts_at": one.local_start, "time_zone": one.time_zone} for one in (other, lecture)]
-    for one, date_of in zip((lecture_id, other.id), dates, strict=True):
-        edit_lecture(one, date_of, by=by, at=at)
+    for moved_id, date_of in zip((lecture_id, other.id), dates, strict=True):
+        edit_lecture(moved_id, date_of, by=by, at=at)
     return lecture

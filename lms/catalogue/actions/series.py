@@ -102,24 +102,24 @@ def edit_series(slug: str, changes: dict[str, Any], *, by: Actor, at: datetime) 
     policy = changes.get("policy", before.policy)
     if isinstance(policy, dict):
         policy = replace(before.policy, **policy)
-    wanted = checked_series(replace(before, **{**changes, "policy": policy}))
-    _check_slug(series, wanted)
-    if series.visibility is Visibility.PUBLIC and wanted.visibility is Visibility.DRAFT and series.enrolled:
+    draft = checked_series(replace(before, **{**changes, "policy": policy}))
+    _check_slug(series, draft)
+    if series.visibility is Visibility.PUBLIC and draft.visibility is Visibility.DRAFT and series.enrolled:
         raise Refused(_("The series must stay public because %(n)s people are enrolled.", n=series.enrolled))
-    check_capacity(wanted.capacity, series)
-    countries, persons = _named_in(wanted, listed={person.id for person in series.instructors})
-    changed = [name for name in _PLAIN if getattr(series, name) != getattr(wanted, name)]
-    if series.visibility is not wanted.visibility:
-        _turn_calendars(series, wanted.visibility, by=by, at=at)
+    check_capacity(draft.capacity, series)
+    countries, persons = _named_in(draft, listed={person.id for person in series.instructors})
+    changed = [name for name in _PLAIN if getattr(series, name) != getattr(draft, name)]
+    if series.visibility is not draft.visibility:
+        _turn_calendars(series, draft.visibility, by=by, at=at)
     for name in (*_PLAIN, "slug", "visibility"):
-        setattr(series, name, getattr(wanted, name))
-    capacity_changed = series.capacity != wanted.capacity
-    series.capacity = wanted.capacity
+        setattr(series, name, getattr(draft, name))
+    capacity_changed = series.capacity != draft.capacity
+    series.capacity = draft.capacity
     listed = _set_instructors(series, persons) if "instructors" in changes else ListChange()
     if "countries" in changes:
         _set_countries(series, countries)
     db.session.flush()
-    policy_changed = _set_policy(series, wanted.policy, by=by, at=at)
+    policy_changed = _set_policy(series, draft.policy, by=by, at=at)
     detail = {"fields": sorted({*changes, *changed}), **listed.as_detail()}
     audit.record("edit_series", by=by, at=at, detail=detail, series=series.id, person=listed.persons)
     if capacity_changed:
@@ -155,14 +155,14 @@ def _turn_calendars(series: Series, visibility: Visibility, *, by: Actor, at: da
         lecture.sequence += 1
 
 
-def _check_slug(series: Series, wanted: SeriesInput) -> None:
-    if wanted.slug == series.slug:
+def _check_slug(series: Series, draft: SeriesInput) -> None:
+    if draft.slug == series.slug:
         return
     if series.visibility is Visibility.PUBLIC:
         raise Invalid("slug", _("The web address of a public series cannot change, because links depend on it."))
-    _lock_slug(wanted.slug)
-    if find_series(wanted.slug) is not None:
-        raise Refused(_("There is already a series with the web address “%(slug)s”.", slug=wanted.slug))
+    _lock_slug(draft.slug)
+    if find_series(draft.slug) is not None:
+        raise Refused(_("There is already a series with the web address “%(slug)s”.", slug=draft.slug))
 
 
 def _row(policy: PolicyInput) -> dict[str, Any]:
@@ -187,10 +187,10 @@ def _draft_of(series: Series) -> SeriesInput:
 
 def _is_same(series: Series, draft: SeriesInput, persons: list[int], countries: list[Country]) -> bool:
     """Whether what is asked for is what is there. Instructors that its lectures brought along do not differ."""
-    own = _draft_of(series)
+    stored = _draft_of(series)
     if {country.id for country in series.countries} != {country.id for country in countries}:
         return False
-    if asdict(replace(own, countries=None)) != asdict(replace(draft, countries=None, instructors=())):
+    if asdict(replace(stored, countries=None)) != asdict(replace(draft, countries=None, instructors=())):
         return False
     given = {person.id for person in series.instructors}
     brought = set(
@@ -203,8 +203,8 @@ def _countries_of(codes: tuple[str, ...] | None) -> list[Country]:
     if not codes:
         return []
     ids = country_ids()
-    wanted = {ids[code] for code in codes if code in ids}
-    found = {one.id: one for one in db.session.scalars(select(Country).where(Country.id.in_(wanted)))}
+    chosen_ids = {ids[code] for code in codes if code in ids}
+    found = {one.id: one for one in db.session.scalars(select(Country).where(Country.id.in_(chosen_ids)))}
     faults = [Fault(field="countries", reason=unknown_country(code)) for code in codes if code not in ids]
     if faults:
         raise Invalid(faults=faults)
@@ -262,13 +262,13 @@ def _set_instructors(series: Series, persons: list[int]) -> ListChange:
     return ListChange(add_series_instructors(series, persons).added, sorted(gone))
 
 
-def _set_policy(series: Series, wanted: PolicyInput, *, by: Actor, at: datetime) -> bool:
+def _set_policy(series: Series, draft: PolicyInput, *, by: Actor, at: datetime) -> bool:
     newest = current_policy(series.id)
-    wanted = checked_policy(wanted)
-    if policy_draft(newest) == wanted:
+    draft = checked_policy(draft)
+    if policy_draft(newest) == draft:
         return False
     db.session.add(
-        Policy(series_id=series.id, version=newest.version + 1, created_at=at, created_by=by.person_id, **_row(wanted))
+        Policy(series_id=series.id, version=newest.version + 1, created_at=at, created_by=by.person_id, **_row(draft))
     )
     db.session.flush()
     return True

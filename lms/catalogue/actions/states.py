@@ -235,15 +235,15 @@ def cancel_lecture(lecture_id: int, *, reason: str, by: Actor, at: datetime) -> 
     """Cancels a scheduled lecture for good. The required `reason` is e-mailed to everyone enrolled."""
     lecture = _mine(lecture_id, by)
     check_can_cancel(lecture)
-    said = clean_text(reason)
-    if not clean_line(said):
+    reason_text = clean_text(reason)
+    if not clean_line(reason_text):
         raise Invalid("reason", _("Enter why the lecture is cancelled. Everyone enrolled will read it."))
-    if len(said) > 2000:
+    if len(reason_text) > 2000:
         raise Invalid("reason", _("Use at most %(n)s characters.", n=2000))
-    note(lecture, "cancelled", {"state": lecture.state}, by=by, at=at, reason=said)
-    lecture.state, lecture.reason = LectureState.CANCELLED, said
+    note(lecture, "cancelled", {"state": lecture.state}, by=by, at=at, reason=reason_text)
+    lecture.state, lecture.reason = LectureState.CANCELLED, reason_text
     lecture.sequence += 1
     db.session.flush()
     record("cancel_lecture", lecture, by=by, at=at)
-    publish(LectureCancelled(lecture_id=lecture.id, reason=said, by=by, at=at))
+    publish(LectureCancelled(lecture_id=lecture.id, reason=reason_text, by=by, at=at))
     return lecture

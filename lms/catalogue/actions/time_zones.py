@@ -48,8 +48,8 @@ def find_shifts(*, at: datetime) -> list[Shift]:
         )
         .order_by(Lecture.starts_at, Lecture.id)
     )
-    found = [_shift(lecture) for lecture in db.session.scalars(query)]
-    return [one for one in found if one is not None and max(one.before, one.after or one.before) > at]
+    shifts = [_shift(lecture) for lecture in db.session.scalars(query)]
+    return [one for one in shifts if one is not None and max(one.before, one.after or one.before) > at]
 
 
 def _shift(lecture: Lecture) -> Shift | None:

@@ -60,8 +60,8 @@ def _languages(locale: str) -> dict[str, str]:
 def language_choices(chosen: str | None = None, codes: Iterable[str] = LANGUAGES) -> list[SelectChoice]:
     """Languages by name in the reader's language; one that is in use stays a choice."""
     names = _languages(reader_locale())
-    wanted = {*codes, *([chosen] if chosen else [])}
-    return sorted_choices((code, names.get(code) or language_name(code)) for code in wanted)
+    offered = {*codes, *([chosen] if chosen else [])}
+    return sorted_choices((code, names.get(code) or language_name(code)) for code in offered)
 
 
 def lines(text: str | None) -> tuple[str, ...]:
@@ -78,11 +78,11 @@ def codes_of(text: str | None, names: Mapping[str, str]) -> tuple[str, ...]:
         code = known.get(typed.casefold()) or code_of_name(typed)
         return code if code in names else None
 
-    found: list[str] = []
+    codes: list[str] = []
     for line in (text or "").splitlines():
         whole = code_of(line.strip())  # a name may have a comma: China, Hong Kong …
-        found += [whole] if whole else [code_of(part) or part for part in lines(line)]
-    return tuple(found)
+        codes += [whole] if whole else [code_of(part) or part for part in lines(line)]
+    return tuple(codes)
 
 
 def offered_zones(chosen: str | None) -> list[SelectChoice]:

@@ -110,22 +110,22 @@ def list_lectures(series_id: int, *, by: Actor) -> list[Lecture]:
 
 def stations_of(series_ids: Collection[int], *, by: Actor) -> dict[int, list[Station]]:
     """The lectures of several series in the order of their time, those without a date last."""
-    found: dict[int, list[Station]] = {one: [] for one in series_ids}
-    query = _STATIONS.where(Lecture.series_id.in_(list(found)), *_seen_by(by))
-    for row in read(query.order_by(BEGAN.is_(None), BEGAN, Lecture.id)) if found else []:
-        found[row[1]].append(Station(*row))
-    return found
+    stations: dict[int, list[Station]] = {one: [] for one in series_ids}
+    query = _STATIONS.where(Lecture.series_id.in_(list(stations)), *_seen_by(by))
+    for row in read(query.order_by(BEGAN.is_(None), BEGAN, Lecture.id)) if stations else []:
+        stations[row[1]].append(Station(*row))
+    return stations
 
 
-def add_drafts(found: dict[int, list[Station]]) -> dict[int, list[Station]]:
+def add_drafts(stations: dict[int, list[Station]]) -> dict[int, list[Station]]:
     """Adds to the lectures of series those drafts that the reader may not see, so that a certificate asks the same of
     everyone. Only their number may be shown."""
-    query = select(*STATION).where(Lecture.series_id.in_(list(found)), Lecture.state == LectureState.DRAFT)
-    for row in read(query.order_by(Lecture.id)) if found else []:
+    query = select(*STATION).where(Lecture.series_id.in_(list(stations)), Lecture.state == LectureState.DRAFT)
+    for row in read(query.order_by(Lecture.id)) if stations else []:
         lecture = Station(*row)
-        if all(known.id != lecture.id for known in found[lecture.series_id]):
-            found[lecture.series_id].append(lecture)
-    return found
+        if all(known.id != lecture.id for known in stations[lecture.series_id]):
+            stations[lecture.series_id].append(lecture)
+    return stations
 
 
 def list_between(
@@ -141,16 +141,16 @@ def list_between(
 
 def list_givers_of_series(series_ids: Collection[int]) -> dict[int, list[str]]:
     """The names of who gives each of these series, in their order. For pages of administrators."""
-    found: dict[int, list[str]] = {one: [] for one in series_ids}
+    givers: dict[int, list[str]] = {one: [] for one in series_ids}
     query = (
         select(SeriesInstructor.series_id, Person.full_name)
         .join(Person, Person.id == SeriesInstructor.person_id)
         .where(SeriesInstructor.series_id.in_(series_ids))
         .order_by(Person.full_name)
     )
-    for series_id, name in read(query) if found else []:
-        found[series_id].append(name)
-    return found
+    for series_id, name in read(query) if givers else []:
+        givers[series_id].append(name)
+    return givers
 
 
 def name_givers(stations: Sequence[Station]) -> None:
@@ -164,8 +164,8 @@ def name_givers(stations: Sequence[Station]) -> None:
     )
     for row in read(query) if givers else []:
         givers[row.lecture_id].append(row)
-    for one in stations:
-        one.instructors = givers[one.id]
+    for station in stations:
+        station.instructors = givers[station.id]
 
 
 def list_lectures_page(series_id: int, *, by: Actor, cursor: int | None, limit: int) -> list[Lecture]:
@@ -260,9 +260,9 @@ def list_around(person_ids: Iterable[int], start: datetime, end: datetime) -> li
         )
         .order_by(began, Lecture.id)
     )
-    found = [(lecture, person_id) for lecture, person_id in db.session.execute(query)]
-    complete_lectures(list({lecture.id: lecture for lecture, _person in found}.values()))
-    return found
+    lectures = [(lecture, person_id) for lecture, person_id in db.session.execute(query)]
+    complete_lectures(list({lecture.id: lecture for lecture, _person in lectures}.values()))
+    return lectures
 
 
 def list_taking_up(person_ids: Collection[int], series_id: int | None, start: datetime, end: datetime) -> list[Lecture]:

@@ -41,29 +41,29 @@ _COUNTRIES = (
 
 # What belongs to series and lectures. SQLAlchemy's own loading of these relationships costs a page several times what
 # the questions themselves do, so they are asked here and put in place.
-def complete_series(found: Sequence[Series]) -> list[Series]:
+def complete_series(series_list: Sequence[Series]) -> list[Series]:
     """These series with who gives them and whose people they are for: two questions, however many."""
-    if found:
-        put_instructors([], found)
-        countries = _lists(found)
+    if series_list:
+        put_instructors([], series_list)
+        countries = _lists(series_list)
         for series_id, country in db.session.execute(_COUNTRIES, {"ids": list(countries)}):
             countries[series_id].append(country)
-        for one in found:
-            set_committed_value(one, "countries", countries[one.id])
-    return list(found)
+        for series in series_list:
+            set_committed_value(series, "countries", countries[series.id])
+    return list(series_list)
 
 
-def complete_lectures(found: Sequence[Lecture], *, by: Actor | None = None) -> list[Lecture]:
+def complete_lectures(lectures: Sequence[Lecture], *, by: Actor | None = None) -> list[Lecture]:
     """These lectures with who gives them, their series, and who gives those: two questions at most, however many.
 
     Who gives a series is left out for an actor who is nobody: it makes no difference to them.
     """
-    series = _series_of(found)
-    for lecture in found:
+    series = _series_of(lectures)
+    for lecture in lectures:
         set_committed_value(lecture, "series", series[lecture.series_id])
     is_somebody = by is None or by.person_id is not None or by.system
-    put_instructors(found, [one for one in series.values() if is_somebody and "instructors" not in one.__dict__])
-    return list(found)
+    put_instructors(lectures, [one for one in series.values() if is_somebody and "instructors" not in one.__dict__])
+    return list(lectures)
 
 
 def _series_of(lectures: Sequence[Lecture]) -> dict[int, Series]:
@@ -86,8 +86,8 @@ def put_instructors(lectures: Sequence[Lecture], series: Sequence[Series]) -> No
     ):
         (of_lectures[lecture_id] if series_id is None else of_series[series_id]).append(person)
     for owners, lists in ((lectures, of_lectures), (series, of_series)):
-        for one in owners:
-            set_committed_value(one, "instructors", lists[one.id])
+        for owner in owners:
+            set_committed_value(owner, "instructors", lists[owner.id])
 
 
 def _lists(owners: Sequence[Series | Lecture]) -> dict[int, list[Any]]:

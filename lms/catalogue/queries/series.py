@@ -62,11 +62,11 @@ def find_series(slug: str) -> Series | None:
     return _one_series(Series.slug == slug)
 
 
-def free_slug(wanted: str) -> str:
+def free_slug(base: str) -> str:
     """This web address, or where a series has it, the same with the next free number. A proposal, not a promise."""
-    taken = set(read_column(select(Series.slug).where(Series.slug.startswith(wanted[:74], autoescape=True))))
-    numbered = (f"{wanted[:74]}-{number}" for number in count(2))
-    return wanted if wanted not in taken else next(one for one in numbered if one not in taken)
+    taken = set(read_column(select(Series.slug).where(Series.slug.startswith(base[:74], autoescape=True))))
+    numbered = (f"{base[:74]}-{number}" for number in count(2))
+    return base if base not in taken else next(one for one in numbered if one not in taken)
 
 
 def _one_series(condition: ColumnElement[bool]) -> Series | None:
@@ -74,11 +74,11 @@ def _one_series(condition: ColumnElement[bool]) -> Series | None:
     return None if series is None else complete_series([series])[0]
 
 
-def list_series(wanted: SeriesFilter, *, by: Actor) -> list[Series]:
+def list_series(filters: SeriesFilter, *, by: Actor) -> list[Series]:
     """The series that match, newest first: up to `limit + 1`, so that the caller knows whether there are more."""
-    query = _matching(wanted, by).order_by(Series.id.desc()).limit(wanted.limit + 1)
-    if wanted.cursor is not None:
-        query = query.where(Series.id < wanted.cursor)
+    query = _matching(filters, by).order_by(Series.id.desc()).limit(filters.limit + 1)
+    if filters.cursor is not None:
+        query = query.where(Series.id < filters.cursor)
     return complete_series(db.session.scalars(query).all())
 
 
@@ -108,21 +108,21 @@ _CARD_ORDER = (
 )  # fmt: skip
 
 
-def list_cards(wanted: SeriesFilter, *, by: Actor, offset: int = 0) -> tuple[list[Card], int]:
+def list_cards(filters: SeriesFilter, *, by: Actor, offset: int = 0) -> tuple[list[Card], int]:
     """One page of the list of series, and how many match: what comes next first, then what was held last first."""
     query = (
         select(Series, func.count().over())
-        .where(*_conditions(wanted, by))
+        .where(*_conditions(filters, by))
         .outerjoin(_COMING, _COMING.c.series_id == Series.id)
         .outerjoin(_HELD, _HELD.c.series_id == Series.id)
         .order_by(*_CARD_ORDER)
-        .limit(wanted.limit)
+        .limit(filters.limit)
         .offset(offset)
     )
     counted = db.session.execute(query).all()
     rows, total = [row[0] for row in counted], counted[0][1] if counted else 0
     if offset and not rows:
-        total = db.session.scalar(_matching(wanted, by).with_only_columns(func.count(Series.id))) or 0
+        total = db.session.scalar(_matching(filters, by).with_only_columns(func.count(Series.id))) or 0
     lectures: dict[int, list[Any]] = {one.id: [] for one in rows}
     for lecture in _lectures_of_cards(lectures, by) if rows else []:
         lectures[lecture.series_id].append(lecture)
@@ -149,32 +149,32 @@ def _lectures_of_cards(series_ids: Collection[int], by: Actor) -> Sequence[Any]:
 
 def list_languages(*, by: Actor) -> list[str]:
     """The codes of all languages that one can hear: of visible series, and interpreted into."""
-    found: set[str] = set(db.session.scalars(select(Series.language).where(_visible(by)).distinct()))
+    languages: set[str] = set(db.session.scalars(select(Series.language).where(_visible(by)).distinct()))
     query = select(Lecture.language, Lecture.interpretation).join(Series).where(_visible(by), _shown_lecture(by))
     for language, interpretation in db.session.execute(query):
-        found.update([language, *interpretation])
-    return sorted(found)
+        languages.update([language, *interpretation])
+    return sorted(languages)
 
 
-def _matching(wanted: SeriesFilter, by: Actor) -> Select[Series]:
-    return select(Series).where(*_conditions(wanted, by))
+def _matching(filters: SeriesFilter, by: Actor) -> Select[Series]:
+    return select(Series).where(*_conditions(filters, by))
 
 
-def _conditions(wanted: SeriesFilter, by: Actor) -> list[ColumnElement[bool]]:
+def _conditions(filters: SeriesFilter, by: Actor) -> list[ColumnElement[bool]]:
     """Which series: those that the reader may see, and as asked for where that is not null."""
-    found: list[ColumnElement[bool]] = [_visible(by), _found(wanted, by)]
-    if wanted.admission is not None:
-        found.append(Series.admission == wanted.admission)
-    if wanted.visibility is not None:
-        found.append(Series.visibility == wanted.visibility)
-    if wanted.open is not None:
+    conditions: list[ColumnElement[bool]] = [_visible(by), _found(filters, by)]
+    if filters.admission is not None:
+        conditions.append(Series.admission == filters.admission)
+    if filters.visibility is not None:
+        conditions.append(Series.visibility == filters.visibility)
+    if filters.open is not None:
         is_open = exists().where(Lecture.series_id == Series.id, Lecture.state.in_(OPEN_STATES), ~Lecture.held_unknown)
-        found.append(is_open if wanted.open else ~is_open)
-    return found
+        conditions.append(is_open if filters.open else ~is_open)
+    return conditions
 
 
-def _found(wanted: SeriesFilter, by: Actor) -> ColumnElement[bool]:
+def _found(filters: SeriesFilter, by: Actor) -> ColumnElement[bool]:
     """What is searched for, where there is a search."""
-    if not (wanted.q.strip() or wanted.language):
+    if not (filters.q.strip() or filters.language):
         return true()
-    return Series.id.in_(ids_with(wanted.q, wanted.language, by))
+    return Series.id.in_(ids_with(filters.q, filters.language, by))

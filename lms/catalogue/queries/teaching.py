@@ -32,12 +32,12 @@ from lms.people.queries.persons import addresses_of
 def instructor_addresses(items: Sequence[Series | Lecture], *, by: Actor) -> dict[int, list[str] | None]:
     """The primary addresses of the instructors of each series or lecture, by its id; null where `by` may not see
     them."""
-    own = {
+    editable = {
         item.id: may_edit_series(item, by) if isinstance(item, Series) else may_edit_lecture(item, by) for item in items
     }
-    known = addresses_of({person.id for item in items if own[item.id] for person in item.instructors})
+    known = addresses_of({person.id for item in items if editable[item.id] for person in item.instructors})
     return {
-        item.id: [known[person.id] for person in item.instructors if person.id in known] if own[item.id] else None
+        item.id: [known[person.id] for person in item.instructors if person.id in known] if editable[item.id] else None
         for item in items
     }
 
@@ -65,17 +65,17 @@ def list_teachers() -> list[tuple[int, str]]:
 
 def address_of_teacher(name: str) -> str:
     """The address of the only instructor of this name, in any case of letters. Invalid at `instructor_name`."""
-    wanted = " ".join(name.split()).casefold()
-    found = [key for key, full_name in list_teachers() if full_name.casefold() == wanted]
-    addresses = list(addresses_of(found).values())
+    folded_name = " ".join(name.split()).casefold()
+    person_ids = [key for key, full_name in list_teachers() if full_name.casefold() == folded_name]
+    addresses = list(addresses_of(person_ids).values())
     if len(addresses) == 1:
         return addresses[0]
-    said = (
+    message = (
         _("Several instructors are called “%(name)s”. Enter the e-mail address above.", name=name[:200])
-        if len(found) > 1
+        if len(person_ids) > 1
         else _("No instructor is called “%(name)s”. Choose a name from the list.", name=name[:200])
     )
-    raise Invalid("instructor_name", said)
+    raise Invalid("instructor_name", message)
 
 
 def list_taught(person_id: int, *, by: Actor, limit: int = 500) -> list[Station]:

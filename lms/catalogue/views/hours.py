@@ -64,8 +64,10 @@ def shown_hours(
     """The hours for what a form says so far, or of the week of the day `near`; what is wrong in the form is left to its
     own check."""
     zone = zones.canonical(form.time_zone.data or "") or viewer_zone()
-    wanted = Wanted(form.starts_at.data, zone, form.duration_minutes.data or USUAL_MINUTES, first_weekday(), near=near)
-    return hours_for(series, wanted, locale=reader_locale(), by=current_actor(), at=clock.now(), but=but)
+    hours_request = Wanted(
+        form.starts_at.data, zone, form.duration_minutes.data or USUAL_MINUTES, first_weekday(), near=near
+    )
+    return hours_for(series, hours_request, locale=reader_locale(), by=current_actor(), at=clock.now(), but=but)
 
 
 def hours_asked(form: LectureForm | PostponeForm) -> bool:

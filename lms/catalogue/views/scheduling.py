@@ -126,8 +126,8 @@ def _copy_checks(source: Series, lectures: Sequence[Lecture], form: CopyForm) ->
         days = None
     if days is None:
         return []
-    wanted = copied_dates(lectures, days, with_instructors=form.instructors.data)
-    return check_dates(None, wanted, countries=iso_codes(source), locale=reader_locale(), by=current_actor())
+    copies = copied_dates(lectures, days, with_instructors=form.instructors.data)
+    return check_dates(None, copies, countries=iso_codes(source), locale=reader_locale(), by=current_actor())
 
 
 def _copy_rows(
@@ -212,10 +212,10 @@ def series_move(slug: str) -> ResponseReturnValue:
 
 
 def _moved(series: Series, lectures: Sequence[Lecture], form: MoveForm) -> list[DateCheck]:
-    wanted = [wanted_of(one, form.days) for one in lectures]
+    dates = [wanted_of(one, form.days) for one in lectures]
     return check_dates(
         series,
-        wanted,
+        dates,
         countries=iso_codes(series),
         locale=reader_locale(),
         by=current_actor(),

@@ -39,21 +39,21 @@ PAGE = 20
 def _asked() -> tuple[series_queries.SeriesFilter, dict[str, str], int]:
     """The filters of the address; what cannot be is left out."""
     args = request.args
-    said = {name: args.get(name, "").strip()[:200] for name in ("q", "language", "admission", "state")}
-    if said["admission"] not in set(Admission):
-        said["admission"] = ""
-    if said["state"] not in {"open", "finished"}:
-        said["state"] = ""
+    parameters = {name: args.get(name, "").strip()[:200] for name in ("q", "language", "admission", "state")}
+    if parameters["admission"] not in set(Admission):
+        parameters["admission"] = ""
+    if parameters["state"] not in {"open", "finished"}:
+        parameters["state"] = ""
     page = args.get("page", "1")
     number = int(page) if page.isdecimal() and len(page) < 6 and int(page) > 0 else 1
-    wanted = series_queries.SeriesFilter(
-        q=said["q"],
-        language=said["language"] or None,
-        admission=Admission(said["admission"]) if said["admission"] else None,
-        open={"open": True, "finished": False}.get(said["state"]),
+    filters = series_queries.SeriesFilter(
+        q=parameters["q"],
+        language=parameters["language"] or None,
+        admission=Admission(parameters["admission"]) if parameters["admission"] else None,
+        open={"open": True, "finished": False}.get(parameters["state"]),
         limit=PAGE,
     )
-    return wanted, said, number
+    return filters, parameters, number
 
 
 def _row(card: series_queries.Card, policy: Policy, at: datetime) -> dict[str, Any]:
@@ -82,12 +82,12 @@ def _row(card: series_queries.Card, policy: Policy, at: datetime) -> dict[str, A
 def series_list() -> ResponseReturnValue:
     """Lists series, with search and filters, upcoming ones first."""
     actor, at = current_actor(), clock.now()
-    wanted, said, number = _asked()
-    cards, total = series_queries.list_cards(wanted, by=actor, offset=(number - 1) * PAGE)
-    kept = {name: value for name, value in said.items() if value}
+    filters, parameters, number = _asked()
+    cards, total = series_queries.list_cards(filters, by=actor, offset=(number - 1) * PAGE)
+    given = {name: value for name, value in parameters.items() if value}
 
     def page_url(page: int) -> str:
-        values: dict[str, Any] = {**kept, "page": page} if page > 1 else dict(kept)
+        values: dict[str, Any] = {**given, "page": page} if page > 1 else dict(given)
         return url_for("catalogue.series_list", **values)
 
     if not cards and number > 1:
@@ -100,9 +100,9 @@ def series_list() -> ResponseReturnValue:
         preparing=[row for row in rows if not row["open"] and (row["waiting"] or not row["count"])],
         finished=[row for row in rows if not row["open"] and row["count"] and not row["waiting"]],
         total=total,
-        said=said,
-        filtered=bool(kept),
-        languages_heard=language_choices(said["language"] or None, series_queries.list_languages(by=actor)),
+        said=parameters,
+        filtered=bool(given),
+        languages_heard=language_choices(parameters["language"] or None, series_queries.list_languages(by=actor)),
         may_create=may_create_series(actor),
         page=number,
         pages=max(1, -(-total // PAGE)),

@@ -221,12 +221,12 @@ def _with_reason(lecture_id: int, form: CatalogueForm, status: int) -> ResponseR
     return lecture_page(lecture_id), status
 
 
-def _again(lecture_id: int, status: int, offered: set[LectureState], **kept: CatalogueForm) -> ResponseReturnValue:
+def _again(lecture_id: int, status: int, offered: set[LectureState], **forms: CatalogueForm) -> ResponseReturnValue:
     """The lecture's page with the form as it was sent. Pressed twice, or where somebody else was quicker, the
     lecture may be past the states in which the form is offered: then only the reason stands there."""
     if lecture_queries.get_lecture(lecture_id, by=current_actor()).state in offered:
-        return lecture_page(lecture_id, **kept), status
-    return _with_reason(lecture_id, next(iter(kept.values())), status)
+        return lecture_page(lecture_id, **forms), status
+    return _with_reason(lecture_id, next(iter(forms.values())), status)
 
 
 _POSTPONABLE = {LectureState.SCHEDULED, LectureState.POSTPONED}
@@ -290,8 +290,8 @@ def lecture_cancel(lecture_id: int) -> ResponseReturnValue:
     check_can_edit_lecture(lecture, actor)
     form, status = CancelForm(), 200
     if request.form.get("confirm") == "cancel":
-        said = form.reason.data or ""
-        failed = form.attempt(lambda: cancel_lecture(lecture_id, reason=said, by=actor, at=clock.now()))
+        reason = form.reason.data or ""
+        failed = form.attempt(lambda: cancel_lecture(lecture_id, reason=reason, by=actor, at=clock.now()))
         if failed is None:
             flash(_("The lecture was cancelled."), "done")
             return _onwards(lecture_id)

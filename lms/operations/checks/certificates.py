@@ -33,9 +33,9 @@ def check_key(_asked: Asked) -> Iterator[Finding]:
     db.session.rollback()
 
 
-def check_certificates(asked: Asked) -> Iterator[Finding]:
+def check_certificates(context: Asked) -> Iterator[Finding]:
     """Whether each file and each badge is as it was signed and names the certificate whose it is."""
-    if asked.is_quick:
+    if context.is_quick:
         return
     jwks, trusted = keys.public_jwks(), keys.trusted_certificates()
     wrong: list[str] = []
@@ -51,8 +51,10 @@ def check_certificates(asked: Asked) -> Iterator[Finding]:
     if len(wrong) > _SHOWN:
         yield fault(_("certificates"), _("%(count)s more like these", count=len(wrong) - _SHOWN), remedy)
     if not wrong:
-        told = _n("%(num)s certificate", "%(num)s certificates", certificates)
-        yield ok(_("certificates"), _("%(certificates)s, %(files)s with a file", certificates=told, files=on_disk))
+        count_text = _n("%(num)s certificate", "%(num)s certificates", certificates)
+        yield ok(
+            _("certificates"), _("%(certificates)s, %(files)s with a file", certificates=count_text, files=on_disk)
+        )
 
 
 def _wrong_with(

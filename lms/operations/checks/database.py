@@ -34,19 +34,19 @@ def check_schema(_asked: Asked) -> Iterator[Finding]:
         yield ok(_("schema"), schema.newest_revision())
 
 
-def check_integrity(asked: Asked) -> Iterator[Finding]:
+def check_integrity(context: Asked) -> Iterator[Finding]:
     """Whether the database can be read and its indexes agree with its tables."""
     remedy = _("Stop the server and restore the last backup into an empty place (`lms restore`).")
     with db.engine.connect() as connection:
-        lines = _sqlite_damage(connection, asked) if is_sqlite() else _postgresql_damage(connection)
+        lines = _sqlite_damage(connection, context) if is_sqlite() else _postgresql_damage(connection)
     for line in lines[:_SHOWN]:
         yield fault(_("integrity"), line, remedy)
     if not lines:
         yield ok(_("integrity"), _("no damage found"))
 
 
-def _sqlite_damage(connection: Connection, asked: Asked) -> list[str]:
-    pragma = "quick_check" if asked.is_quick else "integrity_check"
+def _sqlite_damage(connection: Connection, context: Asked) -> list[str]:
+    pragma = "quick_check" if context.is_quick else "integrity_check"
     return [row[0] for row in connection.exec_driver_sql(f"PRAGMA {pragma}({_SHOWN})") if row[0] != "ok"]
 
 
@@ -62,9 +62,9 @@ def _postgresql_damage(connection: Connection) -> list[str]:
     return lines
 
 
-def check_references(asked: Asked) -> Iterator[Finding]:
+def check_references(context: Asked) -> Iterator[Finding]:
     """Whether every row that another one refers to is there."""
-    if asked.is_quick:
+    if context.is_quick:
         return
     with db.engine.connect() as connection:
         broken = _broken_sqlite(connection) if is_sqlite() else _broken_postgresql(connection)
@@ -86,21 +86,26 @@ def _broken_postgresql(connection: Connection) -> list[str]:
     inspector = inspect(connection)
     for name in inspector.get_table_names():
         for key in inspector.get_foreign_keys(name):
-            (own,), (other,) = key["constrained_columns"], key["referred_columns"]
-            rows, known = table(name, column(own)).alias("rows"), table(key["referred_table"], column(other)).alias()
+            (referring,), (other,) = key["constrained_columns"], key["referred_columns"]
+            rows, known = (
+                table(name, column(referring)).alias("rows"),
+                table(key["referred_table"], column(other)).alias(),
+            )
             lost = (
                 select(func.count())
-                .select_from(rows.outerjoin(known, rows.c[own] == known.c[other]))
-                .where(rows.c[own].is_not(None), known.c[other].is_(None))
+                .select_from(rows.outerjoin(known, rows.c[referring] == known.c[other]))
+                .where(rows.c[referring].is_not(None), known.c[other].is_(None))
             )
             if count := connection.scalar(lost):
-                lines.append(_("%(table)s.%(column)s: %(count)s point to nothing", table=name, column=own, count=count))
+                lines.append(
+                    _("%(table)s.%(column)s: %(count)s point to nothing", table=name, column=referring, count=count)
+                )
     return lines
 
 
-def check_facts(asked: Asked) -> Iterator[Finding]:
+def check_facts(context: Asked) -> Iterator[Finding]:
     """Whether the facts that figures are counted from are what the rows say."""
-    if asked.is_quick:
+    if context.is_quick:
         return
     differing = recount.facts_differences(recount.Rows(clock.reporting_zone()))
     db.session.rollback()
@@ -110,34 +115,36 @@ def check_facts(asked: Asked) -> Iterator[Finding]:
         yield ok(_("facts"), _("match the rows"))
 
 
-def check_times(asked: Asked) -> Iterator[Finding]:
+def check_times(context: Asked) -> Iterator[Finding]:
     """Whether the clocks of all machines agree, and no event is recorded as later than now."""
     remedy = _("Set the clocks of all machines with NTP, also that of the database server.")
-    differences = _clock_differences(asked)
+    differences = _clock_differences(context)
     for machine, ahead in differences.items():
         finding = fault if abs(ahead) >= GREAT_SKEW else warning
         values = {"machine": machine, "seconds": f"{abs(ahead).total_seconds():.1f}"}
-        told = (
+        message = (
             _("the clock of %(machine)s is %(seconds)s seconds ahead of this machine's", **values)
             if ahead > timedelta()
             else _("the clock of %(machine)s is %(seconds)s seconds behind this machine's", **values)
         )
-        yield finding(_("clock"), told, remedy)
+        yield finding(_("clock"), message, remedy)
     latest = [
-        (name, found)
+        (name, recorded)
         for name, moment in ((_("activity"), AuditEntry.at), (_("mail"), OutboxMail.created_at))
-        if (found := db.session.scalar(select(func.max(moment)))) is not None and found > asked.at + AHEAD
+        if (recorded := db.session.scalar(select(func.max(moment)))) is not None and recorded > context.at + AHEAD
     ]
     db.session.rollback()
-    for name, found in latest:
+    for name, recorded in latest:
         yield fault(
-            _("clock"), _("%(what)s is recorded at %(time)s, in the future", what=name, time=found.isoformat()), remedy
+            _("clock"),
+            _("%(what)s is recorded at %(time)s, in the future", what=name, time=recorded.isoformat()),
+            remedy,
         )
     if not (latest or differences):
         yield ok(_("clock"), _("nothing is recorded in the future"))
 
 
-def _clock_differences(asked: Asked) -> dict[str, timedelta]:
+def _clock_differences(context: Asked) -> dict[str, timedelta]:
     """How far the clocks of other machines are ahead of this one's, where that is much."""
     differences = {}
     if not is_sqlite():
@@ -146,6 +153,6 @@ def _clock_differences(asked: Asked) -> dict[str, timedelta]:
         differences[_("the database server")] = theirs - before - (clock.now() - before) / 2
     for row in list_worker_heartbeats():
         host = row.worker.rpartition(":")[0]
-        if host != socket.gethostname() and row.seen_at > asked.at:  # one that is behind looks like one that stopped
-            differences[_("the worker on %(host)s", host=host)] = row.seen_at - asked.at
+        if host != socket.gethostname() and row.seen_at > context.at:  # one that is behind looks like one that stopped
+            differences[_("the worker on %(host)s", host=host)] = row.seen_at - context.at
     return {machine: ahead for machine, ahead in differences.items() if abs(ahead) >= SKEW}

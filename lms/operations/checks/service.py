@@ -35,67 +35,69 @@ _LITTLE, _TOO_LITTLE = 2_000 * _MB, 200 * _MB
 _LOCAL = {"localhost", "127.0.0.1", "::1"}
 
 
-def check_mail(asked: Asked) -> Iterator[Finding]:
+def check_mail(context: Asked) -> Iterator[Finding]:
     """Whether the mail server answers (nothing is sent), and whether mail waits or was given up."""
     try:
-        mail.probe(asked.config)
+        mail.probe(context.config)
     except OSError as error:  # smtplib's errors are OSErrors too
         reason = _("no answer: %(error)s", error=error)
         yield fault(_("mail"), reason, _("Check LMS_MAIL_URL, the mail server and the network."))
     else:
-        yield ok(_("mail"), _("the server answers") if asked.config.mail_url else _("is written to files"))
+        yield ok(_("mail"), _("the server answers") if context.config.mail_url else _("is written to files"))
     waiting = (
         OutboxMail.state == MailState.QUEUED,
-        OutboxMail.created_at < asked.at - LATE,
+        OutboxMail.created_at < context.at - LATE,
     )
-    late = db.session.scalar(select(func.count()).where(*waiting, OutboxMail.due_at < asked.at - LATE)) or 0
+    late = db.session.scalar(select(func.count()).where(*waiting, OutboxMail.due_at < context.at - LATE)) or 0
     refused = db.session.scalar(select(func.count()).where(*waiting, OutboxMail.error.is_not(None))) or 0
     db.session.rollback()
     if late:
-        told = _n("%(num)s e-mail is waiting to be sent", "%(num)s e-mails are waiting to be sent", late)
-        yield fault(_("mail"), told, _("Check the log of `lms worker`."))
+        message = _n("%(num)s e-mail is waiting to be sent", "%(num)s e-mails are waiting to be sent", late)
+        yield fault(_("mail"), message, _("Check the log of `lms worker`."))
     if refused:
-        told = _n("%(num)s e-mail could not be sent yet", "%(num)s e-mails could not be sent yet", refused)
-        yield warning(_("mail"), told, _("It will be tried again. The reason is in the column error of outbox_mail."))
+        message = _n("%(num)s e-mail could not be sent yet", "%(num)s e-mails could not be sent yet", refused)
+        yield warning(
+            _("mail"), message, _("It will be tried again. The reason is in the column error of outbox_mail.")
+        )
 
 
-def check_returned_mail(asked: Asked) -> Iterator[Finding]:
+def check_returned_mail(context: Asked) -> Iterator[Finding]:
     """Whether the mailbox to which mails come back could be read when a worker last tried."""
-    if not asked.config.bounce_url:
+    if not context.config.bounce_url:
         return
-    row = mailbox_state(MailboxAddress.of(asked.config.bounce_url).digest)
+    row = mailbox_state(MailboxAddress.of(context.config.bounce_url).digest)
     db.session.rollback()
     if row is None:
         yield warning(_("returned mail"), _("the mailbox was not read yet"), _("Start `lms worker`."))
     elif row.fault is not None:
-        told = _("the mailbox cannot be read: %(error)s", error=f"{row.fault} {row.error}".strip())
-        yield fault(_("returned mail"), told, _("Check LMS_BOUNCE_URL, the mail server and the network."))
+        message = _("the mailbox cannot be read: %(error)s", error=f"{row.fault} {row.error}".strip())
+        yield fault(_("returned mail"), message, _("Check LMS_BOUNCE_URL, the mail server and the network."))
     else:
         yield ok(_("returned mail"), _("the mailbox can be read"))
 
 
-def check_disk(asked: Asked) -> Iterator[Finding]:
+def check_disk(context: Asked) -> Iterator[Finding]:
     """Whether there is room on the disk of the data folder."""
-    free = shutil.disk_usage(asked.config.folder).free
-    told = _("%(count)s MB free", count=f"{free // _MB:,}")
+    free = shutil.disk_usage(context.config.folder).free
+    message = _("%(count)s MB free", count=f"{free // _MB:,}")
     remedy = _("Free up space, or move the data folder to a larger disk.")
     if free < _TOO_LITTLE:
-        yield fault(_("disk"), told, remedy)
+        yield fault(_("disk"), message, remedy)
     elif free < _LITTLE:
-        yield warning(_("disk"), told, remedy)
+        yield warning(_("disk"), message, remedy)
     else:
-        yield ok(_("disk"), told)
+        yield ok(_("disk"), message)
 
 
-def check_worker(asked: Asked) -> Iterator[Finding]:
+def check_worker(context: Asked) -> Iterator[Finding]:
     """Whether a worker is alive and does what is due. On a copy that was just restored, it need not run yet."""
     remedy = _("Start `lms worker`; on SQLite `lms serve` runs it.")
     seen = worker_last_seen()
     late = select(func.count()).where(
-        Job.state == JobState.QUEUED, func.coalesce(Job.due_at, Job.created_at) < asked.at - LATE
+        Job.state == JobState.QUEUED, func.coalesce(Job.due_at, Job.created_at) < context.at - LATE
     )
     waiting = db.session.scalar(late) or 0
-    is_alive = is_worker_alive(at=asked.at)
+    is_alive = is_worker_alive(at=context.at)
     is_unused_copy = seen is None and is_unchanged_since_restore()
     db.session.rollback()
     if is_unused_copy:
@@ -108,45 +110,45 @@ def check_worker(asked: Asked) -> Iterator[Finding]:
     else:
         yield fault(_("worker"), _("last seen %(time)s", time=seen.isoformat(timespec="seconds")), remedy)
     if waiting:
-        told = _n("%(num)s job waits", "%(num)s jobs wait", waiting)
-        yield fault(_("worker"), told, _("Check the log of `lms worker`."))
+        message = _n("%(num)s job waits", "%(num)s jobs wait", waiting)
+        yield fault(_("worker"), message, _("Check the log of `lms worker`."))
 
 
-def check_time_zones(asked: Asked) -> Iterator[Finding]:
+def check_time_zones(context: Asked) -> Iterator[Finding]:
     """Whether lectures to come were computed with the time zone database that is installed now."""
-    version, last, moved = zones.version(), last_version(), len(find_shifts(at=asked.at))
+    version, last, moved = zones.version(), last_version(), len(find_shifts(at=context.at))
     db.session.rollback()
     remedy = _("Run `lms timezones check`.")
     if moved:
-        told = _n("%(num)s lecture to come has another time", "%(num)s lectures to come have another time", moved)
-        yield warning(_("time zones"), f"{version}: {told}", remedy)
+        message = _n("%(num)s lecture to come has another time", "%(num)s lectures to come have another time", moved)
+        yield warning(_("time zones"), f"{version}: {message}", remedy)
     elif last not in (None, version):
-        told = _("now %(version)s, lectures were checked with %(last)s", version=version, last=last)
-        yield warning(_("time zones"), told, remedy)
+        message = _("now %(version)s, lectures were checked with %(last)s", version=version, last=last)
+        yield warning(_("time zones"), message, remedy)
     else:
         yield ok(_("time zones"), version)
 
 
-def check_settings(asked: Asked) -> Iterator[Finding]:
+def check_settings(context: Asked) -> Iterator[Finding]:
     """Settings that are unsafe for people who really use the site."""
-    found = list(_unsafe(asked.config))
-    yield from found
-    if not found:
+    unsafe = list(_unsafe(context.config))
+    yield from unsafe
+    if not unsafe:
         yield ok(_("settings"), _("nothing unsafe"))
 
 
 def _unsafe(config: Config) -> Iterator[Finding]:
     if config.is_demonstration:
-        told = _("this is a demonstration: everyone knows the password of its accounts")
-        yield warning(_("settings"), told, _("Use another data folder for real data."))
+        message = _("this is a demonstration: everyone knows the password of its accounts")
+        yield warning(_("settings"), message, _("Use another data folder for real data."))
     address = urlsplit(config.base_url)
     if address.scheme != "https":
-        found = warning if address.hostname in _LOCAL else fault
+        report = warning if address.hostname in _LOCAL else fault
         remedy = _("Put a TLS proxy in front and set LMS_BASE_URL to the https address.")
-        yield found(_("settings"), _("LMS_BASE_URL is %(url)s", url=config.base_url), remedy)
+        yield report(_("settings"), _("LMS_BASE_URL is %(url)s", url=config.base_url), remedy)
     elif not config.proxies:
-        told = _("LMS_PROXIES is 0: all visitors appear to come from the proxy and share its limits")
-        yield warning(_("settings"), told, _("Set LMS_PROXIES=1 behind one proxy."))
+        message = _("LMS_PROXIES is 0: all visitors appear to come from the proxy and share its limits")
+        yield warning(_("settings"), message, _("Set LMS_PROXIES=1 behind one proxy."))
     if config.contact == _default("CONTACT"):
         remedy = _("Set LMS_CONTACT to an e-mail address that someone reads.")
         yield warning(_("settings"), _("LMS_CONTACT is %(contact)s", contact=config.contact), remedy)
@@ -155,20 +157,20 @@ def _unsafe(config: Config) -> Iterator[Finding]:
         yield warning(_("settings"), _("LMS_MAIL_URL is empty: no e-mails are sent"), remedy)
     for name in ("LMS_SECRET_KEY", "LMS_SIGNING_PASSWORD"):
         if os.environ.get(name):
-            told = _("%(name)s is in the environment, where other processes of this user can read it", name=name)
-            yield warning(_("settings"), told, _("Put it in the file that LMS_CONFIG names, with mode 0600."))
+            message = _("%(name)s is in the environment, where other processes of this user can read it", name=name)
+            yield warning(_("settings"), message, _("Put it in the file that LMS_CONFIG names, with mode 0600."))
     if not config.staff_needs_second_factor:
-        told = _("staff can sign in without a second factor")
-        yield warning(_("settings"), told, _("Set LMS_STAFF_SECOND_FACTOR=on."))
+        message = _("staff can sign in without a second factor")
+        yield warning(_("settings"), message, _("Set LMS_STAFF_SECOND_FACTOR=on."))
 
 
 def _default(name: str) -> str:
     return next(setting.default for setting in SETTINGS if setting.name == name)
 
 
-def check_permissions(asked: Asked) -> Iterator[Finding]:
+def check_permissions(context: Asked) -> Iterator[Finding]:
     """Whether anybody but the user of the server can read what is private."""
-    config = asked.config
+    config = context.config
     private = [config.folder, config.folder / "secret.key", *(config.folder / "keys").glob("*")]
     if config.sqlite_file is not None:
         private.append(config.sqlite_file)
@@ -178,46 +180,46 @@ def check_permissions(asked: Asked) -> Iterator[Finding]:
     wide = [path for path, most in allowed.items() if path.exists() and path.stat().st_mode & 0o077 & ~most]
     for path in wide:
         remedy = _("Run `chmod -R %(change)s %(path)s`.", change="go=" if path in private else "g-w,o=", path=path)
-        found = fault if path != config.folder or path.stat().st_mode & 0o007 else warning
-        yield found(_("permissions"), _("others can read %(path)s", path=path), remedy)
+        report = fault if path != config.folder or path.stat().st_mode & 0o007 else warning
+        yield report(_("permissions"), _("others can read %(path)s", path=path), remedy)
     if not wide:
         yield ok(_("permissions"), _("the data folder is private"))
 
 
-def check_journal(asked: Asked) -> Iterator[Finding]:
+def check_journal(context: Asked) -> Iterator[Finding]:
     """Whether the journal can be read and written, and lies apart from the database."""
-    path = asked.config.journal_file
+    path = context.config.journal_file
     try:
-        found = journal.read(path)
+        entries = journal.read(path)
         if path.exists():
             path.open("ab").close()
     except OSError as error:
-        told = _("%(path)s: %(error)s", path=path, error=error.strerror)
-        yield fault(_("journal"), told, _("No one can be erased until it is writable."))
+        message = _("%(path)s: %(error)s", path=path, error=error.strerror)
+        yield fault(_("journal"), message, _("No one can be erased until it is writable."))
         return
-    if found.unreadable:
-        told = _n("%(num)s line cannot be read", "%(num)s lines cannot be read", found.unreadable)
-        yield warning(_("journal"), told, _("Compare %(path)s with the journal of the last backup.", path=path))
-    if not asked.config.journal and not asked.config.is_demonstration:
-        told = _("it is on the same disk as the database: if that disk is lost, so is the journal")
-        yield warning(_("journal"), told, _("Set LMS_JOURNAL to a file on another disk."))
+    if entries.unreadable:
+        message = _n("%(num)s line cannot be read", "%(num)s lines cannot be read", entries.unreadable)
+        yield warning(_("journal"), message, _("Compare %(path)s with the journal of the last backup.", path=path))
+    if not context.config.journal and not context.config.is_demonstration:
+        message = _("it is on the same disk as the database: if that disk is lost, so is the journal")
+        yield warning(_("journal"), message, _("Set LMS_JOURNAL to a file on another disk."))
     else:
-        yield ok(_("journal"), _n("%(num)s entry", "%(num)s entries", len(found.entries)))
+        yield ok(_("journal"), _n("%(num)s entry", "%(num)s entries", len(entries.entries)))
 
 
-def check_backup(asked: Asked) -> Iterator[Finding]:
+def check_backup(context: Asked) -> Iterator[Finding]:
     """Whether the last backup is recent."""
-    if asked.config.is_demonstration:
+    if context.config.is_demonstration:
         return
     remedy = _("Run `lms backup FOLDER` every day, and check the timer's log.")
     try:
-        content = json.loads((asked.config.folder / LAST_BACKUP).read_text(encoding="utf-8"))
+        content = json.loads((context.config.folder / LAST_BACKUP).read_text(encoding="utf-8"))
         taken_at = datetime.fromisoformat(content["taken_at"])
     except (OSError, ValueError, KeyError):
         yield warning(_("backup"), _("there is none yet"), remedy)
         return
-    told = _("%(time)s, in %(folder)s", time=taken_at.isoformat(timespec="minutes"), folder=content["folder"])
-    if asked.at - taken_at > OLD_BACKUP:
-        yield warning(_("backup"), _("the latest is old: %(backup)s", backup=told), remedy)
+    message = _("%(time)s, in %(folder)s", time=taken_at.isoformat(timespec="minutes"), folder=content["folder"])
+    if context.at - taken_at > OLD_BACKUP:
+        yield warning(_("backup"), _("the latest is old: %(backup)s", backup=message), remedy)
     else:
-        yield ok(_("backup"), told)
+        yield ok(_("backup"), message)

@@ -17,9 +17,9 @@ SHOWN = 3
 """Missing files that are listed by name."""
 
 
-def check_files(asked: Asked) -> Iterator[Finding]:
+def check_files(context: Asked) -> Iterator[Finding]:
     """Whether every file that a row needs is there, and a row refers to every file."""
-    keys = StoredFilesAsked(by=SYSTEM, at=asked.at)
+    keys = StoredFilesAsked(by=SYSTEM, at=context.at)
     publish(keys)
     db.session.rollback()
     stored = {name for name in files_in(files.folder()) if not name.startswith(LEFT_OUT) and ".part-" not in name}
