@@ -48,7 +48,7 @@ from lms.catalogue.schemas import (
     SeriesQuery,
     UnpublishIn,
 )
-from lms.catalogue.series_hours import Wanted, hours_for
+from lms.catalogue.series_hours import HoursRequest, hours_for
 from lms.core import clock
 from lms.core.errors import Invalid
 from lms.core.roles import Role
@@ -172,7 +172,9 @@ def get_hours(slug: str, query: dict[str, Any]) -> ResponseReturnValue:
     """Counts for whom a lecture is at night or on a day off, at each hour of a week and at a planned time."""
     actor = current_actor()
     zone_of(query["time_zone"])
-    hours_request = Wanted(query["starts_at"], query["time_zone"], query["duration_minutes"], first=query["first"])
+    hours_request = HoursRequest(
+        query["starts_at"], query["time_zone"], query["duration_minutes"], first=query["first"]
+    )
     series = series_queries.get_series(slug, by=actor)
     found = hours_for(series, hours_request, locale=reader_locale(), by=actor, at=clock.now())
     if found.impossible:

@@ -88,7 +88,7 @@ def first_after(start: date, today: date) -> date:
 
 
 @dataclass(frozen=True)
-class WantedDate:
+class PlannedDate:
     """A time at which a lecture should be given; `instructors` are person ids."""
 
     local_start: datetime
@@ -114,7 +114,7 @@ class DateCheck:
     date. `starts_at` is null, with the reason in `impossible`, for a time that the clocks skip or show twice."""
 
     key: str
-    wanted: WantedDate
+    planned: PlannedDate
     starts_at: datetime | None
     impossible: str
     clashes: Sequence[Clash]
@@ -128,12 +128,12 @@ class DateCheck:
     @property
     def ends_at(self) -> datetime | None:
         """When a lecture on this date ends."""
-        return self.starts_at + timedelta(minutes=self.wanted.duration_minutes) if self.starts_at else None
+        return self.starts_at + timedelta(minutes=self.planned.duration_minutes) if self.starts_at else None
 
 
 def check_dates(
     series: Series | None,
-    dates: Sequence[WantedDate],
+    dates: Sequence[PlannedDate],
     *,
     countries: Iterable[str],
     locale: str,
@@ -162,7 +162,7 @@ def check_dates(
     return [
         DateCheck(
             key=f"{number}-{one.local_start:%Y-%m-%dT%H:%M}",
-            wanted=one,
+            planned=one,
             starts_at=at,
             impossible=reason,
             clashes=_clashes(series, one, span, others, by) if span is not None else (),
@@ -177,12 +177,12 @@ def draft_clashes(lecture: Lecture, *, by: Actor) -> Sequence[Clash]:
     if lecture.local_start is None:
         return ()
     instructors = frozenset(person.id for person in lecture.instructors)
-    planned_date = WantedDate(lecture.local_start, lecture.time_zone, lecture.duration_minutes, instructors)
+    planned_date = PlannedDate(lecture.local_start, lecture.time_zone, lecture.duration_minutes, instructors)
     (check,) = check_dates(lecture.series, [planned_date], countries=(), locale="en", by=by, but=[lecture.id])
     return check.clashes
 
 
-def _instant(date: WantedDate) -> tuple[datetime | None, str]:
+def _instant(date: PlannedDate) -> tuple[datetime | None, str]:
     try:
         return resolve_local(date.local_start, date.time_zone), ""
     except Invalid as error:
@@ -195,7 +195,7 @@ def _codes_for(zone: str, codes: Sequence[str]) -> list[str]:
     return list(dict.fromkeys([*([home_code] if home_code else []), *codes]))
 
 
-def _clashes(series: Series | None, date: WantedDate, span: Span, others: Iterable[Lecture], by: Actor) -> list[Clash]:
+def _clashes(series: Series | None, date: PlannedDate, span: Span, others: Iterable[Lecture], by: Actor) -> list[Clash]:
     clashes = []
     for other in others:
         taken = span_of(other)
@@ -257,10 +257,10 @@ def is_swappable(lecture: Lecture, other: Lecture) -> bool:
     )
 
 
-def wanted_of(lecture: Lecture, days: int) -> WantedDate:
+def planned_date_of(lecture: Lecture, days: int) -> PlannedDate:
     """The same lecture so many days later, at the same local hour."""
     assert lecture.local_start is not None
-    return WantedDate(
+    return PlannedDate(
         lecture.local_start + timedelta(days=days),
         lecture.time_zone,
         lecture.duration_minutes,
@@ -268,9 +268,9 @@ def wanted_of(lecture: Lecture, days: int) -> WantedDate:
     )
 
 
-def copied_dates(lectures: Iterable[Lecture], days: int, *, with_instructors: bool) -> list[WantedDate]:
+def copied_dates(lectures: Iterable[Lecture], days: int, *, with_instructors: bool) -> list[PlannedDate]:
     """The dates of the lectures that have one, so many days later."""
-    moved = [wanted_of(one, days) for one in lectures if one.local_start is not None]
+    moved = [planned_date_of(one, days) for one in lectures if one.local_start is not None]
     return moved if with_instructors else [replace(one, instructors=frozenset()) for one in moved]
 
 

@@ -88,7 +88,7 @@ class SeriesHours:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class HoursRequest:
     """What is planned: a local time (null: not yet), a zone, how long; and on which day weeks begin (Monday is 0).
     `near`: a day of the week that is shown while there is no local time."""
 
@@ -101,7 +101,7 @@ class Wanted:
 
 
 def hours_for(
-    series: Series, request: Wanted, *, locale: str, by: Actor, at: datetime, but: Collection[int] = ()
+    series: Series, request: HoursRequest, *, locale: str, by: Actor, at: datetime, but: Collection[int] = ()
 ) -> SeriesHours:
     """The hours of the week of a planned lecture. `but`: lectures that the rotation leaves out, as the one that is
     planned anew. Raises NotFound or Forbidden for who cannot plan lectures of the series."""

@@ -123,11 +123,11 @@ def check(quick: bool) -> None:
     Prints a line for each thing that was looked at, and beneath it what to do. Changes nothing.
     """
     from lms.operations.check import check as findings
-    from lms.operations.checks.model import Asked, Level
+    from lms.operations.checks.model import CheckContext, Level
 
     faults = warnings = 0
     with application() as config:
-        for finding in findings(Asked(config, clock.now(), is_quick=quick)):
+        for finding in findings(CheckContext(config, clock.now(), is_quick=quick)):
             click.echo(f"{finding.level:8} {finding.about}: {finding.text}")
             if finding.remedy:
                 click.echo(f"{'':8} → {finding.remedy}")

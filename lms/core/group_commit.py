@@ -72,7 +72,7 @@ class GroupWriter(Generic[ItemT, AnswerT]):
             self._ready.notify()
         member.settled.wait()
         if member.error is not None:
-            raise _own(member.error)
+            raise _reraisable(member.error)
         return member.answer  # type: ignore[return-value]
 
     def close(self) -> None:
@@ -137,7 +137,7 @@ def _give_up(connection: Connection | None) -> None:
         log.warning("connection not closed", error=type(error).__name__)
 
 
-def _own(error: Exception) -> Exception:
+def _reraisable(error: Exception) -> Exception:
     """The error as one request's own: several threads never raise the same object."""
     if isinstance(error, DBAPIError) and error.orig is not None:
         return type(error)(error.statement, None, error.orig, connection_invalidated=error.connection_invalidated)

@@ -18,7 +18,7 @@ from lms.core.errors import Refused
 def read_secrets(config: Config) -> list[str]:
     """The secret, then the one before if it is still accepted. Makes the first one of a new data folder."""
     path, old_path = _path(config), _old_path(config)
-    newest = config.secret_key or _kept(path)
+    newest = config.secret_key or _stored_key(path)
     old = config.secret_key_old or (old_path.read_text(encoding="ascii") if old_path.exists() else "")
     return list(dict.fromkeys(secret for secret in (newest, old) if secret))
 
@@ -28,7 +28,7 @@ def begin_rotation(config: Config) -> None:
     path, old_path = _path(config), _old_path(config)
     if config.secret_key:
         raise Refused("LMS_SECRET_KEY is set: put the new secret there and the present one into LMS_SECRET_KEY_OLD")
-    present = _kept(path)
+    present = _stored_key(path)
     if old_path.exists() and old_path.read_text(encoding="ascii") != present:
         raise Refused("the secret was replaced already: run this again with --finish")
     old_path.unlink(missing_ok=True)  # of a rotation that was cut short between the two steps below
@@ -50,7 +50,7 @@ def _old_path(config: Config) -> Path:
     return config.folder / "secret.key.old"
 
 
-def _kept(path: Path) -> str:
+def _stored_key(path: Path) -> str:
     """The secret of a data folder, made at the first start: whole at once, whichever process starts first."""
     if not path.exists():
         draft = _draft(path)

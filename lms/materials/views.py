@@ -227,7 +227,7 @@ def _delivered(row: LectureFile) -> Response:
     return answer
 
 
-def _one(lecture_id: int, file_id: str) -> tuple[Any, FileView]:
+def _file_of_page(lecture_id: int, file_id: str) -> tuple[Any, FileView]:
     lecture, file_list = get_files_to_edit(lecture_id, by=current_actor())
     shown = next((one for one in file_list if one.public_id == file_id), None)
     if shown is None:
@@ -236,7 +236,7 @@ def _one(lecture_id: int, file_id: str) -> tuple[Any, FileView]:
 
 
 def _edit_page(lecture_id: int, file_id: str, status: int = 200, **forms: BaseForm) -> ResponseReturnValue:
-    lecture, shown = _one(lecture_id, file_id)
+    lecture, shown = _file_of_page(lecture_id, file_id)
     given: dict[str, Any] = {
         "edit_form": EditFileForm(formdata=None, title=shown.title, audience=shown.audience.value),
         "replace_form": ReplaceForm(formdata=None),
@@ -305,7 +305,7 @@ def move_file(lecture_id: int, file_id: str) -> ResponseReturnValue:
 def remove_file(lecture_id: int, file_id: str) -> ResponseReturnValue:
     """Says what is lost with a file and asks before it is removed."""
     if request.method == "GET":
-        lecture, shown = _one(lecture_id, file_id)
+        lecture, shown = _file_of_page(lecture_id, file_id)
         return render_template("materials/remove.html", lecture=lecture, file=shown)
     actions.remove_file(lecture_id, file_id, by=current_actor(), at=clock.now())
     flash(_("File removed."), "done")

@@ -26,7 +26,7 @@ from lms.core.roles import SYSTEM
 from lms.operations import manifest
 from lms.operations.databases import FILE_NAMES, Tell, copy_to, count_rows, kind_of, one_moment
 from lms.operations.figures import headline
-from lms.operations.manifest import Kept, Manifest
+from lms.operations.manifest import FileEntry, Manifest
 
 JOURNAL = "journal.jsonl"
 LAST_BACKUP = "last-backup.json"
@@ -67,7 +67,7 @@ def take_backup(folder: Path, config: Config, *, since: Path | None = None, tell
         raise Refused(mismatch)
     earlier = manifest.read(since) if since is not None else None
     with _unfinished(folder) as building:
-        entries: dict[str, Kept] = {}
+        entries: dict[str, FileEntry] = {}
         kind = kind_of(config.database)
         with one_moment() as connection:
             name = FILE_NAMES[kind]
@@ -131,7 +131,7 @@ def _clear(folder: Path) -> None:
             path.unlink()
 
 
-def _copy_private(config: Config, building: Path, entries: dict[str, Kept]) -> None:
+def _copy_private(config: Config, building: Path, entries: dict[str, FileEntry]) -> None:
     """Keys, secret and the mark of a demonstration."""
     for name in ("secret.key", "secret.key.old", config.demonstration_mark.name):
         _copy(config.folder / name, name, building, entries)
@@ -139,7 +139,7 @@ def _copy_private(config: Config, building: Path, entries: dict[str, Kept]) -> N
         _copy(config.folder / "keys" / name, f"keys/{name}", building, entries)
 
 
-def _copy(source: Path, name: str, building: Path, entries: dict[str, Kept]) -> None:
+def _copy(source: Path, name: str, building: Path, entries: dict[str, FileEntry]) -> None:
     with contextlib.suppress(FileNotFoundError):
         entries[name] = manifest.copy(source, building / name)
 
@@ -168,7 +168,7 @@ def _copy_files(
                 tell(_("Files: %(done)s of %(total)s", done=done, total=len(names)))
 
 
-def _link(earlier: Path, target: Path, expected: Kept) -> bool:
+def _link(earlier: Path, target: Path, expected: FileEntry) -> bool:
     """Makes a file one with that of the earlier backup, if that still is as its manifest says."""
     try:
         if manifest.digest(earlier) != expected:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 
 from lms.core.i18n import _
 from lms.operations.checks import certificates, database, service, stored_files
-from lms.operations.checks.model import Asked, Finding, Level, fault
+from lms.operations.checks.model import CheckContext, Finding, Level, fault
 
-Check = Callable[[Asked], Iterator[Finding]]
+Check = Callable[[CheckContext], Iterator[Finding]]
 
 WITHOUT_SCHEMA: tuple[Check, ...] = (
     service.check_settings,
@@ -32,7 +32,7 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
-def check(context: Asked) -> Iterator[Finding]:
+def check(context: CheckContext) -> Iterator[Finding]:
     """Looks at everything; where the schema is another one, only at what needs no database."""
     findings = list(_findings(database.check_schema, context))
     yield from findings
@@ -41,7 +41,7 @@ def check(context: Asked) -> Iterator[Finding]:
         yield from _findings(run_check, context)
 
 
-def _findings(run_check: Check, context: Asked) -> Iterator[Finding]:
+def _findings(run_check: Check, context: CheckContext) -> Iterator[Finding]:
     """What a check finds. One that breaks is a fault and keeps no other from looking."""
     try:
         yield from run_check(context)

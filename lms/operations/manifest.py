@@ -19,7 +19,7 @@ _BLOCK = 1024 * 1024
 
 
 @dataclass(frozen=True)
-class Kept:
+class FileEntry:
     """One file of a backup: its size in bytes and its SHA-256."""
 
     size: int
@@ -43,7 +43,7 @@ class Manifest:
     reporting_zone: str
     figures: dict[str, Any]
     rows: dict[str, int]
-    files: dict[str, Kept]
+    files: dict[str, FileEntry]
 
 
 def write(folder: Path, manifest: Manifest) -> None:
@@ -76,7 +76,7 @@ def read(folder: Path) -> Manifest:
         raise Refused(
             _("%(folder)s was written by a newer version of Serai. Use that version to restore it.", folder=folder)
         )
-    files = {path: Kept(**kept) for path, kept in content.pop("files").items()}
+    files = {path: FileEntry(**kept) for path, kept in content.pop("files").items()}
     manifest = Manifest(**content, files=files)
     if any(not _is_safe(path) for path in files):
         raise Refused(_damaged(folder))
@@ -92,17 +92,17 @@ def _is_safe(path: str) -> bool:
     return bool(parts) and not path.startswith("/") and ".." not in parts
 
 
-def digest(path: Path) -> Kept:
+def digest(path: Path) -> FileEntry:
     """The size and checksum of a file."""
     hasher, size = hashlib.sha256(), 0
     with path.open("rb") as file:
         while block := file.read(_BLOCK):
             hasher.update(block)
             size += len(block)
-    return Kept(size, hasher.hexdigest())
+    return FileEntry(size, hasher.hexdigest())
 
 
-def copy(source: Path, target: Path) -> Kept:
+def copy(source: Path, target: Path) -> FileEntry:
     """Copies a file for this user's eyes alone, onto the disk; returns what was copied.
 
     A file of ours is replaced as a whole, never changed: what is opened is read to its end as it was.
@@ -118,7 +118,7 @@ def copy(source: Path, target: Path) -> Kept:
                 size += len(block)
             copied.flush()
             os.fsync(copied.fileno())
-    return Kept(size, hasher.hexdigest())
+    return FileEntry(size, hasher.hexdigest())
 
 
 def files_in(folder: Path) -> Iterator[str]:

@@ -211,8 +211,8 @@ class _WithCountryAndZone(BaseForm):
         if "country" in fields:
             fields["country"].choices = country_choices(locale, _("Choose"), home)
         if "time_zone" in fields:
-            found = zone_choices(country_names(locale), at=now, chosen=fields["time_zone"].data, home=home)
-            fields["time_zone"].choices = [SelectChoice("", without_zone or _("Choose")), *found]
+            zones = zone_choices(country_names(locale), at=now, chosen=fields["time_zone"].data, home=home)
+            fields["time_zone"].choices = [SelectChoice("", without_zone or _("Choose")), *zones]
 
 
 class ZoneForm(_WithCountryAndZone):

@@ -111,24 +111,26 @@ class CandidateIndex:
                 self._index.setdefault(key, []).append(number)
         self._told: dict[tuple[str, str, str], list[Candidate]] = {}
 
-    def alike(self, name: str, said: str = "", email: str = "") -> list[Candidate]:
-        """The candidates for a name, most likely first. `said` is the name with its decorations; `email` is an address
+    def alike(self, name: str, reported: str = "", email: str = "") -> list[Candidate]:
+        """The candidates for a name, most likely first. `reported` is the name with its decorations; `email` is an address
         that matches nobody.
         """
-        asked = name, said, email
-        if asked not in self._told:
-            self._told[asked] = self._alike(name, said, email)
-        return self._told[asked]
+        query = name, reported, email
+        if query not in self._told:
+            self._told[query] = self._alike(name, reported, email)
+        return self._told[query]
 
-    def _alike(self, name: str, said: str, email: str) -> list[Candidate]:
-        ways = [Name(text) for text in dict.fromkeys((name, *names_in(said))) if text]
+    def _alike(self, name: str, reported: str, email: str) -> list[Candidate]:
+        ways = [Name(text) for text in dict.fromkeys((name, *names_in(reported))) if text]
         keys = {key for way in ways for key in _keys(way)} | set(_mail_keys([email] if email else []))
-        found = []
+        candidates = []
         for number in self._nearest(keys):
-            candidate = self._judge(number, ways, name, said, email)
+            candidate = self._judge(number, ways, name, reported, email)
             if candidate is not None and candidate.score >= WEAK:
-                found.append(candidate)
-        return sorted(found, key=lambda one: (-one.score, one.known.full_name, one.known.person_id))[:SHOWN]
+                candidates.append(candidate)
+        return sorted(
+            candidates, key=lambda candidate: (-candidate.score, candidate.known.full_name, candidate.known.person_id)
+        )[:SHOWN]
 
     def _nearest(self, keys: Collection[Hashable]) -> list[int]:
         """Who has most in common with these keys, what few share counting most: sought among the holders of the
@@ -144,39 +146,41 @@ class CandidateIndex:
         hits = [(sum(weights[key] for key in shared & self._keys[number]), number) for number in pool]
         return [number for _weight, number in nlargest(_LOOKED_AT, hits)]
 
-    def _judge(self, number: int, ways: Sequence[Name], name: str, said: str, email: str) -> Candidate | None:
+    def _judge(self, number: int, ways: Sequence[Name], name: str, reported: str, email: str) -> Candidate | None:
         known = self.people[number]
-        score, told = best_match(ways, self._names[number])
-        more = self._around(known, name, said, email)
+        score, reasons = best_match(ways, self._names[number])
+        more = self._around(known, name, reported, email)
         if score == 0:
             if not any(is_enough for _points, is_enough, _reason in more):
                 return None
             score = WEAK
         if score < 100:
             score = min(99, score + sum(points for points, _enough, _reason in more))
-        return Candidate(known, score, (*told, *(reason for _points, _enough, reason in more)))
+        return Candidate(known, score, (*reasons, *(reason for _points, _enough, reason in more)))
 
-    def _around(self, known: PersonSummary, name: str, said: str, email: str) -> list[tuple[int, bool, str]]:
+    def _around(self, known: PersonSummary, name: str, reported: str, email: str) -> list[tuple[int, bool, str]]:
         """Evidence for a candidate other than the name: points, whether it is sufficient by itself, and why."""
-        found: list[tuple[int, bool, str]] = []
-        aside = [word for word in words_of(said) if word not in set(words_of(name))]
+        circumstances: list[tuple[int, bool, str]] = []
+        aside = [word for word in words_of(reported) if word not in set(words_of(name))]
         if aside and known.organisation:
             theirs = set(words_of(known.organisation)) - SMALL_WORDS
-            own = set(aside) - SMALL_WORDS
-            if (shared := own & theirs) and (len(shared) > 1 or shared in (own, theirs)):
-                found.append((6, False, _("same organisation next to the name")))
+            aside_words = set(aside) - SMALL_WORDS
+            if (shared := aside_words & theirs) and (len(shared) > 1 or shared in (aside_words, theirs)):
+                circumstances.append((6, False, _("same organisation next to the name")))
         if aside and known.country is not None:
-            told = " ".join(aside)
-            if any(told == one or f" {one} " in f" {told} " for one in self._countries.get(known.country, ())):
-                found.append((3, False, _("same country next to the name")))
+            aside_text = " ".join(aside)
+            if any(
+                aside_text == one or f" {one} " in f" {aside_text} " for one in self._countries.get(known.country, ())
+            ):
+                circumstances.append((3, False, _("same country next to the name")))
         if email and known.mailboxes:
             box, _at, domain = email.partition("@")
             boxes = [one.partition("@") for one in known.mailboxes]
             if len(box) > 4 and any(box == theirs for theirs, _a, _d in boxes):
-                found.append((6, True, _("same name before the @ in the e-mail")))
+                circumstances.append((6, True, _("same name before the @ in the e-mail")))
             elif domain and not PUBLIC_MAIL.match(domain) and any(domain == theirs for _b, _a, theirs in boxes):
-                found.append((3, False, _("e-mail domain of the same organisation")))
-        return found
+                circumstances.append((3, False, _("e-mail domain of the same organisation")))
+        return circumstances
 
 
 def best_match(ways: Sequence[Name], names: Sequence[tuple[bool, Name]]) -> tuple[int, list[str]]:
@@ -228,21 +232,21 @@ class _Pairs:
     length: int = 0
 
 
-def _compare(said: Name, theirs: Name) -> tuple[int, tuple[str, ...]] | None:
+def _compare(reported: Name, theirs: Name) -> tuple[int, tuple[str, ...]] | None:
     """The score of two names and why; None where they have nothing in common."""
-    if said.plain == theirs.plain:
+    if reported.plain == theirs.plain:
         return 100, (_("same full name"),)
-    if not said.words or not theirs.words:
+    if not reported.words or not theirs.words:
         return None
-    if said.words == theirs.words:
+    if reported.words == theirs.words:
         return 97, (_("same name without accents"),)
-    if sorted(said.words) == sorted(theirs.words):
+    if sorted(reported.words) == sorted(theirs.words):
         return 96, (_("same words in a different order"),)
-    if said.joined == theirs.joined:
+    if reported.joined == theirs.joined:
         return 94, (_("same letters, spaced differently"),)
-    pairs = _pair(said.words, theirs.words)
+    pairs = _pair(reported.words, theirs.words)
     whole = len(pairs.same) + len(pairs.near)
-    if not whole or (not any(len(said.words[a]) > 2 for a, _b in pairs.same) and not pairs.near):
+    if not whole or (not any(len(reported.words[a]) > 2 for a, _b in pairs.same) and not pairs.near):
         return None
     return _weigh(pairs, whole)
 
@@ -279,10 +283,10 @@ def _left_out(places: Sequence[int], length: int, *, is_little: bool) -> str:
     return _("one name missing")
 
 
-def _pair(said: Sequence[str], theirs: Sequence[str]) -> _Pairs:
+def _pair(reported: Sequence[str], theirs: Sequence[str]) -> _Pairs:
     pairs, free = _Pairs(length=len(theirs)), dict(enumerate(theirs))
     left: list[tuple[int, str]] = []
-    for place, word in enumerate(said):
+    for place, word in enumerate(reported):
         if (other := next((at for at, one in free.items() if one == word), None)) is None:
             left.append((place, word))
         elif len(word) > 1:

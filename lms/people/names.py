@@ -73,19 +73,19 @@ def undecorated(name: str, *, original: bool = False) -> str:
     no full name.
     """
     text = " ".join(unicodedata.normalize("NFC", name).split())
-    found = _in_brackets(_ROLE.sub("", text), original)
+    bare = _in_brackets(_ROLE.sub("", text), original)
     for pattern in (_NUMBERED, _SUFFIX, _TITLE):
-        found = pattern.sub("", found).strip() or found
-    found = _turned(found).strip(" ,;_-#")
-    return found if any(sign.isalpha() for sign in found) else text
+        bare = pattern.sub("", bare).strip() or bare
+    bare = _turned(bare).strip(" ,;_-#")
+    return bare if any(sign.isalpha() for sign in bare) else text
 
 
 def names_in(text: str) -> list[str]:
     """The names that a meeting system writes side by side, as in `01王小明(Wang)`: outside the brackets and within."""
     outside = " ".join(_BRACKETED.sub(" ", text).split())
     within = _BRACKETED.findall(text)
-    found = [undecorated(part) for part in (outside, *within) if within and part and not _is_device(part)]
-    return list(dict.fromkeys(found))
+    names = [undecorated(part) for part in (outside, *within) if within and part and not _is_device(part)]
+    return list(dict.fromkeys(names))
 
 
 def _in_brackets(text: str, original: bool) -> str:

@@ -40,10 +40,10 @@ def _nobodys_hash() -> str:
 _NOBODYS_HASH = _nobodys_hash()
 
 
-def verify_password(kept: str | None, password: str) -> bool:
+def verify_password(stored_hash: str | None, password: str) -> bool:
     """Whether a password fits. Takes as long where there is none, so that time does not tell who has an account."""
     try:
-        return _hasher.verify(kept or _NOBODYS_HASH, password) and kept is not None
+        return _hasher.verify(stored_hash or _NOBODYS_HASH, password) and stored_hash is not None
     except (VerificationError, InvalidHashError):
         return False
 

@@ -148,13 +148,13 @@ class _Comparison:
 
     def origin(self) -> None:
         """Compares the countries and the names in native script."""
-        own, other = self.first.person, self.second.person
-        if own.country and other.country:
-            if own.country == other.country:
+        first_value, other = self.first.person, self.second.person
+        if first_value.country and other.country:
+            if first_value.country == other.country:
                 self.reasons.append(_("same country"))
             else:
                 self.object(_OTHER_COUNTRY, _("different countries"))
-        if own.native_name and other.native_name:
+        if first_value.native_name and other.native_name:
             alike, _reasons = best_match([self.first.names[-1][1]], self.second.names[-1:])
             if alike < OFFERED:
                 self.object(_OTHER_NATIVE_NAME, _("different names in native script"))
@@ -162,9 +162,9 @@ class _Comparison:
     def employer(self) -> None:
         """Compares the organisations, the e-mail addresses and the sectors, of which the most telling one counts."""
         first, second = self.first, self.second
-        own, other = first.organisation, second.organisation
-        if own and other:
-            if is_same_organisation(own, other):
+        first_value, other = first.organisation, second.organisation
+        if first_value and other:
+            if is_same_organisation(first_value, other):
                 self.support(_SAME_ORGANISATION, _("organisations that may be the same"))
             else:
                 self.is_other_employer = True
@@ -178,7 +178,7 @@ class _Comparison:
                 # An employer gives namesakes different addresses, and rarely one person two
                 self.object(_OTHER_ADDRESS_THERE if self.is_supported else 0, _("two addresses of one employer"))
             else:
-                self.is_other_employer |= bool(first.domains and second.domains and not (own and other))
+                self.is_other_employer |= bool(first.domains and second.domains and not (first_value and other))
                 self.against.append(_("different e-mail addresses"))
         if self.is_other_employer:
             self.score += _OTHER_EMPLOYER
@@ -187,8 +187,8 @@ class _Comparison:
 
     def gender(self) -> None:
         """Compares the genders."""
-        own, other = self.first.gender, self.second.gender
-        if own is not None and other is not None and own is not other:
+        first_value, other = self.first.gender, self.second.gender
+        if first_value is not None and other is not None and first_value is not other:
             self.object(_OTHER_GENDER, _("different genders"))
 
 

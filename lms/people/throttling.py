@@ -27,8 +27,8 @@ def is_stolen(password: str) -> bool:
 
 def is_guessed_soon(password: str) -> bool:
     """Whether words, names, dates, rows of keys and their usual disguises make up so much that guessing is quick."""
-    found = omnimatch(password[:_LONGEST], RANKED_DICTIONARIES)
-    return float(most_guessable_match_sequence(password[:_LONGEST], found)["guesses"]) < _ENOUGH
+    matches = omnimatch(password[:_LONGEST], RANKED_DICTIONARIES)
+    return float(most_guessable_match_sequence(password[:_LONGEST], matches)["guesses"]) < _ENOUGH
 
 
 def is_made_of(password: str, known: Iterable[str]) -> bool:

@@ -47,7 +47,7 @@ def init_app(app: Flask) -> None:
     base = app.extensions["lms.config"].base_url
 
     @app.context_processor
-    def told() -> dict[str, Any]:
+    def description() -> dict[str, Any]:
         if not is_found():
             return {"is_found": False}
         return {

@@ -32,7 +32,7 @@ from lms.operations import manifest
 from lms.operations import restore as restoring
 from lms.operations.backup import Taken, take_backup
 from lms.operations.checks import service
-from lms.operations.checks.model import Asked, Level
+from lms.operations.checks.model import CheckContext, Level
 from lms.operations.restore import Restored, restore
 from lms.people.actions.access import disable_person, revoke_role
 from lms.people.actions.privacy import erase_person
@@ -262,7 +262,7 @@ def test_nothing_is_done_again(
     copy.within(look)
 
     def findings() -> list[tuple[Level, str]]:
-        asked = Asked(target, LATER + timedelta(hours=1))
+        asked = CheckContext(target, LATER + timedelta(hours=1))
         rows = copy.within(lambda: [*service.check_worker(asked), *service.check_mail(asked)])
         return [(finding.level, finding.about) for finding in rows]
 

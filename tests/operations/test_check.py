@@ -19,7 +19,7 @@ from lms.core.roles import SYSTEM
 from lms.core.worker_heartbeats import record_worker_heartbeat
 from lms.operations.backup import take_backup
 from lms.operations.check import check
-from lms.operations.checks.model import Asked, Finding, Level
+from lms.operations.checks.model import CheckContext, Finding, Level
 from lms.web.bounce_mailbox import MailboxAddress
 from tests.operations.conftest import NOW, Installation
 
@@ -43,7 +43,7 @@ def healthy(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> Inst
 
 
 def findings(installation: Installation, *, is_quick: bool = False) -> list[Finding]:
-    asked = Asked(installation.config, NOW + timedelta(seconds=30), is_quick=is_quick)
+    asked = CheckContext(installation.config, NOW + timedelta(seconds=30), is_quick=is_quick)
     return installation.within(lambda: list(check(asked)))
 
 

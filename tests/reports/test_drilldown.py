@@ -64,7 +64,7 @@ def every_row(
 def opened(figure: str, asked: Slice, keys: dict[str, str | None]) -> float:
     """The figure that its rows give."""
     if figure == "participants":
-        return len(list_people(asked, keys, by=SYSTEM, wanted=replace(MOST_FIRST, size=1000)).people)
+        return len(list_people(asked, keys, by=SYSTEM, request=replace(MOST_FIRST, size=1000)).people)
     rows = every_row(figure, asked, keys)
     if figure == "contact_hours":
         return int(sum(row.ms or 0 for row in rows) / 3_600_000 * 10 + 0.5) / 10
@@ -333,7 +333,7 @@ def test_people_stand_by_their_attendances(app: APIFlask, world: World) -> None:
         for lecture in draw.sample(lectures, some):
             world.attend(lecture, person)
     with app.app_context():
-        pages = [list_people(Slice(), {}, by=SYSTEM, wanted=replace(MOST_FIRST, size=5, page=page)) for page in (1, 2)]
+        pages = [list_people(Slice(), {}, by=SYSTEM, request=replace(MOST_FIRST, size=5, page=page)) for page in (1, 2)]
     found = [(one.full_name, one.attendances) for page in pages for one in page.people]
     order = sorted((person for person in people if times[person]), key=lambda person: (-times[person], person))
     assert [attendances for _name, attendances in found] == [times[person] for person in order]

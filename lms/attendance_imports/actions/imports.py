@@ -38,7 +38,7 @@ from lms.attendance_imports.queries.matching import (
     match_again,
     match_rows,
 )
-from lms.attendance_imports.queries.unmatched import Kept, evidence_in
+from lms.attendance_imports.queries.unmatched import StoredEvidence, evidence_in
 from lms.attendance_imports.readers import reading
 from lms.attendance_imports.readers.mapping import ColumnPreview
 from lms.attendance_imports.readers.report import ReportRow
@@ -123,7 +123,7 @@ def _tally(lecture: Lecture, staged: StagedAttendance, matches: Sequence[Match],
         if not is_known:
             answer.unmatched.append(_unmatched(row, match, hidden))
         if evidence not in there:
-            there[evidence] = Kept(match.attendee, True)
+            there[evidence] = StoredEvidence(match.attendee, True)
             is_decided = match.attendee is not None
             through = match.key if is_decided or not is_known else None
             if through is not None and not is_decided:
@@ -154,12 +154,12 @@ def _tally(lecture: Lecture, staged: StagedAttendance, matches: Sequence[Match],
     return tally
 
 
-def _recognise(tally: _Tally, there: dict[str, Kept], evidence: str, match: Match) -> None:
+def _recognise(tally: _Tally, there: dict[str, StoredEvidence], evidence: str, match: Match) -> None:
     """Evidence that was there, of somebody who is known by now. An address is one person's in the whole series; a name
     is one person's among those enrolled today, and so the row is recognised by itself."""
     assert match.person is not None
     attendee = there[evidence].attendee_id
-    there[evidence] = Kept(attendee, True)
+    there[evidence] = StoredEvidence(attendee, True)
     if match.how is MatchMethod.NAME or attendee is None:
         tally.alone[evidence] = match.person
     else:

@@ -32,14 +32,14 @@ class Standing:
 
 
 @dataclass(frozen=True)
-class Kept:
+class StoredEvidence:
     """A piece of evidence that is there: through which unmatched attendee, and whether it is settled whose it is."""
 
     attendee_id: int | None
     is_settled: bool
 
 
-def evidence_in(lecture_id: int) -> dict[str, Kept]:
+def evidence_in(lecture_id: int) -> dict[str, StoredEvidence]:
     """The evidence of a lecture, by its identity."""
     query = (
         select(
@@ -50,7 +50,9 @@ def evidence_in(lecture_id: int) -> dict[str, Kept]:
         .outerjoin(UnmatchedAttendee, UnmatchedAttendee.id == Presence.attendee_id)
         .where(Presence.lecture_id == lecture_id)
     )
-    return {evidence: Kept(through, bool(settled)) for evidence, through, settled in db.session.execute(query)}
+    return {
+        evidence: StoredEvidence(through, bool(settled)) for evidence, through, settled in db.session.execute(query)
+    }
 
 
 def lectures_told_of(attendee_ids: Iterable[int]) -> set[int]:

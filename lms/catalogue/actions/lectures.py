@@ -160,22 +160,22 @@ def edit_lecture(lecture_id: int, changes: dict[str, Any], *, by: Actor, at: dat
         raise Invalid(faults=[Fault(field=name, reason=_("Unknown field.")) for name in sorted(unknown)])
     target = changes.get("state", lecture.state)
     given = {name: value for name, value in changes.items() if name != "state"}
-    wanted = checked_lecture(replace(_draft_of(lecture), **given))
-    wanted = replace(wanted, language=wanted.language or lecture.series.language)
-    starts_at = _instant(wanted)
+    checked = checked_lecture(replace(_draft_of(lecture), **given))
+    checked = replace(checked, language=checked.language or lecture.series.language)
+    starts_at = _instant(checked)
     giving = [one.id for one in lecture.instructors]
-    persons = persons_of(wanted.instructors, listed=giving) if "instructors" in changes else giving
+    persons = persons_of(checked.instructors, listed=giving) if "instructors" in changes else giving
     if target != lecture.state and (lecture.state, target) != (LectureState.DRAFT, LectureState.SCHEDULED):
         raise Invalid("state", _("To change the state, start, end, postpone or cancel the lecture."))
     before = {"starts_at": lecture.starts_at, "local_start": lecture.local_start, "state": lecture.state}
     length = lecture.duration_minutes
     had_recording = lecture.recording_url is not None
-    _retime(lecture, wanted, starts_at)
+    _retime(lecture, checked, starts_at)
     for name in _PLAIN:
-        setattr(lecture, name, getattr(wanted, name))
-    lecture.language = str(wanted.language)
-    lecture.interpretation = list(wanted.interpretation)
-    lecture.materials = [dict(row) for row in wanted.materials]
+        setattr(lecture, name, getattr(checked, name))
+    lecture.language = str(checked.language)
+    lecture.interpretation = list(checked.interpretation)
+    lecture.materials = [dict(row) for row in checked.materials]
     if target is LectureState.SCHEDULED and lecture.state is LectureState.DRAFT:
         check_can_publish(lecture)
         lecture.state = LectureState.SCHEDULED

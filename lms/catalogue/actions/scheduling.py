@@ -17,8 +17,8 @@ from lms.catalogue.dates import (
     MOST_DAYS,
     DateCheck,
     Decision,
+    PlannedDate,
     Repeat,
-    WantedDate,
     check_dates,
     copied_dates,
     days_from,
@@ -107,7 +107,7 @@ def _copy_series(slug: str, copy: SeriesCopy, *, by: Actor, at: datetime) -> int
     for lecture in lectures:
         date_of = next(dates) if lecture.local_start is not None else None
         persons = [person.id for person in lecture.instructors if person.id in givers]
-        local = date_of.wanted.local_start if date_of is not None else None
+        local = date_of.planned.local_start if date_of is not None else None
         starts_at = date_of.starts_at if date_of is not None else None
         added = add_lecture(series, _lecture_input(lecture, local, copy), starts_at, persons, by=by, at=at)
         pairs.append((lecture.id, added.id))
@@ -119,7 +119,7 @@ def _copy_series(slug: str, copy: SeriesCopy, *, by: Actor, at: datetime) -> int
 
 def _decide(
     series: Series | None,
-    dates: Sequence[WantedDate],
+    dates: Sequence[PlannedDate],
     source: Series,
     decisions: Mapping[str, str],
     by: Actor,
@@ -204,7 +204,7 @@ def schedule_repeated(
 
 def _numbered(draft: LectureInput, check: DateCheck, number: int, count: int) -> LectureInput:
     title = f"{draft.title[:195]} {number}" if count > 1 else draft.title
-    return replace(draft, title=title, starts_at=check.wanted.local_start)
+    return replace(draft, title=title, starts_at=check.planned.local_start)
 
 
 def _checked(series: Series, draft: LectureInput, by: Actor) -> tuple[LectureInput, list[int]]:
@@ -221,13 +221,13 @@ def check_repeat(slug: str, draft: LectureInput, repeat: Repeat, *, locale: str,
     return check_dates(series, repeats, countries=iso_codes(series), locale=locale, by=by)
 
 
-def repeated_dates(draft: LectureInput, persons: Collection[int], repeat: Repeat) -> list[WantedDate]:
+def repeated_dates(draft: LectureInput, persons: Collection[int], repeat: Repeat) -> list[PlannedDate]:
     """The dates of a lecture that is repeated. Invalid at `starts_at` without a first one."""
     if draft.starts_at is None:
         raise Invalid("starts_at", _("Enter when the lecture starts."))
     zone_of(draft.time_zone)
     return [
-        WantedDate(one, draft.time_zone, draft.duration_minutes, frozenset(persons))
+        PlannedDate(one, draft.time_zone, draft.duration_minutes, frozenset(persons))
         for one in repeated(draft.starts_at, repeat)
     ]
 

@@ -162,7 +162,7 @@ def _matching(filters: SeriesFilter, by: Actor) -> Select[Series]:
 
 def _conditions(filters: SeriesFilter, by: Actor) -> list[ColumnElement[bool]]:
     """Which series: those that the reader may see, and as asked for where that is not null."""
-    conditions: list[ColumnElement[bool]] = [_visible(by), _found(filters, by)]
+    conditions: list[ColumnElement[bool]] = [_visible(by), _matches_text(filters, by)]
     if filters.admission is not None:
         conditions.append(Series.admission == filters.admission)
     if filters.visibility is not None:
@@ -173,7 +173,7 @@ def _conditions(filters: SeriesFilter, by: Actor) -> list[ColumnElement[bool]]:
     return conditions
 
 
-def _found(filters: SeriesFilter, by: Actor) -> ColumnElement[bool]:
+def _matches_text(filters: SeriesFilter, by: Actor) -> ColumnElement[bool]:
     """What is searched for, where there is a search."""
     if not (filters.q.strip() or filters.language):
         return true()

@@ -15,7 +15,7 @@ from lms.catalogue.forms.times import HoursForm, PostponeForm
 from lms.catalogue.models import Lecture, Series
 from lms.catalogue.queries import series as series_queries
 from lms.catalogue.rules import check_can_edit_series, planned_end
-from lms.catalogue.series_hours import Night, SeriesHours, Wanted, audience_of, hours_for, nights_of
+from lms.catalogue.series_hours import HoursRequest, Night, SeriesHours, audience_of, hours_for, nights_of
 from lms.catalogue.views.blueprint import bp
 from lms.core import clock, zones
 from lms.web.guards import SIGNED_IN, allow
@@ -64,7 +64,7 @@ def shown_hours(
     """The hours for what a form says so far, or of the week of the day `near`; what is wrong in the form is left to its
     own check."""
     zone = zones.canonical(form.time_zone.data or "") or viewer_zone()
-    hours_request = Wanted(
+    hours_request = HoursRequest(
         form.starts_at.data, zone, form.duration_minutes.data or USUAL_MINUTES, first_weekday(), near=near
     )
     return hours_for(series, hours_request, locale=reader_locale(), by=current_actor(), at=clock.now(), but=but)

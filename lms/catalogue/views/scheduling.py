@@ -26,8 +26,8 @@ from lms.catalogue.dates import (
     days_from,
     first_after,
     is_swappable,
+    planned_date_of,
     today_in,
-    wanted_of,
 )
 from lms.catalogue.fair_hours import Audience
 from lms.catalogue.forms.series import CopyForm
@@ -212,7 +212,7 @@ def series_move(slug: str) -> ResponseReturnValue:
 
 
 def _moved(series: Series, lectures: Sequence[Lecture], form: MoveForm) -> list[DateCheck]:
-    dates = [wanted_of(one, form.days) for one in lectures]
+    dates = [planned_date_of(one, form.days) for one in lectures]
     return check_dates(
         series,
         dates,

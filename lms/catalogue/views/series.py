@@ -36,7 +36,7 @@ from lms.web.whole_pages import same_for_strangers
 PAGE = 20
 
 
-def _asked() -> tuple[series_queries.SeriesFilter, dict[str, str], int]:
+def _series_filters() -> tuple[series_queries.SeriesFilter, dict[str, str], int]:
     """The filters of the address; what cannot be is left out."""
     args = request.args
     parameters = {name: args.get(name, "").strip()[:200] for name in ("q", "language", "admission", "state")}
@@ -82,7 +82,7 @@ def _row(card: series_queries.Card, policy: Policy, at: datetime) -> dict[str, A
 def series_list() -> ResponseReturnValue:
     """Lists series, with search and filters, upcoming ones first."""
     actor, at = current_actor(), clock.now()
-    filters, parameters, number = _asked()
+    filters, parameters, number = _series_filters()
     cards, total = series_queries.list_cards(filters, by=actor, offset=(number - 1) * PAGE)
     given = {name: value for name, value in parameters.items() if value}
 

@@ -185,7 +185,7 @@ def _change(deed: Deed) -> ResponseReturnValue:
     by, at, asked = current_actor(), clock.now(), read_list(LIST)
     selection = read_selection()
     chosen = choose_mails(
-        deed, among_ids=None if selection.everybody else _ids(selection), wanted=asked.wanted, by=by, at=at
+        deed, among_ids=None if selection.everybody else _ids(selection), request=asked.wanted, by=by, at=at
     )
     page = ListPage(asked, 1, endpoint="dashboards.admin_mail")
     back = page.here()

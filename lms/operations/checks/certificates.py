@@ -17,13 +17,13 @@ from lms.certificates.pdf.check import check_pdf
 from lms.core import files
 from lms.core.db import db
 from lms.core.i18n import _, _n
-from lms.operations.checks.model import Asked, Finding, fault, ok
+from lms.operations.checks.model import CheckContext, Finding, fault, ok
 
 BATCH = 500
 _SHOWN = 3
 
 
-def check_key(_asked: Asked) -> Iterator[Finding]:
+def check_key(_context: CheckContext) -> Iterator[Finding]:
     """Whether there is a key to sign with."""
     try:
         yield ok(_("signing key"), keys.current().kid)
@@ -33,7 +33,7 @@ def check_key(_asked: Asked) -> Iterator[Finding]:
     db.session.rollback()
 
 
-def check_certificates(context: Asked) -> Iterator[Finding]:
+def check_certificates(context: CheckContext) -> Iterator[Finding]:
     """Whether each file and each badge is as it was signed and names the certificate whose it is."""
     if context.is_quick:
         return

@@ -15,7 +15,7 @@ from lms.core.db import db, is_sqlite
 from lms.core.i18n import _
 from lms.core.outbox import OutboxMail
 from lms.core.worker_heartbeats import list_worker_heartbeats
-from lms.operations.checks.model import Asked, Finding, fault, ok, warning
+from lms.operations.checks.model import CheckContext, Finding, fault, ok, warning
 from lms.reports import recount
 
 AHEAD = timedelta(minutes=2)
@@ -25,7 +25,7 @@ SKEW, GREAT_SKEW = timedelta(seconds=2), timedelta(seconds=30)
 _SHOWN = 3
 
 
-def check_schema(_asked: Asked) -> Iterator[Finding]:
+def check_schema(_context: CheckContext) -> Iterator[Finding]:
     """Whether the database has the schema of this version."""
     mismatch = schema.find_mismatch()
     if mismatch:
@@ -34,7 +34,7 @@ def check_schema(_asked: Asked) -> Iterator[Finding]:
         yield ok(_("schema"), schema.newest_revision())
 
 
-def check_integrity(context: Asked) -> Iterator[Finding]:
+def check_integrity(context: CheckContext) -> Iterator[Finding]:
     """Whether the database can be read and its indexes agree with its tables."""
     remedy = _("Stop the server and restore the last backup into an empty place (`lms restore`).")
     with db.engine.connect() as connection:
@@ -45,7 +45,7 @@ def check_integrity(context: Asked) -> Iterator[Finding]:
         yield ok(_("integrity"), _("no damage found"))
 
 
-def _sqlite_damage(connection: Connection, context: Asked) -> list[str]:
+def _sqlite_damage(connection: Connection, context: CheckContext) -> list[str]:
     pragma = "quick_check" if context.is_quick else "integrity_check"
     return [row[0] for row in connection.exec_driver_sql(f"PRAGMA {pragma}({_SHOWN})") if row[0] != "ok"]
 
@@ -62,7 +62,7 @@ def _postgresql_damage(connection: Connection) -> list[str]:
     return lines
 
 
-def check_references(context: Asked) -> Iterator[Finding]:
+def check_references(context: CheckContext) -> Iterator[Finding]:
     """Whether every row that another one refers to is there."""
     if context.is_quick:
         return
@@ -103,7 +103,7 @@ def _broken_postgresql(connection: Connection) -> list[str]:
     return lines
 
 
-def check_facts(context: Asked) -> Iterator[Finding]:
+def check_facts(context: CheckContext) -> Iterator[Finding]:
     """Whether the facts that figures are counted from are what the rows say."""
     if context.is_quick:
         return
@@ -115,7 +115,7 @@ def check_facts(context: Asked) -> Iterator[Finding]:
         yield ok(_("facts"), _("match the rows"))
 
 
-def check_times(context: Asked) -> Iterator[Finding]:
+def check_times(context: CheckContext) -> Iterator[Finding]:
     """Whether the clocks of all machines agree, and no event is recorded as later than now."""
     remedy = _("Set the clocks of all machines with NTP, also that of the database server.")
     differences = _clock_differences(context)
@@ -144,7 +144,7 @@ def check_times(context: Asked) -> Iterator[Finding]:
         yield ok(_("clock"), _("nothing is recorded in the future"))
 
 
-def _clock_differences(context: Asked) -> dict[str, timedelta]:
+def _clock_differences(context: CheckContext) -> dict[str, timedelta]:
     """How far the clocks of other machines are ahead of this one's, where that is much."""
     differences = {}
     if not is_sqlite():

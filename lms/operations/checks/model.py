@@ -26,7 +26,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Asked:
+class CheckContext:
     """What a check is given: the settings, the time, and whether only what is quick is wanted."""
 
     config: Config

@@ -23,7 +23,7 @@ from lms.core.outbox import MailState, OutboxMail
 from lms.core.worker_heartbeats import is_worker_alive, worker_last_seen
 from lms.operations.aftermath import is_unchanged_since_restore
 from lms.operations.backup import LAST_BACKUP
-from lms.operations.checks.model import Asked, Finding, fault, ok, warning
+from lms.operations.checks.model import CheckContext, Finding, fault, ok, warning
 from lms.web import mail
 from lms.web.bounce_mailbox import MailboxAddress
 
@@ -35,7 +35,7 @@ _LITTLE, _TOO_LITTLE = 2_000 * _MB, 200 * _MB
 _LOCAL = {"localhost", "127.0.0.1", "::1"}
 
 
-def check_mail(context: Asked) -> Iterator[Finding]:
+def check_mail(context: CheckContext) -> Iterator[Finding]:
     """Whether the mail server answers (nothing is sent), and whether mail waits or was given up."""
     try:
         mail.probe(context.config)
@@ -61,7 +61,7 @@ def check_mail(context: Asked) -> Iterator[Finding]:
         )
 
 
-def check_returned_mail(context: Asked) -> Iterator[Finding]:
+def check_returned_mail(context: CheckContext) -> Iterator[Finding]:
     """Whether the mailbox to which mails come back could be read when a worker last tried."""
     if not context.config.bounce_url:
         return
@@ -76,7 +76,7 @@ def check_returned_mail(context: Asked) -> Iterator[Finding]:
         yield ok(_("returned mail"), _("the mailbox can be read"))
 
 
-def check_disk(context: Asked) -> Iterator[Finding]:
+def check_disk(context: CheckContext) -> Iterator[Finding]:
     """Whether there is room on the disk of the data folder."""
     free = shutil.disk_usage(context.config.folder).free
     message = _("%(count)s MB free", count=f"{free // _MB:,}")
@@ -89,7 +89,7 @@ def check_disk(context: Asked) -> Iterator[Finding]:
         yield ok(_("disk"), message)
 
 
-def check_worker(context: Asked) -> Iterator[Finding]:
+def check_worker(context: CheckContext) -> Iterator[Finding]:
     """Whether a worker is alive and does what is due. On a copy that was just restored, it need not run yet."""
     remedy = _("Start `lms worker`; on SQLite `lms serve` runs it.")
     seen = worker_last_seen()
@@ -114,7 +114,7 @@ def check_worker(context: Asked) -> Iterator[Finding]:
         yield fault(_("worker"), message, _("Check the log of `lms worker`."))
 
 
-def check_time_zones(context: Asked) -> Iterator[Finding]:
+def check_time_zones(context: CheckContext) -> Iterator[Finding]:
     """Whether lectures to come were computed with the time zone database that is installed now."""
     version, last, moved = zones.version(), last_version(), len(find_shifts(at=context.at))
     db.session.rollback()
@@ -129,7 +129,7 @@ def check_time_zones(context: Asked) -> Iterator[Finding]:
         yield ok(_("time zones"), version)
 
 
-def check_settings(context: Asked) -> Iterator[Finding]:
+def check_settings(context: CheckContext) -> Iterator[Finding]:
     """Settings that are unsafe for people who really use the site."""
     unsafe = list(_unsafe(context.config))
     yield from unsafe
@@ -168,7 +168,7 @@ def _default(name: str) -> str:
     return next(setting.default for setting in SETTINGS if setting.name == name)
 
 
-def check_permissions(context: Asked) -> Iterator[Finding]:
+def check_permissions(context: CheckContext) -> Iterator[Finding]:
     """Whether anybody but the user of the server can read what is private."""
     config = context.config
     private = [config.folder, config.folder / "secret.key", *(config.folder / "keys").glob("*")]
@@ -186,7 +186,7 @@ def check_permissions(context: Asked) -> Iterator[Finding]:
         yield ok(_("permissions"), _("the data folder is private"))
 
 
-def check_journal(context: Asked) -> Iterator[Finding]:
+def check_journal(context: CheckContext) -> Iterator[Finding]:
     """Whether the journal can be read and written, and lies apart from the database."""
     path = context.config.journal_file
     try:
@@ -207,7 +207,7 @@ def check_journal(context: Asked) -> Iterator[Finding]:
         yield ok(_("journal"), _n("%(num)s entry", "%(num)s entries", len(entries.entries)))
 
 
-def check_backup(context: Asked) -> Iterator[Finding]:
+def check_backup(context: CheckContext) -> Iterator[Finding]:
     """Whether the last backup is recent."""
     if context.config.is_demonstration:
         return

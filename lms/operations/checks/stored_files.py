@@ -10,14 +10,14 @@ from lms.core.events import StoredFilesAsked, publish
 from lms.core.i18n import _, _n
 from lms.core.roles import SYSTEM
 from lms.operations.backup import LEFT_OUT
-from lms.operations.checks.model import Asked, Finding, fault, ok, warning
+from lms.operations.checks.model import CheckContext, Finding, fault, ok, warning
 from lms.operations.manifest import files_in
 
 SHOWN = 3
 """Missing files that are listed by name."""
 
 
-def check_files(context: Asked) -> Iterator[Finding]:
+def check_files(context: CheckContext) -> Iterator[Finding]:
     """Whether every file that a row needs is there, and a row refers to every file."""
     keys = StoredFilesAsked(by=SYSTEM, at=context.at)
     publish(keys)

@@ -131,10 +131,10 @@ def revoke_role_again(grant: Mapping[str, str | None], *, before: datetime, by: 
             RoleGrant.granted_at < before,
         )
     )
-    found = list(db.session.scalars(held))
-    for row in found:
+    grants = list(db.session.scalars(held))
+    for row in grants:
         _end_grant(row, by=by, at=at)
-    return bool(found)
+    return bool(grants)
 
 
 @action
@@ -275,24 +275,24 @@ def _set_demo_accounts(
     accounts: list[DemoAccount], password_hash: str, *, by: Actor, at: datetime
 ) -> dict[str, Person]:
     made: dict[str, Person] = {}
-    for wanted in accounts:
-        person = find_person_by_email(wanted.email) or create_person(
-            full_name=wanted.full_name,
-            email=wanted.email,
-            country_code=wanted.country_code,
-            locale=wanted.locale,
-            time_zone=wanted.time_zone,
+    for described in accounts:
+        person = find_person_by_email(described.email) or create_person(
+            full_name=described.full_name,
+            email=described.email,
+            country_code=described.country_code,
+            locale=described.locale,
+            time_zone=described.time_zone,
             verified=True,
             by=by,
             at=at,
         )
-        for role in wanted.roles:
-            country = wanted.focal_country if role is Role.FOCAL_POINT else None
+        for role in described.roles:
+            country = described.focal_country if role is Role.FOCAL_POINT else None
             grant_role(person.public_id, role, country_code=country, by=by, at=at)
         account = db.session.get(Account, person.id, populate_existing=True)
         if account is None:
             db.session.add(Account(person_id=person.id, password_hash=password_hash, created_at=at))
         else:
             account.password_hash = password_hash
-        made[wanted.email] = person
+        made[described.email] = person
     return made

@@ -56,10 +56,10 @@ def check_password(
     its own, so that nobody else can close it there.
     """
     addressee = find_addressee(email)
-    person_id, kept = (addressee.person_id, addressee.password_hash) if addressee is not None else (0, None)
+    person_id, stored_hash = (addressee.person_id, addressee.password_hash) if addressee is not None else (0, None)
     is_known = device is not None and device.person_id == person_id
     counted = f"device:{device.mark}" if device is not None and is_known else f"address:{email_key(email)}"
-    _verify(person_id, kept, password, counted=counted, demonstration=demonstration, at=at)
+    _verify(person_id, stored_hash, password, counted=counted, demonstration=demonstration, at=at)
     return person_id
 
 
@@ -67,19 +67,19 @@ def check_own_password(password: str, *, demonstration: bool, by: Actor, at: dat
     """Makes sure that it is still the owner who asks. Raises Invalid (`current_password`), TooManyFailures."""
     if by.person_id is None:
         raise NotFound
-    kept = db.session.scalar(select(Account.password_hash).where(Account.person_id == by.person_id))
+    stored_hash = db.session.scalar(select(Account.password_hash).where(Account.person_id == by.person_id))
     counted = f"owner:{by.person_id}"
     try:
-        _verify(by.person_id, kept, password, counted=counted, demonstration=demonstration, at=at)
+        _verify(by.person_id, stored_hash, password, counted=counted, demonstration=demonstration, at=at)
     except WrongCredentials as error:
         raise Invalid("current_password", _("This is not your current password.")) from error
 
 
 def _verify(
-    person_id: int, kept: str | None, password: str, *, counted: str, demonstration: bool, at: datetime
+    person_id: int, stored_hash: str | None, password: str, *, counted: str, demonstration: bool, at: datetime
 ) -> None:
     attempt = begin_attempt(hash_secret(counted), at=at, at_once=MAX_AT_ONCE)  # ends the reading transaction too
-    fits = verify_password(kept, password) and (demonstration or password != DEMO_PASSWORD)
+    fits = verify_password(stored_hash, password) and (demonstration or password != DEMO_PASSWORD)
     if not fits or load_actor(person_id, at) is None:
         note_failure(attempt)
         log.warning("sign-in refused", reason="wrong credentials", person=person_id or None)

@@ -21,6 +21,6 @@ def ask_for_comparison(person_ids: Collection[int], *, at: datetime) -> None:
 
 def forget_pairs(person_ids: Collection[int]) -> None:
     """Within an erasure: nobody is like an erased person."""
-    own = or_(among(DuplicatePair.first_id, person_ids), among(DuplicatePair.second_id, person_ids))
-    db.session.execute(delete(DuplicatePair).where(own))
+    of_people = or_(among(DuplicatePair.first_id, person_ids), among(DuplicatePair.second_id, person_ids))
+    db.session.execute(delete(DuplicatePair).where(of_people))
     db.session.execute(delete(PersonToCompare).where(among(PersonToCompare.person_id, person_ids)))

@@ -103,14 +103,14 @@ def _checked(names: Mapping[str, str], region: str | None, notices: Mapping[str,
         (names, "name", MAX_NAME, clean_line),
         (notices or {}, "notice", MAX_NOTICE, clean_text),
     ):
-        kept = {language: clean(text) for language, text in given.items()}
-        for language, text in kept.items():
+        cleaned = {language: clean(text) for language, text in given.items()}
+        for language, text in cleaned.items():
             if language not in translated():
                 reason = _("Unknown language: %(language)s.", language=language[:20])
                 faults.append(Fault(reason, field=f"{prefix}_{language}"))
             elif len(text) > most:
                 faults.append(Fault(_("Use at most %(n)s characters.", n=most), field=f"{prefix}_{language}"))
-        texts.append({language: text for language, text in kept.items() if text})
+        texts.append({language: text for language, text in cleaned.items() if text})
     if region and db.session.get(Region, region) is None:
         faults.append(Fault(_("Choose a region from the list."), field="region"))
     if faults:
@@ -128,10 +128,10 @@ def add_country(code: str, names: Mapping[str, str], *, region: str | None, by: 
         raise Invalid("code", _("Use 2 to 8 letters and digits, beginning with a letter."))
     if listed_country(code) is not None:
         raise Invalid("code", _("%(code)s is on the list already.", code=code))
-    kept, _notices = _checked(names, region)
-    if "en" not in kept:
+    checked_names, _notices = _checked(names, region)
+    if "en" not in checked_names:
         raise Invalid("name_en", _("Enter the name in English."))
-    country = Country(code=code, iso=None, names=kept, notices={}, region_code=region or None)
+    country = Country(code=code, iso=None, names=checked_names, notices={}, region_code=region or None)
     db.session.add(country)
     db.session.flush()
     audit.record("add_country", by=by, at=at, country=country.id)
@@ -158,11 +158,11 @@ def change_country(
     if not by.is_administrator:
         raise Forbidden
     country = hold_country(code)
-    kept, texts = _checked(names, region, notices)
-    if country.iso is None and "en" not in kept:
+    checked_names, texts = _checked(names, region, notices)
+    if country.iso is None and "en" not in checked_names:
         raise Invalid("name_en", _("Enter the name in English."))
     before = _state(country)
-    country.names, country.region_code, country.valid_until = kept, region or None, valid_until
+    country.names, country.region_code, country.valid_until = checked_names, region or None, valid_until
     if notices is not None:
         country.notices = texts
     return _note_change(country, before, by=by, at=at)
@@ -193,10 +193,10 @@ def edit_country(code: str, changes: Mapping[str, Any], *, by: Actor, at: dateti
 def hold_country(code: str) -> Country:
     """Within an action: the row of the list that is to be changed, held against others who change it. Raises NotFound;
     Refused where it was merged into another country."""
-    found = listed_country(code)
-    if found is None:
+    stored = listed_country(code)
+    if stored is None:
         raise NotFound
-    query = select(Country).where(Country.id == found.id).with_for_update(of=Country)
+    query = select(Country).where(Country.id == stored.id).with_for_update(of=Country)
     country = db.session.scalars(query.execution_options(populate_existing=True)).one()
     if country.merged_into_id is not None:
         raise Refused(_("This country was merged into another one. Undo the merge first."))

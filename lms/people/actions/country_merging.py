@@ -27,10 +27,10 @@ MOVED: Final = (PersonCountry.country_id, RoleGrant.country_id)
 
 
 @action
-def merge_countries(kept: str, merged: str, *, reason: str, by: Actor, at: datetime) -> CountryMerge | None:
-    """Says that two countries of the list (codes) are one, known from now on as `kept`, also in all figures of before.
+def merge_countries(kept_code: str, merged: str, *, reason: str, by: Actor, at: datetime) -> CountryMerge | None:
+    """Says that two countries of the list (codes) are one, known from now on as `kept_code`, also in all figures of before.
 
-    None where `merged` was merged into `kept` already. For administrators. Raises NotFound; Invalid without a reason;
+    None where `merged` was merged into `kept_code` already. For administrators. Raises NotFound; Invalid without a reason;
     Refused where one of them was merged into a third one, others were merged into `merged`, or both have nominated the
     same person for the same series.
     """
@@ -38,27 +38,27 @@ def merge_countries(kept: str, merged: str, *, reason: str, by: Actor, at: datet
         raise Forbidden
     why = _checked_reason(reason)
     one_at_a_time(IDENTITY)  # before the rows: whoever writes credits holds this while referring to them
-    own, other = _held(kept, merged)
-    if own.id == other.id:
+    remaining, other = _held(kept_code, merged)
+    if remaining.id == other.id:
         raise Invalid("other", _("Choose another country."))
-    if other.merged_into_id == own.id:
+    if other.merged_into_id == remaining.id:
         return None
-    if own.merged_into_id is not None or other.merged_into_id is not None:
+    if remaining.merged_into_id is not None or other.merged_into_id is not None:
         raise Refused(_("Someone else merged one of these countries first. Check again."))
     if db.session.scalar(select(Country.id).where(Country.merged_into_id == other.id).limit(1)) is not None:
         raise Refused(
             _("Other countries were merged into this one. Keep this country instead, or undo those merges first.")
         )
-    other.merged_into_id = own.id
-    row = CountryMerge(kept_id=own.id, merged_id=other.id, reason=why, merged_at=at, merged_by=by.person_id)
-    row.before = {"partner": {"kept": _as_json(_spans(own.id)), "merged": _as_json(_spans(other.id))}}
+    other.merged_into_id = remaining.id
+    row = CountryMerge(kept_id=remaining.id, merged_id=other.id, reason=why, merged_at=at, merged_by=by.person_id)
+    row.before = {"partner": {"kept": _as_json(_spans(remaining.id)), "merged": _as_json(_spans(other.id))}}
     db.session.add(row)
     db.session.flush()
-    _write_spans(own.id, united_spans([*_spans(own.id), *_spans(other.id)]))
+    _write_spans(remaining.id, united_spans([*_spans(remaining.id), *_spans(other.id)]))
     _write_spans(other.id, [])
-    _move(CountriesMerged(by=by, at=at, merge_id=row.id, kept_id=own.id, merged_id=other.id))
-    detail = {"reason": why, "kept": own.code, "merged": other.code}
-    audit.record("merge_countries", by=by, at=at, detail=detail, country=[own.id, other.id])
+    _move(CountriesMerged(by=by, at=at, merge_id=row.id, kept_id=remaining.id, merged_id=other.id))
+    detail = {"reason": why, "kept": remaining.code, "merged": other.code}
+    audit.record("merge_countries", by=by, at=at, detail=detail, country=[remaining.id, other.id])
     return row
 
 
@@ -73,8 +73,8 @@ def _checked_reason(text: str) -> str:
 
 def _held(*codes: str) -> list[Country]:
     """The rows of these codes as they are in the database now; nobody else changes them until the action ends."""
-    found = [listed_country(code) for code in codes]
-    ids = [one.id for one in found if one is not None]
+    countries = [listed_country(code) for code in codes]
+    ids = [one.id for one in countries if one is not None]
     if len(ids) < len(codes):
         raise NotFound
     query = select(Country).where(Country.id.in_(ids)).order_by(Country.id).with_for_update()
@@ -135,9 +135,9 @@ def undo_country_merge(merged: str, *, by: Actor, at: datetime) -> None:
     if people:
         publish(PeopleCountriesChanged(by=by, at=at, person_ids=people, since=BEGINNING))
     db.session.execute(delete(CountryMove).where(CountryMove.merge_id == row.id))
-    own = db.session.get_one(Country, row.kept_id)
-    detail = {"kept": own.code, "merged": other.code}
-    audit.record("undo_country_merge", by=by, at=at, detail=detail, country=[own.id, other.id])
+    remaining = db.session.get_one(Country, row.kept_id)
+    detail = {"kept": remaining.code, "merged": other.code}
+    audit.record("undo_country_merge", by=by, at=at, detail=detail, country=[remaining.id, other.id])
     db.session.expire_all()
 
 
@@ -157,11 +157,11 @@ def _part_spans(row: CountryMerge) -> None:
     before = expected = _from_json(partner["kept"])
     expected = united_spans([*expected, *_from_json(partner["merged"])])
     for later in db.session.scalars(query.order_by(CountryMerge.id)):
-        own = later.before["partner"]
-        if _from_json(own["kept"]) == expected:
-            later.before = {**later.before, "partner": {**own, "kept": _as_json(before)}}
-        before = united_spans([*before, *_from_json(own["merged"])])
-        expected = united_spans([*expected, *_from_json(own["merged"])])
+        spans = later.before["partner"]
+        if _from_json(spans["kept"]) == expected:
+            later.before = {**later.before, "partner": {**spans, "kept": _as_json(before)}}
+        before = united_spans([*before, *_from_json(spans["merged"])])
+        expected = united_spans([*expected, *_from_json(spans["merged"])])
     if _spans(row.kept_id) == expected:
         _write_spans(row.kept_id, before)
     _write_spans(row.merged_id, _from_json(partner["merged"]))

@@ -51,8 +51,8 @@ def moved_ids(what: str, event: CountriesMerged | CountryMergeUndone) -> list[in
 
 def note_moved(what: str, ids: Collection[int], event: CountriesMerged) -> None:
     """Notes rows that a slice moved itself."""
-    own = (CountryMove.merge_id == event.merge_id, CountryMove.what == what)
-    db.session.execute(delete(CountryMove).where(*own, among(CountryMove.row_id, ids)))
+    moves = (CountryMove.merge_id == event.merge_id, CountryMove.what == what)
+    db.session.execute(delete(CountryMove).where(*moves, among(CountryMove.row_id, ids)))
     rows = [{"merge_id": event.merge_id, "what": what, "row_id": id_} for id_ in sorted(ids)]
     if rows:
         db.session.execute(insert(CountryMove), rows)

@@ -40,16 +40,16 @@ def compare_waiting_people(*, at: datetime, in_bulk: bool = True) -> int:
     compared, ends = 0, time.monotonic() + LASTS.total_seconds()
     while time.monotonic() < ends:
         waiting = _waiting().limit(AT_ONCE)
-        asked = {row.person_id: row.asked_at for row in read(waiting)}
-        if not asked:
+        requested_at = {row.person_id: row.asked_at for row in read(waiting)}
+        if not requested_at:
             break
         scores = {
             (min(person_id, other.person.person_id), max(person_id, other.person.person_id)): other.similarity.score
-            for person_id in asked
+            for person_id in requested_at
             for other in duplicates_of(person_id, day)
         }
-        _write(scores, asked, at=at)
-        compared += len(asked)
+        _write(scores, requested_at, at=at)
+        compared += len(requested_at)
     db.session.rollback()
     return compared
 
@@ -59,32 +59,32 @@ def _waiting() -> Select[int, datetime]:
 
 
 def _compare_in_bulk(day: date, *, at: datetime) -> int:
-    asked = {row.person_id: row.asked_at for row in read(_waiting())}
-    scores = score_pairs(asked, day)
+    requested_at = {row.person_id: row.asked_at for row in read(_waiting())}
+    scores = score_pairs(requested_at, day)
     db.session.rollback()
     by_person: dict[int, dict[tuple[int, int], int]] = {}
     for pair, score in scores.items():
         # With the person who is written last: the rows of a written person are replaced
-        by_person.setdefault(min(person_id for person_id in pair if person_id in asked), {})[pair] = score
-    for person_ids in chunks(asked, WRITTEN_AT_ONCE):
+        by_person.setdefault(min(person_id for person_id in pair if person_id in requested_at), {})[pair] = score
+    for person_ids in chunks(requested_at, WRITTEN_AT_ONCE):
         some = {pair: score for person_id in person_ids for pair, score in by_person.get(person_id, {}).items()}
-        _write(some, {person_id: asked[person_id] for person_id in person_ids}, at=at)
-    return len(asked)
+        _write(some, {person_id: requested_at[person_id] for person_id in person_ids}, at=at)
+    return len(requested_at)
 
 
 @action
-def _write(scores: Mapping[tuple[int, int], int], asked: Mapping[int, datetime], *, at: datetime) -> None:
+def _write(scores: Mapping[tuple[int, int], int], requested_at: Mapping[int, datetime], *, at: datetime) -> None:
     """Replaces the undecided pairs of the people who were compared."""
     one_at_a_time("compare people")
-    own = or_(among(DuplicatePair.first_id, asked), among(DuplicatePair.second_id, asked))
-    db.session.execute(delete(DuplicatePair).where(own, DuplicatePair.decided_at.is_(None)))
+    of_people = or_(among(DuplicatePair.first_id, requested_at), among(DuplicatePair.second_id, requested_at))
+    db.session.execute(delete(DuplicatePair).where(of_people, DuplicatePair.decided_at.is_(None)))
     rows = [
         {"first_id": first, "second_id": second, "score": score, "found_at": at}
         for (first, second), score in sorted(scores.items())
     ]
     insert_many(DuplicatePair.__table__, rows, unless=["first_id", "second_id"])
     times: dict[datetime, list[int]] = {}
-    for person_id, asked_at in asked.items():
+    for person_id, asked_at in requested_at.items():
         times.setdefault(asked_at, []).append(person_id)
     for asked_at, person_ids in times.items():  # who was renamed meanwhile is compared again
         done = and_(among(PersonToCompare.person_id, person_ids), PersonToCompare.asked_at == asked_at)

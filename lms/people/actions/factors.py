@@ -201,8 +201,8 @@ def copy_second_factor(from_id: int, to_id: int) -> None:
         return
     secret = opened(row.secret, from_id) if row.secret is not None else None
     sealed = _sealed(secret, to_id) if secret is not None else None  # a seal is of one person
-    kept = {"secret": sealed, "confirmed_at": row.confirmed_at, "last_step": row.last_step, "salt": row.salt}
-    db.session.add(SecondFactor(person_id=to_id, **kept))
+    columns = {"secret": sealed, "confirmed_at": row.confirmed_at, "last_step": row.last_step, "salt": row.salt}
+    db.session.add(SecondFactor(person_id=to_id, **columns))
     unused = select(RecoveryCode.code_hash).where(RecoveryCode.person_id == from_id, RecoveryCode.used_at.is_(None))
     db.session.add_all(RecoveryCode(person_id=to_id, code_hash=code) for code in db.session.scalars(unused).all())
 
@@ -216,10 +216,10 @@ def seal_second_factors(*, unsealed_only: bool) -> int:
     count = 0
     for row in db.session.scalars(select(SecondFactor).with_for_update()):
         for name in ("secret", "pending_secret"):
-            kept: str | None = getattr(row, name)
-            if kept is None or (unsealed_only and is_sealed(kept)):
+            stored: str | None = getattr(row, name)
+            if stored is None or (unsealed_only and is_sealed(stored)):
                 continue
-            secret = opened(kept, row.person_id) if is_sealed(kept) else kept
+            secret = opened(stored, row.person_id) if is_sealed(stored) else stored
             if secret is not None:
                 setattr(row, name, _sealed(secret, row.person_id))
                 count += 1

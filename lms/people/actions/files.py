@@ -90,8 +90,8 @@ def stage_people(content: bytes, *, look_up_nameless: bool = True) -> StagedPeop
     table = read_table(content)
     columns = {name: table.column(*_HEADINGS[name]) for name in COLUMNS}
     if columns["email"] is None:
-        found = ", ".join(f"“{heading[:40]}”" for heading in table.headings[:12])
-        raise Invalid("file", _("There is no column “email”. The columns are: %(found)s.", found=found))
+        headings = ", ".join(f"“{heading[:40]}”" for heading in table.headings[:12])
+        raise Invalid("file", _("There is no column “email”. The columns are: %(found)s.", found=headings))
     staged = StagedPeople(total=len(table.rows), notes=_ignored(table, columns), table=table, columns=columns)
     codes = country_spellings()
     lines: dict[str, int] = {}
@@ -200,11 +200,11 @@ def _choice(known: dict[str, C], cell: str, name: str) -> C | None:
 def _unknown(name: str, cell: str, known: Collection[str]) -> str:
     """Says which cell has none of the allowed values, with those, and the one that may have been meant."""
     if name == "gender":
-        said = _("Unknown gender “%(cell)s”. Use one of: %(known)s.", cell=cell, known=", ".join(known))
+        reason = _("Unknown gender “%(cell)s”. Use one of: %(known)s.", cell=cell, known=", ".join(known))
     else:
-        said = _("Unknown sector “%(cell)s”. Use one of: %(known)s.", cell=cell, known=", ".join(known))
+        reason = _("Unknown sector “%(cell)s”. Use one of: %(known)s.", cell=cell, known=", ".join(known))
     meant = get_close_matches(cell.casefold(), known, n=1, cutoff=0.75)
-    return _("%(reason)s Perhaps “%(meant)s”", reason=said, meant=meant[0]) if meant else said
+    return _("%(reason)s Perhaps “%(meant)s”", reason=reason, meant=meant[0]) if meant else reason
 
 
 def reject_unknown_nameless(staged: StagedPeople) -> None:
@@ -317,14 +317,14 @@ def _update(
     if not matched:
         return []
     ids = [person_id for _row, person_id in matched]
-    kept = _profiles(ids)
+    profiles = _profiles(ids)
     belongs = countries_of(ids, at.date())
     changes: dict[int, dict[str, Any]] = {}
     moves: dict[int, int] = {}
     spared = 0
     for row, person_id in matched:
-        claimed = kept[person_id].has_account
-        differs, filled = _differences(row, kept[person_id])
+        claimed = profiles[person_id].has_account
+        differs, filled = _differences(row, profiles[person_id])
         if filled if claimed else differs:
             changes[person_id] = filled if claimed else differs
         home = countries[row.country] if row.country else None
@@ -340,7 +340,7 @@ def _update(
                 spared,
             )
         )
-    for person_id in _write(changes, kept):
+    for person_id in _write(changes, profiles):
         publish(PersonNameCorrected(by=by, at=at, person_id=person_id))
     traits = sorted(who for who, values in changes.items() if {"sector", "gender"} & values.keys())
     if traits:
@@ -352,8 +352,8 @@ def _update(
 
 def _differences(row: PersonRow, before: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """What a row says otherwise than the profile, and the part of it that the profile lacks."""
-    said = {name: getattr(row, name) for name in ("full_name", *_PERSONAL)}
-    differs = {name: value for name, value in said.items() if value and getattr(before, name) != value}
+    given = {name: getattr(row, name) for name in ("full_name", *_PERSONAL)}
+    differs = {name: value for name, value in given.items() if value and getattr(before, name) != value}
     return differs, {name: value for name, value in differs.items() if not getattr(before, name)}
 
 

@@ -106,18 +106,18 @@ def send_link(
     addressee = find_addressee(email)
     if was_sent_enough(key, at):
         return
-    kept = {"following": following} if following else {}
+    data = {"following": following} if following else {}
     if (addressee is None and not payload) or (addressee is not None and addressee.is_disabled):
-        _secret, link = make_link(None, LinkPurpose.RESET, kept, address_key=key, lasts=RESET_LASTS, at=at)
+        _secret, link = make_link(None, LinkPurpose.RESET, data, address_key=key, lasts=RESET_LASTS, at=at)
         post_mail(NOBODY, address="", payload={}, dedupe_key=f"link:{link.id}", at=at, expires_at=at)
         return
     template, purpose = "claim" if addressee is not None else "confirm", LinkPurpose.CONFIRM
     if addressee is not None and addressee.password_hash is not None:
         template, purpose = to_account, LinkPurpose.SIGN_IN if to_account == "sign_in" else LinkPurpose.RESET
     else:
-        kept |= {"email": email, **payload}
+        data |= {"email": email, **payload}
     person_id = addressee.person_id if addressee is not None else None
-    secret, link = make_link(person_id, purpose, kept, address_key=key, lasts=_LASTS[purpose], at=at)
+    secret, link = make_link(person_id, purpose, data, address_key=key, lasts=_LASTS[purpose], at=at)
     post_link(
         link,
         template,

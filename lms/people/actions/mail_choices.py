@@ -21,7 +21,7 @@ from lms.people.rules import can_see_person
 
 @action
 def choose_mails(
-    person_id: int, wanted: Mapping[MailKind, bool], *, by: Actor, at: datetime, series_id: int = ALL_SERIES
+    person_id: int, choices: Mapping[MailKind, bool], *, by: Actor, at: datetime, series_id: int = ALL_SERIES
 ) -> bool:
     """Stores which kinds of mail a person wants, for one series or for all; returns whether anything changed.
 
@@ -31,10 +31,10 @@ def choose_mails(
     person_id = canonical(person_id)
     if not (by.system or can_see_person(by, person_id)):
         raise NotFound
-    assert set(wanted) <= set(DECLINABLE if series_id == ALL_SERIES else PER_SERIES)
+    assert set(choices) <= set(DECLINABLE if series_id == ALL_SERIES else PER_SERIES)
     hold_people([person_id])
     before, changed = choices_of(person_id), False
-    for kind, is_wanted in wanted.items():
+    for kind, is_wanted in choices.items():
         general = before.get((kind, ALL_SERIES), is_default(kind))
         if before.get((kind, series_id), general) != is_wanted:
             is_own = series_id == ALL_SERIES or is_wanted != general
@@ -55,10 +55,10 @@ def stop_mails(person_id: int, kinds: Iterable[MailKind], *, at: datetime) -> No
                 _write(person_id, kind, series_id, None if series_id else False, at=at)
 
 
-def _write(person_id: int, kind: MailKind, series_id: int, wanted: bool | None, *, at: datetime) -> None:
+def _write(person_id: int, kind: MailKind, series_id: int, is_wanted: bool | None, *, at: datetime) -> None:
     """Replaces what a person, under whichever of their rows, has chosen; None: nothing."""
-    own = MailChoice.person_id.in_(members(person_id))
-    db.session.execute(delete(MailChoice).where(own, MailChoice.kind == kind, MailChoice.series_id == series_id))
-    if wanted is not None:
-        row = {"person_id": person_id, "kind": kind, "series_id": series_id, "wanted": wanted, "changed_at": at}
+    of_person = MailChoice.person_id.in_(members(person_id))
+    db.session.execute(delete(MailChoice).where(of_person, MailChoice.kind == kind, MailChoice.series_id == series_id))
+    if is_wanted is not None:
+        row = {"person_id": person_id, "kind": kind, "series_id": series_id, "wanted": is_wanted, "changed_at": at}
         db.session.execute(insert(MailChoice).values(row))

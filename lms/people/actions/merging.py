@@ -66,7 +66,7 @@ def checked_reason(text: str) -> str:
 
 @action
 def merge_people(
-    kept: str,
+    kept_public_id: str,
     merged: str,
     *,
     reason: str = "",
@@ -77,9 +77,9 @@ def merge_people(
     at: datetime,
     today: date | None = None,
 ) -> PersonMerge | None:
-    """Says that two rows (public ids) are one person, known from now on as `kept`. Evidence stays where it is.
+    """Says that two rows (public ids) are one person, known from now on as `kept_public_id`. Evidence stays where it is.
 
-    Addresses, roles, tokens and history of both are found under the one kept. `keep` names the `DETAILS` that `kept`
+    Addresses, roles, tokens and history of both are found under the one kept. `keep` names the `DETAILS` that `kept_public_id`
     takes over from `merged`; a country applies from `today`. Where the account of one is disabled, so is that of both,
     or else nobody's with `enable`. API tokens of both end, sessions of the person who gains a role, and mailed links of
     `merged`. None where both are one person already. For administrators, who give a reason; `is_confirmed` says that
@@ -91,7 +91,7 @@ def merge_people(
     reason = "" if by.system and not reason else checked_reason(reason)
     if unknown := set(keep) - set(DETAILS):
         raise Invalid("keep", _("Unknown detail: %(names)s.", names=", ".join(sorted(unknown))))
-    kept_id, merged_id = person_id_of(kept), person_id_of(merged)
+    kept_id, merged_id = person_id_of(kept_public_id), person_id_of(merged)
     if kept_id == merged_id:
         return None
     one_at_a_time(IDENTITY)  # before the rows: whoever writes credits holds this while referring to them
@@ -99,7 +99,7 @@ def merge_people(
     other = fresh_person(merged_id)
     if fresh_person(kept_id).erased_at is not None or other.erased_at is not None:
         raise Refused(_("A person who was erased cannot be merged."))
-    if (kept_id, merged_id) != (person_id_of(kept), person_id_of(merged)):
+    if (kept_id, merged_id) != (person_id_of(kept_public_id), person_id_of(merged)):
         raise Refused(_("Someone else merged one of these people first. Check again."))
     if len(members(merged_id)) > 1:
         raise Refused(
@@ -117,13 +117,15 @@ def merge_people(
     audit.record("merge_people", by=by, at=at, detail=detail, person=[kept_id, merged_id])
     db.session.flush()
     publish(PeopleMerged(by=by, at=at, kept_id=kept_id, merged_id=merged_id))
-    row.taken = details.take(by=by, at=at) | _unite_access(kept, kept_id, merged_id, enable=enable, by=by, at=at)
+    row.taken = details.take(by=by, at=at) | _unite_access(
+        kept_public_id, kept_id, merged_id, enable=enable, by=by, at=at
+    )
     ask_for_comparison([kept_id], at=at)
     return row
 
 
 def merge_checked(
-    kept: str,
+    kept_public_id: str,
     merged: str,
     *,
     reason: str,
@@ -143,11 +145,19 @@ def merge_checked(
     if not by.is_administrator:
         raise Forbidden
     checked_reason(reason)
-    is_checked = bool(password and holders_of([person_id_of(kept), person_id_of(merged)], tuple(Role)))
+    is_checked = bool(password and holders_of([person_id_of(kept_public_id), person_id_of(merged)], tuple(Role)))
     if is_checked:
         check_owner(password, otp, demonstration=demonstration, by=by, at=at)
     merge_people(
-        kept, merged, reason=reason, keep=keep, enable=enable, is_confirmed=is_checked, by=by, at=at, today=today
+        kept_public_id,
+        merged,
+        reason=reason,
+        keep=keep,
+        enable=enable,
+        is_confirmed=is_checked,
+        by=by,
+        at=at,
+        today=today,
     )
 
 
@@ -175,28 +185,28 @@ def _unite_access(
     public_id: str, kept_id: int, merged_id: int, *, enable: bool, by: Actor, at: datetime
 ) -> dict[str, dict[str, Any]]:
     """Disables or enables the account of both; returns what is kept to undo it."""
-    own, other = (db.session.get(Account, one, populate_existing=True) for one in (kept_id, merged_id))
-    if own is None:
+    account, other = (db.session.get(Account, one, populate_existing=True) for one in (kept_id, merged_id))
+    if account is None:
         return {}
-    was = own.disabled_at is not None
-    wanted = not enable and (was or (other is not None and other.disabled_at is not None))
-    if wanted == was:
+    was = account.disabled_at is not None
+    is_disabled = not enable and (was or (other is not None and other.disabled_at is not None))
+    if is_disabled == was:
         return {}
-    (disable_person if wanted else enable_person)(public_id, by=by, at=at)
-    return {ACCESS: {"before": was, "after": wanted}}
+    (disable_person if is_disabled else enable_person)(public_id, by=by, at=at)
+    return {ACCESS: {"before": was, "after": is_disabled}}
 
 
 class _Details:
     """What the kept person takes over of the other. Read before they are one, taken after."""
 
     def __init__(self, kept_id: int, merged_id: int, keep: Collection[str], day: date) -> None:
-        kept, merged = fresh_person(kept_id), fresh_person(merged_id)
-        self.kept_id, self.public_id, self.day = kept_id, kept.public_id, day
-        self.confirmed_at = kept.name_confirmed_at
+        remaining, merged = fresh_person(kept_id), fresh_person(merged_id)
+        self.kept_id, self.public_id, self.day = kept_id, remaining.public_id, day
+        self.confirmed_at = remaining.name_confirmed_at
         self.profile = {
-            name: (getattr(kept, name), getattr(merged, name))
+            name: (getattr(remaining, name), getattr(merged, name))
             for name in PROFILE_FIELDS
-            if name in keep and getattr(kept, name) != getattr(merged, name)
+            if name in keep and getattr(remaining, name) != getattr(merged, name)
         }
         addresses = addresses_of([kept_id, merged_id]) if "email" in keep else {}
         self.addresses = addresses.get(kept_id), addresses.get(merged_id)
@@ -218,8 +228,8 @@ class _Details:
             _put_first(self.kept_id, after)
             taken["email"] = {"before": email_key(before), "after": email_key(after)}
         if self.takes_country:
-            own = _country_row(self.kept_id, self.day)
-            held = None if own is None else {"country": own.country_id}
+            country_row = _country_row(self.kept_id, self.day)
+            held = None if country_row is None else {"country": country_row.country_id}
             if set_country(self.kept_id, self.country_id, since=self.day, by=by, at=at):
                 taken["country"] = {"before": held, "after": self.country_id, "since": self.day.isoformat()}
         return taken
@@ -227,8 +237,8 @@ class _Details:
 
 def _put_first(person_id: int, address: str) -> None:
     """Makes one of a person's addresses the one that they are written to."""
-    own = PersonEmail.person_id.in_(members(person_id))
-    db.session.execute(update(PersonEmail).where(own).values(is_primary=PersonEmail.key == email_key(address)))
+    of_person = PersonEmail.person_id.in_(members(person_id))
+    db.session.execute(update(PersonEmail).where(of_person).values(is_primary=PersonEmail.key == email_key(address)))
 
 
 def _country_row(person_id: int, since: date) -> PersonCountry | None:
@@ -245,11 +255,11 @@ def undo_merge(merged: str, *, by: Actor, at: datetime) -> None:
     """
     if not by.is_administrator:
         raise Forbidden
-    found = db.session.scalar(select(Person.id).where(Person.public_id == merged))
-    if found is None:
+    person_id = db.session.scalar(select(Person.id).where(Person.public_id == merged))
+    if person_id is None:
         raise NotFound
     one_at_a_time(IDENTITY)
-    person = fresh_person(found)
+    person = fresh_person(person_id)
     if person.canonical_id in (None, person.id) or person.erased_at is not None:
         raise Refused(_("This person is not merged with anyone."))
     kept_id = int(person.canonical_id or 0)
@@ -274,8 +284,8 @@ def undo_merge(merged: str, *, by: Actor, at: datetime) -> None:
 
 def _return_account(kept_id: int, merged_id: int) -> None:
     """Takes from the kept person the account that the merge gave, unless its password was changed since."""
-    own, other = db.session.get(Account, kept_id), db.session.get(Account, merged_id)
-    if own is None or other is None or own.password_hash != other.password_hash:
+    account, other = db.session.get(Account, kept_id), db.session.get(Account, merged_id)
+    if account is None or other is None or account.password_hash != other.password_hash:
         return
     for table in (RecoveryCode, SecondFactor, Account):
         db.session.execute(delete(table).where(table.person_id == kept_id))
@@ -283,40 +293,42 @@ def _return_account(kept_id: int, merged_id: int) -> None:
 
 
 def _give_back(row: PersonMerge, *, by: Actor, at: datetime) -> None:
-    kept = fresh_person(row.kept_id)
+    person = fresh_person(row.kept_id)
     profile = {name: values for name, values in row.taken.items() if name in PROFILE_FIELDS}
-    unchanged = {name for name, values in profile.items() if getattr(kept, name) == values["after"]}
+    unchanged = {name for name, values in profile.items() if getattr(person, name) == values["after"]}
     if unchanged:
-        change_profile(kept.public_id, {name: profile[name]["before"] for name in unchanged}, by=by, at=at)
+        change_profile(person.public_id, {name: profile[name]["before"] for name in unchanged}, by=by, at=at)
         if NAMES & unchanged and (confirmed := row.taken.get("name_confirmed_at")) is not None:
-            kept.name_confirmed_at = datetime.fromisoformat(confirmed["before"])
+            person.name_confirmed_at = datetime.fromisoformat(confirmed["before"])
     if (email := row.taken.get("email")) is not None:
-        own = PersonEmail.person_id.in_(members(kept.id))
-        db.session.execute(update(PersonEmail).where(own, PersonEmail.key == email["before"]).values(is_primary=True))
+        of_person = PersonEmail.person_id.in_(members(person.id))
+        db.session.execute(
+            update(PersonEmail).where(of_person, PersonEmail.key == email["before"]).values(is_primary=True)
+        )
     if (access := row.taken.get(ACCESS)) is not None:
-        _give_access_back(kept, access["after"], row.merged_at, by=by, at=at)
+        _give_access_back(person, access["after"], row.merged_at, by=by, at=at)
     if (country := row.taken.get("country")) is not None:
-        _give_country_back(kept.id, country, by=by, at=at)
+        _give_country_back(person.id, country, by=by, at=at)
     _correct_later(row, {name for name in profile if name not in unchanged})
 
 
-def _give_access_back(kept: Person, disabled: bool, merged_at: datetime, *, by: Actor, at: datetime) -> None:
+def _give_access_back(person: Person, disabled: bool, merged_at: datetime, *, by: Actor, at: datetime) -> None:
     """Enables or disables the kept account again, unless someone decided about it since."""
-    account = db.session.get(Account, kept.id, populate_existing=True)
+    account = db.session.get(Account, person.id, populate_existing=True)
     if account is None or account.disabled_at != (merged_at if disabled else None):
         return
-    (enable_person if disabled else disable_person)(kept.public_id, by=by, at=at)
+    (enable_person if disabled else disable_person)(person.public_id, by=by, at=at)
 
 
 def _give_country_back(kept_id: int, taken: Mapping[str, Any], *, by: Actor, at: datetime) -> None:
     since = date.fromisoformat(taken["since"])
-    own = _country_row(kept_id, since)
-    if own is None or own.country_id != taken["after"]:
+    country_row = _country_row(kept_id, since)
+    if country_row is None or country_row.country_id != taken["after"]:
         return
     if taken["before"] is None:
-        db.session.delete(own)
+        db.session.delete(country_row)
     else:
-        own.country_id = taken["before"]["country"]
+        country_row.country_id = taken["before"]["country"]
     db.session.flush()
     publish(PeopleCountriesChanged(by=by, at=at, person_ids=(kept_id,), since=since))
 
@@ -337,5 +349,5 @@ def _correct_later(row: PersonMerge, names: Collection[str]) -> None:
 
 def forget_merges(person_ids: Sequence[int]) -> None:
     """Within an erasure: what was taken over, and why two were merged, says who somebody was."""
-    own = or_(PersonMerge.kept_id.in_(person_ids), PersonMerge.merged_id.in_(person_ids))
-    db.session.execute(update(PersonMerge).where(own).values(reason="", taken={}))
+    of_people = or_(PersonMerge.kept_id.in_(person_ids), PersonMerge.merged_id.in_(person_ids))
+    db.session.execute(update(PersonMerge).where(of_people).values(reason="", taken={}))

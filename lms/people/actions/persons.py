@@ -47,18 +47,18 @@ COMPARED: Final = NAMES | {"organisation"}
 
 def checked_profile(given: Mapping[str, Any]) -> dict[str, Any]:
     """The values of a profile as they are kept, of the fields that are given. Raises Invalid with all faults."""
-    kept: dict[str, Any] = {}
+    profile: dict[str, Any] = {}
     faults: list[Fault] = []
     for field in PROFILE_FIELDS:
         if field not in given:
             continue
         try:
-            kept[field] = _checked(field, given[field])
+            profile[field] = _checked(field, given[field])
         except Invalid as error:
             faults.extend(error.faults)
     if faults:
         raise Invalid(faults=faults)
-    return kept
+    return profile
 
 
 def _checked(field: str, value: Any) -> Any:
@@ -147,10 +147,10 @@ def insert_person(
 ) -> Person:
     """Creates a person. The caller has checked permission; see `create_person`."""
     faults: list[Fault] = []
-    kept: dict[str, Any] = {}
+    traits: dict[str, Any] = {}
     address = None
     try:
-        kept = checked_profile({"full_name": full_name, **profile})
+        traits = checked_profile({"full_name": full_name, **profile})
     except Invalid as error:
         faults.extend(error.faults)
     try:
@@ -163,7 +163,7 @@ def insert_person(
         hold_addresses()
     if address is not None and find_person_by_email(address) is not None:
         raise Refused(_("There is already a person with this e-mail address."))
-    person = Person(created_at=at, **kept)
+    person = Person(created_at=at, **traits)
     db.session.add(person)
     db.session.flush()
     person.canonical_id = person.id
@@ -193,13 +193,13 @@ def change_profile(
     fields.
     """
     person = _person_to_change(public_id, by)
-    kept, country_id = _checked_changes(changes, by=by, today=today or at.date())
-    changed = [field for field, value in kept.items() if getattr(person, field) != value]
+    profile, country_id = _checked_changes(changes, by=by, today=today or at.date())
+    changed = [field for field, value in profile.items() if getattr(person, field) != value]
     for field in changed:
-        setattr(person, field, kept[field])
+        setattr(person, field, profile[field])
     if by.person_id != person.id and NAMES.intersection(changed):
         person.name_confirmed_at = None
-    elif by.person_id == person.id and kept.keys() & NAMES:  # people who write their own name have read it
+    elif by.person_id == person.id and profile.keys() & NAMES:  # people who write their own name have read it
         person.name_confirmed_at = at
     db.session.flush()
     if NAMES.intersection(changed):
@@ -246,10 +246,10 @@ def confirm_name(full_name: str, native_name: str | None, *, by: Actor, at: date
 
 def _checked_changes(changes: Mapping[str, Any], *, by: Actor, today: date) -> tuple[dict[str, Any], int | None]:
     faults: list[Fault] = []
-    kept: dict[str, Any] = {}
+    profile: dict[str, Any] = {}
     country_id = None
     try:
-        kept = checked_profile(changes)
+        profile = checked_profile(changes)
     except Invalid as error:
         faults.extend(error.faults)
     try:
@@ -262,13 +262,13 @@ def _checked_changes(changes: Mapping[str, Any], *, by: Actor, today: date) -> t
         faults.extend(error.faults)
     if faults:
         raise Invalid(faults=faults)
-    return kept, country_id
+    return profile, country_id
 
 
 def _default_since(person_id: int, today: date) -> date:
     """From when a country holds of which no day is said: today, but the first one of all from the beginning."""
-    own = select(PersonCountry.id).where(PersonCountry.person_id.in_(members(person_id))).limit(1)
-    return BEGINNING if db.session.scalar(own) is None else today
+    of_person = select(PersonCountry.id).where(PersonCountry.person_id.in_(members(person_id))).limit(1)
+    return BEGINNING if db.session.scalar(of_person) is None else today
 
 
 @action
@@ -294,15 +294,15 @@ def set_country(person_id: int, country_id: int | None, *, since: date, by: Acto
 @action
 def verify_address(person_id: int, key: str, *, at: datetime) -> None:
     """Notes that somebody who reads the address confirmed it: mails to it arrive, whatever came back before."""
-    own = members(person_id)
+    member_ids = members(person_id)
     for address in db.session.scalars(
-        select(PersonEmail.address).where(PersonEmail.person_id.in_(own), PersonEmail.key == key)
+        select(PersonEmail.address).where(PersonEmail.person_id.in_(member_ids), PersonEmail.key == key)
     ).all():
         confirm_address(address)
     noted = db.session.execute(
         update(PersonEmail)
-        .where(PersonEmail.person_id.in_(own), PersonEmail.key == key, PersonEmail.verified_at.is_(None))
+        .where(PersonEmail.person_id.in_(member_ids), PersonEmail.key == key, PersonEmail.verified_at.is_(None))
         .values(verified_at=at)
     )
     if noted.rowcount:  # type: ignore[attr-defined]
-        publish(AddressesKnown(by=SYSTEM, at=at, person_ids=tuple(own)))
+        publish(AddressesKnown(by=SYSTEM, at=at, person_ids=tuple(member_ids)))

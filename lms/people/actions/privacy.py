@@ -51,10 +51,10 @@ def export_person(public_id: str, *, by: Actor, at: datetime) -> dict[str, Any]:
     if not can_see_person(by, person_id):
         raise NotFound
     ids = members(person_id)
-    asked = PersonExportAsked(by=by, at=at, person_id=person_id, parts={"people": _own_part(ids)})
-    publish(asked)
+    export = PersonExportAsked(by=by, at=at, person_id=person_id, parts={"people": _own_part(ids)})
+    publish(export)
     audit.record("export_person", by=by, at=at, person=person_id)
-    return {"exported_at": _plain(at), "id": fresh_person(person_id).public_id, **asked.parts}
+    return {"exported_at": _plain(at), "id": fresh_person(person_id).public_id, **export.parts}
 
 
 def _own_part(ids: Sequence[int]) -> dict[str, Any]:
@@ -146,8 +146,10 @@ def erase_again(public_ids: Sequence[str], *, withdraw_certificates: bool, by: A
     """
     if not by.system:
         raise Forbidden
-    found = db.session.scalars(select(Person.id).where(Person.public_id.in_(public_ids), Person.erased_at.is_(None)))
-    ids = sorted({member for person_id in found for member in members(person_id)})
+    person_ids = db.session.scalars(
+        select(Person.id).where(Person.public_id.in_(public_ids), Person.erased_at.is_(None))
+    )
+    ids = sorted({member for person_id in person_ids for member in members(person_id)})
     if not ids:
         return False
     hold_people(ids)

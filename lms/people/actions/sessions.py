@@ -86,10 +86,10 @@ def end_session(public_id: str, *, by: Actor, at: datetime) -> None:
     """Ends one of the actor's sessions. Raises NotFound for others."""
     if by.person_id is None:
         raise NotFound
-    own = (SignInSession.public_id == public_id, SignInSession.person_id.in_(members(by.person_id)))
-    if db.session.scalar(select(SignInSession.id).where(*own)) is None:
+    of_person = (SignInSession.public_id == public_id, SignInSession.person_id.in_(members(by.person_id)))
+    if db.session.scalar(select(SignInSession.id).where(*of_person)) is None:
         raise NotFound
-    _end(*own, at=at)
+    _end(*of_person, at=at)
     audit.record("end_session", by=by, at=at, person=by.person_id)
 
 

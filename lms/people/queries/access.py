@@ -209,10 +209,10 @@ def get_grant(public_id: str, grant_id: int, *, by: Actor) -> tuple[Person, Role
         .outerjoin(Country, Country.id == RoleGrant.country_id)
         .where(RoleGrant.id == grant_id, RoleGrant.revoked_at.is_(None), Person.id == person_id_of(public_id))
     )
-    found = db.session.execute(query).one_or_none() if by.is_administrator and 0 < grant_id < 2**31 else None
-    if found is None:
+    row = db.session.execute(query).one_or_none() if by.is_administrator and 0 < grant_id < 2**31 else None
+    if row is None:
         raise NotFound
-    person, grant, country = found
+    person, grant, country = row
     return person, grant, country
 
 

@@ -33,15 +33,15 @@ class Span(NamedTuple):
 
 def united_spans(spans: Iterable[Span]) -> list[Span]:
     """The days of all these spans in as few spans as possible, oldest first."""
-    found: list[Span] = []
+    united: list[Span] = []
     for since, until in sorted(spans, key=lambda span: span[0]):
-        last = found[-1] if found else None
+        last = united[-1] if united else None
         if last is None or (last[1] is not None and last[1] + timedelta(days=1) < since):
-            found.append(Span(since, until))
+            united.append(Span(since, until))
         else:
             ends = None if last[1] is None or until is None else max(last[1], until)
-            found[-1] = Span(last[0], ends)
-    return found
+            united[-1] = Span(last[0], ends)
+    return united
 
 
 def list_countries() -> list[Country]:
@@ -56,9 +56,9 @@ def own_countries(by: Actor) -> list[Country]:
     return list(db.session.scalars(select(Country).where(Country.id.in_(by.country_ids)).order_by(Country.code)))
 
 
-def own_country(own: Sequence[Country], code: str | None) -> Country:
+def own_country(countries: Sequence[Country], code: str | None) -> Country:
     """The one of a focal point's countries that has this code, without one the first. Raises NotFound for others."""
-    country = next((one for one in own if not code or one.code == code.upper()), None)
+    country = next((one for one in countries if not code or one.code == code.upper()), None)
     if country is None:
         raise NotFound
     return country
@@ -126,8 +126,10 @@ def named_countries(rows: Rows, locale: str) -> Mapping[str, str]:
     language = locale.replace("_", "-").split("-")[0]
     names = {}
     for _id, code, text, *_place in rows:
-        own = json.loads(text or "null") or {}
-        names[code] = own.get(language) or known.get(code) or own.get("en") or english.get(code) or code
+        names_of_row = json.loads(text or "null") or {}
+        names[code] = (
+            names_of_row.get(language) or known.get(code) or names_of_row.get("en") or english.get(code) or code
+        )
     return MappingProxyType(names)
 
 
@@ -155,11 +157,11 @@ def countries_meant(typed: str, names: Mapping[str, str]) -> list[str]:
 
 def partner_spans() -> dict[int, list[Span]]:
     """Country → the spans in which it was or is a partner, oldest first."""
-    found: dict[int, list[Span]] = {}
+    spans: dict[int, list[Span]] = {}
     query = select(Partnership.country_id, Partnership.since, Partnership.until).order_by(Partnership.since)
     for country_id, since, until in read(query):
-        found.setdefault(country_id, []).append(Span(since, until))
-    return found
+        spans.setdefault(country_id, []).append(Span(since, until))
+    return spans
 
 
 class Notice(NamedTuple):
@@ -279,13 +281,13 @@ def countries_of(person_ids: Iterable[int], day: date) -> dict[int, int | None]:
     The ids are canonical ones. Who was merged from two rows and has no country of their own until then has the other
     row's; who has said *not stated* has none, whatever the other row says.
     """
-    found: dict[int, int | None] = dict.fromkeys(person_ids)
-    if len(found) <= _FEW:
-        rows: Any = read(_COUNTRIES_OF_FEW, {"people": list(found), "day": day})
+    countries: dict[int, int | None] = dict.fromkeys(person_ids)
+    if len(countries) <= _FEW:
+        rows: Any = read(_COUNTRIES_OF_FEW, {"people": list(countries), "day": day})
     else:
-        rows = read(_histories(found, day).add_columns(PersonCountry.country_id))
-    found.update((own, country) for own, country in rows if own is not None)
-    return found
+        rows = read(_histories(countries, day).add_columns(PersonCountry.country_id))
+    countries.update((own, country) for own, country in rows if own is not None)
+    return countries
 
 
 def country_codes_of(person_ids: Iterable[int], day: date) -> dict[int, str]:
@@ -295,8 +297,8 @@ def country_codes_of(person_ids: Iterable[int], day: date) -> dict[int, str]:
         rows: Any = read(_CODES, {"people": ids, "day": day})
     else:
         rows = read(_with_codes(_histories(ids, day)))
-    found: dict[int, str | None] = dict(rows)
-    return {own: code for own, code in found.items() if code is not None}
+    codes: dict[int, str | None] = dict(rows)
+    return {own: code for own, code in codes.items() if code is not None}
 
 
 def _with_codes(histories: Select[Any]) -> Any:

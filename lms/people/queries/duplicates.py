@@ -79,19 +79,19 @@ def count_duplicates(person_id: int, *, day: date, by: Actor) -> int:
 
 def duplicates_of(person_id: int, day: date) -> list[PossibleDuplicate]:
     """As `find_duplicates`, of an id."""
-    own = records_of([person_id], day)
-    if not own:
+    records = records_of([person_id], day)
+    if not records:
         return []
-    ids = _candidates(own[0].person) - {person_id} - _different(person_id)
+    ids = _candidates(records[0].person) - {person_id} - _different(person_id)
     if not ids:
         return []
     others = records_of(ids, day)
-    name = name_key(own[0].person)
+    name = name_key(records[0].person)
     namesakes = {other.person.person_id for other in others if name_key(other.person) == name}
     if len(namesakes) + 1 < COMMON:
         namesakes = set()
     compared = [
-        PossibleDuplicate(other.person, compare(own[0], other, is_common=other.person.person_id in namesakes))
+        PossibleDuplicate(other.person, compare(records[0], other, is_common=other.person.person_id in namesakes))
         for other in others
     ]
     possible = [other for other in compared if other.similarity.grade is not Grade.NONE]
@@ -147,13 +147,13 @@ def are_different(first: int, second: int) -> bool:
 
 def _different(person_id: int) -> set[int]:
     """Who was said to be somebody else than this person, under any of their rows."""
-    one, other = aliased(Person), aliased(Person)
+    first, other = aliased(Person), aliased(Person)
     query = (
         select(other.canonical_id)
         .select_from(DuplicatePair)
-        .join(one, or_(one.id == DuplicatePair.first_id, one.id == DuplicatePair.second_id))
-        .join(other, other.id == DuplicatePair.first_id + DuplicatePair.second_id - one.id)
-        .where(one.canonical_id == person_id, DuplicatePair.decided_at.is_not(None))
+        .join(first, or_(first.id == DuplicatePair.first_id, first.id == DuplicatePair.second_id))
+        .join(other, other.id == DuplicatePair.first_id + DuplicatePair.second_id - first.id)
+        .where(first.canonical_id == person_id, DuplicatePair.decided_at.is_not(None))
     )
     return set(read_column(query))
 
@@ -188,28 +188,30 @@ def name_key(person: PersonSummary) -> tuple[str, ...]:
 # Who is compared
 
 
-def _candidates(own: PersonSummary) -> set[int]:
+def _candidates(record: PersonSummary) -> set[int]:
     """Ids of people who share the name in any order, nearly all of it within the country, or the name before the @."""
-    found: set[int] = set()
-    home = read_one(_HOME.where(PersonCountry.person_id == own.person_id).order_by(PersonCountry.since.desc()).limit(1))
+    person_ids: set[int] = set()
+    home = read_one(
+        _HOME.where(PersonCountry.person_id == record.person_id).order_by(PersonCountry.since.desc()).limit(1)
+    )
     near = [] if home is None or home.country_id is None else [_is_of(home.country_id)]
-    for name in filter(None, (own.full_name, own.native_name)):
+    for name in filter(None, (record.full_name, record.native_name)):
         words = search_words(name)
         if not words:
             continue
         whole = [f" {word} " for word in words] if len("".join(words)) > 1 else [f"= {words[0]}"]
-        found |= _holding(whole, [], limit=_MOST)
+        person_ids |= _holding(whole, [], limit=_MOST)
         if near:
-            found |= _holding(whole, near, limit=_MOST)
+            person_ids |= _holding(whole, near, limit=_MOST)
         for word in sorted(words, key=len, reverse=True)[:2]:
             rest = [other for other in words if other != word]
             if len(word) >= search_index.LEAST and rest:
                 begins = or_(*(and_(*search_index.contains(Person.search_name, [f" {one[0]}"])) for one in rest))
-                found |= _holding([f" {word} "], [begins, *near], limit=_MOST)
-    for box in {mailbox.partition("@")[0] for mailbox in own.mailboxes}:
+                person_ids |= _holding([f" {word} "], [begins, *near], limit=_MOST)
+    for box in {mailbox.partition("@")[0] for mailbox in record.mailboxes}:
         if len(box) > SHORT:
-            found |= _with_mailbox(box)
-    return found
+            person_ids |= _with_mailbox(box)
+    return person_ids
 
 
 _HOME = select(PersonCountry.country_id)

@@ -95,12 +95,14 @@ def find_organisations(words: tuple[str, ...], *, scope: Scope = None, by: Actor
     if scope is None and not by.is_administrator:
         return []
     columns = (Person.organisation, Person.search_organisation)
-    found: dict[str, OrganisationFound] = {}
+    organisations: dict[str, OrganisationFound] = {}
     for name, key in _closest(Person.search_organisation, words, columns, scope, most=_READ):
         match = match_of_text(words, name or "")
         if name and match is not None:
-            found.setdefault(key, OrganisationFound(name, match))
-    return sorted(found.values(), key=lambda one: (one.match, len(one.name), one.name))[: MOST + 1]
+            organisations.setdefault(key, OrganisationFound(name, match))
+    return sorted(
+        organisations.values(), key=lambda organisation: (organisation.match, len(organisation.name), organisation.name)
+    )[: MOST + 1]
 
 
 def _closest(
@@ -135,14 +137,14 @@ def _of_common(
     column: InstrumentedAttribute[str], steps: list[tuple[Match, tuple[str, ...]]], columns: Sequence[Any], most: int
 ) -> list[Any]:
     """As `_closest`, step by step from the narrowest, for what so many have that they are not put in order."""
-    found: dict[Any, None] = {}
+    ids: dict[Any, None] = {}
     for _step, parts in steps:
         source, row_id, condition = search_index.find(column, parts)
         query = select(*columns).select_from(source).join(Person, Person.id == row_id).where(condition)
-        found |= dict.fromkeys(map(tuple, read(query.limit(most + 1))))
-        if len(found) > most:
+        ids |= dict.fromkeys(map(tuple, read(query.limit(most + 1))))
+        if len(ids) > most:
             break
-    return list(found)[: most + 1]
+    return list(ids)[: most + 1]
 
 
 def _by_address(typed: str) -> dict[int, str]:
@@ -157,20 +159,20 @@ def _by_address(typed: str) -> dict[int, str]:
     same = read(address.where(PersonEmail.key == key))
     within = read(address.join(source, row_id == PersonEmail.id).where(condition).limit(MOST + 1))
     rows = sorted(within, key=lambda row: (not row.key.startswith(key), row.key))
-    found: dict[int, str] = {}
+    addresses: dict[int, str] = {}
     for row in [*same, *rows]:
-        found.setdefault(row[0], row.address)
-    return found
+        addresses.setdefault(row[0], row.address)
+    return addresses
 
 
 def _described(
     ids: Collection[int], words: tuple[str, ...], addresses: dict[int, str], *, by_organisation: bool, day: date
 ) -> list[PersonFound]:
-    wanted = list(dict.fromkeys(ids))[: MOST + 1]
-    rows = {row.id: row for row in read(_NAMES.where(among(Person.id, wanted), Person.erased_at.is_(None)))}
-    countries = country_codes_of(wanted, day)
-    found = []
-    for person_id in wanted:
+    person_ids = list(dict.fromkeys(ids))[: MOST + 1]
+    rows = {row.id: row for row in read(_NAMES.where(among(Person.id, person_ids), Person.erased_at.is_(None)))}
+    countries = country_codes_of(person_ids, day)
+    people = []
+    for person_id in person_ids:
         if (row := rows.get(person_id)) is None:
             continue
         texts = {"organisation": row.organisation} if by_organisation else {}
@@ -181,9 +183,9 @@ def _described(
             field = "email"
         code = countries.get(person_id)
         names = (row.id, row.public_id, row.full_name, row.native_name, row.organisation)
-        found.append(PersonFound(*names, code, field, match, email))
+        people.append(PersonFound(*names, code, field, match, email))
     last = len(Match)
-    return sorted(found, key=lambda one: last if one.match is None else one.match)
+    return sorted(people, key=lambda person: last if person.match is None else person.match)
 
 
 _NAMES = select(Person.id, Person.public_id, Person.full_name, Person.native_name, Person.organisation)

@@ -28,16 +28,16 @@ class Histories:
         self._settled: dict[int, int | None] = {}
         self._moved: dict[int, list[tuple[bool, date, int, int | None]]] = {}
         for rows in self._read(people):
-            for person, since, country, own, row_id in rows:
+            for person, since, country, is_own, row_id in rows:
                 if person in self._moved:
-                    self._moved[person].append((own, since, row_id, country))
+                    self._moved[person].append((is_own, since, row_id, country))
                 elif person in self._settled:
                     first = (True, BEGINNING, 0, self._settled.pop(person))
-                    self._moved[person] = [first, (own, since, row_id, country)]
-                elif own and since == BEGINNING:
+                    self._moved[person] = [first, (is_own, since, row_id, country)]
+                elif is_own and since == BEGINNING:
                     self._settled[person] = country
                 else:
-                    self._moved[person] = [(own, since, row_id, country)]
+                    self._moved[person] = [(is_own, since, row_id, country)]
 
     def _read(self, people: Collection[int]) -> Iterable[Sequence[Any]]:
         query = select(
@@ -60,8 +60,8 @@ class Histories:
         if person in self._settled:
             return self._settled[person]
         before = [row for row in self._moved.get(person, ()) if row[1] <= day]
-        for own in (True, False):
-            newest = max((row for row in before if row[0] is own), key=lambda row: row[1:3], default=None)
+        for is_own in (True, False):
+            newest = max((row for row in before if row[0] is is_own), key=lambda row: row[1:3], default=None)
             if newest is not None:
                 return newest[3]
         return None

@@ -61,35 +61,35 @@ class People:
     are_closest: bool
 
 
-def list_people(wanted: ListRequest, *, country_id: int | None, day: date, by: Actor) -> People:
+def list_people(request: ListRequest, *, country_id: int | None, day: date, by: Actor) -> People:
     """A page of the people that a filter holds. For administrators. `country_id` is the country that is asked for."""
     if not by.is_administrator:
         raise Forbidden
     conditions: list[ColumnElement[bool]] = [*_KNOWN]
-    found: Sequence[int] = ()
-    if wanted.q:
-        hits = find_people(tuple(search_words(wanted.q)), typed=wanted.q, day=day, by=by)
-        found = [one.id for one in hits]
-        conditions.append(among(Person.id, found[:MOST]))
-    if role := wanted.filters.get("role"):
+    person_ids: Sequence[int] = ()
+    if request.q:
+        hits = find_people(tuple(search_words(request.q)), typed=request.q, day=day, by=by)
+        person_ids = [one.id for one in hits]
+        conditions.append(among(Person.id, person_ids[:MOST]))
+    if role := request.filters.get("role"):
         holders = select(_Holder.canonical_id).join(RoleGrant, RoleGrant.person_id == _Holder.id)
         holds = [RoleGrant.revoked_at.is_(None), *([] if role == ANY_ROLE else [RoleGrant.role == role])]
         conditions.append(Person.id.in_(holders.where(*holds)))
     if country_id is not None:
         conditions.append(Person.id.in_(belonging_to([country_id], day)))
-    if name := wanted.filters.get("organisation"):
+    if name := request.filters.get("organisation"):
         conditions.append(names_organisation(name))
     total = read_value(select(func.count(Person.id)).where(*conditions)) or 0
-    page = wanted.within(total)
+    page = request.within(total)
     query = (
         select(Person, Account.password_hash, Account.disabled_at, Account.last_sign_in_at)
         .outerjoin(Account, Account.person_id == Person.id)
         .where(*conditions)
-        .order_by(*_order(page, found[:MOST]))
+        .order_by(*_order(page, person_ids[:MOST]))
         .limit(page.size)
         .offset(page.offset)
     )
-    return People(_hits(db.session.execute(query).all(), day), total, _counts(), len(found) > MOST)
+    return People(_hits(db.session.execute(query).all(), day), total, _counts(), len(person_ids) > MOST)
 
 
 def organisations_of_all(country_id: int | None, *, day: date) -> dict[str, int]:
@@ -105,14 +105,14 @@ def organisations_of_all(country_id: int | None, *, day: date) -> dict[str, int]
     return kept_until_changed(STAMP, (country_id, day), count)
 
 
-def _order(wanted: ListRequest, closest: Sequence[int]) -> list[Any]:
+def _order(request: ListRequest, closest: Sequence[int]) -> list[Any]:
     """The columns that the list is sorted by. `closest`: who fits the text, the best match first."""
-    if wanted.sort == BEST and closest:
+    if request.sort == BEST and closest:
         rank = case({person_id: place for place, person_id in enumerate(closest)}, value=Person.id)
-        return [rank.desc() if wanted.descending else rank]
-    column: Any = {NAME: Person.sort_name, SIGN_IN: Account.last_sign_in_at}.get(wanted.sort, Person.id)
-    empty = [column.is_(None)] if wanted.sort == SIGN_IN else []  # the two databases put nothing at different ends
-    ends = [column.desc(), Person.id.desc()] if wanted.descending else [column, Person.id]
+        return [rank.desc() if request.descending else rank]
+    column: Any = {NAME: Person.sort_name, SIGN_IN: Account.last_sign_in_at}.get(request.sort, Person.id)
+    empty = [column.is_(None)] if request.sort == SIGN_IN else []  # the two databases put nothing at different ends
+    ends = [column.desc(), Person.id.desc()] if request.descending else [column, Person.id]
     return [*empty, *ends]
 
 

@@ -22,12 +22,12 @@ from lms.people.queries.persons import canonical
 _Asked, _Member = aliased(Person), aliased(Person)
 
 
-def declined(asked: Collection[Choice]) -> set[Choice]:
+def declined(choices: Collection[Choice]) -> set[Choice]:
     """Which of these choices of a kind, a person and a series are declined, in one statement for however many."""
-    chosen = _chosen({person_id for _kind, person_id, _series in asked}, {kind for kind, _person, _series in asked})
+    chosen = _chosen({person_id for _kind, person_id, _series in choices}, {kind for kind, _person, _series in choices})
     return {
         (kind, person_id, series_id)
-        for kind, person_id, series_id in asked
+        for kind, person_id, series_id in choices
         if not chosen.get((kind, person_id, series_id), chosen.get((kind, person_id, ALL_SERIES), is_default(kind)))
     }
 

@@ -44,10 +44,10 @@ def mails_of(person_id: int, *, by: Actor, limit: int = 5) -> PersonMails:
     """The mail of a person and of those merged into them, failed ones first. For administrators, else NotFound."""
     if not by.is_administrator:
         raise NotFound
-    own = OutboxMail.person_id.in_(select(Person.id).where(Person.canonical_id == person_id))
+    of_person = OutboxMail.person_id.in_(select(Person.id).where(Person.canonical_id == person_id))
     query = (
         select(OutboxMail, func.count().over().label("total"), func.count().filter(IS_FAILED).over().label("failed"))
-        .where(own)
+        .where(of_person)
         .order_by(case((IS_FAILED, 0), else_=1), OutboxMail.id.desc())
         .limit(limit)
     )

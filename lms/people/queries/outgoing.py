@@ -52,11 +52,11 @@ class OutgoingMails:
     """How many addresses are not written to."""
 
 
-def list_outgoing(wanted: ListRequest, *, by: Actor, at: datetime) -> OutgoingMails:
+def list_outgoing(request: ListRequest, *, by: Actor, at: datetime) -> OutgoingMails:
     """Mails by state, reason, period and text; newest first unless asked otherwise. For administrators."""
     if not by.is_administrator:
         raise Forbidden
-    within = _within(wanted, at)
+    within = _within(request, at)
     failed = func.count().filter(IS_FAILED)
     counted = read(select(OutboxMail.state, func.count(), failed).where(*within).group_by(OutboxMail.state))
     counts = {MailState(state).value: count for state, count, _failed in counted}
@@ -65,15 +65,15 @@ def list_outgoing(wanted: ListRequest, *, by: Actor, at: datetime) -> OutgoingMa
     counts[FAILED] = sum(count for _state, _count, count in counted)
     counts[""] = sum(count for _state, count, _failed in counted)
     order = (OutboxMail.created_at, OutboxMail.id)
-    chosen = _chosen(wanted, at)
+    chosen = _chosen(request, at)
     total = read_value(select(func.count()).select_from(OutboxMail).where(*chosen)) or 0
     query = (
         select(OutboxMail, Person.full_name, Person.public_id)
         .join(Person, Person.id == OutboxMail.person_id, isouter=True)
         .where(*chosen)
-        .order_by(*(order if wanted.descending else [column.desc() for column in order]))
-        .limit(wanted.size)
-        .offset(wanted.within(total).offset)
+        .order_by(*(order if request.descending else [column.desc() for column in order]))
+        .limit(request.size)
+        .offset(request.within(total).offset)
     )
     return OutgoingMails(
         [Outgoing(mail_row(row), row.full_name, row.public_id) for row in read(query)],
@@ -113,12 +113,12 @@ class ChosenMails:
 
 
 def choose_mails(
-    deed: Deed, *, among_ids: Sequence[int] | None, wanted: ListRequest, by: Actor, at: datetime
+    deed: Deed, *, among_ids: Sequence[int] | None, request: ListRequest, by: Actor, at: datetime
 ) -> ChosenMails:
     """Of the mails with these ids, or of all that a filter holds, those with which something can be done."""
     if not by.is_administrator:
         raise Forbidden
-    which = [OutboxMail.id.in_(among_ids)] if among_ids is not None else _chosen(wanted, at)
+    which = [OutboxMail.id.in_(among_ids)] if among_ids is not None else _chosen(request, at)
     query = select(OutboxMail.id, OutboxMail.template).where(*which, OutboxMail.template != NOBODY)
     rows = read(query.where(may_be_done(deed, at)).order_by(OutboxMail.id).limit(MOST_AT_ONCE))
     return ChosenMails([row.id for row in rows], Counter(row.template for row in rows).most_common())
@@ -145,25 +145,25 @@ def get_outgoing(mail_id: int, *, by: Actor) -> tuple[OutboxMail, Outgoing]:
     return mail, Outgoing(mail_row(mail), person.full_name, person.public_id)
 
 
-def _within(wanted: ListRequest, at: datetime) -> tuple[ColumnElement[bool], ...]:
-    period = PERIODS.get(wanted.filters.get("period", ""), PERIODS["week"])
+def _within(request: ListRequest, at: datetime) -> tuple[ColumnElement[bool], ...]:
+    period = PERIODS.get(request.filters.get("period", ""), PERIODS["week"])
     return (OutboxMail.created_at > at - period, OutboxMail.template != NOBODY)
 
 
-def _chosen(wanted: ListRequest, at: datetime) -> list[ColumnElement[bool]]:
-    chosen = list(_within(wanted, at))
-    state, reason = wanted.filters.get("state"), wanted.filters.get("reason")
+def _chosen(request: ListRequest, at: datetime) -> list[ColumnElement[bool]]:
+    chosen = list(_within(request, at))
+    state, reason = request.filters.get("state"), request.filters.get("reason")
     if state == FAILED:
         chosen.append(IS_FAILED)
     elif state:
         chosen.append(OutboxMail.state == MailState(state))
     if reason:
         chosen.append(OutboxMail.reason == MailReason(reason))
-    if kind := wanted.filters.get("kind"):
+    if kind := request.filters.get("kind"):
         chosen.append(OutboxMail.kind == kind)
-    if wanted.q:
-        named = select(Person.id).where(Person.full_name.icontains(wanted.q, autoescape=True))
+    if request.q:
+        named = select(Person.id).where(Person.full_name.icontains(request.q, autoescape=True))
         chosen.append(
-            or_(OutboxMail.address.icontains(email_key(wanted.q), autoescape=True), OutboxMail.person_id.in_(named))
+            or_(OutboxMail.address.icontains(email_key(request.q), autoescape=True), OutboxMail.person_id.in_(named))
         )
     return chosen

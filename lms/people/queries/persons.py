@@ -99,11 +99,11 @@ class Addressee:
 
 def find_addressee(email: str) -> Addressee | None:
     """The person of an address and what signing in needs of the account, in one statement for known and unknown."""
-    found = aliased(Person)
+    member = aliased(Person)
     query = (
         select(Person, PersonEmail.address, Account.person_id, Account.password_hash, Account.disabled_at)
-        .join(found, found.canonical_id == Person.id)
-        .join(PersonEmail, PersonEmail.person_id == found.id)
+        .join(member, member.canonical_id == Person.id)
+        .join(PersonEmail, PersonEmail.person_id == member.id)
         .outerjoin(Account, Account.person_id == Person.id)
         .where(PersonEmail.key == email_key(email))
     )
@@ -143,11 +143,11 @@ def person_id_of(public_id: str) -> int:
 
 def person_ids_of(public_ids: Collection[str]) -> list[int]:
     """As `person_id_of` for many, in no order; NotFound where one of them is nobody."""
-    wanted = set(public_ids)
-    query = select(Person.public_id, Person.canonical_id).where(among(Person.public_id, wanted))
-    found: dict[str, int | None] = dict(db.session.execute(query).all())
-    ids = [person_id for person_id in found.values() if person_id is not None]
-    if len(ids) != len(wanted):
+    public_id_set = set(public_ids)
+    query = select(Person.public_id, Person.canonical_id).where(among(Person.public_id, public_id_set))
+    canonical_ids: dict[str, int | None] = dict(db.session.execute(query).all())
+    ids = [person_id for person_id in canonical_ids.values() if person_id is not None]
+    if len(ids) != len(public_id_set):
         raise NotFound
     return ids
 
@@ -180,11 +180,11 @@ def profile_of(public_id: str, *, day: date, by: Actor) -> Profile:
 
 def addresses_of(person_ids: Iterable[int]) -> dict[int, str]:
     """The primary address of each person who has one."""
-    found: dict[int, str] = {}
+    addresses: dict[int, str] = {}
     for chunk in chunks(list(person_ids)):
         rows = read(address_rows(chunk))
-        found.update((person_id, address) for person_id, address in rows if person_id is not None)
-    return found
+        addresses.update((person_id, address) for person_id, address in rows if person_id is not None)
+    return addresses
 
 
 def address_rows(person_ids: Collection[int]) -> Select[int | None, str]:
@@ -201,14 +201,14 @@ def contact_of(person_ids: Iterable[int]) -> dict[int, Contact]:
     """Returns the e-mail address of each person, without people who have none."""
     ids = list(person_ids)
     addresses = addresses_of(ids)
-    found: dict[int, Contact] = {}
+    contacts: dict[int, Contact] = {}
     for chunk in chunks(ids):
         query = select(Person.id, Person.locale, Person.time_zone, Person.full_name).where(Person.id.in_(chunk))
         for person_id, locale, time_zone, full_name in db.session.execute(query):
             if person_id in addresses:
-                found[person_id] = Contact(addresses[person_id], spoken(locale), time_zone or "", full_name)
-    homes = home_zones([person_id for person_id, contact in found.items() if not contact.time_zone])
-    return found | {person_id: replace(found[person_id], time_zone=zone) for person_id, zone in homes.items()}
+                contacts[person_id] = Contact(addresses[person_id], spoken(locale), time_zone or "", full_name)
+    homes = home_zones([person_id for person_id, contact in contacts.items() if not contact.time_zone])
+    return contacts | {person_id: replace(contacts[person_id], time_zone=zone) for person_id, zone in homes.items()}
 
 
 def with_password(person_ids: Iterable[int]) -> set[int]:

@@ -80,9 +80,11 @@ def list_sessions(*, current: str | None, staff_idle: timedelta, by: Actor, at: 
         )
         .order_by(SignInSession.seen_at.desc(), SignInSession.id.desc())
     )
-    own, is_staff = hash_secret(current) if current else None, bool(by.roles) or by.roles_rest
+    current_hash, is_staff = hash_secret(current) if current else None, bool(by.roles) or by.roles_rest
     return [
-        SessionView(row.public_id, row.browser, row.system, row.created_at, row.seen_at, row.secret_hash == own)
+        SessionView(
+            row.public_id, row.browser, row.system, row.created_at, row.seen_at, row.secret_hash == current_hash
+        )
         for row in db.session.scalars(query)
         if not is_staff or at - row.seen_at < staff_idle
     ]

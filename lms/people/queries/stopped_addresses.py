@@ -39,23 +39,23 @@ def count_stopped() -> int:
     return int(read_value(select(func.count()).select_from(_stopped(ListRequest()).subquery())) or 0)
 
 
-def list_stopped(wanted: ListRequest, *, by: Actor) -> tuple[list[StoppedAddress], int]:
+def list_stopped(request: ListRequest, *, by: Actor) -> tuple[list[StoppedAddress], int]:
     """Addresses by text; those whose mails came back last come first unless asked otherwise. For administrators."""
     if not by.is_administrator:
         raise Forbidden
-    stopped = _stopped(wanted).subquery()
+    stopped = _stopped(request).subquery()
     total = int(read_value(select(func.count()).select_from(stopped)) or 0)
     order = {"address": (stopped.c.address,), "mails": (stopped.c.mails, stopped.c.address)}.get(
-        wanted.sort, (stopped.c.last_at, stopped.c.address)
+        request.sort, (stopped.c.last_at, stopped.c.address)
     )
-    is_reversed = wanted.descending if wanted.sort == "address" else not wanted.descending
+    is_reversed = request.descending if request.sort == "address" else not request.descending
     query = (
         select(stopped, OutboxMail.error, Person.full_name, Person.public_id)
         .join(OutboxMail, OutboxMail.id == stopped.c.mail_id)
         .join(Person, Person.id == OutboxMail.person_id, isouter=True)
         .order_by(*([column.desc() for column in order] if is_reversed else order))
-        .limit(wanted.size)
-        .offset(wanted.within(total).offset)
+        .limit(request.size)
+        .offset(request.within(total).offset)
     )
     rows = [
         StoppedAddress(row.mail_id, row.address, row.mails, row.last_at, row.error or "", row.full_name, row.public_id)
@@ -64,11 +64,11 @@ def list_stopped(wanted: ListRequest, *, by: Actor) -> tuple[list[StoppedAddress
     return rows, total
 
 
-def choose_stopped(mail_ids: Sequence[int] | None, wanted: ListRequest, *, by: Actor) -> list[str]:
+def choose_stopped(mail_ids: Sequence[int] | None, request: ListRequest, *, by: Actor) -> list[str]:
     """The stopped addresses that these mails name, or all that a filter holds."""
     if not by.is_administrator:
         raise Forbidden
-    stopped = _stopped(wanted if mail_ids is None else ListRequest()).subquery()
+    stopped = _stopped(request if mail_ids is None else ListRequest()).subquery()
     query = select(stopped.c.address).order_by(stopped.c.address).limit(MOST_AT_ONCE)
     if mail_ids is not None:
         named = select(OutboxMail.address).where(OutboxMail.id.in_(mail_ids))
@@ -76,7 +76,7 @@ def choose_stopped(mail_ids: Sequence[int] | None, wanted: ListRequest, *, by: A
     return [row.address for row in read(query)]
 
 
-def _stopped(wanted: ListRequest) -> Any:
+def _stopped(request: ListRequest) -> Any:
     query = (
         select(
             OutboxMail.address,
@@ -90,8 +90,8 @@ def _stopped(wanted: ListRequest) -> Any:
         .group_by(OutboxMail.address)
         .having(func.count() >= MOST_BOUNCES)
     )
-    if wanted.q:
-        named = select(Person.id).where(Person.full_name.icontains(wanted.q, autoescape=True))
-        found = OutboxMail.address.icontains(email_key(wanted.q), autoescape=True)
-        query = query.where(or_(found, OutboxMail.person_id.in_(named)))
+    if request.q:
+        named = select(Person.id).where(Person.full_name.icontains(request.q, autoescape=True))
+        address_matches = OutboxMail.address.icontains(email_key(request.q), autoescape=True)
+        query = query.where(or_(address_matches, OutboxMail.person_id.in_(named)))
     return query

@@ -56,11 +56,11 @@ LIST_OF_MATCHES = replace(
 @allow(Role.ADMINISTRATOR)
 def admin_people() -> ResponseReturnValue:
     """Lists people, filtered by role, country, organisation and text."""
-    asked, at = read_list(LIST_OF_MATCHES if request.args.get("q", "").strip() else LIST), clock.now()
-    country = country_by_code(asked.wanted.filters.get("country", ""))
+    listing, at = read_list(LIST_OF_MATCHES if request.args.get("q", "").strip() else LIST), clock.now()
+    country = country_by_code(listing.wanted.filters.get("country", ""))
     if country is None:
-        asked = asked.without("country") if "country" in asked.wanted.filters else asked
-    people = list_people(asked.wanted, country_id=country.id if country else None, day=today(at), by=current_actor())
+        listing = listing.without("country") if "country" in listing.wanted.filters else listing
+    people = list_people(listing.wanted, country_id=country.id if country else None, day=today(at), by=current_actor())
     words = {
         "": _("everyone"),
         ANY_ROLE: _("with a role"),
@@ -73,13 +73,13 @@ def admin_people() -> ResponseReturnValue:
     names = country_names(locale)
     countries = [Choice(item.value, item.label, optgroup=item.optgroup) for item in grouped_choices(names, locale)]
     organisations = counted_choices(
-        organisations_of_all(country.id if country else None, day=today(at)), asked.wanted.filters.get("organisation")
+        organisations_of_all(country.id if country else None, day=today(at)), listing.wanted.filters.get("organisation")
     )
     return render_template(
         "people/admin_people.html",
         people=people,
-        meant=[] if country else countries_meant(asked.wanted.q, names),
-        list=ListPage(asked, people.total, endpoint="people.admin_people"),
+        meant=[] if country else countries_meant(listing.wanted.q, names),
+        list=ListPage(listing, people.total, endpoint="people.admin_people"),
         figures=[Sifted(value, people.counts.get(value, 0), word) for value, word in words.items()],
         selects=[
             Select("country", _("Country or area"), countries),

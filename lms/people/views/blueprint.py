@@ -112,8 +112,8 @@ def second_step(at: datetime) -> int | None:
     secret = session.get(_SECOND_STEP)
     if not secret:
         return None
-    found = find_session(secret, staff_idle=SECOND_STEP_LASTS, at=at, awaits_code=True)
-    return found.actor.person_id if found is not None else None
+    signed_in = find_session(secret, staff_idle=SECOND_STEP_LASTS, at=at, awaits_code=True)
+    return signed_in.actor.person_id if signed_in is not None else None
 
 
 def forget_second_step() -> None:

@@ -21,8 +21,8 @@ def known_device() -> KnownDevice | None:
     """The browser that asks, if it has signed in before; None for a cookie that is missing, altered or too old."""
     try:
         # Without `max_age`: a mark of a server whose clock is ahead is good too
-        found, marked_at = _serializer().loads(request.cookies.get(_name(), ""), return_timestamp=True)
-        return KnownDevice(int(found[0]), str(found[1])) if clock.now() - marked_at <= DEVICE_LASTS else None
+        marked, marked_at = _serializer().loads(request.cookies.get(_name(), ""), return_timestamp=True)
+        return KnownDevice(int(marked[0]), str(marked[1])) if clock.now() - marked_at <= DEVICE_LASTS else None
     except (BadData, IndexError, KeyError, TypeError, ValueError):
         return None
 

@@ -28,20 +28,20 @@ def country_name(code: str | None) -> str:
     if not code:
         return ""
     locale = reader_locale()
-    kept: dict[str, Mapping[str, str]] = g.setdefault("country_names", {}) if has_app_context() else {}
-    if locale not in kept:
-        kept[locale] = country_names(locale)
-    return kept[locale].get(code, code)
+    names_by_locale: dict[str, Mapping[str, str]] = g.setdefault("country_names", {}) if has_app_context() else {}
+    if locale not in names_by_locale:
+        names_by_locale[locale] = country_names(locale)
+    return names_by_locale[locale].get(code, code)
 
 
 def _actor_of_session(secret: str) -> Actor | None:
     at = clock.now()
-    found = find_session(secret, staff_idle=staff_idle(), at=at)
-    if found is None:
+    session = find_session(secret, staff_idle=staff_idle(), at=at)
+    if session is None:
         return None
-    if not timedelta() <= at - found.seen_at < SEEN_EVERY:
-        g.used_session = found.session_id
-    return found.actor
+    if not timedelta() <= at - session.seen_at < SEEN_EVERY:
+        g.used_session = session.session_id
+    return session.actor
 
 
 def _write_use(app: Flask, session_id: int) -> None:

@@ -157,7 +157,7 @@ def people() -> ResponseReturnValue:
     by, at, locale = current_actor(), clock.now(), reader_locale()
     form, keys = _asked(by, locale)
     asked = read_list(PEOPLE)
-    opened = list_people(form.asked, keys, organisation=_organisation(), wanted=asked.wanted, by=by, locale=locale)
+    opened = list_people(form.asked, keys, organisation=_organisation(), request=asked.wanted, by=by, locale=locale)
     carried = {name: value for name, value in request.args.items() if name not in LISTED}
     return render_template(
         "reports/people.html",
@@ -182,7 +182,7 @@ def people_file(kind: str) -> ResponseReturnValue:
     def cells() -> Iterator[tuple[object, ...]]:
         asked = replace(wanted, page=1, size=CHUNK)
         while True:
-            opened = list_people(form.asked, keys, organisation=_organisation(), wanted=asked, by=by, locale=locale)
+            opened = list_people(form.asked, keys, organisation=_organisation(), request=asked, by=by, locale=locale)
             for one in opened.people:
                 name = "" if one.is_erased else one.full_name
                 yield name, ", ".join(one.countries), one.attendances, one.minutes, one.first
