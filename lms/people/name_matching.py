@@ -112,8 +112,9 @@ class CandidateIndex:
         self._told: dict[tuple[str, str, str], list[Candidate]] = {}
 
     def alike(self, name: str, reported: str = "", email: str = "") -> list[Candidate]:
-        """The candidates for a name, most likely first. `reported` is the name with its decorations; `email` is an address
-        that matches nobody.
+        """Candidates for a name, most likely first.
+
+        `reported` is the name with its decorations; `email` is an address that matches nobody.
         """
         query = name, reported, email
         if query not in self._told:

@@ -72,39 +72,41 @@ class Blocks:
         for year in sorted(by_year):
             for key in by_year[year]:
                 years[key].append(year)
-        for key, own in years.items():
-            self.blocks[key] = self._in_blocks([(year, by_year[year][key], key in large.get(year, ())) for year in own])
-            everybody = united_people(by_year[year][key].people for year in own)
+        for key, block in years.items():
+            self.blocks[key] = self._in_blocks(
+                [(year, by_year[year][key], key in large.get(year, ())) for year in block]
+            )
+            everybody = united_people(by_year[year][key].people for year in block)
             if not self.blocks[key] or 0 < len(everybody) < FEWEST:
-                self.blocks[key] = [own]
+                self.blocks[key] = [block]
                 self.never.add(key)
         while self._hide_more():
             pass
 
     @staticmethod
     def _in_blocks(years: Sequence[tuple[str, Part, bool]]) -> list[list[str]]:
-        found: list[list[str]] = []
+        blocks: list[list[str]] = []
         open_years: list[str] = []
         people = NOBODY
-        for year, own, is_large in years:
+        for year, block, is_large in years:
             open_years.append(year)
-            people = united_people([people, own.people])
+            people = united_people([people, block.people])
             # Where nobody attended yet, it is those who registered
-            is_many = is_large or own.registrations >= FEWEST
+            is_many = is_large or block.registrations >= FEWEST
             if len(people) >= FEWEST or (not len(people) and is_many):
-                found.append(open_years)
+                blocks.append(open_years)
                 open_years, people = [], NOBODY
-        if found:
-            found[-1] += open_years
-        return found
+        if blocks:
+            blocks[-1] += open_years
+        return blocks
 
     def hidden(self, years: Collection[str]) -> set[Key]:
         """The groups that may not be shown for these years."""
-        found = set(self.never)
+        hidden = set(self.never)
         for key, blocks in self.blocks.items():
             if any(0 < len(set(block).intersection(years)) < len(block) for block in blocks):
-                found.add(key)
-        return found
+                hidden.add(key)
+        return hidden
 
     def _hide_more(self) -> bool:
         """Hides one more figure where a hidden one could be worked out; False where there is nothing to do."""
@@ -147,7 +149,7 @@ def bridges(edges: Sequence[Edge]) -> list[Edge]:
     for number, (year, node, _key) in enumerate(edges):
         near["year", year].append((number, node))
         near[node].append((number, ("year", year)))
-    found = []
+    bridging = []
     for number, (year, node, _key) in enumerate(edges):
         reached: set[Hashable] = {("year", year)}
         todo: list[Hashable] = [("year", year)]
@@ -157,5 +159,5 @@ def bridges(edges: Sequence[Edge]) -> list[Edge]:
                     reached.add(there)
                     todo.append(there)
         if node not in reached:
-            found.append(edges[number])
-    return found
+            bridging.append(edges[number])
+    return bridging

@@ -108,7 +108,7 @@ class ReportForm(BaseForm):
             raise ValidationError(both_given())
 
     @property
-    def asked(self) -> Slice:
+    def slice(self) -> Slice:
         """The slice."""
         first, last = self.from_day.data, self.to_day.data
         if self.period.data:

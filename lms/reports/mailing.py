@@ -20,17 +20,17 @@ GROUPS_TOLD = 25
 
 def prepared(payload: Mapping[str, Any]) -> More:
     """What a mail shows of its payload: no database is asked, and nothing is counted again."""
-    told = thaw(payload["report"])
-    report, figure = told.report, told.figure
+    frozen = thaw(payload["report"])
+    report, figure = frozen.report, frozen.figure
     names = figure_names()
     dimensions = {name: str(label) for name, label in shapes.DIMENSION_NAMES}
     groups = [
         (" · ".join(group.labels), shapes.value_of(group.figures, figure)) for group in report.groups[:GROUPS_TOLD]
     ]
     words = {
-        "title": told.title,
-        "period": shapes.period(report.asked),
-        "sentence": shapes.sentence(report, figure, told.about).striptags(),
+        "title": frozen.title,
+        "period": shapes.period(report.slice),
+        "sentence": shapes.sentence(report, figure, frozen.about).striptags(),
         "figures": [(names[name], shapes.value_of(report.totals, name)) for name in FIGURES],
         "figure": names[figure],
         "by": [dimensions[name] for name in report.dimensions],
@@ -39,11 +39,11 @@ def prepared(payload: Mapping[str, Any]) -> More:
         "opening": shapes.opening_words(report.opening),
         "as_at": report.as_at,
     }
-    cross = shapes.cross(report, *told.margins, figure) if len(told.margins) == 2 else None
+    cross = shapes.cross(report, *frozen.margins, figure) if len(frozen.margins) == 2 else None
     name = exports.file_name(report, figure)
     csv = "".join(exports.as_csv(report)).encode()
     files = (
         Attachment(f"{name}.csv", "text/csv", csv),
-        Attachment(f"{name}.xlsx", workbooks.MIME, exports.as_xlsx(report, told.definitions, cross=cross)),
+        Attachment(f"{name}.xlsx", workbooks.MIME, exports.as_xlsx(report, frozen.definitions, cross=cross)),
     )
     return More(words, files, unsubscribe=f"/unsubscribe/{payload[SECRET]}")

@@ -48,10 +48,12 @@ class Opening:
         }
 
     @classmethod
-    def of_json(cls, told: Mapping[str, Any] | None) -> Opening | None:
+    def of_json(cls, payload: Mapping[str, Any] | None) -> Opening | None:
         """Deserializes the result of `as_json`, without the names of sets. None for None."""
-        if told is None:
+        if payload is None:
             return None
-        people = told["declared_participants"]
+        people = payload["declared_participants"]
         declared = () if people is None else (Declared("", people),)
-        return cls(told["sessions"], told["attendances"], told["countries"], told["countries_added"], declared)
+        return cls(
+            payload["sessions"], payload["attendances"], payload["countries"], payload["countries_added"], declared
+        )

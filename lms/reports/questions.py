@@ -22,19 +22,19 @@ class Question:
     figure: str
     dimensions: tuple[str, ...]
     period: Period | None
-    asked: Slice
+    slice: Slice
 
     def on(self, today: date) -> Slice:
         """The slice as of a day in the reporting zone."""
         if self.period is None:
-            return self.asked
+            return self.slice
         first, last = days_of(self.period, today)
-        return replace(self.asked, from_day=first, to_day=last)
+        return replace(self.slice, from_day=first, to_day=last)
 
 
-def read_question(told: Mapping[str, str]) -> Question:
+def read_question(parameters: Mapping[str, str]) -> Question:
     """Parses parameters into a question. Raises Invalid with the parameter for what cannot be answered."""
-    given = {name: told[name] for name in PARAMETERS if told.get(name)}
+    given = {name: parameters[name] for name in PARAMETERS if parameters.get(name)}
     figure, period = given.get("figure", "participants"), given.get("period")
     if figure not in FIGURES:
         raise Invalid("figure", _("Unknown figure."))

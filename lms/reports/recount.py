@@ -95,8 +95,8 @@ class Rows:
 
     def root(self, person: int) -> int:
         """Who somebody is after merges."""
-        found: int | None = self.people[person]["canonical_id"]
-        return person if found is None else found
+        canonical_id: int | None = self.people[person]["canonical_id"]
+        return person if canonical_id is None else canonical_id
 
     def day(self, moment: datetime) -> date:
         """The day of an instant in the reporting zone."""
@@ -134,12 +134,12 @@ class Rows:
             for row in sorted(self.tables["correction"], key=lambda row: row["id"])
             if row["withdrawn_at"] is None
         }
-        found: dict[tuple[int, int], list[Row]] = defaultdict(list)
+        by_attendance: dict[tuple[int, int], list[Row]] = defaultdict(list)
         for row in self.tables["credit"]:
             outcome = set_by_hand.get((row["lecture_id"], self.root(row["person_id"])), row["outcome"])
             if outcome == "attended" and row["lecture_id"] in self.held:
-                found[row["lecture_id"], self.root(row["person_id"])].append(row)
-        for (lecture_id, person), rows in found.items():
+                by_attendance[row["lecture_id"], self.root(row["person_id"])].append(row)
+        for (lecture_id, person), rows in by_attendance.items():
             lecture = self.held[lecture_id]
             day = self.day(lecture["actual_start"])
             rows.sort(key=lambda row: (row["person_id"] != person, row["person_id"]))
@@ -185,29 +185,29 @@ def _value(fact: Fact, dimension: str) -> str | None:
     return None if value is None else str(value)
 
 
-def figures(rows: Rows, asked: Slice, dimensions: tuple[str, ...], at: datetime) -> dict[Any, dict[str, int | float]]:
+def figures(rows: Rows, slice_: Slice, dimensions: tuple[str, ...], at: datetime) -> dict[Any, dict[str, int | float]]:
     """Key (a tuple, one value a dimension) → the figures, counted one group after the other."""
     today = rows.day(at)
-    about_people = any(getattr(asked, name) is not None for name in _OF_PEOPLE)
+    about_people = any(getattr(slice_, name) is not None for name in _OF_PEOPLE)
     by_people = about_people or bool({"country", "region", "sector", "gender", "source"}.intersection(dimensions))
 
     def within(day: date, series: str, language: str) -> bool:
-        early = asked.from_day is not None and day < asked.from_day
-        late = asked.to_day is not None and day > asked.to_day
-        return not early and not late and asked.series in (None, series) and asked.language in (None, language)
+        early = slice_.from_day is not None and day < slice_.from_day
+        late = slice_.to_day is not None and day > slice_.to_day
+        return not early and not late and slice_.series in (None, series) and slice_.language in (None, language)
 
-    def wanted(fact: Fact) -> bool:
+    def is_in_slice(fact: Fact) -> bool:
         return (
             within(fact.day, fact.series, fact.language)
-            and (asked.country is None or fact.country == asked.country)
-            and (asked.region is None or rows.region_holds(asked.region, fact.region))
-            and (asked.partner is None or fact.partner == asked.partner)
-            and all(getattr(asked, name) in (None, getattr(fact, name)) for name in _NAMED)
+            and (slice_.country is None or fact.country == slice_.country)
+            and (slice_.region is None or rows.region_holds(slice_.region, fact.region))
+            and (slice_.partner is None or fact.partner == slice_.partner)
+            and all(getattr(slice_, name) in (None, getattr(fact, name)) for name in _NAMED)
         )
 
     groups: dict[tuple[str | None, ...], list[Fact]] = defaultdict(list)
     for fact in rows.facts:
-        if wanted(fact) and (fact.kind != "attendance" or fact.what in rows.sessions):
+        if is_in_slice(fact) and (fact.kind != "attendance" or fact.what in rows.sessions):
             groups[tuple(_value(fact, name) for name in dimensions)].append(fact)
     sessions: dict[tuple[str | None, ...], set[int]] = defaultdict(set)
     for key, facts in groups.items():
@@ -219,7 +219,7 @@ def figures(rows: Rows, asked: Slice, dimensions: tuple[str, ...], at: datetime)
                 values = {"series": series, "language": lecture["language"]}
                 values |= {"year": str(day.year), "month": day.isoformat()[:7]}
                 sessions[tuple(values[name] for name in dimensions)].add(lecture["id"])
-    older = _opening(rows, asked, dimensions)
+    older = _opening(rows, slice_, dimensions)
     if not dimensions:
         groups.setdefault((), [])
     return {
@@ -228,13 +228,13 @@ def figures(rows: Rows, asked: Slice, dimensions: tuple[str, ...], at: datetime)
     }
 
 
-def _opening(rows: Rows, asked: Slice, dimensions: tuple[str, ...]) -> dict[tuple[str | None, ...], list[Row]]:
+def _opening(rows: Rows, slice_: Slice, dimensions: tuple[str, ...]) -> dict[tuple[str | None, ...], list[Row]]:
     """The opening balances of a slice by key: none by, or under a filter of, what they do not have."""
     lacking = {"sector", "gender", "source", "language"}
-    if lacking & {*dimensions, *asked.filters}:
+    if lacking & {*dimensions, *slice_.filters}:
         return {}
     slugs = {row["id"]: row["slug"] for row in rows.series.values()}
-    found: dict[tuple[str | None, ...], list[Row]] = defaultdict(list)
+    rows_by_key: dict[tuple[str | None, ...], list[Row]] = defaultdict(list)
     for row in rows.tables["opening_row"]:
         land = rows.countries.get(row["country_id"]) if row["country_id"] is not None else None
         region = land["region_code"] if land else None
@@ -246,15 +246,15 @@ def _opening(rows: Rows, asked: Slice, dimensions: tuple[str, ...]) -> dict[tupl
             "month": row["day"].isoformat()[:7],
         }
         if (
-            (asked.from_day is None or asked.from_day <= row["day"])
-            and (asked.to_day is None or row["day"] <= asked.to_day)
-            and asked.series in (None, values["series"])
-            and asked.country in (None, values["country"])
-            and (asked.region is None or rows.region_holds(asked.region, region))
-            and asked.partner in (None, rows.is_partner(row["country_id"], row["day"]))
+            (slice_.from_day is None or slice_.from_day <= row["day"])
+            and (slice_.to_day is None or row["day"] <= slice_.to_day)
+            and slice_.series in (None, values["series"])
+            and slice_.country in (None, values["country"])
+            and (slice_.region is None or rows.region_holds(slice_.region, region))
+            and slice_.partner in (None, rows.is_partner(row["country_id"], row["day"]))
         ):
-            found[tuple(values[name] for name in dimensions)].append(row)
-    return found
+            rows_by_key[tuple(values[name] for name in dimensions)].append(row)
+    return rows_by_key
 
 
 def _count(rows: Rows, facts: list[Fact], sessions: set[int], older: list[Row], today: date) -> dict[str, int | float]:
@@ -286,9 +286,9 @@ def facts_differences(rows: Rows) -> list[str]:
             expected[fact.what][fact.who] = (*values, fact.ms)
     lines = []
     for stored in db.session.scalars(select(LectureFacts).order_by(LectureFacts.lecture_id)):
-        found = expected[stored.lecture_id] if stored.lecture_id in rows.held else {}
+        counted = expected[stored.lecture_id] if stored.lecture_id in rows.held else {}
         read = columns.unpack(columns.ATTENDANCES, stored.content)
-        told = [
+        stored_rows = [
             (
                 person,
                 country or None,
@@ -299,24 +299,26 @@ def facts_differences(rows: Rows) -> list[str]:
             )
             for person, country, traits, ms in zip(*(read[name].tolist() for name in columns.ATTENDANCES), strict=True)
         ]
-        if told != [(person, *found[person]) for person in sorted(found)]:
+        if stored_rows != [(person, *counted[person]) for person in sorted(counted)]:
             lines.append(f"lecture {stored.lecture_id}: its facts are not those of the rows")
-        if stored.attendances != len(found):
+        if stored.attendances != len(counted):
             lines.append(f"lecture {stored.lecture_id}: its facts have another number of attendances than the rows")
     return lines
 
 
-def differences(rows: Rows, asked: Slice, dimensions: tuple[str, ...], at: datetime) -> list[str]:
+def differences(rows: Rows, slice_: Slice, dimensions: tuple[str, ...], at: datetime) -> list[str]:
     """Where the reports and the second count disagree, a line each; empty where they agree."""
-    report = count(asked, dimensions, by=SYSTEM, at=at)
-    said: dict[Any, dict[str, int | float]] = {group.keys: group.figures.as_json() for group in report.groups}
+    report = count(slice_, dimensions, by=SYSTEM, at=at)
+    reported: dict[Any, dict[str, int | float]] = {group.keys: group.figures.as_json() for group in report.groups}
     if not dimensions:
-        said = {(): report.totals.as_json()}
-    found = figures(rows, asked, dimensions, at)
+        reported = {(): report.totals.as_json()}
+    found = figures(rows, slice_, dimensions, at)
     nothing = dict.fromkeys(report.totals.as_json(), 0)
     lines = []
-    for key, name in product(sorted({*said, *found}, key=str), nothing):
-        one, other = said.get(key, nothing)[name], found.get(key, nothing)[name]
-        if one != other:
-            lines.append(f"{name} of {'/'.join(map(str, key)) or 'everything'}: reported {one}, recounted {other}")
+    for key, name in product(sorted({*reported, *found}, key=str), nothing):
+        reported_value, other = reported.get(key, nothing)[name], found.get(key, nothing)[name]
+        if reported_value != other:
+            lines.append(
+                f"{name} of {'/'.join(map(str, key)) or 'everything'}: reported {reported_value}, recounted {other}"
+            )
     return lines

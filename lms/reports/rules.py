@@ -124,7 +124,7 @@ def organisation_key(name: str | None) -> str:
     return organisation_name(name).casefold()
 
 
-def check_question(asked: Slice, dimensions: Sequence[str]) -> None:
+def check_question(slice_: Slice, dimensions: Sequence[str]) -> None:
     """Whether a question can be answered at all: known dimensions, two at most, a period the right way round.
 
     Raises Invalid with the parameter.
@@ -135,30 +135,30 @@ def check_question(asked: Slice, dimensions: Sequence[str]) -> None:
             raise Invalid("by", reason)
     if len(dimensions) > 2 or len(set(dimensions)) != len(dimensions):
         raise Invalid("by", _("Use one dimension, or two different ones."))
-    if asked.from_day and asked.to_day and asked.from_day > asked.to_day:
+    if slice_.from_day and slice_.to_day and slice_.from_day > slice_.to_day:
         raise Invalid("to", _("The period must not end before it starts."))
 
 
-def check_values(asked: Slice) -> None:
+def check_values(slice_: Slice) -> None:
     """Whether sector, gender and source are ones that there are. Raises Invalid with the parameter."""
     for name, known in VALUES.items():
-        value = getattr(asked, name)
+        value = getattr(slice_, name)
         if value is not None and value not in known:
             reason = _("Unknown value “%(code)s”. Use one of: %(all)s.", code=value[:40], all=", ".join(known))
             raise Invalid(name, reason)
 
 
-def check_public(asked: Slice, dimensions: Sequence[str]) -> None:
+def check_public(slice_: Slice, dimensions: Sequence[str]) -> None:
     """Raises Forbidden unless the public can see this: one dimension or one filter, whole years or all time."""
-    if len(dimensions) + len(asked.filters) > 1:
+    if len(dimensions) + len(slice_.filters) > 1:
         raise Forbidden(
             _(
                 "Public figures can be shown by only one dimension or one filter at a time. Sign in "
                 "as a reporter for more."
             )
         )
-    starts = asked.from_day is None or (asked.from_day.month, asked.from_day.day) == (1, 1)
-    ends = asked.to_day is None or (asked.to_day.month, asked.to_day.day) == (12, 31)
+    starts = slice_.from_day is None or (slice_.from_day.month, slice_.from_day.day) == (1, 1)
+    ends = slice_.to_day is None or (slice_.to_day.month, slice_.to_day.day) == (12, 31)
     if not (starts and ends):
         raise Forbidden(
             _("Public figures can be shown only for whole years or for all time. Sign in as a reporter for more.")

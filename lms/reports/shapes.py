@@ -108,8 +108,8 @@ def counted(name: str, value: float) -> str:
 def sentence(report: Report, figure: str, about: Sequence[str]) -> Markup:
     """The answer as a sentence with the figure first. `about` names the filters."""
     figures = report.totals
-    said = {name: counted(name, value_of(figures, name)) for name in figures.as_json()}
-    said |= {"figure": Markup("<b>{}</b>").format(said[figure]), "period": period(report.asked)}
+    values = {name: counted(name, value_of(figures, name)) for name in figures.as_json()}
+    values |= {"figure": Markup("<b>{}</b>").format(values[figure]), "period": period(report.slice)}
     if figure == "sessions":
         words = _("%(figure)s with %(participants)s from %(countries)s, %(period)s")
     elif figure in {"countries", "partner_countries"}:
@@ -118,7 +118,7 @@ def sentence(report: Report, figure: str, about: Sequence[str]) -> Markup:
         words = _("%(figure)s, %(period)s")
     else:
         words = _("%(figure)s from %(countries)s in %(sessions)s, %(period)s")
-    whole = Markup(words) % said  # noqa: S704 - our own words; what is put in is escaped
+    whole = Markup(words) % values  # noqa: S704 - our own words; what is put in is escaped
     return whole + "".join(f" · {name}" for name in about)
 
 
@@ -131,9 +131,9 @@ def opening_words(opening: Opening | None) -> list[str]:
         "attendances": counted("attendances", opening.attendances),
     }
     words = _("This includes %(sessions)s and %(attendances)s from before this system, entered as totals.", **both)
-    said = [words]
+    sentences = [words]
     if opening.countries_added:
-        said.append(
+        sentences.append(
             _n(
                 "%(n)s country appears only in these totals.",
                 "%(n)s countries appear only in these totals.",
@@ -143,20 +143,20 @@ def opening_words(opening: Opening | None) -> list[str]:
         )
     if opening.declared_participants is not None:
         people = number(opening.declared_participants)
-        said.append(
+        sentences.append(
             _(
                 "The organiser declares %(n)s different people for these sessions. They are not included "
                 "in the participants.",
                 n=people,
             )
         )
-    return said
+    return sentences
 
 
-def suggested_title(asked: Slice, dimensions: Sequence[str], about: Sequence[str]) -> str:
+def suggested_title(slice_: Slice, dimensions: Sequence[str], about: Sequence[str]) -> str:
     """What a report may be called when it is published: "Quarter 3 of 2026, by country · Kenya"."""
     names = dict(DIMENSION_NAMES)
-    title = _period_name(asked)
+    title = _period_name(slice_)
     if len(dimensions) == 1:
         title = _("%(period)s, by %(rows)s", period=title, rows=str(names[dimensions[0]]).lower())
     elif dimensions:
@@ -165,9 +165,9 @@ def suggested_title(asked: Slice, dimensions: Sequence[str], about: Sequence[str
     return " · ".join([title, *about])
 
 
-def _period_name(asked: Slice) -> str:
+def _period_name(slice_: Slice) -> str:
     """The period as it is called: a whole year, a whole quarter, else its days."""
-    first, last = asked.from_day, asked.to_day
+    first, last = slice_.from_day, slice_.to_day
     if first is None and last is None:
         return _("All time")
     if first is not None and last is not None and first.year == last.year:
@@ -176,13 +176,13 @@ def _period_name(asked: Slice) -> str:
             return str(first.year)
         if first == first_of_quarter(last) and after == first_of_quarter(after):
             return _("Quarter %(n)s of %(year)s", n=(first.month + 2) // 3, year=str(first.year))
-    words = period(asked)
+    words = period(slice_)
     return words[:1].upper() + words[1:]
 
 
-def period(asked: Slice) -> str:
+def period(slice_: Slice) -> str:
     """The period in words."""
-    first, last = asked.from_day, asked.to_day
+    first, last = slice_.from_day, slice_.to_day
     if first and last:
         return _("%(first)s to %(last)s", first=short_day(first), last=short_day(last))
     if first:

@@ -52,7 +52,7 @@ def every_row(
     found: list[DrilldownRow] = []
     page = 1
     while True:
-        here = list_rows(figure, selection, keys, wanted=replace(order, size=size, page=page), by=SYSTEM, at=AT)
+        here = list_rows(figure, selection, keys, request=replace(order, size=size, page=page), by=SYSTEM, at=AT)
         assert len(here.rows) == min(size, here.total - len(found))
         found += here.rows
         page += 1
@@ -241,7 +241,7 @@ def test_rows_are_sorted_and_filtered(app: APIFlask, world: World) -> None:
         assert len(every_row("countries", Slice(), {}, asked)) == found["true"]
         assert sum(found.values()) == partners.every
         wrong = ListRequest(filters={"of_country": "ZZ", "of_series": "none", "of_source": "post"})
-        opened = list_rows("attendances", Slice(), {}, wanted=wrong, by=SYSTEM, at=AT)
+        opened = list_rows("attendances", Slice(), {}, request=wrong, by=SYSTEM, at=AT)
         assert opened.total == opened.every > 0
         assert set(opened.unknown) == set(wrong.filters)
 

@@ -28,11 +28,11 @@ MOVED: Final = (PersonCountry.country_id, RoleGrant.country_id)
 
 @action
 def merge_countries(kept_code: str, merged: str, *, reason: str, by: Actor, at: datetime) -> CountryMerge | None:
-    """Says that two countries of the list (codes) are one, known from now on as `kept_code`, also in all figures of before.
+    """Merges a country of the list into another (both codes), also in all figures of the past.
 
-    None where `merged` was merged into `kept_code` already. For administrators. Raises NotFound; Invalid without a reason;
-    Refused where one of them was merged into a third one, others were merged into `merged`, or both have nominated the
-    same person for the same series.
+    Returns None where `merged` was merged into `kept_code` already. For administrators. Raises NotFound; Invalid
+    without a reason; Refused where either was merged into a third country, others were merged into `merged`, or both
+    have nominated the same person for the same series.
     """
     if not by.is_administrator:
         raise Forbidden

@@ -77,14 +77,14 @@ def merge_people(
     at: datetime,
     today: date | None = None,
 ) -> PersonMerge | None:
-    """Says that two rows (public ids) are one person, known from now on as `kept_public_id`. Evidence stays where it is.
+    """Merges one person into another (public ids); evidence stays where it is.
 
-    Addresses, roles, tokens and history of both are found under the one kept. `keep` names the `DETAILS` that `kept_public_id`
-    takes over from `merged`; a country applies from `today`. Where the account of one is disabled, so is that of both,
-    or else nobody's with `enable`. API tokens of both end, sessions of the person who gains a role, and mailed links of
-    `merged`. None where both are one person already. For administrators, who give a reason; `is_confirmed` says that
-    the caller has checked the owner (`check_owner`), which is needed where one of the two holds a role.
-    Raises Invalid; Refused where one is erased, or where others were merged into `merged` (undo that first).
+    Addresses, roles, tokens and history of both are found under the person who remains. `keep` names the `DETAILS`
+    taken over from `merged`; a country applies from `today`. If either account is disabled, the remaining one is,
+    unless `enable` is given. API tokens of both end, as do sessions of a person who gains a role and mailed links of
+    `merged`. Returns None where both are the same person already. For administrators, who give a reason;
+    `is_confirmed` says that the caller has checked the owner (`check_owner`), needed where either holds a role.
+    Raises Invalid; Refused where either is erased, or where others were merged into `merged` (undo that first).
     """
     if not by.is_administrator:
         raise Forbidden

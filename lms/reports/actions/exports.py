@@ -21,22 +21,22 @@ JOB = EXPORT_JOB
 WAITING = (JobState.QUEUED, JobState.RUNNING)
 
 
-def exported_scope(asked: Slice, *, by: Actor) -> Scope:
+def exported_scope(slice_: Slice, *, by: Actor) -> Scope:
     """The rows that an actor can export: all for reporters, those of their own country for focal points.
 
     Raises Forbidden for others, and Invalid and NotFound like `queries.count`.
     """
-    check_question(asked, ())
+    check_question(slice_, ())
     if not (by.is_reporter or by.is_focal_point):
         raise Forbidden
-    scope = resolve(asked, by=by)
+    scope = resolve(slice_, by=by)
     if not by.is_reporter and (scope.country_id is None or scope.country_id not in by.country_ids):
         raise Forbidden(_("You can only see people from your own country."))
     return scope
 
 
 @action
-def request_export(kind: str, form: str, asked: Slice, *, locale: str = "en", by: Actor, at: datetime) -> str:
+def request_export(kind: str, form: str, slice_: Slice, *, locale: str = "en", by: Actor, at: datetime) -> str:
     """Starts an export of the people or attendances in a slice, in the background.
 
     Focal points must name their own country.
@@ -45,15 +45,15 @@ def request_export(kind: str, form: str, asked: Slice, *, locale: str = "en", by
         raise Invalid("kind", _("Select people or attendances."))
     if form not in EXPORT_FORMATS:
         raise Invalid("format", _("Select CSV or XLSX."))
-    exported_scope(asked, by=by)
+    exported_scope(slice_, by=by)
     one_at_a_time("ask for an export")
-    settings = as_question(asked)
-    question: dict[str, Any] = {"kind": kind, "form": form, "asked": settings, "locale": locale}
+    settings = as_question(slice_)
+    question: dict[str, Any] = {"kind": kind, "form": form, "parameters": settings, "locale": locale}
     waiting = list(db.session.scalars(select(Job).where(Job.kind == JOB, Job.state.in_(WAITING)).order_by(Job.id)))
-    for one in waiting:
-        if one.asked_by == by.person_id:
-            if {name: one.arguments.get(name) for name in question} == question:
-                return one.public_id
+    for job in waiting:
+        if job.asked_by == by.person_id:
+            if {name: job.arguments.get(name) for name in question} == question:
+                return job.public_id
             raise Refused(_("You already have an export in progress. Wait for it to finish, then start the next one."))
     if len(waiting) >= MOST_EXPORTS:
         raise Refused(
@@ -68,10 +68,10 @@ def request_export(kind: str, form: str, asked: Slice, *, locale: str = "en", by
     return made.public_id
 
 
-def as_question(asked: Slice) -> dict[str, Any]:
+def as_question(slice_: Slice) -> dict[str, Any]:
     """A slice as a job keeps it."""
-    given: dict[str, Any] = dict(asked.filters)
-    for name, day in (("from_day", asked.from_day), ("to_day", asked.to_day)):
+    given: dict[str, Any] = dict(slice_.filters)
+    for name, day in (("from_day", slice_.from_day), ("to_day", slice_.to_day)):
         if day is not None:
             given[name] = day.isoformat()
     return given
@@ -94,14 +94,14 @@ def fetch_export(public_id: str, *, by: Actor, at: datetime) -> tuple[str, str]:
     and after the file is deleted.
     """
     job = get_job(public_id, by=by)
-    kept: dict[str, Any] = job.result or {}
-    if job.kind != JOB or job.state is not JobState.DONE or not kept.get("file"):
+    result: dict[str, Any] = job.result or {}
+    if job.kind != JOB or job.state is not JobState.DONE or not result.get("file"):
         raise NotFound
-    exported_scope(as_slice(job.arguments["asked"]), by=by)
-    if datetime.fromisoformat(kept["expires_at"]) <= at:
+    exported_scope(as_slice(job.arguments["parameters"]), by=by)
+    if datetime.fromisoformat(result["expires_at"]) <= at:
         raise NotFound
-    record("fetch_export", by=by, at=at, detail={"rows": kept["rows"]}, job=job.id)
-    return kept["file"], kept["name"]
+    record("fetch_export", by=by, at=at, detail={"rows": result["rows"]}, job=job.id)
+    return result["file"], result["name"]
 
 
 def drop_old_exports(*, at: datetime) -> int:

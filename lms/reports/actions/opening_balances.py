@@ -63,8 +63,8 @@ def remove_opening_set(public_id: str, *, by: Actor, at: datetime) -> None:
     rows = list(db.session.scalars(select(OpeningRow).where(OpeningRow.set_id == row.id)))
     detail = {"name": row.name, "rows": len(rows), "attendances": sum(one.attendances for one in rows)}
     record("remove_opening_set", by=by, at=at, detail=detail, opening_set=row.id)
-    for one in rows:
-        db.session.delete(one)
+    for balance in rows:
+        db.session.delete(balance)
     db.session.flush()
     db.session.delete(row)
 
@@ -98,7 +98,7 @@ def add_opening_row(public_id: str, draft: OpeningDraft, *, by: Actor, at: datet
     known.fill(row, draft)
     db.session.add(row)
     db.session.flush()
-    record("add_opening_row", by=by, at=at, detail=_told(row), opening_set=set_id)
+    record("add_opening_row", by=by, at=at, detail=_as_json(row), opening_set=set_id)
     return row.id
 
 
@@ -112,9 +112,9 @@ def edit_opening_row(row_id: int, draft: OpeningDraft, *, by: Actor, at: datetim
     known.check(draft)
     if known.find(draft) not in (None, row):
         raise Refused(_("This lecture is already entered for that day and country."))
-    before = _told(row)
+    before = _as_json(row)
     known.fill(row, draft)
-    record("edit_opening_row", by=by, at=at, detail={"before": before, "after": _told(row)}, opening_set=row.set_id)
+    record("edit_opening_row", by=by, at=at, detail={"before": before, "after": _as_json(row)}, opening_set=row.set_id)
 
 
 @action
@@ -122,7 +122,7 @@ def remove_opening_row(row_id: int, *, by: Actor, at: datetime) -> None:
     """Deletes one row. Raises Forbidden, NotFound."""
     _check_administrator(by)
     row = _row(row_id)
-    record("remove_opening_row", by=by, at=at, detail=_told(row), opening_set=row.set_id)
+    record("remove_opening_row", by=by, at=at, detail=_as_json(row), opening_set=row.set_id)
     db.session.delete(row)
 
 
@@ -229,7 +229,7 @@ class _Known:
         row.attendances = draft.attendances
 
 
-def _told(row: OpeningRow) -> dict[str, str | int]:
+def _as_json(row: OpeningRow) -> dict[str, str | int]:
     day: date = row.day
     return {
         "lecture": row.title,

@@ -32,16 +32,16 @@ MOST_READERS = 30
 
 
 @action
-def save_report(name: str, told: Mapping[str, str], *, by: Actor, at: datetime) -> str:
-    """Saves a report (`told`: the page's parameters) under a name and returns its public id.
+def save_report(name: str, parameters: Mapping[str, str], *, by: Actor, at: datetime) -> str:
+    """Saves a report (`parameters`: the page's parameters) under a name and returns its public id.
 
     The same report under the same name returns the existing one. Raises Invalid (name, name already used, parameters),
     Forbidden for what this actor cannot see, and Refused above the maximum number of reports.
     """
-    question = read_question(told)
+    question = read_question(parameters)
     _check_may_see(question, by=by, at=at)
     line = _clean_name(name)
-    kept = {key: told[key] for key in PARAMETERS if told.get(key)}
+    kept = {key: parameters[key] for key in PARAMETERS if parameters.get(key)}
     one_at_a_time("save a report")
     same = _of_name(line, by=by)
     if same is not None:
@@ -129,14 +129,14 @@ def schedule_report(public_id: str, rhythm: Rhythm, hour: int, addresses: str, *
         for one in db.session.scalars(select(ReportRecipient).where(ReportRecipient.report_id == row.id))
     }
     for person_id, address in people.items():
-        found = known.get(person_id)
-        if found is not None and found.unsubscribed_at is not None:
+        recipient = known.get(person_id)
+        if recipient is not None and recipient.unsubscribed_at is not None:
             if person_id != by.person_id:
                 raise Invalid("recipients", _("%(address)s has unsubscribed from this report.", address=address))
-            found.unsubscribed_at = None
-    for person_id, one in known.items():
-        if person_id not in people and one.unsubscribed_at is None:
-            db.session.delete(one)
+            recipient.unsubscribed_at = None
+    for person_id, recipient_row in known.items():
+        if person_id not in people and recipient_row.unsubscribed_at is None:
+            db.session.delete(recipient_row)
     new = [person_id for person_id in people if person_id not in known]
     db.session.add_all(ReportRecipient(report_id=row.id, person_id=person_id) for person_id in new)
     schedule = db.session.get(ReportSchedule, row.id, with_for_update=True)
@@ -159,13 +159,13 @@ def stop_schedule(public_id: str, *, by: Actor, at: datetime) -> None:
 
 
 @action
-def set_subscription(secret: str, *, wanted: bool, at: datetime) -> None:
+def set_subscription(secret: str, *, is_subscribed: bool, at: datetime) -> None:
     """Unsubscribes with the link in an e-mail, or subscribes again. The link is the permission. Raises NotFound."""
     link = db.session.get(UnsubscribeLink, hash_secret(secret))
     if link is None:
         raise NotFound
     row = db.session.get_one(ReportRecipient, link.recipient_id, with_for_update=True)
-    if wanted:
+    if is_subscribed:
         row.unsubscribed_at = None
     elif row.unsubscribed_at is None:
         row.unsubscribed_at = at
@@ -235,7 +235,7 @@ def _readers(addresses: str, question: Question, *, at: datetime) -> dict[int, s
         raise Invalid("recipients", _("Enter at least one e-mail address."))
     if len(typed) > MOST_READERS:
         raise Invalid("recipients", _("A report can be sent to at most %(n)s people.", n=MOST_READERS))
-    found: dict[int, str] = {}
+    readers: dict[int, str] = {}
     faults: list[Fault] = []
     today = clock.day_of(at, clock.reporting_zone())
     for address in typed:
@@ -245,7 +245,7 @@ def _readers(addresses: str, question: Question, *, at: datetime) -> dict[int, s
             reason = _("%(address)s does not belong to anyone who can see this report.", address=address[:320])
             faults.append(Fault(reason, field="recipients"))
         else:
-            found[person.id] = address
+            readers[person.id] = address
     if faults:
         raise Invalid(faults=faults)
-    return found
+    return readers

@@ -57,10 +57,10 @@ def keep_run(
     rows = select(ReportRecipient.id).where(
         ReportRecipient.report_id == report_id, ReportRecipient.unsubscribed_at.is_(None)
     )
-    wanted = set(db.session.scalars(rows))
+    recipient_ids = set(db.session.scalars(rows))
     keys = []
     for letter in letters:
-        if letter.recipient_id not in wanted:
+        if letter.recipient_id not in recipient_ids:
             continue
         secret, key = secrets.token_urlsafe(32), f"report {seen.public_id} {due.day} {letter.person_id}"
         db.session.add(UnsubscribeLink(secret_hash=hash_secret(secret), recipient_id=letter.recipient_id))

@@ -46,7 +46,7 @@ class Attached:
 def publish_snapshot(
     title: str,
     visibility: SnapshotVisibility,
-    asked: Slice,
+    slice_: Slice,
     dimensions: Sequence[str] = (),
     *,
     figure: str = "participants",
@@ -77,13 +77,13 @@ def publish_snapshot(
         raise Invalid(faults=faults)
     dims = tuple(dimensions)
     counted_by = ANONYMOUS if visibility is SnapshotVisibility.PUBLIC else by
-    report, *margins = count_several(asked, with_margins(dims), by=counted_by, at=at, locale=locale)
+    report, *margins = count_several(slice_, with_margins(dims), by=counted_by, at=at, locale=locale)
     frozen = Frozen(
         title=title,
         language=locale,
         time_zone=clock.reporting_zone(),
         figure=figure,
-        about=filters_in_words(asked, locale),
+        about=filters_in_words(slice_, locale),
         definitions=definitions(place),
         report=report,
         margins=tuple(margins),
@@ -124,13 +124,13 @@ def keep_snapshot(
     """Writes a frozen report, unless its key was used already; returns the public id. Raises Forbidden."""
     if not by.is_administrator:
         raise Forbidden
-    country = frozen.report.asked.country
-    found = country_by_code(country) if country else None
+    country = frozen.report.slice.country
+    listed = country_by_code(country) if country else None
     content = freeze(frozen)
     if key is not None:  # the same form, sent again with something else in it, is another publication
-        asked = question(frozen.report, frozen.figure)
+        stated = question(frozen.report, frozen.figure)
         key = checksum(
-            json.dumps([key, frozen.title, frozen.note, str(visibility), asked, [item.country for item in attached]])
+            json.dumps([key, frozen.title, frozen.note, str(visibility), stated, [item.country for item in attached]])
         )
     public_id = secrets.token_hex(6)
     row = {
@@ -139,7 +139,7 @@ def keep_snapshot(
         "title": frozen.title,
         "visibility": visibility,
         "language": frozen.language,
-        "country_id": None if found is None else found.id,
+        "country_id": None if listed is None else listed.id,
         "as_at": frozen.report.as_at,
         "published_at": at,
         "content": content,
@@ -147,23 +147,23 @@ def keep_snapshot(
     }
     insert_many(Snapshot.__table__, [row], unless=("key",))
     mine = Snapshot.public_id == public_id if key is None else Snapshot.key == key
-    kept = db.session.scalars(select(Snapshot).where(mine)).one()
-    if kept.public_id == public_id:
-        _attach(kept.id, attached)
-        detail = {"title": frozen.title, "visibility": str(visibility), "digest": kept.digest}
-        record("publish_snapshot", by=by, at=at, detail=detail, snapshot=kept.id)
-    return kept.public_id
+    stored = db.session.scalars(select(Snapshot).where(mine)).one()
+    if stored.public_id == public_id:
+        _attach(stored.id, attached)
+        detail = {"title": frozen.title, "visibility": str(visibility), "digest": stored.digest}
+        record("publish_snapshot", by=by, at=at, detail=detail, snapshot=stored.id)
+    return stored.public_id
 
 
 def _attach(snapshot_id: int, attached: Sequence[Attached]) -> None:
     for dossier in attached:
-        found = country_by_code(dossier.country)
-        if found is None:
+        country = country_by_code(dossier.country)
+        if country is None:
             raise Invalid("dossier", _("Unknown country."))
         db.session.add(
             SnapshotDossier(
                 snapshot_id=snapshot_id,
-                country_id=found.id,
+                country_id=country.id,
                 title=dossier.title,
                 size=len(dossier.content),
                 digest=sha256(dossier.content).hexdigest(),

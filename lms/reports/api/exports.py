@@ -54,8 +54,8 @@ def ask_rows(wish: dict[str, Any]) -> tuple[Any, int]:
     Focal points must name their own country.
     """
     by, at = current_actor(), clock.now()
-    asked = Slice(**{name: wish[name] for name in ("from_day", "to_day", *FILTERS)})
-    made = request_export(wish["kind"], wish["format"], asked, locale=reader_locale(), by=by, at=at)
+    slice_ = Slice(**{name: wish[name] for name in ("from_day", "to_day", *FILTERS)})
+    made = request_export(wish["kind"], wish["format"], slice_, locale=reader_locale(), by=by, at=at)
     job = get_export(made, by=by)
     return Export(job), 201 if job.created_at == at else 200
 

@@ -46,11 +46,11 @@ def list_saved() -> dict[str, Any]:
 def save_report(wish: dict[str, Any]) -> tuple[Any, int]:
     """Saves a report under a name. For focal points it must be about their own country."""
     by, at = current_actor(), clock.now()
-    asked = Slice(**{name: wish[name] for name in ("from_day", "to_day", *FILTERS)})
-    told = {"figure": wish["figure"], **asked.parameters, **dict(zip(queries.AXES, wish["by"], strict=False))}
+    slice_ = Slice(**{name: wish[name] for name in ("from_day", "to_day", *FILTERS)})
+    parameters = {"figure": wish["figure"], **slice_.parameters, **dict(zip(queries.AXES, wish["by"], strict=False))}
     if wish["period"] is not None:
-        told["period"] = wish["period"]
-    row = queries.get_saved(actions.save_report(wish["name"], told, by=by, at=at), by=by)
+        parameters["period"] = wish["period"]
+    row = queries.get_saved(actions.save_report(wish["name"], parameters, by=by, at=at), by=by)
     return _described(row, queries.find_schedule(row)), 201 if row.created_at == at else 200
 
 
@@ -70,12 +70,12 @@ def get_saved(public_id: str) -> Any:
 @bp.output(SavedWithSendings)
 def change_saved(public_id: str, change: dict[str, Any]) -> Any:
     """Renames a saved report, or changes its schedule. A null `schedule` stops sending it."""
-    wanted = change.get("schedule")
+    schedule = change.get("schedule")
     actions.change_report(
         public_id,
         name=change.get("name"),
-        timing=wanted and actions.Timing(Rhythm(wanted["rhythm"]), wanted["hour"], wanted["recipients"]),
-        is_stopped="schedule" in change and wanted is None,
+        timing=schedule and actions.Timing(Rhythm(schedule["rhythm"]), schedule["hour"], schedule["recipients"]),
+        is_stopped="schedule" in change and schedule is None,
         by=current_actor(),
         at=clock.now(),
     )

@@ -37,31 +37,31 @@ class PublishedReport:
 def _with_figures(row: Snapshot, *, by: Actor) -> PublishedReport:
     if not may_read_figures(row, by=by):
         return PublishedReport(row)
-    told = codec.thaw(row.content)
+    frozen = codec.thaw(row.content)
     figures = {
-        "time_zone": told.time_zone,
-        "exact": told.report.exact,
-        "question": codec.question(told.report, told.figure),
-        "note": told.note,
-        "definitions": told.definitions,
-        **told.report.as_json(),
-        "since": _since(row, told, by=by),
+        "time_zone": frozen.time_zone,
+        "exact": frozen.report.exact,
+        "question": codec.question(frozen.report, frozen.figure),
+        "note": frozen.note,
+        "definitions": frozen.definitions,
+        **frozen.report.as_json(),
+        "since": _since(row, frozen, by=by),
     }
     return PublishedReport(row, figures)
 
 
-def _since(row: Snapshot, told: codec.Frozen, *, by: Actor) -> dict[str, Any] | None:
+def _since(row: Snapshot, frozen: codec.Frozen, *, by: Actor) -> dict[str, Any] | None:
     if not may_count_exactly(row, by=by):
         return None
     locale = reader_locale()
     try:
-        now = count(told.report.asked, told.report.dimensions, by=by, at=clock.now(), locale=locale)
+        now = count(frozen.report.slice, frozen.report.dimensions, by=by, at=clock.now(), locale=locale)
     except DomainError:  # its series or country is not there any more
         return None
     return {
         "as_at": now.as_at,
-        "totals": codec.of_totals(told.report, now),
-        "groups": codec.of_groups(told.report, now),
+        "totals": codec.of_totals(frozen.report, now),
+        "groups": codec.of_groups(frozen.report, now),
     }
 
 

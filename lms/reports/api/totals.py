@@ -24,12 +24,12 @@ from lms.web.scopes import scope
 @bp.doc(responses={403: "Finer than what is public.", 404: "There is no such series."})
 def totals(wish: dict[str, Any]) -> dict[str, Any]:
     """Returns figures: public ones by one dimension, exact ones in any combination for reporters."""
-    asked = Slice(
+    slice_ = Slice(
         from_day=wish["from_day"],
         to_day=wish["to_day"],
         partner=None if wish["partner"] is None else wish["partner"] == "true",
         **{name: wish[name] for name in FILTERS if name != "partner"},
     )
     dimensions = tuple(name.strip() for name in wish["by"].split(",")) if wish["by"] else ()
-    report = count(asked, dimensions, by=current_actor(), at=clock.now(), locale=reader_locale())
+    report = count(slice_, dimensions, by=current_actor(), at=clock.now(), locale=reader_locale())
     return files.api_object(report)

@@ -23,10 +23,10 @@ def file_answer(content: Any, kind: str, name: str) -> Response:
 
 def rows_answer(key: str, name: str) -> Response:
     """The file of exported rows, however long it is. Raises NotFound once it is gone."""
-    found = files.reading(key)
-    if found is None:
+    opened = files.reading(key)
+    if opened is None:
         raise NotFound
-    file, size = found
+    file, size = opened
     answer = file_answer(_pieces(file), MIME if name.endswith("xlsx") else "text/csv; charset=utf-8", name)
     answer.content_length = size
     answer.headers["Cache-Control"] = "no-store"

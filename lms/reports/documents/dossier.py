@@ -52,7 +52,7 @@ def read_out(dossier: Dossier, *, at: datetime, ways: Ways) -> ReadOut:
             anchor="sectors",
             title=_("Sectors"),
             text=_("Participants by sector"),
-            told=_("Participants by sector, as in the table."),
+            description=_("Participants by sector, as in the table."),
             head=_("Sector"),
             overlap=_("The parts add up to more than the total because some people changed sector between lectures."),
         ),
@@ -62,7 +62,7 @@ def read_out(dossier: Dossier, *, at: datetime, ways: Ways) -> ReadOut:
             anchor="gender",
             title=_("Women and men"),
             text=_("Participants by gender, as stated by them"),
-            told=_("Participants by gender, as in the table."),
+            description=_("Participants by gender, as in the table."),
             head=_("Gender"),
             overlap=_("The parts add up to more than the total because some people changed the gender they state."),
         ),
@@ -81,7 +81,7 @@ def read_out(dossier: Dossier, *, at: datetime, ways: Ways) -> ReadOut:
         as_at=dossier.totals.as_at,
         figures=_figures(dossier, ways.opened),
         sections=tuple(one for one in sections if one is not None),
-        asked=((_("Country"), f"{dossier.name} ({dossier.code})"), (_("Period"), _("all time"))),
+        filters=((_("Country"), f"{dossier.name} ({dossier.code})"), (_("Period"), _("all time"))),
         footnotes=(
             _("People are counted under their country on the day of the lecture, registration or certificate."),
             *opening_words(dossier.totals.opening),
@@ -111,10 +111,10 @@ def _lede(dossier: Dossier) -> str:
         waiting=_n("%(n)s waiting for a place", "%(n)s waiting for a place", waiting, n=number(waiting)),
     )
     region = [_("Region: %(region)s.", region=dossier.region)] if dossier.region else []
-    return " ".join([*_said(dossier.totals.totals), partner, *region, now])
+    return " ".join([*_sentences(dossier.totals.totals), partner, *region, now])
 
 
-def _said(totals: Figures) -> list[str]:
+def _sentences(totals: Figures) -> list[str]:
     """What came of it in one sentence, to be said aloud; empty without participants."""
     if not totals.participants:
         return []
@@ -162,8 +162,8 @@ def _since(dossier: Dossier, ways: Ways) -> Section | None:
         False: _("Since the report “%(title)s”, as at %(day)s"),
     }
     day = short_day(clock.day_of(since.as_at, clock.reporting_zone()))
-    asked = since.asked.parameters
-    has_period = since.asked.from_day is not None or since.asked.to_day is not None
+    parameters = since.slice.parameters
+    has_period = since.slice.from_day is not None or since.slice.to_day is not None
     return Section(
         anchor="since",
         title=_("What changed"),
@@ -179,11 +179,11 @@ def _since(dossier: Dossier, ways: Ways) -> Section | None:
                 (figure_column(name).name, then, now, nearest_whole(now) - nearest_whole(then))
                 for name, then, now in named
             ),
-            links={(row, 2): ways.opened(name, **asked) for row, (name, _then, now) in enumerate(named) if now},
+            links={(row, 2): ways.opened(name, **parameters) for row, (name, _then, now) in enumerate(named) if now},
         )
         if any(then != now for _name, then, now in named)
         else None,
-        note=_("Both for the period: %(period)s.", period=period(since.asked)) if has_period else None,
+        note=_("Both for the period: %(period)s.", period=period(since.slice)) if has_period else None,
         more=(_("Published version"), ways.published(since.public_id)),
         empty=_("No figures changed."),
     )
@@ -217,7 +217,7 @@ def _joined(*sentences: str | None) -> str | None:
 
 
 def _parts(
-    report: Report, *, opened: Opening, anchor: str, title: str, text: str, told: str, head: str, overlap: str
+    report: Report, *, opened: Opening, anchor: str, title: str, text: str, description: str, head: str, overlap: str
 ) -> Section | None:
     """Participants by one attribute, as bars and as a table; None without participants."""
     if not report.totals.participants:
@@ -226,7 +226,7 @@ def _parts(
         anchor=anchor,
         title=title,
         text=text,
-        picture=Picture("bars", marks(report), told),
+        picture=Picture("bars", marks(report), description),
         table=group_table(head, report, (*PEOPLE, "certificates"), opened=opened),
         note=overlap_note(report, overlap),
     )
@@ -329,9 +329,15 @@ def _upcoming(dossier: Dossier, ways: Ways) -> Section:
     )
 
 
-def _upcoming_row(one: Upcoming) -> tuple[Value, ...]:
-    lecture = one.lecture
-    return lecture.title, lecture.starts_at, lecture.series.title, one.enrolled, one.waiting + one.applied
+def _upcoming_row(upcoming: Upcoming) -> tuple[Value, ...]:
+    lecture = upcoming.lecture
+    return (
+        lecture.title,
+        lecture.starts_at,
+        lecture.series.title,
+        upcoming.enrolled,
+        upcoming.waiting + upcoming.applied,
+    )
 
 
 def _undecided(dossier: Dossier, ways: Ways) -> Section:
@@ -365,14 +371,14 @@ def _undecided(dossier: Dossier, ways: Ways) -> Section:
 def _peers(dossier: Dossier) -> Section | None:
     if not dossier.peers or not dossier.totals.totals.participants:
         return None
-    own = dossier.totals.totals
+    figures = dossier.totals.totals
     measures: tuple[tuple[str, Callable[[Figures], float | None]], ...] = (
-        (_("Participants"), lambda one: one.participants),
-        (_("Attendances per participant"), lambda one: each(one.attendances, one.participants)),
-        (_("Contact hours per participant"), lambda one: each(one.contact_hours, one.participants)),
-        (_("Certificates per 100 participants"), lambda one: percent(one.certificates, one.participants)),
+        (_("Participants"), lambda figures: figures.participants),
+        (_("Attendances per participant"), lambda figures: each(figures.attendances, figures.participants)),
+        (_("Contact hours per participant"), lambda figures: each(figures.contact_hours, figures.participants)),
+        (_("Certificates per 100 participants"), lambda figures: percent(figures.certificates, figures.participants)),
     )
-    compared = [own, *(peer.figures for peer in dossier.peers)]
+    compared = [figures, *(peer.figures for peer in dossier.peers)]
     return Section(
         anchor="peers",
         title=_("Comparison"),

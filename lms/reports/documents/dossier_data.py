@@ -98,10 +98,10 @@ def get_dossier(code: str, *, by: Actor, at: datetime, locale: str = "en") -> Do
     Raises NotFound for an unknown country and, for a focal point, for any other country.
     """
     country = get_reported_country(code, by=by)
-    asked = Slice(country=country.code)
-    reports = count_several(asked, [(), *((name,) for name in DIMENSIONS)], by=by, at=at, locale=locale)
+    slice_ = Slice(country=country.code)
+    reports = count_several(slice_, [(), *((name,) for name in DIMENSIONS)], by=by, at=at, locale=locale)
     people, places = country_standing([country.id], by=by, at=at)
-    institutions, lectures = _read_rows(asked, by=by)
+    institutions, lectures = _read_rows(slice_, by=by)
     since, until = _partner_span(country, clock.day_of(at, clock.reporting_zone()))
     return Dossier(
         code=country.code,
@@ -150,15 +150,15 @@ def _partner_span(country: Country, day: date) -> tuple[date | None, date | None
     return last.since, last.until if last.until is not None and last.until < day else None
 
 
-def _read_rows(asked: Slice, *, by: Actor) -> tuple[list[Institution], list[Attended]]:
+def _read_rows(slice_: Slice, *, by: Actor) -> tuple[list[Institution], list[Attended]]:
     """Participants by what they name as their organisation today, and lectures by attendances."""
-    scope = resolve(asked, by=by)
+    scope = resolve(slice_, by=by)
     selection = Selection(load(scope, Partners()), scope.filters)
     attended = selection.sums()
     titles = dict(db.session.execute(select(Lecture.id, Lecture.title).where(among(Lecture.id, attended))).all())
     days = {id_: selection.facts.lectures[id_].day for id_ in attended}
-    found = [Attended(id_, titles[id_], days[id_], number) for id_, (number, _ms) in attended.items()]
-    order = sorted(found, key=lambda one: (-one.attendances, -one.day.toordinal(), one.id))
+    lectures = [Attended(id_, titles[id_], days[id_], number) for id_, (number, _ms) in attended.items()]
+    order = sorted(lectures, key=lambda lecture: (-lecture.attendances, -lecture.day.toordinal(), lecture.id))
     return list_institutions(people_of(selection)), order
 
 
@@ -173,37 +173,37 @@ def _upcoming(places: Places, *, by: Actor) -> list[Upcoming]:
     )
     if not by.is_reporter:
         query = query.where(Series.visibility == Visibility.PUBLIC)
-    found = []
+    upcoming = []
     for lecture in db.session.scalars(query):
         state = places[lecture.series_id]
         numbers = [
             state.get(one, 0) for one in (EnrolmentStatus.ENROLLED, EnrolmentStatus.WAITLISTED, EnrolmentStatus.APPLIED)
         ]
         if any(numbers):
-            found.append(Upcoming(lecture, *numbers))
-    return found
+            upcoming.append(Upcoming(lecture, *numbers))
+    return upcoming
 
 
-def _undecided(found: list[Undecided], *, by: Actor) -> list[Waiting]:
+def _undecided(undecided: list[Undecided], *, by: Actor) -> list[Waiting]:
     """Waiting people with their series, by title. Drafts are included for reporters only."""
-    query = select(Series).where(Series.id.in_([one.series_id for one in found]))
+    query = select(Series).where(Series.id.in_([one.series_id for one in undecided]))
     if not by.is_reporter:
         query = query.where(Series.visibility == Visibility.PUBLIC)
     series = {one.id: one for one in db.session.scalars(query)}
-    waiting = [Waiting(series[one.series_id], one) for one in found if one.series_id in series]
-    return sorted(waiting, key=lambda one: (one.series.title, one.series.id))
+    waiting = [Waiting(series[one.series_id], one) for one in undecided if one.series_id in series]
+    return sorted(waiting, key=lambda item: (item.series.title, item.series.id))
 
 
 def _peers(country: Country, *, by: Actor, at: datetime, locale: str) -> list[Peer]:
     """The region and the programme: exact for reporters; for a focal point as published, where they are published."""
-    asked: list[tuple[str | None, Slice]] = [(None, Slice())]
+    slices: list[tuple[str | None, Slice]] = [(None, Slice())]
     if country.region_code:
-        asked.insert(0, (region_names(locale).get(country.region_code), Slice(region=country.region_code)))
-    found = []
-    for name, wider in asked:
+        slices.insert(0, (region_names(locale).get(country.region_code), Slice(region=country.region_code)))
+    peers = []
+    for name, wider in slices:
         try:
             report = count(wider, by=by, at=at, locale=locale)
         except Forbidden:  # too few people for the public
             continue
-        found.append(Peer(name, report.totals, report.as_at, report.exact))
-    return found
+        peers.append(Peer(name, report.totals, report.as_at, report.exact))
+    return peers

@@ -84,9 +84,9 @@ class Rows:
 def tables(opened: DrilldownRows, url: Callable[[DrilldownRow], str | None]) -> list[Rows]:
     """The tables of a page. `url` gives the link of a row's name. None without rows."""
     by_country = COLUMNS[opened.figure] is _COUNTRY
-    own = [row for row in opened.rows if by_country or not row.is_older]
+    rows = [row for row in opened.rows if by_country or not row.is_older]
     older = [row for row in opened.rows if row.is_older and not by_country]
-    found = [_table(None, COLUMNS[opened.figure], own, BELOW.get(opened.figure), url)] if own else []
+    found = [_table(None, COLUMNS[opened.figure], rows, BELOW.get(opened.figure), url)] if rows else []
     return [*found, *([_table(_("Before this system"), OLDER, older, "series", url)] if older else [])]
 
 
@@ -147,8 +147,8 @@ def _plain(row: DrilldownRow, name: str) -> Value:
         return None if row.ms is None else measures.tenth_hours(row.ms)
     if name == "minutes":
         return None if row.ms is None else measures.tenth_minutes(row.ms)
-    found: Value = getattr(row, name)
-    return found
+    value: Value = getattr(row, name)
+    return value
 
 
 def cells(figure: str, row: DrilldownRow) -> tuple[Any, ...]:

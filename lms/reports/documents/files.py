@@ -52,7 +52,7 @@ def workbook_of(out: ReadOut) -> bytes:
                     for row in [*section.table.rows, *([section.table.foot] if section.table.foot else [])]
                 ]
                 book.add_sheet(section.title, names, rows, widths=widths_of(names, rows))
-        add_about(book, [(_("Report"), out.title), (_("As at"), as_at(out)), *out.asked], out.footnotes)
+        add_about(book, [(_("Report"), out.title), (_("As at"), as_at(out)), *out.filters], out.footnotes)
     return buffer.getvalue()
 
 
@@ -60,13 +60,13 @@ def _cell(value: Value, kind: Kind) -> Value:
     return Year(value) if kind == "year" and isinstance(value, str) and value.isdecimal() else value
 
 
-def add_about(book: Workbook, asked: list[tuple[str, str]], notes: tuple[str, ...] = ()) -> None:
+def add_about(book: Workbook, filters: list[tuple[str, str]], notes: tuple[str, ...] = ()) -> None:
     """The sheet with the settings, the time and time zone, and the definition of each figure."""
     city = zone_city(organiser_zone())
-    said = [*asked, (_("Time zone"), f"{city} ({organiser_zone()})"), *((_("Note"), note) for note in notes)]
-    said += list(definitions(city).items())
+    lines = [*filters, (_("Time zone"), f"{city} ({organiser_zone()})"), *((_("Note"), note) for note in notes)]
+    lines += list(definitions(city).items())
     headings = (_("What"), _("Meaning"))
-    book.add_sheet(_("Definitions and filters"), headings, said, widths=(24, 60))
+    book.add_sheet(_("Definitions and filters"), headings, lines, widths=(24, 60))
 
 
 def lines_of(out: ReadOut) -> Iterator[tuple[object, ...]]:
@@ -87,7 +87,7 @@ def object_of(out: ReadOut) -> dict[str, Any]:
     return {
         "title": out.title,
         "as_at": rfc3339(out.as_at),
-        "asked": dict(out.asked),
+        "asked": dict(out.filters),
         "definitions": definitions(zone_city(organiser_zone())),
         "totals": {figure.name: figure.value for figure in out.figures},
         "sections": {

@@ -30,9 +30,9 @@ def read_out(report: LectureReport, *, dossier_url: Callable[[str], str | None])
     """The report as sections. `dossier_url` gives the link to a country's dossier, if the reader can see it."""
     lecture = report.lecture
     sections = (_funnel(report), _curve(report), _countries(report, dossier_url), _sources(report), *_comings(report))
-    asked = [(_("Lecture"), lecture.title), (_("Series"), lecture.series.title)]
+    filters = [(_("Lecture"), lecture.title), (_("Series"), lecture.series.title)]
     if report.only:
-        asked.append((_("Country"), ", ".join(report.only)))
+        filters.append((_("Country"), ", ".join(report.only)))
     return ReadOut(
         name=f"lecture-{lecture.id}",
         over=_("Lecture report"),
@@ -41,7 +41,7 @@ def read_out(report: LectureReport, *, dossier_url: Callable[[str], str | None])
         as_at=report.as_at,
         figures=_figures(report),
         sections=sections,
-        asked=tuple(asked),
+        filters=tuple(filters),
         footnotes=(_("People are counted under their country on the day of the lecture."),),
     )
 

@@ -37,12 +37,12 @@ class Mark:
 class Picture:
     """A chart of the numbers in the table next to it.
 
-    `told` is its description for screen readers. `axis`: the labels under a curve, at even steps.
+    `description` is for screen readers. `axis`: the labels under a curve, at even steps.
     """
 
     kind: PictureKind
     marks: tuple[Mark, ...]
-    told: str
+    description: str
     axis: tuple[str, ...] = ()
     partial_note: str | None = None
 
@@ -90,7 +90,7 @@ class Section:
 
 @dataclass(frozen=True)
 class ReadOut:
-    """A whole report document. `name` starts the names of its files, `over` is its kind, `asked` are the filters in
+    """A whole report document. `name` starts the names of its files, `over` is its kind, `filters` are the filters in
     words, `note` is what its publisher wrote for readers, and `footnotes` apply to all of it. The first `lead` sections
     are on one page with the figures; the others are the annex, which begins on a new sheet. 0: no annex.
     """
@@ -102,7 +102,7 @@ class ReadOut:
     as_at: datetime
     figures: tuple[Figure, ...]
     sections: tuple[Section, ...]
-    asked: tuple[tuple[str, str], ...]
+    filters: tuple[tuple[str, str], ...]
     footnotes: tuple[str, ...] = ()
     note: str = ""
     lead: int = 0

@@ -62,8 +62,8 @@ def _content(out: ReadOut) -> dict[str, Any]:
 def _tongues(content: Any, language: str) -> dict[str, dict[str, str | None]]:
     """The texts that are not in the language of the document (titles, names), with the language they are written in."""
     if isinstance(content, str):
-        own = language_of(content, language)
-        return {} if own == language else {content: tongue(own)}
+        spoken = language_of(content, language)
+        return {} if spoken == language else {content: tongue(spoken)}
     parts = content.values() if isinstance(content, dict) else content if isinstance(content, list) else ()
     return {text: own for part in parts for text, own in _tongues(part, language).items()}
 
@@ -84,7 +84,7 @@ def _picture(picture: Picture) -> dict[str, Any]:
     values = ticks(most)
     return {
         "kind": picture.kind,
-        "told": picture.told,
+        "told": picture.description,
         "most": most or 1,
         "marks": [
             {
@@ -129,6 +129,6 @@ def _drawable(content: Any, fonts: Coverage) -> tuple[Any, bool]:
             changed for _part, changed in parts.values()
         )
     if isinstance(content, list):
-        found = [_drawable(value, fonts) for value in content]
-        return [part for part, _changed in found], any(changed for _part, changed in found)
+        drawable = [_drawable(value, fonts) for value in content]
+        return [part for part, _changed in drawable], any(changed for _part, changed in drawable)
     return content, False

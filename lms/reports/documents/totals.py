@@ -48,7 +48,7 @@ def read_out(
     Groups by two dimensions are a cross table of one figure, where there is one.
     """
     texts = definitions(zone_city(organiser_zone()))
-    asked = tuple(files.asked(report))
+    filters = tuple(files.filters_of(report))
     return ReadOut(
         name="totals",
         over=_("Report"),
@@ -60,8 +60,8 @@ def read_out(
             for name in ALL_FIGURES
         ),
         sections=_sections(report, figure, names, cross),
-        asked=asked,
-        footnotes=(" · ".join(f"{name}: {value}" for name, value in asked) + ".",) if asked else (),
+        filters=filters,
+        footnotes=(" · ".join(f"{name}: {value}" for name, value in filters) + ".",) if filters else (),
     )
 
 

@@ -30,10 +30,10 @@ OPENING = ("opening_sessions", "opening_attendances")
 def file_name(report: Report, figure: str) -> str:
     """What a file of a report is called, without its ending: the figure asked for, the groups, the filters, and the
     period, or the day as at which all of it was counted: `participants-by-country-2024`."""
-    asked = report.asked
+    slice_ = report.slice
     parts = [figure, *(["by", *report.dimensions] if report.dimensions else [])]
-    parts += [f"{name}-{value}" for name, value in asked.parameters.items() if name not in ("from", "to")]
-    parts.append(_period(asked.from_day, asked.to_day) or str(clock.day_of(report.as_at, clock.reporting_zone())))
+    parts += [f"{name}-{value}" for name, value in slice_.parameters.items() if name not in ("from", "to")]
+    parts.append(_period(slice_.from_day, slice_.to_day) or str(clock.day_of(report.as_at, clock.reporting_zone())))
     return "-".join(re.sub(r"[^a-z0-9]+", "-", part.lower()).strip("-") for part in parts)
 
 
@@ -99,13 +99,13 @@ def definitions() -> dict[str, str]:
 def as_xlsx(
     report: Report,
     texts: Mapping[str, str] | None = None,
-    told: Sequence[tuple[str, str]] = (),
+    about: Sequence[tuple[str, str]] = (),
     *,
     cross: Cross | None = None,
 ) -> bytes:
     """A workbook with the groups, the settings, the totals and the definitions; the cross table comes first.
 
-    `texts` are the definitions where they are not the current ones; `told` are further notes about the report.
+    `texts` are the definitions where they are not the current ones; `about` are further notes about the report.
     """
     buffer = io.BytesIO()
     with Workbook(buffer, zone=organiser_zone()) as book:
@@ -113,11 +113,11 @@ def as_xlsx(
             add_cross(book, cross, report.dimensions)
         names, figures = headings(report), [_typed(row, report.dimensions) for row in rows(report)]
         book.add_sheet(_("Figures"), names, figures, widths=widths_of(names, figures))
-        called, said = figure_names(), definitions() if texts is None else texts
+        called, meanings = figure_names(), definitions() if texts is None else texts
         city = zone_city(organiser_zone())
-        lines: list[Sequence[object]] = [*told, (_("as at"), rfc3339(report.as_at)), *asked(report)]
+        lines: list[Sequence[object]] = [*about, (_("as at"), rfc3339(report.as_at)), *filters_of(report)]
         lines.append((_("Time zone"), f"{city} ({organiser_zone()})"))
-        lines += [(called[name], value, said[name]) for name, value in report.totals.as_json().items()]
+        lines += [(called[name], value, meanings[name]) for name, value in report.totals.as_json().items()]
         lines += [(_("Opening balances"), None, words) for words in shapes.opening_words(report.opening)]
         book.add_sheet(_("About"), (_("What"), _("Value"), _("Meaning")), lines, widths=(24, 24, 60))
     return buffer.getvalue()
@@ -148,10 +148,10 @@ def _typed(row: Sequence[object], dimensions: Sequence[str]) -> list[object]:
     return typed
 
 
-def asked(report: Report) -> list[tuple[str, str]]:
+def filters_of(report: Report) -> list[tuple[str, str]]:
     """What was asked for, as (parameter, value)."""
-    given: list[tuple[str, object]] = [("from", report.asked.from_day), ("to", report.asked.to_day)]
-    given += report.asked.filters.items()
+    given: list[tuple[str, object]] = [("from", report.slice.from_day), ("to", report.slice.to_day)]
+    given += report.slice.filters.items()
     given.append(("by", ",".join(report.dimensions) or None))
     return [(name, str(value).lower() if value is True or value is False else str(value))
             for name, value in given if value is not None]  # fmt: skip

@@ -68,19 +68,19 @@ class Rows:
 
     def each(self, progress: Callable[[int, int], None]) -> Iterator[tuple[object, ...]]:
         """Yields rows person by person, and reports progress in credits."""
-        found = Attendances(self.scope, self.connection)
+        attendances = Attendances(self.scope, self.connection)
         codes = dict(self.connection.execute(select(Country.id, Country.code)).all())
         slugs = dict(self.connection.execute(select(Series.id, Series.slug)).all())
         seen = 0
-        for batch in found:
+        for batch in attendances:
             known = _known({one.person for one in batch}, self.connection)
             if self.kind == "people":
-                yield from _people(batch, known, found.held, codes)
+                yield from _people(batch, known, attendances.held, codes)
             else:
-                yield from _attendances(batch, known, found.held, codes, slugs)
+                yield from _attendances(batch, known, attendances.held, codes, slugs)
             seen += len(batch)
-            progress(seen, found.total)
-        progress(found.total, found.total)
+            progress(seen, attendances.total)
+        progress(attendances.total, attendances.total)
 
 
 def write(
@@ -98,15 +98,15 @@ def write(
     return written
 
 
-def about(kind: str, asked: Slice, at: datetime) -> list[tuple[str, str]]:
+def about(kind: str, slice_: Slice, at: datetime) -> list[tuple[str, str]]:
     """What was asked, as at when, and what the figures count."""
     city = zone_city(organiser_zone())
-    given: list[tuple[str, object]] = [("from", asked.from_day), ("to", asked.to_day), *asked.filters.items()]
-    said: list[tuple[str, str]] = [(_("Rows"), kind), (_("As at"), f"{at:%Y-%m-%d %H:%M} UTC")]
-    said.append((_("Time zone"), f"{city} ({organiser_zone()})"))
-    said += [(name, str(value)) for name, value in given if value is not None]
+    given: list[tuple[str, object]] = [("from", slice_.from_day), ("to", slice_.to_day), *slice_.filters.items()]
+    lines: list[tuple[str, str]] = [(_("Rows"), kind), (_("As at"), f"{at:%Y-%m-%d %H:%M} UTC")]
+    lines.append((_("Time zone"), f"{city} ({organiser_zone()})"))
+    lines += [(name, str(value)) for name, value in given if value is not None]
     texts = definitions(city)
-    return said + [(name, texts[name]) for name in ("participants", "attendances", "contact_hours")]
+    return lines + [(name, texts[name]) for name in ("participants", "attendances", "contact_hours")]
 
 
 class _Counted:
@@ -137,10 +137,10 @@ def _known(people: set[int], connection: Connection) -> dict[int, Known]:
 def _people(
     batch: list[Attendance], known: dict[int, Known], held: dict[int, Held], codes: dict[int, str]
 ) -> Iterator[tuple[object, ...]]:
-    own: dict[int, list[Attendance]] = {}
-    for one in batch:
-        own.setdefault(one.person, []).append(one)
-    for person, attended in own.items():
+    by_person: dict[int, list[Attendance]] = {}
+    for attendance in batch:
+        by_person.setdefault(attendance.person, []).append(attendance)
+    for person, attended in by_person.items():
         who = known[person]
         days: list[date] = [held[one.lecture].day for one in attended]
         countries = sorted({codes[one.country] for one in attended if one.country is not None})
@@ -158,13 +158,13 @@ def _attendances(
     codes: dict[int, str],
     slugs: dict[int, str],
 ) -> Iterator[tuple[object, ...]]:
-    for one in batch:
-        who, lecture = known[one.person], held[one.lecture]
-        country: Any = codes[one.country] if one.country is not None else None
+    for attendance in batch:
+        who, lecture = known[attendance.person], held[attendance.lecture]
+        country: Any = codes[attendance.country] if attendance.country is not None else None
         yield (
-            who.public_id, who.full_name, who.native_name, who.email, who.organisation, country, one.sector,
-            one.gender, slugs[lecture.series_id], lecture.id, lecture.title, lecture.language, lecture.day,
-            lecture.start.astimezone(UTC), one.source, one.ms // 6_000 / 10,
+            who.public_id, who.full_name, who.native_name, who.email, who.organisation, country, attendance.sector,
+            attendance.gender, slugs[lecture.series_id], lecture.id, lecture.title, lecture.language, lecture.day,
+            lecture.start.astimezone(UTC), attendance.source, attendance.ms // 6_000 / 10,
         )  # fmt: skip
 
 

@@ -177,8 +177,8 @@ class _Counter:
             outer = self.selection.of_owners(part, self._outer)
             inner = self.selection.groups(part, self._inner, rows) if self._inner else None
             starts = np.array(segment.starts) if rows is None else np.searchsorted(rows, segment.starts)
-            kept = None if inner is None else inner.astype(np.min_scalar_type(self._inners))
-            attended.append((_Attended(taken(segment.columns["person"], rows), kept, starts), outer))
+            inner_values = None if inner is None else inner.astype(np.min_scalar_type(self._inners))
+            attended.append((_Attended(taken(segment.columns["person"], rows), inner_values, starts), outer))
             groups = inner
             if self._outer:
                 groups = (outer * self._inners).take(owner) + (0 if inner is None else inner)
@@ -193,8 +193,8 @@ class _Counter:
                 is_left = np.diff(starts) > 0
                 lectures.append((outer << _SHIFT | owners)[is_left])
             else:
-                found = _occurring(groups, size, owner, len(owners))
-                lectures.append(found & _HIGH | owners[found & _LOW])
+                occurring = _occurring(groups, size, owner, len(owners))
+                lectures.append(occurring & _HIGH | owners[occurring & _LOW])
         for group in np.flatnonzero(amounts).tolist():
             counted = self._part(group)
             counted.attendances, counted.ms = int(amounts[group]), int(sums[group])
@@ -207,17 +207,17 @@ class _Counter:
     def _count_people(self, attended: Sequence[tuple[_Attended, Numbers]]) -> None:
         """Counts distinct people, one outer group after the other: of that, all rows stand together by lecture."""
         runs: dict[int, list[tuple[Column, Column | None]]] = {}
-        for found, outer in attended:
+        for attended_part, outer in attended:
             # Owners next to each other in one group are one run
             changes = [0, *(np.flatnonzero(np.diff(outer)) + 1).tolist(), len(outer)]
             for first, last in pairwise(changes):
-                start, end = found.starts[first], found.starts[last]
+                start, end = attended_part.starts[first], attended_part.starts[last]
                 if end > start:
-                    inner = None if found.inner is None else found.inner[start:end]
-                    runs.setdefault(int(outer[first]), []).append((found.people[start:end], inner))
+                    inner = None if attended_part.inner is None else attended_part.inner[start:end]
+                    runs.setdefault(int(outer[first]), []).append((attended_part.people[start:end], inner))
         highest = max((int(found.people.max()) for found, _outer in attended), default=0)
-        for number, own in runs.items():
-            for inner_number, people in _distinct_people(own, self._inners, highest + 1):
+        for number, runs_of in runs.items():
+            for inner_number, people in _distinct_people(runs_of, self._inners, highest + 1):
                 self._part(number * self._inners + inner_number).add_people(people)
 
     def count_sessions(self) -> None:
@@ -253,8 +253,8 @@ def _distinct_people(
     rows = sum(len(found) for found, _groups in runs)
     if groups * people <= min(MARKS, SPARSE * rows):
         marked = np.zeros(groups * people, bool)
-        for found, numbers in runs:
-            marked[found if numbers is None else numbers.astype(np.int64) * people + found] = True
+        for of_run, numbers in runs:
+            marked[of_run if numbers is None else numbers.astype(np.int64) * people + of_run] = True
         codes = np.flatnonzero(marked)
     else:
         codes = _distinct_codes(runs, people, np.dtype(np.uint32 if groups * people < 1 << 32 else np.int64))
@@ -269,14 +269,14 @@ def _distinct_codes(runs: Sequence[tuple[Column, Column | None]], people: int, f
     last = np.full(people, -1, np.int32)
     codes: list[Column] = []
     pending = known = 0
-    for found, numbers in runs:
-        groups = np.zeros(len(found), np.int32) if numbers is None else numbers.astype(np.int32)
+    for of_run, numbers in runs:
+        groups = np.zeros(len(of_run), np.int32) if numbers is None else numbers.astype(np.int32)
         # Most people stay in one group: a pair that is the last one of its person is left out at once
-        others = np.flatnonzero(last.take(found) != groups)
-        found, groups = found[others], groups[others]
-        last[found] = groups
-        codes.append((groups.astype(np.int64) * people + found).astype(form))
-        pending += len(found)
+        others = np.flatnonzero(last.take(of_run) != groups)
+        of_run, groups = of_run[others], groups[others]
+        last[of_run] = groups
+        codes.append((groups.astype(np.int64) * people + of_run).astype(form))
+        pending += len(of_run)
         if pending > max(PENDING, known):
             codes = [distinct(np.concatenate(codes))]
             pending, known = 0, len(codes[0])

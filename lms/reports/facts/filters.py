@@ -30,6 +30,6 @@ class Filters:
         """The same of one group; `keys` has the inner key of each dimension that the group is of."""
         among = dict(self.among)
         for name, value in keys.items():
-            own = frozenset({value})
-            among[name] = own & among.get(name, own)
+            values = frozenset({value})
+            among[name] = values & among.get(name, values)
         return replace(self, among=among)

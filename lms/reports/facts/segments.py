@@ -62,9 +62,9 @@ class Part:
     owners: Collection[int]
 
 
-def join(found: Iterable[Read], layout: Layout) -> Segment:
+def join(reads: Iterable[Read], layout: Layout) -> Segment:
     """One segment of these owners."""
-    parts = sorted(found, key=lambda part: part[0])
+    parts = sorted(reads, key=lambda part: part[0])
     sizes = [len(columns["person"]) for _owner, _version, columns in parts]
     return Segment(
         owners=[owner for owner, _version, _columns in parts],
@@ -78,9 +78,9 @@ def join(found: Iterable[Read], layout: Layout) -> Segment:
     )
 
 
-def joined(found: Iterable[Read], layout: Layout) -> list[Part]:
+def joined(reads: Iterable[Read], layout: Layout) -> list[Part]:
     """Parts of segments that nobody keeps."""
-    segment = join(found, layout)
+    segment = join(reads, layout)
     return [Part(segment, segment.owners)] if segment.owners else []
 
 
@@ -104,7 +104,7 @@ def refreshed(
         stale = [owner for owner in owners if owner not in known or known[owner] != versions[owner]]
         if segment is None or stale:
             others = [one for one in segment.owners if one not in stale] if segment else []
-            kept = [(one, known[one], segment.of(one)) for one in others] if segment else []
-            segment = cached[number] = join([*kept, *read(stale)], layout)
+            unchanged = [(one, known[one], segment.of(one)) for one in others] if segment else []
+            segment = cached[number] = join([*unchanged, *read(stale)], layout)
         parts.append(Part(segment, {one for one in owners if segment.versions.get(one) == versions[one]}))
     return parts

@@ -132,12 +132,12 @@ class Selection:
         if name in {"country", "region", "partner"}:
             countries = range(self._countries)
             if name == "partner":
-                said = [numbers[one in partners] for _day, partners in self._partners for one in countries]
+                per_country = [numbers[one in partners] for _day, partners in self._partners for one in countries]
             elif name == "region":
-                said = [numbers[facts.regions.get(one)] for one in countries]
+                per_country = [numbers[facts.regions.get(one)] for one in countries]
             else:
-                said = list(countries)
-            return "partner" if name == "partner" else "country", np.array(said, np.int64)
+                per_country = list(countries)
+            return "partner" if name == "partner" else "country", np.array(per_country, np.int64)
         owners = part.segment.owners
         if part.segment.has_days:
             if name in {"year", "month"}:
@@ -179,11 +179,11 @@ class Selection:
 
     def values(self, dimensions: Sequence[str], number: int) -> list[Hashable]:
         """The values of the group of a number."""
-        found: list[Hashable] = []
+        values: list[Hashable] = []
         for name, step in self._steps(dimensions):
-            found.append(self._listed(name)[number // step])
+            values.append(self._listed(name)[number // step])
             number %= step
-        return found
+        return values
 
     def _listed(self, name: str) -> list[Hashable]:
         if name not in self._lists:
@@ -196,19 +196,19 @@ class Selection:
         for name, step in self._steps(dimensions):
             index, numbers = self._place(part, name)
             places[index] = places.get(index, 0) + numbers * step
-        found = np.zeros(len(part.segment.owner if rows is None else rows), np.int64) if not places else None
+        groups = np.zeros(len(part.segment.owner if rows is None else rows), np.int64) if not places else None
         for index, numbers in places.items():
-            here = numbers.take(self._index(part, index, rows), mode="clip")
-            found = here if found is None else found + here
-        assert found is not None
-        return found
+            numbers_of = numbers.take(self._index(part, index, rows), mode="clip")
+            groups = numbers_of if groups is None else groups + numbers_of
+        assert groups is not None
+        return groups
 
     def of_owners(self, part: Part, dimensions: Sequence[str]) -> Numbers:
         """The number of the group of each lecture of a part; `dimensions` are those in which lectures differ."""
-        found = np.zeros(len(part.segment.owners), np.int64)
+        groups = np.zeros(len(part.segment.owners), np.int64)
         for name, step in self._steps(dimensions):
-            found += self._place(part, name)[1] * step
-        return found
+            groups += self._place(part, name)[1] * step
+        return groups
 
     # Filters: each is a mask
 
@@ -219,17 +219,17 @@ class Selection:
         if part.segment.has_days and (filters.from_day or filters.to_day):
             first, last = filters.from_day or date.min, filters.to_day or date.max
             masks["day"] = np.array([first <= day <= last for day in self._days], bool)
-        for name, wanted in filters.among.items():
+        for name, allowed_values in filters.among.items():
             index, numbers = self._place(part, name)
-            allowed = np.array([value in wanted for value in self.numbers(name)], bool)[numbers]
+            allowed = np.array([value in allowed_values for value in self.numbers(name)], bool)[numbers]
             masks[index] = masks[index] & allowed if index in masks else allowed
         if not all(mask.any() for mask in masks.values()):
             return np.empty(0, np.intp)
         left: NDArray[np.bool_] | None = None
         for index, mask in masks.items():
             if not mask.all():
-                here = mask.take(self._index(part, index, None), mode="clip")
-                left = here if left is None else left & here
+                passes = mask.take(self._index(part, index, None), mode="clip")
+                left = passes if left is None else left & passes
         return None if left is None else np.flatnonzero(left)
 
     def _owners(self, part: Part) -> NDArray[np.bool_]:
@@ -249,11 +249,11 @@ class Selection:
 
     def lectures(self) -> Collection[HeldLecture]:
         """The sessions in the period, and of the series, languages, years and months that are wanted."""
-        found: Collection[HeldLecture] = self._in_period.values()
+        lectures: Collection[HeldLecture] = self._in_period.values()
         for name, values in self.filters.among.items():
             if name not in PEOPLE:
-                found = [lecture for lecture in found if value_of(lecture, name) in values]
-        return found
+                lectures = [lecture for lecture in lectures if value_of(lecture, name) in values]
+        return lectures
 
     def left(self, parts: Iterable[Part]) -> Iterator[tuple[Part, Rows]]:
         """Those of these parts of which rows are left, with the places of these."""
@@ -276,32 +276,34 @@ class Selection:
 
     def columns(self, parts: Iterable[Part], *names: str) -> Columns:
         """The rows that are left, of all these parts together, with the id of each row's owner as `owner`."""
-        found: dict[str, list[Column]] = {name: [] for name in ("owner", *names)}
+        collected: dict[str, list[Column]] = {name: [] for name in ("owner", *names)}
         for part, rows in self.left(parts):
-            found["owner"].append(np.array(part.segment.owners, np.int64)[taken(part.segment.owner, rows)])
+            collected["owner"].append(np.array(part.segment.owners, np.int64)[taken(part.segment.owner, rows)])
             for name in names:
-                found[name].append(taken(part.segment.columns[name], rows))
-        return {name: np.concatenate(columns) if columns else np.empty(0, np.int64) for name, columns in found.items()}
+                collected[name].append(taken(part.segment.columns[name], rows))
+        return {
+            name: np.concatenate(columns) if columns else np.empty(0, np.int64) for name, columns in collected.items()
+        }
 
     def sums(self) -> dict[int, tuple[int, int]]:
         """(attendances, milliseconds) by lecture, of those with an attendance that is left."""
-        found: dict[int, tuple[int, int]] = {}
+        totals: dict[int, tuple[int, int]] = {}
         for part, rows in self.left(self.facts.attendances):
             owner, size = taken(part.segment.owner, rows), len(part.segment.owners)
             amounts = np.bincount(owner, minlength=size).tolist()
             sums = summed(owner, taken(part.segment.columns["ms"], rows), size).tolist()
-            found |= {
+            totals |= {
                 id_: (amounts[place], sums[place]) for place, id_ in enumerate(part.segment.owners) if amounts[place]
             }
-        return found
+        return totals
 
     def times(self) -> Numbers:
         """How many attendances that are left each person has, by id."""
         counted = np.zeros(1, np.int64)
         for part, rows in self.left(self.facts.attendances):
-            here = np.bincount(taken(part.segment.columns["person"], rows), minlength=len(counted))
-            here[: len(counted)] += counted
-            counted = here
+            counts = np.bincount(taken(part.segment.columns["person"], rows), minlength=len(counted))
+            counts[: len(counted)] += counted
+            counted = counts
         return counted
 
 

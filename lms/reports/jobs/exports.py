@@ -23,25 +23,25 @@ TELL_SECONDS = 1.0
 
 @job(JOB, alone=True)
 def export(
-    run: Run, *, kind: str, form: str, asked: dict[str, Any], locale: str, by: int | None, at: str
+    run: Run, *, kind: str, form: str, parameters: dict[str, Any], locale: str, by: int | None, at: str
 ) -> dict[str, Any]:
     """Writes the rows that the requester can currently see to a file that is kept for a day."""
     with speaking(locale, None):
-        return _export(run, kind, form, asked, by, datetime.fromisoformat(at))
+        return _export(run, kind, form, parameters, by, datetime.fromisoformat(at))
 
 
-def _export(run: Run, kind: str, form: str, asked: dict[str, Any], by: int | None, at: datetime) -> dict[str, Any]:
-    began, told = clock.now(), monotonic()
+def _export(run: Run, kind: str, form: str, parameters: dict[str, Any], by: int | None, at: datetime) -> dict[str, Any]:
+    began, reported_at = clock.now(), monotonic()
     actor = load_actor(by, began) if by is not None else None
     if actor is None:
         raise Forbidden
-    slice_ = as_slice(asked)
+    slice_ = as_slice(parameters)
     scope = exported_scope(slice_, by=actor)
 
     def progress(done: int, total: int) -> None:
-        nonlocal told
-        if monotonic() - told >= TELL_SECONDS or done >= total:
-            told = monotonic()
+        nonlocal reported_at
+        if monotonic() - reported_at >= TELL_SECONDS or done >= total:
+            reported_at = monotonic()
             run.progress(done, total)
 
     key = f"exports/{run.job_id}.{form}"

@@ -36,7 +36,7 @@ def send_scheduled(*, at: datetime) -> int:
     Of the times that have passed meanwhile only the latest counts. What cannot be counted is kept as a failure with
     its reason; while the database is away nothing is kept, and it is tried again.
     """
-    zone, kept = clock.reporting_zone(), 0
+    zone, count = clock.reporting_zone(), 0
     plans = list_plans()
     for plan in plans:
         due = last_due(plan.rhythm, plan.hour, at, zone)
@@ -52,14 +52,14 @@ def send_scheduled(*, at: datetime) -> int:
             continue
         except DomainError as error:
             reason = error.message or type(error).__name__
-            kept += keep_run(plan, due, failure=reason, at=at)
+            count += keep_run(plan, due, failure=reason, at=at)
         except Exception as error:  # one that cannot be made keeps none of those behind it waiting
             log.exception("report failed", report=plan.report_id)
-            kept += keep_run(plan, due, failure=type(error).__name__, at=at)
+            count += keep_run(plan, due, failure=type(error).__name__, at=at)
         else:
             ends = next_due(plan.rhythm, plan.hour, at, zone).moment
-            kept += keep_run(plan, due, letters, left_out=left_out, expires_at=ends, at=at)
-    return kept
+            count += keep_run(plan, due, letters, left_out=left_out, expires_at=ends, at=at)
+    return count
 
 
 def _actor(person_id: int, at: datetime) -> Actor | None:
@@ -70,39 +70,39 @@ def _actor(person_id: int, at: datetime) -> Actor | None:
 def _letters(plan: Plan, day: date, owner: Actor | None, *, at: datetime) -> tuple[list[Letter], int]:
     """The report for each recipient who can see it, and how many cannot. The period is that of the day it was due."""
     question = read_question(plan.question)
-    asked = question.on(day)
-    if owner is None or not may_see(asked, by=owner):
+    slice_ = question.on(day)
+    if owner is None or not may_see(slice_, by=owner):
         raise Forbidden(_("The owner of this report can no longer see it."))
     readers = subscribed(plan.report_id)
     contacts = contact_of(readers)
     seeing = [
         person
         for person in readers
-        if person in contacts and (actor := _actor(person, at)) is not None and may_see(asked, by=actor)
+        if person in contacts and (actor := _actor(person, at)) is not None and may_see(slice_, by=actor)
     ]
     if readers and not seeing:
         raise Forbidden(_("None of the recipients can see this report any more."))
     texts = {
-        locale: _frozen(plan.name, question, asked, locale, by=owner, at=at)
+        locale: _frozen(plan.name, question, slice_, locale, by=owner, at=at)
         for locale in {contacts[person].locale for person in seeing}
     }
-    query = urlencode(_as_dated(plan.question, asked))
+    query = urlencode(_as_dated(plan.question, slice_))
     letters = [
         Letter(readers[person], person, contacts[person], texts[contacts[person].locale], query) for person in seeing
     ]
     return letters, len(readers) - len(seeing)
 
 
-def _frozen(name: str, question: Question, asked: Slice, locale: str, *, by: Actor, at: datetime) -> str:
+def _frozen(name: str, question: Question, slice_: Slice, locale: str, *, by: Actor, at: datetime) -> str:
     zone, questions = clock.reporting_zone(), with_margins(question.dimensions)
     with speaking(locale, None):
-        report, *margins = count_several(asked, questions, by=by, at=at, locale=locale)
+        report, *margins = count_several(slice_, questions, by=by, at=at, locale=locale)
         frozen = Frozen(
             title=name,
             language=locale,
             time_zone=zone,
             figure=question.figure,
-            about=filters_in_words(asked, locale),
+            about=filters_in_words(slice_, locale),
             definitions=definitions(zone_city(zone)),
             report=report,
             margins=tuple(margins),
@@ -110,8 +110,8 @@ def _frozen(name: str, question: Question, asked: Slice, locale: str, *, by: Act
     return freeze(frozen)
 
 
-def _as_dated(told: dict[str, str], asked: Slice) -> dict[str, str]:
+def _as_dated(parameters: dict[str, str], slice_: Slice) -> dict[str, str]:
     """The parameters that open the same report later, with the dates that the period meant."""
-    days = {"from": asked.from_day, "to": asked.to_day}
-    kept = {name: value for name, value in told.items() if name not in {"period", *days}}
+    days = {"from": slice_.from_day, "to": slice_.to_day}
+    kept = {name: value for name, value in parameters.items() if name not in {"period", *days}}
     return kept | {name: day.isoformat() for name, day in days.items() if day is not None}

@@ -58,44 +58,44 @@ class Balances:
     def __bool__(self) -> bool:
         return bool(self.rows)
 
-    def within(self, asked: Slice, *, series_id: int | None, countries: Collection[int | None] | None) -> Balances:
+    def within(self, slice_: Slice, *, series_id: int | None, countries: Collection[int | None] | None) -> Balances:
         """Those of a slice whose series and countries are resolved."""
-        if WITHOUT.intersection(asked.filters):
+        if WITHOUT.intersection(slice_.filters):
             return Balances(sets=self.sets, whole=self.whole)
-        first, last = asked.from_day or date.min, asked.to_day or date.max
+        first, last = slice_.from_day or date.min, slice_.to_day or date.max
         rows = [
             row
             for row in self.rows
             if first <= row.day <= last
             and series_id in (None, row.series_id)
             and (countries is None or row.country_id in countries)
-            and asked.partner in (None, row.is_partner)
+            and slice_.partner in (None, row.is_partner)
         ]
         return Balances(rows, self.sets, self.whole)
 
     def opening(self, known: Collection[int | None] = ()) -> Opening:
         """The label of these rows; `known` are the countries that the system has in the slice by itself."""
         countries = {row.country_id for row in self.rows if row.attendances} - {None}
-        here: dict[int, int] = {}
+        counts: dict[int, int] = {}
         for row in self.rows:
-            here[row.set_id] = here.get(row.set_id, 0) + 1
+            counts[row.set_id] = counts.get(row.set_id, 0) + 1
         return Opening(
             sessions=len({row.session for row in self.rows}),
             attendances=sum(row.attendances for row in self.rows),
             countries=len(countries),
             countries_added=len(countries.difference(known)),
-            declared=tuple(self.sets[id_] for id_, rows in sorted(here.items()) if rows == self.whole[id_]),
+            declared=tuple(self.sets[id_] for id_, rows in sorted(counts.items()) if rows == self.whole[id_]),
         )
 
     def groups(self, dimensions: Sequence[str]) -> dict[Key, Balances]:
         """By these dimensions; by one that they do not have there are none."""
-        found: dict[Key, Balances] = {}
+        groups: dict[Key, Balances] = {}
         if WITHOUT.intersection(dimensions):
-            return found
+            return groups
         for row in self.rows:
             key = tuple(_value(row, name) for name in dimensions)
-            found.setdefault(key, Balances([], self.sets, self.whole)).rows.append(row)
-        return found
+            groups.setdefault(key, Balances([], self.sets, self.whole)).rows.append(row)
+        return groups
 
     def add_to(self, part: Counted) -> None:
         """Adds these rows to what was counted from the system itself."""

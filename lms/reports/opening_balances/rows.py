@@ -73,10 +73,10 @@ def draft_of(cells: Mapping[str, str]) -> OpeningDraft:
 def _day(text: str) -> date | None:
     text = text.strip().removesuffix(" 00:00:00")
     try:
-        found = date.fromisoformat(text) if len(text) == 10 else None
+        day = date.fromisoformat(text) if len(text) == 10 else None
     except ValueError:
         return None
-    return found if found is not None and found.year >= 1990 else None
+    return day if day is not None and day.year >= 1990 else None
 
 
 def _count(text: str) -> int | None:

@@ -64,7 +64,7 @@ def open_people(
     keys: Mapping[str, str | None],
     *,
     organisation: str | None = None,
-    asked: ListRequest,
+    request: ListRequest,
     by: Actor,
     locale: str,
 ) -> DrilldownPeople:
@@ -83,13 +83,13 @@ def open_people(
     people: People = np.flatnonzero(times).astype(np.uint32)
     if organisation is not None:
         people = people_of(organisation, people)
-    if asked.q:
-        found = np.fromiter(
-            read_column(select(Person.id).where(is_found(asked.q, with_organisation=True))), dtype=np.uint32
+    if request.q:
+        matching = np.fromiter(
+            read_column(select(Person.id).where(is_found(request.q, with_organisation=True))), dtype=np.uint32
         )
-        people = np.intersect1d(people, found, assume_unique=True).astype(np.uint32)
+        people = np.intersect1d(people, matching, assume_unique=True).astype(np.uint32)
     total = len(people)
-    page = _page(people, times, selection, asked.within(total))
+    page = _page(people, times, selection, request.within(total))
     rows = _people(page.tolist(), _attended(page, selection), names)
     labels = [names.label(name, value) for name, value in inner.items()] if total else []
     if organisation is not None and total:
@@ -97,47 +97,47 @@ def open_people(
     return DrilldownPeople(total, rows, labels)
 
 
-def _page(people: People, times: Column, selection: Selection, asked: ListRequest) -> People:
+def _page(people: People, times: Column, selection: Selection, request: ListRequest) -> People:
     """The people of the page that is asked for, in the order that is asked for; within it by when they came first."""
-    start, end = asked.offset, asked.offset + asked.size
-    if asked.sort == "name":
+    start, end = request.offset, request.offset + request.size
+    if request.sort == "name":
         key = Person.sort_name
         query = select(Person.id).where(among(Person.id, people.tolist()))
-        query = query.order_by(key.desc() if asked.descending else key, Person.id)
-        return np.array(read_column(query.limit(asked.size).offset(start)), dtype=np.uint32)
-    numbers = _ms(people, selection) if asked.sort == "minutes" else times[people].astype(np.int64)
-    return people[np.argsort(-numbers if asked.descending else numbers, kind="stable")[start:end]]
+        query = query.order_by(key.desc() if request.descending else key, Person.id)
+        return np.array(read_column(query.limit(request.size).offset(start)), dtype=np.uint32)
+    numbers = _ms(people, selection) if request.sort == "minutes" else times[people].astype(np.int64)
+    return people[np.argsort(-numbers if request.descending else numbers, kind="stable")[start:end]]
 
 
 def _ms(people: People, selection: Selection) -> Column:
     """How long each of these people was there within a selection."""
     size = int(people.max()) + 1 if len(people) else 0
-    found = np.zeros(size, dtype=np.int64)
+    times = np.zeros(size, dtype=np.int64)
     for part, rows in selection.left(selection.facts.attendances):
         person, ms = (taken(part.segment.columns[name], rows) for name in ("person", "ms"))
         known = person < size
-        found += summed(person[known], ms[known], size)
-    return found[people]
+        times += summed(person[known], ms[known], size)
+    return times[people]
 
 
 def _attended(people: People, selection: Selection) -> dict[int, Attended]:
     """What these people attended within a selection."""
-    found = {person: Attended() for person in people.tolist()}
+    attended = {person: Attended() for person in people.tolist()}
     for part, rows in selection.left(selection.facts.attendances):
         person = taken(part.segment.columns["person"], rows)
-        own = np.flatnonzero(np.isin(person, people))
-        places = own if rows is None else rows[own]
+        positions = np.flatnonzero(np.isin(person, people))
+        places = positions if rows is None else rows[positions]
         columns = [part.segment.columns[name][places].tolist() for name in ("person", "country", "ms")]
         for owner, who, country, ms in zip(part.segment.owner[places].tolist(), *columns, strict=True):
-            one = found[who]
-            one.attendances += 1
-            one.ms += ms
-            one.countries.add(country or None)
-            one.first = min(one.first, selection.facts.lectures[part.segment.owners[owner]].day)
-    return found
+            of_person = attended[who]
+            of_person.attendances += 1
+            of_person.ms += ms
+            of_person.countries.add(country or None)
+            of_person.first = min(of_person.first, selection.facts.lectures[part.segment.owners[owner]].day)
+    return attended
 
 
-def _people(ids: list[int], found: Mapping[int, Attended], names: Names) -> list[DrilldownPerson]:
+def _people(ids: list[int], attended: Mapping[int, Attended], names: Names) -> list[DrilldownPerson]:
     query = select(Person.id, Person.public_id, Person.full_name, Person.erased_at).where(Person.id.in_(ids))
     known = {row.id: row for row in db.session.execute(query)}
     return [
@@ -145,10 +145,10 @@ def _people(ids: list[int], found: Mapping[int, Attended], names: Names) -> list
             public_id=known[id_].public_id,
             full_name=known[id_].full_name,
             is_erased=known[id_].erased_at is not None,
-            countries=sorted(names.label("country", country) for country in found[id_].countries),
-            attendances=found[id_].attendances,
-            minutes=whole_minutes(found[id_].ms),
-            first=found[id_].first,
+            countries=sorted(names.label("country", country) for country in attended[id_].countries),
+            attendances=attended[id_].attendances,
+            minutes=whole_minutes(attended[id_].ms),
+            first=attended[id_].first,
         )
         for id_ in ids
     ]

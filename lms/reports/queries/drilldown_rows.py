@@ -26,8 +26,8 @@ from lms.reports.facts.counting import count
 from lms.reports.facts.segments import Part as FactsPart
 from lms.reports.facts.selection import Selection
 from lms.reports.opening_balances.counting import Balances
-from lms.reports.queries.drilldown.asked import Asked
 from lms.reports.queries.drilldown.attendances import attendances_before, open_attendances, open_credits
+from lms.reports.queries.drilldown.context import DrilldownContext
 from lms.reports.queries.drilldown.countries import (
     OF_PARTNER,
     country_rows,
@@ -59,11 +59,11 @@ def check_may_open(scope: Scope, *, by: Actor) -> None:
 
 def open_rows(
     figure: str,
-    asked: Slice,
+    slice_: Slice,
     scope: Scope,
     keys: Mapping[str, str | None],
     *,
-    wanted: ListRequest,
+    request: ListRequest,
     by: Actor,
     at: datetime,
     locale: str,
@@ -76,26 +76,26 @@ def open_rows(
     check_may_open(scope, by=by)
     names = read_names(locale)
     inner = {name: names.inner(name, key) for name, key in keys.items()}
-    listed_by, unknown = _listed_by(wanted, names)
-    wanted = replace(wanted, filters={name: key for name, key in wanted.filters.items() if name not in unknown})
+    listed_by, unknown = _listed_by(request, names)
+    request = replace(request, filters={name: key for name, key in request.filters.items() if name not in unknown})
     partners = Partners()
-    balances = read_balances(partners).within(asked, series_id=scope.series_id, countries=scope.countries)
+    balances = read_balances(partners).within(slice_, series_id=scope.series_id, countries=scope.countries)
     grouped = _of(balances, inner)
     today = partners.on(clock.day_of(at, scope.zone))
     selection = Selection(load(scope, partners), scope.filters.narrowed(inner))
-    every = Asked(selection, grouped, names, today, wanted)
+    every = DrilldownContext(selection, grouped, names, today, request)
     part = count(selection.facts, selection.filters)[()]
     grouped.add_to(part)
     amounts, number = _amounts(figure, every)
     narrowed = Selection(selection.facts, selection.filters.narrowed(listed_by)) if listed_by else selection
-    listed = KINDS[figure](Asked(narrowed, _of(grouped, listed_by), names, today, wanted))
-    wanted = wanted.within(listed.total)
+    listed = KINDS[figure](DrilldownContext(narrowed, _of(grouped, listed_by), names, today, request))
+    request = request.within(listed.total)
     return DrilldownRows(
         figure,
         part.figures(today),
         sum(row.attendances for row in grouped.rows),
         [names.label(name, value) for name, value in inner.items()] if number else [],
-        listed.between(wanted.offset, min(wanted.offset + wanted.size, listed.total)),
+        listed.between(request.offset, min(request.offset + request.size, listed.total)),
         listed.total,
         number,
         _choices(names, amounts),
@@ -104,20 +104,20 @@ def open_rows(
     )
 
 
-def _listed_by(wanted: ListRequest, names: Names) -> tuple[dict[str, Hashable], tuple[str, ...]]:
+def _listed_by(request: ListRequest, names: Names) -> tuple[dict[str, Hashable], tuple[str, ...]]:
     """The inner keys of the dimensions that a list is filtered by, and the filters whose values there are not."""
-    found: dict[str, Hashable] = {}
+    keys: dict[str, Hashable] = {}
     unknown = []
     for name, dimension in DIMENSIONS.items():
-        if name not in wanted.filters:
+        if name not in request.filters:
             continue
-        key = None if wanted.filters[name] == NOT_STATED else wanted.filters[name]
+        key = None if request.filters[name] == NOT_STATED else request.filters[name]
         inner = names.inner(dimension, key)
         if inner == NOWHERE or (dimension in VALUES and inner not in VALUES[dimension]):
             unknown.append(name)
         else:
-            found[dimension] = inner
-    return found, tuple(unknown)
+            keys[dimension] = inner
+    return keys, tuple(unknown)
 
 
 def _of(balances: Balances, inner: Mapping[str, Hashable]) -> Balances:
@@ -131,33 +131,35 @@ Amounts = dict[str, Counter[Any]]
 """By filter how many rows have each inner key."""
 
 
-def _amounts(figure: str, asked: Asked) -> tuple[Amounts, int]:
+def _amounts(figure: str, context: DrilldownContext) -> tuple[Amounts, int]:
     """By filter the rows of each inner key, and all rows."""
-    facts = asked.selection.facts
+    facts = context.selection.facts
     if figure == "sessions":
-        series: Counter[int | None] = Counter([one.series_id for one in asked.lectures()])
-        series.update(rows[0].series_id for rows in sessions_before(asked).values())
+        series: Counter[int | None] = Counter([one.series_id for one in context.lectures()])
+        series.update(rows[0].series_id for rows in sessions_before(context).values())
         return {"of_series": series}, series.total()
     if figure == "countries":
-        codes = partner_codes(asked)
-        partners = Counter("true" if row.country_code in codes else "false" for row in country_rows(asked))
+        codes = partner_codes(context)
+        partners = Counter("true" if row.country_code in codes else "false" for row in country_rows(context))
         return {OF_PARTNER: partners}, partners.total()
     if figure == "partner_countries":
-        return {}, open_partner_countries(asked).total
+        return {}, open_partner_countries(context).total
     if figure in ("registrations", "certificates"):
         parts = facts.registrations if figure == "registrations" else facts.certificates
-        found = {name: _rows_by(asked.selection, parts, DIMENSIONS[name]) for name in ("of_country", "of_series")}
-        number = found["of_country"].total()
+        amounts = {name: _rows_by(context.selection, parts, DIMENSIONS[name]) for name in ("of_country", "of_series")}
+        number = amounts["of_country"].total()
         if figure == "certificates":
-            completions = int(np.isin(asked.selection.columns(parts, "id")["id"], completion_ids()).sum())
+            completions = int(np.isin(context.selection.columns(parts, "id")["id"], completion_ids()).sum())
             kinds = {CertificateKind.PARTICIPATION: number - completions, CertificateKind.COMPLETION: completions}
-            found[OF_KIND] = Counter({kind.value: n for kind, n in kinds.items() if n})
-        return found, number
-    found = {name: _rows_by(asked.selection, facts.attendances, dimension) for name, dimension in DIMENSIONS.items()}
-    older = attendances_before(asked) if figure == "attendances" else []
-    found["of_country"].update(row.country_id for row in older)
-    found["of_series"].update(row.series_id for row in older)
-    return found, found["of_country"].total()
+            amounts[OF_KIND] = Counter({kind.value: n for kind, n in kinds.items() if n})
+        return amounts, number
+    amounts = {
+        name: _rows_by(context.selection, facts.attendances, dimension) for name, dimension in DIMENSIONS.items()
+    }
+    older = attendances_before(context) if figure == "attendances" else []
+    amounts["of_country"].update(row.country_id for row in older)
+    amounts["of_series"].update(row.series_id for row in older)
+    return amounts, amounts["of_country"].total()
 
 
 def _choices(names: Names, amounts: Amounts) -> dict[str, list[FilterValue]]:
@@ -165,7 +167,7 @@ def _choices(names: Names, amounts: Amounts) -> dict[str, list[FilterValue]]:
     return {
         name: sorted(
             (FilterValue(_public_key(names, name, inner), _word(names, name, inner), n) for inner, n in of.items()),
-            key=lambda one: (one.key == NOT_STATED, sort_key(one.label)),
+            key=lambda choice: (choice.key == NOT_STATED, sort_key(choice.label)),
         )
         for name, of in amounts.items()
     }
@@ -189,7 +191,7 @@ def _rows_by(selection: Selection, parts: Iterable[FactsPart], dimension: str) -
     return Counter({selection.values((dimension,), number)[0]: int(amounts[number]) for number in numbers})
 
 
-KINDS: Final[Mapping[str, Callable[[Asked], Listed]]] = {
+KINDS: Final[Mapping[str, Callable[[DrilldownContext], Listed]]] = {
     "sessions": open_sessions,
     "attendances": open_attendances,
     "contact_hours": open_credits,

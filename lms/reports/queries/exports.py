@@ -27,7 +27,7 @@ class Export:
     @property
     def question(self) -> dict[str, Any]:
         """The slice that was asked for, by the names of parameters."""
-        return {_DAYS.get(name, name): value for name, value in self.job.arguments["asked"].items()}
+        return {_DAYS.get(name, name): value for name, value in self.job.arguments["parameters"].items()}
 
     @property
     def rows(self) -> int | None:
@@ -58,7 +58,7 @@ def list_exports(*, by: Actor, limit: int = 50, cursor: int | None = None) -> li
 
 def get_export(public_id: str, *, by: Actor) -> Job:
     """An export, for the person who requested it and administrators. Raises NotFound."""
-    found = get_job(public_id, by=by)
-    if found.kind != EXPORT_JOB:
+    job = get_job(public_id, by=by)
+    if job.kind != EXPORT_JOB:
         raise NotFound
-    return found
+    return job

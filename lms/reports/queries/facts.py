@@ -86,16 +86,16 @@ def load(scope: Scope, partners: Partners, *, attended_only: bool = False) -> Fa
     """
     if is_writing():
         return _load(scope, partners, attended_only=attended_only)
-    kept = memory(STAMP)
+    cached = memory(STAMP)
     key = scope.zone, scope.series_id, scope.language, scope.start, scope.end
     stamp = stamp_of(STAMP)  # before what it stands for is read
-    found: tuple[int | None, Facts] | None = kept.get(key)
-    if found is None or found[0] != stamp:
-        found = stamp, _load(scope, partners)
-        if len(kept) >= MOST:
-            kept.clear()
-        kept[key] = found
-    return replace(found[1], partners=partners.changes)
+    entry: tuple[int | None, Facts] | None = cached.get(key)
+    if entry is None or entry[0] != stamp:
+        entry = stamp, _load(scope, partners)
+        if len(cached) >= MOST:
+            cached.clear()
+        cached[key] = entry
+    return replace(entry[1], partners=partners.changes)
 
 
 def _load(scope: Scope, partners: Partners, *, attended_only: bool = False) -> Facts:
@@ -173,11 +173,11 @@ def facts_of_series(kind: str, series_ids: Collection[int], zone: str) -> list[P
     versions = {id_: (stamps[id_], zone) for id_ in series_ids if id_ in stamps}
 
     def read(ids: Collection[int]) -> Iterator[Read]:
-        found = set()
-        for one in _stored(kind, {id_: stamps[id_] for id_ in ids}, zone):
-            found.add(one[0])
-            yield one
-        for id_, columns in _from_rows(kind, [id_ for id_ in ids if id_ not in found], zone):
+        seen = set()
+        for part in _stored(kind, {id_: stamps[id_] for id_ in ids}, zone):
+            seen.add(part[0])
+            yield part
+        for id_, columns in _from_rows(kind, [id_ for id_ in ids if id_ not in seen], zone):
             yield id_, versions[id_], columns
 
     parts = refreshed(memory(kind), versions, read, SERIES_FACTS)
@@ -226,11 +226,11 @@ def _registrations(series_ids: Collection[int], zone: str) -> Mapping[int, list[
     rows = db.session.connection().execute(query).all()
     later = later_of_merged() if rows else set()
     ordinal_of = _ordinals(zone)
-    found: dict[int, list[Line]] = defaultdict(list)
+    lines: dict[int, list[Line]] = defaultdict(list)
     for id_, series, person, country, sector, gender, seconds in rows:
         if id_ not in later:
-            found[series].append((person, country or 0, traits_of(sector, gender), ordinal_of(seconds), id_))
-    return found
+            lines[series].append((person, country or 0, traits_of(sector, gender), ordinal_of(seconds), id_))
+    return lines
 
 
 @lru_cache(maxsize=4)
@@ -282,10 +282,10 @@ def _certificates(series_ids: Collection[int], zone: str) -> Mapping[int, list[L
         query = query.where(Award.series_id.in_(series_ids))
     first: dict[tuple[int, int, str], tuple[Any, ...]] = {}
     for series, person, kind, state, awarded_at, *row in db.session.connection().execute(query).all():
-        found = (state != CertificateState.VALID, awarded_at, *row)
+        certificate = (state != CertificateState.VALID, awarded_at, *row)
         before = first.get((series, person, kind))
-        if before is None or found[:2] < before[:2]:
-            first[series, person, kind] = found
+        if before is None or certificate[:2] < before[:2]:
+            first[series, person, kind] = certificate
     lines: dict[int, list[Line]] = defaultdict(list)
     for (series, person, _kind), (_state, awarded_at, country, sector, gender, id_) in first.items():
         ordinal = clock.day_of(awarded_at, zone).toordinal()

@@ -39,7 +39,7 @@ class Report:
     """The answer to a question: the figures of the whole slice, and the groups that were asked for."""
 
     as_at: datetime
-    asked: Slice
+    slice: Slice
     dimensions: tuple[str, ...]
     totals: Figures
     groups: list[Group]
@@ -49,10 +49,10 @@ class Report:
 
     def as_json(self) -> dict[str, Any]:
         """What was counted, as the API shows it."""
-        told: dict[str, Any] = {"totals": self.totals.as_json()}
+        payload: dict[str, Any] = {"totals": self.totals.as_json()}
         if self.opening is not None:
-            told["opening"] = self.opening.as_json()
-        return {**told, "groups": [group.as_json() for group in self.groups]}
+            payload["opening"] = self.opening.as_json()
+        return {**payload, "groups": [group.as_json() for group in self.groups]}
 
 
 def with_margins(dimensions: Sequence[str]) -> list[Sequence[str]]:
@@ -60,17 +60,17 @@ def with_margins(dimensions: Sequence[str]) -> list[Sequence[str]]:
     return [dimensions, dimensions[:1], dimensions[1:]] if len(dimensions) == 2 else [dimensions]
 
 
-def count(asked: Slice, dimensions: Sequence[str] = (), *, by: Actor, at: datetime, locale: str = "en") -> Report:
+def count(slice_: Slice, dimensions: Sequence[str] = (), *, by: Actor, at: datetime, locale: str = "en") -> Report:
     """The figures of a slice, and by one or two dimensions where these are named.
 
     Raises Invalid (an unknown code or dimension, a period turned round), NotFound (an unknown series), Forbidden
     (finer than what this actor may see).
     """
-    return count_several(asked, [dimensions], by=by, at=at, locale=locale)[0]
+    return count_several(slice_, [dimensions], by=by, at=at, locale=locale)[0]
 
 
 def count_several(
-    asked: Slice,
+    slice_: Slice,
     questions: Sequence[Sequence[str]],
     *,
     by: Actor,
@@ -84,19 +84,19 @@ def count_several(
     """
     several = [tuple(dimensions) for dimensions in questions]
     for dims in several:
-        check_question(asked, dims)
-    scope = resolve(asked, by=by)
-    if not _exactly(asked, scope, by):
+        check_question(slice_, dims)
+    scope = resolve(slice_, by=by)
+    if not _exactly(slice_, scope, by):
         reports = []
         for dims in several:
-            as_at, totals, groups, opening = public_report(asked, scope, dims, at=at, locale=locale)
-            reports.append(Report(as_at, asked, dims, totals, groups, exact=False, opening=opening))
+            as_at, totals, groups, opening = public_report(slice_, scope, dims, at=at, locale=locale)
+            reports.append(Report(as_at, slice_, dims, totals, groups, exact=False, opening=opening))
         return reports
     partners = Partners()
     today = partners.on(clock.day_of(at, scope.zone))
     facts = load(scope, partners, attended_only=attended_only)
     counted = {dims: count_facts(facts, scope.filters, dims) for dims in {(), *several}}
-    balances = read_balances(partners).within(asked, series_id=scope.series_id, countries=scope.countries)
+    balances = read_balances(partners).within(slice_, series_id=scope.series_id, countries=scope.countries)
     openings = {dims: add(parts, balances, dims, Part) for dims, parts in counted.items()}
     names = read_names(locale) if any(several) else None  # three questions that a mere total has no use for
     whole = counted[()][()].figures(today)
@@ -111,7 +111,7 @@ def count_several(
     return [
         Report(
             at,
-            asked,
+            slice_,
             dims,
             whole,
             in_order((group(dims, key, part) for key, part in counted[dims].items()), dims) if dims else [],
@@ -122,11 +122,11 @@ def count_several(
     ]
 
 
-def _exactly(asked: Slice, scope: Scope, by: Actor) -> bool:
+def _exactly(slice_: Slice, scope: Scope, by: Actor) -> bool:
     """Whether this actor may have this slice exactly. Raises Forbidden for another country than a focal point's own."""
     if by.is_reporter:
         return True
-    if not by.is_focal_point or asked.country is None:
+    if not by.is_focal_point or slice_.country is None:
         return False
     if scope.country_id not in by.country_ids:
         raise Forbidden(_("You can only see figures for your own country."))
@@ -138,56 +138,56 @@ LATEST_FIRST = ListRequest(sort="day", descending=True)
 
 
 def list_people(
-    asked: Slice,
+    slice_: Slice,
     keys: Mapping[str, str | None],
     *,
     organisation: str | None = None,
-    wanted: ListRequest = MOST_FIRST,
+    request: ListRequest = MOST_FIRST,
     by: Actor,
     locale: str = "en",
 ) -> DrilldownPeople:
     """The people behind a figure, in a slice, optionally of the group given by dimension or of an organisation, and of
-    these what is `wanted`."""
-    check_question(asked, tuple(keys))
-    scope = resolve(asked, by=by)
-    return open_people(scope, keys, organisation=organisation, asked=wanted, by=by, locale=locale)
+    these what is `request`."""
+    check_question(slice_, tuple(keys))
+    scope = resolve(slice_, by=by)
+    return open_people(scope, keys, organisation=organisation, request=request, by=by, locale=locale)
 
 
 def list_rows(
     figure: str,
-    asked: Slice,
+    slice_: Slice,
     keys: Mapping[str, str | None],
     *,
-    wanted: ListRequest = LATEST_FIRST,
+    request: ListRequest = LATEST_FIRST,
     by: Actor,
     at: datetime,
     locale: str = "en",
 ) -> DrilldownRows:
     """The rows behind any other figure: lectures, attendances, countries, registrations, awards, and of these what is
-    `wanted`.
+    `request`.
 
     Raises NotFound for a figure not in `DRILLDOWN_KINDS`, and Forbidden if the actor cannot see these rows.
     """
     if figure not in DRILLDOWN_KINDS:
         raise NotFound
-    check_question(asked, tuple(keys))
-    scope = resolve(asked, by=by)
-    return open_rows(figure, asked, scope, keys, wanted=wanted, by=by, at=at, locale=locale)
+    check_question(slice_, tuple(keys))
+    scope = resolve(slice_, by=by)
+    return open_rows(figure, slice_, scope, keys, request=request, by=by, at=at, locale=locale)
 
 
-def totals(asked: Slice, *, by: Actor, at: datetime) -> Figures:
+def totals(slice_: Slice, *, by: Actor, at: datetime) -> Figures:
     """The figures of a slice."""
-    return count(asked, by=by, at=at).totals
+    return count(slice_, by=by, at=at).totals
 
 
-def attended_totals(asked: Slice, *, by: Actor, at: datetime) -> Figures:
+def attended_totals(slice_: Slice, *, by: Actor, at: datetime) -> Figures:
     """The figures of a slice that attendances are counted from; those of registrations and certificates may be 0."""
-    return count_several(asked, [()], by=by, at=at, attended_only=True)[0].totals
+    return count_several(slice_, [()], by=by, at=at, attended_only=True)[0].totals
 
 
-def groups(asked: Slice, dimensions: Sequence[str], *, by: Actor, at: datetime, locale: str = "en") -> list[Group]:
+def groups(slice_: Slice, dimensions: Sequence[str], *, by: Actor, at: datetime, locale: str = "en") -> list[Group]:
     """The figures of a slice by one or two dimensions."""
-    return count(asked, dimensions, by=by, at=at, locale=locale).groups
+    return count(slice_, dimensions, by=by, at=at, locale=locale).groups
 
 
 def public_totals(*, at: datetime) -> Figures:

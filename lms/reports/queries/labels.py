@@ -130,20 +130,20 @@ def choices(*, by: Actor, locale: str) -> Choices:
     )
 
 
-def filters_in_words(asked: Slice, locale: str) -> list[str]:
+def filters_in_words(slice_: Slice, locale: str) -> list[str]:
     """The names of what a slice is filtered by, the period apart; its codes must be known ones."""
     names = read_names(locale)
-    found = [title for slug, title, _draft in names.series.values() if slug == asked.series]
-    found += [name for code, name in names.countries.values() if asked.country and code == asked.country.upper()]
-    if asked.region is not None:
-        found.append(names.regions[asked.region])
-    if asked.partner is not None:
-        found.append(_("Partner countries") if asked.partner else _("Other countries"))
+    titles = [title for slug, title, _draft in names.series.values() if slug == slice_.series]
+    titles += [name for code, name in names.countries.values() if slice_.country and code == slice_.country.upper()]
+    if slice_.region is not None:
+        titles.append(names.regions[slice_.region])
+    if slice_.partner is not None:
+        titles.append(_("Partner countries") if slice_.partner else _("Other countries"))
     for name in (*VALUES, "language"):
-        value = getattr(asked, name)
+        value = getattr(slice_, name)
         if value is not None:
-            found.append(label(name, value, locale))
-    return found
+            titles.append(label(name, value, locale))
+    return titles
 
 
 def _languages() -> set[str]:

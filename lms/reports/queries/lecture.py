@@ -148,8 +148,10 @@ def _by_country(
     named: dict[int, tuple[str, str]],
 ) -> list[FromCountry]:
     registered, came, have = (Counter(belongs[person] for person in people) for people in (roster, seen, attended))
-    found = []
+    countries = []
     for country, count in registered.items():
         code, name = named[country] if country is not None else (None, None)
-        found.append(FromCountry(code, name, count, came[country], have[country]))
-    return sorted(found, key=lambda one: (one.code is None, -one.attended, -one.came, -one.registered, one.code or ""))
+        countries.append(FromCountry(code, name, count, came[country], have[country]))
+    return sorted(
+        countries, key=lambda row: (row.code is None, -row.attended, -row.came, -row.registered, row.code or "")
+    )

@@ -30,12 +30,12 @@ def read_balances(partners: Partners) -> Balances:
         OpeningRow.country_id,
         OpeningRow.attendances,
     ).order_by(OpeningRow.id)
-    found = db.session.execute(query).all()
-    if not found:
+    stored = db.session.execute(query).all()
+    if not stored:
         return Balances()
     regions: Mapping[int, str | None] = dict(db.session.execute(select(Country.id, Country.region_code)).all())
     sets = db.session.execute(select(OpeningSet.id, OpeningSet.name, OpeningSet.declared_participants))
-    sessions = sessions_of((row.id, row.day, row.title_key) for row in found)
+    sessions = sessions_of((row.id, row.day, row.title_key) for row in stored)
     rows = [
         Row(
             id=row.id,
@@ -48,7 +48,7 @@ def read_balances(partners: Partners) -> Balances:
             is_partner=row.country_id in partners.on(row.day),
             attendances=row.attendances,
         )
-        for row in found
+        for row in stored
     ]
     return Balances(
         rows,

@@ -127,7 +127,7 @@ def _newest(at: datetime) -> Counted:
     row = db.session.execute(_NEWEST).first()
     if row is None:
         shared, answers = count_all(at)
-        return Counted(at, shared, lambda asked: {one: json.dumps(answers[one]) for one in asked if one in answers})
+        return Counted(at, shared, lambda keys: {one: json.dumps(answers[one]) for one in keys if one in answers})
     figures_id, as_at, shared_text = row
 
     def texts(questions: Sequence[str]) -> dict[str, str]:
@@ -138,21 +138,21 @@ def _newest(at: datetime) -> Counted:
 
 
 def public_report(
-    asked: Slice, scope: Scope, dimensions: tuple[str, ...], *, at: datetime, locale: str
+    slice_: Slice, scope: Scope, dimensions: tuple[str, ...], *, at: datetime, locale: str
 ) -> tuple[datetime, Figures, list[Group], Opening | None]:
     """(as at, totals, groups, opening balances) as the public may see them. Raises Forbidden for anything finer."""
-    check_public(asked, dimensions)
+    check_public(slice_, dimensions)
     counted = _newest(at)
-    span = _span(asked, counted.shared["years"])
+    span = _span(slice_, counted.shared["years"])
     if span is None:
-        if asked.filters or asked.from_day or asked.to_day:
+        if slice_.filters or slice_.from_day or slice_.to_day:
             raise Forbidden(_too_few())
         return counted.as_at, Figures(), [], None
-    for name in asked.filters:
-        found = (counted.find(f"{span}/where/{name}")[0] or {}).get(_inner(asked, scope, name))
-        if found is None:
+    for name in slice_.filters:
+        answer = (counted.find(f"{span}/where/{name}")[0] or {}).get(_inner(slice_, scope, name))
+        if answer is None:
             raise Forbidden(_too_few())
-        figures, opening = found
+        figures, opening = answer
         return counted.as_at, Figures(*figures), [], Opening.of_json(opening)
     whole, older, *answers = counted.find(
         f"{span}/totals", f"{span}/opening", *(f"{span}/by/{name}" for name in dimensions)
@@ -161,7 +161,7 @@ def public_report(
         raise Forbidden(_too_few())
     totals = Figures(*whole)
     opening, is_large = older or (None, False)
-    if (asked.from_day or asked.to_day) and totals.participants < FEWEST and not is_large:
+    if (slice_.from_day or slice_.to_day) and totals.participants < FEWEST and not is_large:
         raise Forbidden(_too_few())
     groups: list[Group] = []
     for name, rows in zip(dimensions, answers, strict=True):
@@ -177,10 +177,10 @@ def _too_few() -> str:
     return _("Figures for fewer than %(n)s people are not published.", n=FEWEST)
 
 
-def _inner(asked: Slice, scope: Scope, name: str) -> str:
+def _inner(slice_: Slice, scope: Scope, name: str) -> str:
     if name == "country":
         return str(scope.country_id)
-    return str(scope.series_id if name == "series" else getattr(asked, name))
+    return str(scope.series_id if name == "series" else getattr(slice_, name))
 
 
 def _group(
@@ -191,10 +191,10 @@ def _group(
     return Group((key,), (label,), Figures(*figures), folded=is_folded, opening=Opening.of_json(opening))
 
 
-def _span(asked: Slice, years: list[str]) -> str | None:
+def _span(slice_: Slice, years: list[str]) -> str | None:
     """The span of years with data within whole years, or none."""
-    first = f"{asked.from_day.year:04}" if asked.from_day else ""
-    last = f"{asked.to_day.year:04}" if asked.to_day else "9999"
+    first = f"{slice_.from_day.year:04}" if slice_.from_day else ""
+    last = f"{slice_.to_day.year:04}" if slice_.to_day else "9999"
     within = [year for year in years if first <= year <= last]
     return f"{within[0]}-{within[-1]}" if within else None
 
@@ -231,8 +231,8 @@ def _of_all_time(counted: Counted, dimensions: Iterable[str]) -> _Stored:
     span = _span(Slice(), shared["years"])
     texts = {}
     if span:
-        asked = [f"{span}/totals", f"{span}/opening", *(f"{span}/by/{name}" for name in dimensions)]
-        texts = counted.texts(asked)
+        names = [f"{span}/totals", f"{span}/opening", *(f"{span}/by/{name}" for name in dimensions)]
+        texts = counted.texts(names)
     return _Stored(
         counted.as_at,
         min(shared["years"], default=None),

@@ -69,7 +69,7 @@ class _Counting:
     def count_totals(self) -> None:
         """Answers the totals of every span of years that gives no hidden year away."""
         by_itself = _spans(_by_year(self.facts, None, self.parents, Balances()), self.years)
-        own = {span: parts[()].countries for span, parts in by_itself if parts}
+        countries_of = {span: parts[()].countries for span, parts in by_itself if parts}
         for span, parts in _spans(self.by_year, self.years):
             within = self._within(span)
             if () in self.blocks.hidden(within) and len(within) < len(self.years):
@@ -78,7 +78,7 @@ class _Counting:
             self.answers[f"{span}/totals"] = self._bare(parts[()])
             for group in older.values():
                 large = _large(older, parts)
-                self.answers[f"{span}/opening"] = [group.opening(own.get(span, ())).as_json(), bool(large)]
+                self.answers[f"{span}/opening"] = [group.opening(countries_of.get(span, ())).as_json(), bool(large)]
 
     def count_groups(self, name: str) -> None:
         """Answers the groups of a dimension, or regions of every level ("within"), for each span that has totals."""
@@ -124,11 +124,11 @@ class _Counting:
             return set()
         countries = self.small_countries[span]
         inside = _groups_of(name, countries, self.facts, self.parents, self.partners)
-        found = {key for key in parts if not is_apart(inside[key], countries)}
+        keys = {key for key in parts if not is_apart(inside[key], countries)}
         if name == "within":
             regions = self.small_regions[span]
-            found |= {key for key in parts if not _none_or_all(key, regions, self.parents)}
-        return found
+            keys |= {key for key in parts if not _none_or_all(key, regions, self.parents)}
+        return keys
 
     def _answer_groups(self, question: str, shown: Parts, small: Parts, older: Mapping[Key, Balances]) -> None:
         rows = [[key[0], self._bare(part), False, _label(older, [key])] for key, part in shown.items()]
@@ -175,18 +175,18 @@ def _groups_of(
     partners: Collection[int],
 ) -> dict[Key, set[Key]]:
     """Which of these countries lie in each region of some level, or are partners."""
-    found: dict[Key, set[Key]] = defaultdict(set)
+    groups: dict[Key, set[Key]] = defaultdict(set)
     for key in countries:
         (country,) = key
         region = facts.regions.get(country) if isinstance(country, int) else None
         if name == "partner":
-            found[country in partners,].add(key)
+            groups[country in partners,].add(key)
         elif name == "region":
-            found[region,].add(key)
+            groups[region,].add(key)
         else:
             for code in ancestors(region, dict(parents)):
-                found[code,].add(key)
-    return found
+                groups[code,].add(key)
+    return groups
 
 
 def _without_null(by_year: Mapping[str, Mapping[Key, Part]]) -> dict[str, dict[Key, Part]]:
@@ -203,35 +203,35 @@ def _by_year(
     facts: Facts, name: str | None, parents: dict[str, str | None], balances: Balances
 ) -> dict[str, dict[Key, Part]]:
     """Parts by year, then by the dimension; "within" is regions of every level."""
-    found: dict[str, dict[Key, Part]] = defaultdict(dict)
+    by_year: dict[str, dict[Key, Part]] = defaultdict(dict)
     dimensions = ("year",) if name is None else ("region" if name == "within" else name, "year")
     parts = count(facts, Filters(), dimensions)
     add(parts, balances, dimensions, Part)
     if name is None:
         for (year,), part in parts.items():
-            found[str(year)][()] = part
-        return found
+            by_year[str(year)][()] = part
+        return by_year
     for (key, year), part in parts.items():
         if name != "within":
-            found[str(year)][key,] = part
+            by_year[str(year)][key,] = part
         elif isinstance(key, str):
             for code in ancestors(key, parents):
-                found[str(year)].setdefault((code,), Part()).unite(part)
-    return found
+                by_year[str(year)].setdefault((code,), Part()).unite(part)
+    return by_year
 
 
 def _older(balances: Balances, name: str | None, span: str, parents: dict[str, str | None]) -> dict[Key, Balances]:
     """The opening balances of a span of years by a dimension, "within" being regions of every level."""
     first, last = span.split("-")
-    asked = Slice(date(int(first), 1, 1), date(int(last), 12, 31))
-    here = balances.within(asked, series_id=None, countries=None)
+    slice_ = Slice(date(int(first), 1, 1), date(int(last), 12, 31))
+    here = balances.within(slice_, series_id=None, countries=None)
     if name != "within":
         return here.groups(() if name is None else (name,))
-    found: dict[Key, Balances] = {}
+    balances_of: dict[Key, Balances] = {}
     for (region,), group in here.groups(("region",)).items():
         for code in ancestors(region, parents) if isinstance(region, str) else ():
-            found.setdefault((code,), Balances([], balances.sets, balances.whole)).rows.extend(group.rows)
-    return found
+            balances_of.setdefault((code,), Balances([], balances.sets, balances.whole)).rows.extend(group.rows)
+    return balances_of
 
 
 def _label(older: Mapping[Key, Balances], keys: Iterable[Key]) -> dict[str, Any] | None:

@@ -95,17 +95,18 @@ class Attendances:
 
     def _lines(self, first: int, last: int) -> Columns:
         """The rows of people from one id to another, person after person."""
-        found: dict[str, list[Column]] = {name: [] for name in _COLUMNS}
+        collected: dict[str, list[Column]] = {name: [] for name in _COLUMNS}
         for part, rows in self.selection.left(self.selection.facts.attendances):
             person = taken(part.segment.columns["person"], rows)
-            own = np.flatnonzero((person >= first) & (person <= last))
-            places = own if rows is None else rows[own]
-            found["lecture"].append(np.array(part.segment.owners, np.int64)[part.segment.owner[places]])
+            positions = np.flatnonzero((person >= first) & (person <= last))
+            places = positions if rows is None else rows[positions]
+            collected["lecture"].append(np.array(part.segment.owners, np.int64)[part.segment.owner[places]])
             for name in ATTENDANCES:
-                found[name].append(part.segment.columns[name][places])
-        lines = {name: np.concatenate(columns) for name, columns in found.items()}
+                collected[name].append(part.segment.columns[name][places])
+        lines = {name: np.concatenate(columns) for name, columns in collected.items()}
         ranks = {
-            one.id: rank for rank, one in enumerate(sorted(self.held.values(), key=lambda one: (one.start, one.id)))
+            one.id: rank
+            for rank, one in enumerate(sorted(self.held.values(), key=lambda lecture: (lecture.start, lecture.id)))
         }
         rank = np.array([ranks.get(lecture, 0) for lecture in lines["lecture"].tolist()], np.int64)
         order = np.lexsort((rank, lines["person"]))

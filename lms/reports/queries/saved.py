@@ -74,9 +74,9 @@ class DescribedReport:
     @property
     def question(self) -> dict[str, Any]:
         """The parameters by name; `by` has the dimensions."""
-        told = dict(self.row.question)
-        by = [told.pop(axis) for axis in AXES if axis in told]
-        return {**told, "by": by}
+        question = dict(self.row.question)
+        by = [question.pop(axis) for axis in AXES if axis in question]
+        return {**question, "by": by}
 
 
 @dataclass(frozen=True)
@@ -101,13 +101,13 @@ class Subscription:
     is_over: bool
 
 
-def may_see(asked: Slice, *, by: Actor) -> bool:
+def may_see(slice_: Slice, *, by: Actor) -> bool:
     """Whether a person has exact access to a slice: reporters to all, focal points to that of their own country."""
     if by.is_reporter:
         return True
-    if not by.is_focal_point or asked.country is None:
+    if not by.is_focal_point or slice_.country is None:
         return False
-    country = country_by_code(asked.country)
+    country = country_by_code(slice_.country)
     return country is not None and country.id in by.country_ids
 
 
@@ -166,13 +166,13 @@ def describe(row: SavedReport, schedule: ReportSchedule | None, *, at: datetime,
 def list_readers(row: SavedReport) -> list[Reader]:
     """The recipients of a report, by e-mail address."""
     query = select(ReportRecipient, Person.canonical_id).join(Person, Person.id == ReportRecipient.person_id)
-    found = db.session.execute(query.where(ReportRecipient.report_id == row.id))
-    rows = [(recipient, person or recipient.person_id) for recipient, person in found]
+    pairs = db.session.execute(query.where(ReportRecipient.report_id == row.id))
+    rows = [(recipient, person or recipient.person_id) for recipient, person in pairs]
     addresses = addresses_of({person for _recipient, person in rows})
     readers = [
         Reader(addresses[person], recipient.unsubscribed_at) for recipient, person in rows if person in addresses
     ]
-    return sorted(readers, key=lambda one: one.address)
+    return sorted(readers, key=lambda reader: reader.address)
 
 
 def list_sendings(row: SavedReport) -> list[Sending]:
@@ -218,14 +218,14 @@ def subscribed(report_id: int) -> dict[int, int]:
         .where(ReportRecipient.report_id == report_id)
         .order_by(ReportRecipient.id)
     )
-    found: dict[int, int] = {}
+    recipient_ids: dict[int, int] = {}
     over: set[int] = set()
     for recipient, canonical in db.session.execute(query):
         person = canonical or recipient.person_id
-        found.setdefault(person, recipient.id)
+        recipient_ids.setdefault(person, recipient.id)
         if recipient.unsubscribed_at is not None:
             over.add(person)
-    return {person: id_ for person, id_ in found.items() if person not in over}
+    return {person: id_ for person, id_ in recipient_ids.items() if person not in over}
 
 
 def look_at_subscription(secret: str) -> Subscription:
@@ -253,12 +253,12 @@ def saved_of_person(person_id: int) -> dict[str, Any]:
         .order_by(ReportRecipient.id)
     )
     return {
-        "saved": [_told(row) for row in db.session.scalars(owned)],
+        "saved": [_as_json(row) for row in db.session.scalars(owned)],
         "by_mail": [{"name": name, "unsubscribed_at": _instant(at)} for name, at in db.session.execute(got)],
     }
 
 
-def _told(row: SavedReport) -> dict[str, Any]:
+def _as_json(row: SavedReport) -> dict[str, Any]:
     schedule = find_schedule(row)
     sent = None if schedule is None else {"rhythm": str(schedule.rhythm), "hour": schedule.hour}
     return {"name": row.name, "question": row.question, "created_at": _instant(row.created_at), "sent": sent}

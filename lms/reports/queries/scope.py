@@ -61,29 +61,29 @@ class Partners:
         return [(day, self.on(day)) for day in sorted(days)]
 
 
-def resolve(asked: Slice, *, by: Actor) -> Scope:
+def resolve(slice_: Slice, *, by: Actor) -> Scope:
     """The scope of a slice. Raises Invalid for an unknown code, NotFound for an unknown series."""
-    check_values(asked)
-    language = None if asked.language is None else _language(asked.language)
+    check_values(slice_)
+    language = None if slice_.language is None else _language(slice_.language)
     country_id: int | None = None
     countries: frozenset[int | None] | None = None
-    if asked.country is not None:
-        country = country_by_code(asked.country)
+    if slice_.country is not None:
+        country = country_by_code(slice_.country)
         if country is None:
-            raise Invalid("country", _("There is no country with the code “%(code)s”.", code=asked.country[:20]))
+            raise Invalid("country", _("There is no country with the code “%(code)s”.", code=slice_.country[:20]))
         country_id = country.id
         countries = frozenset({country_id})
-    if asked.region is not None:
-        within = countries_within(asked.region)
+    if slice_.region is not None:
+        within = countries_within(slice_.region)
         countries = within if countries is None else countries & within
     zone = clock.reporting_zone()
-    end = asked.to_day + timedelta(days=1) if asked.to_day and asked.to_day < date.max else None
-    series_id = None if asked.series is None else _series_id(asked.series, by=by)
+    end = slice_.to_day + timedelta(days=1) if slice_.to_day and slice_.to_day < date.max else None
+    series_id = None if slice_.series is None else _series_id(slice_.series, by=by)
     given: dict[str, Iterable[Hashable] | None] = {
         "country": countries,
         "series": None if series_id is None else [series_id],
-        "partner": None if asked.partner is None else [asked.partner],
-        **{name: None if getattr(asked, name) is None else [getattr(asked, name)] for name in ("language", *VALUES)},
+        "partner": None if slice_.partner is None else [slice_.partner],
+        **{name: None if getattr(slice_, name) is None else [getattr(slice_, name)] for name in ("language", *VALUES)},
     }
     return Scope(
         zone=zone,
@@ -92,11 +92,11 @@ def resolve(asked: Slice, *, by: Actor) -> Scope:
         countries=countries,
         language=language,
         filters=Filters(
-            asked.from_day,
-            asked.to_day,
+            slice_.from_day,
+            slice_.to_day,
             {name: frozenset(values) for name, values in given.items() if values is not None},
         ),
-        start=clock.start_of_day(asked.from_day, zone) if asked.from_day and asked.from_day.year > 1 else None,
+        start=clock.start_of_day(slice_.from_day, zone) if slice_.from_day and slice_.from_day.year > 1 else None,
         end=clock.start_of_day(end, zone) if end else None,
     )
 
@@ -112,8 +112,8 @@ def _series_id(slug: str, *, by: Actor) -> int:
     row = db.session.execute(select(Series.id, Series.visibility).where(Series.slug == slug)).one_or_none()
     if row is None or (row.visibility == Visibility.DRAFT and not by.is_reporter):
         raise NotFound(_("Unknown series “%(slug)s”.", slug=slug[:80]))
-    found: int = row.id
-    return found
+    series_id: int = row.id
+    return series_id
 
 
 def countries_within(region: str) -> frozenset[int | None]:

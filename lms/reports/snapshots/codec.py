@@ -70,7 +70,7 @@ class Difference:
 def freeze(frozen: Frozen) -> str:
     """The text of a report: one line each, always in the same order."""
     report = frozen.report
-    told = {
+    payload = {
         "format": FORMAT,
         "title": frozen.title,
         "note": frozen.note,
@@ -86,7 +86,7 @@ def freeze(frozen: Frozen) -> str:
         "groups": _groups(report),
         "margins": [_groups(margin) for margin in frozen.margins],
     }
-    return json.dumps(told, ensure_ascii=False, indent=2) + "\n"
+    return json.dumps(payload, ensure_ascii=False, indent=2) + "\n"
 
 
 def checksum(text: str) -> str:
@@ -96,13 +96,13 @@ def checksum(text: str) -> str:
 
 def question(report: Report, figure: str) -> dict[str, Any]:
     """What was asked, by the names of the parameters; `figure` is the one the report is about."""
-    asked = report.asked
+    slice_ = report.slice
     return {
         "figure": figure,
         "by": list(report.dimensions),
-        "from": None if asked.from_day is None else asked.from_day.isoformat(),
-        "to": None if asked.to_day is None else asked.to_day.isoformat(),
-        **{name: getattr(asked, name) for name in FILTERS},
+        "from": None if slice_.from_day is None else slice_.from_day.isoformat(),
+        "to": None if slice_.to_day is None else slice_.to_day.isoformat(),
+        **{name: getattr(slice_, name) for name in FILTERS},
     }
 
 
@@ -119,28 +119,36 @@ def _groups(report: Report) -> list[dict[str, Any]]:
 
 def thaw(text: str) -> Frozen:
     """What a frozen text says."""
-    told = json.loads(text)
-    asked = told["question"]
-    days = {name: date.fromisoformat(asked[name]) if asked[name] else None for name in ("from", "to")}
+    payload = json.loads(text)
+    question = payload["question"]
+    days = {name: date.fromisoformat(question[name]) if question[name] else None for name in ("from", "to")}
     # A text frozen before a filter was there does not name it
-    slice_ = Slice(days["from"], days["to"], **{name: asked.get(name) for name in FILTERS})
-    as_at, dimensions = datetime.fromisoformat(told["as_at"]), tuple(asked["by"])
-    totals = _figures(told["totals"])
+    slice_ = Slice(days["from"], days["to"], **{name: question.get(name) for name in FILTERS})
+    as_at, dimensions = datetime.fromisoformat(payload["as_at"]), tuple(question["by"])
+    totals = _figures(payload["totals"])
 
     def report(dims: tuple[str, ...], groups: Sequence[Mapping[str, Any]]) -> Report:
-        own = [_group(group) for group in groups]
-        return Report(as_at, slice_, dims, totals, own, exact=told["exact"], opening=_opening_of(told.get("opening")))
+        groups_read = [_group(group) for group in groups]
+        return Report(
+            as_at,
+            slice_,
+            dims,
+            totals,
+            groups_read,
+            exact=payload["exact"],
+            opening=_opening_of(payload.get("opening")),
+        )
 
     return Frozen(
-        title=told["title"],
-        language=told["language"],
-        time_zone=told["time_zone"],
-        figure=asked["figure"],
-        about=told["about"],
-        definitions=told["definitions"],
-        report=report(dimensions, told["groups"]),
-        margins=tuple(report((name,), rows) for name, rows in zip(dimensions, told["margins"], strict=False)),
-        note=told.get("note", ""),  # a text frozen before there were notes has none
+        title=payload["title"],
+        language=payload["language"],
+        time_zone=payload["time_zone"],
+        figure=question["figure"],
+        about=payload["about"],
+        definitions=payload["definitions"],
+        report=report(dimensions, payload["groups"]),
+        margins=tuple(report((name,), rows) for name, rows in zip(dimensions, payload["margins"], strict=False)),
+        note=payload.get("note", ""),  # a text frozen before there were notes has none
     )
 
 
@@ -149,21 +157,21 @@ def _opening(opening: Opening) -> dict[str, Any]:
     return {**opening.as_json(), "declared": declared}
 
 
-def _opening_of(told: Mapping[str, Any] | None) -> Opening | None:
-    found = Opening.of_json(told)
-    if found is None or told is None or "declared" not in told:
-        return found
-    return replace(found, declared=tuple(Declared(one["name"], one["participants"]) for one in told["declared"]))
+def _opening_of(payload: Mapping[str, Any] | None) -> Opening | None:
+    opening = Opening.of_json(payload)
+    if opening is None or payload is None or "declared" not in payload:
+        return opening
+    return replace(opening, declared=tuple(Declared(one["name"], one["participants"]) for one in payload["declared"]))
 
 
-def _figures(told: Mapping[str, Any]) -> Figures:
-    return Figures(**{name: told[name] for name in FIGURES})
+def _figures(payload: Mapping[str, Any]) -> Figures:
+    return Figures(**{name: payload[name] for name in FIGURES})
 
 
-def _group(told: Mapping[str, Any]) -> Group:
-    keys = tuple(told["key"]) if isinstance(told["key"], list) else (told["key"],)
-    labels, opening = tuple(told["labels"]), _opening_of(told.get("opening"))
-    return Group(keys, labels, _figures(told), folded=told.get("folded", False), opening=opening)
+def _group(payload: Mapping[str, Any]) -> Group:
+    keys = tuple(payload["key"]) if isinstance(payload["key"], list) else (payload["key"],)
+    labels, opening = tuple(payload["labels"]), _opening_of(payload.get("opening"))
+    return Group(keys, labels, _figures(payload), folded=payload.get("folded", False), opening=opening)
 
 
 def of_totals(then: Report, now: Report) -> list[Difference]:
@@ -180,13 +188,13 @@ def of_groups(then: Report, now: Report) -> list[Difference]:
     before = {group.keys: group for group in then.groups if not group.folded}
     after = {group.keys: group for group in now.groups if not group.folded}
     has_folded = len(before) < len(then.groups)
-    found: list[Difference] = []
+    differences: list[Difference] = []
     for keys in [*before, *(keys for keys in after if keys not in before and not has_folded)]:
-        one, other = before.get(keys), after.get(keys)
-        labels = (one or after[keys]).labels
-        figures = (one.figures if one else Figures(), other.figures if other else Figures())
-        found += [row for row in _differences(keys, labels, *figures) if row.change]
-    return found
+        earlier, other = before.get(keys), after.get(keys)
+        labels = (earlier or after[keys]).labels
+        figures = (earlier.figures if earlier else Figures(), other.figures if other else Figures())
+        differences += [row for row in _differences(keys, labels, *figures) if row.change]
+    return differences
 
 
 def _differences(

@@ -29,7 +29,7 @@ class Since:
     title: str
     public_id: str
     as_at: datetime
-    asked: Slice
+    slice: Slice
     then: Figures
     now: Figures
     is_dossier: bool
@@ -44,19 +44,19 @@ def find_published(country: Country, totals: Report, *, by: Actor, at: datetime,
     for row in list_snapshots(by=by, limit=LOOKED_THROUGH):
         if dossier is not None and row.published_at <= dossier[0].published_at:
             break
-        told = None if row.withdrawn_at is not None else _told_of(row, country.code)
-        if told is None:
+        published = None if row.withdrawn_at is not None else _slice_and_totals(row, country.code)
+        if published is None:
             continue
-        asked, then = told
+        slice_, then = published
         try:
-            now = count(asked, by=by, at=at, locale=locale).totals
+            now = count(slice_, by=by, at=at, locale=locale).totals
         except (Invalid, NotFound):  # its series is not there any more
             continue
-        return Since(row.title, row.public_id, row.as_at, asked, then, now, is_dossier=False)
+        return Since(row.title, row.public_id, row.as_at, slice_, then, now, is_dossier=False)
     if dossier is None:
         return None
     row, then = dossier
-    return Since(row.title, row.public_id, row.published_at, totals.asked, then, totals.totals, is_dossier=True)
+    return Since(row.title, row.public_id, row.published_at, totals.slice, then, totals.totals, is_dossier=True)
 
 
 def _last_dossier(country: Country) -> tuple[Snapshot, Figures] | None:
@@ -71,19 +71,19 @@ def _last_dossier(country: Country) -> tuple[Snapshot, Figures] | None:
         .order_by(Snapshot.id.desc())
         .limit(1)
     )
-    found = db.session.execute(query).one_or_none()
-    return None if found is None else (found[0], Figures(**found[1]))
+    row = db.session.execute(query).one_or_none()
+    return None if row is None else (row[0], Figures(**row[1]))
 
 
-def _told_of(row: Snapshot, code: str) -> tuple[Slice, Figures] | None:
+def _slice_and_totals(row: Snapshot, code: str) -> tuple[Slice, Figures] | None:
     """One country in a published report: the question for its figures, and the figures."""
-    told = thaw(row.content)
-    report = told.report
-    if report.asked.country is not None:
-        return (report.asked, report.totals) if report.asked.country.upper() == code else None
-    for groups in [report, *told.margins]:
+    frozen = thaw(row.content)
+    report = frozen.report
+    if report.slice.country is not None:
+        return (report.slice, report.totals) if report.slice.country.upper() == code else None
+    for groups in [report, *frozen.margins]:
         if groups.dimensions == ("country",):
             for group in groups.groups:
                 if group.keys == (code,) and not group.folded:
-                    return replace(report.asked, country=code), group.figures
+                    return replace(report.slice, country=code), group.figures
     return None

@@ -21,14 +21,14 @@ bp = Blueprint("reports", __name__, template_folder="../templates")
 
 def asked_form(by: Actor, locale: str) -> ReportForm:
     """The settings in the query string, limited to what the actor can see. Focal points get their own country."""
-    own = not by.is_reporter
+    is_restricted = not by.is_reporter
     offered = choices(by=by, locale=locale)
     given = MultiDict(request.args)
-    if own and not given.get("country"):
+    if is_restricted and not given.get("country"):
         given["country"] = offered.countries[0][0] if offered.countries else ""
-    if own and given["country"] not in {code for code, _name in offered.countries}:
+    if is_restricted and given["country"] not in {code for code, _name in offered.countries}:
         raise Forbidden(_("You can only see figures for your own country."))
-    first = {"figure": "participants", "rows": "" if own else "country"}
+    first = {"figure": "participants", "rows": "" if is_restricted else "country"}
     for name in ("figure", "rows", "columns", "period", *FILTERS):
         given.setdefault(name, first.get(name, ""))
     form = ReportForm(given)
@@ -37,7 +37,7 @@ def asked_form(by: Actor, locale: str) -> ReportForm:
         countries=grouped_choices(dict(offered.countries), locale),
         regions=offered.regions,
         languages=offered.languages,
-        own_country_only=own,
+        own_country_only=is_restricted,
         today=clock.day_of(clock.now(), clock.reporting_zone()),
     )
     return form

@@ -48,41 +48,41 @@ COUNTRIES = ListDefinition(
 @allow(Role.ADMINISTRATOR, Role.REPORTER)
 def countries() -> ResponseReturnValue:
     """Lists every country with figures, with links to its dossier."""
-    by, at, asked = current_actor(), clock.now(), read_list(COUNTRIES)
+    by, at, listing = current_actor(), clock.now(), read_list(COUNTRIES)
     report, partners = dossiers.list_reported_countries(by=by, at=at, locale=reader_locale())
     every = [group for group in report.groups if group.keys[0] is not None]
-    found = _wanted(every, partners, asked.wanted)
-    wanted = asked.wanted.within(len(found))
+    found = _filtered(every, partners, listing.wanted)
+    request = listing.wanted.within(len(found))
     number = sum(group.keys[0] in partners for group in every)
     return render_template(
         "reports/countries.html",
-        rows=found[wanted.offset : wanted.offset + wanted.size],
+        rows=found[request.offset : request.offset + request.size],
         partners=partners,
         sifted=[
             Sifted("", len(every), _("All")),
             Sifted("true", number, _("Partner countries")),
             Sifted("false", len(every) - number, _("Other countries")),
         ],
-        list=ListPage(asked, len(found), endpoint="reports.countries", anchor="countries"),
+        list=ListPage(listing, len(found), endpoint="reports.countries", anchor="countries"),
         as_at=report.as_at,
         written=written,
     )
 
 
-def _wanted(groups: Sequence[Group], partners: frozenset[str], wanted: ListRequest) -> list[Group]:
+def _filtered(groups: Sequence[Group], partners: frozenset[str], request: ListRequest) -> list[Group]:
     """The countries that a list asks for, by any name in use, part of the name, or code."""
-    words, partner = tuple(search_words(wanted.q)), wanted.filters.get("partner")
-    meant = countries_meant(wanted.q, {str(group.keys[0]): group.labels[0] for group in groups})
-    found = [
+    words, partner = tuple(search_words(request.q)), request.filters.get("partner")
+    meant = countries_meant(request.q, {str(group.keys[0]): group.labels[0] for group in groups})
+    matching = [
         group
         for group in groups
-        if (not wanted.q or group.keys[0] in meant or match_of_text(words, group.labels[0]) is not None)
+        if (not request.q or group.keys[0] in meant or match_of_text(words, group.labels[0]) is not None)
         and (partner is None or (group.keys[0] in partners) is (partner == "true"))
     ]
-    found.sort(key=lambda group: sort_key(group.labels[0]))
-    if wanted.sort == "country":
-        return found[::-1] if wanted.descending else found
-    return sorted(found, key=lambda group: getattr(group.figures, wanted.sort), reverse=wanted.descending)
+    matching.sort(key=lambda group: sort_key(group.labels[0]))
+    if request.sort == "country":
+        return matching[::-1] if request.descending else matching
+    return sorted(matching, key=lambda group: getattr(group.figures, request.sort), reverse=request.descending)
 
 
 @bp.get("/countries/<code>")
@@ -108,10 +108,10 @@ def asked_dossier(code: str, at: datetime) -> dossiers.Dossier:
     return dossiers.get_dossier(code, by=current_actor(), at=at, locale=reader_locale())
 
 
-def read_dossier(found: dossiers.Dossier, at: datetime) -> ReadOut:
+def read_dossier(dossier: dossiers.Dossier, at: datetime) -> ReadOut:
     """The dossier as sections, with links from each figure to its rows."""
     return reading.read_out(
-        found,
+        dossier,
         at=at,
         ways=reading.Ways(
             series=lambda slug: url_for("dashboards.series", slug=slug),
@@ -119,7 +119,7 @@ def read_dossier(found: dossiers.Dossier, at: datetime) -> ReadOut:
             lecture_report=lambda lecture_id: url_for("reports.lecture", lecture_id=lecture_id),
             enrolments=lambda slug: url_for("enrolment.series_enrolments", slug=slug),
             published=lambda public_id: url_for("reports.snapshot", public_id=public_id),
-            opened=partial(_opened, found.code),
+            opened=partial(_opened, dossier.code),
         ),
     )
 

@@ -128,7 +128,7 @@ OWN = frozenset({"row", "column", "organisation", *LISTED, *(name for one in ROW
 """What an address of rows has beside what the report is asked."""
 
 
-def _asked(by: Actor, locale: str) -> tuple[ReportForm, dict[str, str | None]]:
+def _form_and_keys(by: Actor, locale: str) -> tuple[ReportForm, dict[str, str | None]]:
     """The settings in the query string, and the keys of the group named by `row` and `column`."""
     form = asked_form(by, locale)
     if not form.validate():
@@ -146,8 +146,8 @@ def _organisation() -> str | None:
 
 
 def _back(figure: str) -> str:
-    asked = {name: value for name, value in request.args.items() if name not in OWN}
-    return address("reports.totals", asked | {"figure": figure})
+    parameters = {name: value for name, value in request.args.items() if name not in OWN}
+    return address("reports.totals", parameters | {"figure": figure})
 
 
 @bp.get("/admin/reports/people")
@@ -155,18 +155,18 @@ def _back(figure: str) -> str:
 def people() -> ResponseReturnValue:
     """Lists the people behind a figure, in the slice and in the group named by `row` and `column`."""
     by, at, locale = current_actor(), clock.now(), reader_locale()
-    form, keys = _asked(by, locale)
-    asked = read_list(PEOPLE)
-    opened = list_people(form.asked, keys, organisation=_organisation(), request=asked.wanted, by=by, locale=locale)
+    form, keys = _form_and_keys(by, locale)
+    listing = read_list(PEOPLE)
+    opened = list_people(form.slice, keys, organisation=_organisation(), request=listing.wanted, by=by, locale=locale)
     carried = {name: value for name, value in request.args.items() if name not in LISTED}
     return render_template(
         "reports/people.html",
         opened=opened,
         about=[*opened.labels, *form.about],
-        period=shapes.period(form.asked),
+        period=shapes.period(form.slice),
         at=at,
         back=_back("participants"),
-        list=ListPage(asked, opened.total, endpoint="reports.people", carried=carried, anchor="people"),
+        list=ListPage(listing, opened.total, endpoint="reports.people", carried=carried, anchor="people"),
     )
 
 
@@ -176,19 +176,19 @@ def people_file(kind: str) -> ResponseReturnValue:
     """The people behind a figure, or what the filter holds of them, as CSV or XLSX."""
     if kind not in ("csv", "xlsx"):
         raise NotFound
-    by, locale, wanted = current_actor(), reader_locale(), read_list(PEOPLE).wanted
-    form, keys = _asked(by, locale)
+    by, locale, request = current_actor(), reader_locale(), read_list(PEOPLE).wanted
+    form, keys = _form_and_keys(by, locale)
 
     def cells() -> Iterator[tuple[object, ...]]:
-        asked = replace(wanted, page=1, size=CHUNK)
+        chunk = replace(request, page=1, size=CHUNK)
         while True:
-            opened = list_people(form.asked, keys, organisation=_organisation(), request=asked, by=by, locale=locale)
-            for one in opened.people:
-                name = "" if one.is_erased else one.full_name
-                yield name, ", ".join(one.countries), one.attendances, one.minutes, one.first
-            if asked.offset + len(opened.people) >= opened.total:
+            opened = list_people(form.slice, keys, organisation=_organisation(), request=chunk, by=by, locale=locale)
+            for person in opened.people:
+                name = "" if person.is_erased else person.full_name
+                yield name, ", ".join(person.countries), person.attendances, person.minutes, person.first
+            if chunk.offset + len(opened.people) >= opened.total:
                 return
-            asked = replace(asked, page=asked.page + 1)
+            chunk = replace(chunk, page=chunk.page + 1)
 
     rows = cells()
     first = list(islice(rows, 1))  # what is refused is refused before the file begins
@@ -201,8 +201,8 @@ def people_file(kind: str) -> ResponseReturnValue:
 def rows(figure: str) -> ResponseReturnValue:
     """Lists the rows behind any other figure."""
     by, at = current_actor(), clock.now()
-    form, asked, opened = _rows(figure, by=by, at=at)
-    listed = {*LISTED, *asked.definition.filters, "figure"}
+    form, listing, opened = _rows(figure, by=by, at=at)
+    listed = {*LISTED, *listing.definition.filters, "figure"}
     return render_template(
         "reports/rows.html",
         opened=opened,
@@ -210,11 +210,11 @@ def rows(figure: str) -> ResponseReturnValue:
         name=figure_names()[figure],
         tables=reading.tables(opened, lambda row: _url(row, by)),
         about=[*opened.labels, *form.about],
-        period=shapes.period(form.asked),
+        period=shapes.period(form.slice),
         at=at,
         back=_back(figure),
         list=ListPage(
-            asked,
+            listing,
             opened.total,
             endpoint="reports.rows",
             values={"figure": figure},
@@ -223,7 +223,7 @@ def rows(figure: str) -> ResponseReturnValue:
         ),
         text_label=_text_label(figure),
         sifted=_sifted(opened),
-        selects=_selects(opened, asked.wanted),
+        selects=_selects(opened, listing.wanted),
         written=written,
     )
 
@@ -234,12 +234,12 @@ def rows_file(figure: str, kind: str) -> ResponseReturnValue:
     """The rows behind any other figure, or what the filter holds of them, as CSV or XLSX."""
     if kind not in ("csv", "xlsx"):
         raise NotFound
-    form, asked, opened = _rows(figure, by=current_actor(), at=clock.now())
-    filters = [form.country.data, *(asked.wanted.filters[name] for name in sorted(asked.wanted.filters))]
+    form, listing, opened = _rows(figure, by=current_actor(), at=clock.now())
+    filters = [form.country.data, *(listing.wanted.filters[name] for name in sorted(listing.wanted.filters))]
     words = [
         figure.replace("_", "-"),
         *(_plain(one) for one in filters if one),
-        *(["search"] if asked.wanted.q else []),
+        *(["search"] if listing.wanted.q else []),
     ]
     cells = (reading.cells(figure, row) for row in opened.all_rows())
     return table_file(kind, "-".join(words), _("Rows"), list(reading.FILES[figure]), cells)
@@ -255,10 +255,10 @@ def _rows(figure: str, *, by: Actor, at: datetime) -> tuple[ReportForm, AskedLis
     if figure not in ROWS:
         raise NotFound
     locale = reader_locale()
-    form, keys = _asked(by, locale)
-    asked = read_list(ROWS[figure])
-    opened = list_rows(figure, form.asked, keys, wanted=asked.wanted, by=by, at=at, locale=locale)
-    return form, asked.without(*opened.unknown), opened
+    form, keys = _form_and_keys(by, locale)
+    listing = read_list(ROWS[figure])
+    opened = list_rows(figure, form.slice, keys, request=listing.wanted, by=by, at=at, locale=locale)
+    return form, listing.without(*opened.unknown), opened
 
 
 def _text_label(figure: str) -> str:
@@ -276,22 +276,22 @@ def _sifted(opened: DrilldownRows) -> list[Sifted]:
         (OF_PARTNER, "false"): _("Other countries"),
     }
     name = next(iter(ROWS[opened.figure].filters), "")
-    found = [
+    options = [
         Sifted(one.key, one.number, str(words[name, one.key]))
         for one in opened.choices.get(name, [])
         if (name, one.key) in words
     ]
-    found.sort(key=lambda one: -(one.number or 0))
-    return [Sifted("", opened.every, _("All")), *found] if found else []
+    options.sort(key=lambda choice: -(choice.number or 0))
+    return [Sifted("", opened.every, _("All")), *options] if options else []
 
 
-def _selects(opened: DrilldownRows, wanted: ListRequest) -> list[Select]:
+def _selects(opened: DrilldownRows, request: ListRequest) -> list[Select]:
     """The filters of the form, where there is something to choose."""
     words = {"of_country": _("Country or area"), "of_series": _("Series")}
     return [
         Select(name, words[name], [Choice(one.key, one.label, one.number) for one in opened.choices[name]])
         for name in words
-        if len(opened.choices.get(name, [])) > 1 or name in wanted.filters
+        if len(opened.choices.get(name, [])) > 1 or name in request.filters
         if name in opened.choices
     ]
 
@@ -314,8 +314,8 @@ def drilldown_address(form: ReportForm, figure: str, /, **group: str | None) -> 
     return drilldown_of(figure, **{name: value for name, value in given.items() if value})
 
 
-def drilldown_of(figure: str, /, **asked: Any) -> str:
+def drilldown_of(figure: str, /, **parameters: Any) -> str:
     """The URL of the rows behind a figure of the current report."""
     if figure == "participants":
-        return url_for("reports.people", **(asked | {"figure": figure}))
-    return url_for("reports.rows", **(asked | {"figure": figure}))
+        return url_for("reports.people", **(parameters | {"figure": figure}))
+    return url_for("reports.rows", **(parameters | {"figure": figure}))

@@ -64,8 +64,8 @@ def _answer(form: ReportForm, *, by: Actor, locale: str) -> dict[str, Any]:
     dims, figure = form.dimensions, form.figure.data
     questions = [dims, (), ()] if len(dims) < 2 else [dims, dims[:1], dims[1:]]
     at = clock.now()
-    report, rows, columns = count_several(form.asked, questions, by=by, at=at, locale=locale)
-    always = replace(form.asked, from_day=None, to_day=None)
+    report, rows, columns = count_several(form.slice, questions, by=by, at=at, locale=locale)
+    always = replace(form.slice, from_day=None, to_day=None)
     years = count(always, ("year",), by=by, at=at, locale=locale).groups
     return {
         "report": report,
@@ -99,10 +99,12 @@ def _periods(form: ReportForm, years: Iterable[str]) -> list[tuple[str, str, boo
     ]
     spans += [(str(name), *days_of(Period(value), form.today)) for value, name in PERIOD_NAMES]
     given = request.args.items()  # without rows, rows are countries: an empty choice is kept
-    kept = {name: value for name, value in given if name not in {"period", "from", "to"} and (value or name == "rows")}
-    current = form.asked.from_day, form.asked.to_day
+    parameters = {
+        name: value for name, value in given if name not in {"period", "from", "to"} and (value or name == "rows")
+    }
+    current = form.slice.from_day, form.slice.to_day
     return [
-        (name, address("reports.totals", kept | Slice(first, last).parameters), (first, last) == current)
+        (name, address("reports.totals", parameters | Slice(first, last).parameters), (first, last) == current)
         for name, first, last in spans
     ]
 
@@ -119,7 +121,7 @@ def download(kind: str) -> ResponseReturnValue:
         raise Invalid(None, _("There is no report for these settings."))
     dims, figure = form.dimensions, form.figure.data
     questions = with_margins(dims) if kind in {"pdf", "xlsx"} else [dims]
-    report, *margins = count_several(form.asked, questions, by=by, at=clock.now(), locale=locale)
+    report, *margins = count_several(form.slice, questions, by=by, at=clock.now(), locale=locale)
     cross = shapes.cross(report, margins[0], margins[1], figure) if margins else None
     name = f"{files.file_name(report, form.figure.data)}.{kind}"
     if kind == "pdf":

@@ -25,8 +25,8 @@ def ask_export() -> ResponseReturnValue:
     form = asked_form(by, locale)
     if not form.validate():
         raise Invalid(None, _("There is no report for these settings."))
-    kind, kept = request.form.get("kind", ""), request.form.get("format", "")
-    task = request_export(kind, kept, form.asked, locale=locale, by=by, at=clock.now())
+    kind, file_format = request.form.get("kind", ""), request.form.get("format", "")
+    task = request_export(kind, file_format, form.slice, locale=locale, by=by, at=clock.now())
     return redirect(url_for("dashboards.job", public_id=task), 303)
 
 

@@ -179,12 +179,12 @@ def opening_file(public_id: str) -> ResponseReturnValue:
             skip = bool(form.skip_bad_rows.data)
             answers.append(publish_opening(public_id, staged, skip_bad_rows=skip, by=by, at=at))
 
-        found = form.attempt(publish)
-        if found is None:
+        result = form.attempt(publish)
+        if result is None:
             opening_actions.drop_file(file_id, by=by)
             flash(_done(answers[0]), "done")
             return redirect(url_for("reports.opening_set", public_id=public_id), code=303)
-        status = found
+        status = result
     return render_template(
         "reports/opening_file.html", row=row, staged=staged, form=form, few=LOOKED_AT,
         names=country_names(reader_locale()), fields=FIELDS,

@@ -55,9 +55,9 @@ def embed() -> ResponseReturnValue:
 
     It is the same for everyone, signed in or not. `lang` sets its language, otherwise the browser does.
     """
-    asked = request.args.get("lang")
+    language = request.args.get("lang")
     best = request.accept_languages.best_match(translated())
-    with speaking(asked if asked in translated() else best or "en", None):
+    with speaking(language if language in translated() else best or "en", None):
         overview = public_overview(("country",), at=clock.now(), locale=reader_locale())
         answer = make_response(render_template("reports/embed.html", overview=overview))
     answer.headers["Content-Security-Policy"] = EMBED_POLICY

@@ -44,12 +44,12 @@ def init_app(app: Flask) -> None:
 def save() -> ResponseReturnValue:
     """Saves the current report under a name."""
     by, form = current_actor(), SavedNameForm()
-    asked = asked_form(by, reader_locale())
-    if not asked.validate():
+    report_form = asked_form(by, reader_locale())
+    if not report_form.validate():
         raise Invalid(None, _("There is no report for these settings."))
     made: list[str] = []
     status = form.attempt(
-        lambda: made.append(actions.save_report(form.name.data or "", asked.question, by=by, at=clock.now()))
+        lambda: made.append(actions.save_report(form.name.data or "", report_form.question, by=by, at=clock.now()))
     )
     if status is not None:
         return totals_page(save_form=form, status=status)
@@ -96,16 +96,16 @@ def _asks(row: SavedReport) -> list[tuple[str, str]]:
     """The settings of a saved report, as pairs of label and value."""
     question = read_question(row.question)
     names = dict(shapes.DIMENSION_NAMES)
-    said = [(_("Figure"), figure_names()[question.figure])]
+    lines = [(_("Figure"), figure_names()[question.figure])]
     if question.dimensions:
-        said.append((_("Grouped by"), " · ".join(str(names[name]) for name in question.dimensions)))
+        lines.append((_("Grouped by"), " · ".join(str(names[name]) for name in question.dimensions)))
     today = clock.day_of(clock.now(), organiser_zone())
     days = shapes.period(question.on(today))
     if question.period is not None and question.on(today).from_day is not None:
         days = _("%(name)s (today: %(days)s)", name=dict(PERIOD_NAMES)[question.period.value], days=days)
-    said.append((_("Period"), days))
-    filters = filters_in_words(question.asked, reader_locale())
-    return [*said, (_("Filters"), " · ".join(filters) or _("none"))]
+    lines.append((_("Period"), days))
+    filters = filters_in_words(question.slice, reader_locale())
+    return [*lines, (_("Filters"), " · ".join(filters) or _("none"))]
 
 
 @bp.post("/admin/reports/saved/<public_id>")
@@ -126,8 +126,8 @@ def schedule_saved(public_id: str) -> ResponseReturnValue:
     reading.get_saved(public_id, by=by)
 
     def schedule() -> None:
-        wanted = (Rhythm(form.rhythm.data), form.hour.data, form.recipients.data or "")
-        actions.schedule_report(public_id, *wanted, by=by, at=clock.now())
+        timing = (Rhythm(form.rhythm.data), form.hour.data, form.recipients.data or "")
+        actions.schedule_report(public_id, *timing, by=by, at=clock.now())
 
     return _after(public_id, form.attempt(schedule), _("The report will be sent."), schedule_form=form)
 
@@ -153,10 +153,10 @@ def remove_saved(public_id: str) -> ResponseReturnValue:
     return redirect(url_for("reports.totals"), code=303)
 
 
-def _after(public_id: str, status: int | None, said: str, **forms: BaseForm) -> ResponseReturnValue:
+def _after(public_id: str, status: int | None, message: str, **forms: BaseForm) -> ResponseReturnValue:
     if status is not None:
         return _page(public_id, status, **forms)
-    flash(said, "done")
+    flash(message, "done")
     return redirect(url_for("reports.saved", public_id=public_id), code=303)
 
 
@@ -168,6 +168,6 @@ def unsubscribe(secret: str) -> ResponseReturnValue:
     confirmation.
     """
     if request.method == "POST":
-        actions.set_subscription(secret, wanted=request.form.get("again") == "y", at=clock.now())
+        actions.set_subscription(secret, is_subscribed=request.form.get("again") == "y", at=clock.now())
     shown = reading.look_at_subscription(secret)
     return render_template("reports/unsubscribe.html", shown=shown, secret=secret)

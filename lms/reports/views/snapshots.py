@@ -73,24 +73,24 @@ def snapshots() -> ResponseReturnValue:
 def publish() -> ResponseReturnValue:
     """Publishes the current report under a title, for everyone or for staff."""
     by, at, locale = current_actor(), clock.now(), reader_locale()
-    asked = asked_form(by, locale)
-    if not asked.validate():
+    report_form = asked_form(by, locale)
+    if not report_form.validate():
         raise Invalid(None, _("There is no report for these settings."))
-    closed = _closed_to_public(asked, locale)
+    closed = _closed_to_public(report_form, locale)
     form = PublishForm()
-    country = country_by_code(asked.asked.country)
+    country = country_by_code(report_form.slice.country)
     form.offer(
         choices(by=by, locale=locale).countries,
-        country=asked.asked.country,
+        country=report_form.slice.country,
         is_closed=closed is not None,
         staff_readers=count_staff_readers(country, at=at),
     )
     status, asks = 200, False
     if request.method == "GET":
         form.key.data = secrets.token_urlsafe(16)
-        form.title.data = shapes.suggested_title(asked.asked, asked.dimensions, asked.about)
+        form.title.data = shapes.suggested_title(report_form.slice, report_form.dimensions, report_form.about)
         form.visibility.data = SnapshotVisibility.STAFF.value
-        form.dossier.data = asked.asked.country or ""
+        form.dossier.data = report_form.slice.country or ""
     elif not form.validate() or not _are_good_words(form):
         status = 422
     elif form.is_public and closed is not None:
@@ -102,16 +102,16 @@ def publish() -> ResponseReturnValue:
         form.take(Invalid("checked", _("Check the preview, then tick the box.")))
         status, asks = 422, True
     else:
-        public_id = _publish(form, asked, by=by, at=at)
+        public_id = _publish(form, report_form, by=by, at=at)
         if public_id is not None:
             flash(_("Report published. You can withdraw it on this page."), "done")
             return redirect(url_for("reports.snapshot", public_id=public_id), code=303)
         status = 422
     is_public = form.is_public and closed is None
-    dims = asked.dimensions
+    dims = report_form.dimensions
     questions = with_margins(dims)
     counted_by = ANONYMOUS if is_public else by
-    report, *margins = count_several(asked.asked, questions, by=counted_by, at=at, locale=locale)
+    report, *margins = count_several(report_form.slice, questions, by=counted_by, at=at, locale=locale)
     return render_template(
         "reports/publish.html",
         form=form,
@@ -124,7 +124,7 @@ def publish() -> ResponseReturnValue:
         dimensions=[str(label) for name, label in shapes.DIMENSION_NAMES if name in dims],
         target=address("reports.publish", request.args.to_dict()),
         back=address("reports.totals", request.args.to_dict()),
-        **_figures_shown(report, margins, asked.figure.data, asked.about, asked.figure.data),
+        **_figures_shown(report, margins, report_form.figure.data, report_form.about, report_form.figure.data),
     ), status
 
 
@@ -138,15 +138,15 @@ def _are_good_words(form: PublishForm) -> bool:
     return True
 
 
-def _publish(form: PublishForm, asked: ReportForm, *, by: Actor, at: datetime) -> str | None:
+def _publish(form: PublishForm, report_form: ReportForm, *, by: Actor, at: datetime) -> str | None:
     """Publishes what the form says. None if it was refused; the form then says why."""
     try:
         return publish_snapshot(
             form.title.data or "",
             SnapshotVisibility(form.visibility.data),
-            asked.asked,
-            asked.dimensions,
-            figure=asked.figure.data,
+            report_form.slice,
+            report_form.dimensions,
+            figure=report_form.figure.data,
             note=form.note.data or "",
             place=zone_city(organiser_zone()),
             locale=reader_locale(),
@@ -163,10 +163,12 @@ def _publish(form: PublishForm, asked: ReportForm, *, by: Actor, at: datetime) -
 
 
 def _figures_shown(
-    report: Report, margins: Sequence[Report], asked: str, about: Sequence[str], figure: str
+    report: Report, margins: Sequence[Report], of_figure: str, about: Sequence[str], figure: str
 ) -> dict[str, Any]:
-    """What the page of a published report, and its preview, show of the figures. `asked` is the figure of the report,
-    `figure` the one on the page; `margins` are the groups of each of two dimensions.
+    """Variables of the template for a published report and its preview.
+
+    `of_figure` is the figure of the report, `figure` the figure on the page; `margins` are the groups of each of two
+    dimensions.
     """
     return {
         "report": report,
@@ -174,7 +176,7 @@ def _figures_shown(
         "picture": pictured(margins[0] if margins else report, figure) if report.dimensions else None,
         "open": lambda _figure, **_group: None,
         "names": figure_names(),
-        "sentence": shapes.sentence(report, asked, about),
+        "sentence": shapes.sentence(report, of_figure, about),
         "cross": shapes.cross(report, margins[0], margins[1], figure) if margins else None,
         "dimension_names": {name: str(label) for name, label in shapes.DIMENSION_NAMES},
         "column_names": shapes.COLUMN_NAMES,
@@ -186,16 +188,16 @@ def _attached(code: str, at: datetime) -> list[Attached]:
     """The current PDF dossier of the selected country, or nothing where none is selected."""
     if not code:
         return []
-    found = asked_dossier(code, at)
-    out = read_dossier(found, at)
+    dossier = asked_dossier(code, at)
+    out = read_dossier(dossier, at)
     content, _kind, _name = file_of(out, "pdf")
-    return [Attached(found.code, out.title, content, found.totals.totals)]
+    return [Attached(dossier.code, out.title, content, dossier.totals.totals)]
 
 
-def _closed_to_public(asked: ReportForm, locale: str) -> str | None:
+def _closed_to_public(report_form: ReportForm, locale: str) -> str | None:
     """Why the report is too detailed to be public, or None."""
     try:
-        count(asked.asked, asked.dimensions, by=ANONYMOUS, at=clock.now(), locale=locale)
+        count(report_form.slice, report_form.dimensions, by=ANONYMOUS, at=clock.now(), locale=locale)
     except Forbidden as error:
         return error.message
     except NotFound:
@@ -213,49 +215,49 @@ def snapshot(public_id: str) -> ResponseReturnValue:
 
 def _page(row: Snapshot, form: WithdrawForm) -> ResponseReturnValue:
     by, locale = current_actor(), reader_locale()
-    told = codec.thaw(row.content)
-    report, figure = told.report, request.args.get("figure", told.figure)
+    frozen = codec.thaw(row.content)
+    report, figure = frozen.report, request.args.get("figure", frozen.figure)
     if figure not in FIGURES:
         raise NotFound
-    context: dict[str, Any] = {"row": row, "form": form, "told": told, "shown": may_read_figures(row, by=by)}
+    context: dict[str, Any] = {"row": row, "form": form, "frozen": frozen, "shown": may_read_figures(row, by=by)}
     context["dossiers"] = list_dossiers(row, by=by) if by.is_signed_in else []
     if context["shown"]:
         context |= {
-            **_figures_shown(report, told.margins, told.figure, told.about, figure),
-            "passage": {"lang": told.language.replace("_", "-"), "dir": direction(told.language)}
-            if told.language != locale
+            **_figures_shown(report, frozen.margins, frozen.figure, frozen.about, figure),
+            "passage": {"lang": frozen.language.replace("_", "-"), "dir": direction(frozen.language)}
+            if frozen.language != locale
             else {},
-            "since": _since(row, told, by=by),
+            "since": _since(row, frozen, by=by),
         }
     return render_template("reports/snapshot.html", **context), 422 if form.errors else 200
 
 
-def _since(row: Snapshot, told: codec.Frozen, *, by: Actor) -> dict[str, Any] | None:
+def _since(row: Snapshot, frozen: codec.Frozen, *, by: Actor) -> dict[str, Any] | None:
     """The changes since publication. None without exact access or where nothing can be counted."""
     if not may_count_exactly(row, by=by):
         return None
-    asked, dims = told.report.asked, told.report.dimensions
+    slice_, dims = frozen.report.slice, frozen.report.dimensions
     try:
-        now = count(asked, dims, by=by, at=clock.now(), locale=reader_locale())
+        now = count(slice_, dims, by=by, at=clock.now(), locale=reader_locale())
     except DomainError as error:
         return {"fails": error.message}
-    changes = codec.of_groups(told.report, now)
-    question = _as_address(told)
+    changes = codec.of_groups(frozen.report, now)
+    question = _as_address(frozen)
     return {
         "as_at": now.as_at,
-        "totals": codec.of_totals(told.report, now),
+        "totals": codec.of_totals(frozen.report, now),
         "groups": changes[:CHANGES_SHOWN],
         "today": address("reports.totals", question),
         "open": lambda change: drilldown_of(change.figure, **_narrowed(question, change.keys)),
         "more": max(len(changes) - CHANGES_SHOWN, 0),
-        "has_folded": any(group.folded for group in told.report.groups),
+        "has_folded": any(group.folded for group in frozen.report.groups),
     }
 
 
-def _as_address(told: codec.Frozen) -> dict[str, str]:
+def _as_address(frozen: codec.Frozen) -> dict[str, str]:
     """The query parameters of the reports page for a published report."""
-    axes = dict(zip(("rows", "columns"), told.report.dimensions, strict=False))
-    return {"figure": told.figure, **told.report.asked.parameters, **axes}
+    axes = dict(zip(("rows", "columns"), frozen.report.dimensions, strict=False))
+    return {"figure": frozen.figure, **frozen.report.slice.parameters, **axes}
 
 
 def _narrowed(question: dict[str, str], keys: Sequence[str | None]) -> dict[str, str]:
@@ -272,39 +274,41 @@ def snapshot_file(public_id: str, kind: str) -> ResponseReturnValue:
     row = get_snapshot(public_id, by=by)
     if kind not in {"pdf", "csv", "xlsx", "json"} or not may_read_figures(row, by=by):
         raise NotFound
-    told = codec.thaw(row.content)
-    name = f"report-{public_id}-{told.report.as_at:%Y-%m-%d}.{kind}"
+    frozen = codec.thaw(row.content)
+    name = f"report-{public_id}-{frozen.report.as_at:%Y-%m-%d}.{kind}"
     if kind == "json":
         return file_answer(row.content, "application/json", name)
     if kind == "pdf":
-        return file_answer(_on_paper(row, told), "application/pdf", name)
+        return file_answer(_on_paper(row, frozen), "application/pdf", name)
     if kind == "csv":
-        return file_answer(files.as_csv(told.report), "text/csv; charset=utf-8", name)
+        return file_answer(files.as_csv(frozen.report), "text/csv; charset=utf-8", name)
     about = [
-        (_("title"), told.title),
-        *([(_("note"), told.note)] if told.note else []),
+        (_("title"), frozen.title),
+        *([(_("note"), frozen.note)] if frozen.note else []),
         (_("published"), rfc3339(row.published_at) or ""),
         (_("checksum (SHA-256)"), row.digest),
     ]
     if row.withdrawn_at is not None:
         about.append((_("withdrawn"), f"{rfc3339(row.withdrawn_at)}: {row.withdrawn_reason}"))
-    return file_answer(files.as_xlsx(told.report, told.definitions, about, cross=_cross(told)), workbooks.MIME, name)
+    return file_answer(
+        files.as_xlsx(frozen.report, frozen.definitions, about, cross=_cross(frozen)), workbooks.MIME, name
+    )
 
 
-def _cross(told: codec.Frozen) -> shapes.Cross | None:
+def _cross(frozen: codec.Frozen) -> shapes.Cross | None:
     """The cross table of a report by two dimensions."""
-    return shapes.cross(told.report, *told.margins, told.figure) if len(told.margins) == 2 else None
+    return shapes.cross(frozen.report, *frozen.margins, frozen.figure) if len(frozen.margins) == 2 else None
 
 
-def _on_paper(row: Snapshot, told: codec.Frozen) -> Any:
+def _on_paper(row: Snapshot, frozen: codec.Frozen) -> Any:
     names = {name: str(label) for name, label in shapes.COLUMN_NAMES.items()}
-    out = read_out(told.report, told.figure, title=told.title, names=names, cross=_cross(told))
-    said = [_("SHA-256 checksum of the frozen report: %(digest)s", digest=row.digest)]
+    out = read_out(frozen.report, frozen.figure, title=frozen.title, names=names, cross=_cross(frozen))
+    lines = [_("SHA-256 checksum of the frozen report: %(digest)s", digest=row.digest)]
     if row.withdrawn_at is not None:
-        said.insert(0, _("This report was withdrawn. Reason: %(reason)s", reason=row.withdrawn_reason))
-    lede = str(shapes.sentence(told.report, told.figure, told.about).striptags())
+        lines.insert(0, _("This report was withdrawn. Reason: %(reason)s", reason=row.withdrawn_reason))
+    lede = str(shapes.sentence(frozen.report, frozen.figure, frozen.about).striptags())
     return file_of(
-        replace(out, over=_("Published report"), lede=lede, note=told.note, footnotes=(*out.footnotes, *said)), "pdf"
+        replace(out, over=_("Published report"), lede=lede, note=frozen.note, footnotes=(*out.footnotes, *lines)), "pdf"
     )[0]
 
 

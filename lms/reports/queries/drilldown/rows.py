@@ -48,10 +48,10 @@ class Listed:
         """These rows, and after them others."""
 
         def between(start: int, end: int) -> list[DrilldownRow]:
-            found = self.between(min(start, self.total), min(end, self.total))
+            rows = self.between(min(start, self.total), min(end, self.total))
             if end > self.total:
-                found += other.between(max(start - self.total, 0), end - self.total)
-            return found
+                rows += other.between(max(start - self.total, 0), end - self.total)
+            return rows
 
         return Listed(self.total + other.total, between)
 

@@ -12,21 +12,21 @@ from lms.core.db import read
 from lms.core.sorting import sort_key
 from lms.reports.models import OpeningRow
 from lms.reports.opening_balances.counting import Row as Balance
-from lms.reports.queries.drilldown.asked import Asked
+from lms.reports.queries.drilldown.context import DrilldownContext
 from lms.reports.queries.drilldown.rows import DrilldownRow, Listed
 
 
-def open_sessions(asked: Asked) -> Listed:
-    titles = titles_of(one.id for one in asked.lectures())
-    names, sums = asked.names, asked.sums
-    held = asked.in_order(
-        [one for one in asked.lectures() if asked.finds(titles[one.id], names.label("series", one.series_id))],
+def open_sessions(context: DrilldownContext) -> Listed:
+    titles = titles_of(one.id for one in context.lectures())
+    names, sums = context.names, context.sums
+    held = context.in_order(
+        [one for one in context.lectures() if context.finds(titles[one.id], names.label("series", one.series_id))],
         {
-            "day": lambda one: (one.day, one.id),
-            "lecture": lambda one: sort_key(titles[one.id]),
-            "series": lambda one: sort_key(names.label("series", one.series_id)),
-            "attendances": lambda one: sums.get(one.id, (0, 0))[0],
-            "contact_hours": lambda one: sums.get(one.id, (0, 0))[1],
+            "day": lambda lecture: (lecture.day, lecture.id),
+            "lecture": lambda lecture: sort_key(titles[lecture.id]),
+            "series": lambda lecture: sort_key(names.label("series", lecture.series_id)),
+            "attendances": lambda lecture: sums.get(lecture.id, (0, 0))[0],
+            "contact_hours": lambda lecture: sums.get(lecture.id, (0, 0))[1],
         },
     )
 
@@ -39,39 +39,39 @@ def open_sessions(asked: Asked) -> Listed:
             for one in held[start:end]
         ]  # fmt: skip
 
-    return Listed(len(held), between).then(rows_before(asked, sessions_before(asked)))
+    return Listed(len(held), between).then(rows_before(context, sessions_before(context)))
 
 
 def titles_of(lecture_ids: Iterable[int]) -> dict[int, str]:
     return dict(read(select(Lecture.id, Lecture.title).where(among(Lecture.id, lecture_ids))))
 
 
-def sessions_before(asked: Asked) -> dict[int, list[Balance]]:
+def sessions_before(context: DrilldownContext) -> dict[int, list[Balance]]:
     """The rows of each session from before the system, by the id of its first row."""
-    found: dict[int, list[Balance]] = {}
-    for row in asked.balances.rows:
-        found.setdefault(-row.session, []).append(row)
-    return found
+    rows: dict[int, list[Balance]] = {}
+    for row in context.balances.rows:
+        rows.setdefault(-row.session, []).append(row)
+    return rows
 
 
-def rows_before(asked: Asked, found: Mapping[int, Sequence[Balance]]) -> Listed:
+def rows_before(context: DrilldownContext, by_set: Mapping[int, Sequence[Balance]]) -> Listed:
     """Aggregates from before the system, by the id of their (first) row."""
-    titles = dict(read(select(OpeningRow.id, OpeningRow.title).where(among(OpeningRow.id, found)))) if found else {}
-    numbers = [number for number in sorted(found) if asked.finds(titles[number])]
+    titles = dict(read(select(OpeningRow.id, OpeningRow.title).where(among(OpeningRow.id, by_set)))) if by_set else {}
+    numbers = [number for number in sorted(by_set) if context.finds(titles[number])]
 
     def between(start: int, end: int) -> list[DrilldownRow]:
-        return [_row_before(asked, titles[number], found[number]) for number in numbers[start:end]]
+        return [_row_before(context, titles[number], by_set[number]) for number in numbers[start:end]]
 
     return Listed(len(numbers), between)
 
 
-def _row_before(asked: Asked, title: str, rows: Sequence[Balance]) -> DrilldownRow:
+def _row_before(context: DrilldownContext, title: str, rows: Sequence[Balance]) -> DrilldownRow:
     countries = {row.country_id for row in rows}
     return DrilldownRow(
         rows[0].day,
         lecture=title,
-        series=None if rows[0].series_id is None else asked.names.label("series", rows[0].series_id),
-        country=asked.names.label("country", rows[0].country_id) if len(countries) == 1 else None,
+        series=None if rows[0].series_id is None else context.names.label("series", rows[0].series_id),
+        country=context.names.label("country", rows[0].country_id) if len(countries) == 1 else None,
         attendances=sum(row.attendances for row in rows),
         is_older=True,
     )

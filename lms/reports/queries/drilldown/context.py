@@ -27,13 +27,13 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Asked:
+class DrilldownContext:
     selection: Selection
     balances: Balances
     names: Names
     today: frozenset[int]
     """The partner countries of the report's date."""
-    wanted: ListRequest
+    request: ListRequest
 
     @cached_property
     def sums(self) -> Mapping[int, tuple[int, int]]:
@@ -43,30 +43,30 @@ class Asked:
     @cached_property
     def people(self) -> Column | None:
         """The people whom the text of the list finds; None without one."""
-        if not self.wanted.q:
+        if not self.request.q:
             return None
-        query = select(Person.id).where(is_found(self.wanted.q, with_organisation=True))
+        query = select(Person.id).where(is_found(self.request.q, with_organisation=True))
         return np.array(read_column(query), np.uint32)
 
     def lectures(self) -> list[HeldLecture]:
         """The sessions that the figure counts, newest first."""
         is_counted = self.sums if self.selection.filters.by_people else self.selection.facts.lectures
         held = [one for one in self.selection.lectures() if one.id in is_counted]
-        return sorted(held, key=lambda one: (one.day, one.id), reverse=True)
+        return sorted(held, key=lambda lecture: (lecture.day, lecture.id), reverse=True)
 
     def finds(self, *texts: str) -> bool:
         """Whether the text of the list is in one of these."""
-        if not self.wanted.q:
+        if not self.request.q:
             return True
-        words = tuple(search_words(self.wanted.q))
+        words = tuple(search_words(self.request.q))
         return any(match_of_text(words, text) is not None for text in texts)
 
     def in_order(self, rows: Sequence[T], keys: Mapping[str, Callable[[T], Any]]) -> list[T]:
         """Rows by the column that is asked for; those that are alike stay as they are."""
-        key = keys.get(self.wanted.sort)
-        return list(rows) if key is None else sorted(rows, key=key, reverse=self.wanted.descending)
+        key = keys.get(self.request.sort)
+        return list(rows) if key is None else sorted(rows, key=key, reverse=self.request.descending)
 
-    def found(self, columns: Columns) -> Columns:
+    def of_matching_people(self, columns: Columns) -> Columns:
         """Those rows whose people the text of the list finds."""
         if self.people is None:
             return columns
@@ -77,21 +77,21 @@ class Asked:
         """Rows by a number of each; those that are alike by `ties`, the first of which counts most."""
         keys = list(reversed(ties))
         if key is not None:
-            keys.append(-key if self.wanted.descending else key)
+            keys.append(-key if self.request.descending else key)
         order = np.lexsort(keys)
         return {name: column[order] for name, column in columns.items()}
 
     def places(self, dimension: str, inner: Iterable[int]) -> Numbers:
         """The place by name of each of these countries or series, by its id; 0 is *not stated*."""
-        ids = sorted({*inner, 0}, key=lambda one: sort_key(self.names.label(dimension, one or None)))
+        ids = sorted({*inner, 0}, key=lambda key: sort_key(self.names.label(dimension, key or None)))
         return by_id({id_: place for place, id_ in enumerate(ids)})
 
 
 def by_id(places: Mapping[int, int]) -> Numbers:
-    found = np.zeros(max(places, default=0) + 1, np.int64)
+    positions = np.zeros(max(places, default=0) + 1, np.int64)
     for id_, place in places.items():
-        found[id_] = place
-    return found
+        positions[id_] = place
+    return positions
 
 
 def known_people(people: Iterable[int]) -> dict[int, tuple[str, str | None]]:
@@ -101,10 +101,10 @@ def known_people(people: Iterable[int]) -> dict[int, tuple[str, str | None]]:
     return {id_: (public_id, None if erased_at else name) for id_, public_id, name, erased_at in rows}
 
 
-def key_of_people(asked: Asked, columns: Columns) -> Numbers:
+def key_of_people(context: DrilldownContext, columns: Columns) -> Numbers:
     """The place of each row's country, or of its person, by name."""
-    if asked.wanted.sort == "country":
-        return asked.places("country", asked.names.countries)[columns["country"]]
+    if context.request.sort == "country":
+        return context.places("country", context.names.countries)[columns["country"]]
     query = select(Person.id).where(among(Person.id, np.unique(columns["person"]).tolist()))
     ids = read_column(query.order_by(Person.sort_name, Person.id))
     return by_id({id_: place for place, id_ in enumerate(ids)})[columns["person"]]
