@@ -318,7 +318,7 @@ def run(config: Config, *, host: str, port: int, workers: int | None = None) -> 
     if not config.proxies and not _is_loopback(host):
         log.warning("a proxy such as nginx should be in front: slow clients occupy threads (see docs/OPERATIONS.md)")
     background = _Background(config) if config.sqlite_file else None
-    own = os.getpid()
+    parent_pid = os.getpid()
     logs.take_over_libraries()
     shared = Path(tempfile.mkdtemp(prefix="serai-"))
     try:
@@ -328,7 +328,7 @@ def run(config: Config, *, host: str, port: int, workers: int | None = None) -> 
         rates_uri = rates.prepare(shared / "rates.db")
         _Server(config, options, rates_uri=rates_uri, background=background).run()
     finally:
-        if os.getpid() == own:  # web processes leave through here too
+        if os.getpid() == parent_pid:  # web processes leave through here too
             shutil.rmtree(shared, ignore_errors=True)
             if background is not None:
                 background.end()

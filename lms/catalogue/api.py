@@ -176,21 +176,21 @@ def get_hours(slug: str, query: dict[str, Any]) -> ResponseReturnValue:
         query["starts_at"], query["time_zone"], query["duration_minutes"], first=query["first"]
     )
     series = series_queries.get_series(slug, by=actor)
-    found = hours_for(series, hours_request, locale=reader_locale(), by=actor, at=clock.now())
-    if found.impossible:
-        raise Invalid("starts_at", found.impossible)
+    hours = hours_for(series, hours_request, locale=reader_locale(), by=actor, at=clock.now())
+    if hours.impossible:
+        raise Invalid("starts_at", hours.impossible)
     planned = None
-    if found.chosen is not None and found.span is not None and found.burden is not None:
-        planned = Hour(found.chosen, found.span.start, found.burden.night, found.burden.day_off)
+    if hours.chosen is not None and hours.span is not None and hours.burden is not None:
+        planned = Hour(hours.chosen, hours.span.start, hours.burden.night, hours.burden.day_off)
     return {
-        "basis": found.audience.basis,
-        "people": found.audience.people,
-        "unlocated": found.audience.unlocated,
-        "time_zone": found.time_zone,
-        "duration_minutes": found.duration_minutes,
-        "first": found.first,
-        "hours": [_shown_hour(one) for one in found.hours],
-        "fairest": [_shown_hour(group.best) for group in found.fairest],
+        "basis": hours.audience.basis,
+        "people": hours.audience.people,
+        "unlocated": hours.audience.unlocated,
+        "time_zone": hours.time_zone,
+        "duration_minutes": hours.duration_minutes,
+        "first": hours.first,
+        "hours": [_shown_hour(one) for one in hours.hours],
+        "fairest": [_shown_hour(group.best) for group in hours.fairest],
         "lecture": _shown_hour(planned) if planned is not None else None,
         "countries": [
             {
@@ -203,11 +203,11 @@ def get_hours(slug: str, query: dict[str, Any]) -> ResponseReturnValue:
                 "is_weekend": one.is_weekend,
                 "holiday": one.holiday or None,
             }
-            for one in found.countries
+            for one in hours.countries
         ],
         "rotation": {
-            "lectures": found.rotation.lectures,
-            "nights": [{"country": code, "lectures": number} for code, number in found.rotation.nights],
+            "lectures": hours.rotation.lectures,
+            "nights": [{"country": code, "lectures": number} for code, number in hours.rotation.nights],
         },
     }
 

@@ -312,11 +312,11 @@ def differences(rows: Rows, slice_: Slice, dimensions: tuple[str, ...], at: date
     reported: dict[Any, dict[str, int | float]] = {group.keys: group.figures.as_json() for group in report.groups}
     if not dimensions:
         reported = {(): report.totals.as_json()}
-    found = figures(rows, slice_, dimensions, at)
+    recounted = figures(rows, slice_, dimensions, at)
     nothing = dict.fromkeys(report.totals.as_json(), 0)
     lines = []
-    for key, name in product(sorted({*reported, *found}, key=str), nothing):
-        reported_value, other = reported.get(key, nothing)[name], found.get(key, nothing)[name]
+    for key, name in product(sorted({*reported, *recounted}, key=str), nothing):
+        reported_value, other = reported.get(key, nothing)[name], recounted.get(key, nothing)[name]
         if reported_value != other:
             lines.append(
                 f"{name} of {'/'.join(map(str, key)) or 'everything'}: reported {reported_value}, recounted {other}"

@@ -136,8 +136,8 @@ def move_speaker(lecture_id: int, public_id: str, place: int, *, by: Actor, at: 
     ordered = moved(rows, next(row for row in rows if row.speaker_id == speaker.id), place)
     if ordered == rows:
         return
-    for number, one in enumerate(ordered, 1):
-        one.place = number
+    for number, listed_speaker in enumerate(ordered, 1):
+        listed_speaker.place = number
     audit.record("order_speakers", by=by, at=at, lecture=lecture_id)
 
 

@@ -48,15 +48,15 @@ def lecture_speakers(lecture_id: int) -> ResponseReturnValue:
     lecture = queries.get_lecture_to_edit(lecture_id, by=by)
     q = request.args.get("q", "")[:200]
     listed = queries.list_speakers(lecture_id)
-    found = queries.find_speakers(q, without=lecture_id)
+    speakers = queries.find_speakers(q, without=lecture_id)
     return render_template(
         "speakers/speakers.html",
         lecture=lecture,
         speakers=listed,
         q=q,
-        found=found,
+        found=speakers,
         editable=queries.list_editable_ids([speaker.id for speaker in listed], by=by),
-        lectures=queries.count_lectures([one.id for one in [*listed, *found]]),
+        lectures=queries.count_lectures([one.id for one in [*listed, *speakers]]),
         suggested=_suggested(lecture, {one.full_name for one in listed}),
     )
 

@@ -126,10 +126,10 @@ def _may_run(view: GroupView, by: Actor) -> bool:
 
 def get_group(public_id: str, *, by: Actor) -> GroupView:
     """A group, for its country's focal points, the lecture's staff and reporters. NotFound for everybody else."""
-    found = _views([ViewingGroup.public_id == public_id], by=by)
-    if not found:
+    views = _views([ViewingGroup.public_id == public_id], by=by)
+    if not views:
         raise NotFound
-    view = found[0]
+    view = views[0]
     if not may_see_lecture(view.lecture, by) or not (by.is_reporter or view.may_run):
         raise NotFound
     return view
@@ -151,8 +151,8 @@ def list_groups(lecture_id: int, *, by: Actor) -> list[GroupView]:
     where: list[ColumnElement[bool]] = [ViewingGroup.lecture_id == lecture_id]
     if not (by.is_reporter or may_edit_lecture(lecture, by)):
         where.append(ViewingGroup.country_id.in_(by.country_ids))
-    found = _views(where, by=by)
-    return sorted(found, key=lambda one: (one.state == "called_off", sort_key(one.group.city), one.group.id))
+    views = _views(where, by=by)
+    return sorted(views, key=lambda view: (view.state == "called_off", sort_key(view.group.city), view.group.id))
 
 
 @dataclass(frozen=True)
@@ -171,38 +171,38 @@ class GroupPage:
         return self.states.total()
 
 
-def list_group_page(lecture_id: int, asked: ListRequest, names: Mapping[str, str], *, by: Actor) -> GroupPage:
+def list_group_page(lecture_id: int, request: ListRequest, names: Mapping[str, str], *, by: Actor) -> GroupPage:
     """The groups of a lecture that a list asks for; `size` 0 is all of them. See `list_groups`."""
     every = list_groups(lecture_id, by=by)
-    found = _in_order([one for one in every if _is_wanted(one, asked)], asked, names)
-    wanted = asked.within(len(found)) if asked.size else asked
+    matching = _in_order([one for one in every if _matches(one, request)], request, names)
+    page = request.within(len(matching)) if request.size else request
     return GroupPage(
-        found[wanted.offset : wanted.offset + wanted.size] if wanted.size else found,
-        len(found),
+        matching[page.offset : page.offset + page.size] if page.size else matching,
+        len(matching),
         Counter(one.state for one in every),
         Counter(one.country for one in every),
     )
 
 
-def _is_wanted(view: GroupView, asked: ListRequest) -> bool:
-    filters, group, words = asked.filters, view.group, tuple(search_words(asked.q))
+def _matches(view: GroupView, request: ListRequest) -> bool:
+    filters, group, words = request.filters, view.group, tuple(search_words(request.q))
     return (
         filters.get("state", view.state) == view.state
         and filters.get("country", view.country) == view.country
-        and (not asked.q or match_of_text(words, f"{group.city} {group.room} {group.organiser}") is not None)
+        and (not request.q or match_of_text(words, f"{group.city} {group.room} {group.organiser}") is not None)
     )
 
 
-def _in_order(views: list[GroupView], asked: ListRequest, names: Mapping[str, str]) -> list[GroupView]:
+def _in_order(views: list[GroupView], request: ListRequest, names: Mapping[str, str]) -> list[GroupView]:
     """Groups by what is asked for; those that are alike as `list_groups` has them."""
     keys: dict[str, Callable[[GroupView], str | int]] = {
-        "place": lambda one: sort_key(one.place),
-        "country": lambda one: sort_key(names.get(one.country, one.country)),
-        "organiser": lambda one: sort_key(one.group.organiser),
-        "listed": lambda one: one.listed,
-        "expected": lambda one: one.group.expected,
+        "place": lambda view: sort_key(view.place),
+        "country": lambda view: sort_key(names.get(view.country, view.country)),
+        "organiser": lambda view: sort_key(view.group.organiser),
+        "listed": lambda view: view.listed,
+        "expected": lambda view: view.group.expected,
     }
-    return sorted(views, key=keys[asked.sort], reverse=asked.descending) if asked.sort in keys else views
+    return sorted(views, key=keys[request.sort], reverse=request.descending) if request.sort in keys else views
 
 
 def list_country_groups(country_id: int, *, by: Actor, at: datetime) -> list[GroupView]:
@@ -218,15 +218,15 @@ def list_country_groups(country_id: int, *, by: Actor, at: datetime) -> list[Gro
         ViewingGroup.called_off_at.is_(None),
         or_(GroupSignature.id.is_(None), begins > at - RECENT),
     ]
-    found = [one for one in _views(fits, by=by) if may_see_lecture(one.lecture, by)]
+    views = [one for one in _views(fits, by=by) if may_see_lecture(one.lecture, by)]
 
-    def place(one: GroupView) -> tuple[bool, float]:
-        moment = one.lecture.actual_start or one.lecture.starts_at
+    def place(view: GroupView) -> tuple[bool, float]:
+        moment = view.lecture.actual_start or view.lecture.starts_at
         stamp = moment.timestamp() if moment is not None else 0.0
-        over = one.lecture.state is LectureState.HELD
+        over = view.lecture.state is LectureState.HELD
         return over, -stamp if over else stamp
 
-    return sorted(found, key=place)
+    return sorted(views, key=place)
 
 
 def list_lectures_to_watch(country: Country, *, by: Actor, at: datetime) -> list[Lecture]:
@@ -261,15 +261,15 @@ def _views(where: Sequence[ColumnElement[bool]], *, by: Actor | None) -> list[Gr
         .where(*where)
         .order_by(ViewingGroup.id)
     )
-    found = [GroupView(*row) for row in db.session.execute(query)]
-    complete_lectures(list({one.lecture.id: one.lecture for one in found}.values()))
-    return [replace(one, may_run=by is not None and _may_run(one, by)) for one in found]
+    views = [GroupView(*row) for row in db.session.execute(query)]
+    complete_lectures(list({one.lecture.id: one.lecture for one in views}.values()))
+    return [replace(one, may_run=by is not None and _may_run(one, by)) for one in views]
 
 
 def find_by_code(code: str) -> GroupView | None:
     """The group with this code, unless it was cancelled. For check-in by anyone."""
-    found = _views([ViewingGroup.code == code, ViewingGroup.called_off_at.is_(None)], by=None)
-    return found[0] if found else None
+    views = _views([ViewingGroup.code == code, ViewingGroup.called_off_at.is_(None)], by=None)
+    return views[0] if views else None
 
 
 def lecture_day(lecture: Lecture, at: datetime) -> date:
@@ -297,17 +297,17 @@ def resolve(group: ViewingGroup, lecture: Lecture, *, at: datetime) -> Resolved:
     rows: list[tuple[GroupEntry, int | None]] = [(entry, who) for entry, who in db.session.execute(query)]
     known = ids_by_email({entry.key for entry, who in rows if who is None and entry.key is not None})
     countries = countries_of(set(known.values()), lecture_day(lecture, at)) if known else {}
-    found = Resolved({}, [])
+    resolved = Resolved({}, [])
     for entry, who in rows:
         if who is None:
             who = known.get(entry.key or "")
             if who is not None and countries.get(who) != group.country_id:
                 who = None
         if who is None:
-            found.unknown.append(entry)
+            resolved.unknown.append(entry)
         else:
-            found.people.setdefault(who, entry)
-    return found
+            resolved.people.setdefault(who, entry)
+    return resolved
 
 
 def list_of_group(view: GroupView, *, by: Actor, at: datetime) -> GroupList:
@@ -347,10 +347,10 @@ def _listed(person_ids: Iterable[int], lecture: Lecture, resolved: Resolved | No
     hidden = hidden_among(lecture.series_id, ids, by=by)
     addresses, enrolled = addresses_of(ids), eligible_people(lecture.id, ids)
     query = select(Person).where(among(Person.id, ids)).order_by(Person.sort_name, Person.id)
-    found = []
+    people = []
     for person in db.session.scalars(query):
         entry = resolved.people.get(person.id) if resolved is not None else None
-        found.append(
+        people.append(
             Listed(
                 person_id=person.id,
                 public_id=person.public_id,
@@ -363,7 +363,7 @@ def _listed(person_ids: Iterable[int], lecture: Lecture, resolved: Resolved | No
                 is_enrolled=person.id in enrolled,
             )
         )
-    return found
+    return people
 
 
 def local_span(view: GroupView) -> tuple[datetime | None, datetime | None]:

@@ -86,8 +86,8 @@ def is_over(lecture: Lecture, at: datetime) -> bool:
 
 def mark_of(person_ids: Collection[int]) -> str:
     """Identifies a list, so that a signature applies to the list that was reviewed."""
-    said = ",".join(str(one) for one in sorted(person_ids))
-    return hashlib.blake2b(said.encode(), digest_size=8).hexdigest()
+    joined_ids = ",".join(str(one) for one in sorted(person_ids))
+    return hashlib.blake2b(joined_ids.encode(), digest_size=8).hexdigest()
 
 
 def check_declared(start_ms: int, end_ms: int, lecture: Interval) -> None:
@@ -131,9 +131,9 @@ def addresses_in(text: str) -> list[tuple[int, str]]:
 
     Lines without one are skipped (headings, blanks), and repeated addresses are used once.
     """
-    found: dict[str, int] = {}
+    lines_of: dict[str, int] = {}
     for number, line in enumerate(text.splitlines(), 1):
         for word in _BETWEEN.split(line):  # never a pattern with the @ within: it would be tried from every letter
             if "@" in word[1:-1]:
-                found.setdefault(word, number)
-    return [(number, address) for address, number in found.items()]
+                lines_of.setdefault(word, number)
+    return [(number, address) for address, number in lines_of.items()]

@@ -131,8 +131,8 @@ def init_app() -> None:
     """Silences what apispec says about schemas of one name."""
     # A schema that is nested in another and stands alone too is told of, as are two slices' of one name; their
     # references resolve.
-    for told in (".*has already been added to the spec", "Multiple schemas resolved to the name"):
-        warnings.filterwarnings("ignore", message=told, category=UserWarning)
+    for message in (".*has already been added to the spec", "Multiple schemas resolved to the name"):
+        warnings.filterwarnings("ignore", message=message, category=UserWarning)
 
 
 def check_body() -> ResponseReturnValue | None:
@@ -170,9 +170,9 @@ def on_schema_error(error: HTTPError) -> Response:
     return problem(error.status_code, faults[0].reason if faults else error.message or "", faults=tuple(faults))
 
 
-def _faults(prefix: str, found: dict[Any, Any]) -> list[Fault]:
+def _faults(prefix: str, faults_by_field: dict[Any, Any]) -> list[Fault]:
     faults: list[Fault] = []
-    for name, what in found.items():
+    for name, what in faults_by_field.items():
         path = f"{prefix}.{name}" if prefix else str(name)
         if isinstance(what, dict):
             faults.extend(_faults(path, what))

@@ -70,8 +70,8 @@ def answer_feed(
     feeds: _Feeds = current_app.extensions[_KEY]
     feed = feeds.get(key)
     if feed is None or feed.stamp != stamp or feed.day != today:
-        said = f"{__version__} {zones.version()} {read()!r}"
-        etag = blake2b(said.encode(), digest_size=16).hexdigest()
+        fingerprint = f"{__version__} {zones.version()} {read()!r}"
+        etag = blake2b(fingerprint.encode(), digest_size=16).hexdigest()
         content = feed.content if feed is not None and feed.etag == etag else gzip.compress(write(), 6, mtime=0)
         feed = _Feed(stamp, today, etag, content)
         feeds.put(key, feed)

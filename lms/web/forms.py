@@ -52,8 +52,8 @@ class BaseForm(FlaskForm):
         def render_field(self, field: Any, render_kw: Mapping[str, Any]) -> Any:
             """Words run as what is typed does; addresses and signs from left to right, whichever way the page reads."""
             attributes = {**(field.render_kw or {}), **render_kw}
-            own = "text" if isinstance(field.widget, TextArea) else getattr(field.widget, "input_type", None)
-            kind = attributes.get("type", own)
+            usual_kind = "text" if isinstance(field.widget, TextArea) else getattr(field.widget, "input_type", None)
+            kind = attributes.get("type", usual_kind)
             if kind == "hidden":
                 attributes.setdefault("id", False)  # nothing refers to it, and a page has several forms
             if kind in _LATIN or attributes.get("spellcheck") == "false":

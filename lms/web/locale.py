@@ -37,10 +37,10 @@ def select() -> str:
         return "en"
     known = translated()
     try:
-        own = current_actor().locale
+        stored_locale = current_actor().locale
     except Unauthenticated:
-        own = None
-    for wish in (request.args.get("lang"), own, request.cookies.get("lang")):
+        stored_locale = None
+    for wish in (request.args.get("lang"), stored_locale, request.cookies.get("lang")):
         if wish in known:
             return wish
     return request.accept_languages.best_match(known) or "en"
@@ -83,7 +83,7 @@ def init_app(app: Flask) -> None:
     Babel(app, locale_selector=select, default_translation_directories=str(resource("translations")))
     app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]  # of Jinja's extension i18n
         lambda text: catalogue().ugettext(text),
-        lambda one, many, count: catalogue().ungettext(one, many, count),
+        lambda single, many, count: catalogue().ungettext(single, many, count),
         newstyle=True,
     )
     put = app.jinja_env.globals
@@ -97,8 +97,8 @@ def _grouped(count: int, locale: str) -> str:
 
 def _grouping(say: Callable[..., str]) -> Callable[..., str]:
     @pass_context
-    def ngettext(context: Context, one: str, many: str, count: int, /, **words: Any) -> str:
+    def ngettext(context: Context, single: str, many: str, count: int, /, **words: Any) -> str:
         words.setdefault("num", _grouped(count, reader_locale()))
-        return say(context, one, many, count, **words)
+        return say(context, single, many, count, **words)
 
     return ngettext

@@ -71,16 +71,16 @@ def bubbles(countries: Iterable[Country]) -> list[Bubble]:
     """Bubbles for the countries above 0, large ones first, so that small ones lie on top; the largest named."""
     shown = sorted((c for c in countries if c.value > 0), key=lambda c: (-c.value, c.name))
     most = shown[0].value if shown else 0
-    found = [Bubble(c.name, c.value, c.partner, *place(c.latitude, c.longitude), radius(c.value, most)) for c in shown]
+    drawn = [Bubble(c.name, c.value, c.partner, *place(c.latitude, c.longitude), radius(c.value, most)) for c in shown]
     boxes: list[_Box] = []
-    for index, bubble in enumerate(found[:_LABEL_CANDIDATES]):
-        others = found[:index] + found[index + 1 :]
+    for index, bubble in enumerate(drawn[:_LABEL_CANDIDATES]):
+        others = drawn[:index] + drawn[index + 1 :]
         for label, box in _label_places(bubble):
             if box.on_the_map() and not any(map(box.meets, boxes)) and not any(map(box.covers, others)):
-                found[index] = replace(bubble, label=label)
+                drawn[index] = replace(bubble, label=label)
                 boxes.append(box)
                 break
-    return found
+    return drawn
 
 
 @dataclass(frozen=True)

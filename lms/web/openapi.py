@@ -100,8 +100,8 @@ def init_app(app: APIFlask) -> None:
         views = _views(app)
         for path, calls in document["paths"].items():
             for method, call in calls.items():
-                if (found := views.get((method.upper(), path))) is not None:
-                    _complete(call, method, path, *found)
+                if (view := views.get((method.upper(), path))) is not None:
+                    _complete(call, method, path, *view)
         return document
 
 
@@ -131,9 +131,9 @@ def _complete(call: dict[str, Any], method: str, path: str, endpoint: str, view:
         call.setdefault("parameters", []).append(key)
     responses = call["responses"]
     for status in _errors(call, method, path, scope) | {int(told) for told in responses if int(told) >= 400}:
-        told = responses.get(str(status), {}).get("description")
-        generic = not told or told in {"Validation error", "Not found"}
-        responses[str(status)] = {"description": _WORDS[status] if generic else told, "content": _PROBLEM}
+        description = responses.get(str(status), {}).get("description")
+        generic = not description or description in {"Validation error", "Not found"}
+        responses[str(status)] = {"description": _WORDS[status] if generic else description, "content": _PROBLEM}
         if status == HTTPStatus.REQUEST_URI_TOO_LONG:  # answered before the application reads the request
             del responses[str(status)]["content"]
         if status in {429, 503}:
@@ -156,15 +156,15 @@ def _state_as_sent(schema: dict[str, Any]) -> None:
 
 def _errors(call: dict[str, Any], method: str, path: str, scope: str | None) -> set[int]:
     """The errors that follow from how a call is made."""
-    found = {503}
+    statuses = {503}
     if scope:
-        found |= {401, 403, 429}
+        statuses |= {401, 403, 429}
     if "{" in path:
-        found.add(404)
+        statuses.add(404)
     if call.get("parameters"):
-        found |= {422} if any(one["in"] != "path" for one in call["parameters"]) else set()
-        found |= {414} if any(one["in"] == "query" for one in call["parameters"]) else set()
+        statuses |= {422} if any(one["in"] != "path" for one in call["parameters"]) else set()
+        statuses |= {414} if any(one["in"] == "query" for one in call["parameters"]) else set()
     if method != "get":
-        found |= {400, 413, 415, 422}
-        found |= {409} if scope else set()
-    return found
+        statuses |= {400, 413, 415, 422}
+        statuses |= {409} if scope else set()
+    return statuses

@@ -61,26 +61,26 @@ def scope(name: str) -> Callable[[F], F]:
 
 def scope_of(endpoint: str) -> str | None:
     """The scope that an endpoint asks for; None for pages and for calls that take no token."""
-    found: str | None = getattr(current_app.view_functions.get(endpoint), "scope", None)
-    return found
+    scope: str | None = getattr(current_app.view_functions.get(endpoint), "scope", None)
+    return scope
 
 
 def checked_scopes(names: Iterable[str]) -> tuple[str, ...]:
     """Scopes in their order, each once. Invalid (`scopes`) for one that does not exist."""
-    asked = list(names)
+    scopes = list(names)
     faults = [
         Fault(field="scopes", reason=_("There is no scope “%(name)s”.", name=name[:100]))
-        for name in dict.fromkeys(asked)
+        for name in dict.fromkeys(scopes)
         if name not in SCOPES
     ]
     if faults:
         raise Invalid(faults=faults)
-    return tuple(name for name in SCOPES if name in asked)
+    return tuple(name for name in SCOPES if name in scopes)
 
 
 def check_scope() -> None:
     """Holds a token to its scopes, once the guard has let the caller pass."""
     held = current_actor().scopes if request.path.startswith("/api/") else None
-    asked = scope_of(request.endpoint) if request.endpoint else None
-    if held is not None and asked is not None and asked not in held:
-        raise Forbidden(_("This token does not have the scope %(name)s.", name=asked))
+    scope = scope_of(request.endpoint) if request.endpoint else None
+    if held is not None and scope is not None and scope not in held:
+        raise Forbidden(_("This token does not have the scope %(name)s.", name=scope))

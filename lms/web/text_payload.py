@@ -19,9 +19,9 @@ def is_plain(text: str) -> bool:
     return "\0" not in text and (text.isascii() or not any("\ud800" <= sign <= "\udfff" for sign in text))
 
 
-def texts_in(found: Any) -> Iterator[tuple[str, str]]:
+def texts_in(payload: Any) -> Iterator[tuple[str, str]]:
     """Every text of a JSON value with the path to it, as `policy.walk_ins` or `instructors.0`; keys too."""
-    waiting: list[tuple[str, Any]] = [("", found)]
+    waiting: list[tuple[str, Any]] = [("", payload)]
     while waiting:
         path, value = waiting.pop()
         if isinstance(value, str):
@@ -34,10 +34,10 @@ def texts_in(found: Any) -> Iterator[tuple[str, str]]:
         else:
             continue
         for step, name, part in inside:
-            here = f"{path}.{step}" if path else step
+            inner_path = f"{path}.{step}" if path else step
             if name is not None:
-                yield here, name
-            waiting.append((here, part))
+                yield inner_path, name
+            waiting.append((inner_path, part))
 
 
 def check_text() -> None:

@@ -96,8 +96,8 @@ def _clock(hour: int, minute: int, locale: str) -> str:
     return format_time(clock_time(hour, minute), "HH:mm", locale=locale)
 
 
-def _pattern(locale: str, own: str, english: str) -> str:
-    return english if locale.startswith("en") else own
+def _pattern(locale: str, localised: str, english: str) -> str:
+    return english if locale.startswith("en") else localised
 
 
 def day(moment: datetime | date, zone: str | None = None) -> str:

@@ -60,13 +60,13 @@ def shared() -> dict[str, Any]:
         actor = current_actor() if has_request_context() else ANONYMOUS  # mail is rendered outside of a request
     except Unauthenticated:
         actor = ANONYMOUS
-    here = languages.reader_locale()
+    locale = languages.reader_locale()
     return {
         "actor": actor,
         "viewer": actor if actor.is_signed_in else None,
         "address": _address(),
-        "locale": here,
-        "direction": languages.direction(here),
+        "locale": locale,
+        "direction": languages.direction(locale),
         "languages": languages.offered(),
         "organiser": config.organiser,
         "contact": config.contact,
@@ -136,8 +136,8 @@ def robots() -> ResponseReturnValue:
 
     The choice of a time zone has an address for each page that leads to it.
     """
-    told = f"User-agent: *\nDisallow: /api/\nDisallow: /zone\n\nSitemap: {base_url()}/sitemap.xml\n"
-    return Response(told, mimetype="text/plain")
+    rules = f"User-agent: *\nDisallow: /api/\nDisallow: /zone\n\nSitemap: {base_url()}/sitemap.xml\n"
+    return Response(rules, mimetype="text/plain")
 
 
 @bp.get("/.well-known/security.txt")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lms.core import clock, files
-from lms.operations.checks.model import Asked, Finding, Level
+from lms.operations.checks.model import CheckContext, Finding, Level
 from lms.operations.checks.stored_files import check_files
 from tests.contracts.world import World, build
 
@@ -23,7 +23,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 def findings(world: World) -> list[Finding]:
     with world.app.app_context():
-        return list(check_files(Asked(world.app.extensions["lms.config"], clock.now())))
+        return list(check_files(CheckContext(world.app.extensions["lms.config"], clock.now())))
 
 
 def stored(world: World) -> list[Path]:

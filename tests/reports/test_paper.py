@@ -30,7 +30,7 @@ def test_a_report_marks_titles_of_another_language(app: APIFlask) -> None:
     section = Section("series", "By series", table=table)
     report = ReadOut(
         name="lecture", over="Lecture", title=SERIES, lede="Lede", as_at=datetime(2026, 11, 27, tzinfo=UTC),
-        figures=(), sections=(section,), asked=(),
+        figures=(), sections=(section,), filters=(),
     )  # fmt: skip
     with app.test_request_context("/?lang=en"):
         pdf = pdf_of(report)

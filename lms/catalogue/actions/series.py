@@ -204,11 +204,11 @@ def _countries_of(codes: tuple[str, ...] | None) -> list[Country]:
         return []
     ids = country_ids()
     chosen_ids = {ids[code] for code in codes if code in ids}
-    found = {one.id: one for one in db.session.scalars(select(Country).where(Country.id.in_(chosen_ids)))}
+    by_id = {one.id: one for one in db.session.scalars(select(Country).where(Country.id.in_(chosen_ids)))}
     faults = [Fault(field="countries", reason=unknown_country(code)) for code in codes if code not in ids]
     if faults:
         raise Invalid(faults=faults)
-    return list(dict.fromkeys(found[ids[code]] for code in codes))
+    return list(dict.fromkeys(by_id[ids[code]] for code in codes))
 
 
 def _named_in(draft: SeriesInput, *, listed: Collection[int] = ()) -> tuple[list[Country], list[int]]:

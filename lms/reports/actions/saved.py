@@ -41,11 +41,11 @@ def save_report(name: str, parameters: Mapping[str, str], *, by: Actor, at: date
     question = read_question(parameters)
     _check_may_see(question, by=by, at=at)
     line = _clean_name(name)
-    kept = {key: parameters[key] for key in PARAMETERS if parameters.get(key)}
+    given = {key: parameters[key] for key in PARAMETERS if parameters.get(key)}
     one_at_a_time("save a report")
     same = _of_name(line, by=by)
     if same is not None:
-        if same.question == kept:
+        if same.question == given:
             return same.public_id
         raise Invalid("name", _("You already have a report with this name."))
     mine = select(func.count()).where(is_of(SavedReport.owner_id, by.person_id))
@@ -53,7 +53,7 @@ def save_report(name: str, parameters: Mapping[str, str], *, by: Actor, at: date
         raise Refused(_("You can save at most %(n)s reports. Remove one first.", n=MOST_SAVED))
     public_id = secrets.token_hex(6)
     row = SavedReport(
-        public_id=public_id, owner_id=by.person_id, name=line, name_key=line.casefold(), question=kept, created_at=at
+        public_id=public_id, owner_id=by.person_id, name=line, name_key=line.casefold(), question=given, created_at=at
     )
     db.session.add(row)
     db.session.flush()

@@ -86,8 +86,8 @@ def tables(opened: DrilldownRows, url: Callable[[DrilldownRow], str | None]) -> 
     by_country = COLUMNS[opened.figure] is _COUNTRY
     rows = [row for row in opened.rows if by_country or not row.is_older]
     older = [row for row in opened.rows if row.is_older and not by_country]
-    found = [_table(None, COLUMNS[opened.figure], rows, BELOW.get(opened.figure), url)] if rows else []
-    return [*found, *([_table(_("Before this system"), OLDER, older, "series", url)] if older else [])]
+    result = [_table(None, COLUMNS[opened.figure], rows, BELOW.get(opened.figure), url)] if rows else []
+    return [*result, *([_table(_("Before this system"), OLDER, older, "series", url)] if older else [])]
 
 
 def _table(

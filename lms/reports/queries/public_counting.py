@@ -224,11 +224,11 @@ def _older(balances: Balances, name: str | None, span: str, parents: dict[str, s
     """The opening balances of a span of years by a dimension, "within" being regions of every level."""
     first, last = span.split("-")
     slice_ = Slice(date(int(first), 1, 1), date(int(last), 12, 31))
-    here = balances.within(slice_, series_id=None, countries=None)
+    within = balances.within(slice_, series_id=None, countries=None)
     if name != "within":
-        return here.groups(() if name is None else (name,))
+        return within.groups(() if name is None else (name,))
     balances_of: dict[Key, Balances] = {}
-    for (region,), group in here.groups(("region",)).items():
+    for (region,), group in within.groups(("region",)).items():
         for code in ancestors(region, parents) if isinstance(region, str) else ():
             balances_of.setdefault((code,), Balances([], balances.sets, balances.whole)).rows.extend(group.rows)
     return balances_of

@@ -51,19 +51,19 @@ def countries() -> ResponseReturnValue:
     by, at, listing = current_actor(), clock.now(), read_list(COUNTRIES)
     report, partners = dossiers.list_reported_countries(by=by, at=at, locale=reader_locale())
     every = [group for group in report.groups if group.keys[0] is not None]
-    found = _filtered(every, partners, listing.wanted)
-    request = listing.wanted.within(len(found))
+    matching = _filtered(every, partners, listing.wanted)
+    request = listing.wanted.within(len(matching))
     number = sum(group.keys[0] in partners for group in every)
     return render_template(
         "reports/countries.html",
-        rows=found[request.offset : request.offset + request.size],
+        rows=matching[request.offset : request.offset + request.size],
         partners=partners,
         sifted=[
             Sifted("", len(every), _("All")),
             Sifted("true", number, _("Partner countries")),
             Sifted("false", len(every) - number, _("Other countries")),
         ],
-        list=ListPage(listing, len(found), endpoint="reports.countries", anchor="countries"),
+        list=ListPage(listing, len(matching), endpoint="reports.countries", anchor="countries"),
         as_at=report.as_at,
         written=written,
     )

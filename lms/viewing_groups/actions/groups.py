@@ -137,12 +137,12 @@ def _checked(draft: GroupInput) -> dict[str, Any]:
     """Cleaned and validated fields. Raises Invalid with every error."""
     faults: list[Fault] = []
     values: dict[str, Any] = {}
-    asked = {
+    required = {
         "city": _("Enter the city."),
         "room": _("Enter the building and room."),
         "organiser": _("Enter the organiser."),
     }
-    for name, missing in asked.items():
+    for name, missing in required.items():
         try:
             values[name] = checked_line(getattr(draft, name), field=name)
         except Invalid as error:
@@ -174,9 +174,9 @@ def _new_code() -> str:
 
 def hold_group(public_id: str, *, by: Actor) -> GroupView:
     """A group that the actor may run, inside the running action, its lecture and itself locked. NotFound, Forbidden."""
-    found = get_group(public_id, by=by)
-    lock_lecture(found.lecture.id)
-    query = select(ViewingGroup).where(ViewingGroup.id == found.group.id).with_for_update()
+    group = get_group(public_id, by=by)
+    lock_lecture(group.lecture.id)
+    query = select(ViewingGroup).where(ViewingGroup.id == group.group.id).with_for_update()
     db.session.execute(query.execution_options(populate_existing=True))
     view = get_group(public_id, by=by)
     if not view.may_run:
@@ -252,12 +252,12 @@ def check_in(code: str, *, email: str | None = None, by: Actor, at: datetime) ->
         raise Refused(_("Check-in is over because the lecture has ended. The group’s organiser can still add you."))
     if view.signature is not None:
         raise Refused(_("The list of this group is already signed. Ask the group’s organiser."))
-    told = CheckedIn(view.lecture.id, view.lecture.title, view.place, is_named=not email)
+    checked_in = CheckedIn(view.lecture.id, view.lecture.title, view.place, is_named=not email)
     if email:
         address = checked_address(email)
         _check_room_on_list(view.group)
         _insert(view.group, [{"address": address, "key": email_key(address)}], Entered.ADDRESS, by=by, at=at)
-        return told
+        return checked_in
     if by.person_id is None:
         raise Invalid("email", _("Enter your e-mail address, or sign in."))
     if countries_of([by.person_id], lecture_day(view.lecture, at))[by.person_id] != view.group.country_id:
@@ -274,7 +274,7 @@ def check_in(code: str, *, email: str | None = None, by: Actor, at: datetime) ->
             "You are not enrolled in this series, and only enrolled people are counted. Your "
             "attendance will not be counted."
         )
-    return replace(told, caution=caution)
+    return replace(checked_in, caution=caution)
 
 
 def _check_room_on_list(group: ViewingGroup, more: int = 1) -> None:
@@ -319,19 +319,19 @@ def tick(
 
 def _known(view: GroupView, public_ids: Collection[str], *, by: Actor, at: datetime) -> list[int]:
     """The canonical ids of people whom the actor can add, in the given order."""
-    wanted = list(dict.fromkeys(public_ids))
-    if not wanted:
+    distinct_ids = list(dict.fromkeys(public_ids))
+    if not distinct_ids:
         return []
     query = select(Person.public_id, Person.canonical_id).where(
-        among(Person.public_id, wanted), Person.erased_at.is_(None)
+        among(Person.public_id, distinct_ids), Person.erased_at.is_(None)
     )
     ids: dict[str, int] = {public_id: who for public_id, who in db.session.execute(query) if who is not None}
     allowed = _tickable(view, ids.values(), by=by, at=at)
-    wrong = [one for one in wanted if ids.get(one) not in allowed]
+    wrong = [one for one in distinct_ids if ids.get(one) not in allowed]
     if wrong:
         reason = _nobody()
         raise Invalid(faults=[Fault(field="people", reason=f"{one[:40]}: {reason}") for one in wrong[:50]])
-    return list(dict.fromkeys(ids[one] for one in wanted))
+    return list(dict.fromkeys(ids[one] for one in distinct_ids))
 
 
 def _tickable(view: GroupView, person_ids: Collection[int], *, by: Actor, at: datetime) -> set[int]:
@@ -348,8 +348,8 @@ def _nobody() -> str:
 def _strike(group: ViewingGroup, person_ids: Collection[int]) -> None:
     """Removes people from a list, whatever their entry."""
     rows = select(Person.id).where(among(Person.canonical_id, person_ids))
-    own = select(GroupEntry.id).where(GroupEntry.group_id == group.id, GroupEntry.person_id.in_(rows))
-    entries = set(db.session.scalars(own))
+    of_group = select(GroupEntry.id).where(GroupEntry.group_id == group.id, GroupEntry.person_id.in_(rows))
+    entries = set(db.session.scalars(of_group))
     written = select(GroupEntry.id, GroupEntry.key).where(GroupEntry.group_id == group.id, GroupEntry.key.is_not(None))
     keys = {key: entry_id for entry_id, key in db.session.execute(written) if key is not None}
     entries |= {keys[key] for key, who in ids_by_email(keys).items() if who in set(person_ids)}
@@ -365,16 +365,16 @@ def add_addresses(public_id: str, text: str, *, by: Actor, at: datetime) -> Adde
     """
     view = hold_group(public_id, by=by)
     _check_list_is_open(view)
-    found = rules.addresses_in(text)
-    if not found:
+    addresses = rules.addresses_in(text)
+    if not addresses:
         raise Invalid("addresses", _("No e-mail address found here."))
-    if len(found) > rules.MOST_PASTED:
+    if len(addresses) > rules.MOST_PASTED:
         raise Invalid("addresses", _("Enter at most %(n)s e-mail addresses at a time.", n=rules.MOST_PASTED))
-    known = ids_by_email({email_key(address) for _line, address in found})
+    known = ids_by_email({email_key(address) for _line, address in addresses})
     allowed = _tickable(view, known.values(), by=by, at=at)
     on_list = resolve(view.group, view.lecture, at=at).people
     answer, new = Added(), []
-    for line, address in found:
+    for line, address in addresses:
         who = known.get(email_key(address))
         if who not in allowed:
             answer.rejected.append(Fault(row=line, reason=f"{address}: {_nobody()}"))

@@ -81,12 +81,12 @@ def sign_group(public_id: str, *, basis: Basis, mark: str, by: Actor, at: dateti
     if group_rules.mark_of(resolved.people) != mark:
         raise Refused(_("The list has changed since you opened it. Review it again, then sign."))
     place = f"{view.place}, {_times(view, intervals)}"
-    said = group_rules.promise(len(resolved.people), title=lecture.title, place=place)
+    promise = group_rules.promise(len(resolved.people), title=lecture.title, place=place)
     signature = GroupSignature(
         group_id=group.id,
         people=len(resolved.people),
         digest=mark,
-        statement=said,
+        statement=promise,
         connection_id=connection_id,
         from_ms=declared[0] if declared else None,
         until_ms=declared[1] if declared else None,
@@ -115,10 +115,10 @@ def sign_group(public_id: str, *, basis: Basis, mark: str, by: Actor, at: dateti
     detail = {"people": len(ids), "signature": signature.id}
     audit.record("group.sign", by=by, at=at, detail=detail, lecture=lecture.id, group=group.id, person=ids)
     # The policy of the series enrols them, not the focal point, who may not enrol everywhere
-    notes, here = take_walk_ins(lecture, ids, by=by if may_edit_lecture(lecture, by) else SYSTEM, at=at)
-    credit_lecture(lecture.id, by=by, at=at, only=ids, eligible=here)
+    notes, eligible = take_walk_ins(lecture, ids, by=by if may_edit_lecture(lecture, by) else SYSTEM, at=at)
+    credit_lecture(lecture.id, by=by, at=at, only=ids, eligible=eligible)
     doubt = group_rules.size_warning(len(ids), group.expected)
-    return Signed(len(ids), said, [*([doubt] if doubt else []), *notes])
+    return Signed(len(ids), promise, [*([doubt] if doubt else []), *notes])
 
 
 def _seen(view: GroupView, basis: Basis, *, by: Actor, at: datetime) -> tuple[list[rules.Interval], int | None]:
@@ -127,11 +127,11 @@ def _seen(view: GroupView, basis: Basis, *, by: Actor, at: datetime) -> tuple[li
     if basis.connection:
         person_id = _whose_connection(view, basis.connection, by=by, at=at)
         seen = presence_in(view.lecture, [person_id]).get(person_id, []) if person_id is not None else []
-        own = rules.unite(one[:2] for one in seen if one.source in (Source.LIVE, Source.IMPORT))
-        if not rules.clip(own, span.start, span.end):
+        intervals = rules.unite(one[:2] for one in seen if one.source in (Source.LIVE, Source.IMPORT))
+        if not rules.clip(intervals, span.start, span.end):
             reason = _("This account was not connected during the lecture. Enter the times instead.")
             raise Invalid("connection", reason)
-        return own, person_id
+        return intervals, person_id
     if basis.start is None or basis.until is None:
         raise Invalid(
             "watched_from" if basis.start is None else "watched_until",

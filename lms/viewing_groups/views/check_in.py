@@ -31,11 +31,11 @@ def check_in() -> ResponseReturnValue:
     if request.method == "GET":
         form.code.data = request.args.get("code", "")[:20]
         return render_template("viewing_groups/check_in.html", form=form)
-    told: list[CheckedIn] = []
+    answers: list[CheckedIn] = []
 
     def work() -> None:
         email = None if by.is_signed_in else form.email.data or None
-        told.append(groups_actions.check_in(form.code.data or "", email=email, by=by, at=at))
+        answers.append(groups_actions.check_in(form.code.data or "", email=email, by=by, at=at))
 
     try:
         status = form.attempt(work)
@@ -43,7 +43,7 @@ def check_in() -> ResponseReturnValue:
         form.code.errors, status = [error.message], error.status
     if status is not None:
         return render_template("viewing_groups/check_in.html", form=form), status
-    done = told[0]
+    done = answers[0]
     if not done.is_named:
         flash(
             _("Recorded for %(place)s. The person in charge of the group confirms the list.", place=done.place), "done"

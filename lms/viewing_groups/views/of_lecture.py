@@ -58,9 +58,9 @@ def _form_of(lecture: Lecture, by: Actor) -> GroupForm | None:
     if not (is_staff or by.is_focal_point):
         return None
     names = country_names(reader_locale())
-    own = [one.code for one in list_countries() if is_staff or one.id in by.country_ids]
+    codes = [one.code for one in list_countries() if is_staff or one.id in by.country_ids]
     form = GroupForm()
-    countries = grouped_choices({code: names[code] for code in own}, reader_locale())
+    countries = grouped_choices({code: names[code] for code in codes}, reader_locale())
     form.offer(countries, group_zones(viewer_zone(), names), viewer_zone())
     if form.organiser.data is None:
         form.organiser.data = by.full_name
@@ -78,13 +78,13 @@ def groups(lecture_id: int) -> ResponseReturnValue:
     if request.method == "POST":
         if form is None:
             raise Forbidden
-        asked, opened = form, []
+        group_form, opened = form, []
 
         def work() -> None:
-            country = asked.country.data or None if "country" in asked else None
-            opened.append(open_group(lecture_id, typed_group(asked), country=country, by=by, at=at)[0])
+            country = group_form.country.data or None if "country" in group_form else None
+            opened.append(open_group(lecture_id, typed_group(group_form), country=country, by=by, at=at)[0])
 
-        status = asked.attempt(work)
+        status = group_form.attempt(work)
         if status is None:
             flash(_("Group opened. Show the code on a screen, or print the roster."), "done")
             return to_group(opened[0])
@@ -96,16 +96,20 @@ def groups(lecture_id: int) -> ResponseReturnValue:
         form, reason = (form if request.method == "POST" else None), error.message
     names = country_names(reader_locale())
     listed = _read_groups(names)
-    found = viewing.list_group_page(lecture_id, listed.wanted, names, by=by)
+    group_page = viewing.list_group_page(lecture_id, listed.wanted, names, by=by)
     page = render_template(
         "viewing_groups/groups.html",
         lecture=lecture,
-        found=found,
+        found=group_page,
         list=ListPage(
-            listed, found.total, endpoint="viewing_groups.groups", values={"lecture_id": lecture_id}, anchor="groups"
+            listed,
+            group_page.total,
+            endpoint="viewing_groups.groups",
+            values={"lecture_id": lecture_id},
+            anchor="groups",
         ),
-        sifted=_sifted(found, lecture),
-        selects=_selects(found, listed.wanted, names),
+        sifted=_sifted(group_page, lecture),
+        selects=_selects(group_page, listed.wanted, names),
         form=form,
         reason=reason,
         names=names,
@@ -119,22 +123,25 @@ def _read_groups(names: Mapping[str, str]) -> AskedList:
     return read_list(replace(GROUPS, filters={**GROUPS.filters, "country": names.keys()}))
 
 
-def _sifted(found: viewing.GroupPage, lecture: Lecture) -> list[Sifted]:
+def _sifted(group_page: viewing.GroupPage, lecture: Lecture) -> list[Sifted]:
     """The figures above the list."""
     waiting = _("not signed yet") if lecture.state is LectureState.HELD else _("open")
     words = {"open": waiting, "signed": _("signed"), "called_off": _("cancelled")}
-    return [Sifted("", found.every, _("all")), *(Sifted(one, found.states[one], word) for one, word in words.items())]
+    return [
+        Sifted("", group_page.every, _("all")),
+        *(Sifted(one, group_page.states[one], word) for one, word in words.items()),
+    ]
 
 
-def _selects(found: viewing.GroupPage, wanted: ListRequest, names: Mapping[str, str]) -> list[Select]:
+def _selects(group_page: viewing.GroupPage, list_request: ListRequest, names: Mapping[str, str]) -> list[Select]:
     """The countries of the groups, where there are several."""
     codes = sorted(
-        {*found.countries, *filter(None, [wanted.filters.get("country")])},
-        key=lambda one: sort_key(names.get(one, one)),
+        {*group_page.countries, *filter(None, [list_request.filters.get("country")])},
+        key=lambda code: sort_key(names.get(code, code)),
     )
     if len(codes) < 2:
         return []
-    choices = [Choice(code, names.get(code, code), found.countries[code]) for code in codes]
+    choices = [Choice(code, names.get(code, code), group_page.countries[code]) for code in codes]
     return [Select("country", _("Country"), choices)]
 
 
@@ -145,15 +152,18 @@ def groups_file(lecture_id: int, kind: str) -> ResponseReturnValue:
     if kind not in ("csv", "xlsx"):
         raise NotFound
     names = country_names(reader_locale())
-    wanted = _read_groups(names).wanted
-    found = viewing.list_group_page(lecture_id, replace(wanted, page=1, size=0), names, by=current_actor())
+    list_request = _read_groups(names).wanted
+    group_page = viewing.list_group_page(lecture_id, replace(list_request, page=1, size=0), names, by=current_actor())
     cells = (
         (
             one.group.city, one.group.room, one.country, one.group.organiser, one.group.expected, one.listed, one.state,
             one.signature.people if one.signature is not None else None, one.group.time_zone,
         )
-        for one in found.rows
+        for one in group_page.rows
     )  # fmt: skip
-    parts = [*(wanted.filters[name].lower() for name in sorted(wanted.filters)), *(["search"] if wanted.q else [])]
+    parts = [
+        *(list_request.filters[name].lower() for name in sorted(list_request.filters)),
+        *(["search"] if list_request.q else []),
+    ]
     name = "-".join(["groups", str(lecture_id), *(part.replace("_", "-") for part in parts)])
     return table_file(kind, name, _("Groups"), HEADINGS, cells)

@@ -68,7 +68,7 @@ def _page(group_id: str, status: int = 200, **given: Any) -> ResponseReturnValue
             code_is_over=rules.is_over(view.lecture, at),
             listed=listed,
             offered=offered,
-            rows=sorted(rows, key=lambda one: (sort_key(one.full_name), one.person_id)),
+            rows=sorted(rows, key=lambda person: (sort_key(person.full_name), person.person_id)),
             q=q,
             zone=zone,
             may_run=view.may_run,
@@ -87,9 +87,9 @@ def _page(group_id: str, status: int = 200, **given: Any) -> ResponseReturnValue
     )
 
 
-def _has(one: viewing.Listed, q: str) -> bool:
+def _has(person: viewing.Listed, q: str) -> bool:
     needle = q.casefold()
-    return any(needle in (text or "").casefold() for text in (one.full_name, one.native_name, one.email))
+    return any(needle in (text or "").casefold() for text in (person.full_name, person.native_name, person.email))
 
 
 def _closed(lecture: Lecture) -> str:
@@ -132,34 +132,34 @@ def edit_group(group_id: str) -> ResponseReturnValue:
 def tick(group_id: str) -> ResponseReturnValue:
     """Adds ticked people to the list, removes unticked people, and removes an unknown e-mail address.
 
-    With `one`, only that person is added or removed, and the answer is a sentence: a script saves each tick at once.
+    With the field `one`, only that person is added or removed, and the answer is a sentence for a script.
     """
     by, at = current_actor(), clock.now()
-    one = request.form.get("one")
+    person_id = request.form.get("one")
     ticked, before = request.form.getlist("people"), request.form.getlist("was")
     try:
         if (address := request.form.get("drop")) is not None:
             drop_address(group_id, address, by=by, at=at)
             flash(_("%(address)s was removed from the list.", address=address), "done")
             return to_group(group_id, "people")
-        if one is not None:
-            return _tick_one(group_id, one, is_ticked=one in ticked)
+        if person_id is not None:
+            return _tick_one(group_id, person_id, is_ticked=person_id in ticked)
         added, removed = groups_actions.tick(
             group_id, add=set(ticked) - set(before), remove=set(before) - set(ticked), by=by, at=at
         )
     except (Invalid, Refused) as error:
-        if one is not None:
+        if person_id is not None:
             return _sentence(error.message, error.status)
         flash(error.message, "wrong")
         return to_group(group_id, "people")
-    said = (
+    messages = (
         [_n("%(num)s person was added to the list.", "%(num)s people were added to the list.", added)] if added else []
     )
     if removed:
-        said.append(
+        messages.append(
             _n("%(num)s person was removed from the list.", "%(num)s people were removed from the list.", removed)
         )
-    flash(" ".join(said) or _("No changes."), "done")
+    flash(" ".join(messages) or _("No changes."), "done")
     return redirect(
         url_for("viewing_groups.group", group_id=group_id, q=request.args.get("q") or None, _anchor="people"), 303
     )
@@ -202,12 +202,12 @@ def add_addresses(group_id: str) -> ResponseReturnValue:
     if status is not None:
         return _page(group_id, status, addresses=form)
     answer = answers[0]
-    said = _n("%(num)s person was added to the list.", "%(num)s people were added to the list.", answer.added)
+    message = _n("%(num)s person was added to the list.", "%(num)s people were added to the list.", answer.added)
     if answer.unchanged:
-        said += " " + _n(
+        message += " " + _n(
             "%(num)s person was already on the list.", "%(num)s people were already on the list.", answer.unchanged
         )
-    flash(said, "done")
+    flash(message, "done")
     if not answer.rejected:
         return to_group(group_id, "people")
     form.addresses.data = "\n".join(answer.addresses)

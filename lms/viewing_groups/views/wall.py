@@ -70,7 +70,9 @@ def print_group(group_id: str) -> ResponseReturnValue:
     return render_template(
         "viewing_groups/group_print.html",
         view=view,
-        rows=sorted([*listed.people, *offered.people], key=lambda one: (sort_key(one.full_name), one.person_id)),
+        rows=sorted(
+            [*listed.people, *offered.people], key=lambda person: (sort_key(person.full_name), person.person_id)
+        ),
         left_out=offered.left_out,
         only_list=only_list,
         blank=range(BLANK_ROWS if view.state == "open" else 0),
