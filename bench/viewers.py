@@ -94,7 +94,7 @@ class Audience:
             sent.append(post(path, body, "text/plain"))
         return sent
 
-    def kept(self, seq: int) -> list[int]:
+    def stored(self, seq: int) -> list[int]:
         """The joins whose beat of this number is in the database."""
         with closing(sqlite3.connect(self.folder / "serai.db")) as line:
             return [join_id for (join_id,) in line.execute("SELECT join_id FROM beat WHERE seq = ?", (seq,))]
@@ -152,7 +152,7 @@ def send(served: Served, audience: Audience, way: Way, *, seq: int) -> Outcome:
     """One beat of every viewer. CannotMeasure where one is refused."""
     cost = served.cost(audience.beats(seq), connections=AT_ONCE, rate=way.rate, keep=way.keep)
     report = cost.report
-    kept = audience.kept(seq)
+    kept = audience.stored(seq)
     acknowledged = {audience.joins[number] for number in report.acknowledged}
     latencies = sorted(report.latencies_ms)
     return Outcome(

@@ -114,9 +114,9 @@ def test_a_question_takes_one_request_and_one_reading_more(app: APIFlask, make: 
     scene = Scene(make)
     browser = Browser(app, scene)
     browser.open(f"/lectures/{scene.lecture.id}/attendance/import")
-    asked = browser.press(file=(io.BytesIO(REPORT), "zoom.csv"))
-    assert (asked.status_code, 'name="time_zone"' in asked.text) == (422, True)
-    likely, _all = re.findall(r"<optgroup[^>]*>(.*?)</optgroup>", asked.text, re.DOTALL)
+    question = browser.press(file=(io.BytesIO(REPORT), "zoom.csv"))
+    assert (question.status_code, 'name="time_zone"' in question.text) == (422, True)
+    likely, _all = re.findall(r"<optgroup[^>]*>(.*?)</optgroup>", question.text, re.DOTALL)
     words = re.findall(r">([^<]+)</option>", likely)
     assert words == ["Kenya, Nairobi (UTC+3)", "China, Beijing (UTC+8)", "UTC"], "as on every form"
     preview = browser.press(step="answer", time_zone="UTC")
@@ -135,9 +135,9 @@ def upload(scene: Scene, content: bytes = REPORT, **options: Any) -> str:
     """Uploads a file as the page does; returns its public id."""
     options = {"time_zone": "UTC", **options}
     staged = stage_attendance(scene.lecture.id, content, file_name="zoom.csv", by=scene.by, **options)
-    found = StagedFile(options, staged, preview_attendance(staged, by=scene.by).names)
+    staged_file = StagedFile(options, staged, preview_attendance(staged, by=scene.by).names)
     return keep_file(
-        scene.lecture.id, content, file_name="zoom.csv", options=options, staged_file=found, by=scene.by, at=END
+        scene.lecture.id, content, file_name="zoom.csv", options=options, staged_file=staged_file, by=scene.by, at=END
     )
 
 
@@ -197,46 +197,46 @@ CHANGES: dict[str, tuple[Callable[[Scene], object], dict[str, str | None]]] = {
 @pytest.mark.parametrize("change", CHANGES)
 def test_what_changes_after_the_preview_is_seen_at_the_import(scene: Scene, change: str) -> None:
     work, expected = CHANGES[change]
-    kept = upload(scene)
+    file_id = upload(scene)
     work(scene)
     db.session.rollback()
-    found = find_staged_import(kept_row(kept, by=scene.by), by=scene.by)
-    assert found.staged is not None
-    assert found.names is not None
-    rows = found.staged.rows
-    again, fresh = match_again(scene.lecture, rows, found.names).rows, match_rows(scene.lecture, rows).rows
+    staged_file = find_staged_import(kept_row(file_id, by=scene.by), by=scene.by)
+    assert staged_file.staged is not None
+    assert staged_file.names is not None
+    rows = staged_file.staged.rows
+    again, fresh = match_again(scene.lecture, rows, staged_file.names).rows, match_rows(scene.lecture, rows).rows
     names = {person.id: person.full_name for person in db.session.scalars(select(matching.Person))}
     assert {row.name: names.get(one.person) for row, one in zip(rows, again, strict=True)} == expected
-    said = [[(one.key, one.person, one.how, one.attendee) for one in matches] for matches in (again, fresh)]
-    assert said[0] == said[1]
+    compared = [[(one.key, one.person, one.how, one.attendee) for one in matches] for matches in (again, fresh)]
+    assert compared[0] == compared[1]
 
 
 def test_names_that_did_not_change_are_not_compared_again(scene: Scene, calls: dict[str, int]) -> None:
-    kept = upload(scene)
+    file_id = upload(scene)
     scene.make.person("Somebody", email="new@x.example")
     before = dict(calls)
-    answer = publish_kept(kept, skip_bad_rows=False, by=scene.by, at=END)
+    answer = publish_kept(file_id, skip_bad_rows=False, by=scene.by, at=END)
     assert (answer.created, len(answer.unmatched)) == (3, 1)
     assert calls == before
 
 
 def test_a_lecture_with_other_times_is_read_for_again(scene: Scene, calls: dict[str, int]) -> None:
     sums = b"Name (Original Name),User Email,Total Duration (Minutes)\nAda,ada@x.example,30\n"
-    kept = upload(scene, sums)
+    file_id = upload(scene, sums)
     times = (minute(20), minute(80))
     key = preview_times(scene.lecture.id, *times, by=scene.by, at=END).key
     confirm_times(scene.lecture.id, started_at=times[0], ended_at=times[1], key=key, by=scene.by, at=END)
-    publish_kept(kept, skip_bad_rows=False, by=scene.by, at=END)
+    publish_kept(file_id, skip_bad_rows=False, by=scene.by, at=END)
     assert calls["read_foreign"] == 2
     placed = db.session.scalars(select(Presence)).one()
     assert placed.joined_ms == round(minute(20).timestamp() * 1000)
 
 
 def test_closed_attendance_refuses_what_was_previewed_before(scene: Scene) -> None:
-    kept = upload(scene)
+    file_id = upload(scene)
     close_attendance(scene.lecture.id, by=scene.by, at=END + timedelta(days=1))
     with pytest.raises(Refused):
-        publish_kept(kept, skip_bad_rows=False, by=scene.by, at=END + timedelta(days=1))
+        publish_kept(file_id, skip_bad_rows=False, by=scene.by, at=END + timedelta(days=1))
     assert scene.counts()[0] == 0
 
 
@@ -245,8 +245,8 @@ def test_what_was_found_is_as_it_was_read_and_goes_with_the_file(scene: Scene) -
     folder = Path(current_app.extensions["lms.config"].folder) / "files" / "attendance"
     read = stage_attendance(scene.lecture.id, plain, file_name="zoom.csv", time_zone="UTC", by=scene.by)
     ids = [upload(scene, plain) for _turn in range(3)]
-    found = find_staged_import(kept_row(ids[0], by=scene.by), by=scene.by)
-    assert found.staged == read
+    staged_file = find_staged_import(kept_row(ids[0], by=scene.by), by=scene.by)
+    assert staged_file.staged == read
 
     def left() -> list[int]:
         return [len(list(folder.glob(f"{one}*"))) for one in ids]
@@ -260,5 +260,5 @@ def test_what_was_found_is_as_it_was_read_and_goes_with_the_file(scene: Scene) -
 
 
 def test_the_check_of_files_knows_what_was_found_in_a_kept_file(scene: Scene) -> None:
-    kept = upload(scene)
-    assert {f"attendance/{kept}", f"attendance/{kept}.json"} <= waiting_keys()
+    file_id = upload(scene)
+    assert {f"attendance/{file_id}", f"attendance/{file_id}.json"} <= waiting_keys()

@@ -57,10 +57,10 @@ def test_nothing_is_read_or_matched_within_the_transaction(scene: Scene, monkeyp
 
     monkeypatch.setattr(reading, "read_report", watched("read_report", reading.read_report))
     monkeypatch.setattr(imports, "match_rows", watched("match_rows", imports.match_rows))
-    told: list[tuple[int, int]] = []
-    publish_kept(keep(scene, TWO), skip_bad_rows=False, by=scene.by, at=END, progress=lambda *far: told.append(far))
+    progress: list[tuple[int, int]] = []
+    publish_kept(keep(scene, TWO), skip_bad_rows=False, by=scene.by, at=END, progress=lambda *far: progress.append(far))
     assert within == {"read_report": [False], "match_rows": [False]}
-    assert told == [(0, 3), (1, 3), (2, 3)]
+    assert progress == [(0, 3), (1, 3), (2, 3)]
     assert scene.counts() == (2, 2, 1)
 
 
@@ -76,12 +76,12 @@ def test_what_came_in_meanwhile_is_looked_at_again(scene: Scene) -> None:
 
 @pytest.mark.databases(differs=True)
 def test_a_file_published_twice_at_once_is_taken_once(scene: Scene) -> None:
-    kept = keep(scene, TWO)
+    file_id = keep(scene, TWO)
     staged = stage_attendance(scene.lecture.id, TWO, file_name="a.csv", by=scene.by)
     matched = imports.match_staged(staged, by=scene.by)
-    publish_kept(kept, skip_bad_rows=False, by=scene.by, at=END)
+    publish_kept(file_id, skip_bad_rows=False, by=scene.by, at=END)
     with pytest.raises(NotFound):
-        imports._publish_kept(kept, staged, matched, by=scene.by, at=END)
+        imports._publish_kept(file_id, staged, matched, by=scene.by, at=END)
     assert scene.counts() == (2, 2, 1)
 
 
@@ -89,9 +89,9 @@ def test_a_job_begun_again_says_what_came_of_it(scene: Scene, monkeypatch: pytes
     class Killed(BaseException):
         pass
 
-    kept = keep(scene, TWO)
-    job_id = request_publish(kept, skip_bad_rows=False, by=scene.by, at=END).id
-    assert request_publish(kept, skip_bad_rows=False, by=scene.by, at=END).id == job_id
+    file_id = keep(scene, TWO)
+    job_id = request_publish(file_id, skip_bad_rows=False, by=scene.by, at=END).id
+    assert request_publish(file_id, skip_bad_rows=False, by=scene.by, at=END).id == job_id
 
     def dies(*_given: Any, **_named: Any) -> None:
         raise Killed
@@ -110,21 +110,21 @@ def test_a_job_begun_again_says_what_came_of_it(scene: Scene, monkeypatch: pytes
 
 
 def test_a_file_that_was_left_fails_with_the_reason(scene: Scene) -> None:
-    kept = keep(scene, TWO)
-    job_id = request_publish(kept, skip_bad_rows=False, by=scene.by, at=END).id
-    drop_kept(kept, by=scene.by, at=END)
+    file_id = keep(scene, TWO)
+    job_id = request_publish(file_id, skip_bad_rows=False, by=scene.by, at=END).id
+    drop_kept(file_id, by=scene.by, at=END)
     jobs.run_due()
     done = db.session.get_one(Job, job_id, populate_existing=True)
     assert done.state is JobState.FAILED
     assert "has expired" in (done.error or "")
     with pytest.raises(NotFound):
-        request_publish(kept, skip_bad_rows=False, by=scene.by, at=END)
+        request_publish(file_id, skip_bad_rows=False, by=scene.by, at=END)
 
 
 def test_bad_rows_stop_a_kept_file_before_anything_is_matched(scene: Scene) -> None:
-    kept = keep(scene, TWO + b"cyr@x.example,x,y\n")
+    file_id = keep(scene, TWO + b"cyr@x.example,x,y\n")
     with pytest.raises(Invalid):
-        publish_kept(kept, skip_bad_rows=False, by=scene.by, at=END)
+        publish_kept(file_id, skip_bad_rows=False, by=scene.by, at=END)
     assert scene.counts()[0] == 0
 
 
@@ -137,9 +137,9 @@ def test_a_large_file_becomes_a_task_on_the_page(app: APIFlask, make: Any, monke
     path = f"/lectures/{scene.lecture.id}/attendance/import"
 
     def token(address: str) -> str:
-        found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', client.get(address).text)
-        assert found is not None
-        return found[1]
+        match = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', client.get(address).text)
+        assert match is not None
+        return match[1]
 
     sent = {"csrf_token": token(path), "file": (BytesIO(TWO), "a.csv")}
     look = kept_at(client.post(path, data=sent, content_type="multipart/form-data"))

@@ -46,8 +46,8 @@ def fault(content: str | bytes, **options: str) -> tuple[str | None, str]:
     ],
 )
 def test_times_are_read_in_many_forms(joined: str, left: str, options: dict[str, str]) -> None:
-    found = read(f"{HEAD}a@b.example,{joined},{left}\n", **options)
-    assert found == [(2, "a@b.example", ms("2026-11-25T01:00"), ms("2026-11-25T02:30"))]
+    rows = read(f"{HEAD}a@b.example,{joined},{left}\n", **options)
+    assert rows == [(2, "a@b.example", ms("2026-11-25T01:00"), ms("2026-11-25T02:30"))]
 
 
 def test_headings_stand_in_any_order_and_further_ones_are_noted() -> None:
@@ -125,10 +125,10 @@ def test_a_picture_is_another_kind_of_file_and_other_binaries_cannot_be_read() -
 
 
 def test_evidence_is_the_same_whatever_file_it_stands_in() -> None:
-    one = evidence_of("a@b.example", 1, 2, "import")
-    assert one == evidence_of("a@b.example", 1, 2, "import")
-    assert len({one, evidence_of("a@b.example", 1, 3, "import"), evidence_of("b@b.example", 1, 2, "import")}) == 3
-    assert len(one) == 24
+    evidence = evidence_of("a@b.example", 1, 2, "import")
+    assert evidence == evidence_of("a@b.example", 1, 2, "import")
+    assert len({evidence, evidence_of("a@b.example", 1, 3, "import"), evidence_of("b@b.example", 1, 2, "import")}) == 3
+    assert len(evidence) == 24
 
 
 def test_who_never_came_is_neither_taken_nor_refused() -> None:

@@ -50,14 +50,14 @@ def unknown(scene: Scene, *, decided: bool = False, **options: Any) -> list[Unkn
     return review_page(scene.lecture.id, by=scene.by, decided=decided, **options).items
 
 
-def decide(scene: Scene, one: Unknown, name: str | None, **options: Any) -> Decided:
+def decide(scene: Scene, attendee: Unknown, name: str | None, **options: Any) -> Decided:
     person = scene.people[name].public_id if name is not None else None
-    options = {"version": one.version} | options
-    return resolve_attendee(scene.lecture.id, one.id, person=person, by=scene.by, at=LATER, **options)
+    options = {"version": attendee.version} | options
+    return resolve_attendee(scene.lecture.id, attendee.id, person=person, by=scene.by, at=LATER, **options)
 
 
-def undo(scene: Scene, one: Unknown) -> None:
-    undo_decision(scene.lecture.id, one.id, version=one.version, by=scene.by, at=LATER)
+def undo(scene: Scene, attendee: Unknown) -> None:
+    undo_decision(scene.lecture.id, attendee.id, version=attendee.version, by=scene.by, at=LATER)
 
 
 def minutes(scene: Scene, name: str) -> float | None:
@@ -74,9 +74,14 @@ def another_lecture(scene: Scene) -> None:
 @pytest.mark.databases(differs=True)
 def test_deciding_credits_at_once_and_is_remembered(scene: Scene) -> None:
     named(scene, ("Cyr's phone", 0, 20), ("Cyr's phone", 30, 50), ("Somebody", 0, 90))
-    one = unknown(scene)[0]
-    assert (one.name, one.present_ms, len(one.stays), one.version) == ("Cyr's phone", 40 * 60_000, 2, 0)
-    assert decide(scene, one, "Cyr").count == 1
+    attendee = unknown(scene)[0]
+    assert (attendee.name, attendee.present_ms, len(attendee.stays), attendee.version) == (
+        "Cyr's phone",
+        40 * 60_000,
+        2,
+        0,
+    )
+    assert decide(scene, attendee, "Cyr").count == 1
     assert minutes(scene, "Cyr") == 40
     assert [other.name for other in unknown(scene)] == ["Somebody"]
     done = unknown(scene, decided=True)[0]
@@ -95,9 +100,9 @@ def test_a_decision_counts_in_every_lecture_of_the_series(scene: Scene) -> None:
     first = scene.lecture
     another_lecture(scene)
     named(scene, ("phone", 10, 90))
-    one = unknown(scene)[0]
-    assert one.lectures == 2
-    decide(scene, one, "Cyr")
+    attendee = unknown(scene)[0]
+    assert attendee.lectures == 2
+    decide(scene, attendee, "Cyr")
     assert minutes(scene, "Cyr") == 80
     undo(scene, unknown(scene, decided=True)[0])
     assert minutes(scene, "Cyr") is None
@@ -108,11 +113,11 @@ def test_a_decision_counts_in_every_lecture_of_the_series(scene: Scene) -> None:
 
 def test_only_some_rows_are_decided_and_go_back_when_undone(scene: Scene) -> None:
     named(scene, ("phone", 0, 20), ("phone", 30, 60), ("phone", 70, 90))
-    one = unknown(scene)[0]
-    rows = [stay.evidence for stay in one.stays]
-    assert decide(scene, one, "Cyr", rows=rows[:1]).count == 1
+    attendee = unknown(scene)[0]
+    rows = [stay.evidence for stay in attendee.stays]
+    assert decide(scene, attendee, "Cyr", rows=rows[:1]).count == 1
     left = unknown(scene)[0]
-    assert (left.id, left.version, len(left.stays)) == (one.id, 0, 2)
+    assert (left.id, left.version, len(left.stays)) == (attendee.id, 0, 2)
     decide(scene, left, "Ben", rows=rows[1:2])
     decide(scene, left, None, rows=rows[2:])
     assert unknown(scene) == []
@@ -122,7 +127,7 @@ def test_only_some_rows_are_decided_and_go_back_when_undone(scene: Scene) -> Non
         undo(scene, done)
     assert (minutes(scene, "Cyr"), minutes(scene, "Ben")) == (None, None)
     whole = unknown(scene)[0]
-    assert (whole.id, len(whole.stays)) == (one.id, 3)
+    assert (whole.id, len(whole.stays)) == (attendee.id, 3)
     decide(scene, whole, "Ada")
     assert minutes(scene, "Ada") == 70
     with pytest.raises(NotFound):  # rows of another
@@ -133,8 +138,8 @@ def test_only_some_rows_are_decided_and_go_back_when_undone(scene: Scene) -> Non
 
 def test_the_same_person_twice_is_united_and_another_decision_moves_the_evidence(scene: Scene) -> None:
     named(scene, ("phone", 0, 40), ("laptop", 20, 70))
-    for one in unknown(scene):
-        decide(scene, one, "Cyr")
+    for attendee in unknown(scene):
+        decide(scene, attendee, "Cyr")
     assert minutes(scene, "Cyr") == 70
     laptop = next(one for one in unknown(scene, decided=True) if one.name == "laptop")
     decide(scene, laptop, "Ben")
@@ -146,15 +151,15 @@ def test_the_same_person_twice_is_united_and_another_decision_moves_the_evidence
 @pytest.mark.databases(differs=True)
 def test_a_decision_on_what_was_decided_meanwhile_is_refused_and_says_what(scene: Scene) -> None:
     named(scene, ("phone", 0, 60))
-    one = unknown(scene)[0]
-    decide(scene, one, "Cyr")
+    attendee = unknown(scene)[0]
+    decide(scene, attendee, "Cyr")
     with pytest.raises(Refused) as caught:
-        decide(scene, one, "Ben")
+        decide(scene, attendee, "Ben")
     assert "identified by Lin Yuhan on 2026-11-04" in caught.value.message
-    assert decide(scene, one, "Cyr").count == 0  # the same once more: sent twice
+    assert decide(scene, attendee, "Cyr").count == 0  # the same once more: sent twice
     assert minutes(scene, "Cyr") == 60
     with pytest.raises(Refused):
-        undo(scene, one)
+        undo(scene, attendee)
     done = unknown(scene, decided=True)[0]
     undo(scene, done)
     undo(scene, done)  # sent twice
@@ -182,15 +187,15 @@ def test_somebody_not_enrolled_comes_in_as_the_policy_says(make: Any) -> None:
 
 def test_what_cannot_be_decided(scene: Scene) -> None:
     named(scene, ("phone", 0, 60))
-    one = unknown(scene)[0]
+    attendee = unknown(scene)[0]
     lecture_id = scene.lecture.id
 
     def attempt(error: type[DomainError], **options: Any) -> None:
         given = {"person": scene.people["Cyr"].public_id, "version": 0, "by": scene.by, "at": LATER} | options
         with pytest.raises(error):
-            resolve_attendee(given.pop("lecture", lecture_id), given.pop("which", one.id), **given)
+            resolve_attendee(given.pop("lecture", lecture_id), given.pop("which", attendee.id), **given)
 
-    attempt(NotFound, which=one.id + 99)
+    attempt(NotFound, which=attendee.id + 99)
     attempt(NotFound, person="nobody")
     attempt(Forbidden, by=scene.make.actor(scene.people["Ada"]))
     attempt(Forbidden, by=scene.make.actor(roles=["reporter"]))
@@ -202,7 +207,7 @@ def test_what_cannot_be_decided(scene: Scene) -> None:
     close_attendance(lecture_id, by=scene.by, at=LATER)
     attempt(Refused)
     reopen_attendance(lecture_id, reason="late report", by=scene.by, at=LATER)
-    decide(scene, one, "Cyr")
+    decide(scene, attendee, "Cyr")
     close_attendance(lecture_id, by=scene.by, at=LATER)
     with pytest.raises(Refused):
         undo(scene, unknown(scene, decided=True)[0])
@@ -215,11 +220,11 @@ def test_another_closed_lecture_stops_a_decision_for_all_but_not_for_the_rows(sc
     closed = scene.lecture
     another_lecture(scene)
     named(scene, ("phone", 0, 50))
-    one = unknown(scene)[0]
+    attendee = unknown(scene)[0]
     with pytest.raises(Refused) as caught:
-        decide(scene, one, "Cyr")
+        decide(scene, attendee, "Cyr")
     assert closed.title in caught.value.message
-    decide(scene, one, "Cyr", rows=[stay.evidence for stay in one.stays])
+    decide(scene, attendee, "Cyr", rows=[stay.evidence for stay in attendee.stays])
     assert minutes(scene, "Cyr") == 50
     scene.lecture = closed
     assert minutes(scene, "Cyr") is None
@@ -245,8 +250,8 @@ def test_all_with_one_strong_candidate_are_accepted_once_they_were_seen(scene: S
     assert {one.how for one in unknown(scene, decided=True)} == {MatchMethod.TOGETHER}
     with pytest.raises(Refused):  # sent twice: the list is another by now
         accept_strong(scene.lecture.id, seen=strong.mark, by=scene.by, at=LATER)
-    for one in unknown(scene, decided=True):
-        undo(scene, one)
+    for attendee in unknown(scene, decided=True):
+        undo(scene, attendee)
     assert minutes(scene, "Brian Otieno Smith") is None
 
 
@@ -257,11 +262,11 @@ def test_an_address_that_becomes_known_brings_its_evidence_along(scene: Scene) -
     another_lecture(scene)
     scene.publish(("NEW@x.example", 0, 70))
     scene.lecture = first
-    for one in unknown(scene):
-        if one.email == "desk@x.example":
-            decide(scene, one, "Cyr")
-        if one.email == "guest@x.example":
-            decide(scene, one, None)
+    for attendee in unknown(scene):
+        if attendee.email == "desk@x.example":
+            decide(scene, attendee, "Cyr")
+        if attendee.email == "guest@x.example":
+            decide(scene, attendee, None)
     close_attendance(first.id, by=scene.by, at=LATER)
     for name in ("new", "desk", "guest"):
         given = {"full_name": name, "email": f"{name}@x.example", "country_code": "KE", "by": SYSTEM, "at": LATER}
@@ -284,15 +289,15 @@ def test_an_address_that_becomes_known_brings_its_evidence_along(scene: Scene) -
 def test_searching_finds_the_enrolled_and_whoever_has_exactly_the_address(scene: Scene) -> None:
     scene.make.person("Stranger", email="stranger@x.example")
 
-    def found(words: str, by: Actor = scene.by) -> list[str]:
+    def names_found(words: str, by: Actor = scene.by) -> list[str]:
         people, _enrolled = find_people(scene.lecture.id, words, by=by)
         return [one.full_name for one in people]
 
-    assert found("ad") == ["Ada"]
-    assert found("BEN@x") == ["Ben"]
-    assert found("stranger@x.example") == [], "an instructor learns nothing about people of other series"
-    assert found("stranger@x.example", by=scene.make.administrator()) == ["Stranger"]
-    assert found("stranger") == found("  ") == []
+    assert names_found("ad") == ["Ada"]
+    assert names_found("BEN@x") == ["Ben"]
+    assert names_found("stranger@x.example") == [], "an instructor learns nothing about people of other series"
+    assert names_found("stranger@x.example", by=scene.make.administrator()) == ["Stranger"]
+    assert names_found("stranger") == names_found("  ") == []
     with pytest.raises(Forbidden):
         find_people(scene.lecture.id, "ada", by=scene.make.actor(scene.people["Ada"]))
 
@@ -355,15 +360,15 @@ def test_random_histories_give_the_credits_of_a_count_from_scratch(make: Any, se
                 named(scene, (who, start, start + draw.randint(1, 40)))
 
     def on_one(decided: bool, work: Callable[[Unknown], object]) -> None:
-        found = unknown(scene, decided=decided)
-        if found:
-            work(draw.choice(found))
+        attendees = unknown(scene, decided=decided)
+        if attendees:
+            work(draw.choice(attendees))
 
-    def some(one: Unknown) -> object:
+    def some(attendee: Unknown) -> object:
         rows = None
         if draw.random() < 0.4:
-            rows = [stay.evidence for stay in one.stays if draw.random() < 0.5] or [one.stays[0].evidence]
-        return decide(scene, one, draw.choice([*names, None]), rows=rows)
+            rows = [stay.evidence for stay in attendee.stays if draw.random() < 0.5] or [attendee.stays[0].evidence]
+        return decide(scene, attendee, draw.choice([*names, None]), rows=rows)
 
     def merge() -> None:
         merge_people(
@@ -372,7 +377,7 @@ def test_random_histories_give_the_credits_of_a_count_from_scratch(make: Any, se
 
     steps = [
         *[bring] * 3, *[lambda: on_one(False, some)] * 4, lambda: on_one(True, some),
-        *[lambda: on_one(True, lambda one: undo(scene, one))] * 2, merge,
+        *[lambda: on_one(True, lambda attendee: undo(scene, attendee))] * 2, merge,
         lambda: undo_merge(scene.people[draw.choice(names)].public_id, by=SYSTEM, at=LATER),
     ]  # fmt: skip
     for _n in range(30):
@@ -382,7 +387,7 @@ def test_random_histories_give_the_credits_of_a_count_from_scratch(make: Any, se
         except DomainError:
             db.session.rollback()
         for scene.lecture in lectures:
-            found = credits(scene)
-            assert {person: present for person, (present, _outcome) in found.items()} == by_hand(scene)
+            stored = credits(scene)
+            assert {person: present for person, (present, _outcome) in stored.items()} == by_hand(scene)
             assert credit_lecture(scene.lecture.id, by=SYSTEM, at=LATER) == 0
-            assert credits(scene) == found
+            assert credits(scene) == stored

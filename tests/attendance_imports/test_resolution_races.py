@@ -55,11 +55,11 @@ def prepared(app: APIFlask, make: Any) -> tuple[Scene, int, dict[str, str]]:
     with app.app_context():
         scene = Scene(make)
         bring(scene, scene.lecture.id, 0, 60)
-        one = review_page(scene.lecture.id, by=scene.by).items[0].id
+        attendee_id = review_page(scene.lecture.id, by=scene.by).items[0].id
         people = {name: person.public_id for name, person in scene.people.items()}
         scene.lecture_id, scene.series_id = scene.lecture.id, scene.series.id  # type: ignore[attr-defined]
         db.session.expunge_all()
-    return scene, one, people
+    return scene, attendee_id, people
 
 
 def bring(scene: Scene, lecture_id: int, first: int, last: int, email: str = "phone@x.example") -> None:
@@ -69,19 +69,19 @@ def bring(scene: Scene, lecture_id: int, first: int, last: int, email: str = "ph
 
 
 def test_of_two_who_decide_at_once_one_is_told_what_the_other_decided(app: APIFlask, make: Any) -> None:
-    scene, one, people = prepared(app, make)
+    scene, attendee_id, people = prepared(app, make)
     lecture_id: int = scene.lecture_id  # type: ignore[attr-defined]
 
     def decide(name: str) -> Callable[[], object]:
         given = {"person": people[name], "version": 0, "by": scene.by, "at": END}
-        return lambda: resolve_attendee(lecture_id, one, **given)
+        return lambda: resolve_attendee(lecture_id, attendee_id, **given)
 
     failures = all_at_once(app, [decide("Ada"), decide("Ben"), decide("Cyr")] * 2)
     assert {type(failure) for failure in failures} == {Refused}
     assert len(failures) in (4, 5)  # the winner's own second sending is no failure
     with app.app_context():
         assert db.session.scalar(select(func.count()).select_from(Resolution)) == 1
-        row = db.session.get_one(UnmatchedAttendee, one)
+        row = db.session.get_one(UnmatchedAttendee, attendee_id)
         credits = db.session.scalars(select(Credit.person_id)).all()
         assert credits == [row.person_id]
 
@@ -90,12 +90,12 @@ def test_a_decision_beside_imports_of_other_lectures_counts_all_of_them(
     app: APIFlask, make: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def slowly(attendee_ids: Any) -> set[int]:
-        found = lectures_told_of(attendee_ids)
+        lecture_ids = lectures_told_of(attendee_ids)
         time.sleep(0.5)  # whoever does not wait is done meanwhile
-        return found
+        return lecture_ids
 
     monkeypatch.setattr(resolution, "lectures_told_of", slowly)
-    scene, one, people = prepared(app, make)
+    scene, attendee_id, people = prepared(app, make)
     with app.app_context():
         others = [
             make.lecture(scene.series, state="held", actual_start=START, actual_end=END, starts_at=START).id
@@ -104,12 +104,12 @@ def test_a_decision_beside_imports_of_other_lectures_counts_all_of_them(
         db.session.expunge_all()
     lecture_id: int = scene.lecture_id  # type: ignore[attr-defined]
     given = {"person": people["Ada"], "version": 0, "by": scene.by, "at": END}
-    acts: list[Callable[[], object]] = [lambda: resolve_attendee(lecture_id, one, **given)]
+    acts: list[Callable[[], object]] = [lambda: resolve_attendee(lecture_id, attendee_id, **given)]
     acts += [lambda other=other: bring(scene, other, 0, 80) for other in others]  # type: ignore[misc]
     assert all_at_once(app, acts) == []
     with app.app_context():
-        found = dict(db.session.execute(select(Credit.lecture_id, Credit.present_ms)).all())
-        assert found == {lecture_id: 60 * 60_000, **dict.fromkeys(others, 80 * 60_000)}
+        credited = dict(db.session.execute(select(Credit.lecture_id, Credit.present_ms)).all())
+        assert credited == {lecture_id: 60 * 60_000, **dict.fromkeys(others, 80 * 60_000)}
 
 
 def test_an_address_that_becomes_known_beside_an_import_misses_nothing(app: APIFlask, make: Any) -> None:

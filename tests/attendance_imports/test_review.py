@@ -58,13 +58,13 @@ class Desk:
         file = (io.BytesIO((ZOOM + "".join(lines)).encode()), "report.csv")
         look = self.post(load, load, file=file, time_zone="UTC")
         assert look.status_code == 200, look.text
-        kept = kept_at(look)
-        return self.post(kept, kept, step="take")
+        path = kept_at(look)
+        return self.post(path, path, step="take")
 
     def post(self, path: str, page: str, **fields: Any) -> Any:
-        found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', self.client.get(page).text)
-        assert found
-        return self.client.post(path, data={"csrf_token": found[1], **fields}, content_type="multipart/form-data")
+        match = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', self.client.get(page).text)
+        assert match
+        return self.client.post(path, data={"csrf_token": match[1], **fields}, content_type="multipart/form-data")
 
     def decide(self, name: str, person: str, **fields: Any) -> Any:
         given = {"person": person, "version": 0} | fields
@@ -98,13 +98,13 @@ def test_an_import_leads_to_those_whom_nobody_knows_and_so_does_the_roster(desk:
     assert f'href="{desk.page}"' in roster
     shown = desk.client.get(desk.page).text
     assert shown.count('data-testid="unknown"') == 2
-    told = text_of(shown)
-    assert "would add 60 of 90 minutes" in told
-    assert "Zoom report" in told
+    text = text_of(shown)
+    assert "would add 60 of 90 minutes" in text
+    assert "Zoom report" in text
     assert (
         "Brian Otieno Smith 96 of 100 same words in a different order Customs · Kenya · 20 minutes already counted"
-    ) in told
-    assert "No enrolled person has a similar name." in told
+    ) in text
+    assert "No enrolled person has a similar name." in text
 
 
 def test_deciding_counts_and_is_taken_back(desk: Desk) -> None:
@@ -143,11 +143,11 @@ def test_only_the_ticked_rows_are_decided(desk: Desk) -> None:
 
 def test_somebody_else_is_found_by_name_organisation_or_address(desk: Desk) -> None:
     desk.bring(stay("phone", 0, 20))
-    one = desk.id_of("phone")
-    found = desk.client.get(f"{desk.page}?find={one}&who=mombasa").text
-    assert f'value="{desk.people["Grace Wanjiru"].public_id}"' in found
-    assert "Port &lt;b&gt;of&lt;/b&gt; Mombasa" in found
-    assert "No results for" in desk.client.get(f"{desk.page}?find={one}&who=zzz").text
+    attendee_id = desk.id_of("phone")
+    page = desk.client.get(f"{desk.page}?find={attendee_id}&who=mombasa").text
+    assert f'value="{desk.people["Grace Wanjiru"].public_id}"' in page
+    assert "Port &lt;b&gt;of&lt;/b&gt; Mombasa" in page
+    assert "No results for" in desk.client.get(f"{desk.page}?find={attendee_id}&who=zzz").text
 
 
 def test_all_strong_ones_are_accepted_after_they_were_seen(desk: Desk) -> None:
@@ -209,8 +209,8 @@ def test_the_calls_list_decide_and_undo(desk: Desk, make: Make) -> None:
     ]  # fmt: skip
     assert (phone["stays"][0]["system"], phone["decision"], phone["version"]) == ("zoom", None, 0)
 
-    def call(one: dict[str, Any], what: str, **body: Any) -> Any:
-        return desk.client.post(f"{desk.api}/{one['id']}/{what}", headers=headers, json=body)
+    def call(attendee: dict[str, Any], what: str, **body: Any) -> Any:
+        return desk.client.post(f"{desk.api}/{attendee['id']}/{what}", headers=headers, json=body)
 
     done = call(brian, "decide", person=person, version=0).json
     assert (done["decision"], done["person"]["full_name"], done["decided_by"], done["version"]) == (
@@ -238,18 +238,20 @@ def test_each_system_has_a_lane_and_its_times_in_words(desk: Desk, make: Make) -
     with make.app.app_context():
         row = get_row(desk.lecture.id, li.public_id, by=make.actor(desk.teacher))
         timelines = [(one.source, one.detail, one.intervals, one.ms) for one in row.timelines]
-        own = attendance_of_person(li.id, by=make.actor(li))[0]
+        attendance = attendance_of_person(li.id, by=make.actor(li))[0]
     assert timelines == [
         (Source.IMPORT, "zoom", [(0.0, 40.0)], 2_400_000),
         (Source.IMPORT, "plain", [(0.0, 55.0)], 3_300_000),
     ]
-    assert [(one.detail, one.stays) for one in own.timelines] == [(one.detail, one.stays) for one in row.timelines]
-    assert (row.minutes, own.minutes) == (55.0, 55.0)
+    assert [(one.detail, one.stays) for one in attendance.timelines] == [
+        (one.detail, one.stays) for one in row.timelines
+    ]
+    assert (row.minutes, attendance.minutes) == (55.0, 55.0)
     opened = desk.client.get(f"/lectures/{desk.lecture.id}/roster?open={li.public_id}").text
-    told = text_of(opened)
-    assert "Attendance table" in told
-    assert "Zoom report" in told
-    assert "Overlapping time is counted once" in told
+    text = text_of(opened)
+    assert "Attendance table" in text
+    assert "Zoom report" in text
+    assert "Overlapping time is counted once" in text
     trainee = make.app.test_client()
     make.sign_in(trainee, li)
     page = text_of(trainee.get(f"/lectures/{desk.lecture.id}").text)

@@ -57,5 +57,5 @@ def test_a_bare_number_counts_what_its_heading_says() -> None:
 
 @given(text=st.text(alphabet="0123456789hms :.,PTHMS小时day", max_size=30), unit=st.sampled_from([None, "minutes"]))
 def test_whatever_stands_there_is_a_duration_or_none(text: str, unit: str | None) -> None:
-    found = duration_ms(text, unit)
-    assert found is None or 0 <= found <= 31 * 86_400_000
+    duration = duration_ms(text, unit)
+    assert duration is None or 0 <= duration <= 31 * 86_400_000

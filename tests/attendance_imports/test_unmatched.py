@@ -35,7 +35,7 @@ def scene(make: Any, context: None) -> Scene:
     return Scene(make)
 
 
-def told(scene: Scene, name: str | None = None) -> UnmatchedAttendee:
+def attendee_of(scene: Scene, name: str | None = None) -> UnmatchedAttendee:
     """The one unmatched attendee of the series, or the one of this name."""
     query = select(UnmatchedAttendee).where(UnmatchedAttendee.series_id == scene.series.id)
     if name is not None:
@@ -59,7 +59,7 @@ def mean(scene: Scene, attendee: UnmatchedAttendee, person: Person | None, how: 
 @pytest.mark.databases(differs=True)
 def test_evidence_of_nobody_known_is_told_by_an_unmatched_attendee_once_in_a_series(scene: Scene) -> None:
     scene.publish(("New@x.example", 0, 20), ("NEW@x.example", 30, 50), ("ada@x.example", 0, 60))
-    attendee = told(scene)
+    attendee = attendee_of(scene)
     assert (attendee.key, attendee.email, attendee.person_id, attendee.how) == (
         "new@x.example", "New@x.example", None, None
     )  # fmt: skip
@@ -73,7 +73,7 @@ def test_all_that_reads_presence_follows_the_unmatched_attendee(scene: Scene) ->
     scene.publish(("new@x.example", 0, 40), ("ben@x.example", 0, 30), ("ben@x.example", 50, 90))
     ben = scene.people["Ben"]
     before = presence_curve(scene.lecture.id, by=scene.by)
-    mean(scene, told(scene), ben)
+    mean(scene, attendee_of(scene), ben)
     credit, row = scene.credit("Ben"), scene.row("Ben")
     assert credit is not None
     assert (credit.present_ms, credit.outcome) == (80 * 60_000, Outcome.ATTENDED)
@@ -82,8 +82,8 @@ def test_all_that_reads_presence_follows_the_unmatched_attendee(scene: Scene) ->
         (clock.to_ms(START), clock.to_ms(minute(40))),
         (clock.to_ms(minute(50)), clock.to_ms(END)),
     ]
-    own = attendance_of_person(ben.id, by=scene.make.actor(ben))
-    assert [one.present_ms for one in own] == [80 * 60_000]
+    attendances = attendance_of_person(ben.id, by=scene.make.actor(ben))
+    assert [one.present_ms for one in attendances] == [80 * 60_000]
     assert counted_ms(scene.lecture.id, ben.id, END) == 80 * 60_000
     assert presence_curve(scene.lecture.id, by=scene.by) == [
         count + (30 <= number < 40) for number, count in enumerate(before)
@@ -97,7 +97,7 @@ def test_all_that_reads_presence_follows_the_unmatched_attendee(scene: Scene) ->
 
 def test_somebody_seen_only_through_an_unmatched_attendee_stands_on_the_roster(scene: Scene) -> None:
     scene.publish(("new@x.example", 0, 40))
-    mean(scene, told(scene), scene.make.person("Guest", email="guest@x.example"))
+    mean(scene, attendee_of(scene), scene.make.person("Guest", email="guest@x.example"))
     for by, name in ((scene.make.administrator(), "Guest"), (scene.by, "guest@x.example")):
         rows = [row for row in roster(scene.lecture.id, by=by, limit=9) if row.email == "guest@x.example"]
         assert [(row.full_name, row.minutes, row.is_counted) for row in rows] == [(name, 40.0, False)]
@@ -105,14 +105,14 @@ def test_somebody_seen_only_through_an_unmatched_attendee_stands_on_the_roster(s
 
 def test_taking_a_decision_back_gives_the_evidence_back(scene: Scene) -> None:
     scene.publish(("new@x.example", 0, 60))
-    mean(scene, told(scene), scene.people["Cyr"])
+    mean(scene, attendee_of(scene), scene.people["Cyr"])
     assert scene.credit("Cyr") is not None
-    mean(scene, told(scene), None, MatchMethod.UNDONE)
+    mean(scene, attendee_of(scene), None, MatchMethod.UNDONE)
     assert scene.credit("Cyr") is None
-    assert (told(scene).how, told(scene).version) == (None, 2)
-    kept = db.session.scalars(select(Resolution).order_by(Resolution.version)).all()
+    assert (attendee_of(scene).how, attendee_of(scene).version) == (None, 2)
+    resolutions = db.session.scalars(select(Resolution).order_by(Resolution.version)).all()
     cyr = scene.people["Cyr"].id
-    assert [(one.how, one.person_id, one.by_person_id) for one in kept] == [
+    assert [(one.how, one.person_id, one.by_person_id) for one in resolutions] == [
         (MatchMethod.HAND, cyr, scene.teacher.id), (MatchMethod.UNDONE, None, scene.teacher.id)
     ]  # fmt: skip
 
@@ -121,10 +121,10 @@ def test_merging_and_undoing_follow_the_unmatched_attendee(scene: Scene) -> None
     scene.publish(("new@x.example", 0, 40), ("ada@x.example", 30, 60))
     other = scene.make.person("Other", email="other@x.example")
     ada = scene.people["Ada"]
-    mean(scene, told(scene), other)
+    mean(scene, attendee_of(scene), other)
     merge_people(ada.public_id, other.public_id, by=SYSTEM, at=END)
     assert scene.credit("Ada").present_ms == 60 * 60_000  # type: ignore[union-attr]
-    assert told(scene).person_id == other.id
+    assert attendee_of(scene).person_id == other.id
     undo_merge(other.public_id, by=SYSTEM, at=END)
     assert scene.credit("Ada").present_ms == 30 * 60_000  # type: ignore[union-attr]
 
@@ -134,7 +134,7 @@ def test_an_erased_persons_unmatched_names_lose_name_and_address_and_count_on(sc
     text = f"email,name,joined_at,left_at\nold@x.example,Ada L,{stay}\n,Ada's phone,{stay}\nx@x.example,Xi,{stay}\n"
     scene.publish_text(text)
     for name in ("Ada L", "Ada's phone"):
-        mean(scene, told(scene, name), scene.people["Ada"])
+        mean(scene, attendee_of(scene, name), scene.people["Ada"])
     before = roster_totals(scene.lecture.id, by=scene.by)
     ada = scene.people["Ada"].public_id
     erase_person(ada, confirmation="ada@x.example", withdraw_certificates=False, by=SYSTEM, at=END)
@@ -155,7 +155,7 @@ def test_evidence_that_is_recognised_later_stays_as_it_was_seen(scene: Scene) ->
     scene.make.enrolment(scene.series, person)
     assert scene.publish(("new@x.example", 0, 60)).updated == 1
     assert db.session.scalar(select(Presence.person_id)) is None
-    assert (told(scene).person_id, told(scene).how) == (person.id, MatchMethod.ADDRESS)
+    assert (attendee_of(scene).person_id, attendee_of(scene).how) == (person.id, MatchMethod.ADDRESS)
     assert [row[2] for row in get_row(scene.lecture.id, person.public_id, by=scene.by).intervals] == [Source.IMPORT]
 
 
@@ -183,9 +183,9 @@ def test_a_name_recognised_later_is_one_persons_in_this_lecture_only(scene: Scen
     scene.make.enrolment(scene.series, person)
     assert scene.publish_text(text).updated == 1
     assert scene.credit("New") is not None
-    found = {one.key.split(":")[0]: one for one in db.session.scalars(select(UnmatchedAttendee))}
-    assert (found["name"].person_id, found["row"].person_id) == (None, person.id)
-    assert found["row"].within_id == found["name"].id
+    by_kind = {one.key.split(":")[0]: one for one in db.session.scalars(select(UnmatchedAttendee))}
+    assert (by_kind["name"].person_id, by_kind["row"].person_id) == (None, person.id)
+    assert by_kind["row"].within_id == by_kind["name"].id
     twin = scene.make.person("New", email="twin@x.example")
     scene.make.enrolment(scene.series, twin)
     later = scene.publish_text(f"name,joined_at,left_at\nNew,{START.isoformat()},{minute(50).isoformat()}\n")
@@ -194,11 +194,11 @@ def test_a_name_recognised_later_is_one_persons_in_this_lecture_only(scene: Scen
 
 def test_what_was_decided_before_is_applied_first_and_says_so(scene: Scene) -> None:
     scene.publish(("desk@x.example", 0, 60))
-    mean(scene, told(scene), scene.people["Cyr"])
+    mean(scene, attendee_of(scene), scene.people["Cyr"])
     answer = scene.publish(("desk@x.example", 60, 90))
     assert (answer.matched, answer.created, answer.unmatched) == (1, 1, [])
     assert scene.credit("Cyr").present_ms == 90 * 60_000  # type: ignore[union-attr]
-    mean(scene, told(scene), None, MatchMethod.NOBODY)
+    mean(scene, attendee_of(scene), None, MatchMethod.NOBODY)
     assert scene.credit("Cyr") is None
     answer = scene.publish(("desk@x.example", 61, 80))
     assert [one["reason"] for one in answer.unmatched] == [("Not a participant: resolved by Lin Yuhan on 2026-11-04.")]
@@ -229,8 +229,8 @@ def test_names_that_are_only_like_somebodys_are_candidates_with_score_and_reason
         stay(4, "Brian Otieno Smith", email="private@y.example"),
     )
     assert answer.matched == 1
-    told = [(one["row"], one["reason"], one["candidates"][0]["person"]) for one in answer.unmatched]
-    assert told == [
+    suggestions = [(one["row"], one["reason"], one["candidates"][0]["person"]) for one in answer.unmatched]
+    assert suggestions == [
         (2, "No enrolled person has this name.", person.public_id),
         (4, "No person has this e-mail address.", person.public_id),
     ]

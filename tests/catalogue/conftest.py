@@ -96,7 +96,7 @@ def make_lecture(context: None) -> Callable[..., Lecture]:
 
 
 @pytest.fixture
-def said(app: APIFlask) -> Iterator[list[str]]:
+def published(app: APIFlask) -> Iterator[list[str]]:
     """The names of the events published during the test."""
     heard: list[str] = []
     bus: events.EventBus = app.extensions[events.KEY]

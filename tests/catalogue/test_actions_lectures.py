@@ -26,7 +26,7 @@ PLANNED = datetime(2026, 12, 2, 6, 0, tzinfo=UTC)  # 14:00 in Beijing
 
 
 @pytest.mark.databases
-def test_schedule_lecture_stores_all(series: Series, ines: Actor, at: datetime, said: list[str]) -> None:
+def test_schedule_lecture_stores_all(series: Series, ines: Actor, at: datetime, published: list[str]) -> None:
     made = schedule_lecture(
         "trade",
         LectureInput(
@@ -50,20 +50,20 @@ def test_schedule_lecture_stores_all(series: Series, ines: Actor, at: datetime, 
     assert (made.join_url, made.recording_url, made.sequence) == ("https://meet.example/1", None, 0)
     assert made.materials == [{"title": "Slides", "url": "https://files.example/s.pdf"}]
     assert [person.full_name for person in made.instructors] == ["Ines"]
-    assert said == ["LectureScheduled"]
+    assert published == ["LectureScheduled"]
     assert [change.what for change in list_changes(made.id, by=ines)] == ["created"]
     assert [entry.verb for entry in audit.list_entries("lecture", made.id)] == ["schedule_lecture"]
 
 
 @pytest.mark.databases
 def test_schedule_lecture_again_is_the_same_lecture(
-    series: Series, make_lecture: MakeLecture, ines: Actor, said: list[str]
+    series: Series, make_lecture: MakeLecture, ines: Actor, published: list[str]
 ) -> None:
     fields = {"by": ines, "instructors": ("ines@example.org",), "interpretation": ("ar",)}
     first = make_lecture(**fields)
     assert make_lecture(**fields).id == first.id
     assert make_lecture(**{**fields, "instructors": ()}).id != first.id
-    assert said == ["LectureScheduled"] * 2
+    assert published == ["LectureScheduled"] * 2
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_clash_of_two_at_once_lets_one_through(
 
 @pytest.mark.databases
 def test_edit_lecture_changes_what_is_named(
-    series: Series, make_lecture: MakeLecture, ines: Actor, omar: Actor, at: datetime, said: list[str]
+    series: Series, make_lecture: MakeLecture, ines: Actor, omar: Actor, at: datetime, published: list[str]
 ) -> None:
     key = make_lecture(interpretation=("ar",)).id
     edited = edit_lecture(
@@ -198,25 +198,25 @@ def test_edit_lecture_changes_what_is_named(
     assert (edited.title, edited.interpretation, edited.starts_at) == ("New", ["ar"], PLANNED)
     assert (edited.recording_url, edited.language) == ("https://r.example/1", "fr")
     assert [person.full_name for person in edited.series.instructors] == ["Ines", "Omar"]
-    assert said == ["LectureScheduled"]
+    assert published == ["LectureScheduled"]
     with pytest.raises(Invalid):
         edit_lecture(key, {"nonsense": 1}, by=ines, at=at)
 
 
 def test_edit_lecture_moves_it(
-    series: Series, make_lecture: MakeLecture, ines: Actor, at: datetime, said: list[str]
+    series: Series, make_lecture: MakeLecture, ines: Actor, at: datetime, published: list[str]
 ) -> None:
     key = make_lecture().id
     moved = edit_lecture(key, {"starts_at": datetime(2026, 12, 3, 14, 0)}, by=ines, at=at)
     assert (moved.starts_at, moved.sequence) == (PLANNED + timedelta(days=1), 1)
     same = edit_lecture(key, {"time_zone": "Asia/Singapore", "duration_minutes": 60}, by=ines, at=at)
     assert (same.starts_at, same.sequence) == (moved.starts_at, 2)
-    assert said == ["LectureScheduled", "LecturePostponed", "LectureLengthChanged"]
+    assert published == ["LectureScheduled", "LecturePostponed", "LectureLengthChanged"]
     postpone_lecture(key, by=ines, at=at)
     assert edit_lecture(key, {"title": "Waits"}, by=ines, at=at).state is LectureState.POSTPONED
     back = edit_lecture(key, {"starts_at": datetime(2026, 12, 5, 14, 0)}, by=ines, at=at)
     assert back.state is LectureState.SCHEDULED
-    assert said[-1] == "LectureScheduled"
+    assert published[-1] == "LectureScheduled"
     with pytest.raises(Invalid) as caught:
         edit_lecture(key, {"starts_at": None}, by=ines, at=at)
     assert caught.value.faults[0].field == "starts_at"

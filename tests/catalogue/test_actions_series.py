@@ -28,7 +28,7 @@ MakeLecture = Callable[..., object]
 
 
 @pytest.fixture
-def said(app: APIFlask) -> list[events.Event]:
+def published(app: APIFlask) -> list[events.Event]:
     """Events published during the test."""
     heard: list[events.Event] = []
     bus: events.EventBus = app.extensions[events.KEY]
@@ -157,13 +157,13 @@ def test_create_series_at_once_makes_one(app: APIFlask, ines: Actor, at: datetim
 
 @pytest.mark.databases
 def test_edit_series_changes_what_is_named_and_nothing_else(
-    ines: Actor, at: datetime, said: list[events.Event]
+    ines: Actor, at: datetime, published: list[events.Event]
 ) -> None:
     create_series(draft(description="Old", capacity=10, countries=("KE",)), by=ines, at=at)
     edited = edit_series("trade", {"title": "Trade at sea", "capacity": 20}, by=ines, at=at)
     assert (edited.title, edited.description, edited.capacity) == ("Trade at sea", "Old", 20)
     assert [country.code for country in edited.countries] == ["KE"]
-    assert [type(event) for event in said] == [events.CapacityChanged]
+    assert [type(event) for event in published] == [events.CapacityChanged]
     edited = edit_series("trade", {"countries": None, "capacity": None}, by=ines, at=at)
     assert (edited.countries, edited.capacity) == ([], None)
     edited = edit_series("trade", {"nominations_need_approval": True}, by=ines, at=at)
@@ -172,13 +172,13 @@ def test_edit_series_changes_what_is_named_and_nothing_else(
 
 
 @pytest.mark.databases
-def test_edit_series_policy_is_a_new_version(ines: Actor, at: datetime, said: list[events.Event]) -> None:
+def test_edit_series_policy_is_a_new_version(ines: Actor, at: datetime, published: list[events.Event]) -> None:
     made = create_series(draft(policy=PolicyInput(replay_days=7)), by=ines, at=at)
     edit_series("trade", {"policy": {"min_percent": 75}}, by=ines, at=at)
     edit_series("trade", {"policy": {"min_percent": 75}}, by=ines, at=at)
     rows = db.session.scalars(select(Policy).where(Policy.series_id == made.id).order_by(Policy.version)).all()
     assert [(row.version, row.min_percent, row.replay_days) for row in rows] == [(1, 60, 7), (2, 75, 7)]
-    assert [type(event) for event in said] == [events.PolicyChanged]
+    assert [type(event) for event in published] == [events.PolicyChanged]
 
 
 def test_edit_series_is_for_its_instructors_and_administrators(
@@ -250,9 +250,9 @@ def test_export_and_erasure_of_an_instructor(ines: Actor, make_lecture: MakeLect
     create_series(draft(), by=ines, at=at)
     make_lecture(by=ines, instructors=("ines@example.org",))
     assert ines.person_id
-    asked = events.PersonExportAsked(person_id=ines.person_id, by=ines, at=at)
-    on_export(asked)
-    part = asked.parts["catalogue"]
+    export = events.PersonExportAsked(person_id=ines.person_id, by=ines, at=at)
+    on_export(export)
+    part = export.parts["catalogue"]
     assert part["series_given"] == ["trade"]
     assert [lecture["title"] for lecture in part["lectures_given"]] == ["Opening"]
     assert [change["what"] for change in part["changes_made"]] == ["created"]

@@ -37,11 +37,11 @@ PLANNED = datetime(2026, 12, 2, 6, 0, tzinfo=UTC)  # 14:00 in Beijing
 
 @pytest.mark.databases
 def test_a_lecture_from_draft_to_held(
-    series: Series, make_lecture: MakeLecture, ines: Actor, at: datetime, said: list[str]
+    series: Series, make_lecture: MakeLecture, ines: Actor, at: datetime, published: list[str]
 ) -> None:
     lecture = make_lecture(state=LectureState.DRAFT)
     key = lecture.id
-    assert said == []
+    assert published == []
     assert publish_lecture(key, by=ines, at=at).state is LectureState.SCHEDULED
     live = start_lecture(key, by=ines, at=at)
     assert (live.state, live.actual_start, live.actual_end) == ("live", at, None)
@@ -54,7 +54,7 @@ def test_a_lecture_from_draft_to_held(
     assert (reopened.state, reopened.actual_end, reopened.actual_start) == ("live", None, at)
     end_lecture(key, by=ines, at=ended + timedelta(minutes=5))
     assert policy_for(get_lecture(key, by=ines)).min_percent == 90
-    assert said == [
+    assert published == [
         "LectureScheduled",
         "LectureStarted",
         "LectureEnded",
@@ -104,7 +104,7 @@ def test_actual_times_that_cannot_be_are_invalid(
 
 
 def test_correct_times_of_a_held_lecture(
-    series: Series, make_lecture: MakeLecture, ines: Actor, at: datetime, said: list[str]
+    series: Series, make_lecture: MakeLecture, ines: Actor, at: datetime, published: list[str]
 ) -> None:
     key = make_lecture().id
     with pytest.raises(Refused):
@@ -117,13 +117,13 @@ def test_correct_times_of_a_held_lecture(
     done = correct_times(key, started_at=begun, ended_at=begun + timedelta(hours=1), by=ines, at=at)
     assert done.actual_end == begun + timedelta(hours=1)
     correct_times(key, started_at=begun, ended_at=begun + timedelta(hours=1), by=ines, at=at)
-    assert said[-1] == "LectureTimesCorrected"
-    assert said.count("LectureTimesCorrected") == 1
+    assert published[-1] == "LectureTimesCorrected"
+    assert published.count("LectureTimesCorrected") == 1
 
 
 @pytest.mark.databases
 def test_postponing_with_and_without_a_time(
-    series: Series, make_lecture: MakeLecture, ines: Actor, at: datetime, said: list[str]
+    series: Series, make_lecture: MakeLecture, ines: Actor, at: datetime, published: list[str]
 ) -> None:
     key = make_lecture().id
     moved = postpone_lecture(key, local_start=datetime(2026, 12, 9, 10, 0), time_zone="Africa/Nairobi", by=ines, at=at)
@@ -138,7 +138,7 @@ def test_postponing_with_and_without_a_time(
         datetime(2027, 1, 6, 7, 0, tzinfo=UTC),
         "Africa/Nairobi",
     )
-    assert said == ["LectureScheduled", "LecturePostponed", "LecturePostponed", "LectureScheduled"]
+    assert published == ["LectureScheduled", "LecturePostponed", "LecturePostponed", "LectureScheduled"]
     changes = list_changes(key, by=ines)
     assert [change.what for change in changes] == ["created", "postponed", "postponed", "rescheduled"]
     assert changes[1].before["starts_at"] == PLANNED.isoformat()
@@ -177,7 +177,7 @@ def test_postponing_onto_another_lecture_is_refused(
 
 @pytest.mark.databases
 def test_cancelling_needs_a_reason_and_is_final(
-    series: Series, make_lecture: MakeLecture, ines: Actor, at: datetime, said: list[str]
+    series: Series, make_lecture: MakeLecture, ines: Actor, at: datetime, published: list[str]
 ) -> None:
     key = make_lecture().id
     for reason in ("", " \n", "x" * 2001):
@@ -186,7 +186,7 @@ def test_cancelling_needs_a_reason_and_is_final(
         assert caught.value.faults[0].field == "reason"
     off = cancel_lecture(key, reason=" The hall burned.\x00 ", by=ines, at=at)
     assert (off.state, off.reason, off.sequence) == ("cancelled", "The hall burned.", 1)
-    assert said[-1] == "LectureCancelled"
+    assert published[-1] == "LectureCancelled"
     assert list_changes(key, by=ines)[-1].reason == "The hall burned."
 
 
@@ -278,7 +278,7 @@ def test_transitions_are_for_staff_only(
 
 @pytest.mark.databases
 def test_undoing_a_start_goes_back_to_the_plan(
-    series: Series, make_lecture: MakeLecture, ines: Actor, at: datetime, said: list[str]
+    series: Series, make_lecture: MakeLecture, ines: Actor, at: datetime, published: list[str]
 ) -> None:
     key = make_lecture().id
     start_lecture(key, by=ines, at=at)
@@ -291,7 +291,7 @@ def test_undoing_a_start_goes_back_to_the_plan(
     undone = undo_start(key, by=ines, at=months_later)
     assert (undone.state, undone.starts_at, undone.actual_start) == ("scheduled", PLANNED, None)
     assert (undone.actual_end, undone.policy_id) == (None, None)
-    assert said[-1] == "LectureStartUndone"
+    assert published[-1] == "LectureStartUndone"
     change = list_changes(key, by=ines)[-1]
     assert (change.what, change.at, change.by_person_id) == ("start_undone", months_later, ines.person_id)
     assert change.before == {

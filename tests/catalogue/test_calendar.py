@@ -69,8 +69,8 @@ def test_calendar_file_without_a_date_or_right(client: FlaskClient, make: Make, 
 
         @action
         def forget() -> None:
-            found = db.session.get_one(Lecture, waiting.id)
-            found.local_start, found.starts_at = None, None
+            stored = db.session.get_one(Lecture, waiting.id)
+            stored.local_start, stored.starts_at = None, None
 
         forget()
     assert client.get(f"/lectures/{waiting.id}.ics").status_code == 409
@@ -172,13 +172,13 @@ def test_links_to_calendars_on_the_web_say_the_moment_in_utc(client: FlaskClient
     )
     page = client.get(f"/lectures/{lecture.id}").text
     links = [html.unescape(one) for one in re.findall(r'href="(https://[^"]+)"', page)]
-    asked = {urlsplit(one).hostname: dict(parse_qsl(urlsplit(one).query)) for one in links}
+    queries = {urlsplit(one).hostname: dict(parse_qsl(urlsplit(one).query)) for one in links}
     start, end = lecture.starts_at, lecture.starts_at and lecture.starts_at + timedelta(minutes=90)
-    google = asked["calendar.google.com"]
+    google = queries["calendar.google.com"]
     assert (google["text"], google["dates"]) == (lecture.title, f"{start:%Y%m%dT%H%M%SZ}/{end:%Y%m%dT%H%M%SZ}")
     for host in ("outlook.live.com", "outlook.office.com"):
-        assert asked[host]["startdt"] == f"{start:%Y-%m-%dT%H:%M:%SZ}"
-        assert asked[host]["location"] == f"http://localhost/lectures/{lecture.id}"
+        assert queries[host]["startdt"] == f"{start:%Y-%m-%dT%H:%M:%SZ}"
+        assert queries[host]["location"] == f"http://localhost/lectures/{lecture.id}"
     assert all("+" not in one and len(one) < 1000 for one in links)
 
 
@@ -186,16 +186,16 @@ def test_links_in_mails_lead_to_calendars_on_the_web_with_what_holds_now(
     client: FlaskClient, make: Make, series: Series
 ) -> None:
     lecture = make.lecture(series, local_start=datetime(2036, 10, 20, 9))
-    own = f"/lectures/{lecture.id}"
-    page = html.unescape(client.get(own).text)
+    path = f"/lectures/{lecture.id}"
+    page = html.unescape(client.get(path).text)
     for program in PROGRAMS:
-        answer = client.get(f"{own}/calendars/{program}")
+        answer = client.get(f"{path}/calendars/{program}")
         assert answer.status_code == 302
         assert f'href="{answer.location}"' in page, "the same as on the page of the lecture"
-    assert client.get(f"{own}/calendars/elsewhere").status_code == 404
+    assert client.get(f"{path}/calendars/elsewhere").status_code == 404
     by = make.administrator()
     with client.application.app_context():
         cancel_lecture(lecture.id, reason="ill", by=by, at=clock.now())
-    assert client.get(f"{own}/calendars/google").location == own
+    assert client.get(f"{path}/calendars/google").location == path
     hidden = make.lecture(make.series("draft", visibility="draft"))
     assert client.get(f"/lectures/{hidden.id}/calendars/google").status_code == 404

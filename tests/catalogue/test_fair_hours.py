@@ -75,14 +75,15 @@ def test_counts_are_those_of_each_minute(
 ) -> None:
     lectures = [(start.replace(tzinfo=UTC), minutes) for start, minutes in lectures]
     spans = [Lasting(start, start + timedelta(minutes=minutes)) for start, minutes in lectures]
-    found = burdens(audience(groups), spans)
-    for (start, minutes), burden in zip(lectures, found, strict=True):
-        told = [(people, place, *plain(place, start, minutes)) for place, people in groups]
-        assert burden.night == sum(people for people, _place, night, _off in told if night)
-        assert burden.day_off == sum(people for people, _place, _night, off in told if off)
+    counted = burdens(audience(groups), spans)
+    for (start, minutes), burden in zip(lectures, counted, strict=True):
+        minute_by_minute = [(people, place, *plain(place, start, minutes)) for place, people in groups]
+        assert burden.night == sum(people for people, _place, night, _off in minute_by_minute if night)
+        assert burden.day_off == sum(people for people, _place, _night, off in minute_by_minute if off)
         countries = {place[0] for place, _people in groups}
         by_country = {
-            code: sum(people for people, place, night, _off in told if night and place[0] == code) for code in countries
+            code: sum(people for people, place, night, _off in minute_by_minute if night and place[0] == code)
+            for code in countries
         }
         assert burden.night_by_country == {code: number for code, number in by_country.items() if number}
 
@@ -102,18 +103,18 @@ def test_a_week_has_each_hour_that_its_clocks_show_once(
     hours = hours_of_week(audience(groups), first, minute, zone, minutes)
     begin = datetime(first.year, first.month, first.day, 0, minute)
     assert [one.local for one in hours] == [begin + timedelta(hours=number) for number in range(168)]
-    for one in hours[::5]:
+    for hour in hours[::5]:
         try:
-            assert one.starts_at == resolve_local(one.local, zone)
+            assert hour.starts_at == resolve_local(hour.local, zone)
         except Invalid:
-            assert one.starts_at is None
-        if one.starts_at is None:
+            assert hour.starts_at is None
+        if hour.starts_at is None:
             continue
-        told = [(people, *plain(place, one.starts_at, minutes)) for place, people in groups]
-        assert one.night == sum(people for people, night, _off in told if night)
-        assert one.day_off == sum(people for people, _night, off in told if off)
-        night, off = plain((territories().get(zone), zone), one.starts_at, minutes)
-        assert (one.is_comfortable, one.is_working_day) == (not night, not off)
+        minute_by_minute = [(people, *plain(place, hour.starts_at, minutes)) for place, people in groups]
+        assert hour.night == sum(people for people, night, _off in minute_by_minute if night)
+        assert hour.day_off == sum(people for people, _night, off in minute_by_minute if off)
+        night, off = plain((territories().get(zone), zone), hour.starts_at, minutes)
+        assert (hour.is_comfortable, hour.is_working_day) == (not night, not off)
 
 
 def test_an_hour_that_the_clocks_skip_or_show_twice_is_none() -> None:
@@ -138,16 +139,23 @@ def offered(hours: Sequence[Hour], chosen: datetime | None, at: datetime = AT) -
 
 def test_the_fairest_hour_comes_first_and_weighs_least_of_all_where_the_lecture_is_given() -> None:
     chosen = datetime(2027, 1, 8, 14)
-    found = offered(WEEK, chosen)
-    own = next(one for one in WEEK if one.local == chosen)
-    assert (own.night, own.day_off, own.weight) == (171, 254, 298.0)  # a Friday: a day off in Egypt
-    weights = [one.best.weight for one in found]
+    offers = offered(WEEK, chosen)
+    chosen_hour = next(one for one in WEEK if one.local == chosen)
+    assert (chosen_hour.night, chosen_hour.day_off, chosen_hour.weight) == (
+        171,
+        254,
+        298.0,
+    )  # a Friday: a day off in Egypt
+    weights = [one.best.weight for one in offers]
     assert weights == sorted(weights)
     assert weights[0] == min(
-        one.weight for one in WEEK if one.is_comfortable and one.is_working_day and one.weight < own.weight
+        one.weight for one in WEEK if one.is_comfortable and one.is_working_day and one.weight < chosen_hour.weight
     )
-    assert (found[0].best.local, found[0].best.night) == (datetime(2027, 1, 6, 20), 46)  # 7 January is a holiday there
-    assert all(one.best.weight < own.weight for one in found)
+    assert (offers[0].best.local, offers[0].best.night) == (
+        datetime(2027, 1, 6, 20),
+        46,
+    )  # 7 January is a holiday there
+    assert all(one.best.weight < chosen_hour.weight for one in offers)
 
 
 def test_hours_that_are_alike_are_one_group_on_all_days_that_have_it() -> None:
@@ -186,9 +194,9 @@ def test_no_hour_is_listed_that_is_over_or_not_fairer() -> None:
 
 def test_no_hour_is_listed_within_48_hours() -> None:
     now = datetime(2027, 1, 3, 23, 30, tzinfo=UTC)  # Monday, 07:30 in Shanghai
-    found = offered(WEEK, None, now)
-    assert min(day for one in found for day in one.days) == date(2027, 1, 6)
-    assert all(one.best.starts_at and one.best.starts_at >= now + timedelta(hours=48) for one in found)
+    offers = offered(WEEK, None, now)
+    assert min(day for one in offers for day in one.days) == date(2027, 1, 6)
+    assert all(one.best.starts_at and one.best.starts_at >= now + timedelta(hours=48) for one in offers)
 
 
 def test_a_week_of_days_off_still_has_a_fairest_hour() -> None:
@@ -239,21 +247,21 @@ def test_the_night_changes_with_the_clocks_of_a_country() -> None:
 
 def test_the_rotation_says_how_often_it_was_night_for_most_of_a_country() -> None:
     starts = [datetime(2027, 1, day, hour, tzinfo=UTC) for day, hour in ((6, 6), (13, 6), (20, 12))]
-    found = rotation(FOUR, [Lasting(one, one + timedelta(minutes=90)) for one in starts])
-    assert (found.lectures, list(found.nights), found.others) == (3, [("PE", 2), ("FJ", 1)], 2)
+    shares = rotation(FOUR, [Lasting(one, one + timedelta(minutes=90)) for one in starts])
+    assert (shares.lectures, list(shares.nights), shares.others) == (3, [("PE", 2), ("FJ", 1)], 2)
     few = audience([(("KE", "Africa/Nairobi"), 9), (("KE", "America/Lima"), 1)])
     assert rotation(few, [Lasting(one, one + timedelta(minutes=90)) for one in starts]).nights == []
 
 
 def test_weekends_are_those_of_cldr() -> None:
-    found = {}
+    weekends = {}
     for code in {*territories().values(), *CLDR}:
         known: dict[str, object] = get_global("territory_languages").get(code, {})
         name = next((f"{one}_{code}" for one in (*known, "en") if exists(f"{one}_{code}")), None)
         week = load(name, merge_inherited=False).get("week_data", {}) if name is not None else {}
         first, last = week.get("weekend_start", 5), week.get("weekend_end", 6)
-        found[code] = frozenset((first + number) % 7 for number in range((last - first) % 7 + 1))
-    assert {code: days for code, days in found.items() if days != {5, 6}} == CLDR
+        weekends[code] = frozenset((first + number) % 7 for number in range((last - first) % 7 + 1))
+    assert {code: days for code, days in weekends.items() if days != {5, 6}} == CLDR
 
 
 def test_a_weekend_that_cldr_has_not_is_the_one_in_force() -> None:

@@ -83,9 +83,9 @@ def api(client: FlaskClient, make: Make, ines: Person) -> Api:
 
 
 def at_night(text: str) -> tuple[int, int]:
-    found = re.search(r'data-testid="at-night" data-night="(\d+)" data-off="(\d+)"', text)
-    assert found is not None
-    return int(found[1]), int(found[2])
+    match = re.search(r'data-testid="at-night" data-night="(\d+)" data-off="(\d+)"', text)
+    assert match is not None
+    return int(match[1]), int(match[2])
 
 
 def typed(**values: str) -> dict[str, str]:
@@ -96,24 +96,24 @@ def typed(**values: str) -> dict[str, str]:
 
 @pytest.mark.databases
 def test_people_are_counted_where_they_are(api: Api, series: Series) -> None:
-    found = api.hours(starts_at=FRIDAY)
-    assert (found["basis"], found["people"], found["unlocated"]) == ("enrolled", 9, 1)
-    assert found["lecture"] == {
+    answer = api.hours(starts_at=FRIDAY)
+    assert (answer["basis"], answer["people"], answer["unlocated"]) == ("enrolled", 9, 1)
+    assert answer["lecture"] == {
         "starts_at": "2036-01-11T14:00:00", "starts_at_utc": "2036-01-11T06:00:00Z", "night": 3, "day_off": 2,
         "weight": 4.0,
     }  # fmt: skip
-    countries = {(one["country"], one["starts_at"], one["night"]) for one in found["countries"]}
+    countries = {(one["country"], one["starts_at"], one["night"]) for one in answer["countries"]}
     assert countries == {
         ("VN", "2036-01-11T13:00:00", 0), ("EG", "2036-01-11T08:00:00", 0), ("PE", "2036-01-11T01:00:00", 2),
         ("KE", "2036-01-11T01:00:00", 1), (None, "2036-01-11T11:30:00", 0),
     }  # fmt: skip
-    assert len(found["hours"]) == 168
-    assert found["first"] == "2036-01-07"
+    assert len(answer["hours"]) == 168
+    assert answer["first"] == "2036-01-07"
 
 
 def test_a_week_can_begin_on_any_day(api: Api, series: Series) -> None:
-    found = api.hours(first="2036-01-09")
-    assert [one["starts_at"] for one in found["hours"]][::167] == ["2036-01-09T00:00:00", "2036-01-15T23:00:00"]
+    answer = api.hours(first="2036-01-09")
+    assert [one["starts_at"] for one in answer["hours"]][::167] == ["2036-01-09T00:00:00", "2036-01-15T23:00:00"]
 
 
 @pytest.mark.parametrize(
@@ -136,12 +136,12 @@ def test_what_cannot_be_is_refused(api: Api, series: Series, query: dict[str, An
 def test_while_nobody_is_enrolled_seats_then_countries_then_partners_are_counted(
     app: APIFlask, api: Api, make: Make, empty: Series, ines: Person
 ) -> None:
-    found = api.hours(starts_at=FRIDAY)
-    assert found["basis"] == "partners"
+    hours = api.hours(starts_at=FRIDAY)
+    assert hours["basis"] == "partners"
     make.quota(empty, "PE", seats=40)
     make.quota(empty, "VN", seats=60)
-    found = api.hours(starts_at=FRIDAY)
-    assert (found["basis"], found["people"], found["lecture"]["night"]) == ("seats", 100, 40)
+    hours = api.hours(starts_at=FRIDAY)
+    assert (hours["basis"], hours["people"], hours["lecture"]["night"]) == ("seats", 100, 40)
     closed = make.series("closed", "Closed", instructors=[ines])
     with app.app_context():
         for code in ("PE", "EG", "VN"):
@@ -157,11 +157,11 @@ def test_an_instructor_learns_nothing_of_people_whose_profile_is_not_shared(
 ) -> None:
     make.enrolment(empty, make.person(country="PE", time_zone="America/Lima"), profile_shared_at=None)
     make.enrolment(empty, make.person(country="VN"))
-    found = Api(client, make.headers(ines)).hours(starts_at=FRIDAY)
-    assert (found["people"], found["unlocated"]) == (1, 1)
+    answer = Api(client, make.headers(ines)).hours(starts_at=FRIDAY)
+    assert (answer["people"], answer["unlocated"]) == (1, 1)
     ada = make.person("Ada", "ada@example.org", roles=["administrator"])
-    found = Api(client, make.headers(ada)).hours(starts_at=FRIDAY)
-    assert (found["people"], found["unlocated"]) == (2, 0)
+    answer = Api(client, make.headers(ada)).hours(starts_at=FRIDAY)
+    assert (answer["people"], answer["unlocated"]) == (2, 0)
 
 
 def test_counts_change_with_the_people(api: Api, make: Make, series: Series) -> None:
@@ -238,12 +238,12 @@ def test_a_lecture_is_postponed_to_a_fair_hour_on_one_page_without_a_script(
     assert night + off / 2 < 4
     assert '<input type="hidden" name="next" value="/teach">' in page
     with app.app_context():
-        kept = db.session.get_one(Lecture, lecture.id)
-        assert (kept.local_start, kept.duration_minutes) == (datetime(2036, 1, 4, 14), 60)
+        stored = db.session.get_one(Lecture, lecture.id)
+        assert (stored.local_start, stored.duration_minutes) == (datetime(2036, 1, 4, 14), 60)
     assert staff.post(address, data=sent | {"starts_at": used[1], "date": "given"}).location == "/teach"
     with app.app_context():
-        kept = db.session.get_one(Lecture, lecture.id)
-        assert (kept.local_start, kept.duration_minutes) == (datetime.fromisoformat(used[1]), 60)
+        stored = db.session.get_one(Lecture, lecture.id)
+        assert (stored.local_start, stored.duration_minutes) == (datetime.fromisoformat(used[1]), 60)
 
 
 def test_hours_that_follow_what_is_typed_are_used_on_the_page_that_postpones(
@@ -305,9 +305,9 @@ def test_the_series_says_how_its_nights_were_shared_out(
         make.lecture(series, f"On {day}", local_start=datetime(2036, 1, day, hour), time_zone="Asia/Shanghai",
                      instructors=[ines])  # fmt: skip
     for address in ("/series/trade", "/series/trade/schedule", "/series/trade/hours"):
-        said = re.search(r'data-testid="rotation">(.*?)</p>', staff.get(address).text, re.DOTALL)
-        assert said is not None
-        words = re.sub(r"<[^>]+>|\s+", " ", said[1])
+        match = re.search(r'data-testid="rotation">(.*?)</p>', staff.get(address).text, re.DOTALL)
+        assert match is not None
+        words = re.sub(r"<[^>]+>|\s+", " ", match[1])
         assert "of 3 lectures" in words
         assert re.search(r"Night hours so far: +Kenya, 2 of 3 lectures ?; +Peru, 2", words)
 

@@ -92,12 +92,12 @@ def test_the_page_asks_whether_a_lecture_of_the_past_was_held(
         "title": "January", "starts_at": "2026-01-14T09:00", "time_zone": "Africa/Nairobi", "duration_minutes": "60",
         "language": "en", "state": "scheduled",
     }  # fmt: skip
-    asked = client.post("/series/trade/lectures/new", data=sent, follow_redirects=True)
-    assert 'data-testid="was-it-held"' in asked.text
-    assert 'data-testid="start"' not in asked.text
-    proposed = re.findall(r'name="actual_(?:start|end)"[^>]*value="([^"]+)"', asked.text)
+    question = client.post("/series/trade/lectures/new", data=sent, follow_redirects=True)
+    assert 'data-testid="was-it-held"' in question.text
+    assert 'data-testid="start"' not in question.text
+    proposed = re.findall(r'name="actual_(?:start|end)"[^>]*value="([^"]+)"', question.text)
     assert [one[:16] for one in proposed] == ["2026-01-14T09:00", "2026-01-14T10:00"]
-    key = int(re.findall(r"/lectures/(\d+)/hold", asked.text)[0])
+    key = int(re.findall(r"/lectures/(\d+)/hold", question.text)[0])
     for path in (f"/lectures/{key}", f"/lectures/{key}.ics", f"/api/v1/lectures/{key}"):
         assert visitor.get(path).status_code == 404
     assert "January" not in visitor.get("/series/trade").text

@@ -123,11 +123,11 @@ def test_a_clash_in_the_third_week_saves_nothing_until_it_is_decided(
         copy_series("green-2026", copy, by=ines, at=at)
     assert [fault.field for fault in error.value.faults] == ["dates"]
     assert counted() == before
-    one = {"0-2027-03-26T14:00": "keep"}
+    decisions = {"0-2027-03-26T14:00": "keep"}
     with pytest.raises(Invalid):
-        copy_series("green-2026", replace(copy, decisions=one), by=ines, at=at)
+        copy_series("green-2026", replace(copy, decisions=decisions), by=ines, at=at)
     assert counted() == before
-    copy_series("green-2026", replace(copy, decisions={**one, "2-2027-04-09T14:00": "skip"}), by=ines, at=at)
+    copy_series("green-2026", replace(copy, decisions={**decisions, "2-2027-04-09T14:00": "skip"}), by=ines, at=at)
     assert [(one.title, one.local_start) for one in lectures_of("green-2027")] == [
         ("Part 1", datetime(2027, 3, 26, 14)),
         ("Part 2", datetime(2027, 4, 2, 14)),
@@ -239,7 +239,7 @@ def test_an_hour_that_the_clocks_skip_can_only_be_left_out(series: Series, ines:
 
 @pytest.mark.databases(differs=True)
 def test_all_lectures_to_come_move_together_and_back(
-    make_series: MakeSeries, make_lecture: MakeLecture, ines: Actor, at: datetime, said: list[str]
+    make_series: MakeSeries, make_lecture: MakeLecture, ines: Actor, at: datetime, published: list[str]
 ) -> None:
     series = make_series("weekly", by=ines)
     for day in (4, 11, 18):
@@ -247,13 +247,13 @@ def test_all_lectures_to_come_move_together_and_back(
                      state=LectureState.DRAFT if day == 18 else LectureState.SCHEDULED,
                      instructors=("ines@example.org",))  # fmt: skip
     undated = make_lecture("weekly", title="Later", starts_at=None, state=LectureState.DRAFT)
-    said.clear()
+    published.clear()
     before = starts_of("weekly")
     key = key_of(movable_lectures(series, by=ines, at=at))
     assert move_lectures("weekly", days=7, key=key, by=ines, at=at) == 3
     assert [local for local, _at in starts_of("weekly")] == [
         datetime(2026, 12, 11, 14), datetime(2026, 12, 18, 14), datetime(2026, 12, 25, 14), None]  # fmt: skip
-    assert said == ["LecturePostponed", "LecturePostponed"]
+    assert published == ["LecturePostponed", "LecturePostponed"]
     with pytest.raises(Refused):  # the same form once more
         move_lectures("weekly", days=7, key=key, by=ines, at=at)
     back = key_of(movable_lectures(get_series("weekly", by=ines), by=ines, at=at))

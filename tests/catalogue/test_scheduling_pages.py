@@ -111,8 +111,8 @@ def test_speakers_and_files_come_along_where_ticked(
         public_id = add_new_speaker(second, SpeakerInput("Saltanat Bekova"), by=by, at=at)
         add_speaker(first, public_id, by=by, at=at)
         zipped = b"PK\5\6" + bytes(18)
-        kept = upload_file(third, io.BytesIO(zipped), "form.zip", Audience.EVERYONE, by=by, at=at)
-        edit_file(third, kept, "Form CN 22", Audience.AFTERWARDS, by=by, at=at)
+        file_id = upload_file(third, io.BytesIO(zipped), "form.zip", Audience.EVERYONE, by=by, at=at)
+        edit_file(third, file_id, "Form CN 22", Audience.AFTERWARDS, by=by, at=at)
     page = " ".join(staff.get("/series/trade-2036/copy").text.split())
     assert "1 file, visible to the same people as before" in page
     assert re.search(r'id="speakers-h">1 person<', page) is not None
@@ -128,9 +128,9 @@ def test_speakers_and_files_come_along_where_ticked(
     address = f"/lectures/{copies[0][2].id}/files/{copied.public_id}"
     assert staff.get(address).data == zipped
     with app.app_context():
-        stored = list((files.folder() / "materials").glob(f"{kept}-*"))
+        stored = list((files.folder() / "materials").glob(f"{file_id}-*"))
         assert len(stored) == 1  # once, for both
-        remove_file(third, kept, by=by, at=at)
+        remove_file(third, file_id, by=by, at=at)
     assert staff.get(address).data == zipped
     with app.app_context():
         replace_file(copies[0][2].id, copied.public_id, io.BytesIO(zipped), "form.zip", by=by, at=at)
@@ -140,7 +140,7 @@ def test_speakers_and_files_come_along_where_ticked(
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"slug": "other"}, "already a series"),
         ({"slug": "No Slug"}, "lower-case"),
@@ -151,12 +151,12 @@ def test_speakers_and_files_come_along_where_ticked(
     ],
 )
 def test_a_copy_that_cannot_be_says_why_and_keeps_what_was_typed(
-    app: APIFlask, staff: FlaskClient, make: Make, series: Series, change: dict[str, str], said: str
+    app: APIFlask, staff: FlaskClient, make: Make, series: Series, change: dict[str, str], message: str
 ) -> None:
     make.series("other", "Other")
     page = staff.post("/series/trade-2036/copy", data=_COPY | {"step": "save"} | change)
     assert page.status_code in {409, 422}
-    assert said in page.text
+    assert message in page.text
     assert 'value="Trade, 2037"' in page.text or "title" in change
     assert count_of(app, Series) == 2
 
@@ -186,10 +186,14 @@ def test_all_to_come_are_moved_after_a_preview_and_moved_back(
 
 
 @pytest.mark.parametrize(
-    "asked", [{"amount": "0"}, {"amount": "x"}, {"amount": "500"}, {"amount": "9" * 20}, {"unit": "9"}]
+    "parameters", [{"amount": "0"}, {"amount": "x"}, {"amount": "500"}, {"amount": "9" * 20}, {"unit": "9"}]
 )
-def test_a_move_that_cannot_be_is_said_in_a_sentence(staff: FlaskClient, series: Series, asked: dict[str, str]) -> None:
-    page = staff.get("/series/trade-2036/move", query_string={"amount": "1", "unit": "1", "direction": "1"} | asked)
+def test_a_move_that_cannot_be_is_said_in_a_sentence(
+    staff: FlaskClient, series: Series, parameters: dict[str, str]
+) -> None:
+    page = staff.get(
+        "/series/trade-2036/move", query_string={"amount": "1", "unit": "1", "direction": "1"} | parameters
+    )
     assert page.status_code == 422
     assert 'role="alert"' in page.text
     assert "Move 3 lectures" not in page.text
@@ -212,8 +216,8 @@ _REPEAT = {
 
 def hidden(text: str) -> dict[str, str]:
     """What a page carries along out of sight."""
-    found = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', text)
-    return {name: value for name, value in found if name != "csrf_token"}
+    fields = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', text)
+    return {name: value for name, value in fields if name != "csrf_token"}
 
 
 def test_a_repeated_lecture_shows_its_dates_and_saves_nothing_until_each_is_decided(
@@ -226,15 +230,15 @@ def test_a_repeated_lecture_shows_its_dates_and_saves_nothing_until_each_is_deci
     assert page.status_code == 200
     assert "Schedule 8 lectures" in page.text
     assert hidden(page.text)["materials-0-title"] == "Slides"
-    asked = options(page.text)
-    assert asked == ["2-2037-01-23T14:00"]
+    options_shown = options(page.text)
+    assert options_shown == ["2-2037-01-23T14:00"]
     assert "This series has “In depth”, 14:30–16:00" in page.text
     planned = {name: _REPEAT[name] for name in ("starts_at", "time_zone", "duration_minutes", "repeat", "times")}
     sent = hidden(page.text) | planned | {"step": "save"}
     page = staff.post("/series/trade-2036/lectures/new", data=sent)
     assert (page.status_code, page.text.count('aria-invalid="true"')) == (422, 1)
     assert count_of(app, Lecture) == 4
-    sent |= {f"decide-{asked[0]}": "skip"}
+    sent |= {f"decide-{options_shown[0]}": "skip"}
     for _again in range(2):
         assert staff.post("/series/trade-2036/lectures/new", data=sent).location == "/series/trade-2036/schedule"
     with app.app_context():

@@ -51,9 +51,9 @@ def listed(slug: str) -> list[str]:
 
 def givers(lecture: Lecture) -> list[str]:
     """The names on the list of a lecture."""
-    found = lecture_queries.find_lecture(lecture.id)
-    assert found is not None
-    return [person.full_name for person in found.instructors]
+    stored_lecture = lecture_queries.find_lecture(lecture.id)
+    assert stored_lecture is not None
+    return [person.full_name for person in stored_lecture.instructors]
 
 
 def revoke(person: Person, at: datetime, role: Role = Role.INSTRUCTOR) -> None:
@@ -134,7 +134,7 @@ def _live_through(make: Make, moment: datetime, steps: list[tuple[str, int, int]
     factors: set[int] = set()
     lists: set[tuple[int, int]] = set()
     for what, who, where in steps:
-        person, own = people[who], (series[where].id, people[who].id)
+        person, person_id = people[who], (series[where].id, people[who].id)
         if what == "grant":
             grant_role(person.public_id, Role.INSTRUCTOR, by=SYSTEM, at=moment)
             roles.add(who)
@@ -149,12 +149,12 @@ def _live_through(make: Make, moment: datetime, steps: list[tuple[str, int, int]
         elif what == "no factor" and who in factors:
             drop(SecondFactor, person_id=person.id)
             factors.discard(who)
-        elif what == "list" and own not in lists:
-            put(SeriesInstructor, series_id=own[0], person_id=own[1])
-            lists.add(own)
-        elif what == "unlist" and own in lists:
-            drop(SeriesInstructor, series_id=own[0], person_id=own[1])
-            lists.discard(own)
+        elif what == "list" and person_id not in lists:
+            put(SeriesInstructor, series_id=person_id[0], person_id=person_id[1])
+            lists.add(person_id)
+        elif what == "unlist" and person_id in lists:
+            drop(SeriesInstructor, series_id=person_id[0], person_id=person_id[1])
+            lists.discard(person_id)
     db.session.expire_all()
     for who, person in enumerate(people):
         by = without_resting_roles(load_actor(person.id, moment + timedelta(days=1)))
@@ -170,12 +170,12 @@ def _live_through(make: Make, moment: datetime, steps: list[tuple[str, int, int]
             card.series.id for card in series_queries.list_cards(series_queries.SeriesFilter(), by=by)[0]
         } & ids == seen
         shown = {one.id for one in lectures if rules.may_see_lecture(lecture_queries.find_lecture(one.id) or one, by)}
-        found = {
+        listed = {
             one.id
             for each in series
             for one in lecture_queries.list_lectures_page(each.id, by=by, cursor=None, limit=50)
         }
-        assert found == shown
+        assert listed == shown
         stations = lecture_queries.stations_of(ids, by=by)
         assert {one.id for each in stations.values() for one in each} == shown
         coming = {one.id for one in lecture_queries.list_upcoming(by=by, at=moment, limit=10_000)}
@@ -261,8 +261,8 @@ def test_a_revoked_role_ends_the_lists_of_series_that_go_on(make: Make, moment: 
     coming = make.lecture(going, instructors=[teacher, other])
     old = make.lecture(over, state="held", instructors=[teacher], **times)
     grant = db.session.scalars(select(RoleGrant.id).where(RoleGrant.person_id == teacher.id)).one()
-    told = teaching_queries.list_listings_to_end(teacher.id, without_grant=grant, by=make.administrator())
-    assert ([one.slug for one in told.series], list(told.lectures)) == (["going", "bare"], [coming.id])
+    listings = teaching_queries.list_listings_to_end(teacher.id, without_grant=grant, by=make.administrator())
+    assert ([one.slug for one in listings.series], list(listings.lectures)) == (["going", "bare"], [coming.id])
     revoke(teacher, moment)
     assert {slug: listed(slug) for slug in ("going", "over", "bare")} == {
         "going": ["Omar"], "over": ["Ines"], "bare": [],
@@ -301,10 +301,10 @@ def test_the_page_says_what_ends_before_the_role_is_removed(make: Make, client: 
     make.sign_in(client, boss)
     page = client.get(f"/admin/people/{teacher.public_id}/roles/{grant}/revoke")
     assert page.status_code == 200
-    said = " ".join(page.text.split())
-    assert "1 series that is not over will no longer list them as an instructor." in said
-    assert "1 lecture that has not started will no longer list them as a lecturer." in said
-    assert "Going on" in said
+    text = " ".join(page.text.split())
+    assert "1 series that is not over will no longer list them as an instructor." in text
+    assert "1 lecture that has not started will no longer list them as a lecturer." in text
+    assert "Going on" in text
     assert client.get(f"/admin/people/{boss.public_id}/roles/{grant}/revoke").status_code == 404
 
 
@@ -325,11 +325,11 @@ def test_the_audit_names_who_was_put_on_a_list_and_taken_off(make: Make, moment:
     )  # fmt: skip
     lecture = schedule_lecture("trade", draft, by=by, at=moment)
     edit_lecture(lecture.id, {"instructors": ("ines@example.org",)}, by=by, at=moment)
-    kept = [
+    entries = [
         (entry.verb, {name: value for name, value in entry.detail.items() if "instructors" in name})
         for entry in reversed(audit.list_entries("series", series.id))
     ]
-    assert kept == [
+    assert entries == [
         ("create_series", {"instructors_added": [ines.id], "instructors_removed": []}),
         ("edit_series", {"instructors_added": [omar.id], "instructors_removed": []}),
         ("edit_series", {"instructors_added": [], "instructors_removed": [omar.id]}),

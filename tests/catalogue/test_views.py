@@ -61,9 +61,9 @@ def staff(client: FlaskClient, make: Make, ines: Person) -> FlaskClient:
 def stored(app: APIFlask, key: int) -> Lecture:
     """The lecture as it is in the database."""
     with app.app_context():
-        found = find_lecture(key)
-        assert found is not None
-        return found
+        lecture = find_lecture(key)
+        assert lecture is not None
+        return lecture
 
 
 def errors_at(answer: TestResponse) -> set[str]:
@@ -143,10 +143,10 @@ def test_list_is_searched_filtered_and_paged(client: FlaskClient, make: Make) ->
     assert "Held 1<" not in client.get("/series?state=open").text
     assert "Кофе" not in client.get("/series?state=finished").text
     assert "No series matches" in client.get("/series?q=nothing&state=open").text
-    kept = client.get('/series?q="><script>&state=nonsense&page=-1&admission=x')
-    assert kept.status_code == 200
-    assert "<script>&" not in kept.text
-    assert "&#34;&gt;&lt;script&gt;" in kept.text
+    page = client.get('/series?q="><script>&state=nonsense&page=-1&admission=x')
+    assert page.status_code == 200
+    assert "<script>&" not in page.text
+    assert "&#34;&gt;&lt;script&gt;" in page.text
 
 
 def test_list_says_the_time_in_the_viewers_zone_and_the_organisers(client: FlaskClient, make: Make) -> None:
@@ -266,10 +266,10 @@ def test_edit_series(app: APIFlask, staff: FlaskClient, series: Series, make: Ma
     answer = staff.post("/series/trade/edit", data=sent)
     assert answer.status_code == 302
     with app.app_context():
-        found = find_series("trade")
-        assert found is not None
-        assert (found.title, found.nominations_need_approval) == ("Sea trade", True)
-        assert current_policy(found.id).replay_days == before, "what is stored and not on the form stays"
+        stored_series = find_series("trade")
+        assert stored_series is not None
+        assert (stored_series.title, stored_series.nominations_need_approval) == ("Sea trade", True)
+        assert current_policy(stored_series.id).replay_days == before, "what is stored and not on the form stays"
     make.enrolment(series)
     make.enrolment(series)
     answer = staff.post("/series/trade/edit", data={**sent, "title": "Never", "capacity": "1"})
@@ -434,17 +434,17 @@ def test_an_early_start_is_confirmed_on_a_page_that_names_both_times(
         return re.findall(r'data-testid="(?:planned|entered)">([^<]+)<', page.text)
 
     before = clock.now()
-    asked = step(staff, lecture, "start", next="/teach")
-    assert asked.status_code == 200
-    planned, entered = times(asked)
+    question = step(staff, lecture, "start", next="/teach")
+    assert question.status_code == 200
+    planned, entered = times(question)
     assert planned == "12 January 2036, 17:00"
     assert entered in {moment(before, "Asia/Shanghai"), moment(clock.now(), "Asia/Shanghai")}
-    assert 'name="next" value="/teach"' in asked.text
+    assert 'name="next" value="/teach"' in question.text
     assert stored(app, lecture.id).state is LectureState.SCHEDULED
     assert times(staff.get(f"/lectures/{lecture.id}/start"))[0] == "12 January 2036, 17:00"
-    asked = step(staff, lecture, "start", at="2026-01-05T10:30")
-    assert times(asked) == ["12 January 2036, 17:00", "5 January 2026, 18:30"]
-    assert 'name="at" value="2026-01-05T10:30"' in asked.text
+    question = step(staff, lecture, "start", at="2026-01-05T10:30")
+    assert times(question) == ["12 January 2036, 17:00", "5 January 2026, 18:30"]
+    assert 'name="at" value="2026-01-05T10:30"' in question.text
     assert stored(app, lecture.id).state is LectureState.SCHEDULED
     assert step(staff, lecture, "start", at="2035-01-05T10:30").status_code == 422
     started = step(staff, lecture, "start", confirm="start", next="/teach")
@@ -502,9 +502,9 @@ def test_a_step_that_comes_too_late_says_why_on_the_lectures_page(
     def late(name: str, **data: Any) -> str:
         answer = step(staff, lecture, name, **data)
         assert answer.status_code == 409, name
-        said = re.findall(r'<div class="note is-wrong"><p>(.+?)</p>', answer.text)
+        sentences = re.findall(r'<div class="note is-wrong"><p>(.+?)</p>', answer.text)
         assert "Edit lecture" in answer.text
-        return " ".join(said)
+        return " ".join(sentences)
 
     assert step(staff, lecture, "start", confirm="start").status_code == 302
     assert "live" in late("start")

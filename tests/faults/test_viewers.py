@@ -20,4 +20,4 @@ def test_every_acknowledged_heartbeat_of_many_is_kept_once(tmp_path: Path) -> No
             came = send(served, audience, way, seq=seq)
             assert (came.acknowledged, came.lost, came.extra) == (VIEWERS, 0, 0), way.name
         for seq in range(1, len(WAYS) + 1):
-            assert sorted(audience.kept(seq)) == audience.joins
+            assert sorted(audience.stored(seq)) == audience.joins

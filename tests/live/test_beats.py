@@ -66,7 +66,7 @@ class Audience:
             thread.join(60)
         return statuses
 
-    def kept(self) -> set[tuple[int, int]]:
+    def stored(self) -> set[tuple[int, int]]:
         with self.app.app_context():
             return {(beat.join_id, beat.seq) for beat in db.session.scalars(select(Beat))}
 
@@ -81,7 +81,7 @@ def audience(app: APIFlask, make: Make) -> Iterator[Audience]:
 def test_doubled_beats_of_many_at_once_are_one_row_each(audience: Audience) -> None:
     sent = [(join_id, seq) for join_id in audience.joins for seq in (7, 3, 7)]
     assert audience.all_at_once(sent) == [204] * len(sent)
-    assert audience.kept() == set(sent)
+    assert audience.stored() == set(sent)
 
 
 def test_one_transaction_serves_many(audience: Audience, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,7 +119,7 @@ def test_a_wrong_member_spoils_nothing_for_the_others(audience: Audience, make: 
     assert audience.beat(10_000, 1).status_code == 404
     sent = [(10_000, 1), *((join_id, 1) for join_id in audience.joins)]
     assert sorted(audience.all_at_once(sent)) == [204] * VIEWERS + [404]
-    assert audience.kept() == {(join_id, 1) for join_id in audience.joins}
+    assert audience.stored() == {(join_id, 1) for join_id in audience.joins}
 
 
 def test_a_group_that_fails_is_503_and_leaves_nothing(audience: Audience) -> None:
@@ -134,23 +134,23 @@ def test_a_group_that_fails_is_503_and_leaves_nothing(audience: Audience) -> Non
         event.remove(Engine, "before_cursor_execute", refuse)
     assert (answer.status_code, answer.mimetype) == (503, "application/problem+json")
     assert answer.headers["Retry-After"] == "60"
-    assert audience.kept() == set()
+    assert audience.stored() == set()
     assert audience.beat(audience.joins[0], 1).status_code == 204
 
 
 def test_a_beat_asks_the_database_only_in_its_group(audience: Audience) -> None:
     audience.beat(audience.joins[0], 0)
-    asked: list[tuple[str, str]] = []
+    statements: list[tuple[str, str]] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
-        asked.append((threading.current_thread().name, statement.split()[0]))
+        statements.append((threading.current_thread().name, statement.split()[0]))
 
     event.listen(Engine, "before_cursor_execute", note)
     try:
         assert audience.beat(audience.joins[0], 1).status_code == 204
     finally:
         event.remove(Engine, "before_cursor_execute", note)
-    assert [one for one in asked if one[1] != "BEGIN"] == [("group beats", "SELECT"), ("group beats", "INSERT")]
+    assert [one for one in statements if one[1] != "BEGIN"] == [("group beats", "SELECT"), ("group beats", "INSERT")]
 
 
 def test_after_the_end_the_group_keeps_nothing(audience: Audience) -> None:

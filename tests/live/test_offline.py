@@ -73,8 +73,8 @@ class Room:
     def work(self) -> None:
         with self.make.app.app_context():
             if self.count(jobs.Job) == 0:
-                asked = {"lecture_id": self.lecture.id}
-                action(lambda: jobs.request_job("credit_lecture", asked, by=SYSTEM, at=self.now))()
+                arguments = {"lecture_id": self.lecture.id}
+                action(lambda: jobs.request_job("credit_lecture", arguments, by=SYSTEM, at=self.now))()
             jobs.run_due()
 
     def count(self, table: Any) -> int:
@@ -247,10 +247,10 @@ def test_an_answer_to_a_heartbeat_carries_the_mark_of_its_time(client: FlaskClie
     before = clock.to_ms(clock.now())
     body = {"room_token": make_token(SECRET, room.join), "seq": 50}
     answer = client.post(f"/api/v1/lectures/{room.lecture.id}/presence", json=body)
-    found = read_mark([SECRET], answer.headers["Presence-Mark"])
-    assert found is not None
-    assert found[0] == room.join
-    assert before <= found[1] <= clock.to_ms(clock.now())
+    mark = read_mark([SECRET], answer.headers["Presence-Mark"])
+    assert mark is not None
+    assert mark[0] == room.join
+    assert before <= mark[1] <= clock.to_ms(clock.now())
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(0, 2**47))
@@ -268,8 +268,8 @@ def test_a_mark_tells_its_join_and_time_and_is_no_token(join_id: int, ms: int) -
     st.integers(0, 20_000_000),
 )  # fmt: skip
 def test_what_is_proven_lies_between_the_mark_and_now_within_the_bound_and_the_lecture(
-    kept: list[tuple[int, int]], mark: int, start: int, end: int | None, now: int
+    intervals: list[tuple[int, int]], mark: int, start: int, end: int | None, now: int
 ) -> None:
-    found = rules.proven_beats(kept, mark_ms=mark, start_ms=start, end_ms=end, now_ms=now)
-    assert all(mark <= at <= min(now, mark + rules.OFFLINE_MS) for _seq, at in found)
-    assert all(start <= at <= (now if end is None else end) for _seq, at in found)
+    proven = rules.proven_beats(intervals, mark_ms=mark, start_ms=start, end_ms=end, now_ms=now)
+    assert all(mark <= at <= min(now, mark + rules.OFFLINE_MS) for _seq, at in proven)
+    assert all(start <= at <= (now if end is None else end) for _seq, at in proven)

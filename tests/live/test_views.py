@@ -79,11 +79,11 @@ def test_the_page_joins_and_counts(hall: Hall, monkeypatch: pytest.MonkeyPatch) 
     assert joined.json["join_url"] == URL
     beat = {"room_token": joined.json["room_token"], "seq": 0}
     assert hall.client.post(f"/api/v1/lectures/{hall.lecture.id}/presence", json=beat).status_code == 204
-    told = hall.client.get(f"{hall.path}/state").json
-    assert (told["state"], told["is_open"], told["viewers"], told["needed_minutes"], told["length_minutes"]) == (
+    state = hall.client.get(f"{hall.path}/state").json
+    assert (state["state"], state["is_open"], state["viewers"], state["needed_minutes"], state["length_minutes"]) == (
         "live", True, 1, 54, 90
     )  # fmt: skip
-    assert told["elapsed_minutes"] == 30
+    assert state["elapsed_minutes"] == 30
 
 
 def test_before_the_room_opens_one_may_look_and_finds_no_link(hall: Hall) -> None:
@@ -109,8 +109,8 @@ def test_after_the_end_the_room_is_over(hall: Hall) -> None:
     assert "We have no record of you in this lecture." in page.text
     assert "Thank you" not in page.text
     assert URL not in page.text
-    told = hall.client.get(f"{hall.path}/state").json["explanation"]
-    assert told.startswith("We have no record of you in this lecture.")
+    explanation = hall.client.get(f"{hall.path}/state").json["explanation"]
+    assert explanation.startswith("We have no record of you in this lecture.")
 
 
 def test_the_room_thanks_who_was_there(hall: Hall) -> None:

@@ -166,8 +166,8 @@ class TestWhatIsTaken:
     def test_names_are_safe(self, lecture: Lecture, staff: Actor) -> None:
         upload(lecture, staff, pdf("1"), 'C:\\Users\\me\\..\\a"b<c>\r\nX: y_z.pdf')
         upload(lecture, staff, pdf("2"), "مقدمة.pdf")
-        _lecture, found = get_files_to_edit(lecture.id, by=staff)
-        assert [(one.title, one.file_name) for one in found] == [
+        _lecture, file_list = get_files_to_edit(lecture.id, by=staff)
+        assert [(one.title, one.file_name) for one in file_list] == [
             ('a"b<c> X: y z', "abc X y_z.pdf"),
             ("مقدمة", "مقدمة.pdf"),
         ]
@@ -182,14 +182,14 @@ class TestWhoCanOpen:
         ids = {who: upload(lecture, staff, pdf(who.value), f"{who.value}.pdf", who) for who in Audience}
 
         def opens(by: Actor) -> set[Audience]:
-            found = set()
+            audiences = set()
             for who, file_id in ids.items():
                 try:
                     get_file_to_open(lecture.id, file_id, by=by)
                 except NotFound:
                     continue
-                found.add(who)
-            return found
+                audiences.add(who)
+            return audiences
 
         readers = [ANONYMOUS, make.actor(other), make.actor(trainee), staff]
         everyone, enrolled = {Audience.EVERYONE}, {Audience.EVERYONE, Audience.ENROLLED}
@@ -275,8 +275,8 @@ class TestTheList:
                     return error.message
 
         with ThreadPoolExecutor(4) as pool:
-            said = list(pool.map(send, range(4)))
-        assert sum("in the list already" in one for one in said) == 3
+            answers = list(pool.map(send, range(4)))
+        assert sum("in the list already" in one for one in answers) == 3
         with app.app_context():
             assert len(get_files_to_edit(lecture.id, by=staff)[1]) == 1
             assert len(list(files.folder().glob("materials/*"))) == 1
@@ -353,8 +353,8 @@ class TestPages:
     ) -> None:
         with app.app_context():
             file_id = upload(lecture, make.actor(ines))
-        for one in (file_id, "no-such-file"):
-            answer = client.get(f"/lectures/{lecture.id}/files/{one}")
+        for name in (file_id, "no-such-file"):
+            answer = client.get(f"/lectures/{lecture.id}/files/{name}")
             assert (answer.status_code, "/sign-in" in answer.headers["Location"]) == (302, True)
         make.sign_in(client, make.person())
         assert client.get(f"/lectures/{lecture.id}/files/{file_id}").status_code == 404

@@ -82,11 +82,11 @@ class Sending:
         return self.client.post(f"{self.path}/{to}", data=data, headers=headers)
 
 
-def kept(app: APIFlask) -> list[str]:
+def stored_names(app: APIFlask) -> list[str]:
     """What is kept of uploads, notes aside."""
     with app.app_context():
-        found = (files.folder() / FOLDER).rglob("*")
-        return [path.name for path in found if path.is_file() and path.suffix != ".json"]
+        paths = (files.folder() / FOLDER).rglob("*")
+        return [path.name for path in paths if path.is_file() and path.suffix != ".json"]
 
 
 def listed(app: APIFlask, make: Make, lecture: Lecture, ines: Person) -> list[Any]:
@@ -116,7 +116,7 @@ def test_a_file_in_pieces_is_saved_like_one_in_a_request(
     )  # fmt: skip
     assert staff.get(f"/lectures/{lecture.id}/files/{file.public_id}").data == slides
     assert sending.begin().json["saved"] is True
-    assert kept(app) == []
+    assert stored_names(app) == []
 
 
 def test_a_piece_is_added_only_where_it_belongs(staff: FlaskClient, lecture: Lecture, slides: bytes) -> None:
@@ -149,7 +149,7 @@ def test_what_is_no_file_of_its_name_is_refused_and_forgotten(
     program.piece(0, 101)
     refused = program.finish()
     assert (refused.status_code, "Windows program" in refused.json["reason"]) == (415, True)
-    assert (kept(app), listed(app, make, lecture, ines)) == ([], [])
+    assert (stored_names(app), listed(app, make, lecture, ines)) == ([], [])
     assert program.begin().json["received"] == 0
 
 
@@ -220,7 +220,7 @@ def test_an_upload_is_its_uploaders_alone(
     assert sending.piece(50, 60).status_code == 404
     assert sending.finish().status_code == 404
     staff.post(f"{sending.path}/uploads/{sending.id}/discard")
-    assert len(kept(app)) == 1
+    assert len(stored_names(app)) == 1
     for strange in ("..", "x" * 32, "0" * 31):
         assert staff.post(f"{sending.path}/files", data={"upload": strange, "audience": "everyone"}).status_code == 404
 
@@ -233,10 +233,10 @@ def test_what_is_left_of_broken_uploads_goes(
         sending.begin()
         sending.piece(0, 50)
     assert staff.post(f"{discarded.path}/uploads/{discarded.id}/discard").status_code == 303
-    assert kept(app) == [left.id]
+    assert stored_names(app) == [left.id]
     with app.app_context():
         drop_old_uploads(at=clock.now() + KEPT - timedelta(minutes=1))
-        assert kept(app) == [left.id]
+        assert stored_names(app) == [left.id]
         drop_old_uploads(at=clock.now() + KEPT + timedelta(minutes=1))
-        assert kept(app) == []
+        assert stored_names(app) == []
         assert begin_upload(lecture.id, "left.pdf", len(slides), 1_700_000_000_000, by=make.actor(ines)).received == 0

@@ -65,10 +65,10 @@ def send(scene: Scene, to: AudienceInput = EVERYONE, **words: str) -> Message:
     public_id = draft(scene, to, **words)
     readers = count_readers(scene.series, to, by=scene.by).number
     confirm_message(scene.series.slug, public_id, readers, by=scene.by, at=NOW)
-    return found(public_id)
+    return message_of(public_id)
 
 
-def found(public_id: str) -> Message:
+def message_of(public_id: str) -> Message:
     row = db.session.scalar(select(Message).where(Message.public_id == public_id))
     assert row is not None
     db.session.refresh(row)
@@ -98,7 +98,7 @@ def test_an_audience_is_counted_and_written_to(scene: Scene, audience: Audience,
     assert send_due_messages(at=STARTS - timedelta(seconds=1)) == 0, "the minute in which it can be stopped"
     assert send_due_messages(at=STARTS) == len(who)
     assert addresses() == who
-    assert found(message.public_id).state is MessageState.SENT
+    assert message_of(message.public_id).state is MessageState.SENT
     assert send_due_messages(at=STARTS + timedelta(days=1)) == 0
 
 
@@ -142,7 +142,7 @@ def test_what_the_number_does_not_say_any_more_is_not_sent(make: Make, scene: Sc
     public_id = draft(scene)
     with pytest.raises(Refused, match="has changed from 2 to 3"):
         confirm_message(scene.series.slug, public_id, 2, by=scene.by, at=NOW)
-    assert found(public_id).state is MessageState.DRAFT
+    assert message_of(public_id).state is MessageState.DRAFT
 
 
 def test_nobody_gets_it_where_the_audience_is_empty_or_too_large(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -196,9 +196,9 @@ def test_it_goes_on_where_it_was_broken_off(scene: Scene, monkeypatch: pytest.Mo
     monkeypatch.setattr(actions, "post_mails", breaks)
     with pytest.raises(RuntimeError):
         send_due_messages(at=STARTS)
-    assert (addresses(), found(message.public_id).state) == (["ada"], MessageState.SENDING)
+    assert (addresses(), message_of(message.public_id).state) == (["ada"], MessageState.SENDING)
     send_due_messages(at=STARTS + timedelta(minutes=5))
-    assert (addresses(), found(message.public_id).state) == (["ada", "ben", "cyr"], MessageState.SENT)
+    assert (addresses(), message_of(message.public_id).state) == (["ada", "ben", "cyr"], MessageState.SENT)
 
 
 @pytest.mark.parametrize("posted", [False, True], ids=["within the minute", "while it leaves"])
@@ -211,8 +211,8 @@ def test_stopped_it_keeps_back_what_has_not_left(scene: Scene, posted: bool) -> 
     send_due_messages(at=STARTS + timedelta(hours=1))
     while send_due(lambda _mail: None, at=STARTS + timedelta(days=2)):
         pass
-    assert progress_of(found(message.public_id)) == (Progress(sent=1, skipped=2) if posted else Progress())
-    assert found(message.public_id).state is MessageState.STOPPED
+    assert progress_of(message_of(message.public_id)) == (Progress(sent=1, skipped=2) if posted else Progress())
+    assert message_of(message.public_id).state is MessageState.STOPPED
 
 
 def test_a_sender_who_may_no_longer_write_stops_it(make: Make, scene: Scene) -> None:
@@ -221,7 +221,7 @@ def test_a_sender_who_may_no_longer_write_stops_it(make: Make, scene: Scene) -> 
     assert grant is not None
     revoke_role(scene.teacher.public_id, grant.id, by=make.administrator(), at=NOW)
     send_due_messages(at=STARTS)
-    assert (addresses(), found(message.public_id).state) == ([], MessageState.STOPPED)
+    assert (addresses(), message_of(message.public_id).state) == ([], MessageState.STOPPED)
 
 
 def test_a_message_is_changed_only_while_it_is_a_draft(scene: Scene) -> None:

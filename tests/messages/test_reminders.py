@@ -128,9 +128,9 @@ def test_a_focal_point_writes_to_people_of_their_country_who_are_behind_only(sce
 
 
 def test_a_focal_point_sees_their_own_messages_only(scene: Any) -> None:
-    others, own = draft(scene, by=scene.staff), draft(scene)
-    assert [row.public_id for row in list_messages(scene.series, by=scene.by)] == [own]
-    assert {row.public_id for row in list_messages(scene.series, by=scene.staff)} == {own, others}
+    others, message_id = draft(scene, by=scene.staff), draft(scene)
+    assert [row.public_id for row in list_messages(scene.series, by=scene.by)] == [message_id]
+    assert {row.public_id for row in list_messages(scene.series, by=scene.staff)} == {message_id, others}
     with pytest.raises(NotFound):
         get_message(scene.series, others, by=scene.by)
 

@@ -72,8 +72,8 @@ def opened(target: Config) -> Iterator[Callable[[], Installation]]:
         return made[-1]
 
     yield open_it
-    for one in made:
-        one.close()
+    for installation in made:
+        installation.close()
 
 
 def pdfs(config: Config) -> list[Path]:
@@ -170,11 +170,11 @@ def test_what_was_erased_and_revoked_since_stays_so(
         disable_person(disabled.public_id, by=SYSTEM, at=NOW + timedelta(hours=3))
 
     installation.within(since)
-    kept = installation.config.journal_file
-    assert "guest" not in kept.read_text()
-    assert "Achieng" not in kept.read_text()
-    assert "mistake" not in kept.read_text()
-    done = restored(folder, target, extra_journal=kept)
+    journal_file = installation.config.journal_file
+    assert "guest" not in journal_file.read_text()
+    assert "Achieng" not in journal_file.read_text()
+    assert "mistake" not in journal_file.read_text()
+    done = restored(folder, target, extra_journal=journal_file)
     assert done.replayed == {
         "erase_person": 1,
         "revoke_certificate": 1,
@@ -262,8 +262,8 @@ def test_nothing_is_done_again(
     copy.within(look)
 
     def findings() -> list[tuple[Level, str]]:
-        asked = CheckContext(target, LATER + timedelta(hours=1))
-        rows = copy.within(lambda: [*service.check_worker(asked), *service.check_mail(asked)])
+        context = CheckContext(target, LATER + timedelta(hours=1))
+        rows = copy.within(lambda: [*service.check_worker(context), *service.check_mail(context)])
         return [(finding.level, finding.about) for finding in rows]
 
     assert findings() == [(Level.WARNING, "worker"), (Level.OK, "mail")]
@@ -360,7 +360,7 @@ def test_what_pg_restore_could_not_do_is_said_and_can_be_mended(
 
 
 @pytest.fixture(scope="module")
-def kept(sqlite_model: Installation, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Installation, Path]]:
+def backup(sqlite_model: Installation, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Installation, Path]]:
     """An installation on SQLite and its backup, not to be changed."""
     place = tmp_path_factory.mktemp("kept")
     made = copied(sqlite_model, place / "data")
@@ -425,35 +425,35 @@ def first_pdf_link(folder: Path) -> None:
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_backup_that_is_not_as_it_was_is_refused(
-    kept: tuple[Installation, Path], place: Config, tmp_path: Path, fault: str
+    backup: tuple[Installation, Path], place: Config, tmp_path: Path, fault: str
 ) -> None:
     folder = tmp_path / "backup"
-    shutil.copytree(kept[1], folder)
-    spoil, said = FAULTS[fault]
+    shutil.copytree(backup[1], folder)
+    spoil, message = FAULTS[fault]
     spoil(folder)
-    with pytest.raises(Refused, match=said):
+    with pytest.raises(Refused, match=message):
         restored(folder, place)
     assert not place.folder.exists()
 
 
 def test_a_backup_of_an_older_version_is_migrated(
-    kept: tuple[Installation, Path], place: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    backup: tuple[Installation, Path], place: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     migrations = copy_with_later_migration(tmp_path, monkeypatch)
 
     def later_version(config: Config) -> APIFlask:
         return use_migrations(create_app(config), migrations)
 
-    done = restore(kept[1], place, later_version, tell=silent, at=LATER)
+    done = restore(backup[1], place, later_version, tell=silent, at=LATER)
     assert done.is_migrated
     made = Installation(place, later_version(place))
     assert schema_of(made) is None
     made.close()
 
 
-def test_the_figures_are_compared(kept: tuple[Installation, Path], place: Config, tmp_path: Path) -> None:
+def test_the_figures_are_compared(backup: tuple[Installation, Path], place: Config, tmp_path: Path) -> None:
     folder = tmp_path / "backup"
-    shutil.copytree(kept[1], folder)
+    shutil.copytree(backup[1], folder)
     figures = json.loads((folder / manifest.NAME).read_text())["figures"] | {"participants": 5}
     rewritten(folder, figures=figures)
     with pytest.raises(Refused, match="in its figures: participants is 4, not 5"):
@@ -461,24 +461,24 @@ def test_the_figures_are_compared(kept: tuple[Installation, Path], place: Config
     # It can be seen that it was not finished, and tried again with another backup
     with pytest.raises(Refused, match="was not finished"):
         schema.check(place)
-    restored(kept[1], place)
+    restored(backup[1], place)
     schema.check(place)
 
 
 @pytest.mark.parametrize(
-    ("where", "said"),
+    ("where", "message"),
     [("backup", "already exists"), ("data/backup", "outside the data folder")],
 )
-def test_a_folder_that_does_not_fit_is_refused(kept: tuple[Installation, Path], where: str, said: str) -> None:
-    made, folder = kept
-    with pytest.raises(Refused, match=said):
+def test_a_folder_that_does_not_fit_is_refused(backup: tuple[Installation, Path], where: str, message: str) -> None:
+    made, folder = backup
+    with pytest.raises(Refused, match=message):
         backed_up(made, folder.parent / where)
 
 
 def test_the_journal_is_written_before_the_commit_and_voided_where_that_fails(
-    kept: tuple[Installation, Path], tmp_path: Path
+    backup: tuple[Installation, Path], tmp_path: Path
 ) -> None:
-    made, _folder = kept
+    made, _folder = backup
     path = tmp_path / "journal.jsonl"
     made.config.journal = str(path)
 
@@ -510,8 +510,8 @@ def test_the_journal_is_written_before_the_commit_and_voided_where_that_fails(
         journal.record("revoke_certificate", at=NOW, number="Y")
 
     made.within(holds)
-    found = journal.read(path)
-    assert ([entry.ids for entry in found.entries], found.unreadable) == ([{"number": "Y"}], 1)
+    entries = journal.read(path)
+    assert ([entry.ids for entry in entries.entries], entries.unreadable) == ([{"number": "Y"}], 1)
     made.config.journal = str(tmp_path)  # a folder: it cannot be written
     with pytest.raises(OSError, match="Is a directory"):
         made.within(holds)

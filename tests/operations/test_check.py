@@ -43,15 +43,15 @@ def healthy(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> Inst
 
 
 def findings(installation: Installation, *, is_quick: bool = False) -> list[Finding]:
-    asked = CheckContext(installation.config, NOW + timedelta(seconds=30), is_quick=is_quick)
-    return installation.within(lambda: list(check(asked)))
+    context = CheckContext(installation.config, NOW + timedelta(seconds=30), is_quick=is_quick)
+    return installation.within(lambda: list(check(context)))
 
 
 def wrong(installation: Installation, *, is_quick: bool = False) -> list[tuple[Level, str]]:
     """What is wrong, by level and subject; each says what to do."""
-    found = [finding for finding in findings(installation, is_quick=is_quick) if finding.level is not Level.OK]
-    assert [finding for finding in found if not finding.remedy] == []
-    return [(finding.level, finding.about) for finding in found]
+    bad_findings = [finding for finding in findings(installation, is_quick=is_quick) if finding.level is not Level.OK]
+    assert [finding for finding in bad_findings if not finding.remedy] == []
+    return [(finding.level, finding.about) for finding in bad_findings]
 
 
 def test_nothing_is_found_where_nothing_is_wrong(healthy: Installation) -> None:
@@ -87,8 +87,8 @@ def alter_file(installation: Installation) -> None:
 
 
 def swap_files(installation: Installation) -> None:
-    one, other, *_rest = sorted((installation.config.folder / "files" / "certificates").rglob("*.pdf"))
-    one.write_bytes(other.read_bytes())
+    first_file, other, *_rest = sorted((installation.config.folder / "files" / "certificates").rglob("*.pdf"))
+    first_file.write_bytes(other.read_bytes())
 
 
 def withdraw_row(installation: Installation) -> None:
@@ -104,8 +104,8 @@ def withdraw_row(installation: Installation) -> None:
 def swap_badges(installation: Installation) -> None:
     @action
     def execute() -> None:
-        one, other, *_rest = db.session.scalars(select(Certificate))
-        one.credential, other.credential = other.credential, one.credential
+        first_certificate, other, *_rest = db.session.scalars(select(Certificate))
+        first_certificate.credential, other.credential = other.credential, first_certificate.credential
 
     installation.within(execute)
 

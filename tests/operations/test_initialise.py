@@ -63,15 +63,15 @@ def test_a_new_database_needs_no_copy(fresh: Config) -> None:
 
 
 def test_an_existing_database_is_copied_before_it_is_migrated(older: APIFlask, fresh: Config) -> None:
-    told: list[str] = []
+    messages: list[str] = []
     assert schema.find_mismatch() == (
         f"The database has schema {OLD}, but this version needs {schema.newest_revision()}. Run `lms init`."
     )
-    initialise(fresh, tell=told.append, at=AT)
+    initialise(fresh, tell=messages.append, at=AT)
     assert schema.find_mismatch() is None
     (path,) = copies(fresh)
     assert path.stem == f"before-{OLD}-20261127T063000Z"
-    assert told == [f"Copied the database to {path}"]
+    assert messages == [f"Copied the database to {path}"]
     assert path.stat().st_mode & 0o777 == 0o600
     assert {"person", "country", "alembic_version"} <= dumped_tables(fresh, path)
 
@@ -92,19 +92,19 @@ def test_a_database_of_a_newer_version_is_left_alone(fresh: Config) -> None:
         upgrade()
         with db.engine.begin() as connection:
             connection.execute(text("UPDATE alembic_version SET version_num = 'f00d'"))
-        said = "The database was migrated to f00d by a newer version of Serai. Install that version or a later one."
-        assert schema.find_mismatch() == said
+        message = "The database was migrated to f00d by a newer version of Serai. Install that version or a later one."
+        assert schema.find_mismatch() == message
         with pytest.raises(Refused, match="Install that version or a later one"):
             initialise(fresh, tell=print, at=AT)
         with pytest.raises(Refused, match="Install that version or a later one"):
             schema.check(fresh)
         answer = app.test_client().get("/readyz")
-        assert (answer.status_code, answer.text) == (503, f"{said}\n")
+        assert (answer.status_code, answer.text) == (503, f"{message}\n")
         db.engine.dispose()
 
 
 @pytest.mark.parametrize(
-    ("program", "said"),
+    ("program", "message"),
     [
         ("", "pg_dump is not installed. Install the PostgreSQL client programs"),
         ("#!/bin/sh\necho 'pg_dump (PostgreSQL) 9.6.24'\n", "has version 9 but the server has version"),
@@ -112,7 +112,7 @@ def test_a_database_of_a_newer_version_is_left_alone(fresh: Config) -> None:
 )
 @pytest.mark.parametrize("fresh", ["postgresql"], indirect=True)
 def test_a_postgresql_that_cannot_be_dumped_is_not_migrated(
-    older: APIFlask, fresh: Config, tmp_path: Path, program: str, said: str
+    older: APIFlask, fresh: Config, tmp_path: Path, program: str, message: str
 ) -> None:
     tools = tmp_path / "tools"
     tools.mkdir()
@@ -120,7 +120,7 @@ def test_a_postgresql_that_cannot_be_dumped_is_not_migrated(
         (tools / "pg_dump").write_text(program)
         (tools / "pg_dump").chmod(0o755)
     fresh.postgresql_tools = str(tools)
-    with pytest.raises(Refused, match=said) as refused:
+    with pytest.raises(Refused, match=message) as refused:
         initialise(fresh, tell=print, at=AT)
     assert "`lms init --no-copy`" in str(refused.value)
     assert copies(fresh) == []

@@ -20,9 +20,9 @@ def post(client: FlaskClient) -> Callable[..., object]:
 
     def send(path: str, page: str | None = None, **fields: str) -> object:
         shown = client.get(page or path)
-        found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', shown.text)
-        assert found, shown.text
-        return client.post(path, data={"csrf_token": found[1], **fields})
+        match = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', shown.text)
+        assert match, shown.text
+        return client.post(path, data={"csrf_token": match[1], **fields})
 
     return send
 
@@ -33,8 +33,8 @@ def mails(app: APIFlask) -> Callable[[], list[OutboxMail]]:
 
     def read() -> list[OutboxMail]:
         with app.app_context():
-            found = list(db.session.scalars(select(OutboxMail).where(OutboxMail.address != "").order_by(OutboxMail.id)))
+            rows = list(db.session.scalars(select(OutboxMail).where(OutboxMail.address != "").order_by(OutboxMail.id)))
             db.session.expunge_all()
-            return found
+            return rows
 
     return read

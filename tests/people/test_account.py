@@ -107,12 +107,12 @@ def test_a_new_password_keeps_this_session_and_ends_the_others(
 
 def test_a_token_is_shown_once_and_can_be_ended(client: FlaskClient, person: Person, post: Post, app: APIFlask) -> None:
     made = post("/account/tokens", page="/account", name="Reports", current_password=PASSWORD)
-    found = re.search(r'<code class="secret">(serai_[^<]+)</code>', made.text)
-    assert found is not None
-    headers = {"Authorization": f"Bearer {found[1]}"}
+    match = re.search(r'<code class="secret">(serai_[^<]+)</code>', made.text)
+    assert match is not None
+    headers = {"Authorization": f"Bearer {match[1]}"}
     assert client.get(f"/api/v1/people/{person.public_id}", headers=headers).status_code == 200
     page = client.get("/account").text
-    assert found[1] not in page
+    assert match[1] not in page
     path = re.search(r'action="(/account/tokens/[^"]+/revoke)"', page)
     assert path is not None
     assert post(path[1], page="/account").status_code == 302

@@ -33,8 +33,8 @@ def person(make: Make, client: FlaskClient) -> Person:
 
 def known_as(app: APIFlask, email: str) -> int | None:
     with app.app_context():
-        found = find_person_by_email(email)
-        return found.id if found is not None else None
+        person = find_person_by_email(email)
+        return person.id if person is not None else None
 
 
 @pytest.mark.databases
@@ -43,10 +43,10 @@ def test_the_new_address_is_confirmed_and_the_old_one_told(
 ) -> None:
     post("/forgot", email="old@example.org")
     assert post("/account/address", page="/account", **NEW).status_code == 302
-    asked = mails()[-1]
-    assert (asked.template, asked.address) == ("change_address", "New@Example.org")
+    letter = mails()[-1]
+    assert (letter.template, letter.address) == ("change_address", "New@Example.org")
     assert known_as(app, "new@example.org") is None
-    link = f"/account/address/{asked.payload['secret']}"
+    link = f"/account/address/{letter.payload['secret']}"
     reader = app.test_client()
     shown = reader.get(link)
     assert (shown.status_code, shown.headers["Referrer-Policy"]) == (200, "strict-origin")
@@ -66,7 +66,7 @@ def test_the_new_address_is_confirmed_and_the_old_one_told(
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [
         ({"current_password": "not this one"}, "This is not your current password."),
         ({"current_password": ""}, "Enter your current password."),
@@ -75,10 +75,10 @@ def test_the_new_address_is_confirmed_and_the_old_one_told(
     ],
 )
 def test_what_is_wrong_is_said_and_nothing_is_sent(
-    person: Person, post: Post, mails: Mails, given: dict[str, str], said: str
+    person: Person, post: Post, mails: Mails, given: dict[str, str], message: str
 ) -> None:
     answer = post("/account/address", page="/account", **{**NEW, **given})
-    assert (answer.status_code, said in answer.text) == (422, True)
+    assert (answer.status_code, message in answer.text) == (422, True)
     assert mails() == []
 
 

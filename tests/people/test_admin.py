@@ -82,14 +82,14 @@ def test_the_best_match_comes_first(administrator: Person, make: Make, client: F
 def test_the_list_is_paged(administrator: Person, make: Make, client: FlaskClient) -> None:
     for number in range(60):
         make.person(full_name=f"Number {number:02}")
-    page, found = "/admin/people?q=Number", []
+    page, pages = "/admin/people?q=Number", []
     while page:
         text = client.get(page).text
-        found.append(names(text))
+        pages.append(names(text))
         following = re.search(r'rel="next" href="([^"]+)"', text)
         page = following[1].replace("&amp;", "&") if following else ""
-    assert [len(one) for one in found] == [20, 20, 20]
-    everybody = [name for one in found for name in one]
+    assert [len(one) for one in pages] == [20, 20, 20]
+    everybody = [name for one in pages for name in one]
     assert everybody == [f"Number {number:02}" for number in range(60)]
     assert names(client.get("/admin/people?q=Number&sort=name&size=100").text) == sorted(everybody)
 
@@ -134,10 +134,10 @@ def test_roles_are_given_and_ended(administrator: Person, make: Make, client: Fl
     assert missing.status_code == 422
     assert "Choose the country of the focal point." in missing.text
     make.person(country="UG", roles=["focal_point"])
-    asked = post(f"{page}/roles", page=page, role="focal_point", country="UG")
-    assert asked.status_code == 200
-    assert "They will see 1 person from the country" in asked.text
-    assert "1 other person has this role." in asked.text
+    page_shown = post(f"{page}/roles", page=page, role="focal_point", country="UG")
+    assert page_shown.status_code == 200
+    assert "They will see 1 person from the country" in page_shown.text
+    assert "1 other person has this role." in page_shown.text
     assert make.actor(person).roles == set(), "nothing is given before it is confirmed"
     confirmed = {"page": page, "confirm": "yes"}
     assert post(f"{page}/roles", role="focal_point", country="UG", **confirmed).status_code == 302
@@ -207,7 +207,7 @@ def test_a_payload_in_every_field_is_harmless(administrator: Person, make: Make,
 def test_the_audit_of_a_person_is_said_in_words() -> None:
     """Every act that names a person has words on the person's page."""
     slices = Path(lms.__file__).parent
-    said = (slices / "people/templates/people/_activity.html").read_text(encoding="utf-8")
+    template = (slices / "people/templates/people/_activity.html").read_text(encoding="utf-8")
     verbs: set[str] = set()
     for path in slices.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -217,7 +217,7 @@ def test_the_audit_of_a_person_is_said_in_words() -> None:
                     verbs.add(str(verb.value))
 
     assert len(verbs) > 20
-    assert {verb for verb in verbs if f'"{verb}": _(' not in said} == set()
+    assert {verb for verb in verbs if f'"{verb}": _(' not in template} == set()
 
 
 ADDED = {
@@ -274,9 +274,9 @@ def test_no_role_is_preset_and_an_administrator_is_confirmed(
     assert "Choose what this person will do." in missing.text
     without = post(NEW, page=NEW, **ADDED, role="focal_point")
     assert "Choose the country of the focal point." in without.text
-    asked = post(NEW, page=NEW, **ADDED, role="administrator")
-    assert asked.status_code == 200
-    assert "can change everything, including roles" in asked.text
+    page_shown = post(NEW, page=NEW, **ADDED, role="administrator")
+    assert page_shown.status_code == 200
+    assert "can change everything, including roles" in page_shown.text
     with app.app_context():
         person = db.session.scalars(select(Person).where(Person.full_name == "Ani Hakobyan")).one()
         assert db.session.scalars(select(OutboxMail)).all() == []

@@ -84,8 +84,8 @@ def test_the_session_cookie_does_not_count(make: Make, client: FlaskClient) -> N
 def test_a_patch_changes_what_is_given_and_says_so_up_the_tower(
     make: Make, client: FlaskClient, app: APIFlask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said: list[object] = []
-    handlers = {PersonNameCorrected: [said.append], PeopleCountriesChanged: [said.append]}
+    published: list[object] = []
+    handlers = {PersonNameCorrected: [published.append], PeopleCountriesChanged: [published.append]}
     monkeypatch.setattr(app.extensions[KEY], "handlers", handlers)
     person = make.person(country="KE")
     headers = make.headers(make.person(roles=["administrator"]))
@@ -94,10 +94,10 @@ def test_a_patch_changes_what_is_given_and_says_so_up_the_tower(
     answer = client.patch(path, headers=headers, json=given)
     assert answer.status_code == 200
     assert (answer.json["full_name"], answer.json["country"]) == ("Achieng Odhiambo", "UG")
-    assert [type(event).__name__ for event in said] == ["PersonNameCorrected", "PeopleCountriesChanged"]
-    said.clear()
+    assert [type(event).__name__ for event in published] == ["PersonNameCorrected", "PeopleCountriesChanged"]
+    published.clear()
     assert client.patch(path, headers=headers, json=given).status_code == 200
-    assert said == []
+    assert published == []
     cleared = client.patch(path, headers=headers, json={"country": None, "sector": "academia"})
     assert (cleared.json["country"], cleared.json["sector"]) == (None, "academia")
 

@@ -74,22 +74,22 @@ def pairs(*, weak: bool = False) -> PossiblePairs:
     ],
 )
 def test_the_same_person_is_found_from_both_sides(make: Make, first: dict[str, str], second: dict[str, str]) -> None:
-    one, other = make.person(**first), make.person(**second)
-    assert other.public_id in alike(one)
-    assert one.public_id in alike(other)
+    first_person, other = make.person(**first), make.person(**second)
+    assert other.public_id in alike(first_person)
+    assert first_person.public_id in alike(other)
 
 
 def test_reasons_for_and_against_are_given(make: Make) -> None:
-    one = make.person("Achieng Odhiambo", organisation="Ministry of Trade", gender="female")
+    person = make.person("Achieng Odhiambo", organisation="Ministry of Trade", gender="female")
     make.person("Achieng Odiambo", "odiambo@two.example", None, organisation="Ministry of Trade of Kenya")
-    [found] = find_duplicates(one.public_id, day=DAY, by=SYSTEM)
-    assert found.similarity.reasons == (
+    [duplicate] = find_duplicates(person.public_id, day=DAY, by=SYSTEM)
+    assert duplicate.similarity.reasons == (
         "one name matches",
         "slightly different spelling (odhiambo / odiambo)",
         "organisations that may be the same",
     )
-    assert found.similarity.against == ("different e-mail addresses",)
-    assert found.similarity.score == 94
+    assert duplicate.similarity.against == ("different e-mail addresses",)
+    assert duplicate.similarity.score == 94
 
 
 @pytest.mark.parametrize(
@@ -101,43 +101,43 @@ def test_reasons_for_and_against_are_given(make: Make) -> None:
     ],
 )
 def test_namesakes_and_relatives_are_not_offered(make: Make, other: dict[str, str]) -> None:
-    one = make.person("Sita Gurung")
+    person = make.person("Sita Gurung")
     make.person(**other)
-    assert alike(one) == {}
+    assert alike(person) == {}
 
 
 def test_a_common_name_alone_is_not_enough(make: Make) -> None:
-    one, *_others = [make.person("Mohammed Ali", email=f"m{number}@w{number}.example") for number in range(5)]
-    assert alike(one) == {}
+    person, *_others = [make.person("Mohammed Ali", email=f"m{number}@w{number}.example") for number in range(5)]
+    assert alike(person) == {}
     same = make.person("Mohammed Ali", email="m1x@w9.example", organisation="Customs")
-    change_profile(one.public_id, {"organisation": "Kenya Customs"}, by=SYSTEM, at=one.created_at)
-    assert alike(one) == {same.public_id: 80}
+    change_profile(person.public_id, {"organisation": "Kenya Customs"}, by=SYSTEM, at=person.created_at)
+    assert alike(person) == {same.public_id: 80}
 
 
 def test_different_people_are_not_offered_again_until_it_is_taken_back(make: Make, at: datetime) -> None:
-    one, other = (
+    person, other = (
         make.person("Sita Gurung", f"s@{domain}.example", organisation="Customs") for domain in ("one", "two")
     )
     compare_waiting_people(at=at)
     assert pairs().offered == 1
     for _again in range(2):
-        mark_different(one.public_id, other.public_id, by=SYSTEM, at=at)
-    assert (alike(one), alike(other), pairs().offered) == ({}, {}, 0)
-    change_profile(one.public_id, {"full_name": "Sita B. Gurung"}, by=SYSTEM, at=at)
+        mark_different(person.public_id, other.public_id, by=SYSTEM, at=at)
+    assert (alike(person), alike(other), pairs().offered) == ({}, {}, 0)
+    change_profile(person.public_id, {"full_name": "Sita B. Gurung"}, by=SYSTEM, at=at)
     compare_waiting_people(at=at)
     assert pairs().offered == 0
-    unmark_different(other.public_id, one.public_id, by=SYSTEM, at=at)
+    unmark_different(other.public_id, person.public_id, by=SYSTEM, at=at)
     compare_waiting_people(at=at)
     assert pairs().offered == 1
 
 
 def test_what_is_different_from_one_is_different_from_the_merged(make: Make, at: datetime) -> None:
-    one, two, other = (make.person("Sita Gurung") for _number in range(3))
-    mark_different(one.public_id, other.public_id, by=SYSTEM, at=at)
-    merge_people(two.public_id, one.public_id, by=SYSTEM, at=at)
+    person, two, other = (make.person("Sita Gurung") for _number in range(3))
+    mark_different(person.public_id, other.public_id, by=SYSTEM, at=at)
+    merge_people(two.public_id, person.public_id, by=SYSTEM, at=at)
     assert (alike(two), alike(other)) == ({}, {})
     with pytest.raises(Refused):
-        mark_different(one.public_id, two.public_id, by=SYSTEM, at=at)
+        mark_different(person.public_id, two.public_id, by=SYSTEM, at=at)
 
 
 @pytest.mark.databases(differs=True)
@@ -162,14 +162,14 @@ def test_new_people_of_a_file_are_compared_and_merged_ones_leave_the_list(make: 
 
 
 def test_only_administrators_learn_of_duplicates(make: Make, at: datetime) -> None:
-    one, other = make.person("Sita Gurung"), make.person("Sita Gurung")
-    for actor in (make.actor(roles=["focal_point"]), make.actor(one), make.actor(roles=["reporter"])):
+    person, other = make.person("Sita Gurung"), make.person("Sita Gurung")
+    for actor in (make.actor(roles=["focal_point"]), make.actor(person), make.actor(roles=["reporter"])):
         with pytest.raises(Forbidden):
-            find_duplicates(one.public_id, day=DAY, by=actor)
+            find_duplicates(person.public_id, day=DAY, by=actor)
         with pytest.raises(Forbidden):
             list_pairs(offset=0, limit=10, day=DAY, by=actor)
         with pytest.raises(Forbidden):
-            mark_different(one.public_id, other.public_id, by=actor, at=at)
+            mark_different(person.public_id, other.public_id, by=actor, at=at)
     with pytest.raises(NotFound):
         find_duplicates("nobody", day=DAY, by=SYSTEM)
 
@@ -197,9 +197,9 @@ SAME = {"organisation": "Ministry of Trade", "gender": "female", "sector": "gove
     ],
 )
 def test_a_pair_is_graded_by_what_differs(make: Make, differs: dict[str, str | None], grade: Grade | None) -> None:
-    one = make.person("Achieng Odhiambo", "akinyi77@trade.example", **SAME)
+    person = make.person("Achieng Odhiambo", "akinyi77@trade.example", **SAME)
     make.person("Achieng Odhiambo", **{"email": "achieng.odhiambo@work.example", **SAME, **differs})
-    grades = [other.similarity.grade for other in find_duplicates(one.public_id, day=DAY, by=SYSTEM)]
+    grades = [other.similarity.grade for other in find_duplicates(person.public_id, day=DAY, by=SYSTEM)]
     assert grades == ([] if grade is None else [grade])
 
 

@@ -112,9 +112,9 @@ def test_who_has_an_account_keeps_the_own_profile(make: Make, at: datetime) -> N
     answer, ids = publish(FILE, at)
     assert (answer.matched, answer.updated, ids[0]) == (1, 1, person.id)
     assert answer.notes[1] == "1 person has an account: their profile stays as it is."
-    found = find_person_by_email("achieng@example.org")
-    assert found is not None
-    assert (found.full_name, found.sector) == ("Achieng O.", Sector.CIVIL_SOCIETY)
+    stored = find_person_by_email("achieng@example.org")
+    assert stored is not None
+    assert (stored.full_name, stored.sector) == ("Achieng O.", Sector.CIVIL_SOCIETY)
     tanzania = country_by_code("TZ")
     assert tanzania is not None
     assert country_id_of(person.id, at.date()) == tanzania.id

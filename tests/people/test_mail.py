@@ -24,8 +24,8 @@ from tests.mail_sink import Sink, drain, free_port, running_sink
 @pytest.fixture
 def sink(app: APIFlask) -> Iterator[Sink]:
     """A mail server on a port of its own, which the app delivers to."""
-    with running_sink(app) as kept:
-        yield kept
+    with running_sink(app) as mails:
+        yield mails
 
 
 def words_of(message: EmailMessage) -> str:

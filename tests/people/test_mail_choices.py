@@ -82,10 +82,10 @@ def test_who_stops_a_kind_stops_it_in_each_series(make: Make, at: datetime) -> N
 
 
 def test_choices_of_merged_people_count_for_both_until_it_is_undone(make: Make, at: datetime) -> None:
-    kept, merged = make.person(), make.person()
-    kept_id, merged_id = kept.id, merged.id
+    main, merged = make.person(), make.person()
+    kept_id, merged_id = main.id, merged.id
     choose_mails(merged_id, {CHANGE: False}, by=SYSTEM, at=at)
-    merge_people(kept.public_id, merged.public_id, by=SYSTEM, at=at)
+    merge_people(main.public_id, merged.public_id, by=SYSTEM, at=at)
     assert wanting(CHANGE, [kept_id, merged_id]) == set(), "who unsubscribed stays so"
     choose_mails(kept_id, {MailKind.REPLAY: False}, by=SYSTEM, at=at + timedelta(days=1))
     undo_merge(merged.public_id, by=SYSTEM, at=at + timedelta(days=2))

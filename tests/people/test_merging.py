@@ -39,39 +39,39 @@ def told(person_id: int) -> tuple[object, ...]:
 
 
 def test_chosen_details_are_taken_over_and_given_back(make: Make, at: datetime) -> None:
-    kept = make.person("Sita Gurung", email="sita@example.org", country="KE", organisation="TEPC")
+    main = make.person("Sita Gurung", email="sita@example.org", country="KE", organisation="TEPC")
     other = make.person("Seeta Gurung", email="s@example.net", country="UG", organisation="Ministry", gender="female")
-    merge_people(kept.public_id, other.public_id, keep=CHOSEN, by=SYSTEM, at=at, today=TODAY)
-    assert told(kept.id) == ("Seeta Gurung", "TEPC", Gender.FEMALE, "s@example.net", "KE", "UG")
+    merge_people(main.public_id, other.public_id, keep=CHOSEN, by=SYSTEM, at=at, today=TODAY)
+    assert told(main.id) == ("Seeta Gurung", "TEPC", Gender.FEMALE, "s@example.net", "KE", "UG")
     undo_merge(other.public_id, by=SYSTEM, at=at)
-    assert told(kept.id) == ("Sita Gurung", "TEPC", None, "sita@example.org", "KE", "KE")
+    assert told(main.id) == ("Sita Gurung", "TEPC", None, "sita@example.org", "KE", "KE")
     assert told(other.id) == ("Seeta Gurung", "Ministry", Gender.FEMALE, "s@example.net", "UG", "UG")
 
 
 def test_what_was_changed_since_the_merge_stays_after_undo(make: Make, at: datetime) -> None:
-    kept = make.person("Sita Gurung", email="sita@example.org", organisation="TEPC")
+    main = make.person("Sita Gurung", email="sita@example.org", organisation="TEPC")
     other = make.person("Seeta Gurung", email="s@example.net", organisation="Ministry")
-    merge_people(kept.public_id, other.public_id, keep=["full_name", "organisation"], by=SYSTEM, at=at)
-    change_profile(kept.public_id, {"full_name": "Sita K. Gurung"}, by=SYSTEM, at=at)
+    merge_people(main.public_id, other.public_id, keep=["full_name", "organisation"], by=SYSTEM, at=at)
+    change_profile(main.public_id, {"full_name": "Sita K. Gurung"}, by=SYSTEM, at=at)
     undo_merge(other.public_id, by=SYSTEM, at=at)
-    assert told(kept.id)[:2] == ("Sita K. Gurung", "TEPC")
+    assert told(main.id)[:2] == ("Sita K. Gurung", "TEPC")
 
 
 def test_merges_undone_in_another_order_give_the_first_name_back(make: Make, at: datetime) -> None:
-    kept, second, third = (make.person(name, email=f"{name}@example.org") for name in ("Ada", "Bea", "Cleo"))
+    main, second, third = (make.person(name, email=f"{name}@example.org") for name in ("Ada", "Bea", "Cleo"))
     for other in (second, third):
-        merge_people(kept.public_id, other.public_id, keep=["full_name"], by=SYSTEM, at=at)
+        merge_people(main.public_id, other.public_id, keep=["full_name"], by=SYSTEM, at=at)
     undo_merge(second.public_id, by=SYSTEM, at=at)
-    assert told(kept.id)[0] == "Cleo"
+    assert told(main.id)[0] == "Cleo"
     undo_merge(third.public_id, by=SYSTEM, at=at)
-    assert [told(one.id)[0] for one in (kept, second, third)] == ["Ada", "Bea", "Cleo"]
+    assert [told(one.id)[0] for one in (main, second, third)] == ["Ada", "Bea", "Cleo"]
 
 
 def test_an_account_that_came_by_the_merge_goes_with_the_undo(make: Make, at: datetime) -> None:
-    kept = make.person(email="kept@example.org")
+    main = make.person(email="kept@example.org")
     other = make.person(email="other@example.org", password=PASSWORD)
-    merge_people(kept.public_id, other.public_id, by=SYSTEM, at=at)
-    assert check_password("kept@example.org", PASSWORD, demonstration=False, at=at) == kept.id
+    merge_people(main.public_id, other.public_id, by=SYSTEM, at=at)
+    assert check_password("kept@example.org", PASSWORD, demonstration=False, at=at) == main.id
     undo_merge(other.public_id, by=SYSTEM, at=at)
     with pytest.raises(WrongCredentials):
         check_password("kept@example.org", PASSWORD, demonstration=False, at=at)
@@ -79,22 +79,22 @@ def test_an_account_that_came_by_the_merge_goes_with_the_undo(make: Make, at: da
 
 
 def test_administrators_give_a_reason_and_known_details(make: Make, at: datetime) -> None:
-    kept, other = make.person(), make.person()
+    main, other = make.person(), make.person()
     staff = make.actor(roles=["administrator"])
     with pytest.raises(Invalid) as refused:
-        merge_people(kept.public_id, other.public_id, reason="\u200b ", by=staff, at=at)
+        merge_people(main.public_id, other.public_id, reason="\u200b ", by=staff, at=at)
     assert [fault.field for fault in refused.value.faults] == ["reason"]
     with pytest.raises(Invalid):
-        merge_people(kept.public_id, other.public_id, reason="By telephone", keep=["password"], by=staff, at=at)
+        merge_people(main.public_id, other.public_id, reason="By telephone", keep=["password"], by=staff, at=at)
     assert db.session.scalars(select(PersonMerge)).all() == []
 
 
 def test_erasing_forgets_what_was_taken_over_and_why(make: Make, at: datetime) -> None:
-    kept = make.person("Sita Gurung", email="sita@example.org")
+    main = make.person("Sita Gurung", email="sita@example.org")
     other = make.person("Seeta Gurung", email="s@example.net")
     staff = make.actor(roles=["administrator"])
-    merge_people(kept.public_id, other.public_id, reason="Sita called", keep=["full_name"], by=staff, at=at)
-    erase_person(kept.public_id, confirmation="sita@example.org", withdraw_certificates=False, by=SYSTEM, at=at)
+    merge_people(main.public_id, other.public_id, reason="Sita called", keep=["full_name"], by=staff, at=at)
+    erase_person(main.public_id, confirmation="sita@example.org", withdraw_certificates=False, by=SYSTEM, at=at)
     [row] = db.session.scalars(select(PersonMerge)).all()
     assert (row.reason, row.taken) == ("", {})
 
@@ -123,11 +123,11 @@ def test_the_account_stays_disabled_where_one_was_unless_it_is_enabled(
 
 
 def test_an_account_that_someone_enabled_since_the_merge_stays_so(make: Make, at: datetime) -> None:
-    kept, merged = (make.person(name, email=f"{name}@example.org", password=PASSWORD) for name in ("kept", "merged"))
+    main, merged = (make.person(name, email=f"{name}@example.org", password=PASSWORD) for name in ("kept", "merged"))
     disable_person(merged.public_id, by=SYSTEM, at=at)
-    merge_people(kept.public_id, merged.public_id, by=SYSTEM, at=at)
-    enable_person(kept.public_id, by=SYSTEM, at=at)
-    disable_person(kept.public_id, by=SYSTEM, at=at + timedelta(minutes=1))
+    merge_people(main.public_id, merged.public_id, by=SYSTEM, at=at)
+    enable_person(main.public_id, by=SYSTEM, at=at)
+    disable_person(main.public_id, by=SYSTEM, at=at + timedelta(minutes=1))
     undo_merge(merged.public_id, by=SYSTEM, at=at + timedelta(hours=1))
     assert not can_sign_in("kept@example.org", at + timedelta(hours=1))
 
@@ -139,11 +139,11 @@ def roles_by(secrets: list[str], at: datetime) -> list[set[Role] | None]:
 
 
 def test_tokens_of_both_end_at_a_merge_and_at_its_undoing(make: Make, at: datetime) -> None:
-    kept, merged = make.person("Kept", roles=["administrator"]), make.person("Merged")
-    before = [make.token(kept), make.token(merged)]
-    merge_people(kept.public_id, merged.public_id, by=SYSTEM, at=at)
+    main, merged = make.person("Kept", roles=["administrator"]), make.person("Merged")
+    before = [make.token(main), make.token(merged)]
+    merge_people(main.public_id, merged.public_id, by=SYSTEM, at=at)
     assert roles_by(before, at) == [None, None]
-    since = [make.token(kept), make.token(merged)]
+    since = [make.token(main), make.token(merged)]
     undo_merge(merged.public_id, by=SYSTEM, at=at)
     assert roles_by(since, at) == [None, None]
 
@@ -160,28 +160,28 @@ def test_uniting_with_a_role_needs_the_administrator_confirmed(make: Make, at: d
 
 
 def test_sessions_end_where_a_role_is_gained(make: Make, at: datetime) -> None:
-    kept = make.person("Kept", password=PASSWORD)
+    main = make.person("Kept", password=PASSWORD)
     plain, reporter = make.person("Plain"), make.person("Reporter", roles=["reporter"])
-    secret = begin_session(kept.id, Device(), lasts=timedelta(days=1), at=at)
+    secret = begin_session(main.id, Device(), lasts=timedelta(days=1), at=at)
 
     def is_open() -> bool:
         return find_session(secret, staff_idle=timedelta(hours=1), at=at) is not None
 
-    merge_people(kept.public_id, plain.public_id, by=SYSTEM, at=at)
+    merge_people(main.public_id, plain.public_id, by=SYSTEM, at=at)
     assert is_open()
-    merge_people(kept.public_id, reporter.public_id, by=SYSTEM, at=at)
+    merge_people(main.public_id, reporter.public_id, by=SYSTEM, at=at)
     assert not is_open()
 
 
 def test_a_link_mailed_before_a_merge_opens_nothing(make: Make, at: datetime) -> None:
-    kept = make.person("Kept", email="kept@example.org", password=PASSWORD)
+    main = make.person("Kept", email="kept@example.org", password=PASSWORD)
     merged = make.person("Merged", email="merged@example.org", password=PASSWORD)
 
     def link(email: str) -> str:
         return create_staff(email, "Somebody", Role.REPORTER, by=SYSTEM, at=at)
 
     before = link("merged@example.org")
-    merge_people(kept.public_id, merged.public_id, by=SYSTEM, at=at)
+    merge_people(main.public_id, merged.public_id, by=SYSTEM, at=at)
     since = link("merged@example.org")
     undo_merge(merged.public_id, by=SYSTEM, at=at)
     for secret in (before, since):
@@ -190,8 +190,8 @@ def test_a_link_mailed_before_a_merge_opens_nothing(make: Make, at: datetime) ->
 
 
 def test_access_that_was_checked_before_a_merge_is_not_given_after_it(app: APIFlask, make: Make, at: datetime) -> None:
-    kept, merged = make.person("Kept", roles=["administrator"]), make.person("Merged", password=PASSWORD)
-    actor, pair, merged_id = load_actor(merged.id, at), (kept.public_id, merged.public_id), merged.id
+    main, merged = make.person("Kept", roles=["administrator"]), make.person("Merged", password=PASSWORD)
+    actor, pair, merged_id = load_actor(merged.id, at), (main.public_id, merged.public_id), merged.id
     assert actor is not None
     db.session.rollback()
     begun = threading.Event()

@@ -29,9 +29,9 @@ def crowd(context: None) -> CandidateIndex:
     return CandidateIndex(PEOPLE, {"KE": ["Kenya"], "EG": ["Egypt", "埃及"]})
 
 
-def best(crowd: CandidateIndex, name: str, said: str = "", email: str = "") -> tuple[str, int, tuple[str, ...]]:
-    found = crowd.alike(name, said, email)[0]
-    return found.known.public_id, found.score, found.reasons
+def best(crowd: CandidateIndex, name: str, typed: str = "", email: str = "") -> tuple[str, int, tuple[str, ...]]:
+    candidate = crowd.alike(name, typed, email)[0]
+    return candidate.known.public_id, candidate.score, candidate.reasons
 
 
 @pytest.mark.parametrize(
@@ -99,16 +99,16 @@ def test_a_nickname_before_the_brackets_is_looked_at_too(crowd: CandidateIndex) 
 
 def test_one_is_strong_only_while_nobody_comes_near(crowd: CandidateIndex) -> None:
     def strong(name: str) -> str | None:
-        found = strong_one(crowd.alike(name))
-        return found.known.public_id if found else None
+        candidate = strong_one(crowd.alike(name))
+        return candidate.known.public_id if candidate else None
 
     assert strong("Smith Otieno Brian") == "brian"
     assert strong("Grace Wanjiru") is None  # the other has only one name more
     assert strong("Wanjiru Grace") is None
     assert strong("Brian") is None
-    one, other = (Candidate(person, STRONG, ()) for person in PEOPLE[:2])
-    assert strong_one([one]) == one
-    assert strong_one([one, other]) is None
+    candidate, other = (Candidate(person, STRONG, ()) for person in PEOPLE[:2])
+    assert strong_one([candidate]) == candidate
+    assert strong_one([candidate, other]) is None
     assert strong_one([Candidate(PEOPLE[0], STRONG + APART, ()), other]) is not None
     assert strong_one([]) is None
 
@@ -120,6 +120,6 @@ def test_a_large_crowd_gives_the_same_candidates_as_a_small_one(context: None) -
     crowd = CandidateIndex(people)
     for person in draw.sample(people, 50):
         shuffled = draw.sample(person.full_name.split(), 4)
-        found = crowd.alike(" ".join(shuffled))
-        assert found[0].score >= 96
-        assert person.public_id in {one.known.public_id for one in found if one.score == found[0].score}
+        candidates = crowd.alike(" ".join(shuffled))
+        assert candidates[0].score >= 96
+        assert person.public_id in {one.known.public_id for one in candidates if one.score == candidates[0].score}

@@ -66,12 +66,12 @@ def test_other_passwords_of_8_to_200_signs_are_taken_as_typed(password: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("password", "said"), [("k4x!q2m", "Use at least 8 characters."), ("ab" * 101, "Use at most 200 characters.")]
+    ("password", "message"), [("k4x!q2m", "Use at least 8 characters."), ("ab" * 101, "Use at most 200 characters.")]
 )
-def test_lengths(password: str, said: str) -> None:
+def test_lengths(password: str, message: str) -> None:
     with pytest.raises(Invalid) as caught:
         checked_password(password, demonstration=False)
-    assert caught.value.message == said
+    assert caught.value.message == message
 
 
 def test_the_demonstrations_own_is_taken_there_only() -> None:

@@ -27,8 +27,8 @@ from tests.factories import PASSWORD, Make
 
 
 @pytest.fixture
-def said(app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> list[object]:
-    """What was told to the slices above."""
+def published(app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """Events that the slices above received."""
     heard: list[object] = []
     handlers = {kind: [heard.append] for kind in (PeopleMerged, MergeUndone, PersonErased)}
     monkeypatch.setattr(app.extensions[KEY], "handlers", handlers)
@@ -37,11 +37,11 @@ def said(app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> list[object]:
 
 @pytest.mark.databases
 @pytest.mark.usefixtures("context")
-def test_merged_people_are_one_until_it_is_undone(make: Make, at: datetime, said: list[object]) -> None:
-    kept = make.person(email="kept@example.org", country=None)
+def test_merged_people_are_one_until_it_is_undone(make: Make, at: datetime, published: list[object]) -> None:
+    main = make.person(email="kept@example.org", country=None)
     merged = make.person(email="merged@example.org", country="UG", roles=["reporter"], password=PASSWORD)
-    kept_id, merged_id = kept.id, merged.id
-    merge_people(kept.public_id, merged.public_id, by=SYSTEM, at=at)
+    kept_id, merged_id = main.id, merged.id
+    merge_people(main.public_id, merged.public_id, by=SYSTEM, at=at)
     uganda = country_by_code("UG")
     assert uganda is not None
     assert person_id_of(merged.public_id) == kept_id
@@ -55,14 +55,14 @@ def test_merged_people_are_one_until_it_is_undone(make: Make, at: datetime, said
     undo_merge(merged.public_id, by=SYSTEM, at=at)
     assert person_id_of(merged.public_id) == merged_id
     assert country_id_of(kept_id, date(2025, 1, 1)) is None
-    assert said == [
+    assert published == [
         PeopleMerged(by=SYSTEM, at=at, kept_id=kept_id, merged_id=merged_id),
         MergeUndone(by=SYSTEM, at=at, kept_id=kept_id, merged_id=merged_id),
     ]
 
 
 @pytest.mark.usefixtures("context")
-def test_merging_has_its_limits(make: Make, at: datetime, said: list[object]) -> None:
+def test_merging_has_its_limits(make: Make, at: datetime, published: list[object]) -> None:
     first, second, third = (make.person().public_id for _number in range(3))
     with pytest.raises(Forbidden):
         merge_people(first, second, reason="The same person", by=make.actor(roles=["instructor"]), at=at)
@@ -77,20 +77,20 @@ def test_merging_has_its_limits(make: Make, at: datetime, said: list[object]) ->
 
 @pytest.mark.databases(differs=True)
 @pytest.mark.usefixtures("context")
-def test_erasing_takes_all_rows_of_a_person(make: Make, at: datetime, said: list[object]) -> None:
-    kept, merged = make.person(email="kept@example.org"), make.person(email="merged@example.org")
-    merge_people(kept.public_id, merged.public_id, by=SYSTEM, at=at)
-    said.clear()
+def test_erasing_takes_all_rows_of_a_person(make: Make, at: datetime, published: list[object]) -> None:
+    main, merged = make.person(email="kept@example.org"), make.person(email="merged@example.org")
+    merge_people(main.public_id, merged.public_id, by=SYSTEM, at=at)
+    published.clear()
     with pytest.raises(NotFound):
         erase_person(
-            kept.public_id, confirmation="kept@example.org", withdraw_certificates=False, by=make.actor(), at=at
+            main.public_id, confirmation="kept@example.org", withdraw_certificates=False, by=make.actor(), at=at
         )
     erase_person(merged.public_id, confirmation="Kept@example.org", withdraw_certificates=True, by=SYSTEM, at=at)
-    rows = db.session.scalars(select(Person).where(Person.id.in_([kept.id, merged.id]))).all()
+    rows = db.session.scalars(select(Person).where(Person.id.in_([main.id, merged.id]))).all()
     assert [(row.full_name, row.erased_at) for row in rows] == [("", at), ("", at)]
-    assert [event.person_id for event in said if isinstance(event, PersonErased)] == [kept.id, merged.id]
+    assert [event.person_id for event in published if isinstance(event, PersonErased)] == [main.id, merged.id]
     assert ids_by_email(["kept@example.org", "merged@example.org"]) == {}
-    assert load_actor(kept.id, at) is None
+    assert load_actor(main.id, at) is None
 
 
 @pytest.mark.usefixtures("context")
@@ -131,7 +131,7 @@ def test_partners_are_so_from_a_day_to_a_day(at: datetime) -> None:
 
 @pytest.mark.databases
 @pytest.mark.usefixtures("context")
-def test_whoever_writes_a_name_writes_what_it_is_sorted_by(make: Make, at: datetime, said: list[object]) -> None:
+def test_whoever_writes_a_name_writes_what_it_is_sorted_by(make: Make, at: datetime, published: list[object]) -> None:
     made = create_person(full_name="Émile", email="emile@example.org", by=SYSTEM, at=at)
     file = "full_name,email\nÖmer,omer@example.org\nZoë,emile@example.org\n"
     publish_people(stage_people(file.encode()), skip_bad_rows=False, by=SYSTEM, at=at)

@@ -42,9 +42,9 @@ def test_country_follows_the_dated_history(make: Make, at: datetime) -> None:
 @pytest.mark.usefixtures("context")
 def test_addresses_are_found_in_any_case(make: Make) -> None:
     person = make.person(email="Ana.Díaz@Example.org")
-    found = find_person_by_email(" ANA.DÍAZ@example.ORG ")
-    assert found is not None
-    assert found.id == person.id
+    match = find_person_by_email(" ANA.DÍAZ@example.ORG ")
+    assert match is not None
+    assert match.id == person.id
     assert ids_by_email(["ana.díaz@example.org", "nobody@example.org"]) == {"ana.díaz@example.org": person.id}
     assert contact_of([person.id])[person.id].address == "Ana.Díaz@example.org"
 

@@ -14,7 +14,7 @@ def _words(context: None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("typed", "kept"),
+    ("typed", "expected"),
     [
         ("Achieng  Odhiambo ", "Achieng Odhiambo"),
         ("Suharto", "Suharto"),
@@ -30,8 +30,8 @@ def _words(context: None) -> None:
         ("O\u0000K", "OK"),
     ],
 )
-def test_names_are_cleaned_and_nothing_else(typed: str, kept: str) -> None:
-    assert checked_name(typed) == kept
+def test_names_are_cleaned_and_nothing_else(typed: str, expected: str) -> None:
+    assert checked_name(typed) == expected
 
 
 @pytest.mark.parametrize("typed", ["", "  ", "\u200b\u202e", "\u3164", "x" * 201])

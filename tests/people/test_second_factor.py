@@ -138,9 +138,9 @@ def test_setting_up_from_the_page_then_signing_in_with_a_code(
 
 def _posting(client: FlaskClient) -> Post:
     def send(path: str, page: str | None = None, **fields: str) -> Any:
-        found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', client.get(page or path).text)
-        assert found
-        return client.post(path, data={"csrf_token": found[1], **fields})
+        match = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', client.get(page or path).text)
+        assert match
+        return client.post(path, data={"csrf_token": match[1], **fields})
 
     return send
 
@@ -401,9 +401,9 @@ def test_an_administrator_resets_anothers(
         entry = audit.list_entries("person", lost.id)[0]
         assert (entry.verb, entry.actor_id) == ("reset_second_factor", administrator.id)
         assert not has_second_factor(lost.id)
-    own = f"/admin/people/{administrator.public_id}"
-    assert "Reset the second factor" not in client.get(f"{own}/edit").text
-    post(f"{own}/second-factor/reset", page=own)
+    profile = f"/admin/people/{administrator.public_id}"
+    assert "Reset the second factor" not in client.get(f"{profile}/edit").text
+    post(f"{profile}/second-factor/reset", page=profile)
     with app.app_context():
         assert has_second_factor(administrator.id)
 
@@ -423,16 +423,16 @@ def test_merging_takes_the_second_factor_along_and_erasing_takes_it_away(
     make: Make, administrator: Person, set_up: Callable[[Person], Device]
 ) -> None:
     by = make.actor(administrator)
-    kept, merged = make.person(), make.person(email="m@example.org", password=PASSWORD)
+    main, merged = make.person(), make.person(email="m@example.org", password=PASSWORD)
     device = set_up(merged)
     at = clock.now()
-    merge_people(kept.public_id, merged.public_id, reason="The same person", by=by, at=at)
-    assert has_second_factor(kept.id)
-    check_otp(kept.id, device.codes[0], at=at)
-    parts = export_person(kept.public_id, by=by, at=at)
+    merge_people(main.public_id, merged.public_id, reason="The same person", by=by, at=at)
+    assert has_second_factor(main.id)
+    check_otp(main.id, device.codes[0], at=at)
+    parts = export_person(main.public_id, by=by, at=at)
     assert [set(row) for row in parts["people"]["second_factor"]] == [{"confirmed_at", "pending_at"}] * 2
-    erase_person(kept.public_id, confirmation="m@example.org", withdraw_certificates=False, by=by, at=at)
-    assert not has_second_factor(kept.id)
+    erase_person(main.public_id, confirmation="m@example.org", withdraw_certificates=False, by=by, at=at)
+    assert not has_second_factor(main.id)
 
 
 def test_secrets_are_not_stored_as_they_are_shown(
@@ -442,9 +442,9 @@ def test_secrets_are_not_stored_as_they_are_shown(
     with app.app_context():
         from lms.people.models import RecoveryCode
 
-        kept = list(db.session.scalars(db.select(RecoveryCode.code_hash)))
-    assert len(kept) == 10
-    assert not {code.replace("-", "") for code in device.codes} & set(kept)
+        hashes = list(db.session.scalars(db.select(RecoveryCode.code_hash)))
+    assert len(hashes) == 10
+    assert not {code.replace("-", "") for code in device.codes} & set(hashes)
 
 
 @pytest.mark.parametrize("setting", ["", "on", "off"])

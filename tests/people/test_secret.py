@@ -106,11 +106,11 @@ def test_a_sealed_secret_is_good_for_its_owner_only(app: APIFlask, make: Make, a
 
 @pytest.mark.usefixtures("context")
 def test_a_merge_seals_for_the_person_who_is_kept(app: APIFlask, make: Make, at: datetime) -> None:
-    kept, merged = make.person(), make.person(password=PASSWORD)
+    main, merged = make.person(), make.person(password=PASSWORD)
     keep_as_before(app, merged.id)
     seal_second_factors(unsealed_only=True)
-    merge_people(kept.public_id, merged.public_id, by=SYSTEM, at=at)
-    check_otp(kept.id, TOTP(SECRET).at(at), at=at)
+    merge_people(main.public_id, merged.public_id, by=SYSTEM, at=at)
+    check_otp(main.id, TOTP(SECRET).at(at), at=at)
 
 
 # Replacing it
@@ -253,7 +253,7 @@ def test_a_lost_secret_leaves_the_recovery_codes(app: APIFlask, make: Make, capf
             check_otp(person.id, TOTP(secret).at(at), at=at)
         check_otp(person.id, codes[0], at=at)
         assert seal_second_factors(unsealed_only=False) == 0
-    said = capfd.readouterr().err
-    assert re.search(rf'"person": ?{person.id}', said)
-    assert "the secret of a second factor cannot be opened" in said
-    assert secret not in said
+    output = capfd.readouterr().err
+    assert re.search(rf'"person": ?{person.id}', output)
+    assert "the secret of a second factor cannot be opened" in output
+    assert secret not in output

@@ -50,9 +50,9 @@ def posting(client: FlaskClient) -> Post:
     """Sends a form as this browser."""
 
     def send(path: str, page: str, **fields: str) -> Any:
-        found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', client.get(page).text)
-        assert found
-        return client.post(path, data={"csrf_token": found[1], **fields})
+        match = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', client.get(page).text)
+        assert match
+        return client.post(path, data={"csrf_token": match[1], **fields})
 
     return send
 
@@ -105,28 +105,28 @@ def _set_up_a_factor(person_id: int) -> None:
 
 @pytest.mark.databases
 def test_one_session_is_ended_from_the_page_of_the_account(app: APIFlask, person: Person, make: Make) -> None:
-    here, elsewhere = app.test_client(), app.test_client()
-    for browser, agent in ((here, FIREFOX), (elsewhere, "curl/8")):
+    this_browser, elsewhere = app.test_client(), app.test_client()
+    for browser, agent in ((this_browser, FIREFOX), (elsewhere, "curl/8")):
         browser.environ_base["HTTP_USER_AGENT"] = agent
         posting(browser)("/sign-in", "/sign-in", email="a@example.org", password=PASSWORD)
-    page = re.sub(r"\s+", " ", here.get("/account").text)
+    page = re.sub(r"\s+", " ", this_browser.get("/account").text)
     rows = re.findall(r'<tr data-testid="session".*?</tr>', page)
     assert len(rows) == 2
-    own, other = sorted(rows, key=lambda row: "data-current" not in row)
-    assert ("Firefox on Windows" in own, "This device" in own) == (True, True)
+    current_row, other = sorted(rows, key=lambda row: "data-current" not in row)
+    assert ("Firefox on Windows" in current_row, "This device" in current_row) == (True, True)
     assert ("Unknown device" in other, "This device" in other) == (True, False)
     path = re.search(r'action="(/account/sessions/[^"]+/end)"', other)
     assert path is not None
-    ended = posting(here)(path[1], "/account")
+    ended = posting(this_browser)(path[1], "/account")
     assert (ended.status_code, ended.location) == (302, "/account#sessions")
-    assert "The device was signed out." in here.get("/account").text
+    assert "The device was signed out." in this_browser.get("/account").text
     assert elsewhere.get("/account").status_code == 302
     with app.app_context():
         assert audit.list_entries("person", person.id)[0].verb == "end_session"
-    own_path = re.search(r'action="(/account/sessions/[^"]+/end)"', own)
+    own_path = re.search(r'action="(/account/sessions/[^"]+/end)"', current_row)
     assert own_path is not None
-    assert posting(here)(own_path[1], "/account").location == "/"
-    assert "You have signed out." in here.get("/").text
+    assert posting(this_browser)(own_path[1], "/account").location == "/"
+    assert "You have signed out." in this_browser.get("/").text
 
 
 @pytest.mark.usefixtures("context")
@@ -180,8 +180,8 @@ def test_staff_are_signed_out_without_use_and_everybody_after_a_month(
 ) -> None:
     staff = make.person(roles=roles)
     secret = begin_session(staff.id, Device(), lasts=MONTH, at=at)
-    found = find_session(secret, staff_idle=HOUR, at=at + later)
-    assert (found is not None) is is_signed_in
+    session = find_session(secret, staff_idle=HOUR, at=at + later)
+    assert (session is not None) is is_signed_in
     listed = list_sessions(current=secret, staff_idle=HOUR, by=make.actor(staff), at=at + later)
     assert [one.is_current for one in listed] == ([True] if is_signed_in else [])
 
@@ -190,9 +190,9 @@ def test_staff_are_signed_out_without_use_and_everybody_after_a_month(
 def test_use_keeps_staff_signed_in_but_not_past_the_end(make: Make, at: datetime) -> None:
     secret = begin_session(make.person(roles=["reporter"]).id, Device(), lasts=3 * HOUR, at=at)
     for minutes in range(50, 180, 50):
-        found = find_session(secret, staff_idle=HOUR, at=at + timedelta(minutes=minutes))
-        assert found is not None
-        note_use(found.session_id, at=at + timedelta(minutes=minutes))
+        session = find_session(secret, staff_idle=HOUR, at=at + timedelta(minutes=minutes))
+        assert session is not None
+        note_use(session.session_id, at=at + timedelta(minutes=minutes))
     assert find_session(secret, staff_idle=HOUR, at=at + 3 * HOUR) is None
 
 
@@ -259,23 +259,23 @@ def test_sessions_are_deleted_a_week_after_their_end(person: Person, at: datetim
 @pytest.mark.databases
 @pytest.mark.usefixtures("context")
 def test_merging_undoing_exporting_and_erasing_know_of_sessions(make: Make, person: Person, at: datetime) -> None:
-    kept, merged = make.person(email="kept@example.org", password=PASSWORD), person
-    of_kept = begin_session(kept.id, describe(FIREFOX), lasts=MONTH, at=at)
+    main, merged = make.person(email="kept@example.org", password=PASSWORD), person
+    of_kept = begin_session(main.id, describe(FIREFOX), lasts=MONTH, at=at)
     of_merged = begin_session(merged.id, Device(), lasts=MONTH, at=at)
 
     def hold(*secrets: str) -> list[bool]:
         return [find_session(secret, staff_idle=HOUR, at=at) is not None for secret in secrets]
 
-    merge_people(kept.public_id, merged.public_id, by=SYSTEM, at=at)
+    merge_people(main.public_id, merged.public_id, by=SYSTEM, at=at)
     assert hold(of_kept, of_merged) == [True, False], "who was merged signs in again, by what the other account asks"
-    exported = export_person(kept.public_id, by=SYSTEM, at=at)["people"]["sessions"]
+    exported = export_person(main.public_id, by=SYSTEM, at=at)["people"]["sessions"]
     assert {one["browser"]: one["ended_at"] for one in exported} == {"Firefox": None, "": at.isoformat()}
     assert set(exported[0]) == {
         "browser", "system", "awaits_code", "created_at", "seen_at", "expires_at", "ended_at",
     }  # fmt: skip
     undo_merge(merged.public_id, by=SYSTEM, at=at)
     assert hold(of_kept) == [False], "nobody stays signed in as somebody else"
-    erase_person(kept.public_id, confirmation="kept@example.org", withdraw_certificates=False, by=SYSTEM, at=at)
+    erase_person(main.public_id, confirmation="kept@example.org", withdraw_certificates=False, by=SYSTEM, at=at)
     assert db.session.scalars(select(SignInSession.person_id)).all() == [merged.id]
 
 

@@ -72,11 +72,11 @@ def test_a_device_is_known_to_its_own_account_only(
 ) -> None:
     make.person(email="b@example.org", password=PASSWORD)
     post("/sign-in", email="b@example.org" if "another" in cookie else "a@example.org", password=PASSWORD)
-    kept = client.get_cookie("device")
-    assert kept is not None
+    device_cookie = client.get_cookie("device")
+    assert device_cookie is not None
     post("/sign-out", page="/account")
     if "another" not in cookie:
-        client.set_cookie("device", kept.value[:-2] + "xx" if cookie else "")
+        client.set_cookie("device", device_cookie.value[:-2] + "xx" if cookie else "")
     guess(app)
     assert post("/sign-in", email="a@example.org", password=PASSWORD).status_code == 429
 
@@ -101,8 +101,8 @@ def test_strangers_do_not_close_the_account_to_somebody_who_is_signed_in(
 def test_an_address_is_never_taken_for_another_count(app: APIFlask, person: Person, at: datetime, what: str) -> None:
     guess(app, email=f"{what}:{person.id}")
     with app.app_context():
-        kept = set(db.session.scalars(select(SignInFailure.key_hash)))
-    assert kept == {hash_secret(f"address:{what}:{person.id}")}
+        key_hashes = set(db.session.scalars(select(SignInFailure.key_hash)))
+    assert key_hashes == {hash_secret(f"address:{what}:{person.id}")}
 
 
 @pytest.mark.databases(differs=True)

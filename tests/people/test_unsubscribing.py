@@ -103,11 +103,11 @@ def test_a_choice_for_one_series_is_stopped_too(app: APIFlask, client: FlaskClie
 def test_a_merged_person_stops_mails_of_the_one_kept(
     app: APIFlask, client: FlaskClient, make: Make, person: Person
 ) -> None:
-    kept = make.person("Achieng A. Odhiambo", "other@example.org")
+    main = make.person("Achieng A. Odhiambo", "other@example.org")
     with app.app_context():
-        merge_people(kept.public_id, person.public_id, by=SYSTEM, at=clock.now())
+        merge_people(main.public_id, person.public_id, by=SYSTEM, at=clock.now())
     assert client.post(link(person, clock.now()), data=ONE_CLICK).status_code == 200
-    assert not wants(app, kept)
+    assert not wants(app, main)
 
 
 def test_a_link_dies_with_the_address_and_the_page_says_so(

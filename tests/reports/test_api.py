@@ -73,8 +73,8 @@ def test_groups_carry_every_figure(app: APIFlask, client: FlaskClient, programme
 
 def test_folded_groups_say_so(client: FlaskClient, programme: int) -> None:
     _status, body = get(client, "by=country")
-    told = [(group["key"], group.get("folded", False), group["participants"]) for group in body["groups"]]
-    assert told == [("KE", False, 6), ("other", True, 2)]
+    groups = [(group["key"], group.get("folded", False), group["participants"]) for group in body["groups"]]
+    assert groups == [("KE", False, 6), ("other", True, 2)]
 
 
 @pytest.mark.parametrize(
@@ -119,10 +119,10 @@ def test_who_may_ask_what(client: FlaskClient, programme: int, world: World, mak
         "reporter": (make.headers(make.person(roles=["reporter"])), [200, 200, 200, 200]),
         "administrator": (make.headers(make.person(roles=["administrator"])), [200, 200, 200, 200]),
     }
-    found = {
+    statuses = {
         name: [get(client, question, headers)[0] for question in questions] for name, (headers, _said) in people.items()
     }
-    assert found == {name: said for name, (_headers, said) in people.items()}
+    assert statuses == {name: said for name, (_headers, said) in people.items()}
 
 
 def test_a_bad_token_is_not_the_public(client: FlaskClient, programme: int) -> None:

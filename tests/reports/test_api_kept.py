@@ -40,16 +40,16 @@ def test_a_report_is_saved_scheduled_and_forgotten(client: FlaskClient, make: Ma
     wish = {"name": "By country", "by": ["country", "year"], "period": "last_quarter", "partner": True}
     made = client.post(SAVED, json=wish, headers=mine)
     assert made.status_code == 201
-    told = made.get_json()
-    asked = {"figure": "participants", "by": ["country", "year"], "period": "last_quarter", "partner": "true"}
-    assert (told["name"], told["question"], told["schedule"]) == ("By country", asked, None)
+    report = made.get_json()
+    question = {"figure": "participants", "by": ["country", "year"], "period": "last_quarter", "partner": "true"}
+    assert (report["name"], report["question"], report["schedule"]) == ("By country", question, None)
     again = client.post(SAVED, json=wish, headers=mine)
-    assert (again.status_code, again.get_json()) == (200, told)
+    assert (again.status_code, again.get_json()) == (200, report)
     assert client.post(SAVED, json={**wish, "by": []}, headers=mine).status_code == 422
 
-    one = f"{SAVED}/{told['id']}"
+    address = f"{SAVED}/{report['id']}"
     when = {"rhythm": "quarterly", "hour": 7, "recipients": ["me@x.example"]}
-    changed = client.patch(one, json={"name": "Each quarter", "schedule": when}, headers=mine).get_json()
+    changed = client.patch(address, json={"name": "Each quarter", "schedule": when}, headers=mine).get_json()
     assert changed["name"] == "Each quarter"
     assert {name: changed["schedule"][name] for name in when} == when
     assert changed["schedule"]["next"].endswith("-01T23:00:00Z") or changed["schedule"]["next"][8:] >= "30T23:00:00Z"
@@ -60,23 +60,23 @@ def test_a_report_is_saved_scheduled_and_forgotten(client: FlaskClient, make: Ma
     }
     # all or nothing: the name too stays where the addresses are refused
     wrong = {"name": "Renamed", "schedule": {**when, "recipients": ["nobody@x.example"]}}
-    refused = client.patch(one, json=wrong, headers=mine)
+    refused = client.patch(address, json=wrong, headers=mine)
     assert (refused.status_code, refused.get_json()["errors"][0]["field"]) == (422, "recipients")
-    assert client.get(one, headers=mine).get_json() == changed
+    assert client.get(address, headers=mine).get_json() == changed
     for broken in (
         {**when, "hour": 24},
         {**when, "hour": "7"},
         {**when, "rhythm": "hourly"},
         {**when, "recipients": []},
     ):
-        assert client.patch(one, json={"schedule": broken}, headers=mine).status_code == 422, broken
-    assert client.patch(one, json={"schedule": None}, headers=mine).get_json()["schedule"] is None
+        assert client.patch(address, json={"schedule": broken}, headers=mine).status_code == 422, broken
+    assert client.patch(address, json={"schedule": None}, headers=mine).get_json()["schedule"] is None
 
-    assert [client.get(one, headers=other).status_code, client.patch(one, json={}, headers=other).status_code,
-            client.delete(one, headers=other).status_code] == [404, 404, 404]  # fmt: skip
+    assert [client.get(address, headers=other).status_code, client.patch(address, json={}, headers=other).status_code,
+            client.delete(address, headers=other).status_code] == [404, 404, 404]  # fmt: skip
     assert client.get(SAVED, headers=other).get_json()["items"] == []
-    assert client.delete(one, headers=mine).status_code == 204
-    assert client.get(one, headers=mine).status_code == 404
+    assert client.delete(address, headers=mine).status_code == 204
+    assert client.get(address, headers=mine).status_code == 404
 
 
 def test_what_cannot_be_asked_is_not_saved(client: FlaskClient, make: Make) -> None:
@@ -102,22 +102,25 @@ def test_an_export_is_asked_for_followed_and_taken(app: APIFlask, client: FlaskC
     wish = {"kind": "attendances", "country": "KE", "from": "2024-01-01"}
     made = client.post(EXPORTS, json=wish, headers=mine)
     assert made.status_code == 201
-    told = made.get_json()
-    assert (told["kind"], told["format"], told["state"], told["file"]) == ("attendances", "csv", "queued", None)
-    assert told["question"] == {"country": "KE", "from": "2024-01-01"}
+    export = made.get_json()
+    assert (export["kind"], export["format"], export["state"], export["file"]) == ("attendances", "csv", "queued", None)
+    assert export["question"] == {"country": "KE", "from": "2024-01-01"}
     again = client.post(EXPORTS, json=wish, headers=mine)
-    assert (again.status_code, again.get_json()) == (200, told)
+    assert (again.status_code, again.get_json()) == (200, export)
     assert client.post(EXPORTS, json={**wish, "kind": "people"}, headers=mine).status_code == 409
-    one = f"{EXPORTS}/{told['id']}"
-    assert client.post(f"{one}/file", headers=mine).status_code == 404
-    assert [client.get(one, headers=other).status_code, client.post(f"{one}/file", headers=other).status_code] == [
+    address = f"{EXPORTS}/{export['id']}"
+    assert client.post(f"{address}/file", headers=mine).status_code == 404
+    assert [
+        client.get(address, headers=other).status_code,
+        client.post(f"{address}/file", headers=other).status_code,
+    ] == [
         404,
         404,
     ]
     with app.app_context():
         jobs.run_due()
-    done = client.get(one, headers=mine).get_json()
-    assert (done["state"], done["rows"], done["file"]) == ("done", 2, f"{one}/file")
+    done = client.get(address, headers=mine).get_json()
+    assert (done["state"], done["rows"], done["file"]) == ("done", 2, f"{address}/file")
     assert client.get(EXPORTS, headers=mine).get_json() == {"items": [done], "next": None}
     assert client.get(EXPORTS, headers=other).get_json()["items"] == []
     taken = client.post(done["file"], headers=mine)
@@ -127,7 +130,7 @@ def test_an_export_is_asked_for_followed_and_taken(app: APIFlask, client: FlaskC
         fetched = select(AuditEntry.id).where(AuditEntry.verb == "fetch_export")
         assert len(db.session.scalars(fetched).all()) == 1
     assert client.post(done["file"], json={"x": 1}, headers=mine).status_code == 422
-    assert client.get(f"{one}/file", headers=mine).status_code == 405
+    assert client.get(f"{address}/file", headers=mine).status_code == 405
 
 
 @pytest.mark.usefixtures("attended")

@@ -29,21 +29,21 @@ NEXT_YEAR = NOON.replace(year=2025)
 JANUARY = datetime(2024, 1, 10, tzinfo=UTC)
 
 
-def figures(app: APIFlask, asked: Slice | None = None, at: datetime = AT) -> dict[str, Any]:
+def figures(app: APIFlask, slice_: Slice | None = None, at: datetime = AT) -> dict[str, Any]:
     """The figures that are not 0."""
     with app.app_context():
-        totals = count(asked or Slice(), by=SYSTEM, at=at).totals
+        totals = count(slice_ or Slice(), by=SYSTEM, at=at).totals
     return {name: value for name, value in totals.as_json().items() if value}
 
 
-def table(app: APIFlask, figure: str, *dimensions: str, asked: Slice | None = None) -> dict[Any, Any]:
+def table(app: APIFlask, figure: str, *dimensions: str, slice_: Slice | None = None) -> dict[Any, Any]:
     """Key → one figure, where it is not 0."""
     with app.app_context():
-        groups = count(asked or Slice(), dimensions, by=SYSTEM, at=AT).groups
-    found = {
+        groups = count(slice_ or Slice(), dimensions, by=SYSTEM, at=AT).groups
+    cells = {
         group.as_json()["key"] if len(dimensions) == 1 else group.keys: group.as_json()[figure] for group in groups
     }
-    return {key: value for key, value in found.items() if value}
+    return {key: value for key, value in cells.items() if value}
 
 
 def test_nothing_is_nothing(app: APIFlask, world: World) -> None:
@@ -54,8 +54,8 @@ def test_nothing_is_nothing(app: APIFlask, world: World) -> None:
 def test_a_small_world(app: APIFlask, world: World) -> None:
     world.partner("KE")
     world.partner("FR", since=date(2026, 12, 1))
-    one, two = world.series("one"), world.series("two", language="fr")
-    first, second = world.lecture(one, NOON), world.lecture(one, NOON + timedelta(days=7))
+    first_series, two = world.series("one"), world.series("two", language="fr")
+    first, second = world.lecture(first_series, NOON), world.lecture(first_series, NOON + timedelta(days=7))
     third = world.lecture(two, NEXT_YEAR, language="fr")
     world.lecture(two, NEXT_YEAR + timedelta(days=7), language="fr")  # nobody came
     world.lecture(two, NEXT_YEAR, state=LectureState.LIVE)
@@ -65,10 +65,10 @@ def test_a_small_world(app: APIFlask, world: World) -> None:
     world.attend(second, kenyan, minutes=90)
     world.attend(second, french, minutes=20, outcome=Outcome.PARTIAL)
     world.attend(third, kenyan, french, minutes=55)
-    world.enrol(one, kenyan, unknown, at=JANUARY)
-    world.enrol(one, ugandan, at=JANUARY, country="UG")
+    world.enrol(first_series, kenyan, unknown, at=JANUARY)
+    world.enrol(first_series, ugandan, at=JANUARY, country="UG")
     world.enrol(two, kenyan, at=JANUARY.replace(year=2025))
-    world.award(one, kenyan, NOON + timedelta(days=30))
+    world.award(first_series, kenyan, NOON + timedelta(days=30))
     assert figures(app) == {
         "sessions": 4,
         "participants": 4,
@@ -180,25 +180,25 @@ def test_a_partner_filter_means_the_day_of_the_lecture(app: APIFlask, world: Wor
 def test_merged_people_are_one_and_undoing_restores(app: APIFlask, world: World) -> None:
     series = world.series("one")
     first, second = world.lecture(series, NOON), world.lecture(series, NOON + timedelta(days=1))
-    kept, merged = world.person("KE"), world.person("UG")
-    world.attend(first, kept, merged, minutes=60)
+    main, merged = world.person("KE"), world.person("UG")
+    world.attend(first, main, merged, minutes=60)
     world.attend(second, merged, minutes=30)
     world.enrol(series, merged, at=JANUARY, country="UG")
-    world.enrol(series, kept, at=JANUARY.replace(year=2025), country="KE")
-    world.award(series, kept, NOON.replace(year=2026))
+    world.enrol(series, main, at=JANUARY.replace(year=2025), country="KE")
+    world.award(series, main, NOON.replace(year=2026))
     world.award(series, merged, NOON)
     before = figures(app)
     assert before == {
         "sessions": 2, "participants": 2, "attendances": 3, "countries": 2, "registrations": 2, "contact_hours": 2.5,
         "certificates": 2,
     }  # fmt: skip
-    world.merge(kept, merged)
+    world.merge(main, merged)
     assert figures(app) == {
         "sessions": 2, "participants": 1, "attendances": 2, "countries": 1, "registrations": 1, "contact_hours": 1.5,
         "certificates": 1,
     }  # fmt: skip
     assert table(app, "registrations", "year") == {"2024": 1}
-    assert table(app, "registrations", "year", asked=Slice(from_day=date(2025, 1, 1))) == {}
+    assert table(app, "registrations", "year", slice_=Slice(from_day=date(2025, 1, 1))) == {}
     assert table(app, "certificates", "year") == {"2024": 1}
     assert table(app, "attendances", "country") == {"KE": 2}
     world.undo_merge(merged)
@@ -207,9 +207,9 @@ def test_merged_people_are_one_and_undoing_restores(app: APIFlask, world: World)
 
 def test_a_merged_person_without_a_country_has_the_other_rows(app: APIFlask, world: World) -> None:
     lecture = world.lecture(world.series(), NOON)
-    kept, merged = world.person(None), world.person("UG")
-    world.attend(lecture, kept)
-    world.merge(kept, merged)
+    main, merged = world.person(None), world.person("UG")
+    world.attend(lecture, main)
+    world.merge(main, merged)
     assert table(app, "attendances", "country") == {"UG": 1}
     assert figures(app, Slice(country="UG"))["participants"] == 1
 
@@ -253,7 +253,7 @@ def test_sector_and_gender_are_those_of_the_credit(app: APIFlask, world: World) 
 
 
 @pytest.mark.parametrize(
-    ("asked", "dimensions", "field"),
+    ("slice_", "dimensions", "field"),
     [
         (Slice(country="QQ"), (), "country"),
         (Slice(region="999"), (), "region"),
@@ -264,10 +264,10 @@ def test_sector_and_gender_are_those_of_the_credit(app: APIFlask, world: World) 
     ],
 )
 def test_what_cannot_be_asked_is_named(
-    app: APIFlask, world: World, asked: Slice, dimensions: tuple[str, ...], field: str
+    app: APIFlask, world: World, slice_: Slice, dimensions: tuple[str, ...], field: str
 ) -> None:
     with app.app_context(), pytest.raises(Invalid) as refused:
-        count(asked, dimensions, by=SYSTEM, at=AT)
+        count(slice_, dimensions, by=SYSTEM, at=AT)
     assert refused.value.faults[0].field == field
 
 
@@ -304,16 +304,16 @@ def make_at_random(world: World, seed: int) -> None:
         for _n in range(25)
     ]
     for _n in range(4):
-        kept, merged = chance.sample(people[:12], 2)
-        world.merge(kept, kept)
+        main, merged = chance.sample(people[:12], 2)
+        world.merge(main, main)
         world.merge(merged, merged)
-    kept, *rest = people[:4]
+    main, *rest = people[:4]
     for merged in rest[: chance.randint(0, 3)]:
-        world.merge(kept, merged)
-    for one in series:
+        world.merge(main, merged)
+    for series_id in series:
         for _n in range(3):
             state = chance.choice([LectureState.HELD] * 4 + [LectureState.LIVE])
-            lecture = world.lecture(one, moment(), language=chance.choice(["en", "ar"]), state=state)
+            lecture = world.lecture(series_id, moment(), language=chance.choice(["en", "ar"]), state=state)
             came = chance.sample(people, chance.randint(0, 15))
             for person in came:
                 world.attend(
@@ -328,9 +328,9 @@ def make_at_random(world: World, seed: int) -> None:
             for person in came[::7]:
                 world.correct(lecture, person, chance.choice(list(Outcome)))
         for person in chance.sample(people, 12):
-            world.enrol(one, person, at=moment(), country=chance.choice(codes))
+            world.enrol(series_id, person, at=moment(), country=chance.choice(codes))
         for person in chance.sample(people, 6):
-            world.award(one, person, moment(), chance.choice(list(CertificateState)))
+            world.award(series_id, person, moment(), chance.choice(list(CertificateState)))
 
 
 @pytest.mark.parametrize("seed", seeds(4))

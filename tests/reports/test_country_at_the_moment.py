@@ -33,8 +33,8 @@ def by_country(at: datetime) -> dict[str, dict[str | None, int]]:
     assert recount.differences(rows, Slice(), ("country",), at) == []
     groups = count(Slice(), ("country",), by=SYSTEM, at=at).groups
     names = ("registrations", "certificates")
-    found = {name: {group.keys[0]: getattr(group.figures, name) for group in groups} for name in names}
-    return {name: {code: n for code, n in figures.items() if n} for name, figures in found.items()}
+    by_name = {name: {group.keys[0]: getattr(group.figures, name) for group in groups} for name in names}
+    return {name: {code: n for code, n in figures.items() if n} for name, figures in by_name.items()}
 
 
 def test_a_country_changed_on_the_same_day_moves_neither(make: Make) -> None:

@@ -55,22 +55,25 @@ def country(app: APIFlask, world: World) -> list[int]:
 
 def test_it_says_what_was_counted(app: APIFlask, country: list[int]) -> None:
     with app.app_context():
-        found = get_dossier("ke", by=SYSTEM, at=AT)
-        assert (found.code, found.name, found.region) == ("KE", "Kenya", "Sub-Saharan Africa")
-        assert (found.partner_since, found.partner_until) == (date(2024, 5, 14), None)
-        totals = found.totals.totals
+        dossier = get_dossier("ke", by=SYSTEM, at=AT)
+        assert (dossier.code, dossier.name, dossier.region) == ("KE", "Kenya", "Sub-Saharan Africa")
+        assert (dossier.partner_since, dossier.partner_until) == (date(2024, 5, 14), None)
+        totals = dossier.totals.totals
         assert (totals.participants, totals.attendances, totals.certificates) == (3, 4, 1)
         assert totals.contact_hours == 3.8
         by = {name: {group.keys[0]: group.figures.participants for group in report.groups} for name, report in
-              found.by.items()}  # fmt: skip
+              dossier.by.items()}  # fmt: skip
         assert by["year"] == {"2024": 3, "2025": 1}
         assert by["sector"] == {"business": 3, "government": 1, None: 0}
-        assert [(one.name, one.participants) for one in found.institutions] == [("Bureau of Standards", 2), (None, 1)]
-        assert sum(one.participants for one in found.institutions) == totals.participants
-        assert [(one.day, one.attendances) for one in found.lectures] == [(date(2024, 5, 6), 3), (date(2025, 6, 10), 1)]
-        assert sum(one.attendances for one in found.lectures) == totals.attendances
-        assert [(one.lecture.series.slug, one.enrolled, one.waiting) for one in found.upcoming] == [("coming", 2, 0)]
-        assert [(peer.name, peer.figures.participants, peer.exact) for peer in found.peers] == [
+        assert [(one.name, one.participants) for one in dossier.institutions] == [("Bureau of Standards", 2), (None, 1)]
+        assert sum(one.participants for one in dossier.institutions) == totals.participants
+        assert [(one.day, one.attendances) for one in dossier.lectures] == [
+            (date(2024, 5, 6), 3),
+            (date(2025, 6, 10), 1),
+        ]
+        assert sum(one.attendances for one in dossier.lectures) == totals.attendances
+        assert [(one.lecture.series.slug, one.enrolled, one.waiting) for one in dossier.upcoming] == [("coming", 2, 0)]
+        assert [(peer.name, peer.figures.participants, peer.exact) for peer in dossier.peers] == [
             ("Sub-Saharan Africa", 9, True),
             (None, 9, True),
         ]
@@ -79,8 +82,8 @@ def test_it_says_what_was_counted(app: APIFlask, country: list[int]) -> None:
 def test_a_partnership_that_ended_is_said_so(app: APIFlask, world: World) -> None:
     world.partner("UG", since=date(2020, 1, 1), until=date(2023, 6, 30))
     with app.app_context():
-        found = get_dossier("UG", by=SYSTEM, at=AT)
-    assert (found.partner_since, found.partner_until) == (date(2020, 1, 1), date(2023, 6, 30))
+        dossier = get_dossier("UG", by=SYSTEM, at=AT)
+    assert (dossier.partner_since, dossier.partner_until) == (date(2020, 1, 1), date(2023, 6, 30))
 
 
 def test_a_focal_point_sees_the_own_country_and_of_others_what_is_published(
@@ -88,9 +91,9 @@ def test_a_focal_point_sees_the_own_country_and_of_others_what_is_published(
 ) -> None:
     focal = make.actor(roles=[(Role.FOCAL_POINT, "KE")], country=None)
     with app.app_context():
-        found = get_dossier("KE", by=focal, at=AT + timedelta(hours=1))
-        assert found.totals.exact
-        assert [(peer.name, peer.figures.participants, peer.exact, peer.as_at) for peer in found.peers] == [
+        dossier = get_dossier("KE", by=focal, at=AT + timedelta(hours=1))
+        assert dossier.totals.exact
+        assert [(peer.name, peer.figures.participants, peer.exact, peer.as_at) for peer in dossier.peers] == [
             ("Sub-Saharan Africa", 9, False, AT),
             (None, 9, False, AT),
         ]
@@ -213,9 +216,9 @@ def test_as_lines_and_as_an_object(client: FlaskClient, make: Make, country: lis
     assert lines[0] == "section,row,figure,value"
     assert lines[1] == "totals,,participants,3"
     assert "years,2024,participants,3" in lines
-    found = json.loads(client.get("/countries/KE.json").text)
-    assert found["totals"]["attendances"] == 4
-    years = found["sections"]["years"]
+    document = json.loads(client.get("/countries/KE.json").text)
+    assert document["totals"]["attendances"] == 4
+    years = document["sections"]["years"]
     assert dict(zip(years["columns"], years["rows"][0], strict=True))["participants"] == 3
     assert client.get("/countries/KE.exe").status_code == 404
 
@@ -225,9 +228,9 @@ def test_reporters_find_every_dossier(client: FlaskClient, make: Make, country: 
     text = client.get("/countries").text
     assert re.findall(r'href="/countries/([A-Z]+)"', text) == ["UG", "KE"]
     assert "partner" in text
-    for asked, codes in (
+    for query, codes in (
         ("partner=true", ["KE"]), ("partner=false", ["UG"]), ("q=ken", ["KE"]), ("q=zzz", []),
         ("sort=country", ["KE", "UG"]), ("sort=-country", ["UG", "KE"]), ("sort=attendances", ["KE", "UG"]),
     ):  # fmt: skip
-        found = client.get(f"/countries?{asked}").text
-        assert re.findall(r'href="/countries/([A-Z]+)"', found) == codes, asked
+        page = client.get(f"/countries?{query}").text
+        assert re.findall(r'href="/countries/([A-Z]+)"', page) == codes, query

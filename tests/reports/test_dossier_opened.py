@@ -56,8 +56,8 @@ def lecture(app: APIFlask, world: World) -> int:
 
 def drilldown_cells(page: str) -> list[tuple[str, str]]:
     """(number, address) of each number of a table that leads to rows."""
-    found = re.findall(r'<td class="n"[^>]*><a href="(/admin/reports/[^"]+)">([^<]+)</a>', page)
-    return [(number, address.replace("&amp;", "&")) for address, number in found]
+    links = re.findall(r'<td class="n"[^>]*><a href="(/admin/reports/[^"]+)">([^<]+)</a>', page)
+    return [(number, address.replace("&amp;", "&")) for address, number in links]
 
 
 @pytest.mark.parametrize("role", [Role.REPORTER, (Role.FOCAL_POINT, "KE")])
@@ -101,22 +101,22 @@ def test_it_says_what_changed_since_its_last_dossier_or_report(
     app: APIFlask, client: FlaskClient, make: Make, world: World, lecture: int
 ) -> None:
     quarter = Slice(date(2024, 4, 1), date(2024, 6, 30))
-    told = {"place": "Beijing", "by": SYSTEM}
+    publisher = {"place": "Beijing", "by": SYSTEM}
     with app.app_context():
         assert get_dossier("KE", by=SYSTEM, at=AT).since is None
         before = get_dossier("KE", by=SYSTEM, at=AT).totals.totals
-        publish_snapshot("Uganda", STAFF, Slice(country="UG"), at=AT, **told)
-        publish_snapshot("Sectors", STAFF, Slice(), ("sector",), at=AT, **told)
+        publish_snapshot("Uganda", STAFF, Slice(country="UG"), at=AT, **publisher)
+        publish_snapshot("Sectors", STAFF, Slice(), ("sector",), at=AT, **publisher)
         assert get_dossier("KE", by=SYSTEM, at=AT).since is None
 
-        publish_snapshot("Second quarter", STAFF, quarter, ("sector", "country"), at=AT, **told)
+        publish_snapshot("Second quarter", STAFF, quarter, ("sector", "country"), at=AT, **publisher)
         since = get_dossier("KE", by=SYSTEM, at=AT).since
         assert since is not None
-        assert (since.title, since.is_dossier, since.asked) == ("Second quarter", False, replace(quarter, country="KE"))
+        assert (since.title, since.is_dossier, since.slice) == ("Second quarter", False, replace(quarter, country="KE"))
         assert (since.then, since.then.participants) == (since.now, 12)
 
         last = publish_snapshot("With dossier", STAFF, quarter, ("country",), at=AT, attached=attached("KE", before),
-                                **told)  # fmt: skip
+                                **publisher)  # fmt: skip
     make.sign_in(client, make.person(roles=[(Role.FOCAL_POINT, "KE")], country=None))
     assert "No figures changed." in client.get("/countries/KE").text
     world.attend(lecture, world.person("KE"), minutes=30)
@@ -154,11 +154,11 @@ def test_of_a_public_report_only_what_was_shown_is_compared(
         refresh_public_figures(by=SYSTEM, at=AT)
         publish_snapshot("All", PUBLIC, Slice(), ("country",), place="Beijing", by=SYSTEM, at=AT)
         shown, folded = (get_dossier(code, by=SYSTEM, at=AT).since for code in ("KE", "UG"))
-        own = get_dossier("KE", by=focal, at=AT).since
+        since = get_dossier("KE", by=focal, at=AT).since
     assert folded is None
     assert shown is not None
     assert (shown.title, shown.then.participants) == ("All", 12)
-    assert own == shown
+    assert since == shown
 
 
 @pytest.mark.databases(differs=True)
@@ -175,8 +175,10 @@ def test_it_says_who_is_not_decided_yet(app: APIFlask, client: FlaskClient, make
     world.enrol(draft, world.person("KE"), at=NOON, status=applied)
     focal = make.actor(roles=[(Role.FOCAL_POINT, "KE")], country=None)
     with app.app_context():
-        found = get_dossier("KE", by=SYSTEM, at=AT).undecided
-        numbers = {one.series.slug: (one.numbers.nominated, one.numbers.applied, one.numbers.waiting) for one in found}
+        undecided = get_dossier("KE", by=SYSTEM, at=AT).undecided
+        numbers = {
+            one.series.slug: (one.numbers.nominated, one.numbers.applied, one.numbers.waiting) for one in undecided
+        }
         assert numbers == {"one": (2, 1, 1), "draft": (0, 1, 0)}
         assert [one.series.slug for one in get_dossier("KE", by=focal, at=AT).undecided] == ["one"]
         with pytest.raises(Forbidden):

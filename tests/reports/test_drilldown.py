@@ -49,23 +49,23 @@ def every_row(
     figure: str, selection: Slice, keys: dict[str, str | None], order: ListRequest = LATEST_FIRST, size: int = 30
 ) -> list[DrilldownRow]:
     """All rows, page by page, which are those of a file too."""
-    found: list[DrilldownRow] = []
+    collected: list[DrilldownRow] = []
     page = 1
     while True:
-        here = list_rows(figure, selection, keys, request=replace(order, size=size, page=page), by=SYSTEM, at=AT)
-        assert len(here.rows) == min(size, here.total - len(found))
-        found += here.rows
+        answer = list_rows(figure, selection, keys, request=replace(order, size=size, page=page), by=SYSTEM, at=AT)
+        assert len(answer.rows) == min(size, answer.total - len(collected))
+        collected += answer.rows
         page += 1
-        if len(found) == here.total:
-            assert list(here.all_rows()) == found
-            return found
+        if len(collected) == answer.total:
+            assert list(answer.all_rows()) == collected
+            return collected
 
 
-def opened(figure: str, asked: Slice, keys: dict[str, str | None]) -> float:
+def opened(figure: str, slice_: Slice, keys: dict[str, str | None]) -> float:
     """The figure that its rows give."""
     if figure == "participants":
-        return len(list_people(asked, keys, by=SYSTEM, request=replace(MOST_FIRST, size=1000)).people)
-    rows = every_row(figure, asked, keys)
+        return len(list_people(slice_, keys, by=SYSTEM, request=replace(MOST_FIRST, size=1000)).people)
+    rows = every_row(figure, slice_, keys)
     if figure == "contact_hours":
         return int(sum(row.ms or 0 for row in rows) / 3_600_000 * 10 + 0.5) / 10
     if figure == "attendances":
@@ -81,12 +81,12 @@ def registrations_and_awards(world: World, seed: int) -> None:
         people = sorted(db.session.scalars(db.select(Person.id).where(Person.full_name.like("Person %"))))
     start = datetime(2021, 12, 30, 15, tzinfo=UTC)
     for person in people:
-        for one in series:
+        for series_id in series:
             if draw.random() < 0.6:
                 moment = start + timedelta(hours=draw.randrange(900 * 24))
-                world.enrol(one, person, at=moment, country=draw.choice(COUNTRIES))
+                world.enrol(series_id, person, at=moment, country=draw.choice(COUNTRIES))
             if draw.random() < 0.4:
-                world.award(one, person, start + timedelta(hours=draw.randrange(900 * 24)))
+                world.award(series_id, person, start + timedelta(hours=draw.randrange(900 * 24)))
     made = world.insert(OpeningSet, public_id="before", name="Before", created_at=AT)
     for number, title in enumerate(["First", "Second"] * 3):
         code = draw.choice(["KE", "BR", ""])
@@ -104,15 +104,15 @@ def test_rows_add_up_to_each_figure(app: APIFlask, world: World, seed: int) -> N
     registrations_and_awards(world, seed)
     seen = dict.fromkeys(("participants", *DRILLDOWN_KINDS), 0.0)
     with app.app_context():
-        for asked, dimensions in QUESTIONS:
-            report = count(asked, dimensions, by=SYSTEM, at=AT)
+        for slice_, dimensions in QUESTIONS:
+            report = count(slice_, dimensions, by=SYSTEM, at=AT)
             cells = [({}, report.totals)]
             groups = random.Random(seed).sample(report.groups, min(6, len(report.groups)))
             cells += [(dict(zip(dimensions, group.keys, strict=True)), group.figures) for group in groups]
             for keys, figures in cells:
                 for figure in seen:
                     value = getattr(figures, figure)
-                    assert opened(figure, asked, keys) == value, (figure, asked, keys)
+                    assert opened(figure, slice_, keys) == value, (figure, slice_, keys)
                     seen[figure] += value
     assert min(seen.values()) > 5, "a figure that is 0 throughout shows nothing"
 
@@ -154,8 +154,8 @@ def test_who_may_open_what(app: APIFlask, world: World, make: Make) -> None:
     focal: Actor = make.actor(roles=[(Role.FOCAL_POINT, "KE")])
     instructor: Actor = make.actor(roles=[Role.INSTRUCTOR])
 
-    def ask(asked: Slice, by: Actor, **more: str) -> int:
-        return len(list_rows(more.pop("figure", "attendances"), asked, {}, by=by, at=AT).rows)
+    def ask(slice_: Slice, by: Actor, **more: str) -> int:
+        return len(list_rows(more.pop("figure", "attendances"), slice_, {}, by=by, at=AT).rows)
 
     with app.app_context():
         assert ask(Slice(country="KE"), focal) == 1
@@ -163,10 +163,10 @@ def test_who_may_open_what(app: APIFlask, world: World, make: Make) -> None:
             (Slice(), focal), (Slice(country="UG"), focal), (Slice(region="202"), focal),
             (Slice(country="KE"), instructor),
         ]  # fmt: skip
-        for asked, by in refused:
+        for slice_, by in refused:
             for figure in DRILLDOWN_KINDS:
                 with pytest.raises(Forbidden):
-                    ask(asked, by, figure=figure)
+                    ask(slice_, by, figure=figure)
         with pytest.raises(NotFound):
             ask(Slice(), SYSTEM, figure="people")
 
@@ -216,9 +216,9 @@ def test_rows_are_sorted_and_filtered(app: APIFlask, world: World) -> None:
             for descending in (False, True):
                 rows = every_row(figure, Slice(), {}, ListRequest(sort=sort, descending=descending))
                 assert Counter(rows) == Counter(every)
-                own = [key(row) for row in rows if not row.is_older or figure == "countries"]
-                assert own == sorted(own, reverse=descending), (figure, sort, descending)
-                assert len(set(own)) > 1, "what is all alike is in any order"
+                keys_of_rows = [key(row) for row in rows if not row.is_older or figure == "countries"]
+                assert keys_of_rows == sorted(keys_of_rows, reverse=descending), (figure, sort, descending)
+                assert len(set(keys_of_rows)) > 1, "what is all alike is in any order"
         assert {sort for figure, sort in SORTED if figure == "attendances"} == {
             one.name for one in ROWS["attendances"].columns
         }
@@ -229,17 +229,17 @@ def test_rows_are_sorted_and_filtered(app: APIFlask, world: World) -> None:
             assert opened.every == opened.total == len(every)
             for name in ROWS[figure].filters:
                 for value in opened.choices[name]:
-                    asked = ListRequest(filters={name: value.key}, sort="day", descending=True)
-                    rows = every_row(figure, Slice(), {}, asked)
+                    request = ListRequest(filters={name: value.key}, sort="day", descending=True)
+                    rows = every_row(figure, Slice(), {}, request)
                     assert len(rows) == value.number, (figure, name, value)
                     for row in rows:
-                        said = row.kind if name == "of_kind" else getattr(row, names[name])
-                        assert said in (value.label, None)
+                        label = row.kind if name == "of_kind" else getattr(row, names[name])
+                        assert label in (value.label, None)
         partners = list_rows("countries", Slice(), {}, by=SYSTEM, at=AT)
-        found = {value.key: value.number for value in partners.choices["of_partner"]}
-        asked = ListRequest(filters={"of_partner": "true"}, sort="participants")
-        assert len(every_row("countries", Slice(), {}, asked)) == found["true"]
-        assert sum(found.values()) == partners.every
+        numbers = {value.key: value.number for value in partners.choices["of_partner"]}
+        request = ListRequest(filters={"of_partner": "true"}, sort="participants")
+        assert len(every_row("countries", Slice(), {}, request)) == numbers["true"]
+        assert sum(numbers.values()) == partners.every
         wrong = ListRequest(filters={"of_country": "ZZ", "of_series": "none", "of_source": "post"})
         opened = list_rows("attendances", Slice(), {}, request=wrong, by=SYSTEM, at=AT)
         assert opened.total == opened.every > 0
@@ -256,22 +256,22 @@ def test_rows_are_found_by_text(app: APIFlask, world: World) -> None:
         db.session.get_one(Person, brigitte).organisation = "Water Office"
         db.session.commit()
     world.attend(lecture, amina, brigitte, minutes=61)
-    for one in (amina, brigitte):
-        world.enrol(series, one, at=datetime(2024, 4, 30, tzinfo=UTC))
-        world.award(series, one, datetime(2024, 5, 7, tzinfo=UTC))
+    for person in (amina, brigitte):
+        world.enrol(series, person, at=datetime(2024, 4, 30, tzinfo=UTC))
+        world.award(series, person, datetime(2024, 5, 7, tzinfo=UTC))
     with app.app_context():
 
-        def found(figure: str, q: str, sort: str = "day") -> list[str | None]:
-            wanted = ListRequest(q=q, sort=sort, descending=True)
-            return [row.person or row.lecture or row.country for row in every_row(figure, Slice(), {}, wanted)]
+        def names_found(figure: str, q: str, sort: str = "day") -> list[str | None]:
+            request = ListRequest(q=q, sort=sort, descending=True)
+            return [row.person or row.lecture or row.country for row in every_row(figure, Slice(), {}, request)]
 
         for figure in ("attendances", "contact_hours", "registrations", "certificates"):
-            assert found(figure, "elan") == found(figure, "water off", "person") == ["Brigitte Élan"]
-            assert found(figure, "elan amina") == found(figure, "a" * 10_000) == []
-            assert found(figure, "", "person") == ["Brigitte Élan", "Amina Yusuf"]
-        assert found("countries", "ken") == ["Kenya"]
-        assert found("sessions", "lect") == ["Lecture"]
-        assert found("sessions", "elan") == []
+            assert names_found(figure, "elan") == names_found(figure, "water off", "person") == ["Brigitte Élan"]
+            assert names_found(figure, "elan amina") == names_found(figure, "a" * 10_000) == []
+            assert names_found(figure, "", "person") == ["Brigitte Élan", "Amina Yusuf"]
+        assert names_found("countries", "ken") == ["Kenya"]
+        assert names_found("sessions", "lect") == ["Lecture"]
+        assert names_found("sessions", "elan") == []
 
 
 def test_pages_lead_on(client: FlaskClient, make: Make, world: World) -> None:
@@ -334,7 +334,7 @@ def test_people_stand_by_their_attendances(app: APIFlask, world: World) -> None:
             world.attend(lecture, person)
     with app.app_context():
         pages = [list_people(Slice(), {}, by=SYSTEM, request=replace(MOST_FIRST, size=5, page=page)) for page in (1, 2)]
-    found = [(one.full_name, one.attendances) for page in pages for one in page.people]
+    listed = [(one.full_name, one.attendances) for page in pages for one in page.people]
     order = sorted((person for person in people if times[person]), key=lambda person: (-times[person], person))
-    assert [attendances for _name, attendances in found] == [times[person] for person in order]
+    assert [attendances for _name, attendances in listed] == [times[person] for person in order]
     assert {page.total for page in pages} == {len(order)}

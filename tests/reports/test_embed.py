@@ -54,7 +54,7 @@ def test_it_alone_may_be_framed_and_runs_nothing(client: FlaskClient) -> None:
 @pytest.mark.usefixtures("programme")
 def test_every_other_page_refuses_to_be_framed(app: APIFlask, client: FlaskClient, make: Make) -> None:
     make.sign_in(client, make.person(roles=[Role.ADMINISTRATOR], country=None))
-    asked = 0
+    pages_asked = 0
     for rule in app.url_map.iter_rules():
         if "GET" not in (rule.methods or ()) or rule.endpoint in {"static", "reports.embed"}:
             continue
@@ -63,8 +63,8 @@ def test_every_other_page_refuses_to_be_framed(app: APIFlask, client: FlaskClien
         answer = client.get(quote(path))
         assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"], path
         answer.close()
-        asked += 1
-    assert asked > 50
+        pages_asked += 1
+    assert pages_asked > 50
     assert "frame-ancestors 'none'" in client.get("/no-such-page").headers["Content-Security-Policy"]
 
 
@@ -94,9 +94,9 @@ def test_it_speaks_the_language_that_is_asked_for(app: APIFlask, client: FlaskCl
 def test_it_is_light(client: FlaskClient) -> None:
     packed = {"Accept-Encoding": "gzip"}
     page = client.get("/impact/embed").text
-    wanted = re.findall(r'(?:href|src)="(/static/[^"]+)"', page)
-    assert len(wanted) == 2
-    sizes = [len(client.get(path, headers=packed).data) for path in ["/impact/embed", *wanted]]
+    files = re.findall(r'(?:href|src)="(/static/[^"]+)"', page)
+    assert len(files) == 2
+    sizes = [len(client.get(path, headers=packed).data) for path in ["/impact/embed", *files]]
     assert sum(sizes) < MOST_BYTES
 
 

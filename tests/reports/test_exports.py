@@ -57,8 +57,8 @@ def attended(world: World) -> list[int]:
     return [*kenyans, other]
 
 
-def ask(by: Any, kind: str = "people", form: str = "csv", asked: Slice | None = None) -> str:
-    return request_export(kind, form, asked or Slice(), by=by, at=clock.now())
+def ask(by: Any, kind: str = "people", form: str = "csv", slice_: Slice | None = None) -> str:
+    return request_export(kind, form, slice_ or Slice(), by=by, at=clock.now())
 
 
 def job_of(public_id: str) -> Job:
@@ -75,11 +75,11 @@ def lines_of(public_id: str) -> list[list[str]]:
 def test_people_as_lines(app: APIFlask, make: Make, attended: list[int]) -> None:
     reporter = make.actor(roles=[Role.REPORTER])
     with app.app_context():
-        asked = ask(reporter)
+        export_id = ask(reporter)
         jobs.run_due()
-        job = job_of(asked)
+        job = job_of(export_id)
         assert (job.state, (job.result or {})["rows"], job.done, job.total) == (JobState.DONE, 4, 5, 5)
-        lines = lines_of(asked)
+        lines = lines_of(export_id)
         assert lines[0][:4] == ["person", "full_name", "native_name", "email"]
         first = dict(zip(lines[0], lines[1], strict=True))
         assert first == {
@@ -96,9 +96,9 @@ def test_people_as_lines(app: APIFlask, make: Make, attended: list[int]) -> None
 def test_attendances_as_a_workbook(app: APIFlask, make: Make, attended: list[int]) -> None:
     reporter = make.actor(roles=[Role.REPORTER])
     with app.app_context():
-        asked = ask(reporter, "attendances", "xlsx", Slice(country="KE", from_day=date(2024, 5, 6)))
+        export_id = ask(reporter, "attendances", "xlsx", Slice(country="KE", from_day=date(2024, 5, 6)))
         jobs.run_due()
-        content = files.find((job_of(asked).result or {})["file"])
+        content = files.find((job_of(export_id).result or {})["file"])
     assert content is not None
     book = CalamineWorkbook.from_filelike(io.BytesIO(content))
     assert book.sheet_names == ["Rows", "Definitions and filters"]
@@ -118,9 +118,9 @@ def test_a_slice_with_nobody_is_a_file_without_rows(app: APIFlask, make: Make, w
     reporter = make.actor(roles=[Role.REPORTER])
     with app.app_context():
         for form in ("csv", "xlsx"):
-            asked = ask(reporter, form=form, asked=Slice(country="NR"))
+            export_id = ask(reporter, form=form, slice_=Slice(country="NR"))
             jobs.run_due()
-            assert (job_of(asked).state, (job_of(asked).result or {})["rows"]) == (JobState.DONE, 0)
+            assert (job_of(export_id).state, (job_of(export_id).result or {})["rows"]) == (JobState.DONE, 0)
 
 
 @pytest.mark.databases(differs=True)
@@ -179,21 +179,21 @@ def test_one_long_job_leaves_the_worker_to_short_ones(app: APIFlask, make: Make,
 def test_who_may_ask(app: APIFlask, make: Make, attended: list[int]) -> None:
     focal = make.actor(roles=[(Role.FOCAL_POINT, "KE")], country=None)
     with app.app_context():
-        for asked in (Slice(), Slice(country="UG"), Slice(region="202")):
+        for slice_ in (Slice(), Slice(country="UG"), Slice(region="202")):
             with pytest.raises(Forbidden):
-                ask(focal, asked=asked)
+                ask(focal, slice_=slice_)
         for stranger in (make.actor(), make.actor(roles=[Role.INSTRUCTOR])):
             with pytest.raises(Forbidden):
-                ask(stranger, asked=Slice(country="KE"))
+                ask(stranger, slice_=Slice(country="KE"))
         with pytest.raises(Invalid):
-            ask(focal, "secrets", asked=Slice(country="KE"))
+            ask(focal, "secrets", slice_=Slice(country="KE"))
         with pytest.raises(Invalid):
-            ask(focal, form="exe", asked=Slice(country="KE"))
+            ask(focal, form="exe", slice_=Slice(country="KE"))
         with pytest.raises(Invalid):
-            ask(focal, asked=Slice(country="KE", from_day=date(2025, 1, 1), to_day=date(2024, 1, 1)))
-        own = ask(focal, asked=Slice(country="KE"))
+            ask(focal, slice_=Slice(country="KE", from_day=date(2025, 1, 1), to_day=date(2024, 1, 1)))
+        export_id = ask(focal, slice_=Slice(country="KE"))
         jobs.run_due()
-        assert [line[4] for line in lines_of(own)[1:]] == ["KE", "KE", "KE"]
+        assert [line[4] for line in lines_of(export_id)[1:]] == ["KE", "KE", "KE"]
 
 
 def test_a_right_that_went_meanwhile_is_asked_for_again(
@@ -268,16 +268,16 @@ def test_who_is_erased_while_a_file_is_written_stops_it(
 
 
 def test_a_question_survives_being_kept() -> None:
-    asked = Slice(date(2024, 1, 1), date(2024, 12, 31), "one", "KE", "202", True)
-    assert as_slice(as_question(asked)) == asked
+    slice_ = Slice(date(2024, 1, 1), date(2024, 12, 31), "one", "KE", "202", True)
+    assert as_slice(as_question(slice_)) == slice_
     assert as_slice(as_question(Slice())) == Slice()
 
 
 def test_from_the_page_to_the_file(app: APIFlask, client: FlaskClient, make: Make, attended: list[int]) -> None:
     def post(path: str, by: FlaskClient = client, **form: str) -> TestResponse:
-        found = re.search(r'name="csrf_token" value="([^"]+)"', by.get("/admin/reports").text)
-        assert found is not None
-        return by.post(path, data={"csrf_token": found[1], **form})
+        match = re.search(r'name="csrf_token" value="([^"]+)"', by.get("/admin/reports").text)
+        assert match is not None
+        return by.post(path, data={"csrf_token": match[1], **form})
 
     make.sign_in(client, make.person(roles=[(Role.FOCAL_POINT, "KE")], country=None))
     page = client.get("/admin/reports?country=KE&figure=participants").text
@@ -361,10 +361,10 @@ def test_a_million_rows_take_no_more_memory_than_a_few(
             jobs.run_due()
             result = job_of(made).result or {}
             assert result["rows"] == expected
-            found = files.reading(result["file"])
-            assert found is not None
-            found[0].close()
-            size = found[1]
+            opened = files.reading(result["file"])
+            assert opened is not None
+            opened[0].close()
+            size = opened[1]
         assert held[-1][0] == 1_000_000
         highest = max(memory for _done, memory in held)
         settled = max(memory for done, memory in held if done <= 100_000)

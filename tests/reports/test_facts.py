@@ -83,8 +83,8 @@ class History:
             of_series[kind] = joined(
                 [(series, None, columns_from(SERIES_FACTS, own)) for series, own in lines.items()], SERIES_FACTS
             )
-            for series, own in lines.items():
-                for person, country, traits, day, id_ in own:
+            for series, rows_of_series in lines.items():
+                for person, country, traits, day, id_ in rows_of_series:
                     self.rows.append({
                         "kind": kind, "id": id_, "person": person, "country": country or None, "series": series,
                         "sector": sector_of(traits), "gender": gender_of(traits), "source": None,
@@ -164,9 +164,9 @@ def test_figures_are_those_of_rows_one_by_one(monkeypatch: pytest.MonkeyPatch, s
         if PEOPLE.isdisjoint({*dimensions, *filters.among}):
             for row in history.sessions(filters):
                 sessions.setdefault(tuple(row[name] for name in dimensions), set()).add(row["id"])
-        found = count(history.facts, filters, dimensions)
-        assert found.keys() == expected.keys() | sessions.keys()
-        for key, part in found.items():
+        counted = count(history.facts, filters, dimensions)
+        assert counted.keys() == expected.keys() | sessions.keys()
+        for key, part in counted.items():
             rows = expected.get(key, {}).get("attendances", [])
             assert (part.attendances, part.ms) == (len(rows), sum(row["ms"] for row in rows))
             assert part.people.tolist() == sorted({row["person"] for row in rows})
@@ -185,10 +185,10 @@ def test_a_selection_lists_the_rows_that_are_counted(seed: int) -> None:
         rows = [row for row in left if row["kind"] == "attendances"]
         assert people_of(selection).tolist() == sorted({row["person"] for row in rows})
         assert selection.times().sum() == len(rows)
-        own = {id_: [row for row in rows if row["id"] == id_] for id_ in {row["id"] for row in rows}}
-        assert selection.sums() == {id_: (len(one), sum(row["ms"] for row in one)) for id_, one in own.items()}
-        for id_, one in own.items():
-            assert selection.of_lecture(id_)["person"].tolist() == sorted(row["person"] for row in one)
+        rows_by_id = {id_: [row for row in rows if row["id"] == id_] for id_ in {row["id"] for row in rows}}
+        assert selection.sums() == {id_: (len(one), sum(row["ms"] for row in one)) for id_, one in rows_by_id.items()}
+        for id_, rows_of_id in rows_by_id.items():
+            assert selection.of_lecture(id_)["person"].tolist() == sorted(row["person"] for row in rows_of_id)
         assert {lecture.id for lecture in selection.lectures()} == {row["id"] for row in history.sessions(filters)}
         registered = selection.columns(history.facts.registrations, "id", "person")
         expected = {(row["id"], row["person"]) for row in left if row["kind"] == "registrations"}
@@ -199,32 +199,32 @@ def test_only_what_changed_is_read_again() -> None:
     draw = random.Random(1)
     stored = {id_: (1, columns_of(attendances(draw))) for id_ in (3, 5, 64, 200)}
     cached: dict[int, Segment] = {}
-    asked: list[int] = []
+    requested: list[int] = []
 
     def read(ids: Collection[int]) -> list[Read]:
-        asked.extend(ids)
+        requested.extend(ids)
         return [(id_, *stored[id_]) for id_ in ids if id_ in stored]
 
     def refresh(*ids: int, version: int = 1) -> dict[int, list[int]]:
-        asked.clear()
-        wanted = {id_: stored[id_][0] if id_ in stored else version for id_ in ids}
-        parts = refreshed(cached, wanted, read, ATTENDANCES)
+        requested.clear()
+        versions = {id_: stored[id_][0] if id_ in stored else version for id_ in ids}
+        parts = refreshed(cached, versions, read, ATTENDANCES)
         return {id_: part.segment.of(id_)["person"].tolist() for part in parts for id_ in part.owners}
 
     def expected(*ids: int) -> dict[int, list[int]]:
         return {id_: stored[id_][1]["person"].tolist() for id_ in ids}
 
     assert refresh(3, 5, 64, 200) == expected(3, 5, 64, 200)
-    assert sorted(asked) == [3, 5, 64, 200]
+    assert sorted(requested) == [3, 5, 64, 200]
     assert refresh(3, 5, 64, 200) == expected(3, 5, 64, 200)
-    assert asked == []
+    assert requested == []
     stored[5] = 2, columns_of(attendances(draw))
     assert refresh(3, 5) == expected(3, 5)
-    assert asked == [5]
+    assert requested == [5]
     stored[6] = 1, columns_of(attendances(draw))
     del stored[3]  # and what is no more is in no part, though somebody asks
     assert refresh(3, 5, 6, version=2) == expected(5, 6)
-    assert sorted(asked) == [3, 6]
+    assert sorted(requested) == [3, 6]
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -235,6 +235,6 @@ def test_few_people_are_changed_within_stored_facts(seed: int) -> None:
     rows = [after[person] for person in people if person in after]
     expected = columns_of([*(row for row in before if row.person not in people), *rows])
     stored = unpack(ATTENDANCES, pack(ATTENDANCES, columns_of(before)))
-    found = changed(stored, people, rows)
-    assert pack(ATTENDANCES, found) == pack(ATTENDANCES, expected)
-    assert np.all(np.diff(found["person"].astype(np.int64)) > 0)
+    changed_rows = changed(stored, people, rows)
+    assert pack(ATTENDANCES, changed_rows) == pack(ATTENDANCES, expected)
+    assert np.all(np.diff(changed_rows["person"].astype(np.int64)) > 0)

@@ -228,8 +228,8 @@ def test_figures_are_those_of_the_rows(app: APIFlask, world: World, make: Make, 
             if number % 3 == 2:
                 rows = recount.Rows("Asia/Shanghai")
                 assert recount.facts_differences(rows) == []
-                asked, dimensions = QUESTIONS[number // 3 % len(QUESTIONS)]
-                assert recount.differences(rows, asked, dimensions, AT) == [], (number, asked)
+                slice_, dimensions = QUESTIONS[number // 3 % len(QUESTIONS)]
+                assert recount.differences(rows, slice_, dimensions, AT) == [], (number, slice_)
                 assert recount.differences(rows, Slice(), (), AT) == [], number
                 waiting = {lecture.id for lecture in unconfirmed_lectures(by=SYSTEM)}
                 assert waiting == rows.held.keys() - rows.sessions, number

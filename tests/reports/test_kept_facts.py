@@ -56,16 +56,16 @@ def test_the_same_question_again_asks_for_no_lectures(
     app: APIFlask, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.enrol(world.series("one"), world.person("KE"), at=NOON)
-    asked: list[str] = []
+    statements: list[str] = []
     real = facts.held_lectures
-    monkeypatch.setattr(facts, "held_lectures", lambda scope: (asked.append("lectures"), real(scope))[1])
+    monkeypatch.setattr(facts, "held_lectures", lambda scope: (statements.append("lectures"), real(scope))[1])
     with app.app_context():
         assert [registrations(), registrations()] == [1, 1]
-        assert len(asked) == 1
+        assert len(statements) == 1
         db.session.rollback()
         elsewhere(app, _rename)
         assert registrations() == 1
-        assert len(asked) == 2
+        assert len(statements) == 2
 
 
 @action

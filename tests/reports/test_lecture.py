@@ -67,17 +67,17 @@ def lecture(world: World) -> int:
 
 def test_from_registered_to_certified(app: APIFlask, lecture: int) -> None:
     with app.app_context():
-        found = get_lecture_report(lecture, by=SYSTEM, at=AT)
-        assert found is not None
-        assert (found.registered, found.came, found.attended, found.certified) == (6, 4, 3, 1)
-        assert found.excused == 1
-        assert found.attended == count(Slice(series="one"), by=SYSTEM, at=AT).totals.attendances
-        assert found.sources == {Source.LIVE: 2, Source.REPLAY: 1}
-        assert [(one.code, one.registered, one.came, one.attended) for one in found.countries] == [
+        report = get_lecture_report(lecture, by=SYSTEM, at=AT)
+        assert report is not None
+        assert (report.registered, report.came, report.attended, report.certified) == (6, 4, 3, 1)
+        assert report.excused == 1
+        assert report.attended == count(Slice(series="one"), by=SYSTEM, at=AT).totals.attendances
+        assert report.sources == {Source.LIVE: 2, Source.REPLAY: 1}
+        assert [(one.code, one.registered, one.came, one.attended) for one in report.countries] == [
             ("KE", 3, 2, 2),
             ("UG", 3, 2, 1),
         ]
-        course = found.course
+        course = report.course
         assert len(course.minutes) == 90
         assert (course.minutes[0], course.minutes[1], course.minutes[10], course.minutes[45]) == (2, 2, 3, 1)
         assert (course.highest, course.highest_ms) == (3, 180_000)
@@ -92,33 +92,33 @@ def test_who_came_without_times_makes_the_rows_add_up(app: APIFlask, world: Worl
     world.attend(lecture, added, minutes=0, source=Source.MANUAL)
     world.attend(lecture, removed, minutes=0, outcome=Outcome.ABSENT, source=Source.MANUAL)
     with app.app_context():
-        found = get_lecture_report(lecture, by=SYSTEM, at=AT)
-    assert found is not None
-    assert found.untimed == {Source.REPLAY: 1, Source.MANUAL: 1}
-    assert found.uncounted == 1
-    assert found.course.people + sum(found.untimed.values()) - found.uncounted == found.came
+        report = get_lecture_report(lecture, by=SYSTEM, at=AT)
+    assert report is not None
+    assert report.untimed == {Source.REPLAY: 1, Source.MANUAL: 1}
+    assert report.uncounted == 1
+    assert report.course.people + sum(report.untimed.values()) - report.uncounted == report.came
 
 
 def test_merged_people_are_one(app: APIFlask, world: World, lecture: int) -> None:
     with app.app_context():
         before = get_lecture_report(lecture, by=SYSTEM, at=AT)
-    world.merge(kept=1, merged=2)
+    world.merge(main=1, merged=2)
     with app.app_context():
-        found = get_lecture_report(lecture, by=SYSTEM, at=AT)
+        report = get_lecture_report(lecture, by=SYSTEM, at=AT)
     assert before is not None
-    assert found is not None
-    assert (found.registered, found.attended) == (before.registered - 1, before.attended - 1)
+    assert report is not None
+    assert (report.registered, report.attended) == (before.registered - 1, before.attended - 1)
 
 
 def test_a_focal_point_sees_the_own_people_only(app: APIFlask, make: Make, world: World, lecture: int) -> None:
     focal = make.actor(roles=[(Role.FOCAL_POINT, "UG")], country=None)
     with app.app_context():
-        found = get_lecture_report(lecture, by=focal, at=AT)
-        assert found is not None
-        assert (found.registered, found.came, found.attended, found.certified) == (3, 2, 1, 0)
-        assert [one.code for one in found.countries] == ["UG"]
-        assert found.only == ["Uganda"]
-        assert found.course.people == 1
+        report = get_lecture_report(lecture, by=focal, at=AT)
+        assert report is not None
+        assert (report.registered, report.came, report.attended, report.certified) == (3, 2, 1, 0)
+        assert [one.code for one in report.countries] == ["UG"]
+        assert report.only == ["Uganda"]
+        assert report.course.people == 1
         abroad = get_lecture_report(lecture, by=make.actor(roles=[(Role.FOCAL_POINT, "FR")], country=None), at=AT)
         assert abroad is not None
         assert abroad.registered == 0, "who moved to France later was not of France on the day"
@@ -173,15 +173,15 @@ def test_the_page_and_its_files(client: FlaskClient, make: Make, lecture: int) -
         part = text[text.index(f'<section class="part" id="{anchor}">') :]
         assert part.index("<svg") < part.index("<table") < part.index("</section>"), anchor
     assert client.get(f"/lectures/{lecture}/report.pdf").data.startswith(b"%PDF")
-    found = json.loads(client.get(f"/lectures/{lecture}/report.json").text)["sections"]
-    assert len(found["minutes"]["rows"]) == 90
-    assert found["late"]["rows"] == [["On time", 2, 50.0], ["1 to 5 minutes late", 1, 25.0],
+    sections = json.loads(client.get(f"/lectures/{lecture}/report.json").text)["sections"]
+    assert len(sections["minutes"]["rows"]) == 90
+    assert sections["late"]["rows"] == [["On time", 2, 50.0], ["1 to 5 minutes late", 1, 25.0],
                                      ["5 to 15 minutes late", 0, 0.0], ["15 to 30 minutes late", 0, 0.0],
                                      ["30 minutes late or more", 0, 0.0],
                                      ["Watched the recording", 1, 25.0]]  # fmt: skip
-    assert found["late"]["all"] == ["All", 4, 100.0]
-    assert [row[1] for row in found["early"]["rows"]] == [2, 0, 0, 0, 1, 1]
-    assert [row[1] for row in found["rejoins"]["rows"]] == [2, 1, 0, 0, 1]
+    assert sections["late"]["all"] == ["All", 4, 100.0]
+    assert [row[1] for row in sections["early"]["rows"]] == [2, 0, 0, 0, 1, 1]
+    assert [row[1] for row in sections["rejoins"]["rows"]] == [2, 1, 0, 0, 1]
     book = CalamineWorkbook.from_filelike(io.BytesIO(client.get(f"/lectures/{lecture}/report.xlsx").data))
     assert book.get_sheet_by_name("Minute by minute").to_python()[4] == ["12:03", 3.0, 3.0]
 

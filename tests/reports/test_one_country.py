@@ -24,7 +24,7 @@ MARCH, MAY, JULY = date(2024, 3, 1), date(2024, 5, 6), date(2024, 7, 1)
 
 @pytest.mark.databases
 @pytest.mark.parametrize(
-    ("own", "other", "code"),
+    ("countries", "other", "code"),
     [
         ({MARCH: None}, {MARCH: "UG"}, None),  # said last: not stated, whatever the other row says
         ({JULY: None}, {MARCH: "UG"}, "KE"),
@@ -35,10 +35,14 @@ MARCH, MAY, JULY = date(2024, 3, 1), date(2024, 5, 6), date(2024, 7, 1)
     ],
 )
 def test_lists_and_reports_agree_on_merged_people(
-    app: APIFlask, world: World, own: dict[date, str | None] | None, other: dict[date, str | None], code: str | None
+    app: APIFlask,
+    world: World,
+    countries: dict[date, str | None] | None,
+    other: dict[date, str | None],
+    code: str | None,
 ) -> None:
-    kept, merged = world.person("KE", moved=own), world.person("KE", moved=other)
-    if own is None:
+    kept, merged = world.person("KE", moved=countries), world.person("KE", moved=other)
+    if countries is None:
         world.execute(delete(PersonCountry).where(PersonCountry.person_id == kept))
     world.merge(kept, merged)
     series = world.series("one")

@@ -66,8 +66,8 @@ def enter(content: bytes = FILE, declared: int | None = 200, *, skip: bool = Fal
     return public_id
 
 
-def count(dims: tuple[str, ...] = (), **asked: Any) -> Report:
-    return figures.count(Slice(**asked), dims, by=SYSTEM, at=AT)
+def count(dims: tuple[str, ...] = (), **filters: Any) -> Report:
+    return figures.count(Slice(**filters), dims, by=SYSTEM, at=AT)
 
 
 def brief(report: Report) -> tuple[int, int, int, int]:
@@ -140,13 +140,13 @@ def test_the_second_count_agrees(programme: dict[str, Any], world: World) -> Non
     enter()
     enter(b"lecture,date,country,attendances\nFIRST STEPS,2020-03-04,PE,4\nThird,2024-05-06,FR,9\n", declared=None)
     rows = recount.Rows("Asia/Shanghai")
-    asked = [
+    slices = [
         Slice(), Slice(country="KE"), Slice(country="PE"), Slice(region="019"), Slice(partner=True),
         Slice(partner=False), Slice(series="one"), Slice(from_day=date(2020, 3, 4), to_day=date(2020, 3, 4)),
     ]  # fmt: skip
-    for one in asked:
+    for slice_ in slices:
         for dims in recount.QUESTIONS:
-            assert recount.differences(rows, one, dims, AT) == [], (one, dims)
+            assert recount.differences(rows, slice_, dims, AT) == [], (slice_, dims)
     assert brief(count())[0] == 4  # the same lecture of the same day is one session, whatever set says so
 
 
@@ -158,8 +158,8 @@ def test_the_public_sees_large_ones_only(programme: dict[str, Any], world: World
     )
     refresh_public_figures(by=SYSTEM, at=AT)
 
-    def public(dims: tuple[str, ...] = (), **asked: Any) -> Report:
-        return figures.count(Slice(**asked), dims, by=ANONYMOUS, at=AT)
+    def public(dims: tuple[str, ...] = (), **filters: Any) -> Report:
+        return figures.count(Slice(**filters), dims, by=ANONYMOUS, at=AT)
 
     assert brief(public()) == (4, 8, 189, 5)
     opening = public().opening
@@ -205,9 +205,9 @@ def test_bad_rows_are_told_and_may_be_skipped(programme: dict[str, Any]) -> None
         b"Nobody counted;2020-01-03;;0\n"
     )
     set_id = create_opening_set("Before", "", None, by=SYSTEM, at=AT)
-    with pytest.raises(Invalid) as told:
+    with pytest.raises(Invalid) as error:
         publish_opening(set_id, stage_opening(content), skip_bad_rows=False, by=SYSTEM, at=AT)
-    assert [fault.row for fault in told.value.faults] == [3, 4, 5, 6, 7, 8, 9, 10]
+    assert [fault.row for fault in error.value.faults] == [3, 4, 5, 6, 7, 8, 9, 10]
     assert db.session.scalar(select(func.count()).select_from(OpeningRow)) == 0
     answer = publish_opening(set_id, stage_opening(content), skip_bad_rows=True, by=SYSTEM, at=AT)
     assert (answer.created, len(answer.rejected)) == (2, 8)
@@ -253,8 +253,8 @@ def test_rows_are_corrected_and_taken_out(programme: dict[str, Any], make: Make)
 def test_exports_and_snapshots_carry_the_label(programme: dict[str, Any]) -> None:
     enter()
     report = count(("country",))
-    told = files.api_object(report)
-    assert told["opening"]["attendances"] == 257
+    payload = files.api_object(report)
+    assert payload["opening"]["attendances"] == 257
     lines = "".join(files.as_csv(report)).splitlines()
     assert lines[0].endswith(",opening_sessions,opening_attendances")
     assert [line.split(",")[0] + ":" + ",".join(line.split(",")[-2:]) for line in lines[1:]] == [
@@ -272,13 +272,13 @@ def test_pages_say_where_they_are_from(
     with app.app_context():
         enter()
         refresh_public_figures(by=SYSTEM, at=AT)
-    said = "This includes 2 sessions and 257 attendances from before this system"
+    sentence = "This includes 2 sessions and 257 attendances from before this system"
     for path in ("/", "/impact", "/impact/embed"):
-        assert said in " ".join(client.get(path).text.split()), path
+        assert sentence in " ".join(client.get(path).text.split()), path
     assert client.get("/api/v1/totals").get_json()["opening"]["sessions"] == 2
     make.sign_in(client, make.person(roles=["administrator"]))
     for path in ("/admin/reports?figure=sessions&rows=country", "/admin", "/admin/reports?figure=sessions&rows="):
-        assert said in " ".join(client.get(path).text.split()), path
+        assert sentence in " ".join(client.get(path).text.split()), path
     page = client.get("/admin/reports?figure=sessions&rows=sector").text
     assert "no sector, gender, way of attending or language" in " ".join(page.split())
 
@@ -287,37 +287,37 @@ def test_entered_on_the_page(client: FlaskClient, make: Make, programme: dict[st
     make.sign_in(client, make.person(roles=["administrator"]))
 
     def token(path: str) -> str:
-        found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', client.get(path).text)
-        assert found is not None
-        return found[1]
+        match = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', client.get(path).text)
+        assert match is not None
+        return match[1]
 
     sent = {"csrf_token": token("/admin/opening"), "name": "Before", "note": "", "declared_participants": "90"}
     assert client.post("/admin/opening", data={**sent, "name": ""}).status_code == 422
     made = client.post("/admin/opening", data=sent)
     assert made.status_code == 303
-    here = made.location
+    location = made.location
     row = {"lecture": "A", "date": "2020-03-04", "series": "", "country": "KE", "attendances": "12"}
-    assert client.post(f"{here}/rows", data={**sent, **row, "attendances": "x"}).status_code == 422
-    assert client.post(f"{here}/rows", data={**sent, **row}).status_code == 303
-    assert client.post(f"{here}/rows", data={**sent, **row}).status_code == 409
-    preview = client.post(f"{here}/file", data={**sent, "file": (io.BytesIO(FILE + b"bad,x,,KE,1\n"), "a.csv")})
+    assert client.post(f"{location}/rows", data={**sent, **row, "attendances": "x"}).status_code == 422
+    assert client.post(f"{location}/rows", data={**sent, **row}).status_code == 303
+    assert client.post(f"{location}/rows", data={**sent, **row}).status_code == 409
+    preview = client.post(f"{location}/file", data={**sent, "file": (io.BytesIO(FILE + b"bad,x,,KE,1\n"), "a.csv")})
     assert preview.status_code == 200
     assert "4 rows can be entered" in " ".join(preview.text.split())
     upload = re.search(r'name="upload"[^>]*value="([0-9a-f]+)"', preview.text)
     assert upload is not None
     again = {**sent, "upload": upload[1]}
-    assert client.post(f"{here}/file", data={**again}).status_code == 422
-    done = client.post(f"{here}/file", data={**again, "skip_bad_rows": "y"})
+    assert client.post(f"{location}/file", data={**again}).status_code == 422
+    done = client.post(f"{location}/file", data={**again, "skip_bad_rows": "y"})
     assert done.status_code == 303
-    late = client.post(f"{here}/file", data={**again, "skip_bad_rows": "y"})
+    late = client.post(f"{location}/file", data={**again, "skip_bad_rows": "y"})
     assert late.status_code == 422
     assert "This upload has expired. Upload the file again." in late.text
-    page = client.get(here).text
+    page = client.get(location).text
     assert "First steps" in page
     address = re.search(r'href="(/admin/opening/rows/\d+)"', page)
     assert address is not None
     assert client.post(address[1], data={**sent, **row, "attendances": "13"}).status_code == 303
     assert client.post(f"{address[1]}/remove", data=sent).status_code == 303
-    assert client.post(f"{here}/remove", data=sent).status_code == 422
-    assert client.post(f"{here}/remove", data={**sent, "sure": "y"}).status_code == 303
+    assert client.post(f"{location}/remove", data=sent).status_code == 422
+    assert client.post(f"{location}/remove", data={**sent, "sure": "y"}).status_code == 303
     assert "No opening balances" in client.get("/admin/opening").text

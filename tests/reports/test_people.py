@@ -47,12 +47,12 @@ def see(world: World, lecture: int, person: int, first: int, last: int) -> None:
 def test_who_stands_twice(app: APIFlask, world: World, make: Make) -> None:
     series = world.series("one")
     lecture = world.lecture(series, NOON)
-    one, other = make.person(country="KE"), make.person(country="UG")
-    world.enrol(series, one.id, at=NOON - timedelta(days=9))
+    first_person, other = make.person(country="KE"), make.person(country="UG")
+    world.enrol(series, first_person.id, at=NOON - timedelta(days=9))
     world.enrol(series, other.id, at=NOON - timedelta(days=8), country="UG")
-    see(world, lecture, one.id, 0, 40)
+    see(world, lecture, first_person.id, 0, 40)
     see(world, lecture, other.id, 30, 60)
-    world.award(series, one.id, NOON + timedelta(days=1))
+    world.award(series, first_person.id, NOON + timedelta(days=1))
     world.award(series, other.id, NOON + timedelta(days=2))
 
     with app.app_context():
@@ -61,7 +61,7 @@ def test_who_stands_twice(app: APIFlask, world: World, make: Make) -> None:
     assert figures(app) == apart
 
     with app.app_context():
-        merge_people(one.public_id, other.public_id, by=SYSTEM, at=AT)
+        merge_people(first_person.public_id, other.public_id, by=SYSTEM, at=AT)
     assert figures(app) == {  # 60 of 90 minutes, the ten in common counted once
         "sessions": 1, "participants": 1, "attendances": 1, "countries": 1, "registrations": 1, "contact_hours": 1.0,
         "certificates": 1,

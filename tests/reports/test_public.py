@@ -31,9 +31,9 @@ TRAINEE = Actor(person_id=2)
 INSTRUCTOR = Actor(person_id=3, roles=frozenset({Role.INSTRUCTOR}))
 
 
-def ask(app: APIFlask, *dimensions: str, by: Actor = ANONYMOUS, at: datetime = AT, **asked: Any) -> Report:
+def ask(app: APIFlask, *dimensions: str, by: Actor = ANONYMOUS, at: datetime = AT, **filters: Any) -> Report:
     with app.app_context():
-        return count(Slice(**asked), dimensions, by=by, at=at)
+        return count(Slice(**filters), dimensions, by=by, at=at)
 
 
 def participants(report: Report) -> dict[Any, int]:
@@ -49,8 +49,8 @@ def refresh(app: APIFlask, at: datetime = AT) -> None:
 def programme(app: APIFlask, world: World) -> dict[str, int]:
     """2024: KE 7, UG 5, FR 3, BR 1 in "one"; 2025: KE 6 of these, and a draft series with 6 people of TZ; refreshed."""
     world.partner("KE")
-    one, two, hidden = world.series("one"), world.series("two"), world.series("hidden", draft=True)
-    first = world.lecture(one, NOON)
+    first_series, two, hidden = world.series("one"), world.series("two"), world.series("hidden", draft=True)
+    first = world.lecture(first_series, NOON)
     second = world.lecture(two, NOON.replace(year=2025))
     third = world.lecture(hidden, NOON.replace(year=2025))
     kenyans = [world.person("KE") for _n in range(7)]
@@ -58,10 +58,10 @@ def programme(app: APIFlask, world: World) -> dict[str, int]:
     world.attend(first, *kenyans, *others)
     world.attend(second, *kenyans[:6])
     world.attend(third, *(world.person("TZ") for _n in range(6)))
-    world.enrol(one, *kenyans, at=NOON)
-    world.award(one, kenyans[0], NOON)
+    world.enrol(first_series, *kenyans, at=NOON)
+    world.award(first_series, kenyans[0], NOON)
     refresh(app)
-    return {"first": first, "one": one, "kenyan": kenyans[0]}
+    return {"first": first, "one": first_series, "kenyan": kenyans[0]}
 
 
 def test_totals_are_those_of_the_last_refresh(app: APIFlask, world: World, programme: dict[str, int]) -> None:
@@ -131,7 +131,7 @@ def test_one_filter_is_public_where_five_people_are(app: APIFlask, programme: di
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "filters",
     [
         {"country": "FR"},
         {"country": "CN"},
@@ -148,22 +148,22 @@ def test_one_filter_is_public_where_five_people_are(app: APIFlask, programme: di
 )
 @pytest.mark.parametrize("by", [ANONYMOUS, TRAINEE, INSTRUCTOR], ids=["anonymous", "trainee", "instructor"])
 def test_anything_finer_is_forbidden(
-    app: APIFlask, programme: dict[str, int], by: Actor, asked: dict[str, Any]
+    app: APIFlask, programme: dict[str, int], by: Actor, filters: dict[str, Any]
 ) -> None:
     with pytest.raises(Forbidden):
-        ask(app, by=by, **asked)
-    ask(app, by=REPORTER, **asked)
+        ask(app, by=by, **filters)
+    ask(app, by=REPORTER, **filters)
 
 
 def test_combinations_are_forbidden(app: APIFlask, programme: dict[str, int]) -> None:
-    for dimensions, asked in (
+    for dimensions, filters in (
         (("country", "year"), {}),
         (("country",), {"series": "one"}),
         (("year",), {"country": "KE"}),
     ):
         with pytest.raises(Forbidden):
-            ask(app, *dimensions, **asked)
-        ask(app, *dimensions, by=REPORTER, **asked)
+            ask(app, *dimensions, **filters)
+        ask(app, *dimensions, by=REPORTER, **filters)
 
 
 def test_whole_years_are_public(app: APIFlask, programme: dict[str, int]) -> None:
@@ -192,21 +192,21 @@ def test_each_dimension_agrees_with_the_exact_count(app: APIFlask, world: World)
 
 
 def test_a_focal_point_sees_the_own_country(app: APIFlask, world: World, programme: dict[str, int]) -> None:
-    own = Actor(person_id=9, roles=frozenset({Role.FOCAL_POINT}), country_ids=frozenset({world.countries["FR"]}))
+    focal = Actor(person_id=9, roles=frozenset({Role.FOCAL_POINT}), country_ids=frozenset({world.countries["FR"]}))
     later = AT + timedelta(hours=1)
     report = ask(
-        app, "series", "month", by=own, at=later, country="FR", from_day=date(2024, 5, 6), to_day=date(2024, 5, 6)
+        app, "series", "month", by=focal, at=later, country="FR", from_day=date(2024, 5, 6), to_day=date(2024, 5, 6)
     )
     assert report.as_at == later
     assert report.totals.participants == 3
-    for asked in ({"country": "KE"}, {"country": "KE", "region": "019"}):
+    for filters in ({"country": "KE"}, {"country": "KE", "region": "019"}):
         with pytest.raises(Forbidden):
-            ask(app, by=own, **asked)
-    assert participants(ask(app, "country", by=own)) == {"KE": 7, "TZ": 6, "UG": 5, "other": 4}
+            ask(app, by=focal, **filters)
+    assert participants(ask(app, "country", by=focal)) == {"KE": 7, "TZ": 6, "UG": 5, "other": 4}
     with pytest.raises(Forbidden):
-        ask(app, "country", "year", by=own)
+        ask(app, "country", "year", by=focal)
     with pytest.raises(Forbidden):
-        ask(app, by=own, region="150")
+        ask(app, by=focal, region="150")
 
 
 def test_a_focal_point_who_reports_too_sees_all(app: APIFlask, world: World, programme: dict[str, int]) -> None:
@@ -269,10 +269,10 @@ def test_old_refreshes_go(app: APIFlask, programme: dict[str, int]) -> None:
     for days in range(1, 6):
         refresh(app, AT + timedelta(days=days))
     with app.app_context():
-        kept = db.session.query(PublicFigures.id).all()
+        figure_ids = db.session.query(PublicFigures.id).all()
         answers = db.session.query(PublicAnswer.figures_id).distinct().all()
-    assert len(kept) == KEPT
-    assert sorted(answers) == sorted(kept)
+    assert len(figure_ids) == KEPT
+    assert sorted(answers) == sorted(figure_ids)
 
 
 def test_nobody_else_refreshes(app: APIFlask, world: World) -> None:
@@ -280,7 +280,7 @@ def test_nobody_else_refreshes(app: APIFlask, world: World) -> None:
         refresh_public_figures(by=REPORTER, at=AT)
 
 
-def rank_grows(rows: list[list[int]], wanted: list[int]) -> bool:
+def rank_grows(rows: list[list[int]], vector_wanted: list[int]) -> bool:
     """Whether a combination of numbers does not follow from sums of them, modulo a large prime."""
     prime = 2_147_483_647
     pivots: dict[int, list[int]] = {}
@@ -299,7 +299,7 @@ def rank_grows(rows: list[list[int]], wanted: list[int]) -> bool:
         if place is not None:
             inverse = pow(left[place], -1, prime)
             pivots[place] = [value * inverse % prime for value in left]
-    return any(reduced(wanted))
+    return any(reduced(vector_wanted))
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -329,20 +329,20 @@ def test_nobody_is_found_by_subtraction(app: APIFlask, world: World, seed: int) 
 
             answers: list[tuple[dict[str, Any], tuple[str, ...]]] = [({}, ()), ({}, ("country",)), ({}, ("region",))]
             answers += [({"country": code}, ()) for code in codes]
-            for asked, dimensions in answers:
+            for filters, dimensions in answers:
                 try:
-                    report = ask(app, *dimensions, **asked, **span)
+                    report = ask(app, *dimensions, **filters, **span)
                 except Forbidden:
                     continue
-                known.append(vector(lambda code, asked=asked: asked.get("country") in (None, code)))  # type: ignore[misc]
+                known.append(vector(lambda code, filters=filters: filters.get("country") in (None, code)))  # type: ignore[misc]
                 for group in report.groups:
                     if not group.folded:
                         key = group.keys[0]
                         known.append(vector(lambda code, key=key: key in (code, regions[code])))  # type: ignore[misc]
-    found = [
+    exposed = [
         (cell, size)
         for place, (cell, size) in enumerate(sorted(cells.items()))
         if size < 5 and not rank_grows(known, [int(place == index) for index in range(len(order))])
     ]
-    assert found == []
+    assert exposed == []
     assert known

@@ -24,12 +24,12 @@ AT = datetime(2026, 11, 25, tzinfo=UTC)
 COUNTRIES = ["KE", "UG", "FR", None]
 
 
-def read(asked: Slice) -> list[rows.Attendance]:
+def read(slice_: Slice) -> list[rows.Attendance]:
     with db.engine.connect() as connection:
-        attendances = rows.Attendances(resolve(asked, by=SYSTEM), connection)
-        found = [one for batch in attendances for one in batch]
-    assert len(found) == attendances.total
-    return found
+        attendances = rows.Attendances(resolve(slice_, by=SYSTEM), connection)
+        rows_read = [one for batch in attendances for one in batch]
+    assert len(rows_read) == attendances.total
+    return rows_read
 
 
 def a_history(world: World, seed: int) -> None:
@@ -56,8 +56,8 @@ def a_history(world: World, seed: int) -> None:
                 sector=draw.choice([None, *Sector]),
                 gender=draw.choice([None, *Gender]),
             )
-    for kept, merged in zip(people[0:6:2], people[1:6:2], strict=True):
-        world.merge(kept, merged)
+    for main, merged in zip(people[0:6:2], people[1:6:2], strict=True):
+        world.merge(main, merged)
 
 
 @pytest.mark.databases(differs=True)
@@ -65,7 +65,7 @@ def a_history(world: World, seed: int) -> None:
 def test_rows_add_up_to_the_figures(app: APIFlask, world: World, seed: int) -> None:
     a_history(world, seed)
     with app.app_context():
-        for asked in (
+        for slice_ in (
             Slice(),
             Slice(country="KE"),
             Slice(series="one"),
@@ -73,12 +73,12 @@ def test_rows_add_up_to_the_figures(app: APIFlask, world: World, seed: int) -> N
             Slice(from_day=date(2022, 1, 1), to_day=date(2022, 12, 31)),
             Slice(series="two", country="UG", from_day=date(2022, 3, 1)),
         ):
-            counted = count(asked, by=SYSTEM, at=AT).totals
-            found = read(asked)
-            assert len(found) == counted.attendances
-            assert len({(one.person, one.lecture) for one in found}) == len(found)
-            assert len({one.person for one in found}) == counted.participants
-            assert (sum(one.ms for one in found) * 10 + 1_800_000) // 3_600_000 / 10 == counted.contact_hours
+            counted = count(slice_, by=SYSTEM, at=AT).totals
+            rows_read = read(slice_)
+            assert len(rows_read) == counted.attendances
+            assert len({(one.person, one.lecture) for one in rows_read}) == len(rows_read)
+            assert len({one.person for one in rows_read}) == counted.participants
+            assert (sum(one.ms for one in rows_read) * 10 + 1_800_000) // 3_600_000 / 10 == counted.contact_hours
         assert len(read(Slice())) > len(read(Slice(country="KE"))) > 0
 
 

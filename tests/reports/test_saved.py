@@ -27,9 +27,9 @@ ASKS = {"figure": "participants", "rows": "country", "period": "last_quarter"}
 
 
 def csrf(page: str) -> str:
-    found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)
-    assert found is not None
-    return found[1]
+    match = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)
+    assert match is not None
+    return match[1]
 
 
 def submit(client: FlaskClient, page: str, address: str | None = None, **sent: str) -> Any:
@@ -39,31 +39,31 @@ def submit(client: FlaskClient, page: str, address: str | None = None, **sent: s
 @pytest.mark.databases(differs=True)
 @pytest.mark.usefixtures("context")
 def test_a_name_is_ones_own_and_once(make: Make, at: datetime) -> None:
-    one, other = make.actor(roles=["reporter"]), make.actor(roles=["reporter"])
-    first = actions.save_report("  The  Quarter ", ASKS, by=one, at=at)
-    assert actions.save_report("The Quarter", ASKS, by=one, at=at) == first
+    first_reporter, other = make.actor(roles=["reporter"]), make.actor(roles=["reporter"])
+    first = actions.save_report("  The  Quarter ", ASKS, by=first_reporter, at=at)
+    assert actions.save_report("The Quarter", ASKS, by=first_reporter, at=at) == first
     with pytest.raises(Invalid, match="already have a report"):
-        actions.save_report("the quarter", {**ASKS, "rows": "region"}, by=one, at=at)
+        actions.save_report("the quarter", {**ASKS, "rows": "region"}, by=first_reporter, at=at)
     theirs = actions.save_report("The quarter", ASKS, by=other, at=at)
-    assert [row.name for row, _schedule in list_saved(by=one)] == ["The Quarter"]
+    assert [row.name for row, _schedule in list_saved(by=first_reporter)] == ["The Quarter"]
     for name in ("", "\u200b", "x" * 101):
         with pytest.raises(Invalid, match="Enter a name"):
-            actions.save_report(name, ASKS, by=one, at=at)
+            actions.save_report(name, ASKS, by=first_reporter, at=at)
     for work in (
-        lambda: get_saved(theirs, by=one),
-        lambda: actions.rename_report(theirs, "Mine", by=one, at=at),
-        lambda: actions.schedule_report(theirs, Rhythm.DAILY, 8, "a@x.example", by=one, at=at),
-        lambda: actions.stop_schedule(theirs, by=one, at=at),
-        lambda: actions.remove_report(theirs, by=one, at=at),
+        lambda: get_saved(theirs, by=first_reporter),
+        lambda: actions.rename_report(theirs, "Mine", by=first_reporter, at=at),
+        lambda: actions.schedule_report(theirs, Rhythm.DAILY, 8, "a@x.example", by=first_reporter, at=at),
+        lambda: actions.stop_schedule(theirs, by=first_reporter, at=at),
+        lambda: actions.remove_report(theirs, by=first_reporter, at=at),
     ):
         with pytest.raises(NotFound):
             work()
-    second = actions.save_report("Another", ASKS, by=one, at=at)
+    second = actions.save_report("Another", ASKS, by=first_reporter, at=at)
     with pytest.raises(Invalid, match="already have a report"):
-        actions.rename_report(second, "THE QUARTER", by=one, at=at)
-    actions.rename_report(second, "another", by=one, at=at)
-    actions.remove_report(first, by=one, at=at)
-    assert [row.name for row, _schedule in list_saved(by=one)] == ["another"]
+        actions.rename_report(second, "THE QUARTER", by=first_reporter, at=at)
+    actions.rename_report(second, "another", by=first_reporter, at=at)
+    actions.remove_report(first, by=first_reporter, at=at)
+    assert [row.name for row, _schedule in list_saved(by=first_reporter)] == ["another"]
     assert get_saved(theirs, by=other).name == "The quarter"
 
 
@@ -90,14 +90,14 @@ def test_what_cannot_be_asked_is_not_saved(make: Make, at: datetime, wrong: dict
 def test_who_may_see_may_save(make: Make, at: datetime) -> None:
     speaker = make.actor(roles=[("focal_point", "KE")])
     actions.save_report("Kenya", {**ASKS, "country": "KE"}, by=speaker, at=at)
-    for by, told in (
+    for by, parameters in (
         (speaker, ASKS),
         (speaker, {**ASKS, "country": "UG"}),
         (make.actor(roles=["instructor"]), ASKS),
         (make.actor(), ASKS),
     ):
         with pytest.raises(Forbidden):
-            actions.save_report("X", told, by=by, at=at)
+            actions.save_report("X", parameters, by=by, at=at)
 
 
 @pytest.mark.usefixtures("context")
@@ -112,22 +112,22 @@ def test_so_many_and_no_more(make: Make, at: datetime, monkeypatch: pytest.Monke
 def test_from_the_page_and_back(client: FlaskClient, make: Make, world: World) -> None:
     owner = make.person(roles=["administrator"])
     make.sign_in(client, owner)
-    asked = "/admin/reports?figure=sessions&rows=year&period=last_quarter"
-    page = client.get(asked).text
+    report_path = "/admin/reports?figure=sessions&rows=year&period=last_quarter"
+    page = client.get(report_path).text
     assert "Saved reports" not in page
-    found = re.search(r'action="(/admin/reports/saved\?[^"]+)"', page)
-    assert found is not None
-    target = found[1].replace("&amp;", "&")
-    wrong = submit(client, asked, target, name="")
+    match = re.search(r'action="(/admin/reports/saved\?[^"]+)"', page)
+    assert match is not None
+    target = match[1].replace("&amp;", "&")
+    wrong = submit(client, report_path, target, name="")
     assert wrong.status_code == 422
     assert "Enter a name" in wrong.text
-    answers = [submit(client, asked, target, name="Each <b>quarter") for _n in range(2)]
+    answers = [submit(client, report_path, target, name="Each <b>quarter") for _n in range(2)]
     assert [answer.status_code for answer in answers] == [303, 303]
     assert answers[0].location == answers[1].location
 
-    own = client.get(answers[0].location).text
-    assert "Last quarter (today: " in own
-    opened = re.search(r'btn-go" href="(/admin/reports\?[^"]+)"', own)
+    page_of_report = client.get(answers[0].location).text
+    assert "Last quarter (today: " in page_of_report
+    opened = re.search(r'btn-go" href="(/admin/reports\?[^"]+)"', page_of_report)
     assert opened is not None
     page = client.get(opened[1].replace("&amp;", "&")).text
     assert "Each &lt;b&gt;quarter" in page
@@ -188,15 +188,15 @@ def test_a_schedule_by_the_page(app: APIFlask, client: FlaskClient, make: Make, 
 @pytest.mark.databases
 @pytest.mark.usefixtures("context")
 def test_merged_people_keep_what_both_saved(make: Make, at: datetime) -> None:
-    kept, other = make.person(roles=["reporter"]), make.person(roles=["reporter"])
-    for person in (kept, other):
+    main, other = make.person(roles=["reporter"]), make.person(roles=["reporter"])
+    for person in (main, other):
         actions.save_report("The quarter", ASKS, by=make.actor(person), at=at)
     public = [row.public_id for row, _schedule in list_saved(by=make.actor(other))]
     merge_people(
-        kept.public_id, other.public_id, reason="The same person", is_confirmed=True, by=make.administrator(), at=at
+        main.public_id, other.public_id, reason="The same person", is_confirmed=True, by=make.administrator(), at=at
     )
-    assert [row.name for row, _schedule in list_saved(by=make.actor(kept))] == ["The quarter", "The quarter (2)"]
-    assert get_saved(public[0], by=make.actor(kept)).name == "The quarter (2)"
+    assert [row.name for row, _schedule in list_saved(by=make.actor(main))] == ["The quarter", "The quarter (2)"]
+    assert get_saved(public[0], by=make.actor(main)).name == "The quarter (2)"
 
 
 @pytest.mark.databases(differs=True)
@@ -207,8 +207,8 @@ def test_erased_people_leave_nothing_here(make: Make, at: datetime) -> None:
     by = make.actor(owner)
     public_id = actions.save_report("The quarter", ASKS, by=by, at=at)
     actions.schedule_report(public_id, Rhythm.DAILY, 8, "owner@example.org reader@example.org", by=by, at=at)
-    told = saved_of_person(reader.id)
-    assert told == {"saved": [], "by_mail": [{"name": "The quarter", "unsubscribed_at": None}]}
+    export = saved_of_person(reader.id)
+    assert export == {"saved": [], "by_mail": [{"name": "The quarter", "unsubscribed_at": None}]}
     boss = make.administrator()
     erase_person(reader.public_id, confirmation="reader@example.org", withdraw_certificates=False, by=boss, at=at)
     assert [one.address for one in list_readers(get_saved(public_id, by=by))] == ["owner@example.org"]

@@ -169,11 +169,11 @@ def test_a_mail_server_that_refuses_shows_on_the_page(desk: Desk, client: FlaskC
 
 @pytest.mark.databases(differs=True)
 def test_two_workers_at_once_send_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    gate, kept = threading.Barrier(2), job.keep_run
+    gate, keep_run = threading.Barrier(2), job.keep_run
 
     def together(*given: Any, **more: Any) -> bool:
         gate.wait(20)
-        return kept(*given, **more)
+        return keep_run(*given, **more)
 
     monkeypatch.setattr(job, "keep_run", together)
     done: list[int] = []
@@ -240,11 +240,11 @@ def test_the_right_of_the_owner_decides_what_is_counted(app: APIFlask, make: Mak
     desk = Desk(app, make, world)
     with app.app_context():
         by = make.actor(speaker)
-        own = saved.save_report("Kenya", {**ASKS, "country": "KE"}, by=by, at=SAVED_AT)
+        report_id = saved.save_report("Kenya", {**ASKS, "country": "KE"}, by=by, at=SAVED_AT)
         for address in ("other@example.org", "nobody@example.org"):
             with pytest.raises(saved.Invalid):
-                saved.schedule_report(own, Rhythm.QUARTERLY, 8, address, by=by, at=SAVED_AT)
-        saved.schedule_report(own, Rhythm.QUARTERLY, 8, "speaker@example.org", by=by, at=SAVED_AT)
+                saved.schedule_report(report_id, Rhythm.QUARTERLY, 8, address, by=by, at=SAVED_AT)
+        saved.schedule_report(report_id, Rhythm.QUARTERLY, 8, "speaker@example.org", by=by, at=SAVED_AT)
     assert desk.send() == 1
     assert "3 participants from 1 country" in desk.message().get_body(("plain",)).get_content()  # type: ignore[union-attr]
 
@@ -272,10 +272,10 @@ def test_a_bug_in_one_report_keeps_no_other_waiting(desk: Desk, monkeypatch: pyt
         saved.schedule_report(second, Rhythm.QUARTERLY, 8, "owner@example.org", by=desk.by, at=SAVED_AT)
     count_several = job.count_several
 
-    def broken(asked: Any, questions: Any, **more: Any) -> Any:
+    def broken(slice_: Any, questions: Any, **more: Any) -> Any:
         if questions == [("country",)]:
             raise KeyError("secret detail")
-        return count_several(asked, questions, **more)
+        return count_several(slice_, questions, **more)
 
     monkeypatch.setattr(job, "count_several", broken)
     assert desk.send() == 2
@@ -283,11 +283,11 @@ def test_a_bug_in_one_report_keeps_no_other_waiting(desk: Desk, monkeypatch: pyt
 
 
 def test_one_that_was_stopped_or_removed_meanwhile_is_not_sent(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    kept = job.keep_run
+    keep_run = job.keep_run
 
     def stop_first(*given: Any, **more: Any) -> bool:
         saved.stop_schedule(desk.report, by=desk.by, at=DUE)
-        return kept(*given, **more)
+        return keep_run(*given, **more)
 
     monkeypatch.setattr(job, "keep_run", stop_first)
     assert (desk.send(), desk.mails()) == (0, [])
@@ -302,9 +302,9 @@ def test_who_unsubscribed_gets_no_more_and_only_by_oneself_again(desk: Desk, cli
     assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     assert url in message.get_body(("plain",)).get_content()  # type: ignore[union-attr]
     with desk.app.app_context():
-        kept = set(db.session.scalars(select(UnsubscribeLink.secret_hash)))
-    assert len(kept) == 2
-    assert secret not in kept
+        hashes = set(db.session.scalars(select(UnsubscribeLink.secret_hash)))
+    assert len(hashes) == 2
+    assert secret not in hashes
 
     page = client.get(f"/unsubscribe/{secret}")  # a mail program that looks at links changes nothing
     assert "Unsubscribe" in page.text

@@ -50,9 +50,9 @@ def programme(app: APIFlask, world: World) -> dict[str, Any]:
     return {"series": series, "lecture": lecture}
 
 
-def publish(visibility: SnapshotVisibility = STAFF, *dims: str, asked: Slice | None = None, **more: Any) -> str:
+def publish(visibility: SnapshotVisibility = STAFF, *dims: str, slice_: Slice | None = None, **more: Any) -> str:
     given = {"place": "Beijing", "by": SYSTEM, "at": AT, **more}
-    return publish_snapshot("The third quarter", visibility, asked or Slice(), dims, **given)
+    return publish_snapshot("The third quarter", visibility, slice_ or Slice(), dims, **given)
 
 
 def staff(client: FlaskClient, make: Make, *roles: Any) -> FlaskClient:
@@ -63,17 +63,17 @@ def staff(client: FlaskClient, make: Make, *roles: Any) -> FlaskClient:
 @pytest.mark.databases
 @pytest.mark.usefixtures("context")
 def test_what_is_frozen_comes_back_to_the_letter(programme: dict[str, Any]) -> None:
-    public_id = publish(STAFF, "country", "year", asked=Slice(partner=False), figure="attendances")
+    public_id = publish(STAFF, "country", "year", slice_=Slice(partner=False), figure="attendances")
     row = get_snapshot(public_id, by=SYSTEM)
-    told = codec.thaw(row.content)
+    frozen = codec.thaw(row.content)
 
-    asked = Slice(partner=False)
-    now, rows, columns = count_several(asked, [("country", "year"), ("country",), ("year",)], by=SYSTEM, at=AT)
-    assert told.report == now
-    assert [margin.groups for margin in told.margins] == [rows.groups, columns.groups]
-    assert (told.title, told.figure, told.about) == ("The third quarter", "attendances", ["Other countries"])
-    assert told.definitions == definitions("Beijing")
-    assert codec.freeze(told) == row.content
+    slice_ = Slice(partner=False)
+    now, rows, columns = count_several(slice_, [("country", "year"), ("country",), ("year",)], by=SYSTEM, at=AT)
+    assert frozen.report == now
+    assert [margin.groups for margin in frozen.margins] == [rows.groups, columns.groups]
+    assert (frozen.title, frozen.figure, frozen.about) == ("The third quarter", "attendances", ["Other countries"])
+    assert frozen.definitions == definitions("Beijing")
+    assert codec.freeze(frozen) == row.content
     assert row.digest == hashlib.sha256(row.content.encode()).hexdigest()
 
 
@@ -85,15 +85,15 @@ def test_later_corrections_change_nothing_that_was_published(programme: dict[str
     world.attend(programme["lecture"], world.person("UG"), world.person("PE"))
 
     row = get_snapshot(public_id, by=SYSTEM)
-    told = codec.thaw(row.content)
+    frozen = codec.thaw(row.content)
     now = count(Slice(), ("country",), by=SYSTEM, at=AT)
     assert row.content == before
-    changes = {one.figure: (one.then, one.now, one.change) for one in codec.of_totals(told.report, now)}
+    changes = {one.figure: (one.then, one.now, one.change) for one in codec.of_totals(frozen.report, now)}
     assert changes["participants"] == (10, 12, 2)
     assert changes["countries"] == (3, 4, 1)
     assert changes["contact_hours"] == (10.0, 12.0, 2.0)
     assert changes["sessions"] == (1, 1, 0)
-    groups = {(one.keys[0], one.figure): (one.then, one.now) for one in codec.of_groups(told.report, now)}
+    groups = {(one.keys[0], one.figure): (one.then, one.now) for one in codec.of_groups(frozen.report, now)}
     assert groups == {
         ("UG", "participants"): (2, 3), ("UG", "attendances"): (2, 3), ("UG", "contact_hours"): (2.0, 3.0),
         ("PE", "sessions"): (0, 1), ("PE", "participants"): (0, 1), ("PE", "attendances"): (0, 1),
@@ -117,12 +117,15 @@ def test_groups_that_are_gone_or_were_folded() -> None:
 def test_for_everybody_means_the_public_figures(programme: dict[str, Any], world: World) -> None:
     db.session.rollback()
     world.attend(programme["lecture"], world.person("KE"))  # after the refresh
-    told = codec.thaw(get_snapshot(publish(PUBLIC, "country"), by=ANONYMOUS).content)
-    assert (told.report.as_at, told.report.exact) == (REFRESHED, False)
-    assert [(group.keys, group.figures.participants) for group in told.report.groups] == [(("KE",), 6), (("other",), 4)]
-    for asked, dims in ((Slice(), ("country", "year")), (Slice(country="UG"), ()), (Slice(country="KE"), ("year",))):
+    frozen = codec.thaw(get_snapshot(publish(PUBLIC, "country"), by=ANONYMOUS).content)
+    assert (frozen.report.as_at, frozen.report.exact) == (REFRESHED, False)
+    assert [(group.keys, group.figures.participants) for group in frozen.report.groups] == [
+        (("KE",), 6),
+        (("other",), 4),
+    ]
+    for slice_, dims in ((Slice(), ("country", "year")), (Slice(country="UG"), ()), (Slice(country="KE"), ("year",))):
         with pytest.raises(Forbidden):
-            publish(PUBLIC, *dims, asked=asked)
+            publish(PUBLIC, *dims, slice_=slice_)
     assert db.session.scalar(select(func.count()).select_from(Snapshot)) == 1
 
 
@@ -169,8 +172,8 @@ def test_bad_publications_are_told(programme: dict[str, Any]) -> None:
 
 def test_who_sees_which(app: APIFlask, client: FlaskClient, make: Make, programme: dict[str, Any]) -> None:
     with app.app_context():
-        open_, closed, kenya = publish(PUBLIC), publish(STAFF), publish(STAFF, "year", asked=Slice(country="KE"))
-        uganda = publish(STAFF, asked=Slice(country="UG"))
+        open_, closed, kenya = publish(PUBLIC), publish(STAFF), publish(STAFF, "year", slice_=Slice(country="KE"))
+        uganda = publish(STAFF, slice_=Slice(country="UG"))
     everything = [open_, closed, kenya, uganda]
 
     def seen() -> list[int]:
@@ -213,12 +216,14 @@ def test_from_the_page_of_reports_to_a_frozen_one(
     assert 'value="Quarter &lt;b&gt;3&lt;/b&gt;"' in refused.text
     assert client.post(address, data={**sent, "visibility": ""}).status_code == 422
 
-    asked = " ".join(client.post(address, data={**sent, "visibility": "staff"}).text.split())
-    assert "Publish “Quarter &lt;b&gt;3&lt;/b&gt;”?" in asked
-    assert "This cannot be undone" in asked
-    assert "By country and year: 3 groups." in asked
-    assert "1 administrator or reporter can see these figures" in asked
-    assert asked.index('data-testid="preview"') < asked.index("Publish to 1 administrator or reporter</button>")
+    confirmation = " ".join(client.post(address, data={**sent, "visibility": "staff"}).text.split())
+    assert "Publish “Quarter &lt;b&gt;3&lt;/b&gt;”?" in confirmation
+    assert "This cannot be undone" in confirmation
+    assert "By country and year: 3 groups." in confirmation
+    assert "1 administrator or reporter can see these figures" in confirmation
+    assert confirmation.index('data-testid="preview"') < confirmation.index(
+        "Publish to 1 administrator or reporter</button>"
+    )
     with client.application.app_context():
         assert list_snapshots(by=SYSTEM, limit=1, cursor=None) == []
 
@@ -247,11 +252,11 @@ def test_publishing_to_everyone_shows_the_public_figures_and_asks_once_more(
     token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)
     assert token is not None
     sent = {"csrf_token": token[1], "key": "k", "title": "By country", "visibility": "public"}
-    asked = client.post(address, data=sent).text
-    assert shown_in_preview(asked) == {"Kenya": "6"}
-    assert "The table also shows the other groups combined." in asked
-    assert "Other groups combined" in asked
-    assert "Publish to everyone</button>" in asked
+    confirmation = client.post(address, data=sent).text
+    assert shown_in_preview(confirmation) == {"Kenya": "6"}
+    assert "The table also shows the other groups combined." in confirmation
+    assert "Other groups combined" in confirmation
+    assert "Publish to everyone</button>" in confirmation
 
     unseen = client.post(address, data={**sent, "confirm": "yes"})
     assert (unseen.status_code, "Check the preview, then tick the box." in unseen.text) == (422, True)
@@ -260,7 +265,7 @@ def test_publishing_to_everyone_shows_the_public_figures_and_asks_once_more(
     published = client.post(address, data={**sent, "confirm": "yes", "checked": "y"})
     assert published.status_code == 303
     client.post("/sign-out", data={"csrf_token": token[1]})
-    assert shown_in_preview(client.get(published.location).text) == shown_in_preview(asked)
+    assert shown_in_preview(client.get(published.location).text) == shown_in_preview(confirmation)
 
 
 def test_a_report_on_one_country_is_published_to_its_focal_points(
@@ -279,8 +284,8 @@ def test_a_report_on_one_country_is_published_to_its_focal_points(
     token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)
     assert token is not None
     sent = {"csrf_token": token[1], "key": "k", "title": "Kenya", "visibility": "staff"}
-    asked = client.post("/reports/new?country=KE&rows=year", data=sent).text
-    assert "Publish to 5 administrators, reporters and focal points of Kenya</button>" in asked
+    confirmation = client.post("/reports/new?country=KE&rows=year", data=sent).text
+    assert "Publish to 5 administrators, reporters and focal points of Kenya</button>" in confirmation
 
 
 def test_a_note_for_readers_is_previewed_frozen_and_on_every_file(
@@ -301,8 +306,8 @@ def test_a_note_for_readers_is_previewed_frozen_and_on_every_file(
         '<p dir="auto" data-testid="reader-note">For the &lt;annual&gt; review.</p>',
         '<p dir="auto" data-testid="reader-note">Ask Ms Zhou.</p>',
     ]
-    asked = client.post(address, data=sent).text
-    assert all(line in asked for line in shown)
+    confirmation = client.post(address, data=sent).text
+    assert all(line in confirmation for line in shown)
     published = client.post(address, data={**sent, "confirm": "yes"}).location
     page = client.get(published).text
     assert all(line in page for line in shown)
@@ -331,11 +336,11 @@ def test_as_files(app: APIFlask, client: FlaskClient, programme: dict[str, Any])
     with app.app_context():
         public_id = publish(PUBLIC, "country")
     page = client.get(f"/reports/{public_id}").text
-    told = client.get(f"/reports/{public_id}.json")
-    digest = hashlib.sha256(told.data).hexdigest()
+    answer = client.get(f"/reports/{public_id}.json")
+    digest = hashlib.sha256(answer.data).hexdigest()
     assert f'data-testid="checksum">{digest}<' in page
-    assert told.get_json()["totals"]["participants"] == 10
-    assert f'filename="report-{public_id}-2026-11-24.json"' in told.headers["Content-Disposition"]
+    assert answer.get_json()["totals"]["participants"] == 10
+    assert f'filename="report-{public_id}-2026-11-24.json"' in answer.headers["Content-Disposition"]
     lines = client.get(f"/reports/{public_id}.csv").get_data().decode("utf-8-sig").splitlines()
     kenya = next(csv.DictReader(lines))
     assert (kenya["country"], kenya["country_name"]) == ("KE", "Kenya")
@@ -369,9 +374,9 @@ def test_a_withdrawn_one_says_so_and_no_more(
     assert digest in page
     assert "Withdrawn" in public.get("/reports").text
     assert [public.get(f"/reports/{public_id}.{kind}").status_code for kind in ("csv", "json", "xlsx")] == [404] * 3
-    told = public.get(f"/api/v1/reports/{public_id}").get_json()
-    assert (told["state"], told["reason"]) == ("withdrawn", "Counted <i>twice</i>")
-    assert "totals" not in told
+    payload = public.get(f"/api/v1/reports/{public_id}").get_json()
+    assert (payload["state"], payload["reason"]) == ("withdrawn", "Counted <i>twice</i>")
+    assert "totals" not in payload
 
 
 def test_in_another_language_names_keep_theirs(app: APIFlask, client: FlaskClient, programme: dict[str, Any]) -> None:
@@ -389,27 +394,27 @@ def test_over_the_api(client: FlaskClient, make: Make, programme: dict[str, Any]
     wish["note"] = "For the review."
     made = client.post("/api/v1/reports", json=wish, headers={**headers, "Idempotency-Key": "k"})
     assert made.status_code == 201
-    told = made.get_json()
+    payload = made.get_json()
     again = client.post("/api/v1/reports", json=wish, headers={**headers, "Idempotency-Key": "k"})
-    assert again.get_json() == told
-    assert told["question"] == {
+    assert again.get_json() == payload
+    assert payload["question"] == {
         "figure": "countries", "by": ["country"], "from": None, "to": None, "series": None, "country": None,
         "region": None, "partner": None, "sector": None, "gender": None, "language": None, "source": None,
     }  # fmt: skip
-    assert (told["exact"], told["totals"]["participants"], told["note"]) == (False, 10, "For the review.")
+    assert (payload["exact"], payload["totals"]["participants"], payload["note"]) == (False, 10, "For the review.")
     world.attend(programme["lecture"], world.person("KE"))
-    since = client.get(f"/api/v1/reports/{told['id']}", headers=headers).get_json()["since"]
+    since = client.get(f"/api/v1/reports/{payload['id']}", headers=headers).get_json()["since"]
     assert next(one for one in since["totals"] if one["figure"] == "participants")["difference"] == 1
     assert [(one["key"], one["figure"]) for one in since["groups"]] == [
         ("KE", "participants"), ("KE", "attendances"), ("KE", "contact_hours"),
     ]  # fmt: skip
-    public = client.get(f"/api/v1/reports/{told['id']}").get_json()
+    public = client.get(f"/api/v1/reports/{payload['id']}").get_json()
     assert public["since"] is None
-    assert public["totals"] == told["totals"]
+    assert public["totals"] == payload["totals"]
     listed = client.get("/api/v1/reports").get_json()
-    assert [one["id"] for one in listed["items"]] == [told["id"]]
-    frozen_text = client.get(f"{told['url']}.json").data
-    assert hashlib.sha256(frozen_text).hexdigest() == told["checksum"]
+    assert [one["id"] for one in listed["items"]] == [payload["id"]]
+    frozen_text = client.get(f"{payload['url']}.json").data
+    assert hashlib.sha256(frozen_text).hexdigest() == payload["checksum"]
     assert json.loads(frozen_text)["title"] == "By country"
     for wrong, status in (
         ({**wish, "by": ["country", "country"]}, 422),
@@ -422,7 +427,7 @@ def test_over_the_api(client: FlaskClient, make: Make, programme: dict[str, Any]
         ({"title": "x"}, 422),
     ):
         assert client.post("/api/v1/reports", json=wrong, headers=headers).status_code == status, wrong
-    end = f"/api/v1/reports/{told['id']}/withdraw"
+    end = f"/api/v1/reports/{payload['id']}/withdraw"
     assert client.post(end, json={"reason": "no"}, headers=headers).get_json()["state"] == "withdrawn"
     assert client.post(end, json={"reason": "no"}, headers=headers).status_code == 409
 
@@ -433,7 +438,7 @@ def test_a_series_that_is_gone_does_not_take_its_report_along(
     from lms.catalogue.models import Series
 
     with app.app_context():
-        public_id = publish(STAFF, asked=Slice(series="one"))
+        public_id = publish(STAFF, slice_=Slice(series="one"))
     world.execute(update(Series).values(slug="another"))
     staff(client, make, "reporter")
     page = client.get(f"/reports/{public_id}")
@@ -464,8 +469,8 @@ def test_a_dossier_goes_with_a_report_to_staff_and_the_own_focal_point(
 ) -> None:
     with app.app_context():
         refresh_public_figures(by=SYSTEM, at=REFRESHED)
-        told = Figures(participants=1)
-        dossiers = [Attached(code, f"Dossier of {code}", f"%PDF-1.7 {code}".encode(), told) for code in ("KE", "UG")]
+        figures = Figures(participants=1)
+        dossiers = [Attached(code, f"Dossier of {code}", f"%PDF-1.7 {code}".encode(), figures) for code in ("KE", "UG")]
         first, again = (publish(PUBLIC, attached=dossiers, key="once") for _n in range(2))
         digests = [row.digest for row in list_dossiers(get_snapshot(first, by=SYSTEM), by=SYSTEM)]
     assert first == again

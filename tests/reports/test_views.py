@@ -209,13 +209,13 @@ def test_periods_are_links_with_their_dates(
     page = client.get("/admin/reports?rows=year&series=%3D1%2B1&period=last_quarter").text
     menu = page[page.index('data-testid="periods"') :]
     links = re.findall(r'<a href="([^"]+)"( aria-current="true")?>([^<]+)</a>', menu[: menu.index("</nav>")])
-    asked = "/admin/reports?rows=year&amp;series=%3D1%2B1"
+    address = "/admin/reports?rows=year&amp;series=%3D1%2B1"
     assert links == [
-        (f"{asked}&amp;from=2024-01-01&amp;to=2024-12-31", "", "2024"),
-        (f"{asked}&amp;from=2026-01-01&amp;to=2026-12-31", "", "This year"),
-        (f"{asked}&amp;from=2026-07-01&amp;to=2026-09-30", ' aria-current="true"', "Last quarter"),
-        (f"{asked}&amp;from=2026-10-01&amp;to=2026-10-31", "", "Last month"),
-        (asked, "", "All time"),
+        (f"{address}&amp;from=2024-01-01&amp;to=2024-12-31", "", "2024"),
+        (f"{address}&amp;from=2026-01-01&amp;to=2026-12-31", "", "This year"),
+        (f"{address}&amp;from=2026-07-01&amp;to=2026-09-30", ' aria-current="true"', "Last quarter"),
+        (f"{address}&amp;from=2026-10-01&amp;to=2026-10-31", "", "Last month"),
+        (address, "", "All time"),
     ]
     assert "<b>12 participants</b>" in client.get(links[0][0].replace("&amp;", "&")).text
     assert "From:" in client.get("/admin/reports?from=2025-13-01").text
@@ -243,8 +243,8 @@ def test_people_are_paged(client: FlaskClient, make: Make, world: World) -> None
     lecture = world.lecture(world.series(), NOON)
     world.attend(lecture, *(world.person("KE") for _n in range(51)))
     staff(client, make, "reporter")
-    asked = "/admin/reports/people?country=KE&size=50"
-    first, second = (client.get(f"{asked}&page={page}").text for page in (1, 2))
+    address = "/admin/reports/people?country=KE&size=50"
+    first, second = (client.get(f"{address}&page={page}").text for page in (1, 2))
     assert "1–50 of 51" in first
     assert "51–51 of 51" in second
     assert first.count('<th scope="row">') + second.count('<th scope="row">') == 51

@@ -94,8 +94,8 @@ class World:
             self.insert(PersonCountry, person_id=made, country_id=code and self.countries[code], since=since)
         return made
 
-    def merge(self, kept: int, merged: int) -> None:
-        self.execute(update(Person).where(Person.id == merged).values(canonical_id=kept))
+    def merge(self, main: int, merged: int) -> None:
+        self.execute(update(Person).where(Person.id == merged).values(canonical_id=main))
 
     def undo_merge(self, merged: int) -> None:
         self.execute(update(Person).where(Person.id == merged).values(canonical_id=merged))
@@ -120,8 +120,8 @@ class World:
     def correct(self, lecture: int, person: int, outcome: Outcome) -> None:
         """A correction as attendance keeps it: a row of its own, and the credit's outcome equal to what holds."""
         self.insert(Correction, lecture_id=lecture, person_id=person, outcome=outcome, reason="by hand", made_at=EARLY)
-        kept = select(Person.canonical_id).where(Person.id == person).scalar_subquery()
-        members = select(Person.id).where(Person.canonical_id == kept)
+        canonical_id = select(Person.canonical_id).where(Person.id == person).scalar_subquery()
+        members = select(Person.id).where(Person.canonical_id == canonical_id)
         mine = (Credit.lecture_id == lecture) & Credit.person_id.in_(members)
         self.execute(update(Credit).where(mine).values(outcome=outcome))
 

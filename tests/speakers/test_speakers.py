@@ -84,9 +84,9 @@ class TestList:
         second = make.lecture(series, "Second")
         actions.add_new_speaker(lecture.id, SALTANAT, by=staff, at=at)
         actions.add_new_speaker(lecture.id, SpeakerInput("Émile Zöller"), by=staff, at=at)
-        found = {q: [one.full_name for one in queries.find_speakers(q, without=second.id)] for q in
+        names = {q: [one.full_name for one in queries.find_speakers(q, without=second.id)] for q in
                  ("bek", "БЕКОВА", "zoller", "emile", "%", "_", " ", "x" * 10_000)}  # fmt: skip
-        assert found == {
+        assert names == {
             "bek": ["Saltanat Bekova"], "БЕКОВА": ["Saltanat Bekova"], "zoller": ["Émile Zöller"],
             "emile": ["Émile Zöller"], "%": [], "_": [], " ": [], "x" * 10_000: [],
         }  # fmt: skip

@@ -62,8 +62,8 @@ class Story:
         query = select(Credit.present_ms, Credit.outcome, Credit.source).where(
             Credit.lecture_id == self.lecture.id, Credit.person_id == person.id
         )
-        found = db.session.execute(query).one_or_none()
-        return (found[0] // 60_000, found[1], found[2]) if found else None
+        credit = db.session.execute(query).one_or_none()
+        return (credit[0] // 60_000, credit[1], credit[2]) if credit else None
 
     @action
     def seen(self, person: Person, first: int, last: int, source: Source = Source.LIVE) -> None:

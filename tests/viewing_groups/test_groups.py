@@ -111,11 +111,15 @@ def code_of(story: Story, group: str) -> str:
 def test_checking_in_by_code(story: Story, make: Make) -> None:
     group = story.open()
     code, during = code_of(story, group), START + timedelta(minutes=5)
-    one, two, three = story.people
+    first_person, two, three = story.people
     shown = rules.show_code(code)
     for typed in (shown, shown.lower(), f" {code[:2]} {code[2:]} "):
-        told = check_in(typed, by=make.actor(one), at=during)
-        assert (told.title, told.place, told.caution) == ("Rules of origin", "Nairobi, Treasury Building, room 4", None)
+        checked_in = check_in(typed, by=make.actor(first_person), at=during)
+        assert (checked_in.title, checked_in.place, checked_in.caution) == (
+            "Rules of origin",
+            "Nairobi, Treasury Building, room 4",
+            None,
+        )
     assert [row.full_name for row in story.list(group).people] == ["Kenyan 0"]
     # by an address, nobody learns whether it is known
     known = check_in(code, email="K1@ke.example", by=ANONYMOUS, at=during)
@@ -195,24 +199,24 @@ def test_an_address_that_becomes_known_is_on_the_list(story: Story, make: Make) 
 
 
 def test_merged_people_are_one_on_the_list_and_in_what_counts(story: Story, make: Make) -> None:
-    one, two = story.people[:2]
+    first_person, two = story.people[:2]
     group = story.open()
-    story.tick(group, one, two)
+    story.tick(group, first_person, two)
     story.sign(group)
     boss = make.administrator()
-    merge_people(one.public_id, two.public_id, reason="The same person", by=boss, at=story.at)
+    merge_people(first_person.public_id, two.public_id, reason="The same person", by=boss, at=story.at)
     assert [row.full_name for row in story.list(group).people] == ["Kenyan 0"]
-    assert (story.credit(one), story.credit(two)) == ((90, Outcome.ATTENDED, Source.GROUP), None)
+    assert (story.credit(first_person), story.credit(two)) == ((90, Outcome.ATTENDED, Source.GROUP), None)
     undo_merge(two.public_id, by=boss, at=story.at)
     assert story.credit(two) == (90, Outcome.ATTENDED, Source.GROUP)
-    merge_people(one.public_id, two.public_id, reason="The same person", by=boss, at=story.at)
+    merge_people(first_person.public_id, two.public_id, reason="The same person", by=boss, at=story.at)
     take_back_signature(group, reason="x", by=story.focal, at=story.at)
-    assert story.credit(one) is None
+    assert story.credit(first_person) is None
 
 
 def test_erasure_leaves_the_count_and_no_name(story: Story, make: Make) -> None:
     boss = make.administrator()
-    one, two = story.people[:2]
+    first_person, two = story.people[:2]
     signed, unsigned = story.open(), story.open(by=story.teacher, country="KE")
     unsigned = open_group(
         story.lecture.id,
@@ -220,16 +224,18 @@ def test_erasure_leaves_the_count_and_no_name(story: Story, make: Make) -> None:
         by=story.focal,
         at=story.at,
     )[0]
-    story.tick(signed, one, two)
+    story.tick(signed, first_person, two)
     story.sign(signed)
-    story.tick(unsigned, one)
-    part = export_person(one.public_id, by=boss, at=story.at)["attendance"]["groups"]
+    story.tick(unsigned, first_person)
+    part = export_person(first_person.public_id, by=boss, at=story.at)["attendance"]["groups"]
     assert [(group["city"], group["on_list"], group["signed"]) for group in part] == [
         ("Nairobi", True, False), ("Kisumu", True, False),
     ]  # fmt: skip
     check_in(code_of(story, unsigned), email="k0@ke.example", by=ANONYMOUS, at=START)
-    erase_person(one.public_id, confirmation="k0@ke.example", withdraw_certificates=False, by=boss, at=story.at)
-    assert story.credit(one) == (90, Outcome.ATTENDED, Source.GROUP)
+    erase_person(
+        first_person.public_id, confirmation="k0@ke.example", withdraw_certificates=False, by=boss, at=story.at
+    )
+    assert story.credit(first_person) == (90, Outcome.ATTENDED, Source.GROUP)
     assert story.list(signed).size == 2
     assert (story.list(unsigned).size, story.list(unsigned).unknown) == (0, [])
     assert story.view(unsigned).group.organiser == ""
@@ -241,8 +247,8 @@ def test_the_desk_lists_what_is_to_come_before_what_was(story: Story, make: Make
     held = story.open()
     later = make.lecture(story.series)
     coming = open_group(later.id, DRAFT, by=story.focal, at=story.at)[0]
-    found = viewing.list_country_groups(country_id, by=story.focal, at=story.at)
-    assert [(one.group.public_id, one.state) for one in found] == [(coming, "open"), (held, "open")]
+    groups = viewing.list_country_groups(country_id, by=story.focal, at=story.at)
+    assert [(one.group.public_id, one.state) for one in groups] == [(coming, "open"), (held, "open")]
     with pytest.raises(Forbidden):
         viewing.list_country_groups(country_id, by=make.actor(roles=[("focal_point", "VN")], country="VN"), at=story.at)
     open_to_all = [one.id for one in viewing.list_lectures_to_watch(_country("KE"), by=story.focal, at=story.at)]

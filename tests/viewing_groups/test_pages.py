@@ -61,8 +61,8 @@ def test_people_of_the_country_are_found_by_name_and_ticked(
 
     assert send(people=room.people[:2]).status_code == 303
     assert listed(client.get(room.address).text) == dict.fromkeys(room.people[:2], True)
-    found = listed(client.get(f"{room.address}?q=kenyan").text)
-    assert found == {room.people[0]: True, room.people[1]: True, room.people[2]: False}
+    people = listed(client.get(f"{room.address}?q=kenyan").text)
+    assert people == {room.people[0]: True, room.people[1]: True, room.people[2]: False}
 
 
 def test_a_tick_is_saved_by_itself(
@@ -121,8 +121,8 @@ def several(app: APIFlask, make: Make, at: datetime) -> SimpleNamespace:
 def test_groups_are_filtered_sorted_and_downloaded(client: FlaskClient, several: SimpleNamespace) -> None:
     several.enter(client, several.teacher)
 
-    def places(asked: str = "") -> list[str]:
-        return re.findall(r'<a href="/groups/[^"]+"><bdi>([^,]+),', client.get(several.address + asked).text)
+    def places(query: str = "") -> list[str]:
+        return re.findall(r'<a href="/groups/[^"]+"><bdi>([^,]+),', client.get(several.address + query).text)
 
     assert places() == ["Da Nang", "Émbu", "Nairobi", "Zanzibar"]
     assert places("?sort=-place") == ["Zanzibar", "Nairobi", "Émbu", "Da Nang"]

@@ -81,8 +81,8 @@ def test_a_signature_is_taken_back_with_a_reason_and_given_anew(story: Story) ->
     tick(group, remove=[story.people[2].public_id], by=story.focal, at=story.at)
     story.sign(group)
     assert [story.credit(one) is not None for one in story.people] == [True, True, False]
-    kept = db.session.scalars(select(GroupSignature).order_by(GroupSignature.id)).all()
-    assert [(one.people, one.reason, one.taken_back_at is not None) for one in kept] == [
+    signatures = db.session.scalars(select(GroupSignature).order_by(GroupSignature.id)).all()
+    assert [(one.people, one.reason, one.taken_back_at is not None) for one in signatures] == [
         (3, "One too many", True), (2, "", False),
     ]  # fmt: skip
     verbs = [entry.verb for entry in list_entries("group", story.view(group).group.id)]
@@ -239,11 +239,11 @@ def test_the_history_of_a_person_tells_the_list_and_the_signature(story: Story) 
     story.sign(group)
     take_back_signature(group, reason="The wrong room", by=story.focal, at=story.at)
     tick(group, remove=[first.public_id], by=story.focal, at=story.at)
-    told = {"group_add", "group_remove", "group_sign", "group_take_back"}
+    kinds = {"group_add", "group_remove", "group_sign", "group_take_back"}
 
     def steps(person: Person) -> list[str]:
         history = get_history(story.lecture.id, person.public_id, by=SYSTEM, at=story.at)
-        return [step.said for step in history.steps if step.kind in told]
+        return [step.said for step in history.steps if step.kind in kinds]
 
     assert steps(first) == [
         "Removed from the list of the viewing group in Nairobi.",

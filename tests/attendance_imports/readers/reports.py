@@ -67,11 +67,11 @@ def minutes(report: Report, start: str, end: str) -> dict[str, float]:
     seen: dict[str, list[rules.Interval]] = {}
     for row in report.rows:
         seen.setdefault(row.email.casefold() or row.name, []).append((row.joined_ms, row.left_ms))
-    for one in report.sums:
+    for sums in report.sums:
         first, last, stated = rules.place_sum(
-            first=one.first_ms, last=one.last_ms, joins=one.joins, total_ms=one.total_ms,
+            first=sums.first_ms, last=sums.last_ms, joins=sums.joins, total_ms=sums.total_ms,
             meeting=(report.starts_ms, report.ends_ms), start=span[0],
         )  # fmt: skip
         part = (first, last) if stated is None else rules.certain(first, last, stated, *span)
-        seen.setdefault(one.email.casefold() or one.name, []).append(part)
+        seen.setdefault(sums.email.casefold() or sums.name, []).append(part)
     return {who: rules.length(rules.clip(rules.unite(found), *span)) / 60_000 for who, found in seen.items()}

@@ -256,13 +256,13 @@ def bbb_callback(*, iso: bool = False) -> dict[str, object]:
 
     attendees: dict[tuple[str, str], dict[str, object]] = {}
     for name, email, joined, left in STAYS:
-        one = attendees.setdefault(
+        attendee = attendees.setdefault(
             (name, email),
             {"ext_user_id": email or "guest-9", "name": name, "moderator": name == "Grace Otieno", "joins": [],
              "leaves": [], "duration": 0, "engagement": {"chats": 0, "talks": 0}},
         )  # fmt: skip
         for key, clock in (("joins", joined), ("leaves", left)):
-            times = one[key]
+            times = attendee[key]
             assert isinstance(times, list)
             times.append(at(clock))
     return {

@@ -38,8 +38,8 @@ def teams(*, form: str = "%m/%d/%y, %I:%M:%S %p", third: bool = True, delimiter:
     if third:
         rows += [[], ["3. In-Meeting Activities"], ["Name", "Join Time", "Leave Time", "Duration", "Email", "Role"]]
         for name, email, joined, left in STAYS:
-            said = {"Bruno Costa": "Bruno Costa (External)", "Visitor": "Visitor (Unverified)"}.get(name, name)
-            rows.append([said, shown(joined, form), shown(left, form), spelled(joined, left), email,
+            shown_name = {"Bruno Costa": "Bruno Costa (External)", "Visitor": "Visitor (Unverified)"}.get(name, name)
+            rows.append([shown_name, shown(joined, form), shown(left, form), spelled(joined, left), email,
                          TEAMS_ROLES.get(email, "Attendee")])  # fmt: skip
     return table(rows, delimiter)
 

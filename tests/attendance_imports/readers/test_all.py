@@ -45,11 +45,11 @@ EVERY = pytest.mark.parametrize("what", ALL)
 
 @EVERY
 def test_each_report_is_known_as_its_own_format_and_no_other(what: str) -> None:
-    name, content, said = ALL[what]
+    name, content, options = ALL[what]
     document = open_document(content)
     assert [one.NAME for one in SYSTEMS if one.recognises(document)] == [name]
-    assert read_report(content, near=NEAR, **said).format == name  # type: ignore[arg-type]
-    report = read_report(content, near=NEAR, format=name, **said)  # type: ignore[arg-type]
+    assert read_report(content, near=NEAR, **options).format == name  # type: ignore[arg-type]
+    report = read_report(content, near=NEAR, format=name, **options)  # type: ignore[arg-type]
     assert len(report.rows) + len(report.sums) > 0
     assert report.rejected == []
 
@@ -69,9 +69,9 @@ TABLES_OF = {
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("what", TABLES_OF)
 def test_a_report_saved_by_another_program_says_the_same(what: str, way: str) -> None:
-    text, delimiter, said = TABLES_OF[what]
+    text, delimiter, reading_options = TABLES_OF[what]
     rows = list(csv.reader(io.StringIO(text), delimiter=delimiter))
-    options = {"time_zone": "Africa/Nairobi", **said}
+    options = {"time_zone": "Africa/Nairobi", **reading_options}
     report = read_report(WAYS[way](rows), near=NEAR, **options)  # type: ignore[arg-type]
     assert amounts(report) == amounts(read_report(text.encode(), near=NEAR, **options))  # type: ignore[arg-type]
 
@@ -86,11 +86,11 @@ def test_each_format_is_explained_to_those_who_bring_reports() -> None:
 
 @EVERY
 def test_a_report_of_another_format_is_refused_by_name(what: str) -> None:
-    name, content, said = ALL[what]
+    name, content, options = ALL[what]
     for other in SYSTEMS:
         if name != other.NAME:
             with pytest.raises(Invalid) as caught:
-                read_report(content, near=NEAR, format=other.NAME, **said)  # type: ignore[arg-type]
+                read_report(content, near=NEAR, format=other.NAME, **options)  # type: ignore[arg-type]
             assert caught.value.faults[0].field == "format"
 
 
@@ -145,26 +145,26 @@ def _stirred_data(data: Any, chance: random.Random) -> Any:
 @EVERY
 @given(seed=SEEDS)
 def test_order_and_doubling_of_rows_change_nothing(what: str, seed: int) -> None:
-    name, content, said = ALL[what]
-    asked = ReadingOptions(instants_zone(said), near=NEAR)
+    name, content, options = ALL[what]
+    reading = ReadingOptions(instants_zone(options), near=NEAR)
     document = open_document(content)
     stirred = _stirred(document, random.Random(seed))
     module = FORMATS[name]
     assert module.recognises(stirred)
-    assert amounts(module.read(stirred, asked)) == amounts(module.read(document, asked))
+    assert amounts(module.read(stirred, reading)) == amounts(module.read(document, reading))
 
 
-def instants_zone(said: dict[str, str]) -> Any:
+def instants_zone(options: dict[str, str]) -> Any:
     """The zone that has to be said beside a file, if any."""
     from zoneinfo import ZoneInfo
 
-    return ZoneInfo(said["time_zone"]) if said else None
+    return ZoneInfo(options["time_zone"]) if options else None
 
 
-def is_answered(content: bytes, **said: Any) -> bool:
+def is_answered(content: bytes, **options: Any) -> bool:
     """Reads a file; True where it was read or refused as it should be. Anything else is raised."""
     try:
-        report = read_report(content, near=NEAR, **said)
+        report = read_report(content, near=NEAR, **options)
     except (Invalid, WrongKind, TooLarge) as error:
         return bool(str(error)) and error.status in (413, 415, 422)
     return all(row.joined_ms <= row.left_ms for row in report.rows) and all(row.total_ms >= 0 for row in report.sums)
@@ -195,11 +195,11 @@ def _spoilt(content: bytes, chance: random.Random) -> bytes:
 @EVERY
 @given(seed=SEEDS)
 def test_whatever_is_wrong_with_a_file_is_answered(what: str, seed: int) -> None:
-    name, content, said = ALL[what]
+    name, content, options = ALL[what]
     spoilt = _spoilt(content, random.Random(seed))
     assert is_answered(spoilt)
-    assert is_answered(spoilt, **said)
-    assert is_answered(spoilt, format=name, **said, date_order="dmy")
+    assert is_answered(spoilt, **options)
+    assert is_answered(spoilt, format=name, **options, date_order="dmy")
 
 
 @pytest.mark.long
@@ -207,14 +207,14 @@ def test_whatever_is_wrong_with_a_file_is_answered(what: str, seed: int) -> None
 @settings(max_examples=60)
 @given(seed=SEEDS)
 def test_whatever_is_wrong_with_a_file_is_answered_at_length(what: str, seed: int) -> None:
-    name, content, said = ALL[what]
+    name, content, reading_options = ALL[what]
     chance = random.Random(seed)
     spoilt = _spoilt(content, chance)
     for options in (
         {},
-        said,
-        {"format": name, **said, "date_order": "mdy"},
-        {"format": chance.choice([*FORMATS]), **said},
+        reading_options,
+        {"format": name, **reading_options, "date_order": "mdy"},
+        {"format": chance.choice([*FORMATS]), **reading_options},
     ):
         assert is_answered(spoilt, **options)
 

@@ -60,9 +60,9 @@ def test_a_dashboard_saved_during_the_meeting_ends_with_the_last_thing_it_tells(
 @pytest.mark.parametrize("iso", [False, True])
 def test_the_callback_lists_joins_and_leaves_of_all_devices(iso: bool) -> None:
     report = read(bbb_callback(iso=iso))
-    found = seconds(report)
-    assert {who: found[who] for who in found if "@" in who} == {who: SECONDS[who] for who in SECONDS if "@" in who}
-    assert found["Visitor"] == 0
+    totals = seconds(report)
+    assert {who: totals[who] for who in totals if "@" in who} == {who: SECONDS[who] for who in SECONDS if "@" in who}
+    assert totals["Visitor"] == 0
     assert (report.title, report.meeting) == ("Trade facilitation, lecture 3", "trade-facilitation-3")
     assert (report.starts_ms, report.ends_ms) == (ms("13:30:00"), ms("15:50:00"))
     assert (report.total, report.rejected, report.notes) == (8, [], [])

@@ -51,8 +51,8 @@ def names(content: bytes) -> tuple[list[str], list[str]]:
 def test_letters_are_read_to_the_letter_and_what_is_not_sure_is_said(
     name: str, encoding: str, read_as: str | None
 ) -> None:
-    found, notes = names(written([HEAD, ["a@b.example", name, A, B]], encoding=encoding))
-    assert found == [undecorated(name)]
+    full_names, notes = names(written([HEAD, ["a@b.example", name, A, B]], encoding=encoding))
+    assert full_names == [undecorated(name)]
     assert [read_as in one for one in notes if read_as] == ([True] if read_as else [])
     assert bool(notes) == (read_as is not None)
 
@@ -97,11 +97,11 @@ def test_what_is_no_report_is_refused(content: bytes, error: type[Exception]) ->
 
 def test_headings_are_found_below_a_preamble_and_loosely() -> None:
     rows = [["Report"], ["Meeting", "Customs"], [" E-MAIL address ", "Full_Name", "Join  Time (UTC)", "LEAVE time"]]
-    found = find_heading(
+    heading = find_heading(
         open_document(written([*rows, ["a@b.example", "A", A, B]])), WORDS, {"email", "joined", "left"}
     )
-    assert found is not None
-    assert (found.line, found.columns) == (3, {"email": 0, "name": 1, "joined": 2, "left": 3})
+    assert heading is not None
+    assert (heading.line, heading.columns) == (3, {"email": 0, "name": 1, "joined": 2, "left": 3})
 
 
 LOCAL = datetime(2026, 10, 5, 17, 55)  # noqa: DTZ001 - local on purpose
@@ -137,10 +137,10 @@ def test_times_are_read_as_files_write_them(text: str, moment: datetime | None) 
     "text", ["10/05/2026 05:55:00 PM", "10/05/26, 5:55:00\u202fPM", "10.05.2026 17:55", "10/5/2026 17:55:00"]
 )
 def test_dates_in_figures_stay_open(text: str) -> None:
-    found = timestamps.read(text)
-    assert isinstance(found, timestamps.AmbiguousDate)
-    assert found.at(timestamps.DateOrder.MDY) == LOCAL
-    assert found.at(timestamps.DateOrder.DMY) == datetime(2026, 5, 10, 17, 55)  # noqa: DTZ001
+    read_date = timestamps.read(text)
+    assert isinstance(read_date, timestamps.AmbiguousDate)
+    assert read_date.at(timestamps.DateOrder.MDY) == LOCAL
+    assert read_date.at(timestamps.DateOrder.DMY) == datetime(2026, 5, 10, 17, 55)  # noqa: DTZ001
 
 
 @pytest.mark.parametrize(
@@ -210,10 +210,10 @@ def test_an_hour_that_happens_twice_is_told_apart_where_it_can_be_and_said_where
     st.sampled_from(["Europe/Berlin", "Africa/Cairo", "Asia/Beirut", "Australia/Lord_Howe", "Africa/Casablanca"]),
 )
 def test_what_a_local_time_may_mean_is_what_has_that_clock(local: datetime, zone: str) -> None:
-    found = timestamps.possible_ms(local, ZoneInfo(zone))
-    assert sorted(set(found)) == list(found)
-    for one in found:
-        assert datetime.fromtimestamp(one / 1000, ZoneInfo(zone)).replace(tzinfo=None, fold=0) == local.replace(
+    instants = timestamps.possible_ms(local, ZoneInfo(zone))
+    assert sorted(set(instants)) == list(instants)
+    for instant in instants:
+        assert datetime.fromtimestamp(instant / 1000, ZoneInfo(zone)).replace(tzinfo=None, fold=0) == local.replace(
             microsecond=local.microsecond // 1000 * 1000
         )
 
@@ -243,7 +243,7 @@ def test_durations_that_disagree_with_the_times_are_said() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "name"),
+    ("typed", "name"),
     [
         ("Moderator: Brian Smith", "Brian Smith"), ("(Host) Brian Smith", "Brian Smith"),
         ("iPhone (Brian Smith)", "Brian Smith"), ("Ali's iPad (Ali Khan)", "Ali Khan"),
@@ -261,8 +261,8 @@ def test_durations_that_disagree_with_the_times_are_said() -> None:
         ("Eng Wei Ling", "Eng Wei Ling"), ("José María de la Cruz", "José María de la Cruz"),
     ],
 )  # fmt: skip
-def test_names_without_their_decorations(said: str, name: str) -> None:
-    assert undecorated(said) == name
+def test_names_without_their_decorations(typed: str, name: str) -> None:
+    assert undecorated(typed) == name
 
 
 def test_the_name_of_the_account_counts_where_the_other_is_no_full_name() -> None:
@@ -271,12 +271,12 @@ def test_the_name_of_the_account_counts_where_the_other_is_no_full_name() -> Non
 
 
 @given(st.text(max_size=40))
-def test_something_of_a_name_is_always_left(said: str) -> None:
-    assert bool(undecorated(said)) == bool(said.split())
+def test_something_of_a_name_is_always_left(typed: str) -> None:
+    assert bool(undecorated(typed)) == bool(typed.split())
 
 
 HOUR = 60 * 60_000
-spans = st.tuples(st.integers(-15, 15), st.integers(70, 100)).map(lambda one: (one[0] * 60_000, sum(one) * 60_000))
+spans = st.tuples(st.integers(-15, 15), st.integers(70, 100)).map(lambda pair: (pair[0] * 60_000, sum(pair) * 60_000))
 
 
 @given(st.lists(spans, min_size=3, max_size=30), st.integers(2, 14), st.booleans())

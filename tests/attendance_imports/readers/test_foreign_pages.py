@@ -37,12 +37,12 @@ def test_what_is_not_read_is_said_on_the_page_and_in_the_answer(desk: Desk) -> N
 
 
 def test_several_sums_of_one_person_are_asked_about_on_the_page(desk: Desk) -> None:
-    asked = desk.send(SUMS)
-    assert asked.status_code == 422
-    assert "Lines 2, 3 give several durations for one person" in asked.text
-    assert 'name="sums"' in asked.text
-    assert 'name="time_zone"' not in asked.text
-    where = kept_at(asked)
+    question = desk.send(SUMS)
+    assert question.status_code == 422
+    assert "Lines 2, 3 give several durations for one person" in question.text
+    assert 'name="sums"' in question.text
+    assert 'name="time_zone"' not in question.text
+    where = kept_at(question)
     answered = desk.post(where, step="answer", sums="largest")
     assert (answered.status_code, kept_at(answered)) == (200, where)
     assert "2 of 2 rows can be imported" in desk.client.get(where).text

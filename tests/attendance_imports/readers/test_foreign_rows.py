@@ -173,8 +173,8 @@ def test_a_waiting_room_that_says_neither_yes_nor_no_is_a_bad_row() -> None:
 def test_a_waiting_room_in_a_column_that_somebody_named() -> None:
     rows = [["Who", "From", "To", "Lobby"], ["Ada", "2026-11-04 14:00", "2026-11-04 14:30", "yes"],
             ["Ada", "2026-11-04 14:30", "2026-11-04 15:00", "no"]]  # fmt: skip
-    said = {"Who": "name", "From": "joined_at", "To": "left_at", "Lobby": "waiting_room"}
-    assert minutes(read(written(rows), mapping=said), *LECTURE) == {"Ada": 30.0}
+    mapping = {"Who": "name", "From": "joined_at", "To": "left_at", "Lobby": "waiting_room"}
+    assert minutes(read(written(rows), mapping=mapping), *LECTURE) == {"Ada": 30.0}
 
 
 def test_a_sum_without_a_last_leave_is_not_placed_as_one_stay() -> None:

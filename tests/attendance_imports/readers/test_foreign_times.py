@@ -191,8 +191,8 @@ def test_times_are_read_in_the_writing_of_many_languages(text: str) -> None:
      ("14:05 +03:00", None), ("26:00", None), ("1h 5m", None), ("٢:٠٥ م", "14:05:00")],
 )  # fmt: skip
 def test_times_of_the_day_are_read_as_such(text: str, clock: str | None) -> None:
-    found = timestamps.read_clock(text)
-    assert (found.isoformat() if found else None) == clock
+    read_time = timestamps.read_clock(text)
+    assert (read_time.isoformat() if read_time else None) == clock
 
 
 def test_a_zone_that_the_file_says_above_its_table_is_not_asked_for() -> None:

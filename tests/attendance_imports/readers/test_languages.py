@@ -96,11 +96,11 @@ def test_every_field_has_words_in_every_language() -> None:
 
 
 def test_no_word_means_two_things() -> None:
-    found: dict[str, set[str]] = {}
+    fields_of: dict[str, set[str]] = {}
     for field, words in vocabulary.ALL.fields.items():
         for word in words:
-            found.setdefault(plain(word), set()).add(field)
-    assert {word: sorted(fields) for word, fields in found.items() if len(fields) > 1} == {}
+            fields_of.setdefault(plain(word), set()).add(field)
+    assert {word: sorted(fields) for word, fields in fields_of.items() if len(fields) > 1} == {}
 
 
 HEAD = ["Email", "Join time", "Leave time"]

@@ -57,14 +57,14 @@ class TestReading:
 
     def test_a_day_beside_its_times_a_column_by_its_number_and_minutes(self) -> None:
         table = [["Day", "Who", "In", ""], ["2026-11-04", "Ada", "06:10", "62"]]
-        said = {"Day": "date", "Who": "name", "In": "joined_at", "#4": "minutes"}
-        report = read_report(written(table), time_zone="UTC", mapping=said)
+        mapping = {"Day": "date", "Who": "name", "In": "joined_at", "#4": "minutes"}
+        report = read_report(written(table), time_zone="UTC", mapping=mapping)
         assert minutes(report, *LECTURE) == {"Ada": 62.0}
-        hours = read_report(written(table), time_zone="UTC", mapping={**said, "#4": "hours"})
+        hours = read_report(written(table), time_zone="UTC", mapping={**mapping, "#4": "hours"})
         assert minutes(hours, *LECTURE) == {"Ada": 80.0}
 
     @pytest.mark.parametrize(
-        ("said", "says"),
+        ("mapping", "says"),
         [
             ({"Contacto": "mail"}, "cannot be “mail”"),
             ({"Contacto": "email"}, "when people joined"),
@@ -73,9 +73,9 @@ class TestReading:
             ({**SAID, "Nº": "email"}, "Only one column"),
         ],
     )
-    def test_what_is_said_must_fit_the_file(self, said: dict[str, str], says: str) -> None:
+    def test_what_is_said_must_fit_the_file(self, mapping: dict[str, str], says: str) -> None:
         with pytest.raises(Invalid) as caught:
-            read_report(written(ODD), time_zone="UTC", mapping=said)
+            read_report(written(ODD), time_zone="UTC", mapping=mapping)
         assert (caught.value.faults[0].field, says in caught.value.faults[0].reason) == ("mapping", True)
 
     def test_a_bare_duration_without_unit_is_a_question(self) -> None:
@@ -129,9 +129,9 @@ class Desk:
 
 def kept_at(page: Any) -> str:
     """Where the page about an uploaded file sends what is said of it."""
-    found = re.search(r'<form method="post" action="([^"]+/attendance/import/[^"]+)"', page.text)
-    assert found
-    return unescape(found[1])
+    match = re.search(r'<form method="post" action="([^"]+/attendance/import/[^"]+)"', page.text)
+    assert match
+    return unescape(match[1])
 
 
 @pytest.fixture
@@ -140,14 +140,14 @@ def desk(client: FlaskClient, make: Make) -> Desk:
 
 
 def test_columns_are_asked_about_and_remembered(desk: Desk) -> None:
-    asked = desk.send(written(ODD), time_zone="UTC")
-    assert asked.status_code == 422
-    assert "ada@x.example" in asked.text  # the first rows
-    assert "Some information is missing" in asked.text
-    assert re.search(r'<option selected value="joined_at">', asked.text)  # by what stands in the column
-    assert "Source of the report" not in asked.text  # nothing that the file does not leave open
+    question = desk.send(written(ODD), time_zone="UTC")
+    assert question.status_code == 422
+    assert "ada@x.example" in question.text  # the first rows
+    assert "Some information is missing" in question.text
+    assert re.search(r'<option selected value="joined_at">', question.text)  # by what stands in the column
+    assert "Source of the report" not in question.text  # nothing that the file does not leave open
     assert (desk.count(AttendanceImport), desk.count(Presence), desk.count(ColumnMapping)) == (1, 0, 0)
-    where = kept_at(asked)
+    where = kept_at(question)
     incomplete = desk.post(where, step="answer", column_1="name", column_2="email", column_3="", column_4="")
     assert incomplete.status_code == 422
     assert "when people joined" in incomplete.text
@@ -172,8 +172,8 @@ def test_columns_are_asked_about_and_remembered(desk: Desk) -> None:
     desk.post(look, step="answer", column_1="email", column_2="name", column_3="joined_at", column_4="left_at")
     desk.post(look, step="take")
     with desk.make.app.app_context():
-        kept = db.session.scalars(select(ColumnMapping)).one()
-        assert (kept.mapping["Participante"], kept.mapping["Contacto"]) == ("email", "name")
+        stored = db.session.scalars(select(ColumnMapping)).one()
+        assert (stored.mapping["Participante"], stored.mapping["Contacto"]) == ("email", "name")
 
 
 def test_programs_say_what_columns_mean(desk: Desk) -> None:
@@ -190,12 +190,12 @@ def test_programs_say_what_columns_mean(desk: Desk) -> None:
 
 def test_the_zone_is_asked_for_with_the_file_kept(desk: Desk) -> None:
     local = written([["email", "joined_at", "left_at"], ["ada@x.example", "04/11/2026 14:00", "04/11/2026 15:02"]])
-    asked = desk.send(local)
-    assert asked.status_code == 422
-    assert re.search(r'<select[^>]*aria-invalid="true"[^>]*name="time_zone"', asked.text)
-    assert 'name="date_order"' in asked.text
-    assert "column_0" not in asked.text
-    where = kept_at(asked)
+    question = desk.send(local)
+    assert question.status_code == 422
+    assert re.search(r'<select[^>]*aria-invalid="true"[^>]*name="time_zone"', question.text)
+    assert 'name="date_order"' in question.text
+    assert "column_0" not in question.text
+    where = kept_at(question)
     still = desk.post(where, step="answer", time_zone="Asia/Shanghai")
     assert still.status_code == 422
     assert 'name="time_zone"' not in still.text  # that is answered
@@ -213,9 +213,9 @@ def test_the_zone_is_asked_for_with_the_file_kept(desk: Desk) -> None:
 def test_the_zone_of_a_table_is_asked_for_beside_the_meaning_of_its_columns(desk: Desk) -> None:
     columns = {"column_1": "name", "column_2": "email", "column_3": "joined_at", "column_4": "left_at"}
     where = kept_at(desk.send(written(ODD)))
-    asked = desk.post(where, step="answer", **columns)
-    assert asked.status_code == 422
-    assert 'name="time_zone"' in asked.text
+    answer = desk.post(where, step="answer", **columns)
+    assert answer.status_code == 422
+    assert 'name="time_zone"' in answer.text
     assert "2 of 2 rows can be imported" in desk.post(where, step="answer", time_zone="UTC", **columns).text
     assert desk.post(where, step="take").location == desk.rosters[0]
     # the meaning is known for the next file, and shown where its zone is asked for

@@ -27,13 +27,13 @@ def test_who_never_left_is_there_until_the_end() -> None:
 
 
 def test_a_lost_leave_gives_the_sure_part_only() -> None:
-    found = pair([10, 20], [40], 100)
-    assert (found.stays, found.unfinished, found.lost) == ([(10, 40)], False, True)
+    pairing = pair([10, 20], [40], 100)
+    assert (pairing.stays, pairing.unfinished, pairing.lost) == ([(10, 40)], False, True)
 
 
 def test_leaving_without_having_joined_is_told() -> None:
-    found = pair([50], [30, 90], 100)
-    assert (found.stays, found.strays) == ([(50, 90)], [30])
+    pairing = pair([50], [30, 90], 100)
+    assert (pairing.stays, pairing.strays) == ([(50, 90)], [30])
 
 
 moments = st.lists(st.integers(0, 30), max_size=8)
@@ -43,8 +43,8 @@ moments = st.lists(st.integers(0, 30), max_size=8)
 def test_order_and_doubling_change_nothing(joins: list[int], leaves: list[int], end: int, chance: object) -> None:
     once = pair(joins, leaves, end)
     again = [*joins, *joins[:3]], [*leaves, *leaves[:3]]
-    for one in again:
-        chance.shuffle(one)  # type: ignore[attr-defined]
+    for events in again:
+        chance.shuffle(events)  # type: ignore[attr-defined]
     assert pair(*again, end) == once
     assert all(start <= stop for start, stop in once.stays)
     assert once.stays == sorted(once.stays)

@@ -41,11 +41,15 @@ class Scene:
         )
         return publish_attendance(staged, by=SYSTEM, at=END)
 
-    def said(self, name: str) -> tuple[float, str, str]:
+    def outcome(self, name: str) -> tuple[float, str, str]:
         """Minutes and words on the roster; the person's own page says the same."""
         row = get_row(self.lecture.id, self.people[name].public_id, by=SYSTEM)
-        own = attendance_of_person(self.people[name].id, by=SYSTEM)[0]
-        assert (own.minutes, own.outcome, own.explanation) == (row.minutes, row.outcome, row.explanation)
+        attendance = attendance_of_person(self.people[name].id, by=SYSTEM)[0]
+        assert (attendance.minutes, attendance.outcome, attendance.explanation) == (
+            row.minutes,
+            row.outcome,
+            row.explanation,
+        )
         return row.minutes, row.outcome.value, row.explanation
 
 
@@ -65,11 +69,11 @@ TIMED = (
 def test_of_several_joins_what_is_certain_counts(scene: Scene) -> None:
     answer = scene.take(TIMED)
     assert (answer.rows, answer.created, answer.rejected) == (3, 3, [])
-    assert scene.said("Ada") == (
+    assert scene.outcome("Ada") == (
         60.0, "attended", "60 of 90 minutes, the certain part of 80 minutes reported as a total: attended"
     )  # fmt: skip
-    assert scene.said("Ben") == (50.0, "partial", "50 of 90 minutes: partial")
-    assert scene.said("Cyr") == (
+    assert scene.outcome("Ben") == (50.0, "partial", "50 of 90 minutes: partial")
+    assert scene.outcome("Cyr") == (
         0.0, "absent", "0 of 90 minutes, the certain part of 25 minutes reported as a total: absent"
     )  # fmt: skip
     assert answer.notes[0].startswith("2 rows give a shorter duration")
@@ -80,10 +84,10 @@ def test_of_several_joins_what_is_certain_counts(scene: Scene) -> None:
 def test_without_any_time_a_sum_lies_where_the_lecture_starts(scene: Scene) -> None:
     text = "email,total duration (minutes)\nada@x.example,62\nben@x.example,200\n"
     scene.take(text)
-    assert scene.said("Ada") == (
+    assert scene.outcome("Ada") == (
         62.0, "attended", "62 of 90 minutes, the certain part of 62 minutes reported as a total: attended"
     )  # fmt: skip
-    assert scene.said("Ben")[0] == 90.0
+    assert scene.outcome("Ben")[0] == 90.0
     assert scene.take(text).created == 0
 
 
@@ -100,7 +104,7 @@ def test_a_sum_follows_the_times_of_the_lecture(scene: Scene) -> None:
 
     move()
     credit_lecture(scene.lecture.id, by=SYSTEM, at=END)
-    assert scene.said("Ada")[0] == 40.0  # 80 less 30 before and 10 after
-    assert scene.said("Ben")[0] == 40.0  # 06:20 to 07:00 by its times; the sum of 30 lies within
+    assert scene.outcome("Ada")[0] == 40.0  # 80 less 30 before and 10 after
+    assert scene.outcome("Ben")[0] == 40.0  # 06:20 to 07:00 by its times; the sum of 30 lies within
     assert scene.take("email,minutes\nben@x.example,30\n").created == 0
     assert len(db.session.scalars(select(Presence)).all()) == 4

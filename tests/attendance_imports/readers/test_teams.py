@@ -36,8 +36,8 @@ def test_every_stay_of_the_third_part_counts() -> None:
 
 def test_names_are_without_what_teams_adds_and_accounts_are_kept_beside_the_address() -> None:
     report = read(teams())
-    said = {(row.reported_name, row.name) for row in report.rows if row.reported_name != row.name}
-    assert said == {("Bruno Costa (External)", "Bruno Costa"), ("Visitor (Unverified)", "Visitor")}
+    names = {(row.reported_name, row.name) for row in report.rows if row.reported_name != row.name}
+    assert names == {("Bruno Costa (External)", "Bruno Costa"), ("Visitor (Unverified)", "Visitor")}
     assert {row.email: row.role for row in report.rows} == {
         "grace@ministry.example": "host",
         "amina@trade.example": "attendee",
@@ -60,9 +60,9 @@ def test_without_the_third_part_the_second_gives_sums() -> None:
 
 
 def test_who_stands_in_the_second_part_only_is_not_lost() -> None:
-    kept, third = teams().split("3. In-Meeting Activities\r\n")
+    first_parts, third = teams().split("3. In-Meeting Activities\r\n")
     without = "".join(line for line in third.splitlines(keepends=True) if "Li Wei" not in line)
-    report = read(f"{kept}3. In-Meeting Activities\r\n{without}")
+    report = read(f"{first_parts}3. In-Meeting Activities\r\n{without}")
     assert seconds(report) == SECONDS
     assert report.total == 9
 
@@ -229,7 +229,7 @@ def test_a_file_that_was_cut_off_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("upn", "found", "kept"),
+    ("upn", "expected_address", "expected_account"),
     [
         ("ada@trade.example", "ada@trade.example", ""),
         ("ada_b_trade.example#EXT#@org.example", "ada_b@trade.example", "ada_b_trade.example#EXT#@org.example"),
@@ -238,17 +238,17 @@ def test_a_file_that_was_cut_off_is_refused() -> None:
         ("", "", ""),
     ],
 )
-def test_the_account_of_a_guest_holds_an_address(upn: str, found: str, kept: str) -> None:
-    assert (address(upn), account(upn)) == (found, kept)
+def test_the_account_of_a_guest_holds_an_address(upn: str, expected_address: str, expected_account: str) -> None:
+    assert (address(upn), account(upn)) == (expected_address, expected_account)
 
 
 @pytest.mark.parametrize(
-    ("said", "role"),
+    ("word", "role"),
     [("Organizer", "host"), ("Organiser", "host"), ("Organisator", "host"), ("Co-organizer", "host"), ("", ""),
      ("Producer", "host"), ("Presenter", "panelist"), ("Teilnehmer", "attendee"), ("組織者", "host")],
 )  # fmt: skip
-def test_roles_are_read_in_many_languages(said: str, role: str) -> None:
-    assert role_of(said) == role
+def test_roles_are_read_in_many_languages(word: str, role: str) -> None:
+    assert role_of(word) == role
 
 
 def test_where_nobody_is_said_to_attend_those_who_may_present_do() -> None:

@@ -73,7 +73,7 @@ def test_names_are_those_given_on_joining() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "name"),
+    ("typed", "name"),
     [
         ("nick(Ada Mbeki)", "Ada Mbeki"),
         ("nick（Ada Mbeki）", "Ada Mbeki"),
@@ -84,8 +84,8 @@ def test_names_are_those_given_on_joining() -> None:
         ("", ""),
     ],
 )
-def test_the_name_in_the_brackets_counts(said: str, name: str) -> None:
-    assert own_name(said) == name
+def test_the_name_in_the_brackets_counts(typed: str, name: str) -> None:
+    assert own_name(typed) == name
 
 
 def test_beijing_is_not_assumed() -> None:

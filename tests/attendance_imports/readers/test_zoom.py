@@ -206,8 +206,8 @@ def test_nothing_is_assumed_of_the_zone() -> None:
         read_report(written(LAYOUTS["a list alone"]))
     assert [fault.field for fault in caught.value.faults] == ["time_zone"]
     heading = [*OLD[:2], "Join Time (UTC)", "Leave Time (UTC)", *OLD[4:]]
-    said = read_report(written([heading, ["Ada", ADA, iso("08:00:00"), iso("09:00:00"), 60, "No"]]))
-    assert minutes(said, *LECTURE) == {ADA: 60.0}
+    read_again = read_report(written([heading, ["Ada", ADA, iso("08:00:00"), iso("09:00:00"), 60, "No"]]))
+    assert minutes(read_again, *LECTURE) == {ADA: 60.0}
 
 
 def test_several_meetings_in_one_file_are_told() -> None:
