@@ -46,6 +46,6 @@ def _findings(run_check: Check, context: CheckContext) -> Iterator[Finding]:
     try:
         yield from run_check(context)
     except Exception as error:
-        about = run_check.__name__.removeprefix("run_check").replace("_", " ")
+        about = run_check.__name__.removeprefix("check_").replace("_", " ")
         text = " ".join(f"{type(error).__name__}: {error}".split())[:300]
         yield fault(about, text, _("Fix this first, then run `lms check` again."))
