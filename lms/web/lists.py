@@ -286,7 +286,10 @@ class ListView(Generic[Row]):
 
     def page(self, **context: Any) -> str:
         """The page of the list."""
-        self.load()
+        return self.load().render(**context)
+
+    def render(self, **context: Any) -> str:
+        """The page of the list, whose rows are loaded."""
         return render_template(self.template, list=self, rows=self.rows, **{**self.context(), **context})
 
     def file(self, kind: str) -> Response:
@@ -308,7 +311,7 @@ class ListView(Generic[Row]):
 
     def _address(self, parameters: Mapping[str, Any]) -> str:
         anchor: dict[str, Any] = {"_anchor": self.anchor} if self.anchor else {}
-        return url_for(self.endpoint, **{**self.carried, **self.values, **parameters, **anchor})
+        return url_for(self.endpoint, **{**self.carried, **self.values, **anchor, **parameters})
 
     def _parameters(self, request: ListRequest) -> dict[str, str | int]:
         """The parameters of an address, without those that are the default."""

@@ -20,7 +20,7 @@ from lms.core.db import db
 from tests.attendance_imports.readers.test_mapping import kept_at
 from tests.factories import Make
 
-PAGE = roster_views.LIST.size
+PAGE = roster_views.Roster.size
 
 START = datetime(2026, 11, 4, 6, 0, tzinfo=UTC)
 GOOD = "email,joined_at,left_at\nada@x.example,2026-11-04T06:00:00Z,2026-11-04T07:02:00Z\n"
