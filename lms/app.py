@@ -16,12 +16,13 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from lms import __version__
 from lms.config import Config
-from lms.core import audit, events, idempotency, jobs, mail_pace, mail_runs, outbox, sealing, worker_heartbeats
+from lms.core import audit, events, idempotency, jobs, sealing, worker_heartbeats
 from lms.core.data_settings import data_settings
 from lms.core.db import db
 from lms.core.i18n import _
 from lms.core.logs import configure as configure_logs
 from lms.core.resources import resource
+from lms.mail import outbox, rendering, runs, sending
 from lms.people.queries.mail_choices import declined
 from lms.web import (
     api,
@@ -33,7 +34,6 @@ from lms.web import (
     hosts,
     identity,
     locale,
-    mail,
     numbers,
     openapi,
     pictures,
@@ -49,8 +49,8 @@ CORE_TABLES = (
     audit.AuditEntry,
     jobs.Job,
     outbox.OutboxMail,
-    mail_pace.MailTaken,
-    mail_runs.MailRun,
+    sending.MailTaken,
+    runs.MailRun,
     idempotency.KeptAnswer,
     worker_heartbeats.WorkerHeartbeat,
 )
@@ -151,7 +151,7 @@ def create_app(config: Config | None = None, *, rates_uri: str = "memory://") ->
     openapi.init_app(app)
     discovery.init_app(app)
     time.init_app(app)
-    mail.init_app(app)
+    rendering.init_app(app)
     pictures.init_app(app)
     app.jinja_env.globals.update(_=_, asset=asset)
     for name in SLICES:

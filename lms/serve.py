@@ -1,6 +1,6 @@
 """Production server: gunicorn's web processes, and a worker for jobs and mail beside them.
 
-What there is to do stands in the database (`core.jobs`, `core.outbox`): the worker looks there every half second.
+What there is to do stands in the database (`core.jobs`, `mail.outbox`): the worker looks there every half second.
 """
 
 from __future__ import annotations
@@ -30,14 +30,15 @@ from lms.attendance.actions.reminders import post_due_reminders
 from lms.certificates.actions.bundles import drop_old_bundles
 from lms.certificates.actions.requirements import post_grown_requirements
 from lms.config import Config
-from lms.core import clock, files, jobs, logs, mail_sending, schema, worker_heartbeats
+from lms.core import clock, files, jobs, logs, schema, worker_heartbeats
 from lms.core.db import db
 from lms.core.errors import Refused
-from lms.core.mail_kinds import PRIORITIES
 from lms.core.staged import drop_old_files
 from lms.dashboards.digests import post_due_digests
 from lms.enrolment.invitations import invite_due
 from lms.enrolment.quotas import release_lapsed
+from lms.mail import bounce_mailbox, rendering, sending
+from lms.mail.kinds import PRIORITIES
 from lms.materials.actions import scan_waiting_files
 from lms.materials.resumable_uploads import drop_old_uploads
 from lms.messages.actions import send_due_messages
@@ -48,7 +49,7 @@ from lms.people.actions.sessions import prune_sessions
 from lms.reports.actions.exports import drop_old_exports
 from lms.reports.actions.public import refresh_when_due
 from lms.reports.jobs.sending import send_scheduled
-from lms.web import bounce_mailbox, mail, rates
+from lms.web import rates
 from lms.web.metrics import FOLDER_VARIABLE
 from lms.web_process import server_options
 
@@ -69,10 +70,8 @@ def run_jobs(app: Flask) -> None:
 def send_mail(app: Flask, stopping: threading.Event, *, priorities: Sequence[int] = PRIORITIES) -> None:
     """Sends all mail of these priorities that is due, over one connection, until `stopping` is set."""
     limit = app.extensions["lms.config"].mail_per_minute or None
-    with app.app_context(), mail.sender(app) as send:
-        while not stopping.is_set() and mail_sending.send_due(
-            send, at=clock.now(), per_minute=limit, priorities=priorities
-        ):
+    with app.app_context(), rendering.sender(app) as send:
+        while not stopping.is_set() and sending.send_due(send, at=clock.now(), per_minute=limit, priorities=priorities):
             pass
         db.session.remove()
 

@@ -15,8 +15,8 @@ from aiosmtpd.handlers import Message
 from apiflask import APIFlask
 from flask import current_app
 
-from lms.core import mail_sending
-from lms.web.mail import sender
+from lms.mail import sending
+from lms.mail.rendering import sender
 
 
 class Sink(Message):
@@ -59,4 +59,4 @@ def running_sink(app: APIFlask) -> Iterator[Sink]:
 def drain(at: datetime) -> int:
     """Sends what is due as the worker does, in the running app; returns how many mails."""
     with sender(current_app._get_current_object()) as send:  # type: ignore[attr-defined]
-        return mail_sending.send_due(send, at=at)
+        return sending.send_due(send, at=at)

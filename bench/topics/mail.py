@@ -24,11 +24,12 @@ from bench.table import CannotMeasure, Row
 from bench.viewers import WAYS, gather, room, send
 from lms.app import create_app
 from lms.config import Config
-from lms.core import clock, outbox
+from lms.core import clock
 from lms.core.db import action, db
-from lms.core.outbox import MailState, OutboxMail
+from lms.mail import outbox
+from lms.mail.outbox import MailState, OutboxMail
+from lms.mail.rendering import render
 from lms.serve import send_mail
-from lms.web.mail import render
 
 MAILS = 10_000
 

@@ -9,9 +9,9 @@ from lms.attendance.models.credits import Outcome
 from lms.attendance.queries.outcomes import written_credits
 from lms.catalogue.models import Lecture
 from lms.core.db import read_column
-from lms.core.outbox import post_mails
 from lms.enrolment.membership import expected_at
 from lms.enrolment.notices import tell_lecture
+from lms.mail.outbox import post_mails
 from lms.people.mail_rows import mail_to
 from lms.people.queries.persons import contact_of
 

@@ -14,8 +14,8 @@ from lms.certificates.models import Award, Certificate, CertificateState
 from lms.core import clock
 from lms.core.bulk import among
 from lms.core.db import db, read
-from lms.core.mail_kinds import MailKind
-from lms.core.outbox import ALL_SERIES, MailState, OutboxMail, declined_of, post_mails
+from lms.mail.kinds import MailKind
+from lms.mail.outbox import ALL_SERIES, MailState, OutboxMail, declined_of, post_mails
 from lms.people.mail_rows import mail_to
 from lms.people.queries.persons import contact_of, with_password
 

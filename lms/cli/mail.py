@@ -22,7 +22,7 @@ def bounces(file: IO[bytes]) -> None:
     Marks the e-mail that came back. Other messages change nothing. Exit 0 in each case, so that no bounce bounces.
     """
     from lms.core import clock
-    from lms.web.bounces import MOST_BYTES, take_bounce
+    from lms.mail.bounces import MOST_BYTES, take_bounce
 
     with core_application():
         click.echo(take_bounce(file.read(MOST_BYTES), at=clock.now()).value)

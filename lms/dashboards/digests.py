@@ -15,18 +15,20 @@ from sqlalchemy import func, or_, select
 from lms.attendance.queries.appeals import count_open_appeals
 from lms.catalogue.models import Lecture, LectureState
 from lms.certificates.queries.behind import list_behind
-from lms.core import clock, mail_runs
+from lms.core import clock
 from lms.core.db import action, db, read, read_column, read_value
 from lms.core.jobs import Run, job
 from lms.core.lists import ListRequest
-from lms.core.mail_kinds import MailKind
-from lms.core.outbox import post_mails
 from lms.core.roles import Actor, Role
 from lms.dashboards import rules
 from lms.dashboards.queries.teaching import list_given
 from lms.dashboards.queries.waiting import count_waiting
 from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.enrolment.queries.people import country_standing
+from lms.mail import runs
+from lms.mail.kinds import MailKind
+from lms.mail.outbox import post_mails
+from lms.mail.rendering import More
 from lms.nominations.models import NominationState
 from lms.nominations.queries.series import list_series_to_nominate
 from lms.people.mail_rows import mail_to
@@ -35,7 +37,6 @@ from lms.people.queries.access import load_actor
 from lms.people.queries.countries import belonging_to, own_countries
 from lms.people.queries.mail_choices import wanting
 from lms.people.queries.persons import Contact, contact_of
-from lms.web.mail import More
 from lms.web.second_factor import without_resting_roles
 
 TEMPLATE = "weekly_digest"
@@ -81,7 +82,7 @@ def _list_due(at: datetime) -> list[tuple[int, Contact, str]]:
         since = (at.astimezone(zone) - HOUR).date()
         if since.weekday() == 0:
             found.append((person_id, contact, f"digest-{since.isoformat()}-{person_id}"))
-    known = mail_runs.begun(key for _person, _contact, key in found) if found else set()
+    known = runs.begun(key for _person, _contact, key in found) if found else set()
     db.session.rollback()
     return [one for one in found if one[2] not in known]
 
@@ -95,7 +96,7 @@ def _post(person_id: int, contact: Contact, key: str, *, at: datetime) -> bool:
 
 @action
 def _keep(person_id: int, contact: Contact, key: str, content: Mapping[str, Any], *, at: datetime) -> bool:
-    if not mail_runs.begin(key, at=at) or not content or not contact.address:
+    if not runs.begin(key, at=at) or not content or not contact.address:
         return False
     payload = {"countries": [], "teaching": None, **content}
     post_mails([mail_to(person_id, contact, TEMPLATE, payload, dedupe_key=key, at=at, expires_at=at + 3 * DAY)])

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from lms.certificates.eligibility import Earning, Standing
-from lms.core.outbox import SECRET
-from lms.web.mail import STRUCK_OUT
+from lms.mail.outbox import SECRET
+from lms.mail.rendering import STRUCK_OUT
 
 
 def values_of(template: str, *, at: datetime) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from apiflask.fields import AwareDateTime, Boolean, Date, Dict, Enum, Integer, L
 from apiflask.validators import Length
 
 from lms.core.jobs import JobState
-from lms.core.mail_kinds import DECLINABLE, MailKind
+from lms.mail.kinds import DECLINABLE, MailKind
 from lms.web.api import AnswerSchema, Instant
 
 

@@ -15,16 +15,17 @@ from sqlalchemy import func, select
 from lms.attendance.actions.reminders import post_due_reminders
 from lms.catalogue.actions.lectures import edit_lecture
 from lms.catalogue.models import Lecture, LectureState, Series
-from lms.core import jobs, mail_decisions, mail_sending
-from lms.core.bounces import Bounce, note_bounce
+from lms.core import jobs
 from lms.core.clock import day_of, start_of_day
 from lms.core.db import action, db
-from lms.core.mail_kinds import MailKind
-from lms.core.mail_reasons import MailRefused
-from lms.core.outbox import CHOICES, Choice, Choices, MailState, OutboxMail
 from lms.core.roles import SYSTEM
 from lms.enrolment.invitations import invite_due
 from lms.enrolment.models import Enrolment, EnrolmentStatus
+from lms.mail import decisions, sending
+from lms.mail.bounces import Bounce, note_bounce
+from lms.mail.kinds import MailKind
+from lms.mail.outbox import CHOICES, Choice, Choices, MailState, OutboxMail
+from lms.mail.reasons import MailRefused
 from lms.people.actions.mail_choices import choose_mails, stop_mails
 from lms.people.actions.mails import withhold_mails
 from lms.people.models import Account
@@ -181,10 +182,10 @@ def _note(mail_ids: Sequence[int], status: str, words: str, now: datetime) -> No
 
 @action
 def _try_again(mail_ids: Sequence[int], now: datetime) -> None:
-    mail_decisions.queue_again(mail_ids, at=now)
+    decisions.queue_again(mail_ids, at=now)
 
 
 def keep_as_sent(at: datetime, send: Callable[[OutboxMail], None] = lambda _mail: None) -> None:
     """Has mails to invented people that are due kept as sent; they are sent to nobody."""
-    while mail_sending.send_due(send, at=at):
+    while sending.send_due(send, at=at):
         pass

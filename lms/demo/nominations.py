@@ -19,7 +19,6 @@ from lms.catalogue.inputs import LectureInput, PolicyInput, SeriesInput
 from lms.catalogue.models import Admission, CertificateKind, LectureState, Visibility
 from lms.core.bulk import among
 from lms.core.db import action, db
-from lms.core.outbox import OutboxMail
 from lms.core.roles import SYSTEM, Actor
 from lms.core.typesetting import CannotRender, draw, font_folders, typeset
 from lms.demo.follow_up import KENYA, actor_of
@@ -28,6 +27,7 @@ from lms.demo.population import Member, Newcomers
 from lms.demo.programme import ORGANISER_ZONE, CountryPlan, read
 from lms.enrolment.quota_files import QuotaRow, StagedQuotas
 from lms.enrolment.quotas import set_quotas
+from lms.mail.outbox import OutboxMail
 from lms.nominations.actions.answering import Acceptance, accept, decline
 from lms.nominations.actions.decision_batches import decide
 from lms.nominations.actions.invitations import expire_due, remind

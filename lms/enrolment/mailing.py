@@ -16,13 +16,13 @@ from lms.catalogue.calendar import PROGRAMS, Attendee, invitation, publisher, se
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries.lectures import find_lecture, planned_before
 from lms.core import clock
-from lms.core.mail_stops import register_outdated
 from lms.enrolment.models import EnrolmentStatus
 from lms.enrolment.notices import lectures_to_come
 from lms.enrolment.outdated_mails import OF_MEMBERS, outdated
 from lms.enrolment.queries.rows import find_enrolment
+from lms.mail import rendering
+from lms.mail.stops import register_outdated
 from lms.people.queries.persons import canonical
-from lms.web import mail
 
 WITH_INVITATION = (
     "enrolment_withdrawn",
@@ -38,26 +38,26 @@ def init_app(app: Flask) -> None:
     """Has these mails prepared, and those that are no longer so not sent; tells templates which calendars there are."""
     app.jinja_env.globals["calendar_programs"] = PROGRAMS
     for template in WITH_INVITATION:
-        mail.register(app, template, with_invitation)
+        rendering.register(app, template, with_invitation)
     for template in WITH_ALL_LECTURES:
-        mail.register(app, template, with_all_lectures)
+        rendering.register(app, template, with_all_lectures)
     register_outdated(app, OF_MEMBERS, outdated)
 
 
-def with_invitation(payload: Mapping[str, Any]) -> mail.More:
+def with_invitation(payload: Mapping[str, Any]) -> rendering.More:
     """The invitation to the lecture that `invites_to` names, for the person whom the mail is for, as it is now."""
     lecture = _lecture_of(payload.get("invites_to"))
     if lecture is None:
-        return mail.More({"has_calendar": False})
+        return rendering.More({"has_calendar": False})
     is_enrolled, attendee = _attendee_of(lecture.series_id, payload)
     file = invitation(
         lecture, attendee, is_invited=is_enrolled, by=publisher(), at=clock.now(), was=planned_before(lecture)
     )
-    calendar = mail.Attachment("invitation.ics", "text/calendar", file.content, {"method": file.method})
-    return mail.More({"has_calendar": True}, invitation=calendar)
+    calendar = rendering.Attachment("invitation.ics", "text/calendar", file.content, {"method": file.method})
+    return rendering.More({"has_calendar": True}, invitation=calendar)
 
 
-def with_all_lectures(payload: Mapping[str, Any]) -> mail.More:
+def with_all_lectures(payload: Mapping[str, Any]) -> rendering.More:
     """As `with_invitation`, and the dates of all lectures to come, in the text and as a file."""
     more = with_invitation(payload)
     words: dict[str, Any] = {**more.words, "lectures": [], "has_file": False}
@@ -72,7 +72,9 @@ def with_all_lectures(payload: Mapping[str, Any]) -> mail.More:
         return replace(more, words=words)
     words["has_file"] = True
     file = series_calendar(lectures, changes=attendee.changes, by=publisher(), at=clock.now())
-    return replace(more, words=words, attachments=(mail.Attachment("lectures.ics", "application/ics", file.content),))
+    return replace(
+        more, words=words, attachments=(rendering.Attachment("lectures.ics", "application/ics", file.content),)
+    )
 
 
 def _lecture_of(lecture_id: Any) -> Lecture | None:

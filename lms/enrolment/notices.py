@@ -11,10 +11,10 @@ from sqlalchemy import select
 
 from lms.catalogue.models import Lecture, LectureState, Series
 from lms.core.db import db
-from lms.core.outbox import post_mails
 from lms.core.roles import Actor
 from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.enrolment.queries.series import position_of
+from lms.mail.outbox import post_mails
 from lms.people.mail_rows import mail_to
 from lms.people.queries.persons import canonical, contact_of, with_password
 

@@ -12,8 +12,8 @@ from sqlalchemy import select
 from lms.catalogue.models import Lecture, LectureState
 from lms.core.bulk import among
 from lms.core.db import read
-from lms.core.outbox import OutboxMail
 from lms.enrolment.membership import enrolled_among
+from lms.mail.outbox import OutboxMail
 
 _REMINDERS = ("reminder_day", "reminder_hour")
 _OF_TIME = (*_REMINDERS, "lecture_invitation")

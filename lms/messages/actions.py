@@ -14,9 +14,9 @@ from lms.core import audit, clock
 from lms.core.db import action, db, one_at_a_time, read_column, read_value
 from lms.core.errors import DomainError, Refused
 from lms.core.i18n import _
-from lms.core.mail_decisions import stop_unsent
-from lms.core.outbox import POST_AT_ONCE, post_mails
 from lms.core.roles import Actor
+from lms.mail.decisions import stop_unsent
+from lms.mail.outbox import POST_AT_ONCE, post_mails
 from lms.messages import rules
 from lms.messages.models import Audience, Message, MessageState
 from lms.messages.queries import (

@@ -10,26 +10,26 @@ from flask import Flask
 
 from lms.catalogue.queries.series import get_series_by_id
 from lms.core.roles import SYSTEM
+from lms.mail import rendering
 from lms.messages.models import Audience
 from lms.messages.queries import find_message
 from lms.messages.rules import with_name
-from lms.web import mail
 
 
 def init_app(app: Flask) -> None:
     """Has these e-mails prepared."""
-    mail.register(app, "message", prepared)
-    mail.register(app, "message_test", prepared)
+    rendering.register(app, "message", prepared)
+    rendering.register(app, "message_test", prepared)
 
 
-def prepared(payload: Mapping[str, Any]) -> mail.More:
+def prepared(payload: Mapping[str, Any]) -> rendering.More:
     """Subject and text as one reader gets them."""
     message = find_message(int(payload["message_id"]))
     if message is None:
         raise LookupError("the message was deleted")
     name = str(payload["full_name"])
     series = get_series_by_id(message.series_id, by=SYSTEM)
-    return mail.More(
+    return rendering.More(
         {
             "subject": with_name(message.subject, name),
             "paragraphs": with_name(message.text, name).split("\n\n"),

@@ -16,18 +16,18 @@ from lms.catalogue.queries.lectures import find_lecture, list_lectures
 from lms.catalogue.queries.series import get_series
 from lms.certificates.queries.behind import ids_behind
 from lms.certificates.queries.eligibility import Group, ids_in_group
-from lms.core.bounces import stopped_among
 from lms.core.db import db, read, read_column
 from lms.core.errors import Invalid, NotFound, Refused
 from lms.core.i18n import _
-from lms.core.mail_kinds import MailKind
-from lms.core.mail_reasons import MailReason
-from lms.core.outbox import IS_FAILED, MailState, OutboxMail, keys_between
 from lms.core.roles import Actor
 from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.enrolment.queries.rows import day_of, matching, speaking
 from lms.enrolment.queries.sharing import matching_for, shared_in
 from lms.enrolment.rules import sees_shared_only, speaks_for
+from lms.mail.bounces import stopped_among
+from lms.mail.kinds import MailKind
+from lms.mail.outbox import IS_FAILED, MailState, OutboxMail, keys_between
+from lms.mail.reasons import MailReason
 from lms.messages.models import Audience, Message, MessageState
 from lms.messages.rules import OF_LECTURE, AudienceInput, check_audience, check_can_write, may_write
 from lms.people.models import Person

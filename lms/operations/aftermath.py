@@ -15,9 +15,9 @@ from lms.core import audit, clock
 from lms.core.db import action, db
 from lms.core.i18n import _
 from lms.core.jobs import Job, JobState
-from lms.core.mail_decisions import stop_due
 from lms.core.roles import Actor
 from lms.core.worker_heartbeats import WorkerHeartbeat
+from lms.mail.decisions import stop_due
 from lms.operations.manifest import Manifest
 from lms.people.models import ApiToken, OneTimeLink, SignInSession
 from lms.reports.actions.sending import keep_run

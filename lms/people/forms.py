@@ -24,7 +24,7 @@ from wtforms.widgets import CheckboxInput
 
 from lms.core.errors import Invalid
 from lms.core.i18n import _, _l
-from lms.core.mail_kinds import MailKind
+from lms.mail.kinds import MailKind
 from lms.people.models import Gender, Sector
 from lms.people.queries.countries import country_names, former_codes, grouped_countries
 from lms.people.rules import checked_address

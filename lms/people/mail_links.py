@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from itsdangerous import BadSignature, Signer
 
-from lms.core.mail_kinds import DECLINABLE, MailKind
+from lms.mail.kinds import DECLINABLE, MailKind
 from lms.people.rules import email_key
 
 LASTS = timedelta(days=365)

@@ -12,10 +12,10 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from lms.core import search_index
 from lms.core.db import Base, UtcDateTime, text_enum
-from lms.core.mail_kinds import MailKind
-from lms.core.outbox import ALL_SERIES
 from lms.core.roles import Role
 from lms.core.sorting import sort_key, sorted_text
+from lms.mail.kinds import MailKind
+from lms.mail.outbox import ALL_SERIES
 
 BEGINNING = date(1900, 1, 1)
 """The day from which a person's first country holds: a late import of an old lecture finds it too."""
@@ -362,9 +362,9 @@ class Consent(Base):
 
 
 class MailChoice(Base):
-    """Whether a person wants a kind of mail (`core.mail_kinds`), for one series or for all (`outbox.ALL_SERIES`).
+    """Whether a person wants a kind of mail (`mail.kinds`), for one series or for all (`outbox.ALL_SERIES`).
 
-    Without a row the default of the kind applies (`mail_kinds.is_default`). What was chosen for a series wins there
+    Without a row the default of the kind applies (`kinds.is_default`). What was chosen for a series wins there
     over what was chosen for all; of several rows of a person (after a merge) the latest choice. `series_id` is a plain
     id.
     """

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from lms.core import workbooks
-from lms.core.outbox import SECRET
+from lms.mail.outbox import SECRET
+from lms.mail.rendering import Attachment, More
 from lms.reports import shapes
 from lms.reports.exports import files as exports
 from lms.reports.queries.definitions import figure_names
 from lms.reports.rules import FIGURES
 from lms.reports.snapshots.codec import thaw
-from lms.web.mail import Attachment, More
 
 GROUPS_TOLD = 25
 """The number of groups in the text; the files have all of them."""

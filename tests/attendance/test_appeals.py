@@ -20,8 +20,8 @@ from lms.attendance.queries.roster import Unmatched
 from lms.core import audit, clock
 from lms.core.db import db
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused
-from lms.core.outbox import OutboxMail
 from lms.core.roles import Actor
+from lms.mail.outbox import OutboxMail
 from lms.people.actions.merging import merge_people, undo_merge
 from tests.attendance.scene import END, START, Scene, minute
 

@@ -12,8 +12,8 @@ from lms.attendance.models.evidence import Source
 from lms.catalogue.actions.lectures import edit_lecture
 from lms.catalogue.models import Policy
 from lms.core.db import action, db
-from lms.core.outbox import OutboxMail
 from lms.core.roles import SYSTEM
+from lms.mail.outbox import OutboxMail
 from lms.people.models import Person
 from tests.factories import Make
 

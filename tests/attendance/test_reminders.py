@@ -15,11 +15,11 @@ from lms.catalogue.actions.states import cancel_lecture, postpone_lecture
 from lms.catalogue.models import Series
 from lms.core.bulk import chunks
 from lms.core.db import db
-from lms.core.mail_kinds import MailKind
-from lms.core.mail_sending import send_due
-from lms.core.outbox import OutboxMail
 from lms.core.roles import SYSTEM
 from lms.enrolment.notices import tell_lecture
+from lms.mail.kinds import MailKind
+from lms.mail.outbox import OutboxMail
+from lms.mail.sending import send_due
 from lms.people.actions.mail_choices import choose_mails
 from lms.people.models import Person
 from tests.attendance.conftest import count_statements

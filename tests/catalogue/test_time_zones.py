@@ -24,10 +24,10 @@ from lms.catalogue.inputs import LectureInput, SeriesInput
 from lms.catalogue.models import Lecture, LectureState
 from lms.core import zones
 from lms.core.db import db
-from lms.core.outbox import OutboxMail
 from lms.core.roles import SYSTEM
 from lms.enrolment.actions.places import enrol
-from lms.web.mail import render
+from lms.mail.outbox import OutboxMail
+from lms.mail.rendering import render
 from tests.factories import Make
 
 pytestmark = [pytest.mark.databases, pytest.mark.usefixtures("context")]

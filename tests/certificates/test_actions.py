@@ -19,10 +19,10 @@ from lms.core.db import action, db
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused
 from lms.core.events import PeopleMerged, PersonErased, PersonExportAsked, PersonNameCorrected, publish
 from lms.core.jobs import Job, JobState, get_job, run_due
-from lms.core.mail_sending import send_due
-from lms.core.outbox import OutboxMail, post_mail
 from lms.core.roles import ANONYMOUS, SYSTEM, Actor, Role
 from lms.enrolment.models import EnrolmentStatus
+from lms.mail.outbox import OutboxMail, post_mail
+from lms.mail.sending import send_due
 from lms.people.models import Person
 from tests.certificates.conftest import Programme
 

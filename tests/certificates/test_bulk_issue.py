@@ -23,11 +23,11 @@ from lms.certificates.queries import eligibility
 from lms.certificates.queries.eligibility import Group, Near
 from lms.core.db import db
 from lms.core.lists import ListRequest
-from lms.core.mail_kinds import MailKind
-from lms.core.mail_sending import send_due
-from lms.core.outbox import ALL_SERIES, OutboxMail
 from lms.core.roles import SYSTEM, Actor
 from lms.enrolment.models import Enrolment
+from lms.mail.kinds import MailKind
+from lms.mail.outbox import ALL_SERIES, OutboxMail
+from lms.mail.sending import send_due
 from lms.people.actions.mail_choices import choose_mails
 from lms.people.actions.merging import merge_people
 from lms.people.actions.persons import change_profile, confirm_name

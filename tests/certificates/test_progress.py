@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from lms.attendance.actions.reminders import post_due_reminders
 from lms.core.db import action, db
-from lms.core.outbox import OutboxMail
+from lms.mail.outbox import OutboxMail
 from lms.people.models import Person, PersonEmail
 from tests.attendance.conftest import count_statements
 from tests.certificates.conftest import BEGAN, Programme

@@ -12,13 +12,13 @@ from sqlalchemy import select, update
 from lms.catalogue.models import CertificateKind, Lecture, LectureState, Policy
 from lms.certificates.actions.requirements import compare_requirements, post_grown_requirements
 from lms.core.db import action, db
-from lms.core.mail_kinds import MailKind
-from lms.core.outbox import OutboxMail
 from lms.core.roles import SYSTEM
 from lms.enrolment.actions.many import enrol_many
 from lms.enrolment.actions.places import enrol, withdraw
 from lms.enrolment.models import Enrolment, EnrolmentSource, EnrolmentStatus
 from lms.enrolment.queries.people import export_of_person
+from lms.mail.kinds import MailKind
+from lms.mail.outbox import OutboxMail
 from lms.people.actions.mail_choices import choose_mails
 from tests.certificates.conftest import BEGAN, Programme
 from tests.certificates.test_progress import with_addresses

@@ -20,10 +20,10 @@ from werkzeug.routing import Rule
 
 import lms
 from lms.core.db import Base, action, db
-from lms.core.outbox import OutboxMail
+from lms.mail.outbox import OutboxMail
+from lms.mail.rendering import render
 from lms.people.models import Person, RoleGrant
 from lms.web.hosts import ANY_HOST
-from lms.web.mail import render
 from lms.web.views import is_local
 from tests.contracts.matrix import BODIES, TABLE
 from tests.contracts.world import ROLES, World

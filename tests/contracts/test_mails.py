@@ -22,10 +22,12 @@ import lms
 from lms.catalogue.calendar import PROGRAMS
 from lms.certificates.eligibility import Earning, Standing
 from lms.core.db import db
-from lms.core.mail_kinds import DECLINABLE, KIND_OF, MailKind, kind_of
-from lms.core.outbox import OutboxMail
 from lms.core.roles import SYSTEM
 from lms.enrolment.actions.places import enrol
+from lms.mail.kinds import DECLINABLE, KIND_OF, MailKind, kind_of
+from lms.mail.outbox import OutboxMail
+from lms.mail.rendering import render
+from lms.mail.smtp import letter_of
 from lms.messages.actions import save_message
 from lms.messages.models import Message
 from lms.messages.rules import AudienceInput, MessageInput
@@ -33,8 +35,6 @@ from lms.reports.queries.definitions import definitions
 from lms.reports.queries.figures import count
 from lms.reports.rules import Slice
 from lms.reports.snapshots.codec import Frozen, freeze
-from lms.web.mail import render
-from lms.web.smtp import letter_of
 from tests.factories import Make
 from tests.icalendars import calendar_of, fold
 

@@ -18,9 +18,9 @@ from lms.app import create_app
 from lms.config import Config
 from lms.core import clock
 from lms.core.db import db
-from lms.core.mail_sending import send_due
-from lms.core.outbox import OutboxMail
 from lms.core.roles import SYSTEM
+from lms.mail.outbox import OutboxMail
+from lms.mail.sending import send_due
 from lms.people import passwords
 from lms.people.actions.access import disable_person, enable_person
 from lms.people.actions.accounts import reset_password

@@ -45,12 +45,12 @@ from lms.certificates.numbers import write
 from lms.core import clock
 from lms.core.db import action, db
 from lms.core.jobs import Job, JobState, request_job
-from lms.core.outbox import OutboxMail
 from lms.core.roles import SYSTEM, Actor
 from lms.enrolment import batch_actions as enrolments
 from lms.enrolment.actions.calendars import make_address, note_reading
 from lms.enrolment.models import EnrolmentStatus
 from lms.live.tokens import make_mark, make_token
+from lms.mail.outbox import OutboxMail
 from lms.materials.actions import upload_file
 from lms.materials.models import Audience
 from lms.materials.resumable_uploads import begin_upload

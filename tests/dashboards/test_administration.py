@@ -10,8 +10,8 @@ from typing import Any
 from lms.catalogue.models import LectureState
 from lms.core.db import action, db
 from lms.core.jobs import Job, JobState
-from lms.core.outbox import OutboxMail
 from lms.enrolment.models import EnrolmentStatus
+from lms.mail.outbox import OutboxMail
 from lms.people.models import Person
 from tests.dashboards.conftest import World
 

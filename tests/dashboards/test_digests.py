@@ -9,10 +9,10 @@ from sqlalchemy import select
 
 from lms.catalogue.models import Series
 from lms.core.db import db
-from lms.core.mail_kinds import MailKind
-from lms.core.outbox import OutboxMail
 from lms.core.roles import SYSTEM
 from lms.dashboards.digests import post_due_digests
+from lms.mail.kinds import MailKind
+from lms.mail.outbox import OutboxMail
 from lms.people.actions.mail_choices import choose_mails
 from lms.people.models import Person
 from tests.factories import Make

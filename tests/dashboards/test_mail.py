@@ -8,14 +8,13 @@ from datetime import datetime, timedelta
 import pytest
 from flask.testing import FlaskClient
 
-from lms.core.bounce_mailbox import MailboxFault, claim, note_fault, note_read
-from lms.core.bounces import stopped_among
 from lms.core.db import action, db
-from lms.core.mail_kinds import KIND_OF
-from lms.core.mail_reasons import MailReason
-from lms.core.mail_sending import send_due
-from lms.core.outbox import MailState, OutboxMail, post_mail
-from lms.web.bounce_mailbox import MailboxAddress
+from lms.mail.bounce_mailbox import MailboxAddress, MailboxFault, claim, note_fault, note_read
+from lms.mail.bounces import stopped_among
+from lms.mail.kinds import KIND_OF
+from lms.mail.outbox import MailState, OutboxMail, post_mail
+from lms.mail.reasons import MailReason
+from lms.mail.sending import send_due
 from tests.dashboards.conftest import World
 from tests.factories import PASSWORD
 

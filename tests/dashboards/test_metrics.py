@@ -9,10 +9,11 @@ from apiflask import APIFlask
 from prometheus_client.parser import text_string_to_metric_families
 
 from lms.config import BadSetting, Config
-from lms.core import clock, jobs, outbox
+from lms.core import clock, jobs
 from lms.core.db import action, db
 from lms.core.roles import SYSTEM
 from lms.core.worker_heartbeats import record_worker_heartbeat
+from lms.mail import outbox
 
 TOKEN = "a-token-of-the-monitoring"
 

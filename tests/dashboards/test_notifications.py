@@ -9,7 +9,7 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 
 from lms.catalogue.models import Series
-from lms.core.mail_kinds import DECLINABLE, MailKind
+from lms.mail.kinds import DECLINABLE, MailKind
 from lms.people.models import Person
 from lms.people.queries.mail_choices import choices_of
 from tests.factories import Make

@@ -12,9 +12,9 @@ from sqlalchemy import select
 from lms.catalogue.models import Series
 from lms.core.audit import AuditEntry
 from lms.core.db import action, db
-from lms.core.mail_reasons import MailReason
-from lms.core.outbox import MailState, OutboxMail, post_mail
 from lms.enrolment.models import Enrolment, EnrolmentStatus
+from lms.mail.outbox import MailState, OutboxMail, post_mail
+from lms.mail.reasons import MailReason
 from lms.nominations.actions.invitations import remind
 from lms.nominations.actions.nominating import nominate, withdraw_nominations
 from lms.nominations.rules import REMIND_EVERY

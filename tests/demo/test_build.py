@@ -34,8 +34,6 @@ from lms.core import clock, files
 from lms.core.db import db
 from lms.core.errors import Invalid, Refused
 from lms.core.jobs import Job, JobState
-from lms.core.mail_reasons import MailReason
-from lms.core.outbox import MailState, OutboxMail
 from lms.core.resources import resource
 from lms.core.roles import ANONYMOUS, SYSTEM, Role
 from lms.dashboards.queries.earning import find_next_to_earn
@@ -59,6 +57,8 @@ from lms.enrolment.models import (
 )
 from lms.enrolment.queries.seats import seat_differences
 from lms.enrolment.queries.series import UNANSWERED
+from lms.mail.outbox import MailState, OutboxMail
+from lms.mail.reasons import MailReason
 from lms.materials.models import Audience, FileDownloads
 from lms.materials.models import LectureFile as StoredFile
 from lms.messages.models import Message, MessageState

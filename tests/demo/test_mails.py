@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from apiflask import APIFlask
 
-from lms.core.mail_kinds import MailKind
-from lms.core.outbox import CHOICES, Choice
 from lms.demo import mails
 from lms.demo.population import FULL_SCALE
+from lms.mail.kinds import MailKind
+from lms.mail.outbox import CHOICES, Choice
 
 
 def test_a_sample_gets_what_goes_to_everybody_in_a_series(app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,6 @@ from lms.core.batches import EntryState
 from lms.core.db import db
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused
 from lms.core.jobs import Job
-from lms.core.outbox import OutboxMail
 from lms.core.roles import SYSTEM, Actor
 from lms.enrolment import batch_actions as batches
 from lms.enrolment.actions.places import set_status
@@ -25,6 +24,7 @@ from lms.enrolment.queries.batches import BatchView, count_places, get_batch, li
 from lms.enrolment.queries.series import SeatFilter, list_seats
 from lms.enrolment.quota_files import stage_quota_lines
 from lms.enrolment.quotas import set_quotas
+from lms.mail.outbox import OutboxMail
 from lms.people.actions.merging import merge_people
 from lms.people.actions.privacy import erase_person
 

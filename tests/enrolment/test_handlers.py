@@ -12,16 +12,16 @@ from lms.catalogue.actions.lectures import edit_lecture
 from lms.catalogue.actions.states import cancel_lecture, postpone_lecture
 from lms.catalogue.models import Series
 from lms.core.db import db
-from lms.core.outbox import OutboxMail
 from lms.core.roles import SYSTEM, Actor
 from lms.enrolment.actions.places import enrol, withdraw
 from lms.enrolment.membership import enrolled_ids
 from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.enrolment.queries.rows import find_enrolment
 from lms.enrolment.queries.series import list_seats
+from lms.mail.outbox import OutboxMail
+from lms.mail.rendering import render
 from lms.people.actions.merging import merge_people, undo_merge
 from lms.people.actions.privacy import erase_person, export_person
-from lms.web.mail import render
 from tests.enrolment.conftest import Cast, Sent
 
 pytestmark = [pytest.mark.databases, pytest.mark.usefixtures("context")]

@@ -14,11 +14,11 @@ from sqlalchemy import func, select
 from lms.catalogue.actions.lectures import edit_lecture
 from lms.catalogue.actions.states import cancel_lecture, postpone_lecture
 from lms.core.db import db
-from lms.core.outbox import MailState, OutboxMail
 from lms.core.roles import SYSTEM, Actor
 from lms.enrolment.actions.places import enrol, withdraw
 from lms.enrolment.invitations import invite_due
-from lms.web.mail import render
+from lms.mail.outbox import MailState, OutboxMail
+from lms.mail.rendering import render
 from tests.enrolment.conftest import Cast, Sent
 from tests.icalendars import calendar_of, files_of, fold
 from tests.mail_sink import Sink, drain, running_sink

@@ -11,12 +11,12 @@ from sqlalchemy import select
 from lms.attendance.actions.reminders import post_due_reminders
 from lms.catalogue.models import Lecture, LectureState, Series
 from lms.core.db import action, db
-from lms.core.mail_reasons import MailReason
-from lms.core.mail_sending import send_due
-from lms.core.outbox import MailState, OutboxMail, post_mail
 from lms.core.roles import SYSTEM
 from lms.enrolment.actions.places import withdraw
 from lms.enrolment.models import Enrolment, EnrolmentStatus
+from lms.mail.outbox import MailState, OutboxMail, post_mail
+from lms.mail.reasons import MailReason
+from lms.mail.sending import send_due
 from lms.people.actions.merging import merge_people
 from lms.people.models import Person
 from tests.attendance.conftest import count_statements
@@ -152,8 +152,8 @@ def test_many_are_asked_about_with_as_many_statements_as_few(
     make: Make, series: Series, at: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # What was sent is marked in one transaction at the end
-    monkeypatch.setattr("lms.core.mail_sending.MARK_AFTER", 100)
-    monkeypatch.setattr("lms.core.mail_sending.MARK_SECONDS", 3600)
+    monkeypatch.setattr("lms.mail.sending.MARK_AFTER", 100)
+    monkeypatch.setattr("lms.mail.sending.MARK_SECONDS", 3600)
 
     def statements(people: int) -> int:
         for number in range(people):

@@ -17,7 +17,6 @@ from lms.catalogue.models import ReleaseRule, Series
 from lms.core.audit import list_entries
 from lms.core.db import db
 from lms.core.errors import Forbidden, Invalid, Refused
-from lms.core.outbox import OutboxMail
 from lms.core.roles import SYSTEM, Actor, Role
 from lms.enrolment.actions.many import publish_enrolments
 from lms.enrolment.actions.places import enrol, withdraw
@@ -33,6 +32,7 @@ from lms.enrolment.quotas import (
     set_quotas,
     set_release_rule,
 )
+from lms.mail.outbox import OutboxMail
 from lms.people.actions.files import stage_people
 from lms.people.queries.countries import get_country
 from tests.enrolment.conftest import Cast, Sent

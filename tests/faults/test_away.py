@@ -15,10 +15,10 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from lms.core import clock, mail_sending
+from lms.core import clock
 from lms.core.db import db
-from lms.core.outbox import OutboxMail
-from lms.web import mail
+from lms.mail import rendering, sending
+from lms.mail.outbox import OutboxMail
 from tests.contracts.world import World, build, report, upload
 from tests.factories import Make
 from tests.people.test_mail import free_port
@@ -46,8 +46,8 @@ def test_while_mail_is_away_actions_succeed_and_afterwards_each_goes_out_once(
     people = [f"n{number}@away.example" for number in range(5)]
 
     def drain() -> int:
-        with app.app_context(), mail.sender(app) as send:
-            return mail_sending.send_due(send, at=moment)
+        with app.app_context(), rendering.sender(app) as send:
+            return sending.send_due(send, at=moment)
 
     for email in people:
         sent = {"email": email, "full_name": "Ana", "country": "KE"}

@@ -24,7 +24,7 @@ from lms.attendance_imports.actions.imports import publish_attendance
 from lms.attendance_imports.actions.staging import stage_attendance
 from lms.core.db import db
 from lms.core.errors import Refused
-from lms.core.outbox import OutboxMail
+from lms.mail.outbox import OutboxMail
 from lms.people.actions.merging import merge_people
 from tests.attendance.scene import END, START, Scene
 

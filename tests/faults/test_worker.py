@@ -17,11 +17,12 @@ from aiosmtpd.controller import Controller
 from sqlalchemy import func, select, update
 
 from lms.certificates.models import Award, Certificate
-from lms.core import clock, mail_sending, outbox
+from lms.core import clock
 from lms.core.db import action, db
 from lms.core.jobs import JobState
-from lms.core.outbox import OutboxMail
 from lms.live.tokens import make_token
+from lms.mail import outbox, sending
+from lms.mail.outbox import OutboxMail
 from tests.faults.conftest import Site
 from tests.faults.test_kills import Viewers, graduates, let_lease_run_out, state_of_job, wait_for_job, wait_until
 from tests.people.test_mail import free_port
@@ -159,4 +160,4 @@ def test_a_worker_killed_while_mailing_sends_all_and_the_same_one_under_the_same
     assert len(ids) == people, "each mail has one id, whoever sends it"
     assert len({message_id for message_id, _to in ids}) == people
     # only what was taken and not marked came twice
-    assert people + len(killed_at) <= sum(ids.values()) <= people + len(killed_at) * mail_sending.MARK_AFTER
+    assert people + len(killed_at) <= sum(ids.values()) <= people + len(killed_at) * sending.MARK_AFTER

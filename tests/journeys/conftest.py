@@ -24,12 +24,12 @@ from lms.app import create_app
 from lms.attendance.actions.credits import credit_lecture
 from lms.attendance.models.evidence import Presence, Source
 from lms.catalogue.models import Lecture
-from lms.core import clock, jobs, mail_sending
+from lms.core import clock, jobs
 from lms.core.db import action, db
 from lms.core.roles import SYSTEM
+from lms.mail import rendering, sending
 from lms.people.actions.countries import load_countries
 from lms.people.models import Person
-from lms.web import mail
 from tests.accessibility import violations, violations_after_resizing
 from tests.browsers import LAYOUT_ONLY, Fonts, launch
 from tests.built import Demonstration, demonstration
@@ -61,8 +61,8 @@ class Site:
         """Runs the jobs that are due now or `after` some time, and sends the mail that is due, as the worker does."""
         with self.app.app_context():
             jobs.run_due(at=clock.now() + after)
-            with mail.sender(self.app) as send:
-                while mail_sending.send_due(send, at=clock.now()):
+            with rendering.sender(self.app) as send:
+                while sending.send_due(send, at=clock.now()):
                     pass
 
     def be_there(self, lecture: Lecture, *people: Person, minutes: int = 90) -> None:

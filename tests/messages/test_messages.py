@@ -10,15 +10,17 @@ import pytest
 from apiflask import APIFlask
 from sqlalchemy import func, select, update
 
-from lms.core import audit, outbox
+from lms.core import audit
 from lms.core.db import db
 from lms.core.errors import Invalid, NotFound, Refused
-from lms.core.mail_kinds import MailKind
-from lms.core.mail_sending import send_due
-from lms.core.outbox import OutboxMail
 from lms.core.roles import SYSTEM
 from lms.enrolment.actions.places import set_status
 from lms.enrolment.models import Enrolment, EnrolmentStatus
+from lms.mail import outbox
+from lms.mail.kinds import MailKind
+from lms.mail.outbox import OutboxMail
+from lms.mail.rendering import render
+from lms.mail.sending import send_due
 from lms.messages import actions, rules
 from lms.messages.actions import confirm_message, delete_draft, save_message, send_due_messages, stop_message
 from lms.messages.models import Audience, Message, MessageState
@@ -34,7 +36,6 @@ from lms.messages.rules import AudienceInput, MessageInput
 from lms.people.actions.access import revoke_role
 from lms.people.actions.mail_choices import choose_mails
 from lms.people.models import RoleGrant
-from lms.web.mail import render
 from tests.attendance.scene import END, Scene
 from tests.enrolment.conftest import Reader
 from tests.factories import Make

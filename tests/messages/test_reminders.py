@@ -12,9 +12,10 @@ from sqlalchemy import select
 
 from lms.core.db import db
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused
-from lms.core.mail_kinds import MailKind
-from lms.core.outbox import OutboxMail
 from lms.core.roles import SYSTEM
+from lms.mail.kinds import MailKind
+from lms.mail.outbox import OutboxMail
+from lms.mail.rendering import render
 from lms.messages import rules
 from lms.messages.actions import confirm_message, save_message, send_due_messages
 from lms.messages.models import Audience, Message, MessageState
@@ -23,7 +24,6 @@ from lms.messages.rules import AudienceInput, MessageInput
 from lms.people.actions.access import revoke_role
 from lms.people.actions.mail_choices import choose_mails
 from lms.people.models import RoleGrant
-from lms.web.mail import render
 from tests.dashboards.conftest import World, now, world
 from tests.enrolment.conftest import Reader
 

@@ -10,9 +10,9 @@ from sqlalchemy import select
 
 from lms.catalogue.models import Series
 from lms.core.db import action, db
-from lms.core.outbox import OutboxMail
 from lms.core.roles import Actor, Role
 from lms.enrolment.models import CountryQuota
+from lms.mail.outbox import OutboxMail
 from lms.nominations.actions.invitations import TEMPLATE
 from lms.people.actions.files import PersonRow
 from lms.people.queries.countries import get_country

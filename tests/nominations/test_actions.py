@@ -12,11 +12,11 @@ from lms.catalogue.models import Series
 from lms.catalogue.queries.lectures import list_lectures
 from lms.core.db import db
 from lms.core.errors import Invalid, NotFound, Refused
-from lms.core.outbox import OutboxMail
 from lms.core.roles import SYSTEM, Actor, Role
 from lms.enrolment.actions.places import enrol, withdraw
 from lms.enrolment.models import EnrolmentSource, EnrolmentStatus, SeatEntry
 from lms.enrolment.queries.rows import find_enrolment
+from lms.mail.outbox import OutboxMail
 from lms.nominations.actions.answering import Acceptance, accept, decline
 from lms.nominations.actions.decision_batches import confirm_decision, decide, preview_decision, undo_decision
 from lms.nominations.actions.forgetting import forget_old

@@ -15,8 +15,8 @@ from lms.catalogue.models import Series
 from lms.core import clock
 from lms.core.audit import AuditEntry
 from lms.core.db import action, db
-from lms.core.outbox import OutboxMail
 from lms.core.roles import SYSTEM
+from lms.mail.outbox import OutboxMail
 from lms.nominations.actions.nominating import nominate
 from lms.nominations.actions.profile_requests import TEMPLATE
 from lms.nominations.models import Nomination

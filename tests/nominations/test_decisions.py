@@ -14,11 +14,11 @@ from lms.core import jobs
 from lms.core.db import db
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused
 from lms.core.jobs import Job, JobState
-from lms.core.mail_sending import send_due
-from lms.core.outbox import OutboxMail
 from lms.core.roles import SYSTEM, Actor
 from lms.enrolment.actions.places import enrol
 from lms.enrolment.models import CountryQuota, SeatEntry
+from lms.mail.outbox import OutboxMail
+from lms.mail.sending import send_due
 from lms.nominations.actions import decision_batches as batches
 from lms.nominations.actions.answering import Acceptance, accept, decline
 from lms.nominations.actions.decision_batches import confirm_decision, preview_decision, undo_decision

@@ -11,10 +11,10 @@ from lms.catalogue.models import Series
 from lms.core import jobs
 from lms.core.db import db
 from lms.core.errors import NotFound, TooLarge
-from lms.core.outbox import OutboxMail
 from lms.core.roles import SYSTEM, Actor, Role
 from lms.core.staged import KEPT
 from lms.enrolment.actions.places import enrol
+from lms.mail.outbox import OutboxMail
 from lms.nominations.actions import files
 from lms.nominations.actions.files import (
     NomineeFile,

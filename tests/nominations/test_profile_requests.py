@@ -15,8 +15,8 @@ from lms.catalogue.models import Series
 from lms.core import clock
 from lms.core.db import db
 from lms.core.errors import Invalid, NotFound, Refused
-from lms.core.outbox import OutboxMail
 from lms.core.roles import SYSTEM, Actor
+from lms.mail.outbox import OutboxMail
 from lms.nominations.actions.files import nominate_file, preview_file
 from lms.nominations.actions.profile_requests import (
     TEMPLATE,

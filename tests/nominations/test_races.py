@@ -13,9 +13,9 @@ from sqlalchemy import func, select
 from lms.catalogue.models import Series
 from lms.core.db import db
 from lms.core.errors import NotFound, Refused
-from lms.core.outbox import OutboxMail
 from lms.core.roles import Actor, Role
 from lms.enrolment.models import Enrolment, EnrolmentStatus, SeatEntry
+from lms.mail.outbox import OutboxMail
 from lms.nominations.actions.answering import Acceptance, accept
 from lms.nominations.actions.decision_batches import decide
 from lms.nominations.actions.invitations import TEMPLATE, expire_due, remind

@@ -24,9 +24,10 @@ from lms.certificates.actions import batch_render
 from lms.certificates.actions.awards import issue_certificates
 from lms.certificates.models import Certificate
 from lms.config import Config
-from lms.core import jobs, mail_sending
+from lms.core import jobs
 from lms.core.db import db
 from lms.core.roles import SYSTEM
+from lms.mail import sending
 from lms.operations.initialise import prepare
 from tests.factories import Make
 from tests.tables import postgresql_tools
@@ -91,7 +92,7 @@ def fill(made: Installation) -> None:
         made.numbers += [row.number for row in rows]
         batch_render.fill(series.id, lambda done, total: None)
         # Mails of certificates wait a while for others of their reader
-        while mail_sending.send_due(lambda _mail: None, at=BEGAN + timedelta(days=1, hours=1)):
+        while sending.send_due(lambda _mail: None, at=BEGAN + timedelta(days=1, hours=1)):
             pass
 
     made.within(attend)

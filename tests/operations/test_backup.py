@@ -25,9 +25,9 @@ from lms.core.audit import record
 from lms.core.db import action, db
 from lms.core.errors import Refused
 from lms.core.jobs import Job, JobState, request_job
-from lms.core.outbox import OutboxMail, post_mail
 from lms.core.roles import SYSTEM, Role
 from lms.core.worker_heartbeats import record_worker_heartbeat
+from lms.mail.outbox import OutboxMail, post_mail
 from lms.operations import manifest
 from lms.operations import restore as restoring
 from lms.operations.backup import Taken, take_backup

@@ -11,16 +11,15 @@ from sqlalchemy import select, text
 
 from lms.certificates.models import Certificate, CertificateState
 from lms.core import clock, files
-from lms.core.bounce_mailbox import MailboxFault, claim, note_fault, note_read
 from lms.core.db import action, db
 from lms.core.jobs import request_job
-from lms.core.outbox import post_mail
 from lms.core.roles import SYSTEM
 from lms.core.worker_heartbeats import record_worker_heartbeat
+from lms.mail.bounce_mailbox import MailboxAddress, MailboxFault, claim, note_fault, note_read
+from lms.mail.outbox import post_mail
 from lms.operations.backup import take_backup
 from lms.operations.check import check
 from lms.operations.checks.model import CheckContext, Finding, Level
-from lms.web.bounce_mailbox import MailboxAddress
 from tests.operations.conftest import NOW, Installation
 
 

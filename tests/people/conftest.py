@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from lms.core.db import db
-from lms.core.outbox import OutboxMail
+from lms.mail.outbox import OutboxMail
 
 
 @pytest.fixture

@@ -14,11 +14,11 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from lms.core import audit
-from lms.core.bounces import stopped_among
 from lms.core.db import db
 from lms.core.errors import Refused
-from lms.core.mail_reasons import MailReason
-from lms.core.outbox import MailState, OutboxMail
+from lms.mail.bounces import stopped_among
+from lms.mail.outbox import MailState, OutboxMail
+from lms.mail.reasons import MailReason
 from lms.people.actions.accounts import use_sign_in_link
 from lms.people.actions.addresses import ask_address_check, change_address
 from lms.people.actions.links import ask_sign_in_link
@@ -158,7 +158,7 @@ def test_erasure_asks_twice_and_leaves_an_anonymous_row(
         assert country_id_of(person.id, row.created_at.date()) is not None
         for table in (PersonEmail, Consent):
             assert db.session.scalars(select(table).where(table.person_id == person.id)).all() == []
-        from lms.core.outbox import OutboxMail
+        from lms.mail.outbox import OutboxMail
 
         assert [(mail.address, mail.payload) for mail in db.session.scalars(select(OutboxMail))] == [("", {})]
     assert client.post("/api/v1/tokens", json={"email": "achieng@example.org", "password": PASSWORD}).status_code == 401

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from pyotp import TOTP
 
 from lms.core import audit, clock
-from lms.core.outbox import OutboxMail
+from lms.mail.outbox import OutboxMail
 from lms.people.actions.factors import begin_second_factor, confirm_second_factor
 from lms.people.models import Person
 from lms.people.queries.factors import second_factor_of

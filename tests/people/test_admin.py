@@ -16,8 +16,8 @@ from sqlalchemy import select
 import lms
 from lms.core.audit import list_entries
 from lms.core.db import db
-from lms.core.outbox import OutboxMail
 from lms.core.roles import Role
+from lms.mail.outbox import OutboxMail
 from lms.people.models import Person
 from tests.factories import PASSWORD, Make
 

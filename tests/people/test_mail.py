@@ -11,12 +11,12 @@ import pytest
 from apiflask import APIFlask
 from flask import current_app
 
-from lms.core import outbox
 from lms.core.db import db
-from lms.core.outbox import OutboxMail
+from lms.mail import outbox
+from lms.mail.outbox import OutboxMail
+from lms.mail.rendering import render
 from lms.people.actions.accounts import register, reset_password
 from lms.people.actions.links import ask_reset, ask_sign_in_link
-from lms.web.mail import render
 from tests.factories import PASSWORD, Make
 from tests.mail_sink import Sink, drain, free_port, running_sink
 

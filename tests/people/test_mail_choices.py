@@ -9,11 +9,11 @@ from sqlalchemy import select
 
 from lms.core.db import action, db
 from lms.core.errors import NotFound
-from lms.core.mail_kinds import MailKind
-from lms.core.mail_sending import send_due
-from lms.core.mail_stops import DECLINED
-from lms.core.outbox import MailState, OutboxMail, post_mails
 from lms.core.roles import SYSTEM
+from lms.mail.kinds import MailKind
+from lms.mail.outbox import MailState, OutboxMail, post_mails
+from lms.mail.sending import send_due
+from lms.mail.stops import DECLINED
 from lms.people.actions.mail_choices import choose_mails, stop_mails
 from lms.people.actions.merging import merge_people, undo_merge
 from lms.people.actions.privacy import erase_person, export_person

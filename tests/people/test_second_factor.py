@@ -19,8 +19,8 @@ from lms.config import Config
 from lms.core import audit, clock
 from lms.core.db import action, db
 from lms.core.errors import Refused
-from lms.core.outbox import OutboxMail
 from lms.core.roles import SYSTEM, Role
+from lms.mail.outbox import OutboxMail
 from lms.people.actions.access import create_staff
 from lms.people.actions.attempts import WrongCode
 from lms.people.actions.factors import begin_second_factor, check_otp, confirm_second_factor

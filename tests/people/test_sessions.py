@@ -16,8 +16,8 @@ from sqlalchemy.exc import OperationalError
 from lms.core import audit, clock
 from lms.core.db import action, db
 from lms.core.errors import NotFound
-from lms.core.outbox import OutboxMail
 from lms.core.roles import SYSTEM
+from lms.mail.outbox import OutboxMail
 from lms.people.actions.merging import merge_people, undo_merge
 from lms.people.actions.privacy import erase_person, export_person
 from lms.people.actions.sessions import (

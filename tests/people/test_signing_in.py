@@ -12,7 +12,7 @@ import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
 
-from lms.core.outbox import OutboxMail
+from lms.mail.outbox import OutboxMail
 from lms.people.actions.access import DemoAccount, create_staff, set_demo_accounts
 from lms.people.actions.accounts import check_password
 from lms.people.actions.attempts import TooManyFailures, WrongCredentials

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
 from lms.core.db import action, db
-from lms.core.outbox import OutboxMail
+from lms.mail.outbox import OutboxMail
 from lms.people.actions.accounts import KnownDevice, check_password
 from lms.people.actions.attempts import TooManyFailures, WrongCredentials
 from lms.people.models import Person, SignInFailure

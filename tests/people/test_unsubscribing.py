@@ -9,17 +9,17 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 
 from lms.core import clock
-from lms.core.mail_kinds import DECLINABLE, MailKind
-from lms.core.outbox import OutboxMail
 from lms.core.roles import SYSTEM
+from lms.mail.kinds import DECLINABLE, MailKind
+from lms.mail.outbox import OutboxMail
+from lms.mail.rendering import render
+from lms.mail.smtp import POLICY, POLICY_BEYOND_ASCII
 from lms.people.actions.mail_choices import choose_mails
 from lms.people.actions.merging import merge_people
 from lms.people.actions.privacy import erase_person
 from lms.people.mail_links import LASTS, make_link, read_link
 from lms.people.models import Person
 from lms.people.queries.mail_choices import choices_of, wanting
-from lms.web.mail import render
-from lms.web.smtp import POLICY, POLICY_BEYOND_ASCII
 from tests.factories import Make
 
 SECRETS = ["tests-only"]

@@ -18,8 +18,9 @@ from sqlalchemy.exc import OperationalError
 
 from lms.catalogue.models import Series
 from lms.core.db import db
-from lms.core.mail_sending import send_due
-from lms.core.outbox import OutboxMail
+from lms.mail import rendering
+from lms.mail.outbox import OutboxMail
+from lms.mail.sending import send_due
 from lms.people.models import Account, RoleGrant
 from lms.reports.actions import saved, sending
 from lms.reports.jobs import sending as job
@@ -27,7 +28,6 @@ from lms.reports.jobs.sending import send_scheduled
 from lms.reports.models import ReportRun, UnsubscribeLink
 from lms.reports.periods import Rhythm
 from lms.reports.queries.saved import failing_saved, get_saved, list_readers, list_sendings
-from lms.web import mail as post
 from tests.factories import Make
 from tests.languages import speaking_also
 from tests.reports.world import World
@@ -76,7 +76,7 @@ class Desk:
 
     def message(self, index: int = 0) -> EmailMessage:
         with self.app.app_context():
-            return post.render(self.mails()[index], self.app.extensions["lms.config"])
+            return rendering.render(self.mails()[index], self.app.extensions["lms.config"])
 
 
 @pytest.fixture(autouse=True)
@@ -145,7 +145,7 @@ def test_it_is_sent_through_the_outbox(desk: Desk, make: Make) -> None:
     taken: list[EmailMessage] = []
     with desk.app.app_context():
         config = desk.app.extensions["lms.config"]
-        send_due(lambda mail: taken.append(post.render(mail, config)), at=DUE)
+        send_due(lambda mail: taken.append(rendering.render(mail, config)), at=DUE)
         shown = list_sendings(get_saved(desk.report, by=desk.by))
         assert [(one.sent, one.waiting, one.reasons) for one in shown] == [(2, 0, [])]
     assert len(taken) == 2

@@ -14,16 +14,16 @@ from lms.attendance.rules import needed_ms
 from lms.catalogue.actions.lectures import locked_lecture
 from lms.catalogue.models import Lecture, LectureState, Series, Visibility
 from lms.catalogue.queries.policies import current_policy
-from lms.core import mail_runs
 from lms.core.bulk import chunks
 from lms.core.db import action, db, read, read_value
 from lms.core.events import ProgressAsked, publish
-from lms.core.mail_kinds import kind_of
 from lms.core.measures import MINUTE_MS, needed_minutes
-from lms.core.outbox import POST_AT_ONCE, OutboxMail
 from lms.core.roles import SYSTEM
 from lms.enrolment.membership import enrolled_ids
 from lms.enrolment.notices import instant, tell_lecture
+from lms.mail import runs
+from lms.mail.kinds import kind_of
+from lms.mail.outbox import POST_AT_ONCE, OutboxMail
 from lms.people.queries.mail_choices import wanting
 
 
@@ -91,7 +91,7 @@ def _list_due(at: datetime) -> list[Due]:
         for lead, window in WINDOWS.items()
         if window.last < starts_at - at <= window.first
     ]
-    known = mail_runs.begun(due.key for due in found) if found else set()
+    known = runs.begun(due.key for due in found) if found else set()
     db.session.rollback()  # the worker asks every few seconds, and keeps no transaction open in between
     return [due for due in found if due.key not in known]
 
@@ -112,7 +112,7 @@ def _post(due: Due, *, at: datetime) -> bool:
 
 @action
 def _note_posted(due: Due, *, at: datetime) -> bool:
-    return _holds(due) is not None and mail_runs.begin(due.key, at=at)
+    return _holds(due) is not None and runs.begin(due.key, at=at)
 
 
 @action
@@ -142,7 +142,7 @@ def _holds(due: Due) -> Lecture | None:
 
 def forget_reminders(lecture_id: int) -> None:
     """Takes back the reminders of a lecture that have not left, within an action: it has another time, or none."""
-    mail_runs.forget(_of_lecture(lecture_id))
+    runs.forget(_of_lecture(lecture_id))
     unsent = select(OutboxMail.id).where(
         OutboxMail.sent_at.is_(None),
         or_(*(OutboxMail.template == f"reminder_{lead}" for lead in Lead)),

@@ -35,9 +35,9 @@ from lms.core.events import CountriesMerged, CountryMergeUndone
 from lms.core.glyphs import Coverage
 from lms.core.i18n import _
 from lms.core.jobs import Job, JobState, get_job, request_job, stop_job
-from lms.core.outbox import post_mails, posted
 from lms.core.roles import SYSTEM, Actor
 from lms.core.typed_text import clean_text
+from lms.mail.outbox import post_mails, posted
 from lms.people.actions.country_moves import moved_rows
 from lms.people.mail_rows import mail_to
 from lms.people.models import Person

@@ -14,11 +14,11 @@ from lms.certificates.notices import tell_requirement_grown
 from lms.certificates.queries.certificates import awarded_ids
 from lms.certificates.queries.eligibility import standings_of
 from lms.certificates.queries.requirements import Requirement, requirements_of
-from lms.core import mail_runs
 from lms.core.bulk import chunks
 from lms.core.db import action, db, read_column
-from lms.core.outbox import POST_AT_ONCE
 from lms.enrolment.actions.requirements import Known, enrolled_who_know, known_requirements, store_requirement
+from lms.mail import runs
+from lms.mail.outbox import POST_AT_ONCE
 
 HOUR = 3600
 
@@ -26,14 +26,14 @@ HOUR = 3600
 def post_grown_requirements(*, at: datetime) -> int:
     """Compares requirements with what the enrolled know, once an hour; returns how many differences it dealt with."""
     key = f"requirements-{int(at.timestamp()) // HOUR}"
-    is_due = not mail_runs.begun([key])
+    is_due = not runs.begun([key])
     db.session.rollback()  # the worker asks every few seconds, and keeps no transaction open in between
     return compare_requirements(at=at) if is_due and _begin(key, at=at) else 0
 
 
 @action
 def _begin(key: str, *, at: datetime) -> bool:
-    return mail_runs.begin(key, at=at)
+    return runs.begin(key, at=at)
 
 
 def compare_requirements(*, at: datetime) -> int:

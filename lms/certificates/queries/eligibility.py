@@ -27,14 +27,14 @@ from lms.core.bulk import among
 from lms.core.db import db, read
 from lms.core.errors import Forbidden
 from lms.core.lists import ListRequest
-from lms.core.mail_kinds import MailKind
 from lms.core.minutes import short_by
-from lms.core.outbox import declined_of
 from lms.core.roles import Actor
 from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.enrolment.queries.rows import day_of, speaking
 from lms.enrolment.queries.sharing import hidden_among, matching_for, shared_in
 from lms.enrolment.rules import sees_shared_only
+from lms.mail.kinds import MailKind
+from lms.mail.outbox import declined_of
 from lms.people.models import Person
 from lms.people.queries.countries import belonging_to, country_by_code
 from lms.people.queries.organisations import names_organisation

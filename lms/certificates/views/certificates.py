@@ -27,9 +27,9 @@ from lms.core import clock
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused, TooLarge, WrongKind
 from lms.core.i18n import _, _l, _n
 from lms.core.jobs import JobState, get_job
-from lms.core.mail_stops import register_outdated
 from lms.core.roles import Role
 from lms.enrolment.queries.series import count_countries, count_organisations_of_series
+from lms.mail.stops import register_outdated
 from lms.people.queries.countries import country_names
 from lms.web.body_limits import FORM_BYTES, body_limit
 from lms.web.guards import ANYONE, SIGNED_IN, allow

@@ -19,8 +19,6 @@ from lms.core import clock
 from lms.core.errors import Fault, Invalid
 from lms.core.i18n import _
 from lms.core.jobs import get_job
-from lms.core.mail_kinds import MailKind
-from lms.core.outbox import ALL_SERIES
 from lms.core.settings import settings
 from lms.dashboards.api_reference import list_calls, who
 from lms.dashboards.queries.notifications import chosen_mails
@@ -36,6 +34,8 @@ from lms.dashboards.schemas import (
     TimesOut,
     TimesQuery,
 )
+from lms.mail.kinds import MailKind
+from lms.mail.outbox import ALL_SERIES
 from lms.people.actions.mail_choices import choose_mails
 from lms.web.api import rfc3339
 from lms.web.guards import ANYONE, SIGNED_IN, allow

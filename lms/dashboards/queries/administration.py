@@ -17,10 +17,10 @@ from lms.certificates.actions.awards import JOB as CERTIFICATES
 from lms.core.db import db
 from lms.core.errors import Forbidden
 from lms.core.jobs import Job, JobState
-from lms.core.outbox import IS_FAILED, MailState, OutboxMail
 from lms.core.roles import Actor
 from lms.dashboards.rules import is_late, is_overdue
 from lms.enrolment.models import Enrolment, EnrolmentStatus
+from lms.mail.outbox import IS_FAILED, MailState, OutboxMail
 from lms.nominations.queries.listing import SeriesWaiting, list_waiting_series
 
 RECENT = timedelta(days=30)

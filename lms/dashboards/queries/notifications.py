@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from lms.core.errors import NotFound
-from lms.core.mail_kinds import PER_SERIES, MailKind, is_default
-from lms.core.outbox import ALL_SERIES
 from lms.core.roles import Actor
 from lms.enrolment.queries.people import list_of_person
+from lms.mail.kinds import PER_SERIES, MailKind, is_default
+from lms.mail.outbox import ALL_SERIES
 from lms.people.queries.access import load_actor
 from lms.people.queries.mail_choices import choices_of, offered_to
 from lms.people.queries.persons import person_id_of

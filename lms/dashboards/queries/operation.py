@@ -17,8 +17,8 @@ from lms.config import Config
 from lms.core.db import db, is_sqlite
 from lms.core.gauges import Gauge
 from lms.core.jobs import Job, JobState
-from lms.core.outbox import MailState, OutboxMail
 from lms.core.worker_heartbeats import worker_last_seen
+from lms.mail.outbox import MailState, OutboxMail
 
 
 def collect_operation(config: Config, *, at: datetime) -> list[Gauge]:

@@ -10,16 +10,18 @@ from flask.typing import ResponseReturnValue
 from jinja2 import UndefinedError
 
 from lms.core import clock
-from lms.core.bounce_mailbox import MailboxFault, mailbox_state
 from lms.core.errors import NotFound
 from lms.core.i18n import _, _l, _n
-from lms.core.mail_kinds import DECLINABLE, KIND_OF, MailKind
-from lms.core.mail_reasons import MailReason
-from lms.core.outbox import MailState, OutboxMail
 from lms.core.roles import Role
 from lms.core.settings import settings
 from lms.dashboards.mail_examples import values_of
 from lms.dashboards.views.blueprint import bp
+from lms.mail import rendering
+from lms.mail.bounce_mailbox import MailboxAddress, MailboxFault, mailbox_state
+from lms.mail.html import letter
+from lms.mail.kinds import DECLINABLE, KIND_OF, MailKind
+from lms.mail.outbox import MailState, OutboxMail
+from lms.mail.reasons import MailReason, mail_reason
 from lms.people.actions.mails import confirm_addresses, release_mails, try_mails_again, withhold_mails
 from lms.people.queries.outgoing import (
     FAILED,
@@ -31,14 +33,10 @@ from lms.people.queries.outgoing import (
     what_can_be_done,
 )
 from lms.people.queries.stopped_addresses import choose_stopped, list_stopped
-from lms.web import mail as mails
-from lms.web.bounce_mailbox import MailboxAddress
 from lms.web.guards import allow
 from lms.web.identity import current_actor
 from lms.web.lists import Choice, Column, ListDefinition, ListPage, Select, Selection, Sifted, read_list, read_selection
 from lms.web.locale import offered, reader_locale
-from lms.web.mail_html import letter
-from lms.web.mail_words import mail_reason
 
 LIST = ListDefinition(
     size=15,
@@ -254,7 +252,7 @@ def one_mail(mail_id: int) -> ResponseReturnValue:
     row, found = get_outgoing(mail_id, by=current_actor())
     can = what_can_be_done([mail_id], at=clock.now()).get(mail_id, [])
     try:
-        message = mails.shown(row, settings())
+        message = rendering.shown(row, settings())
     except Exception:  # whatever keeps it from being written is the reason to look at it
         message = None
     return render_template(
@@ -291,10 +289,10 @@ def mail_template(template: str) -> ResponseReturnValue:
         time_zone="Africa/Nairobi", payload=values, dedupe_key="",
     )  # fmt: skip
     is_unsubscribed = kind in DECLINABLE or kind is MailKind.REPORT
-    more = mails.More(unsubscribe=f"/unsubscribe/{mails.STRUCK_OUT}" if is_unsubscribed else None)
+    more = rendering.More(unsubscribe=f"/unsubscribe/{rendering.STRUCK_OUT}" if is_unsubscribed else None)
     missing = ""
     try:
-        message = mails.render(row, settings(), prepared=more)
+        message = rendering.render(row, settings(), prepared=more)
     except UndefinedError as error:
         message, missing = None, str(error)
     return render_template(

@@ -9,15 +9,15 @@ from flask.typing import ResponseReturnValue
 
 from lms.core import clock
 from lms.core.i18n import _
-from lms.core.mail_kinds import MailKind
-from lms.core.outbox import ALL_SERIES
 from lms.dashboards import digests
 from lms.dashboards.queries.notifications import chosen_mails
 from lms.dashboards.views.blueprint import bp
+from lms.mail import rendering
+from lms.mail.kinds import MailKind
+from lms.mail.outbox import ALL_SERIES
 from lms.people.actions.mail_choices import choose_mails
 from lms.people.forms import MAIL_WORDS
 from lms.people.queries.persons import contact_of
-from lms.web import mail
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
 from lms.web.locale import own_name
@@ -25,7 +25,7 @@ from lms.web.locale import own_name
 
 def init_app(app: Flask) -> None:
     """Has the weekly mail prepared."""
-    mail.register(app, digests.TEMPLATE, digests.prepared)
+    rendering.register(app, digests.TEMPLATE, digests.prepared)
 
 
 @bp.route("/account/notifications", methods=["GET", "POST"])

@@ -11,10 +11,10 @@ from lms.catalogue.models import Series
 from lms.core import audit
 from lms.core.bulk import among
 from lms.core.db import db
-from lms.core.outbox import post_mails
 from lms.core.roles import Actor
 from lms.enrolment.actions.places import lock
 from lms.enrolment.models import SeatReason
+from lms.mail.outbox import post_mails
 from lms.nominations.actions.answering import settle
 from lms.nominations.actions.invitations import invite, pass_on, revoke_invitations
 from lms.nominations.actions.seats import end, hold_seats

@@ -8,10 +8,10 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, delete, select
 
 from lms.core.db import action, db
-from lms.core.outbox import MailState, OutboxMail
 from lms.core.roles import SYSTEM, Actor
 from lms.enrolment.actions.places import lock
 from lms.enrolment.models import SeatReason
+from lms.mail.outbox import MailState, OutboxMail
 from lms.nominations.actions.letters import forget_letter
 from lms.nominations.actions.profile_requests import forget_requests_of
 from lms.nominations.actions.seats import end

@@ -14,11 +14,11 @@ from lms.core import audit
 from lms.core.bulk import among, insert_many
 from lms.core.db import action, db
 from lms.core.errors import NotFound
-from lms.core.outbox import OutboxMail, post_mails
 from lms.core.roles import SYSTEM, Actor
 from lms.core.zones import main_zone
 from lms.enrolment.actions.places import lock
 from lms.enrolment.models import SeatReason
+from lms.mail.outbox import OutboxMail, post_mails
 from lms.nominations.actions.seats import end, people_of
 from lms.nominations.models import InvitationLink, Nomination, NominationState
 from lms.nominations.rules import INVITATION_LASTS, REMIND_EVERY, may_nominate

@@ -15,8 +15,8 @@ from lms.core.bulk import insert_many
 from lms.core.db import action, db, one_at_a_time, read
 from lms.core.errors import Fault, Invalid, NotFound, Refused
 from lms.core.i18n import _
-from lms.core.outbox import post_mails
 from lms.core.roles import Actor
+from lms.mail.outbox import post_mails
 from lms.nominations.models import ProfileField, ProfileRequest, RequestedChange
 from lms.nominations.queries.profile_requests import (
     ChangedProfile,

@@ -13,8 +13,8 @@ from lms.core import clock, schema
 from lms.core.audit import AuditEntry
 from lms.core.db import db, is_sqlite
 from lms.core.i18n import _
-from lms.core.outbox import OutboxMail
 from lms.core.worker_heartbeats import list_worker_heartbeats
+from lms.mail.outbox import OutboxMail
 from lms.operations.checks.model import CheckContext, Finding, fault, ok, warning
 from lms.reports import recount
 

@@ -15,17 +15,16 @@ from sqlalchemy import func, select
 from lms.catalogue.actions.time_zones import find_shifts, last_version
 from lms.config import SETTINGS, Config
 from lms.core import journal, zones
-from lms.core.bounce_mailbox import mailbox_state
 from lms.core.db import db
 from lms.core.i18n import _, _n
 from lms.core.jobs import Job, JobState
-from lms.core.outbox import MailState, OutboxMail
 from lms.core.worker_heartbeats import is_worker_alive, worker_last_seen
+from lms.mail import rendering
+from lms.mail.bounce_mailbox import MailboxAddress, mailbox_state
+from lms.mail.outbox import MailState, OutboxMail
 from lms.operations.aftermath import is_unchanged_since_restore
 from lms.operations.backup import LAST_BACKUP
 from lms.operations.checks.model import CheckContext, Finding, fault, ok, warning
-from lms.web import mail
-from lms.web.bounce_mailbox import MailboxAddress
 
 LATE = timedelta(minutes=15)
 """Work that is due for so long waits for a worker that does not do it."""
@@ -38,7 +37,7 @@ _LOCAL = {"localhost", "127.0.0.1", "::1"}
 def check_mail(context: CheckContext) -> Iterator[Finding]:
     """Whether the mail server answers (nothing is sent), and whether mail waits or was given up."""
     try:
-        mail.probe(context.config)
+        rendering.probe(context.config)
     except OSError as error:  # smtplib's errors are OSErrors too
         reason = _("no answer: %(error)s", error=error)
         yield fault(_("mail"), reason, _("Check LMS_MAIL_URL, the mail server and the network."))

@@ -8,12 +8,12 @@ from sqlalchemy import delete, update
 from sqlalchemy.exc import IntegrityError
 
 from lms.core import audit
-from lms.core.bounces import confirm_address
 from lms.core.db import action, db
 from lms.core.errors import Invalid, NotFound, Refused
 from lms.core.events import AddressesKnown, publish
 from lms.core.i18n import _
 from lms.core.roles import Actor
+from lms.mail.bounces import confirm_address
 from lms.people.actions.factors import check_owner
 from lms.people.actions.links import make_link, post_link, use_up_links, was_sent_enough
 from lms.people.actions.notices import post_notice

@@ -12,8 +12,8 @@ from lms.core import audit
 from lms.core.db import action, db
 from lms.core.errors import Forbidden, Refused
 from lms.core.i18n import _
-from lms.core.outbox import OutboxMail, post_mail
 from lms.core.roles import Actor
+from lms.mail.outbox import OutboxMail, post_mail
 from lms.people.models import LinkPurpose, OneTimeLink
 from lms.people.passwords import hash_secret, new_secret
 from lms.people.queries.persons import contact_of, find_addressee, person_id_of

@@ -9,9 +9,9 @@ from sqlalchemy import delete, insert
 
 from lms.core.db import action, db
 from lms.core.errors import NotFound
-from lms.core.mail_kinds import DECLINABLE, PER_SERIES, MailKind, is_default
-from lms.core.outbox import ALL_SERIES
 from lms.core.roles import Actor
+from lms.mail.kinds import DECLINABLE, PER_SERIES, MailKind, is_default
+from lms.mail.outbox import ALL_SERIES
 from lms.people.actions.merging import hold_people
 from lms.people.models import MailChoice
 from lms.people.queries.mail_choices import choices_of

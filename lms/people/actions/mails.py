@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from lms.core import audit
-from lms.core.bounces import confirm_address, stopped_among
 from lms.core.db import action
 from lms.core.errors import Forbidden
-from lms.core.mail_decisions import queue_again, release, withhold
 from lms.core.roles import Actor
+from lms.mail.bounces import confirm_address, stopped_among
+from lms.mail.decisions import queue_again, release, withhold
 
 
 @action

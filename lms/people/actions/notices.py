@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from lms.core.outbox import post_mails
+from lms.mail.outbox import post_mails
 from lms.people.mail_rows import mail_to
 from lms.people.queries.persons import contact_of
 

@@ -10,12 +10,12 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select, update
 
 from lms.core import audit
-from lms.core.bounces import confirm_address
 from lms.core.db import action, db, one_at_a_time
 from lms.core.errors import Fault, Forbidden, Invalid, NotFound, Refused
 from lms.core.events import AddressesKnown, PeopleCountriesChanged, PeopleTraitsChanged, PersonNameCorrected, publish
 from lms.core.i18n import _, translated
 from lms.core.roles import SYSTEM, Actor
+from lms.mail.bounces import confirm_address
 from lms.people.actions.comparisons import ask_for_comparison
 from lms.people.models import BEGINNING, Gender, Person, PersonCountry, PersonEmail, Sector
 from lms.people.queries.countries import country_id_of, get_country

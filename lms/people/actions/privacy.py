@@ -14,10 +14,10 @@ from lms.core.errors import Forbidden, Invalid, NotFound, Refused
 from lms.core.events import PersonErased, PersonExportAsked, publish
 from lms.core.i18n import _
 from lms.core.idempotency import forget_answers
-from lms.core.mail_decisions import ERASED, erase_mails
-from lms.core.outbox import OutboxMail
 from lms.core.roles import Actor, Role
 from lms.core.sorting import sort_key
+from lms.mail.decisions import ERASED, erase_mails
+from lms.mail.outbox import OutboxMail
 from lms.people.actions.comparisons import forget_pairs
 from lms.people.actions.merging import forget_merges, fresh_person, hold_people
 from lms.people.models import (

@@ -11,9 +11,9 @@ from sqlalchemy.orm import aliased
 
 from lms.core.bulk import among
 from lms.core.db import db, read, read_column
-from lms.core.mail_kinds import DECLINABLE, KIND_OF, MailKind, is_default
-from lms.core.outbox import ALL_SERIES, Choice
 from lms.core.roles import Role
+from lms.mail.kinds import DECLINABLE, KIND_OF, MailKind, is_default
+from lms.mail.outbox import ALL_SERIES, Choice
 from lms.people.mail_links import MailLink, mark_of
 from lms.people.models import MailChoice, Person, PersonEmail
 from lms.people.queries.access import load_actor

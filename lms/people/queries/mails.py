@@ -8,12 +8,12 @@ from typing import Any
 
 from sqlalchemy import case, func, select
 
-from lms.core.bounces import MOST_BOUNCES, counts_against_address
 from lms.core.db import read, read_value
 from lms.core.errors import NotFound
-from lms.core.mail_reasons import MailReason
-from lms.core.outbox import IS_FAILED, MailState, OutboxMail
 from lms.core.roles import Actor
+from lms.mail.bounces import MOST_BOUNCES, counts_against_address
+from lms.mail.outbox import IS_FAILED, MailState, OutboxMail
+from lms.mail.reasons import MailReason
 from lms.people.models import Person, PersonEmail
 
 

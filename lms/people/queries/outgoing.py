@@ -13,10 +13,10 @@ from sqlalchemy import ColumnElement, and_, func, or_, select
 from lms.core.db import db, read, read_value
 from lms.core.errors import Forbidden, NotFound
 from lms.core.lists import ListRequest
-from lms.core.mail_decisions import may_be_released, may_be_withheld
-from lms.core.mail_reasons import MailReason
-from lms.core.outbox import IS_FAILED, MailState, OutboxMail
 from lms.core.roles import Actor
+from lms.mail.decisions import may_be_released, may_be_withheld
+from lms.mail.outbox import IS_FAILED, MailState, OutboxMail
+from lms.mail.reasons import MailReason
 from lms.people.models import Person
 from lms.people.queries.mails import PersonMail, mail_row
 from lms.people.queries.stopped_addresses import count_stopped

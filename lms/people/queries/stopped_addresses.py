@@ -9,12 +9,12 @@ from typing import Any
 
 from sqlalchemy import func, or_, select
 
-from lms.core.bounces import MOST_BOUNCES, counts_against_address
 from lms.core.db import read, read_value
 from lms.core.errors import Forbidden
 from lms.core.lists import ListRequest
-from lms.core.outbox import OutboxMail
 from lms.core.roles import Actor
+from lms.mail.bounces import MOST_BOUNCES, counts_against_address
+from lms.mail.outbox import OutboxMail
 from lms.people.models import Person
 from lms.people.rules import email_key
 

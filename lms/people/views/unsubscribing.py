@@ -8,15 +8,15 @@ from flask.typing import ResponseReturnValue
 from lms.core import clock
 from lms.core.errors import NotFound
 from lms.core.i18n import _
-from lms.core.mail_kinds import DECLINABLE, MailKind
-from lms.core.outbox import OutboxMail
 from lms.core.roles import SYSTEM
+from lms.mail import rendering
+from lms.mail.kinds import DECLINABLE, MailKind
+from lms.mail.outbox import OutboxMail
 from lms.people.actions.mail_choices import choose_mails, stop_mails
 from lms.people.forms import MAIL_WORDS
 from lms.people.mail_links import make_link, read_link
 from lms.people.queries.mail_choices import reader_of
 from lms.people.views.blueprint import bp
-from lms.web import mail
 from lms.web.guards import ANYONE, allow
 from lms.web.limits import throttle_guesses
 from lms.web.locale import speaking
@@ -24,7 +24,7 @@ from lms.web.locale import speaking
 
 def init_app(app: Flask) -> None:
     """Has each mail that can be declined carry a link to this page."""
-    mail.register_unsubscribing(app, path_of)
+    rendering.register_unsubscribing(app, path_of)
 
 
 def _masked(address: str) -> str:

@@ -11,8 +11,8 @@ from sqlalchemy import ColumnElement, select
 
 from lms.core.db import db
 from lms.core.errors import NotFound
-from lms.core.outbox import OutboxMail
 from lms.core.roles import Actor
+from lms.mail.outbox import OutboxMail
 from lms.people.models import Person
 from lms.people.passwords import hash_secret
 from lms.people.queries.countries import country_by_code

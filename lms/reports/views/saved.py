@@ -11,6 +11,7 @@ from lms.core import clock
 from lms.core.errors import Invalid
 from lms.core.i18n import _
 from lms.core.roles import Role
+from lms.mail import rendering
 from lms.people.queries.persons import addresses_of
 from lms.reports import shapes
 from lms.reports.actions import saved as actions
@@ -25,7 +26,6 @@ from lms.reports.queries.labels import filters_in_words
 from lms.reports.questions import read_question
 from lms.reports.views.blueprint import address, asked_form, bp
 from lms.reports.views.exact import totals_page
-from lms.web import mail
 from lms.web.forms import BaseForm
 from lms.web.guards import ANYONE, allow
 from lms.web.identity import current_actor
@@ -36,7 +36,7 @@ from lms.web.time import organiser_zone
 
 def init_app(app: Flask) -> None:
     """Has scheduled reports written by `prepared` when they are sent."""
-    mail.register(app, TEMPLATE, prepared)
+    rendering.register(app, TEMPLATE, prepared)
 
 
 @bp.post("/admin/reports/saved")

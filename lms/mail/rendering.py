@@ -3,7 +3,7 @@
 A template `mail/<template>.txt` has its subject in the first line, the text after an empty one. Each paragraph goes
 through the filter `para`, and the link to what the reader is asked to do through `act`, with the label of its button;
 further links of a list go through `lead`, with their words.
-The HTML is made of the same paragraphs (`web/mail_html.py`). A template that names a value which its mail does not have
+The HTML is made of the same paragraphs (`html.py`). A template that names a value which its mail does not have
 is not rendered. What a payload names `…_at` is an instant (RFC 3339), and comes to the template as one.
 """
 
@@ -30,11 +30,11 @@ from jinja2 import Environment, StrictUndefined
 
 from lms.config import Config
 from lms.core import clock
-from lms.core.outbox import SECRET, OutboxMail
-from lms.web import mail_words
+from lms.mail import reasons
+from lms.mail.html import act, as_html, lead, without_buttons
+from lms.mail.outbox import SECRET, OutboxMail
+from lms.mail.smtp import POLICY, MailServer, letter_of
 from lms.web.locale import reader_locale, speaking
-from lms.web.mail_html import act, as_html, lead, without_buttons
-from lms.web.smtp import POLICY, MailServer, letter_of
 
 _PREPARERS = "lms.mail.preparers"
 _TEMPLATES = "lms.mail.templates"
@@ -195,7 +195,7 @@ def _tidy(text: str) -> str:
 
 def init_app(app: Flask) -> None:
     """Registers the filters `para`, `act` and `lead` for the templates of mail, and `mail_reason` for pages."""
-    mail_words.init_app(app)
+    reasons.init_app(app)
     app.add_template_filter(paragraph, "para")
     app.add_template_filter(act, "act")
     app.add_template_filter(lead, "lead")

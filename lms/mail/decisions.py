@@ -10,9 +10,9 @@ from sqlalchemy import ColumnElement, and_, case, or_, update
 
 from lms.core.bulk import among
 from lms.core.db import action, db
-from lms.core.mail_reasons import MailReason
-from lms.core.mail_stops import stop_mail
-from lms.core.outbox import IS_FAILED, MailState, OutboxMail, due_mails
+from lms.mail.outbox import IS_FAILED, MailState, OutboxMail, due_mails
+from lms.mail.reasons import MailReason
+from lms.mail.stops import stop_mail
 
 ERASED: dict[str, Any] = {
     "address": "",

@@ -22,12 +22,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from lms.config import BadSetting, Config
-from lms.core import logs, mail_sending, outbox
+from lms.core import logs
 from lms.core.db import action, db
-from lms.core.mail_reasons import MailReason
-from lms.core.outbox import MailState, OutboxMail
-from lms.web import mail
-from lms.web.smtp import MailServer, UntrustedMailServer, letter_of
+from lms.mail import outbox, rendering, sending
+from lms.mail.outbox import MailState, OutboxMail
+from lms.mail.reasons import MailReason
+from lms.mail.smtp import MailServer, UntrustedMailServer, letter_of
 from tests.people.test_mail import free_port
 
 
@@ -298,9 +298,9 @@ def outgoing(app: APIFlask, start: Start, monkeypatch: pytest.MonkeyPatch) -> Ca
     monkeypatch.setattr(config, "mail_url", f"smtp://127.0.0.1:{start()}")
 
     def drain(at: datetime) -> int:
-        with app.app_context(), mail.sender(app) as send:
+        with app.app_context(), rendering.sender(app) as send:
             tried = 0
-            while count := mail_sending.send_due(send, at=at):
+            while count := sending.send_due(send, at=at):
                 tried += count
             return tried
 
@@ -325,7 +325,7 @@ def errors() -> list[str | None]:
 def test_a_hundred_mails_go_over_one_connection(
     outgoing: Callable[..., int], sink: Sink, at: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mail_sending, "BATCH_SECONDS", 600)  # a slow machine gives nothing back
+    monkeypatch.setattr(sending, "BATCH_SECONDS", 600)  # a slow machine gives nothing back
     post(100, at)
     assert outgoing(at) == 100
     assert (len(sink.ids), len(set(sink.ids)), len(sink.connections)) == (100, 100, 1)
@@ -387,8 +387,8 @@ def test_a_server_that_is_away_is_tried_once_a_drain(
     monkeypatch.setattr(smtplib, "SMTP", Away)
     monkeypatch.setattr(app.extensions["lms.config"], "mail_url", "smtp://mail.example:2525")
     post(30, at)
-    with mail.sender(app) as send:
-        while mail_sending.send_due(send, at=at):
+    with rendering.sender(app) as send:
+        while sending.send_due(send, at=at):
             pass
     assert tries == [("mail.example", 2525, 20)]
     assert errors() == ["TimeoutError: timed out"] * 30

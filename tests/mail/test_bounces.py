@@ -8,13 +8,12 @@ from datetime import datetime
 import pytest
 from flask import current_app
 
-from lms.core import bounces, mail_decisions, mail_sending, outbox
-from lms.core.bounces import confirm_address
 from lms.core.db import action, db
-from lms.core.mail_reasons import MailReason
-from lms.core.outbox import MailState, OutboxMail
-from lms.web.bounces import BounceOutcome, take_bounce
-from lms.web.mail import mark
+from lms.mail import bounces, decisions, outbox, sending
+from lms.mail.bounces import BounceOutcome, confirm_address, take_bounce
+from lms.mail.outbox import MailState, OutboxMail
+from lms.mail.reasons import MailReason
+from lms.mail.rendering import mark
 
 pytestmark = [pytest.mark.databases, pytest.mark.usefixtures("context")]
 
@@ -71,7 +70,7 @@ def post(number: int, at: datetime, template: str = "lecture_cancelled") -> None
 def sent(at: datetime, *numbers: int, template: str = "lecture_cancelled") -> list[OutboxMail]:
     for number in numbers:
         post(number, at, template)
-    while mail_sending.send_due(lambda mail: None, at=at):
+    while sending.send_due(lambda mail: None, at=at):
         pass
     keys = [f"b{number}" for number in numbers]
     return list(db.session.query(OutboxMail).filter(OutboxMail.dedupe_key.in_(keys)).order_by(OutboxMail.id))
@@ -230,11 +229,11 @@ def test_a_mail_that_comes_back_before_it_is_marked_as_sent_stays_undelivered(at
     def refuse_behind(mail: OutboxMail) -> None:
         outcomes.append(take_bounce(notification(message_id(mail)), at=at))
 
-    mail_sending.send_due(refuse_behind, at=at)
+    sending.send_due(refuse_behind, at=at)
     assert outcomes == [BounceOutcome.NOTED]
     mail = db.session.query(OutboxMail).populate_existing().one()
     assert (mail.state, mail.reason, mail.sent_at) == (MailState.UNDELIVERED, MailReason.NO_SUCH_ADDRESS, at)
-    assert mail_sending.send_due(lambda mail: None, at=at + mail_sending.LEASE) == 0
+    assert sending.send_due(lambda mail: None, at=at + sending.LEASE) == 0
 
 
 @pytest.mark.databases(differs=True)
@@ -245,10 +244,10 @@ def test_the_same_notification_again_does_not_fail_a_new_attempt(at: datetime) -
 
     @action
     def again() -> int:
-        return mail_decisions.queue_again([mail.id], at=at)
+        return decisions.queue_again([mail.id], at=at)
 
     assert again() == 1
-    mail_sending.send_due(lambda mail: None, at=at)
+    sending.send_due(lambda mail: None, at=at)
     assert take_bounce(returned, at=at) is BounceOutcome.KNOWN
     assert take_bounce(notification(message_id(mail), own_id="another"), at=at) is BounceOutcome.NOTED
 
@@ -260,7 +259,7 @@ def test_an_erased_mail_keeps_nothing_that_servers_said(at: datetime) -> None:
     @action
     def erase() -> None:
         db.session.query(OutboxMail).update({"person_id": 7})
-        mail_decisions.erase_mails(7)
+        decisions.erase_mails(7)
 
     erase()
     mail = db.session.query(OutboxMail).populate_existing().one()

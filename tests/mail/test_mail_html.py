@@ -8,9 +8,9 @@ import pytest
 from apiflask import APIFlask
 from jinja2 import UndefinedError
 
-from lms.core.outbox import OutboxMail
-from lms.web.mail import render
-from lms.web.mail_html import act, as_html, lead, without_buttons
+from lms.mail.html import act, as_html, lead, without_buttons
+from lms.mail.outbox import OutboxMail
+from lms.mail.rendering import render
 
 BASE = "https://serai.example"
 

@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import structlog
 
-from lms.core.mail_reasons import MailReason, MailRefused
+from lms.mail.reasons import MailReason, MailRefused
 
 TIMEOUT_SECONDS = 20
 """For connecting, and for each answer of the server."""

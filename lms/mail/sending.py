@@ -1,7 +1,7 @@
 """Sends the mails of the outbox, each at least once.
 
 Workers side by side take mails in batches, each under a lease: one that lives has marked its mails before the lease
-ends, those of one that died are sent after it. What matters at once is taken first (`mail_kinds.PRIORITY`).
+ends, those of one that died are sent after it. What matters at once is taken first (`kinds.PRIORITY`).
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import bindparam, update
+from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Mapped, mapped_column
 
-from lms.core import mail_pace
 from lms.core.bulk import among
-from lms.core.db import UtcDateTime, action, db, write_connection, write_turn
-from lms.core.mail_kinds import PRIORITIES
-from lms.core.mail_reasons import MailReason, MailRefused
-from lms.core.mail_stops import EXPIRED, stop_unwanted
-from lms.core.outbox import SECRET, MailState, OutboxMail, due_mails, without_secret
+from lms.core.db import Base, UtcDateTime, action, db, one_at_a_time, write_connection, write_turn
+from lms.mail.kinds import PRIORITIES
+from lms.mail.outbox import SECRET, MailState, OutboxMail, due_mails, without_secret
+from lms.mail.reasons import MailReason, MailRefused
+from lms.mail.stops import EXPIRED, stop_unwanted
 
 MAX_ATTEMPTS = 24
 LONGEST_WAIT = timedelta(hours=4)
@@ -35,10 +35,41 @@ MARK_AFTER, MARK_SECONDS = 10, 0.25
 """After so many mails, or so many seconds, those that were sent are marked in one transaction. If the worker dies
 before, they are sent twice."""
 LEASE = timedelta(minutes=5)
-"""For so long nobody else takes a mail: longer than a batch and the one mail in its middle (`web.smtp`) can last."""
+"""For so long nobody else takes a mail: longer than a batch and the one mail in its middle (`smtp`) can last."""
+_MINUTE = timedelta(minutes=1)
+_SPELL = timedelta(seconds=5)
+"""In each spell only its share of the minute leaves, so that a mail server is not flooded and then left idle."""
 log = structlog.get_logger(__name__)
 Send = Callable[[OutboxMail], None]
 """Sends one mail, or raises what went wrong."""
+
+
+class MailTaken(Base):
+    """How many mails a worker took at a moment."""
+
+    __tablename__ = "mail_taken"
+    read_by_strangers = False
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    count: Mapped[int]
+
+
+def may_leave(per_minute: int, *, at: datetime) -> int:
+    """Within an action: how many mails may leave now. Until it ends, no other worker takes any."""
+    one_at_a_time("mail pace")
+    db.session.execute(delete(MailTaken).where(MailTaken.at <= at - _MINUTE))
+    share = -(-per_minute * _SPELL // _MINUTE)
+    return max(0, min(per_minute - _taken(at - _MINUTE), share - _taken(at - _SPELL)))
+
+
+def note_taken(count: int, *, at: datetime) -> None:
+    """Within an action: writes down that so many mails were taken."""
+    db.session.add(MailTaken(at=at, count=count))
+
+
+def _taken(since: datetime) -> int:
+    return int(db.session.scalar(select(func.sum(MailTaken.count)).where(MailTaken.at > since)) or 0)
 
 
 @dataclass(frozen=True)
@@ -125,7 +156,7 @@ def _claim(*, at: datetime, limit: int, per_minute: int | None, priorities: Sequ
 @action
 def _claim_due(*, at: datetime, limit: int, per_minute: int | None, priorities: Sequence[int]) -> list[OutboxMail]:
     if per_minute:
-        limit = min(limit, mail_pace.may_leave(per_minute, at=at))
+        limit = min(limit, may_leave(per_minute, at=at))
     mails: list[OutboxMail] = []
     for priority in priorities:
         due = due_mails(at, [priority]).order_by(OutboxMail.due_at, OutboxMail.id)
@@ -136,7 +167,7 @@ def _claim_due(*, at: datetime, limit: int, per_minute: int | None, priorities: 
             if not found:
                 break
     if per_minute and mails:
-        mail_pace.note_taken(len(mails), at=at)
+        note_taken(len(mails), at=at)
     for mail in mails:
         db.session.expunge(mail)
         mail.attempts += 1

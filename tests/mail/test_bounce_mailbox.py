@@ -12,16 +12,15 @@ import pytest
 from apiflask import APIFlask
 
 from lms.config import BadSetting, Config
-from lms.core import logs, mail_decisions, mail_sending
-from lms.core.bounce_mailbox import EVERY, LEASE, MailboxFault, claim, mailbox_state
+from lms.core import logs
 from lms.core.db import action, db
-from lms.core.outbox import MailState, OutboxMail
+from lms.mail import bounce_mailbox, decisions, sending
+from lms.mail.bounce_mailbox import EVERY, LEASE, MailboxAddress, MailboxFault, claim, mailbox_state, read_when_due
+from lms.mail.outbox import MailState, OutboxMail
 from lms.serve import read_returned_mail
-from lms.web import bounce_mailbox
-from lms.web.bounce_mailbox import MailboxAddress, read_when_due
 from tests.imap_server import ADDRESS, PASSWORD, ImapServer
-from tests.web.test_bounces import message_id, notification, sent
-from tests.web.test_smtp import Authority
+from tests.mail.test_bounces import message_id, notification, sent
+from tests.mail.test_smtp import Authority
 
 pytestmark = pytest.mark.usefixtures("context", "trusting")
 
@@ -124,10 +123,10 @@ def test_a_crash_between_marking_and_flagging_counts_nothing_twice(
 
     @action
     def try_again() -> int:
-        return mail_decisions.queue_again([mail.id], at=at)
+        return decisions.queue_again([mail.id], at=at)
 
     assert try_again() == 1
-    assert mail_sending.send_due(lambda mail: None, at=at) == 1
+    assert sending.send_due(lambda mail: None, at=at) == 1
     assert read_when_due(url(server), at=at + LEASE) == 0
     assert (states(), server.flags()) == (["sent"], [True]), "what is known already does not fail the new attempt"
 

@@ -1,7 +1,7 @@
 """Kinds of e-mail: what people can decline, and which kind each template is of.
 
 Each template in a slice's `templates/mail/` has one line in `KIND_OF`. What people decline is stored in `mail_choice`
-(`lms.people.models`); `core.outbox` asks for it when a mail is posted, `core.mail_stops` again before it is sent.
+(`lms.people.models`); `outbox` asks for it when a mail is posted, `stops` again before it is sent.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""Reads delivery status notifications (RFC 3464), and finds the mail that they are about.
+"""E-mails that came back, and addresses that get no more e-mail because of it until their owner confirms them.
 
-A mail is found by its mark (`web.mail.mark`), which is its Message-ID and, where the mail server takes one, its
-envelope id (RFC 3461). Only this site can make marks, so nobody forges the return of a mail that they were not sent.
+Delivery status notifications (RFC 3464) are read, and the e-mail that they are about is found by its mark
+(`rendering.mark`): its Message-ID and, where the mail server takes one, its envelope id (RFC 3461). Only this site can
+make marks, so nobody forges the return of an e-mail that they were not sent.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email import message_from_bytes
@@ -18,11 +19,14 @@ from enum import StrEnum
 
 import structlog
 from flask import current_app
+from sqlalchemy import ColumnElement, and_, func, or_, select, text, update
 
-from lms.core.bounces import Bounce, note_bounce
-from lms.core.db import db
-from lms.core.outbox import OutboxMail
-from lms.web.mail import mark
+from lms.core.bulk import among
+from lms.core.db import action, db
+from lms.mail import runs
+from lms.mail.outbox import IS_NO_SUCH_ADDRESS, MailState, OutboxMail
+from lms.mail.reasons import MailReason, reason_of
+from lms.mail.rendering import mark
 
 _MARK = re.compile(r"(?<![\w.])(\d{1,9})\.([0-9a-f]{32})(?![\w.])", re.I)
 _RETURNED = {"message/rfc822", "message/global", "text/rfc822-headers", "message/global-headers"}
@@ -30,7 +34,80 @@ _STATUS = {"message/delivery-status", "message/global-delivery-status"}
 _MOST_MARKS = 20
 MOST_BYTES = 1_000_000
 """Of a notification; what is beyond is not read."""
+MOST_BOUNCES = 3
+"""An address that does not exist so many times over is not written to."""
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Bounce:
+    """That a mail came back for good: as a notification says it, which its `digest` tells from all others.
+
+    `status` is as in RFC 3463. Not `is_to_address`: the mail was forwarded, and it is another address that failed.
+    """
+
+    status: str
+    words: str
+    digest: str
+    is_to_address: bool
+
+    @property
+    def reason(self) -> MailReason:
+        """What it means. Only what says that the address itself does not exist counts against it."""
+        reason = reason_of(550, f"{self.status} {self.words}")
+        if reason is not MailReason.NO_SUCH_ADDRESS:
+            return reason
+        if self.status.startswith("4"):
+            return MailReason.NO_ANSWER
+        return reason if self.is_to_address else MailReason.FORWARDED
+
+
+@action
+def note_bounce(mail_id: int, bounce: Bounce, *, at: datetime) -> bool:
+    """Writes down that a mail came back for good; returns whether it was news.
+
+    The same notification again changes nothing, also where the mail was sent once more since. A notification may
+    come before the mail is marked as sent.
+    """
+    if not runs.begin(f"bounce-{mail_id}-{bounce.digest}", at=at):
+        return False
+    was_sent = or_(
+        OutboxMail.state == MailState.SENT, and_(OutboxMail.state == MailState.QUEUED, OutboxMail.attempts > 0)
+    )
+    came_back = update(OutboxMail).where(OutboxMail.id == mail_id, OutboxMail.address != "", was_sent)
+    values = {
+        "state": MailState.UNDELIVERED,
+        "reason": bounce.reason,
+        "error": f"{bounce.status} {bounce.words}".strip()[:500],
+        "sent_at": func.coalesce(OutboxMail.sent_at, at),
+    }
+    query = came_back.values(values).returning(OutboxMail.id).execution_options(synchronize_session=False)
+    return db.session.execute(query).first() is not None
+
+
+def counts_against_address() -> ColumnElement[bool]:
+    """A mail that says that its address does not exist: it came back, or was refused."""
+    states = (MailState.UNDELIVERED, MailState.FAILED)
+    return and_(
+        text(f"outbox_mail.{IS_NO_SUCH_ADDRESS}"), OutboxMail.state.in_(states)
+    )  # as text, so that its index is found
+
+
+def stopped_among(addresses: Iterable[str]) -> set[str]:
+    """Which of these addresses are not written to, until their owner says that they work (`confirm_address`)."""
+    query = (
+        select(OutboxMail.address)
+        .where(among(OutboxMail.address, {one for one in addresses if one}), counts_against_address())
+        .group_by(OutboxMail.address)
+        .having(func.count() >= MOST_BOUNCES)
+    )
+    return set(db.session.scalars(query))
+
+
+def confirm_address(address: str) -> None:
+    """Within an action: what came back from an address no longer counts against it."""
+    counted = update(OutboxMail).where(OutboxMail.address == address, counts_against_address())
+    db.session.execute(counted.values(reason=None).execution_options(synchronize_session=False))
 
 
 class BounceOutcome(StrEnum):
@@ -138,12 +215,12 @@ def _line(block: Message, name: str) -> str:
 def _find(notification: _Notification) -> tuple[int, str] | None:
     """(id, address) of the mail that a notification is about, if it is one of ours."""
     secrets = [None, *current_app.config["SECRET_KEY_FALLBACKS"]]
-    for text, mail_id in notification.marks:
+    for name, mail_id in notification.marks:
         row = db.session.get(OutboxMail, mail_id)
         if row is None:
             continue
         expected = [mark(mail_id, row.dedupe_key, secret=secret) for secret in secrets]
-        if any(hmac.compare_digest(genuine, text) for genuine in expected):
+        if any(hmac.compare_digest(genuine, name) for genuine in expected):
             mail = row.id, row.address
             db.session.rollback()
             return mail

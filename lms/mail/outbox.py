@@ -1,10 +1,10 @@
 """Mail waits for the commit: a row written in the action's transaction, sent by the worker afterwards.
 
-What is stored is a frozen payload; the text is rendered when it is sent (by `web/mail.py`). `dedupe_key` makes the same
-mail one row, whatever is run twice. What a person has declined (`core.mail_kinds`) is not posted.
+What is stored is a frozen payload; the text is rendered when it is sent (by `rendering`). `dedupe_key` makes the same
+mail one row, whatever is run twice. What a person has declined (`kinds`) is not posted.
 
-`core.mail_sending` sends what is posted, `core.mail_stops` says what is not sent by then, and `core.mail_decisions` is
-what somebody decides about mails that were posted.
+`sending` sends what is posted, `stops` says what is not sent by then, and `decisions` is what somebody decides about
+mails that were posted.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from lms.core.bulk import among
 from lms.core.db import Base, UtcDateTime, db, is_sqlite
-from lms.core.mail_kinds import DECLINABLE, LAST, PRIORITIES, MailKind, kind_of, priority_of
-from lms.core.mail_reasons import MailReason
+from lms.mail.kinds import DECLINABLE, LAST, PRIORITIES, MailKind, kind_of, priority_of
+from lms.mail.reasons import MailReason
 
 POST_AT_ONCE = 500
 """How many mails of one kind to many people are posted in one transaction, so that nobody waits for a long one."""
@@ -46,7 +46,7 @@ class MailState(StrEnum):
     """Still to be sent; with an `error`, to be tried again."""
     SENT = "sent"
     UNDELIVERED = "undelivered"
-    """It was sent and came back (`core.bounces`)."""
+    """It was sent and came back (`bounces`)."""
     FAILED = "failed"
     """It will not be tried again by itself."""
     EXPIRED = "expired"

@@ -13,9 +13,9 @@ import pytest
 from apiflask import APIFlask
 from sqlalchemy import event, select
 
-from lms.core import mail_decisions, mail_sending, outbox
 from lms.core.db import action, db
-from lms.core.outbox import MailState, OutboxMail
+from lms.mail import decisions, outbox, sending
+from lms.mail.outbox import MailState, OutboxMail
 
 pytestmark = [pytest.mark.databases(differs=True), pytest.mark.usefixtures("context")]
 
@@ -65,8 +65,8 @@ def test_the_same_key_is_one_mail(at: datetime) -> None:
     post(1, at)
     post(1, at + timedelta(hours=1))
     sent: list[str] = []
-    assert mail_sending.send_due(lambda mail: sent.append(mail.address), at=at) == 1
-    assert mail_sending.send_due(lambda mail: sent.append(mail.address), at=at + timedelta(days=9)) == 0
+    assert sending.send_due(lambda mail: sent.append(mail.address), at=at) == 1
+    assert sending.send_due(lambda mail: sent.append(mail.address), at=at + timedelta(days=9)) == 0
     assert sent == ["1@x.example"]
     assert db.session.query(OutboxMail).one().payload == {"n": 1}
 
@@ -80,7 +80,7 @@ def test_no_transaction_is_open_while_a_mail_goes_out(at: datetime) -> None:
         with db.engine.connect().execution_options(lms_writes=True) as connection, connection.begin():
             connection.exec_driver_sql("UPDATE outbox_mail SET template = 'touched'")
 
-    assert mail_sending.send_due(send, at=at) == 1
+    assert sending.send_due(send, at=at) == 1
     mail = db.session.query(OutboxMail).one()
     assert (mail.template, mail.sent_at) == ("touched", at)
 
@@ -92,10 +92,10 @@ def test_a_worker_that_dies_while_sending_sends_again_later(at: datetime) -> Non
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        mail_sending.send_due(die, at=at)
+        sending.send_due(die, at=at)
     sent: list[str] = []
-    assert mail_sending.send_due(lambda mail: sent.append(mail.address), at=at + timedelta(minutes=4)) == 0
-    assert mail_sending.send_due(lambda mail: sent.append(mail.address), at=at + timedelta(minutes=5)) == 1
+    assert sending.send_due(lambda mail: sent.append(mail.address), at=at + timedelta(minutes=4)) == 0
+    assert sending.send_due(lambda mail: sent.append(mail.address), at=at + timedelta(minutes=5)) == 1
     assert sent == ["1@x.example"]
 
 
@@ -110,8 +110,8 @@ def test_a_failure_is_kept_and_tried_less_and_less_often(at: datetime) -> None:
             tried.append(moment)
             raise smtplib.SMTPServerDisconnected("gone")
 
-        mail_sending.send_due(fail, at=moment)
-        if len(tried) == mail_sending.MAX_ATTEMPTS:
+        sending.send_due(fail, at=moment)
+        if len(tried) == sending.MAX_ATTEMPTS:
             break
     assert [(moment - at) // timedelta(minutes=1) for moment in tried] == [
         0,
@@ -124,14 +124,14 @@ def test_a_failure_is_kept_and_tried_less_and_less_often(at: datetime) -> None:
         *range(254, 254 + 17 * 240, 240),
     ]
     assert db.session.query(OutboxMail).one().error == "SMTPServerDisconnected: gone"
-    assert mail_sending.send_due(fail, at=at + timedelta(days=30)) == 0
+    assert sending.send_due(fail, at=at + timedelta(days=30)) == 0
 
 
 def test_what_is_past_is_never_sent(at: datetime) -> None:
     post(1, at, expires_at=at + timedelta(hours=1))
     post(2, at)
     sent: list[str] = []
-    mail_sending.send_due(lambda mail: sent.append(mail.address), at=at + timedelta(hours=1))
+    sending.send_due(lambda mail: sent.append(mail.address), at=at + timedelta(hours=1))
     assert sent == ["2@x.example"]
 
 
@@ -145,18 +145,18 @@ def test_one_that_cannot_be_written_keeps_nobody_waiting(at: datetime) -> None:
             raise KeyError("a template lacks something")
         sent.append(mail.address)
 
-    assert mail_sending.send_due(send, at=at) == 2
+    assert sending.send_due(send, at=at) == 2
     assert sent == ["2@x.example"]
     first = db.session.query(OutboxMail).filter_by(address="1@x.example").one()
     assert (first.sent_at, first.error, first.state) == (None, "KeyError", MailState.FAILED)
-    assert mail_sending.send_due(send, at=at + timedelta(days=1)) == 0, "it would fail again"
+    assert sending.send_due(send, at=at + timedelta(days=1)) == 0, "it would fail again"
 
 
 def test_what_matters_at_once_leaves_first(at: datetime) -> None:
     for number, template in enumerate(("scheduled_report", "lecture_postponed", "enrolment_enrolled", "sign_in")):
         post(number, at + timedelta(seconds=number), template=template)
     sent: list[str] = []
-    while mail_sending.send_due(lambda mail: sent.append(mail.template), at=at + timedelta(minutes=1), limit=1):
+    while sending.send_due(lambda mail: sent.append(mail.template), at=at + timedelta(minutes=1), limit=1):
         pass
     assert sent == ["sign_in", "lecture_postponed", "enrolment_enrolled", "scheduled_report"]
 
@@ -174,7 +174,7 @@ def test_workers_side_by_side_send_each_mail_once(app: APIFlask, at: datetime) -
     def work() -> None:
         with app.app_context():
             ready.wait()
-            while mail_sending.send_due(send, at=at, limit=20):
+            while sending.send_due(send, at=at, limit=20):
                 pass
 
     threads = [threading.Thread(target=work) for _ in range(4)]
@@ -190,8 +190,8 @@ def test_a_batch_is_marked_in_few_transactions(at: datetime) -> None:
     post_many(range(100), at)
     commits: list[None] = []
     with listening(db.engine, "commit", lambda _connection: commits.append(None)):
-        assert mail_sending.send_due(lambda mail: None, at=at) == 100
-    assert 0 < len(commits) <= 4 + 100 // mail_sending.MARK_AFTER
+        assert sending.send_due(lambda mail: None, at=at) == 100
+    assert 0 < len(commits) <= 4 + 100 // sending.MARK_AFTER
 
 
 def test_no_more_than_a_few_mails_that_left_are_not_marked(at: datetime) -> None:
@@ -206,21 +206,21 @@ def test_no_more_than_a_few_mails_that_left_are_not_marked(at: datetime) -> None
             sent = line.execute(select(OutboxMail.id).where(OutboxMail.state == MailState.SENT)).scalars().all()
         unmarked.append(len(set(left) - set(sent)))
 
-    assert mail_sending.send_due(send, at=at) == 40
-    assert max(unmarked) == mail_sending.MARK_AFTER == 10
+    assert sending.send_due(send, at=at) == 40
+    assert max(unmarked) == sending.MARK_AFTER == 10
 
 
 def test_what_a_slow_server_leaves_of_a_batch_is_given_back(at: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mail_sending, "BATCH_SECONDS", -1)
+    monkeypatch.setattr(sending, "BATCH_SECONDS", -1)
     post_many(range(3), at)
     sent: list[str] = []
-    assert mail_sending.send_due(lambda mail: sent.append(mail.address), at=at) == 3
+    assert sending.send_due(lambda mail: sent.append(mail.address), at=at) == 3
     assert sent == ["0@x.example"]
     rows = db.session.query(OutboxMail).order_by(OutboxMail.id)
     assert [(mail.attempts, mail.due_at) for mail in rows][1:] == [(0, at), (0, at)]
     db.session.rollback()
     post(9, at, template="sign_in")
-    mail_sending.send_due(lambda mail: sent.append(mail.address), at=at)
+    sending.send_due(lambda mail: sent.append(mail.address), at=at)
     assert sent == ["0@x.example", "9@x.example"], "what matters at once does not wait for the rest"
 
 
@@ -232,7 +232,7 @@ def test_no_more_leave_in_any_minute_than_the_setting_says(at: datetime, per_min
     left: list[datetime] = []
     for second in range(190):
         moment = at + timedelta(seconds=second)
-        while mail_sending.send_due(lambda _mail, moment=moment: left.append(moment), at=moment, per_minute=per_minute):  # type: ignore[misc]
+        while sending.send_due(lambda _mail, moment=moment: left.append(moment), at=moment, per_minute=per_minute):  # type: ignore[misc]
             pass
     for moment in left:
         assert sum(moment - timedelta(minutes=1) < other <= moment for other in left) <= per_minute
@@ -247,7 +247,7 @@ def test_workers_share_the_limit(app: APIFlask, at: datetime) -> None:
     def work() -> None:
         with app.app_context():
             ready.wait()
-            while count := mail_sending.send_due(lambda mail: None, at=at, limit=3, per_minute=120):
+            while count := sending.send_due(lambda mail: None, at=at, limit=3, per_minute=120):
                 sent.append(count)
 
     threads = [threading.Thread(target=work) for _ in range(4)]
@@ -263,8 +263,8 @@ def test_somebody_who_is_erased_while_a_mail_goes_out_is_not_written_back(at: da
 
     @action
     def erase() -> None:
-        mail_decisions.erase_mails(7)
+        decisions.erase_mails(7)
 
-    assert mail_sending.send_due(lambda mail: erase(), at=at) == 1
+    assert sending.send_due(lambda mail: erase(), at=at) == 1
     mail = db.session.query(OutboxMail).one()
     assert (mail.address, mail.payload, mail.person_id) == ("", {}, None)

@@ -8,11 +8,11 @@ from datetime import datetime
 
 from flask import Flask, current_app
 
-from lms.core.bounces import stopped_among
 from lms.core.db import db
-from lms.core.mail_kinds import MailKind
-from lms.core.mail_reasons import MailReason
-from lms.core.outbox import MailState, OutboxMail, choice_of, declined_of, without_secret
+from lms.mail.bounces import stopped_among
+from lms.mail.kinds import MailKind
+from lms.mail.outbox import MailState, OutboxMail, choice_of, declined_of, without_secret
+from lms.mail.reasons import MailReason
 
 EXPIRED, DECLINED = "expired", "declined"
 """In `OutboxMail.error`: why a mail was not sent, and never will be, though nothing failed."""
