@@ -50,10 +50,10 @@ def main(
         for name in only or (known if all_wanted else TOPICS):
             began = time.monotonic()
             try:
-                found = list(known[name](bench))
-                if not found:
+                measured = list(known[name](bench))
+                if not measured:
                     raise CannotMeasure("it has no rows")
-                rows += found
+                rows += measured
             except CannotMeasure as error:
                 failed = True
                 click.echo(f"bench: {name} could not be measured: {error}", err=True)

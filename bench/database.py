@@ -114,7 +114,7 @@ def copied(folder: Path, to: Path) -> Path:
 
 def added_rows(before: Path, after: Path) -> Rows:
     """Every row that stands in the second folder's database and not in the first's, by table, as it is stored."""
-    found: Rows = {}
+    added: Rows = {}
     with closing(sqlite3.connect(after / "serai.db", isolation_level=None)) as line:
         line.execute("ATTACH ? AS former", (str(before / "serai.db"),))
         named = (
@@ -125,10 +125,10 @@ def added_rows(before: Path, after: Path) -> Rows:
             rows = line.execute(f'SELECT * FROM main."{table}" EXCEPT SELECT * FROM former."{table}"').fetchall()  # noqa: S608
             replaced = line.execute(f'SELECT * FROM former."{table}" EXCEPT SELECT * FROM main."{table}"').fetchall()  # noqa: S608
             if rows and not replaced:
-                found[table] = rows
-    if not found:
+                added[table] = rows
+    if not added:
         raise CannotMeasure("nothing was written")
-    return found
+    return added
 
 
 def insert_barely(folder: Path, rows: Rows) -> None:

@@ -149,8 +149,8 @@ class _Generator:
             self._again(line)
             return
         line.received += received
-        head, found, rest = bytes(line.received).partition(b"\r\n\r\n")
-        if not found:
+        head, separator, rest = bytes(line.received).partition(b"\r\n\r\n")
+        if not separator:
             return
         fields = dict(one.lower().split(b": ", 1) for one in head.split(b"\r\n")[1:])
         if len(rest) < int(fields.get(b"content-length", 0)):

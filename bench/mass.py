@@ -88,11 +88,11 @@ def _memory() -> float:
 
 
 def _children() -> list[int]:
-    found: list[int] = []
+    children: list[int] = []
     for task in Path("/proc/self/task").iterdir():
         with suppress(OSError):  # a thread that has ended meanwhile
-            found += map(int, (task / "children").read_text().split())
-    return found
+            children += map(int, (task / "children").read_text().split())
+    return children
 
 
 def _proportional(process: int) -> int:

@@ -116,27 +116,29 @@ def _place(file: str) -> str:
 
 def _places(entries: Entries, times: int, lines: int) -> None:
     """Own time, summed over each module of ours and each library; what is built in counts for who called it."""
-    own: dict[str, float] = defaultdict(float)
+    spent_in: dict[str, float] = defaultdict(float)
     for (file, _line, _name), (_primitive, _calls, spent, _cumulated, callers) in entries.items():
         if file != "~":
-            own[_place(file)] += spent
+            spent_in[_place(file)] += spent
             continue
         for (caller, _at, _function), given in callers.items():
-            own[_place(caller)] += given[2]
-    total = sum(own.values())
+            spent_in[_place(caller)] += given[2]
+    total = sum(spent_in.values())
     click.echo(f"\nOwn time a request, under the profiler ({total * 1000 / times:.2f} ms in all)")
-    for place, spent in sorted(own.items(), key=lambda one: -one[1])[:lines]:
+    for place, spent in sorted(spent_in.items(), key=lambda item: -item[1])[:lines]:
         click.echo(f"  {spent * 1000 / times:7.3f} ms  {spent / total:4.0%}  {place}")
 
 
 def _functions(entries: Entries, times: int, lines: int, *, calls: bool) -> None:
     """Cumulated time of our functions and templates."""
     shown = []
-    for (file, line, name), (_primitive, count, own, cumulated, _callers) in entries.items():
+    for (file, line, name), (_primitive, count, spent_inside, cumulated, _callers) in entries.items():
         place = _place(file)
         if calls or not place.startswith(("library", "Python", "built in", "bench/")):
-            shown.append((cumulated, own, count, f"{place}:{line} {name}"))
+            shown.append((cumulated, spent_inside, count, f"{place}:{line} {name}"))
     click.echo("\nCumulated time a request, under the profiler: our functions" + (" and all others" if calls else ""))
     click.echo("  cumulated       own   calls")
-    for cumulated, own, count, name in sorted(shown, reverse=True)[:lines]:
-        click.echo(f"  {cumulated * 1000 / times:6.2f} ms {own * 1000 / times:6.2f} ms {count / times:6.1f}  {name}")
+    for cumulated, spent_inside, count, name in sorted(shown, reverse=True)[:lines]:
+        click.echo(
+            f"  {cumulated * 1000 / times:6.2f} ms {spent_inside * 1000 / times:6.2f} ms {count / times:6.1f}  {name}"
+        )

@@ -75,11 +75,11 @@ class Served:
 
     def all_processes(self) -> list[int]:
         """The server's, those that it began, and those that serve its database, where there are any."""
-        found, parents = [self.process.pid], {self.process.pid, *self.also_counts}
+        processes, parents = [self.process.pid], {self.process.pid, *self.also_counts}
         for number, parent, _command in _processes():
             if parent in parents:
-                found.append(number)
-        return sorted({*found, *self.also_counts})
+                processes.append(number)
+        return sorted({*processes, *self.also_counts})
 
     def cost(
         self,

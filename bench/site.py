@@ -97,7 +97,7 @@ class Bench:
                 db.engine.dispose()
 
     def _look(self, app: Flask) -> Places:
-        own = (
+        enrolled_series = (
             select(Enrolment.series_id)
             .join(PersonEmail, PersonEmail.person_id == Enrolment.person_id)
             .where(PersonEmail.key == ACCOUNTS["trainee"])
@@ -106,7 +106,7 @@ class Bench:
             select(Lecture.id, Series.slug)
             .join(Series, Series.id == Lecture.series_id)
             .join(Credit, Credit.lecture_id == Lecture.id)
-            .where(Lecture.series_id.in_(own), Lecture.state == LectureState.HELD)
+            .where(Lecture.series_id.in_(enrolled_series), Lecture.state == LectureState.HELD)
             .group_by(Lecture.id, Series.slug)
             .order_by(func.count().desc())
         ).first()

@@ -152,7 +152,7 @@ def send(served: Served, audience: Audience, way: Way, *, seq: int) -> Outcome:
     """One beat of every viewer. CannotMeasure where one is refused."""
     cost = served.cost(audience.beats(seq), connections=AT_ONCE, rate=way.rate, keep=way.keep)
     report = cost.report
-    kept = audience.stored(seq)
+    stored = audience.stored(seq)
     acknowledged = {audience.joins[number] for number in report.acknowledged}
     latencies = sorted(report.latencies_ms)
     return Outcome(
@@ -164,8 +164,8 @@ def send(served: Served, audience: Audience, way: Way, *, seq: int) -> Outcome:
         p50_ms=latencies[len(latencies) // 2],
         p99_ms=latencies[len(latencies) * 99 // 100],
         generator_share=report.cpu_seconds / report.seconds,
-        lost=len(acknowledged - set(kept)),
-        extra=len(kept) - len(set(kept) & set(audience.joins)),
+        lost=len(acknowledged - set(stored)),
+        extra=len(stored) - len(set(stored) & set(audience.joins)),
     )
 
 

@@ -68,11 +68,11 @@ def say(text: str) -> None:
 
 def digest(*paths: Path) -> str:
     """One hash of these files: names (from the root of the tree) and contents."""
-    found = hashlib.sha256()
+    hasher = hashlib.sha256()
     for path in paths:
-        found.update(f"{path.relative_to(ROOT)}\0{path.stat().st_size}\0".encode())
-        found.update(path.read_bytes())
-    return found.hexdigest()
+        hasher.update(f"{path.relative_to(ROOT)}\0{path.stat().st_size}\0".encode())
+        hasher.update(path.read_bytes())
+    return hasher.hexdigest()
 
 
 def inputs() -> list[Path]:
@@ -189,18 +189,18 @@ def put_in_place(out: Path, manifest: dict[str, str]) -> None:
     listing = out / "manifest.json"
     listing.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
     listing.replace(BUILD / listing.name)
-    kept = {listing.name, *manifest.values(), *(f"{name}.gz" for name in manifest.values())}
+    current = {listing.name, *manifest.values(), *(f"{name}.gz" for name in manifest.values())}
     for path in BUILD.iterdir():
-        if path.is_file() and path.name not in kept:
+        if path.is_file() and path.name not in current:
             path.unlink()
 
 
 def build() -> None:
     """Builds everything unless the inputs are those of the build that stands."""
     started = time.monotonic()
-    wanted = digest(*inputs())
+    digest_now = digest(*inputs())
     stamp = BUILD / ".inputs"
-    if "--force" not in sys.argv and stamp.is_file() and stamp.read_text() == wanted:
+    if "--force" not in sys.argv and stamp.is_file() and stamp.read_text() == digest_now:
         say("nothing has changed")
         return
     install_packages()
@@ -212,7 +212,7 @@ def build() -> None:
         build_pictures(out)
         manifest = name_by_content(out)
         put_in_place(out, manifest)
-    stamp.write_text(wanted)
+    stamp.write_text(digest_now)
     for name, hashed in manifest.items():
         size, packed = (BUILD / hashed).stat().st_size, BUILD / f"{hashed}.gz"
         small = f", {packed.stat().st_size / 1000:.1f} kB compressed" if packed.exists() else ""

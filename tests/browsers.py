@@ -81,8 +81,8 @@ class Fonts(Enum):
 
 def chromium() -> str:
     """The system's Chromium, looked for as tools/needs.sh does."""
-    found = (shutil.which(name) for name in (os.environ.get("CHROMIUM", ""), *NAMES) if name)
-    return next(filter(None, found), None) or lacks("Chromium", "chromium")
+    paths = (shutil.which(name) for name in (os.environ.get("CHROMIUM", ""), *NAMES) if name)
+    return next(filter(None, paths), None) or lacks("Chromium", "chromium")
 
 
 def launch(kind: BrowserType, fonts: Fonts, home: Path, *flags: str) -> Browser:

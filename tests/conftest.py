@@ -29,13 +29,13 @@ from lms.core.roles import SYSTEM
 from lms.web.limits import limiter
 from tests.cheap import collect_less, make_cheap
 from tests.costs import Costs
+from tests.documented_answers import CheckedClient
 from tests.factories import make
 from tests.machine import pin
 from tests.proxy import Certificate, make_certificate
 from tests.queries import count_queries
 from tests.relaxed import RelaxedConfig
 from tests.tables import create_tables, postgresql_tools
-from tests.told import ToldClient
 
 __all__ = ["count_queries", "make"]
 
@@ -178,7 +178,7 @@ def _prepare(config: Config) -> APIFlask:
     limiter.enabled = True  # or it would not be wired into a second app
     app = create_app(config)
     app.config.update(TESTING=True)
-    app.test_client_class = ToldClient
+    app.test_client_class = CheckedClient
     limiter.enabled = False
     with app.app_context():
         db.drop_all()
@@ -220,8 +220,8 @@ _LARGE = text("SELECT relname FROM pg_class WHERE relname = ANY(:names) AND pg_r
 @cache
 def _what_to_empty() -> tuple[list[str], str]:
     """The tables that tests begin without rows in, those that refer to others first; a query for those with rows."""
-    kept = {"country", "region", "partnership", "signing_key"}
-    names = [table.name for table in reversed(Base.metadata.sorted_tables) if table.name not in kept]
+    unchanged = {"country", "region", "partnership", "signing_key"}
+    names = [table.name for table in reversed(Base.metadata.sorted_tables) if table.name not in unchanged]
     return names, " UNION ALL ".join(f"SELECT '{name}' WHERE EXISTS (SELECT 1 FROM \"{name}\")" for name in names)
 
 

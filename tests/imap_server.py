@@ -87,6 +87,6 @@ class ImapServer:
         """Whether each message of a folder is seen."""
         client = self.client()
         client.select(folder, readonly=True)
-        _ok, found = client.uid("FETCH", "1:*", "(FLAGS)")
+        _ok, answers = client.uid("FETCH", "1:*", "(FLAGS)")
         client.logout()
-        return [b"\\Seen" in bytes(one) for one in found if one]
+        return [b"\\Seen" in bytes(one) for one in answers if one]

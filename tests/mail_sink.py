@@ -35,22 +35,22 @@ class Sink(Message):
 
 def free_port() -> int:
     """A port on which nobody listens."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
         return port
 
 
 @contextmanager
 def running_sink(app: APIFlask) -> Iterator[Sink]:
     """A mail server on a port of its own, which the app delivers to."""
-    kept = Sink()
-    controller = Controller(kept, hostname="127.0.0.1", port=free_port())
+    sink = Sink()
+    controller = Controller(sink, hostname="127.0.0.1", port=free_port())
     controller.start()
     config = app.extensions["lms.config"]
     before, config.mail_url = config.mail_url, f"smtp://127.0.0.1:{controller.port}"
     try:
-        yield kept
+        yield sink
     finally:
         config.mail_url = before
         controller.stop()

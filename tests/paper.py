@@ -82,7 +82,7 @@ def _marks(element: Any, page: Any) -> Iterator[tuple[tuple[int, int], int]]:
 
 def _spoken(opened: pikepdf.Pdf) -> dict[tuple[tuple[int, int], int], str]:
     """The text of each marked piece."""
-    found: dict[tuple[tuple[int, int], int], str] = {}
+    spoken: dict[tuple[tuple[int, int], int], str] = {}
     for page in opened.pages:
         fonts = {name: _letters(font) for name, font in page.Resources.get("/Font", {}).items()}
         letters: Letters = {}
@@ -101,19 +101,19 @@ def _spoken(opened: pikepdf.Pdf) -> dict[tuple[tuple[int, int], int], str]:
                 pieces = operands[0] if name == "TJ" else operands
                 codes = b"".join(bytes(one) for one in pieces if isinstance(one, pikepdf.String))
                 shown = (letters.get(int.from_bytes(codes[at : at + 2], "big"), "") for at in range(0, len(codes), 2))
-                found[key] = found.get(key, "") + "".join(shown)
-    return found
+                spoken[key] = spoken.get(key, "") + "".join(shown)
+    return spoken
 
 
 def _letters(font: Any) -> Letters:
     """What each sign of a font says (its ToUnicode map)."""
-    told = font.ToUnicode.read_bytes().decode("latin-1")
-    found: Letters = {}
-    for block in re.findall(r"beginbfchar(.*?)endbfchar", told, re.DOTALL):
+    mapping = font.ToUnicode.read_bytes().decode("latin-1")
+    letters: Letters = {}
+    for block in re.findall(r"beginbfchar(.*?)endbfchar", mapping, re.DOTALL):
         for code, text in re.findall(r"<([0-9A-Fa-f]+)>\s*<([0-9A-Fa-f]+)>", block):
-            found[int(code, 16)] = bytes.fromhex(text).decode("utf-16-be")
-    for block in re.findall(r"beginbfrange(.*?)endbfrange", told, re.DOTALL):
+            letters[int(code, 16)] = bytes.fromhex(text).decode("utf-16-be")
+    for block in re.findall(r"beginbfrange(.*?)endbfrange", mapping, re.DOTALL):
         for first, last, text in re.findall(r"<([0-9A-Fa-f]+)>\s*<([0-9A-Fa-f]+)>\s*<([0-9A-Fa-f]+)>", block):
             for offset in range(int(last, 16) - int(first, 16) + 1):
-                found[int(first, 16) + offset] = chr(int(text, 16) + offset)
-    return found
+                letters[int(first, 16) + offset] = chr(int(text, 16) + offset)
+    return letters

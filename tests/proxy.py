@@ -53,8 +53,8 @@ http {{
 def nginx() -> str:
     """The system's nginx, looked for as tools/needs.sh does."""
     path = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"))
-    found = shutil.which(os.environ.get("NGINX") or "nginx", path=path)
-    return found or lacks("nginx", "nginx")
+    path_found = shutil.which(os.environ.get("NGINX") or "nginx", path=path)
+    return path_found or lacks("nginx", "nginx")
 
 
 def free_port() -> int:

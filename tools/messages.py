@@ -32,8 +32,8 @@ msgstr ""
 def extract_messages(folder: Path = ROOT / "lms") -> Catalog:
     """Every message in the code and the templates of a folder."""
     catalogue = Catalog(charset="utf-8")
-    found = extract_from_dir(folder, _METHODS, _OPTIONS, _KEYWORDS, comment_tags=("Translators:",))
-    for name, _line, message, comments, context in found:
+    extracted = extract_from_dir(folder, _METHODS, _OPTIONS, _KEYWORDS, comment_tags=("Translators:",))
+    for name, _line, message, comments, context in extracted:
         path = (folder / name).relative_to(folder.parent).as_posix()
         catalogue.add(message, None, [(path, 0)], auto_comments=comments, context=context)
     return catalogue

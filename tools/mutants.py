@@ -155,9 +155,9 @@ def put_into_force(mutant: Mutant) -> bool:
         if code is None or code.co_freevars != function.__code__.co_freevars:
             return False
         function.__code__ = code
-    for one in gc.get_objects():
-        if isinstance(one, functools._lru_cache_wrapper):
-            one.cache_clear()
+    for tracked in gc.get_objects():
+        if isinstance(tracked, functools._lru_cache_wrapper):
+            tracked.cache_clear()
     return bool(same)
 
 
@@ -181,9 +181,9 @@ class Plugin:
         runtestprotocol(items[0], nextitem=items[1], log=False)  # makes what all share
         gc.unfreeze()
         paths = {str(ROOT / mutant.path) for mutant in self.sample}
-        told = forked(lambda: run_noting_calls(items, paths), 3600)
-        assert told.startswith("{"), f"a test fails on the source as it is: {told}"
-        calls: dict[str, list[list[Any]]] = json.loads(told)
+        output = forked(lambda: run_noting_calls(items, paths), 3600)
+        assert output.startswith("{"), f"a test fails on the source as it is: {output}"
+        calls: dict[str, list[list[Any]]] = json.loads(output)
         kills: Counter[str] = Counter()
         for mutant in self.sample:
             callers = [item for item in items if [mutant.path, *mutant.function] in calls[item.nodeid]]
@@ -205,15 +205,15 @@ def forked(work: Callable[[], str], seconds: float) -> str:
         for descriptor in (1, 2):
             os.dup2(nothing, descriptor)
         signal.setitimer(signal.ITIMER_PROF, seconds)
-        with os.fdopen(writer, "w", encoding="utf-8") as told:
+        with os.fdopen(writer, "w", encoding="utf-8") as output:
             try:
-                told.write(work())
+                output.write(work())
             except BaseException as error:
-                told.write(f"broken: {error!r}"[:200])
+                output.write(f"broken: {error!r}"[:200])
         os._exit(0)
     os.close(writer)
-    with os.fdopen(reader, encoding="utf-8") as told:
-        verdict = told.read()
+    with os.fdopen(reader, encoding="utf-8") as output:
+        verdict = output.read()
     os.waitpid(pid, 0)
     return verdict or "time is up"
 
@@ -268,12 +268,12 @@ def run_all(names: list[str], sample: int) -> dict[str, str]:
         options = ("-n0", "-q", "-m", "not long", "-k", "not postgresql", "-p", "no:cacheprovider")
         with contextlib.suppress(BaseException):
             pytest.main([*tests, *options], plugins=[plugin])
-        with os.fdopen(writer, "w", encoding="utf-8") as told:
-            json.dump(plugin.results, told)
+        with os.fdopen(writer, "w", encoding="utf-8") as output:
+            json.dump(plugin.results, output)
         os._exit(0)
     os.close(writer)
-    with os.fdopen(reader, encoding="utf-8") as told:
-        results: dict[str, str] = json.load(told)
+    with os.fdopen(reader, encoding="utf-8") as output:
+        results: dict[str, str] = json.load(output)
     os.waitpid(pid, 0)
     return results
 

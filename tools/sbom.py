@@ -31,9 +31,9 @@ def python_packages(lock: str) -> tuple[list[Component], dict[str, set[str]]]:
     components: list[Component] = []
     asked_by: dict[str, set[str]] = {}
     for block in re.split(r"\n(?=\S)", (ROOT / lock).read_text(encoding="utf-8")):
-        if not (found := _PACKAGE.match(block)):
+        if not (match := _PACKAGE.match(block)):
             continue
-        name, version = found.groups()
+        name, version = match.groups()
         hashes = [HashType(alg=HashAlgorithm.SHA_256, content=one) for one in re.findall(r"sha256:(\w{64})", block)]
         purl = PackageURL("pypi", None, name, version)
         components.append(Component(name=name, version=version, purl=purl, bom_ref=str(purl), hashes=hashes))
@@ -76,8 +76,8 @@ def make() -> Bom:
     by_name = {library.name: library for library in libraries}
     for name, library in by_name.items():
         bom.register_dependency(library, [one for other, one in by_name.items() if name in asked_by[other]])
-    asked = [library for library in libraries if "serai" in asked_by[library.name]]
-    bom.register_dependency(product, [*asked, *others])
+    required = [library for library in libraries if "serai" in asked_by[library.name]]
+    bom.register_dependency(product, [*required, *others])
     return bom
 
 

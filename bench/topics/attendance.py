@@ -99,14 +99,14 @@ def _recomputed(bench: Bench, database: str, folder: Path, url: str, intervals: 
     lectures, people = bench.of(100, 4), bench.of(PEOPLE_AT_ONCE, 50)
     with opened(folder, url):
         fill(intervals, lectures, people)
-        wanted = held_lectures(by=SYSTEM)
+        held = held_lectures(by=SYSTEM)
         grown: list[float] = []
 
         def measured(_done: int, _total: int) -> None:
             grown.append(_resident())
 
-        first, result = spent_on(lambda: recompute_lectures(wanted, by=SYSTEM, at=clock.now(), progress=measured))
-        again, nothing = spent_on(lambda: recompute_lectures(wanted, by=SYSTEM, at=clock.now(), progress=measured))
+        first, result = spent_on(lambda: recompute_lectures(held, by=SYSTEM, at=clock.now(), progress=measured))
+        again, nothing = spent_on(lambda: recompute_lectures(held, by=SYSTEM, at=clock.now(), progress=measured))
         if result["changed"] != lectures * min(people, intervals // lectures // 2) or nothing["changed"]:
             raise CannotMeasure(f"{result['changed']} credits were written, then {nothing['changed']}")
     name = f"{database}: {intervals:,} intervals"

@@ -74,11 +74,11 @@ def certificates(bench: Bench) -> Iterator[Row]:
         raise CannotMeasure(f"{len(numbers)} certificates were issued, {len(inputs)} set, {pressed.made} made")
     others = len(numbers) - 1
     bare, signed = (seconds / others for seconds in _barely(inputs[: len(numbers)], folders))
-    asked, made = setting.cpu / others, pressing.cpu / others
+    requesting, made = setting.cpu / others, pressing.cpu / others
     yield Row("certificate, issued", issuing.cpu / len(numbers) * 1000, "CPU ms", rate=len(numbers) / issuing.wall)
     yield Row(
         "certificate, asked for: set, signed, kept",
-        asked * 1000,
+        requesting * 1000,
         "CPU ms",
         baseline=bare * 1000,
         rate=others / setting.wall,

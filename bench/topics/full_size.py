@@ -180,10 +180,10 @@ def _lecture_of(size: int) -> int:
         .where(Lecture.state == LectureState.HELD)
         .order_by(func.abs(enrolled.c.people - size), Lecture.id)
     )
-    found = db.session.scalars(query).first()
-    if found is None:
+    lecture_id = db.session.scalars(query).first()
+    if lecture_id is None:
         raise CannotMeasure("no lecture was held")
-    return found
+    return lecture_id
 
 
 def _emails(lecture_id: int) -> list[str]:

@@ -45,8 +45,8 @@ def _run(bench: Bench, count: int) -> Stages:
         lecture_id = prepare_lecture()
         take_enrolments(people_file(count))
         take_attendance(lecture_id, attendance_file(count))
-    asked = [sys.executable, "-m", "bench.mass", str(folder)]
-    done = subprocess.run(asked, capture_output=True, cwd=ROOT, check=False)  # noqa: S603
+    command = [sys.executable, "-m", "bench.mass", str(folder)]
+    done = subprocess.run(command, capture_output=True, cwd=ROOT, check=False)  # noqa: S603
     if done.returncode:
         raise CannotMeasure(f"the run failed: {done.stderr.decode(errors='replace').strip()[-500:]}")
     shutil.rmtree(folder)

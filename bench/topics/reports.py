@@ -117,15 +117,15 @@ def made(folder: Path, url: str, attendances: int, lectures: int) -> Path:
 
 def _timed(folder: Path, url: str, *, with_sql: bool) -> tuple[dict[str, Timed], float]:
     """What is asked → milliseconds from memory, of the first time, and of the plain SQL; and the megabytes of facts."""
-    found: dict[str, Timed] = {}
+    timed: dict[str, Timed] = {}
     with opened(folder, url):
         at = clock.now()
-        asked: list[tuple[str, Slice, tuple[str, ...], str | None]] = []
-        asked += [(name, slice_, (), sql) for name, slice_, sql in SLICES]
-        asked += [(f"by {by}", Slice(), tuple(by.split(",")), sql) for by, sql in CROSSES]
-        for kept in KEPT:
-            memory(kept).clear()
-        for name, slice_, dimensions, sql in asked:
+        questions: list[tuple[str, Slice, tuple[str, ...], str | None]] = []
+        questions += [(name, slice_, (), sql) for name, slice_, sql in SLICES]
+        questions += [(f"by {by}", Slice(), tuple(by.split(",")), sql) for by, sql in CROSSES]
+        for cache_name in KEPT:
+            memory(cache_name).clear()
+        for name, slice_, dimensions, sql in questions:
 
             def ask(slice_: Slice = slice_, dimensions: tuple[str, ...] = dimensions) -> None:
                 count(slice_, dimensions, by=SYSTEM, at=at)
@@ -134,10 +134,10 @@ def _timed(folder: Path, url: str, *, with_sql: bool) -> tuple[dict[str, Timed],
             cold = _ms(ask)
             warm = median(_ms(ask) for _turn in range(ROUNDS))
             plain = _ms(lambda sql=sql: _run(sql)) if with_sql and sql else None  # type: ignore[misc]
-            found[name] = warm, cold, plain
+            timed[name] = warm, cold, plain
         segments: list[Segment] = [segment for kept in SEGMENTS for segment in memory(kept).values()]
     columns = [column for one in segments for column in (one.owner, *one.columns.values())]
-    return found, sum(column.nbytes for column in columns) / 1e6
+    return timed, sum(column.nbytes for column in columns) / 1e6
 
 
 def _run(sql: str | None) -> None:

@@ -70,16 +70,16 @@ def _measured(where: str, people: int) -> Iterator[Row]:
 
 def _took(typed: str, by: Actor) -> float:
     """Milliseconds of the clock to find people and organisations, each time from a new session."""
-    found = []
+    times = []
     for _ in range(TIMES):
         began = time.perf_counter()
         words = tuple(search_words(typed))
         scope = seen_in_search(by)
         find_people(words, typed=typed, scope=scope, day=AT.date(), by=by)
         find_organisations(words, scope=scope, by=by)
-        found.append((time.perf_counter() - began) * 1000)
+        times.append((time.perf_counter() - began) * 1000)
         db.session.remove()
-    return median(found)
+    return median(times)
 
 
 def _fill(people: int) -> None:
@@ -106,28 +106,28 @@ def _insert(
     countries: list[int],
 ) -> None:
     people, emails, homes = [], [], []
-    for one in ids:
+    for number in ids:
         name = " ".join(chance.choices(words, cum_weights=weights, k=chance.choice((1, 2, 2, 3)))).title()
-        own = " ".join(chance.choices(native, k=2)) if one % 2 else None
-        organisation = f"{chance.choice(words).title()} Institute {one % 5000}"
+        native_name = " ".join(chance.choices(native, k=2)) if number % 2 else None
+        organisation = f"{chance.choice(words).title()} Institute {number % 5000}"
         people.append(
             {
-                "id": one,
-                "public_id": f"bench-{one}",
-                "canonical_id": one,
+                "id": number,
+                "public_id": f"bench-{number}",
+                "canonical_id": number,
                 "full_name": name,
                 "sort_name": sort_key(name),
-                "native_name": own,
-                "search_name": searchable(name, own),
+                "native_name": native_name,
+                "search_name": searchable(name, native_name),
                 "organisation": organisation,
                 "search_organisation": searchable(organisation),
                 "locale": "en",
                 "created_at": AT,
             }
         )
-        address = f"person{one}@example.org"
-        emails.append({"person_id": one, "address": address, "key": address, "is_primary": True})
-        homes.append({"person_id": one, "country_id": chance.choice(countries), "since": BEGINNING})
+        address = f"person{number}@example.org"
+        emails.append({"person_id": number, "address": address, "key": address, "is_primary": True})
+        homes.append({"person_id": number, "country_id": chance.choice(countries), "since": BEGINNING})
     insert_many(Person.__table__, people)
     insert_many(PersonEmail.__table__, emails)
     insert_many(PersonCountry.__table__, homes)

@@ -87,5 +87,5 @@ _OTHER_PAGES = re.compile(rb'<link\b[^>]*?\brel="?(?:canonical|alternate|next|pr
 
 def _is_kept(answer: Answer) -> bool:
     """Whether a browser takes it from its own store at the next visit."""
-    found = _KEPT.search(answer.headers.get("cache-control", ""))
-    return found is not None and int(found[1]) >= A_DAY
+    match = _KEPT.search(answer.headers.get("cache-control", ""))
+    return match is not None and int(match[1]) >= A_DAY

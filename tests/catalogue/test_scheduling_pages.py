@@ -24,8 +24,8 @@ from lms.materials.queries import count_files, get_files_to_edit
 from lms.people.models import Person
 from lms.speakers.actions import SpeakerInput, add_new_speaker, add_speaker
 from lms.speakers.queries import list_speakers
+from tests.documented_answers import CheckedClient
 from tests.factories import Make
-from tests.told import ToldClient
 
 FIRST = datetime(2036, 1, 11, 14)  # a Friday
 _COPY = {"title": "Trade, 2037", "slug": "trade-2037", "first": "2037-01-09", "instructors": "y", "rules": "y"}
@@ -162,7 +162,7 @@ def test_a_copy_that_cannot_be_says_why_and_keeps_what_was_typed(
 
 
 def test_all_to_come_are_moved_after_a_preview_and_moved_back(
-    app: APIFlask, staff: ToldClient, make: Make, series: Series
+    app: APIFlask, staff: CheckedClient, make: Make, series: Series
 ) -> None:
     make.enrolment(series, make.person())
     page = staff.get("/series/trade-2036/schedule")

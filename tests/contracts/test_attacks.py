@@ -105,8 +105,8 @@ def write_everywhere(world: World, *words: str) -> None:
             if table == "design_family":  # no two of one name
                 values = {"name": literal(values["name"]) + cast(Base.metadata.tables[table].c.id, String)}
             db.session.execute(update(Base.metadata.tables[table]).values(values))
-        said = dict.fromkeys(("participation", "completion", "sentence", "office"), words[0])
-        spec = {"signatory": words[0], "words": {"en": said, "fr": said}}
+        texts = dict.fromkeys(("participation", "completion", "sentence", "office"), words[0])
+        spec = {"signatory": words[0], "words": {"en": texts, "fr": texts}}
         db.session.execute(update(Base.metadata.tables["certificate_design"]).values(spec=spec))
         lectures = Base.metadata.tables["lecture"]
         link = {"title": words[0], "url": "https://x.example/a"}
@@ -284,9 +284,9 @@ def test_no_door_leads_elsewhere(world: World, where: str) -> None:
                 assert not answer.location.lower().startswith(("javascript", "data"))
     assert led >= 1
     for method, rule in doors(world, "GET"):
-        told = {} if re.search(r"[\x00-\x1f]", where) else {"Referer": where}
+        headers = {} if re.search(r"[\x00-\x1f]", where) else {"Referer": where}
         path = address(world, method, rule, "anonymous")
-        answer = world.app.test_client().get(path, query_string={"next": where}, headers=told)
+        answer = world.app.test_client().get(path, query_string={"next": where}, headers=headers)
         if answer.location and rule.endpoint == "catalogue.lecture_to_calendar":  # wherever it was asked to lead
             assert lands(answer.location) == "calendar.google.com"
             assert answer.location == world.app.test_client().get(path).location
@@ -448,10 +448,10 @@ def test_the_product_fetches_no_address_that_somebody_gave() -> None:
     The time stamp server of `LMS_TIMESTAMP_URL` is named by whoever runs the site, and by nobody else.
     """
     callers = {"requests", "httpx", "urllib.request", "urllib3", "http.client", "aiohttp", "ftplib", "pycurl"}
-    found = set()
+    fetching = set()
     for path in Path(lms.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = [one.name for one in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-            found |= {f"{path.name}: {name}" for name in names if name in callers}
-    assert found == {"signer.py: urllib.request"}
+            fetching |= {f"{path.name}: {name}" for name in names if name in callers}
+    assert fetching == {"signer.py: urllib.request"}

@@ -59,8 +59,8 @@ def test_what_was_measured_is_told_when_a_later_topic_crashes(monkeypatch: pytes
         raise KeyboardInterrupt
 
     topics()
-    found = {"works": lambda _bench: [Row("page", 6, "CPU ms")], "crashes": crashes}
-    monkeypatch.setattr("bench.registry._topics", found)
+    known_topics = {"works": lambda _bench: [Row("page", 6, "CPU ms")], "crashes": crashes}
+    monkeypatch.setattr("bench.registry._topics", known_topics)
     done = CliRunner().invoke(main, ["--all", "--json"])
     assert done.exit_code == 1
     assert [row["what"] for row in json.loads(done.stdout)] == ["page"]

@@ -73,8 +73,8 @@ def document(served: tuple[World, str], tmp_path: Path) -> Path:
 
 def run(*command: str, folder: Path) -> str:
     """What a program of the environment prints."""
-    found = Path(sys.executable).parent
-    environment = {"PATH": f"{found}:{os.environ['PATH']}", "PYTHONPATH": str(folder)}
+    scripts = Path(sys.executable).parent
+    environment = {"PATH": f"{scripts}:{os.environ['PATH']}", "PYTHONPATH": str(folder)}
     ran = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     return ran.stdout

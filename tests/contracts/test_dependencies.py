@@ -36,7 +36,7 @@ def asked_for() -> set[str]:
 def imported() -> set[str]:
     """The packages whose modules the product imports."""
     provided_by = packages_distributions()
-    found: set[str] = set()
+    modules: set[str] = set()
     for path in [*(ROOT / "lms").rglob("*.py"), *(ROOT / "migrations").rglob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names: list[str] = []
@@ -45,8 +45,8 @@ def imported() -> set[str]:
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 names = [node.module]
             for name in names:
-                found |= {plain(package) for package in provided_by.get(name.split(".")[0], [])}
-    return found
+                modules |= {plain(package) for package in provided_by.get(name.split(".")[0], [])}
+    return modules
 
 
 def test_every_library_asked_for_is_imported_or_has_a_reason() -> None:

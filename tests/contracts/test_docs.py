@@ -58,18 +58,18 @@ def test_a_bad_setting_is_named(name: str, value: str) -> None:
 
 def commands(group: click.Group, prefix: str = "lms") -> list[tuple[str, str]]:
     """Every command with the first sentence of its help."""
-    found: list[tuple[str, str]] = []
+    named: list[tuple[str, str]] = []
     ctx = click.Context(group)
     for name in sorted(group.list_commands(ctx)):
         item = group.get_command(ctx, name)
         assert item is not None
         if isinstance(item, click.Group):
-            found += commands(item, f"{prefix} {name}")
+            named += commands(item, f"{prefix} {name}")
         else:
             arguments = "".join(f" {param.make_metavar(click.Context(item))}" for param in item.params
                                 if isinstance(param, click.Argument))  # fmt: skip
-            found.append((f"{prefix} {name}{arguments}", (item.help or "").split("\n\n")[0].replace("\n", " ").strip()))
-    return found
+            named.append((f"{prefix} {name}{arguments}", (item.help or "").split("\n\n")[0].replace("\n", " ").strip()))
+    return named
 
 
 def test_every_command_is_documented() -> None:
@@ -116,7 +116,7 @@ def test_every_door_is_documented(app: APIFlask) -> None:
 def test_every_target_is_in_the_help() -> None:
     text = (ROOT / "Makefile").read_text(encoding="utf-8")
     phony = set(re.findall(r"^\.PHONY: (\S+)", text, re.MULTILINE))
-    told = set(re.findall(r"^([a-z-]+):.*##", text, re.MULTILINE))
+    described = set(re.findall(r"^([a-z-]+):.*##", text, re.MULTILINE))
     inner = {
         "assets",
         "check",
@@ -127,7 +127,7 @@ def test_every_target_is_in_the_help() -> None:
         "needs-tests-long",
         "validators",
     }
-    assert phony - told - {"help"} == inner
+    assert phony - described - {"help"} == inner
 
 
 def test_the_readme_names_the_two_commands() -> None:

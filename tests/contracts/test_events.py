@@ -13,12 +13,12 @@ EVENTS = [events.PeopleMerged, events.PersonExportAsked, events.PersonErased]
 
 def slices_with_people() -> set[str]:
     """The slices whose tables have a foreign key to `person`."""
-    found = set()
+    slices = set()
     for mapper in Base.registry.mappers:
         for column in mapper.local_table.columns:
             if any(key.column.table.name == "person" for key in column.foreign_keys):
-                found.add(mapper.class_.__module__.split(".")[1])
-    return found
+                slices.add(mapper.class_.__module__.split(".")[1])
+    return slices
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.__name__)

@@ -39,13 +39,13 @@ def test_a_view_without_a_guard_is_refused(app: APIFlask) -> None:
 
     with app.test_request_context("/healthz"):
         view = app.view_functions["web.healthz"]
-        kept = view.guard  # type: ignore[attr-defined]
+        guard = view.guard  # type: ignore[attr-defined]
         try:
             del view.guard  # type: ignore[attr-defined]
             assert guards.guard_of("web.healthz") is None
             assert app.test_client().get("/healthz").status_code == 403
         finally:
-            view.guard = kept  # type: ignore[attr-defined]
+            view.guard = guard  # type: ignore[attr-defined]
 
 
 def test_the_document_of_the_api_is_open(app: APIFlask) -> None:

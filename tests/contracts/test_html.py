@@ -65,11 +65,11 @@ class Page(HTMLParser):
 
     def faults(self) -> set[str]:
         """What a validator would say of it."""
-        found = {f"id twice: {one}" for one in self.ids if self.ids.count(one) > 1}
-        found |= {f"refers to nothing: {one}" for one in self.references if one not in self.ids}
-        found |= {f"no moment: {one}" for one in self.moments if not DATETIME.fullmatch(one)}
+        repeated_ids = {f"id twice: {one}" for one in self.ids if self.ids.count(one) > 1}
+        repeated_ids |= {f"refers to nothing: {one}" for one in self.references if one not in self.ids}
+        repeated_ids |= {f"no moment: {one}" for one in self.moments if not DATETIME.fullmatch(one)}
         steps = zip(self.levels, self.levels[1:], strict=False)
-        return found | {f"h{after} follows h{before}" for before, after in steps if after > before + 1}
+        return repeated_ids | {f"h{after} follows h{before}" for before, after in steps if after > before + 1}
 
 
 def test_ids_are_unique_references_exist_and_moments_are_valid_on_every_page(world: World, crawl: Crawl) -> None:

@@ -25,7 +25,7 @@ def room(path: Path) -> tuple[str, str] | None:
 
 
 def rooms(*names: str) -> list[Path]:
-    return [path for path in MODULES if (found := room(path)) and found[1] in names]
+    return [path for path in MODULES if (of_path := room(path)) and of_path[1] in names]
 
 
 @cache
@@ -87,11 +87,11 @@ def test_only_the_app_imports_views_api_and_handlers() -> None:
     for path in MODULES:
         if path.relative_to(ROOT).as_posix() == "lms/app.py":
             continue
-        here = room(path) or ("", "")
+        room_of_path = room(path) or ("", "")
         for name in imported(path):
             parts = name.split(".")
             if parts[0] == "lms" and len(parts) > 2 and parts[2] in {"views", "api", "handlers"} and parts[1] in SLICES:
-                wrong += [f"{path} imports {name}"] if (parts[1], parts[2]) != here else []
+                wrong += [f"{path} imports {name}"] if (parts[1], parts[2]) != room_of_path else []
     assert wrong == []
 
 

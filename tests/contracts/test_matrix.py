@@ -51,13 +51,13 @@ def test_every_door_has_a_row_and_every_row_a_door(world: World) -> None:
 
 
 def test_every_row_holds(world: World, crawl: Crawl) -> None:
-    found = {
+    rows = {
         name: tuple(
             "".join(sign_of(crawl.read(method, rule, role, place), rule) for role in ROLES) for place in places(rule)
         )
         for name, (method, rule) in routes(world).items()
     }
-    wrong = {name: f"{row}, expected {TABLE.get(name)}" for name, row in found.items() if row != TABLE.get(name)}
+    wrong = {name: f"{row}, expected {TABLE.get(name)}" for name, row in rows.items() if row != TABLE.get(name)}
     assert wrong == {}
 
 
@@ -68,11 +68,11 @@ def test_a_list_of_instructors_without_the_role_gives_what_a_trainee_has(world: 
     for name, (method, rule) in routes(world).items():
         for place, row in zip(places(rule)[1:], TABLE[name][1:], strict=True):
             expected = row[ROLES.index("trainee")]
-            found = sign_of(visit(world, method, rule, role, place), rule)
-            if role == LISTED[1] and not rule.rule.startswith("/api/") and found == "y":
+            sign = sign_of(visit(world, method, rule, role, place), rule)
+            if role == LISTED[1] and not rule.rule.startswith("/api/") and sign == "y":
                 continue  # led to the page where the second factor is set up; nothing was changed
-            if found != expected:
-                wrong[f"{name} ({place})"] = f"{found}, expected {expected}"
+            if sign != expected:
+                wrong[f"{name} ({place})"] = f"{sign}, expected {expected}"
     assert wrong == {}
 
 

@@ -53,14 +53,14 @@ def test_the_catalogue_is_in_step_with_the_code(messages: Catalog) -> None:
 
 @pytest.mark.parametrize("pattern", BETTER)
 def test_no_message_is_translated_word_by_word(messages: Catalog, pattern: str) -> None:
-    found = [
+    texts = [
         text
         for item in messages
         if item.id
         for text in ([item.id] if isinstance(item.id, str) else item.id)
         if re.search(pattern, text)
     ]
-    assert found == [], "write it like: " + BETTER[pattern][1]
+    assert texts == [], "write it like: " + BETTER[pattern][1]
 
 
 @pytest.mark.parametrize(("pattern", "example", "better"), [(pattern, *pair) for pattern, pair in BETTER.items()])

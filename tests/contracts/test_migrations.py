@@ -75,8 +75,8 @@ def test_people_are_found_after_a_migration_that_rebuilds_their_table(
         create_person(full_name="After Rebuilding", email="b@example.org", by=SYSTEM, at=at)
         change_profile(before.public_id, {"full_name": "Changed Rebuilding"}, by=SYSTEM, at=at)
         for typed, names in (("before", []), ("rebuilding", ["After Rebuilding", "Changed Rebuilding"])):
-            found = find_people((typed,), day=at.date(), by=SYSTEM)
-            assert sorted(one.full_name for one in found) == names
+            people = find_people((typed,), day=at.date(), by=SYSTEM)
+            assert sorted(one.full_name for one in people) == names
         db.session.remove()
         db.engine.dispose()
 

@@ -20,7 +20,7 @@ FAULTS = {
 
 def rows(document: str) -> list[list[str]]:
     """The rows of all tables whose last column is headed `tests`."""
-    found, counts = [], False
+    table_rows, counts = [], False
     for line in (ROOT / "docs" / document).read_text(encoding="utf-8").splitlines():
         cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
         if not cells:
@@ -28,8 +28,8 @@ def rows(document: str) -> list[list[str]]:
         elif cells[-1] == "tests":
             counts = True
         elif counts and set(cells[0]) != {"-"}:
-            found.append(cells)
-    return found
+            table_rows.append(cells)
+    return table_rows
 
 
 def names_in(path: str) -> dict[str, bool]:
@@ -57,11 +57,11 @@ def test_every_row_names_tests_that_exist(document: str) -> None:
         assert NAMED.sub("", cells[-1]).strip(", ") in {"", "not built yet"}, f"{cells[0]}: what else stands there?"
         for path, name, long in named:
             assert (ROOT / path).exists(), path
-            found = names_in(path)
-            assert name in found, f"{path} has no {name}"
-            assert found[name] == bool(long), f"{name}: long or not?"
+            test_names = names_in(path)
+            assert name in test_names, f"{path} has no {name}"
+            assert test_names[name] == bool(long), f"{name}: long or not?"
 
 
 def test_every_fault_has_its_row() -> None:
-    told = " ".join(cells[0] for cells in rows("FAULTS.md")).casefold()
-    assert {fault for fault in FAULTS if fault not in told} == set()
+    described = " ".join(cells[0] for cells in rows("FAULTS.md")).casefold()
+    assert {fault for fault in FAULTS if fault not in described} == set()

@@ -19,7 +19,7 @@ SAYS_THAT_IT_DOES_NOT = (
 
 
 def messages() -> set[str]:
-    found = extract_from_dir(
+    extracted = extract_from_dir(
         LMS,
         method_map=[
             ("**.py", "python"),
@@ -30,7 +30,7 @@ def messages() -> set[str]:
         keywords={"_": None, "_l": None, "_n": (1, 2), "ngettext": (1, 2)},
     )
     texts: set[str] = set()
-    for _file, _line, message, _comments, _context in found:
+    for _file, _line, message, _comments, _context in extracted:
         texts.update((message,) if isinstance(message, str) else message)
     return texts
 

@@ -17,7 +17,7 @@ from werkzeug.routing import Rule
 from tests.contracts.crawl import Crawl
 from tests.contracts.matrix import BODIES
 from tests.contracts.world import PLACES, ROLES, World
-from tests.told import UNLISTED, Told, template
+from tests.documented_answers import UNLISTED, AnswerChecker, template
 from tests.validators import MODULES, TOOLS, install
 
 pytestmark = pytest.mark.xdist_group("world")
@@ -39,8 +39,8 @@ def _as_it_was(world: World) -> Iterator[None]:
 def document(world: World) -> dict[str, Any]:
     answer = world.app.test_client().get("/api/v1/openapi.json")
     assert answer.status_code == 200
-    found: dict[str, Any] = answer.get_json()
-    return found
+    payload: dict[str, Any] = answer.get_json()
+    return payload
 
 
 def calls(world: World) -> list[tuple[str, Rule]]:
@@ -79,8 +79,8 @@ def test_the_document_lists_every_call_and_no_other(world: World, document: dict
 
 def test_each_call_says_who_may_and_each_answer_what_it_holds(document: dict[str, Any]) -> None:
     names = []
-    for path, found in document["paths"].items():
-        for verb, call in found.items():
+    for path, calls in document["paths"].items():
+        for verb, call in calls.items():
             names.append(call["operationId"])
             assert call.get("description") or call["summary"], path
             assert "security" in call, path
@@ -109,23 +109,23 @@ def test_every_answer_says_which_fields_are_always_there(document: dict[str, Any
     ]
     named: dict[str, bool] = {}
     while waiting:
-        one = waiting.pop()
-        name = one.get("$ref", "").rpartition("/")[2] if isinstance(one, dict) else ""
+        schema = waiting.pop()
+        name = schema.get("$ref", "").rpartition("/")[2] if isinstance(schema, dict) else ""
         if name and name not in named:
             named[name] = bool(schemas[name].get("required"))
             waiting.append(schemas[name])
-        waiting += one.values() if isinstance(one, dict) else one if isinstance(one, list) else []
+        waiting += schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else []
     assert len(named) > 40
     assert [name for name, says in named.items() if not says] == []
 
 
 def test_a_field_too_few_or_too_many_is_found(world: World, document: dict[str, Any]) -> None:
-    told = Told(document)
+    checker = AnswerChecker(document)
     rule = next(one for one in world.app.url_map.iter_rules() if one.endpoint == "certificates_api.remind")
 
     def fault(body: dict[str, Any]) -> str | None:
         with world.app.app_context():
-            return told.fault("POST", rule, world.app.json.response(body))
+            return checker.fault("POST", rule, world.app.json.response(body))
 
     name = "POST /api/v1/series/<slug>/certificates/reminders: 200: $"
     assert fault({"told": 1}) is None
@@ -134,9 +134,9 @@ def test_a_field_too_few_or_too_many_is_found(world: World, document: dict[str, 
 
 
 def test_every_answer_of_the_matrix_is_documented(world: World, crawl: Crawl, document: dict[str, Any]) -> None:
-    told = Told(document)
+    checker = AnswerChecker(document)
     faults = {
-        told.fault(method, rule, crawl.read(method, rule, role, place).answer)
+        checker.fault(method, rule, crawl.read(method, rule, role, place).answer)
         for method, rule in calls(world)
         for place in (PLACES if rule.arguments else PLACES[:1])
         for role in ROLES
@@ -147,7 +147,7 @@ def test_every_answer_of_the_matrix_is_documented(world: World, crawl: Crawl, do
 @pytest.mark.parametrize("share", [pytest.param(8, id="each value in an eighth of the fields"), EACH])
 def test_no_value_brings_a_call_to_its_knees(world: World, document: dict[str, Any], share: int) -> None:
     """Every field of every body and query with values nobody waits for: no 500, and no answer beside the document."""
-    told, faults, turns = Told(document), set(), itertools.count()
+    checker, faults, turns = AnswerChecker(document), set(), itertools.count()
 
     def values_of_field() -> Sequence[Any]:
         return NASTY[next(turns) % share :: share]
@@ -159,10 +159,12 @@ def test_no_value_brings_a_call_to_its_knees(world: World, document: dict[str, A
         values = world.arguments(rule.endpoint, set(rule.arguments), role, "mine")
         path = world.app.url_map.bind("localhost").build(rule.endpoint, values, method=method)
         call, before = document["paths"][template(rule)][method.lower()], world.version()
-        for one in call.get("parameters", []):
-            for value in values_of_field() if one["in"] == "query" else ():
-                answer = client.get(path, query_string={one["name"]: "" if value is None else str(value)}, headers=head)
-                faults.add(told.fault(method, rule, answer))
+        for parameter in call.get("parameters", []):
+            for value in values_of_field() if parameter["in"] == "query" else ():
+                answer = client.get(
+                    path, query_string={parameter["name"]: "" if value is None else str(value)}, headers=head
+                )
+                faults.add(checker.fault(method, rule, answer))
         content = call.get("requestBody", {}).get("content", {})
         if "application/json" in content:
             schema = content["application/json"]["schema"]
@@ -173,7 +175,7 @@ def test_no_value_brings_a_call_to_its_knees(world: World, document: dict[str, A
             for name in [*schema["properties"], "unknown"]:
                 for value in values_of_field():
                     answer = client.open(path, method=method, json={**good, name: value}, headers=head)
-                    faults.add(told.fault(method, rule, answer))
+                    faults.add(checker.fault(method, rule, answer))
                     if world.version() != before:
                         world.restore()
                         before = world.version()
@@ -185,7 +187,7 @@ def test_no_value_brings_a_call_to_its_knees(world: World, document: dict[str, A
                 (b"--x", "multipart/form-data"), (b"{}", ""),
             ):  # fmt: skip
                 answer = client.open(path, method=method, data=data, content_type=kind, headers=head)
-                faults.add(told.fault(method, rule, answer))
+                faults.add(checker.fault(method, rule, answer))
                 if world.version() != before:
                     world.restore()
                     before = world.version()

@@ -84,8 +84,8 @@ class Run:
         good = good(self.world.places["mine"]) if callable(good) else good
         is_allowed = all(part.mode.is_positive for part in case.meta.components.values())
         if isinstance(case.body, dict) and body and is_allowed and good and "file" not in good:
-            one = sorted(case.body)[turn % len(case.body)] if case.body and turn % 4 != 1 else None
-            case.body = {**good, **({one: case.body[one]} if one else {})}
+            left_out = sorted(case.body)[turn % len(case.body)] if case.body and turn % 4 != 1 else None
+            case.body = {**good, **({left_out: case.body[left_out]} if left_out else {})}
 
     def restore(self, case: Any, response: Any) -> None:
         """Puts the world back as it was."""
@@ -154,25 +154,27 @@ NOT_GUESSED = {
 """Calls that an administrator does not get through without a password, a file of attendance, a place, and so on."""
 
 
-def unreached(found: Run) -> set[str]:
+def unreached(finished_run: Run) -> set[str]:
     """The calls of the document that were never answered with what they are for."""
-    listed = {(operation.ok().method.upper(), operation.ok().path) for operation in found.schema.get_all_operations()}
+    listed = {
+        (operation.ok().method.upper(), operation.ok().path) for operation in finished_run.schema.get_all_operations()
+    }
     return {
         f"{method} {path.removeprefix('/api/v1/')}"
         for method, path in listed
-        if not any(status < 300 for status in found.statuses[f"{method} {path}"])
+        if not any(status < 300 for status in finished_run.statuses[f"{method} {path}"])
     }
 
 
 def test_what_the_document_says_is_so_for_an_administrator(world: World) -> None:
-    found = run(world, "administrator", examples=2, seed=1)
-    assert found.faults == []
-    assert unreached(found) == NOT_GUESSED
+    finished_run = run(world, "administrator", examples=2, seed=1)
+    assert finished_run.faults == []
+    assert unreached(finished_run) == NOT_GUESSED
 
 
 @pytest.mark.parametrize("role", ["administrator", "trainee", "anonymous"])
 def test_what_the_document_says_is_so_at_length(world: World, role: str) -> None:
     covers = role != "administrator"  # theirs are in the test above
-    found = run(world, role, examples=20, seed=20261125, covers=covers)
-    assert found.faults == []
-    assert unreached(found) & {f"GET {path}" for path in OPEN} == set()
+    finished_run = run(world, role, examples=20, seed=20261125, covers=covers)
+    assert finished_run.faults == []
+    assert unreached(finished_run) & {f"GET {path}" for path in OPEN} == set()

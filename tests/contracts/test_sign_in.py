@@ -52,9 +52,9 @@ def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             done.append("hash")
             return real.hash(password)
 
-        def verify(self, kept: str, password: str) -> bool:
+        def verify(self, stored_hash: str, password: str) -> bool:
             done.append("verify")
-            return bool(real.verify(kept, password))
+            return bool(real.verify(stored_hash, password))
 
     real = passwords._hasher
     monkeypatch.setattr(passwords, "_hasher", Counting())
@@ -78,9 +78,9 @@ def work(app: APIFlask) -> Iterator[list[str]]:
 
 
 def form(client: FlaskClient, path: str, page: str | None = None, **fields: str) -> Any:
-    found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', client.get(page or path).text)
-    assert found is not None
-    return client.post(path, data={"csrf_token": found[1], **fields})
+    match = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', client.get(page or path).text)
+    assert match is not None
+    return client.post(path, data={"csrf_token": match[1], **fields})
 
 
 REGISTRATION = {"full_name": "New", "country": "KE", "time_zone": "Africa/Nairobi", "consent": "y"}
@@ -108,8 +108,8 @@ def test_known_and_unknown_addresses_get_the_same_answer_for_the_same_work(
         text = re.sub(r'name="csrf_token"[^>]*', "", answer.text).replace(email, "X")
         text = re.sub(r"nonce[-=]\S+", "", text)
         seen.append((answer.status_code, text, list(hashed), list(work)))
-    for one in seen[1:]:
-        assert one[3] == seen[0][3]
+    for statements in seen[1:]:
+        assert statements[3] == seen[0][3]
     assert seen == [seen[0]] * len(ADDRESSES)
     sends = door not in {"sign-in", "tokens"}
     assert seen[0][2] == ([] if sends else ["verify"])
@@ -130,24 +130,24 @@ def test_a_mail_to_nobody_is_never_sent_and_soon_forgotten(app: APIFlask) -> Non
             pass
         assert sorted(sent) == ["claimed@example.org", "known@example.org"]
         ask_reset("known@example.org", at=at + timedelta(hours=1, seconds=1))
-        kept = db.session.scalars(select(OutboxMail.template).order_by(OutboxMail.id)).all()
-        assert kept == ["reset", "claim", "reset"]
+        templates = db.session.scalars(select(OutboxMail.template).order_by(OutboxMail.id)).all()
+        assert templates == ["reset", "claim", "reset"]
 
 
 @pytest.mark.parametrize("way", ["password", "reset", "disable", "everywhere"])
 @pytest.mark.databases
 def test_all_sessions_and_tokens_of_before_are_dead(app: APIFlask, make: Make, people: Person, way: str) -> None:
-    here, elsewhere = app.test_client(), app.test_client()
+    this_browser, elsewhere = app.test_client(), app.test_client()
     headers, path = make.headers(people), f"/api/v1/people/{people.public_id}"
-    assert here.get(path, headers=headers).status_code == 200
-    for browser in (here, elsewhere):
+    assert this_browser.get(path, headers=headers).status_code == 200
+    for browser in (this_browser, elsewhere):
         make.sign_in(browser, people)
         assert browser.get("/account").status_code == 200
     new = "seven lamps at noon"
     if way == "password":
-        form(here, "/account/password", "/account", current_password=PASSWORD, new_password=new)
+        form(this_browser, "/account/password", "/account", current_password=PASSWORD, new_password=new)
     elif way == "everywhere":
-        form(here, "/account/sign-out-everywhere", "/account")
+        form(this_browser, "/account/sign-out-everywhere", "/account")
     else:
         with app.app_context():
             if way == "disable":
@@ -158,12 +158,12 @@ def test_all_sessions_and_tokens_of_before_are_dead(app: APIFlask, make: Make, p
                 secret = db.session.scalars(db.select(OutboxMail)).one().payload["secret"]
                 reset_password(secret, new, demonstration=False, at=at)
     assert elsewhere.get("/account").status_code == 302
-    assert here.get("/account").status_code == (200 if way == "password" else 302)
-    assert here.get(path, headers=headers).status_code == 401
+    assert this_browser.get("/account").status_code == (200 if way == "password" else 302)
+    assert this_browser.get(path, headers=headers).status_code == 401
     if way == "disable":
         with app.app_context():
             enable_person(people.public_id, by=SYSTEM, at=clock.now())
-        assert here.get(path, headers=headers).status_code == 401
+        assert this_browser.get(path, headers=headers).status_code == 401
 
 
 def test_behind_https_the_cookie_is_bound_to_the_host_and_the_browser_to_https(tmp_path: Path) -> None:
@@ -207,15 +207,15 @@ def test_signing_in_and_denials_are_logged_without_personal_data(
     printed = capfd.readouterr().err
     logged = events(printed)
     assert {one["person"] for one in logged if one["event"] == "request"} == {None, people.id}
-    said = [
+    entries = [
         (one["event"], one.get("reason") or one.get("endpoint"), one.get("person"))
         for one in logged
         if one["event"] != "request"
     ]
-    assert said[0] == ("sign-in refused", "wrong credentials", people.id)
-    assert said[1] == ("sign-in refused", "wrong credentials", None)
-    assert ("sign-in refused", "too many failures", None) in said
-    assert said[-3:] == [
+    assert entries[0] == ("sign-in refused", "wrong credentials", people.id)
+    assert entries[1] == ("sign-in refused", "wrong credentials", None)
+    assert ("sign-in refused", "too many failures", None) in entries
+    assert entries[-3:] == [
         ("signed in", None, people.id),
         ("denied", "dashboards.admin", people.id),
         ("denied", "people_api.get_person", None),

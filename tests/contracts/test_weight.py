@@ -42,15 +42,15 @@ def visit(client: FlaskClient, path: str) -> tuple[int, set[str]]:
     page = client.get(path, headers={"Accept-Encoding": "gzip"})
     assert page.status_code == 200, path
     text = client.get(path).text
-    wanted = {one for one in _ASSET.findall(text) if one.startswith("/static/")}
-    assert any(one.endswith(".css") for one in wanted), path
+    assets = {one for one in _ASSET.findall(text) if one.startswith("/static/")}
+    assert any(one.endswith(".css") for one in assets), path
     total = weight(page)
-    for one in wanted:
-        answer = client.get(one, headers={"Accept-Encoding": "gzip"})
-        assert answer.status_code == 200, one
-        assert "immutable" in answer.headers["Cache-Control"], one  # a second visit asks for none of it
+    for asset in assets:
+        answer = client.get(asset, headers={"Accept-Encoding": "gzip"})
+        assert answer.status_code == 200, asset
+        assert "immutable" in answer.headers["Cache-Control"], asset  # a second visit asks for none of it
         total += weight(answer)
-    return total, wanted
+    return total, assets
 
 
 @dataclass(frozen=True)
@@ -133,10 +133,10 @@ def too_heavy(client: FlaskClient, addresses: Iterable[str]) -> dict[str, tuple[
     """The pages that bring too much: bytes at the first visit and at the second, and requests."""
     heavy = {}
     for address in addresses:
-        total, wanted = visit(client, address)
+        total, assets = visit(client, address)
         again = weight(client.get(address, headers={"Accept-Encoding": "gzip"}))
-        if total > MOST_BYTES or again > MOST_BYTES_AFTER or 1 + len(wanted) > MOST_REQUESTS:
-            heavy[address] = (total, again, 1 + len(wanted))
+        if total > MOST_BYTES or again > MOST_BYTES_AFTER or 1 + len(assets) > MOST_REQUESTS:
+            heavy[address] = (total, again, 1 + len(assets))
     return heavy
 
 

@@ -205,30 +205,30 @@ class World:
     def arguments(self, endpoint: str, names: set[str], role: str, place: str) -> dict[str, Any]:
         """What stands in the address of a door: the caller's own thing (mine) or another's."""
         role = "trainee" if role in LISTED else role  # nobody of them has a thing of their own
-        here = self.places[place]
+        visited = self.places[place]
         kind = "mine" if place == "mine" else "theirs"
-        own = self.people.get(role) if kind == "mine" else None
+        owner = self.people.get(role) if kind == "mine" else None
         values: dict[str, Any] = {
-            "slug": here.slug,
-            "lecture_id": here.lectures[STATE_OF.get(endpoint, "soon")],
-            "person_id": here.person.public_id,
-            "enrolment_id": here.enrolment_id,
-            "number": here.number,
+            "slug": visited.slug,
+            "lecture_id": visited.lectures[STATE_OF.get(endpoint, "soon")],
+            "person_id": visited.person.public_id,
+            "enrolment_id": visited.enrolment_id,
+            "number": visited.number,
             "list_number": 1,
             "kid": self.kid,
-            "import_id": here.import_id,
-            "appeal_id": here.appeal_id,
-            "group_id": here.groups["signed" if endpoint.endswith("take_back") else "open"],
-            "attendee_id": here.decided if "undo" in endpoint else here.unknown,
-            "job_id": here.issue_job if endpoint in ISSUE_JOB else self.jobs[kind][role],
-            "file_id": here.file_id,
+            "import_id": visited.import_id,
+            "appeal_id": visited.appeal_id,
+            "group_id": visited.groups["signed" if endpoint.endswith("take_back") else "open"],
+            "attendee_id": visited.decided if "undo" in endpoint else visited.unknown,
+            "job_id": visited.issue_job if endpoint in ISSUE_JOB else self.jobs[kind][role],
+            "file_id": visited.file_id,
             "mail_id": 1,
             "template": "lecture_cancelled",
-            "speaker_id": here.speaker_id,
-            "message_id": here.message_id,
-            "upload_id": here.upload_id,
+            "speaker_id": visited.speaker_id,
+            "message_id": visited.message_id,
+            "upload_id": visited.upload_id,
             "secret": "no-such-secret",
-            "token": here.calendar,
+            "token": visited.calendar,
             "kind": "csv",
             "program": "google",
             "digest": sha256(DOSSIER).hexdigest(),
@@ -236,33 +236,35 @@ class World:
             "figure": "attendances",
             "filename": "none.css",
             "grant_id": self.grants[kind],
-            "batch": here.batch_done if "undo" in endpoint else here.batch,
-            "family_id": here.design,
+            "batch": visited.batch_done if "undo" in endpoint else visited.batch,
+            "family_id": visited.design,
             "role": "logo",
             "language": "fr",
-            "public_id": (own or here.person).public_id,
+            "public_id": (owner or visited.person).public_id,
             "other": {
-                "dashboards.merged": here.merged,
+                "dashboards.merged": visited.merged,
                 "dashboards.merged_country": "QM" if place == "mine" else "QN",
-            }.get(endpoint, here.twin),
+            }.get(endpoint, visited.twin),
         }
         if endpoint.startswith("nominations"):
-            values["public_id"] = here.nomination
-            values["batch"] = here.decision_done if "undo" in endpoint or "take_back" in endpoint else here.decision
-            values["secret"] = here.profile_request if endpoint.endswith("profile_changes") else here.invitation
+            values["public_id"] = visited.nomination
+            values["batch"] = (
+                visited.decision_done if "undo" in endpoint or "take_back" in endpoint else visited.decision
+            )
+            values["secret"] = visited.profile_request if endpoint.endswith("profile_changes") else visited.invitation
         if endpoint.startswith("materials"):
-            values["upload_id"] = here.unfinished
+            values["upload_id"] = visited.unfinished
         if endpoint.startswith("enrolment"):
-            values["public_id"] = here.enrolment_id
-            values["batch"] = here.change_done if "undo" in endpoint else here.change
+            values["public_id"] = visited.enrolment_id
+            values["batch"] = visited.change_done if "undo" in endpoint else visited.change
         elif "opening" in endpoint:
-            values |= {"public_id": here.opening_set, "row_id": here.opening_row}
+            values |= {"public_id": visited.opening_set, "row_id": visited.opening_row}
         elif "other" in names or "merge" in endpoint or "different" in endpoint:
-            values["public_id"] = here.person.public_id
+            values["public_id"] = visited.person.public_id
         elif endpoint.endswith("saved"):
             values["public_id"] = self.saved[kind][role]
         elif endpoint.startswith("reports"):
-            values["public_id"] = here.snapshot
+            values["public_id"] = visited.snapshot
         elif endpoint == "dashboards.job":
             values["public_id"] = self.jobs[kind][role]
         elif endpoint == "people.revoke_token":
@@ -370,9 +372,9 @@ def build(folder: Path) -> World:
     with app.app_context():
         create_tables()
         load_countries(by=SYSTEM, at=EARLY)
-        for code, kept in (("QM", "KE"), ("QN", "PE")):
-            add_country(code, {"en": f"Formerly {kept}"}, region=None, by=SYSTEM, at=EARLY)
-            merge_countries(kept, code, reason="Entered twice", by=SYSTEM, at=EARLY)
+        for code, into in (("QM", "KE"), ("QN", "PE")):
+            add_country(code, {"en": f"Formerly {into}"}, region=None, by=SYSTEM, at=EARLY)
+            merge_countries(into, code, reason="Entered twice", by=SYSTEM, at=EARLY)
     world = World(app, folder / "serai.db")
     make = Make(app)
     _people(world, make)
@@ -386,8 +388,8 @@ def build(folder: Path) -> World:
         client = app.test_client()
         if role != "anonymous":
             make.sign_in(client, world.people[role])
-        with client.session_transaction() as kept:
-            kept["csrf_token"] = "0" * 40
+        with client.session_transaction() as into:
+            into["csrf_token"] = "0" * 40
         with app.test_request_context():
             session["csrf_token"] = "0" * 40
             world.csrf[role] = generate_csrf()
@@ -581,7 +583,7 @@ def _changes_of_many(make: Make, place: Place, by: Actor, at: datetime) -> None:
     place.change = enrolments.preview_batch(series_id, people, status=out, by=by, at=at).public_id
 
 
-def _attendance_things(place: Place, by: Actor, own: Actor, at: datetime) -> None:
+def _attendance_things(place: Place, by: Actor, person: Actor, at: datetime) -> None:
     """Something asked, something set by hand and withdrawn, something closed."""
     _groups(place, "KE" if place.slug == "mine" else "PE", at)
     ended, absent = place.lectures["ended"], RosterFilter(outcome=Outcome.ABSENT)
@@ -591,7 +593,7 @@ def _attendance_things(place: Place, by: Actor, own: Actor, at: datetime) -> Non
     place.batch = preview_batch(ended, excused, outcome=Outcome.PARTIAL, by=by, at=at).public_id
     if place.slug != "hidden":  # who is enrolled in a draft sees nothing of it
         draft = AppealInput(text="I saw all of it")
-        place.appeal_id = file_appeal(place.lectures["ended"], draft, by=own, at=at)[0].public_id
+        place.appeal_id = file_appeal(place.lectures["ended"], draft, by=person, at=at)[0].public_id
     for outcome in (Outcome.EXCUSED, None):
         correct(place.lectures["held"], place.person.public_id, outcome=outcome, reason="ill", by=by, at=at)
     corrections = select(Correction.id).where(Correction.lecture_id == place.lectures["held"])
@@ -634,8 +636,8 @@ def _request_profile(person: Person, country_id: int, at: datetime) -> str:
 @action
 def _letter(nomination: str) -> None:
     """A letter of endorsement with a nomination."""
-    found = db.session.scalars(select(Nomination).where(Nomination.public_id == nomination)).one()
-    keep_letter(found, read_letter(io.BytesIO(PNG), "letter.png"))
+    row = db.session.scalars(select(Nomination).where(Nomination.public_id == nomination)).one()
+    keep_letter(row, read_letter(io.BytesIO(PNG), "letter.png"))
 
 
 @action

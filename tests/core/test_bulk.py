@@ -37,9 +37,14 @@ def _job(public_id: str, at: datetime, **values: object) -> dict[str, object]:
 def test_values_of_every_type_come_back_as_they_were(at: datetime) -> None:
     _insert(Job.__table__, [_job("one", at), _job("two", at, state=JobState.QUEUED, started_at=at)])
 
-    one, two = db.session.scalars(select(Job).order_by(Job.public_id))
+    first_job, two = db.session.scalars(select(Job).order_by(Job.public_id))
 
-    assert (one.arguments, one.state, one.created_at, one.started_at) == ({"a": ["é", 1]}, JobState.DONE, at, None)
+    assert (first_job.arguments, first_job.state, first_job.created_at, first_job.started_at) == (
+        {"a": ["é", 1]},
+        JobState.DONE,
+        at,
+        None,
+    )
     assert (two.state, two.started_at) == (JobState.QUEUED, at)
 
 

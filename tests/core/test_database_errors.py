@@ -29,8 +29,8 @@ def add_address(person_id: int, at: datetime) -> None:
 @action
 def read_as_number(value: str) -> None:
     kind = "bigint" if db.engine.dialect.name == "postgresql" else "no_such_function"
-    asked = f"SELECT CAST(:value AS {kind})" if kind == "bigint" else f"SELECT {kind}(:value)"
-    db.session.execute(text(asked), {"value": value})
+    query = f"SELECT CAST(:value AS {kind})" if kind == "bigint" else f"SELECT {kind}(:value)"
+    db.session.execute(text(query), {"value": value})
 
 
 def test_an_error_of_the_database_names_the_constraint_and_no_data(
@@ -42,9 +42,9 @@ def test_an_error_of_the_database_names_the_constraint_and_no_data(
         add_address(person.id, at)
     structlog.get_logger("tests").error("failed", exc_info=failure.value)
     logged = capfd.readouterr().err
-    for said in (str(failure.value), repr(failure.value.orig), logged):
-        assert "person_email" in said
-        assert "ana.diaz" not in said
+    for shown in (str(failure.value), repr(failure.value.orig), logged):
+        assert "person_email" in shown
+        assert "ana.diaz" not in shown
 
 
 def test_an_error_that_quotes_a_value_keeps_only_its_kind(capfd: pytest.CaptureFixture[str]) -> None:
@@ -54,5 +54,5 @@ def test_an_error_that_quotes_a_value_keeps_only_its_kind(capfd: pytest.CaptureF
     structlog.get_logger("tests").error("failed", exc_info=failure.value)
     logged = capfd.readouterr().err
     assert "Error" in logged
-    for said in (str(failure.value), repr(failure.value.orig), logged):
-        assert "ana.diaz" not in said
+    for shown in (str(failure.value), repr(failure.value.orig), logged):
+        assert "ana.diaz" not in shown

@@ -26,9 +26,9 @@ def read(name: str, content: bytes = b"", lane: Lane = SMALL, **options: Any) ->
 
 
 def test_content_and_options_go_in_and_values_come_back() -> None:
-    said = "Zoë 王小明 \U0001f600"
-    assert read("echo", said.encode(), zone="Asia/Shanghai", near=None) == [
-        said,
+    text = "Zoë 王小明 \U0001f600"
+    assert read("echo", text.encode(), zone="Asia/Shanghai", near=None) == [
+        text,
         {"zone": "Asia/Shanghai", "near": None},
     ]
 
@@ -57,8 +57,8 @@ def test_no_secret_and_no_open_file_of_the_server_reaches_it(monkeypatch: pytest
 
 @pytest.mark.parametrize("lane", [TABLES, PICTURES, PROOFS], ids=["tables", "pictures", "proofs"])
 def test_the_system_holds_the_limits(lane: Lane) -> None:
-    (found,) = read("limits", lane=lane)
-    assert found == {
+    (limits,) = read("limits", lane=lane)
+    assert limits == {
         "RLIMIT_AS": [lane.memory_mb << 20] * 2,
         "RLIMIT_CPU": [lane.cpu_seconds] * 2,
         "RLIMIT_FSIZE": [0, 0],
@@ -120,15 +120,15 @@ class _Asked(threading.Thread):
 
 def test_files_are_read_in_the_order_in_which_they_came(tmp_path: Path) -> None:
     lane = replace(SMALL, at_once=1, cpu_seconds=20, clock_seconds=20)
-    asked = []
+    threads = []
     for number in range(3):
-        asked.append(_Asked(lane, tmp_path / "go"))
+        threads.append(_Asked(lane, tmp_path / "go"))
         while len(lane.turns._waiting) < number:
-            asked[-1].join(0.01)
+            threads[-1].join(0.01)
     (tmp_path / "go").touch()
-    for one in asked:
-        one.join(20)
-    times = [one.got[0] for one in asked]
+    for thread in threads:
+        thread.join(20)
+    times = [one.got[0] for one in threads]
     assert times == sorted(times)
 
 

@@ -48,9 +48,9 @@ def away() -> None:
 
 
 def state() -> tuple[JobState, str | None]:
-    found = db.session.query(Job).one()
-    db.session.refresh(found)
-    return found.state, found.error
+    job = db.session.query(Job).one()
+    db.session.refresh(job)
+    return job.state, job.error
 
 
 def test_a_job_that_the_database_failed_is_taken_again_after_its_lease(work: Work) -> None:

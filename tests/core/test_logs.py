@@ -15,6 +15,6 @@ def test_an_event_is_one_line_whatever_stands_in_it(capfd: pytest.CaptureFixture
     forged = 'x"}\r\n{"event": "signed in", "person": 1}\u2028\x1b[2J'
     structlog.get_logger("tests").warning("refused", reason=forged)
     lines = capfd.readouterr().err.strip("\n").split("\n")
-    said = [json.loads(line) for line in lines if '"refused"' in line]
-    assert [one["reason"] for one in said] == [forged]
+    events = [json.loads(line) for line in lines if '"refused"' in line]
+    assert [one["reason"] for one in events] == [forged]
     assert len(lines) == 1

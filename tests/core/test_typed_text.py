@@ -12,7 +12,7 @@ from lms.core.typed_text import clean_line, clean_text
 
 
 @pytest.mark.parametrize(
-    ("typed", "kept"),
+    ("typed", "cleaned"),
     [
         (" a\u202eb\x00 \n c ", "ab c"),
         ("\u200b\u200d \u2066", ""),
@@ -26,12 +26,12 @@ from lms.core.typed_text import clean_line, clean_text
         ("☀\ufe0f and a\ufe0f", "☀\ufe0f and a"),
     ],
 )
-def test_a_line_keeps_scripts_and_emoji_and_drops_what_cannot_be_seen(typed: str | None, kept: str) -> None:
-    assert clean_line(typed) == kept
+def test_a_line_keeps_scripts_and_emoji_and_drops_what_cannot_be_seen(typed: str | None, cleaned: str) -> None:
+    assert clean_line(typed) == cleaned
 
 
 @pytest.mark.parametrize(
-    ("typed", "kept"),
+    ("typed", "cleaned"),
     [
         ("One\r\ntwo\rthree\u2028four", "One\ntwo\nthree\nfour"),
         ("  - one\n    - two  ", "- one\n    - two"),
@@ -40,8 +40,8 @@ def test_a_line_keeps_scripts_and_emoji_and_drops_what_cannot_be_seen(typed: str
         (None, ""),
     ],
 )
-def test_a_text_keeps_its_lines(typed: str | None, kept: str) -> None:
-    assert clean_text(typed) == kept
+def test_a_text_keeps_its_lines(typed: str | None, cleaned: str) -> None:
+    assert clean_text(typed) == cleaned
 
 
 @given(st.text(max_size=60))

@@ -11,7 +11,7 @@ from lms.core.zones import canonical, main_zone, named_zone, territories
 
 
 @pytest.mark.parametrize(
-    ("name", "one"),
+    ("name", "expected"),
     [
         ("Africa/Nairobi", "Africa/Nairobi"),
         ("Asia/Calcutta", "Asia/Kolkata"),  # as Chromium calls it
@@ -25,8 +25,8 @@ from lms.core.zones import canonical, main_zone, named_zone, territories
         ("", None),
     ],
 )
-def test_each_zone_has_one_name(name: str, one: str | None) -> None:
-    assert canonical(name) == one
+def test_each_zone_has_one_name(name: str, expected: str | None) -> None:
+    assert canonical(name) == expected
 
 
 @pytest.mark.parametrize(

@@ -95,9 +95,9 @@ class Site:
 
     def kill_worker(self) -> None:
         """kill -9 of the worker alone."""
-        found = self.workers()
-        assert found, "no worker runs"
-        for pid in found:
+        pids = self.workers()
+        assert pids, "no worker runs"
+        for pid in pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         for process in [process for process in self._running if "worker" in process.args]:
@@ -125,8 +125,8 @@ class Site:
 
     def workers(self) -> list[int]:
         """The processes that run jobs."""
-        own = [process.pid for process in self._running if "worker" in process.args]
-        return own + [pid for pid, is_worker in self._children() if is_worker]
+        workers = [process.pid for process in self._running if "worker" in process.args]
+        return workers + [pid for pid, is_worker in self._children() if is_worker]
 
     def _children(self) -> Iterator[tuple[int, bool]]:
         """The processes that a server has begun, and which of them are workers."""

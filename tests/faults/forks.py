@@ -126,9 +126,9 @@ class _Parent:
         atexit.register(self.close)
 
     def fork(self, arguments: list[str], environment: dict[str, str], output: int) -> int:
-        asked = json.dumps({"arguments": arguments, "environment": environment, "folder": str(Path.cwd())}).encode()
+        request = json.dumps({"arguments": arguments, "environment": environment, "folder": str(Path.cwd())}).encode()
         with self._turn:
-            socket.send_fds(self._socket, [asked], [output])
+            socket.send_fds(self._socket, [request], [output])
             return int(self._socket.recv(_LONGEST))
 
     def bury(self, pid: int) -> int:
@@ -156,40 +156,40 @@ def _import_everything() -> None:
 
     for name in ("lms.app", "lms.cli.main", "lms.serve"):
         importlib.import_module(name)
-    for found in pkgutil.walk_packages(lms.__path__, "lms."):
-        room = found.name.split(".")[2:3]
+    for module in pkgutil.walk_packages(lms.__path__, "lms."):
+        room = module.name.split(".")[2:3]
         if _ROOMS.intersection(room):
-            importlib.import_module(found.name)
+            importlib.import_module(module.name)
 
 
 def _fork_on_demand(control: socket.socket) -> list[str]:
     """Returns in each child, with what it runs and its arguments; the parent ends with the tests."""
     while True:
-        asked, descriptors, _flags, _address = socket.recv_fds(control, _LONGEST, 1)
-        if not asked:
+        message, descriptors, _flags, _address = socket.recv_fds(control, _LONGEST, 1)
+        if not message:
             os._exit(0)
-        wanted = json.loads(asked)
-        if "bury" in wanted:
-            _pid, status = os.waitpid(wanted["bury"], 0)
+        request = json.loads(message)
+        if "bury" in request:
+            _pid, status = os.waitpid(request["bury"], 0)
             control.send(str(os.waitstatus_to_exitcode(status)).encode())
             continue
         if os.fork() == 0:
-            return _become(control, wanted, descriptors[0])
+            return _become(control, request, descriptors[0])
         os.close(descriptors[0])
 
 
-def _become(control: socket.socket, wanted: dict[str, Any], output: int) -> list[str]:
+def _become(control: socket.socket, request: dict[str, Any], output: int) -> list[str]:
     os.setsid()
     for descriptor in (1, 2):
         os.dup2(output, descriptor)
     os.close(output)
     os.environ.clear()
-    os.environ.update(wanted["environment"])
+    os.environ.update(request["environment"])
     time.tzset()
-    os.chdir(wanted["folder"])
+    os.chdir(request["folder"])
     control.send(str(os.getpid()).encode())
     control.close()
-    arguments: list[str] = wanted["arguments"]
+    arguments: list[str] = request["arguments"]
     return arguments
 
 

@@ -48,8 +48,8 @@ def deep_json() -> bytes:
 
 def many_attendees() -> bytes:
     """A report of BigBlueButton of 12 MB in which 300,000 people left without having come."""
-    one = b'{"name": "A", "leaves": ["2026-11-04"]}'
-    return b'{"data": {"attendees": [' + b",".join([one] * 300_000) + b"]}}"
+    attendee = b'{"name": "A", "leaves": ["2026-11-04"]}'
+    return b'{"data": {"attendees": [' + b",".join([attendee] * 300_000) + b"]}}"
 
 
 FILES: dict[str, tuple[Callable[[], bytes], int, int]] = {

@@ -61,8 +61,8 @@ def test_while_mail_is_away_actions_succeed_and_afterwards_each_goes_out_once(
     expected = Counter(address for address, _sent, _error in waiting)
     assert set(people) <= set(expected)
     assert all(sent is None and error.startswith("ConnectionRefusedError") for _to, sent, error in waiting)
-    kept = Kept()
-    controller = Controller(kept, hostname="127.0.0.1", port=free_port())
+    mailbox = Kept()
+    controller = Controller(mailbox, hostname="127.0.0.1", port=free_port())
     controller.start()
     try:
         config.mail_url = f"smtp://127.0.0.1:{controller.port}"
@@ -73,7 +73,7 @@ def test_while_mail_is_away_actions_succeed_and_afterwards_each_goes_out_once(
         assert drain() == 0
     finally:
         controller.stop()
-    assert kept.to == expected
+    assert mailbox.to == expected
 
 
 # Storage

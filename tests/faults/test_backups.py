@@ -71,14 +71,14 @@ def begin(config: Config, *arguments: object) -> Forked:
 def run(config: Config, *arguments: object) -> tuple[int, str]:
     """The exit code of an `lms` command, and all that it said."""
     started = begin(config, *arguments)
-    said = started.said()
-    return started.wait(), said
+    output = started.said()
+    return started.wait(), output
 
 
 def done(config: Config, *arguments: object) -> str:
-    code, said = run(config, *arguments)
-    assert code == 0, said
-    return said
+    code, output = run(config, *arguments)
+    assert code == 0, output
+    return output
 
 
 def until(holds: Callable[[], bool]) -> None:
@@ -161,8 +161,8 @@ def test_a_backup_while_four_clients_write_restores_to_a_site_in_which_nothing_i
 
     done(target, "restore", last)
     with served(target, site.port):
-        said = done(target, "check")
-    assert "faults 0" in said
+        output = done(target, "check")
+    assert "faults 0" in output
     done(target, "report", "verify")
     totals = json.loads(done(target, "report", "totals", "--format", "json"))["totals"]
     assert totals == manifest["figures"]
@@ -170,12 +170,12 @@ def test_a_backup_while_four_clients_write_restores_to_a_site_in_which_nothing_i
     app = create_app(target)
     with app.app_context():
         states = {verdict_of_file((target.folder / path).read_bytes()).state for path in pdfs}
-        kept = {(row.join_id, row.seq) for row in db.session.execute(select(Beat.__table__))}
+        stored = {(row.join_id, row.seq) for row in db.session.execute(select(Beat.__table__))}
         db.session.remove()
         db.engine.dispose()
     assert states == {VerdictState.VALID}
-    assert before - kept == set()
-    assert kept - viewers.sent == set()
+    assert before - stored == set()
+    assert stored - viewers.sent == set()
 
 
 def test_a_backup_that_is_killed_is_no_backup_and_can_be_taken_again(
@@ -193,8 +193,8 @@ def test_a_backup_that_is_killed_is_no_backup_and_can_be_taken_again(
         if folder.exists():
             break
         killed += 1
-        code, said = run(target, "restore", building)
-        assert (code, "is not a complete backup" in said) == (1, True)
+        code, output = run(target, "restore", building)
+        assert (code, "is not a complete backup" in output) == (1, True)
         assert not target.folder.exists()
     assert killed > 0
     if not folder.exists():
@@ -220,8 +220,8 @@ def test_a_restore_that_is_killed_serves_nothing_and_can_be_run_again(
         if not target.unfinished_restore.exists():
             break  # it was done before the signal came
         killed += 1
-        code, said = run(target, "serve", "--port", site.port)
-        assert (code, "restore" in said) == (1, True), said
+        code, output = run(target, "serve", "--port", site.port)
+        assert (code, "restore" in output) == (1, True), output
     assert killed > 0
     if target.unfinished_restore.exists():
         done(target, "restore", folder)

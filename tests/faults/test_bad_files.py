@@ -230,8 +230,8 @@ def weigh(path: Path) -> tuple[str, int]:
     """What became of a file in a process of its own, and how many megabytes it took at most."""
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
     command = [sys.executable, "-c", PROBE, str(path)]
-    said = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.split()
-    return said[0], int(said[1])
+    figures = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.split()
+    return figures[0], int(figures[1])
 
 
 @pytest.mark.long
@@ -245,6 +245,6 @@ def test_a_million_rows_take_bounded_memory(tmp_path: Path, kind: str, rows: int
     else:
         head = '<row r="1">' + cell("A1", "email") + cell("B1", "full_name") + "</row>"
         path.write_bytes(book(sheet(head + "".join(MANY.format(n) for n in range(2, rows + 2)))))
-    said, megabytes = weigh(path)
-    assert said == became
+    result, megabytes = weigh(path)
+    assert result == became
     assert megabytes < 600

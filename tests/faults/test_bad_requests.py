@@ -65,8 +65,8 @@ def test_no_address_or_parameter_holds_what_is_no_text(client: FlaskClient, head
 
 
 def test_every_text_of_a_body_is_looked_at() -> None:
-    found: Any = {"a": ["x", {"b": "y", "c": 1}], "d": None, "e": ""}
-    assert set(texts_in(found)) == {
+    payload: Any = {"a": ["x", {"b": "y", "c": 1}], "d": None, "e": ""}
+    assert set(texts_in(payload)) == {
         ("a", "a"), ("a.0", "x"), ("a.1.b", "b"), ("a.1.b", "y"), ("a.1.c", "c"), ("d", "d"), ("e", "e"), ("e", ""),
     }  # fmt: skip
 
@@ -120,8 +120,8 @@ def test_reasons_are_kept_as_plain_text(client: FlaskClient, headers: dict[str, 
     who = client.get(path, headers=headers).get_json()["items"][0]["person"]["id"]
     unseen = client.patch(f"{path}/{who}", json={"outcome": "excused", "reason": "\u200b"}, headers=headers)
     assert unseen.get_json()["errors"][0]["field"] == "reason"
-    said = client.patch(f"{path}/{who}", json={"outcome": "excused", "reason": " ill\u202e\u0007 "}, headers=headers)
-    assert said.get_json()["correction"]["reason"] == "ill"
+    answer = client.patch(f"{path}/{who}", json={"outcome": "excused", "reason": " ill\u202e\u0007 "}, headers=headers)
+    assert answer.get_json()["correction"]["reason"] == "ill"
 
 
 def test_attendance_is_for_those_who_are_listed_and_have_the_role(client: FlaskClient, make: Make) -> None:

@@ -48,9 +48,9 @@ def test_whatever_the_clock_says_minutes_are_neither_negative_nor_above_the_leng
         intervals = rules.seen_by_beats(received + received[:5], beat_seconds=beat, joined_ms=joined)
         assert intervals == rules.seen_by_beats(sorted(set(received)), beat_seconds=beat, joined_ms=joined)
         seen += [PresenceInterval(*interval, Source.LIVE) for interval in intervals]
-    found = compute_outcome(seen, start=start, end=start + length, min_percent=60)
-    assert 0 <= found.present_ms <= length
-    assert 0 <= found.percent_tenths <= 1000
+    outcome = compute_outcome(seen, start=start, end=start + length, min_percent=60)
+    assert 0 <= outcome.present_ms <= length
+    assert 0 <= outcome.percent_tenths <= 1000
 
 
 class Clock:
@@ -96,14 +96,14 @@ class Watched:
     def row(self) -> Any:
         answer = self.client.get(f"{self.path}/attendance", headers=self.teacher)
         assert answer.status_code == 200, answer.json
-        [found] = answer.json["items"]
-        return found
+        [item] = answer.json["items"]
+        return item
 
     def credit(self) -> int:
         with self.app.app_context():
             jobs.run_due()
-            found = db.session.query(Credit).one_or_none()
-            return found.present_ms if found else 0
+            credit = db.session.query(Credit).one_or_none()
+            return credit.present_ms if credit else 0
 
 
 @pytest.fixture
@@ -188,9 +188,9 @@ class Browser:
 
     def token(self, path: str, offset: float) -> str:
         """The token of the form that this server wrote."""
-        found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', self.at(offset).get(path).text)
-        assert found is not None, path
-        return found[1]
+        match = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', self.at(offset).get(path).text)
+        assert match is not None, path
+        return match[1]
 
     def sign_in(self, page: float, form: float) -> int:
         """Opens the page at one server and sends its form to another; the status of the answer."""

@@ -25,15 +25,15 @@ def wrong(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *
     monkeypatch.setattr(sys, "argv", ["lms", *arguments])
     with pytest.raises(SystemExit) as left:
         main()
-    told = capsys.readouterr()
-    assert told.err.startswith("lms: ")
-    assert told.err.count("\n") == 1
+    output = capsys.readouterr()
+    assert output.err.startswith("lms: ")
+    assert output.err.count("\n") == 1
     assert isinstance(left.value.code, int)
-    return left.value.code, told.err
+    return left.value.code, output.err
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "said"),
+    ("arguments", "code", "message"),
     [
         (["nonsense"], 2, "No such command"),
         (["import", "people"], 2, "Missing argument"),
@@ -54,11 +54,11 @@ def test_one_line(
     capsys: pytest.CaptureFixture[str],
     arguments: list[str],
     code: int,
-    said: str,
+    message: str,
 ) -> None:
     left, line = wrong(monkeypatch, capsys, *arguments)
     assert left == code
-    assert said in line
+    assert message in line
 
 
 @pytest.mark.parametrize(
@@ -99,8 +99,8 @@ def test_a_port_in_use(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
 def test_where_nothing_is_set_up_commands_work_with_nothing_and_leave_nothing(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], data: Path, command: str
 ) -> None:
-    said = wrong(monkeypatch, capsys, *command.split())
-    assert said == (1, "lms: The database is not set up yet. Run `lms init`.\n")
+    result = wrong(monkeypatch, capsys, *command.split())
+    assert result == (1, "lms: The database is not set up yet. Run `lms init`.\n")
     assert list(data.rglob("*")) == []  # so that a backup can still be restored there
 
 

@@ -103,11 +103,11 @@ def test_heartbeats_that_were_acknowledged_outlive_the_web_process_and_the_whole
     viewers.stop.set()
     for thread in viewers.threads:
         thread.join(30)
-    kept = viewers.kept()
+    stored = viewers.kept()
     assert set(viewers.statuses) == {204}
     assert len(viewers.acknowledged) > 300
-    assert viewers.acknowledged - kept == set()
-    assert kept - viewers.sent == set()
+    assert viewers.acknowledged - stored == set()
+    assert stored - viewers.sent == set()
 
 
 # Imports
@@ -282,16 +282,16 @@ def let_lease_run_out() -> None:
 def wait_for_job(site: Site, *states: JobState) -> JobState:
     """The state of the job, once it is one of these."""
     until = time.monotonic() + 120
-    while (found := state_of_job(site)) not in states:
-        assert time.monotonic() < until, found
+    while (job_state := state_of_job(site)) not in states:
+        assert time.monotonic() < until, job_state
         time.sleep(0.005)
-    return found
+    return job_state
 
 
 def state_of_job(site: Site) -> JobState:
     def look() -> JobState:
-        found = db.session.scalars(select(Job.state).where(Job.kind == "issue_certificates")).one()
+        job_state = db.session.scalars(select(Job.state).where(Job.kind == "issue_certificates")).one()
         db.session.rollback()
-        return found
+        return job_state
 
     return site.within(look)

@@ -77,16 +77,16 @@ class Viewers:
 @contextmanager
 def writes_of_this_thread() -> Iterator[list[str]]:
     """Each transaction that this thread begins to write in; entered before other threads begin any."""
-    own = threading.get_ident()
-    found: list[str] = []
+    thread_id = threading.get_ident()
+    statements: list[str] = []
 
     def began(connection: Connection) -> None:
-        if threading.get_ident() == own and connection.get_execution_options().get("lms_writes"):
-            found.append("write")
+        if threading.get_ident() == thread_id and connection.get_execution_options().get("lms_writes"):
+            statements.append("write")
 
     event.listen(Engine, "begin", began)
     try:
-        yield found
+        yield statements
     finally:
         event.remove(Engine, "begin", began)
 
@@ -107,10 +107,10 @@ def test_heartbeats_go_on_while_a_large_file_is_taken(site: Site) -> None:
     viewers = Viewers(site, live, joins)
     far: list[int] = []
     with writes_of_this_thread() as writes, viewers.watching(), site.app.app_context():
-        kept = keep_file(held, the_file(), file_name="large.csv", options={}, by=SYSTEM, at=end)
+        file_id = keep_file(held, the_file(), file_name="large.csv", options={}, by=SYSTEM, at=end)
         writes.clear()
         answer = publish_kept(
-            kept,
+            file_id,
             skip_bad_rows=False,
             by=SYSTEM,
             at=end,

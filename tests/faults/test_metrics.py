@@ -15,10 +15,10 @@ pytestmark = pytest.mark.long
 def counted(site: Site, kind: str) -> int:
     status, body = site.get("/metrics")
     assert status == 200
-    found = re.search(
+    match = re.search(
         rf'^serai_request_duration_seconds_count{{kind="{kind}",status="2xx"}} (\S+)$', body.decode(), re.M
     )
-    return int(float(found[1])) if found else 0
+    return int(float(match[1])) if match else 0
 
 
 def test_whichever_process_answers_all_requests_are_counted(site: Site) -> None:

@@ -61,10 +61,10 @@ def revisions() -> list[str]:
 
 def reflected() -> list[Table]:
     """The tables as they are in the database, each after those that it refers to."""
-    found = MetaData()
-    found.reflect(db.engine)
-    own = ("alembic_version", "search_")  # the search index follows what it is made of
-    return [table for table in found.sorted_tables if not table.name.startswith(own)]
+    metadata = MetaData()
+    metadata.reflect(db.engine)
+    left_out = ("alembic_version", "search_")  # the search index follows what it is made of
+    return [table for table in metadata.sorted_tables if not table.name.startswith(left_out)]
 
 
 # Rows
@@ -143,15 +143,15 @@ def fill(tables: list[Table], rows: int) -> None:
 
 def counts() -> Counts:
     """Of each table the rows, and of each column how many are not empty: all, where the database says that none is."""
-    found: Counts = {}
+    counted: Counts = {}
     with db.engine.connect() as connection:
         for table in reflected():
-            asked = [column.name for column in table.columns if column.nullable]
-            selected = ", ".join(["count(*)", *(f'count("{name}")' for name in asked)])
+            nullable = [column.name for column in table.columns if column.nullable]
+            selected = ", ".join(["count(*)", *(f'count("{name}")' for name in nullable)])
             rows, *filled = connection.execute(text(f'SELECT {selected} FROM "{table.name}"')).one()
-            found[table.name] = dict.fromkeys(["*", *table.columns.keys()], rows)
-            found[table.name].update(zip(asked, filled, strict=True))
-    return found
+            counted[table.name] = dict.fromkeys(["*", *table.columns.keys()], rows)
+            counted[table.name].update(zip(nullable, filled, strict=True))
+    return counted
 
 
 def assert_kept(before: Counts, after: Counts) -> None:
@@ -204,8 +204,8 @@ def migrate(site: APIFlask, to: str, *, kill_after: int = 0) -> tuple[int, str]:
     environment = {**os.environ, **config.environment()}
     folder = site.extensions["migrate"].directory
     process = Forked(to, kill_after, folder, environment=environment, runs="tests.faults.migrating")
-    said = process.said()
-    return process.wait(), said
+    output = process.said()
+    return process.wait(), output
 
 
 def test_a_migration_that_is_killed_midway_leaves_all_as_it_was_and_can_be_run_again(site: APIFlask) -> None:
@@ -214,19 +214,19 @@ def test_a_migration_that_is_killed_midway_leaves_all_as_it_was_and_can_be_run_a
     db.engine.dispose()
     first = revisions()[0]
     for to in ("head", first):
-        code, said = migrate(site, to)
-        assert code == 0, said
-        statements = int(said.split()[-1])
+        code, output = migrate(site, to)
+        assert code == 0, output
+        statements = int(output.split()[-1])
         assert_kept(before, counts())
-        code, said = migrate(site, first if to == "head" else "head")  # and back, to be killed on the way
-        assert code == 0, said
+        code, output = migrate(site, first if to == "head" else "head")  # and back, to be killed on the way
+        assert code == 0, output
         start = counts()
         for number in sorted(draw.sample(range(2, statements), 3)):
             db.engine.dispose()
-            code, said = migrate(site, to, kill_after=number)
-            assert code == -signal.SIGKILL, said
+            code, output = migrate(site, to, kill_after=number)
+            assert code == -signal.SIGKILL, output
             assert counts() == start, f"killed after {number} of {statements} statements"
         db.engine.dispose()
-        code, said = migrate(site, to)
-        assert code == 0, said
+        code, output = migrate(site, to)
+        assert code == 0, output
         assert_kept(before, counts())

@@ -35,22 +35,22 @@ def address(app: APIFlask, rule: Rule, numbers: int, texts: str) -> str:
         name: numbers if isinstance(converter, IntegerConverter) else texts
         for name, converter in rule._converters.items()
     }
-    found = adapter.build(rule.endpoint, {**values, **(rule.defaults or {})}, method=next(iter(rule.methods or ())))
-    return str(found)
+    url = adapter.build(rule.endpoint, {**values, **(rule.defaults or {})}, method=next(iter(rule.methods or ())))
+    return str(url)
 
 
 def test_a_number_in_an_address_that_no_column_holds_leads_nowhere(
     app: APIFlask, administrator: FlaskClient, make: Make
 ) -> None:
     headers = make.headers(make.person(email="boss@x.example", roles=["administrator"]))
-    found: dict[str, int] = {}
+    statuses: dict[str, int] = {}
     for rule in rules(app, "GET"):
         if any(isinstance(one, IntegerConverter) for one in rule._converters.values()):
             path = address(app, rule, 4_242_424, "s").replace("4242424", str(HUGE))
             answer = administrator.get(path, headers=headers if path.startswith("/api/") else {}, buffered=True)
-            found[rule.rule] = answer.status_code
-    assert len(found) > 20
-    assert set(found.values()) <= {404, 405}
+            statuses[rule.rule] = answer.status_code
+    assert len(statuses) > 20
+    assert set(statuses.values()) <= {404, 405}
 
 
 @pytest.mark.parametrize("each", [False, EACH], ids=["all", "each"])
@@ -61,33 +61,33 @@ def test_a_number_in_a_parameter_that_no_column_holds_is_no_fault_of_ours(
     series = make.series(slug="s")
     lecture = make.lecture(series)
     sent = {name: str(HUGE) for name in PARAMETERS}
-    found: dict[str, int] = {}
+    statuses: dict[str, int] = {}
     for rule in rules(app, "GET"):
         path = address(app, rule, lecture.id, "s")
-        for one in [{name: value} for name, value in sent.items()] if each else [sent]:
-            own = headers if path.startswith("/api/") else {}
-            answer = administrator.get(path, query_string=one, headers=own, buffered=True)
-            found[f"{path} {' '.join(one)}"] = answer.status_code
-    assert {path: status for path, status in found.items() if status >= 500} == {}
+        for parameters in [{name: value} for name, value in sent.items()] if each else [sent]:
+            headers_sent = headers if path.startswith("/api/") else {}
+            answer = administrator.get(path, query_string=parameters, headers=headers_sent, buffered=True)
+            statuses[f"{path} {' '.join(parameters)}"] = answer.status_code
+    assert {path: status for path, status in statuses.items() if status >= 500} == {}
 
 
 def test_a_number_in_a_form_that_no_column_holds_is_no_fault_of_ours(
     app: APIFlask, administrator: FlaskClient, make: Make
 ) -> None:
     lecture = make.lecture(make.series(slug="s"))
-    found: dict[str, int] = {}
+    statuses: dict[str, int] = {}
     for rule in rules(app, "POST"):
         path = address(app, rule, lecture.id, "s")
         if not path.startswith("/api/"):
             data = {name: str(HUGE) for name in (*PARAMETERS, "series", "country", "minutes", "capacity", "version")}
-            found[path] = administrator.post(path, data=data).status_code
-    assert {path: status for path, status in found.items() if status >= 500} == {}
+            statuses[path] = administrator.post(path, data=data).status_code
+    assert {path: status for path, status in statuses.items() if status >= 500} == {}
 
 
 def test_json_without_a_bottom_is_refused(app: APIFlask, client: FlaskClient, make: Make) -> None:
     headers = make.headers(make.person(email="admin@x.example", roles=["administrator"]))
     lecture = make.lecture(make.series(slug="s"))
-    found: dict[str, int] = {}
+    statuses: dict[str, int] = {}
     for method in ("POST", "PUT", "PATCH"):
         for rule in rules(app, method):
             path = address(app, rule, lecture.id, "s")
@@ -97,8 +97,8 @@ def test_json_without_a_bottom_is_refused(app: APIFlask, client: FlaskClient, ma
                         path, method=method, input_stream=io.BytesIO(DEEP), content_type=kind, headers=headers,
                         content_length=len(DEEP),
                     )  # fmt: skip
-                    found[f"{method} {path} {kind}"] = answer.status_code
-    assert len(found) > 100
-    kinds = {status for call, status in found.items() if call.endswith("json")}
-    assert {call: status for call, status in found.items() if status >= 500} == {}
+                    statuses[f"{method} {path} {kind}"] = answer.status_code
+    assert len(statuses) > 100
+    kinds = {status for call, status in statuses.items() if call.endswith("json")}
+    assert {call: status for call, status in statuses.items() if status >= 500} == {}
     assert kinds <= {400, 404, 405, 409, 413, 415, 422}

@@ -153,8 +153,8 @@ def test_a_restart_under_load_loses_nothing_that_was_acknowledged(far_site: Site
     assert set(imported.values()) <= {200, 503}
     assert len(viewers.acknowledged) > 50
     assert viewers.acknowledged - viewers.kept() == set()
-    for number, one in enumerate(series):
-        places, taken, _astray = standing(site, one.id)
+    for number, series_row in enumerate(series):
+        places, taken, _astray = standing(site, series_row.id)
         assert places == taken
         assert places == 800 if imported.get(number) == 200 else places in (0, 800)
     assert [site.get(path)[0] for path in READS] == [200] * len(READS)
@@ -169,9 +169,9 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     place = tmp_path / "disk"
     place.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", "size=32m", "tmpfs", str(place)]
-    said = subprocess.run(command, capture_output=True, text=True, check=False)
-    if said.returncode:
-        pytest.fail(f"a full disk needs a small one: {said.stderr.strip()} (run these tests as root)")
+    process = subprocess.run(command, capture_output=True, text=True, check=False)
+    if process.returncode:
+        pytest.fail(f"a full disk needs a small one: {process.stderr.strip()} (run these tests as root)")
     yield place
     subprocess.run(["umount", "--lazy", str(place)], check=True)
 

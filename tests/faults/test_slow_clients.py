@@ -152,8 +152,8 @@ def test_requests_that_are_sent_together_are_answered_in_their_order(patient: Ec
     with Client(patient.port) as client:
         client.send(b"".join(sent) + LAST)
         answers = client.rest().split(b"HTTP/1.1 200 OK")[1:]
-    told = [json.loads(answer.partition(b"\r\n\r\n")[2]) for answer in answers]
-    assert told == [*map(echoed, bodies), echoed(b"") | {"told": None}]
+    echoes = [json.loads(answer.partition(b"\r\n\r\n")[2]) for answer in answers]
+    assert echoes == [*map(echoed, bodies), echoed(b"") | {"told": None}]
 
 
 def test_what_the_application_does_not_read_is_no_next_request(patient: Echo) -> None:

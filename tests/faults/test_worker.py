@@ -31,9 +31,9 @@ pytestmark = pytest.mark.long
 
 
 def count(table: Any) -> int:
-    found = db.session.scalar(select(func.count()).select_from(table)) or 0
+    number = db.session.scalar(select(func.count()).select_from(table)) or 0
     db.session.rollback()
-    return found
+    return number
 
 
 def test_a_worker_killed_alone_issues_each_certificate_once_while_the_site_goes_on(site: Site) -> None:
@@ -102,10 +102,10 @@ class Postman:
 
 @pytest.fixture
 def postman() -> Iterator[tuple[Postman, str]]:
-    kept = Postman()
-    controller = Controller(kept, hostname="127.0.0.1", port=free_port())
+    letters = Postman()
+    controller = Controller(letters, hostname="127.0.0.1", port=free_port())
     controller.start()
-    yield kept, f"smtp://127.0.0.1:{controller.port}"
+    yield letters, f"smtp://127.0.0.1:{controller.port}"
     controller.stop()
 
 
@@ -129,9 +129,9 @@ def let_time_pass() -> None:
 
 
 def unsent() -> int:
-    found = db.session.scalar(select(func.count()).where(OutboxMail.sent_at.is_(None))) or 0
+    number = db.session.scalar(select(func.count()).where(OutboxMail.sent_at.is_(None))) or 0
     db.session.rollback()
-    return found
+    return number
 
 
 def test_a_worker_killed_while_mailing_sends_all_and_the_same_one_under_the_same_id(

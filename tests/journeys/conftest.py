@@ -262,7 +262,9 @@ def visit(site: Site, browser: Browser, _seen: set[str]) -> Iterator[Callable[[]
         windows.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("console", lambda said: wrong.append(said.text) if "Content Security Policy" in said.text else None)
+        page.on(
+            "console", lambda message: wrong.append(message.text) if "Content Security Policy" in message.text else None
+        )
         return Visitor(site, page, _seen)
 
     yield window

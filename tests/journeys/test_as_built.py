@@ -138,7 +138,7 @@ def test_every_kind_of_file_opens_while_others_are_made(as_built: Demonstration)
         VISITOR: as_built.visitor(), API: as_built.api(ADMIN),
         **{name: as_built.sign_in(name) for name in (ADMIN, FOCAL_POINT, TRAINEE)},
     }  # fmt: skip
-    asked = [
+    requests = [
         (who, path.format_map({name: as_built.value(question) for name, question in parts.items()}))
         for files in FILES.values()
         for who, path, parts in files
@@ -151,7 +151,7 @@ def test_every_kind_of_file_opens_while_others_are_made(as_built: Demonstration)
             return path, repr(error)
 
     with ThreadPoolExecutor(3) as pool:
-        answers = dict(pool.map(lambda file: open_file(*file), asked))
+        answers = dict(pool.map(lambda file: open_file(*file), requests))
     wrong = {}
     for path, answer in answers.items():
         extension = path.rpartition("/")[2].rpartition(".")[2]

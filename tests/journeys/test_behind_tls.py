@@ -55,9 +55,9 @@ class Installation:
             for path in self.folder.glob("mail/*.eml"):
                 message = message_from_bytes(path.read_bytes(), policy=policy.default)
                 body = message.get_body(("plain",))
-                found = body and re.search(rf"{self.before.address}/{page}/\S+", body.get_content())
-                if message["To"] == address and found:
-                    return found[0]
+                match = body and re.search(rf"{self.before.address}/{page}/\S+", body.get_content())
+                if message["To"] == address and match:
+                    return match[0]
             time.sleep(0.1)
         raise AssertionError(f"no link to /{page}/ for {address}")
 
@@ -89,7 +89,9 @@ def visit(browser: Browser, installed: Installation) -> Iterator[Callable[[], Pa
             stack.callback(context.close)
             page = context.new_page()
             page.on("pageerror", lambda error: wrong.append(str(error)))
-            page.on("console", lambda said: wrong.append(said.text) if "Security Policy" in said.text else None)
+            page.on(
+                "console", lambda message: wrong.append(message.text) if "Security Policy" in message.text else None
+            )
             return page
 
         yield window
@@ -132,8 +134,8 @@ def test_a_new_installation_works_behind_tls(installed: Installation, visit: Cal
     send(boss, email=BOSS, password=FIRST)
     send(boss, otp=TOTP(secret).at(datetime.now(UTC) + timedelta(seconds=30)))
     assert path_of(boss) == "/admin"
-    (kept,) = [cookie for cookie in boss.context.cookies() if cookie["name"] == "__Host-session"]  # type: ignore[typeddict-item]
-    assert (kept["secure"], kept["httpOnly"], kept["path"]) == (True, True, "/")  # type: ignore[typeddict-item]
+    (session_cookie,) = [cookie for cookie in boss.context.cookies() if cookie["name"] == "__Host-session"]  # type: ignore[typeddict-item]
+    assert (session_cookie["secure"], session_cookie["httpOnly"], session_cookie["path"]) == (True, True, "/")  # type: ignore[typeddict-item]
 
     # somebody registers, gets a new password, and moves to another address
     trainee = visit()

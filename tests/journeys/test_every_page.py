@@ -357,7 +357,7 @@ READ_OUTS = (
 
 
 def test_axe_finds_nothing_wrong_with_read_outs(served: Served, wide_layout: Browser) -> None:
-    world, here = served.world, served.world.places["mine"]
+    world, place = served.world, served.world.places["mine"]
     cookie = world.clients["administrator"].get_cookie("session")
     assert cookie is not None
     wrong = []
@@ -367,8 +367,8 @@ def test_axe_finds_nothing_wrong_with_read_outs(served: Served, wide_layout: Bro
         page = context.new_page()
         for path in READ_OUTS:
             address = path.format(
-                snapshot=here.snapshot, saved=world.saved["mine"]["administrator"], opening=here.opening_set,
-                row=here.opening_row, held=here.lectures["held"],
+                snapshot=place.snapshot, saved=world.saved["mine"]["administrator"], opening=place.opening_set,
+                row=place.opening_row, held=place.lectures["held"],
             )  # fmt: skip
             answer = page.goto(served.address + address)
             assert answer is not None
@@ -408,8 +408,8 @@ READ = {
 
 def _crowd(world: World) -> None:
     """More people, nominations, series and duplicates than a page of any list has."""
-    make, here, at = Make(world.app), world.places["mine"], clock.now()
-    series = db.session.scalars(db.select(Series).where(Series.slug == here.slug)).one()
+    make, place, at = Make(world.app), world.places["mine"], clock.now()
+    series = db.session.scalars(db.select(Series).where(Series.slug == place.slug)).one()
     codes = db.session.scalars(db.select(Country.code).where(Country.code.is_not(None)).limit(MANY)).all()
     people = []
     for number, code in enumerate(codes):
@@ -422,7 +422,7 @@ def _crowd(world: World) -> None:
     for number in range(12):
         sketch = make.series(f"sketch-{number}", visibility="draft", instructors=[world.people["instructor"]])
         make.lecture(sketch, "Selling live: a village shop with ten thousand guests", state="draft")
-    held = db.session.get_one(Lecture, here.lectures["held"])
+    held = db.session.get_one(Lecture, place.lectures["held"])
     assert held.actual_start is not None
     _be_there(held.id, [one.id for one in people[: MANY // 2]], clock.to_ms(held.actual_start))
     declare_partners([(code, LONG_AGO.date(), None) for code in codes[:40]], by=SYSTEM, at=at)
@@ -462,10 +462,10 @@ def test_the_first_page_of_each_list_is_short_on_a_phone(
     served: Served, wide_layout: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("lms.web.time._number", AS_IT_IS)
-    world, here = served.world, served.world.places["mine"]
+    world, place = served.world, served.world.places["mine"]
     _crowd(world)
     high, rows = [], {}
-    values = {**here.lectures, "slug": here.slug, "person": here.person.public_id}
+    values = {**place.lectures, "slug": place.slug, "person": place.person.public_id}
     for role in READ:
         with _window(served, wide_layout, role) as page:
             page.set_viewport_size({"width": 390, "height": 844})

@@ -38,8 +38,8 @@ def test_an_instructor_uploads_files_and_a_trainee_opens_one(site: Site, sign_in
         lin.page.keyboard.press("Tab")
     lin.page.keyboard.press("Enter")
     lin.page.get_by_test_id("file").wait_for()  # the list is renewed once both have been answered
-    said = lin.page.get_by_test_id("upload-job").all_inner_texts()
-    assert ("Windows program" in said[0], "Uploaded" in said[1]) == (True, True)
+    statuses = lin.page.get_by_test_id("upload-job").all_inner_texts()
+    assert ("Windows program" in statuses[0], "Uploaded" in statuses[1]) == (True, True)
     lin.reads("slides day 1 PDF")
     lin.reads("1 file, 0 downloads")
     lin.is_accessible("files after uploading")

@@ -107,12 +107,12 @@ def test_a_group_is_opened_checked_in_signed_for_and_counted(
 
     # who was there reads it; who was not reads nothing of it
     for number, words in ((0, "group viewing in Nairobi: attended"), (2, "group viewing in Nairobi: attended")):
-        one = trainee if number == 0 else sign_in(f"p{number}@example.org")
-        one.go(f"/lectures/{lecture.id}")
-        one.reads(words)
-        one.reads("Group in Nairobi")
-        one.go("/me")
-        one.reads(words)
+        member = trainee if number == 0 else sign_in(f"p{number}@example.org")
+        member.go(f"/lectures/{lecture.id}")
+        member.reads(words)
+        member.reads("Group in Nairobi")
+        member.go("/me")
+        member.reads(words)
     absent = sign_in("p3@example.org")
     absent.go(f"/lectures/{lecture.id}")
     absent.reads("absent")

@@ -43,10 +43,10 @@ class Keys:
         """Tabs on until something of this name has the focus: nothing traps it on the way."""
         passed = []
         for _step in range(120):
-            found = self.tab()
-            if found.startswith(name):
+            focus = self.tab()
+            if focus.startswith(name):
                 return
-            passed.append(found)
+            passed.append(focus)
         raise AssertionError(f"{name} is not reached on {self.page.url}: {passed}")
 
     def press(self, name: str) -> None:

@@ -63,8 +63,8 @@ def look(address: str, folder: Path) -> dict[str, Any]:
         if done.returncode == 0 or "Please run Lighthouse again" not in str(done.stderr):
             break
     assert done.returncode == 0, str(done.stderr)
-    found: dict[str, Any] = json.loads(out.read_text(encoding="utf-8"))
-    return found
+    report: dict[str, Any] = json.loads(out.read_text(encoding="utf-8"))
+    return report
 
 
 @pytest.mark.parametrize("kind", ["home", "series", "lecture"])
@@ -80,18 +80,18 @@ def test_lighthouse_finds_nothing_to_improve(site: Site, tmp_path: Path, kind: s
         )
     path = {"home": "/", "series": "/series/trade", "lecture": f"/lectures/{lecture.id}"}[kind]
     assert site.app.test_client().get(path).status_code == 200  # what is compiled once is compiled
-    found = look(site.address + path, tmp_path)
-    scores = {name: one["score"] for name, one in found["categories"].items()}
+    report = look(site.address + path, tmp_path)
+    scores = {name: one["score"] for name, one in report["categories"].items()}
     faults = [
         f"{name}: {one['title']} {json.dumps(one.get('details', {}).get('items', []))[:300]}"
         for category in EXACT
-        for reference in found["categories"][category]["auditRefs"]
-        if (one := found["audits"][name := reference["id"]])["score"] not in (1, None) and reference["weight"]
+        for reference in report["categories"][category]["auditRefs"]
+        if (one := report["audits"][name := reference["id"]])["score"] not in (1, None) and reference["weight"]
     ]
     assert faults == []
     assert {name: scores[name] for name in EXACT} == dict.fromkeys(EXACT, 1)
-    assert [name for name in DETERMINISTIC if found["audits"][name]["score"] != 1] == []
-    blocking = [one["url"] for one in found["audits"]["render-blocking-insight"]["details"]["items"]]
+    assert [name for name in DETERMINISTIC if report["audits"][name]["score"] != 1] == []
+    blocking = [one["url"] for one in report["audits"]["render-blocking-insight"]["details"]["items"]]
     assert blocking == [one for one in blocking if "/static/serai." in one], "more than the stylesheet is waited for"
     best = scores["performance"]
     for _ in range(RUNS - 1):

@@ -24,13 +24,13 @@ def families(browser: Browser) -> dict[str, set[str]]:
     session.send("DOM.enable")
     session.send("CSS.enable")
     root = session.send("DOM.getDocument")["root"]["nodeId"]
-    found = {}
+    by_name = {}
     for name in ("latin", "arabic", "named", "mono"):
         node = session.send("DOM.querySelector", {"nodeId": root, "selector": f"#{name}"})["nodeId"]
         fonts = session.send("CSS.getPlatformFontsForNode", {"nodeId": node})["fonts"]
-        found[name] = {font["familyName"] for font in fonts}
+        by_name[name] = {font["familyName"] for font in fonts}
     page.close()
-    return found
+    return by_name
 
 
 def test_pages_are_set_in_the_fonts_of_the_tests_alone(browser: Browser, narrow_layout: Browser) -> None:

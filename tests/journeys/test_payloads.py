@@ -28,7 +28,7 @@ def test_a_browser_finds_nothing_to_run_in_what_people_wrote(site: Site, visit: 
     make.lecture(series, MARKUP, state="cancelled", reason=MARKUP)
     dialogs: list[str] = []
     public = ["/", "/series", "/series/harm", f"/lectures/{live.id}"]
-    own = [
+    staff_pages = [
         "/teach", "/admin", "/admin/people", f"/admin/people/{person.public_id}", "/account", "/series/harm/enrolments",
         f"/lectures/{live.id}/edit", f"/lectures/{live.id}/roster",
     ]  # fmt: skip
@@ -37,7 +37,7 @@ def test_a_browser_finds_nothing_to_run_in_what_people_wrote(site: Site, visit: 
     for path in public:
         visitor.go(path)
     visitor.sign_in("boss@x.example")
-    for path in public + own:
+    for path in public + staff_pages:
         visitor.go(path)
         assert visitor.page.locator("img[src=x], svg[onload], [onerror]").count() == 0, path
     assert dialogs == []

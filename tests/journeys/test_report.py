@@ -53,8 +53,8 @@ def shown(visitor: Visitor) -> dict[str, str]:
 
 def read_table(table: Locator) -> list[list[str]]:
     """A table of the page: its heading, its rows, its foot."""
-    said = 'cell => cell.textContent.trim().replace(/\\s+/g, " ")'
-    rows: list[list[str]] = table.evaluate(f"table => [...table.rows].map(row => [...row.cells].map({said}))")
+    text_of_cell = 'cell => cell.textContent.trim().replace(/\\s+/g, " ")'
+    rows: list[list[str]] = table.evaluate(f"table => [...table.rows].map(row => [...row.cells].map({text_of_cell}))")
     return rows
 
 

@@ -91,14 +91,14 @@ def test_a_report_from_zoom_is_credited_beside_our_own_room(site: Site, sign_in:
 
     # by hand: Ada 0-30 in our room and 25-60 in Zoom; Brian 0-20 and 30-60; Solomon 10-60; one Kofi all, one nothing
     visitor.go(f"/lectures/{lecture.id}/roster")
-    said = {}
+    texts = {}
     for person in people:
         row = page.locator(f"[data-testid=roster-row][data-person='{person.public_id}']")
-        said[person.public_id] = " ".join(row.inner_text().split())
-    assert ["60 of 60 minutes: attended" in text for text in said.values()] == [True, False, False, True, False]
-    assert "50 of 60 minutes, one rejoin: attended" in said[people[1].public_id]
-    assert "0 of 60 minutes: absent" in said[people[2].public_id]
-    assert "50 of 60 minutes: attended" in said[people[4].public_id]
+        texts[person.public_id] = " ".join(row.inner_text().split())
+    assert ["60 of 60 minutes: attended" in text for text in texts.values()] == [True, False, False, True, False]
+    assert "50 of 60 minutes, one rejoin: attended" in texts[people[1].public_id]
+    assert "0 of 60 minutes: absent" in texts[people[2].public_id]
+    assert "50 of 60 minutes: attended" in texts[people[4].public_id]
     page.locator(f"[data-person='{people[0].public_id}']").get_by_role("link").first.click()
     visitor.reads("Zoom report")
     visitor.reads("Live room")

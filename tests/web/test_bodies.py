@@ -19,14 +19,14 @@ class Sent(io.BytesIO):
     received = 0
 
     def read(self, size: int | None = -1, /) -> bytes:
-        found = super().read(size)
-        self.received += len(found)
-        return found
+        piece = super().read(size)
+        self.received += len(piece)
+        return piece
 
     def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]
-        found = super().readinto(buffer)
-        self.received += found
-        return found
+        size = super().readinto(buffer)
+        self.received += size
+        return size
 
 
 def test_five_megabytes_at_verify_are_refused_before_they_are_received(client: FlaskClient) -> None:

@@ -31,9 +31,9 @@ def behind_tls(tmp_path: Path) -> Iterator[FlaskClient]:
 
 def token_of(page: str) -> str:
     """The CSRF token of a page's first form."""
-    found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)
-    assert found is not None
-    return found[1]
+    match = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)
+    assert match is not None
+    return match[1]
 
 
 def test_a_page_opened_by_a_secret_tells_others_the_origin_and_no_more(app: APIFlask, client: FlaskClient) -> None:
@@ -53,7 +53,7 @@ def test_a_page_opened_by_a_secret_tells_others_the_origin_and_no_more(app: APIF
 
 
 @pytest.mark.parametrize(
-    ("referrer", "status", "said"),
+    ("referrer", "status", "message"),
     [
         (f"{ORIGIN}/", 422, "E-mail"),
         (None, 400, "Your browser did not say which site the form came from."),
@@ -62,13 +62,13 @@ def test_a_page_opened_by_a_secret_tells_others_the_origin_and_no_more(app: APIF
     ids=["origin", "none", "another site"],
 )
 def test_over_https_a_form_needs_the_origin_it_was_on(
-    behind_tls: FlaskClient, referrer: str | None, status: int, said: str
+    behind_tls: FlaskClient, referrer: str | None, status: int, message: str
 ) -> None:
     token = token_of(behind_tls.get("/forgot", base_url=ORIGIN).text)
     headers = {} if referrer is None else {"Referer": referrer}
     answer = behind_tls.post("/forgot", data={"csrf_token": token}, headers=headers, base_url=ORIGIN)
     assert answer.status_code == status
-    assert said in answer.text
+    assert message in answer.text
 
 
 @pytest.mark.parametrize("sent", [{}, {"csrf_token": "forged"}], ids=["no token", "another token"])

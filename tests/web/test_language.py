@@ -23,9 +23,9 @@ from tests.languages import speaking_also
 
 def root(client: FlaskClient, path: str) -> str:
     """The page's `lang` and `dir`."""
-    found = re.search(r'<html lang="([^"]*)" dir="([^"]*)">', client.get(path).text)
-    assert found is not None
-    return " ".join(found.groups())
+    match = re.search(r'<html lang="([^"]*)" dir="([^"]*)">', client.get(path).text)
+    assert match is not None
+    return " ".join(match.groups())
 
 
 @pytest.fixture

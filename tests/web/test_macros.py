@@ -453,8 +453,8 @@ class TestBase:
         assert 'href="/dashboards.lecture/7"' in bar
 
     def test_messages_are_notes(self) -> None:
-        said = [("message", "Saved."), ("error", "Not saved.")]
-        made = render(self.PAGE, using={"get_flashed_messages": lambda with_categories: said})
+        messages = [("message", "Saved."), ("error", "Not saved.")]
+        made = render(self.PAGE, using={"get_flashed_messages": lambda with_categories: messages})
         assert '<div class="note"><p>Saved.</p></div><div class="note is-wrong"><p>Not saved.</p></div>' in made
 
     def test_right_to_left(self) -> None:

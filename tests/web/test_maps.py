@@ -48,8 +48,8 @@ def test_area_is_proportional(value: int, most: int) -> None:
 
 def test_bubbles_are_sorted_and_leave_out_nothing_but_zero() -> None:
     nobody = maps.Country("Nobody", 0.0, 0.0, 0)
-    found = maps.bubbles([ICELAND, nobody, KENYA])
-    assert [(b.name, b.radius, b.partner) for b in found] == [("Kenya", 17.3, True), ("Iceland", 3.3, False)]
+    bubbles = maps.bubbles([ICELAND, nobody, KENYA])
+    assert [(b.name, b.radius, b.partner) for b in bubbles] == [("Kenya", 17.3, True), ("Iceland", 3.3, False)]
 
 
 def test_names_stand_beside_their_bubbles_and_on_no_other() -> None:

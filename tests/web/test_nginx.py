@@ -55,8 +55,8 @@ def running(tmp_path_factory: pytest.TempPathFactory, certificate: Certificate) 
     def answer(request: Request) -> Response:
         request.get_data()
         noted[0].seen.append(request)
-        kept = {"Cache-Control": "max-age=31536000, immutable"} if request.path.startswith("/static/") else {}
-        return Response("here", headers=kept)
+        headers = {"Cache-Control": "max-age=31536000, immutable"} if request.path.startswith("/static/") else {}
+        return Response("here", headers=headers)
 
     server = make_server("127.0.0.1", 0, answer, threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()

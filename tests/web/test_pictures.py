@@ -28,9 +28,9 @@ def test_steps_are_round(most: int, expected: list[int]) -> None:
 
 @given(st.floats(min_value=0, max_value=1e12))
 def test_every_value_finds_its_place(most: float) -> None:
-    found = ticks(most)
-    assert found[0] == 0
-    assert found[-1] >= most
-    assert found[-2] <= most or most < 1, "no step stands wholly above what is shown"
-    assert len(found) - 1 <= MOST_STEPS
-    assert {after - before for before, after in pairwise(found)} == {found[1]}
+    marks = ticks(most)
+    assert marks[0] == 0
+    assert marks[-1] >= most
+    assert marks[-2] <= most or most < 1, "no step stands wholly above what is shown"
+    assert len(marks) - 1 <= MOST_STEPS
+    assert {after - before for before, after in pairwise(marks)} == {marks[1]}

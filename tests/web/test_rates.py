@@ -31,9 +31,9 @@ def uri(tmp_path: Path) -> str:
 
 @pytest.fixture
 def store(uri: str) -> SharedRates:
-    found = storage_from_string(uri, secret="tests-only")
-    assert isinstance(found, SharedRates)
-    return found
+    rates = storage_from_string(uri, secret="tests-only")
+    assert isinstance(rates, SharedRates)
+    return rates
 
 
 @pytest.fixture
@@ -68,10 +68,10 @@ def test_two_processes_of_64_threads_count_together(uri: str, tmp_path: Path) ->
         for _ in range(2)
     ]
     assert [one.stdout.readline() for one in pair if one.stdout] == ["ready\n", "ready\n"]
-    for one in pair:
-        assert one.stdin
-        one.stdin.write("\n")
-        one.stdin.flush()
+    for process in pair:
+        assert process.stdin
+        process.stdin.write("\n")
+        process.stdin.flush()
     passed = [int(one.communicate(timeout=60)[0]) for one in pair]
     assert (sum(passed), len(rows(tmp_path))) == (100, 100)
 
@@ -136,10 +136,10 @@ def test_every_limit_of_a_server_uses_the_store(uri: str, tmp_path: Path) -> Non
     limiter.enabled = True
     try:
         create_app(config, rates_uri=uri)
-        found = limiter.storage, limiter.limiter
+        used = limiter.storage, limiter.limiter
     finally:
         create_app(config)  # back to the memory of the process
         limiter.enabled = False
-    assert isinstance(found[0], SharedRates)
-    assert (type(found[1]), found[1].storage) == (MovingWindowRateLimiter, found[0])
+    assert isinstance(used[0], SharedRates)
+    assert (type(used[1]), used[1].storage) == (MovingWindowRateLimiter, used[0])
     assert type(limiter.storage) is MemoryStorage

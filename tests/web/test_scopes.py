@@ -40,8 +40,8 @@ def test_every_call_names_its_scope(app: APIFlask) -> None:
 
 
 def test_every_scope_is_asked_for(app: APIFlask) -> None:
-    asked = {getattr(view, "scope", None) for view in app.view_functions.values()}
-    assert set(SCOPES) == asked - {None}
+    scopes = {getattr(view, "scope", None) for view in app.view_functions.values()}
+    assert set(SCOPES) == scopes - {None}
 
 
 def test_a_token_may_do_what_its_scopes_say_and_no_more(client: FlaskClient, make: Make) -> None:
@@ -93,11 +93,11 @@ def test_the_page_offers_scopes_and_shows_them(client: FlaskClient, make: Make) 
     page = client.get("/account").text
     for name in SCOPES:
         assert f'value="{name}"' in page
-    found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)
-    assert found
+    match = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)
+    assert match
 
     def post(**form: Any) -> Any:
-        return client.post("/account/tokens", data={"csrf_token": found[1], "current_password": PASSWORD, **form})
+        return client.post("/account/tokens", data={"csrf_token": match[1], "current_password": PASSWORD, **form})
 
     made = post(name="robot", scopes=["series:read", "totals:read"])
     assert made.status_code == 200

@@ -84,9 +84,9 @@ def test_a_day_near_by_needs_no_year(app: APIFlask) -> None:
 
 
 @pytest.mark.parametrize(
-    ("locale", "said"), [("en", "19,830 places"), ("es", "19.830 places"), ("fr", "19\u202f830 places")]
+    ("locale", "expected"), [("en", "19,830 places"), ("es", "19.830 places"), ("fr", "19\u202f830 places")]
 )
-def test_the_count_in_a_plural_is_grouped(app: APIFlask, locale: str, said: str) -> None:
+def test_the_count_in_a_plural_is_grouped(app: APIFlask, locale: str, expected: str) -> None:
     template = '{{ ngettext("%(num)s place", "%(num)s places", 19830) }}'
     with speaking_also(app, locale), app.test_request_context(f"/?lang={locale}"):
-        assert render_template_string(template) == said
+        assert render_template_string(template) == expected

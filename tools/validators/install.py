@@ -31,15 +31,15 @@ _COMMAND = [
 def main() -> int:
     """Installs, and returns npm's exit code. Several processes at once install once."""
     lock = FOLDER / "package-lock.json"
-    wanted, stamp = sha256(lock.read_bytes()).hexdigest(), MODULES / ".installed-from"
+    digest, stamp = sha256(lock.read_bytes()).hexdigest(), MODULES / ".installed-from"
     with lock.open("rb") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        if stamp.is_file() and stamp.read_text() == wanted:
+        if stamp.is_file() and stamp.read_text() == digest:
             return 0
         print("validators: installing packages (npm ci)", flush=True)
         code: int = npm(_COMMAND, return_completed_process=True, cwd=FOLDER, stdout=subprocess.DEVNULL).returncode
         if code == 0:
-            stamp.write_text(wanted)
+            stamp.write_text(digest)
     return code
 
 

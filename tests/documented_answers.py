@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of an answer, and a client that holds every answer of the API against it."""
+"""Compares answers of the API with its OpenAPI document, and a client that does so for each of them."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ def template(rule: Rule) -> str:
     return rule.rule.replace("<int:", "{").replace("<", "{").replace(">", "}")
 
 
-def _closed(found: Any) -> Any:
+def _closed(schema: Any) -> Any:
     """The same schemas, in which objects that list their properties have no others."""
-    if isinstance(found, list):
-        return [_closed(one) for one in found]
-    if not isinstance(found, dict):
-        return found
-    closed = {name: _closed(one) for name, one in found.items()}
-    if isinstance(found.get("properties"), dict) and "type" in found:
+    if isinstance(schema, list):
+        return [_closed(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    closed = {name: _closed(one) for name, one in schema.items()}
+    if isinstance(schema.get("properties"), dict) and "type" in schema:
         closed.setdefault("additionalProperties", False)
     return closed
 
 
-class Told:
-    """The document, asked whether it tells of an answer."""
+class AnswerChecker:
+    """Compares answers with the document."""
 
     def __init__(self, document: dict[str, Any]) -> None:
         self.document = _closed(document)
@@ -42,13 +42,13 @@ class Told:
         self.validators: dict[str, Draft202012Validator] = {}
 
     def fault(self, method: str, rule: Rule, answer: Any) -> str | None:
-        """What the document does not tell of this answer; None where it tells all."""
+        """What the document leaves out of this answer, or None."""
         name = f"{method} {rule.rule}: {answer.status_code}"
         path, verb, status = template(rule), method.lower(), str(answer.status_code)
-        told = self.document["paths"][path][verb]["responses"].get(status)
-        if told is None:
+        documented = self.document["paths"][path][verb]["responses"].get(status)
+        if documented is None:
             return f"{name} is not documented"
-        content = told.get("content", {})
+        content = documented.get("content", {})
         if not answer.data:
             return None if not content else f"{name} has no body"
         if answer.mimetype not in content:
@@ -63,7 +63,7 @@ class Told:
         return f"{name}: {errors[0].json_path} {errors[0].message}" if errors else None
 
 
-class ToldClient(FlaskClient):
+class CheckedClient(FlaskClient):
     """A test client that fails where an answer of the API is not what the document says."""
 
     def open(self, *args: Any, **more: Any) -> TestResponse:
@@ -77,15 +77,15 @@ class ToldClient(FlaskClient):
             rule, _values = app.url_map.bind("localhost").match(request.path, request.method, return_rule=True)
         except HTTPException:
             return answer  # no call of the API
-        if rule.endpoint not in UNLISTED and (fault := _told(app).fault(request.method, rule, answer)):
+        if rule.endpoint not in UNLISTED and (fault := _checker(app).fault(request.method, rule, answer)):
             raise AssertionError(fault)
         return answer
 
 
-def _told(app: Any) -> Told:
-    if "told" not in app.extensions:
+def _checker(app: Any) -> AnswerChecker:
+    if "answer_checker" not in app.extensions:
         assert isinstance(app, APIFlask)
         with app.app_context():
-            app.extensions["told"] = Told(dict(app.spec))
-    found: Told = app.extensions["told"]
-    return found
+            app.extensions["answer_checker"] = AnswerChecker(dict(app.spec))
+    checker: AnswerChecker = app.extensions["answer_checker"]
+    return checker
