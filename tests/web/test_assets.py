@@ -65,7 +65,5 @@ def test_lock_names_no_download_host() -> None:
 
 def test_templates_hold_no_styles_and_no_scripts_of_their_own() -> None:
     """The content policy would refuse them in silence."""
-    inline_code = (
-        r"\sstyle=|<style|<script(?![^>]*\b(?:src|nonce)=)(?![^>]*ld\+json)[^>]*>|\son[a-z]+=[\"']|javascript:"
-    )
+    inline = r"\sstyle=|<style|<script(?![^>]*\b(?:src|nonce)=)(?![^>]*ld\+json)[^>]*>|\son[a-z]+=[\"']|javascript:"
     assert [f"{page}: {piece}" for page, text in templates() for piece in re.findall(inline, text)] == []
