@@ -97,7 +97,7 @@ PAGES = {
     ("/teach", "instructor"): 9,  # attendances are counted by one question
     ("/country", "focal_point"): 27,  # of all series: nominations, quotas and who is falling behind
     ("/country/behind", "focal_point"): 12,
-    ("/country/nominations", "focal_point"): 8,
+    ("/country/nominations", "focal_point"): 7,
     ("/lectures/{live}/groups", "focal_point"): 11,
     ("/admin", "administrator"): 18,
     ("/admin/countries", "administrator"): 5,

@@ -49,10 +49,8 @@ FILES: dict[str, list[tuple[str, str, dict[str, str]]]] = {
         (ADMIN, f"/series/{{slug}}/seats.{kind}", {"slug": WITH_SEATS}) for kind in ("csv", "xlsx")
     ],
     "enrolment.series_calendar": [(VISITOR, "/series/{slug}/calendar.ics", {"slug": SERIES})],
-    "nominations.admin_nominations_csv": [(ADMIN, "/admin/nominations.csv", {})],
-    "nominations.admin_nominations_xlsx": [(ADMIN, "/admin/nominations.xlsx", {})],
-    "nominations.listing_csv": [(FOCAL_POINT, "/country/nominations.csv", {})],
-    "nominations.listing_xlsx": [(FOCAL_POINT, "/country/nominations.xlsx", {})],
+    "nominations.admin_nominations_file": [(ADMIN, f"/admin/nominations.{kind}", {}) for kind in ("csv", "xlsx")],
+    "nominations.listing_file": [(FOCAL_POINT, f"/country/nominations.{kind}", {}) for kind in ("csv", "xlsx")],
     "openapi.spec": [(VISITOR, "/api/v1/openapi.json", {})],
     "attendance.roster_file": [(ADMIN, f"/lectures/{{id}}/roster.{kind}", {"id": HELD}) for kind in ("csv", "xlsx")],
     "reports.dossier_file": [(FOCAL_POINT, f"/countries/KE.{kind}", {}) for kind in ("pdf", "csv", "xlsx")],

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
-from datetime import datetime
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from lms.catalogue.models import Series
 from lms.catalogue.queries.series import get_series
 from lms.core import clock
 from lms.core.batches import AT_ONCE, NAMED, BatchStage
 from lms.core.errors import Invalid, Refused
 from lms.core.i18n import _, _l
-from lms.core.roles import Actor, Role
-from lms.core.sorting import sort_key
+from lms.core.lists import ListRequest
+from lms.core.roles import Role
 from lms.nominations.actions.decision_batches import confirm_decision, preview_decision, undo_decision
 from lms.nominations.forms.decision import DecisionForm
-from lms.nominations.models import DecidedState, Decision, NominationState
+from lms.nominations.models import DecidedState, Decision, Nomination, NominationState
 from lms.nominations.queries.decisions import LEFT_OUT, get_decision, list_decided, list_decisions, preview_of
 from lms.nominations.queries.listing import (
-    CountrySeats,
     NominationFilter,
     count_by_state,
     list_country_seats,
@@ -33,112 +29,133 @@ from lms.nominations.queries.listing import (
 )
 from lms.nominations.rules import MAX_REASON
 from lms.nominations.views.blueprint import bp
-from lms.people.queries.countries import country_names
+from lms.nominations.views.listing import filter_of, filter_selects
+from lms.people.queries.countries import country_names, known_codes
 from lms.web.forms import flash_refusal
 from lms.web.guards import allow
 from lms.web.identity import current_actor
 from lms.web.lists import (
-    AskedList,
-    Choice,
+    COUNTRY,
+    NAME,
+    ORGANISATION,
+    SERIES,
+    Chip,
     Column,
-    ListDefinition,
-    ListPage,
+    FileColumn,
+    ListView,
     Select,
-    Sifted,
-    read_list,
+    counted_chips,
+    list_files,
+    list_page,
     read_selection,
 )
 from lms.web.locale import reader_locale
-from lms.web.table_files import table_file
-
-LIST = ListDefinition(
-    size=15,
-    filters={"state": frozenset(NominationState), "series": None, "country": None},
-    columns=(
-        Column("waiting", _l("Nominated"), first=_l("the longest wait first"), last=_l("the shortest wait first")),
-        Column("name", _l("Name"), first=_l("by name"), last=_l("by name, the last first")),
-        Column("country", _l("Country"), first=_l("by country"), last=_l("by country, the last first")),
-        Column("series", _l("Series"), first=_l("by series"), last=_l("by series, the last first")),
-        Column(
-            "organisation",
-            _l("Organisation"),
-            first=_l("by organisation"),
-            last=_l("by organisation, the last first"),
-        ),
-    ),
-)
 
 
-def _asked(names: Mapping[str, str], series: list[tuple[str, str]]) -> tuple[AskedList, NominationFilter]:
-    """What the address asks of the list."""
-    known = {**LIST.filters, "country": names.keys(), "series": {slug for slug, _title in series}}
-    asked = read_list(replace(LIST, filters=known))
-    filters = asked.wanted.filters
-    return asked, NominationFilter(
-        q=asked.wanted.q,
-        state=NominationState(filters["state"]) if "state" in filters else None,
-        series=filters.get("series"),
-        country=filters.get("country"),
-    )
-
-
-@bp.get("/admin/nominations")
-@allow(Role.ADMINISTRATOR)
-def admin_nominations() -> ResponseReturnValue:
+@list_files(bp, "/admin/nominations", Role.ADMINISTRATOR)
+@list_page(bp, "/admin/nominations", Role.ADMINISTRATOR)
+class AllNominations(ListView[Nomination]):
     """Lists nominations, those that wait for a decision first, and says how countries use their seats."""
-    by, at = current_actor(), clock.now()
-    names, series = country_names(reader_locale()), list_nominated_series(by=by)
-    asked, wanted = _asked(names, series)
-    counts = count_by_state(wanted, by=by)
-    rows, total = list_nominations(wanted, asked.wanted, by=by, country_names=names)
-    countries = list_country_seats(wanted.series, by=by, at=at)
-    page = ListPage(asked, total, endpoint="nominations.admin_nominations", anchor="people")
-    return render_template(
+
+    endpoint, template, title = (
+        "nominations.admin_nominations",
         "nominations/admin_nominations.html",
-        rows=rows,
-        list=page,
-        sifted=_sifted(counts),
-        selects=_selects(series, [one.code for one in countries], names),
-        waiting=counts[NominationState.SUBMITTED],
-        countries=countries,
-        oldest=_oldest(countries, wanted.country),
-        country_names=names,
-        people=nominees_known(rows),
-        series=_chosen(wanted.series, by),
+        _l("Nominations"),
+    )
+    anchor, testid, size = "people", "nominations", 15
+    text_label, none_found = _l("Name, e-mail or organisation"), _l("No nominations found")
+    filters = {"state": frozenset(NominationState), "series": None, "country": known_codes}
+    order = "waiting"
+    columns = (
+        NAME,
+        COUNTRY,
+        SERIES,
+        ORGANISATION,
+        Column("letter", _l("Endorsement"), place="wide"),
+        Column("waiting", _l("Nominated"), _l("the longest wait first"), _l("the shortest wait first"), place="wide"),
+        Column("state", _l("State")),
+    )
+    chips_filter, chips_label = "state", _l("Show nominations by state")
+    bulk_endpoint = "nominations.preview_decisions"
+    file_columns = (
+        FileColumn("email", width=28),
+        FileColumn("full_name", width=28),
+        FileColumn("native_name", width=20),
+        FileColumn("country", "country.code", 8),
+        FileColumn("series", "series.slug", 24),
+        FileColumn("state", "state.value", 12),
+        FileColumn("sector"),
+        FileColumn("organisation", width=28),
+        FileColumn("job_title", width=20),
+        FileColumn("gender", width=8),
+        FileColumn("letter", lambda row: "yes" if row.letter_name else "no", 8),
+        FileColumn("submitted_at", width=20),
+        FileColumn("decided_at", width=20),
+        FileColumn("invited_at", width=20),
+        FileColumn("answered_at", width=20),
+        FileColumn("reason", width=40),
     )
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.names = country_names(reader_locale())
+        self.nominated_series = list_nominated_series(by=self.by)
+        self.file_name = "nominations"
+        self.hidden = {"organisation"}  # it is beneath the name
 
-def _chosen(slug: str | None, by: Actor) -> Series | None:
-    return get_series(slug, by=by) if slug is not None else None
+    def known(self, name: str) -> Collection[str] | None:
+        return {slug for slug, _title in self.nominated_series} if name == "series" else super().known(name)
 
+    @property
+    def nominations(self) -> NominationFilter:
+        """The filter, for decisions on everybody whom the list has."""
+        return filter_of(self.request)
 
-def _oldest(countries: list[CountrySeats], code: str | None) -> datetime | None:
-    waits = [one.oldest for one in countries if one.oldest is not None and code in (None, one.code)]
-    return min(waits, default=None)
+    def query(self, request: ListRequest) -> tuple[Sequence[Nomination], int]:
+        rows, total = list_nominations(self.nominations, request, by=self.by, country_names=self.names)
+        self.selectable = [row.public_id for row in rows if row.state is NominationState.SUBMITTED]
+        self.selects_all = "state" in request.filters
+        self.hidden |= {"country", "series"} & request.filters.keys()
+        if request.filters.get("state") == NominationState.SUBMITTED:
+            self.hidden.add("state")
+        return rows, total
 
+    def file_query(self, request: ListRequest) -> Iterable[Nomination]:
+        return list_nominations(self.nominations, by=self.by)[0]
 
-def _sifted(counts: Mapping[NominationState, int]) -> list[Sifted]:
-    """The figures above the list."""
-    words = {
-        NominationState.SUBMITTED: _("waiting"),
-        NominationState.INVITED: _("invited, no answer"),
-        NominationState.ACCEPTED: _("confirmed"),
-        NominationState.DECLINED: _("declined"),
-        NominationState.REJECTED: _("rejected"),
-        NominationState.EXPIRED: _("expired"),
-        NominationState.WITHDRAWN: _("withdrawn"),
-        NominationState.DRAFTED: _("drafts"),
-    }
-    shown = [Sifted(state, counts[state], word) for state, word in words.items()]
-    return [*shown, Sifted("", sum(counts.values()), _("all"))]
+    def file_words(self) -> list[str]:
+        return []
 
+    def chips(self) -> list[Chip]:
+        words = {
+            NominationState.SUBMITTED: _("waiting"),
+            NominationState.INVITED: _("invited, no answer"),
+            NominationState.ACCEPTED: _("confirmed"),
+            NominationState.DECLINED: _("declined"),
+            NominationState.REJECTED: _("rejected"),
+            NominationState.EXPIRED: _("expired"),
+            NominationState.WITHDRAWN: _("withdrawn"),
+            NominationState.DRAFTED: _("drafts"),
+        }
+        every, *states = counted_chips(self.counts, words)
+        return [*states, every]
 
-def _selects(series: list[tuple[str, str]], codes: list[str], names: Mapping[str, str]) -> list[Select]:
-    places = sorted(codes, key=lambda code: sort_key(names[code]))
-    return [
-        Select("series", _("Series"), [Choice(slug, title) for slug, title in series]),
-        Select("country", _("Country"), [Choice(code, names[code]) for code in places]),
-    ]
+    def selects(self) -> list[Select]:
+        return filter_selects(self.nominated_series, [row.code for row in self.countries], self.names)
+
+    def context(self) -> dict[str, Any]:
+        chosen = self.nominations
+        self.counts = count_by_state(chosen, by=self.by)
+        self.countries = list_country_seats(chosen.series, by=self.by, at=self.at)
+        waits = [row.oldest for row in self.countries if row.oldest and chosen.country in (None, row.code)]
+        return {
+            "waiting": self.counts[NominationState.SUBMITTED],
+            "countries": self.countries,
+            "oldest": min(waits, default=None),
+            "country_names": self.names,
+            "people": nominees_known(self.rows),
+            "series": get_series(chosen.series, by=self.by) if chosen.series is not None else None,
+        }
 
 
 @bp.post("/admin/nominations")
@@ -149,14 +166,13 @@ def preview_decisions() -> ResponseReturnValue:
     selection, decision = read_selection(), request.form.get("decision", "")
     if decision not in set(Decision):
         raise Invalid("decision", _("Choose a decision from the list."))
-    asked, wanted = _asked(country_names(reader_locale()), list_nominated_series(by=by))
+    view = AllNominations()
     try:
-        chosen = wanted if selection.everybody else selection.ids
+        chosen = view.nominations if selection.everybody else selection.ids
         batch = preview_decision(chosen, Decision(decision), by=by, at=clock.now())
     except (Invalid, Refused) as error:
         flash(error.message, "wrong")
-        values: dict[str, Any] = {**asked.parameters, "_anchor": "people"}
-        return redirect(url_for(".admin_nominations", **values), 303)
+        return redirect(view.here(), 303)
     return redirect(url_for(".decision", batch=batch.public_id), 303)
 
 
@@ -210,36 +226,3 @@ def undo(batch: str) -> ResponseReturnValue:
     with flash_refusal():
         undo_decision(batch, by=current_actor(), at=clock.now())
     return redirect(url_for(".decision", batch=batch), 303)
-
-
-HEADINGS = [
-    "email", "full_name", "native_name", "country", "series", "state", "sector", "organisation", "job_title", "gender",
-    "letter", "submitted_at", "decided_at", "invited_at", "answered_at", "reason",
-]  # fmt: skip
-_WIDTHS = [28, 28, 20, 8, 24, 12, 12, 28, 20, 8, 8, 20, 20, 20, 20, 40]
-
-
-def _cells() -> Iterator[tuple[object, ...]]:
-    """The rows of a file: all that the filter of the address holds."""
-    by = current_actor()
-    _list, wanted = _asked(country_names(reader_locale()), list_nominated_series(by=by))
-    for one in list_nominations(wanted, by=by)[0]:
-        yield (
-            one.email, one.full_name, one.native_name, one.country.code, one.series.slug, one.state.value, one.sector,
-            one.organisation, one.job_title, one.gender, "yes" if one.letter_name else "no", one.submitted_at,
-            one.decided_at, one.invited_at, one.answered_at, one.reason,
-        )  # fmt: skip
-
-
-@bp.get("/admin/nominations.csv")
-@allow(Role.ADMINISTRATOR)
-def admin_nominations_csv() -> ResponseReturnValue:
-    """The nominations, or what the filter holds of them, as CSV."""
-    return table_file("csv", "nominations", _("Nominations"), HEADINGS, _cells())
-
-
-@bp.get("/admin/nominations.xlsx")
-@allow(Role.ADMINISTRATOR)
-def admin_nominations_xlsx() -> ResponseReturnValue:
-    """The nominations, or what the filter holds of them, as a workbook."""
-    return table_file("xlsx", "nominations", _("Nominations"), HEADINGS, _cells(), widths=_WIDTHS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,10 +12,12 @@ from flask.typing import ResponseReturnValue
 from lms.core import clock
 from lms.core.errors import Invalid, NotFound
 from lms.core.i18n import _, _l, _n
+from lms.core.lists import ListRequest
 from lms.core.roles import Role
+from lms.core.sorting import sort_key
 from lms.nominations.actions.nominating import submit_drafts, withdraw_nominations
 from lms.nominations.actions.reminders import remind_selected
-from lms.nominations.models import OPEN, NominationState
+from lms.nominations.models import OPEN, Nomination, NominationState
 from lms.nominations.queries.listing import NominationFilter, count_by_state, list_nominated_series
 from lms.nominations.queries.of_country import (
     every_nomination,
@@ -29,21 +31,23 @@ from lms.people.queries.countries import country_names, own_countries
 from lms.web.forms import flash_refusal
 from lms.web.guards import allow
 from lms.web.identity import current_actor
-from lms.web.lists import Choice, Column, ListDefinition, ListPage, Select, Sifted, read_list, read_selection
+from lms.web.lists import (
+    NAME,
+    SERIES,
+    Chip,
+    Choice,
+    Column,
+    FileColumn,
+    ListView,
+    Select,
+    counted_chips,
+    list_files,
+    list_page,
+    read_selection,
+)
 from lms.web.locale import reader_locale
 from lms.web.numbers import whole
-from lms.web.table_files import table_file
 
-LIST = ListDefinition(
-    filters={"state": frozenset(NominationState), "series": None, "country": None},
-    columns=(
-        Column("nominated", _l("Nominated"), first=_l("newest first"), last=_l("oldest first"), descending=True),
-        Column("name", _l("Person"), first=_l("by name"), last=_l("by name, the last first")),
-        Column("series", _l("Series"), first=_l("by series"), last=_l("by series, the last first")),
-        Column("state", _l("State"), first=_l("by state"), last=_l("by state, the last first")),
-        Column("answer_by", _l("Answer by"), first=_l("soonest first"), last=_l("latest first")),
-    ),
-)
 FITTING: Mapping[str, frozenset[NominationState]] = {
     "submit": frozenset({NominationState.DRAFTED}),
     "remind": frozenset({NominationState.INVITED}),
@@ -66,55 +70,100 @@ def state_words() -> dict[NominationState, str]:
     }
 
 
-def _read() -> tuple[Any, NominationFilter]:
-    """What the address asks of the list."""
-    asked = read_list(LIST)
-    filters = asked.wanted.filters
-    return asked, NominationFilter(
-        q=asked.wanted.q,
+def filter_of(request: ListRequest) -> NominationFilter:
+    """The filter of a list of nominations."""
+    filters = request.filters
+    return NominationFilter(
+        q=request.q,
         state=NominationState(filters["state"]) if "state" in filters else None,
         series=filters.get("series"),
         country=filters.get("country"),
-        own=True,
     )
 
 
-@bp.get("/country/nominations")
-@allow(Role.FOCAL_POINT)
-def listing() -> ResponseReturnValue:
+def filter_selects(series: list[tuple[str, str]], codes: Iterable[str], names: Mapping[str, str]) -> list[Select]:
+    """The filters of a list of nominations: by series and by country."""
+    by_name = sorted(codes, key=lambda code: sort_key(names[code]))
+    return [
+        Select("series", _("Series"), [Choice(slug, title) for slug, title in series]),
+        Select("country", _("Country"), [Choice(code, names[code]) for code in by_name]),
+    ]
+
+
+@list_files(bp, "/country/nominations", Role.FOCAL_POINT)
+@list_page(bp, "/country/nominations", Role.FOCAL_POINT)
+class CountryNominations(ListView[Nomination]):
     """Lists the nominations of the reader's countries."""
-    by = current_actor()
-    asked, wanted = _read()
-    page = list_nominations(wanted, asked.wanted, by=by)
-    counts = count_by_state(wanted, by=by)
-    series, countries = list_nominated_series(by=by, own=True), own_countries(by)
-    return render_template(
-        "nominations/listing.html",
-        rows=page.rows,
-        list=ListPage(asked, page.total, endpoint="nominations.listing", anchor="nominations"),
-        sifted=_sifted(counts),
-        selects=_selects(
-            series if len(series) > 1 else [],
-            [one.code for one in countries] if len(countries) > 1 else [],
+
+    endpoint, template, title = "nominations.listing", "nominations/listing.html", _l("Nominations")
+    anchor = testid = "nominations"
+    none_found = _l("No nominations found")
+    filters = {"state": frozenset(NominationState), "series": None, "country": None}
+    order = "nominated"
+    columns = (
+        NAME,
+        SERIES,
+        Column(
+            "nominated", _l("Nominated"), _l("newest first"), _l("oldest first"), descending=True, place="wide nobr"
         ),
-        counts=counts,
-        countries=countries,
+        Column("state", _l("State"), _l("by state"), _l("by state, the last first"), place="state"),
+        Column("answer_by", _l("Answer by"), _l("soonest first"), _l("latest first")),
+        Column("note", _l("Note"), place="wide"),
+    )
+    chips_filter, chips_label = "state", _l("Show nominations by state")
+    bulk_endpoint = "nominations.act_on_selection"
+    file_columns = (
+        FileColumn("email"),
+        FileColumn("full_name"),
+        FileColumn("native_name"),
+        FileColumn("organisation"),
+        FileColumn("job_title"),
+        FileColumn("sector"),
+        FileColumn("gender"),
+        FileColumn("country", "country.code"),
+        FileColumn("series", "series.slug"),
+        FileColumn("state", "state.value"),
+        FileColumn("reason"),
+        FileColumn("nominated_at", "created_at"),
+        FileColumn("invited_at"),
+        FileColumn("answer_by", "expires_at"),
+        FileColumn("answered_at"),
     )
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.file_name = "nominations"
+        self.hidden = {"answer_by"}  # the note says it
+        self.countries = own_countries(self.by)
 
-def _sifted(counts: Mapping[NominationState, int]) -> list[Sifted]:
-    shown = [Sifted(state.value, counts[state], word) for state, word in state_words().items() if counts[state]]
-    return [Sifted("", sum(counts.values()), _("all")), *shown]
+    @property
+    def nominations(self) -> NominationFilter:
+        """The filter, for actions on everybody whom the list has."""
+        return replace(filter_of(self.request), own=True)
 
+    def query(self, request: ListRequest) -> tuple[Sequence[Nomination], int]:
+        page = list_nominations(self.nominations, request, by=self.by)
+        self.selectable = [row.public_id for row in page.rows]
+        return page.rows, page.total
 
-def _selects(series: list[tuple[str, str]], codes: list[str]) -> list[Select]:
-    found = []
-    if series:
-        found.append(Select("series", _("Series"), [Choice(slug, title) for slug, title in series]))
-    if codes:
-        names = country_names(reader_locale())
-        found.append(Select("country", _("Country"), [Choice(code, names[code]) for code in codes]))
-    return found
+    def file_query(self, request: ListRequest) -> Iterable[Nomination]:
+        return every_nomination(self.nominations, by=self.by)
+
+    def file_words(self) -> list[str]:
+        return []
+
+    def chips(self) -> list[Chip]:
+        words = {state: word for state, word in state_words().items() if self.counts[state]}
+        return counted_chips(self.counts, words)
+
+    def selects(self) -> list[Select]:
+        series, names = list_nominated_series(by=self.by, own=True), country_names(reader_locale())
+        selects = filter_selects(series, [row.code for row in self.countries], names)
+        return [select for select in selects if len(select.choices) > 1]
+
+    def context(self) -> dict[str, Any]:
+        self.counts = count_by_state(self.nominations, by=self.by)
+        return {"counts": self.counts, "countries": self.countries}
 
 
 @bp.post("/country/nominations")
@@ -122,14 +171,14 @@ def _selects(series: list[tuple[str, str]], codes: list[str]) -> list[Select]:
 def act_on_selection() -> ResponseReturnValue:
     """Asks before it submits, withdraws or invites again the selected nominations; then does it."""
     by = current_actor()
-    asked, wanted = _read()
+    view = CountryNominations()
     what = request.form.get("do", "")
     if what not in FITTING:
         raise Invalid("do", _("Unknown action."))
     selection = read_selection()
     up_to = _up_to()
-    ids = ids_of(wanted, by=by, up_to=up_to) if selection.everybody else selection.ids
-    back = url_for(".listing", **asked.parameters, _anchor="nominations")
+    ids = ids_of(view.nominations, by=by, up_to=up_to) if selection.everybody else selection.ids
+    back = view.here()
     chosen = own_among(ids, by=by)
     if not chosen:
         flash(_("Select at least one nomination."), "wrong")
@@ -147,7 +196,7 @@ def act_on_selection() -> ResponseReturnValue:
             fitting=fitting,
             left_out=len(chosen) - len(fitting),
             back=back,
-            action=url_for(".act_on_selection", **asked.parameters),
+            action=view.bulk_address,
         )
     with flash_refusal():
         _do(what, ids)
@@ -203,38 +252,7 @@ def say_reminded(sent: int, left: int) -> None:
 def remind_all() -> ResponseReturnValue:
     """Sends all invitations again that the address's filter holds and that wait for an answer."""
     by, at = current_actor(), clock.now()
-    _asked, wanted = _read()
-    ids = ids_of(replace(wanted, state=NominationState.INVITED), by=by)
+    nominations = CountryNominations().nominations
+    ids = ids_of(replace(nominations, state=NominationState.INVITED), by=by)
     say_reminded(*remind_selected(ids, by=by, at=at))
-    return redirect(url_for("dashboards.country", country=wanted.country), 303)
-
-
-HEADINGS = [
-    "email", "full_name", "native_name", "organisation", "job_title", "sector", "gender", "country", "series", "state",
-    "reason", "nominated_at", "invited_at", "answer_by", "answered_at",
-]  # fmt: skip
-
-
-def _cells() -> Iterator[tuple[object, ...]]:
-    """The rows of a file: all that the filter of the address holds."""
-    _asked, wanted = _read()
-    for one in every_nomination(wanted, by=current_actor()):
-        yield (
-            one.email, one.full_name, one.native_name, one.organisation, one.job_title, one.sector, one.gender,
-            one.country.code, one.series.slug, one.state.value, one.reason, one.created_at, one.invited_at,
-            one.expires_at, one.answered_at,
-        )  # fmt: skip
-
-
-@bp.get("/country/nominations.csv")
-@allow(Role.FOCAL_POINT)
-def listing_csv() -> ResponseReturnValue:
-    """The nominations that the filter holds, as CSV."""
-    return table_file("csv", "nominations", _("Nominations"), HEADINGS, _cells())
-
-
-@bp.get("/country/nominations.xlsx")
-@allow(Role.FOCAL_POINT)
-def listing_xlsx() -> ResponseReturnValue:
-    """The nominations that the filter holds, as a workbook."""
-    return table_file("xlsx", "nominations", _("Nominations"), HEADINGS, _cells())
+    return redirect(url_for("dashboards.country", country=nominations.country), 303)
