@@ -90,7 +90,7 @@ class Lane:
 
 TABLES = Lane(memory_mb=1024, cpu_seconds=60, clock_seconds=90, answer_mb=256, at_once=1, wait_seconds=30)
 """Lists and reports of attendance: CSV, XLSX, JSON."""
-PICTURES = Lane(memory_mb=1024, cpu_seconds=20, clock_seconds=30, answer_mb=4, at_once=1, wait_seconds=15)
+PICTURES = Lane(memory_mb=1024, cpu_seconds=10, clock_seconds=20, answer_mb=4, at_once=1, wait_seconds=15)
 """Pictures for the design of certificates."""
 PROOFS = Lane(memory_mb=512, cpu_seconds=5, clock_seconds=10, answer_mb=1, at_once=2, wait_seconds=5)
 """Certificates and badges that anybody may send to be checked."""

@@ -19,7 +19,7 @@ from lms.core import clock
 from lms.core.roles import Actor
 from tests.certificates.conftest import Programme
 from tests.certificates.test_designs import FRENCH
-from tests.certificates.test_image_sanitizer import SQUARE, raster, svg
+from tests.certificates.test_image_sanitizer import raster, svg
 from tests.certificates.test_views import SignIn, sign_in, token_of
 
 __all__ = ["sign_in"]
@@ -127,13 +127,13 @@ def test_a_picture_is_added_and_taken_out(app: APIFlask, boss: FlaskClient, red:
 @pytest.mark.parametrize(
     ("content", "name", "alt", "reason"),
     [
-        (svg(f"<script>x</script>{SQUARE}"), "a.svg", "Arms", "This SVG contains a script, which is not allowed."),
+        (svg("<image/>"), "a.svg", "Arms", "This SVG contains an embedded picture. Save it as PNG instead."),
         (raster("PNG") + bytes(1_100_000), "a.png", "Arms", "The file is too large: at most 1 MB."),
         (b"%PDF-1.7", "logo.png", "Arms", "This is not a PNG, JPEG or SVG image, whatever its file name."),
         (raster("PNG"), "a.png", " ", "Describe the picture for screen readers."),
         (None, "", "Arms", "Select a file."),
     ],
-    ids=["script", "large", "other", "untold", "none"],
+    ids=["embedded", "large", "other", "untold", "none"],
 )
 def test_a_bad_picture_is_refused_at_its_own_field(
     app: APIFlask,

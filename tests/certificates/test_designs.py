@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pikepdf
 import pytest
+from PIL import Image, ImageChops
 
 from lms.certificates.designs import image_sanitizer
 from lms.certificates.designs.design import (
@@ -155,6 +156,15 @@ def test_words_as_long_as_they_may_be_keep_to_one_page() -> None:
     design = replace(full(), signatory="W" * 80, words={"en": words})
     award = replace(AWARD, design=design, full_name="W" * 200, series="x" * 200, stations=stations(12, title="t" * 200))
     assert pages(render(award, DEFAULT)) == 1
+
+
+def test_an_svg_that_was_stored_before_logos_were_drawn_at_upload_is_still_set() -> None:
+    design = Design(pictures={"logo": image_sanitizer.Picture(svg(SQUARE).decode(), 2.0, "Old logo")})
+    old = picture(replace(AWARD, design=design), DEFAULT)
+    new = picture(replace(AWARD, design=Design(pictures={"logo": image_sanitizer.read(svg(SQUARE))})), DEFAULT)
+    images = [Image.open(io.BytesIO(png)).convert("RGB") for png in (old, new)]
+    left, _top, right, _bottom = ImageChops.difference(*images).getbbox() or (0, 0, 0, 0)
+    assert right - left <= 1, "but for the edge of a pixel they look the same"
 
 
 def test_a_design_does_not_swell_the_file() -> None:

@@ -32,7 +32,7 @@ def sign_in(app: APIFlask) -> Iterator[SignIn]:
     """A browser in which this actor is signed in."""
     known: dict[str, Actor] = {}
     kept = app.extensions.get("lms.identity")
-    identity.register(app, session=known.get, bearer=lambda _token: None)
+    identity.register(app, session=known.get, bearer=lambda _token: None, write_use=lambda _app, _session: None)
 
     def enter(actor: Actor) -> FlaskClient:
         key = str(actor.person_id)
