@@ -1,6 +1,6 @@
-"""Production server: gunicorn's web processes, and a worker for jobs and mail beside them.
+"""Production server: gunicorn's web processes, and a worker for jobs and mail.
 
-What there is to do stands in the database (`core.jobs`, `mail.outbox`): the worker looks there every half second.
+Work waits in the database (`core.jobs`, `mail.outbox`): the worker polls it every half second.
 """
 
 from __future__ import annotations
@@ -123,12 +123,12 @@ def send_due_mail(app: Flask, stopping: threading.Event) -> None:
 
 
 def send_urgent_mail(app: Flask, stopping: threading.Event) -> None:
-    """Sends mail for which somebody waits, such as sign-in links, beside whatever else is sent."""
+    """Sends urgent mail, such as sign-in links, in parallel with other mail."""
     _every_half_second(lambda: send_mail(app, stopping, priorities=PRIORITIES[:1]), stopping)
 
 
 def read_returned_mail(app: Flask, stopping: threading.Event) -> None:
-    """Reads every few minutes the mailbox to which mails come back, if there is one, until `stopping` is set."""
+    """Reads the mailbox for returned mail every few minutes, if there is one, until `stopping` is set."""
     address = app.extensions["lms.config"].bounce_url
     while address and not stopping.wait(SWEEP_SECONDS):
         try:
@@ -226,7 +226,7 @@ def _stop_with_server() -> None:
 
 
 class _Background:
-    """The worker beside the server, a process of its own: begun again whenever it ends by itself."""
+    """The worker process of the server: restarted whenever it exits."""
 
     def __init__(self, config: Config) -> None:
         self._environment = {**os.environ, **config.environment()}

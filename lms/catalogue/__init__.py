@@ -1,1 +1,1 @@
-"""Series and lectures: what is given, when, by whom, in which languages."""
+"""Series and lectures: content, time, instructors, languages."""

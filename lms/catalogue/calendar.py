@@ -38,7 +38,7 @@ class CalendarFile:
 
 @dataclass(frozen=True)
 class Publisher:
-    """Who publishes the calendars of this installation, and where."""
+    """The publisher of the calendars of this installation, and its site."""
 
     base_url: str
     name: str
@@ -55,8 +55,10 @@ class Publisher:
 
 @dataclass(frozen=True)
 class Attendee:
-    """Who is invited. `changes` counts how often the person has left and come back: each is a later version of every
-    invitation."""
+    """A person who is invited.
+
+    `changes` counts how often the person has left and returned: each is a later version of every invitation.
+    """
 
     address: str
     name: str
@@ -80,8 +82,8 @@ def lecture_calendar(
 ) -> CalendarFile:
     """The file of one lecture, to be imported by hand.
 
-    A lecture that was cancelled, postponed without a date (`was`: when it was planned) or hidden is CANCELLED; of a
-    hidden one nothing but that is said. Refused for any other lecture without a date.
+    A lecture that was cancelled, postponed without a date (`was`: when it was planned) or hidden is CANCELLED; for a
+    hidden one, nothing else is included. Refused for any other lecture without a date.
     """
     gone = is_hidden or is_off(lecture)
     if lecture.starts_at is None and not gone:
@@ -184,9 +186,9 @@ class CalendarLink:
 
 
 def add_links(lecture: Lecture, by: Publisher) -> list[CalendarLink]:
-    """Where calendars on the web take a lecture that has a date: filled in, to be saved there.
+    """Links that add a lecture with a date to calendars on the web.
 
-    Times are in UTC and say so; the page's address stands for the description (ADR 48).
+    Times are in UTC; the page's address is in the description (ADR 48).
     """
     end = planned_end(lecture)
     if lecture.starts_at is None or end is None:

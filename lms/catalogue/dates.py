@@ -82,7 +82,7 @@ def days_from(lectures: Iterable[Lecture], first: date) -> int:
 
 
 def first_after(start: date, today: date) -> date:
-    """The same weekday in whole years of 52 weeks after `start`, the first one that is to come."""
+    """The same weekday in whole years of 52 weeks after `start`, the first one in the future."""
     years = max(1, -(-((today - start).days + 1) // 364))
     return start + timedelta(days=364 * years)
 
@@ -99,8 +99,11 @@ class PlannedDate:
 
 @dataclass(frozen=True)
 class Clash:
-    """A lecture at the same time, with its span. `person`: who would give both; null where the series is the same.
-    `title` is null where the reader may not see the lecture."""
+    """A lecture at the same time, with its span.
+
+    `person` would give both; null where the series is the same. `title` is null where the reader may not see the
+    lecture.
+    """
 
     person: str | None
     title: str | None
@@ -142,8 +145,8 @@ def check_dates(
 ) -> list[DateCheck]:
     """Checks each date against the other lectures of its instructors and of the series, and against holidays.
 
-    `series` is null for one that is yet to be made. `but`: lectures that do not count, as those that are moved. One
-    question for all dates.
+    `series` is null for a new series. `but`: lectures that do not count, such as those being moved. One query for all
+    dates.
     """
     moments = [_instant(one) for one in dates]
     spans = [
@@ -190,7 +193,7 @@ def _instant(date: PlannedDate) -> tuple[datetime | None, str]:
 
 
 def _codes_for(zone: str, codes: Sequence[str]) -> list[str]:
-    """Whose holidays matter: where the lecture is given, and whom the series is for."""
+    """The countries whose holidays matter: where the lecture is given, and those that the series is for."""
     home_code = zones.territories().get(zone)
     return list(dict.fromkeys([*([home_code] if home_code else []), *codes]))
 
@@ -220,7 +223,7 @@ def span_of(lecture: Lecture) -> Span | None:
 
 
 def decided(checks: Sequence[DateCheck], decisions: Mapping[str, Decision]) -> list[DateCheck | None]:
-    """The dates that are kept, null for each that is left out. Invalid at each one that is still to be decided."""
+    """The dates that remain, null for each that is left out. Invalid at each date without a decision."""
     open_ones = undecided(checks, decisions)
     if open_ones:
         reason = _n("One date needs a decision.", "%(num)s dates need a decision.", len(open_ones))

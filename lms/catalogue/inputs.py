@@ -142,7 +142,7 @@ def is_language(code: str) -> bool:
 
 
 class _Check:
-    """Collects what is wrong, so that all of it is said at once."""
+    """Collects faults, so that all are reported at once."""
 
     def __init__(self) -> None:
         self.faults: list[Fault] = []

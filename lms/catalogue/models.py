@@ -58,7 +58,8 @@ class Delivery(StrEnum):
 
 class ReleaseRule(StrEnum):
     """Who on the waiting list gets the seats that a country did not use: the longest wait first, with at most three
-    seats a country in each round, or the longest wait first whatever the country."""
+    seats a country in each round, or the longest wait first regardless of country.
+    """
 
     ROUNDS = "rounds"
     FIRST_COME = "first_come"
@@ -121,7 +122,7 @@ class Series(Base):
 
 
 class SeriesInstructor(Base):
-    """Who gives a series: may change it and its lectures."""
+    """An instructor of a series, who may change it and its lectures."""
 
     __tablename__ = "series_instructor"
 
@@ -222,7 +223,7 @@ class Lecture(Base):
 
 
 class LectureInstructor(Base):
-    """Who gives a lecture; each is an instructor of its series too."""
+    """An instructor of a lecture; each is an instructor of its series too."""
 
     __tablename__ = "lecture_instructor"
 

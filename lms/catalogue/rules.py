@@ -83,7 +83,7 @@ def resolve_local(local: datetime, zone: str, field: str = "starts_at") -> datet
 
 
 def _next_valid(low: datetime, high: datetime, where: ZoneInfo) -> datetime:
-    """The local time at which a skipped hour ends: the change of offset lies between two instants."""
+    """The local time at which a skipped hour ends: the change of offset is between two instants."""
     new = high.astimezone(where).utcoffset()
     while high - low > timedelta(seconds=1):
         middle = (low + (high - low) / 2).replace(microsecond=0)
@@ -103,8 +103,9 @@ def _offset(delta: timedelta) -> str:
 
 @dataclass(slots=True)
 class Station:
-    """What a route and a list show of a lecture, named as in `Lecture`: a page has many, and reading them whole costs
-    several times as much. Who gives it stands here only where it was asked for."""
+    """The part of a lecture that lists show, named as in `Lecture`: a page has many, and loading whole rows costs
+    several times as much. Instructors are only loaded on request.
+    """
 
     id: int
     series_id: int
@@ -170,7 +171,7 @@ def overlaps(first: tuple[datetime, datetime], second: tuple[datetime, datetime]
     return first[0] < second[1] and second[0] < first[1]
 
 
-# Who may
+# Permissions
 
 
 TEACHING_ROLES = (Role.INSTRUCTOR, Role.ADMINISTRATOR)
@@ -198,7 +199,7 @@ def may_edit_series(series: Series, by: Actor) -> bool:
 
 
 def may_edit_lecture(lecture: Lecture, by: Actor) -> bool:
-    """Who may change the series may change its lectures: who gives a lecture is one of the series."""
+    """Whether the actor may change the lecture: instructors of its series may."""
     return may_edit_series(lecture.series, by)
 
 
@@ -435,10 +436,10 @@ def next_lecture(lectures: Iterable[AnyLecture]) -> AnyLecture | None:
 
 
 def stop_state(lecture: AnyLecture, at: datetime, *, is_next: bool = False) -> str:
-    """How a lecture stands on the route before anybody's attendance: done, now, next, later, cancelled.
+    """The state of a lecture before any attendance: done, now, next, later, cancelled.
 
-    `is_next` is known from the whole series (`stop_states`); without it a lecture that should have begun
-    and has not is the next one.
+    `is_next` is known from the whole series (`stop_states`); without it, a lecture that should have begun and has not
+    is the next one.
     """
     if lecture.state is LectureState.HELD:
         return "done"
@@ -461,7 +462,7 @@ MARKS = 6
 
 
 def marks_of(lecture: Lecture) -> list[Any]:
-    """The instants that stand under a picture of a lecture, at even steps; none before it was held."""
+    """The times below a picture of a lecture, at even steps; none before it was held."""
     if lecture.actual_start is None or lecture.actual_end is None:
         return []
     step = (lecture.actual_end - lecture.actual_start) / MARKS

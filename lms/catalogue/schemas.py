@@ -139,7 +139,7 @@ class SeriesQuery(PageQuery):
 
 
 class MaterialIn(Schema):
-    """A link beside a lecture."""
+    """A link for a lecture."""
 
     title = String(required=True)
     url = String(required=True)

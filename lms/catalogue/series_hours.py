@@ -103,8 +103,11 @@ class HoursRequest:
 def hours_for(
     series: Series, request: HoursRequest, *, locale: str, by: Actor, at: datetime, but: Collection[int] = ()
 ) -> SeriesHours:
-    """The hours of the week of a planned lecture. `but`: lectures that the rotation leaves out, as the one that is
-    planned anew. Raises NotFound or Forbidden for who cannot plan lectures of the series."""
+    """The hours of the week of a planned lecture.
+
+    `but`: lectures that the rotation leaves out, such as the lecture being replanned. Raises NotFound or Forbidden for
+    people who cannot plan lectures of the series.
+    """
     check_can_edit_series(series, by)
     if request.first is not None and not FIRST_YEAR <= request.first.year <= LAST_YEAR:
         raise Invalid("first", _("Enter a year between %(first)s and %(last)s.", first=FIRST_YEAR, last=LAST_YEAR))
@@ -148,7 +151,7 @@ def _week_of(day: date | None, zone: str, first_weekday: int, at: datetime) -> d
 
 
 def audience_of(series: Series, *, by: Actor, at: datetime) -> Audience:
-    """For whom the hours of a series are compared: see `Basis`."""
+    """The people for whom the hours of a series are compared: see `Basis`."""
     question = events.AudienceAsked(series_id=series.id, by=by, at=at)
     events.publish(question)
     if question.enrolled:

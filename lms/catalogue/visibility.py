@@ -1,4 +1,4 @@
-"""What somebody may see of the catalogue, as conditions of SQL, and where words stand in what they may see."""
+"""Visibility of the catalogue, as conditions of SQL, and searches for words within it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SHOWN_TO_ALL = and_(Lecture.state != LectureState.DRAFT, Lecture.held_unknown.i
 
 
 def visible(by: Actor) -> Any:
-    """Whether a `Series` is one that the actor may see."""
+    """Whether the actor may see a `Series`."""
     if by.is_reporter:
         return true()
     person_id = teaching_id(by)

@@ -70,7 +70,7 @@ def demo(host: str, port: int, people: int | None, keep: bool, beside: str) -> N
 
 @contextmanager
 def _running(command: str) -> Iterator[None]:
-    """Runs a command beside the block, and waits for it. Raises ClickException where it fails."""
+    """Runs a command alongside the block, and waits for it. Raises ClickException where it fails."""
     process = subprocess.Popen(shlex.split(command)) if command else None  # noqa: S603  given at the terminal
     try:
         yield

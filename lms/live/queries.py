@@ -75,7 +75,7 @@ class Room:
 
     @property
     def closing_words(self) -> str | None:
-        """What is said after the end to somebody enrolled: thanks to who was there. Null for everybody else."""
+        """The text after the end for somebody enrolled: thanks if they were present. Null for everyone else."""
         if self.state is not RoomState.OVER or not self.takes_part or self.lecture.state is LectureState.CANCELLED:
             return None
         if self.result is not None and (self.result.present_ms or self.is_attended):
@@ -117,8 +117,8 @@ def get_room(lecture_id: int, *, by: Actor, at: datetime) -> Room:
 
 
 def list_reaches(lectures: Sequence[tuple[AnyLecture, int]], *, by: Actor, at: datetime) -> dict[int, Reach]:
-    """Whether the actor can still attend these live lectures, each with the share in percent that it needs, by id; none
-    for one that they have attended. The lectures are those of series in which the actor is enrolled.
+    """Whether the actor can still attend these live lectures, each with the share in percent that it needs, by id; not
+    those that they have attended. The lectures are in series in which the actor is enrolled.
     """
     if not lectures or by.person_id is None:
         return {}

@@ -1,4 +1,4 @@
-"""Who may be in a room and when, and whether the time that is left suffices."""
+"""Access to a room, and whether the remaining time suffices."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
-"""Room tokens and marks of the server's time: signed, short, and good as long as the server's secret is accepted.
+"""Room tokens and marks of the server's time: signed, short, and valid as long as the server's secret is accepted.
 
-A token says which join a heartbeat belongs to: base64url(join id, 4 bytes ‖ HMAC, 16 bytes), 27 characters, so that a
-heartbeat stays below 100 bytes. A mark says when the server last heard of a join: base64url(join id, 4 bytes ‖
-milliseconds, 6 bytes ‖ HMAC, 16 bytes), 35 characters. Each has a key of its own, so neither passes for the other.
+A token identifies the join of a heartbeat: base64url(join id, 4 bytes ‖ HMAC, 16 bytes), 27 characters, so that a
+heartbeat stays below 100 bytes. A mark is the time when the server last received a heartbeat of a join: base64url(join
+id, 4 bytes ‖ milliseconds, 6 bytes ‖ HMAC, 16 bytes), 35 characters. Each has its own key, so neither passes for the
+other.
 """
 
 from __future__ import annotations

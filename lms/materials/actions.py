@@ -223,7 +223,7 @@ def scan_waiting_files() -> int:
     db.session.rollback()
     for file_id, key in waiting:
         opened = files.reading(key)
-        if opened is None:  # removed or replaced meanwhile
+        if opened is None:  # removed or replaced in the meantime
             continue
         with opened[0] as content:
             try:

@@ -1,4 +1,4 @@
-"""Which kind of file something is, by its content. Runs in a process of its own (`core.foreign_files`)."""
+"""Recognises the kind of a file by its content. Runs in a separate process (`core.foreign_files`)."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _PICTURES: Final = {"PNG": "png", "JPEG": "jpg", "GIF": "gif", "WEBP": "webp"}
 def recognise(content: bytes) -> Iterator[str]:
     """Yields the kind of a file (a key of `MIME_TYPES`).
 
-    Raises WrongKind for another kind, and Invalid (`file`) for one that is damaged or made to do harm.
+    Raises WrongKind for another kind, and Invalid (`file`) for a damaged or malicious file.
     """
     if not content:
         raise Invalid("file", _("This file is empty. Choose another one."))
@@ -102,7 +102,7 @@ def _picture(content: bytes) -> str:
 
 
 def is_video() -> str:
-    """What is said of a video: files of lectures are no place for it."""
+    """The message for a video: files of lectures are no place for it."""
     return _("This is a video. Put it on your video platform, and add its address to the lecture as recording link.")
 
 
@@ -134,5 +134,5 @@ def _what_it_is(content: bytes) -> str:
 
 
 def unknown_kind() -> str:
-    """What is said of a file that is of no kind that is known here."""
+    """The message for a file of an unknown kind."""
     return _("Upload a PDF, PPTX, DOCX, XLSX, PNG, JPEG, GIF, WebP or ZIP file.")

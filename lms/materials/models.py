@@ -22,8 +22,10 @@ class Audience(StrEnum):
 
 
 class FileState(StrEnum):
-    """Whether a file can be opened. One that waits for the virus scanner, or was refused by it, is only listed, for
-    staff."""
+    """Whether a file can be opened.
+
+    A file that waits for the virus scanner, or was refused by it, is only listed, for staff.
+    """
 
     WAITING = "waiting"
     READY = "ready"
@@ -33,9 +35,9 @@ class FileState(StrEnum):
 class LectureFile(Base):
     """One file of a lecture. The same content is in its list once.
 
-    `file_name` is what it is called when it is saved, `kind` the ending that its content has, `size` in bytes,
+    `file_name` is the name used when it is saved, `kind` the extension that matches its content, `size` in bytes,
     `digest` the SHA-256 of the content in hexadecimal. `content_of`: the public id of the file whose content this one
-    shares, since its lecture was copied with its files; null for one that was uploaded.
+    shares, since its lecture was copied with its files; null for an uploaded file.
     """
 
     __tablename__ = "lecture_file"
@@ -74,8 +76,10 @@ class LectureFile(Base):
 
 
 class FileDownloads(Base):
-    """How often a file was downloaded by others than the lecture's staff. In a table of its own, so that a download
-    makes no page of the lecture anew."""
+    """How often a file was downloaded by people other than the lecture's staff.
+
+    In a separate table, so that a download does not invalidate pages of the lecture.
+    """
 
     __tablename__ = "file_downloads"
     read_by_strangers = False

@@ -93,7 +93,7 @@ def get_files_to_edit(lecture_id: int, *, by: Actor) -> tuple[Lecture, list[File
 
 
 def find_file(lecture_id: int, public_id: str) -> LectureFile | None:
-    """A file of a lecture, whoever asks."""
+    """A file of a lecture, without a permission check."""
     query = select(LectureFile).where(LectureFile.lecture_id == lecture_id, LectureFile.public_id == public_id)
     return db.session.scalar(query)
 

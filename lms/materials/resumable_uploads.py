@@ -1,8 +1,8 @@
-"""Uploads in pieces, so that one that breaks off continues where it stopped.
+"""Uploads in pieces, so that an interrupted upload continues where it stopped.
 
-What was received is kept apart from the files of lectures, in a folder of its uploader, under a name that the lecture
-and the name, size and time of the file give: the same file chosen again is the same upload. Nothing of it is in any
-list. Once it is whole, it is checked and saved as a file that came in one request.
+The received part is stored apart from the files of lectures, in a folder of its uploader, under a name made from the
+lecture and the name, size and time of the file: the same file chosen again is the same upload. It is in no list. Once
+complete, it is checked and saved like a file received in one request.
 """
 
 from __future__ import annotations

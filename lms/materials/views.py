@@ -177,7 +177,7 @@ def _script(lecture_id: int) -> dict[str, Any]:
 
 
 def _attempt(form: BaseForm, work: Any) -> int | None:
-    """As `form.attempt`; what is said of the content of a file stands at its field, with the status that it has."""
+    """As `form.attempt`; errors about the content of a file appear at its field, with their status."""
     try:
         return form.attempt(work)
     except DomainError as error:

@@ -30,7 +30,7 @@ def audience_words() -> dict[Audience, str]:
 
 
 class MessageForm(BaseForm):
-    """To whom, subject and text. Focal points choose no audience: they write to people who are falling behind."""
+    """Audience, subject and text. Focal points choose no audience: they write to people who are falling behind."""
 
     to = RadioField(_l("Readers"), default=Audience.EVERYONE.value)
     lecture = KnownChoice(_l("Lecture"), default="")
@@ -67,7 +67,7 @@ class MessageForm(BaseForm):
         self.country.choices = [SelectChoice(code, name) for code, name in countries]
 
     def audience(self) -> AudienceInput:
-        """To whom, as it is chosen now."""
+        """The audience as currently chosen."""
         if "to" not in self:
             return AudienceInput(Audience.BEHIND, None, self.country.data or "", self.search.data or "")
         lecture = self.lecture.data if "lecture" in self else ""

@@ -36,11 +36,11 @@ class Audience(StrEnum):
 
 
 class Message(Base):
-    """A message: to whom, what, and how far it is.
+    """A message: audience, text and progress.
 
-    `search` limits those who are falling behind to the people whom a search finds.
-    `readers` is the number that was confirmed. E-mails are posted in the order of person ids; `posted_to` is the last
-    id that had its turn. `author_id` and `sender_id` are plain ids of people: who wrote it, and who sent it.
+    `search` limits those who are falling behind to the results of a search. `readers` is the number that was confirmed.
+    E-mails are posted in the order of person ids; `posted_to` is the last processed id. `author_id` and `sender_id` are
+    plain ids of people: who wrote it, and who sent it.
     """
 
     __tablename__ = "message"

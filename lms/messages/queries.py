@@ -41,8 +41,9 @@ LISTED = 50
 
 @dataclass(frozen=True)
 class Readers:
-    """How many people an audience has, and how many of them get the message: not those who declined messages, and
-    not those without an e-mail address, or with one from which e-mails came back."""
+    """How many people an audience has, and how many of them get the message: not those who declined messages, and not
+    those without an e-mail address, or with an address that returned e-mails.
+    """
 
     found: int
     declined: int
@@ -99,7 +100,7 @@ def _messages(series: Series, by: Actor) -> Select[Message]:
 
 
 def audience_input(row: Message) -> AudienceInput:
-    """To whom a message goes."""
+    """The audience of a message."""
     return AudienceInput(row.audience, row.lecture_id, row.country, row.search)
 
 

@@ -32,8 +32,11 @@ OF_LECTURE = frozenset({Audience.ATTENDED, Audience.PARTIAL, Audience.ABSENT})
 
 @dataclass(frozen=True)
 class AudienceInput:
-    """To whom: `lecture_id` is the lecture whose outcomes decide, `country` the code of a country, empty for all.
-    `search` is part of a name or an e-mail address, for people who are falling behind; empty for all."""
+    """An audience:
+
+    `lecture_id` is the lecture whose outcomes decide, `country` the code of a country, empty for all. `search` is part
+    of a name or an e-mail address, for people who are falling behind; empty for all.
+    """
 
     audience: Audience = Audience.EVERYONE
     lecture_id: int | None = None
@@ -48,7 +51,7 @@ class AudienceInput:
 
 @dataclass(frozen=True)
 class MessageInput:
-    """What somebody writes, and to whom."""
+    """The text of a message, and its audience."""
 
     to: AudienceInput
     subject: str

@@ -83,7 +83,7 @@ def edit_message(slug: str, message_id: str) -> ResponseReturnValue:
 
 
 def _write(series: Series, row: Message | None, form: MessageForm) -> ResponseReturnValue:
-    """The form: `step` is *count* where only the numbers are asked for anew, otherwise the draft is saved."""
+    """The form: with `step` *count* only the numbers are refreshed, otherwise the draft is saved."""
     by, status = current_actor(), 200
     _offer(series, form, by)
     if request.method == "POST" and request.form.get("step") != "count":

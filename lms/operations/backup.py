@@ -1,7 +1,7 @@
-"""Taking a backup while people write: the database as at one moment, then the files.
+"""Taking a backup while people write: the database as of one moment, then the files.
 
-It is written under a name of its own and gets the wanted one when it is whole and on the disk; only then does it
-have a manifest. What was killed midway is cleared away by the next run.
+It is written under a temporary name and renamed once it is complete and on the disk; only then does it have a manifest.
+Unfinished backups are removed by the next run.
 """
 
 from __future__ import annotations
@@ -53,10 +53,10 @@ class Taken:
 
 
 def take_backup(folder: Path, config: Config, *, since: Path | None = None, tell: Tell, at: datetime) -> Taken:
-    """Backs everything up into a folder that is not there yet.
+    """Backs everything up into a new folder.
 
-    With `since`, files that are as in that earlier backup are linked to it and take no room of their own. Raises
-    Refused for a folder that is there, a database of another version, and an earlier backup that cannot be read.
+    With `since`, files that are the same as in that earlier backup are linked to it and take no space. Raises Refused
+    for an existing folder, a database of another version, and an earlier backup that cannot be read.
     """
     folder = folder.resolve()
     if folder.exists() or folder.is_symlink():
@@ -147,7 +147,10 @@ def _copy(source: Path, name: str, building: Path, entries: dict[str, FileEntry]
 def _copy_files(
     source: Path, building: Path, taken: Taken, since: Path | None, earlier: Manifest | None, tell: Tell
 ) -> None:
-    """The files by content. One that is deleted meanwhile is left out: its certificate is rendered when asked for."""
+    """Copies the stored files.
+
+    One that is deleted in the meantime is left out: its certificate is rendered on demand.
+    """
     entries = taken.manifest.files
     names = [name for name in manifest.files_in(source) if not name.startswith(LEFT_OUT) and _PART not in name]
     for done, name in enumerate(names, 1):

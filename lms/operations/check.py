@@ -42,7 +42,7 @@ def check(context: CheckContext) -> Iterator[Finding]:
 
 
 def _findings(run_check: Check, context: CheckContext) -> Iterator[Finding]:
-    """What a check finds. One that breaks is a fault and keeps no other from looking."""
+    """The findings of a check. A check that fails is a fault, and the others still run."""
     try:
         yield from run_check(context)
     except Exception as error:

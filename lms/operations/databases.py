@@ -82,10 +82,10 @@ def _copy_sqlite(target: Path, connection: Connection, tell: Tell) -> None:
     def progress(_status: int, remaining: int, total: int) -> None:
         tell(_("Database: %(percent)s %%", percent=100 - 100 * remaining // max(total, 1)))
 
-    # The source holds its reading transaction: what others write meanwhile neither gets in nor starts the copy over
+    # The source is in a reading transaction: concurrent writes are neither copied nor restart the copy
     with contextlib.closing(sqlite3.connect(target)) as copy:
         source.backup(copy, pages=PAGES, progress=progress)
-        copy.execute("PRAGMA journal_mode=DELETE")  # one file, whole by itself
+        copy.execute("PRAGMA journal_mode=DELETE")  # one complete file
         faults = [row[0] for row in copy.execute("PRAGMA quick_check(3)")]
     if faults != ["ok"]:
         raise Refused(_("The database is damaged: %(fault)s", fault=faults[0]))

@@ -47,7 +47,7 @@ class Manifest:
 
 
 def write(folder: Path, manifest: Manifest) -> None:
-    """Writes the manifest with a checksum of its own: the last file of a backup."""
+    """Writes the manifest with its own checksum: the last file of a backup."""
     content = {"format": FORMAT, **asdict(manifest)}
     path = folder / NAME
     path.touch(mode=0o600)

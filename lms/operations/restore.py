@@ -1,6 +1,7 @@
-"""Restoring a backup into an empty installation, so that nothing is done twice and what was erased stays erased.
+"""Restoring a backup into an empty installation, so that nothing is done twice and erased people stay erased.
 
-While it runs a mark lies in the data folder; nothing is served from it. Killed midway, the same command begins again.
+While it runs, a marker file is in the data folder and nothing is served from it. If it is interrupted, run the same
+command again.
 """
 
 from __future__ import annotations
@@ -57,11 +58,11 @@ def restore(
     tell: Tell,
     at: datetime,
 ) -> Restored:
-    """Restores a backup into the data folder and database of these settings, which are empty.
+    """Restores a backup into the empty data folder and database of these settings.
 
-    `extra_journal` is a journal that outlived the database, beside the one at its place and that of the backup.
-    Raises Refused before anything is written for a backup that is unfinished, damaged, of a newer version or of
-    another kind of database, and where there is something already.
+    `extra_journal` is a journal that outlived the database, used together with the one at its place and that of the
+    backup. Raises Refused before anything is written for a backup that is unfinished, damaged, of a newer version or of
+    another kind of database, and where there is data already.
     """
     saved = manifest.read(folder)
     _check_fits(saved, config)

@@ -117,7 +117,7 @@ MAIL_WORDS = {
 
 
 def country_choices(locale: str, empty: str, chosen: str | None = None) -> list[SelectChoice]:
-    """The countries to choose from, as `grouped_choices`; of former ones the one that is `chosen` only."""
+    """The countries to choose from, as `grouped_choices`; of former ones, only the `chosen` one."""
     former = former_codes(datetime.now(UTC).date()) - {chosen}
     offered = {code: name for code, name in country_names(locale).items() if code not in former}
     return [SelectChoice("", empty), *grouped_choices(offered, locale)]
@@ -204,7 +204,7 @@ class ChangePasswordForm(BaseForm):
 
 class _WithCountryAndZone(BaseForm):
     def offer(self, *, locale: str, now: datetime | None = None, without_zone: str = "") -> None:
-        """Fills the lists of countries and time zones. `without_zone` is what is said of choosing none."""
+        """Fills the lists of countries and time zones. `without_zone` is the label for no time zone."""
         now = now or datetime.now(UTC)
         fields: dict[str, Any] = self._fields
         home = fields["country"].data if "country" in fields else None

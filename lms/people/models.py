@@ -140,10 +140,10 @@ def _search_name(context: Any) -> str:
 class Person(Base):
     """A person. `full_name` is printed on the certificate unchanged. Of an erased person, only this row remains.
 
-    `canonical_id` says who somebody is after a merge: the same as `id` by default (null only within the insert).
-    `sort_name` is `sort_key(full_name)`, `search_name` and `search_organisation` are what people and organisations are
-    found by (`core.search_index`): what writes a name past this class writes them too.
-    `name_confirmed_at`: when the person said that both names are right as they stand; others' change takes it away.
+    `canonical_id` is the person after a merge: the same as `id` by default (null only within the insert). `sort_name`
+    is `sort_key(full_name)`; `search_name` and `search_organisation` are used for search (`core.search_index`): code
+    that writes a name without this class writes them too. `name_confirmed_at`: when the person confirmed both names;
+    changes by others remove it.
     """
 
     __tablename__ = "person"
@@ -300,11 +300,11 @@ class SignInSession(Base):
 
 
 class SecondFactor(Base):
-    """What proves, beside the password, that it is somebody: a device that shows six digits, new each 30 seconds.
+    """The second factor of a person, in addition to the password: a device that shows six digits, new every 30 seconds.
 
-    `secret` holds once it was confirmed; a device that is being set up waits as `pending_secret`. Both are sealed for
-    this person (`core.sealing`). `last_step` counts the half minutes since 1970 up to the last code that was taken:
-    none is taken twice. `salt` is of the recovery codes.
+    `secret` is set once confirmed; a device being set up has `pending_secret`. Both are sealed for this person
+    (`core.sealing`). `last_step` counts the half minutes since 1970 up to the last accepted code: none is accepted
+    twice. `salt` is of the recovery codes.
     """
 
     __tablename__ = "second_factor"
@@ -387,10 +387,10 @@ class LinkPurpose(StrEnum):
 
 
 class OneTimeLink(Base):
-    """A link sent by mail, valid once and for a while; only the hash of its secret is stored.
+    """A link sent by mail, valid once and for a limited time; only the hash of its secret is stored.
 
-    `person_id` is null while somebody registers whom nobody knows yet: the person is made when the address is
-    confirmed, from `payload`. `address_key` bounds how many mails one address is sent.
+    `person_id` is null during the registration of an unknown person, who is created from `payload` when the address is
+    confirmed. `address_key` limits how many mails one address is sent.
     """
 
     __tablename__ = "one_time_link"

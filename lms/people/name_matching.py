@@ -91,10 +91,10 @@ def strong_one(candidates: Sequence[Candidate]) -> Candidate | None:
 
 
 class CandidateIndex:
-    """Everybody whom the names of a report may mean: asked for each name in turn.
+    """An index of everyone whom the names of a report may match.
 
-    Only who shares a word with it (or one spelled alike, or the letters, or the name before the @) is looked at, so
-    that a name costs about the same however many there are. `countries` tells each code's names.
+    Only people who share a word with a name (or a similar spelling, or the letters, or the name before the @) are
+    compared, so that the cost of a name does not depend on their number. `countries` lists names of each code.
     """
 
     def __init__(self, people: Iterable[PersonSummary], countries: Mapping[str, Collection[str]] | None = None) -> None:
@@ -134,8 +134,7 @@ class CandidateIndex:
         )[:SHOWN]
 
     def _nearest(self, keys: Collection[Hashable]) -> list[int]:
-        """Who has most in common with these keys, what few share counting most: sought among the holders of the
-        rarest."""
+        """The people who share the most keys, rare ones weighing more: searched among holders of the rarest."""
         held = sorted((holders for key in keys if (holders := self._index.get(key))), key=len)
         pool: set[int] = set()
         for holders in held:
@@ -160,7 +159,7 @@ class CandidateIndex:
         return Candidate(known, score, (*reasons, *(reason for _points, _enough, reason in more)))
 
     def _around(self, known: PersonSummary, name: str, reported: str, email: str) -> list[tuple[int, bool, str]]:
-        """Evidence for a candidate other than the name: points, whether it is sufficient by itself, and why."""
+        """Evidence for a candidate other than the name: points, whether it is sufficient on its own, and why."""
         circumstances: list[tuple[int, bool, str]] = []
         aside = [word for word in words_of(reported) if word not in set(words_of(name))]
         if aside and known.organisation:

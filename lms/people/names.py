@@ -67,10 +67,11 @@ _WAITING = re.compile(
 
 @lru_cache(maxsize=8192)
 def undecorated(name: str, *, original: bool = False) -> str:
-    """A name without what is no part of it: `iPhone (Brian Smith)`, `12345_Brian Smith`, `01Brian Smith`,
-    `Smith, Brian`, `Brian Smith (he/him)` and `Brian Smith # Ministry of Trade` are Brian Smith. Where nothing would be
-    left, the name as it stands. `original`: the brackets hold the name of the account, which is used where the other is
-    no full name.
+    """A name without decorations: `iPhone (Brian Smith)`, `12345_Brian Smith`, `01Brian Smith`, `Smith, Brian`, `Brian
+    Smith (he/him)` and `Brian Smith # Ministry of Trade` are Brian Smith.
+
+    If nothing would be left, the name is returned unchanged. `original`: the brackets hold the name of the account,
+    which is used where the other is no full name.
     """
     text = " ".join(unicodedata.normalize("NFC", name).split())
     bare = _in_brackets(_ROLE.sub("", text), original)
@@ -89,7 +90,7 @@ def names_in(text: str) -> list[str]:
 
 
 def _in_brackets(text: str, original: bool) -> str:
-    """What stands outside the brackets, or within where that is the name."""
+    """The text outside the brackets, or inside where that is the name."""
     while match := _BRACKETS.match(text):
         outside = " ".join(f"{match['out']} {match['after']}".split())
         within = match["within"].strip()

@@ -19,7 +19,7 @@ from lms.people.throttling import is_guessed_soon, is_made_of, is_stolen
 
 MAX_NAME: Final = 200
 NAMES: Final = frozenset({"full_name", "native_name"})
-"""What stands on a certificate of a person."""
+"""The fields of a person that a certificate shows."""
 MAX_ADDRESS: Final = 254
 MIN_PASSWORD: Final = 8
 MAX_PASSWORD: Final = 200
@@ -107,8 +107,8 @@ def checked_address(text: str, *, field: str = "email") -> str:
 def checked_password(password: str, *, demonstration: bool, known: Iterable[str] = (), field: str = "password") -> str:
     """Returns a password of 8 to 200 characters of any kind, unchanged. Raises Invalid with the reason.
 
-    Refused are those that stand on lists of stolen ones, that are guessed soon, or that are made of what everybody
-    knows: the words of `known` (name, address, organiser). The demonstration's own is refused elsewhere.
+    Refused are passwords on lists of stolen ones, easily guessed ones, and those made of public words: `known` (name,
+    address, organiser). The password of the demonstration is refused elsewhere.
     """
     if len(password) < MIN_PASSWORD:
         raise Invalid(field, _("Use at least %(n)s characters.", n=MIN_PASSWORD))

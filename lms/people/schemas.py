@@ -19,7 +19,7 @@ def _check_scopes(names: list[str]) -> None:
 
 
 class TokenIn(Schema):
-    """Address and password of whom the token is for. `otp` is taken where a second factor is due."""
+    """Address and password of the token's owner. `otp` is required with a second factor."""
 
     email = String(required=True, validate=Length(1, 320))
     password = String(required=True, validate=Length(1, 1000))
@@ -83,7 +83,7 @@ class MergeIn(Schema):
 
 
 class OtherPersonIn(Schema):
-    """Who is another person, or is so no longer."""
+    """A person marked as different, or no longer so."""
 
     other = String(required=True, validate=Length(1, 64), metadata={"description": "The id of the other person."})
 
@@ -101,7 +101,7 @@ class UndoMergeIn(Schema):
 
 
 class MergeOut(AnswerSchema):
-    """A merge that stands: `merged` is known as `kept`."""
+    """A merge in force: `merged` is known as `kept`."""
 
     kept = String()
     merged = String()

@@ -13,7 +13,7 @@ from zxcvbn.scoring import most_guessable_match_sequence
 
 _STOLEN: Final = RANKED_DICTIONARIES["passwords"]
 _LONGEST: Final = 64
-"""So many signs are looked at: a longer one that begins well is good, and work stays bounded."""
+"""Only this many characters are checked: a longer password with a good beginning is good, and the work is bounded."""
 _ENOUGH: Final = 1_000_000
 """Guesses that a password has to bear."""
 _REST: Final = 5

@@ -33,7 +33,7 @@ class Speaker(Base):
 
 
 class LectureSpeaker(Base):
-    """Who speaks in a lecture, in order."""
+    """A speaker of a lecture, in order."""
 
     __tablename__ = "lecture_speaker"
     __table_args__ = (Index("ix_lecture_speaker_speaker_id", "speaker_id"),)

@@ -1,4 +1,4 @@
-"""Makes portraits of pictures that people send. Runs in a process of its own (`core.foreign_files`)."""
+"""Makes portraits from uploaded pictures. Runs in a separate process (`core.foreign_files`)."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def get_lecture_to_edit(lecture_id: int, *, by: Actor) -> Lecture:
 
 
 def find_speaker(public_id: str) -> Speaker | None:
-    """A speaker, whoever asks."""
+    """A speaker, without a permission check."""
     return db.session.scalar(select(Speaker).where(Speaker.public_id == public_id))
 
 

@@ -62,7 +62,7 @@ def lecture_speakers(lecture_id: int) -> ResponseReturnValue:
 
 
 def _suggested(lecture: Lecture, listed: set[str]) -> list[Person]:
-    """Who gives the lecture and is not a speaker of it yet."""
+    """Instructors of the lecture who are not yet its speakers."""
     return [person for person in lecture.instructors if person.full_name not in listed]
 
 

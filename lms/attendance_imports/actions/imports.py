@@ -87,9 +87,7 @@ class _Tally:
 
 @dataclass(frozen=True)
 class Preview:
-    """The answer that publishing a report would give now, how many attendees are not enrolled, and whom its names
-    mean.
-    """
+    """The answer that publishing a report would give now, how many attendees are not enrolled, and the matches."""
 
     answer: ImportAnswer
     not_enrolled: int
@@ -155,8 +153,11 @@ def _tally(lecture: Lecture, staged: StagedAttendance, matches: Sequence[Match],
 
 
 def _recognise(tally: _Tally, there: dict[str, StoredEvidence], evidence: str, match: Match) -> None:
-    """Evidence that was there, of somebody who is known by now. An address is one person's in the whole series; a name
-    is one person's among those enrolled today, and so the row is recognised by itself."""
+    """Links stored evidence of a person who has become known.
+
+    An address belongs to one person in the whole series. A name is only unique among those enrolled today, so the row
+    is linked on its own.
+    """
     assert match.person is not None
     attendee = there[evidence].attendee_id
     there[evidence] = StoredEvidence(attendee, True)
@@ -238,9 +239,9 @@ def match_staged(staged: StagedAttendance, *, earlier: NameMatches | None = None
 
 
 def _basis(lecture: Lecture) -> tuple[int, ...]:
-    """Moves on with each piece of evidence of a lecture, and with all that is decided on the names of its series.
+    """A version that changes with each piece of evidence of a lecture and each decision about names of its series.
 
-    People and places that change meanwhile need no look: evidence is read through who somebody is at the time.
+    Changes of people and places need no check: evidence is resolved when it is read.
     """
     seen = select(func.count(), func.coalesce(func.max(Presence.id), 0)).where(Presence.lecture_id == lecture.id)
     unmatched = select(func.count(), func.coalesce(func.sum(UnmatchedAttendee.version), 0)).where(
@@ -265,7 +266,7 @@ def publish_matched(staged: StagedAttendance, matched: Matched, *, by: Actor, at
         keep_mapping(staged.signature, staged.mapping, lecture_id=lecture.id, by=by, at=at)
     tally = matched.tally
     unknown = [key for key in tally.identities if not key.startswith(("name:", "registrant:"))]
-    if matched.basis != _basis(lecture) or ids_by_email(unknown):  # an address may have become known meanwhile
+    if matched.basis != _basis(lecture) or ids_by_email(unknown):  # an address may have become known in the meantime
         tally = _tally(lecture, staged, match_rows(lecture, staged.rows).rows, by)
     answer = tally.answer
     if tally.writes:
@@ -331,7 +332,7 @@ def _proposal(lecture: Lecture, timed: Sequence[ReportRow]) -> str:
     )
 
 
-# The pages: a file waits under a key of our own, with what was said about it and what was found in it
+# The pages: a file waits under an internal key, with the answers about it and the content read from it
 
 
 def keep_file(

@@ -1,8 +1,7 @@
-"""Deciding whom files mean: one by one, all strong ones together, and taking it back.
+"""Resolving unmatched attendees: one at a time, all strong matches together, and undo.
 
-Every step locks the series' unmatched attendees, then the lectures concerned: of two who decide at once the second is
-told what the first decided, and neither counts without the other. Nothing is decided on what somebody has not seen:
-who decides says which version they saw.
+Every step locks the series' unmatched attendees, then the lectures concerned: of two concurrent decisions, the second
+sees the first, and both are counted. A decision names the version that the user saw.
 """
 
 from __future__ import annotations
@@ -55,12 +54,13 @@ def resolve_attendee(
     by: Actor,
     at: datetime,
 ) -> Decided:
-    """Says who an unmatched attendee is in its whole series: a person (public id), or null: nobody of ours.
+    """Resolves an unmatched attendee in its whole series: to a person (public id), or to null for someone who is not a
+    participant.
 
-    With `rows` (pieces of evidence of this lecture) only these mean it, each by itself. `version` is the one that the
-    decider saw. The lectures concerned are counted at once. For the lecture's instructors and administrators.
-    NotFound for an unmatched attendee that was not seen in this lecture, rows that are not its own, and an unknown
-    person; Invalid without a row; Refused once somebody else has decided, and where attendance is closed.
+    With `rows` (pieces of evidence of this lecture), only those rows are resolved, each separately. `version` is the
+    version that the user saw. The lectures concerned are counted at once. For the lecture's instructors and
+    administrators. NotFound for an unmatched attendee that was not seen in this lecture, rows of another attendee, and
+    an unknown person; Invalid without a row; Refused once someone else has decided, and where attendance is closed.
     """
     lecture = _held_for(lecture_id, by)
     who = _person(person) if person is not None else None
@@ -90,11 +90,11 @@ def resolve_attendee(
 
 @action
 def reject_attendees(lecture_id: int, versions: Mapping[int, int], *, by: Actor, at: datetime) -> Decided:
-    """Says of unmatched attendees of this lecture that they are no participants, in its whole series.
+    """Marks unmatched attendees of this lecture as not participants, in its whole series.
 
-    `versions` are those that the decider saw, by attendee. Left out, and noted, are attendees whom somebody has
-    resolved since, and those who also appear in a lecture whose attendance is closed. Raises NotFound, and Refused
-    where the attendance of this lecture is closed.
+    `versions` are those that the user saw, by attendee. Left out, with a note, are attendees who have been resolved
+    since, and those who also appear in a lecture whose attendance is closed. Raises NotFound, and Refused where the
+    attendance of this lecture is closed.
     """
     lecture = _held_for(lecture_id, by)
     check_not_closed(lock_lecture(lecture_id))
@@ -124,9 +124,9 @@ def reject_attendees(lecture_id: int, versions: Mapping[int, int], *, by: Actor,
 
 @action
 def undo_decision(lecture_id: int, attendee_id: int, *, version: int, by: Actor, at: datetime) -> None:
-    """Undoes a resolution. Nobody is linked until it is resolved again.
+    """Undoes a resolution. The attendee is unmatched until resolved again.
 
-    A row that was resolved by itself returns to its attendee. Raises NotFound and Refused as for resolving. If it is
+    A row that was resolved separately returns to its attendee. Raises NotFound and Refused as for resolving. If it is
     already undone, nothing changes.
     """
     lecture = _held_for(lecture_id, by)

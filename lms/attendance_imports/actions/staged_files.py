@@ -1,4 +1,4 @@
-"""What was found in an uploaded file, stored beside it until it is imported, so that it is read and matched once."""
+"""The content of an uploaded file, stored with it until it is imported, so that it is read and matched once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lms.core import files
 
 @dataclass(frozen=True)
 class StagedFile:
-    """What was found with some `options`: the report and whom its names mean, or None where the file leaves questions
+    """The result of reading with `options`: the report and its matched names, or None where the file leaves questions
     open; and the columns to ask about, where their meaning is a question.
     """
 
@@ -28,7 +28,7 @@ class StagedFile:
 
 
 def store_staged(file_key: str, staged_file: StagedFile) -> None:
-    """Stores it beside the uploaded file, in place of what was found before."""
+    """Stores the result next to the uploaded file, replacing an earlier one."""
     staged, names, columns = staged_file.staged, staged_file.names, staged_file.column_preview
     packed_up = {
         "options": dict(staged_file.options),

@@ -85,10 +85,10 @@ def stage_attendance(
 ) -> StagedAttendance:
     """Reads a report for a lecture; writes nothing.
 
-    Without a `mapping`, headings that nobody knows are read as they were said to be the last time; `sums` says how
-    several sums of one person are read. Raises Invalid (`format`, `time_zone`, `date_order`, `sums`, `mapping`,
-    `file`), WrongKind, TooLarge; Refused where the lecture cannot have evidence, its attendance is closed, or the
-    report has no minute in common with it (Elsewhen).
+    Without a `mapping`, unknown headings are read as they were answered last time; `sums` says how several sums of one
+    person are read. Raises Invalid (`format`, `time_zone`, `date_order`, `sums`, `mapping`, `file`), WrongKind,
+    TooLarge; Refused where the lecture cannot have evidence, its attendance is closed, or the report does not overlap
+    the lecture.
     """
     lecture = get_lecture(lecture_id, by=by)
     times = check_can_import(lecture, by=by)

@@ -22,8 +22,10 @@ ReportedIdentity = tuple[str | None, str | None]
 
 
 def hold_unmatched_attendees(series_id: int) -> None:
-    """Lets nobody else decide on whom the files of a series tell of, nor bring in another file, until the action
-    ends: neither then counts without what the other does. Taken before any row is locked."""
+    """Locks a series until the action ends: nobody else resolves its attendees or imports a file meanwhile.
+
+    Taken before any row is locked, so that concurrent imports and decisions count each other's rows.
+    """
     one_at_a_time(f"unmatched attendees {series_id}")
 
 
@@ -41,7 +43,7 @@ def keep_unmatched_attendees(series_id: int, identities: Mapping[str, ReportedId
 
 
 def settle(people: Mapping[int, int | None], how: MatchMethod, *, by: Actor, at: datetime) -> None:
-    """Says of unmatched attendees (ids) who they are, inside the running action, and keeps that it was said."""
+    """Resolves unmatched attendees (ids) inside the running action, and records the decision."""
     if not people:
         return
     table = cast(Table, UnmatchedAttendee.__table__)
@@ -72,7 +74,7 @@ def settle(people: Mapping[int, int | None], how: MatchMethod, *, by: Actor, at:
 def settle_alone(
     lecture: Lecture, people: Mapping[str, int | None], how: MatchMethod, *, by: Actor, at: datetime
 ) -> None:
-    """Says of single pieces of evidence of a lecture, whatever is said of others of the same name, whom they mean."""
+    """Resolves single pieces of evidence of a lecture, regardless of other attendees of the same name."""
     if not people:
         return
     was = (

@@ -1,4 +1,4 @@
-"""Everyone whom the files of a lecture can mean by name, with supporting evidence."""
+"""Everyone whom the names in files of a lecture can match, with supporting evidence."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def as_seen(people: Collection[PersonSummary], series_id: int, by: Actor) -> lis
 
 
 def crowd_of(people: list[PersonSummary], languages: Collection[str] = ("en",)) -> CandidateIndex:
-    """These people, ready to be compared with names; countries are told in English and in `languages`."""
+    """An index of these people by name; country names are matched in English and in `languages`."""
     named = [country_names(language) for language in dict.fromkeys(("en", *languages))]
     codes = {one.country for one in people if one.country is not None}
     names_by_code = {

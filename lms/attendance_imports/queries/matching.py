@@ -1,5 +1,6 @@
-"""Whom the rows of a report speak of: as was decided before, by address or link, else by the exact full name among
-the enrolled; who is only like it is a candidate."""
+"""Matches the rows of a report with people: by an earlier decision, address or link, otherwise by the exact full name
+among the enrolled. Similar names become candidates.
+"""
 
 from __future__ import annotations
 
@@ -31,11 +32,11 @@ from lms.people.rules import email_key
 
 @dataclass(frozen=True)
 class Match:
-    """Whom the rows of one "who" of a report mean, as things stand now.
+    """The person whom the rows of one attendee of a report match at present.
 
-    `person` is canonical; null: nobody, or nobody for sure. `how` they were found: by an address or a name, or as was
-    decided earlier in the series (then `attendee` is what was decided upon). `reason` says why, or why nobody was.
-    `is_expected`: whether they are enrolled; asked of hosts and panelists only.
+    `person` is canonical; null: not a participant, or no certain match. `how` is the match method: by an address or a
+    name, or as decided earlier in the series (then `attendee` is the one that was decided). `reason` explains the
+    result. `is_expected`: whether they are enrolled; only looked up for hosts and panelists.
     """
 
     key: str
@@ -62,8 +63,9 @@ LEADING = frozenset({"host", "panelist"})
 
 @dataclass(frozen=True)
 class NameMatches:
-    """Whom the names of a report meant when they were compared: `people` (null: nobody for sure) by key, and the
-    `digest` of all names that they were compared with.
+    """The result of comparing the names of a report:
+
+    `people` (null: no certain match) by key, and the `digest` of all names that they were compared with.
     """
 
     digest: str = ""
@@ -79,10 +81,10 @@ class Matches:
 
 
 def match_rows(lecture: Lecture, rows: Sequence[ReportRow]) -> Matches:
-    """Matches the rows as things stand now: by what was decided in this series, else by address in any case of
-    letters, by a registrant's id or link, or without any of them by the one enrolled of exactly this name.
+    """Matches the rows at present: by decisions in this series, else by address in any case of letters, by a
+    registrant's id or link, or without any of these by the only enrolled person of exactly this name.
 
-    Who is like somebody, but not surely, is a candidate: nothing is credited on a guess.
+    Similar names become candidates: nothing is credited on a guess.
     """
     keys, first = _keys(rows)
     matches, left = _known(lecture, keys, rows, first)
@@ -91,8 +93,10 @@ def match_rows(lecture: Lecture, rows: Sequence[ReportRow]) -> Matches:
 
 
 def match_again(lecture: Lecture, rows: Sequence[ReportRow], earlier: NameMatches) -> Matches:
-    """Matches rows that were matched before. Decisions, addresses and links are looked up, names are compared only
-    where one of them may have changed. Who is not compared again has neither reason nor candidates.
+    """Matches rows that were matched before.
+
+    Decisions, addresses and links are looked up again; names are compared only where one of them may have changed. Rows
+    that are not compared have neither reason nor candidates.
     """
     keys, first = _keys(rows)
     matches, left = _known(lecture, keys, rows, first)
@@ -122,7 +126,7 @@ def _digest(names: Iterable[tuple[int, str, str | None]]) -> str:
 
 
 def _keys(rows: Sequence[ReportRow]) -> tuple[list[str], dict[str, ReportRow]]:
-    """Who is meant in each row, and the first row of each of them."""
+    """The key of each row's attendee, and the first row of each key."""
     keys = [who_of(row) for row in rows]
     return keys, dict(zip(reversed(keys), reversed(rows), strict=True))
 
@@ -171,8 +175,9 @@ def _known(
 
 
 def _links(keys: Sequence[str], rows: Sequence[ReportRow], known: Mapping[str, int]) -> dict[str, int]:
-    """Whom registrants' ids mean: the person whose own id the personal link carried, or who has the one address under
-    which the same registrant stands elsewhere in the file."""
+    """Maps registrants' ids to people: by the id in their personal link, or by the only address that appears with the
+    same registrant elsewhere in the file.
+    """
     registrants = {row.registrant for key, row in zip(keys, rows, strict=True) if key.startswith("registrant:")}
     if not registrants:
         return {}
@@ -237,5 +242,5 @@ class Names:
 
     @cached_property
     def crowd(self) -> CandidateIndex:
-        """The same people, for finding whoever is like a name: made when it is first asked for."""
+        """The same people, indexed for similar names; built on first use."""
         return crowd_of(self.people, self.languages)

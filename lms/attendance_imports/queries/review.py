@@ -49,11 +49,11 @@ class Stay:
 
 @dataclass(frozen=True)
 class Unknown:
-    """Somebody whom the files of a series tell of, as seen in one lecture.
+    """An unmatched attendee of a series, as seen in one lecture.
 
-    `name` and `email` are as the file says. `present_ms` is what the stays come to within the lecture, `lectures` in
-    how many of the series the same was seen. Once decided: `how`, and whom it means, who decided and when.
-    `candidates` with what is counted for each of them in this lecture already.
+    `name` and `email` are as in the file. `present_ms` is the time present within the lecture; `lectures` is the number
+    of lectures of the series with the same attendee. Once decided: `how`, the person, who decided and when.
+    `candidates` include what is already counted for each of them in this lecture.
     """
 
     id: int
@@ -154,9 +154,12 @@ def get_unknown(lecture_id: int, attendee_id: int, *, by: Actor) -> Unknown:
 
 
 def find_people(lecture_id: int, words: str, *, by: Actor) -> tuple[list[PersonSummary], set[int]]:
-    """People enrolled in whose name, organisation or address these words are, and whoever has exactly this address,
-    enrolled or not; with the ids of those who are enrolled. Whose profile is not shared is found by the address
-    alone, and only when enrolled. For those who may read the roster."""
+    """Enrolled people whose name, organisation or address contains these words, and the person with exactly this
+    address, enrolled or not; with the ids of those who are enrolled.
+
+    People with hidden profiles are found by their address alone, and only when enrolled. For those who may read the
+    roster.
+    """
     lecture = get_rostered_lecture(lecture_id, by=by)
     eligible = eligible_people(lecture.id)
     text = sort_key(words.strip())

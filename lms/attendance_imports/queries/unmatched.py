@@ -20,8 +20,9 @@ from lms.people.models import Person, PersonEmail
 
 @dataclass(frozen=True)
 class Standing:
-    """An unmatched attendee: who it is (canonical; null: nobody, or not decided), and how, by whom and when that was
-    decided."""
+    """An unmatched attendee: the person (canonical; null: not a participant, or not decided), and how, by whom and when
+    that was decided.
+    """
 
     id: int
     key: str
@@ -62,8 +63,9 @@ def lectures_told_of(attendee_ids: Iterable[int]) -> set[int]:
 
 
 def claimable(person_ids: Collection[int]) -> dict[int, tuple[int, int]]:
-    """The unmatched attendees under an address of one of these people (canonical, or a row merged into them) of whom
-    nobody said by hand that they are somebody else: the series of each, and whose it is."""
+    """The unmatched attendees under an address of one of these people (canonical, or a row merged into them), except
+    those resolved by hand to someone else: the series of each, and its person.
+    """
     query = (
         select(UnmatchedAttendee.id, UnmatchedAttendee.series_id, WHO)
         .join(PersonEmail, PersonEmail.key == UnmatchedAttendee.key)
@@ -83,7 +85,7 @@ def has_claims(person_ids: Collection[int]) -> bool:
 
 
 def decided_in_words(by: str | None, at: datetime | None) -> str:
-    """Who decided, and when."""
+    """The name of the person who decided, and the time."""
     return _("resolved by %(who)s on %(day)s", who=by or _("the system"), day=_day(at))
 
 

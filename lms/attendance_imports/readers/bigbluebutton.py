@@ -98,7 +98,7 @@ def _read_dashboard(data: Mapping[str, Any], users: Sequence[Mapping[str, Any]])
 
 
 def _sessions(user: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """The stays of a person, in whichever version: connections with sessions, connections, or the person alone."""
+    """The presence of a person, in any version: connections with sessions, connections, or the person alone."""
     connections = user.get("intIds")
     if not isinstance(connections, Mapping):
         connections = {"": user} if "registeredOn" in user else {}
@@ -219,7 +219,7 @@ def _say_unfinished(report: Report, unfinished: int, end_ms: int) -> None:
         )
 
 
-# The table that the dashboard saves: headings in the language of whoever saved it
+# The table that the dashboard saves: headings in the language of the user who saved it
 
 
 def _columns(document: Document) -> int | None:

@@ -31,7 +31,7 @@ def plain(heading: str) -> str:
 
 
 class Vocabulary:
-    """The names under which fields stand in headings."""
+    """The names of fields in headings."""
 
     def __init__(self, fields: Mapping[str, Sequence[str]]) -> None:
         self.fields = {name: tuple(words) for name, words in fields.items()}

@@ -97,7 +97,7 @@ def read(document: Document, options: ReadingOptions) -> Report:
 
 
 def _about(document: Document, above: Sequence[Line]) -> dict[str, str]:
-    """What the lines above say: as headings with their values beneath, or as name and value beside each other."""
+    """The text of the lines above: headings with values below, or pairs of name and value."""
     about: dict[str, str] = {}
     for place, (_line, cells) in enumerate(above):
         heading = heading_at(document, place, _ABOUT)

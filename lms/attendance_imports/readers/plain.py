@@ -70,7 +70,7 @@ def check_is_whole(document: Document, heading: Heading) -> None:
 
 
 def full_name(heading: Heading, row: Sequence[str]) -> str:
-    """The name, or the first and the last name beside each other."""
+    """The name, or the first and the last name joined."""
     name = heading.cell(row, "name")
     return name or f"{heading.cell(row, 'first_name')} {heading.cell(row, 'last_name')}".strip()
 
@@ -114,6 +114,6 @@ def _read(document: Document, heading: Heading, unit: str | None, options: Readi
 
 
 def _dated(heading: Heading, row: Sequence[str], clock: str) -> str:
-    """A time of the day with the date of its row, where that is a column of its own."""
+    """A time of the day with the date of its row, where that has a separate column."""
     date = heading.cell(row, "date")
     return f"{date.removesuffix(' 00:00:00')} {clock}" if date and timestamps.read_clock(clock) is not None else clock

@@ -1,6 +1,6 @@
-"""Reads a report of attendance: who came when, whatever system wrote it. Pure: nothing is looked up or written.
+"""Reads a report of attendance from any supported system. Nothing is looked up or written.
 
-All of a file is read in a process of its own (`core.foreign_files`): `child_process` there, plain values here.
+The file is read in a separate process (`core.foreign_files`): `child_process` there, plain values here.
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ class ReportRow:
 
     @property
     def content(self) -> tuple[int, int, str]:
-        """What identifies it as evidence, beside who it is about: a sum without times is the same wherever placed."""
+        """Its content as evidence, apart from the person: a sum without times is the same wherever placed."""
         if self.stated_ms is None:
             return self.joined_ms, self.left_ms, "import"
         if not self.is_timed:
@@ -75,8 +75,9 @@ class ReportRow:
 
 @dataclass(slots=True)
 class SumRow:
-    """All of one person as a sum: how long (milliseconds), and where the file says so the first join, the last leave
-    and how many joins there were. Who, as in `ReportRow`."""
+    """A person's total: how long (milliseconds) and, where the file has them, the first join, the last leave and the
+    number of joins. The identity is as in `ReportRow`.
+    """
 
     line: int
     email: str
@@ -91,7 +92,7 @@ class SumRow:
 
     @property
     def content(self) -> tuple[int | None, int | None, int]:
-        """What it tells, beside who it is about."""
+        """Its content, apart from the person."""
         return self.first_ms, self.last_ms, self.total_ms
 
 

@@ -15,8 +15,11 @@ _LOOKED_AT = 50
 
 
 def open_table(report: Report, heading: Heading, rows: Sequence[Line]) -> tuple[Heading, list[Line]]:
-    """The headings and rows of a table of people, as every reader begins: times that were torn in two are one again, an
-    address is recognised by its cells, and what was read in another way than it is written is said in the report."""
+    """The headings and rows of a table of people, the first step of every reader.
+
+    Times that were split in two are joined, an address column is recognised by its cells, and each such repair is noted
+    in the report.
+    """
     whole = _without_remarks([(line, mended(cells, heading.width)) for line, cells in rows])
     table_heading = _with_other_time(_with_address(_with_name(heading, whole), whole), whole)
     guessed = {name for name in table_heading.columns if name not in heading.columns}
@@ -59,8 +62,10 @@ def _without_remarks(rows: list[Line]) -> list[Line]:
 
 
 def _with_other_time(heading: Heading, rows: Sequence[Line]) -> Heading:
-    """The leave beside a known join, or the join beside a known leave: where one column that is not read holds times
-    only. Without it a stay would be made of one time and a sum that may be of several."""
+    """Adds the leave to a known join, or the join to a known leave: where exactly one unread column holds only times.
+
+    Without it, presence would be made of one time and a sum that may cover several stays.
+    """
     missing = {"joined", "left"} - heading.columns.keys()
     if len(missing) != 1:
         return heading
@@ -82,7 +87,9 @@ def _with_name(heading: Heading, rows: Sequence[Line]) -> Heading:
 
 
 def _with_address(heading: Heading, rows: Sequence[Line]) -> Heading:
-    """An address in a column of an unknown heading, where no known one holds any: of several the one that says most."""
+    """Adds an address column with an unknown heading, where no known one holds any: of several, the one with the most
+    values.
+    """
     there = heading.columns.get("email")
     if there is not None and any("@" in heading.cell(row, "email") for _line, row in rows):
         return heading

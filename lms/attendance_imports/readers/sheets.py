@@ -95,13 +95,13 @@ def _unwrapped(lines: list[tuple[int, list[str]]]) -> Iterator[tuple[int, list[s
 
 
 def _delimiter(text: str) -> str:
-    """What stands between the cells: whatever is the most frequent outside quotations in the first lines."""
+    """The delimiter: the most frequent one outside quotations in the first lines."""
     head = _QUOTED.sub("", text[:_HEAD])
     return max("\t;,", key=head.count)
 
 
 def _text(content: bytes, notes: list[str] | None = None) -> str:
-    """The text of a file: UTF-8, UTF-16, or what older Chinese or Western computers write, which is said in `notes`."""
+    """The text of a file: UTF-8, UTF-16, or an older Chinese or Western encoding, which is recorded in `notes`."""
     text = decode_unicode(content)
     if text is not None:
         return text
@@ -126,7 +126,7 @@ def _decoded(content: bytes, encoding: str) -> str | None:
 
 
 def _is_chinese(text: str) -> bool:
-    """Whether Chinese signs stand in words of their own: read wrongly, é and its neighbour are one in a Latin word."""
+    """Whether Chinese characters form separate words: misread Western text mixes single ones into Latin words."""
     outside = within = 0
     for match in re.finditer(r"[^\x00-\x7f]+", text[:_HEAD]):
         start, end = match.span()

@@ -9,7 +9,7 @@ _SLACK_MS = 10 * 60_000
 
 
 def people_in(report: Report) -> int:
-    """How many people a report tells of, as far as names and addresses tell them apart."""
+    """How many people a report names, as far as names and addresses distinguish them."""
     people: list[ReportRow | SumRow] = [*report.rows, *report.sums]
     return len({row.email.casefold() or f"{row.registrant}|{row.reported_name}" for row in people})
 

@@ -1,4 +1,4 @@
-"""Sums beside other rows of the same person: what was told twice never counts twice."""
+"""Sums next to other rows of the same person: time that appears twice is counted once."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from lms.core.errors import Invalid
 from lms.core.i18n import _, _n
 
 WAYS = ("add", "largest")
-"""How several sums without times of one person are read: as stays of their own, or as one that is told again."""
+"""How several sums without times of one person are read: as separate stays, or as one that is repeated."""
 
 
 def settle_sums(report: Report, way: str) -> None:
-    """Of a sum and the rows of its person between its first join and its last leave, the larger counts; several sums of
-    no time are added, or the largest is taken, as was said. Raises Invalid (`sums`) where nobody said."""
+    """Of a sum and the rows of its person between its first join and its last leave, the larger counts; several sums
+    without times are added, or the largest is used, as answered.
+
+    Raises Invalid (`sums`) without an answer.
+    """
     if not report.sums:
         return
     summed: dict[str, list[SumRow]] = {}

@@ -207,7 +207,7 @@ def _about(report: Report, summary: Sequence[Line], times: Times) -> tuple[tuple
 
 
 class _Accounts:
-    """The address and the account of people who stand in one table with them and in another without."""
+    """The address and the account of people who appear in one table with them and in another without."""
 
     def __init__(self, tables: list[_Table]) -> None:
         accounts: dict[str, set[tuple[str, str]]] = {}

@@ -89,8 +89,7 @@ class _Person:
 
 
 def read(document: Document, options: ReadingOptions, name: str) -> Report:
-    """Pairs what everybody did. Who never left is taken to have stayed until the last thing that the file tells of the
-    same meeting."""
+    """Pairs joins with leaves. A person without a leave counts until the last event of the same meeting in the file."""
     heading = _heading(document)
     if heading is None:
         raise Invalid("file", _("This is not a Microsoft Teams attendance report."))

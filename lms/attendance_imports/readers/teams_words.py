@@ -29,7 +29,7 @@ STAY_WORDS = Vocabulary(
                     "meeting start time", "sammanfattning av möte", "сводка собрания", "会议摘要", "会議の概要"),
     }
 )  # fmt: skip
-"""What stands above the stays in the report of 2021."""
+"""The first words above the stays in the report of 2021."""
 TITLES = Vocabulary(
     {
         "participants": ("participants", "teilnehmer", "participantes", "partecipanti", "deelnemers", "uczestnicy",
@@ -52,8 +52,9 @@ TITLES = Vocabulary(
 
 
 def settle_presenters(report: Report) -> None:
-    """Everybody in a meeting may present unless its organiser says otherwise: where nobody is said to attend, those
-    who may present are those who attend."""
+    """Everyone in a meeting may present unless its organiser restricts it: where nobody is an attendee, presenters are
+    attendees.
+    """
     people: list[ReportRow | SumRow] = [*report.rows, *report.sums]
     if any(one.role == "attendee" for one in people):
         return

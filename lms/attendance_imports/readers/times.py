@@ -36,8 +36,11 @@ def is_blank(cell: str) -> bool:
 
 
 class Times:
-    """All times of one file. `zone` is what the file says of its zone; else the one that was asked for is used.
-    `day` is the day that the file says for times of the day only."""
+    """All times of one file.
+
+    `zone` is the zone in the file; without it, the one chosen by the user is used. `day` is the day in the file for
+    times of the day only.
+    """
 
     def __init__(self, options: ReadingOptions, zone: tzinfo | None = None, *, day: str = "") -> None:
         self.options, self.zone = options, zone or options.time_zone

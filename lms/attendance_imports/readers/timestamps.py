@@ -81,7 +81,7 @@ class AmbiguousDate:
         return frozenset(_days(self.figures))
 
     def at(self, order: DateOrder) -> datetime | None:
-        """The time by this order, local where no zone is said, or None where there is no such day."""
+        """The time by this order, local where no zone is given, or None where there is no such day."""
         day = _days(self.figures).get(order)
         return datetime(*day, self.hour, self.minute, self.second, tzinfo=self.zone) if day is not None else None
 
@@ -137,7 +137,7 @@ _CLOCK_ALONE = re.compile(_CLOCK, re.IGNORECASE)
 
 
 def read_clock(text: str) -> time | None:
-    """A time of the day; None where it is none, or has a date or an offset beside it."""
+    """A time of the day; None for other text, or one with a date or an offset."""
     match = _CLOCK_ALONE.fullmatch(_half_last(written(text.strip().strip('="')))) if len(text) < 40 else None
     timed = _clock(match) if match is not None and ":" in match.string else None
     return time(*timed[:3]) if timed is not None and timed[3] is None else None

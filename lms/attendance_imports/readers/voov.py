@@ -148,8 +148,7 @@ def _entry(
 
 
 def own_name(name: str) -> str:
-    """The name that somebody gave on joining, which stands in brackets behind the nickname of the account; the
-    nickname where there is no other."""
+    """The name given on joining, which is in brackets after the nickname of the account; without it, the nickname."""
     match = _BOTH.fullmatch(name)
     if match is None:
         return name

@@ -61,7 +61,7 @@ _WORDS = COMMON.with_(
 
 
 def recognises(document: Document) -> bool:
-    """Whether each row names the event beside the join and the leave, or says how somebody was connected."""
+    """Whether each row names the event in addition to the join and the leave, or how the person was connected."""
     return _heading(document) is not None
 
 

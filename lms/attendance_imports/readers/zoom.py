@@ -112,8 +112,10 @@ def _is_meeting(heading: Heading) -> bool:
 
 
 def _participants(document: Document, place: int) -> Heading | None:
-    """The line as headings of participants. Of a column that stands twice the last is theirs: the meeting's come
-    first."""
+    """The line as headings of participants.
+
+    Of a column that appears twice, the last is theirs: the meeting's come first.
+    """
     heading = heading_at(document, place, _WORDS, last=True)
     columns = heading.columns.keys()
     summed = "duration" in columns and (not columns & {"starts", "ends"} or _is_theirs(heading))
@@ -171,7 +173,7 @@ class _Reader:
         return read
 
     def _split(self) -> None:
-        """Sorts the lines into headings and the rows beneath them, and what is said of the meeting."""
+        """Sorts the lines into headings, the rows below them, and facts about the meeting."""
         heading: Heading | None = None
         role = ""
         rows: list[Line] = []

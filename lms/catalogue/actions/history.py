@@ -1,4 +1,4 @@
-"""The history of a lecture: a row for each change of state or time, and the audit beside it."""
+"""The history of a lecture: a row for each change of state or time, and the audit entries."""
 
 from __future__ import annotations
 

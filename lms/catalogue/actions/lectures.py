@@ -50,10 +50,10 @@ _PLAIN = (
 
 @action
 def schedule_lecture(slug: str, draft: LectureInput, *, by: Actor, at: datetime) -> Lecture:
-    """Puts a lecture into a series: scheduled, or as a draft. Its time may lie in the past.
+    """Adds a lecture to a series: scheduled, or as a draft. Its time may be in the past.
 
-    A repeat with the same content in the same series answers with the lecture that is there. Refused where an
-    instructor gives another lecture then; Invalid with every field that is wrong.
+    A repeat with the same content in the same series returns the existing lecture. Refused where an instructor gives
+    another lecture then; Invalid with every field that is wrong.
     """
     lecture, _is_new = schedule_or_repeat_lecture(slug, draft, by=by, at=at)
     return lecture

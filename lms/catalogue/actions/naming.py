@@ -1,4 +1,4 @@
-"""Who is named: addresses to persons, instructors set on a series or lecture, their clash."""
+"""Instructors by address: looking them up, setting them on a series or lecture, and clashes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from lms.people.rules import email_key
 
 @dataclass(frozen=True)
 class ListChange:
-    """Who was put on a list of instructors and who was taken off it, by person id."""
+    """People added to a list of instructors and removed from it, by person id."""
 
     added: Sequence[int] = ()
     removed: Sequence[int] = ()

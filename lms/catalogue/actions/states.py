@@ -134,9 +134,9 @@ def undo_start(lecture_id: int, *, by: Actor, at: datetime) -> Lecture:
 
 @action
 def confirm_held(lecture_id: int, *, by: Actor, at: datetime) -> Lecture:
-    """Confirms that a lecture was held: it is a session however short it was, and whoever was there.
+    """Confirms that a lecture was held: it is a session, however short it was and however few attended.
 
-    Confirmed already, it stays as it is. Refused unless it is held.
+    Already confirmed, it is left unchanged. Refused unless it is held.
     """
     lecture = _mine(lecture_id, by)
     check_can_confirm(lecture)

@@ -77,9 +77,9 @@ def _shift(lecture: Lecture) -> Shift | None:
 
 @action
 def apply_shift(shift: Shift, *, at: datetime) -> bool:
-    """Sets a lecture at the moment that its local time now is, and tells the enrolled; returns whether it did.
+    """Sets a lecture to the present moment of its local time, and notifies the enrolled; returns whether it did.
 
-    One that was changed since it was looked at, or whose local time is not clear, stays as it is.
+    A lecture that was changed since, or whose local time is not clear, is left unchanged.
     """
     lecture = locked_lecture(shift.lecture_id)
     seen = (shift.local_start, shift.time_zone, shift.before)

@@ -58,7 +58,7 @@ def _languages(locale: str) -> dict[str, str]:
 
 
 def language_choices(chosen: str | None = None, codes: Iterable[str] = LANGUAGES) -> list[SelectChoice]:
-    """Languages by name in the reader's language; one that is in use stays a choice."""
+    """Languages by name in the reader's language; a language in use stays a choice."""
     names = _languages(reader_locale())
     offered = {*codes, *([chosen] if chosen else [])}
     return sorted_choices((code, names.get(code) or language_name(code)) for code in offered)

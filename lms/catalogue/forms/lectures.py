@@ -24,7 +24,7 @@ _MATERIAL_ROWS = 5
 
 
 class MaterialForm(Form):
-    """A link beside a lecture."""
+    """A link for a lecture."""
 
     title = StringField(_l("What it is"))
     url = StringField(_l("Web address"))

@@ -97,7 +97,7 @@ class SeriesForm(CatalogueForm):
     policy = FormField(PolicyForm)
 
     def propose_slug(self, free: Callable[[str], str]) -> None:
-        """Makes the web address from the title where none was typed; `free` finds one that no series has."""
+        """Makes the web address from the title if none was typed; `free` finds an unused one."""
         proposed = slug_of(self.title.data or "") if not self.slug.data else ""
         if proposed:
             self.slug.data = free(proposed)

@@ -72,9 +72,9 @@ def get_lecture_to_join(lecture_id: int, *, by: Actor) -> tuple[Station, str | N
 
 
 def get_lecture_for_calendar(lecture_id: int, *, by: Actor) -> Lecture:
-    """The lecture, also one that was public and is hidden now, of which a calendar may read only that.
+    """The lecture, also one that was public and is hidden now, of which a calendar may show only that.
 
-    NotFound where there is none, or it was never theirs to see.
+    NotFound where there is none, or the reader could never see it.
     """
     lecture = find_lecture(lecture_id)
     if lecture is None or not (may_see_lecture(lecture, by) or _was_public(lecture)):
@@ -118,8 +118,10 @@ def stations_of(series_ids: Collection[int], *, by: Actor) -> dict[int, list[Sta
 
 
 def add_drafts(stations: dict[int, list[Station]]) -> dict[int, list[Station]]:
-    """Adds to the lectures of series those drafts that the reader may not see, so that a certificate asks the same of
-    everyone. Only their number may be shown."""
+    """Adds draft lectures that the reader may not see, so that requirements of a certificate are the same for everyone.
+
+    Only their number may be shown.
+    """
     query = select(*STATION).where(Lecture.series_id.in_(list(stations)), Lecture.state == LectureState.DRAFT)
     for row in read(query.order_by(Lecture.id)) if stations else []:
         lecture = Station(*row)
@@ -211,7 +213,7 @@ _LIVE_IN_PUBLIC = (  # a constant, because every page asks it: 2 % of one
 
 
 def list_live_in_public() -> list[tuple[int, str, datetime | None]]:
-    """As `list_live` for everybody, in the few words that stand on top of each page: id, title, actual start."""
+    """As `list_live`, for everyone: id, title and actual start, for the top of each page."""
     return [(id_, title, began) for id_, title, began in read(_LIVE_IN_PUBLIC)]
 
 
@@ -222,7 +224,7 @@ def was_postponed(lecture_id: int) -> bool:
 
 
 def planned_before(lecture: Lecture) -> datetime | None:
-    """When a lecture that has no date now was planned at last; null for one that has a date, or never had one."""
+    """The last planned time of a lecture without a date; null for a lecture with a date, or that never had one."""
     if lecture.starts_at is not None:
         return None
     query = select(LectureChange.before).where(LectureChange.lecture_id == lecture.id)

@@ -23,10 +23,10 @@ from lms.core.roles import Actor
 
 @dataclass(frozen=True, kw_only=True)
 class SeriesFilter:
-    """Which series. `q`: words, all of which stand in title, description or a lecture's title, in any case.
+    """Filters of series. `q`: words, all of which must appear in title, description or a lecture's title, in any case.
 
-    `language`: given in it or interpreted into it. `open`: whether a lecture is still to come. `cursor`: the
-    last id seen; lists run from the newest to the oldest.
+    `language`: given in it or interpreted into it. `open`: whether a lecture is still ahead. `cursor`: the last id
+    seen; lists run from the newest to the oldest.
     """
 
     q: str = ""
@@ -84,8 +84,9 @@ def list_series(filters: SeriesFilter, *, by: Actor) -> list[Series]:
 
 @dataclass(frozen=True)
 class Card:
-    """A series in the list, with what stands there of all its lectures that the reader may see, in their order: id,
-    state, times, languages and recording, named as in `Lecture`."""
+    """A series in the list, with its lectures that the reader may see, in order: id, state, times, languages and
+    recording, named as in `Lecture`.
+    """
 
     series: Series
     lectures: Sequence[Any]

@@ -1,4 +1,4 @@
-"""Who gives series and lectures."""
+"""Instructors of series and lectures."""
 
 from __future__ import annotations
 
@@ -98,7 +98,10 @@ def list_taught(person_id: int, *, by: Actor, limit: int = 500) -> list[Station]
 
 
 def list_taught_series(person_id: int, *, by: Actor) -> list[Series]:
-    """The series on whose lists a person is, newest first, with who gives them. Who may ask: as for `list_taught`."""
+    """The series that list a person as an instructor, newest first, with their instructors.
+
+    Access is as for `list_taught`.
+    """
     _check_own(person_id, by)
     query = (
         select(Series)

@@ -1,4 +1,4 @@
-"""For whom a planned lecture is at night: a page of its own, and the part of the forms that plan lectures."""
+"""For whom a planned lecture is at night: a separate page, and the part of the forms that plan lectures."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ POSTPONE = "postpone"
 def series_hours(slug: str) -> ResponseReturnValue:
     """Shows for whom a lecture is at night and the fairest hours of its week, before anything is planned.
 
-    With `part` it is only what the forms that plan lectures show of it, for the time that is being typed; `but` is the
-    lecture that is planned anew, on its own page or with `part=postpone` on the one that postpones it.
+    With `part`, only the part for planning forms, for the time being typed; `but` is the lecture being replanned, on
+    its own page or with `part=postpone` on the one that postpones it.
     """
     series = series_queries.get_series(slug, by=current_actor())
     check_can_edit_series(series, current_actor())
@@ -90,7 +90,7 @@ def nights_on(
 
 
 def audience_here(series: Series) -> Audience:
-    """For whom the hours of a series are compared, as the reader sees it."""
+    """The people for whom the hours of a series are compared, as the reader sees them."""
     return audience_of(series, by=current_actor(), at=clock.now())
 
 

@@ -214,7 +214,7 @@ def lecture_undo_start(lecture_id: int) -> ResponseReturnValue:
 
 
 def _with_reason(lecture_id: int, form: CatalogueForm, status: int) -> ResponseReturnValue:
-    """The lecture's page with what stands in the way of a step whose own form is not on it."""
+    """The lecture's page with the reason for refusing a step that has no form on it."""
     for reasons in form.errors.values():
         for reason in reasons:
             flash(str(reason), "wrong")
@@ -222,8 +222,11 @@ def _with_reason(lecture_id: int, form: CatalogueForm, status: int) -> ResponseR
 
 
 def _again(lecture_id: int, status: int, offered: set[LectureState], **forms: CatalogueForm) -> ResponseReturnValue:
-    """The lecture's page with the form as it was sent. Pressed twice, or where somebody else was quicker, the
-    lecture may be past the states in which the form is offered: then only the reason stands there."""
+    """The lecture's page with the form as sent.
+
+    After a second press, or a change by someone else, the lecture may no longer offer the form: then only the reason is
+    shown.
+    """
     if lecture_queries.get_lecture(lecture_id, by=current_actor()).state in offered:
         return lecture_page(lecture_id, **forms), status
     return _with_reason(lecture_id, next(iter(forms.values())), status)
@@ -237,7 +240,7 @@ _POSTPONABLE = {LectureState.SCHEDULED, LectureState.POSTPONED}
 def lecture_postpone(lecture_id: int) -> ResponseReturnValue:
     """Shows for whom a new time would be at night, and the fairest hours; postpones a lecture to it, or without a date.
 
-    Asked for the hours, it shows the form as it was typed.
+    With a request for the hours, it shows the form as typed.
     """
     actor = current_actor()
     _zone(lecture_id)

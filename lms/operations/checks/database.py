@@ -1,4 +1,4 @@
-"""The database: its schema, whether it is whole, its references, the facts, and times that lie ahead."""
+"""The database: its schema, integrity, references, facts, and times in the future."""
 
 from __future__ import annotations
 
@@ -153,6 +153,6 @@ def _clock_differences(context: CheckContext) -> dict[str, timedelta]:
         differences[_("the database server")] = theirs - before - (clock.now() - before) / 2
     for row in list_worker_heartbeats():
         host = row.worker.rpartition(":")[0]
-        if host != socket.gethostname() and row.seen_at > context.at:  # one that is behind looks like one that stopped
+        if host != socket.gethostname() and row.seen_at > context.at:  # a clock behind looks like a stopped worker
             differences[_("the worker on %(host)s", host=host)] = row.seen_at - context.at
     return {machine: ahead for machine, ahead in differences.items() if abs(ahead) >= SKEW}

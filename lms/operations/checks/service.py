@@ -61,7 +61,7 @@ def check_mail(context: CheckContext) -> Iterator[Finding]:
 
 
 def check_returned_mail(context: CheckContext) -> Iterator[Finding]:
-    """Whether the mailbox to which mails come back could be read when a worker last tried."""
+    """Whether the mailbox for returned mail could be read when a worker last tried."""
     if not context.config.bounce_url:
         return
     row = mailbox_state(MailboxAddress.of(context.config.bounce_url).digest)
@@ -186,7 +186,7 @@ def check_permissions(context: CheckContext) -> Iterator[Finding]:
 
 
 def check_journal(context: CheckContext) -> Iterator[Finding]:
-    """Whether the journal can be read and written, and lies apart from the database."""
+    """Whether the journal can be read and written, and is on another disk than the database."""
     path = context.config.journal_file
     try:
         entries = journal.read(path)

@@ -173,8 +173,8 @@ def create_token(
 ) -> tuple[ApiToken, str]:
     """Creates a bearer token for the actor and e-mails a notice. Its secret is returned once and not stored.
 
-    Without scopes it may do all that its owner may. The caller has checked that the owner asks. Raises
-    NotFound (nobody is signed in), Refused (merged meanwhile), Invalid (a name that is too long).
+    Without scopes it has all permissions of its owner. The caller has checked that the owner is present. Raises
+    NotFound (nobody is signed in), Refused (merged in the meantime), Invalid (a name that is too long).
     """
     if by.person_id is None:
         raise NotFound
@@ -236,10 +236,10 @@ def create_staff(email: str, name: str, role: Role, country_code: str | None = N
 def add_person(
     given: Mapping[str, Any], role: Role | None, country_code: str | None, *, invites: bool, by: Actor, at: datetime
 ) -> Person:
-    """Makes a person with a role, and e-mails an invitation where that is wanted.
+    """Creates a person with a role, and e-mails an invitation if requested.
 
-    `given`: email, full_name, country, native_name and organisation, as in the API. The role of an administrator is
-    given on a page of its own. For administrators; Raises Forbidden, Invalid; Refused where the address is known.
+    `given`: email, full_name, country, native_name and organisation, as in the API. Administrators are appointed on a
+    separate page. For administrators; raises Forbidden, Invalid; Refused where the address is known.
     """
     if not by.is_administrator:
         raise Forbidden

@@ -49,11 +49,11 @@ class KnownDevice:
 def check_password(
     email: str, password: str, *, demonstration: bool, at: datetime, device: KnownDevice | None = None
 ) -> int:
-    """The person whom an address and a password belong to. Raises TooManyFailures, WrongCredentials.
+    """The person to whom an address and a password belong. Raises TooManyFailures, WrongCredentials.
 
-    Does the same work for an unknown address, and answers the same. Five failures within a minute close an account
-    for that minute, also for the right password; a `device` that has signed in to this account before has a count of
-    its own, so that nobody else can close it there.
+    Does the same work for an unknown address, and answers the same. Five failures within a minute close an account for
+    that minute, also for the right password; a `device` that has signed in to this account before is counted
+    separately, so that nobody else can close it there.
     """
     addressee = find_addressee(email)
     person_id, stored_hash = (addressee.person_id, addressee.password_hash) if addressee is not None else (0, None)
@@ -89,7 +89,10 @@ def _verify(
 
 @action
 def use_sign_in_link(secret: str, *, at: datetime) -> int:
-    """The person whom a link from a mail signs in, which is used up by it. Raises NotFound (used or too old)."""
+    """Signs in with a link from a mail, which can be used once; returns the person.
+
+    Raises NotFound (used or too old).
+    """
     link = find_link(secret, LinkPurpose.SIGN_IN, at=at)
     if link is None or link.person_id is None or load_actor(link.person_id, at) is None:
         raise NotFound(_("This link has expired or was already used. Request a new one."))
@@ -142,9 +145,9 @@ def _zone_of(given: Mapping[str, Any], at: datetime) -> str | None:
 
 
 def confirm(secret: str, password: str, *, consent: bool, demonstration: bool, at: datetime) -> int:
-    """Uses the link of a registration: makes or claims the person, sets the password; returns the person.
+    """Uses the link of a registration: creates or claims the person, sets the password; returns the person.
 
-    Raises NotFound (used or too old), Invalid (password, consent), Refused (an account exists meanwhile).
+    Raises NotFound (used or too old), Invalid (password, consent), Refused (an account exists by now).
     """
     link = find_link(secret, LinkPurpose.CONFIRM, at=at)
     if link is None:
@@ -199,7 +202,7 @@ def reset_password(secret: str, password: str, *, demonstration: bool, at: datet
 
 
 def _known_of(link: OneTimeLink) -> list[str]:
-    """What everybody may know of whom a link is for."""
+    """The public facts about the person of a link."""
     contact = contact_of([link.person_id]).get(link.person_id) if link.person_id is not None else None
     given = [str(link.payload.get("full_name") or ""), link.address_key or ""]
     return [organiser_name(), *given, *([contact.full_name, contact.address] if contact is not None else [])]

@@ -25,9 +25,9 @@ from lms.people.rules import CONFIRM_LASTS, checked_address, email_key
 
 
 def ask_address_change(email: str, password: str, otp: str, *, demonstration: bool, by: Actor, at: datetime) -> None:
-    """Mails a link to the new address of one's own account; nothing changes until it is used.
+    """Mails a link to a new address for the actor's account; nothing changes until it is used.
 
-    The answer is the same whether anybody has that address already; only its reader is told. Raises Invalid (`email`,
+    The answer is the same if the address is taken already; only its reader is notified. Raises Invalid (`email`,
     `current_password`, `otp`), TooManyFailures.
     """
     address = checked_address(email)
@@ -61,9 +61,10 @@ def _ask(address: str, *, by: Actor, at: datetime) -> None:
 
 @action
 def ask_address_check(*, by: Actor, at: datetime) -> str:
-    """Mails a link to one's own address, from which mails came back; its use says that it works. Returns the address.
+    """Mails a link to the actor's address after mails were returned; using it confirms the address. Returns the
+    address.
 
-    Raises NotFound without an address; Refused where the address was sent as many links as it may be.
+    Raises NotFound without an address; Refused when the limit of links for the address is reached.
     """
     contact = contact_of([by.person_id]).get(by.person_id) if by.person_id is not None else None
     if by.person_id is None or contact is None:
@@ -88,10 +89,10 @@ def ask_address_check(*, by: Actor, at: datetime) -> str:
 
 
 def change_address(secret: str, *, at: datetime) -> None:
-    """Uses the link: the new address takes the place of the old one, which is told and signs in no more.
+    """Uses the link: the new address replaces the old one, which is notified and can no longer sign in.
 
-    The link of a check only says that the address works. Raises NotFound (used or too old), Refused (somebody else has
-    the address meanwhile).
+    The link of a check only confirms the address. Raises NotFound (used or too old), Refused (the address is taken by
+    now).
     """
     try:
         _change_address(secret, at=at)

@@ -39,9 +39,9 @@ class WrongCode(DomainError):
 
 
 def begin_attempt(key_hash: str, *, at: datetime, window: timedelta = FAILURE_WINDOW, at_once: int = 0) -> int:
-    """Notes an attempt before its outcome is known, so that many at once gain nothing. Raises TooManyFailures.
+    """Records an attempt before its outcome is known, so that parallel attempts gain nothing. Raises TooManyFailures.
 
-    Several programs may sign in for one account together: `at_once` are let in beside those that failed.
+    Several programs may sign in to one account together: `at_once` are allowed in addition to failures.
     """
     attempt = _begin_attempt(key_hash, at=at, window=window, at_once=at_once)
     if attempt is None:

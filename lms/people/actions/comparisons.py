@@ -1,4 +1,4 @@
-"""Who is still to be compared with the others, within the actions that make or change people."""
+"""The queue of people to compare for duplicates, within actions that create or change people."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def merge_countries(kept_code: str, merged: str, *, reason: str, by: Actor, at: 
     if not by.is_administrator:
         raise Forbidden
     why = _checked_reason(reason)
-    one_at_a_time(IDENTITY)  # before the rows: whoever writes credits holds this while referring to them
+    one_at_a_time(IDENTITY)  # before the rows: writers of credits hold this while referring to them
     remaining, other = _held(kept_code, merged)
     if remaining.id == other.id:
         raise Invalid("other", _("Choose another country."))

@@ -45,7 +45,7 @@ def moved_rows(column: Column, event: CountriesMerged | CountryMergeUndone) -> l
 
 
 def moved_ids(what: str, event: CountriesMerged | CountryMergeUndone) -> list[int]:
-    """As `moved_rows`, for what a slice noted under a name of its own (`note_moved`)."""
+    """As `moved_rows`, for what a slice recorded under a separate name (`note_moved`)."""
     return list(read_column(_moved(event.merge_id, what).order_by(CountryMove.row_id)))
 
 

@@ -86,7 +86,7 @@ def _write(scores: Mapping[tuple[int, int], int], requested_at: Mapping[int, dat
     times: dict[datetime, list[int]] = {}
     for person_id, asked_at in requested_at.items():
         times.setdefault(asked_at, []).append(person_id)
-    for asked_at, person_ids in times.items():  # who was renamed meanwhile is compared again
+    for asked_at, person_ids in times.items():  # people who were renamed in the meantime are compared again
         done = and_(among(PersonToCompare.person_id, person_ids), PersonToCompare.asked_at == asked_at)
         db.session.execute(delete(PersonToCompare).where(done))
 

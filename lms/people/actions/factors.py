@@ -37,7 +37,7 @@ def check_otp(person_id: int, otp: str, *, at: datetime) -> None:
     attempt = begin_attempt(hash_secret(f"otp:{person_id}"), at=at, window=OTP_FAILURE_WINDOW)
     row = db.session.get(SecondFactor, person_id, populate_existing=True)
     sealed, salt = (row.secret, row.salt) if row is not None and row.confirmed_at is not None else (None, None)
-    db.session.rollback()  # hashing takes a while: no reading transaction stays open meanwhile
+    db.session.rollback()  # hashing is slow: no reading transaction stays open during it
     code, taken = plain_code(otp), False
     if salt is not None and len(code) == CODE_SIGNS:
         taken = _take_code(person_id, hash_codes([code], salt)[0], at=at)
@@ -209,9 +209,10 @@ def copy_second_factor(from_id: int, to_id: int) -> None:
 
 @action
 def seal_second_factors(*, unsealed_only: bool) -> int:
-    """Seals all secrets with the newest secret of the installation, or those that no one sealed yet; returns how many.
+    """Seals all secrets with the newest secret of the installation, or only unsealed ones; returns how many.
 
-    One that cannot be opened stays as it is: its owner sets the device up again, or signs in with a recovery code.
+    A secret that cannot be opened is left unchanged: its owner sets the device up again, or signs in with a recovery
+    code.
     """
     count = 0
     for row in db.session.scalars(select(SecondFactor).with_for_update()):

@@ -66,9 +66,9 @@ class PersonRow:
 
 @dataclass
 class StagedPeople:
-    """A file of people as read: good rows, bad ones with the reason, and what is to be said beside.
+    """A file of people as read: good rows, bad rows with the reason, and notes.
 
-    `columns`: which column of the `table` is which of `COLUMNS`; null for those that are missing.
+    `columns`: which column of the `table` is which of `COLUMNS`; null for missing ones.
     """
 
     rows: list[PersonRow] = field(default_factory=list)
@@ -82,10 +82,10 @@ class StagedPeople:
 def stage_people(content: bytes, *, look_up_nameless: bool = True) -> StagedPeople:
     """Reads and checks a file (CSV or XLSX; headings `COLUMNS` in any order). Writes nothing.
 
-    A row without a name is good for anybody known by the address. Without `look_up_nameless` it is good here, and the
-    caller decides whether the sender may know that person.
+    A row without a name is good if the address is known. Without `look_up_nameless` it is good here, and the caller
+    decides whether the sender may know that person.
 
-    Raises Invalid (empty, unreadable, no column `email`), WrongKind, TooLarge; bad rows stand in the answer.
+    Raises Invalid (empty, unreadable, no column `email`), WrongKind, TooLarge; bad rows are part of the result.
     """
     table = read_table(content)
     columns = {name: table.column(*_HEADINGS[name]) for name in COLUMNS}
@@ -172,9 +172,9 @@ def _read_row(
 
 
 def read_country(cell: str, codes: dict[str, str]) -> str | None:
-    """The code of the country that a cell of a file names, given `country_spellings`; None for an empty one.
+    """The code of the country in a cell of a file, given `country_spellings`; None for an empty cell.
 
-    Raises Invalid for one that is not on the list, and for a name that can mean several countries.
+    Raises Invalid for an unlisted country, and for a name with several meanings.
     """
     code = codes.get(cell.casefold())
     if code is not None:
@@ -198,7 +198,7 @@ def _choice(known: dict[str, C], cell: str, name: str) -> C | None:
 
 
 def _unknown(name: str, cell: str, known: Collection[str]) -> str:
-    """Says which cell has none of the allowed values, with those, and the one that may have been meant."""
+    """A message for a cell with an unknown value, with the allowed values and the likely one."""
     if name == "gender":
         reason = _("Unknown gender “%(cell)s”. Use one of: %(known)s.", cell=cell, known=", ".join(known))
     else:
@@ -263,7 +263,7 @@ def publish_people(
 
 
 def _new_ids(count: int) -> Iterable[int]:
-    if is_sqlite():  # the write lock is held: nobody else makes a person meanwhile
+    if is_sqlite():  # the write lock is held: nobody else creates a person
         last = db.session.scalar(select(func.max(Person.id))) or 0
         return range(last + 1, last + 1 + count)
     query = text("SELECT nextval(pg_get_serial_sequence('person', 'id')) FROM generate_series(1, :count)")

@@ -38,7 +38,7 @@ _LASTS: Final = {
 
 @action
 def ask_reset(email: str, *, at: datetime, locale: str = "en", following: str | None = None) -> None:
-    """Mails a link that leads to a new password; somebody without an account gets one that leads to the first."""
+    """Mails a link that leads to a new password; a person without an account gets one for the first password."""
     send_link(email, {}, to_account="reset", following=following, at=at, locale=locale)
 
 

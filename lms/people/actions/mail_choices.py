@@ -45,7 +45,7 @@ def choose_mails(
 
 @action
 def stop_mails(person_id: int, kinds: Iterable[MailKind], *, at: datetime) -> None:
-    """Stops kinds of mail to a person, for whichever series: what somebody is asked who follows the link in a mail."""
+    """Stops kinds of mail to a person in a series, after a link in a mail was followed."""
     person_id = canonical(person_id)
     hold_people([person_id])
     before = choices_of(person_id)
@@ -56,7 +56,7 @@ def stop_mails(person_id: int, kinds: Iterable[MailKind], *, at: datetime) -> No
 
 
 def _write(person_id: int, kind: MailKind, series_id: int, is_wanted: bool | None, *, at: datetime) -> None:
-    """Replaces what a person, under whichever of their rows, has chosen; None: nothing."""
+    """Replaces the choice of a person, stored under any of their rows; None removes it."""
     of_person = MailChoice.person_id.in_(members(person_id))
     db.session.execute(delete(MailChoice).where(of_person, MailChoice.kind == kind, MailChoice.series_id == series_id))
     if is_wanted is not None:

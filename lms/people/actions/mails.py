@@ -29,7 +29,7 @@ def try_mails_again(mail_ids: Sequence[int], *, by: Actor, at: datetime) -> int:
 
 @action
 def withhold_mails(mail_ids: Sequence[int], *, by: Actor, at: datetime) -> int:
-    """Has mails not sent that wait or failed; returns how many. What left meanwhile stays as it is."""
+    """Stops mails that wait or failed; returns how many. Mails sent in the meantime are left unchanged."""
     if not by.is_administrator:
         raise Forbidden
     count = withhold(mail_ids)
@@ -51,7 +51,7 @@ def release_mails(mail_ids: Sequence[int], *, by: Actor, at: datetime) -> int:
 
 @action
 def confirm_addresses(addresses: Sequence[str], *, by: Actor, at: datetime) -> int:
-    """Has addresses written to again from which mails came back; returns how many. For administrators."""
+    """Resumes mail to addresses from which mails were returned; returns how many. For administrators."""
     if not by.is_administrator:
         raise Forbidden
     stopped = stopped_among(addresses)

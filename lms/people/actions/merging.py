@@ -94,7 +94,7 @@ def merge_people(
     kept_id, merged_id = person_id_of(kept_public_id), person_id_of(merged)
     if kept_id == merged_id:
         return None
-    one_at_a_time(IDENTITY)  # before the rows: whoever writes credits holds this while referring to them
+    one_at_a_time(IDENTITY)  # before the rows: writers of credits hold this while referring to them
     hold_people([kept_id, merged_id])
     other = fresh_person(merged_id)
     if fresh_person(kept_id).erased_at is not None or other.erased_at is not None:
@@ -236,7 +236,7 @@ class _Details:
 
 
 def _put_first(person_id: int, address: str) -> None:
-    """Makes one of a person's addresses the one that they are written to."""
+    """Makes one of a person's addresses the primary one."""
     of_person = PersonEmail.person_id.in_(members(person_id))
     db.session.execute(update(PersonEmail).where(of_person).values(is_primary=PersonEmail.key == email_key(address)))
 

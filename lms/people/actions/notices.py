@@ -11,9 +11,9 @@ from lms.people.queries.persons import contact_of
 
 
 def post_notice(person_id: int, what: str, *, at: datetime, address: str | None = None) -> None:
-    """Tells a person what changed: `what` is one of those that the template `account_notice` knows.
+    """E-mails a person about a change: `what` is a key of the template `account_notice`.
 
-    To the person's address, or to another (the one of before). Within an action.
+    Sent to the person's address, or to another (the previous one). Within an action.
     """
     contact = contact_of([person_id]).get(person_id)
     if contact is None or not (address or contact.address):

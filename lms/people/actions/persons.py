@@ -97,9 +97,9 @@ def _zone(value: Any) -> str | None:
 
 
 def hold_addresses(*, shared: bool = False) -> None:
-    """Inside an action: nobody else gives an address to a person until it ends. Taken before any row is locked.
+    """Inside an action: locks the assignment of addresses to people until it ends. Taken before any row is locked.
 
-    `shared`: for whoever looks many addresses up, and keeps what nobody is known by.
+    `shared`: for actions that look up many addresses and store the unknown ones.
     """
     one_at_a_time("people.addresses", shared=shared)
 
@@ -185,12 +185,11 @@ def insert_person(
 def change_profile(
     public_id: str, changes: Mapping[str, Any], *, by: Actor, at: datetime, today: date | None = None
 ) -> Person:
-    """Changes what is given of a profile: fields as in the API, `country` (a code or null) and `country_from`.
+    """Changes the given fields of a profile: as in the API, `country` (a code or null) and `country_from`.
 
-    A new country applies from `country_from` (default `today`, and the beginning for the first one of somebody) and
-    leaves the past as it was. A new name and a new country are told to the slices above. Writing one's own name
-    confirms it; a change by others takes that away. For administrators and oneself, else NotFound; Invalid names the
-    fields.
+    A new country applies from `country_from` (default `today`; the beginning for a first country); the past is
+    unchanged. A new name and a new country are published to the slices above. Changing one's name confirms it; a change
+    by others removes the confirmation. For administrators and the person, else NotFound; Invalid names the fields.
     """
     person = _person_to_change(public_id, by)
     profile, country_id = _checked_changes(changes, by=by, today=today or at.date())
@@ -266,7 +265,7 @@ def _checked_changes(changes: Mapping[str, Any], *, by: Actor, today: date) -> t
 
 
 def _default_since(person_id: int, today: date) -> date:
-    """From when a country holds of which no day is said: today, but the first one of all from the beginning."""
+    """The first day of a country given without a day: today, or the beginning for a first country."""
     of_person = select(PersonCountry.id).where(PersonCountry.person_id.in_(members(person_id))).limit(1)
     return BEGINNING if db.session.scalar(of_person) is None else today
 
@@ -293,7 +292,7 @@ def set_country(person_id: int, country_id: int | None, *, since: date, by: Acto
 
 @action
 def verify_address(person_id: int, key: str, *, at: datetime) -> None:
-    """Notes that somebody who reads the address confirmed it: mails to it arrive, whatever came back before."""
+    """Records that an address was confirmed by its reader: mail to it is resumed."""
     member_ids = members(person_id)
     for address in db.session.scalars(
         select(PersonEmail.address).where(PersonEmail.person_id.in_(member_ids), PersonEmail.key == key)

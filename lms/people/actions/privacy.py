@@ -41,7 +41,7 @@ from lms.people.queries.persons import members, person_id_of
 from lms.people.rules import can_see_person, email_key
 
 ERASED_NAME = ""
-"""What stands for the name of an erased person; pages write a word of their own."""
+"""The stored name of an erased person; pages show another text."""
 
 
 @action

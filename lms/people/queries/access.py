@@ -123,7 +123,7 @@ def count_holders(roles: Collection[Role], *, focal_points_of: int | None = None
 
 
 def actor_of_token(secret: str, at: datetime) -> Actor | None:
-    """The actor of a bearer token; None for one that is unknown, expired or revoked."""
+    """The actor of a bearer token; None if it is unknown, expired or revoked."""
     rows = read(_ACTOR_OF_TOKEN, {"secret_hash": hash_secret(secret), "at": at})
     actor = actor_of_rows(rows)
     if actor is None or not rows[0].scopes:
@@ -248,7 +248,7 @@ class LinkView:
 
 
 def look_at_link(secret: str, *, at: datetime) -> LinkView | None:
-    """What a one-time link is for; None for one that is unknown, used or too old. The secret is the authority."""
+    """The purpose of a one-time link; None if it is unknown, used or too old. The secret is the authority."""
     link = find_link(secret, *LinkPurpose, at=at)
     if link is None:
         return None

@@ -72,7 +72,7 @@ def listed_country(code: str | None) -> Country | None:
 
 
 def country_by_code(code: str | None) -> Country | None:
-    """The country of a code, in any case of letters; of one that was merged, the country that it is now."""
+    """The country of a code, in any case of letters; for a merged one, the country that it was merged into."""
     country = listed_country(code)
     if country is None or country.merged_into_id is None:
         return country
@@ -90,7 +90,7 @@ def with_merged(ids: Collection[int]) -> Select[int]:
 
 
 def get_country(code: str, *, field: str = "country") -> Country:
-    """The country of a code; Invalid, naming the field, for one that is not on the list."""
+    """The country of a code; Invalid, naming the field, for an unlisted code."""
     country = country_by_code(code)
     if country is None:
         raise Invalid(field, unknown_country(code))
@@ -278,8 +278,8 @@ def partner_codes(day: date) -> list[str]:
 def countries_of(person_ids: Iterable[int], day: date) -> dict[int, int | None]:
     """The country of each person on a day, by the dated history.
 
-    The ids are canonical ones. Who was merged from two rows and has no country of their own until then has the other
-    row's; who has said *not stated* has none, whatever the other row says.
+    The ids are canonical. A person merged from two rows without a country in their own row gets that of the other row;
+    *not stated* in their own row is kept.
     """
     countries: dict[int, int | None] = dict.fromkeys(person_ids)
     if len(countries) <= _FEW:
@@ -306,7 +306,7 @@ def _with_codes(histories: Select[Any]) -> Any:
 
 
 _FEW = 500
-"""Up to so many people are asked for one by one, with a statement that stands ready."""
+"""Up to this many people are looked up one at a time."""
 
 
 def belonging_to(country_ids: Collection[int], day: date) -> Select[int | None]:

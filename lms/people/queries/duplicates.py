@@ -64,7 +64,7 @@ class PossiblePairs:
 
 
 def find_duplicates(public_id: str, *, day: date, by: Actor) -> list[PossibleDuplicate]:
-    """Who may be the same person, most alike first, without those known to be different. For administrators."""
+    """People who may be the same person, most alike first, without those known to be different. For administrators."""
     if not by.is_administrator:
         raise Forbidden
     return duplicates_of(person_id_of(public_id), day)
@@ -146,7 +146,7 @@ def are_different(first: int, second: int) -> bool:
 
 
 def _different(person_id: int) -> set[int]:
-    """Who was said to be somebody else than this person, under any of their rows."""
+    """People marked as different from this person, under any of their rows."""
     first, other = aliased(Person), aliased(Person)
     query = (
         select(other.canonical_id)
@@ -185,7 +185,7 @@ def name_key(person: PersonSummary) -> tuple[str, ...]:
     return tuple(sorted(search_words(person.full_name)))
 
 
-# Who is compared
+# Candidates for comparison
 
 
 def _candidates(record: PersonSummary) -> set[int]:
@@ -225,7 +225,7 @@ def _is_of(country_id: int) -> ColumnElement[bool]:
 
 
 def _holding(parts: Sequence[str], also: Sequence[ColumnElement[bool]], *, limit: int) -> set[int]:
-    """People whose name has all `parts`, of whom all `also` is true."""
+    """People whose name has all `parts` and who meet all `also`."""
     source, row_id, condition = search_index.find(Person.search_name, parts)
     hits = select(row_id.label("id")).select_from(source).where(condition).limit(_NEAR).subquery()
     query = select(Person.canonical_id).join(hits, hits.c.id == Person.id).where(Person.erased_at.is_(None), *also)

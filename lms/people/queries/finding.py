@@ -23,8 +23,9 @@ from lms.people.rules import email_key
 MOST = 100
 """So many are found of a kind; of more it is only said that there are more."""
 NEAR = 3000
-"""Up to so many rows of the index are compared with the people whom a reader may see; of more, these are looked through
-instead."""
+"""Up to this many rows of the index are compared with the people whom a reader may see; for more, those people are
+searched instead.
+"""
 _READ = 2000
 """So many people are looked through for their organisations."""
 
@@ -59,8 +60,10 @@ class OrganisationFound:
 def find_people(
     words: tuple[str, ...], *, typed: str = "", by_organisation: bool = False, scope: Scope = None, day: date, by: Actor
 ) -> list[PersonFound]:
-    """Up to `MOST + 1` people whose name (or organisation) fits, the closest first. For administrators, who pass what
-    was `typed`, by their addresses too; others pass the `scope` of whom they may see."""
+    """Up to `MOST + 1` people whose name (or organisation) matches, the closest first.
+
+    Administrators pass `typed` to search addresses too; others pass the `scope` of people whom they may see.
+    """
     if scope is None and not by.is_administrator:
         return []
     column = Person.search_organisation if by_organisation else Person.search_name
@@ -73,8 +76,9 @@ def find_people(
 
 
 def is_found(typed: str, *, with_organisation: bool = False) -> ColumnElement[bool]:
-    """Whether a `Person` has a name, an address, or where asked an organisation that contains what was typed: for lists
-    that have an order of their own. Asked of the index, without regard to case and marks."""
+    """Whether a `Person` has a name, an address, or optionally an organisation that contains the typed text: for lists
+    with their own order. Uses the index, ignoring case and accents.
+    """
     conditions: list[ColumnElement[bool]] = []
     if steps := steps_of(search_words(typed)):
         for column in (Person.search_name, *([Person.search_organisation] if with_organisation else [])):

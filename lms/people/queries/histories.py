@@ -17,9 +17,9 @@ FEW = 30_000
 
 
 class Histories:
-    """The dated countries of people, by canonical id; as `countries_of`.
+    """The dated countries of people, by canonical id, as `countries_of`.
 
-    Who was merged and has no country of their own until a day has the other row's; who has said *not stated* has none.
+    A merged person without a country in their own row gets that of the other row; *not stated* is kept.
     """
 
     def __init__(self, people: Collection[int], connection: Connection | None = None) -> None:

@@ -68,7 +68,7 @@ def offered_to(roles: Collection[Role]) -> tuple[MailKind, ...]:
 
 @dataclass(frozen=True)
 class MailReader:
-    """Who follows a link in a mail. Without an `address` the person is no longer written to at the one of the link."""
+    """The person who follows a link in a mail. Without an `address`, the address of the link is no longer used."""
 
     person_id: int
     address: str | None
@@ -78,7 +78,7 @@ class MailReader:
 
 
 def reader_of(link: MailLink, *, at: datetime) -> MailReader | None:
-    """Whose link it is, also where the person was merged, disabled or erased meanwhile; None for nobody's."""
+    """The person of a link, also if merged, disabled or erased since; None without a person."""
     person = db.session.get(Person, canonical(link.person_id))
     if person is None:
         return None

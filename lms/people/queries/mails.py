@@ -71,7 +71,7 @@ def mail_row(row: Any) -> PersonMail:
 
 
 def stopped_address_of(person_id: int) -> str | None:
-    """The address of a person, where it is not written to because mails to it came back; None where it is."""
+    """The address of a person if mail to it is stopped because mails were returned; otherwise None."""
     current = (
         select(PersonEmail.address)
         .join(Person, Person.id == PersonEmail.person_id)

@@ -1,4 +1,4 @@
-"""The merges of a person: what was united, by whom, why, and what was taken over."""
+"""The merges of a person: what was merged, by whom, why, and what was taken over."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _Kept, _Merged, _By = aliased(Person), aliased(Person), aliased(Person)
 
 @dataclass(frozen=True)
 class Merge:
-    """A merge that stands. `fields` are the details taken over; an early merge has no time, and no reason."""
+    """A merge in force. `fields` are the details taken over; an early merge has no time, and no reason."""
 
     kept: str
     kept_name: str
@@ -57,7 +57,7 @@ _MERGES = (
 
 
 def list_merges(person_id: int, *, by: Actor) -> list[Merge]:
-    """Who is merged into a person. For administrators, else NotFound."""
+    """People merged into a person. For administrators, else NotFound."""
     if not by.is_administrator:
         raise NotFound
     return [_merge(row) for row in read(_MERGES.where(_Kept.id == person_id))]

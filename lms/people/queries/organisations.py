@@ -11,7 +11,7 @@ from lms.core.search_index import searchable
 from lms.people.models import Person
 
 MOST_ORGANISATIONS = 50
-"""So many are offered as a filter; any other can stand in the address."""
+"""The number of organisations offered as a filter; any other can be given in the address."""
 
 
 def names_organisation(name: str) -> ColumnElement[bool]:

@@ -1,4 +1,4 @@
-"""Who is known: by address, by public id, in bulk. A merged person is always answered with the one kept."""
+"""Looking up people: by address, by public id, in bulk. Merged people are answered with the person who remains."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def find_person_id(email: str) -> int | None:
 
 @dataclass(frozen=True)
 class Addressee:
-    """Whom a link or a password is for. `address` is spelled as it is kept; null `password_hash`: none was set."""
+    """The person of a link or a password. `address` is spelled as stored; null `password_hash`: none was set."""
 
     person_id: int
     full_name: str

@@ -52,7 +52,7 @@ def find_session(secret: str, *, staff_idle: timedelta, at: datetime, awaits_cod
 
 @dataclass(frozen=True)
 class SessionView:
-    """A session as its owner sees it; `is_current` for the one that asks."""
+    """A session as its owner sees it; `is_current` for the current one."""
 
     public_id: str
     browser: str

@@ -1,4 +1,4 @@
-"""Addresses that are not written to, because mails to them came back, for administrators."""
+"""Addresses that get no mail because mails were returned, for administrators."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MOST_AT_ONCE = 10_000
 
 @dataclass(frozen=True)
 class StoppedAddress:
-    """One address. `mail_id` is the latest mail that came back: it names the address in forms."""
+    """One address. `mail_id` is the latest returned mail: it identifies the address in forms."""
 
     mail_id: int
     address: str
@@ -40,7 +40,7 @@ def count_stopped() -> int:
 
 
 def list_stopped(request: ListRequest, *, by: Actor) -> tuple[list[StoppedAddress], int]:
-    """Addresses by text; those whose mails came back last come first unless asked otherwise. For administrators."""
+    """Addresses by text; those with the latest returned mail first by default. For administrators."""
     if not by.is_administrator:
         raise Forbidden
     stopped = _stopped(request).subquery()

@@ -116,7 +116,7 @@ def change_account() -> ResponseReturnValue:
 @allow(SIGNED_IN)
 @sign_ins
 def check_address() -> ResponseReturnValue:
-    """E-mails a link to the reader's own address, from which mails came back: its use says that the address works."""
+    """E-mails a link to the reader's address after mails were returned: using it confirms the address."""
     try:
         address = addresses.ask_address_check(by=current_actor(), at=clock.now())
     except Refused as error:

@@ -108,7 +108,7 @@ def let_in(person_id: int, *, at: datetime, following: str | None) -> ResponseRe
 
 
 def second_step(at: datetime) -> int | None:
-    """Who has given the password and still owes the code; None where nobody has, or too long ago."""
+    """The person who has given the password but not yet the code; None without one, or after too long."""
     secret = session.get(_SECOND_STEP)
     if not secret:
         return None

@@ -28,7 +28,7 @@ def known_device() -> KnownDevice | None:
 
 
 def remember(answer: Response, person_id: int) -> Response:
-    """Marks the browser as one that has signed in to this account; a new mark each time."""
+    """Marks the browser as having signed in to this account; a new mark each time."""
     answer.set_cookie(
         _name(),
         _serializer().dumps([person_id, secrets.token_urlsafe(12)]),

@@ -235,11 +235,11 @@ def _group_that_shows(code: str) -> GroupView:
 
 @action
 def check_in(code: str, *, email: str | None = None, by: Actor, at: datetime) -> CheckedIn:
-    """Puts whoever shows the code of a group onto its list: the one signed in, or an address.
+    """Adds the person who enters the code of a group to its list: the signed-in user, or an address.
 
-    Whether an address is known is never said: it waits on the list as it was written. Twice is once. Raises NotFound
-    for a code that no group shows; Refused outside the hours of its lecture, for a list that is signed, and for
-    somebody signed in who is of another country; Invalid (`email`).
+    Whether an address is known is never revealed: it waits on the list as written. Repeating changes nothing. Raises
+    NotFound for an unknown code; Refused outside the hours of its lecture, for a signed list, and for a signed-in user
+    of another country; Invalid (`email`).
     """
     view = _group_that_shows(code)
     lock_lecture(view.lecture.id)
@@ -358,10 +358,10 @@ def _strike(group: ViewingGroup, person_ids: Collection[int]) -> None:
 
 @action
 def add_addresses(public_id: str, text: str, *, by: Actor, at: datetime) -> Added:
-    """Puts everybody onto a list whose address stands in a text (pasted, or a CSV). The good ones are taken; the
-    others are named by line: nobody known by them or, unless staff ask, somebody of another country.
+    """Adds everyone whose address is in a text (pasted, or a CSV). Other addresses are returned by line: unknown ones
+    or, except for staff, people of another country.
 
-    Invalid (`addresses`) where no address is in it at all. Refused while the list is signed.
+    Invalid (`addresses`) without any address. Refused while the list is signed.
     """
     view = hold_group(public_id, by=by)
     _check_list_is_open(view)

@@ -114,7 +114,7 @@ def sign_group(public_id: str, *, basis: Basis, mark: str, by: Actor, at: dateti
     )
     detail = {"people": len(ids), "signature": signature.id}
     audit.record("group.sign", by=by, at=at, detail=detail, lecture=lecture.id, group=group.id, person=ids)
-    # The policy of the series enrols them, not the focal point, who may not enrol everywhere
+    # The policy of the series enrols them, not the focal point, who cannot enrol everywhere
     notes, eligible = take_walk_ins(lecture, ids, by=by if may_edit_lecture(lecture, by) else SYSTEM, at=at)
     credit_lecture(lecture.id, by=by, at=at, only=ids, eligible=eligible)
     doubt = group_rules.size_warning(len(ids), group.expected)
@@ -206,9 +206,9 @@ def take_back_signature(public_id: str, *, reason: str, by: Actor, at: datetime)
 
 @action
 def forget_in_groups(person_id: int, *, by: Actor, at: datetime) -> None:  # noqa: ARG001 - as every action
-    """Takes somebody who is erased, and their addresses, off every list that is not signed, and the name out of
-    what is said of places, inside the running action.
-    Where a signature stands the entry stays, anonymous."""
+    """Removes an erased person and their addresses from every unsigned list, and the name from texts about places,
+    inside the running action. On signed lists the entry stays, anonymous.
+    """
     keys = select(PersonEmail.key).where(PersonEmail.person_id == person_id)
     signed = select(GroupSignature.group_id).where(GroupSignature.taken_back_at.is_(None))
     gone = or_(GroupEntry.key.in_(keys), and_(GroupEntry.person_id == person_id, GroupEntry.group_id.not_in(signed)))

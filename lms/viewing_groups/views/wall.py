@@ -19,7 +19,7 @@ from lms.web.locale import reader_locale
 from lms.web.qr_code import qr_code
 
 BLANK_ROWS = 15
-"""Empty lines at the end of a roster on paper: for whoever comes and is not on it."""
+"""Empty lines at the end of a roster on paper, for people who are not on it."""
 
 
 def _check_in_address() -> str:
