@@ -163,7 +163,7 @@ def create_app(config: Config | None = None, *, rates_uri: str = "memory://") ->
 def settle() -> None:
     """Exempts everything loaded so far from garbage collection, because it lives as long as the process.
 
-    For each process that serves or runs a command, once its application stands: a file of 20,000 rows then takes a
+    For each process that serves or runs a command, once its application is built: a file of 20,000 rows then takes a
     quarter less, because collections in between no longer go through the whole programme.
     """
     gc.freeze()
@@ -187,7 +187,7 @@ def _wire(app: APIFlask, name: str) -> None:
 
 
 def _modules(name: str, room: str) -> list[ModuleType]:
-    """The module of a room, or all modules of one that is a package; none where the slice has no such room."""
+    """The module of a layer, or all modules of a package; none where the slice has no such layer."""
     full = f"lms.{name}.{room}"
     if importlib.util.find_spec(full) is None:
         return []

@@ -13,7 +13,7 @@ from lms.core.db import db, is_sqlite
 
 T = TypeVar("T")
 AT_ONCE = 10_000
-"""So many rows go into one statement on PostgreSQL."""
+"""The number of rows in one statement on PostgreSQL."""
 
 
 def chunks(values: Iterable[T], size: int = 10_000) -> Iterator[list[T]]:
@@ -26,8 +26,8 @@ def chunks(values: Iterable[T], size: int = 10_000) -> Iterator[list[T]]:
 def insert_many(table: Any, rows: Sequence[Mapping[str, Any]], *, unless: Sequence[str] = ()) -> None:
     """Inserts rows that all have the same keys, inside the running action.
 
-    Nothing is filled in: what has no default in the database stands in each row. With `unless`, a row whose
-    values in these columns (a unique constraint) are there already is left out.
+    Nothing is filled in: each row must contain all columns without a default in the database. With `unless`, rows whose
+    values in these columns (a unique constraint) exist already are left out.
     """
     if not rows:
         return

@@ -1,10 +1,9 @@
 """Version stamps: a random number that is replaced in the same transaction in which its subject changes.
 
-What was read once can be kept in memory under the stamp that it was read with (read the stamp first), and is read again
-when the stamp is another one.
+Results can be cached in memory under the stamp read before them, and are read again when the stamp differs.
 
-A stamp is drawn by who changes the thing (`touch`), or stands for whole tables (`watch`): then every transaction that
-writes to one of them draws it as it commits, whatever wrote.
+A stamp is replaced by the code that changes the subject (`touch`), or covers whole tables (`watch`): then every
+transaction that writes to one of them replaces it on commit.
 """
 
 from __future__ import annotations
@@ -144,7 +143,5 @@ def _draw_watched(connection: Connection) -> None:
 
 @event.listens_for(Engine, "rollback")
 def _forget(connection: Connection) -> None:
-    if (
-        not connection.invalidated
-    ):  # one that was lost has nothing noted, and must not be asked before it is rolled back
+    if not connection.invalidated:  # a lost connection has nothing noted, and must not be used before it is rolled back
         connection.info.pop(_CHANGED, None)

@@ -95,7 +95,7 @@ def engine_options(url: str) -> dict[str, Any]:
     def dumps(value: object) -> str:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
-    # The connection that was used last comes first: its cache is warm, and few grow a cache of their own
+    # The last used connection comes first: its cache is warm, and few connections fill their caches
     options: dict[str, Any] = {"json_serializer": dumps, "pool_use_lifo": True, "hide_parameters": True}
     if url.startswith("sqlite"):
         options |= {"connect_args": {"timeout": 30}, "pool_size": 64, "max_overflow": 64}
@@ -207,7 +207,7 @@ def write_turn(engine: Engine) -> Iterator[None]:
         fcntl.flock(folder, fcntl.LOCK_EX)
         yield
     finally:
-        fcntl.flock(folder, fcntl.LOCK_UN)  # closing is not enough where a child process was forked meanwhile
+        fcntl.flock(folder, fcntl.LOCK_UN)  # closing is not enough where a child process was forked since
         os.close(folder)
 
 
@@ -302,10 +302,9 @@ class _Rehearsed(Exception):
 
 
 def rehearse(work: Callable[[], R]) -> R:
-    """Does `work` as an action does, returns what it found, and leaves everything as it was.
+    """Runs `work` as an action does, returns its result, and rolls everything back.
 
-    What a write would change is then found by the write itself. Nobody else writes meanwhile on SQLite: for what takes
-    a moment.
+    The effects of a write are found by the write itself. On SQLite this blocks other writers, so it must be short.
     """
     results: list[R] = []
 
@@ -320,10 +319,10 @@ def rehearse(work: Callable[[], R]) -> R:
 
 
 def one_at_a_time(what: str, *, shared: bool = False) -> None:
-    """Waits, inside the running action, until no other transaction does `what`; held until this one ends.
+    """Waits, inside the running action, until no other transaction does `what`; holds it until this one ends.
 
-    `shared` ones do it beside each other, and wait only for those who do it alone. SQLite has one writer anyway.
-    Taken before any row is locked, so that nobody waits in a circle.
+    With `shared`, several run in parallel and only exclude those without it. SQLite has one writer anyway. Taken before
+    any row is locked, to avoid deadlocks.
     """
     if is_sqlite() or (what, shared) in (held := _unit().held):
         return

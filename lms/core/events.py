@@ -166,8 +166,9 @@ class MergeUndone(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class CountriesMerged(Event):
-    """A country of the list was merged into another: what refers to it refers to `kept_id` from now on. Said again for
-    rows that were being written meanwhile.
+    """A country of the list was merged into another: references now point to `kept_id`.
+
+    Published again for rows written during the merge.
     """
 
     merge_id: int
@@ -268,8 +269,11 @@ class RequirementAsked(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class NomineesAsked(Event):
-    """Somebody reads for whom seats of a series are held. Who knows nominations adds to `names` those that the reader
-    may know, by the nomination's id: of `nominees`, or all whose name has the part `q`."""
+    """A reader lists the people for whom seats of a series are held.
+
+    The slice of nominations adds to `names` those that the reader may know, by the nomination's id: of `nominees`, or
+    all whose name has the part `q`.
+    """
 
     series_id: int
     nominees: tuple[str, ...] = ()

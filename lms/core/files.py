@@ -1,4 +1,4 @@
-"""Files the product keeps: written whole or not at all, under names of its own."""
+"""Stored files: written completely or not at all, under unique names."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def sweep(*, at: datetime) -> int:
     swept = 0
     with _storage():
         for path in folder().rglob(f"{_PART}*"):
-            with contextlib.suppress(FileNotFoundError):  # its writer has ended well meanwhile
+            with contextlib.suppress(FileNotFoundError):  # its writer has finished since
                 if path.stat().st_mtime < (at - ABANDONED).timestamp():
                     path.unlink()
                     swept += 1

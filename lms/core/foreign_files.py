@@ -1,8 +1,8 @@
-"""Reads files that people send in a process of its own, with limits to its memory and its time.
+"""Reads uploaded files in a separate process, with limits to its memory and time.
 
-A file may be made to hurt whatever reads it. Nothing of one is parsed in a web process: a small process per web
-process (`core.foreign_process`) holds the readers ready and forks a child for each file. What the child answers comes
-back as JSON within the limits below, and what kills the child is an answer to the sender, never the end of the server.
+A file may attack its parser. Nothing of one is parsed in a web process: a small process per web process
+(`core.foreign_process`) has the readers loaded and forks a child for each file. The child returns JSON within the
+limits below; if it dies, the sender gets an error and the server continues.
 """
 
 from __future__ import annotations

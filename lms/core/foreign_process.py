@@ -56,7 +56,7 @@ def _find(name: str) -> Reader:
 
 @cache
 def _ready(name: str) -> ModuleType:
-    """A module of readers. What its children would each make anew, its function `prepare`, if any, makes once."""
+    """A module of readers. Its function `prepare`, if any, does once what each child would have to repeat."""
     module = importlib.import_module(name)
     if prepare := getattr(module, "prepare", None):
         prepare()

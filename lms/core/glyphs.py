@@ -11,7 +11,7 @@ from fontTools.unicodedata import script
 
 FONT_KINDS = frozenset({".ttf", ".otf", ".ttc", ".otc"})
 
-# Signs that are never drawn themselves but steer what stands beside them: joiners, breaks, direction.
+# Characters that are never drawn but affect their neighbours: joiners, breaks, direction.
 _STEERING = frozenset("\u00ad\u034f\u061c\u200b\u200c\u200d\u200e\u200f\u2060")
 
 # Signs that turn the direction of what follows: a name that shows other letters than it has is no name.
@@ -53,7 +53,7 @@ def coverage(folders: Sequence[Path]) -> Coverage:
 
 def _drawn_by(font: TTFont) -> frozenset[int]:
     """Returns what the font draws, without control characters, which PDF/A forbids."""
-    # The table of characters refers to glyphs by name: names of their own take four times as long to make as to count
+    # The table of characters refers to glyphs by name: naming them takes four times as long as counting
     font.setGlyphOrder([str(number) for number in range(font["maxp"].numGlyphs)])
     return frozenset(
         point
@@ -93,7 +93,7 @@ def _has(font: frozenset[int], sign: str) -> bool:
 class _Plain:
     """Characters that need no individual check: some font has them, and they form separate clusters.
 
-    `marks` do so where nothing of `common` (signs of no one script) stands before them.
+    `marks` do so unless characters of `common` (used in several scripts) precede them.
     """
 
     alone: frozenset[int]

@@ -39,9 +39,9 @@ class JobState(StrEnum):
 
 
 class Job(Base):
-    """One piece of background work: what, for whom, how far. `asked_by` is a person's plain id.
+    """A background job: its kind, owner and progress. `asked_by` is a person's plain id.
 
-    It does not start before `due_at`, where there is one.
+    It does not start before `due_at`, if there is one.
     """
 
     __tablename__ = "job"
@@ -77,7 +77,7 @@ class Run:
         self.job_id = job_id
 
     def progress(self, done: int, total: int) -> None:
-        """Records the progress of the job in its own short transaction, and renews the lease.
+        """Records the progress of the job in a short separate transaction, and renews the lease.
 
         Raises JobStopped once somebody has stopped the job.
         """

@@ -52,7 +52,7 @@ def match_of_text(words: tuple[str, ...], text: str) -> Match | None:
 
 
 def is_mentioned(words: tuple[str, ...], text: str) -> bool:
-    """Whether a longer text has, for each of the words, one that begins with it. Single letters are in no text."""
+    """Whether a longer text has, for each of the words, a word that begins with it. Single letters never match."""
     if len("".join(words)) < 2:
         return False
     stored = _stored(text)
@@ -81,7 +81,7 @@ def excerpt_of(text: str, words: Sequence[str], *, length: int = 160) -> str:
 
 
 def _places(text: str, words: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """What stands before each place that fits, and the place."""
+    """The text before each match, and the match."""
     before = ""
     for piece, fits in pieces_of(text, words):
         if fits:

@@ -1,8 +1,8 @@
-"""Connections to PostgreSQL that keep what they prepared.
+"""Connections to PostgreSQL that retain prepared statements.
 
-The driver prepares a statement that it runs again and again, so that the server need not plan it anew. It forgets all
-of them at each rollback; but SQLAlchemy rolls back every transaction that only read, so that nothing was ever prepared
-from one request to the next, and planning took two thirds of the server's time.
+The driver prepares a statement that it runs repeatedly, so that the server need not plan it again. It drops all of them
+at each rollback; but SQLAlchemy rolls back every transaction that only read, so that statements were never reused
+across requests, and planning took two thirds of the server's time.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class KeepingConnection(Connection[Any]):
         self.only_reads = True
 
     def rollback(self) -> None:
-        """As the driver's, for whoever wrote or failed."""
+        """As the driver's, after a write or a failure."""
         if self.only_reads and self.info.transaction_status is TransactionStatus.INTRANS:
             super().commit()
         else:

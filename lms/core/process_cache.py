@@ -11,7 +11,7 @@ from lms.core import cache_versions
 
 T = TypeVar("T")
 MOST_KEPT = 32
-"""So many entries are kept of a kind."""
+"""The number of entries cached of a kind."""
 
 
 def memory(name: str) -> dict[Any, Any]:
@@ -25,7 +25,7 @@ def kept_until_changed(stamp: str, key: Hashable, read: Callable[[], T], *, name
     """What `read` answers, kept until a stamp changes (`core.cache_versions`): the `MOST_KEPT` entries of a `name`, by
     default that of the stamp, that were read last. The key says all that an entry depends on besides."""
     entries = memory(name or stamp)
-    version = cache_versions.stamp_of(stamp)  # before what it stands for is read
+    version = cache_versions.stamp_of(stamp)  # before the cached data is read
     entry: tuple[int | None, T] | None = entries.get(key)
     if entry is None or entry[0] != version:
         entry = version, read()

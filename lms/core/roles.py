@@ -1,4 +1,4 @@
-"""Who acts: roles, and the actor that every action and query takes as `by`."""
+"""Roles, and the actor that every action and query takes as `by`."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def newest_revision() -> str:
 
 
 def revision_of(connection: Connection) -> str | None:
-    """The revision of a database, or None for one that `lms init` has not prepared."""
+    """The revision of a database, or None before `lms init`."""
     if not connection.dialect.has_table(connection, "alembic_version"):
         return None
     revision: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()

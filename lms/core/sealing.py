@@ -1,8 +1,7 @@
-"""Sealing: what must be read again but not lie in the database as it is, is stored encrypted.
+"""Sealing: encrypts values that must be readable again but not be plain in the database.
 
-The keys are derived from the secrets of the installation (`core.secret_key`), which are not in the database: a copy
-of the database alone opens nothing. A sealed text is bound to what it belongs to, so that moving it to another row
-opens nothing either.
+The keys are derived from the secrets of the installation (`core.secret_key`), which are not in the database: a copy of
+the database alone opens nothing. A sealed text is bound to its row, so that it cannot be opened in another one.
 """
 
 from __future__ import annotations

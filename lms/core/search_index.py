@@ -28,7 +28,7 @@ from lms.core.db import is_sqlite
 from lms.core.sorting import CharacterTable, sort_key
 
 LEAST = 3
-"""What is looked for has at least so many characters."""
+"""A search has at least this many characters."""
 PREFIX = "search_"
 """What the names of the index's own tables, functions and triggers begin with."""
 JOINED = frozenset("'’ʼ`´")

@@ -24,7 +24,7 @@ def read_secrets(config: Config) -> list[str]:
 
 
 def begin_rotation(config: Config) -> None:
-    """Puts a new secret in place of the one in the data folder, which is kept beside it. Refused while one is kept."""
+    """Replaces the secret in the data folder and stores the old one next to it. Refused while an old one is stored."""
     path, old_path = _path(config), _old_path(config)
     if config.secret_key:
         raise Refused("LMS_SECRET_KEY is set: put the new secret there and the present one into LMS_SECRET_KEY_OLD")
@@ -51,7 +51,7 @@ def _old_path(config: Config) -> Path:
 
 
 def _stored_key(path: Path) -> str:
-    """The secret of a data folder, made at the first start: whole at once, whichever process starts first."""
+    """The secret of a data folder, created atomically at the first start by any process."""
     if not path.exists():
         draft = _draft(path)
         with contextlib.suppress(FileExistsError):

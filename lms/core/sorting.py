@@ -36,9 +36,9 @@ _BARE = CharacterTable(lambda char: "" if unicodedata.combining(char) else _PLAI
 
 
 def sort_key(name: str) -> str:
-    """What a name is sorted by: without case and marks, so that Émile stands beside Emil and Ömer beside Omer.
+    """The sort key of a name: without case and accents, so that Émile sorts near Emil and Ömer near Omer.
 
-    Letters of other scripts stay as they are. The key of a key is itself.
+    Letters of other scripts are unchanged. The key of a key is itself.
     """
     if name.isascii():
         return name.lower()[:KEY_LENGTH]

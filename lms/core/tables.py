@@ -1,8 +1,8 @@
-"""Tables in and out: CSV and XLSX, of whatever encoding a spreadsheet leaves behind.
+"""Tables in and out: CSV and XLSX, in the encodings that spreadsheets write.
 
-Reading answers with a clear refusal: empty (422), another kind of file (415), over-large (413). `read_table` reads in a
-process of its own (`core.foreign_files`); `read_lines` and what it calls run there and trust nothing.
-Writing makes cells that begin like a formula harmless.
+Reading refuses clearly: empty (422), another kind of file (415), too large (413). `read_table` reads in a separate
+process (`core.foreign_files`); `read_lines` and its callees run there and trust nothing. Writing escapes cells that
+begin like a formula.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from lms.core.unpacking import MAX_CELLS, Cell, read_workbook
 
 MAX_BYTES = 64 * 1024 * 1024
 MAX_ROWS = 250_000
-"""More people than the series has seen in years; reading so many takes half a gigabyte for a moment."""
+"""More people than the series has seen in years; reading them takes half a gigabyte for a moment."""
 MAX_COLUMNS = 1000
 MAX_CELL = 32_767
 """Characters of one cell: as many as a spreadsheet holds."""
@@ -94,9 +94,9 @@ def read_lines(
 ) -> Iterator[tuple[int, list[str]]]:
     """Every line of a CSV or XLSX file that is not empty: (line in the file counted from 1, cells as text).
 
-    `text_of` decodes a file that is not a workbook; `delimiter_of` tells from the text what stands between the cells
-    (by the first line unless given); of a workbook a `sheet` is read, counted from 0. Raises what `read_table` raises;
-    over-large is one row more than `MAX_ROWS` beneath the first line.
+    `text_of` decodes a file that is not a workbook; `delimiter_of` finds the delimiter from the text (by the first line
+    unless given); of a workbook a `sheet` is read, counted from 0. Raises the same errors as `read_table`; too large is
+    one row more than `MAX_ROWS` below the first line.
     """
     check_size(content)
     if is_workbook(content):
@@ -216,7 +216,7 @@ def _cell_text(cell: Cell) -> str:
 
 
 def harmless(cell: object) -> str:
-    """A cell's text for CSV; one that a spreadsheet would take for a formula is led by an apostrophe."""
+    """A cell's text for CSV; text that a spreadsheet would read as a formula gets a leading apostrophe."""
     text = "" if cell is None else str(cell)
     if isinstance(cell, str) and text.startswith(_FORMULA):
         return "'" + text

@@ -8,7 +8,7 @@ from lms.core.errors import Invalid
 from lms.core.i18n import _
 
 REASON_LENGTH = 1000
-"""So many characters a reason or an answer may have."""
+"""The maximum number of characters of a reason or an answer."""
 
 _JOINERS = frozenset("\u200c\u200d")
 _EMOJI_STYLE = "\ufe0f"

@@ -29,7 +29,7 @@ STANDARDS: tuple[Literal["a-2a", "ua-1"], ...] = ("a-2a", "ua-1")
 LIMIT_SECONDS = 30
 """How long a document may take, and how long a caller waits until the documents before it are done."""
 MOST_STUCK = 4
-"""A process sets nothing more while so many documents that exceeded the limit are still being set."""
+"""A process starts no further documents while this many over the time limit are still being set."""
 _one_at_a_time = threading.Lock()
 _stuck: list[threading.Thread] = []
 
@@ -88,7 +88,7 @@ def draw(template: Path, inputs: Mapping[str, str], folders: Sequence[Path], *, 
 
 
 def draw_without_limit(template: Path, inputs: Mapping[str, str], *, ppi: float) -> bytes:
-    """Draws as `draw` does, in the calling thread: for a child of `core.foreign_process`, which has limits of its own.
+    """Draws as `draw` does, in the calling thread: for a child of `core.foreign_process`, which has its own limits.
 
     Raises CannotRender.
     """
@@ -103,7 +103,7 @@ def _compiler_of(template: Path, folders: Sequence[Path]) -> typst.Compiler:
 
 
 def _in_time(template: Path, work: Callable[[], object]) -> bytes:
-    """Sets one document at a time, in a thread of its own: a compiler that never returns cannot be interrupted."""
+    """Sets one document at a time, in a separate thread: a compiler that never returns cannot be interrupted."""
     began = time.monotonic()
     if not _one_at_a_time.acquire(timeout=LIMIT_SECONDS):
         raise _too_late(template, began, "waiting for other documents")

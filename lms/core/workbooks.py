@@ -25,7 +25,7 @@ class Year(int):
 
 
 class Workbook(AbstractContextManager["Workbook"]):
-    """An XLSX file that is written from above to below. Instants stand in it as of `zone`, as spreadsheets know none.
+    """An XLSX file written from top to bottom. Times are written in `zone`, because spreadsheets have no time zones.
 
     `target` is a path or an open binary file.
     """

@@ -73,7 +73,7 @@ def zones_of(code: str) -> tuple[str, ...]:
 
 
 def main_zone(code: str | None) -> str | None:
-    """The zone in which most people of a country live, or its capital lies; None for a country without any."""
+    """The zone in which most people of a country live, or of its capital; None for a country without any."""
     if code is None:
         return None
     main = _MAIN.get(code)
@@ -81,7 +81,7 @@ def main_zone(code: str | None) -> str | None:
 
 
 def named_zone(value: str) -> str | None:
-    """The zone that a reader chose: by any of its names, or by the code of a country that has none of its own."""
+    """The zone that a reader chose: by any of its names, or by the code of a country without a zone."""
     return canonical(value) or main_zone(value)
 
 
@@ -91,9 +91,9 @@ _info = lru_cache(maxsize=1024)(ZoneInfo)
 
 @lru_cache(maxsize=1)
 def version() -> str:
-    """The version of the time zone database that this process uses: the machine's where it has one, else the package's.
+    """The version of the time zone database that this process uses: the machine's if it has one, else the package's.
 
-    As `zoneinfo` looks for them. A machine's database that does not say its version is told by its content.
+    In the order of `zoneinfo`. A machine's database without a version is identified by its content.
     """
     for folder in zoneinfo.TZPATH:
         path = Path(folder)

@@ -17,7 +17,7 @@ from lms.reports.facts.counting import united as united_people
 from lms.reports.rules import FEWEST, Key
 
 Edge = tuple[str, Hashable, Key]
-"""A hidden figure: its year, the block (or the lot of never shown groups) that it stands in, its group."""
+"""A hidden figure: its year, its block (or the set of groups that are never shown), its group."""
 FREE = ("never shown",)
 
 

@@ -17,9 +17,9 @@ class Declared:
 
 @dataclass(frozen=True)
 class Opening:
-    """What opening balances add to a slice, for the note next to its figures.
+    """The contribution of opening balances to a slice, for the note next to its figures.
 
-    `countries_added` are countries with no other attendance; `declared` are the sets that lie entirely in the slice.
+    `countries_added` are countries with no other attendance; `declared` are the sets that are entirely in the slice.
     """
 
     sessions: int = 0

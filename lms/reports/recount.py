@@ -94,7 +94,7 @@ class Rows:
         return [dict(row) for row in db.session.execute(select(*columns)).mappings()]
 
     def root(self, person: int) -> int:
-        """Who somebody is after merges."""
+        """The canonical person after merges."""
         canonical_id: int | None = self.people[person]["canonical_id"]
         return person if canonical_id is None else canonical_id
 

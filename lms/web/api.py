@@ -26,7 +26,7 @@ MAX_LIMIT = 200
 
 
 def consumes(*kinds: str) -> Callable[[F], F]:
-    """Declares which media types a view takes beside JSON, e.g. `multipart/form-data`."""
+    """Declares the media types that a view accepts besides JSON, e.g. `multipart/form-data`."""
 
     def mark(view: F) -> F:
         view.consumes = kinds  # type: ignore[attr-defined]
@@ -65,7 +65,7 @@ class Link(String):
 
 
 class Part(Nested):
-    """Some fields of the same object, as an object of their own."""
+    """Some fields of the same object, as a nested object."""
 
     def serialize(self, attr: str, obj: Any, accessor: Any = None, **kwargs: Any) -> Any:
         """The object that these fields are read from is the one around them."""
@@ -154,7 +154,7 @@ def check_body() -> ResponseReturnValue | None:
 
 
 def sent_json() -> Any:
-    """The body as JSON, None where it is none; one that is nested without end is none either."""
+    """The body as JSON; None if it is not JSON, or nested too deeply."""
     try:
         return request.get_json(silent=True)
     except (RecursionError, BadRequest):

@@ -18,7 +18,7 @@ from lms.core.settings import settings
 _LIMIT = "lms.body_limit"
 F = TypeVar("F", bound=Callable[..., object])
 FORM_BYTES = 64 * 1024
-"""What a form with a file has beside the file: names, boundaries and short fields."""
+"""The size of a form with a file apart from the file: names, boundaries and short fields."""
 
 
 PLAIN_BYTES = 1024 * 1024

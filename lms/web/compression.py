@@ -40,7 +40,7 @@ def blurred(page: bytes) -> bytes:
 
 
 def _packed_twin() -> Path | None:
-    """The twin that static/build.py wrote beside a built asset."""
+    """The compressed copy that static/build.py wrote for a built asset."""
     name = (request.view_args or {}).get("filename", "")
     if request.endpoint != "static" or not current_app.static_folder or ".." in name:
         return None

@@ -1,8 +1,8 @@
-"""Calendars that programs read again and again: made once, and answered with 304 while nothing has changed.
+"""Calendars that programs poll: built once, and answered with 304 while nothing has changed.
 
-A feed is kept for its key and the stamp of what calendars read (`core.cache_versions`): while that is the same, one
-question to the database answers. Where something else was written, what the feed says is read and compared, and only
-where it differs is the feed made anew. Its ETag is of what it says, the same in every process.
+A feed is cached by its key and the stamp of the tables that calendars read (`core.cache_versions`): while the stamp is
+the same, one query answers. Otherwise the content is read and compared, and the feed is only rebuilt if it differs. Its
+ETag depends on its content, so it is the same in every process.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def answer_feed(
 
     `is_public`: caches on the way may keep it.
     """
-    stamp = cache_versions.peek(STAMP)  # before anything is read that it stands for
+    stamp = cache_versions.peek(STAMP)  # before the data that it covers is read
     today = clock.now().date()
     feeds: _Feeds = current_app.extensions[_KEY]
     feed = feeds.get(key)

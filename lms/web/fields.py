@@ -72,11 +72,11 @@ def sorted_choices(named: Iterable[tuple[str, str]]) -> list[SelectChoice]:
 def zone_choices(
     countries: Mapping[str, str], *, at: datetime, chosen: str | None = None, home: str | None = None
 ) -> list[SelectChoice]:
-    """Every time zone once, by country and city, with its distance from UTC at a moment.
+    """Every time zone once, by country and city, with its offset from UTC at a moment.
 
-    `countries` are all codes and names. A country that has no zone of its own is in the list by its name; its value is
-    its code (see `zones.named_zone`), except for somebody whose `home` it is: the zone is then shown as that
-    country's. `chosen` is in the list even where it has no place on earth, such as Etc/GMT+3.
+    `countries` are all codes and names. A country without a zone is in the list by its name; its value is its code (see
+    `zones.named_zone`), except for somebody whose `home` it is: the zone is then shown as that country's. `chosen` is
+    in the list even where it has no place on earth, such as Etc/GMT+3.
     """
     placed = zones.territories()
     without = {code: main for code in countries if not zones.zones_of(code) and (main := zones.main_zone(code))}

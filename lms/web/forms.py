@@ -39,7 +39,7 @@ class BaseForm(FlaskForm):
 
     class Meta(FlaskForm.Meta):
         def get_translations(self, form: Any) -> Any:
-            """WTForms' own messages. Flask-WTF reads their file anew in each request."""
+            """WTForms' messages. Flask-WTF reads their file again in each request."""
             return _messages(reader_locale())
 
         def bind_field(self, form: Any, unbound_field: Any, options: Any) -> Any:
@@ -50,7 +50,9 @@ class BaseForm(FlaskForm):
             return unbound_field.bind(form=form, filters=filters, **options)
 
         def render_field(self, field: Any, render_kw: Mapping[str, Any]) -> Any:
-            """Words run as what is typed does; addresses and signs from left to right, whichever way the page reads."""
+            """Text runs in the direction of its content; addresses and codes from left to right, in either direction of
+            the page.
+            """
             attributes = {**(field.render_kw or {}), **render_kw}
             usual_kind = "text" if isinstance(field.widget, TextArea) else getattr(field.widget, "input_type", None)
             kind = attributes.get("type", usual_kind)
@@ -102,7 +104,7 @@ class QuickSelect(Select):
 
     @classmethod
     def render_option(cls, choice: Any, **given: Any) -> str:  # type: ignore[override]  # the stubs are older
-        """An option that has no attributes of its own without building a list of attributes."""
+        """An option without attributes, rendered without building a list of attributes."""
         if given or choice.render_kw or isinstance(choice.value, bool):
             return str(super().render_option(choice, **given))
         chosen = "selected " if choice.selected else ""

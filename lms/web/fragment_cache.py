@@ -1,8 +1,8 @@
-"""Parts of pages that say the same to everybody who reads one language: rendered once for what they show, and kept.
+"""Parts of pages that are the same for everyone who reads one language: rendered once for their values, and cached.
 
-A part is a template that is given values and knows nothing else: not who reads, nor when, nor a form's token. It is
-kept by these values, so each of them must be hashable and never change: a text, a number, a tuple, or an object that is
-equal to itself only and is made anew where the rows behind it changed (as `reports.queries.Headline`).
+A part is a template that is given values and knows nothing else: neither the reader, nor the time, nor a form's token.
+It is cached by these values, so each of them must be hashable and never change: a text, a number, a tuple, or an object
+that is equal to itself only and is rebuilt when its rows change (as `reports.queries.Headline`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Who can use a route. Each view declares it with `@allow(...)`; a view that does not is refused to everybody.
+"""Access to routes. Each view declares it with `@allow(...)`; a view without it is refused to everyone.
 
 The guard only answers early: actions and queries check again, they are the authority.
 """
@@ -44,10 +44,10 @@ SIGNED_IN = Guard(signed_in=True)
 
 
 def allow(*who: Guard | Role, allow_without_mfa: bool = False, indexed: bool = False) -> Callable[[F], F]:
-    """Declares who may use a view: ANYONE, SIGNED_IN or roles. Stands directly beneath the route.
+    """Declares who may use a view: ANYONE, SIGNED_IN or roles. Placed directly below the route.
 
     `allow_without_mfa`: also for staff who have yet to set up the second factor; all other pages lead them there.
-    `indexed`: search engines may keep what a stranger sees of it (`web.discovery`); what is not declared is `noindex`.
+    `indexed`: search engines may index the public version (`web.discovery`); other pages are `noindex`.
     """
     guards = [item for item in who if isinstance(item, Guard)]
     guard = guards[0] if guards else Guard(roles=frozenset(item for item in who if isinstance(item, Role)))

@@ -38,8 +38,7 @@ def check_token() -> None:
 
 
 def init_app(app: Flask) -> None:
-    """Registers all hooks. Flask runs those before a request as they stand here, those after it from the last to the
-    first."""
+    """Registers all hooks. Flask runs hooks before a request in this order, and hooks after it in reverse."""
     after, before = app.after_request, app.before_request
     after(request_log.end)  # the metric and the line of the log
     after(compression.compress)

@@ -23,7 +23,7 @@ _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
 class _NotDone(Exception):
-    """Carries an answer that tells of an error out of the transaction, which is thereby undone."""
+    """Carries an error answer out of the transaction, which is rolled back."""
 
     def __init__(self, answer: Response) -> None:
         self.answer = answer
@@ -32,8 +32,8 @@ class _NotDone(Exception):
 def idempotent(view: F) -> F:
     """Lets a call of a signed-in person be repeated under a key of the caller's choice, for a day.
 
-    For calls that make something which has no key of its own. Stands between `@scope` and what reads the body. Only
-    what succeeded is kept; the same key with another body is refused (409), a key that is not one is 422.
+    For calls that create something without a key. Placed between `@scope` and the decorators that read the body. Only
+    successful answers are stored; the same key with another body is refused (409), an invalid key with 422.
     """
 
     @wraps(view)

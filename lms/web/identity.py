@@ -1,4 +1,4 @@
-"""Who asks: the session cookie on pages, the bearer token under /api; `people` registers how both are read."""
+"""The current actor: the session cookie on pages, the bearer token under /api; `people` registers how both are read."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def own_name(code: str) -> str:
 
 
 def select() -> str:
-    """The language of what is being rendered: always one that it is translated into."""
+    """The language of the current rendering: always one with a translation."""
     if not has_request_context():
         return "en"
     known = translated()

@@ -38,7 +38,7 @@ class Label:
 
 @dataclass(frozen=True)
 class Bubble:
-    """A circle on the map, in its 960 × 430 units; `label` where the name is written beside it."""
+    """A circle on the map, in its 960 × 430 units; `label` where the name is written next to it."""
 
     name: str
     value: int
@@ -68,7 +68,7 @@ def radius(value: int, most: int) -> float:
 
 
 def bubbles(countries: Iterable[Country]) -> list[Bubble]:
-    """Bubbles for the countries above 0, large ones first, so that small ones lie on top; the largest named."""
+    """Bubbles for the countries above 0, large ones first, so that small ones are on top; the largest named."""
     shown = sorted((c for c in countries if c.value > 0), key=lambda c: (-c.value, c.name))
     most = shown[0].value if shown else 0
     drawn = [Bubble(c.name, c.value, c.partner, *place(c.latitude, c.longitude), radius(c.value, most)) for c in shown]

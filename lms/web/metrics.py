@@ -1,7 +1,7 @@
 """Metrics of requests for Prometheus: how many, how long, with what status.
 
-`lms serve` names a folder in PROMETHEUS_MULTIPROC_DIR, through which the web processes share their counts; whichever
-answers `/metrics` adds them up. The library looks for that name when it is first imported, hence the late imports.
+`lms serve` names a folder in PROMETHEUS_MULTIPROC_DIR, through which the web processes share their counts; the process
+that answers `/metrics` adds them up. The library reads that name when it is first imported, hence the late imports.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def _durations() -> Histogram:
 
 @lru_cache(maxsize=64)
 def _durations_of(kind: str, status: int) -> Histogram:
-    """Finding the labels anew for each heartbeat would cost more than counting it."""
+    """Looking up the labels for each heartbeat would cost more than counting it."""
     return _durations().labels(kind, f"{status}xx")
 
 

@@ -1,6 +1,6 @@
-"""The OpenAPI document, completed: what every call shares is added from its guard, its scope and its address.
+"""The OpenAPI document, completed: parts shared by all calls are added from the guard, the scope and the address.
 
-A slice documents what it takes and gives, and any error that means something of its own; the rest stands here once.
+A slice documents its input and output, and errors with a special meaning; the rest is here.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ def _complete(call: dict[str, Any], method: str, path: str, endpoint: str, view:
 
 
 def _state_as_sent(schema: dict[str, Any]) -> None:
-    """Takes null out of a parameter: one that is not sent has no value, and an address cannot carry null."""
+    """Removes null from a parameter: a missing one has no value, and an address cannot carry null."""
     if schema.pop("nullable", False) and schema.get("default", 1) is None:
         del schema["default"]
     if "enum" in schema:

@@ -1,4 +1,4 @@
-"""What pictures of figures share, whoever draws them: the steps of a value axis."""
+"""Shared by all pictures of figures: the steps of a value axis."""
 
 from __future__ import annotations
 

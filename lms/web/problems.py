@@ -100,7 +100,7 @@ def init_app(app: Flask) -> None:
 
 
 def _on_refusals(app: Flask) -> None:
-    """What actions and queries refuse, and who may not ask."""
+    """Answers refusals of actions and queries, and missing permissions."""
 
     @app.errorhandler(DomainError)
     def domain(error: DomainError) -> ResponseReturnValue:
@@ -180,7 +180,7 @@ def _on_faults(app: Flask) -> None:
     def unavailable(error: BaseException) -> ResponseReturnValue:
         with contextlib.suppress(DBAPIError):
             db.session.rollback()
-        g.setdefault("actor", ANONYMOUS)  # whoever could not be looked up is not looked up again to say so
+        g.setdefault("actor", ANONYMOUS)  # a failed lookup of the reader is not repeated for the error page
         log.error("unavailable", error=type(error).__name__, endpoint=request.endpoint)
         detail = _("The service cannot save anything at the moment. Nothing was changed. Try again in a minute.")
         answer = problem(503, detail) if wants_problem() else app.make_response(_page(503, detail))

@@ -1,8 +1,8 @@
-"""Where the web processes of one server count requests for their rate limits together: a small SQLite file.
+"""Rate limits counted by all web processes of one server: a small SQLite file.
 
-The `limits` library has stores for Redis, Memcached and MongoDB, each a service of its own, and one in the memory of a
-single process. The file holds a row for each request that counted, under a keyed hash of whose it was, until the
-window of its limit has passed. Losing the file loses no more than the counts of the last minute.
+The `limits` library has stores for Redis, Memcached and MongoDB, each a separate service, and one in the memory of a
+single process. The file has a row for each counted request, under a keyed hash of its client, until the window of its
+limit has passed. Losing the file only loses the counts of the last minute.
 """
 
 from __future__ import annotations

@@ -66,7 +66,7 @@ def scope_of(endpoint: str) -> str | None:
 
 
 def checked_scopes(names: Iterable[str]) -> tuple[str, ...]:
-    """Scopes in their order, each once. Invalid (`scopes`) for one that does not exist."""
+    """Scopes in their order, each once. Invalid (`scopes`) for an unknown one."""
     scopes = list(names)
     faults = [
         Fault(field="scopes", reason=_("There is no scope “%(name)s”.", name=name[:100]))

@@ -27,7 +27,7 @@ from lms.core.settings import settings
 from lms.web.identity import current_actor
 from lms.web.locale import reader_locale
 
-# What is said of a value in a language is always the same: each sentence is made once and kept.
+# The text of a value in a language is always the same: each sentence is built once and cached.
 _said = lru_cache(maxsize=8192)
 
 
@@ -53,8 +53,9 @@ def known_zone() -> str | None:
 
 
 def viewer_zone() -> str:
-    """Returns the IANA zone for the reader's times: their own if known, otherwise one that the page proposes, or the
-    organiser's."""
+    """Returns the IANA zone for the reader's times: their stored zone if known, otherwise the page's proposal, or the
+    organiser's.
+    """
     return known_zone() or g.get("proposed_zone") or organiser_zone()
 
 
@@ -139,8 +140,9 @@ def _short_day_of_month(day: date, locale: str) -> str:
 
 
 def near_day(moment: datetime, zone: str | None = None, *, with_year: bool = False) -> str:
-    """ "Wed 2 December" in the viewer's zone, or in `zone`; with its year where that is not soon or just past, or where
-    it stands beside days of other years (`with_year`)."""
+    """ "Wed 2 December" in the viewer's zone, or in `zone`; with its year where that is not soon or just past, or next
+    to days of other years (`with_year`).
+    """
     locale, local = reader_locale(), _local(moment, zone)
     if with_year or abs(moment - clock.now()) > timedelta(days=300):
         return _written_day(local, _pattern(locale, "long", "E d MMM y"), locale)
@@ -216,8 +218,10 @@ _SECONDS: dict[_Unit, int] = {"year": 31_536_000, "month": 2_592_000, "day": 86_
 
 
 def ago(when: datetime, now: datetime | None = None) -> str:
-    """ "12 minutes ago", "in 7 days", "3 months ago": in words, from `now`; below two months whole days are said,
-    as the page's script does that keeps them true."""
+    """ "12 minutes ago", "in 7 days", "3 months ago": in words, from `now`.
+
+    Below two months, whole days are used, as in the page's script that updates them.
+    """
     seconds = (when - (now or clock.now())) // timedelta(seconds=1)
     length = abs(seconds)
     unit: _Unit = "minute"

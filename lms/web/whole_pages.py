@@ -1,11 +1,11 @@
-"""Pages that say the same to everybody who is not signed in: rendered once, and kept as they travel.
+"""Pages that are the same for everyone who is not signed in: rendered once, and cached as sent.
 
-A page is kept for its address, the reader's language and time zone, the stamp of what such pages read
-(`core.cache_versions`), and the minute: what it says of the clock, as that a lecture begins in 20 minutes, is never
-older. Requests with a session cookie, whatever is in it, or with a closed bar of live lectures get a page of their own;
-so does everybody where the page holds a form's token or sets a cookie.
+A page is cached by its address, the reader's language and time zone, the stamp of the tables that such pages read
+(`core.cache_versions`), and the minute: statements about the time, such as that a lecture begins in 20 minutes, are
+never older. Requests with a session cookie, whatever its content, or with a closed bar of live lectures get a separate
+page; so does everyone where the page has a form's token or sets a cookie.
 
-What is kept is answered with an ETag, and caches on the way may keep it for a few seconds (ADR 26).
+Cached pages are answered with an ETag, and caches on the way may store them for a few seconds (ADR 26).
 """
 
 from __future__ import annotations
@@ -61,13 +61,13 @@ class _Pages(OrderedDict[_Key, _Page]):
 
 
 def same_for_strangers(view: Callable[P, ResponseReturnValue]) -> Callable[P, ResponseReturnValue]:
-    """Declares a view whose page is the same for all strangers of one language and zone. Stands beneath `@allow`."""
+    """Declares a view whose page is the same for all strangers of one language and zone. Placed below `@allow`."""
 
     @wraps(view)
     def answer(*args: P.args, **kwargs: P.kwargs) -> ResponseReturnValue:
         if not _is_stranger():
             return view(*args, **kwargs)
-        stamp = cache_versions.peek(STAMP)  # before anything is read that it stands for
+        stamp = cache_versions.peek(STAMP)  # before the data that it covers is read
         now = clock.now()
         minute = now.replace(second=0, microsecond=0)
         key = request.script_root + request.full_path, reader_locale(), known_zone()

@@ -19,7 +19,7 @@ from lms.reports.models import SeriesFacts
 from lms.reports.queries.facts import facts_of_series
 
 AT_ONCE = 50
-"""Of so many series the stored forms are written in one transaction."""
+"""The stored forms of this many series are written in one transaction."""
 
 
 def store_series_facts(*, by: Actor) -> int:

@@ -18,7 +18,7 @@ from lms.reports.queries.public_counting import count_all
 from lms.reports.rules import is_refresh_due
 
 KEPT = 3
-"""So many refreshes are kept."""
+"""The number of refreshes that remain stored."""
 
 
 def refresh_public_figures(*, by: Actor, at: datetime) -> None:

@@ -44,10 +44,10 @@ def keep_run(
     expires_at: datetime | None = None,
     at: datetime,
 ) -> bool:
-    """Keeps one run of a report and puts its mails in the outbox; returns whether this call did.
+    """Records one run of a report and puts its mails in the outbox; returns whether this call did.
 
-    `seen` is what the run was made by: where its schedule has changed or ended meanwhile, or another worker was
-    quicker, nothing is written. Who unsubscribed meanwhile gets nothing.
+    `seen` is the schedule that the run was made from: if it has changed or ended since, or another worker was quicker,
+    nothing is written. People who unsubscribed in the meantime get nothing.
     """
     report_id = seen.report_id
     one_at_a_time("send reports")

@@ -60,12 +60,12 @@ def publish_snapshot(
 ) -> str:
     """Counts a report, freezes it and returns its public id.
 
-    One for everybody has the public figures (of the last daily refresh, small groups put together); one for staff is
-    exact, of this moment. `note` is shown to readers below the title and frozen with the figures. `place` is the
-    reporting zone's city. `attached` are dossiers, one a country; only staff read them, whoever reads the report. The
-    same publication under the same `key` again answers with what it made.
+    A public one has the public figures (of the last daily refresh, small groups combined); one for staff is exact, as
+    of this moment. `note` is shown to readers below the title and frozen with the figures. `place` is the reporting
+    zone's city. `attached` are dossiers, one per country; only staff read them, regardless of who reads the report. The
+    same publication under the same `key` again returns the existing report.
 
-    Raises Forbidden unless an administrator publishes, or where the question is finer than what is public; Invalid for
+    Raises Forbidden unless an administrator publishes, or where the question is finer than public figures; Invalid for
     the title, the note, the figure and what `queries.count` finds.
     """
     if not by.is_administrator:

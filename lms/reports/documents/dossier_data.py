@@ -142,7 +142,7 @@ def list_reported_countries(*, by: Actor, at: datetime, locale: str) -> tuple[Re
 
 
 def _partner_span(country: Country, day: date) -> tuple[date | None, date | None]:
-    """The partnership that lasts, else the last one that was: its first day, and the last one where it has ended."""
+    """The current partnership, or the latest one: its first day, and the last day where it has ended."""
     begun = [span for span in partnerships(country.id) if span.since <= day]
     if not begun:
         return None, None

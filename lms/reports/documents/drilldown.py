@@ -58,7 +58,7 @@ class Head:
 
     @property
     def is_number(self) -> bool:
-        """Whether its values stand at the end of their cells."""
+        """Whether its values are aligned to the end of their cells."""
         return self.kind not in ("text", "day")
 
 

@@ -229,7 +229,7 @@ def _comings(report: LectureReport) -> tuple[Section, ...]:
 
 
 def _untimed(report: LectureReport) -> list[tuple[str, int]]:
-    """Who came without a time of joining, so that the rows add up to all who joined."""
+    """The number of people without a time of joining, so that the rows add up to all who joined."""
     watched = report.untimed.get(Source.REPLAY, 0)
     corrected = sum(report.untimed.values()) - watched
     rows = [(_("Watched the recording"), watched), (_("Added by a correction, without times"), corrected)]

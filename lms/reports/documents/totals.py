@@ -21,7 +21,7 @@ from lms.web.time import organiser_zone, zone_city
 MOST_COLUMNS = 12
 """Columns of a picture; of more groups bars are drawn."""
 MOST_ACROSS = 8
-"""Columns of a cross table on paper; more of them stand in further tables."""
+"""Columns of a cross table on paper; further ones continue in further tables."""
 MOST_BARS = 20
 """Bars of a picture on a page; the table next to it has all groups."""
 

@@ -86,7 +86,7 @@ class Rows:
 def write(
     rows: Rows, file: BinaryIO, kind: str, about: Sequence[tuple[str, str]], progress: Callable[[int, int], None]
 ) -> int:
-    """Writes the rows into a file as they come; returns how many. In a workbook `about` is a sheet of its own."""
+    """Writes the rows into a file as they come; returns how many. In a workbook, `about` is a separate sheet."""
     if kind == "csv":
         counted = _Counted(rows.each(progress))
         for piece in write_csv(rows.headings, counted):

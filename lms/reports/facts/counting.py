@@ -17,11 +17,11 @@ from lms.reports.facts.selection import Facts, Numbers, Selection, summed, taken
 from lms.reports.rules import Figures, Key
 
 PENDING: Final = 2_000_000
-"""So many pairs of a group and a person are collected before they are sorted."""
+"""The number of pairs of a group and a person that are collected before sorting."""
 MARKS: Final = 64_000_000
-"""Up to so many pairs are marked in a table."""
+"""Up to this many pairs are marked in a table."""
 SPARSE: Final = 16
-"""A table has at most so many places for each row."""
+"""A table has at most this many places for each row."""
 
 _SHIFT: Final = 32
 _LOW: Final = (1 << _SHIFT) - 1
@@ -75,7 +75,7 @@ class Part:
         return self._people
 
     def add_people(self, people: People) -> None:
-        """Adds people, of whom some may be there already."""
+        """Adds people, some of whom may be present already."""
         if len(people):
             self._pending.append(people)
 
@@ -129,8 +129,11 @@ def people_of(selection: Selection) -> People:
 
 @dataclass(frozen=True)
 class _Attended:
-    """Who attended the lectures of one segment: `inner` is the number of each row's inner group, None where there is
-    one; the rows of owner n lie between `starts` n and n + 1."""
+    """People who attended the lectures of one segment:
+
+    `inner` is the number of each row's inner group, None with a single one; the rows of owner n are between `starts` n
+    and n + 1.
+    """
 
     people: Column
     inner: Column | None
@@ -205,7 +208,7 @@ class _Counter:
         self._count_people(attended)
 
     def _count_people(self, attended: Sequence[tuple[_Attended, Numbers]]) -> None:
-        """Counts distinct people, one outer group after the other: of that, all rows stand together by lecture."""
+        """Counts distinct people, one outer group after the other: within it, all rows are grouped by lecture."""
         runs: dict[int, list[tuple[Column, Column | None]]] = {}
         for attended_part, outer in attended:
             # Owners next to each other in one group are one run

@@ -38,7 +38,7 @@ class Segment:
 
     @property
     def has_days(self) -> bool:
-        """Whether each row has a day of its own: those of registrations and awards do."""
+        """Whether each row has its own day: those of registrations and awards do."""
         return "day" in self.columns
 
     @cached_property

@@ -31,10 +31,10 @@ log = structlog.get_logger(__name__)
 
 
 def send_scheduled(*, at: datetime) -> int:
-    """What the worker calls now and then: puts every report that is due in the outbox; returns how many runs it kept.
+    """Puts every report that is due in the outbox; returns how many runs it recorded. Called by the worker regularly.
 
-    Of the times that have passed meanwhile only the latest counts. What cannot be counted is kept as a failure with
-    its reason; while the database is away nothing is kept, and it is tried again.
+    Of several missed times, only the latest counts. A report that cannot be counted is recorded as a failure with its
+    reason; while the database is away nothing is recorded, and it is tried again.
     """
     zone, count = clock.reporting_zone(), 0
     plans = list_plans()
@@ -53,7 +53,7 @@ def send_scheduled(*, at: datetime) -> int:
         except DomainError as error:
             reason = error.message or type(error).__name__
             count += keep_run(plan, due, failure=reason, at=at)
-        except Exception as error:  # one that cannot be made keeps none of those behind it waiting
+        except Exception as error:  # a failing report does not delay those after it
             log.exception("report failed", report=plan.report_id)
             count += keep_run(plan, due, failure=type(error).__name__, at=at)
         else:

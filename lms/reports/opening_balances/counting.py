@@ -74,7 +74,7 @@ class Balances:
         return Balances(rows, self.sets, self.whole)
 
     def opening(self, known: Collection[int | None] = ()) -> Opening:
-        """The label of these rows; `known` are the countries that the system has in the slice by itself."""
+        """The label of these rows; `known` are the countries that the system itself has in the slice."""
         countries = {row.country_id for row in self.rows if row.attendances} - {None}
         counts: dict[int, int] = {}
         for row in self.rows:
@@ -88,7 +88,7 @@ class Balances:
         )
 
     def groups(self, dimensions: Sequence[str]) -> dict[Key, Balances]:
-        """By these dimensions; by one that they do not have there are none."""
+        """Groups by these dimensions; none by a dimension that they lack."""
         groups: dict[Key, Balances] = {}
         if WITHOUT.intersection(dimensions):
             return groups

@@ -45,10 +45,12 @@ from lms.reports.queries.scope import Partners, Scope
 from lms.reports.rules import VALUES, Slice
 
 DIMENSIONS: Final = {"of_country": "country", "of_series": "series", "of_source": "source"}
-"""The filters of a list of rows that are dimensions of figures. A report has filters of its own, which say what the
-figure counts."""
+"""The filters of a list of rows that are dimensions of figures.
+
+A report has its own filters, which define what the figure counts.
+"""
 NOT_STATED: Final = "-"
-"""Stands in an address for the key of what is not stated."""
+"""The key *not stated* in an address."""
 
 
 def check_may_open(scope: Scope, *, by: Actor) -> None:

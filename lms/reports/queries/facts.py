@@ -43,7 +43,7 @@ from lms.reports.queries.scope import Partners, Scope
 COUNTED = (CertificateState.VALID, CertificateState.WITHDRAWN)
 """States of certificates that count."""
 MOST_DAYS: Final = 130 * 366
-"""So many days are told apart, from 1970."""
+"""The number of days that can be distinguished, from 1970."""
 STAMP = "loaded_facts"
 _TABLES = frozenset(
     {
@@ -53,9 +53,9 @@ _TABLES = frozenset(
 )  # fmt: skip
 """What facts are read from."""
 MOST = 64
-"""The facts of so many scopes are kept: lists of their lectures, and which segments they are in."""
+"""The facts of this many scopes are cached: lists of their lectures, and the segments that contain them."""
 FEW = 50
-"""Up to so many series are asked for by id; above, all are read at once."""
+"""Up to this many series are read by id; above, all are read at once."""
 
 watch(STAMP, _TABLES.__contains__)
 
@@ -88,7 +88,7 @@ def load(scope: Scope, partners: Partners, *, attended_only: bool = False) -> Fa
         return _load(scope, partners, attended_only=attended_only)
     cached = memory(STAMP)
     key = scope.zone, scope.series_id, scope.language, scope.start, scope.end
-    stamp = stamp_of(STAMP)  # before what it stands for is read
+    stamp = stamp_of(STAMP)  # before the rows are read
     entry: tuple[int | None, Facts] | None = cached.get(key)
     if entry is None or entry[0] != stamp:
         entry = stamp, _load(scope, partners)
@@ -138,7 +138,7 @@ def attendances_of(days: Mapping[int, date]) -> list[Part]:
 
 
 def held_within(query: Any, scope: Scope) -> Any:
-    """A query of lectures, narrowed to the sessions of a scope, whoever came."""
+    """A query of lectures, limited to the sessions of a scope, regardless of who attended."""
     query = query.where(is_session())
     if scope.series_id is not None:
         query = query.where(Lecture.series_id == scope.series_id)
@@ -152,7 +152,7 @@ def held_within(query: Any, scope: Scope) -> Any:
 
 
 def held_lectures(scope: Scope) -> list[HeldLecture]:
-    """The sessions of a scope, whoever came."""
+    """The sessions of a scope, regardless of who attended."""
     start = whole_seconds(Lecture.actual_start)
     query = held_within(select(Lecture.id, Lecture.series_id, Lecture.language, start), scope)
     return [
@@ -169,7 +169,7 @@ def _day_of(seconds: int, zone: str) -> date:
 
 def facts_of_series(kind: str, series_ids: Collection[int], zone: str) -> list[Part]:
     """Registrations or awards of these series: from memory, or as stored, where the stamp is still the same."""
-    stamps = stamps_of(kind)  # before the rows: what changes meanwhile has another stamp next time
+    stamps = stamps_of(kind)  # before the rows: a later change has another stamp next time
     versions = {id_: (stamps[id_], zone) for id_ in series_ids if id_ in stamps}
 
     def read(ids: Collection[int]) -> Iterator[Read]:

@@ -1,8 +1,8 @@
-"""The figures everybody may see: all questions are answered at once, once a day, and read from there.
+"""The public figures: all questions are answered at once, once a day, and read from there.
 
-A question is a span of years with data ("2020-2026") and what is asked of it:
-`2020-2026/totals`, `2020-2026/by/<dimension>` (groups, small ones folded), `2020-2026/where/<filter>` (the slices that
-hold five people or more, by key). Figures stand as lists in the order of `rules.FIGURES`; keys are inner ones.
+A question is a span of years with data ("2020-2026") and a part: `2020-2026/totals`, `2020-2026/by/<dimension>`
+(groups, small ones combined), `2020-2026/where/<filter>` (the slices with five people or more, by key). Figures are
+stored as lists in the order of `rules.FIGURES`; keys are inner ones.
 """
 
 from __future__ import annotations
@@ -257,7 +257,7 @@ def _headline(stored: _Stored, countries: Rows, locale: str) -> Headline:
         for id_, code, _names, latitude, longitude in countries
         if values.get(id_)
     ]
-    steps = dict(stored.funnel)  # refreshes of before counted only the attended
+    steps = dict(stored.funnel)  # earlier refreshes counted only the attended
     funnel = Funnel(
         registrations=steps.get("registrations", figures.registrations),
         attended=steps["attended"],

@@ -174,7 +174,7 @@ def _groups_of(
     parents: Mapping[str, str | None],
     partners: Collection[int],
 ) -> dict[Key, set[Key]]:
-    """Which of these countries lie in each region of some level, or are partners."""
+    """The countries in each region of some level, and the partners."""
     groups: dict[Key, set[Key]] = defaultdict(set)
     for key in countries:
         (country,) = key
@@ -235,7 +235,7 @@ def _older(balances: Balances, name: str | None, span: str, parents: dict[str, s
 
 
 def _label(older: Mapping[Key, Balances], keys: Iterable[Key]) -> dict[str, Any] | None:
-    """What is said of the opening balances in these groups together; how many countries they add is not."""
+    """The label for the opening balances in these groups together, without the number of countries that they add."""
     groups = [older[key] for key in keys if key in older]
     if not groups:
         return None

@@ -1,7 +1,7 @@
-"""The attendances of a slice one by one, person after person, however many they are: the facts it is counted from.
+"""The attendances of a slice one at a time, person after person: the facts it is counted from.
 
-They are sorted so many people at a time, so that a million rows take no more memory than a thousand. Lectures are read
-on a connection of their own: the session may commit meanwhile.
+They are sorted in batches of people, so that a million rows take no more memory than a thousand. Lectures are read on a
+separate connection: the session may commit in between.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from lms.reports.queries.scope import Partners, Scope
 
 PEOPLE_AT_ONCE = 1_000
 BATCHES = 50
-"""So many batches of people are sorted together."""
+"""The number of batches of people that are sorted together."""
 _COLUMNS = ("person", "lecture", "country", "traits", "ms")
 
 
@@ -54,7 +54,7 @@ class Held:
 
 
 def held_lectures(scope: Scope, connection: Connection) -> dict[int, Held]:
-    """The sessions of a scope, whoever attended them."""
+    """The sessions of a scope, regardless of who attended them."""
     columns = (Lecture.id, Lecture.series_id, Lecture.title, Lecture.language, Lecture.actual_start)
     return {
         id_: Held(id_, series, title, language, start, clock.day_of(start, scope.zone))

@@ -17,7 +17,7 @@ from lms.reports.models import Snapshot, SnapshotDossier, SnapshotVisibility
 
 
 def get_snapshot(public_id: str, *, by: Actor) -> Snapshot:
-    """A published report. Raises NotFound for one that this actor may not see."""
+    """A published report. Raises NotFound if this actor may not see it."""
     row = db.session.scalar(select(Snapshot).where(Snapshot.public_id == public_id, _readable(by)))
     if row is None:
         raise NotFound
@@ -64,7 +64,7 @@ def dossier_key(digest: str) -> str:
 
 
 def get_dossier_file(public_id: str, digest: str, *, by: Actor) -> tuple[SnapshotDossier, bytes]:
-    """An attached dossier and its PDF. Raises NotFound for one that is not there or not this actor's to read."""
+    """An attached dossier and its PDF. Raises NotFound if it does not exist or this actor may not read it."""
     for dossier in list_dossiers(get_snapshot(public_id, by=by), by=by):
         content = files.find(dossier_key(digest)) if dossier.digest == digest else None
         if content is not None:

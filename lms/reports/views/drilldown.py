@@ -125,7 +125,7 @@ ROWS = {
 }  # fmt: skip
 """What the rows behind each figure can be filtered and sorted by."""
 OWN = frozenset({"row", "column", "organisation", *LISTED, *(name for one in ROWS.values() for name in one.filters)})
-"""What an address of rows has beside what the report is asked."""
+"""Parameters of a page of rows that a report does not have."""
 
 
 def _form_and_keys(by: Actor, locale: str) -> tuple[ReportForm, dict[str, str | None]]:

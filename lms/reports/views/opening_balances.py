@@ -44,7 +44,7 @@ from lms.web.numbers import whole
 
 ROWS_A_PAGE = 100
 LOOKED_AT = 50
-"""So many rows and faults of a file are shown before it is entered."""
+"""The number of rows and faults of a file shown before it is entered."""
 
 
 @bp.get("/admin/opening")

@@ -54,7 +54,7 @@ from lms.web.whole_pages import same_for_strangers
 
 A_PAGE = 50
 CHANGES_SHOWN = 200
-"""So many changed figures of groups stand on the page; the API has all."""
+"""The number of changed figures of groups on the page; the API has all."""
 
 
 @bp.get("/reports")

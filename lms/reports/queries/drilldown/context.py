@@ -42,7 +42,7 @@ class DrilldownContext:
 
     @cached_property
     def people(self) -> Column | None:
-        """The people whom the text of the list finds; None without one."""
+        """The people who match the text of the list; None without a text."""
         if not self.request.q:
             return None
         query = select(Person.id).where(is_found(self.request.q, with_organisation=True))

@@ -10,7 +10,7 @@ from typing import Final
 from lms.reports.rules import Figures
 
 CHUNK: Final = 2000
-"""So many rows of a file are named at a time."""
+"""Names are looked up for this many rows of a file at a time."""
 
 
 @dataclass(frozen=True)
