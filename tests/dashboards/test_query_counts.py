@@ -97,7 +97,7 @@ PAGES = {
     ("/teach", "instructor"): 9,  # attendances are counted by one question
     ("/country", "focal_point"): 27,  # of all series: nominations, quotas and who is falling behind
     ("/country/behind", "focal_point"): 12,
-    ("/country/nominations", "focal_point"): 7,
+    ("/country/nominations", "focal_point"): 8,
     ("/lectures/{live}/groups", "focal_point"): 11,
     ("/admin", "administrator"): 18,
     ("/admin/countries", "administrator"): 5,
@@ -136,6 +136,8 @@ def test_pages_ask_as_often_for_much_as_for_little(
     }
     with world.make.app.app_context():
         refresh_public_figures(by=SYSTEM, at=world.at)
+        nominee = [PersonRow(2, "n@z.test", "n@z.test", "Nominee")]
+        nominate(world.series.id, nominee, country_id=get_country("KE").id, by=SYSTEM, at=world.at)
     assert world.live is not None
     ids = {"held": world.held[0].id, "live": world.live.id, "coming": world.coming[0].id}
     clients = {None: world.make.app.test_client()} | {who: world.signed_in(person) for who, person in people.items()}

@@ -157,8 +157,9 @@ class CountryNominations(ListView[Nomination]):
         return counted_chips(self.counts, words)
 
     def selects(self) -> list[Select]:
-        series, names = list_nominated_series(by=self.by, own=True), country_names(reader_locale())
-        selects = filter_selects(series, [row.code for row in self.countries], names)
+        codes = [row.code for row in self.countries]
+        names = country_names(reader_locale()) if len(codes) > 1 else dict.fromkeys(codes, "")
+        selects = filter_selects(list_nominated_series(by=self.by, own=True), codes, names)
         return [select for select in selects if len(select.choices) > 1]
 
     def context(self) -> dict[str, Any]:
