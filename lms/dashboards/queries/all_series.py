@@ -54,6 +54,7 @@ class SeriesRow:
     planned: int
     latest: datetime | None
     totals: Totals = _NO_TOTALS
+    instructors: Sequence[str] = ()
 
     @property
     def state(self) -> SeriesState:
@@ -74,7 +75,6 @@ class SeriesList:
     counts: Mapping[str, int]
     to_issue: int
     drafts: Sequence[SeriesRow]
-    givers: Mapping[int, Sequence[str]]
 
 
 def list_all_series(asked: ListRequest, *, by: Actor) -> SeriesList:
@@ -88,25 +88,21 @@ def list_all_series(asked: ListRequest, *, by: Actor) -> SeriesList:
     drafts = [one for one in every if one.visibility is Visibility.DRAFT]
     public = [one for one in every if one.visibility is Visibility.PUBLIC]
     totals = totals_of_series([one.id for one in public], by=by)
-    public = [_with(one, totals[one.id]) for one in public]
+    public = [replace(row, totals=totals[row.id]) for row in public]
     counts = {state.value: sum(one.state is state for one in public) for state in SeriesState}
     counts |= {"": len(public), TO_ISSUE: sum(one.totals.to_issue > 0 for one in public)}
     found = [one for one in public if _matches(one, asked)]
     found.sort(key=_key(asked.sort), reverse=asked.descending)
     within = asked.within(len(found))
     rows = found[within.offset : within.offset + within.size]
+    names = list_givers_of_series([row.id for row in [*rows, *drafts]])
     return SeriesList(
-        rows,
+        [replace(row, instructors=names.get(row.id, ())) for row in rows],
         len(found),
         counts,
-        sum(one.totals.to_issue for one in public),
-        drafts,
-        list_givers_of_series([one.id for one in [*rows, *drafts]]),
+        sum(row.totals.to_issue for row in public),
+        [replace(row, instructors=names.get(row.id, ())) for row in drafts],
     )
-
-
-def _with(row: SeriesRow, totals: Totals) -> SeriesRow:
-    return replace(row, totals=totals)
 
 
 def _rows() -> Any:

@@ -2,91 +2,76 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
 
-from flask import render_template
-from flask.typing import ResponseReturnValue
-
-from lms.core.errors import NotFound
 from lms.core.i18n import _, _l
+from lms.core.lists import ListRequest
 from lms.core.roles import Role
-from lms.dashboards.queries.all_series import TO_ISSUE, SeriesState, list_all_series
+from lms.dashboards.queries.all_series import TO_ISSUE, SeriesRow, SeriesState, list_all_series
 from lms.dashboards.views.blueprint import bp
-from lms.web.guards import allow
-from lms.web.identity import current_actor
-from lms.web.lists import Column, ListDefinition, ListPage, Sifted, read_list
-from lms.web.table_files import table_file
-
-LIST = ListDefinition(
-    filters={"state": frozenset({*SeriesState, TO_ISSUE})},
-    columns=(
-        Column("state", _l("State"), first=_l("running ones first"), last=_l("finished ones first")),
-        Column("title", _l("Series"), first=_l("by title"), last=_l("by title, the last first")),
-        Column(
-            "enrolled", _l("Enrolled"), first=_l("most people first"), last=_l("fewest people first"),
-            descending=True, numeric=True,
-        ),
-        Column(
-            "held", _l("Held"), first=_l("most lectures held first"), last=_l("fewest lectures held first"),
-            descending=True, numeric=True,
-        ),
-        Column(
-            "earned", _l("Earned"), first=_l("most certificates earned first"),
-            last=_l("fewest certificates earned first"), descending=True, numeric=True,
-        ),
-        Column(
-            "issue", _l("To issue"), first=_l("most certificates to issue first"),
-            last=_l("fewest certificates to issue first"), descending=True, numeric=True,
-        ),
-    ),
-)  # fmt: skip
-HEADINGS = [
-    "slug", "title", "language", "state", "instructors", "enrolled", "lectures_held", "lectures", "certificates_earned",
-    "certificates_to_issue", "latest_lecture",
-]  # fmt: skip
-_WIDTHS = [24, 40, 9, 12, 32, 10, 12, 10, 12, 12, 18]
-EVERY_ROW = 1_000_000
-_LABELS = {
-    "": _l("all"),
-    SeriesState.OPEN.value: _l("open for enrolment"),
-    SeriesState.RUNNING.value: _l("running"),
-    SeriesState.FINISHED.value: _l("finished"),
-    TO_ISSUE: _l("to issue"),
-}
+from lms.web.lists import Chip, Column, FileColumn, ListView, list_files, list_page
 
 
-@bp.get("/admin/series")
-@allow(Role.ADMINISTRATOR)
-def admin_series() -> ResponseReturnValue:
+@list_files(bp, "/admin/series", Role.ADMINISTRATOR)
+@list_page(bp, "/admin/series", Role.ADMINISTRATOR)
+class AllSeries(ListView[SeriesRow]):
     """Lists all series with state, people enrolled, lectures held, certificates earned and to issue; drafts apart."""
-    asked = read_list(LIST)
-    found = list_all_series(asked.wanted, by=current_actor())
-    figures = [Sifted(value, found.counts[value], str(label)) for value, label in _LABELS.items()]
-    if found.drafts:
-        figures.append(Sifted("drafts", len(found.drafts), str(_l("drafts")), url="#drafts"))
-    return render_template(
-        "dashboards/admin_series.html",
-        found=found,
-        figures=figures,
-        list=ListPage(asked, found.total, endpoint="dashboards.admin_series"),
+
+    endpoint, template, title = "dashboards.admin_series", "dashboards/admin_series.html", _l("Series")
+    text_label, none_found = _l("Title or web address"), _l("No series matches")
+    filters = {"state": frozenset({*SeriesState, TO_ISSUE})}
+    order = "state"
+    columns = (
+        Column("title", _l("Series"), _l("by title"), _l("by title, the last first")),
+        Column("state", _l("State"), _l("running ones first"), _l("finished ones first")),
+        Column("enrolled", _l("Enrolled"), _l("most people first"), _l("fewest people first"), True, True),
+        Column("held", _l("Held"), _l("most lectures held first"), _l("fewest lectures held first"), True, True),
+        Column(
+            "earned", _l("Earned"), _l("most certificates earned first"), _l("fewest certificates earned first"),
+            True, True,
+        ),
+        Column(
+            "issue", _l("To issue"), _l("most certificates to issue first"), _l("fewest certificates to issue first"),
+            True, True,
+        ),
+    )  # fmt: skip
+    chips_filter, chips_label = "state", _l("Show series by state")
+    file_columns = (
+        FileColumn("slug", width=24),
+        FileColumn("title", width=40),
+        FileColumn("language", width=9),
+        FileColumn("state", "state.value"),
+        FileColumn("instructors", lambda row: ", ".join(row.instructors), 32),
+        FileColumn("enrolled", width=10, type=int),
+        FileColumn("lectures_held", "held", type=int),
+        FileColumn("lectures", "planned", 10, int),
+        FileColumn("certificates_earned", "totals.earned", type=int),
+        FileColumn("certificates_to_issue", "totals.to_issue", type=int),
+        FileColumn("latest_lecture", "latest", 18, datetime),
     )
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.file_name = "series"
 
-@bp.get("/admin/series.<kind>")
-@allow(Role.ADMINISTRATOR)
-def admin_series_file(kind: str) -> ResponseReturnValue:
-    """The list of all series, or what the filter holds of it, as CSV or XLSX; without drafts."""
-    if kind not in ("csv", "xlsx"):
-        raise NotFound
-    wanted = read_list(LIST).wanted
-    found = list_all_series(replace(wanted, page=1, size=EVERY_ROW), by=current_actor())
-    rows = (
-        (
-            one.slug, one.title, one.language, one.state.value, ", ".join(found.givers.get(one.id, ())), one.enrolled,
-            one.held, one.planned, one.totals.earned, one.totals.to_issue, one.latest,
-        )
-        for one in found.rows
-    )  # fmt: skip
-    parts = ["series", wanted.filters.get("state"), "search" if wanted.q else None]
-    name = "-".join(part for part in parts if part)
-    return table_file(kind, name, _("Series"), HEADINGS, rows, widths=_WIDTHS)
+    def query(self, request: ListRequest) -> tuple[Sequence[SeriesRow], int]:
+        self.series_list = list_all_series(request, by=self.by)
+        return self.series_list.rows, self.series_list.total
+
+    def chips(self) -> list[Chip]:
+        words = {
+            "": _("all"),
+            SeriesState.OPEN.value: _("open for enrolment"),
+            SeriesState.RUNNING.value: _("running"),
+            SeriesState.FINISHED.value: _("finished"),
+            TO_ISSUE: _("to issue"),
+        }
+        chips = [Chip(value, self.series_list.counts[value], word) for value, word in words.items()]
+        if self.series_list.drafts:
+            chips.append(Chip("drafts", len(self.series_list.drafts), _("drafts"), url="#drafts"))
+        return chips
+
+    def context(self) -> dict[str, Any]:
+        return {"found": self.series_list}

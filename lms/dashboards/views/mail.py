@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from email.message import EmailMessage
 from typing import Any
 
@@ -12,6 +13,7 @@ from jinja2 import UndefinedError
 from lms.core import clock
 from lms.core.errors import NotFound
 from lms.core.i18n import _, _l, _n
+from lms.core.lists import ListRequest
 from lms.core.roles import Role
 from lms.core.settings import settings
 from lms.dashboards.mail_examples import values_of
@@ -27,27 +29,18 @@ from lms.people.queries.outgoing import (
     FAILED,
     PERIODS,
     Deed,
+    Outgoing,
     choose_mails,
     get_outgoing,
     list_outgoing,
     what_can_be_done,
 )
-from lms.people.queries.stopped_addresses import choose_stopped, list_stopped
+from lms.people.queries.stopped_addresses import StoppedAddress, choose_stopped, list_stopped
 from lms.web.guards import allow
 from lms.web.identity import current_actor
-from lms.web.lists import Choice, Column, ListDefinition, ListPage, Select, Selection, Sifted, read_list, read_selection
+from lms.web.lists import Chip, Choice, Column, ListView, Select, Selection, list_page, read_selection
 from lms.web.locale import offered, reader_locale
 
-LIST = ListDefinition(
-    size=15,
-    filters={
-        "state": frozenset({*MailState}),
-        "kind": frozenset({*MailKind}),
-        "reason": frozenset({*MailReason}),
-        "period": frozenset(PERIODS),
-    },
-    columns=(Column("at", _l("Time"), first=_l("newest first"), last=_l("oldest first")),),
-)
 _FIGURES = {
     "": _l("all"),
     MailState.QUEUED.value: _l("queued"),
@@ -72,15 +65,6 @@ _KINDS = {
     MailKind.MESSAGE: _l("Messages from lecturers"),
     MailKind.DIGEST: _l("Weekly summaries"),
 }
-
-
-ADDRESSES = ListDefinition(
-    columns=(
-        Column("last", _l("Latest e-mail"), first=_l("latest first"), last=_l("oldest first")),
-        Column("address", _l("Address"), first=_l("by address"), last=_l("by address, last first")),
-        Column("mails", _l("Returned"), first=_l("most first"), last=_l("fewest first"), numeric=True),
-    ),
-)
 _FAULTS = {
     MailboxFault.NO_ANSWER: _l("The mail server does not answer."),
     MailboxFault.NOT_TRUSTED: _l("There is no encrypted connection that can be trusted."),
@@ -90,34 +74,52 @@ _FAULTS = {
 }
 
 
-@bp.get("/admin/mail")
-@allow(Role.ADMINISTRATOR)
-def admin_mail() -> ResponseReturnValue:
+@list_page(bp, "/admin/mail", Role.ADMINISTRATOR)
+class Mails(ListView[Outgoing]):
     """Lists mails of the last days by state, with the reason of each that failed."""
-    asked, at = read_list(LIST), clock.now()
-    found = list_outgoing(asked.wanted, by=current_actor(), at=at)
-    selects = [
-        Select("kind", _("Kind"), [Choice(kind.value, str(label)) for kind, label in _KINDS.items()], _("All kinds")),
-        Select(
-            "reason",
-            _("Reason"),
-            [Choice(reason.value, mail_reason(reason), count) for reason, count in found.reasons.items()],
-            _("All reasons"),
-        ),
-        Select("period", _("When"), [Choice(name, str(label)) for name, label in _PERIODS.items()], _("Last 7 days")),
-    ]
-    figures = [Sifted(value, found.counts.get(value, 0), str(label)) for value, label in _FIGURES.items()]
-    stopped = Sifted("addresses", found.stopped, _("stopped addresses"), url_for("dashboards.stopped_addresses"))
-    return render_template(
-        "dashboards/mail.html",
-        found=found,
-        can=what_can_be_done([one.mail.id for one in found.rows], at=at),
-        figures=[*figures, stopped],
-        selects=selects,
-        list=ListPage(asked, found.total, endpoint="dashboards.admin_mail"),
-        limit=settings().mail_per_minute,
-        returned=_mailbox(),
+
+    endpoint, template, title = "dashboards.admin_mail", "dashboards/mail.html", _l("E-mails")
+    text_label, none_found, size = _l("Person or e-mail address"), _l("No e-mail matches"), 15
+    filters = {
+        "state": frozenset({*MailState}),
+        "kind": frozenset({*MailKind}),
+        "reason": frozenset({*MailReason}),
+        "period": frozenset(PERIODS),
+    }
+    columns = (
+        Column("mail", _l("E-mail and person")),
+        Column("at", _l("Time"), _l("newest first"), _l("oldest first"), place="wide"),
+        Column("state", _l("State")),
     )
+    chips_filter, chips_label = "state", _l("Show e-mails by state")
+    bulk_endpoint = "dashboards.mail_again"
+
+    def query(self, request: ListRequest) -> tuple[Sequence[Outgoing], int]:
+        self.mails = list_outgoing(request, by=self.by, at=self.at)
+        possible = what_can_be_done([row.mail.id for row in self.mails.rows], at=self.at)
+        self.deeds = {deed for deeds in possible.values() for deed in deeds}
+        self.selectable = [mail_id for mail_id, deeds in possible.items() if deeds]
+        filters = request.filters
+        self.selects_all = filters.get("state") in ("failed", "queued") or filters.get("reason") == "withheld"
+        return self.mails.rows, self.mails.total
+
+    def chips(self) -> list[Chip]:
+        chips = [Chip(value, self.mails.counts.get(value, 0), str(label)) for value, label in _FIGURES.items()]
+        stopped = url_for("dashboards.stopped_addresses")
+        return [*chips, Chip("addresses", self.mails.stopped, _("stopped addresses"), stopped)]
+
+    def selects(self) -> list[Select]:
+        kinds = [Choice(kind.value, str(label)) for kind, label in _KINDS.items()]
+        reasons = [Choice(reason.value, mail_reason(reason), count) for reason, count in self.mails.reasons.items()]
+        periods = [Choice(name, str(label)) for name, label in _PERIODS.items()]
+        return [
+            Select("kind", _("Kind"), kinds, _("All kinds")),
+            Select("reason", _("Reason"), reasons, _("All reasons")),
+            Select("period", _("When"), periods, _("Last 7 days")),
+        ]
+
+    def context(self) -> dict[str, Any]:
+        return {"found": self.mails, "limit": settings().mail_per_minute, "returned": _mailbox()}
 
 
 def _mailbox() -> dict[str, Any] | None:
@@ -180,69 +182,74 @@ def _done(deed: Deed, count: int) -> str:
 
 
 def _change(deed: Deed) -> ResponseReturnValue:
-    by, at, asked = current_actor(), clock.now(), read_list(LIST)
-    selection = read_selection()
-    chosen = choose_mails(
-        deed, among_ids=None if selection.everybody else _ids(selection), request=asked.wanted, by=by, at=at
-    )
-    page = ListPage(asked, 1, endpoint="dashboards.admin_mail")
-    back = page.here()
+    view, selection = Mails(), read_selection()
+    ids = None if selection.everybody else _ids(selection)
+    chosen = choose_mails(deed, among_ids=ids, request=view.request, by=view.by, at=view.at)
     if not chosen.ids:
         flash(str(_NOTHING[deed]))
-        return redirect(back)
+        return redirect(view.here())
     if "confirm" not in request.form:
         return render_template(
             "dashboards/change_mails.html",
             deed=deed.value,
             chosen=chosen,
             everybody=selection.everybody,
-            back=back,
-            action=page.address(_ENDPOINTS[deed]),
+            back=view.here(),
+            action=view.action_address(_ENDPOINTS[deed]),
         )
-    count = _CHANGES[deed](chosen.ids, by=by, at=at)
+    count = _CHANGES[deed](chosen.ids, by=view.by, at=view.at)
     flash(_done(deed, count) if count else str(_NOTHING[deed]))
     if deed is Deed.WITHHOLD and count:
         return redirect(url_for("dashboards.admin_mail", reason=MailReason.WITHHELD.value, period="month"))
-    return redirect(back)
+    return redirect(view.here())
 
 
 def _ids(selection: Selection) -> list[int]:
     return [int(one) for one in selection.ids if one.isdecimal() and len(one) < 10]
 
 
-@bp.get("/admin/mail/addresses")
-@allow(Role.ADMINISTRATOR)
-def stopped_addresses() -> ResponseReturnValue:
+@list_page(bp, "/admin/mail/addresses", Role.ADMINISTRATOR)
+class StoppedAddresses(ListView[StoppedAddress]):
     """Lists addresses that are not written to, because mails to them came back."""
-    asked = read_list(ADDRESSES)
-    rows, total = list_stopped(asked.wanted, by=current_actor())
-    page = ListPage(asked, total, endpoint="dashboards.stopped_addresses")
-    return render_template("dashboards/stopped_addresses.html", rows=rows, list=page)
+
+    endpoint, template = "dashboards.stopped_addresses", "dashboards/stopped_addresses.html"
+    title = _l("Stopped addresses")
+    text_label, none_found = _l("Person or e-mail address"), _l("No address matches")
+    order = "last"
+    columns = (
+        Column("address", _l("Address"), _l("by address"), _l("by address, last first")),
+        Column("mails", _l("Returned"), _l("most first"), _l("fewest first"), numeric=True),
+        Column("last", _l("Latest e-mail"), _l("latest first"), _l("oldest first"), place="wide"),
+    )
+    bulk_endpoint = "dashboards.write_again"
+
+    def query(self, request: ListRequest) -> tuple[Sequence[StoppedAddress], int]:
+        rows, total = list_stopped(request, by=self.by)
+        self.selectable = [row.mail_id for row in rows]
+        return rows, total
 
 
 @bp.post("/admin/mail/addresses/again")
 @allow(Role.ADMINISTRATOR)
 def write_again() -> ResponseReturnValue:
     """Asks, then has the chosen addresses written to again: those ticked, or all that the filter holds."""
-    by, asked, selection = current_actor(), read_list(ADDRESSES), read_selection()
-    chosen = choose_stopped(None if selection.everybody else _ids(selection), asked.wanted, by=by)
-    page = ListPage(asked, 1, endpoint="dashboards.stopped_addresses")
-    back = page.here()
+    view, selection = StoppedAddresses(), read_selection()
+    chosen = choose_stopped(None if selection.everybody else _ids(selection), view.request, by=view.by)
     if not chosen:
         flash(_("None of the selected addresses is stopped. Nothing was changed."))
-        return redirect(back)
+        return redirect(view.here())
     if "confirm" not in request.form:
         return render_template(
             "dashboards/write_again.html",
             chosen=chosen,
             everybody=selection.everybody,
             ids=_ids(selection),
-            back=back,
-            action=page.address("dashboards.write_again"),
+            back=view.here(),
+            action=view.bulk_address,
         )
-    count = confirm_addresses(chosen, by=by, at=clock.now())
+    count = confirm_addresses(chosen, by=view.by, at=view.at)
     flash(_n("We will write to %(num)s address again.", "We will write to %(num)s addresses again.", count))
-    return redirect(back)
+    return redirect(view.here())
 
 
 @bp.get("/admin/mail/<int:mail_id>")

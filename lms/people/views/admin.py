@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import Any
 
 from flask import flash, redirect, render_template, request, url_for
@@ -11,81 +11,96 @@ from flask.typing import ResponseReturnValue
 from lms.core import clock
 from lms.core.errors import Invalid, Refused
 from lms.core.i18n import _, _l
+from lms.core.lists import ListRequest
 from lms.core.roles import Role
 from lms.people.actions import access, factors
 from lms.people.actions.persons import change_profile
 from lms.people.forms import NO_ROLE, AddPersonForm, PersonForm, RoleForm, grouped_choices
 from lms.people.queries.access import account_of, list_acts, list_grants, reach_of_role
-from lms.people.queries.countries import countries_meant, country_by_code, country_names
+from lms.people.queries.countries import countries_meant, country_by_code, country_names, known_codes
 from lms.people.queries.factors import second_factor_of
-from lms.people.queries.listing import ANY_ROLE, BEST, NAME, NEWEST, SIGN_IN, list_people, organisations_of_all
+from lms.people.queries.listing import (
+    ANY_ROLE,
+    BEST,
+    NAME,
+    NEWEST,
+    SIGN_IN,
+    PersonHit,
+    list_people,
+    organisations_of_all,
+)
 from lms.people.queries.persons import find_person_by_email, profile_of
 from lms.people.views.account import profile_form
 from lms.people.views.blueprint import bp, today
 from lms.web.forms import flash_refusal
 from lms.web.guards import allow
 from lms.web.identity import current_actor
-from lms.web.lists import Choice, Column, ListDefinition, ListPage, Select, Sifted, counted_choices, read_list
+from lms.web.lists import Chip, Choice, Column, ListView, Select, counted_choices, list_page
 from lms.web.locale import reader_locale
 
-LIST = ListDefinition(
-    filters={"role": frozenset({*Role, ANY_ROLE}), "country": None, "organisation": None},
-    columns=(
-        Column(NEWEST, _l("Added"), first=_l("newest first"), last=_l("oldest first"), descending=True),
-        Column(NAME, _l("Person"), first=_l("by name"), last=_l("by name, last first")),
-        Column(
-            SIGN_IN,
-            _l("Last sign-in"),
-            first=_l("latest sign-in first"),
-            last=_l("longest without a sign-in first"),
-            descending=True,
-        ),
-    ),
-)
-LIST_OF_MATCHES = replace(
-    LIST,
-    columns=(
-        Column(BEST, _l("Best match"), first=_l("best match first"), last=_l("best match last")),
-        *LIST.columns,
-    ),
-)
-"""The list where a text is looked for."""
 
-
-@bp.get("/admin/people")
-@allow(Role.ADMINISTRATOR)
-def admin_people() -> ResponseReturnValue:
+@list_page(bp, "/admin/people", Role.ADMINISTRATOR)
+class AllPeople(ListView[PersonHit]):
     """Lists people, filtered by role, country, organisation and text."""
-    listing, at = read_list(LIST_OF_MATCHES if request.args.get("q", "").strip() else LIST), clock.now()
-    country = country_by_code(listing.wanted.filters.get("country", ""))
-    if country is None:
-        listing = listing.without("country") if "country" in listing.wanted.filters else listing
-    people = list_people(listing.wanted, country_id=country.id if country else None, day=today(at), by=current_actor())
-    words = {
-        "": _("everyone"),
-        ANY_ROLE: _("with a role"),
-        "administrator": _("administrators"),
-        "instructor": _("instructors"),
-        "focal_point": _("focal points"),
-        "reporter": _("reporters"),
-    }
-    locale = reader_locale()
-    names = country_names(locale)
-    countries = [Choice(item.value, item.label, optgroup=item.optgroup) for item in grouped_choices(names, locale)]
-    organisations = counted_choices(
-        organisations_of_all(country.id if country else None, day=today(at)), listing.wanted.filters.get("organisation")
-    )
-    return render_template(
-        "people/admin_people.html",
-        people=people,
-        meant=[] if country else countries_meant(listing.wanted.q, names),
-        list=ListPage(listing, people.total, endpoint="people.admin_people"),
-        figures=[Sifted(value, people.counts.get(value, 0), word) for value, word in words.items()],
-        selects=[
+
+    endpoint, template, title = "people.admin_people", "people/admin_people.html", _l("People")
+    text_label = _l("Name, e-mail or country")
+    filters = {"role": frozenset({*Role, ANY_ROLE}), "country": known_codes, "organisation": None}
+    columns: tuple[Column, ...] = (
+        Column(NAME, _l("Person"), _l("by name"), _l("by name, last first")),
+        Column("role", _l("Role")),
+        Column("since", _l("Since"), place="wide"),
+        Column("account", _l("Account"), place="wide"),
+        Column(
+            SIGN_IN, _l("Last sign-in"), _l("latest sign-in first"), _l("longest without a sign-in first"),
+            descending=True, place="fig",
+        ),
+        Column(NEWEST, _l("Added"), _l("newest first"), _l("oldest first"), descending=True),
+    )  # fmt: skip
+    chips_filter, chips_label = "role", _l("Show people by role")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names = country_names(reader_locale())
+        self.order = NEWEST
+        self.hidden = {NEWEST, BEST}
+        if request.args.get("q", "").strip():
+            self.order = BEST
+            best = Column(BEST, _l("Best match"), _l("best match first"), _l("best match last"))
+            self.columns = (*self.columns, best)
+
+    def query(self, request: ListRequest) -> tuple[Sequence[PersonHit], int]:
+        self.country = country_by_code(request.filters.get("country", ""))
+        self.country_id = self.country.id if self.country else None
+        self.people = list_people(request, country_id=self.country_id, day=today(self.at), by=self.by)
+        return self.people.hits, self.people.total
+
+    def chips(self) -> list[Chip]:
+        words = {
+            "": _("everyone"),
+            ANY_ROLE: _("with a role"),
+            "administrator": _("administrators"),
+            "instructor": _("instructors"),
+            "focal_point": _("focal points"),
+            "reporter": _("reporters"),
+        }
+        return [Chip(value, self.people.counts.get(value, 0), word) for value, word in words.items()]
+
+    def selects(self) -> list[Select]:
+        countries = [
+            Choice(choice.value, choice.label, optgroup=choice.optgroup)
+            for choice in grouped_choices(self.names, reader_locale())
+        ]
+        counts = organisations_of_all(self.country_id, day=today(self.at))
+        organisations = counted_choices(counts, self.request.filters.get("organisation"))
+        return [
             Select("country", _("Country or area"), countries),
             Select("organisation", _("Organisation"), organisations),
-        ],
-    )
+        ]
+
+    def context(self) -> dict[str, Any]:
+        meant = [] if self.country else countries_meant(self.request.q, self.names)
+        return {"people": self.people, "meant": meant}
 
 
 @bp.route("/admin/people/new", methods=["GET", "POST"])
