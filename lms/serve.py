@@ -48,7 +48,7 @@ from lms.people.actions.duplicates import compare_waiting_people
 from lms.people.actions.sessions import prune_sessions
 from lms.reports.actions.exports import drop_old_exports
 from lms.reports.actions.public import refresh_when_due
-from lms.reports.jobs.sending import send_scheduled
+from lms.reports.jobs import send_scheduled
 from lms.web import rates
 from lms.web.metrics import FOLDER_VARIABLE
 from lms.web_process import server_options

@@ -33,7 +33,7 @@ ENROLMENT = ("rules", "membership", "actions", "batches", "api", "seats", "quota
 ATTENDANCE = ("outcomes", "rules", "policies", "actions", "histories", "order")
 REPORTS = ("facts", "counting", "stored_facts", "kept_facts", "rules")
 CERTIFICATES = ("eligibility", "earnable", "behind", "rules", "story")
-FACTS = ("counting", "filters", "segments", "selection")
+FACTS = ("counting", "segments", "selection")
 TARGETS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "enrolment/rules": (("lms/enrolment/rules.py",), ENROLMENT),
     "enrolment/seats": (("lms/enrolment/seats.py",), ENROLMENT),

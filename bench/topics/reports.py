@@ -23,7 +23,7 @@ from lms.core import clock
 from lms.core.db import db
 from lms.core.process_cache import memory
 from lms.core.roles import SYSTEM
-from lms.reports.actions.facts import store_series_facts
+from lms.reports.actions.public import store_series_facts
 from lms.reports.facts.segments import Segment
 from lms.reports.queries.figures import count
 from lms.reports.rules import Slice

@@ -42,7 +42,7 @@ def report_totals(
     from_day: datetime | None, to_day: datetime | None, dimensions: str, kind: str, output: Path | None, **filters: str
 ) -> None:
     """Prints all figures, optionally filtered and grouped, as of now."""
-    from lms.reports.exports import files
+    from lms.reports.documents import report_files as files
     from lms.reports.queries.figures import count
     from lms.reports.rules import Slice
 

@@ -26,8 +26,7 @@ from lms.reports.models import SnapshotVisibility
 from lms.reports.periods import Period, Rhythm, days_of
 from lms.reports.queries.definitions import figure_names
 from lms.reports.queries.labels import label
-from lms.reports.questions import PARAMETERS, both_given
-from lms.reports.rules import FILTERS, VALUES, Slice
+from lms.reports.rules import FILTERS, PARAMETERS, VALUES, Slice, both_given
 from lms.reports.shapes import DIMENSION_NAMES
 from lms.web.forms import BaseForm
 from lms.web.time import number

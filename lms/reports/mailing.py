@@ -9,10 +9,10 @@ from lms.core import workbooks
 from lms.mail.outbox import SECRET
 from lms.mail.rendering import Attachment, More
 from lms.reports import shapes
-from lms.reports.exports import files as exports
+from lms.reports.documents import report_files as exports
 from lms.reports.queries.definitions import figure_names
 from lms.reports.rules import FIGURES
-from lms.reports.snapshots.codec import thaw
+from lms.reports.snapshots import thaw
 
 GROUPS_TOLD = 25
 """The number of groups in the text; the files have all of them."""

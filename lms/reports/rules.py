@@ -1,9 +1,9 @@
-"""What is counted and how, once the rows are there: no database, no clock. Also what the public may ask."""
+"""What is counted and how, once the rows are there, and what may be asked: no database, no clock."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 from unicodedata import normalize
@@ -12,7 +12,60 @@ from zoneinfo import ZoneInfo
 from lms.core.errors import Forbidden, Invalid
 from lms.core.i18n import _
 from lms.people.models import Gender, Sector
-from lms.reports.opening_balances_note import Opening
+from lms.reports.periods import Period, days_of
+
+
+@dataclass(frozen=True)
+class Declared:
+    """A set of opening balances: its name, and how many different people it is declared to be of."""
+
+    name: str
+    participants: int | None
+
+
+@dataclass(frozen=True)
+class Opening:
+    """The contribution of opening balances to a slice, for the note next to its figures.
+
+    `countries_added` are countries with no other attendance; `declared` are the sets that are entirely in the slice.
+    """
+
+    sessions: int = 0
+    attendances: int = 0
+    countries: int = 0
+    countries_added: int = 0
+    declared: tuple[Declared, ...] = ()
+
+    @property
+    def declared_participants(self) -> int | None:
+        """The declared people of all sets entirely in the slice, or None if nothing is declared.
+
+        A person in two sets counts twice: these figures are declared, not counted.
+        """
+        known = [one.participants for one in self.declared if one.participants is not None]
+        return sum(known) if known else None
+
+    def as_json(self) -> dict[str, Any]:
+        """Serializes opening balances for the API."""
+        return {
+            "sessions": self.sessions,
+            "attendances": self.attendances,
+            "countries": self.countries,
+            "countries_added": self.countries_added,
+            "declared_participants": self.declared_participants,
+        }
+
+    @classmethod
+    def of_json(cls, payload: Mapping[str, Any] | None) -> Opening | None:
+        """Deserializes the result of `as_json`, without the names of sets. None for None."""
+        if payload is None:
+            return None
+        people = payload["declared_participants"]
+        declared = () if people is None else (Declared("", people),)
+        return cls(
+            payload["sessions"], payload["attendances"], payload["countries"], payload["countries_added"], declared
+        )
+
 
 DIMENSIONS: Final = ("country", "region", "series", "year", "month", "sector", "gender", "source", "language")
 FILTERS: Final = ("series", "country", "region", "partner", "sector", "gender", "language", "source")
@@ -190,3 +243,56 @@ def is_refresh_due(last: datetime | None, at: datetime, zone: str) -> bool:
     if due > local:
         due = datetime.combine(local.date() - timedelta(days=1), REFRESH_AT, ZoneInfo(zone))
     return last is None or last < due
+
+
+PARAMETERS: Final = ("figure", "rows", "columns", "period", "from", "to", *FILTERS)
+
+
+@dataclass(frozen=True)
+class Question:
+    """The settings of a report: the figure, the dimensions, and a slice whose dates can come from a moving period."""
+
+    figure: str
+    dimensions: tuple[str, ...]
+    period: Period | None
+    slice: Slice
+
+    def on(self, today: date) -> Slice:
+        """The slice as of a day in the reporting zone."""
+        if self.period is None:
+            return self.slice
+        first, last = days_of(self.period, today)
+        return replace(self.slice, from_day=first, to_day=last)
+
+
+def read_question(parameters: Mapping[str, str]) -> Question:
+    """Parses parameters into a question. Raises Invalid with the parameter for what cannot be answered."""
+    given = {name: parameters[name] for name in PARAMETERS if parameters.get(name)}
+    figure, period = given.get("figure", "participants"), given.get("period")
+    if figure not in FIGURES:
+        raise Invalid("figure", _("Unknown figure."))
+    if period is not None and period not in {one.value for one in Period}:
+        raise Invalid("period", _("Unknown period."))
+    days = {}
+    for name in ("from", "to"):
+        try:
+            days[name] = date.fromisoformat(given[name]) if name in given else None
+        except ValueError as error:
+            raise Invalid(name, _("Enter a date such as 2026-01-31.")) from error
+    if period and any(days.values()):
+        raise Invalid("period", both_given())
+    slice_ = Slice(
+        days["from"],
+        days["to"],
+        partner={"true": True, "false": False}.get(given.get("partner", "")),
+        **{name: given.get(name) for name in FILTERS if name != "partner"},
+    )
+    dimensions = tuple(given[name] for name in ("rows", "columns") if name in given)
+    check_question(slice_, dimensions)
+    check_values(slice_)
+    return Question(figure, dimensions, None if period is None else Period(period), slice_)
+
+
+def both_given() -> str:
+    """The error for dates and a period given together."""
+    return _("Select a period or enter dates, not both.")

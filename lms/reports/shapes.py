@@ -10,11 +10,10 @@ from markupsafe import Markup
 
 from lms.core.i18n import _, _l, _n
 from lms.core.measures import nearest_whole
-from lms.reports.opening_balances_note import Opening
 from lms.reports.periods import first_of_quarter
 from lms.reports.queries.figures import Report
 from lms.reports.queries.public import Place
-from lms.reports.rules import Figures, Group, Slice
+from lms.reports.rules import Figures, Group, Opening, Slice
 from lms.web import maps
 from lms.web.time import number, short_day, whole_number
 

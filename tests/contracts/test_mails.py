@@ -34,7 +34,7 @@ from lms.messages.rules import AudienceInput, MessageInput
 from lms.reports.queries.definitions import definitions
 from lms.reports.queries.figures import count
 from lms.reports.rules import Slice
-from lms.reports.snapshots.codec import Frozen, freeze
+from lms.reports.snapshots import Frozen, freeze
 from tests.factories import Make
 from tests.icalendars import calendar_of, fold
 

@@ -19,8 +19,7 @@ from lms.core import clock
 from lms.core.db import action, db
 from lms.core.roles import SYSTEM
 from lms.people.models import Person
-from lms.reports.actions.opening_balances import add_opening_row, create_opening_set
-from lms.reports.opening_balances.rows import OpeningDraft
+from lms.reports.actions.opening_balances import OpeningDraft, add_opening_row, create_opening_set
 from tests.factories import Make
 
 MOST_BYTES = 60_000

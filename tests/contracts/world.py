@@ -75,11 +75,10 @@ from lms.people.devices import Device
 from lms.people.models import ApiToken, Person, RoleGrant, SecondFactor, SignInSession
 from lms.people.passwords import hash_secret
 from lms.people.queries.countries import get_country
-from lms.reports.actions.opening_balances import add_opening_row, create_opening_set
+from lms.reports.actions.opening_balances import OpeningDraft, add_opening_row, create_opening_set
 from lms.reports.actions.saved import save_report, schedule_report
 from lms.reports.actions.snapshots import Attached, publish_snapshot
 from lms.reports.models import SnapshotVisibility
-from lms.reports.opening_balances.rows import OpeningDraft
 from lms.reports.periods import Rhythm
 from lms.reports.queries.saved import may_see
 from lms.reports.rules import Figures, Slice

@@ -76,7 +76,7 @@ from lms.people.queries.stopped_addresses import count_stopped
 from lms.reports.queries.figures import public_totals, totals
 from lms.reports.queries.snapshots import list_snapshots
 from lms.reports.rules import Slice
-from lms.reports.snapshots.codec import thaw
+from lms.reports.snapshots import thaw
 from lms.speakers.models import LectureSpeaker, Speaker
 from tests.demo.counting import attended_in
 from tests.demo.sizes import DEMONSTRATION, PEOPLE

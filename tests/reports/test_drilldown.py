@@ -22,8 +22,8 @@ from lms.core.roles import SYSTEM, Actor, Role
 from lms.core.sorting import sort_key
 from lms.people.models import Person
 from lms.reports.models import OpeningRow, OpeningSet
-from lms.reports.queries.drilldown.rows import DrilldownRow
-from lms.reports.queries.drilldown_rows import KINDS as DRILLDOWN_KINDS
+from lms.reports.queries.drilldown import KINDS as DRILLDOWN_KINDS
+from lms.reports.queries.drilldown_lists import DrilldownRow
 from lms.reports.queries.figures import LATEST_FIRST, MOST_FIRST, count, list_people, list_rows
 from lms.reports.rules import Slice
 from lms.reports.views.drilldown import ROWS

@@ -352,7 +352,7 @@ def test_a_million_rows_take_no_more_memory_than_a_few(
     many_attendances(app, world, people=100_000, lectures=10)
     held: list[tuple[int, int]] = []
     monkeypatch.setattr(jobs.Run, "progress", lambda _run, done, _total: held.append((done, resident())))
-    monkeypatch.setattr("lms.reports.jobs.exports.TELL_SECONDS", 0)
+    monkeypatch.setattr("lms.reports.jobs.TELL_SECONDS", 0)
     reporter = make.actor(roles=[Role.REPORTER])
     for kind, form, expected in (("attendances", "csv", 1_000_000), ("people", "xlsx", 100_000)):
         held[:] = [(0, resident())]

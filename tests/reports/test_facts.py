@@ -26,9 +26,8 @@ from lms.attendance.facts import (
 )
 from lms.reports.facts import counting
 from lms.reports.facts.counting import count, people_of
-from lms.reports.facts.filters import PEOPLE, Filters
 from lms.reports.facts.segments import SERIES_FACTS, Part, Read, Segment, joined, refreshed
-from lms.reports.facts.selection import Facts, HeldLecture, Selection
+from lms.reports.facts.selection import PEOPLE, Facts, Filters, HeldLecture, Selection
 
 FIRST = date(2020, 1, 1)
 PARTNERS = [

@@ -17,26 +17,27 @@ from lms.core.db import db
 from lms.core.errors import Forbidden, Invalid, Refused
 from lms.core.roles import ANONYMOUS, SYSTEM
 from lms.reports import recount
+from lms.reports import snapshots as codec
 from lms.reports.actions.opening_balances import (
+    OpeningDraft,
     add_opening_row,
     create_opening_set,
+    draft_of,
     edit_opening_row,
     edit_opening_set,
     publish_opening,
     remove_opening_row,
     remove_opening_set,
+    stage_opening,
 )
 from lms.reports.actions.public import refresh_public_figures
 from lms.reports.actions.snapshots import publish_snapshot
-from lms.reports.exports import files
+from lms.reports.documents import report_files as files
 from lms.reports.models import OpeningRow, SnapshotVisibility
-from lms.reports.opening_balances.rows import OpeningDraft, draft_of, stage_opening
-from lms.reports.opening_balances_note import Declared
 from lms.reports.queries import figures
 from lms.reports.queries.figures import Report
 from lms.reports.queries.snapshots import get_snapshot
-from lms.reports.rules import Slice
-from lms.reports.snapshots import codec
+from lms.reports.rules import Declared, Slice
 from tests.factories import Make
 from tests.reports.world import World
 

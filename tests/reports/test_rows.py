@@ -13,7 +13,7 @@ from lms.attendance.models.evidence import Source
 from lms.core.db import db
 from lms.core.roles import SYSTEM
 from lms.people.models import Gender, Sector
-from lms.reports.queries import rows
+from lms.reports import exports as rows
 from lms.reports.queries.figures import count
 from lms.reports.queries.scope import resolve
 from lms.reports.rules import Slice

@@ -22,9 +22,9 @@ from lms.mail import rendering
 from lms.mail.outbox import OutboxMail
 from lms.mail.sending import send_due
 from lms.people.models import Account, RoleGrant
+from lms.reports import jobs as job
 from lms.reports.actions import saved, sending
-from lms.reports.jobs import sending as job
-from lms.reports.jobs.sending import send_scheduled
+from lms.reports.jobs import send_scheduled
 from lms.reports.models import ReportRun, UnsubscribeLink
 from lms.reports.periods import Rhythm
 from lms.reports.queries.saved import failing_saved, get_saved, list_readers, list_sendings

@@ -19,6 +19,7 @@ from sqlalchemy import func, select, update
 from lms.core.db import db
 from lms.core.errors import Forbidden, Invalid, Refused
 from lms.core.roles import ANONYMOUS, SYSTEM, Role
+from lms.reports import snapshots as codec
 from lms.reports.actions.public import refresh_public_figures
 from lms.reports.actions.snapshots import Attached, publish_snapshot, withdraw_snapshot
 from lms.reports.models import Snapshot, SnapshotVisibility
@@ -26,7 +27,6 @@ from lms.reports.queries.definitions import definitions
 from lms.reports.queries.figures import Report, count, count_several
 from lms.reports.queries.snapshots import get_snapshot, list_dossiers, list_snapshots
 from lms.reports.rules import Figures, Group, Slice
-from lms.reports.snapshots import codec
 from tests.factories import Make
 from tests.languages import speaking_also
 from tests.paper import text_of

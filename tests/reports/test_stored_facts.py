@@ -17,7 +17,7 @@ from lms.core.errors import Forbidden
 from lms.core.process_cache import memory
 from lms.core.roles import ANONYMOUS, SYSTEM
 from lms.enrolment.models import REGISTRATIONS, Enrolment
-from lms.reports.actions.facts import store_series_facts
+from lms.reports.actions.public import store_series_facts
 from lms.reports.facts.segments import SERIES_FACTS
 from lms.reports.models import SeriesFacts
 from lms.reports.queries import facts

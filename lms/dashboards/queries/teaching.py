@@ -15,7 +15,7 @@ from lms.catalogue.rules import AnyLecture
 from lms.core.db import db
 from lms.core.errors import Forbidden
 from lms.core.roles import Actor
-from lms.reports.queries.attended import count_attended
+from lms.reports.queries.lecture import count_attended
 
 
 @dataclass(frozen=True)

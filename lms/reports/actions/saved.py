@@ -22,7 +22,7 @@ from lms.people.queries.persons import canonical, find_person_by_email, members
 from lms.reports.models import ReportRecipient, ReportRun, ReportSchedule, SavedReport, UnsubscribeLink
 from lms.reports.periods import Rhythm
 from lms.reports.queries.saved import get_saved, is_of, may_see
-from lms.reports.questions import PARAMETERS, Question, read_question
+from lms.reports.rules import PARAMETERS, Question, read_question
 
 LONGEST_NAME = 100
 MOST_SAVED = 100

@@ -26,7 +26,7 @@ from lms.reports.queries.figures import count_several, with_margins
 from lms.reports.queries.labels import filters_in_words
 from lms.reports.queries.snapshots import dossier_key
 from lms.reports.rules import FIGURES, Figures, Slice
-from lms.reports.snapshots.codec import Frozen, checksum, freeze, question
+from lms.reports.snapshots import Frozen, checksum, freeze, question
 
 LONGEST_TITLE = 200
 LONGEST_NOTE = 500

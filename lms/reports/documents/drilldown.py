@@ -10,7 +10,7 @@ from lms.core import measures
 from lms.core.i18n import _, _l
 from lms.reports.documents.model import Column, Kind, Value
 from lms.reports.documents.wording import figure_column
-from lms.reports.queries.drilldown.rows import DrilldownRow, DrilldownRows
+from lms.reports.queries.drilldown_lists import DrilldownRow, DrilldownRows
 
 Layout = Sequence[tuple[str, str]]
 """The columns of a table, each with its class: on phones `wide` ones are left out. The first is the row's name."""

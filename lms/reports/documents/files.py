@@ -1,19 +1,22 @@
-"""A read-out as a file: PDF, XLSX, CSV, JSON. Cells that look like formulas are harmless."""
+"""Report documents as files (PDF, XLSX, CSV, JSON). Cells that look like formulas are harmless."""
 
 from __future__ import annotations
 
 import io
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, BinaryIO
 
+from flask import Response
+
+from lms.core import files
 from lms.core.errors import NotFound
 from lms.core.i18n import _
 from lms.core.tables import write_csv
 from lms.core.workbooks import MIME, Workbook, Year, widths_of
 from lms.reports.documents import paper
 from lms.reports.documents.model import Kind, ReadOut, Value
-from lms.reports.documents.writing import as_at, plain
+from lms.reports.documents.wording import as_at, plain
 from lms.reports.queries.definitions import definitions
 from lms.web.api import rfc3339
 from lms.web.time import organiser_zone, zone_city
@@ -102,3 +105,31 @@ def object_of(out: ReadOut) -> dict[str, Any]:
             if section.table is not None
         },
     }
+
+
+PIECE = 64 * 1024
+
+
+def file_answer(content: Any, kind: str, name: str) -> Response:
+    """A file to keep."""
+    answer = Response(content, content_type=kind)
+    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return answer
+
+
+def rows_answer(key: str, name: str) -> Response:
+    """The file of exported rows, however long it is. Raises NotFound once it is gone."""
+    opened = files.reading(key)
+    if opened is None:
+        raise NotFound
+    file, size = opened
+    answer = file_answer(_pieces(file), MIME if name.endswith("xlsx") else "text/csv; charset=utf-8", name)
+    answer.content_length = size
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+def _pieces(file: BinaryIO) -> Iterator[bytes]:
+    with file:
+        while piece := file.read(PIECE):
+            yield piece

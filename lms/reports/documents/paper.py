@@ -14,7 +14,7 @@ from lms.core.i18n import _
 from lms.core.settings import settings
 from lms.core.typesetting import font_folders, tongue, typeset
 from lms.reports.documents.model import Picture, ReadOut, Section, Table
-from lms.reports.documents.writing import as_at, written
+from lms.reports.documents.wording import as_at, written
 from lms.web.locale import direction, reader_locale
 from lms.web.pictures import ticks
 from lms.web.time import number, organiser_zone, whole_number

@@ -9,9 +9,9 @@ from typing import Literal
 
 from lms.core.i18n import _
 from lms.core.lists import rows_shown
+from lms.reports.documents import report_files as files
 from lms.reports.documents.model import Column, Figure, Picture, ReadOut, Section, Table
 from lms.reports.documents.wording import ALL_FIGURES, figure_column, marks, values
-from lms.reports.exports import files
 from lms.reports.queries.definitions import definitions
 from lms.reports.queries.figures import Report
 from lms.reports.rules import TIME_DIMENSIONS, Group

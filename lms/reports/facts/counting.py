@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from lms.attendance.facts import Column
 from lms.core.measures import tenth_hours
-from lms.reports.facts.filters import PEOPLE, Filters
-from lms.reports.facts.selection import Facts, Numbers, Selection, summed, taken, value_of
+from lms.reports.facts.selection import PEOPLE, Facts, Filters, Numbers, Selection, summed, taken, value_of
 from lms.reports.rules import Figures, Key
 
 PENDING: Final = 2_000_000

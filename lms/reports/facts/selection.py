@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property, lru_cache
 from math import prod
@@ -14,8 +14,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lms.attendance.facts import GENDERS, SECTORS, SOURCES, TRAITS, Column, Columns, gender_of, sector_of, source_of
-from lms.reports.facts.filters import PEOPLE, Filters
 from lms.reports.facts.segments import Part, Segment
+
+PEOPLE: Final = frozenset({"country", "region", "partner", "sector", "gender", "source"})
+"""The dimensions in which the people of one lecture differ."""
+
+Values = frozenset[Hashable]
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Days, both included, and by dimension the inner values that are counted; None among them is *not stated*."""
+
+    from_day: date | None = None
+    to_day: date | None = None
+    among: Mapping[str, Values] = field(default_factory=dict)
+
+    @property
+    def by_people(self) -> bool:
+        """Whether people are filtered, so that only sessions with one of them count."""
+        return not PEOPLE.isdisjoint(self.among)
+
+    def narrowed(self, keys: Mapping[str, Hashable]) -> Filters:
+        """The same of one group; `keys` has the inner key of each dimension that the group is of."""
+        among = dict(self.among)
+        for name, value in keys.items():
+            values = frozenset({value})
+            among[name] = values & among.get(name, values)
+        return replace(self, among=among)
+
 
 TRAITS_OF: Final = {"sector": (SECTORS, sector_of), "gender": (GENDERS, gender_of), "source": (SOURCES, source_of)}
 

@@ -18,12 +18,11 @@ from lms.core.lists import ListRequest
 from lms.core.roles import ANONYMOUS, Actor
 from lms.reports.facts.counting import Part
 from lms.reports.facts.counting import count as count_facts
-from lms.reports.opening_balances.counting import add
-from lms.reports.opening_balances_note import Opening
-from lms.reports.queries.drilldown.rows import DrilldownRows
+from lms.reports.facts.opening_balances import add
+from lms.reports.queries.drilldown import KINDS as DRILLDOWN_KINDS
+from lms.reports.queries.drilldown import open_rows
+from lms.reports.queries.drilldown_lists import DrilldownRows
 from lms.reports.queries.drilldown_people import DrilldownPeople, open_people
-from lms.reports.queries.drilldown_rows import KINDS as DRILLDOWN_KINDS
-from lms.reports.queries.drilldown_rows import open_rows
 from lms.reports.queries.facts import load
 from lms.reports.queries.labels import read_names
 from lms.reports.queries.opening_balances import read_balances
@@ -31,7 +30,7 @@ from lms.reports.queries.public import (
     public_report,
 )
 from lms.reports.queries.scope import Partners, Scope, resolve
-from lms.reports.rules import Figures, Group, Key, Slice, check_question, in_order
+from lms.reports.rules import Figures, Group, Key, Opening, Slice, check_question, in_order
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
-"""How one held lecture went: from registered to certified, minute by minute, by country, source and rejoins."""
+"""How held lectures went: from registered to certified, minute by minute, by country, source and rejoins."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,11 +13,12 @@ from lms.attendance.attendance_curve import Course, course
 from lms.attendance.models.credits import Credit, Outcome
 from lms.attendance.models.evidence import Source
 from lms.attendance.presence import WHO, presence_in, span_of
+from lms.attendance.queries.facts import count_facts
 from lms.attendance.queries.roster_order import on_roster
 from lms.attendance.rules import Interval, clip, unite
-from lms.catalogue.models import Lecture, LectureState
+from lms.catalogue.models import Lecture, LectureState, Series
 from lms.catalogue.queries.lectures import get_lecture
-from lms.catalogue.rules import may_edit_lecture
+from lms.catalogue.rules import AnyLecture, may_edit_lecture, may_edit_series
 from lms.certificates.models import Award, Certificate
 from lms.core import clock
 from lms.core.bulk import among
@@ -27,6 +28,20 @@ from lms.core.roles import Actor
 from lms.people.models import Country, Person
 from lms.people.queries.countries import countries_of, country_names
 from lms.reports.queries.facts import COUNTED
+
+
+def count_attended(lectures: Iterable[tuple[AnyLecture, Series]], *, by: Actor) -> dict[int, int]:
+    """The attendances of these lectures, by id: those that were held and whose roster this actor can see. Each is given
+    with its series."""
+    return count_facts(
+        [
+            one.id
+            for one, series in lectures
+            if one.state is LectureState.HELD
+            and one.actual_start is not None
+            and (by.is_reporter or may_edit_series(series, by))
+        ]
+    )
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ from lms.core.db import db
 from lms.core.errors import NotFound
 from lms.core.roles import Actor
 from lms.people.models import Country
+from lms.reports.facts.opening_balances import Balances, Row, sessions_of
 from lms.reports.models import OpeningRow, OpeningSet
-from lms.reports.opening_balances.counting import Balances, Row, sessions_of
-from lms.reports.opening_balances_note import Declared
 from lms.reports.queries.scope import Partners
+from lms.reports.rules import Declared
 
 
 def read_balances(partners: Partners) -> Balances:

@@ -22,7 +22,6 @@ from lms.core.errors import Forbidden
 from lms.core.i18n import _, catalogue
 from lms.people.queries.countries import Rows, country_rows, named_countries, region_rows
 from lms.reports.models import PublicAnswer, PublicFigures
-from lms.reports.opening_balances_note import Opening
 from lms.reports.queries.labels import Names, names_of, other_label, read_names, series_rows
 from lms.reports.queries.public_counting import count_all
 from lms.reports.queries.scope import Scope
@@ -32,6 +31,7 @@ from lms.reports.rules import (
     OTHER,
     Figures,
     Group,
+    Opening,
     Slice,
     check_public,
     in_order,

@@ -20,9 +20,8 @@ from lms.core.db import db
 from lms.people.models import Region
 from lms.reports.disclosure_control import Blocks, folded, is_apart, united
 from lms.reports.facts.counting import Part, count
-from lms.reports.facts.filters import Filters
-from lms.reports.facts.selection import Facts
-from lms.reports.opening_balances.counting import Balances, add
+from lms.reports.facts.opening_balances import Balances, add
+from lms.reports.facts.selection import Facts, Filters
 from lms.reports.queries.facts import load, many_rows
 from lms.reports.queries.labels import read_names
 from lms.reports.queries.opening_balances import read_balances

@@ -17,7 +17,7 @@ from lms.core.i18n import _
 from lms.core.roles import Actor
 from lms.people.models import Country, Partnership, Region
 from lms.people.queries.countries import country_by_code
-from lms.reports.facts.filters import Filters
+from lms.reports.facts.selection import Filters
 from lms.reports.rules import VALUES, Slice, check_values
 
 

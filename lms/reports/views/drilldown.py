@@ -18,13 +18,11 @@ from lms.core.lists import ListRequest
 from lms.core.roles import Actor, Role
 from lms.reports import shapes
 from lms.reports.documents import drilldown as reading
-from lms.reports.documents.writing import written
+from lms.reports.documents.wording import written
 from lms.reports.forms import ReportForm
 from lms.reports.queries.definitions import figure_names
-from lms.reports.queries.drilldown.countries import OF_PARTNER
-from lms.reports.queries.drilldown.rows import DrilldownRow, DrilldownRows
-from lms.reports.queries.drilldown.series_rows import OF_KIND
-from lms.reports.queries.drilldown_rows import NOT_STATED
+from lms.reports.queries.drilldown import NOT_STATED
+from lms.reports.queries.drilldown_lists import OF_KIND, OF_PARTNER, DrilldownRow, DrilldownRows
 from lms.reports.queries.figures import list_people, list_rows
 from lms.reports.rules import VALUES
 from lms.reports.views.blueprint import address, asked_form, bp

@@ -1,4 +1,4 @@
-"""Pages for exact reports."""
+"""Pages for exact reports, and for exports of their rows."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import date
 from functools import partial
 from typing import Any
 
-from flask import render_template, request, url_for
+from flask import redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from lms.core import clock, workbooks
@@ -16,10 +16,10 @@ from lms.core.errors import Invalid, NotFound
 from lms.core.i18n import _
 from lms.core.roles import Actor, Role
 from lms.reports import shapes
-from lms.reports.documents.answers import file_answer
-from lms.reports.documents.files import file_of
+from lms.reports.actions.exports import fetch_export, request_export
+from lms.reports.documents import report_files as files
+from lms.reports.documents.files import file_answer, file_of, rows_answer
 from lms.reports.documents.totals import heading, pictured, read_out
-from lms.reports.exports import files
 from lms.reports.forms import PERIOD_NAMES, ReportForm, SavedNameForm
 from lms.reports.periods import Period, days_of
 from lms.reports.queries.definitions import figure_names
@@ -134,3 +134,23 @@ def download(kind: str) -> ResponseReturnValue:
     if kind == "json":
         return file_answer(files.as_json(report), "application/json", name)
     return file_answer(files.as_xlsx(report, cross=cross), workbooks.MIME, name)
+
+
+@bp.post("/admin/reports/rows")
+@allow(Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
+def ask_export() -> ResponseReturnValue:
+    """Starts an export of the people or attendances in the slice, and redirects to the task."""
+    by, locale = current_actor(), reader_locale()
+    form = asked_form(by, locale)
+    if not form.validate():
+        raise Invalid(None, _("There is no report for these settings."))
+    kind, file_format = request.form.get("kind", ""), request.form.get("format", "")
+    task = request_export(kind, file_format, form.slice, locale=locale, by=by, at=clock.now())
+    return redirect(url_for("dashboards.job", public_id=task), 303)
+
+
+@bp.post("/admin/reports/rows/<job_id>")
+@allow(Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
+def fetch(job_id: str) -> ResponseReturnValue:
+    """Downloads the file of an export. Permissions are checked again, and the audit trail records it."""
+    return rows_answer(*fetch_export(job_id, by=current_actor(), at=clock.now()))

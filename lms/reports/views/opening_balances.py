@@ -19,14 +19,15 @@ from lms.people.forms import grouped_choices
 from lms.people.queries.countries import country_names
 from lms.reports.actions import opening_balances as opening_actions
 from lms.reports.actions.opening_balances import (
+    FIELDS,
     add_opening_row,
     create_opening_set,
+    draft_of,
     edit_opening_set,
     publish_opening,
     remove_opening_set,
 )
 from lms.reports.forms import OpeningFileForm, OpeningRowForm, OpeningSetForm, RemoveOpeningForm
-from lms.reports.opening_balances.rows import FIELDS, draft_of
 from lms.reports.queries.opening_balances import (
     get_opening_row,
     get_opening_set,

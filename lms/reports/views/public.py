@@ -13,13 +13,12 @@ from lms.core.errors import NotFound
 from lms.core.i18n import translated
 from lms.core.roles import ANONYMOUS
 from lms.reports import shapes
-from lms.reports.documents.answers import file_answer
-from lms.reports.exports import files
-from lms.reports.opening_balances_note import Opening
+from lms.reports.documents import report_files as files
+from lms.reports.documents.files import file_answer
 from lms.reports.queries.definitions import figure_names, further_terms
 from lms.reports.queries.figures import count
 from lms.reports.queries.public import Headline, Overview, public_overview
-from lms.reports.rules import DIMENSIONS, Slice
+from lms.reports.rules import DIMENSIONS, Opening, Slice
 from lms.reports.views.blueprint import bp
 from lms.web import maps
 from lms.web.guards import ANYONE, allow

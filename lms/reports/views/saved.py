@@ -23,7 +23,7 @@ from lms.reports.periods import Rhythm, next_due
 from lms.reports.queries import saved as reading
 from lms.reports.queries.definitions import figure_names
 from lms.reports.queries.labels import filters_in_words
-from lms.reports.questions import read_question
+from lms.reports.rules import read_question
 from lms.reports.views.blueprint import address, asked_form, bp
 from lms.reports.views.exact import totals_page
 from lms.web.forms import BaseForm

@@ -18,16 +18,16 @@ from lms.core.i18n import _
 from lms.core.roles import ANONYMOUS, Actor, Role
 from lms.people.queries.countries import country_by_code
 from lms.reports import shapes
+from lms.reports import snapshots as codec
 from lms.reports.actions import snapshots as snapshots_actions
 from lms.reports.actions.snapshots import LONGEST_NOTE, Attached, check_words, publish_snapshot
-from lms.reports.documents.answers import file_answer
-from lms.reports.documents.files import file_of
+from lms.reports.documents import report_files as files
+from lms.reports.documents.files import file_answer, file_of
 from lms.reports.documents.totals import pictured, read_out
-from lms.reports.exports import files
 from lms.reports.forms import PublishForm, ReportForm, WithdrawForm
 from lms.reports.models import Snapshot, SnapshotVisibility
 from lms.reports.queries.definitions import figure_names
-from lms.reports.queries.drilldown_rows import NOT_STATED
+from lms.reports.queries.drilldown import NOT_STATED
 from lms.reports.queries.figures import Report, count, count_several, with_margins
 from lms.reports.queries.labels import choices
 from lms.reports.queries.public import last_refresh
@@ -41,9 +41,8 @@ from lms.reports.queries.snapshots import (
     may_read_figures,
 )
 from lms.reports.rules import FIGURES
-from lms.reports.snapshots import codec
 from lms.reports.views.blueprint import address, asked_form, bp
-from lms.reports.views.countries import asked_dossier, read_dossier
+from lms.reports.views.documents import asked_dossier, read_dossier
 from lms.reports.views.drilldown import drilldown_of
 from lms.web.api import integer_cursor, rfc3339
 from lms.web.guards import ANYONE, allow

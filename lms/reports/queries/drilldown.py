@@ -23,21 +23,29 @@ from lms.core.lists import ListRequest
 from lms.core.roles import Actor
 from lms.core.sorting import sort_key
 from lms.reports.facts.counting import count
+from lms.reports.facts.opening_balances import Balances
 from lms.reports.facts.segments import Part as FactsPart
 from lms.reports.facts.selection import Selection
-from lms.reports.opening_balances.counting import Balances
-from lms.reports.queries.drilldown.attendances import attendances_before, open_attendances, open_credits
-from lms.reports.queries.drilldown.context import DrilldownContext
-from lms.reports.queries.drilldown.countries import (
+from lms.reports.queries.drilldown_lists import (
+    OF_KIND,
     OF_PARTNER,
+    DrilldownContext,
+    DrilldownRows,
+    FilterValue,
+    Listed,
+    attendances_before,
+    completion_ids,
     country_rows,
+    open_attendances,
+    open_certificates,
     open_countries,
+    open_credits,
     open_partner_countries,
+    open_registrations,
+    open_sessions,
     partner_codes,
+    sessions_before,
 )
-from lms.reports.queries.drilldown.rows import DrilldownRows, FilterValue, Listed
-from lms.reports.queries.drilldown.series_rows import OF_KIND, completion_ids, open_certificates, open_registrations
-from lms.reports.queries.drilldown.sessions import open_sessions, sessions_before
 from lms.reports.queries.facts import load
 from lms.reports.queries.labels import NOWHERE, Names, read_names
 from lms.reports.queries.opening_balances import read_balances

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, BinaryIO, Final
 
-from sqlalchemy import Connection, select
+import numpy as np
+from sqlalchemy import Connection, exists, select
 
-from lms.catalogue.models import Series
+from lms.attendance.facts import Column, Columns, gender_of, sector_of, source_of
+from lms.catalogue.models import Lecture, Series
+from lms.core import clock
 from lms.core.bulk import among, chunks
 from lms.core.db import db
 from lms.core.i18n import _
@@ -18,11 +21,107 @@ from lms.core.tables import write_csv
 from lms.core.workbooks import Workbook
 from lms.people.models import Country, Person
 from lms.people.queries.persons import address_rows
+from lms.reports.facts.selection import Selection, taken
 from lms.reports.queries.definitions import definitions
-from lms.reports.queries.rows import Attendance, Attendances, Held
-from lms.reports.queries.scope import Scope
+from lms.reports.queries.facts import held_within, load
+from lms.reports.queries.scope import Partners, Scope
 from lms.reports.rules import Slice
 from lms.web.time import organiser_zone, zone_city
+
+PEOPLE_AT_ONCE = 1_000
+BATCHES = 50
+"""The number of batches of people that are sorted together."""
+_FACTS = ("person", "country", "traits", "ms")
+
+
+@dataclass(frozen=True, slots=True)
+class Attendance:
+    """One person in one lecture. Ids are inner ones, the person's canonical; `country` is of the lecture's day."""
+
+    person: int
+    lecture: int
+    country: int | None
+    sector: str | None
+    gender: str | None
+    source: str
+    ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A lecture that was held: its day in the reporting zone."""
+
+    id: int
+    series_id: int
+    title: str
+    language: str
+    start: datetime
+    day: date
+
+
+def held_lectures(scope: Scope, connection: Connection) -> dict[int, Held]:
+    """The sessions of a scope, regardless of who attended them."""
+    columns = (Lecture.id, Lecture.series_id, Lecture.title, Lecture.language, Lecture.actual_start)
+    return {
+        id_: Held(id_, series, title, language, start, clock.day_of(start, scope.zone))
+        for id_, series, title, language, start in connection.execute(held_within(select(*columns), scope))
+        if start is not None
+    }
+
+
+def was_anybody_erased(since: datetime) -> bool:
+    """Whether somebody was erased at a moment or later, as it is now: on a connection that has read nothing before."""
+    with db.engine.connect() as connection:
+        return bool(connection.execute(select(exists().where(Person.erased_at >= since))).scalar_one())
+
+
+class Attendances:
+    """The attendances of a scope by person. Facts are read once, in the session; lectures on the connection."""
+
+    def __init__(self, scope: Scope, connection: Connection) -> None:
+        self.selection = Selection(load(scope, Partners()), scope.filters)
+        self.held = held_lectures(scope, connection)
+        self._times = self.selection.times()
+        self.total = int(self._times.sum())
+
+    def __iter__(self) -> Iterator[list[Attendance]]:
+        """Batches of whole people, each person's attendances by the start of the lecture."""
+        people = np.flatnonzero(self._times)
+        for start in range(0, len(people), BATCHES * PEOPLE_AT_ONCE):
+            some = people[start : start + BATCHES * PEOPLE_AT_ONCE]
+            lines = self._lines(int(some[0]), int(some[-1]))
+            for first in range(0, len(some), PEOPLE_AT_ONCE):
+                ends = some[first : first + PEOPLE_AT_ONCE]
+                low, high = np.searchsorted(lines["person"], [ends[0], ends[-1] + 1]).tolist()
+                columns = (lines[name][low:high].tolist() for name in ("lecture", *_FACTS))
+                batch = (self._attendance(*row) for row in zip(*columns, strict=True))
+                yield [one for one in batch if one.lecture in self.held]
+
+    def _lines(self, first: int, last: int) -> Columns:
+        """The rows of people from one id to another, person after person."""
+        collected: dict[str, list[Column]] = {name: [] for name in ("lecture", *_FACTS)}
+        for part, rows in self.selection.left(self.selection.facts.attendances):
+            person = taken(part.segment.columns["person"], rows)
+            positions = np.flatnonzero((person >= first) & (person <= last))
+            places = positions if rows is None else rows[positions]
+            collected["lecture"].append(np.array(part.segment.owners, np.int64)[part.segment.owner[places]])
+            for name in _FACTS:
+                collected[name].append(part.segment.columns[name][places])
+        lines = {name: np.concatenate(columns) for name, columns in collected.items()}
+        ranks = {
+            one.id: rank
+            for rank, one in enumerate(sorted(self.held.values(), key=lambda lecture: (lecture.start, lecture.id)))
+        }
+        rank = np.array([ranks.get(lecture, 0) for lecture in lines["lecture"].tolist()], np.int64)
+        order = np.lexsort((rank, lines["person"]))
+        return {name: column[order] for name, column in lines.items()}
+
+    @staticmethod
+    def _attendance(lecture: int, person: int, country: int, traits: int, ms: int) -> Attendance:
+        source = source_of(traits)
+        assert source is not None
+        return Attendance(person, lecture, country or None, sector_of(traits), gender_of(traits), source, ms)
+
 
 PEOPLE: Final = (
     "person", "full_name", "native_name", "email", "countries", "organisation", "job_title", "sector", "gender",

@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Protocol, TypeVar
 
-from lms.reports.opening_balances_note import Declared, Opening
-from lms.reports.rules import FEWEST, Slice
+from lms.reports.rules import FEWEST, Declared, Opening, Slice
 
 WITHOUT = frozenset({"sector", "gender", "source", "language"})
 """What opening balances do not have: dimensions and filters they are never in."""

@@ -14,11 +14,10 @@ from lms.core.i18n import _
 from lms.core.tables import write_csv
 from lms.core.workbooks import Workbook, Year, widths_of
 from lms.reports import shapes
-from lms.reports.opening_balances_note import Opening
 from lms.reports.queries import definitions as definitions_queries
 from lms.reports.queries.definitions import figure_names
 from lms.reports.queries.figures import Report
-from lms.reports.rules import FIGURES
+from lms.reports.rules import FIGURES, Opening
 from lms.reports.shapes import Cross
 from lms.web.api import rfc3339
 from lms.web.time import organiser_zone, zone_city

@@ -14,9 +14,8 @@ from datetime import date, datetime
 from typing import Any
 
 from lms.core.measures import nearest_whole
-from lms.reports.opening_balances_note import Declared, Opening
 from lms.reports.queries.figures import Report
-from lms.reports.rules import FIGURES, FILTERS, Figures, Group, Slice
+from lms.reports.rules import FIGURES, FILTERS, Declared, Figures, Group, Opening, Slice
 
 FORMAT = 1
 

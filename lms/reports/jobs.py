@@ -1,31 +1,76 @@
-"""Sending scheduled reports: counted as their owner may see it, frozen, and put in the outbox once a period."""
+"""Background work: exports of rows, and scheduled reports."""
 
 from __future__ import annotations
 
 from datetime import date, datetime
+from time import monotonic
+from typing import Any
 from urllib.parse import urlencode
 
 import structlog
 from sqlalchemy.exc import OperationalError
 
-from lms.core import clock
-from lms.core.errors import DomainError, Forbidden
+from lms.core import clock, files
+from lms.core.errors import DomainError, Forbidden, Refused
 from lms.core.i18n import _
+from lms.core.jobs import Run, job
 from lms.core.roles import Actor
 from lms.people.queries.access import load_actor
 from lms.people.queries.persons import contact_of
+from lms.reports.actions.exports import JOB, as_slice, exported_scope
 from lms.reports.actions.sending import Letter, keep_run, put_off
+from lms.reports.exports import Rows, about, opened, was_anybody_erased, write
 from lms.reports.periods import last_due, next_due
 from lms.reports.queries.definitions import definitions
 from lms.reports.queries.figures import count_several, with_margins
 from lms.reports.queries.labels import filters_in_words
 from lms.reports.queries.saved import Plan, list_plans, may_see, subscribed, was_run
-from lms.reports.questions import Question, read_question
-from lms.reports.rules import Slice
-from lms.reports.snapshots.codec import Frozen, freeze
+from lms.reports.rules import EXPORT_KEPT, Question, Slice, read_question
+from lms.reports.snapshots import Frozen, freeze
 from lms.web.locale import speaking
 from lms.web.second_factor import without_resting_roles
 from lms.web.time import zone_city
+
+TELL_SECONDS = 1.0
+"""How often a job reports its progress."""
+
+
+@job(JOB, alone=True)
+def export(
+    run: Run, *, kind: str, form: str, parameters: dict[str, Any], locale: str, by: int | None, at: str
+) -> dict[str, Any]:
+    """Writes the rows that the requester can currently see to a file that is kept for a day."""
+    with speaking(locale, None):
+        return _export(run, kind, form, parameters, by, datetime.fromisoformat(at))
+
+
+def _export(run: Run, kind: str, form: str, parameters: dict[str, Any], by: int | None, at: datetime) -> dict[str, Any]:
+    began, reported_at = clock.now(), monotonic()
+    actor = load_actor(by, began) if by is not None else None
+    if actor is None:
+        raise Forbidden
+    slice_ = as_slice(parameters)
+    scope = exported_scope(slice_, by=actor)
+
+    def progress(done: int, total: int) -> None:
+        nonlocal reported_at
+        if monotonic() - reported_at >= TELL_SECONDS or done >= total:
+            reported_at = monotonic()
+            run.progress(done, total)
+
+    key = f"exports/{run.job_id}.{form}"
+    with opened() as connection, files.writing(key) as file:
+        count = write(Rows(kind, scope, connection), file, form, about(kind, slice_, began), progress)
+    if was_anybody_erased(began):
+        files.delete(key)
+        raise Refused(_("A person was deleted while the file was being created. Request the export again."))
+    return {
+        "rows": count,
+        "file": key,
+        "name": f"{kind}-{at:%Y-%m-%d}.{form}",
+        "expires_at": (clock.now() + EXPORT_KEPT).isoformat(),
+    }
+
 
 log = structlog.get_logger(__name__)
 

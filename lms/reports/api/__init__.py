@@ -1,1 +1,0 @@
-"""API calls for figures, published and saved reports, and exports."""

@@ -1,1 +1,0 @@
-"""Figures and the rows behind them as files."""

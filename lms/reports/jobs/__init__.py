@@ -1,1 +1,0 @@
-"""Background work: exporting rows, sending scheduled reports."""

@@ -1,1 +1,0 @@
-"""Opening balances: sessions from before the system."""

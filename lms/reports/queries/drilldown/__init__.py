@@ -1,1 +1,0 @@
-"""The rows behind a figure, by what they list."""

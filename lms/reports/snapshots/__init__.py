@@ -1,1 +1,0 @@
-"""Reports frozen as they were published."""
