@@ -76,7 +76,7 @@ def test_a_report_from_zoom_is_credited_beside_our_own_room(site: Site, sign_in:
     # nobody is credited on a guess: one is as good as sure, of two of one name one is chosen, one is nobody of ours
     assert visitor.heading() == "3 people to identify"
     visitor.is_accessible("review")
-    visitor.press("Accept all strong matches")
+    visitor.press("Show strong matches")
     visitor.reads("same words in a different order")
     visitor.is_accessible("review, together")
     visitor.press("Accept this match")
