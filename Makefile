@@ -10,7 +10,8 @@ unexport PYTHONDONTWRITEBYTECODE
 PYTHON ?= python3
 PORT ?= 8000
 PEOPLE ?=
-BIN := .venv/bin
+VENV ?= .venv
+BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --no-input install --quiet --require-hashes --no-compile
 RUN := $(BIN)/python
 PYTEST := $(BIN)/pytest -rs -n 2 --dist loadgroup
@@ -20,12 +21,12 @@ help: ## lists the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
 .PHONY: demo
-demo: .venv/.runtime ## builds the demonstration programme and serves it (PORT=8000, PEOPLE=, KEEP=1, LMS_DATA)
+demo: $(VENV)/.runtime ## builds the demonstration programme and serves it (PORT=8000, PEOPLE=, KEEP=1, LMS_DATA)
 	@$(RUN) static/fonts.py
 	@$(RUN) -m lms demo --port $(PORT) $(if $(PEOPLE),--people $(PEOPLE)) $(if $(KEEP),--keep) --beside "$(MAKE) assets"
 
 .PHONY: test
-test: needs-tests .venv/.dev assets fonts fonts-tests validators ## prepares everything and runs all tests but the long ones
+test: needs-tests $(VENV)/.dev assets fonts fonts-tests validators ## prepares everything and runs all tests but the long ones
 	@$(MAKE) check-style
 	@echo "Tests: every slice, on SQLite and PostgreSQL, in a real browser; templates, layers and types beside them"
 	@{ $(MAKE) check-structure && $(BIN)/mypy; } >.stamps/checks.txt 2>&1 & checks=$$!
@@ -35,19 +36,36 @@ test: needs-tests .venv/.dev assets fonts fonts-tests validators ## prepares eve
 	@exit $$failed
 
 .PHONY: test-long
-test-long: needs-tests-long .venv/.dev assets fonts fonts-tests validators ## all on PostgreSQL too, crashes, the whole demonstration, 100 examples of each property
+test-long: needs-tests-long $(VENV)/.dev assets fonts fonts-tests validators ## all on PostgreSQL too, crashes, the whole demonstration, 100 examples of each property
 	@$(PYTEST) -m "long or property" --hypothesis-profile=long
 
+.PHONY: test-versions
+test-versions: assets ## runs the tests of slices on each other Python from 3.11 to 3.13 that is installed
+	@for version in 3.11 3.12 3.13; do
+	  if python$$version -c '' 2>/dev/null && ! $(BIN)/python$$version -c '' 2>/dev/null; then
+	    $(MAKE) test-slices PYTHON=python$$version VENV=.venv-$$version
+	  fi
+	done
+
+.PHONY: test-slices
+test-slices: $(VENV)/.dev
+	@echo "Tests of slices on $$($(RUN) --version)"
+	@$(PYTEST) -m "not long" tests/core tests/people tests/catalogue tests/enrolment tests/attendance
+
+.PHONY: coverage
+coverage: needs-tests $(VENV)/.dev assets fonts fonts-tests validators ## runs the same tests and prints which lines of the product they reach (ARGS=tests/enrolment)
+	@$(PYTEST) -m "not long" --cov=lms --cov-branch --cov-report=term:skip-covered $(ARGS)
+
 .PHONY: test-tls
-test-tls: needs-tests .venv/.dev assets fonts fonts-tests ## runs all browser journeys through nginx with TLS
+test-tls: needs-tests $(VENV)/.dev assets fonts fonts-tests ## runs all browser journeys through nginx with TLS
 	@$(BIN)/pytest -rs tests/journeys -m "not long" --through=tls
 
 .PHONY: bench
-bench: .venv/.dev assets ## measures the aims of speed at full size (ARGS=--all: every topic; ARGS="--only NAME --json")
+bench: $(VENV)/.dev assets ## measures the aims of speed at full size (ARGS=--all: every topic; ARGS="--only NAME --json")
 	@$(RUN) -m bench $(ARGS)
 
 .PHONY: mutants
-mutants: .venv/.dev assets ## breaks the rules behind certificates, one place at a time, and counts what the tests notice
+mutants: $(VENV)/.dev assets ## breaks the rules behind certificates, one place at a time, and counts what the tests notice
 	@$(RUN) tools/mutants.py $(ARGS)
 
 .PHONY: check
@@ -55,23 +73,23 @@ check: check-style check-structure
 	@$(BIN)/mypy
 
 .PHONY: check-style
-check-style: .venv/.dev
+check-style: $(VENV)/.dev
 	@echo "Checks: ruff"
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet .
 
 .PHONY: check-structure
-check-structure: .venv/.dev
+check-structure: $(VENV)/.dev
 	@echo "Checks: djlint, layers"
 	@$(BIN)/djlint lms --lint --quiet
 	@PYTHONPATH=. $(BIN)/lint-imports --no-cache >.stamps/layers.txt || { cat .stamps/layers.txt; exit 1; }
 
 .PHONY: messages
-messages: .venv/.dev ## extracts the messages of the interface for translators (lms/translations/messages.pot)
+messages: $(VENV)/.dev ## extracts the messages of the interface for translators (lms/translations/messages.pot)
 	@$(RUN) tools/messages.py
 
 .PHONY: assets
-assets: .venv/.runtime .venv/.build
+assets: $(VENV)/.runtime $(VENV)/.build
 	@$(RUN) static/build.py
 	@$(RUN) static/fonts.py
 
@@ -80,15 +98,15 @@ fonts: assets ## installs the large fonts that certificates in CJK need
 	@$(RUN) static/fonts.py --large
 
 .PHONY: wheel
-wheel: .venv/.dev assets ## builds an installable package into dist/
+wheel: $(VENV)/.dev assets ## builds an installable package into dist/
 	@$(RUN) -m build --wheel --no-isolation --outdir dist
 
 .PHONY: sbom
-sbom: .venv/.dev ## writes the software bill of materials (CycloneDX) into dist/
+sbom: $(VENV)/.dev ## writes the software bill of materials (CycloneDX) into dist/
 	@$(RUN) tools/sbom.py dist/serai.cdx.json
 
 .PHONY: lock
-lock: .venv/.dev ## brings the lock files to the newest allowed versions
+lock: $(VENV)/.dev ## brings the lock files to the newest allowed versions
 	@$(BIN)/pip install --quiet uv
 	@compile() { $(BIN)/uv pip compile --upgrade --quiet --generate-hashes --universal --python-version 3.11 \
 	  --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' "$$@"; }
@@ -98,7 +116,7 @@ lock: .venv/.dev ## brings the lock files to the newest allowed versions
 
 .PHONY: clean
 clean: ## removes what was built and installed here (never data)
-	@rm -rf .venv .stamps node_modules tools/validators/node_modules static/build tests/fonts dist
+	@rm -rf .venv .venv-3.* .stamps .coverage node_modules tools/validators/node_modules static/build tests/fonts dist
 
 # What must be there first ---------------------------------------------------------------------------------------
 
@@ -115,27 +133,27 @@ fonts-tests: assets
 	@$(RUN) static/fonts.py --tests
 
 .PHONY: validators
-validators: .venv/.build
+validators: $(VENV)/.build
 	@$(RUN) tools/validators/install.py
 
-.venv/.made:
+$(VENV)/.made:
 	@PYTHON="$(PYTHON)" sh tools/needs.sh venv
-	@echo "Environment: .venv"
-	@$(PYTHON) -m venv .venv
+	@echo "Environment: $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
 	@mkdir -p .stamps
 	@touch $@
 
-.venv/.runtime: .venv/.made requirements.txt
+$(VENV)/.runtime: $(VENV)/.made requirements.txt
 	@echo "Libraries: what the product runs on"
 	@$(PIP) -r requirements.txt
 	@touch $@
 
-.venv/.build: .venv/.runtime requirements-build.txt
+$(VENV)/.build: $(VENV)/.runtime requirements-build.txt
 	@echo "Libraries: what builds the assets"
 	@$(PIP) -r requirements-build.txt
 	@touch $@
 
-.venv/.dev: .venv/.build requirements-dev.txt
+$(VENV)/.dev: $(VENV)/.build requirements-dev.txt
 	@echo "Libraries: what tests and checks"
 	@$(PIP) -r requirements-dev.txt
 	@mkdir -p .stamps
