@@ -71,6 +71,7 @@ SLICES = (
     "reports",
     "demo",
     "dashboards",
+    "operations",
 )
 """In the order of the tower, lowest first: handlers answer an event in this order."""
 START_THRESHOLD = 50_000

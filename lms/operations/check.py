@@ -25,11 +25,32 @@ CHECKS: tuple[Check, ...] = (
     certificates.check_key,
     certificates.check_certificates,
     stored_files.check_files,
-    service.check_mail,
+    service.check_tasks,
+    service.check_mail_server,
+    service.check_mail_queue,
     service.check_returned_mail,
     service.check_worker,
     service.check_time_zones,
+    service.check_database,
+    service.check_version,
 )
+OF_PAGE: tuple[Check, ...] = (
+    service.check_tasks,
+    service.check_worker,
+    service.check_mail_queue,
+    service.check_returned_mail,
+    service.check_backup,
+    service.check_disk,
+    service.check_database,
+    database.check_times,
+    service.check_time_zones,
+    certificates.check_key,
+    service.check_settings,
+    service.check_permissions,
+    service.check_journal,
+    service.check_version,
+)
+"""What the status page shows: all that neither reads everything nor waits for another server."""
 
 
 def check(context: CheckContext) -> Iterator[Finding]:
@@ -39,6 +60,12 @@ def check(context: CheckContext) -> Iterator[Finding]:
     can_read = all(finding.level is Level.OK for finding in findings)
     for run_check in (*WITHOUT_SCHEMA, *(CHECKS if can_read else ())):
         yield from _findings(run_check, context)
+
+
+def check_for_page(context: CheckContext) -> Iterator[Finding]:
+    """What the status page shows."""
+    for look in OF_PAGE:
+        yield from _findings(look, context)
 
 
 def _findings(run_check: Check, context: CheckContext) -> Iterator[Finding]:

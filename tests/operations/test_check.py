@@ -57,7 +57,7 @@ def test_nothing_is_found_where_nothing_is_wrong(healthy: Installation) -> None:
     assert wrong(healthy) == []
     assert {finding.about for finding in findings(healthy)} == {
         "schema", "settings", "permissions", "disk", "journal", "backup", "integrity", "references", "facts", "clock",
-        "signing key", "certificates", "files", "mail", "worker", "time zones",
+        "signing key", "certificates", "files", "tasks", "mail", "worker", "time zones", "database", "version",
     }  # fmt: skip
     quick = {finding.about for finding in findings(healthy, is_quick=True)}
     assert {finding.about for finding in findings(healthy)} - quick == {"references", "facts", "certificates"}
@@ -153,6 +153,13 @@ CASES: dict[str, tuple[Callable[[Installation], object], list[tuple[Level, str]]
     "worker whose clock is far ahead": (clock_of_worker(seconds=63), [(FAULT, "clock")]),
     "worker whose clock is right": (clock_of_worker(seconds=31), []),
     "late work": (late_work, [(FAULT, "mail"), (FAULT, "worker")]),
+    "failed task": (
+        write(
+            "INSERT INTO job (public_id, kind, arguments, state, done, total, created_at) "
+            "VALUES ('j', 'credit_lecture', '{}', 'failed', 0, 0, '2026-11-26 06:00:00+00:00')"
+        ),
+        [(WARNING, "tasks")],
+    ),
     "no worker": (write("DELETE FROM worker_heartbeat"), [(FAULT, "worker")]),
     "worker gone": (old_worker, [(FAULT, "worker")]),
     "older schema": (write("UPDATE alembic_version SET version_num = '5e0c7d92ab46'"), [(FAULT, "schema")]),

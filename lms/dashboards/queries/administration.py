@@ -82,7 +82,7 @@ def needs_of_administrators(*, by: Actor, at: datetime) -> Needs:
     open_lectures = _open_lectures(at)
     return Needs(
         mail=_failed_mail(at),
-        jobs=_failed_jobs(at),
+        jobs=failed_jobs(at=at),
         applications=_applications(),
         nominations=list_waiting_series(),
         overdue=[one for one in open_lectures if is_overdue(one, at)],
@@ -138,8 +138,8 @@ def _failed_mail(at: datetime) -> FailedMail | None:
     return FailedMail(count, given_up, reason or "")
 
 
-def _failed_jobs(at: datetime) -> list[Job]:
-    """Returns failed jobs without a later success of the same kind and arguments."""
+def failed_jobs(*, at: datetime) -> list[Job]:
+    """The jobs of the last 30 days that failed, without a later success of the same kind and arguments."""
     query = select(Job).where(Job.created_at > at - RECENT).order_by(Job.id.desc()).limit(200)
     seen: set[tuple[str, str]] = set()
     failed = []

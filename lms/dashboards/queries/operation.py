@@ -1,10 +1,11 @@
-"""The state of the service: figures for `/metrics`, read on request."""
+"""The state of the service, measured on request: for `/metrics`, `lms check` and the status page."""
 
 from __future__ import annotations
 
 import shutil
 import time
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
@@ -21,6 +22,60 @@ from lms.core.worker_heartbeats import worker_last_seen
 from lms.mail.outbox import MailState, OutboxMail
 
 
+@dataclass(frozen=True)
+class TaskQueue:
+    """Background tasks: how many are in each state, and since when the oldest in it exists."""
+
+    counts: dict[JobState, int]
+    oldest: dict[JobState, datetime]
+
+
+@dataclass(frozen=True)
+class MailQueue:
+    """E-mails: how many wait, since when the oldest, how many are not tried any more, how many were sent in the last
+    hour."""
+
+    waiting: int
+    oldest: datetime | None
+    given_up: int
+    sent_last_hour: int
+
+
+def measure_database() -> tuple[float, int]:
+    """How long the database takes to answer (s), and its size (bytes)."""
+    started = time.perf_counter()
+    db.session.execute(text("SELECT 1"))
+    took = time.perf_counter() - started
+    if not is_sqlite():
+        return took, int(db.session.scalar(select(func.pg_database_size(func.current_database()))) or 0)
+    file = Path(db.engine.url.database or "")
+    parts = (file, file.with_name(f"{file.name}-wal"))
+    return took, sum(part.stat().st_size for part in parts if part.exists())
+
+
+def read_task_queue() -> TaskQueue:
+    """The background tasks by state."""
+    query = select(Job.state, func.count(), func.min(Job.created_at)).group_by(Job.state)
+    rows = db.session.execute(query).all()
+    counts = dict.fromkeys(JobState, 0) | {state: count for state, count, _oldest in rows}
+    return TaskQueue(counts, {state: oldest for state, _count, oldest in rows})
+
+
+def read_mail_queue(*, at: datetime) -> MailQueue:
+    """The e-mails that are not sent, and those sent lately."""
+    query = select(func.count(), func.min(OutboxMail.created_at))
+    waiting, oldest = db.session.execute(query.where(OutboxMail.state == MailState.QUEUED)).one()
+    given_up, _oldest = db.session.execute(query.where(OutboxMail.state == MailState.FAILED)).one()
+    sent = select(func.count()).where(OutboxMail.state == MailState.SENT, OutboxMail.sent_at > at - timedelta(hours=1))
+    return MailQueue(waiting, oldest, given_up, db.session.scalar(sent) or 0)
+
+
+def signing_certificate_end() -> datetime | None:
+    """When the certificate of the key that signs certificates expires; None where there is no key."""
+    known = find_current()
+    return None if known is None else x509.load_pem_x509_certificate(known.certificate.encode()).not_valid_after_utc
+
+
 def collect_operation(config: Config, *, at: datetime) -> list[Gauge]:
     """Returns the current figures. If the database is unreachable, says so and returns the rest."""
     disk = shutil.disk_usage(config.folder)
@@ -29,13 +84,11 @@ def collect_operation(config: Config, *, at: datetime) -> list[Gauge]:
         Gauge("disk_free_bytes", "Free space where the data folder is.", {"": disk.free}),
         Gauge("disk_size_bytes", "Size of the disk where the data folder is.", {"": disk.total}),
     ]
-    started = time.perf_counter()
     try:
-        db.session.execute(text("SELECT 1"))
-        took = time.perf_counter() - started
+        took, size = measure_database()
         gauges += [
             Gauge("database_latency_seconds", "How long the database takes to answer.", {"": took}),
-            Gauge("database_size_bytes", "Size of the database.", {"": _database_size()}),
+            Gauge("database_size_bytes", "Size of the database.", {"": float(size)}),
             *_jobs(at),
             *_mails(at),
             *_worker(),
@@ -48,22 +101,10 @@ def collect_operation(config: Config, *, at: datetime) -> list[Gauge]:
     return [*gauges, Gauge("database_up", "Whether the database answers.", {"": is_up})]
 
 
-def _database_size() -> float:
-    if not is_sqlite():
-        return float(db.session.scalar(select(func.pg_database_size(func.current_database()))) or 0)
-    file = Path(db.engine.url.database or "")
-    parts = (file, file.with_name(f"{file.name}-wal"))
-    return float(sum(part.stat().st_size for part in parts if part.exists()))
-
-
 def _jobs(at: datetime) -> list[Gauge]:
-    counts = dict.fromkeys((state.value for state in JobState), 0.0)
-    ages = dict.fromkeys((JobState.QUEUED.value, JobState.RUNNING.value), 0.0)
-    query = select(Job.state, func.count(), func.min(Job.created_at)).group_by(Job.state)
-    for state, count, oldest in db.session.execute(query):
-        counts[state.value] = count
-        if state.value in ages:
-            ages[state.value] = _age(oldest, at)
+    queue = read_task_queue()
+    counts = {state.value: float(count) for state, count in queue.counts.items()}
+    ages = {state.value: _age(queue.oldest.get(state), at) for state in (JobState.QUEUED, JobState.RUNNING)}
     return [
         Gauge("jobs", "Background jobs.", counts, label="state"),
         Gauge("jobs_oldest_age_seconds", "Age of the oldest job; 0 if there is none.", ages, label="state"),
@@ -71,13 +112,12 @@ def _jobs(at: datetime) -> list[Gauge]:
 
 
 def _mails(at: datetime) -> list[Gauge]:
-    found = select(func.count(), func.min(OutboxMail.created_at))
-    waiting, oldest = db.session.execute(found.where(OutboxMail.state == MailState.QUEUED)).one()
-    given_up, _oldest = db.session.execute(found.where(OutboxMail.state == MailState.FAILED)).one()
-    counts = {"waiting": waiting, "given_up": given_up}
+    queue = read_mail_queue(at=at)
+    counts = {"waiting": float(queue.waiting), "given_up": float(queue.given_up)}
+    oldest = _age(queue.oldest, at)
     return [
         Gauge("outbox_mails", "Mails that are not sent.", counts, label="state"),
-        Gauge("outbox_oldest_age_seconds", "Age of the oldest mail that waits; 0 if none.", {"": _age(oldest, at)}),
+        Gauge("outbox_oldest_age_seconds", "Age of the oldest mail that waits; 0 if none.", {"": oldest}),
     ]
 
 
@@ -89,10 +129,9 @@ def _worker() -> list[Gauge]:
 
 
 def _signing_certificate() -> list[Gauge]:
-    known = find_current()
-    if known is None:
+    end = signing_certificate_end()
+    if end is None:
         return []
-    end = x509.load_pem_x509_certificate(known.certificate.encode()).not_valid_after_utc
     words = "When the certificate of the key that signs certificates expires."
     return [Gauge("signing_certificate_expiry_timestamp_seconds", words, {"": end.timestamp()})]
 

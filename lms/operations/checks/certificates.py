@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 from cryptography import x509
@@ -17,16 +18,24 @@ from lms.certificates.pdf.check import check_pdf
 from lms.core import files
 from lms.core.db import db
 from lms.core.i18n import _, _n
-from lms.operations.checks.model import CheckContext, Finding, fault, ok
+from lms.dashboards.queries.operation import signing_certificate_end
+from lms.operations.checks.model import CheckContext, Finding, fault, ok, warning
 
 BATCH = 500
 _SHOWN = 3
+SOON = timedelta(days=60)
+"""A key that expires within this time is warned of."""
 
 
-def check_key(_context: CheckContext) -> Iterator[Finding]:
+def check_key(context: CheckContext) -> Iterator[Finding]:
     """Whether there is a key to sign with."""
+    remedy = _("Create a new key with `lms keys rotate`. Certificates that are issued stay valid.")
     try:
-        yield ok(_("signing key"), keys.current().kid)
+        kid, end = keys.current().kid, signing_certificate_end()
+        if end is not None and end < context.at + SOON:
+            yield warning(_("signing key"), _("expires on %(day)s", day=end.date().isoformat()), remedy)
+        else:
+            yield ok(_("signing key"), kid)
     except keys.KeyMissing as error:
         remedy = _("Restore the key file from a backup, or create a new key with `lms keys rotate`.")
         yield fault(_("signing key"), error.message, remedy)

@@ -8,10 +8,12 @@ import shutil
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
+from platform import python_version
 from urllib.parse import urlsplit
 
 from sqlalchemy import func, select
 
+from lms import __version__
 from lms.catalogue.actions.time_zones import find_shifts, last_version
 from lms.config import SETTINGS, Config
 from lms.core import journal, zones
@@ -19,6 +21,8 @@ from lms.core.db import db
 from lms.core.i18n import _, _n
 from lms.core.jobs import Job, JobState
 from lms.core.worker_heartbeats import is_worker_alive, worker_last_seen
+from lms.dashboards.queries.administration import failed_jobs
+from lms.dashboards.queries.operation import measure_database, read_mail_queue, read_task_queue
 from lms.mail import rendering
 from lms.mail.bounce_mailbox import MailboxAddress, mailbox_state
 from lms.mail.outbox import MailState, OutboxMail
@@ -29,13 +33,20 @@ from lms.operations.checks.model import CheckContext, Finding, fault, ok, warnin
 LATE = timedelta(minutes=15)
 """Work that is due for so long waits for a worker that does not do it."""
 OLD_BACKUP = timedelta(days=2)
-_MB = 1_000_000
+_MB, _GB = 1_000_000, 1_000_000_000
 _LITTLE, _TOO_LITTLE = 2_000 * _MB, 200 * _MB
+SLOW_DATABASE = 1.0
+"""Seconds after which an answer of the database is late."""
 _LOCAL = {"localhost", "127.0.0.1", "::1"}
 
 
-def check_mail(context: CheckContext) -> Iterator[Finding]:
-    """Whether the mail server answers (nothing is sent), and whether mail waits or was given up."""
+def written_size(size: int) -> str:
+    """A number of bytes as people read it."""
+    return f"{size / _GB:,.1f} GB" if size >= _GB else f"{size / _MB:,.1f} MB"
+
+
+def check_mail_server(context: CheckContext) -> Iterator[Finding]:
+    """Whether the mail server answers. Nothing is sent."""
     try:
         rendering.probe(context.config)
     except OSError as error:  # smtplib's errors are OSErrors too
@@ -43,6 +54,11 @@ def check_mail(context: CheckContext) -> Iterator[Finding]:
         yield fault(_("mail"), reason, _("Check LMS_MAIL_URL, the mail server and the network."))
     else:
         yield ok(_("mail"), _("the server answers") if context.config.mail_url else _("is written to files"))
+
+
+def check_mail_queue(context: CheckContext) -> Iterator[Finding]:
+    """Whether mail waits or was given up."""
+    queue = read_mail_queue(at=context.at)
     waiting = (
         OutboxMail.state == MailState.QUEUED,
         OutboxMail.created_at < context.at - LATE,
@@ -50,14 +66,20 @@ def check_mail(context: CheckContext) -> Iterator[Finding]:
     late = db.session.scalar(select(func.count()).where(*waiting, OutboxMail.due_at < context.at - LATE)) or 0
     refused = db.session.scalar(select(func.count()).where(*waiting, OutboxMail.error.is_not(None))) or 0
     db.session.rollback()
+    yield ok(
+        _("mail"),
+        _n(
+            "%(num)s e-mail was sent in the last hour",
+            "%(num)s e-mails were sent in the last hour",
+            queue.sent_last_hour,
+        ),
+    )
     if late:
         message = _n("%(num)s e-mail is waiting to be sent", "%(num)s e-mails are waiting to be sent", late)
         yield fault(_("mail"), message, _("Check the log of `lms worker`."))
     if refused:
         message = _n("%(num)s e-mail could not be sent yet", "%(num)s e-mails could not be sent yet", refused)
-        yield warning(
-            _("mail"), message, _("It will be tried again. The reason is in the column error of outbox_mail.")
-        )
+        yield warning(_("mail"), message, _("It will be tried again. The page Mail has the reason of each."))
 
 
 def check_returned_mail(context: CheckContext) -> Iterator[Finding]:
@@ -77,8 +99,9 @@ def check_returned_mail(context: CheckContext) -> Iterator[Finding]:
 
 def check_disk(context: CheckContext) -> Iterator[Finding]:
     """Whether there is room on the disk of the data folder."""
-    free = shutil.disk_usage(context.config.folder).free
-    message = _("%(count)s MB free", count=f"{free // _MB:,}")
+    disk = shutil.disk_usage(context.config.folder)
+    free = disk.free
+    message = _("%(free)s of %(size)s are free", free=written_size(free), size=written_size(disk.total))
     remedy = _("Free up space, or move the data folder to a larger disk.")
     if free < _TOO_LITTLE:
         yield fault(_("disk"), message, remedy)
@@ -86,6 +109,36 @@ def check_disk(context: CheckContext) -> Iterator[Finding]:
         yield warning(_("disk"), message, remedy)
     else:
         yield ok(_("disk"), message)
+
+
+def check_database(_context: CheckContext) -> Iterator[Finding]:
+    """How large the database is, and whether it answers at once."""
+    seconds, size = measure_database()
+    db.session.rollback()
+    if seconds > SLOW_DATABASE:
+        message = _("it takes %(seconds)s seconds to answer", seconds=f"{seconds:.1f}")
+        yield warning(_("database"), message, _("Check the load of the machine and of the database server."))
+    else:
+        yield ok(_("database"), _("%(size)s, answers at once", size=written_size(size)))
+
+
+def check_tasks(context: CheckContext) -> Iterator[Finding]:
+    """Whether tasks in the background failed in the last 30 days, without a later success."""
+    failed = len(failed_jobs(at=context.at))
+    queue = read_task_queue()
+    db.session.rollback()
+    if failed:
+        message = _n("%(num)s task failed", "%(num)s tasks failed", failed)
+        yield warning(_("tasks"), message, _("The page Administration has the reason of each, and what to do."))
+    else:
+        yield ok(_("tasks"), _("none failed in the last 30 days"))
+    waiting = queue.counts[JobState.QUEUED]
+    yield ok(_("tasks"), _n("%(num)s task waits or is planned", "%(num)s tasks wait or are planned", waiting))
+
+
+def check_version(_context: CheckContext) -> Iterator[Finding]:
+    """Which version runs."""
+    yield ok(_("version"), _("Serai %(version)s on Python %(python)s", version=__version__, python=python_version()))
 
 
 def check_worker(context: CheckContext) -> Iterator[Finding]:
@@ -103,7 +156,7 @@ def check_worker(context: CheckContext) -> Iterator[Finding]:
         yield warning(_("worker"), _("none is running yet on this restored copy"), remedy)
         return
     if is_alive:
-        yield ok(_("worker"), _("alive"))
+        yield ok(_("worker"), _("one is running"))
     elif seen is None:
         yield fault(_("worker"), _("none is running"), remedy)
     else:
@@ -125,7 +178,7 @@ def check_time_zones(context: CheckContext) -> Iterator[Finding]:
         message = _("now %(version)s, lectures were checked with %(last)s", version=version, last=last)
         yield warning(_("time zones"), message, remedy)
     else:
-        yield ok(_("time zones"), version)
+        yield ok(_("time zones"), _("%(version)s, no lecture to come has another time", version=version))
 
 
 def check_settings(context: CheckContext) -> Iterator[Finding]:
