@@ -172,12 +172,12 @@ class GroupPage:
 
 
 def list_group_page(lecture_id: int, request: ListRequest, names: Mapping[str, str], *, by: Actor) -> GroupPage:
-    """The groups of a lecture that a list asks for; `size` 0 is all of them. See `list_groups`."""
+    """A page of the groups of a lecture. See `list_groups`."""
     every = list_groups(lecture_id, by=by)
     matching = _in_order([one for one in every if _matches(one, request)], request, names)
-    page = request.within(len(matching)) if request.size else request
+    page = request.within(len(matching))
     return GroupPage(
-        matching[page.offset : page.offset + page.size] if page.size else matching,
+        matching[page.offset : page.offset + page.size],
         len(matching),
         Counter(one.state for one in every),
         Counter(one.country for one in every),

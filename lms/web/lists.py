@@ -205,9 +205,9 @@ class ListView(Generic[Row]):
         return {}
 
     @property
-    def is_empty(self) -> bool:
-        """Whether the list has no rows whatever the filter."""
-        return not self.rows and not self.request.is_filtered
+    def has_filters(self) -> bool:
+        """Whether the page shows the form of the filters."""
+        return bool(self.rows) or self.request.is_filtered or bool(self.ignored)
 
     @property
     def may_download(self) -> bool:

@@ -55,8 +55,7 @@ FILES: dict[str, list[tuple[str, str, dict[str, str]]]] = {
     "attendance.roster_file": [(ADMIN, f"/lectures/{{id}}/roster.{kind}", {"id": HELD}) for kind in ("csv", "xlsx")],
     "reports.dossier_file": [(FOCAL_POINT, f"/countries/KE.{kind}", {}) for kind in ("pdf", "csv", "xlsx")],
     "reports.download": [(ADMIN, f"/admin/reports.{kind}", {}) for kind in ("pdf", "csv", "xlsx", "json")],
-    "dashboards.behind_csv": [(FOCAL_POINT, "/country/behind.csv", {})],
-    "dashboards.behind_xlsx": [(FOCAL_POINT, "/country/behind.xlsx", {})],
+    "dashboards.behind_file": [(FOCAL_POINT, f"/country/behind.{kind}", {}) for kind in ("csv", "xlsx")],
     "reports.impact_csv": [(VISITOR, "/impact.csv", {})],
     "reports.lecture_file": [
         (ADMIN, f"/lectures/{{id}}/report.{kind}", {"id": HELD}) for kind in ("pdf", "csv", "xlsx")

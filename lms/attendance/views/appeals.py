@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -15,7 +16,6 @@ from lms.attendance.appeal_rules import AppealInput, nearest, resembling
 from lms.attendance.forms import AcceptForm, AppealForm, DeclineForm
 from lms.attendance.models.appeals import AppealState
 from lms.attendance.queries.appeals import (
-    AppealPage,
     AppealView,
     get_appeal,
     get_appealable,
@@ -31,18 +31,14 @@ from lms.catalogue.rules import marks_of
 from lms.core import clock
 from lms.core.errors import Invalid, NotFound, Refused
 from lms.core.i18n import _, _l
+from lms.core.lists import ListRequest
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
-from lms.web.lists import Column, ListDefinition, ListPage, Sifted, read_list
+from lms.web.lists import Chip, Column, ListView, list_page
 from lms.web.numbers import whole
 from lms.web.time import organiser_zone, time_of_day, viewer_zone, zone_city
 
 ALL = "all"
-_FILED = Column("filed", _l("Requested"), first=_l("oldest first"), last=_l("newest first"))
-_NAME = Column("name", _l("Person"), first=_l("by name"), last=_l("by name, last first"))
-LIST = ListDefinition(filters={"state": frozenset({*AppealState, ALL})}, columns=(_FILED, _NAME))
-"""Those that wait for an answer, where no other state is asked for."""
-_ANSWERED = replace(LIST, columns=(replace(_FILED, descending=True, first=_FILED.last, last=_FILED.first), _NAME))
 
 
 @bp.route("/lectures/<int:lecture_id>/appeal", methods=["GET", "POST"])
@@ -102,42 +98,65 @@ def withdraw_appeal(appeal_id: str) -> ResponseReturnValue:
     return redirect(url_for("dashboards.lecture", lecture_id=lecture_id, _anchor="counted"))
 
 
-@bp.get("/appeals")
-@allow(SIGNED_IN)
-def appeals() -> ResponseReturnValue:
+@list_page(bp, "/appeals", SIGNED_IN)
+class Appeals(ListView[AppealView]):
     """Lists the appeals that the reader can answer, or the reader's own, for one or all lectures."""
-    by = current_actor()
-    asked = read_list(LIST)
-    chosen = asked.wanted.filters.get("state", AppealState.OPEN)
-    if chosen != AppealState.OPEN and "sort" not in request.args:
-        asked = read_list(_ANSWERED)
-    lecture_id = request.args.get("lecture", type=whole)
-    state = None if chosen == ALL else AppealState(chosen)
-    page = list_appeal_page(asked.wanted, by=by, state=state, lecture_id=lecture_id)
-    carried = {"lecture": str(lecture_id)} if lecture_id is not None else {}
-    return render_template(
-        "attendance/appeals.html",
-        page=page,
-        list=ListPage(asked, page.matching, endpoint="attendance.appeals", carried=carried, anchor="list"),
-        sifted=_sifted(page),
-        chosen=chosen,
-        has_any=bool(sum(page.counts.values())),
+
+    endpoint, template, title = "attendance.appeals", "attendance/appeals.html", _l("Appeals")
+    anchor, none_found = "list", _l("No appeal found")
+    filters = {"state": frozenset({*AppealState, ALL})}
+    order = "filed"
+    columns: tuple[Column, ...] = (
+        Column("name", _l("Person"), _l("by name"), _l("by name, last first")),
+        Column("appeal", _l("Appeal"), place="wide"),
+        Column("filed", _l("Requested"), _l("oldest first"), _l("newest first"), place="fig"),
+        Column("state", _l("State"), place="state"),
     )
+    chips_filter, chips_label = "state", _l("Show appeals by state")
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.lecture_id = request.args.get("lecture", type=whole)
+        if self.lecture_id is not None:
+            self.carried = {"lecture": str(self.lecture_id)}
+        self.teaches = self.by.is_instructor or self.by.is_administrator
+        self.state = self.request.filters.get("state", AppealState.OPEN)
+        if self.state == AppealState.OPEN:  # without a filter, those that wait for an answer
+            self.hidden = {"state"}
+        else:
+            newest_first = {"descending": True, "first": _l("newest first"), "last": _l("oldest first")}
+            self.columns = tuple(
+                replace(column, **newest_first) if column.name == "filed" else column for column in self.columns
+            )
+            self.request = self.read(request.args)
 
-def _sifted(page: AppealPage) -> list[Sifted]:
-    """The figures above the list."""
-    words = {
-        AppealState.OPEN: _("waiting"),
-        AppealState.ACCEPTED: _("accepted"),
-        AppealState.DECLINED: _("declined"),
-        AppealState.WITHDRAWN: _("cancelled"),
-    }
-    shown = [
-        Sifted("" if state is AppealState.OPEN else state, page.counts.get(state, 0), word, name=state)
-        for state, word in words.items()
-    ]
-    return [*shown, Sifted(ALL, sum(page.counts.values()), _("all"))]
+    def query(self, request: ListRequest) -> tuple[Sequence[AppealView], int]:
+        state = None if self.state == ALL else AppealState(self.state)
+        self.appeals = list_appeal_page(request, by=self.by, state=state, lecture_id=self.lecture_id)
+        return self.appeals.rows, self.appeals.matching
+
+    @property
+    def has_filters(self) -> bool:
+        return self.teaches and super().has_filters
+
+    def chips(self) -> list[Chip]:
+        words = {
+            AppealState.OPEN: _("waiting"),
+            AppealState.ACCEPTED: _("accepted"),
+            AppealState.DECLINED: _("declined"),
+            AppealState.WITHDRAWN: _("cancelled"),
+        }
+        counts = self.appeals.counts
+        if not sum(counts.values()):
+            return []
+        chips = [
+            Chip("" if state is AppealState.OPEN else state, counts.get(state, 0), word, name=state)
+            for state, word in words.items()
+        ]
+        return [*chips, Chip(ALL, sum(counts.values()), _("all"))]
+
+    def context(self) -> dict[str, Any]:
+        return {"lecture": self.appeals.lecture, "chosen": self.state, "teaches": self.teaches}
 
 
 @bp.get("/appeals/<appeal_id>")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,7 @@ from lms.enrolment.queries.rows import day_of
 from lms.people.actions.duplicates import mark_different, unmark_different
 from lms.people.actions.merging import DETAILS, merge_checked, undo_merge
 from lms.people.forms import GENDERS, SECTORS
-from lms.people.queries.duplicates import are_different, compare_people, find_duplicates, list_pairs
+from lms.people.queries.duplicates import PossiblePair, are_different, compare_people, find_duplicates, list_pairs
 from lms.people.queries.finding import find_people
 from lms.people.queries.merges import are_disabled
 from lms.people.queries.persons import Profile, person_id_of, profile_of
@@ -31,10 +31,9 @@ from lms.web.forms import flash_refusal
 from lms.web.guards import allow
 from lms.web.identity import current_actor
 from lms.web.limits import in_demonstration
-from lms.web.lists import ListDefinition, ListPage, Sifted, read_list
+from lms.web.lists import Chip, Column, ListView, list_page
 
 WEAK = "weak"
-PAIRS = ListDefinition(filters={"match": frozenset({WEAK})}, size=8)
 FOUND = 25
 LABELS = {
     "full_name": _l("Name"),
@@ -68,17 +67,40 @@ class Detail:
     takes_second: bool
 
 
-@bp.get("/admin/people/duplicates")
-@allow(Role.ADMINISTRATOR)
-def duplicates() -> ResponseReturnValue:
+@list_page(bp, "/admin/people/duplicates", Role.ADMINISTRATOR)
+class Duplicates(ListView[PossiblePair]):
     """Lists pairs of people who may be one."""
-    asked, by, at = read_list(PAIRS), current_actor(), clock.now()
-    wanted: ListRequest = asked.wanted
-    weak = wanted.filters.get("match") == WEAK
-    found = list_pairs(weak=weak, offset=wanted.offset, limit=wanted.size, day=day_of(at), by=by)
-    page = ListPage(asked, found.weak if weak else found.offered, endpoint="dashboards.duplicates")
-    figures = [Sifted("", found.offered, _("possible duplicates")), Sifted(WEAK, found.weak, _("weak matches"))]
-    return render_template("dashboards/duplicates.html", found=found, weak=weak, figures=figures, list=page)
+
+    endpoint, template = "dashboards.duplicates", "dashboards/duplicates.html"
+    title, size = _l("Possible duplicates, the most alike first"), 8
+    filters = {"match": frozenset({WEAK})}
+    columns = (
+        Column("first", _l("One person")),
+        Column("second", _l("The other")),
+        Column("why", _l("Why")),
+        Column("decide", _l("Decide")),
+    )
+    chips_filter, chips_label = "match", _l("Show pairs by match")
+
+    def query(self, request: ListRequest) -> tuple[Sequence[PossiblePair], int]:
+        self.weak = request.filters.get("match") == WEAK
+        self.pairs = list_pairs(
+            weak=self.weak, offset=request.offset, limit=request.size, day=day_of(self.at), by=self.by
+        )
+        return self.pairs.pairs, self.pairs.weak if self.weak else self.pairs.offered
+
+    @property
+    def has_filters(self) -> bool:
+        return False
+
+    def chips(self) -> list[Chip]:
+        return [
+            Chip("", self.pairs.offered, _("possible duplicates")),
+            Chip(WEAK, self.pairs.weak, _("weak matches")),
+        ]
+
+    def context(self) -> dict[str, Any]:
+        return {"found": self.pairs, "weak": self.weak}
 
 
 @bp.get("/admin/people/<public_id>/merge")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from flask import render_template, request
 from flask.typing import ResponseReturnValue
@@ -12,10 +14,10 @@ from lms.attendance.queries.appeals import appeal_states_of, count_open_appeals,
 from lms.catalogue.models import Admission, LectureState
 from lms.catalogue.queries.lectures import get_lecture, list_upcoming, name_givers
 from lms.catalogue.rules import room_is_open
-from lms.certificates.queries.behind import list_behind, list_behind_by_series
+from lms.certificates.queries.behind import Behind, BehindPage, list_behind, list_behind_by_series
 from lms.certificates.queries.certificates import list_of_person
 from lms.core import clock
-from lms.core.i18n import _
+from lms.core.i18n import _, _l
 from lms.core.lists import ListRequest, rows_shown
 from lms.core.roles import Role
 from lms.dashboards import rules
@@ -41,8 +43,7 @@ from lms.viewing_groups.queries import list_country_groups, list_lectures_to_wat
 from lms.web.api import integer_cursor
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
-from lms.web.lists import Choice, ListDefinition, ListPage, Select, read_list
-from lms.web.table_files import table_file
+from lms.web.lists import Choice, Column, FileColumn, ListView, Select, list_files, list_page
 
 NEXT = 5
 APPEALS = 3
@@ -185,52 +186,55 @@ def country() -> ResponseReturnValue:
     )
 
 
-BEHIND = ListDefinition(filters={"series": None})
-MOST_BEHIND = 100_000
-"""People in a file, at most."""
-
-
-@bp.get("/country/behind")
-@allow(Role.FOCAL_POINT)
-def behind() -> ResponseReturnValue:
+@list_files(bp, "/country/behind", Role.FOCAL_POINT)
+@list_page(bp, "/country/behind", Role.FOCAL_POINT)
+class FallingBehind(ListView[Behind]):
     """Lists the people of a country who are falling behind and can still earn their certificate."""
-    by, at = current_actor(), clock.now()
-    country = own_country(own_countries(by), request.args.get("country"))
-    asked = read_list(BEHIND)
-    wanted = asked.wanted
-    page = list_behind_by_series(country.id, wanted, by=by, at=at, series=wanted.filters.get("series"), q=wanted.q)
-    values = {"country": country.code}
-    choices = [Choice(slug, title, number) for slug, (title, number) in page.by_series.items()]
-    return render_template(
-        "dashboards/behind.html",
-        country=country,
-        rows=page.rows,
-        matching=page.matching,
-        list=ListPage(asked, page.total, endpoint="dashboards.behind", values=values, anchor="people"),
-        selects=[Select("series", _("Series"), choices)],
+
+    endpoint, template, title = "dashboards.behind", "dashboards/behind.html", _l("Who is falling behind")
+    anchor, testid = "people", "behind"
+    filters = {"series": None}
+    columns = (
+        Column("person", _l("Person")),
+        Column("attended", _l("Attended"), place="wide"),
+        Column("missing", _l("Still needed"), place="state"),
+    )
+    file_columns = (
+        FileColumn("full_name"),
+        FileColumn("native_name"),
+        FileColumn("organisation"),
+        FileColumn("series", "title"),
+        FileColumn("attended"),
+        FileColumn("needed"),
+        FileColumn("missing"),
+        FileColumn("lectures_to_come", "to_come"),
     )
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.country = own_country(own_countries(self.by), request.args.get("country"))
+        self.carried = {"country": self.country.code}
+        self.file_name = f"behind-{self.country.code.lower()}"
 
-@bp.get("/country/behind.csv")
-@allow(Role.FOCAL_POINT)
-def behind_csv() -> ResponseReturnValue:
-    """The people of a country who are falling behind, or what the filter holds of them, as CSV."""
-    return _behind_file("csv")
+    def _read(self, request: ListRequest, *, counts: bool) -> BehindPage:
+        series = request.filters.get("series")
+        return list_behind_by_series(
+            self.country.id, request, by=self.by, at=self.at, series=series, q=request.q, counts=counts
+        )
 
+    def query(self, request: ListRequest) -> tuple[Sequence[Behind], int]:
+        self.behind = self._read(request, counts=True)
+        return self.behind.rows, self.behind.total
 
-@bp.get("/country/behind.xlsx")
-@allow(Role.FOCAL_POINT)
-def behind_xlsx() -> ResponseReturnValue:
-    """The people of a country who are falling behind, or what the filter holds of them, as a workbook."""
-    return _behind_file("xlsx")
+    def file_query(self, request: ListRequest) -> Iterable[Behind]:
+        return self._read(request, counts=False).rows
 
+    def file_words(self) -> list[str]:
+        return []
 
-def _behind_file(kind: str) -> ResponseReturnValue:
-    by, at = current_actor(), clock.now()
-    country = own_country(own_countries(by), request.args.get("country"))
-    wanted, everybody = read_list(BEHIND).wanted, ListRequest(size=MOST_BEHIND)
-    rows, _total = list_behind(country.id, everybody, by=by, at=at, series=wanted.filters.get("series"), q=wanted.q)
-    names = ("full_name", "native_name", "organisation", "title", "attended", "needed", "missing", "to_come")
-    headings = ["series" if name == "title" else "lectures_to_come" if name == "to_come" else name for name in names]
-    cells = ([getattr(row, name) for name in names] for row in rows)
-    return table_file(kind, f"behind-{country.code.lower()}", _("Who is falling behind"), headings, cells)
+    def selects(self) -> list[Select]:
+        choices = [Choice(slug, title, number) for slug, (title, number) in self.behind.by_series.items()]
+        return [Select("series", _("Series"), choices)]
+
+    def context(self) -> dict[str, Any]:
+        return {"country": self.country, "matching": self.behind.matching}

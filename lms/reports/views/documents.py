@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 from flask import render_template, url_for
 from flask.typing import ResponseReturnValue
@@ -13,7 +15,7 @@ from lms.catalogue.queries.lectures import get_lecture
 from lms.catalogue.rules import may_edit_lecture
 from lms.core import clock
 from lms.core.errors import Refused
-from lms.core.i18n import _
+from lms.core.i18n import _, _l
 from lms.core.lists import ListRequest
 from lms.core.matching import match_of_text
 from lms.core.roles import Actor, Role
@@ -39,38 +41,46 @@ from lms.reports.views.drilldown import (
 )
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
-from lms.web.lists import ListDefinition, ListPage, Sifted, read_list
+from lms.web.lists import Chip, Column, ListView, list_page
 from lms.web.locale import reader_locale
 
-COUNTRIES = ListDefinition(
-    filters={"partner": frozenset({"true", "false"})},
-    columns=(PARTICIPANTS_COLUMN, COUNTRY_COLUMN, ATTENDANCES_COLUMN, CERTIFICATES_COLUMN),
-)
 
-
-@bp.get("/countries")
-@allow(Role.ADMINISTRATOR, Role.REPORTER)
-def countries() -> ResponseReturnValue:
+@list_page(bp, "/countries", Role.ADMINISTRATOR, Role.REPORTER)
+class ReportedCountries(ListView[Group]):
     """Lists every country with figures, with links to its dossier."""
-    by, at, listing = current_actor(), clock.now(), read_list(COUNTRIES)
-    report, partners = dossiers.list_reported_countries(by=by, at=at, locale=reader_locale())
-    every = [group for group in report.groups if group.keys[0] is not None]
-    matching = _filtered(every, partners, listing.wanted)
-    request = listing.wanted.within(len(matching))
-    number = sum(group.keys[0] in partners for group in every)
-    return render_template(
-        "reports/countries.html",
-        rows=matching[request.offset : request.offset + request.size],
-        partners=partners,
-        sifted=[
-            Sifted("", len(every), _("All")),
-            Sifted("true", number, _("Partner countries")),
-            Sifted("false", len(every) - number, _("Other countries")),
-        ],
-        list=ListPage(listing, len(matching), endpoint="reports.countries", anchor="countries"),
-        as_at=report.as_at,
-        written=written,
+
+    endpoint, template, title = "reports.countries", "reports/countries.html", _l("Countries")
+    anchor = "countries"
+    text_label, none_found = _l("Country or area"), _l("No country found")
+    filters = {"partner": frozenset({"true", "false"})}
+    order = "participants"
+    columns = (
+        COUNTRY_COLUMN,
+        Column("partner", _l("Partner"), place="wide"),
+        replace(PARTICIPANTS_COLUMN, place="fig"),
+        replace(ATTENDANCES_COLUMN, place="wide"),
+        replace(CERTIFICATES_COLUMN, place="wide"),
     )
+    chips_filter, chips_label = "partner", _l("Show countries by partnership")
+
+    def query(self, request: ListRequest) -> tuple[Sequence[Group], int]:
+        report, self.partners = dossiers.list_reported_countries(by=self.by, at=self.at, locale=reader_locale())
+        self.as_at = report.as_at
+        self.every = [group for group in report.groups if group.keys[0] is not None]
+        rows = _filtered(self.every, self.partners, request)
+        page = request.within(len(rows))
+        return rows[page.offset : page.offset + page.size], len(rows)
+
+    def chips(self) -> list[Chip]:
+        number = sum(group.keys[0] in self.partners for group in self.every)
+        return [
+            Chip("", len(self.every), _("All")),
+            Chip("true", number, _("Partner countries")),
+            Chip("false", len(self.every) - number, _("Other countries")),
+        ]
+
+    def context(self) -> dict[str, Any]:
+        return {"partners": self.partners, "as_at": self.as_at}
 
 
 def _filtered(groups: Sequence[Group], partners: frozenset[str], request: ListRequest) -> list[Group]:

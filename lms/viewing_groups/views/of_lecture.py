@@ -2,54 +2,98 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Sequence
 
-from flask import flash, render_template, request
+from flask import flash, request
 from flask.typing import ResponseReturnValue
 
 from lms.attendance.actions.closing import check_not_closed
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.rules import may_edit_lecture
 from lms.core import clock
-from lms.core.errors import Forbidden, NotFound, Refused
+from lms.core.errors import Forbidden, Refused
 from lms.core.i18n import _, _l
 from lms.core.lists import ListRequest
 from lms.core.roles import Actor
-from lms.core.sorting import sort_key
 from lms.people.forms import grouped_choices
-from lms.people.queries.countries import country_names, list_countries
+from lms.people.queries.countries import country_names, known_codes, list_countries
 from lms.viewing_groups import queries as viewing
 from lms.viewing_groups import rules
 from lms.viewing_groups.actions.groups import (
     open_group,
 )
 from lms.viewing_groups.forms import GroupForm
+from lms.viewing_groups.queries import GroupView
 from lms.viewing_groups.views.blueprint import KEEPERS, bp, group_zones, to_group, typed_group
 from lms.web.guards import allow
 from lms.web.identity import current_actor
-from lms.web.lists import AskedList, Choice, Column, ListDefinition, ListPage, Select, Sifted, read_list
+from lms.web.lists import (
+    COUNTRY,
+    Chip,
+    Column,
+    FileColumn,
+    ListView,
+    Select,
+    counted_chips,
+    counted_choices,
+    list_files,
+)
 from lms.web.locale import reader_locale
-from lms.web.table_files import table_file
 from lms.web.time import viewer_zone
 
-GROUPS = ListDefinition(
-    filters={"state": frozenset({"open", "signed", "called_off"}), "country": None},
-    columns=(
-        Column("place", _l("Place"), first=_l("by place"), last=_l("by place, the last first")),
-        Column("country", _l("Country"), first=_l("by country"), last=_l("by country, the last first")),
-        Column("organiser", _l("Organiser"), first=_l("by organiser"), last=_l("by organiser, the last first")),
+
+@list_files(bp, "/lectures/<int:lecture_id>/groups", *KEEPERS)
+class Groups(ListView[GroupView]):
+    """The viewing groups of a lecture that the reader can see."""
+
+    endpoint, template, title = "viewing_groups.groups", "viewing_groups/groups.html", _l("Groups")
+    anchor = "groups"
+    text_label, none_found = _l("City, room or organiser"), _l("No group found")
+    filters = {"country": known_codes, "state": frozenset({"open", "signed", "called_off"})}
+    columns = (
+        Column("place", _l("Place"), _l("by place"), _l("by place, the last first")),
+        COUNTRY,
+        Column("organiser", _l("Organiser"), _l("by organiser"), _l("by organiser, the last first"), place="wide"),
         Column(
-            "listed", _l("On the list"), first=_l("the longest list first"), last=_l("the shortest list first"),
-            descending=True, numeric=True,
+            "listed", _l("On the list"), _l("the longest list first"), _l("the shortest list first"), True, True, "fig"
         ),
-        Column(
-            "expected", _l("Expected"), first=_l("most expected first"), last=_l("fewest expected first"),
-            descending=True, numeric=True,
-        ),
-    ),
-)  # fmt: skip
-HEADINGS = ["city", "room", "country", "organiser", "expected", "listed", "state", "signed_for", "time_zone"]
+        Column("expected", _l("Expected"), _l("most expected first"), _l("fewest expected first"), True, True, "wide"),
+        Column("state", _l("State"), place="state"),
+    )
+    chips_filter, chips_label = "state", _l("Show groups by state")
+    file_columns = (
+        FileColumn("city", "group.city"),
+        FileColumn("room", "group.room"),
+        FileColumn("country"),
+        FileColumn("organiser", "group.organiser"),
+        FileColumn("expected", "group.expected"),
+        FileColumn("listed"),
+        FileColumn("state"),
+        FileColumn("signed_for", lambda row: row.signature.people if row.signature is not None else None),
+        FileColumn("time_zone", "group.time_zone"),
+    )
+
+    def __init__(self, lecture_id: int) -> None:
+        super().__init__(lecture_id=lecture_id)
+        self.lecture_id = lecture_id
+        self.names = country_names(reader_locale())
+        self.file_name = f"groups-{lecture_id}"
+        self.is_held = False
+
+    def query(self, request: ListRequest) -> tuple[Sequence[GroupView], int]:
+        self.groups = viewing.list_group_page(self.lecture_id, request, self.names, by=self.by)
+        return self.groups.rows, self.groups.total
+
+    def chips(self) -> list[Chip]:
+        if not self.groups.every:
+            return []
+        waiting = _("not signed yet") if self.is_held else _("open")
+        return counted_chips(self.groups.states, {"open": waiting, "signed": _("signed"), "called_off": _("cancelled")})
+
+    def selects(self) -> list[Select]:
+        """The countries of the groups, where there are several."""
+        choices = counted_choices(self.groups.countries, self.request.filters.get("country"), self.names)
+        return [Select("country", _("Country"), choices)] if len(choices) > 1 else []
 
 
 def _form_of(lecture: Lecture, by: Actor) -> GroupForm | None:
@@ -94,76 +138,13 @@ def groups(lecture_id: int) -> ResponseReturnValue:
         check_not_closed(lecture)
     except Refused as error:
         form, reason = (form if request.method == "POST" else None), error.message
-    names = country_names(reader_locale())
-    listed = _read_groups(names)
-    group_page = viewing.list_group_page(lecture_id, listed.wanted, names, by=by)
-    page = render_template(
-        "viewing_groups/groups.html",
+    view = Groups(lecture_id)
+    view.is_held = lecture.state is LectureState.HELD
+    page = view.page(
         lecture=lecture,
-        found=group_page,
-        list=ListPage(
-            listed,
-            group_page.total,
-            endpoint="viewing_groups.groups",
-            values={"lecture_id": lecture_id},
-            anchor="groups",
-        ),
-        sifted=_sifted(group_page, lecture),
-        selects=_selects(group_page, listed.wanted, names),
         form=form,
         reason=reason,
-        names=names,
+        names=view.names,
         is_staff=may_edit_lecture(lecture, by) or by.is_reporter,
     )
     return page, status or 200
-
-
-def _read_groups(names: Mapping[str, str]) -> AskedList:
-    """What the address asks of the groups of a lecture."""
-    return read_list(replace(GROUPS, filters={**GROUPS.filters, "country": names.keys()}))
-
-
-def _sifted(group_page: viewing.GroupPage, lecture: Lecture) -> list[Sifted]:
-    """The figures above the list."""
-    waiting = _("not signed yet") if lecture.state is LectureState.HELD else _("open")
-    words = {"open": waiting, "signed": _("signed"), "called_off": _("cancelled")}
-    return [
-        Sifted("", group_page.every, _("all")),
-        *(Sifted(one, group_page.states[one], word) for one, word in words.items()),
-    ]
-
-
-def _selects(group_page: viewing.GroupPage, list_request: ListRequest, names: Mapping[str, str]) -> list[Select]:
-    """The countries of the groups, where there are several."""
-    codes = sorted(
-        {*group_page.countries, *filter(None, [list_request.filters.get("country")])},
-        key=lambda code: sort_key(names.get(code, code)),
-    )
-    if len(codes) < 2:
-        return []
-    choices = [Choice(code, names.get(code, code), group_page.countries[code]) for code in codes]
-    return [Select("country", _("Country"), choices)]
-
-
-@bp.get("/lectures/<int:lecture_id>/groups.<kind>")
-@allow(*KEEPERS)
-def groups_file(lecture_id: int, kind: str) -> ResponseReturnValue:
-    """The groups of a lecture, or what the filter holds of them, as CSV or XLSX."""
-    if kind not in ("csv", "xlsx"):
-        raise NotFound
-    names = country_names(reader_locale())
-    list_request = _read_groups(names).wanted
-    group_page = viewing.list_group_page(lecture_id, replace(list_request, page=1, size=0), names, by=current_actor())
-    cells = (
-        (
-            one.group.city, one.group.room, one.country, one.group.organiser, one.group.expected, one.listed, one.state,
-            one.signature.people if one.signature is not None else None, one.group.time_zone,
-        )
-        for one in group_page.rows
-    )  # fmt: skip
-    parts = [
-        *(list_request.filters[name].lower() for name in sorted(list_request.filters)),
-        *(["search"] if list_request.q else []),
-    ]
-    name = "-".join(["groups", str(lecture_id), *(part.replace("_", "-") for part in parts)])
-    return table_file(kind, name, _("Groups"), HEADINGS, cells)
