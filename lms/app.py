@@ -57,6 +57,7 @@ CORE_TABLES = (
 SLICES = (
     "web",
     "people",
+    "batches",
     "catalogue",
     "enrolment",
     "attendance",

@@ -36,12 +36,6 @@ class CorrectionForm(BaseForm):
         return Outcome(self.outcome.data) if self.outcome.data else None
 
 
-class BatchForm(BaseForm):
-    """The reason for correcting many people together."""
-
-    reason = TextAreaField(_l("Why are you correcting these records?"))
-
-
 class AppealForm(BaseForm):
     """A person's appeal about their attendance. Times are in the reader's zone."""
 

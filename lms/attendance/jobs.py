@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from lms.attendance.actions.correction_batches import JOB as BATCH
-from lms.attendance.actions.correction_batches import run_batch
+from lms.attendance.actions.correction_batches import CORRECTIONS
 from lms.attendance.actions.credits import compact_beats, credit_lecture
 from lms.attendance.actions.policies import JOB as POLICY
 from lms.attendance.actions.policies import apply_policy
 from lms.attendance.actions.recompute import JOB as RECOMPUTE
 from lms.attendance.actions.recompute import recompute_lectures
 from lms.attendance.queries.outcomes import held_lectures
+from lms.batches.kinds import register
 from lms.core import clock
 from lms.core.jobs import Run, job
 from lms.core.roles import SYSTEM, Actor
@@ -47,7 +47,4 @@ def run_policy(
     return apply_policy(policy_id, asked, by=actor, at=datetime.fromisoformat(at), progress=run.progress)
 
 
-@job(BATCH)
-def run_correction_batch(run: Run, *, lecture_id: int, batch: str, by: int | None) -> dict[str, Any]:
-    """Corrects the people of a confirmed batch, or takes it back."""
-    return run_batch(lecture_id, batch, by=Actor(person_id=by, system=True), progress=run.progress)
+register(CORRECTIONS)

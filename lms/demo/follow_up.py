@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from lms.attendance.actions.appeals import accept_appeal, decline_appeal, file_appeal, withdraw_appeal
 from lms.attendance.actions.closing import close_attendance
-from lms.attendance.actions.correction_batches import confirm_batch, preview_batch, undo_batch
+from lms.attendance.actions.correction_batches import CORRECTIONS, preview_batch
 from lms.attendance.actions.corrections import correct
 from lms.attendance.appeal_rules import AppealInput
 from lms.attendance.models.credits import Outcome
@@ -322,12 +322,12 @@ def _correct_together(lecture_id: int, addresses: Sequence[str], by: Actor, *, a
     """Excuses several people in one step; marks all who attended in part as attended, and takes that back."""
     people = [who.public_id for address in addresses if (who := find_person_by_email(address)) is not None]
     excused = preview_batch(lecture_id, people, outcome=Outcome.EXCUSED, by=by, at=at).public_id
-    confirm_batch(lecture_id, excused, reason="Their ministry held a meeting at the same hour.", by=by, at=at)
+    CORRECTIONS.confirm(lecture_id, excused, reason="Their ministry held a meeting at the same hour.", by=by, at=at)
     partial = RosterFilter(outcome=Outcome.PARTIAL)
     at += timedelta(hours=3)
     cut_off = preview_batch(lecture_id, partial, outcome=Outcome.ATTENDED, by=by, at=at).public_id
-    confirm_batch(lecture_id, cut_off, reason="The broadcast failed. They were cut off, not away.", by=by, at=at)
-    undo_batch(lecture_id, cut_off, by=by, at=at + timedelta(hours=1))
+    CORRECTIONS.confirm(lecture_id, cut_off, reason="The broadcast failed. They were cut off, not away.", by=by, at=at)
+    CORRECTIONS.undo(lecture_id, cut_off, by=by, at=at + timedelta(hours=1))
 
 
 def _watch_together(lecture_id: int, plan: GroupPlan) -> None:

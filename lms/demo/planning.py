@@ -18,7 +18,7 @@ from lms.core.roles import Actor
 from lms.demo.follow_up import actor_of
 from lms.demo.mails import keep_as_sent
 from lms.demo.programme import ORGANISER_ZONE, LecturePlan, SeriesPlan
-from lms.enrolment.batch_actions import confirm_batch, preview_batch, undo_batch
+from lms.enrolment.batch_actions import ENROLMENT_CHANGES, preview_batch
 from lms.enrolment.models import EnrolmentStatus
 from lms.enrolment.queries.series import list_seats
 
@@ -55,8 +55,8 @@ def _withdraw_by_mistake(series: Series, *, by: Actor, now: datetime) -> None:
     if not people:
         return
     batch = preview_batch(series.id, people, status=EnrolmentStatus.WITHDRAWN, by=by, at=now).public_id
-    confirm_batch(series.id, batch, by=by, at=now)
-    undo_batch(series.id, batch, by=by, at=now)
+    ENROLMENT_CHANGES.confirm(series.id, batch, by=by, at=now)
+    ENROLMENT_CHANGES.undo(series.id, batch, by=by, at=now)
     keep_as_sent(now)
 
 

@@ -20,9 +20,8 @@ from lms.core.errors import Forbidden, Invalid
 from lms.core.i18n import _
 from lms.core.roles import Actor, Role
 from lms.enrolment.actions import by_address, many, places
-from lms.enrolment.batch_actions import confirm_batch, preview_batch, undo_batch
+from lms.enrolment.batch_actions import ENROLMENT_CHANGES, preview_batch
 from lms.enrolment.models import EnrolmentStatus
-from lms.enrolment.queries.batches import get_detailed_batch, list_batches
 from lms.enrolment.queries.seat_entries import ledger_after, list_quotas
 from lms.enrolment.queries.series import SeatFilter, get_seat, list_seats
 from lms.enrolment.quota_files import stage_quota_rows
@@ -186,7 +185,7 @@ def list_changes(slug: str) -> ResponseReturnValue:
     """Lists the confirmed changes of several enrolments in a series, latest first. For its staff."""
     by = current_actor()
     series = get_series(slug, by=by)
-    return {"items": list_batches(series, by=by), "next": None}
+    return {"items": ENROLMENT_CHANGES.list_batches(series, by=by), "next": None}
 
 
 def _filter(given: Mapping[str, Any]) -> SeatFilter:
@@ -198,20 +197,20 @@ def _filter(given: Mapping[str, Any]) -> SeatFilter:
 @bp.post("/series/<slug>/enrolment-changes")
 @allow(SIGNED_IN)
 @scope("enrolments:write")
-@bp.input(EnrolmentChangeIn, arg_name="wish")
+@bp.input(EnrolmentChangeIn, arg_name="sent")
 @bp.output(EnrolmentChangeOut, status_code=201)
-def preview_changes(slug: str, wish: dict[str, Any]) -> Any:
+def preview_changes(slug: str, sent: dict[str, Any]) -> Any:
     """Previews accepting, rejecting or withdrawing several people: a list of ids, or all that a filter holds. Nothing
     changes until you confirm it under its `id`. People for whom it does not fit are counted in `unsuitable`.
     """
     by, at = current_actor(), clock.now()
     series = get_series(slug, by=by)
-    ids, filters = wish["enrolments"], wish["filter"]
+    ids, filters = sent["enrolments"], sent["filter"]
     if (ids is None) is (filters is None):
         raise Invalid("enrolments", _("Give either enrolments or a filter."))
     people = ids if filters is None else _filter(filters)
-    batch = preview_batch(series.id, people, status=EnrolmentStatus(wish["status"]), by=by, at=at)
-    return get_detailed_batch(series.id, batch.public_id, by=by, at=at)
+    batch = preview_batch(series.id, people, status=EnrolmentStatus(sent["status"]), by=by, at=at)
+    return ENROLMENT_CHANGES.get_details(series, batch.public_id, by=by, at=at)
 
 
 @bp.get("/series/<slug>/enrolment-changes/<batch>")
@@ -221,23 +220,23 @@ def preview_changes(slug: str, wish: dict[str, Any]) -> Any:
 def show_changes(slug: str, batch: str) -> Any:
     """Returns one change of several enrolments: its preview, or what it changed and who was left out."""
     by = current_actor()
-    return get_detailed_batch(get_series(slug, by=by).id, batch, by=by, at=clock.now())
+    return ENROLMENT_CHANGES.get_details(get_series(slug, by=by), batch, by=by, at=clock.now())
 
 
 @bp.post("/series/<slug>/enrolment-changes/<batch>/confirm")
 @allow(SIGNED_IN)
 @scope("enrolments:write")
-@bp.input(EnrolmentChangeConfirmIn, arg_name="wish")
+@bp.input(EnrolmentChangeConfirmIn, arg_name="sent")
 @bp.output(EnrolmentChangeOut)
-def confirm_changes(slug: str, batch: str, wish: dict[str, Any]) -> Any:
+def confirm_changes(slug: str, batch: str, sent: dict[str, Any]) -> Any:
     """Changes the people of a preview, except those who left the series or were changed since. They get the e-mail that
     one decision sends. A task changes more than 500 people; `state` is then `running`. Repeating the call changes
     nothing, or continues a task that stopped.
     """
     by, at = current_actor(), clock.now()
     series = get_series(slug, by=by)
-    confirm_batch(series.id, batch, reason=wish["reason"], by=by, at=at)
-    return get_detailed_batch(series.id, batch, by=by, at=at)
+    ENROLMENT_CHANGES.confirm(series.id, batch, reason=sent["reason"], by=by, at=at)
+    return ENROLMENT_CHANGES.get_details(series, batch, by=by, at=at)
 
 
 @bp.post("/series/<slug>/enrolment-changes/<batch>/undo")
@@ -250,8 +249,8 @@ def undo_changes(slug: str, batch: str, body: dict[str, Any]) -> Any:  # noqa: A
     Accepting and rejecting cannot be undone. Repeating the call changes nothing."""
     by, at = current_actor(), clock.now()
     series = get_series(slug, by=by)
-    undo_batch(series.id, batch, by=by, at=at)
-    return get_detailed_batch(series.id, batch, by=by, at=at)
+    ENROLMENT_CHANGES.undo(series.id, batch, by=by, at=at)
+    return ENROLMENT_CHANGES.get_details(series, batch, by=by, at=at)
 
 
 @bp.get("/series/<slug>/seats")

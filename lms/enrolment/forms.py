@@ -33,12 +33,6 @@ class FileForm(BaseForm):
     file = FileField(_l("File"), [FileRequired(_l("Choose a file."))])
 
 
-class BatchForm(BaseForm):
-    """The confirmation of a decision about several people; the reason is that of a rejection."""
-
-    reason = TextAreaField(_l("Why are you rejecting these people?"))
-
-
 class QuotasForm(BaseForm):
     """Quotas of many countries, as lines or as a file; the day for those that name none."""
 

@@ -8,8 +8,8 @@ from enum import StrEnum
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from lms.batches.models import BatchRow, EntryState
 from lms.catalogue.models import Series
-from lms.core.batches import BatchRow, EntryState
 from lms.core.db import Base, UtcDateTime, text_enum
 from lms.people.models import Country, Person, new_public_id
 
@@ -217,7 +217,6 @@ class EnrolmentBatch(BatchRow, Base):
     __tablename__ = "enrolment_batch"
     read_by_strangers = False
 
-    public_id: Mapped[str] = mapped_column(String(32), unique=True, default=new_public_id)
     series_id: Mapped[int] = mapped_column(ForeignKey("series.id"), index=True)
     status: Mapped[EnrolmentStatus] = mapped_column(text_enum(EnrolmentStatus))
 

@@ -34,6 +34,12 @@ def is_enrolled(row: Enrolment | None) -> bool:
     return row is not None and row.status is EnrolmentStatus.ENROLLED
 
 
+def check_is_staff_of(series: Series, by: Actor) -> None:
+    """Raises Forbidden unless the actor is staff of the series."""
+    if not is_staff_of(series, by):
+        raise Forbidden
+
+
 def is_staff_of(series: Series, by: Actor) -> bool:
     """Whether the actor may move everybody of this series: its instructors and administrators."""
     return may_edit_series(series, by)

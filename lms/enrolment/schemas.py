@@ -6,8 +6,8 @@ from apiflask import Schema
 from apiflask.fields import AwareDateTime, Boolean, Dict, Enum, Integer, List, Nested, String
 from apiflask.validators import Length, OneOf, Range
 
+from lms.batches.models import LEFT_OUT, BatchStage
 from lms.catalogue.models import ReleaseRule
-from lms.core.batches import LEFT_OUT, BatchStage
 from lms.core.i18n import find_translated
 from lms.core.typed_text import REASON_LENGTH
 from lms.enrolment.batch_actions import CHANGES
@@ -110,7 +110,7 @@ class EnrolmentChangeSummary(AnswerSchema):
     """A change of several enrolments. `people` were previewed; for `unsuitable` more the change does not fit."""
 
     id = String(attribute="batch.public_id")
-    series = String(attribute="series.slug")
+    series = String(attribute="owner.slug")
     state = String(attribute="stage", validate=OneOf([stage.value for stage in BatchStage]))
     status = String(attribute="batch.status", validate=OneOf([status.value for status in CHANGES]))
     reason = String(attribute="batch.reason")

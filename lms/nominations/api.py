@@ -20,13 +20,12 @@ from lms.core.i18n import _
 from lms.core.imports import ImportAnswer
 from lms.core.roles import Actor, Role
 from lms.materials.file_kinds import MIME_TYPES
-from lms.nominations.actions.decision_batches import decide, undo_decision
+from lms.nominations.actions.decision_batches import DECISIONS, decide
 from lms.nominations.actions.invitations import remind
 from lms.nominations.actions.letters import KINDS, attach_letter, read_letter, remove_letter
 from lms.nominations.actions.nominating import Nominated, nominate, withdraw_nominations
 from lms.nominations.actions.profile_requests import ask_to_confirm
 from lms.nominations.models import OPEN, Decision, Nomination, NominationState
-from lms.nominations.queries.decisions import get_decision, list_decisions
 from lms.nominations.queries.listing import NominationFilter, find_nominated, get_nomination, list_page
 from lms.nominations.queries.profile_requests import answers_about
 from lms.nominations.responses import letter_response
@@ -337,7 +336,7 @@ def list_profile_changes(public_id: str) -> dict[str, Any]:
 @bp.output(DecisionsOut)
 def list_decided() -> dict[str, Any]:
     """Lists the latest decisions of administrators, with what came of them."""
-    return {"items": list_decisions(by=current_actor()), "next": None}
+    return {"items": DECISIONS.list_batches(None, by=current_actor()), "next": None}
 
 
 @bp.get("/nominations/decisions/<batch>")
@@ -346,7 +345,7 @@ def list_decided() -> dict[str, Any]:
 @bp.output(DecisionOut)
 def read_decision(batch: str) -> Any:
     """Returns one decision, with how many of its nominations are in each state."""
-    return get_decision(batch, by=current_actor())
+    return DECISIONS.get_batch(None, batch, by=current_actor())
 
 
 @bp.post("/nominations/decisions/<batch>/undo")
@@ -359,8 +358,8 @@ def take_back_decision(batch: str, body: dict[str, Any]) -> Any:  # noqa: ARG001
     many, and why. Large decisions are undone in the background. Repeating the call changes nothing.
     """
     by = current_actor()
-    undo_decision(batch, by=by, at=clock.now())
-    return get_decision(batch, by=by)
+    DECISIONS.undo(None, batch, by=by, at=clock.now())
+    return DECISIONS.get_batch(None, batch, by=by)
 
 
 @bp.post("/nominations/decisions")

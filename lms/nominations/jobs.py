@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from lms.batches.kinds import register
 from lms.core import clock
 from lms.core.errors import NotFound
 from lms.core.i18n import _
 from lms.core.jobs import Run, job
 from lms.core.roles import Actor
-from lms.nominations.actions.decision_batches import JOB, run_decision
+from lms.nominations.actions.decision_batches import DECISIONS
 from lms.nominations.actions.files import JOB as FILE
 from lms.nominations.actions.files import find_file, nominate_large_file
 from lms.nominations.actions.forgetting import forget_old
@@ -26,10 +27,7 @@ def run_due_nominations(*, at: datetime) -> None:
     forget_old_requests(at=at)
 
 
-@job(JOB)
-def run_decisions(run: Run, *, batch: str, by: int | None) -> dict[str, Any]:
-    """Decides on the nominations of a confirmed batch, or takes it back."""
-    return run_decision(batch, by=Actor(person_id=by, system=True), progress=run.progress)
+register(DECISIONS)
 
 
 @job(FILE)

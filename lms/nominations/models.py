@@ -8,8 +8,8 @@ from enum import StrEnum
 from sqlalchemy import ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from lms.batches.models import BatchRow, EntryState
 from lms.catalogue.models import Series
-from lms.core.batches import BatchRow, EntryState
 from lms.core.db import Base, UtcDateTime, text_enum
 from lms.enrolment.models import SeatKind
 from lms.people.models import Country, Gender, Sector, new_public_id
@@ -180,8 +180,8 @@ class Decision(StrEnum):
 class DecidedState(StrEnum):
     """What became of one nomination of a batch.
 
-    *Pending*, *changed* and *taken back* are as in every batch (`core.batches.EntryState`). It was skipped since it was
-    *withdrawn*, its person is *enrolled* already, it was *decided* by someone else, or its series is *over*. The
+    *Pending*, *changed* and *taken back* are as in every batch (`batches.models.EntryState`). It was skipped since it
+    was *withdrawn*, its person is *enrolled* already, it was *decided* by someone else, or its series is *over*. The
     decision stays since the nominee has *answered* the invitation, the quota has *no seat* left, the person was
     nominated *again*, the personal data was *erased*, or the nomination has *ended*.
     """
@@ -218,7 +218,6 @@ class DecisionBatch(BatchRow, Base):
     __tablename__ = "decision_batch"
     read_by_strangers = False
 
-    public_id: Mapped[str] = mapped_column(String(32), unique=True, default=new_public_id)
     decision: Mapped[Decision] = mapped_column(text_enum(Decision))
 
 

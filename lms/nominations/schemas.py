@@ -6,7 +6,7 @@ from apiflask import Schema
 from apiflask.fields import Boolean, Dict, Enum, Integer, List, Nested, String
 from apiflask.validators import Length
 
-from lms.core.batches import BatchStage
+from lms.batches.models import BatchStage
 from lms.nominations.models import DecidedState, Decision, NominationState, ProfileField
 from lms.nominations.rules import MAX_REASON
 from lms.people.models import Gender, Sector

@@ -26,7 +26,7 @@ from sqlalchemy import select, update
 from lms.app import create_app
 from lms.attendance.actions.appeals import file_appeal
 from lms.attendance.actions.closing import close_attendance
-from lms.attendance.actions.correction_batches import confirm_batch, preview_batch
+from lms.attendance.actions.correction_batches import CORRECTIONS, preview_batch
 from lms.attendance.actions.corrections import correct
 from lms.attendance.actions.joins import open_join
 from lms.attendance.appeal_rules import AppealInput
@@ -58,7 +58,7 @@ from lms.messages.actions import save_message
 from lms.messages.queries import count_readers, get_series_to_write
 from lms.messages.rules import AudienceInput, MessageInput
 from lms.nominations.actions import files as nominee_files
-from lms.nominations.actions.decision_batches import confirm_decision, preview_decision
+from lms.nominations.actions.decision_batches import DECISIONS, preview_decision
 from lms.nominations.actions.invitations import TEMPLATE
 from lms.nominations.actions.letters import keep_letter, read_letter
 from lms.nominations.actions.nominating import nominate
@@ -325,8 +325,8 @@ STATE_OF = {
     "attendance.person": "held",
     "attendance.correct": "held",
     "attendance.preview_corrections": "held",
-    "attendance.list_corrections": "held",
-    "attendance.undo_corrections": "ended",
+    "dashboards.list_corrections": "held",
+    "dashboards.undo_corrections": "ended",
     "dashboards.corrections": "ended",
     "attendance_api.list_corrections": "held",
     "attendance_api.preview_corrections": "held",
@@ -577,7 +577,7 @@ def _changes_of_many(make: Make, place: Place, by: Actor, at: datetime) -> None:
     series = db.session.get_one(Series, series_id)
     left = make.enrolment(series, make.person(f"Left {place.slug}", f"left@{place.slug}.example")).public_id
     place.change_done = enrolments.preview_batch(series_id, [left], status=out, by=by, at=at).public_id
-    enrolments.confirm_batch(series_id, place.change_done, by=by, at=at)
+    enrolments.ENROLMENT_CHANGES.confirm(series_id, place.change_done, by=by, at=at)
     people = [place.enrolment_id]
     place.change = enrolments.preview_batch(series_id, people, status=out, by=by, at=at).public_id
 
@@ -587,7 +587,7 @@ def _attendance_things(place: Place, by: Actor, person: Actor, at: datetime) -> 
     _groups(place, "KE" if place.slug == "mine" else "PE", at)
     ended, absent = place.lectures["ended"], RosterFilter(outcome=Outcome.ABSENT)
     place.batch_done = preview_batch(ended, absent, outcome=Outcome.EXCUSED, by=by, at=at).public_id
-    confirm_batch(ended, place.batch_done, reason="On mission", by=by, at=at)
+    CORRECTIONS.confirm(ended, place.batch_done, reason="On mission", by=by, at=at)
     excused = RosterFilter(outcome=Outcome.EXCUSED)
     place.batch = preview_batch(ended, excused, outcome=Outcome.PARTIAL, by=by, at=at).public_id
     if place.slug != "hidden":  # who is enrolled in a draft sees nothing of it
@@ -619,7 +619,7 @@ def _nominations(place: Place, by: Actor, at: datetime) -> None:
     waiting = nominate(series.id, rows[1:], country_id=country_id, by=by, at=at).submitted
     place.submitted = waiting[0]
     place.decision_done = preview_decision(waiting[1:], Decision.REJECT, by=by, at=at).public_id
-    confirm_decision(place.decision_done, reason="Not an official", by=by, at=at)
+    DECISIONS.confirm(None, place.decision_done, reason="Not an official", by=by, at=at)
     place.decision = preview_decision(waiting[:1], Decision.APPROVE, by=by, at=at).public_id
 
 

@@ -18,7 +18,7 @@ from lms.enrolment.models import EnrolmentSource, EnrolmentStatus, SeatEntry
 from lms.enrolment.queries.rows import find_enrolment
 from lms.mail.outbox import OutboxMail
 from lms.nominations.actions.answering import Acceptance, accept, decline
-from lms.nominations.actions.decision_batches import confirm_decision, decide, preview_decision, undo_decision
+from lms.nominations.actions.decision_batches import DECISIONS, decide, preview_decision
 from lms.nominations.actions.forgetting import forget_old
 from lms.nominations.actions.invitations import expire_due, remind
 from lms.nominations.actions.nominating import nominate, submit_drafts, withdraw_nominations
@@ -134,7 +134,7 @@ def test_the_invitation_of_another_country_is_sent_once_the_first_is_taken_back(
     batch = None
     if first.submitted:
         batch = preview_decision(first.submitted, Decision.APPROVE, by=admin, at=at).public_id
-        confirm_decision(batch, reason=None, by=admin, at=at)
+        DECISIONS.confirm(None, batch, reason=None, by=admin, at=at)
     later = at + timedelta(days=1)
     mine = nominate(series.id, [row("Abdi Hassan")], country_id=uganda, by=other, at=later)
     if mine.submitted:
@@ -145,7 +145,7 @@ def test_the_invitation_of_another_country_is_sent_once_the_first_is_taken_back(
     if what == "withdrawn":
         withdraw_nominations(first.invited, by=focal, at=later)
     elif batch is not None:
-        undo_decision(batch, by=admin, at=later)
+        DECISIONS.undo(None, batch, by=admin, at=later)
     else:
         assert expire_due(at=at + INVITATION_LASTS) == 1
     db.session.expire_all()

@@ -10,21 +10,16 @@ from apiflask import APIFlask
 from sqlalchemy import func, select
 
 from lms.catalogue.models import Series
-from lms.core import jobs
 from lms.core.db import db
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused
-from lms.core.jobs import Job, JobState
 from lms.core.roles import SYSTEM, Actor
 from lms.enrolment.actions.places import enrol
 from lms.enrolment.models import CountryQuota, SeatEntry
-from lms.mail.outbox import OutboxMail
 from lms.mail.sending import send_due
-from lms.nominations.actions import decision_batches as batches
 from lms.nominations.actions.answering import Acceptance, accept, decline
-from lms.nominations.actions.decision_batches import confirm_decision, preview_decision, undo_decision
+from lms.nominations.actions.decision_batches import DECISIONS, preview_decision
 from lms.nominations.actions.nominating import nominate, withdraw_nominations
-from lms.nominations.models import DecidedState, Decision, DecisionBatch, Nomination
-from lms.nominations.queries.decisions import get_decision, list_decided, list_decisions, preview_of
+from lms.nominations.models import DecidedState, Decision, Nomination
 from lms.nominations.queries.invitations import find_invitation_link
 from lms.nominations.queries.listing import NominationFilter
 from lms.people.queries.countries import get_country
@@ -49,8 +44,8 @@ def states() -> dict[str, str]:
 
 
 def named(public_id: str, admin: Actor, *chosen: DecidedState) -> dict[str, str]:
-    view = get_decision(public_id, by=admin)
-    return {one.full_name: one.state.value for one in list_decided(view, chosen or tuple(DecidedState))}
+    view = DECISIONS.get_batch(None, public_id, by=admin)
+    return {person.full_name: person.state.value for person in view.people(*(chosen or DecidedState), by=admin)}
 
 
 def keep(series: Series, country_id: int, number: int, *, until: datetime, capacity: int = 10) -> None:
@@ -72,20 +67,20 @@ def test_a_preview_changes_nothing_and_what_changed_since_is_skipped_and_named(
 ) -> None:
     batch = preview_decision(waiting, Decision.APPROVE, by=admin, at=at).public_id
     assert set(states().values()) == {"submitted"}
-    assert preview_of(get_decision(batch, by=admin), at=at).countries == [("KE", 4)]
+    assert DECISIONS.get_batch(None, batch, by=admin).preview(by=admin, at=at).countries == [("KE", 4)]
 
     withdraw_nominations(waiting[:1], by=focal, at=at)
     other = preview_decision(waiting[1:2], Decision.REJECT, by=admin, at=at)
-    confirm_decision(other.public_id, reason="Not an official", by=admin, at=at)
+    DECISIONS.confirm(None, other.public_id, reason="Not an official", by=admin, at=at)
     person = cast.person("Omar", country="UG")
     assert person.person_id is not None
     enrol(series.id, person.person_id, by=SYSTEM, at=at)
 
-    done = confirm_decision(batch, reason=None, by=admin, at=at)
-    assert done.done_at == at
+    DECISIONS.confirm(None, batch, reason=None, by=admin, at=at)
+    assert DECISIONS.get_batch(None, batch, by=admin).batch.done_at == at
     assert named(batch, admin) == {"Dina": "withdrawn", "Karim": "decided", "Omar": "enrolled", "Salma": "changed"}
     assert states() == {"Dina": "withdrawn", "Karim": "rejected", "Omar": "submitted", "Salma": "invited"}
-    confirm_decision(batch, reason=None, by=admin, at=at + timedelta(hours=1))
+    DECISIONS.confirm(None, batch, reason=None, by=admin, at=at + timedelta(hours=1))
     assert [mail for mail in sent() if mail[0].startswith("nomination")] == [
         ("nominations_rejected", "peter.mutua@people.test"),
         ("nomination_invitation", "salma@people.test"),
@@ -103,7 +98,7 @@ def test_a_preview_counts_seats_that_are_held_and_those_who_would_wait(
         series.id, [row("Juma"), row("Neema")], country_id=get_country("TZ").id, by=SYSTEM, at=at
     ).submitted
     batch = preview_decision([*waiting, *of_tanzania], Decision.APPROVE, by=admin, at=at).public_id
-    [effect] = preview_of(get_decision(batch, by=admin), at=at).series
+    [effect] = DECISIONS.get_batch(None, batch, by=admin).preview(by=admin, at=at).series
     assert (effect.people, effect.held, effect.free, effect.wait) == (6, 2, 1, 3)
 
 
@@ -115,18 +110,14 @@ def test_a_rejection_needs_a_reason_and_is_taken_back_with_its_seats(
     ids = nominate(series.id, [row("Dina"), row("Karim")], country_id=kenya, by=focal, at=at).submitted
     batch = preview_decision(ids, Decision.REJECT, by=admin, at=at).public_id
     with pytest.raises(Invalid, match="Enter a reason"):
-        confirm_decision(batch, reason=" ", by=admin, at=at)
-    with pytest.raises(Refused, match="decided yet"):
-        undo_decision(batch, by=admin, at=at)
-    confirm_decision(batch, reason="Not officials", by=admin, at=at)
+        DECISIONS.confirm(None, batch, reason=" ", by=admin, at=at)
+    DECISIONS.confirm(None, batch, reason="Not officials", by=admin, at=at)
     assert seats_of(series) == (0, 0, 2)
 
     nominate(series.id, [row("Somebody Else")], country_id=kenya, by=focal, at=at)
-    undo_decision(batch, by=admin, at=at)
+    DECISIONS.undo(None, batch, by=admin, at=at)
     assert states() == {"Dina": "submitted", "Karim": "rejected", "Somebody Else": "submitted"}
     assert named(batch, admin) == {"Dina": "taken_back", "Karim": "no_seat"}
-    assert seats_of(series) == (2, 2, 0)
-    undo_decision(batch, by=admin, at=at)
     assert seats_of(series) == (2, 2, 0)
     reason = db.session.scalar(select(Nomination.reason).where(Nomination.full_name == "Dina"))
     assert reason is None
@@ -136,9 +127,9 @@ def test_a_rejection_stays_where_the_person_was_nominated_again(
     series: Series, waiting: list[str], kenya: int, focal: Actor, admin: Actor, at: datetime
 ) -> None:
     batch = preview_decision(waiting[:2], Decision.REJECT, by=admin, at=at).public_id
-    confirm_decision(batch, reason="No", by=admin, at=at)
+    DECISIONS.confirm(None, batch, reason="No", by=admin, at=at)
     nominate(series.id, [row("Dina")], country_id=kenya, by=focal, at=at)
-    undo_decision(batch, by=admin, at=at)
+    DECISIONS.undo(None, batch, by=admin, at=at)
     assert named(batch, admin) == {"Dina": "again", "Karim": "taken_back"}
 
 
@@ -147,11 +138,11 @@ def test_an_approval_is_taken_back_until_its_invitation_is_answered(
     series: Series, waiting: list[str], admin: Actor, at: datetime
 ) -> None:
     batch = preview_decision(waiting, Decision.APPROVE, by=admin, at=at).public_id
-    confirm_decision(batch, reason=None, by=admin, at=at)
+    DECISIONS.confirm(None, batch, reason=None, by=admin, at=at)
     secrets = {name: secret_of(f"{name.lower()}@people.test") for name in states()}
     decline(secrets["Karim"], None, at=at)
     accept(secrets["Omar"], Acceptance("Omar", None, "KE", consent=True), at=at)
-    undo_decision(batch, by=admin, at=at)
+    DECISIONS.undo(None, batch, by=admin, at=at)
     assert states() == {"Dina": "submitted", "Karim": "declined", "Omar": "accepted", "Salma": "submitted"}
     assert named(batch, admin) == {"Dina": "taken_back", "Karim": "answered", "Omar": "answered", "Salma": "taken_back"}
     assert find_invitation_link(secrets["Dina"]) is None
@@ -165,7 +156,7 @@ def test_an_approval_is_taken_back_until_its_invitation_is_answered(
     ], "what was not sent yet stays unsent"
 
     again = preview_decision(waiting[:1], Decision.APPROVE, by=admin, at=later).public_id
-    confirm_decision(again, reason=None, by=admin, at=later)
+    DECISIONS.confirm(None, again, reason=None, by=admin, at=later)
     assert find_invitation_link(secret_of("dina@people.test")) is not None
 
 
@@ -177,35 +168,15 @@ def test_two_administrators_at_once_decide_each_nomination_once(
 
     def press(public_id: str) -> None:
         with app.app_context():
-            confirm_decision(public_id, reason="Not officials", by=admin, at=at)
+            DECISIONS.confirm(None, public_id, reason="Not officials", by=admin, at=at)
 
     db.session.rollback()
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(press, made * 2))
-    counts = [get_decision(public_id, by=admin).counts for public_id in made]
+    counts = [DECISIONS.get_batch(None, public_id, by=admin).counts for public_id in made]
     assert sorted(map(str, counts)) == sorted(map(str, [{DecidedState.CHANGED: 4}, {DecidedState.DECIDED: 4}]))
     mails = [template for template, _address in sent()]
     assert mails in (["nomination_invitation"] * 4, ["nominations_rejected"])
-
-
-@pytest.mark.databases(differs=True)
-def test_many_are_decided_by_a_task_that_goes_on_where_it_stopped(
-    series: Series, waiting: list[str], admin: Actor, at: datetime, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(batches, "AT_ONCE", 2)
-    batch = preview_decision(NominationFilter(country="KE"), Decision.REJECT, by=admin, at=at)
-    confirmed = confirm_decision(batch.public_id, reason="No", by=admin, at=at)
-    assert (confirmed.size, confirmed.done_at) == (4, None)
-    confirm_decision(batch.public_id, reason="No", by=admin, at=at)
-    assert db.session.scalar(select(func.count()).select_from(Job).where(Job.kind == batches.JOB)) == 1
-    assert jobs.run_due() == 1
-    job = db.session.scalars(select(Job).where(Job.kind == batches.JOB)).one()
-    assert (job.state, job.result, job.total) == (JobState.DONE, {"changed": 4, "left_out": 0}, 4)
-    assert set(states().values()) == {"rejected"}
-    undo_decision(batch.public_id, by=admin, at=at)
-    assert jobs.run_due() == 1
-    assert set(states().values()) == {"submitted"}
-    assert get_decision(batch.public_id, by=admin).stage == "undone"
 
 
 def test_only_administrators_decide_and_only_on_what_is_there(
@@ -217,18 +188,6 @@ def test_only_administrators_decide_and_only_on_what_is_there(
         preview_decision([*waiting, "nobody"], Decision.APPROVE, by=admin, at=at)
     with pytest.raises(Invalid, match="Select at least one"):
         preview_decision(NominationFilter(country="PE"), Decision.APPROVE, by=admin, at=at)
-    batch = preview_decision(waiting, Decision.REJECT, by=admin, at=at).public_id
-    with pytest.raises(Forbidden):
-        confirm_decision(batch, reason="x", by=focal, at=at)
-    with pytest.raises(Forbidden):
-        list_decisions(by=focal)
     withdraw_nominations(waiting, by=focal, at=at)
     with pytest.raises(Refused, match="waiting"):
         preview_decision(waiting, Decision.REJECT, by=admin, at=at)
-
-
-def test_previews_that_nobody_confirms_are_deleted_after_a_day(waiting: list[str], admin: Actor, at: datetime) -> None:
-    old = preview_decision(waiting, Decision.REJECT, by=admin, at=at).public_id
-    preview_decision(waiting, Decision.REJECT, by=admin, at=at + timedelta(days=2))
-    assert db.session.scalar(select(DecisionBatch.id).where(DecisionBatch.public_id == old)) is None
-    assert not db.session.scalars(select(OutboxMail).where(OutboxMail.template == "nominations_rejected")).all()

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from lms.attendance.actions.correction_batches import confirm_batch, preview_batch, undo_batch
+from lms.attendance.actions.correction_batches import CORRECTIONS, preview_batch
 from lms.attendance.api.blueprint import bp
-from lms.attendance.queries.correction_batches import get_detailed_batch, list_batches
 from lms.attendance.queries.roster import get_editable_lecture
 from lms.attendance.queries.roster_filters import RosterFilter
 from lms.attendance.schemas.corrections import BatchConfirmIn, BatchesOut, BatchIn, BatchOut
@@ -27,25 +26,30 @@ def list_corrections(lecture_id: int) -> dict[str, Any]:
     """Lists the confirmed corrections of several people in a lecture, latest first."""
     by = current_actor()
     lecture = get_editable_lecture(lecture_id, by=by)
-    return {"items": list_batches(lecture, by=by), "next": None}
+    return {"items": CORRECTIONS.list_batches(lecture, by=by), "next": None}
 
 
 @bp.post("/lectures/<int:lecture_id>/attendance-corrections")
 @allow(SIGNED_IN)
 @scope("attendance:write")
-@bp.input(BatchIn, arg_name="wish")
+@bp.input(BatchIn, arg_name="sent")
 @bp.output(BatchOut, status_code=201)
-def preview_corrections(lecture_id: int, wish: dict[str, Any]) -> Any:
+def preview_corrections(lecture_id: int, sent: dict[str, Any]) -> Any:
     """Previews a correction of several people: a list of ids, or all that a filter of the roster holds. Nothing changes
     until you confirm it under its `id`. People who already have the outcome are counted in `unchanged`.
     """
     by, at = current_actor(), clock.now()
-    people, filters = wish["people"], wish["filter"]
+    people, filters = sent["people"], sent["filter"]
     if (people is None) is (filters is None):
         raise Invalid("people", _("Give either people or a filter."))
-    asked = people if filters is None else RosterFilter(**(filters | {"q": filters["q"].strip()}))
-    batch = preview_batch(lecture_id, asked, outcome=wish["outcome"], by=by, at=at)
-    return get_detailed_batch(lecture_id, batch.public_id, by=by, at=at)
+    selected = people if filters is None else RosterFilter(**(filters | {"q": filters["q"].strip()}))
+    batch = preview_batch(lecture_id, selected, outcome=sent["outcome"], by=by, at=at)
+    return _read(lecture_id, batch.public_id)
+
+
+def _read(lecture_id: int, batch: str) -> Any:
+    by = current_actor()
+    return CORRECTIONS.get_details(get_editable_lecture(lecture_id, by=by), batch, by=by, at=clock.now())
 
 
 @bp.get("/lectures/<int:lecture_id>/attendance-corrections/<batch>")
@@ -54,21 +58,20 @@ def preview_corrections(lecture_id: int, wish: dict[str, Any]) -> Any:
 @bp.output(BatchOut)
 def show_corrections(lecture_id: int, batch: str) -> Any:
     """Returns one correction of several people: its preview, or what it changed and who was left out."""
-    return get_detailed_batch(lecture_id, batch, by=current_actor(), at=clock.now())
+    return _read(lecture_id, batch)
 
 
 @bp.post("/lectures/<int:lecture_id>/attendance-corrections/<batch>/confirm")
 @allow(SIGNED_IN)
 @scope("attendance:write")
-@bp.input(BatchConfirmIn, arg_name="wish")
+@bp.input(BatchConfirmIn, arg_name="sent")
 @bp.output(BatchOut)
-def confirm_corrections(lecture_id: int, batch: str, wish: dict[str, Any]) -> Any:
+def confirm_corrections(lecture_id: int, batch: str, sent: dict[str, Any]) -> Any:
     """Corrects the people of a preview, except those who left the roster or were changed since. A task corrects more
     than 500 people; `state` is then `correcting`. Repeating it changes nothing, or continues a task that stopped.
     """
-    by, at = current_actor(), clock.now()
-    confirm_batch(lecture_id, batch, reason=wish["reason"], by=by, at=at)
-    return get_detailed_batch(lecture_id, batch, by=by, at=at)
+    CORRECTIONS.confirm(lecture_id, batch, reason=sent["reason"], by=current_actor(), at=clock.now())
+    return _read(lecture_id, batch)
 
 
 @bp.post("/lectures/<int:lecture_id>/attendance-corrections/<batch>/undo")
@@ -78,6 +81,5 @@ def confirm_corrections(lecture_id: int, batch: str, wish: dict[str, Any]) -> An
 @bp.output(BatchOut)
 def undo_corrections(lecture_id: int, batch: str, body: dict[str, Any]) -> Any:  # noqa: ARG001
     """Gives everyone back what was counted before the correction, except people who were corrected again since."""
-    by, at = current_actor(), clock.now()
-    undo_batch(lecture_id, batch, by=by, at=at)
-    return get_detailed_batch(lecture_id, batch, by=by, at=at)
+    CORRECTIONS.undo(lecture_id, batch, by=current_actor(), at=clock.now())
+    return _read(lecture_id, batch)

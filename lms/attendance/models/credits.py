@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import date, datetime
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String, Text, text
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from lms.attendance.models.evidence import Source
-from lms.core.batches import BatchRow, EntryState
+from lms.batches.models import BatchRow, EntryState
 from lms.core.db import Base, UtcDateTime, text_enum
-from lms.people.models import Gender, Sector, new_public_id
+from lms.people.models import Gender, Sector
 
 
 class Outcome(StrEnum):
@@ -57,7 +57,6 @@ class CorrectionBatch(BatchRow, Base):
 
     __tablename__ = "correction_batch"
 
-    public_id: Mapped[str] = mapped_column(String(32), unique=True, default=new_public_id)
     lecture_id: Mapped[int] = mapped_column(ForeignKey("lecture.id"), index=True)
     outcome: Mapped[Outcome | None] = mapped_column(text_enum(Outcome))
 

@@ -81,7 +81,7 @@ class BatchSummary(AnswerSchema):
     reason = String(attribute="batch.reason")
     people = Integer(attribute="batch.size")
     unchanged = Integer(attribute="batch.same")
-    corrected = Integer()
+    corrected = Integer(attribute="changed")
     undone = Integer()
     made_at = Instant(attribute="batch.made_at")
     confirmed_at = Instant(attribute="batch.confirmed_at", allow_none=True)

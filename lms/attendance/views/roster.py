@@ -10,7 +10,7 @@ from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from lms.attendance.actions import corrections
-from lms.attendance.actions.correction_batches import preview_batch
+from lms.attendance.actions.correction_batches import CORRECTIONS, preview_batch
 from lms.attendance.forms import CorrectionForm
 from lms.attendance.models.credits import Outcome
 from lms.attendance.models.evidence import Source
@@ -18,10 +18,10 @@ from lms.attendance.presence import span_of
 from lms.attendance.queries import roster as roster_queries
 from lms.attendance.queries.appeals import open_appeals_by_person
 from lms.attendance.queries.closings import view_of
-from lms.attendance.queries.correction_batches import list_batches
 from lms.attendance.queries.roster import RosterRow, get_roster_page, get_row
 from lms.attendance.queries.roster_filters import RosterFilter
 from lms.attendance.views.blueprint import bp
+from lms.batches.views import preview_or_return
 from lms.catalogue.models import LectureState
 from lms.catalogue.rules import marks_of, may_edit_lecture
 from lms.core import clock
@@ -215,7 +215,7 @@ def _roster_page(lecture_id: int, opened: str | None, form: CorrectionForm | Non
         may_edit=may_edit,
         may_correct=may_correct,
         closing=closing,
-        batches=list_batches(lecture, by=by, limit=1) if view.is_held and may_edit else [],
+        batches=CORRECTIONS.list_batches(lecture, by=by, limit=1) if view.is_held and may_edit else [],
         appeals=open_appeals_by_person(lecture_id, by=by) if view.is_held and may_edit else {},
         from_ms=clock.from_ms,
     )
@@ -274,9 +274,8 @@ def preview_corrections(lecture_id: int) -> ResponseReturnValue:
     view = Roster(lecture_id)
     people = view.people if selection.everybody else selection.ids
     new_outcome = Outcome(outcome) if outcome else None
-    try:
-        batch = preview_batch(lecture_id, people, outcome=new_outcome, by=current_actor(), at=clock.now())
-    except (Invalid, Refused) as error:
-        flash(error.message, "wrong")
-        return redirect(view.here(), 303)
-    return redirect(url_for("dashboards.corrections", lecture_id=lecture_id, batch=batch.public_id), 303)
+    return preview_or_return(
+        lambda: preview_batch(lecture_id, people, outcome=new_outcome, by=current_actor(), at=clock.now()),
+        page=lambda batch: url_for("dashboards.corrections", lecture_id=lecture_id, batch=batch),
+        back=view.here(),
+    )

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Select, Subquery, and_, case, func, litera
 
 from lms.attendance.models.credits import Credit, Outcome
 from lms.attendance.rules import needed_ms
+from lms.batches.models import NAMED
 from lms.catalogue.models import CertificateKind, Lecture, LectureState, Policy, Series
 from lms.catalogue.queries.policies import current_policy
 from lms.catalogue.queries.series import get_series
@@ -22,7 +23,6 @@ from lms.certificates.models import Award, Certificate, CertificateState
 from lms.certificates.pdf import store
 from lms.certificates.queries import certificates
 from lms.core import measures
-from lms.core.batches import NAMED
 from lms.core.bulk import among
 from lms.core.db import db, read
 from lms.core.errors import Forbidden

@@ -32,8 +32,7 @@ def enrol_many(
     only a walk-in comes back by turning up, and leaves an application undecided.
     """
     series = lock(series_id, by, at)
-    if not rules.is_staff_of(series, by):
-        raise Forbidden
+    rules.check_is_staff_of(series, by)
     walk_in = source is EnrolmentSource.WALK_IN
     wanted = list(dict.fromkeys(person_ids))
     standing = standing_of(series_id, wanted)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, false, or_
@@ -18,6 +18,7 @@ from lms.enrolment.models import Enrolment
 from lms.enrolment.queries.rows import day_of, having_address, having_name, matching, speaking
 from lms.people.models import Person
 from lms.people.queries.countries import belonging_to, countries_of
+from lms.people.queries.persons import addresses_of
 
 
 def shared_in(series_id: Any) -> Select[Any]:
@@ -38,6 +39,13 @@ def hidden_among(series_id: int, person_ids: Collection[int], *, by: Actor) -> s
         of = countries_of(sorted(hidden), day_of(now()))
         hidden = {one for one in hidden if not rules.speaks_for(by, of.get(one))}
     return hidden
+
+
+def labels_of(series_id: int, names: Mapping[int, str], *, by: Actor) -> dict[int, str]:
+    """The names of these people (by id), or the address of those whose name is hidden from the actor in this series."""
+    hidden = hidden_among(series_id, names, by=by)
+    addresses = addresses_of(hidden)
+    return {id_: addresses.get(id_, "") if id_ in hidden else name for id_, name in names.items()}
 
 
 def matching_for(q: str, series_id: int, *, by: Actor) -> ColumnElement[bool]:

@@ -19,9 +19,9 @@ from lms.core.lists import ListRequest
 from lms.core.roles import Actor, Role
 from lms.enrolment import mailing
 from lms.enrolment.actions import by_address, files, many, places
+from lms.enrolment.batch_actions import ENROLMENT_CHANGES
 from lms.enrolment.forms import EnrolForm, FileForm
 from lms.enrolment.models import Enrolment, EnrolmentSource, EnrolmentStatus
-from lms.enrolment.queries.batches import list_batches
 from lms.enrolment.queries.preview import preview_enrolments
 from lms.enrolment.queries.rows import find_enrolment, get_enrolment
 from lms.enrolment.queries.series import (
@@ -290,7 +290,7 @@ class Enrolments(ListView[Seat]):
             "series": self.series,
             "opened": request.args.get("open"),
             "asks_to_enrol": "enrol" in request.args or request.method == "POST" or not sum(self.counts.values()),
-            "batches": list_batches(self.series, by=self.by, limit=1) if self.is_staff else [],
+            "batches": ENROLMENT_CHANGES.list_batches(self.series, by=self.by, limit=1) if self.is_staff else [],
             "may_import": self.by.is_administrator,
             "may_see_seats": self.by.is_reporter,
             "source_words": source_words(),

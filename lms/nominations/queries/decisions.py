@@ -1,30 +1,24 @@
-"""Decisions on nominations: what a batch would do, what it did, and which nominations it skipped and why."""
+"""Decisions on nominations: what a batch would do, and which nominations it skips and why."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import aliased
 
+from lms.batches.kinds import largest_first
 from lms.catalogue.models import Series
-from lms.core.batches import NAMED, BatchStage, count_states, stage_of
 from lms.core.bulk import among
 from lms.core.db import db, read
-from lms.core.errors import NotFound
-from lms.core.jobs import Job
-from lms.core.roles import Actor
 from lms.enrolment.models import CountryQuota
 from lms.enrolment.queries.rows import standing_of
 from lms.enrolment.queries.series import is_over
 from lms.enrolment.rules import ACTIVE
 from lms.nominations.models import (
-    KEPT,
-    SKIPPED,
     DecidedState,
     Decision,
     DecisionBatch,
@@ -32,7 +26,6 @@ from lms.nominations.models import (
     Nomination,
     NominationState,
 )
-from lms.nominations.rules import check_can_decide
 from lms.people.models import Country, Person
 from lms.people.queries.persons import ids_by_email
 
@@ -69,32 +62,6 @@ def _enrolled(series_id: int, rows: Sequence[Any]) -> list[int]:
 
 
 @dataclass(frozen=True)
-class DecisionView:
-    """A batch with the names of who made, confirmed and took it back (null: the system), and how many of its
-    nominations are in each state."""
-
-    batch: DecisionBatch
-    confirmed_by: str | None
-    undo_by: str | None
-    counts: Mapping[DecidedState, int]
-    job: Job | None
-
-    @property
-    def stage(self) -> BatchStage:
-        """How far it is."""
-        return stage_of(self.batch, self.job)
-
-    def count(self, *states: DecidedState) -> int:
-        """How many nominations are in one of these states."""
-        return sum(self.counts.get(state, 0) for state in states)
-
-    @property
-    def decided(self) -> int:
-        """How many nominations were decided, even if it was taken back since."""
-        return self.count(DecidedState.CHANGED, DecidedState.TAKEN_BACK, *KEPT)
-
-
-@dataclass(frozen=True)
 class SeriesEffect:
     """What approving would do in one series: nominees for whom a seat is `held`, who would find a `free` one, and who
     would join the waiting list (`wait`)."""
@@ -126,42 +93,9 @@ class DecisionPreview:
         return sum(one.held for one in self.series)
 
 
-_Confirmer, _Undoer = aliased(Person), aliased(Person)
-_BATCHES: Any = (
-    select(DecisionBatch, _Confirmer.full_name, _Undoer.full_name, Job)
-    .outerjoin(_Confirmer, _Confirmer.id == DecisionBatch.confirmed_by)
-    .outerjoin(_Undoer, _Undoer.id == DecisionBatch.undo_by)
-    .outerjoin(Job, Job.public_id == DecisionBatch.job)
-)
-
-
-def get_decision(public_id: str, *, by: Actor) -> DecisionView:
-    """One batch, for administrators. Raises Forbidden and NotFound."""
-    check_can_decide(by)
-    query = _BATCHES.where(DecisionBatch.public_id == public_id).execution_options(populate_existing=True)
-    row = db.session.execute(query).one_or_none()
-    if row is None:
-        raise NotFound
-    return _view(row, count_states(DecisionBatchEntry, [row[0].id]))
-
-
-def list_decisions(*, by: Actor, limit: int = 100) -> list[DecisionView]:
-    """The confirmed batches, latest first, for administrators."""
-    check_can_decide(by)
-    query = _BATCHES.where(DecisionBatch.confirmed_at.is_not(None)).order_by(DecisionBatch.confirmed_at.desc())
-    rows = db.session.execute(query.limit(limit)).all()
-    counts = count_states(DecisionBatchEntry, [row[0].id for row in rows])
-    return [_view(row, counts) for row in rows]
-
-
-def _view(row: Any, counts: Mapping[int, Mapping[DecidedState, int]]) -> DecisionView:
-    batch, confirmed_by, undo_by, job = row
-    return DecisionView(batch, confirmed_by, undo_by, counts.get(batch.id, {}), job)
-
-
-def preview_of(view: DecisionView, *, at: datetime) -> DecisionPreview:
+def preview_of(batch: DecisionBatch, *, at: datetime) -> DecisionPreview:
     """What a batch would do with the nominations that it has not decided yet, as things are now."""
-    pending = _of(view.batch, [DecidedState.PENDING])
+    pending = _of(batch, [DecidedState.PENDING])
     has_seat, answered = Nomination.seat_kind.is_not(None), Nomination.answered_at.is_not(None)
     columns = (
         Nomination.series_id,
@@ -183,7 +117,7 @@ def preview_of(view: DecisionView, *, at: datetime) -> DecisionPreview:
     return DecisionPreview(
         series=_effects(groups, at),
         answered=sum(row[5] for row in groups),
-        countries=sorted(countries.items(), key=lambda one: (-one[1], one[0])),
+        countries=largest_first(countries),
         focal_points=db.session.scalar(tellers) or 0,
     )
 
@@ -226,17 +160,13 @@ class DecidedNominee:
     state: DecidedState
 
 
-def list_decided(view: DecisionView, states: Collection[DecidedState], *, limit: int = NAMED) -> list[DecidedNominee]:
+def list_decided(batch: DecisionBatch, states: Collection[DecidedState], *, limit: int | None) -> list[DecidedNominee]:
     """Who of a batch is in one of these states, by name, at most so many."""
     query = (
-        _of(view.batch, states)
+        _of(batch, states)
         .with_only_columns(Nomination.public_id, Nomination.full_name, Series.title, DecisionBatchEntry.state)
         .join(Series, Series.id == Nomination.series_id)
         .order_by(func.lower(Nomination.full_name), Nomination.id)
         .limit(limit)
     )
     return [DecidedNominee(*row) for row in read(query)]
-
-
-LEFT_OUT = (*SKIPPED, *KEPT)
-"""What is named beside the numbers of a batch."""

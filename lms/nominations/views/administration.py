@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from flask import flash, redirect, render_template, request, url_for
+from flask import request, url_for
 from flask.typing import ResponseReturnValue
 
+from lms.batches.views import BatchPages, preview_or_return
 from lms.catalogue.queries.series import get_series
 from lms.core import clock
-from lms.core.batches import AT_ONCE, NAMED, BatchStage
-from lms.core.errors import Invalid, Refused
+from lms.core.errors import Invalid
 from lms.core.i18n import _, _l
 from lms.core.lists import ListRequest
 from lms.core.roles import Role
-from lms.nominations.actions.decision_batches import confirm_decision, preview_decision, undo_decision
-from lms.nominations.forms.decision import DecisionForm
-from lms.nominations.models import DecidedState, Decision, Nomination, NominationState
-from lms.nominations.queries.decisions import LEFT_OUT, get_decision, list_decided, list_decisions, preview_of
+from lms.nominations.actions.decision_batches import DECISIONS, preview_decision
+from lms.nominations.models import Decision, Nomination, NominationState
 from lms.nominations.queries.listing import (
     NominationFilter,
     count_by_state,
@@ -31,7 +29,6 @@ from lms.nominations.rules import MAX_REASON
 from lms.nominations.views.blueprint import bp
 from lms.nominations.views.listing import filter_of, filter_selects
 from lms.people.queries.countries import country_names, known_codes
-from lms.web.forms import flash_refusal
 from lms.web.guards import allow
 from lms.web.identity import current_actor
 from lms.web.lists import (
@@ -167,62 +164,20 @@ def preview_decisions() -> ResponseReturnValue:
     if decision not in set(Decision):
         raise Invalid("decision", _("Choose a decision from the list."))
     view = AllNominations()
-    try:
-        chosen = view.nominations if selection.everybody else selection.ids
-        batch = preview_decision(chosen, Decision(decision), by=by, at=clock.now())
-    except (Invalid, Refused) as error:
-        flash(error.message, "wrong")
-        return redirect(view.here(), 303)
-    return redirect(url_for(".decision", batch=batch.public_id), 303)
+    chosen = view.nominations if selection.everybody else selection.ids
+    return preview_or_return(
+        lambda: preview_decision(chosen, Decision(decision), by=by, at=clock.now()),
+        page=lambda batch: url_for(".decision", batch=batch),
+        back=view.here(),
+    )
 
 
-@bp.get("/admin/nominations/decisions")
-@allow(Role.ADMINISTRATOR)
-def decisions() -> ResponseReturnValue:
-    """Lists the decisions on nominations, latest first."""
-    return render_template("nominations/decisions.html", batches=list_decisions(by=current_actor()))
-
-
-@bp.route("/admin/nominations/decisions/<batch>", methods=["GET", "POST"])
-@allow(Role.ADMINISTRATOR)
-def decision(batch: str) -> ResponseReturnValue:
-    """Previews a decision in numbers and confirms it with a reason; afterwards shows its progress, what came of it, and
-    which nominations were skipped.
-    """
-    by, at = current_actor(), clock.now()
-    form, status = DecisionForm(), 200
-    if request.method == "POST":
-
-        def work() -> None:
-            confirm_decision(batch, reason=form.reason.data, by=by, at=at)
-
-        failed = form.attempt(work)
-        if failed is None:
-            return redirect(url_for(".decision", batch=batch), 303)
-        status = failed
-    view = get_decision(batch, by=by)
-    is_preview = view.stage is BatchStage.PREVIEWED
-    chosen = (DecidedState.PENDING,) if is_preview else (DecidedState.CHANGED, DecidedState.TAKEN_BACK)
-    return render_template(
-        "nominations/decision.html",
-        view=view,
-        batch=view.batch,
-        preview=preview_of(view, at=at) if is_preview else None,
-        people=list_decided(view, chosen),
-        left_out=list_decided(view, LEFT_OUT),
-        country_names=country_names(reader_locale()),
-        most=NAMED,
-        max_reason=MAX_REASON,
-        is_long=view.batch.size > AT_ONCE,
-        form=form,
-        at=at,
-    ), status
-
-
-@bp.post("/admin/nominations/decisions/<batch>/undo")
-@allow(Role.ADMINISTRATOR)
-def undo(batch: str) -> ResponseReturnValue:
-    """Lets the nominations of a decision wait again, except those of which it cannot be taken back."""
-    with flash_refusal():
-        undo_decision(batch, by=current_actor(), at=clock.now())
-    return redirect(url_for(".decision", batch=batch), 303)
+BatchPages(
+    DECISIONS,
+    path="/admin/nominations/decisions",
+    endpoints=("decisions", "decision", "undo"),
+    templates=("nominations/decision.html", "nominations/decisions.html"),
+    back=lambda _nothing: url_for("nominations.admin_nominations", state="submitted"),
+    reason_length=MAX_REASON,
+    guard=Role.ADMINISTRATOR,
+).add_to(bp)

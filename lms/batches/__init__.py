@@ -1,0 +1,1 @@
+"""Changes of many rows at once: previewed, confirmed, and undone."""
