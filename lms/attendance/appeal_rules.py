@@ -66,7 +66,7 @@ def nearest(clock: str, zone: str, moment: datetime) -> datetime:
     """The timestamp nearest to a moment at which a clock in a time zone shows `HH:MM`. Raises ValueError."""
     hour, minute = (int(part) for part in clock.split(":")[:2])
     local = moment.astimezone(ZoneInfo(zone)).replace(hour=hour, minute=minute, second=0, microsecond=0)
-    return min((local + timedelta(days=day) for day in (-1, 0, 1)), key=lambda one: abs(one - moment))
+    return min((local + timedelta(days=day) for day in (-1, 0, 1)), key=lambda candidate: abs(candidate - moment))
 
 
 class Named(Protocol):
@@ -84,10 +84,13 @@ N = TypeVar("N", bound=Named)
 
 def resembling(names: Iterable[str | None], seen: Sequence[N]) -> list[N]:
     """Unmatched presence with a name, or the part of an address before its @, similar to one of these names."""
-    wanted = [plain for name in names if name and (plain := plain_name(name))]
-    found = []
-    for one in seen:
-        told = [plain_name(one.name or ""), plain_name((one.email or "").partition("@")[0].replace(".", " "))]
-        if any(text and fuzz.token_sort_ratio(name, text) >= ALIKE for name in wanted for text in told):
-            found.append(one)
-    return found
+    plain_names = [plain for name in names if name and (plain := plain_name(name))]
+    alike = []
+    for attendee in seen:
+        reported = [
+            plain_name(attendee.name or ""),
+            plain_name((attendee.email or "").partition("@")[0].replace(".", " ")),
+        ]
+        if any(text and fuzz.token_sort_ratio(name, text) >= ALIKE for name in plain_names for text in reported):
+            alike.append(attendee)
+    return alike

@@ -73,26 +73,26 @@ def _sweep(joins: list[int], leaves: list[int], start: int, count: int) -> tuple
     joins.sort()
     leaves.sort()
     minutes = [0] * count
-    here = gone = highest = highest_ms = minute = 0
+    present = gone = highest = highest_ms = minute = 0
     for joined in joins:
         while leaves[gone] <= joined:
-            minute = _carry(minutes, minute, (leaves[gone] - 1 - start) // MINUTE_MS, here)
+            minute = _carry(minutes, minute, (leaves[gone] - 1 - start) // MINUTE_MS, present)
             gone += 1
-            here -= 1
-        minute = _carry(minutes, minute, (joined - start) // MINUTE_MS, here)
-        here += 1
-        minutes[minute] = max(minutes[minute], here)
-        if here > highest:
-            highest, highest_ms = here, joined - start
+            present -= 1
+        minute = _carry(minutes, minute, (joined - start) // MINUTE_MS, present)
+        present += 1
+        minutes[minute] = max(minutes[minute], present)
+        if present > highest:
+            highest, highest_ms = present, joined - start
     for left in leaves[gone:]:
-        minute = _carry(minutes, minute, (left - 1 - start) // MINUTE_MS, here)
-        here -= 1
+        minute = _carry(minutes, minute, (left - 1 - start) // MINUTE_MS, present)
+        present -= 1
     return minutes, highest_ms
 
 
-def _carry(minutes: list[int], minute: int, until: int, here: int) -> int:
+def _carry(minutes: list[int], minute: int, until: int, present: int) -> int:
     """Writes how many go on being there at the beginning of each minute up to `until`; returns the minute reached."""
     last = len(minutes) - 1
     for following in range(minute + 1, min(until, last) + 1):
-        minutes[following] = here
+        minutes[following] = present
     return min(max(until, minute), last)

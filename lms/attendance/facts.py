@@ -88,9 +88,9 @@ def columns_from(layout: Layout, lines: Collection[tuple[int, ...]]) -> Columns:
 
 def changed(columns: Columns, people: Collection[int], rows: Iterable[Attended]) -> Columns:
     """The columns of a lecture in which `rows` take the place of what these people had."""
-    kept = ~np.isin(columns["person"], np.fromiter(people, dtype="<u4"))
+    unchanged = ~np.isin(columns["person"], np.fromiter(people, dtype="<u4"))
     fresh = columns_of(rows)
-    joined = {name: np.concatenate([column[kept], fresh[name]]) for name, column in columns.items()}
+    joined = {name: np.concatenate([column[unchanged], fresh[name]]) for name, column in columns.items()}
     order = np.argsort(joined["person"], kind="stable")
     return {name: column[order] for name, column in joined.items()}
 
@@ -106,7 +106,7 @@ def unpack(layout: Layout, content: bytes) -> Columns:
     length = len(content) // sum(one.itemsize for one in types.values())
     columns: Columns = {}
     at = 0
-    for name, one in types.items():
-        columns[name] = np.frombuffer(content, one, length, at)
-        at += length * one.itemsize
+    for name, dtype in types.items():
+        columns[name] = np.frombuffer(content, dtype, length, at)
+        at += length * dtype.itemsize
     return columns

@@ -50,8 +50,8 @@ def compute_outcome(
     there: list[rules.Interval] = []
     alone: list[rules.Interval] = []
     replayed: list[rules.Interval] = []
-    for one in presence:
-        interval, source = (one.joined_ms, one.left_ms), one.source
+    for piece in presence:
+        interval, source = (piece.joined_ms, piece.left_ms), piece.source
         if source is Source.REPLAY:
             replayed.append(interval)
             continue
@@ -61,24 +61,24 @@ def compute_outcome(
     total = end - start
     united = rules.clip(rules.unite(there), start, end)
     present = rules.length(united)
-    found = Source.LIVE
+    main_source = Source.LIVE
     if len(alone) < len(there):
         without = rules.outcome(rules.length(rules.clip(rules.unite(alone), start, end)), total, min_percent)
         if not alone or without is not rules.outcome(present, total, min_percent):
-            found = Source.GROUP
+            main_source = Source.GROUP
     if replayed and rules.outcome(present, total, min_percent) is not Outcome.ATTENDED:
         with_replay = rules.clip(rules.unite(there + replayed), start, end)
         if rules.length(with_replay) > present:
-            united, present, found = with_replay, rules.length(with_replay), Source.REPLAY
+            united, present, main_source = with_replay, rules.length(with_replay), Source.REPLAY
     if by_hand is not None:
-        decided, found = by_hand, found if present else Source.MANUAL
+        decided, main_source = by_hand, main_source if present else Source.MANUAL
     else:
         decided = rules.outcome(present, total, min_percent) if is_counted else Outcome.ABSENT
     return ComputedOutcome(
         present_ms=present,
         percent_tenths=measures.percent_tenths(present, total),
         outcome=decided,
-        source=found,
+        source=main_source,
         rejoins=max(len(united) - 1, 0),
         is_credited=by_hand is not None or (is_counted and present > 0),
     )
@@ -268,15 +268,15 @@ class OutcomeInputs:
     ) -> list[tuple[Source, str | None, list[rules.Interval]]]:
         """The intervals by what saw the person, each clipped and united, in order of time."""
         grouped: dict[tuple[Source, str | None], list[rules.Interval]] = {}
-        for one in presence:
-            detail = self.places.get(person_id) if one.source is Source.GROUP else one.system
-            grouped.setdefault((one.source, detail), []).append((one.joined_ms, one.left_ms))
-        found = [
+        for piece in presence:
+            detail = self.places.get(person_id) if piece.source is Source.GROUP else piece.system
+            grouped.setdefault((piece.source, detail), []).append((piece.joined_ms, piece.left_ms))
+        timelines = [
             (source, detail, stays)
             for (source, detail), intervals in grouped.items()
             if (stays := rules.clip(rules.unite(intervals), self.span.start, self.span.end))
         ]
-        return sorted(found, key=lambda one: (one[2][0], one[0].value, one[1] or ""))
+        return sorted(timelines, key=lambda timeline: (timeline[2][0], timeline[0].value, timeline[1] or ""))
 
 
 def was_in_group(presence: Iterable[PresenceInterval]) -> bool:

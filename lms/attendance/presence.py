@@ -109,7 +109,7 @@ def rows_of(people: Any) -> Any:
 def presence_by_person(*columns: Any, lecture_id: Any = None, people: Any = None) -> list[Select[Any]]:
     """The queries of presence with the `Person` it is of: as seen, and as found out later. Both have an index of their
     own; one join on `coalesce` has none. Of one lecture, and of some `people`, where given."""
-    own = select(*columns).select_from(Presence).join(Person, Person.id == Presence.person_id)
+    direct = select(*columns).select_from(Presence).join(Person, Person.id == Presence.person_id)
     later = (
         select(*columns)
         .select_from(Presence)
@@ -118,14 +118,14 @@ def presence_by_person(*columns: Any, lecture_id: Any = None, people: Any = None
     )
     if people is not None:
         rows = rows_of(people)
-        own = own.where(Presence.person_id.in_(rows))
+        direct = direct.where(Presence.person_id.in_(rows))
         later = later.where(
             Presence.attendee_id.in_(select(UnmatchedAttendee.id).where(UnmatchedAttendee.person_id.in_(rows)))
         )
     if lecture_id is None:
-        return [own, later]
+        return [direct, later]
     return [
-        own.where(Presence.lecture_id == lecture_id),
+        direct.where(Presence.lecture_id == lecture_id),
         later.where(_is_lecture(Presence.lecture_id, lecture_id, people)),
     ]
 
@@ -183,10 +183,10 @@ def presence_in(
     spans = {lecture.id: span or span_of(lecture)}
     if person_ids is None:
         return _read(_OF_LECTURE, {"lecture_id": lecture.id}, spans, _BY_PERSON, _interval)
-    found: dict[int, list[PresenceInterval]] = {}
+    intervals: dict[int, list[PresenceInterval]] = {}
     for people in chunks(person_ids):
-        found |= _read(_OF_PEOPLE, {"lecture_id": lecture.id, "people": people}, spans, _BY_PERSON, _interval)
-    return found
+        intervals |= _read(_OF_PEOPLE, {"lecture_id": lecture.id, "people": people}, spans, _BY_PERSON, _interval)
+    return intervals
 
 
 def presence_of(person_id: int, spans: dict[int, Span]) -> dict[int, list[PresenceInterval]]:
@@ -211,7 +211,7 @@ def _read(
     query: Any, where: dict[str, Any], spans: dict[int, Span], by: int, make: Callable[..., T]
 ) -> dict[int, list[T]]:
     """What was seen within these spans, by the column `by`, each interval as `make` makes it."""
-    found: dict[int, list[T]] = {}
+    by_person: dict[int, list[T]] = {}
     beats: dict[tuple[Any, ...], list[int]] = {}
     for row in read(query, where):
         lecture_id, _person_id, joined, left, stated, beat, *saw = row
@@ -223,11 +223,11 @@ def _read(
         if stated is not None:
             span = spans[lecture_id]
             joined, left = rules.certain(joined, left, stated, span.start, span.end)
-        found.setdefault(row[by], []).append(make(joined, left, stated, *saw))
+        by_person.setdefault(row[by], []).append(make(joined, left, stated, *saw))
     for (key, joined, beat, *saw), received in beats.items():
         for first, last in rules.seen_by_beats(received, beat_seconds=beat, joined_ms=joined):
-            found.setdefault(key, []).append(make(first, last, None, *saw))
-    return found
+            by_person.setdefault(key, []).append(make(first, last, None, *saw))
+    return by_person
 
 
 _BEATS: Any = (
@@ -323,7 +323,7 @@ def seen_before(series_id: int, person_ids: Collection[int], since: datetime) ->
         Lecture.series_id == series_id, Lecture.state == LectureState.HELD, Lecture.actual_end < since
     )
     lectures = set(db.session.scalars(ended))
-    found: dict[int, list[int]] = {}
+    by_person: dict[int, list[int]] = {}
     canonical = select(Person.canonical_id).where(among(Person.id, person_ids)).distinct()
     for people in chunks(db.session.scalars(canonical), _AT_ONCE) if lectures else ():
         queries = [
@@ -332,8 +332,8 @@ def seen_before(series_id: int, person_ids: Collection[int], since: datetime) ->
         ]
         for lecture_id, person_id in db.session.execute(union(*queries)):
             if lecture_id in lectures:
-                found.setdefault(lecture_id, []).append(person_id)
-    return found
+                by_person.setdefault(lecture_id, []).append(person_id)
+    return by_person
 
 
 def offline_ms(presence: Sequence[PresenceInterval], span: Span) -> int:
@@ -366,7 +366,7 @@ def places_of(lecture_ids: Collection[int], person_ids: Collection[int]) -> dict
         .distinct()
         .order_by(ViewingGroup.city)
     )
-    found: dict[tuple[int, int], list[str]] = {}
+    cities_of: dict[tuple[int, int], list[str]] = {}
     for lecture_id, person_id, city in db.session.execute(query):
-        found.setdefault((lecture_id, person_id), []).append(city)
-    return {key: ", ".join(cities) for key, cities in found.items()}
+        cities_of.setdefault((lecture_id, person_id), []).append(city)
+    return {key: ", ".join(cities) for key, cities in cities_of.items()}

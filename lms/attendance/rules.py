@@ -70,11 +70,11 @@ def shift_of(seen: Sequence[Interval], start: int, end: int) -> int:
     as_it_is = shared(0)
     if as_it_is * _CLEARLY >= sum(max(min(b - a, end - start), 0) for a, b in some):
         return 0  # no shift can fit clearly better
-    most, found = best(HOUR_MS, 26)
+    most, best_shift = best(HOUR_MS, 26)
     finer, quarter = best(HOUR_MS // 4, 14)
     if finer > most * 1.2:
-        most, found = finer, quarter
-    return found if most > _CLEARLY * as_it_is else 0  # an hour of three that the clocks were changed by, too
+        most, best_shift = finer, quarter
+    return best_shift if most > _CLEARLY * as_it_is else 0  # an hour of three that the clocks were changed by, too
 
 
 def certain(first: int, last: int, total_ms: int, start: int, end: int) -> Interval:
@@ -121,15 +121,15 @@ def seen_by_beats(received: Iterable[int], *, beat_seconds: int, joined_ms: int)
 
 
 def proven_beats(
-    kept: Iterable[tuple[int, int]], *, mark_ms: int, start_ms: int, end_ms: int | None, now_ms: int
+    intervals: Iterable[tuple[int, int]], *, mark_ms: int, start_ms: int, end_ms: int | None, now_ms: int
 ) -> list[tuple[int, int]]:
     """Of heartbeats `(seq, milliseconds since the mark)` that a page kept while its line was down, those that can be
     proven, as `(seq, time)`: between the mark and now, within the bound, and within the lecture."""
     if now_ms - mark_ms > OFFLINE_ACCEPTED_MS:
         return []
     last = min(now_ms, mark_ms + OFFLINE_MS, now_ms if end_ms is None else end_ms)
-    found = [(seq, mark_ms + elapsed) for seq, elapsed in kept if elapsed >= 0]
-    return [(seq, at) for seq, at in found if start_ms <= at <= last]
+    beats = [(seq, mark_ms + elapsed) for seq, elapsed in intervals if elapsed >= 0]
+    return [(seq, at) for seq, at in beats if start_ms <= at <= last]
 
 
 def outcome(present_ms: int, length_ms: int, min_percent: int) -> Outcome:
@@ -211,28 +211,28 @@ def explain(
     `group` is where it was watched in a group (empty: who knows where), null where it was not; `offline_ms` is what
     only heartbeats say that a page kept while its line was down.
     """
-    said = say_minutes(present_ms, length_ms, needed_ms, rejoins)
-    if (kept := measures.whole_minutes(offline_ms)) > 0:
-        said = _n("%(minutes)s, %(num)s of them recorded offline",
-                  "%(minutes)s, %(num)s of them recorded offline", kept, minutes=said)  # fmt: skip
+    minutes = say_minutes(present_ms, length_ms, needed_ms, rejoins)
+    if (offline_minutes := measures.whole_minutes(offline_ms)) > 0:
+        minutes = _n("%(minutes)s, %(num)s of them recorded offline",
+                  "%(minutes)s, %(num)s of them recorded offline", offline_minutes, minutes=minutes)  # fmt: skip
     if group is not None:
-        said = (
-            _("%(minutes)s, group viewing in %(place)s", minutes=said, place=group)
+        minutes = (
+            _("%(minutes)s, group viewing in %(place)s", minutes=minutes, place=group)
             if group
-            else _("%(minutes)s, group viewing", minutes=said)
+            else _("%(minutes)s, group viewing", minutes=minutes)
         )
     if replay:
-        said = _("%(minutes)s including the replay", minutes=said)
+        minutes = _("%(minutes)s including the replay", minutes=minutes)
     if stated_ms is not None:
-        said = _n("%(minutes)s, the certain part of %(num)s minute reported as a total",
+        minutes = _n("%(minutes)s, the certain part of %(num)s minute reported as a total",
                   "%(minutes)s, the certain part of %(num)s minutes reported as a total",
-                  measures.whole_minutes(stated_ms), minutes=said)  # fmt: skip
+                  measures.whole_minutes(stated_ms), minutes=minutes)  # fmt: skip
     if by_hand is not None:
-        return _("%(minutes)s: %(outcome)s, corrected (%(reason)s)", minutes=said, outcome=outcome_word(outcome),
+        return _("%(minutes)s: %(outcome)s, corrected (%(reason)s)", minutes=minutes, outcome=outcome_word(outcome),
                  reason=by_hand)  # fmt: skip
     if aside:
-        return _("%(minutes)s, not counted: %(reason)s", minutes=said, reason=aside)
-    return _("%(minutes)s: %(outcome)s", minutes=said, outcome=outcome_word(outcome))
+        return _("%(minutes)s, not counted: %(reason)s", minutes=minutes, reason=aside)
+    return _("%(minutes)s: %(outcome)s", minutes=minutes, outcome=outcome_word(outcome))
 
 
 def propose_times(seen: Sequence[Interval], planned_start: int, planned_end: int) -> Interval:
@@ -263,5 +263,5 @@ def _gathered(seen: Sequence[Interval]) -> Interval:
 
 def evidence_of(who: str, joined_ms: int, left_ms: int, source: str) -> str:
     """The identity of one piece of evidence: the same in a re-saved, re-sorted or renamed file."""
-    said = f"{who}|{joined_ms}|{left_ms}|{source}"
-    return hashlib.blake2b(said.encode(), digest_size=12).hexdigest()
+    identity = f"{who}|{joined_ms}|{left_ms}|{source}"
+    return hashlib.blake2b(identity.encode(), digest_size=12).hexdigest()

@@ -164,27 +164,27 @@ def stop_issue(slug: str, job_id: str, body: dict[str, str]) -> dict[str, str]: 
 @bp.get("/series/<slug>/certificates/preview")
 @allow(Role.ADMINISTRATOR, Role.REPORTER, Role.INSTRUCTOR)
 @scope("certificates:read")
-@bp.input(PreviewQuery, location="query", arg_name="asked")
+@bp.input(PreviewQuery, location="query", arg_name="query")
 @bp.output(PreviewSchema)
 @bp.doc(responses={409: "The series gives no certificates"})
-def preview(slug: str, asked: dict[str, Any]) -> dict[str, Any]:
+def preview(slug: str, query: dict[str, Any]) -> dict[str, Any]:
     """Previews issuing: who has earned a certificate, who is short of it and by how much, and who is blocked."""
-    shown = Group(asked["show"]) if asked["show"] else None
-    page = integer_cursor(asked["cursor"]) or 1
-    found = eligibility.preview(
-        slug, by=current_actor(), shown=shown, asked=ListRequest(page=page, size=asked["limit"])
+    shown = Group(query["show"]) if query["show"] else None
+    page = integer_cursor(query["cursor"]) or 1
+    result = eligibility.preview(
+        slug, by=current_actor(), shown=shown, asked=ListRequest(page=page, size=query["limit"])
     )
     return {
-        "kind": str(found.kind),
-        "lectures": found.asked.lectures,
-        "needed": found.asked.needed,
-        "needed_minutes": found.asked.minutes,
-        "enrolled": found.enrolled,
-        "fault": found.fault,
-        "counts": found.counts,
-        "show": found.shown.value,
-        "items": found.rows,
-        "next": str(found.page + 1) if found.page < found.pages else None,
+        "kind": str(result.kind),
+        "lectures": result.asked.lectures,
+        "needed": result.asked.needed,
+        "needed_minutes": result.asked.minutes,
+        "enrolled": result.enrolled,
+        "fault": result.fault,
+        "counts": result.counts,
+        "show": result.shown.value,
+        "items": result.rows,
+        "next": str(result.page + 1) if result.page < result.pages else None,
     }
 
 

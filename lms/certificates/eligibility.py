@@ -72,7 +72,7 @@ def measured(
     A held lecture counts once it is in the totals: `sessions` are the ids of those. One that is not confirmed as held
     does not count either. Evidence that arrives later counts too: its order never changes what was earned.
     """
-    found = [
+    counted = [
         lecture
         for lecture in lectures
         if (lecture.state in COUNTED or is_planned_draft(lecture, at))
@@ -80,8 +80,8 @@ def measured(
         and (lecture.state is not LectureState.HELD or lecture.id in sessions)
     ]
     if deadline is None:
-        return found
-    return [lecture for lecture in found if (day := day_given(lecture, zone)) is not None and day <= deadline]
+        return counted
+    return [lecture for lecture in counted if (day := day_given(lecture, zone)) is not None and day <= deadline]
 
 
 def earning(lectures: Sequence[AnyLecture], policy: Policy) -> Earning:
@@ -101,15 +101,15 @@ def _length_ms(lecture: AnyLecture) -> int:
 
 
 @overload
-def has_earned(attended: int, present_ms: int, asked: Earning) -> bool: ...
+def has_earned(attended: int, present_ms: int, requirement: Earning) -> bool: ...
 @overload
-def has_earned(attended: Any, present_ms: Any, asked: Earning) -> ColumnElement[bool]: ...
-def has_earned(attended: Any, present_ms: Any, asked: Earning) -> Any:
+def has_earned(attended: Any, present_ms: Any, requirement: Earning) -> ColumnElement[bool]: ...
+def has_earned(attended: Any, present_ms: Any, requirement: Earning) -> Any:
     """Whether a person with this many attended lectures and this much counted time has earned the certificate.
 
     Numbers give a bool, columns a condition of SQL.
     """
-    return has_reached(attended, present_ms, asked.needed, asked.needed_ms) & (asked.lectures > 0)
+    return has_reached(attended, present_ms, requirement.needed, requirement.needed_ms) & (requirement.lectures > 0)
 
 
 def has_reached(attended: Any, present_ms: Any, needed: Any, needed_ms: Any) -> Any:
@@ -118,25 +118,27 @@ def has_reached(attended: Any, present_ms: Any, needed: Any, needed_ms: Any) -> 
 
 
 @overload
-def just_misses(attended: int, present_ms: int, asked: Earning) -> bool: ...
+def just_misses(attended: int, present_ms: int, requirement: Earning) -> bool: ...
 @overload
-def just_misses(attended: Any, present_ms: Any, asked: Earning) -> ColumnElement[bool]: ...
-def just_misses(attended: Any, present_ms: Any, asked: Earning) -> Any:
+def just_misses(attended: Any, present_ms: Any, requirement: Earning) -> ColumnElement[bool]: ...
+def just_misses(attended: Any, present_ms: Any, requirement: Earning) -> Any:
     """Whether a person attended, the last lecture has been held, and one more lecture would have been enough.
 
     Numbers give a bool, columns a condition of SQL.
     """
-    short = (attended < asked.needed) | (present_ms < asked.needed_ms)
-    one_more = has_reached(attended + 1, present_ms + asked.one_lecture * MINUTE_MS, asked.needed, asked.needed_ms)
+    short = (attended < requirement.needed) | (present_ms < requirement.needed_ms)
+    one_more = has_reached(
+        attended + 1, present_ms + requirement.one_lecture * MINUTE_MS, requirement.needed, requirement.needed_ms
+    )
     came = attended + present_ms > 0
-    return came & short & one_more & (asked.lectures > 0 and asked.to_come == 0)
+    return came & short & one_more & (requirement.lectures > 0 and requirement.to_come == 0)
 
 
-def missing(attended: int, present_ms: int, asked: Earning) -> Missing:
+def missing(attended: int, present_ms: int, requirement: Earning) -> Missing:
     """What a person is short of."""
     return Missing(
-        lectures=max(0, asked.needed - attended),
-        minutes=max(0, needed_minutes(asked.needed_ms - present_ms)),
+        lectures=max(0, requirement.needed - attended),
+        minutes=max(0, needed_minutes(requirement.needed_ms - present_ms)),
     )
 
 
@@ -243,12 +245,12 @@ def standing(
     if begun is None:
         return None
     ids = {lecture.id for lecture in counted}
-    own = [row for row in attendance if row.lecture_id in ids]
+    credits = [row for row in attendance if row.lecture_id in ids]
     return replace(
         begun,
         announces_more=has_undated_draft(lectures),
-        attended=sum(row.outcome is Outcome.ATTENDED for row in own),
-        present_ms=sum(row.present_ms for row in own if row.is_counted),
+        attended=sum(row.outcome is Outcome.ATTENDED for row in credits),
+        present_ms=sum(row.present_ms for row in credits if row.is_counted),
     )
 
 

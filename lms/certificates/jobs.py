@@ -24,14 +24,14 @@ from lms.core.roles import Actor
 @job(JOB)
 def issue(run: Run, *, series_id: int, kind: str, by: int | None, at: str) -> dict[str, Any]:
     """Issues earned certificates. Permission was checked on request, and the audit trail records who asked."""
-    asked, moment = CertificateKind(kind), datetime.fromisoformat(at)
+    certificate_kind, moment = CertificateKind(kind), datetime.fromisoformat(at)
     # The moment marks the run: what it issued before its worker died counts as issued, not as there already.
-    before = count_awarded_at(series_id, asked, moment)
+    before = count_awarded_at(series_id, certificate_kind, moment)
     actor = Actor(person_id=by, system=True)
     try:
-        result = issue_certificates(series_id, asked, by=actor, at=moment, progress=run.progress)
+        result = issue_certificates(series_id, certificate_kind, by=actor, at=moment, progress=run.progress)
     except JobStopped as stopped:
-        issued = count_awarded_at(series_id, asked, moment)
+        issued = count_awarded_at(series_id, certificate_kind, moment)
         stopped.result = {"issued": issued, "already_issued": 0, "not_earned": 0, "refused": []}
         if issued:
             request_files(series_id, by=actor, at=clock.now())

@@ -87,8 +87,8 @@ def current() -> SigningKey:
         raise KeyMissing(
             _("%(path)s contains a different key from the one in use. Run `lms keys rotate` to use it.", path=path)
         )
-    own = x509.load_pem_x509_certificate(known.certificate.encode())
-    return SigningKey(known.kid, file.private, own, [one for one in file.certificates if one != own])
+    certificate = x509.load_pem_x509_certificate(known.certificate.encode())
+    return SigningKey(known.kid, file.private, certificate, [one for one in file.certificates if one != certificate])
 
 
 def public_jwks() -> dict[str, list[dict[str, Any]]]:
@@ -172,8 +172,8 @@ def _take_new(*, by: Actor, at: datetime) -> str:
         raise Refused(
             _("The key %(kid)s has already been used. Set a different key with LMS_SIGNING_KEY.", kid=file.kid)
         )
-    own = next((one for one in file.certificates if one.public_key() == public), None)
-    certificate = own or self_signed(file.private, config.organiser, at=at)
+    certificate_given = next((one for one in file.certificates if one.public_key() == public), None)
+    certificate = certificate_given or self_signed(file.private, config.organiser, at=at)
     db.session.add(
         KnownKey(
             kid=file.kid,
@@ -260,8 +260,8 @@ def _parse(path: Path, _changed: int, password: str) -> _File:
         else:
             bundle = pkcs12.load_pkcs12(content, secret)
             private = bundle.key
-            found = [bundle.cert, *bundle.additional_certs]
-            certificates = tuple(one.certificate for one in found if one is not None)
+            parsed = [bundle.cert, *bundle.additional_certs]
+            certificates = tuple(one.certificate for one in parsed if one is not None)
     except (ValueError, TypeError) as error:
         raise KeyMissing(
             _("%(path)s is not a private key in PEM or PKCS#12 format, or LMS_SIGNING_PASSWORD is wrong.", path=path)

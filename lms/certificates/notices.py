@@ -118,12 +118,12 @@ def _gathering(series: Series, person_ids: Collection[int]) -> dict[tuple[int | 
         .order_by(OutboxMail.id)
         .with_for_update()
     )
-    found = [mail for mail in db.session.scalars(waiting) if "certificates" in mail.payload]
+    waiting_mails = [mail for mail in db.session.scalars(waiting) if "certificates" in mail.payload]
     declined = declined_of(
-        (MailKind.CERTIFICATE, mail.person_id, series.id) for mail in found if mail.person_id is not None
+        (MailKind.CERTIFICATE, mail.person_id, series.id) for mail in waiting_mails if mail.person_id is not None
     )
     decliners = {person_id for _kind, person_id, _series in declined}
-    return {(mail.person_id, mail.address): mail for mail in found if mail.person_id not in decliners}
+    return {(mail.person_id, mail.address): mail for mail in waiting_mails if mail.person_id not in decliners}
 
 
 def outdated(mails: Sequence[OutboxMail]) -> set[int]:

@@ -45,11 +45,11 @@ def pdf_answer(number: str, pdf: bytes) -> Response:
 
 def bundle_answer(key: str, name: str) -> Response:
     """A file of all certificates of a series, piece by piece. Raises NotFound once it is gone."""
-    found = files.reading(key)
-    if found is None:
+    opened = files.reading(key)
+    if opened is None:
         raise NotFound
-    answer: Response = send_file(found[0], FORMS[name.rpartition(".")[2]], as_attachment=True, download_name=name)
-    answer.content_length = found[1]
+    answer: Response = send_file(opened[0], FORMS[name.rpartition(".")[2]], as_attachment=True, download_name=name)
+    answer.content_length = opened[1]
     answer.headers["Cache-Control"] = "private, no-store"
     return answer
 

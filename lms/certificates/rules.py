@@ -28,11 +28,11 @@ def hours(lengths_ms: Iterable[int]) -> float:
     return tenth_hours(sum(lengths_ms))
 
 
-def kind_to_issue(asked: CertificateKind | None, given: CertificateKind | None) -> CertificateKind:
-    """The kind to issue when `asked` is requested and the series' policy has `given`. Raises Refused."""
+def kind_to_issue(kind: CertificateKind | None, given: CertificateKind | None) -> CertificateKind:
+    """The kind to issue when `kind` is requested and the series' policy has `given`. Raises Refused."""
     if given is None:
         raise Refused(_("This series does not issue certificates. Change its policy first."))
-    if asked is not None and asked != given:
+    if kind is not None and kind != given:
         if given is CertificateKind.COMPLETION:
             raise Refused(_("This series issues certificates of completion only."))
         raise Refused(_("This series issues certificates of participation only."))

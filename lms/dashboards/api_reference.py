@@ -58,10 +58,10 @@ class Group:
 
 def list_calls() -> list[Group]:
     """Returns all calls by subject, in the order of the document. Read once per app."""
-    kept: list[Group] | None = current_app.extensions.get(_KEY)
-    if kept is None:
-        kept = current_app.extensions[_KEY] = _read(current_app)  # type: ignore[arg-type]
-    return kept
+    cached: list[Group] | None = current_app.extensions.get(_KEY)
+    if cached is None:
+        cached = current_app.extensions[_KEY] = _read(current_app)  # type: ignore[arg-type]
+    return cached
 
 
 def who(guard: Guard | None) -> str:
@@ -126,10 +126,10 @@ def _phrase(status: str) -> str:
 
 def _resolve(schema: Mapping[str, Any], document: Mapping[str, Any]) -> Mapping[str, Any]:
     while "$ref" in schema:
-        found: Any = document
+        schema_found: Any = document
         for part in str(schema["$ref"]).removeprefix("#/").split("/"):
-            found = found[part]
-        schema = found
+            schema_found = schema_found[part]
+        schema = schema_found
     return schema
 
 

@@ -91,11 +91,11 @@ def _card(
     stops: int = 0,
     stop: int | None = None,
 ) -> Card:
-    own = language_of(title, language)
+    writing = language_of(title, language)
     return {
         "title": title,
         "tongue": _tongue(title, language),
-        "cjk": f"Noto Sans CJK {_CJK.get(own, 'SC')}",
+        "cjk": f"Noto Sans CJK {_CJK.get(writing, 'SC')}",
         "over": over[0],
         "over_tongue": _tongue(*over) if over[0] else _LATIN,
         "when": when,

@@ -76,15 +76,15 @@ def _list_due(at: datetime) -> list[tuple[int, Contact, str]]:
         .distinct()
     )
     people = wanting(MailKind.DIGEST, {person_id for person_id in read_column(query) if person_id is not None})
-    found: list[tuple[int, Contact, str]] = []
+    due: list[tuple[int, Contact, str]] = []
     for person_id, contact in contact_of(sorted(people)).items():
         zone = ZoneInfo(contact.time_zone or clock.reporting_zone())
         since = (at.astimezone(zone) - HOUR).date()
         if since.weekday() == 0:
-            found.append((person_id, contact, f"digest-{since.isoformat()}-{person_id}"))
-    known = runs.begun(key for _person, _contact, key in found) if found else set()
+            due.append((person_id, contact, f"digest-{since.isoformat()}-{person_id}"))
+    known = runs.begun(key for _person, _contact, key in due) if due else set()
     db.session.rollback()
-    return [one for one in found if one[2] not in known]
+    return [one for one in due if one[2] not in known]
 
 
 def _post(person_id: int, contact: Contact, key: str, *, at: datetime) -> bool:
@@ -108,8 +108,8 @@ def content_of(actor: Actor, *, at: datetime) -> dict[str, Any]:
     content: dict[str, Any] = {}
     if actor.has(Role.FOCAL_POINT) and actor.country_ids:
         countries = [_of_country(country, by=actor, at=at) for country in own_countries(actor)]
-        if said := [one for one in countries if any(value for name, value in one.items() if name != "code")]:
-            content["countries"] = said
+        if with_numbers := [one for one in countries if any(value for name, value in one.items() if name != "code")]:
+            content["countries"] = with_numbers
     if actor.has(Role.INSTRUCTOR):
         teaching = _of_instructor(actor, at=at)
         if any(teaching.values()):
@@ -121,9 +121,11 @@ def _of_country(country: Country, *, by: Actor, at: datetime) -> dict[str, Any]:
     totals, places = country_standing([country.id], by=by, at=at)
     nominated = list_series_to_nominate(country.id, by=by, at=at)
     _rows, behind = list_behind(country.id, ListRequest(size=1), by=by, at=at)
-    own = belonging_to([country.id], clock.day_of(at, clock.reporting_zone()))
+    of_country = belonging_to([country.id], clock.day_of(at, clock.reporting_zone()))
     new = select(func.count()).where(
-        Enrolment.person_id.in_(own), Enrolment.status == EnrolmentStatus.ENROLLED, Enrolment.enrolled_at > at - WEEK
+        Enrolment.person_id.in_(of_country),
+        Enrolment.status == EnrolmentStatus.ENROLLED,
+        Enrolment.enrolled_at > at - WEEK,
     )
     series = [series_id for series_id, states in places.items() if states.get(EnrolmentStatus.ENROLLED)]
     return {

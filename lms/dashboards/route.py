@@ -39,49 +39,49 @@ def when(lecture: Station) -> Markup:
         return escape(_("no date yet"))
     starts = lecture.starts_at
     ends = starts + timedelta(minutes=lecture.duration_minutes)
-    here, there = time.viewer_zone(), time.organiser_zone()
-    hours = f"{time.time_of_day(starts, here)}–{time.time_of_day(ends, here)}"
-    said = (
-        f'{escape(time.day(starts, here))}, <time datetime="{time.timestamp(starts)}" dir="ltr">{escape(hours)}</time>'
-        f"&nbsp;{escape(time.zone_city(here))}"
+    zone, there = time.viewer_zone(), time.organiser_zone()
+    hours = f"{time.time_of_day(starts, zone)}–{time.time_of_day(ends, zone)}"
+    text = (
+        f'{escape(time.day(starts, zone))}, <time datetime="{time.timestamp(starts)}" dir="ltr">{escape(hours)}</time>'
+        f"&nbsp;{escape(time.zone_city(zone))}"
     )
-    if here != there:
-        said += f" · {escape(time.time_of_day(starts, there))}&nbsp;{escape(time.zone_city(there))}"
-    return Markup(said)  # noqa: S704 - each part is escaped
+    if zone != there:
+        text += f" · {escape(time.time_of_day(starts, there))}&nbsp;{escape(time.zone_city(there))}"
+    return Markup(text)  # noqa: S704 - each part is escaped
 
 
 def stops(
     lectures: Sequence[Station],
     *,
     at: datetime,
-    own: Mapping[int, PersonAttendance] | None = None,
+    attendances: Mapping[int, PersonAttendance] | None = None,
     box: Callable[[Station], Markup] | None = None,
 ) -> list[Stop]:
     """One stop a lecture, in the order given; who gives them has to be in place (`name_givers`).
 
-    `own`: the reader's attendance by lecture, for somebody enrolled; null for everybody else. `box` draws what
+    `attendances`: the reader's attendance by lecture, for somebody enrolled; null for everybody else. `box` draws what
     stands beneath the lecture that is live.
     """
     states = stop_states(lectures, at)
-    return [_stop(lecture, states[lecture.id], at, own, box) for lecture in lectures]
+    return [_stop(lecture, states[lecture.id], at, attendances, box) for lecture in lectures]
 
 
 def mini_stops(
-    lectures: Sequence[AnyLecture], *, at: datetime, own: Mapping[int, PersonAttendance] | None
+    lectures: Sequence[AnyLecture], *, at: datetime, attendances: Mapping[int, PersonAttendance] | None
 ) -> list[Stop]:
     """As `stops`, without titles, times and addresses: what `route_mini` shows."""
     states = stop_states(lectures, at)
-    return [{"state": states[one.id]} | _standing(one, states[one.id], at, own) for one in lectures]
+    return [{"state": states[one.id]} | _standing(one, states[one.id], at, attendances) for one in lectures]
 
 
 def _stop(
     lecture: Station,
     state: str,
     at: datetime,
-    own: Mapping[int, PersonAttendance] | None,
+    attendances: Mapping[int, PersonAttendance] | None,
     box: Callable[[Station], Markup] | None,
 ) -> Stop:
-    found: Stop = {
+    stop: Stop = {
         "state": state,
         "title": passage(lecture.title, lecture.language),
         "url": url_for("dashboards.lecture", lecture_id=lecture.id),
@@ -89,14 +89,16 @@ def _stop(
         "meta": Markup(" · ").join(part for part in (names(lecture.instructors), when(lecture)) if part),
     }
     if lecture.state is LectureState.LIVE and box is not None:
-        return found | {"box": box(lecture), "meta": names(lecture.instructors)}
-    return found | _standing(lecture, state, at, own)
+        return stop | {"box": box(lecture), "meta": names(lecture.instructors)}
+    return stop | _standing(lecture, state, at, attendances)
 
 
-def _standing(lecture: AnyLecture, state: str, at: datetime, own: Mapping[int, PersonAttendance] | None) -> Stop:
+def _standing(
+    lecture: AnyLecture, state: str, at: datetime, attendances: Mapping[int, PersonAttendance] | None
+) -> Stop:
     """Returns the tag, text and action of a stop, and its state if attendance decides it."""
     if lecture.state is LectureState.HELD:
-        return _held(lecture, own)
+        return _held(lecture, attendances)
     if lecture.state is LectureState.LIVE:
         return {"tag": _("Live now")}
     if lecture.state is LectureState.CANCELLED:
@@ -120,10 +122,10 @@ def _first_large(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _held(lecture: AnyLecture, own: Mapping[int, PersonAttendance] | None) -> Stop:
-    if own is None:
+def _held(lecture: AnyLecture, attendances: Mapping[int, PersonAttendance] | None) -> Stop:
+    if attendances is None:
         return {"words": _("held"), "tag": _("Held")} | _recording(lecture)
-    mine = own.get(lecture.id)
+    mine = attendances.get(lecture.id)
     if mine is None:
         return {"state": "missed", "words": _("held before you were enrolled")} | _recording(lecture)
     minutes = brief_spent_of(mine.present_ms, mine.length_ms, mine.needed_ms)

@@ -44,6 +44,6 @@ def lecture(shown: Lecture) -> Markup:
             "url": config.base_url + url_for("dashboards.series", slug=shown.series.slug),
         },
     }
-    kept = {name: value for name, value in event.items() if value not in (None, "", [])}
-    written = json.dumps(kept, ensure_ascii=False).replace("<", "\\u003c").replace("&", "\\u0026")
+    fields = {name: value for name, value in event.items() if value not in (None, "", [])}
+    written = json.dumps(fields, ensure_ascii=False).replace("<", "\\u003c").replace("&", "\\u0026")
     return Markup(written)  # noqa: S704 - no sign that HTML reads is left in it

@@ -66,7 +66,7 @@ def beyond(text: str | None) -> str:
 
 def passage(text: str, language: str | None = None) -> Markup:
     """A name or title in its own direction, marked with its language where that is not the page's."""
-    own = (language or "").replace("_", "-")
-    if not own or own.split("-")[0] == reader_locale().split("_")[0]:
+    tag = (language or "").replace("_", "-")
+    if not tag or tag.split("-")[0] == reader_locale().split("_")[0]:
         return Markup(f"<bdi>{escape(text)}</bdi>")  # noqa: S704 - escaped
-    return Markup(f'<bdi lang="{escape(own)}">{escape(text)}</bdi>')  # noqa: S704 - escaped
+    return Markup(f'<bdi lang="{escape(tag)}">{escape(text)}</bdi>')  # noqa: S704 - escaped

@@ -124,14 +124,14 @@ def _credited(result: dict[str, Any]) -> str:
 
 def _corrected(result: dict[str, Any]) -> str:
     changed, left = result["changed"], result["left_out"]
-    said = _n("%(n)s person corrected", "%(n)s people corrected", changed, n=number(changed))
-    return f"{said}; " + _n("%(n)s left out", "%(n)s left out", left, n=number(left)) if left else said
+    text = _n("%(n)s person corrected", "%(n)s people corrected", changed, n=number(changed))
+    return f"{text}; " + _n("%(n)s left out", "%(n)s left out", left, n=number(left)) if left else text
 
 
 def _decided(result: dict[str, Any]) -> str:
     changed, left = result["changed"], result["left_out"]
-    said = _n("%(n)s nomination changed", "%(n)s nominations changed", changed, n=number(changed))
-    return f"{said}; " + _n("%(n)s skipped", "%(n)s skipped", left, n=number(left)) if left else said
+    text = _n("%(n)s nomination changed", "%(n)s nominations changed", changed, n=number(changed))
+    return f"{text}; " + _n("%(n)s skipped", "%(n)s skipped", left, n=number(left)) if left else text
 
 
 def _imported(result: dict[str, Any]) -> str:
@@ -156,34 +156,34 @@ def _linked(result: dict[str, Any]) -> str:
 def _nominated(result: dict[str, Any]) -> str:
     drafts = result.get("drafted", 0)
     made = sum(count for state, count in result.items() if state not in ("unchanged", "left_out", "asked", "drafted"))
-    said = [
+    parts = [
         _n("%(n)s person nominated", "%(n)s people nominated", made, n=number(made)),
         *([_n("%(n)s saved as a draft", "%(n)s saved as drafts", drafts, n=number(drafts))] if drafts else []),
         _("%(n)s nominated before", n=number(result["unchanged"])),
         _("%(n)s left out", n=number(result["left_out"])),
         *([_("%(n)s asked to confirm changes", n=number(result["asked"]))] if result.get("asked") else []),
     ]
-    return "; ".join(said)
+    return "; ".join(parts)
 
 
 def _in_general(result: dict[str, Any]) -> str:
-    said = [f"{name.replace('_', ' ')}: {_value(value)}" for name, value in result.items() if value is not None]
-    return "; ".join(said) or _("Done.")
+    parts = [f"{name.replace('_', ' ')}: {_value(value)}" for name, value in result.items() if value is not None]
+    return "; ".join(parts) or _("Done.")
 
 
 def _recounted(result: dict[str, Any]) -> str:
     lectures, left = result["lectures"], len(result["left_out"])
-    said = [_n("%(n)s lecture recounted", "%(n)s lectures recounted", lectures, n=number(lectures))]
+    parts = [_n("%(n)s lecture recounted", "%(n)s lectures recounted", lectures, n=number(lectures))]
     if "gained" in result:
-        said.append(_("%(n)s gained", n=number(result["gained"])))
-        said.append(_("%(n)s lost", n=number(result["lost"])))
+        parts.append(_("%(n)s gained", n=number(result["gained"])))
+        parts.append(_("%(n)s lost", n=number(result["lost"])))
     else:
         changed = result["changed"]
-        said.append(_n("%(n)s attendance saved", "%(n)s attendances saved", changed, n=number(changed)))
+        parts.append(_n("%(n)s attendance saved", "%(n)s attendances saved", changed, n=number(changed)))
     if left:
-        said.append(_n("%(n)s left out: %(why)s", "%(n)s left out: %(why)s", left, n=number(left),
+        parts.append(_n("%(n)s left out: %(why)s", "%(n)s left out: %(why)s", left, n=number(left),
                        why=result["left_out"][0]["reason"]))  # fmt: skip
-    return "; ".join(said)
+    return "; ".join(parts)
 
 
 def _value(value: Any) -> str:

@@ -138,8 +138,8 @@ def read_of_series(series_id: int, *, at: datetime) -> Sequence[Any]:
     return read(query.order_by(*_ORDER).limit(MOST), {"series": series_id, **_times(at)})
 
 
-def lectures_of(said: Sequence[Any]) -> list[Lecture]:
+def lectures_of(rows: Sequence[Any]) -> list[Lecture]:
     """The lectures that were read for a feed, with their series."""
-    ids = [row.id for row in said]
+    ids = [row.id for row in rows]
     query = select(Lecture, Series).join(Series).where(Lecture.id.in_(ids)).order_by(Lecture.starts_at, Lecture.id)
     return [lecture for lecture, _series in db.session.execute(query)]

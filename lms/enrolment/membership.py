@@ -113,14 +113,14 @@ def enrolled_ids(series_id: int) -> set[int]:
 
 def enrolled_among(person_ids: Collection[int], series_ids: Collection[int]) -> set[tuple[int, int]]:
     """(person, series) of those of these people who are enrolled in these series now, also under another record."""
-    asked = aliased(Person)
+    member = aliased(Person)
     query = (
-        speaking(asked.id, Enrolment.series_id)
-        .join(asked, asked.canonical_id == Person.id)
+        speaking(member.id, Enrolment.series_id)
+        .join(member, member.canonical_id == Person.id)
         .where(
             Enrolment.status == EnrolmentStatus.ENROLLED,
             Enrolment.series_id.in_(series_ids),
-            among(asked.id, person_ids),
+            among(member.id, person_ids),
         )
     )
     return {(person_id, series_id) for person_id, series_id in read(query)}

@@ -86,14 +86,24 @@ def tell_lecture(
     expires_at: datetime | None,
     at: datetime,
     key: str | None = None,
-    own: Mapping[int, Mapping[str, Any]] | None = None,
+    by_person: Mapping[int, Mapping[str, Any]] | None = None,
 ) -> None:
-    """E-mails people about a lecture, once for each version of the lecture, or for what the `key` stands for. `own`:
-    what only the mail of one person says."""
+    """E-mails people about a lecture, once for each version of the lecture, or once for the `key`.
+
+    `by_person` is data of single e-mails.
+    """
     key = key or f"{template}-{lecture.id}-{lecture.sequence}"
     keys = {person_id: f"{key}-{person_id}" for person_id in person_ids}
     payload = {**_of_lecture(lecture), **more}
-    _post(template, keys, payload, series_id=lecture.series_id, expires_at=expires_at, own=own or {}, at=at)
+    _post(
+        template,
+        keys,
+        payload,
+        series_id=lecture.series_id,
+        expires_at=expires_at,
+        by_person=by_person or {},
+        at=at,
+    )
 
 
 def invite(lecture: Lecture, person_ids: Collection[int], *, at: datetime) -> None:
@@ -123,7 +133,7 @@ def _post(
     series_id: int,
     at: datetime,
     expires_at: datetime | None = None,
-    own: Mapping[int, Mapping[str, Any]] = MappingProxyType({}),
+    by_person: Mapping[int, Mapping[str, Any]] = MappingProxyType({}),
 ) -> None:
     """Posts an e-mail to each person with an address, in their language and zone (default: the organiser's)."""
     contacts = contact_of(list(keys))
@@ -134,7 +144,7 @@ def _post(
                 person_id,
                 contact,
                 template,
-                {**payload, "has_account": person_id in with_account, **own.get(person_id, {})},
+                {**payload, "has_account": person_id in with_account, **by_person.get(person_id, {})},
                 dedupe_key=keys[person_id],
                 at=at,
                 expires_at=expires_at,

@@ -56,6 +56,6 @@ def _holds(mail: OutboxMail, lecture: Any) -> bool:
         return False
     if mail.template == "replay_open":
         return lecture.recording_url is not None
-    told = mail.payload.get("starts_at")
-    is_same = lecture.starts_at == (datetime.fromisoformat(told) if told else None)
+    announced = mail.payload.get("starts_at")
+    is_same = lecture.starts_at == (datetime.fromisoformat(announced) if announced else None)
     return lecture.state in _COMING and is_same

@@ -55,8 +55,8 @@ def stage_quota_file(content: bytes, *, until: datetime | None, at: datetime) ->
     columns = {name: table.column(*_HEADINGS[name]) for name in COLUMNS}
     for name in ("country", "seats"):
         if columns[name] is None:
-            found = ", ".join(f"“{heading[:40]}”" for heading in table.headings[:12])
-            missing = _("There is no column “%(name)s”. The columns are: %(found)s.", name=name, found=found)
+            headings = ", ".join(f"“{heading[:40]}”" for heading in table.headings[:12])
+            missing = _("There is no column “%(name)s”. The columns are: %(found)s.", name=name, found=headings)
             raise Invalid("file", missing)
 
     def cell(cells: Sequence[str], name: str) -> str:

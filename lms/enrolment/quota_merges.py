@@ -26,42 +26,42 @@ def unite_quotas(event: CountriesMerged) -> None:
     """Makes the quota of the country that is merged part of the quota of the one kept, in each series."""
     merge = db.session.get_one(CountryMerge, event.merge_id)
     noted: dict[str, Any] = dict(merge.before.get(BEFORE, {}))
-    own = select(CountryQuota.series_id).where(CountryQuota.country_id == event.merged_id)
-    for series_id in read_column(own.order_by(CountryQuota.series_id)):
+    series_ids = select(CountryQuota.series_id).where(CountryQuota.country_id == event.merged_id)
+    for series_id in read_column(series_ids.order_by(CountryQuota.series_id)):
         series = seats.lock(series_id, at=event.at)
-        kept, merged = (seats.find_quota(series_id, one) for one in (event.kept_id, event.merged_id))
+        kept_quota, merged = (seats.find_quota(series_id, one) for one in (event.kept_id, event.merged_id))
         if merged is not None:
-            noted.setdefault(str(series_id), {"kept": _as_json(kept), "merged": _as_json(merged)})
-            _unite(series, kept, merged, event)
+            noted.setdefault(str(series_id), {"kept": _as_json(kept_quota), "merged": _as_json(merged)})
+            _unite(series, kept_quota, merged, event)
     if noted:
         merge.before = {**merge.before, BEFORE: noted}
 
 
-def _unite(series: Series, kept: CountryQuota | None, merged: CountryQuota, event: CountriesMerged) -> None:
+def _unite(series: Series, kept_quota: CountryQuota | None, merged: CountryQuota, event: CountriesMerged) -> None:
     people: list[int | None] = list(_seated(series.id, event.merged_id))
     people += [None] * (merged.used - len(people))
-    if kept is None:
-        kept = CountryQuota(series_id=series.id, country_id=event.kept_id, seats=0, used=0)
-        kept.kept_until, kept.released_at = merged.kept_until, merged.released_at
-        db.session.add(kept)
-    number, kept_until, released_at = _united(kept, merged)
-    kept.seats, kept.used = number, kept.used + merged.used
-    kept.kept_until, kept.released_at = kept_until, released_at
+    if kept_quota is None:
+        kept_quota = CountryQuota(series_id=series.id, country_id=event.kept_id, seats=0, used=0)
+        kept_quota.kept_until, kept_quota.released_at = merged.kept_until, merged.released_at
+        db.session.add(kept_quota)
+    number, kept_until, released_at = _united(kept_quota, merged)
+    kept_quota.seats, kept_quota.used = number, kept_quota.used + merged.used
+    kept_quota.kept_until, kept_quota.released_at = kept_until, released_at
     db.session.delete(merged)
     db.session.flush()
     seats.transfer(series.id, event.merged_id, event.kept_id, people, by=event.by, at=event.at)
-    seats.enter_quotas(series, [kept], by=event.by, at=event.at)
+    seats.enter_quotas(series, [kept_quota], by=event.by, at=event.at)
 
 
-def _united(one: CountryQuota, other: CountryQuota) -> tuple[int, datetime, datetime | None]:
+def _united(first: CountryQuota, other: CountryQuota) -> tuple[int, datetime, datetime | None]:
     """Seats, end and release of two quotas together. What a released one had not used is for everybody by now."""
-    if one.released_at is None and other.released_at is None:
-        return one.seats + other.seats, max(one.kept_until, other.kept_until), None
-    if one.released_at is not None and other.released_at is not None:
-        ends = max(one.kept_until, other.kept_until)
-        return one.seats + other.seats, ends, max(one.released_at, other.released_at)
-    kept, released = (one, other) if one.released_at is None else (other, one)
-    return kept.seats + released.used, kept.kept_until, None
+    if first.released_at is None and other.released_at is None:
+        return first.seats + other.seats, max(first.kept_until, other.kept_until), None
+    if first.released_at is not None and other.released_at is not None:
+        ends = max(first.kept_until, other.kept_until)
+        return first.seats + other.seats, ends, max(first.released_at, other.released_at)
+    current, released = (first, other) if first.released_at is None else (other, first)
+    return current.seats + released.used, current.kept_until, None
 
 
 def series_with_quotas(event: CountryMergeUndone) -> list[int]:
@@ -76,27 +76,27 @@ def part_quota(series_id: int, people: Sequence[int | None], event: CountryMerge
     It gets the size back that it had as far as the seats have not been taken since.
     """
     series = seats.lock(series_id, at=event.at)
-    kept, merged = (seats.find_quota(series_id, one) for one in (event.kept_id, event.merged_id))
-    if kept is None:  # its end was an administrator's, and no seat of it was taken
+    kept_quota, merged = (seats.find_quota(series_id, one) for one in (event.kept_id, event.merged_id))
+    if kept_quota is None:  # its end was an administrator's, and no seat of it was taken
         return
     noted = db.session.get_one(CountryMerge, event.merge_id).before[BEFORE][str(series_id)]
-    own, other = noted["kept"], noted["merged"]
+    before, other = noted["kept"], noted["merged"]
     if merged is None:
         merged = CountryQuota(series_id=series_id, country_id=event.merged_id, seats=0, used=0)
         merged.kept_until, merged.released_at = _time(other["kept_until"]), _time(other["released_at"])
-        merged.released_at = merged.released_at or kept.released_at
+        merged.released_at = merged.released_at or kept_quota.released_at
         db.session.add(merged)
-    if own is not None and kept.kept_until == max(_time(own["kept_until"]), _time(other["kept_until"])):
-        kept.kept_until = _time(own["kept_until"])
-    only_one_released = own is not None and bool(own["released_at"]) is not bool(other["released_at"])
+    if before is not None and kept_quota.kept_until == max(_time(before["kept_until"]), _time(other["kept_until"])):
+        kept_quota.kept_until = _time(before["kept_until"])
+    only_one_released = before is not None and bool(before["released_at"]) is not bool(other["released_at"])
     brought = other["used"] if only_one_released and other["released_at"] else other["seats"]
-    _give(kept, merged, number=len(people), size=brought)
+    _give(kept_quota, merged, number=len(people), size=brought)
     if only_one_released:  # the size of a released quota keeps nothing from anybody
-        released, was = (merged, other) if other["released_at"] else (kept, own)
+        released, was = (merged, other) if other["released_at"] else (kept_quota, before)
         released.released_at = released.released_at or _time(was["released_at"])
         released.seats = max(released.seats, was["seats"])
     db.session.flush()
-    quotas = [kept, merged]
+    quotas = [kept_quota, merged]
     for quota in quotas:
         if quota.seats == 0:
             db.session.delete(quota)
@@ -105,13 +105,13 @@ def part_quota(series_id: int, people: Sequence[int | None], event: CountryMerge
     seats.enter_quotas(series, quotas, by=event.by, at=event.at)
 
 
-def _give(kept: CountryQuota, merged: CountryQuota, *, number: int, size: int) -> None:
+def _give(kept_quota: CountryQuota, merged: CountryQuota, *, number: int, size: int) -> None:
     """Lets so many taken seats be of the other quota, which gets this size if enough seats are unused for it."""
     further = number - min(number, merged.seats - merged.used)
     merged.used, merged.seats = merged.used + number, merged.seats + further
-    kept.used, kept.seats = kept.used - number, kept.seats - further
-    unused = min(max(0, size - merged.seats), kept.seats - kept.used)
-    merged.seats, kept.seats = merged.seats + unused, kept.seats - unused
+    kept_quota.used, kept_quota.seats = kept_quota.used - number, kept_quota.seats - further
+    unused = min(max(0, size - merged.seats), kept_quota.seats - kept_quota.used)
+    merged.seats, kept_quota.seats = merged.seats + unused, kept_quota.seats - unused
 
 
 def _seated(series_id: int, country_id: int) -> Sequence[int]:
@@ -122,8 +122,8 @@ def _seated(series_id: int, country_id: int) -> Sequence[int]:
         Enrolment.seat_kind == SeatKind.QUOTA,
         Enrolment.status == EnrolmentStatus.ENROLLED,
     )
-    found: Sequence[int] = read_column(query.order_by(Enrolment.id))
-    return found
+    enrolment_ids: Sequence[int] = read_column(query.order_by(Enrolment.id))
+    return enrolment_ids
 
 
 def _as_json(quota: CountryQuota | None) -> Mapping[str, Any] | None:

@@ -88,9 +88,9 @@ def _changes(series: Series, staged: StagedQuotas, locale: str) -> QuotaPreview:
             is_same = same or (quota is None and row.seats == 0)
             changes.append(QuotaChange(row, country_id, before, used, is_same))
     rejected.sort(key=lambda fault: fault.row or 0)
-    kept = {key: quota.seats - quota.used for key, quota in quotas.items() if quota.released_at is None}
-    kept |= {change.country_id: change.row.seats - change.used for change in changes}
-    return QuotaPreview(changes, rejected, staged.total, sum(kept.values()), series.free_seats)
+    unused = {key: quota.seats - quota.used for key, quota in quotas.items() if quota.released_at is None}
+    unused |= {change.country_id: change.row.seats - change.used for change in changes}
+    return QuotaPreview(changes, rejected, staged.total, sum(unused.values()), series.free_seats)
 
 
 def _too_low(country: str, used: int) -> str:
@@ -126,16 +126,16 @@ def set_quotas(
     """
     check_can_set_quotas(by)
     series = seats.lock(get_series(slug, by=by).id, at=at)
-    found = _changes(series, staged, locale)
-    if found.rejected:
-        raise Invalid(faults=found.rejected)
-    if not found.fits:
-        raise Refused(too_many(found))
+    preview = _changes(series, staged, locale)
+    if preview.rejected:
+        raise Invalid(faults=preview.rejected)
+    if not preview.fits:
+        raise Refused(too_many(preview))
     if rule is not None:
         set_release_rule(slug, rule, by=by, at=at)
-    changed = [change for change in found.changes if not change.is_same]
+    changed = [change for change in preview.changes if not change.is_same]
     if not changed:
-        return found
+        return preview
     seats.set_kept(
         series,
         [(change.country_id, change.row.seats, change.row.kept_until) for change in changed],
@@ -146,16 +146,16 @@ def set_quotas(
     detail = {"quotas": {change.row.code: change.row.seats for change in changed}}
     audit.record("seats.set_quotas", by=by, at=at, detail=detail, series=series.id)
     seats.promote(series.id, by=by, at=at)
-    return found
+    return preview
 
 
-def too_many(found: QuotaPreview) -> str:
+def too_many(preview: QuotaPreview) -> str:
     """Why a list of quotas does not fit."""
     return _(
         "These quotas keep %(kept)s seats, but only %(free)s are not taken. Lower the quotas or raise the capacity of "
         "the series.",
-        kept=found.reserved,
-        free=found.free or 0,
+        kept=preview.reserved,
+        free=preview.free or 0,
     )
 
 

@@ -97,8 +97,8 @@ def _draw(
     series: Series, claims: Sequence[Claim], *, otherwise: SeatKind | None, why: SeatReason, by: Actor, at: datetime
 ) -> list[SeatKind | None]:
     """Gives out seats of the locked series: of the claim's country, or `otherwise` of those for everybody."""
-    kept = kept_seats(series.id) if series.reserved else {}
-    left, open_seats = dict(kept), series.open_seats
+    quota_seats = kept_seats(series.id) if series.reserved else {}
+    left, open_seats = dict(quota_seats), series.open_seats
     drawn: list[SeatKind | None] = []
     for claim in claims:
         kind = otherwise if open_seats is None or open_seats > 0 else None
@@ -111,7 +111,9 @@ def _draw(
     won = [(claim, kind) for claim, kind in zip(claims, drawn, strict=True) if kind is not None]
     if not won:
         return drawn
-    used = {country_id: number - left[country_id] for country_id, number in kept.items() if number > left[country_id]}
+    used = {
+        country_id: number - left[country_id] for country_id, number in quota_seats.items() if number > left[country_id]
+    }
     for country_id, number in sorted(used.items()):
         _use(series.id, country_id, number)
     held = len(won) if why is SeatReason.NOMINATED else 0
@@ -229,19 +231,19 @@ def read_line(series_id: int, rule: ReleaseRule, *, limit: int | None, at: datet
 
 def _of_quotas(series: Series, at: datetime) -> dict[int, Claim]:
     """Who waits and gets a seat that is kept for their country."""
-    kept = kept_seats(series.id)
+    quota_seats = kept_seats(series.id)
     line = _line(series.id, at)
     position = func.row_number().over(partition_by=line.c.country_id, order_by=(line.c.queued_at, line.c.id))
-    ranked = select(line, position.label("position")).where(line.c.country_id.in_(kept)).subquery()
+    ranked = select(line, position.label("position")).where(line.c.country_id.in_(quota_seats)).subquery()
     query = select(ranked.c.id, ranked.c.person_id, ranked.c.country_id, ranked.c.queued_at)
-    query = query.where(ranked.c.position <= max(kept.values())).order_by(ranked.c.queued_at, ranked.c.id)
-    left, found = dict(kept), {}
+    query = query.where(ranked.c.position <= max(quota_seats.values())).order_by(ranked.c.queued_at, ranked.c.id)
+    left, claims = dict(quota_seats), {}
     for row_id, claim in _claims(query).items():
         assert claim.country_id is not None
         if left[claim.country_id] > 0:
             left[claim.country_id] -= 1
-            found[row_id] = claim
-    return found
+            claims[row_id] = claim
+    return claims
 
 
 def _line(series_id: int, at: datetime) -> Any:
@@ -283,7 +285,7 @@ def release_due(series_id: int, *, at: datetime, by: Actor = SYSTEM) -> int:
 
 def set_kept(
     series: Series,
-    wanted: Sequence[tuple[int, int, datetime]],
+    sizes: Sequence[tuple[int, int, datetime]],
     quotas: Mapping[int, CountryQuota],
     *,
     by: Actor,
@@ -291,7 +293,7 @@ def set_kept(
 ) -> None:
     """Keeps so many seats of the locked series for these countries until a moment each; `quotas` are its own now."""
     reserved = 0
-    for country_id, number, kept_until in wanted:
+    for country_id, number, kept_until in sizes:
         quota = quotas.get(country_id)
         if quota is None:
             quota = CountryQuota(series_id=series.id, country_id=country_id, seats=0, used=0)
@@ -305,7 +307,7 @@ def set_kept(
     _change(series, reserved=reserved)
     entries = [
         _entry(0, SeatKind.QUOTA, SeatReason.QUOTA_SET, country_id, None, number=number)
-        for country_id, number, _until in wanted
+        for country_id, number, _until in sizes
     ]
     _enter(series.id, entries, by=by, at=at)
 
@@ -331,8 +333,8 @@ def enter_quotas(series: Series, quotas: Iterable[CountryQuota], *, by: Actor, a
     ]
     _enter(series.id, entries, by=by, at=at)
     unused = func.coalesce(func.sum(CountryQuota.seats - CountryQuota.used), 0)
-    kept = select(unused).where(CountryQuota.series_id == series.id, CountryQuota.released_at.is_(None))
-    _change(series, reserved=(db.session.scalar(kept) or 0) - series.reserved)
+    unused_seats = select(unused).where(CountryQuota.series_id == series.id, CountryQuota.released_at.is_(None))
+    _change(series, reserved=(db.session.scalar(unused_seats) or 0) - series.reserved)
 
 
 def find_quota(series_id: int, country_id: int | None) -> CountryQuota | None:

@@ -20,16 +20,16 @@ def letter_response(public_id: str, *, by: Actor) -> Response:
 
     Raises NotFound, also where the nomination has no letter.
     """
-    found = get_nomination(public_id, by=by)
-    if not may_nominate(by, found.country_id):  # a reporter sees the nominations of all countries
+    nomination = get_nomination(public_id, by=by)
+    if not may_nominate(by, nomination.country_id):  # a reporter sees the nominations of all countries
         raise NotFound
-    opened = files.reading(found.letter_key) if found.letter_key else None
-    if opened is None or found.letter_type is None or found.letter_name is None:
+    opened = files.reading(nomination.letter_key) if nomination.letter_key else None
+    if opened is None or nomination.letter_type is None or nomination.letter_name is None:
         raise NotFound
-    answer: Response = send_file(opened[0], MIME_TYPES[found.letter_type], conditional=False)
+    answer: Response = send_file(opened[0], MIME_TYPES[nomination.letter_type], conditional=False)
     answer.content_length = opened[1]
-    plain = plain_name(found.letter_name, found.letter_type)
-    whole = quote(found.letter_name, safe="")
+    plain = plain_name(nomination.letter_name, nomination.letter_type)
+    whole = quote(nomination.letter_name, safe="")
     answer.headers["Content-Disposition"] = f"attachment; filename={plain}; filename*=UTF-8''{whole}"  # RFC 6266
     answer.headers["Content-Security-Policy"] = "default-src 'none'; sandbox; frame-ancestors 'none'"
     answer.headers["Cache-Control"] = "private, no-store"

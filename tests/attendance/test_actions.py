@@ -454,7 +454,7 @@ def test_the_roster_is_paged_searched_and_kept_from_others(scene: Scene) -> None
     rest = roster(scene.lecture.id, by=scene.by, limit=2, cursor=cursor_of(first[1]))
     assert [row.full_name for row in rest] == ["Cyr"]
     assert [
-        row.full_name for row in roster(scene.lecture.id, by=scene.by, limit=9, wanted=RosterFilter(q="BEN@X"))
+        row.full_name for row in roster(scene.lecture.id, by=scene.by, limit=9, filters=RosterFilter(q="BEN@X"))
     ] == ["Ben"]
     for name, native in (("ben Ali", None), ("Adamu", "ДАНИИЛ"), ("Ben", None)):
         scene.make.enrolment(scene.series, scene.make.person(name, native_name=native))
@@ -465,7 +465,7 @@ def test_the_roster_is_paged_searched_and_kept_from_others(scene: Scene) -> None
         cursor = cursor_of(rows[0])
     assert ordered == ["Ada", "Adamu", "Ben", "Ben", "ben Ali", "Cyr"]
     assert [
-        row.full_name for row in roster(scene.lecture.id, by=scene.by, limit=9, wanted=RosterFilter(q="даниил"))
+        row.full_name for row in roster(scene.lecture.id, by=scene.by, limit=9, filters=RosterFilter(q="даниил"))
     ] == ["Adamu"]
     with pytest.raises(Invalid):
         roster(scene.lecture.id, by=scene.by, limit=2, cursor="nonsense")

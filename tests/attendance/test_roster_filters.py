@@ -42,7 +42,7 @@ def scene(make: Any, context: None) -> Scene:
 
 def names(scene: Scene, wanted: RosterFilter = EVERYBODY, by: Actor = SYSTEM, **asked: Any) -> list[str]:
     page = get_roster_page(
-        scene.lecture.id, by=by, asked=ListRequest(**asked), wanted=wanted, at=END,
+        scene.lecture.id, by=by, request=ListRequest(**asked), filters=wanted, at=END,
         country_names={"KE": "Kenya", "PE": "Peru", "GH": "Republic of Ghana"},
     )  # fmt: skip
     found = [row.full_name for row in page.rows]
@@ -50,7 +50,7 @@ def names(scene: Scene, wanted: RosterFilter = EVERYBODY, by: Actor = SYSTEM, **
         assert page.matching == len(scene.people)
         return found
     assert page.matching == len(found)
-    assert sorted(found) == [row.full_name for row in roster(scene.lecture.id, by=by, limit=None, wanted=wanted)]
+    assert sorted(found) == [row.full_name for row in roster(scene.lecture.id, by=by, limit=None, filters=wanted)]
     return found
 
 
@@ -115,7 +115,7 @@ def test_a_filter_tells_nothing_of_people_whose_names_are_not_shared(make: Any, 
 
 
 def get_page(scene: Scene, wanted: RosterFilter, by: Actor, **asked: Any) -> Any:
-    return get_roster_page(scene.lecture.id, by=by, asked=ListRequest(**asked), wanted=wanted, at=END)
+    return get_roster_page(scene.lecture.id, by=by, request=ListRequest(**asked), filters=wanted, at=END)
 
 
 def test_page_files_and_api_hold_the_same_people(client: Any, make: Any) -> None:

@@ -86,7 +86,7 @@ def test_whoever_comes_goes_or_is_renamed_changes_it(shown: Scene) -> None:
 def test_pages_of_it_join_without_gap_or_repetition(shown: Scene) -> None:
     by = shown.admin  # type: ignore[attr-defined]
     first, second = (
-        queries.get_roster_page(shown.lecture.id, by=by, asked=ListRequest(page=page, size=2), at=END)
+        queries.get_roster_page(shown.lecture.id, by=by, request=ListRequest(page=page, size=2), at=END)
         for page in (1, 2)
     )
     assert [row.full_name for row in [*first.rows, *second.rows]] == ["Ada", "Ben", "Cyr"]

@@ -72,8 +72,8 @@ def file_appeal(lecture_id: int, draft: AppealInput, *, by: Actor, at: datetime)
 
 
 def _same(appeal: Appeal, draft: AppealInput) -> bool:
-    said = (appeal.said_from, appeal.said_to, appeal.joined_as, appeal.text)
-    return said == (draft.said_from, draft.said_to, draft.joined_as, draft.text)
+    statement = (appeal.said_from, appeal.said_to, appeal.joined_as, appeal.text)
+    return statement == (draft.said_from, draft.said_to, draft.joined_as, draft.text)
 
 
 @action

@@ -51,8 +51,8 @@ def write_beats(connection: Connection, beats: Sequence[Received]) -> list[bool]
     """
     dialect = connection.dialect.name
     joins = list({beat.join_id for beat in beats})
-    found = connection.execute(_JOINED[dialect], {"joins": json.dumps(joins) if dialect == "sqlite" else joins})
-    joined = {join_id: (lecture_id, state) for join_id, lecture_id, state in found}
+    joined_rows = connection.execute(_JOINED[dialect], {"joins": json.dumps(joins) if dialect == "sqlite" else joins})
+    joined = {join_id: (lecture_id, state) for join_id, lecture_id, state in joined_rows}
     known = [beat.join_id in joined and beat.lecture_id in (None, joined[beat.join_id][0]) for beat in beats]
     # In one order in every process: two groups with the same beats then wait for each other, but not in a circle
     rows = sorted(

@@ -111,19 +111,19 @@ def set_outcomes(
     Returns for how many people something changed. Raises NotFound where a person is not on the roster.
     """
     reason = checked_words(reason, lack=_("Enter a reason.") if outcome is not None else None)
-    wanted = Wanted(outcome, reason, restores) if outcome is not None else None
-    return len(set_each(lecture, dict.fromkeys(person_ids, wanted), by=by, at=at))
+    correction = Wanted(outcome, reason, restores) if outcome is not None else None
+    return len(set_each(lecture, dict.fromkeys(person_ids, correction), by=by, at=at))
 
 
 def set_each(
-    lecture: Lecture, wanted: Mapping[int, Wanted | None], *, batch: str | None = None, by: Actor, at: datetime
+    lecture: Lecture, corrections: Mapping[int, Wanted | None], *, batch: str | None = None, by: Actor, at: datetime
 ) -> list[int]:
     """As `set_outcomes`, with what is wanted for each person; null removes the correction. `batch` is the public id of
     the batch that this is a part of. Returns for whom something changed."""
-    if not_on_roster(lecture, wanted):
+    if not_on_roster(lecture, corrections):
         raise NotFound
-    held = corrections_in(lecture.id, wanted)
-    changed = [person_id for person_id, one in wanted.items() if _differs(held.get(person_id), one)]
+    held = corrections_in(lecture.id, corrections)
+    changed = [person_id for person_id, one in corrections.items() if _differs(held.get(person_id), one)]
     if not changed:
         return []
     _withdraw_all(lecture.id, [one for one in changed if one in held], by=by, at=at)
@@ -131,25 +131,25 @@ def set_each(
         {
             "lecture_id": lecture.id,
             "person_id": person_id,
-            "outcome": one.outcome,
-            "reason": one.reason,
+            "outcome": correction.outcome,
+            "reason": correction.reason,
             "by_person_id": by.person_id,
             "made_at": at,
-            "restores_id": one.restores,
+            "restores_id": correction.restores,
         }
         for person_id in changed
-        if (one := wanted[person_id]) is not None
+        if (correction := corrections[person_id]) is not None
     ]
     insert_many(Correction.__table__, rows)
-    _record(lecture.id, {one: wanted[one] for one in changed}, batch, by=by, at=at)
+    _record(lecture.id, {one: corrections[one] for one in changed}, batch, by=by, at=at)
     credit_lecture(lecture.id, by=by, at=at, only=changed)
     return changed
 
 
-def _differs(held: ByHand | None, wanted: Wanted | None) -> bool:
-    if held is None or wanted is None:
-        return (held is None) is not (wanted is None)
-    return (held.outcome, held.reason) != (wanted.outcome, wanted.reason)
+def _differs(held: ByHand | None, correction: Wanted | None) -> bool:
+    if held is None or correction is None:
+        return (held is None) is not (correction is None)
+    return (held.outcome, held.reason) != (correction.outcome, correction.reason)
 
 
 def _record(
@@ -157,8 +157,8 @@ def _record(
 ) -> None:
     """Records what was set in the audit trail: one entry for each outcome."""
     by_outcome: dict[Outcome | None, list[int]] = {}
-    for person_id, one in changed.items():
-        by_outcome.setdefault(one.outcome if one is not None else None, []).append(person_id)
+    for person_id, correction in changed.items():
+        by_outcome.setdefault(correction.outcome if correction is not None else None, []).append(person_id)
     for outcome, people in by_outcome.items():
         verb = "attendance.correct" if outcome is not None else "attendance.withdraw_correction"
         detail = ({"outcome": outcome.value} if outcome is not None else {}) | ({"batch": batch} if batch else {})

@@ -91,13 +91,13 @@ def credit_lecture(
         return 0
     if only is None:
         compact_beats(lecture_id, by=by, at=at)
-    wanted = compute_credits(lecture, only=only, eligible=eligible)
+    credits = compute_credits(lecture, only=only, eligible=eligible)
     existing = written_credits(lecture_id, only)
-    new = sorted(person_id for person_id in wanted if person_id not in existing)
-    changed = [person_id for person_id, values in wanted.items() if existing.get(person_id, values) != values]
-    gone = [person_id for person_id in existing if person_id not in wanted]
-    _insert(lecture_id, new, wanted, at)
-    _update(lecture_id, changed, wanted, at)
+    new = sorted(person_id for person_id in credits if person_id not in existing)
+    changed = [person_id for person_id, values in credits.items() if existing.get(person_id, values) != values]
+    gone = [person_id for person_id in existing if person_id not in credits]
+    _insert(lecture_id, new, credits, at)
+    _update(lecture_id, changed, credits, at)
     if gone:
         _drop(lecture_id, gone)
     count = len(new) + len(changed) + len(gone)
@@ -133,13 +133,13 @@ _LOCKED = (
 )
 
 
-def _insert(lecture_id: int, new: list[int], wanted: dict[int, CreditValues], at: datetime) -> None:
+def _insert(lecture_id: int, new: list[int], credits: dict[int, CreditValues], at: datetime) -> None:
     if not new:
         return
     rows: list[dict[str, Any]] = []
     query = select(Person.id, Person.sector, Person.gender).where(among(Person.id, new)).order_by(Person.id)
     for person_id, sector, gender in read(query):
-        present, tenths, outcome, source, policy_id = wanted[person_id]
+        present, tenths, outcome, source, policy_id = credits[person_id]
         rows.append(
             {
                 "lecture_id": lecture_id,
@@ -157,12 +157,12 @@ def _insert(lecture_id: int, new: list[int], wanted: dict[int, CreditValues], at
     insert_many(Credit.__table__, rows)
 
 
-def _update(lecture_id: int, changed: list[int], wanted: dict[int, CreditValues], at: datetime) -> None:
+def _update(lecture_id: int, changed: list[int], credits: dict[int, CreditValues], at: datetime) -> None:
     if not changed:
         return
     rows = []
     for person_id in changed:
-        present, tenths, outcome, source, policy_id = wanted[person_id]
+        present, tenths, outcome, source, policy_id = credits[person_id]
         rows.append({"who": person_id, "present": present, "tenths": tenths, "decided": outcome, "seen_by": source,
                      "held_under": policy_id, "lecture": lecture_id, "at": at})  # fmt: skip
     db.session.connection().execute(_UPDATE, rows)

@@ -88,11 +88,11 @@ def lock_held(lecture_id: int) -> None:
 def update_facts_of_people(person_ids: Collection[int]) -> None:
     """Counts these people again wherever they have a credit, inside the running action: their country has changed."""
     hold_facts(alone=True)
-    own = select(Person.canonical_id).where(among(Person.id, person_ids))
+    of_people = select(Person.canonical_id).where(among(Person.id, person_ids))
     rows = db.session.execute(
         select(Credit.lecture_id, Credit.person_id, Person.canonical_id)
         .join(Person, Person.id == Credit.person_id)
-        .where(Person.canonical_id.in_(own))
+        .where(Person.canonical_id.in_(of_people))
     )
     touched: dict[int, set[int]] = {}
     for lecture_id, person_id, canonical_id in rows:
@@ -140,7 +140,7 @@ def rebuild_facts(*, missing_only: bool = False, by: Actor) -> int:
     stored = dict(db.session.execute(select(LectureFacts.lecture_id, LectureFacts.day)).all())
     for lecture_id in stored.keys() - days.keys():
         drop_facts(lecture_id)
-    wanted = [id_ for id_, day in sorted(days.items()) if not missing_only or stored.get(id_) != day]
-    for lecture_id in wanted:
+    lecture_ids = [id_ for id_, day in sorted(days.items()) if not missing_only or stored.get(id_) != day]
+    for lecture_id in lecture_ids:
         write_facts(lecture_id)
-    return len(wanted)
+    return len(lecture_ids)

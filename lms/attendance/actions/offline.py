@@ -24,7 +24,7 @@ from lms.people.models import Person
 
 @action
 def keep_offline_beats(
-    join_id: int, kept: Sequence[tuple[int, int]], *, mark_ms: int, lecture_id: int, at: datetime
+    join_id: int, intervals: Sequence[tuple[int, int]], *, mark_ms: int, lecture_id: int, at: datetime
 ) -> int:
     """Takes heartbeats `(seq, milliseconds since the mark)` of a join, and answers how many of them can be proven.
 
@@ -39,7 +39,7 @@ def keep_offline_beats(
     if lecture.actual_start is None or lecture.state not in (LectureState.LIVE, LectureState.HELD):
         return 0
     proven = rules.proven_beats(
-        kept,
+        intervals,
         mark_ms=mark_ms,
         start_ms=clock.to_ms(lecture.actual_start),
         end_ms=clock.to_ms(lecture.actual_end) if lecture.actual_end is not None else None,

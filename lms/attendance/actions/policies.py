@@ -48,16 +48,16 @@ def check_key(now: str, looked_at: str) -> None:
 
 @action
 def _request(preview: PolicyPreview, *, by: Actor, at: datetime) -> Job:
-    asked: list[Asked] = [
+    previewed: list[Asked] = [
         (one.lecture.id, one.difference.key, len(one.difference.gained), len(one.difference.lost))
         for one in preview.taken
     ]
     series_id, policy_id = preview.series.id, preview.policy.id
     arguments = {
-        "series_id": series_id, "policy_id": policy_id, "lectures": asked, "by": by.person_id, "at": at.isoformat()
+        "series_id": series_id, "policy_id": policy_id, "lectures": previewed, "by": by.person_id, "at": at.isoformat()
     }  # fmt: skip
-    audit.record("attendance.apply_policy", by=by, at=at, detail={"lectures": len(asked)}, series=series_id)
-    return request_job(JOB, arguments, by=by, at=at, total=len(asked))
+    audit.record("attendance.apply_policy", by=by, at=at, detail={"lectures": len(previewed)}, series=series_id)
+    return request_job(JOB, arguments, by=by, at=at, total=len(previewed))
 
 
 def apply_policy(

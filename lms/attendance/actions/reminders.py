@@ -85,15 +85,15 @@ def _list_due(at: datetime) -> list[Due]:
         )
         .order_by(Lecture.starts_at)
     )
-    found = [
+    due_list = [
         Due(lecture_id, starts_at, lead)
         for lecture_id, starts_at in read(query)
         for lead, window in WINDOWS.items()
         if window.last < starts_at - at <= window.first
     ]
-    known = runs.begun(due.key for due in found) if found else set()
+    known = runs.begun(due.key for due in due_list) if due_list else set()
     db.session.rollback()  # the worker asks every few seconds, and keeps no transaction open in between
-    return [due for due in found if due.key not in known]
+    return [due for due in due_list if due.key not in known]
 
 
 def _post(due: Due, *, at: datetime) -> bool:
@@ -101,11 +101,11 @@ def _post(due: Due, *, at: datetime) -> bool:
     is reminded twice: the reminders that are there already stay as they are."""
     series_id = read_value(select(Lecture.series_id).where(Lecture.id == due.lecture_id))
     people = sorted(wanting(kind_of(due.template), enrolled_ids(series_id), series_id))
-    asked = ProgressAsked(series_id=series_id, person_ids=people, by=SYSTEM, at=at)
-    publish(asked)
+    question = ProgressAsked(series_id=series_id, person_ids=people, by=SYSTEM, at=at)
+    publish(question)
     db.session.rollback()
     for some in chunks(people, POST_AT_ONCE):
-        if not _post_to(due, some, asked.found, at=at):
+        if not _post_to(due, some, question.found, at=at):
             return False
     return _note_posted(due, at=at)
 
@@ -129,8 +129,8 @@ def _post_to(due: Due, people: Sequence[int], progress: Mapping[int, Mapping[str
         "needed": needed_minutes(needed_ms(length_ms, current_policy(lecture.series_id).min_percent)),
     }
     expires_at = due.starts_at - (WINDOWS[Lead.HOUR].first if due.lead is Lead.DAY else timedelta(0))
-    own = {person_id: {"progress": progress.get(person_id)} for person_id in people}
-    tell_lecture(due.template, lecture, people, more, expires_at=expires_at, at=at, key=due.key, own=own)
+    by_person = {person_id: {"progress": progress.get(person_id)} for person_id in people}
+    tell_lecture(due.template, lecture, people, more, expires_at=expires_at, at=at, key=due.key, by_person=by_person)
     return True
 
 

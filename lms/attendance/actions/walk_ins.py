@@ -20,19 +20,19 @@ def take_walk_ins(
 ) -> tuple[list[str], set[int]]:
     """Enrols walk-ins where the policy allows it. Returns what was done, and who is enrolled now."""
     staff = {person.id for person in (*lecture.instructors, *lecture.series.instructors)}
-    here = eligible_people(lecture.id)
-    strangers = [pid for pid in dict.fromkeys(newly_seen) if pid not in here and pid not in staff]
+    eligible = eligible_people(lecture.id)
+    strangers = [pid for pid in dict.fromkeys(newly_seen) if pid not in eligible and pid not in staff]
     if not strangers:
-        return [], here
+        return [], eligible
     if policy_for(lecture).walk_ins is WalkIns.IGNORE:
-        said = _n(
+        note = _n(
             "%(num)s attendee is not enrolled and is kept as evidence only.",
             "%(num)s attendees are not enrolled and are kept as evidence only.",
             len(strangers),
         )
-        return [said], here
+        return [note], eligible
     now = enrol_many(lecture.series_id, strangers, source=EnrolmentSource.WALK_IN, by=by, at=at)
-    here.update(pid for pid in strangers if now.get(pid) is EnrolmentStatus.ENROLLED)
+    eligible.update(pid for pid in strangers if now.get(pid) is EnrolmentStatus.ENROLLED)
     stands = Counter(now.get(pid) for pid in strangers)
     enrolled = stands.pop(EnrolmentStatus.ENROLLED, 0)
     notes = []
@@ -56,4 +56,4 @@ def take_walk_ins(
                 reason=reason,
             )
         )
-    return notes, here
+    return notes, eligible

@@ -45,7 +45,7 @@ from lms.web.scopes import scope
 @bp.output(AttendanceRows)
 def list_attendance(lecture_id: int, page: dict[str, Any]) -> dict[str, Any]:
     """Lists the roster by name. During a live lecture it reflects presence up to the last heartbeat received."""
-    wanted = RosterFilter(
+    filters = RosterFilter(
         q=(page["q"] or "").strip(),
         outcome=page["outcome"],
         country=page["country"],
@@ -53,7 +53,7 @@ def list_attendance(lecture_id: int, page: dict[str, Any]) -> dict[str, Any]:
         organisation=page["organisation"],
     )
     rows = roster(
-        lecture_id, by=current_actor(), limit=page["limit"], cursor=page["cursor"], wanted=wanted, at=clock.now()
+        lecture_id, by=current_actor(), limit=page["limit"], cursor=page["cursor"], filters=filters, at=clock.now()
     )
     return envelope(rows, page["limit"], cursor_of)
 
@@ -98,14 +98,14 @@ def _as_asked(view: AppealView, by: Actor) -> AppealView:
 
 def _appeals(page: dict[str, Any], lecture_id: int | None) -> dict[str, Any]:
     by = current_actor()
-    found = appeals_queries.list_appeals(
+    views = appeals_queries.list_appeals(
         by=by,
         lecture_id=lecture_id,
         state=page["state"],
         limit=page["limit"],
         cursor=integer_cursor(page["cursor"]),
     )
-    answer = envelope(found, page["limit"], lambda view: view.appeal.id)
+    answer = envelope(views, page["limit"], lambda view: view.appeal.id)
     answer["items"] = [_as_asked(view, by) for view in answer["items"]]
     return answer
 
@@ -113,16 +113,19 @@ def _appeals(page: dict[str, Any], lecture_id: int | None) -> dict[str, Any]:
 @bp.post("/lectures/<int:lecture_id>/appeals")
 @allow(SIGNED_IN)
 @scope("appeals:write")
-@bp.input(AppealIn, arg_name="said")
+@bp.input(AppealIn, arg_name="statement")
 @bp.output(AppealOut, status_code=201)
 @bp.doc(responses={200: "The same was asked already."})
-def file_appeal(lecture_id: int, said: dict[str, Any]) -> Any:
+def file_appeal(lecture_id: int, statement: dict[str, Any]) -> Any:
     """Submits an appeal about the caller's attendance of a held lecture. Repeating it while the appeal is open returns
     the same appeal.
     """
     by = current_actor()
     draft = AppealInput(
-        said_from=said["there_from"], said_to=said["there_to"], joined_as=said["joined_as"], text=said["text"]
+        said_from=statement["there_from"],
+        said_to=statement["there_to"],
+        joined_as=statement["joined_as"],
+        text=statement["text"],
     )
     appeal, is_new = appeals.file_appeal(lecture_id, draft, by=by, at=clock.now())
     return _as_asked(get_appeal(appeal.public_id, by=by), by), 201 if is_new else 200
@@ -173,8 +176,8 @@ def list_closings(lecture_id: int) -> dict[str, Any]:
     """Lists when the attendance of a lecture was closed and reopened. It is closed while the first entry has no
     `reopened_at`.
     """
-    found = closings.list_closings(lecture_id, by=current_actor())
-    return {"items": found, "next": None}
+    entries = closings.list_closings(lecture_id, by=current_actor())
+    return {"items": entries, "next": None}
 
 
 @bp.post("/lectures/<int:lecture_id>/attendance-closings")
@@ -202,5 +205,5 @@ def reopen_attendance(lecture_id: int, wish: dict[str, Any]) -> dict[str, Any]:
     """Reopens closed attendance, with a reason. If it is already open, it stays open."""
     by = current_actor()
     closing.reopen_attendance(lecture_id, reason=wish["reason"], by=by, at=clock.now())
-    found = closings.list_closings(lecture_id, by=by)
-    return {"items": found, "next": None}
+    entries = closings.list_closings(lecture_id, by=by)
+    return {"items": entries, "next": None}

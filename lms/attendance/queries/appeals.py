@@ -78,10 +78,10 @@ def _read(query: Any, values: Any = None) -> list[AppealView]:
 
 def get_appeal(public_id: str, *, by: Actor) -> AppealView:
     """One appeal, for whoever made it and for the staff of its lecture; NotFound for everybody else."""
-    found = _read(_VIEWS.where(Appeal.public_id == public_id))
-    if not found:
+    views = _read(_VIEWS.where(Appeal.public_id == public_id))
+    if not views:
         raise NotFound
-    view = found[0]
+    view = views[0]
     if view.person_id != by.person_id and not may_edit_lecture(view.lecture, by):
         raise NotFound
     return view
@@ -125,7 +125,7 @@ class AppealPage:
 
 
 def list_appeal_page(
-    asked: ListRequest, *, by: Actor, state: AppealState | None, lecture_id: int | None = None
+    request: ListRequest, *, by: Actor, state: AppealState | None, lecture_id: int | None = None
 ) -> AppealPage:
     """The appeals that somebody may see, in a state or in any, in the order and on the page that are asked for: when
     they were made (`filed`), or by `name`."""
@@ -134,15 +134,15 @@ def list_appeal_page(
     if lecture is not None:
         seen = seen.where(Appeal.lecture_id == lecture.id)
     counts = dict(read(seen.with_only_columns(Appeal.state, func.count()).group_by(Appeal.state)))
-    found = seen if state is None else seen.where(Appeal.state == state)
+    selected = seen if state is None else seen.where(Appeal.state == state)
     matching = sum(counts.values()) if state is None else counts.get(state, 0)
-    if asked.q:
-        found = found.where(is_found(asked.q))
-        matching = read_value(found.with_only_columns(func.count())) or 0
-    asked = asked.within(matching)
-    key: Any = Person.sort_name if asked.sort == "name" else Appeal.id
-    order = [one.desc() if asked.descending else one for one in dict.fromkeys((key, Appeal.id))]
-    rows = _read(found.order_by(*order).limit(asked.size).offset(asked.offset))
+    if request.q:
+        selected = selected.where(is_found(request.q))
+        matching = read_value(selected.with_only_columns(func.count())) or 0
+    request = request.within(matching)
+    key: Any = Person.sort_name if request.sort == "name" else Appeal.id
+    order = [one.desc() if request.descending else one for one in dict.fromkeys((key, Appeal.id))]
+    rows = _read(selected.order_by(*order).limit(request.size).offset(request.offset))
     return AppealPage(rows, matching, counts, lecture)
 
 
@@ -207,13 +207,13 @@ def open_appeals_in(lecture_id: int, person_ids: Collection[int]) -> list[Appeal
 
 def open_views_in(lecture_id: int, person_ids: Collection[int]) -> list[AppealView]:
     """As `open_appeals_in`, with the person and the lecture of each."""
-    found = []
+    views = []
     for people in chunks(person_ids):
         query = _VIEWS.where(
             Appeal.lecture_id == lecture_id, Appeal.state == AppealState.OPEN, _Filing.canonical_id.in_(people)
         )
-        found += _read(query.order_by(Appeal.id).execution_options(populate_existing=True))
-    return found
+        views += _read(query.order_by(Appeal.id).execution_options(populate_existing=True))
+    return views
 
 
 _LAST_IMPORT = select(func.max(AttendanceImport.published_at)).where(

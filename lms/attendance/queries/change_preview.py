@@ -91,9 +91,9 @@ def difference(lecture: Lecture, *, policy: Policy | None = None, span: Span | N
         if old is None or new is None or old.computed != new.computed:
             changes[person_id] = Change(old, new)
     span = span or span_of(lecture)
-    said = (lecture.id, lecture.state.value, lecture.policy_id, policy and policy.id, lecture.actual_start,
+    state = (lecture.id, lecture.state.value, lecture.policy_id, policy and policy.id, lecture.actual_start,
             lecture.actual_end, span.start, span.end)  # fmt: skip
-    digest = blake2b(repr(said).encode(), digest_size=12)
+    digest = blake2b(repr(state).encode(), digest_size=12)
     for person_id, (old, new) in changes.items():
         digest.update(f"{person_id}|{old and old.computed}|{new and new.computed}\n".encode())
     return Difference(lecture.id, changes, digest.hexdigest())
@@ -178,28 +178,30 @@ def preview_policy(slug: str, *, chosen: Collection[int] | None = None, by: Acto
     series = get_series(slug, by=by)
     check_can_edit_series(series, by)
     newest = current_policy(series.id)
-    found = []
+    differences = []
     for lecture in list_lectures(series.id, by=by):
         if not is_held(lecture):
             continue
-        own = policy_for(lecture)
-        if own.id != newest.id and not judges_alike(own, newest):
+        current = policy_for(lecture)
+        if current.id != newest.id and not judges_alike(current, newest):
             is_closed = find_closing(lecture.id) is not None
-            found.append(LecturePreview(lecture, own, difference(lecture, policy=newest), is_closed))
-    taken = [one for one in found if not one.is_closed and (chosen is None or one.lecture.id in chosen)]
-    said = [str(newest.id), *(one.difference.key for one in taken)]
-    key = blake2b("|".join(said).encode(), digest_size=12).hexdigest()
-    return PolicyPreview(series, newest, found, [one.lecture.id for one in taken], key)
+            differences.append(LecturePreview(lecture, current, difference(lecture, policy=newest), is_closed))
+    taken = [one for one in differences if not one.is_closed and (chosen is None or one.lecture.id in chosen)]
+    parts = [str(newest.id), *(one.difference.key for one in taken)]
+    key = blake2b("|".join(parts).encode(), digest_size=12).hexdigest()
+    return PolicyPreview(series, newest, differences, [one.lecture.id for one in taken], key)
 
 
 def list_changes(
-    found: Iterable[Difference], kind: ChangeKind, *, series_id: int, by: Actor, page: int = 1
+    differences: Iterable[Difference], kind: ChangeKind, *, series_id: int, by: Actor, page: int = 1
 ) -> list[PersonChange]:
     """One page of who gains or loses in a series, by name, then in the order of the lectures.
 
     Where the actor does not see a name, the address is in its place.
     """
-    pairs = [(person_id, one.lecture_id, one.changes[person_id]) for one in found for person_id in one.people(kind)]
+    pairs = [
+        (person_id, one.lecture_id, one.changes[person_id]) for one in differences for person_id in one.people(kind)
+    ]
     people = {person_id for person_id, _lecture, _change in pairs}
     query = select(Person.id, Person.sort_name, Person.public_id, Person.full_name, Person.native_name)
     named = {row.id: row for row in db.session.execute(query.where(among(Person.id, people)))}

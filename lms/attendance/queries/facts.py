@@ -51,17 +51,17 @@ def count_facts(lecture_ids: Collection[int]) -> dict[int, int]:
     """How many attended each of these held lectures; those without stored facts are counted from the rows."""
     if not lecture_ids:
         return {}
-    found: dict[int, int] = dict(read(_COUNTS, {"ids": list(lecture_ids)}))
-    missing = [id_ for id_ in lecture_ids if id_ not in found]
+    counts: dict[int, int] = dict(read(_COUNTS, {"ids": list(lecture_ids)}))
+    missing = [id_ for id_ in lecture_ids if id_ not in counts]
     if not missing:
-        return found
+        return counts
     rows = (
         select(Credit.lecture_id, func.count(Person.canonical_id.distinct()))
         .join(Person, Person.id == Credit.person_id)
         .where(among(Credit.lecture_id, missing), Credit.outcome == Outcome.ATTENDED)
         .group_by(Credit.lecture_id)
     )
-    return dict.fromkeys(missing, 0) | found | dict(db.session.connection().execute(rows).all())
+    return dict.fromkeys(missing, 0) | counts | dict(db.session.connection().execute(rows).all())
 
 
 def attended_rows(lecture_id: int, day: date, only: Collection[int] | None = None) -> list[Attended]:
@@ -123,12 +123,12 @@ def _once(rows: Sequence[Any]) -> Iterable[Any]:
     merged = {row[0] for row in rows if row[0] != row[1]}
     if not merged:
         return rows
-    found: dict[int, Any] = {}
+    by_person: dict[int, Any] = {}
     once = [row for row in rows if row[0] not in merged]
     for row in sorted((row for row in rows if row[0] in merged), key=lambda row: (row[0] != row[1], row[1])):
-        first = found.get(row[0], row)
-        found[row[0]] = (*first[:5], max(first[5], row[5]))
-    return [*once, *found.values()]
+        first = by_person.get(row[0], row)
+        by_person[row[0]] = (*first[:5], max(first[5], row[5]))
+    return [*once, *by_person.values()]
 
 
 def days_of_held(lecture_ids: Collection[int] | None = None) -> dict[int, date]:

@@ -94,9 +94,9 @@ def own_history(lecture: Lecture, *, by: Actor) -> list[Step]:
 
 
 def _steps(lecture: Lecture, person_id: int, *, is_own: bool) -> list[Step]:
-    asked = Asked(lecture, person_id, tuple(members(person_id)), is_own)
-    found = [step for teller in _TELLERS for step in teller(asked)]
-    return sorted(found, key=lambda step: step.at, reverse=True)  # of one moment: in the order of the tellers
+    context = Asked(lecture, person_id, tuple(members(person_id)), is_own)
+    steps = [step for teller in _TELLERS for step in teller(context)]
+    return sorted(steps, key=lambda step: step.at, reverse=True)  # of one moment: in the order of the tellers
 
 
 def _names(steps: Iterable[Step]) -> dict[int, str]:
@@ -107,12 +107,12 @@ def _names(steps: Iterable[Step]) -> dict[int, str]:
 
 
 @tells
-def _corrections(asked: Asked) -> Iterable[Step]:
+def _corrections(context: Asked) -> Iterable[Step]:
     earlier = aliased(Correction)
     query = (
         select(Correction, earlier.made_at)
         .outerjoin(earlier, earlier.id == Correction.restores_id)
-        .where(Correction.lecture_id == asked.lecture.id, Correction.person_id.in_(asked.members))
+        .where(Correction.lecture_id == context.lecture.id, Correction.person_id.in_(context.members))
         .order_by(Correction.id.desc())
     )
     rows = db.session.execute(query).all()
@@ -140,10 +140,10 @@ def _corrections(asked: Asked) -> Iterable[Step]:
 
 
 @tells
-def _appeals(asked: Asked) -> Iterable[Step]:
+def _appeals(context: Asked) -> Iterable[Step]:
     query = (
         select(Appeal)
-        .where(Appeal.lecture_id == asked.lecture.id, Appeal.person_id.in_(asked.members))
+        .where(Appeal.lecture_id == context.lecture.id, Appeal.person_id.in_(context.members))
         .order_by(Appeal.id.desc())
     )
     answers = {
@@ -173,8 +173,8 @@ def _appeals(asked: Asked) -> Iterable[Step]:
 
 
 @tells
-def _closings(asked: Asked) -> Iterable[Step]:
-    query = select(Closing).where(Closing.lecture_id == asked.lecture.id).order_by(Closing.id.desc())
+def _closings(context: Asked) -> Iterable[Step]:
+    query = select(Closing).where(Closing.lecture_id == context.lecture.id).order_by(Closing.id.desc())
     for closing in db.session.scalars(query):
         if closing.reopened_at is not None:
             yield Step(
@@ -193,65 +193,65 @@ def _closings(asked: Asked) -> Iterable[Step]:
 
 
 @tells
-def _reports(asked: Asked) -> Iterable[Step]:
+def _reports(context: Asked) -> Iterable[Step]:
     seen = (
         select(func.count())
         .select_from(Presence)
         .outerjoin(UnmatchedAttendee, UnmatchedAttendee.id == Presence.attendee_id)
         .where(
             Presence.import_id == AttendanceImport.id,
-            or_(Presence.person_id.in_(asked.members), UnmatchedAttendee.person_id.in_(asked.members)),
+            or_(Presence.person_id.in_(context.members), UnmatchedAttendee.person_id.in_(context.members)),
         )
         .scalar_subquery()
     )
     query = (
         select(AttendanceImport, seen)
-        .where(AttendanceImport.lecture_id == asked.lecture.id, AttendanceImport.published_at.is_not(None))
+        .where(AttendanceImport.lecture_id == context.lecture.id, AttendanceImport.published_at.is_not(None))
         .order_by(AttendanceImport.id.desc())
     )
     for report, count in db.session.execute(query):
-        what = _("A meeting report") if asked.is_own else _("The report “%(name)s”", name=report.file_name)
+        what = _("A meeting report") if context.is_own else _("The report “%(name)s”", name=report.file_name)
         if count:
-            said = _n(
+            text = _n(
                 "%(what)s was imported. It contained %(num)s new interval for this person.",
                 "%(what)s was imported. It contained %(num)s new intervals for this person.",
                 count,
                 what=what,
             )
         else:
-            said = _("%(what)s was imported. It contained nothing new about this person.", what=what)
-        yield Step(at=report.published_at, kind="report", said=said, by=report.by_person_id)
+            text = _("%(what)s was imported. It contained nothing new about this person.", what=what)
+        yield Step(at=report.published_at, kind="report", said=text, by=report.by_person_id)
 
 
 @tells
-def _recognised(asked: Asked) -> Iterable[Step]:
+def _recognised(context: Asked) -> Iterable[Step]:
     """That somebody of a report is this person, and that this was undone. The name in the report is for staff: it may
     be another's."""
-    here = select(Presence.attendee_id).where(Presence.lecture_id == asked.lecture.id)
-    ever = select(Resolution.attendee_id).where(Resolution.person_id.in_(asked.members))
+    attendees_of_lecture = select(Presence.attendee_id).where(Presence.lecture_id == context.lecture.id)
+    ever = select(Resolution.attendee_id).where(Resolution.person_id.in_(context.members))
     query = (
         select(Resolution, UnmatchedAttendee.name, UnmatchedAttendee.email)
         .join(UnmatchedAttendee, UnmatchedAttendee.id == Resolution.attendee_id)
-        .where(UnmatchedAttendee.id.in_(here), UnmatchedAttendee.id.in_(ever))
+        .where(UnmatchedAttendee.id.in_(attendees_of_lecture), UnmatchedAttendee.id.in_(ever))
         .order_by(Resolution.id)
     )
     was: dict[int, bool] = {}
-    found = []
+    steps = []
     for decision, name, email in db.session.execute(query):
-        is_now, before = decision.person_id in asked.members, was.get(decision.attendee_id, False)
+        is_now, before = decision.person_id in context.members, was.get(decision.attendee_id, False)
         was[decision.attendee_id] = is_now
         if is_now == before:
             continue
-        who = _("a person in a report") if asked.is_own else _("“%(name)s” in a report", name=name or email or "?")
-        said = _("Identified: %(who)s is this person.", who=who)
+        who = _("a person in a report") if context.is_own else _("“%(name)s” in a report", name=name or email or "?")
+        text = _("Identified: %(who)s is this person.", who=who)
         if before:
-            said = _("Identification undone: %(who)s is this person.", who=who)
-        found.append(Step(at=decision.made_at, kind="recognised", said=said, by=decision.by_person_id))
-    return reversed(found)
+            text = _("Identification undone: %(who)s is this person.", who=who)
+        steps.append(Step(at=decision.made_at, kind="recognised", said=text, by=decision.by_person_id))
+    return reversed(steps)
 
 
 @tells
-def _groups(asked: Asked) -> Iterable[Step]:
+def _groups(context: Asked) -> Iterable[Step]:
     """From the audit trail: what is taken off a list or out of a signature leaves no row of its own."""
     words = {
         "group.check_in": _("Checked in to the viewing group in %(place)s."),
@@ -262,13 +262,13 @@ def _groups(asked: Asked) -> Iterable[Step]:
     }
     group = aliased(AuditSubject)
     about = select(AuditSubject.entry_id)
-    these = about.where(AuditSubject.kind == "person", AuditSubject.subject_id.in_(asked.members))
-    here = about.where(AuditSubject.kind == "lecture", AuditSubject.subject_id == asked.lecture.id)
+    these = about.where(AuditSubject.kind == "person", AuditSubject.subject_id.in_(context.members))
+    of_lecture = about.where(AuditSubject.kind == "lecture", AuditSubject.subject_id == context.lecture.id)
     query = (
         select(AuditEntry, ViewingGroup.city)
         .join(group, and_(group.entry_id == AuditEntry.id, group.kind == "group"))
         .join(ViewingGroup, ViewingGroup.id == group.subject_id)
-        .where(AuditEntry.verb.in_(words), AuditEntry.id.in_(these), AuditEntry.id.in_(here))
+        .where(AuditEntry.verb.in_(words), AuditEntry.id.in_(these), AuditEntry.id.in_(of_lecture))
         .order_by(AuditEntry.id.desc())
     )
     for entry, city in db.session.execute(query):
@@ -277,13 +277,13 @@ def _groups(asked: Asked) -> Iterable[Step]:
             at=entry.at,
             kind=entry.verb.replace(".", "_"),
             said=words[entry.verb] % {"place": city},
-            by=asked.person_id if checked_in else entry.actor_id,
+            by=context.person_id if checked_in else entry.actor_id,
             said_by_person=checked_in,
         )
 
 
 @tells
-def _lecture(asked: Asked) -> Iterable[Step]:
+def _lecture(context: Asked) -> Iterable[Step]:
     words = {
         "ended": _("Lecture ended; attendance counted."),
         "reopened": _("Lecture reopened."),
@@ -291,7 +291,7 @@ def _lecture(asked: Asked) -> Iterable[Step]:
     }
     query = (
         select(LectureChange)
-        .where(LectureChange.lecture_id == asked.lecture.id, LectureChange.what.in_(words))
+        .where(LectureChange.lecture_id == context.lecture.id, LectureChange.what.in_(words))
         .order_by(LectureChange.id.desc())
     )
     for change in db.session.scalars(query):
@@ -299,24 +299,24 @@ def _lecture(asked: Asked) -> Iterable[Step]:
 
 
 @tells
-def _merges(asked: Asked) -> Iterable[Step]:
-    if asked.is_own:
+def _merges(context: Asked) -> Iterable[Step]:
+    if context.is_own:
         return
     words = {
         "merge_people": _("Two records of this person merged; their evidence is combined."),
         "undo_merge": _("Merge of two records undone."),
     }
-    for entry in audit.list_entries("person", asked.person_id, limit=500):
+    for entry in audit.list_entries("person", context.person_id, limit=500):
         if entry.verb in words:
             yield Step(at=entry.at, kind=entry.verb, said=words[entry.verb], by=entry.actor_id)
 
 
 @tells
-def _joins(asked: Asked) -> Iterable[Step]:
+def _joins(context: Asked) -> Iterable[Step]:
     query = select(func.min(Join.joined_ms), func.count()).where(
-        Join.lecture_id == asked.lecture.id, Join.person_id.in_(asked.members)
+        Join.lecture_id == context.lecture.id, Join.person_id.in_(context.members)
     )
     first, count = db.session.execute(query).one()
     if count:
-        said = _n("Joined the live room.", "Joined the live room, %(num)s times in total.", count)
-        yield Step(at=clock.from_ms(first), kind="joined", said=said, by=asked.person_id, said_by_person=True)
+        text = _n("Joined the live room.", "Joined the live room, %(num)s times in total.", count)
+        yield Step(at=clock.from_ms(first), kind="joined", said=text, by=context.person_id, said_by_person=True)

@@ -108,7 +108,7 @@ def exclusion_reasons(lecture: Lecture, person_ids: Collection[int]) -> dict[int
     if policy_for(lecture).walk_ins is WalkIns.IGNORE:
         return dict.fromkeys(person_ids, _("not enrolled, and this series does not accept walk-ins"))
     taken = lecture.series.is_full
-    found = dict.fromkeys(person_ids, _("not enrolled, series full") if taken else _("not enrolled"))
+    reasons = dict.fromkeys(person_ids, _("not enrolled, series full") if taken else _("not enrolled"))
     query = (
         select(WHO, Enrolment.status)
         .join(Enrolment, Enrolment.person_id == Person.id)
@@ -122,8 +122,8 @@ def exclusion_reasons(lecture: Lecture, person_ids: Collection[int]) -> dict[int
     }
     for person_id, status in db.session.execute(query):
         if status in words:
-            found[person_id] = words[status]
-    return found
+            reasons[person_id] = words[status]
+    return reasons
 
 
 def compute_credits(
@@ -149,7 +149,7 @@ def compute_credits(
     policy = policy or policy_for(lecture)
     counted = _counted(lecture, only) if eligible is None else eligible | _credited(lecture.id, only)
     policy_id, min_percent = policy.id, policy.min_percent
-    found: dict[int, CreditValues] = {}
+    values: dict[int, CreditValues] = {}
     for person_id in dict.fromkeys([*presence, *by_hand]):
         corrected = by_hand.get(person_id)
         if corrected is None and person_id not in counted:
@@ -162,10 +162,10 @@ def compute_credits(
             by_hand=corrected,
         )
         if computed.is_credited:
-            found[person_id] = CreditValues(
+            values[person_id] = CreditValues(
                 computed.present_ms, computed.percent_tenths, computed.outcome, computed.source, policy_id
             )
-    return found
+    return values
 
 
 def counted_ms(lecture_id: int, person_id: int, at: datetime) -> int:

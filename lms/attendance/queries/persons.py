@@ -55,20 +55,22 @@ def attendance_of_person(
     current = current_policies(without) if without else {}
     in_groups = [one.id for one in lectures if was_in_group(presence.get(one.id, ()))]
     places = places_of(in_groups, [person_id]) if in_groups else {}
-    found = []
-    for one in lectures:
-        counts = one.is_eligible or one.is_credited
+    attendances = []
+    for lecture in lectures:
+        counts = lecture.is_eligible or lecture.is_credited
         inputs = OutcomeInputs(
-            span=spans[one.id],
-            min_percent=current[one.series_id].min_percent if one.min_percent is None else one.min_percent,
+            span=spans[lecture.id],
+            min_percent=current[lecture.series_id].min_percent if lecture.min_percent is None else lecture.min_percent,
             counted={person_id} if counts else set(),
-            corrections={person_id: corrections[one.id]} if one.id in corrections else {},
-            exclusions={} if counts else exclusion_reasons(db.session.get_one(Lecture, one.id), [person_id]),
-            places={person_id: places.get((one.id, person_id), "")},
+            corrections={person_id: corrections[lecture.id]} if lecture.id in corrections else {},
+            exclusions={} if counts else exclusion_reasons(db.session.get_one(Lecture, lecture.id), [person_id]),
+            places={person_id: places.get((lecture.id, person_id), "")},
         )
-        fields = inputs.fields_for(person_id, presence.get(one.id, []))
-        found.append(PersonAttendance(lecture_id=one.id, series_id=one.series_id, title=one.title, **fields))
-    return found
+        fields = inputs.fields_for(person_id, presence.get(lecture.id, []))
+        attendances.append(
+            PersonAttendance(lecture_id=lecture.id, series_id=lecture.series_id, title=lecture.title, **fields)
+        )
+    return attendances
 
 
 _WHO: Any = bindparam("who", type_=Integer)
@@ -128,8 +130,8 @@ def export_of_person(person_id: int) -> dict[str, Any]:
     shown = (
         Presence.lecture_id, Presence.source, Presence.joined_ms, Presence.left_ms, Presence.stated_ms, Presence.offline
     )  # fmt: skip
-    own: list[Any] = [way.where(WHO.in_([person_id])) for way in presence_by_person(*shown)]
-    presence = db.session.execute(union_all(*own).order_by(Presence.joined_ms))
+    selects: list[Any] = [way.where(WHO.in_([person_id])) for way in presence_by_person(*shown)]
+    presence = db.session.execute(union_all(*selects).order_by(Presence.joined_ms))
     attendees = db.session.scalars(
         select(UnmatchedAttendee).where(UnmatchedAttendee.person_id.in_(rows)).order_by(UnmatchedAttendee.id)
     )

@@ -194,8 +194,8 @@ def not_on_roster(lecture: Lecture, person_ids: Collection[int]) -> set[int]:
 
 def cursor_of(row: RosterRow) -> str:
     """Where a list goes on after this row."""
-    said = json.dumps([row.position, row.person_id], ensure_ascii=False).encode()
-    return base64.urlsafe_b64encode(said).decode().rstrip("=")
+    payload = json.dumps([row.position, row.person_id], ensure_ascii=False).encode()
+    return base64.urlsafe_b64encode(payload).decode().rstrip("=")
 
 
 def _position(cursor: str) -> tuple[str, int]:
@@ -212,7 +212,7 @@ def roster(
     by: Actor,
     limit: int | None,
     cursor: str | None = None,
-    wanted: RosterFilter = EVERYBODY,
+    filters: RosterFilter = EVERYBODY,
     at: datetime | None = None,
 ) -> list[RosterRow]:
     """Up to `limit + 1` rows of those whom the filter holds after `cursor`, by name; all of them for a limit of
@@ -224,9 +224,9 @@ def roster(
     if cursor is not None:
         name, person_id = _position(cursor)
         after = sort_key(name), person_id
-    if not wanted.is_empty:
-        found = set(read_column(filtered(lecture, wanted, by=by, at=at)))
-        order = replace(order, positions=[one for one in order.positions if one[1] in found])
+    if not filters.is_empty:
+        matching = set(read_column(filtered(lecture, filters, by=by, at=at)))
+        order = replace(order, positions=[one for one in order.positions if one[1] in matching])
     return _of_ids(lecture, order.page(after, None if limit is None else limit + 1), at, by)
 
 
@@ -234,29 +234,31 @@ def get_roster_page(
     lecture_id: int,
     *,
     by: Actor,
-    asked: ListRequest,
-    wanted: RosterFilter = EVERYBODY,
+    request: ListRequest,
+    filters: RosterFilter = EVERYBODY,
     country_names: Mapping[str, str] | None = None,
     at: datetime,
 ) -> RosterPage:
-    """What the page of a roster shows: those whom the filter holds, in the order and on the page that are `asked` for,
-    on the last page where there are fewer. Countries are in order of their names, where given."""
+    """The people of a roster who match the filters, in the order and on the page of `request`.
+
+    Beyond the last page, the last one is returned. Countries are ordered by their names, where given.
+    """
     lecture = get_rostered_lecture(lecture_id, by=by)
     policy = policy_for(lecture)  # held here, so that it is read once
     needed = rules.needed_ms(span_of(lecture, clock.to_ms(at)).length_ms, policy.min_percent)
     order = roster_order(lecture, shared_only=sees_shared_only(by))
-    if wanted.is_empty and asked.sort in ("", "name"):
+    if filters.is_empty and request.sort in ("", "name"):
         matching = len(order.positions)
-        asked = asked.within(matching)
-        rows = _of_ids(lecture, order.slice(asked.offset, asked.size, is_reversed=asked.descending), at, by)
-        if asked.descending:
+        request = request.within(matching)
+        rows = _of_ids(lecture, order.slice(request.offset, request.size, is_reversed=request.descending), at, by)
+        if request.descending:
             rows.reverse()
     else:
-        people = filtered(lecture, wanted, by=by, at=at)
+        people = filtered(lecture, filters, by=by, at=at)
         matching = count_matching(people)
-        asked = asked.within(matching)
-        sort = RosterSort(asked.sort, asked.descending, places_by_name(country_names or {}), needed)
-        entries = sorted_entries(lecture, people, sort, by=by, offset=asked.offset, limit=asked.size, at=at)
+        request = request.within(matching)
+        sort = RosterSort(request.sort, request.descending, places_by_name(country_names or {}), needed)
+        entries = sorted_entries(lecture, people, sort, by=by, offset=request.offset, limit=request.size, at=at)
         rows = _rows(lecture, entries, at, by)
     return RosterPage(
         lecture=lecture,

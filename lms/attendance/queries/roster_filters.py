@@ -59,10 +59,10 @@ class RosterFilter:
         return self == RosterFilter()
 
 
-def filtered(lecture: Lecture, wanted: RosterFilter, *, by: Actor, at: datetime | None = None) -> Select[Any]:
+def filtered(lecture: Lecture, filters: RosterFilter, *, by: Actor, at: datetime | None = None) -> Select[Any]:
     """The query of the ids of the people whom a filter holds."""
     query: Select[Any] = select(Person.id)
-    outcome = wanted.outcome if is_held(lecture) else None
+    outcome = filters.outcome if is_held(lecture) else None
     if outcome is None or outcome is Outcome.ABSENT:
         query = query.where(Person.id.in_(union(expected_at(lecture.id), *people_with_evidence(lecture.id))))
     if outcome is not None:
@@ -71,18 +71,18 @@ def filtered(lecture: Lecture, wanted: RosterFilter, *, by: Actor, at: datetime 
             query = query.where(Person.id.not_in(credited.where(Credit.outcome != Outcome.ABSENT)))
         else:
             query = query.where(Person.id.in_(credited.where(Credit.outcome == outcome)))
-    if wanted.source is not None:
-        query = query.where(Person.id.in_(_seen_by(lecture, wanted.source)))
-    if wanted.country is not None:
-        known = country_by_code(wanted.country)
+    if filters.source is not None:
+        query = query.where(Person.id.in_(_seen_by(lecture, filters.source)))
+    if filters.country is not None:
+        known = country_by_code(filters.country)
         countries = [known.id] if known is not None else []
         query = query.where(Person.id.in_(belonging_to(countries, day_of_lecture(lecture, at))))
-    if wanted.organisation is not None:
-        query = query.where(names_organisation(wanted.organisation))
-    if sees_shared_only(by) and not (wanted.country is wanted.organisation is None):
+    if filters.organisation is not None:
+        query = query.where(names_organisation(filters.organisation))
+    if sees_shared_only(by) and not (filters.country is filters.organisation is None):
         query = query.where(Person.id.in_(shared_in(lecture.series_id)))
-    if wanted.q:
-        query = query.where(among(Person.id, sorted(_containing(lecture, wanted.q, by))))
+    if filters.q:
+        query = query.where(among(Person.id, sorted(_containing(lecture, filters.q, by))))
     return query
 
 
@@ -102,21 +102,21 @@ def _containing(lecture: Lecture, needle: str, by: Actor) -> set[int]:
 
     Compared here and not in SQL: no two databases agree on the case of letters beyond Latin.
     """
-    here = union(expected_at(lecture.id), *people_with_evidence(lecture.id)).subquery()
+    on_roster = union(expected_at(lecture.id), *people_with_evidence(lecture.id)).subquery()
     text = needle.casefold()
     columns = (Person.id, Person.full_name, Person.native_name, Person.organisation)
-    found = {
+    matching = {
         person_id
-        for person_id, *texts in db.session.execute(select(*columns).where(Person.id.in_(select(here))))
+        for person_id, *texts in db.session.execute(select(*columns).where(Person.id.in_(select(on_roster))))
         if any(text in (one or "").casefold() for one in texts)
     }
-    found -= hidden_among(lecture.series_id, found, by=by)
+    matching -= hidden_among(lecture.series_id, matching, by=by)
     addresses = (
         select(WHO)
         .join(PersonEmail, PersonEmail.person_id == Person.id)
-        .where(WHO.in_(select(here)), PersonEmail.key.contains(email_key(needle), autoescape=True))
+        .where(WHO.in_(select(on_roster)), PersonEmail.key.contains(email_key(needle), autoescape=True))
     )
-    return found.union(db.session.scalars(addresses))
+    return matching.union(db.session.scalars(addresses))
 
 
 def count_matching(matching: Select[Any]) -> int:

@@ -88,8 +88,8 @@ class RosterOrder:
     def slice(self, offset: int, limit: int, *, is_reversed: bool = False) -> list[int]:
         """A part of the list; `is_reversed`: counted from its end."""
         end = len(self.positions) - offset
-        found = self.positions[max(end - limit, 0) : end] if is_reversed else self.positions[offset : offset + limit]
-        return [person_id for _name, person_id in found]
+        entries = self.positions[max(end - limit, 0) : end] if is_reversed else self.positions[offset : offset + limit]
+        return [person_id for _name, person_id in entries]
 
     def page(self, after: Position | None, limit: int | None) -> list[int]:
         """Who follows a position, at most so many."""

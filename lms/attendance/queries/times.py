@@ -75,8 +75,8 @@ def propose_times(lecture_id: int, *, by: Actor) -> Proposal | None:
     """
     lecture = get_lecture(lecture_id, by=by)
     check_can_edit_lecture(lecture, by)
-    told = sorted([*_reports(lecture_id), *_room(lecture_id)], key=lambda one: -one.people)
-    if not told or lecture.starts_at is None:
+    observations = sorted([*_reports(lecture_id), *_room(lecture_id)], key=lambda observation: -observation.people)
+    if not observations or lecture.starts_at is None:
         return None
     query = select(Presence.joined_ms, Presence.left_ms).where(
         Presence.lecture_id == lecture_id, Presence.source.in_(_TELLING)
@@ -86,7 +86,7 @@ def propose_times(lecture_id: int, *, by: Actor) -> Proposal | None:
     planned = clock.to_ms(lecture.starts_at)
     planned_end = planned + lecture.duration_minutes * measures.MINUTE_MS
     start, end = rules.propose_times(seen, planned, planned_end)
-    return Proposal(clock.from_ms(start), clock.from_ms(end), start == planned, end == planned_end, told)
+    return Proposal(clock.from_ms(start), clock.from_ms(end), start == planned, end == planned_end, observations)
 
 
 def _reports(lecture_id: int) -> Sequence[Told]:

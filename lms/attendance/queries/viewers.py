@@ -17,16 +17,16 @@ def count_viewers(lecture_id: int, at: datetime) -> int:
 
     Thousands of pages ask every few seconds, and each count looks through the beats of them all.
     """
-    kept, now = memory("viewers"), clock.to_ms(at)
-    entry: tuple[int, int] | None = kept.get(lecture_id)
+    cached, now = memory("viewers"), clock.to_ms(at)
+    entry: tuple[int, int] | None = cached.get(lecture_id)
     if entry is not None and 0 <= now - entry[0] < VIEWERS_STAND:
         return entry[1]
     if entry is not None and now >= entry[0]:
-        kept[lecture_id] = now, entry[1]  # who asks while this one counts is told what stood
+        cached[lecture_id] = now, entry[1]  # who asks while this one counts is told what stood
     try:
         counted = viewers(lecture_id, now)
     except BaseException:
-        kept.pop(lecture_id, None)
+        cached.pop(lecture_id, None)
         raise
-    kept[lecture_id] = now, counted
+    cached[lecture_id] = now, counted
     return counted

@@ -39,8 +39,8 @@ def close(lecture_id: int) -> ResponseReturnValue:
 def reopen(lecture_id: int) -> ResponseReturnValue:
     """Reopens closed attendance."""
     form = ReopenForm()
-    said = form.reason.data or ""
-    status = form.attempt(lambda: reopen_attendance(lecture_id, reason=said, by=current_actor(), at=clock.now()))
+    reason = form.reason.data or ""
+    status = form.attempt(lambda: reopen_attendance(lecture_id, reason=reason, by=current_actor(), at=clock.now()))
     if status is not None:
         return _page(lecture_id, None, form), status
     flash(_("Attendance reopened."), "done")

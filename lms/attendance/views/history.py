@@ -21,9 +21,13 @@ from lms.web.numbers import whole
 @allow(SIGNED_IN)
 def history(lecture_id: int, person_id: str) -> ResponseReturnValue:
     """Shows every change, latest first."""
-    found = get_history(lecture_id, person_id, by=current_actor(), at=clock.now())
+    history_view = get_history(lecture_id, person_id, by=current_actor(), at=clock.now())
     return render_template(
-        "attendance/history.html", history=found, lecture=found.lecture, row=found.row, marks=marks_of(found.lecture)
+        "attendance/history.html",
+        history=history_view,
+        lecture=history_view.lecture,
+        row=history_view.row,
+        marks=marks_of(history_view.lecture),
     )
 
 
@@ -36,12 +40,12 @@ def undo(lecture_id: int, person_id: str) -> ResponseReturnValue:
     try:
         if restored is None:
             correct(lecture_id, person_id, outcome=None, by=by, at=at)
-            said = _("Correction removed.")
+            message = _("Correction removed.")
         else:
             restore_correction(lecture_id, person_id, restored, by=by, at=at)
-            said = _("Correction restored with its original reason.")
+            message = _("Correction restored with its original reason.")
     except (Refused, Invalid) as error:
         flash(error.message, "wrong")
     else:
-        flash(said, "done")
+        flash(message, "done")
     return redirect(url_for(".history", lecture_id=lecture_id, person_id=person_id))

@@ -117,7 +117,7 @@ class Roster(ListView[RosterRow]):
 
     def query(self, request: ListRequest) -> tuple[Sequence[RosterRow], int]:
         self.roster = get_roster_page(
-            self.lecture_id, by=self.by, asked=request, wanted=self.people, country_names=self.names, at=self.at
+            self.lecture_id, by=self.by, request=request, filters=self.people, country_names=self.names, at=self.at
         )
         self.is_held = self.roster.lecture.state is LectureState.HELD
         if not self.is_held:
@@ -134,7 +134,7 @@ class Roster(ListView[RosterRow]):
         self.request = self.read(request.args)
 
     def file_query(self, request: ListRequest) -> Iterable[RosterRow]:
-        return roster_queries.roster(self.lecture_id, by=self.by, limit=None, wanted=self.people, at=self.at)
+        return roster_queries.roster(self.lecture_id, by=self.by, limit=None, filters=self.people, at=self.at)
 
     def chips(self) -> list[Chip]:
         if not self.is_held:

@@ -177,7 +177,7 @@ def issue_batch(series_id: int, kind: CertificateKind, person_ids: Sequence[int]
     people = certificates.held_people(person_ids)
     policy, lectures = current_policy(series_id), certificates.counted_lectures(series_id, at=at)
     announced = [lecture for lecture in lectures if lecture.state is not LectureState.DRAFT]
-    asked = earning(lectures, policy)
+    requirement = earning(lectures, policy)
     credits = certificates.credits_of([lecture.id for lecture in lectures], person_ids)
     already = certificates.awarded_ids(series_id, kind, person_ids)
     former = certificates.former_of(series_id, kind, person_ids)
@@ -187,12 +187,12 @@ def issue_batch(series_id: int, kind: CertificateKind, person_ids: Sequence[int]
     earned: list[bulk_issue.Earned] = []
     for person_id in person_ids:
         person, row = people.get(person_id), former.get(person_id)
-        own = credits.get(person_id, {})
-        came = frozenset(key for key, (outcome, _present) in own.items() if outcome is Outcome.ATTENDED)
-        present = sum(present for _outcome, present in own.values())
+        credits_of_person = credits.get(person_id, {})
+        came = frozenset(key for key, (outcome, _present) in credits_of_person.items() if outcome is Outcome.ATTENDED)
+        present = sum(present for _outcome, present in credits_of_person.values())
         if person_id in already and (person is None or row is None):
             batch.already_issued += 1
-        elif person is None or not (row or has_earned(len(came), present, asked)):
+        elif person is None or not (row or has_earned(len(came), present, requirement)):
             batch.not_earned += 1
         elif reason := _obstacle(person, fonts, must_be_confirmed=policy.confirmed_names and row is None):
             batch.refused.append({"person": person.public_id, "reason": reason})
@@ -204,7 +204,7 @@ def issue_batch(series_id: int, kind: CertificateKind, person_ids: Sequence[int]
     if stale:
         _replace(stale, by=by, at=at)
     series = get_series_by_id(series_id, by=SYSTEM)
-    bulk_issue.write(bulk_issue.Occasion(series, kind, announced, asked, at), earned)
+    bulk_issue.write(bulk_issue.Occasion(series, kind, announced, requirement, at), earned)
     batch.issued = len(earned)
     if earned:
         touch(AWARDS, [series_id])
@@ -230,7 +230,7 @@ def remind_unconfirmed(slug: str, *, by: Actor, at: datetime) -> int:
     series, waiting = eligibility.unconfirmed_earners(slug, by=by)
     native = certificates.native_names_of(waiting)
     marks = {person_id: f"confirm-name:{series.id}:{person_id}" for person_id in waiting}
-    told, with_account = posted(marks.values()), with_password(waiting)
+    notified, with_account = posted(marks.values()), with_password(waiting)
     mails = [
         mail_to(
             person_id,
@@ -247,7 +247,7 @@ def remind_unconfirmed(slug: str, *, by: Actor, at: datetime) -> int:
             series_id=series.id,
         )
         for person_id, contact in contact_of(waiting).items()
-        if contact.address and marks[person_id] not in told
+        if contact.address and marks[person_id] not in notified
     ]
     count = post_mails(mails)
     if count:

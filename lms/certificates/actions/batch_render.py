@@ -142,9 +142,12 @@ def _prepare(packed: _Packed, folder: Path) -> None:
     private = load_der_private_key(packed.private, None)
     if not isinstance(private, ec.EllipticCurvePrivateKey):
         raise TypeError("no P-256 key")
-    own, *chain = [x509.load_der_x509_certificate(one) for one in packed.certificates]
+    certificate, *chain = [x509.load_der_x509_certificate(one) for one in packed.certificates]
     _given[:] = [
-        (RenderContext(packed.folders, SigningKey(packed.kid, private, own, chain), packed.timestamp_url), folder)
+        (
+            RenderContext(packed.folders, SigningKey(packed.kid, private, certificate, chain), packed.timestamp_url),
+            folder,
+        )
     ]
 
 

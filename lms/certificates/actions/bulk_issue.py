@@ -81,10 +81,10 @@ def _certificates(occasion: Occasion, earned: Sequence[Earned], awards: dict[int
     issued_on = day_of(occasion.at, reporting_zone())
     design = version_of_series(occasion.series.id)
     routes: dict[frozenset[int], tuple[list[dict[str, Any]], int]] = {}
-    for one in earned:
-        if one.attended not in routes:
-            stations = certificates.stations_of(occasion.lectures, one.attended)
-            routes[one.attended] = stations, certificates.attended_ms(occasion.lectures, one.attended)
+    for earner in earned:
+        if earner.attended not in routes:
+            stations = certificates.stations_of(occasion.lectures, earner.attended)
+            routes[earner.attended] = stations, certificates.attended_ms(occasion.lectures, earner.attended)
     around = issue_contexts([Issue(occasion.series.id, one.person_id, issued_on) for one in earned])
     rows = [
         {

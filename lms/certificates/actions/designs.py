@@ -50,12 +50,12 @@ def create_design(name: str, *, like: int | None = None, by: Actor, at: datetime
     return family.id
 
 
-def _checked_name(name: str, own: int | None = None) -> str:
+def _checked_name(name: str, family_id: int | None = None) -> str:
     line = checked_line(name, 80, "name")
     if not line:
         raise Invalid("name", _("Enter a name for the design."))
     taken = db.session.scalar(select(DesignFamily.id).where(func.lower(DesignFamily.name) == line.lower()))
-    if taken not in (None, own):
+    if taken not in (None, family_id):
         raise Invalid("name", _("Another design already has this name."))
     return line
 
@@ -100,21 +100,21 @@ def set_looks(family_id: int, given: Mapping[str, str | None], *, by: Actor, at:
     """Sets name, colours and signatory. Raises Invalid."""
     _begin(family_id, by)
     faults: list[Fault] = []
-    kept: dict[str, Any] = {}
+    looks: dict[str, Any] = {}
     for key, check in (
         ("name", lambda: _checked_name(given.get("name") or "", family_id)),
         ("colours", lambda: checked_colours(given)),
         ("signatory", lambda: _printable(checked_line(given.get("signatory"), 80, "signatory"), "signatory")),
     ):
         try:
-            kept[key] = check()
+            looks[key] = check()
         except Invalid as error:
             faults += error.faults
     if faults:
         raise Invalid(faults=faults)
-    _family(family_id).name = kept["name"]
-    _change(family_id, "colours", kept["colours"], by=by, at=at)
-    _change(family_id, "signatory", kept["signatory"], by=by, at=at)
+    _family(family_id).name = looks["name"]
+    _change(family_id, "colours", looks["colours"], by=by, at=at)
+    _change(family_id, "signatory", looks["signatory"], by=by, at=at)
 
 
 def _printable(text: str, name: str) -> str:
@@ -128,17 +128,17 @@ def _printable(text: str, name: str) -> str:
 def set_words(family_id: int, language: str, given: Mapping[str, str | None], *, by: Actor, at: datetime) -> None:
     """The words of one language. Raises Invalid, also for a sign that no font has."""
     words = dict(_begin(family_id, by).get("words", {}))
-    kept = checked_words(given, language)
+    checked = checked_words(given, language)
     if language not in words and len(words) >= MAX_LANGUAGES:
         raise Invalid("language", _("A design can have at most %(n)s languages.", n=MAX_LANGUAGES))
     faults = []
-    for name, text in kept.items():
+    for name, text in checked.items():
         signs = missing_signs(text, installed_fonts())
         if signs:
             faults.append(Fault(missing_in_words(signs), name))
     if faults:
         raise Invalid(faults=faults)
-    words[language] = kept
+    words[language] = checked
     _change(family_id, "words", words, by=by, at=at)
 
 
@@ -166,26 +166,26 @@ def set_picture(family_id: int, role: str, content: bytes | None, alt: str | Non
 
 @action
 def _keep_picture(family_id: int, role: str, picture: Picture | None, alt: str, *, by: Actor, at: datetime) -> None:
-    kept = dict(_begin(family_id, by).get("pictures", {}))
+    pictures = dict(_begin(family_id, by).get("pictures", {}))
     if picture is not None:
         svg = picture.svg.encode()
         key = f"designs/{hashlib.sha256(svg).hexdigest()}.svg"
         files.store(key, svg)
-        kept[role] = {"file": key, "shape": picture.shape, "alt": alt}
-    elif role in kept:
-        kept[role] = {**kept[role], "alt": alt}
+        pictures[role] = {"file": key, "shape": picture.shape, "alt": alt}
+    elif role in pictures:
+        pictures[role] = {**pictures[role], "alt": alt}
     else:
         raise Invalid(image_sanitizer.FIELD, _("Select a file."))
-    _change(family_id, "pictures", kept, by=by, at=at)
+    _change(family_id, "pictures", pictures, by=by, at=at)
 
 
 @action
 def drop_picture(family_id: int, role: str, *, by: Actor, at: datetime) -> None:
     """Removes a picture from the design."""
-    kept = dict(_begin(family_id, by).get("pictures", {}))
-    if kept.pop(role, None) is None:
+    pictures = dict(_begin(family_id, by).get("pictures", {}))
+    if pictures.pop(role, None) is None:
         raise NotFound
-    _change(family_id, "pictures", kept, by=by, at=at)
+    _change(family_id, "pictures", pictures, by=by, at=at)
 
 
 @action

@@ -22,10 +22,10 @@ def bake(png: bytes, text: str) -> bytes:
 def unbake(png: bytes) -> str | None:
     """The credential in a picture, or None if there is none."""
     try:
-        found = next((content for kind, content in _chunks(png) if _is_badge((kind, content))), None)
-        if found is None:
+        badge = next((content for kind, content in _chunks(png) if _is_badge((kind, content))), None)
+        if badge is None:
             return None
-        flags = found[len(KEYWORD) + 1 :]
+        flags = badge[len(KEYWORD) + 1 :]
         if flags[0] != 0:  # compressed, which the standard forbids
             return None
         _language, _translated, text = flags[2:].split(b"\0", 2)
@@ -51,15 +51,15 @@ def _chunks(png: bytes) -> list[tuple[bytes, bytes]]:
     """The chunks of a PNG up to its end. Raises ValueError for anything else."""
     if not is_picture(png):
         raise ValueError("not a PNG")
-    found: list[tuple[bytes, bytes]] = []
+    chunks: list[tuple[bytes, bytes]] = []
     place = len(_SIGNATURE)
     while place < len(png):
         length, kind = struct.unpack_from(">I4s", png, place)
         content = png[place + 8 : place + 8 + length]
-        if len(content) != length or len(found) >= MAX_CHUNKS:
+        if len(content) != length or len(chunks) >= MAX_CHUNKS:
             raise ValueError("a broken PNG")
-        found.append((kind, content))
+        chunks.append((kind, content))
         if kind == b"IEND":
-            return found
+            return chunks
         place += 12 + length
     raise ValueError("a PNG without end")

@@ -71,30 +71,30 @@ def take_places(count: int) -> list[Place]:
     if not count:
         return []
     one_at_a_time("certificates.status")
-    found: list[Place] = []
+    places: list[Place] = []
     current = db.session.scalar(select(StatusList).order_by(StatusList.number.desc()).limit(1))
-    while len(found) < count:
+    while len(places) < count:
         if current is None or current.taken >= FULL:
             current = StatusList(number=current.number + 1 if current else 1, taken=0)
             db.session.add(current)
             db.session.flush()
-        wanted = min(count - len(found), FULL - current.taken)
-        found += [Place(current.number, index) for index in _draw(current.number, wanted)]
-        current.taken += wanted
-    return found
+        needed = min(count - len(places), FULL - current.taken)
+        places += [Place(current.number, index) for index in _draw(current.number, needed)]
+        current.taken += needed
+    return places
 
 
-def _draw(number: int, wanted: int) -> list[int]:
+def _draw(number: int, count: int) -> list[int]:
     """Free indices of a list: twice as many as needed are drawn, and those in use are dropped."""
     free: list[int] = []
-    while len(free) < wanted:
-        drawn = _random.sample(range(LENGTH), min(LENGTH, 2 * (wanted - len(free)) + 8))
+    while len(free) < count:
+        drawn = _random.sample(range(LENGTH), min(LENGTH, 2 * (count - len(free)) + 8))
         query = select(Certificate.status_index).where(
             Certificate.status_list == number, among(Certificate.status_index, drawn)
         )
         used = set(db.session.scalars(query)) | set(free)
         free += [index for index in drawn if index not in used]
-    return free[:wanted]
+    return free[:count]
 
 
 def touch(rows: Iterable[Certificate]) -> None:
@@ -132,9 +132,13 @@ def signed_list(number: int, *, at: datetime) -> str:
     address = address_of(number)
     stamp = db.session.scalar(select(Stamp.value).where(Stamp.kind == STAMP, Stamp.of_id == number)) or 0
     key = keys.current()
-    kept = _kept.get(address)
-    if kept is not None and (kept.stamp, kept.kid) == (stamp, key.kid) and timedelta(0) <= at - kept.at < RENEWED:
-        return kept.text
+    cached = _kept.get(address)
+    if (
+        cached is not None
+        and (cached.stamp, cached.kid) == (stamp, key.kid)
+        and timedelta(0) <= at - cached.at < RENEWED
+    ):
+        return cached.text
     text = sign_credential(list_credential(number, at=at), key)
     _kept[address] = _Kept(stamp, key.kid, at, text)
     return text

@@ -74,10 +74,10 @@ def unproved(text: str) -> tuple[dict[str, Any], dict[str, Any]]:
     if len(parts) != 3 or len(text) > LONGEST:
         return {}, {}
     try:
-        found = [json.loads(_decode(part)) for part in parts[:2]]
+        decoded = [json.loads(_decode(part)) for part in parts[:2]]
     except (ValueError, RecursionError):
         return {}, {}
-    header, claims = (one if isinstance(one, dict) else {} for one in found)
+    header, claims = (one if isinstance(one, dict) else {} for one in decoded)
     return header, claims
 
 

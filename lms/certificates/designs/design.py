@@ -74,23 +74,23 @@ class Design:
         """One of COLOURS as #rrggbb."""
         return self.colours.get(name) or COLOURS[name]
 
-    def language_for(self, wanted: str) -> str:
-        """The language of certificates for a series in `wanted`: that language where the design has text for it,
+    def language_for(self, language: str) -> str:
+        """The language of certificates for a series in `language`: that language where the design has text for it,
         otherwise English.
 
         `zh-Hant` falls back to `zh`.
         """
-        return next((tag for tag in _ever_shorter(wanted) if tag in self.words), FALLBACK)
+        return next((tag for tag in _ever_shorter(language) if tag in self.words), FALLBACK)
 
     def word(self, name: str, language: str) -> str:
         """The text on the certificate. Text missing in a language is taken from English."""
-        own = self.words.get(language, {})
+        words_of_language = self.words.get(language, {})
         sentences = SENTENCES if name in SENTENCES else (name,)
-        for where in (own, self.words.get(FALLBACK, {}), ENGLISH):
+        for where in (words_of_language, self.words.get(FALLBACK, {}), ENGLISH):
             # With one sentence only it is said of everybody, also of those who attended all
-            for wanted in dict.fromkeys((name, sentences[0])):
-                if where.get(wanted):
-                    return where[wanted]
+            for key in dict.fromkeys((name, sentences[0])):
+                if where.get(key):
+                    return where[key]
         return ""
 
 
@@ -108,7 +108,7 @@ def _ever_shorter(tag: str) -> Iterator[str]:
 
 def fill(text: str, values: Mapping[str, str]) -> str:
     """A sentence with its placeholders filled, once: braces in a value stay what they are."""
-    return _BRACES.sub(lambda found: values.get(found[1] or "", found[0]), text)
+    return _BRACES.sub(lambda match: values.get(match[1] or "", match[0]), text)
 
 
 def contrast_with_paper(colour: str) -> float:
@@ -120,27 +120,27 @@ def contrast_with_paper(colour: str) -> float:
 
 def checked_colours(given: Mapping[str, str | None]) -> dict[str, str]:
     """Validates colours for storage. Raises Invalid for malformed colours and those too pale to read on paper."""
-    faults, kept = [], {}
+    faults, colours = [], {}
     for name in COLOURS:
         colour = (given.get(name) or COLOURS[name]).strip().lower()
-        kept[name] = colour
+        colours[name] = colour
         if not _COLOUR.fullmatch(colour):
             faults.append(Fault(_("Enter a colour as # followed by six hexadecimal digits, such as #00626b."), name))
         elif (contrast := contrast_with_paper(colour)) < LEAST_CONTRAST:
-            told = f"{contrast // 0.1 / 10:.1f}"
+            ratio = f"{contrast // 0.1 / 10:.1f}"
             faults.append(
                 Fault(
                     _(
                         "Its contrast on white paper is %(contrast)s to 1; at least 4.5 is needed. Use a "
                         "darker colour.",
-                        contrast=told,
+                        contrast=ratio,
                     ),
                     name,
                 )
             )
     if faults:
         raise Invalid(faults=faults)
-    return kept
+    return colours
 
 
 def checked_line(text: str | None, limit: int, name: str) -> str:
@@ -158,7 +158,7 @@ def checked_words(given: Mapping[str, str | None], language: str) -> dict[str, s
     or the sentence missing.
     """
     faults: list[Fault] = []
-    kept: dict[str, str] = {}
+    words: dict[str, str] = {}
     for name, limit in LIMITS.items():
         try:
             line = checked_line(given.get(name), limit, name)
@@ -169,25 +169,25 @@ def checked_words(given: Mapping[str, str | None], language: str) -> dict[str, s
         if not line and language != FALLBACK and name in (*TITLES, "sentence"):
             faults.append(Fault(_("Enter this text, so that the certificate does not mix two languages."), name))
         if line:
-            kept[name] = line
+            words[name] = line
     if faults:
         raise Invalid(faults=faults)
-    return kept
+    return words
 
 
 def faults_of_braces(text: str, known: Iterable[str]) -> Iterator[str]:
     """Errors in the braces of a text that can contain these placeholders."""
     allowed = tuple(known)
     named = ", ".join(f"{{{name}}}" for name in allowed)
-    for found in _BRACES.finditer(text):
+    for match in _BRACES.finditer(text):
         if not allowed:
             yield _("This text cannot contain placeholders. Remove the braces.")
             return
-        if found[1] is None:
+        if match[1] is None:
             yield _("There is an unmatched brace. The placeholders are %(known)s.", known=named)
             return
-        if found[1] not in allowed:
-            yield _("Unknown placeholder %(name)s. The placeholders are %(known)s.", name=found[0], known=named)
+        if match[1] not in allowed:
+            yield _("Unknown placeholder %(name)s. The placeholders are %(known)s.", name=match[0], known=named)
 
 
 def texts_of(spec: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:

@@ -69,9 +69,9 @@ def design_of(version: int) -> Design:
 def to_design(spec: Mapping[str, Any]) -> Design:
     """What was kept of a design, with its pictures read."""
     pictures = {}
-    for role, kept in spec.get("pictures", {}).items():
-        svg = files.find(kept["file"])
+    for role, picture in spec.get("pictures", {}).items():
+        svg = files.find(picture["file"])
         if svg is None:
-            raise files.StorageAway(f"{kept['file']} is missing")
-        pictures[role] = Picture(svg.decode(), kept["shape"], kept["alt"])
+            raise files.StorageAway(f"{picture['file']} is missing")
+        pictures[role] = Picture(svg.decode(), picture["shape"], picture["alt"])
     return Design(spec.get("colours", {}), spec.get("signatory", ""), spec.get("words", {}), pictures)

@@ -34,16 +34,16 @@ def issue_contexts(occasions: Sequence[Occasion]) -> list[dict[str, Any]]:
     series = {one.series_id for one in occasions}
     languages = dict(db.session.execute(select(Series.id, Series.language).where(Series.id.in_(series))).all())
     who = select(Person.id, func.coalesce(Person.canonical_id, Person.id))
-    own = dict(db.session.execute(who.where(among(Person.id, {one.person_id for one in occasions}))).all())
+    canonical_ids = dict(db.session.execute(who.where(among(Person.id, {one.person_id for one in occasions}))).all())
     countries = {
-        day: country_codes_of({own[one.person_id] for one in occasions if one.issued_on == day}, day)
+        day: country_codes_of({canonical_ids[one.person_id] for one in occasions if one.issued_on == day}, day)
         for day in {one.issued_on for one in occasions}
     }
     return [
         {
             "organiser": config.organiser,
             "language": languages[one.series_id] or "en",
-            "country": countries[one.issued_on].get(own[one.person_id]),
+            "country": countries[one.issued_on].get(canonical_ids[one.person_id]),
             "base_url": config.base_url,
             "signatory": config.signatory or None,
             "signatory_office": config.signatory_office or None,

@@ -172,20 +172,20 @@ def pdf_of(certificate: Certificate, order: Callable[[], Order]) -> bytes:
     Raises Refused while it cannot be signed.
     """
     try:
-        kept = find_pdf(certificate)
+        stored = find_pdf(certificate)
     except files.StorageAway as error:  # it can be made again without it
         log.warning("certificate set without storage", error=str(error))
-        kept = None
-    if kept is not None:
-        return kept
-    asked = order()
+        stored = None
+    if stored is not None:
+        return stored
+    render_order = order()
     try:
-        pdf = made(asked, render_context())
+        pdf = made(render_order, render_context())
     except TimestampAway as error:
         log.warning("no time stamp", error=str(error))
         raise Refused(_("The time stamp server is not responding. Try again in a few minutes.")) from error
     with contextlib.suppress(files.StorageAway):
-        files.store(asked.key, pdf)
+        files.store(render_order.key, pdf)
         files.delete(_unsigned_key(certificate))
     return pdf
 

@@ -143,11 +143,11 @@ def _content(award: Award) -> dict[str, Any]:
 
 def spoken(award: Award) -> list[Spoken]:
     """Names and titles as screen readers get them, in the order of their elements in the template."""
-    said = [Spoken("Strong", award.full_name, writing_of(award.full_name).lang)]
+    passages = [Spoken("Strong", award.full_name, writing_of(award.full_name).lang)]
     if award.native_name:
-        said.append(Spoken("Em", award.native_name, writing_of(award.native_name, award.country).lang))
+        passages.append(Spoken("Em", award.native_name, writing_of(award.native_name, award.country).lang))
     titles = [award.series, *(station.title for station in award.stations)]
-    return said + [Spoken("Strong", title, language_of(title, award.language)) for title in titles]
+    return passages + [Spoken("Strong", title, language_of(title, award.language)) for title in titles]
 
 
 def _qr(address: str) -> str:

@@ -71,7 +71,7 @@ class _Asked:
 
 
 def list_behind(
-    country_id: int, asked: ListRequest, *, by: Actor, at: datetime, series: str | None = None, q: str = ""
+    country_id: int, request: ListRequest, *, by: Actor, at: datetime, series: str | None = None, q: str = ""
 ) -> tuple[list[Behind], int]:
     """A page of a country's people who are falling behind, those who need most first, and how many there are: of one
     series, and those whom a search finds, where given.
@@ -79,13 +79,13 @@ def list_behind(
     Somebody falls behind whose share of the lectures held is smaller than the share that the certificate asks for.
     Raises NotFound for a country that the actor does not speak for.
     """
-    result = list_behind_by_series(country_id, asked, by=by, at=at, series=series, q=q, counts=False)
+    result = list_behind_by_series(country_id, request, by=by, at=at, series=series, q=q, counts=False)
     return result.rows, result.total
 
 
 def list_behind_by_series(
     country_id: int,
-    asked: ListRequest,
+    request: ListRequest,
     *,
     by: Actor,
     at: datetime,
@@ -106,10 +106,10 @@ def list_behind_by_series(
     if q:
         query = query.where(matching(q))
     matching_by_series = _count_by_series(query) if counts and (q or series) else by_series
-    found = query.subquery()
-    total = read_value(select(func.count()).select_from(found)) or 0
-    asked = asked.within(total)
-    page = select(found).order_by(found.c.missing.desc(), found.c.sort_name, found.c.id)
+    selected = query.subquery()
+    total = read_value(select(func.count()).select_from(selected)) or 0
+    request = request.within(total)
+    page = select(selected).order_by(selected.c.missing.desc(), selected.c.sort_name, selected.c.id)
     rows = [
         Behind(
             *(row.public_id, row.full_name, row.native_name, row.organisation, row.slug, row.title, row.language),
@@ -117,7 +117,7 @@ def list_behind_by_series(
             measured[row.series_id].earning.needed,
             measured[row.series_id].earning.to_come,
         )
-        for row in read(page.limit(asked.size).offset(asked.offset))
+        for row in read(page.limit(request.size).offset(request.offset))
     ]
     return BehindPage(rows, total, by_series, matching_by_series)
 
@@ -140,9 +140,9 @@ def ids_behind(series: Series, country_id: int | None, *, by: Actor, at: datetim
 
 
 def _count_by_series(query: Any) -> dict[str, tuple[str, int]]:
-    found = query.subquery()
-    counts = select(found.c.slug, found.c.title, func.count()).group_by(found.c.slug, found.c.title)
-    return {slug: (title, count) for slug, title, count in read(counts.order_by(found.c.title))}
+    selected = query.subquery()
+    counts = select(selected.c.slug, selected.c.title, func.count()).group_by(selected.c.slug, selected.c.title)
+    return {slug: (title, count) for slug, title, count in read(counts.order_by(selected.c.title))}
 
 
 def _running(by: Actor, at: datetime, series_id: int | None = None) -> dict[int, _Asked]:
@@ -153,20 +153,20 @@ def _running(by: Actor, at: datetime, series_id: int | None = None) -> dict[int,
     ids = list(read_column(query if series_id is None else query.where(Series.id == series_id)))
     policies, lectures = current_policies(ids), add_drafts(stations_of(ids, by=by))
     sessions = sessions_among(one for each in lectures.values() for one in each)
-    found = {}
+    requirements = {}
     for id_ in ids:
         policy = policies[id_]
         counted = eligibility.measured(lectures[id_], sessions, policy.deadline, reporting_zone(), at=at)
-        asked = eligibility.earning(counted, policy)
-        if policy.certificate is not None and 0 < asked.to_come < asked.lectures:
+        requirement = eligibility.earning(counted, policy)
+        if policy.certificate is not None and 0 < requirement.to_come < requirement.lectures:
             minutes = sum(one.duration_minutes for one in counted if one.state in eligibility.TO_COME)
-            found[id_] = _Asked(asked, [one.id for one in counted], minutes)
-    return found
+            requirements[id_] = _Asked(requirement, [one.id for one in counted], minutes)
+    return requirements
 
 
 def _query(measured: Mapping[int, _Asked], country_id: int | None, at: datetime) -> Any:
     lecture_ids = [one for each in measured.values() for one in each.lectures]
-    own = and_(
+    of_enrolment = and_(
         Credit.person_id == Person.id,
         Lecture.series_id == Enrolment.series_id,
         Credit.lecture_id.in_(lecture_ids),
@@ -174,7 +174,7 @@ def _query(measured: Mapping[int, _Asked], country_id: int | None, at: datetime)
 
     def counted(value: Any) -> Any:
         total = select(func.coalesce(func.sum(value), 0)).join(Lecture, Lecture.id == Credit.lecture_id)
-        return total.select_from(Credit).where(own).correlate(Person, Enrolment).scalar_subquery()
+        return total.select_from(Credit).where(of_enrolment).correlate(Person, Enrolment).scalar_subquery()
 
     attended, present_ms = counted(case((Credit.outcome == Outcome.ATTENDED, 1), else_=0)), counted(Credit.present_ms)
     columns = (Person.id, Person.public_id, Person.full_name, Person.native_name, Person.sort_name)
@@ -187,8 +187,8 @@ def _query(measured: Mapping[int, _Asked], country_id: int | None, at: datetime)
             Series.title,
             Series.language,
             attended.label("attended"),
-            _of_series(measured, lambda one: one.earning.needed).label("needed"),
-            (_of_series(measured, lambda one: one.earning.needed) - attended).label("missing"),
+            _of_series(measured, lambda requirement: requirement.earning.needed).label("needed"),
+            (_of_series(measured, lambda requirement: requirement.earning.needed) - attended).label("missing"),
         )
         .select_from(Enrolment)
         .join(PERSON_ROW, PERSON_ROW.id == Enrolment.person_id)
@@ -209,12 +209,14 @@ def _query(measured: Mapping[int, _Asked], country_id: int | None, at: datetime)
     return place.where(or_(*conditions))
 
 
-def _falls_behind(one: _Asked, attended: Any, present_ms: Any) -> Collection[Any]:
+def _falls_behind(requirement: _Asked, attended: Any, present_ms: Any) -> Collection[Any]:
     """Has not reached it, can reach it, and attended less of the lectures held than is asked of all."""
-    asked = one.earning
-    held = asked.lectures - asked.to_come
-    with_all = eligibility.has_earned(attended + asked.to_come, present_ms + one.minutes_to_come * MINUTE_MS, asked)
-    return attended < asked.needed, with_all, attended * asked.lectures < asked.needed * held
+    earning = requirement.earning
+    held = earning.lectures - earning.to_come
+    with_all = eligibility.has_earned(
+        attended + earning.to_come, present_ms + requirement.minutes_to_come * MINUTE_MS, earning
+    )
+    return attended < earning.needed, with_all, attended * earning.lectures < earning.needed * held
 
 
 def _of_series(measured: Mapping[int, _Asked], value: Any) -> Any:

@@ -63,9 +63,11 @@ class Shown:
 
 def counted_lectures(series_id: int, *, at: datetime | None = None) -> list[Lecture]:
     """The lectures a certificate of the series is measured by, in order of time; those without a time last."""
-    found = list_lectures(series_id, by=SYSTEM)
+    all_lectures = list_lectures(series_id, by=SYSTEM)
     deadline = current_policy(series_id).deadline
-    lectures = eligibility.measured(found, sessions_among(found), deadline, reporting_zone(), at=at or clock.now())
+    lectures = eligibility.measured(
+        all_lectures, sessions_among(all_lectures), deadline, reporting_zone(), at=at or clock.now()
+    )
 
     def when(lecture: Lecture) -> tuple[float, int]:
         starts = lecture.actual_start or lecture.starts_at
@@ -76,11 +78,11 @@ def counted_lectures(series_id: int, *, at: datetime | None = None) -> list[Lect
 
 def canonical_ids(person_ids: Iterable[int]) -> dict[int, int]:
     """Who each of these is after merges."""
-    found: dict[int, int] = {}
+    ids: dict[int, int] = {}
     for chunk in chunks(sorted(person_ids)):
         query = select(Person.id, func.coalesce(Person.canonical_id, Person.id)).where(Person.id.in_(chunk))
-        found.update((person_id, canonical) for person_id, canonical in db.session.execute(query))
-    return found
+        ids.update((person_id, canonical) for person_id, canonical in db.session.execute(query))
+    return ids
 
 
 def candidate_ids(series_id: int) -> list[int]:
@@ -126,10 +128,10 @@ def credits_of(lecture_ids: Sequence[int], person_ids: Sequence[int]) -> dict[in
     query = select(Credit.person_id, Credit.lecture_id, Credit.outcome, Credit.present_ms).where(
         among(Credit.person_id, person_ids), Credit.lecture_id.in_(lecture_ids)
     )
-    found: dict[int, dict[int, tuple[Outcome, int]]] = {}
+    credits: dict[int, dict[int, tuple[Outcome, int]]] = {}
     for person_id, lecture_id, outcome, present in db.session.execute(query):
-        found.setdefault(person_id, {})[lecture_id] = (outcome, present)
-    return found
+        credits.setdefault(person_id, {})[lecture_id] = (outcome, present)
+    return credits
 
 
 def count_awarded_at(series_id: int, kind: CertificateKind, at: datetime) -> int:

@@ -71,7 +71,7 @@ def _changes(
     series_id: int, policy: Policy, changes: Mapping[int, Mapping[int, Change]], by: Actor
 ) -> CertificateChanges:
     lectures = certificates.counted_lectures(series_id)
-    asked = earning(lectures, policy)
+    requirement = earning(lectures, policy)
     ids = [lecture.id for lecture in lectures]
     counted = {lecture_id: changes[lecture_id] for lecture_id in ids if lecture_id in changes}
     people = {person_id for one in counted.values() for person_id in one}
@@ -80,8 +80,8 @@ def _changes(
     sums = select(standing).where(among(standing.c.person_id, people))
     before = {id_: (attended, present) for id_, attended, present in db.session.execute(sums)}
     after = dict(before)
-    for one in counted.values():
-        for person_id, change in one.items():
+    for credits in counted.values():
+        for person_id, change in credits.items():
             attended, present = after.get(person_id, (0, 0))
             more, longer = _counts(change.after)
             less, shorter = _counts(change.before)
@@ -94,25 +94,29 @@ def _changes(
     held = _held(series_id, policy, people)
     hidden = hidden_among(series_id, people, by=by)
     addresses = addresses_of(hidden)
-    found = CertificateChanges()
+    result = CertificateChanges()
     for row in db.session.execute(known.where(among(Person.id, people), Person.erased_at.is_(None))):
         (attended_before, ms_before), (attended, present_ms) = before.get(row.id, (0, 0)), after[row.id]
         name, native = (addresses.get(row.id, ""), None) if row.id in hidden else (row.full_name, row.native_name)
         affected = Affected(row.public_id, name, native, attended, whole_minutes(present_ms))
         if row.id in held:
             number, needed, minutes = held[row.id]
-            own = replace(asked, needed=needed or asked.needed, minutes=asked.minutes if minutes is None else minutes)
+            own = replace(
+                requirement,
+                needed=needed or requirement.needed,
+                minutes=requirement.minutes if minutes is None else minutes,
+            )
             if has_earned(attended_before, ms_before, own) and not has_earned(attended, present_ms, own):
                 shown = numbers.write(number) if by.is_reporter else None
-                found.unearn.append(replace(affected, number=shown))
+                result.unearn.append(replace(affected, number=shown))
         elif row.id in enrolled and row.id not in awarded:
-            earned = has_earned(attended_before, ms_before, asked)
-            earns = has_earned(attended, present_ms, asked)
+            earned = has_earned(attended_before, ms_before, requirement)
+            earns = has_earned(attended, present_ms, requirement)
             if earns and not earned:
-                found.earn.append(affected)
+                result.earn.append(affected)
             elif earned and not earns:
-                found.miss.append(affected)
-    return found
+                result.miss.append(affected)
+    return result
 
 
 def _counts(values: CreditValues | None) -> tuple[int, int]:

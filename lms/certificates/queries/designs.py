@@ -182,10 +182,10 @@ def scripts_of(slug: str, *, by: Actor) -> dict[str, int]:
     series = get_series(slug, by=by)
     first = func.substr(Person.native_name, 1, 1)
     query = candidates(series.id, first, func.max(Person.id)).where(Person.native_name.is_not(None)).group_by(first)
-    found: dict[str, int] = {}
+    scripts: dict[str, int] = {}
     for sign, person_id in db.session.execute(query):
-        found.setdefault(writing_of(sign).script, person_id)
-    return dict(sorted(found.items()))
+        scripts.setdefault(writing_of(sign).script, person_id)
+    return dict(sorted(scripts.items()))
 
 
 def award_of(design: Design, look: Look, *, by: Actor) -> typesetting.Award:

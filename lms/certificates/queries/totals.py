@@ -61,32 +61,32 @@ def totals_of_series(series_ids: Iterable[int], *, by: Actor) -> dict[int, Total
     if not by.is_reporter:
         raise Forbidden
     ids = tuple(sorted(series_ids))
-    kept = memory(STAMP)
+    cached = memory(STAMP)
     zone = reporting_zone()
     at = clock.now()
-    found: tuple[Any, datetime | None, dict[int, Totals]] | None = kept.get(ids)
-    if found is None or found[0] != (cache_versions.peek(STAMP), zone) or (found[1] is not None and found[1] <= at):
+    entry: tuple[Any, datetime | None, dict[int, Totals]] | None = cached.get(ids)
+    if entry is None or entry[0] != (cache_versions.peek(STAMP), zone) or (entry[1] is not None and entry[1] <= at):
         stamp = cache_versions.stamp_of(STAMP), zone  # before what it stands for is read, and as this session sees it
         lectures = stations_of(ids, by=by)
         drafts = [one for each in lectures.values() for one in each if is_planned_draft(one, at)]
         until = min((one.starts_at for one in drafts if one.starts_at is not None), default=None)
-        kept.clear()
-        kept[ids] = found = stamp, until, _count(ids, lectures, at)
-    return found[2]
+        cached.clear()
+        cached[ids] = entry = stamp, until, _count(ids, lectures, at)
+    return entry[2]
 
 
 def _count(ids: Sequence[int], lectures: Mapping[int, Sequence[Station]], at: datetime) -> dict[int, Totals]:
     policies = current_policies(ids)
     sessions = sessions_among(one for each in lectures.values() for one in each)
-    asked = {
+    requirements = {
         id_: _asked(lectures[id_], policies[id_], sessions, at) for id_ in ids if policies[id_].certificate is not None
     }
-    asked = {id_: one for id_, one in asked.items() if one.lectures}
-    found = {id_: Totals() for id_ in ids}
-    if asked:
-        for id_, earned, to_issue in read(_query(asked)):
-            found[id_] = Totals(earned, int(to_issue or 0))
-    return found
+    requirements = {id_: one for id_, one in requirements.items() if one.lectures}
+    totals = {id_: Totals() for id_ in ids}
+    if requirements:
+        for id_, earned, to_issue in read(_query(requirements)):
+            totals[id_] = Totals(earned, int(to_issue or 0))
+    return totals
 
 
 def _asked(lectures: Sequence[Station], policy: Policy, sessions: set[int], at: datetime) -> _Asked:
@@ -94,13 +94,13 @@ def _asked(lectures: Sequence[Station], policy: Policy, sessions: set[int], at: 
     return _Asked(eligibility.earning(counted, policy), policy, [one.id for one in counted])
 
 
-def _query(asked: Mapping[int, _Asked]) -> Any:
+def _query(requirements: Mapping[int, _Asked]) -> Any:
     """`series, earned, to issue`: of people who are enrolled, over the lectures that count, as each series asks.
 
     Who has attended enough is found first: these are few, and only of them is asked whether they are enrolled and have
     one already.
     """
-    earner = _earners(asked).subquery()
+    earner = _earners(requirements).subquery()
     member = select(PERSON_ROW.id).where(PERSON_ROW.canonical_id == earner.c.person_id).correlate(earner)
     # the state is compared outside: SQLite would look through all of a series for it, for each person
     status = (
@@ -112,9 +112,10 @@ def _query(asked: Mapping[int, _Asked]) -> Any:
     has_award = exists().where(
         Award.series_id == earner.c.series_id,
         Award.person_id.in_(member),
-        Award.kind == case({id_: one.policy.certificate for id_, one in asked.items()}, value=earner.c.series_id),
+        Award.kind
+        == case({id_: one.policy.certificate for id_, one in requirements.items()}, value=earner.c.series_id),
     )
-    waits = [id_ for id_, one in asked.items() if one.policy.confirmed_names]
+    waits = [id_ for id_, one in requirements.items() if one.policy.confirmed_names]
     is_ready = or_(earner.c.series_id.not_in(waits), Person.name_confirmed_at.is_not(None))
     return (
         select(earner.c.series_id, func.count(), func.sum(case((and_(not_(has_award), is_ready), 1), else_=0)))
@@ -124,15 +125,15 @@ def _query(asked: Mapping[int, _Asked]) -> Any:
     )
 
 
-def _earners(asked: Mapping[int, _Asked]) -> Any:
+def _earners(requirements: Mapping[int, _Asked]) -> Any:
     """`series_id, person_id` of who has attended as much as the series asks, enrolled or not."""
     attended = func.sum(case((Credit.outcome == Outcome.ATTENDED, 1), else_=0))
-    needed = case({id_: one.earning.needed for id_, one in asked.items()}, value=Lecture.series_id)
-    needed_ms = case({id_: one.earning.needed_ms for id_, one in asked.items()}, value=Lecture.series_id)
+    needed = case({id_: one.earning.needed for id_, one in requirements.items()}, value=Lecture.series_id)
+    needed_ms = case({id_: one.earning.needed_ms for id_, one in requirements.items()}, value=Lecture.series_id)
     return (
         select(Lecture.series_id, Credit.person_id)
         .join(Lecture, Lecture.id == Credit.lecture_id)
-        .where(Credit.lecture_id.in_([id_ for one in asked.values() for id_ in one.lectures]))
+        .where(Credit.lecture_id.in_([id_ for one in requirements.values() for id_ in one.lectures]))
         .group_by(Lecture.series_id, Credit.person_id)
         .having(eligibility.has_reached(attended, func.sum(Credit.present_ms), needed, needed_ms))
     )

@@ -85,12 +85,12 @@ def _read_pdf(content: bytes, trusted: Iterable[x509.Certificate]) -> Read:
 
 def _badge_in(content: bytes) -> str:
     if baking.is_picture(content):
-        found = baking.unbake(content)
-        if found is None:
+        badge = baking.unbake(content)
+        if badge is None:
             raise WrongKind(
                 _("This picture contains no badge. Use the original file; a screenshot does not contain the badge.")
             )
-        return found
+        return badge
     try:
         text = content.decode("ascii").strip() if len(content) <= LONGEST else ""
     except UnicodeDecodeError:

@@ -221,8 +221,8 @@ def issue(slug: str) -> ResponseReturnValue:
     """Shows who has earned a certificate of the series, who is short of it and by how much, and who is blocked."""
     by = current_actor()
     try:
-        shown, asked = _group(), _read_people()
-        preview = eligibility.preview(slug, by=by, shown=shown, wanted=_filter(asked), asked=asked.wanted)
+        shown, listing = _group(), _read_people()
+        preview = eligibility.preview(slug, by=by, shown=shown, wanted=_filter(listing), asked=listing.wanted)
     except Refused as refused:
         series = get_series(slug, by=by)
         return render_template("certificates/none.html", series=series, reason=refused.message)
@@ -232,8 +232,8 @@ def issue(slug: str) -> ResponseReturnValue:
         preview=preview,
         series=series,
         may_write=may_edit_series(series, by),
-        list=ListPage(asked, preview.matching, endpoint=".issue", values={"slug": slug}, anchor="people"),
-        selects=_selects(preview, asked.wanted.filters),
+        list=ListPage(listing, preview.matching, endpoint=".issue", values={"slug": slug}, anchor="people"),
+        selects=_selects(preview, listing.wanted.filters),
     )
 
 
@@ -243,39 +243,39 @@ def _read_people() -> AskedList:
     return read_list(replace(LIST, filters={**LIST.filters, "country": names.keys()}))
 
 
-def _filter(asked: AskedList) -> PeopleFilter:
-    filters = asked.wanted.filters
+def _filter(listing: AskedList) -> PeopleFilter:
+    filters = listing.wanted.filters
     state = CertificateState(filters["state"]) if "state" in filters else None
-    return PeopleFilter(asked.wanted.q, filters.get("country"), state, filters.get("organisation"))
+    return PeopleFilter(listing.wanted.q, filters.get("country"), state, filters.get("organisation"))
 
 
 def _selects(preview: Preview, chosen: Mapping[str, str]) -> list[Select]:
     """The filters of the form: the countries and organisations of the people in the series, and the state of what was
     issued."""
     by, series = current_actor(), preview.series
-    found = []
+    selects = []
     for name, label, counts, names in (
         ("country", _("Country"), count_countries(series, by=by), country_names(reader_locale())),
         ("organisation", _("Organisation"), count_organisations_of_series(series, by=by), None),
     ):
         choices = counted_choices(counts, chosen.get(name), names, shows_numbers=False)
         if choices:
-            found.append(Select(name, label, choices))
+            selects.append(Select(name, label, choices))
     if preview.shown is Group.HAVE:
         states = [
             Choice(CertificateState.VALID, _("Valid")),
             Choice(CertificateState.REVOKED, _("Revoked")),
             Choice(CertificateState.WITHDRAWN, _("Withdrawn")),
         ]
-        found.append(Select("state", _("State"), states))
-    return found
+        selects.append(Select("state", _("State"), states))
+    return selects
 
 
 def _group() -> Group | None:
     """The group of people requested."""
-    asked = request.args.get("show")
+    group_name = request.args.get("show")
     try:
-        return Group(asked) if asked else None
+        return Group(group_name) if group_name else None
     except ValueError as error:
         raise NotFound from error
 
@@ -295,11 +295,11 @@ def export_workbook(slug: str) -> ResponseReturnValue:
 
 
 def _file(slug: str, kind: str) -> ResponseReturnValue:
-    group, wanted = _group() or Group.EARNED, _filter(_read_people())
-    rows = eligibility.table(slug, group, wanted, by=current_actor())
+    group, filters = _group() or Group.EARNED, _filter(_read_people())
+    rows = eligibility.table(slug, group, filters, by=current_actor())
     headings = next(rows)
-    chosen = ["organisation" if wanted.organisation else None, "search" if wanted.q else None]
-    parts = [slug, group, (wanted.country or "").lower(), wanted.state, *chosen]
+    chosen = ["organisation" if filters.organisation else None, "search" if filters.q else None]
+    parts = [slug, group, (filters.country or "").lower(), filters.state, *chosen]
     name = "-".join(str(part) for part in parts if part)
     return table_file(kind, name, _("Certificates"), [str(one) for one in headings], rows)
 
@@ -308,9 +308,9 @@ def _file(slug: str, kind: str) -> ResponseReturnValue:
 @allow(Role.ADMINISTRATOR)
 def remind(slug: str) -> ResponseReturnValue:
     """Sends one reminder to people whose certificate is waiting for them to confirm their name."""
-    told = awards.remind_unconfirmed(slug, by=current_actor(), at=clock.now())
-    if told:
-        flash(_n("%(num)s person will get an e-mail.", "%(num)s people will get an e-mail.", told), "done")
+    notified = awards.remind_unconfirmed(slug, by=current_actor(), at=clock.now())
+    if notified:
+        flash(_n("%(num)s person will get an e-mail.", "%(num)s people will get an e-mail.", notified), "done")
     else:
         flash(_("Everyone with an e-mail address has already been reminded. Nobody is reminded twice."), "done")
     return redirect(url_for(".issue", slug=slug, show=Group.UNCONFIRMED.value))

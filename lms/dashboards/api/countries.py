@@ -100,16 +100,16 @@ def change_listed_country(code: str, changes: dict[str, Any]) -> Any:
 @bp.get("/countries/<code>/merge")
 @allow(Role.ADMINISTRATOR)
 @scope("countries:read")
-@bp.input(OtherCountry, location="query", arg_name="asked")
+@bp.input(OtherCountry, location="query", arg_name="query")
 @bp.output(CountryMergePreviewOut)
 @bp.doc(
     summary="Preview a merge of countries",
     responses={403: "You are not an administrator", 404: "Does not exist", 409: "They cannot be merged"},
 )
-def look_at_country_merge(code: str, asked: dict[str, Any]) -> Any:
+def look_at_country_merge(code: str, query: dict[str, Any]) -> Any:
     """Returns what merging `other` into this country would move, and what it would change in the totals."""
-    kept, merged = _found(code), _other(asked["other"])
-    return preview_country_merge(kept, merged, by=current_actor(), at=clock.now())
+    country, merged = _found(code), _other(query["other"])
+    return preview_country_merge(country, merged, by=current_actor(), at=clock.now())
 
 
 @bp.post("/countries/<code>/merge")
@@ -129,9 +129,9 @@ def look_at_country_merge(code: str, asked: dict[str, Any]) -> Any:
 def merge_country(code: str, given: dict[str, Any]) -> Any:
     """Makes two countries of the list one, also in the figures of earlier years. The same merge again changes nothing.
     Undo it with `merge/undo`."""
-    kept, merged, by = _found(code).code, _other(given["other"]).code, current_actor()
-    merge_countries(kept, merged, reason=given["reason"], by=by, at=clock.now())
-    return get_country_merge(kept, merged, by=by)
+    kept_code, merged, by = _found(code).code, _other(given["other"]).code, current_actor()
+    merge_countries(kept_code, merged, reason=given["reason"], by=by, at=clock.now())
+    return get_country_merge(kept_code, merged, by=by)
 
 
 @bp.post("/countries/<code>/merge/undo")

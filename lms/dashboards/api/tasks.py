@@ -77,10 +77,10 @@ def get_mail_choices(public_id: str) -> dict[str, Any]:
 
 
 def _mail_choices(public_id: str) -> dict[str, Any]:
-    found = chosen_mails(public_id, by=current_actor(), at=clock.now())
+    choices = chosen_mails(public_id, by=current_actor(), at=clock.now())
     return {
-        "choices": found.general,
-        "series": [{"series": one.slug, "choices": one.own} for one in found.series if one.own],
+        "choices": choices.general,
+        "series": [{"series": one.slug, "choices": one.own} for one in choices.series if one.own],
     }
 
 
@@ -101,9 +101,9 @@ def _mail_choices(public_id: str) -> dict[str, Any]:
 def choose_mail(public_id: str, given: dict[str, Any]) -> dict[str, Any]:
     """Changes the kinds sent, for all series or for one in which the person has or had a place."""
     by, at = current_actor(), clock.now()
-    found = chosen_mails(public_id, by=by, at=at)
-    series = found.of_series(given["series"]) if given["series"] is not None else None
-    choosable = found.general if series is None else series.wanted
+    choices = chosen_mails(public_id, by=by, at=at)
+    series = choices.of_series(given["series"]) if given["series"] is not None else None
+    choosable = choices.general if series is None else series.wanted
     faults = [
         Fault(_("This cannot be chosen here."), field=f"choices.{kind}")
         for kind in given["choices"]
@@ -111,20 +111,20 @@ def choose_mail(public_id: str, given: dict[str, Any]) -> dict[str, Any]:
     ]
     if faults:
         raise Invalid(faults=faults)
-    wanted = {MailKind(kind): is_wanted for kind, is_wanted in given["choices"].items()}
-    choose_mails(found.person_id, wanted, by=by, at=at, series_id=series.id if series is not None else ALL_SERIES)
+    chosen = {MailKind(kind): is_wanted for kind, is_wanted in given["choices"].items()}
+    choose_mails(choices.person_id, chosen, by=by, at=at, series_id=series.id if series is not None else ALL_SERIES)
     return _mail_choices(public_id)
 
 
 @bp.get("/series/<slug>/policy")
 @allow(SIGNED_IN)
 @scope("attendance:read")
-@bp.input(PolicyQuery, location="query", arg_name="asked")
+@bp.input(PolicyQuery, location="query", arg_name="query")
 @bp.output(PolicyPreviewOut)
-def look_at_policy(slug: str, asked: dict[str, Any]) -> dict[str, Any]:
+def look_at_policy(slug: str, query: dict[str, Any]) -> dict[str, Any]:
     """Previews what the newest policy would change for lectures held under an earlier one."""
     by = current_actor()
-    preview = preview_policy(slug, chosen=_numbers(asked["lectures"]), by=by)
+    preview = preview_policy(slug, chosen=_numbers(query["lectures"]), by=by)
     effects = preview_certificates(preview.series.id, preview.changes, by=by)
     return {
         "min_percent": preview.policy.min_percent,
@@ -169,14 +169,14 @@ def apply_policy(slug: str, wish: dict[str, Any]) -> dict[str, Any]:
 @bp.get("/lectures/<int:lecture_id>/times")
 @allow(SIGNED_IN)
 @scope("attendance:read")
-@bp.input(TimesQuery, location="query", arg_name="asked")
+@bp.input(TimesQuery, location="query", arg_name="query")
 @bp.output(TimesOut)
 @bp.doc(responses={409: "Not possible in the current state."})
-def look_at_times(lecture_id: int, asked: dict[str, Any]) -> dict[str, Any]:
+def look_at_times(lecture_id: int, query: dict[str, Any]) -> dict[str, Any]:
     """Returns when a lecture was given according to its records, and previews what these times would change."""
     by, at = current_actor(), clock.now()
     proposal = propose_times(lecture_id, by=by)
-    start, end = asked["actual_start"], asked["actual_end"]
+    start, end = query["actual_start"], query["actual_end"]
     lecture = get_editable_lecture(lecture_id, by=by)
     if (start is None or end is None) and proposal is not None and lecture.state is LectureState.SCHEDULED:
         start, end = proposal.start, proposal.end

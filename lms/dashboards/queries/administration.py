@@ -97,8 +97,8 @@ def list_jobs(*, by: Actor, limit: int = 10) -> list[Job]:
     """Returns recent jobs, newest first, without recounts that changed nothing. Raises Forbidden for others."""
     if not by.is_administrator:
         raise Forbidden
-    found = db.session.scalars(select(Job).order_by(Job.id.desc()).limit(20 * limit))
-    return [job for job in found if job.state is not JobState.DONE or (job.result or {}) != {"changed": 0}][:limit]
+    jobs = db.session.scalars(select(Job).order_by(Job.id.desc()).limit(20 * limit))
+    return [job for job in jobs if job.state is not JobState.DONE or (job.result or {}) != {"changed": 0}][:limit]
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,7 @@ class SeriesList:
     drafts: Sequence[SeriesRow]
 
 
-def list_all_series(asked: ListRequest, *, by: Actor) -> SeriesList:
+def list_all_series(request: ListRequest, *, by: Actor) -> SeriesList:
     """The page of the list that is asked for. For administrators; raises Forbidden for others.
 
     Series are few, and people are counted by the database: the number of questions does not grow with either.
@@ -91,14 +91,14 @@ def list_all_series(asked: ListRequest, *, by: Actor) -> SeriesList:
     public = [replace(row, totals=totals[row.id]) for row in public]
     counts = {state.value: sum(one.state is state for one in public) for state in SeriesState}
     counts |= {"": len(public), TO_ISSUE: sum(one.totals.to_issue > 0 for one in public)}
-    found = [one for one in public if _matches(one, asked)]
-    found.sort(key=_key(asked.sort), reverse=asked.descending)
-    within = asked.within(len(found))
-    rows = found[within.offset : within.offset + within.size]
+    matching = [one for one in public if _matches(one, request)]
+    matching.sort(key=_key(request.sort), reverse=request.descending)
+    within = request.within(len(matching))
+    rows = matching[within.offset : within.offset + within.size]
     names = list_givers_of_series([row.id for row in [*rows, *drafts]])
     return SeriesList(
         [replace(row, instructors=names.get(row.id, ())) for row in rows],
-        len(found),
+        len(matching),
         counts,
         sum(row.totals.to_issue for row in public),
         [replace(row, instructors=names.get(row.id, ())) for row in drafts],
@@ -130,8 +130,8 @@ def _rows() -> Any:
     )
 
 
-def _matches(row: SeriesRow, asked: ListRequest) -> bool:
-    state, words = asked.filters.get("state"), asked.q.casefold().split()
+def _matches(row: SeriesRow, request: ListRequest) -> bool:
+    state, words = request.filters.get("state"), request.q.casefold().split()
     if state == TO_ISSUE and not row.totals.to_issue:
         return False
     if state and state not in (TO_ISSUE, row.state.value):

@@ -22,8 +22,8 @@ def list_calendar(
 ) -> tuple[Sequence[Station], frozenset[int]]:
     """The lectures between two instants in their order, and the series that are the reader's own: those in which they
     are enrolled and those that they teach. Two questions, one for who is not signed in."""
-    own = _own_series(by)
-    return list_between(start, end, series_ids=own if only_own else None, by=by), own
+    own_ids = _own_series(by)
+    return list_between(start, end, series_ids=own_ids if only_own else None, by=by), own_ids
 
 
 def _own_series(by: Actor) -> frozenset[int]:

@@ -141,16 +141,16 @@ def describe_countries(countries: Sequence[Country], *, locale: str) -> list[Des
 def holdings_of(country_ids: Collection[int], at: datetime) -> dict[int, CountryHoldings]:
     """What refers to each of these countries."""
     spans = partner_spans()
-    found: dict[int, dict[str, int]] = {id_: dict.fromkeys(COUNTED, 0) for id_ in country_ids}
+    holdings: dict[int, dict[str, int]] = {id_: dict.fromkeys(COUNTED, 0) for id_ in country_ids}
     for name, country_id, number in read(union_all(*_counts(sorted(country_ids), at))):
-        found[country_id][name] = number or 0
-    return {id_: CountryHoldings(numbers, spans.get(id_, [])) for id_, numbers in found.items()}
+        holdings[country_id][name] = number or 0
+    return {id_: CountryHoldings(numbers, spans.get(id_, [])) for id_, numbers in holdings.items()}
 
 
 def _counts(ids: Sequence[int], at: datetime) -> Iterator[Any]:
     for id_ in ids:
-        own = belonging_to([id_], day_of(at)).subquery()
-        yield select(literal("people"), literal(id_), func.count(func.distinct(own.c[0])))
+        of_country = belonging_to([id_], day_of(at)).subquery()
+        yield select(literal("people"), literal(id_), func.count(func.distinct(of_country.c[0])))
     for name, column, number, where in (
         ("focal_points", RoleGrant.country_id, func.count(), [RoleGrant.revoked_at.is_(None)]),
         ("enrolments", Enrolment.registered_country_id, func.count(), []),
@@ -177,10 +177,14 @@ def _waiting(country_ids: Collection[int]) -> int:
     return number
 
 
-def preview_country_merge(kept: Country, merged: Country, *, by: Actor, at: datetime) -> CountryMergePreview:
+def preview_country_merge(kept_country: Country, merged: Country, *, by: Actor, at: datetime) -> CountryMergePreview:
     """What uniting two countries would change. For administrators. Raises what the merge itself raises."""
     return _preview(
-        kept.id, merged.id, lambda: merge_countries(kept.code, merged.code, reason=_REHEARSED, by=by, at=at), by, at
+        kept_country.id,
+        merged.id,
+        lambda: merge_countries(kept_country.code, merged.code, reason=_REHEARSED, by=by, at=at),
+        by,
+        at,
     )
 
 
@@ -236,13 +240,13 @@ def list_country_merges(country_id: int | None = None, *, by: Actor) -> list[Mer
     ]
 
 
-def get_country_merge(kept: str, merged: str, *, by: Actor) -> MergedCountry:
+def get_country_merge(kept_code: str, merged: str, *, by: Actor) -> MergedCountry:
     """The merge of a country (code) into another. For administrators. Raises NotFound."""
     country = listed_country(merged)
-    found = list_country_merges(country.id, by=by) if country is not None else []
-    for one in found:
-        if one.country.code == merged.upper() and one.kept.code == kept.upper():
-            return one
+    merges = list_country_merges(country.id, by=by) if country is not None else []
+    for merge in merges:
+        if merge.country.code == merged.upper() and merge.kept.code == kept_code.upper():
+            return merge
     raise NotFound
 
 
@@ -260,11 +264,11 @@ def country_history(country: Country, *, by: Actor) -> list[CountryEvent]:
         "until": country.valid_until,
         "spans": partner_spans().get(country.id, []),
     }
-    found = []
+    events = []
     for entry in entries:
         before, after = _changed(entry.verb, entry.detail, state)
         state |= before
-        found.append(
+        events.append(
             CountryEvent(
                 id=entry.id,
                 verb=entry.verb,
@@ -277,7 +281,7 @@ def country_history(country: Country, *, by: Actor) -> list[CountryEvent]:
                 reason=entry.detail.get("reason", ""),
             )
         )
-    return found
+    return events
 
 
 def _changed(verb: str, detail: Mapping[str, Any], state: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

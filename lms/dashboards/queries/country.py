@@ -43,13 +43,13 @@ class CountryDesk:
 
 def get_country_desk(code: str | None, *, q: str | None, cursor: int | None, by: Actor, at: datetime) -> CountryDesk:
     """Returns the dashboard for one of the actor's countries. Default: the first by code. NotFound for others."""
-    own = own_countries(by)
-    country = own_country(own, code)
+    countries = own_countries(by)
+    country = own_country(countries, code)
     standing, places = country_standing([country.id], by=by, at=at)
     people = list_country_people([country.id], by=by, limit=PAGE, cursor=cursor, q=q, at=at)
     return CountryDesk(
         country=country,
-        countries=own,
+        countries=countries,
         totals=standing,
         places=places,
         people=people[:PAGE],
@@ -78,12 +78,12 @@ def list_open_series(country: Country, places: Places, *, by: Actor) -> list[Ope
         .where(Series.visibility == Visibility.PUBLIC, or_(for_all, for_it))
         .order_by(coming.c.first.is_(None), coming.c.first, Series.id)
     )
-    found = list(db.session.scalars(query))
+    open_series = list(db.session.scalars(query))
     return [
         OpenSeries(
             one,
             places.get(one.id, {}).get(EnrolmentStatus.ENROLLED, 0),
             places.get(one.id, {}).get(EnrolmentStatus.WAITLISTED, 0),
         )
-        for one in found
+        for one in open_series
     ]

@@ -26,24 +26,24 @@ def find_next_to_earn(shown: Series, *, by: Actor, at: datetime) -> Series | Non
     One in the language of `shown` goes before all others. Series by nomination, full ones, those for other countries,
     and those in which the reader has or had a place are left out.
     """
-    wanted = SeriesFilter(open=True, visibility=Visibility.PUBLIC, limit=LOOKED_AT)
+    filters = SeriesFilter(open=True, visibility=Visibility.PUBLIC, limit=LOOKED_AT)
     known = {row.series_id for row in list_of_person(by.person_id)} if by.person_id is not None else set()
     country_id = country_id_of(by.person_id, day_of(at)) if by.person_id is not None else None
-    found = [
+    candidates = [
         series
-        for series in list_series(wanted, by=by)
+        for series in list_series(filters, by=by)
         if series.id != shown.id
         and series.id not in known
         and series.admission is not Admission.NOMINATION
         and not series.is_full
         and (by.person_id is None or not series.countries or country_id in {one.id for one in series.countries})
     ]
-    ids = [series.id for series in found]
+    ids = [series.id for series in candidates]
     lectures, policies = add_drafts(stations_of(ids, by=by)), current_policies(ids)
     sessions = sessions_among(lecture for given in lectures.values() for lecture in given)
     zone = reporting_zone()
     best: tuple[tuple[bool, datetime, int], Series] | None = None
-    for series in found:
+    for series in candidates:
         given = lectures[series.id]
         stands = standing(given, (), policies[series.id], sessions=sessions, zone=zone, at=at, is_in=False)
         following = next_lecture(given)

@@ -127,17 +127,17 @@ def _figures(*, by: Actor, at: datetime) -> Figures:
     return Figures(counted.participants, counted.attendances)
 
 
-def preview_merge(kept: str, merged: str, *, by: Actor, at: datetime) -> MergePreview:
+def preview_merge(kept_public_id: str, merged: str, *, by: Actor, at: datetime) -> MergePreview:
     """What uniting two people would change. For administrators. Raises what the merge itself raises."""
     if not by.is_administrator:
         raise Forbidden
-    kept_id, merged_id = person_id_of(kept), person_id_of(merged)
+    kept_id, merged_id = person_id_of(kept_public_id), person_id_of(merged)
     first, second = (holdings_of(one, by=by, at=at) for one in (kept_id, merged_id))
     now = _figures(by=by, at=at)
     tokens = sum(len(list_tokens(person_id, at=at, by=by)) for person_id in (kept_id, merged_id))
 
     def merge() -> tuple[Holdings, Figures]:
-        merge_people(kept, merged, reason=_REHEARSED, is_confirmed=True, by=by, at=at)
+        merge_people(kept_public_id, merged, reason=_REHEARSED, is_confirmed=True, by=by, at=at)
         return holdings_of(kept_id, by=by, at=at), _figures(by=by, at=at)
 
     after, then = rehearse(merge)
@@ -172,8 +172,8 @@ def _shared(first: PersonAttendance, second: PersonAttendance, after: PersonAtte
     )
 
 
-def _is_earned(one: OwnSeries | None) -> bool:
-    return one is not None and one.standing is not None and one.standing.is_reached
+def _is_earned(own_series: OwnSeries | None) -> bool:
+    return own_series is not None and own_series.standing is not None and own_series.standing.is_reached
 
 
 def preview_undo(merged: str, *, by: Actor, at: datetime) -> UndoPreview:
@@ -183,20 +183,22 @@ def preview_undo(merged: str, *, by: Actor, at: datetime) -> UndoPreview:
 
     def undo() -> tuple[Holdings, Holdings, Figures]:
         undo_merge(merged, by=by, at=at)
-        kept, other = (holdings_of(one, by=by, at=at) for one in (merge.kept_id, merge.merged_id))
-        return kept, other, _figures(by=by, at=at)
+        remaining, other = (holdings_of(one, by=by, at=at) for one in (merge.kept_id, merge.merged_id))
+        return remaining, other, _figures(by=by, at=at)
 
-    kept, other, then = rehearse(undo)
+    remaining, other, then = rehearse(undo)
     since = day_of(merge.merged_at, reporting_zone()) if merge.merged_at is not None else None
-    still = {one.series.slug for one in kept.series.values() if _is_earned(one)}
+    still = {one.series.slug for one in remaining.series.values() if _is_earned(one)}
     return UndoPreview(
         merge=merge,
         united=united,
-        kept=kept,
+        kept=remaining,
         merged=other,
         now=now,
         then=then,
         unearned=tuple(
-            one for one in kept.valid if since is not None and one.issued_on >= since and one.series_slug not in still
+            one
+            for one in remaining.valid
+            if since is not None and one.issued_on >= since and one.series_slug not in still
         ),
     )

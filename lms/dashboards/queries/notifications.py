@@ -38,10 +38,10 @@ class ChosenMails:
 
     def of_series(self, slug: str) -> SeriesMails:
         """What holds for a series. Raises NotFound where the person has and had no place there."""
-        found = next((one for one in self.series if one.slug == slug), None)
-        if found is None:
+        mails = next((one for one in self.series if one.slug == slug), None)
+        if mails is None:
             raise NotFound
-        return found
+        return mails
 
 
 def chosen_mails(public_id: str, *, by: Actor, at: datetime) -> ChosenMails:
@@ -52,10 +52,12 @@ def chosen_mails(public_id: str, *, by: Actor, at: datetime) -> ChosenMails:
     own_roles = by if by.person_id == person_id else load_actor(person_id, at)
     chosen, offered = choices_of(person_id), offered_to(own_roles.roles if own_roles is not None else ())
     general = {kind: chosen.get((kind, ALL_SERIES), is_default(kind)) for kind in offered}
-    found: dict[str, SeriesMails] = {}
-    for one in list_of_person(person_id):
-        series = one.series
-        own = {kind: chosen[kind, series.id] for kind in offered if (kind, series.id) in chosen}
-        wanted: dict[MailKind, bool] = {kind: own.get(kind, general[kind]) for kind in offered if kind in PER_SERIES}
-        found[series.slug] = SeriesMails(series.id, series.slug, series.title, wanted, own)
-    return ChosenMails(person_id, general, tuple(sorted(found.values(), key=lambda one: one.title.casefold())))
+    by_slug: dict[str, SeriesMails] = {}
+    for enrolled in list_of_person(person_id):
+        series = enrolled.series
+        chosen_here = {kind: chosen[kind, series.id] for kind in offered if (kind, series.id) in chosen}
+        is_wanted: dict[MailKind, bool] = {
+            kind: chosen_here.get(kind, general[kind]) for kind in offered if kind in PER_SERIES
+        }
+        by_slug[series.slug] = SeriesMails(series.id, series.slug, series.title, is_wanted, chosen_here)
+    return ChosenMails(person_id, general, tuple(sorted(by_slug.values(), key=lambda mails: mails.title.casefold())))

@@ -71,24 +71,24 @@ def list_own_series(person_id: int, *, by: Actor, at: datetime) -> list[OwnSerie
     policies = current_policies(ids)
     positions = _positions(enrolments)
     attendance: dict[int, dict[int, PersonAttendance]] = {}
-    for one in attendance_of_person(person_id, by=by):
-        attendance.setdefault(one.series_id, {})[one.lecture_id] = one
-    found = []
+    for attendance_row in attendance_of_person(person_id, by=by):
+        attendance.setdefault(attendance_row.series_id, {})[attendance_row.lecture_id] = attendance_row
+    own_series = []
     zone = reporting_zone()
     sessions = sessions_among(lecture for given in lectures.values() for lecture in given)
     for enrolment in enrolments:
-        own = attendance.get(enrolment.series_id, {})
+        attended = attendance.get(enrolment.series_id, {})
         given, policy = lectures[enrolment.series_id], policies[enrolment.series_id]
-        found.append(
+        own_series.append(
             OwnSeries(
                 series=enrolment.series,
                 enrolment=enrolment,
                 policy=policy,
                 lectures=given,
-                attendance=own,
+                attendance=attended,
                 standing=standing(
                     counted[enrolment.series_id],
-                    own.values(),
+                    attended.values(),
                     policy,
                     sessions=sessions,
                     zone=zone,
@@ -98,19 +98,19 @@ def list_own_series(person_id: int, *, by: Actor, at: datetime) -> list[OwnSerie
                 position=positions.get(enrolment.id),
             )
         )
-    return sorted(found, key=_weight)
+    return sorted(own_series, key=_weight)
 
 
-def _weight(own: OwnSeries) -> tuple[bool, bool, float]:
+def _weight(own_series: OwnSeries) -> tuple[bool, bool, float]:
     """Sorts series with live or upcoming lectures first, and past ones last, latest first."""
     open_starts = [
         one.starts_at.timestamp()
-        for one in own.lectures
+        for one in own_series.lectures
         if one.state in (LectureState.LIVE, LectureState.SCHEDULED) and one.starts_at is not None
     ]
-    held = [one.actual_start.timestamp() for one in own.lectures if one.actual_start is not None]
-    when = -max(held, default=0.0) if own.is_over else min(open_starts, default=float("inf"))
-    return own.is_over, not own.is_in, when
+    held = [one.actual_start.timestamp() for one in own_series.lectures if one.actual_start is not None]
+    when = -max(held, default=0.0) if own_series.is_over else min(open_starts, default=float("inf"))
+    return own_series.is_over, not own_series.is_in, when
 
 
 def _positions(enrolments: Iterable[Enrolment]) -> dict[int, int]:

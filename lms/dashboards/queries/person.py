@@ -89,19 +89,21 @@ def get_person_desk(public_id: str, *, by: Actor, at: datetime) -> PersonDesk:
     person_id = profile.person.id
     certificates = list_of_person(person_id, by=by)
     latest: dict[str, Shown] = {}
-    for one in certificates:
-        latest.setdefault(one.series_slug, one)
-    own = list_own_series(person_id, by=by, at=at)
-    found = [SeriesOfPerson(one, latest.get(one.series.slug), _near(one)) for one in own]
-    joined = {one.series.id for one in own if one.enrolment.status in _IN}
+    for certificate in certificates:
+        latest.setdefault(certificate.series_slug, certificate)
+    own_series = list_own_series(person_id, by=by, at=at)
+    series_list = [SeriesOfPerson(one, latest.get(one.series.slug), _near(one)) for one in own_series]
+    joined = {one.series.id for one in own_series if one.enrolment.status in _IN}
     listed = list_series(SeriesFilter(open=True, limit=CHOICES), by=by)
     return PersonDesk(
         profile=profile,
         account=account_of(person_id, by=by),
         grants=[(grant, country) for grant, country in list_grants(person_id, by=by) if grant.revoked_at is None],
-        series=sorted(found, key=lambda one: not one.is_current),
+        series=sorted(series_list, key=lambda item: not item.is_current),
         attendance=sorted(
-            (one for given in own for one in given.attendance.values()), key=lambda one: one.start_ms, reverse=True
+            (one for given in own_series for one in given.attendance.values()),
+            key=lambda attendance: attendance.start_ms,
+            reverse=True,
         ),
         nominations=nominations_of_person(person_id),
         certificates=certificates,
@@ -118,10 +120,10 @@ def get_person_desk(public_id: str, *, by: Actor, at: datetime) -> PersonDesk:
 _IN = (EnrolmentStatus.ENROLLED, EnrolmentStatus.WAITLISTED, EnrolmentStatus.APPLIED)
 
 
-def _near(own: OwnSeries) -> Near | None:
+def _near(own_series: OwnSeries) -> Near | None:
     """The lecture attended in part that lacks the least, while the certificate is not earned."""
-    if own.standing is None or own.standing.is_reached:
+    if own_series.standing is None or own_series.standing.is_reached:
         return None
-    partial = [one for one in own.attendance.values() if one.outcome is Outcome.PARTIAL and one.short_ms]
-    nearest = min(partial, key=lambda one: (one.short_ms, one.title), default=None)
+    partial = [one for one in own_series.attendance.values() if one.outcome is Outcome.PARTIAL and one.short_ms]
+    nearest = min(partial, key=lambda attendance: (attendance.short_ms, attendance.title), default=None)
     return None if nearest is None else Near(nearest.lecture_id, nearest.title, nearest.short_by)

@@ -56,8 +56,8 @@ class Found:
 
     def of(self, kind: Kind) -> Sequence[Any]:
         """What was found of a kind."""
-        found: Sequence[Any] = getattr(self, kind)
-        return found
+        results: Sequence[Any] = getattr(self, kind)
+        return results
 
     @property
     def count(self) -> int:
@@ -83,7 +83,7 @@ def find_all(typed: str, *, by_organisation: bool = False, by: Actor, at: dateti
         scope = seen_in_search(by)
         people = find_people(words, typed=typed, by_organisation=by_organisation, scope=scope, day=day_of(at), by=by)
         organisations = find_organisations(words, scope=scope, by=by)
-    found = Found(
+    results = Found(
         words,
         people,
         find_series(words, by=by),
@@ -93,9 +93,9 @@ def find_all(typed: str, *, by_organisation: bool = False, by: Actor, at: dateti
         _certificates(typed, people, by=by),
         find_help(words),
     )
-    shown: dict[str, Any] = {kind.value: found.of(kind)[:MOST] for kind in Kind}
-    more = frozenset(kind for kind in Kind if len(found.of(kind)) > MOST)
-    return replace(found, **shown, more=more, series_of=series_shared_with([one.id for one in people], by))
+    shown: dict[str, Any] = {kind.value: results.of(kind)[:MOST] for kind in Kind}
+    more = frozenset(kind for kind in Kind if len(results.of(kind)) > MOST)
+    return replace(results, **shown, more=more, series_of=series_shared_with([one.id for one in people], by))
 
 
 def _certificates(typed: str, people: Sequence[PersonFound], *, by: Actor) -> list[Shown]:

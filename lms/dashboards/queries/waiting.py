@@ -43,9 +43,9 @@ class Waiting:
 def count_waiting(*, by: Actor) -> Waiting:
     """What the navigation of each page says to instructors and administrators: one question, and none until something
     of it changes."""
-    kept, key = memory(STAMP), (by.is_administrator, teaching_id(by))
-    found: tuple[int | None, Waiting] | None = kept.get(key)
-    if found is None or found[0] != cache_versions.peek(STAMP):
+    cached, key = memory(STAMP), (by.is_administrator, teaching_id(by))
+    entry: tuple[int | None, Waiting] | None = cached.get(key)
+    if entry is None or entry[0] != cache_versions.peek(STAMP):
         stamp = cache_versions.stamp_of(STAMP)  # before what it stands for is read, and as this session sees it
         unmatched = select(func.count()).select_from(UnmatchedAttendee).where(_in_own_series(by), _is_waiting())
         nominated = select(func.count()).where(Nomination.state == NominationState.SUBMITTED).scalar_subquery()
@@ -54,11 +54,11 @@ def count_waiting(*, by: Actor) -> Waiting:
             unmatched.scalar_subquery(),
             nominated if by.is_administrator else literal(0),
         )
-        found = stamp, Waiting(*read_one(query))
-        if len(kept) >= MOST:
-            kept.clear()
-        kept[key] = found
-    return found[1]
+        entry = stamp, Waiting(*read_one(query))
+        if len(cached) >= MOST:
+            cached.clear()
+        cached[key] = entry
+    return entry[1]
 
 
 def _in_own_series(by: Actor) -> Any:

@@ -27,8 +27,8 @@ def live_lectures() -> dict[str, Any]:
     if not has_request_context():  # mail is rendered outside of a request
         return {}
     if "live_lectures" not in g:
-        here = (request.view_args or {}).get("lecture_id")
-        hidden = {here, *closed_live()}
+        lecture_id = (request.view_args or {}).get("lecture_id")
+        hidden = {lecture_id, *closed_live()}
         g.live_lectures = [live for live in _live() if live[0] not in hidden]
     return {"live_lectures": g.live_lectures}
 

@@ -32,7 +32,7 @@ def calendar() -> ResponseReturnValue:
     view = View.WEEK if request.args.get("view") == View.WEEK else View.MONTH
     period = period_of(view, _day(request.args.get("on")) or today)
     only_own = by.is_signed_in and request.args.get("whose") == "mine"
-    lectures, own = list_calendar(*period.spans(zone), only_own=only_own, by=by)
+    lectures, own_series_ids = list_calendar(*period.spans(zone), only_own=only_own, by=by)
     by_day = _by_day(lectures, zone)
     shown = [one for day in _days(period.first, period.last, by_day) for one in by_day[day]]
     land = zones.territories().get(zone)
@@ -41,10 +41,10 @@ def calendar() -> ResponseReturnValue:
         period=period,
         today=today,
         by_day=by_day,
-        own=own,
+        own=own_series_ids,
         only_own=only_own,
         count=len(shown),
-        own_count=sum(one.series_id in own for one in shown),
+        own_count=sum(one.series_id in own_series_ids for one in shown),
         land=land,
         holidays=_holidays(period.weeks, land),
         offset=offset_words(zone, period.spans(zone)[0] if today < period.first else now),
@@ -61,12 +61,12 @@ def _day(text: str | None) -> date | None:
 
 def _by_day(lectures: Iterable[Station], zone: str) -> dict[date, list[Station]]:
     """Lectures by the day on which they begin for the reader."""
-    where, found = ZoneInfo(zone), dict[date, list[Station]]()
-    for one in lectures:
-        began: datetime | None = one.actual_start or one.starts_at
+    where, by_day = ZoneInfo(zone), dict[date, list[Station]]()
+    for lecture in lectures:
+        began: datetime | None = lecture.actual_start or lecture.starts_at
         if began is not None:
-            found.setdefault(began.astimezone(where).date(), []).append(one)
-    return found
+            by_day.setdefault(began.astimezone(where).date(), []).append(lecture)
+    return by_day
 
 
 def _days(first: date, last: date, days: Iterable[date]) -> list[date]:
@@ -78,5 +78,5 @@ def _holidays(weeks: Iterable[Iterable[date]], land: str | None) -> dict[date, s
     if land is None:
         return {}
     locale = reader_locale()
-    found = {day: holidays_on(day, [land], locale) for week in weeks for day in week}
-    return {day: names[0].name for day, names in found.items() if names}
+    holidays = {day: holidays_on(day, [land], locale) for week in weeks for day in week}
+    return {day: names[0].name for day, names in holidays.items() if names}

@@ -52,8 +52,12 @@ def shown_of(
     counts = {kind.value: sum(len(one.people(kind)) for one in differences) for kind in ChangeKind}
     lists: Mapping[str, Sequence[Any]] = vars(effects) if effects is not None else {}
     counts |= {name: len(found) for name, found in lists.items()}
-    asked = request.args.get("show", "")
-    group = asked if asked in counts else next((name for name in GROUPS if counts.get(name)), ChangeKind.GAINED.value)
+    group_name = request.args.get("show", "")
+    group = (
+        group_name
+        if group_name in counts
+        else next((name for name in GROUPS if counts.get(name)), ChangeKind.GAINED.value)
+    )
     pages = max(1, -(-counts[group] // PAGE))
     page = min(max(1, request.args.get("page", 1, type=whole)), pages)
     if group in lists:
@@ -137,11 +141,11 @@ def _typed(lecture: Lecture, form: TimesForm, proposal: Proposal | None) -> tupl
     known = [lecture.actual_start, lecture.actual_end]
     if proposal is not None:
         known += [proposal.start, proposal.end]
-    found: list[datetime | None] = []
+    moments: list[datetime | None] = []
     for field in (form.actual_start, form.actual_end):
         if field.data is None or field.errors:
-            found.append(None)
+            moments.append(None)
             continue
-        asked = resolve_local(field.data, lecture.time_zone, field.name)
-        found.append(next((one for one in known if one is not None and near(one, asked)), asked))
-    return found[0], found[1]
+        moment = resolve_local(field.data, lecture.time_zone, field.name)
+        moments.append(next((one for one in known if one is not None and near(one, moment)), moment))
+    return moments[0], moments[1]

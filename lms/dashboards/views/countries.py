@@ -46,7 +46,7 @@ def countries() -> ResponseReturnValue:
     """Lists all countries and areas with their partnerships."""
     names, spans, today = country_names(reader_locale()), partner_spans(), day_of(clock.now())
     listed = list_countries()
-    rows = sorted(listed, key=lambda one: names.get(one.code, one.code))
+    rows = sorted(listed, key=lambda country: names.get(country.code, country.code))
     partners = {id_ for id_, given in spans.items() if any(_holds(span, today) for span in given)}
     if request.args.get("show") == "partners":
         rows = [one for one in rows if one.id in spans]
@@ -209,15 +209,15 @@ def _read_date(text: str, field: str) -> date | None:
 
 
 def _spans() -> list[Span]:
-    found: list[Span] = []
+    spans: list[Span] = []
     pairs = zip_longest(request.form.getlist("since"), request.form.getlist("until"), fillvalue="")
     for since, until in list(pairs)[:MOST_SPANS]:
         first, last = _read_date(since, "partner"), _read_date(until, "partner")
         if first is not None:
-            found.append(Span(first, last))
+            spans.append(Span(first, last))
         elif last is not None:
             raise Invalid("partner", _("Enter the first day too."))
-    return found
+    return spans
 
 
 def _faults(error: Invalid) -> dict[str, str]:

@@ -256,7 +256,7 @@ def write_again() -> ResponseReturnValue:
 @allow(Role.ADMINISTRATOR)
 def one_mail(mail_id: int) -> ResponseReturnValue:
     """Shows one mail as its reader gets it, without secret links."""
-    row, found = get_outgoing(mail_id, by=current_actor())
+    row, mail = get_outgoing(mail_id, by=current_actor())
     can = what_can_be_done([mail_id], at=clock.now()).get(mail_id, [])
     try:
         message = rendering.shown(row, settings())
@@ -265,7 +265,7 @@ def one_mail(mail_id: int) -> ResponseReturnValue:
     return render_template(
         "dashboards/one_mail.html",
         row=row,
-        found=found,
+        found=mail,
         can=can,
         **_parts(message),
         title=str(row.payload.get("title") or ""),
@@ -286,9 +286,9 @@ def mail_template(template: str) -> ResponseReturnValue:
     """Shows a template with example values, in one of the languages."""
     if template not in KIND_OF:
         raise NotFound
-    asked = request.args.get("language", "")
+    chosen = request.args.get("language", "")
     languages = offered()
-    language = asked if asked in dict(languages) else reader_locale()
+    language = chosen if chosen in dict(languages) else reader_locale()
     values = values_of(template, at=clock.now())
     kind = KIND_OF[template]
     row = OutboxMail(

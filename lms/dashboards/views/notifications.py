@@ -33,15 +33,15 @@ def init_app(app: Flask) -> None:
 def notifications() -> ResponseReturnValue:
     """Shows which e-mails the reader gets, and changes it."""
     by = current_actor()
-    found = chosen_mails(by.public_id, by=by, at=clock.now())
+    choices = chosen_mails(by.public_id, by=by, at=clock.now())
     if request.method == "POST":
-        return _saved(found.person_id, found.general, ALL_SERIES)
-    if asked := request.args.get("series"):
-        return redirect(url_for("dashboards.series_notifications", slug=found.of_series(asked).slug))
-    contact = contact_of([found.person_id]).get(found.person_id)
+        return _saved(choices.person_id, choices.general, ALL_SERIES)
+    if slug := request.args.get("series"):
+        return redirect(url_for("dashboards.series_notifications", slug=choices.of_series(slug).slug))
+    contact = contact_of([choices.person_id]).get(choices.person_id)
     return render_template(
         "dashboards/notifications.html",
-        found=found,
+        found=choices,
         contact=contact,
         language=own_name(contact.locale) if contact is not None else None,
         words=MAIL_WORDS,
@@ -53,17 +53,17 @@ def notifications() -> ResponseReturnValue:
 def series_notifications(slug: str) -> ResponseReturnValue:
     """Shows which e-mails the reader gets about one series, and changes it."""
     by = current_actor()
-    found = chosen_mails(by.public_id, by=by, at=clock.now())
-    series = found.of_series(slug)
+    choices = chosen_mails(by.public_id, by=by, at=clock.now())
+    series = choices.of_series(slug)
     if request.method == "POST":
-        return _saved(found.person_id, series.wanted, series.id)
+        return _saved(choices.person_id, series.wanted, series.id)
     return render_template("dashboards/series_notifications.html", series=series, words=MAIL_WORDS)
 
 
 def _saved(person_id: int, offered: Collection[MailKind], series_id: int) -> ResponseReturnValue:
     """Stores the ticked kinds of those that the page offered."""
     ticked = request.form.getlist("kinds")
-    wanted = {kind: kind in ticked for kind in offered}
-    choose_mails(person_id, wanted, by=current_actor(), at=clock.now(), series_id=series_id)
+    chosen = {kind: kind in ticked for kind in offered}
+    choose_mails(person_id, chosen, by=current_actor(), at=clock.now(), series_id=series_id)
     flash(_("Saved."), "done")
     return redirect(url_for("dashboards.notifications"), code=303)

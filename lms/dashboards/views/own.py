@@ -82,7 +82,7 @@ def me() -> ResponseReturnValue:
         stopped_address=stopped_address_of(by.person_id),
         to_do=own_to_do(by.person_id, joined, at=at),
         series=[
-            (own, mini_stops(own.lectures, at=at, own=own.attendance if own.is_in or own.attendance else None))
+            (own, mini_stops(own.lectures, at=at, attendances=own.attendance if own.is_in or own.attendance else None))
             for own in joined
         ],
         live=live,

@@ -41,7 +41,7 @@ def person(public_id: str) -> ResponseReturnValue:
         person=desk.profile.person,
         stops={
             one.own.series.id: mini_stops(
-                one.own.lectures, at=at, own=one.own.attendance if one.own.is_in or one.own.attendance else None
+                one.own.lectures, at=at, attendances=one.own.attendance if one.own.is_in or one.own.attendance else None
             )
             for one in desk.series
         },

@@ -62,7 +62,7 @@ def home() -> ResponseReturnValue:
         "dashboards/home.html",
         headline=public_headline(at=at, locale=reader_locale()),
         upcoming=list_upcoming(by=by, at=at, limit=NEXT),
-        cards=[(card, mini_stops(card.lectures, at=at, own=None)) for card in cards],
+        cards=[(card, mini_stops(card.lectures, at=at, attendances=None)) for card in cards],
         total=total,
     )
 
@@ -78,17 +78,17 @@ def series(slug: str) -> ResponseReturnValue:
     name_givers(lectures)
     policy = current_policy(shown.id)
     place = place_of(shown, by=by, at=at)
-    own = None
+    own_enrolment = None
     stands = None
     if by.person_id is not None and place.status is not None:
-        own = {one.lecture_id: one for one in attendance_of_person(by.person_id, by=by, series_id=shown.id)}
-        if place.status != EnrolmentStatus.ENROLLED and not own:
-            own = None
+        own_enrolment = {one.lecture_id: one for one in attendance_of_person(by.person_id, by=by, series_id=shown.id)}
+        if place.status != EnrolmentStatus.ENROLLED and not own_enrolment:
+            own_enrolment = None
     may_enrol = not place.is_active and place.refusal is None
-    if own is not None or may_enrol:
+    if own_enrolment is not None or may_enrol:
         stands = standing(
             add_drafts({shown.id: list(lectures)})[shown.id],
-            own.values() if own is not None else (),
+            own_enrolment.values() if own_enrolment is not None else (),
             policy,
             sessions=sessions_among(lectures),
             zone=clock.reporting_zone(),
@@ -119,9 +119,9 @@ def series(slug: str) -> ResponseReturnValue:
         policy=policy,
         place=place,
         notice=notice_of(by.person_id, day_of(at), reader_locale()) if by.person_id is not None else None,
-        stops=stops(lectures, at=at, own=own, box=box),
-        standing=stands if own is not None else None,
-        newcomer=stands if own is None else None,
+        stops=stops(lectures, at=at, attendances=own_enrolment, box=box),
+        standing=stands if own_enrolment is not None else None,
+        newcomer=stands if own_enrolment is None else None,
         to_earn_in=find_next_to_earn(shown, by=by, at=at) if seeks else None,
         may_edit=may_edit,
         drafts=sum(one.state is LectureState.DRAFT for one in lectures),
@@ -152,7 +152,7 @@ def lecture(lecture_id: int) -> ResponseReturnValue:
     enrolled = is_enrolled(enrolment)
     may_edit = may_edit_series(shown.series, by)
     attendance = _own_attendance(shown, by)
-    found = list_files(shown, enrolled=enrolled, by=by)
+    file_list = list_files(shown, enrolled=enrolled, by=by)
     return render_template(
         "dashboards/lecture.html",
         lecture=shown,
@@ -166,7 +166,7 @@ def lecture(lecture_id: int) -> ResponseReturnValue:
         history=own_history(shown, by=by) if attendance is not None and "steps" in request.args else [],
         is_enrolled=enrolled,
         calendar_links=add_links(shown, publisher()),
-        files=found,
+        files=file_list,
         speakers=list_speakers(shown.id),
         needed=rules.needed_minutes(shown.duration_minutes, policy.min_percent),
         reach=list_reaches([(shown, policy.min_percent)], by=by, at=at).get(shown.id) if enrolled and is_live else None,
@@ -175,7 +175,7 @@ def lecture(lecture_id: int) -> ResponseReturnValue:
         may_edit=may_edit,
         may_see_roster=may_edit or by.has(Role.REPORTER),
         is_closed=may_edit and shown.state is LectureState.HELD and view_of(shown.id) is not None,
-        missing=rules.what_is_missing(shown, len(found)) if may_edit else [],
+        missing=rules.what_is_missing(shown, len(file_list)) if may_edit else [],
         needs_confirmation=needs_confirmation(shown, by=by),
         is_overdue=rules.is_overdue(shown, at),
         is_late=rules.is_late(shown, at),

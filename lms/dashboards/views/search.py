@@ -32,30 +32,30 @@ def search() -> ResponseReturnValue:
     is_too_long = len(typed) > LONGEST
     q = clean_line(typed[:LONGEST])
     kinds = kinds_for(by)
-    asked = request.args.get("kind", "")
-    kind = Kind(asked) if asked in kinds else None
+    kind_name = request.args.get("kind", "")
+    kind = Kind(kind_name) if kind_name in kinds else None
     by_organisation = "by" in request.args and kind is Kind.PEOPLE
-    found = Found(()) if is_too_long else find_all(q, by_organisation=by_organisation, by=by, at=at)
+    results = Found(()) if is_too_long else find_all(q, by_organisation=by_organisation, by=by, at=at)
     page = render_template(
         "dashboards/search.html",
         q=q,
         longest=LONGEST if is_too_long else None,
-        found=found,
+        found=results,
         kinds=kinds,
         kind=kind,
         by_organisation=by_organisation,
-        shown={one: len(found.of(one)) if kind else _shown(found, one) for one in kinds},
-        is_one_letter=len("".join(found.words)) == 1,
+        shown={one: len(results.of(one)) if kind else _shown(results, one) for one in kinds},
+        is_one_letter=len("".join(results.words)) == 1,
         reason=_reason,
-        marked=lambda text, language=None: marked(text, found.words, language),
-        excerpt=lambda text, language=None: marked(excerpt_of(plain(text), found.words), found.words, language),
+        marked=lambda text, language=None: marked(text, results.words, language),
+        excerpt=lambda text, language=None: marked(excerpt_of(plain(text), results.words), results.words, language),
     )
     return page, 400 if is_too_long else 200
 
 
-def _shown(found: Found, kind: Kind) -> int:
-    of_each = SHOWN if sum(bool(found.of(one)) for one in Kind) > 2 else SHOWN_OF_TWO
-    return rows_shown(len(found.of(kind)), of_each)
+def _shown(results: Found, kind: Kind) -> int:
+    of_each = SHOWN if sum(bool(results.of(one)) for one in Kind) > 2 else SHOWN_OF_TWO
+    return rows_shown(len(results.of(kind)), of_each)
 
 
 def marked(text: str, words: tuple[str, ...], language: str | None = None) -> Markup:

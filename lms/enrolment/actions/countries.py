@@ -22,10 +22,10 @@ def unite_country(event: CountriesMerged) -> None:
     move_rows(Enrolment.registered_country_id, event)
     move_rows(Enrolment.seat_country_id, event)
     _touch(moved_rows(Enrolment.registered_country_id, event))
-    kept = select(CountryQuota.series_id).where(
+    series_ids = select(CountryQuota.series_id).where(
         CountryQuota.country_id == event.kept_id, CountryQuota.released_at.is_(None)
     )
-    for series_id in read_column(kept.order_by(CountryQuota.series_id)):
+    for series_id in read_column(series_ids.order_by(CountryQuota.series_id)):
         seats.promote(series_id, by=event.by, at=event.at)
 
 
@@ -50,10 +50,10 @@ def _seats_that_return(event: CountryMergeUndone) -> dict[int, list[int | None]]
         Enrolment.seat_kind == SeatKind.QUOTA,
         Enrolment.status == EnrolmentStatus.ENROLLED,
     )
-    found: dict[int, list[int | None]] = defaultdict(list)
+    seats: dict[int, list[int | None]] = defaultdict(list)
     for series_id, person_id in read(query.order_by(Enrolment.id)):
-        found[series_id].append(person_id)
-    return found
+        seats[series_id].append(person_id)
+    return seats
 
 
 def _touch(row_ids: Collection[int]) -> None:

@@ -30,9 +30,9 @@ def supersede_duplicates(person_id: int, *, by: Actor, at: datetime) -> None:
     """
     for rows in duplicates_of(person_id):
         series = lock(rows[0].series_id, SYSTEM, at)
-        kept = rules.best(rows)
+        best_row = rules.best(rows)
         for row in rows:
-            if row is kept:
+            if row is best_row:
                 continue
             db.session.add(SupersededEnrolment(enrolment_id=row.id, status=row.status, at=at))
             if row.status in rules.ACTIVE:

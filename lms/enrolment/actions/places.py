@@ -63,20 +63,20 @@ def enrol(
     if source is None:
         source = EnrolmentSource.SELF if by.person_id == person_id else EnrolmentSource.STAFF
     nominated = source is EnrolmentSource.NOMINATION
-    own = source is EnrolmentSource.SELF and by.person_id == person_id
+    by_oneself = source is EnrolmentSource.SELF and by.person_id == person_id
     country_id = country_id_of(person_id, day_of(at))
-    if not (own or nominated):
+    if not (by_oneself or nominated):
         rules.check_can_move(series, by, country_id)
     row = find_enrolment(series_id, person_id)
-    accepts = own or (nominated and by.person_id == person_id)
+    accepts = by_oneself or (nominated and by.person_id == person_id)
     shares = rules.shares_profile(by, country_id, own=accepts) or bool(known_to([person_id], by))
     if row is not None and shares:
         share_profile(row, at=at)
-    if row is not None and _stays(row, own=own, has_seat=seat is not None):
+    if row is not None and _stays(row, by_oneself=by_oneself, has_seat=seat is not None):
         _give_back_second(row, seat, by=by, at=at)
         return row
     if not nominated:
-        _check_may_enter(series, row, country_id, own=own, by=by)
+        _check_may_enter(series, row, country_id, by_oneself=by_oneself, by=by)
     if row is None:
         row = _insert(series_id, person_id, country_id, source, at)
         if shares:
@@ -93,20 +93,22 @@ def enrol(
     return row
 
 
-def _stays(row: Enrolment, *, own: bool, has_seat: bool) -> bool:
+def _stays(row: Enrolment, *, by_oneself: bool, has_seat: bool) -> bool:
     """Whether an enrolment stays as it is when its person is enrolled once more, perhaps with a seat that is held."""
     if row.status is EnrolmentStatus.WAITLISTED:
         return not has_seat
-    return row.status is EnrolmentStatus.ENROLLED or (row.status is EnrolmentStatus.APPLIED and own)
+    return row.status is EnrolmentStatus.ENROLLED or (row.status is EnrolmentStatus.APPLIED and by_oneself)
 
 
-def _check_may_enter(series: Series, row: Enrolment | None, country_id: int | None, *, own: bool, by: Actor) -> None:
+def _check_may_enter(
+    series: Series, row: Enrolment | None, country_id: int | None, *, by_oneself: bool, by: Actor
+) -> None:
     """Raises Refused where the series does not admit the person, who has the enrolment `row` already or none."""
-    if own:
+    if by_oneself:
         rules.check_can_enrol_oneself(series, is_over=is_over(series.id))
-    if own or not rules.is_staff_of(series, by):
+    if by_oneself or not rules.is_staff_of(series, by):
         rules.check_is_for_country(series, country_id)
-    if own and row is not None:
+    if by_oneself and row is not None:
         rules.check_can_come_back(row.status)
 
 
@@ -253,23 +255,23 @@ def set_status(public_id: str, status: EnrolmentStatus, *, by: Actor, at: dateti
     series = lock(row.series_id, by, at)
     db.session.refresh(row)
     person_id = canonical(row.person_id)
-    own = by.person_id == person_id
+    by_oneself = by.person_id == person_id
     if not rules.may_move(series, by, country_id_of(person_id, day_of(at))):
-        if not own:
+        if not by_oneself:
             raise Forbidden
         if status in {EnrolmentStatus.APPLIED, EnrolmentStatus.REJECTED}:
             raise Forbidden
         if row.status is EnrolmentStatus.APPLIED and status is EnrolmentStatus.ENROLLED:
             raise Forbidden(_("The organiser decides on applications."))
     if row.status is status:
-        if own and status is EnrolmentStatus.ENROLLED:
+        if by_oneself and status is EnrolmentStatus.ENROLLED:
             share_profile(row, at=at)
         return row
     if status is EnrolmentStatus.WITHDRAWN:
         return withdraw(row.series_id, person_id, by=by, at=at)
     rules.check_can_set(row, status)
     if status is EnrolmentStatus.ENROLLED:
-        by_own_hand = own and not rules.is_staff_of(series, by)
+        by_own_hand = by_oneself and not rules.is_staff_of(series, by)
         source = EnrolmentSource.SELF if by_own_hand else EnrolmentSource.STAFF
         return enrol(row.series_id, person_id, by=by, at=at, source=source)
     row.status = status

@@ -179,8 +179,8 @@ def country_standing(
     """How many people of these countries are known and where they stand, in all and by series: in one question, since
     who belongs to a country is most of its work. Erased people stand in the places by series only."""
     _check_countries(country_ids, by)
-    own = belonging_to(country_ids, day_of(at)).cte("own")
-    theirs, known = Person.id.in_(select(own.c[0])), Person.erased_at.is_(None)
+    of_countries = belonging_to(country_ids, day_of(at)).cte("own")
+    theirs, known = Person.id.in_(select(of_countries.c[0])), Person.erased_at.is_(None)
     none = cast(null(), Integer)
     by_series: Any = (
         speaking(Enrolment.series_id, type_coerce(Enrolment.status, String), func.count(), func.count().filter(known))

@@ -115,17 +115,17 @@ def standing_of(series_id: int, person_ids: Collection[int]) -> dict[int, tuple[
     query = speaking(Person.id, Enrolment.id, Enrolment.status).where(Enrolment.series_id == series_id)
     if len(person_ids) <= _FEW:
         query = query.where(is_of(PERSON_ROW.canonical_id.in_(person_ids)))
-    asked = set(person_ids)
-    return {pid: (row_id, status) for pid, row_id, status in db.session.execute(query) if pid in asked}
+    wanted_ids = set(person_ids)
+    return {pid: (row_id, status) for pid, row_id, status in db.session.execute(query) if pid in wanted_ids}
 
 
 def get_enrolment(public_id: str, *, by: Actor, at: datetime | None = None) -> Enrolment:
     """An enrolment, for the person, those who see all of the series, and the country's focal point; else NotFound."""
     query = speaking(Enrolment, Person.id, country_on(day_of(at))).where(Enrolment.public_id == public_id)
-    found = db.session.execute(query).one_or_none()
-    if found is None:
+    row = db.session.execute(query).one_or_none()
+    if row is None:
         raise NotFound
-    enrolment, person_id, country_id = found
+    enrolment, person_id, country_id = row
     series = get_series_by_id(enrolment.series_id, by=by)
     if by.person_id == person_id or rules.may_see_all(series, by) or rules.speaks_for(by, country_id):
         return enrolment  # type: ignore[no-any-return]

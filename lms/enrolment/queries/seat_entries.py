@@ -79,15 +79,15 @@ def check_can_read_seats(by: Actor) -> None:
 
 
 def list_ledger(
-    series: Series, wanted: ListRequest, *, country_names: Mapping[str, str], by: Actor
+    series: Series, request: ListRequest, *, country_names: Mapping[str, str], by: Actor
 ) -> tuple[list[LedgerLine], int]:
     """One page of the ledger and how many entries the filter holds. `q` is a part of a name, or of a country's name in
     the reader's language."""
     check_can_read_seats(by)
-    held = _held_by(series.id, wanted, country_names, by)
+    held = _held_by(series.id, request, country_names, by)
     total = read_value(_joined(select(func.count())).where(*held)) or 0
-    page = wanted.within(total)
-    query = _ordered(_LINES.where(*held), descending=wanted.descending)
+    page = request.within(total)
+    query = _ordered(_LINES.where(*held), descending=request.descending)
     return _lines(series.id, read(query.limit(page.size).offset(page.offset)), by), total
 
 
@@ -95,11 +95,11 @@ AT_ONCE = 2000
 
 
 def read_ledger(
-    series: Series, wanted: ListRequest, *, country_names: Mapping[str, str], by: Actor
+    series: Series, request: ListRequest, *, country_names: Mapping[str, str], by: Actor
 ) -> Iterator[LedgerLine]:
     """All entries that the filter holds, some thousand at a time."""
     check_can_read_seats(by)
-    return _read_all(series.id, _held_by(series.id, wanted, country_names, by), by, descending=wanted.descending)
+    return _read_all(series.id, _held_by(series.id, request, country_names, by), by, descending=request.descending)
 
 
 def _read_all(
@@ -126,10 +126,10 @@ def ledger_after(series: Series, cursor: int | None, *, limit: int, by: Actor) -
 
 def _visible(series_id: int, by: Actor) -> list[ColumnElement[bool]]:
     """The entries of a series that somebody may read."""
-    found = [SeatEntry.series_id == series_id]
+    conditions = [SeatEntry.series_id == series_id]
     if not by.is_reporter:
-        found.append(SeatEntry.country_id.in_(by.country_ids))
-    return found
+        conditions.append(SeatEntry.country_id.in_(by.country_ids))
+    return conditions
 
 
 def _lines(series_id: int, rows: Sequence[Any], by: Actor) -> list[LedgerLine]:
@@ -138,15 +138,17 @@ def _lines(series_id: int, rows: Sequence[Any], by: Actor) -> list[LedgerLine]:
     lines = [LedgerLine(*row) for row in rows]
     if not by.is_reporter:
         lines = _without_others(lines, by)
-    asked = tuple({line.nominee for line in lines if line.nominee and line.person_id is None})
-    names = nominee_names(NomineesAsked(by=by, at=clock.now(), series_id=series_id, nominees=asked)) if asked else {}
+    nominees = tuple({line.nominee for line in lines if line.nominee and line.person_id is None})
+    names = (
+        nominee_names(NomineesAsked(by=by, at=clock.now(), series_id=series_id, nominees=nominees)) if nominees else {}
+    )
     return [replace(line, nominee=names.get(line.nominee or "")) for line in lines]
 
 
 def _without_others(lines: list[LedgerLine], by: Actor) -> list[LedgerLine]:
     ids = {one for line in lines for one in (line.person_id, line.by_id) if one is not None}
-    own = belonging_to(by.country_ids, day_of(clock.now()))
-    known = set(read_column(select(Person.public_id).where(among(Person.public_id, ids), Person.id.in_(own))))
+    of_countries = belonging_to(by.country_ids, day_of(clock.now()))
+    known = set(read_column(select(Person.public_id).where(among(Person.public_id, ids), Person.id.in_(of_countries))))
     return [
         replace(
             line,
@@ -159,25 +161,25 @@ def _without_others(lines: list[LedgerLine], by: Actor) -> list[LedgerLine]:
     ]
 
 
-def nominee_names(asked: NomineesAsked) -> dict[str, str]:
+def nominee_names(question: NomineesAsked) -> dict[str, str]:
     """The names of nominees that the reader may know, by the id of the nomination."""
-    publish(asked)
-    return asked.names
+    publish(question)
+    return question.names
 
 
 def _held_by(
-    series_id: int, wanted: ListRequest, country_names: Mapping[str, str], by: Actor
+    series_id: int, request: ListRequest, country_names: Mapping[str, str], by: Actor
 ) -> list[ColumnElement[bool]]:
-    found = _visible(series_id, by)
-    if "kind" in wanted.filters:
-        found.append(SeatEntry.kind == SeatKind(wanted.filters["kind"]))
-    if wanted.q:
-        part = wanted.q.casefold()
+    conditions = _visible(series_id, by)
+    if "kind" in request.filters:
+        conditions.append(SeatEntry.kind == SeatKind(request.filters["kind"]))
+    if request.q:
+        part = request.q.casefold()
         codes = [code for code, name in country_names.items() if part in name.casefold()]
-        codes += countries_meant(wanted.q, country_names)
-        named = nominee_names(NomineesAsked(by=by, at=clock.now(), series_id=series_id, q=wanted.q))
-        found.append(or_(_has_name(wanted.q, by), Country.code.in_(codes), among(SeatEntry.nominee, named)))
-    return found
+        codes += countries_meant(request.q, country_names)
+        named = nominee_names(NomineesAsked(by=by, at=clock.now(), series_id=series_id, q=request.q))
+        conditions.append(or_(_has_name(request.q, by), Country.code.in_(codes), among(SeatEntry.nominee, named)))
+    return conditions
 
 
 def _has_name(q: str, by: Actor) -> ColumnElement[bool]:

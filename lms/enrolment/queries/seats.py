@@ -35,10 +35,10 @@ def seat_differences(held: Seats) -> Iterator[str]:
         yield from _differs(slug, _("seats kept for countries"), counted_reserved, reserved[series])
     for series, kind, country in sorted({*entered, *rows}, key=str):
         key = (series, kind, country)
-        found = [entered.get(key, 0), rows.get(key, 0)]
+        counts = [entered.get(key, 0), rows.get(key, 0)]
         if kind is SeatKind.QUOTA:
-            found.append(quotas.get((series, country or 0), 0))
-        yield from _differs(slugs[series], _("seats got as “%(kind)s”", kind=kind.value), *found)
+            counts.append(quotas.get((series, country or 0), 0))
+        yield from _differs(slugs[series], _("seats got as “%(kind)s”", kind=kind.value), *counts)
 
 
 def _differs(slug: str, what: str, *numbers: int) -> Iterator[str]:

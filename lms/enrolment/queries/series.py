@@ -119,8 +119,8 @@ def _visible(series: Series, by: Actor, day: date) -> ColumnElement[bool] | None
     """Which rows of a series the actor may read; None for all."""
     if rules.may_see_all(series, by):
         return None
-    own = Person.id == (by.person_id or 0)
-    return or_(own, Person.id.in_(belonging_to(by.country_ids, day))) if by.is_focal_point else own
+    is_self = Person.id == (by.person_id or 0)
+    return or_(is_self, Person.id.in_(belonging_to(by.country_ids, day))) if by.is_focal_point else is_self
 
 
 def list_seats(
@@ -142,12 +142,12 @@ def list_seats(
     Focal points see people of their country; everyone else outside the staff sees only themselves.
     """
     day = day_of(at)
-    wanted = SeatFilter(q or "", status, country, source, organisation, unanswered)
-    query = _SEATS.where(*_conditions(series, wanted, by=by, day=day))
+    filters = SeatFilter(q or "", status, country, source, organisation, unanswered)
+    query = _SEATS.where(*_conditions(series, filters, by=by, day=day))
     if cursor is not None:
         query = query.where(Enrolment.id > cursor)
-    found = db.session.execute(query, {"series": series.id, "day": day, "limit": limit + 1})
-    return _seats([(row[0], row[1], row[2]) for row in found], by)
+    rows = db.session.execute(query, {"series": series.id, "day": day, "limit": limit + 1})
+    return _seats([(row[0], row[1], row[2]) for row in rows], by)
 
 
 _SEATS = (
@@ -169,8 +169,8 @@ class SeatPage:
 
 def list_seat_page(
     series: Series,
-    wanted: SeatFilter,
-    asked: ListRequest,
+    filters: SeatFilter,
+    request: ListRequest,
     *,
     by: Actor,
     country_names: Mapping[str, str] | None = None,
@@ -180,40 +180,40 @@ def list_seat_page(
     """The places that a filter holds, in the order and on the page that are asked for: by registration (`registered`),
     `name`, `country` (by name, where names are given) or `organisation`. What is hidden from the reader comes last.
     `counts` are those of `count_by_status`, where they have just been asked."""
-    matching = matching_seats(series, wanted, by=by, at=at)
-    if counts is not None and replace(wanted, status=None) == SeatFilter() and rules.may_see_all(series, by):
-        total = counts[wanted.status] if wanted.status is not None else sum(counts.values())
+    matching = matching_seats(series, filters, by=by, at=at)
+    if counts is not None and replace(filters, status=None) == SeatFilter() and rules.may_see_all(series, by):
+        total = counts[filters.status] if filters.status is not None else sum(counts.values())
     else:
         total = read_value(select(func.count()).select_from(matching.subquery())) or 0
-    asked = asked.within(total)
+    request = request.within(total)
     day = day_of(at)
     code = select(Country.code).where(Country.id == country_on(day)).correlate(Person).scalar_subquery()
     key: Any = Enrolment.id
-    if asked.sort == "name":
+    if request.sort == "name":
         key = Person.sort_name
-    elif asked.sort == "organisation":
+    elif request.sort == "organisation":
         key = func.nullif(func.lower(Person.organisation), "")
-    elif asked.sort == "country":
+    elif request.sort == "country":
         names = country_names or {}
         places = {one: place for place, one in enumerate(sorted(names, key=lambda each: sort_key(names[each])))}
         key = case(places, value=code) if places else code
-    if asked.sort in ("name", "organisation", "country") and by.is_instructor and rules.sees_shared_only(by):
+    if request.sort in ("name", "organisation", "country") and by.is_instructor and rules.sees_shared_only(by):
         key = case((Enrolment.profile_shared_at.is_not(None), key), else_=None)
     query = (
         matching.with_only_columns(Enrolment, Person, Country.code)
         .outerjoin(Country, Country.id == country_on(day))
-        .order_by(key.is_(None), key.desc() if asked.descending else key, Enrolment.id)
-        .limit(asked.size)
-        .offset(asked.offset)
+        .order_by(key.is_(None), key.desc() if request.descending else key, Enrolment.id)
+        .limit(request.size)
+        .offset(request.offset)
     )
-    found = db.session.execute(query)
-    return SeatPage(_seats([(row[0], row[1], row[2]) for row in found], by), total)
+    rows = db.session.execute(query)
+    return SeatPage(_seats([(row[0], row[1], row[2]) for row in rows], by), total)
 
 
-def matching_seats(series: Series, wanted: SeatFilter, *, by: Actor, at: datetime | None) -> Select[Any]:
+def matching_seats(series: Series, filters: SeatFilter, *, by: Actor, at: datetime | None) -> Select[Any]:
     """The query of the ids of the enrolments that the actor may read and that a filter holds."""
     held = speaking(Enrolment.id).where(Enrolment.series_id == series.id)
-    return held.where(*_conditions(series, wanted, by=by, day=day_of(at)))
+    return held.where(*_conditions(series, filters, by=by, day=day_of(at)))
 
 
 UNANSWERED = and_(Enrolment.profile_shared_at.is_(None), Enrolment.status.in_(rules.ACTIVE))
@@ -247,30 +247,30 @@ def count_quota_seats(series_ids: Collection[int], country_id: int) -> dict[int,
     return counted
 
 
-def _conditions(series: Series, wanted: SeatFilter, *, by: Actor, day: date) -> list[ColumnElement[bool]]:
+def _conditions(series: Series, filters: SeatFilter, *, by: Actor, day: date) -> list[ColumnElement[bool]]:
     """What holds of the rows of a series that the actor may read and that a filter holds."""
-    found: list[ColumnElement[bool]] = []
+    conditions: list[ColumnElement[bool]] = []
     visible = _visible(series, by, day)
     if visible is not None:
-        found.append(visible)
-    if wanted.q:
-        found.append(matching_for(wanted.q, series.id, by=by))
-    if wanted.status is not None:
-        found.append(Enrolment.status == wanted.status)
-    if wanted.source is not None:
-        found.append(Enrolment.source == wanted.source)
-    marks = ((wanted.unanswered, UNANSWERED), (wanted.of_quota, Enrolment.seat_kind == SeatKind.QUOTA))
-    found += [condition for is_set, condition in marks if is_set]
-    if wanted.organisation is not None:
-        found.append(names_organisation(wanted.organisation))
+        conditions.append(visible)
+    if filters.q:
+        conditions.append(matching_for(filters.q, series.id, by=by))
+    if filters.status is not None:
+        conditions.append(Enrolment.status == filters.status)
+    if filters.source is not None:
+        conditions.append(Enrolment.source == filters.source)
+    marks = ((filters.unanswered, UNANSWERED), (filters.of_quota, Enrolment.seat_kind == SeatKind.QUOTA))
+    conditions += [condition for is_set, condition in marks if is_set]
+    if filters.organisation is not None:
+        conditions.append(names_organisation(filters.organisation))
         if by.is_instructor and rules.sees_shared_only(by):
-            found.append(Enrolment.profile_shared_at.is_not(None))
-    if wanted.country is not None:
-        country = country_by_code(wanted.country)
-        found.append(Person.id.in_(belonging_to([country.id] if country is not None else [], day)))
+            conditions.append(Enrolment.profile_shared_at.is_not(None))
+    if filters.country is not None:
+        country = country_by_code(filters.country)
+        conditions.append(Person.id.in_(belonging_to([country.id] if country is not None else [], day)))
         if by.is_instructor and rules.sees_shared_only(by):
-            found.append(Enrolment.profile_shared_at.is_not(None))
-    return found
+            conditions.append(Enrolment.profile_shared_at.is_not(None))
+    return conditions
 
 
 def count_countries(series: Series, *, by: Actor, at: datetime | None = None) -> dict[str, int]:
@@ -405,9 +405,9 @@ def kept_countries(series_id: int, at: datetime) -> set[int]:
     return set(read_column(query))
 
 
-def seats_for(claims: Counter[int | None], kept: Mapping[int, int], free: int | None) -> int:
+def seats_for(claims: Counter[int | None], reserved: Mapping[int, int], free: int | None) -> int:
     """How many people, counted by country, get a seat: of those kept for their country first, then of the free ones."""
-    of_quotas = sum(min(number, claims[country_id]) for country_id, number in kept.items())
+    of_quotas = sum(min(number, claims[country_id]) for country_id, number in reserved.items())
     others = claims.total() - of_quotas
     return of_quotas + (others if free is None else min(others, free))
 

@@ -41,19 +41,19 @@ _PROGRAMS = {
 def own_calendar(token: str) -> ResponseReturnValue:
     """Returns the calendar of whoever has this private address."""
     at = clock.now()
-    said: Sequence[Any] = ()
+    rows: Sequence[Any] = ()
     subscriber: Any = None
 
     def read() -> object:
-        nonlocal said, subscriber
+        nonlocal rows, subscriber
         subscriber = subscriber_of(token)
-        said = read_own(subscriber.person_id, at=at)
-        return subscriber, said
+        rows = read_own(subscriber.person_id, at=at)
+        return subscriber, rows
 
     def write() -> bytes:
         with speaking(subscriber.locale, None):
             name = _("%(organiser)s: my lectures", organiser=settings().organiser)
-            return feed(lectures_of(said), name=name, by=publisher(), at=at)
+            return feed(lectures_of(rows), name=name, by=publisher(), at=at)
 
     answer = answer_feed(("person", token), read=read, write=write, name="my-lectures", is_public=False)
     _note_reading(token, at)
@@ -83,18 +83,18 @@ def _program() -> str:
 def series_calendar(slug: str) -> ResponseReturnValue:
     """Returns the calendar of a public series."""
     at = clock.now()
-    said: Sequence[Any] = ()
+    rows: Sequence[Any] = ()
     series: Any = None
 
     def read() -> object:
-        nonlocal said, series
+        nonlocal rows, series
         series = get_series(slug, by=ANONYMOUS)
-        said = read_of_series(series.id, at=at)
-        return series.title, series.language, said
+        rows = read_of_series(series.id, at=at)
+        return series.title, series.language, rows
 
     def write() -> bytes:
         with speaking(series.language, None):
-            return feed(lectures_of(said), name=series.title, by=publisher(), at=at)
+            return feed(lectures_of(rows), name=series.title, by=publisher(), at=at)
 
     return answer_feed(("series", slug), read=read, write=write, name=slug, is_public=True)
 

@@ -151,10 +151,10 @@ def _winners(release: Release | None) -> list[tuple[str, int]]:
 @allow(Role.ADMINISTRATOR)
 def seats_rule(slug: str) -> ResponseReturnValue:
     """Sets to whom seats go that countries did not use."""
-    wanted = request.form.get("rule", "")
-    if wanted not in set(ReleaseRule):
+    rule = request.form.get("rule", "")
+    if rule not in set(ReleaseRule):
         raise Invalid("rule", _("Choose an option from the list."))
-    set_release_rule(slug, ReleaseRule(wanted), by=current_actor(), at=clock.now())
+    set_release_rule(slug, ReleaseRule(rule), by=current_actor(), at=clock.now())
     flash(_("Saved. The next release follows this rule."), "done")
     return _seats_page(slug)
 
@@ -198,8 +198,8 @@ def _unused(release: Release) -> list[tuple[str, int]]:
     """The countries of a release by name, with the seats that they have not used."""
     names = country_names(reader_locale())
     codes = {country_id: code for country_id, code, *_rest in country_rows()}
-    found = [(names[codes[country_id]], many) for country_id, many in release.unused.items() if many]
-    return sorted(found, key=lambda pair: sort_key(pair[0]))
+    unused = [(names[codes[country_id]], many) for country_id, many in release.unused.items() if many]
+    return sorted(unused, key=lambda pair: sort_key(pair[0]))
 
 
 @bp.route("/series/<slug>/quotas", methods=["GET", "POST"])
@@ -246,15 +246,15 @@ def _staged(form: QuotasForm) -> StagedQuotas | None:
 
 def _preview(series: Series, staged: StagedQuotas) -> ResponseReturnValue:
     locale = reader_locale()
-    found = preview_quotas(series.slug, staged, locale=locale, by=current_actor())
+    preview = preview_quotas(series.slug, staged, locale=locale, by=current_actor())
     return render_template(
         "enrolment/quotas_preview.html",
         series=series,
-        found=found,
+        found=preview,
         names=country_names(locale),
-        refusal=None if found.fits else too_many(found),
-        lines="\n".join(_written(change.row) for change in found.changes),
-    ), 200 if found.fits and found.changes else 422
+        refusal=None if preview.fits else too_many(preview),
+        lines="\n".join(_written(change.row) for change in preview.changes),
+    ), 200 if preview.fits and preview.changes else 422
 
 
 def _written(row: QuotaRow) -> str:
@@ -267,10 +267,10 @@ def _set(series: Series) -> ResponseReturnValue:
     by, at = current_actor(), clock.now()
     staged = stage_quota_lines(request.form.get("lines", ""), until=None, at=at)
     try:
-        found = set_quotas(series.slug, staged, locale=reader_locale(), by=by, at=at)
+        preview = set_quotas(series.slug, staged, locale=reader_locale(), by=by, at=at)
     except (Refused, Invalid) as error:  # other seats were taken or kept meanwhile
         flash(error.message, "wrong")
         return _preview(series, staged)
-    changed = sum(not change.is_same for change in found.changes)
+    changed = sum(not change.is_same for change in preview.changes)
     flash(_n("%(num)s quota was set.", "%(num)s quotas were set.", changed), "done")
     return redirect(url_for("enrolment.quotas", slug=series.slug), 303)

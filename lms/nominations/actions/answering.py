@@ -145,11 +145,11 @@ def _begin(secret: str, *, at: datetime) -> tuple[Nomination, Series]:
     link = find_invitation_link(secret)
     if link is None or link.expires_at <= at:
         raise NotFound
-    found = db.session.get_one(Nomination, link.nomination_id)
-    series = lock(found.series_id, SYSTEM, at)
+    nomination = db.session.get_one(Nomination, link.nomination_id)
+    series = lock(nomination.series_id, SYSTEM, at)
     hold_addresses()
-    db.session.refresh(found, with_for_update={"key_share": True})
-    return found, series
+    db.session.refresh(nomination, with_for_update={"key_share": True})
+    return nomination, series
 
 
 def _check_waits(nomination: Nomination) -> None:
@@ -250,5 +250,5 @@ def open_password_link(secret: str, *, at: datetime) -> str | None:
     if with_password([actor.person_id]):
         return None
     key = nomination.email_key
-    kept = {"following": f"/series/{series.slug}"}
-    return make_link(actor.person_id, LinkPurpose.RESET, kept, address_key=key, lasts=RESET_LASTS, at=at)[0]
+    data = {"following": f"/series/{series.slug}"}
+    return make_link(actor.person_id, LinkPurpose.RESET, data, address_key=key, lasts=RESET_LASTS, at=at)[0]

@@ -30,16 +30,16 @@ def unite_country(event: CountriesMerged) -> None:
         .where(Nomination.state.in_(OPEN), other.state.in_(OPEN))
         .order_by(Nomination.id)
     )
-    found = read(both)
-    if found:
+    rows = read(both)
+    if rows:
         raise Refused(
             _n(
                 "Both countries have nominated %(name)s for “%(series)s”. Reject or withdraw one of the two first.",
                 "Both countries have nominated the same %(num)s people for the same series, such as %(name)s for "
                 "“%(series)s”. Reject or withdraw one nomination of each first.",
-                len(found),
-                name=found[0].full_name,
-                series=found[0].title,
+                len(rows),
+                name=rows[0].full_name,
+                series=rows[0].title,
             )
         )
     move_rows(Nomination.country_id, event)

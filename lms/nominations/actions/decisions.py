@@ -30,11 +30,13 @@ def decide_each(
     ids: Collection[int], decision: Decision, *, reason: str | None, by: Actor, at: datetime
 ) -> dict[int, DecidedState]:
     """Within an action: decides nominations that still wait for it, and says of each what became of it."""
-    found = list(db.session.execute(select(Nomination.series_id, Nomination.id).where(among(Nomination.id, ids))))
+    ids_by_series = list(
+        db.session.execute(select(Nomination.series_id, Nomination.id).where(among(Nomination.id, ids)))
+    )
     states: dict[int, DecidedState] = {}
-    for series_id in sorted({row.series_id for row in found}):
+    for series_id in sorted({row.series_id for row in ids_by_series}):
         series = lock(series_id, by, at)
-        rows = _locked([row.id for row in found if row.series_id == series_id])
+        rows = _locked([row.id for row in ids_by_series if row.series_id == series_id])
         skipped = why_skipped(rows, decision)
         chosen = [one for one in rows if one.id not in skipped]
         states |= skipped | dict.fromkeys((one.id for one in chosen), DecidedState.CHANGED)
@@ -52,15 +54,15 @@ def _locked(ids: Collection[int]) -> list[Nomination]:
 def _decide(
     series: Series, rows: Sequence[Nomination], decision: Decision, *, reason: str | None, by: Actor, at: datetime
 ) -> None:
-    for one in rows:
-        one.decided_at, one.decided_by_id, one.reason = at, by.person_id, reason
+    for nomination in rows:
+        nomination.decided_at, nomination.decided_by_id, nomination.reason = at, by.person_id, reason
     if decision is Decision.APPROVE:
-        for one in [one for one in rows if is_answered(one)]:
-            settle(one, by=by, at=at)
+        for nomination in [one for one in rows if is_answered(one)]:
+            settle(nomination, by=by, at=at)
         invite(series, [one for one in rows if one.state is NominationState.SUBMITTED], at=at)
     else:
-        for one in rows:
-            end(one, NominationState.REJECTED, why=SeatReason.REFUSED, by=by, at=at)
+        for nomination in rows:
+            end(nomination, NominationState.REJECTED, why=SeatReason.REFUSED, by=by, at=at)
         _tell_rejected(rows, reason or "", at=at)
     _record(f"nomination.{decision.value}", series.id, rows, by=by, at=at)
 
@@ -82,28 +84,30 @@ def take_back_each(ids: Collection[int], decision: Decision, *, by: Actor, at: d
     Rejected ones hold a seat of their country's quota again, where one is kept and free. Of approved ones only those
     whose invitation nobody answered: its links stop working, and it is not sent any more.
     """
-    found = list(db.session.execute(select(Nomination.series_id, Nomination.id).where(among(Nomination.id, ids))))
+    ids_by_series = list(
+        db.session.execute(select(Nomination.series_id, Nomination.id).where(among(Nomination.id, ids)))
+    )
     states: dict[int, DecidedState] = {}
-    for series_id in sorted({row.series_id for row in found}):
+    for series_id in sorted({row.series_id for row in ids_by_series}):
         series = lock(series_id, by, at)
-        rows = _locked([row.id for row in found if row.series_id == series_id])
-        kept = _why_kept(rows, decision)
-        chosen = [one for one in rows if one.id not in kept]
+        rows = _locked([row.id for row in ids_by_series if row.series_id == series_id])
+        unchanged = _why_kept(rows, decision)
+        chosen = [one for one in rows if one.id not in unchanged]
         if decision is Decision.APPROVE:
             revoke_invitations(chosen, at=at)
         else:
             going = {one.id for one in hold_seats(series_id, chosen, by=by, at=at)}
-            kept |= {one.id: DecidedState.NO_SEAT for one in chosen if one.id not in going}
+            unchanged |= {one.id: DecidedState.NO_SEAT for one in chosen if one.id not in going}
             chosen = [one for one in chosen if one.id in going]
-        for one in chosen:
-            one.state, one.ended_at = NominationState.SUBMITTED, None
-            one.decided_at = one.decided_by_id = one.reason = None
+        for nomination in chosen:
+            nomination.state, nomination.ended_at = NominationState.SUBMITTED, None
+            nomination.decided_at = nomination.decided_by_id = nomination.reason = None
         db.session.flush()
         if chosen:
             if decision is Decision.APPROVE:
                 pass_on(series, chosen, at=at)
             _record(f"nomination.undo_{decision.value}", series_id, chosen, by=by, at=at)
-        states |= kept | dict.fromkeys((one.id for one in chosen), DecidedState.TAKEN_BACK)
+        states |= unchanged | dict.fromkeys((one.id for one in chosen), DecidedState.TAKEN_BACK)
     return states
 
 
@@ -112,20 +116,20 @@ def _why_kept(rows: Sequence[Nomination], decision: Decision) -> dict[int, Decid
     if decision is Decision.APPROVE:
         return {one.id: state for one in rows if (state := _why_stays_approved(one)) is not None}
     again = _nominated_again(rows)
-    kept = {}
-    for one in rows:
-        if one.state is not NominationState.REJECTED or not one.email_key:
-            kept[one.id] = DecidedState.ENDED if one.email_key else DecidedState.ERASED
-        elif (one.country_id, one.email_key) in again:
-            kept[one.id] = DecidedState.AGAIN
-    return kept
+    unchanged = {}
+    for nomination in rows:
+        if nomination.state is not NominationState.REJECTED or not nomination.email_key:
+            unchanged[nomination.id] = DecidedState.ENDED if nomination.email_key else DecidedState.ERASED
+        elif (nomination.country_id, nomination.email_key) in again:
+            unchanged[nomination.id] = DecidedState.AGAIN
+    return unchanged
 
 
-def _why_stays_approved(one: Nomination) -> DecidedState | None:
-    if one.answered_at is not None:
+def _why_stays_approved(nomination: Nomination) -> DecidedState | None:
+    if nomination.answered_at is not None:
         return DecidedState.ANSWERED
-    if one.state is not NominationState.INVITED:
-        return DecidedState.ENDED if one.email_key else DecidedState.ERASED
+    if nomination.state is not NominationState.INVITED:
+        return DecidedState.ENDED if nomination.email_key else DecidedState.ERASED
     return None
 
 
@@ -144,21 +148,21 @@ def _tell_rejected(nominations: Collection[Nomination], reason: str, *, at: date
     contacts = contact_of(list({one.nominated_by_id for one in nominations if one.nominated_by_id is not None}))
     mails = []
     for person_id, contact in contacts.items():
-        own = [one for one in nominations if one.nominated_by_id == person_id]
-        code = db.session.get_one(Country, own[0].country_id).code
+        of_nominator = [one for one in nominations if one.nominated_by_id == person_id]
+        code = db.session.get_one(Country, of_nominator[0].country_id).code
         mails.append(
             mail_to(
                 person_id,
                 contact,
                 "nominations_rejected",
                 {
-                    "title": own[0].series.title,
-                    "names": [one.full_name for one in own][:50],
-                    "more": max(0, len(own) - 50),
+                    "title": of_nominator[0].series.title,
+                    "names": [one.full_name for one in of_nominator][:50],
+                    "more": max(0, len(of_nominator) - 50),
                     "reason": reason,
                     "country": code,
                 },
-                dedupe_key=f"nominations_rejected:{own[0].id}:{at.isoformat()}",
+                dedupe_key=f"nominations_rejected:{of_nominator[0].id}:{at.isoformat()}",
                 at=at,
             )
         )

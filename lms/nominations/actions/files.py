@@ -228,15 +228,15 @@ def _made(file: NomineeFile, *, by: Actor, at: datetime) -> dict[str, int]:
         Nomination.nominated_by_id == by.person_id,
         Nomination.created_at == at,
     )
-    found = db.session.execute(query.group_by(Nomination.state))
-    return {state.value: count for state, count in found}
+    counts = db.session.execute(query.group_by(Nomination.state))
+    return {state.value: count for state, count in counts}
 
 
 def _keep_result(file: NomineeFile, unchanged: int, rejected: list[Fault], *, by: Actor, at: datetime) -> FileResult:
     """Keeps what came of a file; where the same file was nominated before, what came of it then."""
-    asked = count_asked(file.country_id, by=by, at=at)
-    result = FileResult(_made(file, by=by, at=at), unchanged, rejected, asked)
-    if result.created or asked or find_result(file.id, by=by, at=at) is None:
+    requested = count_asked(file.country_id, by=by, at=at)
+    result = FileResult(_made(file, by=by, at=at), unchanged, rejected, requested)
+    if result.created or requested or find_result(file.id, by=by, at=at) is None:
         _RESULTS.keep(file.id, result, by=by, at=at)
     return result
 

@@ -27,8 +27,8 @@ def forget_person(person_id: int, *, by: Actor, at: datetime) -> None:
     """Erases name, address, profile and letter in all nominations of a person, and withdraws those that are open."""
     _forget(belongs_to(person_id), by=by, at=at)
     forget_requests_of(person_id)
-    for one in db.session.scalars(select(Nomination).where(Nomination.nominated_by_id == person_id)):
-        one.nominated_by_id = None
+    for nomination in db.session.scalars(select(Nomination).where(Nomination.nominated_by_id == person_id)):
+        nomination.nominated_by_id = None
 
 
 def forget_old(*, at: datetime, limit: int = 500) -> int:
@@ -54,12 +54,12 @@ def _forget(which: ColumnElement[bool], *, by: Actor, at: datetime) -> None:
     for series_id in db.session.scalars(select(Nomination.series_id).where(which, Nomination.state.in_(OPEN))).all():
         lock(series_id, SYSTEM, at)
     rows = list(db.session.scalars(select(Nomination).where(which).with_for_update(key_share=True)))
-    for one in rows:
-        if one.state in OPEN:
-            end(one, NominationState.WITHDRAWN, why=SeatReason.ERASED, by=by, at=at)
-        forget_letter(one)
-        one.email = one.email_key = one.full_name = ERASED
-        one.native_name = one.organisation = one.job_title = one.reason = None
+    for nomination in rows:
+        if nomination.state in OPEN:
+            end(nomination, NominationState.WITHDRAWN, why=SeatReason.ERASED, by=by, at=at)
+        forget_letter(nomination)
+        nomination.email = nomination.email_key = nomination.full_name = ERASED
+        nomination.native_name = nomination.organisation = nomination.job_title = nomination.reason = None
     db.session.flush()
     _end_links([one.id for one in rows])
 

@@ -35,8 +35,12 @@ def invite(series: Series, nominations: Sequence[Nomination], *, at: datetime) -
     A nominee whom another country has invited to the same series, and who was sent that invitation less than
     `REMIND_EVERY` ago, is not sent a second one.
     """
-    for one in nominations:
-        one.state, one.invited_at, one.expires_at = NominationState.INVITED, at, at + INVITATION_LASTS
+    for nomination in nominations:
+        nomination.state, nomination.invited_at, nomination.expires_at = (
+            NominationState.INVITED,
+            at,
+            at + INVITATION_LASTS,
+        )
     db.session.flush()
     _send(series, nominations, skip=_sent_lately(series.id, nominations, at=at), at=at)
 
@@ -76,8 +80,8 @@ def remind(
         query = query.where(among(Nomination.public_id, public_ids))
     waiting = list(db.session.scalars(query.order_by(Nomination.id).with_for_update(key_share=True)))
     due = [one for one in waiting if _last_sent(one) <= at - REMIND_EVERY]
-    for one in due:
-        one.reminded_at, one.expires_at = at, at + INVITATION_LASTS
+    for nomination in due:
+        nomination.reminded_at, nomination.expires_at = at, at + INVITATION_LASTS
     db.session.flush()
     if due:
         _send(series, due, skip=set(), at=at)
@@ -108,34 +112,34 @@ def _send(series: Series, nominations: Sequence[Nomination], *, skip: set[str], 
             for one, secret in zip(nominations, secrets, strict=True)
         ],
     )
-    said = _about(series, at)
+    payload = _about(series, at)
     countries = {row.id: row for row in db.session.scalars(_countries(nominations))}
     zones = {row.id: main_zone(row.code) or "" for row in countries.values()}
     people = contact_of([one.person_id for one in nominations if one.person_id is not None])
     names = _names([one.nominated_by_id for one in nominations if one.nominated_by_id is not None])
     mails: list[dict[str, Any]] = []
-    for one, secret in zip(nominations, secrets, strict=True):
-        if one.email_key in skip:
+    for nomination, secret in zip(nominations, secrets, strict=True):
+        if nomination.email_key in skip:
             continue
-        person = people.get(one.person_id or 0)
+        person = people.get(nomination.person_id or 0)
         mails.append(
             {
                 "template": TEMPLATE,
-                "address": one.email,
+                "address": nomination.email,
                 "locale": person.locale if person is not None else "en",
-                "time_zone": (person.time_zone if person is not None else "") or zones[one.country_id],
-                "person_id": one.person_id,
+                "time_zone": (person.time_zone if person is not None else "") or zones[nomination.country_id],
+                "person_id": nomination.person_id,
                 "payload": {
-                    **said,
+                    **payload,
                     "secret": secret,
-                    "full_name": one.full_name,
-                    "nominated_by": names.get(one.nominated_by_id or 0),
-                    "country": countries[one.country_id].code,
-                    "answer_by_at": _text(one.expires_at),
+                    "full_name": nomination.full_name,
+                    "nominated_by": names.get(nomination.nominated_by_id or 0),
+                    "country": countries[nomination.country_id].code,
+                    "answer_by_at": _text(nomination.expires_at),
                 },
-                "dedupe_key": _mail_key(one.id, at),
+                "dedupe_key": _mail_key(nomination.id, at),
                 "created_at": at,
-                "expires_at": one.expires_at,
+                "expires_at": nomination.expires_at,
             }
         )
     post_mails(mails)
@@ -190,7 +194,7 @@ def _about(series: Series, at: datetime) -> dict[str, Any]:
         for one in list_lectures(series.id, by=SYSTEM)
         if one.state is LectureState.SCHEDULED and one.starts_at is not None and one.starts_at > at
     ]
-    first = min(coming, key=lambda one: one.starts_at or at, default=None)
+    first = min(coming, key=lambda lecture: lecture.starts_at or at, default=None)
     return {
         "title": series.title,
         "slug": series.slug,
@@ -211,8 +215,8 @@ def revoke_invitations(nominations: Sequence[Nomination], *, at: datetime) -> No
         .execution_options(synchronize_session=False)
     )
     _stop_mails(keys, at=at)
-    for one in nominations:
-        one.invited_at = one.reminded_at = one.expires_at = None
+    for nomination in nominations:
+        nomination.invited_at = nomination.reminded_at = nomination.expires_at = None
 
 
 def stop_invitations(nominations: Sequence[Nomination], *, at: datetime) -> None:
@@ -242,11 +246,11 @@ def expire_due(*, at: datetime, limit: int = 500) -> int:
     due = select(Nomination.id, Nomination.series_id).where(
         Nomination.state == NominationState.INVITED, Nomination.expires_at <= at
     )
-    found = list(db.session.execute(due.order_by(Nomination.series_id, Nomination.id).limit(limit)))
+    rows = list(db.session.execute(due.order_by(Nomination.series_id, Nomination.id).limit(limit)))
     db.session.rollback()
     count = 0
-    for series_id in dict.fromkeys(row.series_id for row in found):
-        count += _expire(series_id, [row.id for row in found if row.series_id == series_id], at=at)
+    for series_id in dict.fromkeys(row.series_id for row in rows):
+        count += _expire(series_id, [row.id for row in rows if row.series_id == series_id], at=at)
     return count
 
 
@@ -257,8 +261,8 @@ def _expire(series_id: int, ids: Sequence[int], *, at: datetime) -> int:
         Nomination.id.in_(ids), Nomination.state == NominationState.INVITED, Nomination.expires_at <= at
     )
     due = list(db.session.scalars(query.order_by(Nomination.id).with_for_update(key_share=True)))
-    for one in due:
-        end(one, NominationState.EXPIRED, why=SeatReason.EXPIRED, by=SYSTEM, at=at)
+    for nomination in due:
+        end(nomination, NominationState.EXPIRED, why=SeatReason.EXPIRED, by=SYSTEM, at=at)
     if due:
         pass_on(series, due, at=at)
         audit.record(

@@ -39,17 +39,17 @@ def read_letter(content: BinaryIO, file_name: str) -> Letter:
     Raises Invalid (`letter`), and Refused while the scanner is away.
     """
     try:
-        found = recognise_file(content, file_name, megabytes=MAX_LETTER_MB)
+        recognised = recognise_file(content, file_name, megabytes=MAX_LETTER_MB)
     except TooLarge as error:
         raise Invalid("letter", error.message) from error
     except WrongKind as error:
         raise Invalid("letter", _wanted()) from error
     except Invalid as error:
         raise Invalid("letter", error.faults[0].reason) from error
-    if found["kind"] not in KINDS:
+    if recognised["kind"] not in KINDS:
         raise Invalid("letter", _wanted())
     _check_clean(content)
-    return Letter(content, found["file_name"], found["kind"], found["digest"])
+    return Letter(content, recognised["file_name"], recognised["kind"], recognised["digest"])
 
 
 def _wanted() -> str:
@@ -91,21 +91,21 @@ def attach_letter(public_id: str, letter: Letter, *, by: Actor, at: datetime) ->
 
     The same letter again changes nothing. Raises NotFound, and Refused where the nomination has ended without a place.
     """
-    kept: list[str] = []
+    stored: list[str] = []
     try:
-        _attach(public_id, letter, kept, by=by, at=at)
+        _attach(public_id, letter, stored, by=by, at=at)
     except BaseException:
-        drop_letters(kept)
+        drop_letters(stored)
         raise
 
 
 @action
-def _attach(public_id: str, letter: Letter, kept: list[str], *, by: Actor, at: datetime) -> None:
+def _attach(public_id: str, letter: Letter, stored: list[str], *, by: Actor, at: datetime) -> None:
     nomination = _standing(public_id, by=by)
     before = nomination.letter_key
     if nomination.letter_digest == letter.digest:
         return
-    kept.append(keep_letter(nomination, letter))
+    stored.append(keep_letter(nomination, letter))
     _delete_afterwards(before)
     _record("nomination.replace_letter" if before else "nomination.add_letter", nomination, by=by, at=at)
 

@@ -83,8 +83,8 @@ def nominate(
         audit.record("nomination.nominate", by=by, at=at, series=series_id, nomination=ids, person=people)
     if submit:
         _submit(series, made, by=by, at=at)
-    for one in made:
-        _list_for(answer, one.state).append(one.public_id)
+    for nomination in made:
+        _list_for(answer, nomination.state).append(nomination.public_id)
     return answer
 
 
@@ -125,8 +125,8 @@ def _insert(series: Series, checked: CheckedNominees, *, country_id: int, by: Ac
 def _submit(series: Series, drafts: Sequence[Nomination], *, by: Actor, at: datetime) -> list[Nomination]:
     """Submits drafts in their order while the quota has places; returns those that went out."""
     going = hold_seats(series.id, drafts, by=by, at=at)
-    for one in going:
-        one.state, one.submitted_at = NominationState.SUBMITTED, at
+    for nomination in going:
+        nomination.state, nomination.submitted_at = NominationState.SUBMITTED, at
     db.session.flush()
     if not series.nominations_need_approval:
         invite(series, going, at=at)
@@ -137,7 +137,7 @@ def _submit(series: Series, drafts: Sequence[Nomination], *, by: Actor, at: date
 def submit_drafts(public_ids: Collection[str], *, by: Actor, at: datetime) -> tuple[int, int]:
     """Submits drafts of the actor's countries; returns how many went out, and how many stay because the quota has no
     place left. Those that are no drafts any more are left out. Raises NotFound, Refused."""
-    sent = kept = 0
+    sent = drafts_left = 0
     for series, drafts in _own(public_ids, [NominationState.DRAFTED], by=by, at=at):
         for country_id in {one.country_id for one in drafts}:
             check_can_nominate(series, by, country_id)
@@ -154,8 +154,8 @@ def submit_drafts(public_ids: Collection[str], *, by: Actor, at: datetime) -> tu
                 person=people_of(going),
             )
         sent += len(going)
-        kept += len(drafts) - len(going)
-    return sent, kept
+        drafts_left += len(drafts) - len(going)
+    return sent, drafts_left
 
 
 @action
@@ -189,8 +189,8 @@ def withdraw_nominations(public_ids: Collection[str], *, by: Actor, at: datetime
     those that have ended meanwhile are left out. Raises NotFound."""
     count = 0
     for series, open_ones in _own(public_ids, OPEN, by=by, at=at):
-        for one in open_ones:
-            end(one, NominationState.WITHDRAWN, why=SeatReason.WITHDRAWN, by=by, at=at)
+        for nomination in open_ones:
+            end(nomination, NominationState.WITHDRAWN, why=SeatReason.WITHDRAWN, by=by, at=at)
         stop_invitations(open_ones, at=at)
         pass_on(series, open_ones, at=at)
         audit.record(
@@ -211,13 +211,13 @@ def _own(
     """Nominations in one of the states, by series, each series locked. Raises NotFound where one of the ids is not of a
     country that the actor nominates for."""
     query = select(Nomination.public_id, Nomination.country_id, Nomination.series_id)
-    found = list(db.session.execute(query.where(among(Nomination.public_id, public_ids))))
-    if len(found) < len(set(public_ids)) or not all(may_nominate(by, row.country_id) for row in found):
+    nominated = list(db.session.execute(query.where(among(Nomination.public_id, public_ids))))
+    if len(nominated) < len(set(public_ids)) or not all(may_nominate(by, row.country_id) for row in nominated):
         raise NotFound
     groups = []
-    for series_id in sorted({row.series_id for row in found}):
+    for series_id in sorted({row.series_id for row in nominated}):
         series = lock(series_id, by, at)
-        ids = [row.public_id for row in found if row.series_id == series_id]
+        ids = [row.public_id for row in nominated if row.series_id == series_id]
         rows = db.session.scalars(
             select(Nomination)
             .where(among(Nomination.public_id, ids), Nomination.state.in_(states))

@@ -62,11 +62,11 @@ def _nominate(
     at: datetime,
 ) -> list[Outcome]:
     query = select(Series.id, Series.title, Series.slug).where(Series.slug.in_(slugs)).order_by(Series.id)
-    wanted = list(db.session.execute(query))
-    if not wanted or len(wanted) < len(set(slugs)):
+    series_rows = list(db.session.execute(query))
+    if not series_rows or len(series_rows) < len(set(slugs)):
         raise Invalid("series", _("Choose at least one series from the list."))
     outcomes, faults = [], []
-    for series_id, title, _slug in wanted:
+    for series_id, title, _slug in series_rows:
         answer = nominate(series_id, [row], country_id=country_id, submit=submit, by=by, at=at)
         faults += [_fault(title, fault) for fault in answer.rejected]
         made = _made(answer)

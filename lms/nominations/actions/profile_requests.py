@@ -43,13 +43,13 @@ def ask_to_confirm(changed: Sequence[ChangedProfile], *, country_id: int, by: Ac
     if not may_nominate(by, country_id):
         raise NotFound
     one_at_a_time(f"profile requests {country_id}")
-    asked = to_ask(changed, at=at)
-    contacts = contact_of([one.person_id for one in asked])
-    asked = [one for one in asked if one.person_id in contacts]
-    if not asked:
+    changes = to_ask(changed, at=at)
+    contacts = contact_of([one.person_id for one in changes])
+    changes = [one for one in changes if one.person_id in contacts]
+    if not changes:
         return 0
-    secrets = {one.person_id: new_secret() for one in asked}
-    _insert(asked, secrets, country_id=country_id, by=by, at=at)
+    secrets = {one.person_id: new_secret() for one in changes}
+    _insert(changes, secrets, country_id=country_id, by=by, at=at)
     asker = db.session.get(Person, by.person_id) if by.person_id is not None else None
     country = db.session.get_one(Country, country_id).code
     expires_at = at + INVITATION_LASTS
@@ -69,17 +69,17 @@ def ask_to_confirm(changed: Sequence[ChangedProfile], *, country_id: int, by: Ac
             at=at,
             expires_at=expires_at,
         )
-        for one in asked
+        for one in changes
     ]
     post_mails(mails)
-    audit.record("nomination.ask_profile", by=by, at=at, person=[one.person_id for one in asked])
-    return len(asked)
+    audit.record("nomination.ask_profile", by=by, at=at, person=[one.person_id for one in changes])
+    return len(changes)
 
 
 def _insert(
-    asked: Sequence[ChangedProfile], secrets: Mapping[int, str], *, country_id: int, by: Actor, at: datetime
+    profiles: Sequence[ChangedProfile], secrets: Mapping[int, str], *, country_id: int, by: Actor, at: datetime
 ) -> None:
-    hashes = {one.person_id: hash_secret(secrets[one.person_id]) for one in asked}
+    hashes = {one.person_id: hash_secret(secrets[one.person_id]) for one in profiles}
     rows = [
         {
             "person_id": one.person_id,
@@ -89,7 +89,7 @@ def _insert(
             "asked_at": at,
             "expires_at": at + INVITATION_LASTS,
         }
-        for one in asked
+        for one in profiles
     ]
     insert_many(ProfileRequest.__table__, rows)
     made = select(ProfileRequest.person_id, ProfileRequest.id).where(
@@ -100,7 +100,7 @@ def _insert(
     ids: dict[int, int] = dict(read(made))
     changes = [
         {"request_id": ids[one.person_id], "field": each.field, "value": each.value}
-        for one in asked
+        for one in profiles
         for each in one.differences
     ]
     insert_many(RequestedChange.__table__, changes)
@@ -126,15 +126,15 @@ def answer_request(secret: str, answers: Mapping[ProfileField, bool | None], *, 
     actor = load_actor(person.id, at)
     if actor is None:
         raise Refused(_("Your account is disabled. Contact the organiser."))
-    asked = open_differences(request, person)
-    missing = [one.field.value for one in asked if answers.get(one.field) is None]
+    differences = open_differences(request, person)
+    missing = [one.field.value for one in differences if answers.get(one.field) is None]
     if missing:
         raise Invalid(faults=[Fault(field=field, reason=_("Choose an answer.")) for field in missing])
-    accepted = {one.field.value: one.value for one in asked if answers[one.field]}
+    accepted = {one.field.value: one.value for one in differences if answers[one.field]}
     if accepted:
         change_profile(person.public_id, accepted, by=actor, at=at, today=at.date())
     request.answered_at = at
-    open_fields = {one.field for one in asked}
+    open_fields = {one.field for one in differences}
     for change in request.changes:  # what the profile says already needs no answer
         change.accepted = change.field not in open_fields or bool(answers[change.field])
     audit.record("nomination.answer_profile", by=actor, at=at, person=person.id)
@@ -143,10 +143,10 @@ def answer_request(secret: str, answers: Mapping[ProfileField, bool | None], *, 
 
 def forget_requests_of(person_id: int) -> None:
     """Within an action: deletes what a person was asked to confirm, and that the person asked others."""
-    for one in db.session.scalars(select(ProfileRequest).where(ProfileRequest.person_id.in_(members(person_id)))):
-        db.session.delete(one)
-    for one in db.session.scalars(select(ProfileRequest).where(ProfileRequest.asked_by_id == person_id)):
-        one.asked_by_id = None
+    for request in db.session.scalars(select(ProfileRequest).where(ProfileRequest.person_id.in_(members(person_id)))):
+        db.session.delete(request)
+    for request in db.session.scalars(select(ProfileRequest).where(ProfileRequest.asked_by_id == person_id)):
+        request.asked_by_id = None
 
 
 @action

@@ -17,16 +17,16 @@ def hold_seats(series_id: int, drafts: Sequence[Nomination], *, by: Actor, at: d
     or without one where no quota is kept for the country."""
     going: list[Nomination] = []
     for country_id in dict.fromkeys(one.country_id for one in drafts):
-        own = [one for one in drafts if one.country_id == country_id]
+        of_country = [one for one in drafts if one.country_id == country_id]
         quota = seats.find_quota(series_id, country_id)
         if quota is None or not quota.is_kept(at):
-            going += own
+            going += of_country
             continue
-        claims = [seats.Claim(one.person_id, country_id, nominee=one.public_id) for one in own]
+        claims = [seats.Claim(one.person_id, country_id, nominee=one.public_id) for one in of_country]
         kinds = seats.take_seats(series_id, claims, why=SeatReason.NOMINATED, by=by, at=at, only_quota=True)
-        for one, kind in zip(own, kinds, strict=True):
-            one.seat_kind = kind
-        going += [one for one in own if one.seat_kind is not None]
+        for nomination, kind in zip(of_country, kinds, strict=True):
+            nomination.seat_kind = kind
+        going += [one for one in of_country if one.seat_kind is not None]
     return going
 
 

@@ -51,14 +51,14 @@ class NomineeForm(BaseForm):
             faults.extend(error.faults)
         given = {name: self[name].data for name in _PROFILE if name != "full_name" or self.full_name.data}
         try:
-            kept = checked_profile(given)
+            profile = checked_profile(given)
         except Invalid as error:
-            kept = {}
+            profile = {}
             faults.extend(error.faults)
         faults.extend(self.more_faults())
         if faults:
             raise Invalid(faults=faults)
-        return PersonRow(line=1, email=address, key=email_key(address), **{"full_name": None, **kept})
+        return PersonRow(line=1, email=address, key=email_key(address), **{"full_name": None, **profile})
 
     def more_faults(self) -> list[Fault]:
         """What is wrong besides the person."""

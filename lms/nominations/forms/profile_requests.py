@@ -32,7 +32,7 @@ class ProfileRequestForm(BaseForm):
         for field in self:
             field.errors = [_("%(field)s: %(reason)s", field=field.label.text, reason=one) for one in field.errors]
 
-    def answers(self, asked: Sequence[Difference]) -> dict[ProfileField, bool | None]:
+    def answers(self, differences: Sequence[Difference]) -> dict[ProfileField, bool | None]:
         """What was chosen for the fields that are asked about."""
         known = {"accept": True, "refuse": False}
-        return {one.field: known.get(self[one.field.value].data or "") for one in asked}
+        return {one.field: known.get(self[one.field.value].data or "") for one in differences}

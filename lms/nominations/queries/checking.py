@@ -73,19 +73,22 @@ def check_nominees(
     """
     keys = [row.key for row in rows]
     code = db.session.get_one(Country, country_id).code
-    own = _own_people(keys, country_id, day_of(at))
-    people = {person.id: person for person in db.session.scalars(select(Person).where(among(Person.id, own.values())))}
-    enrolled = _enrolled(series.id, own.values())
+    country_people = _own_people(keys, country_id, day_of(at))
+    people = {
+        person.id: person
+        for person in db.session.scalars(select(Person).where(among(Person.id, country_people.values())))
+    }
+    enrolled = _enrolled(series.id, country_people.values())
     nominated = _nominated(series.id, country_id, keys, but)
     checked = CheckedNominees()
     lines: dict[str, int] = {}
     for row in rows:
-        person = people.get(own.get(row.key, 0))
+        person = people.get(country_people.get(row.key, 0))
         if row.key in nominated:
             checked.unchanged.append(row)
         else:
             nominee = _nominee(row, person)
-            fault = _fault(row, nominee, code, lines, is_enrolled=own.get(row.key) in enrolled)
+            fault = _fault(row, nominee, code, lines, is_enrolled=country_people.get(row.key) in enrolled)
             if fault is not None:
                 checked.rejected.append(fault)
                 continue
@@ -132,11 +135,11 @@ def find_own_person(email: str, *, country_id: int, at: datetime) -> OwnPerson |
 
 def _own_people(keys: Sequence[str], country_id: int, day: date) -> dict[str, int]:
     """Whom of the country these addresses belong to. What is known elsewhere is not read."""
-    own = belonging_to([country_id], day).subquery()
+    of_country = belonging_to([country_id], day).subquery()
     query = (
         select(PersonEmail.key, Person.canonical_id)
         .join(Person, Person.id == PersonEmail.person_id)
-        .where(Person.canonical_id.in_(select(own)), among(PersonEmail.key, keys))
+        .where(Person.canonical_id.in_(select(of_country)), among(PersonEmail.key, keys))
     )
     return {key: person_id for key, person_id in db.session.execute(query) if person_id is not None}
 

@@ -44,7 +44,7 @@ def visible_to(by: Actor) -> ColumnElement[bool]:
     return Nomination.country_id.in_(by.country_ids) if by.is_focal_point else false()
 
 
-def matching(wanted: NominationFilter, *, by: Actor) -> Select[Any]:
+def matching(filters: NominationFilter, *, by: Actor) -> Select[Any]:
     """The nominations that somebody may see and that a filter holds, joined to their series and country."""
     query = (
         select(Nomination)
@@ -52,24 +52,24 @@ def matching(wanted: NominationFilter, *, by: Actor) -> Select[Any]:
         .join(Country, Country.id == Nomination.country_id)
         .where(visible_to(by))
     )
-    if wanted.own:
+    if filters.own:
         query = query.where(Nomination.country_id.in_(by.country_ids))
-    if wanted.state is not None:
-        query = query.where(Nomination.state == wanted.state)
-    if wanted.series is not None:
-        query = query.where(Series.slug == wanted.series)
-    if wanted.country is not None:
-        query = query.where(Country.code == wanted.country)
-    if wanted.q:
+    if filters.state is not None:
+        query = query.where(Nomination.state == filters.state)
+    if filters.series is not None:
+        query = query.where(Series.slug == filters.series)
+    if filters.country is not None:
+        query = query.where(Country.code == filters.country)
+    if filters.q:
         columns = (Nomination.full_name, Nomination.native_name, Nomination.email_key, Nomination.organisation)
-        typed = {wanted.q, wanted.q.casefold(), wanted.q.title()}  # SQLite knows the case of ASCII letters alone
+        typed = {filters.q, filters.q.casefold(), filters.q.title()}  # SQLite knows the case of ASCII letters alone
         query = query.where(or_(*(column.icontains(one, autoescape=True) for column in columns for one in typed)))
     return query
 
 
 def list_nominations(
-    wanted: NominationFilter,
-    asked: ListRequest | None = None,
+    filters: NominationFilter,
+    request: ListRequest | None = None,
     *,
     by: Actor,
     country_names: Mapping[str, str] | None = None,
@@ -80,31 +80,31 @@ def list_nominations(
     The order is by `waiting` (those that wait for a decision first, the longest wait first), `name`, `country` (by
     name, where names are given), `series` or `organisation`.
     """
-    query = matching(wanted, by=by)
+    query = matching(filters, by=by)
     loaded = query.options(contains_eager(Nomination.series), contains_eager(Nomination.country))
-    if asked is None:
+    if request is None:
         return list(db.session.scalars(loaded.order_by(*_order(ListRequest(), {})))), 0
     total = read_value(select(func.count()).select_from(query.with_only_columns(Nomination.id).subquery())) or 0
-    page = asked.within(total)
+    page = request.within(total)
     loaded = loaded.order_by(*_order(page, country_names or {})).limit(page.size).offset(page.offset)
     return list(db.session.scalars(loaded)), total
 
 
-def _order(asked: ListRequest, names: Mapping[str, str]) -> list[Any]:
+def _order(request: ListRequest, names: Mapping[str, str]) -> list[Any]:
     keys: dict[str, Any] = {
         "name": func.lower(Nomination.full_name),
         "series": func.lower(Series.title),
         "organisation": func.nullif(func.lower(Nomination.organisation), ""),
     }
-    if asked.sort == "country" and names:
+    if request.sort == "country" and names:
         places = {one: place for place, one in enumerate(sorted(names, key=lambda each: sort_key(names[each])))}
         keys["country"] = case(places, value=Country.code)
-    key = keys.get(asked.sort)
+    key = keys.get(request.sort)
     if key is not None:
-        return [key.is_(None), key.desc() if asked.descending else key, Nomination.id]
+        return [key.is_(None), key.desc() if request.descending else key, Nomination.id]
     waits = case((Nomination.state == NominationState.SUBMITTED, 0), else_=1)
     since = func.coalesce(Nomination.submitted_at, Nomination.created_at)
-    return [waits, since.desc() if asked.descending else since, Nomination.id]
+    return [waits, since.desc() if request.descending else since, Nomination.id]
 
 
 @dataclass(frozen=True)
@@ -120,14 +120,14 @@ def nominees_known(nominations: Sequence[Nomination]) -> dict[int, KnownNominee]
     ids = [one.person_id for one in nominations if one.person_id is not None]
     rows = read(select(Person.id, Person.canonical_id, Person.public_id).where(among(Person.id, ids)))
     first, second = aliased(Person), aliased(Person)
-    own = [row.canonical_id for row in rows]
+    canonical_ids = [row.canonical_id for row in rows]
     pairs = (
         select(DuplicatePair.first_id, DuplicatePair.second_id, first.public_id, second.public_id)
         .join(first, first.id == DuplicatePair.first_id)
         .join(second, second.id == DuplicatePair.second_id)
         .where(
             DuplicatePair.decided_at.is_(None),
-            or_(among(DuplicatePair.first_id, own), among(DuplicatePair.second_id, own)),
+            or_(among(DuplicatePair.first_id, canonical_ids), among(DuplicatePair.second_id, canonical_ids)),
         )
         .order_by(DuplicatePair.score)
     )
@@ -137,9 +137,9 @@ def nominees_known(nominations: Sequence[Nomination]) -> dict[int, KnownNominee]
     return {row.id: KnownNominee(row.public_id, other.get(row.canonical_id)) for row in rows}
 
 
-def list_page(wanted: NominationFilter, *, by: Actor, limit: int, cursor: int | None) -> Sequence[Nomination]:
+def list_page(filters: NominationFilter, *, by: Actor, limit: int, cursor: int | None) -> Sequence[Nomination]:
     """The nominations after a cursor in the order in which they were made; one more than `limit`, where there is."""
-    query = matching(wanted, by=by).options(contains_eager(Nomination.series), contains_eager(Nomination.country))
+    query = matching(filters, by=by).options(contains_eager(Nomination.series), contains_eager(Nomination.country))
     if cursor is not None:
         query = query.where(Nomination.id > cursor)
     return list(db.session.scalars(query.order_by(Nomination.id).limit(limit + 1)))
@@ -149,10 +149,10 @@ def get_nomination(public_id: str, *, by: Actor) -> Nomination:
     """One nomination. Raises NotFound where there is none that the actor may see."""
     query = matching(NominationFilter(), by=by).where(Nomination.public_id == public_id)
     query = query.options(contains_eager(Nomination.series), contains_eager(Nomination.country))
-    found: Nomination | None = db.session.scalar(query.execution_options(populate_existing=True))
-    if found is None:
+    nomination: Nomination | None = db.session.scalar(query.execution_options(populate_existing=True))
+    if nomination is None:
         raise NotFound
-    return found
+    return nomination
 
 
 def find_nominated(series_id: int, country_id: int, email_key: str) -> Nomination | None:
@@ -166,16 +166,16 @@ def find_nominated(series_id: int, country_id: int, email_key: str) -> Nominatio
     return db.session.scalar(query.execution_options(populate_existing=True))
 
 
-def count_by_state(wanted: NominationFilter, *, by: Actor) -> dict[NominationState, int]:
+def count_by_state(filters: NominationFilter, *, by: Actor) -> dict[NominationState, int]:
     """How many nominations of a filter are in each state, whatever its own state."""
-    query = matching(replace(wanted, state=None), by=by).with_only_columns(Nomination.state, func.count())
+    query = matching(replace(filters, state=None), by=by).with_only_columns(Nomination.state, func.count())
     counted: dict[NominationState, int] = dict(read(query.group_by(Nomination.state)))
     return {state: counted.get(state, 0) for state in NominationState}
 
 
-def list_nominated_series(*, by: Actor, own: bool = False) -> list[tuple[str, str]]:
-    """Slug and title of the series with nominations that the actor may see, by title; `own` as in a filter."""
-    some = matching(NominationFilter(own=own), by=by).with_only_columns(
+def list_nominated_series(*, by: Actor, is_own: bool = False) -> list[tuple[str, str]]:
+    """Slug and title of the series with nominations that the actor may see, by title; `is_own` as in a filter."""
+    some = matching(NominationFilter(own=is_own), by=by).with_only_columns(
         Nomination.series_id, maintain_column_froms=True
     )
     query = select(Series.slug, Series.title).where(Series.id.in_(some)).order_by(func.lower(Series.title), Series.id)
@@ -204,12 +204,12 @@ def list_country_seats(series: str | None, *, by: Actor, at: datetime) -> list[C
         func.min(case((waits, Nomination.submitted_at))),
     )
     waiting = {code: (number, oldest) for code, number, oldest in read(nominated.group_by(Country.code))}
-    kept = and_(CountryQuota.released_at.is_(None), CountryQuota.kept_until > at)
+    is_kept = and_(CountryQuota.released_at.is_(None), CountryQuota.kept_until > at)
     quotas = (
         select(Country.code, func.sum(CountryQuota.seats), func.sum(CountryQuota.used))
         .join(Country, Country.id == CountryQuota.country_id)
         .join(Series, Series.id == CountryQuota.series_id)
-        .where(kept, CountryQuota.country_id.in_(by.country_ids) if not by.is_reporter else true())
+        .where(is_kept, CountryQuota.country_id.in_(by.country_ids) if not by.is_reporter else true())
         .group_by(Country.code)
     )
     if series is not None:
@@ -220,7 +220,7 @@ def list_country_seats(series: str | None, *, by: Actor, at: datetime) -> list[C
         number, oldest = waiting.get(code, (0, None))
         kept_seats, used = seats.get(code, (None, 0))
         rows.append(CountrySeats(code, kept_seats, used, number, oldest))
-    return sorted(rows, key=lambda one: (one.oldest is None, one.oldest or at, -(one.seats or 0), one.code))
+    return sorted(rows, key=lambda row: (row.oldest is None, row.oldest or at, -(row.seats or 0), row.code))
 
 
 @dataclass(frozen=True)

@@ -29,33 +29,33 @@ class NominationPage:
     total: int
 
 
-def list_nominations(wanted: NominationFilter, asked: ListRequest, *, by: Actor) -> NominationPage:
+def list_nominations(filters: NominationFilter, request: ListRequest, *, by: Actor) -> NominationPage:
     """The nominations of the actor's countries that a filter holds, on the page and in the order that are asked for: by
     `nominated`, `name`, `state`, `series` or `answer_by`."""
-    query = _nominations(wanted, by)
+    query = _nominations(filters, by)
     total = db.session.scalar(query.with_only_columns(func.count(), maintain_column_froms=True)) or 0
-    asked = asked.within(total)
+    request = request.within(total)
     keys: dict[str, Any] = {
         "name": func.lower(Nomination.full_name),
         "state": Nomination.state,
         "series": Series.title,
         "answer_by": Nomination.expires_at,
     }
-    key = keys.get(asked.sort, Nomination.id)
-    rows = query.order_by(key.is_(None), key.desc() if asked.descending else key, Nomination.id.desc())
+    key = keys.get(request.sort, Nomination.id)
+    rows = query.order_by(key.is_(None), key.desc() if request.descending else key, Nomination.id.desc())
     rows = rows.options(contains_eager(Nomination.series), contains_eager(Nomination.country))
-    return NominationPage(list(db.session.scalars(rows.limit(asked.size).offset(asked.offset))), total)
+    return NominationPage(list(db.session.scalars(rows.limit(request.size).offset(request.offset))), total)
 
 
-def every_nomination(wanted: NominationFilter, *, by: Actor) -> list[Nomination]:
+def every_nomination(filters: NominationFilter, *, by: Actor) -> list[Nomination]:
     """All nominations of the actor's countries that a filter holds, newest first."""
-    rows = _nominations(wanted, by).order_by(Nomination.id.desc())
+    rows = _nominations(filters, by).order_by(Nomination.id.desc())
     return list(db.session.scalars(rows.options(contains_eager(Nomination.series), contains_eager(Nomination.country))))
 
 
-def ids_of(wanted: NominationFilter, *, by: Actor, up_to: int | None = None) -> list[str]:
+def ids_of(filters: NominationFilter, *, by: Actor, up_to: int | None = None) -> list[str]:
     """The public ids of all nominations that a filter holds, up to an id: those that somebody has seen counted."""
-    query = _nominations(wanted, by).with_only_columns(Nomination.public_id, maintain_column_froms=True)
+    query = _nominations(filters, by).with_only_columns(Nomination.public_id, maintain_column_froms=True)
     if up_to is not None:
         query = query.where(Nomination.id <= up_to)
     return list(read_column(query))
@@ -68,10 +68,10 @@ def last_id() -> int:
 
 def get_own_nomination(public_id: str, *, by: Actor) -> Nomination:
     """A nomination of one of the actor's countries. Raises NotFound."""
-    found = own_among([public_id], by=by)
-    if not found:
+    nominations = own_among([public_id], by=by)
+    if not nominations:
         raise NotFound
-    return found[0]
+    return nominations[0]
 
 
 def own_among(public_ids: Collection[str], *, by: Actor) -> list[Nomination]:
@@ -81,8 +81,8 @@ def own_among(public_ids: Collection[str], *, by: Actor) -> list[Nomination]:
     return list(db.session.scalars(query.order_by(Nomination.id.desc())))
 
 
-def _nominations(wanted: NominationFilter, by: Actor) -> Select[Any]:
-    return matching(replace(wanted, own=True), by=by)
+def _nominations(filters: NominationFilter, by: Actor) -> Select[Any]:
+    return matching(replace(filters, own=True), by=by)
 
 
 @dataclass(frozen=True)
@@ -116,9 +116,9 @@ def history_of(nomination: Nomination) -> list[Event]:
         steps.append((nomination.ended_at, nomination.state.value, None, None))
     if nomination.state is NominationState.ACCEPTED:
         steps = [step for step in steps if step[1] != "answered"]
-    found = [Event(at, what, by, reason) for at, what, by, reason in steps if at is not None]
+    events = [Event(at, what, by, reason) for at, what, by, reason in steps if at is not None]
     order = {what: place for place, what in enumerate(_ORDER)}
-    return sorted(found, key=lambda event: (event.at, order[event.what]))
+    return sorted(events, key=lambda event: (event.at, order[event.what]))
 
 
 _ORDER = (

@@ -42,12 +42,12 @@ class ChangedProfile:
 
 def compare(row: PersonRow, person: Person) -> ChangedProfile | None:
     """Where a row says something else than a person wrote; None where nothing differs but the case of letters."""
-    found = []
+    differences = []
     for field in ProfileField:
         now, value = getattr(person, field), getattr(row, field)
         if now and value and _plain(now) != _plain(value):
-            found.append(Difference(field, now, value))
-    return ChangedProfile(person.id, person.full_name, found, row.line) if found else None
+            differences.append(Difference(field, now, value))
+    return ChangedProfile(person.id, person.full_name, differences, row.line) if differences else None
 
 
 def _plain(text: str) -> str:
@@ -60,7 +60,7 @@ def to_ask(changed: Sequence[ChangedProfile], *, at: datetime) -> list[ChangedPr
     if not changed:
         return []
     ids = [one.person_id for one in changed]
-    asked: set[tuple[int, str, str]] = set()
+    open_values: set[tuple[int, str, str]] = set()
     lately: set[int] = set()
     for person_id, asked_at, expires_at, answered_at, field, value, accepted in read(
         select(
@@ -79,14 +79,18 @@ def to_ask(changed: Sequence[ChangedProfile], *, at: datetime) -> list[ChangedPr
         if asked_at > at - REMIND_EVERY:
             lately.add(person_id)
         if accepted is False or (answered_at is None and expires_at > at):
-            asked.add((person_id, field, value))
-    found = []
+            open_values.add((person_id, field, value))
+    changes = []
     first = {one.person_id: one for one in reversed(changed)}  # a person can have two addresses in a file
-    for one in reversed(first.values()):
-        left = [each for each in one.differences if (one.person_id, each.field, each.value) not in asked]
-        if left and one.person_id not in lately:
-            found.append(replace(one, differences=left))
-    return found
+    for changed_profile in reversed(first.values()):
+        left = [
+            each
+            for each in changed_profile.differences
+            if (changed_profile.person_id, each.field, each.value) not in open_values
+        ]
+        if left and changed_profile.person_id not in lately:
+            changes.append(replace(changed_profile, differences=left))
+    return changes
 
 
 def count_asked(country_id: int, *, by: Actor, at: datetime) -> int:
@@ -135,17 +139,17 @@ def find_request(secret: str) -> ProfileRequest | None:
 
 def person_of(request: ProfileRequest) -> Person | None:
     """Who was asked: the person as of today, also after a merge; None once erased."""
-    asked = db.session.get_one(Person, request.person_id)
-    person = db.session.get(Person, asked.canonical_id) if asked.canonical_id is not None else None
+    member = db.session.get_one(Person, request.person_id)
+    person = db.session.get(Person, member.canonical_id) if member.canonical_id is not None else None
     return person if person is not None and person.erased_at is None else None
 
 
 def open_differences(request: ProfileRequest, person: Person) -> list[Difference]:
     """The changes of a request that the profile does not say already, in the order of a profile."""
     order = list(ProfileField)
-    changes = sorted(request.changes, key=lambda one: order.index(one.field))
-    found = [Difference(one.field, getattr(person, one.field) or "", one.value) for one in changes]
-    return [one for one in found if one.now != one.value]
+    changes = sorted(request.changes, key=lambda change: order.index(change.field))
+    differences = [Difference(one.field, getattr(person, one.field) or "", one.value) for one in changes]
+    return [one for one in differences if one.now != one.value]
 
 
 @dataclass(frozen=True)

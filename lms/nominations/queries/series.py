@@ -87,8 +87,8 @@ def list_series_to_nominate(country_id: int, *, by: Actor, at: datetime) -> list
         )
         .order_by(coming.c.first.is_(None), coming.c.first, Series.id)
     )
-    found = [(series, quota) for series, quota, _first in db.session.execute(query)]
-    ids = [series.id for series, _quota in found]
+    pairs = [(series, quota) for series, quota, _first in db.session.execute(query)]
+    ids = [series.id for series, _quota in pairs]
     counts, held = _counts(ids, country_id)
     enrolled = count_quota_seats(ids, country_id)
     listed = [
@@ -100,13 +100,16 @@ def list_series_to_nominate(country_id: int, *, by: Actor, at: datetime) -> list
             enrolled.get(series.id, {}),
             at,
         )
-        for series, quota in found
+        for series, quota in pairs
     ]
-    return sorted(listed, key=lambda one: _lapses(one, at))
+    return sorted(listed, key=lambda item: _lapses(item, at))
 
 
-def _lapses(one: CountrySeries, at: datetime) -> tuple[bool, float]:
-    return (not one.left, one.quota.kept_until.timestamp() if one.left and one.quota is not None else at.timestamp())
+def _lapses(item: CountrySeries, at: datetime) -> tuple[bool, float]:
+    return (
+        not item.left,
+        item.quota.kept_until.timestamp() if item.left and item.quota is not None else at.timestamp(),
+    )
 
 
 _ByState = dict[int, Counter[NominationState]]

@@ -112,10 +112,10 @@ def file_preview(upload_id: str) -> ResponseReturnValue:
     if preview is not None:
         form.ask_about(len(preview.to_ask))
     faults = result.rejected if result is not None else preview.checked.rejected if preview is not None else []
-    asked = read_list(PROBLEMS)
-    shown = [one for one in faults if asked.wanted.filters.get("kind") in (None, kind_of(one))]
+    listing = read_list(PROBLEMS)
+    shown = [one for one in faults if listing.wanted.filters.get("kind") in (None, kind_of(one))]
     listed = ListPage(
-        asked, len(shown), endpoint="nominations.file_preview", values={"upload_id": upload_id}, anchor="problems"
+        listing, len(shown), endpoint="nominations.file_preview", values={"upload_id": upload_id}, anchor="problems"
     )
     page = render_template(
         "nominations/file_preview.html",
@@ -160,12 +160,12 @@ def _sifted(faults: Sequence[Fault]) -> list[Sifted]:
         "enrolled": _("enrolled"),
         "other": _("other"),
     }
-    found = [Sifted(kind, counts[kind], label) for kind, label in words.items() if counts[kind]]
-    return [Sifted("", len(faults), _("all")), *found]
+    sifted = [Sifted(kind, counts[kind], label) for kind, label in words.items() if counts[kind]]
+    return [Sifted("", len(faults), _("all")), *sifted]
 
 
-def _problems(file: NomineeFile, faults: Sequence[Fault], wanted: ListRequest) -> list[Problem]:
-    return [_problem(file, fault) for fault in faults[wanted.offset : wanted.offset + wanted.size]]
+def _problems(file: NomineeFile, faults: Sequence[Fault], list_request: ListRequest) -> list[Problem]:
+    return [_problem(file, fault) for fault in faults[list_request.offset : list_request.offset + list_request.size]]
 
 
 def _problem(file: NomineeFile, fault: Fault) -> Problem:

@@ -159,7 +159,7 @@ class CountryNominations(ListView[Nomination]):
     def selects(self) -> list[Select]:
         codes = [row.code for row in self.countries]
         names = country_names(reader_locale()) if len(codes) > 1 else dict.fromkeys(codes, "")
-        selects = filter_selects(list_nominated_series(by=self.by, own=True), codes, names)
+        selects = filter_selects(list_nominated_series(by=self.by, is_own=True), codes, names)
         return [select for select in selects if len(select.choices) > 1]
 
     def context(self) -> dict[str, Any]:
@@ -221,14 +221,14 @@ def _do(what: str, ids: list[str]) -> None:
         withdrawn = withdraw_nominations(ids, by=by, at=at)
         flash(_n("%(num)s nomination was withdrawn.", "%(num)s nominations were withdrawn.", withdrawn), "done")
     else:
-        gone, kept = submit_drafts(ids, by=by, at=at)
+        gone, drafts_left = submit_drafts(ids, by=by, at=at)
         flash(_n("%(num)s nomination was submitted.", "%(num)s nominations were submitted.", gone), "done")
-        if kept:
+        if drafts_left:
             flash(
                 _n(
                     "%(num)s stays a draft: your country has no place left.",
                     "%(num)s remain drafts: your country has no places left.",
-                    kept,
+                    drafts_left,
                 ),
                 "now",
             )

@@ -45,13 +45,13 @@ def nominate_one() -> ResponseReturnValue:
         if person is not None:
             form.show(person)
         return _page(form, country, listed, person=person, status=422 if form.errors else 200)
-    found: list[Outcome] = []
+    outcomes: list[Outcome] = []
 
     def work() -> None:
         row = form.row()
         file = form.letter.data
         letter = read_letter(file.stream, file.filename or "") if file else None
-        found.extend(
+        outcomes.extend(
             nominate_person(
                 form.series.data or (),
                 row,
@@ -66,24 +66,27 @@ def nominate_one() -> ResponseReturnValue:
     status = form.attempt(work)
     if status is not None:
         return _page(form, country, listed, status=status)
-    _tell(found, is_draft=do == "draft")
+    _tell(outcomes, is_draft=do == "draft")
     return redirect(url_for(".listing", country=country.code), 303)
 
 
-def _tell(found: Sequence[Outcome], *, is_draft: bool) -> None:
-    for one in found:
+def _tell(outcomes: Sequence[Outcome], *, is_draft: bool) -> None:
+    for outcome in outcomes:
         kind = "done"
-        if one.state is NominationState.INVITED:
-            said = _("Invited to “%(title)s”.", title=one.title)
-        elif one.state is NominationState.SUBMITTED:
-            said = _("“%(title)s”: the organiser decides first.", title=one.title)
-        elif one.state is None:
-            kind, said = "now", _("“%(title)s”: nominated already, nothing was changed.", title=one.title)
+        if outcome.state is NominationState.INVITED:
+            message = _("Invited to “%(title)s”.", title=outcome.title)
+        elif outcome.state is NominationState.SUBMITTED:
+            message = _("“%(title)s”: the organiser decides first.", title=outcome.title)
+        elif outcome.state is None:
+            kind, message = "now", _("“%(title)s”: nominated already, nothing was changed.", title=outcome.title)
         elif is_draft:
-            said = _("“%(title)s”: kept as a draft.", title=one.title)
+            message = _("“%(title)s”: kept as a draft.", title=outcome.title)
         else:
-            kind, said = "now", _("“%(title)s”: no place is left. Kept as a draft until one is free.", title=one.title)
-        flash(said, kind)
+            kind, message = (
+                "now",
+                _("“%(title)s”: no place is left. Kept as a draft until one is free.", title=outcome.title),
+            )
+        flash(message, kind)
 
 
 def _page(

@@ -32,15 +32,15 @@ def nomination(public_id: str) -> ResponseReturnValue:
 
 
 def _page(public_id: str, form: LetterForm) -> str:
-    found = get_own_nomination(public_id, by=current_actor())
+    nomination = get_own_nomination(public_id, by=current_actor())
     return render_template(
         "nominations/nomination.html",
-        nomination=found,
-        history=history_of(found),
-        fitting=[what for what, states in FITTING.items() if found.state in states],
+        nomination=nomination,
+        history=history_of(nomination),
+        fitting=[what for what, states in FITTING.items() if nomination.state in states],
         form=form,
-        takes_letter=found.state in STANDING,
-        answers=answers_about(found, at=clock.now()),
+        takes_letter=nomination.state in STANDING,
+        answers=answers_about(nomination, at=clock.now()),
         fields=profile_words(),
         megabytes=MAX_LETTER_MB,
     )
@@ -52,16 +52,16 @@ def edit_nomination(public_id: str) -> ResponseReturnValue:
     """Changes a draft: whom it nominates."""
     by = current_actor()
     draft = get_own_nomination(public_id, by=by)
-    here = url_for(".nomination", public_id=public_id)
+    page = url_for(".nomination", public_id=public_id)
     if draft.state is not NominationState.DRAFTED:
         flash(_("This nomination is no longer a draft. Withdraw it and nominate the person again."), "now")
-        return redirect(here)
+        return redirect(page)
     form, status = NomineeForm.of(draft), 200
     if request.method == "POST":
         refusal = form.attempt(lambda: edit_draft(public_id, form.row(), by=by, at=clock.now()))
         if refusal is None:
             flash(_("The draft was saved."), "done")
-            return redirect(here, 303)
+            return redirect(page, 303)
         status = refusal
     return render_template("nominations/edit.html", nomination=draft, form=form), status
 
