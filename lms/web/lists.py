@@ -207,7 +207,12 @@ class ListView(Generic[Row]):
     @property
     def has_filters(self) -> bool:
         """Whether the page shows the form of the filters."""
-        return bool(self.rows) or self.request.is_filtered or bool(self.ignored)
+        return bool(self.rows) or self.is_filtered or bool(self.ignored)
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether a filter leaves out rows of the list."""
+        return self.request.is_filtered
 
     @property
     def may_download(self) -> bool:

@@ -339,8 +339,7 @@ def test_groups_are_paged_and_given_as_a_file(
     )
     assert (first.pages, [row.full_name for row in first.rows]) == (2, ["Ada", "Émile"])
     assert (last.page, [row.full_name for row in last.rows]) == (2, ["Zoë"])
-    headings, *lines = eligibility.table(made.slug, Group.EARNED, by=administrator)
-    assert headings[0] == "full_name"
+    lines = list(eligibility.table(made.slug, Group.EARNED, by=administrator))
     assert [line[0] for line in lines] == ["Ada", "Émile", "Zoë"]
     assert db.session.scalar(select(func.count(Person.id)).where(Person.created_at == BEGAN)) == 4
 

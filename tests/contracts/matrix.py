@@ -445,8 +445,7 @@ TABLE: dict[str, tuple[str, ...]] = {
     "GET /series/<slug>/certificates/confirm": ("snnnny", "snnnny", "snnnny"),
     "POST /series/<slug>/certificates": ("snnnny", "snnnny", "snnnny"),  # asks first
     "POST /series/<slug>/certificates/<job_id>/stop": ("snnnny", "snnnny", "snnnny"),  # it is over
-    "GET /series/<slug>/certificates.csv": ("snnnny", "snnnny", "snnnny"),
-    "GET /series/<slug>/certificates.xlsx": ("snnnny", "snnnny", "snnnny"),
+    "GET /series/<slug>/certificates.<kind>": ("snnnny", "snnnny", "snnnny"),
     "POST /series/<slug>/certificates/reminders": ("snnnny", "snnnny", "snnnny"),
     "GET /series/<slug>/certificates/<job_id>": ("snnnny", "snnnny", "snnnny"),
     "GET /series/<slug>/certificates/design": ("snnnny", "snnnny", "snnnny"),

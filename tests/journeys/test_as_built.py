@@ -35,8 +35,9 @@ FILES: dict[str, list[tuple[str, str, dict[str, str]]]] = {
     "certificates.badge": [(TRAINEE, "/certificates/{number}.png", {"number": NUMBER})],
     "certificates.badge_text": [(TRAINEE, "/certificates/{number}.jwt", {"number": NUMBER})],
     "certificates.download": [(TRAINEE, "/certificates/{number}.pdf", {"number": NUMBER})],
-    "certificates.export": [(ADMIN, "/series/{slug}/certificates.csv", {"slug": SERIES})],
-    "certificates.export_workbook": [(ADMIN, "/series/{slug}/certificates.xlsx", {"slug": SERIES})],
+    "certificates.issue_file": [
+        (ADMIN, f"/series/{{slug}}/certificates.{kind}", {"slug": SERIES}) for kind in ("csv", "xlsx")
+    ],
     "certificates.jwks": [(VISITOR, "/.well-known/jwks.json", {})],
     "certificates_api.badge": [(API, "/api/v1/certificates/{number}.json", {"number": NUMBER})],
     "certificates_api.download": [(API, "/api/v1/certificates/{number}.pdf", {"number": NUMBER})],

@@ -152,16 +152,18 @@ def preview(
     return found
 
 
+HEADINGS = (
+    *("full_name", "native_name", "email", "attended", "needed", "minutes", "needed_minutes"),
+    *("lectures_missing", "minutes_missing", "reason", "certificate"),
+)
+
+
 def table(slug: str, shown: Group, wanted: PeopleFilter = EVERYONE, *, by: Actor) -> Iterator[Sequence[object]]:
-    """A group, or what a filter holds of it, as the rows of a file, headings first. For administrators; raises
+    """A group, or what a filter holds of it, as the rows of a file (see `HEADINGS`). For administrators; raises
     Refused as `preview`."""
     if not by.is_administrator:
         raise Forbidden
     view = _View(slug, by=by)
-    yield (
-        *("full_name", "native_name", "email", "attended", "needed", "minutes", "needed_minutes"),
-        *("lectures_missing", "minutes_missing", "reason", "certificate"),
-    )
     asked = ListRequest(size=_CHUNK)
     while found := view.records(shown, wanted, asked):
         addresses = addresses_of([one.id for one in found])

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from operator import itemgetter
+from typing import Any
 
 from flask import Flask, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -18,7 +20,7 @@ from lms.certificates.forms import CheckFileForm, RevokeForm, WithdrawForm
 from lms.certificates.models import CertificateState
 from lms.certificates.notices import outdated
 from lms.certificates.queries import certificates, eligibility, holder_downloads
-from lms.certificates.queries.eligibility import Group, PeopleFilter, Preview
+from lms.certificates.queries.eligibility import Group, PeopleFilter, Row
 from lms.certificates.responses import LISTS, NUMBERS, READS, badge_answer, pdf_answer, picture_answer, public_answer
 from lms.certificates.verification import file_verification
 from lms.certificates.verification.file_reading import MOST_BYTES
@@ -27,38 +29,28 @@ from lms.core import clock
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused, TooLarge, WrongKind
 from lms.core.i18n import _, _l, _n
 from lms.core.jobs import JobState, get_job
+from lms.core.lists import ListRequest
 from lms.core.roles import Role
 from lms.enrolment.queries.series import count_countries, count_organisations_of_series
 from lms.mail.stops import register_outdated
-from lms.people.queries.countries import country_names
+from lms.people.queries.countries import country_names, known_codes
 from lms.web.body_limits import FORM_BYTES, body_limit
 from lms.web.guards import ANYONE, SIGNED_IN, allow
 from lms.web.identity import current_actor
 from lms.web.limits import throttle_guesses, throttle_reads
-from lms.web.lists import AskedList, Choice, Column, ListDefinition, ListPage, Select, counted_choices, read_list
+from lms.web.lists import (
+    MINUTES,
+    NAME,
+    Choice,
+    Column,
+    FileColumn,
+    ListView,
+    Select,
+    counted_choices,
+    list_files,
+)
 from lms.web.locale import reader_locale
 from lms.web.numbers import whole
-from lms.web.table_files import table_file
-
-LIST = ListDefinition(
-    filters={
-        "show": frozenset(Group),
-        "country": None,
-        "organisation": None,
-        "state": frozenset(CertificateState) - {CertificateState.SUPERSEDED},
-    },
-    columns=(
-        Column("name", _l("Name"), first=_l("by name"), last=_l("by name, the last first")),
-        Column(
-            "attended", _l("Lectures"), first=_l("most lectures first"), last=_l("fewest lectures first"),
-            descending=True,
-        ),
-        Column(
-            "minutes", _l("Minutes"), first=_l("most minutes first"), last=_l("fewest minutes first"), descending=True,
-            numeric=True,
-        ),
-    ),
-)  # fmt: skip
 
 _WAIT_MINUTES = int(rules.WAIT.total_seconds() // 60)
 
@@ -215,93 +207,121 @@ def jwk(kid: str) -> ResponseReturnValue:
     )
 
 
+@list_files(bp, "/series/<slug>/certificates", Role.ADMINISTRATOR)
+class Candidates(ListView[Row]):
+    """The people of a series in one group: who has earned a certificate, who is short of it, who is blocked."""
+
+    endpoint, template, title = "certificates.issue", "certificates/issue.html", _l("Certificates")
+    anchor = "people"
+    filters = {
+        "show": frozenset(Group),
+        "country": known_codes,
+        "state": frozenset(CertificateState) - {CertificateState.SUPERSEDED},
+        "organisation": None,
+    }
+    columns: tuple[Column, ...] = (
+        NAME,
+        Column("native", _l("Native script"), place="wide"),
+        Column(
+            "attended", _l("Lectures"), _l("most lectures first"), _l("fewest lectures first"), descending=True,
+            place="wide",
+        ),
+        replace(MINUTES, numeric=True),
+    )  # fmt: skip
+    file_columns = tuple(FileColumn(name, itemgetter(number)) for number, name in enumerate(eligibility.HEADINGS))
+
+    def __init__(self, slug: str) -> None:
+        super().__init__(slug=slug)
+        self.slug, self.file_name = slug, slug
+        filters = self.request.filters
+        if "show" in self.ignored:
+            raise NotFound
+        self.group = Group(filters["show"]) if "show" in filters else None
+        self.people = PeopleFilter(
+            self.request.q,
+            filters.get("country"),
+            CertificateState(filters["state"]) if "state" in filters else None,
+            filters.get("organisation"),
+        )
+
+    def query(self, request: ListRequest) -> tuple[Sequence[Row], int]:
+        self.preview = eligibility.preview(self.slug, by=self.by, shown=self.group, wanted=self.people, asked=request)
+        if not self.preview.asked.minutes:
+            self.hidden = {"minutes"}
+        group = self.preview.shown
+        label = {
+            Group.MISSES: _l("Missing"),
+            Group.REST: _l("Missing"),
+            Group.UNEARNED: _l("Missing"),
+            Group.BLOCKED: _l("Reason"),
+            Group.HAVE: _l("Number"),
+        }.get(group, _l("Hours"))
+        is_number = group in (Group.EARNED, Group.UNCONFIRMED)
+        self.columns = (*self.columns, Column("last", label, numeric=is_number, place="fig"))
+        return self.preview.rows, self.preview.matching
+
+    def file_query(self, request: ListRequest) -> Iterable[Any]:
+        return eligibility.table(self.slug, self.group or Group.EARNED, self.people, by=self.by)
+
+    def file_words(self) -> list[str]:
+        return [*([] if self.group else [Group.EARNED]), *super().file_words()]
+
+    def file_address(self, kind: str) -> str:
+        return self.address(f"{self.endpoint}_file", kind=kind, show=self.preview.shown.value)
+
+    @property
+    def may_download(self) -> bool:
+        return self.by.is_administrator
+
+    @property
+    def is_filtered(self) -> bool:
+        return self.people != eligibility.EVERYONE
+
+    def selects(self) -> list[Select]:
+        """The countries and organisations of the people in the series, and the state of what was issued."""
+        series, chosen = self.preview.series, self.request.filters
+        selects = []
+        for name, label, counts, names in (
+            ("country", _("Country"), count_countries(series, by=self.by), country_names(reader_locale())),
+            ("organisation", _("Organisation"), count_organisations_of_series(series, by=self.by), None),
+        ):
+            choices = counted_choices(counts, chosen.get(name), names, shows_numbers=False)
+            if choices:
+                selects.append(Select(name, label, choices))
+        if self.preview.shown is Group.HAVE:
+            states = [
+                Choice(CertificateState.VALID, _("Valid")),
+                Choice(CertificateState.REVOKED, _("Revoked")),
+                Choice(CertificateState.WITHDRAWN, _("Withdrawn")),
+            ]
+            selects.append(Select("state", _("State"), states))
+        return selects
+
+    def context(self) -> dict[str, Any]:
+        series = self.preview.series
+        return {
+            "preview": self.preview,
+            "series": series,
+            "may_write": may_edit_series(series, self.by),
+            "stops_of": stops_of,
+        }
+
+
+def stops_of(row: Row) -> list[dict[str, str | None]]:
+    """The lectures of a series as a person attended them, for the macro `route_mini`."""
+    states = {None: "later", True: "done", False: "missed"}
+    return [{"state": states[came], "words": _("attended") if came else None} for came in row.stops]
+
+
 @bp.get("/series/<slug>/certificates")
 @allow(Role.ADMINISTRATOR, Role.REPORTER, Role.INSTRUCTOR)
 def issue(slug: str) -> ResponseReturnValue:
     """Shows who has earned a certificate of the series, who is short of it and by how much, and who is blocked."""
-    by = current_actor()
     try:
-        shown, listing = _group(), _read_people()
-        preview = eligibility.preview(slug, by=by, shown=shown, wanted=_filter(listing), asked=listing.wanted)
+        return Candidates(slug).page()
     except Refused as refused:
-        series = get_series(slug, by=by)
+        series = get_series(slug, by=current_actor())
         return render_template("certificates/none.html", series=series, reason=refused.message)
-    series = preview.series
-    return render_template(
-        "certificates/issue.html",
-        preview=preview,
-        series=series,
-        may_write=may_edit_series(series, by),
-        list=ListPage(listing, preview.matching, endpoint=".issue", values={"slug": slug}, anchor="people"),
-        selects=_selects(preview, listing.wanted.filters),
-    )
-
-
-def _read_people() -> AskedList:
-    """What the address of the current request asks of a group of people."""
-    names = country_names(reader_locale())
-    return read_list(replace(LIST, filters={**LIST.filters, "country": names.keys()}))
-
-
-def _filter(listing: AskedList) -> PeopleFilter:
-    filters = listing.wanted.filters
-    state = CertificateState(filters["state"]) if "state" in filters else None
-    return PeopleFilter(listing.wanted.q, filters.get("country"), state, filters.get("organisation"))
-
-
-def _selects(preview: Preview, chosen: Mapping[str, str]) -> list[Select]:
-    """The filters of the form: the countries and organisations of the people in the series, and the state of what was
-    issued."""
-    by, series = current_actor(), preview.series
-    selects = []
-    for name, label, counts, names in (
-        ("country", _("Country"), count_countries(series, by=by), country_names(reader_locale())),
-        ("organisation", _("Organisation"), count_organisations_of_series(series, by=by), None),
-    ):
-        choices = counted_choices(counts, chosen.get(name), names, shows_numbers=False)
-        if choices:
-            selects.append(Select(name, label, choices))
-    if preview.shown is Group.HAVE:
-        states = [
-            Choice(CertificateState.VALID, _("Valid")),
-            Choice(CertificateState.REVOKED, _("Revoked")),
-            Choice(CertificateState.WITHDRAWN, _("Withdrawn")),
-        ]
-        selects.append(Select("state", _("State"), states))
-    return selects
-
-
-def _group() -> Group | None:
-    """The group of people requested."""
-    group_name = request.args.get("show")
-    try:
-        return Group(group_name) if group_name else None
-    except ValueError as error:
-        raise NotFound from error
-
-
-@bp.get("/series/<slug>/certificates.csv")
-@allow(Role.ADMINISTRATOR)
-def export(slug: str) -> ResponseReturnValue:
-    """One group of people, or what the filter holds of it, as CSV."""
-    return _file(slug, "csv")
-
-
-@bp.get("/series/<slug>/certificates.xlsx")
-@allow(Role.ADMINISTRATOR)
-def export_workbook(slug: str) -> ResponseReturnValue:
-    """One group of people, or what the filter holds of it, as a workbook."""
-    return _file(slug, "xlsx")
-
-
-def _file(slug: str, kind: str) -> ResponseReturnValue:
-    group, filters = _group() or Group.EARNED, _filter(_read_people())
-    rows = eligibility.table(slug, group, filters, by=current_actor())
-    headings = next(rows)
-    chosen = ["organisation" if filters.organisation else None, "search" if filters.q else None]
-    parts = [slug, group, (filters.country or "").lower(), filters.state, *chosen]
-    name = "-".join(str(part) for part in parts if part)
-    return table_file(kind, name, _("Certificates"), [str(one) for one in headings], rows)
 
 
 @bp.post("/series/<slug>/certificates/reminders")

@@ -12,7 +12,7 @@ from flask.typing import ResponseReturnValue
 from lms.catalogue.queries.series import get_series, get_series_by_id
 from lms.core import clock
 from lms.core.errors import Fault, Invalid, NotFound, Refused, TooLarge, WrongKind
-from lms.core.i18n import _
+from lms.core.i18n import _, _l
 from lms.core.lists import ListRequest
 from lms.core.roles import Role
 from lms.nominations.actions import files
@@ -26,12 +26,11 @@ from lms.people.rules import checked_address
 from lms.web.body_limits import upload_limit
 from lms.web.guards import allow
 from lms.web.identity import current_actor
-from lms.web.lists import ListDefinition, ListPage, Sifted, read_list
+from lms.web.lists import Chip, Column, ListView, counted_chips
 from lms.web.table_files import table_file
 
 CHANGED = 5
 """So many changed profiles are shown at first; the others can be opened."""
-PROBLEMS = ListDefinition(filters={"kind": ("email", "duplicate", "country", "name", "enrolled", "other")})
 _KINDS = {"email": "email", "full_name": "name", "native_name": "name", "country": "country"}
 
 
@@ -112,13 +111,8 @@ def file_preview(upload_id: str) -> ResponseReturnValue:
     if preview is not None:
         form.ask_about(len(preview.to_ask))
     faults = result.rejected if result is not None else preview.checked.rejected if preview is not None else []
-    listing = read_list(PROBLEMS)
-    shown = [one for one in faults if listing.wanted.filters.get("kind") in (None, kind_of(one))]
-    listed = ListPage(
-        listing, len(shown), endpoint="nominations.file_preview", values={"upload_id": upload_id}, anchor="problems"
-    )
-    page = render_template(
-        "nominations/file_preview.html",
+    problems = Problems(file, faults)
+    page = problems.page(
         file=file,
         series=series,
         country=country,
@@ -126,9 +120,6 @@ def file_preview(upload_id: str) -> ResponseReturnValue:
         preview=preview,
         result=result,
         faults=faults,
-        list=listed,
-        problems=_problems(file, shown, listed.wanted),
-        sifted=_sifted(faults),
         is_long=len(file.rows) > files.LARGE,
         fields=profile_words(),
         shown=CHANGED,
@@ -150,22 +141,41 @@ def _next_page(file: NomineeFile) -> str:
     return url_for("dashboards.job", public_id=job.public_id) if job else url_for(".file_preview", upload_id=file.id)
 
 
-def _sifted(faults: Sequence[Fault]) -> list[Sifted]:
-    counts = Counter(kind_of(fault) for fault in faults)
-    words = {
-        "email": _("e-mail"),
-        "duplicate": _("twice in the file"),
-        "country": _("other country"),
-        "name": _("name"),
-        "enrolled": _("enrolled"),
-        "other": _("other"),
-    }
-    sifted = [Sifted(kind, counts[kind], label) for kind, label in words.items() if counts[kind]]
-    return [Sifted("", len(faults), _("all")), *sifted]
+class Problems(ListView[Problem]):
+    """The rows of a file that cannot be nominated."""
 
+    endpoint, template = "nominations.file_preview", "nominations/file_preview.html"
+    title, anchor, testid = _l("Rows with a problem"), "problems", "problems"
+    filters = {"kind": frozenset({"email", "duplicate", "country", "name", "enrolled", "other"})}
+    columns = (
+        Column("row", _l("Row")),
+        Column("cells", _l("In the file")),
+        Column("problem", _l("Problem")),
+    )
+    chips_filter, chips_label = "kind", _l("Show problems by kind")
 
-def _problems(file: NomineeFile, faults: Sequence[Fault], list_request: ListRequest) -> list[Problem]:
-    return [_problem(file, fault) for fault in faults[list_request.offset : list_request.offset + list_request.size]]
+    def __init__(self, file: NomineeFile, faults: Sequence[Fault]) -> None:
+        super().__init__(upload_id=file.id)
+        self.nominee_file, self.faults = file, faults
+
+    def query(self, request: ListRequest) -> tuple[Sequence[Problem], int]:
+        kind = request.filters.get("kind")
+        faults = [fault for fault in self.faults if kind in (None, kind_of(fault))]
+        page = request.within(len(faults))
+        shown = faults[page.offset : page.offset + page.size]
+        return [_problem(self.nominee_file, fault) for fault in shown], len(faults)
+
+    def chips(self) -> list[Chip]:
+        counts = Counter(kind_of(fault) for fault in self.faults)
+        words = {
+            "email": _("e-mail"),
+            "duplicate": _("twice in the file"),
+            "country": _("other country"),
+            "name": _("name"),
+            "enrolled": _("enrolled"),
+            "other": _("other"),
+        }
+        return counted_chips(counts, {kind: word for kind, word in words.items() if counts[kind]})
 
 
 def _problem(file: NomineeFile, fault: Fault) -> Problem:
