@@ -38,11 +38,11 @@ def server_options(config: Config, *, host: str, port: int, workers: int | None 
         "worker_class": "gthread",
         "timeout": 60,
         "graceful_timeout": 20,
-        "keepalive": 65,  # longer than nginx keeps a connection, or it would send a request on one that is being closed
+        "keepalive": 65,  # longer than nginx keeps a connection, or it would send a request on a closing one
         "accesslog": None,
         "loglevel": "warning",
         "logger_class": _ServerLog,
-        "control_socket_disable": True,  # it would be made in the home folder, which a service may not have
+        "control_socket_disable": True,  # it would be created in the home folder, which a service may not have
         "preload_app": True,  # a web process that ended is replaced at once
         "pre_fork": _check_threads,
         "proc_name": "serai",

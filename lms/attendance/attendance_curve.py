@@ -11,12 +11,12 @@ from lms.core.measures import MINUTE_MS
 
 @dataclass(frozen=True)
 class Course:
-    """How a lecture went. Lengths are milliseconds.
+    """The attendance curve of a lecture. Lengths are milliseconds.
 
-    `minutes` holds the most people who were there at once within each minute from the start; `highest` is the most
-    of the whole lecture, first reached at `highest_ms` from the start; `present_ms` the presence of all.
-    For each person who was there: how long after the start the first and how long before the end the last presence
-    was, and how often the person came back.
+    `minutes` has the most people present at once within each minute from the start; `highest` is the most of the whole
+    lecture, first reached at `highest_ms` from the start; `present_ms` the presence of all. For each person present:
+    how long after the start the first and how long before the end the last presence was, and how often the person
+    rejoined.
     """
 
     minutes: list[int]
@@ -91,7 +91,7 @@ def _sweep(joins: list[int], leaves: list[int], start: int, count: int) -> tuple
 
 
 def _carry(minutes: list[int], minute: int, until: int, present: int) -> int:
-    """Writes how many go on being there at the beginning of each minute up to `until`; returns the minute reached."""
+    """Writes how many are still present at the beginning of each minute up to `until`; returns the minute reached."""
     last = len(minutes) - 1
     for following in range(minute + 1, min(until, last) + 1):
         minutes[following] = present

@@ -43,7 +43,7 @@ def on_ended(event: LectureEnded) -> None:
 
 @handles(LecturePostponed)
 def on_postponed(event: LecturePostponed) -> None:
-    """Takes back reminders for the time of before."""
+    """Withdraws reminders for the previous time."""
     forget_reminders(event.lecture_id)
 
 

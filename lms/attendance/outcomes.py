@@ -185,7 +185,7 @@ class AttendanceOutcome:
         return [self._minutes(one) for one in rules.unite(one[:2] for one in self.intervals)]
 
     def minutes_of(self, start: datetime, end: datetime) -> tuple[float, float]:
-        """A span in minutes from the start, without what lies outside the lecture."""
+        """A span in minutes from the start, clipped to the lecture."""
         last = self.length_ms / measures.MINUTE_MS
         first, until = self._minutes((clock.to_ms(start), clock.to_ms(end)))
         return min(max(first, 0), last), min(max(until, 0), last)
@@ -197,10 +197,10 @@ class AttendanceOutcome:
 
 @dataclass(frozen=True, kw_only=True)
 class OutcomeInputs:
-    """All that decides, beside presence, about some people in one lecture.
+    """The data that decides outcomes, besides presence, for some people in one lecture.
 
-    `counted` are those whose presence counts, `exclusions` says of others why not. `places` is where people watched in
-    a group.
+    `counted` are those whose presence counts; `exclusions` gives the reason for others. `places` is where people
+    watched in a group.
     """
 
     span: Span

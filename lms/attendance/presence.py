@@ -1,4 +1,4 @@
-"""Who was present when, whatever saw it: the one reader of presence. Ids of people that come out are canonical."""
+"""The only reader of presence, from any source. Returned ids of people are canonical."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ from lms.people.models import Person
 T = TypeVar("T")
 _Member = aliased(Person)
 WHO = cast("InstrumentedAttribute[int]", Person.canonical_id)
-"""Who a row of people is today; null only within the insert of the row."""
+"""The canonical person of a row; null only within the insert of the row."""
 OFFLINE = "offline"
 """The `system` of what a page kept while its line was down."""
 
@@ -314,11 +314,11 @@ def lectures_with_evidence(whose: ColumnElement[bool]) -> Any:
 
 
 _AT_ONCE = 5_000
-"""So many people are asked for together: they stand four times in one statement."""
+"""The number of people in one query: they are bound four times in one statement."""
 
 
 def seen_before(series_id: int, person_ids: Collection[int], since: datetime) -> dict[int, list[int]]:
-    """Who of these people was seen in lectures of a series that ended before a time: canonical ids, by lecture."""
+    """The people who were seen in lectures of a series that ended before a time: canonical ids, by lecture."""
     ended = select(Lecture.id).where(
         Lecture.series_id == series_id, Lecture.state == LectureState.HELD, Lecture.actual_end < since
     )

@@ -78,10 +78,10 @@ def shift_of(seen: Sequence[Interval], start: int, end: int) -> int:
 
 
 def certain(first: int, last: int, total_ms: int, start: int, end: int) -> Interval:
-    """Of a sum of stays between a first join and a last leave, the part that surely lies within [start, end]: all but
-    what may lie outside, placed from the first join. Empty (equal ends) where nothing is sure.
+    """Of a sum of stays between a first join and a last leave, the part that is certainly within [start, end]: all but
+    the possible part outside, placed from the first join. Empty (equal ends) where nothing is certain.
 
-    Where `first` is `last` nothing is known of when: it is placed from the start.
+    Where `first` equals `last`, the time is unknown: it is placed from the start.
     """
     if first == last:
         return start, min(start + total_ms, end)
@@ -94,10 +94,10 @@ def place_sum(
     *, first: int | None, last: int | None, joins: int | None, total_ms: int, meeting: tuple[int | None, int | None],
     start: int,
 ) -> tuple[int, int, int | None]:  # fmt: skip
-    """Where a sum of `total_ms` lies: from, to, and how much of it there was (null: all of it); see `certain`.
+    """Places a sum of `total_ms`: from, to, and its length (null: all of it); see `certain`.
 
-    One join is its interval. What is not known of the first join and the last leave is taken from the meeting's own
-    times; without any, both are the `start` of the lecture, and it is as much as `certain` makes of it.
+    One join is its interval. An unknown first join or last leave is replaced by the meeting's times; without any, both
+    are the `start` of the lecture, and the length is that of `certain`.
     """
     if first is not None and last is not None and (joins == 1 or total_ms >= last - first):
         return first, max(first, last), None
@@ -236,8 +236,8 @@ def explain(
 
 
 def propose_times(seen: Sequence[Interval], planned_start: int, planned_end: int) -> Interval:
-    """When a lecture was probably given, by who was there: from when until when a fifth of the most at once were, or
-    the planned time where that lies within half an hour. Who came early or never left moves nothing, but among a few.
+    """The probable times of a lecture, by presence: the span in which at least a fifth of the maximum was present, or
+    the planned time if within half an hour. Early arrivals and late leavers do not matter, except among few people.
     """
     first, last = _gathered(seen)
     near = 30 * MINUTE_MS

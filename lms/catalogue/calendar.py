@@ -147,7 +147,10 @@ def series_calendar(lectures: Iterable[Lecture], *, changes: int, by: Publisher,
 
 
 def feed(lectures: Iterable[Lecture], *, name: str, by: Publisher, at: datetime) -> bytes:
-    """A calendar to subscribe to. A lecture that is off is CANCELLED in it; one that never had a date is left out."""
+    """A calendar to subscribe to.
+
+    A lecture that is off is CANCELLED in it; a lecture that never had a date is left out.
+    """
     shown = [one for one in lectures if one.local_start is not None and one.state is not LectureState.DRAFT]
     calendar = _calendar("PUBLISH")
     line = " ".join(name.split())

@@ -71,7 +71,7 @@ def repeated(first: datetime, repeat: Repeat) -> list[datetime]:
 
 
 def days_from(lectures: Iterable[Lecture], first: date) -> int:
-    """How many days all lectures move if the first one that has a date is given on `first`; 0 where none has one.
+    """The number of days by which all lectures move if the first dated lecture is given on `first`; 0 without any date.
 
     Invalid at `first` outside the years 1990 to 2100.
     """
@@ -261,7 +261,7 @@ def is_swappable(lecture: Lecture, other: Lecture) -> bool:
 
 
 def planned_date_of(lecture: Lecture, days: int) -> PlannedDate:
-    """The same lecture so many days later, at the same local hour."""
+    """The same lecture a number of days later, at the same local hour."""
     assert lecture.local_start is not None
     return PlannedDate(
         lecture.local_start + timedelta(days=days),
@@ -272,7 +272,7 @@ def planned_date_of(lecture: Lecture, days: int) -> PlannedDate:
 
 
 def copied_dates(lectures: Iterable[Lecture], days: int, *, with_instructors: bool) -> list[PlannedDate]:
-    """The dates of the lectures that have one, so many days later."""
+    """The dates of the dated lectures, a number of days later."""
     moved = [planned_date_of(one, days) for one in lectures if one.local_start is not None]
     return moved if with_instructors else [replace(one, instructors=frozenset()) for one in moved]
 

@@ -54,7 +54,7 @@ class Basis(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """So many people of a country (null: not stated) whose clocks are those of a zone."""
+    """A number of people of a country (null: not stated) whose clocks are those of a zone."""
 
     country: str | None
     zone: str
@@ -273,7 +273,7 @@ def burdens(audience: Audience, spans: Sequence[Lasting]) -> list[Burden]:
 
 @lru_cache(maxsize=128)
 def hours_of_week(audience: Audience, first: date, minute: int, zone: str, duration_minutes: int) -> tuple[Hour, ...]:
-    """The 168 hours of the seven days from `first`, each with a lecture that begins so many minutes after it."""
+    """The 168 hours of the seven days from `first`, each with a lecture that begins some minutes after it."""
     locals_ = [
         datetime.combine(first + timedelta(days=number // 24), time(number % 24, minute))
         for number in range(HOURS_OF_WEEK)

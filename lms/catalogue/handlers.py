@@ -45,7 +45,7 @@ def on_countries_parted(event: CountryMergeUndone) -> None:
 
 @handles(RoleRevoked)
 def on_revocation(event: RoleRevoked) -> None:
-    """Without the role nobody stays on the lists of series that go on."""
+    """Removes a person without the role from the lists of unfinished series."""
     end_listings(event.person_id, by=event.by, at=event.at)
 
 

@@ -144,7 +144,7 @@ def hours_for(
 
 
 def _week_of(day: date | None, zone: str, first_weekday: int, at: datetime) -> date:
-    """The first day of the week in which a day lies; without one, of the week after this one."""
+    """The first day of the week that contains a day; without a day, of the week after this one."""
     day = day or ((at + AHEAD).replace(tzinfo=None) + zones.offset(zone, at)).date()
     day = min(max(day, date(FIRST_YEAR, 1, 8)), date(LAST_YEAR, 12, 24))
     return day - timedelta(days=(day.weekday() - first_weekday) % 7)

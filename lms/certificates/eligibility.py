@@ -1,6 +1,6 @@
-"""Who earns a certificate, and who just misses it: the one statement of both, on numbers and on columns alike.
+"""Who earns a certificate, and who just misses it: the only definition of both, on numbers and on columns alike.
 
-What is asked follows from the policy and the lectures it is measured by; how far somebody is, from what counts of them.
+The requirement follows from the policy and the lectures that count; progress follows from attendance.
 """
 
 from __future__ import annotations
@@ -67,10 +67,10 @@ def measured(
 ) -> list[L]:
     """The lectures that count towards a certificate: held or upcoming, and started by the end of the deadline.
 
-    Drafts count while their planned time is to come, so that publishing them raises no requirement.
+    Drafts count while their planned time is in the future, so that publishing them raises no requirement.
 
-    A held lecture counts once it is in the totals: `sessions` are the ids of those. One that is not confirmed as held
-    does not count either. Evidence that arrives later counts too: its order never changes what was earned.
+    A held lecture counts once it is in the totals: `sessions` are the ids of those. A lecture not confirmed as held
+    does not count. Evidence that arrives later counts too: its order never changes what was earned.
     """
     counted = [
         lecture
@@ -113,7 +113,7 @@ def has_earned(attended: Any, present_ms: Any, requirement: Earning) -> Any:
 
 
 def has_reached(attended: Any, present_ms: Any, needed: Any, needed_ms: Any) -> Any:
-    """Whether so many lectures and so much time are enough, each a number or a column."""
+    """Whether a number of lectures and an amount of time are enough, each a number or a column."""
     return (attended >= needed) & (present_ms >= needed_ms)
 
 

@@ -137,7 +137,7 @@ def from_files() -> tuple[dict[str, list[dict[str, Any]]], list[x509.Certificate
 
 @action
 def ensure_key(*, by: Actor, at: datetime) -> str:
-    """Sees to it that there is a key to sign with, and returns its id; the one that is there stays."""
+    """Ensures that there is a signing key, and returns its id; an existing one is unchanged."""
     known = find_current()
     if known is None:
         one_at_a_time("certificates.keys")
@@ -147,9 +147,9 @@ def ensure_key(*, by: Actor, at: datetime) -> str:
 
 @action
 def rotate_key(*, by: Actor, at: datetime) -> str:
-    """Retires the key in use for a new one: a made one, or the one that `LMS_SIGNING_KEY` names now.
+    """Retires the key in use for a new one: a generated one, or the one in `LMS_SIGNING_KEY`.
 
-    What the old key signed stays good. Raises Refused where the named key is the one in use already.
+    Signatures of the old key stay valid. Raises Refused where the named key is in use already.
     """
     one_at_a_time("certificates.keys")
     known = find_current()

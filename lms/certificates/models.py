@@ -46,13 +46,12 @@ class Award(Base):
 
 
 class Certificate(Base):
-    """One document that states an award, with everything on it frozen; a corrected one supersedes it.
+    """A document that states an award, with all its content frozen; a corrected one supersedes it.
 
-    `number` is stored without marks (17 signs). `hours_ms` is the actual length of the lectures attended.
-    `lectures` are the stations of the route: [{"title", "day", "attended"}].
-    `credential` is its badge as signed at the issue (compact JWS), by the key `signing_kid`; none is left of an erased
-    person's. Whether it holds stands at `status_index` of the list `status_list`, for ever.
-    `signatory` and `signatory_office` are printed with the built-in design only.
+    `number` is stored without separators (17 characters). `hours_ms` is the actual length of the lectures attended.
+    `lectures` are the stations of the route: [{"title", "day", "attended"}]. `credential` is its badge as signed at the
+    issue (compact JWS), by the key `signing_kid`; it is deleted for an erased person. Its validity is at `status_index`
+    of the list `status_list`, for ever. `signatory` and `signatory_office` are printed with the built-in design only.
     """
 
     __tablename__ = "certificate"

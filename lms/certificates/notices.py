@@ -23,7 +23,7 @@ TEMPLATE = "certificate_ready"
 GATHERED = timedelta(minutes=10)
 """For so long a mail waits for further certificates of its reader."""
 LATE = timedelta(days=14)
-"""So long after it was issued nobody is told of a certificate any more: it was entered afterwards."""
+"""Later than this after the issue, nobody is notified of a certificate: it was entered afterwards."""
 
 
 def tell_issued(series: Series, kind: CertificateKind, person_ids: Collection[int], *, at: datetime) -> None:
@@ -127,8 +127,10 @@ def _gathering(series: Series, person_ids: Collection[int]) -> dict[tuple[int | 
 
 
 def outdated(mails: Sequence[OutboxMail]) -> set[int]:
-    """Those that say that certificates are ready of which none is valid any more. The others are put right: they name
-    those that are, by the numbers that they have now."""
+    """Mails about ready certificates of which none is valid any more.
+
+    The other mails are corrected: they name the valid ones, by their current numbers.
+    """
     named = {mail.id: _awards_in(mail) for mail in mails}
     query = select(Certificate.award_id, Certificate.number).where(
         Certificate.award_id.in_({award_id for award_ids in named.values() for award_id in award_ids}),

@@ -1,8 +1,8 @@
 """Certificate numbers: `SR-7K4M-92QF-XH3D-8PWN-N`.
 
-Sixteen random signs of Crockford's base32 (80 bits) and a check sign modulo 37, in groups. The check sign
-catches every single wrong sign and every swap of two neighbours, so that a mistyped number is told from an
-unknown one.
+Sixteen random characters of Crockford's base32 (80 bits) and a check character modulo 37, in groups. The check
+character detects every single wrong character and every swap of two neighbours, so that a mistyped number is
+distinguished from an unknown one.
 """
 
 import secrets

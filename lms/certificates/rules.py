@@ -40,7 +40,7 @@ def kind_to_issue(kind: CertificateKind | None, given: CertificateKind | None) -
 
 
 def may_see_earners(series: Series, by: Actor) -> bool:
-    """Who reads who earns a certificate of a series: administrators, reporters, and its instructors."""
+    """Whether the actor may see who earns a certificate of a series: administrators, reporters, and its instructors."""
     return by.is_reporter or is_series_instructor(series, by)
 
 

@@ -78,7 +78,7 @@ class RevokeSchema(Schema):
 
 
 class PreviewQuery(PageQuery):
-    """The group to list. Defaults to the first one that is not empty."""
+    """The group to list. Defaults to the first non-empty group."""
 
     show = String(load_default=None, validate=OneOf(GROUPS))
 

@@ -1,7 +1,7 @@
-"""Group commit: many small writes of many requests share one transaction, so that the disk is waited for once.
+"""Group commit: many small writes of many requests share one transaction, to wait for the disk once.
 
-Each process has one writer thread a kind of write, which owns its connection. It commits what is waiting as soon as
-the last commit has ended; there is no timer. A request goes on once the group that it was in is committed.
+Each process has one writer thread for each kind of write, with its own connection. It commits all waiting writes as
+soon as the last commit has ended; there is no timer. A request continues once its group is committed.
 """
 
 from __future__ import annotations

@@ -203,7 +203,7 @@ def run_job(job_id: int) -> None:
 
 @action
 def _tell(job_id: int, *, done: int, total: int, at: datetime) -> bool:
-    """Whether the job is to go on."""
+    """Whether the job should continue."""
     going = update(Job).where(Job.id == job_id, Job.state != JobState.STOPPED).returning(Job.id)
     refresh = going.values(done=done, total=total, leased_until=at + LEASE)
     return db.session.scalar(refresh.execution_options(synchronize_session=False)) is not None

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field, replace
 SIZES = (20, 50, 100, 250)
 """How many rows a page of a list can have."""
 SIZE = 20
-"""So many where none are asked for: what a phone shows in a few screens."""
+"""The default number of rows: a few screens of a phone."""
 EVERY_ROW = 1_000_000
 """The size of a page that has all rows, for files."""
 TEXT_LENGTH = 200
 """Characters of the text to look for; more are cut off."""
 FEW = 2
-"""So many more rows are shown rather than left out."""
+"""Up to this many more rows are shown rather than left out."""
 
 
 @dataclass(frozen=True)
@@ -49,5 +49,5 @@ class ListRequest:
 
 
 def rows_shown(total: int, first: int) -> int:
-    """How many rows stand on a page before a link or a summary to the rest: the first, or all where few more follow."""
+    """How many rows a page shows before a link to the rest: the first ones, or all where few more follow."""
     return total if total <= first + FEW else first

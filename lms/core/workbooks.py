@@ -14,7 +14,7 @@ from lms.core.tables import harmless
 
 MIME = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 MOST_ROWS = 1_048_575
-"""Rows of one sheet beneath its headings; what is more goes on in a further sheet."""
+"""Rows of one sheet below its headings; more continue in a further sheet."""
 _TITLE_LENGTH = 31
 _NARROWEST, _WIDEST = 8, 60
 _FORBIDDEN = re.compile(r"[\[\]:*?/\\']")

@@ -115,7 +115,7 @@ def offset(zone: str, at: datetime) -> timedelta:
 
 
 def changes_between(zone: str, first: int, last: int) -> list[tuple[int, int]]:
-    """(since, seconds ahead of UTC) of each stretch of time in which the clocks of a zone go on evenly, in order.
+    """(since, seconds ahead of UTC) of each stretch of time in which the clocks of a zone run evenly, in order.
 
     Times are seconds since 1970. The first stretch has begun by `first`, the last one lasts beyond `last`.
     """

@@ -49,7 +49,7 @@ class Period:
 
 
 def period_of(view: View, on: date) -> Period:
-    """The month or week in which a day lies."""
+    """The month or week that contains a day."""
     on = min(max(on, FIRST), LAST)
     if view is View.WEEK:
         monday = on - timedelta(days=on.weekday())

@@ -1,7 +1,7 @@
 """The picture of a shared link: a lecture, a series or the whole programme, 1200 by 630 pixels.
 
-What it shows is what a stranger may see, in the organiser's zone and in English, so it is the same for everybody. Its
-address has a mark of its content: whoever keeps a picture gets the new one when something changes.
+It shows what a stranger may see, in the organiser's zone and in English, so it is the same for everyone. Its address
+has a mark of its content: clients that cache a picture get the new one when something changes.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ HOUR = timedelta(hours=7)
 EVERY_MINUTES = 10
 """How often the worker looks who is to be written to."""
 LECTURES = 10
-"""So many lectures are named."""
+"""The number of lectures named."""
 
 
 def post_due_digests(*, at: datetime) -> int:
@@ -58,12 +58,12 @@ def post_due_digests(*, at: datetime) -> int:
 
 @job("post_digests")
 def run(_run: Run, *, at: str) -> dict[str, Any]:
-    """Posts the digests that were due at a moment, as the worker does by itself."""
+    """Posts the digests that were due at a moment; called by the worker."""
     return {"posted": post_due_digests(at=datetime.fromisoformat(at))}
 
 
 def _list_due(at: datetime) -> list[tuple[int, Contact, str]]:
-    """Who is to be written to now, and by which key the digest of this week is known."""
+    """The recipients due now, with the key of this week's digest."""
     query = (
         select(Person.canonical_id)
         .join(RoleGrant, RoleGrant.person_id == Person.id)

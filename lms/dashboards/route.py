@@ -22,7 +22,7 @@ Stop = dict[str, Any]
 
 
 def names(people: Sequence[Any]) -> Markup:
-    """Names one after the other, each in its own direction, with the native ones beside."""
+    """Names one after the other, each in its own direction, followed by the native ones."""
     shown = [
         f"<bdi>{escape(one.full_name)}</bdi>" + (f" <bdi>{escape(one.native_name)}</bdi>" if one.native_name else "")
         for one in people
@@ -57,10 +57,10 @@ def stops(
     attendances: Mapping[int, PersonAttendance] | None = None,
     box: Callable[[Station], Markup] | None = None,
 ) -> list[Stop]:
-    """One stop a lecture, in the order given; who gives them has to be in place (`name_givers`).
+    """One stop for each lecture, in the given order; instructors must be loaded (`name_givers`).
 
-    `attendances`: the reader's attendance by lecture, for somebody enrolled; null for everybody else. `box` draws what
-    stands beneath the lecture that is live.
+    `attendances`: the reader's attendance by lecture, for somebody enrolled; null for everyone else. `box` draws the
+    content below the live lecture.
     """
     states = stop_states(lectures, at)
     return [_stop(lecture, states[lecture.id], at, attendances, box) for lecture in lectures]

@@ -32,8 +32,9 @@ def is_late(lecture: AnyLecture, at: datetime) -> bool:
 
 
 def what_is_missing(lecture: Lecture, files: int) -> list[str]:
-    """Returns what an upcoming lecture with so many files still lacks, most important first: time, join_url, abstract,
-    materials."""
+    """Returns what an upcoming lecture with this number of files still lacks, most important first: time, join_url,
+    abstract, materials.
+    """
     lacks = []
     if lecture.starts_at is None:
         lacks.append("time")

@@ -224,7 +224,7 @@ class CountryMergePreviewOut(AnswerSchema):
 
 
 class CountryMergeOut(AnswerSchema):
-    """A merge that stands: `merged` is `kept` from now on."""
+    """A merge in force: `merged` is `kept` from now on."""
 
     kept = String(attribute="kept.code")
     merged = String(attribute="country.code")

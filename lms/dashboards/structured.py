@@ -18,7 +18,7 @@ _STATUS = {LectureState.CANCELLED: "EventCancelled", LectureState.POSTPONED: "Ev
 
 
 def lecture(shown: Lecture) -> Markup:
-    """An EducationEvent, to stand inside of a script element: no `<` in it."""
+    """An EducationEvent, for use inside a script element: no `<` in it."""
     config = settings()
     address = config.base_url + url_for("dashboards.lecture", lecture_id=shown.id)
     begins = shown.actual_start or shown.starts_at

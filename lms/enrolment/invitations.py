@@ -43,7 +43,7 @@ def _times(at: datetime) -> dict[str, datetime]:
 
 @action
 def _invite_if_due(lecture_id: int, *, at: datetime) -> bool:
-    """Locks the series first, as enrolling does, so that nobody who enrols meanwhile is left out."""
+    """Locks the series first, as enrolling does, so that nobody who enrols at the same time is left out."""
     seats.lock(db.session.get_one(Lecture, lecture_id).series_id, at=at)
     lecture = locked_lecture(lecture_id)
     if read_value(_DUE.where(Lecture.id == lecture_id), _times(at)) is None:

@@ -1,7 +1,7 @@
-"""What mails of places and of lectures carry beside their text: the invitation for the reader's calendar.
+"""The additions to mails about places and lectures: the invitation for the reader's calendar.
 
-It says what holds when the mail is sent, for its reader: whatever is late, repeated or overtaken, the last one that
-arrives is right.
+It has the state when the mail is sent, for its reader: the latest mail to arrive is right, even after delays and
+repeats.
 """
 
 from __future__ import annotations

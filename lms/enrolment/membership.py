@@ -1,7 +1,6 @@
-"""Who was expected at a lecture, and whose attendance of it counts: the one statement of both.
+"""Who was expected at a lecture, and whose attendance of it counts: the only definition of both.
 
-Rosters, a person's own page, credits and groups join these queries. Ids of people that come out are canonical, and so
-are those that go in.
+Rosters, a person's page, credits and groups join these queries. Ids of people are canonical, as input and output.
 """
 
 from __future__ import annotations
@@ -20,14 +19,14 @@ from lms.enrolment.queries.rows import PERSON_ROW, SPEAKS, Registered, is_of, sp
 from lms.people.models import Person
 
 FEW = 500
-"""Up to so many people are asked for one by one."""
+"""Up to this many people are looked up one at a time."""
 
 IS_ENROLLED = and_(Enrolment.status == EnrolmentStatus.ENROLLED, SPEAKS)
 """Whether an `Enrolment` has a place now. A row that a merge superseded has none."""
 
 
 def _had_place() -> ColumnElement[bool]:
-    """Whether an `Enrolment` had a place when the `Lecture` ended, even if its person has left or come back since."""
+    """Whether an `Enrolment` had a place when the `Lecture` ended, even if its person has left or returned since."""
     end = Lecture.actual_end
     latest = and_(Enrolment.enrolled_at <= end, or_(Enrolment.withdrawn_at.is_(None), Enrolment.withdrawn_at > end))
     earlier = (
@@ -106,7 +105,7 @@ def _memberships(column: Any, person_id: Any) -> Select[Any]:
 
 
 def enrolled_ids(series_id: int) -> set[int]:
-    """Who is enrolled in a series now."""
+    """The people enrolled in a series now."""
     query = speaking(Person.id).where(Enrolment.series_id == series_id, Enrolment.status == EnrolmentStatus.ENROLLED)
     return set(db.session.scalars(query))
 

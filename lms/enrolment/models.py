@@ -70,17 +70,18 @@ class SeatReason(StrEnum):
 
 
 class Enrolment(Base):
-    """One row a (series, person). `registered_at` and its country never move, but for a merge of countries;
-    `queued_at` orders the line and moves when somebody comes back; `enrolled_at` is when the place was won, null for
-    who has had none since.
-    `profile_shared_at` is since when the series' instructors see more of the person than the address: the person
-    enrolled or accepted, or somebody who may name them did (`rules.shares_profile`); null: not yet.
-    `seat_kind` is how the seat was got, null while there is none; `seat_country_id` whose quota it is of.
-    `calendar_changes` counts how often the person left and came back: part of the SEQUENCE of their invitations.
-    `required_lectures`, `required_minutes` and `required_percent` (of each lecture) are what the certificate required
-    when the person was last informed, at enrolling or by e-mail; null: nothing yet.
+    """One row for each (series, person).
 
-    A row is never re-pointed when people are merged: whose it is says `person.canonical_id`.
+    `registered_at` and its country never change, except for a merge of countries; `queued_at` orders the waiting list
+    and changes when somebody returns; `enrolled_at` is when the place was won, null without one since.
+    `profile_shared_at` is since when the series' instructors see more of the person than the address: the person
+    enrolled or accepted, or somebody who may name them did (`rules.shares_profile`); null: not yet. `seat_kind` is how
+    the seat was got, null while there is none; `seat_country_id` whose quota it is of. `calendar_changes` counts how
+    often the person left and returned: part of the SEQUENCE of their invitations. `required_lectures`,
+    `required_minutes` and `required_percent` (of each lecture) are what the certificate required when the person was
+    last informed, at enrolling or by e-mail; null: nothing yet.
+
+    A row is never re-pointed when people are merged: its person is `person.canonical_id`.
     """
 
     __tablename__ = "enrolment"
@@ -113,7 +114,7 @@ class Enrolment(Base):
 
 
 class EnrolmentSpan(Base):
-    """A time in which a place was held before its person came back: rosters of then still need it."""
+    """A time in which a place was held before its person returned: rosters of that time still need it."""
 
     __tablename__ = "enrolment_span"
 
@@ -141,7 +142,7 @@ class CalendarAddress(Base):
 
 
 class SupersededEnrolment(Base):
-    """An enrolment that a merge withdrew because its person stood twice in the series, and what it was before.
+    """An enrolment that a merge withdrew because its person had two in the series, and its previous state.
 
     Undoing the merge restores it.
     """

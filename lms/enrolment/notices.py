@@ -29,7 +29,7 @@ _MOVES_CALENDARS = ("enrolment_enrolled", "enrolment_place_won", "enrolment_with
 """E-mails that carry the invitation to the first lecture that people are invited to, or its cancellation."""
 
 INVITES_AHEAD = timedelta(days=14)
-"""So long before a lecture the enrolled are invited to it: each invitation is an e-mail of its own (ADR 48)."""
+"""This long before a lecture the enrolled are invited to it: each invitation is a separate e-mail (ADR 48)."""
 
 
 def tell_state(enrolment: Enrolment, series: Series, *, by: Actor, at: datetime, reason: str = "") -> None:

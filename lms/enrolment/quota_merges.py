@@ -1,6 +1,6 @@
-"""Quotas of two countries that become one, and of one that become two again.
+"""Quotas of two countries that are merged, and of a merge that is undone.
 
-How many seats are taken, held and kept of a series in all is the same before and after.
+The numbers of taken, held and reserved seats of a series in total are the same before and after.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def part_quota(series_id: int, people: Sequence[int | None], event: CountryMerge
 
 
 def _give(kept_quota: CountryQuota, merged: CountryQuota, *, number: int, size: int) -> None:
-    """Lets so many taken seats be of the other quota, which gets this size if enough seats are unused for it."""
+    """Moves a number of taken seats to the other quota, which gets this size if enough seats are unused for it."""
     further = number - min(number, merged.seats - merged.used)
     merged.used, merged.seats = merged.used + number, merged.seats + further
     kept_quota.used, kept_quota.seats = kept_quota.used - number, kept_quota.seats - further

@@ -118,11 +118,11 @@ def set_quotas(
     by: Actor,
     at: datetime,
 ) -> QuotaPreview:
-    """Keeps seats for countries until a moment each; other countries keep what they have. No seats end a quota.
+    """Reserves seats for countries until a moment each; other countries are unchanged. No seats end a quota.
 
-    What is kept anew goes first to people of the country who wait, what is not kept any more to everybody. Returns what
-    changed. The same list again changes nothing. `rule`: also sets the rule of the release. Raises Forbidden; Invalid
-    with the rows that cannot be, named in `locale`; Refused where there are too few seats.
+    Newly reserved seats go first to waiting people of the country, freed ones to everyone. Returns what changed. The
+    same list again changes nothing. `rule`: also sets the rule of the release. Raises Forbidden; Invalid with the bad
+    rows, named in `locale`; Refused where there are too few seats.
     """
     check_can_set_quotas(by)
     series = seats.lock(get_series(slug, by=by).id, at=at)
@@ -217,7 +217,7 @@ def next_release(series: Series, *, by: Actor, at: datetime) -> Release | None:
 def release_now(slug: str, moment: datetime, *, by: Actor, at: datetime) -> int:
     """Releases the quotas that would lapse at a moment, before it. Returns how many there were.
 
-    For administrators. Refused where they have been released or changed meanwhile.
+    For administrators. Refused where they have been released or changed since.
     """
     check_can_set_quotas(by)
     series = seats.lock(get_series(slug, by=by).id, at=at)

@@ -1,6 +1,7 @@
-"""Seats of a series: drawn, kept for countries, given back and passed on, each with an entry in the ledger.
+"""Seats of a series: drawn, reserved for countries, returned and passed on, each with an entry in the ledger.
 
-Everything here first locks the series, so that nobody counts its seats meanwhile, and works inside the caller's action.
+Everything here first locks the series, so that nobody counts its seats at the same time, and works inside the caller's
+action.
 """
 
 from __future__ import annotations
@@ -23,12 +24,13 @@ from lms.enrolment.queries.rows import country_on, day_of, speaking
 from lms.enrolment.queries.series import is_over, kept_seats
 
 A_ROUND = 3
-"""So many seats a country gets in each round of a release."""
+"""The number of seats that a country gets in each round of a release."""
 
 
 class Claim(NamedTuple):
-    """Who asks for a seat: a person (null for a nominee who is nobody yet), of a country, since when they wait, and the
-    id of their nomination."""
+    """A claim to a seat: a person (null for a nominee who is not yet one), of a country, since when they wait, and the
+    id of their nomination.
+    """
 
     person_id: int | None
     country_id: int | None
@@ -172,9 +174,9 @@ def give_back(
 
 @action
 def promote(series_id: int, *, by: Actor, at: datetime) -> list[Enrolment]:
-    """Gives free seats to those who wait; returns who won one. They are told, unless the series is over.
+    """Gives free seats to waiting people; returns who won one. They are notified, unless the series is over.
 
-    Seats that are kept for a country go to its people, all others to everybody, in the order of the line.
+    Reserved seats go to people of their country, all others to everyone, in the order of the waiting list.
     """
     return _promote(lock(series_id, at=at), rule=ReleaseRule.FIRST_COME, kind=SeatKind.OPEN, by=by, at=at)
 
@@ -220,7 +222,7 @@ def publish_places(series_id: int, person_ids: Sequence[int], *, by: Actor, at: 
 
 
 def read_line(series_id: int, rule: ReleaseRule, *, limit: int | None, at: datetime) -> dict[int, Claim]:
-    """Who waits, by the row's id, in the order in which a rule gives out seats."""
+    """The waiting people, by the row's id, in the order in which a rule gives out seats."""
     line = _line(series_id, at)
     order: list[ColumnElement[Any]] = [line.c.queued_at, line.c.id]
     if rule is ReleaseRule.ROUNDS:
@@ -230,7 +232,7 @@ def read_line(series_id: int, rule: ReleaseRule, *, limit: int | None, at: datet
 
 
 def _of_quotas(series: Series, at: datetime) -> dict[int, Claim]:
-    """Who waits and gets a seat that is kept for their country."""
+    """The waiting people who get a seat reserved for their country."""
     quota_seats = kept_seats(series.id)
     line = _line(series.id, at)
     position = func.row_number().over(partition_by=line.c.country_id, order_by=(line.c.queued_at, line.c.id))
@@ -291,7 +293,10 @@ def set_kept(
     by: Actor,
     at: datetime,
 ) -> None:
-    """Keeps so many seats of the locked series for these countries until a moment each; `quotas` are its own now."""
+    """Reserves numbers of seats of the locked series for these countries until a moment each;
+
+    `quotas` are its current ones.
+    """
     reserved = 0
     for country_id, number, kept_until in sizes:
         quota = quotas.get(country_id)

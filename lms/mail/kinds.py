@@ -17,7 +17,7 @@ class MailKind(StrEnum):
     PLACES = "places"
     """Confirmations, and answers to what somebody did: always sent."""
     REPORT = "report"
-    """Scheduled reports: unsubscribed one by one, by a link of their own."""
+    """Scheduled reports: unsubscribed one at a time, by a separate link."""
     REMINDER = "reminder"
     REMINDER_HOUR = "reminder_hour"
     """A second reminder, for people who ask for it."""

@@ -1,5 +1,6 @@
-"""What was done by itself, such as the reminders of a lecture or reading that a mail came back: so that nothing is done
-twice, whoever looks."""
+"""A record of automatic work, such as the reminders of a lecture or the reading of returned mail, so that nothing is
+done twice by several workers.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +15,11 @@ from sqlalchemy.orm import Mapped, mapped_column
 from lms.core.db import Base, UtcDateTime, db, is_sqlite, read_column
 
 KEPT = timedelta(days=60)
-"""Longer than anything that is done by itself is due."""
+"""Longer than any automatic work is due."""
 
 
 class MailRun(Base):
-    """What was done by itself: mails posted, returned mails read. `key` says which, by ids, never what people wrote."""
+    """Automatic work done: mails posted, returned mails read. `key` identifies it by ids, never by people's text."""
 
     __tablename__ = "mail_run"
     read_by_strangers = False

@@ -1,7 +1,7 @@
 """Sends the mails of the outbox, each at least once.
 
-Workers side by side take mails in batches, each under a lease: one that lives has marked its mails before the lease
-ends, those of one that died are sent after it. What matters at once is taken first (`kinds.PRIORITY`).
+Parallel workers take mails in batches, each under a lease: a running worker has marked its mails before the lease ends,
+those of a crashed one are sent after it. Urgent mails are taken first (`kinds.PRIORITY`).
 """
 
 from __future__ import annotations
@@ -32,8 +32,10 @@ BATCH = 100
 BATCH_SECONDS = 5
 """What is not sent of a batch by then is given back, so that a slow server holds up nothing that matters more."""
 MARK_AFTER, MARK_SECONDS = 10, 0.25
-"""After so many mails, or so many seconds, those that were sent are marked in one transaction. If the worker dies
-before, they are sent twice."""
+"""After this many mails, or seconds, sent mails are marked in one transaction.
+
+If the worker dies before, they are sent twice.
+"""
 LEASE = timedelta(minutes=5)
 """For so long nobody else takes a mail: longer than a batch and the one mail in its middle (`smtp`) can last."""
 _MINUTE = timedelta(minutes=1)
@@ -64,7 +66,7 @@ def may_leave(per_minute: int, *, at: datetime) -> int:
 
 
 def note_taken(count: int, *, at: datetime) -> None:
-    """Within an action: writes down that so many mails were taken."""
+    """Within an action: records that a number of mails were taken."""
     db.session.add(MailTaken(at=at, count=count))
 
 
@@ -122,7 +124,7 @@ def _send(send: Send, mail: OutboxMail, *, at: datetime) -> _Outcome:
         return _Outcome(mail, EXPIRED, MailReason.EXPIRED, is_final=True, state=MailState.EXPIRED)
     try:
         send(mail)
-    except Exception as error:  # one that cannot be written keeps none of those behind it waiting
+    except Exception as error:  # a mail that cannot be written does not delay those after it
         return _failed(mail, error)
     return _Outcome(mail)
 
@@ -183,12 +185,14 @@ _SENT = (
     .where(OutboxMail.id.in_(bindparam("ids", expanding=True)), OutboxMail.state != MailState.UNDELIVERED)
     .values(state=MailState.SENT, sent_at=bindparam("now", type_=UtcDateTime), error=None, reason=None)
 )
-"""Past the session, which takes longer to prepare this than the database to do it. Some mails come back before they
-are marked."""
+"""Without the session, which takes longer to prepare this than the database to do it.
+
+Some mails are returned before they are marked.
+"""
 
 
 def _mark(outcomes: Sequence[_Outcome], *, at: datetime) -> None:
-    """Writes down what became of mails. One that another worker has taken since is left to it, unless it was sent."""
+    """Records the results of mails. A mail that another worker has taken since is left to it, unless it was sent."""
     db.session.rollback()  # the next mail says what is so by then
     plain = [one.mail.id for one in outcomes if one.error is None and SECRET not in one.mail.payload]
     if plain:
@@ -203,7 +207,7 @@ def _mark_others(outcomes: Sequence[_Outcome], *, at: datetime) -> None:
     marked = update(OutboxMail).execution_options(synchronize_session=False)
     values: dict[str, Any] = {"state": MailState.SENT, "sent_at": at, "error": None, "reason": None}
     for mail in [outcome.mail for outcome in outcomes if outcome.error is None]:
-        mine = marked.where(OutboxMail.id == mail.id, OutboxMail.address == mail.address)  # not erased meanwhile
+        mine = marked.where(OutboxMail.id == mail.id, OutboxMail.address == mail.address)  # not erased since
         db.session.execute(mine.where(OutboxMail.state != MailState.UNDELIVERED).values(**values))
         db.session.execute(mine.values(payload=without_secret(mail.payload)))
     for outcome in outcomes:

@@ -213,9 +213,9 @@ def count_download(file_id: int) -> None:
 
 
 def scan_waiting_files() -> int:
-    """Has the virus scanner look at the files that wait for it; returns how many it decided about.
+    """Has the virus scanner check the files that wait for it; returns how many it decided about.
 
-    While the scanner is away they go on waiting. Without one, since the setting was removed, they are ready.
+    While the scanner is away they continue to wait. Without one, since the setting was removed, they are ready.
     """
     decided = 0
     address = settings().scanner

@@ -32,7 +32,7 @@ MAX_MEMBERS: Final = 10_000
 MAX_UNPACKED: Final = 4 * 1024**3
 """Bytes. A ZIP file that unpacks to more is refused."""
 MAX_RATIO: Final = 200
-"""A ZIP file that unpacks to so many times its size is made to fill disks."""
+"""A ZIP file that unpacks to this many times its size is made to fill disks."""
 _OFFICE: Final = {"ppt/presentation.xml": "pptx", "word/document.xml": "docx", "xl/workbook.xml": "xlsx"}
 _PICTURES: Final = {"PNG": "png", "JPEG": "jpg", "GIF": "gif", "WEBP": "webp"}
 

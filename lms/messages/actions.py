@@ -37,7 +37,7 @@ from lms.people.queries.persons import contact_of
 
 TEMPLATE = "message"
 STEP = POST_AT_ONCE
-"""So many people have their turn in one transaction; between two, a message can be stopped."""
+"""The number of people processed in one transaction; between two, a message can be stopped."""
 
 
 @action
@@ -161,10 +161,10 @@ def _stop(row: Message, at: datetime) -> None:
 
 
 def send_due_messages(*, at: datetime | None = None) -> int:
-    """Posts the e-mails of all messages whose minute is over; returns how many people had their turn.
+    """Posts the e-mails of all messages whose minute is over; returns how many people were processed.
 
-    In short transactions, each of which goes on where the one before ended: whatever stops this, nobody is left out,
-    and nobody gets a message twice.
+    In short transactions, each of which continues where the one before ended: after an interruption, nobody is left
+    out, and nobody gets a message twice.
     """
     done = 0
     for message_id in read_column(due_message().where(Message.starts_at <= (at or clock.now()))):

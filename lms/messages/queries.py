@@ -36,7 +36,7 @@ from lms.people.queries.mail_choices import wanting
 from lms.people.queries.persons import addresses_of
 
 LISTED = 50
-"""So many messages of a series, and people whose e-mail failed, are listed."""
+"""The number of messages of a series, and of people whose e-mail failed, that are listed."""
 
 
 @dataclass(frozen=True)

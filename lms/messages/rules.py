@@ -18,9 +18,9 @@ MAX_SUBJECT = 200
 MAX_TEXT = 20_000
 MAX_READERS = 50_000
 MAX_A_DAY = 20
-"""So many messages go out in a series within 24 hours, reminders to one country not counted."""
+"""The number of messages in a series within 24 hours, not counting reminders to one country."""
 MAX_REMINDERS_A_DAY = 2
-"""So many messages go to the people of one country who are falling behind in a series, within 24 hours."""
+"""The number of messages to people of one country who are falling behind in a series, within 24 hours."""
 MAX_SEARCH = 100
 WAIT = timedelta(minutes=1)
 """From the confirmation to the first e-mail: time to stop a message."""

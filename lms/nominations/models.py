@@ -16,10 +16,10 @@ from lms.people.models import Country, Gender, Sector, new_public_id
 
 
 class NominationState(StrEnum):
-    """Where a nomination stands.
+    """The state of a nomination.
 
-    *Submitted* waits for an administrator, *invited* for the nominee. The nominee has *declined*; an administrator
-    has *rejected* it; the focal point has *withdrawn* it.
+    *Submitted* waits for an administrator, *invited* for the nominee. The nominee has *declined*; an administrator has
+    *rejected* it; the focal point has *withdrawn* it.
     """
 
     DRAFTED = "drafted"

@@ -149,7 +149,7 @@ def _copy_files(
 ) -> None:
     """Copies the stored files.
 
-    One that is deleted in the meantime is left out: its certificate is rendered on demand.
+    A file that is deleted in the meantime is left out: its certificate is rendered on demand.
     """
     entries = taken.manifest.files
     names = [name for name in manifest.files_in(source) if not name.startswith(LEFT_OUT) and _PART not in name]

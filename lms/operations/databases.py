@@ -163,9 +163,9 @@ AND NOT EXISTS (SELECT 1 FROM pg_depend WHERE classid = 'pg_proc'::regclass AND 
 def put_back(source: Path, config: Config, *, lock: int) -> None:
     """Puts a copy into the empty database of these settings.
 
-    What an unfinished restore left there is dropped first. Raises Refused for a database that holds anything else.
-    `lock` is the open file whose lock this restore holds. `pg_restore` holds it too: where this process is killed,
-    that program goes on, and the next restore has to wait for it.
+    The remains of an unfinished restore are dropped first. Raises Refused for a database that contains anything else.
+    `lock` is the open file whose lock this restore holds. `pg_restore` holds it too: if this process is killed, that
+    program continues, and the next restore has to wait for it.
     """
     if path := config.sqlite_file:
         _put_back_sqlite(source, path)

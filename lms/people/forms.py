@@ -135,7 +135,7 @@ def grouped_choices(names: Mapping[str, str], locale: str) -> list[SelectChoice]
 
 
 _FEW = 12
-"""Up to so many countries are seen at a glance."""
+"""Up to this many countries can be seen at a glance."""
 
 
 class Address:

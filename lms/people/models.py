@@ -319,7 +319,7 @@ class SecondFactor(Base):
 
 
 class RecoveryCode(Base):
-    """Stands in for the device, once. Only the hash is stored."""
+    """Replaces the device, once. Only the hash is stored."""
 
     __tablename__ = "recovery_code"
     __table_args__ = (UniqueConstraint("person_id", "code_hash"),)

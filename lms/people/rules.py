@@ -34,7 +34,7 @@ INVITATION_LASTS: Final = timedelta(days=7)
 TOKEN_LASTS: Final = timedelta(days=365)
 MAX_LINKS: Final = 5
 MAX_LINKS_WINDOW: Final = timedelta(hours=1)
-"""One address is sent so many mails with a link within an hour; a further request is answered alike and sends none."""
+"""The number of mails with a link to one address within an hour; a further request is answered alike and sends none."""
 MAX_AT_ONCE: Final = 15
 MAX_FAILURES: Final = 5
 FAILURE_WINDOW: Final = timedelta(minutes=1)

@@ -23,9 +23,9 @@ STRONG = 90
 STORED = 60
 """Pairs with a lower score are not listed at all."""
 SHORT = 4
-"""A name before the @ of so many characters, such as info, says nothing."""
+"""A name before the @ of this many characters, such as info, is no evidence."""
 COMMON = 5
-"""A name that so many people have says little."""
+"""A name that this many people have is little evidence."""
 _NAME_ALONE, _COMMON_NAME, _OTHER_COUNTRY, _OTHER_NATIVE_NAME, _OTHER_GENDER = -30, -25, -25, -20, -15
 _OTHER_EMPLOYER, _OTHER_SECTOR, _OTHER_ADDRESS_THERE, _SAME_ORGANISATION, _SAME_MAILBOX = -10, -5, -26, 5, 10
 _ALIKE = 85

@@ -27,7 +27,7 @@ class Received(NamedTuple):
 
 
 _OPEN = frozenset({LectureState.SCHEDULED.value, LectureState.LIVE.value})
-# As text: to build and compile these anew for each group cost the writer more than the database did
+# As text: building and compiling these for each group cost the writer more than the database did
 _JOINED = {
     "sqlite": text(
         'SELECT "join".id, "join".lecture_id, lecture.state FROM "join" JOIN lecture ON lecture.id = "join".lecture_id '
@@ -76,7 +76,7 @@ def keep_beat(join_id: int, seq: int, *, lecture_id: int, at: datetime) -> None:
 
 @action
 def record_beat(join_id: int, seq: int, *, lecture_id: int | None = None, at: datetime) -> None:
-    """Keeps one heartbeat inside the running action, or in a transaction of its own; otherwise as `keep_beat`."""
+    """Stores one heartbeat inside the running action, or in a separate transaction; otherwise as `keep_beat`."""
     beat = Received(join_id, seq, clock.to_ms(at), lecture_id)
     if not write_beats(db.session.connection(), [beat])[0]:
         raise NotFound

@@ -30,7 +30,7 @@ from lms.people.models import Person
 def compact_beats(lecture_id: int, *, by: Actor, at: datetime) -> int:  # noqa: ARG001 - as every action
     """Turns the beats of a lecture that is over into presence; returns how many intervals there were.
 
-    Doing it again, or for beats that came in meanwhile, changes nothing of the union.
+    Repeating it, or later beats, do not change the union.
     """
     lecture = lock_lecture(lecture_id)
     if lecture.state is LectureState.LIVE:

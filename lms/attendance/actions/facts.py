@@ -20,7 +20,7 @@ from lms.core.roles import Actor
 from lms.people.models import Person
 
 FEW = 500
-"""Up to so many people are changed within stored facts; for more all are read again."""
+"""Up to this many people are changed within stored facts; for more, all are read again."""
 
 
 def hold_facts(*, alone: bool = False) -> None:

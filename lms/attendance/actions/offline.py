@@ -26,11 +26,11 @@ from lms.people.models import Person
 def keep_offline_beats(
     join_id: int, intervals: Sequence[tuple[int, int]], *, mark_ms: int, lecture_id: int, at: datetime
 ) -> int:
-    """Takes heartbeats `(seq, milliseconds since the mark)` of a join, and answers how many of them can be proven.
+    """Stores heartbeats `(seq, milliseconds since the mark)` of a join, and returns how many of them can be proven.
 
-    `mark_ms` is the server's time that its signed mark says. The same once more changes nothing. After the end
-    of the lecture the person's credit is worked out anew.
-    NotFound for a join that is not there, or not of this lecture; Refused once attendance is closed.
+    `mark_ms` is the server's time in its signed mark. Repeating it changes nothing. After the end of the lecture the
+    person's credit is recomputed. NotFound for an unknown join, or one of another lecture; Refused once attendance is
+    closed.
     """
     lecture = lock_lecture(lecture_id)
     join = db.session.get(Join, join_id)

@@ -1,4 +1,4 @@
-"""Recomputing many lectures: each in a short transaction of its own, so that it can stop anywhere and go on."""
+"""Recomputing many lectures: each in a short separate transaction, so that it can stop anywhere and continue."""
 
 from __future__ import annotations
 
@@ -52,7 +52,9 @@ def _recompute(lecture_id: int, *, by: Actor, at: datetime) -> int:
 
 @action
 def request_recompute(*, by: Actor, at: datetime) -> Job:
-    """Asks for all held lectures to be recomputed in the background; one that waits or runs already is answered."""
+    """Requests a background job that recomputes all held lectures; returns the existing job if one is waiting or
+    running.
+    """
     if not by.is_administrator:
         raise Forbidden
     there = select(Job).where(Job.kind == JOB, Job.state.in_([JobState.QUEUED, JobState.RUNNING]))

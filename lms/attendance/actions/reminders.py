@@ -135,7 +135,7 @@ def _post_to(due: Due, people: Sequence[int], progress: Mapping[int, Mapping[str
 
 
 def _holds(due: Due) -> Lecture | None:
-    """The lecture, held until the action ends; None where it was moved or cancelled meanwhile."""
+    """The lecture, locked until the action ends; None if it was moved or cancelled in the meantime."""
     lecture = locked_lecture(due.lecture_id)
     return lecture if lecture.state is LectureState.SCHEDULED and lecture.starts_at == due.starts_at else None
 

@@ -23,11 +23,11 @@ from lms.core.roles import Actor
 def confirm_times(
     lecture_id: int, *, started_at: datetime, ended_at: datetime, key: str, by: Actor, at: datetime
 ) -> Lecture:
-    """Enters from when to when a lecture was given, as it was looked at under `key`: one that nobody started is held
-    from now on, one that was held is counted anew. Attendance is worked out after it, by a job.
+    """Sets the actual start and end of a lecture, as previewed under `key`: a lecture that nobody started becomes held,
+    a held one is recounted. A job then recomputes attendance.
 
-    For its instructors and administrators. Refused where attendance is closed, in other states, and where what this
-    changes is no longer what was shown; Invalid (`actual_start`, `actual_end`) for a span that cannot be.
+    For its instructors and administrators. Refused where attendance is closed, in other states, and where the preview
+    is outdated; Invalid (`actual_start`, `actual_end`) for an impossible span.
     """
     check_can_edit_lecture(get_lecture(lecture_id, by=by), by)
     hold_facts()

@@ -22,10 +22,10 @@ class AppealState(StrEnum):
 
 
 class Appeal(Base):
-    """One appeal: from when to when somebody says to have been there, under which name, and in their words.
+    """An appeal: the time when a person states to have been present, under which name, and their words.
 
-    `ended_at` is when it was answered or withdrawn. `answer` are the words of whoever answered; `correction_id` is
-    what was set by hand in the same step. What the person wrote, and the answer, go when the person is erased.
+    `ended_at` is when it was answered or withdrawn. `answer` is the reply; `correction_id` is the correction made with
+    it. What the person wrote, and the answer, are deleted when the person is erased.
     """
 
     __tablename__ = "appeal"

@@ -102,10 +102,10 @@ class Credit(Base):
 
 
 class LectureFacts(Base):
-    """Who attended one lecture, ready to be counted: written with its credits, in the same transaction.
+    """The attendance of one lecture, ready to be counted: written with its credits, in the same transaction.
 
-    `content` is the stored form of `attendance.facts`; `day` the one on which countries were read. `version` is drawn
-    again at each change and never comes twice, so that caches can be keyed by it.
+    `content` is the stored form of `attendance.facts`; `day` is the day of the countries. `version` is replaced at each
+    change and never repeats, so that caches can be keyed by it.
     """
 
     __tablename__ = "lecture_facts"

@@ -57,7 +57,7 @@ class Presence(Base):
 
 
 class Join(Base):
-    """One page or app that joined a lecture: each gets a room token of its own."""
+    """One page or app that joined a lecture, with its own room token."""
 
     __tablename__ = "join"
     read_by_strangers = False

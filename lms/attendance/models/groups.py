@@ -13,8 +13,9 @@ from lms.people.models import new_public_id
 
 
 class Entered(StrEnum):
-    """How somebody came onto a group's list: by the code, signed in; by an address written beside the code; ticked
-    by whoever runs the group; from a list of addresses."""
+    """How a person was added to a group's list: by the code, signed in; by an address entered with the code; ticked by
+    the organiser of the group; from a list of addresses.
+    """
 
     CODE = "code"
     ADDRESS = "address"
@@ -23,10 +24,10 @@ class Entered(StrEnum):
 
 
 class ViewingGroup(Base):
-    """People of one country who watch a lecture together: where, who sees to it, how many are expected.
+    """People of one country who watch a lecture together: the place, the organiser, the expected number.
 
-    `code` is shown on the wall (eight signs, as `core.crockford`); `time_zone` is that of the place, in which times are
-    entered. One that is called off stays, and counts for nothing.
+    `code` is shown on the wall (eight characters, as `core.crockford`); `time_zone` is that of the place, in which
+    times are entered. A cancelled group remains, and counts for nothing.
     """
 
     __tablename__ = "viewing_group"
@@ -48,8 +49,9 @@ class ViewingGroup(Base):
 
 
 class GroupEntry(Base):
-    """Somebody on a group's list: a person, or an address (`key` is `email_key` of it) of which nothing is said to
-    whoever wrote it. At the signature an address becomes the person known by it."""
+    """An entry of a group's list: a person, or an address (`key` is `email_key` of it) about which nothing is revealed
+    to its writer. At the signature, an address becomes the person known by it.
+    """
 
     __tablename__ = "group_entry"
     read_by_strangers = False
@@ -70,9 +72,9 @@ class GroupEntry(Base):
 
 
 class GroupSignature(Base):
-    """The statement that so many people watched together, by whom and when; it counts until it is taken back.
+    """The statement that a number of people watched together, by whom and when; it counts until it is withdrawn.
 
-    Of what they saw: `connection_id` is whose connection showed it, else they watched from `from_ms` to `until_ms`
+    `connection_id` is the connection that showed the lecture, else they watched from `from_ms` to `until_ms`
     (milliseconds UTC). `digest` identifies the list that was signed.
     """
 

@@ -24,12 +24,12 @@ class MatchMethod(StrEnum):
 
 
 class UnmatchedAttendee(Base):
-    """One "who" that the files of a series tell of and that nobody was known by at first.
+    """An attendee in the files of a series who was not matched at first.
 
     `key` is the address (as `email_key`), `registrant:<id>`, `name:<name as compared>`, or `row:<evidence>` for a row
-    decided by itself, which belonged to `within_id` before. `person_id` null and `how` null: not decided.
-    Presence stays what was seen: whose it is, is read through here, so that undoing gives it back. `version` counts
-    the decisions: who decides says which one they saw.
+    resolved separately, which belonged to `within_id` before. `person_id` null and `how` null: not decided. Presence is
+    never changed: its person is read through this row, so that a decision can be undone. `version` counts the
+    decisions: each decision names the version that it saw.
     """
 
     __tablename__ = "unmatched_attendee"

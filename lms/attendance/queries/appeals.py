@@ -77,7 +77,7 @@ def _read(query: Any, values: Any = None) -> list[AppealView]:
 
 
 def get_appeal(public_id: str, *, by: Actor) -> AppealView:
-    """One appeal, for whoever made it and for the staff of its lecture; NotFound for everybody else."""
+    """An appeal, for its author and the staff of its lecture; NotFound for everyone else."""
     views = _read(_VIEWS.where(Appeal.public_id == public_id))
     if not views:
         raise NotFound
@@ -238,7 +238,7 @@ class OwnAppeals:
 
     @property
     def open(self) -> AppealView | None:
-        """The one that waits for an answer."""
+        """The appeal that waits for an answer."""
         return next((one for one in self.appeals if one.is_open), None)
 
 

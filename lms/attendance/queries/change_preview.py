@@ -32,7 +32,7 @@ PAGE = 50
 
 
 class ChangeKind(StrEnum):
-    """Who would attend and does not now, and the other way round."""
+    """People who would attend and do not now, and the reverse."""
 
     GAINED = "gain"
     LOST = "lose"
@@ -68,12 +68,12 @@ class Difference:
 
     @property
     def gained(self) -> list[int]:
-        """Who would attend, and does not now."""
+        """People who would attend, and do not now."""
         return self.people(ChangeKind.GAINED)
 
     @property
     def lost(self) -> list[int]:
-        """Who attends now, and would not."""
+        """People who attend now, and would not."""
         return self.people(ChangeKind.LOST)
 
     def people(self, kind: ChangeKind) -> list[int]:

@@ -141,8 +141,9 @@ def _appeals(lecture: Lecture, batch: CorrectionBatch, people: list[int], *, by:
 def list_people(
     lecture: Lecture, batch: CorrectionBatch, states: Collection[EntryState], *, by: Actor, limit: int | None
 ) -> list[BatchPerson]:
-    """Who of a batch is in one of these states, by name, at most so many (null: all); where the name is hidden from the
-    reader, the address."""
+    """People of a batch in one of these states, by name, up to a limit (null: all); where the name is hidden from the
+    reader, the address.
+    """
     entry = CorrectionBatchEntry
     query = (
         select(Person.id, Person.public_id, Person.full_name, entry.state)

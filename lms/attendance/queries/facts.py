@@ -20,7 +20,7 @@ from lms.people.queries.histories import Histories
 
 _Row = aliased(Person)
 FEW = 200
-"""Up to so many lectures their versions are asked for by id; above, all are read."""
+"""Up to this many lectures, versions are read by id; above, all are read."""
 
 
 _VERSIONS = select(LectureFacts.lecture_id, LectureFacts.version, LectureFacts.day)

@@ -64,7 +64,7 @@ _TELLERS: list[Teller] = []
 
 
 def tells(teller: Teller) -> Teller:
-    """Marks a function as one that tells steps of histories."""
+    """Registers a function that yields steps of histories."""
     _TELLERS.append(teller)
     return teller
 
@@ -252,7 +252,7 @@ def _recognised(context: Asked) -> Iterable[Step]:
 
 @tells
 def _groups(context: Asked) -> Iterable[Step]:
-    """From the audit trail: what is taken off a list or out of a signature leaves no row of its own."""
+    """From the audit trail: removing a person from a list or a signature leaves no row."""
     words = {
         "group.check_in": _("Checked in to the viewing group in %(place)s."),
         "group.add": _("Added to the list of the viewing group in %(place)s."),

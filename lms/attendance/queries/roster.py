@@ -193,7 +193,7 @@ def not_on_roster(lecture: Lecture, person_ids: Collection[int]) -> set[int]:
 
 
 def cursor_of(row: RosterRow) -> str:
-    """Where a list goes on after this row."""
+    """The cursor of the rows after this one."""
     payload = json.dumps([row.position, row.person_id], ensure_ascii=False).encode()
     return base64.urlsafe_b64encode(payload).decode().rstrip("=")
 

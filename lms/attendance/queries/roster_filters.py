@@ -41,10 +41,10 @@ ENTRIES: Any = select(Person.id, Person.public_id, Person.full_name, Person.nati
 
 @dataclass(frozen=True)
 class RosterFilter:
-    """Who of a roster is asked for. `q` looks in names, organisations and addresses, in any case of letters.
+    """Filters of a roster. `q` searches names, organisations and addresses, in any case of letters.
 
-    `outcome` is looked at where the lecture was held, and `source` says by what somebody was seen. Who sees only the
-    names that are shared finds people by country and organisation only among these.
+    `outcome` applies to held lectures, and `source` to the source of presence. Readers who only see shared names find
+    people by country and organisation only among these.
     """
 
     q: str = ""
@@ -67,7 +67,7 @@ def filtered(lecture: Lecture, filters: RosterFilter, *, by: Actor, at: datetime
         query = query.where(Person.id.in_(union(expected_at(lecture.id), *people_with_evidence(lecture.id))))
     if outcome is not None:
         credited = select(Credit.person_id).where(Credit.lecture_id == lecture.id)
-        if outcome is Outcome.ABSENT:  # whoever has no credit is absent
+        if outcome is Outcome.ABSENT:  # people without a credit are absent
             query = query.where(Person.id.not_in(credited.where(Credit.outcome != Outcome.ABSENT)))
         else:
             query = query.where(Person.id.in_(credited.where(Credit.outcome == outcome)))
@@ -98,9 +98,9 @@ def _seen_by(lecture: Lecture, source: Source) -> Any:
 
 
 def _containing(lecture: Lecture, needle: str, by: Actor) -> set[int]:
-    """Who of the roster has the text in names, organisation or address.
+    """The people of the roster with the text in names, organisation or address.
 
-    Compared here and not in SQL: no two databases agree on the case of letters beyond Latin.
+    Compared here and not in SQL: databases differ in the case of letters beyond Latin.
     """
     on_roster = union(expected_at(lecture.id), *people_with_evidence(lecture.id)).subquery()
     text = needle.casefold()
@@ -150,8 +150,10 @@ def sorted_entries(
     limit: int,
     at: datetime | None = None,
 ) -> list[Any]:
-    """One page of the people whom a filter holds (`filtered`), in an order; within it by name. Who is hidden from the
-    reader comes last in an order that would tell more than the address."""
+    """One page of the people who match a filter (`filtered`), in an order; within it by name.
+
+    People hidden from the reader come last in an order that would reveal more than the address.
+    """
     shared_only = sees_shared_only(by)
     position = position_of(shared_only)
     query = ENTRIES.add_columns(position.label("position")).where(Person.id.in_(matching))

@@ -1,5 +1,6 @@
-"""Who is on a lecture's roster, in order of name, and how many were there: kept in memory until what it is read from
-changes (`core.cache_versions`), so that a page of a large roster costs as much as that of a small one."""
+"""The people of a lecture's roster in order of name, and how many were present: cached in memory until their data
+changes (`core.cache_versions`), so that a page of a large roster costs as much as one of a small one.
+"""
 
 from __future__ import annotations
 
@@ -92,7 +93,7 @@ class RosterOrder:
         return [person_id for _name, person_id in entries]
 
     def page(self, after: Position | None, limit: int | None) -> list[int]:
-        """Who follows a position, at most so many."""
+        """The people after a position, up to a limit."""
         start = 0 if after is None else bisect_right(self.positions, after)
         end = None if limit is None else start + limit
         return [person_id for _name, person_id in self.positions[start:end]]

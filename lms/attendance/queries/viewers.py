@@ -22,7 +22,7 @@ def count_viewers(lecture_id: int, at: datetime) -> int:
     if entry is not None and 0 <= now - entry[0] < VIEWERS_STAND:
         return entry[1]
     if entry is not None and now >= entry[0]:
-        cached[lecture_id] = now, entry[1]  # who asks while this one counts is told what stood
+        cached[lecture_id] = now, entry[1]  # requests during this count get the previous number
     try:
         counted = viewers(lecture_id, now)
     except BaseException:

@@ -243,9 +243,7 @@ def _columns(document: Document) -> int | None:
 
 def _read_table(document: Document, column: int, options: ReadingOptions) -> Report:
     _line, headings = document.lines[0]
-    people = [
-        (line, row) for line, row in document.lines[1:] if not is_alone(row)
-    ]  # not an answer in a poll that goes on
+    people = [(line, row) for line, row in document.lines[1:] if not is_alone(row)]  # not an answer in a current poll
     line, last = people[-1]
     if not document.is_whole and len(last) < column + 3:
         raise Invalid("file", _("The file is incomplete: line %(line)s ends too early.", line=line))

@@ -16,7 +16,7 @@ from lms.attendance_imports.readers import timestamps
 from lms.attendance_imports.readers.sheets import Document
 
 _LONGEST = 200
-"""No heading is longer; looking for brackets in one that is would take its length squared."""
+"""No heading is longer; searching for brackets in a longer text would take its length squared."""
 _BRACKETED = re.compile(r"[(（\[][^)）\]]*[)）\]]")
 _NUMBERED = re.compile(r"(?<=\D)\d{1,2}$")
 """`User_Email_2`: the second column of this heading."""

@@ -10,7 +10,7 @@ from lms.core.errors import Invalid
 from lms.core.i18n import _, _n
 
 WAYS = ("add", "largest")
-"""How several sums without times of one person are read: as separate stays, or as one that is repeated."""
+"""How several sums without times of one person are read: as separate stays, or as one repeated sum."""
 
 
 def settle_sums(report: Report, way: str) -> None:

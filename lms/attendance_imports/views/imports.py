@@ -132,7 +132,7 @@ def _preview_or_import(lecture: Lecture, row: AttendanceImport) -> ResponseRetur
 
 
 def _import(lecture: Lecture, file_id: str, staged_file: StagedFile, *, skip_bad_rows: bool) -> ResponseReturnValue:
-    """Imports an uploaded file, a large one in the background; answers where to go on."""
+    """Imports an uploaded file, a large one in the background; redirects to the next page."""
     by, at, staged = current_actor(), clock.now(), staged_file.staged
     assert staged is not None
     if len(staged.rows) > LARGE and (not staged.rejected or skip_bad_rows):

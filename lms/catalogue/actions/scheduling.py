@@ -244,7 +244,7 @@ def key_of(lectures: Sequence[Lecture]) -> str:
 
 
 def check_days(days: int) -> None:
-    """Raises Invalid at `days` for no move at all, or one that is too far."""
+    """Raises Invalid at `days` for no move at all, or a move that is too far."""
     if days == 0 or abs(days) > MOST_DAYS:
         raise Invalid("days", _("Enter a number of days from 1 to %(most)s.", most=MOST_DAYS))
 

@@ -23,10 +23,10 @@ _PLANNED = (LectureState.SCHEDULED, LectureState.DRAFT)
 
 @dataclass(frozen=True)
 class Shift:
-    """A lecture to come that begins at another moment than was computed before, at the same local time.
+    """A future lecture that begins at another moment than was computed before, at the same local time.
 
     `after` is null where that local time is skipped or occurs twice by now: `reason` says which, and people decide.
-    `enrolled` is how many people are told.
+    `enrolled` is the number of people to notify.
     """
 
     lecture_id: int
@@ -108,8 +108,9 @@ def apply_shift(shift: Shift, *, at: datetime) -> bool:
 
 
 def apply_shifts(shifts: Sequence[Shift], *, at: datetime) -> int:
-    """Applies shifts one by one, each with its mails, and keeps the version that was used; returns how many it
-    applied. Stopped half-way, it goes on where it stopped."""
+    """Applies shifts one at a time, each with its mails, and stores the version that was used; returns how many it
+    applied. If interrupted, it continues there.
+    """
     done = sum(apply_shift(shift, at=at) for shift in shifts)
     keep_version(moved=done, at=at)
     return done

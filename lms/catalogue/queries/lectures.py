@@ -194,7 +194,7 @@ def list_upcoming(*, by: Actor, at: datetime, limit: int = 20) -> list[Lecture]:
 
 
 def list_live(*, by: Actor) -> list[Lecture]:
-    """Lectures that are live now, the one that began last first; those of draft series only for their staff."""
+    """Lectures that are live now, the latest start first; those of draft series only for their staff."""
     query = (
         select(Lecture)
         .join(Series)

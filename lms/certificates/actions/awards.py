@@ -45,7 +45,7 @@ from lms.people.queries.persons import contact_of, with_password
 
 JOB = "issue_certificates"
 FILES_JOB = "render_certificates"
-BATCH = 500  # small: others wait for the one writer of SQLite meanwhile
+BATCH = 500  # small: it blocks the one writer of SQLite
 MERGED = "merged"  # the reason of a certificate that another of the same person has taken the place of
 
 
@@ -173,7 +173,7 @@ def issue_batch(series_id: int, kind: CertificateKind, person_ids: Sequence[int]
     """
     rules.check_can_issue(by)
     one_at_a_time(f"certificates.issue {series_id}")
-    # Held first: whose name is corrected, who is merged or erased meanwhile waits, and then finds the certificate
+    # Locked first: concurrent corrections, merges and erasures wait, and then find the certificate
     people = certificates.held_people(person_ids)
     policy, lectures = current_policy(series_id), certificates.counted_lectures(series_id, at=at)
     announced = [lecture for lecture in lectures if lecture.state is not LectureState.DRAFT]
@@ -365,7 +365,7 @@ def _is_stale(row: Certificate, person: Person) -> bool:
 
 
 def _replace(pairs: Sequence[tuple[Certificate, Person]], *, by: Actor, at: datetime) -> None:
-    """A successor for each certificate, with the person's name of now and the day of the first issue."""
+    """A successor for each certificate, with the person's current name and the day of the first issue."""
     touch_awards([person.id for _row, person in pairs])
     status_list.touch(row for row, _person in pairs)
     made: list[tuple[Certificate, Award]] = []
@@ -430,8 +430,8 @@ def _earned_first(held: tuple[Certificate, Award]) -> tuple[datetime, int]:
 def part(kept_id: int, merged_id: int, *, by: Actor, at: datetime) -> None:
     """Makes the replaced certificate valid again when a merge is undone.
 
-    Of the others who are still merged into the kept person one stays replaced, and what was corrected to the kept
-    person's name meanwhile bears the other's own name again.
+    Of people still merged into the kept person, the certificate stays replaced; a certificate corrected to the kept
+    person's name since gets the other person's name again.
     """
     for row, _award in _rows_of(kept_id, merged_id):
         if row.state is CertificateState.SUPERSEDED and row.reason == MERGED:

@@ -105,7 +105,7 @@ class _Press:
         return [(start + place, why) for start, one in waiting for place, why in one.result()]
 
 
-# In a process of its own ---------------------------------------------------------------------------------------
+# In a separate process -------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ def _begin(render_context: RenderContext, folder: Path) -> ProcessPoolExecutor:
 
 def _prepare(packed: _Packed, folder: Path) -> None:
     """Initialises a process: stores its context, and ends it when its parent is gone."""
-    os.nice(5)  # whoever waits for a page comes first
+    os.nice(5)  # people waiting for a page come first
     threading.Thread(target=_end_with_parent, daemon=True).start()
     private = load_der_private_key(packed.private, None)
     if not isinstance(private, ec.EllipticCurvePrivateKey):

@@ -153,7 +153,7 @@ def drop_words(family_id: int, language: str, *, by: Actor, at: datetime) -> Non
 
 
 def set_picture(family_id: int, role: str, content: bytes | None, alt: str | None, *, by: Actor, at: datetime) -> None:
-    """A picture in its role (designs.ROLES), or only other words for the one that is there. Raises Invalid."""
+    """Sets a picture in its role (designs.ROLES), or only other words for the existing one. Raises Invalid."""
     check_administrator(by)
     if role not in ROLES:
         raise NotFound
@@ -209,9 +209,7 @@ def publish_design(family_id: int, *, by: Actor, at: datetime) -> int:
 
 @action
 def set_default(family_id: int | None, *, by: Actor, at: datetime) -> None:
-    """Sets the default design, for series without a design of their own. None is the built-in one. Raises NotFound,
-    Refused.
-    """
+    """Sets the default design, for series without a design. None is the built-in one. Raises NotFound, Refused."""
     check_administrator(by)
     one_at_a_time(_LOCK)
     if family_id is not None:

@@ -59,7 +59,7 @@ def compare_requirements(*, at: datetime) -> int:
 
 
 def has_grown(before: Known, now: Requirement) -> bool:
-    """Whether any number is higher than the one that was known."""
+    """Whether any number is higher than the known one."""
     pairs = zip(before, _known(now), strict=True)
     return any(old is not None and new is not None and new > old for old, new in pairs)
 

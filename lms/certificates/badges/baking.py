@@ -13,7 +13,7 @@ MAX_CHUNKS = 10_000
 
 
 def bake(png: bytes, text: str) -> bytes:
-    """The picture with the credential in it: one uncompressed iTXt, in the place of one that was there."""
+    """The picture with the credential in it: one uncompressed iTXt, replacing an existing one."""
     chunks = [chunk for chunk in _chunks(png) if not _is_badge(chunk)]
     baked = (b"iTXt", KEYWORD + b"\0\0\0\0\0" + text.encode("ascii"))
     return _SIGNATURE + b"".join(_chunk(*chunk) for chunk in [chunks[0], baked, *chunks[1:]])

@@ -1,7 +1,7 @@
-"""Whether a badge still holds, for whoever has only the badge: signed lists of bits, W3C Bitstring Status List.
+"""Whether a badge is still valid, for readers who only have the badge: signed lists of bits, W3C Bitstring Status List.
 
-Each certificate has a place of its own, drawn at random, so that a place says nothing of when or for whom it was
-taken. The bit is read from the certificate's state: set once it is superseded, revoked or withdrawn.
+Each certificate has its own place, drawn at random, so that a place reveals neither time nor person. The bit is read
+from the certificate's state: set once it is superseded, revoked or withdrawn.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ _kept: dict[str, _Kept] = {}
 
 
 def signed_list(number: int, *, at: datetime) -> str:
-    """A list as VC-JWT, kept in memory until a state in it changes. Raises NotFound for one that there is not."""
+    """A list as VC-JWT, cached in memory until a state in it changes. Raises NotFound for an unknown list."""
     address = address_of(number)
     stamp = db.session.scalar(select(Stamp.value).where(Stamp.kind == STAMP, Stamp.of_id == number)) or 0
     key = keys.current()

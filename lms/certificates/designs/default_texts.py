@@ -1,7 +1,7 @@
-"""Ready-made words of a certificate in the languages of the United Nations and Portuguese, with which designs begin.
+"""Default words of a certificate in the languages of the United Nations and Portuguese, with which designs begin.
 
-They stand between a name, which they never inflect, and the title of a series, which follows the sentence. So they are
-written that no number in them asks for a form of its word, and no name for a gender where the language can do without.
+They are used between a name, which they never inflect, and the title of a series, which follows the sentence. So no
+number in them needs a form of its word, and no name a gender where the language allows.
 """
 
 from __future__ import annotations

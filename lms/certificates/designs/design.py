@@ -87,7 +87,7 @@ class Design:
         words_of_language = self.words.get(language, {})
         sentences = SENTENCES if name in SENTENCES else (name,)
         for where in (words_of_language, self.words.get(FALLBACK, {}), ENGLISH):
-            # With one sentence only it is said of everybody, also of those who attended all
+            # A single sentence applies to everyone, also to people who attended all
             for key in dict.fromkeys((name, sentences[0])):
                 if where.get(key):
                     return where[key]

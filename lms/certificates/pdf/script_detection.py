@@ -90,7 +90,7 @@ _LATIN_OR_CYRILLIC = frozenset({"az", "bs", "kk", "ky", "sr", "tg", "tk", "tt", 
 def language_of(text: str, declared: str) -> str:
     """The BCP 47 tag of a title: `declared`, or another where its letters cannot be of that language.
 
-    An English title in a Chinese series is `en`. One that contains foreign names or abbreviations stays as declared.
+    An English title in a Chinese series is `en`. A title with foreign names or abbreviations keeps the declared one.
     """
     tag = declared.replace("_", "-")
     scripts = _scripts_of(tag)

@@ -101,7 +101,7 @@ class RenderContext:
 
 
 def render_context() -> RenderContext:
-    """The fonts and the key of now. Raises `keys.KeyMissing`."""
+    """The current fonts and key. Raises `keys.KeyMissing`."""
     return RenderContext(tuple(font_folders()), keys.current(), settings().timestamp_url)
 
 

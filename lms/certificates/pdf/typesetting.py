@@ -27,7 +27,7 @@ _MONTHS = (
 
 @dataclass(frozen=True)
 class Station:
-    """A lecture on the certificate's route; no day yet for one that is put off."""
+    """A lecture on the certificate's route; no day for a postponed one."""
 
     title: str
     day: date | None

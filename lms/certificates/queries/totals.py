@@ -66,7 +66,7 @@ def totals_of_series(series_ids: Iterable[int], *, by: Actor) -> dict[int, Total
     at = clock.now()
     entry: tuple[Any, datetime | None, dict[int, Totals]] | None = cached.get(ids)
     if entry is None or entry[0] != (cache_versions.peek(STAMP), zone) or (entry[1] is not None and entry[1] <= at):
-        stamp = cache_versions.stamp_of(STAMP), zone  # before what it stands for is read, and as this session sees it
+        stamp = cache_versions.stamp_of(STAMP), zone  # before the cached data is read, and as this session sees it
         lectures = stations_of(ids, by=by)
         drafts = [one for each in lectures.values() for one in each if is_planned_draft(one, at)]
         until = min((one.starts_at for one in drafts if one.starts_at is not None), default=None)

@@ -77,7 +77,7 @@ def read_within(
 
 def _read_pdf(content: bytes, trusted: Iterable[x509.Certificate]) -> Read:
     check = check_pdf(content, trusted)
-    # The signature stands at the end: what was cut off there is not taken for a file that never had one
+    # The signature is at the end: a truncated file is not reported as unsigned
     is_torn = check.number is not None and not content.rstrip().endswith(b"%%EOF")
     broken = Seal.BROKEN if is_torn or b"/ByteRange" in content else Seal.MISSING
     return Read(_seal(check, broken), check.number, is_badge=False)

@@ -58,7 +58,7 @@ bp.add_app_template_global(holder_downloads.linkedin_address)
 
 
 def init_app(app: Flask) -> None:
-    """Has nobody told of a certificate that was withdrawn meanwhile."""
+    """Stops mails about certificates that were withdrawn since."""
     register_outdated(app, ["certificate_ready"], outdated)
 
 

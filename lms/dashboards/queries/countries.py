@@ -98,7 +98,7 @@ class CountryMergePreview:
 
 @dataclass(frozen=True)
 class MergedCountry:
-    """A merge that stands: the country that is merged, into which, why, when and by whom."""
+    """A merge in force: the country that is merged, into which, why, when and by whom."""
 
     country: Country
     kept: Country
@@ -228,7 +228,7 @@ _MERGES = (
 
 
 def list_country_merges(country_id: int | None = None, *, by: Actor) -> list[MergedCountry]:
-    """The merges that stand, of all or of this country, as the one kept or merged. For administrators."""
+    """The merges in force, of all or of this country, as the one kept or merged. For administrators."""
     if not by.is_administrator:
         raise Forbidden
     query = _MERGES

@@ -58,9 +58,9 @@ def get_country_desk(code: str | None, *, q: str | None, cursor: int | None, by:
 
 
 def list_open_series(country: Country, places: Places, *, by: Actor) -> list[OpenSeries]:
-    """Public series with something to come that are for everybody or for this country, the next one first.
+    """Public series with upcoming lectures that are for everyone or for this country, the next one first.
 
-    `places`: where the country's people stand.
+    `places`: states of the country's people.
     """
     if country.id not in by.country_ids and not by.is_administrator:
         raise Forbidden

@@ -21,10 +21,10 @@ LOOKED_AT = 100
 
 
 def find_next_to_earn(shown: Series, *, by: Actor, at: datetime) -> Series | None:
-    """The series that begins or goes on first, in which the reader can get a place and still earn a certificate.
+    """The next series in which the reader can get a place and still earn a certificate.
 
-    One in the language of `shown` goes before all others. Series by nomination, full ones, those for other countries,
-    and those in which the reader has or had a place are left out.
+    Series in the language of `shown` come first. Series by nomination, full ones, those for other countries, and those
+    in which the reader has or had a place are left out.
     """
     filters = SeriesFilter(open=True, visibility=Visibility.PUBLIC, limit=LOOKED_AT)
     known = {row.series_id for row in list_of_person(by.person_id)} if by.person_id is not None else set()

@@ -48,7 +48,7 @@ class SeriesOfPerson:
 
     @property
     def is_current(self) -> bool:
-        """Whether it goes on, or its certificate is still to be issued."""
+        """Whether it is unfinished, or its certificate is still to be issued."""
         earned = self.own.standing is not None and self.own.standing.is_reached
         return not self.own.is_over or (earned and self.certificate is None)
 

@@ -21,7 +21,7 @@ from lms.materials.queries import FileFound, find_files
 from lms.people.queries.finding import MOST, OrganisationFound, PersonFound, find_organisations, find_people
 
 LONGEST = 200
-"""So many characters may be looked for."""
+"""The maximum length of a search."""
 
 
 class Kind(StrEnum):

@@ -59,7 +59,7 @@ class Recorded:
 
 @dataclass(frozen=True)
 class OwnToDo:
-    """What stands on the list of one's own page."""
+    """The list of tasks on the page of a person."""
 
     invitations: Sequence[Invited]
     answers: Sequence[Answered]

@@ -26,7 +26,7 @@ from lms.nominations.models import Nomination, NominationState
 STAMP = "waiting"
 _TABLES = frozenset({"appeal", "lecture", "nomination", "presence", "series_instructor", "unmatched_attendee"})
 MOST = 1000
-"""The numbers of so many people are kept."""
+"""The numbers of this many people are cached."""
 
 cache_versions.watch(STAMP, _TABLES.__contains__)
 
@@ -46,7 +46,7 @@ def count_waiting(*, by: Actor) -> Waiting:
     cached, key = memory(STAMP), (by.is_administrator, teaching_id(by))
     entry: tuple[int | None, Waiting] | None = cached.get(key)
     if entry is None or entry[0] != cache_versions.peek(STAMP):
-        stamp = cache_versions.stamp_of(STAMP)  # before what it stands for is read, and as this session sees it
+        stamp = cache_versions.stamp_of(STAMP)  # before the cached data is read, and as this session sees it
         unmatched = select(func.count()).select_from(UnmatchedAttendee).where(_in_own_series(by), _is_waiting())
         nominated = select(func.count()).where(Nomination.state == NominationState.SUBMITTED).scalar_subquery()
         query = select(

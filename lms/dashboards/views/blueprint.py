@@ -1,4 +1,4 @@
-"""The blueprint of the desks, and what every page is told: which lectures are live."""
+"""The blueprint of dashboards, and the live lectures on every page."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ GROUPS = ("gain", "lose", "earn", "unearn", "miss")
 
 @dataclass(frozen=True)
 class Shown:
-    """Who is affected: how many in each group, and one page of one of them."""
+    """The affected people: how many in each group, and one page of one group."""
 
     counts: dict[str, int]
     group: str

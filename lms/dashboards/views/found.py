@@ -22,7 +22,7 @@ from lms.web.limits import throttle_reads
 
 READS = "found"  # the scope in which reading by strangers is limited
 MOST_PAGES = 50_000
-"""So many addresses a sitemap may have (sitemaps.org)."""
+"""The maximum number of addresses of a sitemap (sitemaps.org)."""
 SITEMAP_SECONDS = 3600
 YEAR = 31_536_000
 

@@ -210,7 +210,7 @@ def _ids(selection: Selection) -> list[int]:
 
 @list_page(bp, "/admin/mail/addresses", Role.ADMINISTRATOR)
 class StoppedAddresses(ListView[StoppedAddress]):
-    """Lists addresses that are not written to, because mails to them came back."""
+    """Lists addresses that get no mail because mails were returned."""
 
     endpoint, template = "dashboards.stopped_addresses", "dashboards/stopped_addresses.html"
     title = _l("Stopped addresses")

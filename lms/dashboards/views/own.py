@@ -1,4 +1,4 @@
-"""Desks of one's own: what a trainee, an instructor and a focal point have to do and where they stand."""
+"""Dashboards of a person: tasks and progress of a trainee, an instructor and a focal point."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ NEXT = 5
 APPEALS = 3
 DRAFTS = 2
 LAST = 3
-"""So many drafts, and held lectures, stand on the page of an instructor; a link shows all."""
+"""The number of drafts, and of held lectures, on the page of an instructor; a link shows all."""
 SOME, LATEST = 2, 3
-"""So many people who are falling behind, and so many nominations, stand on the page of a focal point."""
+"""The number of people falling behind, and of nominations, on the page of a focal point."""
 _IN = (EnrolmentStatus.ENROLLED, EnrolmentStatus.WAITLISTED, EnrolmentStatus.APPLIED)
 
 
@@ -163,7 +163,7 @@ def country() -> ResponseReturnValue:
     by, at = current_actor(), clock.now()
     q, cursor = request.args.get("q", "").strip()[:100], integer_cursor(request.args.get("after"))
     desk = get_country_desk(request.args.get("country"), q=q or None, cursor=cursor, by=by, at=at)
-    seeks = bool(q) or cursor is not None  # whoever looks somebody up need not wait for the figures
+    seeks = bool(q) or cursor is not None  # a search for a person need not wait for the figures
     nominated = [] if seeks else list_series_to_nominate(desk.country.id, by=by, at=at)
     behind, behind_count = ([], 0) if seeks else list_behind(desk.country.id, ListRequest(size=SOME), by=by, at=at)
     open_series = list_open_series(desk.country, desk.places, by=by)

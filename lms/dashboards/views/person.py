@@ -26,7 +26,7 @@ from lms.web.guards import allow
 from lms.web.identity import current_actor
 
 SHOWN = 3
-"""So many series, lectures, … stand on the page of a person; a link shows all."""
+"""The number of series, lectures, … on the page of a person; a link shows all."""
 
 
 @bp.get("/admin/people/<public_id>")

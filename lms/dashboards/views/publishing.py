@@ -1,4 +1,4 @@
-"""Publishing a series with its drafts: what will be public, beside what the public will read."""
+"""Publishing a series with its drafts: what will be public, next to the public version."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from lms.web.guards import allow
 from lms.web.identity import current_actor
 
 LAST = datetime.max.replace(tzinfo=UTC)
-"""Where lectures without a date stand."""
+"""The place of lectures without a date."""
 
 
 @bp.route("/series/<slug>/publish", methods=["GET", "POST"])

@@ -19,7 +19,7 @@ from lms.web.identity import current_actor
 from lms.web.limits import throttle_reads
 
 SHOWN, SHOWN_OF_TWO = 3, 8
-"""So many of each kind stand on the page of all, and where only one or two kinds are found."""
+"""The number of results of each kind on the page of all, and where only one or two kinds have results."""
 
 
 @bp.get("/search")
@@ -59,7 +59,7 @@ def _shown(results: Found, kind: Kind) -> int:
 
 
 def marked(text: str, words: tuple[str, ...], language: str | None = None) -> Markup:
-    """A text in a direction of its own, with what was looked for marked; with its language where that is another."""
+    """A text in its own direction, with the search words marked; with its language where that is another."""
     mark = Markup("<mark>{}</mark>")
     return passage(
         Markup().join(mark.format(piece) if fits else piece for piece, fits in pieces_of(text, words)), language

@@ -52,7 +52,7 @@ def remove_address(*, by: Actor, at: datetime) -> None:
 def seal_addresses() -> int:
     """Seals all addresses with the newest secret of the installation; returns how many.
 
-    Feeds go on without: one that cannot be opened stays as it is, and only cannot be shown again.
+    Feeds do not need it: an address that cannot be opened is left unchanged, and only cannot be shown again.
     """
     db.session.connection().execution_options(**{UNWATCHED: True})
     count = 0
@@ -72,7 +72,7 @@ def delete_address(person_id: int) -> bool:
 
 @action
 def note_reading(secret: str, program: str, *, at: datetime) -> None:
-    """Notes that a program read a calendar, once an hour. No feed is made anew for it."""
+    """Records that a program read a calendar, once an hour. This invalidates no feed."""
     db.session.connection().execution_options(**{UNWATCHED: True})
     long_ago = or_(CalendarAddress.read_at.is_(None), CalendarAddress.read_at <= at - NOTED_EVERY)
     query = update(CalendarAddress).where(CalendarAddress.secret_hash == hash_secret(secret), long_ago)

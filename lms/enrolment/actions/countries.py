@@ -17,7 +17,9 @@ from lms.people.actions.country_moves import move_back, move_rows, moved_rows
 
 
 def unite_country(event: CountriesMerged) -> None:
-    """Within an action: lets registrations, seats and quotas be of the country kept. Who waits gets what it keeps."""
+    """Within an action: moves registrations, seats and quotas to the kept country, and gives its reserved seats to
+    waiting people.
+    """
     quota_merges.unite_quotas(event)
     move_rows(Enrolment.registered_country_id, event)
     move_rows(Enrolment.seat_country_id, event)

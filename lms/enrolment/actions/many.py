@@ -25,11 +25,11 @@ from lms.people.queries.countries import countries_of
 def enrol_many(
     series_id: int, person_ids: Sequence[int], *, source: EnrolmentSource, by: Actor, at: datetime
 ) -> dict[int, EnrolmentStatus]:
-    """Brings many in at once, without mail; returns where each of them stands now.
+    """Enrols many people at once, without mail; returns the status of each.
 
-    Places are given in the order of `person_ids`; who finds none waits, in this order. A walk-in who finds no
-    place is not put in line: who was no row is then missing in the answer. Who withdrew or was rejected stays so;
-    only a walk-in comes back by turning up, and leaves an application undecided.
+    Places are given in the order of `person_ids`; people without one wait, in this order. A walk-in without a place is
+    not put on the waiting list, and is missing in the result if there was no row. Withdrawn and rejected people stay
+    so; only a walk-in returns by attending, and leaves an application undecided.
     """
     series = lock(series_id, by, at)
     rules.check_is_staff_of(series, by)
@@ -89,11 +89,11 @@ def enrol_many(
 def publish_enrolments(
     series_id: int, staged: StagedPeople, *, skip_bad_rows: bool, by: Actor, at: datetime
 ) -> ImportAnswer:
-    """Makes and updates the people of a file, and enrols them at once, without invitation or mail.
+    """Creates and updates the people of a file, and enrols them at once, without invitation or mail.
 
-    `created` counts new places, `updated` rows whose person or place changed, `unchanged` the others. Who withdrew
-    or was rejected stays so, which a note says. Without `skip_bad_rows` one bad row makes it Invalid, with all of
-    them, and nothing is written. For administrators.
+    `created` counts new places, `updated` rows whose person or place changed, `unchanged` the others. Withdrawn and
+    rejected people stay so, with a note. Without `skip_bad_rows` one bad row makes it Invalid, with all of them, and
+    nothing is written. For administrators.
     """
     if not by.is_administrator:
         raise Forbidden

@@ -1,4 +1,4 @@
-"""What becomes of enrolments when their people are merged, parted, erased or described anew."""
+"""Updates enrolments when people are merged, unmerged, erased or edited."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from lms.people.queries.persons import canonical
 
 @action
 def supersede_duplicates(person_id: int, *, by: Actor, at: datetime) -> None:
-    """After a merge: of several rows of one person in a series one speaks on, the others give up what they held.
+    """After a merge: of several rows of one person in a series, one remains and the others give up their places.
 
-    The best goes on speaking (a place before a wait, then the longer wait). `restore_superseded` undoes it.
+    The best remains (a place before a wait, then the longer wait). `restore_superseded` undoes it.
     """
     for rows in duplicates_of(person_id):
         series = lock(rows[0].series_id, SYSTEM, at)
@@ -79,9 +79,9 @@ def _restore_seat(row: Enrolment, *, by: Actor, at: datetime) -> None:
 
 @action
 def leave_all(person_id: int, *, by: Actor, at: datetime) -> None:
-    """An erased person waits for nothing and holds no place in a series that goes on; nobody is told.
+    """Removes an erased person from waiting lists and from places in unfinished series; nobody is notified.
 
-    Places in series that are over stay as they are: totals and rosters do not change.
+    Places in series that are over are left unchanged: totals and rosters do not change.
     """
     for row in list_of_person(person_id):
         if row.status in rules.ACTIVE and not (row.status is EnrolmentStatus.ENROLLED and is_over(row.series_id)):

@@ -126,7 +126,7 @@ def share_own_profile(series_id: int, *, by: Actor, at: datetime) -> None:
 
 
 def _insert(series_id: int, person_id: int, country_id: int | None, source: EnrolmentSource, at: datetime) -> Enrolment:
-    """A row without a place yet. One a (series, person) holds whatever happens beside us."""
+    """A row without a place yet. One for each (series, person), also with concurrent requests."""
     values: dict[str, object] = {
         "public_id": new_public_id(),
         "series_id": series_id,

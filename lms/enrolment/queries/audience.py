@@ -23,9 +23,10 @@ _KEPT = "homes_of_enrolled"
 
 
 def count_homes(series_id: int, *, by: Actor, at: datetime | None = None) -> Homes:
-    """How many people who are enrolled in a series live where, by their country today and their own time zone.
+    """Counts the enrolled people of a series by their country today and their time zone.
 
-    People whose profile the actor may not see are counted without either. Kept until an enrolment or a person changes.
+    People whose profile the actor may not see are counted without either. Cached until an enrolment or a person
+    changes.
     """
     day, shared_only = day_of(at), rules.sees_shared_only(by)
     key = series_id, shared_only, day

@@ -114,8 +114,9 @@ def _waiting_by_country(series_id: int, at: datetime) -> Counter[int | None]:
 def list_people(
     series: Series, batch: EnrolmentBatch, states: Collection[EntryState], *, by: Actor, limit: int | None
 ) -> list[BatchPerson]:
-    """Who of a batch is in one of these states, by name, at most so many (null: all); where the name is hidden from the
-    reader, the address."""
+    """People of a batch in one of these states, by name, up to a limit (null: all); where the name is hidden from the
+    reader, the address.
+    """
     entry = EnrolmentBatchEntry
     query = (
         select(Person.id, Person.full_name, Enrolment.public_id, entry.state, Enrolment.status)
@@ -141,11 +142,11 @@ def count_places(batch: EnrolmentBatch) -> int:
 
 
 def next_entries(batch: EnrolmentBatch, limit: int) -> list[Any]:
-    """Some people of a batch who are still to be changed, or taken back: (enrolment, whether its row speaks for
-    somebody who is not erased, state before, changed at).
+    """Some people of a batch who are still to be changed, or undone: (enrolment, whether its row speaks for somebody
+    who is not erased, state before, changed at).
 
-    In the order of the line. Who waits gives up the wait before anybody gives up a place, so that nobody wins a place
-    only to lose it; taking back, those who had a place come first.
+    In the order of the waiting list. Waits are given up before places, so that nobody wins a place only to lose it;
+    when undoing, people who had a place come first.
     """
     entry = EnrolmentBatchEntry
     had_place = case((entry.before == EnrolmentStatus.ENROLLED, 1), else_=0)

@@ -170,14 +170,15 @@ def list_country_people(
 
 
 Places = dict[int, dict[EnrolmentStatus, int]]
-"""How many stand in each series, by state; a series without any has no entry."""
+"""The number of people in each series, by state; a series without any has no entry."""
 
 
 def country_standing(
     country_ids: Collection[int], *, by: Actor, at: datetime | None = None
 ) -> tuple[CountryTotals, Places]:
-    """How many people of these countries are known and where they stand, in all and by series: in one question, since
-    who belongs to a country is most of its work. Erased people stand in the places by series only."""
+    """The number of people of these countries and their states, in total and by series: in one query, since finding
+    people of a country is most of its work. Erased people are counted in the places by series only.
+    """
     _check_countries(country_ids, by)
     of_countries = belonging_to(country_ids, day_of(at)).cte("own")
     theirs, known = Person.id.in_(select(of_countries.c[0])), Person.erased_at.is_(None)

@@ -20,7 +20,7 @@ from lms.people.queries.persons import ids_by_email
 
 @dataclass(frozen=True)
 class Preview:
-    """Counts of rows: `good` of `rows` can be taken, of people new and known; where they would stand.
+    """Counts of rows: `good` of `rows` can be imported, of people new and known; and their resulting states.
 
     `already` are in, `stay_out` withdrew or were rejected; `places` is what is free for them, null for no limit.
     """

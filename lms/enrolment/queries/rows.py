@@ -33,7 +33,7 @@ SPEAKS = ~exists().where(SupersededEnrolment.enrolment_id == Enrolment.id)
 """Whether a row speaks for somebody."""
 
 _FEW = 500
-"""Up to so many people are asked for by id; for more the whole series is read."""
+"""Up to this many people are read by id; for more, the whole series is read."""
 
 
 def speaking(*columns: Any) -> Select[Any]:
@@ -87,7 +87,7 @@ def matching(q: str) -> ColumnElement[bool]:
 
 
 def day_of(at: datetime | None) -> date:
-    """The organiser's day of a moment, of now without one."""
+    """The organiser's day of a moment, or today."""
     return clock.day_of(at or clock.now(), clock.reporting_zone())
 
 

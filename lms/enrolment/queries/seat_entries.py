@@ -1,5 +1,6 @@
-"""The ledger of seats, how seats stand, and quotas: all for those who read everything, for focal points what is of
-their countries."""
+"""The ledger of seats, their states, and quotas: all for readers of everything, for focal points the part of their
+countries.
+"""
 
 from __future__ import annotations
 
@@ -30,10 +31,10 @@ _By = aliased(Person, name="acted")
 
 @dataclass(frozen=True)
 class LedgerLine:
-    """One entry of the ledger with the people and the country that it names, as they are called today.
+    """An entry of the ledger with the people and the country that it names, by their current names.
 
-    `person_id` is null for a nominee who is nobody yet, `full_name` for somebody who was erased, and both where the
-    reader may not know who it is. `nominee`: the name of the nominee that the seat is held for.
+    `person_id` is null for a nominee who is not yet a person, `full_name` for somebody who was erased, and both where
+    the reader may not know the person. `nominee`: the name of the nominee that the seat is held for.
     """
 
     id: int

@@ -39,7 +39,7 @@ _PROGRAMS = {
 @bp.get("/calendar/<token>.ics")
 @allow(ANYONE)
 def own_calendar(token: str) -> ResponseReturnValue:
-    """Returns the calendar of whoever has this private address."""
+    """Returns the calendar of the owner of this private address."""
     at = clock.now()
     rows: Sequence[Any] = ()
     subscriber: Any = None

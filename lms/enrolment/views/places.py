@@ -115,7 +115,7 @@ def withdraw(slug: str) -> ResponseReturnValue:
         places.withdraw(series.id, by.person_id or 0, by=by, at=at)
         flash(_("You have left this series."), "done")
         return _series_page(slug)
-    if request.method == "POST":  # the question stands on a page that one can come back to
+    if request.method == "POST":  # the question is on a page that can be reopened
         return redirect(url_for("enrolment.withdraw", slug=slug), 303)
     back = url_for("dashboards.series", slug=slug)
     return _ask_to_withdraw(row, series, back=back, action=url_for("enrolment.withdraw", slug=slug), own=True)

@@ -1,4 +1,4 @@
-"""The pages of a series' seats: how they stand, their ledger, quotas and their release."""
+"""The pages of a series' seats: their states, ledger, quotas and release."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from lms.web.lists import Chip, Column, FileColumn, ListView, list_files, list_p
 from lms.web.locale import reader_locale
 
 SHOWN = 5
-"""So many countries are named in the preview of a release, the rest together."""
+"""The number of countries named in the preview of a release, the rest together."""
 
 
 SEATS = (Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
@@ -54,7 +54,7 @@ def _change(line: LedgerLine) -> str:
 @list_files(bp, "/series/<slug>/seats", *SEATS)
 @list_page(bp, "/series/<slug>/seats", *SEATS)
 class Ledger(ListView[LedgerLine]):
-    """How the seats of a series stand, the next release, and the ledger. Focal points read what is of their country."""
+    """The states of a series' seats, the next release, and the ledger. Focal points see the part of their country."""
 
     endpoint, template, title = "enrolment.seats", "enrolment/seats.html", _l("Seats")
     anchor, testid = "ledger", "ledger"
@@ -134,7 +134,7 @@ def _rules() -> dict[ReleaseRule, str]:
 
 
 def _winners(release: Release | None) -> list[tuple[str, int]]:
-    """Who would get seats at a release: countries by name with their numbers, the small ones together."""
+    """The people who would get seats at a release: countries by name with their numbers, the small ones together."""
     if release is None:
         return []
     names = country_names(reader_locale())
@@ -205,8 +205,10 @@ def _unused(release: Release) -> list[tuple[str, int]]:
 @bp.route("/series/<slug>/quotas", methods=["GET", "POST"])
 @allow(Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
 def quotas(slug: str) -> ResponseReturnValue:
-    """Lists the seats that are kept for countries, and sets them for many: with a preview first. Focal points see the
-    quotas of their own countries."""
+    """Lists the seats that are reserved for countries, and sets them for many: with a preview first.
+
+    Focal points see the quotas of their own countries.
+    """
     by = current_actor()
     series = get_series(slug, by=by)
     form = QuotasForm() if by.is_administrator else None
@@ -268,7 +270,7 @@ def _set(series: Series) -> ResponseReturnValue:
     staged = stage_quota_lines(request.form.get("lines", ""), until=None, at=at)
     try:
         preview = set_quotas(series.slug, staged, locale=reader_locale(), by=by, at=at)
-    except (Refused, Invalid) as error:  # other seats were taken or kept meanwhile
+    except (Refused, Invalid) as error:  # other seats were taken or reserved since
         flash(error.message, "wrong")
         return _preview(series, staged)
     changed = sum(not change.is_same for change in preview.changes)

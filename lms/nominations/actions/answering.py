@@ -57,7 +57,7 @@ class Answered:
 
 @action
 def accept(secret: str, given: Acceptance, *, at: datetime) -> Answered:
-    """Accepts an invitation: the nominee is known under the name and country given, has an account, agreed to the
+    """Accepts an invitation: the nominee becomes known under the name and country given, has an account, agreed to the
     record of attendance, and has a place in the series or, where it is full, one on its waiting list.
 
     A nominee who names another country than the one that nominated has a place at once where that country has invited

@@ -82,8 +82,9 @@ DECISIONS = Decisions()
 
 @dataclass(frozen=True)
 class Decided:
-    """How many nominations were decided, why others were not, by their public ids (null for one that does not exist),
-    and the id of the batch: null where nothing was decided."""
+    """How many nominations were decided, why others were not, by their public ids (null for an unknown one), and the id
+    of the batch: null where nothing was decided.
+    """
 
     decided: int
     skipped: Mapping[str, DecidedState | None]
@@ -127,8 +128,8 @@ def preview_decision(
     """Stores a preview of deciding on these nominations (public ids), or on all that wait for a decision and match a
     filter. Nothing is decided.
 
-    Raises Forbidden, Invalid (`people`) for none, NotFound for one that does not exist, and Refused where none of them
-    can be decided.
+    Raises Forbidden, Invalid (`people`) for none, NotFound for an unknown one, and Refused where none of them can be
+    decided.
     """
     check_can_decide(by)
     if isinstance(nominations, NominationFilter):

@@ -32,7 +32,7 @@ LARGE: Final = 5_000
 """Files with more rows are nominated in the background."""
 MOST_ROWS: Final = 50_000
 AT_ONCE: Final = 2_000
-"""So many rows a background job nominates in one transaction."""
+"""The number of rows that a background job nominates in one transaction."""
 
 Progress = Callable[[int, int], None]
 
@@ -204,8 +204,10 @@ def find_job(file: NomineeFile, *, by: Actor) -> Job | None:
 def nominate_large_file(
     file: NomineeFile, *, submit: bool, ask: bool = False, by: Actor, at: datetime, progress: Progress
 ) -> FileResult:
-    """As `nominate_file`, some thousand rows at a time. Killed between two of these pieces and run again, it goes on
-    where it was, and says the same at the end."""
+    """As `nominate_file`, some thousand rows at a time.
+
+    If it is interrupted and run again, it continues there, with the same result.
+    """
     rejected = list(file.rejected)
     done = 0
     for piece in chunks(file.rows, AT_ONCE):

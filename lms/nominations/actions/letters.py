@@ -87,7 +87,7 @@ def drop_letters(keys: list[str]) -> None:
 
 
 def attach_letter(public_id: str, letter: Letter, *, by: Actor, at: datetime) -> None:
-    """Adds a letter to a nomination that stands, of one of the actor's countries; the one that it had goes.
+    """Adds a letter to an open nomination of one of the actor's countries; it replaces an earlier one.
 
     The same letter again changes nothing. Raises NotFound, and Refused where the nomination has ended without a place.
     """
@@ -112,7 +112,7 @@ def _attach(public_id: str, letter: Letter, stored: list[str], *, by: Actor, at:
 
 @action
 def remove_letter(public_id: str, *, by: Actor, at: datetime) -> None:
-    """Removes the letter of a nomination that stands, of one of the actor's countries. Raises as `attach_letter`."""
+    """Removes the letter of an open nomination of one of the actor's countries. Raises as `attach_letter`."""
     nomination = _standing(public_id, by=by)
     if nomination.letter_key is not None:
         forget_letter(nomination)

@@ -95,8 +95,10 @@ def _list_for(answer: Nominated, state: NominationState) -> list[str]:
 
 
 def _insert(series: Series, checked: CheckedNominees, *, country_id: int, by: Actor, at: datetime) -> list[Nomination]:
-    """The new nominations as drafts, in the order of the rows. The index on open nominations leaves out a row that
-    somebody else's transaction made meanwhile."""
+    """The new nominations as drafts, in the order of the rows.
+
+    The index on open nominations leaves out rows that a concurrent transaction created.
+    """
     rows: list[dict[str, Any]] = [
         {
             "public_id": new_public_id(),
@@ -185,8 +187,10 @@ def edit_draft(public_id: str, row: PersonRow, *, by: Actor, at: datetime) -> No
 
 @action
 def withdraw_nominations(public_ids: Collection[str], *, by: Actor, at: datetime) -> int:
-    """Withdraws open nominations of the actor's countries; their seats are free again. Returns how many were withdrawn:
-    those that have ended meanwhile are left out. Raises NotFound."""
+    """Withdraws open nominations of the actor's countries; their seats are free again.
+
+    Returns how many were withdrawn: those that have ended since are left out. Raises NotFound.
+    """
     count = 0
     for series, open_ones in _own(public_ids, OPEN, by=by, at=at):
         for nomination in open_ones:

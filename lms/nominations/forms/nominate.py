@@ -24,7 +24,7 @@ _PROFILE = ("full_name", "native_name", "sector", "organisation", "job_title", "
 
 
 class NomineeForm(BaseForm):
-    """Who is nominated."""
+    """The nominee."""
 
     email = EmailField(_l("E-mail"), [Address()])
     full_name = StringField(_l("Name in Latin letters"))
@@ -66,7 +66,7 @@ class NomineeForm(BaseForm):
 
 
 class NominatePersonForm(NomineeForm):
-    """Who is nominated, for which series, and with which letter."""
+    """The nominee, the series, and the letter."""
 
     series = SelectMultipleField(_l("Series"), option_widget=CheckboxInput(), validate_choice=False)
     letter = FileField(_l("Letter of endorsement"))

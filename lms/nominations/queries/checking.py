@@ -145,7 +145,7 @@ def _own_people(keys: Sequence[str], country_id: int, day: date) -> dict[str, in
 
 
 def _enrolled(series_id: int, person_ids: Iterable[int]) -> set[int]:
-    """Who of these people has a place in a series, or waits for one."""
+    """The people who have a place in a series, or wait for one."""
     query = speaking(Person.id).where(
         Enrolment.series_id == series_id,
         Enrolment.status.in_(ACTIVE),
@@ -166,7 +166,7 @@ def _nominated(series_id: int, country_id: int, keys: Sequence[str], but: int | 
 
 
 def _nominee(row: PersonRow, person: Person | None) -> Nominee | None:
-    """Who a row nominates: with the profile of a person of the country, what is empty there filled from the row."""
+    """The nominee of a row: with the profile of a person of the country, empty fields filled from the row."""
     if person is None and not row.full_name:
         return None
     nominee = Nominee(

@@ -76,10 +76,10 @@ class SeriesEffect:
 
 @dataclass(frozen=True)
 class DecisionPreview:
-    """What a batch that is not confirmed yet would do with the nominations that it has not decided.
+    """What an unconfirmed batch would do with the nominations that it has not decided.
 
     `answered` of them have accepted already and get their place at once; `countries` says how many are of each;
-    `focal_points` are told of a rejection.
+    `focal_points` are notified of a rejection.
     """
 
     series: list[SeriesEffect]
@@ -161,7 +161,7 @@ class DecidedNominee:
 
 
 def list_decided(batch: DecisionBatch, states: Collection[DecidedState], *, limit: int | None) -> list[DecidedNominee]:
-    """Who of a batch is in one of these states, by name, at most so many."""
+    """People of a batch in one of these states, by name, up to a limit."""
     query = (
         _of(batch, states)
         .with_only_columns(Nomination.public_id, Nomination.full_name, Series.title, DecisionBatchEntry.state)

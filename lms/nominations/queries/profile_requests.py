@@ -138,7 +138,7 @@ def find_request(secret: str) -> ProfileRequest | None:
 
 
 def person_of(request: ProfileRequest) -> Person | None:
-    """Who was asked: the person as of today, also after a merge; None once erased."""
+    """The person of a request as of today, also after a merge; None once erased."""
     member = db.session.get_one(Person, request.person_id)
     person = db.session.get(Person, member.canonical_id) if member.canonical_id is not None else None
     return person if person is not None and person.erased_at is None else None

@@ -30,7 +30,7 @@ from lms.web.lists import Chip, Column, ListView, counted_chips
 from lms.web.table_files import table_file
 
 CHANGED = 5
-"""So many changed profiles are shown at first; the others can be opened."""
+"""The number of changed profiles shown at first; the others can be opened."""
 _KINDS = {"email": "email", "full_name": "name", "native_name": "name", "country": "country"}
 
 

@@ -67,7 +67,7 @@ def load_countries(*, by: Actor, at: datetime) -> int:
 def declare_partners(spans: Iterable[tuple[str, date, date | None]], *, by: Actor, at: datetime) -> int:
     """Marks countries as partners: (code, first day, last day or null); returns how many spans are new.
 
-    A repeated span changes nothing; one that overlaps another of the same country is Invalid.
+    A repeated span changes nothing; an overlap with another span of the same country is Invalid.
     """
     if not by.is_administrator:
         raise Forbidden

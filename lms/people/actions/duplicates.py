@@ -21,12 +21,12 @@ from lms.people.queries.duplicates import duplicates_of
 from lms.people.queries.persons import person_id_of
 
 AT_ONCE = 25
-"""So many people are compared one by one before what was found is written."""
+"""The number of people compared one at a time before the results are written."""
 IN_BULK = 300
-"""From so many people on, reading everyone once costs less than a search for each."""
+"""From this many people on, reading everyone once costs less than a search for each."""
 WRITTEN_AT_ONCE = 2000
 LASTS = timedelta(seconds=2)
-"""For so long one round of searches goes on; the worker begins the next a few seconds later."""
+"""The length of one round of searches; the worker begins the next a few seconds later."""
 
 
 def compare_waiting_people(*, at: datetime, in_bulk: bool = True) -> int:

@@ -103,7 +103,7 @@ def begin_second_factor(*, by: Actor, at: datetime) -> None:
 
 
 def confirm_second_factor(otp: str, *, by: Actor, at: datetime) -> list[str]:
-    """Confirms the device by a code that it shows; all sessions end, also the one that asks.
+    """Confirms the device by a code that it shows; all sessions end, including the current one.
 
     Returns ten recovery codes, which are stored nowhere. Raises Invalid (otp), Refused (too late), TooManyFailures.
     """

@@ -136,7 +136,7 @@ def hold_unmerged(person_id: int) -> None:
 
 
 def end_sessions(person_id: int, *, at: datetime) -> None:
-    """Within an action: ends every session of a person, also one that awaits a code."""
+    """Within an action: ends every session of a person, including a session that awaits a code."""
     _end(SignInSession.person_id.in_(members(person_id)), at=at)
 
 

@@ -1,4 +1,4 @@
-"""Who an actor is: by id or bearer token; links, tokens and grants of a person."""
+"""Actors by id or bearer token; links, tokens and grants of a person."""
 
 from __future__ import annotations
 

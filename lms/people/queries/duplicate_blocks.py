@@ -26,7 +26,7 @@ from lms.people.queries.duplicates import SHOWN, name_key, pairs_marked_differen
 from lms.people.similarity import COMMON, SHORT, STORED, compare, distinctive_words, employer_domain, is_made_of
 
 _AT_ONCE = 20_000
-"""So many pairs are compared with the records of their people in memory."""
+"""The number of pairs compared with the records of their people in memory."""
 _SECOND = 0xFFFFFFFF
 _NEARLY = 78
 """Below this ratio two texts are not two spellings of one name."""

@@ -26,11 +26,11 @@ from lms.people.queries.summaries import known_people
 from lms.people.similarity import COMMON, OFFERED, SHORT, Grade, Record, Similarity, compare
 
 SHOWN = 10
-"""So many are offered for one person."""
+"""The number of candidates offered for one person."""
 _NEAR = 5000
-"""So many rows that share a word are looked through for those who share more."""
+"""The number of rows sharing a word that are searched for those sharing more."""
 _MOST = 60
-"""So many people are compared for each way in which they may be alike."""
+"""The number of people compared for each kind of similarity."""
 
 
 @dataclass(frozen=True)

@@ -21,13 +21,13 @@ from lms.people.queries.countries import country_codes_of
 from lms.people.rules import email_key
 
 MOST = 100
-"""So many are found of a kind; of more it is only said that there are more."""
+"""The number of results of a kind; beyond it, only the existence of more is reported."""
 NEAR = 3000
 """Up to this many rows of the index are compared with the people whom a reader may see; for more, those people are
 searched instead.
 """
 _READ = 2000
-"""So many people are looked through for their organisations."""
+"""The number of people who are searched for their organisations."""
 
 Scope = ColumnElement[bool] | None
 """Which `Person` a reader may see; None for everybody."""
@@ -140,7 +140,7 @@ def _closest(
 def _of_common(
     column: InstrumentedAttribute[str], steps: list[tuple[Match, tuple[str, ...]]], columns: Sequence[Any], most: int
 ) -> list[Any]:
-    """As `_closest`, step by step from the narrowest, for what so many have that they are not put in order."""
+    """As `_closest`, step by step from the narrowest, for common words that would be too many to sort."""
     ids: dict[Any, None] = {}
     for _step, parts in steps:
         source, row_id, condition = search_index.find(column, parts)

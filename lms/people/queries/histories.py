@@ -13,7 +13,7 @@ from lms.people.models import BEGINNING, Person, PersonCountry
 
 CHUNK = 10_000
 FEW = 30_000
-"""Up to so many people their histories are asked for by id; above, all are read."""
+"""Up to this many people, histories are read by id; above, all are read."""
 
 
 class Histories:

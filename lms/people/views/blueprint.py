@@ -88,9 +88,9 @@ def _device() -> Device:
 
 
 def enter(person_id: int, *, at: datetime, following: str | None = None) -> ResponseReturnValue:
-    """Goes on after the first step: to the second where there is a second factor, else in.
+    """Continues after the first step: to the second where there is a second factor, otherwise signed in.
 
-    `following` leads on where the address of this page does not say it: the link from a mail kept it.
+    `following` is the next page where the address of this page does not have it: the link from a mail stored it.
     """
     following = kept_next() or (following if is_local(following) else None)
     if has_second_factor(person_id):
