@@ -16,6 +16,7 @@ from lms.certificates import keys, numbers
 from lms.certificates.actions import awards, bundles
 from lms.certificates.models import Certificate
 from lms.certificates.pdf.check import check_pdf
+from lms.certificates.queries import render_jobs
 from lms.core import clock, files, jobs
 from lms.core.db import db
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused
@@ -68,6 +69,19 @@ def test_a_pdf_to_print_has_a_page_each(app: APIFlask, issued: Programme, admini
     with pikepdf.open(io.BytesIO(merged)) as pdf:
         assert len(pdf.pages) == 3
         assert pdf.check_pdf_syntax() == []
+
+
+def test_many_certificates_are_printed_from_several_pdfs(
+    app: APIFlask, issued: Programme, administrator: Actor, at: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(render_jobs, "CHUNK", 2)
+    with app.app_context():
+        public_id = asked(issued.series_id, "pdf", by=administrator, at=at)
+        assert bundles.fetch_bundle(public_id, by=administrator, at=clock.now())[1] == "certificates-livestream.zip"
+        with zipfile.ZipFile(io.BytesIO(fetched(public_id, administrator))) as archive:
+            assert archive.namelist() == ["00001-00002.pdf", "00003-00003.pdf"]
+            pages = [len(pikepdf.open(io.BytesIO(archive.read(name))).pages) for name in archive.namelist()]
+    assert pages == [2, 1]
 
 
 def test_only_administrators_and_only_what_there_is(

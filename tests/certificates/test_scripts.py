@@ -11,8 +11,7 @@ import pikepdf
 import pytest
 
 from lms.certificates.pdf.check import check_pdf
-from lms.certificates.pdf.incremental_update import CannotRevise
-from lms.certificates.pdf.signature import sign_pdf
+from lms.certificates.pdf.signature import CannotSign, sign_pdf
 from lms.certificates.pdf.typesetting import Award, Station, render, spoken
 from lms.core.glyphs import coverage, missing_signs
 from lms.core.typesetting import CannotRender
@@ -92,7 +91,7 @@ def test_lectures_that_have_no_room_to_be_told_are_not() -> None:
 
 
 def test_a_text_more_than_the_document_has_words_for_is_not_signed() -> None:
-    with pytest.raises(CannotRevise, match="elements Strong for 1 texts"):
+    with pytest.raises(CannotSign, match="elements Strong for 1 texts"):
         sign_pdf(render(AWARD, LARGE), KEY, at=AT, number=AWARD.number, organiser="Ministry", spoken=spoken(AWARD)[:1])
 
 

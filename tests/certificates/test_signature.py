@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import random
+import re
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -123,19 +124,34 @@ def test_a_file_without_a_signature_is_neither_intact_nor_ours(pdf: bytes) -> No
     assert (check.intact, check.ours) == (False, False)
 
 
-def test_no_byte_can_be_altered() -> None:
+FOLDER = Path(__file__).parent
+OLD = (FOLDER / "signed_by_own_writer.pdf").read_bytes()
+"""As files were signed until November 2026, by code of our own."""
+OLD_CERTIFICATE = x509.load_pem_x509_certificate((FOLDER / "signed_by_own_writer.pem").read_bytes())
+
+
+def test_what_was_signed_by_code_of_our_own_is_still_known() -> None:
+    check = check_pdf(OLD, [KEY.certificate, OLD_CERTIFICATE])
+    assert (check.intact, check.ours, check.number, check.signed_at) == (True, True, AWARD.number, AT)
+    assert accepts(OLD, OLD_CERTIFICATE)
+
+
+@pytest.mark.parametrize(
+    ("pdf", "certificate"), [(SIGNED, KEY.certificate), (OLD, OLD_CERTIFICATE)], ids=["now", "before"]
+)
+def test_no_byte_can_be_altered(pdf: bytes, certificate: x509.Certificate) -> None:
     """Bytes of content, structure, signature and padding; the same chance each time."""
     chance = random.Random(5)
-    start = SIGNED.index(b"/Contents<30") + len(b"/Contents<")
-    places = [*chance.sample(range(len(SIGNED)), 250), *range(start, start + 2050, 5), start + 2060, len(SIGNED) - 1]
+    start = re.search(rb"/Contents ?<(?=30)", pdf).end()
+    places = [*chance.sample(range(len(pdf)), 250), *range(start, start + 2050, 5), start + 2060, len(pdf) - 1]
     for place in places:
-        altered = bytearray(SIGNED)
+        altered = bytearray(pdf)
         altered[place] = ord("1") if altered[place] == ord("0") else ord("0")
-        check = check_pdf(bytes(altered), [KEY.certificate])
+        check = check_pdf(bytes(altered), [certificate])
         assert not (check.intact and check.ours), (place, bytes(altered[place - 20 : place + 20]))
 
 
-@pytest.mark.parametrize("part", [b"stream", b"/StructTreeRoot", b"/Contents<3082", b"/ByteRange[0 ", b"/Reason("])
+@pytest.mark.parametrize("part", [b"stream", b"/StructTreeRoot", b"/Contents <3082", b"/ByteRange [0 ", b"/Reason ("])
 def test_others_reject_an_altered_byte(part: bytes) -> None:
     altered = bytearray(SIGNED)
     altered[SIGNED.index(part) + len(part) + 40] ^= 1
@@ -157,9 +173,11 @@ def test_a_further_revision_that_changes_what_is_seen_is_rejected() -> None:
 
 
 def test_a_signature_written_otherwise_is_not_what_was_signed() -> None:
-    start = SIGNED.index(b"/Contents<30") + len(b"/Contents<")
-    other = SIGNED[:start] + SIGNED[start : start + 400].upper() + SIGNED[start + 400 :]
-    assert not check_pdf(other, [KEY.certificate]).intact
+    start = SIGNED.index(b"/Contents <30") + len(b"/Contents <")
+    for length in (400, 4000):
+        end = min(start + length, SIGNED.index(b">", start))
+        other = SIGNED[:start] + SIGNED[start:end].lower() + SIGNED[end:]
+        assert not check_pdf(other, [KEY.certificate]).intact
 
 
 def test_bytes_behind_the_end_are_rejected() -> None:
@@ -170,7 +188,7 @@ def test_bytes_behind_the_end_are_rejected() -> None:
 def test_the_same_document_gives_the_same_signature() -> None:
     assert signed() == SIGNED
     assert SIGNED.startswith(PLAIN)
-    assert len(SIGNED) - len(PLAIN) < 6000
+    assert len(SIGNED) - len(PLAIN) < 8000
 
 
 def test_the_signature_keeps_the_structure_that_screen_readers_and_archives_need() -> None:

@@ -1,5 +1,5 @@
-"""All certificates of a series in one file, a ZIP of them or a PDF to print: asked for, made in the background, kept
-for a day."""
+"""All certificates of a series in one file, a ZIP of them or a PDF to print: requested, made in the background, kept
+for a day. Above 500 certificates, the PDF to print becomes a ZIP of PDFs of 500 each."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lms.certificates import numbers, rules
 from lms.certificates.actions.batch_render import RenderResult, fill
 from lms.certificates.models import Certificate
 from lms.certificates.pdf import store
-from lms.certificates.pdf.merge import Printout
+from lms.certificates.pdf.merge import merge
 from lms.certificates.queries import render_jobs
 from lms.core import audit, clock, files
 from lms.core.db import action, after_commit, db, one_at_a_time
@@ -59,9 +59,11 @@ def request_bundle(series_id: int, form: str, *, by: Actor, at: datetime) -> Job
 def make_bundle(job_id: int, series_id: int, form: str, progress: Callable[[int, int], None]) -> dict[str, Any]:
     """Makes the files that are missing, then puts all into one; half of the progress is each."""
     pressed = fill(series_id, lambda done, total: progress(done, 2 * total))
-    key, count = f"bundles/{job_id}.{form}", 0
+    is_one = form == "pdf" and render_jobs.count_valid(series_id) <= render_jobs.CHUNK
+    ending = "pdf" if is_one else "zip"
+    key, count = f"bundles/{job_id}.{ending}", 0
     with files.writing(key) as file:
-        packed = _zipped(series_id, file) if form == "zip" else _printed(series_id, file)
+        packed = _zipped(series_id, file) if form == "zip" else _printed(series_id, file, is_one=is_one)
         for count, total in packed:
             progress(total + count, 2 * total)
     slug = get_series_by_id(series_id, by=SYSTEM).slug
@@ -69,7 +71,7 @@ def make_bundle(job_id: int, series_id: int, form: str, progress: Callable[[int,
         **_told(pressed),
         "count": count,
         "file": key,
-        "name": f"certificates-{slug}.{form}",
+        "name": f"certificates-{slug}.{ending}",
         "expires_at": (clock.now() + KEPT).isoformat(),
     }
 
@@ -96,14 +98,19 @@ def _zipped(series_id: int, file: BinaryIO) -> Iterator[tuple[int, int]]:
             yield count, max(count, total)
 
 
-def _printed(series_id: int, file: BinaryIO) -> Iterator[tuple[int, int]]:
-    count, total, printout = 0, render_jobs.count_valid(series_id), Printout(file)
-    for some in _each(series_id):
-        for _row, pdf in some:
-            printout.add(pdf)
-        count += len(some)
-        yield count, max(count, total)
-    printout.finish()
+def _printed(series_id: int, file: BinaryIO, *, is_one: bool) -> Iterator[tuple[int, int]]:
+    count, total = 0, render_jobs.count_valid(series_id)
+    if is_one:
+        pdfs = [pdf for rows in _each(series_id) for _row, pdf in rows]
+        file.write(merge(pdfs))
+        yield len(pdfs), max(len(pdfs), total)
+        return
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        for rows in _each(series_id):
+            entry = zipfile.ZipInfo(f"{count + 1:05}-{count + len(rows):05}.pdf")
+            archive.writestr(entry, merge(pdf for _row, pdf in rows))
+            count += len(rows)
+            yield count, max(count, total)
 
 
 @action

@@ -25,6 +25,10 @@ _SPEAKS_OF_SIGNERS = tsp.SigningCertificateV2
 _SHA256 = bytes(algos.DigestAlgorithm({"algorithm": "sha256"}).dump())
 _BYTE_RANGE = re.compile(rb"/ByteRange\s*\[\s*0\s+(\d+)\s+(\d+)\s+(\d+)\s*\]")
 _NAMED = re.compile(rb"SR-[0-9A-Z*~$=-]{17,26}")
+_REASON = re.compile(rb"/Reason ?\(Certificate ([^)]*)\)")
+_MOMENT = re.compile(rb"/M ?\(D:(\d{14})Z\)")
+_OCTAL = re.compile(rb"\\([0-3][0-7]{2})")
+"""How pyHanko writes all but letters and digits."""
 
 
 @dataclass(frozen=True)
@@ -50,19 +54,25 @@ def check_pdf(pdf: bytes, trusted: Iterable[x509.Certificate]) -> PdfCheck:
     """
     named = _NAMED.search(pdf)
     number = _number(named[0]) if named else None
-    for found in reversed(list(_BYTE_RANGE.finditer(pdf))[-3:]):
-        check = _check_at(pdf, found, trusted)
+    for span in reversed(list(_BYTE_RANGE.finditer(pdf))[-3:]):
+        check = _check_at(pdf, span, trusted)
         if check is not None:
             if check.intact and check.ours:
-                reason = re.search(rb"/Reason\(Certificate ([^)]*)\)", pdf[found.start() - 1024 : found.start()])
+                reason = _REASON.search(_around(pdf, span))
                 number = _number(reason[1]) if reason else number
             return PdfCheck(check.intact, check.ours, check.kid, number, check.signed_at)
     return PdfCheck(intact=False, ours=False, number=number)
 
 
-def _number(found: bytes) -> str | None:
+def _around(pdf: bytes, span: re.Match[bytes]) -> bytes:
+    """The entries of the signature's dictionary: behind the range as pyHanko writes them, before it in older files."""
+    entries = pdf[max(0, span.start() - 1024) : span.end() + 1024]
+    return _OCTAL.sub(lambda escape: bytes([int(escape[1], 8)]), entries)
+
+
+def _number(written: bytes) -> str | None:
     """The number as it is written, where the bytes are one."""
-    bare = numbers.parse(found[: len("SR-0000-0000-0000-0000-0")].decode("ascii", "replace"))
+    bare = numbers.parse(written[: len("SR-0000-0000-0000-0000-0")].decode("ascii", "replace"))
     return numbers.write(bare) if bare else None
 
 
@@ -80,14 +90,15 @@ def _check_at(pdf: bytes, span: re.Match[bytes], trusted: Iterable[x509.Certific
     digest = hashlib.sha256(pdf[:start])
     digest.update(pdf[end : end + rest])
     is_whole = end + rest == len(pdf) and not start <= span.start() < end
-    is_same = told.digest == digest.digest() and gap == gap.lower() and not content[told.length :].strip(b"\0")
+    written = gap.upper() if pdf[start - 1 : start] == b" " else gap.lower()  # by pyHanko; in older files
+    is_same = told.digest == digest.digest() and gap == written and not content[told.length :].strip(b"\0")
     own = next((one for one in trusted if one.public_bytes(serialization.Encoding.DER) == told.certificate), None)
     try:
         signer = own or x509.load_der_x509_certificate(told.certificate)
     except ValueError:  # bytes that asn1crypto takes for a certificate, and OpenSSL does not
         return None
     is_signed = told.is_coherent and _is_signed(told, signer)
-    moment = re.search(rb"/M\(D:(\d{14})Z\)", pdf[max(0, span.start() - 2048) : span.start()])
+    moment = _MOMENT.search(_around(pdf, span))
     return PdfCheck(
         intact=is_whole and is_same and is_signed,
         ours=own is not None and is_signed,

@@ -1,97 +1,189 @@
-"""The signature in a certificate's file, made by pyHanko: CMS, with a time stamp where there is a server."""
+"""Signs a certificate's file with pyHanko."""
+
+# mypy: disable-error-code="no-untyped-call"
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import io
 import urllib.request
-from collections.abc import Coroutine, Iterable
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from asn1crypto import algos, cms, tsp
+from asn1crypto import algos, tsp
 from asn1crypto import x509 as asn1
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from pyhanko.sign.general import as_signing_certificate_v2, simple_cms_attribute
+from pyhanko.pdf_utils.generic import (
+    ArrayObject,
+    ByteStringObject,
+    DictionaryObject,
+    IndirectObject,
+    NameObject,
+    NumberObject,
+    TextStringObject,
+)
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.pdf_utils.misc import PdfError
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.fields import MDPPerm, SigFieldSpec, SigSeedSubFilter
 from pyhanko.sign.signers import Signer
+from pyhanko.sign.signers.cms_embedder import PdfCMSEmbedder, SigIOSetup, SigMDPSetup, SigObjSetup
+from pyhanko.sign.signers.pdf_byterange import SignatureObject
 from pyhanko.sign.timestamps import TimeStamper, TimestampRequestError
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 from lms.certificates.keys import SigningKey
-from lms.certificates.pdf.signature import DIGEST, TimestampAway, der
+from lms.certificates.pdf.signature import CannotSign, Spoken, TimestampAway, der
 
+_DIGEST = "sha256"
+_FIELD = "Signature"
 _WAIT = 10  # seconds for the time stamp server
-_DIGEST_MARK = b"\xd1\x5e" * 16
-_SIGN_MARK = b"\x51"
+_ROOM, _STAMP = 1024, 12_000  # bytes for all of a signature but its certificates; for a time stamp with its own
 
 
-def sign_digest(digest: bytes, key: SigningKey, *, timestamp_url: str | None) -> bytes:
-    """The signature on a digest. Raises TimestampAway."""
-    signer = _signer(key.private, key.certificate, tuple(key.chain))
-    if not timestamp_url:
-        return signer.plain(digest)
+def sign(
+    pdf: bytes,
+    key: SigningKey,
+    *,
+    at: datetime,
+    number: str,
+    organiser: str,
+    spoken: Sequence[Spoken],
+    timestamp_url: str | None,
+) -> bytes:
+    """As `signature.sign_pdf`."""
+    room = _ROOM + sum(len(der(certificate)) for certificate in [key.certificate, *key.chain])
+    room += _STAMP if timestamp_url else 0
+    value = SignatureObject(
+        timestamp=at,
+        subfilter=SigSeedSubFilter.PADES,
+        name=organiser,
+        reason=f"Certificate {number}",
+        bytes_reserved=2 * room,
+    )
     try:
-        return signer.stamped(digest, _Stamper(timestamp_url))
+        writer = _Revision(io.BytesIO(pdf))
+        root = writer.root["/StructTreeRoot"]
+        top = root["/K"][0]
+        _set_texts(writer, top, spoken)
+        steps = PdfCMSEmbedder(SigFieldSpec(_FIELD, readable_field_name=f"Digital signature of {organiser}")).write_cms(
+            _FIELD, writer
+        )
+        _add_to_structure(writer, root, top, next(steps))
+    except (PdfError, KeyError, ValueError, IndexError, TypeError) as error:
+        raise CannotSign(str(error)) from error
+    steps.send(SigObjSetup(value, SigMDPSetup(_DIGEST, certify=True, docmdp_perms=MDPPerm.NO_CHANGES)))
+    prepared, output = steps.send(SigIOSetup(_DIGEST))
+    stamper = _Stamper(timestamp_url) if timestamp_url else None
+    signer = _signer(key.private, key.certificate, tuple(key.chain))
+    try:
+        content = asyncio.run(
+            signer.async_sign(prepared.document_digest, _DIGEST, use_pades=True, timestamper=stamper)
+        ).dump()
     except TimestampRequestError as error:
         raise TimestampAway(str(error)) from error
+    if len(content) > room:
+        raise TimestampAway(f"a time stamp of {len(content)} bytes")
+    steps.send(content)
+    return bytes(output.getvalue())
 
 
-def _attribute(kind: str, value: Any) -> cms.CMSAttribute:
-    return simple_cms_attribute(kind, value)  # type: ignore[no-untyped-call]
+class _Revision(IncrementalPdfFileWriter):
+    """An update without time and chance: the same file gives the same bytes, and its metadata stay as typst wrote them
+    (PDF/A)."""
+
+    @classmethod
+    def _handle_id(cls, prev: PdfFileReader) -> ArrayObject:
+        first = bytes(prev.trailer["/ID"][0].original_bytes)
+        prev.stream.seek(0)
+        return ArrayObject(
+            [ByteStringObject(first), ByteStringObject(hashlib.sha256(prev.stream.read()).digest()[:16])]
+        )
+
+    def _update_meta(self) -> None:
+        """Leaves the metadata."""
 
 
-class _HeldSigner(Signer):
+def _set_texts(writer: IncrementalPdfFileWriter, top: DictionaryObject, spoken: Sequence[Spoken]) -> None:
+    """Gives paragraphs their text as words: in many scripts letters are drawn by pieces, in no order of reading."""
+    for kind in dict.fromkeys(words.kind for words in spoken):
+        texts = [words for words in spoken if words.kind == kind]
+        elements = [element for element in _elements(top) if element["/S"] == f"/{kind}"]
+        if len(elements) > len(texts):
+            raise CannotSign(f"{len(elements)} elements {kind} for {len(texts)} texts")
+        for element, words in zip(elements, texts, strict=False):
+            element[NameObject("/S")] = NameObject("/P")
+            element[NameObject("/ActualText")] = TextStringObject(words.text)
+            element[NameObject("/Lang")] = TextStringObject(words.language)
+            writer.update_container(element)
+
+
+def _elements(element: DictionaryObject) -> Iterator[DictionaryObject]:
+    """An element of the structure and all in it, in the order of reading."""
+    yield element
+    kids = element.get("/K", [])
+    for kid in kids if isinstance(kids, ArrayObject) else [kids]:
+        child = kid.get_object()
+        if isinstance(child, DictionaryObject) and "/S" in child:
+            yield from _elements(child)
+
+
+def _add_to_structure(
+    writer: IncrementalPdfFileWriter, root: DictionaryObject, top: DictionaryObject, widget: IndirectObject
+) -> None:
+    """Makes the signature's field a form of the structure, with a description (PDF/UA)."""
+    field = widget.get_object()
+    page = field.raw_get("/P")
+    reference = {"/Type": NameObject("/OBJR"), "/Obj": widget, "/Pg": page}
+    form = writer.add_object(
+        _dictionary(
+            {
+                "/Type": NameObject("/StructElem"),
+                "/S": NameObject("/Form"),
+                "/P": root["/K"].raw_get(0),
+                "/Pg": page,
+                "/Alt": field["/TU"],
+                "/K": ArrayObject([_dictionary(reference)]),
+            }
+        )
+    )
+    top["/K"].append(form)
+    writer.update_container(top["/K"])
+    numbers = root["/ParentTree"]["/Nums"]
+    key = NumberObject(max(list(numbers)[::2], default=-1) + 1)
+    numbers.extend([key, form])
+    writer.update_container(numbers)
+    root[NameObject("/ParentTreeNextKey")] = NumberObject(key + 1)
+    writer.update_container(root)
+    field[NameObject("/StructParent")] = key
+    field[NameObject("/Contents")] = field["/TU"]
+
+
+def _dictionary(entries: dict[str, Any]) -> DictionaryObject:
+    return DictionaryObject({NameObject(name): value for name, value in entries.items()})
+
+
+class _KeySigner(Signer):
     """Signs with a key in memory. The same content gives the same signature where the library supports it."""
 
     def __init__(
-        self, private: ec.EllipticCurvePrivateKey, certificate: x509.Certificate, chain: Iterable[x509.Certificate]
+        self, private: ec.EllipticCurvePrivateKey, certificate: x509.Certificate, chain: Sequence[x509.Certificate]
     ) -> None:
-        own = _as_asn1(certificate)
-        store = SimpleCertificateStore()  # type: ignore[no-untyped-call]
+        store = SimpleCertificateStore()
         store.register_multiple(map(_as_asn1, chain))
         mechanism = algos.SignedDigestAlgorithm({"algorithm": "sha256_ecdsa"})
-        super().__init__(signing_cert=own, cert_registry=store, signature_mechanism=mechanism)
+        super().__init__(signing_cert=_as_asn1(certificate), cert_registry=store, signature_mechanism=mechanism)
         self._private = private
-        self._identity = _attribute("signing_certificate_v2", as_signing_certificate_v2(own))
-        self._asked = self._attributes(_DIGEST_MARK).dump()
-        self._mark = b""
-        self._frames: dict[int, bytes] = {}
-
-    def _attributes(self, digest: bytes) -> cms.CMSAttributes:
-        """The attributes that PAdES signs: content type, digest, and signing certificate."""
-        kind = _attribute("content_type", "data")
-        return cms.CMSAttributes([kind, _attribute("message_digest", digest), self._identity])
 
     async def async_sign_raw(self, data: bytes, digest_algorithm: str, dry_run: bool = False) -> bytes:
         """The signature on `data`."""
-        return self._mark if dry_run else self._private.sign(data, _algorithm())
-
-    def stamped(self, digest: bytes, stamper: TimeStamper) -> bytes:
-        """The signature on a digest with a time stamp. Raises TimestampRequestError."""
-        content = asyncio.run(
-            self.async_sign_prescribed_attributes(DIGEST, self._attributes(digest), timestamper=stamper)
-        )
-        return bytes(content.dump())
-
-    def plain(self, digest: bytes) -> bytes:
-        """The signature on a digest, without a time stamp.
-
-        All that differs from one to the next are the digest and the signature proper: pyHanko makes the rest once
-        for each length a signature can have, at a hundred times the cost of filling it in.
-        """
-        signature = self._private.sign(self._asked.replace(_DIGEST_MARK, digest), _algorithm())
-        frame = self._frames.get(len(signature))
-        if frame is None:
-            self._mark = _SIGN_MARK * len(signature)
-            model = self.async_sign_prescribed_attributes(DIGEST, self._attributes(_DIGEST_MARK), dry_run=True)
-            frame = self._frames[len(signature)] = bytes(_at_once(model).dump())
-        return frame.replace(_DIGEST_MARK, digest).replace(_SIGN_MARK * len(signature), signature)
-
-    async def unsigned_attrs(self, *args: Any, **named: Any) -> Any:
-        """The time stamp; without a server nothing, and nothing to wait for."""
-        return await super().unsigned_attrs(*args, **named) if named.get("timestamper") else None
+        return self._private.sign(data, _algorithm())
 
 
 @lru_cache(maxsize=1)
@@ -112,34 +204,23 @@ def _as_asn1(certificate: x509.Certificate) -> asn1.Certificate:
 @lru_cache(maxsize=4)
 def _signer(
     private: ec.EllipticCurvePrivateKey, certificate: x509.Certificate, chain: tuple[x509.Certificate, ...]
-) -> _HeldSigner:
-    return _HeldSigner(private, certificate, chain)
+) -> _KeySigner:
+    return _KeySigner(private, certificate, chain)
 
 
 class _Stamper(TimeStamper):
     """Asks a server for time stamps (RFC 3161)."""
 
     def __init__(self, url: str) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.url = url
 
     async def async_request_tsa_response(self, req: tsp.TimeStampReq) -> tsp.TimeStampResp:
         """The server's answer."""
         headers = {"Content-Type": "application/timestamp-query", "Accept": "application/timestamp-reply"}
-        asked = urllib.request.Request(self.url, data=req.dump(), headers=headers)  # noqa: S310
+        request = urllib.request.Request(self.url, data=req.dump(), headers=headers)  # noqa: S310
         try:
-            with urllib.request.urlopen(asked, timeout=_WAIT) as answer:  # noqa: S310
+            with urllib.request.urlopen(request, timeout=_WAIT) as answer:  # noqa: S310
                 return tsp.TimeStampResp.load(answer.read(100_000))
         except (OSError, ValueError) as error:
             raise TimestampRequestError(str(error)) from error
-
-
-def _at_once(asked: Coroutine[Any, Any, cms.ContentInfo]) -> cms.ContentInfo:
-    """The result of a coroutine that waits for nothing, without a loop to run it in."""
-    try:
-        asked.send(None)
-    except StopIteration as done:
-        result: cms.ContentInfo = done.value
-        return result
-    asked.close()
-    raise RuntimeError("a signature waited")

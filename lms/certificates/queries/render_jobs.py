@@ -14,8 +14,8 @@ from lms.certificates.pdf.issue_context import Occasion
 from lms.certificates.pdf.store import Order
 from lms.core.db import db
 
-CHUNK = 400
-"""Certificates that are read at once."""
+CHUNK = 500
+"""Certificates that are read at once, and that one PDF to print contains at most."""
 
 
 def count_valid(series_id: int) -> int:
