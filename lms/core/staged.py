@@ -34,9 +34,7 @@ class StagedFiles(Generic[T]):
 
     def keep(self, file_id: str, value: T, *, by: Actor, at: datetime) -> None:
         """Keeps what was read, in place of what the actor kept under this id. Raises NotFound for a wrong id."""
-        envelope = {"at": at, "value": value}
-        content = json.dumps(envelope, default=_as_json, ensure_ascii=False, separators=(",", ":"))
-        files.store(self._key(file_id, by), content.encode())
+        files.store(self._key(file_id, by), to_json({"at": at, "value": value}))
 
     def find(self, file_id: str, *, by: Actor, at: datetime) -> T | None:
         """What the actor kept under an id within the last day, or None. Raises NotFound for a wrong id."""
@@ -46,8 +44,7 @@ class StagedFiles(Generic[T]):
         envelope = json.loads(content)
         if datetime.fromisoformat(envelope["at"]) + KEPT < at:
             return None
-        value: T = _restorer(self.read)(envelope["value"])
-        return value
+        return restored_as(self.read, envelope["value"])
 
     def drop(self, file_id: str, *, by: Actor) -> None:
         """Deletes what the actor kept under an id, if anything."""
@@ -62,6 +59,17 @@ class StagedFiles(Generic[T]):
 def drop_old_files(*, at: datetime) -> None:
     """Deletes what was kept more than a day ago."""
     files.delete_older(FOLDER, before=at - KEPT)
+
+
+def to_json(value: Any) -> bytes:
+    """Returns dataclasses, dates and what JSON has as JSON, for `restored_as`."""
+    return json.dumps(value, default=_as_json, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def restored_as(kind: type[T], value: Any) -> T:
+    """Returns the dataclass that was written with `to_json`, from its parsed JSON."""
+    restored: T = _restorer(kind)(value)
+    return restored
 
 
 def _as_json(value: Any) -> Any:

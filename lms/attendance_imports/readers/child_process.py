@@ -57,11 +57,6 @@ def report_of(
         return
     if report.total > MAX_ROWS:
         raise TooLarge(_("The file has more than %(n)s rows.", n=MAX_ROWS))
-    yield from packed(report)
-
-
-def packed(report: Report) -> Iterator[dict[str, Any]]:
-    """A report as JSON values, for `unpacked`."""
     yield {name: getattr(report, name) for name in _SINGLE}
     for name, rows in (("rows", report.rows), ("sums", report.sums), ("rejected", report.rejected)):
         for place in range(0, len(rows), _PIECE):
@@ -122,7 +117,7 @@ def _order(name: str | None) -> DateOrder | None:
 
 
 def unpacked(values: list[Any]) -> Report:
-    """The report of what `report_of` or `packed` yielded. Raises UnknownHeadings."""
+    """The report of what `report_of` yielded. Raises UnknownHeadings."""
     first, *pieces = values
     if "unknown" in first:
         raise UnknownHeadings(column_preview_from(first["unknown"]), first["reason"])
