@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, Select, bindparam, func, or_, select
 from sqlalchemy.orm import aliased, contains_eager
 
 from lms.attendance.models.credits import Credit, Outcome
@@ -98,6 +98,17 @@ def awarded_ids(series_id: int, kind: CertificateKind, person_ids: Sequence[int]
         .where(Award.series_id == series_id, Award.kind == kind, among(Person.canonical_id, person_ids))
     )
     return {person_id for person_id in db.session.scalars(query) if person_id is not None}
+
+
+def of_series(series_id: int, kind: CertificateKind, *columns: Any) -> Select[Any]:
+    """The query of columns of the certificates of a series, of their awards and of their people."""
+    return (
+        select(*columns)
+        .select_from(Person)
+        .join(Award, Award.person_id == Person.id)
+        .join(Certificate, Certificate.award_id == Award.id)
+        .where(Award.series_id == series_id, Award.kind == kind)
+    )
 
 
 def bears_a_former_name() -> ColumnElement[bool]:

@@ -126,11 +126,8 @@ def _counts(values: CreditValues | None) -> tuple[int, int]:
 
 def _held(series_id: int, policy: Policy, people: set[int]) -> dict[int, tuple[str, int | None, int | None]]:
     """The valid certificates of these people, with what was asked when they were issued."""
-    query = (
-        select(Person.canonical_id, Certificate.number, Award.needed, Award.needed_minutes)
-        .join(Award, Award.person_id == Person.id)
-        .join(Certificate, Certificate.award_id == Award.id)
-        .where(Award.series_id == series_id, Award.kind == policy.certificate)
-        .where(Certificate.state == CertificateState.VALID, among(Person.canonical_id, people))
-    )
-    return {id_: (number, needed, minutes) for id_, number, needed, minutes in db.session.execute(query) if id_}
+    assert policy.certificate is not None
+    columns = Person.canonical_id, Certificate.number, Award.needed, Award.needed_minutes
+    query = certificates.of_series(series_id, policy.certificate, *columns)
+    query = query.where(Certificate.state == CertificateState.VALID, among(Person.canonical_id, people))
+    return {id_: (number, needed, minutes) for id_, number, needed, minutes in db.session.execute(query)}

@@ -141,15 +141,15 @@ def preview(
     """
     view = _View(slug, by=by)
     asked = asked or ListRequest(size=PAGE)
-    found = Preview(view.series, view.kind, view.policy, view.asked, view.lectures, fault=view.fault, size=asked.size)
-    found.enrolled, found.counts = view.counts()
+    result = Preview(view.series, view.kind, view.policy, view.asked, view.lectures, fault=view.fault, size=asked.size)
+    result.enrolled, result.counts = view.counts()
     order = (Group.EARNED, Group.BLOCKED, Group.MISSES, Group.HAVE)
-    found.shown = shown or next((one for one in order if found.counts[one]), Group.EARNED)
-    found.matching = found.counts[found.shown] if wanted == EVERYONE else view.count(found.shown, wanted)
-    asked = asked.within(found.matching)
-    found.page = asked.page
-    found.rows = view.rows(found.shown, wanted, asked)
-    return found
+    result.shown = shown or next((group for group in order if result.counts[group]), Group.EARNED)
+    result.matching = result.counts[result.shown] if wanted == EVERYONE else view.count(result.shown, wanted)
+    asked = asked.within(result.matching)
+    result.page = asked.page
+    result.rows = view.rows(result.shown, wanted, asked)
+    return result
 
 
 HEADINGS = (
@@ -165,15 +165,15 @@ def table(slug: str, shown: Group, wanted: PeopleFilter = EVERYONE, *, by: Actor
         raise Forbidden
     view = _View(slug, by=by)
     asked = ListRequest(size=_CHUNK)
-    while found := view.records(shown, wanted, asked):
-        addresses = addresses_of([one.id for one in found])
-        held = view.numbers_of([one.id for one in found]) if shown in (Group.HAVE, Group.UNEARNED) else {}
-        for one in found:
-            lacks = view.missing(one)
+    while records := view.records(shown, wanted, asked):
+        addresses = addresses_of([record.id for record in records])
+        held = view.numbers_of([record.id for record in records]) if shown in (Group.HAVE, Group.UNEARNED) else {}
+        for record in records:
+            lacks = view.missing(record)
             yield (
-                *(one.full_name, one.native_name or "", addresses.get(one.id, "")),
-                *(one.attended, view.asked.needed, measures.whole_minutes(one.present_ms), view.asked.minutes),
-                *(lacks.lectures, lacks.minutes, view.reason(one) or "", held.get(one.id, "")),
+                *(record.full_name, record.native_name or "", addresses.get(record.id, "")),
+                *(record.attended, view.asked.needed, measures.whole_minutes(record.present_ms), view.asked.minutes),
+                *(lacks.lectures, lacks.minutes, view.reason(record) or "", held.get(record.id, "")),
             )
         asked = replace(asked, page=asked.page + 1)
 
@@ -203,16 +203,16 @@ def standings_of(series_id: int, person_ids: Iterable[int], *, at: datetime) -> 
     """The progress of people enrolled in a series, in as many statements for many people as for one; of nobody where
     the series issues no certificates."""
     lectures = certificates.counted_lectures(series_id, at=at)
-    begun = eligibility.beginning(lectures, current_policy(series_id), at=at, is_in=True)
-    if begun is None:
+    start = eligibility.beginning(lectures, current_policy(series_id), at=at, is_in=True)
+    if start is None:
         return {}
-    came = counted_by_person([lecture.id for lecture in lectures])
-    counted = {person_id: (attended, present_ms) for person_id, attended, present_ms in read(select(came))}
-    found = {}
+    attendance = counted_by_person([lecture.id for lecture in lectures])
+    counted = {person_id: (attended, present_ms) for person_id, attended, present_ms in read(select(attendance))}
+    standings = {}
     for person_id in person_ids:
         attended, present_ms = counted.get(person_id, (0, 0))
-        found[person_id] = replace(begun, attended=int(attended), present_ms=int(present_ms))
-    return found
+        standings[person_id] = replace(start, attended=int(attended), present_ms=int(present_ms))
+    return standings
 
 
 def unconfirmed_earners(slug: str, *, by: Actor) -> tuple[Series, list[int]]:
@@ -290,7 +290,7 @@ class _View:
         self._faults: dict[int, str] | None = None
 
     def _people(self) -> Subquery:
-        came = counted_by_person([lecture.id for lecture in self.lectures])
+        attendance = counted_by_person([lecture.id for lecture in self.lectures])
         member = (
             select(Person.canonical_id)
             .join(Award, Award.person_id == Person.id)
@@ -305,11 +305,11 @@ class _View:
                 Person.native_name,
                 Person.sort_name,
                 Person.name_confirmed_at,
-                func.coalesce(came.c.attended, 0).label("attended"),
-                func.coalesce(came.c.present_ms, 0).label("present_ms"),
+                func.coalesce(attendance.c.attended, 0).label("attended"),
+                func.coalesce(attendance.c.present_ms, 0).label("present_ms"),
                 Person.id.in_(member).label("has_award"),
             )
-            .outerjoin(came, came.c.person_id == Person.id)
+            .outerjoin(attendance, attendance.c.person_id == Person.id)
             .subquery("standing")
         )
 
@@ -336,14 +336,11 @@ class _View:
 
     def _renamed(self) -> Select[Any]:
         """People whose valid certificate bears a former name: they get its successor."""
-        return (
-            select(Award.person_id)
-            .join(Certificate, Certificate.award_id == Award.id)
-            .join(Person, Person.id == Award.person_id)
-            .where(Award.series_id == self.series.id, Award.kind == self.kind)
-            .where(Certificate.state == CertificateState.VALID)
-            .where(certificates.bears_a_former_name())
-        )
+        return self._certificates(Award.person_id).where(certificates.bears_a_former_name())
+
+    def _certificates(self, *columns: Any, state: CertificateState = CertificateState.VALID) -> Select[Any]:
+        """Certificates of the series in a state, with their awards and people."""
+        return certificates.of_series(self.series.id, self.kind, *columns).where(Certificate.state == state)
 
     def in_group(self, group: Group) -> ColumnElement[bool]:
         """Whether a person in `people` belongs to a group."""
@@ -371,8 +368,8 @@ class _View:
         """How many are enrolled, and how many in each group."""
         groups = [group for group in Group if group is not Group.UNEARNED]
         columns = [func.sum(case((self.in_group(group), 1), else_=0)) for group in groups]
-        total, *found = db.session.execute(select(func.count(), *columns).select_from(self.people)).one()
-        counts = {group: int(count or 0) for group, count in zip(groups, found, strict=True)}
+        total, *sums = db.session.execute(select(func.count(), *columns).select_from(self.people)).one()
+        counts = {group: int(count or 0) for group, count in zip(groups, sums, strict=True)}
         unearned = select(func.count()).select_from(self._unearned().subquery())
         return total, counts | {Group.UNEARNED: db.session.scalar(unearned) or 0}
 
@@ -381,16 +378,11 @@ class _View:
 
         Also who has left the series since. What was earned is never taken away by itself.
         """
-        came = counted_by_person([lecture.id for lecture in self.lectures])
-        attended, present = func.coalesce(came.c.attended, 0), func.coalesce(came.c.present_ms, 0)
-        holder = (
-            select(Person.canonical_id.label("person_id"), Award.needed, Award.needed_minutes)
-            .join(Award, Award.person_id == Person.id)
-            .join(Certificate, Certificate.award_id == Award.id)
-            .where(Award.series_id == self.series.id, Award.kind == self.kind)
-            .where(Certificate.state == CertificateState.VALID)
-            .subquery()
-        )
+        attendance = counted_by_person([lecture.id for lecture in self.lectures])
+        attended, present = func.coalesce(attendance.c.attended, 0), func.coalesce(attendance.c.present_ms, 0)
+        holder = self._certificates(
+            Person.canonical_id.label("person_id"), Award.needed, Award.needed_minutes
+        ).subquery()
         return (
             select(
                 Person.id,
@@ -401,7 +393,7 @@ class _View:
                 present.label("present_ms"),
             )
             .join(holder, holder.c.person_id == Person.id)
-            .outerjoin(came, came.c.person_id == Person.id)
+            .outerjoin(attendance, attendance.c.person_id == Person.id)
             .where(Person.erased_at.is_(None))
             .where(
                 not_(
@@ -434,13 +426,7 @@ class _View:
         if sees_shared_only(self.by) and not (wanted.country is wanted.organisation is None):
             query = query.where(person_id.in_(shared_in(self.series.id)))
         if wanted.state is not None:
-            holders = (
-                select(Person.canonical_id)
-                .join(Award, Award.person_id == Person.id)
-                .join(Certificate, Certificate.award_id == Award.id)
-                .where(Award.series_id == self.series.id, Award.kind == self.kind, Certificate.state == wanted.state)
-            )
-            query = query.where(person_id.in_(holders))
+            query = query.where(person_id.in_(self._certificates(Person.canonical_id, state=wanted.state)))
         return query
 
     def count(self, group: Group, wanted: PeopleFilter) -> int:
@@ -457,7 +443,7 @@ class _View:
             key: Any = columns["attended" if asked.sort == "attended" else "present_ms"]
             order = [key.desc() if asked.descending else key, *names]
         else:
-            order = [one.desc() for one in names] if asked.descending else names
+            order = [name.desc() for name in names] if asked.descending else names
         return db.session.execute(query.order_by(*order).limit(asked.size).offset(asked.offset)).all()
 
     def _position(self, person_id: Any, sort_name: Any) -> Any:
@@ -481,45 +467,49 @@ class _View:
     def rows(self, group: Group, wanted: PeopleFilter, asked: ListRequest) -> list[Row]:
         """A page of what a filter holds of a group."""
         records = self.records(group, wanted, asked)
-        credits = certificates.credits_of([lecture.id for lecture in self.lectures], [one.id for one in records])
+        credits = certificates.credits_of([lecture.id for lecture in self.lectures], [record.id for record in records])
         shows_numbers = group in (Group.HAVE, Group.UNEARNED) and self.by.is_reporter
-        held = self.numbers_of([one.id for one in records]) if shows_numbers else {}
-        hidden = hidden_among(self.series.id, [one.id for one in records], by=self.by)
+        certificate_numbers = self.numbers_of([record.id for record in records]) if shows_numbers else {}
+        hidden = hidden_among(self.series.id, [record.id for record in records], by=self.by)
         addresses = addresses_of(hidden)
-        found = []
-        for one in records:
-            own = credits.get(one.id, {})
-            came = {lecture_id for lecture_id, (outcome, _present) in own.items() if outcome is Outcome.ATTENDED}
-            lacks = self.missing(one) if group in (Group.MISSES, Group.REST, Group.UNEARNED) else None
-            found.append(
+        rows = []
+        for record in records:
+            credits_of_person = credits.get(record.id, {})
+            attended = {
+                lecture_id
+                for lecture_id, (outcome, _present) in credits_of_person.items()
+                if outcome is Outcome.ATTENDED
+            }
+            lacks = self.missing(record) if group in (Group.MISSES, Group.REST, Group.UNEARNED) else None
+            rows.append(
                 Row(
-                    one.public_id,
-                    addresses.get(one.id, "") if one.id in hidden else one.full_name,
-                    None if one.id in hidden else one.native_name,
-                    one.attended,
-                    measures.whole_minutes(one.present_ms),
-                    stops=self._stops(came),
-                    hours=rules.hours([certificates.attended_ms(self.lectures, came)]),
+                    record.public_id,
+                    addresses.get(record.id, "") if record.id in hidden else record.full_name,
+                    None if record.id in hidden else record.native_name,
+                    record.attended,
+                    measures.whole_minutes(record.present_ms),
+                    stops=self._stops(attended),
+                    hours=rules.hours([certificates.attended_ms(self.lectures, attended)]),
                     lacks=lacks,
-                    near=self._near(own) if lacks and lacks.lectures == 1 else None,
-                    reason=self.reason(one) if group is Group.BLOCKED and one.id not in hidden else None,
-                    number=held.get(one.id),
+                    near=self._near(credits_of_person) if lacks and lacks.lectures == 1 else None,
+                    reason=self.reason(record) if group is Group.BLOCKED and record.id not in hidden else None,
+                    number=certificate_numbers.get(record.id),
                 )
             )
-        return found
+        return rows
 
-    def _stops(self, came: set[int]) -> list[bool | None]:
+    def _stops(self, attended: set[int]) -> list[bool | None]:
         return [
-            True if lecture.id in came else (False if lecture.state is LectureState.HELD else None)
+            True if lecture.id in attended else (False if lecture.state is LectureState.HELD else None)
             for lecture in self.lectures
         ]
 
-    def _near(self, own: dict[int, tuple[Outcome, int]]) -> Near | None:
+    def _near(self, credits_of_person: dict[int, tuple[Outcome, int]]) -> Near | None:
         """Of the lectures attended in part, the one that lacks the least."""
         percents = self._percents()
         lacking = []
         for lecture in self.lectures:
-            outcome, present = own.get(lecture.id, (Outcome.ABSENT, 0))
+            outcome, present = credits_of_person.get(lecture.id, (Outcome.ABSENT, 0))
             length = length_ms(lecture)
             if outcome is Outcome.PARTIAL and length:
                 needed = needed_ms(length, percents.get(lecture.policy_id or 0, self.policy.min_percent))
@@ -539,11 +529,7 @@ class _View:
 
     def numbers_of(self, person_ids: Iterable[int]) -> dict[int, str]:
         """The written numbers of these people's current certificates."""
-        query = (
-            select(Person.canonical_id, Certificate.number)
-            .join(Award, Award.person_id == Person.id)
-            .join(Certificate, Certificate.award_id == Award.id)
-            .where(among(Person.canonical_id, person_ids), Award.series_id == self.series.id, Award.kind == self.kind)
-            .where(Certificate.state == CertificateState.VALID)
+        query = self._certificates(Person.canonical_id, Certificate.number).where(
+            among(Person.canonical_id, person_ids)
         )
-        return {person_id: numbers.write(bare) for person_id, bare in db.session.execute(query) if person_id}
+        return {person_id: numbers.write(number) for person_id, number in db.session.execute(query)}
