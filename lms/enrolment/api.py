@@ -7,10 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from apiflask import APIBlueprint
-from apiflask.fields import Boolean
 from flask import jsonify, request
 from flask.typing import ResponseReturnValue
-from marshmallow import ValidationError
 
 from lms.catalogue.models import Series
 from lms.catalogue.queries.series import get_series
@@ -43,7 +41,7 @@ from lms.enrolment.schemas import (
 from lms.people.actions.files import stage_people
 from lms.people.models import Person
 from lms.people.queries.persons import find_person_by_email
-from lms.web.api import ImportAnswerOut, Nothing, PageQuery, consumes, envelope, integer_cursor
+from lms.web.api import ImportAnswerOut, Nothing, PageQuery, consumes, envelope, integer_cursor, is_set_in_form
 from lms.web.body_limits import upload_limit
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
@@ -151,18 +149,10 @@ def _take_file(series: Series, by: Actor) -> ResponseReturnValue:
     file = request.files.get("file")
     if file is None:
         raise Invalid("file", _("Send the file in the field “file”."))
-    skip = _is_true("skip_bad_rows")
+    skip = is_set_in_form("skip_bad_rows")
     staged = stage_people(file.read())
     answer = many.publish_enrolments(series.id, staged, skip_bad_rows=skip, by=by, at=clock.now())
     return jsonify(ImportAnswerOut().dump(answer))
-
-
-def _is_true(name: str) -> bool:
-    """A yes or no of the form, no where it is missing. Invalid for what is neither."""
-    try:
-        return bool(Boolean().deserialize(request.form.get(name, "false").strip()))
-    except ValidationError as error:
-        raise Invalid(name, str(error.messages[0])) from error
 
 
 @bp.patch("/enrolments/<public_id>")

@@ -7,10 +7,8 @@ from dataclasses import replace
 from typing import Any, BinaryIO, cast
 
 from apiflask import APIBlueprint
-from apiflask.fields import Boolean
 from flask import request
 from flask.typing import ResponseReturnValue
-from marshmallow import ValidationError
 
 from lms.catalogue.models import Series
 from lms.catalogue.queries.series import get_series
@@ -45,7 +43,7 @@ from lms.nominations.schemas import NominationQuery as Query
 from lms.people.actions.files import PersonRow, StagedPeople, stage_people
 from lms.people.queries.countries import get_country, list_countries
 from lms.people.rules import checked_address, checked_line, email_key
-from lms.web.api import Nothing, consumes, envelope, integer_cursor
+from lms.web.api import Nothing, consumes, envelope, integer_cursor, is_set_in_form
 from lms.web.body_limits import FORM_BYTES, body_limit, upload_limit
 from lms.web.guards import allow
 from lms.web.idempotency import idempotent
@@ -183,7 +181,7 @@ def _take_file(series: Series, by: Actor) -> ResponseReturnValue:
     if file is None:
         raise Invalid("file", _("Send the file in the field “file”."))
     country_id = _country_of(request.form.get("country"), by)
-    skip, ask, at = _is_set("skip_bad_rows"), _is_set("ask_to_confirm"), clock.now()
+    skip, ask, at = is_set_in_form("skip_bad_rows"), is_set_in_form("ask_to_confirm"), clock.now()
     staged = stage_people(file.read(), look_up_nameless=False)
     done = nominate(
         series.id,
@@ -196,14 +194,6 @@ def _take_file(series: Series, by: Actor) -> ResponseReturnValue:
     )
     asked = ask_to_confirm(done.changed, country_id=country_id, by=by, at=at) if ask else 0
     return {**_answer(staged, done, asked=asked), "nomination": None}, 200
-
-
-def _is_set(field: str) -> bool:
-    """A switch that is sent beside a file. Raises Invalid."""
-    try:
-        return bool(Boolean().deserialize(request.form.get(field, "false").strip()))
-    except ValidationError as error:
-        raise Invalid(field, str(error.messages[0])) from error
 
 
 def _answer(staged: StagedPeople, done: Nominated, *, asked: int) -> dict[str, Any]:

@@ -9,10 +9,11 @@ from typing import Any, TypeVar
 
 from apiflask import Schema
 from apiflask.exceptions import HTTPError
-from apiflask.fields import Dict, Field, Integer, List, Nested, String
+from apiflask.fields import Boolean, Dict, Field, Integer, List, Nested, String
 from apiflask.validators import Range
 from flask import Response, current_app, request, url_for
 from flask.typing import ResponseReturnValue
+from marshmallow import ValidationError
 from marshmallow.utils import get_value
 from werkzeug.exceptions import BadRequest
 
@@ -109,6 +110,14 @@ def envelope(items: Sequence[Any], limit: int, cursor_of: Callable[[Any], object
     shown = list(items[:limit])
     following = str(cursor_of(shown[-1])) if len(items) > limit and shown else None
     return {"items": shown, "next": following}
+
+
+def is_set_in_form(name: str) -> bool:
+    """A switch that is sent beside a file, off if it is missing. Raises Invalid for what is neither on nor off."""
+    try:
+        return bool(Boolean().deserialize(request.form.get(name, "false").strip()))
+    except ValidationError as error:
+        raise Invalid(name, str(error.messages[0])) from error
 
 
 def integer_cursor(cursor: str | None) -> int | None:
