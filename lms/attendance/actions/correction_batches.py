@@ -57,13 +57,10 @@ class Corrections(Kind[CorrectionBatch, Lecture]):
         entries = queries.next_entries(batch, self.step)
         people = [entry.person_id for entry in entries]
         gone = not_on_roster(owner, people)
-        credits_by_person, in_force = written_credits(owner.id, people), corrections_in(owner.id, people)
+        now = _results(owner, people)
         states = {}
         for entry in entries:
-            values, correction = credits_by_person.get(entry.person_id), in_force.get(entry.person_id)
-            outcome = values.outcome if values is not None else Outcome.ABSENT
-            now = (outcome, correction.id if correction is not None else None)
-            is_same = now == (entry.before_outcome, entry.before_id)
+            is_same = now[entry.person_id] == (entry.before_outcome, entry.before_id)
             states[entry.person_id] = EntryState.CHANGED if is_same else EntryState.STALE
         states |= dict.fromkeys(gone, EntryState.GONE)
         chosen = [person_id for person_id in people if states[person_id] is EntryState.CHANGED]
@@ -140,24 +137,28 @@ def preview_batch(
 def _entries(lecture: Lecture, ids: list[int], outcome: Outcome | None) -> list[dict[str, Any]]:
     """The people whom a batch would change, and those who are not on the roster, with what is counted of them now."""
     gone = not_on_roster(lecture, ids)
-    credits_by_person, in_force = written_credits(lecture.id, ids), corrections_in(lecture.id, ids)
     entries = []
-    for person_id in ids:
-        values, correction = credits_by_person.get(person_id), in_force.get(person_id)
-        before = values.outcome if values is not None else Outcome.ABSENT
-        is_same = correction is None if outcome is None else before is outcome
+    for person_id, (before, correction_id) in _results(lecture, ids).items():
+        is_same = correction_id is None if outcome is None else before is outcome
         if is_same and person_id not in gone:
             continue
         entries.append(
             {
                 "person_id": person_id,
                 "before_outcome": before,
-                "before_id": correction.id if correction is not None else None,
+                "before_id": correction_id,
                 "correction_id": None,
                 "state": EntryState.GONE if person_id in gone else EntryState.PENDING,
             }
         )
     return entries
+
+
+def _results(lecture: Lecture, ids: list[int]) -> dict[int, tuple[Outcome, int | None]]:
+    """The outcome of each of these people now, and the correction in force."""
+    credits_by_person, in_force = written_credits(lecture.id, ids), corrections_in(lecture.id, ids)
+    outcomes = {id_: credits_by_person[id_].outcome if id_ in credits_by_person else Outcome.ABSENT for id_ in ids}
+    return {id_: (outcome, in_force[id_].id if id_ in in_force else None) for id_, outcome in outcomes.items()}
 
 
 _TABLE = cast(Table, CorrectionBatchEntry.__table__)
