@@ -17,7 +17,7 @@ import numpy as np
 
 from lms.catalogue.models import CertificateKind
 from lms.core import clock
-from lms.core.errors import Forbidden
+from lms.core.errors import Forbidden, NotFound
 from lms.core.i18n import _
 from lms.core.lists import ListRequest
 from lms.core.roles import Actor
@@ -46,11 +46,12 @@ from lms.reports.queries.drilldown_lists import (
     partner_codes,
     sessions_before,
 )
+from lms.reports.queries.drilldown_people import open_participants
 from lms.reports.queries.facts import load
 from lms.reports.queries.labels import NOWHERE, Names, read_names
 from lms.reports.queries.opening_balances import read_balances
-from lms.reports.queries.scope import Partners, Scope
-from lms.reports.rules import VALUES, Slice
+from lms.reports.queries.scope import Partners, resolve
+from lms.reports.rules import VALUES, Slice, check_question, organisation_name
 
 DIMENSIONS: Final = {"of_country": "country", "of_series": "series", "of_source": "source"}
 """The filters of a list of rows that are dimensions of figures.
@@ -59,58 +60,60 @@ A report has its own filters, which define what the figure counts.
 """
 NOT_STATED: Final = "-"
 """The key *not stated* in an address."""
+LATEST_FIRST: Final = ListRequest(sort="day", descending=True)
 
 
-def check_may_open(scope: Scope, *, by: Actor) -> None:
-    """Raises Forbidden unless the actor reads every report, or the slice is of the actor's own country."""
-    if not by.is_reporter and (scope.country_id is None or scope.country_id not in by.country_ids):
-        raise Forbidden(_("You can only see people from your own country."))
-
-
-def open_rows(
+def list_rows(
     figure: str,
     slice_: Slice,
-    scope: Scope,
     keys: Mapping[str, str | None],
     *,
-    request: ListRequest,
+    organisation: str | None = None,
+    request: ListRequest = LATEST_FIRST,
     by: Actor,
     at: datetime,
-    locale: str,
+    locale: str = "en",
 ) -> DrilldownRows:
-    """The rows behind a figure (see `KINDS`), in a scope and in the group given by `keys`, and of these what a list
-    asks for.
+    """The rows behind a figure, in a slice and in the group given by `keys`, and of these what the list asks for.
 
-    Raises Forbidden (see `check_may_open`).
+    `organisation` narrows people. Raises NotFound for a figure not in `KINDS`, and Forbidden unless the actor reads
+    every report or the slice is of the actor's own country.
     """
-    check_may_open(scope, by=by)
-    names = read_names(locale)
+    if figure not in KINDS:
+        raise NotFound
+    check_question(slice_, tuple(keys))
+    scope = resolve(slice_, by=by)
+    if not by.is_reporter and (scope.country_id is None or scope.country_id not in by.country_ids):
+        raise Forbidden(_("You can only see people from your own country."))
+    names, partners = read_names(locale), Partners()
     inner = {name: names.inner(name, key) for name, key in keys.items()}
     listed_by, unknown = _listed_by(request, names)
     request = replace(request, filters={name: key for name, key in request.filters.items() if name not in unknown})
-    partners = Partners()
     balances = read_balances(partners).within(slice_, series_id=scope.series_id, countries=scope.countries)
     grouped = _of(balances, inner)
     today = partners.on(clock.day_of(at, scope.zone))
     selection = Selection(load(scope, partners), scope.filters.narrowed(inner))
-    every = DrilldownContext(selection, grouped, names, today, request)
+    context = DrilldownContext(selection, grouped, names, today, request, organisation)
     part = count(selection.facts, selection.filters)[()]
     grouped.add_to(part)
-    amounts, number = _amounts(figure, every)
+    amounts, number = _amounts(figure, context)
     narrowed = Selection(selection.facts, selection.filters.narrowed(listed_by)) if listed_by else selection
-    listed = KINDS[figure](DrilldownContext(narrowed, _of(grouped, listed_by), names, today, request))
+    listed = KINDS[figure](replace(context, selection=narrowed, balances=_of(grouped, listed_by)))
     request = request.within(listed.total)
+    labels = [names.label(name, value) for name, value in inner.items()] if number else []
+    if number and organisation is not None:
+        labels.append(organisation_name(organisation) or names.label("organisation", None))
     return DrilldownRows(
         figure,
-        part.figures(today),
-        sum(row.attendances for row in grouped.rows),
-        [names.label(name, value) for name, value in inner.items()] if number else [],
-        listed.between(request.offset, min(request.offset + request.size, listed.total)),
-        listed.total,
-        number,
-        _choices(names, amounts),
-        unknown,
-        listed,
+        figures=part.figures(today),
+        older=sum(row.attendances for row in grouped.rows),
+        labels=labels,
+        rows=listed.between(request.offset, min(request.offset + request.size, listed.total)),
+        total=listed.total,
+        every=number,
+        choices=_choices(names, amounts),
+        unknown=unknown,
+        listed=listed,
     )
 
 
@@ -152,8 +155,8 @@ def _amounts(figure: str, context: DrilldownContext) -> tuple[Amounts, int]:
         codes = partner_codes(context)
         partners = Counter("true" if row.country_code in codes else "false" for row in country_rows(context))
         return {OF_PARTNER: partners}, partners.total()
-    if figure == "partner_countries":
-        return {}, open_partner_countries(context).total
+    if figure in ("participants", "partner_countries"):
+        return {}, KINDS[figure](replace(context, request=replace(context.request, q=""))).total
     if figure in ("registrations", "certificates"):
         parts = facts.registrations if figure == "registrations" else facts.certificates
         amounts = {name: _rows_by(context.selection, parts, DIMENSIONS[name]) for name in ("of_country", "of_series")}
@@ -202,6 +205,7 @@ def _rows_by(selection: Selection, parts: Iterable[FactsPart], dimension: str) -
 
 
 KINDS: Final[Mapping[str, Callable[[DrilldownContext], Listed]]] = {
+    "participants": open_participants,
     "sessions": open_sessions,
     "attendances": open_attendances,
     "contact_hours": open_credits,
@@ -210,4 +214,4 @@ KINDS: Final[Mapping[str, Callable[[DrilldownContext], Listed]]] = {
     "registrations": open_registrations,
     "certificates": open_certificates,
 }
-"""What the figures open to; participants open to people (see `opening`)."""
+"""What the figures open to."""

@@ -126,6 +126,8 @@ class DrilldownContext:
     today: frozenset[int]
     """The partner countries of the report's date."""
     request: ListRequest
+    organisation: str | None = None
+    """Only the people who name this organisation today; an empty one for those who name none."""
 
     @cached_property
     def sums(self) -> Mapping[int, tuple[int, int]]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
@@ -13,17 +12,10 @@ from sqlalchemy import select
 from lms.attendance.facts import Column
 from lms.core.bulk import among
 from lms.core.db import db, read_column
-from lms.core.lists import ListRequest
-from lms.core.measures import whole_minutes
-from lms.core.roles import Actor
 from lms.people.models import Person
-from lms.people.queries.finding import is_found
 from lms.reports.facts.counting import People, distinct
 from lms.reports.facts.selection import Selection, summed, taken
-from lms.reports.queries.drilldown import check_may_open
-from lms.reports.queries.facts import load
-from lms.reports.queries.labels import Names, read_names
-from lms.reports.queries.scope import Partners, Scope
+from lms.reports.queries.drilldown_lists import DrilldownContext, DrilldownRow, Listed, known_people
 from lms.reports.rules import organisation_key, organisation_name
 
 
@@ -66,90 +58,30 @@ def people_of(organisation: str, people: People) -> People:
     return distinct(np.fromiter(named, np.uint32))
 
 
-@dataclass
-class Attended:
-    """What one person attended within a slice; countries are those on the days of the lectures."""
-
-    attendances: int = 0
-    ms: int = 0
-    countries: set[int | None] = field(default_factory=set)
-    first: date = date.max
-
-
-@dataclass(frozen=True)
-class DrilldownPerson:
-    """One person behind a figure."""
-
-    public_id: str
-    full_name: str
-    is_erased: bool
-    countries: list[str]
-    attendances: int
-    minutes: int
-    first: date
-
-
-@dataclass(frozen=True)
-class DrilldownPeople:
-    """The people behind a figure, those with most attendances first; `labels` name the group that was opened."""
-
-    total: int
-    people: list[DrilldownPerson]
-    labels: list[str]
-
-
-def open_people(
-    scope: Scope,
-    keys: Mapping[str, str | None],
-    *,
-    organisation: str | None = None,
-    request: ListRequest,
-    by: Actor,
-    locale: str,
-) -> DrilldownPeople:
-    """The people with one attendance or more in a scope, and of the group that `keys` names by dimension: those whose
-    name, address or organisation has the text that is asked for, by `attendances`, `minutes` or `name`.
-
-    `organisation` leaves those who name it today; an empty one those who name none.
-
-    Raises Forbidden unless these are all people of the actor's own country, or the actor reads every report.
-    """
-    check_may_open(scope, by=by)
-    names = read_names(locale)
-    inner = {name: names.inner(name, key) for name, key in keys.items()}
-    selection = Selection(load(scope, Partners()), scope.filters.narrowed(inner))
+def open_participants(context: DrilldownContext) -> Listed:
+    """Each person by attendances, minutes or name; those that are alike by id."""
+    selection, request = context.selection, context.request
     times = selection.times()
     people: People = np.flatnonzero(times).astype(np.uint32)
-    if organisation is not None:
-        people = people_of(organisation, people)
-    if request.q:
-        matching = np.fromiter(
-            read_column(select(Person.id).where(is_found(request.q, with_organisation=True))), dtype=np.uint32
-        )
-        people = np.intersect1d(people, matching, assume_unique=True).astype(np.uint32)
-    total = len(people)
-    page = _page(people, times, selection, request.within(total))
-    rows = _people(page.tolist(), _attended(page, selection), names)
-    labels = [names.label(name, value) for name, value in inner.items()] if total else []
-    if organisation is not None and total:
-        labels.append(organisation_name(organisation) or names.label("organisation", None))
-    return DrilldownPeople(total, rows, labels)
+    if context.organisation is not None:
+        people = people_of(context.organisation, people)
+    if context.people is not None:
+        people = np.intersect1d(people, context.people, assume_unique=True).astype(np.uint32)
 
+    def ids_between(start: int, end: int) -> People:
+        if request.sort == "name":
+            key = Person.sort_name
+            query = select(Person.id).where(among(Person.id, people.tolist()))
+            query = query.order_by(key.desc() if request.descending else key, Person.id)
+            return np.array(read_column(query.limit(end - start).offset(start)), dtype=np.uint32)
+        numbers = _ms(people, selection) if request.sort == "minutes" else times[people].astype(np.int64)
+        return people[np.argsort(-numbers if request.descending else numbers, kind="stable")[start:end]]
 
-def _page(people: People, times: Column, selection: Selection, request: ListRequest) -> People:
-    """The people of the page that is asked for, in the order that is asked for; within it by when they came first."""
-    start, end = request.offset, request.offset + request.size
-    if request.sort == "name":
-        key = Person.sort_name
-        query = select(Person.id).where(among(Person.id, people.tolist()))
-        query = query.order_by(key.desc() if request.descending else key, Person.id)
-        return np.array(read_column(query.limit(request.size).offset(start)), dtype=np.uint32)
-    numbers = _ms(people, selection) if request.sort == "minutes" else times[people].astype(np.int64)
-    return people[np.argsort(-numbers if request.descending else numbers, kind="stable")[start:end]]
+    return Listed(len(people), lambda start, end: _rows(ids_between(start, end), context))
 
 
 def _ms(people: People, selection: Selection) -> Column:
-    """How long each of these people was there within a selection."""
+    """The presence of each of these people within a selection."""
     size = int(people.max()) + 1 if len(people) else 0
     times = np.zeros(size, dtype=np.int64)
     for part, rows in selection.left(selection.facts.attendances):
@@ -159,35 +91,29 @@ def _ms(people: People, selection: Selection) -> Column:
     return times[people]
 
 
-def _attended(people: People, selection: Selection) -> dict[int, Attended]:
-    """What these people attended within a selection."""
-    attended = {person: Attended() for person in people.tolist()}
+def _rows(people: People, context: DrilldownContext) -> list[DrilldownRow]:
+    """These people with what they attended: the day is that of the first, the countries are those of the days."""
+    selection = context.selection
+    attended: dict[int, list[tuple[date, int, int]]] = {person: [] for person in people.tolist()}
     for part, rows in selection.left(selection.facts.attendances):
-        person = taken(part.segment.columns["person"], rows)
-        positions = np.flatnonzero(np.isin(person, people))
+        positions = np.flatnonzero(np.isin(taken(part.segment.columns["person"], rows), people))
         places = positions if rows is None else rows[positions]
         columns = [part.segment.columns[name][places].tolist() for name in ("person", "country", "ms")]
-        for owner, who, country, ms in zip(part.segment.owner[places].tolist(), *columns, strict=True):
-            of_person = attended[who]
-            of_person.attendances += 1
-            of_person.ms += ms
-            of_person.countries.add(country or None)
-            of_person.first = min(of_person.first, selection.facts.lectures[part.segment.owners[owner]].day)
-    return attended
-
-
-def _people(ids: list[int], attended: Mapping[int, Attended], names: Names) -> list[DrilldownPerson]:
-    query = select(Person.id, Person.public_id, Person.full_name, Person.erased_at).where(Person.id.in_(ids))
-    known = {row.id: row for row in db.session.execute(query)}
+        for owner, person, country, ms in zip(part.segment.owner[places].tolist(), *columns, strict=True):
+            attended[person].append((selection.facts.lectures[part.segment.owners[owner]].day, country, ms))
+    known = known_people(attended)
     return [
-        DrilldownPerson(
-            public_id=known[id_].public_id,
-            full_name=known[id_].full_name,
-            is_erased=known[id_].erased_at is not None,
-            countries=sorted(names.label("country", country) for country in attended[id_].countries),
-            attendances=attended[id_].attendances,
-            minutes=whole_minutes(attended[id_].ms),
-            first=attended[id_].first,
+        DrilldownRow(
+            day=min(day for day, _country, _ms in of_person),
+            person_id=known[person][0],
+            person=known[person][1],
+            country=", ".join(
+                sorted(
+                    context.names.label("country", id_ or None) for id_ in {country for _day, country, _ms in of_person}
+                )
+            ),
+            attendances=len(of_person),
+            ms=sum(ms for _day, _country, ms in of_person),
         )
-        for id_ in ids
+        for person, of_person in attended.items()
     ]

@@ -6,23 +6,18 @@ for their own country; everyone else from the last daily refresh (`public`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from lms.core import clock
-from lms.core.errors import Forbidden, NotFound
+from lms.core.errors import Forbidden
 from lms.core.i18n import _
-from lms.core.lists import ListRequest
 from lms.core.roles import ANONYMOUS, Actor
 from lms.reports.facts.counting import Part
 from lms.reports.facts.counting import count as count_facts
 from lms.reports.facts.opening_balances import add
-from lms.reports.queries.drilldown import KINDS as DRILLDOWN_KINDS
-from lms.reports.queries.drilldown import open_rows
-from lms.reports.queries.drilldown_lists import DrilldownRows
-from lms.reports.queries.drilldown_people import DrilldownPeople, open_people
 from lms.reports.queries.facts import load
 from lms.reports.queries.labels import read_names
 from lms.reports.queries.opening_balances import read_balances
@@ -130,48 +125,6 @@ def _exactly(slice_: Slice, scope: Scope, by: Actor) -> bool:
     if scope.country_id not in by.country_ids:
         raise Forbidden(_("You can only see figures for your own country."))
     return True
-
-
-MOST_FIRST = ListRequest(sort="attendances", descending=True)
-LATEST_FIRST = ListRequest(sort="day", descending=True)
-
-
-def list_people(
-    slice_: Slice,
-    keys: Mapping[str, str | None],
-    *,
-    organisation: str | None = None,
-    request: ListRequest = MOST_FIRST,
-    by: Actor,
-    locale: str = "en",
-) -> DrilldownPeople:
-    """The people behind a figure, in a slice, optionally of the group given by dimension or of an organisation, and of
-    these what is `request`."""
-    check_question(slice_, tuple(keys))
-    scope = resolve(slice_, by=by)
-    return open_people(scope, keys, organisation=organisation, request=request, by=by, locale=locale)
-
-
-def list_rows(
-    figure: str,
-    slice_: Slice,
-    keys: Mapping[str, str | None],
-    *,
-    request: ListRequest = LATEST_FIRST,
-    by: Actor,
-    at: datetime,
-    locale: str = "en",
-) -> DrilldownRows:
-    """The rows behind any other figure: lectures, attendances, countries, registrations, awards, and of these what is
-    `request`.
-
-    Raises NotFound for a figure not in `DRILLDOWN_KINDS`, and Forbidden if the actor cannot see these rows.
-    """
-    if figure not in DRILLDOWN_KINDS:
-        raise NotFound
-    check_question(slice_, tuple(keys))
-    scope = resolve(slice_, by=by)
-    return open_rows(figure, slice_, scope, keys, request=request, by=by, at=at, locale=locale)
 
 
 def totals(slice_: Slice, *, by: Actor, at: datetime) -> Figures:

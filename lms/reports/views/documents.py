@@ -27,18 +27,13 @@ from lms.reports.documents import dossier_data as dossiers
 from lms.reports.documents.files import FILES, file_answer, file_of
 from lms.reports.documents.lecture import read_out
 from lms.reports.documents.model import ReadOut
+from lms.reports.documents.tables import ATTENDANCES, CERTIFICATES, COUNTRY, PARTICIPANTS
 from lms.reports.documents.wording import written
 from lms.reports.queries.drilldown import NOT_STATED
 from lms.reports.queries.lecture import get_lecture_report
 from lms.reports.rules import Group
 from lms.reports.views.blueprint import bp
-from lms.reports.views.drilldown import (
-    ATTENDANCES_COLUMN,
-    CERTIFICATES_COLUMN,
-    COUNTRY_COLUMN,
-    PARTICIPANTS_COLUMN,
-    drilldown_of,
-)
+from lms.reports.views.drilldown import drilldown_of
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
 from lms.web.lists import Chip, Column, ListView, list_page
@@ -55,11 +50,11 @@ class ReportedCountries(ListView[Group]):
     filters = {"partner": frozenset({"true", "false"})}
     order = "participants"
     columns = (
-        COUNTRY_COLUMN,
+        COUNTRY,
         Column("partner", _l("Partner"), place="wide"),
-        replace(PARTICIPANTS_COLUMN, place="fig"),
-        replace(ATTENDANCES_COLUMN, place="wide"),
-        replace(CERTIFICATES_COLUMN, place="wide"),
+        replace(PARTICIPANTS, place="fig"),
+        replace(ATTENDANCES, place="wide"),
+        replace(CERTIFICATES, place="wide"),
     )
     chips_filter, chips_label = "partner", _l("Show countries by partnership")
 
