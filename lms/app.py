@@ -162,6 +162,13 @@ def create_app(config: Config | None = None, *, rates_uri: str = "memory://") ->
     return app
 
 
+def load_slices() -> None:
+    """Imports all slices, so that a process that is forked from this one need not."""
+    for name in SLICES:
+        for room in ("models", "views", "api", "jobs", "handlers"):
+            _modules(name, room)
+
+
 def settle() -> None:
     """Exempts everything loaded so far from garbage collection, because it lives as long as the process.
 

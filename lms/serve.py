@@ -85,7 +85,7 @@ def run_worker(config: Config, *, with_server: bool = False) -> None:
     `with_server`: also stops when the server that began it is gone, however that ended (its pipe closes).
     """
     if with_server:
-        threading.Thread(target=_stop_with_server, daemon=True).start()
+        threading.Thread(target=stop_with_parent, daemon=True).start()
     schema.check(config)
     app = create_app(config)
     logs.take_over_libraries()
@@ -219,7 +219,8 @@ def _sweep_files(app: Flask) -> None:
                 log.info("half written files swept", count=swept)
 
 
-def _stop_with_server() -> None:
+def stop_with_parent() -> None:
+    """Stops this process when its standard input closes, because the process that began it is gone."""
     while os.read(0, 1024):  # past Python's own buffer, whose lock would be held while the process ends
         pass
     os.kill(os.getpid(), signal.SIGTERM)

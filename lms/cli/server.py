@@ -6,7 +6,8 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import click
@@ -48,10 +49,11 @@ def worker(with_server: bool) -> None:
 @click.option("--beside", default="", help="A command that prepares the site meanwhile. Serving begins after it.")
 def demo(host: str, port: int, people: int | None, keep: bool, beside: str) -> None:
     """Builds the demonstration programme in its own data folder and serves it."""
-    from lms.app import create_app
+    from lms.app import create_app, load_slices
     from lms.config import Config
     from lms.core import clock
     from lms.demo.build import ensure
+    from lms.serve import run, stop_with_parent
 
     overrides = {"database_url": ""}
     if not os.environ.get("LMS_DATA"):
@@ -59,13 +61,38 @@ def demo(host: str, port: int, people: int | None, keep: bool, beside: str) -> N
     if not os.environ.get("LMS_BASE_URL"):
         overrides["base_url"] = f"http://127.0.0.1:{port}"
     config = Config.load(None, **overrides)
-    with _running(beside):
-        ensure(create_app, config, people=people, keep=keep, now=clock.now(), say=click.echo, leave_rest=True)
+    load_slices()
+    # Building starts threads, such as the typesetter's, that would be missing in forked web processes
+    with _forked(stop_with_parent) as is_child, _running("" if is_child else beside):
+        if is_child:
+            ensure(create_app, config, people=people, keep=keep, now=clock.now(), say=click.echo, leave_rest=True)
     click.echo(f"Serving at http://{host}:{port} – sign in as admin@, instructor@, focal.ke@ or trainee@demo.test")
     sys.stdout.flush()
-    # Building has started threads, such as the typesetter's, that would be missing in forked web processes
-    command = [sys.executable, "-m", "lms", "serve", "--host", host, "--port", str(port)]
-    os.execve(command[0], command, {**os.environ, **config.environment()})  # noqa: S606  our own command
+    run(config, host=host, port=port)
+
+
+@contextmanager
+def _forked(watch_parent: Callable[[], None]) -> Iterator[bool]:
+    """Runs the block in a child process, which stops with this one, and in this one, which then waits for the child.
+
+    Yields whether it is the child. Exits where the child fails, with its exit code.
+    """
+    ours, theirs = os.pipe()
+    child = os.fork()
+    if not child:
+        os.close(theirs)
+        os.dup2(ours, 0)
+        threading.Thread(target=watch_parent, daemon=True).start()
+        yield True
+        sys.exit()
+    os.close(ours)
+    try:
+        yield False
+    finally:
+        _pid, status = os.waitpid(child, 0)
+        os.close(theirs)
+    if status:
+        sys.exit(os.waitstatus_to_exitcode(status) % 256)
 
 
 @contextmanager

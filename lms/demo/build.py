@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,16 +12,17 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from flask_migrate import upgrade
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 
 from lms.attendance.actions.facts import rebuild_facts
 from lms.attendance_imports.actions.imports import check_rows, publish_matched
 from lms.catalogue.actions.states import end_lecture, start_lecture
+from lms.catalogue.models import Lecture, Series
 from lms.certificates.actions.awards import issue_certificates
 from lms.certificates.keys import ensure_key
 from lms.config import Config
 from lms.core import search_index
-from lms.core.db import action, db
+from lms.core.db import action, db, read
 from lms.core.errors import Invalid
 from lms.core.jobs import Job, JobState
 from lms.core.roles import SYSTEM, Role
@@ -46,8 +48,9 @@ from lms.demo.generate import SEED, Demonstration, LectureFile
 from lms.demo.groups import gather
 from lms.demo.live_lecture import go_live
 from lms.demo.population import FEWEST, FULL_SCALE
-from lms.demo.programme import InstructorPlan, load_instructors, load_partners, read
+from lms.demo.programme import InstructorPlan, load_instructors, load_partners
 from lms.demo.programme import load_countries as load_plans
+from lms.demo.programme import read as read_seeds
 from lms.demo.progress import Progress, Say
 from lms.demo.reading import Files, MakeApp, reading
 from lms.demo.scheduling import leave_to_answer, schedule
@@ -138,11 +141,14 @@ def _fill(demonstration: Demonstration, files: Files, progress: Progress) -> Non
 
 
 def _fill_rest(demonstration: Demonstration, progress: Progress) -> None:
-    """What people find after they signed in: nominations, e-mails of the last days, people who registered twice."""
+    """What people find on the pages of lectures and after they signed in: files, nominations, e-mails of the last days,
+    people who registered twice."""
     now = demonstration.now
     lin = _instructor_addresses()["lin"]
     with progress.phase("Search"):
         _index_people()
+    with progress.phase("Files of lectures"):
+        materials.take_in(demonstration.series, _lecture_ids(), now=now)
     with progress.phase("Nominations"):
         nominations.take_in(load_plans(), lin, ACCOUNTS[0].email, now=now, seed=SEED)
     with progress.phase("Messages"):
@@ -158,6 +164,17 @@ def _fill_rest(demonstration: Demonstration, progress: Progress) -> None:
         duplicates.take_in(by=follow_up.actor_of(ACCOUNTS[0].email, now), now=now)
     with progress.phase("Public figures"):
         refresh_public_figures(by=SYSTEM, at=now)
+
+
+def _lecture_ids() -> dict[tuple[str, int], int]:
+    """The ids of all lectures by the address of their series and their number in it."""
+    rows = read(select(Series.slug, Lecture.id).join(Lecture, Lecture.series_id == Series.id).order_by(Lecture.id))
+    numbers: Counter[str] = Counter()
+    ids = {}
+    for slug, lecture_id in rows:
+        numbers[slug] += 1
+        ids[slug, numbers[slug]] = lecture_id
+    return ids
 
 
 @action
@@ -196,7 +213,7 @@ def prepare(demonstration: Demonstration) -> None:
     instructors = load_instructors()
     set_demo_accounts(ACCOUNTS, by=SYSTEM, at=began)
     _make_instructors(instructors, at=began)
-    follow_up.make_focal_points(read("focal_points.csv"), at=began)
+    follow_up.make_focal_points(read_seeds("focal_points.csv"), at=began)
 
 
 @action
@@ -225,18 +242,17 @@ def take_in(demonstration: Demonstration, files: Files, progress: Progress) -> N
     addresses = _instructor_addresses()
     with progress.phase("Series and lectures"):
         series_ids, lecture_ids = schedule(demonstration, addresses)
-    with progress.phase("Enrolments") as tell:
-        enrol(demonstration, series_ids, addresses, files.people(), tell)
-    with progress.phase("Seats of countries"):
-        seats.release(series_ids[seats.KEEPS_SEATS], demonstration.quotas, now=demonstration.now)
-    with progress.phase("Attendance") as tell:
-        lectures = _attend(files, lecture_ids, tell)
+    with loading.indexed_at_the_end():
+        with progress.phase("Enrolments") as tell:
+            enrol(demonstration, series_ids, addresses, files.people(), tell)
+        with progress.phase("Seats of countries"):
+            seats.release(series_ids[seats.KEEPS_SEATS], demonstration.quotas, now=demonstration.now)
+        with progress.phase("Attendance") as tell:
+            lectures = _attend(files, lecture_ids, tell)
     with progress.phase("Groups, appeals and corrections"):
         follow_up.take_in(follow_up.FollowUp(demonstration, lectures), lecture_ids, addresses)
     with progress.phase("Speakers"):
         speakers.take_in(demonstration.series, lecture_ids, load_instructors(), now=demonstration.now)
-    with progress.phase("Files of lectures"):
-        materials.take_in(demonstration.series, lecture_ids, now=demonstration.now)
     with progress.phase("Reminders"):
         mails.remind_of_live(now=demonstration.now)
     with progress.phase("Lecture that is live"):
@@ -252,10 +268,7 @@ def _attend(
     files: Files, lecture_ids: dict[tuple[str, int], int], tell: Callable[[int, int], None]
 ) -> list[LectureFile]:
     lectures = files.lectures()
-    for file in lectures:
-        lecture_id = lecture_ids[file.lecture.series, file.lecture.number]
-        start_lecture(lecture_id, by=SYSTEM, at=file.start)
-        end_lecture(lecture_id, by=SYSTEM, at=file.end)
+    _hold(lectures, lecture_ids)
     for done, (file, (staged, matched)) in enumerate(zip(lectures, files.attendance(lecture_ids), strict=True), 1):
         check_rows(staged, skip_bad_rows=False)
         answer = publish_matched(staged, matched, by=SYSTEM, at=file.end + timedelta(hours=1))
@@ -264,6 +277,14 @@ def _attend(
         tell(done, len(lectures))
     _forget_counts()
     return lectures
+
+
+@action
+def _hold(lectures: Sequence[LectureFile], lecture_ids: dict[tuple[str, int], int]) -> None:
+    for file in lectures:
+        lecture_id = lecture_ids[file.lecture.series, file.lecture.number]
+        start_lecture(lecture_id, by=SYSTEM, at=file.start)
+        end_lecture(lecture_id, by=SYSTEM, at=file.end)
 
 
 @action

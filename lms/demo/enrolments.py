@@ -13,7 +13,8 @@ from lms.demo.scheduling import BEFORE_FIRST, opened_at
 from lms.enrolment.actions.many import enrol_many, publish_enrolments
 from lms.enrolment.models import EnrolmentSource
 from lms.people.actions.files import StagedPeople
-from lms.people.queries.persons import find_person_by_email
+from lms.people.queries.persons import ids_by_email
+from lms.people.rules import email_key
 
 
 def enrol(
@@ -45,6 +46,7 @@ def enrol(
 
 def _enrol_by_staff(demonstration: Demonstration, plan: SeriesPlan, series_id: int, *, by: Actor, at: datetime) -> None:
     """Every third person of a series that is still to come was enrolled by its instructor, and has not answered yet."""
-    members = [find_person_by_email(member.email) for member in demonstration.enrolled(plan)[::3]]
-    known = [person.id for person in members if person is not None]
-    enrol_many(series_id, known, source=EnrolmentSource.STAFF, by=by, at=at)
+    keys = [email_key(member.email) for member in demonstration.enrolled(plan)[::3]]
+    known = ids_by_email(keys)
+    people = [known[key] for key in keys if key in known]
+    enrol_many(series_id, people, source=EnrolmentSource.STAFF, by=by, at=at)

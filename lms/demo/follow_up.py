@@ -275,8 +275,10 @@ def take_in(plan: FollowUp, lecture_ids: Mapping[tuple[str, int], int], instruct
     def lecture_id(file: LectureFile) -> int:
         return lecture_ids[file.lecture.series, file.lecture.number]
 
-    def instructor(file: LectureFile, at: datetime) -> Actor:
-        return actor_of(instructors[file.lecture.instructors[0]], at)
+    actors = {key: actor_of(address, plan.now) for key, address in instructors.items()}
+
+    def instructor(file: LectureFile) -> Actor:
+        return actors[file.lecture.instructors[0]]
 
     for group in plan.groups:
         _watch_together(lecture_id(group.file), group)
@@ -285,10 +287,10 @@ def take_in(plan: FollowUp, lecture_ids: Mapping[tuple[str, int], int], instruct
         who = find_person_by_email(address)
         assert who is not None
         correct(lecture_id(file), who.public_id, outcome=Outcome.EXCUSED, reason="On mission for the ministry.",
-                by=instructor(file, at), at=at)  # fmt: skip
+                by=instructor(file), at=at)  # fmt: skip
     if plan.together is not None:
         file, addresses = plan.together
-        _correct_together(lecture_id(file), addresses, instructor(file, file.end), at=file.end + timedelta(days=2))
+        _correct_together(lecture_id(file), addresses, instructor(file), at=file.end + timedelta(days=2))
     late, content = plan.late_report()
     staged = stage_attendance(
         lecture_id(late),
@@ -299,13 +301,13 @@ def take_in(plan: FollowUp, lecture_ids: Mapping[tuple[str, int], int], instruct
         by=SYSTEM,
     )
     at = plan.now - timedelta(days=4)
-    publish_attendance(staged, by=instructor(late, at), at=at)
-    _appeal_each([(lecture_id(appeal.file), appeal, instructor(appeal.file, plan.now)) for appeal in plan.appeals])
+    publish_attendance(staged, by=instructor(late), at=at)
+    _appeal_each([(lecture_id(appeal.file), appeal, instructor(appeal.file)) for appeal in plan.appeals])
     for (series, number), each in lecture_ids.items():
         if series in CLOSED_SERIES:
             file = plan.file(series, number)
             at = file.end + timedelta(days=45)
-            close_attendance(each, by=instructor(file, at), at=at)
+            close_attendance(each, by=instructor(file), at=at)
     keep_as_sent(plan.now)
 
 

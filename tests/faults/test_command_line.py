@@ -6,6 +6,7 @@ import os
 import socket
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -116,10 +117,33 @@ def test_a_demonstration_is_not_served_where_the_command_beside_it_fails(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     served: list[object] = []
-    monkeypatch.setattr("lms.demo.build.ensure", lambda *_arguments, **_options: None)
-    monkeypatch.setattr(os, "execve", lambda *arguments: served.append(arguments))
-
-    code, reason = wrong(monkeypatch, capsys, "demo", "--beside", "false")
+    monkeypatch.setattr("lms.serve.run", lambda *arguments, **_options: served.append(arguments))
+    with built_by_child(monkeypatch, exit_code=0):
+        code, reason = wrong(monkeypatch, capsys, "demo", "--beside", "false")
 
     assert (code, served) == (1, [])
     assert "failed: false" in reason
+
+
+def test_a_demonstration_is_not_served_where_building_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    served: list[object] = []
+    monkeypatch.setattr("lms.serve.run", lambda *arguments, **_options: served.append(arguments))
+    monkeypatch.setattr(sys, "argv", ["lms", "demo"])
+    with built_by_child(monkeypatch, exit_code=3), pytest.raises(SystemExit) as left:
+        main()
+
+    assert (left.value.code, served) == (3, [])
+
+
+@contextmanager
+def built_by_child(monkeypatch: pytest.MonkeyPatch, *, exit_code: int) -> Iterator[None]:
+    """Has the child process that builds end with this code at once."""
+    child, waitpid = 1 << 30, os.waitpid
+
+    def wait(pid: int, options: int) -> tuple[int, int]:
+        return (pid, exit_code << 8) if pid == child else waitpid(pid, options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fork", lambda: child)
+        patched.setattr(os, "waitpid", wait)
+        yield
