@@ -398,7 +398,7 @@ READ = {
         "/account", "/impact", "/countries/KE", "/search?q=trade", "/lectures/{held}/report", "/admin/people/{person}",
         "/series/new", "/series/{slug}/edit", "/series/{slug}/lectures/new", "/lectures/{soon}/edit",
     ),
-    "instructor": ("/teach", "/account", "/lectures/{soon}/edit"),
+    "instructor": ("/teach", "/account/security", "/lectures/{soon}/edit"),
     "focal point": ("/countries/KE", "/search?q=trade"),
     "trainee": ("/account",),
     "anonymous": ("/", "/series", "/impact", "/series/{slug}"),
@@ -488,7 +488,7 @@ def test_the_first_page_of_each_list_is_short_on_a_phone(
 def test_what_a_phone_opens_is_open_on_a_desk(served: Served, browser: Browser) -> None:
     with _window(served, browser, "trainee") as page:
         page.goto(served.address + "/account")
-        summary, field = page.locator("#password summary"), page.locator("[name=new_password]")
+        summary, field = page.locator("#profile summary"), page.locator("[name=job_title]")
         page.set_viewport_size({"width": 1280, "height": 900})
         assert (summary.is_visible(), field.is_visible()) == (False, True)
         page.set_viewport_size({"width": 390, "height": 844})

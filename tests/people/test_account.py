@@ -111,7 +111,7 @@ def test_a_token_is_shown_once_and_can_be_ended(client: FlaskClient, person: Per
     assert match is not None
     headers = {"Authorization": f"Bearer {match[1]}"}
     assert client.get(f"/api/v1/people/{person.public_id}", headers=headers).status_code == 200
-    page = client.get("/account").text
+    page = client.get("/account/security").text
     assert match[1] not in page
     path = re.search(r'action="(/account/tokens/[^"]+/revoke)"', page)
     assert path is not None
@@ -181,11 +181,11 @@ def test_an_address_from_which_mails_came_back_is_confirmed_by_its_owner(
 ) -> None:
     with app.app_context():
         came_back(at, "achieng@example.org")
-    for page in ("/account", "/me"):
+    for page in ("/account/mail", "/me"):
         assert "kept coming back" in client.get(page).text
     assert 'action="/account/address/check"' in client.get("/me").text
     post("/account/address/check")
-    assert "kept coming back" in client.get("/account").text, "only the link says that it works"
+    assert "kept coming back" in client.get("/account/mail").text, "only the link says that it works"
     with app.app_context():
         sent = db.session.scalars(select(OutboxMail).order_by(OutboxMail.id.desc())).first()
         assert sent is not None
@@ -193,7 +193,7 @@ def test_an_address_from_which_mails_came_back_is_confirmed_by_its_owner(
         link = f"/account/address/{sent.payload['secret']}"
     assert "we will write to achieng@example.org again" in app.test_client().get(link).text
     post(link)
-    for page in ("/account", "/me"):
+    for page in ("/account/mail", "/me"):
         assert "kept coming back" not in client.get(page).text
     assert app.test_client().get(link).status_code == 404, "it works once"
 

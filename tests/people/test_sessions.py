@@ -109,7 +109,7 @@ def test_one_session_is_ended_from_the_page_of_the_account(app: APIFlask, person
     for browser, agent in ((this_browser, FIREFOX), (elsewhere, "curl/8")):
         browser.environ_base["HTTP_USER_AGENT"] = agent
         posting(browser)("/sign-in", "/sign-in", email="a@example.org", password=PASSWORD)
-    page = re.sub(r"\s+", " ", this_browser.get("/account").text)
+    page = re.sub(r"\s+", " ", this_browser.get("/account/security").text)
     rows = re.findall(r'<tr data-testid="session".*?</tr>', page)
     assert len(rows) == 2
     current_row, other = sorted(rows, key=lambda row: "data-current" not in row)
@@ -118,7 +118,7 @@ def test_one_session_is_ended_from_the_page_of_the_account(app: APIFlask, person
     path = re.search(r'action="(/account/sessions/[^"]+/end)"', other)
     assert path is not None
     ended = posting(this_browser)(path[1], "/account")
-    assert (ended.status_code, ended.location) == (302, "/account#sessions")
+    assert (ended.status_code, ended.location) == (302, "/account/security#sessions")
     assert "The device was signed out." in this_browser.get("/account").text
     assert elsewhere.get("/account").status_code == 302
     with app.app_context():

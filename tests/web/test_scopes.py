@@ -90,7 +90,7 @@ def test_an_unknown_scope_is_refused(client: FlaskClient, make: Make) -> None:
 
 def test_the_page_offers_scopes_and_shows_them(client: FlaskClient, make: Make) -> None:
     make.sign_in(client, make.person("Ada"))
-    page = client.get("/account").text
+    page = client.get("/account/security").text
     for name in SCOPES:
         assert f'value="{name}"' in page
     match = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)
@@ -103,5 +103,5 @@ def test_the_page_offers_scopes_and_shows_them(client: FlaskClient, make: Make) 
     assert made.status_code == 200
     assert "<code>series:read</code> <code>totals:read</code>" in made.text
     post(name="other")
-    assert "Full access" in client.get("/account").text
+    assert "Full access" in client.get("/account/security").text
     assert post(name="x", scopes=["all"]).status_code == 422

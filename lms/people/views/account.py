@@ -17,6 +17,7 @@ from lms.people.actions.factors import check_owner
 from lms.people.actions.persons import change_profile
 from lms.people.actions.privacy import erase_person, export_person
 from lms.people.forms import ChangePasswordForm, EraseForm, NewAddressForm, ProfileForm, TokenForm
+from lms.people.models import ApiToken
 from lms.people.queries.access import list_tokens, look_at_link
 from lms.people.queries.countries import notice_in
 from lms.people.queries.factors import second_factor_of
@@ -40,31 +41,54 @@ from lms.web.locale import reader_locale
 from lms.web.scopes import checked_scopes
 
 
-def _page(status: int = 200, **given: Any) -> ResponseReturnValue:
-    """The account's page; `given` replaces a form that was sent, or shows a new token."""
-    actor, at = current_actor(), clock.now()
-    profile = profile_of(actor.public_id, day=today(at), by=actor)
-    form = given.pop("form", None) or profile_form(ProfileForm, profile)
-    form.offer(locale=reader_locale(), now=at)
-    shown = {
-        "address_form": NewAddressForm(formdata=None),
-        "password_form": ChangePasswordForm(formdata=None),
-        "token_form": TokenForm(formdata=None),
-    } | given
-    tokens = list_tokens(profile.person.id, at=at, by=actor)
-    page = render_template(
-        "people/account.html",
+def _profile() -> Profile:
+    return profile_of(current_actor().public_id, day=today(clock.now()), by=current_actor())
+
+
+def _you_page(form: ProfileForm | None = None) -> str:
+    """The page of the profile and of personal data."""
+    profile = _profile()
+    form = form or profile_form(ProfileForm, profile)
+    form.offer(locale=reader_locale(), now=clock.now())
+    country = profile.country
+    notice = notice_in(country.notices, country.code, reader_locale()) if country else None
+    return render_template("people/account.html", profile=profile, notice=notice, form=form)
+
+
+def _mail_page(address_form: NewAddressForm | None = None) -> str:
+    """The page of the address, notifications and calendars."""
+    profile = _profile()
+    return render_template(
+        "people/account_mail.html",
         profile=profile,
-        notice=notice_in(profile.country.notices, profile.country.code, reader_locale()) if profile.country else None,
-        form=form,
-        tokens=tokens,
+        address_form=address_form or NewAddressForm(formdata=None),
+        is_stopped=stopped_address_of(profile.person.id) is not None,
+        factor=second_factor_of(profile.person.id, at=clock.now(), by=current_actor()),
+    )
+
+
+def _security_page(
+    *,
+    password_form: ChangePasswordForm | None = None,
+    token_form: TokenForm | None = None,
+    new_token: ApiToken | None = None,
+    new_secret: str = "",
+) -> str:
+    """The page of the password, the second factor, sessions and tokens. `new_secret` is shown this once."""
+    actor, at = current_actor(), clock.now()
+    profile = _profile()
+    return render_template(
+        "people/account_security.html",
+        profile=profile,
+        password_form=password_form or ChangePasswordForm(formdata=None),
+        token_form=token_form or TokenForm(formdata=None),
+        tokens=list_tokens(profile.person.id, at=at, by=actor),
+        new_token=new_token,
+        new_secret=new_secret,
         sessions=list_sessions(current=session_secret(), staff_idle=staff_idle(), by=actor, at=at),
         idle_minutes=staff_idle() // timedelta(minutes=1) if actor.roles else None,
-        is_stopped=stopped_address_of(profile.person.id) is not None,
         factor=second_factor_of(profile.person.id, at=at, by=actor),
-        **shown,
     )
-    return page, status
 
 
 def profile_form(kind: type[ProfileForm], profile: Profile) -> ProfileForm:
@@ -89,8 +113,22 @@ def profile_form(kind: type[ProfileForm], profile: Profile) -> ProfileForm:
 @bp.get("/account")
 @allow(SIGNED_IN)
 def account() -> ResponseReturnValue:
-    """Shows the reader's account."""
-    return _page()
+    """Shows the reader's profile, and what can be done with their data."""
+    return _you_page()
+
+
+@bp.get("/account/mail")
+@allow(SIGNED_IN)
+def account_mail() -> ResponseReturnValue:
+    """Shows the reader's e-mail address, notifications and calendar."""
+    return _mail_page()
+
+
+@bp.get("/account/security")
+@allow(SIGNED_IN)
+def account_security() -> ResponseReturnValue:
+    """Shows the reader's password, second factor, sessions and API tokens."""
+    return _security_page()
 
 
 @bp.post("/account")
@@ -109,7 +147,7 @@ def change_account() -> ResponseReturnValue:
         else:
             flash(_("Saved."), "done")
             return redirect(url_for("people.account"))
-    return _page(422, form=form)
+    return _you_page(form), 422
 
 
 @bp.post("/account/address/check")
@@ -123,7 +161,7 @@ def check_address() -> ResponseReturnValue:
         flash(error.message, "wrong")
     else:
         flash(_("We sent a link to %(address)s. Open it to get our e-mails again.", address=address), "done")
-    return redirect(url_for("people.account", _anchor="address"))
+    return redirect(url_for("people.account_mail", _anchor="address"))
 
 
 @bp.post("/account/name")
@@ -158,9 +196,9 @@ def ask_address_change() -> ResponseReturnValue:
     )
     if status is None:
         flash(_("Check your e-mail at the new address. The change takes effect when you open the link."), "done")
-        return redirect(url_for("people.account"))
+        return redirect(url_for("people.account_mail"))
     form.otp.data = None
-    return _page(status, address_form=form)
+    return _mail_page(form), status
 
 
 @bp.route("/account/address/<secret>", methods=["GET", "POST"])
@@ -179,7 +217,7 @@ def change_address(secret: str) -> ResponseReturnValue:
                 _("We will write to your address again.") if shown.is_check else _("Your e-mail address was changed.")
             )
             flash(done, "done")
-        return redirect(url_for("people.account"))
+        return redirect(url_for("people.account_mail"))
     return render_template("people/change_address.html", shown=shown)
 
 
@@ -203,8 +241,8 @@ def change_password() -> ResponseReturnValue:
     status = form.attempt(change)
     if status is None:
         flash(_("Your password was changed. All other devices were signed out and your API tokens revoked."), "done")
-        return redirect(url_for("people.account"))
-    return _page(status, password_form=form)
+        return redirect(url_for("people.account_security"))
+    return _security_page(password_form=form), status
 
 
 @bp.post("/account/sign-out-everywhere")
@@ -229,7 +267,7 @@ def end_one_session(public_id: str) -> ResponseReturnValue:
         flash(_("You have signed out."), "done")
         return redirect(url_for("dashboards.home"))
     flash(_("The device was signed out."), "done")
-    return redirect(url_for("people.account") + "#sessions")
+    return redirect(url_for("people.account_security", _anchor="sessions"))
 
 
 @bp.post("/account/tokens")
@@ -251,8 +289,8 @@ def create_token() -> ResponseReturnValue:
     form.otp.data = None
     if status is None:
         token, secret = made
-        return _page(new_token=token, new_secret=secret)
-    return _page(status, token_form=form)
+        return _security_page(new_token=token, new_secret=secret)
+    return _security_page(token_form=form), status
 
 
 @bp.post("/account/tokens/<public_id>/revoke")
@@ -261,7 +299,7 @@ def revoke_token(public_id: str) -> ResponseReturnValue:
     """Revokes a token."""
     access.revoke_token(public_id, by=current_actor(), at=clock.now())
     flash(_("The token was revoked. Programs that use it no longer have access."), "done")
-    return redirect(url_for("people.account") + "#tokens")
+    return redirect(url_for("people.account_security", _anchor="tokens"))
 
 
 @bp.post("/account/export")

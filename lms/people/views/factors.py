@@ -84,7 +84,7 @@ def change_second_factor() -> ResponseReturnValue:
         return _page(codes=codes)
     if step == "remove":
         flash(_("You no longer need a code to sign in."), "done")
-        return redirect(url_for("people.account"))
+        return redirect(url_for("people.account_security"))
     return redirect(url_for("people.second_factor"))
 
 
