@@ -21,6 +21,7 @@ from lms.core.db import db
 from lms.core.roles import SYSTEM
 from lms.people.actions.persons import change_profile
 from tests.factories import Make
+from tests.forms import token_in
 
 
 class Hand:
@@ -31,9 +32,7 @@ class Hand:
         self._client = client
 
     def post(self, path: str, data: dict[str, Any] | None = None) -> Any:
-        found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', self._client.get("/me").text)
-        assert found
-        return self._client.post(path, data={"csrf_token": found[1], **(data or {})})
+        return self._client.post(path, data={"csrf_token": token_in(self._client.get("/me").text), **(data or {})})
 
 
 class Desk:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 from typing import Any
 
@@ -28,6 +27,7 @@ from lms.enrolment.actions.places import set_status
 from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.people.actions.merging import merge_people
 from tests.attendance.scene import END, Scene
+from tests.forms import token_in
 
 LATER = END + timedelta(hours=1)
 PARTIAL = RosterFilter(outcome=Outcome.PARTIAL)
@@ -233,12 +233,6 @@ def test_someone_merged_since_is_taken_back_through_the_row_that_is_kept(scene: 
     assert results(scene) == {"Ada": "attended", "Cyr": "partial", "Dora": "partial", "Eva": "partial"}
 
 
-def _token(page: Any) -> str:
-    found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page.text)
-    assert found
-    return found[1]
-
-
 def test_on_the_pages_nothing_changes_before_it_is_confirmed(client: Any, make: Any) -> None:
     with make.app.app_context():
         scene = crowded(make)
@@ -248,7 +242,7 @@ def test_on_the_pages_nothing_changes_before_it_is_confirmed(client: Any, make: 
     page = client.get(listed)
     assert "Select all 3" in page.text
     assert f'action="/lectures/{lecture}/roster?outcome=partial"' in page.text
-    token = {"csrf_token": _token(page)}
+    token = {"csrf_token": token_in(page.text)}
     nobody = client.post(listed, data=token | {"outcome": "attended"})
     assert (nobody.status_code, nobody.location) == (303, f"{listed}#people")
     assert "Select at least one person." in client.get(listed).text

@@ -19,6 +19,7 @@ from lms.attendance.views import roster as roster_views
 from lms.core.db import db
 from tests.attendance_imports.readers.test_mapping import kept_at
 from tests.factories import Make
+from tests.forms import token_in
 
 PAGE = roster_views.Roster.size
 
@@ -43,9 +44,11 @@ class Desk:
         make.sign_in(client, self.teacher)
 
     def post(self, path: str, page: str, **fields: Any) -> Any:
-        found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', self.client.get(page).text)
-        assert found
-        return self.client.post(path, data={"csrf_token": found[1], **fields}, content_type="multipart/form-data")
+        return self.client.post(
+            path,
+            data={"csrf_token": token_in(self.client.get(page).text), **fields},
+            content_type="multipart/form-data",
+        )
 
     def send(self, text: str, **fields: Any) -> Any:
         return self.post(self.load, self.load, file=(io.BytesIO(text.encode()), "report.csv"), **fields)

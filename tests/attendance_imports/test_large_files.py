@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from io import BytesIO
 from typing import Any
@@ -23,6 +22,7 @@ from lms.core.errors import Invalid, NotFound
 from lms.core.jobs import Job, JobState
 from tests.attendance.scene import END, Scene, minute
 from tests.attendance_imports.readers.test_mapping import kept_at
+from tests.forms import token_in
 
 pytestmark = pytest.mark.databases
 HEAD = "email,joined_at,left_at\n"
@@ -137,9 +137,7 @@ def test_a_large_file_becomes_a_task_on_the_page(app: APIFlask, make: Any, monke
     path = f"/lectures/{scene.lecture.id}/attendance/import"
 
     def token(address: str) -> str:
-        match = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', client.get(address).text)
-        assert match is not None
-        return match[1]
+        return token_in(client.get(address).text)
 
     sent = {"csrf_token": token(path), "file": (BytesIO(TWO), "a.csv")}
     look = kept_at(client.post(path, data=sent, content_type="multipart/form-data"))

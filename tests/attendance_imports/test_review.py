@@ -19,6 +19,7 @@ from lms.attendance.queries.roster import get_row
 from lms.core.db import db
 from tests.attendance_imports.readers.test_mapping import kept_at
 from tests.factories import Make
+from tests.forms import token_in
 
 START = datetime(2026, 11, 4, 6, 0, tzinfo=UTC)
 ZOOM = (
@@ -62,9 +63,11 @@ class Desk:
         return self.post(path, path, step="take")
 
     def post(self, path: str, page: str, **fields: Any) -> Any:
-        match = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', self.client.get(page).text)
-        assert match
-        return self.client.post(path, data={"csrf_token": match[1], **fields}, content_type="multipart/form-data")
+        return self.client.post(
+            path,
+            data={"csrf_token": token_in(self.client.get(page).text), **fields},
+            content_type="multipart/form-data",
+        )
 
     def decide(self, name: str, person: str, **fields: Any) -> Any:
         given = {"person": person, "version": 0} | fields

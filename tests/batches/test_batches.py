@@ -18,6 +18,7 @@ from lms.core.db import db
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused
 from lms.core.jobs import Job, JobState
 from tests.batches.cases import CASES, REASON, Case
+from tests.forms import token_in
 
 every_kind = pytest.mark.parametrize("of_kind", CASES, ids=lambda case: case.kind.job)
 pytestmark = every_kind
@@ -163,9 +164,7 @@ def test_the_pages_preview_confirm_and_undo(client: Any, make: Any, of_kind: typ
         make.sign_in(client, case.person)
     page = f"{case.path}/{batch}"
     shown = client.get(page).text
-    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', shown)
-    assert token is not None
-    form = {"csrf_token": token[1]}
+    form = {"csrf_token": token_in(shown)}
     assert re.search(r'data-testid="confirm-\w+"', shown)
     assert batch not in client.get(case.path).text
     if case.needs_reason:

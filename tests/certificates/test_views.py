@@ -22,6 +22,7 @@ from lms.enrolment.models import Enrolment
 from lms.people.models import Person
 from lms.web import identity
 from tests.certificates.conftest import BEGAN, Programme
+from tests.forms import token_in
 
 Make = Callable[..., Programme]
 SignIn = Callable[[Actor], FlaskClient]
@@ -65,12 +66,6 @@ def number_of(app: APIFlask, name: str) -> str:
 
 def verdict(page: str) -> str:
     found = re.search(r'data-testid="verdict" data-state="(\w+)"', page)
-    assert found is not None
-    return found[1]
-
-
-def token_of(page: str) -> str:
-    found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)
     assert found is not None
     return found[1]
 
@@ -153,7 +148,7 @@ def test_the_holder_downloads_and_withdraws(app: APIFlask, made: Programme, sign
     answer = holder.get(f"/certificates/{number}.pdf")
     assert (answer.status_code, answer.mimetype) == (200, "application/pdf")
     assert answer.headers["Cache-Control"] == "private, no-store"
-    token = token_of(page)
+    token = token_in(page)
     answer = holder.post(f"/certificates/{number}/withdraw", data={"csrf_token": token})
     assert answer.status_code == 422
     assert "Tick the box" in answer.text
@@ -168,7 +163,7 @@ def test_a_stranger_gets_neither_page_nor_file(app: APIFlask, made: Programme, s
     stranger = sign_in(made.holder("Cy"))
     assert stranger.get(f"/certificates/{number}").status_code == 403
     assert stranger.get(f"/certificates/{number}.pdf").status_code == 403
-    token = token_of(stranger.get("/verify").text)
+    token = token_in(stranger.get("/verify").text)
     assert stranger.post(f"/certificates/{number}/withdraw", data={"csrf_token": token, "sure": "y"}).status_code == 403
     assert stranger.post(f"/certificates/{number}/revoke", data={"csrf_token": token, "reason": "x"}).status_code == 403
     assert stranger.get("/series/livestream/certificates").status_code == 403
@@ -184,7 +179,7 @@ def test_an_administrator_revokes_with_a_reason(
 ) -> None:
     number = number_of(app, "Fatima Benaly")
     browser = sign_in(administrator)
-    token = token_of(browser.get(f"/certificates/{number}").text)
+    token = token_in(browser.get(f"/certificates/{number}").text)
     answer = browser.post(f"/certificates/{number}/revoke", data={"csrf_token": token, "reason": " "})
     assert answer.status_code == 422
     assert 'aria-invalid="true"' in answer.text
@@ -197,7 +192,7 @@ def test_an_administrator_revokes_with_a_reason(
 
 def issue_shown(browser: FlaskClient, shown: int) -> TestResponse:
     page = browser.get("/series/livestream/certificates/confirm").text
-    return browser.post("/series/livestream/certificates", data={"csrf_token": token_of(page), "certificates": shown})
+    return browser.post("/series/livestream/certificates", data={"csrf_token": token_in(page), "certificates": shown})
 
 
 def test_issuing_is_stopped_before_it_starts(
@@ -207,7 +202,7 @@ def test_issuing_is_stopped_before_it_starts(
     progress = issue_shown(browser, 1).headers["Location"]
     page = browser.get(progress).text
     assert 'data-testid="stop"' in page
-    assert browser.post(f"{progress}/stop", data={"csrf_token": token_of(page)}).location == progress
+    assert browser.post(f"{progress}/stop", data={"csrf_token": token_in(page)}).location == progress
     with app.app_context():
         jobs.run_due(at=clock.now() + rules.WAIT)
     page = browser.get(progress).text
@@ -232,7 +227,7 @@ def test_issuing_from_the_page(app: APIFlask, made: Programme, sign_in: SignIn, 
     assert "U+2D63" in browser.get("/series/livestream/certificates?show=blocked").text
     assert browser.get("/series/livestream/certificates?show=everybody").status_code == 404
     assert "Issue 1 certificate" in page
-    confirm = browser.post("/series/livestream/certificates", data={"csrf_token": token_of(page)}).headers["Location"]
+    confirm = browser.post("/series/livestream/certificates", data={"csrf_token": token_in(page)}).headers["Location"]
     assert confirm == "/series/livestream/certificates/confirm"
     page = browser.get(confirm).text
     assert re.search(r'data-testid="certificates">1<', page)
@@ -259,7 +254,7 @@ def test_a_reporter_looks_and_does_not_issue(app: APIFlask, made: Programme, sig
     page = browser.get("/series/livestream/certificates")
     assert page.status_code == 200
     assert 'data-testid="issue"' not in page.text
-    token = token_of(browser.get("/verify").text)
+    token = token_in(browser.get("/verify").text)
     assert browser.post("/series/livestream/certificates", data={"csrf_token": token}).status_code == 403
 
 
@@ -293,7 +288,7 @@ def test_an_instructor_reads_who_earns_in_the_own_series_without_names_that_are_
     assert "Fatima Benaly" in page.text
     assert number_of(app, "Fatima Benaly") not in page.text
     assert browser.get("/series/another/certificates").status_code == 403
-    token = token_of(browser.get("/verify").text)
+    token = token_in(browser.get("/verify").text)
     assert browser.post("/series/livestream/certificates", data={"csrf_token": token}).status_code == 403
     assert "/series/livestream/certificates" in browser.get("/series/livestream").text
     with app.app_context():
@@ -312,7 +307,7 @@ def test_a_series_without_certificates_says_what_to_do(programme: Make, sign_in:
     browser = sign_in(administrator)
     page = browser.get("/series/livestream/certificates").text
     assert "does not issue certificates" in page
-    token = token_of(browser.get("/verify").text)
+    token = token_in(browser.get("/verify").text)
     answer = browser.post("/series/livestream/certificates", data={"csrf_token": token}, follow_redirects=True)
     assert "does not issue certificates" in answer.text
 

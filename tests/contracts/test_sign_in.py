@@ -27,6 +27,7 @@ from lms.people.actions.accounts import reset_password
 from lms.people.actions.links import ask_reset
 from lms.people.models import Person
 from tests.factories import PASSWORD, Make
+from tests.forms import token_in
 
 ADDRESSES = ("known@example.org", "claimed@example.org", "closed@example.org", "nobody@example.org")
 
@@ -78,9 +79,7 @@ def work(app: APIFlask) -> Iterator[list[str]]:
 
 
 def form(client: FlaskClient, path: str, page: str | None = None, **fields: str) -> Any:
-    match = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', client.get(page or path).text)
-    assert match is not None
-    return client.post(path, data={"csrf_token": match[1], **fields})
+    return client.post(path, data={"csrf_token": token_in(client.get(page or path).text), **fields})
 
 
 REGISTRATION = {"full_name": "New", "country": "KE", "time_zone": "Africa/Nairobi", "consent": "y"}

@@ -13,6 +13,7 @@ from lms.core.roles import SYSTEM
 from lms.people.actions.countries import add_country, change_country, set_partnerships
 from lms.people.queries.countries import country_by_code, country_names, notice_in, partner_spans
 from tests.dashboards.conftest import World
+from tests.forms import token_in
 
 pytestmark = pytest.mark.databases
 
@@ -23,9 +24,9 @@ def administrator(world: World) -> FlaskClient:
 
 
 def send(client: FlaskClient, page: str, path: str = "", **fields: str | list[str]) -> str:
-    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', client.get(page).text)
-    assert token is not None
-    return client.post(path or page, data={"csrf_token": token[1], **fields}, follow_redirects=True).text
+    return client.post(
+        path or page, data={"csrf_token": token_in(client.get(page).text), **fields}, follow_redirects=True
+    ).text
 
 
 def spans(world: World, code: str) -> list[tuple[date, date | None]]:

@@ -44,6 +44,7 @@ from lms.reports.recount import Rows, facts_differences
 from lms.reports.rules import Slice
 from tests.conftest import empty_tables
 from tests.dashboards.conftest import World
+from tests.forms import token_in
 from tests.reports.world import World as Stored
 
 pytestmark = [pytest.mark.databases, pytest.mark.usefixtures("context")]
@@ -364,9 +365,7 @@ def test_one_of_two_merges_at_once_is_refused(twice: World) -> None:
 
 
 def send(client: FlaskClient, page: str, **fields: str) -> str:
-    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', client.get(page).text)
-    assert token is not None
-    return client.post(page, data={"csrf_token": token[1], **fields}, follow_redirects=True).text
+    return client.post(page, data={"csrf_token": token_in(client.get(page).text), **fields}, follow_redirects=True).text
 
 
 def moves(text: str, name: str) -> list[str]:

@@ -17,6 +17,7 @@ from lms.mail.reasons import MailReason
 from lms.mail.sending import send_due
 from tests.dashboards.conftest import World
 from tests.factories import PASSWORD
+from tests.forms import token_in
 
 
 @pytest.fixture
@@ -54,9 +55,7 @@ def post(
 
 
 def press(client: FlaskClient, path: str = "/admin/mail/again", **fields: object) -> str:
-    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', client.get("/admin/mail").text)
-    assert token is not None
-    return client.post(path, data={"csrf_token": token[1], **fields}).text
+    return client.post(path, data={"csrf_token": token_in(client.get("/admin/mail").text), **fields}).text
 
 
 def rows(page: str) -> list[str]:

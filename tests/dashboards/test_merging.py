@@ -19,6 +19,7 @@ from lms.people.queries.persons import person_id_of
 from lms.reports.recount import Rows, facts_differences
 from tests.dashboards.conftest import World
 from tests.factories import PASSWORD
+from tests.forms import token_in
 from tests.reports.world import World as Stored
 
 pytestmark = pytest.mark.databases
@@ -45,9 +46,9 @@ def said(text: str, name: str) -> str:
 
 def post(client: FlaskClient, path: str, below: str = "", **fields: str) -> str:
     """Sends the form of a page, to the page or `below` it; returns the page that follows."""
-    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', client.get(path).text)
-    assert token is not None
-    return client.post(path + below, data={"csrf_token": token[1], **fields}, follow_redirects=True).text
+    return client.post(
+        path + below, data={"csrf_token": token_in(client.get(path).text), **fields}, follow_redirects=True
+    ).text
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from lms.mail.kinds import DECLINABLE, MailKind
 from lms.people.models import Person
 from lms.people.queries.mail_choices import choices_of
 from tests.factories import Make
+from tests.forms import token_in
 
 CHANGE, PLACE = MailKind.CHANGE, MailKind.PLACE_WON
 
@@ -30,9 +31,9 @@ def series(make: Make, person: Person) -> Series:
 
 
 def send(client: FlaskClient, path: str, *kinds: MailKind) -> str:
-    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', client.get(path).text)
-    assert token is not None
-    answer = client.post(path, data={"csrf_token": token[1], "kinds": [kind.value for kind in kinds]})
+    answer = client.post(
+        path, data={"csrf_token": token_in(client.get(path).text), "kinds": [kind.value for kind in kinds]}
+    )
     assert answer.status_code == 303
     return str(client.get(answer.location).text)
 

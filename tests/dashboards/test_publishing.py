@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +12,7 @@ from lms.catalogue.models import Lecture
 from lms.core import clock
 from lms.core.db import db
 from tests.factories import Make
+from tests.forms import token_in
 
 
 @pytest.fixture
@@ -31,9 +31,7 @@ def staff(make: Make) -> FlaskClient:
 
 def send(client: FlaskClient, path: str, **form: Any) -> Any:
     """Posts a form with its token."""
-    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', client.get("/account").text)
-    assert token is not None
-    return client.post(path, data={"csrf_token": token[1], **form})
+    return client.post(path, data={"csrf_token": token_in(client.get("/account").text), **form})
 
 
 def states(make: Make) -> dict[str, str]:

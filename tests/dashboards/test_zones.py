@@ -15,6 +15,7 @@ from lms.people.queries.countries import country_names
 from lms.people.queries.persons import contact_of
 from lms.web.fields import zone_choices
 from tests.factories import PASSWORD, Make
+from tests.forms import token_in
 
 
 @pytest.fixture
@@ -107,9 +108,11 @@ def test_somebody_enrolled_by_staff_has_the_zone_of_the_country_until_the_browse
         client = make.app.test_client()
         if cookie:
             client.set_cookie("zone", cookie)
-        token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', client.get("/sign-in").text)
-        assert token is not None
-        signing = {"email": contacts[one.id].address, "password": PASSWORD, "csrf_token": token[1]}
+        signing = {
+            "email": contacts[one.id].address,
+            "password": PASSWORD,
+            "csrf_token": token_in(client.get("/sign-in").text),
+        }
         assert client.post("/sign-in", data=signing).status_code == 302
         assert zone_of(make, one) == zone
         assert f"Times are shown in {zone.split('/')[1]} time first." in words(client, "/me")

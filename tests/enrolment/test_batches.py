@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -27,6 +26,7 @@ from lms.enrolment.quotas import set_quotas
 from lms.mail.outbox import OutboxMail
 from lms.people.actions.merging import merge_people
 from lms.people.actions.privacy import erase_person
+from tests.forms import token_in
 
 EARLY = datetime(2026, 1, 1, tzinfo=UTC)
 AT = datetime(2026, 11, 1, 9, tzinfo=UTC)
@@ -244,12 +244,6 @@ def test_a_task_acts_in_the_name_of_who_confirmed_it(scene: Scene, monkeypatch: 
     assert [payload["enrolled_by"] for payload in payloads] == ["Lin"] * 3
 
 
-def _token(page: Any) -> str:
-    found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page.text)
-    assert found
-    return found[1]
-
-
 def test_on_the_pages_nothing_changes_before_it_is_confirmed(client: Any, make: Any) -> None:
     with make.app.app_context():
         scene = Scene(make)
@@ -259,7 +253,7 @@ def test_on_the_pages_nothing_changes_before_it_is_confirmed(client: Any, make: 
     page = client.get(listed)
     assert "Select all 3" in page.text
     assert f'action="{changes}?status=applied"' in page.text
-    token = {"csrf_token": _token(page)}
+    token = {"csrf_token": token_in(page.text)}
     nobody = client.post(f"{changes}?status=applied&size=50", data=token | {"status": "enrolled"})
     assert (nobody.status_code, nobody.location) == (303, "/series/trade/enrolments?status=applied&size=50#who")
     assert "Select at least one person." in client.get(listed).text

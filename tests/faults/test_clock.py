@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import re
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 from types import SimpleNamespace
@@ -25,6 +24,7 @@ from lms.core.db import db
 from lms.people.rules import DEVICE_LASTS
 from lms.people.views.known_devices import known_device, remember
 from tests.factories import PASSWORD, Make
+from tests.forms import token_in
 
 HOUR_MS = 3_600_000
 STEPS = st.one_of(st.integers(0, 90_000), st.sampled_from([-HOUR_MS, HOUR_MS, -HOUR_MS + 1, -1, 0, 30_000]))
@@ -188,9 +188,7 @@ class Browser:
 
     def token(self, path: str, offset: float) -> str:
         """The token of the form that this server wrote."""
-        match = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', self.at(offset).get(path).text)
-        assert match is not None, path
-        return match[1]
+        return token_in(self.at(offset).get(path).text)
 
     def sign_in(self, page: float, form: float) -> int:
         """Opens the page at one server and sends its form to another; the status of the answer."""

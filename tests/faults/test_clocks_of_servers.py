@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import importlib.util
-import re
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ import pytest
 from tests.factories import PASSWORD
 from tests.faults.conftest import Site, free_port
 from tests.faults.forks import interpreted
+from tests.forms import token_in
 
 pytestmark = pytest.mark.long
 
@@ -79,9 +79,7 @@ class Browser:
 
     def token(self, path: str) -> str:
         """The token of the form on a page."""
-        token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', self.get(path)[1])
-        assert token is not None, path
-        return token[1]
+        return token_in(self.get(path)[1])
 
     def _ask(self, method: str, path: str, body: str | None) -> tuple[int, str]:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)

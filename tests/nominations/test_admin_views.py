@@ -21,6 +21,7 @@ from lms.people.actions.files import PersonRow
 from lms.people.models import DuplicatePair
 from lms.people.queries.countries import get_country
 from tests.factories import Make
+from tests.forms import token_in
 
 LIST = "/admin/nominations"
 
@@ -35,9 +36,7 @@ def client(make: Make) -> FlaskClient:
 
 def post(client: FlaskClient, path: str, **form: Any) -> TestResponse:
     """Sends a form of the list with its token."""
-    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', client.get("/account").text)
-    assert token is not None
-    return client.post(path, data={"csrf_token": token[1], **form})
+    return client.post(path, data={"csrf_token": token_in(client.get("/account").text), **form})
 
 
 def people(code: str, *names: str) -> list[PersonRow]:

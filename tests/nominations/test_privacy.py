@@ -27,6 +27,7 @@ from lms.nominations.models import Decision
 from lms.people.actions.files import PersonRow
 from lms.people.queries.countries import get_country
 from tests.factories import Make
+from tests.forms import token_in
 
 KNOWN, UNKNOWN = "juma.bakari@people.test", "nobody.atall@people.test"
 PATH = "/api/v1/series/customs/nominations"
@@ -64,10 +65,9 @@ def scene(make: Make, client: FlaskClient, series: Series) -> Scene:
         made = nominate(series.id, rows, country_id=get_country("UG").id, by=SYSTEM, at=now)
         batch = preview_decision(made.submitted, Decision.REJECT, by=SYSTEM, at=now).public_id
     make.sign_in(client, focal)
-    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', client.get("/account").text)
-    assert token is not None
+    token = token_in(client.get("/account").text)
     bearer = {"Authorization": f"Bearer {make.token(focal)}"}
-    return Scene(client, bearer, token[1], made.submitted[0], batch)
+    return Scene(client, bearer, token, made.submitted[0], batch)
 
 
 @pytest.fixture

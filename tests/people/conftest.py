@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 import pytest
@@ -12,6 +11,7 @@ from sqlalchemy import select
 
 from lms.core.db import db
 from lms.mail.outbox import OutboxMail
+from tests.forms import token_in
 
 
 @pytest.fixture
@@ -20,9 +20,7 @@ def post(client: FlaskClient) -> Callable[..., object]:
 
     def send(path: str, page: str | None = None, **fields: str) -> object:
         shown = client.get(page or path)
-        match = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', shown.text)
-        assert match, shown.text
-        return client.post(path, data={"csrf_token": match[1], **fields})
+        return client.post(path, data={"csrf_token": token_in(shown.text), **fields})
 
     return send
 

@@ -31,6 +31,7 @@ from lms.people.queries.factors import has_second_factor, second_factor_of
 from lms.people.queries.persons import addresses_of
 from lms.web import second_factor
 from tests.factories import PASSWORD, Make
+from tests.forms import token_in
 
 Post = Callable[..., Any]
 Mails = Callable[[], list[OutboxMail]]
@@ -138,9 +139,7 @@ def test_setting_up_from_the_page_then_signing_in_with_a_code(
 
 def _posting(client: FlaskClient) -> Post:
     def send(path: str, page: str | None = None, **fields: str) -> Any:
-        match = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', client.get(page or path).text)
-        assert match
-        return client.post(path, data={"csrf_token": match[1], **fields})
+        return client.post(path, data={"csrf_token": token_in(client.get(page or path).text), **fields})
 
     return send
 

@@ -34,6 +34,7 @@ from lms.people.models import ApiToken, Person, SecondFactor, SignInSession
 from lms.people.queries.access import load_actor
 from lms.people.queries.sessions import find_session, list_sessions
 from tests.factories import PASSWORD, Make
+from tests.forms import token_in
 
 Post = Callable[..., Any]
 Mails = Callable[[], list[OutboxMail]]
@@ -50,9 +51,7 @@ def posting(client: FlaskClient) -> Post:
     """Sends a form as this browser."""
 
     def send(path: str, page: str, **fields: str) -> Any:
-        match = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', client.get(page).text)
-        assert match
-        return client.post(path, data={"csrf_token": match[1], **fields})
+        return client.post(path, data={"csrf_token": token_in(client.get(page).text), **fields})
 
     return send
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,6 +18,7 @@ from lms.people.actions.attempts import TooManyFailures, WrongCredentials
 from lms.people.models import Person, SignInFailure
 from lms.people.passwords import hash_secret
 from tests.factories import PASSWORD, Make
+from tests.forms import token_in
 
 Post = Callable[..., Any]
 Mails = Callable[[], list[OutboxMail]]
@@ -47,9 +47,7 @@ def test_a_known_device_passes_while_strangers_are_kept_out(
     post("/sign-out", page="/account")
     guess(app)
     stranger = app.test_client()
-    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', stranger.get("/sign-in").text)
-    assert token is not None
-    given = {"csrf_token": token[1], "email": "a@example.org", "password": PASSWORD}
+    given = {"csrf_token": token_in(stranger.get("/sign-in").text), "email": "a@example.org", "password": PASSWORD}
     refused = stranger.post("/sign-in", data=given)
     assert refused.status_code == 429
     assert "To sign in without waiting, use an e-mailed link." in refused.text

@@ -39,6 +39,7 @@ from lms.reports.queries.figures import Report
 from lms.reports.queries.snapshots import get_snapshot
 from lms.reports.rules import Declared, Slice
 from tests.factories import Make
+from tests.forms import token_in
 from tests.reports.world import World
 
 NOON = datetime(2024, 5, 6, 4, 0, tzinfo=UTC)
@@ -288,9 +289,7 @@ def test_entered_on_the_page(client: FlaskClient, make: Make, programme: dict[st
     make.sign_in(client, make.person(roles=["administrator"]))
 
     def token(path: str) -> str:
-        match = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', client.get(path).text)
-        assert match is not None
-        return match[1]
+        return token_in(client.get(path).text)
 
     sent = {"csrf_token": token("/admin/opening"), "name": "Before", "note": "", "declared_participants": "90"}
     assert client.post("/admin/opening", data={**sent, "name": ""}).status_code == 422

@@ -21,15 +21,14 @@ from lms.reports.models import ReportRecipient, ReportRun, ReportSchedule, Saved
 from lms.reports.periods import Rhythm
 from lms.reports.queries.saved import get_saved, list_readers, list_saved, saved_of_person
 from tests.factories import Make
+from tests.forms import token_in
 from tests.reports.world import World
 
 ASKS = {"figure": "participants", "rows": "country", "period": "last_quarter"}
 
 
 def csrf(page: str) -> str:
-    match = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)
-    assert match is not None
-    return match[1]
+    return token_in(page)
 
 
 def submit(client: FlaskClient, page: str, address: str | None = None, **sent: str) -> Any:

@@ -28,6 +28,7 @@ from lms.reports.queries.figures import Report, count, count_several
 from lms.reports.queries.snapshots import get_snapshot, list_dossiers, list_snapshots
 from lms.reports.rules import Figures, Group, Slice
 from tests.factories import Make
+from tests.forms import token_in
 from tests.languages import speaking_also
 from tests.paper import text_of
 from tests.reports.world import World
@@ -249,9 +250,8 @@ def test_publishing_to_everyone_shows_the_public_figures_and_asks_once_more(
     assert re.search(r'<input [^>]*checked[^>]*name="visibility"[^>]*value="staff">', page) is not None
     assert page.count(" checked ") == 1
     assert shown_in_preview(page) == {"Kenya": "7", "Uganda": "2", "France": "2"}
-    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)
-    assert token is not None
-    sent = {"csrf_token": token[1], "key": "k", "title": "By country", "visibility": "public"}
+    token = token_in(page)
+    sent = {"csrf_token": token, "key": "k", "title": "By country", "visibility": "public"}
     confirmation = client.post(address, data=sent).text
     assert shown_in_preview(confirmation) == {"Kenya": "6"}
     assert "The table also shows the other groups combined." in confirmation
@@ -264,7 +264,7 @@ def test_publishing_to_everyone_shows_the_public_figures_and_asks_once_more(
     assert client.get("/reports").text.count("By country") == 0
     published = client.post(address, data={**sent, "confirm": "yes", "checked": "y"})
     assert published.status_code == 303
-    client.post("/sign-out", data={"csrf_token": token[1]})
+    client.post("/sign-out", data={"csrf_token": token})
     assert shown_in_preview(client.get(published.location).text) == shown_in_preview(confirmation)
 
 
@@ -281,9 +281,7 @@ def test_a_report_on_one_country_is_published_to_its_focal_points(
     assert "Administrators, reporters and the focal points of Kenya: exact current figures" in page
     assert re.search(r'<p class="hint" id="visibility-0-h">5 people</p>', page) is not None
     assert re.search(r'<p class="hint" id="visibility-0-h">3 people</p>', client.get("/reports/new").text) is not None
-    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)
-    assert token is not None
-    sent = {"csrf_token": token[1], "key": "k", "title": "Kenya", "visibility": "staff"}
+    sent = {"csrf_token": token_in(page), "key": "k", "title": "Kenya", "visibility": "staff"}
     confirmation = client.post("/reports/new?country=KE&rows=year", data=sent).text
     assert "Publish to 5 administrators, reporters and focal points of Kenya</button>" in confirmation
 
@@ -293,9 +291,13 @@ def test_a_note_for_readers_is_previewed_frozen_and_on_every_file(
 ) -> None:
     staff(client, make, "administrator")
     address = "/reports/new?figure=participants&rows=country"
-    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', client.get(address).text)
-    assert token is not None
-    sent = {"csrf_token": token[1], "key": "k", "title": "Review", "visibility": "staff", "note": "x" * 501}
+    sent = {
+        "csrf_token": token_in(client.get(address).text),
+        "key": "k",
+        "title": "Review",
+        "visibility": "staff",
+        "note": "x" * 501,
+    }
     refused = client.post(address, data=sent)
     assert (refused.status_code, "Use at most 500 characters." in refused.text) == (422, True)
     untitled = client.post(address, data={**sent, "title": " ", "note": ""})
@@ -359,11 +361,10 @@ def test_a_withdrawn_one_says_so_and_no_more(
         public_id = publish(PUBLIC, "country")
         digest = get_snapshot(public_id, by=ANONYMOUS).digest
     make.sign_in(client, make.person(roles=["administrator"]))
-    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', client.get(f"/reports/{public_id}").text)
-    assert token is not None
+    token = token_in(client.get(f"/reports/{public_id}").text)
     address = f"/reports/{public_id}/withdraw"
-    assert client.post(address, data={"csrf_token": token[1], "reason": ""}).status_code == 422
-    assert client.post(address, data={"csrf_token": token[1], "reason": "Counted <i>twice</i>"}).status_code == 303
+    assert client.post(address, data={"csrf_token": token, "reason": ""}).status_code == 422
+    assert client.post(address, data={"csrf_token": token, "reason": "Counted <i>twice</i>"}).status_code == 303
     page = client.get(f"/reports/{public_id}").text
     assert "This report was withdrawn" in page
     assert "10 participants" in page
@@ -498,10 +499,9 @@ def test_the_page_attaches_the_dossier_of_a_country_and_gives_the_report_on_pape
 ) -> None:
     staff(client, make, Role.ADMINISTRATOR)
     question = "?from=2024-04-01&to=2024-06-30&rows=country"
-    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', client.get(f"/reports/new{question}").text)
-    assert token is not None
+    token = token_in(client.get(f"/reports/new{question}").text)
     form = {"title": "Second quarter 2024", "visibility": "staff", "dossier": "KE", "key": "once"}
-    form |= {"csrf_token": token[1], "confirm": "yes"}
+    form |= {"csrf_token": token, "confirm": "yes"}
     answer = client.post(f"/reports/new{question}", data=form)
     assert answer.status_code == 303, answer.text
     page = client.get(answer.location).text

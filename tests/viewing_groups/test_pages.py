@@ -16,6 +16,7 @@ from lms.core.db import db
 from lms.people.models import Person
 from lms.viewing_groups.actions.groups import GroupInput, call_off, open_group
 from tests.factories import Make
+from tests.forms import token_in
 from tests.viewing_groups.gathering import Story
 
 
@@ -38,9 +39,8 @@ def send(client: FlaskClient, room: SimpleNamespace) -> Callable[..., TestRespon
     """Sends the form of ticks."""
 
     def work(**given: str | list[str]) -> TestResponse:
-        token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', client.get(room.address).text)
-        assert token is not None
-        return client.post(f"{room.address}/people", data={"csrf_token": token[1], **given})
+        token = token_in(client.get(room.address).text)
+        return client.post(f"{room.address}/people", data={"csrf_token": token, **given})
 
     return work
 

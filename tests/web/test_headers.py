@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from flask.testing import FlaskClient
 from lms.app import create_app
 from lms.config import Config
 from lms.core.db import db
+from tests.forms import token_in
 from tests.tables import create_tables
 
 ORIGIN = "https://lectures.example"
@@ -27,13 +27,6 @@ def behind_tls(tmp_path: Path) -> Iterator[FlaskClient]:
     yield app.test_client()
     with app.app_context():
         db.engine.dispose()
-
-
-def token_of(page: str) -> str:
-    """The CSRF token of a page's first form."""
-    match = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)
-    assert match is not None
-    return match[1]
 
 
 def test_a_page_opened_by_a_secret_tells_others_the_origin_and_no_more(app: APIFlask, client: FlaskClient) -> None:
@@ -64,7 +57,7 @@ def test_a_page_opened_by_a_secret_tells_others_the_origin_and_no_more(app: APIF
 def test_over_https_a_form_needs_the_origin_it_was_on(
     behind_tls: FlaskClient, referrer: str | None, status: int, message: str
 ) -> None:
-    token = token_of(behind_tls.get("/forgot", base_url=ORIGIN).text)
+    token = token_in(behind_tls.get("/forgot", base_url=ORIGIN).text)
     headers = {} if referrer is None else {"Referer": referrer}
     answer = behind_tls.post("/forgot", data={"csrf_token": token}, headers=headers, base_url=ORIGIN)
     assert answer.status_code == status

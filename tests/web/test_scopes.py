@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import pytest
@@ -11,6 +10,7 @@ from flask.testing import FlaskClient
 
 from lms.web.scopes import SCOPES
 from tests.factories import PASSWORD, Make
+from tests.forms import token_in
 
 WITHOUT = {
     "people_api.create_token",
@@ -93,11 +93,10 @@ def test_the_page_offers_scopes_and_shows_them(client: FlaskClient, make: Make) 
     page = client.get("/account/security").text
     for name in SCOPES:
         assert f'value="{name}"' in page
-    match = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)
-    assert match
+    token = token_in(page)
 
     def post(**form: Any) -> Any:
-        return client.post("/account/tokens", data={"csrf_token": match[1], "current_password": PASSWORD, **form})
+        return client.post("/account/tokens", data={"csrf_token": token, "current_password": PASSWORD, **form})
 
     made = post(name="robot", scopes=["series:read", "totals:read"])
     assert made.status_code == 200

@@ -21,6 +21,7 @@ from lms.core.db import db
 from lms.core.errors import Invalid
 from tests.attendance_imports.readers.reports import minutes, workbook, written
 from tests.factories import Make
+from tests.forms import token_in
 
 START = datetime(2026, 11, 4, 6, 0, tzinfo=UTC)
 LECTURE = ("2026-11-04T06:00Z", "2026-11-04T07:30Z")
@@ -111,9 +112,11 @@ class Desk:
         make.sign_in(client, teacher)
 
     def post(self, path: str, **fields: Any) -> Any:
-        token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', self.client.get(self.loads[0]).text)
-        assert token
-        return self.client.post(path, data={"csrf_token": token[1], **fields}, content_type="multipart/form-data")
+        return self.client.post(
+            path,
+            data={"csrf_token": token_in(self.client.get(self.loads[0]).text), **fields},
+            content_type="multipart/form-data",
+        )
 
     def send(self, content: bytes, lecture: int = 0, **fields: Any) -> Any:
         return self.post(self.loads[lecture], file=(io.BytesIO(content), "register.csv"), **fields)
