@@ -73,7 +73,7 @@ class BatchView(Generic[Batch, Owner]):
     @property
     def changed(self) -> int:
         """How many rows were changed, even if that was undone since."""
-        return self.count(EntryState.CHANGED, EntryState.TAKEN_BACK, *self.kind.kept)
+        return self.count(EntryState.CHANGED, EntryState.TAKEN_BACK, *self.kind.kept_states)
 
     @property
     def undone(self) -> int:
@@ -124,7 +124,7 @@ class Kind(ABC, Generic[Batch, Owner]):
     step: int = AT_ONCE
     """The most rows that one transaction changes."""
     left_out: Collection[StrEnum] = LEFT_OUT
-    kept: Collection[StrEnum] = (EntryState.KEPT,)
+    kept_states: Collection[StrEnum] = (EntryState.KEPT,)
     """The states of rows that undo left unchanged."""
     stage_names: ClassVar[Mapping[BatchStage, str]] = {}
     """Names of stages where they differ from those of `BatchStage`."""

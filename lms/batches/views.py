@@ -55,7 +55,7 @@ class BatchPages:
 
     def add_to(self, bp: Blueprint) -> None:
         """Adds the pages to a blueprint."""
-        listing, one, undo = self.endpoints
+        listing, page, undo = self.endpoints
         kind = self.kind
 
         @bp.get(self.path, endpoint=listing)
@@ -67,12 +67,12 @@ class BatchPages:
             batches = kind.list_batches(owner, by=by)
             return render_template(self.templates[1], batches=batches, owner=owner, back=self.back(owner))
 
-        @bp.route(f"{self.path}/<batch>", methods=["GET", "POST"], endpoint=one)
+        @bp.route(f"{self.path}/<batch>", methods=["GET", "POST"], endpoint=page)
         @allow(self.guard)
         def show_batch(batch: str, **place: Any) -> ResponseReturnValue:
             """Previews a change of several rows in numbers and confirms it; then shows its progress and its result."""
             by, at = current_actor(), clock.now()
-            owner, here = kind.find_owner(by=by, **place), url_for(f".{one}", batch=batch, **place)
+            owner, address = kind.find_owner(by=by, **place), url_for(f".{page}", batch=batch, **place)
             form, status = ReasonForm(), 200
             form.reason.label.text = self.question
             if request.method == "POST":
@@ -82,7 +82,7 @@ class BatchPages:
 
                 failed = form.attempt(work)
                 if failed is None:
-                    return redirect(here, 303)
+                    return redirect(address, 303)
                 status = failed
             view = kind.get_batch(owner, batch, by=by)
             preview = view.preview(by=by, at=at)
@@ -102,7 +102,7 @@ class BatchPages:
                 most=NAMED,
                 countries=country_names(reader_locale()),
                 form=form,
-                here=here,
+                address=address,
                 undo=url_for(f".{undo}", batch=batch, **place),
                 listing=url_for(f".{listing}", **place),
                 back=self.back(owner),
@@ -118,7 +118,7 @@ class BatchPages:
             owner = kind.find_owner(by=by, **place)
             with flash_refusal():
                 kind.undo(kind.id_of(owner), batch, by=by, at=clock.now())
-            return redirect(url_for(f".{one}", batch=batch, **place), 303)
+            return redirect(url_for(f".{page}", batch=batch, **place), 303)
 
 
 def preview_or_return(preview: Callable[[], BatchRow], *, page: Callable[[str], str], back: str) -> ResponseReturnValue:

@@ -130,10 +130,10 @@ def preview_batch(
         query = matching_seats(series, people, by=by, at=at).with_only_columns(Enrolment.id, Enrolment.status)
         rows = read(query)
     else:
-        wanted = set(people)
-        query = speaking(Enrolment.id, Enrolment.status).where(among(Enrolment.public_id, sorted(wanted)))
+        public_ids = set(people)
+        query = speaking(Enrolment.id, Enrolment.status).where(among(Enrolment.public_id, sorted(public_ids)))
         rows = read(query.where(Enrolment.series_id == series_id))
-        if len(rows) != len(wanted):
+        if len(rows) != len(public_ids):
             raise NotFound
     if not rows:
         raise Invalid("people", _("Select at least one person."))

@@ -64,9 +64,9 @@ class Corrections(Kind[CorrectionBatch, Lecture]):
             states[entry.person_id] = EntryState.CHANGED if is_same else EntryState.STALE
         states |= dict.fromkeys(gone, EntryState.GONE)
         chosen = [person_id for person_id in people if states[person_id] is EntryState.CHANGED]
-        wanted = Wanted(batch.outcome, batch.reason) if batch.outcome is not None else None
-        set_each(owner, dict.fromkeys(chosen, wanted), batch=batch.public_id, by=by, at=at)
-        made = corrections_in(owner.id, chosen) if wanted is not None else {}
+        correction = Wanted(batch.outcome, batch.reason) if batch.outcome is not None else None
+        set_each(owner, dict.fromkeys(chosen, correction), batch=batch.public_id, by=by, at=at)
+        made = corrections_in(owner.id, chosen) if correction is not None else {}
         if made:
             rows = [{"who": person_id, "made": row.id, "batch": batch.id} for person_id, row in made.items()]
             db.session.connection().execute(_MADE, rows)
@@ -80,7 +80,7 @@ class Corrections(Kind[CorrectionBatch, Lecture]):
         people = [entry.canonical_id for entry in entries]
         gone, in_force = not_on_roster(owner, people), corrections_in(owner.id, people)
         before = queries.corrections_by_id([entry.before_id for entry in entries if entry.before_id is not None])
-        wanted: dict[int, Wanted | None] = {}
+        restored: dict[int, Wanted | None] = {}
         states = {}
         for entry in entries:
             now = in_force.get(entry.canonical_id)
@@ -89,8 +89,8 @@ class Corrections(Kind[CorrectionBatch, Lecture]):
                 continue
             states[entry.person_id] = EntryState.TAKEN_BACK
             earlier = before.get(entry.before_id)
-            wanted[entry.canonical_id] = None if earlier is None else Wanted(*earlier, restores=entry.before_id)
-        set_each(owner, wanted, batch=batch.public_id, by=by, at=at)
+            restored[entry.canonical_id] = None if earlier is None else Wanted(*earlier, restores=entry.before_id)
+        set_each(owner, restored, batch=batch.public_id, by=by, at=at)
         return states
 
     preview = staticmethod(queries.preview_of)

@@ -96,8 +96,8 @@ def _pending(batch_id: int) -> list[int]:
 
 def _changes(lecture: Lecture, batch: CorrectionBatch, people: list[int]) -> Difference:
     before = written_credits(lecture.id, people)
-    wanted = dict.fromkeys(people, batch.outcome) if batch.outcome is not None else {}
-    after = compute_credits(lecture, only=people, by_hand=wanted) if people else {}
+    outcomes = dict.fromkeys(people, batch.outcome) if batch.outcome is not None else {}
+    after = compute_credits(lecture, only=people, by_hand=outcomes) if people else {}
     changes = {person_id: Change(before.get(person_id), after.get(person_id)) for person_id in people}
     return Difference(lecture.id, changes, batch.public_id)
 

@@ -74,7 +74,7 @@ def _changes(
     requirement = earning(lectures, policy)
     ids = [lecture.id for lecture in lectures]
     counted = {lecture_id: changes[lecture_id] for lecture_id in ids if lecture_id in changes}
-    people = {person_id for one in counted.values() for person_id in one}
+    people = {person_id for by_person in counted.values() for person_id in by_person}
     assert policy.certificate is not None
     standing = counted_by_person(ids)
     sums = select(standing).where(among(standing.c.person_id, people))
@@ -101,12 +101,12 @@ def _changes(
         affected = Affected(row.public_id, name, native, attended, whole_minutes(present_ms))
         if row.id in held:
             number, needed, minutes = held[row.id]
-            own = replace(
+            at_issue = replace(
                 requirement,
                 needed=needed or requirement.needed,
                 minutes=requirement.minutes if minutes is None else minutes,
             )
-            if has_earned(attended_before, ms_before, own) and not has_earned(attended, present_ms, own):
+            if has_earned(attended_before, ms_before, at_issue) and not has_earned(attended, present_ms, at_issue):
                 shown = numbers.write(number) if by.is_reporter else None
                 result.unearn.append(replace(affected, number=shown))
         elif row.id in enrolled and row.id not in awarded:

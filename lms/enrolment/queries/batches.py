@@ -84,8 +84,8 @@ def preview_of(series: Series, batch: EnrolmentBatch, *, by: Actor, at: datetime
         freed = Counter(row.seat_country_id for row in rows if row.status is EnrolmentStatus.ENROLLED)
         waiting = _waiting_by_country(series.id, at)
         waiting.subtract(row.country_id for row in rows if row.status is EnrolmentStatus.WAITLISTED)
-        kept = {country_id: freed.pop(country_id) for country_id in kept_countries(series.id, at) & set(freed)}
-        promoted = seats_for(waiting, kept, freed.total())
+        for_countries = {country_id: freed.pop(country_id) for country_id in kept_countries(series.id, at) & set(freed)}
+        promoted = seats_for(waiting, for_countries, freed.total())
     moved: Counter[EnrolmentStatus] = Counter()
     moved.subtract(leaving)
     if batch.status is not EnrolmentStatus.ENROLLED:

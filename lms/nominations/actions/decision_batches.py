@@ -40,7 +40,7 @@ class Decisions(Kind[DecisionBatch, None]):
     owner, choice, job = None, "decision", "decide_nominations"
     counted = "nominations"
     verbs = ("nomination.decide_batch", "nomination.undo_batch")
-    left_out, kept = (*SKIPPED, *KEPT), KEPT
+    left_out, kept_states = (*SKIPPED, *KEPT), KEPT
 
     def find_owner(self, *, by: Actor) -> None:  # type: ignore[override]
         check_can_decide(by)

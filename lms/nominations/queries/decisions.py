@@ -33,32 +33,32 @@ from lms.people.queries.persons import ids_by_email
 def why_skipped(rows: Sequence[Any], decision: Decision) -> dict[int, DecidedState]:
     """Which of these nominations cannot be decided so, and why: rows of `id`, `series_id`, `state`, `email_key` and
     `person_id`."""
-    found: dict[int, DecidedState] = {}
-    for one in rows:
-        if one.state is NominationState.WITHDRAWN:
-            found[one.id] = DecidedState.WITHDRAWN
-        elif one.state is not NominationState.SUBMITTED:
-            found[one.id] = DecidedState.DECIDED
+    states: dict[int, DecidedState] = {}
+    for row in rows:
+        if row.state is NominationState.WITHDRAWN:
+            states[row.id] = DecidedState.WITHDRAWN
+        elif row.state is not NominationState.SUBMITTED:
+            states[row.id] = DecidedState.DECIDED
     if decision is Decision.REJECT:
-        return found
-    for series_id in {one.series_id for one in rows}:
-        own = [one for one in rows if one.series_id == series_id and one.id not in found]
+        return states
+    for series_id in {row.series_id for row in rows}:
+        waiting = [row for row in rows if row.series_id == series_id and row.id not in states]
         if is_over(series_id):
-            found |= dict.fromkeys((one.id for one in own), DecidedState.OVER)
+            states |= dict.fromkeys((row.id for row in waiting), DecidedState.OVER)
         else:
-            found |= dict.fromkeys(_enrolled(series_id, own), DecidedState.ENROLLED)
-    return found
+            states |= dict.fromkeys(_enrolled(series_id, waiting), DecidedState.ENROLLED)
+    return states
 
 
 def _enrolled(series_id: int, rows: Sequence[Any]) -> list[int]:
-    """Which of these nominations are of people who have a place in the series already."""
-    known = ids_by_email([one.email_key for one in rows])
-    named = [one.person_id for one in rows if one.person_id is not None]
+    """Which of these nominations are of people who already have a place in the series."""
+    known = ids_by_email([row.email_key for row in rows])
+    named = [row.person_id for row in rows if row.person_id is not None]
     canonical: dict[int, int] = dict(read(select(Person.id, Person.canonical_id).where(among(Person.id, named))))
-    who = {one.id: canonical.get(one.person_id) or known.get(one.email_key) for one in rows}
-    standing = standing_of(series_id, {person_id for person_id in who.values() if person_id is not None})
+    people = {row.id: canonical.get(row.person_id) or known.get(row.email_key) for row in rows}
+    standing = standing_of(series_id, {person_id for person_id in people.values() if person_id is not None})
     placed = {person_id for person_id, (_row, status) in standing.items() if status in ACTIVE}
-    return [id_ for id_, person_id in who.items() if person_id in placed]
+    return [id_ for id_, person_id in people.items() if person_id in placed]
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class DecisionPreview:
     @property
     def held(self) -> int:
         """For how many a seat is held."""
-        return sum(one.held for one in self.series)
+        return sum(effect.held for effect in self.series)
 
 
 def preview_of(batch: DecisionBatch, *, at: datetime) -> DecisionPreview:
@@ -127,17 +127,21 @@ def _effects(groups: Sequence[Any], at: datetime) -> list[SeriesEffect]:
     series = db.session.scalars(select(Series).where(Series.id.in_(ids)).order_by(func.lower(Series.title), Series.id))
     quotas = select(CountryQuota).where(CountryQuota.series_id.in_(ids), CountryQuota.released_at.is_(None))
     left = {
-        (one.series_id, one.country_id): one.seats - one.used for one in db.session.scalars(quotas) if one.is_kept(at)
+        (quota.series_id, quota.country_id): quota.seats - quota.used
+        for quota in db.session.scalars(quotas)
+        if quota.is_kept(at)
     }
     effects = []
-    for one in series.all():
+    for row in series.all():
         people = held = free = 0
-        for _series, country_id, _code, count, with_seat, _answered in [row for row in groups if row[0] == one.id]:
+        for _series, country_id, _code, count, with_seat, _answered in [
+            group for group in groups if group[0] == row.id
+        ]:
             people, held = people + count, held + with_seat
-            free += min(count - with_seat, left.get((one.id, country_id), 0))
+            free += min(count - with_seat, left.get((row.id, country_id), 0))
         others = people - held - free
-        free += others if one.open_seats is None else min(others, one.open_seats)
-        effects.append(SeriesEffect(one.slug, one.title, people, held, free, people - held - free))
+        free += others if row.open_seats is None else min(others, row.open_seats)
+        effects.append(SeriesEffect(row.slug, row.title, people, held, free, people - held - free))
     return effects
 
 
