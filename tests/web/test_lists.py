@@ -4,35 +4,45 @@ from __future__ import annotations
 
 import pytest
 from apiflask import APIFlask
-from werkzeug.datastructures import MultiDict
 
 from lms.core.lists import SIZE, ListRequest
-from lms.web.lists import Column, ListDefinition, ListPage, Selection, read_list, read_selection
+from lms.web.lists import Column, ListView, Selection, read_selection
 
-LIST = ListDefinition(
-    filters={"status": frozenset({"enrolled", "applied"}), "country": None},
-    columns=(
+
+class Rows(ListView[str]):
+    """A list whose rows are as many as the test says."""
+
+    endpoint, template, title, anchor = "catalogue.series_list", "list.html", "Rows", "who"
+    filters = {"status": frozenset({"enrolled", "applied"}), "country": None}
+    columns = (
         Column("name", "Name", first="by name", last="by name, last first"),
         Column("minutes", "Minutes", first="most first", last="fewest first", descending=True, numeric=True),
-    ),
-)
+    )
+
+    def __init__(self, total: int) -> None:
+        super().__init__()
+        self.every = total
+
+    def query(self, request: ListRequest) -> tuple[list[str], int]:
+        return [], self.every
 
 
-def asked_of(**args: str) -> tuple[ListRequest, tuple[str, ...]]:
-    found = read_list(LIST, MultiDict(args))
-    return found.wanted, found.ignored
+def page_of(app: APIFlask, total: int, **args: str) -> Rows:
+    with app.test_request_context("/", query_string=args):
+        return Rows(total).load()
 
 
-def page_of(app: APIFlask, total: int, **args: str) -> ListPage:
-    with app.test_request_context("/"):
-        return ListPage(read_list(LIST, MultiDict(args)), total, endpoint="catalogue.series_list", anchor="who")
+def request_of(app: APIFlask, **args: str) -> tuple[ListRequest, tuple[str, ...]]:
+    with app.test_request_context("/", query_string=args):
+        view = Rows(0)
+        return view.request, view.ignored
 
 
-def test_everything_of_a_list_is_read_from_its_address() -> None:
-    wanted, ignored = asked_of(q=" Ada ", status="applied", country="KE", sort="-name", page="3", size="100")
-    assert wanted == ListRequest("Ada", {"status": "applied", "country": "KE"}, "name", True, 3, 100)
-    assert (ignored, wanted.offset) == ((), 200)
-    assert asked_of() == (ListRequest(sort="name"), ())
+def test_everything_of_a_list_is_read_from_its_address(app: APIFlask) -> None:
+    request, ignored = request_of(app, q=" Ada ", status="applied", country="KE", sort="-name", page="3", size="100")
+    assert request == ListRequest("Ada", {"status": "applied", "country": "KE"}, "name", True, 3, 100)
+    assert (ignored, request.offset) == ((), 200)
+    assert request_of(app) == (ListRequest(sort="name"), ())
 
 
 @pytest.mark.parametrize(
@@ -48,24 +58,24 @@ def test_everything_of_a_list_is_read_from_its_address() -> None:
 def test_what_a_list_does_not_know_is_left_out_and_named(
     app: APIFlask, args: dict[str, str], ignored: tuple[str, ...]
 ) -> None:
-    assert asked_of(**args) == (ListRequest(sort="name"), ignored)
+    assert request_of(app, **args) == (ListRequest(sort="name"), ignored)
     with app.test_request_context("/"):
         assert all(name in page_of(app, 10, **args).ignored_in_words for name in ignored)
 
 
 @pytest.mark.parametrize("page", ["0", "-3", ""])
-def test_a_page_before_the_first_is_the_first(page: str) -> None:
-    assert asked_of(page=page)[0].page == 1
+def test_a_page_before_the_first_is_the_first(app: APIFlask, page: str) -> None:
+    assert request_of(app, page=page)[0].page == 1
 
 
-def test_a_text_of_ten_kilobytes_is_cut_off() -> None:
-    assert len(asked_of(q="x" * 10_000)[0].q) == 200
+def test_a_text_of_ten_kilobytes_is_cut_off(app: APIFlask) -> None:
+    assert len(request_of(app, q="x" * 10_000)[0].q) == 200
 
 
 def test_addresses_keep_the_rest_of_what_is_asked(app: APIFlask) -> None:
     with app.test_request_context("/"):
         page = page_of(app, 209, status="applied", q="ada", sort="minutes", page="3", size="100")
-        assert (page.wanted.page, page.pages, page.first, page.last, page.elsewhere) == (3, 3, 201, 209, 200)
+        assert (page.request.page, page.pages, page.first, page.last, page.elsewhere) == (3, 3, 201, 209, 200)
         assert page.here() == "/series?q=ada&status=applied&sort=minutes&size=100&page=3#who"
         assert page.on(1) == "/series?q=ada&status=applied&sort=minutes&size=100#who"
         assert page.filtered_by("status", "") == "/series?q=ada&sort=minutes&size=100#who"
@@ -75,7 +85,7 @@ def test_addresses_keep_the_rest_of_what_is_asked(app: APIFlask) -> None:
 
 
 def test_a_heading_sorts_and_pressed_again_the_other_way_round(app: APIFlask) -> None:
-    name, minutes = LIST.columns
+    name, minutes = Rows.columns
     with app.test_request_context("/"):
         page = page_of(app, 9)
         assert (page.sorted_by(name), page.sorted_by(minutes)) == (
@@ -91,9 +101,9 @@ def test_a_heading_sorts_and_pressed_again_the_other_way_round(app: APIFlask) ->
 
 
 def test_a_page_behind_the_last_is_the_last(app: APIFlask) -> None:
-    assert page_of(app, 70, page="900").wanted.page == -(-70 // SIZE)
+    assert page_of(app, 70, page="900").request.page == -(-70 // SIZE)
     empty = page_of(app, 0, page="900")
-    assert (empty.wanted.page, empty.first, empty.last, empty.elsewhere) == (1, 0, 0, 0)
+    assert (empty.request.page, empty.first, empty.last, empty.elsewhere) == (1, 0, 0, 0)
 
 
 @pytest.mark.parametrize(

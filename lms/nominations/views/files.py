@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
+from typing import Any
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -26,8 +28,7 @@ from lms.people.rules import checked_address
 from lms.web.body_limits import upload_limit
 from lms.web.guards import allow
 from lms.web.identity import current_actor
-from lms.web.lists import Chip, Column, ListView, counted_chips
-from lms.web.table_files import table_file
+from lms.web.lists import Chip, Column, FileColumn, ListView, counted_chips, list_files
 
 CHANGED = 5
 """The number of changed profiles shown at first; the others can be opened."""
@@ -111,7 +112,7 @@ def file_preview(upload_id: str) -> ResponseReturnValue:
     if preview is not None:
         form.ask_about(len(preview.to_ask))
     faults = result.rejected if result is not None else preview.checked.rejected if preview is not None else []
-    problems = Problems(file, faults)
+    problems = Problems(upload_id, file, faults)
     page = problems.page(
         file=file,
         series=series,
@@ -141,6 +142,7 @@ def _next_page(file: NomineeFile) -> str:
     return url_for("dashboards.job", public_id=job.public_id) if job else url_for(".file_preview", upload_id=file.id)
 
 
+@list_files(bp, "/country/nominations/file/<upload_id>/problems", Role.FOCAL_POINT)
 class Problems(ListView[Problem]):
     """The rows of a file that cannot be nominated."""
 
@@ -154,9 +156,23 @@ class Problems(ListView[Problem]):
     )
     chips_filter, chips_label = "kind", _l("Show problems by kind")
 
-    def __init__(self, file: NomineeFile, faults: Sequence[Fault]) -> None:
-        super().__init__(upload_id=file.id)
-        self.nominee_file, self.faults = file, faults
+    def __init__(self, upload_id: str, file: NomineeFile | None = None, faults: Sequence[Fault] | None = None) -> None:
+        super().__init__(upload_id=upload_id)
+        if file is None or faults is None:
+            file, faults = _file_with_faults(upload_id)
+        self.nominee_file, self.faults, self.file_name = file, faults, "rows-with-a-problem"
+        # One column more than the file, so that the corrected file can be uploaded as it is
+        headings = [*file.headings, "problem"]
+        self.file_columns = tuple(FileColumn(name, itemgetter(number)) for number, name in enumerate(headings))
+
+    def file_query(self, request: ListRequest) -> Iterable[Any]:
+        file, width = self.nominee_file, len(self.nominee_file.headings)
+        for fault in self.faults:
+            cells = file.lines[fault.row or 0][:width]
+            yield [*cells, *[""] * (width - len(cells)), reason_of(file, fault)]
+
+    def file_words(self) -> list[str]:
+        return []
 
     def query(self, request: ListRequest) -> tuple[Sequence[Problem], int]:
         kind = request.filters.get("kind")
@@ -203,40 +219,8 @@ def reason_of(file: NomineeFile, fault: Fault) -> str:
         return reason
 
 
-PROBLEM_FILE = "rows-with-a-problem"
-"""The name of a file of these rows, without its ending."""
-
-
-@bp.get("/country/nominations/file/<upload_id>/problems.csv")
-@allow(Role.FOCAL_POINT)
-def file_problems_csv(upload_id: str) -> ResponseReturnValue:
-    """The rows of a file with a problem, with the reasons, as CSV."""
-    file, faults = _file_with_faults(upload_id)
-    return table_file("csv", PROBLEM_FILE, _("Rows with a problem"), _headings(file), _cells(file, faults))
-
-
-@bp.get("/country/nominations/file/<upload_id>/problems.xlsx")
-@allow(Role.FOCAL_POINT)
-def file_problems_xlsx(upload_id: str) -> ResponseReturnValue:
-    """The rows of a file with a problem, with the reasons, as a workbook."""
-    file, faults = _file_with_faults(upload_id)
-    return table_file("xlsx", PROBLEM_FILE, _("Rows with a problem"), _headings(file), _cells(file, faults))
-
-
 def _file_with_faults(upload_id: str) -> tuple[NomineeFile, list[Fault]]:
     by, at = current_actor(), clock.now()
     file = files.find_file(upload_id, by=by, at=at)
     result = files.find_result(upload_id, by=by, at=at)
     return file, result.rejected if result else files.preview_file(file, by=by, at=at).checked.rejected
-
-
-def _headings(file: NomineeFile) -> list[str]:
-    """The headings of the file and one more, so that the mended file can be uploaded as it is."""
-    return [*file.headings, "problem"]
-
-
-def _cells(file: NomineeFile, faults: Sequence[Fault]) -> Iterator[Sequence[object]]:
-    width = len(file.headings)
-    for fault in faults:
-        cells = file.lines[fault.row or 0][:width]
-        yield [*cells, *[""] * (width - len(cells)), reason_of(file, fault)]

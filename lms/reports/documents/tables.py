@@ -11,7 +11,7 @@ from lms.core.i18n import _, _l
 from lms.reports.documents.model import Kind, Value
 from lms.reports.queries.drilldown_lists import OF_KIND, OF_PARTNER, DrilldownRow, DrilldownRows
 from lms.reports.rules import VALUES
-from lms.web.lists import Column, FileColumn, ListDefinition
+from lms.web.lists import Column, FileColumn
 
 KINDS: Final = {"participation": _l("Participation"), "completion": _l("Completion")}
 _TEXT_OF_PEOPLE: Final = _l("Name, e-mail or organisation")
@@ -50,11 +50,6 @@ class FigureTable:
     def placed(self) -> list[TableColumn]:
         """The columns with their classes."""
         return [replace(column, place=place) for column, place in zip(self.columns, self.places, strict=True)]
-
-    @property
-    def definition(self) -> ListDefinition:
-        """What the list can be filtered and sorted by."""
-        return ListDefinition(self.filters, self.order)
 
 
 def _number(name: str, label: Any, first: Any, last: Any, value: Any = None, kind: Kind = "number") -> TableColumn:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from flask import render_template, request, url_for
-from flask.typing import ResponseReturnValue
+from flask import request, url_for
 
-from lms.core import clock
 from lms.core.errors import Invalid, NotFound
-from lms.core.i18n import _
+from lms.core.i18n import _, _l
 from lms.core.lists import ListRequest
 from lms.core.roles import Actor, Role
 from lms.reports import shapes
@@ -19,16 +17,14 @@ from lms.reports.documents.wording import written
 from lms.reports.forms import ReportForm
 from lms.reports.queries.definitions import figure_names
 from lms.reports.queries.drilldown import NOT_STATED, list_rows
-from lms.reports.queries.drilldown_lists import OF_KIND, OF_PARTNER, DrilldownRow, DrilldownRows
+from lms.reports.queries.drilldown_lists import OF_KIND, OF_PARTNER, DrilldownRow
 from lms.reports.views.blueprint import address, asked_form, bp
-from lms.web.guards import allow
-from lms.web.identity import current_actor
-from lms.web.lists import AskedList, Choice, ListPage, Select, Sifted, read_list
+from lms.web.lists import Chip, Choice, ListView, Select, list_files, list_page
 from lms.web.locale import reader_locale
-from lms.web.table_files import table_file
 
 LISTED = frozenset({"q", "sort", "page", "size"})
-"""What an address asks of a list."""
+"""The parameters that every list has."""
+READERS = (Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
 OWN = frozenset(
     {"row", "column", "organisation", *LISTED, *(name for table in TABLES.values() for name in table.filters)}
 )
@@ -52,133 +48,127 @@ def _back(figure: str) -> str:
     return address("reports.totals", parameters | {"figure": figure})
 
 
-@bp.get("/admin/reports/people")
-@allow(Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
-def people() -> ResponseReturnValue:
+class FigureRows(ListView[DrilldownRow]):
+    """The rows behind a figure, in the slice and in the group named by `row` and `column`."""
+
+    template, chips_label = "reports/rows.html", _l("Show a part of the rows")
+
+    def __init__(self, figure: str, /, **values: str) -> None:
+        super().__init__(**values)
+        self.figure, self.table = figure, TABLES[figure]
+        self.columns, self.filters, self.file_columns = self.table.order, self.table.filters, self.table.files
+        self.text_label = self.table.text_label
+        self.chips_filter = next(iter(self.filters), "")
+        self.form, self.keys = _form_and_keys(self.by, reader_locale())
+        listed = {*LISTED, *self.filters, *values}
+        self.carried = {name: value for name, value in request.args.items() if name not in listed}
+
+    @property
+    def organisation(self) -> str | None:
+        """The organisation whose people are listed; empty: of none."""
+        return None
+
+    def query(self, request: ListRequest) -> tuple[Sequence[DrilldownRow], int]:
+        self.opened = list_rows(
+            self.figure, self.form.slice, self.keys, organisation=self.organisation, request=request, by=self.by,
+            at=self.at, locale=reader_locale(),
+        )  # fmt: skip
+        self.ignore(*self.opened.unknown)
+        return self.opened.rows, self.opened.total
+
+    def file_query(self, request: ListRequest) -> Iterable[DrilldownRow]:
+        self.query(self.request)
+        return self.opened.all_rows()
+
+    def file_words(self) -> list[str]:
+        filters = self.request.filters
+        values = [self.form.country.data, *(filters[name] for name in sorted(filters))]
+        words = ["not-stated" if value == NOT_STATED else value for value in values if value]
+        return [*words, *(["search"] if self.request.q else [])]
+
+    @property
+    def has_filters(self) -> bool:
+        return bool(self.opened.every)
+
+    @property
+    def is_filtered(self) -> bool:
+        return bool(self.opened.every)
+
+    def chips(self) -> list[Chip]:
+        """All rows, and those of each value of the first filter, most rows first."""
+        name, choices = self.chips_filter, self.opened.choices
+        words = {
+            **{("of_source", choice.key): choice.label for choice in choices.get("of_source", [])},
+            **{(OF_KIND, kind): word for kind, word in KINDS.items()},
+            (OF_PARTNER, "true"): _("Partner countries"),
+            (OF_PARTNER, "false"): _("Other countries"),
+        }
+        chips = [
+            Chip(choice.key, choice.number, str(words[name, choice.key]))
+            for choice in choices.get(name, [])
+            if (name, choice.key) in words
+        ]
+        chips.sort(key=lambda chip: -(chip.number or 0))
+        return [Chip("", self.opened.every, _("All")), *chips] if chips else []
+
+    def selects(self) -> list[Select]:
+        """The filters of the form, where there is something to choose."""
+        choices = self.opened.choices
+        return [
+            Select(name, word, [Choice(choice.key, choice.label, choice.number) for choice in choices[name]])
+            for name, word in (("of_country", _("Country or area")), ("of_series", _("Series")))
+            if name in choices and (len(choices[name]) > 1 or name in self.request.filters)
+        ]
+
+    def context(self) -> dict[str, Any]:
+        return {
+            "opened": self.opened,
+            "is_people": self.figure == "participants",
+            "value": getattr(self.opened.figures, self.figure),
+            "name": figure_names()[self.figure],
+            "parts": parts_of(self.opened),
+            "url": lambda row: _url(row, self.by),
+            "about": [*self.opened.labels, *self.form.about],
+            "period": shapes.period(self.form.slice),
+            "at": self.at,
+            "back": _back(self.figure),
+            "written": written,
+        }
+
+
+@list_files(bp, "/admin/reports/people", *READERS)
+@list_page(bp, "/admin/reports/people", *READERS)
+class People(FigureRows):
     """Lists the people behind a figure, in the slice and in the group named by `row` and `column`."""
-    return _page("participants")
 
+    endpoint, title, anchor = "reports.people", _l("People"), "people"
 
-@bp.get("/admin/reports/people.<kind>")
-@allow(Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
-def people_file(kind: str) -> ResponseReturnValue:
-    """The people behind a figure that match the filter, as CSV or XLSX."""
-    return _file("participants", kind)
+    def __init__(self) -> None:
+        super().__init__("participants")
+        self.file_name = "people"
 
-
-@bp.get("/admin/reports/opened/<figure>")
-@allow(Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
-def rows(figure: str) -> ResponseReturnValue:
-    """Lists the rows behind any other figure."""
-    return _page(_of_rows(figure))
-
-
-@bp.get("/admin/reports/opened/<figure>.<kind>")
-@allow(Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
-def rows_file(figure: str, kind: str) -> ResponseReturnValue:
-    """The rows behind any other figure that match the filter, as CSV or XLSX."""
-    return _file(_of_rows(figure), kind)
-
-
-def _of_rows(figure: str) -> str:
-    """A figure that has a page of rows. Participants have another address."""
-    if figure not in TABLES or figure == "participants":
-        raise NotFound
-    return figure
-
-
-def _page(figure: str) -> ResponseReturnValue:
-    by, at, is_people = current_actor(), clock.now(), figure == "participants"
-    form, listing, opened = _rows(figure, by=by, at=at)
-    listed = {*LISTED, *listing.definition.filters, *([] if is_people else ["figure"])}
-    return render_template(
-        "reports/rows.html",
-        opened=opened,
-        is_people=is_people,
-        value=getattr(opened.figures, figure),
-        name=figure_names()[figure],
-        parts=parts_of(opened),
-        url=lambda row: _url(row, by),
-        about=[*opened.labels, *form.about],
-        period=shapes.period(form.slice),
-        at=at,
-        back=_back(figure),
-        list=ListPage(
-            listing,
-            opened.total,
-            endpoint="reports.people" if is_people else "reports.rows",
-            values={} if is_people else {"figure": figure},
-            carried={name: value for name, value in request.args.items() if name not in listed},
-            anchor="people" if is_people else "rows",
-        ),
-        text_label=TABLES[figure].text_label,
-        sifted=_sifted(opened),
-        selects=_selects(opened, listing.wanted),
-        written=written,
-    )
-
-
-def _file(figure: str, kind: str) -> ResponseReturnValue:
-    if kind not in ("csv", "xlsx"):
-        raise NotFound
-    form, listing, opened = _rows(figure, by=current_actor(), at=clock.now())
-    filters = [form.country.data, *(listing.wanted.filters[name] for name in sorted(listing.wanted.filters))]
-    words, title = [figure.replace("_", "-"), *(_plain(value) for value in filters if value)], _("Rows")
-    if figure == "participants":
-        words[0], title = "people", _("People")
-    elif listing.wanted.q:
-        words.append("search")
-    columns = TABLES[figure].files
-    cells = ([column.read(row) for column in columns] for row in opened.all_rows())
-    return table_file(kind, "-".join(words), title, [column.name for column in columns], cells)
-
-
-def _plain(text: str) -> str:
-    """A value of a filter within the name of a file."""
-    return "not-stated" if text == NOT_STATED else text.lower()
-
-
-def _rows(figure: str, *, by: Actor, at: datetime) -> tuple[ReportForm, AskedList, DrilldownRows]:
-    """What the address asks of a report and of a list of rows, and these rows."""
-    locale = reader_locale()
-    form, keys = _form_and_keys(by, locale)
-    listing, organisation = read_list(TABLES[figure].definition), None
-    if figure == "participants":
+    @property
+    def organisation(self) -> str | None:
         organisation = request.args.get("organisation")
-        organisation = "" if organisation == NOT_STATED else organisation
-    opened = list_rows(
-        figure, form.slice, keys, organisation=organisation, request=listing.wanted, by=by, at=at, locale=locale
-    )
-    return form, listing.without(*opened.unknown), opened
+        return "" if organisation == NOT_STATED else organisation
+
+    def file_words(self) -> list[str]:
+        return [self.form.country.data] if self.form.country.data else []
 
 
-def _sifted(opened: DrilldownRows) -> list[Sifted]:
-    """The figures above the list: all rows, and those of each value of its first filter."""
-    words = {
-        **{("of_source", one.key): one.label for one in opened.choices.get("of_source", [])},
-        **{(OF_KIND, kind): word for kind, word in KINDS.items()},
-        (OF_PARTNER, "true"): _("Partner countries"),
-        (OF_PARTNER, "false"): _("Other countries"),
-    }
-    name = next(iter(TABLES[opened.figure].filters), "")
-    options = [
-        Sifted(one.key, one.number, str(words[name, one.key]))
-        for one in opened.choices.get(name, [])
-        if (name, one.key) in words
-    ]
-    options.sort(key=lambda choice: -(choice.number or 0))
-    return [Sifted("", opened.every, _("All")), *options] if options else []
+@list_files(bp, "/admin/reports/opened/<figure>", *READERS)
+@list_page(bp, "/admin/reports/opened/<figure>", *READERS)
+class Rows(FigureRows):
+    """Lists the rows behind any other figure."""
 
+    endpoint, title, anchor = "reports.rows", _l("Rows"), "rows"
+    none_found = _l("No rows found")
 
-def _selects(opened: DrilldownRows, request: ListRequest) -> list[Select]:
-    """The filters of the form, where there is something to choose."""
-    words = {"of_country": _("Country or area"), "of_series": _("Series")}
-    return [
-        Select(name, words[name], [Choice(one.key, one.label, one.number) for one in opened.choices[name]])
-        for name in words
-        if len(opened.choices.get(name, [])) > 1 or name in request.filters
-        if name in opened.choices
-    ]
+    def __init__(self, figure: str) -> None:
+        if figure not in TABLES or figure == "participants":  # participants have another address
+            raise NotFound
+        super().__init__(figure, figure=figure)
+        self.file_name = figure.replace("_", "-")
 
 
 def _url(row: DrilldownRow, by: Actor) -> str | None:
