@@ -66,6 +66,12 @@ class BatchView(Generic[Batch, Owner]):
         """The progress of the batch, in the words of its kind."""
         return self.kind.stage_names.get(self.stage, self.stage.value)
 
+    @property
+    def choice(self) -> StrEnum | None:
+        """What the batch does, such as the outcome of a correction."""
+        choice: StrEnum | None = getattr(self.batch, self.kind.choice)
+        return choice
+
     def count(self, *states: StrEnum) -> int:
         """How many rows are in one of these states."""
         return sum(self.counts.get(state, 0) for state in states)

@@ -65,7 +65,13 @@ class BatchPages:
             by = current_actor()
             owner = kind.find_owner(by=by, **place)
             batches = kind.list_batches(owner, by=by)
-            return render_template(self.templates[1], batches=batches, owner=owner, back=self.back(owner))
+            return render_template(
+                self.templates[1],
+                batches=batches,
+                owner=owner,
+                back=self.back(owner),
+                url_of=lambda view: url_for(f".{page}", batch=view.batch.public_id, **place),
+            )
 
         @bp.route(f"{self.path}/<batch>", methods=["GET", "POST"], endpoint=page)
         @allow(self.guard)
@@ -91,7 +97,7 @@ class BatchPages:
                 self.templates[0],
                 view=view,
                 batch=view.batch,
-                choice=getattr(view.batch, kind.choice),
+                choice=view.choice,
                 owner=owner,
                 preview=preview,
                 pending=view.count(EntryState.PENDING),

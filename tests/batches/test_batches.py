@@ -20,19 +20,18 @@ from lms.core.jobs import Job, JobState
 from tests.batches.cases import CASES, REASON, Case
 from tests.forms import token_in
 
-every_kind = pytest.mark.parametrize("of_kind", CASES, ids=lambda case: case.kind.job)
-pytestmark = every_kind
+pytestmark = pytest.mark.parametrize("kind", CASES, ids=lambda kind: kind.job)
 
 
 @pytest.fixture
-def case(make: Any, context: None, of_kind: type[Case]) -> Case:
-    return of_kind(make)
+def case(make: Any, context: None, kind: Kind[Any, Any]) -> Case:
+    return CASES[kind](make)
 
 
 @pytest.mark.usefixtures("app")
-def test_every_kind_has_a_case(of_kind: type[Case]) -> None:
-    assert {type(case.kind) for case in CASES} == set(Kind.__subclasses__())
-    assert of_kind.kind.job in jobs.REGISTRY
+def test_every_kind_has_a_case(kind: Kind[Any, Any]) -> None:
+    assert {type(kind) for kind in CASES} == set(Kind.__subclasses__())
+    assert kind.job in jobs.REGISTRY
 
 
 @pytest.mark.databases(differs=True)
@@ -56,7 +55,7 @@ def test_a_preview_is_applied_once_and_undone_once(case: Case) -> None:
         view = case.view(batch)
         assert (case.rows(), view.stage, view.changed, view.undone) == (before, "undone", 3, 3)
         assert (view.undo_by, view.can_be_undone) == (case.person.full_name, False)
-    assert case.effects() == case.effects_of_both
+    assert case.count_effects() == case.effects_of_both
     detail = {"batch": batch, case.kind.counted: 3, case.kind.choice: getattr(view.batch, case.kind.choice).value}
     assert case.recorded() == [(verb, detail) for verb in case.kind.verbs]
     assert [view.batch.public_id for view in case.kind.list_batches(case.owner, by=case.by)] == [batch]
@@ -95,7 +94,7 @@ def test_a_large_batch_is_a_task_that_continues_where_it_stopped(case: Case, mon
     assert case.view(batch).stage == "undoing"
     jobs.run_due()
     assert (case.rows(), case.view(batch).stage) == (before, "undone")
-    assert case.effects() >= case.effects_of_both
+    assert case.count_effects() >= case.effects_of_both
     assert len(case.recorded()) == 2
 
 
@@ -115,7 +114,7 @@ def test_the_same_pressed_at_once_is_done_once(case: Case) -> None:
         db.session.rollback()
         with ThreadPoolExecutor(3) as pool:
             list(pool.map(press, [work] * 3))
-    assert (case.rows(), case.effects(), len(case.recorded())) == (before, case.effects_of_both, 2)
+    assert (case.rows(), case.count_effects(), len(case.recorded())) == (before, case.effects_of_both, 2)
 
 
 def test_a_preview_that_nobody_confirmed_is_deleted_after_a_day(case: Case) -> None:
@@ -157,9 +156,9 @@ def test_what_cannot_be_confirmed_or_undone_changes_nothing(case: Case) -> None:
     assert (case.rows(), case.view(batch).stage, case.recorded()) == (before, "previewed", [])
 
 
-def test_the_pages_preview_confirm_and_undo(client: Any, make: Any, of_kind: type[Case]) -> None:
+def test_the_pages_preview_confirm_and_undo(client: Any, make: Any, kind: Kind[Any, Any]) -> None:
     with make.app.app_context():
-        case = of_kind(make)
+        case = CASES[kind](make)
         before, batch = case.rows(), case.preview()
         make.sign_in(client, case.person)
     page = f"{case.path}/{batch}"
@@ -180,16 +179,16 @@ def test_the_pages_preview_confirm_and_undo(client: Any, make: Any, of_kind: typ
     undone = client.post(f"{page}/undo", data=form)
     assert (undone.status_code, undone.location) == (303, page)
     assert 'data-testid="ask-undo"' not in client.get(page).text
-    assert client.get(case.path).text.count('data-state="undone"') == 1
+    assert len(re.findall(r'data-testid="(?:batch|decision)" data-state="undone"', client.get(case.path).text)) == 1
     assert client.get(f"{case.path}/unknown").status_code == 404
 
 
 def test_the_page_of_a_task_shows_progress_and_what_stopped(
-    client: Any, make: Any, of_kind: type[Case], monkeypatch: pytest.MonkeyPatch
+    client: Any, make: Any, kind: Kind[Any, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kinds, "AT_ONCE", 1)
     with make.app.app_context():
-        case = of_kind(make)
+        case = CASES[kind](make)
         batch = case.preview()
         case.confirm(batch)
         make.sign_in(client, case.person)
