@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+from flask import Flask
 from flask_migrate import upgrade
 from sqlalchemy import delete, select
 
@@ -52,7 +53,7 @@ from lms.demo.programme import InstructorPlan, load_instructors, load_partners
 from lms.demo.programme import load_countries as load_plans
 from lms.demo.programme import read as read_seeds
 from lms.demo.progress import Progress, Say
-from lms.demo.reading import Files, MakeApp, reading
+from lms.demo.reading import Files, reading
 from lms.demo.scheduling import leave_to_answer, schedule
 from lms.people.actions.access import DemoAccount, grant_role, set_demo_accounts
 from lms.people.actions.countries import declare_partners, load_countries
@@ -62,6 +63,7 @@ from lms.reports.actions.snapshots import publish_snapshot
 from lms.reports.models import SnapshotVisibility
 from lms.reports.rules import Slice
 
+MakeApp = Callable[[Config], Flask]
 ACCOUNTS = (
     DemoAccount("admin@demo.test", "Zhou Anran", "CN", (Role.ADMINISTRATOR,), time_zone="Asia/Shanghai"),
     DemoAccount("instructor@demo.test", "Lin Yuhan", "CN", (Role.INSTRUCTOR,), time_zone="Asia/Shanghai"),
@@ -91,7 +93,7 @@ def build(
         config = Config.load(data=str(building), database_url="")
         # First, because staff need no second factor in a demonstration
         set_mark(config, Mark(now, people, Rest.MISSING if leave_rest else Rest.ADDED))
-        with _app_for_many_rows(make_app, config, people), reading(make_app, config, demonstration) as files:
+        with _app_for_many_rows(make_app, config, people), reading(demonstration) as files:
             with search_index.postponed():
                 _fill(demonstration, files, progress)
             if not leave_rest:
