@@ -26,52 +26,23 @@ from lms.core import search_index
 from lms.core.db import action, db, read
 from lms.core.errors import Invalid
 from lms.core.jobs import Job, JobState
-from lms.core.roles import SYSTEM, Role
-from lms.demo import (
-    announcements,
-    calendars,
-    countries,
-    duplicates,
-    follow_up,
-    loading,
-    mails,
-    materials,
-    messages,
-    nominations,
-    planning,
-    seats,
-    speakers,
-)
-from lms.demo.certificates import add_signatory
-from lms.demo.enrolments import enrol
-from lms.demo.folder import Mark, Rest, find_mark, replaced, set_mark
-from lms.demo.generate import SEED, Demonstration, LectureFile
-from lms.demo.groups import gather
-from lms.demo.live_lecture import go_live
+from lms.core.roles import SYSTEM
+from lms.demo import follow_up, mails, nominations
+from lms.demo.folder import Mark, Rest, find_mark, indexed_at_the_end, many_rows, replaced, set_mark
+from lms.demo.generate import KEEPS_SEATS, SEED, Demonstration, LectureFile
+from lms.demo.lectures import go_live, list_speakers, upload_files
 from lms.demo.population import FEWEST, FULL_SCALE
-from lms.demo.programme import InstructorPlan, load_instructors, load_partners
-from lms.demo.programme import load_countries as load_plans
-from lms.demo.programme import read as read_seeds
+from lms.demo.programme import load_countries, load_instructors, read_json
 from lms.demo.progress import Progress, Say
 from lms.demo.reading import Files, reading
-from lms.demo.scheduling import leave_to_answer, schedule
-from lms.people.actions.access import DemoAccount, grant_role, set_demo_accounts
-from lms.people.actions.countries import declare_partners, load_countries
-from lms.people.actions.persons import create_person
+from lms.demo.scheduling import enrol, leave_to_answer, prepare_next_year, release_seats, schedule
+from lms.demo.staff import ADMIN, TRAINEE, actor_of, add_signatory, make_staff, prepare_countries, register_twice
 from lms.reports.actions.public import refresh_public_figures
 from lms.reports.actions.snapshots import publish_snapshot
 from lms.reports.models import SnapshotVisibility
 from lms.reports.rules import Slice
 
 MakeApp = Callable[[Config], Flask]
-ACCOUNTS = (
-    DemoAccount("admin@demo.test", "Zhou Anran", "CN", (Role.ADMINISTRATOR,), time_zone="Asia/Shanghai"),
-    DemoAccount("instructor@demo.test", "Lin Yuhan", "CN", (Role.INSTRUCTOR,), time_zone="Asia/Shanghai"),
-    DemoAccount(
-        "focal.ke@demo.test", "Peter Mutua Kilonzo", "KE", (Role.FOCAL_POINT,), "KE", time_zone="Africa/Nairobi"
-    ),
-    DemoAccount("trainee@demo.test", "Achieng Odhiambo", "KE", time_zone="Africa/Nairobi"),
-)
 
 
 def build(
@@ -120,7 +91,7 @@ def _app_for_many_rows(make_app: MakeApp, config: Config, people: int) -> Iterat
     mails.write_to_sample(app, people)
     with app.app_context():
         try:
-            with loading.many_rows():
+            with many_rows():
                 yield
         finally:
             db.session.remove()
@@ -132,9 +103,10 @@ def _fill(demonstration: Demonstration, files: Files, progress: Progress) -> Non
     now = demonstration.now
     with progress.phase("Database, countries and partners"):
         upgrade()
-        prepare(demonstration)
-    with progress.phase("Names and habits of invented people") as tell:
-        tell(len(demonstration.crowd.members), len(demonstration.crowd.members))
+        began = demonstration.first_start - timedelta(days=90)
+        prepare_countries(at=began)
+        ensure_key(by=SYSTEM, at=began)
+        make_staff(at=began)
     take_in(demonstration, files, progress)
     with progress.phase("Public figures"):
         refresh_public_figures(by=SYSTEM, at=now)
@@ -150,20 +122,20 @@ def _fill_rest(demonstration: Demonstration, progress: Progress) -> None:
     with progress.phase("Search"):
         _index_people()
     with progress.phase("Files of lectures"):
-        materials.take_in(demonstration.series, _lecture_ids(), now=now)
+        upload_files(demonstration.series, _lecture_ids(), now=now)
     with progress.phase("Nominations"):
-        nominations.take_in(load_plans(), lin, ACCOUNTS[0].email, now=now, seed=SEED)
+        nominations.take_in(load_countries(), lin, ADMIN, now=now, seed=SEED)
     with progress.phase("Messages"):
-        messages.take_in(lin, now=now)
+        mails.write_messages(lin, now=now)
     with progress.phase("Calendars"):
-        calendars.take_in(ACCOUNTS[3].email, now=now)
+        mails.move_and_subscribe(TRAINEE, now=now)
     with progress.phase("Lecture that is cancelled"):
-        announcements.cancel_an_hour(now=now)
+        mails.cancel_an_hour(now=now)
     with progress.phase("E-mails about certificates, recordings, and the week"):
-        announcements.tell_holders(now=now)
+        mails.tell_holders(now=now)
         mails.take_in(now=now)
     with progress.phase("People who registered twice"):
-        duplicates.take_in(by=follow_up.actor_of(ACCOUNTS[0].email, now), now=now)
+        register_twice(by=actor_of(ADMIN, now), now=now)
     with progress.phase("Public figures"):
         refresh_public_figures(by=SYSTEM, at=now)
 
@@ -186,57 +158,22 @@ def _index_people() -> None:
 
 def _instructor_addresses() -> dict[str, str]:
     """The e-mail address of each planned instructor by its key."""
-    return {plan.key: plan.email for plan in load_instructors()}
+    return {row["key"]: row["email"] for row in load_instructors()}
 
 
 def _publish_last_year(now: datetime) -> None:
     """A report that everyone can read, with a note for readers."""
-    year = now.year - 1
+    year, report = now.year - 1, read_json("staff.json")["report"]
     publish_snapshot(
-        f"Participants by country, {year}",
+        report["title"].format(year=year),
         SnapshotVisibility.PUBLIC,
         Slice(date(year, 1, 1), date(year, 12, 31)),
         ("country",),
-        note=f"Prepared for the annual review of {year}. Questions go to the ministry’s statistics desk.",
-        place="Beijing",
+        note=report["note"].format(year=year),
+        place=report["place"],
         by=SYSTEM,
         at=now,
     )
-
-
-def prepare(demonstration: Demonstration) -> None:
-    """Countries, partners, and everybody who does not come by a file."""
-    began = min(lecture.starts_at for plan in demonstration.series for lecture in plan.lectures) - timedelta(days=90)
-    began = began.astimezone(UTC)
-    load_countries(by=SYSTEM, at=began)
-    ensure_key(by=SYSTEM, at=began)
-    declare_partners([(code, since, None) for code, since in load_partners().items()], by=SYSTEM, at=began)
-    countries.tidy_list(at=began)
-    instructors = load_instructors()
-    set_demo_accounts(ACCOUNTS, by=SYSTEM, at=began)
-    _make_instructors(instructors, at=began)
-    follow_up.make_focal_points(read_seeds("focal_points.csv"), at=began)
-
-
-@action
-def _make_instructors(instructors: Sequence[InstructorPlan], *, at: datetime) -> None:
-    own = {account.email for account in ACCOUNTS}
-    for plan in instructors:
-        if plan.email in own:
-            continue
-        person = create_person(
-            full_name=plan.full_name,
-            email=plan.email,
-            country_code=plan.country,
-            native_name=plan.native_name,
-            gender=plan.gender,
-            sector=plan.sector,
-            organisation=plan.organisation,
-            job_title=plan.job_title,
-            by=SYSTEM,
-            at=at,
-        )
-        grant_role(person.public_id, Role.INSTRUCTOR, by=SYSTEM, at=at)
 
 
 def take_in(demonstration: Demonstration, files: Files, progress: Progress) -> None:
@@ -244,24 +181,24 @@ def take_in(demonstration: Demonstration, files: Files, progress: Progress) -> N
     addresses = _instructor_addresses()
     with progress.phase("Series and lectures"):
         series_ids, lecture_ids = schedule(demonstration, addresses)
-    with loading.indexed_at_the_end():
+    with indexed_at_the_end():
         with progress.phase("Enrolments") as tell:
             enrol(demonstration, series_ids, addresses, files.people(), tell)
         with progress.phase("Seats of countries"):
-            seats.release(series_ids[seats.KEEPS_SEATS], demonstration.quotas, now=demonstration.now)
+            release_seats(series_ids[KEEPS_SEATS], demonstration.quotas, now=demonstration.now)
         with progress.phase("Attendance") as tell:
             lectures = _attend(files, lecture_ids, tell)
     with progress.phase("Groups, appeals and corrections"):
         follow_up.take_in(follow_up.FollowUp(demonstration, lectures), lecture_ids, addresses)
     with progress.phase("Speakers"):
-        speakers.take_in(demonstration.series, lecture_ids, load_instructors(), now=demonstration.now)
+        list_speakers(demonstration.series, lecture_ids, now=demonstration.now)
     with progress.phase("Reminders"):
         mails.remind_of_live(now=demonstration.now)
     with progress.phase("Lecture that is live"):
         go_live(demonstration, series_ids, lecture_ids)
-    gather(demonstration, lecture_ids)
+    follow_up.gather_groups(demonstration, lecture_ids)
     leave_to_answer(demonstration.now, addresses)
-    planning.prepare_next_year(demonstration.series, addresses["lin"], now=demonstration.now)
+    prepare_next_year(demonstration.series, addresses["lin"], now=demonstration.now)
     with progress.phase("Certificates") as tell:
         _certify(demonstration, series_ids, tell)
 
@@ -297,8 +234,7 @@ def _forget_counts() -> None:
 
 def _certify(demonstration: Demonstration, series_ids: dict[str, int], tell: Callable[[int, int], None]) -> None:
     issued = 0
-    first = min(lecture.starts_at for plan in demonstration.series for lecture in plan.lectures)
-    add_signatory(at=first.astimezone(UTC))
+    add_signatory(at=demonstration.first_start)
     for plan in demonstration.series:
         if plan.issue:
             last = max(lecture.starts_at.astimezone(UTC) for lecture in plan.lectures)

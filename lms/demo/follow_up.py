@@ -26,21 +26,17 @@ from lms.attendance_imports.actions.imports import publish_attendance
 from lms.attendance_imports.actions.staging import stage_attendance
 from lms.core.db import action
 from lms.core.errors import Refused
-from lms.core.roles import SYSTEM, Actor, Role
+from lms.core.roles import SYSTEM, Actor
 from lms.demo.generate import Demonstration, LectureFile
 from lms.demo.mails import keep_as_sent
-from lms.demo.programme import read
-from lms.people.actions.access import grant_role
-from lms.people.actions.persons import create_person
-from lms.people.queries.access import load_actor
+from lms.demo.programme import read, read_json
+from lms.demo.staff import KENYA, actor_of
 from lms.people.queries.persons import find_person_by_email
 from lms.viewing_groups.actions.groups import GroupInput, add_addresses, call_off, check_in, open_group
 from lms.viewing_groups.actions.signing import Basis, sign_group, take_back_signature
 from lms.viewing_groups.queries import get_group, resolve
 from lms.viewing_groups.rules import MOST_LISTED, mark_of
 
-KENYA = "focal.ke@demo.test"
-"""The focal point who signs in to the demonstration; the others of `focal_points.csv` have no account."""
 FEWEST_IN_GROUP = 3
 """Smaller groups are left out: small demonstrations have few people of one country in one lecture."""
 APPEALS_IN_LECTURE = 6
@@ -50,6 +46,8 @@ PEOPLE_AN_APPEAL = 150
 ABSENT_A_SEAT = 6
 """In a large demonstration one in so many enrolled people of a country who do not attend alone sits in its group."""
 APPEALED_SERIES = ("livestream-from-a-village", "e-commerce-rules-explained", "cross-border-ecommerce")
+IN_LIVE_GROUP = 14
+"""People who have come onto the list of the group that watches the live lecture."""
 CHECK_IN = 15
 """So many people come onto the list of a group by its code."""
 CLOSED_SERIES = ("finance-for-exporters",)
@@ -247,28 +245,6 @@ def _seconds(file: LectureFile) -> Mapping[str, float]:
     return total
 
 
-def make_focal_points(rows: Sequence[Mapping[str, str]], *, at: datetime) -> None:
-    """Creates the focal points of `focal_points.csv`, each with the role for their country."""
-    for row in rows:
-        _make_focal_point(row, at=at)
-
-
-@action
-def _make_focal_point(row: Mapping[str, str], *, at: datetime) -> None:
-    person = create_person(
-        full_name=row["full_name"],
-        email=row["email"],
-        country_code=row["country"],
-        gender=row["gender"],
-        sector="government",
-        organisation=row["organisation"],
-        job_title="Focal point",
-        by=SYSTEM,
-        at=at,
-    )
-    grant_role(person.public_id, Role.FOCAL_POINT, country_code=row["country"], by=SYSTEM, at=at)
-
-
 def take_in(plan: FollowUp, lecture_ids: Mapping[tuple[str, int], int], instructors: Mapping[str, str]) -> None:
     """Does everything that is planned. `instructors` gives the address of each key of `instructors.csv`."""
 
@@ -309,15 +285,6 @@ def take_in(plan: FollowUp, lecture_ids: Mapping[tuple[str, int], int], instruct
             at = file.end + timedelta(days=45)
             close_attendance(each, by=instructor(file), at=at)
     keep_as_sent(plan.now)
-
-
-def actor_of(address: str, at: datetime) -> Actor:
-    """The person with this address, with the roles they hold at a time."""
-    person = find_person_by_email(address)
-    assert person is not None, address
-    actor = load_actor(person.id, at)
-    assert actor is not None, address
-    return actor
 
 
 def _correct_together(lecture_id: int, addresses: Sequence[str], by: Actor, *, at: datetime) -> None:
@@ -394,3 +361,23 @@ def _appeal(lecture_id: int, plan: AppealPlan, instructor: Actor) -> None:
         accept_appeal(appeal.public_id, outcome=outcome, words=plan.answer, by=instructor, at=answered)
     elif plan.state == "declined":
         decline_appeal(appeal.public_id, words=plan.answer, by=instructor, at=answered)
+
+
+def gather_groups(demonstration: Demonstration, lecture_ids: Mapping[tuple[str, int], int]) -> None:
+    """Opens viewing groups in three countries for the next lecture, and one for the lecture that is live, onto whose
+    list people come by its code."""
+    now, seeds = demonstration.now, read_json("groups.json")
+    plans = [plan for plan in demonstration.series if plan.visibility == "public" and not plan.audience]
+    coming = [lecture for plan in plans for lecture in plan.lectures if lecture.state == "scheduled"]
+    if coming:
+        first = min(coming, key=lambda lecture: lecture.starts_at)
+        for country, group in seeds["next"]:
+            open_group(lecture_ids[first.series, first.number], GroupInput(*group), country=country, by=SYSTEM, at=now)
+    live = demonstration.live
+    live_id = lecture_ids[live.series, live.number]
+    public_id, _is_new = open_group(live_id, GroupInput(*seeds["live"]), country="KE", by=SYSTEM, at=now)
+    guests = {guest.email for guest in demonstration.guests}
+    plan = next(plan for plan in demonstration.series if plan.slug == live.series)
+    members = [member.email for member in demonstration.enrolled(plan) if member.country == "KE"]
+    people = [email for email in members if email not in guests]
+    check_in_people(public_id, people[-IN_LIVE_GROUP:], since=now - timedelta(minutes=12))

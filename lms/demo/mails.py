@@ -1,4 +1,4 @@
-"""Mails of the demonstration that are posted by themselves: recordings, reminders, weekly mails, and who declines them.
+"""E-mails of the demonstration: automatic ones, invitations, a cancelled lecture, certificates, messages.
 
 They are kept as sent, and sent to nobody; some fail, come back or are withheld, so that each state is there. In a large
 demonstration, what goes to everybody in a series goes to a sample of them.
@@ -13,12 +13,18 @@ from flask import Flask
 from sqlalchemy import func, select
 
 from lms.attendance.actions.reminders import post_due_reminders
-from lms.catalogue.actions.lectures import edit_lecture
-from lms.catalogue.models import Lecture, LectureState, Series
+from lms.catalogue.actions.lectures import edit_lecture, schedule_lecture
+from lms.catalogue.actions.states import cancel_lecture, postpone_lecture
+from lms.catalogue.models import CertificateKind, Lecture, LectureState, Series
+from lms.certificates.models import Award
+from lms.certificates.notices import GATHERED, tell_issued
 from lms.core import jobs
 from lms.core.clock import day_of, start_of_day
 from lms.core.db import action, db
-from lms.core.roles import SYSTEM
+from lms.core.roles import SYSTEM, Actor
+from lms.demo.programme import ORGANISER_ZONE, lecture_input, read_json
+from lms.demo.staff import TRAINEE, actor_of
+from lms.enrolment.actions.calendars import make_address, note_reading
 from lms.enrolment.invitations import invite_due
 from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.mail import decisions, sending
@@ -26,13 +32,16 @@ from lms.mail.bounces import Bounce, note_bounce
 from lms.mail.kinds import MailKind
 from lms.mail.outbox import CHOICES, Choice, Choices, MailState, OutboxMail
 from lms.mail.reasons import MailRefused
+from lms.messages.actions import confirm_message, save_message, send_due_messages, stop_message
+from lms.messages.models import Audience
+from lms.messages.queries import count_readers, get_series_to_write, held_lectures_of
+from lms.messages.rules import WAIT, AudienceInput, MessageInput
 from lms.people.actions.mail_choices import choose_mails, stop_mails
 from lms.people.actions.mails import withhold_mails
 from lms.people.models import Account
 from lms.people.queries.persons import find_person_id
 
 ZONE = "Asia/Shanghai"
-TRAINEE = "trainee@demo.test"
 READERS = 2500
 """So many people at most get what goes to everybody in a series; people with an account always get it."""
 SAMPLED = frozenset({MailKind.REMINDER, MailKind.CHANGE, MailKind.REPLAY, MailKind.CERTIFICATE})
@@ -189,3 +198,84 @@ def keep_as_sent(at: datetime, send: Callable[[OutboxMail], None] = lambda _mail
     """Has mails to invented people that are due kept as sent; they are sent to nobody."""
     while sending.send_due(send, at=at):
         pass
+
+
+AHEAD = timedelta(days=9)
+_PLANNED, _INVITED_TO_HOUR, _CANCELLED = timedelta(days=-4), timedelta(days=-3), timedelta(hours=-26)
+_TOLD_HOLDERS = timedelta(days=-2)
+
+
+def cancel_an_hour(*, now: datetime) -> None:
+    """Adds an hour for questions to the series that is live, invites to it, and cancels it, each with its e-mails. No
+    figure counts it."""
+    live = select(Series.slug, Lecture.language).join(Lecture, Lecture.series_id == Series.id)
+    row = db.session.execute(live.where(Lecture.state == LectureState.LIVE).order_by(Lecture.id)).first()
+    if row is None:
+        return
+    start = (now + AHEAD).astimezone(ORGANISER_ZONE).replace(hour=20, minute=0, second=0, microsecond=0, tzinfo=None)
+    hour = lecture_input("cancelled", starts_at=start, language=row.language)
+    lecture_id = schedule_lecture(row.slug, hour, by=SYSTEM, at=now + _PLANNED).id
+    invite_due(at=now + _INVITED_TO_HOUR)
+    keep_as_sent(now + _INVITED_TO_HOUR)
+    cancel_lecture(lecture_id, reason=read_json("messages.json")["cancellation"], by=SYSTEM, at=now + _CANCELLED)
+    keep_as_sent(now + _CANCELLED)
+
+
+def tell_holders(*, now: datetime) -> None:
+    """Tells the holders of the two series that issued certificates last, each person in one e-mail."""
+    latest = select(Award.series_id, Award.kind).group_by(Award.series_id, Award.kind).order_by(Award.series_id.desc())
+    for series_id, kind in db.session.execute(latest.limit(2)).all():
+        _tell_series(series_id, kind, at=now + _TOLD_HOLDERS)
+    keep_as_sent(now + _TOLD_HOLDERS + GATHERED)
+
+
+@action
+def _tell_series(series_id: int, kind: CertificateKind, *, at: datetime) -> None:
+    holders = select(Award.person_id).where(Award.series_id == series_id, Award.kind == kind)
+    tell_issued(db.session.get_one(Series, series_id), kind, list(db.session.scalars(holders)), at=at)
+
+
+_INVITED, _MOVED, _BACK, _READ = timedelta(days=-2), timedelta(days=-1), timedelta(hours=-20), timedelta(hours=-3)
+
+
+def move_and_subscribe(address: str, *, now: datetime) -> None:
+    """Invites the enrolled to the lectures that are near; moves the last of them by a day and back again, each with its
+    e-mails; and gives somebody a private calendar address that a program reads. E-mails are sent to nobody."""
+    invite_due(at=now + _INVITED)
+    invited = select(Lecture).where(Lecture.invited_at.is_not(None), Lecture.state == LectureState.SCHEDULED)
+    lecture = db.session.scalars(invited.order_by(Lecture.starts_at.desc(), Lecture.id).limit(1)).one_or_none()
+    if lecture is not None and lecture.local_start is not None:
+        lecture_id, planned = lecture.id, lecture.local_start
+        postpone_lecture(lecture_id, local_start=planned + timedelta(days=1), by=SYSTEM, at=now + _MOVED)
+        postpone_lecture(lecture_id, local_start=planned, by=SYSTEM, at=now + _BACK)
+    keep_as_sent(now + _BACK)
+    secret = make_address(by=actor_of(address, now), at=now + _INVITED)
+    note_reading(secret, "Google Calendar", at=now + _READ)
+
+
+WRITTEN_TO = "paperless-trade"
+READERS_FROM = "KE"
+"""Whose people the message goes to that is sent."""
+
+
+def write_messages(address: str, *, now: datetime) -> None:
+    """Writes three messages: one that is sent to people who missed a lecture, one that is stopped, and a draft."""
+    by = actor_of(address, now)
+    lecture = held_lectures_of(get_series_to_write(WRITTEN_TO, by=by), by=by)[0]
+    texts = read_json("messages.json")
+    first, second = now - timedelta(days=6), now - timedelta(days=3)
+    readers = AudienceInput(Audience.ABSENT, lecture.id, READERS_FROM)
+    missed = texts["missed"]
+    _send_message(MessageInput(readers, missed["subject"].format(title=lecture.title), missed["text"]), by=by, at=first)
+    send_due_messages(at=first + WAIT)
+    keep_as_sent(first + WAIT)
+    stopped = _send_message(MessageInput(AudienceInput(), **texts["stopped"]), by=by, at=second)
+    stop_message(WRITTEN_TO, stopped, by=by, at=second)
+    save_message(WRITTEN_TO, None, MessageInput(AudienceInput(), **texts["draft"]), by=by, at=now)
+
+
+def _send_message(typed: MessageInput, *, by: Actor, at: datetime) -> str:
+    public_id = save_message(WRITTEN_TO, None, typed, by=by, at=at)
+    readers = count_readers(get_series_to_write(WRITTEN_TO, by=by), typed.to, by=by).number
+    confirm_message(WRITTEN_TO, public_id, readers, by=by, at=at)
+    return public_id

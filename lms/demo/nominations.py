@@ -21,10 +21,10 @@ from lms.core.bulk import among
 from lms.core.db import action, db
 from lms.core.roles import SYSTEM, Actor
 from lms.core.typesetting import CannotRender, draw, font_folders, typeset
-from lms.demo.follow_up import KENYA, actor_of
 from lms.demo.mails import keep_as_sent
 from lms.demo.population import Member, Newcomers
 from lms.demo.programme import ORGANISER_ZONE, CountryPlan, read
+from lms.demo.staff import KENYA, actor_of
 from lms.enrolment.quota_files import QuotaRow, StagedQuotas
 from lms.enrolment.quotas import set_quotas
 from lms.mail.outbox import OutboxMail

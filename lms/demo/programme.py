@@ -7,12 +7,14 @@ lecture that is live began a few minutes ago.
 from __future__ import annotations
 
 import csv
+import json
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property
-from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
+from lms.catalogue.inputs import LectureInput
 from lms.core.resources import resource
 
 ORGANISER_ZONE = ZoneInfo("Asia/Shanghai")
@@ -29,9 +31,9 @@ class LecturePlan:
     number: int
     title: str
     abstract: str
-    instructors: tuple[str, ...]
+    instructors: list[str]
     language: str
-    interpretation: tuple[str, ...]
+    interpretation: list[str]
     local_start: datetime
     time_zone: str
     minutes: int
@@ -54,14 +56,14 @@ class SeriesPlan:
     language: str
     visibility: str
     admission: str
-    instructors: tuple[str, ...]
+    instructors: list[str]
     capacity: int | None
     waiting: int
     certificate: str | None
     min_lectures_percent: int
     issue: bool
     size: int
-    audience: tuple[str, ...]
+    audience: list[str]
     lectures: tuple[LecturePlan, ...]
 
 
@@ -76,30 +78,20 @@ class CountryPlan:
     language: str
 
 
-@dataclass(frozen=True)
-class InstructorPlan:
-    """Somebody who lectures. `key` is how the other files name them."""
-
-    key: str
-    email: str
-    full_name: str
-    native_name: str
-    country: str
-    gender: str
-    sector: str
-    organisation: str
-    job_title: str
-
-
-def folder() -> Path:
-    """Where the seed files of the demonstration are."""
-    return resource("seeds") / "demonstration"
-
-
 def read(name: str) -> list[dict[str, str]]:
-    """The rows of one seed file of the demonstration."""
-    with (folder() / name).open(encoding="utf-8", newline="") as file:
+    """The rows of one table of the demonstration's seeds."""
+    with resource("seeds", "demonstration", name).open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
+
+
+def read_json(name: str) -> Any:
+    """What one JSON file of the demonstration's seeds holds."""
+    return json.loads(resource("seeds", "demonstration", name).read_text(encoding="utf-8"))
+
+
+def lecture_input(name: str, **given: Any) -> LectureInput:
+    """A lecture that a file of the programme does not have, by its name in `lectures.json`."""
+    return LectureInput(**{**read_json("lectures.json")[name], **given})
 
 
 def load_countries() -> list[CountryPlan]:
@@ -120,74 +112,39 @@ def load_partners() -> dict[str, date]:
         return {row["code"]: date.fromisoformat(row["since"]) for row in csv.DictReader(file)}
 
 
-def load_instructors() -> list[InstructorPlan]:
-    """Who lectures."""
-    return [InstructorPlan(**row) for row in read("instructors.csv")]
+def load_instructors() -> list[dict[str, str]]:
+    """Who lectures; `key` is how the other files name them."""
+    return read("instructors.csv")
 
 
 def load_series(now: datetime) -> list[SeriesPlan]:
-    """The series in the order of their first lecture's row, dated as seen at `now`."""
-    lectures: dict[str, list[LecturePlan]] = {}
-    rows = read("lectures.csv")
-    shift = _shift(rows, now)
-    for row in rows:
-        own = lectures.setdefault(row["series"], [])
-        own.append(_lecture(row, len(own) + 1, now, shift))
+    """The series, dated as seen at `now`."""
+    rows = read_json("programme.json")
+    shift = _shift([lecture for row in rows for lecture in row["lectures"]], now)
     series = []
-    for row in read("series.csv"):
-        series.append(
-            SeriesPlan(
-                slug=row["slug"],
-                title=row["title"],
-                description=row["description"],
-                language=row["language"],
-                visibility=row["visibility"],
-                admission=row["admission"],
-                instructors=tuple(row["instructors"].split()),
-                capacity=int(row["capacity"]) if row["capacity"] else None,
-                waiting=int(row["waiting"] or 0),
-                certificate=row["certificate"] or None,
-                min_lectures_percent=int(row["min_lectures_percent"] or 60),
-                issue=row["issue"] == "yes",
-                size=int(row["size"]),
-                audience=tuple(row["audience"].split()),
-                lectures=tuple(lectures.get(row["slug"], ())),
-            )
+    for row in rows:
+        lectures = tuple(
+            _lecture(row["slug"], number, lecture, now, shift) for number, lecture in enumerate(row.pop("lectures"), 1)
         )
+        series.append(SeriesPlan(**row, lectures=lectures))
     return series
 
 
-def _shift(rows: list[dict[str, str]], now: datetime) -> timedelta:
+def _shift(lectures: list[dict[str, Any]], now: datetime) -> timedelta:
     """Nothing, but where the clock stands before the files' own dates: then whole weeks, so that all lie back."""
-    latest = max(date.fromisoformat(row["date"]) for row in rows if row["date"][0].isdigit() and row["time"] != "now")
+    dates = [row["date"] for row in lectures if row["time"] != "now"]
+    latest = max(date.fromisoformat(day) for day in dates if day[0].isdigit())
     late = latest - (now.date() - timedelta(days=35))
     return timedelta(weeks=max(0, -(-late.days // 7)))
 
 
-def _lecture(row: dict[str, str], number: int, now: datetime, shift: timedelta) -> LecturePlan:
-    return LecturePlan(
-        series=row["series"],
-        number=number,
-        title=row["title"],
-        abstract=row["abstract"],
-        instructors=tuple(row["instructors"].split()),
-        language=row["language"],
-        interpretation=tuple(row["interpretation"].split()),
-        local_start=_local_start(row, now, shift),
-        time_zone=row["time_zone"],
-        minutes=int(row["minutes"]),
-        state=row["state"],
-    )
-
-
-def _local_start(row: dict[str, str], now: datetime, shift: timedelta) -> datetime:
-    zone = ZoneInfo(row["time_zone"])
-    if row["time"] == "now":
-        return (now - LIVE_FOR).astimezone(zone).replace(second=0, microsecond=0, tzinfo=None)
-    day = row["date"]
-    if day[0] in "+-":
+def _lecture(series: str, number: int, row: dict[str, Any], now: datetime, shift: timedelta) -> LecturePlan:
+    day, time = row.pop("date"), row.pop("time")
+    if time == "now":
+        start = (now - LIVE_FOR).astimezone(ZoneInfo(row["time_zone"])).replace(second=0, microsecond=0, tzinfo=None)
+    elif day[0] in "+-":
         on = now.astimezone(ORGANISER_ZONE).date() + timedelta(days=int(day))
+        start = datetime.fromisoformat(f"{on}T{time}")
     else:
-        on = date.fromisoformat(day) - shift
-    hours, minutes = row["time"].split(":")
-    return datetime(on.year, on.month, on.day, int(hours), int(minutes))  # noqa: DTZ001  local time, zone beside it
+        start = datetime.fromisoformat(f"{date.fromisoformat(day) - shift}T{time}")
+    return LecturePlan(**row, series=series, number=number, local_start=start)

@@ -1,25 +1,48 @@
-"""Puts the planned series and lectures on the programme."""
+"""Puts the series and lectures of the demonstration on the programme, and enrols people; what is being prepared."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
 
 from lms.catalogue.actions.lectures import schedule_lecture
+from lms.catalogue.actions.scheduling import copied_lectures, copy_series, iso_codes, repeated_dates, schedule_repeated
 from lms.catalogue.actions.series import create_series
 from lms.catalogue.actions.states import cancel_lecture, hold_lecture, postpone_lecture
-from lms.catalogue.inputs import LectureInput, PolicyInput, SeriesInput
-from lms.catalogue.models import Admission, CertificateKind, LectureState, Visibility
+from lms.catalogue.dates import DateCheck, Decision, Every, Repeat, check_dates, copied_dates, days_from, first_after
+from lms.catalogue.inputs import LectureInput, PolicyInput, SeriesCopy, SeriesInput, slug_of, title_in_year
+from lms.catalogue.models import Admission, CertificateKind, LectureState, Series, Visibility
+from lms.catalogue.queries.series import get_series
 from lms.core import jobs
-from lms.core.roles import SYSTEM
-from lms.demo.generate import Demonstration
-from lms.demo.programme import LecturePlan, SeriesPlan
+from lms.core.db import db
+from lms.core.roles import SYSTEM, Actor
+from lms.demo.generate import KEEPS_SEATS, OWN, Demonstration, QuotaPlan
+from lms.demo.mails import keep_as_sent
+from lms.demo.programme import ORGANISER_ZONE, LecturePlan, SeriesPlan, lecture_input
+from lms.demo.staff import actor_of
+from lms.enrolment.actions.many import enrol_many, publish_enrolments
+from lms.enrolment.actions.places import withdraw
+from lms.enrolment.batch_actions import ENROLMENT_CHANGES, preview_batch
+from lms.enrolment.models import Enrolment, EnrolmentSource, EnrolmentStatus, SeatKind
+from lms.enrolment.queries.series import list_seats
+from lms.enrolment.quota_files import StagedQuotas
+from lms.enrolment.quotas import release_lapsed, set_quotas
+from lms.people.actions.files import StagedPeople
+from lms.people.queries.countries import get_country
+from lms.people.queries.persons import ids_by_email
+from lms.people.rules import email_key
 
 BEFORE_FIRST = timedelta(days=14)
 """How long before its first lecture a series' file of enrolments is taken."""
 TO_ANSWER = "fees-and-fairness"
 """The series with lectures whose staff are asked whether they were held."""
+COPIED = "paperless-trade"
+REPEATED_IN = "fees-and-fairness"
+WEEKS = 8
+WITHDRAWN_FROM = "cooperative-finance"
+WITHDRAWN = 4
 
 
 def opened_at(plan: SeriesPlan, now: datetime) -> datetime:
@@ -72,7 +95,7 @@ def _schedule(plan: SeriesPlan, lecture: LecturePlan, addresses: dict[str, str],
         time_zone=lecture.time_zone,
         duration_minutes=lecture.minutes,
         language=lecture.language,
-        interpretation=lecture.interpretation,
+        interpretation=tuple(lecture.interpretation),
         instructors=tuple(addresses[key] for key in lecture.instructors),
         join_url=f"https://meet.lectures.example/{place}",
         recording_url=f"https://recordings.lectures.example/{place}" if past else None,
@@ -92,25 +115,130 @@ def _schedule(plan: SeriesPlan, lecture: LecturePlan, addresses: dict[str, str],
 def leave_to_answer(now: datetime, addresses: dict[str, str]) -> None:
     """Two lectures that wait for their staff: one held for three minutes with nobody there, and one of yesterday of
     which nobody has said whether it was held. Their series is a draft, so that only staff see them."""
-    zone = ZoneInfo("Asia/Shanghai")
-    rehearsal, yesterday = (_at_ten(now - timedelta(days=days), zone) for days in (3, 1))
-    draft = LectureInput(
-        title="Rehearsal: sound and slides",
-        abstract="A trial of the meeting with its lecturer.",
-        starts_at=rehearsal.replace(tzinfo=None),
-        time_zone=zone.key,
-        duration_minutes=60,
-        language="en",
-        instructors=(addresses["kariuki"],),
-        state=LectureState.SCHEDULED,
+    rehearsal, yesterday = (
+        (now - timedelta(days=days)).astimezone(ORGANISER_ZONE).replace(hour=10, minute=0, second=0, microsecond=0)
+        for days in (3, 1)
     )
+    lecturer = (addresses["kariuki"],)
+    draft = lecture_input("rehearsal", starts_at=rehearsal.replace(tzinfo=None), instructors=lecturer)
     held = schedule_lecture(TO_ANSWER, draft, by=SYSTEM, at=rehearsal - timedelta(days=1))
-    times = {"started_at": rehearsal, "ended_at": rehearsal + timedelta(minutes=3)}
-    hold_lecture(held.id, **times, by=SYSTEM, at=rehearsal + timedelta(hours=1))
+    ended = rehearsal + timedelta(minutes=3)
+    hold_lecture(held.id, started_at=rehearsal, ended_at=ended, by=SYSTEM, at=rehearsal + timedelta(hours=1))
     jobs.run_due(at=now)  # the count after its end
-    unanswered = replace(draft, title="A fee for every step", starts_at=yesterday.replace(tzinfo=None))
+    unanswered = lecture_input("unanswered", starts_at=yesterday.replace(tzinfo=None), instructors=lecturer)
     schedule_lecture(TO_ANSWER, unanswered, by=SYSTEM, at=now)
 
 
-def _at_ten(moment: datetime, zone: ZoneInfo) -> datetime:
-    return moment.astimezone(zone).replace(hour=10, minute=0, second=0, microsecond=0)
+def enrol(
+    demonstration: Demonstration,
+    series_ids: dict[str, int],
+    addresses: dict[str, str],
+    files: Iterator[StagedPeople],
+    tell: Callable[[int, int], None],
+) -> None:
+    """Enrols people in all series by their files; `tell` hears how many there are so far, and in all."""
+    plans = [plan for plan in demonstration.series if demonstration.enrolled(plan)]
+    total = sum(len(demonstration.enrolled(plan)) for plan in plans)
+    done = 0
+    for plan, staged in zip(plans, files, strict=True):
+        at = opened_at(plan, demonstration.now) + BEFORE_FIRST
+        if plan.slug == KEEPS_SEATS:
+            keep_seats(demonstration.quotas, at=at - timedelta(days=1))
+        if plan.instructors and plan.slug != KEEPS_SEATS and all(one.state == "scheduled" for one in plan.lectures):
+            by = actor_of(addresses[plan.instructors[0]], at)
+            _enrol_by_staff(demonstration, plan, series_ids[plan.slug], by=by, at=at)
+        publish_enrolments(series_ids[plan.slug], staged, skip_bad_rows=False, by=SYSTEM, at=at)
+        done += len(demonstration.enrolled(plan))
+        tell(done, total)
+
+
+def _enrol_by_staff(demonstration: Demonstration, plan: SeriesPlan, series_id: int, *, by: Actor, at: datetime) -> None:
+    """Every third person of a series that is still to come was enrolled by its instructor, and has not answered yet."""
+    keys = [email_key(member.email) for member in demonstration.enrolled(plan)[::3]]
+    known = ids_by_email(keys)
+    people = [known[key] for key in keys if key in known]
+    enrol_many(series_id, people, source=EnrolmentSource.STAFF, by=by, at=at)
+
+
+def keep_seats(plan: QuotaPlan, *, at: datetime) -> None:
+    """Keeps the seats, before anybody enrols."""
+    set_quotas(KEEPS_SEATS, StagedQuotas(plan.rows, total=len(plan.rows)), by=SYSTEM, at=at)
+
+
+def release_seats(series_id: int, plan: QuotaPlan, *, now: datetime) -> None:
+    """Releases what has lapsed, and lets two people leave: one whose seat is of a quota, one whose seat is not."""
+    own = get_country(OWN).id
+    lapsed = [row.kept_until for row in plan.rows if row.kept_until <= now]
+    if lapsed:  # few people leave no seats for it
+        release_lapsed(at=min(lapsed))
+    for kind in (SeatKind.QUOTA, SeatKind.BY_HAND):
+        query = select(Enrolment.person_id).where(
+            Enrolment.series_id == series_id,
+            Enrolment.status == EnrolmentStatus.ENROLLED,
+            Enrolment.seat_kind == kind,
+            Enrolment.seat_country_id.is_distinct_from(own),
+        )
+        person_id = db.session.scalar(query.order_by(Enrolment.id.desc()))
+        if person_id is not None:
+            withdraw(series_id, person_id, by=SYSTEM, at=now - timedelta(days=2))
+    keep_as_sent(now)
+
+
+def prepare_next_year(plans: Iterable[SeriesPlan], address: str, *, now: datetime) -> None:
+    """Copies a series of an earlier year, repeats a lecture on eight days, of which the third has a clash, and undoes a
+    withdrawal of several people."""
+    by = actor_of(address, now)
+    _copy(get_series(COPIED, by=by), by=by, now=now)
+    coming = [one for plan in plans for one in plan.lectures if _can_clash(one, now)]
+    _withdraw_by_mistake(get_series(WITHDRAWN_FROM, by=by), by=by, now=now)
+    if coming:
+        _repeat(min(coming, key=lambda one: one.starts_at), address, by=by, now=now)
+
+
+def _can_clash(lecture: LecturePlan, now: datetime) -> bool:
+    """Whether a lecture is given by the same instructor, late enough for two weeks to come before it."""
+    return (
+        lecture.state == LectureState.SCHEDULED
+        and "lin" in lecture.instructors
+        and lecture.starts_at > now + timedelta(days=16)
+    )
+
+
+def _withdraw_by_mistake(series: Series, *, by: Actor, now: datetime) -> None:
+    seats = list_seats(series, by=by, limit=WITHDRAWN - 1, status=EnrolmentStatus.ENROLLED)
+    people = [seat.enrolment.public_id for seat in seats]
+    if not people:
+        return
+    batch = preview_batch(series.id, people, status=EnrolmentStatus.WITHDRAWN, by=by, at=now).public_id
+    ENROLMENT_CHANGES.confirm(series.id, batch, by=by, at=now)
+    ENROLMENT_CHANGES.undo(series.id, batch, by=by, at=now)
+    keep_as_sent(now)
+
+
+def _copy(source: Series, *, by: Actor, now: datetime) -> None:
+    lectures = copied_lectures(source, by=by)
+    start = lectures[0].local_start
+    assert start is not None
+    first = first_after(start.date(), now.astimezone(ORGANISER_ZONE).date())
+    title = title_in_year(source.title, start.year, first.year)
+    wanted = copied_dates(lectures, days_from(lectures, first), with_instructors=True)
+    checks = check_dates(None, wanted, countries=iso_codes(source), locale="en", by=by)
+    copy = SeriesCopy(slug=slug_of(title), title=title, first=first, decisions=_decisions(checks))
+    copy_series(source.slug, copy, by=by, at=now)
+
+
+def _repeat(in_the_way: LecturePlan, address: str, *, by: Actor, now: datetime) -> None:
+    series = get_series(REPEATED_IN, by=by)
+    start = in_the_way.local_start - timedelta(days=14)
+    draft = lecture_input("repeated", time_zone=in_the_way.time_zone, starts_at=start, instructors=(address,))
+    assert by.person_id is not None
+    wanted = repeated_dates(draft, [by.person_id], Repeat(Every.WEEK, WEEKS))
+    checks = check_dates(series, wanted, countries=iso_codes(series), locale="en", by=by)
+    schedule_repeated(REPEATED_IN, draft, Repeat(Every.WEEK, WEEKS), decisions=_decisions(checks), by=by, at=now)
+
+
+def _decisions(checks: Iterable[DateCheck]) -> dict[str, str]:
+    """Dates with a clash are left out, holidays kept."""
+    return {
+        one.key: Decision.SKIP if one.clashes or one.impossible else Decision.KEEP for one in checks if not one.is_free
+    }

@@ -37,13 +37,12 @@ from lms.core.jobs import Job, JobState
 from lms.core.resources import resource
 from lms.core.roles import ANONYMOUS, SYSTEM, Role
 from lms.dashboards.queries.earning import find_next_to_earn
-from lms.demo import countries, mails, nominations
+from lms.demo import mails, nominations
 from lms.demo.build import add_rest, ensure
 from lms.demo.folder import Mark, Rest, find_mark, set_mark
 from lms.demo.follow_up import FollowUp
 from lms.demo.generate import Demonstration, LectureFile
-from lms.demo.groups import GROUPS
-from lms.demo.programme import load_instructors
+from lms.demo.programme import load_instructors, read_json
 from lms.enrolment.actions.many import publish_enrolments
 from lms.enrolment.models import (
     CalendarAddress,
@@ -196,7 +195,7 @@ def test_what_follows_lectures_is_there_in_every_state(now: datetime) -> None:
     assert db.session.scalar(select(func.count()).where(ViewingGroup.called_off_at.is_not(None))) == 1
     number = select(func.count()).select_from(ViewingGroup).group_by(ViewingGroup.lecture_id)
     most = number.order_by(func.count().desc()).limit(1)
-    assert db.session.scalar(most) == len(GROUPS), "a lecture with a list of groups"
+    assert db.session.scalar(most) == len(read_json("groups.json")["next"]), "a lecture with a list of groups"
     unanswered = (
         select(func.count()).select_from(Enrolment).where(UNANSWERED, Enrolment.source == EnrolmentSource.STAFF)
     )
@@ -283,11 +282,12 @@ def test_twenty_countries_have_nominations_in_every_state() -> None:
 
 @pytest.mark.usefixtures("context")
 def test_a_country_was_merged_and_another_has_a_notice() -> None:
-    old, kept = listed_country(countries.OLD), listed_country(countries.NOW)
+    merged, notice = read_json("staff.json")["merged country"], read_json("staff.json")["notice"]
+    old, kept = listed_country(merged["old"]), listed_country(merged["kept"])
     assert old is not None
     assert kept is not None
     assert old.merged_into_id == kept.id
-    assert notice_in(get_country(countries.NOTICE).notices, countries.NOTICE, "en") is not None
+    assert notice_in(get_country(notice["country"]).notices, notice["country"], "en") is not None
 
 
 @pytest.mark.usefixtures("context")
@@ -379,20 +379,19 @@ def test_progress_is_one_line_a_phase(said: list[str], built: APIFlask) -> None:
     assert built is not None
     assert [line.split(":")[0].strip() for line in said[2:-1] if not line.startswith("Built in ")] == [
         "Database, countries and partners",
-        "Names and habits of invented people",
         "Series and lectures",
         "Enrolments",
         "Seats of countries",
         "Attendance",
         "Groups, appeals and corrections",
         "Speakers",
-        "Files of lectures",
         "Reminders",
         "Lecture that is live",
         "Certificates",
         "Public figures",
         "Published report",
         "Search",
+        "Files of lectures",
         "Nominations",
         "Messages",
         "Calendars",
