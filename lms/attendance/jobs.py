@@ -42,9 +42,9 @@ def run_policy(
     at: str,
 ) -> dict[str, Any]:
     """Applies the current policy to held lectures, as reviewed."""
-    asked = [(lecture_id, key, gaining, losing) for lecture_id, key, gaining, losing in lectures]
+    previewed = [(lecture_id, key, gaining, losing) for lecture_id, key, gaining, losing in lectures]
     actor = Actor(person_id=by, system=True)
-    return apply_policy(policy_id, asked, by=actor, at=datetime.fromisoformat(at), progress=run.progress)
+    return apply_policy(policy_id, previewed, by=actor, at=datetime.fromisoformat(at), progress=run.progress)
 
 
 register(CORRECTIONS)

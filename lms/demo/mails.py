@@ -65,12 +65,14 @@ def write_to_sample(app: Flask, people: int) -> None:
     if every == 1:
         return
 
-    def choices(asked: Collection[Choice]) -> set[Choice]:
+    def choices(choices_asked: Collection[Choice]) -> set[Choice]:
         accounts = set(db.session.scalars(select(Account.person_id)))
         others = {
-            choice for choice in asked if choice[0] in SAMPLED and choice[1] % every and choice[1] not in accounts
+            choice
+            for choice in choices_asked
+            if choice[0] in SAMPLED and choice[1] % every and choice[1] not in accounts
         }
-        return others | declined(set(asked) - others)
+        return others | declined(set(choices_asked) - others)
 
     app.extensions[CHOICES] = choices
 
@@ -144,12 +146,14 @@ def _decline(now: datetime) -> None:
     enrolled = select(Enrolment.person_id).where(Enrolment.status == EnrolmentStatus.ENROLLED)
     for person_id in list(db.session.scalars(enrolled.order_by(Enrolment.id).distinct().limit(DECLINING))):
         choose_mails(person_id, {MailKind.REMINDER: False, MailKind.REPLAY: False}, by=SYSTEM, at=now)
-    own = find_person_id(TRAINEE)
-    series = select(Enrolment.series_id).join(Series).where(Enrolment.person_id == own).order_by(Series.id.desc())
+    trainee_id = find_person_id(TRAINEE)
+    series = (
+        select(Enrolment.series_id).join(Series).where(Enrolment.person_id == trainee_id).order_by(Series.id.desc())
+    )
     series_id = db.session.scalar(series)
-    if own is not None and series_id is not None:
-        choose_mails(own, {MailKind.REMINDER: True, MailKind.REPLAY: True}, by=SYSTEM, at=now)
-        choose_mails(own, {MailKind.REMINDER: False}, by=SYSTEM, at=now, series_id=series_id)
+    if trainee_id is not None and series_id is not None:
+        choose_mails(trainee_id, {MailKind.REMINDER: True, MailKind.REPLAY: True}, by=SYSTEM, at=now)
+        choose_mails(trainee_id, {MailKind.REMINDER: False}, by=SYSTEM, at=now, series_id=series_id)
 
 
 def _withhold(now: datetime) -> None:

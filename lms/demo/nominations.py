@@ -125,8 +125,10 @@ def _make_series(instructor: str, *, now: datetime, at: datetime) -> int:
 
 def _with_focal_point(countries: Sequence[CountryPlan]) -> list[CountryPlan]:
     """Twenty countries: those with a focal point, then the largest."""
-    own = {"KE", *(row["country"] for row in read("focal_points.csv"))}
-    ranked = sorted(countries, key=lambda one: (one.code not in own, -one.weight, one.code))
+    with_focal_points = {"KE", *(row["country"] for row in read("focal_points.csv"))}
+    ranked = sorted(
+        countries, key=lambda country: (country.code not in with_focal_points, -country.weight, country.code)
+    )
     return ranked[:COUNTRIES]
 
 
@@ -198,9 +200,9 @@ def _ask_to_confirm(public_ids: Sequence[str], *, by: Actor, at: datetime) -> No
     """Asks two nominees who accepted whether they have another job now; the first one says yes."""
     field = ProfileField.JOB_TITLE
     changed = []
-    for one in db.session.scalars(select(Nomination).where(among(Nomination.public_id, public_ids))):
-        assert one.person_id is not None, "the nominee accepted"
-        person = db.session.get_one(Person, one.person_id)
+    for nomination in db.session.scalars(select(Nomination).where(among(Nomination.public_id, public_ids))):
+        assert nomination.person_id is not None, "the nominee accepted"
+        person = db.session.get_one(Person, nomination.person_id)
         now = person.job_title or ""
         changed.append(ChangedProfile(person.id, person.full_name, [Difference(field, now, "Head of section")]))
     ask_to_confirm(changed, country_id=get_country("KE").id, by=by, at=at)
@@ -211,11 +213,11 @@ def _ask_to_confirm(public_ids: Sequence[str], *, by: Actor, at: datetime) -> No
 
 def _endorse(public_id: str, *, as_picture: bool, by: Actor, at: datetime) -> None:
     """Attaches a letter of endorsement, as the ministry sent it or photographed."""
-    one = db.session.scalars(select(Nomination).where(Nomination.public_id == public_id)).one()
+    nomination = db.session.scalars(select(Nomination).where(Nomination.public_id == public_id)).one()
     inputs = {
-        "country": country_names("en")[one.country.code],
-        "name": one.full_name,
-        "organisation": one.organisation or "",
+        "country": country_names("en")[nomination.country.code],
+        "name": nomination.full_name,
+        "organisation": nomination.organisation or "",
         "series": TITLE,
         "day": at.date().isoformat(),
     }
@@ -229,29 +231,29 @@ def _endorse(public_id: str, *, as_picture: bool, by: Actor, at: datetime) -> No
     attach_letter(public_id, read_letter(io.BytesIO(content), name), by=by, at=at)
 
 
-def _row(line: int, one: Member) -> PersonRow:
+def _row(line: int, member: Member) -> PersonRow:
     return PersonRow(
         line=line,
-        email=one.email,
-        key=email_key(one.email),
-        full_name=one.full_name,
-        native_name=one.native_name.strip() or None,
-        sector=Sector(one.sector),
-        organisation=one.organisation or None,
-        job_title=one.job_title or None,
-        gender=Gender(one.gender) if one.gender else None,
+        email=member.email,
+        key=email_key(member.email),
+        full_name=member.full_name,
+        native_name=member.native_name.strip() or None,
+        sector=Sector(member.sector),
+        organisation=member.organisation or None,
+        job_title=member.job_title or None,
+        gender=Gender(member.gender) if member.gender else None,
     )
 
 
-def _acceptance(one: Nomination, code: str) -> Acceptance:
-    return Acceptance(full_name=one.full_name, native_name=one.native_name, country=code, consent=True)
+def _acceptance(nomination: Nomination, code: str) -> Acceptance:
+    return Acceptance(full_name=nomination.full_name, native_name=nomination.native_name, country=code, consent=True)
 
 
 def _links(public_ids: Sequence[str]) -> Iterator[tuple[str, Nomination]]:
     """The secret of each invitation as its mail has it, with its nomination."""
     query = select(Nomination).where(among(Nomination.public_id, public_ids)).order_by(Nomination.id)
-    found = list(db.session.scalars(query))
-    addresses = [one.email for one in found]
+    nominations = list(db.session.scalars(query))
+    addresses = [one.email for one in nominations]
     mails = select(OutboxMail.address, OutboxMail.payload).where(among(OutboxMail.address, addresses))
     secrets = {address: payload["secret"] for address, payload in db.session.execute(mails) if "secret" in payload}
-    return iter([(secrets[one.email], one) for one in found])
+    return iter([(secrets[one.email], one) for one in nominations])

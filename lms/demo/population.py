@@ -166,20 +166,20 @@ def gather(series: Sequence[SeriesPlan], countries: Sequence[CountryPlan], peopl
     by_country: dict[str, list[int]] = defaultdict(list)
     for plan in series:
         certified = plan.certificate is not None
-        own: list[int] = []
+        indexes: list[int] = []
         for code in newcomers.get(plan.slug, ()):
             index = len(members)
             members.append(maker.make(code, certified))
             if code not in seen and _is_over(plan):
                 seen.add(code)
                 eager.add(index)
-            own.append(index)
-        returning = _returning(plan, len(own), members, by_country, random)
-        for index in own:
+            indexes.append(index)
+        returning = _returning(plan, len(indexes), members, by_country, random)
+        for index in indexes:
             by_country[members[index].country].append(index)
-        own += returning
-        random.shuffle(own)
-        enrolments[plan.slug] = own
+        indexes += returning
+        random.shuffle(indexes)
+        enrolments[plan.slug] = indexes
     return Population(members, enrolments, frozenset(eager))
 
 
@@ -239,14 +239,14 @@ def _returning(
     plan: SeriesPlan, newcomers: int, members: list[Member], by_country: dict[str, list[int]], random: Random
 ) -> list[int]:
     """Who comes back from an earlier series."""
-    wanted = int(newcomers * _RETURNING / (1 - _RETURNING))
+    number = int(newcomers * _RETURNING / (1 - _RETURNING))
     pools = [by_country[code] for code in plan.audience or by_country if by_country[code]]
     pool = [index for pool in pools for index in pool]
     if plan.certificate is not None:
         pool = [
             index for index in pool if not members[index].native_name or members[index].script not in LARGE_FONTS_ONLY
         ]
-    return random.sample(pool, min(wanted, len(pool)))
+    return random.sample(pool, min(number, len(pool)))
 
 
 class _Maker:

@@ -60,10 +60,10 @@ def sees_shared_only(by: Actor) -> bool:
     return not by.is_reporter
 
 
-def shares_profile(by: Actor, country_id: int | None, *, own: bool) -> bool:
+def shares_profile(by: Actor, country_id: int | None, *, is_self: bool) -> bool:
     """Whether enrolling somebody of `country_id` shares the profile with the staff of the series: by the person,
     by an administrator, or by the country's focal point, who all may name the person to them."""
-    return own or by.is_administrator or speaks_for(by, country_id)
+    return is_self or by.is_administrator or speaks_for(by, country_id)
 
 
 def may_move(series: Series, by: Actor, country_id: int | None) -> bool:

@@ -89,8 +89,8 @@ def _item(line: str, base_url: str) -> Markup:
 def _linked(line: str) -> Markup:
     """A line with its addresses as links."""
     parts, end = [], 0
-    for found in _ADDRESS.finditer(line):
-        link = Markup('<a href="{url}" style="{style}">{url}</a>').format(url=found[0], style=_LINK)
-        parts += [escape(line[end : found.start()]), link]
-        end = found.end()
+    for match in _ADDRESS.finditer(line):
+        link = Markup('<a href="{url}" style="{style}">{url}</a>').format(url=match[0], style=_LINK)
+        parts += [escape(line[end : match.start()]), link]
+        end = match.end()
     return Markup("").join([*parts, escape(line[end:])])

@@ -85,9 +85,9 @@ class MailRefused(OSError):
 
 def reason_of(code: int, text: str) -> MailReason:
     """What an answer of a mail server means, by its enhanced status code if it has one, else by its code."""
-    found = _STATUS.search(text)
-    if found is not None:
-        return _by_status(int(found[2]), int(found[3]))
+    match = _STATUS.search(text)
+    if match is not None:
+        return _by_status(int(match[2]), int(match[3]))
     if code == 552:
         return MailReason.TOO_LARGE
     if code in (452, 422):

@@ -164,11 +164,11 @@ def _path_to_stop(mail: OutboxMail) -> str | None:
 
 def _templates() -> Environment:
     """The templates of pages, but strict: a value that is missing is an error, since nobody would see the gap."""
-    found: Environment | None = current_app.extensions.get(_TEMPLATES)
-    if found is None:
-        found = current_app.jinja_env.overlay(undefined=StrictUndefined)
-        current_app.extensions[_TEMPLATES] = found
-    return found
+    environment: Environment | None = current_app.extensions.get(_TEMPLATES)
+    if environment is None:
+        environment = current_app.jinja_env.overlay(undefined=StrictUndefined)
+        current_app.extensions[_TEMPLATES] = environment
+    return environment
 
 
 def _invite(message: EmailMessage, calendar: Attachment | None) -> None:

@@ -164,9 +164,9 @@ def _claim_due(*, at: datetime, limit: int, per_minute: int | None, priorities: 
         due = due_mails(at, [priority]).order_by(OutboxMail.due_at, OutboxMail.id)
         while len(mails) < limit:
             query = due.where(OutboxMail.id.not_in([mail.id for mail in mails])).limit(limit - len(mails))
-            found = db.session.scalars(query.with_for_update(skip_locked=True)).all()
-            mails += stop_unwanted(found, at=at)
-            if not found:
+            claimed = db.session.scalars(query.with_for_update(skip_locked=True)).all()
+            mails += stop_unwanted(claimed, at=at)
+            if not claimed:
                 break
     if per_minute and mails:
         note_taken(len(mails), at=at)

@@ -122,11 +122,11 @@ class MailServer:
         for what it is or for its address. A mail is sent again at once only when the server surely did not take it: the
         kept connection was closed before the mail began, or the server refused it because it is closing the connection.
         """
-        kept = self._connection
+        open_connection = self._connection
         try:
-            self._send(kept or self._connect(), letter)
+            self._send(open_connection or self._connect(), letter)
         except _Closing:
-            if kept is None:
+            if open_connection is None:
                 raise
             self._send(self._connect(), letter)
 

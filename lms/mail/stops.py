@@ -37,14 +37,14 @@ def stop_unwanted(mails: Sequence[OutboxMail], *, at: datetime) -> list[OutboxMa
 
 def _without_expired(mails: Sequence[OutboxMail], *, at: datetime) -> list[OutboxMail]:
     """Stops those mails that are no longer worth sending; returns the others."""
-    kept: list[OutboxMail] = []
+    deliverable: list[OutboxMail] = []
     for mail in mails:
         if mail.expires_at is not None and mail.expires_at <= at:
             stop_mail(mail, EXPIRED)
         else:
-            kept.append(mail)
+            deliverable.append(mail)
     db.session.flush()
-    return kept
+    return deliverable
 
 
 def _without_declined(mails: Sequence[OutboxMail]) -> list[OutboxMail]:
@@ -62,15 +62,15 @@ def _without_declined(mails: Sequence[OutboxMail]) -> list[OutboxMail]:
 def _without_stopped(mails: Sequence[OutboxMail]) -> list[OutboxMail]:
     """Stops mails to addresses that are not written to; returns the others. What somebody asks for now is tried."""
     stopped = stopped_among(mail.address for mail in mails if mail.kind != MailKind.ACCOUNT)
-    kept: list[OutboxMail] = []
+    deliverable: list[OutboxMail] = []
     for mail in mails:
         if mail.kind == MailKind.ACCOUNT or mail.address not in stopped:
-            kept.append(mail)
+            deliverable.append(mail)
         else:
             stop_mail(mail, ADDRESS_STOPPED)
             mail.reason = MailReason.ADDRESS_STOPPED
     db.session.flush()
-    return kept
+    return deliverable
 
 
 def _without_outdated(mails: Sequence[OutboxMail]) -> list[OutboxMail]:

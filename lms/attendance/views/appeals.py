@@ -46,7 +46,7 @@ ALL = "all"
 def appeal(lecture_id: int) -> ResponseReturnValue:
     """Submits an appeal about the reader's attendance of a lecture."""
     by, at = current_actor(), clock.now()
-    lecture, own = get_appealable(lecture_id, by=by, at=at)
+    lecture, earlier = get_appealable(lecture_id, by=by, at=at)
     form, status = AppealForm(), 200
     form.there_from.label.text = _("I was there from (%(city)s time)", city=zone_city(viewer_zone()))
     if request.method == "POST":
@@ -55,12 +55,17 @@ def appeal(lecture_id: int) -> ResponseReturnValue:
             flash(_("Your request has been sent. The lecturer will reply by e-mail."), "done")
             return redirect(url_for("dashboards.lecture", lecture_id=lecture_id, _anchor="counted"))
         status = failed
-        lecture, own = get_appealable(lecture_id, by=by, at=at)
-    elif own.open is not None:
+        lecture, earlier = get_appealable(lecture_id, by=by, at=at)
+    elif earlier.open is not None:
         return redirect(url_for("dashboards.lecture", lecture_id=lecture_id, _anchor="counted"))
     attendance = next(iter(attendance_of_person(by.person_id or 0, by=by, lecture_id=lecture_id)), None)
     page = render_template(
-        "attendance/appeal.html", lecture=lecture, own=own, form=form, attendance=attendance, marks=marks_of(lecture)
+        "attendance/appeal.html",
+        lecture=lecture,
+        own=earlier,
+        form=form,
+        attendance=attendance,
+        marks=marks_of(lecture),
     )
     return page, status
 
@@ -229,12 +234,12 @@ def decline_appeal(appeal_id: str) -> ResponseReturnValue:
     return _answered(appeal_id, _("Appeal declined. The person will get an e-mail."))
 
 
-def _answered(appeal_id: str, said: str) -> ResponseReturnValue:
+def _answered(appeal_id: str, message: str) -> ResponseReturnValue:
     """Redirects to the next open appeal of the lecture, or to the appeal just answered."""
     by = current_actor()
     view = get_appeal(appeal_id, by=by)
     following = list_appeals(by=by, lecture_id=view.lecture.id, state=AppealState.OPEN, limit=1)
-    flash(said, "done")
+    flash(message, "done")
     if following:
         flash(_("This is the next appeal for this lecture."), "now")
     return redirect(url_for(".appeal_page", appeal_id=following[0].appeal.public_id if following else appeal_id))

@@ -144,8 +144,8 @@ def failed_jobs(*, at: datetime) -> list[Job]:
     seen: set[tuple[str, str]] = set()
     failed = []
     for job in db.session.scalars(query):
-        said = {name: value for name, value in job.arguments.items() if name not in {"at", "by"}}
-        key = (job.kind, repr(sorted(said.items())))
+        arguments = {name: value for name, value in job.arguments.items() if name not in {"at", "by"}}
+        key = (job.kind, repr(sorted(arguments.items())))
         if key not in seen and job.state is JobState.FAILED:
             failed.append(job)
         if job.state in (JobState.FAILED, JobState.DONE):

@@ -196,13 +196,13 @@ def _details(first: Profile, second: Profile) -> list[Detail]:
             return profile.country.code if profile.country else None
         return getattr(profile.person, name)
 
-    found = []
+    details = []
     for name, label in LABELS.items():
-        one, two = value(first, name), value(second, name)
-        chosen = request.form.get(name) == "second" if request.method == "POST" else not one and bool(two)
-        if one or two:
-            found.append(Detail(name, str(label), one, two, chosen))
-    return found
+        first_value, two = value(first, name), value(second, name)
+        chosen = request.form.get(name) == "second" if request.method == "POST" else not first_value and bool(two)
+        if first_value or two:
+            details.append(Detail(name, str(label), first_value, two, chosen))
+    return details
 
 
 @bp.post("/admin/people/<public_id>/merge/<other>/different")

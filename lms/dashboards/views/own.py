@@ -61,8 +61,8 @@ def me() -> ResponseReturnValue:
     """Shows the reader's own lectures, progress in each series, attendance and certificates."""
     by, at = current_actor(), clock.now()
     assert by.person_id is not None
-    found = list_own_series(by.person_id, by=by, at=at)
-    joined = [one for one in found if one.enrolment.status in _IN or one.attendance]
+    own_series = list_own_series(by.person_id, by=by, at=at)
+    joined = [one for one in own_series if one.enrolment.status in _IN or one.attendance]
     lectures = [one for own in joined if own.is_in for one in own.lectures]
     live = [one for one in lectures if one.state is LectureState.LIVE]
     upcoming = [
@@ -70,11 +70,13 @@ def me() -> ResponseReturnValue:
         for one in lectures
         if one.state is LectureState.SCHEDULED and one.starts_at is not None and not rules.is_late(one, at)
     ]
-    upcoming.sort(key=lambda one: (one.starts_at, one.id))
+    upcoming.sort(key=lambda lecture: (lecture.starts_at, lecture.id))
     name_givers(upcoming[:NEXT])
     percents = {own.series.id: own.policy.min_percent for own in joined}
     attendance = sorted(
-        (one for own in joined for one in own.attendance.values()), key=lambda one: one.start_ms, reverse=True
+        (one for own in joined for one in own.attendance.values()),
+        key=lambda attendance: attendance.start_ms,
+        reverse=True,
     )
     return render_template(
         "dashboards/me.html",
@@ -110,9 +112,9 @@ def teach() -> ResponseReturnValue:
     taught, given = list_given(by.person_id, by=by)
     live = [one for one in taught if one.lecture.state is LectureState.LIVE]
     scheduled = [one for one in taught if one.lecture.state is LectureState.SCHEDULED and one.lecture.starts_at]
-    scheduled.sort(key=lambda one: (one.lecture.starts_at, one.lecture.id))
+    scheduled.sort(key=lambda row: (row.lecture.starts_at, row.lecture.id))
     undated = [one for one in taught if one.lecture.state in (LectureState.DRAFT, LectureState.POSTPONED)]
-    undated.sort(key=lambda one: (one.lecture.starts_at or datetime.max.replace(tzinfo=UTC), one.lecture.id))
+    undated.sort(key=lambda row: (row.lecture.starts_at or datetime.max.replace(tzinfo=UTC), row.lecture.id))
     late = [one for one in scheduled if rules.is_late(one.lecture, at)]
     coming = [one for one in scheduled if not rules.is_late(one.lecture, at)]
     own_live = [one for one in live if one.is_given_by(by)]

@@ -34,10 +34,10 @@ def enrol_many(
     series = lock(series_id, by, at)
     rules.check_is_staff_of(series, by)
     walk_in = source is EnrolmentSource.WALK_IN
-    wanted = list(dict.fromkeys(person_ids))
-    standing = standing_of(series_id, wanted)
+    distinct_ids = list(dict.fromkeys(person_ids))
+    standing = standing_of(series_id, distinct_ids)
     comes = EnrolmentStatus.WITHDRAWN if walk_in else EnrolmentStatus.APPLIED
-    entering = [pid for pid in wanted if pid not in standing or standing[pid][1] is comes]
+    entering = [pid for pid in distinct_ids if pid not in standing or standing[pid][1] is comes]
     rows = {pid: db.session.get_one(Enrolment, standing[pid][0]) for pid in entering if pid in standing}
     countries = countries_of(entering, day_of(at))
     claims = [seats.Claim(rows[pid].person_id if pid in rows else pid, countries[pid]) for pid in entering]
@@ -107,13 +107,13 @@ def publish_enrolments(
     waiting = sum(1 for pid, status in after.items() if pid not in before and status is EnrolmentStatus.WAITLISTED)
     out = sum(1 for status in after.values() if status not in rules.ACTIVE)
     if waiting:
-        said = _n("%(num)s person is on the waiting list.", "%(num)s people are on the waiting list.", waiting)
-        answer.notes.append(said)
+        note = _n("%(num)s person is on the waiting list.", "%(num)s people are on the waiting list.", waiting)
+        answer.notes.append(note)
     if out:
-        said = _n(
+        note = _n(
             "%(num)s person withdrew from this series or was rejected before, and was not enrolled. Ask them first.",
             "%(num)s people withdrew from this series or were rejected before, and were not enrolled. Ask them first.",
             out,
         )
-        answer.notes.append(said)
+        answer.notes.append(note)
     return answer

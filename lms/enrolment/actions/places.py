@@ -69,7 +69,7 @@ def enrol(
         rules.check_can_move(series, by, country_id)
     row = find_enrolment(series_id, person_id)
     accepts = by_oneself or (nominated and by.person_id == person_id)
-    shares = rules.shares_profile(by, country_id, own=accepts) or bool(known_to([person_id], by))
+    shares = rules.shares_profile(by, country_id, is_self=accepts) or bool(known_to([person_id], by))
     if row is not None and shares:
         share_profile(row, at=at)
     if row is not None and _stays(row, by_oneself=by_oneself, has_seat=seat is not None):

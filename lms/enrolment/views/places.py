@@ -87,14 +87,14 @@ def enrol(slug: str) -> ResponseReturnValue:
     except Refused as error:
         flash(error.message, "wrong")
     else:
-        said = {
+        messages = {
             EnrolmentStatus.ENROLLED: _("You are enrolled."),
             EnrolmentStatus.WAITLISTED: _(
                 "No places are free. You are on the waiting list, and we will e-mail you when it is your turn."
             ),
             EnrolmentStatus.APPLIED: _("We have received your application. We will e-mail you when it is decided."),
         }
-        flash(_("Accepted. The lecturers can now see your profile.") if accepts else said[row.status], "done")
+        flash(_("Accepted. The lecturers can now see your profile.") if accepts else messages[row.status], "done")
     return _series_page(slug)
 
 
@@ -118,10 +118,10 @@ def withdraw(slug: str) -> ResponseReturnValue:
     if request.method == "POST":  # the question is on a page that can be reopened
         return redirect(url_for("enrolment.withdraw", slug=slug), 303)
     back = url_for("dashboards.series", slug=slug)
-    return _ask_to_withdraw(row, series, back=back, action=url_for("enrolment.withdraw", slug=slug), own=True)
+    return _ask_to_withdraw(row, series, back=back, action=url_for("enrolment.withdraw", slug=slug), is_self=True)
 
 
-def _ask_to_withdraw(row: Enrolment, series: Series, *, back: str, action: str, own: bool) -> str:
+def _ask_to_withdraw(row: Enrolment, series: Series, *, back: str, action: str, is_self: bool) -> str:
     waiting = count_waiting(series.id)
     seat = get_seat(row, by=current_actor())
     return render_template(
@@ -134,7 +134,7 @@ def _ask_to_withdraw(row: Enrolment, series: Series, *, back: str, action: str, 
         ),
         back=back,
         action=action,
-        own=own,
+        own=is_self,
     )
 
 
@@ -184,13 +184,13 @@ def series_enrolments(slug: str) -> ResponseReturnValue:
 
 def _say_where(row: Enrolment, by: Actor) -> None:
     name = get_seat(row, by=by).label
-    said = {
+    messages = {
         EnrolmentStatus.ENROLLED: _("%(name)s is enrolled.", name=name),
         EnrolmentStatus.WAITLISTED: _("%(name)s is on the waiting list.", name=name),
         EnrolmentStatus.REJECTED: _("%(name)s was rejected.", name=name),
         EnrolmentStatus.WITHDRAWN: _("%(name)s no longer has a place.", name=name),
     }
-    flash(said.get(row.status, name), "done")
+    flash(messages.get(row.status, name), "done")
 
 
 class Enrolments(ListView[Seat]):
@@ -322,10 +322,10 @@ def decide(slug: str, enrolment_id: str) -> ResponseReturnValue:
     series = get_series(slug, by=by)
     if row.series_id != series.id:
         raise NotFound
-    wanted = request.form.get("status", "") if request.method == "POST" else EnrolmentStatus.WITHDRAWN.value
-    if wanted not in set(EnrolmentStatus):
+    target = request.form.get("status", "") if request.method == "POST" else EnrolmentStatus.WITHDRAWN.value
+    if target not in set(EnrolmentStatus):
         raise Invalid("status", _("Unknown state."))
-    status = EnrolmentStatus(wanted)
+    status = EnrolmentStatus(target)
     if status is EnrolmentStatus.WITHDRAWN and not request.form.get("confirm"):
         if row.status not in ACTIVE:
             return _list_page(slug)
@@ -336,7 +336,7 @@ def decide(slug: str, enrolment_id: str) -> ResponseReturnValue:
             return _list_page(slug)
         action = url_for("enrolment.decide", slug=slug, enrolment_id=enrolment_id)
         back = url_for("enrolment.series_enrolments", slug=slug)
-        return _ask_to_withdraw(row, series, back=back, action=action, own=False)
+        return _ask_to_withdraw(row, series, back=back, action=action, is_self=False)
     with flash_refusal():
         _say_where(places.set_status(enrolment_id, status, by=by, at=at), by)
     if status is EnrolmentStatus.WITHDRAWN:  # the list of this person alone, where “Enrol again” takes it back
