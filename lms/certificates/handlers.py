@@ -73,7 +73,7 @@ def erase(event: PersonErased) -> None:
 def add_progress(event: ProgressAsked) -> None:
     """How far each of the people is towards the certificate of the series."""
     standings = eligibility.standings_of(event.series_id, event.person_ids, at=event.at)
-    event.found.update({person_id: standing.in_numbers for person_id, standing in standings.items()})
+    event.progress.update({person_id: standing.in_numbers for person_id, standing in standings.items()})
 
 
 @handles(RequirementAsked)

@@ -255,7 +255,7 @@ class ProgressAsked(Event):
 
     series_id: int
     person_ids: Collection[int]
-    found: dict[int, dict[str, Any]] = field(default_factory=dict)
+    progress: dict[int, dict[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -45,14 +45,14 @@ class Readers:
     those without an e-mail address, or with an address that returned e-mails.
     """
 
-    found: int
+    total: int
     declined: int
     unreachable: int
 
     @property
     def number(self) -> int:
         """How many get it."""
-        return self.found - self.declined - self.unreachable
+        return self.total - self.declined - self.unreachable
 
 
 @dataclass(frozen=True)

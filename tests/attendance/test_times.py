@@ -72,7 +72,7 @@ def test_near_the_plan_the_plan_is_proposed_and_one_step_makes_it_held(elsewhere
     assert elsewhere.outcomes() == {}
     found = elsewhere.propose()
     assert (found.start, found.end, found.start_as_planned, found.end_as_planned) == (START, END, True, True)
-    assert [(one.source, one.file_name, one.people, one.first, one.last) for one in found.told] == [
+    assert [(one.source, one.file_name, one.people, one.first, one.last) for one in found.observations] == [
         (Source.IMPORT, "report.csv", 3, minute(-10), minute(95))
     ]
     preview = elsewhere.look(0, 90)
@@ -91,10 +91,10 @@ def test_two_sources_are_both_explained(elsewhere: Elsewhere) -> None:
     for number in range(4):
         record_beat(join, number, at=minute(59 + number / 2))
     found = elsewhere.propose()
-    assert [(one.source, one.file_name, one.people) for one in found.told] == [
+    assert [(one.source, one.file_name, one.people) for one in found.observations] == [
         (Source.IMPORT, "report.csv", 2), (Source.LIVE, None, 1)
     ]  # fmt: skip
-    assert (found.told[1].first, found.told[1].last) == (minute(59), minute(60.5))
+    assert (found.observations[1].first, found.observations[1].last) == (minute(59), minute(60.5))
     assert (found.start_as_planned, found.end_as_planned) == (False, False)
     assert (found.start, found.end) == (minute(58.25), minute(150))
 

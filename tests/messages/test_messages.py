@@ -109,7 +109,7 @@ def test_those_who_left_or_only_came_by_are_not_written_to(scene: Scene) -> None
     assert ben is not None
     scene.make.lecture(scene.series, "Next", starts_at=STARTS + timedelta(days=7))  # until then people can withdraw
     set_status(ben.public_id, EnrolmentStatus.WITHDRAWN, by=SYSTEM, at=NOW)
-    assert count_readers(scene.series, of_lecture(scene, Audience.PARTIAL), by=scene.by).found == 0
+    assert count_readers(scene.series, of_lecture(scene, Audience.PARTIAL), by=scene.by).total == 0
     send(scene)
     send_due_messages(at=STARTS)
     assert addresses() == ["ada", "cyr"]
@@ -126,8 +126,8 @@ def test_a_country_chooses_only_among_those_whose_country_the_lecturer_may_read(
     make.enrolment(scene.series, person)
     for shared, seen in ((None, 0), (NOW, 1)):
         share(person.id, shared)
-        assert count_readers(scene.series, to, by=make.administrator()).found == 1
-        assert count_readers(scene.series, to, by=scene.by).found == seen
+        assert count_readers(scene.series, to, by=make.administrator()).total == 1
+        assert count_readers(scene.series, to, by=scene.by).total == seen
 
 
 def test_declined_and_missing_addresses_are_left_out_and_counted(make: Make, scene: Scene) -> None:

@@ -243,7 +243,7 @@ def test_the_history_of_a_person_tells_the_list_and_the_signature(story: Story) 
 
     def steps(person: Person) -> list[str]:
         history = get_history(story.lecture.id, person.public_id, by=SYSTEM, at=story.at)
-        return [step.said for step in history.steps if step.kind in kinds]
+        return [step.text for step in history.steps if step.kind in kinds]
 
     assert steps(first) == [
         "Removed from the list of the viewing group in Nairobi.",

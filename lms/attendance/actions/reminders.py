@@ -105,7 +105,7 @@ def _post(due: Due, *, at: datetime) -> bool:
     publish(question)
     db.session.rollback()
     for some in chunks(people, POST_AT_ONCE):
-        if not _post_to(due, some, question.found, at=at):
+        if not _post_to(due, some, question.progress, at=at):
             return False
     return _note_posted(due, at=at)
 

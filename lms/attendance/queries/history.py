@@ -38,7 +38,7 @@ class Step:
 
     at: datetime
     kind: str
-    said: str
+    text: str
     words: str = ""
     by: int | None = None
     said_by_person: bool = False
@@ -122,14 +122,14 @@ def _corrections(context: Asked) -> Iterable[Step]:
             yield Step(
                 at=correction.withdrawn_at,
                 kind="withdrawn",
-                said=_("Correction removed. The result follows the evidence."),
+                text=_("Correction removed. The result follows the evidence."),
                 by=correction.withdrawn_by,
             )
         word = rules.outcome_word(correction.outcome)
         yield Step(
             at=correction.made_at,
             kind="set",
-            said=_("Corrected to %(outcome)s.", outcome=word)
+            text=_("Corrected to %(outcome)s.", outcome=word)
             if restored is None
             else _("Correction restored: %(outcome)s.", outcome=word),
             words=correction.reason,
@@ -157,7 +157,7 @@ def _appeals(context: Asked) -> Iterable[Step]:
             yield Step(
                 at=appeal.ended_at,
                 kind=appeal.state.value,
-                said=answers[appeal.state],
+                text=answers[appeal.state],
                 words=appeal.answer,
                 by=appeal.person_id if taken_back else appeal.answered_by,
                 said_by_person=taken_back,
@@ -165,7 +165,7 @@ def _appeals(context: Asked) -> Iterable[Step]:
         yield Step(
             at=appeal.filed_at,
             kind="appeal",
-            said=_("Appeal submitted."),
+            text=_("Appeal submitted."),
             words=appeal.text,
             by=appeal.person_id,
             said_by_person=True,
@@ -180,14 +180,14 @@ def _closings(context: Asked) -> Iterable[Step]:
             yield Step(
                 at=closing.reopened_at,
                 kind="reopened",
-                said=_("Attendance of the lecture reopened."),
+                text=_("Attendance of the lecture reopened."),
                 words=closing.reason or "",
                 by=closing.reopened_by,
             )
         yield Step(
             at=closing.closed_at,
             kind="closed",
-            said=_("Attendance of the lecture closed."),
+            text=_("Attendance of the lecture closed."),
             by=closing.closed_by,
         )
 
@@ -220,7 +220,7 @@ def _reports(context: Asked) -> Iterable[Step]:
             )
         else:
             text = _("%(what)s was imported. It contained nothing new about this person.", what=what)
-        yield Step(at=report.published_at, kind="report", said=text, by=report.by_person_id)
+        yield Step(at=report.published_at, kind="report", text=text, by=report.by_person_id)
 
 
 @tells
@@ -246,7 +246,7 @@ def _recognised(context: Asked) -> Iterable[Step]:
         text = _("Identified: %(who)s is this person.", who=who)
         if before:
             text = _("Identification undone: %(who)s is this person.", who=who)
-        steps.append(Step(at=decision.made_at, kind="recognised", said=text, by=decision.by_person_id))
+        steps.append(Step(at=decision.made_at, kind="recognised", text=text, by=decision.by_person_id))
     return reversed(steps)
 
 
@@ -276,7 +276,7 @@ def _groups(context: Asked) -> Iterable[Step]:
         yield Step(
             at=entry.at,
             kind=entry.verb.replace(".", "_"),
-            said=words[entry.verb] % {"place": city},
+            text=words[entry.verb] % {"place": city},
             by=context.person_id if checked_in else entry.actor_id,
             said_by_person=checked_in,
         )
@@ -295,7 +295,7 @@ def _lecture(context: Asked) -> Iterable[Step]:
         .order_by(LectureChange.id.desc())
     )
     for change in db.session.scalars(query):
-        yield Step(at=change.at, kind=change.what, said=words[change.what], by=change.by_person_id)
+        yield Step(at=change.at, kind=change.what, text=words[change.what], by=change.by_person_id)
 
 
 @tells
@@ -308,7 +308,7 @@ def _merges(context: Asked) -> Iterable[Step]:
     }
     for entry in audit.list_entries("person", context.person_id, limit=500):
         if entry.verb in words:
-            yield Step(at=entry.at, kind=entry.verb, said=words[entry.verb], by=entry.actor_id)
+            yield Step(at=entry.at, kind=entry.verb, text=words[entry.verb], by=entry.actor_id)
 
 
 @tells
@@ -319,4 +319,4 @@ def _joins(context: Asked) -> Iterable[Step]:
     first, count = db.session.execute(query).one()
     if count:
         text = _n("Joined the live room.", "Joined the live room, %(num)s times in total.", count)
-        yield Step(at=clock.from_ms(first), kind="joined", said=text, by=context.person_id, said_by_person=True)
+        yield Step(at=clock.from_ms(first), kind="joined", text=text, by=context.person_id, said_by_person=True)

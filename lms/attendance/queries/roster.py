@@ -98,7 +98,7 @@ class RosterTotals:
     absent: int = 0
     excused: int = 0
     unmatched: int = 0
-    here: int = 0
+    in_room: int = 0
     seen: int = 0
     recounted_at: datetime | None = None
 
@@ -329,7 +329,7 @@ def _totals(lecture: Lecture, order: RosterOrder, at: datetime | None) -> Roster
         now = clock.to_ms(at or clock.now())
         seen = select(func.count()).select_from(union(*people_with_evidence(lecture.id)).subquery())
         return RosterTotals(
-            people, unmatched=unmatched, here=viewers(lecture.id, now), seen=db.session.scalar(seen) or 0
+            people, unmatched=unmatched, in_room=viewers(lecture.id, now), seen=db.session.scalar(seen) or 0
         )
     counted, moments = dict.fromkeys(Outcome, 0), []
     for outcome, count, moment in read(_OUTCOMES, {"lecture_id": lecture.id}):

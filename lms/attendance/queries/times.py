@@ -45,7 +45,7 @@ class Proposal:
     end: datetime
     start_as_planned: bool
     end_as_planned: bool
-    told: list[Told]
+    observations: list[Told]
 
 
 @dataclass(frozen=True)

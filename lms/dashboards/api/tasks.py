@@ -80,7 +80,7 @@ def _mail_choices(public_id: str) -> dict[str, Any]:
     choices = chosen_mails(public_id, by=current_actor(), at=clock.now())
     return {
         "choices": choices.general,
-        "series": [{"series": one.slug, "choices": one.own} for one in choices.series if one.own],
+        "series": [{"series": one.slug, "choices": one.explicit} for one in choices.series if one.explicit],
     }
 
 
@@ -103,7 +103,7 @@ def choose_mail(public_id: str, given: dict[str, Any]) -> dict[str, Any]:
     by, at = current_actor(), clock.now()
     choices = chosen_mails(public_id, by=by, at=at)
     series = choices.of_series(given["series"]) if given["series"] is not None else None
-    choosable = choices.general if series is None else series.wanted
+    choosable = choices.general if series is None else series.choices
     faults = [
         Fault(_("This cannot be chosen here."), field=f"choices.{kind}")
         for kind in given["choices"]
@@ -196,7 +196,7 @@ def look_at_times(lecture_id: int, query: dict[str, Any]) -> dict[str, Any]:
                     "first": rfc3339(one.first),
                     "last": rfc3339(one.last),
                 }
-                for one in proposal.told
+                for one in proposal.observations
             ],
         },
         "preview": preview

@@ -24,8 +24,8 @@ class SeriesMails:
     id: int
     slug: str
     title: str
-    wanted: Mapping[MailKind, bool]
-    own: Mapping[MailKind, bool]
+    choices: Mapping[MailKind, bool]
+    explicit: Mapping[MailKind, bool]
 
 
 @dataclass(frozen=True)

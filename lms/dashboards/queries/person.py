@@ -42,15 +42,15 @@ class Near:
 class SeriesOfPerson:
     """A series of theirs; `certificate` is the latest one of it, `near` the lecture where least is missing."""
 
-    own: OwnSeries
+    own_series: OwnSeries
     certificate: Shown | None
     near: Near | None
 
     @property
     def is_current(self) -> bool:
         """Whether it is unfinished, or its certificate is still to be issued."""
-        earned = self.own.standing is not None and self.own.standing.is_reached
-        return not self.own.is_over or (earned and self.certificate is None)
+        earned = self.own_series.standing is not None and self.own_series.standing.is_reached
+        return not self.own_series.is_over or (earned and self.certificate is None)
 
 
 @dataclass(frozen=True)

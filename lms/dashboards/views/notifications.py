@@ -56,7 +56,7 @@ def series_notifications(slug: str) -> ResponseReturnValue:
     choices = chosen_mails(by.public_id, by=by, at=clock.now())
     series = choices.of_series(slug)
     if request.method == "POST":
-        return _saved(choices.person_id, series.wanted, series.id)
+        return _saved(choices.person_id, series.choices, series.id)
     return render_template("dashboards/series_notifications.html", series=series, words=MAIL_WORDS)
 
 

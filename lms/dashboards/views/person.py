@@ -40,8 +40,8 @@ def person(public_id: str) -> ResponseReturnValue:
         desk=desk,
         person=desk.profile.person,
         stops={
-            one.own.series.id: mini_stops(
-                one.own.lectures, at=at, attendances=one.own.attendance if one.own.is_in or one.own.attendance else None
+            one.own_series.series.id: mini_stops(
+                one.own_series.lectures, at=at, attendances=one.own_series.attendance if one.own_series.is_in or one.own_series.attendance else None
             )
             for one in desk.series
         },

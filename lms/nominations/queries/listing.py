@@ -34,7 +34,7 @@ class NominationFilter:
     state: NominationState | None = None
     series: str | None = None
     country: str | None = None
-    own: bool = False
+    is_own: bool = False
 
 
 def visible_to(by: Actor) -> ColumnElement[bool]:
@@ -52,7 +52,7 @@ def matching(filters: NominationFilter, *, by: Actor) -> Select[Any]:
         .join(Country, Country.id == Nomination.country_id)
         .where(visible_to(by))
     )
-    if filters.own:
+    if filters.is_own:
         query = query.where(Nomination.country_id.in_(by.country_ids))
     if filters.state is not None:
         query = query.where(Nomination.state == filters.state)
@@ -175,7 +175,7 @@ def count_by_state(filters: NominationFilter, *, by: Actor) -> dict[NominationSt
 
 def list_nominated_series(*, by: Actor, is_own: bool = False) -> list[tuple[str, str]]:
     """Slug and title of the series with nominations that the actor may see, by title; `is_own` as in a filter."""
-    some = matching(NominationFilter(own=is_own), by=by).with_only_columns(
+    some = matching(NominationFilter(is_own=is_own), by=by).with_only_columns(
         Nomination.series_id, maintain_column_froms=True
     )
     query = select(Series.slug, Series.title).where(Series.id.in_(some)).order_by(func.lower(Series.title), Series.id)

@@ -82,7 +82,7 @@ def own_among(public_ids: Collection[str], *, by: Actor) -> list[Nomination]:
 
 
 def _nominations(filters: NominationFilter, by: Actor) -> Select[Any]:
-    return matching(replace(filters, own=True), by=by)
+    return matching(replace(filters, is_own=True), by=by)
 
 
 @dataclass(frozen=True)

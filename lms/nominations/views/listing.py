@@ -139,7 +139,7 @@ class CountryNominations(ListView[Nomination]):
     @property
     def nominations(self) -> NominationFilter:
         """The filter, for actions on everybody whom the list has."""
-        return replace(filter_of(self.request), own=True)
+        return replace(filter_of(self.request), is_own=True)
 
     def query(self, request: ListRequest) -> tuple[Sequence[Nomination], int]:
         page = list_nominations(self.nominations, request, by=self.by)
