@@ -197,7 +197,7 @@ def presence_of(person_id: int, spans: dict[int, Span]) -> dict[int, list[Presen
 def intervals_in(lecture: Lecture) -> Iterable[list[rules.Interval]]:
     """When people were there in a lecture, the intervals of each person; who saw them, is not said."""
     spans = {lecture.id: span_of(lecture)}
-    return _read(_INTERVALS, {"lecture_id": lecture.id}, spans, _BY_PERSON, lambda *one: one[:2]).values()
+    return _read(_INTERVALS, {"lecture_id": lecture.id}, spans, _BY_PERSON, lambda *row: row[:2]).values()
 
 
 def _interval(joined: int, left: int, stated: int | None, source: Source, system: str | None) -> PresenceInterval:

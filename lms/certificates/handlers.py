@@ -72,8 +72,8 @@ def erase(event: PersonErased) -> None:
 @handles(ProgressAsked)
 def add_progress(event: ProgressAsked) -> None:
     """How far each of the people is towards the certificate of the series."""
-    standings = eligibility.standings_of(event.series_id, event.person_ids, at=event.at)
-    event.progress.update({person_id: standing.in_numbers for person_id, standing in standings.items()})
+    progress_of = eligibility.standings_of(event.series_id, event.person_ids, at=event.at)
+    event.progress.update({person_id: standing.in_numbers for person_id, standing in progress_of.items()})
 
 
 @handles(RequirementAsked)

@@ -48,11 +48,11 @@ COUNTRIES = 20
 SEATS, CAPACITY = 22, 480
 KEPT_FOR = timedelta(days=9)
 AT_MOST = 80
-"""So many are looked through for people whom nobody knows yet."""
+"""The number of people searched for unknown ones."""
 EARLY, LATER, NOW = 12, 7, 2
-"""So many people a country nominates three weeks ago, last week, and yesterday."""
+"""The number of people that a country nominates three weeks ago, last week, and yesterday."""
 ACCEPT = 5, 2
-"""So many of the first, and of the next, accept."""
+"""The number of the first, and of the next, who accept."""
 TITLES = (
     ("Whose window is it?", "Law, mandate and budget: what a single window needs before the first screen."),
     ("Twelve agencies, one form", "How data were agreed on in three countries, and what was left out."),

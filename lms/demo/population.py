@@ -238,7 +238,7 @@ def _newcomers(
 def _returning(
     plan: SeriesPlan, newcomers: int, members: list[Member], by_country: dict[str, list[int]], random: Random
 ) -> list[int]:
-    """Who comes back from an earlier series."""
+    """People who return from an earlier series."""
     number = int(newcomers * _RETURNING / (1 - _RETURNING))
     pools = [by_country[code] for code in plan.audience or by_country if by_country[code]]
     pool = [index for pool in pools for index in pool]
@@ -314,7 +314,7 @@ class Newcomers:
         self._maker = _Maker(countries, Random(f"{seed}:newcomers").random)  # noqa: S311  invented, not a secret
 
     def of(self, code: str, count: int) -> list[Member]:
-        """So many people of a country, whose names certificates can print."""
+        """A number of people of a country, whose names certificates can print."""
         return [self._maker.make(code, certified=True) for _number in range(count)]
 
 

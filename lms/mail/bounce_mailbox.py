@@ -1,8 +1,8 @@
-"""Reads the mailbox to which e-mails come back (`LMS_BOUNCE_URL`), by IMAP over TLS.
+"""Reads the mailbox of returned e-mails (`LMS_BOUNCE_URL`), by IMAP over TLS.
 
-Only delivery status notifications are read whole; those about mails of ours are flagged as seen. All other messages
-are left as they are, and nothing is ever deleted. One worker at a time reads, under a lease; how far it came is stored
-by the mailbox's own numbers (RFC 9051: UIDVALIDITY and UID).
+Only delivery status notifications are read completely; those about mails of this site are flagged as seen. All other
+messages are left unchanged, and nothing is ever deleted. One worker at a time reads, under a lease; its position is
+stored by the mailbox's numbers (RFC 9051: UIDVALIDITY and UID).
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ CUT_SECONDS = 90
 WINDOW = 500
 """How many UIDs are looked through at once."""
 MOST_NOTIFICATIONS = 500
-"""How many are read in one go: of so many a mail server is to be taken no longer than `READING_SECONDS` anyway."""
+"""The number read at once: a mail server answers these within `READING_SECONDS`."""
 _PORT, _TLS_PORT = 143, 993
 _UID = re.compile(rb"\bUID (\d+)")
 log = structlog.get_logger(__name__)
@@ -188,9 +188,9 @@ class MailboxAddress:
 
 
 def read_when_due(address: str, *, at: datetime) -> int:
-    """Reads what came back since the last time, if it is time; returns how many mails were marked.
+    """Reads mail returned since the last time, if it is due; returns how many mails were marked.
 
-    A mailbox that cannot be read is logged once, until it can be read or the reason is another one.
+    A mailbox that cannot be read is logged once, until it can be read or the reason changes.
     """
     mailbox = MailboxAddress.of(address)
     position = claim(mailbox.digest, at=at) if is_due(mailbox.digest, at=at) else None

@@ -1,8 +1,8 @@
-"""E-mails that came back, and addresses that get no more e-mail because of it until their owner confirms them.
+"""Returned e-mails, and addresses that get no more e-mail because of them until their owner confirms them.
 
-Delivery status notifications (RFC 3464) are read, and the e-mail that they are about is found by its mark
-(`rendering.mark`): its Message-ID and, where the mail server takes one, its envelope id (RFC 3461). Only this site can
-make marks, so nobody forges the return of an e-mail that they were not sent.
+Delivery status notifications (RFC 3464) are read, and their e-mail is found by its mark (`rendering.mark`): its
+Message-ID and, where the mail server accepts one, its envelope id (RFC 3461). Only this site can make marks, so nobody
+can forge the return of an e-mail that they were not sent.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ _MOST_MARKS = 20
 MOST_BYTES = 1_000_000
 """Of a notification; what is beyond is not read."""
 MOST_BOUNCES = 3
-"""An address that does not exist so many times over is not written to."""
+"""After this many permanent failures, an address gets no more mail."""
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
 class Bounce:
-    """That a mail came back for good: as a notification says it, which its `digest` tells from all others.
+    """A permanent failure of a mail: from a notification, which is identified by its `digest`.
 
-    `status` is as in RFC 3463. Not `is_to_address`: the mail was forwarded, and it is another address that failed.
+    `status` is as in RFC 3463. Not `is_to_address`: the mail was forwarded, and another address failed.
     """
 
     status: str
@@ -64,10 +64,10 @@ class Bounce:
 
 @action
 def note_bounce(mail_id: int, bounce: Bounce, *, at: datetime) -> bool:
-    """Writes down that a mail came back for good; returns whether it was news.
+    """Records a permanent failure of a mail; returns whether it was new.
 
-    The same notification again changes nothing, also where the mail was sent once more since. A notification may
-    come before the mail is marked as sent.
+    The same notification again changes nothing, even if the mail was sent again since. A notification may arrive before
+    the mail is marked as sent.
     """
     if not runs.begin(f"bounce-{mail_id}-{bounce.digest}", at=at):
         return False
@@ -86,7 +86,7 @@ def note_bounce(mail_id: int, bounce: Bounce, *, at: datetime) -> bool:
 
 
 def counts_against_address() -> ColumnElement[bool]:
-    """A mail that says that its address does not exist: it came back, or was refused."""
+    """Mails proving that their address does not exist: returned, or refused."""
     states = (MailState.UNDELIVERED, MailState.FAILED)
     return and_(
         text(f"outbox_mail.{IS_NO_SUCH_ADDRESS}"), OutboxMail.state.in_(states)
@@ -105,7 +105,7 @@ def stopped_among(addresses: Iterable[str]) -> set[str]:
 
 
 def confirm_address(address: str) -> None:
-    """Within an action: what came back from an address no longer counts against it."""
+    """Within an action: forgets the returned mails of an address."""
     counted = update(OutboxMail).where(OutboxMail.address == address, counts_against_address())
     db.session.execute(counted.values(reason=None).execution_options(synchronize_session=False))
 
@@ -140,7 +140,7 @@ class _Notification:
 
 
 def take_bounce(content: bytes, *, at: datetime) -> BounceOutcome:
-    """Reads one message, and marks the mail that it says came back. Whatever else it is changes nothing."""
+    """Reads one message, and marks the mail that it reports as returned. Other messages change nothing."""
     try:
         notification = _read(content[:MOST_BYTES])
     except Exception:  # the standard library raises what it likes on what is no mail

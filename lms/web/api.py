@@ -138,7 +138,7 @@ def rfc3339(moment: datetime | None) -> str | None:
 
 def init_app() -> None:
     """Silences what apispec says about schemas of one name."""
-    # A schema that is nested in another and stands alone too is told of, as are two slices' of one name; their
+    # Schemas that are nested and also used directly, and schemas of one name in two slices, are reported; their
     # references resolve.
     for message in (".*has already been added to the spec", "Multiple schemas resolved to the name"):
         warnings.filterwarnings("ignore", message=message, category=UserWarning)

@@ -123,14 +123,14 @@ class _Taker:
         return self._infer(entry, joins, leaves)
 
     def _instants(self, moment: Read, known: datetime | None, heading: str) -> tuple[tuple[int, ...], str]:
-        """The instants that a cell may mean, none where it is empty; or why it cannot be read."""
+        """The moments that a cell may mean, none where it is empty; or why it cannot be read."""
         if moment is None:
             return (), ""
         if known is None or isinstance(moment, Unreadable):
             return (), _("“%(column)s” is not a valid time.", column=heading)
-        instants = self.times.possible(known)
-        if instants:
-            return instants, ""
+        possible = self.times.possible(known)
+        if possible:
+            return possible, ""
         return (), _(
             "%(time)s does not exist in %(zone)s because the clocks go forward then. Is the time zone right?",
             time=f"{known:%Y-%m-%d %H:%M}",

@@ -150,15 +150,15 @@ def _people(report: Report, events: list[_Event], times: Times, words: str) -> l
     people: dict[str, _Person] = {}
     for event in events:
         known = times.local(event.moment)
-        instants = times.possible(known) if known is not None else ()
-        if not instants:
+        moments_read = times.possible(known) if known is not None else ()
+        if not moments_read:
             reason = _("“%(column)s” is not a valid time.", column=words)
             report.rejected.append(Fault(row=event.line, reason=reason))
             continue
         person = people.setdefault(event.who, _Person())
         person.events.append(event)
         moments = person.joins if event.joined else person.leaves
-        moments[instants[0]] = min(event.line, moments.get(instants[0], event.line))
+        moments[moments_read[0]] = min(event.line, moments.get(moments_read[0], event.line))
     return list(people.values())
 
 

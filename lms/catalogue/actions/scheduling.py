@@ -217,8 +217,8 @@ def check_repeat(slug: str, draft: LectureInput, repeat: Repeat, *, locale: str,
     """The dates of a lecture that is repeated, for the preview. Invalid at each field that is wrong."""
     series = get_series(slug, by=by)
     checked, persons = _checked(series, draft, by)
-    repeats = repeated_dates(checked, persons, repeat)
-    return check_dates(series, repeats, countries=iso_codes(series), locale=locale, by=by)
+    dates = repeated_dates(checked, persons, repeat)
+    return check_dates(series, dates, countries=iso_codes(series), locale=locale, by=by)
 
 
 def repeated_dates(draft: LectureInput, persons: Collection[int], repeat: Repeat) -> list[PlannedDate]:

@@ -133,7 +133,7 @@ def _read_signature(content: bytes) -> _Told:
     sid = info["sid"].chosen
     return _Told(
         digest=attributes["message_digest"].native,
-        signed=b"\x31" + info["signed_attrs"].dump()[1:],  # as a SET, not as the field it stands in
+        signed=b"\x31" + info["signed_attrs"].dump()[1:],  # as a SET, not as the field that contains it
         signature=info["signature"].native,
         certificate=certificate.dump(),
         is_coherent=(

@@ -374,9 +374,9 @@ class _View:
         return total, counts | {Group.UNEARNED: db.session.scalar(unearned) or 0}
 
     def _unearned(self) -> Any:
-        """Who holds a valid certificate that what counts by now would not earn: by what was asked when it was issued.
+        """Holders of a valid certificate that current attendance would not earn, by the requirement at the issue.
 
-        Also who has left the series since. What was earned is never taken away by itself.
+        Includes people who have left the series since. A certificate is never revoked automatically.
         """
         attendance = counted_by_person([lecture.id for lecture in self.lectures])
         attended, present = func.coalesce(attendance.c.attended, 0), func.coalesce(attendance.c.present_ms, 0)

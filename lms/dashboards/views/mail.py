@@ -97,8 +97,8 @@ class Mails(ListView[Outgoing]):
     def query(self, request: ListRequest) -> tuple[Sequence[Outgoing], int]:
         self.mails = list_outgoing(request, by=self.by, at=self.at)
         possible = what_can_be_done([row.mail.id for row in self.mails.rows], at=self.at)
-        self.deeds = {deed for deeds in possible.values() for deed in deeds}
-        self.selectable = [mail_id for mail_id, deeds in possible.items() if deeds]
+        self.changes = {change for changes in possible.values() for change in changes}
+        self.selectable = [mail_id for mail_id, changes in possible.items() if changes]
         filters = request.filters
         self.selects_all = filters.get("state") in ("failed", "queued") or filters.get("reason") == "withheld"
         return self.mails.rows, self.mails.total

@@ -41,7 +41,9 @@ def person(public_id: str) -> ResponseReturnValue:
         person=desk.profile.person,
         stops={
             one.own_series.series.id: mini_stops(
-                one.own_series.lectures, at=at, attendances=one.own_series.attendance if one.own_series.is_in or one.own_series.attendance else None
+                one.own_series.lectures,
+                at=at,
+                attendances=one.own_series.attendance if one.own_series.is_in or one.own_series.attendance else None,
             )
             for one in desk.series
         },
