@@ -172,13 +172,13 @@ def preview(slug: str, query: dict[str, Any]) -> dict[str, Any]:
     shown = Group(query["show"]) if query["show"] else None
     page = integer_cursor(query["cursor"]) or 1
     result = eligibility.preview(
-        slug, by=current_actor(), shown=shown, asked=ListRequest(page=page, size=query["limit"])
+        slug, by=current_actor(), shown=shown, request=ListRequest(page=page, size=query["limit"])
     )
     return {
         "kind": str(result.kind),
-        "lectures": result.asked.lectures,
-        "needed": result.asked.needed,
-        "needed_minutes": result.asked.minutes,
+        "lectures": result.requirement.lectures,
+        "needed": result.requirement.needed,
+        "needed_minutes": result.requirement.minutes,
         "enrolled": result.enrolled,
         "fault": result.fault,
         "counts": result.counts,

@@ -150,7 +150,7 @@ class Standing:
     drafts. `announces_more`: there are drafts without a date, which may raise the number.
     """
 
-    asked: Earning
+    requirement: Earning
     attended: int = 0
     present_ms: int = 0
     remaining: int = 0
@@ -161,12 +161,12 @@ class Standing:
     @property
     def needed(self) -> int:
         """The lectures to be attended."""
-        return self.asked.needed
+        return self.requirement.needed
 
     @property
     def needed_minutes(self) -> int:
         """The minutes required in total; 0 if none are."""
-        return self.asked.minutes
+        return self.requirement.minutes
 
     @property
     def minutes(self) -> int:
@@ -176,29 +176,29 @@ class Standing:
     @property
     def is_reached(self) -> bool:
         """Whether enough was attended."""
-        return has_earned(self.attended, self.present_ms, self.asked)
+        return has_earned(self.attended, self.present_ms, self.requirement)
 
     @property
     def can_be_earned(self) -> bool:
         """Whether the certificate is earned, or what remains is enough for it."""
         return self.announces_more or has_earned(
-            self.attended + self.remaining, self.present_ms + self.remaining_minutes * MINUTE_MS, self.asked
+            self.attended + self.remaining, self.present_ms + self.remaining_minutes * MINUTE_MS, self.requirement
         )
 
     @property
     def is_over(self) -> bool:
         """Whether the last lecture was held."""
-        return self.asked.to_come == 0 and not self.announces_more
+        return self.requirement.to_come == 0 and not self.announces_more
 
     @property
     def just_misses(self) -> bool:
         """Whether one more lecture would have been enough, known after the last one."""
-        return just_misses(self.attended, self.present_ms, self.asked)
+        return just_misses(self.attended, self.present_ms, self.requirement)
 
     @property
     def lacks(self) -> Missing:
         """What is missing still."""
-        return missing(self.attended, self.present_ms, self.asked)
+        return missing(self.attended, self.present_ms, self.requirement)
 
     @property
     def in_numbers(self) -> dict[str, Any]:
@@ -264,7 +264,7 @@ def beginning(counted: Sequence[AnyLecture], policy: Policy, *, at: datetime, is
         if lecture.state in TO_COME and (is_in or _leaves_enough(lecture, policy.min_percent, at))
     ]
     return Standing(
-        asked=earning(counted, policy),
+        requirement=earning(counted, policy),
         remaining=len(remaining),
         remaining_minutes=sum(lecture.duration_minutes for lecture in remaining),
         unannounced=sum(lecture.state is LectureState.DRAFT for lecture in remaining),

@@ -50,7 +50,7 @@ def make_files(run: Run, *, series_id: int) -> dict[str, Any]:
     """
     with _stamped():
         pressed = fill(series_id, run.progress)
-    return {"made": pressed.made, "kept": pressed.kept, "refused": pressed.refused}
+    return {"made": pressed.made, "kept": pressed.reused, "refused": pressed.refused}
 
 
 @job(BUNDLE_JOB, alone=True)

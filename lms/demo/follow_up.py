@@ -44,12 +44,12 @@ APPEALS_IN_LECTURE = 6
 `PEOPLE_AN_APPEAL`."""
 PEOPLE_AN_APPEAL = 150
 ABSENT_A_SEAT = 6
-"""In a large demonstration one in so many enrolled people of a country who do not attend alone sits in its group."""
+"""In a large demonstration, one in this many enrolled people of a country who do not attend alone is in its group."""
 APPEALED_SERIES = ("livestream-from-a-village", "e-commerce-rules-explained", "cross-border-ecommerce")
 IN_LIVE_GROUP = 14
 """People who have come onto the list of the group that watches the live lecture."""
 CHECK_IN = 15
-"""So many people come onto the list of a group by its code."""
+"""The number of people who check in to a group by its code."""
 CLOSED_SERIES = ("finance-for-exporters",)
 EXCUSED_SERIES = ("digital-payments", "design-and-brands")
 LATE_REPORT = ("livestream-from-a-village", 5)
@@ -108,7 +108,7 @@ class FollowUp:
         """The groups of `groups.csv`, each with enrolled people of its country whom no report shows."""
         focal = {row["country"]: (row["full_name"], row["email"]) for row in self.focal_points}
         focal["KE"] = ("Peter Mutua Kilonzo", KENYA)
-        found = []
+        plans = []
         for row in read("groups.csv"):
             file = self._files[row["series"], int(row["lecture"])]
             absent = self._absent(file, country=row["country"])
@@ -116,17 +116,17 @@ class FollowUp:
             if len(addresses) < FEWEST_IN_GROUP:
                 continue
             organiser, opened_by = focal[row["country"]]
-            found.append(
+            plans.append(
                 GroupPlan(file, row["country"], row["city"], row["room"], organiser, opened_by, row["time_zone"],
                           row["state"], tuple(addresses))
             )  # fmt: skip
-        return found
+        return plans
 
     @cached_property
     def appeals(self) -> list[AppealPlan]:
         """Appeals in the latest series: those of the last weeks partly open, the earlier ones all answered."""
         templates = read("appeals.csv")
-        found = []
+        plans = []
         for (series, _number), file in self._files.items():
             if series not in APPEALED_SERIES:
                 continue
@@ -142,11 +142,11 @@ class FollowUp:
                     self.now - timedelta(days=3, hours=number) if late else file.end + timedelta(hours=30 + number)
                 )
                 is_open = self.now - filed_at < timedelta(days=10) and number % 2 == 0
-                found.append(
+                plans.append(
                     AppealPlan(file, address, template["joined_as"], template["text"], number % 3 != 1, filed_at,
                                "open" if is_open else template["state"], template["outcome"], template["answer"])
                 )  # fmt: skip
-        return found
+        return plans
 
     @cached_property
     def excused(self) -> list[tuple[LectureFile, str]]:
@@ -162,9 +162,9 @@ class FollowUp:
     def together(self) -> tuple[LectureFile, list[str]] | None:
         """A lecture in which the instructor excuses several people in one step, and who they are."""
         for file, _address in self.excused:
-            found = self._alone(file)[-12:-2]
-            if len(found) > 2 and self._partial(file):
-                return file, found
+            members = self._alone(file)[-12:-2]
+            if len(members) > 2 and self._partial(file):
+                return file, members
         return None
 
     def late_report(self) -> tuple[LectureFile, bytes]:

@@ -87,7 +87,7 @@ def list_enrolments(slug: str, query: dict[str, Any]) -> ResponseReturnValue:
     """Lists the enrolments of a series that the caller can see, in order of registration, withdrawn ones included."""
     by, limit = current_actor(), query["limit"]
     series = get_series(slug, by=by)
-    found = list_seats(
+    seats = list_seats(
         series,
         by=by,
         limit=limit,
@@ -99,7 +99,7 @@ def list_enrolments(slug: str, query: dict[str, Any]) -> ResponseReturnValue:
         organisation=query["organisation"],
         unanswered=query["answer"] is not None,
     )
-    return envelope(found, limit, lambda seat: seat.id)
+    return envelope(seats, limit, lambda seat: seat.id)
 
 
 @bp.post("/series/<slug>/enrolments")

@@ -95,9 +95,9 @@ def list_nominations(slug: str, query: dict[str, Any]) -> ResponseReturnValue:
     """
     by, limit = current_actor(), query["limit"]
     series = get_series(slug, by=by)
-    wanted = NominationFilter(state=query["state"], series=series.slug, country=query["country"])
-    found = list_page(wanted, by=by, limit=limit, cursor=integer_cursor(query["cursor"]))
-    return envelope(found, limit, lambda one: one.id)
+    filters = NominationFilter(state=query["state"], series=series.slug, country=query["country"])
+    nominations = list_page(filters, by=by, limit=limit, cursor=integer_cursor(query["cursor"]))
+    return envelope(nominations, limit, lambda nomination: nomination.id)
 
 
 @bp.post("/series/<slug>/nominations")
@@ -128,10 +128,10 @@ def create_nominations(slug: str, given: dict[str, Any]) -> ResponseReturnValue:
         done = nominate(series.id, [row], country_id=country_id, by=by, at=at, skip_bad_rows=False)
     except Invalid as error:
         raise Invalid(faults=[replace(fault, row=None) for fault in error.faults]) from error
-    asked = ask_to_confirm(done.changed, country_id=country_id, by=by, at=at) if given["ask_to_confirm"] else 0
-    one = find_nominated(series.id, country_id, row.key)
-    answer = _answer(StagedPeople(rows=[row], total=1), done, asked=asked)
-    return {**answer, "nomination": one}, 201 if done.created else 200
+    requested = ask_to_confirm(done.changed, country_id=country_id, by=by, at=at) if given["ask_to_confirm"] else 0
+    nomination = find_nominated(series.id, country_id, row.key)
+    answer = _answer(StagedPeople(rows=[row], total=1), done, requested=requested)
+    return {**answer, "nomination": nomination}, 201 if done.created else 200
 
 
 def _row_of(given: Mapping[str, Any]) -> PersonRow:
@@ -165,15 +165,15 @@ def _row_of(given: Mapping[str, Any]) -> PersonRow:
 
 def _country_of(code: str | None, by: Actor) -> int:
     """The country that nominates. Another than the caller's own is answered like one that does not exist."""
-    own = [one for one in list_countries() if one.id in by.country_ids] if not by.is_administrator else []
+    countries = [one for one in list_countries() if one.id in by.country_ids] if not by.is_administrator else []
     if code:
         country_id = get_country(code).id
         if not may_nominate(by, country_id):
             raise Invalid("country", _("You can only nominate people from your own country."))
         return country_id
-    if len(own) != 1:
+    if len(countries) != 1:
         raise Invalid("country", _("Enter the code of the country that nominates."))
-    return own[0].id
+    return countries[0].id
 
 
 def _take_file(series: Series, by: Actor) -> ResponseReturnValue:
@@ -192,11 +192,11 @@ def _take_file(series: Series, by: Actor) -> ResponseReturnValue:
         by=by,
         at=at,
     )
-    asked = ask_to_confirm(done.changed, country_id=country_id, by=by, at=at) if ask else 0
-    return {**_answer(staged, done, asked=asked), "nomination": None}, 200
+    requested = ask_to_confirm(done.changed, country_id=country_id, by=by, at=at) if ask else 0
+    return {**_answer(staged, done, requested=requested), "nomination": None}, 200
 
 
-def _answer(staged: StagedPeople, done: Nominated, *, asked: int) -> dict[str, Any]:
+def _answer(staged: StagedPeople, done: Nominated, *, requested: int) -> dict[str, Any]:
     answer = ImportAnswer(
         rows=staged.total,
         created=done.created,
@@ -210,7 +210,7 @@ def _answer(staged: StagedPeople, done: Nominated, *, asked: int) -> dict[str, A
         "submitted": done.submitted,
         "drafted": done.drafted,
         "differing": done.changed,
-        "asked": asked,
+        "asked": requested,
     }
 
 
@@ -226,10 +226,10 @@ def read_nomination(public_id: str) -> Any:
 def _writable(public_id: str) -> Nomination:
     """A nomination of a country that the caller nominates for."""
     by = current_actor()
-    one = get_nomination(public_id, by=by)
-    if not may_nominate(by, one.country_id):
+    nomination = get_nomination(public_id, by=by)
+    if not may_nominate(by, nomination.country_id):
         raise Forbidden
-    return one
+    return nomination
 
 
 @bp.post("/nominations/<public_id>/withdraw")
@@ -241,13 +241,13 @@ def withdraw(public_id: str, body: dict[str, Any]) -> Any:  # noqa: ARG001
     """Withdraws a nomination that has not been accepted; the links of its invitation stop working. Repeating the call
     changes nothing.
     """
-    by, one = current_actor(), _writable(public_id)
-    if one.state in OPEN:
+    by, nomination = current_actor(), _writable(public_id)
+    if nomination.state in OPEN:
         withdraw_nominations([public_id], by=by, at=clock.now())
-        one = get_nomination(public_id, by=by)
-    if one.state is not NominationState.WITHDRAWN:
+        nomination = get_nomination(public_id, by=by)
+    if nomination.state is not NominationState.WITHDRAWN:
         raise Refused(_("This nomination has ended. It cannot be withdrawn any more."))
-    return one
+    return nomination
 
 
 @bp.post("/nominations/<public_id>/remind")
@@ -258,10 +258,10 @@ def withdraw(public_id: str, body: dict[str, Any]) -> Any:  # noqa: ARG001
 @bp.output(NominationOut)
 def send_reminder(public_id: str, body: dict[str, Any]) -> Any:  # noqa: ARG001
     """Sends the invitation again, at most once in three days."""
-    by, one = current_actor(), _writable(public_id)
-    if one.state is not NominationState.INVITED:
+    by, nomination = current_actor(), _writable(public_id)
+    if nomination.state is not NominationState.INVITED:
         raise Refused(_("This nominee is not waiting to answer an invitation."))
-    sent, _left = remind(one.series_id, one.country_id, by=by, at=clock.now(), public_ids=[public_id])
+    sent, _left = remind(nomination.series_id, nomination.country_id, by=by, at=clock.now(), public_ids=[public_id])
     if not sent:
         raise Refused(_("The invitation was sent less than 3 days ago."))
     return get_nomination(public_id, by=by)

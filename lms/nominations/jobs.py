@@ -46,5 +46,5 @@ def run_file(
         **result.made,
         "unchanged": result.unchanged,
         "left_out": len(result.rejected),
-        **({"asked": result.asked} if result.asked else {}),
+        **({"asked": result.requested} if result.requested else {}),
     }

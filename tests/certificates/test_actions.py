@@ -381,7 +381,7 @@ def test_the_page_that_issues_counts_everybody_once(programme: Make, at: datetim
     made = programme({"Ada": "aaa", "Bo": "a--", "Cy": "---", ("Di", "ⵣ"): "aaa", "Eve": "aa-"})
     awards.issue_batch(made.series_id, CertificateKind.PARTICIPATION, [made.people["Eve"]], by=SYSTEM, at=at)
     found = eligibility.preview(made.slug, by=administrator)
-    assert (found.asked.needed, found.asked.lectures, found.enrolled) == (2, 3, 5)
+    assert (found.requirement.needed, found.requirement.lectures, found.enrolled) == (2, 3, 5)
     assert found.counts == {
         Group.EARNED: 1,
         Group.MISSES: 1,

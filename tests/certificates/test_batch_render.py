@@ -69,11 +69,11 @@ def test_what_is_there_is_not_made_again(
         first = certificates.get_pdf(numbers.write(rows()[0].number), by=administrator)
         told: list[tuple[int, int]] = []
         assert batch_render.fill(issued.series_id, lambda *far: told.append(far)) == batch_render.RenderResult(
-            made=2, kept=1
+            made=2, reused=1
         )
         assert told == [(3, 3)]
         monkeypatch.setattr(printing, "made", lambda *_: pytest.fail("made again"))
-        assert batch_render.fill(issued.series_id, lambda *_: None) == batch_render.RenderResult(made=0, kept=3)
+        assert batch_render.fill(issued.series_id, lambda *_: None) == batch_render.RenderResult(made=0, reused=3)
         assert printing.find_pdf(rows()[0]) == first
 
 
@@ -91,7 +91,7 @@ def test_one_that_cannot_be_set_holds_up_no_other(
 
         monkeypatch.setattr(printing, "made", made)
         result = batch_render.fill(issued.series_id, lambda *_: None)
-        assert result == batch_render.RenderResult(made=2, kept=0, refused=[{"number": bad, "reason": "no glyph"}])
+        assert result == batch_render.RenderResult(made=2, reused=0, refused=[{"number": bad, "reason": "no glyph"}])
 
 
 def test_one_that_is_withdrawn_while_it_is_made_leaves_no_file(
@@ -120,7 +120,7 @@ def test_processes_of_their_own_make_the_same_files(
             printing.forget_pdf(row)
         monkeypatch.setattr(batch_render, "FEW", 0)
         monkeypatch.setattr(batch_render, "BATCH", 1)
-        assert batch_render.fill(issued.series_id, lambda *_: None) == batch_render.RenderResult(made=3, kept=0)
+        assert batch_render.fill(issued.series_id, lambda *_: None) == batch_render.RenderResult(made=3, reused=0)
         assert [printing.find_pdf(row) for row in rows()] == here
 
 
@@ -161,6 +161,6 @@ def test_a_press_that_is_killed_leaves_whole_files_and_is_followed_by_another(
             check = check_pdf(path.read_bytes(), trusted)
             assert (check.intact, check.ours) == (True, True)
         result = batch_render.fill(made.series_id, lambda *_: None)
-        assert (result.made, result.kept) == (60 - len(before), len(before))
+        assert (result.made, result.reused) == (60 - len(before), len(before))
         assert {path: path.stat().st_mtime_ns for path in before} == before
         assert len(list(folder.rglob("*.pdf"))) == 60

@@ -151,7 +151,7 @@ def test_minutes_a_number_and_a_last_day_decide(programme: Make, at: datetime, a
     people = {"Ada": "aaa", "Bo": "aa-", "Cy": "-aa", "Di": "a--"}
     made = programme(people, present=60, min_lectures=2, min_minutes=120, deadline=date(2026, 5, 27))
     found = eligibility.preview(made.slug, by=administrator, shown=Group.MISSES)
-    assert (found.asked.lectures, found.asked.needed, found.asked.minutes) == (2, 2, 120)
+    assert (found.requirement.lectures, found.requirement.needed, found.requirement.minutes) == (2, 2, 120)
     assert [(row.full_name, row.attended, row.minutes, row.lacks) for row in found.rows] == [
         ("Cy", 1, 60, Missing(1, 60)),
         ("Di", 1, 60, Missing(1, 60)),
@@ -335,7 +335,7 @@ def test_groups_are_paged_and_given_as_a_file(
     made = programme({"Ada": "aaa", "Émile": "aaa", "Zoë": "aaa"})
     monkeypatch.setattr(eligibility, "_CHUNK", 2)
     first, last = (
-        eligibility.preview(made.slug, by=administrator, asked=ListRequest(page=page, size=2)) for page in (1, 9)
+        eligibility.preview(made.slug, by=administrator, request=ListRequest(page=page, size=2)) for page in (1, 9)
     )
     assert (first.pages, [row.full_name for row in first.rows]) == (2, ["Ada", "Émile"])
     assert (last.page, [row.full_name for row in last.rows]) == (2, ["Zoë"])

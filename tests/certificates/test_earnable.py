@@ -65,7 +65,7 @@ def must(found: Standing | None) -> Standing:
 def test_a_standing_counts_what_is_measured() -> None:
     came = [Came(1, present_ms=3_599_999), Came(2, Outcome.PARTIAL), Came(5)]
     found = must(stands(lectures(*STATES), came, policy()))
-    assert (found.attended, found.needed, found.asked.lectures, found.remaining) == (1, 3, 4, 2)
+    assert (found.attended, found.needed, found.requirement.lectures, found.remaining) == (1, 3, 4, 2)
     assert (found.minutes, found.remaining_minutes) == (59, 180)
     assert (found.is_reached, found.can_be_earned, found.is_over) == (False, True, False)
 
@@ -102,10 +102,10 @@ def test_who_just_missed_it_is_said_after_the_last_lecture() -> None:
 def test_a_held_lecture_counts_once_it_is_a_session_or_nobody_need_say_so() -> None:
     given = lectures(HELD, HELD, HELD, SCHEDULED)
     found = must(stands(given, [Came(1), Came(2)], policy(percent=100), sessions={1}))
-    assert (found.asked.lectures, found.needed, found.attended) == (2, 2, 1)
+    assert (found.requirement.lectures, found.needed, found.attended) == (2, 2, 1)
     given[3].held_unknown = True
     found = must(stands(given, [Came(1)], policy(percent=100), sessions={1}))
-    assert (found.asked.lectures, found.is_reached, found.is_over) == (1, True, True)
+    assert (found.requirement.lectures, found.is_reached, found.is_over) == (1, True, True)
 
 
 @pytest.mark.parametrize(("minutes", "remaining"), [(36, 1), (37, 0)])

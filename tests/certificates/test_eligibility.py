@@ -40,7 +40,7 @@ def groups_of(history: History) -> dict[Group, People]:
     slug = history.series.slug
     found = {}
     for group in Group:
-        page = preview(slug, by=SYSTEM, shown=group, asked=ListRequest(size=100))
+        page = preview(slug, by=SYSTEM, shown=group, request=ListRequest(size=100))
         found[group] = {row.person for row in page.rows}
         assert page.counts[group] == len(page.rows)
     return found

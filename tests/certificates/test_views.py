@@ -295,8 +295,8 @@ def test_an_instructor_reads_who_earns_in_the_own_series_without_names_that_are_
         db.session.get_one(Person, made.people["Eve"]).organisation = "Customs"
         db.session.commit()
         wanted = PeopleFilter(organisation="customs")
-        assert preview("livestream", by=instructor, shown=Group.EARNED, wanted=wanted).matching == 0
-        assert preview("livestream", by=SYSTEM, shown=Group.EARNED, wanted=wanted).matching == 1
+        assert preview("livestream", by=instructor, shown=Group.EARNED, filters=wanted).matching == 0
+        assert preview("livestream", by=SYSTEM, shown=Group.EARNED, filters=wanted).matching == 1
         rows = preview("livestream", by=instructor, shown=Group.EARNED).rows
         assert [one.full_name for one in rows] == [""]  # who is not shared, and has no address here
         assert [one.full_name for one in preview("livestream", by=SYSTEM, shown=Group.EARNED).rows] == ["Eve"]

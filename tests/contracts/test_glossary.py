@@ -22,41 +22,22 @@ PHRASES = re.compile(
 )
 PUBLIC = {
     "lms/certificates/schemas.py",
+    "lms/dashboards/queries/countries.py",
+    "lms/dashboards/queries/merging.py",
     "lms/dashboards/schemas.py",
     "lms/nominations/schemas.py",
     "lms/people/models.py",
+    "lms/people/queries/merges.py",
     "lms/people/schemas.py",
 }
 """Modules whose fields of that name are columns of the database or part of the API."""
 NAMES_LEFT = {
-    "lms/attendance/actions/correction_batches.py",
-    "lms/batches/kinds.py",
-    "lms/certificates/actions/batch_render.py",
-    "lms/certificates/actions/bulk_issue.py",
-    "lms/certificates/actions/bundles.py",
-    "lms/certificates/eligibility.py",
-    "lms/certificates/pdf/check.py",
-    "lms/certificates/pdf/merge.py",
-    "lms/certificates/pdf/signature.py",
-    "lms/certificates/pdf/signer.py",
-    "lms/certificates/queries/change_preview.py",
-    "lms/certificates/queries/eligibility.py",
-    "lms/dashboards/queries/countries.py",
-    "lms/dashboards/queries/merging.py",
     "lms/demo/build.py",
-    "lms/demo/follow_up.py",
-    "lms/enrolment/api.py",
     "lms/nominations/actions/decision_batches.py",
-    "lms/nominations/actions/files.py",
-    "lms/nominations/api.py",
-    "lms/people/queries/merges.py",
     "lms/web/lists.py",
 }
 """Modules that still have variables with such names. No module is added."""
-PHRASES_LEFT = {
-    "lms/certificates/pdf/signature.py",
-    "lms/demo/follow_up.py",
-}
+PHRASES_LEFT: set[str] = set()
 """Modules that still have such phrases. No module is added."""
 
 

@@ -167,7 +167,9 @@ def _of_reminders() -> Iterator[Case]:
     told = {"full_name": "Achieng", "title": "Rules of origin", "series": "Digital customs", "slug": "customs",
             "lecture_id": 7, "duration_minutes": 90, "starts_at": SOON, "needed": 54, "language": "en"}  # fmt: skip
     begun = Standing(Earning(lectures=8, needed=6, to_come=5), attended=3, remaining=5)
-    timed = replace(begun, asked=replace(begun.asked, minutes=300), present_ms=17 * 600_000, remaining_minutes=450)
+    timed = replace(
+        begun, requirement=replace(begun.requirement, minutes=300), present_ms=17 * 600_000, remaining_minutes=450
+    )
     for standing, words in (
         (begun, "You have attended 3 of the 6 lectures for your certificate. 5 lectures remain, and you need 3 more."),
         (timed, "170 minutes counted, 300 needed. You still need 3 more lectures and 130 more minutes. 5 lectures"),

@@ -61,7 +61,7 @@ def count_mails() -> int:
 def ask(series: Series, text: str, *, by: Actor, at: datetime) -> int:
     """Nominates a file, and asks; how many were asked."""
     file = upload(series, HEAD + text, country_id=get_country("KE").id, by=by, at=at)
-    return nominate_file(file, submit=True, ask=True, by=by, at=at).asked
+    return nominate_file(file, submit=True, ask=True, by=by, at=at).requested
 
 
 def test_a_file_asks_whoever_wrote_something_else_and_changes_nothing_itself(
@@ -93,7 +93,7 @@ def test_a_file_asks_whoever_wrote_something_else_and_changes_nothing_itself(
             )
         ]
     ), "neither case nor an empty field is a change, and nobody of another country is known"
-    assert nominate_file(file, submit=True, by=focal, at=at).asked == 0, "asked only where it is wanted"
+    assert nominate_file(file, submit=True, by=focal, at=at).requested == 0, "asked only where it is wanted"
     assert count_mails() == 0
     later = at + timedelta(hours=1)
     assert ask(series, text, by=focal, at=later) == 1

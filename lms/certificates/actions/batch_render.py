@@ -47,7 +47,7 @@ class RenderResult:
     """The result of a run: how many files were created, how many existed, and which failed, with the reason."""
 
     made: int = 0
-    kept: int = 0
+    reused: int = 0
     refused: list[dict[str, str]] = field(default_factory=list)
 
 
@@ -61,7 +61,7 @@ def fill(series_id: int, progress: Callable[[int, int], None]) -> RenderResult:
         for rows in chunks(series_id):
             missing = [row for row in rows if not store.is_kept(row)]
             ids, orders = [row.id for row in missing], render_jobs_of(missing)
-            result.kept += len(rows) - len(missing)
+            result.reused += len(rows) - len(missing)
             done += len(rows)
             db.session.rollback()  # nothing is held while the files are made
             failures = render.run(orders)

@@ -41,7 +41,7 @@ class Occasion:
     series: Series
     kind: CertificateKind
     lectures: Sequence[Lecture]
-    asked: eligibility.Earning
+    requirement: eligibility.Earning
     at: datetime
 
 
@@ -63,8 +63,8 @@ def _write_awards(occasion: Occasion, earned: Sequence[Earned]) -> dict[int, int
             "kind": occasion.kind,
             "awarded_at": occasion.at,
             "awarded_country_id": countries[one.person_id],
-            "needed": occasion.asked.needed,
-            "needed_minutes": occasion.asked.minutes,
+            "needed": occasion.requirement.needed,
+            "needed_minutes": occasion.requirement.minutes,
         }
         for one in earned
     ]

@@ -77,13 +77,13 @@ def make_bundle(job_id: int, series_id: int, form: str, progress: Callable[[int,
 
 
 def _told(pressed: RenderResult) -> dict[str, Any]:
-    return {"made": pressed.made, "kept": pressed.kept, "refused": pressed.refused}
+    return {"made": pressed.made, "kept": pressed.reused, "refused": pressed.refused}
 
 
 def _each(series_id: int) -> Iterator[list[tuple[Certificate, bytes]]]:
     for rows in render_jobs.chunks(series_id):
-        found = [(row, store.find_pdf(row)) for row in rows]
-        yield [(row, pdf) for row, pdf in found if pdf is not None]
+        pairs = [(row, store.find_pdf(row)) for row in rows]
+        yield [(row, pdf) for row, pdf in pairs if pdf is not None]
 
 
 def _zipped(series_id: int, file: BinaryIO) -> Iterator[tuple[int, int]]:
@@ -119,13 +119,13 @@ def fetch_bundle(public_id: str, *, by: Actor, at: datetime) -> tuple[str, str]:
     gone."""
     rules.check_can_issue(by)
     job = get_job(public_id, by=by)
-    kept: dict[str, Any] = job.result or {}
-    if job.kind != JOB or job.state is not JobState.DONE or not kept.get("file"):
+    result: dict[str, Any] = job.result or {}
+    if job.kind != JOB or job.state is not JobState.DONE or not result.get("file"):
         raise NotFound
-    if datetime.fromisoformat(kept["expires_at"]) <= at:
+    if datetime.fromisoformat(result["expires_at"]) <= at:
         raise NotFound
-    audit.record("fetch certificates", by=by, at=at, detail={"count": kept["count"]}, job=job.id)
-    return kept["file"], kept["name"]
+    audit.record("fetch certificates", by=by, at=at, detail={"count": result["count"]}, job=job.id)
+    return result["file"], result["name"]
 
 
 def drop_old_bundles(*, at: datetime) -> int:

@@ -84,25 +84,27 @@ def _check_at(pdf: bytes, span: re.Match[bytes], trusted: Iterable[x509.Certific
         return None
     content = bytes.fromhex(gap[1:-1].decode("ascii"))
     try:
-        told = _read_signature(content)
+        signature = _read_signature(content)
     except (ValueError, TypeError, KeyError, IndexError):  # bytes that are no signature, in the ways asn1crypto says so
         return None
     digest = hashlib.sha256(pdf[:start])
     digest.update(pdf[end : end + rest])
     is_whole = end + rest == len(pdf) and not start <= span.start() < end
     written = gap.upper() if pdf[start - 1 : start] == b" " else gap.lower()  # by pyHanko; in older files
-    is_same = told.digest == digest.digest() and gap == written and not content[told.length :].strip(b"\0")
-    own = next((one for one in trusted if one.public_bytes(serialization.Encoding.DER) == told.certificate), None)
+    is_same = signature.digest == digest.digest() and gap == written and not content[signature.length :].strip(b"\0")
+    trusted_certificate = next(
+        (one for one in trusted if one.public_bytes(serialization.Encoding.DER) == signature.certificate), None
+    )
     try:
-        signer = own or x509.load_der_x509_certificate(told.certificate)
+        signer = trusted_certificate or x509.load_der_x509_certificate(signature.certificate)
     except ValueError:  # bytes that asn1crypto takes for a certificate, and OpenSSL does not
         return None
-    is_signed = told.is_coherent and _is_signed(told, signer)
+    is_signed = signature.is_coherent and _is_signed(signature, signer)
     moment = _MOMENT.search(_around(pdf, span))
     return PdfCheck(
         intact=is_whole and is_same and is_signed,
-        ours=own is not None and is_signed,
-        kid=kid_of(_public(own)) if own is not None and is_signed else None,
+        ours=trusted_certificate is not None and is_signed,
+        kid=kid_of(_public(trusted_certificate)) if trusted_certificate is not None and is_signed else None,
         signed_at=_moment(moment[1]) if moment else None,
     )
 
@@ -158,9 +160,9 @@ def _public(certificate: x509.Certificate) -> ec.EllipticCurvePublicKey:
     return public
 
 
-def _is_signed(told: _Told, certificate: x509.Certificate) -> bool:
+def _is_signed(signature: _Told, certificate: x509.Certificate) -> bool:
     try:
-        _public(certificate).verify(told.signature, told.signed, ec.ECDSA(hashes.SHA256()))
+        _public(certificate).verify(signature.signature, signature.signed, ec.ECDSA(hashes.SHA256()))
     except (InvalidSignature, TypeError):
         return False
     return True

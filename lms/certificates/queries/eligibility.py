@@ -103,7 +103,7 @@ class Preview:
     series: Series
     kind: CertificateKind
     policy: Policy
-    asked: eligibility.Earning
+    requirement: eligibility.Earning
     lectures: list[Lecture]
     fault: str | None = None
     enrolled: int = 0
@@ -117,7 +117,7 @@ class Preview:
     @property
     def to_come(self) -> int:
         """Lectures that are not held yet and count as not attended."""
-        return self.asked.to_come
+        return self.requirement.to_come
 
     @property
     def pages(self) -> int:
@@ -130,8 +130,8 @@ def preview(
     *,
     by: Actor,
     shown: Group | None = None,
-    wanted: PeopleFilter = EVERYONE,
-    asked: ListRequest | None = None,
+    filters: PeopleFilter = EVERYONE,
+    request: ListRequest | None = None,
 ) -> Preview:
     """What issuing for a series would do now, with a page of one group (default: the first that has anybody), or of
     what a filter holds of it, in the order that is asked for: by `name`, lectures (`attended`) or `minutes`.
@@ -140,15 +140,17 @@ def preview(
     Raises Refused where the series gives no certificates.
     """
     view = _View(slug, by=by)
-    asked = asked or ListRequest(size=PAGE)
-    result = Preview(view.series, view.kind, view.policy, view.asked, view.lectures, fault=view.fault, size=asked.size)
+    request = request or ListRequest(size=PAGE)
+    result = Preview(
+        view.series, view.kind, view.policy, view.requirement, view.lectures, fault=view.fault, size=request.size
+    )
     result.enrolled, result.counts = view.counts()
     order = (Group.EARNED, Group.BLOCKED, Group.MISSES, Group.HAVE)
     result.shown = shown or next((group for group in order if result.counts[group]), Group.EARNED)
-    result.matching = result.counts[result.shown] if wanted == EVERYONE else view.count(result.shown, wanted)
-    asked = asked.within(result.matching)
-    result.page = asked.page
-    result.rows = view.rows(result.shown, wanted, asked)
+    result.matching = result.counts[result.shown] if filters == EVERYONE else view.count(result.shown, filters)
+    request = request.within(result.matching)
+    result.page = request.page
+    result.rows = view.rows(result.shown, filters, request)
     return result
 
 
@@ -158,24 +160,29 @@ HEADINGS = (
 )
 
 
-def table(slug: str, shown: Group, wanted: PeopleFilter = EVERYONE, *, by: Actor) -> Iterator[Sequence[object]]:
+def table(slug: str, shown: Group, filters: PeopleFilter = EVERYONE, *, by: Actor) -> Iterator[Sequence[object]]:
     """A group, or what a filter holds of it, as the rows of a file (see `HEADINGS`). For administrators; raises
     Refused as `preview`."""
     if not by.is_administrator:
         raise Forbidden
     view = _View(slug, by=by)
-    asked = ListRequest(size=_CHUNK)
-    while records := view.records(shown, wanted, asked):
+    request = ListRequest(size=_CHUNK)
+    while records := view.records(shown, filters, request):
         addresses = addresses_of([record.id for record in records])
         held = view.numbers_of([record.id for record in records]) if shown in (Group.HAVE, Group.UNEARNED) else {}
         for record in records:
             lacks = view.missing(record)
             yield (
                 *(record.full_name, record.native_name or "", addresses.get(record.id, "")),
-                *(record.attended, view.asked.needed, measures.whole_minutes(record.present_ms), view.asked.minutes),
+                *(
+                    record.attended,
+                    view.requirement.needed,
+                    measures.whole_minutes(record.present_ms),
+                    view.requirement.minutes,
+                ),
                 *(lacks.lectures, lacks.minutes, view.reason(record) or "", held.get(record.id, "")),
             )
-        asked = replace(asked, page=asked.page + 1)
+        request = replace(request, page=request.page + 1)
 
 
 def candidates(series_id: int, *columns: Any) -> Select[Any]:
@@ -208,11 +215,11 @@ def standings_of(series_id: int, person_ids: Iterable[int], *, at: datetime) -> 
         return {}
     attendance = counted_by_person([lecture.id for lecture in lectures])
     counted = {person_id: (attended, present_ms) for person_id, attended, present_ms in read(select(attendance))}
-    standings = {}
+    results = {}
     for person_id in person_ids:
         attended, present_ms = counted.get(person_id, (0, 0))
-        standings[person_id] = replace(start, attended=int(attended), present_ms=int(present_ms))
-    return standings
+        results[person_id] = replace(start, attended=int(attended), present_ms=int(present_ms))
+    return results
 
 
 def unconfirmed_earners(slug: str, *, by: Actor) -> tuple[Series, list[int]]:
@@ -282,7 +289,7 @@ class _View:
         self.policy = current_policy(self.series.id)
         self.kind = rules.kind_to_issue(None, self.policy.certificate)
         self.lectures = certificates.counted_lectures(self.series.id)
-        self.asked = eligibility.earning(self.lectures, self.policy)
+        self.requirement = eligibility.earning(self.lectures, self.policy)
         self.fonts = store.installed_fonts()
         titles = [lecture.title for lecture in self.lectures]
         self.fault = store.fault_of_series(self.series.title, titles, self.fonts)
@@ -314,10 +321,10 @@ class _View:
         )
 
     def _earns(self) -> ColumnElement[bool]:
-        return eligibility.has_earned(self.people.c.attended, self.people.c.present_ms, self.asked)
+        return eligibility.has_earned(self.people.c.attended, self.people.c.present_ms, self.requirement)
 
     def _misses(self) -> ColumnElement[bool]:
-        return eligibility.just_misses(self.people.c.attended, self.people.c.present_ms, self.asked)
+        return eligibility.just_misses(self.people.c.attended, self.people.c.present_ms, self.requirement)
 
     @property
     def faults(self) -> dict[int, str]:
@@ -400,51 +407,51 @@ class _View:
                     eligibility.has_reached(
                         attended,
                         present,
-                        func.coalesce(holder.c.needed, self.asked.needed),
-                        func.coalesce(holder.c.needed_minutes, self.asked.minutes) * measures.MINUTE_MS,
+                        func.coalesce(holder.c.needed, self.requirement.needed),
+                        func.coalesce(holder.c.needed_minutes, self.requirement.minutes) * measures.MINUTE_MS,
                     )
                 )
             )
         )
 
-    def _query(self, group: Group, wanted: PeopleFilter) -> Select[Any]:
+    def _query(self, group: Group, filters: PeopleFilter) -> Select[Any]:
         """Who of a group a filter holds."""
         if group is Group.UNEARNED:
             query: Select[Any] = self._unearned()
             person_id: ColumnElement[int] = cast("ColumnElement[int]", Person.id)
         else:
             query, person_id = select(self.people).where(self.in_group(group)), self.people.c.id
-        if wanted.q:
+        if filters.q:
             query = query.where(
-                person_id.in_(select(Person.id).where(matching_for(wanted.q, self.series.id, by=self.by)))
+                person_id.in_(select(Person.id).where(matching_for(filters.q, self.series.id, by=self.by)))
             )
-        if wanted.country is not None:
-            country = country_by_code(wanted.country)
+        if filters.country is not None:
+            country = country_by_code(filters.country)
             query = query.where(person_id.in_(belonging_to([country.id] if country else [], day_of(None))))
-        if wanted.organisation is not None:
-            query = query.where(person_id.in_(select(Person.id).where(names_organisation(wanted.organisation))))
-        if sees_shared_only(self.by) and not (wanted.country is wanted.organisation is None):
+        if filters.organisation is not None:
+            query = query.where(person_id.in_(select(Person.id).where(names_organisation(filters.organisation))))
+        if sees_shared_only(self.by) and not (filters.country is filters.organisation is None):
             query = query.where(person_id.in_(shared_in(self.series.id)))
-        if wanted.state is not None:
-            query = query.where(person_id.in_(self._certificates(Person.canonical_id, state=wanted.state)))
+        if filters.state is not None:
+            query = query.where(person_id.in_(self._certificates(Person.canonical_id, state=filters.state)))
         return query
 
-    def count(self, group: Group, wanted: PeopleFilter) -> int:
+    def count(self, group: Group, filters: PeopleFilter) -> int:
         """How many of a group a filter holds."""
-        return db.session.scalar(select(func.count()).select_from(self._query(group, wanted).subquery())) or 0
+        return db.session.scalar(select(func.count()).select_from(self._query(group, filters).subquery())) or 0
 
-    def records(self, group: Group, wanted: PeopleFilter, asked: ListRequest) -> Sequence[Any]:
+    def records(self, group: Group, filters: PeopleFilter, request: ListRequest) -> Sequence[Any]:
         """One page of what a filter holds of a group, in an order; within it by name."""
-        query = self._query(group, wanted)
+        query = self._query(group, filters)
         columns = query.selected_columns
         person = Person if group is Group.UNEARNED else self.people.c
         names = [self._position(person.id, person.sort_name), person.id]
-        if asked.sort in ("attended", "minutes"):
-            key: Any = columns["attended" if asked.sort == "attended" else "present_ms"]
-            order = [key.desc() if asked.descending else key, *names]
+        if request.sort in ("attended", "minutes"):
+            key: Any = columns["attended" if request.sort == "attended" else "present_ms"]
+            order = [key.desc() if request.descending else key, *names]
         else:
-            order = [name.desc() for name in names] if asked.descending else names
-        return db.session.execute(query.order_by(*order).limit(asked.size).offset(asked.offset)).all()
+            order = [name.desc() for name in names] if request.descending else names
+        return db.session.execute(query.order_by(*order).limit(request.size).offset(request.offset)).all()
 
     def _position(self, person_id: Any, sort_name: Any) -> Any:
         """What people are in order of: their names, where the reader may see them, so that no place tells one."""
@@ -454,7 +461,7 @@ class _View:
 
     def missing(self, record: Any) -> eligibility.Missing:
         """What a person is short of."""
-        return eligibility.missing(record.attended, record.present_ms, self.asked)
+        return eligibility.missing(record.attended, record.present_ms, self.requirement)
 
     def reason(self, record: Any) -> str | None:
         """Why a person is blocked, or None."""
@@ -464,9 +471,9 @@ class _View:
             return rules.unconfirmed_name()
         return None
 
-    def rows(self, group: Group, wanted: PeopleFilter, asked: ListRequest) -> list[Row]:
+    def rows(self, group: Group, filters: PeopleFilter, request: ListRequest) -> list[Row]:
         """A page of what a filter holds of a group."""
-        records = self.records(group, wanted, asked)
+        records = self.records(group, filters, request)
         credits = certificates.credits_of([lecture.id for lecture in self.lectures], [record.id for record in records])
         shows_numbers = group in (Group.HAVE, Group.UNEARNED) and self.by.is_reporter
         certificate_numbers = self.numbers_of([record.id for record in records]) if shows_numbers else {}

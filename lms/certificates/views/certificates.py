@@ -245,8 +245,10 @@ class Candidates(ListView[Row]):
         )
 
     def query(self, request: ListRequest) -> tuple[Sequence[Row], int]:
-        self.preview = eligibility.preview(self.slug, by=self.by, shown=self.group, wanted=self.people, asked=request)
-        if not self.preview.asked.minutes:
+        self.preview = eligibility.preview(
+            self.slug, by=self.by, shown=self.group, filters=self.people, request=request
+        )
+        if not self.preview.requirement.minutes:
             self.hidden = {"minutes"}
         group = self.preview.shown
         label = {

@@ -93,7 +93,7 @@ class FileResult:
     made: Mapping[str, int]
     unchanged: int
     rejected: list[Fault]
-    asked: int = 0
+    requested: int = 0
 
     @property
     def created(self) -> int:
