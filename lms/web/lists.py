@@ -171,7 +171,7 @@ class ListView(Generic[Row]):
     file_columns: tuple[FileColumn, ...] = ()
 
     def __init__(self, **values: Any) -> None:
-        """`values` stand in the path of the address."""
+        """`values` are in the path of the address."""
         self.by, self.at, self.values = current_actor(), clock.now(), values
         self.carried: dict[str, str] = {}
         self.hidden: set[str] = set()
