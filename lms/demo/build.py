@@ -54,10 +54,10 @@ def build(
     progress: Progress,
     leave_rest: bool = False,
 ) -> None:
-    """Builds the demonstration in `folder`, in place of the one that is there; interrupted, it leaves no trace.
+    """Builds the demonstration in `folder`, replacing an existing one; if interrupted, it leaves no trace.
 
     `now` is the moment that the programme is arranged around. With `leave_rest` it ends as soon as the public pages
-    have what they show: `add_rest` adds what remains. Raises ValueError for too few people.
+    have their data: `add_rest` adds the remainder. Raises ValueError for too few people.
     """
     demonstration = Demonstration(now, people)
     with replaced(folder) as building:
@@ -253,9 +253,9 @@ def ensure(
     say: Say,
     leave_rest: bool = False,
 ) -> None:
-    """Builds a demonstration in the data folder unless there is one, which may be updated.
+    """Builds a demonstration in the data folder unless there is a current one.
 
-    One that is older than a day, or incomplete, is built again, unless it is to be kept. `leave_rest` is that of
+    A demonstration older than a day, or incomplete, is rebuilt unless it is to be kept. `leave_rest` is that of
     `build`. Raises Refused for a folder with other data, Invalid for too few people.
     """
     if people is not None and people < FEWEST:

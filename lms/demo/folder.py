@@ -76,9 +76,9 @@ def set_mark(config: Config, mark: Mark) -> None:
 
 @contextmanager
 def replaced(folder: Path) -> Iterator[Path]:
-    """A new folder beside `folder` to build in; it takes the place of the old one at the end, or leaves no trace.
+    """A new folder next to `folder` to build in; it replaces the old one at the end, or leaves no trace.
 
-    What an interrupted building left behind is cleared first.
+    The remains of an interrupted build are removed first.
     """
     building = folder.with_name(f".{folder.name}.building")
     former = folder.with_name(f".{folder.name}.former")

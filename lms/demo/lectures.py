@@ -106,7 +106,7 @@ def list_speakers(series: Sequence[SeriesPlan], lecture_ids: Mapping[tuple[str, 
 
 
 LIVE_AUDIENCE = 60
-"""How many stand in the room of the live lecture when the demonstration is built."""
+"""The number of people in the room of the live lecture when the demonstration is built."""
 LINE_DOWN = 4, 16
 """From which to which heartbeat after the join the line of some of them was down."""
 
@@ -137,5 +137,5 @@ def _stay(lecture_id: int, person_id: int, joined: datetime, until: datetime, *,
             record_beat(join.id, seq, at=joined + seq * every)
     if down:
         last = joined + (down.start - 1) * every
-        kept = [(seq, (seq - down.start + 1) * BEAT_SECONDS * 1000) for seq in down]
-        keep_offline_beats(join.id, kept, mark_ms=to_ms(last), lecture_id=lecture_id, at=joined + down.stop * every)
+        beats = [(seq, (seq - down.start + 1) * BEAT_SECONDS * 1000) for seq in down]
+        keep_offline_beats(join.id, beats, mark_ms=to_ms(last), lecture_id=lecture_id, at=joined + down.stop * every)

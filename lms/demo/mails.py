@@ -1,7 +1,7 @@
 """E-mails of the demonstration: automatic ones, invitations, a cancelled lecture, certificates, messages.
 
-They are kept as sent, and sent to nobody; some fail, come back or are withheld, so that each state is there. In a large
-demonstration, what goes to everybody in a series goes to a sample of them.
+They are stored as sent, and sent to nobody; some fail, bounce or are withheld, so that each state exists. In a large
+demonstration, mails to everyone in a series go to a sample.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from lms.people.queries.persons import find_person_id
 
 ZONE = "Asia/Shanghai"
 READERS = 2500
-"""So many people at most get what goes to everybody in a series; people with an account always get it."""
+"""The maximum number of readers of a mail to everyone in a series; people with an account always get it."""
 SAMPLED = frozenset({MailKind.REMINDER, MailKind.CHANGE, MailKind.REPLAY, MailKind.CERTIFICATE})
 RECORDED = timedelta(days=12)
 """Of lectures that were held so short a time ago the recording is added now."""
@@ -52,14 +52,14 @@ _OF_OTHERS = (
     ~OutboxMail.address.endswith(ACCOUNTS), OutboxMail.address != "", OutboxMail.kind != MailKind.MESSAGE
 )  # fmt: skip
 WITHHELD, FULL = 2, 2
-"""So many mails are withheld, and so many mailboxes are full."""
+"""The number of withheld mails, and of full mailboxes."""
 _REFUSALS = ((550, "5.7.1 Message refused by policy"), (552, "5.3.4 Message too big"), (550, "5.1.1 No such user"))
 DECLINING, CHANGING = 40, 3
-"""So many people decline reminders before they are posted, and so many after that."""
+"""The number of people who decline reminders before they are posted, and after that."""
 
 
 def write_to_sample(app: Flask, people: int) -> None:
-    """Has an application post the mails in `SAMPLED` to one person in so many only, as if the others declined them."""
+    """Has an application post the mails in `SAMPLED` to a sample of people, as if the others declined them."""
     every = max(1, people // READERS)
     declined: Choices = app.extensions[CHOICES]
     if every == 1:
@@ -174,7 +174,7 @@ def _refusing(refusals: Sequence[tuple[int, str]]) -> Callable[[OutboxMail], Non
 
 
 def _come_back(now: datetime) -> None:
-    """Mails come back: to one address so often that it is not written to any more, and to some others once."""
+    """Returns mails: to one address often enough to stop mail to it, and to some others once."""
     latest = (OutboxMail.state == MailState.SENT, OutboxMail.created_at > now - timedelta(days=6), *_OF_OTHERS)
     most = select(OutboxMail.address).where(*latest).group_by(OutboxMail.address)
     addresses = list(db.session.scalars(most.order_by(func.count().desc(), func.min(OutboxMail.id)).limit(1 + FULL)))
@@ -263,7 +263,7 @@ READERS_FROM = "KE"
 
 
 def write_messages(address: str, *, now: datetime) -> None:
-    """Writes three messages: one that is sent to people who missed a lecture, one that is stopped, and a draft."""
+    """Writes three messages: a sent one to people who missed a lecture, a stopped one, and a draft."""
     by = actor_of(address, now)
     lecture = held_lectures_of(get_series_to_write(WRITTEN_TO, by=by), by=by)[0]
     texts = read_json("messages.json")

@@ -1,7 +1,7 @@
-"""The programme of the demonstration as its seed files tell it: series, lectures, instructors, countries.
+"""The programme of the demonstration in its seed files: series, lectures, instructors, countries.
 
-Dates of the past stand in the files; what is near today is told in days from it (`-7`, `+14`), and the
-lecture that is live began a few minutes ago.
+The files contain dates of the past; near dates are given in days from today (`-7`, `+14`), and the live lecture began a
+few minutes ago.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def load_partners() -> dict[str, date]:
 
 
 def load_instructors() -> list[dict[str, str]]:
-    """Who lectures; `key` is how the other files name them."""
+    """The lecturers; `key` is their name in the other files."""
     return read("instructors.csv")
 
 
@@ -131,7 +131,7 @@ def load_series(now: datetime) -> list[SeriesPlan]:
 
 
 def _shift(lectures: list[dict[str, Any]], now: datetime) -> timedelta:
-    """Nothing, but where the clock stands before the files' own dates: then whole weeks, so that all lie back."""
+    """Zero, unless the clock is before the files' dates: then whole weeks, so that all are in the past."""
     dates = [row["date"] for row in lectures if row["time"] != "now"]
     latest = max(date.fromisoformat(day) for day in dates if day[0].isdigit())
     late = latest - (now.date() - timedelta(days=35))

@@ -20,9 +20,9 @@ from lms.demo.generate import Demonstration, LectureFile
 from lms.people.actions.files import StagedPeople, stage_people
 
 LARGE = 20_000
-"""For so many people or more, a second process reads."""
+"""From this many people on, a second process reads."""
 _AHEAD = 4
-"""So many files are read before they are asked for."""
+"""The number of files that are read ahead."""
 LectureIds = Mapping[tuple[str, int], int]
 
 

@@ -167,7 +167,7 @@ def keep_seats(plan: QuotaPlan, *, at: datetime) -> None:
 
 def release_seats(series_id: int, plan: QuotaPlan, *, now: datetime) -> None:
     """Releases what has lapsed, and lets two people leave: one whose seat is of a quota, one whose seat is not."""
-    own = get_country(OWN).id
+    own_country_id = get_country(OWN).id
     lapsed = [row.kept_until for row in plan.rows if row.kept_until <= now]
     if lapsed:  # few people leave no seats for it
         release_lapsed(at=min(lapsed))
@@ -176,7 +176,7 @@ def release_seats(series_id: int, plan: QuotaPlan, *, now: datetime) -> None:
             Enrolment.series_id == series_id,
             Enrolment.status == EnrolmentStatus.ENROLLED,
             Enrolment.seat_kind == kind,
-            Enrolment.seat_country_id.is_distinct_from(own),
+            Enrolment.seat_country_id.is_distinct_from(own_country_id),
         )
         person_id = db.session.scalar(query.order_by(Enrolment.id.desc()))
         if person_id is not None:
@@ -192,7 +192,7 @@ def prepare_next_year(plans: Iterable[SeriesPlan], address: str, *, now: datetim
     coming = [one for plan in plans for one in plan.lectures if _can_clash(one, now)]
     _withdraw_by_mistake(get_series(WITHDRAWN_FROM, by=by), by=by, now=now)
     if coming:
-        _repeat(min(coming, key=lambda one: one.starts_at), address, by=by, now=now)
+        _repeat(min(coming, key=lambda lecture: lecture.starts_at), address, by=by, now=now)
 
 
 def _can_clash(lecture: LecturePlan, now: datetime) -> bool:
@@ -221,8 +221,8 @@ def _copy(source: Series, *, by: Actor, now: datetime) -> None:
     assert start is not None
     first = first_after(start.date(), now.astimezone(ORGANISER_ZONE).date())
     title = title_in_year(source.title, start.year, first.year)
-    wanted = copied_dates(lectures, days_from(lectures, first), with_instructors=True)
-    checks = check_dates(None, wanted, countries=iso_codes(source), locale="en", by=by)
+    copies = copied_dates(lectures, days_from(lectures, first), with_instructors=True)
+    checks = check_dates(None, copies, countries=iso_codes(source), locale="en", by=by)
     copy = SeriesCopy(slug=slug_of(title), title=title, first=first, decisions=_decisions(checks))
     copy_series(source.slug, copy, by=by, at=now)
 
@@ -232,8 +232,8 @@ def _repeat(in_the_way: LecturePlan, address: str, *, by: Actor, now: datetime) 
     start = in_the_way.local_start - timedelta(days=14)
     draft = lecture_input("repeated", time_zone=in_the_way.time_zone, starts_at=start, instructors=(address,))
     assert by.person_id is not None
-    wanted = repeated_dates(draft, [by.person_id], Repeat(Every.WEEK, WEEKS))
-    checks = check_dates(series, wanted, countries=iso_codes(series), locale="en", by=by)
+    dates = repeated_dates(draft, [by.person_id], Repeat(Every.WEEK, WEEKS))
+    checks = check_dates(series, dates, countries=iso_codes(series), locale="en", by=by)
     schedule_repeated(REPEATED_IN, draft, Repeat(Every.WEEK, WEEKS), decisions=_decisions(checks), by=by, at=now)
 
 

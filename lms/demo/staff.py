@@ -45,7 +45,7 @@ def actor_of(address: str, at: datetime) -> Actor:
 
 
 def prepare_countries(*, at: datetime) -> None:
-    """Loads the countries and declares the partners; merges one that was entered twice, and gives one a notice."""
+    """Loads the countries and declares the partners; merges a duplicate, and gives one a notice."""
     load_countries(by=SYSTEM, at=at)
     declare_partners([(code, since, None) for code, since in load_partners().items()], by=SYSTEM, at=at)
     seeds = read_json("staff.json")
@@ -88,7 +88,7 @@ def add_signatory(*, at: datetime) -> None:
 
 
 def register_twice(*, by: Actor, now: datetime) -> None:
-    """Registers three people once more: two pairs to decide on, and one that is merged."""
+    """Registers three people once more: two pairs to decide on, and a merged one."""
     _register_again(by=by, at=now - timedelta(days=3))
     compare_waiting_people(at=now, in_bulk=False)  # the worker compares all others
 

@@ -31,18 +31,11 @@ PUBLIC = {
     "lms/people/schemas.py",
 }
 """Modules whose fields of that name are columns of the database or part of the API."""
-NAMES_LEFT = {
-    "lms/demo/lectures.py",
-    "lms/demo/scheduling.py",
-}
+NAMES_LEFT: set[str] = set()
 """Modules that still have variables with such names. No module is added."""
 PHRASES_LEFT = {
     "lms/demo/generate.py",
-    "lms/demo/lectures.py",
-    "lms/demo/mails.py",
     "lms/demo/population.py",
-    "lms/demo/programme.py",
-    "lms/demo/reading.py",
 }
 """Modules that still have such phrases. No module is added."""
 
