@@ -60,6 +60,10 @@ bp = APIBlueprint(
 )
 
 
+def _slice_of(wish: Mapping[str, Any]) -> Slice:
+    return Slice(**{name: wish[name] for name in ("from_day", "to_day", *FILTERS)})
+
+
 @bp.get("/exports")
 @allow(Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
 @scope("exports:read")
@@ -92,7 +96,7 @@ def ask_rows(wish: dict[str, Any]) -> tuple[Any, int]:
     Focal points must name their own country.
     """
     by, at = current_actor(), clock.now()
-    slice_ = Slice(**{name: wish[name] for name in ("from_day", "to_day", *FILTERS)})
+    slice_ = _slice_of(wish)
     made = request_export(wish["kind"], wish["format"], slice_, locale=reader_locale(), by=by, at=at)
     job = get_export(made, by=by)
     return Export(job), 201 if job.created_at == at else 200
@@ -149,7 +153,7 @@ def list_saved() -> dict[str, Any]:
 def save_report(wish: dict[str, Any]) -> tuple[Any, int]:
     """Saves a report under a name. For focal points it must be about their own country."""
     by, at = current_actor(), clock.now()
-    slice_ = Slice(**{name: wish[name] for name in ("from_day", "to_day", *FILTERS)})
+    slice_ = _slice_of(wish)
     parameters = {"figure": wish["figure"], **slice_.parameters, **dict(zip(queries.AXES, wish["by"], strict=False))}
     if wish["period"] is not None:
         parameters["period"] = wish["period"]
@@ -261,7 +265,7 @@ def publish_report(wish: dict[str, Any]) -> Any:
     public_id = publish_snapshot(
         wish["title"],
         SnapshotVisibility(wish["visibility"]),
-        Slice(**{name: wish[name] for name in ("from_day", "to_day", *FILTERS)}),
+        _slice_of(wish),
         wish["by"],
         figure=wish["figure"],
         note=wish["note"],
@@ -304,12 +308,8 @@ def withdraw_report(public_id: str, body: dict[str, str]) -> Any:
 @bp.doc(responses={403: "Finer than what is public.", 404: "There is no such series."})
 def totals(wish: dict[str, Any]) -> dict[str, Any]:
     """Returns figures: public ones by one dimension, exact ones in any combination for reporters."""
-    slice_ = Slice(
-        from_day=wish["from_day"],
-        to_day=wish["to_day"],
-        partner=None if wish["partner"] is None else wish["partner"] == "true",
-        **{name: wish[name] for name in FILTERS if name != "partner"},
-    )
+    partner = None if wish["partner"] is None else wish["partner"] == "true"
+    slice_ = _slice_of({**wish, "partner": partner})
     dimensions = tuple(name.strip() for name in wish["by"].split(",")) if wish["by"] else ()
     report = count(slice_, dimensions, by=current_actor(), at=clock.now(), locale=reader_locale())
     return files.api_object(report)

@@ -138,27 +138,14 @@ countries of a person are those on the days of the lectures.
 """
 
 
-@dataclass(frozen=True)
-class Known:
-    """A person's data in a row; empty for a deleted person."""
-
-    public_id: str
-    full_name: str
-    native_name: str | None
-    email: str | None
-    organisation: str | None
-    job_title: str | None
-    sector: str | None
-    gender: str | None
-
-
-@dataclass(frozen=True)
 class Rows:
     """The rows of a scope, of one kind, read on one connection."""
 
-    kind: str
-    scope: Scope
-    connection: Connection
+    def __init__(self, kind: str, scope: Scope, connection: Connection) -> None:
+        self.kind, self._connection = kind, connection
+        self._attendances = Attendances(scope, connection)
+        self._codes = dict(connection.execute(select(Country.id, Country.code)).all())
+        self._slugs = dict(connection.execute(select(Series.id, Series.slug)).all())
 
     @property
     def headings(self) -> tuple[str, ...]:
@@ -167,19 +154,52 @@ class Rows:
 
     def each(self, progress: Callable[[int, int], None]) -> Iterator[tuple[object, ...]]:
         """Yields rows person by person, and reports progress in credits."""
-        attendances = Attendances(self.scope, self.connection)
-        codes = dict(self.connection.execute(select(Country.id, Country.code)).all())
-        slugs = dict(self.connection.execute(select(Series.id, Series.slug)).all())
-        seen = 0
-        for batch in attendances:
-            known = _known({one.person for one in batch}, self.connection)
-            if self.kind == "people":
-                yield from _people(batch, known, attendances.held, codes)
-            else:
-                yield from _attendances(batch, known, attendances.held, codes, slugs)
+        seen, total = 0, self._attendances.total
+        for batch in self._attendances:
+            yield from self._of_people(batch) if self.kind == "people" else self._of_attendances(batch)
             seen += len(batch)
-            progress(seen, attendances.total)
-        progress(attendances.total, attendances.total)
+            progress(seen, total)
+        progress(total, total)
+
+    def _known(self, batch: Iterable[Attendance]) -> dict[int, tuple[Person, str | None]]:
+        """The people of a batch, as rows without the session, with their addresses; deleted people have neither."""
+        people = {attendance.person for attendance in batch}
+        columns = (
+            Person.id, Person.public_id, Person.full_name, Person.native_name, Person.organisation, Person.job_title,
+            Person.sector, Person.gender,
+        )  # fmt: skip
+        addresses: dict[int | None, str] = {}
+        for chunk in chunks(sorted(people)):
+            addresses.update(self._connection.execute(address_rows(chunk)).all())
+        rows: Iterable[Any] = self._connection.execute(select(*columns).where(among(Person.id, people)))
+        return {row.id: (row, addresses.get(row.id)) for row in rows}
+
+    def _of_people(self, batch: list[Attendance]) -> Iterator[tuple[object, ...]]:
+        known, held = self._known(batch), self._attendances.held
+        by_person: dict[int, list[Attendance]] = {}
+        for attendance in batch:
+            by_person.setdefault(attendance.person, []).append(attendance)
+        for id_, attended in by_person.items():
+            person, address = known[id_]
+            days = [held[attendance.lecture].day for attendance in attended]
+            countries = sorted({self._codes[one.country] for one in attended if one.country is not None})
+            minutes = whole_minutes(sum(attendance.ms for attendance in attended))
+            yield (
+                person.public_id, person.full_name, person.native_name, address, " ".join(countries),
+                person.organisation, person.job_title, person.sector, person.gender, len(attended), minutes,
+                min(days), max(days),
+            )  # fmt: skip
+
+    def _of_attendances(self, batch: list[Attendance]) -> Iterator[tuple[object, ...]]:
+        known, held = self._known(batch), self._attendances.held
+        for attendance in batch:
+            (person, address), lecture = known[attendance.person], held[attendance.lecture]
+            yield (
+                person.public_id, person.full_name, person.native_name, address, person.organisation,
+                None if attendance.country is None else self._codes[attendance.country], attendance.sector,
+                attendance.gender, self._slugs[lecture.series_id], lecture.id, lecture.title, lecture.language,
+                lecture.day, lecture.start.astimezone(UTC), attendance.source, attendance.ms // 6_000 / 10,
+            )  # fmt: skip
 
 
 def write(
@@ -216,55 +236,6 @@ class _Counted:
         for row in self._found:
             self.rows += 1
             yield row
-
-
-def _known(people: set[int], connection: Connection) -> dict[int, Known]:
-    query = (
-        select(
-            Person.id, Person.public_id, Person.full_name, Person.native_name,
-            Person.organisation, Person.job_title, Person.sector, Person.gender,
-        )
-        .where(among(Person.id, people))
-    )  # fmt: skip
-    addresses: dict[int | None, str] = {}
-    for chunk in chunks(sorted(people)):
-        addresses.update((person, address) for person, address in connection.execute(address_rows(chunk)))
-    rows = connection.execute(query)
-    return {row[0]: Known(*row[1:4], addresses.get(row[0]), *row[4:]) for row in rows}
-
-
-def _people(
-    batch: list[Attendance], known: dict[int, Known], held: dict[int, Held], codes: dict[int, str]
-) -> Iterator[tuple[object, ...]]:
-    by_person: dict[int, list[Attendance]] = {}
-    for attendance in batch:
-        by_person.setdefault(attendance.person, []).append(attendance)
-    for person, attended in by_person.items():
-        who = known[person]
-        days: list[date] = [held[one.lecture].day for one in attended]
-        countries = sorted({codes[one.country] for one in attended if one.country is not None})
-        yield (
-            who.public_id, who.full_name, who.native_name, who.email, " ".join(countries), who.organisation,
-            who.job_title, who.sector, who.gender, len(attended), whole_minutes(sum(one.ms for one in attended)),
-            min(days), max(days),
-        )  # fmt: skip
-
-
-def _attendances(
-    batch: list[Attendance],
-    known: dict[int, Known],
-    held: dict[int, Held],
-    codes: dict[int, str],
-    slugs: dict[int, str],
-) -> Iterator[tuple[object, ...]]:
-    for attendance in batch:
-        who, lecture = known[attendance.person], held[attendance.lecture]
-        country: Any = codes[attendance.country] if attendance.country is not None else None
-        yield (
-            who.public_id, who.full_name, who.native_name, who.email, who.organisation, country, attendance.sector,
-            attendance.gender, slugs[lecture.series_id], lecture.id, lecture.title, lecture.language, lecture.day,
-            lecture.start.astimezone(UTC), attendance.source, attendance.ms // 6_000 / 10,
-        )  # fmt: skip
 
 
 def opened() -> Connection:

@@ -19,14 +19,12 @@ from lms.people.queries.access import load_actor
 from lms.people.queries.persons import contact_of
 from lms.reports.actions.exports import JOB, as_slice, exported_scope
 from lms.reports.actions.sending import Letter, keep_run, put_off
+from lms.reports.actions.snapshots import count_frozen
 from lms.reports.exports import Rows, about, opened, was_anybody_erased, write
 from lms.reports.periods import last_due, next_due
-from lms.reports.queries.definitions import definitions
-from lms.reports.queries.figures import count_several, with_margins
-from lms.reports.queries.labels import filters_in_words
 from lms.reports.queries.saved import Plan, list_plans, may_see, subscribed, was_run
 from lms.reports.rules import EXPORT_KEPT, Question, Slice, read_question
-from lms.reports.snapshots import Frozen, freeze
+from lms.reports.snapshots import freeze
 from lms.web.locale import speaking
 from lms.web.second_factor import without_resting_roles
 from lms.web.time import zone_city
@@ -139,20 +137,10 @@ def _letters(plan: Plan, day: date, owner: Actor | None, *, at: datetime) -> tup
 
 
 def _frozen(name: str, question: Question, slice_: Slice, locale: str, *, by: Actor, at: datetime) -> str:
-    zone, questions = clock.reporting_zone(), with_margins(question.dimensions)
     with speaking(locale, None):
-        report, *margins = count_several(slice_, questions, by=by, at=at, locale=locale)
-        frozen = Frozen(
-            title=name,
-            language=locale,
-            time_zone=zone,
-            figure=question.figure,
-            about=filters_in_words(slice_, locale),
-            definitions=definitions(zone_city(zone)),
-            report=report,
-            margins=tuple(margins),
-        )
-    return freeze(frozen)
+        place = zone_city(clock.reporting_zone())
+        given = {"figure": question.figure, "place": place, "locale": locale}
+        return freeze(count_frozen(name, slice_, question.dimensions, **given, by=by, at=at))
 
 
 def _as_dated(parameters: dict[str, str], slice_: Slice) -> dict[str, str]:

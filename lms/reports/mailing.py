@@ -39,7 +39,7 @@ def prepared(payload: Mapping[str, Any]) -> More:
         "opening": shapes.opening_words(report.opening),
         "as_at": report.as_at,
     }
-    cross = shapes.cross(report, *frozen.margins, figure) if len(frozen.margins) == 2 else None
+    cross = shapes.cross(report, frozen.margins, figure)
     name = exports.file_name(report, figure)
     csv = "".join(exports.as_csv(report)).encode()
     files = (

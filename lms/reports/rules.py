@@ -226,8 +226,8 @@ def in_order(groups: Iterable[Group], dimensions: Sequence[str]) -> list[Group]:
         for index, key in enumerate(group.keys):
             most[index, key] = most.get((index, key), 0) + group.figures.participants
 
-    def rank(group: Group) -> tuple[Any, ...]:
-        order: list[Any] = [group.folded]
+    def rank(group: Group) -> tuple[bool | int | str, ...]:
+        order: list[bool | int | str] = [group.folded]
         for index, (name, key) in enumerate(zip(dimensions, group.keys, strict=True)):
             size = 0 if name in TIME_DIMENSIONS else -most[index, key]
             order += [key is None, size, key or ""]

@@ -56,8 +56,12 @@ class Cross:
     foot: tuple[list[float], float]
 
 
-def cross(both: Report, rows: Report, columns: Report, figure: str) -> Cross:
-    """The cross table of one figure, from the same rows counted three ways: totals are counted, never added up."""
+def cross(both: Report, margins: Sequence[Report], figure: str) -> Cross | None:
+    """The cross table of one figure, of a report by two dimensions and those by each of them: totals are counted, never
+    added up. None for other reports."""
+    if len(margins) != 2:
+        return None
+    rows, columns = margins
     cells = {group.keys: value_of(group.figures, figure) for group in both.groups}
     across = columns.groups
     return Cross(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 import threading
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -36,6 +35,7 @@ from lms.reports.actions.exports import (
 from lms.reports.queries.figures import count
 from lms.reports.rules import EXPORT_KEPT, MOST_EXPORTS, Slice
 from tests.factories import Make
+from tests.forms import token_in
 from tests.reports.world import World
 
 NOON = datetime(2024, 5, 6, 4, 0, tzinfo=UTC)
@@ -275,9 +275,7 @@ def test_a_question_survives_being_kept() -> None:
 
 def test_from_the_page_to_the_file(app: APIFlask, client: FlaskClient, make: Make, attended: list[int]) -> None:
     def post(path: str, by: FlaskClient = client, **form: str) -> TestResponse:
-        match = re.search(r'name="csrf_token" value="([^"]+)"', by.get("/admin/reports").text)
-        assert match is not None
-        return by.post(path, data={"csrf_token": match[1], **form})
+        return by.post(path, data={"csrf_token": token_in(by.get("/admin/reports").text), **form})
 
     make.sign_in(client, make.person(roles=[(Role.FOCAL_POINT, "KE")], country=None))
     page = client.get("/admin/reports?country=KE&figure=participants").text

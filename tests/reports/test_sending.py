@@ -206,7 +206,7 @@ def test_while_the_database_is_away_nothing_is_kept(desk: Desk, monkeypatch: pyt
         raise OperationalError("SELECT", {}, OSError())
 
     with monkeypatch.context() as patched:
-        patched.setattr(job, "count_several", away)
+        patched.setattr(job, "count_frozen", away)
         assert desk.send() == 0
     assert desk.runs() == []
     assert desk.send() == 1
@@ -270,14 +270,14 @@ def test_a_bug_in_one_report_keeps_no_other_waiting(desk: Desk, monkeypatch: pyt
     with desk.app.app_context():
         second = saved.save_report("Second", {**ASKS, "rows": "year"}, by=desk.by, at=SAVED_AT)
         saved.schedule_report(second, Rhythm.QUARTERLY, 8, "owner@example.org", by=desk.by, at=SAVED_AT)
-    count_several = job.count_several
+    count_frozen = job.count_frozen
 
-    def broken(slice_: Any, questions: Any, **more: Any) -> Any:
-        if questions == [("country",)]:
+    def broken(name: str, slice_: Any, dimensions: Any, **more: Any) -> Any:
+        if dimensions == ("country",):
             raise KeyError("secret detail")
-        return count_several(slice_, questions, **more)
+        return count_frozen(name, slice_, dimensions, **more)
 
-    monkeypatch.setattr(job, "count_several", broken)
+    monkeypatch.setattr(job, "count_frozen", broken)
     assert desk.send() == 2
     assert sorted(run[3] or "" for run in desk.runs()) == ["", "KeyError"]
 

@@ -75,10 +75,30 @@ def publish_snapshot(
         faults.append(Fault(_("Unknown figure."), field="figure"))
     if faults:
         raise Invalid(faults=faults)
-    dims = tuple(dimensions)
     counted_by = ANONYMOUS if visibility is SnapshotVisibility.PUBLIC else by
-    report, *margins = count_several(slice_, with_margins(dims), by=counted_by, at=at, locale=locale)
-    frozen = Frozen(
+    frozen = count_frozen(
+        title, slice_, dimensions, figure=figure, note=note, place=place, locale=locale, by=counted_by, at=at
+    )
+    for dossier in attached:  # before the rows that name them: a file without a row is nobody's, and harmless
+        files.store(dossier_key(sha256(dossier.content).hexdigest()), dossier.content)
+    return keep_snapshot(frozen, visibility, key=key, attached=attached, by=by, at=at)
+
+
+def count_frozen(
+    title: str,
+    slice_: Slice,
+    dimensions: Sequence[str],
+    *,
+    figure: str,
+    note: str = "",
+    place: str,
+    locale: str,
+    by: Actor,
+    at: datetime,
+) -> Frozen:
+    """The content of a report as it is counted now. `place` is the reporting zone's city."""
+    report, *margins = count_several(slice_, with_margins(tuple(dimensions)), by=by, at=at, locale=locale)
+    return Frozen(
         title=title,
         language=locale,
         time_zone=clock.reporting_zone(),
@@ -89,9 +109,6 @@ def publish_snapshot(
         margins=tuple(margins),
         note=note,
     )
-    for dossier in attached:  # before the rows that name them: a file without a row is nobody's, and harmless
-        files.store(dossier_key(sha256(dossier.content).hexdigest()), dossier.content)
-    return keep_snapshot(frozen, visibility, key=key, attached=attached, by=by, at=at)
 
 
 def check_words(title: str, note: str) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
-from typing import Any, BinaryIO
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 from flask import Response
+from werkzeug.wsgi import FileWrapper
 
 from lms.core import files
 from lms.core.errors import NotFound
@@ -21,11 +22,13 @@ from lms.reports.queries.definitions import definitions
 from lms.web.api import rfc3339
 from lms.web.time import organiser_zone, zone_city
 
+PIECE = 64 * 1024
+Content = bytes | str | Iterable[bytes] | Iterable[str]
 FILES = (("pdf", "PDF"), ("xlsx", "XLSX"), ("csv", "CSV"), ("json", "JSON"))
 """The kinds of file, and their names on buttons."""
 
 
-def file_of(out: ReadOut, kind: str) -> tuple[Any, str, str]:
+def file_of(out: ReadOut, kind: str) -> tuple[Content, str, str]:
     """(content, content type, file name) of a read-out. Raises NotFound for a kind that there is not."""
     name = f"{out.name}-{out.as_at:%Y-%m-%d}.{kind}"
     if kind == "pdf":
@@ -52,7 +55,7 @@ def workbook_of(out: ReadOut) -> bytes:
                 names = [column.name for column in columns]
                 rows = [
                     [_cell(value, column.kind) for value, column in zip(row, columns, strict=True)]
-                    for row in [*section.table.rows, *([section.table.foot] if section.table.foot else [])]
+                    for row in section.table.lines
                 ]
                 book.add_sheet(section.title, names, rows, widths=widths_of(names, rows))
         add_about(book, [(_("Report"), out.title), (_("As at"), as_at(out)), *out.filters], out.footnotes)
@@ -80,7 +83,7 @@ def lines_of(out: ReadOut) -> Iterator[tuple[object, ...]]:
         if section.table is None:
             continue
         columns = section.table.columns
-        for row in [*section.table.rows, *([section.table.foot] if section.table.foot else [])]:
+        for row in section.table.lines:
             for column, value in zip(columns[1:], row[1:], strict=True):
                 yield section.anchor, row[0], column.definition or column.name, plain(value)
 
@@ -107,10 +110,7 @@ def object_of(out: ReadOut) -> dict[str, Any]:
     }
 
 
-PIECE = 64 * 1024
-
-
-def file_answer(content: Any, kind: str, name: str) -> Response:
+def file_answer(content: Content, kind: str, name: str) -> Response:
     """A file to keep."""
     answer = Response(content, content_type=kind)
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
@@ -123,13 +123,7 @@ def rows_answer(key: str, name: str) -> Response:
     if opened is None:
         raise NotFound
     file, size = opened
-    answer = file_answer(_pieces(file), MIME if name.endswith("xlsx") else "text/csv; charset=utf-8", name)
+    answer = file_answer(FileWrapper(file, PIECE), MIME if name.endswith("xlsx") else "text/csv; charset=utf-8", name)
     answer.content_length = size
     answer.headers["Cache-Control"] = "no-store"
     return answer
-
-
-def _pieces(file: BinaryIO) -> Iterator[bytes]:
-    with file:
-        while piece := file.read(PIECE):
-            yield piece

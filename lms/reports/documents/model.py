@@ -44,7 +44,6 @@ class Picture:
     marks: tuple[Mark, ...]
     description: str
     axis: tuple[str, ...] = ()
-    partial_note: str | None = None
 
 
 @dataclass(frozen=True)
@@ -70,6 +69,11 @@ class Table:
     urls: dict[int, str] = field(default_factory=dict)
     links: dict[tuple[int, int], str] = field(default_factory=dict)
     thin: int = 1
+
+    @property
+    def lines(self) -> list[tuple[Value, ...]]:
+        """The rows, and the foot if there is one."""
+        return [*self.rows, *([self.foot] if self.foot else [])]
 
 
 @dataclass(frozen=True)

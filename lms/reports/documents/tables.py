@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Final
 
 from lms.core import measures
 from lms.core.i18n import _, _l
 from lms.reports.documents.model import Kind, Value
 from lms.reports.queries.drilldown_lists import OF_KIND, OF_PARTNER, DrilldownRow, DrilldownRows
 from lms.reports.rules import VALUES
-from lms.web.lists import Column, FileColumn
+from lms.web.lists import Column, FileColumn, Text
+
+Cell = Callable[[DrilldownRow], Value]
 
 KINDS: Final = {"participation": _l("Participation"), "completion": _l("Completion")}
 _TEXT_OF_PEOPLE: Final = _l("Name, e-mail or organisation")
@@ -22,7 +24,7 @@ class TableColumn(Column):
     """A column of a page. `value` is the cell of a row, by default the attribute that has the column's name."""
 
     kind: Kind = "text"
-    value: Callable[[DrilldownRow], Value] | None = None
+    value: Cell | None = None
 
     def read(self, row: DrilldownRow) -> Value:
         """The cell of a row."""
@@ -44,7 +46,7 @@ class FigureTable:
     order: tuple[TableColumn, ...] = ()
     filters: Mapping[str, Collection[str] | None] = field(default_factory=dict)
     below: str = ""
-    text_label: Any = _TEXT_OF_PEOPLE
+    text_label: Text = _TEXT_OF_PEOPLE
 
     @property
     def placed(self) -> list[TableColumn]:
@@ -52,11 +54,13 @@ class FigureTable:
         return [replace(column, place=place) for column, place in zip(self.columns, self.places, strict=True)]
 
 
-def _number(name: str, label: Any, first: Any, last: Any, value: Any = None, kind: Kind = "number") -> TableColumn:
+def _number(
+    name: str, label: Text, first: Text, last: Text, value: Cell | None = None, kind: Kind = "number"
+) -> TableColumn:
     return TableColumn(name, label, first, last, descending=True, numeric=True, kind=kind, value=value)
 
 
-def _text(name: str, label: Any, first: Any, last: Any, value: Any = None) -> TableColumn:
+def _text(name: str, label: Text, first: Text, last: Text, value: Cell | None = None) -> TableColumn:
     return TableColumn(name, label, first, last, value=value)
 
 

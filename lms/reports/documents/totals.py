@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,11 +11,11 @@ from lms.core.i18n import _
 from lms.core.lists import rows_shown
 from lms.reports.documents import report_files as files
 from lms.reports.documents.model import Column, Figure, Picture, ReadOut, Section, Table
-from lms.reports.documents.wording import ALL_FIGURES, figure_column, marks, values
+from lms.reports.documents.wording import figure_column, marks, values
 from lms.reports.queries.definitions import definitions
 from lms.reports.queries.figures import Report
-from lms.reports.rules import TIME_DIMENSIONS, Group
-from lms.reports.shapes import DIMENSION_NAMES, Cross, value_of
+from lms.reports.rules import FIGURES, TIME_DIMENSIONS, Group
+from lms.reports.shapes import COLUMN_NAMES, DIMENSION_NAMES, Cross, value_of
 from lms.web.time import organiser_zone, zone_city
 
 MOST_COLUMNS = 12
@@ -40,10 +40,8 @@ class Pictured:
     leaves_combined: bool
 
 
-def read_out(
-    report: Report, figure: str, *, title: str, names: Mapping[str, str], cross: Cross | None = None
-) -> ReadOut:
-    """All figures of the slice and its groups. `names` are those of the dimensions; `title` states the answer.
+def read_out(report: Report, figure: str, *, title: str, cross: Cross | None = None) -> ReadOut:
+    """All figures of the slice and its groups. `title` states the answer.
 
     Groups by two dimensions are a cross table of one figure, where there is one.
     """
@@ -57,27 +55,27 @@ def read_out(
         as_at=report.as_at,
         figures=tuple(
             Figure(name, figure_column(name).name.lower(), getattr(report.totals, name), definition=name)
-            for name in ALL_FIGURES
+            for name in FIGURES
         ),
-        sections=_sections(report, figure, names, cross),
+        sections=_sections(report, figure, cross),
         filters=filters,
         footnotes=(" · ".join(f"{name}: {value}" for name, value in filters) + ".",) if filters else (),
     )
 
 
-def _sections(report: Report, figure: str, names: Mapping[str, str], cross: Cross | None) -> tuple[Section, ...]:
+def _sections(report: Report, figure: str, cross: Cross | None) -> tuple[Section, ...]:
     if not report.dimensions:
         return ()
     if cross is None or not cross.rows:
-        return (_groups(report, figure, names),)
-    return tuple(_cross_sections(report, names, cross))
+        return (_groups(report, figure),)
+    return tuple(_cross_sections(report, cross))
 
 
-def _cross_sections(report: Report, names: Mapping[str, str], cross: Cross) -> Iterator[Section]:
+def _cross_sections(report: Report, cross: Cross) -> Iterator[Section]:
     """The cross table, in as many parts as its columns need."""
     number = len(cross.columns)
     parts = max(math.ceil(number / MOST_ACROSS), 1)
-    title = heading(report, cross.figure)
+    title, column = heading(report, cross.figure), Column(str(COLUMN_NAMES[report.dimensions[0]]), "text")
     for part in range(parts):
         shown = range(number * part // parts, number * (part + 1) // parts)
         is_last = part == parts - 1
@@ -88,7 +86,7 @@ def _cross_sections(report: Report, names: Mapping[str, str], cross: Cross) -> I
             anchor="groups" if not part else f"groups-{part + 1}",
             title=title if parts == 1 else _("%(title)s (%(n)s of %(all)s)", title=title, n=part + 1, all=parts),
             table=Table(
-                (Column(names[report.dimensions[0]], "text"), *columns, *([Column(_("All"))] if is_last else [])),
+                (column, *columns, *([Column(_("All"))] if is_last else [])),
                 tuple((label, *values, *([whole] if is_last else [])) for label, values, whole in rows),
                 foot=(_("All"), *foot, *([cross.foot[1]] if is_last else [])),
             ),
@@ -96,8 +94,8 @@ def _cross_sections(report: Report, names: Mapping[str, str], cross: Cross) -> I
         )
 
 
-def _groups(report: Report, figure: str, names: Mapping[str, str]) -> Section:
-    called = [names[name] for name in report.dimensions]
+def _groups(report: Report, figure: str) -> Section:
+    called = [str(COLUMN_NAMES[name]) for name in report.dimensions]
     column = figure_column(figure)
     return Section(
         anchor="groups",
@@ -157,4 +155,4 @@ def _bars(number: int) -> int:
 
 def _first(figure: str) -> tuple[str, ...]:
     """The figure that was asked for, then the others."""
-    return (figure, *(name for name in ALL_FIGURES if name not in (figure, "partner_countries")))
+    return (figure, *(name for name in FIGURES if name not in (figure, "partner_countries")))

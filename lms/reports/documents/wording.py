@@ -10,7 +10,7 @@ from lms.core.i18n import _
 from lms.reports.documents.model import Column, Kind, Mark, ReadOut, Table, Value
 from lms.reports.queries.definitions import figure_names
 from lms.reports.queries.figures import Report
-from lms.reports.rules import FIGURES, Group
+from lms.reports.rules import Group
 from lms.web.api import rfc3339
 from lms.web.time import moment, number, organiser_zone, short_day, whole_number, zone_city
 
@@ -87,9 +87,6 @@ def overlap_note(report: Report, why: str) -> str | None:
 def each(part: float, whole: float) -> float | None:
     """The average with one decimal, or None for an empty whole."""
     return round(part / whole, 1) if whole else None
-
-
-ALL_FIGURES = tuple(FIGURES)
 
 
 NOTHING = "–"

@@ -8,27 +8,15 @@ database, no clock.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Protocol, TypeVar
 
-from lms.reports.rules import FEWEST, Declared, Opening, Slice
+from lms.reports.facts.counting import Part
+from lms.reports.rules import FEWEST, Declared, Key, Opening, Slice
 
 WITHOUT = frozenset({"sector", "gender", "source", "language"})
 """What opening balances do not have: dimensions and filters they are never in."""
-
-
-class Counted(Protocol):
-    """The part of a count that opening balances add to."""
-
-    lectures: set[int]
-    countries: set[int | None]
-    attendances: int
-
-
-P = TypeVar("P", bound=Counted)
-Key = tuple[Hashable, ...]
 
 
 @dataclass(frozen=True)
@@ -96,7 +84,7 @@ class Balances:
             groups.setdefault(key, Balances([], self.sets, self.whole)).rows.append(row)
         return groups
 
-    def add_to(self, part: Counted) -> None:
+    def add_to(self, part: Part) -> None:
         """Adds these rows to what was counted from the system itself."""
         part.lectures |= {row.session for row in self.rows}
         part.countries |= {row.country_id for row in self.rows if row.attendances}
@@ -110,21 +98,14 @@ class Balances:
         return max(by_session.values(), default=0) >= FEWEST
 
 
-def add(
-    parts: dict[Key, P], balances: Balances, dimensions: Sequence[str], make: Callable[[], P]
-) -> dict[Key, Opening]:
-    """Adds opening balances to what was counted by these dimensions; answers with the label of each group.
-
-    `make` begins a part that is not there yet.
-    """
-    labels: dict[Key, Opening] = {}
+def add(parts: dict[Key, Part], balances: Balances, dimensions: Sequence[str]) -> dict[Key, Opening]:
+    """Adds opening balances to what was counted by these dimensions; returns the note of each group."""
+    notes: dict[Key, Opening] = {}
     for key, group in balances.groups(dimensions).items():
-        if key not in parts:
-            parts[key] = make()
-        part = parts[key]
-        labels[key] = group.opening(part.countries)
+        part = parts.setdefault(key, Part())
+        notes[key] = group.opening(part.countries)
         group.add_to(part)
-    return labels
+    return notes
 
 
 def _value(row: Row, name: str) -> Hashable:

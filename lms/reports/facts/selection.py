@@ -6,7 +6,8 @@ from bisect import bisect_right
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from functools import cached_property, lru_cache
+from functools import cached_property
+from itertools import chain
 from math import prod
 from typing import Final, NamedTuple
 
@@ -74,21 +75,11 @@ class Facts:
     partners: Callable[[], Sequence[tuple[date, frozenset[int]]]]
 
 
-@lru_cache(maxsize=16)
-def _days(first: int, last: int) -> tuple[date, ...]:
-    return tuple(date.fromordinal(day) for day in range(first, last + 1))
-
-
-@lru_cache(maxsize=32)
-def _periods(days: tuple[date, ...], name: str) -> tuple[str, ...]:
-    return tuple(_period(day, name) for day in days)
-
-
-@lru_cache(maxsize=4)
-def _traits(name: str) -> Numbers:
-    """The number of the value that each number of traits has in a dimension."""
-    values, read = TRAITS_OF[name]
-    return np.array([values.index(read(traits)) for traits in range(TRAITS)], np.int64)
+TRAIT_NUMBERS: Final[Mapping[str, Numbers]] = {
+    name: np.array([values.index(read(traits)) for traits in range(TRAITS)], np.int64)
+    for name, (values, read) in TRAITS_OF.items()
+}
+"""By dimension the number of the value that each number of traits has."""
 
 
 def _period(day: date, name: str) -> str:
@@ -120,7 +111,8 @@ class Selection:
         days = [part.segment.columns["day"] for part in series if len(part.segment.owner)]
         if not days:
             return (date.min,)
-        return _days(min(int(column.min()) for column in days), max(int(column.max()) for column in days))
+        first, last = min(int(column.min()) for column in days), max(int(column.max()) for column in days)
+        return tuple(map(date.fromordinal, range(first, last + 1)))
 
     @cached_property
     def _partners(self) -> Sequence[tuple[date, frozenset[int]]]:
@@ -149,12 +141,12 @@ class Selection:
         lectures = facts.lectures.values()
         if name == "language":
             return (*facts.languages.values(), *(one.language for one in lectures))
-        return (*_periods(self._days, name), *(_period(one.day, name) for one in lectures))
+        return (_period(day, name) for day in chain(self._days, (lecture.day for lecture in lectures)))
 
     def _place(self, part: Part, name: str) -> tuple[str, Numbers]:
         """What of its rows a dimension is read from (see `index`), and the number of the value for each such."""
         if name in TRAITS_OF:
-            return "traits", _traits(name)
+            return "traits", TRAIT_NUMBERS[name]
         facts, numbers = self.facts, self.numbers(name)
         if name in {"country", "region", "partner"}:
             countries = range(self._countries)
@@ -168,7 +160,7 @@ class Selection:
         owners = part.segment.owners
         if part.segment.has_days:
             if name in {"year", "month"}:
-                return "day", np.array([numbers[period] for period in _periods(self._days, name)], np.int64)
+                return "day", np.array([numbers[_period(day, name)] for day in self._days], np.int64)
             values = [owner if name == "series" else facts.languages.get(owner) for owner in owners]
             return "owner", np.array([numbers.get(value, 0) for value in values], np.int64)
         lectures = [facts.lectures.get(owner) for owner in owners]

@@ -11,11 +11,9 @@ Registrations and awards are read a series at a time, and kept under the stamp o
 
 from __future__ import annotations
 
-import gc
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -63,22 +61,6 @@ _MEMBER = aliased(Person)
 _ONESELF = aliased(Person)
 
 
-@contextmanager
-def many_rows() -> Iterator[None]:
-    """Disables garbage collection while many rows are loaded: it takes 40 % of the time."""
-    resting = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if resting:
-            gc.enable()
-
-
-_LANGUAGES: Any = select(Series.id, Series.language)
-_REGIONS: Any = select(Country.id, Country.region_code)
-
-
 def load(scope: Scope, partners: Partners, *, attended_only: bool = False) -> Facts:
     """The facts of a scope. They are put together again only once something that they are read from has changed.
 
@@ -99,7 +81,7 @@ def load(scope: Scope, partners: Partners, *, attended_only: bool = False) -> Fa
 
 
 def _load(scope: Scope, partners: Partners, *, attended_only: bool = False) -> Facts:
-    languages: dict[int, str] = dict(read(_LANGUAGES))
+    languages: dict[int, str] = dict(read(select(Series.id, Series.language)))
     lectures = {lecture.id: lecture for lecture in held_lectures(scope)}
     series = [
         id_
@@ -111,7 +93,7 @@ def _load(scope: Scope, partners: Partners, *, attended_only: bool = False) -> F
         attendances=attendances_of({lecture.id: lecture.day for lecture in lectures.values()}),
         registrations=facts_of_series(REGISTRATIONS, series, scope.zone),
         certificates=facts_of_series(AWARDS, series, scope.zone),
-        regions=dict(read(_REGIONS)),
+        regions=dict(read(select(Country.id, Country.region_code))),
         languages=languages,
         partners=partners.changes,
     )
@@ -156,15 +138,9 @@ def held_lectures(scope: Scope) -> list[HeldLecture]:
     start = whole_seconds(Lecture.actual_start)
     query = held_within(select(Lecture.id, Lecture.series_id, Lecture.language, start), scope)
     return [
-        HeldLecture(id_, series, language, _day_of(seconds, scope.zone))
+        HeldLecture(id_, series, language, clock.day_of(datetime.fromtimestamp(seconds, UTC), scope.zone))
         for id_, series, language, seconds in read(query)
     ]
-
-
-@lru_cache(maxsize=50_000)
-def _day_of(seconds: int, zone: str) -> date:
-    """The day, in a zone, of seconds since 1970: few of many lectures are new from question to question."""
-    return clock.day_of(datetime.fromtimestamp(seconds, UTC), zone)
 
 
 def facts_of_series(kind: str, series_ids: Collection[int], zone: str) -> list[Part]:
@@ -201,8 +177,7 @@ Line = tuple[int, int, int, int, int]
 def _from_rows(kind: str, series_ids: Collection[int], zone: str) -> Iterator[tuple[int, Columns]]:
     if not series_ids:
         return
-    with many_rows():
-        rows = (_registrations if kind == REGISTRATIONS else _certificates)(series_ids, zone)
+    rows = (_registrations if kind == REGISTRATIONS else _certificates)(series_ids, zone)
     for id_ in series_ids:
         yield id_, columns_from(SERIES_FACTS, rows.get(id_, []))
 

@@ -91,7 +91,7 @@ def count_several(
     facts = load(scope, partners, attended_only=attended_only)
     counted = {dims: count_facts(facts, scope.filters, dims) for dims in {(), *several}}
     balances = read_balances(partners).within(slice_, series_id=scope.series_id, countries=scope.countries)
-    openings = {dims: add(parts, balances, dims, Part) for dims, parts in counted.items()}
+    openings = {dims: add(parts, balances, dims) for dims, parts in counted.items()}
     names = read_names(locale) if any(several) else None  # three questions that a mere total has no use for
     whole = counted[()][()].figures(today)
 
@@ -135,11 +135,6 @@ def totals(slice_: Slice, *, by: Actor, at: datetime) -> Figures:
 def attended_totals(slice_: Slice, *, by: Actor, at: datetime) -> Figures:
     """The figures of a slice that attendances are counted from; those of registrations and certificates may be 0."""
     return count_several(slice_, [()], by=by, at=at, attended_only=True)[0].totals
-
-
-def groups(slice_: Slice, dimensions: Sequence[str], *, by: Actor, at: datetime, locale: str = "en") -> list[Group]:
-    """The figures of a slice by one or two dimensions."""
-    return count(slice_, dimensions, by=by, at=at, locale=locale).groups
 
 
 def public_totals(*, at: datetime) -> Figures:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Final
+from typing import Final
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_skeleton
+from flask_babel.speaklater import LazyString
 from sqlalchemy import select
 
 from lms.catalogue.models import Lecture, Series, Visibility
@@ -19,7 +20,7 @@ from lms.people.queries.countries import Rows, country_rows, named_countries, na
 from lms.reports.rules import VALUES, Slice
 
 _NO_REGIONS: Final[Mapping[str, str]] = {}
-_WORDS: Mapping[str, Mapping[str, Any]] = {
+_WORDS: Mapping[str, Mapping[str, LazyString]] = {
     "sector": {
         "government": _l("Government"),
         "business": _l("Business"),
@@ -83,12 +84,10 @@ class Names:
         return frozenset(id_ for id_, row in self.series.items() if row[2])
 
 
-_SERIES = select(Series.id, Series.slug, Series.title, Series.visibility).order_by(Series.id)
-
-
 def series_rows() -> Rows:
     """(id, slug, title, visibility) of every series."""
-    return tuple(tuple(row) for row in db.session.execute(_SERIES))
+    query = select(Series.id, Series.slug, Series.title, Series.visibility).order_by(Series.id)
+    return tuple(tuple(row) for row in db.session.execute(query))
 
 
 def read_names(locale: str) -> Names:

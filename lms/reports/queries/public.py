@@ -14,7 +14,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Text, bindparam, cast, select
+from sqlalchemy import Text, cast, select
 
 from lms.catalogue.queries.policies import slugs_without_certificate
 from lms.core.db import db
@@ -111,28 +111,19 @@ def last_refresh() -> datetime | None:
     return db.session.scalar(select(PublicFigures.as_at).order_by(PublicFigures.as_at.desc()).limit(1))
 
 
-_NEWEST = (
-    select(PublicFigures.id, PublicFigures.as_at, cast(PublicFigures.answers, Text))
-    .order_by(PublicFigures.as_at.desc(), PublicFigures.id.desc())
-    .limit(1)
-)
-_ANSWERS = select(PublicAnswer.question, cast(PublicAnswer.answer, Text).label("answer")).where(
-    PublicAnswer.figures_id == bindparam("figures_id"),
-    PublicAnswer.question.in_(bindparam("questions", expanding=True)),
-)
-
-
 def _newest(at: datetime) -> Counted:
     """The last refresh; where there has been none yet, what it would have counted now."""
-    row = db.session.execute(_NEWEST).first()
+    query = select(PublicFigures.id, PublicFigures.as_at, cast(PublicFigures.answers, Text))
+    row = db.session.execute(query.order_by(PublicFigures.as_at.desc(), PublicFigures.id.desc()).limit(1)).first()
     if row is None:
         shared, answers = count_all(at)
         return Counted(at, shared, lambda keys: {one: json.dumps(answers[one]) for one in keys if one in answers})
     figures_id, as_at, shared_text = row
 
     def texts(questions: Sequence[str]) -> dict[str, str]:
-        rows = db.session.execute(_ANSWERS, {"figures_id": figures_id, "questions": list(questions)})
-        return {row.question: row.answer for row in rows}
+        query = select(PublicAnswer.question, cast(PublicAnswer.answer, Text))
+        query = query.where(PublicAnswer.figures_id == figures_id, PublicAnswer.question.in_(questions))
+        return dict(db.session.execute(query).all())
 
     return Counted(as_at, _read(shared_text), texts)
 

@@ -22,7 +22,7 @@ from lms.reports.disclosure_control import Blocks, folded, is_apart, united
 from lms.reports.facts.counting import Part, count
 from lms.reports.facts.opening_balances import Balances, add
 from lms.reports.facts.selection import Facts, Filters
-from lms.reports.queries.facts import load, many_rows
+from lms.reports.queries.facts import load
 from lms.reports.queries.labels import read_names
 from lms.reports.queries.opening_balances import read_balances
 from lms.reports.queries.scope import Partners, Scope, ancestors
@@ -35,12 +35,11 @@ NULL: Key = (None,)
 
 def count_all(at: datetime) -> tuple[dict[str, Any], Answers]:
     """Counts every question the public may ask: (what they share, answers by question)."""
-    with many_rows():
-        counting = _Counting(at)
-        counting.count_totals()
-        for name in (*DIMENSIONS, "partner", "within"):
-            counting.count_groups(name)
-        return counting.shared(), counting.answers
+    counting = _Counting(at)
+    counting.count_totals()
+    for name in (*DIMENSIONS, "partner", "within"):
+        counting.count_groups(name)
+    return counting.shared(), counting.answers
 
 
 class _Counting:
@@ -205,7 +204,7 @@ def _by_year(
     by_year: dict[str, dict[Key, Part]] = defaultdict(dict)
     dimensions = ("year",) if name is None else ("region" if name == "within" else name, "year")
     parts = count(facts, Filters(), dimensions)
-    add(parts, balances, dimensions, Part)
+    add(parts, balances, dimensions)
     if name is None:
         for (year,), part in parts.items():
             by_year[str(year)][()] = part

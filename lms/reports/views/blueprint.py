@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
 from urllib.parse import urlencode
 
 from flask import Blueprint, request, url_for
 from werkzeug.datastructures import MultiDict
 
 from lms.core import clock
-from lms.core.errors import Forbidden
+from lms.core.errors import Forbidden, Invalid
 from lms.core.i18n import _
 from lms.core.roles import Actor
 from lms.people.forms import grouped_choices
+from lms.reports import shapes
+from lms.reports.documents.totals import pictured
 from lms.reports.forms import ReportForm
+from lms.reports.queries.definitions import figure_names
+from lms.reports.queries.figures import Report
 from lms.reports.queries.labels import choices
 from lms.reports.rules import FILTERS
 
@@ -41,6 +47,34 @@ def asked_form(by: Actor, locale: str) -> ReportForm:
         today=clock.day_of(clock.now(), clock.reporting_zone()),
     )
     return form
+
+
+def valid_form(by: Actor, locale: str) -> ReportForm:
+    """The same, of settings that have a report. Raises Invalid."""
+    form = asked_form(by, locale)
+    if not form.validate():
+        raise Invalid(None, _("There is no report for these settings."))
+    return form
+
+
+def figures_shown(
+    report: Report, margins: Sequence[Report], figure: str, about: Sequence[str], *, shown: str | None = None
+) -> dict[str, Any]:
+    """What a page shows of a report: `figure` is the one in its sentence, `shown` the one in its table and picture, if
+    another. `margins` are the reports by each of two dimensions."""
+    shown = shown or figure
+    return {
+        "report": report,
+        "figure": shown,
+        "picture": pictured(margins[0] if margins else report, shown) if report.dimensions else None,
+        "open": lambda _figure, **_group: None,
+        "names": figure_names(),
+        "sentence": shapes.sentence(report, figure, about),
+        "cross": shapes.cross(report, margins, shown),
+        "dimension_names": {name: str(label) for name, label in shapes.DIMENSION_NAMES},
+        "column_names": shapes.COLUMN_NAMES,
+        "overlap": bool(report.dimensions),
+    }
 
 
 def address(endpoint: str, parameters: dict[str, str]) -> str:

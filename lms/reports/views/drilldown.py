@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import request, url_for
 
-from lms.core.errors import Invalid, NotFound
+from lms.core.errors import NotFound
 from lms.core.i18n import _, _l
 from lms.core.lists import ListRequest
 from lms.core.roles import Actor, Role
@@ -18,7 +18,7 @@ from lms.reports.forms import ReportForm
 from lms.reports.queries.definitions import figure_names
 from lms.reports.queries.drilldown import NOT_STATED, list_rows
 from lms.reports.queries.drilldown_lists import OF_KIND, OF_PARTNER, DrilldownRow
-from lms.reports.views.blueprint import address, asked_form, bp
+from lms.reports.views.blueprint import address, bp, valid_form
 from lms.web.lists import Chip, Choice, ListView, Select, list_files, list_page
 from lms.web.locale import reader_locale
 
@@ -33,9 +33,7 @@ OWN = frozenset(
 
 def _form_and_keys(by: Actor, locale: str) -> tuple[ReportForm, dict[str, str | None]]:
     """The settings in the query string, and the keys of the group named by `row` and `column`."""
-    form = asked_form(by, locale)
-    if not form.validate():
-        raise Invalid(None, _("There is no report for these settings."))
+    form = valid_form(by, locale)
     keys: dict[str, str | None] = {}
     for dimension, given in ((form.rows.data, "row"), (form.columns.data, "column")):
         if dimension and given in request.args:

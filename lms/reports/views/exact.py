@@ -13,20 +13,18 @@ from flask.typing import ResponseReturnValue
 
 from lms.core import clock, workbooks
 from lms.core.errors import Invalid, NotFound
-from lms.core.i18n import _
 from lms.core.roles import Actor, Role
 from lms.reports import shapes
 from lms.reports.actions.exports import fetch_export, request_export
 from lms.reports.documents import report_files as files
 from lms.reports.documents.files import file_answer, file_of, rows_answer
-from lms.reports.documents.totals import heading, pictured, read_out
+from lms.reports.documents.totals import heading, read_out
 from lms.reports.forms import PERIOD_NAMES, ReportForm, SavedNameForm
 from lms.reports.periods import Period, days_of
-from lms.reports.queries.definitions import figure_names
 from lms.reports.queries.figures import count, count_several, with_margins
 from lms.reports.queries.saved import failing_saved, list_saved
 from lms.reports.rules import FILTERS, Slice
-from lms.reports.views.blueprint import address, asked_form, bp
+from lms.reports.views.blueprint import address, asked_form, bp, figures_shown, valid_form
 from lms.reports.views.drilldown import drilldown_address
 from lms.web.guards import allow
 from lms.web.identity import current_actor
@@ -61,25 +59,16 @@ def totals_page(save_form: SavedNameForm | None = None, status: int = 200) -> Re
 
 
 def _answer(form: ReportForm, *, by: Actor, locale: str) -> dict[str, Any]:
-    dims, figure = form.dimensions, form.figure.data
-    questions = [dims, (), ()] if len(dims) < 2 else [dims, dims[:1], dims[1:]]
-    at = clock.now()
-    report, rows, columns = count_several(form.slice, questions, by=by, at=at, locale=locale)
+    dims, figure, at = form.dimensions, form.figure.data, clock.now()
+    report, *margins = count_several(form.slice, with_margins(dims), by=by, at=at, locale=locale)
     always = replace(form.slice, from_day=None, to_day=None)
     years = count(always, ("year",), by=by, at=at, locale=locale).groups
     return {
-        "report": report,
-        "picture": pictured(report if len(dims) < 2 else rows, figure) if dims else None,
+        **figures_shown(report, margins, figure, form.about),
         "periods": _periods(form, [str(group.keys[0]) for group in years if group.figures.sessions]),
         "open": partial(drilldown_address, form),
-        "figure": figure,
-        "names": figure_names(),
         "heading": heading(report, figure),
         "definition": files.definitions()[figure],
-        "sentence": shapes.sentence(report, figure, form.about),
-        "cross": shapes.cross(report, rows, columns, figure) if len(dims) == 2 else None,
-        "dimension_names": {name: str(label) for name, label in shapes.DIMENSION_NAMES},
-        "column_names": shapes.COLUMN_NAMES,
         "dossier": lambda code: url_for("reports.dossier", code=code),
         "overlap": shapes.overlap(report.totals, report.groups) > 0 if len(dims) == 1 else True,
         "publish": address("reports.publish", request.args.to_dict()) if by.is_administrator else None,
@@ -116,18 +105,15 @@ def download(kind: str) -> ResponseReturnValue:
     if kind not in {"pdf", "csv", "xlsx", "json"}:
         raise NotFound
     by, locale = current_actor(), reader_locale()
-    form = asked_form(by, locale)
-    if not form.validate():
-        raise Invalid(None, _("There is no report for these settings."))
+    form = valid_form(by, locale)
     dims, figure = form.dimensions, form.figure.data
     questions = with_margins(dims) if kind in {"pdf", "xlsx"} else [dims]
     report, *margins = count_several(form.slice, questions, by=by, at=clock.now(), locale=locale)
-    cross = shapes.cross(report, margins[0], margins[1], figure) if margins else None
+    cross = shapes.cross(report, margins, figure)
     name = f"{files.file_name(report, form.figure.data)}.{kind}"
     if kind == "pdf":
-        names = {name: str(label) for name, label in shapes.COLUMN_NAMES.items()}
         title = str(shapes.sentence(report, form.figure.data, form.about).striptags())
-        content, media_type, _name = file_of(read_out(report, figure, title=title, names=names, cross=cross), kind)
+        content, media_type, _name = file_of(read_out(report, figure, title=title, cross=cross), kind)
         return file_answer(content, media_type, name)
     if kind == "csv":
         return file_answer(files.as_csv(report), "text/csv; charset=utf-8", name)
@@ -141,9 +127,7 @@ def download(kind: str) -> ResponseReturnValue:
 def ask_export() -> ResponseReturnValue:
     """Starts an export of the people or attendances in the slice, and redirects to the task."""
     by, locale = current_actor(), reader_locale()
-    form = asked_form(by, locale)
-    if not form.validate():
-        raise Invalid(None, _("There is no report for these settings."))
+    form = valid_form(by, locale)
     kind, file_format = request.form.get("kind", ""), request.form.get("format", "")
     task = request_export(kind, file_format, form.slice, locale=locale, by=by, at=clock.now())
     return redirect(url_for("dashboards.job", public_id=task), 303)

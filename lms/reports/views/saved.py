@@ -8,7 +8,6 @@ from flask import Flask, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from lms.core import clock
-from lms.core.errors import Invalid
 from lms.core.i18n import _
 from lms.core.roles import Role
 from lms.mail import rendering
@@ -24,7 +23,7 @@ from lms.reports.queries import saved as reading
 from lms.reports.queries.definitions import figure_names
 from lms.reports.queries.labels import filters_in_words
 from lms.reports.rules import read_question
-from lms.reports.views.blueprint import address, asked_form, bp
+from lms.reports.views.blueprint import address, bp, valid_form
 from lms.reports.views.exact import totals_page
 from lms.web.forms import BaseForm
 from lms.web.guards import ANYONE, allow
@@ -44,9 +43,7 @@ def init_app(app: Flask) -> None:
 def save() -> ResponseReturnValue:
     """Saves the current report under a name."""
     by, form = current_actor(), SavedNameForm()
-    report_form = asked_form(by, reader_locale())
-    if not report_form.validate():
-        raise Invalid(None, _("There is no report for these settings."))
+    report_form = valid_form(by, reader_locale())
     made: list[str] = []
     status = form.attempt(
         lambda: made.append(actions.save_report(form.name.data or "", report_form.question, by=by, at=clock.now()))

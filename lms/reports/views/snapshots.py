@@ -22,13 +22,13 @@ from lms.reports import snapshots as codec
 from lms.reports.actions import snapshots as snapshots_actions
 from lms.reports.actions.snapshots import LONGEST_NOTE, Attached, check_words, publish_snapshot
 from lms.reports.documents import report_files as files
-from lms.reports.documents.files import file_answer, file_of
-from lms.reports.documents.totals import pictured, read_out
+from lms.reports.documents.files import file_answer
+from lms.reports.documents.paper import pdf_of
+from lms.reports.documents.totals import read_out
 from lms.reports.forms import PublishForm, ReportForm, WithdrawForm
 from lms.reports.models import Snapshot, SnapshotVisibility
-from lms.reports.queries.definitions import figure_names
 from lms.reports.queries.drilldown import NOT_STATED
-from lms.reports.queries.figures import Report, count, count_several, with_margins
+from lms.reports.queries.figures import count, count_several, with_margins
 from lms.reports.queries.labels import choices
 from lms.reports.queries.public import last_refresh
 from lms.reports.queries.snapshots import (
@@ -41,7 +41,7 @@ from lms.reports.queries.snapshots import (
     may_read_figures,
 )
 from lms.reports.rules import FIGURES
-from lms.reports.views.blueprint import address, asked_form, bp
+from lms.reports.views.blueprint import address, bp, figures_shown, valid_form
 from lms.reports.views.documents import asked_dossier, read_dossier
 from lms.reports.views.drilldown import drilldown_of
 from lms.web.api import integer_cursor, rfc3339
@@ -72,9 +72,7 @@ def snapshots() -> ResponseReturnValue:
 def publish() -> ResponseReturnValue:
     """Publishes the current report under a title, for everyone or for staff."""
     by, at, locale = current_actor(), clock.now(), reader_locale()
-    report_form = asked_form(by, locale)
-    if not report_form.validate():
-        raise Invalid(None, _("There is no report for these settings."))
+    report_form = valid_form(by, locale)
     closed = _closed_to_public(report_form, locale)
     form = PublishForm()
     country = country_by_code(report_form.slice.country)
@@ -123,7 +121,7 @@ def publish() -> ResponseReturnValue:
         dimensions=[str(label) for name, label in shapes.DIMENSION_NAMES if name in dims],
         target=address("reports.publish", request.args.to_dict()),
         back=address("reports.totals", request.args.to_dict()),
-        **_figures_shown(report, margins, report_form.figure.data, report_form.about, report_form.figure.data),
+        **figures_shown(report, margins, report_form.figure.data, report_form.about),
     ), status
 
 
@@ -161,36 +159,13 @@ def _publish(form: PublishForm, report_form: ReportForm, *, by: Actor, at: datet
     return None
 
 
-def _figures_shown(
-    report: Report, margins: Sequence[Report], of_figure: str, about: Sequence[str], figure: str
-) -> dict[str, Any]:
-    """Variables of the template for a published report and its preview.
-
-    `of_figure` is the figure of the report, `figure` the figure on the page; `margins` are the groups of each of two
-    dimensions.
-    """
-    return {
-        "report": report,
-        "figure": figure,
-        "picture": pictured(margins[0] if margins else report, figure) if report.dimensions else None,
-        "open": lambda _figure, **_group: None,
-        "names": figure_names(),
-        "sentence": shapes.sentence(report, of_figure, about),
-        "cross": shapes.cross(report, margins[0], margins[1], figure) if margins else None,
-        "dimension_names": {name: str(label) for name, label in shapes.DIMENSION_NAMES},
-        "column_names": shapes.COLUMN_NAMES,
-        "overlap": bool(report.dimensions),
-    }
-
-
 def _attached(code: str, at: datetime) -> list[Attached]:
     """The current PDF dossier of the selected country, or nothing where none is selected."""
     if not code:
         return []
     dossier = asked_dossier(code, at)
     out = read_dossier(dossier, at)
-    content, _kind, _name = file_of(out, "pdf")
-    return [Attached(dossier.code, out.title, content, dossier.totals.totals)]
+    return [Attached(dossier.code, out.title, pdf_of(out), dossier.totals.totals)]
 
 
 def _closed_to_public(report_form: ReportForm, locale: str) -> str | None:
@@ -222,7 +197,7 @@ def _page(row: Snapshot, form: WithdrawForm) -> ResponseReturnValue:
     context["dossiers"] = list_dossiers(row, by=by) if by.is_signed_in else []
     if context["shown"]:
         context |= {
-            **_figures_shown(report, frozen.margins, frozen.figure, frozen.about, figure),
+            **figures_shown(report, frozen.margins, frozen.figure, frozen.about, shown=figure),
             "passage": {"lang": frozen.language.replace("_", "-"), "dir": direction(frozen.language)}
             if frozen.language != locale
             else {},
@@ -290,25 +265,27 @@ def snapshot_file(public_id: str, kind: str) -> ResponseReturnValue:
     if row.withdrawn_at is not None:
         about.append((_("withdrawn"), f"{rfc3339(row.withdrawn_at)}: {row.withdrawn_reason}"))
     return file_answer(
-        files.as_xlsx(frozen.report, frozen.definitions, about, cross=_cross(frozen)), workbooks.MIME, name
+        files.as_xlsx(
+            frozen.report, frozen.definitions, about, cross=shapes.cross(frozen.report, frozen.margins, frozen.figure)
+        ),
+        workbooks.MIME,
+        name,
     )
 
 
-def _cross(frozen: codec.Frozen) -> shapes.Cross | None:
-    """The cross table of a report by two dimensions."""
-    return shapes.cross(frozen.report, *frozen.margins, frozen.figure) if len(frozen.margins) == 2 else None
-
-
-def _on_paper(row: Snapshot, frozen: codec.Frozen) -> Any:
-    names = {name: str(label) for name, label in shapes.COLUMN_NAMES.items()}
-    out = read_out(frozen.report, frozen.figure, title=frozen.title, names=names, cross=_cross(frozen))
+def _on_paper(row: Snapshot, frozen: codec.Frozen) -> bytes:
+    out = read_out(
+        frozen.report,
+        frozen.figure,
+        title=frozen.title,
+        cross=shapes.cross(frozen.report, frozen.margins, frozen.figure),
+    )
     lines = [_("SHA-256 checksum of the frozen report: %(digest)s", digest=row.digest)]
     if row.withdrawn_at is not None:
         lines.insert(0, _("This report was withdrawn. Reason: %(reason)s", reason=row.withdrawn_reason))
     lede = str(shapes.sentence(frozen.report, frozen.figure, frozen.about).striptags())
-    return file_of(
-        replace(out, over=_("Published report"), lede=lede, note=frozen.note, footnotes=(*out.footnotes, *lines)), "pdf"
-    )[0]
+    footnotes = (*out.footnotes, *lines)
+    return pdf_of(replace(out, over=_("Published report"), lede=lede, note=frozen.note, footnotes=footnotes))
 
 
 @bp.get("/reports/<public_id>/dossiers/<digest>.pdf")
