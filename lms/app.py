@@ -6,9 +6,7 @@ import gc
 import importlib
 import importlib.util
 import pkgutil
-from collections.abc import Callable
 from types import ModuleType
-from typing import Any
 
 from apiflask import APIFlask
 from flask_migrate import Migrate
@@ -29,7 +27,6 @@ from lms.web import (
     body_limits,
     compression,
     discovery,
-    fragment_cache,
     hooks,
     hosts,
     identity,
@@ -79,15 +76,6 @@ START_THRESHOLD = 50_000
 """The threshold of garbage collection while the `lms` command starts, as set in `lms.__main__`."""
 
 
-class _App(APIFlask):
-    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """As it is: no view or hook here is a coroutine, and to look for one each time costs as much as a query."""
-        return func
-
-    def inject_url_defaults(self, endpoint: str, values: dict[str, Any]) -> None:
-        """Nothing: no address here has parts that are filled in, and a page has up to a hundred addresses."""
-
-
 def create_app(config: Config | None = None, *, rates_uri: str = "memory://") -> APIFlask:
     """The application, with its data folder made where it was missing. The database is made by `lms init`.
 
@@ -96,7 +84,7 @@ def create_app(config: Config | None = None, *, rates_uri: str = "memory://") ->
     config = config or Config.load()
     config.make_folder()
     configure_logs(config.log_level)
-    app = _App(
+    app = APIFlask(
         "lms",
         title="Serai",
         version=__version__,
@@ -147,7 +135,6 @@ def create_app(config: Config | None = None, *, rates_uri: str = "memory://") ->
     app.error_processor(api.on_schema_error)  # takes every HTTP error for itself, so the pages' handlers come after it
     problems.init_app(app)
     locale.init_app(app)
-    fragment_cache.init_app(app)
     identity.init_app(app)
     api.init_app()
     openapi.init_app(app)

@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable, Collection
-from functools import cache
 from typing import Any
 
 from sqlalchemy import BigInteger, String, event, select, text
@@ -42,14 +41,9 @@ def touch(kind: str, ids: Collection[int]) -> None:
 def _draw(connection: Connection, things: Collection[tuple[str, int]]) -> None:
     # In one order everywhere, so that nobody waits in a circle
     rows = [{"kind": kind, "of_id": id_, "value": secrets.randbits(62)} for kind, id_ in sorted(things)]
-    connection.execute(_drawing(connection.dialect.name), rows)
-
-
-@cache
-def _drawing(dialect: str) -> Any:
-    """The statement, made once: each transaction that writes draws."""
-    statement: Any = (insert_sqlite if dialect == "sqlite" else insert_postgresql)(Stamp)
-    return statement.on_conflict_do_update(index_elements=["kind", "of_id"], set_={"value": statement.excluded.value})
+    insert: Any = (insert_sqlite if connection.dialect.name == "sqlite" else insert_postgresql)(Stamp)
+    new = {"value": insert.excluded.value}
+    connection.execute(insert.on_conflict_do_update(index_elements=["kind", "of_id"], set_=new), rows)
 
 
 def stamps_of(kind: str) -> dict[int, int]:

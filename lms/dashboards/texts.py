@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from html import unescape
 
 import nh3
@@ -30,7 +29,6 @@ def _lower(tokens: list[Token]) -> list[Token]:
     return tokens
 
 
-@lru_cache(maxsize=512)
 def _rendered(text: str) -> str:
     tokens = _lower(_MARKDOWN.parse(text))
     made = _MARKDOWN.renderer.render(tokens, _MARKDOWN.options, {})
@@ -44,7 +42,6 @@ def markdown(text: str | None) -> Markup:
     return Markup(_rendered(text or ""))  # noqa: S704 - cleaned by nh3
 
 
-@lru_cache(maxsize=512)
 def plain(text: str | None) -> str:
     """Markdown as one line of plain text, without marks."""
     return re.sub(r"\s+", " ", unescape(nh3.clean(_rendered(text or ""), tags=set()))).strip()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 from typing import Any, cast
 
 from babel import Locale
@@ -24,7 +23,6 @@ def offered() -> tuple[tuple[str, str], ...]:
     return tuple((code, own_name(code)) for code in translated())
 
 
-@lru_cache(maxsize=32)
 def own_name(code: str) -> str:
     """A language's name in itself."""
     name = Locale.parse(code).get_display_name(code) or code
@@ -72,7 +70,6 @@ def speaking(code: str, zone: str | None) -> Iterator[None]:
             setattr(g, name, value)
 
 
-@lru_cache(maxsize=32)
 def direction(locale: str) -> str:
     """`ltr` or `rtl`."""
     return Locale.parse(locale).text_direction
@@ -90,15 +87,10 @@ def init_app(app: Flask) -> None:
     put["ngettext"] = _grouping(cast("Callable[..., str]", put["ngettext"]))
 
 
-@lru_cache(maxsize=8192)
-def _grouped(count: int, locale: str) -> str:
-    return format_decimal(count, locale=locale)
-
-
 def _grouping(say: Callable[..., str]) -> Callable[..., str]:
     @pass_context
     def ngettext(context: Context, single: str, many: str, count: int, /, **words: Any) -> str:
-        words.setdefault("num", _grouped(count, reader_locale()))
+        words.setdefault("num", format_decimal(count, locale=reader_locale()))
         return say(context, single, many, count, **words)
 
     return ngettext

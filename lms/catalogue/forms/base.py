@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
 from babel import Locale
@@ -51,15 +50,9 @@ LANGUAGES = (
 """Languages that the forms offer; the API takes any."""
 
 
-@lru_cache(maxsize=16)
-def _languages(locale: str) -> dict[str, str]:
-    names = Locale.parse(locale).languages
-    return {code: names.get(code, code) for code in LANGUAGES}
-
-
 def language_choices(chosen: str | None = None, codes: Iterable[str] = LANGUAGES) -> list[SelectChoice]:
     """Languages by name in the reader's language; a language in use stays a choice."""
-    names = _languages(reader_locale())
+    names = Locale.parse(reader_locale()).languages
     offered = {*codes, *([chosen] if chosen else [])}
     return sorted_choices((code, names.get(code) or language_name(code)) for code in offered)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, timedelta
-from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -119,7 +118,6 @@ def country_rows(codes: Iterable[str] | None = None) -> Rows:
     return tuple(tuple(row) for row in read(query.order_by(Country.id)))
 
 
-@lru_cache(maxsize=64)
 def named_countries(rows: Rows, locale: str) -> Mapping[str, str]:
     """Code → name that these rows give in a language."""
     known, english = territories(locale), territories("en")

@@ -236,7 +236,6 @@ def _of_all_time(counted: Counted, dimensions: Iterable[str]) -> _Stored:
 # What follows is worked out of rows alone: as long as these are the same, it is the same.
 
 
-@lru_cache(maxsize=16)
 def _headline(stored: _Stored, countries: Rows, locale: str) -> Headline:
     figures = Figures(*(stored.find("totals") or ()))
     rows = stored.find("by/country") or []
