@@ -236,6 +236,11 @@ class OpeningSetForm(BaseForm):
     note = TextAreaField(_l("Source"))
     declared_participants = IntegerField(_l("Different people (as declared)"), validators=[Optional()])
 
+    @property
+    def entered(self) -> tuple[str, str, int | None]:
+        """Name, note and declared participants."""
+        return self.name.data or "", self.note.data or "", self.declared_participants.data
+
 
 class OpeningRowForm(BaseForm):
     """One lecture and country of opening balances."""

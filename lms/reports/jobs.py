@@ -145,6 +145,5 @@ def _frozen(name: str, question: Question, slice_: Slice, locale: str, *, by: Ac
 
 def _as_dated(parameters: dict[str, str], slice_: Slice) -> dict[str, str]:
     """The parameters that open the same report later, with the dates that the period meant."""
-    days = {"from": slice_.from_day, "to": slice_.to_day}
-    undated = {name: value for name, value in parameters.items() if name not in {"period", *days}}
-    return undated | {name: day.isoformat() for name, day in days.items() if day is not None}
+    undated = {name: value for name, value in parameters.items() if name not in ("period", "from", "to")}
+    return undated | Slice(slice_.from_day, slice_.to_day).parameters

@@ -41,11 +41,6 @@ def mapped(places: Iterable[Place]) -> list[maps.Country]:
     ]
 
 
-def bubbles(places: Iterable[Place]) -> list[maps.Bubble]:
-    """The bubbles on the participants map."""
-    return maps.bubbles(mapped(places))
-
-
 @dataclass(frozen=True)
 class Cross:
     """One figure by two dimensions. Columns are (key, name); each row: key, name, a value a column, its own total."""

@@ -31,12 +31,11 @@ def group_table(
     figures: Sequence[str],
     *,
     opened: Opening,
-    most: int | None = None,
     has_foot: bool = True,
     urls: dict[int, str] | None = None,
 ) -> Table:
     """The groups of a report by one dimension, with some of its figures; the foot has the whole slice."""
-    groups = report.groups[:most]
+    groups = report.groups
     links = {
         (row, column): opened(name, row=group.keys[0])
         for row, group in enumerate(groups)

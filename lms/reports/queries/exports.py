@@ -49,7 +49,7 @@ class Export:
 
 
 def list_exports(*, by: Actor, limit: int = 50, cursor: int | None = None) -> list[Job]:
-    """One's own exports, newest first: one more than `limit`, where there are more."""
+    """The actor's exports, newest first: one more than `limit`, where there are more."""
     query = select(Job).where(Job.kind == EXPORT_JOB, Job.asked_by == by.person_id).order_by(Job.id.desc())
     if cursor is not None:
         query = query.where(Job.id < cursor)

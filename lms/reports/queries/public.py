@@ -47,14 +47,9 @@ class Counted:
     texts: Callable[[Sequence[str]], dict[str, str]]
 
     def find(self, *questions: str) -> list[Any]:
-        """The answers to these questions in their order, null for none. They are shared: nobody may change them."""
+        """The answers to these questions in their order, null for none."""
         texts = self.texts(questions)
-        return [_read(texts[question]) if question in texts else None for question in questions]
-
-
-@lru_cache(maxsize=128)
-def _read(text: str) -> Any:
-    return json.loads(text)
+        return [json.loads(texts[question]) if question in texts else None for question in questions]
 
 
 @dataclass(frozen=True)
@@ -125,7 +120,7 @@ def _newest(at: datetime) -> Counted:
         query = query.where(PublicAnswer.figures_id == figures_id, PublicAnswer.question.in_(questions))
         return dict(db.session.execute(query).all())
 
-    return Counted(as_at, _read(shared_text), texts)
+    return Counted(as_at, json.loads(shared_text), texts)
 
 
 def public_report(
@@ -214,7 +209,7 @@ class _Stored:
     answers: tuple[tuple[str, str], ...]
 
     def find(self, question: str) -> Any:
-        return next((_read(text) for name, text in self.answers if name == question), None)
+        return next((json.loads(text) for name, text in self.answers if name == question), None)
 
 
 def _of_all_time(counted: Counted, dimensions: Iterable[str]) -> _Stored:

@@ -59,13 +59,9 @@ def opening() -> ResponseReturnValue:
 @allow(Role.ADMINISTRATOR)
 def begin_opening() -> ResponseReturnValue:
     """Creates a set."""
-    form, by, made = OpeningSetForm(), current_actor(), [""]
-
-    def begin() -> None:
-        given = (form.name.data or "", form.note.data or "", form.declared_participants.data)
-        made[0] = create_opening_set(*given, by=by, at=clock.now())
-
-    status = form.attempt(begin)
+    form, by = OpeningSetForm(), current_actor()
+    made: list[str] = []
+    status = form.attempt(lambda: made.append(create_opening_set(*form.entered, by=by, at=clock.now())))
     if status is not None:
         sets = list_opening_sets(by=by)
         return render_template("reports/opening.html", sets=sets, form=form), status
@@ -115,12 +111,7 @@ def _offer(form: OpeningRowForm) -> None:
 def edit_opening(public_id: str) -> ResponseReturnValue:
     """Edits a set."""
     form = OpeningSetForm()
-
-    def edit() -> None:
-        given = (form.name.data or "", form.note.data or "", form.declared_participants.data)
-        edit_opening_set(public_id, *given, by=current_actor(), at=clock.now())
-
-    status = form.attempt(edit)
+    status = form.attempt(lambda: edit_opening_set(public_id, *form.entered, by=current_actor(), at=clock.now()))
     if status is not None:
         return _set_page(public_id, status, set_form=form)
     flash(_("Saved."), "done")
@@ -143,13 +134,9 @@ def remove_opening(public_id: str) -> ResponseReturnValue:
 @allow(Role.ADMINISTRATOR)
 def add_opening(public_id: str) -> ResponseReturnValue:
     """Enters one row."""
-    form = OpeningRowForm()
+    form, by = OpeningRowForm(), current_actor()
     _offer(form)
-
-    def enter() -> None:
-        add_opening_row(public_id, draft_of(form.data), by=current_actor(), at=clock.now())
-
-    status = form.attempt(enter)
+    status = form.attempt(lambda: add_opening_row(public_id, draft_of(form.data), by=by, at=clock.now()))
     if status is not None:
         return _set_page(public_id, status, row_form=form)
     flash(_("Row entered."), "done")

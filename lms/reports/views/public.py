@@ -18,7 +18,7 @@ from lms.reports.documents.files import file_answer
 from lms.reports.queries.definitions import figure_names, further_terms
 from lms.reports.queries.figures import count
 from lms.reports.queries.public import Headline, Overview, public_overview
-from lms.reports.rules import DIMENSIONS, Opening, Slice
+from lms.reports.rules import DIMENSIONS, Slice
 from lms.reports.views.blueprint import bp
 from lms.web import maps
 from lms.web.guards import ANYONE, allow
@@ -73,16 +73,13 @@ def map_scale(overview: Overview) -> list[tuple[int, float]]:
     return maps.scale(shapes.mapped(overview.headline.places))
 
 
-@bp.app_template_filter("opening_words")
-def opening_words(opening: Opening | None) -> list[str]:
-    """The notes on opening balances next to figures."""
-    return shapes.opening_words(opening)
+bp.add_app_template_filter(shapes.opening_words)
 
 
 @bp.app_template_filter("bubbles")
 def bubbles(headline: Headline) -> list[maps.Bubble]:
     """The bubbles on the participants map."""
-    return shapes.bubbles(headline.places)
+    return maps.bubbles(shapes.mapped(headline.places))
 
 
 @bp.app_template_filter("laid_out")
