@@ -287,7 +287,7 @@ TABLE: dict[str, tuple[str, ...]] = {
     "GET /countries/<code>.<kind>": ("snnyyy", "snnmyy"),
     "GET /country": ("snnynn",),
     "GET /country/behind": ("snnynn",),
-    "GET /country/behind.<kind>": ("snnynn",),
+    "GET /country/behind.<kind>": ("snnynn", "snnynn"),
     "GET /country/nominations": ("snnynn",),
     "POST /country/nominations": ("snnwnn",),
     "GET /country/nominations.<kind>": ("snnynn", "snnynn"),
