@@ -20,7 +20,8 @@ from lms.core.roles import Actor
 from tests.certificates.conftest import Programme
 from tests.certificates.test_designs import FRENCH
 from tests.certificates.test_image_sanitizer import raster, svg
-from tests.certificates.test_views import SignIn, sign_in, token_of
+from tests.certificates.test_views import SignIn, sign_in
+from tests.forms import token_in
 
 __all__ = ["sign_in"]
 
@@ -41,7 +42,7 @@ def boss(sign_in: SignIn, administrator: Actor) -> FlaskClient:
 
 
 def post(client: FlaskClient, path: str, data: dict[str, Any] | None = None, **more: Any) -> Any:
-    token = token_of(client.get("/admin/designs/new").text)
+    token = token_in(client.get("/admin/designs/new").text)
     return client.post(path, data={"csrf_token": token, **(data or {})}, **more)
 
 
@@ -154,7 +155,7 @@ def test_a_bad_picture_is_refused_at_its_own_field(
 
 
 def test_a_file_of_a_hundred_megabytes_is_not_read(boss: FlaskClient, red: int) -> None:
-    token = token_of(boss.get("/admin/designs/new").text)
+    token = token_in(boss.get("/admin/designs/new").text)
     answer = boss.post(
         f"/admin/designs/{red}/pictures/logo",
         input_stream=io.BytesIO(b""),

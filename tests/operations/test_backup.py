@@ -263,7 +263,7 @@ def test_nothing_is_done_again(
 
     def findings() -> list[tuple[Level, str]]:
         context = CheckContext(target, LATER + timedelta(hours=1))
-        rows = copy.within(lambda: [*service.check_worker(context), *service.check_mail(context)])
+        rows = copy.within(lambda: [*service.check_worker(context), *service.check_mail_queue(context)])
         return [(finding.level, finding.about) for finding in rows]
 
     assert findings() == [(Level.WARNING, "worker"), (Level.OK, "mail")]
