@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import io
 import random
@@ -189,6 +190,13 @@ def test_the_same_document_gives_the_same_signature() -> None:
     assert signed() == SIGNED
     assert SIGNED.startswith(PLAIN)
     assert len(SIGNED) - len(PLAIN) < 8000
+
+
+def test_it_is_signed_in_a_thread_that_runs_an_event_loop() -> None:
+    async def sign() -> bytes:
+        return signed()
+
+    assert asyncio.run(sign()) == SIGNED
 
 
 def test_the_signature_keeps_the_structure_that_screen_readers_and_archives_need() -> None:

@@ -9,6 +9,7 @@ import hashlib
 import io
 import urllib.request
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -83,9 +84,9 @@ def sign(
     stamper = _Stamper(timestamp_url) if timestamp_url else None
     signer = _signer(key.private, key.certificate, tuple(key.chain))
     try:
-        content = asyncio.run(
-            signer.async_sign(prepared.document_digest, _DIGEST, use_pades=True, timestamper=stamper)
-        ).dump()
+        signing = signer.async_sign(prepared.document_digest, _DIGEST, use_pades=True, timestamper=stamper)
+        with ThreadPoolExecutor(1) as pool:  # this thread may run an event loop already
+            content = pool.submit(asyncio.run, signing).result().dump()
     except TimestampRequestError as error:
         raise TimestampAway(str(error)) from error
     if len(content) > room:
