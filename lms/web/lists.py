@@ -14,21 +14,25 @@ from itertools import chain, islice
 from operator import attrgetter
 from typing import Any, Generic, Self, TypeAlias, TypeVar
 
+from apiflask import APIBlueprint
+from apiflask.fields import Field, Integer, List, Nested, String
 from flask import Blueprint, Response, render_template, url_for
 from flask import request as flask_request
 from flask_babel.speaklater import LazyString
 from werkzeug.datastructures import MultiDict
 
 from lms.core import clock
-from lms.core.errors import NotFound
+from lms.core.errors import Invalid, NotFound
 from lms.core.i18n import _, _l, _n
 from lms.core.lists import EVERY_ROW, SIZE, SIZES, TEXT_LENGTH, ListRequest
 from lms.core.roles import Role
 from lms.core.sorting import sort_key
 from lms.core.typed_text import clean_line
+from lms.web.api import AnswerSchema, Instant, PageQuery, integer_cursor
 from lms.web.guards import Guard, allow
 from lms.web.identity import current_actor
 from lms.web.numbers import whole
+from lms.web.scopes import scope
 from lms.web.table_files import FILES, table_file
 from lms.web.time import number
 
@@ -309,6 +313,18 @@ class ListView(Generic[Row]):
         widths = [column.width for column in self.file_columns]
         return table_file(kind, name, str(self.title), headings, cells, widths=widths)
 
+    def answer(self, query: Mapping[str, Any]) -> dict[str, Any]:
+        """A page of the API: the fields of the files. The cursor is the number of the page."""
+        names = ("q", "sort", *self.filters)
+        request = self.read(MultiDict({name: query[name] for name in names if query[name]}))
+        if self.ignored:
+            raise Invalid(self.ignored[0], _("Unknown value."))
+        self.request = replace(request, page=integer_cursor(query["cursor"]) or 1, size=query["limit"])
+        self.load()
+        items = [{column.name: column.read(row) for column in self.file_columns} for row in self.rows]
+        following = str(self.request.page + 1) if self.request.page < self.pages else None
+        return {"items": items, "next": following}
+
     # Its addresses
 
     def _url(self, request: ListRequest, **more: Any) -> str:
@@ -526,6 +542,37 @@ def list_files(blueprint: Blueprint, path: str, *who: Guard | Role) -> Callable[
 
         file.__doc__ = f"Downloads what the filter of `{path}` has, as CSV or XLSX.".replace("<int:", "<")
         blueprint.add_url_rule(f"{path}.<kind>", f"{view.endpoint.rpartition('.')[2]}_file", allow(*who)(file))
+        return view
+
+    return register
+
+
+_FIELDS: Mapping[type, type[Field[Any]]] = {str: String, int: Integer, datetime: Instant}
+
+
+def list_api(
+    blueprint: APIBlueprint, path: str, name: str, *who: Guard | Role, summary: str, tag: str
+) -> Callable[[View], View]:
+    """Registers the API page of a list, for tokens with the scope `name`. It takes `q`, `sort` and the filters of the
+    page, and its items have the fields of the files."""
+
+    def register(view: View) -> View:
+        fields = {column.name: _FIELDS[column.type](allow_none=True) for column in view.file_columns}
+        item = type(f"{view.__name__}Item", (AnswerSchema,), fields)
+        page_fields = {"items": List(Nested(item)), "next": String(allow_none=True)}
+        page = type(f"{view.__name__}Out", (AnswerSchema,), page_fields)
+        texts = {key: String(load_default="") for key in ("q", "sort", *view.filters)}
+        query = type(f"{view.__name__}Query", (PageQuery,), texts)
+
+        @blueprint.input(query, location="query", arg_name="query")
+        @blueprint.output(page)
+        @blueprint.doc(summary=summary, tags=[tag], responses=[401, 403])
+        def call(query: dict[str, Any], **values: Any) -> dict[str, Any]:
+            return view(**values).answer(query)
+
+        call.__doc__ = view.__doc__
+        endpoint = view.endpoint.rpartition(".")[2]
+        blueprint.get(path, endpoint=endpoint)(allow(*who)(scope(name)(call)))
         return view
 
     return register

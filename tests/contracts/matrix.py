@@ -123,6 +123,7 @@ TABLE: dict[str, tuple[str, ...]] = {
     "POST /admin/reports/saved/<public_id>/stop": ("snnwww", "snnmmm"),
     "POST /admin/reports/rows": ("snnwww",),
     "POST /admin/reports/rows/<job_id>": ("snnmmm", "snnmmm"),
+    "GET /api/v1/admin/series": ("snnnny",),
     "GET /api/v1/appeals": ("syyyyy",),
     "GET /api/v1/appeals/<appeal_id>": ("syymmy", "smmmmy"),
     "POST /api/v1/appeals/<appeal_id>/answer": ("snwmmw", "smmmmw"),

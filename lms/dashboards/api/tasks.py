@@ -19,8 +19,10 @@ from lms.core import clock
 from lms.core.errors import Fault, Invalid
 from lms.core.i18n import _
 from lms.core.jobs import get_job
+from lms.core.roles import Role
 from lms.core.settings import settings
 from lms.dashboards.api_reference import list_calls, who
+from lms.dashboards.lists import AllSeries
 from lms.dashboards.queries.notifications import chosen_mails
 from lms.dashboards.schemas import (
     AskedOut,
@@ -40,6 +42,7 @@ from lms.people.actions.mail_choices import choose_mails
 from lms.web.api import rfc3339
 from lms.web.guards import ANYONE, SIGNED_IN, allow
 from lms.web.identity import current_actor
+from lms.web.lists import list_api
 from lms.web.scopes import scope
 
 bp = APIBlueprint(
@@ -48,6 +51,9 @@ bp = APIBlueprint(
     url_prefix="/api/v1",
     tag={"name": "Tasks", "description": "Tasks and their results, policies, and changes to a lecture's times."},
 )
+
+
+list_api(bp, "/admin/series", "series:read", Role.ADMINISTRATOR, summary="List all series", tag="Series")(AllSeries)
 
 
 @bp.get("/jobs/<job_id>")

@@ -1,0 +1,73 @@
+"""Lists that have a page, files and an API page. `views` and `api` register them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from lms.core.i18n import _, _l
+from lms.core.lists import ListRequest
+from lms.dashboards.queries.all_series import TO_ISSUE, SeriesRow, SeriesState, list_all_series
+from lms.web.lists import Chip, Column, FileColumn, ListView
+
+
+class AllSeries(ListView[SeriesRow]):
+    """Lists all series with state, people enrolled, lectures held, certificates earned and to issue; drafts apart."""
+
+    endpoint, template, title = "dashboards.admin_series", "dashboards/admin_series.html", _l("Series")
+    text_label, none_found = _l("Title or web address"), _l("No series matches")
+    filters = {"state": frozenset({*SeriesState, TO_ISSUE})}
+    order = "state"
+    columns = (
+        Column("title", _l("Series"), _l("by title"), _l("by title, the last first")),
+        Column("state", _l("State"), _l("running ones first"), _l("finished ones first")),
+        Column("enrolled", _l("Enrolled"), _l("most people first"), _l("fewest people first"), True, True),
+        Column("held", _l("Held"), _l("most lectures held first"), _l("fewest lectures held first"), True, True),
+        Column(
+            "earned", _l("Earned"), _l("most certificates earned first"), _l("fewest certificates earned first"),
+            True, True,
+        ),
+        Column(
+            "issue", _l("To issue"), _l("most certificates to issue first"), _l("fewest certificates to issue first"),
+            True, True,
+        ),
+    )  # fmt: skip
+    chips_filter, chips_label = "state", _l("Show series by state")
+    file_columns = (
+        FileColumn("slug", width=24),
+        FileColumn("title", width=40),
+        FileColumn("language", width=9),
+        FileColumn("state", "state.value"),
+        FileColumn("instructors", lambda row: ", ".join(row.instructors), 32),
+        FileColumn("enrolled", width=10, type=int),
+        FileColumn("lectures_held", "held", type=int),
+        FileColumn("lectures", "planned", 10, int),
+        FileColumn("certificates_earned", "totals.earned", type=int),
+        FileColumn("certificates_to_issue", "totals.to_issue", type=int),
+        FileColumn("latest_lecture", "latest", 18, datetime),
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.file_name = "series"
+
+    def query(self, request: ListRequest) -> tuple[Sequence[SeriesRow], int]:
+        self.series_list = list_all_series(request, by=self.by)
+        return self.series_list.rows, self.series_list.total
+
+    def chips(self) -> list[Chip]:
+        words = {
+            "": _("all"),
+            SeriesState.OPEN.value: _("open for enrolment"),
+            SeriesState.RUNNING.value: _("running"),
+            SeriesState.FINISHED.value: _("finished"),
+            TO_ISSUE: _("to issue"),
+        }
+        chips = [Chip(value, self.series_list.counts[value], word) for value, word in words.items()]
+        if self.series_list.drafts:
+            chips.append(Chip("drafts", len(self.series_list.drafts), _("drafts"), url="#drafts"))
+        return chips
+
+    def context(self) -> dict[str, Any]:
+        return {"found": self.series_list}
