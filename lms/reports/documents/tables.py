@@ -64,6 +64,10 @@ def _text(name: str, label: Text, first: Text, last: Text, value: Cell | None = 
     return TableColumn(name, label, first, last, value=value)
 
 
+def _file(name: str, value: str | Cell = "") -> FileColumn:
+    return FileColumn(name, value, width=len(name) + 2)
+
+
 def _person(row: DrilldownRow) -> Value:
     return _("Deleted person") if row.person is None else row.person
 
@@ -115,10 +119,10 @@ HOURS: Final = _number(
 _NAME: Final = replace(PERSON, name="name")
 _WHOLE_MINUTES: Final = replace(MINUTES, kind="number", value=_whole_minutes)
 
-_FULL_NAME: Final = FileColumn("full_name", lambda row: row.person or "")  # none of deleted people
-_HOURS: Final = FileColumn("contact_hours", _hours)
+_FULL_NAME: Final = _file("full_name", lambda row: row.person or "")  # none of deleted people
+_HOURS: Final = _file("contact_hours", _hours)
 _CREDIT_FILES: Final = (
-    _FULL_NAME, *map(FileColumn, ("lecture", "series", "day", "country", "source")), FileColumn("minutes", _minutes),
+    _FULL_NAME, *map(_file, ("lecture", "series", "day", "country", "source")), _file("minutes", _minutes),
 )  # fmt: skip
 _CREDITS: Final = FigureTable(
     (PERSON, DAY, COUNTRY, SOURCE, MINUTES),
@@ -131,7 +135,7 @@ _CREDITS: Final = FigureTable(
 _COUNTRIES: Final = FigureTable(
     (COUNTRY, PARTICIPANTS, ATTENDANCES, HOURS),
     ("", "fig", "wide", "wide"),
-    (*map(FileColumn, ("country", "country_code", "participants", "attendances")), _HOURS),
+    (*map(_file, ("country", "country_code", "participants", "attendances")), _HOURS),
     (PARTICIPANTS, COUNTRY, ATTENDANCES, HOURS),
     {OF_PARTNER: frozenset({"true", "false"})},
     text_label=_l("Country or area"),
@@ -139,7 +143,7 @@ _COUNTRIES: Final = FigureTable(
 _REGISTRATIONS: Final = FigureTable(
     (PERSON, COUNTRY, DAY),
     ("", "state", "fig"),
-    (_FULL_NAME, *map(FileColumn, ("series", "day", "country"))),
+    (_FULL_NAME, *map(_file, ("series", "day", "country"))),
     (DAY, PERSON, SERIES, COUNTRY),
     {"of_country": None, "of_series": None},
     "series",
@@ -152,15 +156,15 @@ TABLES: Final[Mapping[str, FigureTable]] = {
         ),
         ("", "state", "fig", "wide", "wide"),
         (
-            _FULL_NAME, FileColumn("countries", "country"), FileColumn("attendances"),
-            FileColumn("minutes", _whole_minutes), FileColumn("first", "day"),
+            _FULL_NAME, _file("countries", "country"), _file("attendances"),
+            _file("minutes", _whole_minutes), _file("first", "day"),
         ),
         (ATTENDANCES, _NAME, _WHOLE_MINUTES),
     ),
     "sessions": FigureTable(
         (LECTURE, DAY, ATTENDANCES, HOURS),
         ("", "state", "fig", "wide"),
-        (*map(FileColumn, ("lecture", "series", "day", "attendances")), _HOURS),
+        (*map(_file, ("lecture", "series", "day", "attendances")), _HOURS),
         (DAY, LECTURE, SERIES, ATTENDANCES, HOURS),
         {"of_series": None},
         "series",
@@ -168,7 +172,7 @@ TABLES: Final[Mapping[str, FigureTable]] = {
     ),
     # What is from before the system counts as many attendances as it has
     "attendances": replace(_CREDITS, files=(
-        *_CREDIT_FILES, FileColumn("attendances", lambda row: 1 if row.attendances is None else row.attendances),
+        *_CREDIT_FILES, _file("attendances", lambda row: 1 if row.attendances is None else row.attendances),
     )),
     "contact_hours": _CREDITS,
     "countries": _COUNTRIES,
@@ -178,7 +182,7 @@ TABLES: Final[Mapping[str, FigureTable]] = {
         _REGISTRATIONS,
         columns=(PERSON, KIND, DAY, COUNTRY),
         places=("", "state", "fig", "wide"),
-        files=(_FULL_NAME, *map(FileColumn, ("series", "kind", "day", "country"))),
+        files=(_FULL_NAME, *map(_file, ("series", "kind", "day", "country"))),
         order=(*_REGISTRATIONS.order, KIND),
         filters={OF_KIND: frozenset(KINDS), **_REGISTRATIONS.filters},
     ),
