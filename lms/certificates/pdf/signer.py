@@ -69,7 +69,7 @@ def sign(
         bytes_reserved=2 * room,
     )
     try:
-        writer = _Revision(io.BytesIO(pdf))
+        writer = _Revision(io.BytesIO(pdf.rstrip() + b"\n"))
         root = writer.root["/StructTreeRoot"]
         top = root["/K"][0]
         _set_texts(writer, top, spoken)
