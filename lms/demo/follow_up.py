@@ -59,32 +59,26 @@ DEVICES = ("iPhone", "Galaxy A52", "Conference Room 2", "User_4471", "Training h
 
 @dataclass(frozen=True)
 class GroupPlan:
-    """One group that watched a lecture together. `state` is signed, taken_back, listed (not signed) or called_off."""
+    """One group that watched a lecture together: its row in `groups.csv`, with the state signed, taken_back, listed
+    (not signed) or called_off."""
 
     file: LectureFile
-    country: str
-    city: str
-    room: str
+    row: Mapping[str, str]
     organiser: str
     opened_by: str
-    time_zone: str
-    state: str
-    addresses: tuple[str, ...]
+    addresses: Sequence[str]
 
 
 @dataclass(frozen=True)
 class AppealPlan:
-    """One appeal about a lecture. `state` is open, accepted, declined or withdrawn; `outcome` is set with accepting."""
+    """One appeal about a lecture: its row in `appeals.csv`, and its state: open, accepted, declined or withdrawn."""
 
     file: LectureFile
     address: str
-    joined_as: str
-    text: str
+    row: Mapping[str, str]
     claims_times: bool
     filed_at: datetime
     state: str
-    outcome: str
-    answer: str
 
 
 class FollowUp:
@@ -92,7 +86,6 @@ class FollowUp:
 
     def __init__(self, demonstration: Demonstration, files: Sequence[LectureFile]) -> None:
         self.now = demonstration.now
-        self.focal_points = read("focal_points.csv")
         self._demonstration = demonstration
         self._files = {(file.lecture.series, file.lecture.number): file for file in files}
         self._plans = {plan.slug: plan for plan in demonstration.series}
@@ -106,47 +99,38 @@ class FollowUp:
     @cached_property
     def groups(self) -> list[GroupPlan]:
         """The groups of `groups.csv`, each with enrolled people of its country whom no report shows."""
-        focal = {row["country"]: (row["full_name"], row["email"]) for row in self.focal_points}
+        focal = {row["country"]: (row["full_name"], row["email"]) for row in read("focal_points.csv")}
         focal["KE"] = ("Peter Mutua Kilonzo", KENYA)
-        plans = []
+        groups = []
         for row in read("groups.csv"):
             file = self._files[row["series"], int(row["lecture"])]
             absent = self._absent(file, country=row["country"])
             addresses = absent[: min(max(int(row["people"]), len(absent) // ABSENT_A_SEAT), MOST_LISTED)]
-            if len(addresses) < FEWEST_IN_GROUP:
-                continue
-            organiser, opened_by = focal[row["country"]]
-            plans.append(
-                GroupPlan(file, row["country"], row["city"], row["room"], organiser, opened_by, row["time_zone"],
-                          row["state"], tuple(addresses))
-            )  # fmt: skip
-        return plans
+            if len(addresses) >= FEWEST_IN_GROUP:
+                groups.append(GroupPlan(file, row, *focal[row["country"]], addresses))
+        return groups
 
     @cached_property
     def appeals(self) -> list[AppealPlan]:
         """Appeals in the latest series: those of the last weeks partly open, the earlier ones all answered."""
-        templates = read("appeals.csv")
-        plans = []
-        for (series, _number), file in self._files.items():
+        rows = read("appeals.csv")
+        appeals = []
+        for (series, lecture), file in self._files.items():
             if series not in APPEALED_SERIES:
                 continue
-            absent = iter(self._alone(file)[::7])
-            partial = iter(self._partial(file)[::3])
-            late = (series, file.lecture.number) == LATE_REPORT
+            absent, partial = iter(self._alone(file)[::7]), iter(self._partial(file)[::3])
+            is_late = (series, lecture) == LATE_REPORT
             for number in range(max(APPEALS_IN_LECTURE, len(self._seconds_of(file)) // PEOPLE_AN_APPEAL)):
-                template = templates[(number + 5 * file.lecture.number) % len(templates)]
-                address = next(partial if template["was"] == "partial" else absent, None)
+                row = rows[(number + 5 * lecture) % len(rows)]
+                address = next(partial if row["was"] == "partial" else absent, None)
                 if address is None:
                     continue
-                filed_at = (
-                    self.now - timedelta(days=3, hours=number) if late else file.end + timedelta(hours=30 + number)
-                )
+                hours = timedelta(hours=number)
+                filed_at = self.now - timedelta(days=3) - hours if is_late else file.end + timedelta(hours=30) + hours
                 is_open = self.now - filed_at < timedelta(days=10) and number % 2 == 0
-                plans.append(
-                    AppealPlan(file, address, template["joined_as"], template["text"], number % 3 != 1, filed_at,
-                               "open" if is_open else template["state"], template["outcome"], template["answer"])
-                )  # fmt: skip
-        return plans
+                state = "open" if is_open else row["state"]
+                appeals.append(AppealPlan(file, address, row, number % 3 != 1, filed_at, state))
+        return appeals
 
     @cached_property
     def excused(self) -> list[tuple[LectureFile, str]]:
@@ -187,26 +171,20 @@ class FollowUp:
             (name, start + timedelta(minutes=number % 5), file.end.astimezone(zone))
             for number, name in enumerate([*seen, *DEVICES])
         ]
-        buffer = io.StringIO()
-        writer = csv.writer(buffer, lineterminator="\n")
-        writer.writerow(
-            ["Name (Original Name)", "User Email", "Join Time", "Leave Time", "Duration (Minutes)", "Guest"]
-        )
+        lines = ["Name (Original Name),User Email,Join Time,Leave Time,Duration (Minutes),Guest"]
         for name, joined, left in rows:
             minutes = (left - joined) // timedelta(minutes=1)
-            writer.writerow(
-                [name, "", f"{joined:%m/%d/%Y %I:%M:%S %p}", f"{left:%m/%d/%Y %I:%M:%S %p}", minutes, "Yes"]
-            )
-        return file, buffer.getvalue().encode()
+            lines.append(f"{name},,{joined:%m/%d/%Y %I:%M:%S %p},{left:%m/%d/%Y %I:%M:%S %p},{minutes},Yes")
+        return file, "".join(f"{line}\n" for line in lines).encode()
 
     def additions(self) -> Iterator[tuple[LectureFile, str]]:
         """Everybody who attends a lecture by what follows it and not by its file: (lecture, address)."""
         for group in self.groups:
-            if group.state == "signed":
+            if group.row["state"] == "signed":
                 for address in group.addresses:
                     yield group.file, address
         for appeal in self.appeals:
-            if appeal.state == "accepted" and appeal.outcome == "attended":
+            if appeal.state == "accepted" and appeal.row["outcome"] == "attended":
                 yield appeal.file, appeal.address
 
     def _seconds_of(self, file: LectureFile) -> Mapping[str, float]:
@@ -303,28 +281,29 @@ def _watch_together(lecture_id: int, plan: GroupPlan) -> None:
     """Opens a group, fills its list, and signs it (or not) as planned, as the country's focal point. In Kenya people
     come onto the list by its code as they enter the room, and the focal point adds the others afterwards.
     """
+    row = plan.row
     opened = plan.file.start - timedelta(days=2)
     by = actor_of(plan.opened_by, opened)
-    draft = GroupInput(plan.city, plan.room, plan.organiser, len(plan.addresses) + 3, plan.time_zone)
-    public_id, _is_new = open_group(lecture_id, draft, country=plan.country, by=by, at=opened)
+    draft = GroupInput(row["city"], row["room"], plan.organiser, len(plan.addresses) + 3, row["time_zone"])
+    public_id, _is_new = open_group(lecture_id, draft, country=row["country"], by=by, at=opened)
     after = plan.file.end + timedelta(hours=3)
-    if plan.state == "called_off":
+    if row["state"] == "called_off":
         call_off(public_id, by=by, at=opened + timedelta(days=1))
         return
-    if plan.country == "KE":
+    if row["country"] == "KE":
         check_in_people(public_id, plan.addresses[:CHECK_IN], since=plan.file.start - timedelta(minutes=20))
     add_addresses(public_id, "\n".join(plan.addresses), by=by, at=after)
-    if plan.state == "listed":
+    if row["state"] == "listed":
         return
     view = get_group(public_id, by=by)
-    zone = ZoneInfo(plan.time_zone)
+    zone = ZoneInfo(row["time_zone"])
     start, until = (
         moment.astimezone(zone).replace(second=0, microsecond=0, tzinfo=None)
         for moment in (plan.file.start, plan.file.end)
     )
     mark = mark_of(resolve(view.group, view.lecture, at=after).people)
     sign_group(public_id, basis=Basis(start=start, until=until), mark=mark, by=by, at=after)
-    if plan.state == "taken_back":
+    if row["state"] == "taken_back":
         reason = "Two people on the list watched at home. I will sign again once it is corrected."
         take_back_signature(public_id, reason=reason, by=by, at=after + timedelta(hours=20))
 
@@ -349,18 +328,17 @@ def _appeal(lecture_id: int, plan: AppealPlan, instructor: Actor) -> None:
     """Files an appeal as the person concerned, and answers it (or not) as the lecture's instructor."""
     by = actor_of(plan.address, plan.filed_at)
     start = plan.file.start.astimezone(UTC) if plan.claims_times else None
-    draft = AppealInput(
-        said_from=start, said_to=plan.file.end if start else None, joined_as=plan.joined_as, text=plan.text
-    )
+    end, row = plan.file.end if start else None, plan.row
+    draft = AppealInput(said_from=start, said_to=end, joined_as=row["joined_as"], text=row["text"])
     appeal, _is_new = file_appeal(lecture_id, draft, by=by, at=plan.filed_at)
     answered = plan.filed_at + timedelta(hours=20)
     if plan.state == "withdrawn":
         withdraw_appeal(appeal.public_id, by=by, at=answered)
     elif plan.state == "accepted":
-        outcome = Outcome(plan.outcome)
-        accept_appeal(appeal.public_id, outcome=outcome, words=plan.answer, by=instructor, at=answered)
+        outcome = Outcome(row["outcome"])
+        accept_appeal(appeal.public_id, outcome=outcome, words=row["answer"], by=instructor, at=answered)
     elif plan.state == "declined":
-        decline_appeal(appeal.public_id, words=plan.answer, by=instructor, at=answered)
+        decline_appeal(appeal.public_id, words=row["answer"], by=instructor, at=answered)
 
 
 def gather_groups(demonstration: Demonstration, lecture_ids: Mapping[tuple[str, int], int]) -> None:

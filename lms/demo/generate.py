@@ -18,13 +18,13 @@ from lms.demo.population import FULL_SCALE, Member, Population, gather
 from lms.demo.programme import LecturePlan, SeriesPlan, load_countries, load_series, read
 from lms.enrolment.quota_files import QuotaRow
 
+SEED = 2020
+PEOPLE_HEADINGS = Member._fields[:8]
 # How often those who registered come, as bounds of one draw: never, once, now and then, nearly always
 _NEVER, _ONCE, _SOMETIMES = 0.105, 0.69, 0.90
 _SOMETIMES_COMES, _ALWAYS_COMES = 0.42, 0.9
 _PARTIAL = 0.09  # share of those who come and do not stay for the 60 %
 HEADINGS = "email,joined_at,left_at"
-
-_CLOCK = [f"{hour:02}:{minute:02}:{second:02}Z" for hour in range(24) for minute in range(60) for second in range(60)]
 
 
 def who_comes(
@@ -103,20 +103,8 @@ def line(email: str, start: datetime, joined: int, left: int) -> str:
     return f"{email},{_stamp(start, joined)},{_stamp(start, left)}"
 
 
-_days: dict[int, str] = {}
-
-
 def _stamp(start: datetime, offset: int) -> str:
-    second = int(start.timestamp()) + offset
-    day, within = divmod(second, 86_400)
-    label = _days.get(day)
-    if label is None:
-        label = _days[day] = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=day)).strftime("%Y-%m-%dT")
-    return label + _CLOCK[within]
-
-
-SEED = 2020
-PEOPLE_HEADINGS = Member._fields[:8]
+    return f"{datetime.fromtimestamp(int(start.timestamp()) + offset, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 KEEPS_SEATS = "digital-customs-for-officials"

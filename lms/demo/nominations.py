@@ -10,20 +10,22 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
+from random import Random
+from typing import Any
 
 from sqlalchemy import select
 
 from lms.catalogue.actions.lectures import schedule_lecture
 from lms.catalogue.actions.series import create_series
 from lms.catalogue.inputs import LectureInput, PolicyInput, SeriesInput
-from lms.catalogue.models import Admission, CertificateKind, LectureState, Visibility
+from lms.catalogue.models import Admission, CertificateKind, Visibility
 from lms.core.bulk import among
 from lms.core.db import action, db
 from lms.core.roles import SYSTEM, Actor
 from lms.core.typesetting import CannotRender, draw, font_folders, typeset
 from lms.demo.mails import keep_as_sent
-from lms.demo.population import Member, Newcomers
-from lms.demo.programme import ORGANISER_ZONE, CountryPlan, read
+from lms.demo.population import Maker, Member
+from lms.demo.programme import ORGANISER_ZONE, CountryPlan, read, read_json
 from lms.demo.staff import KENYA, actor_of
 from lms.enrolment.quota_files import QuotaRow, StagedQuotas
 from lms.enrolment.quotas import set_quotas
@@ -43,9 +45,8 @@ from lms.people.queries.persons import ids_by_email
 from lms.people.rules import email_key
 
 SLUG = "single-window-leaders"
-TITLE = "Single window: for those who lead it"
 COUNTRIES = 20
-SEATS, CAPACITY = 22, 480
+SEATS = 22
 KEPT_FOR = timedelta(days=9)
 AT_MOST = 80
 """The number of people searched for unknown ones."""
@@ -53,21 +54,8 @@ EARLY, LATER, NOW = 12, 7, 2
 """The number of people that a country nominates three weeks ago, last week, and yesterday."""
 ACCEPT = 5, 2
 """The number of the first, and of the next, who accept."""
-TITLES = (
-    ("Whose window is it?", "Law, mandate and budget: what a single window needs before the first screen."),
-    ("Twelve agencies, one form", "How data were agreed on in three countries, and what was left out."),
-    ("Opening day", "Switching over without stopping the border: pilots, paper in parallel, and a date."),
-    ("After the first year", "What to count, what to publish, and how to keep traders' trust."),
-)
 _LETTER = Path(__file__).parent / "design" / "endorsement.typ"
-HOURS = 15, 20, 9, 15
-"""The hours of the four lectures: the night comes to other countries in turn."""
-REASONS = (
-    "On leave until January",
-    "I have changed my office",
-    "The hours do not fit my time zone",
-    "I attended a similar course last year",
-)
+_SEEDS = read_json("nominations.json")
 
 
 def take_in(countries: Sequence[CountryPlan], instructor: str, admin: str, *, now: datetime, seed: int) -> None:
@@ -77,12 +65,14 @@ def take_in(countries: Sequence[CountryPlan], instructor: str, admin: str, *, no
     chosen = _with_focal_point(countries)
     rows = [QuotaRow(place, one.code, SEATS, now + KEPT_FOR) for place, one in enumerate(chosen, 1)]
     set_quotas(SLUG, StagedQuotas(rows, total=len(rows)), by=SYSTEM, at=began)
-    newcomers = Newcomers(chosen, seed)
+    maker = Maker(chosen, Random(f"{seed}:newcomers").random)  # noqa: S311  invented, not a secret
     focal = {row["country"]: row["email"] for row in read("focal_points.csv")} | {"KE": KENYA}
     delegations = []
     for place, country in enumerate(chosen):
         by = actor_of(focal[country.code], now) if country.code in focal else SYSTEM
-        people = _unknown(newcomers.of(country.code, AT_MOST))[: EARLY + LATER + NOW * 2]
+        people = _unknown([maker.make(country.code, certified=True) for _number in range(AT_MOST)])[
+            : EARLY + LATER + NOW * 2
+        ]
         nominees = iter([_row(line, member) for line, member in enumerate(people, 2)])
         delegations.append(Delegation(series_id, country.code, place, by, nominees))
     _nominate(delegations, decides=actor_of(admin, now), now=now)
@@ -91,35 +81,23 @@ def take_in(countries: Sequence[CountryPlan], instructor: str, admin: str, *, no
 
 def _make_series(instructor: str, *, now: datetime, at: datetime) -> int:
     first = (now + timedelta(days=24)).astimezone(ORGANISER_ZONE).replace(hour=0, minute=0, second=0, microsecond=0)
-    days = [first.replace(tzinfo=None, hour=hour) + timedelta(weeks=week) for week, hour in enumerate(HOURS)]
+    days = [first.replace(tzinfo=None, hour=hour) + timedelta(weeks=week) for week, hour in enumerate(_SEEDS["hours"])]
     draft = SeriesInput(
+        **_SEEDS["series"],
         slug=SLUG,
-        title=TITLE,
-        description="Four lectures for officials whom their ministry nominates.",
-        language="en",
         visibility=Visibility.PUBLIC,
         admission=Admission.NOMINATION,
         nominations_need_approval=True,
         starts_on=days[0].date(),
         ends_on=days[-1].date(),
-        capacity=CAPACITY,
         instructors=(instructor,),
         policy=PolicyInput(min_lectures_percent=75, certificate=CertificateKind.COMPLETION),
     )
     series = create_series(draft, by=SYSTEM, at=at)
-    for (title, abstract), day in zip(TITLES, days, strict=True):
-        lecture = LectureInput(
-            title=title,
-            abstract=abstract,
-            starts_at=day,
-            time_zone=ORGANISER_ZONE.key,
-            duration_minutes=90,
-            language="en",
-            instructors=(instructor,),
-            join_url=f"https://meet.lectures.example/{SLUG}",
-            state=LectureState.SCHEDULED,
-        )
-        schedule_lecture(SLUG, lecture, by=SYSTEM, at=at)
+    same: dict[str, Any] = {"time_zone": ORGANISER_ZONE.key, "language": "en", "instructors": (instructor,)}
+    url = f"https://meet.lectures.example/{SLUG}"
+    for row, day in zip(_SEEDS["lectures"], days, strict=True):
+        schedule_lecture(SLUG, LectureInput(**row, **same, starts_at=day, join_url=url), by=SYSTEM, at=at)
     return series.id
 
 
@@ -181,8 +159,9 @@ def _nominate(delegations: Sequence[Delegation], *, decides: Actor, now: datetim
 def _answer(each: Delegation, ids: Sequence[str], answers: Iterator[tuple[str, Nomination]], *, now: datetime) -> None:
     """Of those whom a country nominated first some accept, one declines and one is withdrawn; others are reminded."""
     _accept(each, islice(answers, ACCEPT[0]), at=now - timedelta(days=18, hours=each.place))
+    reasons = _SEEDS["reasons to decline"]
     secret, _declined = next(answers)
-    decline(secret, REASONS[each.place % len(REASONS)], at=now - timedelta(days=15))
+    decline(secret, reasons[each.place % len(reasons)], at=now - timedelta(days=15))
     if each.code == "KE":
         _ask_to_confirm(ids[1:3], by=each.by, at=now - timedelta(days=12))
     withdraw_nominations(ids[7:8], by=each.by, at=now - timedelta(days=14))
@@ -215,10 +194,10 @@ def _endorse(public_id: str, *, as_picture: bool, by: Actor, at: datetime) -> No
     """Attaches a letter of endorsement, as the ministry sent it or photographed."""
     nomination = db.session.scalars(select(Nomination).where(Nomination.public_id == public_id)).one()
     inputs = {
-        "country": country_names("en")[nomination.country.code],
-        "name": nomination.full_name,
-        "organisation": nomination.organisation or "",
-        "series": TITLE,
+        "country": country_names("en")[one.country.code],
+        "name": one.full_name,
+        "organisation": one.organisation or "",
+        "series": _SEEDS["series"]["title"],
         "day": at.date().isoformat(),
     }
     try:

@@ -7,7 +7,8 @@ import unicodedata
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import accumulate
 from random import Random
 from typing import NamedTuple
@@ -15,8 +16,6 @@ from typing import NamedTuple
 from babel import Locale
 
 from lms.demo.programme import CountryPlan, SeriesPlan, read
-
-FEMALE, MALE = 0, 1
 
 Part = tuple[str, str, str]
 """A part of a name: Latin, native (empty where Latin is native), and how it stands in an address."""
@@ -33,55 +32,44 @@ def fold(text: str) -> str:
     return re.sub("[^a-z0-9]", "", plain)
 
 
-@dataclass(frozen=True)
-class Name:
-    """A whole name, as in the travel document and in native script (empty: the same), and as in an address."""
-
-    full: str
-    native: str
-    address: str
-
-
-@dataclass
 class Pool:
-    """The parts that the names of one place are made of. Lists by gender hold females at 0, males at 1."""
+    """The parts that the names of one place are made of, by kind as in `names.csv`; `_f` and `_m` are for women and
+    men."""
 
-    script: str
-    given: tuple[list[Part], list[Part]] = field(default_factory=lambda: ([], []))
-    family: tuple[list[Part], list[Part]] = field(default_factory=lambda: ([], []))
-    baptismal: list[Part] = field(default_factory=list)
-    middle: list[Part] = field(default_factory=list)
-    patterns: list[tuple[str, ...]] = field(default_factory=list)
-    weights: list[int] = field(default_factory=list)
-    bounds: list[float] = field(default_factory=list)
+    def __init__(self, script: str) -> None:
+        self.script = script
+        self.parts: dict[str, list[Part]] = defaultdict(list)
+        self.patterns: list[list[str]] = []
+        self.weights: list[int] = []
 
-    def make(self, rand: Callable[[], float], gender: int) -> Name:
-        """One name; `rand` gives numbers in [0, 1)."""
+    @cached_property
+    def bounds(self) -> list[float]:
+        """Below which numbers each pattern is drawn."""
+        return [bound / sum(self.weights) for bound in accumulate(self.weights)][:-1]
+
+    def make(self, rand: Callable[[], float], gender: str) -> tuple[str, str, str]:
+        """One name: as in the travel document, in native script (empty: the same), and as in an address.
+
+        `rand` gives numbers in [0, 1).
+        """
         pattern = self.patterns[bisect_right(self.bounds, rand())]
-        given, family = self.given[gender], self.family[gender]
-        count = len(given)
-        first = int(rand() * count)
-        parts: list[Part] = []
+        given = self.parts[f"given_{gender[0]}"]
+        first = int(rand() * len(given))
+        parts = []
         for sign in pattern:
             if sign == "g":
                 parts.append(given[first])
             elif sign == "h":  # a second name of one's own
-                parts.append(given[(first + 1 + int(rand() * (count - 1))) % count])
-            elif sign in "mn":  # the father's, the grandfather's
-                men = self.given[MALE]
-                parts.append(men[int(rand() * len(men))])
-            elif sign == "e":
-                parts.append(self.baptismal[int(rand() * len(self.baptismal))])
-            elif sign == "x":
-                parts.append(self.middle[int(rand() * len(self.middle))])
+                parts.append(given[(first + 1 + int(rand() * (len(given) - 1))) % len(given)])
             else:
-                parts.append(family[int(rand() * len(family))])
-        together = "" if self.script == "Hans" else " "
-        return Name(
-            " ".join([part[0] for part in parts]),
-            together.join([part[1] for part in parts]),
-            ".".join([part[2] for part in parts[:3]]),
-        )
+                choices = self.parts[_KINDS.get(sign) or f"family_{gender[0]}"]
+                parts.append(choices[int(rand() * len(choices))])
+        latin, native, address = zip(*parts, strict=True)
+        return " ".join(latin), ("" if self.script == "Hans" else " ").join(native), ".".join(address[:3])
+
+
+_KINDS = {"m": "given_m", "n": "given_m", "e": "baptismal", "x": "middle"}
+"""What further letters in a pattern stand for: the father's and the grandfather's name, and others."""
 
 
 def load_pools() -> dict[str, Pool]:
@@ -89,24 +77,12 @@ def load_pools() -> dict[str, Pool]:
     pools: dict[str, Pool] = {}
     for row in read("name_patterns.csv"):
         pool = pools.setdefault(row["group"], Pool(row["script"]))
-        pool.patterns.append(tuple(re.findall(r"\{(\w)\}", row["pattern"])))
+        pool.patterns.append(re.findall(r"\{(\w)\}", row["pattern"]))
         pool.weights.append(int(row["weight"]))
-    for pool in pools.values():
-        total = sum(pool.weights)
-        pool.bounds = [bound / total for bound in accumulate(pool.weights)][:-1]
     for row in read("names.csv"):
-        pool = pools[row["group"]]
         part = (row["latin"], row["native"], fold(row["latin"]))
-        kind = row["kind"]
-        if kind in ("given_f", "given_m"):
-            pool.given[kind == "given_m"].append(part)
-        elif kind == "family":
-            pool.family[FEMALE].append(part)
-            pool.family[MALE].append(part)
-        elif kind in ("family_f", "family_m"):
-            pool.family[kind == "family_m"].append(part)
-        else:
-            (pool.baptismal if kind == "baptismal" else pool.middle).append(part)
+        for kind in ("family_f", "family_m") if row["kind"] == "family" else (row["kind"],):
+            pools[row["group"]].parts[kind].append(part)
     return pools
 
 
@@ -158,7 +134,7 @@ def gather(series: Sequence[SeriesPlan], countries: Sequence[CountryPlan], peopl
     quota = _shares([country.weight for country in countries], people)
     waiting = {country.code: count for country, count in zip(countries, quota, strict=True)}
     newcomers = _newcomers(series, waiting, people, random)
-    maker = _Maker(countries, random.random)
+    maker = Maker(countries, random.random)
     members: list[Member] = []
     eager: set[int] = set()
     seen: set[str] = set()
@@ -249,73 +225,56 @@ def _returning(
     return random.sample(pool, min(number, len(pool)))
 
 
-class _Maker:
+class Maker:
     """Makes members, each with an address of its own."""
 
     def __init__(self, countries: Sequence[CountryPlan], rand: Callable[[], float]) -> None:
         self.rand = rand
-        pools = load_pools()
-        self.countries: dict[str, tuple[list[tuple[Pool, str]], list[float], str, str]] = {}
-        locales = {language: Locale.parse(language) for language in ("en", "fr", "es", "pt", "ru")}
-        for country in countries:
-            shares = [share for _, share in country.names]
-            bounds = [bound / sum(shares) for bound in accumulate(shares)][:-1]
-            choices = [(pools[name], pools[name].script) for name, _ in country.names]
-            label = locales[country.language].territories[country.code]
-            self.countries[country.code] = (choices, bounds, country.language, label)
-        self.offices = _by_sector_and_language("institutions.csv")
+        pools, offices = load_pools(), _by_sector_and_language("institutions.csv")
         self.titles = _by_sector_and_language("job_titles.csv")
-        self.offices_of = {
-            (country.code, sector): [
-                (row["name"].format(country=self.countries[country.code][3]), f"{row['mail']}.{country.code.lower()}")
-                for row in self.offices[sector, country.language]
-            ]
-            for country in countries
-            for sector in _SECTORS
-        }
+        self.countries: dict[str, tuple[list[Pool], list[float], str]] = {}
+        self.offices: dict[tuple[str, str], list[tuple[str, str]]] = {}
+        for country in countries:
+            code, shares = country.code, [share for _name, share in country.names]
+            bounds = [bound / sum(shares) for bound in accumulate(shares)][:-1]
+            self.countries[code] = ([pools[name] for name, _share in country.names], bounds, country.language)
+            label = Locale.parse(country.language).territories[code]
+            for sector in _SECTORS:
+                self.offices[code, sector] = [
+                    (row["name"].format(country=label), f"{row['mail']}.{code.lower()}")
+                    for row in offices[sector, country.language]
+                ]
         self.taken: dict[str, int] = {}
 
     def make(self, code: str, certified: bool) -> Member:
         rand = self.rand
-        choices, bounds, language, _label = self.countries[code]
-        pool, script = choices[bisect_right(bounds, rand()) if bounds else 0]
-        gender = FEMALE if rand() < 0.47 else MALE
-        name = pool.make(rand, gender)
+        pools, bounds, language = self.countries[code]
+        pool = pools[bisect_right(bounds, rand()) if bounds else 0]
+        gender = "female" if rand() < 0.47 else "male"
+        full_name, native, local = pool.make(rand, gender)
         sector = _SECTORS[bisect_right(_SECTOR_BOUNDS, rand())]
-        offices = self.offices_of[code, sector]
+        offices = self.offices[code, sector]
         organisation, host = offices[int(rand() * len(offices))]
         titles = self.titles[sector, language]
-        native = name.native
-        if native and (rand() < 0.25 or (certified and script in LARGE_FONTS_ONLY)):
+        if native and (rand() < 0.25 or (certified and pool.script in LARGE_FONTS_ONLY)):
             native = ""
-        address = f"{name.address}@{host}.example"
+        address = f"{local}@{host}.example"
         number = self.taken.get(address, 0) + 1
         self.taken[address] = number
         if number > 1:
-            address = f"{name.address}{number}@{host}.example"
+            address = f"{local}{number}@{host}.example"
         stated = rand()
         return Member(
             address,
-            name.full,
+            full_name,
             native,
             code,
             sector,
             organisation if stated < 0.93 else "",
             titles[int(rand() * len(titles))]["title"] if stated < 0.85 else "",
-            "" if stated < 0.06 else ("female" if gender == FEMALE else "male"),
-            script,
+            "" if stated < 0.06 else gender,
+            pool.script,
         )
-
-
-class Newcomers:
-    """Further people of some countries, of whom no file tells."""
-
-    def __init__(self, countries: Sequence[CountryPlan], seed: int) -> None:
-        self._maker = _Maker(countries, Random(f"{seed}:newcomers").random)  # noqa: S311  invented, not a secret
-
-    def of(self, code: str, count: int) -> list[Member]:
-        """A number of people of a country, whose names certificates can print."""
-        return [self._maker.make(code, certified=True) for _number in range(count)]
 
 
 def _by_sector_and_language(name: str) -> dict[tuple[str, str], list[dict[str, str]]]:
