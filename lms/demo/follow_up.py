@@ -236,12 +236,9 @@ def take_in(plan: FollowUp, lecture_ids: Mapping[tuple[str, int], int], instruct
 
     for group in plan.groups:
         _watch_together(lecture_id(group.file), group)
-    for file, address in plan.excused:
-        at = file.end + timedelta(days=1)
-        who = find_person_by_email(address)
-        assert who is not None
-        correct(lecture_id(file), who.public_id, outcome=Outcome.EXCUSED, reason="On mission for the ministry.",
-                by=instructor(file), at=at)  # fmt: skip
+    _excuse(
+        [(lecture_id(file), address, instructor(file), file.end + timedelta(days=1)) for file, address in plan.excused]
+    )
     if plan.together is not None:
         file, addresses = plan.together
         _correct_together(lecture_id(file), addresses, instructor(file), at=file.end + timedelta(days=2))
@@ -277,6 +274,16 @@ def _correct_together(lecture_id: int, addresses: Sequence[str], by: Actor, *, a
     CORRECTIONS.undo(lecture_id, cut_off, by=by, at=at + timedelta(hours=1))
 
 
+@action
+def _excuse(people: Sequence[tuple[int, str, Actor, datetime]]) -> None:
+    for lecture_id, address, by, at in people:
+        person = find_person_by_email(address)
+        assert person is not None
+        reason = "On mission for the ministry."
+        correct(lecture_id, person.public_id, outcome=Outcome.EXCUSED, reason=reason, by=by, at=at)
+
+
+@action
 def _watch_together(lecture_id: int, plan: GroupPlan) -> None:
     """Opens a group, fills its list, and signs it (or not) as planned, as the country's focal point. In Kenya people
     come onto the list by its code as they enter the room, and the focal point adds the others afterwards.

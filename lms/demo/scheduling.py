@@ -16,7 +16,7 @@ from lms.catalogue.inputs import LectureInput, PolicyInput, SeriesCopy, SeriesIn
 from lms.catalogue.models import Admission, CertificateKind, LectureState, Series, Visibility
 from lms.catalogue.queries.series import get_series
 from lms.core import jobs
-from lms.core.db import db
+from lms.core.db import action, db
 from lms.core.roles import SYSTEM, Actor
 from lms.demo.generate import KEEPS_SEATS, OWN, Demonstration, QuotaPlan
 from lms.demo.mails import keep_as_sent
@@ -51,6 +51,7 @@ def opened_at(plan: SeriesPlan, now: datetime) -> datetime:
     return min(first, now) - 2 * BEFORE_FIRST
 
 
+@action
 def schedule(
     demonstration: Demonstration, addresses: dict[str, str]
 ) -> tuple[dict[str, int], dict[tuple[str, int], int]]:

@@ -248,7 +248,8 @@ def list_lectures_to_watch(country: Country, *, by: Actor, at: datetime) -> list
 
 
 def _views(where: Sequence[ColumnElement[bool]], *, by: Actor | None) -> list[GroupView]:
-    """Groups whole: of those of one lecture, one country or one id there are never many."""
+    """Groups whole: of those of one lecture, one country or one id there are never many. Without `by`, who gives their
+    lectures is left out."""
     listed = select(func.count()).where(GroupEntry.group_id == ViewingGroup.id).correlate(ViewingGroup)
     query = (
         select(ViewingGroup, Lecture, Country.code, listed.scalar_subquery(), GroupSignature)
@@ -262,8 +263,10 @@ def _views(where: Sequence[ColumnElement[bool]], *, by: Actor | None) -> list[Gr
         .order_by(ViewingGroup.id)
     )
     views = [GroupView(*row) for row in db.session.execute(query)]
-    complete_lectures(list({one.lecture.id: one.lecture for one in views}.values()))
-    return [replace(one, may_run=by is not None and _may_run(one, by)) for one in views]
+    if by is None:
+        return views
+    complete_lectures(list({view.lecture.id: view.lecture for view in views}.values()))
+    return [replace(view, may_run=_may_run(view, by)) for view in views]
 
 
 def find_by_code(code: str) -> GroupView | None:
