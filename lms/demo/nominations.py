@@ -194,9 +194,9 @@ def _endorse(public_id: str, *, as_picture: bool, by: Actor, at: datetime) -> No
     """Attaches a letter of endorsement, as the ministry sent it or photographed."""
     nomination = db.session.scalars(select(Nomination).where(Nomination.public_id == public_id)).one()
     inputs = {
-        "country": country_names("en")[one.country.code],
-        "name": one.full_name,
-        "organisation": one.organisation or "",
+        "country": country_names("en")[nomination.country.code],
+        "name": nomination.full_name,
+        "organisation": nomination.organisation or "",
         "series": _SEEDS["series"]["title"],
         "day": at.date().isoformat(),
     }
