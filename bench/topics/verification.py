@@ -100,7 +100,7 @@ def _fill(many: int) -> None:
 
 def _signed(count: int) -> tuple[float, float]:
     """CPU milliseconds a badge, and a bare ES256 signature of as many bytes."""
-    facts = credential.Facts(
+    facts = credential.CredentialFacts(
         number=numbers.generate(),
         kind=CertificateKind.PARTICIPATION,
         series="A series",

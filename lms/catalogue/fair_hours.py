@@ -53,7 +53,7 @@ class Basis(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class AudienceGroup:
     """A number of people of a country (null: not stated) whose clocks are those of a zone."""
 
     country: str | None
@@ -66,7 +66,7 @@ class Audience:
     """For whom hours are compared; `unlocated` people have no time zone and no country."""
 
     basis: Basis
-    groups: tuple[Group, ...]
+    groups: tuple[AudienceGroup, ...]
     unlocated: int = 0
 
     @property
@@ -219,7 +219,9 @@ def _date(day: int) -> date:
     return date.fromordinal(day + _EPOCH)
 
 
-def _marks(groups: Sequence[Group], starts: Seconds, ends: Seconds) -> Iterator[tuple[Group, Marks, Marks]]:
+def _marks(
+    groups: Sequence[AudienceGroup], starts: Seconds, ends: Seconds
+) -> Iterator[tuple[AudienceGroup, Marks, Marks]]:
     """Each group with the lectures that it attends at night, and those on a day off."""
     parts: dict[str, list[tuple[Marks, Seconds, Seconds]]] = {}
     nights: dict[str, Marks] = {}
@@ -288,7 +290,7 @@ def hours_of_week(audience: Audience, first: date, minute: int, zone: str, durat
     for group, is_night, is_off in _marks(audience.groups, starts, ends):
         night += is_night * group.people
         off += is_off * group.people
-    home = Group(zones.territories().get(zone), zone, 1)
+    home = AudienceGroup(zones.territories().get(zone), zone, 1)
     _home, late, idle = next(_marks([home], starts, ends))
     counted = iter(zip(night.tolist(), off.tolist(), (~late).tolist(), (~idle).tolist(), strict=True))
     return tuple(
@@ -361,7 +363,7 @@ def least(hours: Iterable[Hour]) -> float | None:
 def country_hours(audience: Audience, span: Lasting, zone: str, locale: str) -> list[CountryHours]:
     """A lecture on the clocks of each country, the most people first."""
     starts, ends = _seconds([span.start]), _seconds([span.end])
-    marked: dict[str | None, list[tuple[Group, bool, bool]]] = {}
+    marked: dict[str | None, list[tuple[AudienceGroup, bool, bool]]] = {}
     for group, night, off in _marks(audience.groups, starts, ends):
         marked.setdefault(group.country, []).append((group, bool(night[0]), bool(off[0])))
     hours = []

@@ -11,11 +11,11 @@ from functools import cached_property
 from lms.catalogue.dates import span_of
 from lms.catalogue.fair_hours import (
     Audience,
+    AudienceGroup,
     Basis,
     Burden,
     CountryHours,
     FairHours,
-    Group,
     Hour,
     Lasting,
     Rotation,
@@ -175,7 +175,7 @@ def _grouped(basis: Basis, homes: Mapping[tuple[str | None, str | None], int]) -
         else:
             counts[code, zone] += people
     ordered = sorted(counts.items(), key=lambda item: (item[0][0] or "", item[0][1]))
-    return Audience(basis, tuple(Group(code, zone, people) for (code, zone), people in ordered), unlocated)
+    return Audience(basis, tuple(AudienceGroup(code, zone, people) for (code, zone), people in ordered), unlocated)
 
 
 def rotation_of(audience: Audience, lectures: Iterable[Lecture]) -> Rotation:

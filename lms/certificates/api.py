@@ -11,7 +11,7 @@ from lms.catalogue.models import CertificateKind
 from lms.catalogue.queries.series import get_series
 from lms.certificates.actions import awards, bundles
 from lms.certificates.queries import certificates, eligibility, holder_downloads
-from lms.certificates.queries.eligibility import Group
+from lms.certificates.queries.eligibility import EarnerGroup
 from lms.certificates.responses import NUMBERS, READS, badge_answer, bundle_answer, pdf_answer
 from lms.certificates.schemas import (
     AskedSchema,
@@ -169,7 +169,7 @@ def stop_issue(slug: str, job_id: str, body: dict[str, str]) -> dict[str, str]: 
 @bp.doc(responses={409: "The series gives no certificates"})
 def preview(slug: str, query: dict[str, Any]) -> dict[str, Any]:
     """Previews issuing: who has earned a certificate, who is short of it and by how much, and who is blocked."""
-    shown = Group(query["show"]) if query["show"] else None
+    shown = EarnerGroup(query["show"]) if query["show"] else None
     page = integer_cursor(query["cursor"]) or 1
     result = eligibility.preview(
         slug, by=current_actor(), shown=shown, request=ListRequest(page=page, size=query["limit"])

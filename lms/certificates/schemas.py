@@ -12,15 +12,15 @@ from marshmallow import post_dump
 from lms.catalogue.models import CertificateKind
 from lms.certificates.actions.bundles import FORMS
 from lms.certificates.models import CertificateState
-from lms.certificates.queries.certificates import Shown
-from lms.certificates.queries.eligibility import Group
+from lms.certificates.queries.certificates import ShownCertificate
+from lms.certificates.queries.eligibility import EarnerGroup
 from lms.web.api import AnswerSchema, PageQuery
 
 KINDS = [kind.value for kind in CertificateKind]
 STATES = [state.value for state in CertificateState]
 _STATE = {"number", "state"}
 _PUBLIC = {*_STATE, "name", "series", "kind", "hours", "date", "replaced_by"}
-GROUPS = [group.value for group in Group]
+GROUPS = [group.value for group in EarnerGroup]
 
 
 class CertificateSchema(AnswerSchema):
@@ -42,7 +42,7 @@ class CertificateSchema(AnswerSchema):
     person = String(metadata={"optional": True, "description": "Public id of the holder."})
 
     @post_dump(pass_original=True)
-    def leave_out(self, answer: dict[str, Any], shown: Shown, **_options: Any) -> dict[str, Any]:
+    def leave_out(self, answer: dict[str, Any], shown: ShownCertificate, **_options: Any) -> dict[str, Any]:
         """Removes what the caller cannot see of the certificate."""
         if shown.replaced_by is None:
             del answer["replaced_by"]

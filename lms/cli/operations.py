@@ -32,7 +32,7 @@ def init(no_copy: bool) -> None:
 FOLDER = click.Path(path_type=Path, file_okay=False)
 
 
-class Progress:
+class ProgressLine:
     """How far a command is, on standard error: one line that is rewritten on a terminal, else one line a phase."""
 
     def __init__(self) -> None:
@@ -64,7 +64,7 @@ def backup(folder: Path, since: Path | None) -> None:
     """
     from lms.operations.backup import take_backup
 
-    progress = Progress()
+    progress = ProgressLine()
     with application() as config:
         taken = take_backup(folder, config, since=since, tell=progress, at=clock.now())
     seconds = progress.end()
@@ -92,7 +92,7 @@ def restore(folder: Path, journal: Path | None) -> None:
     from lms.config import Config
     from lms.operations.restore import restore as put_back
 
-    progress = Progress()
+    progress = ProgressLine()
     config = Config.load()
     done = put_back(folder, config, create_app, extra_journal=journal, tell=progress, at=clock.now())
     seconds = progress.end()

@@ -49,16 +49,16 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Group:
+class CallGroup:
     """The calls of one subject."""
 
     name: str
     calls: tuple[Call, ...]
 
 
-def list_calls() -> list[Group]:
+def list_calls() -> list[CallGroup]:
     """Returns all calls by subject, in the order of the document. Read once per app."""
-    cached: list[Group] | None = current_app.extensions.get(_KEY)
+    cached: list[CallGroup] | None = current_app.extensions.get(_KEY)
     if cached is None:
         cached = current_app.extensions[_KEY] = _read(current_app)  # type: ignore[arg-type]
     return cached
@@ -79,7 +79,7 @@ def who(guard: Guard | None) -> str:
     return ", ".join(words[role] for role in Role if role in guard.roles)
 
 
-def _read(app: APIFlask) -> list[Group]:
+def _read(app: APIFlask) -> list[CallGroup]:
     document: Any = app._get_spec("json")  # the document as it is served, generated once
     guards = _guards(app)
     groups: dict[str, list[Call]] = {}
@@ -89,7 +89,7 @@ def _read(app: APIFlask) -> list[Group]:
                 call = calls[method]
                 entry = _call(method, path, call, guards.get((method.upper(), path)), document)
                 groups.setdefault((call.get("tags") or ["API"])[0], []).append(entry)
-    return [Group(name, tuple(calls)) for name, calls in groups.items()]
+    return [CallGroup(name, tuple(calls)) for name, calls in groups.items()]
 
 
 def _guards(app: APIFlask) -> dict[tuple[str, str], Guard | None]:

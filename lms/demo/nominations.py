@@ -37,7 +37,7 @@ from lms.nominations.actions.letters import attach_letter, read_letter
 from lms.nominations.actions.nominating import nominate, withdraw_nominations
 from lms.nominations.actions.profile_requests import TEMPLATE, answer_request, ask_to_confirm
 from lms.nominations.models import Nomination, ProfileField
-from lms.nominations.queries.profile_requests import ChangedProfile, Difference
+from lms.nominations.queries.profile_requests import ChangedProfile, ProfileDifference
 from lms.people.actions.files import PersonRow
 from lms.people.models import Gender, Person, Sector
 from lms.people.queries.countries import country_names, get_country
@@ -183,7 +183,7 @@ def _ask_to_confirm(public_ids: Sequence[str], *, by: Actor, at: datetime) -> No
         assert nomination.person_id is not None, "the nominee accepted"
         person = db.session.get_one(Person, nomination.person_id)
         now = person.job_title or ""
-        changed.append(ChangedProfile(person.id, person.full_name, [Difference(field, now, "Head of section")]))
+        changed.append(ChangedProfile(person.id, person.full_name, [ProfileDifference(field, now, "Head of section")]))
     ask_to_confirm(changed, country_id=get_country("KE").id, by=by, at=at)
     mails = select(OutboxMail).where(OutboxMail.template == TEMPLATE).order_by(OutboxMail.id)
     secret = db.session.scalars(mails.limit(1)).one().payload["secret"]

@@ -38,7 +38,7 @@ class ShownMessage:
     message: Message
     series: Series
     readers: int | None
-    progress: queries.Progress
+    progress: queries.MessageProgress
 
 
 def _shown(series: Series, row: Message) -> ShownMessage:

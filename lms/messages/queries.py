@@ -15,7 +15,7 @@ from lms.catalogue.models import Lecture, LectureState, Series
 from lms.catalogue.queries.lectures import find_lecture, list_lectures
 from lms.catalogue.queries.series import get_series
 from lms.certificates.queries.behind import ids_behind
-from lms.certificates.queries.eligibility import Group, ids_in_group
+from lms.certificates.queries.eligibility import EarnerGroup, ids_in_group
 from lms.core.db import db, read, read_column
 from lms.core.errors import Invalid, NotFound, Refused
 from lms.core.i18n import _
@@ -56,7 +56,7 @@ class Readers:
 
 
 @dataclass(frozen=True)
-class Progress:
+class MessageProgress:
     """What became of the e-mails of a message: `skipped` were declined, or stopped before they were sent."""
 
     sent: int = 0
@@ -130,7 +130,7 @@ def audience_of(series: Series, to: AudienceInput, *, by: Actor, held: Lecture |
         outcome = RosterFilter(outcome=Outcome(to.audience.value))
         query = query.where(Person.id.in_(filtered(lecture, outcome, by=by)))
     elif to.audience is Audience.SHORT:
-        query = query.where(Person.id.in_(ids_in_group(series.slug, Group.MISSES, by=by)))
+        query = query.where(Person.id.in_(ids_in_group(series.slug, EarnerGroup.MISSES, by=by)))
     elif to.audience is Audience.BEHIND:
         query = query.where(Person.id.in_(ids_behind(series, country_id, by=by)))
         if to.search:
@@ -203,13 +203,13 @@ def is_of(message_id: int) -> ColumnElement[bool]:
     return keys_between(f"message-{message_id}-", f"message-{message_id}-:")
 
 
-def progress_of(message: Message) -> Progress:
+def progress_of(message: Message) -> MessageProgress:
     """What became of the e-mails of a message so far."""
     state = case((IS_FAILED, "failed"), else_=OutboxMail.state)
     rows = read(select(state, func.count()).where(is_of(message.id)).group_by(state))
     counts: Counter[str] = Counter(dict(tuple(row) for row in rows))
     skipped = sum(counts[state] for state in (MailState.EXPIRED, MailState.DECLINED, MailState.STOPPED))
-    return Progress(counts[MailState.SENT], counts[MailState.QUEUED], counts["failed"], skipped)
+    return MessageProgress(counts[MailState.SENT], counts[MailState.QUEUED], counts["failed"], skipped)
 
 
 def list_failures(message: Message, *, by: Actor) -> Sequence[Failure]:

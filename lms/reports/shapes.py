@@ -32,10 +32,10 @@ COLUMN_NAMES = dict(DIMENSION_NAMES) | {"country": _l("Country or area")}
 """What heads a column of groups: the list of countries has areas too."""
 
 
-def mapped(places: Iterable[Place]) -> list[maps.Country]:
+def mapped(places: Iterable[Place]) -> list[maps.MapCountry]:
     """The countries on the map, as `lms.web.maps` expects them."""
     return [
-        maps.Country(place.name, place.latitude, place.longitude, place.value, place.partner)
+        maps.MapCountry(place.name, place.latitude, place.longitude, place.value, place.partner)
         for place in places
         if place.latitude is not None and place.longitude is not None
     ]

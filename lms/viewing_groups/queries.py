@@ -76,7 +76,7 @@ class GroupView:
 
 
 @dataclass(frozen=True)
-class Listed:
+class ListedPerson:
     """One person from a country on a group's list. `entered` null: not on the list. `is_enrolled`: whether the presence
     would be counted.
     """
@@ -100,7 +100,7 @@ class GroupList:
     added by staff whom the reader cannot see. `mark` identifies the list.
     """
 
-    people: list[Listed]
+    people: list[ListedPerson]
     unknown: list[str]
     elsewhere: int
     mark: str
@@ -115,7 +115,7 @@ class GroupList:
 class Offered:
     """Enrolled people from the country who are not on the list, by name. `left_out` says how many more there are."""
 
-    people: list[Listed]
+    people: list[ListedPerson]
     left_out: int
 
 
@@ -345,7 +345,7 @@ def offered_to_group(view: GroupView, *, by: Actor, at: datetime, q: str | None 
     return Offered(_listed(ids[:SHOWN], view.lecture, None, by), max(len(ids) - SHOWN, 0))
 
 
-def _listed(person_ids: Iterable[int], lecture: Lecture, resolved: Resolved | None, by: Actor) -> list[Listed]:
+def _listed(person_ids: Iterable[int], lecture: Lecture, resolved: Resolved | None, by: Actor) -> list[ListedPerson]:
     ids = list(person_ids)
     hidden = hidden_among(lecture.series_id, ids, by=by)
     addresses, enrolled = addresses_of(ids), eligible_people(lecture.id, ids)
@@ -354,7 +354,7 @@ def _listed(person_ids: Iterable[int], lecture: Lecture, resolved: Resolved | No
     for person in db.session.scalars(query):
         entry = resolved.people.get(person.id) if resolved is not None else None
         people.append(
-            Listed(
+            ListedPerson(
                 person_id=person.id,
                 public_id=person.public_id,
                 full_name=addresses.get(person.id, "") if person.id in hidden else person.full_name,

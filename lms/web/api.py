@@ -65,7 +65,7 @@ class Link(String):
         return url_for(self.endpoint, **{self.value_name: value}) if value is not None else None
 
 
-class Part(Nested):
+class NestedFields(Nested):
     """Some fields of the same object, as a nested object."""
 
     def serialize(self, attr: str, obj: Any, accessor: Any = None, **kwargs: Any) -> Any:

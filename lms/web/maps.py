@@ -17,7 +17,7 @@ _LABEL_CANDIDATES, _NARROW, _WIDE = 24, 7.0, 12.5
 
 
 @dataclass(frozen=True)
-class Country:
+class MapCountry:
     """One country's figure: its name in the reader's language, its centroid in degrees, the bare number."""
 
     name: str
@@ -67,7 +67,7 @@ def radius(value: int, most: int) -> float:
     return round(max(_LEAST_RADIUS, _LARGEST_RADIUS * sqrt(value / most)), 1)
 
 
-def bubbles(countries: Iterable[Country]) -> list[Bubble]:
+def bubbles(countries: Iterable[MapCountry]) -> list[Bubble]:
     """Bubbles for the countries above 0, large ones first, so that small ones are on top; the largest named."""
     shown = sorted((c for c in countries if c.value > 0), key=lambda c: (-c.value, c.name))
     most = shown[0].value if shown else 0
@@ -114,7 +114,7 @@ def _label_places(bubble: Bubble) -> Iterator[tuple[Label, _Box]]:
         yield Label(x, round(at_y, 1), "middle"), _Box(x - width / 2, at_y - 11, x + width / 2, at_y + 3)
 
 
-def scale(countries: Iterable[Country]) -> list[tuple[int, float]]:
+def scale(countries: Iterable[MapCountry]) -> list[tuple[int, float]]:
     """Three round figures and their radii, for the line that says what the sizes mean."""
     most = max((c.value for c in countries), default=0)
     steps = []

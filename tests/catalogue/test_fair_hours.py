@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from lms.catalogue.fair_hours import (
     Audience,
+    AudienceGroup,
     Basis,
     FairHours,
-    Group,
     Hour,
     Lasting,
     burdens,
@@ -56,7 +56,7 @@ def plain(place: tuple[str | None, str], start: datetime, minutes: int) -> tuple
 
 
 def audience(groups: Sequence[tuple[tuple[str | None, str], int]]) -> Audience:
-    return Audience(Basis.ENROLLED, tuple(Group(*place, people) for place, people in groups))
+    return Audience(Basis.ENROLLED, tuple(AudienceGroup(*place, people) for place, people in groups))
 
 
 GROUPS = st.lists(st.tuples(st.sampled_from(PLACES), st.integers(1, 900)), min_size=1, max_size=6)

@@ -13,7 +13,7 @@ from lms.certificates.eligibility import Missing
 from lms.certificates.models import Award, Certificate, CertificateState
 from lms.certificates.pdf import store
 from lms.certificates.queries import certificates, eligibility
-from lms.certificates.queries.eligibility import Group
+from lms.certificates.queries.eligibility import EarnerGroup
 from lms.core import audit
 from lms.core.db import action, db
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused
@@ -262,8 +262,8 @@ def test_a_corrected_name_that_cannot_be_printed_waits_for_a_font(
     rename(made.people["Ada"], "Ada", "ⵣ", at)
     assert db.session.get_one(Person, made.people["Ada"]).native_name == "ⵣ"
     assert [row.state for row in rows()] == [CertificateState.VALID, CertificateState.VALID]
-    preview = eligibility.preview(made.slug, by=administrator, shown=Group.BLOCKED)
-    assert (preview.counts[Group.HAVE], [row.full_name for row in preview.rows]) == (1, ["Ada"])
+    preview = eligibility.preview(made.slug, by=administrator, shown=EarnerGroup.BLOCKED)
+    assert (preview.counts[EarnerGroup.HAVE], [row.full_name for row in preview.rows]) == (1, ["Ada"])
     again = awards.issue_certificates(made.series_id, by=SYSTEM, at=at)
     assert (again["already_issued"], [item["person"] for item in again["refused"]]) == (1, [made.public["Ada"]])
     db.session.get_one(Person, made.people["Ada"]).native_name = "Ада"
@@ -383,16 +383,16 @@ def test_the_page_that_issues_counts_everybody_once(programme: Make, at: datetim
     found = eligibility.preview(made.slug, by=administrator)
     assert (found.requirement.needed, found.requirement.lectures, found.enrolled) == (2, 3, 5)
     assert found.counts == {
-        Group.EARNED: 1,
-        Group.MISSES: 1,
-        Group.BLOCKED: 1,
-        Group.UNCONFIRMED: 2,
-        Group.HAVE: 1,
-        Group.UNEARNED: 0,
-        Group.REST: 2,
+        EarnerGroup.EARNED: 1,
+        EarnerGroup.MISSES: 1,
+        EarnerGroup.BLOCKED: 1,
+        EarnerGroup.UNCONFIRMED: 2,
+        EarnerGroup.HAVE: 1,
+        EarnerGroup.UNEARNED: 0,
+        EarnerGroup.REST: 2,
     }
     assert [(row.full_name, row.stops, row.hours) for row in found.rows] == [("Ada", [True, True, True], 4.5)]
-    for group, names in ((Group.MISSES, ["Bo"]), (Group.BLOCKED, ["Di"]), (Group.HAVE, ["Eve"])):
+    for group, names in ((EarnerGroup.MISSES, ["Bo"]), (EarnerGroup.BLOCKED, ["Di"]), (EarnerGroup.HAVE, ["Eve"])):
         shown = eligibility.preview(made.slug, by=administrator, shown=group)
         assert [row.full_name for row in shown.rows] == names
     with pytest.raises(Forbidden):
@@ -421,17 +421,17 @@ def test_a_correction_that_unearns_never_revokes_by_itself(programme: Make, at: 
 
     made = programme({"Ada": "aaa", "Bo": "aaa"})
     awards.issue_certificates(made.series_id, by=SYSTEM, at=at)
-    assert eligibility.preview(made.slug, by=administrator).counts[Group.UNEARNED] == 0
+    assert eligibility.preview(made.slug, by=administrator).counts[EarnerGroup.UNEARNED] == 0
     for credit in db.session.scalars(select(Credit).where(Credit.person_id == made.people["Ada"])):
         credit.outcome = Outcome.PARTIAL
     db.session.commit()
     assert awards.issue_certificates(made.series_id, by=SYSTEM, at=at)["already_issued"] == 2
     assert [row.state for row in rows()] == [CertificateState.VALID, CertificateState.VALID]
-    found = eligibility.preview(made.slug, by=administrator, shown=Group.UNEARNED)
-    assert (found.counts[Group.UNEARNED], found.counts[Group.HAVE]) == (1, 2)
+    found = eligibility.preview(made.slug, by=administrator, shown=EarnerGroup.UNEARNED)
+    assert (found.counts[EarnerGroup.UNEARNED], found.counts[EarnerGroup.HAVE]) == (1, 2)
     assert [(row.full_name, row.lacks, row.number) for row in found.rows] == [("Ada", Missing(2, 0), number_of("Ada"))]
     awards.revoke(number_of("Ada"), reason="why", by=administrator, at=at)
-    assert eligibility.preview(made.slug, by=administrator).counts[Group.UNEARNED] == 0
+    assert eligibility.preview(made.slug, by=administrator).counts[EarnerGroup.UNEARNED] == 0
 
 
 def test_a_stricter_policy_unearns_nothing(programme: Make, at: datetime, administrator: Actor) -> None:
@@ -447,4 +447,4 @@ def test_a_stricter_policy_unearns_nothing(programme: Make, at: datetime, admini
     )
     db.session.add(stricter)
     db.session.commit()
-    assert eligibility.preview(made.slug, by=administrator).counts[Group.UNEARNED] == 0
+    assert eligibility.preview(made.slug, by=administrator).counts[EarnerGroup.UNEARNED] == 0

@@ -35,7 +35,7 @@ from tests.certificates.conftest import Programme
 Make = Callable[..., Programme]
 ISSUED = datetime(2026, 5, 25, 4, 30, tzinfo=UTC)
 NUMBER = numbers.generate()
-FACTS = badges.Facts(
+FACTS = badges.CredentialFacts(
     number=NUMBER,
     kind=CertificateKind.PARTICIPATION,
     series="Livestream “commerce”",
@@ -56,7 +56,7 @@ DOT = (
 
 @pytest.fixture
 def credential(context: None) -> dict[str, Any]:
-    return badges.credential_of(FACTS, status.Place(3, 77))
+    return badges.credential_of(FACTS, status.StatusIndex(3, 77))
 
 
 @pytest.fixture
@@ -136,7 +136,7 @@ def test_what_is_required_is_there(credential: dict[str, Any]) -> None:
 
 
 def test_who_it_is_for_stands_as_a_salted_hash_and_nothing_else(context: None) -> None:
-    one, two = (badges.credential_of(FACTS, status.Place(1, 1)) for _ in range(2))
+    one, two = (badges.credential_of(FACTS, status.StatusIndex(1, 1)) for _ in range(2))
     (identity,) = one["credentialSubject"]["identifier"]
     assert set(identity) == {"type", "hashed", "identityHash", "identityType", "salt"}
     assert (identity["type"], identity["hashed"], identity["identityType"]) == ("IdentityObject", True, "emailAddress")
@@ -144,7 +144,7 @@ def test_who_it_is_for_stands_as_a_salted_hash_and_nothing_else(context: None) -
     assert identity["identityHash"] == f"sha256${digest}"
     assert identity["salt"] != two["credentialSubject"]["identifier"][0]["salt"]
     assert not re.search(r"\bada\b|\bobi\b", json.dumps(one).lower())  # whole words: a hash may well hold "ada"
-    nobody = badges.credential_of(badges.Facts(**vars(FACTS) | {"address": None}), status.Place(1, 1))
+    nobody = badges.credential_of(badges.CredentialFacts(**vars(FACTS) | {"address": None}), status.StatusIndex(1, 1))
     assert nobody["credentialSubject"]["identifier"][0]["identityType"] == "name"
     assert not re.search(r"\bada\b|\bobi\b", json.dumps(nobody).lower())
 
@@ -157,7 +157,7 @@ def test_who_it_is_for_stands_as_a_salted_hash_and_nothing_else(context: None) -
     ],
 )
 def test_the_type_of_achievement(context: None, kind: CertificateKind, named: str) -> None:
-    made = badges.credential_of(badges.Facts(**vars(FACTS) | {"kind": kind}), status.Place(1, 1))
+    made = badges.credential_of(badges.CredentialFacts(**vars(FACTS) | {"kind": kind}), status.StatusIndex(1, 1))
     assert made["credentialSubject"]["achievement"]["achievementType"] == named
 
 

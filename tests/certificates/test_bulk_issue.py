@@ -20,7 +20,7 @@ from lms.certificates.eligibility import Missing
 from lms.certificates.models import Award, Certificate, CertificateState
 from lms.certificates.notices import GATHERED
 from lms.certificates.queries import eligibility
-from lms.certificates.queries.eligibility import Group, Near
+from lms.certificates.queries.eligibility import EarnerGroup, Near
 from lms.core.db import db
 from lms.core.lists import ListRequest
 from lms.core.roles import SYSTEM, Actor
@@ -150,7 +150,7 @@ def test_an_award_says_what_was_asked_and_its_certificate_is_signed(programme: M
 def test_minutes_a_number_and_a_last_day_decide(programme: Make, at: datetime, administrator: Actor) -> None:
     people = {"Ada": "aaa", "Bo": "aa-", "Cy": "-aa", "Di": "a--"}
     made = programme(people, present=60, min_lectures=2, min_minutes=120, deadline=date(2026, 5, 27))
-    found = eligibility.preview(made.slug, by=administrator, shown=Group.MISSES)
+    found = eligibility.preview(made.slug, by=administrator, shown=EarnerGroup.MISSES)
     assert (found.requirement.lectures, found.requirement.needed, found.requirement.minutes) == (2, 2, 120)
     assert [(row.full_name, row.attended, row.minutes, row.lacks) for row in found.rows] == [
         ("Cy", 1, 60, Missing(1, 60)),
@@ -168,7 +168,7 @@ def test_what_is_missing_is_said_to_the_minute(programme: Make, administrator: A
     credit = db.session.scalars(select(Credit).where(Credit.outcome == Outcome.PARTIAL)).one()
     credit.present_ms = 50 * 60_000 + 1  # of 54 minutes needed
     db.session.commit()
-    row = eligibility.preview(made.slug, by=administrator, shown=Group.MISSES).rows[0]
+    row = eligibility.preview(made.slug, by=administrator, shown=EarnerGroup.MISSES).rows[0]
     assert (row.lacks, row.near) == (Missing(1, 0), Near("Lecture 2", "4 min"))
 
 
@@ -178,7 +178,7 @@ def test_a_name_not_confirmed_waits_where_the_policy_says_so(
 ) -> None:
     made = programme({"Ada": "aaa", "Bo": "aaa"}, confirmed_names=True)
     confirm_name("Ada", None, by=made.holder("Ada"), at=at)
-    found = eligibility.preview(made.slug, by=administrator, shown=Group.BLOCKED)
+    found = eligibility.preview(made.slug, by=administrator, shown=EarnerGroup.BLOCKED)
     assert [(row.full_name, row.reason) for row in found.rows] == [("Bo", "The holder has not confirmed their name.")]
     result = awards.issue_certificates(made.series_id, by=SYSTEM, at=at)
     assert (result["issued"], [item["person"] for item in result["refused"]]) == (1, [made.public["Bo"]])
@@ -339,7 +339,7 @@ def test_groups_are_paged_and_given_as_a_file(
     )
     assert (first.pages, [row.full_name for row in first.rows]) == (2, ["Ada", "Émile"])
     assert (last.page, [row.full_name for row in last.rows]) == (2, ["Zoë"])
-    lines = list(eligibility.table(made.slug, Group.EARNED, by=administrator))
+    lines = list(eligibility.table(made.slug, EarnerGroup.EARNED, by=administrator))
     assert [line[0] for line in lines] == ["Ada", "Émile", "Zoë"]
     assert db.session.scalar(select(func.count(Person.id)).where(Person.created_at == BEGAN)) == 4
 

@@ -16,7 +16,7 @@ from lms.certificates.designs.default_texts import READY
 from lms.certificates.designs.design import BUILT_IN, LIMITS, READY_MADE, SENTENCES, checked_words
 from lms.certificates.models import Certificate
 from lms.certificates.pdf import typesetting
-from lms.certificates.pdf.typesetting import Station
+from lms.certificates.pdf.typesetting import PrintedStation
 from lms.certificates.queries import render_jobs
 from lms.core import glyphs
 from lms.core.db import db
@@ -48,7 +48,7 @@ def test_they_keep_to_the_rules_that_hold_for_all_words(context: None, language:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_sentence_is_filled_as_the_language_writes_numbers(language: str) -> None:
-    stations = tuple(Station("A", None, came) for came in (True, True, False))
+    stations = tuple(PrintedStation("A", None, came) for came in (True, True, False))
     award = replace(AWARD, design=READY_MADE, language=language, hours=7.5, stations=stations)
     assert typesetting._sentence(award, language).replace("\u00a0", " ") == SAID[language]
 

@@ -14,7 +14,7 @@ from lms.catalogue.queries.policies import current_policy
 from lms.certificates.actions.awards import issue_certificates
 from lms.certificates.eligibility import earning
 from lms.certificates.queries.certificates import counted_lectures
-from lms.certificates.queries.eligibility import Group, preview, standings_of
+from lms.certificates.queries.eligibility import EarnerGroup, preview, standings_of
 from lms.core.db import db
 from lms.core.lists import ListRequest
 from lms.core.roles import SYSTEM, Actor
@@ -35,11 +35,11 @@ policies = st.fixed_dictionaries(
 )
 
 
-def groups_of(history: History) -> dict[Group, People]:
+def groups_of(history: History) -> dict[EarnerGroup, People]:
     """Who is in each group of what is said before issuing, as the database counts it."""
     slug = history.series.slug
     found = {}
-    for group in Group:
+    for group in EarnerGroup:
         page = preview(slug, by=SYSTEM, shown=group, request=ListRequest(size=100))
         found[group] = {row.person for row in page.rows}
         assert page.counts[group] == len(page.rows)
@@ -67,15 +67,15 @@ def check(history: History) -> None:
     history.series = db.session.merge(history.series)
     groups = groups_of(history)
     enrolled, reached, misses = own_pages(history)
-    assert groups[Group.EARNED] == reached
-    assert groups[Group.MISSES] == misses
-    assert groups[Group.REST] >= misses
+    assert groups[EarnerGroup.EARNED] == reached
+    assert groups[EarnerGroup.MISSES] == misses
+    assert groups[EarnerGroup.REST] >= misses
     if enrolled:  # nobody has a standing where no lecture counts
-        assert groups[Group.REST] == enrolled - reached
+        assert groups[EarnerGroup.REST] == enrolled - reached
     done = issue_certificates(history.series_id, by=SYSTEM, at=history.now)
-    assert (done["issued"], done["not_earned"]) == (len(reached), len(groups[Group.REST]))
+    assert (done["issued"], done["not_earned"]) == (len(reached), len(groups[EarnerGroup.REST]))
     after = groups_of(history)
-    assert (after[Group.HAVE], after[Group.EARNED], after[Group.UNEARNED]) == (reached, set(), set())
+    assert (after[EarnerGroup.HAVE], after[EarnerGroup.EARNED], after[EarnerGroup.UNEARNED]) == (reached, set(), set())
 
 
 def live(make: Make, history: list[Step], policy: dict[str, object]) -> History:

@@ -155,8 +155,8 @@ def test_a_forged_file_with_our_number_is_told_from_a_changed_one(
     foreign = another_key()
     plain = paper(held.number)
     with app.app_context():
-        facts = credential.Facts(**vars(FACTS) | {"number": numbers.parse(held.number)})
-        token = credential.sign_credential(credential.credential_of(facts, status_list.Place(1, 1)), foreign)
+        facts = credential.CredentialFacts(**vars(FACTS) | {"number": numbers.parse(held.number)})
+        token = credential.sign_credential(credential.credential_of(facts, status_list.StatusIndex(1, 1)), foreign)
     for content in (
         sign_pdf(plain, foreign, at=at, number=held.number, organiser=ORGANISER),
         token.encode(),

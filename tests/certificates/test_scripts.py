@@ -12,7 +12,7 @@ import pytest
 
 from lms.certificates.pdf.check import check_pdf
 from lms.certificates.pdf.signature import CannotSign, sign_pdf
-from lms.certificates.pdf.typesetting import Award, Station, render, spoken
+from lms.certificates.pdf.typesetting import PrintedAward, PrintedStation, render, spoken
 from lms.core.glyphs import coverage, missing_signs
 from lms.core.typesetting import CannotRender
 from tests.certificates.scripts import NAMES
@@ -20,7 +20,7 @@ from tests.certificates.test_signature import AT, KEY
 from tests.certificates.test_typesetting import AWARD, LARGE
 
 
-def signed(award: Award) -> bytes:
+def signed(award: PrintedAward) -> bytes:
     return sign_pdf(
         render(award, LARGE), KEY, at=AT, number=award.number, organiser=award.organiser, spoken=spoken(award)
     )
@@ -60,7 +60,7 @@ def told(pdf: bytes) -> list[tuple[str, str]]:
 @pytest.mark.parametrize("language", NAMES)
 def test_names_and_titles_in_any_script_are_told_as_their_words(language: str) -> None:
     full_name, native_name, country = NAMES[language]
-    stations = tuple(Station(f"{native_name} {place}", AWARD.issued_on, place != 2) for place in range(1, 4))
+    stations = tuple(PrintedStation(f"{native_name} {place}", AWARD.issued_on, place != 2) for place in range(1, 4))
     award = replace(AWARD, full_name=full_name, native_name=native_name, country=country, language=language)
     pdf = signed(replace(award, series=f"{native_name} 0", stations=stations))
     assert check_pdf(pdf, [KEY.certificate]).intact
@@ -74,15 +74,15 @@ def test_names_and_titles_in_any_script_are_told_as_their_words(language: str) -
 def test_titles_are_told_in_the_language_they_are_written_in() -> None:
     """As published by a Chinese organiser: a Chinese series with English lectures, which a reader reads as English."""
     stations = (
-        Station("Customs in practice", AWARD.issued_on, True),
-        Station("跨境电商 and WTO", AWARD.issued_on, True),
+        PrintedStation("Customs in practice", AWARD.issued_on, True),
+        PrintedStation("跨境电商 and WTO", AWARD.issued_on, True),
     )
     pdf = signed(replace(AWARD, series="国际贸易", stations=stations, language="zh"))
     assert told(pdf)[2:] == [("国际贸易", "zh"), ("Customs in practice", "en"), ("跨境电商 and WTO", "zh")]
 
 
 def test_lectures_that_have_no_room_to_be_told_are_not() -> None:
-    stations = tuple(Station(f"Lecture {place}", AWARD.issued_on, True) for place in range(40))
+    stations = tuple(PrintedStation(f"Lecture {place}", AWARD.issued_on, True) for place in range(40))
     assert [text for text, _language in told(signed(replace(AWARD, stations=stations)))] == [
         AWARD.full_name,
         AWARD.native_name,

@@ -55,7 +55,7 @@ def test_every_certificate_has_a_signed_badge_and_a_place_of_its_own(issued: Pro
         claims = vc_jwt.read_claims(row.credential or "", keys.public_jwks())
         assert claims is not None
         assert claims["credentialStatus"] == status_list.entry(
-            status_list.Place(row.status_list or 0, row.status_index or 0)
+            status_list.StatusIndex(row.status_list or 0, row.status_index or 0)
         )
         assert claims["credentialSubject"]["licenseNumber"] == numbers.write(row.number)
         assert row.signing_kid == keys.current().kid
@@ -71,7 +71,7 @@ def test_places_are_drawn_at_random_and_a_full_list_begins_the_next(
     monkeypatch.setattr(status_list, "FULL", 10)
 
     @action
-    def take(count: int) -> list[status_list.Place]:
+    def take(count: int) -> list[status_list.StatusIndex]:
         return status_list.take_places(count)
 
     places = take(25)

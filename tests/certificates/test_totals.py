@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 
 from lms.catalogue.models import CertificateKind, Series
 from lms.certificates.actions import awards
-from lms.certificates.queries.eligibility import Group, preview
+from lms.certificates.queries.eligibility import EarnerGroup, preview
 from lms.certificates.queries.totals import Totals, totals_of_series
 from lms.core.db import action, db
 from lms.core.errors import Forbidden
@@ -47,7 +47,7 @@ def test_totals_are_those_of_each_series(app: APIFlask, programme: Make, at: dat
         }
         for slug, found in totals().items():
             if slug != "none":
-                assert found.to_issue == preview(slug, by=SYSTEM).counts[Group.EARNED]
+                assert found.to_issue == preview(slug, by=SYSTEM).counts[EarnerGroup.EARNED]
 
         @action
         def change() -> None:

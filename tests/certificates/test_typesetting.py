@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lms.certificates.pdf.typesetting import Award, Station, render
+from lms.certificates.pdf.typesetting import PrintedAward, PrintedStation, render
 from lms.core.glyphs import coverage, missing_signs
 from lms.core.typesetting import CannotRender
 
@@ -17,12 +17,14 @@ DEFAULT = [BUILD / "fonts"]
 LARGE = [BUILD / "fonts", BUILD / "fonts-large"]
 
 
-def stations(count: int, missed: tuple[int, ...] = (), title: str = "Customs for small parcels") -> tuple[Station, ...]:
+def stations(
+    count: int, missed: tuple[int, ...] = (), title: str = "Customs for small parcels"
+) -> tuple[PrintedStation, ...]:
     start = date(2026, 5, 20)
-    return tuple(Station(title, start + timedelta(7 * at), at not in missed) for at in range(count))
+    return tuple(PrintedStation(title, start + timedelta(7 * at), at not in missed) for at in range(count))
 
 
-AWARD = Award(
+AWARD = PrintedAward(
     kind="participation",
     full_name="Fatima Zahra Benali",
     native_name="فاطمة الزهراء بن علي",
@@ -114,7 +116,7 @@ def test_it_is_small() -> None:
         "portuguese",
     ],
 )
-def test_everything_stands_on_one_page(award: Award) -> None:
+def test_everything_stands_on_one_page(award: PrintedAward) -> None:
     assert pages(render(award, DEFAULT)) == 1
 
 

@@ -14,7 +14,7 @@ from lms.catalogue.models import CertificateKind, SeriesInstructor
 from lms.certificates import numbers, rules
 from lms.certificates.actions import awards
 from lms.certificates.models import Certificate
-from lms.certificates.queries.eligibility import Group, PeopleFilter, preview
+from lms.certificates.queries.eligibility import EarnerGroup, PeopleFilter, preview
 from lms.core import clock, jobs
 from lms.core.db import db
 from lms.core.roles import SYSTEM, Actor, Role
@@ -295,11 +295,11 @@ def test_an_instructor_reads_who_earns_in_the_own_series_without_names_that_are_
         db.session.get_one(Person, made.people["Eve"]).organisation = "Customs"
         db.session.commit()
         wanted = PeopleFilter(organisation="customs")
-        assert preview("livestream", by=instructor, shown=Group.EARNED, filters=wanted).matching == 0
-        assert preview("livestream", by=SYSTEM, shown=Group.EARNED, filters=wanted).matching == 1
-        rows = preview("livestream", by=instructor, shown=Group.EARNED).rows
+        assert preview("livestream", by=instructor, shown=EarnerGroup.EARNED, filters=wanted).matching == 0
+        assert preview("livestream", by=SYSTEM, shown=EarnerGroup.EARNED, filters=wanted).matching == 1
+        rows = preview("livestream", by=instructor, shown=EarnerGroup.EARNED).rows
         assert [one.full_name for one in rows] == [""]  # who is not shared, and has no address here
-        assert [one.full_name for one in preview("livestream", by=SYSTEM, shown=Group.EARNED).rows] == ["Eve"]
+        assert [one.full_name for one in preview("livestream", by=SYSTEM, shown=EarnerGroup.EARNED).rows] == ["Eve"]
 
 
 def test_a_series_without_certificates_says_what_to_do(programme: Make, sign_in: SignIn, administrator: Actor) -> None:

@@ -65,7 +65,7 @@ from lms.nominations.actions.nominating import nominate
 from lms.nominations.actions.profile_requests import TEMPLATE as PROFILE_REQUEST
 from lms.nominations.actions.profile_requests import ask_to_confirm
 from lms.nominations.models import Decision, Nomination, ProfileField
-from lms.nominations.queries.profile_requests import ChangedProfile, Difference
+from lms.nominations.queries.profile_requests import ChangedProfile, ProfileDifference
 from lms.people.actions.countries import add_country, load_countries
 from lms.people.actions.country_merging import merge_countries
 from lms.people.actions.files import PersonRow
@@ -625,7 +625,7 @@ def _nominations(place: Place, by: Actor, at: datetime) -> None:
 
 def _request_profile(person: Person, country_id: int, at: datetime) -> str:
     """Asks somebody to confirm a change; the secret of the link."""
-    change = Difference(ProfileField.JOB_TITLE, person.job_title or "", "Senior officer")
+    change = ProfileDifference(ProfileField.JOB_TITLE, person.job_title or "", "Senior officer")
     changed = ChangedProfile(person.id, person.full_name, [change])
     assert ask_to_confirm([changed], country_id=country_id, by=SYSTEM, at=at) == 1
     mails = select(OutboxMail).where(OutboxMail.template == PROFILE_REQUEST).order_by(OutboxMail.id.desc())

@@ -25,7 +25,7 @@ from lms.messages import actions, rules
 from lms.messages.actions import confirm_message, delete_draft, save_message, send_due_messages, stop_message
 from lms.messages.models import Audience, Message, MessageState
 from lms.messages.queries import (
-    Progress,
+    MessageProgress,
     Readers,
     count_audiences,
     count_readers,
@@ -212,7 +212,9 @@ def test_stopped_it_keeps_back_what_has_not_left(scene: Scene, posted: bool) -> 
     send_due_messages(at=STARTS + timedelta(hours=1))
     while send_due(lambda _mail: None, at=STARTS + timedelta(days=2)):
         pass
-    assert progress_of(message_of(message.public_id)) == (Progress(sent=1, skipped=2) if posted else Progress())
+    assert progress_of(message_of(message.public_id)) == (
+        MessageProgress(sent=1, skipped=2) if posted else MessageProgress()
+    )
     assert message_of(message.public_id).state is MessageState.STOPPED
 
 

@@ -25,7 +25,7 @@ from lms.nominations.actions.profile_requests import (
     forget_old_requests,
 )
 from lms.nominations.models import Nomination, ProfileField, ProfileRequest, RequestedChange
-from lms.nominations.queries.profile_requests import ChangedProfile, Difference, answers_about
+from lms.nominations.queries.profile_requests import ChangedProfile, ProfileDifference, answers_about
 from lms.nominations.rules import FORGET_AFTER, INVITATION_LASTS, REMIND_EVERY
 from lms.people.actions.merging import merge_people
 from lms.people.actions.privacy import erase_person, export_person
@@ -86,8 +86,8 @@ def test_a_file_asks_whoever_wrote_something_else_and_changes_nothing_itself(
                 person.id,
                 "Rose Maina",
                 [
-                    Difference(ORGANISATION, "KRA", "Kenya Revenue Authority"),
-                    Difference(JOB_TITLE, "Officer", "Senior officer"),
+                    ProfileDifference(ORGANISATION, "KRA", "Kenya Revenue Authority"),
+                    ProfileDifference(JOB_TITLE, "Officer", "Senior officer"),
                 ],
                 line=2,
             )
@@ -175,7 +175,9 @@ def test_requests_follow_a_merge_are_exported_and_go_with_erasure(
 @pytest.mark.databases(differs=True)
 def test_two_files_at_once_ask_a_person_once(app: APIFlask, make: Make, cast: Cast, kenya: int, at: datetime) -> None:
     person = rose(cast)
-    changed = [ChangedProfile(person.id, person.full_name, [Difference(ORGANISATION, "KRA", "Revenue Authority")])]
+    changed = [
+        ChangedProfile(person.id, person.full_name, [ProfileDifference(ORGANISATION, "KRA", "Revenue Authority")])
+    ]
     db.session.remove()
     gate = threading.Barrier(2)
 

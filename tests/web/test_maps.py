@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from lms.web import maps
 
-KENYA = maps.Country("Kenya", 0.6, 37.8, 4278, partner=True)
-ICELAND = maps.Country("Iceland", 65.0, -18.6, 155)
+KENYA = maps.MapCountry("Kenya", 0.6, 37.8, 4278, partner=True)
+ICELAND = maps.MapCountry("Iceland", 65.0, -18.6, 155)
 
 
 def test_place_agrees_with_the_drawing_library() -> None:
@@ -47,7 +47,7 @@ def test_area_is_proportional(value: int, most: int) -> None:
 
 
 def test_bubbles_are_sorted_and_leave_out_nothing_but_zero() -> None:
-    nobody = maps.Country("Nobody", 0.0, 0.0, 0)
+    nobody = maps.MapCountry("Nobody", 0.0, 0.0, 0)
     bubbles = maps.bubbles([ICELAND, nobody, KENYA])
     assert [(b.name, b.radius, b.partner) for b in bubbles] == [("Kenya", 17.3, True), ("Iceland", 3.3, False)]
 
@@ -55,13 +55,13 @@ def test_bubbles_are_sorted_and_leave_out_nothing_but_zero() -> None:
 def test_names_stand_beside_their_bubbles_and_on_no_other() -> None:
     alone = maps.bubbles([KENYA])[0]
     assert alone.label == maps.Label(round(alone.x + 20.3, 1), round(alone.y + 4, 1), "start")
-    east = maps.Country("East of it", 0.6, 45.0, 4000)
+    east = maps.MapCountry("East of it", 0.6, 45.0, 4000)
     first, second = maps.bubbles([KENYA, east])
     assert (first.label and first.label.anchor, second.label and second.label.anchor) == ("end", "start")
 
 
 def test_names_that_find_no_place_are_left_out() -> None:
-    crowd = [maps.Country(f"A rather long name {n}", 0.6 + n / 50, 37.8, 900 - n) for n in range(24)]
+    crowd = [maps.MapCountry(f"A rather long name {n}", 0.6 + n / 50, 37.8, 900 - n) for n in range(24)]
     named = [bubble for bubble in maps.bubbles(crowd) if bubble.label]
     assert len(named) < 6
 

@@ -22,7 +22,7 @@ from lms.core.jobs import Job, request_job
 from lms.core.roles import Actor
 
 JOB = "apply_policy"
-Asked = tuple[int, str, int, int]
+PreviewedLecture = tuple[int, str, int, int]
 """A lecture, the key of what was shown of it, how many gain and how many lose."""
 
 
@@ -48,7 +48,7 @@ def check_key(now: str, looked_at: str) -> None:
 
 @action
 def _request(preview: PolicyPreview, *, by: Actor, at: datetime) -> Job:
-    previewed: list[Asked] = [
+    previewed: list[PreviewedLecture] = [
         (one.lecture.id, one.difference.key, len(one.difference.gained), len(one.difference.lost))
         for one in preview.taken
     ]
@@ -62,7 +62,7 @@ def _request(preview: PolicyPreview, *, by: Actor, at: datetime) -> Job:
 
 def apply_policy(
     policy_id: int,
-    lectures: Sequence[Asked],
+    lectures: Sequence[PreviewedLecture],
     *,
     by: Actor,
     at: datetime,

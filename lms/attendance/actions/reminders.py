@@ -50,7 +50,7 @@ WINDOWS = {
 
 
 @dataclass(frozen=True)
-class Due:
+class DueReminder:
     """A reminder that is due: of which lecture, and for which start."""
 
     lecture_id: int
@@ -73,7 +73,7 @@ def post_due_reminders(*, at: datetime) -> int:
     return sum(_post(due, at=at) for due in _list_due(at))
 
 
-def _list_due(at: datetime) -> list[Due]:
+def _list_due(at: datetime) -> list[DueReminder]:
     query = (
         select(Lecture.id, Lecture.starts_at)
         .join(Series, Series.id == Lecture.series_id)
@@ -86,7 +86,7 @@ def _list_due(at: datetime) -> list[Due]:
         .order_by(Lecture.starts_at)
     )
     due_list = [
-        Due(lecture_id, starts_at, lead)
+        DueReminder(lecture_id, starts_at, lead)
         for lecture_id, starts_at in read(query)
         for lead, window in WINDOWS.items()
         if window.last < starts_at - at <= window.first
@@ -96,7 +96,7 @@ def _list_due(at: datetime) -> list[Due]:
     return [due for due in due_list if due.key not in known]
 
 
-def _post(due: Due, *, at: datetime) -> bool:
+def _post(due: DueReminder, *, at: datetime) -> bool:
     """In short transactions, so that nobody waits for a long one. Whatever stops this, it is begun again, and nobody
     is reminded twice: the reminders that are there already stay as they are."""
     series_id = read_value(select(Lecture.series_id).where(Lecture.id == due.lecture_id))
@@ -111,12 +111,14 @@ def _post(due: Due, *, at: datetime) -> bool:
 
 
 @action
-def _note_posted(due: Due, *, at: datetime) -> bool:
+def _note_posted(due: DueReminder, *, at: datetime) -> bool:
     return _holds(due) is not None and runs.begin(due.key, at=at)
 
 
 @action
-def _post_to(due: Due, people: Sequence[int], progress: Mapping[int, Mapping[str, Any]], *, at: datetime) -> bool:
+def _post_to(
+    due: DueReminder, people: Sequence[int], progress: Mapping[int, Mapping[str, Any]], *, at: datetime
+) -> bool:
     lecture = _holds(due)
     if lecture is None:
         return False
@@ -134,7 +136,7 @@ def _post_to(due: Due, people: Sequence[int], progress: Mapping[int, Mapping[str
     return True
 
 
-def _holds(due: Due) -> Lecture | None:
+def _holds(due: DueReminder) -> Lecture | None:
     """The lecture, locked until the action ends; None if it was moved or cancelled in the meantime."""
     lecture = locked_lecture(due.lecture_id)
     return lecture if lecture.state is LectureState.SCHEDULED and lecture.starts_at == due.starts_at else None

@@ -58,7 +58,7 @@ def _attended(values: CreditValues | None) -> bool:
 
 
 @dataclass(frozen=True)
-class Difference:
+class OutcomeDifference:
     """What another policy or other times would change of one lecture, by person: those who would keep what they have
     are left out. `key` is another one as soon as anything of it is."""
 
@@ -81,7 +81,7 @@ class Difference:
         return [person_id for person_id, change in self.changes.items() if change.kind is kind]
 
 
-def difference(lecture: Lecture, *, policy: Policy | None = None, span: Span | None = None) -> Difference:
+def difference(lecture: Lecture, *, policy: Policy | None = None, span: Span | None = None) -> OutcomeDifference:
     """What recomputing a lecture by another policy, or other times, would change."""
     after = compute_credits(lecture, policy=policy, span=span)
     before = written_credits(lecture.id) if is_held(lecture) else {}
@@ -96,7 +96,7 @@ def difference(lecture: Lecture, *, policy: Policy | None = None, span: Span | N
     digest = blake2b(repr(state).encode(), digest_size=12)
     for person_id, (old, new) in changes.items():
         digest.update(f"{person_id}|{old and old.computed}|{new and new.computed}\n".encode())
-    return Difference(lecture.id, changes, digest.hexdigest())
+    return OutcomeDifference(lecture.id, changes, digest.hexdigest())
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ class LecturePreview:
 
     lecture: Lecture
     policy: Policy
-    difference: Difference
+    difference: OutcomeDifference
     is_closed: bool
 
 
@@ -193,7 +193,7 @@ def preview_policy(slug: str, *, chosen: Collection[int] | None = None, by: Acto
 
 
 def list_changes(
-    differences: Iterable[Difference], kind: ChangeKind, *, series_id: int, by: Actor, page: int = 1
+    differences: Iterable[OutcomeDifference], kind: ChangeKind, *, series_id: int, by: Actor, page: int = 1
 ) -> list[PersonChange]:
     """One page of who gains or loses in a series, by name, then in the order of the lectures.
 

@@ -19,7 +19,7 @@ from lms.attendance.models.credits import (
 )
 from lms.attendance.outcomes import CreditValues
 from lms.attendance.queries.appeals import open_views_in
-from lms.attendance.queries.change_preview import Change, ChangeKind, Difference
+from lms.attendance.queries.change_preview import Change, ChangeKind, OutcomeDifference
 from lms.attendance.queries.outcomes import compute_credits, written_credits
 from lms.attendance.queries.roster import roster_totals
 from lms.attendance.queries.roster_order import day_of_lecture
@@ -46,7 +46,7 @@ class BatchPreview:
     (public id, name of the person).
     """
 
-    changes: Difference
+    changes: OutcomeDifference
     totals: dict[Outcome, Move]
     attendances: int
     participants: int
@@ -94,15 +94,15 @@ def _pending(batch_id: int) -> list[int]:
     return list(read_column(query.order_by(entry.person_id)))
 
 
-def _changes(lecture: Lecture, batch: CorrectionBatch, people: list[int]) -> Difference:
+def _changes(lecture: Lecture, batch: CorrectionBatch, people: list[int]) -> OutcomeDifference:
     before = written_credits(lecture.id, people)
     outcomes = dict.fromkeys(people, batch.outcome) if batch.outcome is not None else {}
     after = compute_credits(lecture, only=people, by_hand=outcomes) if people else {}
     changes = {person_id: Change(before.get(person_id), after.get(person_id)) for person_id in people}
-    return Difference(lecture.id, changes, batch.public_id)
+    return OutcomeDifference(lecture.id, changes, batch.public_id)
 
 
-def _totals(lecture_id: int, changes: Difference, *, by: Actor, at: datetime) -> dict[Outcome, Move]:
+def _totals(lecture_id: int, changes: OutcomeDifference, *, by: Actor, at: datetime) -> dict[Outcome, Move]:
     """How many people have each outcome now, and would have; without those that stay as they are."""
     totals = roster_totals(lecture_id, by=by, at=at)
     moved: Counter[Outcome] = Counter()

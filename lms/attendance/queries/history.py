@@ -47,7 +47,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Asked:
+class HistoryContext:
     """Whose history of which lecture; `members` are the ids of all rows that are this person today.
 
     `is_own`: the person reads it. What only staff should know (names of files, who was merged) is then left out.
@@ -59,7 +59,7 @@ class Asked:
     is_own: bool
 
 
-Teller = Callable[[Asked], Iterable[Step]]
+Teller = Callable[[HistoryContext], Iterable[Step]]
 _TELLERS: list[Teller] = []
 
 
@@ -94,7 +94,7 @@ def own_history(lecture: Lecture, *, by: Actor) -> list[Step]:
 
 
 def _steps(lecture: Lecture, person_id: int, *, is_own: bool) -> list[Step]:
-    context = Asked(lecture, person_id, tuple(members(person_id)), is_own)
+    context = HistoryContext(lecture, person_id, tuple(members(person_id)), is_own)
     steps = [step for teller in _TELLERS for step in teller(context)]
     return sorted(steps, key=lambda step: step.at, reverse=True)  # of one moment: in the order of the tellers
 
@@ -107,7 +107,7 @@ def _names(steps: Iterable[Step]) -> dict[int, str]:
 
 
 @tells
-def _corrections(context: Asked) -> Iterable[Step]:
+def _corrections(context: HistoryContext) -> Iterable[Step]:
     earlier = aliased(Correction)
     query = (
         select(Correction, earlier.made_at)
@@ -140,7 +140,7 @@ def _corrections(context: Asked) -> Iterable[Step]:
 
 
 @tells
-def _appeals(context: Asked) -> Iterable[Step]:
+def _appeals(context: HistoryContext) -> Iterable[Step]:
     query = (
         select(Appeal)
         .where(Appeal.lecture_id == context.lecture.id, Appeal.person_id.in_(context.members))
@@ -173,7 +173,7 @@ def _appeals(context: Asked) -> Iterable[Step]:
 
 
 @tells
-def _closings(context: Asked) -> Iterable[Step]:
+def _closings(context: HistoryContext) -> Iterable[Step]:
     query = select(Closing).where(Closing.lecture_id == context.lecture.id).order_by(Closing.id.desc())
     for closing in db.session.scalars(query):
         if closing.reopened_at is not None:
@@ -193,7 +193,7 @@ def _closings(context: Asked) -> Iterable[Step]:
 
 
 @tells
-def _reports(context: Asked) -> Iterable[Step]:
+def _reports(context: HistoryContext) -> Iterable[Step]:
     seen = (
         select(func.count())
         .select_from(Presence)
@@ -224,7 +224,7 @@ def _reports(context: Asked) -> Iterable[Step]:
 
 
 @tells
-def _recognised(context: Asked) -> Iterable[Step]:
+def _recognised(context: HistoryContext) -> Iterable[Step]:
     """That somebody of a report is this person, and that this was undone. The name in the report is for staff: it may
     be another's."""
     attendees_of_lecture = select(Presence.attendee_id).where(Presence.lecture_id == context.lecture.id)
@@ -251,7 +251,7 @@ def _recognised(context: Asked) -> Iterable[Step]:
 
 
 @tells
-def _groups(context: Asked) -> Iterable[Step]:
+def _groups(context: HistoryContext) -> Iterable[Step]:
     """From the audit trail: removing a person from a list or a signature leaves no row."""
     words = {
         "group.check_in": _("Checked in to the viewing group in %(place)s."),
@@ -283,7 +283,7 @@ def _groups(context: Asked) -> Iterable[Step]:
 
 
 @tells
-def _lecture(context: Asked) -> Iterable[Step]:
+def _lecture(context: HistoryContext) -> Iterable[Step]:
     words = {
         "ended": _("Lecture ended; attendance counted."),
         "reopened": _("Lecture reopened."),
@@ -299,7 +299,7 @@ def _lecture(context: Asked) -> Iterable[Step]:
 
 
 @tells
-def _merges(context: Asked) -> Iterable[Step]:
+def _merges(context: HistoryContext) -> Iterable[Step]:
     if context.is_own:
         return
     words = {
@@ -312,7 +312,7 @@ def _merges(context: Asked) -> Iterable[Step]:
 
 
 @tells
-def _joins(context: Asked) -> Iterable[Step]:
+def _joins(context: HistoryContext) -> Iterable[Step]:
     query = select(func.min(Join.joined_ms), func.count()).where(
         Join.lecture_id == context.lecture.id, Join.person_id.in_(context.members)
     )

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from lms.attendance import rules
 from lms.attendance.models.evidence import AttendanceImport, Beat, Join, Presence, Source
 from lms.attendance.presence import Span, is_held, presence_of_joins
-from lms.attendance.queries.change_preview import Difference, difference
+from lms.attendance.queries.change_preview import OutcomeDifference, difference
 from lms.attendance.queries.closings import find_closing
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries.lectures import get_lecture
@@ -55,7 +55,7 @@ class TimesPreview:
     lecture: Lecture
     start: datetime
     end: datetime
-    difference: Difference
+    difference: OutcomeDifference
     is_closed: bool
 
     @property

@@ -12,7 +12,7 @@ from lms.attendance.models.credits import Outcome
 from lms.attendance.models.evidence import Source
 from lms.core.i18n import _l
 from lms.core.typed_text import REASON_LENGTH
-from lms.web.api import AnswerSchema, Instant, PageQuery, Part
+from lms.web.api import AnswerSchema, Instant, NestedFields, PageQuery
 
 SOURCES = [source.value for source in Source]
 OUTCOMES = [outcome.value for outcome in Outcome]
@@ -60,7 +60,7 @@ class CorrectionOut(AnswerSchema):
 class AttendanceRow(AnswerSchema):
     """The attendance of one person in one lecture. `minutes` and `percent` are rounded down to one decimal."""
 
-    person = Part(PersonOut)
+    person = NestedFields(PersonOut)
     minutes = Float()
     percent = Float()
     outcome = String(validate=OneOf(OUTCOMES))
@@ -106,7 +106,7 @@ class AppealOut(AnswerSchema):
 
     id = String(attribute="appeal.public_id")
     lecture = Integer(attribute="appeal.lecture_id")
-    person = Part(AppealPerson)
+    person = NestedFields(AppealPerson)
     filed_at = Instant(attribute="appeal.filed_at")
     there_from = Instant(attribute="appeal.said_from", allow_none=True)
     there_to = Instant(attribute="appeal.said_to", allow_none=True)

@@ -33,7 +33,7 @@ from lms.attendance_imports.actions.unmatched import (
 from lms.attendance_imports.queries.imports import content_of, kept_row, window_of
 from lms.attendance_imports.queries.matching import (
     LEADING,
-    Match,
+    AttendeeMatch,
     NameMatches,
     match_again,
     match_rows,
@@ -86,7 +86,7 @@ class _Tally:
 
 
 @dataclass(frozen=True)
-class Preview:
+class ImportPreview:
     """The answer that publishing a report would give now, how many attendees are not enrolled, and the matches."""
 
     answer: ImportAnswer
@@ -94,17 +94,17 @@ class Preview:
     names: NameMatches
 
 
-def preview_attendance(staged: StagedAttendance, *, by: Actor) -> Preview:
+def preview_attendance(staged: StagedAttendance, *, by: Actor) -> ImportPreview:
     """Matches a report and says what publishing it would do. Writes nothing."""
     lecture = get_lecture(staged.lecture_id, by=by)
     check_can_edit_lecture(lecture, by)
     matches = match_rows(lecture, staged.rows)
     tally = _tally(lecture, staged, matches.rows, by)
     not_enrolled = len(set(tally.newly_seen) - eligible_people(lecture.id))
-    return Preview(tally.answer, not_enrolled, matches.names)
+    return ImportPreview(tally.answer, not_enrolled, matches.names)
 
 
-def _tally(lecture: Lecture, staged: StagedAttendance, matches: Sequence[Match], by: Actor) -> _Tally:
+def _tally(lecture: Lecture, staged: StagedAttendance, matches: Sequence[AttendeeMatch], by: Actor) -> _Tally:
     """Sorts the rows into new evidence, evidence whose person is now known, and existing evidence."""
     there = evidence_in(lecture.id)
     tally, answer = _Tally(), ImportAnswer()
@@ -152,7 +152,7 @@ def _tally(lecture: Lecture, staged: StagedAttendance, matches: Sequence[Match],
     return tally
 
 
-def _recognise(tally: _Tally, there: dict[str, StoredEvidence], evidence: str, match: Match) -> None:
+def _recognise(tally: _Tally, there: dict[str, StoredEvidence], evidence: str, match: AttendeeMatch) -> None:
     """Links stored evidence of a person who has become known.
 
     An address belongs to one person in the whole series. A name is only unique among those enrolled today, so the row
@@ -167,7 +167,7 @@ def _recognise(tally: _Tally, there: dict[str, StoredEvidence], evidence: str, m
         tally.settled[attendee] = match.person
 
 
-def _presence(lecture: Lecture, row: ReportRow, match: Match, evidence: str) -> dict[str, Any]:
+def _presence(lecture: Lecture, row: ReportRow, match: AttendeeMatch, evidence: str) -> dict[str, Any]:
     return {
         "lecture_id": lecture.id,
         "person_id": match.person if match.attendee is None else None,
@@ -181,7 +181,7 @@ def _presence(lecture: Lecture, row: ReportRow, match: Match, evidence: str) -> 
     }
 
 
-def _unmatched(row: ReportRow, match: Match, hidden: Collection[int]) -> dict[str, Any]:
+def _unmatched(row: ReportRow, match: AttendeeMatch, hidden: Collection[int]) -> dict[str, Any]:
     return {
         "row": row.line,
         "name": row.name or None,

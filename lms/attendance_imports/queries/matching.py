@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from lms.attendance.models.unmatched import MatchMethod
 from lms.attendance_imports.queries.candidates import crowd_of
-from lms.attendance_imports.queries.unmatched import Standing, decided_in_words, standing_of
+from lms.attendance_imports.queries.unmatched import AttendeeStatus, decided_in_words, standing_of
 from lms.attendance_imports.readers.report import ReportRow
 from lms.catalogue.models import Lecture
 from lms.core.bulk import among
@@ -31,7 +31,7 @@ from lms.people.rules import email_key
 
 
 @dataclass(frozen=True)
-class Match:
+class AttendeeMatch:
     """The person whom the rows of one attendee of a report match at present.
 
     `person` is canonical; null: not a participant, or no certain match. `how` is the match method: by an address or a
@@ -76,7 +76,7 @@ class NameMatches:
 class Matches:
     """The match of each row, and of these what comparing names said."""
 
-    rows: list[Match]
+    rows: list[AttendeeMatch]
     names: NameMatches
 
 
@@ -107,7 +107,7 @@ def match_again(lecture: Lecture, rows: Sequence[ReportRow], earlier: NameMatche
     for key in left:
         if key not in matches:
             person = None if first[key].email else earlier.people[key]
-            matches[key] = Match(key, person, MatchMethod.NAME if person is not None else None, "")
+            matches[key] = AttendeeMatch(key, person, MatchMethod.NAME if person is not None else None, "")
     return Matches(_of_rows(lecture, keys, rows, matches), earlier)
 
 
@@ -133,18 +133,18 @@ def _keys(rows: Sequence[ReportRow]) -> tuple[list[str], dict[str, ReportRow]]:
 
 def _by_names(
     lecture: Lecture, keys: Sequence[str], first: Mapping[str, ReportRow]
-) -> tuple[NameMatches, dict[str, Match]]:
+) -> tuple[NameMatches, dict[str, AttendeeMatch]]:
     if not keys:
         return NameMatches(), {}
-    names = Names.of(lecture)
+    names = NameIndex.of(lecture)
     matches = {key: _by_name(key, first[key], names) for key in keys}
     digest = _digest((one.person_id, one.full_name, one.native_name) for one in names.people)
     return NameMatches(digest, {key: match.person for key, match in matches.items() if not first[key].email}), matches
 
 
 def _of_rows(
-    lecture: Lecture, keys: Sequence[str], rows: Sequence[ReportRow], matches: dict[str, Match]
-) -> list[Match]:
+    lecture: Lecture, keys: Sequence[str], rows: Sequence[ReportRow], matches: dict[str, AttendeeMatch]
+) -> list[AttendeeMatch]:
     """The match of each row; of those who lead, also whether they are enrolled."""
     leading = {key for key, row in zip(keys, rows, strict=True) if row.role in LEADING}
     if leading:
@@ -155,20 +155,20 @@ def _of_rows(
 
 def _known(
     lecture: Lecture, keys: Sequence[str], rows: Sequence[ReportRow], first: Mapping[str, ReportRow]
-) -> tuple[dict[str, Match], list[str]]:
+) -> tuple[dict[str, AttendeeMatch], list[str]]:
     """Those who are known without comparing names, and the keys of the others."""
     decided = {key: one for key, one in standing_of(lecture.series_id, first).items() if one.how is not None}
     known = ids_by_email({key for key, row in first.items() if row.email})
     links = _links(keys, rows, known)
-    matches: dict[str, Match] = {}
+    matches: dict[str, AttendeeMatch] = {}
     left: list[str] = []
     for key in first:
         if key in decided:
             matches[key] = _as_decided(decided[key])
         elif key in known:
-            matches[key] = Match(key, known[key], MatchMethod.ADDRESS, _("same e-mail address"))
+            matches[key] = AttendeeMatch(key, known[key], MatchMethod.ADDRESS, _("same e-mail address"))
         elif key in links:
-            matches[key] = Match(key, links[key], MatchMethod.ADDRESS, _("same registration ID"))
+            matches[key] = AttendeeMatch(key, links[key], MatchMethod.ADDRESS, _("same registration ID"))
         else:
             left.append(key)
     return matches, left
@@ -196,17 +196,17 @@ def _links(keys: Sequence[str], rows: Sequence[ReportRow], known: Mapping[str, i
     return {f"registrant:{registrant}": person_id for registrant, person_id in links.items()}
 
 
-def _as_decided(standing: Standing) -> Match:
+def _as_decided(standing: AttendeeStatus) -> AttendeeMatch:
     reason = decided_in_words(standing.decided_by, standing.decided_at)
     if standing.person_id is None:
         reason = _("Not a participant: %(reason)s.", reason=reason)
-    return Match(standing.key, standing.person_id, standing.how, reason, standing.id)
+    return AttendeeMatch(standing.key, standing.person_id, standing.how, reason, standing.id)
 
 
-def _by_name(key: str, row: ReportRow, names: Names) -> Match:
+def _by_name(key: str, row: ReportRow, names: NameIndex) -> AttendeeMatch:
     alike = names.exactly(row.name)
     if len(alike) == 1 and not row.email:
-        return Match(key, alike[0].person_id, MatchMethod.NAME, _("same full name"))
+        return AttendeeMatch(key, alike[0].person_id, MatchMethod.NAME, _("same full name"))
     candidates = names.crowd.alike(row.name, row.reported_name, email_key(row.email) if row.email else "")
     if row.email:
         reason = _("No person has this e-mail address.")
@@ -214,10 +214,10 @@ def _by_name(key: str, row: ReportRow, names: Names) -> Match:
         reason = _("Several enrolled people have this name.")
     else:
         reason = _("No enrolled person has this name.")
-    return Match(key, None, None, reason, candidates=candidates)
+    return AttendeeMatch(key, None, None, reason, candidates=candidates)
 
 
-class Names:
+class NameIndex:
     """The names of everyone enrolled in a lecture, to find an exact or similar one."""
 
     def __init__(self, people: list[PersonSummary], languages: Collection[str]) -> None:
@@ -228,7 +228,7 @@ class Names:
                 self._exact.setdefault(name, []).append(person)
 
     @classmethod
-    def of(cls, lecture: Lecture, *, shown_to: Actor | None = None) -> Names:
+    def of(cls, lecture: Lecture, *, shown_to: Actor | None = None) -> NameIndex:
         """Of those whose attendance of a lecture is credited; of those whose names the actor sees, where given."""
         day = (lecture.actual_start or lecture.starts_at or lecture.created_at).date()
         people = eligible_people(lecture.id)

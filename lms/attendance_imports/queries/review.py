@@ -16,7 +16,7 @@ from lms.attendance.models.unmatched import MatchMethod, UnmatchedAttendee
 from lms.attendance.presence import Span, presence_in, present_ms, span_of
 from lms.attendance.queries.roster import get_rostered_lecture
 from lms.attendance_imports.queries.candidates import as_seen
-from lms.attendance_imports.queries.matching import Names
+from lms.attendance_imports.queries.matching import NameIndex
 from lms.catalogue.models import Lecture
 from lms.core.bulk import among
 from lms.core.db import db
@@ -188,7 +188,7 @@ def find_strong(lecture: Lecture, *, by: Actor) -> Strong:
     query = select(
         UnmatchedAttendee.id, UnmatchedAttendee.version, UnmatchedAttendee.name, UnmatchedAttendee.email
     ).where(among(UnmatchedAttendee.id, _seen_here(lecture, is_decided=False)))
-    crowd = Names.of(lecture, shown_to=by).crowd
+    crowd = NameIndex.of(lecture, shown_to=by).crowd
     strong: list[tuple[int, StrongOne]] = []
     for id_, version, name, email in db.session.execute(query.order_by(UnmatchedAttendee.id)):
         candidate = strong_one(crowd.alike(*_search_terms(name, email)))
@@ -311,7 +311,7 @@ def _search_terms(name: str | None, email: str | None) -> tuple[str, str, str]:
 
 
 def _with_candidates(lecture: Lecture, items: Iterable[Unknown], by: Actor) -> list[Unknown]:
-    crowd = Names.of(lecture, shown_to=by).crowd
+    crowd = NameIndex.of(lecture, shown_to=by).crowd
     results = []
     for item in items:
         candidates = crowd.alike(*_search_terms(item.name, item.email))

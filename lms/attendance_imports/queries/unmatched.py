@@ -19,7 +19,7 @@ from lms.people.models import Person, PersonEmail
 
 
 @dataclass(frozen=True)
-class Standing:
+class AttendeeStatus:
     """An unmatched attendee: the person (canonical; null: not a participant, or not decided), and how, by whom and when
     that was decided.
     """
@@ -110,7 +110,7 @@ def _day(at: datetime | None) -> str:
     return f"{at:%Y-%m-%d}" if at is not None else "–"
 
 
-def standing_of(series_id: int, keys: Iterable[str]) -> dict[str, Standing]:
+def standing_of(series_id: int, keys: Iterable[str]) -> dict[str, AttendeeStatus]:
     """The unmatched attendees of a series under these keys."""
     decider = aliased(Person)
     query = (
@@ -126,4 +126,4 @@ def standing_of(series_id: int, keys: Iterable[str]) -> dict[str, Standing]:
         .outerjoin(decider, decider.id == UnmatchedAttendee.decided_by)
         .where(UnmatchedAttendee.series_id == series_id, among(UnmatchedAttendee.key, list(keys)))
     )
-    return {row[1]: Standing(*row) for row in db.session.execute(query)}
+    return {row[1]: AttendeeStatus(*row) for row in db.session.execute(query)}

@@ -23,7 +23,7 @@ from typing import Any
 from lms.attendance_imports.readers import timestamps
 from lms.attendance_imports.readers.pairing import pair
 from lms.attendance_imports.readers.report import ReadingOptions, Report, ReportRow
-from lms.attendance_imports.readers.session_rows import Entry, take
+from lms.attendance_imports.readers.session_rows import SessionEntry, take
 from lms.attendance_imports.readers.shapes import is_alone
 from lms.attendance_imports.readers.sheets import Document
 from lms.attendance_imports.readers.times import Read, Times, is_blank
@@ -262,7 +262,7 @@ def _read_table(document: Document, column: int, options: ReadingOptions) -> Rep
             report.rejected.append(Fault(row=line, reason=reason))
             continue
         entries.append(
-            Entry(
+            SessionEntry(
                 line,
                 row[0],
                 "",

@@ -21,7 +21,7 @@ from lms.attendance_imports.readers import timestamps
 from lms.attendance_imports.readers.headings import Heading, Vocabulary, find_heading, heading_at
 from lms.attendance_imports.readers.plain import check_is_whole, full_name
 from lms.attendance_imports.readers.report import ReadingOptions, Report
-from lms.attendance_imports.readers.session_rows import Entry, never_came, take
+from lms.attendance_imports.readers.session_rows import SessionEntry, never_came, take
 from lms.attendance_imports.readers.shapes import Line, open_table
 from lms.attendance_imports.readers.sheets import Document
 from lms.attendance_imports.readers.times import Times
@@ -109,7 +109,7 @@ def _about(document: Document, above: Sequence[Line]) -> dict[str, str]:
     return about
 
 
-def _entry(report: Report, heading: Heading, line: int, row: Sequence[str], times: Times) -> Entry | None:
+def _entry(report: Report, heading: Heading, line: int, row: Sequence[str], times: Times) -> SessionEntry | None:
     """One row, or None if nobody attended or it is rejected."""
     joined, left, stated = (heading.cell(row, field) for field in ("joined", "left", "duration"))
     if never_came(joined, left):
@@ -121,7 +121,7 @@ def _entry(report: Report, heading: Heading, line: int, row: Sequence[str], time
         report.rejected.append(Fault(row=line, reason=reason))
         return None
     email = heading.cell(row, "email")
-    return Entry(
+    return SessionEntry(
         line,
         full_name(heading, row),
         "" if "*" in email else email,  # some addresses are shown in part only

@@ -21,12 +21,12 @@ from lms.attendance_imports.readers.headings import Heading, find_heading
 from lms.attendance_imports.readers.mapping import UnknownHeadings, column_preview_of, mapped
 from lms.attendance_imports.readers.mistaken import reason_of
 from lms.attendance_imports.readers.report import ReadingOptions, Report
-from lms.attendance_imports.readers.session_rows import Entry, never_came, take
+from lms.attendance_imports.readers.session_rows import SessionEntry, never_came, take
 from lms.attendance_imports.readers.shapes import open_table
 from lms.attendance_imports.readers.sheets import Document
 from lms.attendance_imports.readers.times import Times
 from lms.attendance_imports.readers.vocabulary import WORDS
-from lms.attendance_imports.readers.waiting import Waiting
+from lms.attendance_imports.readers.waiting import WaitingColumn
 from lms.core.errors import Invalid
 from lms.core.i18n import _
 
@@ -83,13 +83,13 @@ def _read(document: Document, heading: Heading, unit: str | None, options: Readi
     words = [heading.words(field) for field in ("joined", "left")]
     above = " ".join(cell for _line, cells in document.lines[: max(heading.place, 0)] for cell in cells)
     times = Times(options, timestamps.zone_in(" ".join([*words, above])))
-    waiting = Waiting(report, heading)
-    entries: list[Entry] = []
+    waiting = WaitingColumn(report, heading)
+    entries: list[SessionEntry] = []
     for line, row in rows:
         joined, left = heading.cell(row, "joined"), heading.cell(row, "left")
         if never_came(joined, left) or waiting.leaves_out(line, row):
             continue
-        entry = Entry(
+        entry = SessionEntry(
             line,
             full_name(heading, row),
             heading.cell(row, "email"),

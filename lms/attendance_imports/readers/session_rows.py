@@ -1,6 +1,6 @@
 """From the cells of a report to stays and sums, row by row.
 
-A reader collects an `Entry` for each row of a person, lets `Times` read every time of the file, and hands both to
+A reader collects a `SessionEntry` for each row of a person, has `Times` read every time of the file, and passes both to
 `take`. Nothing is guessed, and nothing counts twice.
 """
 
@@ -24,7 +24,7 @@ _TOLERANCE_MS = 90_000
 
 
 @dataclass(slots=True)
-class Entry:
+class SessionEntry:
     """One row about a person, its times as `Times.read` answered; `total_ms` is the duration that the row states."""
 
     line: int
@@ -47,7 +47,7 @@ def never_came(*cells: str) -> bool:
 
 def take(
     report: Report,
-    entries: Iterable[Entry],
+    entries: Iterable[SessionEntry],
     times: Times,
     *,
     joined: str = "joined_at",
@@ -75,7 +75,7 @@ def take(
     settle_sums(report, times.options.sums)
 
 
-def _end(report: Report, entries: Sequence[Entry], times: Times) -> int | None:
+def _end(report: Report, entries: Sequence[SessionEntry], times: Times) -> int | None:
     """When the meeting ended: as the file says, else the last time in it."""
     if report.ends_ms is not None:
         return report.ends_ms
@@ -83,7 +83,7 @@ def _end(report: Report, entries: Sequence[Entry], times: Times) -> int | None:
     return max((moment for moment in moments if moment is not None), default=None)
 
 
-def _name(entry: Entry) -> str:
+def _name(entry: SessionEntry) -> str:
     return undecorated(entry.reported_name, original=entry.original) if entry.reported_name else ""
 
 
@@ -101,7 +101,7 @@ class _Taker:
     inferred: list[int] = field(default_factory=list)
     stayed: list[int] = field(default_factory=list)
 
-    def take(self, entry: Entry) -> str:
+    def take(self, entry: SessionEntry) -> str:
         """Adds the row, or rejects it with a reason."""
         if not entry.email and not entry.reported_name:
             return _("This row has neither an e-mail address nor a name.")
@@ -137,7 +137,7 @@ class _Taker:
             zone=self.times.zone,
         )
 
-    def _infer(self, entry: Entry, joins: tuple[int, ...], leaves: tuple[int, ...]) -> str:
+    def _infer(self, entry: SessionEntry, joins: tuple[int, ...], leaves: tuple[int, ...]) -> str:
         """Finds the time whose cell is empty."""
         total = entry.total_ms
         if total is not None and (joins or leaves):
@@ -155,7 +155,7 @@ class _Taker:
         heading = self.headings[1] if joins else self.headings[0]
         return _("“%(column)s” is empty, and the row has no other time.", column=heading)
 
-    def _place(self, entry: Entry, joins: tuple[int, ...], leaves: tuple[int, ...]) -> str:
+    def _place(self, entry: SessionEntry, joins: tuple[int, ...], leaves: tuple[int, ...]) -> str:
         total = entry.total_ms
         spans = [(a, b) for a in joins for b in leaves if b >= a]
         if total is not None and len(spans) > 1:
@@ -188,7 +188,7 @@ class _Taker:
         )
         return ""
 
-    def _sum(self, entry: Entry, first: int | None, last: int | None, total: int) -> None:
+    def _sum(self, entry: SessionEntry, first: int | None, last: int | None, total: int) -> None:
         self.report.sums.append(
             SumRow(entry.line, entry.email, _name(entry), first, last, entry.joins, total, entry.registrant, entry.role,
                    entry.reported_name)

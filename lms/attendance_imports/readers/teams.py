@@ -30,7 +30,7 @@ from dataclasses import dataclass
 from lms.attendance_imports.readers import teams_log, timestamps
 from lms.attendance_imports.readers.headings import Heading, find_heading, heading_at
 from lms.attendance_imports.readers.report import ReadingOptions, Report
-from lms.attendance_imports.readers.session_rows import Entry, take
+from lms.attendance_imports.readers.session_rows import SessionEntry, take
 from lms.attendance_imports.readers.shapes import Line, is_alone, is_time, open_table, with_shapes
 from lms.attendance_imports.readers.sheets import Document
 from lms.attendance_imports.readers.stated import compare, people_in
@@ -156,8 +156,8 @@ def _read(document: Document, tables: list[_Table], summary: Sequence[Line], opt
     times = Times(options, timestamps.zone_in(" ".join(" ".join(cells) for _line, cells in summary)))
     spans, people, lasted = _about(report, summary, times)
     known = _Accounts(tables)
-    of_sums: list[Entry] = []
-    of_stays: list[Entry] = []
+    of_sums: list[SessionEntry] = []
+    of_stays: list[SessionEntry] = []
     for table in tables:
         for line, row in table.rows:
             (of_sums if table.is_sum else of_stays).append(_entry(table.heading, line, row, times, known))
@@ -238,7 +238,7 @@ def _account(heading: Heading, row: Sequence[str]) -> tuple[str, str]:
     return heading.cell(row, "email") or address(upn), account(upn)
 
 
-def _entry(heading: Heading, line: int, row: Sequence[str], times: Times, known: _Accounts) -> Entry:
+def _entry(heading: Heading, line: int, row: Sequence[str], times: Times, known: _Accounts) -> SessionEntry:
     """One row."""
     name = heading.cell(row, "name")
     email, registrant = _account(heading, row)
@@ -247,7 +247,7 @@ def _entry(heading: Heading, line: int, row: Sequence[str], times: Times, known:
         email, registrant = address, registrant or other
     total = timestamps.duration_ms(heading.cell(row, "duration"))
     joined, left = (heading.cell(row, field) for field in ("joined", "left"))
-    return Entry(
+    return SessionEntry(
         line,
         name,
         email,
@@ -259,5 +259,5 @@ def _entry(heading: Heading, line: int, row: Sequence[str], times: Times, known:
     )
 
 
-def _who(entry: Entry) -> str:
+def _who(entry: SessionEntry) -> str:
     return entry.email.casefold() or entry.reported_name

@@ -23,7 +23,7 @@ from lms.attendance_imports.readers import timestamps
 from lms.attendance_imports.readers.headings import Heading, Vocabulary, find_heading
 from lms.attendance_imports.readers.plain import check_is_whole
 from lms.attendance_imports.readers.report import ReadingOptions, Report
-from lms.attendance_imports.readers.session_rows import Entry, never_came, take
+from lms.attendance_imports.readers.session_rows import SessionEntry, never_came, take
 from lms.attendance_imports.readers.shapes import Line, is_alone, open_table
 from lms.attendance_imports.readers.sheets import Document
 from lms.attendance_imports.readers.stated import compare, people_in
@@ -121,7 +121,7 @@ def _about(above: Sequence[Line]) -> dict[str, str]:
 
 def _entry(
     report: Report, heading: Heading, fields: tuple[str, str], line: int, row: Sequence[str], times: Times
-) -> Entry | None:
+) -> SessionEntry | None:
     """One row, or None if nobody attended or it is rejected."""
     joined, left = (heading.cell(row, field) for field in fields)
     stated = heading.cell(row, "duration")
@@ -134,7 +134,7 @@ def _entry(
         report.rejected.append(Fault(row=line, reason=reason))
         return None
     joins = heading.cell(row, "joins")
-    return Entry(
+    return SessionEntry(
         line,
         own_name(heading.cell(row, "nickname")),
         heading.cell(row, "email"),

@@ -14,7 +14,7 @@ from lms.core.i18n import _, _n
 
 
 @dataclass
-class Waiting:
+class WaitingColumn:
     """The rows of the waiting room in one table or more."""
 
     report: Report

@@ -20,7 +20,7 @@ from lms.attendance_imports.readers import timestamps
 from lms.attendance_imports.readers.headings import Heading, find_heading
 from lms.attendance_imports.readers.plain import check_is_whole, full_name
 from lms.attendance_imports.readers.report import ReadingOptions, Report
-from lms.attendance_imports.readers.session_rows import Entry, never_came, take
+from lms.attendance_imports.readers.session_rows import SessionEntry, never_came, take
 from lms.attendance_imports.readers.shapes import open_table
 from lms.attendance_imports.readers.sheets import Document
 from lms.attendance_imports.readers.times import Times
@@ -99,7 +99,7 @@ def read(document: Document, options: ReadingOptions) -> Report:
         if never_came(joined, left):
             continue
         entries.append(
-            Entry(
+            SessionEntry(
                 line,
                 _name(heading, row),
                 heading.cell(row, "email"),

@@ -12,7 +12,7 @@ Columns:
     User Email: Empty for guests who did not register.
     Join Time, Leave Time: In the time zone of the Zoom account, which the file does not state.
     Duration (Minutes): In whole minutes.
-    In Waiting Room: `Yes` marks time before admission, which is not presence.
+    In WaitingColumn Room: `Yes` marks time before admission, which is not presence.
     Attended: `No` marks people who registered and did not come.
 """
 
@@ -24,13 +24,13 @@ from lms.attendance_imports.readers import timestamps
 from lms.attendance_imports.readers.headings import Heading, heading_at, plain
 from lms.attendance_imports.readers.plain import check_is_whole, full_name
 from lms.attendance_imports.readers.report import ReadingOptions, Report
-from lms.attendance_imports.readers.session_rows import Entry, never_came, take
+from lms.attendance_imports.readers.session_rows import SessionEntry, never_came, take
 from lms.attendance_imports.readers.shapes import Line, open_table
 from lms.attendance_imports.readers.sheets import Document
 from lms.attendance_imports.readers.stated import compare
 from lms.attendance_imports.readers.times import Times
 from lms.attendance_imports.readers.vocabulary import WORDS, is_yes
-from lms.attendance_imports.readers.waiting import Waiting
+from lms.attendance_imports.readers.waiting import WaitingColumn
 from lms.core.errors import Invalid
 from lms.core.i18n import _
 
@@ -198,11 +198,11 @@ class _Reader:
         for name in ("topic", "meeting", "starts", "ends", *names):
             self.meeting.setdefault(name, heading.cell(cells, name))
 
-    def _entries(self, heading: Heading, role: str, rows: list[Line], times: Times) -> list[Entry]:
+    def _entries(self, heading: Heading, role: str, rows: list[Line], times: Times) -> list[SessionEntry]:
         heading, rows = open_table(self.read, heading, rows)
         unit = timestamps.unit_in(heading.words("duration")) or "minutes"
         original = any(_ORIGINAL.search(cell) for cell in heading.cells)
-        waiting = Waiting(self.read, heading)
+        waiting = WaitingColumn(self.read, heading)
         entries = []
         for line, cells in rows:
             self.read.total += 1
@@ -216,7 +216,7 @@ class _Reader:
                 continue
             email = heading.cell(cells, "email")
             entries.append(
-                Entry(
+                SessionEntry(
                     line,
                     full_name(heading, cells),
                     "" if email in ("--", "-") else email,

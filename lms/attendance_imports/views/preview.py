@@ -6,7 +6,7 @@ from flask import render_template
 from flask.typing import ResponseReturnValue
 
 from lms.attendance.queries.roster import walk_ins_of
-from lms.attendance_imports.actions.imports import Preview
+from lms.attendance_imports.actions.imports import ImportPreview
 from lms.attendance_imports.actions.staged_files import StagedFile
 from lms.attendance_imports.forms import FORMAT_NAMES, PublishForm
 from lms.catalogue.models import Lecture
@@ -17,7 +17,7 @@ def render_preview(
     lecture: Lecture,
     file_id: str,
     staged_file: StagedFile,
-    preview: Preview,
+    preview: ImportPreview,
     *,
     form: PublishForm | None = None,
     status: int = 200,

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from lms.catalogue.models import CertificateKind, Lecture, Series
 from lms.certificates import eligibility, keys, numbers
-from lms.certificates.badges.credential import Facts, badges_for, days_attended
+from lms.certificates.badges.credential import CredentialFacts, badges_for, days_attended
 from lms.certificates.designs.versions import version_of_series
 from lms.certificates.models import Award, Certificate, CertificateState
 from lms.certificates.pdf.issue_context import Occasion as Issue
@@ -112,7 +112,7 @@ def _badges(occasion: Occasion, earned: Sequence[Earned], rows: Sequence[dict[st
     days = {one.attended: days_attended(row["lectures"]) for one, row in zip(earned, rows, strict=True)}
     return badges_for(
         [
-            Facts(
+            CredentialFacts(
                 number=row["number"],
                 kind=occasion.kind,
                 series=occasion.series.title,

@@ -16,7 +16,12 @@ from lms.certificates.queries.eligibility import standings_of
 from lms.certificates.queries.requirements import Requirement, requirements_of
 from lms.core.bulk import chunks
 from lms.core.db import action, db, read_column
-from lms.enrolment.actions.requirements import Known, enrolled_who_know, known_requirements, store_requirement
+from lms.enrolment.actions.requirements import (
+    KnownRequirement,
+    enrolled_who_know,
+    known_requirements,
+    store_requirement,
+)
 from lms.mail import runs
 from lms.mail.outbox import POST_AT_ONCE
 
@@ -58,17 +63,17 @@ def compare_requirements(*, at: datetime) -> int:
     return len(differences)
 
 
-def has_grown(before: Known, now: Requirement) -> bool:
+def has_grown(before: KnownRequirement, now: Requirement) -> bool:
     """Whether any number is higher than the known one."""
     pairs = zip(before, _known(now), strict=True)
     return any(old is not None and new is not None and new > old for old, new in pairs)
 
 
-def _known(required: Requirement) -> Known:
-    return Known(required.lectures, required.minutes, required.percent)
+def _known(required: Requirement) -> KnownRequirement:
+    return KnownRequirement(required.lectures, required.minutes, required.percent)
 
 
-def _store(series_id: int, before: Known, now: Requirement, *, at: datetime) -> None:
+def _store(series_id: int, before: KnownRequirement, now: Requirement, *, at: datetime) -> None:
     """In short transactions, so that nobody waits for a long one."""
     people = enrolled_who_know(series_id, before)
     informed: dict[int, Standing] = {}
@@ -91,7 +96,7 @@ def _store_some(
     series_id: int,
     enrolment_ids: Sequence[int],
     people: Mapping[int, int],
-    before: Known,
+    before: KnownRequirement,
     now: Requirement,
     informed: Mapping[int, Standing],
     *,
@@ -104,5 +109,5 @@ def _store_some(
         if people[enrolment_id] in informed
     }
     if progress_of:
-        numbers = {name: [getattr(before, name), getattr(now, name)] for name in Known._fields}
+        numbers = {name: [getattr(before, name), getattr(now, name)] for name in KnownRequirement._fields}
         tell_requirement_grown(db.session.get_one(Series, series_id), numbers, progress_of, at=at)

@@ -35,7 +35,7 @@ KINDS = {
 
 
 @dataclass(frozen=True)
-class Facts:
+class CredentialFacts:
     """The content of a credential.
 
     `number` is unformatted and `address` is the holder's e-mail address, if known. `days` are those of the lectures
@@ -66,7 +66,7 @@ def _issuer(organiser: str) -> dict[str, Any]:
     return {"id": base, "type": ["Profile"], "name": organiser, "url": base}
 
 
-def credential_of(facts: Facts, place: status_list.Place) -> dict[str, Any]:
+def credential_of(facts: CredentialFacts, place: status_list.StatusIndex) -> dict[str, Any]:
     """The credential that states an award, not yet signed."""
     base = settings().base_url
     title, achievement_type = KINDS[facts.kind]
@@ -118,7 +118,7 @@ def credential_of(facts: Facts, place: status_list.Place) -> dict[str, Any]:
     }
 
 
-def _identity(facts: Facts) -> dict[str, Any]:
+def _identity(facts: CredentialFacts) -> dict[str, Any]:
     kind, identity = ("emailAddress", facts.address) if facts.address else ("name", facts.name)
     salt = secrets.token_hex(16)
     digest = hashlib.sha256(f"{identity}{salt}".encode()).hexdigest()
@@ -131,7 +131,7 @@ def _identity(facts: Facts) -> dict[str, Any]:
     }
 
 
-def badges_for(many: Sequence[Facts], key: SigningKey) -> list[dict[str, Any]]:
+def badges_for(many: Sequence[CredentialFacts], key: SigningKey) -> list[dict[str, Any]]:
     """The columns with signed badges for new certificates. Runs inside the action that creates them."""
     places = status_list.take_places(len(many))
     return [
@@ -153,7 +153,7 @@ def give_badges(pairs: Sequence[tuple[Certificate, Award]]) -> None:
     slugs = dict(db.session.execute(select(Series.id, Series.slug).where(Series.id.in_(series))).all())
     addresses = addresses_of([award.person_id for _row, award in pairs])
     many = [
-        Facts(
+        CredentialFacts(
             number=row.number,
             kind=award.kind,
             series=row.series_title,

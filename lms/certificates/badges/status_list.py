@@ -42,7 +42,7 @@ _random = random.SystemRandom()
 
 
 @dataclass(frozen=True)
-class Place:
+class StatusIndex:
     """A certificate's place: the list's number and the index of the bit."""
 
     number: int
@@ -54,7 +54,7 @@ def address_of(number: int) -> str:
     return f"{settings().base_url}/certificates/status/{number}"
 
 
-def entry(place: Place) -> dict[str, str]:
+def entry(place: StatusIndex) -> dict[str, str]:
     """The entry in a credential that says where to read its state."""
     address = address_of(place.number)
     return {
@@ -66,12 +66,12 @@ def entry(place: Place) -> dict[str, str]:
     }
 
 
-def take_places(count: int) -> list[Place]:
+def take_places(count: int) -> list[StatusIndex]:
     """Draws free places for new certificates, inside the running action, which writes them down."""
     if not count:
         return []
     one_at_a_time("certificates.status")
-    places: list[Place] = []
+    places: list[StatusIndex] = []
     current = db.session.scalar(select(StatusList).order_by(StatusList.number.desc()).limit(1))
     while len(places) < count:
         if current is None or current.taken >= FULL:
@@ -79,7 +79,7 @@ def take_places(count: int) -> list[Place]:
             db.session.add(current)
             db.session.flush()
         needed = min(count - len(places), FULL - current.taken)
-        places += [Place(current.number, index) for index in _draw(current.number, needed)]
+        places += [StatusIndex(current.number, index) for index in _draw(current.number, needed)]
         current.taken += needed
     return places
 

@@ -86,7 +86,7 @@ def _unsigned_key(certificate: Certificate) -> str:
 class Order:
     """One file to create: its content, the time of its signature, and its storage key."""
 
-    award: typesetting.Award
+    award: typesetting.PrintedAward
     at: datetime
     key: str
 
@@ -111,7 +111,7 @@ def order_of(certificate: Certificate, kind: str) -> Order:
     `issue_contexts` replace what an older certificate does not store (see `freezing`).
     """
     stations = tuple(
-        typesetting.Station(
+        typesetting.PrintedStation(
             title=stop["title"],
             day=date.fromisoformat(stop["day"]) if stop["day"] else None,
             attended=stop["attended"],
@@ -119,7 +119,7 @@ def order_of(certificate: Certificate, kind: str) -> Order:
         for stop in certificate.lectures
     )
     is_built_in = certificate.design in (BUILT_IN_VERSION, READY_VERSION)
-    award = typesetting.Award(
+    award = typesetting.PrintedAward(
         kind=kind,
         full_name=certificate.name,
         native_name=certificate.native_name,

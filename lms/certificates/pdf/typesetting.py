@@ -26,7 +26,7 @@ _MONTHS = (
 
 
 @dataclass(frozen=True)
-class Station:
+class PrintedStation:
     """A lecture on the certificate's route; no day for a postponed one."""
 
     title: str
@@ -35,7 +35,7 @@ class Station:
 
 
 @dataclass(frozen=True)
-class Award:
+class PrintedAward:
     """All that is printed on one certificate, frozen at its issue.
 
     `hours` is the actual length of the lectures attended; `address` the full address of its verification
@@ -48,7 +48,7 @@ class Award:
     native_name: str | None
     series: str
     language: str
-    stations: tuple[Station, ...]
+    stations: tuple[PrintedStation, ...]
     hours: float
     issued_on: date
     number: str
@@ -67,7 +67,7 @@ def _day(day: date, language: str, *, year: bool) -> str:
     return format_date(day, "long", locale) if year else format_skeleton("MMMMd", day, locale=locale)
 
 
-def _sentence(award: Award, language: str) -> str:
+def _sentence(award: PrintedAward, language: str) -> str:
     """The sentence between the name and the series."""
     hours = f"{award.hours:g}"
     if language != FALLBACK:
@@ -91,7 +91,7 @@ def _sentence(award: Award, language: str) -> str:
     )
 
 
-def _looks(award: Award, language: str) -> dict[str, Any]:
+def _looks(award: PrintedAward, language: str) -> dict[str, Any]:
     """The design's text and colours in the language of the certificate."""
     design = award.design
     words = {name: design.word(name, language) for name in ("issued", "verify", "missed", "to_come", "office")}
@@ -112,7 +112,7 @@ def _tongue_of(title: str, declared: str) -> dict[str, str | None]:
     return {**tongue(language_of(title, declared)), "dir": writing_of(title).direction}
 
 
-def _content(award: Award) -> dict[str, Any]:
+def _content(award: PrintedAward) -> dict[str, Any]:
     many_years = len({station.day.year for station in award.stations if station.day}) > 1
     native = writing_of(award.native_name, award.country) if award.native_name else None
     language = award.design.language_for(award.language)
@@ -141,7 +141,7 @@ def _content(award: Award) -> dict[str, Any]:
     }
 
 
-def spoken(award: Award) -> list[Spoken]:
+def spoken(award: PrintedAward) -> list[Spoken]:
     """Names and titles as screen readers get them, in the order of their elements in the template."""
     passages = [Spoken("Strong", award.full_name, writing_of(award.full_name).lang)]
     if award.native_name:
@@ -163,17 +163,17 @@ def _qr(address: str) -> str:
     return out.getvalue().decode()
 
 
-def _inputs(award: Award) -> dict[str, str]:
+def _inputs(award: PrintedAward) -> dict[str, str]:
     content = json.dumps(_content(award), ensure_ascii=False, sort_keys=True)
     pictures = {role: one.svg for role, one in award.design.pictures.items()}
     return pictures | {"award": content, "qr": _qr(award.address)}
 
 
-def render(award: Award, folders: Sequence[Path]) -> bytes:
+def render(award: PrintedAward, folders: Sequence[Path]) -> bytes:
     """The certificate as PDF. Raises `core.typesetting.CannotRender`, above all for a sign that no font has."""
     return typeset(TEMPLATE, _inputs(award), folders)
 
 
-def picture(award: Award, folders: Sequence[Path], *, ppi: float = 144) -> bytes:
+def picture(award: PrintedAward, folders: Sequence[Path], *, ppi: float = 144) -> bytes:
     """The certificate as a PNG preview. Raises `core.typesetting.CannotRender`."""
     return draw(TEMPLATE, _inputs(award), folders, ppi=ppi)

@@ -64,7 +64,7 @@ class BehindPage:
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _RunningSeries:
     earning: eligibility.Earning
     lectures: list[int]
     minutes_to_come: int
@@ -145,7 +145,7 @@ def _count_by_series(query: Any) -> dict[str, tuple[str, int]]:
     return {slug: (title, count) for slug, title, count in read(counts.order_by(selected.c.title))}
 
 
-def _running(by: Actor, at: datetime, series_id: int | None = None) -> dict[int, _Asked]:
+def _running(by: Actor, at: datetime, series_id: int | None = None) -> dict[int, _RunningSeries]:
     """What the certificates of the series ask that have both lectures held and lectures to come, or of one series."""
     held = exists().where(Lecture.series_id == Series.id, Lecture.state == LectureState.HELD)
     coming = exists().where(Lecture.series_id == Series.id, Lecture.state.in_(eligibility.TO_COME))
@@ -160,11 +160,11 @@ def _running(by: Actor, at: datetime, series_id: int | None = None) -> dict[int,
         requirement = eligibility.earning(counted, policy)
         if policy.certificate is not None and 0 < requirement.to_come < requirement.lectures:
             minutes = sum(one.duration_minutes for one in counted if one.state in eligibility.TO_COME)
-            requirements[id_] = _Asked(requirement, [one.id for one in counted], minutes)
+            requirements[id_] = _RunningSeries(requirement, [one.id for one in counted], minutes)
     return requirements
 
 
-def _query(measured: Mapping[int, _Asked], country_id: int | None, at: datetime) -> Any:
+def _query(measured: Mapping[int, _RunningSeries], country_id: int | None, at: datetime) -> Any:
     lecture_ids = [one for each in measured.values() for one in each.lectures]
     of_enrolment = and_(
         Credit.person_id == Person.id,
@@ -209,7 +209,7 @@ def _query(measured: Mapping[int, _Asked], country_id: int | None, at: datetime)
     return place.where(or_(*conditions))
 
 
-def _falls_behind(requirement: _Asked, attended: Any, present_ms: Any) -> Collection[Any]:
+def _falls_behind(requirement: _RunningSeries, attended: Any, present_ms: Any) -> Collection[Any]:
     """Has not reached it, can reach it, and attended less of the lectures held than is asked of all."""
     earning = requirement.earning
     held = earning.lectures - earning.to_come
@@ -219,5 +219,5 @@ def _falls_behind(requirement: _Asked, attended: Any, present_ms: Any) -> Collec
     return attended < earning.needed, with_all, attended * earning.lectures < earning.needed * held
 
 
-def _of_series(measured: Mapping[int, _Asked], value: Any) -> Any:
+def _of_series(measured: Mapping[int, _RunningSeries], value: Any) -> Any:
     return case({id_: value(one) for id_, one in measured.items()}, value=Enrolment.series_id)

@@ -33,7 +33,7 @@ from lms.people.models import Person
 
 
 @dataclass(frozen=True)
-class Shown:
+class ShownCertificate:
     """A certificate as the reader can see it.
 
     `is_full` for the holder and staff; otherwise only the public part is shown. `organiser` is the issuer, under its
@@ -209,12 +209,12 @@ def get_row(typed: str) -> Certificate:
     return row
 
 
-def get_certificate(typed: str, *, by: Actor) -> Shown:
+def get_certificate(typed: str, *, by: Actor) -> ShownCertificate:
     """A certificate by its number, for anybody: what its reader may see. NotFound for an unknown number."""
     return _shown([get_row(typed)], by=by)[0]
 
 
-def list_of_person(person_id: int, *, by: Actor) -> list[Shown]:
+def list_of_person(person_id: int, *, by: Actor) -> list[ShownCertificate]:
     """A person's certificates that were not superseded, newest first: for oneself and for staff."""
     if not (by.is_reporter or (by.is_signed_in and by.person_id == person_id)):
         raise Forbidden
@@ -234,7 +234,7 @@ _OF_PERSON = (
 )
 
 
-def list_of_people(person_ids: Collection[int], *, by: Actor, limit: int) -> list[Shown]:
+def list_of_people(person_ids: Collection[int], *, by: Actor, limit: int) -> list[ShownCertificate]:
     """Up to `limit` certificates of these people that were not superseded, newest first: for staff."""
     if not by.is_reporter:
         raise Forbidden
@@ -250,7 +250,9 @@ def list_of_people(person_ids: Collection[int], *, by: Actor, limit: int) -> lis
     return _shown(list(db.session.scalars(query)), by=by) if person_ids else []
 
 
-def list_of_series(slug: str, *, by: Actor, limit: int, cursor: int | None = None) -> list[tuple[int, Shown]]:
+def list_of_series(
+    slug: str, *, by: Actor, limit: int, cursor: int | None = None
+) -> list[tuple[int, ShownCertificate]]:
     """The certificates of a series in order of issue, with their cursors: for administrators and reporters."""
     if not by.is_reporter:
         raise Forbidden
@@ -283,7 +285,7 @@ _HOLDERS = select(Person.id, Person.public_id, func.coalesce(Person.canonical_id
 _SLUGS = select(Series.id, Series.slug).where(Series.id.in_(bindparam("ids", expanding=True)))
 
 
-def _shown(rows: Sequence[Certificate], *, by: Actor) -> list[Shown]:
+def _shown(rows: Sequence[Certificate], *, by: Actor) -> list[ShownCertificate]:
     """Rows as the reader may see them; a handful of queries however many there are."""
     people: dict[int, tuple[str, int]] = {}
     slugs: dict[int, str] = {}
@@ -307,7 +309,7 @@ def _shown(rows: Sequence[Certificate], *, by: Actor) -> list[Shown]:
         is_holder = by.is_signed_in and by.person_id in (canonical, row.award.person_id)
         successor = (after.get(row.id) or find_kept(row)) if row.state is CertificateState.SUPERSEDED else None
         answer.append(
-            Shown(
+            ShownCertificate(
                 number=numbers.write(row.number),
                 state=_state_of(row, successor),
                 name=row.name,

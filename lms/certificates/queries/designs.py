@@ -188,7 +188,7 @@ def scripts_of(slug: str, *, by: Actor) -> dict[str, int]:
     return dict(sorted(scripts.items()))
 
 
-def award_of(design: Design, look: Look, *, by: Actor) -> typesetting.Award:
+def award_of(design: Design, look: Look, *, by: Actor) -> typesetting.PrintedAward:
     """An award to look at a design by; nothing of it is ever issued. Raises Invalid, NotFound."""
     check_administrator(by)
     award = _sample_of_series(look, by=by) if look.series else _invented(look)
@@ -207,12 +207,13 @@ def _base(look: Look) -> dict[str, Any]:
     }
 
 
-def _invented(look: Look) -> typesetting.Award:
+def _invented(look: Look) -> typesetting.PrintedAward:
     start = date(2026, 5, 20)
     stations = tuple(
-        typesetting.Station(title, start + timedelta(7 * place), place != 2) for place, title in enumerate(_TITLES)
+        typesetting.PrintedStation(title, start + timedelta(7 * place), place != 2)
+        for place, title in enumerate(_TITLES)
     )
-    return typesetting.Award(
+    return typesetting.PrintedAward(
         **_base(look),
         full_name="Fatima Zahra Benali",
         native_name="فاطمة الزهراء بن علي",
@@ -224,7 +225,7 @@ def _invented(look: Look) -> typesetting.Award:
     )
 
 
-def _sample_of_series(look: Look, *, by: Actor) -> typesetting.Award:
+def _sample_of_series(look: Look, *, by: Actor) -> typesetting.PrintedAward:
     series = get_series(look.series, by=by)
     lectures = certificates.counted_lectures(series.id)
     if not lectures:
@@ -235,7 +236,7 @@ def _sample_of_series(look: Look, *, by: Actor) -> typesetting.Award:
         series=series.title,
         language=series.language or FALLBACK,
         stations=tuple(
-            typesetting.Station(
+            typesetting.PrintedStation(
                 stop["title"], date.fromisoformat(stop["day"]) if stop["day"] else None, stop["attended"]
             )
             for stop in stops
@@ -247,11 +248,11 @@ def _sample_of_series(look: Look, *, by: Actor) -> typesetting.Award:
     return award if person is None else _named(award, person)
 
 
-def _named(award: typesetting.Award, person: Person) -> typesetting.Award:
+def _named(award: typesetting.PrintedAward, person: Person) -> typesetting.PrintedAward:
     return replace(award, full_name=person.full_name, native_name=person.native_name, country=None)
 
 
-def _stretched(award: typesetting.Award, look: Look, *, by: Actor) -> typesetting.Award:
+def _stretched(award: typesetting.PrintedAward, look: Look, *, by: Actor) -> typesetting.PrintedAward:
     """The award with what the sample asks for."""
     match look.sample:
         case "longest":
@@ -275,15 +276,15 @@ def _stretched(award: typesetting.Award, look: Look, *, by: Actor) -> typesettin
     return _named(award, person)
 
 
-def _repeated(stations: tuple[typesetting.Station, ...], count: int) -> tuple[typesetting.Station, ...]:
+def _repeated(stations: tuple[typesetting.PrintedStation, ...], count: int) -> tuple[typesetting.PrintedStation, ...]:
     start = next((station.day for station in stations if station.day), date(2026, 5, 20))
     return tuple(
-        typesetting.Station(stations[place % len(stations)].title, start + timedelta(7 * place), place != 3)
+        typesetting.PrintedStation(stations[place % len(stations)].title, start + timedelta(7 * place), place != 3)
         for place in range(count)
     )
 
 
-def fault_of(award: typesetting.Award) -> str | None:
+def fault_of(award: typesetting.PrintedAward) -> str | None:
     """Why a sample cannot be printed (a character missing from all installed fonts), or None."""
     words = award.design.words.get(award.design.language_for(award.language), {})
     signed = (award.design.signatory, award.signatory, award.office)

@@ -44,7 +44,7 @@ PAGE = 50
 _CHUNK = 2000
 
 
-class Group(StrEnum):
+class EarnerGroup(StrEnum):
     """A person's group. `unconfirmed` are those whose name is not confirmed, blocked by it or not."""
 
     EARNED = "earned"
@@ -65,7 +65,7 @@ class Near:
 
 
 @dataclass(frozen=True)
-class Row:
+class EarnerRow:
     """One person in a group. `lacks` is null where nothing is missing; `number` is of the certificate held."""
 
     person: str
@@ -96,7 +96,7 @@ EVERYONE = PeopleFilter()
 
 
 @dataclass
-class Preview:
+class IssuePreview:
     """What issuing now would do: how many are in each group, and one page of one of them, or of what a filter holds of
     it: `matching` people."""
 
@@ -107,10 +107,10 @@ class Preview:
     lectures: list[Lecture]
     fault: str | None = None
     enrolled: int = 0
-    counts: dict[Group, int] = field(default_factory=dict)
-    shown: Group = Group.EARNED
+    counts: dict[EarnerGroup, int] = field(default_factory=dict)
+    shown: EarnerGroup = EarnerGroup.EARNED
     page: int = 1
-    rows: list[Row] = field(default_factory=list)
+    rows: list[EarnerRow] = field(default_factory=list)
     size: int = PAGE
     matching: int = 0
 
@@ -129,10 +129,10 @@ def preview(
     slug: str,
     *,
     by: Actor,
-    shown: Group | None = None,
+    shown: EarnerGroup | None = None,
     filters: PeopleFilter = EVERYONE,
     request: ListRequest | None = None,
-) -> Preview:
+) -> IssuePreview:
     """What issuing for a series would do now, with a page of one group (default: the first that has anybody), or of
     what a filter holds of it, in the order that is asked for: by `name`, lectures (`attended`) or `minutes`.
 
@@ -141,12 +141,12 @@ def preview(
     """
     view = _View(slug, by=by)
     request = request or ListRequest(size=PAGE)
-    result = Preview(
+    result = IssuePreview(
         view.series, view.kind, view.policy, view.requirement, view.lectures, fault=view.fault, size=request.size
     )
     result.enrolled, result.counts = view.counts()
-    order = (Group.EARNED, Group.BLOCKED, Group.MISSES, Group.HAVE)
-    result.shown = shown or next((group for group in order if result.counts[group]), Group.EARNED)
+    order = (EarnerGroup.EARNED, EarnerGroup.BLOCKED, EarnerGroup.MISSES, EarnerGroup.HAVE)
+    result.shown = shown or next((group for group in order if result.counts[group]), EarnerGroup.EARNED)
     result.matching = result.counts[result.shown] if filters == EVERYONE else view.count(result.shown, filters)
     request = request.within(result.matching)
     result.page = request.page
@@ -160,7 +160,7 @@ HEADINGS = (
 )
 
 
-def table(slug: str, shown: Group, filters: PeopleFilter = EVERYONE, *, by: Actor) -> Iterator[Sequence[object]]:
+def table(slug: str, shown: EarnerGroup, filters: PeopleFilter = EVERYONE, *, by: Actor) -> Iterator[Sequence[object]]:
     """A group, or what a filter holds of it, as the rows of a file (see `HEADINGS`). For administrators; raises
     Refused as `preview`."""
     if not by.is_administrator:
@@ -169,7 +169,11 @@ def table(slug: str, shown: Group, filters: PeopleFilter = EVERYONE, *, by: Acto
     request = ListRequest(size=_CHUNK)
     while records := view.records(shown, filters, request):
         addresses = addresses_of([record.id for record in records])
-        held = view.numbers_of([record.id for record in records]) if shown in (Group.HAVE, Group.UNEARNED) else {}
+        held = (
+            view.numbers_of([record.id for record in records])
+            if shown in (EarnerGroup.HAVE, EarnerGroup.UNEARNED)
+            else {}
+        )
         for record in records:
             lacks = view.missing(record)
             yield (
@@ -225,12 +229,12 @@ def standings_of(series_id: int, person_ids: Iterable[int], *, at: datetime) -> 
 def unconfirmed_earners(slug: str, *, by: Actor) -> tuple[Series, list[int]]:
     """The ids of people who have earned a certificate of the series, have none, and have not confirmed their name."""
     view = _View(slug, by=by)
-    return view.series, list(db.session.scalars(select(view.people.c.id).where(view.in_group(Group.UNCONFIRMED))))
+    return view.series, list(db.session.scalars(select(view.people.c.id).where(view.in_group(EarnerGroup.UNCONFIRMED))))
 
 
 def count_earned(slug: str, *, by: Actor) -> int:
     """How many certificates issuing now would make. Raises Forbidden and Refused as `preview`."""
-    return _View(slug, by=by).count(Group.EARNED, EVERYONE)
+    return _View(slug, by=by).count(EarnerGroup.EARNED, EVERYONE)
 
 
 @dataclass(frozen=True)
@@ -251,7 +255,7 @@ def check_issue(slug: str, *, by: Actor) -> IssueCheck:
     """What issuing for a series would do now, for administrators. Raises Forbidden, and Refused as `preview`."""
     rules.check_can_issue(by)
     view = _View(slug, by=by)
-    earned = view.in_group(Group.EARNED)
+    earned = view.in_group(EarnerGroup.EARNED)
     query = select(view.people.c.id, view.people.c.public_id, view.people.c.full_name, view.people.c.name_confirmed_at)
     people = db.session.execute(query.where(earned).order_by(view.people.c.sort_name, view.people.c.id)).all()
     addressed = {person_id for person_id, contact in contact_of([row.id for row in people]).items() if contact.address}
@@ -265,14 +269,14 @@ def check_issue(slug: str, *, by: Actor) -> IssueCheck:
         series=view.series,
         fault=view.fault,
         earned=len(people),
-        blocked=view.count(Group.BLOCKED, EVERYONE),
+        blocked=view.count(EarnerGroup.BLOCKED, EVERYONE),
         unconfirmed=sum(row.name_confirmed_at is None for row in people),
         mails=len(addressed - declined),
         names=[(row.public_id, row.full_name) for row in people[:NAMED]],
     )
 
 
-def ids_in_group(slug: str, group: Group, *, by: Actor) -> Select[Any]:
+def ids_in_group(slug: str, group: EarnerGroup, *, by: Actor) -> Select[Any]:
     """The query of the ids of the people in a group. Raises Forbidden and Refused as `preview`."""
     view = _View(slug, by=by)
     return select(view.people.c.id).where(view.in_group(group))
@@ -349,7 +353,7 @@ class _View:
         """Certificates of the series in a state, with their awards and people."""
         return certificates.of_series(self.series.id, self.kind, *columns).where(Certificate.state == state)
 
-    def in_group(self, group: Group) -> ColumnElement[bool]:
+    def in_group(self, group: EarnerGroup) -> ColumnElement[bool]:
         """Whether a person in `people` belongs to a group."""
         row = self.people.c
         due = and_(self._earns(), not_(row.has_award))
@@ -358,27 +362,27 @@ class _View:
         if self.policy.confirmed_names:
             blocked = or_(blocked, unconfirmed)
         match group:
-            case Group.EARNED:
+            case EarnerGroup.EARNED:
                 return and_(due, not_(blocked))
-            case Group.BLOCKED:
+            case EarnerGroup.BLOCKED:
                 return blocked
-            case Group.UNCONFIRMED:
+            case EarnerGroup.UNCONFIRMED:
                 return unconfirmed
-            case Group.MISSES:
+            case EarnerGroup.MISSES:
                 return and_(self._misses(), not_(row.has_award))
-            case Group.HAVE:
+            case EarnerGroup.HAVE:
                 return and_(row.has_award, not_(among(row.id, self.faults)))
             case _:
                 return and_(not_(row.has_award), not_(self._earns()))
 
-    def counts(self) -> tuple[int, dict[Group, int]]:
+    def counts(self) -> tuple[int, dict[EarnerGroup, int]]:
         """How many are enrolled, and how many in each group."""
-        groups = [group for group in Group if group is not Group.UNEARNED]
+        groups = [group for group in EarnerGroup if group is not EarnerGroup.UNEARNED]
         columns = [func.sum(case((self.in_group(group), 1), else_=0)) for group in groups]
         total, *sums = db.session.execute(select(func.count(), *columns).select_from(self.people)).one()
         counts = {group: int(count or 0) for group, count in zip(groups, sums, strict=True)}
         unearned = select(func.count()).select_from(self._unearned().subquery())
-        return total, counts | {Group.UNEARNED: db.session.scalar(unearned) or 0}
+        return total, counts | {EarnerGroup.UNEARNED: db.session.scalar(unearned) or 0}
 
     def _unearned(self) -> Any:
         """Holders of a valid certificate that current attendance would not earn, by the requirement at the issue.
@@ -414,9 +418,9 @@ class _View:
             )
         )
 
-    def _query(self, group: Group, filters: PeopleFilter) -> Select[Any]:
+    def _query(self, group: EarnerGroup, filters: PeopleFilter) -> Select[Any]:
         """Who of a group a filter holds."""
-        if group is Group.UNEARNED:
+        if group is EarnerGroup.UNEARNED:
             query: Select[Any] = self._unearned()
             person_id: ColumnElement[int] = cast("ColumnElement[int]", Person.id)
         else:
@@ -436,15 +440,15 @@ class _View:
             query = query.where(person_id.in_(self._certificates(Person.canonical_id, state=filters.state)))
         return query
 
-    def count(self, group: Group, filters: PeopleFilter) -> int:
+    def count(self, group: EarnerGroup, filters: PeopleFilter) -> int:
         """How many of a group a filter holds."""
         return db.session.scalar(select(func.count()).select_from(self._query(group, filters).subquery())) or 0
 
-    def records(self, group: Group, filters: PeopleFilter, request: ListRequest) -> Sequence[Any]:
+    def records(self, group: EarnerGroup, filters: PeopleFilter, request: ListRequest) -> Sequence[Any]:
         """One page of what a filter holds of a group, in an order; within it by name."""
         query = self._query(group, filters)
         columns = query.selected_columns
-        person = Person if group is Group.UNEARNED else self.people.c
+        person = Person if group is EarnerGroup.UNEARNED else self.people.c
         names = [self._position(person.id, person.sort_name), person.id]
         if request.sort in ("attended", "minutes"):
             key: Any = columns["attended" if request.sort == "attended" else "present_ms"]
@@ -471,11 +475,11 @@ class _View:
             return rules.unconfirmed_name()
         return None
 
-    def rows(self, group: Group, filters: PeopleFilter, request: ListRequest) -> list[Row]:
+    def rows(self, group: EarnerGroup, filters: PeopleFilter, request: ListRequest) -> list[EarnerRow]:
         """A page of what a filter holds of a group."""
         records = self.records(group, filters, request)
         credits = certificates.credits_of([lecture.id for lecture in self.lectures], [record.id for record in records])
-        shows_numbers = group in (Group.HAVE, Group.UNEARNED) and self.by.is_reporter
+        shows_numbers = group in (EarnerGroup.HAVE, EarnerGroup.UNEARNED) and self.by.is_reporter
         certificate_numbers = self.numbers_of([record.id for record in records]) if shows_numbers else {}
         hidden = hidden_among(self.series.id, [record.id for record in records], by=self.by)
         addresses = addresses_of(hidden)
@@ -487,9 +491,11 @@ class _View:
                 for lecture_id, (outcome, _present) in credits_of_person.items()
                 if outcome is Outcome.ATTENDED
             }
-            lacks = self.missing(record) if group in (Group.MISSES, Group.REST, Group.UNEARNED) else None
+            lacks = (
+                self.missing(record) if group in (EarnerGroup.MISSES, EarnerGroup.REST, EarnerGroup.UNEARNED) else None
+            )
             rows.append(
-                Row(
+                EarnerRow(
                     record.public_id,
                     addresses.get(record.id, "") if record.id in hidden else record.full_name,
                     None if record.id in hidden else record.native_name,
@@ -499,7 +505,7 @@ class _View:
                     hours=rules.hours([certificates.attended_ms(self.lectures, attended)]),
                     lacks=lacks,
                     near=self._near(credits_of_person) if lacks and lacks.lectures == 1 else None,
-                    reason=self.reason(record) if group is Group.BLOCKED and record.id not in hidden else None,
+                    reason=self.reason(record) if group is EarnerGroup.BLOCKED and record.id not in hidden else None,
                     number=certificate_numbers.get(record.id),
                 )
             )

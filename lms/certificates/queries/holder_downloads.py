@@ -10,7 +10,7 @@ from lms.certificates.badges.credential import KINDS
 from lms.certificates.badges.picture import badge_picture
 from lms.certificates.pdf import store
 from lms.certificates.queries import certificates
-from lms.certificates.queries.certificates import Shown
+from lms.certificates.queries.certificates import ShownCertificate
 from lms.core.errors import Forbidden, Refused
 from lms.core.i18n import _
 from lms.core.roles import Actor
@@ -38,7 +38,7 @@ def get_baked_badge(typed: str, *, by: Actor) -> bytes:
     return baking.bake(badge_picture(str(shown.kind), shown.series, shown.organiser), text)
 
 
-def _badge_of(typed: str, *, by: Actor) -> tuple[str, Shown]:
+def _badge_of(typed: str, *, by: Actor) -> tuple[str, ShownCertificate]:
     shown = certificates.get_certificate(typed, by=by)
     if not (shown.is_holder or by.is_administrator):
         raise Forbidden
@@ -51,7 +51,7 @@ def _badge_of(typed: str, *, by: Actor) -> tuple[str, Shown]:
     return row.credential, shown
 
 
-def linkedin_address(shown: Shown) -> str:
+def linkedin_address(shown: ShownCertificate) -> str:
     """Where a holder adds the certificate to a LinkedIn profile: all but the press of the button is done."""
     title, _type = KINDS[shown.kind]
     return f"{LINKEDIN}?" + urlencode(

@@ -45,7 +45,7 @@ class Totals:
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _SeriesRequirement:
     """What the certificate of one series asks."""
 
     earning: eligibility.Earning
@@ -89,12 +89,12 @@ def _count(ids: Sequence[int], lectures: Mapping[int, Sequence[Station]], at: da
     return totals
 
 
-def _asked(lectures: Sequence[Station], policy: Policy, sessions: set[int], at: datetime) -> _Asked:
+def _asked(lectures: Sequence[Station], policy: Policy, sessions: set[int], at: datetime) -> _SeriesRequirement:
     counted = eligibility.measured(lectures, sessions, policy.deadline, reporting_zone(), at=at)
-    return _Asked(eligibility.earning(counted, policy), policy, [one.id for one in counted])
+    return _SeriesRequirement(eligibility.earning(counted, policy), policy, [one.id for one in counted])
 
 
-def _query(requirements: Mapping[int, _Asked]) -> Any:
+def _query(requirements: Mapping[int, _SeriesRequirement]) -> Any:
     """`series, earned, to issue`: of people who are enrolled, over the lectures that count, as each series asks.
 
     Who has attended enough is found first: these are few, and only of them is asked whether they are enrolled and have
@@ -125,7 +125,7 @@ def _query(requirements: Mapping[int, _Asked]) -> Any:
     )
 
 
-def _earners(requirements: Mapping[int, _Asked]) -> Any:
+def _earners(requirements: Mapping[int, _SeriesRequirement]) -> Any:
     """`series_id, person_id` of who has attended as much as the series asks, enrolled or not."""
     attended = func.sum(case((Credit.outcome == Outcome.ATTENDED, 1), else_=0))
     needed = case({id_: one.earning.needed for id_, one in requirements.items()}, value=Lecture.series_id)

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from lms.certificates import keys
 from lms.certificates.queries import certificates as queries
-from lms.certificates.queries.certificates import Shown
+from lms.certificates.queries.certificates import ShownCertificate
 from lms.certificates.verification.file_reading import Read, Seal, read_file
 from lms.core.roles import ANONYMOUS, Actor
 
@@ -39,7 +39,7 @@ class Verdict:
 
     state: VerdictState
     read: Read
-    shown: Shown | None = None
+    shown: ShownCertificate | None = None
     is_known: bool = True
 
     @property

@@ -20,7 +20,7 @@ from lms.certificates.forms import CheckFileForm, RevokeForm, WithdrawForm
 from lms.certificates.models import CertificateState
 from lms.certificates.notices import outdated
 from lms.certificates.queries import certificates, eligibility, holder_downloads
-from lms.certificates.queries.eligibility import Group, PeopleFilter, Row
+from lms.certificates.queries.eligibility import EarnerGroup, EarnerRow, PeopleFilter
 from lms.certificates.responses import LISTS, NUMBERS, READS, badge_answer, pdf_answer, picture_answer, public_answer
 from lms.certificates.verification import file_verification
 from lms.certificates.verification.file_reading import MOST_BYTES
@@ -208,13 +208,13 @@ def jwk(kid: str) -> ResponseReturnValue:
 
 
 @list_files(bp, "/series/<slug>/certificates", Role.ADMINISTRATOR)
-class Candidates(ListView[Row]):
+class Candidates(ListView[EarnerRow]):
     """The people of a series in one group: who has earned a certificate, who is short of it, who is blocked."""
 
     endpoint, template, title = "certificates.issue", "certificates/issue.html", _l("Certificates")
     anchor = "people"
     filters = {
-        "show": frozenset(Group),
+        "show": frozenset(EarnerGroup),
         "country": known_codes,
         "state": frozenset(CertificateState) - {CertificateState.SUPERSEDED},
         "organisation": None,
@@ -236,7 +236,7 @@ class Candidates(ListView[Row]):
         filters = self.request.filters
         if "show" in self.ignored:
             raise NotFound
-        self.group = Group(filters["show"]) if "show" in filters else None
+        self.group = EarnerGroup(filters["show"]) if "show" in filters else None
         self.people = PeopleFilter(
             self.request.q,
             filters.get("country"),
@@ -244,7 +244,7 @@ class Candidates(ListView[Row]):
             filters.get("organisation"),
         )
 
-    def query(self, request: ListRequest) -> tuple[Sequence[Row], int]:
+    def query(self, request: ListRequest) -> tuple[Sequence[EarnerRow], int]:
         self.preview = eligibility.preview(
             self.slug, by=self.by, shown=self.group, filters=self.people, request=request
         )
@@ -252,21 +252,21 @@ class Candidates(ListView[Row]):
             self.hidden = {"minutes"}
         group = self.preview.shown
         label = {
-            Group.MISSES: _l("Missing"),
-            Group.REST: _l("Missing"),
-            Group.UNEARNED: _l("Missing"),
-            Group.BLOCKED: _l("Reason"),
-            Group.HAVE: _l("Number"),
+            EarnerGroup.MISSES: _l("Missing"),
+            EarnerGroup.REST: _l("Missing"),
+            EarnerGroup.UNEARNED: _l("Missing"),
+            EarnerGroup.BLOCKED: _l("Reason"),
+            EarnerGroup.HAVE: _l("Number"),
         }.get(group, _l("Hours"))
-        is_number = group in (Group.EARNED, Group.UNCONFIRMED)
+        is_number = group in (EarnerGroup.EARNED, EarnerGroup.UNCONFIRMED)
         self.columns = (*self.columns, Column("last", label, numeric=is_number, place="fig"))
         return self.preview.rows, self.preview.matching
 
     def file_query(self, request: ListRequest) -> Iterable[Any]:
-        return eligibility.table(self.slug, self.group or Group.EARNED, self.people, by=self.by)
+        return eligibility.table(self.slug, self.group or EarnerGroup.EARNED, self.people, by=self.by)
 
     def file_words(self) -> list[str]:
-        return [*([] if self.group else [Group.EARNED]), *super().file_words()]
+        return [*([] if self.group else [EarnerGroup.EARNED]), *super().file_words()]
 
     def file_address(self, kind: str) -> str:
         return self.address(f"{self.endpoint}_file", kind=kind, show=self.preview.shown.value)
@@ -290,7 +290,7 @@ class Candidates(ListView[Row]):
             choices = counted_choices(counts, chosen.get(name), names, shows_numbers=False)
             if choices:
                 selects.append(Select(name, label, choices))
-        if self.preview.shown is Group.HAVE:
+        if self.preview.shown is EarnerGroup.HAVE:
             states = [
                 Choice(CertificateState.VALID, _("Valid")),
                 Choice(CertificateState.REVOKED, _("Revoked")),
@@ -309,7 +309,7 @@ class Candidates(ListView[Row]):
         }
 
 
-def stops_of(row: Row) -> list[dict[str, str | None]]:
+def stops_of(row: EarnerRow) -> list[dict[str, str | None]]:
     """The lectures of a series as a person attended them, for the macro `route_mini`."""
     states = {None: "later", True: "done", False: "missed"}
     return [{"state": states[came], "words": _("attended") if came else None} for came in row.stops]
@@ -335,7 +335,7 @@ def remind(slug: str) -> ResponseReturnValue:
         flash(_n("%(num)s person will get an e-mail.", "%(num)s people will get an e-mail.", notified), "done")
     else:
         flash(_("Everyone with an e-mail address has already been reminded. Nobody is reminded twice."), "done")
-    return redirect(url_for(".issue", slug=slug, show=Group.UNCONFIRMED.value))
+    return redirect(url_for(".issue", slug=slug, show=EarnerGroup.UNCONFIRMED.value))
 
 
 @bp.get("/series/<slug>/certificates/confirm")

@@ -29,7 +29,7 @@ from lms.dashboards.schemas import (
 from lms.people.actions.countries import add_country, edit_country
 from lms.people.actions.country_merging import merge_countries, undo_country_merge
 from lms.people.models import Country
-from lms.people.queries.countries import Span, list_countries, listed_country
+from lms.people.queries.countries import PartnerSpan, list_countries, listed_country
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
 from lms.web.locale import reader_locale
@@ -92,7 +92,7 @@ def create_country(given: dict[str, Any]) -> Any:
 def change_listed_country(code: str, changes: dict[str, Any]) -> Any:
     """Changes the fields sent, all or nothing. What was counted keeps its country."""
     if "partner" in changes:
-        changes = {**changes, "partner": [Span(one["since"], one["until"]) for one in changes["partner"]]}
+        changes = {**changes, "partner": [PartnerSpan(one["since"], one["until"]) for one in changes["partner"]]}
     edit_country(code, changes, by=current_actor(), at=clock.now())
     return _one(code)
 

@@ -23,7 +23,7 @@ from lms.nominations.models import Nomination
 from lms.people.actions.country_merging import merge_countries, undo_country_merge
 from lms.people.models import Country, CountryMerge, Person, RoleGrant
 from lms.people.queries.countries import (
-    Span,
+    PartnerSpan,
     belonging_to,
     country_names,
     list_countries,
@@ -57,7 +57,7 @@ class DescribedCountry:
 
     country: Country
     name: str
-    partner: Sequence[Span]
+    partner: Sequence[PartnerSpan]
     merged_into: str | None
 
 
@@ -66,7 +66,7 @@ class CountryHoldings:
     """How much refers to a country: of `COUNTED`, each by name; and in which spans it is a partner."""
 
     numbers: Mapping[str, int]
-    spans: Sequence[Span]
+    spans: Sequence[PartnerSpan]
 
 
 @dataclass(frozen=True)
@@ -299,8 +299,8 @@ def _read(noted: Mapping[str, Any]) -> dict[str, Any]:
     return {**noted, "until": _day(noted["until"])}
 
 
-def _spans(noted: Sequence[Sequence[Any]]) -> list[Span]:
-    return [Span(date.fromisoformat(since), _day(until)) for since, until in noted]
+def _spans(noted: Sequence[Sequence[Any]]) -> list[PartnerSpan]:
+    return [PartnerSpan(date.fromisoformat(since), _day(until)) for since, until in noted]
 
 
 def _day(text: str | None) -> date | None:

@@ -9,7 +9,7 @@ from datetime import datetime
 from lms.attendance.models.credits import Outcome
 from lms.attendance.queries.persons import PersonAttendance, attendance_of_person
 from lms.certificates.models import CertificateState
-from lms.certificates.queries.certificates import Shown, list_of_person
+from lms.certificates.queries.certificates import ShownCertificate, list_of_person
 from lms.core.clock import day_of, reporting_zone
 from lms.core.db import rehearse
 from lms.core.errors import Forbidden
@@ -34,7 +34,7 @@ class Holdings:
 
     series: Mapping[int, OwnSeries]
     attendance: Mapping[int, PersonAttendance]
-    certificates: tuple[Shown, ...]
+    certificates: tuple[ShownCertificate, ...]
     mails: int
     roles: tuple[Role, ...]
 
@@ -44,13 +44,13 @@ class Holdings:
         return sum(one.outcome is Outcome.ATTENDED for one in self.attendance.values())
 
     @property
-    def valid(self) -> tuple[Shown, ...]:
+    def valid(self) -> tuple[ShownCertificate, ...]:
         """The certificates that are valid."""
         return tuple(one for one in self.certificates if one.state is CertificateState.VALID)
 
 
 @dataclass(frozen=True)
-class Figures:
+class MergedFigures:
     """Two of the organiser's totals."""
 
     participants: int
@@ -77,11 +77,11 @@ class MergePreview:
     first: Holdings
     second: Holdings
     after: Holdings
-    now: Figures
-    then: Figures
+    now: MergedFigures
+    then: MergedFigures
     shared: tuple[SharedLecture, ...]
     earned: tuple[OwnSeries, ...]
-    replaced: tuple[Shown, ...]
+    replaced: tuple[ShownCertificate, ...]
     tokens: int
 
     @property
@@ -104,9 +104,9 @@ class UndoPreview:
     united: Holdings
     kept: Holdings
     merged: Holdings
-    now: Figures
-    then: Figures
-    unearned: tuple[Shown, ...]
+    now: MergedFigures
+    then: MergedFigures
+    unearned: tuple[ShownCertificate, ...]
 
 
 def holdings_of(person_id: int, *, by: Actor, at: datetime) -> Holdings:
@@ -122,9 +122,9 @@ def holdings_of(person_id: int, *, by: Actor, at: datetime) -> Holdings:
     )
 
 
-def _figures(*, by: Actor, at: datetime) -> Figures:
+def _figures(*, by: Actor, at: datetime) -> MergedFigures:
     counted = attended_totals(Slice(), by=by, at=at)
-    return Figures(counted.participants, counted.attendances)
+    return MergedFigures(counted.participants, counted.attendances)
 
 
 def preview_merge(kept_public_id: str, merged: str, *, by: Actor, at: datetime) -> MergePreview:
@@ -136,7 +136,7 @@ def preview_merge(kept_public_id: str, merged: str, *, by: Actor, at: datetime) 
     now = _figures(by=by, at=at)
     tokens = sum(len(list_tokens(person_id, at=at, by=by)) for person_id in (kept_id, merged_id))
 
-    def merge() -> tuple[Holdings, Figures]:
+    def merge() -> tuple[Holdings, MergedFigures]:
         merge_people(kept_public_id, merged, reason=_REHEARSED, is_confirmed=True, by=by, at=at)
         return holdings_of(kept_id, by=by, at=at), _figures(by=by, at=at)
 
@@ -181,7 +181,7 @@ def preview_undo(merged: str, *, by: Actor, at: datetime) -> UndoPreview:
     merge = get_merge(merged, by=by)
     united, now = holdings_of(merge.kept_id, by=by, at=at), _figures(by=by, at=at)
 
-    def undo() -> tuple[Holdings, Holdings, Figures]:
+    def undo() -> tuple[Holdings, Holdings, MergedFigures]:
         undo_merge(merged, by=by, at=at)
         remaining, other = (holdings_of(one, by=by, at=at) for one in (merge.kept_id, merge.merged_id))
         return remaining, other, _figures(by=by, at=at)

@@ -10,7 +10,7 @@ from lms.attendance.models.credits import Outcome
 from lms.attendance.queries.persons import PersonAttendance
 from lms.catalogue.models import Series
 from lms.catalogue.queries.series import SeriesFilter, list_series
-from lms.certificates.queries.certificates import Shown, list_of_person
+from lms.certificates.queries.certificates import ShownCertificate, list_of_person
 from lms.core.roles import Actor
 from lms.dashboards.queries.own import OwnSeries, list_own_series
 from lms.enrolment.models import EnrolmentStatus
@@ -30,7 +30,7 @@ ACTS = 5
 
 
 @dataclass(frozen=True)
-class Near:
+class NearLecture:
     """The lecture that lacks the fewest minutes to be attended."""
 
     lecture_id: int
@@ -43,8 +43,8 @@ class SeriesOfPerson:
     """A series of theirs; `certificate` is the latest one of it, `near` the lecture where least is missing."""
 
     own_series: OwnSeries
-    certificate: Shown | None
-    near: Near | None
+    certificate: ShownCertificate | None
+    near: NearLecture | None
 
     @property
     def is_current(self) -> bool:
@@ -63,7 +63,7 @@ class PersonDesk:
     series: Sequence[SeriesOfPerson]
     attendance: Sequence[PersonAttendance]
     nominations: Sequence[Nomination]
-    certificates: Sequence[Shown]
+    certificates: Sequence[ShownCertificate]
     mails: PersonMails
     stopped_address: str | None
     sign_ins: Sequence[SignInSession]
@@ -88,7 +88,7 @@ def get_person_desk(public_id: str, *, by: Actor, at: datetime) -> PersonDesk:
     profile = profile_of(public_id, day=day_of(at), by=by)
     person_id = profile.person.id
     certificates = list_of_person(person_id, by=by)
-    latest: dict[str, Shown] = {}
+    latest: dict[str, ShownCertificate] = {}
     for certificate in certificates:
         latest.setdefault(certificate.series_slug, certificate)
     own_series = list_own_series(person_id, by=by, at=at)
@@ -120,10 +120,10 @@ def get_person_desk(public_id: str, *, by: Actor, at: datetime) -> PersonDesk:
 _IN = (EnrolmentStatus.ENROLLED, EnrolmentStatus.WAITLISTED, EnrolmentStatus.APPLIED)
 
 
-def _near(own_series: OwnSeries) -> Near | None:
+def _near(own_series: OwnSeries) -> NearLecture | None:
     """The lecture attended in part that lacks the least, while the certificate is not earned."""
     if own_series.standing is None or own_series.standing.is_reached:
         return None
     partial = [one for one in own_series.attendance.values() if one.outcome is Outcome.PARTIAL and one.short_ms]
     nearest = min(partial, key=lambda attendance: (attendance.short_ms, attendance.title), default=None)
-    return None if nearest is None else Near(nearest.lecture_id, nearest.title, nearest.short_by)
+    return None if nearest is None else NearLecture(nearest.lecture_id, nearest.title, nearest.short_by)

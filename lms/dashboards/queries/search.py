@@ -10,7 +10,7 @@ from typing import Any
 
 from lms.catalogue.finding import LectureFound, SeriesFound, find_lectures, find_series
 from lms.certificates import numbers
-from lms.certificates.queries.certificates import Shown, get_certificate, list_of_people
+from lms.certificates.queries.certificates import ShownCertificate, get_certificate, list_of_people
 from lms.core.errors import NotFound
 from lms.core.roles import Actor
 from lms.core.search_index import search_words
@@ -24,7 +24,7 @@ LONGEST = 200
 """The maximum length of a search."""
 
 
-class Kind(StrEnum):
+class ResultKind(StrEnum):
     """What is found, in the order of the page."""
 
     PEOPLE = "people"
@@ -49,12 +49,12 @@ class Found:
     lectures: Sequence[LectureFound] = ()
     files: Sequence[FileFound] = ()
     organisations: Sequence[OrganisationFound] = ()
-    certificates: Sequence[Shown] = ()
+    certificates: Sequence[ShownCertificate] = ()
     help: Sequence[HelpFound] = ()
-    more: frozenset[Kind] = frozenset()
+    more: frozenset[ResultKind] = frozenset()
     series_of: dict[int, str] = field(default_factory=dict)
 
-    def of(self, kind: Kind) -> Sequence[Any]:
+    def of(self, kind: ResultKind) -> Sequence[Any]:
         """What was found of a kind."""
         results: Sequence[Any] = getattr(self, kind)
         return results
@@ -62,14 +62,14 @@ class Found:
     @property
     def count(self) -> int:
         """How many in all, as far as they are counted."""
-        return sum(len(self.of(kind)) for kind in Kind)
+        return sum(len(self.of(kind)) for kind in ResultKind)
 
 
-def kinds_for(by: Actor) -> list[Kind]:
+def kinds_for(by: Actor) -> list[ResultKind]:
     """The kinds that a reader may find something of. Certificates are found by their number, which is public."""
     is_staff = by.is_administrator or by.is_focal_point or by.is_instructor
-    of_staff = {Kind.PEOPLE, Kind.ORGANISATIONS}
-    return [kind for kind in Kind if is_staff or kind not in of_staff]
+    of_staff = {ResultKind.PEOPLE, ResultKind.ORGANISATIONS}
+    return [kind for kind in ResultKind if is_staff or kind not in of_staff]
 
 
 def find_all(typed: str, *, by_organisation: bool = False, by: Actor, at: datetime) -> Found:
@@ -79,7 +79,7 @@ def find_all(typed: str, *, by_organisation: bool = False, by: Actor, at: dateti
         return Found(())
     people: list[PersonFound] = []
     organisations: list[OrganisationFound] = []
-    if Kind.PEOPLE in kinds_for(by):
+    if ResultKind.PEOPLE in kinds_for(by):
         scope = seen_in_search(by)
         people = find_people(words, typed=typed, by_organisation=by_organisation, scope=scope, day=day_of(at), by=by)
         organisations = find_organisations(words, scope=scope, by=by)
@@ -93,12 +93,12 @@ def find_all(typed: str, *, by_organisation: bool = False, by: Actor, at: dateti
         _certificates(typed, people, by=by),
         find_help(words),
     )
-    shown: dict[str, Any] = {kind.value: results.of(kind)[:MOST] for kind in Kind}
-    more = frozenset(kind for kind in Kind if len(results.of(kind)) > MOST)
+    shown: dict[str, Any] = {kind.value: results.of(kind)[:MOST] for kind in ResultKind}
+    more = frozenset(kind for kind in ResultKind if len(results.of(kind)) > MOST)
     return replace(results, **shown, more=more, series_of=series_shared_with([one.id for one in people], by))
 
 
-def _certificates(typed: str, people: Sequence[PersonFound], *, by: Actor) -> list[Shown]:
+def _certificates(typed: str, people: Sequence[PersonFound], *, by: Actor) -> list[ShownCertificate]:
     """The certificate with this number, for everybody; those of the people found, for who may see all."""
     if numbers.parse(typed) is not None:
         try:

@@ -35,7 +35,7 @@ class Invited:
 
 
 @dataclass(frozen=True)
-class Answered:
+class AnsweredAppeal:
     """An appeal that was answered lately."""
 
     lecture_id: int
@@ -62,11 +62,11 @@ class OwnToDo:
     """The list of tasks on the page of a person."""
 
     invitations: Sequence[Invited]
-    answers: Sequence[Answered]
+    answers: Sequence[AnsweredAppeal]
     recordings: Sequence[Recorded]
 
     @property
-    def in_order(self) -> Sequence[Invited | Answered | Recorded]:
+    def in_order(self) -> Sequence[Invited | AnsweredAppeal | Recorded]:
         """What waits for an answer first, then what is new."""
         return [*self.invitations, *self.answers, *self.recordings]
 
@@ -85,7 +85,7 @@ def own_to_do(person_id: int, series: Iterable[OwnSeries], *, at: datetime) -> O
     since = at - NEWS
     return OwnToDo(
         [Invited(*row) for row in read(_INVITED, {"person_id": person_id, "at": at})],
-        [Answered(one, title, language, state is AppealState.ACCEPTED, ended)
+        [AnsweredAppeal(one, title, language, state is AppealState.ACCEPTED, ended)
          for one, title, language, state, ended in read(_ANSWERED, {"person_id": person_id, "since": since})],
         [Recorded(*row) for row in read(_RECORDED, {"ids": missed, "since": since})],
     )  # fmt: skip

@@ -32,7 +32,7 @@ cache_versions.watch(STAMP, _TABLES.__contains__)
 
 
 @dataclass(frozen=True)
-class Waiting:
+class WaitingCounts:
     """How many open appeals, unmatched attendees and nominations somebody may answer."""
 
     appeals: int
@@ -40,11 +40,11 @@ class Waiting:
     nominations: int
 
 
-def count_waiting(*, by: Actor) -> Waiting:
+def count_waiting(*, by: Actor) -> WaitingCounts:
     """What the navigation of each page says to instructors and administrators: one question, and none until something
     of it changes."""
     cached, key = memory(STAMP), (by.is_administrator, teaching_id(by))
-    entry: tuple[int | None, Waiting] | None = cached.get(key)
+    entry: tuple[int | None, WaitingCounts] | None = cached.get(key)
     if entry is None or entry[0] != cache_versions.peek(STAMP):
         stamp = cache_versions.stamp_of(STAMP)  # before the cached data is read, and as this session sees it
         unmatched = select(func.count()).select_from(UnmatchedAttendee).where(_in_own_series(by), _is_waiting())
@@ -54,7 +54,7 @@ def count_waiting(*, by: Actor) -> Waiting:
             unmatched.scalar_subquery(),
             nominated if by.is_administrator else literal(0),
         )
-        entry = stamp, Waiting(*read_one(query))
+        entry = stamp, WaitingCounts(*read_one(query))
         if len(cached) >= MOST:
             cached.clear()
         cached[key] = entry

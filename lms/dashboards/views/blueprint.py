@@ -9,7 +9,7 @@ from flask import Blueprint, g, has_request_context, request
 from sqlalchemy.exc import SQLAlchemyError
 
 from lms.catalogue.queries.lectures import list_live_in_public
-from lms.dashboards.queries.waiting import Waiting, count_waiting
+from lms.dashboards.queries.waiting import WaitingCounts, count_waiting
 from lms.web.identity import current_actor
 from lms.web.live_bar import closed_live
 
@@ -39,7 +39,7 @@ def waiting_for_staff() -> dict[str, Any]:
     return {"waiting_for_staff": _waiting}
 
 
-def _waiting() -> Waiting | None:
+def _waiting() -> WaitingCounts | None:
     by = current_actor()
     if not (by.is_instructor or by.is_administrator):
         return None

@@ -10,7 +10,7 @@ from typing import Any
 from flask import render_template, request
 from flask.typing import ResponseReturnValue
 
-from lms.attendance.queries.change_preview import PAGE, ChangeKind, Difference, list_changes, preview_policy
+from lms.attendance.queries.change_preview import PAGE, ChangeKind, OutcomeDifference, list_changes, preview_policy
 from lms.attendance.queries.roster import get_editable_lecture
 from lms.attendance.queries.times import Proposal, preview_times, propose_times
 from lms.catalogue.forms.times import TimesForm, local_of, near
@@ -29,7 +29,7 @@ GROUPS = ("gain", "lose", "earn", "unearn", "miss")
 
 
 @dataclass(frozen=True)
-class Shown:
+class ShownChanges:
     """The affected people: how many in each group, and one page of one group."""
 
     counts: dict[str, int]
@@ -46,8 +46,8 @@ class Shown:
 
 
 def shown_of(
-    series_id: int, differences: Sequence[Difference], effects: CertificateChanges | None, *, by: Actor
-) -> Shown:
+    series_id: int, differences: Sequence[OutcomeDifference], effects: CertificateChanges | None, *, by: Actor
+) -> ShownChanges:
     """What the address asks for: `show` a group (default: the first that has anybody), and its `page`."""
     counts = {kind.value: sum(len(one.people(kind)) for one in differences) for kind in ChangeKind}
     lists: Mapping[str, Sequence[Any]] = vars(effects) if effects is not None else {}
@@ -64,7 +64,7 @@ def shown_of(
         rows = lists[group][(page - 1) * PAGE : page * PAGE]
     else:
         rows = list_changes(differences, ChangeKind(group), series_id=series_id, by=by, page=page)
-    return Shown(counts, group, rows, page, pages, effects is not None)
+    return ShownChanges(counts, group, rows, page, pages, effects is not None)
 
 
 @bp.get("/series/<slug>/policy")

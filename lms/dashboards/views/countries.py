@@ -20,7 +20,7 @@ from lms.enrolment.queries.rows import day_of
 from lms.people.actions.countries import add_country, change_country, set_partnerships, undo_country_change
 from lms.people.models import Country
 from lms.people.queries.countries import (
-    Span,
+    PartnerSpan,
     country_names,
     list_countries,
     list_regions,
@@ -62,7 +62,7 @@ def countries() -> ResponseReturnValue:
     )
 
 
-def _holds(span: Span, day: date) -> bool:
+def _holds(span: PartnerSpan, day: date) -> bool:
     return span[0] <= day and (span[1] is None or span[1] >= day)
 
 
@@ -156,13 +156,13 @@ def _partner_countries(by: Actor, at: datetime) -> int:
     return totals(Slice(), by=by, at=at).partner_countries
 
 
-def _partners_with(code: str, spans: Sequence[Span], by: Actor, at: datetime) -> int:
+def _partners_with(code: str, spans: Sequence[PartnerSpan], by: Actor, at: datetime) -> int:
     set_partnerships(code, spans, by=by, at=at)
     return _partner_countries(by, at)
 
 
-def _spans_of(country: Country) -> list[Span]:
-    return [Span(one.since, one.until) for one in partnerships(country.id)]
+def _spans_of(country: Country) -> list[PartnerSpan]:
+    return [PartnerSpan(one.since, one.until) for one in partnerships(country.id)]
 
 
 def _page(country: Country, *, faults: dict[str, str] | None = None) -> str:
@@ -208,13 +208,13 @@ def _read_date(text: str, field: str) -> date | None:
         raise Invalid(field, _("Enter a date like 2026-11-25.")) from error
 
 
-def _spans() -> list[Span]:
-    spans: list[Span] = []
+def _spans() -> list[PartnerSpan]:
+    spans: list[PartnerSpan] = []
     pairs = zip_longest(request.form.getlist("since"), request.form.getlist("until"), fillvalue="")
     for since, until in list(pairs)[:MOST_SPANS]:
         first, last = _read_date(since, "partner"), _read_date(until, "partner")
         if first is not None:
-            spans.append(Span(first, last))
+            spans.append(PartnerSpan(first, last))
         elif last is not None:
             raise Invalid("partner", _("Enter the first day too."))
     return spans

@@ -11,7 +11,7 @@ from lms.core.i18n import _
 from lms.core.lists import rows_shown
 from lms.core.matching import Match, excerpt_of, pieces_of
 from lms.core.typed_text import clean_line
-from lms.dashboards.queries.search import LONGEST, Found, Kind, find_all, kinds_for
+from lms.dashboards.queries.search import LONGEST, Found, ResultKind, find_all, kinds_for
 from lms.dashboards.texts import passage, plain
 from lms.dashboards.views.blueprint import bp
 from lms.web.guards import ANYONE, allow
@@ -33,8 +33,8 @@ def search() -> ResponseReturnValue:
     q = clean_line(typed[:LONGEST])
     kinds = kinds_for(by)
     kind_name = request.args.get("kind", "")
-    kind = Kind(kind_name) if kind_name in kinds else None
-    by_organisation = "by" in request.args and kind is Kind.PEOPLE
+    kind = ResultKind(kind_name) if kind_name in kinds else None
+    by_organisation = "by" in request.args and kind is ResultKind.PEOPLE
     results = Found(()) if is_too_long else find_all(q, by_organisation=by_organisation, by=by, at=at)
     page = render_template(
         "dashboards/search.html",
@@ -53,8 +53,8 @@ def search() -> ResponseReturnValue:
     return page, 400 if is_too_long else 200
 
 
-def _shown(results: Found, kind: Kind) -> int:
-    of_each = SHOWN if sum(bool(results.of(one)) for one in Kind) > 2 else SHOWN_OF_TWO
+def _shown(results: Found, kind: ResultKind) -> int:
+    of_each = SHOWN if sum(bool(results.of(one)) for one in ResultKind) > 2 else SHOWN_OF_TWO
     return rows_shown(len(results.of(kind)), of_each)
 
 

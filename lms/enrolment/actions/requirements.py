@@ -17,7 +17,7 @@ from lms.people.models import Person
 _COLUMNS = (Enrolment.required_lectures, Enrolment.required_minutes, Enrolment.required_percent)
 
 
-class Known(NamedTuple):
+class KnownRequirement(NamedTuple):
     """What somebody knows: lectures, minutes in all, and the percent of a lecture; null where nothing is known."""
 
     lectures: int | None
@@ -25,24 +25,24 @@ class Known(NamedTuple):
     percent: int | None
 
 
-def known_requirements() -> list[tuple[int, Known]]:
+def known_requirements() -> list[tuple[int, KnownRequirement]]:
     """What the enrolled know, by the id of the series: one item for each difference."""
     query = select(Enrolment.series_id, *_COLUMNS).where(IS_ENROLLED).distinct().order_by(Enrolment.series_id)
-    return [(series_id, Known(*numbers)) for series_id, *numbers in read(query)]
+    return [(series_id, KnownRequirement(*numbers)) for series_id, *numbers in read(query)]
 
 
-def enrolled_who_know(series_id: int, known: Known) -> dict[int, int]:
+def enrolled_who_know(series_id: int, known: KnownRequirement) -> dict[int, int]:
     """The enrolled who know exactly this: the id of the enrolment, and the person."""
     query = speaking(Enrolment.id, Person.id).where(Enrolment.series_id == series_id, IS_ENROLLED, _is(known))
     return dict(read(query.order_by(Enrolment.id)))
 
 
-def store_requirement(enrolment_ids: Collection[int], known: Known, required: Known) -> set[int]:
+def store_requirement(enrolment_ids: Collection[int], known: KnownRequirement, required: KnownRequirement) -> set[int]:
     """Stores a new requirement, inside the running action; returns the ids of the enrolments that knew the former."""
     statement = update(Enrolment).where(among(Enrolment.id, enrolment_ids), _is(known))
     values = dict(zip(_COLUMNS, required, strict=True))
     return set(db.session.scalars(statement.values(values).returning(Enrolment.id)))
 
 
-def _is(known: Known) -> ColumnElement[bool]:
+def _is(known: KnownRequirement) -> ColumnElement[bool]:
     return and_(*(column.is_not_distinct_from(number) for column, number in zip(_COLUMNS, known, strict=True)))

@@ -19,7 +19,7 @@ from lms.people.queries.persons import ids_by_email
 
 
 @dataclass(frozen=True)
-class Preview:
+class EnrolmentPreview:
     """Counts of rows: `good` of `rows` can be imported, of people new and known; and their resulting states.
 
     `already` are in, `stay_out` withdrew or were rejected; `places` is what is free for them, null for no limit.
@@ -38,7 +38,7 @@ class Preview:
     notes: list[str] = field(default_factory=list)
 
 
-def preview_enrolments(series_id: int, staged: StagedPeople, *, by: Actor) -> Preview:
+def preview_enrolments(series_id: int, staged: StagedPeople, *, by: Actor) -> EnrolmentPreview:
     """What `publish_enrolments` would do at this moment. For administrators."""
     if not by.is_administrator:
         raise Forbidden
@@ -53,7 +53,7 @@ def preview_enrolments(series_id: int, staged: StagedPeople, *, by: Actor) -> Pr
     coming = claims.total()
     would_enrol = seats_for(claims, kept_seats(series.id) if series.reserved else {}, series.open_seats)
     places = series.open_seats if would_enrol == coming else would_enrol
-    return Preview(
+    return EnrolmentPreview(
         rows=staged.total,
         good=len(staged.rows),
         new_people=len(staged.rows) - len(known),

@@ -72,7 +72,7 @@ class Seat:
 
 
 @dataclass(frozen=True)
-class Place:
+class OwnPlace:
     """A reader's own place in a series and what can be done about it.
 
     `refusal` says why one cannot enrol oneself, null where one can. `waiting` is the length of the line.
@@ -352,7 +352,7 @@ def position_of(enrolment: Enrolment) -> int | None:
     return _positions([enrolment]).get(enrolment.id)
 
 
-def place_of(series: Series, *, by: Actor, at: datetime) -> Place:
+def place_of(series: Series, *, by: Actor, at: datetime) -> OwnPlace:
     """The reader's own place in a series that the reader may see."""
     enrolment = find_enrolment(series.id, by.person_id) if by.person_id is not None else None
     waiting = count_waiting(series.id)
@@ -368,7 +368,7 @@ def place_of(series: Series, *, by: Actor, at: datetime) -> Place:
             rules.check_can_come_back(enrolment.status)
     except Refused as error:
         refusal = error.message
-    return Place(
+    return OwnPlace(
         enrolment=enrolment,
         position=position_of(enrolment) if enrolment is not None else None,
         waiting=waiting,

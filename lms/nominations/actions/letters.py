@@ -24,7 +24,7 @@ KINDS: Final = frozenset({"pdf", "png", "jpg", "gif", "webp"})
 
 
 @dataclass(frozen=True)
-class Letter:
+class EndorsementLetter:
     """A file that was sent, and what it is by its content."""
 
     content: BinaryIO
@@ -33,7 +33,7 @@ class Letter:
     digest: str
 
 
-def read_letter(content: BinaryIO, file_name: str) -> Letter:
+def read_letter(content: BinaryIO, file_name: str) -> EndorsementLetter:
     """Checks a letter by its content, and has it scanned where a virus scanner is set. Nothing is kept yet.
 
     Raises Invalid (`letter`), and Refused while the scanner is away.
@@ -49,7 +49,7 @@ def read_letter(content: BinaryIO, file_name: str) -> Letter:
     if recognised["kind"] not in KINDS:
         raise Invalid("letter", _wanted())
     _check_clean(content)
-    return Letter(content, recognised["file_name"], recognised["kind"], recognised["digest"])
+    return EndorsementLetter(content, recognised["file_name"], recognised["kind"], recognised["digest"])
 
 
 def _wanted() -> str:
@@ -70,7 +70,7 @@ def _check_clean(content: BinaryIO) -> None:
         raise Invalid("letter", _("The virus scanner refused this file. Choose another one."))
 
 
-def keep_letter(nomination: Nomination, letter: Letter) -> str:
+def keep_letter(nomination: Nomination, letter: EndorsementLetter) -> str:
     """Within an action: keeps a letter with a nomination; returns its key, to be deleted where the action fails."""
     nomination.letter_name, nomination.letter_type = letter.name, letter.kind
     nomination.letter_digest = letter.digest
@@ -86,7 +86,7 @@ def drop_letters(keys: list[str]) -> None:
         files.delete(key)
 
 
-def attach_letter(public_id: str, letter: Letter, *, by: Actor, at: datetime) -> None:
+def attach_letter(public_id: str, letter: EndorsementLetter, *, by: Actor, at: datetime) -> None:
     """Adds a letter to an open nomination of one of the actor's countries; it replaces an earlier one.
 
     The same letter again changes nothing. Raises NotFound, and Refused where the nomination has ended without a place.
@@ -100,7 +100,7 @@ def attach_letter(public_id: str, letter: Letter, *, by: Actor, at: datetime) ->
 
 
 @action
-def _attach(public_id: str, letter: Letter, stored: list[str], *, by: Actor, at: datetime) -> None:
+def _attach(public_id: str, letter: EndorsementLetter, stored: list[str], *, by: Actor, at: datetime) -> None:
     nomination = _standing(public_id, by=by)
     before = nomination.letter_key
     if nomination.letter_digest == letter.digest:

@@ -13,14 +13,14 @@ from lms.core.db import action, db
 from lms.core.errors import Fault, Invalid
 from lms.core.i18n import _
 from lms.core.roles import Actor
-from lms.nominations.actions.letters import Letter, drop_letters, keep_letter
+from lms.nominations.actions.letters import EndorsementLetter, drop_letters, keep_letter
 from lms.nominations.actions.nominating import Nominated, nominate
 from lms.nominations.models import Nomination, NominationState
 from lms.people.actions.files import PersonRow
 
 
 @dataclass(frozen=True)
-class Outcome:
+class NominationOutcome:
     """What came of nominating a person for a series; null: the person was nominated already."""
 
     title: str
@@ -32,11 +32,11 @@ def nominate_person(
     row: PersonRow,
     *,
     country_id: int,
-    letter: Letter | None = None,
+    letter: EndorsementLetter | None = None,
     submit: bool = True,
     by: Actor,
     at: datetime,
-) -> list[Outcome]:
+) -> list[NominationOutcome]:
     """Nominates a person for each of these series, or for none of them.
 
     Raises as `nominate`; Invalid also names `series`, where none is given or where the person is enrolled in one.
@@ -55,12 +55,12 @@ def _nominate(
     row: PersonRow,
     *,
     country_id: int,
-    letter: Letter | None,
+    letter: EndorsementLetter | None,
     submit: bool,
     keys: list[str],
     by: Actor,
     at: datetime,
-) -> list[Outcome]:
+) -> list[NominationOutcome]:
     query = select(Series.id, Series.title, Series.slug).where(Series.slug.in_(slugs)).order_by(Series.id)
     series_rows = list(db.session.execute(query))
     if not series_rows or len(series_rows) < len(set(slugs)):
@@ -72,7 +72,7 @@ def _nominate(
         made = _made(answer)
         if letter is not None and made is not None:
             keys.append(keep_letter(made, letter))
-        outcomes.append(Outcome(title, made.state if made is not None else None))
+        outcomes.append(NominationOutcome(title, made.state if made is not None else None))
     if faults:
         raise Invalid(faults=list(dict.fromkeys(faults)))
     return outcomes

@@ -10,7 +10,7 @@ from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  #
 from lms.core.errors import Invalid
 from lms.core.i18n import _
 from lms.nominations.models import ProfileField
-from lms.nominations.queries.profile_requests import Difference
+from lms.nominations.queries.profile_requests import ProfileDifference
 from lms.web.forms import BaseForm
 
 _CHOICES = [SelectChoice("accept", ""), SelectChoice("refuse", "")]
@@ -32,7 +32,7 @@ class ProfileRequestForm(BaseForm):
         for field in self:
             field.errors = [_("%(field)s: %(reason)s", field=field.label.text, reason=one) for one in field.errors]
 
-    def answers(self, differences: Sequence[Difference]) -> dict[ProfileField, bool | None]:
+    def answers(self, differences: Sequence[ProfileDifference]) -> dict[ProfileField, bool | None]:
         """What was chosen for the fields that are asked about."""
         known = {"accept": True, "refuse": False}
         return {one.field: known.get(self[one.field.value].data or "") for one in differences}

@@ -86,7 +86,7 @@ def _nominations(filters: NominationFilter, by: Actor) -> Select[Any]:
 
 
 @dataclass(frozen=True)
-class Event:
+class NominationEvent:
     """Something that happened to a nomination. `reason` is what somebody wrote."""
 
     at: datetime
@@ -95,7 +95,7 @@ class Event:
     reason: str | None = None
 
 
-def history_of(nomination: Nomination) -> list[Event]:
+def history_of(nomination: Nomination) -> list[NominationEvent]:
     """What happened to a nomination, in its order."""
     people = [nomination.nominated_by_id, nomination.decided_by_id]
     names: dict[int, str] = dict(read(select(Person.id, Person.full_name).where(Person.id.in_(people))))
@@ -116,7 +116,7 @@ def history_of(nomination: Nomination) -> list[Event]:
         steps.append((nomination.ended_at, nomination.state.value, None, None))
     if nomination.state is NominationState.ACCEPTED:
         steps = [step for step in steps if step[1] != "answered"]
-    events = [Event(at, what, by, reason) for at, what, by, reason in steps if at is not None]
+    events = [NominationEvent(at, what, by, reason) for at, what, by, reason in steps if at is not None]
     order = {what: place for place, what in enumerate(_ORDER)}
     return sorted(events, key=lambda event: (event.at, order[event.what]))
 

@@ -22,7 +22,7 @@ from lms.people.queries.persons import members
 
 
 @dataclass(frozen=True)
-class Difference:
+class ProfileDifference:
     """A field of a profile, what it says now, and what a file says."""
 
     field: ProfileField
@@ -36,7 +36,7 @@ class ChangedProfile:
 
     person_id: int
     full_name: str
-    differences: Sequence[Difference]
+    differences: Sequence[ProfileDifference]
     line: int = 1
 
 
@@ -46,7 +46,7 @@ def compare(row: PersonRow, person: Person) -> ChangedProfile | None:
     for field in ProfileField:
         now, value = getattr(person, field), getattr(row, field)
         if now and value and _plain(now) != _plain(value):
-            differences.append(Difference(field, now, value))
+            differences.append(ProfileDifference(field, now, value))
     return ChangedProfile(person.id, person.full_name, differences, row.line) if differences else None
 
 
@@ -110,7 +110,7 @@ class ProfileRequestView:
     request: ProfileRequest
     person: Person
     asked_by: str | None
-    differences: Sequence[Difference]
+    differences: Sequence[ProfileDifference]
     is_old: bool
 
 
@@ -144,11 +144,11 @@ def person_of(request: ProfileRequest) -> Person | None:
     return person if person is not None and person.erased_at is None else None
 
 
-def open_differences(request: ProfileRequest, person: Person) -> list[Difference]:
+def open_differences(request: ProfileRequest, person: Person) -> list[ProfileDifference]:
     """The changes of a request that the profile does not say already, in the order of a profile."""
     order = list(ProfileField)
     changes = sorted(request.changes, key=lambda change: order.index(change.field))
-    differences = [Difference(one.field, getattr(person, one.field) or "", one.value) for one in changes]
+    differences = [ProfileDifference(one.field, getattr(person, one.field) or "", one.value) for one in changes]
     return [one for one in differences if one.now != one.value]
 
 

@@ -11,7 +11,7 @@ from lms.core import clock
 from lms.core.i18n import _
 from lms.core.roles import Role
 from lms.nominations.actions.letters import read_letter
-from lms.nominations.actions.one_person import Outcome, nominate_person
+from lms.nominations.actions.one_person import NominationOutcome, nominate_person
 from lms.nominations.forms.nominate import NominatePersonForm
 from lms.nominations.models import NominationState
 from lms.nominations.queries.checking import OwnPerson, find_own_person
@@ -45,7 +45,7 @@ def nominate_one() -> ResponseReturnValue:
         if person is not None:
             form.show(person)
         return _page(form, country, listed, person=person, status=422 if form.errors else 200)
-    outcomes: list[Outcome] = []
+    outcomes: list[NominationOutcome] = []
 
     def work() -> None:
         row = form.row()
@@ -70,7 +70,7 @@ def nominate_one() -> ResponseReturnValue:
     return redirect(url_for(".listing", country=country.code), 303)
 
 
-def _tell(outcomes: Sequence[Outcome], *, is_draft: bool) -> None:
+def _tell(outcomes: Sequence[NominationOutcome], *, is_draft: bool) -> None:
     for outcome in outcomes:
         kind = "done"
         if outcome.state is NominationState.INVITED:

@@ -19,7 +19,7 @@ from lms.core.resources import resource
 from lms.core.roles import Actor
 from lms.core.typed_text import clean_line, clean_text
 from lms.people.models import Country, Partnership, Region
-from lms.people.queries.countries import Span, get_country, listed_country
+from lms.people.queries.countries import PartnerSpan, get_country, listed_country
 
 MAX_NAME = 100
 MAX_NOTICE = 1000
@@ -253,7 +253,7 @@ def _is_as(state: Mapping[str, Any], noted: Mapping[str, Any] | None) -> bool:
 
 
 @action
-def set_partnerships(code: str, spans: Sequence[Span], *, by: Actor, at: datetime) -> bool:
+def set_partnerships(code: str, spans: Sequence[PartnerSpan], *, by: Actor, at: datetime) -> bool:
     """Says in which spans a country is a partner, in place of those known; False where nothing differs.
 
     For administrators. Raises Invalid for a span that ends before it begins, or overlaps another.

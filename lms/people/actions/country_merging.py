@@ -17,7 +17,7 @@ from lms.core.roles import SYSTEM, Actor
 from lms.core.typed_text import clean_text
 from lms.people.actions.country_moves import move_back, move_rows, name_of
 from lms.people.models import BEGINNING, Country, CountryMerge, CountryMove, Partnership, PersonCountry, RoleGrant
-from lms.people.queries.countries import Span, listed_country, partner_spans, united_spans
+from lms.people.queries.countries import PartnerSpan, listed_country, partner_spans, united_spans
 
 MAX_REASON: Final = 500
 SETTLES: Final = timedelta(hours=1)
@@ -167,11 +167,11 @@ def _part_spans(row: CountryMerge) -> None:
     _write_spans(row.merged_id, _from_json(partner["merged"]))
 
 
-def _spans(country_id: int) -> list[Span]:
+def _spans(country_id: int) -> list[PartnerSpan]:
     return partner_spans().get(country_id, [])
 
 
-def _write_spans(country_id: int, spans: Sequence[Span]) -> None:
+def _write_spans(country_id: int, spans: Sequence[PartnerSpan]) -> None:
     if _spans(country_id) == list(spans):
         return
     db.session.execute(delete(Partnership).where(Partnership.country_id == country_id))
@@ -179,9 +179,11 @@ def _write_spans(country_id: int, spans: Sequence[Span]) -> None:
     db.session.flush()
 
 
-def _as_json(spans: Iterable[Span]) -> list[list[Any]]:
+def _as_json(spans: Iterable[PartnerSpan]) -> list[list[Any]]:
     return [[since.isoformat(), until.isoformat() if until is not None else None] for since, until in spans]
 
 
-def _from_json(rows: Iterable[Sequence[Any]]) -> list[Span]:
-    return [Span(date.fromisoformat(since), date.fromisoformat(until) if until else None) for since, until in rows]
+def _from_json(rows: Iterable[Sequence[Any]]) -> list[PartnerSpan]:
+    return [
+        PartnerSpan(date.fromisoformat(since), date.fromisoformat(until) if until else None) for since, until in rows
+    ]

@@ -23,23 +23,23 @@ from lms.people.models import Country, Partnership, Person, PersonCountry, Regio
 from lms.people.queries.country_names import code_of_name, codes_of_shared_name, name_key, regions, territories
 
 
-class Span(NamedTuple):
+class PartnerSpan(NamedTuple):
     """First and last day of a partnership; without a last day it lasts."""
 
     since: date
     until: date | None
 
 
-def united_spans(spans: Iterable[Span]) -> list[Span]:
+def united_spans(spans: Iterable[PartnerSpan]) -> list[PartnerSpan]:
     """The days of all these spans in as few spans as possible, oldest first."""
-    united: list[Span] = []
+    united: list[PartnerSpan] = []
     for since, until in sorted(spans, key=lambda span: span[0]):
         last = united[-1] if united else None
         if last is None or (last[1] is not None and last[1] + timedelta(days=1) < since):
-            united.append(Span(since, until))
+            united.append(PartnerSpan(since, until))
         else:
             ends = None if last[1] is None or until is None else max(last[1], until)
-            united[-1] = Span(last[0], ends)
+            united[-1] = PartnerSpan(last[0], ends)
     return united
 
 
@@ -153,12 +153,12 @@ def countries_meant(typed: str, names: Mapping[str, str]) -> list[str]:
     return [code for code, name in names.items() if code in meant or key in {code.casefold(), name_key(name)}]
 
 
-def partner_spans() -> dict[int, list[Span]]:
+def partner_spans() -> dict[int, list[PartnerSpan]]:
     """Country → the spans in which it was or is a partner, oldest first."""
-    spans: dict[int, list[Span]] = {}
+    spans: dict[int, list[PartnerSpan]] = {}
     query = select(Partnership.country_id, Partnership.since, Partnership.until).order_by(Partnership.since)
     for country_id, since, until in read(query):
-        spans.setdefault(country_id, []).append(Span(since, until))
+        spans.setdefault(country_id, []).append(PartnerSpan(since, until))
     return spans
 
 

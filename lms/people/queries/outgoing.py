@@ -105,7 +105,7 @@ def may_be_done(deed: Deed, at: datetime) -> ColumnElement[bool]:
 
 
 @dataclass(frozen=True)
-class ChosenMails:
+class SelectedMails:
     """Mails with which something is to be done, and how many there are of each template, most first."""
 
     ids: Sequence[int]
@@ -114,14 +114,14 @@ class ChosenMails:
 
 def choose_mails(
     deed: Deed, *, among_ids: Sequence[int] | None, request: ListRequest, by: Actor, at: datetime
-) -> ChosenMails:
+) -> SelectedMails:
     """Of the mails with these ids, or of all that a filter holds, those with which something can be done."""
     if not by.is_administrator:
         raise Forbidden
     which = [OutboxMail.id.in_(among_ids)] if among_ids is not None else _chosen(request, at)
     query = select(OutboxMail.id, OutboxMail.template).where(*which, OutboxMail.template != NOBODY)
     rows = read(query.where(may_be_done(deed, at)).order_by(OutboxMail.id).limit(MOST_AT_ONCE))
-    return ChosenMails([row.id for row in rows], Counter(row.template for row in rows).most_common())
+    return SelectedMails([row.id for row in rows], Counter(row.template for row in rows).most_common())
 
 
 def what_can_be_done(mail_ids: Sequence[int], *, at: datetime) -> dict[int, list[Deed]]:

@@ -87,7 +87,7 @@ def _page(group_id: str, status: int = 200, **given: Any) -> ResponseReturnValue
     )
 
 
-def _has(person: viewing.Listed, q: str) -> bool:
+def _has(person: viewing.ListedPerson, q: str) -> bool:
     needle = q.casefold()
     return any(needle in (text or "").casefold() for text in (person.full_name, person.native_name, person.email))
 
