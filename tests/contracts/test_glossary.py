@@ -6,6 +6,7 @@ import ast
 import io
 import re
 import tokenize
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,6 +39,13 @@ PHRASES_LEFT = {
     "lms/demo/population.py",
 }
 """Modules that still have such phrases. No module is added."""
+CLASSES_TWICE = {
+    "AcceptForm", "Attended", "Audience", "Basis", "BatchPerson", "BatchPreview", "Column", "Decided", "Decision",
+    "DecisionIn", "DeclineForm", "EnrolmentChanges", "GroupOut", "LectureFile", "Letter", "LocalTime", "Mark",
+    "Name", "NominationPage", "Occasion", "Part", "People", "Period", "PersonOut", "Picture", "PolicyIn",
+    "PublishForm", "Report", "ReportForm", "Rows", "Selection", "Table", "WithdrawForm", "_Person",
+}  # fmt: skip
+"""Names that two or more classes have. No name is added."""
 
 
 def ruled_out() -> set[str]:
@@ -82,6 +90,12 @@ def test_variables_say_what_they_hold() -> None:
     vague = {path: names for path, names in vague.items() if names}
     assert not {path: names for path, names in vague.items() if path not in NAMES_LEFT | PUBLIC}
     assert not NAMES_LEFT - vague.keys(), "remove modules without such names from the list"
+
+
+def test_a_class_name_has_one_meaning() -> None:
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in MODULES]
+    names = Counter(node.name for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
+    assert {name for name, count in names.items() if count > 1} - CLASSES_TWICE - {"Meta"} == set()
 
 
 def test_docstrings_and_comments_are_plain() -> None:
