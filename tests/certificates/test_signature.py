@@ -186,17 +186,21 @@ def test_bytes_behind_the_end_are_rejected() -> None:
     assert not check_pdf(SIGNED[:-1], [KEY.certificate]).intact
 
 
-def test_the_same_document_gives_the_same_signature() -> None:
-    assert signed() == SIGNED
+def written(date: object) -> datetime:
+    """A moment as PDF writes it (ISO 32000-1, 7.9.4)."""
+    return datetime.strptime(str(date).replace("'", ""), "D:%Y%m%d%H%M%S%z")
+
+
+def test_the_signature_follows_the_document() -> None:
     assert SIGNED.startswith(PLAIN.rstrip() + b"\n"), "the end of the first revision is a line of its own"
-    assert len(SIGNED) - len(PLAIN) < 8000
+    assert len(SIGNED) - len(PLAIN) < 20_000
 
 
 def test_it_is_signed_in_a_thread_that_runs_an_event_loop() -> None:
     async def sign() -> bytes:
         return signed()
 
-    assert asyncio.run(sign()) == SIGNED
+    assert accepts(asyncio.run(sign()), KEY.certificate)
 
 
 def test_the_signature_keeps_the_structure_that_screen_readers_and_archives_need() -> None:
@@ -226,10 +230,12 @@ def test_the_signature_keeps_the_structure_that_screen_readers_and_archives_need
         # and what was there before
         assert bool(root.MarkInfo.Marked)
         assert str(root.OutputIntents[0].S) == "/GTS_PDFA1"
-        metadata = root.Metadata.read_bytes()
-        assert b"<pdfaid:part>2</pdfaid:part>" in metadata
-        assert b"<pdfaid:conformance>A</pdfaid:conformance>" in metadata
-        assert b"<pdfuaid:part>1</pdfuaid:part>" in metadata
+        with pdf.open_metadata() as metadata:
+            assert metadata.pdfa_status == "2A"
+            assert metadata["pdfuaid:part"] == "1"
+            # PDF/A: both kinds of metadata say the same
+            assert datetime.fromisoformat(metadata["xmp:ModifyDate"]) == written(pdf.docinfo["/ModDate"])
+            assert metadata["pdf:Producer"] == str(pdf.docinfo["/Producer"])
 
 
 @pytest.fixture

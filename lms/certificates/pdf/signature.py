@@ -46,7 +46,7 @@ def sign_pdf(
 ) -> bytes:
     """The file with the organisation's signature, with `at` (aware UTC) as its time.
 
-    The same file and key give the same bytes, a time stamp apart. Raises TimestampAway and CannotSign.
+    Raises TimestampAway and CannotSign.
     """
     from lms.certificates.pdf import signer  # its libraries take a tenth of the time in which a server starts
 

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import io
 import urllib.request
 from collections.abc import Iterator, Sequence
@@ -22,7 +21,6 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from pyhanko.pdf_utils.generic import (
     ArrayObject,
-    ByteStringObject,
     DictionaryObject,
     IndirectObject,
     NameObject,
@@ -31,7 +29,6 @@ from pyhanko.pdf_utils.generic import (
 )
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.misc import PdfError
-from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.fields import MDPPerm, SigFieldSpec, SigSeedSubFilter
 from pyhanko.sign.signers import Signer
 from pyhanko.sign.signers.cms_embedder import PdfCMSEmbedder, SigIOSetup, SigMDPSetup, SigObjSetup
@@ -69,7 +66,7 @@ def sign(
         bytes_reserved=2 * room,
     )
     try:
-        writer = _Revision(io.BytesIO(pdf.rstrip() + b"\n"))
+        writer = IncrementalPdfFileWriter(io.BytesIO(pdf.rstrip() + b"\n"))
         root = writer.root["/StructTreeRoot"]
         top = root["/K"][0]
         _set_texts(writer, top, spoken)
@@ -93,22 +90,6 @@ def sign(
         raise TimestampAway(f"a time stamp of {len(content)} bytes")
     steps.send(content)
     return bytes(output.getvalue())
-
-
-class _Revision(IncrementalPdfFileWriter):
-    """An update without time and chance: the same file gives the same bytes, and its metadata stay as typst wrote them
-    (PDF/A)."""
-
-    @classmethod
-    def _handle_id(cls, prev: PdfFileReader) -> ArrayObject:
-        first = bytes(prev.trailer["/ID"][0].original_bytes)
-        prev.stream.seek(0)
-        return ArrayObject(
-            [ByteStringObject(first), ByteStringObject(hashlib.sha256(prev.stream.read()).digest()[:16])]
-        )
-
-    def _update_meta(self) -> None:
-        """Leaves the metadata."""
 
 
 def _set_texts(writer: IncrementalPdfFileWriter, top: DictionaryObject, spoken: Sequence[Spoken]) -> None:

@@ -140,10 +140,7 @@ def order_of(certificate: Certificate, kind: str) -> Order:
 
 
 def made(order: Order, given: RenderContext) -> bytes:
-    """A certificate set and signed: the same order and key give the same bytes, a time stamp apart.
-
-    Raises CannotRender, TimestampAway.
-    """
+    """A certificate set and signed. Raises CannotRender and TimestampAway."""
     at = max(order.at, given.key.certificate.not_valid_before_utc)  # issued before there were keys to sign with
     return sign_pdf(
         typesetting.render(order.award, given.folders),
