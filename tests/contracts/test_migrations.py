@@ -9,15 +9,13 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from flask_migrate import downgrade, upgrade
-from sqlalchemy import inspect, select
+from sqlalchemy import inspect
 
 from lms.app import create_app
 from lms.config import Config
 from lms.core.db import Base, db
 from lms.core.roles import SYSTEM
 from lms.core.search_index import is_part_of_index
-from lms.enrolment.models import SeatEntry, SeatKind
-from lms.enrolment.queries.seats import seat_differences
 from lms.people.actions.persons import change_profile, create_person
 from lms.people.queries.finding import find_people
 from tests.later_migration import add_later_migration
@@ -98,26 +96,3 @@ def test_migrations_import_no_application_code() -> None:
     assert files
     for path in files:
         assert "lms" not in path.read_text(encoding="utf-8"), path
-
-
-def test_who_was_enrolled_before_the_ledger_of_seats_stands_in_it(fresh: Config) -> None:
-    app = create_app(fresh)
-    with app.app_context():
-        upgrade(revision="b2c1d4e5f601")
-        moment = "'2026-11-20 08:00:00+00:00'"
-        with db.engine.begin() as connection:
-            for statement in (
-                "INSERT INTO person (id, public_id, canonical_id, full_name, locale, created_at) "
-                f"VALUES (1, 'p1', 1, 'Amina', 'en', {moment})",
-                "INSERT INTO series (id, slug, title, description, language, visibility, admission, taken, created_at) "
-                f"VALUES (1, 's', 'S', '', 'en', 'public', 'open', 1, {moment})",
-                "INSERT INTO enrolment (id, public_id, series_id, person_id, status, source, registered_at, queued_at, "
-                f"enrolled_at) VALUES (1, 'e1', 1, 1, 'enrolled', 'staff', {moment}, {moment}, {moment})",
-            ):
-                connection.exec_driver_sql(statement)
-        upgrade()
-        assert list(seat_differences({})) == []
-        row = db.session.scalars(select(SeatEntry)).one()
-        assert (row.change, row.kind, row.person_id) == (1, SeatKind.BY_HAND, 1)
-        db.session.remove()
-        db.engine.dispose()

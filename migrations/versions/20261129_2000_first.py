@@ -3,10 +3,12 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "a1f0c3d2b4e5"
+revision = "a1f0c3d2b4e6"
 down_revision = None
 branch_labels = None
 depends_on = None
+
+SEARCHED = (("person", "search_name"), ("person", "search_organisation"), ("person_email", "key"))
 
 
 def upgrade() -> None:
@@ -21,6 +23,17 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_audit_entry_actor_id"), "audit_entry", ["actor_id"], unique=False)
 
+    op.create_table(
+        "bounce_mailbox",
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("uid_validity", sa.BigInteger(), nullable=False),
+        sa.Column("last_uid", sa.BigInteger(), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("read_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("fault", sa.String(length=32), nullable=True),
+        sa.Column("error", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_bounce_mailbox")),
+    )
     op.create_table(
         "column_mapping",
         sa.Column("signature", sa.String(length=64), nullable=False),
@@ -50,6 +63,7 @@ def upgrade() -> None:
                 "running",
                 "done",
                 "failed",
+                "stopped",
                 name="jobstate",
                 native_enum=False,
                 create_constraint=True,
@@ -63,6 +77,7 @@ def upgrade() -> None:
         sa.Column("error", sa.Text(), nullable=True),
         sa.Column("asked_by", sa.Integer(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("leased_until", sa.DateTime(timezone=True), nullable=True),
@@ -87,6 +102,23 @@ def upgrade() -> None:
     op.create_index("ix_kept_answer_at", "kept_answer", ["at"], unique=False)
 
     op.create_table(
+        "mail_run",
+        sa.Column("key", sa.String(length=120), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_mail_run")),
+    )
+    op.create_index(op.f("ix_mail_run_at"), "mail_run", ["at"], unique=False)
+
+    op.create_table(
+        "mail_taken",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_mail_taken")),
+    )
+    op.create_index(op.f("ix_mail_taken_at"), "mail_taken", ["at"], unique=False)
+
+    op.create_table(
         "opening_set",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("public_id", sa.String(length=16), nullable=False),
@@ -102,10 +134,14 @@ def upgrade() -> None:
         "outbox_mail",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("template", sa.String(length=64), nullable=False),
+        sa.Column("kind", sa.String(length=32), server_default="account", nullable=False),
+        sa.Column("priority", sa.Integer(), server_default="3", nullable=False),
+        sa.Column("state", sa.String(length=16), server_default="queued", nullable=False),
         sa.Column("address", sa.String(length=320), nullable=False),
         sa.Column("locale", sa.String(length=16), nullable=False),
         sa.Column("time_zone", sa.String(length=64), nullable=False),
         sa.Column("person_id", sa.Integer(), nullable=True),
+        sa.Column("series_id", sa.Integer(), server_default="0", nullable=False),
         sa.Column("payload", sa.JSON(), nullable=False),
         sa.Column("dedupe_key", sa.String(length=200), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
@@ -113,12 +149,23 @@ def upgrade() -> None:
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("sent_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("reason", sa.String(length=32), nullable=True),
         sa.Column("error", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox_mail")),
         sa.UniqueConstraint("dedupe_key", name=op.f("uq_outbox_mail_dedupe_key")),
     )
-    op.create_index("ix_outbox_mail_due", "outbox_mail", ["sent_at", "due_at"], unique=False)
+    op.create_index("ix_outbox_mail_address", "outbox_mail", ["address"], unique=False)
+    op.create_index("ix_outbox_mail_created", "outbox_mail", ["created_at", "state"], unique=False)
+    op.create_index(
+        "ix_outbox_mail_no_such_address",
+        "outbox_mail",
+        ["address"],
+        unique=False,
+        sqlite_where=sa.text("reason = 'no_such_address'"),
+        postgresql_where=sa.text("reason = 'no_such_address'"),
+    )
     op.create_index(op.f("ix_outbox_mail_person_id"), "outbox_mail", ["person_id"], unique=False)
+    op.create_index("ix_outbox_mail_queue", "outbox_mail", ["state", "priority", "due_at", "id"], unique=False)
 
     op.create_table(
         "person",
@@ -133,6 +180,8 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.Column("native_name", sa.String(length=200), nullable=True),
+        sa.Column("search_name", sa.Text(), server_default="", nullable=False),
+        sa.Column("search_organisation", sa.Text(), server_default="", nullable=False),
         sa.Column(
             "sector",
             sa.Enum(
@@ -214,8 +263,17 @@ def upgrade() -> None:
         sa.Column("ends_on", sa.Date(), nullable=True),
         sa.Column("capacity", sa.Integer(), nullable=True),
         sa.Column("taken", sa.Integer(), nullable=False),
+        sa.Column("held", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("reserved", sa.Integer(), server_default="0", nullable=False),
+        sa.Column(
+            "release_rule",
+            sa.Enum("rounds", "first_come", name="releaserule", native_enum=False, create_constraint=True, length=32),
+            server_default="rounds",
+            nullable=False,
+        ),
+        sa.Column("nominations_need_approval", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.CheckConstraint("capacity IS NULL OR taken <= capacity", name=op.f("ck_series_seats")),
+        sa.CheckConstraint("capacity IS NULL OR taken + reserved <= capacity", name=op.f("ck_series_seats")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_series")),
         sa.UniqueConstraint("slug", name=op.f("uq_series_slug")),
     )
@@ -241,6 +299,25 @@ def upgrade() -> None:
         sa.UniqueConstraint("kid", name=op.f("uq_signing_key_kid")),
     )
     op.create_table(
+        "speaker",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("public_id", sa.String(length=32), nullable=False),
+        sa.Column("full_name", sa.String(length=200), nullable=False),
+        sa.Column("native_name", sa.String(length=200), nullable=True),
+        sa.Column("position", sa.String(length=200), nullable=True),
+        sa.Column("about", sa.Text(), nullable=False),
+        sa.Column(
+            "name_key",
+            sa.String(length=200).with_variant(sa.String(length=200, collation="C"), "postgresql"),
+            nullable=False,
+        ),
+        sa.Column("picture", sa.String(length=64), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_speaker")),
+        sa.UniqueConstraint("public_id", name=op.f("uq_speaker_public_id")),
+    )
+    op.create_index(op.f("ix_speaker_name_key"), "speaker", ["name_key"], unique=False)
+
+    op.create_table(
         "stamp",
         sa.Column("kind", sa.String(length=32), nullable=False),
         sa.Column("of_id", sa.Integer(), autoincrement=False, nullable=False),
@@ -252,6 +329,14 @@ def upgrade() -> None:
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("taken", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_status_list")),
+    )
+    op.create_table(
+        "time_zone_check",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("version", sa.String(length=32), nullable=False),
+        sa.Column("checked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("moved", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_time_zone_check")),
     )
     op.create_table(
         "worker_heartbeat",
@@ -301,6 +386,18 @@ def upgrade() -> None:
     op.create_index("ix_audit_subject_kind_subject_id", "audit_subject", ["kind", "subject_id"], unique=False)
 
     op.create_table(
+        "calendar_address",
+        sa.Column("person_id", sa.Integer(), nullable=False),
+        sa.Column("secret_hash", sa.String(length=64), nullable=False),
+        sa.Column("sealed", sa.String(length=200), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("read_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("program", sa.String(length=32), server_default="", nullable=False),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_calendar_address_person_id")),
+        sa.PrimaryKeyConstraint("person_id", name=op.f("pk_calendar_address")),
+        sa.UniqueConstraint("secret_hash", name=op.f("uq_calendar_address_secret_hash")),
+    )
+    op.create_table(
         "certificate_design",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("family_id", sa.Integer(), nullable=False),
@@ -337,11 +434,113 @@ def upgrade() -> None:
         sa.Column("latitude", sa.Double(), nullable=True),
         sa.Column("longitude", sa.Double(), nullable=True),
         sa.Column("names", sa.JSON(), nullable=False),
+        sa.Column("notices", sa.JSON(), server_default="{}", nullable=False),
         sa.Column("valid_until", sa.Date(), nullable=True),
+        sa.Column("merged_into_id", sa.Integer(), nullable=True),
+        sa.ForeignKeyConstraint(["merged_into_id"], ["country.id"], name=op.f("fk_country_merged_into_id")),
         sa.ForeignKeyConstraint(["region_code"], ["region.code"], name=op.f("fk_country_region_code")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_country")),
         sa.UniqueConstraint("code", name=op.f("uq_country_code")),
         sa.UniqueConstraint("iso", name=op.f("uq_country_iso")),
+    )
+    op.create_index(op.f("ix_country_merged_into_id"), "country", ["merged_into_id"], unique=False)
+
+    op.create_table(
+        "decision_batch",
+        sa.Column(
+            "decision",
+            sa.Enum("approve", "reject", name="decision", native_enum=False, create_constraint=True, length=32),
+            nullable=False,
+        ),
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("public_id", sa.String(length=32), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("same", sa.Integer(), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("made_by", sa.Integer(), nullable=True),
+        sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("confirmed_by", sa.Integer(), nullable=True),
+        sa.Column("done_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("undo_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("undo_by", sa.Integer(), nullable=True),
+        sa.Column("undone_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("job", sa.String(length=32), nullable=True),
+        sa.ForeignKeyConstraint(["confirmed_by"], ["person.id"], name=op.f("fk_decision_batch_confirmed_by")),
+        sa.ForeignKeyConstraint(["made_by"], ["person.id"], name=op.f("fk_decision_batch_made_by")),
+        sa.ForeignKeyConstraint(["undo_by"], ["person.id"], name=op.f("fk_decision_batch_undo_by")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_decision_batch")),
+        sa.UniqueConstraint("public_id", name=op.f("uq_decision_batch_public_id")),
+    )
+    op.create_table(
+        "duplicate_pair",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("first_id", sa.Integer(), nullable=False),
+        sa.Column("second_id", sa.Integer(), nullable=False),
+        sa.Column("score", sa.Integer(), nullable=False),
+        sa.Column("found_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("decided_by", sa.Integer(), nullable=True),
+        sa.CheckConstraint("first_id < second_id", name=op.f("ck_duplicate_pair_order")),
+        sa.ForeignKeyConstraint(["decided_by"], ["person.id"], name=op.f("fk_duplicate_pair_decided_by")),
+        sa.ForeignKeyConstraint(["first_id"], ["person.id"], name=op.f("fk_duplicate_pair_first_id")),
+        sa.ForeignKeyConstraint(["second_id"], ["person.id"], name=op.f("fk_duplicate_pair_second_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_duplicate_pair")),
+        sa.UniqueConstraint("first_id", "second_id", name=op.f("uq_duplicate_pair_first_id_second_id")),
+    )
+    op.create_index("ix_duplicate_pair_decided_at_score", "duplicate_pair", ["decided_at", "score"], unique=False)
+    op.create_index(op.f("ix_duplicate_pair_second_id"), "duplicate_pair", ["second_id"], unique=False)
+
+    op.create_table(
+        "enrolment_batch",
+        sa.Column("series_id", sa.Integer(), nullable=False),
+        sa.Column(
+            "status",
+            sa.Enum(
+                "applied",
+                "waitlisted",
+                "enrolled",
+                "rejected",
+                "withdrawn",
+                name="enrolmentstatus",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("public_id", sa.String(length=32), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("same", sa.Integer(), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("made_by", sa.Integer(), nullable=True),
+        sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("confirmed_by", sa.Integer(), nullable=True),
+        sa.Column("done_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("undo_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("undo_by", sa.Integer(), nullable=True),
+        sa.Column("undone_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("job", sa.String(length=32), nullable=True),
+        sa.ForeignKeyConstraint(["confirmed_by"], ["person.id"], name=op.f("fk_enrolment_batch_confirmed_by")),
+        sa.ForeignKeyConstraint(["made_by"], ["person.id"], name=op.f("fk_enrolment_batch_made_by")),
+        sa.ForeignKeyConstraint(["series_id"], ["series.id"], name=op.f("fk_enrolment_batch_series_id")),
+        sa.ForeignKeyConstraint(["undo_by"], ["person.id"], name=op.f("fk_enrolment_batch_undo_by")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_enrolment_batch")),
+        sa.UniqueConstraint("public_id", name=op.f("uq_enrolment_batch_public_id")),
+    )
+    op.create_index(op.f("ix_enrolment_batch_series_id"), "enrolment_batch", ["series_id"], unique=False)
+
+    op.create_table(
+        "mail_choice",
+        sa.Column("person_id", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("series_id", sa.Integer(), nullable=False),
+        sa.Column("wanted", sa.Boolean(), nullable=False),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_mail_choice_person_id")),
+        sa.PrimaryKeyConstraint("person_id", "kind", "series_id", name=op.f("pk_mail_choice")),
     )
     op.create_table(
         "one_time_link",
@@ -388,6 +587,36 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_person_email_person_id"), "person_email", ["person_id"], unique=False)
 
+    op.create_table(
+        "person_merge",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("public_id", sa.String(length=32), nullable=False),
+        sa.Column("kept_id", sa.Integer(), nullable=False),
+        sa.Column("merged_id", sa.Integer(), nullable=False),
+        sa.Column("reason", sa.String(length=500), nullable=False),
+        sa.Column("taken", sa.JSON(), nullable=False),
+        sa.Column("made_account", sa.Boolean(), nullable=False),
+        sa.Column("merged_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("merged_by", sa.Integer(), nullable=True),
+        sa.Column("undone_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("undone_by", sa.Integer(), nullable=True),
+        sa.ForeignKeyConstraint(["kept_id"], ["person.id"], name=op.f("fk_person_merge_kept_id")),
+        sa.ForeignKeyConstraint(["merged_by"], ["person.id"], name=op.f("fk_person_merge_merged_by")),
+        sa.ForeignKeyConstraint(["merged_id"], ["person.id"], name=op.f("fk_person_merge_merged_id")),
+        sa.ForeignKeyConstraint(["undone_by"], ["person.id"], name=op.f("fk_person_merge_undone_by")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_person_merge")),
+        sa.UniqueConstraint("public_id", name=op.f("uq_person_merge_public_id")),
+    )
+    op.create_index(op.f("ix_person_merge_kept_id"), "person_merge", ["kept_id"], unique=False)
+    op.create_index(op.f("ix_person_merge_merged_id"), "person_merge", ["merged_id"], unique=False)
+
+    op.create_table(
+        "person_to_compare",
+        sa.Column("person_id", sa.Integer(), nullable=False),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_person_to_compare_person_id")),
+        sa.PrimaryKeyConstraint("person_id", name=op.f("pk_person_to_compare")),
+    )
     op.create_table(
         "policy",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -636,6 +865,55 @@ def upgrade() -> None:
     op.create_index(op.f("ix_award_person_id"), "award", ["person_id"], unique=False)
 
     op.create_table(
+        "country_merge",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("kept_id", sa.Integer(), nullable=False),
+        sa.Column("merged_id", sa.Integer(), nullable=False),
+        sa.Column("reason", sa.String(length=500), nullable=False),
+        sa.Column("before", sa.JSON(), nullable=False),
+        sa.Column("merged_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("merged_by", sa.Integer(), nullable=True),
+        sa.Column("undone_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("undone_by", sa.Integer(), nullable=True),
+        sa.ForeignKeyConstraint(["kept_id"], ["country.id"], name=op.f("fk_country_merge_kept_id")),
+        sa.ForeignKeyConstraint(["merged_by"], ["person.id"], name=op.f("fk_country_merge_merged_by")),
+        sa.ForeignKeyConstraint(["merged_id"], ["country.id"], name=op.f("fk_country_merge_merged_id")),
+        sa.ForeignKeyConstraint(["undone_by"], ["person.id"], name=op.f("fk_country_merge_undone_by")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_country_merge")),
+    )
+    op.create_index(op.f("ix_country_merge_kept_id"), "country_merge", ["kept_id"], unique=False)
+    op.create_index(
+        "uq_country_merge_active",
+        "country_merge",
+        ["merged_id"],
+        unique=True,
+        sqlite_where=sa.text("undone_at IS NULL"),
+        postgresql_where=sa.text("undone_at IS NULL"),
+    )
+
+    op.create_table(
+        "country_quota",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("series_id", sa.Integer(), nullable=False),
+        sa.Column("country_id", sa.Integer(), nullable=False),
+        sa.Column("seats", sa.Integer(), nullable=False),
+        sa.Column("used", sa.Integer(), nullable=False),
+        sa.Column("kept_until", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("released_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("seats >= 0 AND used >= 0 AND used <= seats", name=op.f("ck_country_quota_used")),
+        sa.ForeignKeyConstraint(["country_id"], ["country.id"], name=op.f("fk_country_quota_country_id")),
+        sa.ForeignKeyConstraint(
+            ["series_id"], ["series.id"], name=op.f("fk_country_quota_series_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_country_quota")),
+        sa.UniqueConstraint("series_id", "country_id", name=op.f("uq_country_quota_series_id_country_id")),
+    )
+    op.create_index(op.f("ix_country_quota_country_id"), "country_quota", ["country_id"], unique=False)
+    op.create_index(
+        "ix_country_quota_released_at_kept_until", "country_quota", ["released_at", "kept_until"], unique=False
+    )
+
+    op.create_table(
         "enrolment",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("public_id", sa.String(length=32), nullable=False),
@@ -677,10 +955,30 @@ def upgrade() -> None:
         sa.Column("enrolled_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("withdrawn_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("profile_shared_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "seat_kind",
+            sa.Enum(
+                "quota",
+                "open",
+                "released",
+                "by_hand",
+                name="seatkind",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=True,
+        ),
+        sa.Column("seat_country_id", sa.Integer(), nullable=True),
+        sa.Column("calendar_changes", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("required_lectures", sa.Integer(), nullable=True),
+        sa.Column("required_minutes", sa.Integer(), nullable=True),
+        sa.Column("required_percent", sa.Integer(), nullable=True),
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_enrolment_person_id")),
         sa.ForeignKeyConstraint(
             ["registered_country_id"], ["country.id"], name=op.f("fk_enrolment_registered_country_id")
         ),
+        sa.ForeignKeyConstraint(["seat_country_id"], ["country.id"], name=op.f("fk_enrolment_seat_country_id")),
         sa.ForeignKeyConstraint(["series_id"], ["series.id"], name=op.f("fk_enrolment_series_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_enrolment")),
         sa.UniqueConstraint("public_id", name=op.f("uq_enrolment_public_id")),
@@ -688,6 +986,8 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_enrolment_person_id"), "enrolment", ["person_id"], unique=False)
     op.create_index(op.f("ix_enrolment_registered_at"), "enrolment", ["registered_at"], unique=False)
+    op.create_index(op.f("ix_enrolment_registered_country_id"), "enrolment", ["registered_country_id"], unique=False)
+    op.create_index(op.f("ix_enrolment_seat_country_id"), "enrolment", ["seat_country_id"], unique=False)
     op.create_index("ix_enrolment_series_id_id", "enrolment", ["series_id", "id"], unique=False)
     op.create_index(
         "ix_enrolment_series_id_status_queued_at", "enrolment", ["series_id", "status", "queued_at"], unique=False
@@ -744,6 +1044,7 @@ def upgrade() -> None:
         sa.Column("held_unknown", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("sequence", sa.Integer(), nullable=False),
+        sa.Column("invited_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint("actual_end IS NULL OR actual_end > actual_start", name=op.f("ck_lecture_actual")),
@@ -755,6 +1056,111 @@ def upgrade() -> None:
     op.create_index(op.f("ix_lecture_actual_start"), "lecture", ["actual_start"], unique=False)
     op.create_index(op.f("ix_lecture_series_id"), "lecture", ["series_id"], unique=False)
     op.create_index("ix_lecture_state_starts_at", "lecture", ["state", "starts_at"], unique=False)
+
+    op.create_table(
+        "nomination",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("public_id", sa.String(length=32), nullable=False),
+        sa.Column("series_id", sa.Integer(), nullable=False),
+        sa.Column("country_id", sa.Integer(), nullable=False),
+        sa.Column("person_id", sa.Integer(), nullable=True),
+        sa.Column("nominated_by_id", sa.Integer(), nullable=True),
+        sa.Column("decided_by_id", sa.Integer(), nullable=True),
+        sa.Column("email", sa.String(length=320), nullable=False),
+        sa.Column("email_key", sa.String(length=320), nullable=False),
+        sa.Column("full_name", sa.String(length=200), nullable=False),
+        sa.Column("native_name", sa.String(length=200), nullable=True),
+        sa.Column(
+            "sector",
+            sa.Enum(
+                "government",
+                "business",
+                "academia",
+                "civil_society",
+                "other",
+                name="sector",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=True,
+        ),
+        sa.Column("organisation", sa.String(length=200), nullable=True),
+        sa.Column("job_title", sa.String(length=200), nullable=True),
+        sa.Column(
+            "gender",
+            sa.Enum("female", "male", "other", name="gender", native_enum=False, create_constraint=True, length=32),
+            nullable=True,
+        ),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "drafted",
+                "submitted",
+                "invited",
+                "accepted",
+                "declined",
+                "rejected",
+                "expired",
+                "withdrawn",
+                name="nominationstate",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column(
+            "seat_kind",
+            sa.Enum(
+                "quota",
+                "open",
+                "released",
+                "by_hand",
+                name="seatkind",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=True,
+        ),
+        sa.Column("letter_name", sa.String(length=200), nullable=True),
+        sa.Column("letter_type", sa.String(length=100), nullable=True),
+        sa.Column("letter_digest", sa.String(length=64), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("submitted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("invited_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("reminded_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("answered_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["country_id"], ["country.id"], name=op.f("fk_nomination_country_id")),
+        sa.ForeignKeyConstraint(["decided_by_id"], ["person.id"], name=op.f("fk_nomination_decided_by_id")),
+        sa.ForeignKeyConstraint(["nominated_by_id"], ["person.id"], name=op.f("fk_nomination_nominated_by_id")),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_nomination_person_id")),
+        sa.ForeignKeyConstraint(["series_id"], ["series.id"], name=op.f("fk_nomination_series_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_nomination")),
+        sa.UniqueConstraint("public_id", name=op.f("uq_nomination_public_id")),
+    )
+    op.create_index("ix_nomination_country_id_id", "nomination", ["country_id", "id"], unique=False)
+    op.create_index(op.f("ix_nomination_decided_by_id"), "nomination", ["decided_by_id"], unique=False)
+    op.create_index(op.f("ix_nomination_email_key"), "nomination", ["email_key"], unique=False)
+    op.create_index(op.f("ix_nomination_nominated_by_id"), "nomination", ["nominated_by_id"], unique=False)
+    op.create_index(op.f("ix_nomination_person_id"), "nomination", ["person_id"], unique=False)
+    op.create_index(
+        "ix_nomination_series_id_country_id_state", "nomination", ["series_id", "country_id", "state"], unique=False
+    )
+    op.create_index("ix_nomination_state_expires_at", "nomination", ["state", "expires_at"], unique=False)
+    op.create_index(
+        "uq_nomination_open",
+        "nomination",
+        ["series_id", "country_id", "email_key"],
+        unique=True,
+        sqlite_where=sa.text("state IN ('drafted', 'submitted', 'invited')"),
+        postgresql_where=sa.text("state IN ('drafted', 'submitted', 'invited')"),
+    )
 
     op.create_table(
         "opening_row",
@@ -803,6 +1209,29 @@ def upgrade() -> None:
         sa.UniqueConstraint("person_id", "since", name=op.f("uq_person_country_person_id_since")),
     )
     op.create_index(op.f("ix_person_country_country_id"), "person_country", ["country_id"], unique=False)
+
+    op.create_table(
+        "profile_request",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("person_id", sa.Integer(), nullable=False),
+        sa.Column("country_id", sa.Integer(), nullable=False),
+        sa.Column("asked_by_id", sa.Integer(), nullable=True),
+        sa.Column("secret_hash", sa.String(length=64), nullable=False),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("answered_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["asked_by_id"], ["person.id"], name=op.f("fk_profile_request_asked_by_id")),
+        sa.ForeignKeyConstraint(["country_id"], ["country.id"], name=op.f("fk_profile_request_country_id")),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_profile_request_person_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_profile_request")),
+        sa.UniqueConstraint("secret_hash", name=op.f("uq_profile_request_secret_hash")),
+    )
+    op.create_index(op.f("ix_profile_request_asked_at"), "profile_request", ["asked_at"], unique=False)
+    op.create_index(op.f("ix_profile_request_asked_by_id"), "profile_request", ["asked_by_id"], unique=False)
+    op.create_index(
+        "ix_profile_request_country_id_asked_at", "profile_request", ["country_id", "asked_at"], unique=False
+    )
+    op.create_index(op.f("ix_profile_request_person_id"), "profile_request", ["person_id"], unique=False)
 
     op.create_table(
         "report_recipient",
@@ -886,6 +1315,67 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_role_grant")),
     )
     op.create_index("ix_role_grant_person_id_revoked_at", "role_grant", ["person_id", "revoked_at"], unique=False)
+
+    op.create_table(
+        "seat_entry",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("series_id", sa.Integer(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("change", sa.Integer(), nullable=False),
+        sa.Column(
+            "kind",
+            sa.Enum(
+                "quota",
+                "open",
+                "released",
+                "by_hand",
+                name="seatkind",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column(
+            "why",
+            sa.Enum(
+                "enrolled",
+                "nominated",
+                "accepted",
+                "promoted",
+                "released",
+                "restored",
+                "withdrawn",
+                "declined",
+                "refused",
+                "expired",
+                "superseded",
+                "erased",
+                "quota_set",
+                "quota_released",
+                "country_merged",
+                name="seatreason",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("country_id", sa.Integer(), nullable=True),
+        sa.Column("person_id", sa.Integer(), nullable=True),
+        sa.Column("by_person_id", sa.Integer(), nullable=True),
+        sa.Column("waited_since", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("number", sa.Integer(), nullable=True),
+        sa.Column("nominee", sa.String(length=32), nullable=True),
+        sa.CheckConstraint("change BETWEEN -1 AND 1", name=op.f("ck_seat_entry_change")),
+        sa.ForeignKeyConstraint(["by_person_id"], ["person.id"], name=op.f("fk_seat_entry_by_person_id")),
+        sa.ForeignKeyConstraint(["country_id"], ["country.id"], name=op.f("fk_seat_entry_country_id")),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_seat_entry_person_id")),
+        sa.ForeignKeyConstraint(["series_id"], ["series.id"], name=op.f("fk_seat_entry_series_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_seat_entry")),
+    )
+    op.create_index(op.f("ix_seat_entry_person_id"), "seat_entry", ["person_id"], unique=False)
+    op.create_index("ix_seat_entry_series_id_id", "seat_entry", ["series_id", "id"], unique=False)
 
     op.create_table(
         "series_country",
@@ -972,6 +1462,8 @@ def upgrade() -> None:
         sa.Column("language", sa.String(length=35), nullable=True),
         sa.Column("country", sa.String(length=8), nullable=True),
         sa.Column("base_url", sa.Text(), nullable=True),
+        sa.Column("signatory", sa.String(length=80), nullable=True),
+        sa.Column("signatory_office", sa.String(length=80), nullable=True),
         sa.Column("replaces_id", sa.Integer(), nullable=True),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("credential", sa.Text(), nullable=True),
@@ -1060,6 +1552,56 @@ def upgrade() -> None:
     )
 
     op.create_table(
+        "correction_batch",
+        sa.Column("lecture_id", sa.Integer(), nullable=False),
+        sa.Column(
+            "outcome",
+            sa.Enum(
+                "attended",
+                "partial",
+                "absent",
+                "excused",
+                name="outcome",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=True,
+        ),
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("public_id", sa.String(length=32), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("same", sa.Integer(), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("made_by", sa.Integer(), nullable=True),
+        sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("confirmed_by", sa.Integer(), nullable=True),
+        sa.Column("done_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("undo_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("undo_by", sa.Integer(), nullable=True),
+        sa.Column("undone_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("job", sa.String(length=32), nullable=True),
+        sa.ForeignKeyConstraint(["confirmed_by"], ["person.id"], name=op.f("fk_correction_batch_confirmed_by")),
+        sa.ForeignKeyConstraint(["lecture_id"], ["lecture.id"], name=op.f("fk_correction_batch_lecture_id")),
+        sa.ForeignKeyConstraint(["made_by"], ["person.id"], name=op.f("fk_correction_batch_made_by")),
+        sa.ForeignKeyConstraint(["undo_by"], ["person.id"], name=op.f("fk_correction_batch_undo_by")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_correction_batch")),
+        sa.UniqueConstraint("public_id", name=op.f("uq_correction_batch_public_id")),
+    )
+    op.create_index(op.f("ix_correction_batch_lecture_id"), "correction_batch", ["lecture_id"], unique=False)
+
+    op.create_table(
+        "country_move",
+        sa.Column("merge_id", sa.Integer(), nullable=False),
+        sa.Column("what", sa.String(length=64), nullable=False),
+        sa.Column("row_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["merge_id"], ["country_merge.id"], name=op.f("fk_country_move_merge_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("merge_id", "what", "row_id", name=op.f("pk_country_move")),
+    )
+    op.create_table(
         "credit",
         sa.Column("lecture_id", sa.Integer(), nullable=False),
         sa.Column("person_id", sa.Integer(), nullable=False),
@@ -1127,6 +1669,93 @@ def upgrade() -> None:
     op.create_index("ix_credit_person_id_outcome", "credit", ["person_id", "outcome"], unique=False)
 
     op.create_table(
+        "decision_batch_entry",
+        sa.Column("batch_id", sa.Integer(), nullable=False),
+        sa.Column("nomination_id", sa.Integer(), nullable=False),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "pending",
+                "changed",
+                "taken_back",
+                "withdrawn",
+                "enrolled",
+                "decided",
+                "over",
+                "answered",
+                "no_seat",
+                "again",
+                "erased",
+                "ended",
+                name="decidedstate",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.ForeignKeyConstraint(
+            ["batch_id"], ["decision_batch.id"], name=op.f("fk_decision_batch_entry_batch_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["nomination_id"], ["nomination.id"], name=op.f("fk_decision_batch_entry_nomination_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("batch_id", "nomination_id", name=op.f("pk_decision_batch_entry")),
+    )
+    op.create_index(
+        "ix_decision_batch_entry_batch_id_state", "decision_batch_entry", ["batch_id", "state"], unique=False
+    )
+
+    op.create_table(
+        "enrolment_batch_entry",
+        sa.Column("batch_id", sa.Integer(), nullable=False),
+        sa.Column("enrolment_id", sa.Integer(), nullable=False),
+        sa.Column(
+            "before",
+            sa.Enum(
+                "applied",
+                "waitlisted",
+                "enrolled",
+                "rejected",
+                "withdrawn",
+                name="enrolmentstatus",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("has_place", sa.Boolean(), nullable=True),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "pending",
+                "changed",
+                "gone",
+                "stale",
+                "taken_back",
+                "kept",
+                name="entrystate",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.ForeignKeyConstraint(
+            ["batch_id"], ["enrolment_batch.id"], name=op.f("fk_enrolment_batch_entry_batch_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["enrolment_id"], ["enrolment.id"], name=op.f("fk_enrolment_batch_entry_enrolment_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("batch_id", "enrolment_id", name=op.f("pk_enrolment_batch_entry")),
+    )
+    op.create_index(
+        "ix_enrolment_batch_entry_batch_id_state", "enrolment_batch_entry", ["batch_id", "state"], unique=False
+    )
+
+    op.create_table(
         "enrolment_span",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("enrolment_id", sa.Integer(), nullable=False),
@@ -1138,6 +1767,21 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_enrolment_span")),
     )
     op.create_index(op.f("ix_enrolment_span_enrolment_id"), "enrolment_span", ["enrolment_id"], unique=False)
+
+    op.create_table(
+        "invitation_link",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("nomination_id", sa.Integer(), nullable=False),
+        sa.Column("secret_hash", sa.String(length=64), nullable=False),
+        sa.Column("sent_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["nomination_id"], ["nomination.id"], name=op.f("fk_invitation_link_nomination_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_invitation_link")),
+        sa.UniqueConstraint("secret_hash", name=op.f("uq_invitation_link_secret_hash")),
+    )
+    op.create_index(op.f("ix_invitation_link_nomination_id"), "invitation_link", ["nomination_id"], unique=False)
 
     op.create_table(
         "join",
@@ -1183,6 +1827,53 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("lecture_id", name=op.f("pk_lecture_facts")),
     )
     op.create_index("ix_lecture_facts_version", "lecture_facts", ["lecture_id", "version", "day"], unique=False)
+
+    op.create_table(
+        "lecture_file",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("public_id", sa.String(length=32), nullable=False),
+        sa.Column("lecture_id", sa.Integer(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("title", sa.String(length=200), nullable=False),
+        sa.Column(
+            "audience",
+            sa.Enum(
+                "enrolled",
+                "everyone",
+                "afterwards",
+                name="audience",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("file_name", sa.String(length=200), nullable=False),
+        sa.Column("kind", sa.String(length=8), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "waiting", "ready", "refused", name="filestate", native_enum=False, create_constraint=True, length=32
+            ),
+            nullable=False,
+        ),
+        sa.Column("finding", sa.String(length=200), nullable=True),
+        sa.Column("uploaded_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("content_of", sa.String(length=32), nullable=True),
+        sa.CheckConstraint("size > 0", name=op.f("ck_lecture_file_size")),
+        sa.ForeignKeyConstraint(
+            ["lecture_id"], ["lecture.id"], name=op.f("fk_lecture_file_lecture_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_lecture_file")),
+        sa.UniqueConstraint("lecture_id", "digest", name=op.f("uq_lecture_file_lecture_id_digest")),
+        sa.UniqueConstraint("public_id", name=op.f("uq_lecture_file_public_id")),
+    )
+    op.create_index(op.f("ix_lecture_file_content_of"), "lecture_file", ["content_of"], unique=False)
+    op.create_index("ix_lecture_file_lecture_id_position", "lecture_file", ["lecture_id", "position"], unique=False)
+    op.create_index("ix_lecture_file_state", "lecture_file", ["state"], unique=False)
+
     op.create_table(
         "lecture_instructor",
         sa.Column("lecture_id", sa.Integer(), nullable=False),
@@ -1195,6 +1886,104 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_lecture_instructor_person_id"), "lecture_instructor", ["person_id"], unique=False)
 
+    op.create_table(
+        "lecture_speaker",
+        sa.Column("lecture_id", sa.Integer(), nullable=False),
+        sa.Column("speaker_id", sa.Integer(), nullable=False),
+        sa.Column("place", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["lecture_id"], ["lecture.id"], name=op.f("fk_lecture_speaker_lecture_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["speaker_id"], ["speaker.id"], name=op.f("fk_lecture_speaker_speaker_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("lecture_id", "speaker_id", name=op.f("pk_lecture_speaker")),
+    )
+    op.create_index("ix_lecture_speaker_speaker_id", "lecture_speaker", ["speaker_id"], unique=False)
+
+    op.create_table(
+        "message",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("public_id", sa.String(length=32), nullable=False),
+        sa.Column("series_id", sa.Integer(), nullable=False),
+        sa.Column(
+            "audience",
+            sa.Enum(
+                "everyone",
+                "attended",
+                "partial",
+                "absent",
+                "short",
+                "behind",
+                name="audience",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("lecture_id", sa.Integer(), nullable=True),
+        sa.Column("country", sa.String(length=16), nullable=False),
+        sa.Column("search", sa.String(length=100), server_default="", nullable=False),
+        sa.Column("subject", sa.String(length=200), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "draft",
+                "waiting",
+                "sending",
+                "sent",
+                "stopped",
+                name="messagestate",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("author_id", sa.Integer(), nullable=True),
+        sa.Column("sender_id", sa.Integer(), nullable=True),
+        sa.Column("readers", sa.Integer(), nullable=False),
+        sa.Column("posted_to", sa.Integer(), nullable=False),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("starts_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["lecture_id"], ["lecture.id"], name=op.f("fk_message_lecture_id")),
+        sa.ForeignKeyConstraint(["series_id"], ["series.id"], name=op.f("fk_message_series_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_message")),
+        sa.UniqueConstraint("public_id", name=op.f("uq_message_public_id")),
+    )
+    op.create_index(op.f("ix_message_series_id"), "message", ["series_id"], unique=False)
+    op.create_index("ix_message_state", "message", ["state", "starts_at"], unique=False)
+
+    op.create_table(
+        "requested_change",
+        sa.Column("request_id", sa.Integer(), nullable=False),
+        sa.Column(
+            "field",
+            sa.Enum(
+                "full_name",
+                "native_name",
+                "organisation",
+                "job_title",
+                "sector",
+                "gender",
+                name="profilefield",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("value", sa.String(length=200), nullable=False),
+        sa.Column("accepted", sa.Boolean(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["request_id"], ["profile_request.id"], name=op.f("fk_requested_change_request_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("request_id", "field", name=op.f("pk_requested_change")),
+    )
     op.create_table(
         "snapshot_dossier",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -1331,6 +2120,65 @@ def upgrade() -> None:
     op.create_index(op.f("ix_beat_received_ms"), "beat", ["received_ms"], unique=False)
 
     op.create_table(
+        "correction_batch_entry",
+        sa.Column("batch_id", sa.Integer(), nullable=False),
+        sa.Column("person_id", sa.Integer(), nullable=False),
+        sa.Column(
+            "before_outcome",
+            sa.Enum(
+                "attended",
+                "partial",
+                "absent",
+                "excused",
+                name="outcome",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("before_id", sa.Integer(), nullable=True),
+        sa.Column("correction_id", sa.Integer(), nullable=True),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "pending",
+                "changed",
+                "gone",
+                "stale",
+                "taken_back",
+                "kept",
+                name="entrystate",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.ForeignKeyConstraint(
+            ["batch_id"], ["correction_batch.id"], name=op.f("fk_correction_batch_entry_batch_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["before_id"], ["correction.id"], name=op.f("fk_correction_batch_entry_before_id")),
+        sa.ForeignKeyConstraint(
+            ["correction_id"], ["correction.id"], name=op.f("fk_correction_batch_entry_correction_id")
+        ),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_correction_batch_entry_person_id")),
+        sa.PrimaryKeyConstraint("batch_id", "person_id", name=op.f("pk_correction_batch_entry")),
+    )
+    op.create_index(
+        "ix_correction_batch_entry_batch_id_state", "correction_batch_entry", ["batch_id", "state"], unique=False
+    )
+
+    op.create_table(
+        "file_downloads",
+        sa.Column("file_id", sa.Integer(), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["file_id"], ["lecture_file.id"], name=op.f("fk_file_downloads_file_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("file_id", name=op.f("pk_file_downloads")),
+    )
+    op.create_table(
         "group_entry",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("group_id", sa.Integer(), nullable=False),
@@ -1439,43 +2287,138 @@ def upgrade() -> None:
     op.create_index("ix_presence_lecture_id_person_id", "presence", ["lecture_id", "person_id"], unique=False)
     op.create_index(op.f("ix_presence_person_id"), "presence", ["person_id"], unique=False)
     op.create_index(op.f("ix_presence_signature_id"), "presence", ["signature_id"], unique=False)
+    _index_searched()
+
+
+def _index_searched() -> None:
+    if op.get_context().dialect.name != "sqlite":
+        op.execute(
+            "CREATE OR REPLACE FUNCTION search_grams(value text) RETURNS text[] LANGUAGE sql IMMUTABLE STRICT "
+            "PARALLEL SAFE RETURN ARRAY(SELECT DISTINCT substr(value, place, 3) "
+            "FROM generate_series(1, length(value) - 2) AS place)"
+        )
+        for source, name in SEARCHED:
+            op.execute(f"CREATE INDEX search_{source}_{name} ON {source} USING gin (search_grams({name}))")
+        return
+    op.execute(
+        "CREATE TABLE search_pending "
+        "(source TEXT NOT NULL, id INTEGER NOT NULL, old TEXT, PRIMARY KEY (source, id)) WITHOUT ROWID"
+    )
+    for source, name in SEARCHED:
+        key = f"search_{source}_{name}"
+        insert = "INSERT OR IGNORE INTO search_pending"
+        op.execute(
+            f"CREATE VIRTUAL TABLE {key} USING fts5({name}, content='{source}', content_rowid='id', "
+            "tokenize='trigram case_sensitive 1')"
+        )
+        op.execute(
+            f"CREATE TRIGGER {key}_insert AFTER INSERT ON {source} "  # noqa: S608 - names of our own
+            f"BEGIN {insert} (source, id) VALUES ('{key}', new.id); END"
+        )
+        op.execute(
+            f"CREATE TRIGGER {key}_update AFTER UPDATE OF {name} ON {source} WHEN old.{name} <> new.{name} "
+            f"BEGIN {insert} VALUES ('{key}', new.id, old.{name}); END"
+        )
+        op.execute(
+            f"CREATE TRIGGER {key}_delete AFTER DELETE ON {source} "
+            f"BEGIN {insert} VALUES ('{key}', old.id, old.{name}); END"
+        )
 
 
 def downgrade() -> None:
+    _drop_index()
+
     op.drop_table("presence")
+
     op.drop_table("group_signature")
+
     op.drop_table("group_entry")
+    op.drop_table("file_downloads")
+
+    op.drop_table("correction_batch_entry")
+
     op.drop_table("beat")
+
     op.drop_table("appeal")
+
     op.drop_table("viewing_group")
+
     op.drop_table("unsubscribe_link")
     op.drop_table("superseded_enrolment")
     op.drop_table("snapshot_dossier")
+    op.drop_table("requested_change")
+
+    op.drop_table("message")
+
+    op.drop_table("lecture_speaker")
+
     op.drop_table("lecture_instructor")
+
+    op.drop_table("lecture_file")
+
     op.drop_table("lecture_facts")
+
     op.drop_table("lecture_change")
+
     op.drop_table("join")
+
+    op.drop_table("invitation_link")
+
     op.drop_table("enrolment_span")
+
+    op.drop_table("enrolment_batch_entry")
+
+    op.drop_table("decision_batch_entry")
+
     op.drop_table("credit")
+    op.drop_table("country_move")
+
+    op.drop_table("correction_batch")
+
     op.drop_table("correction")
+
     op.drop_table("closing")
+
     op.drop_table("certificate")
+
     op.drop_table("attendance_import")
     op.drop_table("snapshot")
     op.drop_table("series_country")
+
+    op.drop_table("seat_entry")
+
     op.drop_table("role_grant")
     op.drop_table("report_schedule")
     op.drop_table("report_run")
+
     op.drop_table("report_recipient")
+
+    op.drop_table("profile_request")
+
     op.drop_table("person_country")
+
     op.drop_table("partnership")
+
     op.drop_table("opening_row")
+
+    op.drop_table("nomination")
+
     op.drop_table("lecture")
+
     op.drop_table("enrolment")
+
+    op.drop_table("country_quota")
+
+    op.drop_table("country_merge")
+
     op.drop_table("award")
+
     op.drop_table("attendee_resolution")
+
     op.drop_table("unmatched_attendee")
+
     op.drop_table("sign_in_session")
+
     op.drop_table("series_instructor")
     op.drop_table("series_facts")
     op.drop_table("series_design")
@@ -1484,27 +2427,72 @@ def downgrade() -> None:
     op.drop_table("recovery_code")
     op.drop_table("public_answer")
     op.drop_table("policy")
+    op.drop_table("person_to_compare")
+
+    op.drop_table("person_merge")
+
     op.drop_table("person_email")
+
     op.drop_table("one_time_link")
+    op.drop_table("mail_choice")
+
+    op.drop_table("enrolment_batch")
+
+    op.drop_table("duplicate_pair")
+    op.drop_table("decision_batch")
+
     op.drop_table("country")
+
     op.drop_table("consent")
+
     op.drop_table("certificate_design")
+    op.drop_table("calendar_address")
+
     op.drop_table("audit_subject")
+
     op.drop_table("api_token")
     op.drop_table("account")
     op.drop_table("worker_heartbeat")
+    op.drop_table("time_zone_check")
     op.drop_table("status_list")
     op.drop_table("stamp")
+
+    op.drop_table("speaker")
     op.drop_table("signing_key")
+
     op.drop_table("sign_in_failure")
     op.drop_table("series")
     op.drop_table("region")
+
     op.drop_table("public_figures")
+
     op.drop_table("person")
+
     op.drop_table("outbox_mail")
     op.drop_table("opening_set")
+
+    op.drop_table("mail_taken")
+
+    op.drop_table("mail_run")
+
     op.drop_table("kept_answer")
+
     op.drop_table("job")
     op.drop_table("design_family")
     op.drop_table("column_mapping")
+    op.drop_table("bounce_mailbox")
+
     op.drop_table("audit_entry")
+
+
+def _drop_index() -> None:
+    is_sqlite = op.get_context().dialect.name == "sqlite"
+    for source, name in SEARCHED:
+        key = f"search_{source}_{name}"
+        if not is_sqlite:
+            op.execute(f"DROP INDEX {key}")
+            continue
+        for event in ("insert", "update", "delete"):
+            op.execute(f"DROP TRIGGER IF EXISTS {key}_{event}")  # gone where a later migration rebuilt the table
+        op.execute(f"DROP TABLE {key}")
+    op.execute("DROP TABLE search_pending" if is_sqlite else "DROP FUNCTION search_grams(text)")
