@@ -163,8 +163,6 @@ def test_every_kind_of_file_opens_while_others_are_made(as_built: Demonstration)
 
 
 def test_nothing_runs_beside_the_process_that_forks(as_built: Demonstration) -> None:
-    command = Path(f"/proc/{as_built.process.pid}/cmdline").read_bytes().split(b"\0")
-    assert b"serve" in command, command  # a fresh program, not the one that built
     assert len(os.listdir(f"/proc/{as_built.process.pid}/task")) == 1  # noqa: PTH208  numbers, no paths
 
 
