@@ -96,6 +96,7 @@ class Attendances:
                 columns = (lines[name][low:high].tolist() for name in ("lecture", *_FACTS))
                 batch = (self._attendance(*row) for row in zip(*columns, strict=True))
                 yield [one for one in batch if one.lecture in self.held]
+            del lines  # before the next are read
 
     def _lines(self, first: int, last: int) -> Columns:
         """The rows of people from one id to another, person after person."""

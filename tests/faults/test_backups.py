@@ -106,7 +106,7 @@ def served(config: Config, port: int) -> Iterator[None]:
 
     try:
         until(is_ready)
-        until(lambda: "worker: alive" in run(config, "check", "--quick")[1])
+        until(lambda: "worker: one is running" in run(config, "check", "--quick")[1])
         yield
     finally:
         for process in running:

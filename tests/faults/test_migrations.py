@@ -34,6 +34,7 @@ CHOSEN: dict[str, str | None] = {
     "duplicate_pair.first_id": "(CASE WHEN i = 1 THEN 2 ELSE 1 END)",  # the smaller id first, and no pair twice
     "duplicate_pair.second_id": "(CASE WHEN i = 1 THEN 3 ELSE i END)",
     "role_grant.role": "'focal_point'",
+    "series.capacity": None,
     "presence.attendee_id": None,
 }
 """Columns for which the table's rule asks for more than a value of their type, or for none."""
