@@ -244,6 +244,7 @@ def test_the_form_works_without_a_script_and_without_a_cookie(client: FlaskClien
     assert 'type="file"' in page.text
 
 
+@pytest.mark.long
 def test_files_are_throttled_with_the_numbers(client: FlaskClient, held: Held) -> None:
     from lms.web.limits import limiter
 

@@ -144,6 +144,7 @@ def test_every_answer_of_the_matrix_is_documented(world: World, crawl: Crawl, do
     assert faults - {None} == set()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("share", [pytest.param(8, id="each value in an eighth of the fields"), EACH])
 def test_no_value_brings_a_call_to_its_knees(world: World, document: dict[str, Any], share: int) -> None:
     """Every field of every body and query with values nobody waits for: no 500, and no answer beside the document."""

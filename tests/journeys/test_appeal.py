@@ -15,6 +15,7 @@ from tests.journeys.conftest import Site, Visitor
 pytestmark = pytest.mark.xdist_group("browser")
 
 
+@pytest.mark.long
 def test_a_trainee_appeals_and_the_instructor_accepts(site: Site, sign_in: Callable[[str], Visitor]) -> None:
     instructor = site.make.person("Lin Yuhan", "lin@example.org", roles=["instructor"])
     series = site.make.series("parcels", title="From parcel to trade", instructors=[instructor])

@@ -356,6 +356,7 @@ READ_OUTS = (
 )
 
 
+@pytest.mark.long
 def test_axe_finds_nothing_wrong_with_read_outs(served: Served, wide_layout: Browser) -> None:
     world, place = served.world, served.world.places["mine"]
     cookie = world.clients["administrator"].get_cookie("session")
@@ -458,6 +459,7 @@ def _many_series(make: Make, person: Person, *, at: datetime) -> None:
         make.lecture(coming, "Selling live: a village shop with ten thousand guests", local_start=local)
 
 
+@pytest.mark.long
 def test_the_first_page_of_each_list_is_short_on_a_phone(
     served: Served, wide_layout: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:

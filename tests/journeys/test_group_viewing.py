@@ -15,6 +15,7 @@ from tests.journeys.conftest import Site, Visitor
 pytestmark = pytest.mark.xdist_group("browser")
 
 
+@pytest.mark.long
 def test_a_group_is_opened_checked_in_signed_for_and_counted(
     site: Site, visit: Callable[[], Visitor], sign_in: Callable[[str], Visitor]
 ) -> None:

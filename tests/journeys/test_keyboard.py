@@ -174,6 +174,7 @@ def test_staff_walk_their_desks(site: Site, visit: Callable[[], Visitor]) -> Non
         administrator.goes_through(path)
 
 
+@pytest.mark.long
 def test_partial_attendances_are_corrected_in_one_step_and_taken_back(site: Site, keys: Keys) -> None:
     make = site.make
     lin = make.person("Lin Yuhan", "lin@example.org", roles=["instructor"])
@@ -211,6 +212,7 @@ def test_partial_attendances_are_corrected_in_one_step_and_taken_back(site: Site
     keys.goes_through(f"/lectures/{held.id}/roster?outcome=partial&sort=short&size=50")
 
 
+@pytest.mark.long
 def test_why_somebody_has_no_certificate_is_three_presses_from_the_masthead(site: Site, keys: Keys) -> None:
     make = site.make
     lin = make.person("Lin Yuhan", "lin@example.org", roles=["instructor"])
@@ -244,6 +246,7 @@ def test_why_somebody_has_no_certificate_is_three_presses_from_the_masthead(site
     keys.visitor.is_accessible("person, added")
 
 
+@pytest.mark.long
 def test_eight_fridays_are_copied_from_last_year(site: Site, visit: Callable[[], Visitor]) -> None:
     lin = site.make.person("Lin Yuhan", "lin@example.org", roles=["instructor"])
     series = site.make.series("facilitation", "Trade facilitation", instructors=[lin])

@@ -25,6 +25,7 @@ WakeLock.prototype.request = function (...given) { window.asked += 1; return req
 """
 
 
+@pytest.mark.long
 def test_what_was_kept_without_a_line_is_sent_and_counted(
     site: Site, sign_in: Callable[[str], Visitor], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,6 +12,7 @@ from tests.journeys.test_keyboard import Keys
 pytestmark = pytest.mark.xdist_group("browser")
 
 
+@pytest.mark.long
 def test_two_records_are_merged_and_parted(site: Site, sign_in: Callable[[str], Visitor]) -> None:
     site.make.person("Zhou Anran", "zhou@example.org", roles=["administrator"])
     first, second = (

@@ -16,6 +16,7 @@ from tests.journeys.test_keyboard import Keys
 pytestmark = pytest.mark.xdist_group("browser")
 
 
+@pytest.mark.long
 def test_two_countries_are_merged_and_parted(site: Site, sign_in: Callable[[str], Visitor]) -> None:
     site.within(lambda: add_country("QX", {"en": "Kenya Colony"}, region=None, by=SYSTEM, at=clock.now()))
     site.make.person("Zhou Anran", "zhou@example.org", country="CN", roles=["administrator"])

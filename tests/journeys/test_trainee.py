@@ -140,6 +140,7 @@ def test_registering_from_a_series_comes_back_to_it(site: Site, visit: Callable[
     elsewhere.reads("You are enrolled")
 
 
+@pytest.mark.long
 def test_what_the_foot_leads_to_is_accessible(site: Site, visit: Callable[[], Visitor]) -> None:
     visitor = visit()
     for path in ("/help", "/definitions", "/privacy", "/api/v1/docs", "/verify", "/sign-in", "/forgot", "/nowhere"):
