@@ -92,9 +92,9 @@ CORRECTED = BEFORE | dict.fromkeys(("Ben", "Dora", "Eva"), "attended (The broadc
 def test_all_that_a_filter_holds_is_corrected_in_one_step_and_taken_back(scene: Scene) -> None:
     batch = preview(scene)
     assert results(scene) == BEFORE
-    found = view(scene, batch).preview(by=scene.by, at=LATER)
-    assert found.totals == {Outcome.ATTENDED: (1, 4), Outcome.PARTIAL: (3, 0)}
-    assert (found.attendances, found.participants, found.first_time, found.countries) == (3, 3, 3, [("KE", 3)])
+    changes = view(scene, batch).preview(by=scene.by, at=LATER)
+    assert changes.totals == {Outcome.ATTENDED: (1, 4), Outcome.PARTIAL: (3, 0)}
+    assert (changes.attendances, changes.participants, changes.first_time, changes.countries) == (3, 3, 3, [("KE", 3)])
     confirm(scene, batch)
     assert (results(scene), view(scene, batch).state) == (CORRECTED, "corrected")
     undo(scene, batch)

@@ -106,10 +106,10 @@ def test_applications_are_accepted_in_their_order_until_all_places_are_taken(sce
     batch = scene.preview(SeatFilter(), ENROLLED)
     assert scene.states() == BEFORE
     view = scene.view(batch)
-    found = view.preview(by=scene.by, at=AT)
-    assert (view.batch.size, view.batch.same, found.free, found.seated, found.queued) == (3, 3, 2, 2, 1)
-    assert found.totals == {APPLIED: (3, 0), WAITLISTED: (0, 1), ENROLLED: (2, 4)}
-    assert found.countries == [("KE", 3)]
+    preview = view.preview(by=scene.by, at=AT)
+    assert (view.batch.size, view.batch.same, preview.free, preview.seated, preview.queued) == (3, 3, 2, 2, 1)
+    assert preview.totals == {APPLIED: (3, 0), WAITLISTED: (0, 1), ENROLLED: (2, 4)}
+    assert preview.countries == [("KE", 3)]
     scene.confirm(batch)
     assert scene.states() == BEFORE | {"Cyr": "enrolled", "Dora": "enrolled", "Eva": "waitlisted"}
     assert scene.taken() == 4
@@ -127,8 +127,8 @@ def test_seats_kept_for_a_country_are_previewed_and_given_as_for_one_person(scen
     for day, (name, country) in enumerate((("Gus", "PE"), ("Hal", "PE"), ("Ida", "KE"))):
         scene.add(name, "applied", AT + timedelta(days=day - 20), country=country)
     batch = scene.preview(scene.ids("Gus", "Hal", "Ida"), ENROLLED)
-    found = scene.view(batch).preview(by=scene.by, at=AT)
-    assert (found.free, found.seated, found.queued) == (1, 2, 1)
+    preview = scene.view(batch).preview(by=scene.by, at=AT)
+    assert (preview.free, preview.seated, preview.queued) == (1, 2, 1)
     scene.confirm(batch)
     taken = {"Gus": "enrolled", "Hal": "waitlisted", "Ida": "enrolled"}
     assert scene.states() == BEFORE | taken
@@ -164,9 +164,9 @@ def test_withdrawn_people_make_room_and_are_enrolled_again_while_there_are_place
     for day, name in enumerate(("Jon", "Kim")):
         scene.add(name, "waitlisted", AT + timedelta(days=day - 9))
     batch = scene.preview(scene.ids("Jon", "Gus", "Hal", "Ida", "Fay", "Cyr"), WITHDRAWN)
-    found = scene.view(batch).preview(by=scene.by, at=AT)
-    assert (scene.view(batch).batch.same, found.promoted) == (2, 1)
-    assert found.totals == {ENROLLED: (5, 3), WAITLISTED: (2, 0), WITHDRAWN: (1, 5)}
+    preview = scene.view(batch).preview(by=scene.by, at=AT)
+    assert (scene.view(batch).batch.same, preview.promoted) == (2, 1)
+    assert preview.totals == {ENROLLED: (5, 3), WAITLISTED: (2, 0), WITHDRAWN: (1, 5)}
     scene.confirm(batch)
     out = dict.fromkeys(("Gus", "Hal", "Ida", "Jon"), "withdrawn")
     assert scene.states() == BEFORE | out | {"Kim": "enrolled"}
