@@ -5,7 +5,9 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import random
 import sqlite3
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -30,6 +32,7 @@ _WRITES = "lms_writes"
 _UNIT = "lms_unit"
 _DEADLOCK = "40P01"
 """SQLSTATE `deadlock_detected` of PostgreSQL."""
+_DEADLOCK_RETRIES = 4
 
 
 class Base(DeclarativeBase):
@@ -251,7 +254,8 @@ def action(function: Callable[P, R]) -> Callable[P, R]:
 
     The reading transaction that may be open is given up first, so that the write starts from what is
     committed now: whatever was loaded before is expired, and actions therefore take ids and load inside.
-    An exception rolls everything back. A transaction that PostgreSQL ended to resolve a deadlock is run once more.
+    An exception rolls everything back. A transaction that PostgreSQL ended to resolve a deadlock is run again, up to
+    four times.
     """
 
     @wraps(function)
@@ -260,12 +264,15 @@ def action(function: Callable[P, R]) -> Callable[P, R]:
         if _UNIT in session.info:
             return function(*args, **kwargs)
         session.rollback()
-        try:
-            result, unit = _run_in_transaction(session, lambda: function(*args, **kwargs))
-        except OperationalError as error:
-            if getattr(error.orig, "sqlstate", None) != _DEADLOCK:
-                raise
-            result, unit = _run_in_transaction(session, lambda: function(*args, **kwargs))
+        for retries_left in reversed(range(_DEADLOCK_RETRIES + 1)):
+            try:
+                result, unit = _run_in_transaction(session, lambda: function(*args, **kwargs))
+                break
+            except OperationalError as error:
+                if getattr(error.orig, "sqlstate", None) != _DEADLOCK or not retries_left:
+                    raise
+                # Started at once, it could take back its first row before the transaction that waited for it
+                time.sleep(random.uniform(0.02, 0.2))  # noqa: S311
         for hook in unit.after:
             hook()
         return result

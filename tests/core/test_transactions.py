@@ -71,7 +71,7 @@ def test_a_lost_connection_is_rolled_back_and_made_anew() -> None:
 
 
 @pytest.mark.databases("postgresql")
-def test_an_action_that_a_deadlock_ended_runs_once_more(app: APIFlask, make: Make) -> None:
+def test_an_action_that_a_deadlock_ended_runs_again(app: APIFlask, make: Make) -> None:
     make.series("first")
     make.series("second")
     both_hold_one, attempts = threading.Barrier(2), Counter[str]()
@@ -90,5 +90,5 @@ def test_an_action_that_a_deadlock_ended_runs_once_more(app: APIFlask, make: Mak
 
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(run, [("first", "second"), ("second", "first")]))
-    assert sorted(attempts.values()) == [1, 2]
+    assert sum(attempts.values()) >= 3, "There was no deadlock"
     assert len(set(db.session.scalars(select(Series.title)))) == 1
