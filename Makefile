@@ -23,10 +23,10 @@ help: ## lists the targets
 .PHONY: demo
 demo: $(VENV)/.runtime ## builds the demonstration programme and serves it (PORT=8000, PEOPLE=, KEEP=1, LMS_DATA)
 	@$(RUN) static/fonts.py
-	@$(RUN) -m lms demo --port $(PORT) $(if $(PEOPLE),--people $(PEOPLE)) $(if $(KEEP),--keep) --beside "$(MAKE) assets"
+	@$(RUN) -m lms demo --port $(PORT) $(if $(PEOPLE),--people $(PEOPLE)) $(if $(KEEP),--keep) --beside "$(MAKE) assets" --afterwards "$(MAKE) video"
 
 .PHONY: test
-test: needs-tests $(VENV)/.dev assets fonts fonts-tests validators ## prepares everything and runs all tests but the long ones
+test: needs-tests $(VENV)/.dev $(VENV)/.video assets fonts fonts-tests validators ## prepares everything and runs all tests but the long ones
 	@$(MAKE) check-style
 	@echo "Tests: every slice, on SQLite and PostgreSQL, in a real browser; templates, layers and types beside them"
 	@{ $(MAKE) check-structure && $(BIN)/mypy; } >.stamps/checks.txt 2>&1 & checks=$$!
@@ -36,7 +36,7 @@ test: needs-tests $(VENV)/.dev assets fonts fonts-tests validators ## prepares e
 	@exit $$failed
 
 .PHONY: test-long
-test-long: needs-tests-long $(VENV)/.dev assets fonts fonts-tests validators ## all on PostgreSQL too, crashes, the whole demonstration, 100 examples of each property
+test-long: needs-tests-long $(VENV)/.dev $(VENV)/.video assets fonts fonts-tests validators ## all on PostgreSQL too, crashes, the whole demonstration, 100 examples of each property
 	@$(PYTEST) -m "long or property" --hypothesis-profile=long
 
 .PHONY: test-versions
@@ -53,11 +53,11 @@ test-slices: $(VENV)/.dev
 	@$(PYTEST) -m "not long" tests/core tests/people tests/catalogue tests/enrolment tests/attendance
 
 .PHONY: coverage
-coverage: needs-tests $(VENV)/.dev assets fonts fonts-tests validators ## runs the same tests and prints which lines of the product they reach (ARGS=tests/enrolment)
+coverage: needs-tests $(VENV)/.dev $(VENV)/.video assets fonts fonts-tests validators ## runs the same tests and prints which lines of the product they reach (ARGS=tests/enrolment)
 	@$(PYTEST) -m "not long" --cov=lms --cov-branch --cov-report=term:skip-covered $(ARGS)
 
 .PHONY: test-tls
-test-tls: needs-tests $(VENV)/.dev assets fonts fonts-tests ## runs all browser journeys through nginx with TLS
+test-tls: needs-tests $(VENV)/.dev $(VENV)/.video assets fonts fonts-tests ## runs all browser journeys through nginx with TLS
 	@$(BIN)/pytest -rs tests/journeys -m "not long" --through=tls
 
 .PHONY: bench
@@ -97,6 +97,9 @@ assets: $(VENV)/.runtime $(VENV)/.build
 fonts: assets ## installs the large fonts that certificates in CJK need
 	@$(RUN) static/fonts.py --large
 
+.PHONY: video
+video: $(VENV)/.video ## installs ffmpeg, for lectures given in the browser, where the system has none
+
 .PHONY: wheel
 wheel: $(VENV)/.dev assets ## builds an installable package into dist/
 	@$(RUN) -m build --wheel --no-isolation --outdir dist
@@ -112,7 +115,7 @@ lock: $(VENV)/.dev ## brings the lock files to the newest allowed versions
 	  --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' "$$@"; }
 	@compile pyproject.toml -o requirements.txt
 	@for part in build dev; do compile requirements-$$part.in -o requirements-$$part.txt; done
-	@for part in fonts fonts-large fonts-tests; do compile --no-deps requirements-$$part.in -o requirements-$$part.txt; done
+	@for part in fonts fonts-large fonts-tests video; do compile --no-deps requirements-$$part.in -o requirements-$$part.txt; done
 
 .PHONY: clean
 clean: ## removes what was built and installed here (never data)
@@ -157,4 +160,11 @@ $(VENV)/.dev: $(VENV)/.build requirements-dev.txt
 	@echo "Libraries: what tests and checks"
 	@$(PIP) -r requirements-dev.txt
 	@mkdir -p .stamps
+	@touch $@
+
+$(VENV)/.video: $(VENV)/.made requirements-video.txt
+	@if ! command -v ffmpeg >/dev/null; then
+	  echo "Libraries: ffmpeg, for lectures given in the browser"
+	  $(PIP) -r requirements-video.txt
+	fi
 	@touch $@

@@ -47,7 +47,8 @@ def worker(with_server: bool) -> None:
 @click.option("--people", type=click.IntRange(min=1), default=None, help="Number of people. Fewer people build faster.")
 @click.option("--keep", is_flag=True, help="Serve an existing demonstration even if it is older than a day.")
 @click.option("--beside", default="", help="A command that prepares the site meanwhile. Serving begins after it.")
-def demo(host: str, port: int, people: int | None, keep: bool, beside: str) -> None:
+@click.option("--afterwards", default="", help="A command that prepares what the first page does not need.")
+def demo(host: str, port: int, people: int | None, keep: bool, beside: str, afterwards: str) -> None:
     """Builds the demonstration programme in its own data folder and serves it."""
     from lms.app import create_app, load_slices
     from lms.config import Config
@@ -68,6 +69,8 @@ def demo(host: str, port: int, people: int | None, keep: bool, beside: str) -> N
             ensure(create_app, config, people=people, keep=keep, now=clock.now(), say=click.echo, leave_rest=True)
     click.echo(f"Serving at http://{host}:{port} – sign in as admin@, instructor@, focal.ke@ or trainee@demo.test")
     sys.stdout.flush()
+    if afterwards:
+        subprocess.Popen(shlex.split(afterwards), stdin=subprocess.DEVNULL)  # noqa: S603  given at the terminal
     run(config, host=host, port=port)
 
 

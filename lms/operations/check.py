@@ -14,6 +14,7 @@ WITHOUT_SCHEMA: tuple[Check, ...] = (
     service.check_settings,
     service.check_permissions,
     service.check_disk,
+    service.check_ffmpeg,
     service.check_journal,
     service.check_backup,
 )
@@ -41,6 +42,7 @@ OF_PAGE: tuple[Check, ...] = (
     service.check_returned_mail,
     service.check_backup,
     service.check_disk,
+    service.check_ffmpeg,
     service.check_database,
     database.check_times,
     service.check_time_zones,

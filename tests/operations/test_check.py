@@ -19,6 +19,7 @@ from lms.mail.bounce_mailbox import MailboxAddress, MailboxFault, claim, note_fa
 from lms.mail.outbox import post_mail
 from lms.operations.backup import take_backup
 from lms.operations.check import check
+from lms.operations.checks import service
 from lms.operations.checks.model import CheckContext, Finding, Level
 from tests.operations.conftest import NOW, Installation
 
@@ -57,7 +58,7 @@ def test_nothing_is_found_where_nothing_is_wrong(healthy: Installation) -> None:
     assert wrong(healthy) == []
     assert {finding.about for finding in findings(healthy)} == {
         "schema", "settings", "permissions", "disk", "journal", "backup", "integrity", "references", "facts", "clock",
-        "signing key", "certificates", "files", "tasks", "mail", "worker", "time zones", "database", "version",
+        "signing key", "certificates", "files", "tasks", "mail", "worker", "time zones", "database", "version", "video",
     }  # fmt: skip
     quick = {finding.about for finding in findings(healthy, is_quick=True)}
     assert {finding.about for finding in findings(healthy)} - quick == {"references", "facts", "certificates"}
@@ -193,6 +194,12 @@ def test_a_fault_is_found(healthy: Installation, case: str) -> None:
     spoil, expected = CASES[case]
     spoil(healthy)
     assert wrong(healthy) == expected
+
+
+@pytest.mark.parametrize("installation", ["sqlite"], indirect=True)
+def test_missing_ffmpeg_is_found(healthy: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "find_ffmpeg", lambda: None)
+    assert wrong(healthy) == [(WARNING, "video")]
 
 
 @pytest.mark.parametrize("installation", ["sqlite"], indirect=True)

@@ -18,6 +18,7 @@ from lms.catalogue.actions.time_zones import find_shifts, last_version
 from lms.config import SETTINGS, Config
 from lms.core import journal, zones
 from lms.core.db import db
+from lms.core.ffmpeg import find_ffmpeg
 from lms.core.i18n import _, _n
 from lms.core.jobs import Job, JobState
 from lms.core.worker_heartbeats import is_worker_alive, worker_last_seen
@@ -109,6 +110,15 @@ def check_disk(context: CheckContext) -> Iterator[Finding]:
         yield warning(_("disk"), message, remedy)
     else:
         yield ok(_("disk"), message)
+
+
+def check_ffmpeg(_context: CheckContext) -> Iterator[Finding]:
+    """Whether lectures can be given and recorded in the browser."""
+    if find_ffmpeg() is None:
+        remedy = _("Install ffmpeg from the packages of your system. Lectures in an outside meeting do not need it.")
+        yield warning(_("video"), _("ffmpeg is not installed"), remedy)
+    else:
+        yield ok(_("video"), _("ffmpeg is installed"))
 
 
 def check_database(_context: CheckContext) -> Iterator[Finding]:
