@@ -258,7 +258,7 @@ def test_a_repeated_lecture_shows_its_dates_and_saves_nothing_until_each_is_deci
         ({"times": "x"}, "times"),
         ({"times": ""}, "times"),
         ({"repeat": "hour"}, "repeat"),
-        ({"instructors": "nobody@example.org"}, "instructors"),
+        ({"instructors": "nobody@example.org"}, "instructor_name"),
         ({"starts_at": ""}, "starts_at"),
         ({"title": ""}, "title"),
     ],

@@ -304,7 +304,8 @@ def test_editing_is_closed_to_others(client: FlaskClient, make: Make, series: Se
 def test_new_lecture_is_scheduled_or_kept_as_a_draft(app: APIFlask, staff: FlaskClient, series: Series) -> None:
     page = staff.get("/series/trade/lectures/new")
     assert page.status_code == 200
-    assert page.text.count('-url"') >= 5
+    assert 'name="materials-0-url"' in page.text
+    assert 'name="materials-1-url"' not in page.text
     answer = staff.post("/series/trade/lectures/new", data={**LECTURE, "state": "scheduled"})
     assert answer.status_code == 302
     made = stored(app, int(answer.location.split("/")[2]))
@@ -325,7 +326,7 @@ def test_new_lecture_is_scheduled_or_kept_as_a_draft(app: APIFlask, staff: Flask
         ({"time_zone": "Mars"}, {"time_zone"}),
         ({"duration_minutes": "long"}, {"duration_minutes"}),
         ({"duration_minutes": "0"}, {"duration_minutes"}),
-        ({"instructors": "who@example.org"}, {"instructors"}),
+        ({"instructors": "who@example.org"}, {"instructor_name"}),
         ({"join_url": "javascript:alert(1)"}, {"join_url"}),
         ({"recording_url": "nowhere"}, {"recording_url"}),
         ({"materials-1-url": "nowhere"}, {"materials-1-url"}),
@@ -368,6 +369,67 @@ def test_an_instructor_is_found_by_name(app: APIFlask, staff: FlaskClient, make:
         answer = staff.post("/series/trade/lectures/new", data=LECTURE | {"title": "Next", "instructor_name": name})
         assert (answer.status_code, errors_at(answer)) == (422, {"instructor_name"})
         assert reason in answer.text
+
+
+NEW = "/series/trade/lectures/new"
+
+
+def listed(answer: TestResponse) -> list[str]:
+    """The addresses on the list of instructors."""
+    assert answer.status_code == 200
+    assert 'id="people"' in answer.text
+    return re.findall(r'<input type="hidden" name="instructors" value="([^"]+)">', answer.text)
+
+
+def test_instructors_are_added_and_removed_without_saving(
+    app: APIFlask, staff: FlaskClient, make: Make, series: Series
+) -> None:
+    make.person("Omar Haddad", "omar@example.org", roles=["instructor"])
+    make.person("Tariq", "tariq@example.org")
+    sent: dict[str, Any] = LECTURE | {"instructors": ["", "ines@example.org"]}
+    both = ["ines@example.org", "omar@example.org"]
+    for step in ("add", "enter"):
+        for typed in ("omar haddad", "OMAR@example.org"):
+            answer = staff.post(NEW, data=sent | {"instructor_name": typed, "step": step})
+            assert [each.casefold() for each in listed(answer)] == both
+            assert "<bdi>Omar Haddad</bdi>" in answer.text
+            assert re.search(r'<input [^>]*id="instructor_name"[^>]*value=""', answer.text)
+    for typed, reason in (("tariq@example.org", "does not belong to an instructor"), ("Tariq", "No instructor")):
+        answer = staff.post(NEW, data=sent | {"instructor_name": typed, "step": "add"})
+        assert (listed(answer), errors_at(answer)) == (["ines@example.org"], {"instructor_name"})
+        assert reason in answer.text
+    assert listed(staff.post(NEW, data=sent | {"instructors": both, "remove": "ines@example.org"})) == both[1:]
+    assert listed(staff.post(NEW, data=sent | {"remove": "ines@example.org"})) == []
+    with app.app_context():
+        assert db.session.query(Lecture).count() == 0
+    key = int(staff.post(NEW, data=sent | {"step": "enter"}).location.split("/")[2])
+    edit = f"/lectures/{key}/edit"
+    assert listed(staff.post(edit, data=sent | {"remove": "ines@example.org"})) == []
+    assert [one.full_name for one in stored(app, key).instructors] == ["Ines"]
+    assert staff.post(edit, data=sent | {"instructors": ""}).status_code == 302
+    assert stored(app, key).instructors == []
+
+
+def test_two_instructors_of_the_same_name_are_told_apart_by_address(
+    staff: FlaskClient, make: Make, series: Series
+) -> None:
+    make.person("Ines", "other@example.org", roles=["instructor"])
+    page = staff.post(NEW, data=LECTURE | {"instructors": ["ines@example.org", "other@example.org"], "step": "hours"})
+    assert re.findall(r"<li><bdi>([^<]*)</bdi><input", page.text) == ["ines@example.org", "other@example.org"]
+
+
+def test_another_link_is_asked_for_by_a_press_and_nothing_is_saved(
+    app: APIFlask, staff: FlaskClient, series: Series
+) -> None:
+    page = staff.post(NEW, data=LECTURE | {"step": "link"})
+    assert re.findall(r'name="materials-(\d)-url"[^>]*value="([^"]*)"', page.text) == [
+        ("0", ""),
+        ("1", "https://files.example/s.pdf"),
+        ("2", ""),
+    ]
+    assert re.search(r'<details class="more" id="links" open>', page.text)
+    with app.app_context():
+        assert db.session.query(Lecture).count() == 0
 
 
 def test_new_lecture_clash_stands_at_the_time(staff: FlaskClient, series: Series) -> None:

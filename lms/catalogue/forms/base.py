@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from babel import Locale
 from werkzeug.datastructures import MultiDict
-from wtforms import DateField, FieldList, FormField
+from wtforms import DateField, FieldList, FormField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]
 
+from lms.catalogue.actions.naming import persons_of
+from lms.catalogue.queries.teaching import address_of_teacher, list_teachers, names_of_addresses
 from lms.core import clock
 from lms.core.errors import Invalid
 from lms.core.i18n import _
@@ -93,6 +97,14 @@ class Day(DateField):
             raise ValueError(_("Enter a date, such as 2026-12-02.")) from error
 
 
+class Addresses(TextAreaField):
+    """E-mail addresses: a field for each, or one per line."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        if valuelist:
+            self.data = "\n".join(valuelist)
+
+
 class CatalogueForm(BaseForm):
     """Shows the faults of nested fields where they belong: `policy.min_percent`, `materials.0.url`."""
 
@@ -139,3 +151,70 @@ class PlannedTimeForm(CatalogueForm):
         for name in ("starts_at", "time_zone", "duration_minutes"):
             if name in given:
                 self[name].process(given)
+
+
+class InstructorsForm(CatalogueForm):
+    """A form with a list of instructors: `instructors` are their addresses, `instructor_name` is a person to add."""
+
+    instructors: TextAreaField
+    instructor_name: StringField
+    is_list_changed = False
+    """Whether the form was sent only to change the list."""
+
+    @cached_property
+    def teachers(self) -> Sequence[tuple[int, str]]:
+        """Everybody who can be added, as (person id, name)."""
+        return list_teachers()
+
+    @property
+    def teacher_names(self) -> list[str]:
+        """The names that can be chosen."""
+        return list(dict.fromkeys(name for _id, name in self.teachers))
+
+    @property
+    def chosen(self) -> list[tuple[str, str]]:
+        """The list as (address, name); with the address as a name where the name is unknown or not unique."""
+        addresses = lines(self.instructors.data)
+        names, count = names_of_addresses(addresses, self.teachers), Counter(name for _id, name in self.teachers)
+        unique = {address: name for address, name in names.items() if count[name] == 1}
+        return [(address, unique.get(address, address)) for address in dict.fromkeys(addresses)]
+
+    def addresses(self) -> tuple[str, ...]:
+        """The addresses on the list, and that of somebody who was typed and not added yet."""
+        typed = self.instructor_name.data
+        return tuple(dict.fromkeys((*lines(self.instructors.data), *([self._typed_address(typed)] if typed else []))))
+
+    def change_list(self, sent: Mapping[str, str]) -> bool:
+        """Adds or removes an instructor, if the form was `sent` for that; says whether it was."""
+        removed, step = sent.get("remove", ""), sent.get("step")
+        if removed:
+            self.instructors.data = "\n".join(each for each in lines(self.instructors.data) if each != removed)
+        elif step == "add" or (step == "enter" and self.instructor_name.data):
+            self._add()
+        else:
+            return False
+        self.is_list_changed = True
+        return True
+
+    def take(self, error: Invalid) -> None:
+        """Shows what is wrong with an address on the list at the field that adds to it."""
+        super().take(error)
+        self.instructor_name.errors = [*self.instructor_name.errors, *self.instructors.errors]
+        self.instructors.errors = []
+
+    def _add(self) -> None:
+        typed = self.instructor_name.data
+        if not typed:
+            return
+        try:
+            address = self._typed_address(typed)
+            persons_of([address])
+        except Invalid as error:
+            self.take(error)
+        else:
+            self.instructors.data = "\n".join(dict.fromkeys((*lines(self.instructors.data), address)))
+            self.instructor_name.data = ""
+
+    @staticmethod
+    def _typed_address(typed: str) -> str:
+        return typed if "@" in typed else address_of_teacher(typed)

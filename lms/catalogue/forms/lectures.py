@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any, Self
 
@@ -12,15 +12,21 @@ from wtforms.validators import InputRequired, Optional
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from lms.catalogue.dates import Every, Repeat
-from lms.catalogue.forms.base import LANGUAGES, PlannedTimeForm, language_choices, lines, offered_zones
+from lms.catalogue.forms.base import (
+    LANGUAGES,
+    Addresses,
+    InstructorsForm,
+    PlannedTimeForm,
+    language_choices,
+    offered_zones,
+)
 from lms.catalogue.inputs import LectureInput, is_language
 from lms.catalogue.models import Lecture, LectureState, Series
-from lms.catalogue.queries.teaching import address_of_teacher, list_teachers
 from lms.core.i18n import _, _l
 from lms.web.fields import KnownChoice, LocalTime, WholeNumber, ZoneField
 from lms.web.time import language_name
 
-_MATERIAL_ROWS = 5
+_SPARE_LINKS, _MOST_LINKS = 1, 60
 
 
 class MaterialForm(Form):
@@ -30,23 +36,23 @@ class MaterialForm(Form):
     url = StringField(_l("Web address"))
 
 
-class LectureForm(PlannedTimeForm):
+class LectureForm(PlannedTimeForm, InstructorsForm):
     """A lecture, new or changed."""
 
     title = StringField(_l("Title"), [InputRequired(_l("Enter the title."))])
     abstract = TextAreaField(_l("Description"))
-    starts_at = LocalTime(_l("Start (local time where the lecture is given)"), [Optional()])
+    starts_at = LocalTime(_l("Start (local time)"), [Optional()])
     time_zone = ZoneField(_l("Time zone"))
-    duration_minutes = WholeNumber(_l("Length in minutes"), [InputRequired(_l("Enter the length."))], default=90)
+    duration_minutes = WholeNumber(_l("Minutes"), [InputRequired(_l("Enter the length."))], default=90)
     language = KnownChoice(_l("Language"))
     interpretation = SelectMultipleField(
         _l("Interpreted into"), widget=ListWidget(), option_widget=CheckboxInput(), validate_choice=False
     )
-    instructors = TextAreaField(_l("Instructors"))
-    instructor_name = StringField(_l("Add an instructor by name"))
+    instructors = Addresses(_l("Instructors"))
+    instructor_name = StringField(_l("Add by name or e-mail"))
     join_url = StringField(_l("Meeting link"))
     recording_url = StringField(_l("Recording link"))
-    materials = FieldList(FormField(MaterialForm), _l("Links"), min_entries=_MATERIAL_ROWS, max_entries=60)
+    materials = FieldList(FormField(MaterialForm), _l("Links"), min_entries=_SPARE_LINKS, max_entries=_MOST_LINKS)
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
@@ -83,7 +89,7 @@ class LectureForm(PlannedTimeForm):
 
     @classmethod
     def _data_of(cls, lecture: Lecture, addresses: Iterable[str]) -> dict[str, Any]:
-        spare = [{"title": "", "url": ""}] * max(1, _MATERIAL_ROWS - len(lecture.materials))
+        spare = [{"title": "", "url": ""}] * _SPARE_LINKS
         return {
             "title": lecture.title,
             "abstract": lecture.abstract,
@@ -108,21 +114,23 @@ class LectureForm(PlannedTimeForm):
             "duration_minutes": self.duration_minutes.data,
             "language": self.language.data,
             "interpretation": tuple(self.interpretation.data or ()),
-            "instructors": self._instructors(),
+            "instructors": self.addresses(),
             "join_url": self.join_url.data or None,
             "recording_url": self.recording_url.data or None,
             "materials": tuple(dict(row.data) for row in self.filled_rows(self.materials)),
         }
 
-    def _instructors(self) -> tuple[str, ...]:
-        """The addresses that were typed, and that of the instructor who was named."""
-        name = self.instructor_name.data
-        return (*lines(self.instructors.data), *([address_of_teacher(name)] if name else []))
-
     @property
-    def teacher_names(self) -> list[str]:
-        """The names that can be chosen."""
-        return list(dict.fromkeys(name for _id, name in list_teachers()))
+    def link_count(self) -> int:
+        """How many links were typed."""
+        return len(self.filled_rows(self.materials))
+
+    def change_links(self, sent: Mapping[str, str]) -> bool:
+        """Adds an empty row for a link, if that is what the form was sent for."""
+        is_asked = sent.get("step") == "link"
+        if is_asked and len(self.materials) < _MOST_LINKS:
+            self.materials.append_entry()
+        return is_asked
 
     def validate_for(self, state: LectureState) -> bool:
         """Whether all is clear for a new lecture of that state; one on the programme has a time."""

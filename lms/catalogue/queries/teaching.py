@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +26,8 @@ from lms.core.i18n import _
 from lms.core.roles import Actor
 from lms.people.models import Person, RoleGrant
 from lms.people.queries.access import holders_of
-from lms.people.queries.persons import addresses_of
+from lms.people.queries.persons import addresses_of, ids_by_email
+from lms.people.rules import email_key
 
 
 def instructor_addresses(items: Sequence[Series | Lecture], *, by: Actor) -> dict[int, list[str] | None]:
@@ -63,6 +64,13 @@ def list_teachers() -> list[tuple[int, str]]:
     return [(key, name) for key, name in read(query)]
 
 
+def names_of_addresses(addresses: Iterable[str], teachers: Iterable[tuple[int, str]]) -> dict[str, str]:
+    """The names of those of these `teachers` who have these addresses. For forms of staff, never for routes."""
+    keys, names = {address: email_key(address) for address in addresses}, dict(teachers)
+    known = ids_by_email(set(keys.values())) if keys else {}
+    return {address: names[known[key]] for address, key in keys.items() if known.get(key) in names}
+
+
 def address_of_teacher(name: str) -> str:
     """The address of the only instructor of this name, in any case of letters. Invalid at `instructor_name`."""
     folded_name = " ".join(name.split()).casefold()
@@ -71,7 +79,7 @@ def address_of_teacher(name: str) -> str:
     if len(addresses) == 1:
         return addresses[0]
     message = (
-        _("Several instructors are called “%(name)s”. Enter the e-mail address above.", name=name[:200])
+        _("Several instructors are called “%(name)s”. Enter the e-mail address.", name=name[:200])
         if len(person_ids) > 1
         else _("No instructor is called “%(name)s”. Choose a name from the list.", name=name[:200])
     )

@@ -45,9 +45,7 @@ def series_hours(slug: str) -> ResponseReturnValue:
     if "part" in request.args:
         is_postponing = request.args["part"] == POSTPONE
         action = _form_address(slug, but, is_postponing=is_postponing)
-        return render_template(
-            "catalogue/hours_part.html", hours=hours, series=series, action=action, is_open=is_postponing
-        )
+        return render_template("catalogue/hours_part.html", hours=hours, series=series, action=action)
     return render_template("catalogue/series_hours.html", hours=hours, series=series, form=form)
 
 

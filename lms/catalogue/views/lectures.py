@@ -50,7 +50,7 @@ def lecture_new(slug: str) -> ResponseReturnValue:
     check_can_edit_series(series, actor)
     form, status = _new_form(series), 200
     state = LectureState.DRAFT if request.form.get("state") == "draft" else LectureState.SCHEDULED
-    sent = form.is_submitted() and not (hours_asked(form) and request.form.get("on") != "dates")
+    sent = form.is_submitted() and not (_is_changed(form) and request.form.get("on") != "dates")
     if sent and form.validate_for(state):
         try:
             if form.repetition is not None:
@@ -136,7 +136,7 @@ def lecture_edit(lecture_id: int) -> ResponseReturnValue:
     """Edits a lecture. The same page offers the steps that are currently possible, and shows the hours of its week."""
     actor = current_actor()
     form, status = _form_of(lecture_id), 200
-    sent = form.is_submitted() and not hours_asked(form)
+    sent = form.is_submitted() and not _is_changed(form)
     if sent and form.validate():
         try:
             edit_lecture(lecture_id, form.changes(), by=actor, at=clock.now())
@@ -152,6 +152,11 @@ def lecture_edit(lecture_id: int) -> ResponseReturnValue:
     elif sent:
         status = 422
     return lecture_page(lecture_id, form=form), status
+
+
+def _is_changed(form: LectureForm) -> bool:
+    """Whether a form was sent only to see the hours or to change one of its lists; it is then shown again."""
+    return hours_asked(form) or form.change_list(request.form) or form.change_links(request.form)
 
 
 def _form_of(lecture_id: int) -> LectureForm:
