@@ -55,12 +55,17 @@ def read_table(table: Locator) -> list[list[str]]:
     """A table of the page: its heading, its rows, its foot."""
     text_of_cell = 'cell => cell.textContent.trim().replace(/\\s+/g, " ")'
     rows: list[list[str]] = table.evaluate(f"table => [...table.rows].map(row => [...row.cells].map({text_of_cell}))")
-    return rows
+    return without_bars(rows)
+
+
+def without_bars(table: list[list[str]]) -> list[list[str]]:
+    """A table without its column of bars."""
+    return [row[:1] + row[2:] if table[0][1] == "" else row for row in table]
 
 
 def printed_tables(pdf: bytes) -> list[list[list[str]]]:
-    """The tables on paper without the column in which bars stand."""
-    return [[row[:1] + row[2:] if table[0][1] == "" else row for row in table] for table in tables_of(pdf)]
+    """The tables on paper without their columns of bars."""
+    return [without_bars(table) for table in tables_of(pdf)]
 
 
 def open_figure(visitor: Visitor, published: str, name: str) -> list[list[str]]:

@@ -19,7 +19,9 @@ from lms.attendance.models.evidence import Source
 from lms.catalogue.models import LectureState
 from lms.core.errors import Forbidden, NotFound
 from lms.core.roles import ANONYMOUS, SYSTEM, Role
+from lms.enrolment.models import CountryQuota
 from lms.people.models import Person, Sector
+from lms.reports.actions.opening_balances import create_opening_set, publish_opening, stage_opening
 from lms.reports.actions.public import refresh_public_figures
 from lms.reports.documents.dossier_data import get_dossier
 from tests.factories import Make
@@ -109,7 +111,7 @@ def test_a_country_without_anybody_has_a_page(client: FlaskClient, make: Make, w
     make.sign_in(client, make.person(roles=[Role.REPORTER], country=None))
     page = client.get("/countries/NR")
     assert page.status_code == 200
-    assert "No one from this country has attended a lecture yet." in page.text
+    assert "No one from Nauru has attended a lecture yet. Not a partner country." in page.text
     assert client.get("/countries/NR.pdf").data.startswith(b"%PDF")
 
 
@@ -117,13 +119,11 @@ def test_the_page_shows_pictures_with_their_tables(client: FlaskClient, make: Ma
     make.sign_in(client, make.person(roles=[(Role.FOCAL_POINT, "KE")], country=None))
     text = " ".join(client.get("/countries/KE").text.split())
     shown = dict(re.findall(r'data-testid="figure-([a-z_]+)" data-value="([\d.]+)"', text))
-    assert shown == {"participants": "3", "attendances": "4", "contact_hours": "3.8", "certificates": "1",
-                     "registrations": "5", "sessions": "2"}  # fmt: skip
-    assert "Partner since 14 May 2024." in text
+    assert shown == {"participants": "3", "attendances": "4", "contact_hours": "3.8", "certificates": "1"}
     assert "<b>3</b> <span>2024</span>" in text
-    for heading in ("By year", "Sectors", "Institutions"):
+    for heading in ("Sectors", "Institutions"):
         part = text[text.index(f"<h2>{heading}</h2>") :]
-        assert part.index("<svg") < part.index("<table") < part.index("</section>"), heading
+        assert part.index("<table") < part.index("<svg") < part.index("</table>") < part.index("</section>"), heading
     lectures = text[text.index("<h2>Most attended lectures</h2>") :]
     bare = " ".join(re.sub(r"<[^>]+>", " ", lectures[: lectures.index("</section>")]).split())
     assert bare.endswith("Lecture 6 May 2024 3 Lecture 10 June 2025 1")
@@ -134,19 +134,61 @@ def test_the_page_shows_pictures_with_their_tables(client: FlaskClient, make: Ma
 
 def test_it_begins_with_one_page_for_a_meeting(client: FlaskClient, make: Make, country: list[int]) -> None:
     make.sign_in(client, make.person(roles=[Role.REPORTER], country=None))
+    lede = (
+        "3 people from Kenya have attended lectures since 2024, 1 of them since the country became a partner "
+        "on 14 May 2024. 1 certificate was issued."
+    )
     page = " ".join(client.get("/countries/KE").text.split())
-    assert "3 participants with 4 attendances in 2 sessions, and 1 certificate. Partner since" in page
-    first, annex = page.split('<div class="annex">')
-    assert first.index('data-testid="figure-participants"') < first.index('<ol class="route">')
-    assert "2 enrolled" in first
-    assert "<h2>By year</h2>" not in first
-    assert "<h2>By year</h2>" in annex
-    assert 'href="#years"' in first
+    assert lede in page
+    first, annex = page.split('<div class="annex" id="annex">')
+    order = ['data-testid="figure-participants"', "<h2>By year</h2>", "<h2>Upcoming lectures</h2>", "<h2>To raise</h2>"]
+    assert sorted(order, key=first.index) == order
+    assert "Nairobi time" in first
+    assert "Kenya has no focal point." in first
+    assert "<h2>All figures by year</h2>" in annex
     sheets = sheets_of(client.get("/countries/KE.pdf").data)
-    assert "Upcoming lectures" in sheets[0]
-    assert "By year" not in sheets[0]
-    assert sheets[1].startswith("By year")
-    assert "participants with" not in client.get("/countries/NR").text
+    assert lede in sheets[0]
+    assert "Kenya has no focal point." in sheets[0]
+    assert sheets[1].startswith("All figures by year")
+
+
+def test_what_a_meeting_can_settle(client: FlaskClient, make: Make, world: World, country: list[int]) -> None:
+    make.person(roles=[(Role.FOCAL_POINT, "KE")], country=None)
+    for left in (4, 1, 2, 3):
+        series = world.series(f"seats-{left}")
+        world.insert(
+            CountryQuota, series_id=series, country_id=world.countries["KE"], seats=5, used=5 - left,
+            kept_until=datetime(2030, 12, left, 4, tzinfo=UTC),
+        )  # fmt: skip
+    make.sign_in(client, make.person(roles=[Role.REPORTER], country=None))
+    page = " ".join(client.get("/countries/KE").text.split())
+    matters = page[page.index("<h2>To raise</h2>") : page.index('<div class="annex"')]
+    assert [re.sub(r" ?<.*", "", point) for point in matters.split("<li>")[1:]] == [
+        "1 place in “Series seats-1” is still free. It is kept until 1 December 2030.",
+        "2 places in “Series seats-2” are still free. They are kept until 2 December 2030.",
+        "7 places kept in other series are still free.",
+    ]
+
+
+def test_totals_from_before_the_system_are_explained(
+    app: APIFlask, client: FlaskClient, make: Make, country: list[int]
+) -> None:
+    with app.test_request_context("/"):
+        public_id = create_opening_set("Before", "", 20, by=SYSTEM, at=AT)
+        rows = b"lecture,date,series,country,attendances\nFirst,2019-03-04,,KE,50\nFirst,2019-03-04,,BT,7\n"
+        publish_opening(public_id, stage_opening(rows), skip_bad_rows=False, by=SYSTEM, at=AT)
+    make.sign_in(client, make.person(roles=[Role.REPORTER], country=None))
+    document = json.loads(client.get("/countries/KE.json").text)
+    assert document["totals"]["attendances"] == 54
+    measures = {row[0]: row[1] for row in document["sections"]["peers"]["rows"]}
+    assert measures["Attendances per participant"] == 1.3, "totals without names are left out"
+    page = " ".join(client.get("/countries/KE").text.split())
+    assert "This includes 1 session and 50 attendances from before this system, entered as totals." in page
+    assert "“All” includes 50 attendances entered as totals, which are in none of the rows above it." in page
+    assert "<span>2019</span>" not in page
+    only = " ".join(client.get("/countries/BT").text.split())
+    assert "7 attendances in 1 session from before this system, entered as totals without names." in only
+    assert "not known from totals" in only
 
 
 def inside(pdf: bytes) -> bytes:
@@ -171,7 +213,7 @@ def test_on_paper_it_is_tagged_for_archives_and_readers(
     for declared in (b"<pdfaid:part>2</pdfaid:part>", b"<pdfaid:conformance>A</pdfaid:conformance>",
                      b"<pdfuaid:part>1</pdfuaid:part>", b"/S/Table", b"/S/Figure"):  # fmt: skip
         assert declared in text.replace(b"/S /", b"/S/"), declared
-    assert len(re.findall(rb"/Type\s*/Page\b", text)) == 3
+    assert len(re.findall(rb"/Type\s*/Page\b", text)) == 2, "a page and its annex"
     with speaking_also(app, "ar"):
         assert client.get("/countries/KE.pdf?lang=ar").data.startswith(b"%PDF")
 
@@ -189,17 +231,17 @@ def test_as_a_workbook_cells_have_types_and_headings_stay(client: FlaskClient, m
     make.sign_in(client, make.person(roles=[Role.REPORTER], country=None))
     content = client.get("/countries/KE.xlsx").data
     book = CalamineWorkbook.from_filelike(io.BytesIO(content))
-    assert book.sheet_names == ["Totals", "Upcoming lectures", "By year", "Sectors", "Women and men",
+    assert book.sheet_names == ["Totals", "Upcoming lectures", "All figures by year", "Sectors", "Women and men",
                                 "Institutions", "Series attended", "Most attended lectures", "Comparison",
                                 "Definitions and filters"]  # fmt: skip
-    headings, year = book.get_sheet_by_name("By year").to_python()[:2]
+    headings, year = book.get_sheet_by_name("All figures by year").to_python()[:2]
     assert dict(zip(headings, year, strict=True)) == {
         "Year": 2024, "Sessions": 1, "Participants": 3, "Attendances": 3, "Contact hours": 3, "Registrations": 5,
         "Certificates": 1,
     }  # fmt: skip
     assert book.get_sheet_by_name("Series attended").to_python()[1][0] == "Series =1+1"
     coming = book.get_sheet_by_name("Upcoming lectures").to_python()[1]
-    assert coming[1] == datetime(2026, 12, 2, 6, 0)  # noqa: DTZ001 - as a cell has it: of Beijing
+    assert coming[2] == datetime(2026, 12, 2, 6, 0)  # noqa: DTZ001 - as a cell has it: of Beijing
     about = dict(row[:2] for row in book.get_sheet_by_name("Definitions and filters").to_python())
     assert about["Country"] == "Kenya (KE)"
     assert about["Time zone"] == "Beijing (Asia/Shanghai)"

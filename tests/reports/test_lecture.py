@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import re
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -15,7 +14,7 @@ from sqlalchemy import event, insert, update
 
 from lms.attendance.models.credits import Outcome
 from lms.attendance.models.evidence import Presence, Source
-from lms.catalogue.models import LectureState, SeriesInstructor
+from lms.catalogue.models import Lecture, LectureState, SeriesInstructor
 from lms.core import clock
 from lms.core.db import db
 from lms.core.errors import Forbidden, NotFound
@@ -25,6 +24,7 @@ from lms.reports.queries.figures import count
 from lms.reports.queries.lecture import get_lecture_report
 from lms.reports.rules import Slice
 from tests.factories import Make
+from tests.paper import sheets_of
 from tests.reports.world import World
 
 NOON = datetime(2024, 5, 6, 4, 0, tzinfo=UTC)
@@ -140,17 +140,37 @@ def test_who_may_read_it(app: APIFlask, make: Make, world: World, lecture: int) 
             get_lecture_report(hidden, by=make.actor(roles=[(Role.FOCAL_POINT, "KE")]), at=AT)
 
 
-def test_before_it_is_held_there_is_no_report(client: FlaskClient, make: Make, world: World) -> None:
-    soon = world.lecture(world.series(), NOON, state=LectureState.SCHEDULED)
+@pytest.mark.parametrize(
+    ("state", "sentence"),
+    [
+        ("scheduled", "This lecture has not been held yet"),
+        ("cancelled", "This lecture was cancelled"),
+        ("live", "This lecture is live"),
+        ("unknown", "No one has recorded whether this lecture was held"),
+    ],
+)
+def test_without_a_report_the_page_says_why(
+    client: FlaskClient, make: Make, world: World, state: str, sentence: str
+) -> None:
+    known = LectureState.SCHEDULED if state == "unknown" else LectureState(state)
+    lecture_id = world.lecture(world.series(), NOON, state=known)
+    world.execute(update(Lecture).values(held_unknown=state == "unknown"))
     make.sign_in(client, make.person(roles=[Role.REPORTER], country=None))
-    assert "This lecture has not been held yet" in client.get(f"/lectures/{soon}/report").text
-    assert client.get(f"/lectures/{soon}/report.pdf").status_code == 409
+    assert sentence in client.get(f"/lectures/{lecture_id}/report").text
+    assert client.get(f"/lectures/{lecture_id}/report.pdf").status_code == 409
 
 
 def test_a_lecture_with_nobody_has_a_report(client: FlaskClient, make: Make, world: World) -> None:
     empty = world.lecture(world.series(), NOON)
     make.sign_in(client, make.person(roles=[Role.REPORTER], country=None))
-    assert "No presence was recorded." in client.get(f"/lectures/{empty}/report").text
+    page = client.get(f"/lectures/{empty}/report").text
+    assert "No one was registered for this lecture" in page
+    assert "No presence was recorded." in page
+    world.enrol(1, world.person("KE"), at=NOON - timedelta(days=3))
+    world.execute(update(Enrolment).values(enrolled_at=NOON - timedelta(days=3)))
+    page = client.get(f"/lectures/{empty}/report").text
+    assert "No attendance is recorded yet" in page
+    assert "Import the report of the meeting, or add attendance on the roster." in page
     for kind in ("pdf", "xlsx", "csv", "json"):
         assert client.get(f"/lectures/{empty}/report.{kind}").status_code == 200
 
@@ -158,22 +178,25 @@ def test_a_lecture_with_nobody_has_a_report(client: FlaskClient, make: Make, wor
 def test_the_page_and_its_files(client: FlaskClient, make: Make, lecture: int) -> None:
     make.sign_in(client, make.person(roles=[Role.REPORTER], country=None))
     text = " ".join(client.get(f"/lectures/{lecture}/report").text.split())
-    shown = dict(re.findall(r'data-testid="figure-([a-z_]+)" data-value="([\d.]+)"', text))
-    assert shown == {
-        "registered": "6",
-        "came": "4",
-        "attended": "3",
-        "certified": "1",
-        "highest": "3",
-        "average": "2",
-    }
+    assert "<h1>3 of 6 registered people attended (50 %)</h1>" in text
     assert "Held on 6 May 2024, 12:00 to 13:30 (Beijing time): 90 minutes." in text
-    assert "at 12:03, minute 3" in text
-    for anchor in ("funnel", "minutes", "countries", "sources", "late", "early", "rejoins"):
+    assert "1 person joined but was present for less than 54 of 90 minutes." in text
+    assert "1 fewer" not in text, "one person is not worth a sentence"
+    assert "Most at once: 3 at 12:03. On average: 2, 62 minutes per person. Beijing time." in text
+    for anchor in ("funnel", "countries", "sources", "late", "early", "rejoins"):
         part = text[text.index(f'<section class="part" id="{anchor}">') :]
-        assert part.index("<svg") < part.index("<table") < part.index("</section>"), anchor
-    assert client.get(f"/lectures/{lecture}/report.pdf").data.startswith(b"%PDF")
-    sections = json.loads(client.get(f"/lectures/{lecture}/report.json").text)["sections"]
+        assert part.index("<table") < part.index("<svg") < part.index("</table>") < part.index("</section>"), anchor
+    assert text.index('id="curve"') < text.index('id="annex"') < text.index('id="minutes"')
+    first, annex, *_rest = sheets_of(client.get(f"/lectures/{lecture}/report.pdf").data)
+    assert "3 of 6 registered people attended (50 %)" in first
+    assert "Minute by minute" in first
+    assert "Countries" in first
+    assert annex.startswith("How they attended")
+    document = json.loads(client.get(f"/lectures/{lecture}/report.json").text)
+    assert document["totals"] == {
+        "registered": 6, "came": 4, "attended": 3, "certified": 1, "highest": 3, "average": 2,
+    }  # fmt: skip
+    sections = document["sections"]
     assert len(sections["minutes"]["rows"]) == 90
     assert sections["late"]["rows"] == [["On time", 2, 50.0], ["1 to 5 minutes late", 1, 25.0],
                                      ["5 to 15 minutes late", 0, 0.0], ["15 to 30 minutes late", 0, 0.0],
@@ -183,7 +206,23 @@ def test_the_page_and_its_files(client: FlaskClient, make: Make, lecture: int) -
     assert [row[1] for row in sections["early"]["rows"]] == [2, 0, 0, 0, 1, 1]
     assert [row[1] for row in sections["rejoins"]["rows"]] == [2, 1, 0, 0, 1]
     book = CalamineWorkbook.from_filelike(io.BytesIO(client.get(f"/lectures/{lecture}/report.xlsx").data))
-    assert book.get_sheet_by_name("Minute by minute").to_python()[4] == ["12:03", 3.0, 3.0]
+    assert book.get_sheet_by_name("Minutes").to_python()[4] == ["12:03", 3.0, 3.0]
+
+
+def test_many_who_leave_together_and_countries_at_night_are_named(
+    client: FlaskClient, make: Make, world: World, lecture: int
+) -> None:
+    away = [world.person("PE") for _n in range(10)]
+    world.enrol(1, *away, at=NOON - timedelta(days=3))
+    world.execute(update(Enrolment).values(enrolled_at=NOON - timedelta(days=3)))
+    for person in away[:6]:
+        see(world, lecture, person, 0, 51)
+        world.attend(lecture, person, minutes=51, outcome=Outcome.PARTIAL)
+    make.sign_in(client, make.person(roles=[Role.REPORTER], country=None))
+    text = " ".join(client.get(f"/lectures/{lecture}/report").text.split())
+    assert "fewer people were present at 12:5" in text
+    assert "It was night for 10 of the people who did not attend, most of them in Peru." in text
+    assert "23:00, night" in text
 
 
 def test_presence_is_read_in_as_many_statements_however_many_were_there(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -11,32 +11,35 @@ from lms.core import clock
 from lms.core.i18n import _, _n
 from lms.core.measures import nearest_whole, percent
 from lms.reports.documents.dossier_data import Dossier, Peer, Upcoming
-from lms.reports.documents.model import Column, Figure, Mark, Picture, ReadOut, Section, Table, Value
-from lms.reports.documents.wording import Opening, each, figure_column, group_table, marks, overlap_note
+from lms.reports.documents.model import Column, Figure, Mark, Picture, Point, ReadOut, Section, Table, Value
+from lms.reports.documents.wording import NOTHING, Opening, each, figure_column, group_table, marks, overlap_note
 from lms.reports.queries.figures import Report
-from lms.reports.rules import Figures
+from lms.reports.rules import Group
 from lms.reports.shapes import counted, opening_words, period
-from lms.web.time import number, short_day
+from lms.viewing_groups.queries import GroupView
+from lms.web.time import moment, number, organiser_zone, short_day, zone_city
 
-MOST_INSTITUTIONS = 8
-MOST_SERIES = 10
-MOST_UPCOMING = 6
+MOST_INSTITUTIONS = 5
+MOST_SERIES = 5
+MOST_UPCOMING = 3
 MOST_LECTURES = 5
+MOST_POINTS = 2
 PEOPLE = ("participants", "attendances", "contact_hours")
-SAID = ("attendances", "sessions", "certificates")
+HEADLINE = (*PEOPLE, "certificates")
 SINCE = ("sessions", *PEOPLE, "registrations", "certificates")
 
 
 @dataclass(frozen=True)
 class Ways:
-    """Links for a dossier: a series, a lecture and its report, the enrolments of a series, a published report, and the
-    rows of a figure (`opened(figure, **group)`).
+    """Links for a dossier: a series, a lecture and its report, the enrolments of a series, a viewing group, a published
+    report, and the rows of a figure (`opened(figure, **group)`).
     """
 
     series: Callable[[str], str]
     lecture: Callable[[int], str]
     lecture_report: Callable[[int], str]
     enrolments: Callable[[str], str]
+    group: Callable[[str], str]
     published: Callable[[str], str]
     opened: Opening
 
@@ -44,14 +47,15 @@ class Ways:
 def read_out(dossier: Dossier, *, at: datetime, ways: Ways) -> ReadOut:
     """The dossier in parts: one page for a meeting, and its annex."""
     sections = (
+        _year_columns(dossier, at),
         _upcoming(dossier, ways),
-        _years(dossier, at, ways),
+        _matters(dossier, ways),
+        _years(dossier, ways),
         _parts(
             dossier.by["sector"],
             opened=partial(ways.opened, rows="sector"),
             anchor="sectors",
             title=_("Sectors"),
-            text=_("Participants by sector"),
             description=_("Participants by sector, as in the table."),
             head=_("Sector"),
             overlap=_("The parts add up to more than the total because some people changed sector between lectures."),
@@ -61,7 +65,6 @@ def read_out(dossier: Dossier, *, at: datetime, ways: Ways) -> ReadOut:
             opened=partial(ways.opened, rows="gender"),
             anchor="gender",
             title=_("Women and men"),
-            text=_("Participants by gender, as stated by them"),
             description=_("Participants by gender, as in the table."),
             head=_("Gender"),
             overlap=_("The parts add up to more than the total because some people changed the gender they state."),
@@ -73,6 +76,7 @@ def read_out(dossier: Dossier, *, at: datetime, ways: Ways) -> ReadOut:
         _since(dossier, ways),
         _peers(dossier),
     )
+    opening = dossier.totals.opening
     return ReadOut(
         name=f"dossier-{dossier.code}",
         over=_("Country dossier"),
@@ -80,57 +84,96 @@ def read_out(dossier: Dossier, *, at: datetime, ways: Ways) -> ReadOut:
         lede=_lede(dossier),
         as_at=dossier.totals.as_at,
         figures=_figures(dossier, ways.opened),
-        sections=tuple(one for one in sections if one is not None),
+        sections=tuple(section for section in sections if section is not None),
         filters=((_("Country"), f"{dossier.name} ({dossier.code})"), (_("Period"), _("all time"))),
         footnotes=(
             _("People are counted under their country on the day of the lecture, registration or certificate."),
-            *opening_words(dossier.totals.opening),
+            *opening_words(opening and replace(opening, countries_added=0)),
         ),
-        lead=1,
+        lead=3,
     )
 
 
 def _lede(dossier: Dossier) -> str:
-    if dossier.partner_since is None:
-        partner = _("Not a partner country.")
-    elif dossier.partner_until is None:
-        partner = _("Partner since %(day)s.", day=short_day(dossier.partner_since))
-    else:
-        partner = _(
-            "Partner from %(first)s to %(last)s.",
-            first=short_day(dossier.partner_since),
-            last=short_day(dossier.partner_until),
-        )
-    people = dossier.people
-    known = _n("%(n)s person registered", "%(n)s people registered", people.people, n=number(people.people))
-    waiting = people.waiting + people.applied
-    now = _(
-        "%(people)s, %(enrolled)s, %(waiting)s.",
-        people=known,
-        enrolled=_n("%(n)s enrolled", "%(n)s enrolled", people.people_enrolled, n=number(people.people_enrolled)),
-        waiting=_n("%(n)s waiting for a place", "%(n)s waiting for a place", waiting, n=number(waiting)),
-    )
-    region = [_("Region: %(region)s.", region=dossier.region)] if dossier.region else []
-    return " ".join([*_sentences(dossier.totals.totals), partner, *region, now])
+    """The dossier in a sentence or two, to be read out at the meeting."""
+    return " ".join(sentence for sentence in (_attended_words(dossier), *_partner_words(dossier)) if sentence)
 
 
-def _sentences(totals: Figures) -> list[str]:
-    """What came of it in one sentence, to be said aloud; empty without participants."""
+def _attended_words(dossier: Dossier) -> str:
+    totals, opening = dossier.totals.totals, dossier.totals.opening
     if not totals.participants:
-        return []
-    words = _("%(participants)s with %(attendances)s in %(sessions)s, and %(certificates)s.")
-    return [words % {name: counted(name, getattr(totals, name)) for name in ("participants", *SAID)}]
+        if opening is not None and opening.attendances:
+            return _(
+                "%(attendances)s in %(sessions)s from before this system, entered as totals without names.",
+                attendances=counted("attendances", opening.attendances),
+                sessions=counted("sessions", opening.sessions),
+            )
+        return _("No one from %(country)s has attended a lecture yet.", country=dossier.name)
+    years = [str(group.keys[0]) for group in dossier.by["year"].groups if group.figures.participants]
+    words = {"n": number(totals.participants), "country": dossier.name, "year": years[0]}
+    if _joined_before(dossier):
+        assert dossier.partner_since is not None
+        attended = _n(
+            "%(n)s person from %(country)s has attended lectures since %(year)s, "
+            "%(part)s of them since the country became a partner on %(day)s.",
+            "%(n)s people from %(country)s have attended lectures since %(year)s, "
+            "%(part)s of them since the country became a partner on %(day)s.",
+            totals.participants,
+            part=number(dossier.since_partner or 0),
+            day=short_day(dossier.partner_since),
+            **words,
+        )
+    elif len(years) == 1:
+        attended = _n(
+            "%(n)s person from %(country)s attended lectures in %(year)s.",
+            "%(n)s people from %(country)s attended lectures in %(year)s.",
+            totals.participants,
+            **words,
+        )
+    else:
+        attended = _n(
+            "%(n)s person from %(country)s has attended lectures since %(year)s.",
+            "%(n)s people from %(country)s have attended lectures since %(year)s.",
+            totals.participants,
+            **words,
+        )
+    certificates = _n(
+        "%(n)s certificate was issued.",
+        "%(n)s certificates were issued.",
+        totals.certificates,
+        n=number(totals.certificates),
+    )
+    return f"{attended} {certificates if totals.certificates else _('No certificates were issued.')}"
+
+
+def _joined_before(dossier: Dossier) -> bool:
+    """Whether people attended before the country became a partner, and since."""
+    return 0 < (dossier.since_partner or 0) < dossier.totals.totals.participants
+
+
+def _partner_words(dossier: Dossier) -> list[str]:
+    if dossier.partner_since is None:
+        return [_("Not a partner country.")]
+    if dossier.partner_until is not None:
+        return [
+            _(
+                "Partner from %(first)s to %(last)s.",
+                first=short_day(dossier.partner_since),
+                last=short_day(dossier.partner_until),
+            )
+        ]
+    return [] if _joined_before(dossier) else [_("Partner since %(day)s.", day=short_day(dossier.partner_since))]
 
 
 def _figures(dossier: Dossier, opened: Opening) -> tuple[Figure, ...]:
     totals = dossier.totals.totals
     programme = next((peer for peer in dossier.peers if peer.name is None), None)
-    grouped = next((one.figures.attendances for one in dossier.by["source"].groups if one.keys == ("group",)), 0)
     part = percent(totals.participants, programme.figures.participants) if programme else None
+    hours = each(totals.contact_hours, totals.participants)
     notes = {
-        "participants": _("%(share)s %% of the programme", share=number(part)) if part is not None else None,
-        "attendances": _("%(n)s of them in groups", n=number(grouped)) if grouped else None,
-        "sessions": _("with a participant from %(country)s", country=dossier.name),
+        "participants": _participants_note(dossier, part),
+        "attendances": _attendances_note(dossier),
+        "contact_hours": _("%(n)s per participant", n=number(hours)) if hours else None,
         "certificates": _rate(totals.certificates, totals.participants),
     }
     return tuple(
@@ -141,9 +184,26 @@ def _figures(dossier: Dossier, opened: Opening) -> tuple[Figure, ...]:
             note=notes.get(name),
             url=opened(name) if getattr(totals, name) else None,
             definition=name,
+            in_headline=name in HEADLINE,
         )
-        for name in ("participants", "attendances", "contact_hours", "certificates", "registrations", "sessions")
+        for name in (*HEADLINE, "registrations", "sessions")
     )
+
+
+def _participants_note(dossier: Dossier, share: float | None) -> str | None:
+    opening = dossier.totals.opening
+    if not dossier.totals.totals.participants and opening is not None and opening.attendances:
+        return _("not known from totals")
+    return _("%(share)s %% of the programme", share=number(share)) if share else None
+
+
+def _attendances_note(dossier: Dossier) -> str | None:
+    sessions = counted("sessions", dossier.totals.totals.sessions)
+    by_source = {group.keys[0]: group.figures.attendances for group in dossier.by["source"].groups}
+    in_groups = by_source.get("group", 0)
+    if in_groups:
+        return _("in %(sessions)s; %(n)s in groups", sessions=sessions, n=number(in_groups))
+    return _("in %(sessions)s", sessions=sessions) if dossier.totals.totals.attendances else None
 
 
 def _rate(certificates: int, participants: int) -> str | None:
@@ -189,15 +249,42 @@ def _since(dossier: Dossier, ways: Ways) -> Section | None:
     )
 
 
-def _years(dossier: Dossier, at: datetime, ways: Ways) -> Section:
+def _year_columns(dossier: Dossier, at: datetime) -> Section:
     report = dossier.by["year"]
     this_year = str(clock.day_of(at, clock.reporting_zone()).year)
+    has_totals_only = any(map(_has_totals_only, report.groups))
+    named = replace(report, groups=[group for group in report.groups if not _has_totals_only(group)])
+    shown = marks(named, partial=this_year) if report.totals.participants else ()
     is_partial = any(group.keys == (this_year,) for group in report.groups)
     return Section(
-        anchor="years",
+        anchor="columns",
         title=_("By year"),
         text=_("Participants in each year"),
-        picture=Picture("columns", marks(report, partial=this_year), _("Participants by year, as in the table.")),
+        picture=Picture("columns", shown, _("Participants by year, as in the table.")) if shown else None,
+        note=_joined(
+            overlap_note(report, _("People who attended in several years are counted in each year.")),
+            _("%(year)s is not complete yet.", year=this_year) if is_partial else None,
+            _("Years with only totals are left out.") if has_totals_only else None,
+        ),
+        empty=_("Participants are not known: the totals have no names.")
+        if has_totals_only
+        else _("No participants yet."),
+        more=(_("All figures by year"), "#years") if shown else None,
+    )
+
+
+def _has_totals_only(group: Group) -> bool:
+    """Whether a year is known from opening balances only."""
+    return group.opening is not None and not group.figures.participants
+
+
+def _years(dossier: Dossier, ways: Ways) -> Section | None:
+    report = dossier.by["year"]
+    if not report.groups:
+        return None
+    return Section(
+        anchor="years",
+        title=_("All figures by year"),
         table=group_table(
             _("Year"),
             report,
@@ -206,34 +293,43 @@ def _years(dossier: Dossier, at: datetime, ways: Ways) -> Section:
         ),
         note=_joined(
             overlap_note(report, _("People who attended in several years are counted in each year.")),
-            _("%(year)s is not complete yet.", year=this_year) if is_partial else None,
+            _("Years with only totals have attendances, but no participants or contact hours.")
+            if any(map(_has_totals_only, report.groups))
+            else None,
         ),
-        empty=_("No one from this country has attended a lecture yet."),
     )
 
 
 def _joined(*sentences: str | None) -> str | None:
-    return " ".join(one for one in sentences if one) or None
+    return " ".join(sentence for sentence in sentences if sentence) or None
 
 
 def _parts(
-    report: Report, *, opened: Opening, anchor: str, title: str, text: str, description: str, head: str, overlap: str
+    report: Report, *, opened: Opening, anchor: str, title: str, description: str, head: str, overlap: str
 ) -> Section | None:
-    """Participants by one attribute, as bars and as a table; None without participants."""
+    """Participants by one attribute, as bars in a table; None without participants."""
     if not report.totals.participants:
         return None
+    opening = report.opening
     return Section(
         anchor=anchor,
         title=title,
-        text=text,
         picture=Picture("bars", marks(report), description),
         table=group_table(head, report, (*PEOPLE, "certificates"), opened=opened),
-        note=overlap_note(report, overlap),
+        note=_joined(
+            overlap_note(report, overlap),
+            _(
+                "“All” includes %(attendances)s entered as totals, which are in none of the rows above it.",
+                attendances=counted("attendances", opening.attendances),
+            )
+            if opening is not None and opening.attendances
+            else None,
+        ),
     )
 
 
 def _institutions(dossier: Dossier, ways: Ways) -> Section | None:
-    named = [one for one in dossier.institutions if one.name is not None]
+    named = [row for row in dossier.institutions if row.name is not None]
     if not named:
         return None
     shown, rest = named[:MOST_INSTITUTIONS], named[MOST_INSTITUTIONS:]
@@ -265,11 +361,13 @@ def _institutions(dossier: Dossier, ways: Ways) -> Section | None:
     )
 
 
-def _series(dossier: Dossier, ways: Ways) -> Section:
+def _series(dossier: Dossier, ways: Ways) -> Section | None:
     report = dossier.by["series"]
-    attended = [group for group in report.groups if group.figures.attendances]
+    attended = [group for group in report.groups if group.figures.attendances and group.keys[0] is not None]
+    if not attended:
+        return None
     shown = attended[:MOST_SERIES]
-    urls = {index: ways.series(str(group.keys[0])) for index, group in enumerate(shown) if group.keys[0] is not None}
+    urls = {index: ways.series(str(group.keys[0])) for index, group in enumerate(shown)}
     table = group_table(
         _("Series"),
         replace(report, groups=shown),
@@ -282,9 +380,8 @@ def _series(dossier: Dossier, ways: Ways) -> Section:
         anchor="series",
         title=_("Series attended"),
         text=_n("%(num)s series", "%(num)s series", len(attended)),
-        table=table if shown else None,
+        table=table,
         note=_("The %(n)s series with the most participants.", n=len(shown)) if len(attended) > len(shown) else None,
-        empty=_("None yet."),
     )
 
 
@@ -311,81 +408,192 @@ def _lectures(dossier: Dossier, ways: Ways) -> Section | None:
 def _upcoming(dossier: Dossier, ways: Ways) -> Section:
     shown = dossier.upcoming[:MOST_UPCOMING]
     more = len(dossier.upcoming) - len(shown)
-    urls = {index: ways.lecture(one.lecture.id) for index, one in enumerate(shown)}
-    columns = (
-        Column(_("Lecture"), "text"),
-        Column(_("When"), "moment"),
-        Column(_("Series"), "text"),
-        Column(_("Enrolled")),
-        Column(_("Waiting")),
-    )
+    urls = {index: ways.lecture(upcoming.lecture.id) for index, upcoming in enumerate(shown)}
+    zone = dossier.zone if dossier.zone != organiser_zone() else None
+    local = [Column(_("%(city)s time", city=zone_city(zone)), "moment")] if zone else []
     return Section(
         anchor="upcoming",
         title=_("Upcoming lectures"),
-        text=_("Lectures in series with people from %(country)s", country=dossier.name),
-        table=Table(columns, tuple(map(_upcoming_row, shown)), urls=urls) if shown else None,
+        text=_people_words(dossier),
+        table=Table(
+            (
+                Column(_("Lecture"), "text"),
+                *local,
+                Column(_("%(city)s time", city=zone_city(organiser_zone())), "moment"),
+                Column(_("Enrolled")),
+            ),
+            tuple(_upcoming_row(upcoming, zone) for upcoming in shown),
+            urls=urls,
+        )
+        if shown
+        else None,
         note=_n("One more lecture after these.", "%(num)s more lectures after these.", more) if more else None,
         empty=_("No one from this country is in a series with upcoming lectures."),
     )
 
 
-def _upcoming_row(upcoming: Upcoming) -> tuple[Value, ...]:
-    lecture = upcoming.lecture
-    return (
-        lecture.title,
-        lecture.starts_at,
-        lecture.series.title,
-        upcoming.enrolled,
-        upcoming.waiting + upcoming.applied,
+def _people_words(dossier: Dossier) -> str:
+    people = dossier.people
+    return _(
+        "From %(country)s: %(people)s, %(enrolled)s",
+        country=dossier.name,
+        people=_n("%(n)s person registered", "%(n)s people registered", people.people, n=number(people.people)),
+        enrolled=_n("%(n)s enrolled", "%(n)s enrolled", people.people_enrolled, n=number(people.people_enrolled)),
     )
 
 
-def _undecided(dossier: Dossier, ways: Ways) -> Section:
+def _upcoming_row(upcoming: Upcoming, zone: str | None) -> tuple[Value, ...]:
+    lecture = upcoming.lecture
+    local = moment(lecture.starts_at, zone) if zone and lecture.starts_at else NOTHING
+    times = (local, lecture.starts_at) if zone else (lecture.starts_at,)
+    return (lecture.title, *times, upcoming.enrolled)
+
+
+def _matters(dossier: Dossier, ways: Ways) -> Section:
+    """What the meeting can settle."""
+    return Section(
+        anchor="matters",
+        title=_("To raise"),
+        text=_("Open with the focal point") if dossier.matters.has_focal_point else None,
+        points=tuple(_matter_points(dossier, ways)),
+        empty=_("Nothing is open."),
+    )
+
+
+def _matter_points(dossier: Dossier, ways: Ways) -> Iterator[Point]:
+    matters = dossier.matters
+    if not matters.has_focal_point:
+        yield Point(_("%(country)s has no focal point.", country=dossier.name))
+    for quota in matters.quotas[:MOST_POINTS]:
+        yield Point(
+            _n(
+                "%(n)s place in “%(series)s” is still free. It is kept until %(day)s.",
+                "%(n)s places in “%(series)s” are still free. They are kept until %(day)s.",
+                quota.left,
+                n=number(quota.left),
+                series=quota.series.title,
+                day=short_day(quota.kept_until, organiser_zone()),
+            ),
+            ways.series(quota.series.slug),
+        )
+    others = matters.quotas[MOST_POINTS:]
+    if others:
+        left = sum(quota.left for quota in others)
+        yield Point(
+            _n(
+                "%(n)s place kept in other series is still free.",
+                "%(n)s places kept in other series are still free.",
+                left,
+                n=number(left),
+            )
+        )
+    if matters.unanswered:
+        yield Point(
+            _n(
+                "%(n)s person has not answered their invitation.",
+                "%(n)s people have not answered their invitations.",
+                matters.unanswered,
+                n=number(matters.unanswered),
+            )
+        )
+    waiting = sum(row.numbers.nominated + row.numbers.applied + row.numbers.waiting for row in dossier.undecided)
+    if waiting:
+        yield Point(
+            _n(
+                "%(n)s person is waiting for a decision or a place.",
+                "%(n)s people are waiting for a decision or a place.",
+                waiting,
+                n=number(waiting),
+            ),
+            "#undecided",
+        )
+    yield from _unsigned_points(matters.unsigned, ways)
+
+
+def _unsigned_points(unsigned: list[GroupView], ways: Ways) -> Iterator[Point]:
+    for view in unsigned[:MOST_POINTS]:
+        held_at = view.lecture.actual_start
+        assert held_at is not None
+        yield Point(
+            _n(
+                "%(n)s person watched in %(place)s on %(day)s. They are not counted until the list is signed.",
+                "%(n)s people watched in %(place)s on %(day)s. They are not counted until the list is signed.",
+                view.listed,
+                n=number(view.listed),
+                place=view.place,
+                day=short_day(held_at, organiser_zone()),
+            ),
+            ways.group(view.group.public_id),
+        )
+    others = sum(view.listed for view in unsigned[MOST_POINTS:])
+    if others:
+        yield Point(
+            _n(
+                "%(n)s more person is on a list that is not signed.",
+                "%(n)s more people are on lists that are not signed.",
+                others,
+                n=number(others),
+            )
+        )
+
+
+def _undecided(dossier: Dossier, ways: Ways) -> Section | None:
     shown = dossier.undecided
+    if not shown:
+        return None
     columns = (
         Column(_("Series"), "text"),
         Column(_("Nominated")),
         Column(_("Applied")),
         Column(_("On the waiting list")),
     )
-    numbers = [(one.numbers.nominated, one.numbers.applied, one.numbers.waiting) for one in shown]
+    numbers = [(row.numbers.nominated, row.numbers.applied, row.numbers.waiting) for row in shown]
     return Section(
         anchor="undecided",
         title=_("Waiting for a decision or a place"),
         text=_("People from %(country)s", country=dossier.name),
         table=Table(
             columns,
-            tuple((one.series.title, *row) for one, row in zip(shown, numbers, strict=True)),
+            tuple((waiting.series.title, *row) for waiting, row in zip(shown, numbers, strict=True)),
             foot=(_("All"), *map(sum, zip(*numbers, strict=True))),
-            urls={index: ways.enrolments(one.series.slug) for index, one in enumerate(shown)},
-        )
-        if shown
-        else None,
-        note=_("“Nominated” people were proposed by a focal point; “applied” people applied themselves.")
-        if shown
-        else None,
-        empty=_("No one from this country is waiting for a decision or a place."),
+            urls={index: ways.enrolments(waiting.series.slug) for index, waiting in enumerate(shown)},
+        ),
+        note=_("“Nominated” people were proposed by a focal point; “applied” people applied themselves."),
     )
 
 
 def _peers(dossier: Dossier) -> Section | None:
     if not dossier.peers or not dossier.totals.totals.participants:
         return None
-    figures = dossier.totals.totals
-    measures: tuple[tuple[str, Callable[[Figures], float | None]], ...] = (
-        (_("Participants"), lambda figures: figures.participants),
-        (_("Attendances per participant"), lambda figures: each(figures.attendances, figures.participants)),
-        (_("Contact hours per participant"), lambda figures: each(figures.contact_hours, figures.participants)),
-        (_("Certificates per 100 participants"), lambda figures: percent(figures.certificates, figures.participants)),
+    compared = [
+        (dossier.totals.totals, dossier.totals.opening),
+        *((peer.figures, peer.opening) for peer in dossier.peers),
+    ]
+    measures = (
+        (_("Participants"), [figures.participants for figures, _opening in compared]),
+        (
+            _("Attendances per participant"),
+            [
+                each(figures.attendances - (opening.attendances if opening else 0), figures.participants)
+                for figures, opening in compared
+            ],
+        ),
+        (
+            _("Contact hours per participant"),
+            [each(figures.contact_hours, figures.participants) for figures, _opening in compared],
+        ),
+        (
+            _("Certificates per 100 participants"),
+            [percent(figures.certificates, figures.participants) for figures, _opening in compared],
+        ),
     )
-    compared = [figures, *(peer.figures for peer in dossier.peers)]
     return Section(
         anchor="peers",
         title=_("Comparison"),
         text=_("With the region and the whole programme"),
         table=Table(
             (Column(_("Measure"), "text"), *(Column(name, "decimal") for name in _peer_names(dossier))),
-            tuple((name, *(measure(one) for one in compared)) for name, measure in measures),
+            tuple((name, *measured) for name, measured in measures),
         ),
         note=_published(dossier.peers),
     )

@@ -14,10 +14,13 @@ from lms.core import clock
 from lms.core.bulk import among
 from lms.core.db import db
 from lms.core.errors import Forbidden, Invalid, NotFound
-from lms.core.roles import Actor
-from lms.enrolment.models import EnrolmentStatus
+from lms.core.roles import Actor, Role
+from lms.core.zones import main_zone
+from lms.enrolment.models import CountryQuota, EnrolmentStatus
 from lms.enrolment.queries.people import CountryTotals, Places, Undecided, country_standing, list_undecided
-from lms.people.models import Country
+from lms.nominations.models import NominationState
+from lms.nominations.queries.listing import NominationFilter, count_by_state
+from lms.people.models import Country, RoleGrant
 from lms.people.queries.countries import country_by_code, country_names, partner_ids, partnerships, region_names
 from lms.reports.facts.counting import people_of
 from lms.reports.facts.selection import Selection
@@ -27,8 +30,9 @@ from lms.reports.queries.facts import load
 from lms.reports.queries.figures import Report, count, count_several
 from lms.reports.queries.scope import Partners, resolve
 from lms.reports.queries.snapshots import list_snapshots
-from lms.reports.rules import Figures, Slice
+from lms.reports.rules import Figures, Opening, Slice
 from lms.reports.snapshots import thaw
+from lms.viewing_groups.queries import GroupView, list_country_groups
 
 LOOKED_THROUGH: Final = 20
 """The number of recent published reports searched for the country's figures."""
@@ -138,19 +142,47 @@ class Peer:
 
     name: str | None
     figures: Figures
+    opening: Opening | None
     as_at: datetime
     exact: bool
 
 
 @dataclass(frozen=True)
+class UnfilledQuota:
+    """A series with seats that are kept for the country, `left` of them without a person, until a moment."""
+
+    series: Series
+    left: int
+    kept_until: datetime
+
+
+@dataclass(frozen=True)
+class OpenMatters:
+    """What a meeting with the country can settle: seats that lapse, lists of groups that nobody has signed, invitations
+    without an answer, and whether the country has a focal point.
+    """
+
+    quotas: list[UnfilledQuota]
+    unsigned: list[GroupView]
+    unanswered: int
+    has_focal_point: bool
+
+
+@dataclass(frozen=True)
 class Dossier:
-    """The dossier of a country. `by` has its figures by year, sector, gender, source and series."""
+    """The dossier of a country. `by` has its figures by year, sector, gender, source and series.
+
+    `since_partner` are the participants from the first day of the current partnership on. `zone` is the time zone of
+    most of the country's people.
+    """
 
     code: str
     name: str
     region: str | None
+    zone: str | None
     partner_since: date | None
     partner_until: date | None
+    since_partner: int | None
     totals: Report
     by: dict[str, Report]
     people: CountryTotals
@@ -159,6 +191,7 @@ class Dossier:
     """All that were attended, the most attended first."""
     upcoming: list[Upcoming]
     undecided: list[Waiting]
+    matters: OpenMatters
     since: Since | None
     peers: list[Peer]
 
@@ -177,12 +210,15 @@ def get_dossier(code: str, *, by: Actor, at: datetime, locale: str = "en") -> Do
     people, places = country_standing([country.id], by=by, at=at)
     institutions, lectures = _read_rows(slice_, by=by)
     since, until = _partner_span(country, clock.day_of(at, clock.reporting_zone()))
+    is_partner = since is not None and until is None
     return Dossier(
         code=country.code,
         name=country_names(locale)[country.code],
         region=region_names(locale).get(country.region_code or ""),
+        zone=main_zone(country.iso),
         partner_since=since,
         partner_until=until,
+        since_partner=count(replace(slice_, from_day=since), by=by, at=at).totals.participants if is_partner else None,
         totals=reports[0],
         by=dict(zip(DIMENSIONS, reports[1:], strict=True)),
         people=people,
@@ -190,6 +226,7 @@ def get_dossier(code: str, *, by: Actor, at: datetime, locale: str = "en") -> Do
         lectures=lectures,
         upcoming=_upcoming(places, by=by),
         undecided=_undecided(list_undecided([country.id], by=by, at=at), by=by),
+        matters=_open_matters(country, by=by, at=at),
         since=find_published(country, reports[0], by=by, at=at, locale=locale),
         peers=_peers(country, by=by, at=at, locale=locale),
     )
@@ -268,6 +305,36 @@ def _undecided(undecided: list[Undecided], *, by: Actor) -> list[Waiting]:
     return sorted(waiting, key=lambda item: (item.series.title, item.series.id))
 
 
+def _open_matters(country: Country, *, by: Actor, at: datetime) -> OpenMatters:
+    query = (
+        select(Series, CountryQuota)
+        .join(CountryQuota, CountryQuota.series_id == Series.id)
+        .where(
+            CountryQuota.country_id == country.id,
+            CountryQuota.seats > CountryQuota.used,
+            Series.visibility == Visibility.PUBLIC,
+        )
+        .order_by(CountryQuota.kept_until, Series.id)
+    )
+    has_focal_point = select(RoleGrant.id).where(
+        RoleGrant.role == Role.FOCAL_POINT, RoleGrant.country_id == country.id, RoleGrant.revoked_at.is_(None)
+    )
+    return OpenMatters(
+        quotas=[
+            UnfilledQuota(series, quota.seats - quota.used, quota.kept_until)
+            for series, quota in db.session.execute(query)
+            if quota.is_kept(at)
+        ],
+        unsigned=[
+            view
+            for view in list_country_groups(country.id, by=by, at=at)
+            if view.state == "open" and view.listed and view.lecture.state is LectureState.HELD
+        ],
+        unanswered=count_by_state(NominationFilter(country=country.code), by=by).get(NominationState.INVITED, 0),
+        has_focal_point=db.session.scalar(has_focal_point.limit(1)) is not None,
+    )
+
+
 def _peers(country: Country, *, by: Actor, at: datetime, locale: str) -> list[Peer]:
     """The region and the programme: exact for reporters; for a focal point as published, where they are published."""
     slices: list[tuple[str | None, Slice]] = [(None, Slice())]
@@ -279,5 +346,5 @@ def _peers(country: Country, *, by: Actor, at: datetime, locale: str) -> list[Pe
             report = count(wider, by=by, at=at, locale=locale)
         except Forbidden:  # too few people for the public
             continue
-        peers.append(Peer(name, report.totals, report.as_at, report.exact))
+        peers.append(Peer(name, report.totals, report.opening, report.as_at, report.exact))
     return peers

@@ -2,34 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from datetime import timedelta
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from lms.attendance.models.evidence import Source
+from lms.catalogue.fair_hours import NIGHT_FROM, NIGHT_UNTIL
 from lms.core.i18n import _, _n
 from lms.core.measures import MINUTE_MS, nearest_whole, percent, tenth_minutes, whole_minutes
+from lms.core.zones import main_zone
 from lms.reports.documents.model import Column, Figure, Mark, Picture, ReadOut, Section, Table
 from lms.reports.documents.wording import figure_column
 from lms.reports.queries.labels import label
 from lms.reports.queries.lecture import LectureReport
 from lms.web.locale import reader_locale
-from lms.web.time import number, organiser_zone, short_day, time_of_day, zone_city
+from lms.web.time import needed_minutes, number, organiser_zone, short_day, time_of_day, zone_city
 
 AXIS = 6
 """The number of time labels under the curve."""
 ON_PAPER = 5
 """On paper the table of minutes has each fifth."""
-MOST_COUNTRIES = 12
+TOP_COUNTRIES = 5
+"""The number of countries on the first page; the annex has all."""
+WINDOW = 5
+"""The length of the window, in minutes, in which people leave together."""
+LEAVING = 0.1
+"""The part of the audience whose leaving is worth a sentence; in the last such part of a lecture, leaving is usual."""
 STEPS = (1, 5, 15, 30)
 """The lower bounds of the groups for joining late and leaving early, in minutes."""
 
 
 def read_out(report: LectureReport, *, dossier_url: Callable[[str], str | None]) -> ReadOut:
-    """The report as sections. `dossier_url` gives the link to a country's dossier, if the reader can see it."""
+    """The report in parts: one page with the answer, and its annex. `dossier_url` gives the link to a country's
+    dossier, if the reader can see it.
+    """
     lecture = report.lecture
-    sections = (_funnel(report), _curve(report), _countries(report, dossier_url), _sources(report), *_comings(report))
+    has_annex = len(report.countries) > TOP_COUNTRIES
+    lead = [_curve(report), _funnel(report), _countries(report, dossier_url, is_top=has_annex)]
+    annex = [
+        *([_countries(report, dossier_url, is_top=False)] if has_annex else []),
+        _sources(report),
+        *_comings(report),
+        _minutes(report),
+    ]
     filters = [(_("Lecture"), lecture.title), (_("Series"), lecture.series.title)]
     if report.only:
         filters.append((_("Country"), ", ".join(report.only)))
@@ -37,13 +54,110 @@ def read_out(report: LectureReport, *, dossier_url: Callable[[str], str | None])
         name=f"lecture-{lecture.id}",
         over=_("Lecture report"),
         title=lecture.title,
+        answer=_answer(report),
         lede=_lede(report),
+        points=tuple(_points(report)),
         as_at=report.as_at,
         figures=_figures(report),
-        sections=sections,
+        sections=tuple(section for section in (*lead, *annex) if section is not None),
         filters=tuple(filters),
         footnotes=(_("People are counted under their country on the day of the lecture."),),
+        lead=len(lead),
     )
+
+
+def _answer(report: LectureReport) -> str:
+    country = ", ".join(report.only)
+    if not report.registered:
+        return (
+            _("No one from %(country)s was registered for this lecture", country=country)
+            if country
+            else _("No one was registered for this lecture")
+        )
+    if not report.course.people and not report.came:
+        return _("No attendance is recorded yet")
+    words = {
+        "attended": number(report.attended),
+        "n": number(report.registered),
+        "share": number(percent(report.attended, report.registered) or 0),
+    }
+    if country:
+        return _n(
+            "%(attended)s of %(n)s registered person from %(country)s attended (%(share)s %%)",
+            "%(attended)s of %(n)s registered people from %(country)s attended (%(share)s %%)",
+            report.registered,
+            country=country,
+            **words,
+        )
+    return _n(
+        "%(attended)s of %(n)s registered person attended (%(share)s %%)",
+        "%(attended)s of %(n)s registered people attended (%(share)s %%)",
+        report.registered,
+        **words,
+    )
+
+
+def _points(report: LectureReport) -> Iterator[str]:
+    """What the reader of the report learns first, below the answer."""
+    if not report.came:
+        if report.registered and not report.course.people:
+            yield _("Import the report of the meeting, or add attendance on the roster.")
+        return
+    short = report.came - report.attended
+    if short:
+        yield _n(
+            "%(n)s person joined but was present for less than %(needed)s of %(length)s minutes.",
+            "%(n)s people joined but were present for less than %(needed)s of %(length)s minutes.",
+            short,
+            n=number(short),
+            needed=needed_minutes(report.needed_ms),
+            length=number(whole_minutes(_length(report))),
+        )
+    yield from _leaving(report)
+    at_night = [row for row in report.countries if row.code and _is_night(report, row.code)]
+    absent = sum(row.registered - row.attended for row in at_night)
+    if absent:
+        names = [str(row.name) for row in sorted(at_night, key=lambda row: row.attended - row.registered)]
+        yield _n(
+            "It was night for %(n)s person who did not attend, in %(countries)s.",
+            "It was night for %(n)s of the people who did not attend, most of them in %(countries)s.",
+            absent,
+            n=number(absent),
+            countries=", ".join(names[:3]),
+        )
+
+
+def _leaving(report: LectureReport) -> Iterator[str]:
+    """When most people left within a few minutes, if they were many and the end was not near."""
+    minutes, start, zone = report.course.minutes, report.lecture.actual_start, organiser_zone()
+    assert start is not None
+    last = int(len(minutes) * (1 - LEAVING)) - WINDOW
+    if last <= 0:
+        return
+    left, minute = max((minutes[at] - minutes[at + WINDOW], -at) for at in range(last))
+    if left >= max(2, report.course.highest * LEAVING):
+        begin = start + timedelta(minutes=-minute)
+        yield _(
+            "%(n)s fewer people were present at %(end)s than at %(start)s.",
+            n=number(left),
+            start=time_of_day(begin, zone),
+            end=time_of_day(begin + timedelta(minutes=WINDOW), zone),
+        )
+
+
+def _local_start(report: LectureReport, code: str | None) -> datetime | None:
+    """When the lecture began where most people of a country live."""
+    zone = main_zone(code)
+    assert report.lecture.actual_start is not None
+    return report.lecture.actual_start.astimezone(ZoneInfo(zone)) if zone else None
+
+
+def _is_night(report: LectureReport, code: str) -> bool:
+    start = _local_start(report, code)
+    if start is None:
+        return False
+    minute = start.hour * 60 + start.minute
+    return minute < NIGHT_UNTIL * 60 or minute + whole_minutes(_length(report)) > NIGHT_FROM * 60
 
 
 def _length(report: LectureReport) -> int:
@@ -65,38 +179,42 @@ def _lede(report: LectureReport) -> str:
         city=zone_city(zone),
         n=number(whole_minutes(_length(report))),
     )
-    only = [_("Only people from %(country)s.", country=", ".join(report.only))] if report.only else []
-    return " ".join([_("Series: %(series)s.", series=lecture.series.title), held, *only])
+    return " ".join([held, _("Series: %(series)s.", series=lecture.series.title)])
 
 
 def _figures(report: LectureReport) -> tuple[Figure, ...]:
-    course = report.course
-    average = nearest_whole(course.present_ms / _length(report)) if _length(report) else 0
-    stay = tenth_minutes(course.present_ms // course.people) if course.people else 0
-    return (
-        Figure("registered", _("registered"), report.registered, _("on the roster")),
-        Figure("came", _("joined"), report.came, _part(report.came, report.registered)),
-        Figure(
-            "attended", _("attended"), report.attended, _part(report.attended, report.came), definition="attendances"
-        ),
-        Figure(
-            "certified", _("certified"), report.certified, _("of those counted as attended"), definition="certificates"
-        ),
-        Figure("highest", _("most at once"), course.highest, _moment(report) if course.highest else None),
-        Figure("average", _("on average"), average, _("%(n)s minutes per person", n=number(stay))),
+    totals = (
+        ("registered", _("registered"), report.registered),
+        ("came", _("joined"), report.came),
+        ("attended", _("attended"), report.attended),
+        ("certified", _("certified"), report.certified),
+        ("highest", _("most at once"), report.course.highest),
+        ("average", _("on average"), _average(report)),
+    )
+    definitions = {"attended": "attendances", "certified": "certificates"}
+    return tuple(
+        Figure(name, label, value, definition=definitions.get(name), in_headline=False) for name, label, value in totals
     )
 
 
-def _part(part: int, whole: int) -> str | None:
-    rate = percent(part, whole)
-    return None if rate is None else _("%(n)s %% of the previous step", n=number(rate))
+def _average(report: LectureReport) -> int:
+    return nearest_whole(report.course.present_ms / _length(report)) if _length(report) else 0
 
 
-def _moment(report: LectureReport) -> str:
-    assert report.lecture.actual_start is not None
-    at = report.lecture.actual_start + timedelta(milliseconds=report.course.highest_ms)
-    return _("at %(clock)s, minute %(n)s", clock=time_of_day(at, organiser_zone()),
-             n=whole_minutes(report.course.highest_ms))  # fmt: skip
+def _present_words(report: LectureReport) -> str | None:
+    """The most present at once and the average."""
+    course, start = report.course, report.lecture.actual_start
+    assert start is not None
+    if not course.highest:
+        return None
+    return _(
+        "Most at once: %(highest)s at %(clock)s. On average: %(average)s, %(n)s minutes per person. %(city)s time.",
+        highest=number(course.highest),
+        clock=time_of_day(start + timedelta(milliseconds=course.highest_ms), organiser_zone()),
+        average=number(_average(report)),
+        n=number(tenth_minutes(course.present_ms // course.people)),
+        city=zone_city(organiser_zone()),
+    )
 
 
 def _funnel(report: LectureReport) -> Section:
@@ -107,10 +225,7 @@ def _funnel(report: LectureReport) -> Section:
         (_("Certified"), report.certified),
     ]
     before = [None, *(value for _name, value in steps)]
-    marks = [
-        Mark(name, value, note=None if last is None else _part(value, last))
-        for (name, value), last in zip(steps, before, strict=False)
-    ]
+    marks = [Mark(name, value) for name, value in steps]
     rows = [
         (name, value, None if last is None else percent(value, last), percent(value, report.registered))
         for (name, value), last in zip(steps, before, strict=False)
@@ -120,72 +235,120 @@ def _funnel(report: LectureReport) -> Section:
     return Section(
         anchor="funnel",
         title=_("From registered to certified"),
-        text=_("People. “Certified” counts people who attended this lecture and hold a certificate of the series."),
-        picture=Picture("funnel", tuple(marks), _("From registered to certified, as in the table.")),
+        text=_("“Certified” counts people who attended this lecture and hold a certificate of the series."),
+        picture=Picture("bars", tuple(marks), _("From registered to certified, as in the table.")),
         table=Table((Column(_("Step"), "text"), Column(_("People")), *shares), tuple(rows)),
         note=_n("%(num)s person was excused.", "%(num)s people were excused.", excused) if excused else None,
     )
 
 
-def _curve(report: LectureReport) -> Section:
+def _clocks(report: LectureReport) -> list[str]:
+    """The time of day of each minute."""
     start, zone = report.lecture.actual_start, organiser_zone()
     assert start is not None
-    minutes = report.course.minutes
-    clocks = [time_of_day(start + timedelta(minutes=n), zone) for n in range(len(minutes))]
-    last = len(minutes) - 1
+    return [time_of_day(start + timedelta(minutes=n), zone) for n in range(len(report.course.minutes))]
+
+
+def _curve(report: LectureReport) -> Section:
+    clocks = _clocks(report)
+    last = len(clocks) - 1
     axis = list(dict.fromkeys(round(last * step / AXIS) for step in range(AXIS + 1)))
-    columns = (Column(_("Time"), "text"), Column(_("Minute")), Column(_("Present")))
+    marks = tuple(Mark(clock, count) for clock, count in zip(clocks, report.course.minutes, strict=True))
     return Section(
-        anchor="minutes",
+        anchor="curve",
         title=_("Minute by minute"),
-        text=_(
-            "Most people present at once in each minute, from all sources; %(city)s time",
-            city=zone_city(zone),
-        ),
+        text=_present_words(report),
         picture=Picture(
             "curve",
-            tuple(Mark(clock, count) for clock, count in zip(clocks, minutes, strict=True)),
+            marks,
             _("People present minute by minute, as in the table."),
             axis=tuple(clocks[n] for n in axis),
-        ),
-        table=Table(
-            columns,
-            tuple((clock, n, count) for n, (clock, count) in enumerate(zip(clocks, minutes, strict=True))),
-            thin=ON_PAPER,
         )
         if report.course.people
         else None,
         empty=_("No presence was recorded."),
+        more=(_("The minutes as a table"), "#minutes") if report.course.people else None,
     )
 
 
-def _countries(report: LectureReport, dossier_url: Callable[[str], str | None]) -> Section:
-    rows = report.countries
-    shown = [one for one in rows if one.attended][:MOST_COUNTRIES]
-    names = [one.name or _("Not stated") for one in rows]
-    urls = {n: url for n, one in enumerate(rows) if one.code and (url := dossier_url(one.code))}
+def _minutes(report: LectureReport) -> Section | None:
+    if not report.course.people:
+        return None
+    minutes = report.course.minutes
     return Section(
-        anchor="countries",
-        title=_("Countries"),
-        text=_("Who attended, by country"),
+        anchor="minutes",
+        title=_("Minutes"),
+        text=_(
+            "Most people present at once in each minute, from all sources; %(city)s time",
+            city=zone_city(organiser_zone()),
+        ),
+        table=Table(
+            (Column(_("Time"), "text"), Column(_("Minute")), Column(_("Present"))),
+            tuple((clock, n, count) for n, (clock, count) in enumerate(zip(_clocks(report), minutes, strict=True))),
+            thin=ON_PAPER,
+        ),
+    )
+
+
+def _countries(report: LectureReport, dossier_url: Callable[[str], str | None], *, is_top: bool) -> Section:
+    """The countries with the most attendances, or all of them with their sum."""
+    rows = report.countries[:TOP_COUNTRIES] if is_top else report.countries
+    names = [row.name or _("Not stated") for row in rows]
+    urls = {n: url for n, row in enumerate(rows) if row.code and (url := dossier_url(row.code))}
+    return Section(
+        anchor="top-countries" if is_top else "countries",
+        title=_("Countries") if is_top or len(rows) <= TOP_COUNTRIES else _("All countries"),
+        text=_n("%(n)s of %(num)s country", "%(n)s of %(num)s countries", len(report.countries), n=len(rows))
+        if is_top
+        else None,
         picture=Picture(
             "bars",
-            tuple(Mark(one.name or _("Not stated"), one.attended) for one in shown),
+            tuple(Mark(name, row.attended) for name, row in zip(names, rows, strict=True)),
             _("Attendances by country, as in the table."),
         ),
         table=Table(
             (
                 Column(_("Country or area"), "text"),
+                Column(_("Local time"), "moment"),
                 Column(_("Attended"), definition="attendances"),
                 Column(_("Joined")),
                 Column(_("Registered")),
+                Column(_("Share attended"), "percent"),
             ),
-            tuple((name, one.attended, one.came, one.registered) for name, one in zip(names, rows, strict=True)),
-            foot=(_("All"), report.attended, report.came, report.registered),
+            tuple(
+                (
+                    name,
+                    _local_words(report, row.code),
+                    row.attended,
+                    row.came,
+                    row.registered,
+                    percent(row.attended, row.registered),
+                )
+                for name, row in zip(names, rows, strict=True)
+            ),
+            foot=None
+            if is_top
+            else (
+                _("All"),
+                None,
+                report.attended,
+                report.came,
+                report.registered,
+                percent(report.attended, report.registered),
+            ),
             urls=urls,
         ),
         empty=_("There is nobody on the roster."),
+        more=(_("All countries"), "#countries") if is_top else None,
     )
+
+
+def _local_words(report: LectureReport, code: str | None) -> str | None:
+    start = _local_start(report, code)
+    if code is None or start is None:
+        return None
+    clock = time_of_day(start, start.tzinfo.key if isinstance(start.tzinfo, ZoneInfo) else None)
+    return _("%(clock)s, night", clock=clock) if _is_night(report, code) else clock
 
 
 def _sources(report: LectureReport) -> Section:

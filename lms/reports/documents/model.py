@@ -8,12 +8,14 @@ from typing import Literal
 
 Value = str | int | float | date | datetime | None
 Kind = Literal["text", "number", "decimal", "percent", "change", "day", "moment", "year"]
-PictureKind = Literal["bars", "columns", "curve", "funnel"]
+PictureKind = Literal["bars", "columns", "curve"]
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A headline figure. `name` as in the API; `definition` is the anchor of its definition, if any."""
+    """A total. `name` as in the API; `definition` is the anchor of its definition, if any. Files have all totals, pages
+    and paper only those in the headline.
+    """
 
     name: str
     label: str
@@ -21,6 +23,7 @@ class Figure:
     note: str | None = None
     url: str | None = None
     definition: str | None = None
+    in_headline: bool = True
 
 
 @dataclass(frozen=True)
@@ -77,9 +80,17 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Point:
+    """A sentence of a list; `url` is where to act on it, on pages only."""
+
+    text: str
+    url: str | None = None
+
+
+@dataclass(frozen=True)
 class Section:
-    """A section of a report document. `note` goes below it, `empty` replaces missing content, and `more` is a link with
-    its name, on pages only.
+    """A section of a report document: a picture, a table, or a picture with its table, or a list of sentences. `note`
+    goes below it, `empty` replaces missing content, and `more` is a link with its name, on pages only.
     """
 
     anchor: str
@@ -87,16 +98,24 @@ class Section:
     text: str | None = None
     picture: Picture | None = None
     table: Table | None = None
+    points: tuple[Point, ...] = ()
     note: str | None = None
     empty: str | None = None
     more: tuple[str, str] | None = None
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to show but `empty`."""
+        return not (self.points or (self.table and self.table.rows) or (self.picture and self.picture.marks))
+
 
 @dataclass(frozen=True)
 class ReadOut:
-    """A whole report document. `name` starts the names of its files, `over` is its kind, `filters` are the filters in
-    words, `note` is what its publisher wrote for readers, and `footnotes` apply to all of it. The first `lead` sections
-    are on one page with the figures; the others are the annex, which begins on a new sheet. 0: no annex.
+    """A whole report document. `name` starts the names of its files, `over` is its kind, and `answer` replaces the
+    title as heading where the report can be put in a sentence. `points` are what the reader learns first, below `lede`.
+    `filters` are the filters in words, `note` is what its publisher wrote for readers, and `footnotes` apply to all of
+    it. The first `lead` sections are on one page with the figures; the others are the annex, which begins on a new
+    sheet. 0: no annex.
     """
 
     name: str
@@ -109,4 +128,11 @@ class ReadOut:
     filters: tuple[tuple[str, str], ...]
     footnotes: tuple[str, ...] = ()
     note: str = ""
+    answer: str = ""
+    points: tuple[str, ...] = ()
     lead: int = 0
+
+    @property
+    def headline(self) -> tuple[Figure, ...]:
+        """The figures at the top of a page."""
+        return tuple(figure for figure in self.figures if figure.in_headline)

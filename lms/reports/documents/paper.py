@@ -45,12 +45,14 @@ def _content(out: ReadOut) -> dict[str, Any]:
         "organiser": settings().organiser,
         "over": out.over,
         "title": out.title,
+        "answer": out.answer,
         "lede": out.lede,
+        "points": list(out.points),
         "note": out.note,
         "day": [day.year, day.month, day.day],
         "as_at": _("As at %(when)s.", when=as_at(out)),
         "figures": [
-            {"label": figure.label, "value": whole_number(figure.value), "note": figure.note} for figure in out.figures
+            {"label": figure.label, "value": whole_number(figure.value), "note": figure.note} for figure in out.headline
         ],
         "sections": [_section(section) for section in out.sections],
         "lead": out.lead,
@@ -73,9 +75,10 @@ def _section(section: Section) -> dict[str, Any]:
     return {
         "title": section.title,
         "text": section.text,
-        "picture": _picture(section.picture) if table and section.picture and section.picture.marks else None,
+        "picture": _picture(section.picture) if section.picture and section.picture.marks else None,
         "table": _table(table) if table else None,
-        "note": section.note if table else section.empty,
+        "points": [point.text for point in section.points],
+        "note": section.empty if section.is_empty else section.note,
     }
 
 

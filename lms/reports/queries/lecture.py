@@ -15,9 +15,10 @@ from lms.attendance.models.evidence import Source
 from lms.attendance.presence import WHO, presence_in, span_of
 from lms.attendance.queries.facts import count_facts
 from lms.attendance.queries.roster_order import on_roster
-from lms.attendance.rules import Interval, clip, unite
-from lms.catalogue.models import Lecture, LectureState, Series
+from lms.attendance.rules import Interval, clip, needed_ms, unite
+from lms.catalogue.models import Lecture, LectureState, Policy, Series
 from lms.catalogue.queries.lectures import get_lecture
+from lms.catalogue.queries.policies import current_policy
 from lms.catalogue.rules import AnyLecture, may_edit_lecture, may_edit_series
 from lms.certificates.models import Award, Certificate
 from lms.core import clock
@@ -59,10 +60,11 @@ class FromCountry:
 class LectureReport:
     """The report of a held lecture.
 
-    `countries_of` are the countries it is limited to, if any. `registered` are on the roster, `came` were present at
-    all, `attended` have the credit, and `certified` of them hold a certificate of the series. `sources` are those of
-    the attendances. `untimed` counts who came without a time of joining, by the source of the credit; `uncounted` those
-    of `course` who do not count as present, because their outcome was corrected.
+    `only` are the countries it is limited to, if any. `registered` are on the roster, `came` were present at all,
+    `attended` have the credit, and `certified` of them hold a certificate of the series. `needed_ms` is what the policy
+    of the series asks for. `sources` are those of the attendances. `untimed` counts who came without a time of joining,
+    by the source of the credit; `uncounted` those of `course` who do not count as present, because their outcome was
+    corrected.
     """
 
     lecture: Lecture
@@ -73,6 +75,7 @@ class LectureReport:
     attended: int
     excused: int
     certified: int
+    needed_ms: int
     course: Course
     untimed: dict[Source, int]
     uncounted: int
@@ -114,6 +117,7 @@ def get_lecture_report(lecture_id: int, *, by: Actor, at: datetime, locale: str 
         attended=len(attended),
         excused=sum(outcome is Outcome.EXCUSED for outcome, _source in credits.values()),
         certified=_certified(lecture.series_id, attended),
+        needed_ms=needed_ms(span.length_ms, _min_percent(lecture)),
         course=course(stays.values(), span.start, span.end),
         untimed=dict(Counter(credits[person][1] for person in seen - timed)),
         uncounted=len(timed - seen),
@@ -122,6 +126,11 @@ def get_lecture_report(lecture_id: int, *, by: Actor, at: datetime, locale: str 
             belongs, roster, seen, attended, {id_: (code, names[code]) for id_, code in codes.items()}
         ),
     )
+
+
+def _min_percent(lecture: Lecture) -> int:
+    policy = db.session.get(Policy, lecture.policy_id) if lecture.policy_id is not None else None
+    return (policy or current_policy(lecture.series_id)).min_percent
 
 
 def _live_stays(lecture: Lecture, people: Collection[int]) -> dict[int, list[Interval]]:

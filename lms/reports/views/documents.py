@@ -127,6 +127,7 @@ def read_dossier(dossier: dossiers.Dossier, at: datetime) -> ReadOut:
             lecture=lambda lecture_id: url_for("dashboards.lecture", lecture_id=lecture_id),
             lecture_report=lambda lecture_id: url_for("reports.lecture", lecture_id=lecture_id),
             enrolments=lambda slug: url_for("enrolment.series_enrolments", slug=slug),
+            group=lambda public_id: url_for("viewing_groups.group", group_id=public_id),
             published=lambda public_id: url_for("reports.snapshot", public_id=public_id),
             opened=partial(_opened, dossier.code),
         ),
