@@ -75,7 +75,7 @@ PAGES = {
     ("/admin/series", "administrator"): 4,  # certificates are counted once until something changes
     ("/series/cross-border/schedule", "instructor"): 11,
     ("/series/cross-border/hours?starts_at=2027-01-08T14:00", "instructor"): 10,  # people by one grouped question
-    ("/series/cross-border/lectures/new", "instructor"): 18,
+    ("/series/cross-border/lectures/new", "instructor"): 20,
     ("/lectures/{coming}/postpone", "instructor"): 11,
     ("/series/cross-border/copy", "instructor"): 14,  # speakers and files are counted
     ("/series/cross-border/move", "instructor"): 14,
