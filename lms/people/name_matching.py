@@ -162,25 +162,30 @@ class CandidateIndex:
         """Evidence for a candidate other than the name: points, whether it is sufficient on its own, and why."""
         circumstances: list[tuple[int, bool, str]] = []
         aside = [word for word in words_of(reported) if word not in set(words_of(name))]
-        if aside and known.organisation:
-            theirs = set(words_of(known.organisation)) - SMALL_WORDS
-            aside_words = set(aside) - SMALL_WORDS
-            if (shared := aside_words & theirs) and (len(shared) > 1 or shared in (aside_words, theirs)):
-                circumstances.append((6, False, _("same organisation next to the name")))
-        if aside and known.country is not None:
-            aside_text = " ".join(aside)
-            if any(
-                aside_text == one or f" {one} " in f" {aside_text} " for one in self._countries.get(known.country, ())
-            ):
-                circumstances.append((3, False, _("same country next to the name")))
-        if email and known.mailboxes:
-            box, _at, domain = email.partition("@")
-            boxes = [one.partition("@") for one in known.mailboxes]
-            if len(box) > 4 and any(box == theirs for theirs, _a, _d in boxes):
-                circumstances.append((6, True, _("same name before the @ in the e-mail")))
-            elif domain and not PUBLIC_MAIL.match(domain) and any(domain == theirs for _b, _a, theirs in boxes):
-                circumstances.append((3, False, _("e-mail domain of the same organisation")))
+        if _names_organisation(aside, known.organisation or ""):
+            circumstances.append((6, False, _("same organisation next to the name")))
+        if known.country is not None and _names_any(aside, self._countries.get(known.country, ())):
+            circumstances.append((3, False, _("same country next to the name")))
+        box, _at, domain = email.partition("@")
+        boxes = [mailbox.partition("@") for mailbox in known.mailboxes]
+        if len(box) > 4 and any(box == known_box for known_box, _a, _d in boxes):
+            circumstances.append((6, True, _("same name before the @ in the e-mail")))
+        elif domain and not PUBLIC_MAIL.match(domain) and any(domain == known_domain for _b, _a, known_domain in boxes):
+            circumstances.append((3, False, _("e-mail domain of the same organisation")))
         return circumstances
+
+
+def _names_organisation(words: Collection[str], organisation: str) -> bool:
+    """Whether words share two with an organisation's name, or all that either has."""
+    given, known = set(words) - SMALL_WORDS, set(words_of(organisation)) - SMALL_WORDS
+    shared = given & known
+    return bool(shared) and (len(shared) > 1 or shared in (given, known))
+
+
+def _names_any(words: Sequence[str], names: Iterable[str]) -> bool:
+    """Whether one of these names stands among the words, or is all of them."""
+    text = f" {' '.join(words)} "
+    return bool(words) and any(f" {name} " in text for name in names)
 
 
 def best_match(ways: Sequence[Name], names: Sequence[tuple[bool, Name]]) -> tuple[int, list[str]]:

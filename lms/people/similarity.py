@@ -161,14 +161,26 @@ class _Comparison:
 
     def employer(self) -> None:
         """Compares the organisations, the e-mail addresses and the sectors, of which the most telling one counts."""
+        self._organisation()
+        self._addresses()
+        first, second = self.first.sector, self.second.sector
+        if self.is_other_employer:
+            self.score += _OTHER_EMPLOYER
+        if first is not None and second is not None and first is not second:
+            self.object(0 if self.is_other_employer else _OTHER_SECTOR, _("different sectors"))
+
+    def _organisation(self) -> None:
+        first, second = self.first.organisation, self.second.organisation
+        if not first or not second:
+            return
+        if is_same_organisation(first, second):
+            self.support(_SAME_ORGANISATION, _("organisations that may be the same"))
+        else:
+            self.is_other_employer = True
+            self.against.append(_("different organisations"))
+
+    def _addresses(self) -> None:
         first, second = self.first, self.second
-        first_value, other = first.organisation, second.organisation
-        if first_value and other:
-            if is_same_organisation(first_value, other):
-                self.support(_SAME_ORGANISATION, _("organisations that may be the same"))
-            else:
-                self.is_other_employer = True
-                self.against.append(_("different organisations"))
         names = [tuple(search_words(record.person.full_name)) for record in (first, second)]
         boxes = {box for box in first.boxes & second.boxes if len(box) > SHORT}
         if any(not any(is_made_of(box, name) for name in names) for box in boxes):
@@ -178,12 +190,9 @@ class _Comparison:
                 # An employer gives namesakes different addresses, and rarely one person two
                 self.object(_OTHER_ADDRESS_THERE if self.is_supported else 0, _("two addresses of one employer"))
             else:
-                self.is_other_employer |= bool(first.domains and second.domains and not (first_value and other))
+                both_organisations = first.organisation and second.organisation
+                self.is_other_employer |= bool(first.domains and second.domains and not both_organisations)
                 self.against.append(_("different e-mail addresses"))
-        if self.is_other_employer:
-            self.score += _OTHER_EMPLOYER
-        if first.sector is not None and second.sector is not None and first.sector is not second.sector:
-            self.object(0 if self.is_other_employer else _OTHER_SECTOR, _("different sectors"))
 
     def gender(self) -> None:
         """Compares the genders."""

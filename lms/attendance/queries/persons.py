@@ -42,25 +42,19 @@ def attendance_of_person(
     """
     if not (by.is_reporter or by.person_id == person_id):
         raise NotFound
-    query, where = _HELD, {"who": person_id}
-    if lecture_id is not None:
-        query, where = _ONE_HELD, where | {"lecture": lecture_id}
-    elif series_id is not None:
-        query, where = _HELD_OF_SERIES, where | {"series": series_id}
-    lectures: list[Any] = list(read(query, where))
-    spans = {one.id: span_of(one) for one in lectures}
+    lectures = _held_lectures(person_id, series_id=series_id, lecture_id=lecture_id)
+    spans = {lecture.id: span_of(lecture) for lecture in lectures}
     presence = presence_of(person_id, spans) if lectures else {}
-    corrections = corrections_by_lecture([one.correction_id for one in lectures if one.correction_id is not None])
-    without = {one.series_id for one in lectures if one.min_percent is None}
-    current = current_policies(without) if without else {}
-    in_groups = [one.id for one in lectures if was_in_group(presence.get(one.id, ()))]
+    corrections = corrections_by_lecture([row.correction_id for row in lectures if row.correction_id is not None])
+    thresholds = _thresholds(lectures)
+    in_groups = [lecture.id for lecture in lectures if was_in_group(presence.get(lecture.id, ()))]
     places = places_of(in_groups, [person_id]) if in_groups else {}
     attendances = []
     for lecture in lectures:
         counts = lecture.is_eligible or lecture.is_credited
         inputs = OutcomeInputs(
             span=spans[lecture.id],
-            min_percent=current[lecture.series_id].min_percent if lecture.min_percent is None else lecture.min_percent,
+            min_percent=thresholds[lecture.id],
             counted={person_id} if counts else set(),
             corrections={person_id: corrections[lecture.id]} if lecture.id in corrections else {},
             exclusions={} if counts else exclusion_reasons(db.session.get_one(Lecture, lecture.id), [person_id]),
@@ -71,6 +65,24 @@ def attendance_of_person(
             PersonAttendance(lecture_id=lecture.id, series_id=lecture.series_id, title=lecture.title, **fields)
         )
     return attendances
+
+
+def _held_lectures(person_id: int, *, series_id: int | None, lecture_id: int | None) -> list[Any]:
+    if lecture_id is not None:
+        return list(read(_ONE_HELD, {"who": person_id, "lecture": lecture_id}))
+    if series_id is not None:
+        return list(read(_HELD_OF_SERIES, {"who": person_id, "series": series_id}))
+    return list(read(_HELD, {"who": person_id}))
+
+
+def _thresholds(lectures: list[Any]) -> dict[int, int]:
+    """The share, in percent, from which each lecture counts as attended; the current one where none is settled."""
+    unsettled = {lecture.series_id for lecture in lectures if lecture.min_percent is None}
+    current = current_policies(unsettled) if unsettled else {}
+    return {
+        lecture.id: current[lecture.series_id].min_percent if lecture.min_percent is None else lecture.min_percent
+        for lecture in lectures
+    }
 
 
 _WHO: Any = bindparam("who", type_=Integer)

@@ -82,19 +82,22 @@ def _read_dashboard(data: Mapping[str, Any], users: Sequence[Mapping[str, Any]])
         for session in _sessions(user):
             report.total += 1
             joined, left = _ms(session.get("registeredOn")), _ms(session.get("leftOn"))
-            stays = left is None and session.get("leftOn") in (0, None)
-            reason = person.wrong
-            if joined is None or (left is None and not stays):
-                reason = reason or _("The times of a connection cannot be read.")
-            elif left is not None and left < joined:
-                reason = reason or _("The leave time is earlier than the join time.")
+            has_not_left = left is None and session.get("leftOn") in (0, None)
+            reason = person.wrong or _fault_of_times(joined, left, has_not_left=has_not_left)
             if reason or joined is None:
                 report.rejected.append(Fault(row=report.total, reason=reason))
                 continue
-            unfinished += stays
+            unfinished += has_not_left
             report.rows.append(person.row(report.total, joined, left if left is not None else max(end_ms, joined)))
     _say_unfinished(report, unfinished, end_ms)
     return report
+
+
+def _fault_of_times(joined: int | None, left: int | None, *, has_not_left: bool) -> str:
+    """Why the times of a session cannot be counted; empty where they can."""
+    if joined is None or (left is None and not has_not_left):
+        return _("The times of a connection cannot be read.")
+    return _("The leave time is earlier than the join time.") if left is not None and left < joined else ""
 
 
 def _sessions(user: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -138,19 +141,23 @@ def _read_callback(data: Mapping[str, Any], meeting: Mapping[str, Any], options:
         report.title = _text(metadata.get("meeting_name"))[:200]
     times = Times(options)
     span = [times.read(_text(meeting.get(key))) for key in ("start", "finish")]
-    people = []
-    for attendee in meeting["attendees"]:
-        if isinstance(attendee, Mapping):
-            person = _Person.of(attendee.get("name"), attendee.get("ext_user_id"), attendee.get("moderator"))
-            people.append((person, _moments(attendee.get("joins"), times), _moments(attendee.get("leaves"), times)))
+    attendees = [
+        (
+            _Person.of(attendee.get("name"), attendee.get("ext_user_id"), attendee.get("moderator")),
+            _moments(attendee.get("joins"), times),
+            _moments(attendee.get("leaves"), times),
+        )
+        for attendee in meeting["attendees"]
+        if isinstance(attendee, Mapping)
+    ]
     times.settle()
     report.starts_ms, report.ends_ms = times.span(span[0], span[1])
-    read = [(person, _instants(joins, times), _instants(leaves, times)) for person, joins, leaves in people]
-    all_moments = [moment for _person, joins, leaves in read for moment in (*joins, *leaves) if moment is not None]
+    people = [(person, _instants(joins, times), _instants(leaves, times)) for person, joins, leaves in attendees]
+    all_moments = [moment for _person, joins, leaves in people for moment in (*_read(joins), *_read(leaves))]
     end_ms = report.ends_ms or max(all_moments, default=0)
     unfinished = 0
-    for person, joins, leaves in read:
-        pairing = pair([one for one in joins if one is not None], [one for one in leaves if one is not None], end_ms)
+    for person, joins, leaves in people:
+        pairing = pair(_read(joins), _read(leaves), end_ms)
         unfinished += pairing.unfinished
         reason = person.wrong
         if None in joins or None in leaves:
@@ -171,6 +178,11 @@ def _moments(texts: object, times: Times) -> list[Read]:
 
 def _instants(moments: Iterable[Read], times: Times) -> list[int | None]:
     return [times.ms(moment) for moment in moments]
+
+
+def _read(instants: Iterable[int | None]) -> list[int]:
+    """The instants that could be read."""
+    return [instant for instant in instants if instant is not None]
 
 
 # What both have in common

@@ -131,36 +131,51 @@ def _guess(heading: str, examples: list[str], taken: set[str]) -> str:
 
 def mapped(document: Document, mapping: Mapping[str, str]) -> tuple[Heading, str | None]:
     """The headings with the meanings set by the user, and the unit of the duration. Raises Invalid (`mapping`)."""
-    known = {key: meaning for key, meaning in mapping.items() if meaning}
-    for key, meaning in known.items():
-        if meaning not in FIELDS:
-            raise Invalid(
-                "mapping",
-                _("“%(key)s” cannot be “%(meaning)s”. Use one of: %(names)s.", key=key, meaning=meaning,
-                  names=", ".join(FIELDS)),
-            )  # fmt: skip
-    places = range(-1 if all(key.startswith("#") for key in known) else 0, len(document.lines))
-    place = next((place for place in places if _has(document, place, known)), None)
-    if place is None:
-        raise Invalid("mapping", _("No line in this file has the headings %(names)s.", names=", ".join(known)))
+    meanings = {key: meaning for key, meaning in mapping.items() if meaning}
+    _check_are_known(meanings)
+    place = _place_of(document, meanings)
     indexes = {_plain_key(key): index for index, key in _keys(document, place)}
     columns: dict[str, int] = {}
-    for key, meaning in known.items():
+    for key, meaning in meanings.items():
         field = FIELDS[meaning]
         if field in columns:
             raise Invalid("mapping", _("Only one column can be “%(meaning)s”.", meaning=meaning))
         columns[field] = indexes[_plain_key(key)]
-    timed = {"joined", "left"} <= columns.keys() or "duration" in columns
-    if not timed or not columns.keys() & {"email", "name", "first_name", "last_name"}:
-        raise Invalid("mapping", _("Select the column with the e-mail address or the name, and the columns "
-                                   "that show when people joined and left or how long they stayed."))  # fmt: skip
-    unit = next((one for one in known.values() if one in timestamps.UNITS), None)
+    _check_are_enough(columns)
+    unit = next((meaning for meaning in meanings.values() if meaning in timestamps.UNITS), None)
     if place < 0:
         return Heading(place, 0, [], columns), unit
     line, cells = document.lines[place]
     named = {_plain_key(key) for key in mapping}
     unread = [index for key, index in indexes.items() if key not in named and index < len(cells) and cells[index]]
     return Heading(place, line, cells, columns, unread=unread), unit
+
+
+def _check_are_known(meanings: Mapping[str, str]) -> None:
+    for key, meaning in meanings.items():
+        if meaning not in FIELDS:
+            raise Invalid(
+                "mapping",
+                _("“%(key)s” cannot be “%(meaning)s”. Use one of: %(names)s.", key=key, meaning=meaning,
+                  names=", ".join(FIELDS)),
+            )  # fmt: skip
+
+
+def _check_are_enough(columns: Mapping[str, int]) -> None:
+    """Raises Invalid where the columns do not show who attended, and when or for how long."""
+    is_timed = {"joined", "left"} <= columns.keys() or "duration" in columns
+    if not is_timed or not columns.keys() & {"email", "name", "first_name", "last_name"}:
+        raise Invalid("mapping", _("Select the column with the e-mail address or the name, and the columns "
+                                   "that show when people joined and left or how long they stayed."))  # fmt: skip
+
+
+def _place_of(document: Document, meanings: Mapping[str, str]) -> int:
+    """The place of the line with these headings; -1 where columns are named by number. Raises Invalid."""
+    places = range(-1 if all(key.startswith("#") for key in meanings) else 0, len(document.lines))
+    place = next((place for place in places if _has(document, place, meanings)), None)
+    if place is None:
+        raise Invalid("mapping", _("No line in this file has the headings %(names)s.", names=", ".join(meanings)))
+    return place
 
 
 def _has(document: Document, place: int, mapping: Mapping[str, str]) -> bool:

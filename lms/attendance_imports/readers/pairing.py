@@ -26,16 +26,15 @@ def pair(joins: Iterable[int], leaves: Iterable[int], end_ms: int) -> Pairing:
     """
     joined, left = set(joins), set(leaves)
     pairing = Pairing()
+    only_joins, only_leaves = joined - left, left - joined
     moments = sorted(joined | left)
     by_minute = all(moment % 60_000 == 0 for moment in moments)
     inside = start = last_leave = 0
     for moment, following in zip(moments, [*moments[1:], None], strict=False):
         gone, come = moment in left, moment in joined
         if gone and come and by_minute:
-            comes_next = following in joined and following not in left
-            leaves_next = following in left and following not in joined
-            come = not (inside and comes_next)  # else: left, came and left
-            if not inside and leaves_next:  # came, left and came
+            come = not (inside and following in only_joins)  # else: left, came and left
+            if not inside and following in only_leaves:  # came, left and came
                 pairing.stays.append((moment, moment))
                 gone = False
         if gone and inside:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from lms.attendance_imports.readers.report import Report, ReportRow, SumRow
 from lms.core.errors import Invalid
 from lms.core.i18n import _, _n
 
+Row = TypeVar("Row", ReportRow, SumRow)
 WAYS = ("add", "largest")
 """How several sums without times of one person are read: as separate stays, or as one repeated sum."""
 
@@ -21,43 +23,61 @@ def settle_sums(report: Report, way: str) -> None:
     """
     if not report.sums:
         return
-    summed: dict[str, list[SumRow]] = {}
-    for reported in report.sums:
-        summed.setdefault(_who(reported), []).append(reported)
-    stays: dict[str, list[ReportRow]] = {}
-    for row in report.rows:
-        if _who(row) in summed:
-            stays.setdefault(_who(row), []).append(row)
+    sums_by_person = _by_person(report.sums)
+    stays_by_person = _by_person(report.rows)
     sums: list[SumRow] = []
-    rows = [row for row in report.rows if _who(row) not in stays]
-    told_twice: list[int] = []
-    for who, of_person in summed.items():
-        timed = [one for one in of_person if one.first_ms is not None or one.last_ms is not None]
-        sums += _untimed([one for one in of_person if one.first_ms is None and one.last_ms is None], way)
-        there = stays.get(who, [])
-        for reported in _apart(timed):
-            begin, end = _window(reported)
-            within = [row for row in there if row.joined_ms < end and begin < row.left_ms]
-            if within and _length(within, begin, end) >= reported.total_ms:
-                told_twice.append(reported.line)
-                continue
-            sums.append(reported)
-            if within:
-                told_twice += [row.line for row in within]
-                there = [part for row in there for part in _outside(row, begin, end)]
-        told_twice += [one.line for one in timed if not any(one.content == other.content for other in _apart(timed))]
-        rows += there
+    rows = [row for row in report.rows if _who(row) not in sums_by_person]
+    repeated: list[int] = []
+    for who, sums_of_person in sums_by_person.items():
+        timed = [row for row in sums_of_person if _is_timed(row)]
+        sums += _untimed([row for row in sums_of_person if not _is_timed(row)], way)
+        timed_sums, stays, overlapping = _without_overlaps(timed, stays_by_person.get(who, []))
+        sums += timed_sums
+        rows += stays
+        repeated += overlapping
     report.sums = sorted(sums, key=lambda row: row.line)
     report.rows = sorted(rows, key=lambda row: row.line)
-    if told_twice:
+    if repeated:
         report.notes.append(
             _n(
                 "Line %(line)s overlaps another row of the same person. The longer one is used.",
                 "%(num)s rows overlap another row of the same person (first: line %(line)s). The longer one is used.",
-                len(told_twice),
-                line=min(told_twice),
+                len(repeated),
+                line=min(repeated),
             )
         )
+
+
+def _by_person(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    by_person: dict[str, list[Row]] = {}
+    for row in rows:
+        by_person.setdefault(_who(row), []).append(row)
+    return by_person
+
+
+def _is_timed(row: SumRow) -> bool:
+    return row.first_ms is not None or row.last_ms is not None
+
+
+def _without_overlaps(
+    timed: Sequence[SumRow], stays: list[ReportRow]
+) -> tuple[list[SumRow], list[ReportRow], list[int]]:
+    """The sums with times and the stays of one person that count, and the lines of those that overlap longer ones."""
+    sums: list[SumRow] = []
+    repeated: list[int] = []
+    separate = _apart(timed)
+    for reported in separate:
+        begin, end = _window(reported)
+        within = [row for row in stays if row.joined_ms < end and begin < row.left_ms]
+        if within and _length(within, begin, end) >= reported.total_ms:
+            repeated.append(reported.line)
+            continue
+        sums.append(reported)
+        if within:
+            repeated += [row.line for row in within]
+            stays = [part for row in stays for part in _outside(row, begin, end)]
+    contents = {row.content for row in separate}
+    return sums, stays, repeated + [row.line for row in timed if row.content not in contents]
 
 
 def _who(row: ReportRow | SumRow) -> str:

@@ -146,10 +146,7 @@ def _read_parts(document: Document, parts: dict[int, range], options: ReadingOpt
 
 
 def _read(document: Document, tables: list[_Table], summary: Sequence[Line], options: ReadingOptions) -> Report:
-    line, cells = document.lines[-1]
-    ends_here = tables[-1].rows[-1:] == document.lines[-1:]
-    if ends_here and not document.is_whole and len(cells) < min(tables[-1].heading.width, 4):
-        raise Invalid("file", _("The file is incomplete: line %(line)s ends too early.", line=line))
+    _check_last_line(document, tables[-1])
     report = Report(format=NAME, notes=list(document.notes))
     for table in tables:
         table.heading, table.rows = open_table(report, table.heading, table.rows)
@@ -161,19 +158,15 @@ def _read(document: Document, tables: list[_Table], summary: Sequence[Line], opt
     for table in tables:
         for line, row in table.rows:
             (of_sums if table.is_sum else of_stays).append(_entry(table.heading, line, row, times, known))
-    there = {_who(entry) for entry in of_stays}
-    # Stays of a name alone are those of the person of this name, where all of them have an address
-    nameless = {entry.reported_name for entry in of_stays if not entry.email} - {
-        one.reported_name for one in of_sums if not one.email
-    }
-    alone = [one for one in of_sums if _who(one) not in there and one.reported_name not in nameless]
-    for entry in alone:
+    entries = [*of_stays]
+    for entry in _sums_without_stays(of_sums, of_stays):
         if entry.total_ms is None:
             # Without it the whole time from the first join to the last leave would count, whatever was between
             column = tables[0].heading.words("duration")
             reason = _("“%(column)s” is not a valid duration.", column=column)
             report.rejected.append(Fault(row=entry.line, reason=reason))
-    entries = [*of_stays, *(entry for entry in alone if entry.total_ms is not None)]
+        else:
+            entries.append(entry)
     report.total = len(entries) + len(report.rejected)
     times.settle(document)
     report.starts_ms, report.ends_ms = times.span(*spans)
@@ -182,6 +175,23 @@ def _read(document: Document, tables: list[_Table], summary: Sequence[Line], opt
     settle_presenters(report)
     compare(report, people=people, rows=max(people_in(report), len(of_sums)) + len(report.rejected), lasted_ms=lasted)
     return report
+
+
+def _check_last_line(document: Document, last: _Table) -> None:
+    """Raises Invalid where the file breaks off within the last row of its last table."""
+    line, cells = document.lines[-1]
+    ends_file = last.rows[-1:] == document.lines[-1:]
+    if ends_file and not document.is_whole and len(cells) < min(last.heading.width, 4):
+        raise Invalid("file", _("The file is incomplete: line %(line)s ends too early.", line=line))
+
+
+def _sums_without_stays(sums: Sequence[SessionEntry], stays: Sequence[SessionEntry]) -> list[SessionEntry]:
+    """The sums of people of whom no stay is listed."""
+    listed = {_who(entry) for entry in stays}
+    # Stays of a name alone are those of the person of this name, where all of them have an address
+    listed_by_name = {entry.reported_name for entry in stays if not entry.email}
+    listed_by_name -= {entry.reported_name for entry in sums if not entry.email}
+    return [entry for entry in sums if _who(entry) not in listed and entry.reported_name not in listed_by_name]
 
 
 def _about(report: Report, summary: Sequence[Line], times: Times) -> tuple[tuple[Read, Read], str, int | None]:

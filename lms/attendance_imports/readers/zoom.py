@@ -140,15 +140,9 @@ class _Reader:
         self._split()
         if not self.headings:
             raise Invalid("file", _("No line in this file has the headings of a participant list."))
-        last = self.headings[-1][0]
-        if not self.headings[-1][2] and len(self.headings) > 1 and self.document.is_whole:
-            last = self.headings[0][0]
-        check_is_whole(self.document, last)
-        firsts = min(heading.place for heading, _role, _rows in self.headings)
-        above = [cell for _line, cells in self.document.lines[:firsts] for cell in cells]
-        headings = [cell for heading, _role, _rows in self.headings for cell in heading.cells]
-        times = Times(self.options, timestamps.zone_in(" ".join([*headings, *above])))
-        entries = [entry for one in self.headings for entry in self._entries(*one, times)]
+        check_is_whole(self.document, self._last_heading())
+        times = Times(self.options, timestamps.zone_in(self._stated_above_rows()))
+        entries = [entry for part in self.headings for entry in self._entries(*part, times)]
         starts, ends = (times.read(self.meeting.get(name, "")) for name in ("starts", "ends"))
         times.settle(self.document)
         read = self.read
@@ -166,11 +160,24 @@ class _Reader:
         lasted = timestamps.duration_ms(self.meeting.get("lasted", "") or self.meeting.get("duration", ""), "minutes")
         if read.ends_ms is None and read.starts_ms is not None and lasted is not None:
             read.ends_ms = read.starts_ms + lasted
-        heading = next((one for one, _role, rows in self.headings if rows), self.headings[0][0])
+        heading = next((heading for heading, _role, rows in self.headings if rows), self.headings[0][0])
         take(read, entries, times, joined=heading.words("joined"), left=heading.words("left"))
         if len(self.meetings) < 2:
             compare(read, people=self.meeting.get("people", ""), rows=read.total, lasted_ms=lasted)
         return read
+
+    def _last_heading(self) -> Heading:
+        """The headings whose rows end the file; those of the first part where the last one is empty."""
+        heading, _role, rows = self.headings[-1]
+        if not rows and len(self.headings) > 1 and self.document.is_whole:
+            return self.headings[0][0]
+        return heading
+
+    def _stated_above_rows(self) -> str:
+        """All headings and what stands above the first of them, where the time zone may be stated."""
+        first = min(heading.place for heading, _role, _rows in self.headings)
+        above = [cell for _line, cells in self.document.lines[:first] for cell in cells]
+        return " ".join([*(cell for heading, _role, _rows in self.headings for cell in heading.cells), *above])
 
     def _split(self) -> None:
         """Sorts the lines into headings, the rows below them, and facts about the meeting."""

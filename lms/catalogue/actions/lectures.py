@@ -155,27 +155,23 @@ def edit_lecture(lecture_id: int, changes: dict[str, Any], *, by: Actor, at: dat
     """
     lecture = locked_lecture(lecture_id)
     check_can_edit_lecture(lecture, by)
-    unknown = set(changes) - {one.name for one in fields(LectureInput)}
-    if unknown:
-        raise Invalid(faults=[Fault(field=name, reason=_("Unknown field.")) for name in sorted(unknown)])
-    target = changes.get("state", lecture.state)
+    target = _checked_target(lecture, changes)
     given = {name: value for name, value in changes.items() if name != "state"}
     checked = checked_lecture(replace(_draft_of(lecture), **given))
     checked = replace(checked, language=checked.language or lecture.series.language)
     starts_at = _instant(checked)
     giving = [one.id for one in lecture.instructors]
     persons = persons_of(checked.instructors, listed=giving) if "instructors" in changes else giving
-    if target != lecture.state and (lecture.state, target) != (LectureState.DRAFT, LectureState.SCHEDULED):
-        raise Invalid("state", _("To change the state, start, end, postpone or cancel the lecture."))
-    before = {"starts_at": lecture.starts_at, "local_start": lecture.local_start, "state": lecture.state}
-    length = lecture.duration_minutes
-    had_recording = lecture.recording_url is not None
+    _check_state_change(lecture.state, target)
+    before = {
+        "starts_at": lecture.starts_at,
+        "local_start": lecture.local_start,
+        "state": lecture.state,
+        "duration_minutes": lecture.duration_minutes,
+        "recording_url": lecture.recording_url,
+    }
     _retime(lecture, checked, starts_at)
-    for name in _PLAIN:
-        setattr(lecture, name, getattr(checked, name))
-    lecture.language = str(checked.language)
-    lecture.interpretation = list(checked.interpretation)
-    lecture.materials = [dict(row) for row in checked.materials]
+    _write_fields(lecture, checked)
     if target is LectureState.SCHEDULED and lecture.state is LectureState.DRAFT:
         check_can_publish(lecture)
         lecture.state = LectureState.SCHEDULED
@@ -186,13 +182,30 @@ def edit_lecture(lecture_id: int, changes: dict[str, Any], *, by: Actor, at: dat
         check_no_clash(persons, lecture.starts_at, lecture.duration_minutes, by=by, but=lecture.id)
     listed = set_lecture_instructors(lecture, persons) if "instructors" in changes else (ListChange(), ListChange())
     record("edit_lecture", lecture, by=by, at=at, fields=sorted(changes), **_listing(*listed))
-    _say_what_moved(lecture, before, by=by, at=at)
-    is_same_start = (before["state"], before["starts_at"]) == (lecture.state, lecture.starts_at)
-    if length != lecture.duration_minutes and is_same_start and lecture.state is LectureState.SCHEDULED:
-        publish(LectureLengthChanged(lecture_id=lecture.id, by=by, at=at))
-    if lecture.state is LectureState.HELD and lecture.recording_url is not None and not had_recording:
-        publish(RecordingAdded(lecture_id=lecture.id, by=by, at=at))
+    _publish_changes(lecture, before, by=by, at=at)
     return lecture
+
+
+def _checked_target(lecture: Lecture, changes: dict[str, Any]) -> LectureState:
+    """The state after these changes. Raises Invalid for fields that a lecture does not have."""
+    unknown = set(changes) - {field.name for field in fields(LectureInput)}
+    if unknown:
+        raise Invalid(faults=[Fault(field=name, reason=_("Unknown field.")) for name in sorted(unknown)])
+    target: LectureState = changes.get("state", lecture.state)
+    return target
+
+
+def _check_state_change(state: LectureState, target: LectureState) -> None:
+    if target != state and (state, target) != (LectureState.DRAFT, LectureState.SCHEDULED):
+        raise Invalid("state", _("To change the state, start, end, postpone or cancel the lecture."))
+
+
+def _write_fields(lecture: Lecture, checked: LectureInput) -> None:
+    for name in _PLAIN:
+        setattr(lecture, name, getattr(checked, name))
+    lecture.language = str(checked.language)
+    lecture.interpretation = list(checked.interpretation)
+    lecture.materials = [dict(row) for row in checked.materials]
 
 
 def _retime(lecture: Lecture, draft: LectureInput, starts_at: datetime | None) -> None:
@@ -210,7 +223,18 @@ def _retime(lecture: Lecture, draft: LectureInput, starts_at: datetime | None) -
         lecture.state = LectureState.SCHEDULED
 
 
-def _say_what_moved(lecture: Lecture, before: dict[str, Any], *, by: Actor, at: datetime) -> None:
+def _publish_changes(lecture: Lecture, before: dict[str, Any], *, by: Actor, at: datetime) -> None:
+    """Publishes what an edit changed that others depend on: the state, the start, the length, a new recording."""
+    _publish_move(lecture, before, by=by, at=at)
+    is_same_start = (before["state"], before["starts_at"]) == (lecture.state, lecture.starts_at)
+    is_same_length = before["duration_minutes"] == lecture.duration_minutes
+    if lecture.state is LectureState.SCHEDULED and is_same_start and not is_same_length:
+        publish(LectureLengthChanged(lecture_id=lecture.id, by=by, at=at))
+    if lecture.state is LectureState.HELD and lecture.recording_url is not None and before["recording_url"] is None:
+        publish(RecordingAdded(lecture_id=lecture.id, by=by, at=at))
+
+
+def _publish_move(lecture: Lecture, before: dict[str, Any], *, by: Actor, at: datetime) -> None:
     if before["state"] is not lecture.state:
         what = "published" if before["state"] is LectureState.DRAFT else "rescheduled"
         note(lecture, what, before, by=by, at=at)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from lms.attendance.models.credits import Outcome
-from lms.catalogue.models import CertificateKind, LectureState
+from lms.catalogue.models import CertificateKind, LectureState, Series
 from lms.catalogue.queries.policies import current_policy
 from lms.catalogue.queries.series import get_series_by_id
 from lms.certificates import keys, numbers, rules
@@ -187,12 +187,10 @@ def issue_batch(series_id: int, kind: CertificateKind, person_ids: Sequence[int]
     earned: list[bulk_issue.Earned] = []
     for person_id in person_ids:
         person, row = people.get(person_id), former.get(person_id)
-        credits_of_person = credits.get(person_id, {})
-        came = frozenset(key for key, (outcome, _present) in credits_of_person.items() if outcome is Outcome.ATTENDED)
-        present = sum(present for _outcome, present in credits_of_person.values())
+        attended, present_ms = _attendance(credits.get(person_id, {}))
         if person_id in already and (person is None or row is None):
             batch.already_issued += 1
-        elif person is None or not (row or has_earned(len(came), present, requirement)):
+        elif person is None or not (row or has_earned(len(attended), present_ms, requirement)):
             batch.not_earned += 1
         elif reason := _obstacle(person, fonts, must_be_confirmed=policy.confirmed_names and row is None):
             batch.refused.append({"person": person.public_id, "reason": reason})
@@ -200,24 +198,29 @@ def issue_batch(series_id: int, kind: CertificateKind, person_ids: Sequence[int]
             batch.already_issued += 1
             stale.append((row, person))
         else:
-            earned.append(bulk_issue.Earned(person_id, person.full_name, person.native_name, came))
+            earned.append(bulk_issue.Earned(person_id, person.full_name, person.native_name, attended))
     if stale:
         _replace(stale, by=by, at=at)
     series = get_series_by_id(series_id, by=SYSTEM)
     bulk_issue.write(bulk_issue.Occasion(series, kind, announced, requirement, at), earned)
     batch.issued = len(earned)
     if earned:
-        touch(AWARDS, [series_id])
-        tell_issued(series, kind, [one.person_id for one in earned], at=at)
-        audit.record(
-            "issue certificates",
-            by=by,
-            at=at,
-            detail={"kind": str(kind), "count": len(earned)},
-            series=series_id,
-            person=[one.person_id for one in earned],
-        )
+        _announce_issued(series, kind, [award.person_id for award in earned], by=by, at=at)
     return batch
+
+
+def _attendance(credits: Mapping[int, tuple[Outcome, int]]) -> tuple[frozenset[int], int]:
+    """The lectures that a person with these credits attended, and the milliseconds that count."""
+    attended = frozenset(lecture_id for lecture_id, (outcome, _ms) in credits.items() if outcome is Outcome.ATTENDED)
+    return attended, sum(present_ms for _outcome, present_ms in credits.values())
+
+
+def _announce_issued(series: Series, kind: CertificateKind, person_ids: list[int], *, by: Actor, at: datetime) -> None:
+    """Marks the awards as changed, and posts the e-mails and the audit entry of new certificates."""
+    touch(AWARDS, [series.id])
+    tell_issued(series, kind, person_ids, at=at)
+    detail = {"kind": str(kind), "count": len(person_ids)}
+    audit.record("issue certificates", by=by, at=at, detail=detail, series=series.id, person=person_ids)
 
 
 @action

@@ -279,29 +279,10 @@ def get_pdf(typed: str, *, by: Actor) -> bytes:
     return store.pdf_of(row, lambda: render_jobs_of([row])[0])
 
 
-_HOLDERS = select(Person.id, Person.public_id, func.coalesce(Person.canonical_id, Person.id)).where(
-    Person.id.in_(bindparam("ids", expanding=True))
-)
-_SLUGS = select(Series.id, Series.slug).where(Series.id.in_(bindparam("ids", expanding=True)))
-
-
 def _shown(rows: Sequence[Certificate], *, by: Actor) -> list[ShownCertificate]:
     """Rows as the reader may see them; a handful of queries however many there are."""
-    people: dict[int, tuple[str, int]] = {}
-    slugs: dict[int, str] = {}
-    after: dict[int, Certificate] = {}
-    before: dict[int, str] = {}
-    for chunk in chunks(sorted({row.award.person_id for row in rows})):
-        for person_id, public_id, canonical in read(_HOLDERS, {"ids": chunk}):
-            people[person_id] = (public_id, canonical)
-    for chunk in chunks(sorted({row.award.series_id for row in rows})):
-        slugs.update((series_id, slug) for series_id, slug in read(_SLUGS, {"ids": chunk}))
-    for chunk in chunks([row.id for row in rows if row.state is CertificateState.SUPERSEDED]):
-        for row in db.session.scalars(select(Certificate).where(Certificate.replaces_id.in_(chunk))):
-            after[row.replaces_id or 0] = row
-    for chunk in chunks([row.replaces_id for row in rows if row.replaces_id is not None]):
-        replaced = select(Certificate.id, Certificate.number).where(Certificate.id.in_(chunk))
-        before.update((row_id, bare) for row_id, bare in db.session.execute(replaced))
+    people, slugs = _holders_of(rows), _slugs_of(rows)
+    after, before = _successors_of(rows), _replaced_numbers(rows)
     staff = by.has(Role.ADMINISTRATOR, Role.REPORTER)
     answer = []
     for row in rows:
@@ -331,6 +312,44 @@ def _shown(rows: Sequence[Certificate], *, by: Actor) -> list[ShownCertificate]:
             )
         )
     return answer
+
+
+def _holders_of(rows: Sequence[Certificate]) -> dict[int, tuple[str, int]]:
+    """The public id of the person of each award, and who that is after merges."""
+    query = select(Person.id, Person.public_id, func.coalesce(Person.canonical_id, Person.id))
+    return {
+        person_id: (public_id, canonical)
+        for chunk in chunks(sorted({row.award.person_id for row in rows}))
+        for person_id, public_id, canonical in read(query.where(Person.id.in_(chunk)))
+    }
+
+
+def _slugs_of(rows: Sequence[Certificate]) -> dict[int, str]:
+    query = select(Series.id, Series.slug)
+    return {
+        series_id: slug
+        for chunk in chunks(sorted({row.award.series_id for row in rows}))
+        for series_id, slug in read(query.where(Series.id.in_(chunk)))
+    }
+
+
+def _successors_of(rows: Sequence[Certificate]) -> dict[int, Certificate]:
+    """The certificates that replaced these, by the id of the replaced one."""
+    return {
+        successor.replaces_id or 0: successor
+        for chunk in chunks([row.id for row in rows if row.state is CertificateState.SUPERSEDED])
+        for successor in db.session.scalars(select(Certificate).where(Certificate.replaces_id.in_(chunk)))
+    }
+
+
+def _replaced_numbers(rows: Sequence[Certificate]) -> dict[int, str]:
+    """The numbers of the certificates that these replaced, by id."""
+    query = select(Certificate.id, Certificate.number)
+    return {
+        row_id: number
+        for chunk in chunks([row.replaces_id for row in rows if row.replaces_id is not None])
+        for row_id, number in db.session.execute(query.where(Certificate.id.in_(chunk)))
+    }
 
 
 def find_kept(row: Certificate) -> Certificate | None:

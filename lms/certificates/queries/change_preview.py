@@ -4,7 +4,7 @@ revoked.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from sqlalchemy import select
@@ -17,7 +17,7 @@ from lms.catalogue.queries.policies import current_policy
 from lms.catalogue.queries.series import get_series_by_id
 from lms.catalogue.rules import may_edit_series
 from lms.certificates import numbers
-from lms.certificates.eligibility import earning, has_earned
+from lms.certificates.eligibility import Earning, earning, has_earned
 from lms.certificates.models import Award, Certificate, CertificateState
 from lms.certificates.queries import certificates
 from lms.certificates.queries.eligibility import candidates, counted_by_person
@@ -73,19 +73,11 @@ def _changes(
     lectures = certificates.counted_lectures(series_id)
     requirement = earning(lectures, policy)
     ids = [lecture.id for lecture in lectures]
-    counted = {lecture_id: changes[lecture_id] for lecture_id in ids if lecture_id in changes}
-    people = {person_id for by_person in counted.values() for person_id in by_person}
+    counted = [changes[lecture_id] for lecture_id in ids if lecture_id in changes]
+    people = {person_id for by_person in counted for person_id in by_person}
     assert policy.certificate is not None
-    standing = counted_by_person(ids)
-    sums = select(standing).where(among(standing.c.person_id, people))
-    before = {id_: (attended, present) for id_, attended, present in db.session.execute(sums)}
-    after = dict(before)
-    for credits in counted.values():
-        for person_id, change in credits.items():
-            attended, present = after.get(person_id, (0, 0))
-            more, longer = _counts(change.after)
-            less, shorter = _counts(change.before)
-            after[person_id] = attended + more - less, present + longer - shorter
+    before = _sums_of(people, ids)
+    after = _changed_sums(before, counted)
     known = select(Person.id, Person.public_id, Person.full_name, Person.native_name).order_by(
         Person.sort_name, Person.id
     )
@@ -96,27 +88,49 @@ def _changes(
     addresses = addresses_of(hidden)
     result = CertificateChanges()
     for row in db.session.execute(known.where(among(Person.id, people), Person.erased_at.is_(None))):
-        (attended_before, ms_before), (attended, present_ms) = before.get(row.id, (0, 0)), after[row.id]
+        sums_before, sums_after = before.get(row.id, (0, 0)), after[row.id]
+        attended, present_ms = sums_after
         name, native = (addresses.get(row.id, ""), None) if row.id in hidden else (row.full_name, row.native_name)
         affected = Affected(row.public_id, name, native, attended, whole_minutes(present_ms))
         if row.id in held:
             number, needed, minutes = held[row.id]
-            at_issue = replace(
-                requirement,
-                needed=needed or requirement.needed,
-                minutes=requirement.minutes if minutes is None else minutes,
-            )
-            if has_earned(attended_before, ms_before, at_issue) and not has_earned(attended, present_ms, at_issue):
+            at_issue = _requirement_at_issue(requirement, needed, minutes)
+            if has_earned(*sums_before, at_issue) and not has_earned(*sums_after, at_issue):
                 shown = numbers.write(number) if by.is_reporter else None
                 result.unearn.append(replace(affected, number=shown))
         elif row.id in enrolled and row.id not in awarded:
-            earned = has_earned(attended_before, ms_before, requirement)
-            earns = has_earned(attended, present_ms, requirement)
+            earned, earns = has_earned(*sums_before, requirement), has_earned(*sums_after, requirement)
             if earns and not earned:
                 result.earn.append(affected)
             elif earned and not earns:
                 result.miss.append(affected)
     return result
+
+
+def _sums_of(people: set[int], lecture_ids: Sequence[int]) -> dict[int, tuple[int, int]]:
+    """How many of these lectures each of these people has attended, and the milliseconds that count."""
+    sums = counted_by_person(lecture_ids)
+    query = select(sums).where(among(sums.c.person_id, people))
+    return {person_id: (attended, present_ms) for person_id, attended, present_ms in db.session.execute(query)}
+
+
+def _changed_sums(
+    before: Mapping[int, tuple[int, int]], changes: Iterable[Mapping[int, Change]]
+) -> dict[int, tuple[int, int]]:
+    """The sums of each person after these changes, given by lecture."""
+    after = dict(before)
+    for by_person in changes:
+        for person_id, change in by_person.items():
+            attended, present_ms = after.get(person_id, (0, 0))
+            more, longer = _counts(change.after)
+            less, shorter = _counts(change.before)
+            after[person_id] = attended + more - less, present_ms + longer - shorter
+    return after
+
+
+def _requirement_at_issue(current: Earning, needed: int | None, minutes: int | None) -> Earning:
+    """What a certificate asked for when it was issued; what its award leaves out is as today."""
+    return replace(current, needed=needed or current.needed, minutes=current.minutes if minutes is None else minutes)
 
 
 def _counts(values: CreditValues | None) -> tuple[int, int]:

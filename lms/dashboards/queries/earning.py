@@ -26,30 +26,35 @@ def find_next_to_earn(shown: Series, *, by: Actor, at: datetime) -> Series | Non
     Series in the language of `shown` come first. Series by nomination, full ones, those for other countries, and those
     in which the reader has or had a place are left out.
     """
-    filters = SeriesFilter(open=True, visibility=Visibility.PUBLIC, limit=LOOKED_AT)
-    known = {row.series_id for row in list_of_person(by.person_id)} if by.person_id is not None else set()
-    country_id = country_id_of(by.person_id, day_of(at)) if by.person_id is not None else None
-    candidates = [
-        series
-        for series in list_series(filters, by=by)
-        if series.id != shown.id
-        and series.id not in known
-        and series.admission is not Admission.NOMINATION
-        and not series.is_full
-        and (by.person_id is None or not series.countries or country_id in {one.id for one in series.countries})
-    ]
+    candidates = [series for series in _list_open_to(by, at=at) if series.id != shown.id]
     ids = [series.id for series in candidates]
     lectures, policies = add_drafts(stations_of(ids, by=by)), current_policies(ids)
     sessions = sessions_among(lecture for given in lectures.values() for lecture in given)
     zone = reporting_zone()
-    best: tuple[tuple[bool, datetime, int], Series] | None = None
+    starts: dict[Series, datetime] = {}
     for series in candidates:
         given = lectures[series.id]
         stands = standing(given, (), policies[series.id], sessions=sessions, zone=zone, at=at, is_in=False)
         following = next_lecture(given)
-        if stands is None or not stands.can_be_earned or following is None or following.starts_at is None:
-            continue
-        order = (series.language != shown.language, following.starts_at, series.id)
-        if best is None or order < best[0]:
-            best = (order, series)
-    return best[1] if best is not None else None
+        if stands is not None and stands.can_be_earned and following is not None and following.starts_at is not None:
+            starts[series] = following.starts_at
+    return min(starts, key=lambda row: (row.language != shown.language, starts[row], row.id), default=None)
+
+
+def _list_open_to(by: Actor, *, at: datetime) -> list[Series]:
+    """The series in which somebody can get a place by enrolling or applying, and neither has nor had one."""
+    filters = SeriesFilter(open=True, visibility=Visibility.PUBLIC, limit=LOOKED_AT)
+    free = [
+        series
+        for series in list_series(filters, by=by)
+        if series.admission is not Admission.NOMINATION and not series.is_full
+    ]
+    if by.person_id is None:
+        return free
+    known = {row.series_id for row in list_of_person(by.person_id)}
+    country_id = country_id_of(by.person_id, day_of(at))
+    return [
+        series
+        for series in free
+        if series.id not in known and (not series.countries or country_id in {row.id for row in series.countries})
+    ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from flask import render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
@@ -9,10 +11,10 @@ from markupsafe import Markup
 from lms.attendance.queries.appeals import own_appeals
 from lms.attendance.queries.closings import view_of
 from lms.attendance.queries.history import own_history
-from lms.attendance.queries.persons import attendance_of_person
+from lms.attendance.queries.persons import PersonAttendance, attendance_of_person
 from lms.attendance.queries.sessions import needs_confirmation, sessions_among
 from lms.catalogue.calendar import add_links, publisher, subscribe_links
-from lms.catalogue.models import Lecture, LectureState, Visibility
+from lms.catalogue.models import Lecture, LectureState, Policy, Series, Visibility
 from lms.catalogue.queries.lectures import (
     add_drafts,
     get_lecture,
@@ -35,7 +37,7 @@ from lms.dashboards.route import mini_stops, stops
 from lms.dashboards.views.blueprint import bp
 from lms.enrolment.models import EnrolmentStatus
 from lms.enrolment.queries.rows import day_of, find_enrolment
-from lms.enrolment.queries.series import place_of
+from lms.enrolment.queries.series import OwnPlace, place_of
 from lms.enrolment.rules import is_enrolled
 from lms.live.queries import list_reaches
 from lms.materials.queries import list_files
@@ -78,38 +80,23 @@ def series(slug: str) -> ResponseReturnValue:
     name_givers(lectures)
     policy = current_policy(shown.id)
     place = place_of(shown, by=by, at=at)
-    own_enrolment = None
+    is_in = place.status == EnrolmentStatus.ENROLLED
+    attendances = _attendances_in_series(shown, place, by=by)
     stands = None
-    if by.person_id is not None and place.status is not None:
-        own_enrolment = {one.lecture_id: one for one in attendance_of_person(by.person_id, by=by, series_id=shown.id)}
-        if place.status != EnrolmentStatus.ENROLLED and not own_enrolment:
-            own_enrolment = None
-    may_enrol = not place.is_active and place.refusal is None
-    if own_enrolment is not None or may_enrol:
+    if attendances is not None or (not place.is_active and place.refusal is None):
         stands = standing(
             add_drafts({shown.id: list(lectures)})[shown.id],
-            own_enrolment.values() if own_enrolment is not None else (),
+            (attendances or {}).values(),
             policy,
             sessions=sessions_among(lectures),
             zone=clock.reporting_zone(),
             at=at,
-            is_in=place.status == EnrolmentStatus.ENROLLED,
+            is_in=is_in,
         )
-    seeks = stands is not None and not stands.can_be_earned
     may_edit = may_edit_series(shown, by)
 
     def box(lecture: Station) -> Markup:
-        is_in = place.status == EnrolmentStatus.ENROLLED
-        may_join = may_edit or is_in
-        needed = rules.needed_minutes(lecture.duration_minutes, policy.min_percent)
-        made = render_template(
-            "dashboards/_live.html",
-            lecture=lecture,
-            needed=needed,
-            may_join=may_join,
-            reach=list_reaches([(lecture, policy.min_percent)], by=by, at=at).get(lecture.id) if is_in else None,
-        )
-        return Markup(made)  # noqa: S704 - escaped by the template
+        return _live_box(lecture, policy, is_in=is_in, may_edit=may_edit, by=by, at=at)
 
     feed = publisher().base_url + url_for("enrolment.series_calendar", slug=shown.slug)
     return render_template(
@@ -119,12 +106,12 @@ def series(slug: str) -> ResponseReturnValue:
         policy=policy,
         place=place,
         notice=notice_of(by.person_id, day_of(at), reader_locale()) if by.person_id is not None else None,
-        stops=stops(lectures, at=at, attendances=own_enrolment, box=box),
-        standing=stands if own_enrolment is not None else None,
-        newcomer=stands if own_enrolment is None else None,
-        to_earn_in=find_next_to_earn(shown, by=by, at=at) if seeks else None,
+        stops=stops(lectures, at=at, attendances=attendances, box=box),
+        standing=stands if attendances is not None else None,
+        newcomer=stands if attendances is None else None,
+        to_earn_in=find_next_to_earn(shown, by=by, at=at) if stands is not None and not stands.can_be_earned else None,
         may_edit=may_edit,
-        drafts=sum(one.state is LectureState.DRAFT for one in lectures),
+        drafts=sum(lecture.state is LectureState.DRAFT for lecture in lectures),
         count=len(not_cancelled(lectures)),
         rotation=rotation_of(audience_of(shown, by=by, at=at), list_lectures(shown.id, by=by)) if may_edit else None,
         may_see_enrolments=may_edit or by.is_reporter or by.is_focal_point,
@@ -132,10 +119,32 @@ def series(slug: str) -> ResponseReturnValue:
         picture=cards.address_of_card("dashboards.series_picture", cards.series_card(shown, lectures), slug=shown.slug)
         if is_found()
         else None,
-        interpretation=sorted({code for one in lectures for code in one.interpretation}),
+        interpretation=sorted({code for lecture in lectures for code in lecture.interpretation}),
         feed=feed if shown.visibility is Visibility.PUBLIC and lectures else None,
         feed_links=subscribe_links(feed, shown.title),
     )
+
+
+def _attendances_in_series(shown: Series, place: OwnPlace, *, by: Actor) -> dict[int, PersonAttendance] | None:
+    """The reader's attendance by lecture; None for somebody who is not enrolled and has attended nothing."""
+    if by.person_id is None or place.status is None:
+        return None
+    attendances = attendance_of_person(by.person_id, by=by, series_id=shown.id)
+    if not attendances and place.status != EnrolmentStatus.ENROLLED:
+        return None
+    return {attendance.lecture_id: attendance for attendance in attendances}
+
+
+def _live_box(lecture: Station, policy: Policy, *, is_in: bool, may_edit: bool, by: Actor, at: datetime) -> Markup:
+    """What the route of a series shows at a lecture that is live."""
+    box = render_template(
+        "dashboards/_live.html",
+        lecture=lecture,
+        needed=rules.needed_minutes(lecture.duration_minutes, policy.min_percent),
+        may_join=may_edit or is_in,
+        reach=list_reaches([(lecture, policy.min_percent)], by=by, at=at).get(lecture.id) if is_in else None,
+    )
+    return Markup(box)  # noqa: S704 - escaped by the template
 
 
 @bp.get("/lectures/<int:lecture_id>")

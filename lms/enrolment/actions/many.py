@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from lms.core import audit
 from lms.core.db import action, db
@@ -33,56 +34,92 @@ def enrol_many(
     """
     series = lock(series_id, by, at)
     rules.check_is_staff_of(series, by)
-    walk_in = source is EnrolmentSource.WALK_IN
+    is_walk_in = source is EnrolmentSource.WALK_IN
     distinct_ids = list(dict.fromkeys(person_ids))
     standing = standing_of(series_id, distinct_ids)
-    comes = EnrolmentStatus.WITHDRAWN if walk_in else EnrolmentStatus.APPLIED
-    entering = [pid for pid in distinct_ids if pid not in standing or standing[pid][1] is comes]
+    returning = EnrolmentStatus.WITHDRAWN if is_walk_in else EnrolmentStatus.APPLIED
+    entering = [pid for pid in distinct_ids if pid not in standing or standing[pid][1] is returning]
     rows = {pid: db.session.get_one(Enrolment, standing[pid][0]) for pid in entering if pid in standing}
-    countries = countries_of(entering, day_of(at))
-    claims = [seats.Claim(rows[pid].person_id if pid in rows else pid, countries[pid]) for pid in entering]
-    kinds = seats.take_seats(series_id, claims, why=SeatReason.ENROLLED, by=by, at=at, by_hand=not walk_in)
-    seated = {pid: kind for pid, kind in zip(entering, kinds, strict=True) if kind is not None}
-    staying = [pid for pid in entering if pid in seated or not walk_in]
-    now = {pid: status for pid, (_row_id, status) in standing.items()}
-    shared = set(staying) if by.is_administrator else known_to(staying, by)
-    required = required_now(series_id, at) if staying else {}
+    places = _take_places(series_id, entering, rows, is_walk_in=is_walk_in, by=by, at=at)
+    people = [place.person_id for place in places]
+    shared = set(people) if by.is_administrator else known_to(people, by)
+    _write_places(series_id, places, source=source, shared=shared, at=at)
+    seats.publish_places(series_id, sorted(place.person_id for place in places if place.kind), by=by, at=at)
+    if people:
+        audit.record("enrolment.enrol_many", by=by, at=at, detail={"source": source}, series=series_id, person=people)
+    before = {pid: status for pid, (_row_id, status) in standing.items()}
+    return before | {place.person_id: place.status for place in places}
+
+
+class _Place(NamedTuple):
+    """What somebody gets: a seat of some kind for their country, or a place on the waiting list (`kind` null).
+
+    `row` is their enrolment, if they applied or withdrew before.
+    """
+
+    person_id: int
+    row: Enrolment | None
+    kind: SeatKind | None
+    country_id: int | None
+
+    @property
+    def status(self) -> EnrolmentStatus:
+        """The status that comes with it."""
+        return EnrolmentStatus.ENROLLED if self.kind else EnrolmentStatus.WAITLISTED
+
+
+def _take_places(
+    series_id: int, person_ids: list[int], rows: Mapping[int, Enrolment], *, is_walk_in: bool, by: Actor, at: datetime
+) -> list[_Place]:
+    """Takes seats in this order; people without one wait, except for walk-ins."""
+    countries = countries_of(person_ids, day_of(at))
+    claims = [seats.Claim(rows[pid].person_id if pid in rows else pid, countries[pid]) for pid in person_ids]
+    kinds = seats.take_seats(series_id, claims, why=SeatReason.ENROLLED, by=by, at=at, by_hand=not is_walk_in)
+    places = [_Place(pid, rows.get(pid), kind, countries[pid]) for pid, kind in zip(person_ids, kinds, strict=True)]
+    return [place for place in places if place.kind or not is_walk_in]
+
+
+def _write_places(
+    series_id: int, places: list[_Place], *, source: EnrolmentSource, shared: Collection[int], at: datetime
+) -> None:
+    required = required_now(series_id, at) if places else {}
     new: list[dict[str, object]] = []
-    for index, pid in enumerate(staying):
-        now[pid] = EnrolmentStatus.ENROLLED if pid in seated else EnrolmentStatus.WAITLISTED
-        kind = seated.get(pid)
-        if pid in rows:
-            row = rows[pid]
-            if row.status is EnrolmentStatus.WITHDRAWN:
-                come_back(row, required, at)
-            row.status = now[pid]
-            if kind is not None:
-                seats.seat(row, kind, countries[pid], at=at)
-            if pid in shared:
-                share_profile(row, at=at)
+    for index, place in enumerate(places):
+        is_shared = place.person_id in shared
+        if place.row is not None:
+            _give_place(place.row, place, required, is_shared=is_shared, at=at)
             continue
         new.append(
             {
                 "public_id": new_public_id(),
                 "series_id": series_id,
-                "person_id": pid,
-                "status": now[pid],
+                "person_id": place.person_id,
+                "status": place.status,
                 "source": source,
                 "registered_at": at,
-                "registered_country_id": countries.get(pid),
+                "registered_country_id": place.country_id,
                 "queued_at": at + timedelta(microseconds=index),  # apart, so that the line keeps the order given
-                "enrolled_at": at if kind is not None else None,
-                "profile_shared_at": at if pid in shared else None,
-                "seat_kind": kind,
-                "seat_country_id": countries[pid] if kind is SeatKind.QUOTA else None,
+                "enrolled_at": at if place.kind else None,
+                "profile_shared_at": at if is_shared else None,
+                "seat_kind": place.kind,
+                "seat_country_id": place.country_id if place.kind is SeatKind.QUOTA else None,
                 **required,
             }
         )
     insert_rows(new)
-    seats.publish_places(series_id, sorted(seated), by=by, at=at)
-    if staying:
-        audit.record("enrolment.enrol_many", by=by, at=at, detail={"source": source}, series=series_id, person=staying)
-    return now
+
+
+def _give_place(
+    row: Enrolment, place: _Place, required: Mapping[str, int | None], *, is_shared: bool, at: datetime
+) -> None:
+    """Gives a place to somebody who applied or withdrew before."""
+    if row.status is EnrolmentStatus.WITHDRAWN:
+        come_back(row, required, at)
+    row.status = place.status
+    if place.kind is not None:
+        seats.seat(row, place.kind, place.country_id, at=at)
+    if is_shared:
+        share_profile(row, at=at)
 
 
 @action

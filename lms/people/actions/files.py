@@ -238,13 +238,7 @@ def publish_people(
         raise Forbidden
     hold_addresses()
     known = ids_by_email([row.key for row in staged.rows])
-    rejected = [
-        *staged.rejected,
-        *(_nameless(row) for row in staged.rows if not row.full_name and row.key not in known),
-    ]
-    if rejected and not skip_bad_rows:
-        raise Invalid(faults=rejected)
-    rows = [row for row in staged.rows if row.full_name or row.key in known]
+    rows, rejected = _take_good_rows(staged, known, skip_bad_rows=skip_bad_rows)
     answer = ImportAnswer(rows=staged.total, rejected=rejected, notes=list(staged.notes))
     countries = country_ids()
     fresh = [row for row in rows if row.key not in known]
@@ -260,6 +254,17 @@ def publish_people(
         detail = {"created": len(fresh), "updated": len(changed)}
         audit.record("import_people", by=by, at=at, detail=detail, person=[*ids.values(), *changed])
     return answer, [known.get(row.key) or ids[row.key] for row in rows]
+
+
+def _take_good_rows(
+    staged: StagedPeople, known: Collection[str], *, skip_bad_rows: bool
+) -> tuple[list[PersonRow], list[Fault]]:
+    """The rows to write, and what is wrong with the others. Raises Invalid if they are not to be skipped."""
+    nameless = [row for row in staged.rows if not row.full_name and row.key not in known]
+    rejected = [*staged.rejected, *map(_nameless, nameless)]
+    if rejected and not skip_bad_rows:
+        raise Invalid(faults=rejected)
+    return [row for row in staged.rows if row.full_name or row.key in known], rejected
 
 
 def _new_ids(count: int) -> Iterable[int]:
@@ -318,26 +323,13 @@ def _update(
         return []
     ids = [person_id for _row, person_id in matched]
     profiles = _profiles(ids)
-    belongs = countries_of(ids, at.date())
-    changes: dict[int, dict[str, Any]] = {}
-    moves: dict[int, int] = {}
-    spared = 0
-    for row, person_id in matched:
-        claimed = profiles[person_id].has_account
-        differs, filled = _differences(row, profiles[person_id])
-        if filled if claimed else differs:
-            changes[person_id] = filled if claimed else differs
-        home = countries[row.country] if row.country else None
-        if home is not None and home != belongs[person_id] and (belongs[person_id] is None or not claimed):
-            moves[person_id] = home
-        elif claimed and (len(filled) < len(differs) or (home is not None and home != belongs[person_id])):
-            spared += 1
-    if spared:
+    changes, moves, unchanged = _compare(matched, profiles, countries_of(ids, at.date()), countries)
+    if unchanged:
         notes.append(
             _n(
                 "%(num)s person has an account: their profile stays as it is.",
                 "%(num)s people have an account: their profiles stay as they are.",
-                spared,
+                unchanged,
             )
         )
     for person_id in _write(changes, profiles):
@@ -348,6 +340,30 @@ def _update(
     ask_for_comparison([who for who, values in changes.items() if COMPARED & values.keys()], at=at)
     _move(moves, today=at.date(), by=by, at=at)
     return list(dict.fromkeys([*changes, *moves]))
+
+
+def _compare(
+    matched: list[tuple[PersonRow, int]],
+    profiles: dict[int, Any],
+    current_countries: dict[int, int | None],
+    countries: dict[str, int],
+) -> tuple[dict[int, dict[str, Any]], dict[int, int], int]:
+    """The fields to write and the new countries, by person, and how many keep their profile as they have an account."""
+    changes: dict[int, dict[str, Any]] = {}
+    moves: dict[int, int] = {}
+    unchanged = 0
+    for row, person_id in matched:
+        has_account = profiles[person_id].has_account
+        differs, filled = _differences(row, profiles[person_id])
+        if written := filled if has_account else differs:
+            changes[person_id] = written
+        before = current_countries[person_id]
+        country = countries[row.country] if row.country else before
+        if country is not None and country != before and (before is None or not has_account):
+            moves[person_id] = country
+        elif has_account and (len(filled) < len(differs) or country != before):
+            unchanged += 1
+    return changes, moves, unchanged
 
 
 def _differences(row: PersonRow, before: Any) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -101,36 +101,46 @@ def get_lecture_report(lecture_id: int, *, by: Actor, at: datetime, locale: str 
     if only is not None:
         roster = {person for person in roster if belongs[person] in only}
     credits = {person: row for person, row in _credits(lecture.id).items() if person in roster}
-    attended = {person for person, (outcome, _source) in credits.items() if outcome is Outcome.ATTENDED}
-    seen = {person for person, (outcome, _source) in credits.items() if outcome is Outcome.PARTIAL} | attended
+    attended = _people_with(Outcome.ATTENDED, credits)
+    seen = attended | _people_with(Outcome.PARTIAL, credits)
     span = span_of(lecture)
     stays = _live_stays(lecture, roster)
     timed = {person for person, intervals in stays.items() if clip(unite(intervals), span.start, span.end)}
-    names = country_names(locale)
-    codes = dict(db.session.execute(select(Country.id, Country.code)).all())
+    countries = _codes_and_names(locale)
     return LectureReport(
         lecture=lecture,
         as_at=at,
-        only=sorted(names[codes[one]] for one in only or ()),
+        only=sorted(countries[country_id][1] for country_id in only or ()),
         registered=len(roster),
         came=len(seen),
         attended=len(attended),
-        excused=sum(outcome is Outcome.EXCUSED for outcome, _source in credits.values()),
+        excused=len(_people_with(Outcome.EXCUSED, credits)),
         certified=_certified(lecture.series_id, attended),
         needed_ms=needed_ms(span.length_ms, _min_percent(lecture)),
         course=course(stays.values(), span.start, span.end),
-        untimed=dict(Counter(credits[person][1] for person in seen - timed)),
+        untimed=dict(_count_sources(credits, seen - timed)),
         uncounted=len(timed - seen),
-        sources=dict(Counter(credits[person][1] for person in attended).most_common()),
-        countries=_by_country(
-            belongs, roster, seen, attended, {id_: (code, names[code]) for id_, code in codes.items()}
-        ),
+        sources=dict(_count_sources(credits, attended).most_common()),
+        countries=_by_country(belongs, roster, seen, attended, countries),
     )
 
 
 def _min_percent(lecture: Lecture) -> int:
     policy = db.session.get(Policy, lecture.policy_id) if lecture.policy_id is not None else None
     return (policy or current_policy(lecture.series_id)).min_percent
+
+
+def _people_with(outcome: Outcome, credits: dict[int, tuple[Outcome, Source]]) -> set[int]:
+    return {person for person, credit in credits.items() if credit[0] is outcome}
+
+
+def _count_sources(credits: dict[int, tuple[Outcome, Source]], people: Collection[int]) -> Counter[Source]:
+    return Counter(credits[person][1] for person in people)
+
+
+def _codes_and_names(locale: str) -> dict[int, tuple[str, str]]:
+    names = country_names(locale)
+    return {row.id: (row.code, names[row.code]) for row in db.session.execute(select(Country.id, Country.code))}
 
 
 def _live_stays(lecture: Lecture, people: Collection[int]) -> dict[int, list[Interval]]:
