@@ -3,13 +3,16 @@ address and writes them into one; queries take them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+Row = TypeVar("Row")
 
 SIZES = (20, 50, 100, 250)
 """How many rows a page of a list can have."""
-SIZE = 20
-"""The default number of rows: a few screens of a phone."""
+SIZE = 50
+"""The default number of rows."""
 EVERY_ROW = 1_000_000
 """The size of a page that has all rows, for files."""
 TEXT_LENGTH = 200
@@ -42,6 +45,11 @@ class ListRequest:
     def pages(self, total: int) -> int:
         """How many pages a list of `total` rows has, at least one."""
         return max(1, -(-total // self.size))
+
+    def rows_of_page(self, rows: Sequence[Row]) -> Sequence[Row]:
+        """The rows of the page among all of a short list; of the last page where there are fewer pages."""
+        page = self.within(len(rows))
+        return rows[page.offset : page.offset + page.size]
 
     def within(self, total: int) -> ListRequest:
         """The same, on the last page where the list of `total` rows has fewer."""

@@ -9,7 +9,8 @@ from typing import Any
 from lms.core.i18n import _, _l
 from lms.core.lists import ListRequest
 from lms.dashboards.queries.all_series import TO_ISSUE, SeriesRow, SeriesState, list_all_series
-from lms.web.lists import Chip, Column, FileColumn, ListView
+from lms.web.list_parts import Chip, Column, FileColumn
+from lms.web.lists import ListView
 
 
 class AllSeries(ListView[SeriesRow]):
@@ -21,16 +22,19 @@ class AllSeries(ListView[SeriesRow]):
     order = "state"
     columns = (
         Column("title", _l("Series"), _l("by title"), _l("by title, the last first")),
-        Column("state", _l("State"), _l("running ones first"), _l("finished ones first")),
-        Column("enrolled", _l("Enrolled"), _l("most people first"), _l("fewest people first"), True, True),
-        Column("held", _l("Held"), _l("most lectures held first"), _l("fewest lectures held first"), True, True),
+        Column("instructors", _l("Instructors"), place="under"),
+        Column("state", _l("State"), _l("running ones first"), _l("finished ones first"), place="state"),
+        Column("enrolled", _l("Enrolled"), _l("most people first"), _l("fewest people first"), True, True, "fig"),
+        Column(
+            "held", _l("Held"), _l("most lectures held first"), _l("fewest lectures held first"), True, True, "wide"
+        ),
         Column(
             "earned", _l("Earned"), _l("most certificates earned first"), _l("fewest certificates earned first"),
-            True, True,
+            True, True, "wide",
         ),
         Column(
             "issue", _l("To issue"), _l("most certificates to issue first"), _l("fewest certificates to issue first"),
-            True, True,
+            True, True, "wide",
         ),
     )  # fmt: skip
     chips_filter, chips_label = "state", _l("Show series by state")

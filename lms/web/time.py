@@ -22,7 +22,7 @@ from flask import Flask, g, has_request_context, request
 
 from lms.core import clock, measures, zones
 from lms.core.i18n import _
-from lms.core.minutes import spent_of, with_seconds
+from lms.core.minutes import brief_spent_of, spent_of, with_seconds
 from lms.core.settings import settings
 from lms.web.identity import current_actor
 from lms.web.locale import reader_locale
@@ -276,8 +276,8 @@ def init_app(app: Flask) -> None:
         "zone_city": zone_city, "number": number, "whole_number": whole_number,
         "percent_tenths": percent_tenths, "ago": ago, "span": span,
         "minutes": minutes, "needed_minutes": needed_minutes, "tenth_minutes": measures.tenth_minutes,
-        "depends_on_seconds": measures.depends_on_seconds, "spent_of": spent_of, "with_seconds": with_seconds,
-        "language_name": language_name,
+        "depends_on_seconds": measures.depends_on_seconds, "spent_of": spent_of, "brief_spent_of": brief_spent_of,
+        "with_seconds": with_seconds, "language_name": language_name,
     }  # fmt: skip
     for name, function in filters.items():
         app.add_template_filter(function, name)

@@ -1,27 +1,29 @@
-// A list to select from: says how many are selected, and lets a tick for the page, or for all, tick its rows.
+// A list to select from: says how many rows are selected, and lets a tick for the page, or for all, tick its rows.
 // Without this script the same ticks work; the server reads them.
 const form = document.getElementById("bulk");
-const said = form?.querySelector("[data-said]");
-if (said) {
-  const named = (name) => [...document.querySelectorAll(`input[type=checkbox][name=${name}][form=bulk]`)];
+const status = form?.querySelector("[data-selected]");
+if (status) {
+  const named = (name) => [...document.querySelectorAll(`input[type=checkbox][name=${name}]`)];
   const [all] = named("all");
   const [page] = named("page");
   const rows = named("people");
+  const { total, elsewhere, selected, everybody } = status.dataset;
+  const written = (count) => Number(count).toLocaleString(document.documentElement.lang);
   const tell = () => {
-    const count = all?.checked ? Number(said.dataset.total) : rows.filter((row) => row.checked).length;
-    said.hidden = !count;
-    said.querySelector("b").textContent = said.dataset.said.replace("#", count.toLocaleString(document.documentElement.lang));
+    const count = rows.filter((row) => row.checked).length;
+    page.checked = count === rows.length;
+    page.indeterminate = count > 0 && !page.checked;
+    const words = all?.checked ? everybody.replace("#", written(total)) : selected.replace("#", written(count));
+    status.textContent = words.replace("@", written(elsewhere));
   };
   const tick = (on, boxes) => boxes.forEach((box) => box && (box.checked = on));
-  all?.addEventListener("change", () => (tick(all.checked, [page, ...rows]), tell()));
-  page?.addEventListener("change", () => (tick(page.checked, rows), page.checked || tick(false, [all]), tell()));
-  rows.forEach((row) =>
-    row.addEventListener("change", () => {
-      if (!row.checked) tick(false, [all, page]);
-      tell();
-    }),
-  );
+  all?.addEventListener("change", () => (all.checked && tick(true, rows), tell()));
+  page.addEventListener("change", () => (tick(page.checked, rows), page.checked || tick(false, [all]), tell()));
+  rows.forEach((row) => row.addEventListener("change", () => (row.checked || tick(false, [all]), tell())));
   form.addEventListener("reset", () => setTimeout(tell));
+  document.querySelectorAll(".tick a").forEach((link) =>
+    link.addEventListener("click", (event) => (event.preventDefault(), form.focus({ preventScroll: true }))),
+  );
   addEventListener("pageshow", tell);
   tell();
 }

@@ -240,7 +240,7 @@ def test_on_the_pages_nothing_changes_before_it_is_confirmed(client: Any, make: 
         make.sign_in(client, scene.teacher)
     listed = f"/lectures/{lecture}/roster?outcome=partial"
     page = client.get(listed)
-    assert "Select all 3" in page.text
+    assert "Select the 3 on this page" in page.text
     assert f'action="/lectures/{lecture}/roster?outcome=partial"' in page.text
     token = {"csrf_token": token_in(page.text)}
     nobody = client.post(listed, data=token | {"outcome": "attended"})
@@ -256,7 +256,7 @@ def test_on_the_pages_nothing_changes_before_it_is_confirmed(client: Any, make: 
     client.post(asked, data=token | {"reason": "The broadcast failed."})
     assert "3 people marked as attended" in client.get(asked).text
     assert client.get(listed).text.count('data-testid="roster-row"') == 0
-    assert "attended, corrected (The broadcast failed.)" in client.get(f"/lectures/{lecture}/roster").text
+    assert "attended, corrected (The broadcast failed.)" in client.get(f"/lectures/{lecture}/roster?open={ben}").text
     roster = client.get(f"/lectures/{lecture}/roster").text
     assert f'action="/lectures/{lecture}/corrections/{asked.rpartition("/")[2]}/undo"' in roster
     assert "Kenya (5)" in roster

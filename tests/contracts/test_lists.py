@@ -62,19 +62,33 @@ class Page:
         return self.world.call(reader or self.role, "GET", f"{self.path}{query}", None)
 
     def rows(self, **parameters: str) -> list[str]:
+        """The rows of all pages."""
+        rows, page = [], 1
+        while True:
+            shown, has_more = self.rows_of_page(**parameters, page=str(page))
+            rows += shown
+            if not has_more:
+                return rows
+            page += 1
+
+    def rows_of_page(self, **parameters: str) -> tuple[list[str], bool]:
+        """The rows of one page, and whether more pages follow."""
         answer = self.get(**{"size": "250", **parameters})
         assert answer.status_code == 200, parameters
-        tables = re.findall(r"<tbody>(.*?)</tbody>", answer.text.partition('id="list-h"')[2] or answer.text, re.S)
-        return [
+        tables = re.findall(
+            r"<tbody>(.*?)</tbody>", answer.text.partition('id="list-h"')[2].partition('class="pager"')[0], re.S
+        )
+        rows = [
             re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", row)).strip()
             for table in tables
             for row in re.findall(r"<tr(?! class=\"opened\")[^>]*>(.*?)</tr>", table, re.S)
         ]
+        return rows, 'rel="next"' in answer.text
 
     @property
     def orders(self) -> list[str]:
-        options = self.get().text.partition('id="f-sort"')[2].partition("</select>")[0]
-        return re.findall(r'<option value="([^"]*)"', options)
+        menu = self.get().text.partition('data-testid="sort"')[2].partition("</details>")[0]
+        return re.findall(r'href="[^"]*[?;]sort=([^&"#]*)', menu)
 
     def file(self, kind: str, **parameters: str) -> Any:
         """The file that the page offers."""
@@ -107,7 +121,8 @@ def test_its_filters_leave_out_rows_and_unknown_ones_are_named(listed: Page) -> 
 
 
 def test_a_page_after_the_last_is_the_last(listed: Page) -> None:
-    assert listed.rows(page="9999") == listed.rows()
+    last, has_more = listed.rows_of_page(page="9999")
+    assert (last, has_more) == (listed.rows()[-len(last) :] if last else [], False)
 
 
 def of(endpoints: set[str]) -> list[type[ListView[Any]]]:

@@ -251,11 +251,11 @@ def test_on_the_pages_nothing_changes_before_it_is_confirmed(client: Any, make: 
         make.sign_in(client, scene.teacher)
     listed, changes = "/series/trade/enrolments?status=applied", "/series/trade/enrolment-changes"
     page = client.get(listed)
-    assert "Select all 3" in page.text
+    assert "Select the 3 on this page" in page.text
     assert f'action="{changes}?status=applied"' in page.text
     token = {"csrf_token": token_in(page.text)}
-    nobody = client.post(f"{changes}?status=applied&size=50", data=token | {"status": "enrolled"})
-    assert (nobody.status_code, nobody.location) == (303, "/series/trade/enrolments?status=applied&size=50#who")
+    nobody = client.post(f"{changes}?status=applied&size=100", data=token | {"status": "enrolled"})
+    assert (nobody.status_code, nobody.location) == (303, "/series/trade/enrolments?status=applied&size=100#who")
     assert "Select at least one person." in client.get(listed).text
     assert client.post(changes, data=token | {"status": "asleep", "all": "1"}).status_code == 422
     asked = client.post(f"{changes}?status=applied", data=token | {"status": "enrolled", "all": "1"}).location

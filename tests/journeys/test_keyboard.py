@@ -193,10 +193,14 @@ def test_partial_attendances_are_corrected_in_one_step_and_taken_back(site: Site
     keys.press("30 partial")
     assert keys.visitor.heading() == "30 people attended part of this lecture"
     keys.visitor.is_accessible("roster, filtered")
-    keys.to("Select all 30")
+    keys.to("Select the 30 on this page")
     page.keyboard.press("Space")
     keys.visitor.reads("Selected: 30")
-    keys.press("Mark as attended")
+    assert keys.tab() == "Go to actions"
+    page.keyboard.press("Enter")
+    assert (keys.tab(), keys.tab()) == ("Clear", "Mark as attended")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
     assert keys.visitor.heading() == "30 people will be marked as attended"
     keys.visitor.is_accessible("corrections, previewed")
     keys.write("Why are you correcting these records?", "The broadcast failed.")

@@ -95,10 +95,10 @@ def test_a_report_from_zoom_is_credited_beside_our_own_room(site: Site, sign_in:
     for person in people:
         row = page.locator(f"[data-testid=roster-row][data-person='{person.public_id}']")
         texts[person.public_id] = " ".join(row.inner_text().split())
-    assert ["60 of 60 minutes: attended" in text for text in texts.values()] == [True, False, False, True, False]
-    assert "50 of 60 minutes, one rejoin: attended" in texts[people[1].public_id]
-    assert "0 of 60 minutes: absent" in texts[people[2].public_id]
-    assert "50 of 60 minutes: attended" in texts[people[4].public_id]
+    assert ["60 of 60 min" in text for text in texts.values()] == [True, False, False, True, False]
+    assert all(words in texts[people[1].public_id] for words in ("50 of 60 min", "Attended"))
+    assert texts[people[2].public_id].endswith("Absent")
+    assert all(words in texts[people[4].public_id] for words in ("50 of 60 min", "Attended"))
     page.locator(f"[data-person='{people[0].public_id}']").get_by_role("link").first.click()
     visitor.reads("Zoom report")
     visitor.reads("Live room")

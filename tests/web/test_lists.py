@@ -6,7 +6,9 @@ import pytest
 from apiflask import APIFlask
 
 from lms.core.lists import SIZE, ListRequest
-from lms.web.lists import Column, ListView, Selection, read_selection
+from lms.web.list_parts import Column
+from lms.web.lists import ListView
+from lms.web.selection import Selection, read_selection
 
 
 class Rows(ListView[str]):

@@ -34,7 +34,9 @@ from lms.core.i18n import _, _l
 from lms.core.lists import ListRequest
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
-from lms.web.lists import Chip, Column, ListView, list_page
+from lms.web.list_parts import Chip, Column
+from lms.web.list_routes import list_page
+from lms.web.lists import ListView
 from lms.web.numbers import whole
 from lms.web.time import organiser_zone, time_of_day, viewer_zone, zone_city
 
@@ -113,6 +115,7 @@ class Appeals(ListView[AppealView]):
     order = "filed"
     columns: tuple[Column, ...] = (
         Column("name", _l("Person"), _l("by name"), _l("by name, last first")),
+        Column("lecture", _l("Lecture"), place="under"),
         Column("appeal", _l("Appeal"), place="wide"),
         Column("filed", _l("Requested"), _l("oldest first"), _l("newest first"), place="fig"),
         Column("state", _l("State"), place="state"),
@@ -138,6 +141,8 @@ class Appeals(ListView[AppealView]):
     def query(self, request: ListRequest) -> tuple[Sequence[AppealView], int]:
         state = None if self.state == ALL else AppealState(self.state)
         self.appeals = list_appeal_page(request, by=self.by, state=state, lecture_id=self.lecture_id)
+        if self.appeals.lecture is not None:
+            self.hidden.add("lecture")
         return self.appeals.rows, self.appeals.matching
 
     @property

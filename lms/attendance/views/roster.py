@@ -31,7 +31,7 @@ from lms.core.lists import ListRequest
 from lms.people.queries.countries import country_names, known_codes
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
-from lms.web.lists import (
+from lms.web.list_parts import (
     COUNTRY,
     MINUTES,
     NAME,
@@ -40,13 +40,13 @@ from lms.web.lists import (
     Choice,
     Column,
     FileColumn,
-    ListView,
     Select,
     counted_choices,
-    list_files,
-    read_selection,
 )
+from lms.web.list_routes import list_files
+from lms.web.lists import ListView
 from lms.web.locale import reader_locale
+from lms.web.selection import read_selection
 
 PRINTED = 1000
 """Rows of one printable page, some twenty sheets; what is more follows on the next."""
@@ -57,7 +57,7 @@ class Roster(ListView[RosterRow]):
     """Who attended a lecture, with the evidence."""
 
     endpoint, template, title = "attendance.roster", "attendance/roster.html", _l("Roster")
-    anchor, size = "people", 15
+    anchor = "people"
     text_label = _l("Name, e-mail or organisation")
     filters = {
         "outcome": frozenset(Outcome),
@@ -67,8 +67,8 @@ class Roster(ListView[RosterRow]):
     }
     columns: tuple[Column, ...] = (
         NAME,
-        ORGANISATION,
         COUNTRY,
+        ORGANISATION,
         MINUTES,
         Column(
             "short",
@@ -79,7 +79,7 @@ class Roster(ListView[RosterRow]):
             place="fig",
         ),
         Column("source", _l("Source"), place="wide"),
-        Column("result", _l("Result")),
+        Column("result", _l("Result"), place="state"),
     )
     chips_filter, chips_label = "outcome", _l("Show people by result")
     bulk_endpoint = "attendance.preview_corrections"
@@ -100,7 +100,6 @@ class Roster(ListView[RosterRow]):
         super().__init__(lecture_id=lecture_id)
         self.lecture_id = lecture_id
         self.names = country_names(reader_locale())
-        self.hidden = {"country"}  # it is beneath the name
         self.file_name = f"roster-{lecture_id}"
 
     @property

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from operator import itemgetter
 from typing import Any
 
@@ -38,17 +37,9 @@ from lms.web.body_limits import FORM_BYTES, body_limit
 from lms.web.guards import ANYONE, SIGNED_IN, allow
 from lms.web.identity import current_actor
 from lms.web.limits import throttle_guesses, throttle_reads
-from lms.web.lists import (
-    MINUTES,
-    NAME,
-    Choice,
-    Column,
-    FileColumn,
-    ListView,
-    Select,
-    counted_choices,
-    list_files,
-)
+from lms.web.list_parts import MINUTES, NAME, Chip, Choice, Column, FileColumn, Select, counted_choices
+from lms.web.list_routes import list_files
+from lms.web.lists import ListView
 from lms.web.locale import reader_locale
 from lms.web.numbers import whole
 
@@ -221,13 +212,13 @@ class Candidates(ListView[EarnerRow]):
     }
     columns: tuple[Column, ...] = (
         NAME,
-        Column("native", _l("Native script"), place="wide"),
         Column(
             "attended", _l("Lectures"), _l("most lectures first"), _l("fewest lectures first"), descending=True,
             place="wide",
         ),
-        replace(MINUTES, numeric=True),
+        MINUTES,
     )  # fmt: skip
+    chips_filter, chips_label = "show", _l("Show people by group")
     file_columns = tuple(FileColumn(name, itemgetter(number)) for number, name in enumerate(eligibility.HEADINGS))
 
     def __init__(self, slug: str) -> None:
@@ -259,7 +250,9 @@ class Candidates(ListView[EarnerRow]):
             EarnerGroup.HAVE: _l("Number"),
         }.get(group, _l("Hours"))
         is_number = group in (EarnerGroup.EARNED, EarnerGroup.UNCONFIRMED)
-        self.columns = (*self.columns, Column("last", label, numeric=is_number, place="fig"))
+        is_long = group in (EarnerGroup.MISSES, EarnerGroup.REST, EarnerGroup.UNEARNED, EarnerGroup.BLOCKED)
+        place = "under" if is_long else "fig"
+        self.columns = (*self.columns, Column("last", label, numeric=is_number, place=place))
         return self.preview.rows, self.preview.matching
 
     def file_query(self, request: ListRequest) -> Iterable[Any]:
@@ -278,6 +271,27 @@ class Candidates(ListView[EarnerRow]):
     @property
     def is_filtered(self) -> bool:
         return self.people != eligibility.EVERYONE
+
+    def chips(self) -> list[Chip]:
+        counts = self.preview.counts
+        chips = [
+            Chip(EarnerGroup.EARNED, counts[EarnerGroup.EARNED], _("ready to issue"), name="earned"),
+            Chip(EarnerGroup.MISSES, counts[EarnerGroup.MISSES], _("one lecture short"), name="just-miss"),
+            Chip(EarnerGroup.BLOCKED, counts[EarnerGroup.BLOCKED], _("blocked"), name="blocked"),
+            Chip(EarnerGroup.UNCONFIRMED, counts[EarnerGroup.UNCONFIRMED], _("name not confirmed"), name="unconfirmed"),
+            Chip(EarnerGroup.HAVE, counts[EarnerGroup.HAVE], _("already issued"), name="already"),
+            Chip(EarnerGroup.UNEARNED, counts[EarnerGroup.UNEARNED], _("no longer earned"), name="unearned"),
+            Chip(EarnerGroup.REST, counts[EarnerGroup.REST], _("not earned"), name="not-earned"),
+        ]
+        # who is one lecture short is known after the last lecture
+        left_out = {EarnerGroup.MISSES} if self.preview.to_come else set()
+        if not counts[EarnerGroup.UNEARNED]:
+            left_out.add(EarnerGroup.UNEARNED)
+        return [chip for chip in chips if chip.value not in left_out]
+
+    @property
+    def chosen_chip(self) -> str:
+        return self.preview.shown.value
 
     def selects(self) -> list[Select]:
         """The countries and organisations of the people in the series, and the state of what was issued."""

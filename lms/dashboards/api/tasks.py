@@ -42,7 +42,7 @@ from lms.people.actions.mail_choices import choose_mails
 from lms.web.api import rfc3339
 from lms.web.guards import ANYONE, SIGNED_IN, allow
 from lms.web.identity import current_actor
-from lms.web.lists import list_api
+from lms.web.list_routes import list_api
 from lms.web.scopes import scope
 
 bp = APIBlueprint(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import date, datetime
+from enum import StrEnum
 from itertools import zip_longest
+from typing import Any
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -12,8 +15,12 @@ from flask.typing import ResponseReturnValue
 from lms.core import clock
 from lms.core.db import rehearse
 from lms.core.errors import Invalid, NotFound, Refused
-from lms.core.i18n import _, translated
+from lms.core.i18n import _, _l, translated
+from lms.core.lists import ListRequest
+from lms.core.matching import match_of_text
 from lms.core.roles import Actor, Role
+from lms.core.search_index import search_words
+from lms.core.sorting import sort_key
 from lms.dashboards.queries.countries import country_history, list_country_merges
 from lms.dashboards.views.blueprint import bp
 from lms.enrolment.queries.rows import day_of
@@ -21,6 +28,7 @@ from lms.people.actions.countries import add_country, change_country, set_partne
 from lms.people.models import Country
 from lms.people.queries.countries import (
     PartnerSpan,
+    countries_meant,
     country_names,
     list_countries,
     list_regions,
@@ -35,31 +43,82 @@ from lms.reports.rules import Slice
 from lms.web.forms import flash_refusal
 from lms.web.guards import allow
 from lms.web.identity import current_actor
+from lms.web.list_parts import Chip, Column, counted_chips
+from lms.web.list_routes import list_page
+from lms.web.lists import ListView
 from lms.web.locale import reader_locale
 
 MOST_SPANS = 12
 
 
-@bp.get("/admin/countries")
-@allow(Role.ADMINISTRATOR)
-def countries() -> ResponseReturnValue:
+class Show(StrEnum):
+    """Which countries a list has, by their partnership."""
+
+    PARTNERS = "partners"
+    FORMER = "former"
+    OTHERS = "others"
+
+
+@list_page(bp, "/admin/countries", Role.ADMINISTRATOR)
+class Countries(ListView[Country]):
     """Lists all countries and areas with their partnerships."""
-    names, spans, today = country_names(reader_locale()), partner_spans(), day_of(clock.now())
-    listed = list_countries()
-    rows = sorted(listed, key=lambda country: names.get(country.code, country.code))
-    partners = {id_ for id_, given in spans.items() if any(_holds(span, today) for span in given)}
-    if request.args.get("show") == "partners":
-        rows = [one for one in rows if one.id in spans]
-    return render_template(
-        "dashboards/countries.html",
-        rows=rows,
-        codes={one.id: one.code for one in listed},
-        names=names,
-        spans=spans,
-        partners=partners,
-        today=today,
-        only_partners=request.args.get("show") == "partners",
+
+    endpoint, template, title = "dashboards.countries", "dashboards/countries.html", _l("Countries and areas")
+    text_label, none_found = _l("Country or area"), _l("No country found")
+    filters = {"show": frozenset(Show)}
+    order = "partner"
+    columns = (
+        Column("country", _l("Country or area"), _l("by country"), _l("by country, the last first")),
+        Column("note", _l("Note"), place="under"),
+        Column("code", _l("Code"), _l("by code"), _l("by code, the last first"), place="fig"),
+        Column("partner", _l("Partner"), _l("partners first"), _l("partners last"), place="state"),
     )
+    chips_filter, chips_label = "show", _l("Show countries by partnership")
+
+    def query(self, request: ListRequest) -> tuple[Sequence[Country], int]:
+        self.names, self.spans, today = country_names(reader_locale()), partner_spans(), day_of(self.at)
+        self.listed = list_countries()
+        self.partners = {id_ for id_, spans in self.spans.items() if any(_holds(span, today) for span in spans)}
+        self.counts = Counter(map(self._show, self.listed))
+        words, chosen = tuple(search_words(request.q)), request.filters.get("show")
+        meant = countries_meant(request.q, self.names)
+        rows = [
+            country
+            for country in self.listed
+            if chosen in (None, self._show(country))
+            and (not words or country.code in meant or match_of_text(words, self._name(country)) is not None)
+        ]
+        if request.sort != "code":
+            rows.sort(key=lambda country: sort_key(self._name(country)))
+        if request.sort == "partner":
+            rows.sort(key=lambda country: list(Show).index(self._show(country)), reverse=request.descending)
+        elif request.descending:
+            rows.reverse()
+        return request.rows_of_page(rows), len(rows)
+
+    def _name(self, country: Country) -> str:
+        return self.names.get(country.code, country.code)
+
+    def _show(self, country: Country) -> Show:
+        if country.id in self.partners:
+            return Show.PARTNERS
+        return Show.FORMER if country.id in self.spans else Show.OTHERS
+
+    def chips(self) -> list[Chip]:
+        words = {
+            Show.PARTNERS: _("partners"),
+            Show.FORMER: _("former or future partners"),
+            Show.OTHERS: _("never partners"),
+        }
+        return counted_chips(self.counts, words)
+
+    def context(self) -> dict[str, Any]:
+        return {
+            "codes": {country.id: country.code for country in self.listed},
+            "names": self.names,
+            "spans": self.spans,
+            "partners": self.partners,
+        }
 
 
 def _holds(span: PartnerSpan, day: date) -> bool:

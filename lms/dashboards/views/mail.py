@@ -38,8 +38,11 @@ from lms.people.queries.outgoing import (
 from lms.people.queries.stopped_addresses import StoppedAddress, choose_stopped, list_stopped
 from lms.web.guards import allow
 from lms.web.identity import current_actor
-from lms.web.lists import Chip, Choice, Column, ListView, Select, Selection, list_page, read_selection
+from lms.web.list_parts import Chip, Choice, Column, Select
+from lms.web.list_routes import list_page
+from lms.web.lists import ListView
 from lms.web.locale import offered, reader_locale
+from lms.web.selection import Selection, read_selection
 
 _FIGURES = {
     "": _l("all"),
@@ -79,7 +82,7 @@ class Mails(ListView[Outgoing]):
     """Lists mails of the last days by state, with the reason of each that failed."""
 
     endpoint, template, title = "dashboards.admin_mail", "dashboards/mail.html", _l("E-mails")
-    text_label, none_found, size = _l("Person or e-mail address"), _l("No e-mail matches"), 15
+    text_label, none_found = _l("Person or e-mail address"), _l("No e-mail matches")
     filters = {
         "state": frozenset({*MailState}),
         "kind": frozenset({*MailKind}),
@@ -87,9 +90,10 @@ class Mails(ListView[Outgoing]):
         "period": frozenset(PERIODS),
     }
     columns = (
-        Column("mail", _l("E-mail and person")),
+        Column("mail", _l("E-mail")),
+        Column("person", _l("Person"), place="under"),
         Column("at", _l("Time"), _l("newest first"), _l("oldest first"), place="wide"),
-        Column("state", _l("State")),
+        Column("state", _l("State"), place="state"),
     )
     chips_filter, chips_label = "state", _l("Show e-mails by state")
     bulk_endpoint = "dashboards.mail_again"
@@ -218,7 +222,9 @@ class StoppedAddresses(ListView[StoppedAddress]):
     order = "last"
     columns = (
         Column("address", _l("Address"), _l("by address"), _l("by address, last first")),
-        Column("mails", _l("Returned"), _l("most first"), _l("fewest first"), numeric=True),
+        Column("person", _l("Person"), place="under"),
+        Column("words", _l("Reason"), place="wide"),
+        Column("mails", _l("Returned"), _l("most first"), _l("fewest first"), numeric=True, place="fig"),
         Column("last", _l("Latest e-mail"), _l("latest first"), _l("oldest first"), place="wide"),
     )
     bulk_endpoint = "dashboards.write_again"

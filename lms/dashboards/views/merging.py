@@ -31,7 +31,9 @@ from lms.web.forms import flash_refusal
 from lms.web.guards import allow
 from lms.web.identity import current_actor
 from lms.web.limits import in_demonstration
-from lms.web.lists import Chip, Column, ListView, list_page
+from lms.web.list_parts import Chip, Column
+from lms.web.list_routes import list_page
+from lms.web.lists import ListView
 
 WEAK = "weak"
 FOUND = 25

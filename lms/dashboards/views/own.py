@@ -25,7 +25,7 @@ from lms.dashboards.queries.country import get_country_desk, list_open_series
 from lms.dashboards.queries.own import list_own_series
 from lms.dashboards.queries.teaching import TaughtLecture, list_desk_lectures, list_given
 from lms.dashboards.queries.to_do import own_to_do
-from lms.dashboards.queries.waiting import count_waiting, list_unmatched
+from lms.dashboards.queries.waiting import count_waiting
 from lms.dashboards.route import mini_stops
 from lms.dashboards.views.blueprint import bp
 from lms.enrolment.models import EnrolmentStatus
@@ -43,7 +43,9 @@ from lms.viewing_groups.queries import list_country_groups, list_lectures_to_wat
 from lms.web.api import integer_cursor
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
-from lms.web.lists import Choice, Column, FileColumn, ListView, Select, list_files, list_page
+from lms.web.list_parts import Choice, Column, FileColumn, Select
+from lms.web.list_routes import list_files, list_page
+from lms.web.lists import ListView
 
 NEXT = 5
 APPEALS = 3
@@ -151,13 +153,6 @@ def _first(rows: list[TaughtLecture], number: int, name: str) -> list[TaughtLect
     return rows if request.args.get(name) == "all" else rows[: rows_shown(len(rows), number)]
 
 
-@bp.get("/unmatched")
-@allow(Role.INSTRUCTOR, Role.ADMINISTRATOR)
-def unmatched() -> ResponseReturnValue:
-    """Lists the lectures with attendees that nobody has identified, with their numbers."""
-    return render_template("dashboards/unmatched.html", lectures=list_unmatched(by=current_actor()))
-
-
 @bp.get("/country")
 @allow(Role.FOCAL_POINT)
 def country() -> ResponseReturnValue:
@@ -198,6 +193,7 @@ class FallingBehind(ListView[Behind]):
     filters = {"series": None}
     columns = (
         Column("person", _l("Person")),
+        Column("series", _l("Series"), place="under"),
         Column("attended", _l("Attended"), place="wide"),
         Column("missing", _l("Still needed"), place="state"),
     )

@@ -17,7 +17,7 @@ from lms.enrolment.views.blueprint import bp
 from lms.enrolment.views.places import Enrolments
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
-from lms.web.lists import read_selection
+from lms.web.selection import read_selection
 
 BatchPages(
     ENROLMENT_CHANGES,

@@ -45,18 +45,8 @@ from lms.web.body_limits import upload_limit
 from lms.web.forms import flash_refusal
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
-from lms.web.lists import (
-    COUNTRY,
-    NAME,
-    ORGANISATION,
-    Chip,
-    Choice,
-    Column,
-    ListView,
-    Select,
-    counted_chips,
-    counted_choices,
-)
+from lms.web.list_parts import COUNTRY, NAME, ORGANISATION, Chip, Choice, Column, Select, counted_chips, counted_choices
+from lms.web.lists import ListView
 from lms.web.locale import reader_locale
 
 init_app = mailing.init_app
@@ -211,11 +201,11 @@ class Enrolments(ListView[Seat]):
         NAME,
         COUNTRY,
         ORGANISATION,
+        Column("email", _l("E-mail"), place="wide"),
         Column(
             "registered", _l("Registered"), _l("first registered first"), _l("last registered first"), place="fig nobr"
         ),
-        Column("state", _l("State")),
-        Column("actions", _l("Actions"), place="wide"),
+        Column("state", _l("State"), place="state"),
     )
     chips_filter, chips_label = "status", _l("Show people by state")
     bulk_endpoint = "enrolment.preview_changes"
@@ -231,8 +221,6 @@ class Enrolments(ListView[Seat]):
         everybody = self.is_staff or self.by.is_reporter
         self.country_ids = None if everybody else self.by.country_ids
         self.countries = [] if everybody else [self.names[code] for code in _own_codes(self.by)]
-        if not _may_move(self.series, self.by):
-            self.hidden = {"actions"}
 
     @property
     def people(self) -> SeatFilter:
@@ -341,7 +329,7 @@ def decide(slug: str, enrolment_id: str) -> ResponseReturnValue:
         _say_where(places.set_status(enrolment_id, status, by=by, at=at), by)
     if status is EnrolmentStatus.WITHDRAWN:  # the list of this person alone, where “Enrol again” takes it back
         q = get_seat(row, by=by).label
-        return redirect(url_for("enrolment.series_enrolments", slug=slug, q=q, _anchor="who"), 303)
+        return redirect(url_for("enrolment.series_enrolments", slug=slug, q=q, open=enrolment_id, _anchor="who"), 303)
     return _list_page(slug)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -35,7 +36,9 @@ from lms.enrolment.views.blueprint import bp
 from lms.people.queries.countries import country_names, country_rows
 from lms.web.guards import allow
 from lms.web.identity import current_actor
-from lms.web.lists import Chip, Column, FileColumn, ListView, list_files, list_page
+from lms.web.list_parts import COUNTRY, Chip, Column, FileColumn
+from lms.web.list_routes import list_files, list_page
+from lms.web.lists import ListView
 from lms.web.locale import reader_locale
 
 SHOWN = 5
@@ -62,8 +65,10 @@ class Ledger(ListView[LedgerLine]):
     filters = {"kind": frozenset(SeatKind)}
     columns = (
         Column("person", _l("Person")),
-        Column("seat", _l("Seat, and why")),
-        Column("at", _l("When"), _l("newest first"), _l("oldest first"), descending=True),
+        replace(COUNTRY, first=""),
+        Column("seat", _l("Seat"), place="state"),
+        Column("why", _l("Reason"), place="wide"),
+        Column("at", _l("When"), _l("newest first"), _l("oldest first"), descending=True, place="fig"),
     )
     chips_filter, chips_label = "kind", _l("Show seats by origin")
     file_columns = (

@@ -31,22 +31,11 @@ from lms.nominations.views.listing import filter_of, filter_selects
 from lms.people.queries.countries import country_names, known_codes
 from lms.web.guards import allow
 from lms.web.identity import current_actor
-from lms.web.lists import (
-    COUNTRY,
-    NAME,
-    ORGANISATION,
-    SERIES,
-    Chip,
-    Column,
-    FileColumn,
-    ListView,
-    Select,
-    counted_chips,
-    list_files,
-    list_page,
-    read_selection,
-)
+from lms.web.list_parts import COUNTRY, NAME, ORGANISATION, SERIES, Chip, Column, FileColumn, Select, counted_chips
+from lms.web.list_routes import list_files, list_page
+from lms.web.lists import ListView
 from lms.web.locale import reader_locale
+from lms.web.selection import read_selection
 
 
 @list_files(bp, "/admin/nominations", Role.ADMINISTRATOR)
@@ -59,18 +48,18 @@ class AllNominations(ListView[Nomination]):
         "nominations/admin_nominations.html",
         _l("Nominations"),
     )
-    anchor, testid, size = "people", "nominations", 15
+    anchor, testid = "people", "nominations"
     text_label, none_found = _l("Name, e-mail or organisation"), _l("No nominations found")
     filters = {"state": frozenset(NominationState), "series": None, "country": known_codes}
     order = "waiting"
     columns = (
         NAME,
         COUNTRY,
-        SERIES,
         ORGANISATION,
-        Column("letter", _l("Endorsement"), place="wide"),
-        Column("waiting", _l("Nominated"), _l("the longest wait first"), _l("the shortest wait first"), place="wide"),
-        Column("state", _l("State")),
+        SERIES,
+        Column("letter", _l("Letter"), place="wide"),
+        Column("waiting", _l("Nominated"), _l("the longest wait first"), _l("the shortest wait first"), place="fig"),
+        Column("state", _l("State"), place="state"),
     )
     chips_filter, chips_label = "state", _l("Show nominations by state")
     bulk_endpoint = "nominations.preview_decisions"
@@ -98,7 +87,6 @@ class AllNominations(ListView[Nomination]):
         self.names = country_names(reader_locale())
         self.nominated_series = list_nominated_series(by=self.by)
         self.file_name = "nominations"
-        self.hidden = {"organisation"}  # it is beneath the name
 
     def known(self, name: str) -> Collection[str] | None:
         return {slug for slug, _title in self.nominated_series} if name == "series" else super().known(name)

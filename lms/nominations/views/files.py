@@ -28,7 +28,9 @@ from lms.people.rules import checked_address
 from lms.web.body_limits import upload_limit
 from lms.web.guards import allow
 from lms.web.identity import current_actor
-from lms.web.lists import Chip, Column, FileColumn, ListView, counted_chips, list_files
+from lms.web.list_parts import Chip, Column, FileColumn, counted_chips
+from lms.web.list_routes import list_files
+from lms.web.lists import ListView
 
 CHANGED = 5
 """The number of changed profiles shown at first; the others can be opened."""
@@ -177,9 +179,7 @@ class Problems(ListView[Problem]):
     def query(self, request: ListRequest) -> tuple[Sequence[Problem], int]:
         kind = request.filters.get("kind")
         faults = [fault for fault in self.faults if kind in (None, kind_of(fault))]
-        page = request.within(len(faults))
-        shown = faults[page.offset : page.offset + page.size]
-        return [_problem(self.nominee_file, fault) for fault in shown], len(faults)
+        return [_problem(self.nominee_file, fault) for fault in request.rows_of_page(faults)], len(faults)
 
     def chips(self) -> list[Chip]:
         counts = Counter(kind_of(fault) for fault in self.faults)

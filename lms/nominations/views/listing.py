@@ -31,22 +31,12 @@ from lms.people.queries.countries import country_names, own_countries
 from lms.web.forms import flash_refusal
 from lms.web.guards import allow
 from lms.web.identity import current_actor
-from lms.web.lists import (
-    NAME,
-    SERIES,
-    Chip,
-    Choice,
-    Column,
-    FileColumn,
-    ListView,
-    Select,
-    counted_chips,
-    list_files,
-    list_page,
-    read_selection,
-)
+from lms.web.list_parts import NAME, SERIES, Chip, Choice, Column, FileColumn, Select, counted_chips
+from lms.web.list_routes import list_files, list_page
+from lms.web.lists import ListView
 from lms.web.locale import reader_locale
 from lms.web.numbers import whole
+from lms.web.selection import read_selection
 
 FITTING: Mapping[str, frozenset[NominationState]] = {
     "submit": frozenset({NominationState.DRAFTED}),
@@ -102,7 +92,8 @@ class CountryNominations(ListView[Nomination]):
     order = "nominated"
     columns = (
         NAME,
-        SERIES,
+        Column("organisation", _l("Organisation"), place="wide"),
+        replace(SERIES, place="under"),
         Column(
             "nominated", _l("Nominated"), _l("newest first"), _l("oldest first"), descending=True, place="wide nobr"
         ),

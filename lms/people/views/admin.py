@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from flask import flash, redirect, render_template, request, url_for
@@ -35,7 +36,9 @@ from lms.people.views.blueprint import bp, today
 from lms.web.forms import flash_refusal
 from lms.web.guards import allow
 from lms.web.identity import current_actor
-from lms.web.lists import Chip, Choice, Column, ListView, Select, counted_choices, list_page
+from lms.web.list_parts import COUNTRY, Chip, Choice, Column, Select, counted_choices
+from lms.web.list_routes import list_page
+from lms.web.lists import ListView
 from lms.web.locale import reader_locale
 
 
@@ -48,12 +51,14 @@ class AllPeople(ListView[PersonHit]):
     filters = {"role": frozenset({*Role, ANY_ROLE}), "country": known_codes, "organisation": None}
     columns: tuple[Column, ...] = (
         Column(NAME, _l("Person"), _l("by name"), _l("by name, last first")),
-        Column("role", _l("Role")),
+        replace(COUNTRY, first=""),
+        Column("email", _l("E-mail"), place="wide"),
+        Column("role", _l("Role"), place="state"),
         Column("since", _l("Since"), place="wide"),
         Column("account", _l("Account"), place="wide"),
         Column(
             SIGN_IN, _l("Last sign-in"), _l("latest sign-in first"), _l("longest without a sign-in first"),
-            descending=True, place="fig",
+            descending=True, place="wide",
         ),
         Column(NEWEST, _l("Added"), _l("newest first"), _l("oldest first"), descending=True),
     )  # fmt: skip

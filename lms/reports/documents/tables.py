@@ -11,7 +11,7 @@ from lms.core.i18n import _, _l
 from lms.reports.documents.model import Kind, Value
 from lms.reports.queries.drilldown_lists import OF_KIND, OF_PARTNER, DrilldownRow, DrilldownRows
 from lms.reports.rules import VALUES
-from lms.web.lists import Column, FileColumn, Text
+from lms.web.list_parts import Column, FileColumn, Text
 
 Cell = Callable[[DrilldownRow], Value]
 

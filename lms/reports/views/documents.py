@@ -36,7 +36,9 @@ from lms.reports.views.blueprint import bp
 from lms.reports.views.drilldown import drilldown_of
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
-from lms.web.lists import Chip, Column, ListView, list_page
+from lms.web.list_parts import Chip, Column
+from lms.web.list_routes import list_page
+from lms.web.lists import ListView
 from lms.web.locale import reader_locale
 
 
@@ -50,7 +52,7 @@ class ReportedCountries(ListView[Group]):
     filters = {"partner": frozenset({"true", "false"})}
     order = "participants"
     columns = (
-        COUNTRY,
+        replace(COUNTRY, place=""),
         Column("partner", _l("Partner"), place="wide"),
         replace(PARTICIPANTS, place="fig"),
         replace(ATTENDANCES, place="wide"),
@@ -63,8 +65,7 @@ class ReportedCountries(ListView[Group]):
         self.as_at = report.as_at
         self.every = [group for group in report.groups if group.keys[0] is not None]
         rows = _filtered(self.every, self.partners, request)
-        page = request.within(len(rows))
-        return rows[page.offset : page.offset + page.size], len(rows)
+        return request.rows_of_page(rows), len(rows)
 
     def chips(self) -> list[Chip]:
         number = sum(group.keys[0] in self.partners for group in self.every)

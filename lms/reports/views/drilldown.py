@@ -19,7 +19,9 @@ from lms.reports.queries.definitions import figure_names
 from lms.reports.queries.drilldown import NOT_STATED, list_rows
 from lms.reports.queries.drilldown_lists import OF_KIND, OF_PARTNER, DrilldownRow
 from lms.reports.views.blueprint import address, bp, valid_form
-from lms.web.lists import Chip, Choice, ListView, Select, list_files, list_page
+from lms.web.list_parts import Chip, Choice, Select
+from lms.web.list_routes import list_files, list_page
+from lms.web.lists import ListView
 from lms.web.locale import reader_locale
 
 LISTED = frozenset({"q", "sort", "page", "size"})

@@ -27,17 +27,9 @@ from lms.viewing_groups.queries import GroupView
 from lms.viewing_groups.views.blueprint import KEEPERS, bp, group_zones, to_group, typed_group
 from lms.web.guards import allow
 from lms.web.identity import current_actor
-from lms.web.lists import (
-    COUNTRY,
-    Chip,
-    Column,
-    FileColumn,
-    ListView,
-    Select,
-    counted_chips,
-    counted_choices,
-    list_files,
-)
+from lms.web.list_parts import COUNTRY, Chip, Column, FileColumn, Select, counted_chips, counted_choices
+from lms.web.list_routes import list_files
+from lms.web.lists import ListView
 from lms.web.locale import reader_locale
 from lms.web.time import viewer_zone
 

@@ -1,0 +1,53 @@
+"""Lectures with attendees that nobody has identified."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from lms.core.i18n import _l
+from lms.core.lists import ListRequest
+from lms.core.matching import match_of_text
+from lms.core.roles import Role
+from lms.core.search_index import search_words
+from lms.core.sorting import sort_key
+from lms.dashboards.queries.waiting import UnmatchedIn, list_unmatched
+from lms.dashboards.views.blueprint import bp
+from lms.web.list_parts import SERIES, Column
+from lms.web.list_routes import list_page
+from lms.web.lists import ListView
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
+_ORDERS: Mapping[str, Callable[[UnmatchedIn], Any]] = {
+    "title": lambda row: (sort_key(row.title), row.lecture_id),
+    "series": lambda row: (sort_key(row.series), row.lecture_id),
+    "began": lambda row: (row.began or _NEVER, row.lecture_id),
+    "count": lambda row: (row.count, -row.lecture_id),
+}
+
+
+@list_page(bp, "/unmatched", Role.INSTRUCTOR, Role.ADMINISTRATOR)
+class Unmatched(ListView[UnmatchedIn]):
+    """Lists the lectures with attendees that nobody has identified, with their numbers."""
+
+    endpoint, template = "dashboards.unmatched", "dashboards/unmatched.html"
+    title = _l("Lectures with unmatched attendees")
+    text_label, none_found = _l("Lecture or series"), _l("No lecture found")
+    order = "count"
+    columns = (
+        Column("title", _l("Lecture"), _l("by title"), _l("by title, the last first")),
+        Column("series", SERIES.label, SERIES.first, SERIES.last, place="under"),
+        Column("began", _l("Held"), _l("newest first"), _l("oldest first"), descending=True, place="wide"),
+        Column("count", _l("Unmatched"), _l("most first"), _l("fewest first"), True, True, "fig"),
+    )
+
+    def query(self, request: ListRequest) -> tuple[Sequence[UnmatchedIn], int]:
+        words = tuple(search_words(request.q))
+        rows = [
+            row
+            for row in list_unmatched(by=self.by)
+            if not words or match_of_text(words, f"{row.title} {row.series}") is not None
+        ]
+        rows.sort(key=_ORDERS[request.sort], reverse=request.descending)
+        return request.rows_of_page(rows), len(rows)
