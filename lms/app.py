@@ -60,6 +60,7 @@ SLICES = (
     "attendance",
     "materials",
     "speakers",
+    "streaming",
     "attendance_imports",
     "viewing_groups",
     "nominations",

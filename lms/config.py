@@ -203,6 +203,13 @@ SETTINGS = (
         _scanner,
         "Virus scanner for files of lectures: clamd://host:3310 or clamd:///path/of/socket. Empty: none.",
     ),
+    Setting(
+        "SEGMENT_SECONDS",
+        "2",
+        _at_least(1),
+        "Length of the pieces in which a lecture is sent to viewers. Shorter: less delay, more requests.",
+    ),
+    Setting("VIDEO_720P", "", _switch, "on: also offer 720p, for four times the processor time. Empty: 360p."),
     Setting("PROXIES", "0", _whole, "Number of trusted reverse proxies in front that set X-Forwarded-*."),
     Setting("WORKERS", "2", _whole, "Web processes of `lms serve`. Use the number of processors."),
     Setting("THREADS", "64", _whole, "Threads per web process. Up to this many heartbeats share one commit."),
@@ -267,6 +274,8 @@ class Config:
     max_upload_mb: int
     max_material_mb: int
     scanner: str
+    segment_seconds: int
+    video_720p: str
     proxies: int
     workers: int
     threads: int

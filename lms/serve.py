@@ -1,6 +1,6 @@
-"""Production server: gunicorn's web processes, and a worker for jobs and mail.
+"""Production server: gunicorn's web processes, a worker for jobs and mail, and the packager of lectures.
 
-Work waits in the database (`core.jobs`, `mail.outbox`): the worker polls it every half second.
+Work waits in the database (`core.jobs`, `mail.outbox`, `streaming`): worker and packager poll it every half second.
 """
 
 from __future__ import annotations
@@ -49,6 +49,8 @@ from lms.people.actions.sessions import prune_sessions
 from lms.reports.actions.exports import drop_old_exports
 from lms.reports.actions.public import refresh_when_due
 from lms.reports.jobs import send_scheduled
+from lms.streaming import packager
+from lms.streaming.actions import drop_old_chunks, drop_old_rehearsals
 from lms.web import rates
 from lms.web.metrics import FOLDER_VARIABLE
 from lms.web_process import server_options
@@ -56,8 +58,29 @@ from lms.web_process import server_options
 log = structlog.get_logger(__name__)
 POLL_SECONDS = 0.5
 SWEEP_SECONDS = 5
+END_SECONDS = 15
+"""How long the server waits at its end for each process beside it."""
 HEART_STOPS_WITHIN = 5
 """Seconds that a worker waits at its end until its last heartbeat is written."""
+
+
+def run_packager(config: Config, *, with_server: bool = False) -> None:
+    """Packages lectures that are given in the browser until told to stop; `with_server` as in `run_worker`."""
+    if with_server:
+        threading.Thread(target=stop_with_parent, daemon=True).start()
+    schema.check(config)
+    app = create_app(config)
+    logs.take_over_libraries()
+    settle()
+    packager.run_packager(app, _stopped_by_signals())
+
+
+def _stopped_by_signals() -> threading.Event:
+    """Returns an event that is set when this process receives SIGTERM or SIGINT."""
+    stopping = threading.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda _number, _frame: stopping.set())
+    return stopping
 
 
 def run_jobs(app: Flask) -> None:
@@ -91,9 +114,7 @@ def run_worker(config: Config, *, with_server: bool = False) -> None:
     logs.take_over_libraries()
     settle()
     _sweep_files(app)
-    stopping = threading.Event()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda _number, _frame: stopping.set())
+    stopping = _stopped_by_signals()
     threads = [
         threading.Thread(target=work, args=(app, stopping), daemon=True)
         for work in (
@@ -171,6 +192,8 @@ def run_due_jobs_and_housekeeping(app: Flask, stopping: threading.Event) -> None
                 scan_waiting_files()
                 drop_old_uploads(at=clock.now())
                 drop_old_files(at=clock.now())
+                drop_old_chunks(at=clock.now())
+                drop_old_rehearsals(at=clock.now())
                 send_due_messages()
                 run_due_nominations(at=clock.now())
                 db.session.remove()
@@ -227,9 +250,10 @@ def stop_with_parent() -> None:
 
 
 class _Background:
-    """The worker process of the server: restarted whenever it exits."""
+    """A process beside the web processes, such as the worker: restarted whenever it exits."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, command: str, config: Config) -> None:
+        self._command = command
         self._environment = {**os.environ, **config.environment()}
         self._process: subprocess.Popen[bytes] | None = None
         self._began = -inf
@@ -237,7 +261,7 @@ class _Background:
     def poll(self) -> None:
         """Logs that the process ended, if it did."""
         if self._process is not None and (code := self._process.poll()) is not None:
-            log.warning("the worker ended and is begun again", code=code)
+            log.warning("a process ended and is begun again", command=self._command, code=code)
             self._process = None
 
     def run(self) -> None:
@@ -245,39 +269,39 @@ class _Background:
         self.poll()
         if self._process is None and time.monotonic() - self._began >= 1:
             self._began = time.monotonic()
-            command = [sys.executable, "-m", "lms", "worker", "--with-server"]
+            command = [sys.executable, "-m", "lms", self._command, "--with-server"]
             self._process = subprocess.Popen(command, env=self._environment, stdin=subprocess.PIPE)  # noqa: S603  our own command
 
     def end(self) -> None:
         """Stops the process and waits for it."""
         if self._process is not None:
             self._process.terminate()
-            self._process.wait(10)
+            self._process.wait(END_SECONDS)
 
 
 class _Arbiter(Arbiter):
-    """Looks after the web processes and the worker in one thread: a process that forks must have no other."""
+    """Looks after all processes in one thread: a process that forks must have no other."""
 
-    def __init__(self, app: BaseApplication, background: _Background | None) -> None:
+    def __init__(self, app: BaseApplication, background: Sequence[_Background]) -> None:
         self._background = background
         super().__init__(app)
 
     def handle_chld(self) -> None:
-        if self._background is not None:
-            self._background.poll()  # or gunicorn would take its exit code
+        for process in self._background:
+            process.poll()  # or gunicorn would take its exit code
         super().handle_chld()
 
     handle_cld = handle_chld
 
     def manage_workers(self) -> None:
         super().manage_workers()
-        if self._background is not None:
-            self._background.run()
+        for process in self._background:
+            process.run()
 
 
 class _Server(BaseApplication):
     def __init__(
-        self, config: Config, options: dict[str, Any], *, rates_uri: str, background: _Background | None
+        self, config: Config, options: dict[str, Any], *, rates_uri: str, background: Sequence[_Background]
     ) -> None:
         self.options = options
         self.lms_config = config
@@ -306,7 +330,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def run(config: Config, *, host: str, port: int, workers: int | None = None) -> None:
-    """Serves until told to stop; on SQLite the worker runs as a child of this process.
+    """Serves until told to stop; on SQLite the worker and the packager run as children of this process.
 
     Refused for a database that `lms init` has still to prepare or migrate, and for a port in use.
     """
@@ -317,7 +341,7 @@ def run(config: Config, *, host: str, port: int, workers: int | None = None) -> 
     schema.check(config)
     if not config.proxies and not _is_loopback(host):
         log.warning("a proxy such as nginx should be in front: slow clients occupy threads (see docs/OPERATIONS.md)")
-    background = _Background(config) if config.sqlite_file else None
+    background = [_Background(name, config) for name in ("worker", "packager")] if config.sqlite_file else []
     parent_pid = os.getpid()
     logs.take_over_libraries()
     shared = Path(tempfile.mkdtemp(prefix="serai-"))
@@ -330,5 +354,5 @@ def run(config: Config, *, host: str, port: int, workers: int | None = None) -> 
     finally:
         if os.getpid() == parent_pid:  # web processes leave through here too
             shutil.rmtree(shared, ignore_errors=True)
-            if background is not None:
-                background.end()
+            for process in background:
+                process.end()

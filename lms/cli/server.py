@@ -18,7 +18,7 @@ import click
 @click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True)
 @click.option("--workers", type=click.IntRange(min=1), default=None, help="Web processes (LMS_WORKERS).")
 def serve(host: str, port: int, workers: int | None) -> None:
-    """Serves the site. On SQLite, also runs the background jobs."""
+    """Serves the site. On SQLite, also runs the background jobs and the packager."""
     from lms.config import Config
     from lms.serve import run
 
@@ -39,6 +39,16 @@ def worker(with_server: bool) -> None:
 
         add_rest(create_app, config, say=click.echo)
     run_worker(config, with_server=with_server)
+
+
+@click.command()
+@click.option("--with-server", is_flag=True, hidden=True, help="Stop when standard input closes.")
+def packager(with_server: bool) -> None:
+    """Packages lectures that are given in the browser, for viewers and as recordings."""
+    from lms.config import Config
+    from lms.serve import run_packager
+
+    run_packager(Config.load(), with_server=with_server)
 
 
 @click.command()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -17,10 +18,10 @@ from lms.core.settings import settings
 _PART = ".part-"  # how a file is named while it is written
 ABANDONED = timedelta(days=1)
 """A file that is being written is written to again within this time; else its writer was killed."""
-TEMPORARY = ("bundles", "exports", "staged")
-"""Folders of files that are needed for a day at most and hold personal data. Backups leave them out, since each file
-can be requested again."""
-LASTING = ("attendance", "certificates", "designs", "materials", "nominations", "snapshots", "speakers")
+TEMPORARY = ("bundles", "chunks", "exports", "staged")
+"""Folders of files that are needed for a day or so and hold personal data. Backups leave them out, since each file can
+be requested again or becomes part of a lasting one."""
+LASTING = ("attendance", "certificates", "designs", "materials", "nominations", "recordings", "snapshots", "speakers")
 """Folders of files that rows refer to. The slice that writes to one answers `events.StoredFilesAsked` for it, or its
 files are reported as unused."""
 
@@ -182,6 +183,18 @@ def listed(prefix: str) -> list[tuple[str, datetime]]:
             with contextlib.suppress(FileNotFoundError):  # somebody deleted it
                 entries.append((path.name, datetime.fromtimestamp(path.stat().st_mtime, UTC)))
     return entries
+
+
+def delete_folder(prefix: str) -> None:
+    """Deletes all that is stored under keys in a folder."""
+    with _storage():
+        shutil.rmtree(_path_to_write(prefix), ignore_errors=True)
+
+
+def free_bytes() -> int:
+    """How many bytes more can be stored."""
+    with _storage():
+        return shutil.disk_usage(settings().folder).free
 
 
 def has(key: str) -> bool:

@@ -142,11 +142,11 @@ def compose() -> dict[str, Any]:
 
 def test_compose_starts_each_part_confined(compose: dict[str, Any]) -> None:
     services = compose["services"]
-    assert set(services) == {"db", "init", "web", "worker", "nginx"}
+    assert set(services) == {"db", "init", "web", "worker", "packager", "nginx"}
     for name, service in services.items():
         assert "no-new-privileges:true" in service["security_opt"], name
         assert "privileged" not in service, name
-    for name in ("init", "web", "worker"):
+    for name in ("init", "web", "worker", "packager"):
         service = services[name]
         assert service["read_only"] is True
         assert service["cap_drop"] == ["ALL"]

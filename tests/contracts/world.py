@@ -42,7 +42,7 @@ from lms.certificates.actions import awards as certificates
 from lms.certificates.actions import designs
 from lms.certificates.models import Award, Certificate
 from lms.certificates.numbers import write
-from lms.core import clock
+from lms.core import clock, files
 from lms.core.db import action, db
 from lms.core.jobs import Job, JobState, request_job
 from lms.core.roles import SYSTEM, Actor
@@ -83,6 +83,9 @@ from lms.reports.periods import Rhythm
 from lms.reports.queries.saved import may_see
 from lms.reports.rules import Figures, Slice
 from lms.speakers.actions import SpeakerInput, add_new_speaker, read_portrait
+from lms.streaming.actions import begin_epoch, begin_streaming, close_epoch, note_segments
+from lms.streaming.models import Track
+from lms.streaming.queries import stored_keys
 from lms.viewing_groups import queries as viewing
 from lms.viewing_groups.actions.groups import GroupInput, open_group, tick
 from lms.viewing_groups.actions.signing import Basis, sign_group
@@ -515,6 +518,7 @@ def _things(world: World) -> None:
         place.file_id = upload_file(soon, content, "map.gif", Audience.ENROLLED, by=by, at=at)
         teacher = Make(world.app).actor(world.people["instructor" if name == "mine" else "other instructor"])
         place.unfinished = begin_upload(soon, "map.pdf", 40, 0, by=teacher).id
+        _add_stream(place.lectures["live"], by=teacher, at=at)
         portrait = read_portrait(io.BytesIO(PNG))
         speaker = SpeakerInput(f"Speaker of {name}", "Имя", "Adviser", "A few lines.")
         place.speaker_id = add_new_speaker(soon, speaker, portrait=portrait, by=by, at=at)
@@ -704,6 +708,17 @@ def _series_id(slug: str) -> int:
 def _job(person_id: int) -> str:
     made: Job = request_job("tests", {}, by=Actor(person_id=person_id), at=clock.now())
     return made.public_id
+
+
+def _add_stream(lecture_id: int, *, by: Actor, at: datetime) -> None:
+    """A segment of picture and sound of a live lecture, and its playlists."""
+    session = begin_streaming(lecture_id, Track.MAIN, by=by, at=at)
+    epoch_id = begin_epoch(session.id, start_ms=0, wall_ms=clock.to_ms(at))
+    note_segments(epoch_id, {"v": [2000], "a": [2000]})
+    close_epoch(epoch_id)
+    for key in stored_keys(2000):
+        if not files.has(key):
+            files.store(key, b"media")
 
 
 def _design(name: str, by: Actor, at: datetime) -> int:

@@ -1,0 +1,191 @@
+"""Beginning, stopping and deleting what is sent; noting what was packaged."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, select, update
+
+from lms.catalogue.actions.history import record
+from lms.catalogue.actions.lectures import locked_lecture
+from lms.catalogue.rules import check_can_edit_lecture
+from lms.core import files
+from lms.core.db import action, after_commit, db
+from lms.core.errors import Refused
+from lms.core.i18n import _
+from lms.core.roles import Actor
+from lms.people.models import Person
+from lms.streaming.models import Epoch, Stream, StreamSession, StreamState, Track
+from lms.streaming.queries import (
+    find_open_session,
+    find_stream,
+    get_session,
+    list_epochs,
+    list_sessions_with_old_chunks,
+)
+from lms.streaming.rules import check_can_stream, chunk_folder, stream_folder
+
+CHUNKS_KEPT = timedelta(days=1)
+"""For so long chunks are kept after all of their session was packaged."""
+REHEARSALS_KEPT = timedelta(days=1)
+
+
+@action
+def begin_streaming(
+    lecture_id: int, track: Track, *, takes_over: bool = False, by: Actor, at: datetime
+) -> StreamSession:
+    """Begins to send picture and sound of a lecture.
+
+    Refused while another page sends, unless `takes_over`: its session is then stopped. Raises Forbidden and NotFound.
+    """
+    lecture = locked_lecture(lecture_id)
+    check_can_edit_lecture(lecture, by)
+    check_can_stream(lecture, track)
+    assert by.person_id is not None
+    stream = find_stream(lecture_id, track)
+    if stream is None:
+        stream = Stream(lecture_id=lecture_id, track=track)
+        db.session.add(stream)
+        db.session.flush()
+    other = find_open_session(stream.id)
+    if other is not None:
+        if not takes_over and other.person_id != by.person_id:
+            person = db.session.get_one(Person, other.person_id)
+            raise Refused(_("%(name)s is sending this lecture from another computer.", name=person.full_name))
+        if not takes_over:
+            raise Refused(_("You are sending this lecture from another page."))
+        other.stopped_at = at
+        db.session.flush()
+    session = StreamSession(stream_id=stream.id, person_id=by.person_id, started_at=at)
+    db.session.add(session)
+    db.session.flush()
+    record("begin_stream", lecture, by=by, at=at, track=track)
+    return session
+
+
+@action
+def stop_streaming(session_id: str, *, chunk_count: int | None, at: datetime) -> StreamSession:
+    """Stops a session, for who has its token; `chunk_count` says how many chunks it has. Stopping again changes
+    nothing."""
+    session = get_session(session_id)
+    if session.stopped_at is None:
+        session.stopped_at, session.chunk_count = at, chunk_count
+    return session
+
+
+@action
+def end_streams(lecture_id: int, *, tracks: tuple[Track, ...] = tuple(Track), at: datetime) -> None:
+    """Stops what is sent of a lecture, and lets its playlists be completed."""
+    for stream in _streams_of(lecture_id, tracks):
+        stream.state = StreamState.ENDED
+        session = find_open_session(stream.id)
+        if session is not None:
+            session.stopped_at = at
+
+
+@action
+def reopen_stream(lecture_id: int) -> None:
+    """The lecture goes on: more can be sent."""
+    for stream in _streams_of(lecture_id, (Track.MAIN,)):
+        stream.state = StreamState.OPEN
+
+
+@action
+def remove_streams(lecture_id: int) -> None:
+    """Deletes all that was sent of a lecture."""
+    for stream in _streams_of(lecture_id, tuple(Track)):
+        _remove(stream)
+
+
+@action
+def drop_old_rehearsals(*, at: datetime) -> None:
+    """Deletes rehearsals that nobody has continued for a day."""
+    newer = select(StreamSession.stream_id).where(StreamSession.started_at > at - REHEARSALS_KEPT)
+    query = select(Stream).where(Stream.track == Track.REHEARSAL, Stream.id.not_in(newer))
+    for stream in db.session.scalars(query).all():
+        _remove(stream)
+
+
+@action
+def drop_old_chunks(*, at: datetime) -> None:
+    """Deletes the chunks of sessions that were packaged whole a day ago."""
+    for session in list_sessions_with_old_chunks(at - CHUNKS_KEPT):
+        session.are_chunks_deleted = True
+        _delete_after_commit(chunk_folder(session))
+
+
+def _streams_of(lecture_id: int, tracks: tuple[Track, ...]) -> list[Stream]:
+    query = select(Stream).where(Stream.lecture_id == lecture_id, Stream.track.in_(tracks))
+    return list(db.session.scalars(query))
+
+
+def _remove(stream: Stream) -> None:
+    sessions = db.session.scalars(select(StreamSession).where(StreamSession.stream_id == stream.id)).all()
+    for folder in (stream_folder(stream), *(chunk_folder(session) for session in sessions)):
+        _delete_after_commit(folder)
+    db.session.execute(delete(Stream).where(Stream.id == stream.id))
+
+
+def _delete_after_commit(folder: str) -> None:
+    after_commit(lambda: files.delete_folder(folder))
+
+
+# What the packager notes
+
+
+@action
+def begin_epoch(session_id: int, *, start_ms: int, wall_ms: int) -> int:
+    """Begins an epoch of a session; returns its id. Time of day never goes back from one epoch to the next."""
+    session = db.session.get_one(StreamSession, session_id)
+    epochs = list_epochs(session.stream_id)
+    if epochs:
+        wall_ms = max(wall_ms, epochs[-1].wall_ms + epochs[-1].length_ms)
+    epoch = Epoch(
+        stream_id=session.stream_id,
+        session_id=session_id,
+        number=epochs[-1].number + 1 if epochs else 1,
+        start_ms=start_ms,
+        wall_ms=wall_ms,
+        durations={},
+    )
+    db.session.add(epoch)
+    db.session.flush()
+    return epoch.id
+
+
+@action
+def note_segments(epoch_id: int, durations: dict[str, list[int]]) -> None:
+    """Notes which segments of an epoch are stored."""
+    db.session.get_one(Epoch, epoch_id).durations = durations
+
+
+@action
+def close_epoch(epoch_id: int, *, resume_chunk: int | None = None) -> None:
+    """Ends an epoch. One without a segment is removed, unless it says where to continue after a gap.
+
+    `resume_chunk`: the first chunk after the gap at which it ended. Segments that only some renditions have are left
+    out, so that each of them is of the same length.
+    """
+    epoch = db.session.get_one(Epoch, epoch_id)
+    count = min((len(durations) for durations in epoch.durations.values()), default=0)
+    if not count and resume_chunk is None:
+        db.session.delete(epoch)
+        return
+    epoch.durations = {name: durations[:count] for name, durations in epoch.durations.items()} if count else {}
+    epoch.is_open, epoch.resume_chunk = False, resume_chunk
+
+
+@action
+def note_packaged(session_id: int, *, is_unreadable: bool = False, at: datetime) -> None:
+    """Notes that nothing more of a session will be packaged."""
+    session = db.session.get_one(StreamSession, session_id)
+    session.stopped_at = session.stopped_at or at
+    session.packaged_at, session.is_unreadable = at, is_unreadable
+
+
+@action
+def note_complete(stream_id: int) -> bool:
+    """Notes that the last playlists of a stream were written, unless its lecture was reopened meanwhile."""
+    ended = update(Stream).where(Stream.id == stream_id, Stream.state == StreamState.ENDED)
+    changed = db.session.connection().execute(ended.values(state=StreamState.COMPLETE))
+    return changed.rowcount == 1

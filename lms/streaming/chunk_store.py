@@ -1,0 +1,55 @@
+"""Chunks of a session as its page sends them: numbered, each stored whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+
+from lms.core import files
+from lms.core.errors import Invalid, Refused
+from lms.core.i18n import _
+from lms.core.process_cache import memory
+from lms.streaming.models import StreamSession
+from lms.streaming.rules import MAX_CHUNKS, NO_DISK, chunk_key
+from lms.streaming.webm import MAGIC
+
+_REMEMBERED = 200
+"""Sessions of which a process remembers how many chunks there are."""
+
+
+def store_chunk(session: StreamSession, number: int, content: bytes, *, sha256: bytes) -> int:
+    """Stores a chunk; returns how many there are without a gap. The same chunk can come any number of times.
+
+    Raises Invalid for content that is not what was sent or no WebM, Refused where another chunk has this number, and
+    StorageAway where the disk is full.
+    """
+    if not 0 <= number < MAX_CHUNKS:
+        raise Invalid("number", _("Use a number from 0 to %(last)s.", last=MAX_CHUNKS - 1))
+    if not content:
+        raise Invalid("content", _("The chunk is empty."))
+    if hashlib.sha256(content).digest() != sha256:
+        raise Invalid("content", _("The chunk is damaged: it is not what its digest states. Send it again."))
+    if number == 0 and not content.startswith(MAGIC):
+        raise Invalid("content", _("The stream is not WebM. Use a current version of Chrome, Edge or Firefox."))
+    key = chunk_key(session, number)
+    stored = files.find(key)
+    if stored is None:
+        if files.free_bytes() < NO_DISK:
+            raise files.StorageAway(errno.ENOSPC, "less is free than streams leave to the rest")
+        files.store(key, content)
+    elif stored != content:
+        raise Refused(_("Another chunk has this number already."))
+    return count_chunks(session)
+
+
+def count_chunks(session: StreamSession) -> int:
+    """How many chunks of a session there are without a gap: the number of the chunk that is missing first."""
+    remembered = memory("chunks")
+    count: int = remembered.get(session.public_id, 0)
+    while files.has(chunk_key(session, count)):
+        count += 1
+    remembered.pop(session.public_id, None)
+    remembered[session.public_id] = count
+    while len(remembered) > _REMEMBERED:
+        remembered.pop(next(iter(remembered)), None)
+    return count

@@ -1,0 +1,106 @@
+"""Streams of lectures, the sessions in which they are sent, and what is packaged of each."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, UniqueConstraint, false, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from lms.core.db import Base, UtcDateTime, text_enum
+from lms.people.models import new_public_id
+
+
+class Track(StrEnum):
+    """What a stream of a lecture is for. Nobody but staff sees a rehearsal."""
+
+    MAIN = "main"
+    REHEARSAL = "rehearsal"
+
+
+class StreamState(StrEnum):
+    """`open`: more can be sent. `ended`: the lecture is over. `complete`: all of it is packaged."""
+
+    OPEN = "open"
+    ENDED = "ended"
+    COMPLETE = "complete"
+
+
+class Stream(Base):
+    """Picture and sound of one lecture, live and afterwards. Its files are in the folder `public_id`."""
+
+    __tablename__ = "stream"
+    __table_args__ = (UniqueConstraint("lecture_id", "track"),)
+    read_by_strangers = False
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    public_id: Mapped[str] = mapped_column(String(32), unique=True, default=new_public_id)
+    lecture_id: Mapped[int] = mapped_column(ForeignKey("lecture.id", ondelete="CASCADE"))
+    track: Mapped[Track] = mapped_column(text_enum(Track))
+    state: Mapped[StreamState] = mapped_column(text_enum(StreamState), default=StreamState.OPEN)
+
+
+class StreamSession(Base):
+    """What one page sends without a break, in numbered chunks of one recorder.
+
+    `person_id` is the sender, a plain id as in the audit trail. `stopped_at`: when its page, another page or the end of
+    the lecture stopped it; only one session of a stream is not stopped. `chunk_count`: how many chunks it has, as its
+    page reports when it stops. `packaged_at`: when all of it was packaged. `is_unreadable`: ffmpeg could not read it.
+    `are_chunks_deleted`: only its segments are left.
+    """
+
+    __tablename__ = "stream_session"
+    __table_args__ = (
+        Index(
+            "uq_stream_session_open",
+            "stream_id",
+            unique=True,
+            sqlite_where=text("stopped_at IS NULL"),
+            postgresql_where=text("stopped_at IS NULL"),
+        ),
+        Index("ix_stream_session_packaged_at", "packaged_at"),
+    )
+    read_by_strangers = False
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    public_id: Mapped[str] = mapped_column(String(32), unique=True, default=new_public_id)
+    stream_id: Mapped[int] = mapped_column(ForeignKey("stream.id", ondelete="CASCADE"), index=True)
+    person_id: Mapped[int]
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    stopped_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    chunk_count: Mapped[int | None]
+    packaged_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    is_unreadable: Mapped[bool] = mapped_column(default=False, server_default=false())
+    are_chunks_deleted: Mapped[bool] = mapped_column(default=False, server_default=false())
+    stream: Mapped[Stream] = relationship()
+
+
+class Epoch(Base):
+    """What one run of ffmpeg packaged of a session: segments that fit together without a break.
+
+    `number` counts the epochs of the stream. `start_ms`: where the epoch begins in its session. `wall_ms`: the time of
+    day at its first picture (milliseconds UTC). `durations`: of each rendition the lengths of its segments in
+    milliseconds. `resume_chunk`: the chunk after a gap at which its session continues.
+    """
+
+    __tablename__ = "stream_epoch"
+    __table_args__ = (UniqueConstraint("stream_id", "number"),)
+    read_by_strangers = False
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    stream_id: Mapped[int] = mapped_column(ForeignKey("stream.id", ondelete="CASCADE"))
+    session_id: Mapped[int] = mapped_column(ForeignKey("stream_session.id", ondelete="CASCADE"), index=True)
+    number: Mapped[int]
+    start_ms: Mapped[int] = mapped_column(BigInteger)
+    wall_ms: Mapped[int] = mapped_column(BigInteger)
+    durations: Mapped[dict[str, list[int]]] = mapped_column(JSON)
+    is_open: Mapped[bool] = mapped_column(default=True)
+    resume_chunk: Mapped[int | None]
+
+    @property
+    def length_ms(self) -> int:
+        """How long the segments are that all renditions have."""
+        lengths = list(self.durations.values())
+        count = min((len(durations) for durations in lengths), default=0)
+        return sum(lengths[0][:count]) if lengths else 0

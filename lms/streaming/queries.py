@@ -1,0 +1,72 @@
+"""Reads of streams."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import joinedload
+
+from lms.core.db import db
+from lms.core.errors import NotFound
+from lms.streaming.models import Epoch, Stream, StreamSession, StreamState, Track
+from lms.streaming.playlists import playlists_of
+from lms.streaming.rules import initial_key, segment_key, stream_folder
+
+
+def find_stream(lecture_id: int, track: Track) -> Stream | None:
+    """The stream of a lecture; null if nothing was sent yet."""
+    query = select(Stream).where(Stream.lecture_id == lecture_id, Stream.track == track)
+    return db.session.scalars(query).first()
+
+
+def find_open_session(stream_id: int) -> StreamSession | None:
+    """The session that is being sent; null if none is."""
+    query = select(StreamSession).where(StreamSession.stream_id == stream_id, StreamSession.stopped_at.is_(None))
+    return db.session.scalars(query).first()
+
+
+def get_session(public_id: str) -> StreamSession:
+    """A session, for who has its token."""
+    query = select(StreamSession).where(StreamSession.public_id == public_id)
+    session = db.session.scalars(query.options(joinedload(StreamSession.stream))).first()
+    if session is None:
+        raise NotFound
+    return session
+
+
+def list_streams_to_package() -> Sequence[int]:
+    """Streams with a session that is not packaged whole, and those whose last playlists are to be written."""
+    unpackaged = select(StreamSession.stream_id).where(StreamSession.packaged_at.is_(None))
+    query = select(Stream.id).where(or_(Stream.id.in_(unpackaged), Stream.state == StreamState.ENDED))
+    return db.session.scalars(query.order_by(Stream.id)).all()
+
+
+def next_session_to_package(stream_id: int) -> StreamSession | None:
+    """The oldest session of a stream that is not packaged whole."""
+    query = select(StreamSession).where(StreamSession.stream_id == stream_id, StreamSession.packaged_at.is_(None))
+    return db.session.scalars(query.order_by(StreamSession.id).limit(1)).first()
+
+
+def list_epochs(stream_id: int) -> Sequence[Epoch]:
+    """The epochs of a stream in order."""
+    return db.session.scalars(select(Epoch).where(Epoch.stream_id == stream_id).order_by(Epoch.number)).all()
+
+
+def list_sessions_with_old_chunks(before: datetime) -> Sequence[StreamSession]:
+    """Sessions that were packaged whole before a moment and still have their chunks."""
+    query = select(StreamSession).where(StreamSession.packaged_at < before, StreamSession.are_chunks_deleted.is_(False))
+    return db.session.scalars(query).all()
+
+
+def stored_keys(segment_ms: int) -> Iterator[str]:
+    """The files of all streams: playlists and segments."""
+    for stream in db.session.scalars(select(Stream).order_by(Stream.id)).all():
+        epochs = list_epochs(stream.id)
+        for name in playlists_of(epochs, is_complete=False, segment_ms=segment_ms):
+            yield f"{stream_folder(stream)}/{name}"
+        for epoch in epochs:
+            for rendition, durations in epoch.durations.items():
+                yield initial_key(stream, epoch, rendition)
+                yield from (segment_key(stream, epoch, rendition, number) for number in range(len(durations)))

@@ -1,0 +1,49 @@
+"""Limits of streams, and where their files are."""
+
+from __future__ import annotations
+
+from lms.catalogue.models import Lecture, LectureState
+from lms.core.errors import Refused
+from lms.core.i18n import _
+from lms.streaming.models import Epoch, Stream, StreamSession, Track
+
+MAX_CHUNK = 2 * 1024 * 1024
+"""Bytes of a chunk. A browser sends one each second, of 0.1 MB."""
+MAX_CHUNKS = 50_000
+"""Chunks of a session: 13 hours."""
+LITTLE_DISK, NO_DISK = 2_000_000_000, 300_000_000
+"""Bytes free: below the first, only sound is packaged; below the second, no chunk is stored."""
+PLAYLIST_TYPE, SEGMENT_TYPE = "application/vnd.apple.mpegurl", "video/mp4"
+
+
+def check_can_stream(lecture: Lecture, track: Track) -> None:
+    """Raises Refused unless the lecture can be sent now: live, or for a rehearsal not yet over."""
+    if lecture.state in (LectureState.HELD, LectureState.CANCELLED):
+        raise Refused(_("This lecture is over."))
+    if track is Track.MAIN and lecture.state is not LectureState.LIVE:
+        raise Refused(_("Start the lecture first."))
+
+
+def chunk_folder(session: StreamSession) -> str:
+    """Where the chunks of a session are (`core.files`)."""
+    return f"chunks/{session.public_id}"
+
+
+def chunk_key(session: StreamSession, number: int) -> str:
+    """Where a chunk is."""
+    return f"{chunk_folder(session)}/{number:08d}"
+
+
+def stream_folder(stream: Stream) -> str:
+    """Where the playlists of a stream are, and its epochs below."""
+    return f"recordings/{stream.public_id}"
+
+
+def initial_key(stream: Stream, epoch: Epoch, rendition: str) -> str:
+    """Where the initialisation segment of a rendition is."""
+    return f"{stream_folder(stream)}/{epoch.number}/{rendition}.mp4"
+
+
+def segment_key(stream: Stream, epoch: Epoch, rendition: str, number: int) -> str:
+    """Where a segment is."""
+    return f"{stream_folder(stream)}/{epoch.number}/{rendition}{number:05d}.m4s"

@@ -1,0 +1,313 @@
+"""Turns the chunks of one stream into segments and playlists of HLS, while they come and after a crash.
+
+Sessions are packaged in order; each run of ffmpeg is an epoch. What is published is in the database and in files that
+never change, so after a crash it continues at the first moment that was not published, from the key frame before it.
+Files are stored before the rows that name them, and playlists after both.
+"""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from dataclasses import dataclass
+from enum import Enum, auto
+from pathlib import Path
+
+import structlog
+from flask import Flask
+
+from lms.core import clock, files
+from lms.core.db import db
+from lms.core.settings import settings
+from lms.streaming.actions import begin_epoch, close_epoch, note_complete, note_packaged, note_segments
+from lms.streaming.encoder import AUDIO, RENDITIONS, Encoder
+from lms.streaming.models import Epoch, Stream, StreamSession, StreamState
+from lms.streaming.playlists import playlists_of
+from lms.streaming.queries import list_epochs, next_session_to_package
+from lms.streaming.rules import LITTLE_DISK, chunk_folder, chunk_key, initial_key, segment_key, stream_folder
+from lms.streaming.webm import NotWebm, WebmIndex
+
+log = structlog.get_logger(__name__)
+CHUNK_SECONDS = 0.1
+"""How often a chunk is looked for that has not come."""
+PUBLISH_SECONDS = 0.25
+FULL_PLAYLIST_SECONDS = 30
+"""How often the playlists of the whole stream are written while it goes on."""
+STATE_SECONDS = 1
+"""How often the session's row and the disk are read."""
+IDLE_SECONDS = 15
+"""Without a chunk for this time, the last segment is closed."""
+GAP_SECONDS = 10
+"""For so long a chunk is waited for when later ones are there."""
+LAST_CHUNK_SECONDS = 2
+"""For so long a chunk is waited for after a session was stopped by another page."""
+MISSING_END_SECONDS = 60
+"""For so long chunks are waited for that a stopped session says it has."""
+ABANDONED_SECONDS = 30 * 60
+"""A session without a chunk for this time is stopped."""
+MAX_FAILURES = 3
+"""Runs in a row that end by themselves without a segment before a session is called unreadable."""
+
+
+class End(Enum):
+    """Why a run of ffmpeg ends."""
+
+    FINAL = auto()
+    IDLE = auto()
+    GAP = auto()
+    FAILED = auto()
+    DISK_LOW = auto()
+    STOPPING = auto()
+
+
+@dataclass(frozen=True)
+class _Beginning:
+    """Where a run begins: `header` first, then the bytes of `chunk` from `offset` on. `start_ms`: in the session."""
+
+    header: bytes
+    chunk: int
+    offset: int
+    start_ms: int
+    skip_ms: int
+    has_video: bool
+
+
+class StreamPackager:
+    """Packages one stream."""
+
+    def __init__(self, app: Flask, stream_id: int, program: Path, folder: Path, stopping: threading.Event) -> None:
+        self._app = app
+        self._stream_id = stream_id
+        self._program = program
+        self._folder = folder
+        self._stopping = stopping
+        self._failures = 0
+        self._next_chunk: dict[int, int] = {}
+        self._full_written_at = 0.0
+        self._end_chunk: int | None = None
+
+    def run(self) -> None:
+        """Packages all sessions of the stream, and waits for more while one is open."""
+        with self._app.app_context():
+            try:
+                self._run()
+            except Exception:
+                log.exception("stream could not be packaged", stream=self._stream_id)
+                self._stopping.wait(STATE_SECONDS)  # then another thread continues
+            finally:
+                db.session.remove()
+                shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _run(self) -> None:
+        last_chunk_at = time.monotonic()
+        while not self._stopping.is_set():
+            db.session.rollback()
+            session = next_session_to_package(self._stream_id)
+            if session is None:
+                self._complete()
+                return
+            if files.has(chunk_key(session, self._next_chunk.get(session.id, 0))):
+                end = self._package(session)
+                last_chunk_at = time.monotonic()
+                if end is End.FAILED:
+                    self._stopping.wait(self._failures)
+            elif session.stopped_at is not None or time.monotonic() - last_chunk_at > ABANDONED_SECONDS:
+                note_packaged(session.id, at=clock.now())
+            else:
+                self._stopping.wait(CHUNK_SECONDS)
+
+    def _complete(self) -> None:
+        stream = db.session.get(Stream, self._stream_id)
+        if stream is not None and stream.state is StreamState.ENDED:
+            self._write_playlists(stream, is_complete=True)
+            if not note_complete(self._stream_id):
+                self._write_playlists(stream)
+
+    def _package(self, session: StreamSession) -> End:
+        """Runs ffmpeg on a session from the first moment that was not published, until it ends or pauses."""
+        stream = session.stream
+        for epoch in list_epochs(stream.id):
+            if epoch.is_open:
+                self._seal(stream, epoch)
+        try:
+            beginning = self._find_beginning(session)
+        except NotWebm as error:
+            log.warning("stream is not WebM", session=session.public_id, error=str(error))
+            note_packaged(session.id, is_unreadable=True, at=clock.now())
+            return End.FINAL
+        if beginning is None:
+            return End.IDLE
+        wall_ms = clock.to_ms(session.started_at) + beginning.start_ms
+        epoch_id = begin_epoch(session.id, start_ms=beginning.start_ms, wall_ms=wall_ms)
+        return self._encode(session, epoch_id, beginning)
+
+    def _seal(self, stream: Stream, epoch: Epoch) -> None:
+        """Closes an epoch whose run was killed, and deletes segments that it may have stored without noting them."""
+        for rendition in RENDITIONS:
+            count = len(epoch.durations.get(rendition, ()))
+            files.delete(segment_key(stream, epoch, rendition, count))
+            if not count:
+                files.delete(initial_key(stream, epoch, rendition))
+        close_epoch(epoch.id)
+
+    def _find_beginning(self, session: StreamSession) -> _Beginning | None:
+        """Where to begin: at the start of a session, else at the key frame before the end of what was published.
+
+        Null where nothing can be continued yet. Raises NotWebm.
+        """
+        epochs = [epoch for epoch in list_epochs(session.stream_id) if epoch.session_id == session.id]
+        after_gap = max((epoch.resume_chunk or 0 for epoch in epochs), default=0)
+        index = WebmIndex()
+        begins: list[tuple[int, int]] = []  # where each chunk begins in what was fed, and its number
+        number = 0
+        while (content := files.find(chunk_key(session, number))) is not None:
+            begins.append((index.fed, number))
+            index.feed(content)
+            number += 1
+            if index.is_header_read and (after_gap or not epochs):
+                break
+        if not index.is_header_read:
+            self._next_chunk[session.id] = number
+            return None
+        if not index.has_audio:
+            raise NotWebm("no sound")
+        if not epochs:
+            return _Beginning(b"", 0, 0, 0, 0, index.has_video)
+        first_ms = index.clusters[0].time_ms if index.clusters else 0
+        gap_at = 0
+        if after_gap:
+            number, gap_at = after_gap, index.fed
+            index.skip_gap()
+            while (content := files.find(chunk_key(session, number))) is not None:
+                begins.append((index.fed, number))
+                index.feed(content)
+                number += 1
+        clusters = [cluster for cluster in index.clusters if cluster.is_key and cluster.offset >= gap_at]
+        if not clusters:
+            self._next_chunk[session.id] = number
+            return None
+        position_ms = max(epoch.start_ms + epoch.length_ms for epoch in epochs)
+        before = [cluster for cluster in clusters if cluster.time_ms - first_ms <= position_ms]
+        cluster = before[-1] if before else clusters[0]
+        cluster_ms = cluster.time_ms - first_ms
+        start_ms = max(cluster_ms, position_ms)
+        begin, chunk = max(pair for pair in begins if pair[0] <= cluster.offset)
+        return _Beginning(index.header, chunk, cluster.offset - begin, start_ms, start_ms - cluster_ms, index.has_video)
+
+    def _encode(self, session: StreamSession, epoch_id: int, beginning: _Beginning) -> End:
+        folder = self._folder / str(epoch_id)
+        folder.mkdir(mode=0o700, parents=True)
+        encoder = Encoder(
+            self._program,
+            folder,
+            self._renditions(has_video=beginning.has_video),
+            segment_seconds=settings().segment_seconds,
+            skip_ms=beginning.skip_ms,
+        )
+        log.info("epoch begins", stream=self._stream_id, epoch=epoch_id, start_ms=beginning.start_ms)
+        try:
+            end = self._feed(session, epoch_id, encoder, beginning)
+        except BrokenPipeError:
+            end = End.FAILED
+        except BaseException:
+            encoder.finish()
+            raise
+        if not encoder.finish():
+            end = End.FAILED
+        count = self._publish(session.stream, epoch_id, encoder)
+        close_epoch(epoch_id, resume_chunk=self._end_chunk if end is End.GAP else None)
+        self._write_playlists(session.stream)
+        if end is End.FAILED:
+            self._next_chunk.pop(session.id, None)  # all that was not published is read again
+            self._failures = 0 if count else self._failures + 1
+            log.warning("ffmpeg ended", stream=self._stream_id, failures=self._failures, log=encoder.log_tail())
+        else:
+            self._failures = 0
+        if end is End.FINAL or self._failures >= MAX_FAILURES:
+            note_packaged(session.id, is_unreadable=end is not End.FINAL, at=clock.now())
+        shutil.rmtree(folder, ignore_errors=True)
+        return end
+
+    def _renditions(self, *, has_video: bool) -> list[str]:
+        if not has_video or files.free_bytes() < LITTLE_DISK:
+            return [AUDIO]
+        return [*(["h"] if settings().video_720p == "on" else []), "v", AUDIO]
+
+    def _feed(self, session: StreamSession, epoch_id: int, encoder: Encoder, beginning: _Beginning) -> End:
+        """Feeds chunks as they come and publishes what comes out, until the run is to end."""
+        encoder.write(beginning.header)
+        number, offset = beginning.chunk, beginning.offset
+        chunk_at = published_at = state_at = time.monotonic()
+        while not self._stopping.is_set():
+            content = files.find(chunk_key(session, number))
+            if content is not None:
+                encoder.write(content[offset:])
+                number, offset = number + 1, 0
+                self._next_chunk[session.id] = number
+                chunk_at = time.monotonic()
+            now = time.monotonic()
+            if now - published_at > PUBLISH_SECONDS:
+                self._publish(session.stream, epoch_id, encoder)
+                published_at = now
+            if not encoder.is_running:
+                return End.FAILED
+            if now - state_at > STATE_SECONDS:
+                state_at = now
+                db.session.rollback()  # the rows as they are now
+                if encoder.renditions[0] != AUDIO and files.free_bytes() < LITTLE_DISK:
+                    log.warning("the disk is nearly full: only sound is packaged", stream=self._stream_id)
+                    return End.DISK_LOW
+            if content is None:
+                end = self._end_of(session, number, now - chunk_at)
+                if end is not None:
+                    return end
+                self._stopping.wait(CHUNK_SECONDS)
+        return End.STOPPING
+
+    def _end_of(self, session: StreamSession, number: int, waited: float) -> End | None:
+        """Whether a run ends that has waited for a chunk; null to go on waiting."""
+        if (
+            session.stopped_at is not None
+            and number >= (session.chunk_count or 0)
+            and (session.chunk_count is not None or waited > LAST_CHUNK_SECONDS)
+        ):
+            return End.FINAL
+        if waited > GAP_SECONDS:
+            names = (int(name) for name, _at in files.listed(chunk_folder(session)) if name.isdecimal())
+            self._end_chunk = min((name for name in names if name > number), default=None)
+            if self._end_chunk is not None:
+                log.warning("chunks are missing", session=session.public_id, first=number, until=self._end_chunk)
+                self._next_chunk[session.id] = self._end_chunk
+                return End.GAP
+        if session.stopped_at is not None:
+            return End.FINAL if waited > MISSING_END_SECONDS else None
+        return End.IDLE if waited > IDLE_SECONDS else None
+
+    def _publish(self, stream: Stream, epoch_id: int, encoder: Encoder) -> int:
+        """Stores the segments that are whole in all renditions and not yet stored; returns how many there are."""
+        lengths = {rendition: encoder.segments(rendition) for rendition in encoder.renditions}
+        count = min(len(durations) for durations in lengths.values())
+        epoch = db.session.get_one(Epoch, epoch_id)
+        stored = len(epoch.durations.get(AUDIO, ()))
+        if count <= stored:
+            return count
+        for rendition in encoder.renditions:
+            if not stored:
+                files.store(initial_key(stream, epoch, rendition), encoder.initial_path(rendition).read_bytes())
+            for number in range(stored, count):
+                path = encoder.segment_path(rendition, number)
+                files.store(segment_key(stream, epoch, rendition, number), path.read_bytes())
+                path.unlink()
+        note_segments(epoch_id, {rendition: durations[:count] for rendition, durations in lengths.items()})
+        self._write_playlists(stream, is_full=time.monotonic() - self._full_written_at > FULL_PLAYLIST_SECONDS)
+        return count
+
+    def _write_playlists(self, stream: Stream, *, is_complete: bool = False, is_full: bool = True) -> None:
+        segment_ms = settings().segment_seconds * 1000
+        texts = playlists_of(list_epochs(stream.id), is_complete=is_complete, segment_ms=segment_ms)
+        for name, text in texts.items():
+            if is_full or "_full" not in name:
+                files.store(f"{stream_folder(stream)}/{name}", text.encode())
+        if is_full:
+            self._full_written_at = time.monotonic()

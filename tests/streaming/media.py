@@ -1,0 +1,46 @@
+"""WebM as a browser's recorder writes it, made by ffmpeg, and media read back."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from functools import cache
+from pathlib import Path
+
+from lms.core.ffmpeg import find_ffmpeg
+
+
+def run_ffmpeg(*arguments: str | Path, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    program = find_ffmpeg()
+    assert program is not None, "make video installs it"
+    command = [str(program), "-hide_banner", "-nostdin", *map(str, arguments)]
+    return subprocess.run(command, input=stdin or None, capture_output=True, check=True)
+
+
+@cache
+def webm(seconds: float = 4, *, with_video: bool = True, with_audio: bool = True) -> bytes:
+    """A small picture (VP8, a key frame each second) and a tone (Opus), written to a pipe."""
+    picture = ("-f", "lavfi", "-i", f"testsrc=size=128x72:rate=10:duration={seconds}")
+    tone = ("-f", "lavfi", "-i", f"sine=frequency=440:duration={seconds}")
+    encoders: tuple[str, ...] = ()
+    if with_video:
+        encoders += ("-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-g", "10", "-b:v", "100k")
+    if with_audio:
+        encoders += ("-c:a", "libopus", "-b:a", "32k")
+    inputs = (*(picture if with_video else ()), *(tone if with_audio else ()))
+    return run_ffmpeg(*inputs, *encoders, "-f", "webm", "-live", "1", "pipe:1").stdout
+
+
+def chunks_of(content: bytes, count: int) -> list[bytes]:
+    """As many pieces as a recorder would hand out, which end anywhere."""
+    size = -(-len(content) // count)
+    return [content[at : at + size] for at in range(0, len(content), size)]
+
+
+def seconds_of(*paths: Path, stream: str) -> float:
+    """How long the pictures (`v`) or the sound (`a`) of an initialisation segment and its segments are."""
+    whole = b"".join(path.read_bytes() for path in paths)
+    done = run_ffmpeg("-i", "pipe:0", "-map", f"0:{stream}", "-f", "null", "-", stdin=whole)
+    times = re.findall(rb"time=(\d+):(\d+):([\d.]+)", done.stderr)
+    hours, minutes, seconds = times[-1]
+    return int(hours) * 3600 + int(minutes) * 60 + float(seconds)

@@ -1,0 +1,241 @@
+"""Chunks become segments and playlists with a real ffmpeg, whole and in order, also after crashes and gaps."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from apiflask import APIFlask
+
+from lms.catalogue.models import Lecture
+from lms.core import clock, files
+from lms.core.db import db
+from lms.core.ffmpeg import find_ffmpeg
+from lms.core.roles import Actor
+from lms.streaming import stream_packager
+from lms.streaming.actions import begin_streaming, end_streams, stop_streaming
+from lms.streaming.chunk_store import store_chunk
+from lms.streaming.encoder import Encoder
+from lms.streaming.models import Epoch, Stream, StreamSession, StreamState, Track
+from lms.streaming.queries import get_session, list_epochs, stored_keys
+from lms.streaming.stream_packager import StreamPackager
+from tests.factories import Make
+from tests.streaming.media import chunks_of, seconds_of, webm
+
+Chunks = list[bytes | None]
+
+
+class Studio:
+    """An instructor who sends a live lecture, and the packager of its stream."""
+
+    def __init__(self, app: APIFlask, make: Make, folder: Path) -> None:
+        self.app, self.folder = app, folder
+        self.teacher = make.person("Lin Yuhan", roles=["instructor"])
+        series = make.series(instructors=[self.teacher])
+        began = clock.now() - timedelta(minutes=1)
+        self.lecture: Lecture = make.lecture(series, state="live", starts_at=began, actual_start=began)
+        self.by: Actor = make.actor(self.teacher)
+        self.stopping = threading.Event()
+
+    def begin(self, *, takes_over: bool = False) -> str:
+        session = begin_streaming(self.lecture.id, Track.MAIN, takes_over=takes_over, by=self.by, at=clock.now())
+        return session.public_id
+
+    def send(self, session_id: str, chunks: Chunks, *, first: int = 0) -> None:
+        """Stores chunks; None is one that never comes."""
+        session = get_session(session_id)
+        for number, chunk in enumerate(chunks, first):
+            if chunk is not None:
+                store_chunk(session, number, chunk, sha256=hashlib.sha256(chunk).digest())
+
+    def send_all(self, session_id: str, chunks: Chunks) -> None:
+        self.send(session_id, chunks)
+        stop_streaming(session_id, chunk_count=len(chunks), at=clock.now())
+
+    def packager(self) -> StreamPackager:
+        program = find_ffmpeg()
+        assert program is not None, "make video installs it"
+        return StreamPackager(self.app, self.stream().id, program, self.folder, self.stopping)
+
+    def package(self) -> None:
+        """Packages until nothing is left to do, in this thread."""
+        self.packager()._run()
+
+    def stream(self) -> Stream:
+        db.session.rollback()
+        return db.session.query(Stream).filter_by(lecture_id=self.lecture.id).one()
+
+    def epochs(self) -> list[Epoch]:
+        return list(list_epochs(self.stream().id))
+
+    def path(self, name: str) -> Path:
+        return files.folder() / "recordings" / self.stream().public_id / name
+
+    def playlist(self, name: str) -> list[str]:
+        return self.path(name).read_text().splitlines()
+
+    def seconds(self, rendition: str, epoch: Epoch) -> float:
+        """How long an epoch of a rendition plays, decoded."""
+        folder = self.path(str(epoch.number))
+        numbers = range(len(epoch.durations[rendition]))
+        paths = [folder / f"{rendition}.mp4", *(folder / f"{rendition}{number:05d}.m4s" for number in numbers)]
+        return seconds_of(*paths, stream="a" if rendition == "a" else "v")
+
+
+@pytest.fixture
+def studio(app: APIFlask, make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Studio:
+    monkeypatch.setattr(app.extensions["lms.config"], "segment_seconds", 1)
+    for name in ("IDLE_SECONDS", "GAP_SECONDS", "LAST_CHUNK_SECONDS"):
+        monkeypatch.setattr(stream_packager, name, 0.3)
+    return Studio(app, make, tmp_path)
+
+
+pytestmark = pytest.mark.usefixtures("context")
+
+
+def test_a_stream_is_packaged_with_picture_and_sound(studio: Studio) -> None:
+    session_id = studio.begin()
+    studio.send_all(session_id, chunks_of(webm(), 4))
+    studio.package()
+    (epoch,) = studio.epochs()
+    assert set(epoch.durations) == {"v", "a"}
+    assert studio.seconds("v", epoch) == pytest.approx(4, abs=0.15)
+    assert studio.seconds("a", epoch) == pytest.approx(4, abs=0.15)
+    assert get_session(session_id).packaged_at is not None
+    master = studio.playlist("master.m3u8")
+    assert "v.m3u8" in master
+    assert "a.m3u8" in master
+    live = studio.playlist("v.m3u8")
+    assert "#EXT-X-ENDLIST" not in live
+    assert [line for line in live if line.endswith((".m4s", '.mp4"'))][:2] == [
+        '#EXT-X-MAP:URI="1/v.mp4"',
+        "1/v00000.m4s",
+    ]
+    assert "#EXT-X-PLAYLIST-TYPE:EVENT" in studio.playlist("v_full.m3u8")
+
+
+def test_the_recording_is_complete_when_the_lecture_is_over(studio: Studio) -> None:
+    session_id = studio.begin()
+    studio.send(session_id, list(chunks_of(webm(2), 2)))
+    end_streams(studio.lecture.id, at=clock.now())
+    studio.package()
+    assert studio.stream().state is StreamState.COMPLETE
+    assert studio.playlist("v_full.m3u8")[-1] == "#EXT-X-ENDLIST"
+    assert "#EXT-X-PLAYLIST-TYPE:VOD" in studio.playlist("a_full.m3u8")
+    keys = set(stored_keys(1000))
+    stored = {str(path.relative_to(files.folder())) for path in studio.path("").rglob("*") if path.is_file()}
+    assert stored == keys
+
+
+def test_another_computer_continues_the_lecture(studio: Studio) -> None:
+    first = studio.begin()
+    studio.send(first, list(chunks_of(webm(2), 2)))
+    second = studio.begin(takes_over=True)
+    studio.send_all(second, chunks_of(webm(2), 2))
+    studio.package()
+    epochs = studio.epochs()
+    assert [round(studio.seconds("a", epoch)) for epoch in epochs] == [2, 2]
+    assert epochs[1].wall_ms >= epochs[0].wall_ms + epochs[0].length_ms
+    assert studio.playlist("v.m3u8").count("#EXT-X-DISCONTINUITY") == 1
+
+
+def test_after_a_pause_it_continues_where_it_stopped(studio: Studio) -> None:
+    session_id = studio.begin()
+    chunks: Chunks = list(chunks_of(webm(), 5))
+    studio.send(session_id, chunks[:3])
+    thread = threading.Thread(target=studio.packager().run)
+    thread.start()
+    wait_until(lambda: len(studio.epochs()) == 1 and not studio.epochs()[0].is_open)
+    studio.send(session_id, chunks[3:], first=3)
+    stop_streaming(session_id, chunk_count=5, at=clock.now())
+    thread.join(30)
+    epochs = studio.epochs()
+    assert len(epochs) == 2
+    assert epochs[1].start_ms == epochs[0].length_ms
+    assert sum(studio.seconds("v", epoch) for epoch in epochs) == pytest.approx(4, abs=0.3)
+    assert sum(studio.seconds("a", epoch) for epoch in epochs) == pytest.approx(4, abs=0.3)
+
+
+def test_a_killed_ffmpeg_loses_nothing(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    killed: list[int] = []
+    publish = StreamPackager._publish
+
+    def kill_once(self: StreamPackager, stream: Stream, epoch_id: int, encoder: Encoder) -> int:
+        count = publish(self, stream, epoch_id, encoder)
+        if count and not killed:
+            killed.append(encoder.pid)
+            os.kill(encoder.pid, signal.SIGKILL)
+        return count
+
+    monkeypatch.setattr(StreamPackager, "_publish", kill_once)
+    monkeypatch.setattr(stream_packager, "IDLE_SECONDS", 60)
+    session_id = studio.begin()
+    studio.send(session_id, list(chunks_of(webm(), 4)))
+    thread = threading.Thread(target=studio.packager().run)
+    thread.start()
+    wait_until(lambda: bool(killed))
+    stop_streaming(session_id, chunk_count=4, at=clock.now())
+    thread.join(30)
+    epochs = studio.epochs()
+    assert len(epochs) == 2
+    assert sum(studio.seconds("v", epoch) for epoch in epochs) == pytest.approx(4, abs=0.3)
+    assert [epoch.is_open for epoch in epochs] == [False, False]
+
+
+def test_missing_chunks_leave_a_gap_and_no_more(studio: Studio) -> None:
+    session_id = studio.begin()
+    chunks: Chunks = list(chunks_of(webm(6), 12))
+    chunks[4] = None
+    studio.send_all(session_id, chunks)
+    studio.package()
+    epochs = studio.epochs()
+    assert len(epochs) == 2
+    assert epochs[0].length_ms == pytest.approx(2000, abs=500)
+    assert epochs[1].start_ms == pytest.approx(3000, abs=100)
+    assert studio.seconds("v", epochs[1]) == pytest.approx(3, abs=0.3)
+
+
+def test_sound_alone_is_packaged_while_the_disk_is_nearly_full(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "free_bytes", lambda: 1_000_000_000)
+    studio.send_all(studio.begin(), list(chunks_of(webm(2), 2)))
+    studio.package()
+    (epoch,) = studio.epochs()
+    assert set(epoch.durations) == {"a"}
+    assert "v.m3u8" not in studio.playlist("master.m3u8")
+
+
+@pytest.mark.parametrize("content", [webm(1, with_audio=False), webm(2)[:3000] + b"\xff" * 60_000])
+def test_what_cannot_be_read_ends_and_does_not_block_the_next(
+    studio: Studio, content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream_packager, "MAX_FAILURES", 1)
+    bad = studio.begin()
+    studio.send_all(bad, [content])
+    good = studio.begin()
+    studio.send_all(good, list(chunks_of(webm(2), 2)))
+    studio.package()
+    assert get_session(bad).packaged_at is not None
+    session: StreamSession = get_session(good)
+    assert (session.packaged_at is not None, session.is_unreadable) == (True, False)
+
+
+def test_a_session_without_its_first_chunk_does_not_block(studio: Studio) -> None:
+    studio.send(studio.begin(), [None, b"later"])
+    second = studio.begin(takes_over=True)
+    studio.send_all(second, list(chunks_of(webm(2), 2)))
+    studio.package()
+    assert [round(studio.seconds("a", epoch)) for epoch in studio.epochs()] == [2]
+
+
+def wait_until(is_so: Callable[[], bool], seconds: float = 30) -> None:
+    until = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < until
+        time.sleep(0.05)

@@ -1,0 +1,73 @@
+"""The index of WebM finds each cluster and its key frame, however the bytes come."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lms.streaming.webm import MAX_HEADER, NotWebm, WebmIndex
+from tests.streaming.media import chunks_of, webm
+
+
+def index_of(*pieces: bytes) -> WebmIndex:
+    index = WebmIndex()
+    for piece in pieces:
+        index.feed(piece)
+    return index
+
+
+def test_each_cluster_of_a_recording_is_found() -> None:
+    content = webm()
+    index = index_of(content)
+    assert (index.has_video, index.has_audio) == (True, True)
+    assert content[len(index.header) :].startswith(b"\x1f\x43\xb6\x75")
+    keys = [cluster for cluster in index.clusters if cluster.is_key]
+    assert [round(cluster.time_ms, -3) for cluster in keys] == [0, 1000, 2000, 3000]
+    for cluster in index.clusters:
+        assert content[cluster.offset : cluster.offset + 4] == b"\x1f\x43\xb6\x75"
+
+
+def test_sound_alone_continues_at_any_cluster() -> None:
+    index = index_of(webm(with_video=False))
+    assert (index.has_video, index.has_audio) == (False, True)
+    assert all(cluster.is_key for cluster in index.clusters)
+
+
+@given(st.integers(1, 400))
+def test_where_pieces_end_changes_nothing(count: int) -> None:
+    content = webm()
+    whole, pieces = index_of(content), index_of(*chunks_of(content, count))
+    assert (pieces.clusters, pieces.header) == (whole.clusters, whole.header)
+
+
+def test_after_a_gap_it_goes_on_at_the_next_cluster() -> None:
+    first, _lost, *rest = chunks_of(webm(), 5)
+    index = index_of(first)
+    index.skip_gap()
+    for piece in rest:
+        index.feed(piece)
+    later = [cluster for cluster in index.clusters if cluster.offset >= len(first)]
+    assert [round(cluster.time_ms, -3) for cluster in later if cluster.is_key] == [2000, 3000]
+    content = first + b"".join(rest)
+    assert all(content[cluster.offset : cluster.offset + 4] == b"\x1f\x43\xb6\x75" for cluster in later)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"\0" * 100, b"<html>", b"\x1a\x45\xdf\xa3" + b"\0" * 100, b"\x1a\x45\xdf\xa3\x84" + b"\xec" * MAX_HEADER],
+)
+def test_what_is_no_webm_is_refused(content: bytes) -> None:
+    with pytest.raises(NotWebm):
+        index_of(content)
+
+
+@given(st.binary(max_size=2000))
+def test_no_bytes_break_it(noise: bytes) -> None:
+    content = webm()
+    index = index_of(content[:5000])
+    try:
+        index.feed(noise)
+        index.feed(content[5000:])
+    except NotWebm:
+        pass
