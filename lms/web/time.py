@@ -165,6 +165,14 @@ def _moment(when: datetime, zone: str, locale: str) -> str:
     return format_datetime(when, "d MMMM y, HH:mm", tzinfo=ZoneInfo(zone), locale=locale)
 
 
+def brief_moment(when: datetime) -> str:
+    """ "25 Nov, 06:00" in the viewer's zone, with its year where that is not soon or just past."""
+    local, locale = _local(when, None), reader_locale()
+    is_near = abs(when - clock.now()) <= timedelta(days=300)
+    day_words = day_and_month(local) if is_near else _written_day(local, _pattern(locale, "medium", "d MMM y"), locale)
+    return f"{day_words}, {time_of_day(when)}"
+
+
 def timestamp(when: datetime) -> str:
     """The `datetime` attribute of a moment: whole seconds, since HTML allows no microseconds."""
     return when.isoformat(timespec="seconds")
@@ -272,7 +280,7 @@ def init_app(app: Flask) -> None:
     filters: dict[str, Callable[..., object]] = {
         "day": day, "short_day": short_day, "near_day": near_day, "month_name": month_name,
         "weekday": weekday, "day_and_month": day_and_month, "clock": time_of_day, "moment": moment,
-        "timestamp": timestamp,
+        "brief_moment": brief_moment, "timestamp": timestamp,
         "zone_city": zone_city, "number": number, "whole_number": whole_number,
         "percent_tenths": percent_tenths, "ago": ago, "span": span,
         "minutes": minutes, "needed_minutes": needed_minutes, "tenth_minutes": measures.tenth_minutes,

@@ -19,6 +19,13 @@ document.addEventListener("click", (event) => {
   });
 });
 
+// The staff navigation, one line on a phone, begins with the current page in view.
+const current = document.querySelector(".desk [aria-current]");
+if (current) {
+  const box = current.getBoundingClientRect();
+  current.closest("ul").scrollLeft += (box.left + box.right - innerWidth) / 2;
+}
+
 // What was written as a countdown stays true while the page is open: "in 8 minutes" becomes "in 7 minutes".
 // <time data-countdown datetime="2026-12-02T06:00:00Z">
 const words = new Intl.RelativeTimeFormat(document.documentElement.lang || "en", { numeric: "always" });

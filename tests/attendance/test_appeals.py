@@ -14,7 +14,7 @@ from lms.attendance.actions.people import erase_evidence
 from lms.attendance.appeal_rules import AppealInput, nearest, resembling
 from lms.attendance.models.appeals import Appeal, AppealState
 from lms.attendance.models.credits import Correction, Outcome
-from lms.attendance.queries.appeals import count_open_appeals, get_appeal, list_appeals, list_open_appeals
+from lms.attendance.queries.appeals import count_open_appeals, get_appeal, list_appeals
 from lms.attendance.queries.persons import export_of_person
 from lms.attendance.queries.roster import Unmatched
 from lms.core import audit, clock
@@ -193,13 +193,13 @@ def test_others_neither_see_nor_answer(scene: Scene, make: Any) -> None:
         with pytest.raises(NotFound):
             accept_appeal(public_id, outcome=Outcome.ATTENDED, words="Yes.", by=by, at=ANSWERED)
         assert list_appeals(by=by) == []
-        assert list_open_appeals(by=by) == []
+        assert list_appeals(by=by, state=AppealState.OPEN) == []
         assert count_open_appeals(by=by) == 0
     with pytest.raises(Forbidden):
         decline_appeal(public_id, words="Mine.", by=own(scene), at=ANSWERED)
     administrator = make.administrator()
     for by in (scene.by, administrator):
-        assert [one.appeal.public_id for one in list_open_appeals(by=by)] == [public_id]
+        assert [one.appeal.public_id for one in list_appeals(by=by, state=AppealState.OPEN)] == [public_id]
     assert [one.appeal.public_id for one in list_appeals(by=own(scene))] == [public_id]
 
 
@@ -218,7 +218,7 @@ def test_an_appeal_follows_a_merge_and_its_undoing(scene: Scene) -> None:
     public_id, boss = ask(scene, "Ben"), scene.make.administrator()
     ada, ben = scene.people["Ada"], scene.people["Ben"]
     merge_people(ada.public_id, ben.public_id, reason="The same person", by=boss, at=ASKED)
-    assert [one.full_name for one in list_open_appeals(by=scene.by)] == ["Ada"]
+    assert [one.full_name for one in list_appeals(by=scene.by, state=AppealState.OPEN)] == ["Ada"]
     with pytest.raises(Refused, match="already asked"):
         ask(scene, "Ada", AppealInput(text="the same person"))
     accept_appeal(public_id, outcome=Outcome.EXCUSED, words="Ill.", by=scene.by, at=ANSWERED)
@@ -241,7 +241,7 @@ def test_erasure_takes_the_words_and_ends_what_is_open(scene: Scene) -> None:
         assert (appeal.state, appeal.text, appeal.answer, appeal.joined_as, appeal.said_from, appeal.said_to) == (
             state, "", "", "", None, None
         )  # fmt: skip
-    assert list_open_appeals(by=scene.by) == []
+    assert list_appeals(by=scene.by, state=AppealState.OPEN) == []
 
 
 @pytest.mark.databases(differs=True)

@@ -94,21 +94,42 @@ def test_the_navigation_says_how_many_attendees_nobody_has_identified(world: Wor
     assert "Everyone is identified" in other.get("/unmatched").text
 
 
-def test_an_instructor_s_page_ends_with_the_last_three_held(world: World) -> None:
-    client = world.signed_in(world.instructor)
+def test_an_instructor_s_page_has_one_table_of_lectures_next_first(world: World) -> None:
     for number in range(3):
         world.hold(40 + number, f"Earlier {number}")
+    world.make.lecture(world.series, title="Someday", state="draft", starts_at=None)
+    world.make.lecture(world.series, title="Forgotten", starts_at=world.at - timedelta(hours=3))
+    client = world.signed_in(world.instructor)
+
+    def titles(query: str = "") -> list[str]:
+        page = client.get(f"/teach{query}").text
+        return re.findall(r'<tr data-testid="lecture-\d+">\s*<th scope="row"><a [^>]+><bdi>([^<]+)</bdi>', page)
+
+    first = ["Getting paid", "In 7 days", "In 14 days", "Someday", "Forgotten", "Finding the market"]
+    last = ["What it is", "Earlier 0", "Earlier 1", "Earlier 2"]
+    assert titles() == first
+    assert titles("?page=2") == titles("?page=99") == last
+    assert titles("?show=coming") == first[:3]
+    assert titles("?show=drafts") == ["Someday"]
+    assert titles("?show=past") == [*first[4:], *last[:4]]
+    assert titles("?show=nothing&page=x") == first
     page = client.get("/teach").text
-    held = page[page.index('id="held"') :]
-    assert len(re.findall(r'<tr data-testid="lecture-', held)) == 5, "two more are not left out"
-    assert 'data-testid="all-held"' not in page
-    world.hold(43, "Earlier 3")
-    page = client.get("/teach").text
-    held = page[page.index('id="held"') :]
-    assert len(re.findall(r'<tr data-testid="lecture-', held)) == 3
-    assert "What it is" in held
-    assert "Earlier 3" not in held
-    assert ">All 6<" in held
-    page = client.get("/teach?held=all").text
-    assert "Earlier 3" in page
-    assert 'data-testid="all-held"' not in page
+    assert re.findall(r"<b>(\d+)</b> (all|to come|drafts|past)", page) == [
+        ("10", "all"), ("3", "to come"), ("1", "drafts"), ("6", "past"),
+    ]  # fmt: skip
+    assert ">1–6 of 10<" in page
+
+
+def test_what_an_instructor_has_to_do_is_listed_oldest_first(world: World) -> None:
+    world.make.lecture(world.series, title="Unsaid", state="draft", starts_at=world.at + timedelta(days=3))
+    world.make.lecture(world.series, title="Forgotten", starts_at=world.at - timedelta(hours=3))
+    world.make.lecture(world.series, title="Adrift", state="postponed", starts_at=None)
+    with world.make.app.app_context():
+        leave_unmatched(world.held[0].id, world.series.id)
+    page = world.signed_in(world.instructor).get("/teach").text
+    todo = page.partition('data-testid="todo"')[2].partition("</table>")[0]
+    rows = [" ".join(re.sub(r"<[^>]+>", " ", row).split()) for row in re.findall(r"<tr[ >].*?</tr>", todo, re.S)[1:]]
+    assert [row.split(" ", 1)[0] for row in rows] == ["1", "Forgotten", "Adrift", "One"]
+    assert rows[0] == "1 attendee to identify What it is 1 month Identify : 1 attendee to identify"
+    assert "Review : One lecture to publish" in rows[3]
+    assert f'action="/lectures/{world.held[0].id}/start"' not in todo

@@ -86,7 +86,8 @@ class TestTeach:
         assert "You are live" in page
         assert f'action="/lectures/{world.live.id}/end"' in page  # type: ignore[union-attr]
         row = page[page.index(f'<tr data-testid="lecture-{world.held[0].id}">') :]
-        assert 'data-label="Attended">1<' in row[: row.index("</tr>")]
+        roster = f'<a href="/lectures/{world.held[0].id}/roster">'
+        assert f'data-label="Attended">{roster}1<' in row[: row.index("</tr>")]
         assert 'href="/series/cross-border/lectures/new"' in page
 
     def test_says_what_is_missing_for_the_next_one(self, world: World) -> None:

@@ -94,7 +94,7 @@ PAGES = {
     ("/series/cross-border", "trainee"): 18,  # two of them whether the live lecture can still be attended
     ("/me", "trainee"): 19,  # as above
     ("/account/notifications", "trainee"): 7,
-    ("/teach", "instructor"): 9,  # attendances are counted by one question
+    ("/teach?show=past", "instructor"): 10,  # attendances are counted by one question
     ("/country", "focal_point"): 27,  # of all series: nominations, quotas and who is falling behind
     ("/country/behind", "focal_point"): 12,
     ("/country/nominations", "focal_point"): 8,

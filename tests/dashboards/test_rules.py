@@ -55,3 +55,22 @@ def test_what_is_missing() -> None:
     by_file = lecture(starts_at=datetime(2026, 1, 1, tzinfo=UTC), join_url="https://x.example", abstract="A")
     assert (rules.what_is_missing(by_file, 0), rules.what_is_missing(by_file, 1)) == (["materials"], [])
     assert "join_url" not in rules.what_is_missing(lecture(delivery=Delivery.ROOM), 0)
+
+
+def test_an_instructors_lectures_are_sorted_by_what_comes_next(at: datetime) -> None:
+    hour = timedelta(hours=1)
+    live = lecture(1, LectureState.LIVE, starts_at=at - hour, actual_start=at - hour)
+    soon, later = lecture(2, starts_at=at + hour), lecture(3, starts_at=at + 9 * hour)
+    draft = lecture(4, LectureState.DRAFT, starts_at=at + 2 * hour)
+    old_draft = lecture(5, LectureState.DRAFT, starts_at=at - 99 * hour)
+    undated = lecture(6, LectureState.POSTPONED, starts_at=None)
+    late = lecture(7, starts_at=at - hour)
+    held = lecture(8, LectureState.HELD, starts_at=at - 50 * hour, actual_start=at - 49 * hour)
+    cancelled = lecture(9, LectureState.CANCELLED, starts_at=at + 5 * hour)
+    lectures = [held, undated, later, late, old_draft, cancelled, draft, soon, live]
+    ordered = sorted(lectures, key=lambda one: rules.next_first(one, at))
+    assert [one.id for one in ordered] == [1, 2, 4, 3, 5, 6, 9, 7, 8]
+    parts = {part: {one.id for one in lectures if rules.part_of(one, at) is part} for part in rules.LecturePart}
+    assert list(parts.values()) == [{1, 2, 3}, {4, 5, 6}, {7, 8, 9}]
+    upcoming = rules.upcoming_lectures(lectures, at)  # type: ignore[arg-type]
+    assert [one.id for one in upcoming] == [2, 3]

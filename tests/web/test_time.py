@@ -12,7 +12,7 @@ from flask import render_template_string
 from lms.app import create_app
 from lms.config import Config
 from lms.core import clock
-from lms.web.time import _zone_city, ago, near_day, whole_number, zone_city
+from lms.web.time import _zone_city, ago, brief_moment, near_day, whole_number, zone_city
 from tests.languages import speaking_also
 
 
@@ -79,6 +79,8 @@ def test_a_day_near_by_needs_no_year(app: APIFlask) -> None:
     with app.test_request_context("/"):
         assert near_day(soon, "UTC") == f"{soon:%a} {soon.day} {soon:%B}"
         assert near_day(old, "UTC") == "Wed 4 Mar 2020"
+        assert brief_moment(soon.replace(hour=1, minute=0)) == f"{soon:%-d} {soon:%b}, 09:00"
+        assert brief_moment(old) == "4 Mar 2020, 08:00"
     with speaking_also(app, "ar"), app.test_request_context("/?lang=ar"):
         assert near_day(old, "UTC")
 

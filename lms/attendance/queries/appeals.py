@@ -159,11 +159,6 @@ def _answerable(is_administrator: bool, person_id: int | None) -> ColumnElement[
     return Lecture.series_id.in_(ids_taught_by_person(person_id))
 
 
-def list_open_appeals(*, by: Actor, limit: int | None = None) -> list[AppealView]:
-    """The open appeals that somebody may answer, in the order in which they came."""
-    return _read(_open(*_kind(by)).limit(limit))
-
-
 def _open(is_administrator: bool, person_id: int | None) -> Any:
     """The query of open appeals for each kind of reader."""
     answerable = _answerable(is_administrator, person_id)
@@ -182,6 +177,32 @@ def count_open_appeals(*, by: Actor, lecture_id: int | None = None) -> int:
     if lecture_id is not None:
         query = query.where(Appeal.lecture_id == lecture_id)
     return db.session.scalar(query) or 0
+
+
+@dataclass(frozen=True)
+class LectureAppeals:
+    """A lecture with the number of its open appeals, and one of them."""
+
+    lecture_id: int
+    title: str
+    language: str
+    count: int
+    oldest: datetime
+    public_id: str
+
+
+def list_lectures_with_appeals(*, by: Actor) -> list[LectureAppeals]:
+    """The lectures with open appeals that somebody may answer, the one that waits longest first."""
+    oldest = func.min(Appeal.filed_at)
+    query = (
+        select(Lecture.id, Lecture.title, Lecture.language, func.count(), oldest, func.min(Appeal.public_id))
+        .select_from(Appeal)
+        .join(Lecture, Lecture.id == Appeal.lecture_id)
+        .where(_answerable(*_kind(by)), Appeal.state == AppealState.OPEN)
+        .group_by(Lecture.id)
+        .order_by(oldest, Lecture.id)
+    )
+    return [LectureAppeals(*row) for row in read(query)]
 
 
 def open_appeals_for(by: Actor) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -48,6 +49,12 @@ _IN_FORCE = (
     .where(Closing.lecture_id == bindparam("lecture_id"), Closing.reopened_at.is_(None))
     .execution_options(populate_existing=True)
 )
+
+
+def closed_among(lecture_ids: Collection[int]) -> set[int]:
+    """The lectures among these whose attendance is closed."""
+    query = select(Closing.lecture_id).where(Closing.lecture_id.in_(lecture_ids), Closing.reopened_at.is_(None))
+    return {lecture_id for (lecture_id,) in read(query)} if lecture_ids else set()
 
 
 def view_of(lecture_id: int) -> ClosingView | None:

@@ -33,10 +33,16 @@ class TaughtLecture:
 
 
 def list_given(person_id: int, *, by: Actor) -> tuple[list[TaughtLecture], list[Series]]:
-    """Returns an instructor's lectures in all their series, latest first, and those series."""
-    series = list_taught_series(person_id, by=by)
-    by_id = {one.id: one for one in series}
-    return _counted([(one, by_id[one.series_id]) for one in list_taught(person_id, by=by)], by=by), series
+    """Returns an instructor's lectures in all their series, latest first and not counted, and those series."""
+    given = list_taught_series(person_id, by=by)
+    by_id = {series.id: series for series in given}
+    lectures = list_taught(person_id, by=by)
+    return [TaughtLecture(lecture, by_id[lecture.series_id], None) for lecture in lectures], given
+
+
+def with_attendance(taught: Sequence[TaughtLecture], *, by: Actor) -> list[TaughtLecture]:
+    """Returns these lectures with the numbers of people who attended those that were held."""
+    return _counted([(row.lecture, row.series) for row in taught], by=by)
 
 
 def list_desk_lectures(*, by: Actor, at: datetime, limit: int = 20) -> list[TaughtLecture]:

@@ -3,34 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from flask import render_template, request
 from flask.typing import ResponseReturnValue
 
 from lms.attendance.models.credits import Outcome
-from lms.attendance.queries.appeals import appeal_states_of, count_open_appeals, list_open_appeals
+from lms.attendance.queries.appeals import appeal_states_of
+from lms.attendance.queries.persons import PersonAttendance
 from lms.catalogue.models import Admission, LectureState
-from lms.catalogue.queries.lectures import get_lecture, list_upcoming, name_givers
+from lms.catalogue.queries.lectures import list_upcoming, name_givers
 from lms.catalogue.rules import room_is_open
 from lms.certificates.queries.behind import Behind, BehindPage, list_behind, list_behind_by_series
 from lms.certificates.queries.certificates import list_of_person
 from lms.core import clock
 from lms.core.i18n import _, _l
-from lms.core.lists import ListRequest, rows_shown
+from lms.core.lists import ListRequest
 from lms.core.roles import Role
 from lms.dashboards import rules
 from lms.dashboards.queries.country import get_country_desk, list_open_series
-from lms.dashboards.queries.own import list_own_series
-from lms.dashboards.queries.teaching import TaughtLecture, list_desk_lectures, list_given
+from lms.dashboards.queries.own import OwnSeries, list_own_series
 from lms.dashboards.queries.to_do import own_to_do
-from lms.dashboards.queries.waiting import count_waiting
 from lms.dashboards.route import mini_stops
 from lms.dashboards.views.blueprint import bp
 from lms.enrolment.models import EnrolmentStatus
 from lms.live.queries import list_reaches
-from lms.materials.queries import count_files
 from lms.nominations.queries.listing import NominationFilter
 from lms.nominations.queries.of_country import list_nominations
 from lms.nominations.queries.series import list_series_to_nominate
@@ -63,94 +61,46 @@ def me() -> ResponseReturnValue:
     """Shows the reader's own lectures, progress in each series, attendance and certificates."""
     by, at = current_actor(), clock.now()
     assert by.person_id is not None
-    own_series = list_own_series(by.person_id, by=by, at=at)
-    joined = [one for one in own_series if one.enrolment.status in _IN or one.attendance]
-    lectures = [one for own in joined if own.is_in for one in own.lectures]
-    live = [one for one in lectures if one.state is LectureState.LIVE]
-    upcoming = [
-        one
-        for one in lectures
-        if one.state is LectureState.SCHEDULED and one.starts_at is not None and not rules.is_late(one, at)
+    joined = [
+        own for own in list_own_series(by.person_id, by=by, at=at) if own.enrolment.status in _IN or own.attendance
     ]
-    upcoming.sort(key=lambda lecture: (lecture.starts_at, lecture.id))
-    name_givers(upcoming[:NEXT])
-    percents = {own.series.id: own.policy.min_percent for own in joined}
-    attendance = sorted(
-        (one for own in joined for one in own.attendance.values()),
-        key=lambda attendance: attendance.start_ms,
-        reverse=True,
-    )
+    lectures = [lecture for own in joined if own.is_in for lecture in own.lectures]
+    live = [lecture for lecture in lectures if lecture.state is LectureState.LIVE]
+    upcoming = rules.upcoming_lectures(lectures, at)[:NEXT]
+    name_givers(upcoming)
+    percents = {row.series.id: row.policy.min_percent for row in joined}
+    attendance = _latest_first(joined)
     return render_template(
         "dashboards/me.html",
         name_to_confirm=name_to_confirm(by.person_id),
         stopped_address=stopped_address_of(by.person_id),
         to_do=own_to_do(by.person_id, joined, at=at),
-        series=[
-            (own, mini_stops(own.lectures, at=at, attendances=own.attendance if own.is_in or own.attendance else None))
-            for own in joined
-        ],
+        series=[(row, _stops(row, at)) for row in joined],
         live=live,
-        upcoming=upcoming[:NEXT],
+        upcoming=upcoming,
         needed={
-            one.id: rules.needed_minutes(one.duration_minutes, percents[one.series_id])
-            for one in [*live, *upcoming[:1]]
+            lecture.id: rules.needed_minutes(lecture.duration_minutes, percents[lecture.series_id])
+            for lecture in [*live, *upcoming[:1]]
         },
         reach=list_reaches([(lecture, percents[lecture.series_id]) for lecture in live], by=by, at=at),
-        room_is_open={one.id for one in upcoming[:1] if room_is_open(one, at)},
-        attendance=[(one, clock.from_ms(one.start_ms)) for one in attendance],
+        room_is_open={lecture.id for lecture in upcoming[:1] if room_is_open(lecture, at)},
+        attendance=[(row, clock.from_ms(row.start_ms)) for row in attendance],
         appeals=appeal_states_of(by=by) if attendance else {},
-        attended=sum(one.outcome is Outcome.ATTENDED for one in attendance),
+        attended=sum(row.outcome is Outcome.ATTENDED for row in attendance),
         certificates=list_of_person(by.person_id, by=by),
         suggested=[] if joined else list_upcoming(by=by, at=at, limit=3),
     )
 
 
-@bp.get("/teach")
-@allow(Role.INSTRUCTOR, Role.ADMINISTRATOR)
-def teach() -> ResponseReturnValue:
-    """Shows an instructor's lectures: live, next and whether it is ready, past, and undated."""
-    by, at = current_actor(), clock.now()
-    assert by.person_id is not None
-    taught, given = list_given(by.person_id, by=by)
-    live = [one for one in taught if one.lecture.state is LectureState.LIVE]
-    scheduled = [one for one in taught if one.lecture.state is LectureState.SCHEDULED and one.lecture.starts_at]
-    scheduled.sort(key=lambda row: (row.lecture.starts_at, row.lecture.id))
-    undated = [one for one in taught if one.lecture.state in (LectureState.DRAFT, LectureState.POSTPONED)]
-    undated.sort(key=lambda row: (row.lecture.starts_at or datetime.max.replace(tzinfo=UTC), row.lecture.id))
-    late = [one for one in scheduled if rules.is_late(one.lecture, at)]
-    coming = [one for one in scheduled if not rules.is_late(one.lecture, at)]
-    own_live = [one for one in live if one.is_given_by(by)]
-    first = next(iter([*own_live, *(one for one in coming if one.is_given_by(by)), *coming]), None)
-    following = get_lecture(first.lecture.id, by=by) if first is not None and not own_live else None
-    files = count_files([following.id]).get(following.id, 0) if following is not None else 0
-    held = [one for one in taught if one.lecture.state is LectureState.HELD]
-    appeals = list_open_appeals(by=by, limit=APPEALS + 1)
-    return render_template(
-        "dashboards/teach.html",
-        unmatched=count_waiting(by=by).unmatched,
-        first=first,
-        following=following,
-        missing=rules.what_is_missing(following, files) if following is not None else [],
-        files=files,
-        live=own_live,
-        live_beside=[one for one in live if not one.is_given_by(by)],
-        coming=coming,
-        late=late,
-        overdue={one.lecture.id for one in live if rules.is_overdue(one.lecture, at)},
-        undated=_first(undated, DRAFTS, "drafts"),
-        undated_count=len(undated),
-        held=_first(held, LAST, "held"),
-        held_count=len(held),
-        cancelled=[one for one in taught if one.lecture.state is LectureState.CANCELLED],
-        given=given,
-        appeals=appeals[:APPEALS],
-        appeal_count=count_open_appeals(by=by) if len(appeals) > APPEALS else len(appeals),
-        others=[] if taught or not by.is_administrator else list_desk_lectures(by=by, at=at),
-    )
+def _latest_first(joined: Sequence[OwnSeries]) -> list[PersonAttendance]:
+    """The attendance in all these series, the latest first."""
+    credits = [row for series in joined for row in series.attendance.values()]
+    return sorted(credits, key=lambda row: row.start_ms, reverse=True)
 
 
-def _first(rows: list[TaughtLecture], number: int, name: str) -> list[TaughtLecture]:
-    return rows if request.args.get(name) == "all" else rows[: rows_shown(len(rows), number)]
+def _stops(row: OwnSeries, at: datetime) -> list[Any]:
+    """The stops of a series, with what the person attended unless there is neither a place nor attendance."""
+    return mini_stops(row.lectures, at=at, attendances=row.attendance if row.is_in or row.attendance else None)
 
 
 @bp.get("/country")
