@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import re
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 
-from lms.catalogue.models import Lecture
+from lms.catalogue.models import Lecture, Series
 from lms.core import clock
 from lms.core.db import db
 from tests.factories import Make
@@ -79,3 +80,57 @@ def test_the_api_publishes_all_that_have_a_date_and_refuses_the_others(make: Mak
     assert (refused.status_code, "People have been invited" in refused.json["detail"]) == (409, True)
     assert states(make)["Lecture 1"] == "scheduled"
     assert [one["state"] for one in call("unpublish", {"lectures": [known["Lecture 1"]]}).json["items"]] == ["draft"]
+
+
+def visibility(make: Make) -> str:
+    with make.app.app_context():
+        return db.session.query(Series).one().visibility.value
+
+
+def test_undoing_makes_a_new_series_a_draft_again_until_people_enrol(make: Make, staff: FlaskClient) -> None:
+    chosen = [ids(make)["Lecture 1"]]
+    for _again in range(2):
+        answer = send(staff, "/series/customs/publish", lecture=chosen)
+        page = staff.get(answer.location).text
+        assert "The series and 1 lecture are public now" in page
+        assert '<input type="hidden" name="series" value="1">' in page
+        assert visibility(make) == "public"
+        send(staff, "/series/customs/unpublish", lecture=chosen, series="1")
+        assert (visibility(make), set(states(make).values())) == ("draft", {"draft"})
+    location = send(staff, "/series/customs/publish", lecture=chosen).location
+    with make.app.app_context():
+        make.enrolment(db.session.query(Series).one(), make.person("Achieng"))
+    assert '<input type="hidden" name="series" value="1">' not in staff.get(location).text
+    send(staff, "/series/customs/unpublish", lecture=chosen, series="1")
+    assert (visibility(make), states(make)["Lecture 1"]) == ("public", "scheduled"), "all or nothing"
+
+
+def test_the_page_says_what_speaks_against_each_lecture_and_who_is_told(make: Make) -> None:
+    teacher = make.person("Lin", roles=["instructor"])
+    series = make.series("ports", instructors=[teacher], countries=["KE"], policy={"certificate": "completion"})
+    there = {"time_zone": "Africa/Nairobi", "instructors": [teacher]}
+    for title, day, about in (
+        ("Free", "10T09:00", "About"),
+        ("Holiday", "12T14:00", "About"),
+        ("Clash", "17T14:00", ""),
+    ):
+        start = datetime.fromisoformat(f"2036-12-{day}")
+        make.lecture(series, title, state="draft", local_start=start, abstract=about, **there)
+    make.lecture(make.series("other"), "Elsewhere", local_start=datetime.fromisoformat("2036-12-17T14:30"), **there)
+    client = make.app.test_client()
+    make.sign_in(client, teacher)
+    page = client.get("/series/ports/publish").text
+    words = " ".join(re.sub(r"<[^>]*>", "", page[page.index('class="checks"') :]).split())
+    assert "Clash: Lin gives “Elsewhere”, 14:30–16:00" in words
+    assert "Holiday: Jamhuri Day (Kenya)" in words
+    assert "Certificate: 2 of 3 lecturesDrafts with a date to come are counted." in words
+    assert "1 lecture has no description You can add it later: Clash" in words
+    assert "No one is enrolled, so no one is e-mailed." in words
+    for person in ("Achieng", "Otieno"):
+        make.enrolment(series, make.person(person, country="KE"))
+    page = client.get("/series/ports/publish").text
+    assert "Night for no one" in page
+    assert "2 enrolled people are invited to each lecture by e-mail, two weeks before it begins." in page
+    make.lecture(series, "Soon", state="draft", starts_at=clock.now() + timedelta(days=3))
+    page = client.get("/series/ports/publish").text
+    assert "invited by e-mail within minutes to lectures that begin in two weeks or less (1), and to the others" in page

@@ -46,11 +46,13 @@ def publish_series(
 
 
 @action
-def unpublish_lectures(slug: str, lecture_ids: Sequence[int], *, by: Actor, at: datetime) -> list[Lecture]:
-    """Makes these lectures of a series drafts again, all or none. Those that are drafts stay drafts.
+def unpublish_lectures(
+    slug: str, lecture_ids: Sequence[int], *, with_series: bool = False, by: Actor, at: datetime
+) -> list[Lecture]:
+    """Makes these lectures of a series drafts again, and with them the series; all or none. Drafts stay drafts.
 
     Raises NotFound, Forbidden, Invalid (`lectures`) for one of another series, and Refused for one that has begun or
-    that people have an invitation to.
+    that people have an invitation to, and for a series that people are enrolled in.
     """
     series = locked_series(slug)
     check_can_edit_series(series, by)
@@ -65,6 +67,8 @@ def unpublish_lectures(slug: str, lecture_ids: Sequence[int], *, by: Actor, at: 
         lecture.sequence += 1
         db.session.flush()
         record("unpublish_lecture", lecture, by=by, at=at)
+    if with_series and series.visibility is Visibility.PUBLIC:
+        edit_series(slug, {"visibility": Visibility.DRAFT}, by=by, at=at)
     return changed
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from flask import flash, redirect, render_template, request, url_for
@@ -11,23 +11,60 @@ from flask.typing import ResponseReturnValue
 
 from lms.attendance.queries.sessions import sessions_among
 from lms.catalogue.actions.publishing import publish_series, unpublish_lectures
-from lms.catalogue.models import LectureState
-from lms.catalogue.queries.lectures import name_givers, stations_of
+from lms.catalogue.actions.scheduling import iso_codes
+from lms.catalogue.dates import DateCheck, check_dates, planned_date_of
+from lms.catalogue.fair_hours import Audience, Lasting
+from lms.catalogue.models import Lecture, LectureState, Series, Visibility
+from lms.catalogue.queries.lectures import list_lectures, name_givers, stations_of
 from lms.catalogue.queries.policies import current_policy
 from lms.catalogue.queries.series import get_series
 from lms.catalogue.rules import Station, check_can_edit_series, is_planned_draft, not_cancelled
+from lms.catalogue.series_hours import audience_of, nights_of
 from lms.certificates.eligibility import standing
 from lms.core import clock
 from lms.core.errors import Invalid, Refused
 from lms.core.i18n import _, _n
-from lms.core.roles import Role
+from lms.core.roles import Actor, Role
 from lms.dashboards.route import stops
 from lms.dashboards.views.blueprint import bp
+from lms.enrolment.notices import INVITES_AHEAD
 from lms.web.guards import allow
 from lms.web.identity import current_actor
+from lms.web.locale import reader_locale
 
 LAST = datetime.max.replace(tzinfo=UTC)
 """The place of lectures without a date."""
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """What there is to know before drafts are published: those that are ready, and what speaks against each.
+
+    `soon` of them begin so soon that people are invited at once. `night_by_country` has the most people of each
+    country for whom one of them is at night, and `night` the most of one lecture.
+    """
+
+    audience: Audience
+    ready: Sequence[Lecture] = ()
+    checks: Mapping[int, DateCheck] = field(default_factory=dict)
+    soon: int = 0
+    night: int = 0
+    night_by_country: Mapping[str | None, int] = field(default_factory=dict)
+
+    @property
+    def clashes(self) -> list[tuple[Lecture, DateCheck]]:
+        """The lectures at the time of another one."""
+        return [(lecture, self.checks[lecture.id]) for lecture in self.ready if self.checks[lecture.id].clashes]
+
+    @property
+    def holidays(self) -> list[tuple[Lecture, DateCheck]]:
+        """The lectures on a public holiday."""
+        return [(lecture, self.checks[lecture.id]) for lecture in self.ready if self.checks[lecture.id].holidays]
+
+    @property
+    def without_description(self) -> list[Lecture]:
+        """The lectures that say nothing but their title."""
+        return [lecture for lecture in self.ready if not lecture.abstract]
 
 
 @bp.route("/series/<slug>/publish", methods=["GET", "POST"])
@@ -40,6 +77,7 @@ def publish(slug: str) -> ResponseReturnValue:
     status, refusal = 200, None
     if request.method == "POST":
         try:
+            was_draft = series.visibility is Visibility.DRAFT
             _series, made = publish_series(slug, _chosen(), by=by, at=at)
         except (Invalid, Refused) as error:
             status, refusal = error.status, error.message
@@ -48,7 +86,8 @@ def publish(slug: str) -> ResponseReturnValue:
             words = _n("The series is public. %(num)s lecture was published.",
                        "The series is public. %(num)s lectures were published.", count)  # fmt: skip
             flash(words if count else _("The series is public."), "done")
-            return redirect(url_for(".publish", slug=slug, done=[lecture.id for lecture in made]), 303)
+            done, shown = [lecture.id for lecture in made], 1 if was_draft else None
+            return redirect(url_for(".publish", slug=slug, done=done, series=shown), 303)
     lectures = stations_of([series.id], by=by)[series.id]
     name_givers(lectures)
     published = set(request.args.getlist("done", type=int))
@@ -56,9 +95,12 @@ def publish(slug: str) -> ResponseReturnValue:
     promise = standing(
         lectures, (), policy, sessions=sessions_among(lectures), zone=clock.reporting_zone(), at=at, is_in=False
     )
+    is_series_new = request.args.get("series") == "1" and series.visibility is Visibility.PUBLIC and not series.enrolled
     page = render_template(
         "dashboards/publish.html",
         series=series,
+        readiness=_readiness(series, by=by, at=at),
+        is_series_new=is_series_new,
         lectures=not_cancelled(lectures),
         drafts=[lecture for lecture in lectures if lecture.state is LectureState.DRAFT],
         undo=[one for one in lectures if one.id in published and one.state is LectureState.SCHEDULED],
@@ -77,12 +119,47 @@ def unpublish(slug: str) -> ResponseReturnValue:
     by = current_actor()
     check_can_edit_series(get_series(slug, by=by), by)
     try:
-        count = len(unpublish_lectures(slug, _chosen(), by=by, at=clock.now()))
+        with_series = request.form.get("series") == "1"
+        count = len(unpublish_lectures(slug, _chosen(), with_series=with_series, by=by, at=clock.now()))
     except (Invalid, Refused) as error:
         flash(error.message, "wrong")
     else:
-        flash(_n("%(num)s lecture is a draft again.", "%(num)s lectures are drafts again.", count), "done")
+        if with_series:
+            words = _n("The series and %(num)s lecture are drafts again.",
+                       "The series and %(num)s lectures are drafts again.", count)  # fmt: skip
+            flash(words if count else _("The series is a draft again."), "done")
+        else:
+            flash(_n("%(num)s lecture is a draft again.", "%(num)s lectures are drafts again.", count), "done")
     return redirect(url_for(".publish", slug=slug), 303)
+
+
+def _readiness(series: Series, *, by: Actor, at: datetime) -> Readiness:
+    """What speaks for and against publishing the drafts with a date to come."""
+    audience = audience_of(series, by=by, at=at)
+    ready = [lecture for lecture in list_lectures(series.id, by=by) if is_planned_draft(lecture, at)]
+    dates = [planned_date_of(lecture, 0) for lecture in ready]
+    checks = check_dates(
+        series,
+        dates,
+        countries=iso_codes(series),
+        locale=reader_locale(),
+        by=by,
+        but=[lecture.id for lecture in ready],
+    )
+    spans = [Lasting(one.starts_at, one.ends_at) if one.starts_at and one.ends_at else None for one in checks]
+    burdens = [night.burden for night in nights_of(audience, spans) if night is not None]
+    by_country: dict[str | None, int] = {}
+    for burden in burdens:
+        for code, people in burden.night_by_country.items():
+            by_country[code] = max(people, by_country.get(code, 0))
+    return Readiness(
+        audience,
+        ready,
+        {lecture.id: check for lecture, check in zip(ready, checks, strict=True)},
+        soon=sum(lecture.starts_at is not None and lecture.starts_at <= at + INVITES_AHEAD for lecture in ready),
+        night=max((burden.night for burden in burdens), default=0),
+        night_by_country=by_country,
+    )
 
 
 def _published(lectures: Sequence[Station], at: datetime) -> list[Station]:
