@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from markupsafe import Markup
@@ -104,8 +104,17 @@ def counted(name: str, value: float) -> str:
 
 
 def sentence(report: Report, figure: str, about: Sequence[str]) -> Markup:
-    """The answer as a sentence with the figure first. `about` names the filters."""
-    figures = report.totals
+    """The answer as a sentence with the figure first. `about` names the filters.
+
+    Opening balances have no participants and contact hours: their sessions and countries are left out beside these.
+    """
+    figures, opening = report.totals, report.opening
+    if opening is not None and figure in {"participants", "contact_hours"}:
+        figures = replace(
+            figures,
+            sessions=figures.sessions - opening.sessions,
+            countries=figures.countries - opening.countries_added,
+        )
     values = {name: counted(name, value_of(figures, name)) for name in figures.as_json()}
     values |= {"figure": Markup("<b>{}</b>").format(values[figure]), "period": period(report.slice)}
     if figure == "sessions":

@@ -332,7 +332,10 @@ def test_text_of_200_percent_keeps_within_a_desk(
     """Also where a browser enlarges text only, so that media queries do not notice."""
     monkeypatch.setattr("lms.web.time._number", AS_IT_IS)
     wide = {}
-    for role, paths in {"anonymous": ("/", "/series", "/verify"), "administrator": ("/admin/series",)}.items():
+    for role, paths in {
+        "anonymous": ("/", "/series", "/verify", "/impact"),
+        "administrator": ("/admin/series", "/admin/reports", "/countries/KE"),
+    }.items():
         with _window(served, wide_layout, role) as page:
             page.set_viewport_size({"width": 1280, "height": 900})
             for path in paths:

@@ -38,6 +38,7 @@ from lms.reports.queries import figures
 from lms.reports.queries.figures import Report
 from lms.reports.queries.snapshots import get_snapshot
 from lms.reports.rules import Declared, Slice
+from lms.reports.shapes import sentence
 from tests.factories import Make
 from tests.forms import token_in
 from tests.reports.world import World
@@ -107,6 +108,14 @@ def test_slices_in_which_they_are(programme: dict[str, Any]) -> None:
     assert opening is not None
     assert opening.declared_participants is None  # a part of the set has no declared figure
     assert count(from_day=date(2022, 1, 1)).opening is None
+
+
+def test_participants_are_told_with_the_sessions_that_they_attended(app: APIFlask, programme: dict[str, Any]) -> None:
+    with app.test_request_context("/"):
+        enter()
+        report = count()
+        assert sentence(report, "participants", []) == "<b>8 participants</b> from 2 countries in 1 session, all time"
+        assert sentence(report, "attendances", []) == "<b>265 attendances</b> from 3 countries in 3 sessions, all time"
 
 
 @pytest.mark.usefixtures("context")

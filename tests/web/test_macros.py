@@ -344,12 +344,6 @@ class TestPictures:
         assert '<polyline class="lin" points="0.0,100.0 50.0,3.0 100.0,75.75" />' in made
         assert made.count('class="line"') == 4
 
-    def test_a_funnel_narrows_towards_its_middle(self) -> None:
-        steps = [{"label": "Registered", "value": 200}, {"label": "Attended", "value": 50, "note": "25 %"}]
-        made = render('{% from "macros/pictures.html" import funnel %}{{ funnel(steps) }}', steps=steps)
-        assert re.findall(r'<rect x="([\d.]+)" width="([\d.]+)"', made) == [("0.0", "100.0"), ("37.5", "25.0")]
-        assert "<b>50 <small>25 %</small></b>" in made
-
     def test_pictures_of_nothing_are_empty(self) -> None:
         assert render('{% from "macros/pictures.html" import bars, cols %}{{ bars([]) }}{{ cols([]) }}') == (
             '<ol class="bars"></ol>'
