@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
-UNLISTED = {"openapi.spec", "dashboards_api.docs"}
+UNLISTED = {"openapi.spec", "dashboards_api.docs", "dashboards_api.resource_docs"}
 
 
 def template(rule: Rule) -> str:

@@ -25,15 +25,7 @@ from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
 from lms.web.scopes import scope
 
-bp = APIBlueprint(
-    "attendance_imports_api",
-    __name__,
-    url_prefix="/api/v1",
-    tag={
-        "name": "Attendance imports",
-        "description": "Reports of meeting systems, and the attendees in them who are not matched to a person.",
-    },
-)
+bp = APIBlueprint("attendance_imports_api", __name__, url_prefix="/api/v1")
 
 
 @bp.get("/lectures/<int:lecture_id>/attendance-unknown")

@@ -59,12 +59,7 @@ from lms.web.identity import current_actor
 from lms.web.locale import reader_locale
 from lms.web.scopes import scope
 
-bp = APIBlueprint(
-    "catalogue_api",
-    __name__,
-    url_prefix="/api/v1",
-    tag={"name": "Catalogue", "description": "Series, their lectures and policies."},
-)
+bp = APIBlueprint("catalogue_api", __name__, url_prefix="/api/v1")
 
 
 @dataclass(frozen=True)

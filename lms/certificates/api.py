@@ -57,12 +57,7 @@ BUNDLE: dict[int | str, dict[str, str | dict[str, dict[str, Any]]]] = {
     }
 }
 
-bp = APIBlueprint(
-    "certificates_api",
-    __name__,
-    url_prefix="/api/v1",
-    tag={"name": "Certificates", "description": "Preview, issue, revoke and verify certificates."},
-)
+bp = APIBlueprint("certificates_api", __name__, url_prefix="/api/v1")
 
 
 @bp.get("/certificates/<number>")

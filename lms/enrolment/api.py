@@ -48,12 +48,7 @@ from lms.web.identity import current_actor
 from lms.web.openapi import takes
 from lms.web.scopes import scope
 
-bp = APIBlueprint(
-    "enrolment_api",
-    __name__,
-    url_prefix="/api/v1",
-    tag={"name": "Enrolment", "description": "Enrolments and the waiting list."},
-)
+bp = APIBlueprint("enrolment_api", __name__, url_prefix="/api/v1")
 
 PEOPLE_FILE = {
     "type": "object",

@@ -27,12 +27,7 @@ from lms.web.openapi import takes
 from lms.web.problems import problem
 from lms.web.scopes import scope
 
-bp = APIBlueprint(
-    "live_api",
-    __name__,
-    url_prefix="/api/v1",
-    tag={"name": "Taking part", "description": "Joining a live lecture and staying in it."},
-)
+bp = APIBlueprint("live_api", __name__, url_prefix="/api/v1")
 
 MAX_BEAT = 100
 MAX_SEQ = 2**31 - 1

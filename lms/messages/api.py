@@ -23,12 +23,7 @@ from lms.web.identity import current_actor
 from lms.web.scopes import scope
 
 WRITERS = (Role.ADMINISTRATOR, Role.INSTRUCTOR, Role.FOCAL_POINT)
-bp = APIBlueprint(
-    "messages_api",
-    __name__,
-    url_prefix="/api/v1",
-    tag={"name": "Messages", "description": "E-mails to the people enrolled in a series."},
-)
+bp = APIBlueprint("messages_api", __name__, url_prefix="/api/v1")
 
 
 @dataclass(frozen=True)

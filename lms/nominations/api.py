@@ -51,12 +51,7 @@ from lms.web.identity import current_actor
 from lms.web.openapi import takes
 from lms.web.scopes import scope
 
-bp = APIBlueprint(
-    "nominations_api",
-    __name__,
-    url_prefix="/api/v1",
-    tag={"name": "Nominations", "description": "People whom countries propose for a series."},
-)
+bp = APIBlueprint("nominations_api", __name__, url_prefix="/api/v1")
 
 PEOPLE_FILE = {
     "type": "object",

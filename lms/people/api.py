@@ -44,12 +44,7 @@ from lms.web.scopes import checked_scopes, scope
 from lms.web.time import organiser_zone
 
 PROBLEMS = "urn:serai:problem:"
-bp = APIBlueprint(
-    "people_api",
-    __name__,
-    url_prefix="/api/v1",
-    tag={"name": "People", "description": "Accounts, tokens and people."},
-)
+bp = APIBlueprint("people_api", __name__, url_prefix="/api/v1")
 
 
 @bp.post("/tokens")

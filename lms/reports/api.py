@@ -52,12 +52,7 @@ from lms.web.locale import reader_locale
 from lms.web.scopes import scope
 from lms.web.time import organiser_zone, zone_city
 
-bp = APIBlueprint(
-    "reports_api",
-    __name__,
-    url_prefix="/api/v1",
-    tag={"name": "Totals", "description": "Figures, published and scheduled reports, and exports."},
-)
+bp = APIBlueprint("reports_api", __name__, url_prefix="/api/v1")
 
 
 def _slice_of(wish: Mapping[str, Any]) -> Slice:

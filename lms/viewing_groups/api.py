@@ -36,15 +36,7 @@ def _shown(group_id: str) -> Any:
     return viewing.get_group(group_id, by=current_actor())
 
 
-bp = APIBlueprint(
-    "viewing_groups_api",
-    __name__,
-    url_prefix="/api/v1",
-    tag={
-        "name": "Viewing groups",
-        "description": "Groups that watch a lecture together, and what was signed for them.",
-    },
-)
+bp = APIBlueprint("viewing_groups_api", __name__, url_prefix="/api/v1")
 
 
 @bp.get("/lectures/<int:lecture_id>/groups")

@@ -50,9 +50,7 @@ def list_files(blueprint: Blueprint, path: str, *who: Guard | Role) -> Callable[
 _FIELDS: Mapping[type, type[Field[Any]]] = {str: String, int: Integer, datetime: Instant}
 
 
-def list_api(
-    blueprint: APIBlueprint, path: str, name: str, *who: Guard | Role, summary: str, tag: str
-) -> Callable[[View], View]:
+def list_api(blueprint: APIBlueprint, path: str, name: str, *who: Guard | Role, summary: str) -> Callable[[View], View]:
     """Registers the API page of a list, for tokens with the scope `name`. It takes `q`, `sort` and the filters of the
     page, and its items have the fields of the files."""
 
@@ -66,7 +64,7 @@ def list_api(
 
         @blueprint.input(query, location="query", arg_name="query")
         @blueprint.output(page)
-        @blueprint.doc(summary=summary, tags=[tag], responses=[401, 403])
+        @blueprint.doc(summary=summary, responses=[401, 403])
         def call(query: dict[str, Any], **values: Any) -> dict[str, Any]:
             return view(**values).answer(query)
 

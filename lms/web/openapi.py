@@ -5,6 +5,7 @@ A slice documents its input and output, and errors with a special meaning; the r
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable
 from http import HTTPStatus
@@ -12,6 +13,7 @@ from typing import Any, TypeVar
 
 from apiflask import APIFlask
 
+from lms.web.api_resources import RESOURCES, resource_of
 from lms.web.idempotency import HEADER
 from lms.web.scopes import SCOPES
 
@@ -96,6 +98,7 @@ def init_app(app: APIFlask) -> None:
             }
         }
         document["info"] |= {"description": _INTRODUCTION, "license": _LICENSE}
+        document["tags"] = [{"name": resource.name, "description": resource.text} for resource in RESOURCES]
         document["servers"] = [{"url": app.extensions["lms.config"].base_url}]
         views = _views(app)
         for path, calls in document["paths"].items():
@@ -116,6 +119,8 @@ def _views(app: APIFlask) -> dict[tuple[str, str], tuple[str, Any]]:
 def _complete(call: dict[str, Any], method: str, path: str, endpoint: str, view: Any) -> None:
     scope, guard = getattr(view, "scope", None), getattr(view, "guard", None)
     call["operationId"] = endpoint.replace("_api.", ".")
+    call["tags"] = [resource_of(path).name]
+    _describe(call, inspect.getdoc(view) or "")
     call["security"] = ([{}] if guard is None or guard.anyone else []) + ([{"bearer": [scope]}] if scope else [])
     if content := getattr(view, "body_content", None):
         body = call.setdefault("requestBody", {"content": {}})
@@ -143,6 +148,21 @@ def _complete(call: dict[str, Any], method: str, path: str, endpoint: str, view:
     ):
         responses["200"]["content"] = responses["201"]["content"]  # the same object, which was there already
     call["responses"] = dict(sorted(responses.items()))
+
+
+def _describe(call: dict[str, Any], docstring: str) -> None:
+    """Makes the first sentence of the docstring the summary, unless the call has its own, and the rest the description.
+
+    APIFlask divides them where the first line ends.
+    """
+    text = re.sub(r"(?<!\n)\n(?!\n)", " ", docstring)
+    if call.get("summary") != docstring.partition("\n")[0]:
+        call["description"] = text
+        return
+    call.pop("description", None)
+    call["summary"], *rest = re.split(r"(?<=\.)\s+", text, maxsplit=1)
+    if rest:
+        call["description"] = rest[0]
 
 
 def _state_as_sent(schema: dict[str, Any]) -> None:

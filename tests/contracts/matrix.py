@@ -142,6 +142,7 @@ TABLE: dict[str, tuple[str, ...]] = {
     "POST /api/v1/countries/<code>/merge": ("snnnnw", "snnnnw"),
     "POST /api/v1/countries/<code>/merge/undo": ("snnnnw", "snnnnw"),
     "GET /api/v1/docs": ("yyyyyy",),
+    "GET /api/v1/docs/<resource>": ("yyyyyy", "yyyyyy"),
     "PATCH /api/v1/enrolments/<public_id>": ("swwwnw", "smmmnw"),
     "GET /api/v1/jobs/<job_id>": ("syyyyy", "smmmmy"),
     "GET /api/v1/exports": ("snnyyy",),

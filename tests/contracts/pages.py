@@ -29,7 +29,7 @@ def page_rules(world: World, role: str) -> Iterator[Rule]:
     for door, row in TABLE.items():
         method, path = door.split(" ")
         is_page = method == "GET" and "." not in path and path not in NO_PAGES
-        is_api = path.startswith("/api/") and path != "/api/v1/docs"
+        is_api = path.startswith("/api/") and not path.startswith("/api/v1/docs")
         if is_page and not is_api and row[0][ROLES.index(role)] == "y":
             yield rules[path]
 

@@ -106,6 +106,8 @@ OPEN = (
     "/help",
     "/privacy",
     "/check-in",
+    "/api/v1/docs",
+    "/api/v1/docs/certificates",
 )
 STRANGER = ("/sign-in", "/register", "/forgot", "/impact", "/definitions", "/reports")
 OWN = (

@@ -236,6 +236,7 @@ class World:
             "digest": sha256(DOSSIER).hexdigest(),
             "code": "KE" if place == "mine" else "PE",
             "figure": "attendances",
+            "resource": "certificates",
             "filename": "none.css",
             "grant_id": self.grants[kind],
             "batch": visited.batch_done if "undo" in endpoint else visited.batch,

@@ -65,6 +65,7 @@ def grow(world: World) -> None:
 
 PAGES = {
     ("/", None): 9,
+    ("/api/v1/docs/series", None): 3,
     ("/series", None): 6,
     ("/calendar", None): 2,
     ("/calendar", "trainee"): 4,

@@ -4,12 +4,4 @@ from __future__ import annotations
 
 from apiflask import APIBlueprint
 
-bp = APIBlueprint(
-    "attendance_api",
-    __name__,
-    url_prefix="/api/v1",
-    tag={
-        "name": "Attendance",
-        "description": "Attendance of a lecture: imports, corrections, appeals and closings.",
-    },
-)
+bp = APIBlueprint("attendance_api", __name__, url_prefix="/api/v1")

@@ -35,12 +35,7 @@ from lms.web.identity import current_actor
 from lms.web.locale import reader_locale
 from lms.web.scopes import scope
 
-bp = APIBlueprint(
-    "countries_api",
-    __name__,
-    url_prefix="/api/v1",
-    tag={"name": "Countries", "description": "The organiser's list of countries and areas."},
-)
+bp = APIBlueprint("countries_api", __name__, url_prefix="/api/v1")
 
 
 @bp.get("/countries")

@@ -1,12 +1,10 @@
-"""The API's tasks, and the page that lists every call."""
+"""API calls for tasks, policies, times and choices of e-mail."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from apiflask import APIBlueprint
-from flask import render_template
-from flask.typing import ResponseReturnValue
 
 from lms.attendance.actions import times
 from lms.attendance.actions.policies import request_policy
@@ -20,8 +18,6 @@ from lms.core.errors import Fault, Invalid
 from lms.core.i18n import _
 from lms.core.jobs import get_job
 from lms.core.roles import Role
-from lms.core.settings import settings
-from lms.dashboards.api_reference import list_calls, who
 from lms.dashboards.lists import AllSeries
 from lms.dashboards.queries.notifications import chosen_mails
 from lms.dashboards.schemas import (
@@ -40,20 +36,15 @@ from lms.mail.kinds import MailKind
 from lms.mail.outbox import ALL_SERIES
 from lms.people.actions.mail_choices import choose_mails
 from lms.web.api import rfc3339
-from lms.web.guards import ANYONE, SIGNED_IN, allow
+from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
 from lms.web.list_routes import list_api
 from lms.web.scopes import scope
 
-bp = APIBlueprint(
-    "dashboards_api",
-    __name__,
-    url_prefix="/api/v1",
-    tag={"name": "Tasks", "description": "Tasks and their results, policies, and changes to a lecture's times."},
-)
+bp = APIBlueprint("dashboards_api", __name__, url_prefix="/api/v1")
 
 
-list_api(bp, "/admin/series", "series:read", Role.ADMINISTRATOR, summary="List all series", tag="Series")(AllSeries)
+list_api(bp, "/admin/series", "series:read", Role.ADMINISTRATOR, summary="List all series")(AllSeries)
 
 
 @bp.get("/jobs/<job_id>")
@@ -239,12 +230,3 @@ def confirm_times(lecture_id: int, sent: dict[str, Any]) -> dict[str, Any]:
     start, end, at = sent["actual_start"], sent["actual_end"], clock.now()
     times.confirm_times(lecture_id, started_at=start, ended_at=end, key=sent["key"], by=current_actor(), at=at)
     return _times(lecture_id)
-
-
-@bp.get("/docs")
-@allow(ANYONE)
-@bp.doc(hide=True)
-def docs() -> ResponseReturnValue:
-    """Shows the API reference."""
-    config = settings()
-    return render_template("dashboards/api.html", groups=list_calls(), who=who, base_url=config.base_url)
