@@ -74,7 +74,7 @@ class Duplicates(ListView[PossiblePair]):
     """Lists pairs of people who may be one."""
 
     endpoint, template = "dashboards.duplicates", "dashboards/duplicates.html"
-    title, size = _l("Possible duplicates, the most alike first"), 8
+    title, size = _l("Possible duplicates, the most alike first"), 20
     filters = {"match": frozenset({WEAK})}
     columns = (
         Column("first", _l("One person")),

@@ -114,7 +114,7 @@ class AllNominations(ListView[Nomination]):
     def chips(self) -> list[Chip]:
         words = {
             NominationState.SUBMITTED: _("waiting"),
-            NominationState.INVITED: _("invited, no answer"),
+            NominationState.INVITED: _("invited"),
             NominationState.ACCEPTED: _("confirmed"),
             NominationState.DECLINED: _("declined"),
             NominationState.REJECTED: _("rejected"),

@@ -51,7 +51,7 @@ def state_words() -> dict[NominationState, str]:
     return {
         NominationState.DRAFTED: _("drafts"),
         NominationState.SUBMITTED: _("awaiting a decision"),
-        NominationState.INVITED: _("invited, no answer"),
+        NominationState.INVITED: _("invited"),
         NominationState.ACCEPTED: _("confirmed"),
         NominationState.DECLINED: _("declined"),
         NominationState.REJECTED: _("rejected"),
