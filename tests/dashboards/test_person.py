@@ -85,6 +85,16 @@ def test_the_answer_follows_the_place_in_the_series(
     assert answer_of(page_of(administrator, person)) == said
 
 
+def test_series_without_certificates_do_not_hide_the_answer(world: World, administrator: FlaskClient) -> None:
+    for title in ("Open hours", "Questions"):
+        series = world.make.series(title=title)
+        world.make.lecture(series, starts_at=world.at - timedelta(days=1))
+        world.make.enrolment(series, world.trainee)
+    answer = answer_of(page_of(administrator, world.trainee))
+    assert "Open hours issues no certificates." in answer
+    assert "No certificate yet for Cross-border trade for small exporters:" in answer
+
+
 @pytest.mark.databases
 def test_mail_that_failed_stands_first_with_its_reason(world: World, administrator: FlaskClient) -> None:
     person_id, at = world.trainee.id, world.at

@@ -47,6 +47,11 @@ class SeriesOfPerson:
     near: NearLecture | None
 
     @property
+    def has_certificates(self) -> bool:
+        """Whether the series issues certificates, or issued one to this person."""
+        return self.certificate is not None or self.own_series.policy.certificate is not None
+
+    @property
     def is_current(self) -> bool:
         """Whether it is unfinished, or its certificate is still to be issued."""
         earned = self.own_series.standing is not None and self.own_series.standing.is_reached
@@ -74,8 +79,13 @@ class PersonDesk:
 
     @property
     def answers(self) -> list[SeriesOfPerson]:
-        """The series that the first sentences are about: the first, and one more that is current."""
-        return [one for place, one in enumerate(self.series[:2]) if place == 0 or one.is_current]
+        """The series that the first sentences are about: the first, and one more that is current. If they issue no
+        certificates, also the first other one that does.
+        """
+        first = [row for place, row in enumerate(self.series[:2]) if place == 0 or row.is_current]
+        if any(row.has_certificates for row in first):
+            return first
+        return first + [row for row in self.series if row.has_certificates][:1]
 
     @property
     def attended(self) -> int:
