@@ -39,7 +39,7 @@ def texts(world: World, crawl: Crawl) -> Iterator[tuple[str, str]]:
 
 
 class Page(HTMLParser):
-    """The ids, references, moments and headings of a page."""
+    """The ids, references, moments, headings and green buttons of a page."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -47,12 +47,20 @@ class Page(HTMLParser):
         self.references: list[str] = []
         self.moments: list[str] = []
         self.levels: list[int] = []
+        self.main_steps = 0
+        self._closed = 0
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Notes what the start of an element says."""
         if re.fullmatch("h[1-6]", tag):
             self.levels.append(int(tag[1]))
+        attributes = dict(attrs)
+        classes = (attributes.get("class") or "").split()
+        is_shown = "open" in attributes or "on-desk" in classes
+        if tag == "details" and (self._closed or not is_shown):
+            self._closed += 1
+        self.main_steps += "btn-go" in classes and not self._closed
         for name, value in attrs:
             if name == "id":
                 self.ids.append(value or "")
@@ -63,11 +71,17 @@ class Page(HTMLParser):
             elif name == "href" and value and len(value) > 1 and value.startswith("#"):
                 self.references.append(value[1:])
 
+    def handle_endtag(self, tag: str) -> None:
+        """Notes the end of a part that is closed."""
+        if tag == "details" and self._closed:
+            self._closed -= 1
+
     def faults(self) -> set[str]:
         """What a validator would say of it."""
         repeated_ids = {f"id twice: {one}" for one in self.ids if self.ids.count(one) > 1}
         repeated_ids |= {f"refers to nothing: {one}" for one in self.references if one not in self.ids}
         repeated_ids |= {f"no moment: {one}" for one in self.moments if not DATETIME.fullmatch(one)}
+        repeated_ids |= {f"{self.main_steps} green buttons"} if self.main_steps > 1 else set()
         steps = zip(self.levels, self.levels[1:], strict=False)
         return repeated_ids | {f"h{after} follows h{before}" for before, after in steps if after > before + 1}
 

@@ -111,6 +111,7 @@ def series(slug: str) -> ResponseReturnValue:
         newcomer=stands if attendances is None else None,
         to_earn_in=find_next_to_earn(shown, by=by, at=at) if stands is not None and not stands.can_be_earned else None,
         may_edit=may_edit,
+        leads_to_room=(may_edit or is_in) and any(lecture.state is LectureState.LIVE for lecture in lectures),
         drafts=sum(lecture.state is LectureState.DRAFT for lecture in lectures),
         count=len(not_cancelled(lectures)),
         rotation=rotation_of(audience_of(shown, by=by, at=at), list_lectures(shown.id, by=by)) if may_edit else None,
