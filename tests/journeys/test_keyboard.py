@@ -150,6 +150,16 @@ def test_staff_walk_their_desks(site: Site, visit: Callable[[], Visitor]) -> Non
     instructor.write("Reason", "Held the fort at home.")
     instructor.press("Save correction")
     assert instructor.page.get_by_test_id("roster-row").get_attribute("data-outcome") == "excused"
+    # from what is selected, the actions are one step away
+    instructor.visitor.go(f"/lectures/{held.id}/roster")
+    instructor.to("Select Achieng Odhiambo")
+    instructor.page.keyboard.press("Space")
+    assert instructor.tab() == "Go to actions"
+    instructor.page.keyboard.press("Enter")
+    assert (instructor.tab(), instructor.tab()) == ("Clear", "Mark as attended")
+    instructor.page.keyboard.press("Shift+Tab")
+    instructor.page.keyboard.press("Enter")
+    assert not instructor.page.locator("#bulk").is_visible()
     instructor.goes_through(f"/lectures/{held.id}/edit")
 
     focal = Keys(visit())
