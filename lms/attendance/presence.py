@@ -230,44 +230,38 @@ def _read(
     return by_person
 
 
-_BEATS: Any = (
-    select(Join.id, Join.person_id, Join.joined_ms, Join.beat_seconds, Beat.offline, Beat.received_ms)
-    .join(Beat, Beat.join_id == Join.id)
-    .where(Join.lecture_id == _LECTURE)
-    .order_by(Join.id, Beat.offline)
-)
-
-
 def presence_of_joins(lecture_id: int) -> Iterator[tuple[int, int, rules.Interval, bool]]:
     """What the heartbeats of each join say: (join, person as joined, interval, whether kept offline)."""
 
     def join_of(row: Row[int, int, int, int, bool, int]) -> tuple[int, int, int, int, bool]:
         return row[0], row[1], row[2], row[3], row[4]
 
-    for (join_id, person_id, joined, beat, offline), group in groupby(
-        db.session.execute(_BEATS, {"lecture_id": lecture_id}), key=join_of
-    ):
+    query = (
+        select(Join.id, Join.person_id, Join.joined_ms, Join.beat_seconds, Beat.offline, Beat.received_ms)
+        .join(Beat, Beat.join_id == Join.id)
+        .where(Join.lecture_id == lecture_id)
+        .order_by(Join.id, Beat.offline)
+    )
+    for (join_id, person_id, joined, beat, offline), group in groupby(db.session.execute(query), key=join_of):
         received = [row[5] for row in group]
         for interval in rules.seen_by_beats(received, beat_seconds=beat, joined_ms=joined):
             yield join_id, person_id, interval, offline
 
 
-_VIEWERS: Any = (
-    select(func.count(WHO.distinct()))
-    .select_from(Beat)
-    .join(Join, Join.id == Beat.join_id)
-    .join(Person, Person.id == Join.person_id)
-    .where(
-        Join.lecture_id == _LECTURE,
-        Beat.received_ms > bindparam("at_ms", type_=BigInteger) - 120_000,
-        Beat.received_ms + Join.beat_seconds * 1500 > bindparam("at_ms", type_=BigInteger),
-    )
-)
-
-
 def viewers(lecture_id: int, at_ms: int) -> int:
     """How many people are in the room: those of whom a beat came within the last one and a half."""
-    return read_value(_VIEWERS, {"lecture_id": lecture_id, "at_ms": at_ms}) or 0
+    query = (
+        select(func.count(WHO.distinct()))
+        .select_from(Beat)
+        .join(Join, Join.id == Beat.join_id)
+        .join(Person, Person.id == Join.person_id)
+        .where(
+            Join.lecture_id == lecture_id,
+            Beat.received_ms > at_ms - 120_000,
+            Beat.received_ms + Join.beat_seconds * 1500 > literal(at_ms, BigInteger),
+        )
+    )
+    return read_value(query) or 0
 
 
 # Evidence: presence, or a correction by hand

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from typing import Any, TypeVar
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from lms.catalogue.models import Lecture, LectureState, Series, Visibility
 from lms.core.clock import to_ms
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused
 from lms.core.i18n import _
 from lms.core.roles import Actor, Role
+from lms.core.zones import ZONES
 
 OPEN_STATES = (LectureState.SCHEDULED, LectureState.LIVE, LectureState.POSTPONED)
 NOT_BEGUN_STATES = (LectureState.DRAFT, LectureState.SCHEDULED, LectureState.POSTPONED)
@@ -30,14 +30,9 @@ _SKEW = timedelta(minutes=1)  # how far a caller's clock may be ahead of ours
 # Time
 
 
-@lru_cache(maxsize=1)
-def _zones() -> frozenset[str]:
-    return frozenset(available_timezones()) - {"Factory", "localtime"}
-
-
 def zone_of(name: str, field: str = "time_zone") -> ZoneInfo:
     """The IANA zone of this name; Invalid at `field` for anything else."""
-    if name not in _zones():
+    if name not in ZONES:
         raise Invalid(field, _("“%(name)s” is not a time zone. Use one such as Asia/Shanghai.", name=name[:64]))
     return ZoneInfo(name)
 

@@ -52,16 +52,13 @@ def record(
 ) -> None:
     """Records one act. Subjects by kind: `record("enrol", by=by, at=at, series=3, person=[1, 2])`."""
     entry = {"at": at, "actor_id": by.person_id, "verb": verb, "detail": dict(detail or {})}
-    entry_id = db.session.connection().execute(_INSERT, entry).scalar_one()
+    entry_id = db.session.connection().execute(insert(AuditEntry).returning(AuditEntry.id), entry).scalar_one()
     rows = [
         {"entry_id": entry_id, "kind": kind, "subject_id": subject}
         for kind, given in subjects.items()
         for subject in ([given] if isinstance(given, int) else sorted(set(given)))
     ]
     insert_many(AuditSubject.__table__, rows)
-
-
-_INSERT = insert(AuditEntry).returning(AuditEntry.id)
 
 
 def count_acts(verb: str, *, by: Actor, since: datetime) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 from babel.support import NullTranslations, Translations
@@ -20,7 +19,6 @@ SPOKEN = "lms.languages"
 _outside: Any = None
 
 
-@lru_cache(maxsize=1)
 def find_translated() -> tuple[str, ...]:
     """The languages that have a compiled catalogue, English first."""
     folder = resource("translations")

@@ -45,8 +45,7 @@ def match_of(words: Sequence[str], stored: str) -> Match | None:
     return next((step for step, parts in steps_of(words) if all(part in stored for part in parts)), None)
 
 
-@lru_cache(maxsize=16_384)
-def match_of_text(words: tuple[str, ...], text: str) -> Match | None:
+def match_of_text(words: Sequence[str], text: str) -> Match | None:
     """As `match_of`, of a text as it is written."""
     return match_of(words, searchable(text))
 

@@ -117,7 +117,7 @@ def address_of_card(endpoint: str, card: Card, **values: Any) -> str:
 
 def mark_of(card: Card) -> str:
     """A few characters that change with the content."""
-    return sha256((_written(card) + _template()).encode()).hexdigest()[:12]
+    return sha256((_written(card) + TEMPLATE.read_text(encoding="utf-8")).encode()).hexdigest()[:12]
 
 
 def can_be_drawn(card: Card) -> bool:
@@ -135,11 +135,6 @@ def draw_card(card: Card) -> bytes:
 def _drawn(card: str, folders: tuple[Path, ...]) -> bytes:
     gate = resource("static", "images", "favicon.svg").read_text(encoding="utf-8")
     return draw(TEMPLATE, {"card": card, "gate": gate}, folders, ppi=PPI)
-
-
-@lru_cache(maxsize=1)
-def _template() -> str:
-    return TEMPLATE.read_text(encoding="utf-8")
 
 
 def _written(card: Card) -> str:

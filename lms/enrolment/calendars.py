@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Integer, and_, bindparam, exists, or_, select
+from sqlalchemy import ColumnElement, and_, exists, or_, select
 
 from lms.catalogue.models import Lecture, LectureInstructor, LectureState, Series, SeriesInstructor, Visibility
-from lms.core.db import UtcDateTime, db, read, read_one
+from lms.core.db import db, read, read_one
 from lms.core.errors import NotFound
 from lms.core.roles import Actor
 from lms.core.sealing import SealBroken, unseal
@@ -76,20 +76,16 @@ def export_of_calendar(person_id: int) -> dict[str, str | None] | None:
     return {"made_at": row.made_at.isoformat(), "read_at": read_at, "program": row.program}
 
 
-_MEMBER: Any = bindparam("who", type_=Integer)
-_SUBSCRIBER = (
-    select(PERSON_ROW.canonical_id)
-    .join(CalendarAddress, CalendarAddress.person_id == PERSON_ROW.id)
-    .outerjoin(Account, Account.person_id == PERSON_ROW.canonical_id)
-    .where(CalendarAddress.secret_hash == bindparam("hash"), Account.disabled_at.is_(None))
-    .scalar_subquery()
-)
-_WHO = select(Person.id, Person.full_name, Person.locale).where(Person.id == _SUBSCRIBER)
-
-
 def subscriber_of(secret: str) -> Subscriber:
     """Whose address a secret is of. NotFound for none, and for a disabled account."""
-    row = read_one(_WHO, {"hash": hash_secret(secret)})
+    subscriber = (
+        select(PERSON_ROW.canonical_id)
+        .join(CalendarAddress, CalendarAddress.person_id == PERSON_ROW.id)
+        .outerjoin(Account, Account.person_id == PERSON_ROW.canonical_id)
+        .where(CalendarAddress.secret_hash == hash_secret(secret), Account.disabled_at.is_(None))
+        .scalar_subquery()
+    )
+    row = read_one(select(Person.id, Person.full_name, Person.locale).where(Person.id == subscriber))
     if row is None:
         raise NotFound
     return Subscriber(*row)
@@ -107,35 +103,40 @@ _SAID = (
     Lecture.reason,
     Series.title,
 )
-_IN_FEEDS = (
-    Lecture.state != LectureState.DRAFT,
-    Lecture.held_unknown.is_(False),
-    Lecture.local_start.is_not(None),
-    Lecture.starts_at > bindparam("past", type_=UtcDateTime),
-    or_(Lecture.state != LectureState.CANCELLED, Lecture.starts_at > bindparam("off", type_=UtcDateTime)),
-)
-_ENROLLED = select(Enrolment.series_id).where(is_of(PERSON_ROW.canonical_id == _MEMBER), IS_ENROLLED)
-_GIVEN = exists().where(LectureInstructor.lecture_id == Lecture.id, LectureInstructor.person_id == _MEMBER)
-_LED = exists().where(SeriesInstructor.series_id == Lecture.series_id, SeriesInstructor.person_id == _MEMBER)
-_OF_PERSON = or_(and_(Series.visibility == Visibility.PUBLIC, Lecture.series_id.in_(_ENROLLED)), _GIVEN, _LED)
-_ORDER = (Lecture.starts_at.desc(), Lecture.id)
 
 
-def _times(at: datetime) -> dict[str, datetime]:
+def _read(condition: ColumnElement[bool], at: datetime) -> Sequence[Any]:
+    """What a calendar says of these lectures: those with a date that is not long past, the latest first."""
     day = at.replace(hour=0, minute=0, second=0, microsecond=0)
-    return {"past": day - PAST, "off": day - OFF}
+    query = (
+        select(*_SAID)
+        .join(Series)
+        .where(
+            condition,
+            Lecture.state != LectureState.DRAFT,
+            Lecture.held_unknown.is_(False),
+            Lecture.local_start.is_not(None),
+            Lecture.starts_at > day - PAST,
+            or_(Lecture.state != LectureState.CANCELLED, Lecture.starts_at > day - OFF),
+        )
+        .order_by(Lecture.starts_at.desc(), Lecture.id)
+        .limit(MOST)
+    )
+    return read(query)
 
 
 def read_own(person_id: int, *, at: datetime) -> Sequence[Any]:
     """All that the calendar of a person says: the lectures enrolled for, and those that the person gives."""
-    query = select(*_SAID).join(Series).where(_OF_PERSON, *_IN_FEEDS).order_by(*_ORDER).limit(MOST)
-    return read(query, {"who": person_id, **_times(at)})
+    enrolled = select(Enrolment.series_id).where(is_of(PERSON_ROW.canonical_id == person_id), IS_ENROLLED)
+    gives = exists().where(LectureInstructor.lecture_id == Lecture.id, LectureInstructor.person_id == person_id)
+    leads = exists().where(SeriesInstructor.series_id == Lecture.series_id, SeriesInstructor.person_id == person_id)
+    attends = and_(Series.visibility == Visibility.PUBLIC, Lecture.series_id.in_(enrolled))
+    return _read(or_(attends, gives, leads), at)
 
 
 def read_of_series(series_id: int, *, at: datetime) -> Sequence[Any]:
     """All that the calendar of a series says."""
-    query = select(*_SAID).join(Series).where(Lecture.series_id == bindparam("series", type_=Integer), *_IN_FEEDS)
-    return read(query.order_by(*_ORDER).limit(MOST), {"series": series_id, **_times(at)})
+    return _read(Lecture.series_id == series_id, at)
 
 
 def lectures_of(rows: Sequence[Any]) -> list[Lecture]:

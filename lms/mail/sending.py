@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -180,24 +180,19 @@ def _claim_due(*, at: datetime, limit: int, per_minute: int | None, priorities: 
     return mails
 
 
-_SENT = (
-    update(OutboxMail.__table__)  # type: ignore[arg-type]
-    .where(OutboxMail.id.in_(bindparam("ids", expanding=True)), OutboxMail.state != MailState.UNDELIVERED)
-    .values(state=MailState.SENT, sent_at=bindparam("now", type_=UtcDateTime), error=None, reason=None)
-)
-"""Without the session, which takes longer to prepare this than the database to do it.
-
-Some mails are returned before they are marked.
-"""
-
-
 def _mark(outcomes: Sequence[_Outcome], *, at: datetime) -> None:
     """Records the results of mails. A mail that another worker has taken since is left to it, unless it was sent."""
     db.session.rollback()  # the next mail says what is so by then
     plain = [one.mail.id for one in outcomes if one.error is None and SECRET not in one.mail.payload]
     if plain:
+        # Without the session, which takes longer to prepare this than the database to do it
+        sent = (
+            update(OutboxMail.__table__)  # type: ignore[arg-type]
+            .where(OutboxMail.id.in_(plain), OutboxMail.state != MailState.UNDELIVERED)  # returned meanwhile
+            .values(state=MailState.SENT, sent_at=at, error=None, reason=None)
+        )
         with write_connection() as line, write_turn(line.engine), line.begin():
-            line.execute(_SENT, {"ids": plain, "now": at})
+            line.execute(sent)
     if len(plain) < len(outcomes):
         _mark_others([one for one in outcomes if one.error is not None or SECRET in one.mail.payload], at=at)
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from heapq import nlargest
 
 from rapidfuzz.distance import Levenshtein
@@ -219,7 +218,6 @@ def _mail_keys(mailboxes: Iterable[str]) -> Iterable[Hashable]:
     return [(3, box) for box in (one.partition("@")[0] for one in mailboxes) if len(box) > 4]
 
 
-@lru_cache(maxsize=65536)
 def _consonant_key(word: str) -> str:
     """What is left of a word without vowels and doubled letters: the same of Mohammed and Muhamad."""
     return _TWICE.sub(r"\1", _VOWELS.sub("", word))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from functools import lru_cache
 
 _BRACKETS = re.compile(
     r"^(?P<out>[^()（）\[\]【】]*)[(（\[【](?P<within>[^()（）\[\]【】]*)[)）\]】](?P<after>.*)$", re.DOTALL
@@ -65,7 +64,6 @@ _WAITING = re.compile(
 )
 
 
-@lru_cache(maxsize=8192)
 def undecorated(name: str, *, original: bool = False) -> str:
     """A name without decorations: `iPhone (Brian Smith)`, `12345_Brian Smith`, `01Brian Smith`, `Smith, Brian`, `Brian
     Smith (he/him)` and `Brian Smith # Ministry of Trade` are Brian Smith.

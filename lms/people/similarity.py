@@ -254,7 +254,6 @@ def _is_same_word(first: str, second: str) -> bool:
     return first == second or (min(len(first), len(second)) > SHORT and fuzz.ratio(first, second) >= _ALIKE)
 
 
-@lru_cache(maxsize=65536)
 def organisation_words(organisation: str) -> tuple[str, ...]:
     """The words of an organisation's name, without small ones."""
     return tuple(word for word in search_words(organisation) if word not in SMALL_WORDS)

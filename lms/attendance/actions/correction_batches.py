@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Table, bindparam, update
+from sqlalchemy import Table, Update, bindparam, update
 
 from lms.attendance.actions.appeals import accept_together
 from lms.attendance.actions.closing import check_not_closed
@@ -69,7 +69,7 @@ class Corrections(Kind[CorrectionBatch, Lecture]):
         made = corrections_in(owner.id, chosen) if correction is not None else {}
         if made:
             rows = [{"who": person_id, "made": row.id, "batch": batch.id} for person_id, row in made.items()]
-            db.session.connection().execute(_MADE, rows)
+            db.session.connection().execute(_note_correction(), rows)
         if batch.outcome in queries.ANSWERS:
             accept_together(owner, chosen, outcome=batch.outcome, words=batch.reason, by=by, at=at)
         return states
@@ -161,9 +161,8 @@ def _results(lecture: Lecture, ids: list[int]) -> dict[int, tuple[Outcome, int |
     return {id_: (outcome, in_force[id_].id if id_ in in_force else None) for id_, outcome in outcomes.items()}
 
 
-_TABLE = cast(Table, CorrectionBatchEntry.__table__)
-_MADE = (
-    update(_TABLE)
-    .where(_TABLE.c.batch_id == bindparam("batch"), _TABLE.c.person_id == bindparam("who"))
-    .values(correction_id=bindparam("made"))
-)
+def _note_correction() -> Update:
+    """Notes the correction (`made`) that a batch (`batch`) made for a person (`who`)."""
+    table = cast(Table, CorrectionBatchEntry.__table__)
+    entry = table.c.batch_id == bindparam("batch"), table.c.person_id == bindparam("who")
+    return update(table).where(*entry).values(correction_id=bindparam("made"))

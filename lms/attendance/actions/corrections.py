@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Integer, bindparam, select, update
+from sqlalchemy import select, update
 
 from lms.attendance.actions.closing import check_not_closed
 from lms.attendance.actions.credits import credit_lecture, lock_lecture
@@ -165,17 +165,15 @@ def _record(
         audit.record(verb, by=by, at=at, detail=detail, lecture=lecture_id, person=people)
 
 
-_IN_FORCE: Any = select(Correction.id).where(
-    Correction.lecture_id == bindparam("lecture_id", type_=Integer),
-    Correction.withdrawn_at.is_(None),
-    Correction.person_id.in_(rows_of(bindparam("people", expanding=True))),
-)
-
-
 def _withdraw_all(lecture_id: int, person_ids: Sequence[int], *, by: Actor, at: datetime) -> None:
     """Removes every current correction for these people, including those of rows merged into them."""
     for people in chunks(person_ids):
-        ids = read_column(_IN_FORCE, {"lecture_id": lecture_id, "people": people})
+        in_force = select(Correction.id).where(
+            Correction.lecture_id == lecture_id,
+            Correction.withdrawn_at.is_(None),
+            Correction.person_id.in_(rows_of(people)),
+        )
+        ids = read_column(in_force)
         db.session.execute(
             update(Correction)
             .where(among(Correction.id, ids))

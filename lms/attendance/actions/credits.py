@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Integer, Table, bindparam, delete, select, update
+from sqlalchemy import Table, bindparam, delete, select, update
 
 from lms.attendance.actions.facts import drop_facts, hold_facts, write_facts
 from lms.attendance.models.credits import Credit
@@ -119,18 +119,11 @@ def delete_credits(lecture_id: int, *, by: Actor, at: datetime) -> None:
 
 def lock_lecture(lecture_id: int) -> Lecture:
     """The lecture as it is now, held until the action ends: its credits change one after the other."""
-    lecture = db.session.scalar(_LOCKED, {"lecture_id": lecture_id})
+    query = select(Lecture).where(Lecture.id == lecture_id).with_for_update(of=Lecture)
+    lecture = db.session.scalar(query.execution_options(populate_existing=True))
     if lecture is None:
         raise NotFound
     return lecture
-
-
-_LOCKED = (
-    select(Lecture)
-    .where(Lecture.id == bindparam("lecture_id", type_=Integer))
-    .with_for_update(of=Lecture)
-    .execution_options(populate_existing=True)
-)
 
 
 def _insert(lecture_id: int, new: list[int], credits: dict[int, CreditValues], at: datetime) -> None:
@@ -165,22 +158,20 @@ def _update(lecture_id: int, changed: list[int], credits: dict[int, CreditValues
         present, tenths, outcome, source, policy_id = credits[person_id]
         rows.append({"who": person_id, "present": present, "tenths": tenths, "decided": outcome, "seen_by": source,
                      "held_under": policy_id, "lecture": lecture_id, "at": at})  # fmt: skip
-    db.session.connection().execute(_UPDATE, rows)
-
-
-_TABLE = cast(Table, Credit.__table__)
-_UPDATE = (
-    update(_TABLE)
-    .where(_TABLE.c.lecture_id == bindparam("lecture"), _TABLE.c.person_id == bindparam("who"))
-    .values(
-        present_ms=bindparam("present"),
-        percent_tenths=bindparam("tenths"),
-        outcome=bindparam("decided"),
-        source=bindparam("seen_by"),
-        policy_id=bindparam("held_under"),
-        computed_at=bindparam("at"),
+    table = cast(Table, Credit.__table__)
+    statement = (
+        update(table)
+        .where(table.c.lecture_id == bindparam("lecture"), table.c.person_id == bindparam("who"))
+        .values(
+            present_ms=bindparam("present"),
+            percent_tenths=bindparam("tenths"),
+            outcome=bindparam("decided"),
+            source=bindparam("seen_by"),
+            policy_id=bindparam("held_under"),
+            computed_at=bindparam("at"),
+        )
     )
-)
+    db.session.connection().execute(statement, rows)
 
 
 def _drop(lecture_id: int, person_ids: list[int] | None) -> int:

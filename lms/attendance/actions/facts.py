@@ -29,13 +29,6 @@ def hold_facts(*, alone: bool = False) -> None:
     one_at_a_time(IDENTITY, shared=not alone)
 
 
-_STORED = (
-    select(LectureFacts.day, LectureFacts.content)
-    .where(LectureFacts.lecture_id == bindparam("lecture_id"))
-    .with_for_update()
-)
-
-
 def write_facts(lecture_id: int, only: Collection[int] | None = None) -> None:
     """Brings the facts of a lecture in line with its credits, inside the running action, its lecture locked.
 
@@ -45,7 +38,8 @@ def write_facts(lecture_id: int, only: Collection[int] | None = None) -> None:
     if day is None:
         drop_facts(lecture_id)
         return
-    row = read_one(_STORED, {"lecture_id": lecture_id})
+    stored = select(LectureFacts.day, LectureFacts.content).where(LectureFacts.lecture_id == lecture_id)
+    row = read_one(stored.with_for_update())
     if row is None or only is None or len(only) > FEW or row.day != day:
         _store(lecture_id, day, columns_of(attended_rows(lecture_id, day)), is_new=row is None)
         return
@@ -117,14 +111,12 @@ def replace_country(before: int, after: int) -> None:
         ids = [row["of_id"] for row in changed_rows]
         held = select(Lecture.id).where(among(Lecture.id, ids)).order_by(Lecture.id)
         db.session.execute(held.with_for_update(of=Lecture))
-        db.session.connection().execute(_REPLACED, changed_rows)
-
-
-_REPLACED = (
-    update(LectureFacts.__table__)  # type: ignore[arg-type]
-    .where(LectureFacts.lecture_id == bindparam("of_id"))
-    .values(content=bindparam("new"), version=bindparam("drawn"))
-)
+        statement = (
+            update(LectureFacts.__table__)  # type: ignore[arg-type]
+            .where(LectureFacts.lecture_id == bindparam("of_id"))
+            .values(content=bindparam("new"), version=bindparam("drawn"))
+        )
+        db.session.connection().execute(statement, changed_rows)
 
 
 @action

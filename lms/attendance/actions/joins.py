@@ -37,8 +37,5 @@ def open_join(
         "joined_ms": clock.to_ms(at),
         "beat_seconds": beat_seconds,
     }
-    join_id = db.session.connection().execute(_INSERT, values).scalar_one()
+    join_id = db.session.connection().execute(insert(Join).returning(Join.id), values).scalar_one()
     return OpenJoin(join_id, beat_seconds)
-
-
-_INSERT = insert(Join).returning(Join.id)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import aliased
 
 from lms.attendance.appeal_rules import WINDOW
@@ -52,33 +52,36 @@ class AppealView:
 _Filing, _Answering = aliased(Person), aliased(Person)
 
 
-_VIEWS: Any = (
-    select(
-        Appeal,
-        Person.id.label("person_id"),
-        Person.public_id.label("person"),
-        Person.full_name,
-        Person.native_name,
-        Person.time_zone,
-        Lecture,
-        _Answering.full_name.label("answered_by"),
-        Correction.outcome,
+def _views(*conditions: ColumnElement[bool]) -> Any:
+    """The query of appeals, with the columns of `AppealView`."""
+    return (
+        select(
+            Appeal,
+            Person.id.label("person_id"),
+            Person.public_id.label("person"),
+            Person.full_name,
+            Person.native_name,
+            Person.time_zone,
+            Lecture,
+            _Answering.full_name.label("answered_by"),
+            Correction.outcome,
+        )
+        .join(Lecture, Lecture.id == Appeal.lecture_id)
+        .join(_Filing, _Filing.id == Appeal.person_id)
+        .join(Person, Person.id == _Filing.canonical_id)
+        .outerjoin(_Answering, _Answering.id == Appeal.answered_by)
+        .outerjoin(Correction, Correction.id == Appeal.correction_id)
+        .where(*conditions)
     )
-    .join(Lecture, Lecture.id == Appeal.lecture_id)
-    .join(_Filing, _Filing.id == Appeal.person_id)
-    .join(Person, Person.id == _Filing.canonical_id)
-    .outerjoin(_Answering, _Answering.id == Appeal.answered_by)
-    .outerjoin(Correction, Correction.id == Appeal.correction_id)
-)
 
 
-def _read(query: Any, values: Any = None) -> list[AppealView]:
-    return [AppealView(*row) for row in db.session.execute(query, values)]
+def _read(query: Any) -> list[AppealView]:
+    return [AppealView(*row) for row in db.session.execute(query)]
 
 
 def get_appeal(public_id: str, *, by: Actor) -> AppealView:
     """An appeal, for its author and the staff of its lecture; NotFound for everyone else."""
-    views = _read(_VIEWS.where(Appeal.public_id == public_id))
+    views = _read(_views(Appeal.public_id == public_id))
     if not views:
         raise NotFound
     view = views[0]
@@ -99,7 +102,7 @@ def list_appeals(
     """Up to `limit + 1` appeals after `cursor` that somebody may see: their own, and those of lectures that one
     may change. Open ones in the order in which they came, all of them the newest first."""
     oldest_first = state is AppealState.OPEN
-    query = _VIEWS.where(or_(_answerable(*_kind(by)), _Filing.canonical_id == by.person_id))
+    query = _views(or_(_answerable(*_kind(by)), _Filing.canonical_id == by.person_id))
     if lecture_id is not None:
         get_lecture(lecture_id, by=by)
         query = query.where(Appeal.lecture_id == lecture_id)
@@ -130,7 +133,7 @@ def list_appeal_page(
     """The appeals that somebody may see, in a state or in any, in the order and on the page that are asked for: when
     they were made (`filed`), or by `name`."""
     lecture = get_lecture(lecture_id, by=by) if lecture_id is not None else None
-    seen = _VIEWS.where(or_(_answerable(*_kind(by)), _Filing.canonical_id == by.person_id))
+    seen = _views(or_(_answerable(*_kind(by)), _Filing.canonical_id == by.person_id))
     if lecture is not None:
         seen = seen.where(Appeal.lecture_id == lecture.id)
     counts = dict(read(seen.with_only_columns(Appeal.state, func.count()).group_by(Appeal.state)))
@@ -162,7 +165,7 @@ def _answerable(is_administrator: bool, person_id: int | None) -> ColumnElement[
 def _open(is_administrator: bool, person_id: int | None) -> Any:
     """The query of open appeals for each kind of reader."""
     answerable = _answerable(is_administrator, person_id)
-    return _VIEWS.where(answerable, Appeal.state == AppealState.OPEN).order_by(Appeal.id)
+    return _views(answerable, Appeal.state == AppealState.OPEN).order_by(Appeal.id)
 
 
 def open_appeals_by_person(lecture_id: int, *, by: Actor) -> dict[str, str]:
@@ -230,23 +233,19 @@ def open_views_in(lecture_id: int, person_ids: Collection[int]) -> list[AppealVi
     """As `open_appeals_in`, with the person and the lecture of each."""
     views = []
     for people in chunks(person_ids):
-        query = _VIEWS.where(
+        query = _views(
             Appeal.lecture_id == lecture_id, Appeal.state == AppealState.OPEN, _Filing.canonical_id.in_(people)
         )
         views += _read(query.order_by(Appeal.id).execution_options(populate_existing=True))
     return views
 
 
-_LAST_IMPORT = select(func.max(AttendanceImport.published_at)).where(
-    AttendanceImport.lecture_id == bindparam("lecture_id", type_=Integer)
-)
-
-
 def appeal_until(lecture: Lecture) -> datetime:
     """Until when one may appeal: so long after a held lecture ended, was entered, or its last report was taken."""
     assert lecture.actual_end is not None
-    last = read_value(_LAST_IMPORT, {"lecture_id": lecture.id})
-    return max(one for one in (lecture.actual_end, lecture.created_at, last) if one is not None) + WINDOW
+    query = select(func.max(AttendanceImport.published_at)).where(AttendanceImport.lecture_id == lecture.id)
+    moments = (lecture.actual_end, lecture.created_at, read_value(query))
+    return max(moment for moment in moments if moment is not None) + WINDOW
 
 
 @dataclass(frozen=True)
@@ -263,15 +262,10 @@ class OwnAppeals:
         return next((one for one in self.appeals if one.is_open), None)
 
 
-_OWN: Any = _VIEWS.where(
-    Appeal.lecture_id == bindparam("lecture_id", type_=Integer),
-    _Filing.canonical_id == bindparam("person_id", type_=Integer),
-).order_by(Appeal.id.desc())
-
-
 def own_appeals(lecture: Lecture, *, by: Actor, at: datetime) -> OwnAppeals:
     """What a person asked, and may ask, of a held lecture in which the person was expected or seen."""
-    appeals = _read(_OWN, {"lecture_id": lecture.id, "person_id": by.person_id})
+    query = _views(Appeal.lecture_id == lecture.id, _Filing.canonical_id == by.person_id)
+    appeals = _read(query.order_by(Appeal.id.desc()))
     until = appeal_until(lecture)
     return OwnAppeals(appeals, at <= until and not any(one.is_open for one in appeals), until)
 
@@ -286,12 +280,10 @@ def get_appealable(lecture_id: int, *, by: Actor, at: datetime) -> tuple[Lecture
 
 def appeal_states_of(*, by: Actor) -> dict[int, AppealState]:
     """The state of one's own latest appeal in each lecture."""
-    return dict(read(_OWN_STATES, {"person_id": by.person_id}))
-
-
-_OWN_STATES: Any = (
-    select(Appeal.lecture_id, Appeal.state)
-    .join(Person, Person.id == Appeal.person_id)
-    .where(Person.canonical_id == bindparam("person_id", type_=Integer))
-    .order_by(Appeal.id)
-)
+    query = (
+        select(Appeal.lecture_id, Appeal.state)
+        .join(Person, Person.id == Appeal.person_id)
+        .where(Person.canonical_id == by.person_id)
+        .order_by(Appeal.id)
+    )
+    return dict(read(query))

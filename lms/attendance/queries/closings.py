@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import select
 from sqlalchemy.orm import aliased
 
 from lms.attendance.models.closings import Closing
@@ -41,14 +41,8 @@ _Closer, _Opener = aliased(Person), aliased(Person)
 
 def find_closing(lecture_id: int) -> Closing | None:
     """The closing that holds, if any. Writers ask with the lecture locked."""
-    return db.session.scalar(_IN_FORCE, {"lecture_id": lecture_id})
-
-
-_IN_FORCE = (
-    select(Closing)
-    .where(Closing.lecture_id == bindparam("lecture_id"), Closing.reopened_at.is_(None))
-    .execution_options(populate_existing=True)
-)
+    query = select(Closing).where(Closing.lecture_id == lecture_id, Closing.reopened_at.is_(None))
+    return db.session.scalar(query.execution_options(populate_existing=True))
 
 
 def closed_among(lecture_ids: Collection[int]) -> set[int]:
@@ -59,7 +53,7 @@ def closed_among(lecture_ids: Collection[int]) -> set[int]:
 
 def view_of(lecture_id: int) -> ClosingView | None:
     """The closing that holds, with names."""
-    row = read_one(_HOLDING, {"lecture_id": lecture_id})
+    row = read_one(_views(lecture_id).where(Closing.reopened_at.is_(None)))
     return None if row is None else ClosingView(*row)
 
 
@@ -67,7 +61,7 @@ def get_closable(lecture_id: int, *, by: Actor) -> tuple[Lecture, list[ClosingVi
     """A lecture with its closings, the latest first, for those who may close it; Forbidden or NotFound for others."""
     lecture = get_lecture(lecture_id, by=by)
     check_can_edit_lecture(lecture, by)
-    return lecture, [ClosingView(*row) for row in read(_CLOSINGS, {"lecture_id": lecture_id})]
+    return lecture, [ClosingView(*row) for row in read(_views(lecture_id))]
 
 
 def list_closings(lecture_id: int, *, by: Actor) -> list[ClosingView]:
@@ -75,18 +69,19 @@ def list_closings(lecture_id: int, *, by: Actor) -> list[ClosingView]:
     return get_closable(lecture_id, by=by)[1]
 
 
-_CLOSINGS: Any = (
-    select(
-        Closing.closed_at,
-        _Closer.full_name.label("closed_by"),
-        Closing.figures,
-        Closing.reopened_at,
-        _Opener.full_name.label("reopened_by"),
-        Closing.reason,
+def _views(lecture_id: int) -> Any:
+    """The query of the closings of a lecture, the latest first, with the columns of `ClosingView`."""
+    return (
+        select(
+            Closing.closed_at,
+            _Closer.full_name.label("closed_by"),
+            Closing.figures,
+            Closing.reopened_at,
+            _Opener.full_name.label("reopened_by"),
+            Closing.reason,
+        )
+        .outerjoin(_Closer, _Closer.id == Closing.closed_by)
+        .outerjoin(_Opener, _Opener.id == Closing.reopened_by)
+        .where(Closing.lecture_id == lecture_id)
+        .order_by(Closing.id.desc())
     )
-    .outerjoin(_Closer, _Closer.id == Closing.closed_by)
-    .outerjoin(_Opener, _Opener.id == Closing.reopened_by)
-    .where(Closing.lecture_id == bindparam("lecture_id"))
-    .order_by(Closing.id.desc())
-)
-_HOLDING = _CLOSINGS.where(Closing.reopened_at.is_(None))

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, String, bindparam, func, select, type_coerce
+from sqlalchemy import ColumnElement, String, func, select, type_coerce
 from sqlalchemy.orm import aliased
 
 from lms.attendance.facts import ATTENDANCES, Attended, Columns, unpack
@@ -23,12 +23,9 @@ FEW = 200
 """Up to this many lectures, versions are read by id; above, all are read."""
 
 
-_VERSIONS = select(LectureFacts.lecture_id, LectureFacts.version, LectureFacts.day)
-
-
 def read_versions(lecture_ids: Collection[int]) -> dict[int, tuple[int, date]]:
     """Of these lectures that have stored facts: their version, and the day on which countries were read."""
-    query = _VERSIONS
+    query = select(LectureFacts.lecture_id, LectureFacts.version, LectureFacts.day)
     if len(lecture_ids) <= FEW:
         query = query.where(LectureFacts.lecture_id.in_(lecture_ids))
     return {id_: (version, day) for id_, version, day in read(query) if id_ in lecture_ids}
@@ -42,16 +39,12 @@ def read_facts(lecture_ids: Collection[int]) -> Iterator[tuple[int, int, date, C
         yield id_, version, day, unpack(ATTENDANCES, content)
 
 
-_COUNTS = select(LectureFacts.lecture_id, LectureFacts.attendances).where(
-    LectureFacts.lecture_id.in_(bindparam("ids", expanding=True))
-)
-
-
 def count_facts(lecture_ids: Collection[int]) -> dict[int, int]:
     """How many attended each of these held lectures; those without stored facts are counted from the rows."""
     if not lecture_ids:
         return {}
-    counts: dict[int, int] = dict(read(_COUNTS, {"ids": list(lecture_ids)}))
+    stored = select(LectureFacts.lecture_id, LectureFacts.attendances)
+    counts: dict[int, int] = dict(read(stored.where(LectureFacts.lecture_id.in_(lecture_ids))))
     missing = [id_ for id_ in lecture_ids if id_ not in counts]
     if not missing:
         return counts
@@ -78,24 +71,6 @@ def _is_of(condition: ColumnElement[bool]) -> ColumnElement[bool]:
     return Credit.person_id.in_(select(_Row.id).where(condition))
 
 
-_ATTENDED: Any = (
-    select(
-        Credit.lecture_id,
-        Person.canonical_id,
-        Credit.person_id,
-        type_coerce(Credit.sector, String),
-        type_coerce(Credit.gender, String),
-        type_coerce(Credit.source, String),
-        Credit.present_ms,
-    )
-    .join(Person, Person.id == Credit.person_id)
-    .where(Credit.outcome == Outcome.ATTENDED)
-)
-_ATTENDED_OF_SOME = _ATTENDED.where(  # "+ 0" keeps the index of lectures out: the people lead to the rows
-    Credit.lecture_id + 0 == bindparam("lecture_id"), _is_of(_Row.canonical_id.in_(bindparam("people", expanding=True)))
-)
-
-
 def attended_in(days: Mapping[int, date], only: Collection[int] | None = None) -> dict[int, list[Attended]]:
     """`attended_rows` of several lectures, by id."""
     by_lecture: dict[int, list[Any]] = {lecture_id: [] for lecture_id in days}
@@ -112,10 +87,26 @@ def attended_in(days: Mapping[int, date], only: Collection[int] | None = None) -
 
 
 def _attended(lecture_ids: Collection[int], only: Collection[int] | None) -> Sequence[Any]:
-    if only is not None and len(lecture_ids) == 1 and len(only) <= FEW:
-        return read(_ATTENDED_OF_SOME, {"lecture_id": next(iter(lecture_ids)), "people": list(only)})
-    query = _ATTENDED.where(among(Credit.lecture_id, lecture_ids))
-    return read(query if only is None else query.where(_is_of(among(_Row.canonical_id, only))))
+    query = (
+        select(
+            Credit.lecture_id,
+            Person.canonical_id,
+            Credit.person_id,
+            type_coerce(Credit.sector, String),
+            type_coerce(Credit.gender, String),
+            type_coerce(Credit.source, String),
+            Credit.present_ms,
+        )
+        .join(Person, Person.id == Credit.person_id)
+        .where(Credit.outcome == Outcome.ATTENDED)
+    )
+    if only is None:
+        return read(query.where(among(Credit.lecture_id, lecture_ids)))
+    if len(lecture_ids) == 1 and len(only) <= FEW:
+        # "+ 0" keeps the index of lectures out: the people lead to the rows
+        is_of_lecture = Credit.lecture_id + 0 == next(iter(lecture_ids))
+        return read(query.where(is_of_lecture, _is_of(_Row.canonical_id.in_(only))))
+    return read(query.where(among(Credit.lecture_id, lecture_ids), _is_of(among(_Row.canonical_id, only))))
 
 
 def _once(rows: Sequence[Any]) -> Iterable[Any]:
@@ -134,14 +125,11 @@ def _once(rows: Sequence[Any]) -> Iterable[Any]:
 def days_of_held(lecture_ids: Collection[int] | None = None) -> dict[int, date]:
     """The lectures that were held, with the day of their actual start in the reporting zone."""
     zone = clock.reporting_zone()
-    rows = read(_HELD) if lecture_ids is None else read(_SOME_HELD, {"ids": list(lecture_ids)})
-    return {id_: clock.day_of(start, zone) for id_, start in rows}
-
-
-_HELD = select(Lecture.id, Lecture.actual_start).where(
-    Lecture.state == LectureState.HELD, Lecture.actual_start.is_not(None)
-)
-_SOME_HELD = _HELD.where(Lecture.id.in_(bindparam("ids", expanding=True)))
+    query = select(Lecture.id, Lecture.actual_start)
+    query = query.where(Lecture.state == LectureState.HELD, Lecture.actual_start.is_not(None))
+    if lecture_ids is not None:
+        query = query.where(Lecture.id.in_(lecture_ids))
+    return {lecture_id: clock.day_of(start, zone) for lecture_id, start in read(query)}
 
 
 def has_facts(lecture_id: int) -> bool:

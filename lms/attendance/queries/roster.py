@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, select, union
+from sqlalchemy import Row, func, select, union
 
 from lms.attendance import rules
 from lms.attendance.models.credits import Credit, Outcome
@@ -25,7 +25,7 @@ from lms.attendance.presence import (
 )
 from lms.attendance.queries.outcomes import inputs_for, min_percent_of
 from lms.attendance.queries.roster_filters import (
-    ENTRIES,
+    ENTRY,
     RosterFilter,
     RosterSort,
     count_matching,
@@ -161,7 +161,7 @@ def walk_ins_of(lecture: Lecture) -> WalkIns:
 
 def _entries(shared_only: bool) -> Any:
     """The query of people, with what a roster is in order of; asked with `series_id` where only shared names are."""
-    return ENTRIES.add_columns(position_of(shared_only).label("position"))
+    return select(*ENTRY, position_of(shared_only).label("position"))
 
 
 def _entries_of(ids: list[int], lecture: Lecture, by: Actor) -> Sequence[Any]:
@@ -170,13 +170,6 @@ def _entries_of(ids: list[int], lecture: Lecture, by: Actor) -> Sequence[Any]:
         return []
     is_among = Person.id.in_(ids) if len(ids) <= FEW else among(Person.id, ids)
     return read(_entries(sees_shared_only(by)).where(is_among), {"series_id": lecture.series_id})
-
-
-_OUTCOMES: Any = (
-    select(Credit.outcome, func.count(), func.max(Credit.computed_at))
-    .where(Credit.lecture_id == bindparam("lecture_id"))
-    .group_by(Credit.outcome)
-)
 
 
 def is_on_roster(lecture: Lecture, person_id: int) -> bool:
@@ -332,7 +325,8 @@ def _totals(lecture: Lecture, order: RosterOrder, at: datetime | None) -> Roster
             people, unmatched=unmatched, in_room=viewers(lecture.id, now), seen=db.session.scalar(seen) or 0
         )
     counted, moments = dict.fromkeys(Outcome, 0), []
-    for outcome, count, moment in read(_OUTCOMES, {"lecture_id": lecture.id}):
+    query = select(Credit.outcome, func.count(), func.max(Credit.computed_at))
+    for outcome, count, moment in read(query.where(Credit.lecture_id == lecture.id).group_by(Credit.outcome)):
         counted[outcome] = count
         moments.append(moment)
     came = counted[Outcome.ATTENDED] + counted[Outcome.PARTIAL] + counted[Outcome.EXCUSED]

@@ -35,7 +35,7 @@ from lms.people.rules import email_key
 
 SORTS = ("name", "organisation", "country", "minutes", "short")
 """What a roster can be sorted by; the last two only where it has credits."""
-ENTRIES: Any = select(Person.id, Person.public_id, Person.full_name, Person.native_name, Person.organisation)
+ENTRY = (Person.id, Person.public_id, Person.full_name, Person.native_name, Person.organisation)
 """What a row says of a person."""
 
 
@@ -156,7 +156,7 @@ def sorted_entries(
     """
     shared_only = sees_shared_only(by)
     position = position_of(shared_only)
-    query = ENTRIES.add_columns(position.label("position")).where(Person.id.in_(matching))
+    query: Any = select(*ENTRY, position.label("position")).where(Person.id.in_(matching))
     key = _sort_key(lecture, order, shared_only=shared_only, at=at)
     if order.name in ("minutes", "short"):
         query = query.outerjoin(Credit, and_(Credit.lecture_id == lecture.id, Credit.person_id == Person.id))

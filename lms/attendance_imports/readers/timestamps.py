@@ -86,9 +86,8 @@ class AmbiguousDate:
         return datetime(*day, self.hour, self.minute, self.second, tzinfo=self.zone) if day is not None else None
 
 
-@lru_cache(maxsize=4096)
 def _days(figures: tuple[int, int, int]) -> dict[DateOrder, tuple[int, int, int]]:
-    """Year, month and day by each order in which the figures are a date; a file has few days and many times."""
+    """Year, month and day by each order in which the figures are a date."""
     a, b, c = figures
     days = {}
     for order, (year, month, day) in {

@@ -43,7 +43,6 @@ STATION = (
     Lecture.recording_url,
 )
 """The columns of a `Station`, in its order."""
-_STATIONS = select(*STATION).join(Series)
 
 
 def _seen_by(by: Actor) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
@@ -111,7 +110,7 @@ def list_lectures(series_id: int, *, by: Actor) -> list[Lecture]:
 def stations_of(series_ids: Collection[int], *, by: Actor) -> dict[int, list[Station]]:
     """The lectures of several series in the order of their time, those without a date last."""
     stations: dict[int, list[Station]] = {one: [] for one in series_ids}
-    query = _STATIONS.where(Lecture.series_id.in_(list(stations)), *_seen_by(by))
+    query = select(*STATION).join(Series).where(Lecture.series_id.in_(list(stations)), *_seen_by(by))
     for row in read(query.order_by(BEGAN.is_(None), BEGAN, Lecture.id)) if stations else []:
         stations[row[1]].append(Station(*row))
     return stations
@@ -135,7 +134,7 @@ def list_between(
 ) -> list[Station]:
     """The lectures that begin between two instants, in their order; of these series where they are given."""
     span = (start <= BEGAN, end > BEGAN, Lecture.state != LectureState.POSTPONED)
-    query = _STATIONS.where(*span, *_seen_by(by)).order_by(BEGAN, Lecture.id)
+    query = select(*STATION).join(Series).where(*span, *_seen_by(by)).order_by(BEGAN, Lecture.id)
     if series_ids is not None:
         query = query.where(Lecture.series_id.in_(series_ids))
     return [Station(*row) for row in read(query)]

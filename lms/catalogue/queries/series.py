@@ -97,26 +97,23 @@ class Card:
         return len(not_cancelled(self.lectures))
 
 
-_COMING = (
-    select(Lecture.series_id, func.min(Lecture.starts_at).label("first"))
-    .where(Lecture.state.in_((LectureState.SCHEDULED, LectureState.LIVE)), ~Lecture.held_unknown)
-    .group_by(Lecture.series_id)
-    .subquery()
-)
-_HELD = select(Lecture.series_id, func.max(Lecture.actual_start).label("last")).group_by(Lecture.series_id).subquery()
-_CARD_ORDER = (
-    _COMING.c.first.is_(None), _COMING.c.first, _HELD.c.last.is_(None), _HELD.c.last.desc(), Series.id.desc()
-)  # fmt: skip
-
-
 def list_cards(filters: SeriesFilter, *, by: Actor, offset: int = 0) -> tuple[list[Card], int]:
     """One page of the list of series, and how many match: what comes next first, then what was held last first."""
+    coming = (
+        select(Lecture.series_id, func.min(Lecture.starts_at).label("first"))
+        .where(Lecture.state.in_((LectureState.SCHEDULED, LectureState.LIVE)), ~Lecture.held_unknown)
+        .group_by(Lecture.series_id)
+        .subquery()
+    )
+    held = (
+        select(Lecture.series_id, func.max(Lecture.actual_start).label("last")).group_by(Lecture.series_id).subquery()
+    )
     query = (
         select(Series, func.count().over())
         .where(*_conditions(filters, by))
-        .outerjoin(_COMING, _COMING.c.series_id == Series.id)
-        .outerjoin(_HELD, _HELD.c.series_id == Series.id)
-        .order_by(*_CARD_ORDER)
+        .outerjoin(coming, coming.c.series_id == Series.id)
+        .outerjoin(held, held.c.series_id == Series.id)
+        .order_by(coming.c.first.is_(None), coming.c.first, held.c.last.is_(None), held.c.last.desc(), Series.id.desc())
         .limit(filters.limit)
         .offset(offset)
     )

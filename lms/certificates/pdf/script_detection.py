@@ -3,7 +3,6 @@
 import unicodedata
 from collections import Counter
 from dataclasses import dataclass
-from functools import lru_cache
 
 from babel.core import get_global
 
@@ -86,7 +85,6 @@ _CHINESE_CHARACTERS = frozenset({"Hans", "Hant", "Jpan", "Kore"})
 _LATIN_OR_CYRILLIC = frozenset({"az", "bs", "kk", "ky", "sr", "tg", "tk", "tt", "uz"})
 
 
-@lru_cache(maxsize=8192)
 def language_of(text: str, declared: str) -> str:
     """The BCP 47 tag of a title: `declared`, or another where its letters cannot be of that language.
 

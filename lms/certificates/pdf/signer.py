@@ -10,7 +10,6 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
 from asn1crypto import algos, tsp
@@ -79,7 +78,7 @@ def sign(
     steps.send(SigObjSetup(value, SigMDPSetup(_DIGEST, certify=True, docmdp_perms=MDPPerm.NO_CHANGES)))
     prepared, output = steps.send(SigIOSetup(_DIGEST))
     stamper = _Stamper(timestamp_url) if timestamp_url else None
-    signer = _signer(key.private, key.certificate, tuple(key.chain))
+    signer = _KeySigner(key.private, key.certificate, tuple(key.chain))
     try:
         signing = signer.async_sign(prepared.document_digest, _DIGEST, use_pades=True, timestamper=stamper)
         with ThreadPoolExecutor(1) as pool:  # this thread may run an event loop already
@@ -165,10 +164,9 @@ class _KeySigner(Signer):
 
     async def async_sign_raw(self, data: bytes, digest_algorithm: str, dry_run: bool = False) -> bytes:
         """The signature on `data`."""
-        return self._private.sign(data, _algorithm())
+        return self._private.sign(data, _ALGORITHM)
 
 
-@lru_cache(maxsize=1)
 def _algorithm() -> ec.ECDSA:
     try:
         algorithm = ec.ECDSA(hashes.SHA256(), deterministic_signing=True)  # RFC 6979
@@ -178,16 +176,12 @@ def _algorithm() -> ec.ECDSA:
     return algorithm
 
 
+_ALGORITHM = _algorithm()
+
+
 def _as_asn1(certificate: x509.Certificate) -> asn1.Certificate:
     loaded: asn1.Certificate = asn1.Certificate.load(der(certificate))
     return loaded
-
-
-@lru_cache(maxsize=4)
-def _signer(
-    private: ec.EllipticCurvePrivateKey, certificate: x509.Certificate, chain: tuple[x509.Certificate, ...]
-) -> _KeySigner:
-    return _KeySigner(private, certificate, chain)
 
 
 class _Stamper(TimeStamper):

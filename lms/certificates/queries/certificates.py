@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.orm import aliased, contains_eager
 
 from lms.attendance.models.credits import Credit, Outcome
@@ -218,36 +218,28 @@ def list_of_person(person_id: int, *, by: Actor) -> list[ShownCertificate]:
     """A person's certificates that were not superseded, newest first: for oneself and for staff."""
     if not (by.is_reporter or (by.is_signed_in and by.person_id == person_id)):
         raise Forbidden
-    return _shown(list(db.session.scalars(_OF_PERSON, {"person_id": person_id})), by=by)
+    return _shown(list(db.session.scalars(_newest(Person.canonical_id == person_id))), by=by)
 
 
-_OF_PERSON = (
-    select(Certificate)
-    .join(Certificate.award)
-    .join(Person, Person.id == Award.person_id)
-    .options(contains_eager(Certificate.award))
-    .where(
-        Person.canonical_id == bindparam("person_id"),
-        Certificate.state != CertificateState.SUPERSEDED,
+def _newest(condition: ColumnElement[bool]) -> Select[Certificate]:
+    """The certificates of some people that were not superseded, newest first."""
+    return (
+        select(Certificate)
+        .join(Certificate.award)
+        .join(Person, Person.id == Award.person_id)
+        .options(contains_eager(Certificate.award))
+        .where(condition, Certificate.state != CertificateState.SUPERSEDED)
+        .order_by(Certificate.issued_on.desc(), Certificate.id.desc())
     )
-    .order_by(Certificate.issued_on.desc(), Certificate.id.desc())
-)
 
 
 def list_of_people(person_ids: Collection[int], *, by: Actor, limit: int) -> list[ShownCertificate]:
     """Up to `limit` certificates of these people that were not superseded, newest first: for staff."""
     if not by.is_reporter:
         raise Forbidden
-    query = (
-        select(Certificate)
-        .join(Certificate.award)
-        .join(Person, Person.id == Award.person_id)
-        .options(contains_eager(Certificate.award))
-        .where(among(Person.canonical_id, person_ids), Certificate.state != CertificateState.SUPERSEDED)
-        .order_by(Certificate.issued_on.desc(), Certificate.id.desc())
-        .limit(limit)
-    )
-    return _shown(list(db.session.scalars(query)), by=by) if person_ids else []
+    if not person_ids:
+        return []
+    return _shown(list(db.session.scalars(_newest(among(Person.canonical_id, person_ids)).limit(limit))), by=by)
 
 
 def list_of_series(

@@ -216,22 +216,19 @@ def _preview(kept_id: int, merged_id: int, work: Any, by: Actor, at: datetime) -
     )
 
 
-_Kept, _Merged = aliased(Country), aliased(Country)
-_MERGES = (
-    select(CountryMerge, _Kept, _Merged, Person.full_name)
-    .join(_Kept, _Kept.id == CountryMerge.kept_id)
-    .join(_Merged, _Merged.id == CountryMerge.merged_id)
-    .outerjoin(Person, Person.id == CountryMerge.merged_by)
-    .where(CountryMerge.undone_at.is_(None))
-    .order_by(CountryMerge.id)
-)
-
-
 def list_country_merges(country_id: int | None = None, *, by: Actor) -> list[MergedCountry]:
     """The merges in force, of all or of this country, as the one kept or merged. For administrators."""
     if not by.is_administrator:
         raise Forbidden
-    query = _MERGES
+    kept_country, merged_country = aliased(Country), aliased(Country)
+    query = (
+        select(CountryMerge, kept_country, merged_country, Person.full_name)
+        .join(kept_country, kept_country.id == CountryMerge.kept_id)
+        .join(merged_country, merged_country.id == CountryMerge.merged_id)
+        .outerjoin(Person, Person.id == CountryMerge.merged_by)
+        .where(CountryMerge.undone_at.is_(None))
+        .order_by(CountryMerge.id)
+    )
     if country_id is not None:
         query = query.where((CountryMerge.kept_id == country_id) | (CountryMerge.merged_id == country_id))
     return [

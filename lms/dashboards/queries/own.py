@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import func, select
 
 from lms.attendance.queries.persons import PersonAttendance, attendance_of_person
 from lms.attendance.queries.sessions import sessions_among
@@ -114,25 +114,18 @@ def _weight(own_series: OwnSeries) -> tuple[bool, bool, float]:
 
 
 def _positions(enrolments: Iterable[Enrolment]) -> dict[int, int]:
-    waiting = [one for one in enrolments if one.status is EnrolmentStatus.WAITLISTED]
+    waiting = [enrolment for enrolment in enrolments if enrolment.status is EnrolmentStatus.WAITLISTED]
     if not waiting:
         return {}
-    ids = [one.id for one in waiting]
-    where = {"series": [one.series_id for one in waiting], "status": EnrolmentStatus.WAITLISTED, "ids": ids}
-    return dict(db.session.execute(_POSITIONS, where).all())
-
-
-_LINE = (
-    select(
-        Enrolment.id,
-        func.row_number()
-        .over(partition_by=Enrolment.series_id, order_by=(Enrolment.queued_at, Enrolment.id))
-        .label("position"),
+    order = (Enrolment.queued_at, Enrolment.id)
+    position = func.row_number().over(partition_by=Enrolment.series_id, order_by=order)
+    line = (
+        select(Enrolment.id, position.label("position"))
+        .where(
+            Enrolment.series_id.in_([enrolment.series_id for enrolment in waiting]),
+            Enrolment.status == EnrolmentStatus.WAITLISTED,
+        )
+        .subquery()
     )
-    .where(
-        Enrolment.series_id.in_(bindparam("series", expanding=True)),
-        Enrolment.status == bindparam("status", type_=Enrolment.status.type),
-    )
-    .subquery()
-)
-_POSITIONS = select(_LINE.c.id, _LINE.c.position).where(_LINE.c.id.in_(bindparam("ids", expanding=True)))
+    query = select(line.c.id, line.c.position).where(line.c.id.in_([enrolment.id for enrolment in waiting]))
+    return dict(db.session.execute(query).all())

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from sqlalchemy import bindparam, or_, select
+from sqlalchemy import or_, select
 
 from lms.attendance.models.appeals import Appeal, AppealState
 from lms.attendance.models.credits import Outcome
@@ -84,48 +84,59 @@ def own_to_do(person_id: int, series: Iterable[OwnSeries], *, at: datetime) -> O
     ]
     since = at - NEWS
     return OwnToDo(
-        [Invited(*row) for row in read(_INVITED, {"person_id": person_id, "at": at})],
-        [AnsweredAppeal(one, title, language, state is AppealState.ACCEPTED, ended)
-         for one, title, language, state, ended in read(_ANSWERED, {"person_id": person_id, "since": since})],
-        [Recorded(*row) for row in read(_RECORDED, {"ids": missed, "since": since})],
-    )  # fmt: skip
+        _invitations(person_id, at),
+        _answered_appeals(person_id, since),
+        _recordings(missed, since),
+    )
 
 
-_INVITED = (
-    select(Series.slug, Series.title, Series.language, Nomination.expires_at)
-    .join(Nomination, Nomination.series_id == Series.id)
-    .where(
-        Nomination.state == NominationState.INVITED,
-        Nomination.email_key.in_(
-            select(PersonEmail.key)
-            .join(Person, Person.id == PersonEmail.person_id)
-            .where(Person.canonical_id == bindparam("person_id"))
-        ),
-        or_(Nomination.expires_at.is_(None), Nomination.expires_at > bindparam("at")),
+def _invitations(person_id: int, at: datetime) -> list[Invited]:
+    addresses = (
+        select(PersonEmail.key).join(Person, Person.id == PersonEmail.person_id).where(Person.canonical_id == person_id)
     )
-    .order_by(Nomination.expires_at, Nomination.id)
-    .limit(MOST)
-)
-_ANSWERED = (
-    select(Lecture.id, Lecture.title, Lecture.language, Appeal.state, Appeal.ended_at)
-    .join(Appeal, Appeal.lecture_id == Lecture.id)
-    .join(Person, Person.id == Appeal.person_id)
-    .where(
-        Person.canonical_id == bindparam("person_id"),
-        Appeal.state.in_((AppealState.ACCEPTED, AppealState.DECLINED)),
-        Appeal.ended_at > bindparam("since"),
+    query = (
+        select(Series.slug, Series.title, Series.language, Nomination.expires_at)
+        .join(Nomination, Nomination.series_id == Series.id)
+        .where(
+            Nomination.state == NominationState.INVITED,
+            Nomination.email_key.in_(addresses),
+            or_(Nomination.expires_at.is_(None), Nomination.expires_at > at),
+        )
+        .order_by(Nomination.expires_at, Nomination.id)
+        .limit(MOST)
     )
-    .order_by(Appeal.ended_at.desc(), Appeal.id)
-    .limit(MOST)
-)
-_RECORDED = (
-    select(Lecture.id, Lecture.title, Lecture.language, Lecture.actual_end)
-    .where(
-        Lecture.id.in_(bindparam("ids", expanding=True)),
-        Lecture.state == LectureState.HELD,
-        Lecture.recording_url.is_not(None),
-        Lecture.actual_end > bindparam("since"),
+    return [Invited(*row) for row in read(query)]
+
+
+def _answered_appeals(person_id: int, since: datetime) -> list[AnsweredAppeal]:
+    query = (
+        select(Lecture.id, Lecture.title, Lecture.language, Appeal.state, Appeal.ended_at)
+        .join(Appeal, Appeal.lecture_id == Lecture.id)
+        .join(Person, Person.id == Appeal.person_id)
+        .where(
+            Person.canonical_id == person_id,
+            Appeal.state.in_((AppealState.ACCEPTED, AppealState.DECLINED)),
+            Appeal.ended_at > since,
+        )
+        .order_by(Appeal.ended_at.desc(), Appeal.id)
+        .limit(MOST)
     )
-    .order_by(Lecture.actual_end.desc())
-    .limit(MOST)
-)
+    return [
+        AnsweredAppeal(lecture_id, title, language, state is AppealState.ACCEPTED, ended_at)
+        for lecture_id, title, language, state, ended_at in read(query)
+    ]
+
+
+def _recordings(lecture_ids: Sequence[int], since: datetime) -> list[Recorded]:
+    query = (
+        select(Lecture.id, Lecture.title, Lecture.language, Lecture.actual_end)
+        .where(
+            Lecture.id.in_(lecture_ids),
+            Lecture.state == LectureState.HELD,
+            Lecture.recording_url.is_not(None),
+            Lecture.actual_end > since,
+        )
+        .order_by(Lecture.actual_end.desc())
+        .limit(MOST)
+    )
+    return [Recorded(*row) for row in read(query)]

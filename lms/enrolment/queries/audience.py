@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Date, Integer, bindparam, case, func, select
+from sqlalchemy import case, func, select
 
 from lms.core.db import read
 from lms.core.process_cache import kept_until_changed
@@ -34,19 +34,17 @@ def count_homes(series_id: int, *, by: Actor, at: datetime | None = None) -> Hom
 
 
 def _count(series_id: int, shared_only: bool, day: date) -> Homes:
-    rows = read(_HOMES_SHARED if shared_only else _HOMES, {"series": series_id, "day": day})
+    rows = read(_homes(series_id, day, shared_only=shared_only))
     return {(code, zone or None): number for code, zone, number in rows}
 
 
-def _homes(shared_only: bool) -> Any:
+def _homes(series_id: int, day: date, *, shared_only: bool) -> Any:
     def seen(column: Any) -> Any:
         return case((Enrolment.profile_shared_at.is_not(None), column)) if shared_only else column
 
     each = (
-        speaking(
-            seen(country_on(bindparam("day", type_=Date))).label("country_id"), seen(Person.time_zone).label("zone")
-        )
-        .where(Enrolment.series_id == bindparam("series", type_=Integer), Enrolment.status == EnrolmentStatus.ENROLLED)
+        speaking(seen(country_on(day)).label("country_id"), seen(Person.time_zone).label("zone"))
+        .where(Enrolment.series_id == series_id, Enrolment.status == EnrolmentStatus.ENROLLED)
         .subquery()
     )
     return (
@@ -57,16 +55,11 @@ def _homes(shared_only: bool) -> Any:
     )
 
 
-_HOMES, _HOMES_SHARED = _homes(shared_only=False), _homes(shared_only=True)
-
-
 def seats_by_country(series_id: int) -> dict[str, int]:
     """Country → the seats of its quota in a series."""
-    return dict(read(_SEATS, {"series": series_id}))
-
-
-_SEATS = (
-    select(Country.code, CountryQuota.seats)
-    .join(Country, Country.id == CountryQuota.country_id)
-    .where(CountryQuota.series_id == bindparam("series", type_=Integer), CountryQuota.seats > 0)
-)
+    query = (
+        select(Country.code, CountryQuota.seats)
+        .join(Country, Country.id == CountryQuota.country_id)
+        .where(CountryQuota.series_id == series_id, CountryQuota.seats > 0)
+    )
+    return dict(read(query))

@@ -13,7 +13,6 @@ from sqlalchemy import (
     Integer,
     String,
     and_,
-    bindparam,
     cast,
     func,
     literal,
@@ -71,15 +70,8 @@ def duplicates_of(person_id: int) -> list[list[Enrolment]]:
 
 def list_of_person(person_id: int) -> list[Enrolment]:
     """A person's places with their series, the latest registration first."""
-    return list(db.session.scalars(_OF_PERSON, {"who": person_id}))
-
-
-_OF_PERSON = (
-    speaking(Enrolment)
-    .where(Person.id == bindparam("who"))
-    .order_by(Enrolment.registered_at.desc())
-    .options(joinedload(Enrolment.series, innerjoin=True))
-)
+    query = speaking(Enrolment).where(Person.id == person_id).order_by(Enrolment.registered_at.desc())
+    return list(db.session.scalars(query.options(joinedload(Enrolment.series, innerjoin=True))))
 
 
 def export_of_person(person_id: int) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from collections.abc import Collection
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, ScalarSelect, Select, bindparam, exists, or_, select
+from sqlalchemy import ColumnElement, ScalarSelect, Select, exists, or_, select
 from sqlalchemy.orm import aliased
 
 from lms.catalogue.queries.series import get_series_by_id
@@ -93,7 +93,10 @@ def day_of(at: datetime | None) -> date:
 
 def find_enrolment(series_id: int, person_id: int) -> Enrolment | None:
     """The row that speaks for a person in a series, whatever its state."""
-    return db.session.scalars(_ONE, {"series": series_id, "who": person_id}).one_or_none()
+    query = select(Enrolment).where(
+        SPEAKS, Enrolment.series_id == series_id, is_of(PERSON_ROW.canonical_id == person_id)
+    )
+    return db.session.scalars(query).one_or_none()
 
 
 def is_of(condition: ColumnElement[bool]) -> ColumnElement[bool]:
@@ -101,13 +104,6 @@ def is_of(condition: ColumnElement[bool]) -> ColumnElement[bool]:
     up first, so that of a series only their rows are read: a condition on whom an enrolment is of would be asked of
     every row of the series."""
     return Enrolment.person_id.in_(select(PERSON_ROW.id).where(condition))
-
-
-_ONE = select(Enrolment).where(
-    SPEAKS,
-    Enrolment.series_id == bindparam("series", type_=Integer),
-    is_of(PERSON_ROW.canonical_id == bindparam("who", type_=Integer)),
-)
 
 
 def standing_of(series_id: int, person_ids: Collection[int]) -> dict[int, tuple[int, EnrolmentStatus]]:

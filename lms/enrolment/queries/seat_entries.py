@@ -88,7 +88,7 @@ def list_ledger(
     held = _held_by(series.id, request, country_names, by)
     total = read_value(_joined(select(func.count())).where(*held)) or 0
     page = request.within(total)
-    query = _ordered(_LINES.where(*held), descending=request.descending)
+    query = _ordered(_entries().where(*held), descending=request.descending)
     return _lines(series.id, read(query.limit(page.size).offset(page.offset)), by), total
 
 
@@ -108,7 +108,7 @@ def _read_all(
 ) -> Iterator[LedgerLine]:
     last: int | None = None
     while True:
-        query = _ordered(_LINES.where(*held), descending=descending).limit(AT_ONCE)
+        query = _ordered(_entries().where(*held), descending=descending).limit(AT_ONCE)
         if last is not None:
             query = query.where(SeatEntry.id < last if descending else SeatEntry.id > last)
         lines = _lines(series_id, read(query), by)
@@ -121,7 +121,7 @@ def _read_all(
 def ledger_after(series: Series, cursor: int | None, *, limit: int, by: Actor) -> list[LedgerLine]:
     """Up to `limit + 1` entries in their order, after the one whose id is `cursor`."""
     check_can_read_seats(by)
-    query = _LINES.where(*_visible(series.id, by), SeatEntry.id > (cursor or 0))
+    query = _entries().where(*_visible(series.id, by), SeatEntry.id > (cursor or 0))
     return _lines(series.id, read(query.order_by(SeatEntry.id).limit(limit + 1)), by)
 
 
@@ -200,23 +200,25 @@ def _joined(query: Any) -> Any:
     )
 
 
-_LINES = _joined(
-    select(
-        SeatEntry.id,
-        SeatEntry.at,
-        SeatEntry.change,
-        SeatEntry.kind,
-        SeatEntry.why,
-        SeatEntry.waited_since,
-        SeatEntry.number,
-        Country.code,
-        Person.public_id,
-        Person.full_name,
-        _By.public_id,
-        _By.full_name,
-        SeatEntry.nominee,
+def _entries() -> Any:
+    """The query of entries, with the columns that `_lines` reads."""
+    return _joined(
+        select(
+            SeatEntry.id,
+            SeatEntry.at,
+            SeatEntry.change,
+            SeatEntry.kind,
+            SeatEntry.why,
+            SeatEntry.waited_since,
+            SeatEntry.number,
+            Country.code,
+            Person.public_id,
+            Person.full_name,
+            _By.public_id,
+            _By.full_name,
+            SeatEntry.nominee,
+        )
     )
-)
 
 
 def _ordered(query: Any, *, descending: bool) -> Any:

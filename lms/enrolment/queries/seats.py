@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import case, func, select
@@ -24,11 +24,13 @@ def seat_differences(held: Seats) -> Iterator[str]:
     """
     slugs: dict[int, str] = {}
     entered, rows = _entered(), Counter(_enrolled()) + Counter(held)
-    quotas = {(series, country): used for series, country, used, _left in read(_QUOTAS)}
+    quotas: dict[tuple[int, int], int] = {}
     reserved: Counter[int] = Counter()
-    for series, _country, _used, left in read(_QUOTAS):
+    for series, country, used, left in _quotas():
+        quotas[series, country] = used
         reserved[series] += left
-    for series, slug, taken, counted_held, counted_reserved in read(_SERIES):
+    counts_of_series = select(Series.id, Series.slug, Series.taken, Series.held, Series.reserved).order_by(Series.id)
+    for series, slug, taken, counted_held, counted_reserved in read(counts_of_series):
         slugs[series] = slug
         yield from _differs(slug, _("seats taken"), taken, _in(entered, series), _in(rows, series))
         yield from _differs(slug, _("seats held for nominees"), counted_held, _in(held, series))
@@ -66,10 +68,7 @@ def _enrolled() -> dict[tuple[int, SeatKind, int | None], int]:
     return {(series, kind or SeatKind.OPEN, country): number for series, kind, country, number in rows}
 
 
-_SERIES = select(Series.id, Series.slug, Series.taken, Series.held, Series.reserved).order_by(Series.id)
-_QUOTAS = select(
-    CountryQuota.series_id,
-    CountryQuota.country_id,
-    CountryQuota.used,
-    case((CountryQuota.released_at.is_(None), CountryQuota.seats - CountryQuota.used), else_=0),
-)
+def _quotas() -> Sequence[Any]:
+    """The quotas: series, country, seats used, and seats that are still kept."""
+    kept = case((CountryQuota.released_at.is_(None), CountryQuota.seats - CountryQuota.used), else_=0)
+    return read(select(CountryQuota.series_id, CountryQuota.country_id, CountryQuota.used, kept))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Date, Integer, Select, and_, bindparam, case, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
 
 from lms.catalogue.models import Admission, Lecture, Series
 from lms.catalogue.rules import TO_COME_STATES
@@ -143,20 +143,16 @@ def list_seats(
     """
     day = day_of(at)
     filters = SeatFilter(q or "", status, country, source, organisation, unanswered)
-    query = _SEATS.where(*_conditions(series, filters, by=by, day=day))
+    query = (
+        speaking(Enrolment, Person, Country.code)
+        .outerjoin(Country, Country.id == country_on(day))
+        .where(Enrolment.series_id == series.id, *_conditions(series, filters, by=by, day=day))
+        .order_by(Enrolment.id)
+        .limit(limit + 1)
+    )
     if cursor is not None:
         query = query.where(Enrolment.id > cursor)
-    rows = db.session.execute(query, {"series": series.id, "day": day, "limit": limit + 1})
-    return _seats([(row[0], row[1], row[2]) for row in rows], by)
-
-
-_SEATS = (
-    speaking(Enrolment, Person, Country.code)
-    .outerjoin(Country, Country.id == country_on(bindparam("day", type_=Date)))
-    .where(Enrolment.series_id == bindparam("series", type_=Integer))
-    .order_by(Enrolment.id)
-    .limit(bindparam("limit", type_=Integer))
-)
+    return _seats([(row[0], row[1], row[2]) for row in db.session.execute(query)], by)
 
 
 @dataclass(frozen=True)
@@ -412,23 +408,16 @@ def seats_for(claims: Counter[int | None], reserved: Mapping[int, int], free: in
     return of_quotas + (others if free is None else min(others, free))
 
 
-_STATES = select(Lecture.state).where(Lecture.series_id == bindparam("series_id", type_=Integer)).distinct()
-
-
 def is_over(series_id: int) -> bool:
     """Whether all lectures of a series were held or cancelled; one without lectures is not over."""
-    states = set(read_column(_STATES, {"series_id": series_id}))
+    states = set(read_column(select(Lecture.state).where(Lecture.series_id == series_id).distinct()))
     return bool(states) and not states.intersection(TO_COME_STATES)
 
 
 def count_waiting(series_id: int) -> int:
     """Counts the people on the waiting list, without reading those who have a place."""
-    return read_value(_WAITING, {"series_id": series_id}) or 0
-
-
-_WAITING = speaking(func.count()).where(
-    Enrolment.series_id == bindparam("series_id", type_=Integer), Enrolment.status == EnrolmentStatus.WAITLISTED
-)
+    waiting = Enrolment.series_id == series_id, Enrolment.status == EnrolmentStatus.WAITLISTED
+    return read_value(speaking(func.count()).where(*waiting)) or 0
 
 
 def count_by_status(

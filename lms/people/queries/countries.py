@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from babel.lists import format_list
 from flask_babel import get_locale
-from sqlalchemy import Date, Select, Text, bindparam, cast, exists, func, or_, select, tuple_
+from sqlalchemy import Select, Text, cast, exists, func, or_, select, tuple_
 from sqlalchemy.orm import aliased
 
 from lms.core.bulk import among
@@ -181,7 +181,7 @@ def notice_in(notices: Mapping[str, str], code: str, locale: str) -> Notice | No
 
 def notice_of(person_id: int, day: date, locale: str) -> Notice | None:
     """The text for the people of the country that a person (canonical id) belongs to on a day."""
-    rows = read(_NOTICES, {"people": [person_id], "day": day})
+    rows = read(_with_codes(_histories([person_id], day)).add_columns(cast(Country.notices, Text)))
     if not rows or rows[-1][1] is None:
         return None
     return notice_in(json.loads(rows[-1][2]), rows[-1][1], locale)
@@ -280,22 +280,14 @@ def countries_of(person_ids: Iterable[int], day: date) -> dict[int, int | None]:
     *not stated* in their own row is kept.
     """
     countries: dict[int, int | None] = dict.fromkeys(person_ids)
-    if len(countries) <= _FEW:
-        rows: Any = read(_COUNTRIES_OF_FEW, {"people": list(countries), "day": day})
-    else:
-        rows = read(_histories(countries, day).add_columns(PersonCountry.country_id))
+    rows: Any = read(_histories(list(countries), day).add_columns(PersonCountry.country_id))
     countries.update((own, country) for own, country in rows if own is not None)
     return countries
 
 
 def country_codes_of(person_ids: Iterable[int], day: date) -> dict[int, str]:
     """The code of the country of each person on a day, as `countries_of`; who has none is left out."""
-    ids = list(person_ids)
-    if len(ids) <= _FEW:
-        rows: Any = read(_CODES, {"people": ids, "day": day})
-    else:
-        rows = read(_with_codes(_histories(ids, day)))
-    codes: dict[int, str | None] = dict(rows)
+    codes: dict[int, str | None] = dict(read(_with_codes(_histories(list(person_ids), day))))
     return {own: code for own, code in codes.items() if code is not None}
 
 
@@ -323,25 +315,13 @@ def belonging_to(country_ids: Collection[int], day: date) -> Select[int | None]:
     )
 
 
-def _histories(person_ids: Iterable[int], day: date) -> Select[Any]:
+def _histories(person_ids: Sequence[int], day: date) -> Select[Any]:
     """The histories of these people until a day, so that what holds comes last."""
+    is_few = len(person_ids) <= _FEW
+    is_of = Person.canonical_id.in_(person_ids) if is_few else among(Person.canonical_id, person_ids)
     return (
         select(Person.canonical_id)
         .join(PersonCountry, PersonCountry.person_id == Person.id)
-        .where(among(Person.canonical_id, person_ids), PersonCountry.since <= day)
+        .where(is_of, PersonCountry.since <= day)
         .order_by(Person.id == Person.canonical_id, PersonCountry.since)
     )
-
-
-_HISTORIES_OF_FEW = (
-    select(Person.canonical_id)
-    .join(PersonCountry, PersonCountry.person_id == Person.id)
-    .where(
-        Person.canonical_id.in_(bindparam("people", expanding=True)),
-        PersonCountry.since <= bindparam("day", type_=Date),
-    )
-    .order_by(Person.id == Person.canonical_id, PersonCountry.since)
-)
-_COUNTRIES_OF_FEW = _HISTORIES_OF_FEW.add_columns(PersonCountry.country_id)
-_CODES = _with_codes(_HISTORIES_OF_FEW)
-_NOTICES = _CODES.add_columns(cast(Country.notices, Text))

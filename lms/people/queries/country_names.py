@@ -56,7 +56,6 @@ def _babel(locale: str) -> Locale:
         return Locale("en")
 
 
-@lru_cache(maxsize=1)
 def _rows() -> Sequence[Mapping[str, str]]:
     with resource("seeds", "country_names.csv").open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
@@ -113,7 +112,6 @@ def _codes_by_name() -> Mapping[str, frozenset[str]]:
     return MappingProxyType({key: frozenset(codes) for key, codes in (others | english | shared).items()})
 
 
-@lru_cache(maxsize=1)
 def known_names() -> Mapping[str, str]:
     """`name_key` → ISO code, of all names in use that only one country has, in whatever languages."""
     return MappingProxyType({key: next(iter(codes)) for key, codes in _codes_by_name().items() if len(codes) == 1})
@@ -127,7 +125,11 @@ def names_in_english(code: str) -> tuple[str, ...]:
 
 def code_of_name(name: str) -> str | None:
     """The ISO code of a country by any name in use; None where none is known."""
-    return next((known_names()[key] for one in _spellings(name) if (key := name_key(one)) in known_names()), None)
+    for spelling in _spellings(name):
+        codes = _codes_by_name().get(name_key(spelling), frozenset())
+        if len(codes) == 1:
+            return next(iter(codes))
+    return None
 
 
 def codes_of_shared_name(name: str) -> list[str]:

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence, Set
 from datetime import date
-from functools import lru_cache
 from itertools import combinations
 from typing import Any
 
@@ -101,10 +100,12 @@ def _pairs(rows: Sequence[Any], is_waiting: np.ndarray[Any, Any], day: date) -> 
     """Pairs who share a name; or a part of it, and the employer or the country; or an unusual name before the @."""
     codes = country_codes_of([row.id for row in rows], day)
     mailboxes = _mailboxes({row.id: place for place, row in enumerate(rows)})
+    words_of_countries = {code: set(search_words(name)) for code, name in country_names("en").items()}
     names = [_name_of(row.search_name) for row in rows]
     whole, at_employer, near, two_words, boxes = (_Blocks(largest) for largest in (COMMON - 1, 30, 30, 12, 30))
     for place, row in enumerate(rows):
-        employers = _employers(row.organisation, codes.get(row.id), mailboxes.get(place, ()))
+        country_words = words_of_countries.get(codes.get(row.id, ""), set())
+        employers = _employers(row.organisation, country_words, mailboxes.get(place, ()))
         for name in _names_of(row.search_name):
             whole.add(place, name)
             for employer in employers:
@@ -143,15 +144,10 @@ def _near_keys(name: tuple[str, ...]) -> set[tuple[str, str]]:
     }
 
 
-def _employers(organisation: str | None, code: str | None, mailboxes: Iterable[str]) -> set[str]:
+def _employers(organisation: str | None, country_words: Set[str], mailboxes: Iterable[str]) -> set[str]:
     """By what two records of one employer are known: e-mail domains, and words of the organisation that tell."""
-    words = distinctive_words(organisation) - _country_words(code) if organisation else set()
+    words = distinctive_words(organisation) - country_words if organisation else set()
     return words | {domain for mailbox in mailboxes if (domain := employer_domain(mailbox))}
-
-
-@lru_cache(maxsize=512)
-def _country_words(code: str | None) -> frozenset[str]:
-    return frozenset() if code is None else frozenset(search_words(country_names("en").get(code, "")))
 
 
 def _unusual_boxes(mailboxes: Iterable[str], name: tuple[str, ...]) -> set[str]:

@@ -191,9 +191,8 @@ def name_key(person: PersonSummary) -> tuple[str, ...]:
 def _candidates(record: PersonSummary) -> set[int]:
     """Ids of people who share the name in any order, nearly all of it within the country, or the name before the @."""
     person_ids: set[int] = set()
-    home = read_one(
-        _HOME.where(PersonCountry.person_id == record.person_id).order_by(PersonCountry.since.desc()).limit(1)
-    )
+    countries = select(PersonCountry.country_id).where(PersonCountry.person_id == record.person_id)
+    home = read_one(countries.order_by(PersonCountry.since.desc()).limit(1))
     near = [] if home is None or home.country_id is None else [_is_of(home.country_id)]
     for name in filter(None, (record.full_name, record.native_name)):
         words = search_words(name)
@@ -212,9 +211,6 @@ def _candidates(record: PersonSummary) -> set[int]:
         if len(box) > SHORT:
             person_ids |= _with_mailbox(box)
     return person_ids
-
-
-_HOME = select(PersonCountry.country_id)
 
 
 def _is_of(country_id: int) -> ColumnElement[bool]:

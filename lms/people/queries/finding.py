@@ -173,7 +173,8 @@ def _described(
     ids: Collection[int], words: tuple[str, ...], addresses: dict[int, str], *, by_organisation: bool, day: date
 ) -> list[PersonFound]:
     person_ids = list(dict.fromkeys(ids))[: MOST + 1]
-    rows = {row.id: row for row in read(_NAMES.where(among(Person.id, person_ids), Person.erased_at.is_(None)))}
+    query = select(Person.id, Person.public_id, Person.full_name, Person.native_name, Person.organisation)
+    rows = {row.id: row for row in read(query.where(among(Person.id, person_ids), Person.erased_at.is_(None)))}
     countries = country_codes_of(person_ids, day)
     people = []
     for person_id in person_ids:
@@ -190,9 +191,6 @@ def _described(
         people.append(PersonFound(*names, code, field, match, email))
     last = len(Match)
     return sorted(people, key=lambda person: last if person.match is None else person.match)
-
-
-_NAMES = select(Person.id, Person.public_id, Person.full_name, Person.native_name, Person.organisation)
 
 
 def _best(texts: dict[str, str | None], fits: Callable[[str], Match | None]) -> tuple[str | None, Match | None]:

@@ -149,10 +149,8 @@ def _counts() -> dict[str, int]:
     known = (_Holder.canonical_id == Person.id, Person.erased_at.is_(None), RoleGrant.revoked_at.is_(None))
     held = select(RoleGrant.role, Person.id).select_from(RoleGrant).join(_Holder, _Holder.id == RoleGrant.person_id)
     rows = read(held.join(Person, known[0]).where(*known[1:]).distinct())
-    counts = {"": read_value(_EVERYBODY) or 0, ANY_ROLE: len({row.id for row in rows})}
+    everybody = select(func.count(Person.id)).where(*_KNOWN)
+    counts = {"": read_value(everybody) or 0, ANY_ROLE: len({row.id for row in rows})}
     for row in rows:
         counts[row.role.value] = counts.get(row.role.value, 0) + 1
     return counts
-
-
-_EVERYBODY = select(func.count(Person.id)).where(*_KNOWN)

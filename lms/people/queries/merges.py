@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import aliased
 
 from lms.core.db import read, read_column
@@ -34,41 +34,44 @@ class Merge:
     fields: tuple[str, ...]
 
 
-_MERGES = (
-    select(
-        _Kept.public_id.label("kept"),
-        _Kept.full_name.label("kept_name"),
-        _Merged.public_id.label("merged"),
-        _Merged.full_name.label("merged_name"),
-        _Kept.id.label("kept_id"),
-        _Merged.id.label("merged_id"),
-        PersonMerge.merged_at,
-        _By.full_name.label("by"),
-        PersonMerge.reason,
-        PersonMerge.taken,
+def _read_merges(condition: ColumnElement[bool]) -> list[Merge]:
+    """The merges in force for whose `_Kept` and `_Merged` a condition holds."""
+    query = (
+        select(
+            _Kept.public_id.label("kept"),
+            _Kept.full_name.label("kept_name"),
+            _Merged.public_id.label("merged"),
+            _Merged.full_name.label("merged_name"),
+            _Kept.id.label("kept_id"),
+            _Merged.id.label("merged_id"),
+            PersonMerge.merged_at,
+            _By.full_name.label("by"),
+            PersonMerge.reason,
+            PersonMerge.taken,
+        )
+        .select_from(_Merged)
+        .join(_Kept, _Kept.id == _Merged.canonical_id)
+        .outerjoin(PersonMerge, (PersonMerge.merged_id == _Merged.id) & PersonMerge.undone_at.is_(None))
+        .outerjoin(_By, _By.id == PersonMerge.merged_by)
+        .where(condition, _Merged.canonical_id != _Merged.id, _Merged.erased_at.is_(None))
+        .order_by(_Merged.id)
     )
-    .select_from(_Merged)
-    .join(_Kept, _Kept.id == _Merged.canonical_id)
-    .outerjoin(PersonMerge, (PersonMerge.merged_id == _Merged.id) & PersonMerge.undone_at.is_(None))
-    .outerjoin(_By, _By.id == PersonMerge.merged_by)
-    .where(_Merged.canonical_id != _Merged.id, _Merged.erased_at.is_(None))
-    .order_by(_Merged.id)
-)
+    return list(map(_merge, read(query)))
 
 
 def list_merges(person_id: int, *, by: Actor) -> list[Merge]:
     """People merged into a person. For administrators, else NotFound."""
     if not by.is_administrator:
         raise NotFound
-    return [_merge(row) for row in read(_MERGES.where(_Kept.id == person_id))]
+    return _read_merges(_Kept.id == person_id)
 
 
 def get_merge(merged: str, *, by: Actor) -> Merge:
     """The merge of somebody (public id) into another. For administrators, else NotFound."""
-    rows = read(_MERGES.where(_Merged.public_id == merged)) if by.is_administrator else []
-    if not rows:
+    merges = _read_merges(_Merged.public_id == merged) if by.is_administrator else []
+    if not merges:
         raise NotFound
-    return _merge(rows[0])
+    return merges[0]
 
 
 def are_disabled(person_ids: Collection[int], *, by: Actor) -> set[int]:
