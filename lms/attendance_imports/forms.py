@@ -18,7 +18,7 @@ from wtforms import (
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # the stubs are older
 from wtforms.validators import Optional
 
-from lms.attendance_imports.readers.mapping import Column
+from lms.attendance_imports.readers.mapping import PreviewedColumn
 from lms.attendance_imports.readers.reading import NAMES
 from lms.core import clock, zones
 from lms.core.i18n import _, _l
@@ -72,7 +72,7 @@ _SUMS = (
 class ReadingForm(BaseForm):
     """How to read a report: what it does not state itself. `is_open`: the file was found not to state it."""
 
-    columns: tuple[Column, ...] = ()
+    columns: tuple[PreviewedColumn, ...] = ()
     question = ""
     format = SelectField(_l("Source of the report"), default="auto")
     time_zone = ZoneField(_l("Time zone of the times in the file"), default="")
@@ -95,7 +95,7 @@ class ReadingForm(BaseForm):
             *(replace(choice, optgroup=_("All")) for choice in known.values() if choice.value not in first),
         ]
 
-    def column_fields(self) -> list[tuple[Column, Any]]:
+    def column_fields(self) -> list[tuple[PreviewedColumn, Any]]:
         """The columns that are asked about, each with its choice."""
         return [(column, self[f"column_{index}"]) for index, column in enumerate(self.columns)]
 
@@ -115,13 +115,13 @@ class DecisionForm(BaseForm):
     rows = SelectMultipleField(validate_choice=False)
 
 
-class ReportForm(ReadingForm):
+class ImportReportForm(ReadingForm):
     """The first step: a file, and how to read it."""
 
     file = FileField(_l("File"))
 
 
-def reading_form(columns: Sequence[Column], mapping: Mapping[str, str]) -> type[ReadingForm]:
+def reading_form(columns: Sequence[PreviewedColumn], mapping: Mapping[str, str]) -> type[ReadingForm]:
     """The form that asks how to read a file, with a choice for each column. `mapping` has the current answers."""
     choices = [SelectChoice(value, label) for value, label in MEANINGS.items()]
     fields: dict[str, Any] = {
@@ -133,7 +133,7 @@ def reading_form(columns: Sequence[Column], mapping: Mapping[str, str]) -> type[
     return cast("type[ReadingForm]", type("ColumnsForm", (ReadingForm,), {**fields, "columns": tuple(columns)}))
 
 
-class PublishForm(BaseForm):
+class PublishImportForm(BaseForm):
     """The second step: import the preview. `step` is the button pressed: import or cancel."""
 
     skip_bad_rows = BooleanField(_l("Skip the rejected rows and import the others"))

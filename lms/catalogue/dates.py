@@ -49,7 +49,7 @@ class Repeat:
     times: int
 
 
-class Decision(StrEnum):
+class DateDecision(StrEnum):
     """What becomes of a date with a problem: kept all the same, or left out."""
 
     KEEP = "keep"
@@ -222,22 +222,22 @@ def span_of(lecture: Lecture) -> Span | None:
     return taken
 
 
-def decided(checks: Sequence[DateCheck], decisions: Mapping[str, Decision]) -> list[DateCheck | None]:
+def decided(checks: Sequence[DateCheck], decisions: Mapping[str, DateDecision]) -> list[DateCheck | None]:
     """The dates that remain, null for each that is left out. Invalid at each date without a decision."""
     open_ones = undecided(checks, decisions)
     if open_ones:
         reason = _n("One date needs a decision.", "%(num)s dates need a decision.", len(open_ones))
         raise Invalid(faults=[Fault(field="dates", reason=reason)])
-    return [None if decisions.get(one.key) is Decision.SKIP else one for one in checks]
+    return [None if decisions.get(one.key) is DateDecision.SKIP else one for one in checks]
 
 
-def undecided(checks: Iterable[DateCheck], decisions: Mapping[str, Decision]) -> list[DateCheck]:
+def undecided(checks: Iterable[DateCheck], decisions: Mapping[str, DateDecision]) -> list[DateCheck]:
     """The dates with a problem about which nothing was decided. An impossible one cannot be kept."""
     return [
         one
         for one in checks
         if not one.is_free
-        and (decisions.get(one.key) is None or (one.impossible and decisions[one.key] is Decision.KEEP))
+        and (decisions.get(one.key) is None or (one.impossible and decisions[one.key] is DateDecision.KEEP))
     ]
 
 

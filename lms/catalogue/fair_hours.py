@@ -42,7 +42,7 @@ Seconds = NDArray[np.int64]
 Marks = NDArray[np.bool_]
 
 
-class Basis(StrEnum):
+class AudienceBasis(StrEnum):
     """Who is counted: the enrolled; else the seats of quotas; else the countries that a series is for, each as one;
     else, for a series that is for everybody, the partner countries, each as one."""
 
@@ -65,7 +65,7 @@ class AudienceGroup:
 class Audience:
     """For whom hours are compared; `unlocated` people have no time zone and no country."""
 
-    basis: Basis
+    basis: AudienceBasis
     groups: tuple[AudienceGroup, ...]
     unlocated: int = 0
 

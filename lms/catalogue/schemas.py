@@ -16,7 +16,7 @@ from apiflask.fields import (
 )
 from apiflask.validators import Length, Range
 
-from lms.catalogue.fair_hours import Basis
+from lms.catalogue.fair_hours import AudienceBasis
 from lms.catalogue.models import Admission, CertificateKind, Delivery, LectureState, Visibility, WalkIns
 from lms.core.i18n import _l
 from lms.web.api import AnswerSchema, Instant, PageQuery
@@ -309,7 +309,7 @@ class HoursOut(AnswerSchema):
     """The hours of a week for the people of a series."""
 
     basis = Enum(
-        Basis,
+        AudienceBasis,
         by_value=True,
         metadata={
             "description": "What is counted: people who are `enrolled`; while there are none, the `seats` of quotas, "

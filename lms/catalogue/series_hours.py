@@ -11,8 +11,8 @@ from functools import cached_property
 from lms.catalogue.dates import span_of
 from lms.catalogue.fair_hours import (
     Audience,
+    AudienceBasis,
     AudienceGroup,
-    Basis,
     Burden,
     CountryHours,
     FairHours,
@@ -151,20 +151,20 @@ def _week_of(day: date | None, zone: str, first_weekday: int, at: datetime) -> d
 
 
 def audience_of(series: Series, *, by: Actor, at: datetime) -> Audience:
-    """The people for whom the hours of a series are compared: see `Basis`."""
+    """The people for whom the hours of a series are compared: see `AudienceBasis`."""
     question = events.AudienceAsked(series_id=series.id, by=by, at=at)
     events.publish(question)
     if question.enrolled:
-        return _grouped(Basis.ENROLLED, question.enrolled)
+        return _grouped(AudienceBasis.ENROLLED, question.enrolled)
     if question.seats:
-        return _grouped(Basis.SEATS, {(code, None): number for code, number in question.seats.items()})
+        return _grouped(AudienceBasis.SEATS, {(code, None): number for code, number in question.seats.items()})
     if series.countries:
-        return _grouped(Basis.COUNTRIES, {(country.code, None): 1 for country in series.countries})
+        return _grouped(AudienceBasis.COUNTRIES, {(country.code, None): 1 for country in series.countries})
     day = clock.day_of(at, clock.reporting_zone())
-    return _grouped(Basis.PARTNERS, {(code, None): 1 for code in partner_codes(day)})
+    return _grouped(AudienceBasis.PARTNERS, {(code, None): 1 for code in partner_codes(day)})
 
 
-def _grouped(basis: Basis, homes: Mapping[tuple[str | None, str | None], int]) -> Audience:
+def _grouped(basis: AudienceBasis, homes: Mapping[tuple[str | None, str | None], int]) -> Audience:
     """People by country and zone: their own, else the main one of the country."""
     counts: Counter[tuple[str | None, str]] = Counter()
     unlocated = 0

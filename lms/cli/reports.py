@@ -90,7 +90,7 @@ def report_verify() -> None:
 
     at = clock.now()
     with application():
-        rows = recount.Rows(clock.reporting_zone())
+        rows = recount.RecountRows(clock.reporting_zone())
         lines = recount.facts_differences(rows)
         wrong = len(lines)
         for line in lines:

@@ -20,7 +20,7 @@ class View(StrEnum):
 
 
 @dataclass(frozen=True)
-class Period:
+class CalendarPeriod:
     """A month or a week: `first` and `last` are its own days, `weeks` are all days that are shown, by week."""
 
     view: View
@@ -48,16 +48,16 @@ class Period:
         return start, stop
 
 
-def period_of(view: View, on: date) -> Period:
+def period_of(view: View, on: date) -> CalendarPeriod:
     """The month or week that contains a day."""
     on = min(max(on, FIRST), LAST)
     if view is View.WEEK:
         monday = on - timedelta(days=on.weekday())
-        return Period(view, monday, monday + timedelta(days=6), [_week(monday)])
+        return CalendarPeriod(view, monday, monday + timedelta(days=6), [_week(monday)])
     first, last = on.replace(day=1), on.replace(day=monthrange(on.year, on.month)[1])
     monday = first - timedelta(days=first.weekday())
     count = ((last - monday).days // 7) + 1
-    return Period(view, first, last, [_week(monday + timedelta(days=7 * number)) for number in range(count)])
+    return CalendarPeriod(view, first, last, [_week(monday + timedelta(days=7 * number)) for number in range(count)])
 
 
 def _week(monday: date) -> list[date]:

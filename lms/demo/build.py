@@ -28,8 +28,8 @@ from lms.core.errors import Invalid
 from lms.core.jobs import Job, JobState
 from lms.core.roles import SYSTEM
 from lms.demo import follow_up, mails, nominations
-from lms.demo.folder import Mark, Rest, find_mark, indexed_at_the_end, many_rows, replaced, set_mark
-from lms.demo.generate import KEEPS_SEATS, SEED, Demonstration, LectureFile
+from lms.demo.folder import FolderMark, Rest, find_mark, indexed_at_the_end, many_rows, replaced, set_mark
+from lms.demo.generate import KEEPS_SEATS, SEED, AttendanceFile, Demonstration
 from lms.demo.lectures import go_live, list_speakers, upload_files
 from lms.demo.population import FEWEST, FULL_SCALE
 from lms.demo.programme import load_countries, load_instructors, read_json
@@ -63,7 +63,7 @@ def build(
     with replaced(folder) as building:
         config = Config.load(data=str(building), database_url="")
         # First, because staff need no second factor in a demonstration
-        set_mark(config, Mark(now, people, Rest.MISSING if leave_rest else Rest.ADDED))
+        set_mark(config, FolderMark(now, people, Rest.MISSING if leave_rest else Rest.ADDED))
         with _app_for_many_rows(make_app, config, people), reading(demonstration) as files:
             with search_index.postponed():
                 _fill(demonstration, files, progress)
@@ -205,7 +205,7 @@ def take_in(demonstration: Demonstration, files: Files, progress: Progress) -> N
 
 def _attend(
     files: Files, lecture_ids: dict[tuple[str, int], int], tell: Callable[[int, int], None]
-) -> list[LectureFile]:
+) -> list[AttendanceFile]:
     lectures = files.lectures()
     _hold(lectures, lecture_ids)
     for done, (file, (staged, matched)) in enumerate(zip(lectures, files.attendance(lecture_ids), strict=True), 1):
@@ -219,7 +219,7 @@ def _attend(
 
 
 @action
-def _hold(lectures: Sequence[LectureFile], lecture_ids: dict[tuple[str, int], int]) -> None:
+def _hold(lectures: Sequence[AttendanceFile], lecture_ids: dict[tuple[str, int], int]) -> None:
     for file in lectures:
         lecture_id = lecture_ids[file.lecture.series, file.lecture.number]
         start_lecture(lecture_id, by=SYSTEM, at=file.start)

@@ -32,7 +32,7 @@ class Rest(StrEnum):
 
 
 @dataclass(frozen=True)
-class Mark:
+class FolderMark:
     """What the mark in a demonstration's data folder says: when it was built, for how many people, and how far."""
 
     built_at: datetime
@@ -44,7 +44,7 @@ class Mark:
         return now - self.built_at > STALE_AFTER
 
 
-def find_mark(config: Config) -> Mark | None:
+def find_mark(config: Config) -> FolderMark | None:
     """The mark of a demonstration, or None where there is none yet.
 
     Raises Refused for a folder that holds something else: a demonstration is never built over real data.
@@ -52,7 +52,7 @@ def find_mark(config: Config) -> Mark | None:
     try:
         content = json.loads(config.demonstration_mark.read_text(encoding="utf-8"))
         rest = Rest(content.get("rest", Rest.ADDED))
-        return Mark(datetime.fromisoformat(content["built_at"]), int(content["people"]), rest)
+        return FolderMark(datetime.fromisoformat(content["built_at"]), int(content["people"]), rest)
     except (FileNotFoundError, NotADirectoryError):
         pass
     except (ValueError, KeyError) as error:
@@ -67,7 +67,7 @@ def find_mark(config: Config) -> Mark | None:
     return None
 
 
-def set_mark(config: Config, mark: Mark) -> None:
+def set_mark(config: Config, mark: FolderMark) -> None:
     """Marks a data folder as a demonstration."""
     content = {"built_at": mark.built_at.isoformat(), "people": mark.people, "rest": mark.rest}
     config.demonstration_mark.write_text(json.dumps(content) + "\n", encoding="utf-8")

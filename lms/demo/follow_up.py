@@ -27,7 +27,7 @@ from lms.attendance_imports.actions.staging import stage_attendance
 from lms.core.db import action
 from lms.core.errors import Refused
 from lms.core.roles import SYSTEM, Actor
-from lms.demo.generate import Demonstration, LectureFile
+from lms.demo.generate import AttendanceFile, Demonstration
 from lms.demo.mails import keep_as_sent
 from lms.demo.programme import read, read_json
 from lms.demo.staff import KENYA, actor_of
@@ -62,7 +62,7 @@ class GroupPlan:
     """One group that watched a lecture together: its row in `groups.csv`, with the state signed, taken_back, listed
     (not signed) or called_off."""
 
-    file: LectureFile
+    file: AttendanceFile
     row: Mapping[str, str]
     organiser: str
     opened_by: str
@@ -73,7 +73,7 @@ class GroupPlan:
 class AppealPlan:
     """One appeal about a lecture: its row in `appeals.csv`, and its state: open, accepted, declined or withdrawn."""
 
-    file: LectureFile
+    file: AttendanceFile
     address: str
     row: Mapping[str, str]
     claims_times: bool
@@ -84,7 +84,7 @@ class AppealPlan:
 class FollowUp:
     """Everything that follows the lectures, planned from the files of one demonstration."""
 
-    def __init__(self, demonstration: Demonstration, files: Sequence[LectureFile]) -> None:
+    def __init__(self, demonstration: Demonstration, files: Sequence[AttendanceFile]) -> None:
         self.now = demonstration.now
         self._demonstration = demonstration
         self._files = {(file.lecture.series, file.lecture.number): file for file in files}
@@ -92,7 +92,7 @@ class FollowUp:
         self._guests = {guest.email for guest in demonstration.guests}
         self._seconds: dict[tuple[str, int], Mapping[str, float]] = {}
 
-    def file(self, series: str, number: int) -> LectureFile:
+    def file(self, series: str, number: int) -> AttendanceFile:
         """The file of a held lecture."""
         return self._files[series, number]
 
@@ -133,7 +133,7 @@ class FollowUp:
         return appeals
 
     @cached_property
-    def excused(self) -> list[tuple[LectureFile, str]]:
+    def excused(self) -> list[tuple[AttendanceFile, str]]:
         """People whom the instructor excuses by hand."""
         return [
             (file, address)
@@ -143,7 +143,7 @@ class FollowUp:
         ]
 
     @cached_property
-    def together(self) -> tuple[LectureFile, list[str]] | None:
+    def together(self) -> tuple[AttendanceFile, list[str]] | None:
         """A lecture in which the instructor excuses several people in one step, and who they are."""
         for file, _address in self.excused:
             members = self._alone(file)[-12:-2]
@@ -151,7 +151,7 @@ class FollowUp:
                 return file, members
         return None
 
-    def late_report(self) -> tuple[LectureFile, bytes]:
+    def late_report(self) -> tuple[AttendanceFile, bytes]:
         """A report of Zoom whose rows nobody can be matched to with certainty: devices, and names that lack a part."""
         file = self._files[LATE_REPORT]
         names = {member[0]: member[1] for member in self._demonstration.enrolled(self._plans[LATE_REPORT[0]])}
@@ -177,7 +177,7 @@ class FollowUp:
             lines.append(f"{name},,{joined:%m/%d/%Y %I:%M:%S %p},{left:%m/%d/%Y %I:%M:%S %p},{minutes},Yes")
         return file, "".join(f"{line}\n" for line in lines).encode()
 
-    def additions(self) -> Iterator[tuple[LectureFile, str]]:
+    def additions(self) -> Iterator[tuple[AttendanceFile, str]]:
         """Everybody who attends a lecture by what follows it and not by its file: (lecture, address)."""
         for group in self.groups:
             if group.row["state"] == "signed":
@@ -187,14 +187,14 @@ class FollowUp:
             if appeal.state == "accepted" and appeal.row["outcome"] == "attended":
                 yield appeal.file, appeal.address
 
-    def _seconds_of(self, file: LectureFile) -> Mapping[str, float]:
+    def _seconds_of(self, file: AttendanceFile) -> Mapping[str, float]:
         """How long each address of a file was there at the most: overlaps are not taken off."""
         key = file.lecture.series, file.lecture.number
         if key not in self._seconds:
             self._seconds[key] = _seconds(file)
         return self._seconds[key]
 
-    def _absent(self, file: LectureFile, country: str | None = None) -> list[str]:
+    def _absent(self, file: AttendanceFile, country: str | None = None) -> list[str]:
         """The addresses of enrolled people whom the file of a lecture does not name, in the order of enrolment."""
         there = set(self._seconds_of(file))
         members = self._demonstration.enrolled(self._plans[file.lecture.series])
@@ -204,18 +204,18 @@ class FollowUp:
             if member.email not in there and member.email not in self._guests and country in (None, member.country)
         ]
 
-    def _alone(self, file: LectureFile) -> list[str]:
+    def _alone(self, file: AttendanceFile) -> list[str]:
         """Enrolled people whom neither the file of a lecture nor a group's list names."""
         grouped = {address for group in self.groups if group.file is file for address in group.addresses}
         return [address for address in self._absent(file) if address not in grouped]
 
-    def _partial(self, file: LectureFile) -> list[str]:
+    def _partial(self, file: AttendanceFile) -> list[str]:
         """The addresses of people who were there for clearly less than the 60 % that count."""
         half = (file.end - file.start).total_seconds() / 2
         return [address for address, seconds in self._seconds_of(file).items() if seconds < half]
 
 
-def _seconds(file: LectureFile) -> Mapping[str, float]:
+def _seconds(file: AttendanceFile) -> Mapping[str, float]:
     total: dict[str, float] = {}
     for row in csv.DictReader(io.StringIO(file.content.decode())):
         stay = datetime.fromisoformat(row["left_at"]) - datetime.fromisoformat(row["joined_at"])
@@ -226,12 +226,12 @@ def _seconds(file: LectureFile) -> Mapping[str, float]:
 def take_in(plan: FollowUp, lecture_ids: Mapping[tuple[str, int], int], instructors: Mapping[str, str]) -> None:
     """Does everything that is planned. `instructors` gives the address of each key of `instructors.csv`."""
 
-    def lecture_id(file: LectureFile) -> int:
+    def lecture_id(file: AttendanceFile) -> int:
         return lecture_ids[file.lecture.series, file.lecture.number]
 
     actors = {key: actor_of(address, plan.now) for key, address in instructors.items()}
 
-    def instructor(file: LectureFile) -> Actor:
+    def instructor(file: AttendanceFile) -> Actor:
         return actors[file.lecture.instructors[0]]
 
     for group in plan.groups:

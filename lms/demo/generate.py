@@ -161,7 +161,7 @@ def plan_quotas(enrolled: Sequence[str], others: Sequence[str], seats: int, now:
 
 
 @dataclass(frozen=True)
-class LectureFile:
+class AttendanceFile:
     """The attendance of one held lecture, with its actual start and end."""
 
     lecture: LecturePlan
@@ -236,7 +236,7 @@ class Demonstration:
         writer.writerows([member[:8] for member in self.enrolled(series)])
         return buffer.getvalue().encode()
 
-    def attendance_files(self, series: SeriesPlan) -> Iterator[LectureFile]:
+    def attendance_files(self, series: SeriesPlan) -> Iterator[AttendanceFile]:
         """For each held lecture of a series its attendance as CSV, in the order of the lectures."""
         rand = Random(f"{self.seed}:{series.slug}:{self.people}").random  # noqa: S311  invented, not a secret
         held = [lecture for lecture in series.lectures if lecture.state == "held"]
@@ -248,7 +248,7 @@ class Demonstration:
             lines = [HEADINGS]
             lines += attendance_lines(crowd.members, present, crowd.eager, start, end, rand)
             lines += self._guest_lines(lecture, start)
-            yield LectureFile(lecture, start, end, ("\n".join(lines) + "\n").encode())
+            yield AttendanceFile(lecture, start, end, ("\n".join(lines) + "\n").encode())
 
     def _guest_lines(self, lecture: LecturePlan, start: datetime) -> Sequence[str]:
         return [

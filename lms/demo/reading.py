@@ -16,7 +16,7 @@ from lms.attendance_imports.actions.imports import Matched, match_staged
 from lms.attendance_imports.actions.staging import StagedAttendance, stage_attendance
 from lms.core.db import db
 from lms.core.roles import SYSTEM
-from lms.demo.generate import Demonstration, LectureFile
+from lms.demo.generate import AttendanceFile, Demonstration
 from lms.people.actions.files import StagedPeople, stage_people
 
 LARGE = 20_000
@@ -31,7 +31,7 @@ class Files:
 
     def __init__(self, demonstration: Demonstration) -> None:
         self._demonstration = demonstration
-        self._lectures: list[LectureFile] = []
+        self._lectures: list[AttendanceFile] = []
 
     def people(self) -> Iterator[StagedPeople]:
         """The file of enrolments of each series that has one."""
@@ -39,7 +39,7 @@ class Files:
             if self._demonstration.enrolled(plan):
                 yield stage_people(self._demonstration.people_file(plan))
 
-    def lectures(self) -> list[LectureFile]:
+    def lectures(self) -> list[AttendanceFile]:
         """The attendance of each held lecture, not read yet."""
         series = self._demonstration.series
         self._lectures = [file for plan in series for file in self._demonstration.attendance_files(plan)]
@@ -72,8 +72,8 @@ class _FilesBeside(Files):
         self._requests.put(None)  # the database is there
         return self._answer_each()
 
-    def lectures(self) -> list[LectureFile]:
-        files: list[LectureFile] = self._answer()
+    def lectures(self) -> list[AttendanceFile]:
+        files: list[AttendanceFile] = self._answer()
         return files
 
     def attendance(self, lecture_ids: LectureIds) -> Iterator[tuple[StagedAttendance, Matched]]:

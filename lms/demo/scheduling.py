@@ -11,7 +11,16 @@ from lms.catalogue.actions.lectures import schedule_lecture
 from lms.catalogue.actions.scheduling import copied_lectures, copy_series, iso_codes, repeated_dates, schedule_repeated
 from lms.catalogue.actions.series import create_series
 from lms.catalogue.actions.states import cancel_lecture, hold_lecture, postpone_lecture
-from lms.catalogue.dates import DateCheck, Decision, Every, Repeat, check_dates, copied_dates, days_from, first_after
+from lms.catalogue.dates import (
+    DateCheck,
+    DateDecision,
+    Every,
+    Repeat,
+    check_dates,
+    copied_dates,
+    days_from,
+    first_after,
+)
 from lms.catalogue.inputs import LectureInput, PolicyInput, SeriesCopy, SeriesInput, slug_of, title_in_year
 from lms.catalogue.models import Admission, CertificateKind, LectureState, Series, Visibility
 from lms.catalogue.queries.series import get_series
@@ -241,5 +250,7 @@ def _repeat(in_the_way: LecturePlan, address: str, *, by: Actor, now: datetime) 
 def _decisions(checks: Iterable[DateCheck]) -> dict[str, str]:
     """Dates with a clash are left out, holidays kept."""
     return {
-        one.key: Decision.SKIP if one.clashes or one.impossible else Decision.KEEP for one in checks if not one.is_free
+        one.key: DateDecision.SKIP if one.clashes or one.impossible else DateDecision.KEEP
+        for one in checks
+        if not one.is_free
     }

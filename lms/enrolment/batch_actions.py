@@ -36,7 +36,7 @@ CHANGES = {
 """What a batch can do, and to people in which states: accept applications, reject, withdraw."""
 
 
-class EnrolmentChanges(Kind[EnrolmentBatch, Series]):
+class EnrolmentChangeKind(Kind[EnrolmentBatch, Series]):
     """Decisions about enrolments in one series, for its staff. Only withdrawing can be undone; only rejecting needs a
     reason."""
 
@@ -94,7 +94,7 @@ class EnrolmentChanges(Kind[EnrolmentBatch, Series]):
     people = staticmethod(queries.list_people)
 
 
-ENROLMENT_CHANGES = EnrolmentChanges()
+ENROLMENT_CHANGES = EnrolmentChangeKind()
 
 
 def _set(batch: EnrolmentBatch, row: Enrolment, status: EnrolmentStatus, *, by: Actor, at: datetime) -> bool:

@@ -10,7 +10,7 @@ from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  #
 from wtforms.validators import InputRequired, Optional
 
 from lms.core.i18n import _, _l
-from lms.web.fields import LocalTime
+from lms.web.fields import LocalTimeField
 from lms.web.forms import BaseForm
 
 
@@ -36,6 +36,6 @@ class FileForm(BaseForm):
 class QuotasForm(BaseForm):
     """Quotas of many countries, as lines or as a file; the day for those that name none."""
 
-    kept_until = LocalTime(_l("Kept until"), [Optional()])
+    kept_until = LocalTimeField(_l("Kept until"), [Optional()])
     lines = TextAreaField(_l("Countries and seats"))
     file = FileField(_l("Or a file"))

@@ -49,7 +49,7 @@ POLICY_BEYOND_ASCII = _MailPolicy(linesep="\r\n", utf8=True)
 
 
 @dataclass(frozen=True)
-class Letter:
+class SmtpMessage:
     """A mail as it is transmitted, who gets its bounces, and whom it is for."""
 
     sender: str
@@ -64,14 +64,14 @@ class Letter:
         return self.reader.isascii() and self.sender.isascii()
 
 
-def letter_of(message: EmailMessage) -> Letter:
+def letter_of(message: EmailMessage) -> SmtpMessage:
     """Returns the message as it is transmitted."""
     sender = message["From"].addresses[0].addr_spec
     reader = message["To"].addresses[0].addr_spec
     content = BytesIO()
     policy = POLICY if reader.isascii() and sender.isascii() else POLICY_BEYOND_ASCII
     BytesGenerator(content, policy=policy).flatten(message)
-    return Letter(sender, reader, content.getvalue(), _envelope_id(message["Message-ID"]))
+    return SmtpMessage(sender, reader, content.getvalue(), _envelope_id(message["Message-ID"]))
 
 
 def _envelope_id(message_id: str | None) -> str:
@@ -115,7 +115,7 @@ class MailServer:
         """Connects as for a mail, and sends nothing. Raises OSError where no mail could be sent."""
         self._connect().noop()
 
-    def send(self, letter: Letter) -> None:
+    def send(self, letter: SmtpMessage) -> None:
         """Sends the mail and waits until the server has taken it.
 
         Raises OSError (smtplib's errors are such) when the server did not take it, and MailRefused where it was refused
@@ -130,7 +130,7 @@ class MailServer:
                 raise
             self._send(self._connect(), letter)
 
-    def _send(self, connection: smtplib.SMTP, letter: Letter) -> None:
+    def _send(self, connection: smtplib.SMTP, letter: SmtpMessage) -> None:
         """Closes the connection after each error but a refusal of this mail."""
         if not letter.is_ascii and not connection.has_extn("smtputf8"):
             raise MailRefused(550, "5.6.7 The mail server takes no addresses beyond ASCII")
@@ -223,7 +223,7 @@ class MailServer:
         self._connection = None
 
 
-def _options(connection: smtplib.SMTP, letter: Letter) -> tuple[list[str], list[str]]:
+def _options(connection: smtplib.SMTP, letter: SmtpMessage) -> tuple[list[str], list[str]]:
     """The parameters of MAIL and of RCPT. Where the server reports deliveries, the report names the mail and returns
     no more than its headers (RFC 3461)."""
     options = [] if letter.is_ascii else ["SMTPUTF8", "BODY=8BITMIME"]

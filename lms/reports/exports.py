@@ -21,7 +21,7 @@ from lms.core.tables import write_csv
 from lms.core.workbooks import Workbook
 from lms.people.models import Country, Person
 from lms.people.queries.persons import address_rows
-from lms.reports.facts.selection import Selection, taken
+from lms.reports.facts.selection import FactSelection, taken
 from lms.reports.queries.definitions import definitions
 from lms.reports.queries.facts import held_within, load
 from lms.reports.queries.scope import Partners, Scope
@@ -79,7 +79,7 @@ class Attendances:
     """The attendances of a scope by person. Facts are read once, in the session; lectures on the connection."""
 
     def __init__(self, scope: Scope, connection: Connection) -> None:
-        self.selection = Selection(load(scope, Partners()), scope.filters)
+        self.selection = FactSelection(load(scope, Partners()), scope.filters)
         self.held = held_lectures(scope, connection)
         self._times = self.selection.times()
         self.total = int(self._times.sum())
@@ -139,7 +139,7 @@ countries of a person are those on the days of the lectures.
 """
 
 
-class Rows:
+class ExportRows:
     """The rows of a scope, of one kind, read on one connection."""
 
     def __init__(self, kind: str, scope: Scope, connection: Connection) -> None:
@@ -204,7 +204,7 @@ class Rows:
 
 
 def write(
-    rows: Rows, file: BinaryIO, kind: str, about: Sequence[tuple[str, str]], progress: Callable[[int, int], None]
+    rows: ExportRows, file: BinaryIO, kind: str, about: Sequence[tuple[str, str]], progress: Callable[[int, int], None]
 ) -> int:
     """Writes the rows into a file as they come; returns how many. In a workbook, `about` is a separate sheet."""
     if kind == "csv":

@@ -223,7 +223,7 @@ class PublishForm(BaseForm):
         )
 
 
-class WithdrawForm(BaseForm):
+class WithdrawReportForm(BaseForm):
     """The reason for withdrawing a published report."""
 
     reason = TextAreaField(_l("Reason"))

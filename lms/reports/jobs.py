@@ -18,9 +18,9 @@ from lms.core.roles import Actor
 from lms.people.queries.access import load_actor
 from lms.people.queries.persons import contact_of
 from lms.reports.actions.exports import JOB, as_slice, exported_scope
-from lms.reports.actions.sending import Letter, keep_run, put_off
+from lms.reports.actions.sending import ReportMail, keep_run, put_off
 from lms.reports.actions.snapshots import count_frozen
-from lms.reports.exports import Rows, about, opened, was_anybody_erased, write
+from lms.reports.exports import ExportRows, about, opened, was_anybody_erased, write
 from lms.reports.periods import last_due, next_due
 from lms.reports.queries.saved import Plan, list_plans, may_see, subscribed, was_run
 from lms.reports.rules import EXPORT_KEPT, Question, Slice, read_question
@@ -58,7 +58,7 @@ def _export(run: Run, kind: str, form: str, parameters: dict[str, Any], by: int 
 
     key = f"exports/{run.job_id}.{form}"
     with opened() as connection, files.writing(key) as file:
-        count = write(Rows(kind, scope, connection), file, form, about(kind, slice_, began), progress)
+        count = write(ExportRows(kind, scope, connection), file, form, about(kind, slice_, began), progress)
     if was_anybody_erased(began):
         files.delete(key)
         raise Refused(_("A person was deleted while the file was being created. Request the export again."))
@@ -110,7 +110,7 @@ def _actor(person_id: int, at: datetime) -> Actor | None:
     return without_resting_roles(load_actor(person_id, at))
 
 
-def _letters(plan: Plan, day: date, owner: Actor | None, *, at: datetime) -> tuple[list[Letter], int]:
+def _letters(plan: Plan, day: date, owner: Actor | None, *, at: datetime) -> tuple[list[ReportMail], int]:
     """The report for each recipient who can see it, and how many cannot. The period is that of the day it was due."""
     question = read_question(plan.question)
     slice_ = question.on(day)
@@ -131,7 +131,8 @@ def _letters(plan: Plan, day: date, owner: Actor | None, *, at: datetime) -> tup
     }
     query = urlencode(_as_dated(plan.question, slice_))
     letters = [
-        Letter(readers[person], person, contacts[person], texts[contacts[person].locale], query) for person in seeing
+        ReportMail(readers[person], person, contacts[person], texts[contacts[person].locale], query)
+        for person in seeing
     ]
     return letters, len(readers) - len(seeing)
 

@@ -60,7 +60,7 @@ class Fact:
     ms: int
 
 
-class Rows:
+class RecountRows:
     """All rows of the tables that are counted from, as they are now, and the facts in them."""
 
     def __init__(self, zone: str) -> None:
@@ -185,7 +185,9 @@ def _value(fact: Fact, dimension: str) -> str | None:
     return None if value is None else str(value)
 
 
-def figures(rows: Rows, slice_: Slice, dimensions: tuple[str, ...], at: datetime) -> dict[Any, dict[str, int | float]]:
+def figures(
+    rows: RecountRows, slice_: Slice, dimensions: tuple[str, ...], at: datetime
+) -> dict[Any, dict[str, int | float]]:
     """Key (a tuple, one value a dimension) → the figures, counted one group after the other."""
     today = rows.day(at)
     about_people = any(getattr(slice_, name) is not None for name in _OF_PEOPLE)
@@ -228,7 +230,7 @@ def figures(rows: Rows, slice_: Slice, dimensions: tuple[str, ...], at: datetime
     }
 
 
-def _opening(rows: Rows, slice_: Slice, dimensions: tuple[str, ...]) -> dict[tuple[str | None, ...], list[Row]]:
+def _opening(rows: RecountRows, slice_: Slice, dimensions: tuple[str, ...]) -> dict[tuple[str | None, ...], list[Row]]:
     """The opening balances of a slice by key: none by, or under a filter of, what they do not have."""
     lacking = {"sector", "gender", "source", "language"}
     if lacking & {*dimensions, *slice_.filters}:
@@ -257,7 +259,9 @@ def _opening(rows: Rows, slice_: Slice, dimensions: tuple[str, ...]) -> dict[tup
     return rows_by_key
 
 
-def _count(rows: Rows, facts: list[Fact], sessions: set[int], older: list[Row], today: date) -> dict[str, int | float]:
+def _count(
+    rows: RecountRows, facts: list[Fact], sessions: set[int], older: list[Row], today: date
+) -> dict[str, int | float]:
     attendances = [fact for fact in facts if fact.kind == "attendance"]
     countries = {fact.country for fact in attendances if fact.country is not None}
     codes = {row["id"]: row["code"] for row in rows.countries.values()}
@@ -276,7 +280,7 @@ def _count(rows: Rows, facts: list[Fact], sessions: set[int], older: list[Row], 
     }
 
 
-def facts_differences(rows: Rows) -> list[str]:
+def facts_differences(rows: RecountRows) -> list[str]:
     """Which stored facts are not what the rows say, a line each. A lecture may have none: then its rows are read."""
     expected: dict[int, dict[int, tuple[Any, ...]]] = defaultdict(dict)
     ids: dict[str | None, int | None] = {row["code"]: row["id"] for row in rows.countries.values()}
@@ -306,7 +310,7 @@ def facts_differences(rows: Rows) -> list[str]:
     return lines
 
 
-def differences(rows: Rows, slice_: Slice, dimensions: tuple[str, ...], at: datetime) -> list[str]:
+def differences(rows: RecountRows, slice_: Slice, dimensions: tuple[str, ...], at: datetime) -> list[str]:
     """Where the reports and the second count disagree, a line each; empty where they agree."""
     report = count(slice_, dimensions, by=SYSTEM, at=at)
     reported: dict[Any, dict[str, int | float]] = {group.keys: group.figures.as_json() for group in report.groups}

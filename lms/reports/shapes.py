@@ -11,7 +11,7 @@ from markupsafe import Markup
 from lms.core.i18n import _, _l, _n
 from lms.core.measures import nearest_whole
 from lms.reports.periods import first_of_quarter
-from lms.reports.queries.figures import Report
+from lms.reports.queries.figures import FigureReport
 from lms.reports.queries.public import Place
 from lms.reports.rules import Figures, Group, Opening, Slice
 from lms.web import maps
@@ -51,7 +51,7 @@ class Cross:
     foot: tuple[list[float], float]
 
 
-def cross(both: Report, margins: Sequence[Report], figure: str) -> Cross | None:
+def cross(both: FigureReport, margins: Sequence[FigureReport], figure: str) -> Cross | None:
     """The cross table of one figure, of a report by two dimensions and those by each of them: totals are counted, never
     added up. None for other reports."""
     if len(margins) != 2:
@@ -103,7 +103,7 @@ def counted(name: str, value: float) -> str:
     return words[name]()
 
 
-def sentence(report: Report, figure: str, about: Sequence[str]) -> Markup:
+def sentence(report: FigureReport, figure: str, about: Sequence[str]) -> Markup:
     """The answer as a sentence with the figure first. `about` names the filters.
 
     Opening balances have no participants and contact hours: their sessions and countries are left out beside these.

@@ -14,7 +14,7 @@ from datetime import date, datetime
 from typing import Any
 
 from lms.core.measures import nearest_whole
-from lms.reports.queries.figures import Report
+from lms.reports.queries.figures import FigureReport
 from lms.reports.rules import FIGURES, FILTERS, Declared, Figures, Group, Opening, Slice
 
 FORMAT = 1
@@ -30,8 +30,8 @@ class Frozen:
     figure: str
     about: list[str]
     definitions: dict[str, str]
-    report: Report
-    margins: tuple[Report, ...]
+    report: FigureReport
+    margins: tuple[FigureReport, ...]
     note: str = ""
 
 
@@ -93,7 +93,7 @@ def checksum(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def question(report: Report, figure: str) -> dict[str, Any]:
+def question(report: FigureReport, figure: str) -> dict[str, Any]:
     """What was asked, by the names of the parameters; `figure` is the one the report is about."""
     slice_ = report.slice
     return {
@@ -105,7 +105,7 @@ def question(report: Report, figure: str) -> dict[str, Any]:
     }
 
 
-def _groups(report: Report) -> list[dict[str, Any]]:
+def _groups(report: FigureReport) -> list[dict[str, Any]]:
     return [
         {
             **group.as_json(),
@@ -126,9 +126,9 @@ def thaw(text: str) -> Frozen:
     as_at, dimensions = datetime.fromisoformat(payload["as_at"]), tuple(question["by"])
     totals = _figures(payload["totals"])
 
-    def report(dims: tuple[str, ...], groups: Sequence[Mapping[str, Any]]) -> Report:
+    def report(dims: tuple[str, ...], groups: Sequence[Mapping[str, Any]]) -> FigureReport:
         groups_read = [_group(group) for group in groups]
-        return Report(
+        return FigureReport(
             as_at,
             slice_,
             dims,
@@ -173,12 +173,12 @@ def _group(payload: Mapping[str, Any]) -> Group:
     return Group(keys, labels, _figures(payload), folded=payload.get("folded", False), opening=opening)
 
 
-def of_totals(then: Report, now: Report) -> list[Difference]:
+def of_totals(then: FigureReport, now: FigureReport) -> list[Difference]:
     """Every figure of the whole, changed or not."""
     return _differences((), (), then.totals, now.totals)
 
 
-def of_groups(then: Report, now: Report) -> list[Difference]:
+def of_groups(then: FigureReport, now: FigureReport) -> list[Difference]:
     """The figures that changed, group by group: in the order of then, what is new at the end.
 
     A frozen group that is gone is compared with nothing, a new one likewise. Where small groups were put together,

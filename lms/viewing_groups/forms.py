@@ -16,7 +16,7 @@ from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  #
 from wtforms.validators import InputRequired, Optional
 
 from lms.core.i18n import _, _l
-from lms.web.fields import LocalTime, WholeNumber, ZoneField
+from lms.web.fields import LocalTimeField, WholeNumber, ZoneField
 from lms.web.forms import BaseForm
 
 
@@ -61,8 +61,8 @@ class SignatureForm(BaseForm):
         ],
         default="times",
     )
-    watched_from = LocalTime(_l("From"), [Optional()])
-    watched_until = LocalTime(_l("Until"), [Optional()])
+    watched_from = LocalTimeField(_l("From"), [Optional()])
+    watched_until = LocalTimeField(_l("Until"), [Optional()])
     connection = EmailField(_l("E-mail address of that account"))
     confirm = BooleanField(validators=[InputRequired(_l("Tick the box to confirm."))])
 

@@ -31,7 +31,7 @@ class WholeNumber(IntegerField):
             raise ValueError(_("Enter a whole number.")) from error
 
 
-class LocalTime(DateTimeLocalField):
+class LocalTimeField(DateTimeLocalField):
     """A local date and time; anything else is refused in a sentence and stays as typed."""
 
     def __init__(self, label: Any = None, validators: Any = None, **more: Any) -> None:

@@ -50,7 +50,7 @@ def held(scene: Scene, end: datetime = END) -> int:
 
 def figures() -> tuple[int, int]:
     """Sessions and attendances in the totals, which must be those of the second count."""
-    rows = recount.Rows("Asia/Shanghai")
+    rows = recount.RecountRows("Asia/Shanghai")
     assert recount.differences(rows, Slice(), (), LATER) == []
     assert recount.differences(rows, Slice(), ("country", "year"), LATER) == []
     assert recount.facts_differences(rows) == []

@@ -15,7 +15,7 @@ from lms.attendance.actions.credits import credit_lecture
 from lms.attendance.models.credits import Credit, Outcome
 from lms.attendance.models.evidence import Presence
 from lms.attendance.models.unmatched import MatchMethod, Resolution, UnmatchedAttendee
-from lms.attendance_imports.actions.resolution import Decided, accept_strong, resolve_attendee, undo_decision
+from lms.attendance_imports.actions.resolution import ResolutionResult, accept_strong, resolve_attendee, undo_decision
 from lms.attendance_imports.queries.review import Unknown, find_people, list_strong, review_page
 from lms.catalogue.models import WalkIns
 from lms.core import audit, jobs
@@ -50,7 +50,7 @@ def unknown(scene: Scene, *, decided: bool = False, **options: Any) -> list[Unkn
     return review_page(scene.lecture.id, by=scene.by, decided=decided, **options).items
 
 
-def decide(scene: Scene, attendee: Unknown, name: str | None, **options: Any) -> Decided:
+def decide(scene: Scene, attendee: Unknown, name: str | None, **options: Any) -> ResolutionResult:
     person = scene.people[name].public_id if name is not None else None
     options = {"version": attendee.version} | options
     return resolve_attendee(scene.lecture.id, attendee.id, person=person, by=scene.by, at=LATER, **options)

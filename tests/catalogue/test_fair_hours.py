@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from lms.catalogue.fair_hours import (
     Audience,
+    AudienceBasis,
     AudienceGroup,
-    Basis,
     FairHours,
     Hour,
     Lasting,
@@ -56,7 +56,7 @@ def plain(place: tuple[str | None, str], start: datetime, minutes: int) -> tuple
 
 
 def audience(groups: Sequence[tuple[tuple[str | None, str], int]]) -> Audience:
-    return Audience(Basis.ENROLLED, tuple(AudienceGroup(*place, people) for place, people in groups))
+    return Audience(AudienceBasis.ENROLLED, tuple(AudienceGroup(*place, people) for place, people in groups))
 
 
 GROUPS = st.lists(st.tuples(st.sampled_from(PLACES), st.integers(1, 900)), min_size=1, max_size=6)

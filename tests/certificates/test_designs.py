@@ -159,7 +159,7 @@ def test_words_as_long_as_they_may_be_keep_to_one_page() -> None:
 
 
 def test_an_svg_that_was_stored_before_logos_were_drawn_at_upload_is_still_set() -> None:
-    design = Design(pictures={"logo": image_sanitizer.Picture(svg(SQUARE).decode(), 2.0, "Old logo")})
+    design = Design(pictures={"logo": image_sanitizer.SanitizedImage(svg(SQUARE).decode(), 2.0, "Old logo")})
     old = picture(replace(AWARD, design=design), DEFAULT)
     new = picture(replace(AWARD, design=Design(pictures={"logo": image_sanitizer.read(svg(SQUARE))})), DEFAULT)
     images = [Image.open(io.BytesIO(png)).convert("RGB") for png in (old, new)]

@@ -70,7 +70,7 @@ DRAWN = {
 }
 
 
-def pixels(picture: image_sanitizer.Picture) -> Image.Image:
+def pixels(picture: image_sanitizer.SanitizedImage) -> Image.Image:
     """What is stored of a picture, which is nothing but pixels."""
     match = re.fullmatch(r'<svg [^<>]*><image [^<>]* href="data:image/png;base64,([^"]*)"/></svg>', picture.svg)
     assert match is not None

@@ -39,12 +39,7 @@ PHRASES_LEFT = {
     "lms/demo/population.py",
 }
 """Modules that still have such phrases. No module is added."""
-CLASSES_TWICE = {
-    "AcceptForm", "Attended", "Audience", "Basis", "BatchPerson", "BatchPreview", "Column", "Decided", "Decision",
-    "DecisionIn", "DeclineForm", "EnrolmentChanges", "GroupOut", "LectureFile", "Letter", "LocalTime", "Mark",
-    "Name", "NominationPage", "Occasion", "Part", "People", "Period", "PersonOut", "Picture", "PolicyIn",
-    "PublishForm", "Report", "ReportForm", "Rows", "Selection", "Table", "WithdrawForm", "_Person",
-}  # fmt: skip
+CLASSES_TWICE = {"Audience", "Column", "DecisionIn", "GroupOut", "PersonOut", "PolicyIn", "Table"}
 """Names that two or more classes have. No name is added."""
 
 

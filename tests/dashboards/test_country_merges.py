@@ -40,7 +40,7 @@ from lms.people.queries.countries import (
 )
 from lms.reports.models import OpeningRow, OpeningSet
 from lms.reports.queries.figures import count, totals
-from lms.reports.recount import Rows, facts_differences
+from lms.reports.recount import RecountRows, facts_differences
 from lms.reports.rules import Slice
 from tests.conftest import empty_tables
 from tests.dashboards.conftest import World
@@ -116,7 +116,7 @@ def rows() -> dict[str, set[tuple[Any, ...]]]:
 def agrees() -> None:
     """Whether `lms report verify` finds no difference."""
     db.session.rollback()
-    assert facts_differences(Rows("Asia/Shanghai")) == []
+    assert facts_differences(RecountRows("Asia/Shanghai")) == []
     assert list(seat_differences(held_seats())) == []
 
 

@@ -16,7 +16,7 @@ from lms.people.actions.persons import change_profile
 from lms.people.models import Person
 from lms.people.queries.duplicates import are_different
 from lms.people.queries.persons import person_id_of
-from lms.reports.recount import Rows, facts_differences
+from lms.reports.recount import RecountRows, facts_differences
 from tests.dashboards.conftest import World
 from tests.factories import PASSWORD
 from tests.forms import token_in
@@ -89,7 +89,7 @@ def test_two_are_compared_merged_with_chosen_details_and_parted_again(
     assert "Customs" not in parted
     with world.make.app.app_context():
         assert person_id_of(twin.public_id) == twin.id
-        assert facts_differences(Rows("Asia/Shanghai")) == []
+        assert facts_differences(RecountRows("Asia/Shanghai")) == []
 
 
 def test_a_certificate_issued_on_united_evidence_is_named_before_undo(

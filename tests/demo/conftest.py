@@ -11,7 +11,7 @@ from lms.app import create_app
 from lms.config import Config
 from lms.core import clock
 from lms.demo.build import add_rest, ensure
-from lms.demo.folder import Mark, set_mark
+from lms.demo.folder import FolderMark, set_mark
 from tests.demo.sizes import PEOPLE
 
 
@@ -32,7 +32,7 @@ def built(tmp_path_factory: pytest.TempPathFactory, said: list[str], now: dateti
     """An application on a demonstration that was built for it, in place of an old one."""
     config = Config.load({}, data=str(tmp_path_factory.mktemp("data") / "demonstration"), database_url="")
     config.folder.mkdir()
-    set_mark(config, Mark(datetime(2026, 1, 1, tzinfo=UTC), 500))
+    set_mark(config, FolderMark(datetime(2026, 1, 1, tzinfo=UTC), 500))
     ensure(create_app, config, people=PEOPLE, keep=False, now=now, say=said.append, leave_rest=True)
     assert config.is_demonstration_incomplete
     add_rest(create_app, config, say=said.append)

@@ -7,10 +7,10 @@ import io
 from collections import defaultdict
 from datetime import datetime
 
-from lms.demo.generate import LectureFile
+from lms.demo.generate import AttendanceFile
 
 
-def attended_in(file: LectureFile) -> set[str]:
+def attended_in(file: AttendanceFile) -> set[str]:
     """The addresses of those who were in a lecture for 60 % of its actual length or more, by its file."""
     start, end = int(file.start.timestamp()), int(file.end.timestamp())
     spans: dict[str, list[tuple[int, int]]] = defaultdict(list)

@@ -39,9 +39,9 @@ from lms.core.roles import ANONYMOUS, SYSTEM, Role
 from lms.dashboards.queries.earning import find_next_to_earn
 from lms.demo import mails, nominations
 from lms.demo.build import add_rest, ensure
-from lms.demo.folder import Mark, Rest, find_mark, set_mark
+from lms.demo.folder import FolderMark, Rest, find_mark, set_mark
 from lms.demo.follow_up import FollowUp
-from lms.demo.generate import Demonstration, LectureFile
+from lms.demo.generate import AttendanceFile, Demonstration
 from lms.demo.programme import load_instructors, read_json
 from lms.enrolment.actions.many import publish_enrolments
 from lms.enrolment.models import (
@@ -58,8 +58,7 @@ from lms.enrolment.queries.seats import seat_differences
 from lms.enrolment.queries.series import UNANSWERED
 from lms.mail.outbox import MailState, OutboxMail
 from lms.mail.reasons import MailReason
-from lms.materials.models import Audience, FileDownloads
-from lms.materials.models import LectureFile as StoredFile
+from lms.materials.models import Audience, FileDownloads, LectureFile
 from lms.messages.models import Message, MessageState
 from lms.messages.queries import progress_of
 from lms.nominations.models import Nomination, NominationState, RequestedChange
@@ -93,7 +92,7 @@ def context(built: APIFlask) -> Iterator[None]:
 def test_headline_figures_are_those_of_an_independent_count(now: datetime) -> None:
     demonstration = Demonstration(now, PEOPLE)
     people: set[str] = set()
-    files: list[LectureFile] = []
+    files: list[AttendanceFile] = []
     attendances = 0
     for series in demonstration.series:
         for file in demonstration.attendance_files(series):
@@ -409,7 +408,7 @@ def test_the_folder_is_marked_and_served_as_it_is(built: APIFlask, now: datetime
     ensure(create_app, config, people=500, keep=False, now=now + timedelta(hours=23), say=told.append)
 
     assert config.is_demonstration
-    assert find_mark(config) == Mark(now, PEOPLE)
+    assert find_mark(config) == FolderMark(now, PEOPLE)
     assert "is served unchanged" in told[0]
     assert "500" in told[1]
 
@@ -417,12 +416,12 @@ def test_the_folder_is_marked_and_served_as_it_is(built: APIFlask, now: datetime
 def test_an_old_demonstration_is_kept_when_asked(tmp_path: Path) -> None:
     config = Config.load({}, data=str(tmp_path), database_url="")
     long_ago = datetime(2026, 1, 1, tzinfo=UTC)
-    set_mark(config, Mark(long_ago, 2000))
+    set_mark(config, FolderMark(long_ago, 2000))
     told: list[str] = []
 
     ensure(create_app, config, people=None, keep=True, now=clock.now(), say=told.append)
 
-    assert find_mark(config) == Mark(long_ago, 2000)
+    assert find_mark(config) == FolderMark(long_ago, 2000)
     assert len(told) == 1
 
 
@@ -454,10 +453,10 @@ def test_an_incomplete_demonstration_says_so_and_is_built_again(
     rebuilt: list[int] = []
     monkeypatch.setattr("lms.demo.build.build", lambda _app, _folder, people, **_options: rebuilt.append(people))
     try:
-        set_mark(config, Mark(clock.now(), 600, rest))
+        set_mark(config, FolderMark(clock.now(), 600, rest))
         assert line in client.get("/sign-in").text
         ensure(create_app, config, people=700, keep=False, now=clock.now(), say=print)
-        set_mark(config, Mark(clock.now(), 600))
+        set_mark(config, FolderMark(clock.now(), 600))
         assert line not in client.get("/sign-in").text
         ensure(create_app, config, people=700, keep=False, now=clock.now(), say=print)
     finally:
@@ -505,9 +504,9 @@ def test_lectures_have_speakers_and_files_for_each_audience() -> None:
     lectures = db.session.scalar(select(func.count(LectureSpeaker.lecture_id.distinct()))) or 0
     assert lectures > 100
     assert db.session.scalar(select(func.count()).select_from(Speaker)) == len(load_instructors())
-    found = db.session.execute(select(StoredFile.audience, func.count()).group_by(StoredFile.audience)).all()
+    found = db.session.execute(select(LectureFile.audience, func.count()).group_by(LectureFile.audience)).all()
     assert {audience for audience, _count in found} == set(Audience)
-    kept = db.session.scalars(select(StoredFile)).all()
+    kept = db.session.scalars(select(LectureFile)).all()
     assert all(files.has(file.key) for file in kept)
     assert db.session.scalar(select(func.sum(FileDownloads.count)))
 

@@ -9,7 +9,7 @@ import pytest
 
 from lms.config import Config
 from lms.core.errors import Refused
-from lms.demo.folder import Mark, find_mark, replaced, set_mark
+from lms.demo.folder import FolderMark, find_mark, replaced, set_mark
 
 NOW = datetime(2026, 11, 25, 6, 12, tzinfo=UTC)
 
@@ -26,14 +26,14 @@ def test_a_new_folder_has_no_mark(tmp_path: Path) -> None:
 def test_the_mark_says_when_and_for_how_many(tmp_path: Path) -> None:
     config = _config(tmp_path)
 
-    set_mark(config, Mark(NOW, 2000))
+    set_mark(config, FolderMark(NOW, 2000))
 
     assert config.is_demonstration
-    assert find_mark(config) == Mark(NOW, 2000)
+    assert find_mark(config) == FolderMark(NOW, 2000)
 
 
 def test_a_demonstration_is_stale_after_a_day() -> None:
-    mark = Mark(NOW, 2000)
+    mark = FolderMark(NOW, 2000)
 
     assert not mark.is_stale(NOW + timedelta(days=1))
     assert mark.is_stale(NOW + timedelta(days=1, seconds=1))

@@ -19,7 +19,7 @@ from lms.demo.build import ensure
 from lms.demo.folder import find_mark
 from lms.demo.population import FEWEST
 from lms.reports.queries.figures import totals
-from lms.reports.recount import QUESTIONS, Rows, differences
+from lms.reports.recount import QUESTIONS, RecountRows, differences
 from lms.reports.rules import Slice
 
 
@@ -59,6 +59,6 @@ def test_a_building_that_is_killed_leaves_nothing_half_and_full_size_reaches_the
         assert figures.countries == 80
         assert figures.partner_countries == 36
         assert figures.certificates > 1000
-        rows = Rows(clock.reporting_zone())
+        rows = RecountRows(clock.reporting_zone())
         assert [line for asked in QUESTIONS for line in differences(rows, Slice(), asked, now)] == []
         db.session.remove()

@@ -346,7 +346,7 @@ def test_a_second_count_agrees(app: APIFlask, world: World, seed: int) -> None:
         Slice(region="001", to_day=date(2025, 1, 1)),
     ]
     with app.app_context():
-        rows = recount.Rows("Asia/Shanghai")
+        rows = recount.RecountRows("Asia/Shanghai")
         slices.append(Slice(series=next(iter(rows.series.values()))["slug"], country="UG"))
         questions = {*recount.QUESTIONS, *((name,) for name in DIMENSIONS), ("region", "gender"), ("month", "source")}
         wrong = [
@@ -361,7 +361,7 @@ def test_a_second_count_agrees(app: APIFlask, world: World, seed: int) -> None:
 def test_a_wrong_count_would_be_found(app: APIFlask, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.attend(world.lecture(world.series(), NOON), world.person("KE"))
     with app.app_context():
-        rows = recount.Rows("Asia/Shanghai")
+        rows = recount.RecountRows("Asia/Shanghai")
         monkeypatch.setattr(
             "lms.reports.facts.counting.Part.figures", lambda part, partners: Figures(sessions=1, participants=2)
         )

@@ -78,7 +78,7 @@ def move(person: Person, code: str, at: datetime) -> None:
 
 def by_country(at: datetime) -> dict[str, dict[str | None, int]]:
     """Country → count, of registrations and of certificates; both must be those of the second count."""
-    rows = recount.Rows("Asia/Shanghai")
+    rows = recount.RecountRows("Asia/Shanghai")
     assert recount.differences(rows, Slice(), ("country",), at) == []
     groups = count(Slice(), ("country",), by=SYSTEM, at=at).groups
     names = ("registrations", "certificates")

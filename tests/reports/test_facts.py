@@ -26,8 +26,8 @@ from lms.attendance.facts import (
 )
 from lms.reports.facts import counting
 from lms.reports.facts.counting import count, people_of
-from lms.reports.facts.segments import SERIES_FACTS, Part, Read, Segment, joined, refreshed
-from lms.reports.facts.selection import PEOPLE, Facts, Filters, HeldLecture, Selection
+from lms.reports.facts.segments import SERIES_FACTS, Read, Segment, SegmentPart, joined, refreshed
+from lms.reports.facts.selection import PEOPLE, Facts, FactSelection, Filters, HeldLecture
 
 FIRST = date(2020, 1, 1)
 PARTNERS = [
@@ -76,7 +76,7 @@ class History:
             for id_, lecture in self.lectures.items()
             for row in attended[id_]
         ]
-        of_series: dict[str, list[Part]] = {}
+        of_series: dict[str, list[SegmentPart]] = {}
         for kind in ("registrations", "certificates"):
             lines = {series: [self.line(series * 100 + n) for n in range(draw.randrange(9))] for series in languages}
             of_series[kind] = joined(
@@ -180,7 +180,7 @@ def test_a_selection_lists_the_rows_that_are_counted(seed: int) -> None:
     history = History(random.Random(seed))
     for _turn in range(10):
         filters = history.filters()
-        selection, left = Selection(history.facts, filters), history.left(filters)
+        selection, left = FactSelection(history.facts, filters), history.left(filters)
         rows = [row for row in left if row["kind"] == "attendances"]
         assert people_of(selection).tolist() == sorted({row["person"] for row in rows})
         assert selection.times().sum() == len(rows)

@@ -226,7 +226,7 @@ def test_figures_are_those_of_the_rows(app: APIFlask, world: World, make: Make, 
         for number in range(90):
             walk.step()
             if number % 3 == 2:
-                rows = recount.Rows("Asia/Shanghai")
+                rows = recount.RecountRows("Asia/Shanghai")
                 assert recount.facts_differences(rows) == []
                 slice_, dimensions = QUESTIONS[number // 3 % len(QUESTIONS)]
                 assert recount.differences(rows, slice_, dimensions, AT) == [], (number, slice_)
@@ -234,6 +234,6 @@ def test_figures_are_those_of_the_rows(app: APIFlask, world: World, make: Make, 
                 waiting = {lecture.id for lecture in unconfirmed_lectures(by=SYSTEM)}
                 assert waiting == rows.held.keys() - rows.sessions, number
         walk.end_again()
-        rows = recount.Rows("Asia/Shanghai")
+        rows = recount.RecountRows("Asia/Shanghai")
         assert recount.differences(rows, Slice(), (), AT) == []
         assert sum(fact.kind == "attendance" for fact in rows.facts) > 3

@@ -35,7 +35,7 @@ from lms.reports.actions.snapshots import publish_snapshot
 from lms.reports.documents import report_files as files
 from lms.reports.models import OpeningRow, SnapshotVisibility
 from lms.reports.queries import figures
-from lms.reports.queries.figures import Report
+from lms.reports.queries.figures import FigureReport
 from lms.reports.queries.snapshots import get_snapshot
 from lms.reports.rules import Declared, Slice
 from lms.reports.shapes import sentence
@@ -69,11 +69,11 @@ def enter(content: bytes = FILE, declared: int | None = 200, *, skip: bool = Fal
     return public_id
 
 
-def count(dims: tuple[str, ...] = (), **filters: Any) -> Report:
+def count(dims: tuple[str, ...] = (), **filters: Any) -> FigureReport:
     return figures.count(Slice(**filters), dims, by=SYSTEM, at=AT)
 
 
-def brief(report: Report) -> tuple[int, int, int, int]:
+def brief(report: FigureReport) -> tuple[int, int, int, int]:
     totals = report.totals
     return totals.sessions, totals.participants, totals.attendances, totals.countries
 
@@ -150,7 +150,7 @@ def test_groups_in_which_they_are(programme: dict[str, Any]) -> None:
 def test_the_second_count_agrees(programme: dict[str, Any], world: World) -> None:
     enter()
     enter(b"lecture,date,country,attendances\nFIRST STEPS,2020-03-04,PE,4\nThird,2024-05-06,FR,9\n", declared=None)
-    rows = recount.Rows("Asia/Shanghai")
+    rows = recount.RecountRows("Asia/Shanghai")
     slices = [
         Slice(), Slice(country="KE"), Slice(country="PE"), Slice(region="019"), Slice(partner=True),
         Slice(partner=False), Slice(series="one"), Slice(from_day=date(2020, 3, 4), to_day=date(2020, 3, 4)),
@@ -169,7 +169,7 @@ def test_the_public_sees_large_ones_only(programme: dict[str, Any], world: World
     )
     refresh_public_figures(by=SYSTEM, at=AT)
 
-    def public(dims: tuple[str, ...] = (), **filters: Any) -> Report:
+    def public(dims: tuple[str, ...] = (), **filters: Any) -> FigureReport:
         return figures.count(Slice(**filters), dims, by=ANONYMOUS, at=AT)
 
     assert brief(public()) == (4, 8, 189, 5)

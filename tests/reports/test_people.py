@@ -29,7 +29,7 @@ NOON = datetime(2024, 5, 6, 4, 0, tzinfo=UTC)
 def figures(app: APIFlask) -> dict[str, Any]:
     """The figures that are not 0, counted twice."""
     with app.app_context():
-        assert recount.differences(recount.Rows("Asia/Shanghai"), Slice(), (), AT) == []
+        assert recount.differences(recount.RecountRows("Asia/Shanghai"), Slice(), (), AT) == []
         totals = count(Slice(), by=SYSTEM, at=AT).totals
     return {name: value for name, value in totals.as_json().items() if value}
 

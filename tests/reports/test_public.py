@@ -17,7 +17,7 @@ from lms.core.errors import Forbidden, NotFound
 from lms.core.roles import ANONYMOUS, SYSTEM, Actor, Role
 from lms.reports.actions.public import KEPT, refresh_public_figures, refresh_when_due
 from lms.reports.models import PublicAnswer, PublicFigures
-from lms.reports.queries.figures import Report, count
+from lms.reports.queries.figures import FigureReport, count
 from lms.reports.queries.public import Funnel, last_refresh, public_headline
 from lms.reports.rules import DIMENSIONS, Slice
 from tests.reports.world import World
@@ -31,12 +31,12 @@ TRAINEE = Actor(person_id=2)
 INSTRUCTOR = Actor(person_id=3, roles=frozenset({Role.INSTRUCTOR}))
 
 
-def ask(app: APIFlask, *dimensions: str, by: Actor = ANONYMOUS, at: datetime = AT, **filters: Any) -> Report:
+def ask(app: APIFlask, *dimensions: str, by: Actor = ANONYMOUS, at: datetime = AT, **filters: Any) -> FigureReport:
     with app.app_context():
         return count(Slice(**filters), dimensions, by=by, at=at)
 
 
-def participants(report: Report) -> dict[Any, int]:
+def participants(report: FigureReport) -> dict[Any, int]:
     return {group.keys[0]: group.figures.participants for group in report.groups}
 
 

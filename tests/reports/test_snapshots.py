@@ -24,7 +24,7 @@ from lms.reports.actions.public import refresh_public_figures
 from lms.reports.actions.snapshots import Attached, publish_snapshot, withdraw_snapshot
 from lms.reports.models import Snapshot, SnapshotVisibility
 from lms.reports.queries.definitions import definitions
-from lms.reports.queries.figures import Report, count, count_several
+from lms.reports.queries.figures import FigureReport, count, count_several
 from lms.reports.queries.snapshots import get_snapshot, list_dossiers, list_snapshots
 from lms.reports.rules import Figures, Group, Slice
 from tests.factories import Make
@@ -103,8 +103,8 @@ def test_later_corrections_change_nothing_that_was_published(programme: dict[str
 
 
 def test_groups_that_are_gone_or_were_folded() -> None:
-    def report(*groups: Group) -> Report:
-        return Report(AT, Slice(), ("country",), Figures(), list(groups), exact=True)
+    def report(*groups: Group) -> FigureReport:
+        return FigureReport(AT, Slice(), ("country",), Figures(), list(groups), exact=True)
 
     kenya = Group(("KE",), ("Kenya",), Figures(participants=6))
     other = Group(("other",), ("Other groups combined",), Figures(participants=4), folded=True)

@@ -38,7 +38,7 @@ ANSWERS = frozenset({Outcome.ATTENDED, Outcome.EXCUSED})
 
 
 @dataclass(frozen=True)
-class BatchPreview:
+class CorrectionBatchPreview:
     """What a batch that is not confirmed yet would change. `totals` are the numbers of each outcome now and after it.
 
     `attendances` and `participants` are what it adds to these figures, `first_time` how many people attend a lecture
@@ -61,7 +61,7 @@ class BatchPreview:
 
 
 @dataclass(frozen=True)
-class BatchPerson:
+class CorrectionBatchPerson:
     """A person of a batch, and what became of them in it."""
 
     public_id: str
@@ -69,7 +69,7 @@ class BatchPerson:
     state: EntryState
 
 
-def preview_of(lecture: Lecture, batch: CorrectionBatch, *, by: Actor, at: datetime) -> BatchPreview:
+def preview_of(lecture: Lecture, batch: CorrectionBatch, *, by: Actor, at: datetime) -> CorrectionBatchPreview:
     """What a batch would change of the people whom it has not corrected yet, as things are now."""
     people = _pending(batch.id)
     changes = _changes(lecture, batch, people)
@@ -77,7 +77,7 @@ def preview_of(lecture: Lecture, batch: CorrectionBatch, *, by: Actor, at: datet
     gained, lost = (len(changes.people(kind)) for kind in (ChangeKind.GAINED, ChangeKind.LOST))
     first = _without_other_attendance(lecture.id, changes.people(ChangeKind.GAINED))
     last = _without_other_attendance(lecture.id, changes.people(ChangeKind.LOST))
-    return BatchPreview(
+    return CorrectionBatchPreview(
         changes=changes,
         totals=_totals(lecture.id, changes, by=by, at=at),
         attendances=gained - lost,
@@ -140,7 +140,7 @@ def _appeals(lecture: Lecture, batch: CorrectionBatch, people: list[int], *, by:
 
 def list_people(
     lecture: Lecture, batch: CorrectionBatch, states: Collection[EntryState], *, by: Actor, limit: int | None
-) -> list[BatchPerson]:
+) -> list[CorrectionBatchPerson]:
     """People of a batch in one of these states, by name, up to a limit (null: all); where the name is hidden from the
     reader, the address.
     """
@@ -154,7 +154,7 @@ def list_people(
     )
     rows = read(query)
     labels = labels_of(lecture.series_id, {row.id: row.full_name for row in rows}, by=by)
-    return [BatchPerson(row.public_id, labels[row.id], row.state) for row in rows]
+    return [CorrectionBatchPerson(row.public_id, labels[row.id], row.state) for row in rows]
 
 
 def next_entries(batch: CorrectionBatch, limit: int) -> list[Any]:

@@ -36,7 +36,7 @@ from lms.people.queries.persons import person_id_of
 
 
 @dataclass
-class Decided:
+class ResolutionResult:
     """The result of a resolution: `count` attendees or rows, and what was done about walk-ins, in words."""
 
     count: int = 0
@@ -53,7 +53,7 @@ def resolve_attendee(
     rows: Collection[str] | None = None,
     by: Actor,
     at: datetime,
-) -> Decided:
+) -> ResolutionResult:
     """Resolves an unmatched attendee in its whole series: to a person (public id), or to null for someone who is not a
     participant.
 
@@ -67,7 +67,7 @@ def resolve_attendee(
     how = MatchMethod.HAND if who is not None else MatchMethod.NOBODY
     row = _unmatched_attendee(lecture, attendee_id)
     if rows is None and row.version == version + 1 and (row.how, row.person_id) == (how, who):
-        return Decided()  # sent twice
+        return ResolutionResult()  # sent twice
     _check_seen(row, version)
     if rows is not None and not rows:
         raise Invalid("rows", _("Select the rows this applies to."))
@@ -85,11 +85,11 @@ def resolve_attendee(
     )  # fmt: skip
     notes, _here = take_walk_ins(lecture, [who], by=by, at=at) if who is not None else ([], set())
     _recount(concerned, _some(who, was), by=by, at=at)
-    return Decided(len(rows) if rows is not None else 1, notes)
+    return ResolutionResult(len(rows) if rows is not None else 1, notes)
 
 
 @action
-def reject_attendees(lecture_id: int, versions: Mapping[int, int], *, by: Actor, at: datetime) -> Decided:
+def reject_attendees(lecture_id: int, versions: Mapping[int, int], *, by: Actor, at: datetime) -> ResolutionResult:
     """Marks unmatched attendees of this lecture as not participants, in its whole series.
 
     `versions` are those that the user saw, by attendee. Left out, with a note, are attendees who have been resolved
@@ -119,7 +119,7 @@ def reject_attendees(lecture_id: int, versions: Mapping[int, int], *, by: Actor,
             _n("%(num)s also appears in a lecture whose attendance is closed.",
                "%(num)s also appear in lectures whose attendance is closed.", closed)
         )  # fmt: skip
-    return Decided(len(rejected), notes)
+    return ResolutionResult(len(rejected), notes)
 
 
 @action
@@ -153,7 +153,7 @@ def undo_decision(lecture_id: int, attendee_id: int, *, version: int, by: Actor,
 
 
 @action
-def accept_strong(lecture_id: int, *, seen: str, by: Actor, at: datetime) -> Decided:
+def accept_strong(lecture_id: int, *, seen: str, by: Actor, at: datetime) -> ResolutionResult:
     """Accepts all strong matches. `seen` identifies the list that was reviewed (`find_strong`); raises Refused if it
     has changed.
     """
@@ -163,14 +163,14 @@ def accept_strong(lecture_id: int, *, seen: str, by: Actor, at: datetime) -> Dec
         raise Refused(_("The list has changed since you opened it. Please review it again."))
     people = {one.attendee_id: one.candidate.known.person_id for one in strong.items}
     if not people:
-        return Decided()
+        return ResolutionResult()
     concerned = _lock(lecture, lectures_told_of(people))
     settle(people, MatchMethod.TOGETHER, by=by, at=at)
     meant = set(people.values())
     detail = {"how": MatchMethod.TOGETHER.value, "count": len(people)}
     audit.record("attendance.decide", by=by, at=at, detail=detail, lecture=concerned, person=meant)
     _recount(concerned, meant, by=by, at=at)
-    return Decided(len(people))
+    return ResolutionResult(len(people))
 
 
 @action

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
-from lms.attendance_imports.readers.mapping import Column, ColumnPreview, UnknownHeadings, column_preview_of
+from lms.attendance_imports.readers.mapping import ColumnPreview, PreviewedColumn, UnknownHeadings, column_preview_of
 from lms.attendance_imports.readers.recognition import FORMATS, read_file
 from lms.attendance_imports.readers.report import ReadingOptions, Report, ReportRow, SumRow
 from lms.attendance_imports.readers.sheets import open_document
@@ -131,4 +131,4 @@ def unpacked(values: list[Any]) -> Report:
 
 def column_preview_from(value: dict[str, Any]) -> ColumnPreview:
     """The column preview in what `column_preview_in` yielded."""
-    return ColumnPreview(value["place"], [Column(**column) for column in value["columns"]], value["signature"])
+    return ColumnPreview(value["place"], [PreviewedColumn(**column) for column in value["columns"]], value["signature"])

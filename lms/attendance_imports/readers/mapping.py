@@ -35,7 +35,7 @@ _LONGEST = 80
 
 
 @dataclass(frozen=True)
-class Column:
+class PreviewedColumn:
     """One column: the key by which a mapping names it (its heading, or #3), what its first rows say, and what its
     heading seems to mean (nothing: unknown)."""
 
@@ -51,7 +51,7 @@ class ColumnPreview:
     """
 
     place: int
-    columns: list[Column]
+    columns: list[PreviewedColumn]
     signature: str
 
 
@@ -91,12 +91,12 @@ def column_preview_of(document: Document) -> ColumnPreview | None:
 
 def _column_preview(document: Document, place: int) -> ColumnPreview:
     rows = [cells for _line, cells in document.lines[place + 1 : place + 1 + _LOOKED_AT]]
-    columns: list[Column] = []
+    columns: list[PreviewedColumn] = []
     for index, key in _keys(document, place):
         values = dict.fromkeys(cell for row in rows for cell in row[index : index + 1] if cell)
         examples = [cell if len(cell) <= _LONGEST else cell[:_LONGEST] + "…" for cell in list(values)[:_EXAMPLES]]
         if examples or not key.startswith("#"):
-            columns.append(Column(key, examples, _guess(key, examples, {one.guess for one in columns})))
+            columns.append(PreviewedColumn(key, examples, _guess(key, examples, {one.guess for one in columns})))
     keys = "|".join(plain(column.key) for column in columns)
     return ColumnPreview(place, columns, sha256(keys.encode()).hexdigest())
 

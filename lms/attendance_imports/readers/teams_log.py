@@ -72,20 +72,20 @@ class _Event:
 
 
 @dataclass
-class _Person:
+class _Attendee:
     """The events of one name, or of one connection."""
 
     events: list[_Event] = field(default_factory=list)
     joins: dict[int, int] = field(default_factory=dict)
     leaves: dict[int, int] = field(default_factory=dict)
 
-    def within(self, first: int, last: int) -> _Person:
+    def within(self, first: int, last: int) -> _Attendee:
         """What they did in one meeting."""
         joins, leaves = (
             {moment: line for moment, line in said.items() if first <= moment <= last}
             for said in (self.joins, self.leaves)
         )
-        return _Person(self.events, joins, leaves)
+        return _Attendee(self.events, joins, leaves)
 
 
 def read(document: Document, options: ReadingOptions, name: str) -> Report:
@@ -146,8 +146,8 @@ def _event(report: Report, heading: Heading, line: int, row: Sequence[str], time
     )
 
 
-def _people(report: Report, events: list[_Event], times: Times, words: str) -> list[_Person]:
-    people: dict[str, _Person] = {}
+def _people(report: Report, events: list[_Event], times: Times, words: str) -> list[_Attendee]:
+    people: dict[str, _Attendee] = {}
     for event in events:
         known = times.local(event.moment)
         moments_read = times.possible(known) if known is not None else ()
@@ -155,14 +155,14 @@ def _people(report: Report, events: list[_Event], times: Times, words: str) -> l
             reason = _("“%(column)s” is not a valid time.", column=words)
             report.rejected.append(Fault(row=event.line, reason=reason))
             continue
-        person = people.setdefault(event.who, _Person())
+        person = people.setdefault(event.who, _Attendee())
         person.events.append(event)
         moments = person.joins if event.joined else person.leaves
         moments[moments_read[0]] = min(event.line, moments.get(moments_read[0], event.line))
     return list(people.values())
 
 
-def _pair(report: Report, people: list[_Person], end_ms: int, *, of_lecture: bool) -> None:
+def _pair(report: Report, people: list[_Attendee], end_ms: int, *, of_lecture: bool) -> None:
     pairings = [pair(person.joins, person.leaves, end_ms) for person in people]
     for person, pairing in zip(people, pairings, strict=True):
         first = person.events[0]

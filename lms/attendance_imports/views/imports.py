@@ -18,7 +18,7 @@ from lms.attendance_imports.actions.imports import (
 from lms.attendance_imports.actions.large_files import LARGE, request_publish
 from lms.attendance_imports.actions.staged_files import StagedFile
 from lms.attendance_imports.actions.staging import stage_attendance
-from lms.attendance_imports.forms import PublishForm, ReportForm
+from lms.attendance_imports.forms import ImportReportForm, PublishImportForm
 from lms.attendance_imports.queries.imports import kept_row
 from lms.attendance_imports.views.blueprint import bp
 from lms.attendance_imports.views.preview import render_preview
@@ -41,7 +41,7 @@ def import_file(lecture_id: int) -> ResponseReturnValue:
     """Uploads a file and shows its preview, or asks what it leaves open. Saves no attendance."""
     by, at = current_actor(), clock.now()
     lecture = get_editable_lecture(lecture_id, by=by)
-    form = ReportForm(likely=likely_zones(lecture.time_zone))
+    form = ImportReportForm(likely=likely_zones(lecture.time_zone))
 
     def again(status: int) -> ResponseReturnValue:
         is_closed = view_of(lecture_id) is not None
@@ -117,7 +117,7 @@ def _preview_or_import(lecture: Lecture, row: AttendanceImport) -> ResponseRetur
         if questions(error):
             return ask(lecture, file_id, row.file_name, columns_to_ask(row), error)
         raise
-    form, status = PublishForm(), 200
+    form, status = PublishImportForm(), 200
     if form.validate_on_submit():
         try:
             return _import(lecture, file_id, staged_file, skip_bad_rows=form.skip_bad_rows.data)

@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from lms.attendance.queries.roster import walk_ins_of
 from lms.attendance_imports.actions.imports import ImportPreview
 from lms.attendance_imports.actions.staged_files import StagedFile
-from lms.attendance_imports.forms import FORMAT_NAMES, PublishForm
+from lms.attendance_imports.forms import FORMAT_NAMES, PublishImportForm
 from lms.catalogue.models import Lecture
 from lms.core.i18n import _
 
@@ -19,7 +19,7 @@ def render_preview(
     staged_file: StagedFile,
     preview: ImportPreview,
     *,
-    form: PublishForm | None = None,
+    form: PublishImportForm | None = None,
     status: int = 200,
 ) -> ResponseReturnValue:
     """Renders the page that shows what was found in an uploaded file, and imports it."""
@@ -28,7 +28,7 @@ def render_preview(
         "attendance_imports/import_look.html",
         lecture=lecture,
         kept=file_id,
-        form=form or PublishForm(formdata=None),
+        form=form or PublishImportForm(formdata=None),
         answer=preview.answer,
         strangers=preview.not_enrolled,
         file_name=staged_file.staged.file_name,

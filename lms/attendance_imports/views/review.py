@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from lms.attendance.queries.closings import view_of
 from lms.attendance.queries.roster import walk_ins_of
 from lms.attendance_imports.actions import resolution
-from lms.attendance_imports.actions.resolution import Decided, accept_strong, resolve_attendee
+from lms.attendance_imports.actions.resolution import ResolutionResult, accept_strong, resolve_attendee
 from lms.attendance_imports.forms import DecisionForm
 from lms.attendance_imports.queries.review import find_people, list_strong, review_page
 from lms.attendance_imports.views.blueprint import bp
@@ -85,7 +85,7 @@ def _back(lecture_id: int, **more: Any) -> ResponseReturnValue:
 def decide(lecture_id: int, attendee_id: int) -> ResponseReturnValue:
     """Resolves one unmatched attendee."""
     by, form = current_actor(), DecisionForm()
-    done = Decided()
+    done = ResolutionResult()
 
     def attempt() -> None:
         nonlocal done

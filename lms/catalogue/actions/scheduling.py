@@ -16,7 +16,7 @@ from lms.catalogue.actions.states import postpone_lecture
 from lms.catalogue.dates import (
     MOST_DAYS,
     DateCheck,
-    Decision,
+    DateDecision,
     PlannedDate,
     Repeat,
     check_dates,
@@ -125,7 +125,7 @@ def _decide(
     by: Actor,
 ) -> list[DateCheck | None]:
     checks = check_dates(series, dates, countries=iso_codes(source), locale="en", by=by)
-    return decided(checks, {key: Decision(value) for key, value in decisions.items()})
+    return decided(checks, {key: DateDecision(value) for key, value in decisions.items()})
 
 
 def iso_codes(series: Series) -> list[str]:

@@ -23,7 +23,7 @@ from lms.catalogue.forms.base import (
 from lms.catalogue.inputs import LectureInput, is_language
 from lms.catalogue.models import Lecture, LectureState, Series
 from lms.core.i18n import _, _l
-from lms.web.fields import KnownChoice, LocalTime, WholeNumber, ZoneField
+from lms.web.fields import KnownChoice, LocalTimeField, WholeNumber, ZoneField
 from lms.web.time import language_name
 
 _SPARE_LINKS, _MOST_LINKS = 1, 60
@@ -41,7 +41,7 @@ class LectureForm(PlannedTimeForm, InstructorsForm):
 
     title = StringField(_l("Title"), [InputRequired(_l("Enter the title."))])
     abstract = TextAreaField(_l("Description"))
-    starts_at = LocalTime(_l("Start (local time)"), [Optional()])
+    starts_at = LocalTimeField(_l("Start (local time)"), [Optional()])
     time_zone = ZoneField(_l("Time zone"))
     duration_minutes = WholeNumber(_l("Minutes"), [InputRequired(_l("Enter the length."))], default=90)
     language = KnownChoice(_l("Language"))

@@ -14,13 +14,13 @@ from wtforms.widgets import HiddenInput
 from lms.catalogue.forms.base import CatalogueForm, PlannedTimeForm, offered_zones
 from lms.catalogue.models import Lecture
 from lms.core.i18n import _l
-from lms.web.fields import KnownChoice, LocalTime, WholeNumber, ZoneField
+from lms.web.fields import KnownChoice, LocalTimeField, WholeNumber, ZoneField
 
 
 class HoursForm(CatalogueForm):
     """When a lecture of a series could be given."""
 
-    starts_at = LocalTime(_l("Start (local time where the lecture is given)"), [Optional()])
+    starts_at = LocalTimeField(_l("Start (local time where the lecture is given)"), [Optional()])
     time_zone = ZoneField(_l("Time zone"))
     duration_minutes = WholeNumber(_l("Length in minutes"), [Optional()], default=90)
 
@@ -47,7 +47,7 @@ class MoveForm(CatalogueForm):
 class PostponeForm(PlannedTimeForm):
     """A new time; empty: not yet known."""
 
-    starts_at = LocalTime(_l("New start (local time)"), [Optional()])
+    starts_at = LocalTimeField(_l("New start (local time)"), [Optional()])
     time_zone = ZoneField(_l("Time zone"))
     duration_minutes = WholeNumber(_l("Length in minutes"), [Optional()], widget=HiddenInput())
 
@@ -70,14 +70,14 @@ class CancelForm(CatalogueForm):
 class MomentForm(CatalogueForm):
     """A moment in the lecture's own zone; empty: now."""
 
-    at = LocalTime(_l("At an earlier time"), [Optional()])
+    at = LocalTimeField(_l("At an earlier time"), [Optional()])
 
 
 class TimesForm(CatalogueForm):
     """The actual start and end, in the lecture's own zone."""
 
-    actual_start = LocalTime(_l("Began"), [InputRequired(_l("Enter when it started."))])
-    actual_end = LocalTime(_l("Ended"), [InputRequired(_l("Enter when it ended."))])
+    actual_start = LocalTimeField(_l("Began"), [InputRequired(_l("Enter when it started."))])
+    actual_end = LocalTimeField(_l("Ended"), [InputRequired(_l("Enter when it ended."))])
 
 
 def local_of(moment: datetime | None, zone: str) -> datetime | None:

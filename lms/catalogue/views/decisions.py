@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from flask import request
 
-from lms.catalogue.dates import DateCheck, Decision, undecided
+from lms.catalogue.dates import DateCheck, DateDecision, undecided
 
 DECIDE = "decide-"
 
@@ -14,10 +14,10 @@ DECIDE = "decide-"
 def decisions_sent() -> dict[str, str]:
     """What was decided about dates, by their keys; anything else than a decision is left out."""
     sent = {name.removeprefix(DECIDE): value for name, value in request.form.items() if name.startswith(DECIDE)}
-    return {key: value for key, value in sent.items() if value in set(Decision)}
+    return {key: value for key, value in sent.items() if value in set(DateDecision)}
 
 
 def open_keys(checks: Sequence[DateCheck], decisions: Mapping[str, str], *, tried: bool) -> set[str]:
     """The dates to mark as wrong: those not decided when saving was tried."""
-    typed = {key: Decision(value) for key, value in decisions.items()}
+    typed = {key: DateDecision(value) for key, value in decisions.items()}
     return {one.key for one in undecided(checks, typed)} if tried else set()

@@ -14,8 +14,7 @@ from lms.certificates import eligibility, keys, numbers
 from lms.certificates.badges.credential import CredentialFacts, badges_for, days_attended
 from lms.certificates.designs.versions import version_of_series
 from lms.certificates.models import Award, Certificate, CertificateState
-from lms.certificates.pdf.issue_context import Occasion as Issue
-from lms.certificates.pdf.issue_context import issue_contexts
+from lms.certificates.pdf.issue_context import IssueOccasion, issue_contexts
 from lms.certificates.queries import certificates
 from lms.core.bulk import among, insert_many
 from lms.core.clock import day_of, reporting_zone
@@ -85,7 +84,7 @@ def _certificates(occasion: Occasion, earned: Sequence[Earned], awards: dict[int
         if earner.attended not in routes:
             stations = certificates.stations_of(occasion.lectures, earner.attended)
             routes[earner.attended] = stations, certificates.attended_ms(occasion.lectures, earner.attended)
-    around = issue_contexts([Issue(occasion.series.id, one.person_id, issued_on) for one in earned])
+    around = issue_contexts([IssueOccasion(occasion.series.id, one.person_id, issued_on) for one in earned])
     rows = [
         {
             "award_id": awards[one.person_id],

@@ -21,7 +21,7 @@ from lms.certificates.designs.design import (
     checked_line,
     checked_words,
 )
-from lms.certificates.designs.image_sanitizer import Picture
+from lms.certificates.designs.image_sanitizer import SanitizedImage
 from lms.certificates.designs.versions import printable_words
 from lms.certificates.models import CertificateDesign, DesignFamily, SeriesDesign
 from lms.certificates.pdf.store import installed_fonts
@@ -165,7 +165,9 @@ def set_picture(family_id: int, role: str, content: bytes | None, alt: str | Non
 
 
 @action
-def _keep_picture(family_id: int, role: str, picture: Picture | None, alt: str, *, by: Actor, at: datetime) -> None:
+def _keep_picture(
+    family_id: int, role: str, picture: SanitizedImage | None, alt: str, *, by: Actor, at: datetime
+) -> None:
     pictures = dict(_begin(family_id, by).get("pictures", {}))
     if picture is not None:
         svg = picture.svg.encode()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lms.certificates.designs.default_texts import READY
-from lms.certificates.designs.image_sanitizer import Picture
+from lms.certificates.designs.image_sanitizer import SanitizedImage
 from lms.core.errors import Fault, Invalid
 from lms.core.i18n import _
 from lms.core.typed_text import clean_line
@@ -68,7 +68,7 @@ class Design:
     colours: Mapping[str, str] = field(default_factory=dict)
     signatory: str = ""
     words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    pictures: Mapping[str, Picture] = field(default_factory=dict)
+    pictures: Mapping[str, SanitizedImage] = field(default_factory=dict)
 
     def colour(self, name: str) -> str:
         """One of COLOURS as #rrggbb."""

@@ -27,7 +27,7 @@ _TEMPLATE = Path(__file__).parents[1] / "design" / "picture.typ"
 
 
 @dataclass(frozen=True)
-class Picture:
+class SanitizedImage:
     """A picture as it is set: an SVG, its width over its height, and what is read aloud in its place."""
 
     svg: str
@@ -35,14 +35,14 @@ class Picture:
     alt: str = ""
 
 
-def read(content: bytes) -> Picture:
+def read(content: bytes) -> SanitizedImage:
     """A PNG, JPEG or SVG file as a picture. Raises Invalid: another kind, too large, or broken; and Busy."""
     if not content:
         raise Invalid(FIELD, _("The file is empty."))
     if len(content) > MAX_BYTES:
         raise Invalid(FIELD, _("The file is too large: at most 1 MB."))
     ((svg, shape),) = read_foreign(PICTURES, "lms.certificates.designs.image_sanitizer:read_within", content)
-    return Picture(svg, shape)
+    return SanitizedImage(svg, shape)
 
 
 def read_within(content: bytes) -> Iterator[tuple[str, float]]:

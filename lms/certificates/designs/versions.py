@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from lms.catalogue.models import Series
 from lms.certificates.designs.default_texts import READY
 from lms.certificates.designs.design import BUILT_IN, BUILT_IN_VERSION, READY_MADE, READY_VERSION, Design
-from lms.certificates.designs.image_sanitizer import Picture
+from lms.certificates.designs.image_sanitizer import SanitizedImage
 from lms.certificates.models import CertificateDesign, DesignFamily, SeriesDesign
 from lms.core import files, glyphs
 from lms.core.db import db
@@ -73,5 +73,5 @@ def to_design(spec: Mapping[str, Any]) -> Design:
         svg = files.find(picture["file"])
         if svg is None:
             raise files.StorageAway(f"{picture['file']} is missing")
-        pictures[role] = Picture(svg.decode(), picture["shape"], picture["alt"])
+        pictures[role] = SanitizedImage(svg.decode(), picture["shape"], picture["alt"])
     return Design(spec.get("colours", {}), spec.get("signatory", ""), spec.get("words", {}), pictures)

@@ -16,7 +16,7 @@ from lms.people.models import Person
 from lms.people.queries.countries import country_codes_of
 
 
-class Occasion(NamedTuple):
+class IssueOccasion(NamedTuple):
     """Whose certificate of which series (ids), and its day of issue."""
 
     series_id: int
@@ -24,7 +24,7 @@ class Occasion(NamedTuple):
     issued_on: date
 
 
-def issue_contexts(occasions: Sequence[Occasion]) -> list[dict[str, Any]]:
+def issue_contexts(occasions: Sequence[IssueOccasion]) -> list[dict[str, Any]]:
     """The columns `organiser`, `language`, `country`, `base_url`, `signatory` and `signatory_office` for each of these,
     as they are now.
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import contains_eager
 
 from lms.certificates.models import Award, Certificate, CertificateState
 from lms.certificates.pdf import store
-from lms.certificates.pdf.issue_context import Occasion
+from lms.certificates.pdf.issue_context import IssueOccasion
 from lms.certificates.pdf.store import Order
 from lms.core.db import db
 
@@ -43,6 +43,6 @@ def render_jobs_of(rows: Sequence[Certificate]) -> list[Order]:
     return [store.order_of(row, row.award.kind) for row in rows]
 
 
-def occasion_of(row: Certificate) -> Occasion:
+def occasion_of(row: Certificate) -> IssueOccasion:
     """What the issue context of a certificate is asked for; its award is loaded."""
-    return Occasion(row.award.series_id, row.award.person_id, row.issued_on)
+    return IssueOccasion(row.award.series_id, row.award.person_id, row.issued_on)

@@ -9,7 +9,7 @@ from flask import url_for
 
 from lms.attendance.actions.correction_batches import CORRECTIONS
 from lms.attendance.models.credits import CorrectionBatch
-from lms.attendance.queries.correction_batches import BatchPreview
+from lms.attendance.queries.correction_batches import CorrectionBatchPreview
 from lms.batches.kinds import BatchView
 from lms.batches.views import BatchPages
 from lms.catalogue.models import Lecture
@@ -21,7 +21,7 @@ from lms.reports.queries.figures import public_totals
 
 
 def _effects(
-    view: BatchView[CorrectionBatch, Lecture], preview: BatchPreview | None, *, by: Actor, at: datetime
+    view: BatchView[CorrectionBatch, Lecture], preview: CorrectionBatchPreview | None, *, by: Actor, at: datetime
 ) -> dict[str, Any]:
     if preview is None:
         return {}

@@ -81,7 +81,7 @@ DECISIONS = Decisions()
 
 
 @dataclass(frozen=True)
-class Decided:
+class DecisionResult:
     """How many nominations were decided, why others were not, by their public ids (null for an unknown one), and the id
     of the batch: null where nothing was decided.
     """
@@ -94,7 +94,7 @@ class Decided:
 @action
 def decide(
     public_ids: Collection[str], *, approve: bool, reason: str | None = None, by: Actor, at: datetime
-) -> Decided:
+) -> DecisionResult:
     """Approves or rejects submitted nominations, without a preview. Approved nominees are invited; one who accepted
     already, and named another country then, has the place at once. Rejected ones free their seats; the reason is sent
     to the focal point.
@@ -118,7 +118,7 @@ def decide(
     ids = {row.public_id: row.id for row in rows}
     results = {public_id: states.get(ids.get(public_id, 0)) for public_id in public_ids}
     skipped = {public_id: state for public_id, state in results.items() if state is not DecidedState.CHANGED}
-    return Decided(len(results) - len(skipped), skipped, batch.public_id if batch is not None else None)
+    return DecisionResult(len(results) - len(skipped), skipped, batch.public_id if batch is not None else None)
 
 
 @action

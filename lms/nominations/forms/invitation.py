@@ -15,7 +15,7 @@ from lms.web.forms import BaseForm
 from lms.web.locale import reader_locale
 
 
-class AcceptForm(BaseForm):
+class AcceptInvitationForm(BaseForm):
     """What a nominee confirms: the name for the certificate, the country, and consent."""
 
     full_name = StringField(_l("Name in Latin letters"), [InputRequired(_l("Enter your full name."))])
@@ -27,7 +27,7 @@ class AcceptForm(BaseForm):
     consent = BooleanField(_l("I agree that my attendance is recorded"))
 
     @classmethod
-    def of(cls, shown: Invitation) -> AcceptForm:
+    def of(cls, shown: Invitation) -> AcceptInvitationForm:
         """The form of an invitation: what the nominee's own profile says goes before what the focal point wrote."""
         known = shown.person or shown.nomination
         is_from = shown.home is None or shown.home.id == shown.country.id
@@ -60,7 +60,7 @@ class AcceptForm(BaseForm):
         )
 
 
-class DeclineForm(BaseForm):
+class DeclineInvitationForm(BaseForm):
     """Why a nominee declines, if they say so."""
 
     reason = TextAreaField(_l("Reason"))

@@ -22,14 +22,14 @@ from lms.people.models import Person
 
 
 @dataclass(frozen=True)
-class NominationPage:
+class NominationsOfCountry:
     """One page of a list of nominations, and how many there are."""
 
     rows: list[Nomination]
     total: int
 
 
-def list_nominations(filters: NominationFilter, request: ListRequest, *, by: Actor) -> NominationPage:
+def list_nominations(filters: NominationFilter, request: ListRequest, *, by: Actor) -> NominationsOfCountry:
     """The nominations of the actor's countries that a filter holds, on the page and in the order that are asked for: by
     `nominated`, `name`, `state`, `series` or `answer_by`."""
     query = _nominations(filters, by)
@@ -44,7 +44,7 @@ def list_nominations(filters: NominationFilter, request: ListRequest, *, by: Act
     key = keys.get(request.sort, Nomination.id)
     rows = query.order_by(key.is_(None), key.desc() if request.descending else key, Nomination.id.desc())
     rows = rows.options(contains_eager(Nomination.series), contains_eager(Nomination.country))
-    return NominationPage(list(db.session.scalars(rows.limit(request.size).offset(request.offset))), total)
+    return NominationsOfCountry(list(db.session.scalars(rows.limit(request.size).offset(request.offset))), total)
 
 
 def every_nomination(filters: NominationFilter, *, by: Actor) -> list[Nomination]:

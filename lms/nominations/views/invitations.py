@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from lms.catalogue.rules import stop_states
 from lms.core import clock
 from lms.nominations.actions.answering import accept, decline, open_password_link
-from lms.nominations.forms.invitation import AcceptForm, DeclineForm
+from lms.nominations.forms.invitation import AcceptInvitationForm, DeclineInvitationForm
 from lms.nominations.queries.invitations import Invitation, InvitationState, look_at_invitation
 from lms.nominations.views.blueprint import bp
 from lms.people.queries.countries import notice_in
@@ -39,10 +39,12 @@ def invitation(secret: str) -> ResponseReturnValue:
     answer = request.form.get("answer")
     if answer == "password":
         return _choose_password(secret, at)
-    form: AcceptForm | DeclineForm = DeclineForm() if answer == "decline" else AcceptForm.of(shown)
+    form: AcceptInvitationForm | DeclineInvitationForm = (
+        DeclineInvitationForm() if answer == "decline" else AcceptInvitationForm.of(shown)
+    )
 
     def work() -> None:
-        if isinstance(form, AcceptForm):
+        if isinstance(form, AcceptInvitationForm):
             accept(secret, form.answer(shown), at=at)
         else:
             decline(secret, form.reason.data, at=at)
@@ -54,7 +56,7 @@ def invitation(secret: str) -> ResponseReturnValue:
     return redirect(url_for(".invitation", secret=secret), 303)
 
 
-def _page(shown: Invitation, typed: AcceptForm | DeclineForm | None = None) -> ResponseReturnValue:
+def _page(shown: Invitation, typed: AcceptInvitationForm | DeclineInvitationForm | None = None) -> ResponseReturnValue:
     """The page of an invitation, with a form that was sent and is wrong."""
     is_open = shown.state is InvitationState.OPEN
     states = stop_states(shown.lectures, clock.now())
@@ -63,8 +65,8 @@ def _page(shown: Invitation, typed: AcceptForm | DeclineForm | None = None) -> R
         shown=shown,
         notice=notice_in(shown.country.notices or {}, shown.country.code, reader_locale()),
         series=shown.series,
-        form=typed if isinstance(typed, AcceptForm) else AcceptForm.of(shown),
-        declining=typed if isinstance(typed, DeclineForm) else DeclineForm(formdata=None),
+        form=typed if isinstance(typed, AcceptInvitationForm) else AcceptInvitationForm.of(shown),
+        declining=typed if isinstance(typed, DeclineInvitationForm) else DeclineInvitationForm(formdata=None),
         stops=[{"state": states[one.id]} for one in shown.lectures],
     )
     return page, 422 if typed is not None and is_open else _STATUS.get(shown.state, 200)

@@ -107,7 +107,7 @@ def check_facts(context: CheckContext) -> Iterator[Finding]:
     """Whether the facts that figures are counted from are what the rows say."""
     if context.is_quick:
         return
-    differing = recount.facts_differences(recount.Rows(clock.reporting_zone()))
+    differing = recount.facts_differences(recount.RecountRows(clock.reporting_zone()))
     db.session.rollback()
     for line in differing[:_SHOWN]:
         yield fault(_("facts"), line, _("Run `lms report rebuild`, then `lms report verify`."))

@@ -22,7 +22,7 @@ TEMPLATE = "scheduled_report"
 
 
 @dataclass(frozen=True)
-class Letter:
+class ReportMail:
     """A report for one reader: the frozen text in the reader's language."""
 
     recipient_id: int
@@ -37,7 +37,7 @@ class Letter:
 def keep_run(
     seen: Plan,
     due: Due,
-    letters: Sequence[Letter] = (),
+    letters: Sequence[ReportMail] = (),
     *,
     left_out: int = 0,
     failure: str | None = None,

@@ -13,7 +13,7 @@ from lms.core.measures import nearest_whole, percent
 from lms.reports.documents.dossier_data import Dossier, Peer, Upcoming
 from lms.reports.documents.model import Column, Figure, Mark, Picture, Point, ReadOut, Section, Table, Value
 from lms.reports.documents.wording import NOTHING, Opening, each, figure_column, group_table, marks, overlap_note
-from lms.reports.queries.figures import Report
+from lms.reports.queries.figures import FigureReport
 from lms.reports.rules import Group
 from lms.reports.shapes import counted, opening_words, period
 from lms.viewing_groups.queries import GroupView
@@ -305,7 +305,7 @@ def _joined(*sentences: str | None) -> str | None:
 
 
 def _parts(
-    report: Report, *, opened: Opening, anchor: str, title: str, description: str, head: str, overlap: str
+    report: FigureReport, *, opened: Opening, anchor: str, title: str, description: str, head: str, overlap: str
 ) -> Section | None:
     """Participants by one attribute, as bars in a table; None without participants."""
     if not report.totals.participants:

@@ -23,11 +23,11 @@ from lms.nominations.queries.listing import NominationFilter, count_by_state
 from lms.people.models import Country, RoleGrant
 from lms.people.queries.countries import country_by_code, country_names, partner_ids, partnerships, region_names
 from lms.reports.facts.counting import people_of
-from lms.reports.facts.selection import Selection
+from lms.reports.facts.selection import FactSelection
 from lms.reports.models import Snapshot, SnapshotDossier
 from lms.reports.queries.drilldown_people import Institution, list_institutions
 from lms.reports.queries.facts import load
-from lms.reports.queries.figures import Report, count, count_several
+from lms.reports.queries.figures import FigureReport, count, count_several
 from lms.reports.queries.scope import Partners, resolve
 from lms.reports.queries.snapshots import list_snapshots
 from lms.reports.rules import Figures, Opening, Slice
@@ -51,7 +51,7 @@ class Since:
     is_dossier: bool
 
 
-def find_published(country: Country, totals: Report, *, by: Actor, at: datetime, locale: str) -> Since | None:
+def find_published(country: Country, totals: FigureReport, *, by: Actor, at: datetime, locale: str) -> Since | None:
     """The later of the two, or the dossier if both were published at once; None if there is neither.
 
     For readers of the country's dossier; `totals` are its all-time figures. Withdrawn reports are ignored.
@@ -109,7 +109,7 @@ COMING = (LectureState.LIVE, LectureState.SCHEDULED, LectureState.POSTPONED)
 
 
 @dataclass(frozen=True)
-class Attended:
+class AttendedLecture:
     """A lecture with the attendances of the country's people, on its day in the reporting zone."""
 
     id: int
@@ -183,11 +183,11 @@ class Dossier:
     partner_since: date | None
     partner_until: date | None
     since_partner: int | None
-    totals: Report
-    by: dict[str, Report]
+    totals: FigureReport
+    by: dict[str, FigureReport]
     people: CountryTotals
     institutions: list[Institution]
-    lectures: list[Attended]
+    lectures: list[AttendedLecture]
     """All that were attended, the most attended first."""
     upcoming: list[Upcoming]
     undecided: list[Waiting]
@@ -242,7 +242,7 @@ def get_reported_country(code: str, *, by: Actor) -> Country:
     return country
 
 
-def list_reported_countries(*, by: Actor, at: datetime, locale: str) -> tuple[Report, frozenset[str]]:
+def list_reported_countries(*, by: Actor, at: datetime, locale: str) -> tuple[FigureReport, frozenset[str]]:
     """The figures by country, for readers with access to all of them, and the codes of current partners."""
     if not by.is_reporter:
         raise Forbidden
@@ -261,14 +261,14 @@ def _partner_span(country: Country, day: date) -> tuple[date | None, date | None
     return last.since, last.until if last.until is not None and last.until < day else None
 
 
-def _read_rows(slice_: Slice, *, by: Actor) -> tuple[list[Institution], list[Attended]]:
+def _read_rows(slice_: Slice, *, by: Actor) -> tuple[list[Institution], list[AttendedLecture]]:
     """Participants by what they name as their organisation today, and lectures by attendances."""
     scope = resolve(slice_, by=by)
-    selection = Selection(load(scope, Partners()), scope.filters)
+    selection = FactSelection(load(scope, Partners()), scope.filters)
     attended = selection.sums()
     titles = dict(db.session.execute(select(Lecture.id, Lecture.title).where(among(Lecture.id, attended))).all())
     days = {id_: selection.facts.lectures[id_].day for id_ in attended}
-    lectures = [Attended(id_, titles[id_], days[id_], number) for id_, (number, _ms) in attended.items()]
+    lectures = [AttendedLecture(id_, titles[id_], days[id_], number) for id_, (number, _ms) in attended.items()]
     order = sorted(lectures, key=lambda lecture: (-lecture.attendances, -lecture.day.toordinal(), lecture.id))
     return list_institutions(people_of(selection)), order
 

@@ -16,7 +16,7 @@ from lms.core.workbooks import Workbook, Year, widths_of
 from lms.reports import shapes
 from lms.reports.queries import definitions as definitions_queries
 from lms.reports.queries.definitions import figure_names
-from lms.reports.queries.figures import Report
+from lms.reports.queries.figures import FigureReport
 from lms.reports.rules import FIGURES, Opening
 from lms.reports.shapes import Cross
 from lms.web.api import rfc3339
@@ -26,7 +26,7 @@ OPENING = ("opening_sessions", "opening_attendances")
 """Columns of a report in which opening balances are: how much of each row's figures they are."""
 
 
-def file_name(report: Report, figure: str) -> str:
+def file_name(report: FigureReport, figure: str) -> str:
     """What a file of a report is called, without its ending: the figure asked for, the groups, the filters, and the
     period, or the day as at which all of it was counted: `participants-by-country-2024`."""
     slice_ = report.slice
@@ -47,13 +47,13 @@ def _period(first: date | None, last: date | None) -> str:
     return f"until-{last}" if last is not None else ""
 
 
-def headings(report: Report) -> list[str]:
+def headings(report: FigureReport) -> list[str]:
     """Two columns for each dimension (key and name), then the figures by their names in the API."""
     keys = [column for name in report.dimensions for column in (name, f"{name}_name")]
     return [*keys, *FIGURES, *(OPENING if report.opening is not None else ())]
 
 
-def rows(report: Report) -> Iterator[list[object]]:
+def rows(report: FigureReport) -> Iterator[list[object]]:
     """A row for each group; without dimensions one row of totals."""
     if not report.dimensions:
         yield [*report.totals.as_json().values(), *_of_opening(report, report.opening)]
@@ -63,14 +63,14 @@ def rows(report: Report) -> Iterator[list[object]]:
         yield [*named, *group.figures.as_json().values(), *_of_opening(report, group.opening)]
 
 
-def _of_opening(report: Report, opening: Opening | None) -> list[int]:
+def _of_opening(report: FigureReport, opening: Opening | None) -> list[int]:
     """How much of a row is of opening balances; nothing in a report without any."""
     if report.opening is None:
         return []
     return [0, 0] if opening is None else [opening.sessions, opening.attendances]
 
 
-def as_csv(report: Report, uncertified: Collection[str | None] = ()) -> Iterator[str]:
+def as_csv(report: FigureReport, uncertified: Collection[str | None] = ()) -> Iterator[str]:
     """The lines of a CSV file. `uncertified` are the keys of groups that give no certificates: they have no number."""
     names = headings(report)
     place = names.index("certificates")
@@ -80,12 +80,12 @@ def as_csv(report: Report, uncertified: Collection[str | None] = ()) -> Iterator
     return write_csv(names, lines)
 
 
-def as_json(report: Report) -> str:
+def as_json(report: FigureReport) -> str:
     """The object of the API."""
     return json.dumps(api_object(report), ensure_ascii=False, indent=2) + "\n"
 
 
-def api_object(report: Report) -> dict[str, Any]:
+def api_object(report: FigureReport) -> dict[str, Any]:
     """`{as_at, definitions, totals, groups}`."""
     return {"as_at": rfc3339(report.as_at), "definitions": definitions(), **report.as_json()}
 
@@ -96,7 +96,7 @@ def definitions() -> dict[str, str]:
 
 
 def as_xlsx(
-    report: Report,
+    report: FigureReport,
     texts: Mapping[str, str] | None = None,
     about: Sequence[tuple[str, str]] = (),
     *,
@@ -147,7 +147,7 @@ def _typed(row: Sequence[object], dimensions: Sequence[str]) -> list[object]:
     return typed
 
 
-def filters_of(report: Report) -> list[tuple[str, str]]:
+def filters_of(report: FigureReport) -> list[tuple[str, str]]:
     """What was asked for, as (parameter, value)."""
     given: list[tuple[str, object]] = [("from", report.slice.from_day), ("to", report.slice.to_day)]
     given += report.slice.filters.items()
@@ -156,7 +156,7 @@ def filters_of(report: Report) -> list[tuple[str, str]]:
             for name, value in given if value is not None]  # fmt: skip
 
 
-def as_text(report: Report) -> Iterator[str]:
+def as_text(report: FigureReport) -> Iterator[str]:
     """A plain text table with aligned columns and the totals in the last line."""
     names = figure_names()
     lines = [[*report.dimensions, *(names[name] for name in FIGURES)]]

@@ -13,7 +13,7 @@ from lms.reports.documents import report_files as files
 from lms.reports.documents.model import Column, Figure, Picture, ReadOut, Section, Table
 from lms.reports.documents.wording import figure_column, marks, values
 from lms.reports.queries.definitions import definitions
-from lms.reports.queries.figures import Report
+from lms.reports.queries.figures import FigureReport
 from lms.reports.rules import FIGURES, TIME_DIMENSIONS, Group
 from lms.reports.shapes import COLUMN_NAMES, DIMENSION_NAMES, Cross, value_of
 from lms.web.time import organiser_zone, zone_city
@@ -40,7 +40,7 @@ class Pictured:
     leaves_combined: bool
 
 
-def read_out(report: Report, figure: str, *, title: str, cross: Cross | None = None) -> ReadOut:
+def read_out(report: FigureReport, figure: str, *, title: str, cross: Cross | None = None) -> ReadOut:
     """All figures of the slice and its groups. `title` states the answer.
 
     Groups by two dimensions are a cross table of one figure, where there is one.
@@ -63,7 +63,7 @@ def read_out(report: Report, figure: str, *, title: str, cross: Cross | None = N
     )
 
 
-def _sections(report: Report, figure: str, cross: Cross | None) -> tuple[Section, ...]:
+def _sections(report: FigureReport, figure: str, cross: Cross | None) -> tuple[Section, ...]:
     if not report.dimensions:
         return ()
     if cross is None or not cross.rows:
@@ -71,7 +71,7 @@ def _sections(report: Report, figure: str, cross: Cross | None) -> tuple[Section
     return tuple(_cross_sections(report, cross))
 
 
-def _cross_sections(report: Report, cross: Cross) -> Iterator[Section]:
+def _cross_sections(report: FigureReport, cross: Cross) -> Iterator[Section]:
     """The cross table, in as many parts as its columns need."""
     number = len(cross.columns)
     parts = max(math.ceil(number / MOST_ACROSS), 1)
@@ -94,7 +94,7 @@ def _cross_sections(report: Report, cross: Cross) -> Iterator[Section]:
         )
 
 
-def _groups(report: Report, figure: str) -> Section:
+def _groups(report: FigureReport, figure: str) -> Section:
     called = [str(COLUMN_NAMES[name]) for name in report.dimensions]
     column = figure_column(figure)
     return Section(
@@ -115,7 +115,7 @@ def _overlap_note() -> str:
     return _("Groups may add up to more than the total because each person is counted once in every total.")
 
 
-def heading(report: Report, figure: str) -> str:
+def heading(report: FigureReport, figure: str) -> str:
     """What a report shows: "Participants by country"."""
     called = figure_column(figure).name
     if not report.dimensions:
@@ -126,13 +126,13 @@ def heading(report: Report, figure: str) -> str:
     return _("%(figure)s by %(rows)s and %(columns)s", figure=called, rows=by[0], columns=by[1])
 
 
-def kind_of(report: Report) -> Literal["bars", "columns"]:
+def kind_of(report: FigureReport) -> Literal["bars", "columns"]:
     """The picture of a report: columns for a few years or months, bars for everything else."""
     is_time = len(report.dimensions) == 1 and report.dimensions[0] in TIME_DIMENSIONS
     return "columns" if is_time and len(report.groups) <= MOST_COLUMNS else "bars"
 
 
-def pictured(report: Report, figure: str) -> Pictured | None:
+def pictured(report: FigureReport, figure: str) -> Pictured | None:
     """The picture of a report by one dimension on a page. None if there is nothing to draw."""
     kind = kind_of(report)
     some = [group for group in report.groups if value_of(group.figures, figure)]

@@ -9,7 +9,7 @@ from typing import Any
 from lms.core.i18n import _
 from lms.reports.documents.model import Column, Kind, Mark, ReadOut, Table, Value
 from lms.reports.queries.definitions import figure_names
-from lms.reports.queries.figures import Report
+from lms.reports.queries.figures import FigureReport
 from lms.reports.rules import Group
 from lms.web.api import rfc3339
 from lms.web.time import moment, number, organiser_zone, short_day, whole_number, zone_city
@@ -27,7 +27,7 @@ Opening = Callable[..., str]
 
 def group_table(
     heading: str,
-    report: Report,
+    report: FigureReport,
     figures: Sequence[str],
     *,
     opened: Opening,
@@ -65,7 +65,7 @@ def values(group: Group, figures: Iterable[str]) -> tuple[Value, ...]:
     return tuple(getattr(group.figures, name) for name in figures)
 
 
-def marks(report: Report, figure: str = "participants", partial: str | None = None) -> tuple[Mark, ...]:
+def marks(report: FigureReport, figure: str = "participants", partial: str | None = None) -> tuple[Mark, ...]:
     """The groups of a report as marks of a chart. The group with the key `partial` is not complete yet."""
     return tuple(
         Mark(
@@ -77,7 +77,7 @@ def marks(report: Report, figure: str = "participants", partial: str | None = No
     )
 
 
-def overlap_note(report: Report, why: str) -> str | None:
+def overlap_note(report: FigureReport, why: str) -> str | None:
     """Why the groups of people add up to more than the whole, where they do."""
     whole = sum(group.figures.participants for group in report.groups)
     return why if whole > report.totals.participants else None

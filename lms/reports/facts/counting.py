@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from lms.attendance.facts import Column
 from lms.core.measures import tenth_hours
-from lms.reports.facts.selection import PEOPLE, Facts, Filters, Numbers, Selection, summed, taken, value_of
+from lms.reports.facts.selection import PEOPLE, Facts, FactSelection, Filters, Numbers, summed, taken, value_of
 from lms.reports.rules import Figures, Key
 
 PENDING: Final = 2_000_000
@@ -112,7 +112,7 @@ class Parts(dict[Key, Part]):
 
 def count(facts: Facts, filters: Filters, dimensions: Sequence[str] = ()) -> dict[Key, Part]:
     """Counts facts by these dimensions; without any there is one part, under the empty key."""
-    counter = _Counter(Selection(facts, filters), dimensions)
+    counter = _Counter(FactSelection(facts, filters), dimensions)
     counter.count_attendances()
     if not filters.by_people and PEOPLE.isdisjoint(dimensions):
         counter.count_sessions()
@@ -121,7 +121,7 @@ def count(facts: Facts, filters: Filters, dimensions: Sequence[str] = ()) -> dic
     return dict(counter.parts)
 
 
-def people_of(selection: Selection) -> People:
+def people_of(selection: FactSelection) -> People:
     """Everybody with an attendance that is left."""
     return np.flatnonzero(selection.times()).astype(np.uint32)
 
@@ -146,7 +146,7 @@ class _Counter:
     which the people of one lecture differ.
     """
 
-    def __init__(self, selection: Selection, dimensions: Sequence[str]) -> None:
+    def __init__(self, selection: FactSelection, dimensions: Sequence[str]) -> None:
         self.selection, self.dimensions = selection, tuple(dimensions)
         self.parts = Parts() if dimensions else Parts({(): Part()})
         self._made: dict[int, Part] = {}

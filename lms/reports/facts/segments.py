@@ -55,7 +55,7 @@ class Segment:
 
 
 @dataclass(frozen=True)
-class Part:
+class SegmentPart:
     """A segment, and which of its owners a question may count."""
 
     segment: Segment
@@ -78,10 +78,10 @@ def join(reads: Iterable[Read], layout: Layout) -> Segment:
     )
 
 
-def joined(reads: Iterable[Read], layout: Layout) -> list[Part]:
+def joined(reads: Iterable[Read], layout: Layout) -> list[SegmentPart]:
     """Parts of segments that nobody keeps."""
     segment = join(reads, layout)
-    return [Part(segment, segment.owners)] if segment.owners else []
+    return [SegmentPart(segment, segment.owners)] if segment.owners else []
 
 
 def refreshed(
@@ -89,7 +89,7 @@ def refreshed(
     versions: Mapping[int, Hashable],
     read: Callable[[Collection[int]], Iterable[Read]],
     layout: Layout,
-) -> list[Part]:
+) -> list[SegmentPart]:
     """The columns of owners at these versions, from `cached` or else by `read`, which is asked for what is missing.
 
     What `read` does not find, or finds at another version, is in no part.
@@ -106,5 +106,5 @@ def refreshed(
             others = [one for one in segment.owners if one not in stale] if segment else []
             unchanged = [(one, known[one], segment.of(one)) for one in others] if segment else []
             segment = cached[number] = join([*unchanged, *read(stale)], layout)
-        parts.append(Part(segment, {one for one in owners if segment.versions.get(one) == versions[one]}))
+        parts.append(SegmentPart(segment, {one for one in owners if segment.versions.get(one) == versions[one]}))
     return parts

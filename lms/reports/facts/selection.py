@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lms.attendance.facts import GENDERS, SECTORS, SOURCES, TRAITS, Column, Columns, gender_of, sector_of, source_of
-from lms.reports.facts.segments import Part, Segment
+from lms.reports.facts.segments import Segment, SegmentPart
 
 PEOPLE: Final = frozenset({"country", "region", "partner", "sector", "gender", "source"})
 """The dimensions in which the people of one lecture differ."""
@@ -67,9 +67,9 @@ class Facts:
     changed, in order, with those from then on; the first day is the beginning of time."""
 
     lectures: Mapping[int, HeldLecture]
-    attendances: Sequence[Part]
-    registrations: Sequence[Part]
-    certificates: Sequence[Part]
+    attendances: Sequence[SegmentPart]
+    registrations: Sequence[SegmentPart]
+    certificates: Sequence[SegmentPart]
     regions: Mapping[int, str | None]
     languages: Mapping[int, str]
     partners: Callable[[], Sequence[tuple[date, frozenset[int]]]]
@@ -94,7 +94,7 @@ def value_of(lecture: HeldLecture, name: str) -> Hashable:
     return lecture.language if name == "language" else _period(lecture.day, name)
 
 
-class Selection:
+class FactSelection:
     """The rows of facts that filters leave."""
 
     def __init__(self, facts: Facts, filters: Filters) -> None:
@@ -143,7 +143,7 @@ class Selection:
             return (*facts.languages.values(), *(one.language for one in lectures))
         return (_period(day, name) for day in chain(self._days, (lecture.day for lecture in lectures)))
 
-    def _place(self, part: Part, name: str) -> tuple[str, Numbers]:
+    def _place(self, part: SegmentPart, name: str) -> tuple[str, Numbers]:
         """What of its rows a dimension is read from (see `index`), and the number of the value for each such."""
         if name in TRAITS_OF:
             return "traits", TRAIT_NUMBERS[name]
@@ -166,7 +166,7 @@ class Selection:
         lectures = [facts.lectures.get(owner) for owner in owners]
         return "owner", np.array([numbers[value_of(one, name)] if one else 0 for one in lectures], np.int64)
 
-    def _index(self, part: Part, name: str, rows: Rows) -> Column:
+    def _index(self, part: SegmentPart, name: str, rows: Rows) -> Column:
         """The owner, the country, the traits, the day, or the country with the day's partners, of some rows."""
         if name == "owner":
             return taken(part.segment.owner, rows)
@@ -176,7 +176,7 @@ class Selection:
             return self._epochs(part, rows) * self._countries + taken(part.segment.columns["country"], rows)
         return taken(part.segment.columns[name], rows)
 
-    def _epochs(self, part: Part, rows: Rows) -> Numbers:
+    def _epochs(self, part: SegmentPart, rows: Rows) -> Numbers:
         """Which of the days on which partners changed was the last one, for each row."""
         changes = [day.toordinal() for day, _partners in self._partners]
         if part.segment.has_days:
@@ -209,7 +209,7 @@ class Selection:
             self._lists[name] = list(self.numbers(name))
         return self._lists[name]
 
-    def groups(self, part: Part, dimensions: Sequence[str], rows: Rows) -> Numbers:
+    def groups(self, part: SegmentPart, dimensions: Sequence[str], rows: Rows) -> Numbers:
         """The number of each row's group."""
         places: dict[str, Numbers] = {}
         for name, step in self._steps(dimensions):
@@ -222,7 +222,7 @@ class Selection:
         assert groups is not None
         return groups
 
-    def of_owners(self, part: Part, dimensions: Sequence[str]) -> Numbers:
+    def of_owners(self, part: SegmentPart, dimensions: Sequence[str]) -> Numbers:
         """The number of the group of each lecture of a part; `dimensions` are those in which lectures differ."""
         groups = np.zeros(len(part.segment.owners), np.int64)
         for name, step in self._steps(dimensions):
@@ -231,7 +231,7 @@ class Selection:
 
     # Filters: each is a mask
 
-    def rows(self, part: Part) -> Rows:
+    def rows(self, part: SegmentPart) -> Rows:
         """The places of the rows that the filters leave."""
         masks = {"owner": self._owners(part)}
         filters = self.filters
@@ -251,7 +251,7 @@ class Selection:
                 left = passes if left is None else left & passes
         return None if left is None else np.flatnonzero(left)
 
-    def _owners(self, part: Part) -> NDArray[np.bool_]:
+    def _owners(self, part: SegmentPart) -> NDArray[np.bool_]:
         """Which owners may be counted at all: the series, or those lectures that are in the period."""
         facts, owners = self.facts, part.segment.owners
         if part.segment.has_days:
@@ -274,7 +274,7 @@ class Selection:
                 lectures = [lecture for lecture in lectures if value_of(lecture, name) in values]
         return lectures
 
-    def left(self, parts: Iterable[Part]) -> Iterator[tuple[Part, Rows]]:
+    def left(self, parts: Iterable[SegmentPart]) -> Iterator[tuple[SegmentPart, Rows]]:
         """Those of these parts of which rows are left, with the places of these."""
         for part in parts:
             rows = self.rows(part)
@@ -293,7 +293,7 @@ class Selection:
         start, end = np.searchsorted(rows, segment.starts[place : place + 2]).tolist()
         return {name: column[rows[start:end]] for name, column in segment.columns.items()}
 
-    def columns(self, parts: Iterable[Part], *names: str) -> Columns:
+    def columns(self, parts: Iterable[SegmentPart], *names: str) -> Columns:
         """The rows that are left, of all these parts together, with the id of each row's owner as `owner`."""
         collected: dict[str, list[Column]] = {name: [] for name in ("owner", *names)}
         for part, rows in self.left(parts):

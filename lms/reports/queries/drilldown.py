@@ -24,8 +24,8 @@ from lms.core.roles import Actor
 from lms.core.sorting import sort_key
 from lms.reports.facts.counting import count
 from lms.reports.facts.opening_balances import Balances
-from lms.reports.facts.segments import Part as FactsPart
-from lms.reports.facts.selection import Selection
+from lms.reports.facts.segments import SegmentPart
+from lms.reports.facts.selection import FactSelection
 from lms.reports.queries.drilldown_lists import (
     OF_KIND,
     OF_PARTNER,
@@ -92,12 +92,12 @@ def list_rows(
     balances = read_balances(partners).within(slice_, series_id=scope.series_id, countries=scope.countries)
     grouped = _of(balances, inner)
     today = partners.on(clock.day_of(at, scope.zone))
-    selection = Selection(load(scope, partners), scope.filters.narrowed(inner))
+    selection = FactSelection(load(scope, partners), scope.filters.narrowed(inner))
     context = DrilldownContext(selection, grouped, names, today, request, organisation)
     part = count(selection.facts, selection.filters)[()]
     grouped.add_to(part)
     amounts, number = _amounts(figure, context)
-    narrowed = Selection(selection.facts, selection.filters.narrowed(listed_by)) if listed_by else selection
+    narrowed = FactSelection(selection.facts, selection.filters.narrowed(listed_by)) if listed_by else selection
     listed = KINDS[figure](replace(context, selection=narrowed, balances=_of(grouped, listed_by)))
     request = request.within(listed.total)
     labels = [names.label(name, value) for name, value in inner.items()] if number else []
@@ -195,7 +195,7 @@ def _word(names: Names, name: str, inner: Hashable) -> str:
     return names.label(DIMENSIONS[name], inner) if name in DIMENSIONS else str(inner)
 
 
-def _rows_by(selection: Selection, parts: Iterable[FactsPart], dimension: str) -> Counter[Any]:
+def _rows_by(selection: FactSelection, parts: Iterable[SegmentPart], dimension: str) -> Counter[Any]:
     """How many rows that are left each value of a dimension has."""
     amounts = np.zeros(selection.size((dimension,)), np.int64)
     for part, rows in selection.left(parts):

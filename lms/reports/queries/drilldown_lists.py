@@ -27,8 +27,8 @@ from lms.people.queries.finding import is_found
 from lms.reports.facts.counting import Part, count
 from lms.reports.facts.opening_balances import Balances
 from lms.reports.facts.opening_balances import Row as Balance
-from lms.reports.facts.segments import Part as FactsPart
-from lms.reports.facts.selection import HeldLecture, Numbers, Selection
+from lms.reports.facts.segments import SegmentPart
+from lms.reports.facts.selection import FactSelection, HeldLecture, Numbers
 from lms.reports.models import OpeningRow
 from lms.reports.queries.labels import Names
 from lms.reports.rules import Figures
@@ -120,7 +120,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class DrilldownContext:
-    selection: Selection
+    selection: FactSelection
     balances: Balances
     names: Names
     today: frozenset[int]
@@ -426,7 +426,7 @@ def completion_ids() -> Numbers:
     return np.array(read_column(select(Award.id).where(Award.kind == CertificateKind.COMPLETION)), np.int64)
 
 
-def _series_rows(context: DrilldownContext, parts: Sequence[FactsPart], completions: Numbers | None = None) -> Listed:
+def _series_rows(context: DrilldownContext, parts: Sequence[SegmentPart], completions: Numbers | None = None) -> Listed:
     """Registrations or awards; those that are alike with the highest id first."""
     columns = context.of_matching_people(context.selection.columns(parts, "id", "person", "country", "day"))
     if completions is not None:

@@ -14,7 +14,7 @@ from lms.core.bulk import among
 from lms.core.db import db, read_column
 from lms.people.models import Person
 from lms.reports.facts.counting import People, distinct
-from lms.reports.facts.selection import Selection, summed, taken
+from lms.reports.facts.selection import FactSelection, summed, taken
 from lms.reports.queries.drilldown_lists import DrilldownContext, DrilldownRow, Listed, known_people
 from lms.reports.rules import organisation_key, organisation_name
 
@@ -80,7 +80,7 @@ def open_participants(context: DrilldownContext) -> Listed:
     return Listed(len(people), lambda start, end: _rows(ids_between(start, end), context))
 
 
-def _ms(people: People, selection: Selection) -> Column:
+def _ms(people: People, selection: FactSelection) -> Column:
     """The presence of each of these people within a selection."""
     size = int(people.max()) + 1 if len(people) else 0
     times = np.zeros(size, dtype=np.int64)

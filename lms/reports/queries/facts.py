@@ -33,7 +33,7 @@ from lms.core.db import db, read
 from lms.core.process_cache import memory
 from lms.enrolment.models import REGISTRATIONS, Enrolment
 from lms.people.models import Country, Person
-from lms.reports.facts.segments import SERIES_FACTS, Part, Read, joined, refreshed
+from lms.reports.facts.segments import SERIES_FACTS, Read, SegmentPart, joined, refreshed
 from lms.reports.facts.selection import Facts, HeldLecture
 from lms.reports.models import SeriesFacts
 from lms.reports.queries.scope import Partners, Scope
@@ -99,7 +99,7 @@ def _load(scope: Scope, partners: Partners, *, attended_only: bool = False) -> F
     )
 
 
-def attendances_of(days: Mapping[int, date]) -> list[Part]:
+def attendances_of(days: Mapping[int, date]) -> list[SegmentPart]:
     """The attendances of lectures; `days` says the day of each, in the reporting zone.
 
     Where none are stored for that day, they are read from the rows: right as well, and slow.
@@ -143,7 +143,7 @@ def held_lectures(scope: Scope) -> list[HeldLecture]:
     ]
 
 
-def facts_of_series(kind: str, series_ids: Collection[int], zone: str) -> list[Part]:
+def facts_of_series(kind: str, series_ids: Collection[int], zone: str) -> list[SegmentPart]:
     """Registrations or awards of these series: from memory, or as stored, where the stamp is still the same."""
     stamps = stamps_of(kind)  # before the rows: a later change has another stamp next time
     versions = {id_: (stamps[id_], zone) for id_ in series_ids if id_ in stamps}

@@ -29,7 +29,7 @@ from lms.reports.rules import Figures, Group, Key, Opening, Slice, check_questio
 
 
 @dataclass(frozen=True)
-class Report:
+class FigureReport:
     """The answer to a question: the figures of the whole slice, and the groups that were asked for."""
 
     as_at: datetime
@@ -54,7 +54,9 @@ def with_margins(dimensions: Sequence[str]) -> list[Sequence[str]]:
     return [dimensions, dimensions[:1], dimensions[1:]] if len(dimensions) == 2 else [dimensions]
 
 
-def count(slice_: Slice, dimensions: Sequence[str] = (), *, by: Actor, at: datetime, locale: str = "en") -> Report:
+def count(
+    slice_: Slice, dimensions: Sequence[str] = (), *, by: Actor, at: datetime, locale: str = "en"
+) -> FigureReport:
     """The figures of a slice, and by one or two dimensions where these are named.
 
     Raises Invalid (an unknown code or dimension, a period turned round), NotFound (an unknown series), Forbidden
@@ -71,7 +73,7 @@ def count_several(
     at: datetime,
     locale: str = "en",
     attended_only: bool = False,
-) -> list[Report]:
+) -> list[FigureReport]:
     """`count` for several sets of dimensions of one slice: all of the same rows at the same moment.
 
     `attended_only`: figures of registrations and certificates may be missing.
@@ -84,7 +86,7 @@ def count_several(
         reports = []
         for dims in several:
             as_at, totals, groups, opening = public_report(slice_, scope, dims, at=at, locale=locale)
-            reports.append(Report(as_at, slice_, dims, totals, groups, exact=False, opening=opening))
+            reports.append(FigureReport(as_at, slice_, dims, totals, groups, exact=False, opening=opening))
         return reports
     partners = Partners()
     today = partners.on(clock.day_of(at, scope.zone))
@@ -103,7 +105,7 @@ def count_several(
         return Group(keys, labels, part.figures(today), opening=openings[dims].get(key))
 
     return [
-        Report(
+        FigureReport(
             at,
             slice_,
             dims,

@@ -18,7 +18,7 @@ from lms.reports import shapes
 from lms.reports.documents.totals import pictured
 from lms.reports.forms import ReportForm
 from lms.reports.queries.definitions import figure_names
-from lms.reports.queries.figures import Report
+from lms.reports.queries.figures import FigureReport
 from lms.reports.queries.labels import choices
 from lms.reports.rules import FILTERS
 
@@ -58,7 +58,12 @@ def valid_form(by: Actor, locale: str) -> ReportForm:
 
 
 def figures_shown(
-    report: Report, margins: Sequence[Report], figure: str, about: Sequence[str], *, shown: str | None = None
+    report: FigureReport,
+    margins: Sequence[FigureReport],
+    figure: str,
+    about: Sequence[str],
+    *,
+    shown: str | None = None,
 ) -> dict[str, Any]:
     """What a page shows of a report: `figure` is the one in its sentence, `shown` the one in its table and picture, if
     another. `margins` are the reports by each of two dimensions."""

@@ -138,7 +138,7 @@ class FigureRows(ListView[DrilldownRow]):
 
 @list_files(bp, "/admin/reports/people", *READERS)
 @list_page(bp, "/admin/reports/people", *READERS)
-class People(FigureRows):
+class ParticipantRows(FigureRows):
     """Lists the people behind a figure, in the slice and in the group named by `row` and `column`."""
 
     endpoint, title, anchor = "reports.people", _l("People"), "people"
@@ -158,7 +158,7 @@ class People(FigureRows):
 
 @list_files(bp, "/admin/reports/opened/<figure>", *READERS)
 @list_page(bp, "/admin/reports/opened/<figure>", *READERS)
-class Rows(FigureRows):
+class OtherFigureRows(FigureRows):
     """Lists the rows behind any other figure."""
 
     endpoint, title, anchor = "reports.rows", _l("Rows"), "rows"

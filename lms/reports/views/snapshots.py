@@ -25,7 +25,7 @@ from lms.reports.documents import report_files as files
 from lms.reports.documents.files import file_answer
 from lms.reports.documents.paper import pdf_of
 from lms.reports.documents.totals import read_out
-from lms.reports.forms import PublishForm, ReportForm, WithdrawForm
+from lms.reports.forms import PublishForm, ReportForm, WithdrawReportForm
 from lms.reports.models import Snapshot, SnapshotVisibility
 from lms.reports.queries.drilldown import NOT_STATED
 from lms.reports.queries.figures import count, count_several, with_margins
@@ -184,10 +184,10 @@ def _closed_to_public(report_form: ReportForm, locale: str) -> str | None:
 @same_for_strangers
 def snapshot(public_id: str) -> ResponseReturnValue:
     """A published report with its frozen figures. Readers with exact access also see what has changed since."""
-    return _page(get_snapshot(public_id, by=current_actor()), WithdrawForm(MultiDict()))
+    return _page(get_snapshot(public_id, by=current_actor()), WithdrawReportForm(MultiDict()))
 
 
-def _page(row: Snapshot, form: WithdrawForm) -> ResponseReturnValue:
+def _page(row: Snapshot, form: WithdrawReportForm) -> ResponseReturnValue:
     by, locale = current_actor(), reader_locale()
     frozen = codec.thaw(row.content)
     report, figure = frozen.report, request.args.get("figure", frozen.figure)
@@ -300,7 +300,7 @@ def attached_dossier(public_id: str, digest: str) -> ResponseReturnValue:
 @allow(Role.ADMINISTRATOR)
 def withdraw_snapshot(public_id: str) -> ResponseReturnValue:
     """Withdraws a published report, with a reason. Its web page remains."""
-    form, by = WithdrawForm(), current_actor()
+    form, by = WithdrawReportForm(), current_actor()
     if form.validate():
         try:
             snapshots_actions.withdraw_snapshot(public_id, reason=form.reason.data or "", by=by, at=clock.now())
