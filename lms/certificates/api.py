@@ -11,7 +11,7 @@ from lms.catalogue.models import CertificateKind
 from lms.catalogue.queries.series import get_series
 from lms.certificates.actions import awards, bundles
 from lms.certificates.queries import certificates, eligibility, holder_downloads
-from lms.certificates.queries.eligibility import EarnerGroup
+from lms.certificates.queries.earner_groups import EarnerGroup
 from lms.certificates.responses import NUMBERS, READS, badge_answer, bundle_answer, pdf_answer
 from lms.certificates.schemas import (
     AskedSchema,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lms.certificates.actions import awards
 from lms.certificates.models import Award
-from lms.certificates.queries import certificates, designs, eligibility, holder_downloads, requirements
+from lms.certificates.queries import certificates, designs, holder_downloads, progress, requirements
 from lms.core.events import (
     CountriesMerged,
     CountryMergeUndone,
@@ -72,7 +72,7 @@ def erase(event: PersonErased) -> None:
 @handles(ProgressAsked)
 def add_progress(event: ProgressAsked) -> None:
     """How far each of the people is towards the certificate of the series."""
-    progress_of = eligibility.standings_of(event.series_id, event.person_ids, at=event.at)
+    progress_of = progress.standings_of(event.series_id, event.person_ids, at=event.at)
     event.progress.update({person_id: standing.in_numbers for person_id, standing in progress_of.items()})
 
 

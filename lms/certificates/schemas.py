@@ -13,7 +13,7 @@ from lms.catalogue.models import CertificateKind
 from lms.certificates.actions.bundles import FORMS
 from lms.certificates.models import CertificateState
 from lms.certificates.queries.certificates import ShownCertificate
-from lms.certificates.queries.eligibility import EarnerGroup
+from lms.certificates.queries.earner_groups import EarnerGroup
 from lms.web.api import AnswerSchema, PageQuery
 
 KINDS = [kind.value for kind in CertificateKind]

@@ -9,7 +9,7 @@ from sqlalchemy import and_, func, not_, select
 
 from lms.catalogue.models import Series
 from lms.catalogue.queries.series import get_series_by_id
-from lms.certificates.queries.eligibility import standings_of
+from lms.certificates.queries.progress import standings_of
 from lms.core import audit, clock
 from lms.core.db import action, db, one_at_a_time, read_column, read_value
 from lms.core.errors import DomainError, Refused

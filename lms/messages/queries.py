@@ -15,7 +15,8 @@ from lms.catalogue.models import Lecture, LectureState, Series
 from lms.catalogue.queries.lectures import find_lecture, list_lectures
 from lms.catalogue.queries.series import get_series
 from lms.certificates.queries.behind import ids_behind
-from lms.certificates.queries.eligibility import EarnerGroup, ids_in_group
+from lms.certificates.queries.earner_groups import EarnerGroup
+from lms.certificates.queries.eligibility import ids_in_group
 from lms.core.db import db, read, read_column
 from lms.core.errors import Invalid, NotFound, Refused
 from lms.core.i18n import _

@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from lms.catalogue.models import Series
 from lms.certificates.eligibility import Standing
-from lms.certificates.queries.eligibility import standings_of
+from lms.certificates.queries.progress import standings_of
 from lms.core import clock
 from lms.core.errors import Forbidden, Invalid, Refused
 from lms.core.i18n import _

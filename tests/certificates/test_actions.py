@@ -13,7 +13,7 @@ from lms.certificates.eligibility import Missing
 from lms.certificates.models import Award, Certificate, CertificateState
 from lms.certificates.pdf import store
 from lms.certificates.queries import certificates, eligibility
-from lms.certificates.queries.eligibility import EarnerGroup
+from lms.certificates.queries.earner_groups import EarnerGroup
 from lms.core import audit
 from lms.core.db import action, db
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused

@@ -20,7 +20,8 @@ from lms.certificates.eligibility import Missing
 from lms.certificates.models import Award, Certificate, CertificateState
 from lms.certificates.notices import GATHERED
 from lms.certificates.queries import eligibility
-from lms.certificates.queries.eligibility import EarnerGroup, Near
+from lms.certificates.queries.earner_groups import EarnerGroup
+from lms.certificates.queries.eligibility import Near
 from lms.core.db import db
 from lms.core.lists import ListRequest
 from lms.core.roles import SYSTEM, Actor

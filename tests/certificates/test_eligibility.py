@@ -14,7 +14,9 @@ from lms.catalogue.queries.policies import current_policy
 from lms.certificates.actions.awards import issue_certificates
 from lms.certificates.eligibility import earning
 from lms.certificates.queries.certificates import counted_lectures
-from lms.certificates.queries.eligibility import EarnerGroup, preview, standings_of
+from lms.certificates.queries.earner_groups import EarnerGroup
+from lms.certificates.queries.eligibility import preview
+from lms.certificates.queries.progress import standings_of
 from lms.core.db import db
 from lms.core.lists import ListRequest
 from lms.core.roles import SYSTEM, Actor

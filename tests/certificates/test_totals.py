@@ -11,7 +11,8 @@ from sqlalchemy import select, update
 
 from lms.catalogue.models import CertificateKind, Series
 from lms.certificates.actions import awards
-from lms.certificates.queries.eligibility import EarnerGroup, preview
+from lms.certificates.queries.earner_groups import EarnerGroup
+from lms.certificates.queries.eligibility import preview
 from lms.certificates.queries.totals import Totals, totals_of_series
 from lms.core.db import action, db
 from lms.core.errors import Forbidden

@@ -14,7 +14,8 @@ from lms.catalogue.models import CertificateKind, SeriesInstructor
 from lms.certificates import numbers, rules
 from lms.certificates.actions import awards
 from lms.certificates.models import Certificate
-from lms.certificates.queries.eligibility import EarnerGroup, PeopleFilter, preview
+from lms.certificates.queries.earner_groups import EarnerGroup, PeopleFilter
+from lms.certificates.queries.eligibility import preview
 from lms.core import clock, jobs
 from lms.core.db import db
 from lms.core.roles import SYSTEM, Actor, Role

@@ -180,9 +180,9 @@ def _instants(moments: Iterable[Read], times: Times) -> list[int | None]:
     return [times.ms(moment) for moment in moments]
 
 
-def _read(instants: Iterable[int | None]) -> list[int]:
-    """The instants that could be read."""
-    return [instant for instant in instants if instant is not None]
+def _read(moments: Iterable[int | None]) -> list[int]:
+    """The moments that could be read."""
+    return [moment for moment in moments if moment is not None]
 
 
 # What both have in common

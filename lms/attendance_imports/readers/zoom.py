@@ -174,7 +174,7 @@ class _Reader:
         return heading
 
     def _stated_above_rows(self) -> str:
-        """All headings and what stands above the first of them, where the time zone may be stated."""
+        """All headings and what is above the first of them, where the time zone may be stated."""
         first = min(heading.place for heading, _role, _rows in self.headings)
         above = [cell for _line, cells in self.document.lines[:first] for cell in cells]
         return " ".join([*(cell for heading, _role, _rows in self.headings for cell in heading.cells), *above])

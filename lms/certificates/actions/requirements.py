@@ -12,7 +12,7 @@ from lms.catalogue.queries.policies import current_policy
 from lms.certificates.eligibility import Standing
 from lms.certificates.notices import tell_requirement_grown
 from lms.certificates.queries.certificates import awarded_ids
-from lms.certificates.queries.eligibility import standings_of
+from lms.certificates.queries.progress import standings_of
 from lms.certificates.queries.requirements import Requirement, requirements_of
 from lms.core.bulk import chunks
 from lms.core.db import action, db, read_column

@@ -20,7 +20,7 @@ from lms.certificates import numbers
 from lms.certificates.eligibility import Earning, earning, has_earned
 from lms.certificates.models import Award, Certificate, CertificateState
 from lms.certificates.queries import certificates
-from lms.certificates.queries.eligibility import candidates, counted_by_person
+from lms.certificates.queries.progress import candidates, counted_by_person
 from lms.core.bulk import among
 from lms.core.db import db
 from lms.core.errors import Forbidden

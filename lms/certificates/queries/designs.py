@@ -18,7 +18,7 @@ from lms.certificates.models import Certificate, CertificateDesign, DesignFamily
 from lms.certificates.pdf import store, typesetting
 from lms.certificates.pdf.script_detection import writing_of
 from lms.certificates.queries import certificates
-from lms.certificates.queries.eligibility import candidates
+from lms.certificates.queries.progress import candidates
 from lms.certificates.rules import hours
 from lms.core import glyphs
 from lms.core.db import db

@@ -19,7 +19,8 @@ from lms.certificates.forms import CheckFileForm, RevokeForm, WithdrawForm
 from lms.certificates.models import CertificateState
 from lms.certificates.notices import outdated
 from lms.certificates.queries import certificates, eligibility, holder_downloads
-from lms.certificates.queries.eligibility import EarnerGroup, EarnerRow, PeopleFilter
+from lms.certificates.queries.earner_groups import EVERYONE, EarnerGroup, PeopleFilter
+from lms.certificates.queries.eligibility import EarnerRow
 from lms.certificates.responses import LISTS, NUMBERS, READS, badge_answer, pdf_answer, picture_answer, public_answer
 from lms.certificates.verification import file_verification
 from lms.certificates.verification.file_reading import MOST_BYTES
@@ -270,7 +271,7 @@ class Candidates(ListView[EarnerRow]):
 
     @property
     def is_filtered(self) -> bool:
-        return self.people != eligibility.EVERYONE
+        return self.people != EVERYONE
 
     def chips(self) -> list[Chip]:
         counts = self.preview.counts

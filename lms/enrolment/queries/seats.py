@@ -70,5 +70,5 @@ def _enrolled() -> dict[tuple[int, SeatKind, int | None], int]:
 
 def _quotas() -> Sequence[Any]:
     """The quotas: series, country, seats used, and seats that are still kept."""
-    kept = case((CountryQuota.released_at.is_(None), CountryQuota.seats - CountryQuota.used), else_=0)
-    return read(select(CountryQuota.series_id, CountryQuota.country_id, CountryQuota.used, kept))
+    unused = case((CountryQuota.released_at.is_(None), CountryQuota.seats - CountryQuota.used), else_=0)
+    return read(select(CountryQuota.series_id, CountryQuota.country_id, CountryQuota.used, unused))
