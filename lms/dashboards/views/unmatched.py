@@ -28,7 +28,7 @@ _ORDERS: Mapping[str, Callable[[UnmatchedIn], Any]] = {
 
 
 @list_page(bp, "/unmatched", Role.INSTRUCTOR, Role.ADMINISTRATOR)
-class Unmatched(ListView[UnmatchedIn]):
+class UnmatchedByLecture(ListView[UnmatchedIn]):
     """Lists the lectures with attendees that nobody has identified, with their numbers."""
 
     endpoint, template = "dashboards.unmatched", "dashboards/unmatched.html"
