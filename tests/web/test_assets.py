@@ -43,7 +43,7 @@ def test_stylesheet_is_light() -> None:
     assert len(gzip.compress(built("serai.css"), 9)) <= 12_000
 
 
-@pytest.mark.parametrize("name", ["serai.css", "room.css", "desk.css"])
+@pytest.mark.parametrize("name", ["serai.css", "room.css", "desk.css", "api.css"])
 def test_stylesheet_is_logical_and_reaches_nowhere(name: str) -> None:
     css = built(name).decode()
     assert re.findall(r"[;{](?:left|right|(?:margin|padding|border)-(?:left|right)[a-z-]*):", css) == []
@@ -67,3 +67,12 @@ def test_templates_hold_no_styles_and_no_scripts_of_their_own() -> None:
     """The content policy would refuse them in silence."""
     inline = r"\sstyle=|<style|<script(?![^>]*\b(?:src|nonce)=)(?![^>]*ld\+json)[^>]*>|\son[a-z]+=[\"']|javascript:"
     assert [f"{page}: {piece}" for page, text in templates() for piece in re.findall(inline, text)] == []
+
+
+def test_fonts_of_linux_come_before_its_default() -> None:
+    """`system-ui` is DejaVu Sans on a plain Linux, and what follows it is never used for Latin letters."""
+    stack = re.search(r"--sans:([^;}]*)", built("serai.css").decode())
+    assert stack is not None
+    families = [name.strip(' "') for name in stack[1].split(",")]
+    assert families.index("Inter") < families.index("Noto Sans") < families.index("system-ui")
+    assert families[-1] == "sans-serif"
