@@ -49,6 +49,41 @@ def test_a_kept_language_stays_with_its_direction_when_links_are_followed(client
     assert root(client, "/series") == "en ltr"
 
 
+CHOICE = re.compile(r'<details class="pick" name="mast">.*?</details>', re.DOTALL)
+
+
+def test_the_header_offers_each_language_in_its_own_name(app: APIFlask, client: FlaskClient) -> None:
+    assert CHOICE.search(client.get("/series").text) is None  # of one language there is no choice
+    with speaking_also(app, "fr", "ar"):
+        (choice,) = CHOICE.findall(client.get("/series?q=tea&lang=ar").text)
+        assert '<summary><span lang="ar">العربية</span>' in choice
+        buttons = re.findall(
+            r'<button type="submit" name="lang" value="(\w+)" lang="\1"( aria-current="true")?>([^<]+)', choice
+        )
+        assert buttons == [("en", "", "English"), ("fr", "", "Français"), ("ar", ' aria-current="true"', "العربية")]
+        assert 'name="next" value="/series?q=tea"' in choice
+        answer = client.post("/language", data={"lang": "fr", "next": "/series?q=tea"})
+        assert answer.location == "/series?q=tea"
+        assert root(client, "/series") == "fr ltr"
+
+
+def test_the_header_changes_the_language_of_somebody_signed_in(app: APIFlask, client: FlaskClient, make: Make) -> None:
+    person = make.person("Amina", locale="en")
+    make.sign_in(client, person)
+    with speaking_also(app, "ar"):
+        (choice,) = CHOICE.findall(client.get("/me").text)
+        token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', choice)
+        assert token is not None
+        assert 'action="/account/language"' in choice
+        sent = {"csrf_token": token[1], "next": "/me"}
+        assert client.post("/account/language", data={**sent, "lang": "ar"}).location == "/me"
+        assert root(client, "/me") == "ar rtl"
+        assert client.post("/account/language", data={**sent, "lang": "xx"}).status_code == 422
+    with app.app_context():
+        changed = db.session.get_one(Person, person.id)
+        assert (changed.locale, changed.name_confirmed_at) == ("ar", None)
+
+
 def test_what_is_no_language_is_not_kept(client: FlaskClient) -> None:
     assert client.post("/language", data={"lang": "xx"}).status_code == 422
     client.set_cookie("lang", "xx")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from flask import Response, flash, json, redirect, render_template, request, url_for
+from flask import Response, abort, flash, json, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from lms.core import clock
 from lms.core.errors import Invalid, Refused
-from lms.core.i18n import _
+from lms.core.i18n import _, translated
 from lms.people.actions import access, accounts, addresses, persons, sessions
 from lms.people.actions.accounts import check_own_password
 from lms.people.actions.factors import check_owner
@@ -39,6 +39,7 @@ from lms.web.identity import current_actor
 from lms.web.limits import in_demonstration
 from lms.web.locale import reader_locale
 from lms.web.scopes import checked_scopes
+from lms.web.views import back_to
 
 
 def _profile() -> Profile:
@@ -148,6 +149,17 @@ def change_account() -> ResponseReturnValue:
             flash(_("Saved."), "done")
             return redirect(url_for("people.account"))
     return _you_page(form), 422
+
+
+@bp.post("/account/language")
+@allow(SIGNED_IN, allow_without_mfa=True)
+def choose_language() -> ResponseReturnValue:
+    """Changes the language of the reader's pages and e-mails, from the choice in the header."""
+    code, actor, at = request.form.get("lang", ""), current_actor(), clock.now()
+    if code not in translated():
+        abort(422)
+    change_profile(actor.public_id, {"locale": code}, by=actor, at=at)
+    return redirect(back_to())
 
 
 @bp.post("/account/address/check")
