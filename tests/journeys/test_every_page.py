@@ -293,6 +293,10 @@ class Frame:
             ]
         return faults
 
+    def height_at(self, width: int) -> int:
+        """How high the page is in a window of this width."""
+        return int(self._evaluate(HEIGHT_AT, width))
+
     @contextmanager
     def _printed(self) -> Iterator[None]:
         self.page.emulate_media(media="print")
@@ -539,6 +543,53 @@ def test_the_first_page_of_each_list_is_short_on_a_phone(
     assert not high, "\n".join(high)
     assert sum(number >= FULL for number in rows.values()) > len(rows) / 2, "lists that are full"
     world.restore()
+
+
+HEIGHTS = (
+    # role, page, most pixels at 1280 wide, most at 390 wide; at 1280 wide before November 2026
+    ("administrator", "/admin", 3450, 5800),
+    ("administrator", "/admin/status", 1800, 3300),
+    ("administrator", "/series/{slug}/lectures/new", 1800, 2800),  # 4,500
+    ("administrator", "/series/{slug}/publish", 1400, 2600),
+    ("administrator", "/lectures/{soon}/edit", 2000, 3100),  # 4,500
+    ("administrator", "/lectures/{held}/report", 2850, 2800),
+    ("administrator", "/countries/KE", 3900, 2800),
+    ("administrator", "/search?q=trade", 950, 1150),
+    ("instructor", "/teach", 1400, 2000),  # 3,000
+    ("instructor", "/account/security", 1850, 2400),
+    ("focal point", "/country", 2600, 3600),
+    ("trainee", "/account", 2300, 2150),  # 4,200, with mail and security
+    ("trainee", "/account/mail", 1100, 1300),
+    ("anonymous", "/calendar", 1550, 1750),
+    ("anonymous", "/series/{slug}", 1400, 2150),
+    ("anonymous", "/api/v1/docs", 2850, 4700),  # 71,000, with all resources
+    ("anonymous", "/api/v1/docs/lecture-states", 3350, 5500),
+    ("anonymous", "/api/v1/docs/nominations", 3200, 5400),
+)  # fmt: skip
+"""Pages that were long, with few rows: what is around the rows stays short. Lower a bound with the page."""
+HEIGHT_AT = """(width) => {
+  frameElement.style.width = `${width}px`;
+  return document.documentElement.scrollHeight;
+}"""
+
+
+def test_long_pages_stay_as_short_as_they_are(
+    served: Served, wide_layout: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lms.web.time._number", AS_IT_IS)
+    place, high = served.world.places["mine"], []
+    for role in dict.fromkeys(row[0] for row in HEIGHTS):
+        with _window(served, wide_layout, role) as page:
+            frame = Frame(page, served)
+            for _role, path, *most in (row for row in HEIGHTS if row[0] == role):
+                address = served.address + path.format(**place.lectures, slug=place.slug)
+                answer = page.request.get(address, params={"lang": "en"})
+                assert answer.ok, path
+                frame.show(answer.text())
+                heights = [frame.height_at(width) for width in (1280, 390)]
+                if any(height > limit for height, limit in zip(heights, most, strict=True)):
+                    high.append(f"{role}: {path}: {heights}, at most {most}")
+    assert not high, "\n".join(high)
 
 
 @pytest.mark.long
