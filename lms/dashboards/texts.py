@@ -17,6 +17,7 @@ _TAGS = {
     "a", "blockquote", "br", "code", "em", "h3", "h4", "hr", "li", "ol", "p", "pre", "strong", "table", "tbody", "td",
     "th", "thead", "tr", "ul",
 }  # fmt: skip
+_CLASS_NAME = re.compile(r"^[A-Za-z_][\w.]*(?:: |$)")
 SUMMARY = 220
 _SCHEMES = {"http", "https", "mailto"}
 
@@ -59,6 +60,11 @@ def beyond(text: str | None) -> str:
     """What a text says beyond its summary: all but the first paragraph, or all of it where the summary is cut."""
     first, _gap, rest = (text or "").strip().partition("\n\n")
     return rest.strip() if len(plain(first)) <= SUMMARY and not first.startswith(("#", "*", "-", ">")) else text or ""
+
+
+def without_class_name(error: str) -> str:
+    """What a stored error says, without the name of its class; empty where it says nothing else."""
+    return _CLASS_NAME.sub("", error.strip())
 
 
 def passage(text: str, language: str | None = None) -> Markup:

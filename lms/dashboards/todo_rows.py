@@ -6,9 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from flask import url_for
 from markupsafe import Markup
 
+from lms.attendance.queries.appeals import LectureAppeals
 from lms.core.i18n import _, _n
+from lms.dashboards.queries.waiting import UnmatchedIn
 from lms.dashboards.texts import passage
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
@@ -52,6 +55,40 @@ def titles_in_words(titles: Sequence[tuple[str, str]]) -> Markup:
     return named if more <= 0 else Markup(" ").join([named, _n("and %(num)s more", "and %(num)s more", more)])
 
 
-def view(url: str) -> TodoStep:
-    """A button that only opens the page where it is done."""
-    return TodoStep(_("View"), url)
+def appeal_rows(appeals: Sequence[LectureAppeals]) -> Iterable[TodoRow]:
+    """A row for all open appeals, if there are any."""
+    if not appeals:
+        return
+    count = sum(row.count for row in appeals)
+    url = url_for("attendance.appeals")
+    if count == 1:
+        url = url_for("attendance.appeal_page", appeal_id=appeals[0].public_id)
+    yield TodoRow(
+        _n("One appeal", "%(num)s appeals", count),
+        url,
+        titles_in_words([(row.title, row.language) for row in appeals]),
+        [TodoStep(_("Answer"), url)],
+        since=appeals[0].oldest,
+        testid="appeals",
+    )
+
+
+def unmatched_rows(lectures: Sequence[UnmatchedIn]) -> Iterable[TodoRow]:
+    """A row for all attendees whom nobody has identified, if there are any."""
+    if not lectures:
+        return
+    url = url_for("dashboards.unmatched")
+    yield TodoRow(
+        _n("%(num)s attendee to identify", "%(num)s attendees to identify", sum(row.count for row in lectures)),
+        url,
+        titles_in_words([(row.title, row.language) for row in lectures]),
+        [TodoStep(_("Identify"), url)],
+        since=min((row.began for row in lectures if row.began is not None), default=None),
+    )
+
+
+def drafts_row(slug: str, title: Markup, count: int, since: datetime | None = None) -> TodoRow:
+    """A public series with lectures that are not published."""
+    url = url_for("dashboards.publish", slug=slug)
+    what = _n("One lecture to publish", "%(num)s lectures to publish", count)
+    return TodoRow(what, url, title, [TodoStep(_("Review"), url)], since=since)

@@ -13,6 +13,7 @@ from lms.core.i18n import _, _n
 from lms.core.jobs import Job, JobState
 from lms.core.roles import Actor
 from lms.dashboards.queries.administration import Subjects, subjects_of
+from lms.dashboards.texts import without_class_name
 from lms.web.time import number
 
 
@@ -53,7 +54,7 @@ def _describe(job: Job, subjects: Subjects) -> Task:
         "change_enrolments": _("Changing the enrolment of several people"),
         "post_digests": _("E-mail digests"),
     }
-    title = titles.get(job.kind, job.kind.replace("_", " ").capitalize())
+    title = titles.get(job.kind, _("Background task"))
     series = subjects.series.get(job.arguments.get("series_id", 0))
     lecture = subjects.lectures.get(job.arguments.get("lecture_id", 0))
     about = url = report = None
@@ -83,7 +84,7 @@ def _describe(job: Job, subjects: Subjects) -> Task:
 
 def _outcome(job: Job) -> str | None:
     if job.state is JobState.FAILED:
-        return job.error or _("It stopped.")
+        return without_class_name(job.error or "") or _("It stopped because of a fault. The log of the server has it.")
     if job.state is JobState.STOPPED:
         return _("Stopped by hand.")
     if job.state is not JobState.DONE:

@@ -2,27 +2,51 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
+
 from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 
 from lms.core import clock
+from lms.core.jobs import JobState
 from lms.core.roles import Role
 from lms.core.settings import settings
+from lms.dashboards import work
+from lms.dashboards.queries.administration import failed_jobs, list_jobs
 from lms.operations.checks.model import CheckContext, Level
-from lms.operations.status import status_rows
+from lms.operations.status import StatusRow, status_rows
 from lms.web.guards import allow
 from lms.web.identity import current_actor
 
 bp = Blueprint("operations", __name__, template_folder="templates")
 
 
+@bp.app_context_processor
+def service_state() -> dict[str, Any]:
+    """`service_state()` for the page of administrators: the rows of the status page, the worst first."""
+    return {"service_state": lambda: _rows(clock.now())}
+
+
+def _rows(at: datetime) -> list[StatusRow]:
+    return status_rows(CheckContext(settings(), at, is_quick=True), by=current_actor())
+
+
 @bp.get("/admin/status")
 @allow(Role.ADMINISTRATOR)
 def status() -> ResponseReturnValue:
     """Shows each part of the service in words, with what to do where something is wrong."""
-    at = clock.now()
-    rows = status_rows(CheckContext(settings(), at, is_quick=True), by=current_actor())
+    by, at = current_actor(), clock.now()
+    rows = _rows(at)
     counts = {level: sum(row.level is level for row in rows) for level in Level}
+    failed = failed_jobs(at=at)
+    recent = [job for job in list_jobs(by=by) if job.state is not JobState.FAILED]
     return render_template(
-        "operations/status.html", rows=rows, faults=counts[Level.FAULT], warnings=counts[Level.WARNING], at=at
+        "operations/status.html",
+        rows=rows,
+        faults=counts[Level.FAULT],
+        warnings=counts[Level.WARNING],
+        at=at,
+        failed=list(zip(failed, work.describe(failed, by=by), strict=True)),
+        recent=list(zip(recent, work.describe(recent, by=by), strict=True)),
     )

@@ -7,9 +7,14 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
+
 from lms.catalogue.models import LectureState
+from lms.core import clock
 from lms.core.db import action, db
 from lms.core.jobs import Job, JobState
+from lms.core.worker_heartbeats import record_worker_heartbeat
+from lms.dashboards.texts import without_class_name
 from lms.enrolment.models import EnrolmentStatus
 from lms.mail.outbox import OutboxMail
 from lms.people.models import Person
@@ -49,10 +54,33 @@ def administrator(world: World) -> Person:
     return world.make.person("Zhou Anran", roles=["administrator"])
 
 
+def decisions(page: str) -> list[list[str]]:
+    """The cells of each row of what needs a decision: what, where, how long it waits, and the buttons."""
+    table = page.partition('data-testid="needs"')[2].partition("</table>")[0]
+    rows = [re.findall(r"<t[hd][ >].*?</t[hd]>", row, re.S) for row in re.findall(r"<tr[ >].*?</tr>", table, re.S)[1:]]
+    return [[" ".join(re.sub(r"<[^>]+>", " ", cell).split()) for cell in cells] for cells in rows]
+
+
 def test_a_quiet_day_says_so(world: World) -> None:
+    now = clock.now()
+    with world.make.app.app_context():
+        record_worker_heartbeat("here:1", started_at=now, at=now)
+    client = world.signed_in(administrator(world))
+    page = flat(client.get("/admin").text)
+    assert "Nothing needs a decision" in page
+    assert "All else is quiet" in page
+    assert "Tasks: none failed in the last 30 days" in page
+    assert (
+        "None yet. Tasks such as issuing certificates and counting attendance appear here."
+        in client.get("/admin/status").text
+    )
+
+
+def test_a_service_without_a_worker_is_not_quiet(world: World) -> None:
     page = flat(world.signed_in(administrator(world)).get("/admin").text)
-    assert "One lecture is live. Nothing needs your attention." in page
-    assert "None yet. Tasks such as issuing certificates and counting attendance appear here." in page
+    assert "The service needs action" in page
+    assert "Worker: none is running." in page
+    assert 'href="/admin/status">What to do</a>' in page
 
 
 def test_everything_that_needs_somebody_is_said(world: World) -> None:
@@ -68,19 +96,35 @@ def test_everything_that_needs_somebody_is_said(world: World) -> None:
     add(
         world,
         lambda: job(
-            at, kind="credit_lecture", state=JobState.FAILED, error="Broken", arguments={"lecture_id": world.held[0].id}
+            at,
+            kind="credit_lecture",
+            state=JobState.FAILED,
+            error="KeyError",
+            arguments={"lecture_id": world.held[0].id},
         ),
     )
+    world.make.lecture(world.series, title="Unsaid", state=LectureState.DRAFT, starts_at=at + timedelta(days=3))
     add(world, lambda: mail(at, dedupe_key="1", attempts=8, error="OSError: refused"))
-    page = flat(world.signed_in(administrator(world)).get("/admin").text)
-    assert "2 lectures are live. 6 things need your attention." in page
-    needs = page[page.index('data-testid="needs"') : page.index("</ol>", page.index('data-testid="needs"'))]
-    assert re.findall(r"<b>([^<]+)</b>", needs) == [
-        "Overdue", "Not started", "One application", "One certificate", "A task failed", "One e-mail",
+    add(world, lambda: mail(at, dedupe_key="2", attempts=8, state="failed", error="OSError: no", reason="no_answer"))
+    client = world.signed_in(administrator(world))
+    page = flat(client.get("/admin").text)
+    assert "7 things need a decision; the oldest has waited 1 year" in page
+    rows = decisions(page)
+    assert sorted(row[0] for row in rows) == [
+        "Not started", "One application", "One certificate blocked", "One e-mail not sent", "One lecture to publish",
+        "One task failed", "Overdue",
     ]  # fmt: skip
-    assert "OSError: refused" in needs
-    assert "Counting attendance: What it is" in needs
-    assert "3 issued; 0 already issued; 1 not earned; 1 blocked" in page
+    assert rows[0][0] == "One application"
+    assert ["Overdue", "Endless: attendance is counted once it ends"] in [row[:2] for row in rows]
+    assert [row[1] for row in rows if row[0] == "One e-mail not sent"] == ["The mail server did not accept it"]
+    assert "Counting attendance" not in page
+    assert "OSError" not in page
+    status = flat(client.get("/admin/status").text)
+    assert "Counting attendance" in status
+    assert "credit_lecture" not in status
+    assert "KeyError" not in status
+    assert "It stopped because of a fault. The log of the server has it." in status
+    assert "3 issued; 0 already issued; 1 not earned; 1 blocked" in status
 
 
 def test_a_lecture_in_which_nobody_was_is_confirmed_or_undone_with_one_press(world: World) -> None:
@@ -94,7 +138,7 @@ def test_a_lecture_in_which_nobody_was_is_confirmed_or_undone_with_one_press(wor
     )  # fmt: skip
     admin = world.signed_in(administrator(world))
     page = flat(admin.get("/admin").text)
-    assert "2 things need you" in page
+    assert "2 things need a decision" in page
     assert re.findall(r'data-testid="unconfirmed-(\d+)"', page) == [str(empty.id), str(short.id)]
     assert "It is not in the totals until you confirm it." in flat(admin.get(f"/lectures/{empty.id}").text)
     found = re.search(r'name="csrf_token" value="([^"]+)"', admin.get("/admin").text)
@@ -110,7 +154,7 @@ def test_a_lecture_in_which_nobody_was_is_confirmed_or_undone_with_one_press(wor
 def test_a_failed_task_that_was_made_good_is_not_said(world: World) -> None:
     for state in (JobState.FAILED, JobState.DONE):
         add(world, lambda state=state: job(world.at, kind="credit_lecture", state=state, arguments={"lecture_id": 1}))
-    assert "Nothing needs your attention." in world.signed_in(administrator(world)).get("/admin").text
+    assert "Nothing needs a decision" in world.signed_in(administrator(world)).get("/admin").text
 
 
 def test_recounts_that_changed_nothing_are_not_listed(world: World) -> None:
@@ -119,7 +163,7 @@ def test_recounts_that_changed_nothing_are_not_listed(world: World) -> None:
         add(world, lambda number=number, changed=changed: job(
             world.at, public_id=f"job{number}", kind="credit_lecture", arguments={}, result={"changed": changed}
         ))  # fmt: skip
-    page = world.signed_in(administrator(world)).get("/admin").text
+    page = world.signed_in(administrator(world)).get("/admin/status").text
     assert "7 attendances saved" in page
     assert page.count('data-testid="job-') == 1
 
@@ -156,3 +200,15 @@ def test_a_task_by_the_api(world: World) -> None:
     assert answer.json == {"id": "abc", "state": "done", "done": 4, "total": 4, "result": {"issued": 3}}
     assert client.get("/api/v1/jobs/abc", headers=world.make.headers(world.instructor)).status_code == 404
     assert client.get("/api/v1/jobs/abc").status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        ("KeyError", ""),
+        ("sqlalchemy.exc.OperationalError: disk full", "disk full"),
+        ("The file is gone.", "The file is gone."),
+    ],
+)
+def test_errors_are_shown_without_the_name_of_their_class(error: str, words: str) -> None:
+    assert without_class_name(error) == words

@@ -44,11 +44,11 @@ def test_from_a_person_to_a_proved_certificate(site: Site, sign_in: Callable[[st
     page = visitor.page
 
     visitor.go("/admin")
-    assert visitor.heading() == "Nothing needs your attention."
+    assert visitor.heading() == "Nothing needs a decision"
     visitor.is_accessible("admin")
 
     # a person, and a role
-    visitor.press("People: find, edit, disable, grant roles")
+    page.get_by_role("navigation", name="Dashboard").get_by_role("link", name="People").click()
     visitor.is_accessible("people")
     page.locator("main [name=q]").fill("b@example.org")
     page.locator("main [name=q]").press("Enter")
@@ -75,7 +75,8 @@ def test_from_a_person_to_a_proved_certificate(site: Site, sign_in: Callable[[st
     site.work(after=WAIT)
     page.locator("[data-testid=job][data-state=done]").wait_for()  # the page renews itself
     assert page.get_by_test_id("issued").inner_text() == "5"
-    visitor.go("/admin")
+    visitor.go("/admin/status")
+    visitor.is_accessible("status")
     visitor.reads("5 issued; 0 already issued; 1 not earned; 0 blocked")
     page.locator("tr[data-testid^=job-]").filter(has_text="Issuing certificates").get_by_role("link").first.click()
     visitor.reads("Result")

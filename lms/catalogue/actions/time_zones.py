@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
+from sqlalchemy.orm import joinedload
 
 from lms.catalogue.actions.history import note, record
 from lms.catalogue.actions.lectures import locked_lecture
@@ -46,6 +47,7 @@ def find_shifts(*, at: datetime) -> list[Shift]:
         .where(
             Lecture.state.in_(_PLANNED), Lecture.local_start.is_not(None), Lecture.starts_at > at - timedelta(days=2)
         )
+        .options(joinedload(Lecture.series))
         .order_by(Lecture.starts_at, Lecture.id)
     )
     shifts = [_shift(lecture) for lecture in db.session.scalars(query)]

@@ -5,22 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import joinedload
 
-from lms.attendance.queries.appeals import count_open_appeals
+from lms.attendance.queries.appeals import LectureAppeals, list_lectures_with_appeals
 from lms.attendance.queries.sessions import unconfirmed_lectures
-from lms.catalogue.models import Lecture, LectureState, Series
+from lms.catalogue.models import Lecture, LectureState, Series, Visibility
 from lms.certificates.actions.awards import JOB as CERTIFICATES
-from lms.core.db import db
+from lms.core.db import db, read
 from lms.core.errors import Forbidden
 from lms.core.jobs import Job, JobState
 from lms.core.roles import Actor
+from lms.dashboards.queries.waiting import UnmatchedIn, count_waiting, list_unmatched
 from lms.dashboards.rules import is_late, is_overdue
 from lms.enrolment.models import Enrolment, EnrolmentStatus
-from lms.mail.outbox import IS_FAILED, MailState, OutboxMail
+from lms.mail.outbox import MailState, OutboxMail
+from lms.mail.reasons import MailReason
 from lms.nominations.queries.listing import SeriesWaiting, list_waiting_series
 
 RECENT = timedelta(days=30)
@@ -28,11 +29,11 @@ RECENT = timedelta(days=30)
 
 @dataclass(frozen=True)
 class FailedMail:
-    """E-mails that could not be sent: how many, how many given up, and the latest reason."""
+    """E-mails that will not be tried again: how many, since when the oldest waits, and why the latest failed."""
 
     count: int
-    given_up: int
-    reason: str
+    oldest: datetime
+    reason: MailReason | None
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,17 @@ class SeriesApplications:
     """Applications to a series that wait for a decision."""
 
     series: Series
+    count: int
+    oldest: datetime
+
+
+@dataclass(frozen=True)
+class SeriesDrafts:
+    """A public series with lectures that are not published."""
+
+    slug: str
+    title: str
+    language: str
     count: int
     oldest: datetime
 
@@ -55,7 +67,7 @@ class Refusals:
 
 @dataclass(frozen=True)
 class Needs:
-    """Everything that needs an administrator."""
+    """Everything that needs a decision of an administrator."""
 
     mail: FailedMail | None
     jobs: Sequence[Job]
@@ -65,14 +77,9 @@ class Needs:
     late: Sequence[Lecture]
     unconfirmed: Sequence[Lecture]
     refused: Sequence[Refusals]
-    appeals: int
-
-    @property
-    def count(self) -> int:
-        """How many things."""
-        lectures = (self.overdue, self.late, self.unconfirmed)
-        parts: Sequence[Sequence[Any]] = (self.jobs, self.applications, self.nominations, *lectures, self.refused)
-        return sum(len(part) for part in parts) + (self.mail is not None) + (self.appeals > 0)
+    appeals: Sequence[LectureAppeals]
+    unmatched: Sequence[UnmatchedIn]
+    drafts: Sequence[SeriesDrafts]
 
 
 def needs_of_administrators(*, by: Actor, at: datetime) -> Needs:
@@ -85,11 +92,13 @@ def needs_of_administrators(*, by: Actor, at: datetime) -> Needs:
         jobs=failed_jobs(at=at),
         applications=_applications(),
         nominations=list_waiting_series(),
-        overdue=[one for one in open_lectures if is_overdue(one, at)],
-        late=[one for one in open_lectures if is_late(one, at)],
+        overdue=[lecture for lecture in open_lectures if is_overdue(lecture, at)],
+        late=[lecture for lecture in open_lectures if is_late(lecture, at)],
         unconfirmed=unconfirmed_lectures(by=by),
         refused=_refused(at),
-        appeals=count_open_appeals(by=by),
+        appeals=list_lectures_with_appeals(by=by),
+        unmatched=list_unmatched(by=by) if count_waiting(by=by).unmatched else [],
+        drafts=_drafts(),
     )
 
 
@@ -124,18 +133,24 @@ def subjects_of(jobs: Sequence[Job], *, by: Actor) -> Subjects:
 
 
 def _failed_mail(at: datetime) -> FailedMail | None:
-    failed = (
-        IS_FAILED,
-        OutboxMail.created_at > at - RECENT,
-    )
-    query = select(
-        func.count(), func.count().filter(OutboxMail.state == MailState.FAILED), func.max(OutboxMail.id)
-    ).where(*failed)
-    count, given_up, last = db.session.execute(query).one()
+    given_up = (OutboxMail.state == MailState.FAILED, OutboxMail.created_at > at - RECENT)
+    query = select(func.count(), func.min(OutboxMail.created_at), func.max(OutboxMail.id)).where(*given_up)
+    count, oldest, last = db.session.execute(query).one()
     if not count:
         return None
-    reason = db.session.scalar(select(OutboxMail.error).where(OutboxMail.id == last))
-    return FailedMail(count, given_up, reason or "")
+    return FailedMail(count, oldest, db.session.scalar(select(OutboxMail.reason).where(OutboxMail.id == last)))
+
+
+def _drafts() -> list[SeriesDrafts]:
+    oldest = func.min(Lecture.created_at)
+    query = (
+        select(Series.slug, Series.title, Series.language, func.count(), oldest)
+        .join(Lecture, Lecture.series_id == Series.id)
+        .where(Series.visibility == Visibility.PUBLIC, Lecture.state == LectureState.DRAFT)
+        .group_by(Series.id)
+        .order_by(oldest)
+    )
+    return [SeriesDrafts(*row) for row in read(query)]
 
 
 def failed_jobs(*, at: datetime) -> list[Job]:

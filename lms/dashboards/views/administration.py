@@ -2,41 +2,142 @@
 
 from __future__ import annotations
 
-from flask import render_template
-from flask.typing import ResponseReturnValue
+from collections.abc import Iterable, Sequence
 
+from flask import render_template, url_for
+from flask.typing import ResponseReturnValue
+from markupsafe import Markup
+
+from lms.catalogue.models import Lecture
 from lms.catalogue.queries.lectures import list_live
 from lms.catalogue.queries.teaching import list_listings_to_end
 from lms.core import clock
-from lms.core.jobs import JobState, get_job
+from lms.core.i18n import _, _n
+from lms.core.jobs import Job, JobState, get_job
 from lms.core.roles import Role
 from lms.dashboards import work
-from lms.dashboards.queries.administration import list_jobs, needs_of_administrators
+from lms.dashboards.queries.administration import (
+    FailedMail,
+    Needs,
+    Refusals,
+    SeriesApplications,
+    needs_of_administrators,
+)
+from lms.dashboards.texts import passage
+from lms.dashboards.todo_rows import TodoRow, TodoStep, appeal_rows, drafts_row, oldest_first, unmatched_rows
 from lms.dashboards.views.blueprint import bp
+from lms.mail.reasons import mail_reason
+from lms.nominations.queries.listing import SeriesWaiting
 from lms.people.queries.access import get_grant
 from lms.reports.queries.public import public_headline
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
 from lms.web.locale import reader_locale
+from lms.web.time import number
 
 
 @bp.get("/admin")
 @allow(Role.ADMINISTRATOR)
 def admin() -> ResponseReturnValue:
-    """What needs an administrator, what is live, the programme in figures, and the last tasks."""
+    """Shows what needs a decision, oldest first, what is live, and that all else is quiet."""
     by, at = current_actor(), clock.now()
-    needs = needs_of_administrators(by=by, at=at)
-    last = list_jobs(by=by)
-    jobs = [*needs.jobs, *last]
-    words = dict(zip((one.id for one in jobs), work.describe(jobs, by=by), strict=True))
     return render_template(
         "dashboards/admin.html",
-        needs=needs,
+        todo=oldest_first(_decisions(needs_of_administrators(by=by, at=at))),
         live=list_live(by=by),
         headline=public_headline(at=at, locale=reader_locale()),
-        jobs=last,
-        words=words,
     )
+
+
+def _decisions(needs: Needs) -> Iterable[TodoRow]:
+    yield from (_overdue_row(lecture) for lecture in needs.overdue)
+    yield from (_late_row(lecture) for lecture in needs.late)
+    yield from (_unconfirmed_row(lecture) for lecture in needs.unconfirmed)
+    yield from (_application_row(row) for row in needs.applications)
+    yield from (_nomination_row(row) for row in needs.nominations)
+    yield from appeal_rows(needs.appeals)
+    yield from unmatched_rows(needs.unmatched)
+    yield from (drafts_row(row.slug, passage(row.title, row.language), row.count, row.oldest) for row in needs.drafts)
+    yield from (_refused_row(row) for row in needs.refused)
+    yield from _mail_rows(needs.mail)
+    yield from _task_rows(needs.jobs)
+
+
+def _about(lecture: Lecture, text: str) -> Markup:
+    return Markup("{}: {}").format(passage(lecture.title, lecture.language), text)
+
+
+def _lecture_row(lecture: Lecture, what: str, about: str, label: str, url: str) -> TodoRow:
+    return TodoRow(what, url, _about(lecture, about), [TodoStep(label, url)], since=lecture.starts_at)
+
+
+def _overdue_row(lecture: Lecture) -> TodoRow:
+    url = url_for("dashboards.lecture", lecture_id=lecture.id, _anchor="staff")
+    return _lecture_row(lecture, _("Overdue"), _("attendance is counted once it ends"), _("End lecture"), url)
+
+
+def _late_row(lecture: Lecture) -> TodoRow:
+    if lecture.held_unknown:
+        url = url_for("catalogue.lecture_edit", lecture_id=lecture.id, _anchor="held")
+        return _lecture_row(lecture, _("Was it held?"), _("hidden from the public until you answer"), _("Answer"), url)
+    url = url_for("dashboards.lecture", lecture_id=lecture.id, _anchor="staff")
+    about = _("start, postpone or cancel it, or import its report")
+    return _lecture_row(lecture, _("Not started"), about, _("View"), url)
+
+
+def _unconfirmed_row(lecture: Lecture) -> TodoRow:
+    """A lecture that lasted under five minutes, or in which no one was present."""
+    confirm = url_for("catalogue.lecture_confirm", lecture_id=lecture.id)
+    undo = url_for("catalogue.lecture_undo_start", lecture_id=lecture.id)
+    return TodoRow(
+        _("Was it held?"),
+        url_for("dashboards.lecture", lecture_id=lecture.id),
+        _about(lecture, _("short or empty, and not counted until you confirm it")),
+        [
+            TodoStep(_("It was held"), confirm, True, f"confirm-{lecture.id}"),
+            TodoStep(_("Undo start and end"), undo, True, f"undo-{lecture.id}"),
+        ],
+        since=lecture.actual_start,
+        testid=f"unconfirmed-{lecture.id}",
+    )
+
+
+def _application_row(row: SeriesApplications) -> TodoRow:
+    url = url_for("enrolment.series_enrolments", slug=row.series.slug, status="applied")
+    what = _n("One application", "%(n)s applications", row.count, n=number(row.count))
+    about = passage(row.series.title, row.series.language)
+    return TodoRow(what, url, about, [TodoStep(_("Decide"), url)], since=row.oldest)
+
+
+def _nomination_row(row: SeriesWaiting) -> TodoRow:
+    url = url_for("nominations.admin_nominations", state="submitted", series=row.slug)
+    what = _n("One nomination", "%(n)s nominations", row.count, n=number(row.count))
+    return TodoRow(what, url, row.title, [TodoStep(_("Decide"), url)], since=row.oldest)
+
+
+def _refused_row(row: Refusals) -> TodoRow:
+    url = url_for("certificates.progress", slug=row.series.slug, job_id=row.job.public_id)
+    what = _n("One certificate blocked", "%(n)s certificates blocked", row.count, n=number(row.count))
+    about = _("%(series)s: a name cannot be printed", series=row.series.title)
+    return TodoRow(what, url, about, [TodoStep(_("Correct"), url)], since=row.job.finished_at or row.job.created_at)
+
+
+def _mail_rows(mail: FailedMail | None) -> Iterable[TodoRow]:
+    if mail is None:
+        return
+    url = url_for("dashboards.admin_mail", state="failed")
+    what = _n("One e-mail not sent", "%(n)s e-mails not sent", mail.count, n=number(mail.count))
+    why = mail_reason(mail.reason) if mail.reason is not None else ""
+    yield TodoRow(what, url, why, [TodoStep(_("View"), url)], since=mail.oldest, testid="failed-mail")
+
+
+def _task_rows(jobs: Sequence[Job]) -> Iterable[TodoRow]:
+    if not jobs:
+        return
+    url = url_for("operations.status", _anchor="tasks")
+    what = _n("One task failed", "%(num)s tasks failed", len(jobs))
+    about = _("What was done before is kept.")
+    yield TodoRow(what, url, about, [TodoStep(_("View"), url)], since=min(job.created_at for job in jobs))
 
 
 @bp.get("/admin/people/<public_id>/roles/<int:grant_id>/revoke")

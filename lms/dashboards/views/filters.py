@@ -13,3 +13,4 @@ def init_app(app: Flask) -> None:
     app.add_template_filter(texts.passage, "passage")
     app.add_template_filter(texts.summary, "summary")
     app.add_template_filter(texts.beyond, "beyond")
+    app.add_template_filter(texts.without_class_name, "without_class_name")

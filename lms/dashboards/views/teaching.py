@@ -16,15 +16,15 @@ from lms.attendance.queries.closings import closed_among
 from lms.catalogue.models import Lecture, LectureState, Visibility
 from lms.catalogue.queries.lectures import get_lecture
 from lms.core import clock
-from lms.core.i18n import _, _n
+from lms.core.i18n import _
 from lms.core.lists import ListRequest
 from lms.core.roles import Actor, Role
 from lms.dashboards import rules
 from lms.dashboards.queries.teaching import TaughtLecture, list_desk_lectures, list_given, with_attendance
-from lms.dashboards.queries.waiting import UnmatchedIn, count_waiting, list_unmatched
+from lms.dashboards.queries.waiting import count_waiting, list_unmatched
 from lms.dashboards.rules import LecturePart
 from lms.dashboards.texts import passage
-from lms.dashboards.todo_rows import TodoRow, TodoStep, oldest_first, titles_in_words
+from lms.dashboards.todo_rows import TodoRow, TodoStep, appeal_rows, drafts_row, oldest_first, unmatched_rows
 from lms.dashboards.views.blueprint import bp
 from lms.materials.queries import count_files
 from lms.web.guards import allow
@@ -157,42 +157,12 @@ def _todo(day: TeachingDay, appeals: Sequence[LectureAppeals]) -> list[TodoRow]:
     past, drafts = day.parts[LecturePart.PAST], day.parts[LecturePart.DRAFTS]
     return oldest_first(
         [
-            *_appeal_rows(appeals),
-            *_unmatched_rows(unmatched),
+            *appeal_rows(appeals),
+            *unmatched_rows(unmatched),
             *(_late_row(row) for row in past if rules.is_late(row.lecture, day.at)),
             *(_postponed_row(row) for row in drafts if row.lecture.state is LectureState.POSTPONED),
             *_draft_rows([row for row in drafts if row.lecture.state is LectureState.DRAFT]),
         ]
-    )
-
-
-def _appeal_rows(appeals: Sequence[LectureAppeals]) -> Iterable[TodoRow]:
-    if not appeals:
-        return
-    count = sum(row.count for row in appeals)
-    url = url_for("attendance.appeals")
-    if count == 1:
-        url = url_for("attendance.appeal_page", appeal_id=appeals[0].public_id)
-    yield TodoRow(
-        _n("One appeal", "%(num)s appeals", count),
-        url,
-        titles_in_words([(row.title, row.language) for row in appeals]),
-        [TodoStep(_("Answer"), url)],
-        since=appeals[0].oldest,
-        testid="appeals",
-    )
-
-
-def _unmatched_rows(lectures: Sequence[UnmatchedIn]) -> Iterable[TodoRow]:
-    if not lectures:
-        return
-    url = url_for("dashboards.unmatched")
-    yield TodoRow(
-        _n("%(num)s attendee to identify", "%(num)s attendees to identify", sum(row.count for row in lectures)),
-        url,
-        titles_in_words([(row.title, row.language) for row in lectures]),
-        [TodoStep(_("Identify"), url)],
-        since=min((row.began for row in lectures if row.began is not None), default=None),
     )
 
 
@@ -232,13 +202,7 @@ def _draft_rows(drafts: Sequence[TaughtLecture]) -> Iterable[TodoRow]:
     public = {row.series.id: row.series for row in drafts if row.series.visibility is Visibility.PUBLIC}
     counts = Counter(row.series.id for row in drafts)
     for series in public.values():
-        url = url_for("dashboards.publish", slug=series.slug)
-        yield TodoRow(
-            _n("One lecture to publish", "%(num)s lectures to publish", counts[series.id]),
-            url,
-            passage(series.title, series.language),
-            [TodoStep(_("Review"), url)],
-        )
+        yield drafts_row(series.slug, passage(series.title, series.language), counts[series.id])
 
 
 def _live_row(row: TaughtLecture, day: TeachingDay) -> TodoRow:

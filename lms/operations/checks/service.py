@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from platform import python_version
 from urllib.parse import urlsplit
@@ -44,6 +44,11 @@ _LOCAL = {"localhost", "127.0.0.1", "::1"}
 def written_size(size: int) -> str:
     """A number of bytes as people read it."""
     return f"{size / _GB:,.1f} GB" if size >= _GB else f"{size / _MB:,.1f} MB"
+
+
+def written_time(moment: datetime) -> str:
+    """An instant as people read it, in UTC."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def check_mail_server(context: CheckContext) -> Iterator[Finding]:
@@ -139,7 +144,7 @@ def check_tasks(context: CheckContext) -> Iterator[Finding]:
     db.session.rollback()
     if failed:
         message = _n("%(num)s task failed", "%(num)s tasks failed", failed)
-        yield warning(_("tasks"), message, _("The page Administration has the reason of each, and what to do."))
+        yield warning(_("tasks"), message, _("The page Status has the reason of each, and what to do."))
     else:
         yield ok(_("tasks"), _("none failed in the last 30 days"))
     waiting = queue.counts[JobState.QUEUED]
@@ -170,7 +175,7 @@ def check_worker(context: CheckContext) -> Iterator[Finding]:
     elif seen is None:
         yield fault(_("worker"), _("none is running"), remedy)
     else:
-        yield fault(_("worker"), _("last seen %(time)s", time=seen.isoformat(timespec="seconds")), remedy)
+        yield fault(_("worker"), _("last seen %(time)s", time=written_time(seen)), remedy)
     if waiting:
         message = _n("%(num)s job waits", "%(num)s jobs wait", waiting)
         yield fault(_("worker"), message, _("Check the log of `lms worker`."))
@@ -280,7 +285,7 @@ def check_backup(context: CheckContext) -> Iterator[Finding]:
     except (OSError, ValueError, KeyError):
         yield warning(_("backup"), _("there is none yet"), remedy)
         return
-    message = _("%(time)s, in %(folder)s", time=taken_at.isoformat(timespec="minutes"), folder=content["folder"])
+    message = _("%(time)s, in %(folder)s", time=written_time(taken_at), folder=content["folder"])
     if context.at - taken_at > OLD_BACKUP:
         yield warning(_("backup"), _("the latest is old: %(backup)s", backup=message), remedy)
     else:
