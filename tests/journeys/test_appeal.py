@@ -63,7 +63,7 @@ def test_a_trainee_appeals_and_the_instructor_accepts(site: Site, sign_in: Calla
     lin.press("Close attendance")
     lin.is_accessible("close attendance")
     lin.hook("close")
-    lin.reads("The attendance of this lecture is closed")
+    lin.reads("Attendance closed by")
     lin.go(f"/lectures/{lecture}/roster/{trainee.public_id}/history")
     lin.is_accessible("history")
 

@@ -114,7 +114,7 @@ def test_minutes_stand_on_the_roster_while_it_is_live(site: Site, sign_in: Calla
     site.within(be_there)
     visitor = sign_in("lin@example.org")
     visitor.go(f"/lectures/{lecture.id}/roster")
-    visitor.reads("5 of 90 minutes")
+    visitor.reads("5 of 90 min")
     visitor.is_accessible("roster, live")
     visitor.go(f"/lectures/{lecture.id}/room")
     visitor.is_accessible("room, staff")

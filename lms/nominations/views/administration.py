@@ -58,7 +58,7 @@ class AllNominations(ListView[Nomination]):
         ORGANISATION,
         SERIES,
         Column("letter", _l("Letter"), place="wide"),
-        Column("waiting", _l("Nominated"), _l("the longest wait first"), _l("the shortest wait first"), place="fig"),
+        Column("waiting", _l("Nominated"), _l("the longest wait first"), _l("the shortest wait first"), place="wide"),
         Column("state", _l("State"), place="state"),
     )
     chips_filter, chips_label = "state", _l("Show nominations by state")
