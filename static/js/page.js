@@ -25,6 +25,10 @@ if (current) {
   const box = current.getBoundingClientRect();
   current.closest("ul").scrollLeft += (box.left + box.right - innerWidth) / 2;
 }
+// Browsers leave a link that is seen in part where it is, also when the keyboard reaches it.
+document.querySelector(".desk")?.addEventListener("focusin", (event) => {
+  event.target.scrollIntoView({ block: "nearest", inline: "nearest" });
+});
 
 // What was written as a countdown stays true while the page is open: "in 8 minutes" becomes "in 7 minutes".
 // <time data-countdown datetime="2026-12-02T06:00:00Z">
