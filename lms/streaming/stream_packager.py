@@ -73,6 +73,10 @@ class _Beginning:
     has_video: bool
 
 
+def _epochs_of(session: StreamSession) -> list[Epoch]:
+    return [epoch for epoch in list_epochs(session.stream_id) if epoch.session_id == session.id]
+
+
 class StreamPackager:
     """Packages one stream."""
 
@@ -156,17 +160,11 @@ class StreamPackager:
 
         Null where nothing can be continued yet. Raises NotWebm.
         """
-        epochs = [epoch for epoch in list_epochs(session.stream_id) if epoch.session_id == session.id]
+        epochs = _epochs_of(session)
         after_gap = max((epoch.resume_chunk or 0 for epoch in epochs), default=0)
         index = WebmIndex()
         begins: list[tuple[int, int]] = []  # where each chunk begins in what was fed, and its number
-        number = 0
-        while (content := files.find(chunk_key(session, number))) is not None:
-            begins.append((index.fed, number))
-            index.feed(content)
-            number += 1
-            if index.is_header_read and (after_gap or not epochs):
-                break
+        number = self._read_chunks(session, 0, index, begins, header_only=bool(after_gap or not epochs))
         if not index.is_header_read:
             self._next_chunk[session.id] = number
             return None
@@ -177,12 +175,9 @@ class StreamPackager:
         first_ms = index.clusters[0].time_ms if index.clusters else 0
         gap_at = 0
         if after_gap:
-            number, gap_at = after_gap, index.fed
+            gap_at = index.fed
             index.skip_gap()
-            while (content := files.find(chunk_key(session, number))) is not None:
-                begins.append((index.fed, number))
-                index.feed(content)
-                number += 1
+            number = self._read_chunks(session, after_gap, index, begins)
         clusters = [cluster for cluster in index.clusters if cluster.is_key and cluster.offset >= gap_at]
         if not clusters:
             self._next_chunk[session.id] = number
@@ -194,6 +189,24 @@ class StreamPackager:
         start_ms = max(cluster_ms, position_ms)
         begin, chunk = max(pair for pair in begins if pair[0] <= cluster.offset)
         return _Beginning(index.header, chunk, cluster.offset - begin, start_ms, start_ms - cluster_ms, index.has_video)
+
+    def _read_chunks(
+        self,
+        session: StreamSession,
+        number: int,
+        index: WebmIndex,
+        begins: list[tuple[int, int]],
+        *,
+        header_only: bool = False,
+    ) -> int:
+        """Feeds the chunks that are there, from a number on, and adds where each begins; returns the next number."""
+        while (content := files.find(chunk_key(session, number))) is not None:
+            begins.append((index.fed, number))
+            index.feed(content)
+            number += 1
+            if header_only and index.is_header_read:
+                break
+        return number
 
     def _encode(self, session: StreamSession, epoch_id: int, beginning: _Beginning) -> End:
         folder = self._folder / str(epoch_id)

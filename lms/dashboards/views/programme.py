@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from flask import render_template, request, url_for
@@ -27,7 +29,7 @@ from lms.catalogue.queries.policies import current_policy, policy_for
 from lms.catalogue.queries.series import SeriesFilter, get_series, list_cards
 from lms.catalogue.rules import Station, may_edit_series, not_cancelled, room_is_open
 from lms.catalogue.series_hours import audience_of, rotation_of
-from lms.certificates.eligibility import standing
+from lms.certificates.eligibility import Standing, standing
 from lms.certificates.rules import may_see_earners
 from lms.core import clock
 from lms.core.roles import Actor, Role
@@ -41,7 +43,7 @@ from lms.enrolment.queries.series import OwnPlace, place_of
 from lms.enrolment.rules import is_enrolled
 from lms.live.queries import list_reaches
 from lms.materials.queries import list_files
-from lms.people.queries.countries import notice_of
+from lms.people.queries.countries import Notice, notice_of
 from lms.reports.queries.public import public_headline
 from lms.speakers.queries import list_speakers
 from lms.web.discovery import is_found
@@ -82,18 +84,12 @@ def series(slug: str) -> ResponseReturnValue:
     place = place_of(shown, by=by, at=at)
     is_in = place.status == EnrolmentStatus.ENROLLED
     attendances = _attendances_in_series(shown, place, by=by)
+    may_enrol = not place.is_active and place.refusal is None
     stands = None
-    if attendances is not None or (not place.is_active and place.refusal is None):
-        stands = standing(
-            add_drafts({shown.id: list(lectures)})[shown.id],
-            (attendances or {}).values(),
-            policy,
-            sessions=sessions_among(lectures),
-            zone=clock.reporting_zone(),
-            at=at,
-            is_in=is_in,
-        )
+    if attendances is not None or may_enrol:
+        stands = _standing(shown, lectures, policy, attendances or {}, is_in=is_in, at=at)
     may_edit = may_edit_series(shown, by)
+    states = Counter(lecture.state for lecture in lectures)
 
     def box(lecture: Station) -> Markup:
         return _live_box(lecture, policy, is_in=is_in, may_edit=may_edit, by=by, at=at)
@@ -105,25 +101,56 @@ def series(slug: str) -> ResponseReturnValue:
         lectures=lectures,
         policy=policy,
         place=place,
-        notice=notice_of(by.person_id, day_of(at), reader_locale()) if by.person_id is not None else None,
+        notice=_notice_for(by, at=at),
         stops=stops(lectures, at=at, attendances=attendances, box=box),
         standing=stands if attendances is not None else None,
         newcomer=stands if attendances is None else None,
         to_earn_in=find_next_to_earn(shown, by=by, at=at) if stands is not None and not stands.can_be_earned else None,
         may_edit=may_edit,
-        leads_to_room=(may_edit or is_in) and any(lecture.state is LectureState.LIVE for lecture in lectures),
-        drafts=sum(lecture.state is LectureState.DRAFT for lecture in lectures),
+        leads_to_room=(may_edit or is_in) and LectureState.LIVE in states,
+        drafts=states[LectureState.DRAFT],
         count=len(not_cancelled(lectures)),
         rotation=rotation_of(audience_of(shown, by=by, at=at), list_lectures(shown.id, by=by)) if may_edit else None,
         may_see_enrolments=may_edit or by.is_reporter or by.is_focal_point,
         may_see_certificates=may_see_earners(shown, by) and policy.certificate is not None,
-        picture=cards.address_of_card("dashboards.series_picture", cards.series_card(shown, lectures), slug=shown.slug)
-        if is_found()
-        else None,
+        picture=_picture_of_series(shown, lectures),
         interpretation=sorted({code for lecture in lectures for code in lecture.interpretation}),
         feed=feed if shown.visibility is Visibility.PUBLIC and lectures else None,
         feed_links=subscribe_links(feed, shown.title),
     )
+
+
+def _notice_for(by: Actor, *, at: datetime) -> Notice | None:
+    """What the reader's country says to its people."""
+    return notice_of(by.person_id, day_of(at), reader_locale()) if by.person_id is not None else None
+
+
+def _standing(
+    shown: Series,
+    lectures: Sequence[Station],
+    policy: Policy,
+    attendances: Mapping[int, PersonAttendance],
+    *,
+    is_in: bool,
+    at: datetime,
+) -> Standing | None:
+    """How far the reader is with the certificate of a series, or would be after enrolling."""
+    return standing(
+        add_drafts({shown.id: list(lectures)})[shown.id],
+        attendances.values(),
+        policy,
+        sessions=sessions_among(lectures),
+        zone=clock.reporting_zone(),
+        at=at,
+        is_in=is_in,
+    )
+
+
+def _picture_of_series(shown: Series, lectures: Sequence[Station]) -> str | None:
+    """The address of the picture that other sites show beside a link; null for an installation that is not listed."""
+    if not is_found():
+        return None
+    return cards.address_of_card("dashboards.series_picture", cards.series_card(shown, lectures), slug=shown.slug)
 
 
 def _attendances_in_series(shown: Series, place: OwnPlace, *, by: Actor) -> dict[int, PersonAttendance] | None:
