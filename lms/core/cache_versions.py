@@ -84,7 +84,8 @@ def is_writing() -> bool:
 
 
 def peek(kind: str) -> int | None:
-    """As `stamp_of`, past the session: a tenth of the time, for who may need nothing else of the database.
+    """As `stamp_of`, past the session, for who may need nothing else of the database: saves a tenth of a page for
+    strangers.
 
     Keep under it only what is read by a session that has read nothing before: on SQLite a session sees the data as at
     its first query, and what it reads may be older than this stamp. `stamp_of` is as old as that.
