@@ -71,6 +71,14 @@ def test_one_s_own_lectures_are_marked_and_can_be_shown_alone(december: World) -
     assert "Elsewhere" in december.make.app.test_client().get(f"{MONTH}&whose=mine").text
 
 
+def test_a_month_names_its_neighbours_briefly_and_a_phone_leaves_out_empty_weeks(december: World) -> None:
+    text = in_zone(december, "Africa/Nairobi").get(MONTH).text
+    around = re.findall(r'<a class="btn btn-small"[^>]*rel="(?:prev|next) nofollow"[^>]*>(.*?)</a>', text)
+    assert [re.sub(r"<[^>]+>|[‹›]", "", name).strip() for name in around] == ["November", "January 2027"]
+    weeks = re.findall(r'<tr( class="none")?>\s*<th scope="row"><span class="long">Week </span>(\d+)', text)
+    assert [week for is_empty, week in weeks if not is_empty] == ["49", "50", "52", "53"]  # with holidays of Kenya
+
+
 def test_a_week_is_one_row_and_leads_to_the_ones_beside_it(december: World) -> None:
     text = in_zone(december, "Africa/Nairobi").get("/calendar?view=week&on=2026-12-31").text
     assert list(days(text)) == [f"2026-12-{day}" for day in range(28, 32)] + [f"2027-01-0{day}" for day in (1, 2, 3)]

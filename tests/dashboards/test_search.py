@@ -62,6 +62,17 @@ def test_the_closest_comes_first_and_each_says_why(administrator: Person, make: 
     assert titles(ask(client, "SOPHEA keo")) == ["|Keo| |Sophéa|"]
 
 
+def test_only_kinds_with_results_are_offered(administrator: Person, make: Make, client: FlaskClient) -> None:
+    make.person("Sopheak Martin")
+
+    def kinds(**more: str) -> list[str]:
+        (chips,) = re.findall(r'<ul class="sift">.*?</ul>', ask(client, "sophea", **more), re.DOTALL)
+        return re.findall(r"</b> (\w+)", chips)
+
+    assert kinds() == ["all", "people"]
+    assert kinds(kind="series") == ["all", "people", "series"]
+
+
 @pytest.mark.databases(differs=True)
 def test_a_name_is_found_in_either_script_and_without_marks(
     administrator: Person, make: Make, client: FlaskClient
