@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 
 from lms.catalogue.actions.series import edit_series
 from lms.catalogue.models import ReleaseRule, Series
+from lms.core import audit
 from lms.core.db import action, db
 from lms.core.events import PersonExportAsked
 from lms.core.roles import SYSTEM, Actor, Role
@@ -131,6 +132,7 @@ def test_a_freed_seat_of_a_quota_goes_to_the_same_country_and_an_open_one_to_the
     assert kind_of(series, waits) is SeatKind.OPEN
     promoted = [address for template, address in sent() if template == "enrolment_place_won"]
     assert promoted == ["same@people.test", "waits@people.test"]
+    assert [entry.verb for entry in audit.list_entries("person", own(waits))][:1] == ["enrolment.promote"]
     withdraw(series.id, own(same), by=same, at=at + MINUTE * 7)
     assert counted(series) == (1, 0, 1)
     assert ledger(series)[-3:] == [
