@@ -238,7 +238,7 @@ def test_new_series_keeps_what_was_typed_and_names_each_field(staff: FlaskClient
     for links in ("#slug", "#capacity", "#policy-min_percent"):
         assert f'href="{links}"' in answer.text
     answer = staff.post("/series/new", data={**SERIES, "countries": "Kenya\nAtlantis", "instructors": "who@x.org"})
-    assert (answer.status_code, errors_at(answer)) == (422, {"countries", "instructors"})
+    assert (answer.status_code, errors_at(answer)) == (422, {"countries", "instructor_name"})
     make.series("taken")
     answer = staff.post("/series/new", data={**SERIES, "slug": "taken"})
     assert (answer.status_code, errors_at(answer)) == (409, {"slug"})
@@ -408,6 +408,17 @@ def test_instructors_are_added_and_removed_without_saving(
     assert [one.full_name for one in stored(app, key).instructors] == ["Ines"]
     assert staff.post(edit, data=sent | {"instructors": ""}).status_code == 302
     assert stored(app, key).instructors == []
+
+
+def test_instructors_of_a_series_are_changed_without_saving(staff: FlaskClient, make: Make, series: Series) -> None:
+    make.person("Omar Haddad", "omar@example.org", roles=["instructor"])
+    sent = SERIES | {"instructors": "ines@example.org"}
+    for path in ("/series/new", "/series/trade/edit"):
+        answer = staff.post(path, data=sent | {"instructor_name": "Omar Haddad", "step": "add"})
+        assert listed(answer) == ["ines@example.org", "omar@example.org"]
+        assert listed(staff.post(path, data=sent | {"remove": "ines@example.org"})) == []
+        answer = staff.post(path, data=sent | {"instructor_name": "Nobody", "step": "save"})
+        assert (answer.status_code, errors_at(answer)) == (422, {"instructor_name"})
 
 
 def test_two_instructors_of_the_same_name_are_told_apart_by_address(

@@ -36,7 +36,10 @@ def test_from_an_empty_desk_to_a_corrected_roster(site: Site, sign_in: Callable[
     page.locator("[name=starts_at]").fill("2027-03-14T02:30")
     page.locator("main [name=time_zone]").select_option("America/New_York")
     page.locator("[name=duration_minutes]").fill("45")
+    hint = page.get_by_text("Only enrolled people see it")
+    assert not hint.is_visible()
     page.locator("[name=join_url]").fill("https://meet.example.org/origin")
+    assert hint.is_visible()
     visitor.press("Publish")
     visitor.reads("02:30 on 2027-03-14 does not exist in America/New_York")
     assert page.locator("[name=starts_at]").get_attribute("aria-invalid") == "true"

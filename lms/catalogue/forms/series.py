@@ -10,7 +10,7 @@ from wtforms import BooleanField, Form, FormField, RadioField, StringField, Text
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]
 from wtforms.validators import InputRequired, Optional
 
-from lms.catalogue.forms.base import CatalogueForm, Day, codes_of, language_choices, lines
+from lms.catalogue.forms.base import Addresses, CatalogueForm, Day, InstructorsForm, codes_of, language_choices
 from lms.catalogue.inputs import PolicyInput, SeriesCopy, SeriesInput, slug_of
 from lms.catalogue.models import Admission, CertificateKind, Policy, Series, Visibility, WalkIns
 from lms.core.i18n import _l
@@ -62,7 +62,7 @@ class PolicyForm(Form):
         }
 
 
-class SeriesForm(CatalogueForm):
+class SeriesForm(InstructorsForm):
     """A series, new or changed."""
 
     title = StringField(_l("Title"), [InputRequired(_l("Enter the title."))])
@@ -93,7 +93,8 @@ class SeriesForm(CatalogueForm):
     starts_on = Day(_l("First day"), [Optional()])
     ends_on = Day(_l("Last day"), [Optional()])
     countries = TextAreaField(_l("Countries"))
-    instructors = TextAreaField(_l("Instructors"))
+    instructors = Addresses(_l("Instructors"))
+    instructor_name = StringField(_l("Add by name or e-mail"))
     policy = FormField(PolicyForm)
 
     def propose_slug(self, free: Callable[[str], str]) -> None:
@@ -146,7 +147,7 @@ class SeriesForm(CatalogueForm):
             ends_on=self.ends_on.data,
             capacity=self.capacity.data,
             countries=codes_of(self.countries.data, country_names(reader_locale())) or None,
-            instructors=lines(self.instructors.data),
+            instructors=self.addresses(),
             policy=PolicyInput(**self.policy.form.typed()),
         )
 

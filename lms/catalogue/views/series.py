@@ -116,9 +116,10 @@ def series_list() -> ResponseReturnValue:
 def series_new() -> ResponseReturnValue:
     """Creates a series. Its lectures are added next."""
     form, status = SeriesForm(), 200
-    if form.is_submitted():
+    sent = form.is_submitted() and not form.change_list(request.form)
+    if sent:
         form.propose_slug(series_queries.free_slug)
-    if form.validate_on_submit():
+    if sent and form.validate():
         try:
             made = create_series(form.draft(), by=current_actor(), at=clock.now())
         except Invalid as error:
@@ -130,7 +131,7 @@ def series_new() -> ResponseReturnValue:
         else:
             flash(_("The series was created. Now add its lectures."), "done")
             return redirect(url_for("catalogue.lecture_new", slug=made.slug))
-    elif form.is_submitted():
+    elif sent:
         status = 422
     return render_template("catalogue/series_form.html", form=form, series=None), status
 
@@ -141,10 +142,12 @@ def series_edit(slug: str) -> ResponseReturnValue:
     """Edits a series and its policy."""
     actor = current_actor()
     form, status = _form_of(slug, actor), 200
-    if form.validate_on_submit():
-        draft = form.draft()
-        changes = {one.name: getattr(draft, one.name) for one in fields(draft)} | {"policy": form.policy.form.typed()}
+    sent = form.is_submitted() and not form.change_list(request.form)
+    if sent and form.validate():
         try:
+            draft = form.draft()
+            changes = {one.name: getattr(draft, one.name) for one in fields(draft)}
+            changes["policy"] = form.policy.form.typed()
             saved = edit_series(slug, changes, by=actor, at=clock.now())
         except Invalid as error:
             form.take(error)
@@ -157,7 +160,7 @@ def series_edit(slug: str) -> ResponseReturnValue:
             if not may_see_series(saved, actor):  # a draft, given away
                 return redirect(url_for("dashboards.teach"))
             return redirect(url_for("dashboards.series", slug=saved.slug))
-    elif form.is_submitted():
+    elif sent:
         status = 422
     series = series_queries.get_series(slug, by=actor)
     return render_template("catalogue/series_form.html", form=form, series=series), status
