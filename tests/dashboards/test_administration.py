@@ -115,7 +115,7 @@ def test_everything_that_needs_somebody_is_said(world: World) -> None:
         "One task failed", "Overdue",
     ]  # fmt: skip
     assert rows[0][0] == "One application"
-    assert ["Overdue", "Endless: attendance is counted once it ends"] in [row[:2] for row in rows]
+    assert ["Overdue", "Endless : attendance is counted once it ends"] in [row[:2] for row in rows]
     assert [row[1] for row in rows if row[0] == "One e-mail not sent"] == ["The mail server did not accept it"]
     assert "Counting attendance" not in page
     assert "OSError" not in page
