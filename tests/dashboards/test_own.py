@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from apiflask import APIFlask
 
-from lms.catalogue.models import LectureState
+from lms.catalogue.models import LectureState, Series
 from lms.core.roles import SYSTEM
+from lms.dashboards.views.country import find_series_with_work
 from lms.enrolment.actions.places import enrol, set_status
-from lms.enrolment.models import EnrolmentStatus
+from lms.enrolment.models import CountryQuota, EnrolmentStatus
 from lms.enrolment.queries.rows import find_enrolment
 from lms.enrolment.quota_files import QuotaRow, StagedQuotas
 from lms.enrolment.quotas import set_quotas
 from lms.nominations.actions.nominating import nominate
+from lms.nominations.models import NominationState
+from lms.nominations.queries.series import CountrySeries
 from lms.people.actions.files import PersonRow
 from lms.people.models import Person
 from lms.people.queries.countries import get_country
@@ -185,12 +188,9 @@ class TestCountry:
             nominate(series.id, rows, country_id=kenya, by=make.actor(focal_point), at=at - timedelta(days=4))
         page = world.signed_in(focal_point).get("/country").text
         assert "0 of 3 places left" in page
-        todo = page.partition('data-testid="todo"')[2].partition("</ol>")[0]
-        assert re.findall(r"(\d+) (?:people have not answered|drafts? to submit|person is falling)", todo) == [
-            "3",
-            "1",
-            "1",
-        ]
+        todo = page.partition('data-testid="todo"')[2].partition("</table>")[0]
+        found = re.findall(r">(\d+) (drafts? to submit|people without an answer|person is falling)", todo)
+        assert found == [("1", "draft to submit"), ("3", "people without an answer"), ("1", "person is falling")]
         assert "/country/nominations/remind?country=KE" in todo
         assert 'data-testid="open-leaders"' not in page, "who is nominated is not enrolled beside it"
 
@@ -214,11 +214,26 @@ class TestCountry:
         page = flat(client.get("/country").text)
         assert "0 of 3 places left" in page
         assert "nominations stay drafts until one is free" in page
-        assert "0 confirmed, 1 invited, 0 awaiting a decision." in page
-        link = re.search(r'<a href="([^"]+)">2 people \w+', page)
+        places = page.partition('data-testid="places"')[2].partition("</table>")[0]
+        assert "3 places for Kenya" in places
+        lines = re.findall(r'<th scope="row">(?:<a [^>]+>)?([^<]+).*?<td class="n">(\d+)</td>', places)
+        assert lines == [
+            ("Applied themselves", "2"), ("Your nominations, invited, no answer yet", "1"), ("Left", "0"),
+        ]  # fmt: skip
+        link = re.search(r'<a href="([^"]+)">Applied themselves', places)
         assert link is not None
         people = client.get(link[1].replace("&amp;", "&")).text
         assert people.count('data-testid="enrolment"') == 2
+
+    def test_the_series_with_drafts_and_places_comes_first(self, at: datetime) -> None:
+        def row(drafts: int, left: int) -> CountrySeries:
+            quota = CountryQuota(seats=5, used=5 - left, kept_until=at + timedelta(days=1))
+            return CountrySeries(Series(), quota, {NominationState.DRAFTED: drafts}, {}, {}, at)
+
+        without, full, with_work = row(0, 3), row(2, 0), row(2, 2)
+        assert find_series_with_work([]) is None
+        assert find_series_with_work([without, full]) is without
+        assert find_series_with_work([without, full, with_work]) is with_work
 
     def test_another_country_is_not_there(self, world: World, focal_point: object) -> None:
         assert world.signed_in(focal_point).get("/country?country=VN").status_code == 404  # type: ignore[arg-type]

@@ -12,33 +12,25 @@ from flask.typing import ResponseReturnValue
 from lms.attendance.models.credits import Outcome
 from lms.attendance.queries.appeals import appeal_states_of
 from lms.attendance.queries.persons import PersonAttendance
-from lms.catalogue.models import Admission, LectureState
+from lms.catalogue.models import LectureState
 from lms.catalogue.queries.lectures import list_upcoming, name_givers
 from lms.catalogue.rules import room_is_open
-from lms.certificates.queries.behind import Behind, BehindPage, list_behind, list_behind_by_series
+from lms.certificates.queries.behind import Behind, BehindPage, list_behind_by_series
 from lms.certificates.queries.certificates import list_of_person
 from lms.core import clock
 from lms.core.i18n import _, _l
 from lms.core.lists import ListRequest
 from lms.core.roles import Role
 from lms.dashboards import rules
-from lms.dashboards.queries.country import get_country_desk, list_open_series
 from lms.dashboards.queries.own import OwnSeries, list_own_series
 from lms.dashboards.queries.to_do import own_to_do
 from lms.dashboards.route import mini_stops
 from lms.dashboards.views.blueprint import bp
 from lms.enrolment.models import EnrolmentStatus
 from lms.live.queries import list_reaches
-from lms.nominations.queries.listing import NominationFilter
-from lms.nominations.queries.of_country import list_nominations
-from lms.nominations.queries.series import list_series_to_nominate
 from lms.people.queries.countries import own_countries, own_country
 from lms.people.queries.mails import stopped_address_of
 from lms.people.queries.persons import name_to_confirm
-from lms.reports.queries.figures import count
-from lms.reports.rules import Slice
-from lms.viewing_groups.queries import list_country_groups, list_lectures_to_watch
-from lms.web.api import integer_cursor
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
 from lms.web.list_parts import Choice, Column, FileColumn, Select
@@ -101,36 +93,6 @@ def _latest_first(joined: Sequence[OwnSeries]) -> list[PersonAttendance]:
 def _stops(row: OwnSeries, at: datetime) -> list[Any]:
     """The stops of a series, with what the person attended unless there is neither a place nor attendance."""
     return mini_stops(row.lectures, at=at, attendances=row.attendance if row.is_in or row.attendance else None)
-
-
-@bp.get("/country")
-@allow(Role.FOCAL_POINT)
-def country() -> ResponseReturnValue:
-    """Shows a focal point the people and totals of their country, and the series open to it."""
-    by, at = current_actor(), clock.now()
-    q, cursor = request.args.get("q", "").strip()[:100], integer_cursor(request.args.get("after"))
-    desk = get_country_desk(request.args.get("country"), q=q or None, cursor=cursor, by=by, at=at)
-    seeks = bool(q) or cursor is not None  # a search for a person need not wait for the figures
-    nominated = [] if seeks else list_series_to_nominate(desk.country.id, by=by, at=at)
-    behind, behind_count = ([], 0) if seeks else list_behind(desk.country.id, ListRequest(size=SOME), by=by, at=at)
-    open_series = list_open_series(desk.country, desk.places, by=by)
-    groups = [] if seeks else list_country_groups(desk.country.id, by=by, at=at)
-    latest = ListRequest(sort="nominated", descending=True, size=LATEST)
-    return render_template(
-        "dashboards/country.html",
-        desk=desk,
-        q=q,
-        report_of=None if seeks else count(Slice(country=desk.country.code), by=by, at=at),
-        at=at,
-        nominated=nominated,
-        nominations=[] if seeks else list_nominations(NominationFilter(country=desk.country.code), latest, by=by).rows,
-        behind=behind,
-        behind_count=behind_count,
-        open_series=[one for one in open_series if one.series.admission is not Admission.NOMINATION],
-        groups=groups,
-        to_sign=[one for one in groups if one.state == "open" and one.lecture.state is LectureState.HELD],
-        to_watch=[] if seeks else list_lectures_to_watch(desk.country, by=by, at=at),
-    )
 
 
 @list_files(bp, "/country/behind", Role.FOCAL_POINT)
