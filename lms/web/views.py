@@ -67,7 +67,7 @@ def shared() -> dict[str, Any]:
         "address": _address(),
         "locale": locale,
         "direction": languages.direction(locale),
-        "languages": languages.offered(),
+        "site_languages": languages.offered(),
         "organiser": config.organiser,
         "contact": config.contact,
         "organiser_zone": time.organiser_zone(),

@@ -67,6 +67,13 @@ def test_the_header_offers_each_language_in_its_own_name(app: APIFlask, client: 
         assert root(client, "/series") == "fr ltr"
 
 
+def test_the_header_offers_the_same_on_pages_about_languages(app: APIFlask, client: FlaskClient, make: Make) -> None:
+    make.sign_in(client, make.person(roles=["administrator"], country=None))
+    with speaking_also(app, "ar"):
+        (choice,) = CHOICE.findall(client.get("/admin/countries/new").text)
+    assert re.findall(r'name="lang" value="([^"]+)"', choice) == ["en", "ar"]
+
+
 def test_the_header_changes_the_language_of_somebody_signed_in(app: APIFlask, client: FlaskClient, make: Make) -> None:
     person = make.person("Amina", locale="en")
     make.sign_in(client, person)

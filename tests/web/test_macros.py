@@ -69,7 +69,7 @@ def environment(**context: Any) -> Environment:
             "viewer": None,
             "locale": "en",
             "direction": "ltr",
-            "languages": [("en", "English"), ("ar", "العربية")],
+            "site_languages": [("en", "English"), ("ar", "العربية")],
             "organiser": "Ministry of Trade",
             "organiser_zone": "Asia/Shanghai",
             "viewer_zone": "Africa/Nairobi",
