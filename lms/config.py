@@ -209,6 +209,13 @@ SETTINGS = (
         _at_least(1),
         "Length of the pieces in which a lecture is sent to viewers. Shorter: less delay, more requests.",
     ),
+    Setting(
+        "MEDIA_KEY",
+        "",
+        _token,
+        "Signs addresses of picture and sound; nginx has the same key. Empty: a key of the application alone.",
+        is_secret=True,
+    ),
     Setting("VIDEO_720P", "", _switch, "on: also offer 720p, for four times the processor time. Empty: 360p."),
     Setting("PROXIES", "0", _whole, "Number of trusted reverse proxies in front that set X-Forwarded-*."),
     Setting("WORKERS", "2", _whole, "Web processes of `lms serve`. Use the number of processors."),
@@ -275,6 +282,7 @@ class Config:
     max_material_mb: int
     scanner: str
     segment_seconds: int
+    media_key: str
     video_720p: str
     proxies: int
     workers: int

@@ -28,6 +28,7 @@ from lms.core.roles import Actor
 from lms.enrolment.queries.rows import find_enrolment
 from lms.enrolment.rules import is_enrolled
 from lms.live.rules import Reach, RoomState, room_state
+from lms.streaming.queries import StreamStatus, stream_status
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,21 @@ def get_room(lecture_id: int, *, by: Actor, at: datetime) -> Room:
         at=at,
         result=result,
     )
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What all people in a room see alike."""
+
+    state: RoomState
+    viewers: int
+    stream: StreamStatus
+
+
+def get_snapshot(lecture_id: int, *, by: Actor, at: datetime) -> Snapshot:
+    """Returns the state of a room. Raises NotFound."""
+    lecture = get_lecture(lecture_id, by=by)
+    return Snapshot(room_state(lecture), count_viewers(lecture_id, at), stream_status(lecture_id))
 
 
 def list_reaches(lectures: Sequence[tuple[AnyLecture, int]], *, by: Actor, at: datetime) -> dict[int, Reach]:

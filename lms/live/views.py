@@ -10,11 +10,13 @@ from lms.core import clock
 from lms.core.errors import DomainError, Forbidden, NotFound
 from lms.core.measures import MINUTE_MS, needed_minutes, tenth_minutes, whole_minutes
 from lms.core.minutes import with_seconds
+from lms.core.roles import SYSTEM
 from lms.live.actions import join_lecture
-from lms.live.queries import Room, get_room
+from lms.live.queries import Room, Snapshot, get_room, get_snapshot
 from lms.live.rules import RoomState
 from lms.live.tokens import make_token
-from lms.web.guards import SIGNED_IN, allow
+from lms.streaming.addresses import check_media_address, media_address
+from lms.web.guards import ANYONE, SIGNED_IN, allow
 from lms.web.identity import current_actor
 from lms.web.time import number
 
@@ -75,6 +77,34 @@ def state(lecture_id: int) -> ResponseReturnValue:
         viewers=room.viewers,
         explanation=room.closing_words,
     )
+
+
+@bp.get("/media/<mac>/<int:expires>/<int:lecture_id>/snapshot.json")
+@allow(ANYONE)
+def snapshot(mac: str, expires: int, lecture_id: int) -> ResponseReturnValue:
+    """Returns what all people in the room see alike, to anyone with its signed address. Good for a second."""
+    at = clock.now()
+    check_media_address(mac, expires, lecture_id, at=at)
+    current = get_snapshot(lecture_id, by=SYSTEM, at=at)
+    answer = jsonify(
+        state=current.state,
+        viewers=current.viewers,
+        on_air=current.stream.on_air,
+        has_video=current.stream.has_video,
+        playlist=_playlist(current),
+        notices=[],
+        media=media_address(lecture_id, at=at),
+    )
+    answer.cache_control.public = True
+    answer.cache_control.max_age = 1
+    return answer
+
+
+def _playlist(current: Snapshot) -> str | None:
+    """The playlist to play, below the address of the media: of the last minutes, or of the whole once it is over."""
+    if current.stream.folder is None or (current.state is not RoomState.LIVE and not current.stream.is_complete):
+        return None
+    return f"{current.stream.folder}/{'master' if current.state is RoomState.LIVE else 'master_full'}.m3u8"
 
 
 @bp.post("/lectures/<int:lecture_id>/room/join")

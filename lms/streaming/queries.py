@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import joinedload
@@ -34,6 +36,37 @@ def get_session(public_id: str) -> StreamSession:
     if session is None:
         raise NotFound
     return session
+
+
+class OnAir(StrEnum):
+    """Whether picture and sound of a lecture come: not yet or no longer, now, or not for the moment."""
+
+    OFF = "off"
+    ON = "on"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True)
+class StreamStatus:
+    """The stream of a lecture as its viewers see it. `folder`: null while nothing can be played."""
+
+    on_air: OnAir
+    folder: str | None
+    has_video: bool
+    is_complete: bool
+
+
+def stream_status(lecture_id: int) -> StreamStatus:
+    """What viewers of a lecture can play. For whoever may see its room."""
+    stream = find_stream(lecture_id, Track.MAIN)
+    query = select(Epoch).where(Epoch.stream_id == (stream.id if stream else None)).order_by(Epoch.number.desc())
+    epoch = next((row for row in db.session.scalars(query.limit(3)) if row.durations), None)
+    if stream is None or epoch is None:
+        return StreamStatus(OnAir.OFF, None, has_video=False, is_complete=False)
+    is_sent = find_open_session(stream.id) is not None
+    on_air = OnAir.OFF if not is_sent else OnAir.ON if epoch.is_open else OnAir.INTERRUPTED
+    has_video = "v" in epoch.durations
+    return StreamStatus(on_air, stream.public_id, has_video, stream.state is StreamState.COMPLETE)
 
 
 def list_streams_to_package() -> Sequence[int]:

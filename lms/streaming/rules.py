@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 from lms.catalogue.models import Lecture, LectureState
 from lms.core.errors import Refused
 from lms.core.i18n import _
@@ -11,6 +13,7 @@ MAX_CHUNK = 2 * 1024 * 1024
 """Bytes of a chunk. A browser sends one each second, of 0.1 MB."""
 MAX_CHUNKS = 50_000
 """Chunks of a session: 13 hours."""
+LATE_CHUNKS = timedelta(minutes=1)
 LITTLE_DISK, NO_DISK = 2_000_000_000, 300_000_000
 """Bytes free: below the first, only sound is packaged; below the second, no chunk is stored."""
 PLAYLIST_TYPE, SEGMENT_TYPE = "application/vnd.apple.mpegurl", "video/mp4"
@@ -22,6 +25,13 @@ def check_can_stream(lecture: Lecture, track: Track) -> None:
         raise Refused(_("This lecture is over."))
     if track is Track.MAIN and lecture.state is not LectureState.LIVE:
         raise Refused(_("Start the lecture first."))
+
+
+def check_takes_chunks(session: StreamSession, at: datetime) -> None:
+    """Raises Refused for a session that ended. What was recorded before its end can arrive a minute later."""
+    is_late = session.stopped_at is not None and at > session.stopped_at + LATE_CHUNKS
+    if session.packaged_at is not None or is_late:
+        raise Refused(_("This lecture is now sent from another page, or it is over."))
 
 
 def chunk_folder(session: StreamSession) -> str:

@@ -14,7 +14,7 @@ def add_headers(answer: Response) -> Response:
     answer.headers.setdefault(
         "Content-Security-Policy",
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; "
-        "connect-src 'self'; media-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; "
+        "connect-src 'self'; media-src 'self' blob:; manifest-src 'self'; form-action 'self'; base-uri 'none'; "
         "frame-ancestors 'none'",
     )
     answer.headers.setdefault("X-Content-Type-Options", "nosniff")

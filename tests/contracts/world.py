@@ -255,6 +255,11 @@ class World:
                 visited.decision_done if "undo" in endpoint or "take_back" in endpoint else visited.decision
             )
             values["secret"] = visited.profile_request if endpoint.endswith("profile_changes") else visited.invitation
+        if (
+            endpoint.startswith("streaming") or endpoint == "live.snapshot"
+        ):  # nobody knows the token of a session, or the key of media
+            values |= {"session_id": "none", "number": 0, "mac": "none", "expires": 2_000_000_000}
+            values |= {"stream_id": "none", "name": "v.m3u8"}
         if endpoint.startswith("materials"):
             values["upload_id"] = visited.unfinished
         if endpoint.startswith("enrolment"):
@@ -318,6 +323,9 @@ STATE_OF = {
     "catalogue_api.take_back_start": "ended",
     "catalogue_api.reopen": "ended",
     "catalogue_api.confirm": "ended",
+    "streaming.begin": "live",
+    "streaming.media": "live",
+    "live.snapshot": "live",
     "live.room": "live",
     "live.join": "live",
     "live.state": "live",

@@ -11,17 +11,20 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
+from lms.streaming.tokens import sign_media
 from tests.proxy import HOST, Certificate, Proxy, proxy
 
 pytestmark = pytest.mark.xdist_group("nginx")
 
 MB = 1024 * 1024
+KEY = "the-value-of-LMS_MEDIA_KEY"
 
 
 @dataclass
@@ -55,7 +58,8 @@ def running(tmp_path_factory: pytest.TempPathFactory, certificate: Certificate) 
     def answer(request: Request) -> Response:
         request.get_data()
         noted[0].seen.append(request)
-        headers = {"Cache-Control": "max-age=31536000, immutable"} if request.path.startswith("/static/") else {}
+        is_cached = request.path.startswith(("/static/", "/media/"))
+        headers = {"Cache-Control": "public, max-age=31536000, immutable", "Vary": "Cookie"} if is_cached else {}
         return Response("here", headers=headers)
 
     server = make_server("127.0.0.1", 0, answer, threaded=True)
@@ -108,6 +112,25 @@ def test_figures_for_the_operator_are_not_public(noted: Noted) -> None:
 def test_static_files_are_asked_for_once(noted: Noted) -> None:
     assert [noted.ask("/static/page.0123456789ab.js").status for _n in range(3)] == [200] * 3
     assert len(noted.seen) == 1
+
+
+def test_media_are_asked_for_once_by_all_with_a_signed_address(noted: Noted) -> None:
+    now = datetime.now(UTC)
+    first, second = (sign_media(KEY, 7, at=now + timedelta(hours=hours)) for hours in (0, 1))
+    assert first != second
+    for prefix in (first, second, first):
+        answer = noted.ask(f"{prefix}{'a' * 16}/1/v00000.m4s", {"Cookie": f"session={prefix}"})
+        assert (answer.status, answer.headers["Vary"]) == (200, None)
+    assert len(noted.seen) == 1
+    wrong = [
+        sign_media("another key", 7, at=now),
+        sign_media(KEY, 7, at=now - timedelta(days=1)),
+        first.replace("/7/", "/8/"),
+        "/media/7/",
+    ]
+    statuses = [noted.ask(f"{prefix}{'a' * 16}/1/v00000.m4s").status for prefix in wrong]
+    assert statuses[:3] == [403, 403, 403]
+    assert len(noted.seen) == 1 + (statuses[3] == 200)  # the application refuses what has no such form
 
 
 def test_a_page_is_never_kept(noted: Noted) -> None:

@@ -1,0 +1,51 @@
+"""Tokens of stream sessions, and signed addresses of media."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from itsdangerous import BadSignature, URLSafeTimedSerializer
+
+_SALT = "serai stream session"
+TOKEN_AGE = timedelta(hours=24)
+MEDIA_AGE = timedelta(hours=12)
+"""How long an address of media is valid. A page that stays open longer gets a new one with the next snapshot."""
+
+
+def make_stream_token(secrets: Sequence[str], session_id: str) -> str:
+    """The token with which a page sends the chunks of its session."""
+    return str(_serializer(secrets).dumps(session_id))
+
+
+def is_stream_token(secrets: Sequence[str], token: str, session_id: str) -> bool:
+    """Whether a token was made for this session in the last day."""
+    try:
+        return bool(_serializer(secrets).loads(token, max_age=int(TOKEN_AGE.total_seconds())) == session_id)
+    except BadSignature:
+        return False
+
+
+def _serializer(secrets: Sequence[str]) -> URLSafeTimedSerializer:
+    return URLSafeTimedSerializer(list(reversed(secrets)), salt=_SALT)  # the last one signs
+
+
+def sign_media(key: str, lecture_id: int, *, at: datetime) -> str:
+    """The first part of the addresses of a lecture's media, with a slash at its end."""
+    # Whole hours, so that all viewers have the same address and browsers find what they have
+    expires = int((at + MEDIA_AGE).timestamp()) // 3600 * 3600
+    return f"/media/{media_mac(key, lecture_id, expires)}/{expires}/{lecture_id}/"
+
+
+def is_media_signature(key: str, mac: str, expires: int, lecture_id: int, *, at: datetime) -> bool:
+    """Whether an address of media was signed with this key and is still valid."""
+    return hmac.compare_digest(mac.encode(), media_mac(key, lecture_id, expires).encode()) and at.timestamp() < expires
+
+
+def media_mac(key: str, lecture_id: int, expires: int) -> str:
+    """The signature as `secure_link` of nginx checks it, which knows MD5 alone."""
+    digest = hashlib.md5(f"{expires} {lecture_id} {key}".encode(), usedforsecurity=False).digest()
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")

@@ -1,0 +1,148 @@
+"""What pages send of a lecture, and the media that viewers get."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Callable
+
+from flask import Blueprint, Response, current_app, jsonify, request, send_file, url_for
+from flask.typing import ResponseReturnValue
+
+from lms.core import clock, files
+from lms.core.errors import DomainError, Forbidden, Invalid, NotFound
+from lms.core.i18n import _
+from lms.streaming.actions import begin_streaming, stop_streaming
+from lms.streaming.addresses import check_media_address
+from lms.streaming.chunk_store import count_chunks, store_chunk
+from lms.streaming.models import StreamSession, Track
+from lms.streaming.queries import get_session
+from lms.streaming.rules import (
+    LITTLE_DISK,
+    MAX_CHUNK,
+    MAX_CHUNKS,
+    PLAYLIST_TYPE,
+    SEGMENT_TYPE,
+    check_takes_chunks,
+)
+from lms.streaming.tokens import is_stream_token, make_stream_token
+from lms.web.body_limits import body_limit
+from lms.web.guards import ANYONE, SIGNED_IN, allow
+from lms.web.identity import current_actor
+
+bp = Blueprint("streaming", __name__)
+_DIGEST = re.compile(r"sha-256=:([A-Za-z0-9+/]{43}=):")
+_MEDIA_NAME = re.compile(r"(?:(?:master|[hva])(?:_full)?\.m3u8|[0-9]{1,6}/[hva](?:[0-9]{5,6}\.m4s|\.mp4))")
+_STREAM_ID = re.compile(r"[A-Za-z0-9_-]{16}")
+
+
+@bp.post("/lectures/<int:lecture_id>/stream")
+@allow(SIGNED_IN)
+def begin(lecture_id: int) -> ResponseReturnValue:
+    """Begins to send picture and sound; `rehearsal` for staff alone, `take_over` from another page or computer."""
+    track = Track.REHEARSAL if "rehearsal" in request.form else Track.MAIN
+    takes_over = "take_over" in request.form
+
+    def work() -> Response:
+        session = begin_streaming(lecture_id, track, takes_over=takes_over, by=current_actor(), at=clock.now())
+        return jsonify(
+            token=make_stream_token(_secrets(), session.public_id),
+            address=url_for(".progress", session_id=session.public_id),
+            **_progress(session),
+        )
+
+    return _answer(work)
+
+
+@bp.get("/streams/<session_id>")
+@allow(ANYONE)
+def progress(session_id: str) -> ResponseReturnValue:
+    """Returns which chunk is missing first, to the page with the token of the session."""
+    return _answer(lambda: jsonify(_progress(_session(session_id))))
+
+
+@bp.put("/streams/<session_id>/<int:number>")
+@allow(ANYONE)
+@body_limit(MAX_CHUNK)
+def put_chunk(session_id: str, number: int) -> ResponseReturnValue:
+    """Stores a chunk whose header `Content-Digest` has its SHA-256."""
+
+    def work() -> Response:
+        session = _session(session_id)
+        check_takes_chunks(session, clock.now())
+        store_chunk(session, number, request.get_data(), sha256=_digest())
+        return jsonify(_progress(session))
+
+    return _answer(work)
+
+
+@bp.post("/streams/<session_id>/stop")
+@allow(ANYONE)
+def stop(session_id: str) -> ResponseReturnValue:
+    """Stops a session, which has `chunk_count` chunks."""
+
+    def work() -> Response:
+        _session(session_id)
+        count = request.form.get("chunk_count", type=int)
+        if count is None or not 0 <= count <= MAX_CHUNKS:
+            raise Invalid("chunk_count", _("Use a number from 0 to %(last)s.", last=MAX_CHUNKS))
+        return jsonify(_progress(stop_streaming(session_id, chunk_count=count, at=clock.now())))
+
+    return _answer(work)
+
+
+@bp.get("/media/<mac>/<int:expires>/<int:lecture_id>/<stream_id>/<path:name>")
+@allow(ANYONE)
+def media(mac: str, expires: int, lecture_id: int, stream_id: str, name: str) -> ResponseReturnValue:
+    """Returns a playlist or a segment, to anyone with its signed address. nginx asks once for each."""
+    check_media_address(mac, expires, lecture_id, at=clock.now())
+    opened = None
+    if _STREAM_ID.fullmatch(stream_id) and _MEDIA_NAME.fullmatch(name):
+        opened = files.reading(f"recordings/{stream_id}/{name}")
+    if opened is None:
+        raise NotFound
+    is_playlist = name.endswith(".m3u8")
+    answer: Response = send_file(
+        opened[0], PLAYLIST_TYPE if is_playlist else SEGMENT_TYPE, conditional=False, etag=False
+    )
+    answer.content_length = opened[1]
+    answer.cache_control.no_cache = None
+    answer.cache_control.public = True
+    answer.cache_control.max_age = 1 if is_playlist else 31_536_000
+    answer.cache_control.immutable = not is_playlist
+    return answer
+
+
+def _answer(work: Callable[[], Response]) -> ResponseReturnValue:
+    """What `work` returns, or the reason why not, as JSON for the page's script."""
+    try:
+        return work()
+    except DomainError as error:
+        return jsonify(detail=error.message), error.status
+
+
+def _session(session_id: str) -> StreamSession:
+    if not is_stream_token(_secrets(), request.headers.get("Stream-Token", ""), session_id):
+        raise Forbidden(_("The token is not of this session."))
+    return get_session(session_id)
+
+
+def _progress(session: StreamSession) -> dict[str, object]:
+    return {
+        "next_chunk": count_chunks(session),
+        "is_stopped": session.stopped_at is not None,
+        "is_sound_only": files.free_bytes() < LITTLE_DISK,
+    }
+
+
+def _digest() -> bytes:
+    match = _DIGEST.fullmatch(request.headers.get("Content-Digest", ""))
+    try:
+        return base64.b64decode(match[1], validate=True) if match else b""
+    except binascii.Error:
+        return b""
+
+
+def _secrets() -> list[str]:
+    return [current_app.config["SECRET_KEY"], *current_app.config["SECRET_KEY_FALLBACKS"]]

@@ -1,0 +1,86 @@
+"""What all people in a room see alike: one small answer, cacheable for a second."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import update
+
+from lms.catalogue.models import Lecture, LectureState
+from lms.core import clock
+from lms.core.db import action, db
+from lms.streaming.actions import begin_epoch, begin_streaming, close_epoch, end_streams, note_complete, note_segments
+from lms.streaming.addresses import media_address
+from lms.streaming.models import Track
+from tests.factories import Make
+
+
+class Watched:
+    """A live lecture, and its snapshot."""
+
+    def __init__(self, client: FlaskClient, make: Make) -> None:
+        self.client, self.make = client, make
+        self.teacher = make.person("Lin Yuhan", roles=["instructor"])
+        began = clock.now() - timedelta(minutes=1)
+        series = make.series(instructors=[self.teacher])
+        self.lecture = make.lecture(series, state="live", starts_at=began, actual_start=began)
+        self.by = make.actor(self.teacher)
+
+    def read(self) -> dict[str, Any]:
+        with self.make.app.app_context():
+            address = media_address(self.lecture.id, at=clock.now())
+        answer = self.client.get(f"{address}snapshot.json")
+        assert answer.headers["Cache-Control"] == "public, max-age=1"
+        return dict(answer.json)
+
+    def set_state(self, state: LectureState) -> None:
+        @action
+        def write() -> None:
+            db.session.execute(update(Lecture).where(Lecture.id == self.lecture.id).values(state=state))
+
+        write()
+
+
+@pytest.fixture
+def watched(client: FlaskClient, make: Make) -> Watched:
+    return Watched(client, make)
+
+
+def test_a_snapshot_follows_the_lecture(watched: Watched, make: Make) -> None:
+    assert watched.read() | {"media": ""} == {
+        "state": "live", "viewers": 0, "on_air": "off", "has_video": False, "playlist": None, "notices": [],
+        "media": "",
+    }  # fmt: skip
+    with make.app.app_context():
+        session = begin_streaming(watched.lecture.id, Track.MAIN, by=watched.by, at=clock.now())
+        epoch_id = begin_epoch(session.id, start_ms=0, wall_ms=0)
+        stream_id, folder = session.stream_id, session.stream.public_id
+    assert watched.read()["on_air"] == "off"
+    with make.app.app_context():
+        note_segments(epoch_id, {"v": [2000], "a": [2000]})
+    seen = watched.read()
+    assert (seen["on_air"], seen["has_video"], seen["playlist"]) == ("on", True, f"{folder}/master.m3u8")
+    with make.app.app_context():
+        close_epoch(epoch_id)
+    assert watched.read()["on_air"] == "interrupted"
+    with make.app.app_context():
+        watched.set_state(LectureState.HELD)
+        end_streams(watched.lecture.id, at=clock.now())
+    assert (watched.read()["state"], watched.read()["playlist"]) == ("over", None)
+    with make.app.app_context():
+        note_complete(stream_id)
+    assert watched.read()["playlist"] == f"{folder}/master_full.m3u8"
+
+
+def test_a_rehearsal_is_in_no_snapshot(watched: Watched, make: Make) -> None:
+    with make.app.app_context():
+        session = begin_streaming(watched.lecture.id, Track.REHEARSAL, by=watched.by, at=clock.now())
+        note_segments(begin_epoch(session.id, start_ms=0, wall_ms=0), {"v": [2000], "a": [2000]})
+    assert watched.read()["playlist"] is None
+
+
+def test_an_address_that_was_not_signed_is_refused(watched: Watched) -> None:
+    assert watched.client.get(f"/media/none/2000000000/{watched.lecture.id}/snapshot.json").status_code == 403

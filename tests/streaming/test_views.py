@@ -1,0 +1,147 @@
+"""Sending chunks from a page, and signed addresses of media."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from datetime import timedelta
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from lms.catalogue.actions.states import end_lecture
+from lms.core import clock, files
+from lms.streaming.addresses import media_key
+from lms.streaming.rules import LATE_CHUNKS, MAX_CHUNK
+from lms.streaming.tokens import MEDIA_AGE, sign_media
+from lms.streaming.webm import MAGIC
+from tests.factories import Make
+
+FIRST = MAGIC + b"first"
+STREAM = "a" * 16
+
+
+class Page:
+    """The page of an instructor in a live lecture."""
+
+    def __init__(self, client: FlaskClient, make: Make, name: str = "Lin Yuhan") -> None:
+        self.client, self.make = client, make
+        self.teacher = make.person(name, roles=["instructor"])
+        began = clock.now() - timedelta(minutes=1)
+        series = make.series(instructors=[self.teacher])
+        self.lecture = make.lecture(series, state="live", starts_at=began, actual_start=began)
+        make.sign_in(client, self.teacher)
+        room = client.get(f"/lectures/{self.lecture.id}/room").text
+        self.csrf = re.search(r'data-csrf="([^"]+)"', room)[1]  # type: ignore[index]
+        self.address = self.token = ""
+
+    def begin(self, **fields: str) -> TestResponse:
+        headers = {"X-CSRFToken": self.csrf}
+        answer = self.client.post(f"/lectures/{self.lecture.id}/stream", data=fields, headers=headers)
+        if answer.status_code == 200:
+            self.address, self.token = answer.json["address"], answer.json["token"]
+        return answer
+
+    def put(self, number: int, content: bytes, **headers: str) -> TestResponse:
+        digest = base64.b64encode(hashlib.sha256(content).digest()).decode()
+        sent = {"Stream-Token": self.token, "Content-Digest": f"sha-256=:{digest}:"} | {
+            name.replace("_", "-"): value for name, value in headers.items()
+        }
+        client = self.make.app.test_client()  # it may be signed out meanwhile
+        return client.put(f"{self.address}/{number}", data=content, headers=sent)
+
+
+@pytest.fixture
+def page(client: FlaskClient, make: Make) -> Page:
+    return Page(client, make)
+
+
+def test_a_page_sends_chunks_with_the_token_of_its_session(page: Page) -> None:
+    begun = page.begin()
+    assert {key: begun.json[key] for key in ("next_chunk", "is_stopped", "is_sound_only")} == {
+        "next_chunk": 0, "is_stopped": False, "is_sound_only": False,
+    }  # fmt: skip
+    assert [page.put(0, FIRST).json["next_chunk"], page.put(1, b"second").json["next_chunk"]] == [1, 2]
+    progress = page.client.get(page.address, headers={"Stream-Token": page.token})
+    assert progress.json["next_chunk"] == 2
+    stopped = page.client.post(f"{page.address}/stop", data={"chunk_count": 2}, headers={"Stream-Token": page.token})
+    assert stopped.json["is_stopped"] is True
+
+
+def test_nobody_sends_without_the_token_or_the_form(page: Page, make: Make) -> None:
+    assert page.client.post(f"/lectures/{page.lecture.id}/stream").status_code == 400
+    page.begin()
+    first = page.address, page.token
+    assert page.put(0, FIRST, Stream_Token="").status_code == 403
+    page.begin(take_over="1")
+    assert page.address != first[0]
+    assert page.put(0, FIRST, Stream_Token=first[1]).status_code == 403
+    for path in (page.address, f"{page.address}/stop"):
+        assert page.client.open(path, method="POST" if path.endswith("stop") else "GET").status_code == 403
+
+
+def test_an_instructor_reads_that_another_page_sends(page: Page) -> None:
+    page.begin()
+    first = page.address, page.token
+    again = page.begin()
+    assert (again.status_code, again.json["detail"]) == (409, "You are sending this lecture from another page.")
+    page.begin(take_over="1")
+    page.address, page.token = first
+    assert page.put(0, FIRST).json == {"next_chunk": 1, "is_stopped": True, "is_sound_only": False}
+
+
+def test_what_was_recorded_before_the_end_can_arrive_a_minute_later(
+    page: Page, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page.begin()
+    with make.app.app_context():
+        end_lecture(page.lecture.id, by=make.administrator(), at=clock.now())
+    assert page.put(0, FIRST).status_code == 200
+    now = clock.now()
+    monkeypatch.setattr(clock, "now", lambda: now + LATE_CHUNKS + timedelta(seconds=1))
+    late = page.put(1, b"late")
+    assert (late.status_code, late.json["detail"]) == (
+        409,
+        "This lecture is now sent from another page, or it is over.",
+    )
+
+
+@pytest.mark.parametrize("digest", ["", "sha-256=:AAAA:", f"sha-256=:{'A' * 43}=:"])
+def test_a_chunk_without_its_digest_is_refused(page: Page, digest: str) -> None:
+    page.begin()
+    assert page.put(0, FIRST, Content_Digest=digest).status_code == 422
+    assert page.put(0, MAGIC + bytes(MAX_CHUNK)).status_code == 413
+    assert page.put(0, FIRST).json["next_chunk"] == 1
+
+
+def test_a_disk_nearly_full_takes_sound_and_a_full_one_nothing(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    page.begin()
+    monkeypatch.setattr(files, "free_bytes", lambda: 1_000_000_000)
+    assert page.put(0, FIRST).json["is_sound_only"] is True
+    monkeypatch.setattr(files, "free_bytes", lambda: 100_000_000)
+    assert page.put(1, b"second").status_code == 503
+
+
+def test_media_are_for_whoever_has_a_signed_address(page: Page, make: Make, client: FlaskClient) -> None:
+    with make.app.app_context():
+        files.store(f"recordings/{STREAM}/v.m3u8", b"#EXTM3U")
+        files.store(f"recordings/{STREAM}/1/v00000.m4s", b"media")
+        key, now = media_key(), clock.now()
+        prefix = sign_media(key, page.lecture.id, at=now)
+        old = sign_media(key, page.lecture.id, at=now - MEDIA_AGE)
+        other = sign_media("another key", page.lecture.id, at=now)
+    anyone = make.app.test_client()
+    playlist = anyone.get(f"{prefix}{STREAM}/v.m3u8")
+    assert (playlist.data, playlist.headers["Cache-Control"]) == (b"#EXTM3U", "public, max-age=1")
+    segment = client.get(f"{prefix}{STREAM}/1/v00000.m4s")
+    assert segment.data == b"media"
+    assert segment.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert "Set-Cookie" not in segment.headers
+    for name in ("v.m3u8", "1/v00000.m4s"):
+        for wrong in (old, other, prefix.replace(f"/{page.lecture.id}/", "/999/")):
+            assert anyone.get(f"{wrong}{STREAM}/{name}").status_code == 403
+    for name in ("w.m3u8", "../secret.key", "1/v00001.m4s", "1", "%2e%2e/1/v00000.m4s"):
+        assert anyone.get(f"{prefix}{STREAM}/{name}").status_code == 404
+    assert anyone.get(f"{prefix}../../x/v.m3u8").status_code == 404
