@@ -118,7 +118,7 @@ def get_room(lecture_id: int, *, by: Actor, at: datetime) -> Room:
 
 
 @dataclass(frozen=True)
-class Snapshot:
+class RoomSnapshot:
     """What all people in a room see alike."""
 
     state: RoomState
@@ -126,10 +126,10 @@ class Snapshot:
     stream: StreamStatus
 
 
-def get_snapshot(lecture_id: int, *, by: Actor, at: datetime) -> Snapshot:
+def get_snapshot(lecture_id: int, *, by: Actor, at: datetime) -> RoomSnapshot:
     """Returns the state of a room. Raises NotFound."""
     lecture = get_lecture(lecture_id, by=by)
-    return Snapshot(room_state(lecture), count_viewers(lecture_id, at), stream_status(lecture_id))
+    return RoomSnapshot(room_state(lecture), count_viewers(lecture_id, at), stream_status(lecture_id))
 
 
 def list_reaches(lectures: Sequence[tuple[AnyLecture, int]], *, by: Actor, at: datetime) -> dict[int, Reach]:

@@ -12,7 +12,7 @@ from lms.core.measures import MINUTE_MS, needed_minutes, tenth_minutes, whole_mi
 from lms.core.minutes import with_seconds
 from lms.core.roles import SYSTEM
 from lms.live.actions import join_lecture
-from lms.live.queries import Room, Snapshot, get_room, get_snapshot
+from lms.live.queries import Room, RoomSnapshot, get_room, get_snapshot
 from lms.live.rules import RoomState
 from lms.live.tokens import make_token
 from lms.streaming.addresses import check_media_address, media_address
@@ -100,7 +100,7 @@ def snapshot(mac: str, expires: int, lecture_id: int) -> ResponseReturnValue:
     return answer
 
 
-def _playlist(current: Snapshot) -> str | None:
+def _playlist(current: RoomSnapshot) -> str | None:
     """The playlist to play, below the address of the media: of the last minutes, or of the whole once it is over."""
     if current.stream.folder is None or (current.state is not RoomState.LIVE and not current.stream.is_complete):
         return None

@@ -100,12 +100,8 @@ def _arguments(folder: Path, renditions: Sequence[str], segment_seconds: float, 
     skip = ["-ss", f"{skip_ms / 1000:.3f}"] if skip_ms else []
     for name in renditions:
         arguments += skip
-        if name == AUDIO:
-            # Without "first_pts", sound begins a second late
-            arguments += ["-map", "0:a:0", "-af", "aresample=async=1:first_pts=0", "-c:a", "aac"]
-            arguments += ["-b:a", f"{_AUDIO_KBPS}k", "-ac", "1", "-ar", "48000"]
-        else:
-            rendition = RENDITIONS[name]
+        rendition = RENDITIONS[name]
+        if rendition.height:
             arguments += ["-map", "0:v:0", "-vf", f"scale=-2:{rendition.height},fps=fps=30:start_time=0"]
             arguments += ["-c:v", "libx264", "-preset", "veryfast", "-profile:v", "main", "-tune", "zerolatency"]
             arguments += [
@@ -118,6 +114,9 @@ def _arguments(folder: Path, renditions: Sequence[str], segment_seconds: float, 
             ]
             arguments += ["-bufsize", f"{rendition.kbps * 2}k", "-sc_threshold", "0", "-threads", "1"]
             arguments += ["-force_key_frames", f"expr:gte(t,n_forced*{segment_seconds:g})"]
+        # Without "first_pts", sound begins a second late
+        arguments += ["-map", "0:a:0", "-af", "aresample=async=1:first_pts=0", "-c:a", "aac"]
+        arguments += ["-b:a", f"{_AUDIO_KBPS}k", "-ac", "1", "-ar", "48000"]
         arguments += ["-f", "hls", "-hls_time", f"{segment_seconds:g}", "-hls_list_size", "0"]
         arguments += ["-hls_segment_type", "fmp4", "-hls_flags", "omit_endlist+temp_file+independent_segments"]
         arguments += [

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from lms.streaming.encoder import AUDIO, RENDITIONS
+from lms.streaming.encoder import RENDITIONS
 from lms.streaming.models import Epoch
 
 WINDOW = 150
@@ -78,16 +78,12 @@ def _lines(items: Sequence[_Item], rendition: str) -> list[str]:
 
 
 def _master(renditions: Sequence[str], suffix: str) -> str:
-    sound = (
-        '#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="sound",NAME="Floor",DEFAULT=YES,AUTOSELECT=YES,CHANNELS="1",'
-        f'URI="{AUDIO}{suffix}.m3u8"'
-    )
-    lines = ["#EXTM3U", f"#EXT-X-VERSION:{_VERSION}", "#EXT-X-INDEPENDENT-SEGMENTS", sound]
+    lines = ["#EXTM3U", f"#EXT-X-VERSION:{_VERSION}", "#EXT-X-INDEPENDENT-SEGMENTS"]
     for name in renditions:
         rendition = RENDITIONS[name]
         values = [f"BANDWIDTH={rendition.bandwidth}"]
         if rendition.height:
             values.append(f"RESOLUTION={rendition.height * 16 // 9}x{rendition.height},FRAME-RATE=30.000")
-        values.append(f'CODECS="{rendition.codecs}",AUDIO="sound"')
+        values.append(f'CODECS="{rendition.codecs}"')
         lines += [f"#EXT-X-STREAM-INF:{','.join(values)}", f"{name}{suffix}.m3u8"]
     return "\n".join([*lines, ""])

@@ -57,7 +57,7 @@ class StreamStatus:
 
 
 def stream_status(lecture_id: int) -> StreamStatus:
-    """What viewers of a lecture can play. For whoever may see its room."""
+    """Returns what viewers of a lecture can play. Its callers check who they are."""
     stream = find_stream(lecture_id, Track.MAIN)
     query = select(Epoch).where(Epoch.stream_id == (stream.id if stream else None)).order_by(Epoch.number.desc())
     epoch = next((row for row in db.session.scalars(query.limit(3)) if row.durations), None)

@@ -81,12 +81,12 @@ class Studio:
     def playlist(self, name: str) -> list[str]:
         return self.path(name).read_text().splitlines()
 
-    def seconds(self, rendition: str, epoch: Epoch) -> float:
+    def seconds(self, rendition: str, epoch: Epoch, stream: str | None = None) -> float:
         """How long an epoch of a rendition plays, decoded."""
         folder = self.path(str(epoch.number))
         numbers = range(len(epoch.durations[rendition]))
         paths = [folder / f"{rendition}.mp4", *(folder / f"{rendition}{number:05d}.m4s" for number in numbers)]
-        return seconds_of(*paths, stream="a" if rendition == "a" else "v")
+        return seconds_of(*paths, stream=stream or rendition)
 
 
 @pytest.fixture
@@ -108,6 +108,7 @@ def test_a_stream_is_packaged_with_picture_and_sound(studio: Studio) -> None:
     assert set(epoch.durations) == {"v", "a"}
     assert studio.seconds("v", epoch) == pytest.approx(4, abs=0.15)
     assert studio.seconds("a", epoch) == pytest.approx(4, abs=0.15)
+    assert studio.seconds("v", epoch, stream="a") == pytest.approx(4, abs=0.15)
     assert get_session(session_id).packaged_at is not None
     master = studio.playlist("master.m3u8")
     assert "v.m3u8" in master
