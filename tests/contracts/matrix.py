@@ -364,7 +364,7 @@ TABLE: dict[str, tuple[str, ...]] = {
     "GET /lectures/<int:lecture_id>/report": ("snyyyy", "snnyyy", "smmmyy"),
     "GET /lectures/<int:lecture_id>/report.<kind>": ("snyyyy", "snnyyy", "smmmyy"),
     "GET /lectures/<int:lecture_id>/room": ("syyyyy", "syyyyy", "smmmyy"),
-    "POST /lectures/<int:lecture_id>/stream": ("srrnnw", "snnnnw", "smmmnw"),
+    "POST /lectures/<int:lecture_id>/stream": ("snwnnw", "snnnnw", "smmmnw"),
     "GET /streams/<session_id>": ("nnnnnn", "nnnnnn"),
     "PUT /streams/<session_id>/<int:number>": ("nnnnnn", "nnnnnn"),
     "POST /streams/<session_id>/stop": ("nnnnnn", "nnnnnn"),
