@@ -8,6 +8,7 @@ from flask.typing import ResponseReturnValue
 from lms.attendance.rules import OFFLINE_MS
 from lms.core import clock
 from lms.core.errors import DomainError, Forbidden, NotFound
+from lms.core.ffmpeg import find_ffmpeg
 from lms.core.measures import MINUTE_MS, needed_minutes, tenth_minutes, whole_minutes
 from lms.core.minutes import with_seconds
 from lms.core.roles import SYSTEM
@@ -38,6 +39,8 @@ def room(lecture_id: int) -> ResponseReturnValue:
         lecture=view.lecture,
         counted_words=_counted_words(view),
         shows_link=_shows_link(view),
+        media=media_address(lecture_id, at=view.at),
+        can_stream=find_ffmpeg() is not None,
         offline_ms=OFFLINE_MS,
     )
 

@@ -56,8 +56,11 @@ const post = (url, sent) => fetch(url, {
   method: "POST", body: sent, headers: { "Content-Type": "text/plain" }, credentials: "omit", keepalive: true,
 });
 
+// A page that has a player follows the lecture while it plays (watch.js).
+const follows = () => room.dataset.follows !== "no";
+
 async function beat() {
-  if (!token || room.dataset.state === "over") return;
+  if (!token || room.dataset.state === "over" || !follows()) return;
   lastBeat = now();
   const number = seq++;
   const [base, elapsed] = [mark, performance.now() - markedAt];
@@ -179,7 +182,7 @@ function tick() {
 
 if (room) {
   addEventListener("pagehide", () => {
-    if (token && room.dataset.state !== "over") navigator.sendBeacon(room.dataset.presenceUrl, body(seq++));
+    if (token && room.dataset.state !== "over" && follows()) navigator.sendBeacon(room.dataset.presenceUrl, body(seq++));
   });
   addEventListener("pageshow", (event) => { if (event.persisted) { beat(); poll(); } });
   addEventListener("online", () => { beat(); poll(); });

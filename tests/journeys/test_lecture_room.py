@@ -1,0 +1,87 @@
+"""A lecture that is given and followed in the browser, with a camera that Chromium makes up."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Browser, Playwright
+
+from lms.catalogue.models import LectureState
+from lms.catalogue.queries.lectures import find_lecture
+from lms.core import clock
+from lms.streaming.models import StreamState, Track
+from lms.streaming.packager import run_packager
+from lms.streaming.queries import find_stream, list_epochs
+from tests.browsers import Fonts, launch
+from tests.factories import PASSWORD
+from tests.journeys.conftest import Site, Visitor
+from tests.proxy import Certificate
+
+pytestmark = pytest.mark.xdist_group("browser")
+FLAGS = (
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+    "--autoplay-policy=no-user-gesture-required",
+)
+PLAYS = "() => { const video = document.getElementById('video'); return !video.paused && video.currentTime > 1; }"
+
+
+@pytest.fixture(scope="module")
+def browser(
+    playwright: Playwright, certificate: Certificate, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Browser]:
+    """A browser with a camera and a microphone."""
+    folder = tmp_path_factory.mktemp("camera")
+    running = launch(playwright.chromium, Fonts.WIDE, folder, certificate.flag(), *FLAGS)
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def _packager(site: Site) -> Iterator[None]:
+    stopping = threading.Event()
+    thread = threading.Thread(target=run_packager, args=(site.app, stopping))
+    thread.start()
+    yield
+    stopping.set()
+    thread.join(20)
+
+
+@pytest.mark.usefixtures("_packager")
+def test_a_lecture_is_given_followed_and_watched_again(site: Site, sign_in: Callable[[str], Visitor]) -> None:
+    teacher = site.make.person(
+        "Lin Yuhan", email="lin@x.example", password="correct horse battery", roles=["instructor"]
+    )
+    series = site.make.series(instructors=[teacher])
+    site.make.enrolment(series, site.make.person("Ada", email="ada@x.example", password=PASSWORD))
+    began = clock.now()
+    lecture = site.make.lecture(series, state="live", starts_at=began, actual_start=began)
+    path = f"/lectures/{lecture.id}/room"
+
+    lin = sign_in("lin@x.example")
+    lin.go(path)
+    lin.page.locator("#share-camera").click()
+    lin.page.locator("#send:not([disabled])").click()
+    lin.page.get_by_test_id("studio-line").filter(has_text="You are seen and heard").wait_for()
+
+    ada = sign_in("ada@x.example")
+    ada.go(path)
+    ada.page.wait_for_function(PLAYS, timeout=60_000)
+    assert ada.page.get_by_test_id("air").text_content() == ""
+
+    lin.page.get_by_test_id("end-lecture").click()
+    lin.page.get_by_test_id("confirm").click()
+    lin.page.get_by_test_id("room").and_(lin.page.locator("[data-state=over]")).wait_for()
+
+    def recording() -> tuple[LectureState, StreamState, int]:
+        ended, stream = find_lecture(lecture.id), find_stream(lecture.id, Track.MAIN)
+        assert ended is not None
+        assert stream is not None
+        return ended.state, stream.state, sum(epoch.length_ms for epoch in list_epochs(stream.id))
+
+    lin.page.wait_for_function(PLAYS, timeout=60_000)
+    state, stream_state, length_ms = site.within(recording)
+    assert (state, stream_state) == (LectureState.HELD, StreamState.COMPLETE)
+    assert length_ms > 3000
