@@ -82,7 +82,7 @@ def test_the_best_match_comes_first(administrator: Person, make: Make, client: F
 def test_the_list_is_paged(administrator: Person, make: Make, client: FlaskClient) -> None:
     for number in range(60):
         make.person(full_name=f"Number {number:02}")
-    page, pages = "/admin/people?q=Number", []
+    page, pages = "/admin/people?q=Number&size=20", []
     while page:
         text = client.get(page).text
         pages.append(names(text))
