@@ -46,7 +46,7 @@ MIRRORED = """() => {
   const found = [], width = document.documentElement.clientWidth;
   const words = (e) => (e.textContent || "").trim();
   const said = (e) => `${e.tagName.toLowerCase()}.${e.getAttribute("class")} ${words(e).slice(0, 30)}`;
-  const scrolls = (e) => e && (e.matches(".table-wide, svg, .band") || scrolls(e.parentElement));
+  const scrolls = (e) => e && (e.matches(".table-wide, svg, .band, .desk") || scrolls(e.parentElement));
   if (document.documentElement.dir !== "rtl") found.push("not mirrored");
   const whole = document.documentElement.scrollWidth;
   if (whole > width) found.push(`scrolls sideways: ${whole}`);
