@@ -552,6 +552,8 @@ HEIGHTS = (
     ("administrator", "/series/{slug}/lectures/new", 1800, 2800),  # 4,500
     ("administrator", "/series/{slug}/publish", 1400, 2600),
     ("administrator", "/lectures/{soon}/edit", 2000, 3100),  # 4,500
+    ("administrator", "/series/{slug}/edit", 2050, 3200),  # 3,900
+    ("administrator", "/series/{slug}/messages/new", 1550, 2050),  # 2,000
     ("administrator", "/lectures/{held}/report", 2850, 2800),
     ("administrator", "/countries/KE", 3900, 2800),
     ("administrator", "/search?q=trade", 950, 1150),
