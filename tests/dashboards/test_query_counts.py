@@ -106,9 +106,9 @@ PAGES = {
     ("/admin/countries/KE/merge?other=UG", "administrator"): 78,
     ("/admin/nominations", "administrator"): 11,
     ("/admin/people", "administrator"): 17,
-    ("/admin/reports/opened/attendances?sort=person", "administrator"): 21,
-    ("/admin/reports/opened/sessions", "administrator"): 19,
-    ("/admin/reports/opened/certificates", "administrator"): 21,
+    ("/admin/reports/opened/attendances?sort=person", "administrator"): 20,
+    ("/admin/reports/opened/sessions", "administrator"): 17,
+    ("/admin/reports/opened/certificates", "administrator"): 18,
     ("/admin/people/{person}", "administrator"): 41,
     ("/series/cross-border/enrolments", "instructor"): 20,
     ("/series/cross-border/enrolments", "focal_point"): 18,  # of their country only: counted by a question

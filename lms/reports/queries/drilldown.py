@@ -48,7 +48,7 @@ from lms.reports.queries.drilldown_lists import (
 )
 from lms.reports.queries.drilldown_people import open_participants
 from lms.reports.queries.facts import load
-from lms.reports.queries.labels import NOWHERE, Names, read_names
+from lms.reports.queries.labels import NOWHERE, Names
 from lms.reports.queries.opening_balances import read_balances
 from lms.reports.queries.scope import Partners, resolve
 from lms.reports.rules import VALUES, Slice, check_question, organisation_name
@@ -85,7 +85,7 @@ def list_rows(
     scope = resolve(slice_, by=by)
     if not by.is_reporter and (scope.country_id is None or scope.country_id not in by.country_ids):
         raise Forbidden(_("You can only see people from your own country."))
-    names, partners = read_names(locale), Partners()
+    names, partners = Names(locale), Partners()
     inner = {name: names.inner(name, key) for name, key in keys.items()}
     listed_by, unknown = _listed_by(request, names)
     request = replace(request, filters={name: key for name, key in request.filters.items() if name not in unknown})

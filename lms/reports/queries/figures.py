@@ -19,7 +19,7 @@ from lms.reports.facts.counting import Part
 from lms.reports.facts.counting import count as count_facts
 from lms.reports.facts.opening_balances import add
 from lms.reports.queries.facts import load
-from lms.reports.queries.labels import read_names
+from lms.reports.queries.labels import Names
 from lms.reports.queries.opening_balances import read_balances
 from lms.reports.queries.public import (
     public_report,
@@ -94,11 +94,10 @@ def count_several(
     counted = {dims: count_facts(facts, scope.filters, dims) for dims in {(), *several}}
     balances = read_balances(partners).within(slice_, series_id=scope.series_id, countries=scope.countries)
     openings = {dims: add(parts, balances, dims) for dims, parts in counted.items()}
-    names = read_names(locale) if any(several) else None  # three questions that a mere total has no use for
+    names = Names(locale)
     whole = counted[()][()].figures(today)
 
     def group(dims: tuple[str, ...], key: Key, part: Part) -> Group:
-        assert names is not None
         inner = list(zip(dims, key, strict=True))
         keys = tuple(names.key(name, value) for name, value in inner)
         labels = tuple(names.label(name, value) for name, value in inner)

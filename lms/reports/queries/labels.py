@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import Final
 
 from babel import Locale, UnknownLocaleError
@@ -42,14 +43,33 @@ NOWHERE: Final = -1
 """The inner key of what does not exist."""
 
 
-@dataclass(frozen=True)
 class Names:
-    """Public keys and labels by dimension and inner key (ids of countries and series, else the key itself)."""
+    """Public keys and labels by dimension and inner key (ids of countries and series, else the key itself), in a
+    language. Rows that are not given are read when a name of theirs is first asked for."""
 
-    locale: str
-    countries: Mapping[int, tuple[str, str]]
-    series: Mapping[int, tuple[str, str, bool]]
-    regions: Mapping[str, str]
+    def __init__(
+        self, locale: str, countries: Rows | None = None, series: Rows | None = None, regions: Rows | None = None
+    ) -> None:
+        self.locale = locale
+        self._countries, self._series, self._regions = countries, series, regions
+
+    @cached_property
+    def countries(self) -> Mapping[int, tuple[str, str]]:
+        """The code and the name of each country."""
+        rows = country_rows() if self._countries is None else self._countries
+        named = named_countries(rows, self.locale)
+        return {id_: (code, named[code]) for id_, code, *_rest in rows}
+
+    @cached_property
+    def series(self) -> Mapping[int, tuple[str, str, bool]]:
+        """The slug and the title of each series, and whether it is a draft."""
+        rows = series_rows() if self._series is None else self._series
+        return {id_: (slug, title, visibility == Visibility.DRAFT) for id_, slug, title, visibility in rows}
+
+    @cached_property
+    def regions(self) -> Mapping[str, str]:
+        """The name of each region, by its code."""
+        return named_regions(region_rows() if self._regions is None else self._regions, self.locale)
 
     def key(self, dimension: str, inner: Hashable) -> str | None:
         """The key of a group as the API shows it."""
@@ -76,7 +96,8 @@ class Names:
             return self.countries[inner][1]  # type: ignore[index]
         if dimension == "series":
             return self.series[inner][1]  # type: ignore[index]
-        return label(dimension, str(inner), self.locale, self.regions)
+        regions = self.regions if dimension == "region" else _NO_REGIONS
+        return label(dimension, str(inner), self.locale, regions)
 
     @property
     def drafts(self) -> frozenset[int]:
@@ -88,22 +109,6 @@ def series_rows() -> Rows:
     """(id, slug, title, visibility) of every series."""
     query = select(Series.id, Series.slug, Series.title, Series.visibility).order_by(Series.id)
     return tuple(tuple(row) for row in db.session.execute(query))
-
-
-def read_names(locale: str) -> Names:
-    """The names of today, in a language."""
-    return names_of(country_rows(), series_rows(), region_rows(), locale)
-
-
-def names_of(countries: Rows, series: Rows, regions: Rows, locale: str) -> Names:
-    """The names that these rows give."""
-    named = named_countries(countries, locale)
-    return Names(
-        locale=locale,
-        countries={id_: (code, named[code]) for id_, code, *_rest in countries},
-        series={id_: (slug, title, visibility == Visibility.DRAFT) for id_, slug, title, visibility in series},
-        regions=named_regions(regions, locale),
-    )
 
 
 @dataclass(frozen=True)
@@ -118,7 +123,7 @@ class Choices:
 
 def choices(*, by: Actor, locale: str) -> Choices:
     """The filters available to an actor. Focal points have only their own country."""
-    names = read_names(locale)
+    names = Names(locale)
     countries = [row for id_, row in names.countries.items() if by.is_reporter or id_ in by.country_ids]
     series = [(slug, title) for slug, title, draft in names.series.values() if by.is_reporter or not draft]
     return Choices(
@@ -131,7 +136,7 @@ def choices(*, by: Actor, locale: str) -> Choices:
 
 def filters_in_words(slice_: Slice, locale: str) -> list[str]:
     """The names of what a slice is filtered by, the period apart; its codes must be known ones."""
-    names = read_names(locale)
+    names = Names(locale)
     titles = [title for slug, title, _draft in names.series.values() if slug == slice_.series]
     titles += [name for code, name in names.countries.values() if slice_.country and code == slice_.country.upper()]
     if slice_.region is not None:

@@ -22,7 +22,7 @@ from lms.core.errors import Forbidden
 from lms.core.i18n import _, catalogue
 from lms.people.queries.countries import Rows, country_rows, named_countries, region_rows
 from lms.reports.models import PublicAnswer, PublicFigures
-from lms.reports.queries.labels import Names, names_of, other_label, read_names, series_rows
+from lms.reports.queries.labels import Names, other_label, series_rows
 from lms.reports.queries.public_counting import count_all
 from lms.reports.queries.scope import Scope
 from lms.reports.rules import (
@@ -151,7 +151,7 @@ def public_report(
         raise Forbidden(_too_few())
     groups: list[Group] = []
     for name, rows in zip(dimensions, answers, strict=True):
-        groups = _groups(read_names(locale), name, rows)
+        groups = _groups(Names(locale), name, rows)
     return counted.as_at, totals, groups, Opening.of_json(opening)
 
 
@@ -270,6 +270,6 @@ def _overview(
     locale: str,
     _language_of_labels: Hashable,
 ) -> Overview:
-    names = names_of(countries, series, regions, locale)
+    names = Names(locale, countries, series, regions)
     groups = {name: _groups(names, name, stored.find(f"by/{name}")) for name in dimensions}
     return Overview(_headline(stored, countries, locale), groups, uncertified)

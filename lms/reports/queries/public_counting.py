@@ -23,7 +23,7 @@ from lms.reports.facts.counting import Part, count
 from lms.reports.facts.opening_balances import Balances, add
 from lms.reports.facts.selection import Facts, Filters
 from lms.reports.queries.facts import load
-from lms.reports.queries.labels import read_names
+from lms.reports.queries.labels import Names
 from lms.reports.queries.opening_balances import read_balances
 from lms.reports.queries.scope import Partners, Scope, ancestors
 from lms.reports.rules import DIMENSIONS, FEWEST, FIGURES, FILTERS, OTHER, Figures, Key, Slice
@@ -52,7 +52,7 @@ class _Counting:
         self.partners = partners.on(clock.day_of(at, zone))
         self.balances = read_balances(partners)
         self.parents: dict[str, str | None] = dict(db.session.execute(select(Region.code, Region.parent_code)).all())
-        self.drafts: frozenset[Key] = frozenset((series,) for series in read_names("en").drafts)
+        self.drafts: frozenset[Key] = frozenset((series,) for series in Names("en").drafts)
         self.by_year = self._by_year(None)
         self.years = sorted(self.by_year)
         self.blocks = Blocks(self.by_year, (), self._large_by_year(None))
