@@ -19,6 +19,8 @@ from lms.operations.status import StatusRow, status_rows
 from lms.web.guards import allow
 from lms.web.identity import current_actor
 
+RECENT_TASKS = 4
+"""The number of tasks on the page, beside those that failed."""
 bp = Blueprint("operations", __name__, template_folder="templates")
 
 
@@ -40,7 +42,7 @@ def status() -> ResponseReturnValue:
     rows = _rows(at)
     counts = {level: sum(row.level is level for row in rows) for level in Level}
     failed = failed_jobs(at=at)
-    recent = [job for job in list_jobs(by=by) if job.state is not JobState.FAILED]
+    recent = [job for job in list_jobs(by=by, limit=RECENT_TASKS) if job.state is not JobState.FAILED]
     return render_template(
         "operations/status.html",
         rows=rows,
