@@ -7,7 +7,7 @@ import pytest
 from lms.attendance.models.credits import Outcome
 from lms.attendance.models.evidence import Source
 from lms.attendance.outcomes import AttendanceOutcome, ComputedOutcome, compute_outcome
-from lms.attendance.presence import PresenceInterval
+from lms.attendance.presence import OFFLINE, PresenceInterval, Span, offline_ms
 
 LIVE, REPORT, GROUP, REPLAY = Source.LIVE, Source.IMPORT, Source.GROUP, Source.REPLAY
 
@@ -30,6 +30,16 @@ def test_the_replay_counts_only_where_it_is_needed() -> None:
     found = computed((0, 9, LIVE), (5, 95, REPLAY))
     assert (found.present_ms, found.source) == (95, REPLAY)
     assert computed((0, 9, GROUP)).source is GROUP
+
+
+def test_time_that_only_a_page_without_a_connection_noted_is_counted_apart() -> None:
+    presence = [
+        PresenceInterval(0, 50, LIVE),
+        PresenceInterval(40, 70, LIVE, OFFLINE),
+        PresenceInterval(80, 90, REPLAY),
+    ]
+    assert offline_ms(presence, Span(0, 100, 100)) == 20
+    assert offline_ms(presence[:1], Span(0, 100, 100)) == 0
 
 
 def test_the_source_is_the_group_where_the_outcome_is_owed_to_it() -> None:
