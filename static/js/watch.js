@@ -94,7 +94,7 @@ function tell(isLive) {
   // Nobody loses minutes because the instructor's picture is away
   room.dataset.follows = !isLive || isPlaying || isOff || status.on_air === "interrupted" ? "yes" : "no";
   if (isPlaying) playButton.hidden = true;
-  if (!isLive) say("");
+  if (!isLive) say(playing ? words("replay") : "");
   else if (isOff) say(words("off"));
   else if (status.on_air === "interrupted") say(words("interrupted"));
   else if (!isPlaying && (video.paused || !playButton.hidden)) say(words("paused"));
