@@ -92,7 +92,7 @@ class Mails(ListView[Outgoing]):
     columns = (
         Column("mail", _l("E-mail")),
         Column("person", _l("Person"), place="under"),
-        Column("at", _l("Time"), _l("newest first"), _l("oldest first"), place="wide"),
+        Column("at", _l("Time"), _l("newest first"), _l("oldest first"), True, place="wide"),
         Column("state", _l("State"), place="state"),
     )
     chips_filter, chips_label = "state", _l("Show e-mails by state")
@@ -224,8 +224,8 @@ class StoppedAddresses(ListView[StoppedAddress]):
         Column("address", _l("Address"), _l("by address"), _l("by address, last first")),
         Column("person", _l("Person"), place="under"),
         Column("words", _l("Reason"), place="wide"),
-        Column("mails", _l("Returned"), _l("most first"), _l("fewest first"), numeric=True, place="fig"),
-        Column("last", _l("Latest e-mail"), _l("latest first"), _l("oldest first"), place="wide"),
+        Column("mails", _l("Returned"), _l("most first"), _l("fewest first"), True, True, place="fig"),
+        Column("last", _l("Latest e-mail"), _l("latest first"), _l("oldest first"), True, place="wide"),
     )
     bulk_endpoint = "dashboards.write_again"
 

@@ -71,7 +71,7 @@ def list_outgoing(request: ListRequest, *, by: Actor, at: datetime) -> OutgoingM
         select(OutboxMail, Person.full_name, Person.public_id)
         .join(Person, Person.id == OutboxMail.person_id, isouter=True)
         .where(*chosen)
-        .order_by(*(order if request.descending else [column.desc() for column in order]))
+        .order_by(*([column.desc() for column in order] if request.descending else order))
         .limit(request.size)
         .offset(request.within(total).offset)
     )

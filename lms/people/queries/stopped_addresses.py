@@ -48,12 +48,11 @@ def list_stopped(request: ListRequest, *, by: Actor) -> tuple[list[StoppedAddres
     order = {"address": (stopped.c.address,), "mails": (stopped.c.mails, stopped.c.address)}.get(
         request.sort, (stopped.c.last_at, stopped.c.address)
     )
-    is_reversed = request.descending if request.sort == "address" else not request.descending
     query = (
         select(stopped, OutboxMail.error, Person.full_name, Person.public_id)
         .join(OutboxMail, OutboxMail.id == stopped.c.mail_id)
         .join(Person, Person.id == OutboxMail.person_id, isouter=True)
-        .order_by(*([column.desc() for column in order] if is_reversed else order))
+        .order_by(*([column.desc() for column in order] if request.descending else order))
         .limit(request.size)
         .offset(request.within(total).offset)
     )
