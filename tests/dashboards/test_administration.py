@@ -111,12 +111,12 @@ def test_everything_that_needs_somebody_is_said(world: World) -> None:
     assert "7 things need a decision; the oldest has waited 1 year" in page
     rows = decisions(page)
     assert sorted(row[0] for row in rows) == [
-        "Not started", "One application", "One certificate blocked", "One e-mail not sent", "One lecture to publish",
+        "Not started", "One application", "One certificate blocked", "One e-mail failed", "One lecture to publish",
         "One task failed", "Overdue",
     ]  # fmt: skip
     assert rows[0][0] == "One application"
     assert ["Overdue", "Endless : attendance is counted once it ends"] in [row[:2] for row in rows]
-    assert [row[1] for row in rows if row[0] == "One e-mail not sent"] == ["The mail server did not accept it"]
+    assert [row[1] for row in rows if row[0] == "One e-mail failed"] == ["The mail server did not accept it"]
     assert "Counting attendance" not in page
     assert "OSError" not in page
     status = flat(client.get("/admin/status").text)

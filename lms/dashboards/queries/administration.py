@@ -133,7 +133,10 @@ def subjects_of(jobs: Sequence[Job], *, by: Actor) -> Subjects:
 
 
 def _failed_mail(at: datetime) -> FailedMail | None:
-    given_up = (OutboxMail.state == MailState.FAILED, OutboxMail.created_at > at - RECENT)
+    given_up = (
+        OutboxMail.state.in_((MailState.FAILED, MailState.UNDELIVERED)),
+        OutboxMail.created_at > at - RECENT,
+    )
     query = select(func.count(), func.min(OutboxMail.created_at), func.max(OutboxMail.id)).where(*given_up)
     count, oldest, last = db.session.execute(query).one()
     if not count:

@@ -125,8 +125,8 @@ def _refused_row(row: Refusals) -> TodoRow:
 def _mail_rows(mail: FailedMail | None) -> Iterable[TodoRow]:
     if mail is None:
         return
-    url = url_for("dashboards.admin_mail", state="failed")
-    what = _n("One e-mail not sent", "%(n)s e-mails not sent", mail.count, n=number(mail.count))
+    url = url_for("dashboards.admin_mail", state="failed", period="month")
+    what = _n("One e-mail failed", "%(n)s e-mails failed", mail.count, n=number(mail.count))
     why = mail_reason(mail.reason) if mail.reason is not None else ""
     yield TodoRow(what, url, why, [TodoStep(_("View"), url)], since=mail.oldest, testid="failed-mail")
 
