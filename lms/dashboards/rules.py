@@ -73,14 +73,12 @@ def next_first(lecture: AnyLecture, at: datetime) -> tuple[bool, bool, float, in
 
 
 def what_is_missing(lecture: Lecture, files: int) -> list[str]:
-    """Returns what an upcoming lecture with this number of files still lacks, most important first: time, join_url,
-    abstract, materials.
+    """Returns what an upcoming lecture with this number of files still lacks, most important first: time, abstract,
+    materials. Without a meeting link, it is given in the room.
     """
     lacks = []
     if lecture.starts_at is None:
         lacks.append("time")
-    if lecture.delivery.value != "room" and not lecture.join_url:
-        lacks.append("join_url")
     if not lecture.abstract.strip():
         lacks.append("abstract")
     if not (lecture.materials or files):

@@ -100,7 +100,7 @@ class TestTeach:
         page = flat(world.signed_in(lecturer).get("/teach").text)
         assert "Your next lecture is <time" in page
         assert f'data-testid="next-{lecture.id}"' in page
-        assert '<li class="is-wrong">Meeting link' in page
+        assert 'Meeting link: <span class="quiet">none' in page
         assert f'action="/lectures/{lecture.id}/start"' in page
 
     def test_says_what_others_give_beside(self, world: World) -> None:

@@ -44,7 +44,7 @@ def test_late_a_quarter_after_its_start(at: datetime, minutes: int, late: bool) 
 
 
 def test_what_is_missing() -> None:
-    assert rules.what_is_missing(lecture(starts_at=None), 0) == ["time", "join_url", "abstract", "materials"]
+    assert rules.what_is_missing(lecture(starts_at=None), 0) == ["time", "abstract", "materials"]
     whole = lecture(
         starts_at=datetime(2026, 1, 1, tzinfo=UTC),
         join_url="https://x.example",
@@ -54,7 +54,6 @@ def test_what_is_missing() -> None:
     assert rules.what_is_missing(whole, 0) == []
     by_file = lecture(starts_at=datetime(2026, 1, 1, tzinfo=UTC), join_url="https://x.example", abstract="A")
     assert (rules.what_is_missing(by_file, 0), rules.what_is_missing(by_file, 1)) == (["materials"], [])
-    assert "join_url" not in rules.what_is_missing(lecture(delivery=Delivery.ROOM), 0)
 
 
 def test_an_instructors_lectures_are_sorted_by_what_comes_next(at: datetime) -> None:

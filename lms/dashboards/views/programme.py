@@ -212,7 +212,6 @@ def lecture(lecture_id: int) -> ResponseReturnValue:
         may_edit=may_edit,
         may_see_roster=may_edit or by.has(Role.REPORTER),
         is_closed=may_edit and shown.state is LectureState.HELD and view_of(shown.id) is not None,
-        missing=rules.what_is_missing(shown, len(file_list)) if may_edit else [],
         needs_confirmation=needs_confirmation(shown, by=by),
         is_overdue=rules.is_overdue(shown, at),
         is_late=rules.is_late(shown, at),
