@@ -97,7 +97,7 @@ def test_an_import_leads_to_those_whom_nobody_knows_and_so_does_the_roster(desk:
                         stay("Brian", 0, 20, "brian@x.example"))  # fmt: skip
     assert answer.location == desk.page
     roster = desk.client.get(f"/lectures/{desk.lecture.id}/roster").text
-    assert "2 unmatched attendees" in roster
+    assert 'data-testid="figure-unmatched" data-value="2"' in roster
     assert f'href="{desk.page}"' in roster
     shown = desk.client.get(desk.page).text
     assert shown.count('data-testid="unknown"') == 2

@@ -112,6 +112,7 @@ FILES: dict[str, list[tuple[str, str, dict[str, str]]]] = {
 NOT_IN_THE_DEMONSTRATION = {
     "certificates.design_look": "of a design that is made first",
     "enrolment.own_calendar": "its secret address is on the account page",
+    "live.snapshot": "its signed address is in the room",
     "nominations.file_preview_file": "of a file that is uploaded first",
     "people.second_factor_image": "of a second factor that is set up first",
     "reports.attached_dossier": "of a report with dossiers",

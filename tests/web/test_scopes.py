@@ -17,6 +17,7 @@ WITHOUT = {
     "live_api.presence",
     "live_api.presence_kept",
     "dashboards_api.docs",
+    "dashboards_api.resource_docs",
     "openapi.spec",
 }
 """What is called with a password, with a room token, or read by anybody without a token."""
