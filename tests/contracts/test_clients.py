@@ -23,7 +23,7 @@ pytestmark = pytest.mark.long
 PYTHON = """
 import json, sys
 from client import AuthenticatedClient
-from client.api.catalogue import catalogue_create_series, catalogue_get_series, catalogue_list_series
+from client.api.series import catalogue_create_series, catalogue_get_series, catalogue_list_series
 from client.models import SeriesIn
 
 client = AuthenticatedClient(base_url=sys.argv[1], token=sys.argv[2])

@@ -121,26 +121,26 @@ class Site:
 
     def web_processes(self) -> list[int]:
         """The processes that answer, without their master."""
-        return [pid for pid, is_worker in self._children() if not is_worker]
+        return [pid for pid, names in self._children() if not names & {"worker", "packager"}]
 
     def workers(self) -> list[int]:
         """The processes that run jobs."""
         workers = [process.pid for process in self._running if "worker" in process.args]
-        return workers + [pid for pid, is_worker in self._children() if is_worker]
+        return workers + [pid for pid, names in self._children() if "worker" in names]
 
-    def _children(self) -> Iterator[tuple[int, bool]]:
-        """The processes that a server has begun, and which of them are workers."""
+    def _children(self) -> Iterator[tuple[int, set[str]]]:
+        """The processes that a server has begun, and the words of their command lines."""
         parents = {process.pid for process in self._running}
         for entry in Path("/proc").iterdir():
             if entry.name.isdecimal():
                 with contextlib.suppress(OSError):
                     parent = int((entry / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1])
                     if parent in parents:
-                        yield int(entry.name), "worker" in self._names(entry)
+                        yield int(entry.name), self._names(entry)
 
     @staticmethod
-    def _names(entry: Path) -> list[str]:
-        return [(entry / "comm").read_text().strip(), *(entry / "cmdline").read_text().split("\0")]
+    def _names(entry: Path) -> set[str]:
+        return {(entry / "comm").read_text().strip(), *(entry / "cmdline").read_text().split("\0")}
 
     # Requests
 
