@@ -65,6 +65,7 @@ def end_all_but_one(site: Site, issued: dict[str, str]) -> None:
     site.within(rename)
 
 
+@pytest.mark.long
 def test_whoever_drops_a_file_is_told_what_holds(
     site: Site, visit: Callable[[], Visitor], issued: dict[str, str]
 ) -> None:
@@ -138,6 +139,7 @@ def test_a_holder_takes_file_badge_and_links(
     assert page.get_by_test_id("verdict").get_attribute("data-state") == "valid"
 
 
+@pytest.mark.long
 def test_an_administrator_makes_a_design_and_sees_it_while_typing(
     site: Site, sign_in: Callable[[str], Visitor], issued: dict[str, str]
 ) -> None:

@@ -14,6 +14,7 @@ pytestmark = pytest.mark.xdist_group("browser")
 WAMBUI = "wambui@example.org"
 
 
+@pytest.mark.long
 def test_a_nominee_accepts_by_keyboard_on_a_phone(
     site: Site, sign_in: Callable[[str], Visitor], visit: Callable[[], Visitor]
 ) -> None:

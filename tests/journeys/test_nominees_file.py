@@ -12,6 +12,7 @@ from tests.journeys.conftest import Site, Visitor
 pytestmark = pytest.mark.xdist_group("browser")
 
 
+@pytest.mark.long
 def test_a_file_is_previewed_and_its_good_rows_are_nominated(
     site: Site, sign_in: Callable[[str], Visitor], tmp_path: Path
 ) -> None:

@@ -239,7 +239,7 @@ def test_what_is_wrong_is_logged_once_and_shown_without_the_password(
     address: Callable[[ImapServer], str],
     fault: MailboxFault,
 ) -> None:
-    monkeypatch.setattr(bounce_mailbox, "ANSWER_SECONDS", 2)
+    monkeypatch.setattr(bounce_mailbox, "ANSWER_SECONDS", 0.4 if fault is MailboxFault.NO_ANSWER else 2)
     logs.configure("INFO")
     asked = address(server)
     for turn in range(3):
