@@ -66,13 +66,19 @@ HEART_STOPS_WITHIN = 5
 
 def run_packager(config: Config, *, with_server: bool = False) -> None:
     """Packages lectures that are given in the browser until told to stop; `with_server` as in `run_worker`."""
+    app = _prepare_background(config, with_server=with_server)
+    packager.run_packager(app, _stopped_by_signals())
+
+
+def _prepare_background(config: Config, *, with_server: bool) -> Flask:
+    """Makes the application of a process that works beside the web processes."""
     if with_server:
         threading.Thread(target=stop_with_parent, daemon=True).start()
     schema.check(config)
     app = create_app(config)
     logs.take_over_libraries()
     settle()
-    packager.run_packager(app, _stopped_by_signals())
+    return app
 
 
 def _stopped_by_signals() -> threading.Event:
@@ -107,12 +113,7 @@ def run_worker(config: Config, *, with_server: bool = False) -> None:
 
     `with_server`: also stops when the server that began it is gone, however that ended (its pipe closes).
     """
-    if with_server:
-        threading.Thread(target=stop_with_parent, daemon=True).start()
-    schema.check(config)
-    app = create_app(config)
-    logs.take_over_libraries()
-    settle()
+    app = _prepare_background(config, with_server=with_server)
     _sweep_files(app)
     stopping = _stopped_by_signals()
     threads = [
