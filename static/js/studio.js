@@ -83,9 +83,9 @@ async function send() {
         continue;
       }
       await forget(chunk); // also what the server refuses for good
-      const told = await answer.json();
-      if (session && chunk.address === session.address && (told.is_stopped || answer.status === 409 || answer.status === 403)) return taken();
-      studio.dataset.soundOnly = told.is_sound_only ? "yes" : "";
+      const receipt = await answer.json();
+      if (session && chunk.address === session.address && (receipt.is_stopped || answer.status === 409 || answer.status === 403)) return taken();
+      studio.dataset.soundOnly = receipt.is_sound_only ? "yes" : "";
       await tell();
     }
   } finally {

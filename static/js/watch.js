@@ -76,12 +76,12 @@ function address() {
 
 function show() {
   const isLive = status && status.state === "live";
-  const wanted = address();
+  const chosen = address();
   const folder = (path) => path.split("/").slice(5).join("/"); // a new signature is no other stream
-  if (!wanted) {
+  if (!chosen) {
     if (playing) stop();
-  } else if (folder(wanted) !== folder(playing)) {
-    start(wanted, isLive).catch(again);
+  } else if (folder(chosen) !== folder(playing)) {
+    start(chosen, isLive).catch(again);
   }
   tell(isLive);
 }
@@ -103,10 +103,18 @@ function tell(isLive) {
   else say(!status.has_video && !soundOnly.checked ? words("soundOnly") : "");
 }
 
+// The page stood open for longer than its addresses are signed. Once a minute at most, as the server's clock may be wrong
+function renew() {
+  const last = Number(sessionStorage.getItem("renewed") || 0);
+  if (Date.now() - last < 60_000) return;
+  sessionStorage.setItem("renewed", String(Date.now()));
+  location.reload();
+}
+
 async function ask() {
   try {
     const answer = await fetch(`${media}snapshot.json`, { credentials: "omit" });
-    if (answer.status === 403) location.reload();
+    if (answer.status === 403) renew();
     if (answer.ok) {
       status = await answer.json();
       media = status.media;
