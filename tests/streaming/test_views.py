@@ -124,7 +124,7 @@ def test_a_disk_nearly_full_takes_sound_and_a_full_one_nothing(page: Page, monke
     assert page.put(1, b"second").status_code == 503
 
 
-def test_media_are_for_whoever_has_a_signed_address(page: Page, make: Make, client: FlaskClient) -> None:
+def test_media_are_for_anybody_with_a_signed_address(page: Page, make: Make, client: FlaskClient) -> None:
     with make.app.app_context():
         files.store(f"recordings/{STREAM}/v.m3u8", b"#EXTM3U")
         files.store(f"recordings/{STREAM}/1/v00000.m4s", b"media")
