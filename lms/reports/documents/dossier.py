@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -10,20 +10,20 @@ from functools import partial
 from lms.core import clock
 from lms.core.i18n import _, _n
 from lms.core.measures import nearest_whole, percent
-from lms.reports.documents.dossier_data import Dossier, Peer, Upcoming
-from lms.reports.documents.model import Column, Figure, Mark, Picture, Point, ReadOut, Section, Table, Value
+from lms.reports.documents.dossier_data import Dossier, Upcoming
+from lms.reports.documents.dossier_matters import open_points
+from lms.reports.documents.dossier_peers import compare_peers
+from lms.reports.documents.model import Column, Figure, Mark, Picture, ReadOut, Section, Table, Value
 from lms.reports.documents.wording import NOTHING, Opening, each, figure_column, group_table, marks, overlap_note
 from lms.reports.queries.figures import FigureReport
 from lms.reports.rules import Group
 from lms.reports.shapes import counted, opening_words, period
-from lms.viewing_groups.queries import GroupView
 from lms.web.time import moment, number, organiser_zone, short_day, zone_city
 
 MOST_INSTITUTIONS = 5
 MOST_SERIES = 5
 MOST_UPCOMING = 3
 MOST_LECTURES = 5
-MOST_POINTS = 2
 PEOPLE = ("participants", "attendances", "contact_hours")
 HEADLINE = (*PEOPLE, "certificates")
 SINCE = ("sessions", *PEOPLE, "registrations", "certificates")
@@ -74,7 +74,7 @@ def read_out(dossier: Dossier, *, at: datetime, ways: Ways) -> ReadOut:
         _lectures(dossier, ways),
         _undecided(dossier, ways),
         _since(dossier, ways),
-        _peers(dossier),
+        compare_peers(dossier),
     )
     opening = dossier.totals.opening
     return ReadOut(
@@ -455,86 +455,9 @@ def _matters(dossier: Dossier, ways: Ways) -> Section:
         anchor="matters",
         title=_("To raise"),
         text=_("Open with the focal point") if dossier.matters.has_focal_point else None,
-        points=tuple(_matter_points(dossier, ways)),
+        points=tuple(open_points(dossier, series=ways.series, group=ways.group)),
         empty=_("Nothing is open."),
     )
-
-
-def _matter_points(dossier: Dossier, ways: Ways) -> Iterator[Point]:
-    matters = dossier.matters
-    if not matters.has_focal_point:
-        yield Point(_("%(country)s has no focal point.", country=dossier.name))
-    for quota in matters.quotas[:MOST_POINTS]:
-        yield Point(
-            _n(
-                "%(n)s place in “%(series)s” is still free. It is kept until %(day)s.",
-                "%(n)s places in “%(series)s” are still free. They are kept until %(day)s.",
-                quota.left,
-                n=number(quota.left),
-                series=quota.series.title,
-                day=short_day(quota.kept_until, organiser_zone()),
-            ),
-            ways.series(quota.series.slug),
-        )
-    others = matters.quotas[MOST_POINTS:]
-    if others:
-        left = sum(quota.left for quota in others)
-        yield Point(
-            _n(
-                "%(n)s place kept in other series is still free.",
-                "%(n)s places kept in other series are still free.",
-                left,
-                n=number(left),
-            )
-        )
-    if matters.unanswered:
-        yield Point(
-            _n(
-                "%(n)s person has not answered their invitation.",
-                "%(n)s people have not answered their invitations.",
-                matters.unanswered,
-                n=number(matters.unanswered),
-            )
-        )
-    waiting = sum(row.numbers.nominated + row.numbers.applied + row.numbers.waiting for row in dossier.undecided)
-    if waiting:
-        yield Point(
-            _n(
-                "%(n)s person is waiting for a decision or a place.",
-                "%(n)s people are waiting for a decision or a place.",
-                waiting,
-                n=number(waiting),
-            ),
-            "#undecided",
-        )
-    yield from _unsigned_points(matters.unsigned, ways)
-
-
-def _unsigned_points(unsigned: list[GroupView], ways: Ways) -> Iterator[Point]:
-    for view in unsigned[:MOST_POINTS]:
-        held_at = view.lecture.actual_start
-        assert held_at is not None
-        yield Point(
-            _n(
-                "%(n)s person watched in %(place)s on %(day)s. They are not counted until the list is signed.",
-                "%(n)s people watched in %(place)s on %(day)s. They are not counted until the list is signed.",
-                view.listed,
-                n=number(view.listed),
-                place=view.place,
-                day=short_day(held_at, organiser_zone()),
-            ),
-            ways.group(view.group.public_id),
-        )
-    others = sum(view.listed for view in unsigned[MOST_POINTS:])
-    if others:
-        yield Point(
-            _n(
-                "%(n)s more person is on a list that is not signed.",
-                "%(n)s more people are on lists that are not signed.",
-                others,
-                n=number(others),
-            )
-        )
 
 
 def _undecided(dossier: Dossier, ways: Ways) -> Section | None:
@@ -560,52 +483,3 @@ def _undecided(dossier: Dossier, ways: Ways) -> Section | None:
         ),
         note=_("“Nominated” people were proposed by a focal point; “applied” people applied themselves."),
     )
-
-
-def _peers(dossier: Dossier) -> Section | None:
-    if not dossier.peers or not dossier.totals.totals.participants:
-        return None
-    compared = [
-        (dossier.totals.totals, dossier.totals.opening),
-        *((peer.figures, peer.opening) for peer in dossier.peers),
-    ]
-    measures = (
-        (_("Participants"), [figures.participants for figures, _opening in compared]),
-        (
-            _("Attendances per participant"),
-            [
-                each(figures.attendances - (opening.attendances if opening else 0), figures.participants)
-                for figures, opening in compared
-            ],
-        ),
-        (
-            _("Contact hours per participant"),
-            [each(figures.contact_hours, figures.participants) for figures, _opening in compared],
-        ),
-        (
-            _("Certificates per 100 participants"),
-            [percent(figures.certificates, figures.participants) for figures, _opening in compared],
-        ),
-    )
-    return Section(
-        anchor="peers",
-        title=_("Comparison"),
-        text=_("With the region and the whole programme"),
-        table=Table(
-            (Column(_("Measure"), "text"), *(Column(name, "decimal") for name in _peer_names(dossier))),
-            tuple((name, *measured) for name, measured in measures),
-        ),
-        note=_published(dossier.peers),
-    )
-
-
-def _peer_names(dossier: Dossier) -> list[str]:
-    return [dossier.name, *(peer.name or _("Whole programme") for peer in dossier.peers)]
-
-
-def _published(peers: list[Peer]) -> str | None:
-    published = [peer for peer in peers if not peer.exact]
-    if not published:
-        return None
-    zone = clock.reporting_zone()
-    return _("Region and programme as published on %(day)s.", day=short_day(clock.day_of(published[0].as_at, zone)))

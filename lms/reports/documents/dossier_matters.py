@@ -1,0 +1,91 @@
+"""What a dossier says is open between a country and the organiser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from lms.core.i18n import _, _n
+from lms.reports.documents.dossier_data import Dossier
+from lms.reports.documents.model import Point
+from lms.viewing_groups.queries import GroupView
+from lms.web.time import number, organiser_zone, short_day
+
+MOST_POINTS = 2
+
+
+def open_points(dossier: Dossier, *, series: Callable[[str], str], group: Callable[[str], str]) -> Iterator[Point]:
+    """What is open between the country and the organiser. `series` and `group` make links."""
+    matters = dossier.matters
+    if not matters.has_focal_point:
+        yield Point(_("%(country)s has no focal point.", country=dossier.name))
+    for quota in matters.quotas[:MOST_POINTS]:
+        yield Point(
+            _n(
+                "%(n)s place in “%(series)s” is still free. It is kept until %(day)s.",
+                "%(n)s places in “%(series)s” are still free. They are kept until %(day)s.",
+                quota.left,
+                n=number(quota.left),
+                series=quota.series.title,
+                day=short_day(quota.kept_until, organiser_zone()),
+            ),
+            series(quota.series.slug),
+        )
+    others = matters.quotas[MOST_POINTS:]
+    if others:
+        left = sum(quota.left for quota in others)
+        yield Point(
+            _n(
+                "%(n)s place kept in other series is still free.",
+                "%(n)s places kept in other series are still free.",
+                left,
+                n=number(left),
+            )
+        )
+    if matters.unanswered:
+        yield Point(
+            _n(
+                "%(n)s person has not answered their invitation.",
+                "%(n)s people have not answered their invitations.",
+                matters.unanswered,
+                n=number(matters.unanswered),
+            )
+        )
+    waiting = sum(row.numbers.nominated + row.numbers.applied + row.numbers.waiting for row in dossier.undecided)
+    if waiting:
+        yield Point(
+            _n(
+                "%(n)s person is waiting for a decision or a place.",
+                "%(n)s people are waiting for a decision or a place.",
+                waiting,
+                n=number(waiting),
+            ),
+            "#undecided",
+        )
+    yield from _unsigned_points(matters.unsigned, group)
+
+
+def _unsigned_points(unsigned: list[GroupView], group: Callable[[str], str]) -> Iterator[Point]:
+    for view in unsigned[:MOST_POINTS]:
+        held_at = view.lecture.actual_start
+        assert held_at is not None
+        yield Point(
+            _n(
+                "%(n)s person watched in %(place)s on %(day)s. They are not counted until the list is signed.",
+                "%(n)s people watched in %(place)s on %(day)s. They are not counted until the list is signed.",
+                view.listed,
+                n=number(view.listed),
+                place=view.place,
+                day=short_day(held_at, organiser_zone()),
+            ),
+            group(view.group.public_id),
+        )
+    others = sum(view.listed for view in unsigned[MOST_POINTS:])
+    if others:
+        yield Point(
+            _n(
+                "%(n)s more person is on a list that is not signed.",
+                "%(n)s more people are on lists that are not signed.",
+                others,
+                n=number(others),
+            )
+        )
