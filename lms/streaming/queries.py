@@ -87,6 +87,28 @@ def list_epochs(stream_id: int) -> Sequence[Epoch]:
     return db.session.scalars(select(Epoch).where(Epoch.stream_id == stream_id).order_by(Epoch.number)).all()
 
 
+@dataclass(frozen=True)
+class ReplayPart:
+    """A part of a replay without a break: where it begins in the replay, its time of day and its length, in
+    milliseconds."""
+
+    position_ms: int
+    wall_ms: int
+    length_ms: int
+
+
+def replay_parts(lecture_id: int) -> list[ReplayPart]:
+    """The parts of the replay of a lecture in order; none while nothing is packaged. Its callers check who asks."""
+    stream = find_stream(lecture_id, Track.MAIN)
+    parts: list[ReplayPart] = []
+    position_ms = 0
+    for epoch in list_epochs(stream.id) if stream is not None else ():
+        if epoch.length_ms:
+            parts.append(ReplayPart(position_ms, epoch.wall_ms, epoch.length_ms))
+            position_ms += epoch.length_ms
+    return parts
+
+
 def list_sessions_with_old_chunks(before: datetime) -> Sequence[StreamSession]:
     """Sessions that were packaged whole before a moment and still have their chunks."""
     query = select(StreamSession).where(StreamSession.packaged_at < before, StreamSession.are_chunks_deleted.is_(False))

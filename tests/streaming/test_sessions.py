@@ -28,7 +28,14 @@ from lms.streaming.actions import (
 )
 from lms.streaming.chunk_store import count_chunks, store_chunk
 from lms.streaming.models import Stream, StreamSession, StreamState, Track
-from lms.streaming.queries import find_open_session, find_stream, get_session, list_epochs
+from lms.streaming.queries import (
+    ReplayPart,
+    find_open_session,
+    find_stream,
+    get_session,
+    list_epochs,
+    replay_parts,
+)
 from lms.streaming.rules import MAX_CHUNKS
 from lms.streaming.webm import MAGIC
 from tests.factories import Make
@@ -150,6 +157,17 @@ def test_the_time_of_day_never_goes_back(make: Make, lecture: Lecture) -> None:
     close_epoch(first)
     begin_epoch(session.id, start_ms=4000, wall_ms=400_000)  # the server's clock was set back
     assert [epoch.wall_ms for epoch in list_epochs(session.stream_id)] == [1_000_000, 1_004_000]
+
+
+def test_a_replay_plays_one_epoch_after_the_other(make: Make, lecture: Lecture) -> None:
+    assert replay_parts(lecture.id) == []
+    session = begin(make, lecture)
+    begun_ms = clock.to_ms(session.started_at)
+    for start_ms, durations in ((0, {"v": [2000, 2000, 500], "a": [2000, 2000]}), (9000, {}), (60_000, {"a": [1500]})):
+        epoch_id = begin_epoch(session.id, start_ms=start_ms, wall_ms=begun_ms + start_ms)
+        note_segments(epoch_id, durations)
+    begin(make, lecture, track=Track.REHEARSAL)
+    assert replay_parts(lecture.id) == [ReplayPart(0, begun_ms, 4000), ReplayPart(4000, begun_ms + 60_000, 1500)]
 
 
 def test_chunks_are_deleted_a_day_after_they_were_packaged(make: Make, lecture: Lecture) -> None:
