@@ -134,7 +134,7 @@ def _delete_after_commit(folder: str) -> None:
 
 
 @action
-def begin_epoch(session_id: int, *, start_ms: int, wall_ms: int) -> int:
+def begin_epoch(session_id: int, *, start_ms: int, wall_ms: int, has_picture: bool = True) -> int:
     """Begins an epoch of a session; returns its id. Time of day never goes back from one epoch to the next."""
     session = db.session.get_one(StreamSession, session_id)
     epochs = list_epochs(session.stream_id)
@@ -147,6 +147,7 @@ def begin_epoch(session_id: int, *, start_ms: int, wall_ms: int) -> int:
         start_ms=start_ms,
         wall_ms=wall_ms,
         durations={},
+        has_picture=has_picture,
     )
     db.session.add(epoch)
     db.session.flush()

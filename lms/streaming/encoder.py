@@ -1,4 +1,7 @@
-"""One run of ffmpeg: WebM in, segments of HLS (fMP4) out, in a folder of its own."""
+"""One run of ffmpeg: WebM in, segments of HLS (fMP4) out, in a folder of its own.
+
+Without a picture, black ones take its place: browsers refuse a playlist in which pictures come and go.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from pathlib import Path
 
 AUDIO = "a"
 _AUDIO_KBPS = 48
+_BLACK_RATE = 10
 
 
 @dataclass(frozen=True)
@@ -32,11 +36,18 @@ class Encoder:
     """A process of ffmpeg. It ends when its input ends, so also when the process that began it is killed."""
 
     def __init__(
-        self, program: Path, folder: Path, renditions: Sequence[str], *, segment_seconds: float, skip_ms: int = 0
+        self,
+        program: Path,
+        folder: Path,
+        renditions: Sequence[str],
+        *,
+        segment_seconds: float,
+        skip_ms: int = 0,
+        has_picture: bool = True,
     ) -> None:
         self.folder = folder
         self.renditions = tuple(renditions)
-        command = [str(program), *_arguments(folder, renditions, segment_seconds, skip_ms)]
+        command = [str(program), *_arguments(folder, renditions, segment_seconds, skip_ms, has_picture=has_picture)]
         with (folder / "log").open("wb") as log:
             self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=log)  # noqa: S603  the program that `find_ffmpeg` returned
         assert self._process.stdin is not None
@@ -93,16 +104,22 @@ class Encoder:
         return (self.folder / "log").read_text(errors="replace")[-500:]
 
 
-def _arguments(folder: Path, renditions: Sequence[str], segment_seconds: float, skip_ms: int) -> list[str]:
+def _arguments(
+    folder: Path, renditions: Sequence[str], segment_seconds: float, skip_ms: int, *, has_picture: bool
+) -> list[str]:
     # Without "nobuffer", which would drop the first group of pictures
     arguments = ["-hide_banner", "-loglevel", "error", "-nostats", "-y", "-protocol_whitelist", "pipe"]
     arguments += ["-probesize", "200000", "-analyzeduration", "1000000", "-f", "matroska", "-i", "pipe:0"]
+    if not has_picture:
+        arguments += ["-f", "lavfi", "-i", f"color=black:size=640x360:rate={_BLACK_RATE}"]
     skip = ["-ss", f"{skip_ms / 1000:.3f}"] if skip_ms else []
     for name in renditions:
         arguments += skip
         rendition = RENDITIONS[name]
         if rendition.height:
-            arguments += ["-map", "0:v:0", "-vf", f"scale=-2:{rendition.height},fps=fps=30:start_time=0"]
+            rate = 30 if has_picture else _BLACK_RATE
+            arguments += ["-map", "0:v:0"] if has_picture else ["-map", "1:v:0", "-shortest"]
+            arguments += ["-vf", f"scale=-2:{rendition.height},fps=fps={rate}:start_time=0"]
             arguments += ["-c:v", "libx264", "-preset", "veryfast", "-profile:v", "main", "-tune", "zerolatency"]
             arguments += [
                 "-pix_fmt",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, UniqueConstraint, false, text
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, UniqueConstraint, false, text, true
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from lms.core.db import Base, UtcDateTime, text_enum
@@ -81,7 +81,8 @@ class Epoch(Base):
 
     `number` counts the epochs of the stream. `start_ms`: where the epoch begins in its session. `wall_ms`: the time of
     day at its first picture (milliseconds UTC). `durations`: of each rendition the lengths of its segments in
-    milliseconds. `resume_chunk`: the chunk after a gap at which its session continues.
+    milliseconds. `has_picture`: whether its pictures are those that were sent; else they are black. `resume_chunk`: the
+    chunk after a gap at which its session continues.
     """
 
     __tablename__ = "stream_epoch"
@@ -95,6 +96,7 @@ class Epoch(Base):
     start_ms: Mapped[int] = mapped_column(BigInteger)
     wall_ms: Mapped[int] = mapped_column(BigInteger)
     durations: Mapped[dict[str, list[int]]] = mapped_column(JSON)
+    has_picture: Mapped[bool] = mapped_column(default=True, server_default=true())
     is_open: Mapped[bool] = mapped_column(default=True)
     resume_chunk: Mapped[int | None]
 

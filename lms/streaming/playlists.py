@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from lms.streaming.encoder import RENDITIONS
+from lms.streaming.encoder import AUDIO, RENDITIONS
 from lms.streaming.models import Epoch
 
 WINDOW = 150
@@ -16,9 +16,10 @@ _VERSION = 7
 
 @dataclass(frozen=True)
 class _Item:
-    """A segment of one rendition. `wall_ms`: the time of day at its start."""
+    """A segment of a playlist. `rendition` is whose it is. `wall_ms`: the time of day at its start."""
 
     epoch: int
+    rendition: str
     number: int
     duration_ms: int
     wall_ms: int
@@ -45,7 +46,7 @@ def playlists_of(epochs: Sequence[Epoch], *, is_complete: bool, segment_ms: int)
                 *([f"#EXT-X-PLAYLIST-TYPE:{kind}"] if kind else []),
             ]
             tail = ["#EXT-X-ENDLIST"] if is_complete else []
-            texts[f"{name}{suffix}.m3u8"] = "\n".join([*head, *_lines(items[start:], name), *tail, ""])
+            texts[f"{name}{suffix}.m3u8"] = "\n".join([*head, *_lines(items[start:]), *tail, ""])
     if renditions:
         for suffix in ("", "_full"):
             texts[f"master{suffix}.m3u8"] = _master(renditions, suffix)
@@ -56,13 +57,15 @@ def _items(epochs: Sequence[Epoch], rendition: str) -> list[_Item]:
     items = []
     for epoch in epochs:
         wall_ms = epoch.wall_ms
-        for number, duration_ms in enumerate(epoch.durations.get(rendition, ())):
-            items.append(_Item(epoch.number, number, duration_ms, wall_ms))
+        # 720p can be switched on while a stream goes on, and is left out where nothing is to be seen
+        stored = rendition if rendition in epoch.durations or rendition == AUDIO else "v"
+        for number, duration_ms in enumerate(epoch.durations.get(stored, ())):
+            items.append(_Item(epoch.number, stored, number, duration_ms, wall_ms))
             wall_ms += duration_ms
     return items
 
 
-def _lines(items: Sequence[_Item], rendition: str) -> list[str]:
+def _lines(items: Sequence[_Item]) -> list[str]:
     lines = []
     epoch = None
     for item in items:
@@ -70,10 +73,10 @@ def _lines(items: Sequence[_Item], rendition: str) -> list[str]:
             if epoch is not None:
                 lines.append("#EXT-X-DISCONTINUITY")
             moment = datetime.fromtimestamp(item.wall_ms / 1000, UTC).isoformat(timespec="milliseconds")
-            lines.append(f'#EXT-X-MAP:URI="{item.epoch}/{rendition}.mp4"')
+            lines.append(f'#EXT-X-MAP:URI="{item.epoch}/{item.rendition}.mp4"')
             lines.append(f"#EXT-X-PROGRAM-DATE-TIME:{moment.replace('+00:00', 'Z')}")
             epoch = item.epoch
-        lines += [f"#EXTINF:{item.duration_ms / 1000:.3f},", f"{item.epoch}/{rendition}{item.number:05d}.m4s"]
+        lines += [f"#EXTINF:{item.duration_ms / 1000:.3f},", f"{item.epoch}/{item.rendition}{item.number:05d}.m4s"]
     return lines
 
 

@@ -65,8 +65,7 @@ def stream_status(lecture_id: int) -> StreamStatus:
         return StreamStatus(OnAir.OFF, None, has_video=False, is_complete=False)
     is_sent = find_open_session(stream.id) is not None
     on_air = OnAir.OFF if not is_sent else OnAir.ON if epoch.is_open else OnAir.INTERRUPTED
-    has_video = "v" in epoch.durations
-    return StreamStatus(on_air, stream.public_id, has_video, stream.state is StreamState.COMPLETE)
+    return StreamStatus(on_air, stream.public_id, epoch.has_picture, stream.state is StreamState.COMPLETE)
 
 
 def list_streams_to_package() -> Sequence[int]:

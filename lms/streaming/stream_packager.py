@@ -143,8 +143,9 @@ class StreamPackager:
         if beginning is None:
             return End.IDLE
         wall_ms = clock.to_ms(session.started_at) + beginning.start_ms
-        epoch_id = begin_epoch(session.id, start_ms=beginning.start_ms, wall_ms=wall_ms)
-        return self._encode(session, epoch_id, beginning)
+        has_picture = beginning.has_video and files.free_bytes() >= LITTLE_DISK
+        epoch_id = begin_epoch(session.id, start_ms=beginning.start_ms, wall_ms=wall_ms, has_picture=has_picture)
+        return self._encode(session, epoch_id, beginning, has_picture=has_picture)
 
     def _seal(self, stream: Stream, epoch: Epoch) -> None:
         """Closes an epoch whose run was killed, and deletes segments that it may have stored without noting them."""
@@ -208,19 +209,20 @@ class StreamPackager:
                 break
         return number
 
-    def _encode(self, session: StreamSession, epoch_id: int, beginning: _Beginning) -> End:
+    def _encode(self, session: StreamSession, epoch_id: int, beginning: _Beginning, *, has_picture: bool) -> End:
         folder = self._folder / str(epoch_id)
         folder.mkdir(mode=0o700, parents=True)
         encoder = Encoder(
             self._program,
             folder,
-            self._renditions(has_video=beginning.has_video),
+            [*(["h"] if has_picture and settings().video_720p == "on" else []), "v", AUDIO],
             segment_seconds=settings().segment_seconds,
             skip_ms=beginning.skip_ms,
+            has_picture=has_picture,
         )
         log.info("epoch begins", stream=self._stream_id, epoch=epoch_id, start_ms=beginning.start_ms)
         try:
-            end = self._feed(session, epoch_id, encoder, beginning)
+            end = self._feed(session, epoch_id, encoder, beginning, has_picture=has_picture)
         except BrokenPipeError:
             end = End.FAILED
         except BaseException:
@@ -242,12 +244,9 @@ class StreamPackager:
         shutil.rmtree(folder, ignore_errors=True)
         return end
 
-    def _renditions(self, *, has_video: bool) -> list[str]:
-        if not has_video or files.free_bytes() < LITTLE_DISK:
-            return [AUDIO]
-        return [*(["h"] if settings().video_720p == "on" else []), "v", AUDIO]
-
-    def _feed(self, session: StreamSession, epoch_id: int, encoder: Encoder, beginning: _Beginning) -> End:
+    def _feed(
+        self, session: StreamSession, epoch_id: int, encoder: Encoder, beginning: _Beginning, *, has_picture: bool
+    ) -> End:
         """Feeds chunks as they come and publishes what comes out, until the run is to end."""
         encoder.write(beginning.header)
         number, offset = beginning.chunk, beginning.offset
@@ -268,7 +267,7 @@ class StreamPackager:
             if now - state_at > STATE_SECONDS:
                 state_at = now
                 db.session.rollback()  # the rows as they are now
-                if encoder.renditions[0] != AUDIO and files.free_bytes() < LITTLE_DISK:
+                if has_picture and files.free_bytes() < LITTLE_DISK:
                     log.warning("the disk is nearly full: only sound is packaged", stream=self._stream_id)
                     return End.DISK_LOW
             if content is None:

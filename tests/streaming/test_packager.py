@@ -24,7 +24,7 @@ from lms.streaming.actions import begin_streaming, end_streams, stop_streaming
 from lms.streaming.chunk_store import store_chunk
 from lms.streaming.encoder import Encoder
 from lms.streaming.models import Epoch, Stream, StreamSession, StreamState, Track
-from lms.streaming.queries import get_session, list_epochs, stored_keys
+from lms.streaming.queries import get_session, list_epochs, stored_keys, stream_status
 from lms.streaming.stream_packager import StreamPackager
 from tests.factories import Make
 from tests.streaming.media import chunks_of, seconds_of, webm
@@ -203,13 +203,40 @@ def test_missing_chunks_leave_a_gap_and_no_more(studio: Studio) -> None:
     assert studio.seconds("v", epochs[1]) == pytest.approx(3, abs=0.3)
 
 
-def test_sound_alone_is_packaged_while_the_disk_is_nearly_full(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_black_takes_the_place_of_the_picture_while_the_disk_is_nearly_full(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(files, "free_bytes", lambda: 1_000_000_000)
     studio.send_all(studio.begin(), list(chunks_of(webm(2), 2)))
     studio.package()
     (epoch,) = studio.epochs()
-    assert set(epoch.durations) == {"a"}
-    assert "v.m3u8" not in studio.playlist("master.m3u8")
+    assert not epoch.has_picture
+    assert not stream_status(studio.lecture.id).has_video
+    assert epoch.durations["v"] == pytest.approx(epoch.durations["a"], abs=150)
+    assert studio.seconds("v", epoch) == pytest.approx(2, abs=0.15)
+    assert studio.seconds("v", epoch, stream="a") == pytest.approx(2, abs=0.15)
+    size = sum(path.stat().st_size for path in studio.path("1").glob("v*.m4s"))
+    sound = sum(path.stat().st_size for path in studio.path("1").glob("a*.m4s"))
+    assert size < sound * 1.5
+
+
+def test_all_playlists_of_a_recording_have_all_of_its_time(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    session_id = studio.begin()
+    studio.send_all(session_id, list(chunks_of(webm(2), 2)))
+    studio.package()
+    studio.send_all(studio.begin(), list(chunks_of(webm(2, with_video=False), 2)))
+    monkeypatch.setattr(studio.app.extensions["lms.config"], "video_720p", "on")
+    studio.package()
+    studio.send_all(studio.begin(), list(chunks_of(webm(2), 2)))
+    end_streams(studio.lecture.id, at=clock.now())
+    studio.package()
+    assert [set(epoch.durations) for epoch in studio.epochs()] == [{"v", "a"}, {"v", "a"}, {"h", "v", "a"}]
+    for name in ("h", "v", "a"):
+        lines = studio.playlist(f"{name}_full.m3u8")
+        seconds = [float(line[8:-1]) for line in lines if line.startswith("#EXTINF:")]
+        assert sum(seconds) == pytest.approx(6, abs=0.3), name
+        assert lines.count("#EXT-X-DISCONTINUITY") == 2
+    assert '#EXT-X-MAP:URI="1/v.mp4"' in studio.playlist("h_full.m3u8")
 
 
 @pytest.mark.parametrize("content", [webm(1, with_audio=False), webm(2)[:3000] + b"\xff" * 60_000])
