@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from lms.attendance.rules import Interval, clip, length, unite
+from lms.attendance.rules import Interval, clip, leave_out, length, unite
 from lms.core.measures import MINUTE_MS
 
 
@@ -14,9 +14,9 @@ class Course:
     """The attendance curve of a lecture. Lengths are milliseconds.
 
     `minutes` has the most people present at once within each minute from the start; `highest` is the most of the whole
-    lecture, first reached at `highest_ms` from the start; `present_ms` the presence of all. For each person present:
-    how long after the start the first and how long before the end the last presence was, and how often the person
-    rejoined.
+    lecture, first reached at `highest_ms` from the start; `present_ms` the presence of all, outside pauses. For each
+    person present: how long after the start the first and how long before the end the last presence was, and how often
+    the person rejoined.
     """
 
     minutes: list[int]
@@ -33,7 +33,7 @@ class Course:
         return len(self.late)
 
 
-def course(people: Iterable[Sequence[Interval]], start: int, end: int) -> Course:
+def course(people: Iterable[Sequence[Interval]], start: int, end: int, pauses: Sequence[Interval] = ()) -> Course:
     """The course of a lecture from `start` to `end`, given each person's intervals, whatever their order and overlap.
 
     Somebody is there from the instant of joining until just before that of leaving.
@@ -52,7 +52,7 @@ def course(people: Iterable[Sequence[Interval]], start: int, end: int) -> Course
         late.append(there[0][0] - start)
         early.append(end - there[-1][1])
         rejoins.append(len(there) - 1)
-        present += length(there)
+        present += length(leave_out(there, pauses))
     minutes, highest_ms = _sweep(joins, leaves, start, count)
     return Course(
         minutes=minutes,

@@ -35,8 +35,7 @@ class ComputedOutcome:
 def compute_outcome(
     presence: Iterable[PresenceInterval],
     *,
-    start: int,
-    end: int,
+    span: Span,
     min_percent: int,
     is_counted: bool = True,
     by_hand: Outcome | None = None,
@@ -58,16 +57,16 @@ def compute_outcome(
         there.append(interval)
         if source is not Source.GROUP:
             alone.append(interval)
-    total = end - start
-    united = rules.clip(rules.unite(there), start, end)
+    total = span.length_ms
+    united = span.count(there)
     present = rules.length(united)
     main_source = Source.LIVE
     if len(alone) < len(there):
-        without = rules.outcome(rules.length(rules.clip(rules.unite(alone), start, end)), total, min_percent)
+        without = rules.outcome(rules.length(span.count(alone)), total, min_percent)
         if not alone or without is not rules.outcome(present, total, min_percent):
             main_source = Source.GROUP
     if replayed and rules.outcome(present, total, min_percent) is not Outcome.ATTENDED:
-        with_replay = rules.clip(rules.unite(there + replayed), start, end)
+        with_replay = span.count(there + replayed)
         if rules.length(with_replay) > present:
             united, present, main_source = with_replay, rules.length(with_replay), Source.REPLAY
     if by_hand is not None:
@@ -79,7 +78,7 @@ def compute_outcome(
         percent_tenths=measures.percent_tenths(present, total),
         outcome=decided,
         source=main_source,
-        rejoins=max(len(united) - 1, 0),
+        rejoins=max(span.count_stays(united) - 1, 0),
         is_credited=by_hand is not None or (is_counted and present > 0),
     )
 
@@ -127,11 +126,13 @@ class AttendanceOutcome:
     """What counts of one person in one lecture. Intervals are clipped to the lecture and united within each source.
 
     `by_source` has them by what saw the person: of a report its system, of a group its place.
-    `start_ms` and `length_ms` are the lecture's, `needed_percent` is the share that makes *attended*.
+    `start_ms` and `length_ms` are the lecture's, `whole_ms` is its length with its pauses,
+    `needed_percent` is the share that makes *attended*.
     """
 
     start_ms: int
     length_ms: int
+    whole_ms: int
     needed_percent: int
     present_ms: int
     percent_tenths: int
@@ -186,7 +187,7 @@ class AttendanceOutcome:
 
     def minutes_of(self, start: datetime, end: datetime) -> tuple[float, float]:
         """A span in minutes from the start, clipped to the lecture."""
-        last = self.length_ms / measures.MINUTE_MS
+        last = self.whole_ms / measures.MINUTE_MS
         first, until = self._minutes((clock.to_ms(start), clock.to_ms(end)))
         return min(max(first, 0), last), min(max(until, 0), last)
 
@@ -224,8 +225,7 @@ class OutcomeInputs:
         is_counted = by_hand is not None or person_id in self.counted
         computed = compute_outcome(
             presence,
-            start=span.start,
-            end=span.start + span.length_ms,
+            span=span,
             min_percent=self.min_percent,
             is_counted=is_counted,
             by_hand=by_hand.outcome if by_hand is not None else None,
@@ -236,13 +236,14 @@ class OutcomeInputs:
         return {
             "start_ms": span.start,
             "length_ms": span.length_ms,
+            "whole_ms": span.whole_ms,
             "needed_percent": self.min_percent,
             "present_ms": computed.present_ms,
             "percent_tenths": computed.percent_tenths,
             "outcome": computed.outcome,
             "sources": sources,
             "intervals": [
-                PresenceInterval(*one) for one in rules.by_source((one[:3] for one in presence), span.start, span.end)
+                PresenceInterval(*interval) for interval in rules.by_source((one[:3] for one in presence), span.count)
             ],
             "by_source": self._by_source(person_id, presence),
             "rejoins": computed.rejoins,
@@ -274,7 +275,7 @@ class OutcomeInputs:
         timelines = [
             (source, detail, stays)
             for (source, detail), intervals in grouped.items()
-            if (stays := rules.clip(rules.unite(intervals), self.span.start, self.span.end))
+            if (stays := self.span.count(intervals))
         ]
         return sorted(timelines, key=lambda timeline: (timeline[2][0], timeline[0].value, timeline[1] or ""))
 

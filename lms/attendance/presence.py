@@ -33,6 +33,7 @@ from lms.attendance.models.evidence import AttendanceImport, Beat, Join, Presenc
 from lms.attendance.models.groups import GroupSignature, ViewingGroup
 from lms.attendance.models.unmatched import UnmatchedAttendee
 from lms.catalogue.models import Lecture, LectureState
+from lms.catalogue.queries.pauses import list_pauses
 from lms.catalogue.rules import AnyLecture
 from lms.core import clock, measures
 from lms.core.bulk import among, chunks
@@ -65,18 +66,39 @@ class PresenceInterval(NamedTuple):
 class Span:
     """The time within which presence counts: the actual one, or while it is not known the planned one.
 
-    `length_ms` is what minutes are measured against: of a live lecture the planned length, or longer.
+    `length_ms` is what minutes are measured against, without the pauses: of a live lecture the planned length, or
+    longer. `pauses` are disjoint, in order, and within the span.
     """
 
     start: int
     end: int
     length_ms: int
+    pauses: tuple[rules.Interval, ...] = ()
 
-    @classmethod
-    def between(cls, start: datetime, end: datetime) -> Span:
-        """The span of a lecture that was given from `start` to `end`."""
-        first, last = clock.to_ms(start), clock.to_ms(end)
-        return cls(first, last, last - first)
+    @property
+    def paused_ms(self) -> int:
+        """How long the lecture was paused."""
+        return rules.length(self.pauses)
+
+    @property
+    def whole_ms(self) -> int:
+        """The length with the pauses."""
+        return self.length_ms + self.paused_ms
+
+    def count(self, intervals: Iterable[rules.Interval]) -> list[rules.Interval]:
+        """Unites the intervals, and returns the parts within the lecture and outside its pauses."""
+        return rules.leave_out(rules.clip(rules.unite(intervals), self.start, self.end), self.pauses)
+
+    def count_stays(self, counted: Sequence[rules.Interval]) -> int:
+        """How often somebody came who was there in these intervals; a pause between two is no reason to come again."""
+        return sum(stay not in self.pauses for stay in rules.unite([*counted, *self.pauses]))
+
+
+def span_between(lecture: AnyLecture, start: datetime, end: datetime) -> Span:
+    """The span of a lecture if it was given from `start` to `end`."""
+    first, last = clock.to_ms(start), clock.to_ms(end)
+    pauses = _pauses_within(lecture, first, last)
+    return Span(first, last, last - first - rules.length(pauses), pauses)
 
 
 def span_of(lecture: AnyLecture, now_ms: int | None = None) -> Span:
@@ -86,10 +108,16 @@ def span_of(lecture: AnyLecture, now_ms: int | None = None) -> Span:
         start = clock.to_ms(lecture.starts_at) if lecture.starts_at is not None else 0
         return Span(start, start + planned, planned)
     if lecture.actual_end is not None:
-        return Span.between(lecture.actual_start, lecture.actual_end)
+        return span_between(lecture, lecture.actual_start, lecture.actual_end)
     start = clock.to_ms(lecture.actual_start)
     end = max(now_ms if now_ms is not None else clock.to_ms(clock.now()), start)
-    return Span(start, end, max(planned, end - start))
+    pauses = _pauses_within(lecture, start, end)
+    return Span(start, end, max(planned, end - start - rules.length(pauses)), pauses)
+
+
+def _pauses_within(lecture: AnyLecture, start: int, end: int) -> tuple[rules.Interval, ...]:
+    pauses = [(first, end if last is None else last) for first, last in list_pauses(lecture)]
+    return tuple(rules.clip(rules.unite(pauses), start, end))
 
 
 def is_held(lecture: Lecture) -> bool:
@@ -223,7 +251,7 @@ def _read(
             continue
         if stated is not None:
             span = spans[lecture_id]
-            joined, left = rules.certain(joined, left, stated, span.start, span.end)
+            joined, left = rules.certain(joined, left, stated, span.start, span.end, span.pauses)
         by_person.setdefault(row[by], []).append(make(joined, left, stated, *saw))
     for (key, joined, beat, *saw), received in beats.items():
         for first, last in rules.seen_by_beats(received, beat_seconds=beat, joined_ms=joined):
@@ -341,7 +369,7 @@ def offline_ms(presence: Sequence[PresenceInterval], span: Span) -> int:
 
 def present_ms(presence: Iterable[PresenceInterval], span: Span) -> int:
     """How long somebody was there, whatever the source."""
-    return rules.length(rules.clip(rules.unite(one[:2] for one in presence), span.start, span.end))
+    return rules.length(span.count(interval[:2] for interval in presence))
 
 
 def stated_ms(presence: Iterable[PresenceInterval]) -> int | None:

@@ -7,7 +7,7 @@ because everything goes through one union.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import accumulate
 
 from lms.attendance.models.credits import Outcome
@@ -45,6 +45,23 @@ def clip(intervals: Iterable[Interval], start: int, end: int) -> list[Interval]:
     return [(max(a, start), min(b, end)) for a, b in intervals if max(a, start) < min(b, end)]
 
 
+def leave_out(intervals: Iterable[Interval], gaps: Sequence[Interval]) -> list[Interval]:
+    """The parts of disjoint intervals outside disjoint `gaps` that are in order."""
+    parts: list[Interval] = []
+    for start, end in intervals:
+        first = start
+        for gap_start, gap_end in gaps:
+            if gap_start >= end:
+                break
+            if gap_end > first:
+                if gap_start > first:
+                    parts.append((first, gap_start))
+                first = gap_end
+        if first < end:
+            parts.append((first, end))
+    return parts
+
+
 def length(intervals: Iterable[Interval]) -> int:
     """Milliseconds of disjoint intervals."""
     return sum(end - start for start, end in intervals)
@@ -77,17 +94,22 @@ def shift_of(seen: Sequence[Interval], start: int, end: int) -> int:
     return best_shift if most > _CLEARLY * as_it_is else 0  # an hour of three that the clocks were changed by, too
 
 
-def certain(first: int, last: int, total_ms: int, start: int, end: int) -> Interval:
-    """Of a sum of stays between a first join and a last leave, the part that is certainly within [start, end]: all but
-    the possible part outside, placed from the first join. Empty (equal ends) where nothing is certain.
+def certain(first: int, last: int, total_ms: int, start: int, end: int, pauses: Sequence[Interval] = ()) -> Interval:
+    """Of a sum of stays between a first join and a last leave, the part that is certainly within [start, end] and
+    outside the `pauses`: all but the possible rest, placed from the first join, past pauses. Empty (equal ends) where
+    nothing is certain.
 
     Where `first` equals `last`, the time is unknown: it is placed from the start.
     """
     if first == last:
         return start, min(start + total_ms, end)
-    outside = max(min(start, last) - first, 0) + max(last - max(end, first), 0)
+    outside = max(min(start, last) - first, 0) + max(last - max(end, first), 0) + length(clip(pauses, first, last))
     begin = max(first, start)
-    return begin, max(begin, min(begin + total_ms - outside, last, end))
+    until = max(begin, begin + total_ms - outside)
+    for pause_start, pause_end in pauses:
+        if begin < pause_end and pause_start < until:
+            until += pause_end - max(pause_start, begin)
+    return begin, max(begin, min(until, last, end))
 
 
 def place_sum(
@@ -146,12 +168,14 @@ def needed_ms(length_ms: int, min_percent: int) -> int:
     return -(-length_ms * min_percent // 100)
 
 
-def by_source(seen: Iterable[tuple[int, int, Source]], start: int, end: int) -> list[tuple[int, int, Source]]:
-    """The intervals as they are shown: clipped, and united within each source, in order of time."""
+def by_source(
+    seen: Iterable[tuple[int, int, Source]], count: Callable[[list[Interval]], list[Interval]]
+) -> list[tuple[int, int, Source]]:
+    """The intervals as they are shown, in order of time: of each source the parts that `count` returns."""
     grouped: dict[Source, list[Interval]] = {}
     for joined, left, source in seen:
         grouped.setdefault(source, []).append((joined, left))
-    return sorted((a, b, source) for source, found in grouped.items() for a, b in clip(unite(found), start, end))
+    return sorted((a, b, source) for source, intervals in grouped.items() for a, b in count(intervals))
 
 
 _REJOINS = (

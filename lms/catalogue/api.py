@@ -10,6 +10,7 @@ from apiflask import APIBlueprint
 from flask.typing import ResponseReturnValue
 
 from lms.catalogue.actions.lectures import delete_draft, edit_lecture, schedule_or_repeat_lecture
+from lms.catalogue.actions.pauses import pause_lecture, resume_lecture
 from lms.catalogue.actions.publishing import publish_series, unpublish_lectures
 from lms.catalogue.actions.series import create_or_repeat_series, edit_series
 from lms.catalogue.actions.states import (
@@ -40,6 +41,7 @@ from lms.catalogue.schemas import (
     LectureOut,
     LecturePage,
     LecturesOut,
+    PauseIn,
     PostponeIn,
     PublishIn,
     SeriesIn,
@@ -323,6 +325,31 @@ def start(lecture_id: int, sent: dict[str, Any]) -> Any:
     """Starts a lecture, whatever its planned time: now, or at a time in the past."""
     done = start_lecture(lecture_id, started_at=sent.get("at"), by=current_actor(), at=clock.now())
     return _one_lecture(done)
+
+
+@bp.post("/lectures/<int:lecture_id>/pause")
+@allow(SIGNED_IN)
+@scope("series:write")
+@bp.input(PauseIn, arg_name="sent")
+@bp.output(LectureOut)
+@bp.doc(responses={409: "The lecture is not live."})
+def pause(lecture_id: int, sent: dict[str, Any]) -> Any:
+    """Pauses a live lecture. The pause counts neither as length nor as presence.
+
+    It ends with the lecture at the latest. Of a paused lecture it changes only when it is meant to go on.
+    """
+    return _one_lecture(pause_lecture(lecture_id, minutes=sent["minutes"], by=current_actor(), at=clock.now()))
+
+
+@bp.post("/lectures/<int:lecture_id>/resume")
+@allow(SIGNED_IN)
+@scope("series:write")
+@bp.input(Nothing, arg_name="body")
+@bp.output(LectureOut)
+@bp.doc(responses={409: "The lecture is not live."})
+def resume(lecture_id: int, body: dict[str, str]) -> Any:  # noqa: ARG001
+    """Ends the pause of a lecture. One that is not paused is left unchanged."""
+    return _one_lecture(resume_lecture(lecture_id, by=current_actor(), at=clock.now()))
 
 
 @bp.post("/lectures/<int:lecture_id>/end")

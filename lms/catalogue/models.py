@@ -6,7 +6,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, false
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from lms.core.db import Base, UtcDateTime, text_enum
@@ -182,7 +182,8 @@ class Lecture(Base):
     `held_unknown`: its planned time was over when it was entered, and staff have not said yet whether it was held;
     until then only they see it. `confirmed_at`: when somebody confirmed that it was held; then it is a session
     whatever was recorded. `invited_at`: since when everybody enrolled has its invitation for their calendar; only
-    `enrolment` writes it.
+    `enrolment` writes it. `paused_ms`: how long it was paused between its actual start and end, or while it is live in
+    the pauses that are over; null if it was never paused.
     """
 
     __tablename__ = "lecture"
@@ -209,6 +210,7 @@ class Lecture(Base):
     materials: Mapped[list[dict[str, str]]] = mapped_column(JSON, default=list)
     actual_start: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
     actual_end: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    paused_ms: Mapped[int | None]
     policy_id: Mapped[int | None] = mapped_column(ForeignKey("policy.id"))
     held_unknown: Mapped[bool] = mapped_column(default=False, server_default=false())
     confirmed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -220,6 +222,34 @@ class Lecture(Base):
     instructors: Mapped[list[Person]] = relationship(
         secondary="lecture_instructor", order_by="Person.full_name", viewonly=True
     )
+
+
+class LecturePause(Base):
+    """A time within which a lecture was interrupted: it counts neither as length nor as presence.
+
+    `ended_at` is null while the pause lasts; a lecture has one such pause at most. `resumes_at`: when the lecture is
+    meant to go on, as its viewers read.
+    """
+
+    __tablename__ = "lecture_pause"
+    __table_args__ = (
+        CheckConstraint("ended_at IS NULL OR ended_at >= started_at", name="order"),
+        UniqueConstraint("lecture_id", "started_at"),
+        Index(
+            "uq_lecture_pause_open",
+            "lecture_id",
+            unique=True,
+            sqlite_where=text("ended_at IS NULL"),
+            postgresql_where=text("ended_at IS NULL"),
+        ),
+    )
+    read_by_strangers = False
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    lecture_id: Mapped[int] = mapped_column(ForeignKey("lecture.id", ondelete="CASCADE"))
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    resumes_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class LectureInstructor(Base):

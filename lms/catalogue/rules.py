@@ -20,6 +20,8 @@ NOT_BEGUN_STATES = (LectureState.DRAFT, LectureState.SCHEDULED, LectureState.POS
 TO_COME_STATES = (*NOT_BEGUN_STATES, LectureState.LIVE)
 FIRST_YEAR, LAST_YEAR = 1990, 2100
 REOPEN_WITHIN = timedelta(hours=24)
+LONGEST_PAUSE = 60
+"""Minutes after which a lecture is meant to go on, at most."""
 ROOM_OPENS = timedelta(hours=1)
 """How long before its planned start a room opens."""
 START_AHEAD = timedelta(hours=1)
@@ -114,6 +116,7 @@ class Station:
     actual_start: datetime | None
     actual_end: datetime | None
     recording_url: str | None
+    paused_ms: int | None
     instructors: Sequence[Any] = ()
 
 
@@ -135,10 +138,10 @@ def is_over_unheld(lecture: Lecture, at: datetime) -> bool:
 
 
 def length_ms(lecture: AnyLecture) -> int | None:
-    """The actual length in milliseconds of a lecture that was held, else null."""
+    """The actual length in milliseconds of a lecture that was held, without its pauses; else null."""
     if lecture.actual_start is None or lecture.actual_end is None:
         return None
-    return to_ms(lecture.actual_end) - to_ms(lecture.actual_start)
+    return to_ms(lecture.actual_end) - to_ms(lecture.actual_start) - (lecture.paused_ms or 0)
 
 
 def occupied(lecture: Lecture) -> tuple[datetime, datetime] | None:
@@ -294,6 +297,18 @@ def check_can_end(lecture: Lecture, ended_at: datetime | None, at: datetime) -> 
     ended = _not_later(ended_at, at)
     _check_span(lecture.actual_start, ended, "at")
     return ended
+
+
+def check_can_pause(lecture: Lecture, minutes: int | None) -> None:
+    """Raises Refused unless the lecture is live, and Invalid for a pause of no usual length."""
+    _check_state(lecture, LectureState.LIVE)
+    if minutes is not None and not 1 <= minutes <= LONGEST_PAUSE:
+        raise Invalid("minutes", _("Use a number from 1 to %(last)s.", last=LONGEST_PAUSE))
+
+
+def check_can_resume(lecture: Lecture) -> None:
+    """Raises Refused unless the lecture is live."""
+    _check_state(lecture, LectureState.LIVE)
 
 
 def check_can_reopen(lecture: Lecture, at: datetime) -> None:

@@ -18,6 +18,7 @@ from apiflask.validators import Length, Range
 
 from lms.catalogue.fair_hours import AudienceBasis
 from lms.catalogue.models import Admission, CertificateKind, Delivery, LectureState, Visibility, WalkIns
+from lms.catalogue.rules import LONGEST_PAUSE
 from lms.core.i18n import _l
 from lms.web.api import AnswerSchema, Instant, PageQuery
 from lms.web.local_time import LocalTime, LocalTimeOut
@@ -185,6 +186,14 @@ class LectureOut(AnswerSchema):
     materials = List(Nested(MaterialIn), attribute="lecture.materials")
     actual_start = Instant(attribute="lecture.actual_start", allow_none=True)
     actual_end = Instant(attribute="lecture.actual_end", allow_none=True)
+    paused_ms = Integer(
+        attribute="lecture.paused_ms",
+        allow_none=True,
+        metadata={
+            "description": "How long the lecture was paused between its actual start and end, in milliseconds; "
+            "null if it never was."
+        },
+    )
     held_unknown = Boolean(
         attribute="lecture.held_unknown",
         metadata={"description": "Created after its planned time; staff have not confirmed yet whether it was held."},
@@ -229,6 +238,12 @@ class AtIn(Schema):
     """When it was, if not now."""
 
     at = AwareDateTime(allow_none=True, error_messages=_INSTANT)
+
+
+class PauseIn(Schema):
+    """After how many minutes the lecture is meant to go on, as its viewers read."""
+
+    minutes = Integer(strict=True, load_default=None, allow_none=True, validate=Range(1, LONGEST_PAUSE))
 
 
 class HeldIn(Schema):

@@ -280,7 +280,7 @@ def _leaves_enough(lecture: AnyLecture, min_percent: int, at: datetime) -> bool:
     """Whether who comes into a lecture at this moment, and not before, can still attend it."""
     length = timedelta(minutes=lecture.duration_minutes)
     if lecture.state is LectureState.LIVE and lecture.actual_start is not None:
-        left = lecture.actual_start + length - at
+        left = lecture.actual_start + length + timedelta(milliseconds=lecture.paused_ms or 0) - at
         return left / timedelta(milliseconds=1) >= needed_ms(lecture.duration_minutes * MINUTE_MS, min_percent)
     end = planned_end(lecture)
     return lecture.state is LectureState.POSTPONED or end is None or end > at

@@ -75,6 +75,13 @@ class LectureStarted(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class LecturePaused(Event):
+    """A live lecture is interrupted."""
+
+    lecture_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class LectureEnded(Event):
     """A lecture was held: its actual start and end are known."""
 

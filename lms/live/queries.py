@@ -18,6 +18,7 @@ from lms.attendance.queries.viewers import count_viewers
 from lms.attendance.rules import needed_ms
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries.lectures import get_lecture
+from lms.catalogue.queries.pauses import find_pause
 from lms.catalogue.rules import AnyLecture, may_edit_lecture, room_is_open
 from lms.core import clock
 from lms.core.db import read_column
@@ -46,6 +47,7 @@ class Room:
     needed_ms: int
     viewers: int
     at: datetime
+    resumes_at: datetime | None = None
     result: PersonAttendance | None = None
 
     @property
@@ -63,7 +65,7 @@ class Room:
     @property
     def reach(self) -> Reach | None:
         """Whether the lecture can still be attended. Null unless it is live and minutes are still missing."""
-        if self.state is not RoomState.LIVE or not self.takes_part or self.is_attended:
+        if self.state not in (RoomState.LIVE, RoomState.PAUSED) or not self.takes_part or self.is_attended:
             return None
         return Reach(
             counted_ms=self.counted_ms,
@@ -96,7 +98,8 @@ def get_room(lecture_id: int, *, by: Actor, at: datetime) -> Room:
     if not (staff or takes_part or by.is_reporter):
         raise Forbidden(_("The room is only for people enrolled in the series."))
     span = span_of(lecture, clock.to_ms(at))
-    state = room_state(lecture)
+    pause = find_pause(lecture)
+    state = room_state(lecture, is_paused=pause is not None)
     counted = counted_ms(lecture_id, by.person_id, at) if takes_part and by.person_id is not None else 0
     result = None
     if state is RoomState.OVER and takes_part and by.person_id is not None:
@@ -108,20 +111,22 @@ def get_room(lecture_id: int, *, by: Actor, at: datetime) -> Room:
         is_staff=staff,
         takes_part=takes_part,
         counted_ms=counted,
-        elapsed_ms=max(span.end - span.start, 0) if lecture.actual_start is not None else 0,
+        elapsed_ms=max(span.end - span.start - span.paused_ms, 0) if lecture.actual_start is not None else 0,
         length_ms=span.length_ms,
         needed_ms=needed_ms(span.length_ms, needed_percent(lecture)),
         viewers=count_viewers(lecture_id, at),
         at=at,
+        resumes_at=pause.resumes_at if pause is not None else None,
         result=result,
     )
 
 
 @dataclass(frozen=True)
 class RoomSnapshot:
-    """What all people in a room see alike."""
+    """What all people in a room see alike. `resumes_at`: when a paused lecture is meant to go on."""
 
     state: RoomState
+    resumes_at: datetime | None
     viewers: int
     stream: StreamStatus
 
@@ -129,7 +134,13 @@ class RoomSnapshot:
 def get_snapshot(lecture_id: int, *, by: Actor, at: datetime) -> RoomSnapshot:
     """Returns the state of a room. Raises NotFound."""
     lecture = get_lecture(lecture_id, by=by)
-    return RoomSnapshot(room_state(lecture), count_viewers(lecture_id, at), stream_status(lecture_id))
+    pause = find_pause(lecture)
+    return RoomSnapshot(
+        room_state(lecture, is_paused=pause is not None),
+        pause.resumes_at if pause is not None else None,
+        count_viewers(lecture_id, at),
+        stream_status(lecture_id),
+    )
 
 
 def list_reaches(lectures: Sequence[tuple[AnyLecture, int]], *, by: Actor, at: datetime) -> dict[int, Reach]:
@@ -144,7 +155,7 @@ def list_reaches(lectures: Sequence[tuple[AnyLecture, int]], *, by: Actor, at: d
     reaches = {}
     for lecture, percent in lectures:
         span = spans[lecture.id]
-        counted = compute_outcome(seen.get(lecture.id, []), start=span.start, end=span.end, min_percent=percent)
+        counted = compute_outcome(seen.get(lecture.id, []), span=span, min_percent=percent)
         needed = needed_ms(span.length_ms, percent)
         if counted.present_ms >= needed > 0:
             continue
@@ -152,7 +163,7 @@ def list_reaches(lectures: Sequence[tuple[AnyLecture, int]], *, by: Actor, at: d
             counted_ms=counted.present_ms,
             needed_ms=needed,
             length_ms=span.length_ms,
-            elapsed_ms=max(span.end - span.start, 0),
+            elapsed_ms=max(span.end - span.start - span.paused_ms, 0),
             at=at,
             has_report=lecture.id in with_link,
         )

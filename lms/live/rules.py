@@ -20,6 +20,7 @@ class RoomState(StrEnum):
 
     WAITING = "waiting"
     LIVE = "live"
+    PAUSED = "paused"
     OVER = "over"
 
 
@@ -81,10 +82,10 @@ class Reach:
         return max(self.length_ms - self.elapsed_ms, 0)
 
 
-def room_state(lecture: Lecture) -> RoomState:
+def room_state(lecture: Lecture, *, is_paused: bool = False) -> RoomState:
     """Returns the state of a room. A cancelled lecture is over; a lecture without a date is waiting."""
     if lecture.state is LectureState.LIVE:
-        return RoomState.LIVE
+        return RoomState.PAUSED if is_paused else RoomState.LIVE
     if lecture.state in (LectureState.HELD, LectureState.CANCELLED):
         return RoomState.OVER
     return RoomState.WAITING

@@ -17,6 +17,7 @@ from lms.live.queries import Room, RoomSnapshot, get_room, get_snapshot
 from lms.live.rules import RoomState
 from lms.live.tokens import make_token
 from lms.streaming.addresses import check_media_address, media_address
+from lms.web.api import rfc3339
 from lms.web.guards import ANYONE, SIGNED_IN, allow
 from lms.web.identity import current_actor
 from lms.web.time import number
@@ -68,6 +69,7 @@ def state(lecture_id: int) -> ResponseReturnValue:
         return jsonify(detail=error.message), error.status
     return jsonify(
         state=room.state,
+        resumes_at=rfc3339(room.resumes_at),
         is_open=room.is_open,
         minutes=tenth_minutes(room.counted_ms),
         counted_words=_counted_words(room),
@@ -91,6 +93,7 @@ def snapshot(mac: str, expires: int, lecture_id: int) -> ResponseReturnValue:
     current = get_snapshot(lecture_id, by=SYSTEM, at=at)
     answer = jsonify(
         state=current.state,
+        resumes_at=rfc3339(current.resumes_at),
         viewers=current.viewers,
         on_air=current.stream.on_air,
         has_video=current.stream.has_video,
@@ -105,9 +108,10 @@ def snapshot(mac: str, expires: int, lecture_id: int) -> ResponseReturnValue:
 
 def _playlist(current: RoomSnapshot) -> str | None:
     """The playlist to play, below the address of the media: of the last minutes, or of the whole once it is over."""
-    if current.stream.folder is None or (current.state is not RoomState.LIVE and not current.stream.is_complete):
+    is_live = current.state in (RoomState.LIVE, RoomState.PAUSED)
+    if current.stream.folder is None or (not is_live and not current.stream.is_complete):
         return None
-    return f"{current.stream.folder}/{'master' if current.state is RoomState.LIVE else 'master_full'}.m3u8"
+    return f"{current.stream.folder}/{'master' if is_live else 'master_full'}.m3u8"
 
 
 @bp.post("/lectures/<int:lecture_id>/room/join")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from itertools import product
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,7 +17,7 @@ from sqlalchemy import Table, select
 
 from lms.attendance import facts as columns
 from lms.attendance.models.credits import Correction, Credit, LectureFacts
-from lms.catalogue.models import Lecture, Series
+from lms.catalogue.models import Lecture, LecturePause, Series
 from lms.certificates.models import Award, Certificate
 from lms.core.db import Base, db
 from lms.core.roles import SYSTEM
@@ -27,7 +27,10 @@ from lms.reports.models import OpeningRow
 from lms.reports.queries.figures import count
 from lms.reports.rules import Slice
 
-_TABLES = (Person, PersonCountry, Country, Region, Partnership, Series, Lecture, Credit, Correction, Enrolment, Award)
+_TABLES = (
+    Person, PersonCountry, Country, Region, Partnership, Series, Lecture, LecturePause, Credit, Correction, Enrolment,
+    Award,
+)  # fmt: skip
 QUESTIONS: tuple[tuple[str, ...], ...] = (
     (), ("country",), ("region",), ("series",), ("year",), ("month",), ("sector",), ("gender",), ("source",),
     ("language",), ("country", "year"), ("series", "sector"), ("country", "sector"), ("region", "gender"),
@@ -81,10 +84,15 @@ class RecountRows:
         }  # fmt: skip
         self.facts = [*self._attendances(), *self._registrations(), *self._certificates()]
 
-    @staticmethod
-    def _seconds(lecture: Row) -> int:
-        """How long a held lecture was: from the second of its start to that of its end."""
-        return int(lecture["actual_end"].timestamp()) - int(lecture["actual_start"].timestamp())
+    def _seconds(self, lecture: Row) -> float:
+        """How long a held lecture was: from the second of its start to that of its end, without its pauses."""
+        first, last = lecture["actual_start"], lecture["actual_end"]
+        paused: int = sum(
+            max(0, (min(pause["ended_at"], last) - max(pause["started_at"], first)) // timedelta(milliseconds=1))
+            for pause in self.tables["lecture_pause"]
+            if pause["lecture_id"] == lecture["id"]
+        )
+        return float(int(last.timestamp()) - int(first.timestamp()) - paused / 1000)
 
     @staticmethod
     def _read(model: type[Base]) -> list[Row]:

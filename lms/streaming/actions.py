@@ -8,6 +8,7 @@ from sqlalchemy import delete, select, update
 
 from lms.catalogue.actions.history import record
 from lms.catalogue.actions.lectures import locked_lecture
+from lms.catalogue.queries.pauses import find_pause
 from lms.catalogue.rules import check_can_edit_lecture
 from lms.core import files
 from lms.core.db import action, after_commit, db
@@ -40,7 +41,7 @@ def begin_streaming(
     """
     lecture = locked_lecture(lecture_id)
     check_can_edit_lecture(lecture, by)
-    check_can_stream(lecture, track)
+    check_can_stream(lecture, track, is_paused=find_pause(lecture) is not None)
     assert by.person_id is not None
     stream = find_stream(lecture_id, track)
     if stream is None:
@@ -81,6 +82,15 @@ def end_streams(lecture_id: int, *, tracks: tuple[Track, ...] = tuple(Track), at
         session = find_open_session(stream.id)
         if session is not None:
             session.stopped_at = at
+
+
+@action
+def stop_session(lecture_id: int, *, at: datetime) -> None:
+    """Stops what is sent of a lecture that goes on later."""
+    stream = find_stream(lecture_id, Track.MAIN)
+    session = find_open_session(stream.id) if stream is not None else None
+    if session is not None:
+        session.stopped_at = at
 
 
 @action

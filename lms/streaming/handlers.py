@@ -5,6 +5,7 @@ from __future__ import annotations
 from lms.core.events import (
     LectureDeleted,
     LectureEnded,
+    LecturePaused,
     LectureReopened,
     LectureStarted,
     LectureStartUndone,
@@ -12,7 +13,7 @@ from lms.core.events import (
     handles,
 )
 from lms.core.settings import settings
-from lms.streaming.actions import end_streams, remove_streams, reopen_stream
+from lms.streaming.actions import end_streams, remove_streams, reopen_stream, stop_session
 from lms.streaming.models import Track
 from lms.streaming.queries import stored_keys
 
@@ -21,6 +22,12 @@ from lms.streaming.queries import stored_keys
 def on_start(event: LectureStarted) -> None:
     """A rehearsal ends when the lecture starts."""
     end_streams(event.lecture_id, tracks=(Track.REHEARSAL,), at=event.at)
+
+
+@handles(LecturePaused)
+def on_pause(event: LecturePaused) -> None:
+    """Nothing is sent in a pause, so that each epoch has its own time of day."""
+    stop_session(event.lecture_id, at=event.at)
 
 
 @handles(LectureEnded)

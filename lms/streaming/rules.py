@@ -19,12 +19,14 @@ LITTLE_DISK, NO_DISK = 2_000_000_000, 300_000_000
 PLAYLIST_TYPE, SEGMENT_TYPE = "application/vnd.apple.mpegurl", "video/mp4"
 
 
-def check_can_stream(lecture: Lecture, track: Track) -> None:
-    """Raises Refused unless the lecture can be sent now: live, or for a rehearsal not yet over."""
+def check_can_stream(lecture: Lecture, track: Track, *, is_paused: bool = False) -> None:
+    """Raises Refused unless the lecture can be sent now: live and not paused, or for a rehearsal not yet over."""
     if lecture.state in (LectureState.HELD, LectureState.CANCELLED):
         raise Refused(_("This lecture is over."))
     if track is Track.MAIN and lecture.state is not LectureState.LIVE:
         raise Refused(_("Start the lecture first."))
+    if track is Track.MAIN and is_paused:
+        raise Refused(_("The lecture is paused. Continue it first."))
 
 
 def check_takes_chunks(session: StreamSession, at: datetime) -> None:

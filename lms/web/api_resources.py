@@ -25,9 +25,11 @@ RESOURCES = (
     Resource("Lectures", "Plan, publish, change and read lectures.", ("lectures",)),
     Resource(
         "Lecture states",
-        "Start, end, postpone, cancel and reopen lectures, and confirm their times.",
+        "Start, pause, end, postpone, cancel and reopen lectures, and confirm their times.",
         (
             "lectures/start",
+            "lectures/pause",
+            "lectures/resume",
             "lectures/end",
             "lectures/undo-start",
             "lectures/reopen",

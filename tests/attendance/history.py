@@ -18,6 +18,7 @@ from lms.attendance.models.unmatched import UnmatchedAttendee
 from lms.attendance_imports.actions.imports import publish_attendance
 from lms.attendance_imports.actions.resolution import resolve_attendee, undo_decision
 from lms.attendance_imports.actions.staging import stage_attendance
+from lms.catalogue.actions.pauses import pause_lecture, resume_lecture
 from lms.catalogue.actions.states import (
     correct_times,
     end_lecture,
@@ -55,9 +56,9 @@ class Step(NamedTuple):
 
 
 STEPS = (
-    "enrol", "enrol", "enrol", "withdraw", "withdraw", "merge", "undo_merge", "start", "start", "end", "end", "hold",
-    "hold", "correct_times", "reopen", "undo_start", "beat", "import_rows", "import_rows", "import_sum", "import_name",
-    "decide", "undo_decision", "watch_in_group", "correct", "withdraw_correction",
+    "enrol", "enrol", "enrol", "withdraw", "withdraw", "merge", "undo_merge", "start", "start", "pause", "resume",
+    "end", "end", "hold", "hold", "correct_times", "reopen", "undo_start", "beat", "import_rows", "import_rows",
+    "import_sum", "import_name", "decide", "undo_decision", "watch_in_group", "correct", "withdraw_correction",
 )  # fmt: skip
 
 
@@ -125,6 +126,12 @@ class History:
 
     def _start(self, step: Step) -> None:
         start_lecture(self.lectures[step.lecture], by=SYSTEM, at=self.now)
+
+    def _pause(self, step: Step) -> None:
+        pause_lecture(self.lectures[step.lecture], by=SYSTEM, at=self.now)
+
+    def _resume(self, step: Step) -> None:
+        resume_lecture(self.lectures[step.lecture], by=SYSTEM, at=self.now)
 
     def _end(self, step: Step) -> None:
         end_lecture(self.lectures[step.lecture], by=SYSTEM, at=self.now)

@@ -17,7 +17,7 @@ def computed(
 ) -> ComputedOutcome:
     """Of a lecture of 100 milliseconds that asks for 60 of them."""
     presence = [PresenceInterval(*one) for one in seen]
-    return compute_outcome(presence, start=0, end=100, min_percent=60, is_counted=is_counted, by_hand=by_hand)
+    return compute_outcome(presence, span=Span(0, 100, 100), min_percent=60, is_counted=is_counted, by_hand=by_hand)
 
 
 def test_two_devices_count_once_and_are_clipped_to_the_lecture() -> None:
@@ -87,8 +87,8 @@ def test_what_is_missing_to_attended_is_stated_where_it_matters(
     present_ms: int, outcome: Outcome, short_ms: int
 ) -> None:
     attendance = AttendanceOutcome(
-        start_ms=0, length_ms=100, needed_percent=60, present_ms=present_ms, percent_tenths=present_ms * 10,
-        outcome=outcome, sources=[], intervals=[], by_source=[], rejoins=0, explanation="", is_counted=True,
-        correction=None,
+        start_ms=0, length_ms=100, whole_ms=100, needed_percent=60, present_ms=present_ms,
+        percent_tenths=present_ms * 10, outcome=outcome, sources=[], intervals=[], by_source=[], rejoins=0,
+        explanation="", is_counted=True, correction=None,
     )  # fmt: skip
     assert attendance.short_ms == short_ms

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from lms.attendance import rules
 from lms.attendance.models.credits import Outcome
 from lms.attendance.models.evidence import Source
+from lms.attendance.presence import Span
 from lms.core import measures
 
 MINUTE = 60_000
@@ -48,6 +49,36 @@ def test_clip_keeps_exactly_what_lies_within(intervals: list[rules.Interval], wi
     clipped = rules.clip(intervals, *window)
     assert points(clipped) == points(intervals) & points([window])
     assert all(window[0] <= start < end <= window[1] for start, end in clipped)
+
+
+@given(lists, lists)
+def test_leave_out_keeps_exactly_what_lies_outside(intervals: list[rules.Interval], gaps: list[rules.Interval]) -> None:
+    parts = rules.leave_out(rules.unite(intervals), rules.unite(gaps))
+    assert points(parts) == points(intervals) - points(gaps)
+    assert parts == sorted(parts)
+    assert all(start < end for start, end in parts)
+
+
+@given(lists, lists, spans, st.randoms(use_true_random=False))
+def test_presence_in_any_order_counts_the_same_outside_pauses(
+    intervals: list[rules.Interval], pauses: list[rules.Interval], window: rules.Interval, random: object
+) -> None:
+    within = tuple(rules.clip(rules.unite(pauses), *window))
+    span = Span(*window, window[1] - window[0] - rules.length(within), within)
+    shuffled = intervals + intervals[:3]
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    counted = span.count(shuffled)
+    assert counted == span.count(intervals)
+    assert points(counted) == (points(intervals) & points([window])) - points(pauses)
+    assert rules.length(counted) <= span.length_ms
+
+
+def test_a_pause_between_two_stays_is_no_rejoin() -> None:
+    span = Span(0, 100, 70, ((20, 30), (60, 80)))
+    assert span.count_stays(span.count([(0, 100)])) == 1
+    assert span.count_stays(span.count([(0, 15), (18, 25), (90, 100)])) == 3
+    assert span.count_stays(span.count([(85, 100)])) == 1
+    assert span.count_stays([]) == 0
 
 
 @given(st.lists(st.integers(0, 200_000), max_size=20), st.integers(0, 100_000), st.randoms(use_true_random=False))
@@ -93,7 +124,7 @@ def test_needed_is_the_least_that_attends(present: int, length: int, minimum: in
 
 def test_by_source_unites_within_a_source_only() -> None:
     seen = [(5, 10, Source.LIVE), (8, 20, Source.LIVE), (0, 9, Source.IMPORT), (-9, -1, Source.LIVE)]
-    assert rules.by_source(seen, 0, 15) == [(0, 9, Source.IMPORT), (5, 15, Source.LIVE)]
+    assert rules.by_source(seen, Span(0, 15, 15).count) == [(0, 9, Source.IMPORT), (5, 15, Source.LIVE)]
 
 
 def test_explain_says_the_sum_in_words(words: None) -> None:
@@ -118,6 +149,20 @@ def test_propose_times_prefers_the_plan_where_it_is_near() -> None:
     hour = 60 * MINUTE
     assert rules.propose_times([(0, 2 * hour)], 10 * MINUTE, 100 * MINUTE) == (10 * MINUTE, 100 * MINUTE)
     assert rules.propose_times([(2 * hour, 3 * hour)], 0, hour) == (2 * hour, 3 * hour)
+
+
+@given(spans, spans, lists, st.data())
+def test_what_is_certain_of_a_sum_is_in_no_pause(
+    seen: rules.Interval, window: rules.Interval, gaps: list[rules.Interval], data: st.DataObject
+) -> None:
+    first, last = seen
+    total = data.draw(st.integers(0, last - first))
+    pauses = tuple(rules.clip(rules.unite(gaps), *window))
+    span = Span(*window, window[1] - window[0] - rules.length(pauses), pauses)
+    placed = rules.certain(first, last, total, *window, pauses)
+    outside = points([seen]) - (points([window]) - points(list(pauses)))
+    if first < last:
+        assert rules.length(span.count([placed])) == max(0, total - len(outside))
 
 
 @given(spans, spans, st.data())

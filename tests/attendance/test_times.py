@@ -14,13 +14,20 @@ from lms.attendance.actions.joins import open_join
 from lms.attendance.actions.times import confirm_times
 from lms.attendance.models.credits import Credit, Outcome
 from lms.attendance.models.evidence import Source
+from lms.attendance.queries.outcomes import counted_ms
+from lms.attendance.queries.persons import attendance_of_person
 from lms.attendance.queries.times import Proposal, TimesPreview, preview_times, propose_times
+from lms.catalogue.actions.pauses import pause_lecture, resume_lecture
+from lms.catalogue.actions.states import correct_times, end_lecture, start_lecture
 from lms.catalogue.models import Lecture, LectureState
 from lms.core import jobs
 from lms.core.db import db
 from lms.core.errors import Forbidden, Invalid, Refused
 from lms.core.jobs import Job
+from lms.core.measures import MINUTE_MS
+from lms.core.roles import SYSTEM
 from tests.attendance.test_actions import END, START, Scene, minute
+from tests.factories import Make
 
 pytestmark = [pytest.mark.databases, pytest.mark.usefixtures("context")]
 LATER = END + timedelta(days=1)
@@ -166,3 +173,30 @@ def test_closed_attendance_keeps_its_times(elsewhere: Elsewhere) -> None:
     with pytest.raises(Refused, match="closed"):
         elsewhere.confirm(0, 60)
     assert elsewhere.state() == (LectureState.HELD, START, END)
+
+
+def test_a_pause_is_taken_off_length_and_presence(make: Make) -> None:
+    """The same on the roster, on the person's own page, in the credit, and in what other times would change."""
+    scene = Elsewhere(make)
+    start_lecture(scene.id, by=scene.by, at=START)
+    pause_lecture(scene.id, minutes=10, by=scene.by, at=minute(30))
+    ada, ben = (open_join(scene.id, scene.people[name].id, by=scene.by, at=minute(0)).id for name in ("Ada", "Ben"))
+    for number in range(1, 121):
+        for join in (ada,) if 40 < number <= 100 else (ada, ben):
+            record_beat(join, number, at=minute(number / 2))
+    seen = counted_ms(scene.id, scene.people["Ada"].id, minute(45))
+    assert seen == 30 * MINUTE_MS
+    resume_lecture(scene.id, by=scene.by, at=minute(50))
+    end_lecture(scene.id, by=scene.by, at=minute(60))
+    jobs.run_due()
+    row, own = scene.row("Ada"), attendance_of_person(scene.people["Ada"].id, by=SYSTEM)[0]
+    assert row.explanation == own.explanation == "40 of 40 minutes: attended"
+    credit = scene.credit("Ada")
+    assert credit is not None
+    assert (credit.present_ms, credit.percent_tenths) == (row.present_ms, 1000)
+    assert row.united == [(0, 30), (50, 60)]
+    assert scene.row("Ben").explanation == "30 of 40 minutes, one rejoin: attended"
+    assert scene.look(0, 40).difference.changes[scene.people["Ben"].id].after.present_ms == 20 * MINUTE_MS
+    correct_times(scene.id, started_at=minute(35), ended_at=minute(60), by=scene.by, at=LATER)
+    jobs.run_due()
+    assert scene.row("Ada").explanation == "10 of 10 minutes: attended"

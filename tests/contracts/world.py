@@ -309,6 +309,8 @@ DOSSIER = b"%PDF-1.7 a dossier"
 
 STATE_OF = {
     "catalogue.lecture_end": "live",
+    "catalogue.lecture_pause": "live",
+    "catalogue.lecture_resume": "live",
     "catalogue.lecture_publish": "draft",
     "catalogue.lecture_delete": "draft",
     "catalogue_api.delete_lecture": "draft",
@@ -320,6 +322,8 @@ STATE_OF = {
     "dashboards_api.look_at_times": "held",
     "dashboards_api.confirm_times": "held",
     "catalogue_api.end": "live",
+    "catalogue_api.pause": "live",
+    "catalogue_api.resume": "live",
     "catalogue_api.take_back_start": "ended",
     "catalogue_api.reopen": "ended",
     "catalogue_api.confirm": "ended",

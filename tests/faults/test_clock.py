@@ -18,7 +18,7 @@ from lms.attendance import rules
 from lms.attendance.models.credits import Credit
 from lms.attendance.models.evidence import Source
 from lms.attendance.outcomes import compute_outcome
-from lms.attendance.presence import PresenceInterval
+from lms.attendance.presence import PresenceInterval, Span
 from lms.core import clock, jobs
 from lms.core.db import db
 from lms.people.rules import DEVICE_LASTS
@@ -48,7 +48,7 @@ def test_whatever_the_clock_says_minutes_are_neither_negative_nor_above_the_leng
         intervals = rules.seen_by_beats(received + received[:5], beat_seconds=beat, joined_ms=joined)
         assert intervals == rules.seen_by_beats(sorted(set(received)), beat_seconds=beat, joined_ms=joined)
         seen += [PresenceInterval(*interval, Source.LIVE) for interval in intervals]
-    outcome = compute_outcome(seen, start=start, end=start + length, min_percent=60)
+    outcome = compute_outcome(seen, span=Span(start, start + length, length), min_percent=60)
     assert 0 <= outcome.present_ms <= length
     assert 0 <= outcome.percent_tenths <= 1000
 

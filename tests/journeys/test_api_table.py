@@ -469,7 +469,8 @@ def test_the_document_names_every_call(app: APIFlask) -> None:
     paths = {re.sub(r"{\w+}", "{}", path) for path in document["paths"]}
     for path in (
         "tokens", "totals", "series", "series/{}", "series/{}/lectures", "lectures/{}", "lectures/{}/start",
-        "lectures/{}/end", "lectures/{}/undo-start", "lectures/{}/reopen", "lectures/{}/hold", "lectures/{}/confirm",
+        "lectures/{}/end", "lectures/{}/pause", "lectures/{}/resume",
+        "lectures/{}/undo-start", "lectures/{}/reopen", "lectures/{}/hold", "lectures/{}/confirm",
         "lectures/{}/cancel", "lectures/{}/postpone", "series/{}/enrolments", "enrolments/{}",
         "people/{}", "lectures/{}/join", "lectures/{}/presence", "lectures/{}/attendance", "lectures/{}/attendance/{}",
         "lectures/{}/attendance-imports", "series/{}/certificates", "jobs/{}", "certificates/{}",

@@ -9,12 +9,16 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import update
 
+from lms.catalogue.actions.pauses import pause_lecture, resume_lecture
 from lms.catalogue.models import Lecture, LectureState
 from lms.core import clock
 from lms.core.db import action, db
+from lms.core.errors import Refused
 from lms.streaming.actions import begin_epoch, begin_streaming, close_epoch, end_streams, note_complete, note_segments
 from lms.streaming.addresses import media_address
 from lms.streaming.models import Track
+from lms.streaming.queries import find_open_session
+from lms.web.api import rfc3339
 from tests.factories import Make
 
 
@@ -51,8 +55,8 @@ def watched(client: FlaskClient, make: Make) -> Watched:
 
 def test_a_snapshot_follows_the_lecture(watched: Watched, make: Make) -> None:
     assert watched.read() | {"media": ""} == {
-        "state": "live", "viewers": 0, "on_air": "off", "has_video": False, "playlist": None, "notices": [],
-        "media": "",
+        "state": "live", "resumes_at": None, "viewers": 0, "on_air": "off", "has_video": False, "playlist": None,
+        "notices": [], "media": "",
     }  # fmt: skip
     with make.app.app_context():
         session = begin_streaming(watched.lecture.id, Track.MAIN, by=watched.by, at=clock.now())
@@ -73,6 +77,24 @@ def test_a_snapshot_follows_the_lecture(watched: Watched, make: Make) -> None:
     with make.app.app_context():
         note_complete(stream_id)
     assert watched.read()["playlist"] == f"{folder}/master_full.m3u8"
+
+
+def test_a_pause_stops_what_is_sent_and_says_until_when(watched: Watched, make: Make) -> None:
+    with make.app.app_context():
+        session = begin_streaming(watched.lecture.id, Track.MAIN, by=watched.by, at=clock.now())
+        note_segments(begin_epoch(session.id, start_ms=0, wall_ms=0), {"v": [2000], "a": [2000]})
+        at = clock.now()
+        pause_lecture(watched.lecture.id, minutes=5, by=watched.by, at=at)
+        assert find_open_session(session.stream_id) is None
+        with pytest.raises(Refused, match="The lecture is paused"):
+            begin_streaming(watched.lecture.id, Track.MAIN, by=watched.by, at=clock.now())
+    seen = watched.read()
+    assert (seen["state"], seen["on_air"], seen["resumes_at"]) == ("paused", "off", rfc3339(at + timedelta(minutes=5)))
+    assert seen["playlist"].endswith("/master.m3u8")
+    with make.app.app_context():
+        resume_lecture(watched.lecture.id, by=watched.by, at=clock.now())
+        begin_streaming(watched.lecture.id, Track.MAIN, by=watched.by, at=clock.now())
+    assert (watched.read()["state"], watched.read()["resumes_at"]) == ("live", None)
 
 
 def test_a_rehearsal_is_in_no_snapshot(watched: Watched, make: Make) -> None:

@@ -8,7 +8,7 @@ from lms.attendance.actions.closing import check_not_closed
 from lms.attendance.actions.credits import lock_lecture
 from lms.attendance.actions.facts import hold_facts
 from lms.attendance.actions.policies import check_key
-from lms.attendance.presence import Span
+from lms.attendance.presence import span_between
 from lms.attendance.queries.change_preview import difference
 from lms.attendance.queries.times import check_times
 from lms.catalogue.actions.states import correct_times, hold_lecture
@@ -34,7 +34,7 @@ def confirm_times(
     lecture = lock_lecture(lecture_id)
     check_times(lecture, started_at, ended_at, at)
     check_not_closed(lecture)
-    check_key(difference(lecture, span=Span.between(started_at, ended_at)).key, key)
+    check_key(difference(lecture, span=span_between(lecture, started_at, ended_at)).key, key)
     if lecture.state is LectureState.HELD:
         return correct_times(lecture_id, started_at=started_at, ended_at=ended_at, by=by, at=at)
     return hold_lecture(lecture_id, started_at=started_at, ended_at=ended_at, by=by, at=at)

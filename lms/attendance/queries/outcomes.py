@@ -156,8 +156,7 @@ def compute_credits(
             continue
         computed = compute_outcome(
             presence.get(person_id, ()),
-            start=span.start,
-            end=span.end,
+            span=span,
             min_percent=min_percent,
             by_hand=corrected,
         )
@@ -175,7 +174,7 @@ def counted_ms(lecture_id: int, person_id: int, at: datetime) -> int:
         return 0
     span = span_of(lecture, clock.to_ms(at))
     presence = presence_in(lecture, [person_id], span).get(person_id, [])
-    return compute_outcome(presence, start=span.start, end=span.end, min_percent=min_percent_of(lecture)).present_ms
+    return compute_outcome(presence, span=span, min_percent=min_percent_of(lecture)).present_ms
 
 
 def written_credits(lecture_id: int, only: Collection[int] | None = None) -> dict[int, CreditValues]:

@@ -108,6 +108,7 @@ def _held(*which: ColumnElement[bool]) -> Any:
             Lecture.duration_minutes,
             Lecture.actual_start,
             Lecture.actual_end,
+            Lecture.paused_ms,
             Policy.min_percent,
             holds_for(_WHO, IS_ELIGIBLE).label("is_eligible"),
             is_credited.label("is_credited"),

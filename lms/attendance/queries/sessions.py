@@ -36,7 +36,8 @@ def _is_held() -> Any:
 
 def _is_certain() -> Any:
     """Whether a held lecture is a session: confirmed, or long enough with someone present."""
-    length = whole_seconds(Lecture.actual_end) - whole_seconds(Lecture.actual_start)
+    paused = func.coalesce(Lecture.paused_ms, 0) / 1000
+    length = whole_seconds(Lecture.actual_end) - whole_seconds(Lecture.actual_start) - paused
     somebody = exists().where(Credit.lecture_id == Lecture.id, Credit.outcome.in_(_PRESENT))
     return or_(Lecture.confirmed_at.is_not(None), and_(length >= LEAST_SECONDS, somebody))
 

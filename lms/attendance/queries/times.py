@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from lms.attendance import rules
 from lms.attendance.models.evidence import AttendanceImport, Beat, Join, Presence, Source
-from lms.attendance.presence import Span, is_held, presence_of_joins
+from lms.attendance.presence import is_held, presence_of_joins, span_between
 from lms.attendance.queries.change_preview import OutcomeDifference, difference
 from lms.attendance.queries.closings import find_closing
 from lms.catalogue.models import Lecture, LectureState
@@ -128,7 +128,11 @@ def preview_times(lecture_id: int, start: datetime, end: datetime, *, by: Actor,
     check_can_edit_lecture(lecture, by)
     check_times(lecture, start, end, at)
     return TimesPreview(
-        lecture, start, end, difference(lecture, span=Span.between(start, end)), find_closing(lecture_id) is not None
+        lecture,
+        start,
+        end,
+        difference(lecture, span=span_between(lecture, start, end)),
+        find_closing(lecture_id) is not None,
     )
 
 

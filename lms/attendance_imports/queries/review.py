@@ -252,7 +252,7 @@ def _unknown(lecture: Lecture, span: Span, ids: Sequence[int], by: Actor) -> lis
     for id_, evidence, joined, left, stated, system in db.session.execute(rows) if ids else ():
         assert id_ is not None  # asked for by it
         if stated is not None:
-            joined, left = rules.certain(joined, left, stated, span.start, span.end)
+            joined, left = rules.certain(joined, left, stated, span.start, span.end, span.pauses)
         stays.setdefault(id_, []).append(Stay(evidence, joined, left, system))
         seen.setdefault(id_, []).append((joined, left))
     decider = aliased(Person)
@@ -273,7 +273,7 @@ def _unknown(lecture: Lecture, span: Span, ids: Sequence[int], by: Actor) -> lis
             email=row.email,
             is_row=row.within_id is not None,
             stays=stays.get(row.id, []),
-            present_ms=rules.length(rules.clip(rules.unite(seen.get(row.id, [])), span.start, span.end)),
+            present_ms=rules.length(span.count(seen.get(row.id, []))),
             lectures=lectures.get(row.id, 0),
             how=row.how,
             person=meant.get(row.person_id) if row.person_id is not None else None,

@@ -7,6 +7,7 @@ from datetime import datetime
 from lms.catalogue.actions.history import note, record
 from lms.catalogue.actions.lectures import locked_lecture
 from lms.catalogue.actions.naming import check_no_clash
+from lms.catalogue.actions.pauses import close_pause, measure_pauses
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries.policies import current_policy
 from lms.catalogue.rules import (
@@ -79,6 +80,7 @@ def start_lecture(lecture_id: int, *, by: Actor, at: datetime, started_at: datet
     lecture.state, lecture.actual_start, lecture.actual_end = LectureState.LIVE, began, None
     lecture.held_unknown = False
     db.session.flush()
+    measure_pauses(lecture)
     record("start_lecture", lecture, by=by, at=at)
     publish(LectureStarted(lecture_id=lecture.id, by=by, at=at))
     return lecture
@@ -93,6 +95,8 @@ def end_lecture(lecture_id: int, *, by: Actor, at: datetime, ended_at: datetime 
     lecture.state, lecture.actual_end = LectureState.HELD, ended
     lecture.policy_id = current_policy(lecture.series_id).id
     db.session.flush()
+    if not close_pause(lecture, at=at):
+        measure_pauses(lecture)
     record("end_lecture", lecture, by=by, at=at)
     publish(LectureEnded(lecture_id=lecture.id, by=by, at=at))
     return lecture
@@ -107,6 +111,7 @@ def reopen_lecture(lecture_id: int, *, by: Actor, at: datetime) -> Lecture:
     lecture.state, lecture.actual_end, lecture.policy_id = LectureState.LIVE, None, None
     lecture.confirmed_at = None
     db.session.flush()
+    measure_pauses(lecture)
     record("reopen_lecture", lecture, by=by, at=at)
     publish(LectureReopened(lecture_id=lecture.id, by=by, at=at))
     return lecture
@@ -116,8 +121,8 @@ def reopen_lecture(lecture_id: int, *, by: Actor, at: datetime) -> Lecture:
 def undo_start(lecture_id: int, *, by: Actor, at: datetime) -> Lecture:
     """Undoes a start, and the end after it: the lecture is scheduled as planned.
 
-    What was recorded is kept: presence counts if it falls within the times at which the lecture is held later. The
-    actual times stay in its history. Refused once its attendance is closed.
+    What was recorded is kept: presence counts, and a pause does not, if it falls within the times at which the
+    lecture is held later. The actual times stay in its history. Refused once its attendance is closed.
     """
     lecture = _mine(lecture_id, by)
     check_can_undo_start(lecture)
@@ -127,6 +132,7 @@ def undo_start(lecture_id: int, *, by: Actor, at: datetime) -> Lecture:
     lecture.policy_id = lecture.confirmed_at = None
     lecture.held_unknown = is_over_unheld(lecture, at)
     db.session.flush()
+    close_pause(lecture, at=at)
     record("undo_start", lecture, by=by, at=at)
     publish(LectureStartUndone(lecture_id=lecture.id, by=by, at=at))
     return lecture
@@ -181,6 +187,7 @@ def correct_times(lecture_id: int, *, started_at: datetime, ended_at: datetime, 
     note(lecture, "times_corrected", before, by=by, at=at)
     lecture.actual_start, lecture.actual_end = started_at, ended_at
     db.session.flush()
+    measure_pauses(lecture)
     record("correct_times", lecture, by=by, at=at)
     publish(LectureTimesCorrected(lecture_id=lecture.id, by=by, at=at))
     return lecture

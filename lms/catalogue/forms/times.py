@@ -73,6 +73,12 @@ class MomentForm(CatalogueForm):
     at = LocalTimeField(_l("At an earlier time"), [Optional()])
 
 
+class PauseForm(CatalogueForm):
+    """After how many minutes a lecture is meant to go on; empty: not known."""
+
+    minutes = WholeNumber(_l("Minutes"), [Optional()])
+
+
 class TimesForm(CatalogueForm):
     """The actual start and end, in the lecture's own zone."""
 

@@ -1,4 +1,4 @@
-"""The steps of a lecture, each one a POST: publish, delete, start, end, reopen, confirm, undo, postpone, cancel."""
+"""The steps of a lecture, each a POST: publish, delete, start, pause, end, reopen, confirm, undo, postpone, cancel."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from lms.catalogue.actions.lectures import delete_draft
+from lms.catalogue.actions.pauses import pause_lecture, resume_lecture
 from lms.catalogue.actions.states import (
     cancel_lecture,
     confirm_held,
@@ -20,7 +21,7 @@ from lms.catalogue.actions.states import (
     undo_start,
 )
 from lms.catalogue.forms.base import CatalogueForm
-from lms.catalogue.forms.times import CancelForm, MomentForm, PostponeForm, TimesForm
+from lms.catalogue.forms.times import CancelForm, MomentForm, PauseForm, PostponeForm, TimesForm
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries import lectures as lecture_queries
 from lms.catalogue.rules import (
@@ -154,6 +155,31 @@ def lecture_end(lecture_id: int) -> ResponseReturnValue:
     if status is not None:
         return _again(lecture_id, status, {LectureState.LIVE}, moment=form)
     flash(_("The lecture has ended. Attendance is being counted."), "done")
+    return _onwards(lecture_id)
+
+
+@bp.post("/lectures/<int:lecture_id>/pause")
+@allow(SIGNED_IN)
+def lecture_pause(lecture_id: int) -> ResponseReturnValue:
+    """Pauses a live lecture, or changes when a paused one is meant to go on."""
+    form = PauseForm()
+    minutes = form.minutes.data
+    status = form.attempt(lambda: pause_lecture(lecture_id, minutes=minutes, by=current_actor(), at=clock.now()))
+    if status is not None:
+        return _with_reason(lecture_id, form, status)
+    flash(_("The lecture is paused. The pause is not counted."), "done")
+    return _onwards(lecture_id)
+
+
+@bp.post("/lectures/<int:lecture_id>/resume")
+@allow(SIGNED_IN)
+def lecture_resume(lecture_id: int) -> ResponseReturnValue:
+    """Goes on with a paused lecture."""
+    form = MomentForm()
+    status = form.attempt(lambda: resume_lecture(lecture_id, by=current_actor(), at=clock.now()))
+    if status is not None:
+        return _with_reason(lecture_id, form, status)
+    flash(_("The lecture goes on."), "done")
     return _onwards(lecture_id)
 
 

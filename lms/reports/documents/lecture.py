@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from lms.attendance.models.evidence import Source
 from lms.catalogue.fair_hours import NIGHT_FROM, NIGHT_UNTIL
+from lms.catalogue.rules import length_ms
 from lms.core.i18n import _, _n
 from lms.core.measures import MINUTE_MS, nearest_whole, percent, tenth_minutes, whole_minutes
 from lms.core.zones import main_zone
@@ -161,10 +162,7 @@ def _is_night(report: LectureReport, code: str) -> bool:
 
 
 def _length(report: LectureReport) -> int:
-    lecture = report.lecture
-    assert lecture.actual_start is not None
-    assert lecture.actual_end is not None
-    return (lecture.actual_end - lecture.actual_start) // timedelta(milliseconds=1)
+    return length_ms(report.lecture) or 0
 
 
 def _lede(report: LectureReport) -> str:
@@ -179,7 +177,9 @@ def _lede(report: LectureReport) -> str:
         city=zone_city(zone),
         n=number(whole_minutes(_length(report))),
     )
-    return " ".join([held, _("Series: %(series)s.", series=lecture.series.title)])
+    paused = whole_minutes(report.lecture.paused_ms or 0)
+    pauses = [_n("It was paused for %(num)s minute.", "It was paused for %(num)s minutes.", paused)] if paused else []
+    return " ".join([held, *pauses, _("Series: %(series)s.", series=lecture.series.title)])
 
 
 def _figures(report: LectureReport) -> tuple[Figure, ...]:

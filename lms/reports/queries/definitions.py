@@ -32,9 +32,9 @@ _TEXTS: Final[dict[str, Any]] = {
         "counted twice."
     ),
     "attendances": _l(
-        "One person in one lecture, present for the share of its actual length that the series requires (60 % "
-        "unless it says otherwise), live or in a group. Watching a recording does not count. A correction by "
-        "the instructor overrides the record."
+        "One person in one lecture, present for the share of its actual length, without pauses, that the series "
+        "requires (60 % unless it says otherwise), live or in a group. Watching a recording does not count. A "
+        "correction by the instructor overrides the record."
     ),
     "countries": _l(
         "Different countries of the people with those attendances: each person’s country on the day of the "

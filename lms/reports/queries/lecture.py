@@ -117,7 +117,7 @@ def get_lecture_report(lecture_id: int, *, by: Actor, at: datetime, locale: str 
         excused=len(_people_with(Outcome.EXCUSED, credits)),
         certified=_certified(lecture.series_id, attended),
         needed_ms=needed_ms(span.length_ms, _min_percent(lecture)),
-        course=course(stays.values(), span.start, span.end),
+        course=course(stays.values(), span.start, span.end, span.pauses),
         untimed=dict(_count_sources(credits, seen - timed)),
         uncounted=len(timed - seen),
         sources=dict(_count_sources(credits, attended).most_common()),

@@ -26,6 +26,7 @@ def test_lecture_created_read_and_repeated(ines: Api, admin: Api, anyone: Api, t
         "instructor_names": ["Ines"],
         "actual_start": None,
         "actual_end": None,
+        "paused_ms": None,
         "held_unknown": False,
         "confirmed_at": None,
         "reason": None,
@@ -70,6 +71,7 @@ def test_lecture_missing_keys_take_their_defaults(ines: Api) -> None:
         "materials": [],
         "actual_start": None,
         "actual_end": None,
+        "paused_ms": None,
         "held_unknown": False,
         "confirmed_at": None,
         "reason": None,
@@ -239,6 +241,21 @@ def test_a_start_and_an_end_are_undone(ines: Api) -> None:
     assert (planned["state"], planned["actual_start"], planned["held_unknown"]) == ("scheduled", None, False)
     assert planned["starts_at_utc"] == "2036-12-02T06:00:00Z"
     assert ines("POST", f"{path}/undo-start").status_code == 409
+
+
+def test_a_lecture_is_paused_and_resumed(ines: Api, omar: Api) -> None:
+    ines("POST", "/series", SERIES)
+    path = f"/lectures/{ines('POST', '/series/trade/lectures', LECTURE).json['id']}"
+    assert ines("POST", f"{path}/pause", {}).status_code == 409
+    ines("POST", f"{path}/start", {})
+    for minutes in (0, 61, "5"):
+        assert fields(ines("POST", f"{path}/pause", {"minutes": minutes})) == ["minutes"]
+    assert omar("POST", f"{path}/pause", {}).status_code == 403
+    for _press in range(2):
+        paused = ines("POST", f"{path}/pause", {"minutes": 5})
+        assert (paused.status_code, paused.json["state"], paused.json["paused_ms"]) == (200, "live", 0)
+    for _press in range(2):
+        assert ines("POST", f"{path}/resume").json["paused_ms"] is not None
 
 
 def test_whether_a_lecture_of_the_past_was_held_is_answered(ines: Api, anyone: Api) -> None:

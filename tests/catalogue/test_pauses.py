@@ -1,0 +1,141 @@
+"""Pauses of a lecture: they never overlap, end with the lecture, and are taken off its actual length."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from itertools import count, pairwise
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from lms.catalogue.actions.pauses import pause_lecture, resume_lecture
+from lms.catalogue.actions.states import (
+    correct_times,
+    end_lecture,
+    hold_lecture,
+    reopen_lecture,
+    start_lecture,
+    undo_start,
+)
+from lms.catalogue.models import Lecture, LecturePause, Series
+from lms.catalogue.queries.lectures import list_changes
+from lms.catalogue.queries.pauses import find_pause, list_pauses
+from lms.catalogue.rules import length_ms
+from lms.core.audit import AuditEntry
+from lms.core.clock import to_ms
+from lms.core.db import action, db
+from lms.core.errors import Forbidden, Invalid, Refused
+from lms.core.roles import Actor
+
+MakeLecture = Callable[..., Lecture]
+MINUTE = timedelta(minutes=1)
+MINUTE_MS = 60_000
+numbers = count()
+
+
+def reload(lecture_id: int) -> Lecture:
+    return db.session.get_one(Lecture, lecture_id, populate_existing=True)
+
+
+@pytest.mark.databases
+def test_a_pause_is_taken_off_the_length(series: Series, make_lecture: MakeLecture, ines: Actor, at: datetime) -> None:
+    key = start_lecture(make_lecture().id, by=ines, at=at).id
+    pause_lecture(key, minutes=5, by=ines, at=at + 10 * MINUTE)
+    pause = find_pause(reload(key))
+    assert pause is not None
+    assert (pause.started_at, pause.resumes_at) == (at + 10 * MINUTE, at + 15 * MINUTE)
+    pause_lecture(key, by=ines, at=at + 11 * MINUTE)
+    pause_lecture(key, minutes=15, by=ines, at=at + 12 * MINUTE)
+    assert find_pause(reload(key)) is pause
+    assert (pause.started_at, pause.resumes_at) == (at + 10 * MINUTE, at + 27 * MINUTE)
+    for minute in (20, 22):
+        resume_lecture(key, by=ines, at=at + minute * MINUTE)
+    assert find_pause(reload(key)) is None
+    held = end_lecture(key, by=ines, at=at + 60 * MINUTE)
+    assert (held.paused_ms, length_ms(held)) == (10 * MINUTE_MS, 50 * MINUTE_MS)
+    verbs = db.session.scalars(select(AuditEntry.verb).order_by(AuditEntry.id)).all()
+    assert verbs[-5:] == ["start_lecture", "pause_lecture", "pause_lecture", "resume_lecture", "end_lecture"]
+    assert [change.what for change in list_changes(key, by=ines)][-4:] == ["started", "paused", "resumed", "ended"]
+
+
+@pytest.mark.databases
+def test_an_open_pause_ends_with_the_lecture(
+    series: Series, make_lecture: MakeLecture, ines: Actor, at: datetime
+) -> None:
+    key = start_lecture(make_lecture().id, by=ines, at=at).id
+    pause_lecture(key, by=ines, at=at + 40 * MINUTE)
+    held = end_lecture(key, by=ines, at=at + 60 * MINUTE, ended_at=at + 50 * MINUTE)
+    assert length_ms(held) == 40 * MINUTE_MS
+    reopened = reopen_lecture(key, by=ines, at=at + 61 * MINUTE)
+    assert (find_pause(reopened), reopened.paused_ms) == (None, 20 * MINUTE_MS)
+    assert length_ms(end_lecture(key, by=ines, at=at + 90 * MINUTE)) == 70 * MINUTE_MS
+    correct_times(key, started_at=at + 45 * MINUTE, ended_at=at + 80 * MINUTE, by=ines, at=at + 90 * MINUTE)
+    assert length_ms(reload(key)) == 20 * MINUTE_MS
+    correct_times(key, started_at=at, ended_at=at + 30 * MINUTE, by=ines, at=at + 90 * MINUTE)
+    assert length_ms(reload(key)) == 30 * MINUTE_MS
+
+
+def test_a_pause_counts_in_the_times_at_which_the_lecture_is_held_later(
+    series: Series, make_lecture: MakeLecture, ines: Actor, at: datetime
+) -> None:
+    key = start_lecture(make_lecture().id, by=ines, at=at).id
+    pause_lecture(key, by=ines, at=at + 10 * MINUTE)
+    undone = undo_start(key, by=ines, at=at + 20 * MINUTE)
+    assert find_pause(undone) is None
+    with pytest.raises(Refused):
+        pause_lecture(key, by=ines, at=at + 21 * MINUTE)
+    held = hold_lecture(key, started_at=at + 15 * MINUTE, ended_at=at + 75 * MINUTE, by=ines, at=at + 80 * MINUTE)
+    assert length_ms(held) == 55 * MINUTE_MS
+
+
+def test_who_pauses_what(series: Series, make_lecture: MakeLecture, ines: Actor, omar: Actor, at: datetime) -> None:
+    key = make_lecture().id
+    for act in (pause_lecture, resume_lecture):
+        with pytest.raises(Refused, match="has not begun"):
+            act(key, by=ines, at=at)
+        with pytest.raises(Forbidden):
+            act(key, by=omar, at=at)
+    start_lecture(key, by=ines, at=at)
+    for minutes in (0, 61):
+        with pytest.raises(Invalid, match="Use a number from 1 to 60"):
+            pause_lecture(key, minutes=minutes, by=ines, at=at)
+    assert reload(key).paused_ms is None
+
+
+@pytest.mark.databases
+def test_the_database_holds_one_open_pause_at_most(
+    series: Series, make_lecture: MakeLecture, ines: Actor, at: datetime
+) -> None:
+    key = start_lecture(make_lecture().id, by=ines, at=at).id
+    pause_lecture(key, by=ines, at=at)
+
+    @action
+    def write() -> None:
+        db.session.add(LecturePause(lecture_id=key, started_at=at + MINUTE))
+        db.session.flush()
+
+    with pytest.raises(IntegrityError):
+        write()
+
+
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=st.lists(st.tuples(st.sampled_from(["pause", "resume"]), st.integers(-2, 6)), max_size=8))
+def test_pauses_are_in_order_and_apart_whatever_the_clock_does(
+    series: Series, make_lecture: MakeLecture, ines: Actor, at: datetime, steps: list[tuple[str, int]]
+) -> None:
+    now = at
+    key = start_lecture(make_lecture(title=f"Opening {next(numbers)}").id, by=ines, at=at).id
+    for what, minutes in steps:
+        now = max(now + minutes * MINUTE, at)
+        (pause_lecture if what == "pause" else resume_lecture)(key, by=ines, at=now)
+    ended = max(now, at + MINUTE)
+    held = end_lecture(key, by=ines, at=ended)
+    pauses = list_pauses(held)
+    assert all(last is not None and first < last for first, last in pauses)
+    assert all(earlier[1] <= later[0] for earlier, later in pairwise(pauses))
+    inside = [(max(first, to_ms(at)), min(last, to_ms(ended))) for first, last in pauses]
+    assert (held.paused_ms or 0) == sum(max(last - first, 0) for first, last in inside)
