@@ -27,6 +27,7 @@ from gunicorn.arbiter import Arbiter
 
 from lms.app import create_app, settle
 from lms.attendance.actions.reminders import post_due_reminders
+from lms.attendance.actions.replays import credit_due_replays
 from lms.certificates.actions.bundles import drop_old_bundles
 from lms.certificates.actions.requirements import post_grown_requirements
 from lms.config import Config
@@ -125,6 +126,7 @@ def run_worker(config: Config, *, with_server: bool = False) -> None:
             send_urgent_mail,
             read_returned_mail,
             compare_people,
+            credit_replays,
             send_heartbeats,
         )
     ]
@@ -211,6 +213,17 @@ def compare_people(app: Flask, stopping: threading.Event) -> None:
                 db.session.remove()
         except Exception:
             log.exception("people could not be compared")
+
+
+def credit_replays(app: Flask, stopping: threading.Event) -> None:
+    """Credits every few seconds what people watched of replays, until `stopping` is set."""
+    while not stopping.wait(SWEEP_SECONDS):
+        try:
+            with app.app_context():
+                credit_due_replays(at=clock.now())
+                db.session.remove()
+        except Exception:
+            log.exception("replays could not be credited")
 
 
 def send_heartbeats(app: Flask, stopping: threading.Event) -> None:

@@ -24,6 +24,10 @@ OFFLINE_MS = 30 * MINUTE_MS
 """So long after the last mark of the server's time a heartbeat that a page kept can still be proven."""
 OFFLINE_ACCEPTED_MS = 6 * HOUR_MS
 """So long after the mark it is accepted."""
+REPLAY_SPEED = 2
+"""The fastest that a replay is played for credit."""
+REPLAY_SLACK_MS = 15_000
+"""So much more than that is accepted, for clocks that differ."""
 
 
 def unite(intervals: Iterable[Interval]) -> list[Interval]:
@@ -65,6 +69,22 @@ def leave_out(intervals: Iterable[Interval], gaps: Sequence[Interval]) -> list[I
 def length(intervals: Iterable[Interval]) -> int:
     """Milliseconds of disjoint intervals."""
     return sum(end - start for start, end in intervals)
+
+
+def first_of(intervals: Iterable[Interval], most_ms: int) -> list[Interval]:
+    """The first milliseconds of disjoint intervals, `most_ms` at most."""
+    taken: list[Interval] = []
+    for start, end in intervals:
+        if most_ms <= 0:
+            break
+        taken.append((start, min(end, start + most_ms)))
+        most_ms -= end - start
+    return taken
+
+
+def playable_ms(spans: Iterable[Interval]) -> int:
+    """How much of replays can have been played by all pages of a person together that were open in these spans."""
+    return length(unite(spans)) * REPLAY_SPEED + REPLAY_SLACK_MS
 
 
 _SAMPLE = 400

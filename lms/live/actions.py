@@ -1,20 +1,25 @@
-"""Joining a lecture."""
+"""Joining a lecture, and watching its replay."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from lms.attendance.actions.joins import open_join
-from lms.catalogue.queries.lectures import get_lecture_to_join
+from lms.attendance.actions.replays import Played, record_played
+from lms.attendance.rules import Interval, clip
+from lms.catalogue.queries.lectures import get_lecture, get_lecture_to_join
 from lms.core.db import action
 from lms.core.errors import Forbidden, Invalid
 from lms.core.i18n import _
-from lms.core.roles import Actor
+from lms.core.roles import SYSTEM, Actor
 from lms.enrolment.actions.places import share_profile
 from lms.enrolment.queries.rows import find_enrolment
-from lms.live.rules import check_can_join
+from lms.live.replays import find_replays
+from lms.live.rules import check_can_join, check_can_watch_for_credit
 from lms.people.queries.persons import find_person_id
+from lms.streaming.queries import ReplayPart, replay_parts
 
 
 @dataclass(frozen=True)
@@ -50,3 +55,38 @@ def join_lecture(
         share_profile(enrolment, at=at)
     join = open_join(lecture_id, person_id, by=by, at=at)
     return Joined(join.id, join.beat_seconds, join_url)
+
+
+@action
+def begin_replay(lecture_id: int, *, by: Actor, at: datetime) -> list[ReplayPart]:
+    """Begins to watch the replay of a lecture for oneself; returns its parts.
+
+    Raises NotFound, Forbidden for people who are not enrolled, and Refused where watching it does not count.
+    """
+    lecture = get_lecture(lecture_id, by=by)
+    enrolment = find_enrolment(lecture.series_id, by.person_id) if by.person_id is not None else None
+    check_can_watch_for_credit(find_replays([lecture_id]).get(lecture_id), enrolment, at)
+    assert enrolment is not None
+    share_profile(enrolment, at=at)
+    return replay_parts(lecture_id)
+
+
+@action
+def report_played(
+    lecture_id: int, person_id: int, ranges: Iterable[Interval], *, began_ms: int, is_paused: bool, at: datetime
+) -> Played:
+    """Stores what a page played of a replay since it began, for who has its token: ranges of the lecture's time of day
+    in milliseconds, of which only what is in the replay counts.
+
+    Raises NotFound, and Refused where watching it does not count.
+    """
+    lecture = get_lecture(lecture_id, by=SYSTEM)
+    enrolment = find_enrolment(lecture.series_id, person_id)
+    check_can_watch_for_credit(find_replays([lecture_id]).get(lecture_id), enrolment, at)
+    reported = list(ranges)
+    played = [
+        interval
+        for part in replay_parts(lecture_id)
+        for interval in clip(reported, part.wall_ms, part.wall_ms + part.length_ms)
+    ]
+    return record_played(lecture_id, person_id, played, began_ms=began_ms, is_paused=is_paused, at=at)

@@ -13,6 +13,7 @@ from lms.core.i18n import _
 from lms.core.measures import MINUTE_MS, short_minutes, whole_minutes
 from lms.enrolment.models import Enrolment
 from lms.enrolment.rules import is_enrolled
+from lms.live.replays import Replay
 
 
 class RoomState(StrEnum):
@@ -103,3 +104,15 @@ def check_can_join(lecture: AnyLecture, enrolment: Enrolment | None, at: datetim
         raise Refused(_("This lecture is postponed and has no date yet."))
     if not room_is_open(lecture, at):
         raise Refused(_("The room opens one hour before the start."))
+
+
+def check_can_watch_for_credit(replay: Replay | None, enrolment: Enrolment | None, at: datetime) -> None:
+    """Raises Forbidden if the person is not enrolled, Refused if watching the replay does not count."""
+    if not is_enrolled(enrolment):
+        raise Forbidden(_("Only people enrolled in this series can watch the replay for attendance."))
+    if replay is None:
+        raise Refused(_("There is no replay of this lecture."))
+    if replay.counts_until is None:
+        raise Refused(_("Watching the replay of this lecture does not count as attendance."))
+    if not replay.counts(at):
+        raise Refused(_("Watching the replay of this lecture no longer counts as attendance."))

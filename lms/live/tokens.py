@@ -3,7 +3,7 @@
 A token identifies the join of a heartbeat: base64url(join id, 4 bytes ‖ HMAC, 16 bytes), 27 characters, so that a
 heartbeat stays below 100 bytes. A mark is the time when the server last received a heartbeat of a join: base64url(join
 id, 4 bytes ‖ milliseconds, 6 bytes ‖ HMAC, 16 bytes), 35 characters. Each has its own key, so neither passes for the
-other.
+other. A replay token says which lecture a person began to watch again, and when.
 """
 
 from __future__ import annotations
@@ -13,6 +13,11 @@ import binascii
 import hashlib
 import hmac
 from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from itsdangerous import BadSignature, URLSafeSerializer
+
+from lms.core import clock
 
 _TOKEN, _MARK = b"serai room token\0", b"serai room mark\0"
 _ID, _TIME, _SEAL = 4, 6, 16
@@ -61,3 +66,25 @@ def read_mark(secrets: Sequence[str], mark: str) -> tuple[int, int] | None:
     """The join's id and the time, or None for what was made with none of these secrets."""
     content = _read(secrets, _MARK, mark, _ID + _TIME)
     return (int.from_bytes(content[:_ID], "big"), int.from_bytes(content[_ID:], "big")) if content is not None else None
+
+
+REPLAY_TOKEN_AGE = timedelta(hours=12)
+_REPLAY_SALT = "serai replay"
+
+
+def make_replay_token(secret: str, lecture_id: int, person_id: int, *, at: datetime) -> str:
+    """The token with which a page reports what it plays of a replay."""
+    return str(URLSafeSerializer(secret, salt=_REPLAY_SALT).dumps([lecture_id, person_id, clock.to_ms(at)]))
+
+
+def read_replay_token(secrets: Sequence[str], token: str, lecture_id: int, *, at: datetime) -> tuple[int, int] | None:
+    """The person's id and when the page began (milliseconds UTC); None for a token of another lecture, an old one, or
+    one made with none of these secrets."""
+    for secret in secrets:
+        try:
+            of_lecture, person_id, began_ms = URLSafeSerializer(secret, salt=_REPLAY_SALT).loads(token)
+        except BadSignature:
+            continue
+        is_new = clock.from_ms(began_ms) > at - REPLAY_TOKEN_AGE
+        return (person_id, began_ms) if of_lecture == lecture_id and is_new else None
+    return None

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, current_app, flash, jsonify, redirect, render_template, url_for
+from dataclasses import asdict
+
+from flask import Blueprint, current_app, flash, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from lms.attendance.rules import OFFLINE_MS
 from lms.core import clock
 from lms.core.errors import DomainError, Forbidden, NotFound
 from lms.core.ffmpeg import find_ffmpeg
+from lms.core.i18n import _
 from lms.core.measures import MINUTE_MS, needed_minutes, tenth_minutes, whole_minutes
 from lms.core.minutes import with_seconds
 from lms.core.roles import SYSTEM
-from lms.live.actions import join_lecture
+from lms.live.actions import begin_replay, join_lecture, report_played
+from lms.live.played import MAX_PLAYED, read_played
 from lms.live.queries import Room, RoomSnapshot, get_room, get_snapshot
 from lms.live.rules import RoomState
-from lms.live.tokens import make_token
+from lms.live.tokens import make_replay_token, make_token, read_replay_token
 from lms.streaming.addresses import check_media_address, media_address
 from lms.web.api import rfc3339
+from lms.web.body_limits import body_limit
 from lms.web.guards import ANYONE, SIGNED_IN, allow
 from lms.web.identity import current_actor
 from lms.web.time import number
@@ -127,3 +132,39 @@ def join(lecture_id: int) -> ResponseReturnValue:
         beat_seconds=joined.beat_seconds,
         join_url=joined.join_url,
     )
+
+
+@bp.post("/lectures/<int:lecture_id>/room/replay")
+@allow(SIGNED_IN)
+def begin_to_watch(lecture_id: int) -> ResponseReturnValue:
+    """Begins to count what the page plays of the replay."""
+    at, actor = clock.now(), current_actor()
+    try:
+        parts = begin_replay(lecture_id, by=actor, at=at)
+    except DomainError as error:
+        return jsonify(detail=error.message), error.status
+    assert actor.person_id is not None
+    return jsonify(
+        token=make_replay_token(current_app.config["SECRET_KEY"], lecture_id, actor.person_id, at=at),
+        parts=[asdict(part) for part in parts],
+    )
+
+
+@bp.post("/lectures/<int:lecture_id>/room/played")
+@allow(ANYONE)
+@body_limit(MAX_PLAYED)
+def played(lecture_id: int) -> ResponseReturnValue:
+    """Stores what a page played of the replay: `{token, ranges, is_paused}` as JSON, also from `sendBeacon`."""
+    at = clock.now()
+    try:
+        token, ranges, is_paused = read_played(request.get_data())
+        secrets = [current_app.config["SECRET_KEY"], *current_app.config["SECRET_KEY_FALLBACKS"]]
+        viewing = read_replay_token(secrets, token, lecture_id, at=at)
+        if viewing is None:
+            raise Forbidden(_("This page has been open for too long. Reload it to continue."))
+        person_id, began_ms = viewing
+        result = report_played(lecture_id, person_id, ranges, began_ms=began_ms, is_paused=is_paused, at=at)
+    except DomainError as error:
+        return jsonify(detail=error.message), error.status
+    limited = _("Some of this was not counted: it is more than can be played in this time, even at double speed.")
+    return jsonify(minutes=tenth_minutes(result.played_ms), detail=limited if result.is_limited else None)

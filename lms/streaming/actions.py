@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 
 from lms.catalogue.actions.history import record
 from lms.catalogue.actions.lectures import locked_lecture
@@ -195,8 +195,10 @@ def note_packaged(session_id: int, *, is_unreadable: bool = False, at: datetime)
 
 
 @action
-def note_complete(stream_id: int) -> bool:
+def note_complete(stream_id: int, *, at: datetime) -> bool:
     """Notes that the last playlists of a stream were written, unless its lecture was reopened meanwhile."""
     ended = update(Stream).where(Stream.id == stream_id, Stream.state == StreamState.ENDED)
-    changed = db.session.connection().execute(ended.values(state=StreamState.COMPLETE))
+    changed = db.session.connection().execute(
+        ended.values(state=StreamState.COMPLETE, available_at=func.coalesce(Stream.available_at, at))
+    )
     return changed.rowcount == 1

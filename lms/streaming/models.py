@@ -28,7 +28,10 @@ class StreamState(StrEnum):
 
 
 class Stream(Base):
-    """Picture and sound of one lecture, live and afterwards. Its files are in the folder `public_id`."""
+    """Picture and sound of one lecture, live and afterwards. Its files are in the folder `public_id`.
+
+    `available_at`: when all of it could be watched for the first time.
+    """
 
     __tablename__ = "stream"
     __table_args__ = (UniqueConstraint("lecture_id", "track"),)
@@ -39,6 +42,7 @@ class Stream(Base):
     lecture_id: Mapped[int] = mapped_column(ForeignKey("lecture.id", ondelete="CASCADE"))
     track: Mapped[Track] = mapped_column(text_enum(Track))
     state: Mapped[StreamState] = mapped_column(text_enum(StreamState), default=StreamState.OPEN)
+    available_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class StreamSession(Base):

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import or_, select
+from sqlalchemy import exists, or_, select
 from sqlalchemy.orm import joinedload
 
-from lms.core.db import db
+from lms.core.db import db, read
 from lms.core.errors import NotFound
 from lms.streaming.models import Epoch, Stream, StreamSession, StreamState, Track
 from lms.streaming.playlists import playlists_of
@@ -106,6 +106,17 @@ def replay_parts(lecture_id: int) -> list[ReplayPart]:
             parts.append(ReplayPart(position_ms, epoch.wall_ms, epoch.length_ms))
             position_ms += epoch.length_ms
     return parts
+
+
+def find_recordings(lecture_ids: Collection[int]) -> dict[int, datetime | None]:
+    """Which of these lectures have a recording that is complete, and since when. Its callers check who asks."""
+    query = select(Stream.lecture_id, Stream.available_at).where(
+        Stream.lecture_id.in_(lecture_ids),
+        Stream.track == Track.MAIN,
+        Stream.state == StreamState.COMPLETE,
+        exists().where(Epoch.stream_id == Stream.id),
+    )
+    return dict(read(query)) if lecture_ids else {}
 
 
 def list_sessions_with_old_chunks(before: datetime) -> Sequence[StreamSession]:

@@ -125,7 +125,7 @@ class StreamPackager:
         stream = db.session.get(Stream, self._stream_id)
         if stream is not None and stream.state is StreamState.ENDED:
             self._write_playlists(stream, is_complete=True)
-            if not note_complete(self._stream_id):
+            if not note_complete(self._stream_id, at=clock.now()):
                 self._write_playlists(stream)
 
     def _package(self, session: StreamSession) -> End:

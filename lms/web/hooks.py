@@ -25,10 +25,11 @@ _WITHOUT_TOKEN = {
     "web.set_zone",
     "web.close_live_bar",
     "certificates.verify_file",
-    # They have a token of their own, which outlives the session of an instructor
+    # They have a token of their own, which outlives the session of its reader
     "streaming.progress",
     "streaming.put_chunk",
     "streaming.stop",
+    "live.played",
     # Mail programs unsubscribe their reader (RFC 8058)
     "people.unsubscribe",
     "reports.unsubscribe",

@@ -375,6 +375,8 @@ TABLE: dict[str, tuple[str, ...]] = {
     "GET /media/<mac>/<int:expires>/<int:lecture_id>/<stream_id>/<path:name>": ("nnnnnn", "nnnnnn", "nnnnnn"),
     "GET /media/<mac>/<int:expires>/<int:lecture_id>/snapshot.json": ("nnnnnn", "nnnnnn", "nnnnnn"),
     "POST /lectures/<int:lecture_id>/room/join": ("swnnnn", "snnnnn", "smmmnn"),
+    "POST /lectures/<int:lecture_id>/room/played": ("rrrrrr", "rrrrrr", "rrrrrr"),
+    "POST /lectures/<int:lecture_id>/room/replay": ("srnnnn", "snnnnn", "smmmnn"),
     "GET /lectures/<int:lecture_id>/room/state": ("syynyy", "snnnyy", "smmmyy"),
     "GET /lectures/<int:lecture_id>/corrections": ("snynny", "snnnny", "smmmny"),
     "GET /lectures/<int:lecture_id>/corrections/<batch>": ("snynny", "snnnny", "smmmny"),

@@ -333,6 +333,8 @@ STATE_OF = {
     "live.room": "live",
     "live.join": "live",
     "live.state": "live",
+    "live.begin_to_watch": "live",
+    "live.played": "live",
     "live_api.join": "live",
     "live_api.presence": "live",
     "live_api.presence_kept": "live",

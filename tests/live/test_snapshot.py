@@ -75,7 +75,7 @@ def test_a_snapshot_follows_the_lecture(watched: Watched, make: Make) -> None:
         end_streams(watched.lecture.id, at=clock.now())
     assert (watched.read()["state"], watched.read()["playlist"]) == ("over", None)
     with make.app.app_context():
-        note_complete(stream_id)
+        note_complete(stream_id, at=clock.now())
     assert watched.read()["playlist"] == f"{folder}/master_full.m3u8"
 
 

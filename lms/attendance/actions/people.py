@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import String, cast, literal, or_, select, update
+from sqlalchemy import String, cast, delete, literal, or_, select, update
 
 from lms.attendance.actions.credits import credit_lecture
 from lms.attendance.actions.facts import hold_facts
 from lms.attendance.models.appeals import Appeal, AppealState
 from lms.attendance.models.credits import Correction, Credit
+from lms.attendance.models.evidence import ReplayViewing
 from lms.attendance.models.unmatched import UnmatchedAttendee
 from lms.attendance.presence import lectures_with_evidence
 from lms.core.db import action, db
@@ -40,6 +41,7 @@ def erase_evidence(person_id: int, *, by: Actor, at: datetime) -> None:  # noqa:
         .values(name=None, email=None, key=literal("erased:", String) + cast(UnmatchedAttendee.id, String))
         .execution_options(synchronize_session=False)
     )
+    db.session.execute(delete(ReplayViewing).where(ReplayViewing.person_id == person_id))
     db.session.execute(update(Correction).where(Correction.person_id == person_id).values(reason=""))
     erasing = update(Appeal).where(Appeal.person_id == person_id)
     db.session.execute(erasing.values(text="", joined_as="", answer="", said_from=None, said_to=None))

@@ -84,6 +84,27 @@ class Beat(Base):
     offline: Mapped[bool] = mapped_column(default=False, server_default=false())
 
 
+class ReplayViewing(Base):
+    """When a person's pages could play the replay of a lecture, which bounds what they can have played.
+
+    `spans`: from each page's beginning to its last report, united, in milliseconds UTC. `played_ms`: what was stored as
+    presence. `uncredited_since_ms`: since when some of it waits to be credited. `is_paused`: the last report was the
+    last for now.
+    """
+
+    __tablename__ = "replay_viewing"
+    __table_args__ = (Index("ix_replay_viewing_uncredited_since_ms", "uncredited_since_ms"),)
+    read_by_strangers = False
+
+    lecture_id: Mapped[int] = mapped_column(ForeignKey("lecture.id"), primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True, index=True)
+    spans: Mapped[list[list[int]]] = mapped_column(JSON, default=list)
+    played_ms: Mapped[int] = mapped_column(BigInteger, default=0)
+    reported_ms: Mapped[int] = mapped_column(BigInteger)
+    is_paused: Mapped[bool] = mapped_column(default=False)
+    uncredited_since_ms: Mapped[int | None] = mapped_column(BigInteger)
+
+
 class AttendanceImport(Base):
     """One imported attendance report with its import answer. `format` is the format it was read as."""
 

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Integer, bindparam, exists, func, select, 
 
 from lms.attendance.models.appeals import Appeal
 from lms.attendance.models.credits import Correction, Credit
-from lms.attendance.models.evidence import Beat, Join, Presence
+from lms.attendance.models.evidence import Beat, Join, Presence, ReplayViewing
 from lms.attendance.models.unmatched import UnmatchedAttendee
 from lms.attendance.outcomes import AttendanceOutcome, OutcomeInputs, was_in_group
 from lms.attendance.presence import WHO, lectures_with_evidence, places_of, presence_by_person, presence_of, span_of
@@ -156,6 +156,9 @@ def export_of_person(person_id: int) -> dict[str, Any]:
         .where(Beat.join_id.in_([join.id for join in joins]))
         .order_by(Beat.received_ms)
     )
+    viewings = db.session.scalars(
+        select(ReplayViewing).where(ReplayViewing.person_id.in_(rows)).order_by(ReplayViewing.lecture_id)
+    )
     corrections = db.session.scalars(select(Correction).where(Correction.person_id.in_(rows)).order_by(Correction.id))
     appeals = db.session.scalars(select(Appeal).where(Appeal.person_id.in_(rows)).order_by(Appeal.id))
     credits = db.session.scalars(select(Credit).where(Credit.person_id.in_(rows)).order_by(Credit.lecture_id))
@@ -184,6 +187,14 @@ def export_of_person(person_id: int) -> dict[str, Any]:
         "joins": [{"id": one.id, "lecture": one.lecture_id, "joined_at": moment(one.joined_ms)} for one in joins],
         "beats": [
             {"join": join, "received_at": moment(received), "offline": offline} for join, received, offline in beats
+        ],
+        "replays": [
+            {
+                "lecture": one.lecture_id,
+                "watched": [{"from": moment(start), "to": moment(end)} for start, end in one.spans],
+                "played_ms": one.played_ms,
+            }
+            for one in viewings
         ],
         "corrections": [
             {
