@@ -20,6 +20,8 @@ Interval = tuple[int, int]
 
 BEAT_SECONDS = 30
 """How often a room page sends a heartbeat."""
+LOW_DATA_BEAT_SECONDS = 60
+"""How often it does in low data."""
 OFFLINE_MS = 30 * MINUTE_MS
 """So long after the last mark of the server's time a heartbeat that a page kept can still be proven."""
 OFFLINE_ACCEPTED_MS = 6 * HOUR_MS

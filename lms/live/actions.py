@@ -8,7 +8,7 @@ from datetime import datetime
 
 from lms.attendance.actions.joins import open_join
 from lms.attendance.actions.replays import Played, record_played
-from lms.attendance.rules import Interval, clip
+from lms.attendance.rules import LOW_DATA_BEAT_SECONDS, Interval, clip
 from lms.catalogue.queries.lectures import get_lecture, get_lecture_to_join
 from lms.core.db import action
 from lms.core.errors import Forbidden, Invalid
@@ -33,12 +33,18 @@ class Joined:
 
 @action
 def join_lecture(
-    lecture_id: int, *, email: str | None = None, is_demonstration: bool = False, by: Actor, at: datetime
+    lecture_id: int,
+    *,
+    email: str | None = None,
+    is_demonstration: bool = False,
+    is_low_data: bool = False,
+    by: Actor,
+    at: datetime,
 ) -> Joined:
     """Takes part in a lecture from now on; each page joins for itself.
 
-    `email` names another person: an administrator may do that in a demonstration. Forbidden for who is not
-    enrolled; Refused while the room is not open.
+    `email` names another person: an administrator may do that in a demonstration. `is_low_data`: the page sends its
+    heartbeats half as often. Forbidden for who is not enrolled; Refused while the room is not open.
     """
     lecture, join_url = get_lecture_to_join(lecture_id, by=by)
     person_id = by.person_id
@@ -53,7 +59,8 @@ def join_lecture(
     assert person_id is not None
     if enrolment is not None and person_id == by.person_id:
         share_profile(enrolment, at=at)
-    join = open_join(lecture_id, person_id, by=by, at=at)
+    beat = {"beat_seconds": LOW_DATA_BEAT_SECONDS} if is_low_data else {}
+    join = open_join(lecture_id, person_id, **beat, by=by, at=at)
     return Joined(join.id, join.beat_seconds, join_url)
 
 

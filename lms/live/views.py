@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from typing import Any
 
 from flask import Blueprint, current_app, flash, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from lms.attendance.rules import OFFLINE_MS
+from lms.catalogue.models import LectureState
 from lms.core import clock
 from lms.core.errors import DomainError, Forbidden, NotFound
 from lms.core.ffmpeg import find_ffmpeg
@@ -20,6 +23,7 @@ from lms.live.played import MAX_PLAYED, read_played
 from lms.live.queries import Room, RoomSnapshot, get_room, get_snapshot
 from lms.live.rules import RoomState
 from lms.live.tokens import make_replay_token, make_token, read_replay_token
+from lms.materials.queries import list_files
 from lms.streaming.addresses import check_media_address, media_address
 from lms.web.api import rfc3339
 from lms.web.body_limits import body_limit
@@ -39,16 +43,33 @@ def room(lecture_id: int) -> ResponseReturnValue:
     except Forbidden as error:
         flash(error.message, "now")
         return redirect(url_for("dashboards.lecture", lecture_id=lecture_id))
+    lecture = view.lecture
+    watches = _watches(view)
     return render_template(
         "live/room.html",
         room=view,
-        lecture=view.lecture,
+        lecture=lecture,
+        watches=watches,
+        chapters=_chapters(lecture_id) if watches and view.state is RoomState.OVER else [],
+        files=list_files(lecture, enrolled=view.takes_part, by=current_actor()),
         counted_words=_counted_words(view),
         shows_link=_shows_link(view),
         media=media_address(lecture_id, at=view.at),
         can_stream=find_ffmpeg() is not None,
         offline_ms=OFFLINE_MS,
     )
+
+
+def _watches(room: Room) -> bool:
+    """Whether the page plays the lecture: one given in the browser, to all but those who give it, or its recording."""
+    if room.lecture.join_url or room.lecture.state is LectureState.CANCELLED:
+        return False
+    return not room.is_staff or room.state is RoomState.OVER
+
+
+def _chapters(lecture_id: int) -> Sequence[Mapping[str, Any]]:  # noqa: ARG001  recordings have none yet
+    """The chapters of a replay: `position_ms` in it, and `title`."""
+    return []
 
 
 def _counted_words(room: Room) -> str:
@@ -103,6 +124,7 @@ def snapshot(mac: str, expires: int, lecture_id: int) -> ResponseReturnValue:
         on_air=current.stream.on_air,
         has_video=current.stream.has_video,
         playlist=_playlist(current),
+        recording=_recording(current),
         notices=[],
         media=media_address(lecture_id, at=at),
     )
@@ -119,12 +141,21 @@ def _playlist(current: RoomSnapshot) -> str | None:
     return f"{current.stream.folder}/{'master' if is_live else 'master_full'}.m3u8"
 
 
+def _recording(current: RoomSnapshot) -> str | None:
+    """Whether there is a recording once the lecture is over: `none`, `preparing` or `ready`."""
+    if current.state is not RoomState.OVER:
+        return None
+    if current.stream.folder is None:
+        return "none"
+    return "ready" if current.stream.is_complete else "preparing"
+
+
 @bp.post("/lectures/<int:lecture_id>/room/join")
 @allow(SIGNED_IN)
 def join(lecture_id: int) -> ResponseReturnValue:
     """Joins the lecture from the room page."""
     try:
-        joined = join_lecture(lecture_id, by=current_actor(), at=clock.now())
+        joined = join_lecture(lecture_id, is_low_data="low_data" in request.form, by=current_actor(), at=clock.now())
     except DomainError as error:
         return jsonify(detail=error.message), error.status
     return jsonify(

@@ -2,7 +2,9 @@
 // Nothing is counted here: the server takes a heartbeat as "present since one and a half beats".
 const room = document.getElementById("room");
 const byId = (id) => document.getElementById(id);
-const POLL_SECONDS = 12;
+// A page with a player knows the state of the room from its snapshot (watch.js) and asks for its minutes alone
+const POLL_SECONDS = room && room.dataset.media ? 20 : 12;
+const LOW_DATA_POLL_SECONDS = 60;
 const written = new Intl.NumberFormat(document.documentElement.lang || "en");
 const clientId = Math.random();
 
@@ -31,12 +33,16 @@ async function join() {
   if (token || joining || !room.dataset.joinUrl) return;
   joining = true;
   try {
-    const answer = await fetch(room.dataset.joinUrl, { method: "POST", headers: { "X-CSRFToken": room.dataset.csrf } });
+    const wish = new URLSearchParams(isLowData() ? { low_data: "1" } : {});
+    const answer = await fetch(room.dataset.joinUrl, {
+      method: "POST", body: wish, headers: { "X-CSRFToken": room.dataset.csrf },
+    });
     if (!answer.ok) return;
     const joined = await answer.json();
     token = joined.room_token;
     beatSeconds = joined.beat_seconds;
     seq = 0;
+    mark = null;
     stayAwake();
     const link = byId("meeting");
     if (link && joined.join_url) {
@@ -58,9 +64,19 @@ const post = (url, sent) => fetch(url, {
 
 // A page that has a player follows the lecture while it plays (watch.js).
 const follows = () => room.dataset.follows !== "no";
+const isLowData = () => room.dataset.lowData === "yes";
 
-async function beat() {
-  if (!token || room.dataset.state === "over" || !follows()) return;
+// What was followed until now counts; a page in low data then joins anew, with fewer heartbeats.
+async function settle(isNewJoin) {
+  if (token && now() - lastBeat > 5) await beat(!isNewJoin);
+  if (!isNewJoin || !token) return;
+  setAside();
+  token = null;
+  join();
+}
+
+async function beat(isLast = false) {
+  if (!token || room.dataset.state === "over" || !(follows() || isLast)) return;
   lastBeat = now();
   const number = seq++;
   const [base, elapsed] = [mark, performance.now() - markedAt];
@@ -144,6 +160,11 @@ function show(state) {
   }
 }
 
+function showViewers(count) {
+  document.querySelector("[data-testid=viewers]").dataset.count = count;
+  byId("viewers").textContent = written.format(count);
+}
+
 async function poll() {
   lastPoll = now();
   let told;
@@ -164,20 +185,18 @@ async function poll() {
     byId("reach").textContent = told.reach_words;
     byId("reach").hidden = !told.reach_words;
     const bar = document.querySelector(".gauge .iv");
-    if (bar) bar.setAttribute("width", Math.min(told.minutes, told.length_minutes));
+    if (bar) bar.setAttribute("width", Math.min(told.minutes, bar.ownerSVGElement.viewBox.baseVal.width));
     byId("enough").hidden = !told.attended;
   }
-  const viewers = document.querySelector("[data-testid=viewers]");
-  viewers.dataset.count = told.viewers;
-  byId("viewers").textContent = written.format(told.viewers);
-  if (told.explanation) byId("result").textContent = told.explanation;
+  showViewers(told.viewers);
+  if (told.explanation) document.querySelector("[data-result]").textContent = told.explanation;
   if (told.state === "over" && (await sendKept())) lastPoll = now() - POLL_SECONDS;
   if (open) join();
 }
 
 function tick() {
   if (token && now() - lastBeat >= beatSeconds) beat();
-  if (now() - lastPoll >= POLL_SECONDS + clientId * 4) poll();
+  if (now() - lastPoll >= (isLowData() ? LOW_DATA_POLL_SECONDS : POLL_SECONDS) + clientId * 4) poll();
 }
 
 if (room) {
@@ -185,6 +204,13 @@ if (room) {
     if (token && room.dataset.state !== "over" && follows()) navigator.sendBeacon(room.dataset.presenceUrl, body(seq++));
   });
   addEventListener("pageshow", (event) => { if (event.persisted) { beat(); poll(); } });
+  room.addEventListener("snapshot", ({ detail }) => {
+    if (detail.state !== room.dataset.state) setTimeout(poll, clientId * 5000);
+    show(detail.state);
+    showViewers(detail.viewers);
+  });
+  room.addEventListener("follows", () => { if (!follows()) settle(false); });
+  room.addEventListener("lowdata", () => settle(true));
   addEventListener("online", () => { beat(); poll(); });
   document.addEventListener("visibilitychange", () => { if (!document.hidden) { tick(); poll(); stayAwake(); } });
   try {

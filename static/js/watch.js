@@ -1,27 +1,46 @@
-// Follows a lecture that is given in the browser: asks for the room's snapshot, plays what it names, and says in words
-// what goes on. Minutes count only while the page follows (room.js reads data-follows).
+// Follows a lecture that is given in the browser: asks for the room's snapshot, plays what it names, live or as a replay,
+// and says in words what goes on. Minutes count only while the page follows (room.js reads data-follows).
+import { connectChapters, connectControls, showPlaying } from "./watching/controls.js";
+import { offerSoundTest } from "./watching/sound-test.js";
+
 const room = document.getElementById("room");
-const stage = document.getElementById("player");
-const video = document.getElementById("video");
-const playButton = document.getElementById("play");
-const soundOnly = document.getElementById("sound-only");
-const air = document.getElementById("air");
+const byId = (id) => document.getElementById(id);
 const SECONDS = 3;
 const LOW_DATA_SECONDS = 15;
+const LOADS_SECONDS = 3;
 const STALLED_SECONDS = 12;
+const LOW_AFTER_STALLED_SECONDS = 8; // of the last two minutes or so
+const SAVE_SECONDS = 5;
+const MOVES_MS = 2500;
 
-let media = room.dataset.media;
+let stage = null; // the player's part of the page: absent before the start
+let video = null;
+let media = room ? room.dataset.media : "";
+let status = null; // the last snapshot
+let clockOffset = 0; // the server's clock less this one, in milliseconds
 let playing = ""; // the address that is played
+let isLive = true;
 let player = null;
-let status = null;
 let loading = null;
-let stalledAt = 0;
-let failures = 0;
+let failures = 0; // of the player, in a row
+let unanswered = 0; // snapshots, in a row
+let isLow = false; // sound only
+let isLowByLine = false; // and not by choice
+let isChosen = false; // by the person who watches
+let isStopped = false; // by the person who watches
+let isUnable = false;
+let lastTime = -1;
+let movedAt = -Infinity; // when the picture or the sound last went on
+let stalledSince = 0;
+let badness = 0;
+let hint = ""; // said while it plays
 
 const words = (name) => stage.dataset[name];
+const wait = (seconds) => seconds * 1000 * (0.75 + Math.random() / 2);
 
 function say(text) {
-  if (air.textContent !== text) air.textContent = text;
+  const line = byId("air");
+  if (line.textContent !== text) line.textContent = text;
 }
 
 function loadPlayer() {
@@ -35,73 +54,221 @@ function loadPlayer() {
   return loading;
 }
 
+// Playing
+
 function stop() {
   if (player) player.destroy();
   player = null;
   playing = "";
+  lastTime = -1;
+  movedAt = -Infinity;
   video.removeAttribute("src");
   video.load();
-  video.hidden = true;
 }
 
-async function start(address, isLive) {
+const positionKey = () => `replay-${stage.dataset.lecture}`;
+const playsItself = () => video.canPlayType("application/vnd.apple.mpegurl");
+
+async function start(address, position) {
   stop();
   playing = address;
-  video.hidden = false;
-  const hasOwn = video.canPlayType("application/vnd.apple.mpegurl");
-  if (!window.MediaSource && hasOwn) {
+  if (window.MediaSource || !playsItself()) await loadPlayer();
+  if (playing !== address) return;
+  if (window.playStream) player = window.playStream(video, address, { isLive, position, onError: again, onSlow: lower });
+  if (!player && playsItself()) {
     video.src = address;
-  } else {
-    await loadPlayer();
-    if (playing !== address) return;
-    player = window.playStream(video, address, { isLive, onError: again });
-    if (!player) return say(words("unable"));
+    if (position > 0) video.addEventListener("loadedmetadata", () => { video.currentTime = position; }, { once: true });
+  } else if (!player) {
+    isUnable = true;
+    return stop();
   }
-  video.play().catch(() => { playButton.hidden = false; });
+  video.playbackRate = isLive ? 1 : Number(byId("speed").value);
+  video.defaultPlaybackRate = video.playbackRate;
+  if (!isStopped) play();
+}
+
+// Browsers may refuse to play with sound before something was pressed
+async function play() {
+  isStopped = false;
+  try {
+    await video.play();
+  } catch (error) {
+    if (error.name !== "NotAllowedError") return;
+    if (isLive && !video.muted) {
+      video.muted = true;
+      byId("sound-on").hidden = false;
+      return play();
+    }
+    isStopped = true;
+    byId("play").hidden = false;
+  }
+  tell();
+}
+
+function toggle() {
+  if (video.paused) return play();
+  isStopped = true;
+  video.pause();
 }
 
 // After a failure all pages come back at different moments
 function again() {
+  const position = isLive ? -1 : video.currentTime;
   stop();
   failures += 1;
-  const seconds = Math.min(2 ** failures, 20) * (0.5 + Math.random());
-  setTimeout(show, seconds * 1000);
+  setTimeout(() => show(position), wait(Math.min(2 ** failures, 20)));
 }
 
 function address() {
   if (!status || !status.playlist) return "";
-  const isSound = soundOnly.checked || !status.has_video;
-  return media + (isSound ? status.playlist.replace("master", "a") : status.playlist);
+  return media + (isLow ? status.playlist.replace("master", "a") : status.playlist);
 }
 
-function show() {
-  const isLive = status && status.state === "live";
+const folder = (path) => path.split("/").slice(5).join("/"); // a new signature is no other stream
+
+function show(position = -1) {
+  if (!status || status.state === "waiting") return;
+  if (!stage) mount();
+  const wasLive = isLive;
+  isLive = status.state !== "over";
+  stage.dataset.kind = isLive ? "live" : "replay";
+  if (wasLive && !isLive && playing) stop();
   const chosen = address();
-  const folder = (path) => path.split("/").slice(5).join("/"); // a new signature is no other stream
-  if (!chosen) {
-    if (playing) stop();
-  } else if (folder(chosen) !== folder(playing)) {
-    start(chosen, isLive).catch(again);
+  if (!chosen && playing) stop();
+  if (chosen && !isLive && room.dataset.opened !== "over") return renewForReplay();
+  if (chosen && !isUnable && folder(chosen) !== folder(playing)) {
+    start(chosen, isLive ? -1 : position < 0 ? savedPosition() : position).catch(again);
   }
-  tell(isLive);
+  tell();
 }
 
-function tell(isLive) {
-  const isPlaying = playing && !video.paused && video.readyState >= 2;
-  if (isPlaying || !playing) stalledAt = 0;
-  else stalledAt = stalledAt || performance.now();
-  const isOff = !status || status.on_air === "off";
-  // Nobody loses minutes because the instructor's picture is away
-  room.dataset.follows = !isLive || isPlaying || isOff || status.on_air === "interrupted" ? "yes" : "no";
-  if (isPlaying) playButton.hidden = true;
-  if (!isLive) say(playing ? words("replay") : "");
-  else if (isOff) say(words("off"));
-  else if (status.on_air === "interrupted") say(words("interrupted"));
-  else if (!isPlaying && (video.paused || !playButton.hidden)) say(words("paused"));
-  else if (!isPlaying && performance.now() - stalledAt > STALLED_SECONDS * 1000) say(words("slow"));
-  else if (!isPlaying) say(words("loads"));
-  else say(!status.has_video && !soundOnly.checked ? words("soundOnly") : "");
+// The page of a replay has chapters and what is counted; those who saw the lecture are not made to hear it again
+function renewForReplay() {
+  if (room.dataset.renews) return;
+  room.dataset.renews = "yes";
+  sessionStorage.setItem(`seen-${stage.dataset.lecture}`, "yes");
+  setTimeout(() => location.reload(), Math.random() * 4000);
 }
+
+function savedPosition() {
+  const seconds = Number(localStorage.getItem(positionKey()) || 0);
+  if (seconds > 10) hint = words("resumed").replace("{time}", written(seconds));
+  return seconds > 10 ? seconds : 0;
+}
+
+function written(seconds) {
+  const [minutes, rest] = [Math.floor(seconds / 60), Math.floor(seconds % 60)];
+  return `${minutes}:${String(rest).padStart(2, "0")}`;
+}
+
+function savePosition() {
+  if (isLive || !playing || !video.duration) return;
+  const isEnd = video.duration - video.currentTime < 10;
+  localStorage.setItem(positionKey(), isEnd ? "0" : String(Math.floor(video.currentTime)));
+}
+
+// Sound only
+
+function setLow(isOn, isByLine = false) {
+  if (isLow === isOn) return;
+  const position = isLive ? -1 : video.currentTime;
+  isLow = isOn;
+  isLowByLine = isByLine && isOn;
+  badness = 0;
+  byId(isOn ? "sound-only" : "with-picture").checked = true;
+  room.dataset.lowData = isOn ? "yes" : "no";
+  room.dispatchEvent(new Event("lowdata"));
+  show(position);
+}
+
+function lower() {
+  if (!isChosen && !isLow) setLow(true, true);
+}
+
+function startsLow() {
+  const choice = localStorage.getItem("sound-only");
+  const line = navigator.connection || {};
+  isChosen = Boolean(choice);
+  return choice ? choice === "yes" : Boolean(line.saveData) || /2g/.test(line.effectiveType || "");
+}
+
+// In words
+
+function behind() {
+  const moment = player ? player.playingDate : video.getStartDate ? new Date(video.getStartDate().getTime() + video.currentTime * 1000) : null;
+  const seconds = moment ? Math.round((Date.now() + clockOffset - moment) / 1000) : 0;
+  return seconds > 0 && seconds < 600 ? words("behind").replace("{seconds}", seconds) : "";
+}
+
+function pauseWords() {
+  if (!status.resumes_at) return words("pause");
+  const form = { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: stage.dataset.zone, numberingSystem: "latn" };
+  const time = new Intl.DateTimeFormat(document.documentElement.lang || "en", form).format(new Date(status.resumes_at));
+  return words("pauseUntil").replace("{time}", time);
+}
+
+function sentence(isPlaying, stalled) {
+  if (isUnable) return words("unable");
+  if (!navigator.onLine && !isPlaying) return words("offline");
+  if (status.state === "paused") return pauseWords();
+  if (!isLive && !playing) return words(status.recording === "ready" ? "connecting" : status.recording);
+  if (isLive && status.on_air === "off" && !isPlaying) return words("off");
+  if (isLive && status.on_air === "interrupted" && !isPlaying) return words("interrupted");
+  if (isStopped) return isLive ? words(byId("play").hidden ? "stopped" : "blocked") : hint || words("replay");
+  if (!isPlaying && stalled > STALLED_SECONDS) return words(isLow ? "slowSound" : "slow");
+  if (!isPlaying && stalled > LOADS_SECONDS) return words("connecting");
+  if (!isLive) return hint || words("replay");
+  if (!byId("sound-on").hidden) return words("muted");
+  if (isLowByLine) return words("low");
+  return status.has_video || isLow ? "" : words("noPicture");
+}
+
+function setFollows(isFollowing) {
+  const value = isFollowing ? "yes" : "no";
+  if (room.dataset.follows === value) return;
+  room.dataset.follows = value;
+  room.dispatchEvent(new Event("follows"));
+}
+
+function tell() {
+  if (!stage || !status) return;
+  const isPlaying = Boolean(playing) && !video.paused && performance.now() - movedAt < MOVES_MS;
+  if (isPlaying || isStopped || !playing) stalledSince = 0;
+  else stalledSince = stalledSince || performance.now();
+  const stalled = stalledSince ? (performance.now() - stalledSince) / 1000 : 0;
+  // Nobody loses minutes because the instructor's picture is away
+  const isAway = isLive && !isStopped && navigator.onLine && status.on_air !== "on";
+  setFollows(isPlaying || isAway);
+  const shows = playing ? (isLow ? "sound" : "picture") : "nothing";
+  stage.dataset.shows = shows;
+  byId("screen").hidden = byId("controls").hidden = byId("keys").hidden = shows === "nothing";
+  byId("cover").hidden = shows !== "sound";
+  video.controls = !isLive;
+  if (isPlaying) byId("play").hidden = true;
+  if (!video.muted) byId("sound-on").hidden = true;
+  showPlaying(video);
+  say(sentence(isPlaying, stalled));
+  const line = isPlaying && isLive && status.state === "live" ? behind() : "";
+  byId("behind").hidden = !line;
+  byId("behind").textContent = line;
+}
+
+// Each second: a line that is often behind gets the sound only
+function tick() {
+  if (!stage || !playing) return;
+  const isMoving = lastTime >= 0 && video.currentTime !== lastTime;
+  lastTime = video.currentTime;
+  const isAway = isLive && status.on_air !== "on";
+  badness = isMoving || video.paused || isAway || !navigator.onLine ? Math.max(badness - 0.07, 0) : badness + 1;
+  if (badness > LOW_AFTER_STALLED_SECONDS && failures === 0 && unanswered === 0) lower();
+  if (isMoving && !video.paused) {
+    movedAt = performance.now();
+    failures = 0;
+  }
+  tell();
+}
+
+// The snapshot
 
 // The page stood open for longer than its addresses are signed. Once a minute at most, as the server's clock may be wrong
 function renew() {
@@ -115,22 +282,67 @@ async function ask() {
   try {
     const answer = await fetch(`${media}snapshot.json`, { credentials: "omit" });
     if (answer.status === 403) renew();
-    if (answer.ok) {
-      status = await answer.json();
-      media = status.media;
-      failures = 0;
-    }
+    if (!answer.ok) throw new Error("snapshot");
+    status = await answer.json();
+    const moment = Date.parse(answer.headers.get("Date"));
+    if (moment) clockOffset = moment + 500 - Date.now();
+    media = status.media;
+    unanswered = 0;
+    room.dispatchEvent(new CustomEvent("snapshot", { detail: status }));
   } catch (error) {
-    // room.js tells that the line is down
+    unanswered += 1; // room.js tells that the line is down
   }
-  show();
-  setTimeout(ask, (soundOnly.checked ? LOW_DATA_SECONDS : SECONDS) * 1000 * (0.9 + Math.random() / 5));
+  if (status && !(playing && unanswered)) show();
+  const isSettled = status && status.state === "over" && status.recording !== "preparing";
+  const seconds = isLow || isSettled ? LOW_DATA_SECONDS : SECONDS;
+  setTimeout(ask, wait(Math.min(seconds * 2 ** Math.min(unanswered, 3), Math.max(seconds, 20))));
 }
 
-if (stage) {
-  soundOnly.checked = Boolean(navigator.connection && navigator.connection.saveData);
-  soundOnly.addEventListener("change", show);
-  playButton.addEventListener("click", () => { playButton.hidden = true; video.play().catch(() => { playButton.hidden = false; }); });
-  for (const name of ["playing", "pause", "waiting", "stalled"]) video.addEventListener(name, () => tell(status && status.state === "live"));
+function mount() {
+  const later = byId("later");
+  if (later) later.replaceWith(later.content.cloneNode(true));
+  stage = byId("player");
+  video = byId("video");
+  stage.hidden = false;
+  stage.dataset.kind = room.dataset.state === "over" ? "replay" : "live";
+  stage.dataset.shows = "nothing";
+  isLive = stage.dataset.kind === "live";
+  isLow = startsLow();
+  if (isLow) {
+    byId("sound-only").checked = true;
+    room.dataset.lowData = "yes";
+    room.dispatchEvent(new Event("lowdata"));
+  }
+  const isSeen = sessionStorage.getItem(`seen-${stage.dataset.lecture}`);
+  isStopped = !isLive && (isLow || Boolean(isSeen));
+  if (isStopped) byId("play").hidden = false;
+  for (const radio of [byId("sound-only"), byId("with-picture")]) {
+    radio.addEventListener("change", () => {
+      isChosen = true;
+      localStorage.setItem("sound-only", byId("sound-only").checked ? "yes" : "no");
+      setLow(byId("sound-only").checked);
+    });
+  }
+  byId("play").addEventListener("click", play);
+  byId("sound-on").addEventListener("click", () => { video.muted = false; play(); });
+  connectControls(stage, video, toggle);
+  connectChapters(video);
+  for (const name of ["playing", "pause", "volumechange"]) video.addEventListener(name, tell);
+  video.addEventListener("play", () => { isStopped = false; });
+  video.addEventListener("pause", () => { isStopped = Boolean(playing); }); // also by the keys of a headset
+  video.addEventListener("error", () => { if (playing && !player) again(); });
+  video.addEventListener("seeking", () => { hint = ""; });
+  addEventListener("pagehide", savePosition);
+  setInterval(savePosition, SAVE_SECONDS * 1000);
+  setInterval(tick, 1000);
+  say(words("connecting"));
+  setFollows(false);
+}
+
+if (room && media) {
+  room.dataset.opened = room.dataset.state;
+  offerSoundTest();
+  if (room.dataset.state !== "waiting") mount();
+  for (const name of ["online", "offline"]) addEventListener(name, tell);
   ask();
 }

@@ -56,7 +56,7 @@ def watched(client: FlaskClient, make: Make) -> Watched:
 def test_a_snapshot_follows_the_lecture(watched: Watched, make: Make) -> None:
     assert watched.read() | {"media": ""} == {
         "state": "live", "resumes_at": None, "viewers": 0, "on_air": "off", "has_video": False, "playlist": None,
-        "notices": [], "media": "",
+        "recording": None, "notices": [], "media": "",
     }  # fmt: skip
     with make.app.app_context():
         session = begin_streaming(watched.lecture.id, Track.MAIN, by=watched.by, at=clock.now())
@@ -73,10 +73,18 @@ def test_a_snapshot_follows_the_lecture(watched: Watched, make: Make) -> None:
     with make.app.app_context():
         watched.set_state(LectureState.HELD)
         end_streams(watched.lecture.id, at=clock.now())
-    assert (watched.read()["state"], watched.read()["playlist"]) == ("over", None)
+    seen = watched.read()
+    assert (seen["state"], seen["playlist"], seen["recording"]) == ("over", None, "preparing")
     with make.app.app_context():
         note_complete(stream_id, at=clock.now())
-    assert watched.read()["playlist"] == f"{folder}/master_full.m3u8"
+    seen = watched.read()
+    assert (seen["playlist"], seen["recording"]) == (f"{folder}/master_full.m3u8", "ready")
+
+
+def test_a_lecture_of_which_nothing_was_sent_has_no_recording(watched: Watched, make: Make) -> None:
+    with make.app.app_context():
+        watched.set_state(LectureState.HELD)
+    assert watched.read()["recording"] == "none"
 
 
 def test_a_pause_stops_what_is_sent_and_says_until_when(watched: Watched, make: Make) -> None:

@@ -102,6 +102,42 @@ def test_before_the_room_opens_one_may_look_and_finds_no_link(hall: Hall) -> Non
     assert URL in hall.client.get(hall.path).text
 
 
+def test_a_lecture_in_the_browser_has_no_player_before_it_starts(hall: Hall) -> None:
+    materials = [{"title": "Slides", "url": "https://x.example/slides.pdf"}]
+    hall.change(
+        state="scheduled", actual_start=None, starts_at=clock.now() + timedelta(minutes=8), join_url=None,
+        materials=materials,
+    )  # fmt: skip
+    page = hall.client.get(hall.path).text
+    shown = re.sub(r"<template.*?</template>", "", page, flags=re.DOTALL)
+    assert "<video" in page
+    assert "<video" not in shown
+    for text in ("data-countdown", "https://x.example/slides.pdf", f"/lectures/{hall.lecture.id}.ics", "Sound test"):
+        assert text in shown
+    hall.change(state="live", actual_start=clock.now())
+    live = hall.client.get(hall.path).text
+    assert 'data-testid="player"' in live
+    assert "Add to calendar" not in live
+    assert "This page needs JavaScript to play the lecture" in live
+
+
+def test_a_lecture_in_a_meeting_has_no_player(hall: Hall) -> None:
+    page = hall.client.get(hall.path).text
+    assert "<video" not in page
+    assert "watch." not in page
+
+
+def test_a_page_in_low_data_says_half_as_often_that_it_is_there(hall: Hall) -> None:
+    token = re.search(r'data-csrf="([^"]+)"', hall.client.get(hall.path).text)
+    assert token
+    headers = {"X-CSRFToken": token[1]}
+    beats = [
+        hall.client.post(f"{hall.path}/join", headers=headers, data=data).json["beat_seconds"]
+        for data in ({}, {"low_data": "1"})
+    ]
+    assert beats == [30, 60]
+
+
 def test_after_the_end_the_room_is_over(hall: Hall) -> None:
     hall.change(state="held", actual_end=clock.now())
     page = hall.client.get(hall.path)

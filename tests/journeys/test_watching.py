@@ -1,0 +1,203 @@
+"""The room of a lecture given in the browser for its viewers: before, live, with sound only, and as a replay."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+import pytest
+from playwright.sync_api import Browser, Page, Playwright
+
+from lms.catalogue.actions.states import end_lecture, start_lecture
+from lms.catalogue.models import Lecture
+from lms.core import clock
+from lms.core.roles import SYSTEM
+from lms.live import views
+from lms.streaming.actions import begin_streaming
+from lms.streaming.chunk_store import store_chunk
+from lms.streaming.models import Track
+from lms.streaming.packager import run_packager
+from lms.streaming.queries import get_session
+from tests.browsers import Fonts, launch
+from tests.factories import PASSWORD
+from tests.journeys.conftest import Site, Visitor
+from tests.proxy import Certificate
+from tests.streaming.media import chunks_of, webm
+
+pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.long]
+PLAYS = (
+    "() => { const video = document.getElementById('video'); return video && !video.paused && video.currentTime > 1; }"
+)
+
+
+class Hall:
+    """A lecture with an instructor who sends it and somebody who watches it."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.stopping, self.is_over = threading.Event(), threading.Event()
+        make = site.make
+        self.teacher = make.person("Lin Yuhan", roles=["instructor"])
+        series = make.series(instructors=[self.teacher])
+        make.enrolment(series, make.person("Ada", email="ada@x.example", password=PASSWORD))
+        self.lecture: Lecture = make.lecture(
+            series,
+            "Getting paid",
+            starts_at=clock.now() + timedelta(minutes=8),
+            instructors=[self.teacher],
+            materials=[{"title": "Slides", "url": "https://x.example/slides.pdf"}],
+        )
+        self.path = f"/lectures/{self.lecture.id}/room"
+        self.threads = [threading.Thread(target=run_packager, args=(site.app, self.stopping))]
+
+    def start(self) -> None:
+        self.site.within(lambda: start_lecture(self.lecture.id, by=SYSTEM, at=clock.now()))
+
+    def end(self) -> None:
+        self.is_over.set()
+        self.site.within(lambda: end_lecture(self.lecture.id, by=SYSTEM, at=clock.now()))
+
+    def send(self, seconds: int = 60, ahead: int = 6) -> None:
+        """Sends a second each second from now on, the first ones at once."""
+
+        def work() -> None:
+            with self.site.app.app_context():
+                by = self.site.make.actor(self.teacher)
+                session = begin_streaming(self.lecture.id, Track.MAIN, by=by, at=clock.now())
+                for number, chunk in enumerate(chunks_of(webm(seconds), seconds)):
+                    if self.is_over.wait(1 if number > ahead else 0):
+                        return
+                    store_chunk(get_session(session.public_id), number, chunk, sha256=hashlib.sha256(chunk).digest())
+
+        self.threads.append(threading.Thread(target=work))
+        for thread in self.threads:
+            thread.start()
+
+    def stop(self) -> None:
+        self.is_over.set()
+        self.stopping.set()
+        for thread in self.threads:
+            if thread.ident:
+                thread.join(20)
+
+
+@pytest.fixture(scope="module")
+def browser(
+    playwright: Playwright, certificate: Certificate, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Browser]:
+    """A browser that plays sound without being asked."""
+    folder = tmp_path_factory.mktemp("sound")
+    flag = "--autoplay-policy=no-user-gesture-required"
+    running = launch(playwright.chromium, Fonts.WIDE, folder, certificate.flag(), flag)
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def hall(site: Site, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hall]:
+    monkeypatch.setattr(site.app.extensions["lms.config"], "segment_seconds", 1)
+    running = Hall(site)
+    yield running
+    running.stop()
+
+
+def loaded(page: Page) -> list[str]:
+    """The segments that a page asks for from now on."""
+    names: list[str] = []
+    page.on("request", lambda request: names.append(request.url.rsplit("/", 1)[1]) if ".m4s" in request.url else None)
+    return names
+
+
+def test_from_the_countdown_to_the_replay(
+    hall: Hall, sign_in: Callable[[str], Visitor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chapters = [{"position_ms": 0, "title": "Wallets"}, {"position_ms": 4000, "title": "Cards"}]
+    monkeypatch.setattr(views, "_chapters", lambda _lecture_id: chapters)
+    ada = sign_in("ada@x.example")
+    page = ada.page
+    room, player, air = page.get_by_test_id("room"), page.get_by_test_id("player"), page.get_by_test_id("air")
+    scripts: list[str] = []
+    page.on("request", lambda request: scripts.append(request.url))
+    ada.go(hall.path)
+    ada.reads("in 8 minutes")
+    ada.reads("Slides")
+    assert page.get_by_role("link", name="Add to calendar").get_attribute("href") == f"/lectures/{hall.lecture.id}.ics"
+    page.get_by_test_id("play-tones").click()
+    page.get_by_role("button", name="No").click()
+    ada.reads("This tab is not muted in your browser.")
+    page.get_by_role("button", name="Yes").click()
+    ada.reads("Your sound works.")
+    ada.is_accessible("room, waiting for a lecture in the browser")
+    assert player.count() == 0
+    assert not [url for url in scripts if "/player." in url]
+
+    hall.start()
+    room.and_(page.locator("[data-state=live]")).wait_for(timeout=20_000)
+    air.filter(has_text="has not started sending yet").wait_for()
+    hall.send(ahead=20)
+    page.wait_for_function(PLAYS, timeout=60_000)
+    assert air.text_content() == ""
+    room.and_(page.locator("[data-follows=yes]")).wait_for()
+    page.keyboard.press("m")
+    assert player.evaluate("video => video.muted")
+    page.keyboard.press(" ")
+    air.filter(has_text="You have paused the lecture.").wait_for()
+    assert room.get_attribute("data-follows") == "no"
+    page.keyboard.press("k")
+    page.wait_for_function(PLAYS)
+    ada.is_accessible("room, live")
+
+    page.get_by_test_id("audio-only").check()
+    names = loaded(page)
+    page.wait_for_function(PLAYS)
+    assert names
+    assert not [name for name in names if not name.startswith("a")]
+    assert room.get_attribute("data-low-data") == "yes"
+    ada.is_accessible("room, sound only")
+    page.get_by_test_id("with-picture").check()
+    page.wait_for_function(PLAYS)
+
+    page.context.set_offline(True)
+    air.filter(has_text="You are offline").wait_for(timeout=40_000)
+    page.context.set_offline(False)
+    page.wait_for_function(PLAYS, timeout=30_000)
+
+    hall.end()
+    page.locator("#chapters").wait_for(timeout=40_000)
+    page.locator("#play").click()  # nobody hears again at once what is just over
+    page.wait_for_function(PLAYS)
+    page.get_by_role("button", name="Cards").click()
+    page.wait_for_function("() => document.getElementById('video').currentTime > 4.5")
+    assert page.locator("#chapters [aria-current]").inner_text().endswith("Cards")
+    page.get_by_test_id("speed").select_option("2")
+    assert player.evaluate("video => video.playbackRate") == 2
+    page.locator("h1").click()
+    before = player.evaluate("video => { video.pause(); return video.currentTime; }")
+    page.keyboard.press("l")
+    assert player.evaluate("video => video.currentTime") > before + 3
+    page.keyboard.press("ArrowLeft")
+    assert player.evaluate("video => video.currentTime") < before + 25
+    player.evaluate("video => { video.currentTime = 12.5; }")
+    page.reload()
+    page.wait_for_function("() => document.getElementById('video').currentTime >= 12", timeout=20_000)
+    ada.is_accessible("room, replay")
+
+
+def test_a_bad_line_gets_the_sound_only(hall: Hall, sign_in: Callable[[str], Visitor]) -> None:
+    hall.start()
+    hall.send(ahead=10)
+    ada = sign_in("ada@x.example")
+    page = ada.page
+    line = page.context.new_cdp_session(page)
+    line.send("Network.enable")
+    ada.go(hall.path)
+    page.wait_for_function(PLAYS, timeout=60_000)
+    slow = {"offline": False, "latency": 100, "downloadThroughput": 6_000, "uploadThroughput": 20_000}
+    line.send("Network.emulateNetworkConditions", slow)
+    page.get_by_test_id("air").filter(has_text="you now get the sound only").wait_for(timeout=60_000)
+    names = loaded(page)
+    assert page.get_by_test_id("audio-only").is_checked()
+    page.wait_for_function(PLAYS, timeout=60_000)
+    assert {name[0] for name in names} == {"a"}
