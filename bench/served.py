@@ -81,6 +81,19 @@ class Served:
                 processes.append(number)
         return sorted({*processes, *self.also_counts})
 
+    def wait_until_idle(self, *, seconds: int = 900) -> None:
+        """Waits until all processes together take less than a twentieth of a processor for two seconds.
+
+        The worker has work for minutes after a demonstration was built. CannotMeasure if it has for longer.
+        """
+        for _turn in range(seconds // 2):
+            before = _cpu_seconds(self.all_processes())
+            time.sleep(2)
+            after = _cpu_seconds(self.all_processes())
+            if sum(used - before.get(number, 0) for number, used in after.items()) < 0.1:
+                return
+        raise CannotMeasure(f"the server was still busy after {seconds} s")
+
     def cost(
         self,
         requests: Sequence[bytes],

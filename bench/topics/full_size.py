@@ -93,12 +93,13 @@ def full_size(bench: Bench) -> Iterator[Row]:
 
 
 def _measured(bench: FullSize, database: str) -> Iterator[Row]:
-    """Each round asks for the empty page beside each kind."""
+    """Each round asks for the empty page beside each kind, once every process is warm and nothing else runs."""
     try:
         kinds = _kinds(bench)
         nothing = [get("/")] * bench.of(2000, 10)
         for kind in kinds:
-            bench.site.cost(kind.rounds[0][: bench.of(16, 2)], connections=1, accepts=kind.accepts)
+            bench.site.cost(kind.rounds[0], connections=CLIENTS, accepts=kind.accepts)
+        bench.site.wait_until_idle()
         for turn in range(bench.of(ROUNDS, 1)):
             for kind in kinds:
                 bare = bench.empty.cost(nothing, connections=CLIENTS, all_processes=True)
