@@ -13,10 +13,11 @@ from lms.core.i18n import SPOKEN
 @contextmanager
 def speaking_also(app: APIFlask, *codes: str) -> Iterator[None]:
     """Within, these languages are offered, and pages in them have their direction, dates and numbers."""
-    app.extensions[SPOKEN] = ("en", *codes)
+    offered = app.extensions[SPOKEN]
+    app.extensions[SPOKEN] = (*offered, *codes)
     app.extensions["lms.whole_pages"].clear()  # every page offers the languages that there are
     try:
         yield
     finally:
-        del app.extensions[SPOKEN]
+        app.extensions[SPOKEN] = offered
         app.extensions["lms.whole_pages"].clear()

@@ -13,7 +13,7 @@ from flask_babel import Babel, force_locale, get_locale
 from jinja2 import pass_context
 from jinja2.runtime import Context
 
-from lms.core.i18n import catalogue, spoken, translated
+from lms.core.i18n import SPOKEN, catalogue, find_translated, spoken, translated
 from lms.core.resources import resource
 from lms.web.identity import Unauthenticated, current_actor
 
@@ -76,7 +76,8 @@ def direction(locale: str) -> str:
 
 
 def init_app(app: Flask) -> None:
-    """Wires Flask-Babel; in templates the count within a plural is grouped as the reader's language does."""
+    """Wires Flask-Babel and looks for catalogues, once; in templates the count within a plural is grouped as the reader's language does."""
+    app.extensions[SPOKEN] = find_translated()
     Babel(app, locale_selector=select, default_translation_directories=str(resource("translations")))
     app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]  # of Jinja's extension i18n
         lambda text: catalogue().ugettext(text),
