@@ -60,9 +60,9 @@ def empty_database(folder: Path, url: str = "") -> Path:
 
 
 @contextmanager
-def opened(folder: Path, url: str = "") -> Iterator[None]:
+def opened(folder: Path, url: str = "", *, media_key: str = "") -> Iterator[None]:
     """An application on a data folder, to call actions in; on the database of `url`, or else SQLite in the folder."""
-    app = create_app(Config.load(data=str(folder), database_url=url, log_level="ERROR"))
+    app = create_app(Config.load(data=str(folder), database_url=url, log_level="ERROR", media_key=media_key))
     settle()  # as a command does
     with app.app_context():
         try:

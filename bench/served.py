@@ -57,6 +57,12 @@ class Served:
             if parent == self.process.pid and b"worker" not in command
         )
 
+    def child(self, command: bytes) -> int:
+        """The process that it began whose command has this argument."""
+        return next(
+            number for number, parent, arguments in _processes() if parent == self.process.pid and command in arguments
+        )
+
     def ask(
         self, path: str, *, method: str = "GET", body: bytes = b"", headers: dict[str, str] | None = None
     ) -> Answer:
@@ -176,7 +182,14 @@ def free_port() -> int:
 @contextmanager
 def serving(command: Sequence[str], port: int, environment: dict[str, str], *, seconds: int = 60) -> Iterator[Served]:
     """Runs a server (arguments of Python) until the block is left; CannotMeasure where it is not up after `seconds`."""
-    process = subprocess.Popen([sys.executable, *command], cwd=ROOT, env={**os.environ, **environment})  # noqa: S603
+    with running([sys.executable, *command], port, environment, seconds=seconds) as served:
+        yield served
+
+
+@contextmanager
+def running(command: Sequence[str], port: int, environment: dict[str, str], *, seconds: int = 60) -> Iterator[Served]:
+    """As `serving`, any program."""
+    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **environment})  # noqa: S603
     served = Served(process, port)
     try:
         for _turn in range(10 * seconds):

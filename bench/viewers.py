@@ -94,6 +94,11 @@ class Audience:
             sent.append(post(path, body, "text/plain"))
         return sent
 
+    def joins_now(self) -> list[int]:
+        """The joins that the database has now."""
+        with closing(sqlite3.connect(self.folder / "serai.db")) as line:
+            return [join_id for (join_id,) in line.execute('SELECT id FROM "join" ORDER BY id')]
+
     def stored(self, seq: int) -> list[int]:
         """The joins whose beat of this number is in the database."""
         with closing(sqlite3.connect(self.folder / "serai.db")) as line:
@@ -108,11 +113,11 @@ def gather(bench: Bench, viewers: int) -> Audience:
         began = clock.now() - timedelta(minutes=10)
         lecture_id = _go_live(began)
         _join(lecture_id, viewers, began)
-    with closing(sqlite3.connect(folder / "serai.db")) as line:
-        joins = [join_id for (join_id,) in line.execute('SELECT id FROM "join" ORDER BY id')]
+    audience = Audience(folder, lecture_id, [])
+    joins = audience.joins_now()
     if len(joins) != viewers:
         raise CannotMeasure(f"{len(joins)} of {viewers} viewers have joined")
-    return Audience(folder, lecture_id, joins)
+    return replace(audience, joins=joins)
 
 
 def _go_live(began: datetime) -> int:
@@ -134,11 +139,16 @@ def _join(lecture_id: int, viewers: int, began: datetime) -> None:
 
 @contextmanager
 def room(
-    audience: Audience, *, workers: int | None = None, threads: int | None = None, mail_url: str = ""
+    audience: Audience,
+    *,
+    workers: int | None = None,
+    threads: int | None = None,
+    mail_url: str = "",
+    media_key: str = "",
 ) -> Iterator[Served]:
     """The audience's data, served; as many web processes and threads as the settings say unless given."""
     overrides = {"data": str(audience.folder), "database_url": "", "log_level": "ERROR", "secret_key": SECRET}
-    overrides["mail_url"] = mail_url
+    overrides |= {"mail_url": mail_url, "media_key": media_key, "base_url": "http://127.0.0.1"}
     if threads is not None:
         overrides["threads"] = str(threads)
     config = Config.load(None, **overrides)
