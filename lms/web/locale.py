@@ -76,7 +76,10 @@ def direction(locale: str) -> str:
 
 
 def init_app(app: Flask) -> None:
-    """Wires Flask-Babel and looks for catalogues, once; in templates the count within a plural is grouped as the reader's language does."""
+    """Wires Flask-Babel and looks for the catalogues.
+
+    In templates the count within a plural is grouped as the reader's language does.
+    """
     app.extensions[SPOKEN] = find_translated()
     Babel(app, locale_selector=select, default_translation_directories=str(resource("translations")))
     app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]  # of Jinja's extension i18n

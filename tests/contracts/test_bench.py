@@ -27,6 +27,8 @@ def test_every_topic_measures(tiny: list[str]) -> None:
     rows = json.loads(done.stdout)
     assert [row["what"] for row in rows if row["measured"] <= 0] == [
         "heartbeats beside it, refused or lost",
+        "joining, people who were refused",
+        "heartbeats after joining, lost or doubled",
         "mail, lost or doubled",
         "heartbeats beside mail, lost or doubled",
         "viewers, lost or doubled",
