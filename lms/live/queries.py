@@ -13,12 +13,12 @@ from lms.attendance.outcomes import compute_outcome
 from lms.attendance.presence import presence_of, span_of
 from lms.attendance.queries.outcomes import counted_ms
 from lms.attendance.queries.persons import PersonAttendance, attendance_of_person
-from lms.attendance.queries.roster import needed_percent
 from lms.attendance.queries.viewers import count_viewers
 from lms.attendance.rules import needed_ms
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries.lectures import get_lecture
 from lms.catalogue.queries.pauses import find_pause
+from lms.catalogue.queries.policies import current_policies, policy_for
 from lms.catalogue.rules import AnyLecture, may_edit_lecture, room_is_open
 from lms.core import clock
 from lms.core.db import read_column
@@ -34,7 +34,10 @@ from lms.streaming.queries import StreamStatus, stream_status
 
 @dataclass(frozen=True)
 class Room:
-    """A room as a person sees it. Minutes refer to the length of the lecture, planned until it is over."""
+    """A room as a person sees it. Minutes refer to the length of the lecture, planned until it is over.
+
+    `replay_days`: how long after the lecture its replay counts; 0 where it does not.
+    """
 
     lecture: Lecture
     state: RoomState
@@ -47,6 +50,7 @@ class Room:
     needed_ms: int
     viewers: int
     at: datetime
+    replay_days: int = 0
     resumes_at: datetime | None = None
     result: PersonAttendance | None = None
 
@@ -74,6 +78,7 @@ class Room:
             elapsed_ms=self.elapsed_ms,
             at=self.at,
             has_report=bool(self.lecture.join_url),
+            replay_days=self.replay_days,
         )
 
     @property
@@ -98,6 +103,7 @@ def get_room(lecture_id: int, *, by: Actor, at: datetime) -> Room:
     if not (staff or takes_part or by.is_reporter):
         raise Forbidden(_("The room is only for people enrolled in the series."))
     span = span_of(lecture, clock.to_ms(at))
+    policy = policy_for(lecture)
     pause = find_pause(lecture)
     state = room_state(lecture, is_paused=pause is not None)
     counted = counted_ms(lecture_id, by.person_id, at) if takes_part and by.person_id is not None else 0
@@ -113,9 +119,10 @@ def get_room(lecture_id: int, *, by: Actor, at: datetime) -> Room:
         counted_ms=counted,
         elapsed_ms=max(span.end - span.start - span.paused_ms, 0) if lecture.actual_start is not None else 0,
         length_ms=span.length_ms,
-        needed_ms=needed_ms(span.length_ms, needed_percent(lecture)),
+        needed_ms=needed_ms(span.length_ms, policy.min_percent),
         viewers=count_viewers(lecture_id, at),
         at=at,
+        replay_days=0 if lecture.join_url else policy.replay_days,
         resumes_at=pause.resumes_at if pause is not None else None,
         result=result,
     )
@@ -152,6 +159,8 @@ def list_reaches(lectures: Sequence[tuple[AnyLecture, int]], *, by: Actor, at: d
     spans = {lecture.id: span_of(lecture, clock.to_ms(at)) for lecture, _percent in lectures}
     seen = presence_of(by.person_id, spans)
     with_link = set(read_column(select(Lecture.id).where(Lecture.id.in_(spans), Lecture.join_url != "")))
+    recorded = {lecture.series_id for lecture, _percent in lectures if lecture.id not in with_link}
+    policies = current_policies(recorded) if recorded else {}
     reaches = {}
     for lecture, percent in lectures:
         span = spans[lecture.id]
@@ -166,5 +175,6 @@ def list_reaches(lectures: Sequence[tuple[AnyLecture, int]], *, by: Actor, at: d
             elapsed_ms=max(span.end - span.start - span.paused_ms, 0),
             at=at,
             has_report=lecture.id in with_link,
+            replay_days=0 if lecture.id in with_link else policies[lecture.series_id].replay_days,
         )
     return reaches

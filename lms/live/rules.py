@@ -34,7 +34,8 @@ _LONGEST_OVERRUN_MS = 30 * MINUTE_MS
 class Reach:
     """Whether somebody who stays in a live lecture from now on can still attend it.
 
-    `length_ms` is the planned length, or the time since the start where that is longer.
+    `length_ms` is the planned length, or the time since the start where that is longer. `replay_days`: how long
+    after the lecture its replay counts; 0 where it does not.
     """
 
     counted_ms: int
@@ -43,6 +44,7 @@ class Reach:
     elapsed_ms: int
     at: datetime
     has_report: bool = False
+    replay_days: int = 0
 
     @property
     def more(self) -> int:

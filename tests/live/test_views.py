@@ -218,6 +218,19 @@ def test_a_late_comer_reads_that_the_time_left_does_not_suffice(hall: Hall) -> N
         assert words in " ".join(hall.client.get(path).text.split()), path
 
 
+def test_a_late_comer_reads_that_the_replay_counts(hall: Hall) -> None:
+    hall.change(join_url=None)
+    page, state = at_minute(hall, 54, counted_ms=2 * 60_000)
+    words = (
+        "52 more minutes needed, 35 left: following it live is no longer enough. "
+        "You can watch the replay: it counts for 28 days after the lecture."
+    )
+    assert words in page
+    assert state["reach_words"] == words
+    for path in (f"/lectures/{hall.lecture.id}", "/me", f"/series/{hall.series.slug}"):
+        assert words in " ".join(hall.client.get(path).text.split()), path
+
+
 def test_who_can_attend_reads_until_when_to_stay(hall: Hall) -> None:
     page, state = at_minute(hall, 20, counted_ms=15 * 60_000)
     words = re.search(r"Stay until (\d\d:\d\d) for this lecture to count as attended\.", page)

@@ -23,7 +23,7 @@ from lms.attendance.presence import (
     span_of,
     viewers,
 )
-from lms.attendance.queries.outcomes import inputs_for, min_percent_of
+from lms.attendance.queries.outcomes import inputs_for
 from lms.attendance.queries.roster_filters import (
     ENTRY,
     RosterFilter,
@@ -147,11 +147,6 @@ def get_editable_lecture(lecture_id: int, *, by: Actor) -> Lecture:
     lecture = get_lecture(lecture_id, by=by)
     check_can_edit_lecture(lecture, by)
     return lecture
-
-
-def needed_percent(lecture: Lecture) -> int:
-    """The share of its length that makes *attended* in this lecture."""
-    return min_percent_of(lecture)
 
 
 def walk_ins_of(lecture: Lecture) -> WalkIns:
