@@ -4,12 +4,14 @@ import Hls from "hls.js/dist/hls.light.min.js";
 const SLOW_SEGMENTS = 3;
 const BUFFER_SECONDS = 30;
 const PAUSED_BUFFER_SECONDS = 4;
+const MEND_MS = 5000; // an error that comes back sooner is not mended
 
 // After a stall it goes on near the end of what there is, rather than ever later. `onSlow`: segments take longer to
 // load than to play.
 window.playStream = function (video, address, { isLive, position, onError, onSlow }) {
   if (!Hls.isSupported()) return null;
   let slow = 0;
+  let mendedAt = -MEND_MS;
   const buffer = () => (video.paused ? PAUSED_BUFFER_SECONDS : BUFFER_SECONDS);
   const player = new Hls({
     enableWorker: false, // the page's content policy has no scripts from blobs, and segments need no conversion
@@ -22,8 +24,10 @@ window.playStream = function (video, address, { isLive, position, onError, onSlo
   });
   player.on(Hls.Events.ERROR, (_event, data) => {
     if (!data.fatal) return;
-    if (data.type === Hls.ErrorTypes.MEDIA_ERROR) player.recoverMediaError();
-    else onError();
+    const isMendable = data.type === Hls.ErrorTypes.MEDIA_ERROR && performance.now() - mendedAt > MEND_MS;
+    if (!isMendable) return onError();
+    mendedAt = performance.now();
+    player.recoverMediaError();
   });
   player.on(Hls.Events.FRAG_LOADED, (_event, { frag }) => {
     const { loading } = frag.stats;

@@ -23,6 +23,7 @@ let isLive = true;
 let player = null;
 let loading = null;
 let failures = 0; // of the player, in a row
+let isWaiting = false; // before it tries again
 let unanswered = 0; // snapshots, in a row
 let isLow = false; // sound only
 let isLowByLine = false; // and not by choice
@@ -113,10 +114,11 @@ function toggle() {
 
 // After a failure all pages come back at different moments
 function again() {
-  const position = isLive ? -1 : video.currentTime;
+  const position = isLive ? -1 : video.currentTime || -1;
   stop();
   failures += 1;
-  setTimeout(() => show(position), wait(Math.min(2 ** failures, 20)));
+  isWaiting = true;
+  setTimeout(() => { isWaiting = false; show(position); }, wait(Math.min(2 ** failures, 20)));
 }
 
 function address() {
@@ -136,7 +138,7 @@ function show(position = -1) {
   const chosen = address();
   if (!chosen && playing) stop();
   if (chosen && !isLive && room.dataset.opened !== "over") return renewForReplay();
-  if (chosen && !isUnable && folder(chosen) !== folder(playing)) {
+  if (chosen && !isUnable && !isWaiting && folder(chosen) !== folder(playing)) {
     start(chosen, isLive ? -1 : position < 0 ? savedPosition() : position).catch(again);
   }
   tell();

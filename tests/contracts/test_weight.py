@@ -57,6 +57,7 @@ class Programme:
     """A series with many lectures, and somebody enrolled in it."""
 
     live: int
+    coming: int
     trainee: Person
     number: str
 
@@ -74,6 +75,8 @@ def programme(app: APIFlask, make: Make) -> Programme:
         )
     began = clock.now() - timedelta(minutes=10)
     live = make.lecture(series, "Live", starts_at=began, actual_start=began, state="live", instructors=[teacher])
+    soon = clock.now() + timedelta(minutes=20)
+    coming = make.lecture(series, "Soon", starts_at=soon, instructors=[teacher])
     for number in range(20):
         make.series(f"other-{number}", f"Another series {number}")
     trainee = make.person("Achieng Odhiambo")
@@ -81,7 +84,7 @@ def programme(app: APIFlask, make: Make) -> Programme:
     series_id, person_id = series.id, trainee.id
     with app.app_context():
         number = _certificate(series_id, person_id)
-    return Programme(live.id, trainee, write(number))
+    return Programme(live.id, coming.id, trainee, write(number))
 
 
 @action
@@ -113,6 +116,7 @@ STRANGER = ("/sign-in", "/register", "/forgot", "/impact", "/definitions", "/rep
 OWN = (
     "/me",
     "/lectures/{live}/room",
+    "/lectures/{coming}/room",
     "/certificates/{number}",
     "/account",
     "/account/second-factor",
@@ -147,8 +151,18 @@ def test_pages_are_light_at_first_and_lighter_again(
 ) -> None:
     if signed_in:
         make.sign_in(client, programme.trainee)
-    addresses = (path.format(live=programme.live, number=programme.number) for path in paths)
+    addresses = (path.format(live=programme.live, coming=programme.coming, number=programme.number) for path in paths)
     assert too_heavy(client, addresses) == {}
+
+
+def test_the_player_is_loaded_when_there_is_something_to_play(
+    client: FlaskClient, make: Make, programme: Programme
+) -> None:
+    make.sign_in(client, programme.trainee)
+    for lecture in (programme.live, programme.coming):
+        _total, assets = visit(client, f"/lectures/{lecture}/room")
+        assert any("/watch." in asset for asset in assets)
+        assert not any("/player." in asset for asset in assets)
 
 
 @pytest.fixture

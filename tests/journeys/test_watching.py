@@ -10,6 +10,7 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import Browser, Page, Playwright
 
+from lms.catalogue.actions.pauses import pause_lecture, resume_lecture
 from lms.catalogue.actions.states import end_lecture, start_lecture
 from lms.catalogue.models import Lecture
 from lms.core import clock
@@ -30,6 +31,14 @@ pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.long]
 PLAYS = (
     "() => { const video = document.getElementById('video'); return video && !video.paused && video.currentTime > 1; }"
 )
+REFUSE_SOUND = """
+const play = HTMLMediaElement.prototype.play;
+let isPressed = false;
+addEventListener("click", () => { isPressed = true; }, true);
+HTMLMediaElement.prototype.play = function () {
+  return this.muted || isPressed ? play.call(this) : Promise.reject(new DOMException("", "NotAllowedError"));
+};
+"""
 
 
 class Hall:
@@ -201,3 +210,36 @@ def test_a_bad_line_gets_the_sound_only(hall: Hall, sign_in: Callable[[str], Vis
     assert page.get_by_test_id("audio-only").is_checked()
     page.wait_for_function(PLAYS, timeout=60_000)
     assert {name[0] for name in names} == {"a"}
+
+
+def test_a_pause_is_shown_with_its_end(hall: Hall, sign_in: Callable[[str], Visitor]) -> None:
+    hall.start()
+    ada = sign_in("ada@x.example")
+    ada.go(hall.path)
+    air = ada.page.get_by_test_id("air")
+    air.filter(has_text="has not started sending yet").wait_for()
+    at = clock.now()
+    hall.site.within(lambda: pause_lecture(hall.lecture.id, minutes=5, by=SYSTEM, at=at))
+    until = at + timedelta(minutes=5)
+    air.filter(has_text=f"Paused. Back at {until:%H:%M}.").wait_for(timeout=20_000)
+    assert ada.page.get_by_test_id("room").get_attribute("data-state") == "paused"
+    ada.is_accessible("room, paused")
+    hall.site.within(lambda: resume_lecture(hall.lecture.id, by=SYSTEM, at=clock.now()))
+    air.filter(has_text="has not started sending yet").wait_for(timeout=20_000)
+
+
+def test_a_browser_that_allows_no_sound_plays_without_it_until_a_button_is_pressed(
+    hall: Hall, sign_in: Callable[[str], Visitor]
+) -> None:
+    hall.start()
+    hall.send(ahead=10)
+    page = sign_in("ada@x.example").page
+    page.add_init_script(REFUSE_SOUND)
+    page.goto(hall.site.address + hall.path)
+    page.get_by_test_id("sound-on").wait_for(timeout=60_000)
+    page.wait_for_function(PLAYS)
+    page.get_by_test_id("air").filter(has_text="The sound is off.").wait_for()
+    page.get_by_test_id("sound-on").click()
+    page.wait_for_function("() => !document.getElementById('video').muted")
+    page.get_by_test_id("sound-on").wait_for(state="hidden")
+    page.wait_for_function(PLAYS)
