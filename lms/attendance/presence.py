@@ -37,7 +37,7 @@ from lms.catalogue.queries.pauses import list_pauses
 from lms.catalogue.rules import AnyLecture
 from lms.core import clock, measures
 from lms.core.bulk import among, chunks
-from lms.core.db import db, read, read_value
+from lms.core.db import db, read, read_column, read_value
 from lms.people.models import Person
 
 T = TypeVar("T")
@@ -279,9 +279,17 @@ def presence_of_joins(lecture_id: int) -> Iterator[tuple[int, int, rules.Interva
 
 def viewers(lecture_id: int, at_ms: int) -> int:
     """How many people are in the room: those of whom a beat came within the last one and a half."""
-    query = (
-        select(func.count(WHO.distinct()))
-        .select_from(Beat)
+    return read_value(_in_room(select(func.count(WHO.distinct())), lecture_id, at_ms)) or 0
+
+
+def viewer_ids(lecture_id: int, at_ms: int) -> Sequence[int]:
+    """Who is in the room."""
+    return read_column(_in_room(select(WHO).distinct(), lecture_id, at_ms))
+
+
+def _in_room(query: Any, lecture_id: int, at_ms: int) -> Any:
+    return (
+        query.select_from(Beat)
         .join(Join, Join.id == Beat.join_id)
         .join(Person, Person.id == Join.person_id)
         .where(
@@ -290,7 +298,6 @@ def viewers(lecture_id: int, at_ms: int) -> int:
             Beat.received_ms + Join.beat_seconds * 1500 > literal(at_ms, BigInteger),
         )
     )
-    return read_value(query) or 0
 
 
 # Evidence: presence, or a correction by hand

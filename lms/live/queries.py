@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +11,7 @@ from sqlalchemy import select
 
 from lms.attendance.models.credits import Outcome
 from lms.attendance.outcomes import compute_outcome
-from lms.attendance.presence import presence_of, span_of
+from lms.attendance.presence import Span, presence_of, span_of, viewer_ids
 from lms.attendance.queries.outcomes import counted_ms
 from lms.attendance.queries.persons import PersonAttendance, attendance_of_person
 from lms.attendance.queries.viewers import count_viewers
@@ -19,9 +20,9 @@ from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries.lectures import get_lecture
 from lms.catalogue.queries.pauses import find_pause
 from lms.catalogue.queries.policies import current_policies, policy_for
-from lms.catalogue.rules import AnyLecture, may_edit_lecture, room_is_open
+from lms.catalogue.rules import REOPEN_WITHIN, AnyLecture, check_can_edit_lecture, may_edit_lecture, room_is_open
 from lms.core import clock
-from lms.core.db import read_column
+from lms.core.db import db, read_column
 from lms.core.errors import Forbidden
 from lms.core.i18n import _
 from lms.core.measures import depends_on_seconds
@@ -29,7 +30,9 @@ from lms.core.roles import Actor
 from lms.enrolment.queries.rows import find_enrolment
 from lms.enrolment.rules import is_enrolled
 from lms.live.rules import Reach, RoomState, room_state
-from lms.streaming.queries import StreamStatus, stream_status
+from lms.people.models import Person
+from lms.people.queries.countries import country_codes_of
+from lms.streaming.queries import StreamStatus, find_open_session_of, stream_status
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,12 @@ class Room:
         if self.result is not None:
             return self.result.outcome is Outcome.ATTENDED
         return self.counted_ms >= self.needed_ms > 0
+
+    @property
+    def can_be_reopened(self) -> bool:
+        """Whether the lecture ended less than a day ago, so that a mistaken end can be taken back."""
+        ended_at = self.lecture.actual_end
+        return self.lecture.state is LectureState.HELD and ended_at is not None and self.at - ended_at < REOPEN_WITHIN
 
     @property
     def depends_on_seconds(self) -> bool:
@@ -117,7 +126,7 @@ def get_room(lecture_id: int, *, by: Actor, at: datetime) -> Room:
         is_staff=staff,
         takes_part=takes_part,
         counted_ms=counted,
-        elapsed_ms=max(span.end - span.start - span.paused_ms, 0) if lecture.actual_start is not None else 0,
+        elapsed_ms=_elapsed_ms(lecture, span),
         length_ms=span.length_ms,
         needed_ms=needed_ms(span.length_ms, policy.min_percent),
         viewers=count_viewers(lecture_id, at),
@@ -150,6 +159,44 @@ def get_snapshot(lecture_id: int, *, by: Actor, at: datetime) -> RoomSnapshot:
     )
 
 
+@dataclass(frozen=True)
+class Audience:
+    """What the staff of a lecture see while it is given. `countries`: how many viewers are in each, most first, as
+    (code, people). `sender`: who sends the lecture from some page; null if nobody does. `elapsed_ms` is without pauses.
+    """
+
+    snapshot: RoomSnapshot
+    viewers: int
+    countries: list[tuple[str, int]]
+    sender: str | None
+    is_own: bool
+    elapsed_ms: int
+    planned_minutes: int
+
+
+def get_audience(lecture_id: int, *, by: Actor, at: datetime) -> Audience:
+    """Returns who watches a lecture and who sends it, to its staff. Raises Forbidden for others."""
+    lecture = get_lecture(lecture_id, by=by)
+    check_can_edit_lecture(lecture, by)
+    people = viewer_ids(lecture_id, clock.to_ms(at))
+    countries = Counter(country_codes_of(people, at.date()).values())
+    session = find_open_session_of(lecture_id)
+    return Audience(
+        snapshot=get_snapshot(lecture_id, by=by, at=at),
+        viewers=len(people),
+        countries=sorted(countries.items(), key=lambda entry: (-entry[1], entry[0])),
+        sender=db.session.get_one(Person, session.person_id).full_name if session is not None else None,
+        is_own=session is not None and session.person_id == by.person_id,
+        elapsed_ms=_elapsed_ms(lecture, span_of(lecture, clock.to_ms(at))),
+        planned_minutes=lecture.duration_minutes,
+    )
+
+
+def _elapsed_ms(lecture: AnyLecture, span: Span) -> int:
+    """How long a lecture has been going on, without its pauses; 0 before its start."""
+    return max(span.end - span.start - span.paused_ms, 0) if lecture.actual_start is not None else 0
+
+
 def list_reaches(lectures: Sequence[tuple[AnyLecture, int]], *, by: Actor, at: datetime) -> dict[int, Reach]:
     """Whether the actor can still attend these live lectures, each with the share in percent that it needs, by id; not
     those that they have attended. The lectures are in series in which the actor is enrolled.
@@ -172,7 +219,7 @@ def list_reaches(lectures: Sequence[tuple[AnyLecture, int]], *, by: Actor, at: d
             counted_ms=counted.present_ms,
             needed_ms=needed,
             length_ms=span.length_ms,
-            elapsed_ms=max(span.end - span.start - span.paused_ms, 0),
+            elapsed_ms=_elapsed_ms(lecture, span),
             at=at,
             has_report=lecture.id in with_link,
             replay_days=0 if lecture.id in with_link else policies[lecture.series_id].replay_days,

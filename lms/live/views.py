@@ -14,24 +14,31 @@ from lms.catalogue.models import LectureState
 from lms.core import clock
 from lms.core.errors import DomainError, Forbidden, NotFound
 from lms.core.ffmpeg import find_ffmpeg
-from lms.core.i18n import _
+from lms.core.i18n import _, _n
 from lms.core.measures import MINUTE_MS, needed_minutes, tenth_minutes, whole_minutes
 from lms.core.minutes import with_seconds
 from lms.core.roles import SYSTEM
+from lms.core.settings import settings
 from lms.live.actions import begin_replay, join_lecture, report_played
 from lms.live.played import MAX_PLAYED, read_played
-from lms.live.queries import Room, RoomSnapshot, get_room, get_snapshot
+from lms.live.queries import Audience, Room, RoomSnapshot, get_audience, get_room, get_snapshot
 from lms.live.rules import RoomState
 from lms.live.tokens import make_replay_token, make_token, read_replay_token
 from lms.materials.queries import list_files
+from lms.people.queries.countries import country_names
 from lms.streaming.addresses import check_media_address, media_address
 from lms.web.api import rfc3339
 from lms.web.body_limits import body_limit
 from lms.web.guards import ANYONE, SIGNED_IN, allow
 from lms.web.identity import current_actor
+from lms.web.locale import reader_locale
 from lms.web.time import number
 
 bp = Blueprint("live", __name__, template_folder="templates")
+SHOWN_COUNTRIES = 4
+PAUSE_MINUTES = (5, 10, 15)
+STUCK_SECONDS = 40
+"""For so long what is sent may not reach viewers before the page says so."""
 
 
 @bp.get("/lectures/<int:lecture_id>/room")
@@ -44,6 +51,8 @@ def room(lecture_id: int) -> ResponseReturnValue:
         flash(error.message, "now")
         return redirect(url_for("dashboards.lecture", lecture_id=lecture_id))
     lecture = view.lecture
+    if view.is_staff and view.state is not RoomState.OVER and not lecture.join_url:
+        return _studio(view)
     watches = _watches(view)
     return render_template(
         "live/room.html",
@@ -55,8 +64,22 @@ def room(lecture_id: int) -> ResponseReturnValue:
         counted_words=_counted_words(view),
         shows_link=_shows_link(view),
         media=media_address(lecture_id, at=view.at),
-        can_stream=find_ffmpeg() is not None,
         offline_ms=OFFLINE_MS,
+    )
+
+
+def _studio(room: Room) -> str:
+    """The page from which a lecture is given in the browser."""
+    return render_template(
+        "live/studio.html",
+        room=room,
+        lecture=room.lecture,
+        media=media_address(room.lecture.id, at=room.at),
+        can_stream=find_ffmpeg() is not None,
+        segment_seconds=settings().segment_seconds,
+        pause_minutes=PAUSE_MINUTES,
+        stuck_seconds=STUCK_SECONDS,
+        time_words=_time_words(room.elapsed_ms, room.lecture.duration_minutes),
     )
 
 
@@ -108,6 +131,51 @@ def state(lecture_id: int) -> ResponseReturnValue:
         viewers=room.viewers,
         explanation=room.closing_words,
     )
+
+
+@bp.get("/lectures/<int:lecture_id>/room/audience")
+@allow(SIGNED_IN)
+def audience(lecture_id: int) -> ResponseReturnValue:
+    """Returns who watches a lecture, and who sends it, to the page from which it is given."""
+    try:
+        current = get_audience(lecture_id, by=current_actor(), at=clock.now())
+    except (Forbidden, NotFound) as error:
+        return jsonify(detail=error.message), error.status
+    shown, others = current.countries[:SHOWN_COUNTRIES], current.countries[SHOWN_COUNTRIES:]
+    names = country_names(reader_locale(), [code for code, _people in shown])
+    return jsonify(
+        state=current.snapshot.state,
+        resumes_at=rfc3339(current.snapshot.resumes_at),
+        viewers=current.viewers,
+        title=_audience_words(current),
+        time=_time_words(current.elapsed_ms, current.planned_minutes),
+        countries=[{"name": names[code], "people": people} for code, people in shown],
+        others=_n(
+            "%(num)s more country: %(people)s",
+            "%(num)s more countries: %(people)s",
+            len(others),
+            people=number(sum(people for _code, people in others)),
+        )
+        if others
+        else "",
+        on_air=current.snapshot.stream.on_air,
+        sender=current.sender,
+        is_own=current.is_own,
+    )
+
+
+def _time_words(elapsed_ms: int, planned_minutes: int) -> str:
+    elapsed = whole_minutes(elapsed_ms)
+    left = planned_minutes - elapsed
+    if left >= 0:
+        return _("%(elapsed)s minutes done, %(left)s left", elapsed=number(elapsed), left=number(left))
+    return _("%(elapsed)s minutes done, %(over)s more than planned", elapsed=number(elapsed), over=number(-left))
+
+
+def _audience_words(current: Audience) -> str:
+    people = _n("%(num)s person", "%(num)s people", current.viewers)
+    countries = _n("%(num)s country", "%(num)s countries", len(current.countries))
+    return f"{people}, {countries}" if current.countries else people
 
 
 @bp.get("/media/<mac>/<int:expires>/<int:lecture_id>/snapshot.json")

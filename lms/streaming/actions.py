@@ -8,6 +8,9 @@ from sqlalchemy import delete, func, select, update
 
 from lms.catalogue.actions.history import record
 from lms.catalogue.actions.lectures import locked_lecture
+from lms.catalogue.actions.pauses import resume_lecture
+from lms.catalogue.actions.states import start_lecture
+from lms.catalogue.models import LectureState
 from lms.catalogue.queries.pauses import find_pause
 from lms.catalogue.rules import check_can_edit_lecture
 from lms.core import files
@@ -19,12 +22,13 @@ from lms.people.models import Person
 from lms.streaming.models import Epoch, Stream, StreamSession, StreamState, Track
 from lms.streaming.queries import (
     find_open_session,
+    find_open_session_of,
     find_stream,
     get_session,
     list_epochs,
     list_sessions_with_old_chunks,
 )
-from lms.streaming.rules import check_can_stream, chunk_folder, stream_folder
+from lms.streaming.rules import check_can_stream, check_is_time, chunk_folder, stream_folder
 
 CHUNKS_KEPT = timedelta(days=1)
 """For so long chunks are kept after all of their session was packaged."""
@@ -32,12 +36,37 @@ REHEARSALS_KEPT = timedelta(days=1)
 
 
 @action
+def go_live(
+    lecture_id: int, *, takes_over: bool = False, replaces: str | None = None, by: Actor, at: datetime
+) -> StreamSession:
+    """Starts a scheduled lecture, or goes on with a paused one, and begins to send it; see `begin_streaming`.
+
+    Refused more than an hour before the planned start.
+    """
+    lecture = locked_lecture(lecture_id)
+    check_can_edit_lecture(lecture, by)
+    if lecture.state is LectureState.SCHEDULED:
+        check_is_time(lecture, at)
+        start_lecture(lecture_id, by=by, at=at)
+    elif lecture.state is LectureState.LIVE:
+        resume_lecture(lecture_id, by=by, at=at)
+    return begin_streaming(lecture_id, Track.MAIN, takes_over=takes_over, replaces=replaces, by=by, at=at)
+
+
+@action
 def begin_streaming(
-    lecture_id: int, track: Track, *, takes_over: bool = False, by: Actor, at: datetime
+    lecture_id: int,
+    track: Track,
+    *,
+    takes_over: bool = False,
+    replaces: str | None = None,
+    by: Actor,
+    at: datetime,
 ) -> StreamSession:
     """Begins to send picture and sound of a lecture.
 
-    Refused while another page sends, unless `takes_over`: its session is then stopped. Raises Forbidden and NotFound.
+    Refused while another page sends, unless `takes_over`, or the page `replaces` a session that the same person began:
+    the other session is then stopped. Raises Forbidden and NotFound.
     """
     lecture = locked_lecture(lecture_id)
     check_can_edit_lecture(lecture, by)
@@ -50,6 +79,7 @@ def begin_streaming(
         db.session.flush()
     other = find_open_session(stream.id)
     if other is not None:
+        takes_over = takes_over or (other.public_id == replaces and other.person_id == by.person_id)
         if not takes_over and other.person_id != by.person_id:
             person = db.session.get_one(Person, other.person_id)
             raise Refused(_("%(name)s is sending this lecture from another computer.", name=person.full_name))
@@ -66,11 +96,12 @@ def begin_streaming(
 
 @action
 def stop_streaming(session_id: str, *, chunk_count: int | None, at: datetime) -> StreamSession:
-    """Stops a session, for who has its token; `chunk_count` says how many chunks it has. Stopping again changes
-    nothing."""
+    """Stops a session, for who has its token; `chunk_count` says how many chunks it has, also of one that a pause or
+    the end of the lecture stopped. Stopping again changes nothing."""
     session = get_session(session_id)
-    if session.stopped_at is None:
-        session.stopped_at, session.chunk_count = at, chunk_count
+    session.stopped_at = session.stopped_at or at
+    if session.chunk_count is None:
+        session.chunk_count = chunk_count
     return session
 
 
@@ -87,8 +118,7 @@ def end_streams(lecture_id: int, *, tracks: tuple[Track, ...] = tuple(Track), at
 @action
 def stop_session(lecture_id: int, *, at: datetime) -> None:
     """Stops what is sent of a lecture that goes on later."""
-    stream = find_stream(lecture_id, Track.MAIN)
-    session = find_open_session(stream.id) if stream is not None else None
+    session = find_open_session_of(lecture_id)
     if session is not None:
         session.stopped_at = at
 

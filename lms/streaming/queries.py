@@ -29,6 +29,12 @@ def find_open_session(stream_id: int) -> StreamSession | None:
     return db.session.scalars(query).first()
 
 
+def find_open_session_of(lecture_id: int) -> StreamSession | None:
+    """The session in which a lecture is sent; null if none is. Its callers check who they are."""
+    stream = find_stream(lecture_id, Track.MAIN)
+    return find_open_session(stream.id) if stream is not None else None
+
+
 def get_session(public_id: str) -> StreamSession:
     """A session, for who has its token."""
     query = select(StreamSession).where(StreamSession.public_id == public_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from lms.catalogue.models import Lecture, LectureState
+from lms.catalogue.rules import is_early_start
 from lms.core.errors import Refused
 from lms.core.i18n import _
 from lms.streaming.models import Epoch, Stream, StreamSession, Track
@@ -27,6 +28,12 @@ def check_can_stream(lecture: Lecture, track: Track, *, is_paused: bool = False)
         raise Refused(_("Start the lecture first."))
     if track is Track.MAIN and is_paused:
         raise Refused(_("The lecture is paused. Continue it first."))
+
+
+def check_is_time(lecture: Lecture, at: datetime) -> None:
+    """Raises Refused more than an hour before the planned start."""
+    if is_early_start(lecture, at):
+        raise Refused(_("You can go live from one hour before the planned start. Until then, rehearse."))
 
 
 def check_takes_chunks(session: StreamSession, at: datetime) -> None:

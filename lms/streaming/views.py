@@ -6,14 +6,17 @@ import base64
 import binascii
 import re
 from collections.abc import Callable
+from typing import Any
 
 from flask import Blueprint, Response, current_app, jsonify, request, send_file, url_for
 from flask.typing import ResponseReturnValue
 
+from lms.catalogue.actions.pauses import pause_lecture
+from lms.catalogue.queries.pauses import find_pause
 from lms.core import clock, files
 from lms.core.errors import DomainError, Forbidden, Invalid, NotFound
 from lms.core.i18n import _
-from lms.streaming.actions import begin_streaming, stop_streaming
+from lms.streaming.actions import begin_streaming, go_live, stop_streaming
 from lms.streaming.addresses import check_media_address
 from lms.streaming.chunk_store import count_chunks, store_chunk
 from lms.streaming.models import StreamSession, Track
@@ -27,6 +30,7 @@ from lms.streaming.rules import (
     check_takes_chunks,
 )
 from lms.streaming.tokens import is_stream_token, make_stream_token
+from lms.web.api import rfc3339
 from lms.web.body_limits import body_limit
 from lms.web.guards import ANYONE, SIGNED_IN, allow
 from lms.web.identity import current_actor
@@ -40,17 +44,44 @@ _STREAM_ID = re.compile(r"[A-Za-z0-9_-]{16}")
 @bp.post("/lectures/<int:lecture_id>/stream")
 @allow(SIGNED_IN)
 def begin(lecture_id: int) -> ResponseReturnValue:
-    """Begins to send picture and sound; `rehearsal` for staff alone, `take_over` from another page or computer."""
-    track = Track.REHEARSAL if "rehearsal" in request.form else Track.MAIN
-    takes_over = "take_over" in request.form
+    """Begins to send picture and sound, and starts a scheduled lecture or ends its pause.
+
+    `rehearsal` for staff alone, `take_over` from another page or computer, `replaces` the session that this page sent
+    before.
+    """
 
     def work() -> Response:
-        session = begin_streaming(lecture_id, track, takes_over=takes_over, by=current_actor(), at=clock.now())
+        options: dict[str, Any] = {
+            "takes_over": "take_over" in request.form,
+            "replaces": request.form.get("replaces"),
+            "by": current_actor(),
+            "at": clock.now(),
+        }
+        if "rehearsal" in request.form:
+            session = begin_streaming(lecture_id, Track.REHEARSAL, **options)
+        else:
+            session = go_live(lecture_id, **options)
         return jsonify(
             token=make_stream_token(_secrets(), session.public_id),
             address=url_for(".progress", session_id=session.public_id),
+            session=session.public_id,
+            folder=session.stream.public_id,
             **_progress(session),
         )
+
+    return _answer(work)
+
+
+@bp.post("/lectures/<int:lecture_id>/stream/pause")
+@allow(SIGNED_IN)
+def pause(lecture_id: int) -> ResponseReturnValue:
+    """Pauses a lecture. Viewers read after how many `minutes` it goes on, which a second call changes."""
+
+    def work() -> Response:
+        minutes = request.form.get("minutes", type=int)
+        paused = pause_lecture(lecture_id, minutes=minutes, by=current_actor(), at=clock.now())
+        current = find_pause(paused)
+        return jsonify(resumes_at=rfc3339(current.resumes_at) if current is not None else None)
 
     return _answer(work)
 

@@ -1,268 +1,494 @@
-// The instructor's side of a lecture in the browser: camera or screen and microphone go through a canvas and a mixer into
-// one recorder, whose pieces wait in the browser's database until the server has them. Sources change without a restart.
+// The instructor's side of a lecture in the browser: device check, rehearsal, going live, pause, and what viewers get.
+import { Outbox, wait } from "./studio/outbox.js";
+import { Sources } from "./studio/sources.js";
+
+const room = document.getElementById("room");
 const studio = document.getElementById("studio");
 const byId = (id) => document.getElementById(id);
-const WIDTH = 640;
-const HEIGHT = 360;
 const KINDS = ["video/webm;codecs=vp8,opus", "video/webm;codecs=h264,opus", "video/webm"];
-const RETRY_SECONDS = 1;
+const SOUND_KINDS = ["audio/webm;codecs=opus", "audio/webm"];
+const AUDIENCE_SECONDS = 5;
 const SLOW_CHUNKS = 4;
+const HELD_BACK_SEGMENTS = 3; // what a player stays behind the end of the playlist
 
-const canvas = document.createElement("canvas");
-canvas.width = WIDTH;
-canvas.height = HEIGHT;
-const context = canvas.getContext("2d", { alpha: false });
-const sources = { camera: null, screen: null };
-let sound = null; // the mixer
-let session = null; // { token, address, count }
+let sources = null;
+let outbox = null;
+let session = null; // { token, address, id, folder, track, count, isSoundOnly, begunAt }
 let recorder = null;
-let database = null;
-let isLost = false;
-let isSending = false;
+let audience = null;
+let resumesAt = studio && studio.dataset.resumes ? new Date(studio.dataset.resumes) : null;
+let isBusy = false;
+let isSoundOnly = false;
+let isTaken = false;
+let refusal = "";
+let delay = null; // seconds; null while nothing can be played
+let playableAt = 0; // when the playlist grew last, by this page's own clock
 
-const words = (name) => studio.dataset[name];
+const store = `studio-session-${studio ? studio.dataset.lecture : ""}`;
+const now = () => performance.now() / 1000; // a clock that nobody sets
+const words = (name, values = {}) => Object.entries(values).reduce((text, [key, value]) => text.replace(`{${key}}`, value), studio.dataset[name] || "");
+const state = () => room.dataset.state;
+const setText = (element, text) => { if (element.textContent !== text) element.textContent = text; };
+const say = (name, values) => setText(byId("studio-line").firstElementChild, words(name, values));
 
-function say(text) {
-  const line = byId("studio-line");
-  if (line.textContent !== text) line.textContent = text;
+// What the page says
+
+function tell() {
+  const isLive = session && session.track === "main";
+  if (refusal) setText(byId("studio-line").firstElementChild, refusal);
+  else if (isTaken && state() === "live") say("taken");
+  else if (isLive && outbox.isLost) say("lost");
+  else if (isLive && isSoundOnly) say("disk");
+  else if (isLive && playableAt && now() - playableAt > Number(studio.dataset.stuckSeconds)) say("stuck");
+  else if (isLive) say(delay === null ? "starts" : "live");
+  else if (session) say(outbox.isLost ? "lost" : "rehearses");
+  else if (state() === "paused") say("paused");
+  else if (state() === "live") say(...elsewhere());
+  else if (!sources || !sources.microphone) say("asks");
+  else say(studio.dataset.canStart ? "ready" : "notOpen");
+  tellBack();
 }
 
-// What was recorded and not yet sent
+function elsewhere() {
+  if (!audience || !audience.sender) return ["nobody"];
+  if (audience.on_air === "interrupted") return ["vanished", { name: audience.sender }];
+  return [audience.is_own ? "elsewhereOwn" : "elsewhere", { name: audience.sender }];
+}
 
-const asPromise = (request) => new Promise((resolve, reject) => {
-  request.onsuccess = () => resolve(request.result);
-  request.onerror = () => reject(request.error);
-});
+async function tellLine() {
+  const waiting = await outbox.count();
+  let text = "";
+  if (session && outbox.isLost) text = words("lineLost", { seconds: waiting });
+  else if (session && waiting > SLOW_CHUNKS) text = words("lineSlow", { seconds: waiting });
+  else if (session && session.count) text = words("lineGood");
+  setText(byId("quality"), text);
+  const isShown = session && session.track === "main" && delay !== null && !outbox.isLost;
+  setText(byId("delay"), isShown ? words("delay", { seconds: Math.round(delay) }) : "");
+}
 
-async function chunks(mode) {
-  if (!database) {
-    const request = indexedDB.open("serai-studio", 1);
-    request.onupgradeneeded = () => request.result.createObjectStore("chunks", { keyPath: ["address", "number"] });
-    database = await asPromise(request);
+function tellBack() {
+  byId("back").hidden = state() !== "paused";
+  if (state() !== "paused") return;
+  const time = resumesAt && new Intl.DateTimeFormat(document.documentElement.lang, { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: studio.dataset.zone }).format(resumesAt);
+  setText(byId("back-text"), time ? words(resumesAt < new Date() ? "backLate" : "backAt", { time }) : "");
+}
+
+function tellVoice() {
+  const name = sources.voice;
+  byId("level").value = sources.isMuted ? 0 : Math.round(sources.level * 100);
+  if (name) setText(byId("level-words"), words(name));
+}
+
+function tellTrouble(name) {
+  setText(byId("trouble"), name ? words(name) : "");
+  if (name && !sources.microphone) setText(byId("studio-line").firstElementChild, words(name));
+}
+
+function buttons() {
+  const isLive = Boolean(session) && session.track === "main";
+  const isReady = Boolean(sources && sources.microphone);
+  byId("allow").hidden = isReady;
+  byId("cover").hidden = isReady;
+  for (const [id, isOn] of [
+    ["microphone", isReady && !sources.isMuted], ["camera", isReady && Boolean(sources.pictures.camera)],
+    ["screen", isReady && Boolean(sources.pictures.screen)],
+  ]) {
+    byId(id).setAttribute("aria-pressed", String(isOn));
+    byId(id).disabled = !isReady;
   }
-  return database.transaction("chunks", mode).objectStore("chunks");
+  byId("screen").disabled = !isReady || !navigator.mediaDevices.getDisplayMedia;
+  const isRehearsing = Boolean(session) && !isLive;
+  setText(byId("rehearse"), isRehearsing ? byId("rehearse").dataset.stop : byId("rehearse").dataset.start);
+  byId("rehearse").disabled = isBusy || !isReady;
+  byId("go-live").hidden = isLive || !["waiting", "live"].includes(state());
+  byId("go-live").disabled = isBusy || !isReady || !studio.dataset.canStart;
+  setText(byId("pause"), state() === "paused" ? byId("pause").dataset.resume : byId("pause").dataset.pause);
+  byId("pause").disabled = isBusy || (state() === "paused" && !isReady);
 }
 
-const keep = async (chunk) => asPromise((await chunks("readwrite")).put(chunk));
-const forget = async (chunk) => asPromise((await chunks("readwrite")).delete([chunk.address, chunk.number]));
-const count = async () => asPromise((await chunks("readonly")).count());
+function setState(name) {
+  if (state() === name) return;
+  room.dataset.state = name;
+  if (name === "over") return location.reload();
+  document.querySelectorAll("[data-when]").forEach((part) => { part.hidden = !part.dataset.when.split(" ").includes(name); });
+}
 
-async function first() {
-  const cursor = await asPromise((await chunks("readonly")).openCursor());
-  return cursor ? cursor.value : null;
+function show() {
+  buttons();
+  tell();
+  tellLine();
+}
+
+async function listDevices() {
+  const { cameras, microphones } = await sources.list();
+  fill("microphones", microphones, sources.idOf("microphone"));
+  fill("cameras", cameras, sources.idOf("camera"), words("none"));
+}
+
+function fill(id, devices, chosen, none) {
+  const select = byId(id);
+  const options = devices.map((device) => new Option(device.label || words("firstDevice"), device.deviceId));
+  if (none) options.push(new Option(none, ""));
+  select.replaceChildren(...options);
+  select.value = chosen;
+  select.disabled = !options.length;
 }
 
 // Sending
 
-const wait = (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
-
-async function digest(content) {
-  const bytes = new Uint8Array(await crypto.subtle.digest("SHA-256", content));
-  return `sha-256=:${btoa(String.fromCharCode(...bytes))}:`;
-}
-
-async function send() {
-  if (isSending) return;
-  isSending = true;
-  try {
-    for (let chunk = await first(); chunk; chunk = await first()) {
-      const content = await chunk.blob.arrayBuffer();
-      let answer = null;
-      try {
-        answer = await fetch(`${chunk.address}/${chunk.number}`, {
-          method: "PUT", body: content, credentials: "omit",
-          headers: { "Stream-Token": chunk.token, "Content-Digest": await digest(content), "Content-Type": "application/octet-stream" },
-        });
-      } catch (error) {
-        // no line
-      }
-      isLost = !answer || answer.status >= 500;
-      if (isLost) {
-        await tell();
-        await wait(RETRY_SECONDS);
-        continue;
-      }
-      await forget(chunk); // also what the server refuses for good
-      const receipt = await answer.json();
-      if (session && chunk.address === session.address && (receipt.is_stopped || answer.status === 409 || answer.status === 403)) return taken();
-      studio.dataset.soundOnly = receipt.is_sound_only ? "yes" : "";
-      await tell();
-    }
-  } finally {
-    isSending = false;
-  }
-}
-
-async function tell() {
-  if (!session) return;
-  const waiting = await count();
-  if (isLost) say(words("lost"));
-  else if (waiting > SLOW_CHUNKS) say(words("slow"));
-  else say(studio.dataset.soundOnly ? words("disk") : words("live"));
-}
-
-function taken() {
-  endRecording();
-  session = null;
-  document.body.dataset.onAir = "";
-  say(words("taken"));
-  buttons();
-}
-
-// Picture and sound
-
-function draw() {
-  context.fillStyle = "#05363c";
-  context.fillRect(0, 0, WIDTH, HEIGHT);
-  const main = sources.screen || sources.camera;
-  if (main) fit(main.video, 0, 0, WIDTH, HEIGHT);
-  if (sources.screen && sources.camera) fit(sources.camera.video, WIDTH * 0.76, HEIGHT * 0.74, WIDTH * 0.23, HEIGHT * 0.24);
-}
-
-function fit(picture, left, top, width, height) {
-  if (!picture.videoWidth) return;
-  const scale = Math.min(width / picture.videoWidth, height / picture.videoHeight);
-  const [wide, high] = [picture.videoWidth * scale, picture.videoHeight * scale];
-  context.drawImage(picture, left + (width - wide) / 2, top + (height - high) / 2, wide, high);
-}
-
-async function mixer() {
-  if (sound) return sound;
-  const audio = new AudioContext();
-  const output = audio.createMediaStreamDestination();
-  const level = audio.createAnalyser();
-  level.fftSize = 512;
-  sound = { audio, output, level };
-  const samples = new Uint8Array(level.fftSize);
-  setInterval(() => {
-    level.getByteTimeDomainData(samples);
-    byId("level").value = Math.min(Math.max(...samples.map((sample) => Math.abs(sample - 128))) / 96, 1);
-  }, 200);
-  new Worker(studio.dataset.frames).onmessage = draw;
-  const preview = byId("preview");
-  preview.srcObject = canvas.captureStream(15);
-  preview.hidden = false;
-  await preview.play();
-  return sound;
-}
-
-async function share(kind) {
-  if (sources[kind]) return unshare(kind);
-  let stream;
-  try {
-    stream = kind === "screen"
-      ? await navigator.mediaDevices.getDisplayMedia({ video: { frameRate: 15 }, audio: true })
-      : await navigator.mediaDevices.getUserMedia({ video: { width: 1280, height: 720 }, audio: true });
-  } catch (error) {
-    return say(words(kind === "screen" ? "noScreen" : "noCamera"));
-  }
-  const { audio, output, level } = await mixer();
-  await audio.resume();
-  const picture = document.createElement("video");
-  picture.muted = true;
-  picture.srcObject = stream;
-  await picture.play();
-  let node = null;
-  if (stream.getAudioTracks().length) {
-    node = audio.createMediaStreamSource(stream);
-    node.connect(output);
-    node.connect(level);
-  }
-  stream.getVideoTracks()[0].addEventListener("ended", () => unshare(kind));
-  sources[kind] = { stream, video: picture, node };
-  if (!session) say(words("ready"));
-  buttons();
-}
-
-function unshare(kind) {
-  const source = sources[kind];
-  if (!source) return;
-  source.stream.getTracks().forEach((track) => track.stop());
-  if (source.node) source.node.disconnect();
-  sources[kind] = null;
-  buttons();
-}
-
-function buttons() {
-  for (const kind of ["camera", "screen"]) byId(`share-${kind}`).setAttribute("aria-pressed", String(Boolean(sources[kind])));
-  byId("send").hidden = Boolean(session) || studio.dataset.state !== "live";
-  byId("send").disabled = !sound;
-}
-
-async function begin(takesOver) {
+async function post(address, values) {
   const form = new FormData();
-  form.set("csrf_token", studio.dataset.csrf);
-  if (takesOver) form.set("take_over", "1");
-  byId("take-over").hidden = true;
-  let answer;
+  for (const [name, value] of Object.entries(values)) if (value) form.set(name, value);
+  form.set("csrf_token", room.dataset.csrf);
   try {
-    await send(); // what an earlier page could not send comes first
-    answer = await fetch(studio.dataset.begin, { method: "POST", body: form, headers: { "X-CSRFToken": studio.dataset.csrf } });
+    return await fetch(address, { method: "POST", body: form, headers: { "X-CSRFToken": room.dataset.csrf } });
   } catch (error) {
-    return say(words("lost"));
+    return null;
+  }
+}
+
+// Begins a session, in place of the one that this page sends or sent before its reload. Returns whether it began.
+async function begin(track, { takesOver = false } = {}) {
+  const before = session;
+  const replaces = before ? before.id : sessionStorage.getItem(store);
+  const answer = await post(studio.dataset.begin, {
+    rehearsal: track === "rehearsal" && "1", take_over: takesOver && "1", replaces,
+  });
+  if (!answer || answer.status >= 500) {
+    setText(byId("trouble"), words("offline"));
+    return false;
   }
   const begun = await answer.json();
   if (!answer.ok) {
-    byId("take-over").hidden = answer.status !== 409;
-    return say(begun.detail);
+    ask(answer.status === 409 && audience && audience.sender ? begun.detail : "");
+    if (byId("question").hidden) setText(byId("trouble"), begun.detail);
+    return false;
   }
-  session = { token: begun.token, address: begun.address, count: 0 };
-  const kind = KINDS.find((name) => MediaRecorder.isTypeSupported(name));
-  const stream = new MediaStream([...canvas.captureStream(15).getVideoTracks(), ...sound.output.stream.getAudioTracks()]);
-  recorder = new MediaRecorder(stream, {
+  ask("");
+  setText(byId("trouble"), "");
+  if (before) finish(before, recorder);
+  isTaken = false;
+  refusal = "";
+  session = { ...begun, id: begun.session, track, count: 0, isSoundOnly: isSoundOnly && track === "main" };
+  if (track === "main") {
+    sessionStorage.setItem(store, session.id);
+    resumesAt = null;
+    setState("live");
+  }
+  delay = null;
+  playableAt = now();
+  record(session);
+  show();
+  return true;
+}
+
+function record(current) {
+  const kind = (current.isSoundOnly ? SOUND_KINDS : KINDS).find((name) => MediaRecorder.isTypeSupported(name));
+  recorder = new MediaRecorder(current.isSoundOnly ? sources.sound() : sources.stream(), {
     mimeType: kind, videoBitsPerSecond: 600_000, audioBitsPerSecond: 64_000, videoKeyFrameIntervalDuration: 2000,
   });
-  const { address, token } = session;
-  recorder.ondataavailable = async (event) => {
-    if (!event.data.size || !session || session.address !== address) return;
-    await keep({ address, token, number: session.count++, blob: event.data });
-    send();
+  current.stored = Promise.resolve();
+  recorder.ondataavailable = (event) => {
+    if (!event.data.size) return;
+    const chunk = { address: current.address, token: current.token, number: current.count++, blob: event.data };
+    current.stored = current.stored.then(() => outbox.keep(chunk));
+    current.stored.then(() => outbox.send());
   };
   recorder.start(1000);
-  say(words("live"));
-  buttons();
 }
 
-function endRecording() {
-  if (!recorder || recorder.state === "inactive") return Promise.resolve();
-  const ended = new Promise((resolve) => { recorder.onstop = resolve; });
-  recorder.stop();
-  return ended;
+// Ends a recorder, sends the rest of its session, and tells the server how many chunks there are
+async function finish(current, running) {
+  if (running && running.state !== "inactive") {
+    const ended = new Promise((resolve) => { running.onstop = resolve; });
+    running.stop();
+    await ended;
+  }
+  await current.stored;
+  await outbox.empty();
+  try {
+    await fetch(`${current.address}/stop`, {
+      method: "POST", body: new URLSearchParams({ chunk_count: current.count }), headers: { "Stream-Token": current.token },
+    });
+  } catch (error) {
+    // the server finds the end by itself
+  }
 }
 
-// Before the lecture ends, all that was recorded is sent
-async function end() {
-  if (!session) return;
-  await endRecording();
-  await wait(0.2);
-  while (isSending) await wait(0.1);
-  await send();
-  const form = new URLSearchParams({ chunk_count: session.count });
-  await fetch(`${session.address}/stop`, { method: "POST", body: form, headers: { "Stream-Token": session.token } });
+async function stop() {
+  const [current, running] = [session, recorder];
   session = null;
+  if (!current) return;
+  if (current.track === "main") sessionStorage.removeItem(store);
+  await finish(current, running);
+}
+
+function received(chunk, status, receipt) {
+  if (session && chunk.address === session.address) {
+    if (session.isEnding) return;
+    if (status === 409 || status === 403 || receipt.is_stopped) lose();
+    else if (status >= 400) refusal = words("refused", { reason: receipt.detail });
+    else if (session.track === "main") follow(receipt.is_sound_only);
+  }
+  tell();
+  tellLine();
+}
+
+// Another page sends now, or somebody else paused or ended the lecture
+function lose() {
+  if (recorder.state !== "inactive") recorder.stop();
+  session = null;
+  sessionStorage.removeItem(store);
+  isTaken = state() === "live";
+  buttons();
+  readAudience();
+}
+
+// With a disk that is nearly full only sound is sent, in a session of its own, until there is room again
+async function follow(isLow) {
+  if (isLow === isSoundOnly || isBusy) return;
+  isSoundOnly = isLow;
+  await once(() => begin("main"));
+}
+
+async function once(work) {
+  if (isBusy) return;
+  isBusy = true;
+  buttons();
+  try {
+    await work();
+  } finally {
+    isBusy = false;
+    show();
+  }
+}
+
+function ask(text) {
+  byId("question").hidden = !text;
+  setText(byId("question-text"), text);
+  const button = byId("take-over");
+  if (text) button.dataset.testid = "confirm";
+  else delete button.dataset.testid;
+}
+
+async function goLive(takesOver) {
+  await sources.audio.resume();
+  const waiting = await outbox.count();
+  if (waiting && !session) {
+    say("waiting");
+    await outbox.empty();
+  }
+  if (session && session.track === "rehearsal") await rehearse();
+  if (await begin("main", { takesOver })) await readAudience();
+}
+
+async function pause(minutes) {
+  const current = session;
+  if (current) current.isEnding = true;
+  const answer = await post(studio.dataset.pause, { minutes });
+  if (current) current.isEnding = Boolean(answer && answer.ok);
+  if (!answer || !answer.ok) return setText(byId("trouble"), answer ? (await answer.json()).detail : words("offline"));
+  resumesAt = new Date((await answer.json()).resumes_at);
+  setState("paused");
+  if (session) {
+    say("sends");
+    await stop();
+  }
+}
+
+// Rehearsing
+
+let preview = null;
+
+async function rehearse() {
+  if (session) {
+    byId("rehearsal").hidden = true;
+    if (preview) preview.destroy();
+    preview = null;
+    return stop();
+  }
+  await sources.audio.resume();
+  if (await begin("rehearsal")) {
+    byId("rehearsal").hidden = false;
+    playRehearsal(session);
+  }
+}
+
+async function playRehearsal(current) {
+  await loadPlayer();
+  const address = `${studio.dataset.media}${current.folder}/master.m3u8`;
+  while (session === current) {
+    const answer = await fetch(address, { credentials: "omit", cache: "no-store" }).catch(() => null);
+    if (answer && answer.ok && delay !== null) break;
+    await wait(1);
+  }
+  if (session !== current) return;
+  const video = byId("rehearsed");
+  const again = () => { preview = null; playRehearsal(current); };
+  preview = window.playStream(video, address, { isLive: true, onError: again, onSlow: () => {} });
+  video.play().catch(() => {});
+}
+
+let loading = null;
+function loadPlayer() {
+  loading = loading || new Promise((resolve) => {
+    const script = document.createElement("script");
+    script.src = studio.dataset.player;
+    script.onload = resolve;
+    document.head.append(script);
+  });
+  return loading;
+}
+
+// What viewers get
+
+async function readAudience() {
+  const answer = await fetch(studio.dataset.audience).catch(() => null);
+  if (answer && answer.ok) {
+    audience = await answer.json();
+    if (audience.resumes_at) resumesAt = new Date(audience.resumes_at);
+    // While this page sends, it knows more than the answer, which may be older
+    if (!isBusy && !(session && session.track === "main" && audience.state === "waiting")) setState(audience.state);
+    byId("viewers").dataset.count = audience.viewers;
+    setText(byId("viewers"), audience.title);
+    setText(byId("time"), audience.time);
+    const most = Math.max(...audience.countries.map((country) => country.people), 1);
+    byId("countries").replaceChildren(...audience.countries.map((country) => bar(country, most)));
+    byId("countries").hidden = !audience.countries.length;
+    setText(byId("others"), audience.others);
+    byId("others").hidden = !audience.others;
+  }
+  await measureDelay();
+  show();
+}
+
+function bar(country, most) {
+  const item = byId("country").content.firstElementChild.cloneNode(true);
+  item.querySelector("span").textContent = country.name;
+  item.querySelector("rect").setAttribute("width", String((country.people / most) * 100));
+  item.querySelector("b").textContent = country.people;
+  return item;
+}
+
+// How far a viewer is behind: the end of the playlist against the server's own clock, and what players stay behind it
+async function measureDelay() {
+  if (!session) return;
+  const current = session;
+  const answer = await fetch(`${studio.dataset.media}${current.folder}/a.m3u8`, { credentials: "omit", cache: "no-store" }).catch(() => null);
+  if (!answer || !answer.ok || session !== current) return;
+  const end = endOf(await answer.text());
+  if (end === null) return;
+  if (end !== current.end) playableAt = now();
+  const isOurs = end > new Date(answer.headers.get("Date")) - 20_000 || delay !== null;
+  current.end = end;
+  if (isOurs) delay = Math.max((new Date(answer.headers.get("Date")) - end) / 1000, 0) + HELD_BACK_SEGMENTS * Number(studio.dataset.segment);
+}
+
+function endOf(playlist) {
+  let end = null;
+  for (const line of playlist.split("\n")) {
+    if (line.startsWith("#EXT-X-PROGRAM-DATE-TIME:")) end = Date.parse(line.slice(25));
+    else if (line.startsWith("#EXTINF:") && end !== null) end += parseFloat(line.slice(8)) * 1000;
+  }
+  return end;
+}
+
+// The page
+
+async function open() {
+  if (!window.isSecureContext) return say("insecure");
+  if (!(await sources.open())) return show();
+  await listDevices();
+  show();
+}
+
+// After a reload the lecture goes on by itself where the browser still allows camera and microphone
+async function continueAfterReload() {
+  const permission = await navigator.permissions.query({ name: "microphone" }).catch(() => null);
+  if (!permission || permission.state !== "granted") return;
+  await open();
+  if (state() === "live" && sessionStorage.getItem(store) && sources.microphone) once(() => goLive(false));
+}
+
+function listen() {
+  byId("allow").addEventListener("click", open);
+  byId("microphone").addEventListener("click", () => sources.mute(!sources.isMuted));
+  byId("camera").addEventListener("click", async () => {
+    if (sources.pictures.camera) {
+      sources.hide("camera");
+      sources.onChange();
+    } else {
+      await sources.useCamera(byId("cameras").value);
+    }
+    listDevices();
+  });
+  byId("screen").addEventListener("click", () => {
+    if (!sources.pictures.screen) return sources.shareScreen();
+    sources.hide("screen");
+    return sources.onChange();
+  });
+  byId("cameras").addEventListener("change", async (event) => {
+    if (event.target.value) return sources.useCamera(event.target.value);
+    localStorage.setItem("studio-camera", "none");
+    sources.hide("camera");
+    return sources.onChange();
+  });
+  byId("microphones").addEventListener("change", (event) => sources.useMicrophone(event.target.value));
+  navigator.mediaDevices.addEventListener("devicechange", async () => {
+    if (!sources.microphone && sources.audio) await sources.useMicrophone("");
+    listDevices();
+  });
+  byId("rehearse").addEventListener("click", () => once(rehearse));
+  byId("go-live").addEventListener("click", () => once(() => goLive(false)));
+  byId("take-over").addEventListener("click", () => once(() => goLive(true)));
+  byId("pause").addEventListener("click", () => once(() => (state() === "paused" ? goLive(false) : pause(5))));
+  byId("back").addEventListener("click", (event) => {
+    if (event.target.dataset.minutes) once(() => pause(event.target.dataset.minutes));
+  });
+  // Before the lecture ends, all that was recorded is sent
+  const end = byId("end");
+  const confirm = end.querySelector("button");
+  delete confirm.dataset.testid;
+  end.addEventListener("toggle", () => {
+    if (end.open) confirm.dataset.testid = "confirm";
+    else delete confirm.dataset.testid;
+  });
+  end.querySelector("form").addEventListener("submit", async (event) => {
+    if (!session) return;
+    event.preventDefault();
+    await once(async () => {
+      say("sends");
+      await stop();
+    });
+    event.target.submit();
+  });
+  addEventListener("beforeunload", (event) => { if (session && session.track === "main") event.preventDefault(); });
+  addEventListener("online", () => outbox.send());
+}
+
+async function run() {
+  byId("rehearse").dataset.start = byId("rehearse").textContent;
+  outbox = new Outbox({ onReceipt: received, onChange: show });
+  sources = new Sources(byId("preview"), {
+    title: studio.dataset.title, frames: studio.dataset.frames, onChange: show, onTrouble: tellTrouble,
+  });
+  listen();
+  setInterval(tellVoice, 250);
+  show();
+  if (await outbox.count()) outbox.send();
+  await readAudience();
+  await continueAfterReload();
+  for (;;) {
+    await wait(AUDIENCE_SECONDS);
+    await readAudience();
+  }
 }
 
 if (studio) {
-  if (!window.MediaRecorder || !KINDS.some((name) => MediaRecorder.isTypeSupported(name)) || !window.indexedDB) {
-    say(words("unable"));
-    studio.querySelectorAll("button").forEach((button) => { button.disabled = true; });
+  if (!window.MediaRecorder || !KINDS.some((name) => MediaRecorder.isTypeSupported(name)) || !navigator.mediaDevices) {
+    say(window.isSecureContext ? "unable" : "insecure");
+    byId("allow").disabled = true;
   } else {
-    byId("share-camera").addEventListener("click", () => share("camera"));
-    byId("share-screen").addEventListener("click", () => share("screen"));
-    byId("send").addEventListener("click", () => begin(false));
-    byId("take-over").addEventListener("click", () => begin(true));
-    addEventListener("beforeunload", (event) => { if (session) event.preventDefault(); });
-    const form = document.querySelector("form[data-ends]");
-    if (form) {
-      form.addEventListener("submit", async (event) => {
-        if (!session) return;
-        event.preventDefault();
-        say(words("sends"));
-        await end();
-        form.submit();
-      });
-    }
-    count().then((waiting) => { if (waiting) { say(words("waiting")); send(); } });
-    buttons();
+    run();
   }
 }

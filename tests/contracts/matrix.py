@@ -368,6 +368,8 @@ TABLE: dict[str, tuple[str, ...]] = {
     "GET /lectures/<int:lecture_id>/report": ("snyyyy", "snnyyy", "smmmyy"),
     "GET /lectures/<int:lecture_id>/report.<kind>": ("snyyyy", "snnyyy", "smmmyy"),
     "GET /lectures/<int:lecture_id>/room": ("syyyyy", "syyyyy", "smmmyy"),
+    "GET /lectures/<int:lecture_id>/room/audience": ("snynny", "snnnny", "smmmny"),
+    "POST /lectures/<int:lecture_id>/stream/pause": ("snwnnw", "snnnnw", "smmmnw"),
     "POST /lectures/<int:lecture_id>/stream": ("snwnnw", "snnnnw", "smmmnw"),
     "GET /streams/<session_id>": ("nnnnnn", "nnnnnn"),
     "PUT /streams/<session_id>/<int:number>": ("nnnnnn", "nnnnnn"),

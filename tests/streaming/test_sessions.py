@@ -10,8 +10,9 @@ import pytest
 from apiflask import APIFlask
 from sqlalchemy import func, select
 
+from lms.catalogue.actions.pauses import pause_lecture
 from lms.catalogue.actions.states import end_lecture, reopen_lecture, start_lecture
-from lms.catalogue.models import Lecture
+from lms.catalogue.models import Lecture, LectureState
 from lms.core import clock, files
 from lms.core.db import db
 from lms.core.errors import Forbidden, Invalid, Refused
@@ -21,6 +22,7 @@ from lms.streaming.actions import (
     close_epoch,
     drop_old_chunks,
     drop_old_rehearsals,
+    go_live,
     note_packaged,
     note_segments,
     remove_streams,
@@ -70,6 +72,38 @@ def test_two_instructors_at_once_are_told_who_sends(make: Make, lecture: Lecture
     second = begin(make, lecture, "Wu Min", takes_over=True)
     assert get_session(first.public_id).stopped_at is not None
     assert find_open_session(second.stream_id) == second
+
+
+def test_a_page_that_was_reloaded_continues_its_own_session(make: Make, lecture: Lecture) -> None:
+    first = begin(make, lecture)
+    with pytest.raises(Refused):
+        begin(make, lecture, replaces="another")
+    with pytest.raises(Refused):
+        begin(make, lecture, "Wu Min", replaces=first.public_id)
+    second = begin(make, lecture, replaces=first.public_id)
+    assert find_open_session(second.stream_id) == second
+
+
+def test_going_live_starts_a_lecture_and_ends_its_pause(make: Make) -> None:
+    teacher, at = make.person("Lin Yuhan", roles=["instructor"]), clock.now()
+    lecture = make.lecture(make.series(instructors=[teacher]), starts_at=at + timedelta(hours=2))
+    by = make.actor(teacher)
+    with pytest.raises(Refused, match="from one hour before the planned start"):
+        go_live(lecture.id, by=by, at=at)
+    with pytest.raises(Forbidden):
+        go_live(lecture.id, by=make.actor(make.person("Ada", roles=["instructor"])), at=at + timedelta(hours=1))
+    rehearsal = begin_streaming(lecture.id, Track.REHEARSAL, by=by, at=at)
+    session = go_live(lecture.id, by=by, at=at + timedelta(hours=1))
+    started = db.session.get_one(Lecture, lecture.id, populate_existing=True)
+    assert (started.state, started.actual_start) == (LectureState.LIVE, at + timedelta(hours=1))
+    assert find_open_session(rehearsal.stream_id) is None
+    pause_lecture(lecture.id, by=by, at=at + timedelta(hours=1, minutes=10))
+    assert find_open_session(session.stream_id) is None
+    assert stop_streaming(session.public_id, chunk_count=600, at=clock.now()).chunk_count == 600
+    assert stop_streaming(session.public_id, chunk_count=601, at=clock.now()).chunk_count == 600
+    again = go_live(lecture.id, by=by, at=at + timedelta(hours=1, minutes=15))
+    assert find_open_session(again.stream_id) == again
+    assert db.session.get_one(Lecture, lecture.id, populate_existing=True).paused_ms == 300_000
 
 
 def test_only_staff_of_a_live_lecture_send(make: Make, lecture: Lecture) -> None:

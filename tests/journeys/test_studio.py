@@ -1,0 +1,258 @@
+"""What an instructor meets who gives a lecture in the browser: devices, rehearsal, pause, reload, failures."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+import pytest
+from playwright.sync_api import Browser, Page, Playwright, Route, expect
+
+from lms.catalogue.models import Lecture, LectureState
+from lms.core import clock, files
+from lms.core.db import db
+from lms.live import views
+from lms.streaming.models import StreamSession, Track
+from lms.streaming.packager import run_packager
+from lms.streaming.queries import find_stream, list_epochs
+from lms.streaming.rules import LITTLE_DISK
+from tests.browsers import Fonts, launch
+from tests.factories import PASSWORD
+from tests.journeys.conftest import Site, Visitor
+from tests.proxy import Certificate
+
+pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.long]
+FLAGS = (
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+    "--autoplay-policy=no-user-gesture-required",
+)
+REFUSES = """
+const devices = navigator.mediaDevices;
+const real = devices.getUserMedia.bind(devices);
+window.refused = %s;
+devices.getUserMedia = async (wanted) => {
+  for (const kind of Object.keys(window.refused)) if (wanted[kind]) throw new DOMException("", window.refused[kind]);
+  return real(wanted);
+};
+Object.defineProperty(navigator.permissions, "query", { value: async () => ({ state: "prompt" }) });
+"""
+
+
+class Studio:
+    """A lecture that begins in a minute, given by two instructors."""
+
+    def __init__(self, site: Site, sign_in: Callable[[str], Visitor]) -> None:
+        self.site, self.sign_in = site, sign_in
+        teachers = [
+            site.make.person(name, email=f"{name[:3].lower()}@x.example", password=PASSWORD, roles=["instructor"])
+            for name in ("Lin Yuhan", "Omar Said")
+        ]
+        self.series = site.make.series(instructors=teachers)
+        self.lecture = site.make.lecture(self.series, starts_at=clock.now() + timedelta(minutes=1))
+        self.path = f"/lectures/{self.lecture.id}/room"
+        self.stopping = threading.Event()
+        self.packager = threading.Thread(target=run_packager, args=(site.app, self.stopping))
+
+    def open(self, email: str = "lin@x.example") -> Page:
+        visitor = self.sign_in(email)
+        visitor.go(self.path)
+        return visitor.page
+
+    def state(self) -> LectureState:
+        return self.site.within(lambda: db.session.get_one(Lecture, self.lecture.id).state)
+
+    def sessions(self) -> int:
+        return self.site.within(lambda: db.session.query(StreamSession).count())
+
+    def epochs(self, track: Track = Track.MAIN) -> int:
+        def count() -> int:
+            stream = find_stream(self.lecture.id, track)
+            return len(list_epochs(stream.id)) if stream is not None else 0
+
+        return self.site.within(count)
+
+
+@pytest.fixture(scope="module")
+def browser(
+    playwright: Playwright, certificate: Certificate, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Browser]:
+    """A browser with a camera and a microphone."""
+    folder = tmp_path_factory.mktemp("studio")
+    running = launch(playwright.chromium, Fonts.WIDE, folder, certificate.flag(), *FLAGS)
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def studio(site: Site, sign_in: Callable[[str], Visitor], monkeypatch: pytest.MonkeyPatch) -> Iterator[Studio]:
+    monkeypatch.setattr(site.app.extensions["lms.config"], "segment_seconds", 1)
+    running = Studio(site, sign_in)
+    running.packager.start()
+    yield running
+    running.stopping.set()
+    running.packager.join(20)
+
+
+def line(page: Page, text: str, timeout: float = 30_000) -> None:
+    """Waits until the page says so."""
+    page.get_by_test_id("studio-line").filter(has_text=text).wait_for(timeout=timeout)
+
+
+def go_live(page: Page) -> None:
+    page.get_by_test_id("go-live").click()
+    line(page, "You are seen and heard")
+
+
+@pytest.mark.parametrize(
+    ("refused", "trouble", "can_go_live"),
+    [
+        ('{ audio: "NotAllowedError", video: "NotAllowedError" }', "The browser does not allow this page", False),
+        ('{ audio: "NotFoundError" }', "No microphone was found", False),
+        ('{ audio: "NotReadableError" }', "Another program is using the microphone", False),
+        ('{ video: "NotFoundError" }', "No camera was found", True),
+        ('{ video: "NotReadableError" }', "Another program is using the camera", True),
+    ],
+)
+def test_a_device_that_cannot_be_used_is_named(
+    studio: Studio, refused: str, trouble: str, *, can_go_live: bool
+) -> None:
+    visitor = studio.sign_in("lin@x.example")
+    visitor.page.add_init_script(REFUSES % refused)
+    visitor.go(studio.path)
+    page = visitor.page
+    assert page.get_by_test_id("go-live").is_disabled()
+    page.get_by_test_id("allow").click()
+    page.get_by_test_id("trouble").filter(has_text=trouble).wait_for()
+    if can_go_live:
+        expect(page.get_by_test_id("go-live")).to_be_enabled()
+    else:
+        assert page.get_by_test_id("go-live").is_disabled()
+        page.evaluate("window.refused = {}")
+        page.get_by_test_id("allow").click()
+        line(page, "Ready. Nobody sees you yet.")
+        assert page.get_by_test_id("trouble").text_content() == ""
+
+
+def test_a_rehearsal_is_seen_by_staff_alone(studio: Studio) -> None:
+    page = studio.open()
+    page.get_by_test_id("rehearse").click()
+    line(page, "You are rehearsing")
+    page.wait_for_function("() => document.getElementById('rehearsed').currentTime > 1", timeout=60_000)
+    assert studio.state() is LectureState.SCHEDULED
+    assert studio.epochs(Track.MAIN) == 0
+    page.get_by_test_id("rehearse").click()
+    line(page, "Ready. Nobody sees you yet.")
+    page.get_by_test_id("rehearse").click()
+    line(page, "You are rehearsing")
+    go_live(page)
+    assert page.get_by_test_id("rehearsal").is_hidden()
+    assert studio.state() is LectureState.LIVE
+
+
+def test_a_pause_a_reload_and_devices_that_change(studio: Studio) -> None:
+    page = studio.open()
+    assert page.get_by_test_id("pause").is_hidden()
+    go_live(page)
+    assert page.get_by_test_id("confirm").count() == 0
+    page.get_by_test_id("delay").filter(has_text="seconds later").wait_for()
+    page.get_by_test_id("quality").filter(has_text="Your connection is good").wait_for()
+    for _press in range(2):  # sources change, and the recorder goes on
+        page.get_by_test_id("camera").click()
+    page.get_by_label("Microphone", exact=True).first.select_option(index=1)
+    assert studio.sessions() == 1
+
+    page.get_by_test_id("pause").click()
+    line(page, "The lecture is paused")
+    assert page.get_by_test_id("room").get_attribute("data-state") == "paused"
+    first = page.get_by_test_id("back-at").text_content()
+    page.get_by_role("button", name="In 15 minutes").click()
+    page.wait_for_function("before => document.getElementById('back-text').textContent !== before", arg=first)
+    page.get_by_test_id("pause").click()
+    line(page, "You are seen and heard")
+    assert studio.sessions() == 2
+
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.reload()
+    line(page, "You are seen and heard")
+    assert studio.sessions() == 3
+    page.get_by_test_id("end-lecture").click()
+    page.get_by_test_id("confirm").click()
+    page.get_by_test_id("reopen").click()
+    line(page, "The lecture is live, and nothing is sent")
+    go_live(page)
+
+
+def test_a_second_instructor_takes_over_and_the_first_reads_it(studio: Studio) -> None:
+    lin, omar = studio.open(), studio.open("oma@x.example")
+    go_live(lin)
+    line(omar, "Lin Yuhan is sending this lecture")
+    omar.get_by_test_id("go-live").click()
+    omar.get_by_text("Lin Yuhan is sending this lecture from another computer.").wait_for()
+    omar.get_by_test_id("confirm").click()
+    line(omar, "You are seen and heard")
+    line(lin, "This lecture is now sent from another page or computer")
+    assert lin.get_by_test_id("go-live").is_enabled()
+
+
+def test_an_instructor_who_vanishes_is_replaced(studio: Studio) -> None:
+    lin, omar = studio.open(), studio.open("oma@x.example")
+    go_live(lin)
+    lin.context.set_offline(True)
+    line(lin, "Your connection is interrupted")
+    lin.get_by_test_id("quality").filter(has_text="seconds are kept on this computer").wait_for()
+    line(omar, "Nothing arrives from Lin Yuhan at the moment", 60_000)
+    lin.context.set_offline(False)
+    line(lin, "You are seen and heard")
+    line(omar, "Lin Yuhan is sending this lecture")
+
+
+def test_a_disk_nearly_full_leaves_the_sound_and_comes_back(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = studio.open()
+    go_live(page)
+    with monkeypatch.context() as little:
+        little.setattr(files, "free_bytes", lambda: LITTLE_DISK - 1)
+        line(page, "Viewers hear you and do not see you")
+    line(page, "You are seen and heard")
+    assert studio.sessions() == 3
+
+
+def test_what_does_not_reach_viewers_is_said(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The packager is gone, or a packager that does not keep up: nothing new is in the playlist."""
+    monkeypatch.setattr(views, "STUCK_SECONDS", 6)
+    page = studio.open()
+    go_live(page)
+    studio.stopping.set()
+    line(page, "What you send is stored, but viewers do not get it")
+
+
+def test_a_clock_that_jumps_changes_nothing(studio: Studio) -> None:
+    visitor = studio.sign_in("lin@x.example")
+    visitor.page.add_init_script(
+        "const real = Date.now; let jump = 0; Date.now = () => real() + jump; window.jump = (ms) => { jump = ms; };"
+    )
+    visitor.go(studio.path)
+    page = visitor.page
+    go_live(page)
+    page.evaluate("window.jump(-7200000)")
+    page.wait_for_timeout(3000)
+    page.evaluate("window.jump(7200000)")
+    page.get_by_test_id("delay").filter(has_text="seconds later").wait_for()
+    words = page.get_by_test_id("delay").text_content() or ""
+    assert 2 < int("".join(filter(str.isdigit, words))) < 30
+    assert studio.sessions() == 1
+
+
+def test_a_refused_chunk_is_told_with_its_reason(studio: Studio) -> None:
+    page = studio.open()
+    go_live(page)
+
+    def refuse(route: Route) -> None:
+        if route.request.method == "PUT":
+            route.fulfill(status=422, json={"detail": "This is not a recording."})
+        else:
+            route.continue_()
+
+    page.route("**/streams/**", refuse)
+    line(page, "The server takes nothing more: This is not a recording.")

@@ -1,0 +1,103 @@
+"""The page from which a lecture is given in the browser, and what it asks."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from lms.attendance.actions.beats import record_beat
+from lms.attendance.actions.joins import open_join
+from lms.core import clock
+from lms.live import views
+from lms.people.models import Person
+from tests.factories import Make
+
+
+class Studio:
+    """An instructor's page of a lecture that begins in half an hour."""
+
+    def __init__(self, client: FlaskClient, make: Make) -> None:
+        self.client, self.make = client, make
+        self.teacher = make.person("Lin Yuhan", roles=["instructor"])
+        self.series = make.series(instructors=[self.teacher])
+        self.lecture = make.lecture(self.series, starts_at=clock.now() + timedelta(minutes=30))
+        self.path = f"/lectures/{self.lecture.id}"
+        make.sign_in(client, self.teacher)
+
+    def post(self, path: str, **fields: str) -> Any:
+        csrf = self.client.get(f"{self.path}/room").text.split('data-csrf="')[1].split('"')[0]
+        return self.client.post(f"{self.path}{path}", data=fields, headers={"X-CSRFToken": csrf})
+
+    def audience(self) -> dict[str, Any]:
+        return dict(self.client.get(f"{self.path}/room/audience").json)
+
+    def watch(self, name: str, country: str | None) -> Person:
+        person = self.make.person(name, country=country)
+        self.make.enrolment(self.series, person)
+        with self.make.app.app_context():
+            at = clock.now()
+            join = open_join(self.lecture.id, person.id, by=self.make.actor(person), at=at)
+            record_beat(join.id, 1, at=at)
+        return person
+
+
+@pytest.fixture
+def studio(client: FlaskClient, make: Make) -> Studio:
+    return Studio(client, make)
+
+
+def test_staff_see_who_watches_and_from_where(studio: Studio) -> None:
+    assert studio.post("/stream").status_code == 200
+    for name, country in (("Ada", "KE"), ("Ben", "KE"), ("Cyr", "VN"), ("Dia", None)):
+        studio.watch(name, country)
+    seen = studio.audience()
+    assert (seen["state"], seen["viewers"], seen["title"]) == ("live", 4, "4 people, 2 countries")
+    assert seen["countries"] == [{"name": "Kenya", "people": 2}, {"name": "Viet Nam", "people": 1}]
+    assert (seen["others"], seen["sender"], seen["is_own"]) == ("", "Lin Yuhan", True)
+    assert seen["time"].startswith("0 minutes done")
+    for name, country in (("Eli", "FR"), ("Fay", "GB"), ("Gus", "IN"), ("Hal", "BR")):
+        studio.watch(name, country)
+    assert studio.audience()["others"] == "2 more countries: 2"
+
+
+def test_nobody_else_sees_the_audience(studio: Studio) -> None:
+    ada = studio.make.person("Ada")
+    studio.make.enrolment(studio.series, ada)
+    studio.make.sign_in(studio.client, ada)
+    assert studio.client.get(f"{studio.path}/room/audience").status_code == 403
+    assert 'data-testid="studio"' not in studio.client.get(f"{studio.path}/room").text
+
+
+def test_a_lecture_is_paused_for_some_minutes(studio: Studio) -> None:
+    assert studio.post("/stream/pause", minutes="5").json == {"detail": "This lecture has not begun."}
+    studio.post("/stream")
+    assert studio.post("/stream/pause", minutes="90").status_code == 422
+    first = studio.post("/stream/pause", minutes="5").json["resumes_at"]
+    seen = studio.audience()
+    assert (seen["state"], seen["resumes_at"], seen["on_air"], seen["sender"]) == ("paused", first, "off", None)
+    assert studio.post("/stream/pause", minutes="15").json["resumes_at"] > first
+    assert studio.post("/stream").status_code == 200
+    assert (studio.audience()["state"], studio.audience()["resumes_at"]) == ("live", None)
+
+
+def test_without_ffmpeg_the_page_says_so(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(views, "find_ffmpeg", lambda: None)
+    page = studio.client.get(f"{studio.path}/room").text
+    assert "A program is missing on this server: ffmpeg" in page
+    assert 'data-testid="studio"' not in page
+
+
+def test_a_second_page_takes_over_or_continues(studio: Studio) -> None:
+    studio.post("/stream")
+    refused = studio.post("/stream")
+    assert (refused.status_code, refused.json["detail"]) == (409, "You are sending this lecture from another page.")
+    session = studio.post("/stream", take_over="1").json["session"]
+    assert studio.post("/stream", replaces=session).status_code == 200
+
+
+def test_a_rehearsal_leaves_the_lecture_as_planned(studio: Studio) -> None:
+    assert studio.post("/stream", rehearsal="1").status_code == 200
+    assert (studio.audience()["state"], studio.audience()["sender"]) == ("waiting", None)
