@@ -174,10 +174,12 @@ _BEAT_SPANS = (Join.joined_ms, Beat.received_ms, sql_cast(null(), BigInteger), J
 _BEAT_SAW = (literal(Source.LIVE, Presence.source.type), case((Beat.offline, OFFLINE)))
 
 
-def _presence(*saw: Any, lecture_id: Any = None, people: Any = None) -> Any:
+def _presence(*saw: Any, lecture_id: Any = None, people: Any = None, with_replays: bool = True) -> Any:
     """All presence: rows of it, and each heartbeat of which none was made yet, with the length of its beat. `saw` are
     the source and the system, or nothing."""
     ways = presence_by_person(Presence.lecture_id, WHO, *_SPANS, *saw, lecture_id=lecture_id, people=people)
+    if not with_replays:
+        ways = [way.where(Presence.source != Source.REPLAY) for way in ways]
     if any(one is _TOLD_BY for one in saw):
         ways = [way.outerjoin(AttendanceImport, AttendanceImport.id == Presence.import_id) for way in ways]
     beats = (
@@ -198,7 +200,7 @@ def _is_lecture(column: Any, lecture_id: Any, people: Any) -> Any:
     return (column if people is None else column + 0) == lecture_id
 
 
-_INTERVALS = _presence(lecture_id=_LECTURE)
+_INTERVALS = _presence(lecture_id=_LECTURE, with_replays=False)
 _OF_LECTURE = _presence(Presence.source, _OFFLINE, lecture_id=_LECTURE)
 _OF_PEOPLE = _presence(Presence.source, _TOLD_BY, lecture_id=_LECTURE, people=_PEOPLE)
 _OF_PERSON = _presence(Presence.source, _TOLD_BY, people=[_WHO])
@@ -224,7 +226,7 @@ def presence_of(person_id: int, spans: dict[int, Span]) -> dict[int, list[Presen
 
 
 def intervals_in(lecture: Lecture) -> Iterable[list[rules.Interval]]:
-    """When people were there in a lecture, the intervals of each person; who saw them, is not said."""
+    """When people were there in a lecture, the intervals of each person, without replays."""
     spans = {lecture.id: span_of(lecture)}
     return _read(_INTERVALS, {"lecture_id": lecture.id}, spans, _BY_PERSON, lambda *row: row[:2]).values()
 

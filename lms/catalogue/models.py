@@ -142,8 +142,8 @@ class SeriesCountry(Base):
 class Policy(Base):
     """One version of a series' policy. The newest holds for lectures not yet held; a held one keeps its own.
 
-    `min_percent`: share of a lecture's actual length for *attended*. `replay_days` has no
-    effect: recordings are not counted.
+    `min_percent`: share of a lecture's actual length for *attended*. `replay_days`: for how long
+    the replay counts; 0: it does not.
     For the certificate: `min_lectures_percent`, the share of the lectures to attend, or in its place `min_lectures`,
     their number; `min_minutes`, what must have counted in all; `deadline`, the last day, in the organiser's zone, on
     which a lecture that counts begins; `confirmed_names`, whether it waits until its holder has confirmed the name.

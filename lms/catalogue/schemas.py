@@ -23,7 +23,10 @@ from lms.core.i18n import _l
 from lms.web.api import AnswerSchema, Instant, PageQuery
 from lms.web.local_time import LocalTime, LocalTimeOut
 
-_REPLAY_DAYS = {"deprecated": True, "description": "Has no effect: watching a recording is not counted."}
+_REPLAY_DAYS = {
+    "description": "For how many days the replay counts, from the end of a lecture or, if its recording came later, "
+    "from then on. If 0, it does not count."
+}
 
 
 class PolicyIn(Schema):
@@ -43,8 +46,8 @@ class PolicyIn(Schema):
     deadline = Date(
         allow_none=True,
         metadata={
-            "description": "Last day, in the reporting zone, on which a lecture that counts can start. Reports "
-            "of it that arrive later count too."
+            "description": "Last day, in the reporting zone, on which a lecture that counts can start. Its "
+            "replay, and reports of it that arrive later, count too."
         },
     )
     confirmed_names = Boolean(

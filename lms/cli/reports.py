@@ -30,7 +30,7 @@ def report() -> None:
 @click.option("--sector", help="Sector at the time: government, business, academia, civil_society or other.")
 @click.option("--gender", help="Gender at the time: female, male or other.")
 @click.option("--language", help="Language code of the lecture.")
-@click.option("--source", help="How people attended: live, group or manual.")
+@click.option("--source", help="How people attended: live, group, replay or manual.")
 @click.option("--by", "dimensions", default="", help="One dimension, or two separated by a comma: country,year.")
 @click.option(
     "--format", "kind", type=click.Choice(["table", "json", "csv", "xlsx"]), default="table", show_default=True

@@ -96,9 +96,8 @@ class ReportForm(BaseForm):
         self.country.choices = [*([] if own_country_only else [SelectChoice("", _("All"))]), *countries]
         self.region.choices = [("", _("All")), *regions]
         self.partner.choices = [("", _("All")), ("true", _("Partner countries")), ("false", _("Other countries"))]
-        for name in VALUES:  # nothing is counted by replay yet
-            offered = [key for key in VALUES[name] if key != "replay"]
-            self._fields[name].choices = [("", _("All")), *((key, label(name, key)) for key in offered)]
+        for name in VALUES:
+            self._fields[name].choices = [("", _("All")), *((key, label(name, key)) for key in VALUES[name])]
         self.language.choices = [("", _("All")), *languages]
 
     def validate_period(self, field: SelectField) -> None:

@@ -157,7 +157,7 @@ def test_an_address_with_unknown_values_is_answered_with_a_sentence(client: Any,
         scene = crowded(make)
         lecture = scene.lecture.id
         make.sign_in(client, scene.teacher)
-    page = client.get(f"/lectures/{lecture}/roster?outcome=asleep&country=XX&source=replay&sort=-zz&size=3&page=-1")
+    page = client.get(f"/lectures/{lecture}/roster?outcome=asleep&country=XX&source=radio&sort=-zz&size=3&page=-1")
     assert page.status_code == 200
     assert "Unknown filters “outcome”, “country”, “source”, “sort”, “size” were ignored." in page.text
     assert page.text.count('data-testid="roster-row"') == 5

@@ -290,7 +290,8 @@ def test_a_copied_lecture_begins_with_what_the_other_says(
 def test_a_series_without_a_web_address_gets_one_from_its_title(app: APIFlask, staff: FlaskClient, make: Make) -> None:
     make.series("green-trade-2037", "Green trade")
     sent = {"title": "Green trade, 2037", "slug": "", "language": "en", "visibility": "draft", "admission": "open",
-            "policy-min_percent": "60", "policy-min_lectures_percent": "60", "policy-walk_ins": "enrol",
+            "policy-min_percent": "60", "policy-min_lectures_percent": "60",
+            "policy-replay_days": "28", "policy-walk_ins": "enrol",
             "policy-certificate": ""}  # fmt: skip
     assert staff.post("/series/new", data=sent).location == "/series/green-trade-2037-2/lectures/new"
     assert staff.post("/series/new", data=sent | {"title": "贸易"}).status_code == 422

@@ -88,6 +88,7 @@ SERIES = {
     "instructors": "",
     "policy-min_percent": "60",
     "policy-min_lectures_percent": "60",
+    "policy-replay_days": "28",
     "policy-walk_ins": "enrol",
     "policy-certificate": "participation",
     "policy-min_lectures": "",
@@ -260,16 +261,16 @@ def test_edit_series(app: APIFlask, staff: FlaskClient, series: Series, make: Ma
     assert "ines@example.org" in page
     sent = {**SERIES, "title": "Sea trade", "instructors": "ines@example.org", "policy-min_percent": "75"}
     sent["nominations_need_approval"] = "y"
-    with app.app_context():
-        current_policy(series.id).replay_days = before = 7
-        db.session.commit()
-    answer = staff.post("/series/trade/edit", data=sent)
+    for days in ("-1", "3651", "x", ""):
+        answer = staff.post("/series/trade/edit", data=sent | {"policy-replay_days": days})
+        assert (answer.status_code, errors_at(answer)) == (422, {"policy-replay_days"})
+    answer = staff.post("/series/trade/edit", data=sent | {"policy-replay_days": "0"})
     assert answer.status_code == 302
     with app.app_context():
         stored_series = find_series("trade")
         assert stored_series is not None
         assert (stored_series.title, stored_series.nominations_need_approval) == ("Sea trade", True)
-        assert current_policy(stored_series.id).replay_days == before, "what is stored and not on the form stays"
+        assert current_policy(stored_series.id).replay_days == 0
     make.enrolment(series)
     make.enrolment(series)
     answer = staff.post("/series/trade/edit", data={**sent, "title": "Never", "capacity": "1"})

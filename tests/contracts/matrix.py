@@ -550,7 +550,7 @@ LECTURE = {"title": "A new one", "time_zone": "UTC", "duration_minutes": 60, "st
 LECTURE_FORM = {**LECTURE, "language": "en", "delivery": "link", "action": "publish"}
 SERIES_FORM = {
     "slug": "new-one", "title": "A new one", "language": "en", "visibility": "public", "admission": "open",
-    "policy-min_percent": 60, "policy-min_lectures_percent": 60, "policy-walk_ins": "enrol",
+    "policy-min_percent": 60, "policy-min_lectures_percent": 60, "policy-replay_days": 28, "policy-walk_ins": "enrol",
     "policy-certificate": "participation",
 }  # fmt: skip
 GROUP = {

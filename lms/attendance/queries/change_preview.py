@@ -166,7 +166,7 @@ class PolicyPreview:
 
 def judges_alike(first: Policy, second: Policy) -> bool:
     """Whether two versions ask for the same of a lecture; what they ask for a certificate is not judged by lecture."""
-    names = ("min_percent", "walk_ins")
+    names = ("min_percent", "replay_days", "walk_ins")
     return all(getattr(first, name) == getattr(second, name) for name in names)
 
 

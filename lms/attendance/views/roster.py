@@ -62,7 +62,7 @@ class Roster(ListView[RosterRow]):
     filters = {
         "outcome": frozenset(Outcome),
         "country": known_codes,
-        "source": frozenset(Source) - {Source.REPLAY},
+        "source": frozenset(Source),
         "organisation": None,
     }
     columns: tuple[Column, ...] = (

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import aliased
 
 from lms.attendance import rules
-from lms.attendance.models.evidence import AttendanceImport, Presence
+from lms.attendance.models.evidence import AttendanceImport, Presence, Source
 from lms.attendance.models.unmatched import MatchMethod, UnmatchedAttendee
 from lms.attendance.presence import Span, presence_in, present_ms, span_of
 from lms.attendance.queries.roster import get_rostered_lecture
@@ -324,4 +324,7 @@ def _present(lecture: Lecture, span: Span, people: Collection[int]) -> dict[int,
     if not people:
         return {}
     seen = presence_in(lecture, sorted(set(people)))
-    return {person: present_ms(found, span) for person, found in seen.items()}
+    return {
+        person: present_ms((interval for interval in intervals if interval.source is not Source.REPLAY), span)
+        for person, intervals in seen.items()
+    }

@@ -25,6 +25,7 @@ class PolicyForm(Form):
     min_percent = WholeNumber(
         _l("Share of a lecture needed to count as attended, in percent"), [InputRequired()], default=60
     )
+    replay_days = WholeNumber(_l("Days for which the replay counts"), [InputRequired()], default=28)
     walk_ins = RadioField(
         _l("If a registered person attends without enrolling"),
         choices=[
@@ -53,6 +54,7 @@ class PolicyForm(Form):
         return {
             "min_percent": self.min_percent.data or 0,
             "min_lectures_percent": self.min_lectures_percent.data or 0,
+            "replay_days": self.replay_days.data or 0,
             "walk_ins": WalkIns(self.walk_ins.data),
             "certificate": CertificateKind(self.certificate.data) if self.certificate.data else None,
             "min_lectures": self.min_lectures.data,

@@ -33,8 +33,8 @@ _TEXTS: Final[dict[str, Any]] = {
     ),
     "attendances": _l(
         "One person in one lecture, present for the share of its actual length, without pauses, that the series "
-        "requires (60 % unless it says otherwise), live or in a group. Watching a recording does not count. A "
-        "correction by the instructor overrides the record."
+        "requires (60 % unless it says otherwise), live, in a group or by replay. The replay counts only in the "
+        "lecture room, for as many days as the series allows. A correction by the instructor overrides the record."
     ),
     "countries": _l(
         "Different countries of the people with those attendances: each person’s country on the day of the "
@@ -82,6 +82,17 @@ def further_terms() -> list[tuple[str, str, str]]:
             _(
                 "All minutes in which a person was present, from every source, limited to the lecture’s actual "
                 "start and end and combined: two devices never count twice."
+            ),
+        ),
+        (
+            "replay",
+            _("replay"),
+            _(
+                "The recording of a lecture, played in its room on this site. Each second counts once, whatever the "
+                "speed up to 2×, and skipping counts nothing. It counts where the minutes present live and in a group "
+                "alone are not enough, for as many days as the series allows: from the end of the lecture or, if the "
+                "recording came later, from then on, until attendance is closed. Recordings on other sites do not "
+                "count."
             ),
         ),
         (
