@@ -29,6 +29,7 @@ from lms.core.measures import depends_on_seconds
 from lms.core.roles import Actor
 from lms.enrolment.queries.rows import find_enrolment
 from lms.enrolment.rules import is_enrolled
+from lms.live.replays import Replay, find_replays
 from lms.live.rules import Reach, RoomState, room_state
 from lms.people.models import Person
 from lms.people.queries.countries import country_codes_of
@@ -54,6 +55,7 @@ class Room:
     viewers: int
     at: datetime
     replay_days: int = 0
+    replay: Replay | None = None
     resumes_at: datetime | None = None
     result: PersonAttendance | None = None
 
@@ -74,6 +76,11 @@ class Room:
     def depends_on_seconds(self) -> bool:
         """Whether the minutes counted and needed are to be shown with seconds."""
         return depends_on_seconds(self.counted_ms, self.needed_ms)
+
+    @property
+    def replay_counts(self) -> bool:
+        """Whether the person can watch the replay for attendance."""
+        return self.takes_part and self.replay is not None and self.replay.counts(self.at)
 
     @property
     def reach(self) -> Reach | None:
@@ -99,6 +106,8 @@ class Room:
             return _("Thank you for taking part. %(result)s", result=self.result.explanation)
         if self.counted_ms:
             return _("Thank you for taking part. Your minutes are being added up.")
+        if self.replay_counts:
+            return _("We have no record of you in this lecture. You can still watch the replay.")
         return _(
             "We have no record of you in this lecture. Reports and group lists that arrive later can still be counted."
         )
@@ -132,6 +141,7 @@ def get_room(lecture_id: int, *, by: Actor, at: datetime) -> Room:
         viewers=count_viewers(lecture_id, at),
         at=at,
         replay_days=0 if lecture.join_url else policy.replay_days,
+        replay=find_replays([lecture_id]).get(lecture_id) if state is RoomState.OVER else None,
         resumes_at=pause.resumes_at if pause is not None else None,
         result=result,
     )

@@ -34,13 +34,16 @@ def find_replays(lecture_ids: Collection[int]) -> dict[int, Replay]:
     once attendance is closed it counts no more.
     """
     recordings = find_recordings(lecture_ids)
+    if not recordings:
+        return {}
     query = (
         select(Lecture.id, Lecture.series_id, Lecture.actual_end, Policy.replay_days)
         .outerjoin(Policy, Policy.id == Lecture.policy_id)
         .where(Lecture.id.in_(recordings), Lecture.state == LectureState.HELD)
     )
-    rows = read(query) if recordings else []
-    current = current_policies(row.series_id for row in rows if row.replay_days is None)
+    rows = read(query)
+    unsettled = {row.series_id for row in rows if row.replay_days is None}
+    current = current_policies(unsettled) if unsettled else {}
     closed = closed_among([row.id for row in rows])
     replays = {}
     for row in rows:

@@ -187,6 +187,7 @@ async function poll() {
     const bar = document.querySelector(".gauge .iv");
     if (bar) bar.setAttribute("width", Math.min(told.minutes, bar.ownerSVGElement.viewBox.baseVal.width));
     byId("enough").hidden = !told.attended;
+    if (byId("replay-credit")) byId("replay-credit").textContent = told.replay_words;
   }
   showViewers(told.viewers);
   if (told.explanation) document.querySelector("[data-result]").textContent = told.explanation;
@@ -210,6 +211,7 @@ if (room) {
     showViewers(detail.viewers);
   });
   room.addEventListener("follows", () => { if (!follows()) settle(false); });
+  room.addEventListener("counted", poll);
   room.addEventListener("lowdata", () => settle(true));
   addEventListener("online", () => { beat(); poll(); });
   document.addEventListener("visibilitychange", () => { if (!document.hidden) { tick(); poll(); stayAwake(); } });

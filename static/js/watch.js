@@ -1,6 +1,7 @@
 // Follows a lecture that is given in the browser: asks for the room's snapshot, plays what it names, live or as a replay,
 // and says in words what goes on. Minutes count only while the page follows (room.js reads data-follows).
 import { connectChapters, connectControls, showPlaying } from "./watching/controls.js";
+import { followReplay } from "./watching/replay.js";
 import { offerSoundTest } from "./watching/sound-test.js";
 
 const room = document.getElementById("room");
@@ -169,6 +170,16 @@ function savePosition() {
   localStorage.setItem(positionKey(), isEnd ? "0" : String(Math.floor(video.currentTime)));
 }
 
+function countReplay() {
+  followReplay(video, {
+    address: stage.dataset.watched,
+    playedAddress: stage.dataset.played,
+    csrf: room.dataset.csrf,
+    say: (text) => { byId("line").textContent = text; },
+    onCounted: () => room.dispatchEvent(new Event("counted")),
+  });
+}
+
 // Sound only
 
 function setLow(isOn, isByLine = false) {
@@ -329,6 +340,7 @@ function mount() {
   byId("sound-on").addEventListener("click", () => { video.muted = false; play(); });
   connectControls(stage, video, toggle);
   connectChapters(video);
+  if (stage.dataset.watched) countReplay();
   for (const name of ["playing", "pause", "volumechange"]) video.addEventListener(name, tell);
   video.addEventListener("play", () => { isStopped = false; });
   video.addEventListener("pause", () => { isStopped = Boolean(playing); }); // also by the keys of a headset

@@ -119,7 +119,7 @@ PAGES = {
     ("/series/cross-border/certificates", "administrator"): 15,
     ("/lectures/{held}/roster", "instructor"): 20,
     ("/lectures/{live}/roster", "instructor"): 18,
-    ("/lectures/{held}/room", "trainee"): 11,
+    ("/lectures/{held}/room", "trainee"): 12,
     ("/lectures/{live}/room", "trainee"): 10,
 }
 WITHOUT_ROWS = {

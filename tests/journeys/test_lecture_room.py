@@ -9,9 +9,12 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import Browser, Playwright
 
+from lms.attendance.actions.replays import credit_due_replays
+from lms.attendance.models.credits import Credit
 from lms.catalogue.models import LectureState
 from lms.catalogue.queries.lectures import find_lecture
 from lms.core import clock
+from lms.core.db import db
 from lms.streaming.models import StreamState, Track
 from lms.streaming.packager import run_packager
 from lms.streaming.queries import find_stream, list_epochs
@@ -55,8 +58,10 @@ def test_a_lecture_is_given_followed_and_watched_again(site: Site, sign_in: Call
     teacher = site.make.person(
         "Lin Yuhan", email="lin@x.example", password="correct horse battery", roles=["instructor"]
     )
-    series = site.make.series(instructors=[teacher])
+    series = site.make.series(instructors=[teacher], policy={"min_percent": 25})
     site.make.enrolment(series, site.make.person("Ada", email="ada@x.example", password=PASSWORD))
+    ben = site.make.person("Ben", email="ben@x.example", password=PASSWORD)
+    site.make.enrolment(series, ben)
     lecture = site.make.lecture(series, starts_at=clock.now() + timedelta(minutes=1))
     path = f"/lectures/{lecture.id}/room"
 
@@ -85,3 +90,13 @@ def test_a_lecture_is_given_followed_and_watched_again(site: Site, sign_in: Call
     state, stream_state, length_ms = site.within(recording)
     assert (state, stream_state) == (LectureState.HELD, StreamState.COMPLETE)
     assert length_ms > 3000
+
+    missed = sign_in("ben@x.example")
+    missed.go(path)
+    missed.page.get_by_test_id("replay-credit").filter(has_text="that you need").wait_for()
+    missed.page.get_by_test_id("speed").select_option("2")
+    missed.page.get_by_test_id("replay-credit").filter(has_text="counts as attended").wait_for(timeout=60_000)
+    site.within(lambda: credit_due_replays(at=clock.now() + timedelta(seconds=30)))
+    credit = site.within(lambda: db.session.get(Credit, (lecture.id, ben.id)))
+    assert credit is not None
+    assert (credit.outcome, credit.source) == ("attended", "replay")
