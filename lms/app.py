@@ -64,6 +64,7 @@ SLICES = (
     "attendance_imports",
     "viewing_groups",
     "nominations",
+    "recordings",
     "live",
     "certificates",
     "messages",

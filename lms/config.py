@@ -197,6 +197,14 @@ SETTINGS = (
     Setting("TIMESTAMP_URL", "", _text, "Time stamp server (RFC 3161) for signatures. Empty: none."),
     Setting("MAX_UPLOAD_MB", "32", _whole, "Maximum size of a file, in megabytes."),
     Setting("MAX_MATERIAL_MB", "100", _at_least(1), "Maximum size of a file of a lecture, in megabytes."),
+    Setting("MAX_RECORDING_MB", "4000", _at_least(1), "Maximum size of an uploaded recording, in megabytes."),
+    Setting(
+        "RECORDINGS_KEPT",
+        "0",
+        _whole,
+        "Days after a lecture for which its recording is kept. Lecturers are told two weeks before it is deleted. "
+        "0: for ever.",
+    ),
     Setting(
         "SCANNER",
         "",
@@ -280,6 +288,8 @@ class Config:
     timestamp_url: str
     max_upload_mb: int
     max_material_mb: int
+    max_recording_mb: int
+    recordings_kept: int
     scanner: str
     segment_seconds: int
     media_key: str

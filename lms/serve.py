@@ -47,6 +47,8 @@ from lms.nominations.jobs import run_due_nominations
 from lms.people.actions.country_merging import settle_country_merges
 from lms.people.actions.duplicates import compare_waiting_people
 from lms.people.actions.sessions import prune_sessions
+from lms.recordings.actions import announce_deletions, delete_old_recordings, drop_old_downloads
+from lms.recordings.uploads import PURPOSE as RECORDING
 from lms.reports.actions.exports import drop_old_exports
 from lms.reports.actions.public import refresh_when_due
 from lms.reports.jobs import send_scheduled
@@ -194,9 +196,13 @@ def run_due_jobs_and_housekeeping(app: Flask, stopping: threading.Event) -> None
                 prune_sessions(at=clock.now())
                 scan_waiting_files()
                 drop_old_uploads(at=clock.now())
+                drop_old_uploads(purpose=RECORDING, at=clock.now())
                 drop_old_files(at=clock.now())
                 drop_old_chunks(at=clock.now())
                 drop_old_rehearsals(at=clock.now())
+                announce_deletions(at=clock.now())
+                delete_old_recordings(at=clock.now())
+                drop_old_downloads(at=clock.now())
                 send_due_messages()
                 run_due_nominations(at=clock.now())
                 db.session.remove()

@@ -10,7 +10,7 @@ from lms.attendance.queries.outcomes import written_credits
 from lms.catalogue.models import Lecture
 from lms.core.db import read_column
 from lms.enrolment.membership import expected_at
-from lms.enrolment.notices import tell_lecture
+from lms.enrolment.notices import instant, tell_lecture
 from lms.mail.outbox import post_mails
 from lms.people.mail_rows import mail_to
 from lms.people.queries.persons import contact_of
@@ -32,8 +32,14 @@ def tell_answer(lecture: Lecture, person_id: int, appeal: Appeal, outcome: Outco
     post_mails([mail_to(person_id, contact, "appeal_answered", payload, dedupe_key=key, at=at)])
 
 
-def tell_recording(lecture: Lecture, *, at: datetime) -> None:
-    """E-mails the recording of a lecture to those who were expected and did not attend all that was needed."""
+def tell_recording(
+    lecture: Lecture, *, in_room: bool = False, counts_until: datetime | None = None, at: datetime
+) -> None:
+    """E-mails the recording of a lecture, once, to those who were expected and did not attend all that was needed.
+
+    `in_room`: it can be watched in the room of the lecture; else it is linked on the lecture's page. `counts_until`:
+    until when watching it counts; null where it does not.
+    """
     people = {person_id for person_id in read_column(expected_at(lecture.id)) if person_id is not None}
     outcomes = {person_id: credit.outcome for person_id, credit in written_credits(lecture.id).items()}
     partly = {person_id for person_id in people if outcomes.get(person_id) is Outcome.PARTIAL}
@@ -43,7 +49,7 @@ def tell_recording(lecture: Lecture, *, at: datetime) -> None:
             "replay_open",
             lecture,
             person_ids,
-            {"was_there": was_there},
+            {"was_there": was_there, "in_room": in_room, "counts_until_at": instant(counts_until)},
             expires_at=at + timedelta(days=14),
             at=at,
             key=f"replay_open-{lecture.id}",

@@ -117,6 +117,13 @@ class RecordingAdded(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RecordingCompleted(Event):
+    """The recording of a lecture can be watched in its room."""
+
+    lecture_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class PolicyChanged(Event):
     """A series has a new policy. It applies to lectures not yet held."""
 

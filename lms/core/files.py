@@ -18,7 +18,7 @@ from lms.core.settings import settings
 _PART = ".part-"  # how a file is named while it is written
 ABANDONED = timedelta(days=1)
 """A file that is being written is written to again within this time; else its writer was killed."""
-TEMPORARY = ("bundles", "chunks", "exports", "staged")
+TEMPORARY = ("bundles", "chunks", "downloads", "exports", "staged")
 """Folders of files that are needed for a day or so and hold personal data. Backups leave them out, since each file can
 be requested again or becomes part of a lasting one."""
 LASTING = ("attendance", "certificates", "designs", "materials", "nominations", "recordings", "snapshots", "speakers")
@@ -173,6 +173,25 @@ def size_of(key: str) -> int:
             return _path(key).stat().st_size
     except FileNotFoundError:
         return 0
+
+
+def folder_size(prefix: str) -> int:
+    """How many bytes are kept under keys in a folder."""
+    with _storage():
+        return sum(path.stat().st_size for path in _path(prefix).rglob("*") if path.is_file())
+
+
+def move(key: str, new_key: str) -> None:
+    """Keeps what is kept under a key under another one. Raises FileNotFoundError if nothing is."""
+    path = _path_to_write(new_key)
+    with _storage():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _path(key).replace(path)
+
+
+def local_path(key: str) -> Path:
+    """Where another program can read what is kept under a key."""
+    return _path(key)
 
 
 def listed(prefix: str) -> list[tuple[str, datetime]]:

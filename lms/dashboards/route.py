@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -56,14 +56,15 @@ def stops(
     at: datetime,
     attendances: Mapping[int, PersonAttendance] | None = None,
     box: Callable[[Station], Markup] | None = None,
+    recorded: Collection[int] = (),
 ) -> list[Stop]:
     """One stop for each lecture, in the given order; instructors must be loaded (`name_givers`).
 
     `attendances`: the reader's attendance by lecture, for somebody enrolled; null for everyone else. `box` draws the
-    content below the live lecture.
+    content below the live lecture. `recorded`: lectures whose recording the reader can watch in the room.
     """
     states = stop_states(lectures, at)
-    return [_stop(lecture, states[lecture.id], at, attendances, box) for lecture in lectures]
+    return [_stop(lecture, states[lecture.id], at, attendances, box, recorded) for lecture in lectures]
 
 
 def mini_stops(
@@ -80,6 +81,7 @@ def _stop(
     at: datetime,
     attendances: Mapping[int, PersonAttendance] | None,
     box: Callable[[Station], Markup] | None,
+    recorded: Collection[int],
 ) -> Stop:
     stop: Stop = {
         "state": state,
@@ -90,7 +92,10 @@ def _stop(
     }
     if lecture.state is LectureState.LIVE and box is not None:
         return stop | {"box": box(lecture), "meta": names(lecture.instructors)}
-    return stop | _standing(lecture, state, at, attendances)
+    stop |= _standing(lecture, state, at, attendances)
+    if lecture.id in recorded and stop["state"] != "done":
+        stop["action"] = {"url": url_for("live.room", lecture_id=lecture.id), "label": _("Recording")}
+    return stop
 
 
 def _standing(

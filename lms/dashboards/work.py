@@ -53,6 +53,8 @@ def _describe(job: Job, subjects: Subjects) -> Task:
         "claim_unmatched_attendees": _("Identifying attendees by their e-mail address"),
         "change_enrolments": _("Changing the enrolment of several people"),
         "post_digests": _("E-mail digests"),
+        "make_recording_file": _("Preparing a recording for download"),
+        "announce_recording": _("E-mails about a recording"),
     }
     title = titles.get(job.kind, _("Background task"))
     series = subjects.series.get(job.arguments.get("series_id", 0))
@@ -68,6 +70,8 @@ def _describe(job: Job, subjects: Subjects) -> Task:
         about, url = lecture.title, url_for("attendance.roster", lecture_id=lecture.id)
         if job.kind == "correct_batch":
             report = url_for("dashboards.corrections", lecture_id=lecture.id, batch=job.arguments["batch"])
+        elif job.kind in ("make_recording_file", "announce_recording"):
+            url = url_for("recordings.recording", lecture_id=lecture.id)
     elif job.kind == "decide_nominations":
         report = url_for("nominations.decision", batch=job.arguments["batch"])
     result = job.result or {}
@@ -121,6 +125,16 @@ def _exported(result: dict[str, Any]) -> str:
 def _credited(result: dict[str, Any]) -> str:
     changed = result.get("changed", 0)
     return _n("%(n)s attendance saved", "%(n)s attendances saved", changed, n=number(changed))
+
+
+def _prepared(_result: dict[str, Any]) -> str:
+    return _("The file is on the page of the recording for a day.")
+
+
+def _announced(result: dict[str, Any]) -> str:
+    if result.get("is_announced"):
+        return _("People who missed the lecture, or a part of it, get an e-mail.")
+    return _("No e-mail: the recording was removed, or the lecture was held long ago.")
 
 
 def _corrected(result: dict[str, Any]) -> str:
@@ -214,6 +228,8 @@ _WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
     "import_attendance": _imported,
     "nominate_file": _nominated,
     "post_digests": _posted,
+    "make_recording_file": _prepared,
+    "announce_recording": _announced,
     "claim_unmatched_attendees": _linked,
     "recompute_attendance": _recounted,
     "apply_policy": _recounted,

@@ -30,6 +30,7 @@ from lms.core.roles import SYSTEM
 from lms.demo import follow_up, mails, nominations
 from lms.demo.folder import FolderMark, Rest, find_mark, indexed_at_the_end, many_rows, replaced, set_mark
 from lms.demo.generate import KEEPS_SEATS, SEED, AttendanceFile, Demonstration
+from lms.demo.jobs import request_recording
 from lms.demo.lectures import go_live, list_speakers, upload_files
 from lms.demo.population import FEWEST, FULL_SCALE
 from lms.demo.programme import load_countries, load_instructors, read_json
@@ -81,6 +82,7 @@ def add_rest(make_app: MakeApp, config: Config, *, say: Say) -> None:
     set_mark(config, replace(mark, rest=Rest.BEGUN))
     with _app_for_many_rows(make_app, config, mark.people):
         _fill_rest(Demonstration(mark.built_at, mark.people), Progress(say, rewrite=False))
+        request_recording(TRAINEE, now=mark.built_at, say=say)
     set_mark(config, replace(mark, rest=Rest.ADDED))
     say("The demonstration is complete.")
 

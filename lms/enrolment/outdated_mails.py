@@ -54,8 +54,8 @@ def _holds(mail: OutboxMail, lecture: Any) -> bool:
         return True
     if lecture is None:
         return False
-    if mail.template == "replay_open":
-        return lecture.recording_url is not None
+    if mail.template == "replay_open":  # of a recording in the room, its slice says whether it is there
+        return lecture.recording_url is not None or bool(mail.payload.get("in_room"))
     announced = mail.payload.get("starts_at")
     is_same = lecture.starts_at == (datetime.fromisoformat(announced) if announced else None)
     return lecture.state in _COMING and is_same

@@ -16,9 +16,9 @@ from lms.core.i18n import _
 from lms.core.roles import SYSTEM, Actor
 from lms.enrolment.actions.places import share_profile
 from lms.enrolment.queries.rows import find_enrolment
-from lms.live.replays import find_replays
 from lms.live.rules import check_can_join, check_can_watch_for_credit
 from lms.people.queries.persons import find_person_id
+from lms.recordings.replays import find_replays
 from lms.streaming.queries import ReplayPart, replay_parts
 
 

@@ -13,7 +13,7 @@ from lms.core.i18n import _
 from lms.core.measures import MINUTE_MS, short_minutes, whole_minutes
 from lms.enrolment.models import Enrolment
 from lms.enrolment.rules import is_enrolled
-from lms.live.replays import Replay
+from lms.recordings.replays import Replay
 
 
 class RoomState(StrEnum):

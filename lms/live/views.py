@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
 
 from flask import Blueprint, current_app, flash, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -27,6 +25,7 @@ from lms.live.tokens import make_replay_token, make_token, read_replay_token
 from lms.materials.queries import list_files
 from lms.people.queries.countries import country_names
 from lms.streaming.addresses import check_media_address, media_address
+from lms.streaming.queries import find_recordings, list_chapters
 from lms.web.api import rfc3339
 from lms.web.body_limits import body_limit
 from lms.web.guards import ANYONE, SIGNED_IN, allow
@@ -59,7 +58,7 @@ def room(lecture_id: int) -> ResponseReturnValue:
         room=view,
         lecture=lecture,
         watches=watches,
-        chapters=_chapters(lecture_id) if watches and view.state is RoomState.OVER else [],
+        chapters=list_chapters(lecture_id) if watches and view.state is RoomState.OVER else [],
         files=list_files(lecture, enrolled=view.takes_part, by=current_actor()),
         counted_words=_counted_words(view),
         shows_link=_shows_link(view),
@@ -85,14 +84,11 @@ def _studio(room: Room) -> str:
 
 def _watches(room: Room) -> bool:
     """Whether the page plays the lecture: one given in the browser, to all but those who give it, or its recording."""
-    if room.lecture.join_url or room.lecture.state is LectureState.CANCELLED:
+    if room.lecture.state is LectureState.CANCELLED:
         return False
-    return not room.is_staff or room.state is RoomState.OVER
-
-
-def _chapters(lecture_id: int) -> Sequence[Mapping[str, Any]]:  # noqa: ARG001  recordings have none yet
-    """The chapters of a replay: `position_ms` in it, and `title`."""
-    return []
+    if room.state is RoomState.OVER:
+        return not room.lecture.join_url or bool(find_recordings([room.lecture.id]))
+    return not room.lecture.join_url and not room.is_staff
 
 
 def _counted_words(room: Room) -> str:
@@ -207,7 +203,8 @@ def _playlist(current: RoomSnapshot) -> str | None:
     is_live = current.state in (RoomState.LIVE, RoomState.PAUSED)
     if current.stream.folder is None or (not is_live and not current.stream.is_complete):
         return None
-    return f"{current.stream.folder}/{'master' if is_live else 'master_full'}.m3u8"
+    whole = "master_trimmed" if current.stream.is_trimmed else "master_full"
+    return f"{current.stream.folder}/{'master' if is_live else whole}.m3u8"
 
 
 def _recording(current: RoomSnapshot) -> str | None:

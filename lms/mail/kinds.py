@@ -53,6 +53,7 @@ KIND_OF = {
     "enrolment_withdrawn": MailKind.PLACES,
     "nomination_invitation": MailKind.PLACES,
     "nominations_rejected": MailKind.PLACES,
+    "recording_deletion": MailKind.PLACES,
     "message_test": MailKind.PLACES,
     "scheduled_report": MailKind.REPORT,
     "lecture_cancelled": MailKind.CHANGE,

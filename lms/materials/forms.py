@@ -20,7 +20,7 @@ AUDIENCES = {
 _CHOICES = [SelectChoice(audience.value, label) for audience, label in AUDIENCES.items()]
 
 
-class _Received(FileRequired):
+class FileOrUpload(FileRequired):
     """A file in the form, or the id of an upload that came in pieces before it."""
 
     def __call__(self, form: Any, field: Any) -> None:
@@ -31,7 +31,7 @@ class _Received(FileRequired):
 class UploadForm(BaseForm):
     """A file to add, or the upload in pieces that it came in, and who can open it."""
 
-    file = FileField(_l("File"), [_Received(_l("Choose a file."))])
+    file = FileField(_l("File"), [FileOrUpload(_l("Choose a file."))])
     upload = HiddenField()
     audience = SelectField(_l("Who can open it"), choices=_CHOICES, default=Audience.ENROLLED.value)
 
@@ -46,5 +46,5 @@ class EditFileForm(BaseForm):
 class ReplaceForm(BaseForm):
     """The file that takes the place of another, or the upload in pieces that it came in."""
 
-    file = FileField(_l("New file"), [_Received(_l("Choose a file."))])
+    file = FileField(_l("New file"), [FileOrUpload(_l("Choose a file."))])
     upload = HiddenField()

@@ -2,7 +2,7 @@
 
 The received part is stored apart from the files of lectures, in a folder of its uploader, under a name made from the
 lecture and the name, size and time of the file: the same file chosen again is the same upload. It is in no list. Once
-complete, it is checked and saved like a file received in one request.
+complete, it is checked and saved like a file received in one request. What it is for is its `Purpose`.
 """
 
 from __future__ import annotations
@@ -36,6 +36,29 @@ _ID = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True)
+class Purpose:
+    """What files are uploaded for: where their parts are stored, and what is checked before they are.
+
+    `check_who` and `check_file` (name and size) raise what is wrong. `is_saved`: whether what became of it is there.
+    """
+
+    folder: str
+    megabytes: Callable[[], int]
+    check_who: Callable[[int, Actor], object]
+    check_file: Callable[[str, int], object]
+    is_saved: Callable[[int, str], bool]
+
+
+MATERIAL = Purpose(
+    folder=FOLDER,
+    megabytes=lambda: settings().max_material_mb,
+    check_who=check_staff,
+    check_file=lambda name, _size: check_is_no_video(name),
+    is_saved=lambda lecture_id, saved: find_file(lecture_id, saved) is not None,
+)
+
+
+@dataclass(frozen=True)
 class _About:
     lecture_id: int
     file_name: str
@@ -56,139 +79,152 @@ class Upload:
     kept_until: datetime | None = None
 
 
-def begin_upload(lecture_id: int, file_name: str, size: int, modified: int, *, by: Actor) -> Upload:
+def begin_upload(
+    lecture_id: int, file_name: str, size: int, modified: int, *, purpose: Purpose = MATERIAL, by: Actor
+) -> Upload:
     """Begins to receive a file, or continues: the answer says how much of it there is already.
 
     `modified` is when the file was changed, as its uploader's computer counts. Raises Forbidden, NotFound, Invalid,
     TooLarge, and Refused where too many uploads of this person are unfinished.
     """
-    check_staff(lecture_id, by)
-    check_is_no_video(file_name)
-    megabytes = settings().max_material_mb
+    purpose.check_who(lecture_id, by)
+    megabytes = purpose.megabytes()
     if size > megabytes * 1024 * 1024:
         raise TooLarge(_("The file is larger than %(n)s MB.", n=megabytes))
     if size < 1:
         raise Invalid("file", _("This file is empty. Choose another one."))
     if not file_name or len(file_name) > MAX_NAME:
         raise Invalid("file", _("Use at most %(n)s characters.", n=MAX_NAME))
+    purpose.check_file(file_name, size)
     about = _About(lecture_id, file_name, size, modified)
     upload_id = hashlib.sha256(json.dumps(asdict(about)).encode()).hexdigest()[:32]
-    unfinished = _find(upload_id, by)
-    if unfinished is not None and unfinished.saved and find_file(lecture_id, unfinished.saved) is not None:
+    unfinished = _find(purpose, upload_id, by)
+    if unfinished is not None and unfinished.saved and purpose.is_saved(lecture_id, unfinished.saved):
         return Upload(upload_id, file_name, size, size, is_saved=True)
-    with files.one_at_a_time(_folder(by)):
-        if unfinished is None and len(_unfinished(by)) >= MAX_UNFINISHED:
+    with files.one_at_a_time(_folder(purpose, by)):
+        if unfinished is None and len(_unfinished(purpose, by)) >= MAX_UNFINISHED:
             raise Refused(
                 _("You have %(n)s unfinished uploads. Finish or discard one of them first.", n=MAX_UNFINISHED),
             )
-        _keep(upload_id, about, by)  # again too: so the note about it is as new as its pieces
-    return Upload(upload_id, file_name, size, files.size_of(_key(upload_id, by)))
+        _keep(purpose, upload_id, about, by)  # again too: so the note about it is as new as its pieces
+    return Upload(upload_id, file_name, size, files.size_of(_key(purpose, upload_id, by)))
 
 
-def append_piece(lecture_id: int, upload_id: str, offset: int, piece: bytes, *, by: Actor) -> int:
+def append_piece(
+    lecture_id: int, upload_id: str, offset: int, piece: bytes, *, purpose: Purpose = MATERIAL, by: Actor
+) -> int:
     """Adds the bytes of an upload from `offset` on; returns how many there are then.
 
     Where there are not `offset` bytes at the moment (a piece came twice, or from two pages), nothing is added.
     Raises Forbidden, NotFound and TooLarge.
     """
-    about = _get(lecture_id, upload_id, by)
+    about = _get(purpose, lecture_id, upload_id, by)
     if offset + len(piece) > about.size:
         raise TooLarge(_("The file is larger than it was when its upload began. Choose it again."))
-    return files.append(_key(upload_id, by), piece, offset=offset)
+    return files.append(_key(purpose, upload_id, by), piece, offset=offset)
+
+
+def complete_upload(purpose: Purpose, lecture_id: int, upload_id: str, *, by: Actor) -> tuple[str, str]:
+    """Where an upload that is whole is stored, and the file's name. Raises Refused while bytes are missing."""
+    about = _get(purpose, lecture_id, upload_id, by)
+    key = _key(purpose, upload_id, by)
+    if not files.has(key) or files.size_of(key) != about.size:
+        raise Refused(_("The upload is not complete. Choose the file again to continue."))
+    return key, about.file_name
 
 
 def finish_upload(lecture_id: int, upload_id: str, save: Callable[[BinaryIO, str], str], *, by: Actor) -> None:
     """Saves an upload that is whole: `save` gets the content and the file's name, and returns the public id of its
     file. Finishing again changes nothing. Raises Refused while bytes are missing, and what `save` raises.
     """
-    about = _get(lecture_id, upload_id, by)
-    if about.saved and find_file(lecture_id, about.saved) is not None:
+    about = _get(MATERIAL, lecture_id, upload_id, by)
+    if about.saved and MATERIAL.is_saved(lecture_id, about.saved):
         return
-    opened = files.reading(_key(upload_id, by))
-    if opened is None:
-        raise Refused(_("The upload is not complete. Choose the file again to continue."))
+    key, file_name = complete_upload(MATERIAL, lecture_id, upload_id, by=by)
+    opened = files.reading(key)
+    assert opened is not None
     with opened[0] as content:
-        if opened[1] != about.size:
-            raise Refused(_("The upload is not complete. Choose the file again to continue."))
         try:
-            file_id = save(content, about.file_name)
+            file_id = save(content, file_name)
         except (WrongKind, Invalid):
-            _forget(upload_id, by)
+            forget_upload(MATERIAL, upload_id, by)
             raise
-    _keep(upload_id, _About(about.lecture_id, about.file_name, about.size, about.modified, file_id), by)
-    files.delete(_key(upload_id, by))
+    saved = _About(about.lecture_id, about.file_name, about.size, about.modified, file_id)
+    _keep(MATERIAL, upload_id, saved, by)
+    files.delete(key)
 
 
-def discard_upload(lecture_id: int, upload_id: str, *, by: Actor) -> None:
+def discard_upload(lecture_id: int, upload_id: str, *, purpose: Purpose = MATERIAL, by: Actor) -> None:
     """Forgets an unfinished upload; discarding it again changes nothing. Raises Forbidden and NotFound (no lecture)."""
-    check_staff(lecture_id, by)
-    about = _find(upload_id, by)
+    purpose.check_who(lecture_id, by)
+    about = _find(purpose, upload_id, by)
     if about is not None and about.lecture_id == lecture_id:
-        _forget(upload_id, by)
+        forget_upload(purpose, upload_id, by)
 
 
-def list_unfinished(lecture_id: int, *, by: Actor) -> list[Upload]:
+def list_unfinished(lecture_id: int, *, purpose: Purpose = MATERIAL, by: Actor) -> list[Upload]:
     """The reader's own unfinished uploads for a lecture, by name."""
     uploads = []
-    for upload_id, about, seen_at in _unfinished(by):
+    for upload_id, about, seen_at in _unfinished(purpose, by):
         if about.lecture_id == lecture_id:
-            received = files.size_of(_key(upload_id, by))
+            received = files.size_of(_key(purpose, upload_id, by))
             uploads.append(Upload(upload_id, about.file_name, about.size, received, kept_until=seen_at + KEPT))
     return sorted(uploads, key=lambda upload: upload.file_name)
 
 
-def drop_old_uploads(*, at: datetime) -> None:
+def drop_old_uploads(*, purpose: Purpose = MATERIAL, at: datetime) -> None:
     """Deletes what was received of uploads that were not continued within `KEPT`."""
-    files.delete_older(FOLDER, before=at - KEPT)
+    files.delete_older(purpose.folder, before=at - KEPT)
 
 
-def _folder(by: Actor) -> str:
+def forget_upload(purpose: Purpose, upload_id: str, by: Actor) -> None:
+    """Deletes what was received of an upload."""
+    files.delete(_key(purpose, upload_id, by))
+    files.delete(_note_key(purpose, upload_id, by))
+
+
+def _folder(purpose: Purpose, by: Actor) -> str:
     if by.person_id is None:
         raise Forbidden
-    return f"{FOLDER}/{by.person_id}"
+    return f"{purpose.folder}/{by.person_id}"
 
 
-def _key(upload_id: str, by: Actor) -> str:
-    folder = _folder(by)
+def _key(purpose: Purpose, upload_id: str, by: Actor) -> str:
+    folder = _folder(purpose, by)
     if not _ID.fullmatch(upload_id):
         raise NotFound
     return f"{folder}/{upload_id}"
 
 
-def _note_key(upload_id: str, by: Actor) -> str:
-    return f"{_key(upload_id, by)}.json"
+def _note_key(purpose: Purpose, upload_id: str, by: Actor) -> str:
+    return f"{_key(purpose, upload_id, by)}.json"
 
 
-def _keep(upload_id: str, about: _About, by: Actor) -> None:
-    files.store(_note_key(upload_id, by), json.dumps(asdict(about)).encode())
+def _keep(purpose: Purpose, upload_id: str, about: _About, by: Actor) -> None:
+    files.store(_note_key(purpose, upload_id, by), json.dumps(asdict(about)).encode())
 
 
-def _forget(upload_id: str, by: Actor) -> None:
-    files.delete(_key(upload_id, by))
-    files.delete(_note_key(upload_id, by))
-
-
-def _find(upload_id: str, by: Actor) -> _About | None:
-    content = files.find(_note_key(upload_id, by))
+def _find(purpose: Purpose, upload_id: str, by: Actor) -> _About | None:
+    content = files.find(_note_key(purpose, upload_id, by))
     return None if content is None else _About(**json.loads(content))
 
 
-def _get(lecture_id: int, upload_id: str, by: Actor) -> _About:
-    check_staff(lecture_id, by)
-    about = _find(upload_id, by)
+def _get(purpose: Purpose, lecture_id: int, upload_id: str, by: Actor) -> _About:
+    purpose.check_who(lecture_id, by)
+    about = _find(purpose, upload_id, by)
     if about is None or about.lecture_id != lecture_id:
         raise NotFound
     return about
 
 
-def _unfinished(by: Actor) -> list[tuple[str, _About, datetime]]:
+def _unfinished(purpose: Purpose, by: Actor) -> list[tuple[str, _About, datetime]]:
     """What this person has begun and not finished, with the time of the last begin."""
     if by.person_id is None:
         return []
     unfinished = []
-    for name, written_at in files.listed(_folder(by)):
+    for name, written_at in files.listed(_folder(purpose, by)):
         upload_id, _dot, ending = name.partition(".")
-        about = _find(upload_id, by) if ending == "json" and _ID.fullmatch(upload_id) else None
+        about = _find(purpose, upload_id, by) if ending == "json" and _ID.fullmatch(upload_id) else None
         if about is not None and about.saved is None:
             unfinished.append((upload_id, about, written_at))
     return unfinished

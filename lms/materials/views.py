@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, BinaryIO
 from urllib.parse import quote
 
@@ -29,13 +30,13 @@ from lms.materials.file_kinds import MIME_TYPES
 from lms.materials.forms import AUDIENCES, EditFileForm, ReplaceForm, UploadForm
 from lms.materials.models import Audience, LectureFile
 from lms.materials.queries import FileView, get_file_to_open, get_files_to_edit
-from lms.materials.resumable_uploads import PIECE_BYTES, finish_upload, list_unfinished
+from lms.materials.resumable_uploads import MATERIAL, PIECE_BYTES, Purpose, finish_upload, list_unfinished
 from lms.materials.rules import plain_name, safe_name
 from lms.web.body_limits import FORM_BYTES, body_limit, material_limit
 from lms.web.forms import BaseForm
 from lms.web.guards import ANYONE, allow
 from lms.web.identity import current_actor
-from lms.web.numbers import whole
+from lms.web.numbers import byte_count, whole
 
 STAFF = (Role.ADMINISTRATOR, Role.INSTRUCTOR)
 
@@ -82,9 +83,9 @@ def upload(lecture_id: int) -> ResponseReturnValue:
     def save(content: BinaryIO, name: str) -> str:
         return actions.upload_file(lecture_id, content, name, Audience(form.audience.data), by=by, at=at)
 
-    status = _attempt(form, lambda: _save(lecture_id, form, save))
-    if _wants_json():
-        return _as_json(form, status)
+    status = attempt_file(form, lambda: _save(lecture_id, form, save))
+    if wants_json():
+        return form_as_json(form, status)
     if status is not None:
         return _list(lecture_id, form, status)
     flash(_("File uploaded."), "done")
@@ -99,11 +100,13 @@ def _save(lecture_id: int, form: UploadForm | ReplaceForm, save: Callable[[Binar
         save(form.file.data.stream, form.file.data.filename or "")
 
 
-def _wants_json() -> bool:
+def wants_json() -> bool:
+    """Whether the script of an upload asks, and not a form."""
     return request.accept_mimetypes.best == "application/json"
 
 
-def _as_json(form: BaseForm, status: int | None) -> ResponseReturnValue:
+def form_as_json(form: BaseForm, status: int | None) -> ResponseReturnValue:
+    """Whether a form was saved and the reasons why not, for the script of an upload."""
     reasons = [*form.form_errors, *(reason for field in form for reason in field.errors)]
     return jsonify(saved=status is None, reason=" ".join(map(str, reasons))), status or 200
 
@@ -114,13 +117,18 @@ def _as_json(form: BaseForm, status: int | None) -> ResponseReturnValue:
 def begin_upload(lecture_id: int) -> ResponseReturnValue:
     """Begins an upload in pieces, or continues that of the same `name`, `size` and time (`modified`). Answers
     `{"id": …, "received": …, "saved": …}`, or `{"reason": …}`."""
-    size, modified = (request.form.get(name, 0, type=whole) for name in ("size", "modified"))
+    return answer_begin(lecture_id, MATERIAL)
+
+
+def answer_begin(lecture_id: int, purpose: Purpose) -> ResponseReturnValue:
+    """The answer to a page that begins an upload in pieces."""
+    size, modified = (request.form.get(name, 0, type=byte_count) for name in ("size", "modified"))
     try:
         upload = resumable_uploads.begin_upload(
-            lecture_id, request.form.get("name", ""), size, modified, by=current_actor()
+            lecture_id, request.form.get("name", ""), size, modified, purpose=purpose, by=current_actor()
         )
     except DomainError as error:
-        return _refused_upload(error)
+        return refused_upload(error)
     return jsonify(id=upload.id, received=upload.received, saved=upload.is_saved)
 
 
@@ -130,16 +138,24 @@ def begin_upload(lecture_id: int) -> ResponseReturnValue:
 def append_piece(lecture_id: int, upload_id: str) -> ResponseReturnValue:
     """Adds a `piece` to an upload from the byte `offset` on. Answers `{"received": …}`: how many bytes there are. Where
     that is another number than the sender thought, the sender goes on from there."""
-    piece, offset = request.files.get("piece"), request.form.get("offset", 0, type=whole)
+    return answer_piece(lecture_id, upload_id, MATERIAL)
+
+
+def answer_piece(lecture_id: int, upload_id: str, purpose: Purpose) -> ResponseReturnValue:
+    """The answer to a page that sends a piece of an upload."""
+    piece, offset = request.files.get("piece"), request.form.get("offset", 0, type=byte_count)
     try:
         content = piece.read() if piece is not None else b""
-        received = resumable_uploads.append_piece(lecture_id, upload_id, offset, content, by=current_actor())
+        received = resumable_uploads.append_piece(
+            lecture_id, upload_id, offset, content, purpose=purpose, by=current_actor()
+        )
     except DomainError as error:
-        return _refused_upload(error)
+        return refused_upload(error)
     return jsonify(received=received)
 
 
-def _refused_upload(error: DomainError) -> ResponseReturnValue:
+def refused_upload(error: DomainError) -> ResponseReturnValue:
+    """The answer of an upload in pieces that is refused."""
     if not error.message or error.status >= 500:
         raise error
     return jsonify(reason=error.message), error.status
@@ -150,16 +166,19 @@ def _refused_upload(error: DomainError) -> ResponseReturnValue:
 def discard_upload(lecture_id: int, upload_id: str) -> ResponseReturnValue:
     """Discards what was received of an unfinished upload."""
     resumable_uploads.discard_upload(lecture_id, upload_id, by=current_actor())
-    if not _wants_json():
+    if not wants_json():
         flash(_("Unfinished upload discarded."), "done")
     return redirect(url_for(".lecture_files", lecture_id=lecture_id, _anchor="upload"), 303)
 
 
 def _script(lecture_id: int) -> dict[str, Any]:
+    return upload_script(url_for(".begin_upload", lecture_id=lecture_id), settings().max_material_mb)
+
+
+def upload_script(address: str, megabytes: int) -> dict[str, Any]:
     """What the script of a form with a file reads from it."""
-    megabytes = settings().max_material_mb
     return {
-        "data_upload": url_for(".begin_upload", lecture_id=lecture_id),
+        "data_upload": address,
         "data_megabytes": megabytes,
         "data_piece": PIECE_BYTES,
         "data_sending": _("Uploading"),
@@ -176,7 +195,7 @@ def _script(lecture_id: int) -> dict[str, Any]:
     }
 
 
-def _attempt(form: BaseForm, work: Any) -> int | None:
+def attempt_file(form: BaseForm, work: Any) -> int | None:
     """As `form.attempt`; errors about the content of a file appear at its field, with their status."""
     try:
         return form.attempt(work)
@@ -206,19 +225,27 @@ def file(lecture_id: int, file_id: str) -> ResponseReturnValue:
 
 
 def _delivered(row: LectureFile) -> Response:
-    opened = files.reading(row.key)
-    if opened is None:
-        raise NotFound
-    content, size = opened
-    answer: Response = send_file(
-        content,
-        MIME_TYPES[row.kind],
-        conditional=False,
+    return deliver(
+        row.key,
+        row.file_name,
+        row.kind,
+        mime_type=MIME_TYPES[row.kind],
         etag=row.digest[:32],
         last_modified=row.uploaded_at,
     )
+
+
+def deliver(
+    key: str, file_name: str, kind: str, *, mime_type: str, etag: str, last_modified: datetime | None = None
+) -> Response:
+    """A stored file to save, whole or in ranges. Raises NotFound."""
+    opened = files.reading(key)
+    if opened is None:
+        raise NotFound
+    content, size = opened
+    answer: Response = send_file(content, mime_type, conditional=False, etag=etag, last_modified=last_modified)
     answer.content_length = size
-    plain, whole_name = (name(row.file_name, row.kind) for name in (plain_name, safe_name))
+    plain, whole_name = (name(file_name, kind) for name in (plain_name, safe_name))
     named = f"attachment; filename={plain}; filename*=UTF-8''{quote(whole_name, safe='')}"  # RFC 6266, section 4.3
     answer.headers["Content-Disposition"] = named
     answer.headers["Content-Security-Policy"] = "default-src 'none'; sandbox; frame-ancestors 'none'"
@@ -281,11 +308,11 @@ def replace_file(lecture_id: int, file_id: str) -> ResponseReturnValue:
         actions.replace_file(lecture_id, file_id, content, name, by=by, at=at)
         return file_id
 
-    status = _attempt(form, lambda: _save(lecture_id, form, save))
+    status = attempt_file(form, lambda: _save(lecture_id, form, save))
     if status is None:
         flash(_("File replaced."), "done")
-    if _wants_json():
-        return _as_json(form, status)
+    if wants_json():
+        return form_as_json(form, status)
     if status is not None:
         return _edit_page(lecture_id, file_id, status, replace_form=form)
     return redirect(url_for(".lecture_files", lecture_id=lecture_id), 303)

@@ -33,6 +33,7 @@ CHECKS: tuple[Check, ...] = (
     service.check_worker,
     service.check_time_zones,
     service.check_database,
+    service.check_recordings,
     service.check_version,
 )
 OF_PAGE: tuple[Check, ...] = (
@@ -43,6 +44,7 @@ OF_PAGE: tuple[Check, ...] = (
     service.check_backup,
     service.check_disk,
     service.check_ffmpeg,
+    service.check_recordings,
     service.check_database,
     database.check_times,
     service.check_time_zones,

@@ -16,10 +16,12 @@ from lms.catalogue.rules import check_can_edit_lecture
 from lms.core import files
 from lms.core.db import action, after_commit, db
 from lms.core.errors import Refused
+from lms.core.events import RecordingCompleted, publish
 from lms.core.i18n import _
-from lms.core.roles import Actor
+from lms.core.roles import SYSTEM, Actor
 from lms.people.models import Person
-from lms.streaming.models import Epoch, Stream, StreamSession, StreamState, Track
+from lms.streaming.media_probe import MediaInfo
+from lms.streaming.models import Epoch, SourceFailure, SourceFile, Stream, StreamSession, StreamState, Track
 from lms.streaming.queries import (
     find_open_session,
     find_open_session_of,
@@ -28,7 +30,7 @@ from lms.streaming.queries import (
     list_epochs,
     list_sessions_with_old_chunks,
 )
-from lms.streaming.rules import check_can_stream, check_is_time, chunk_folder, stream_folder
+from lms.streaming.rules import MAX_FILE_NAME, check_can_stream, check_is_time, chunk_folder, stream_folder
 
 CHUNKS_KEPT = timedelta(days=1)
 """For so long chunks are kept after all of their session was packaged."""
@@ -87,6 +89,7 @@ def begin_streaming(
             raise Refused(_("You are sending this lecture from another page."))
         other.stopped_at = at
         db.session.flush()
+    stream.is_uploaded = False  # it is live from now on
     session = StreamSession(stream_id=stream.id, person_id=by.person_id, started_at=at)
     db.session.add(session)
     db.session.flush()
@@ -127,7 +130,7 @@ def stop_session(lecture_id: int, *, at: datetime) -> None:
 def reopen_stream(lecture_id: int) -> None:
     """The lecture goes on: more can be sent."""
     for stream in _streams_of(lecture_id, (Track.MAIN,)):
-        stream.state = StreamState.OPEN
+        stream.state, stream.trim_until_ms = StreamState.OPEN, None
 
 
 @action
@@ -135,6 +138,61 @@ def remove_streams(lecture_id: int) -> None:
     """Deletes all that was sent of a lecture."""
     for stream in _streams_of(lecture_id, tuple(Track)):
         _remove(stream)
+
+
+@action
+def remove_recording(lecture_id: int) -> None:
+    """Deletes the recording of a lecture, also while it is packaged."""
+    for stream in _streams_of(lecture_id, (Track.MAIN,)):
+        _remove(stream)
+
+
+@action
+def add_source_file(
+    lecture_id: int, public_id: str, file_name: str, byte_count: int, info: MediaInfo, *, by: Actor, at: datetime
+) -> None:
+    """Lets a file that was recorded elsewhere be packaged as the recording of a held lecture.
+
+    The file is stored under `source_key` of the session `public_id`. Its time of day is that of the lecture's actual
+    start. Raises Refused where there is a recording, or one is being packaged.
+    """
+    lecture = locked_lecture(lecture_id)
+    check_can_edit_lecture(lecture, by)
+    if lecture.state is not LectureState.HELD or lecture.actual_start is None:
+        raise Refused(_("A recording can be uploaded once the lecture was held."))
+    stream = find_stream(lecture_id, Track.MAIN)
+    if stream is not None and (_is_being_packaged(stream) or any(epoch.length_ms for epoch in list_epochs(stream.id))):
+        raise Refused(_("This lecture has a recording already. Remove it first to upload another one."))
+    if stream is not None:
+        _remove(stream)
+        db.session.flush()
+    stream = Stream(lecture_id=lecture_id, track=Track.MAIN, state=StreamState.ENDED, is_uploaded=True)
+    db.session.add(stream)
+    db.session.flush()
+    session = StreamSession(
+        public_id=public_id,
+        stream_id=stream.id,
+        person_id=by.person_id or 0,
+        started_at=lecture.actual_start,
+        stopped_at=at,
+    )
+    db.session.add(session)
+    db.session.flush()
+    db.session.add(
+        SourceFile(
+            session_id=session.id,
+            file_name=file_name[-MAX_FILE_NAME:],
+            byte_count=byte_count,
+            length_ms=info.length_ms,
+            has_video=info.has_video,
+        )
+    )
+    record("upload_recording", lecture, by=by, at=at)
+
+
+def _is_being_packaged(stream: Stream) -> bool:
+    query = select(StreamSession.id).where(StreamSession.stream_id == stream.id, StreamSession.packaged_at.is_(None))
+    return db.session.scalar(query) is not None
 
 
 @action
@@ -225,10 +283,28 @@ def note_packaged(session_id: int, *, is_unreadable: bool = False, at: datetime)
 
 
 @action
-def note_complete(stream_id: int, *, at: datetime) -> bool:
+def note_source_packaged(session_id: int, *, failure: SourceFailure | None, at: datetime) -> None:
+    """Notes that an uploaded file is packaged, or why it cannot be: then what was packaged of it is deleted."""
+    session = db.session.get_one(StreamSession, session_id)
+    session.packaged_at, session.is_unreadable = at, failure is not None
+    db.session.get_one(SourceFile, session_id).failure = failure
+    if failure is not None:
+        db.session.execute(delete(Epoch).where(Epoch.session_id == session_id))
+        _delete_after_commit(stream_folder(session.stream))
+
+
+@action
+def note_complete(stream_id: int, *, byte_count: int | None = None, at: datetime) -> bool:
     """Notes that the last playlists of a stream were written, unless its lecture was reopened meanwhile."""
     ended = update(Stream).where(Stream.id == stream_id, Stream.state == StreamState.ENDED)
     changed = db.session.connection().execute(
-        ended.values(state=StreamState.COMPLETE, available_at=func.coalesce(Stream.available_at, at))
+        ended.values(
+            state=StreamState.COMPLETE, byte_count=byte_count, available_at=func.coalesce(Stream.available_at, at)
+        )
     )
-    return changed.rowcount == 1
+    if changed.rowcount != 1:
+        return False
+    stream = db.session.get_one(Stream, stream_id, populate_existing=True)
+    if stream.track is Track.MAIN and any(epoch.length_ms for epoch in list_epochs(stream_id)):
+        publish(RecordingCompleted(lecture_id=stream.lecture_id, by=SYSTEM, at=at))
+    return True

@@ -1,4 +1,4 @@
-"""One run of ffmpeg: WebM in, segments of HLS (fMP4) out, in a folder of its own.
+"""One run of ffmpeg: WebM or an uploaded file in, segments of HLS (fMP4) out, in a folder of its own.
 
 Without a picture, black ones take its place: browsers refuse a playlist in which pictures come and go.
 """
@@ -9,6 +9,9 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from lms.core.bounded_command import Limits, bounded
+from lms.streaming.rules import MOST_MS
 
 AUDIO = "a"
 _AUDIO_KBPS = 48
@@ -32,6 +35,17 @@ RENDITIONS = {
 }
 
 
+@dataclass(frozen=True)
+class MediaFile:
+    """An uploaded file, and how ffmpeg reads it."""
+
+    path: Path
+    demuxer: str
+
+
+_SOURCE_LIMITS = Limits(memory_mb=3072, cpu_seconds=13 * 3600, file_mb=100)
+
+
 class Encoder:
     """A process of ffmpeg. It ends when its input ends, so also when the process that began it is killed."""
 
@@ -44,12 +58,22 @@ class Encoder:
         segment_seconds: float,
         skip_ms: int = 0,
         has_picture: bool = True,
+        source: MediaFile | None = None,
     ) -> None:
+        """Begins. `source`: a file to read; without it, what `write` feeds is read."""
         self.folder = folder
         self.renditions = tuple(renditions)
-        command = [str(program), *_arguments(folder, renditions, segment_seconds, skip_ms, has_picture=has_picture)]
+        arguments = _input(skip_ms, source)
+        if not has_picture:
+            arguments += ["-f", "lavfi", "-i", f"color=black:size=640x360:rate={_BLACK_RATE}"]
+        arguments += _outputs(folder, renditions, segment_seconds, 0 if source else skip_ms, has_picture=has_picture)
+        command, environment = [str(program), *arguments], None
+        if source is not None:
+            command, environment = bounded(_SOURCE_LIMITS, program, arguments)
         with (folder / "log").open("wb") as log:
-            self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=log)  # noqa: S603  the program that `find_ffmpeg` returned
+            self._process = subprocess.Popen(  # noqa: S603  the program that `find_ffmpeg` returned
+                command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=log
+            )
         assert self._process.stdin is not None
         self._input = self._process.stdin
         self.pid = self._process.pid
@@ -63,6 +87,15 @@ class Encoder:
     def is_running(self) -> bool:
         """Whether the process has not ended."""
         return self._process.poll() is None
+
+    @property
+    def is_successful(self) -> bool:
+        """Whether the process ended without an error and was not killed."""
+        return self._process.returncode == 0
+
+    def kill(self) -> None:
+        """Ends the process at once."""
+        self._process.kill()
 
     def finish(self, timeout: float = 60) -> bool:
         """Ends the input and waits until the last segments are written; kills the process after `timeout` seconds.
@@ -104,21 +137,27 @@ class Encoder:
         return (self.folder / "log").read_text(errors="replace")[-500:]
 
 
-def _arguments(
+def _input(skip_ms: int, source: MediaFile | None) -> list[str]:
+    arguments = ["-hide_banner", "-loglevel", "error", "-nostats", "-y"]
+    if source is not None:
+        arguments += ["-nostdin", "-protocol_whitelist", "file", "-threads", "2", "-f", source.demuxer]
+        return [*arguments, "-ss", f"{skip_ms / 1000:.3f}", "-t", str(MOST_MS // 1000), "-i", str(source.path)]
+    # Without "nobuffer", which would drop the first group of pictures
+    arguments += ["-protocol_whitelist", "pipe", "-probesize", "200000", "-analyzeduration", "1000000"]
+    return [*arguments, "-f", "matroska", "-i", "pipe:0"]
+
+
+def _outputs(
     folder: Path, renditions: Sequence[str], segment_seconds: float, skip_ms: int, *, has_picture: bool
 ) -> list[str]:
-    # Without "nobuffer", which would drop the first group of pictures
-    arguments = ["-hide_banner", "-loglevel", "error", "-nostats", "-y", "-protocol_whitelist", "pipe"]
-    arguments += ["-probesize", "200000", "-analyzeduration", "1000000", "-f", "matroska", "-i", "pipe:0"]
-    if not has_picture:
-        arguments += ["-f", "lavfi", "-i", f"color=black:size=640x360:rate={_BLACK_RATE}"]
+    arguments: list[str] = []
     skip = ["-ss", f"{skip_ms / 1000:.3f}"] if skip_ms else []
     for name in renditions:
         arguments += skip
         rendition = RENDITIONS[name]
         if rendition.height:
             rate = 30 if has_picture else _BLACK_RATE
-            arguments += ["-map", "0:v:0"] if has_picture else ["-map", "1:v:0", "-shortest"]
+            arguments += ["-map", "0:V:0"] if has_picture else ["-map", "1:v:0", "-shortest"]
             arguments += ["-vf", f"scale=-2:{rendition.height},fps=fps={rate}:start_time=0"]
             arguments += ["-c:v", "libx264", "-preset", "veryfast", "-profile:v", "main", "-tune", "zerolatency"]
             arguments += [

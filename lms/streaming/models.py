@@ -27,10 +27,21 @@ class StreamState(StrEnum):
     COMPLETE = "complete"
 
 
+class SourceFailure(StrEnum):
+    """Why an uploaded file could not be packaged: nothing of it can be read, or it ends early."""
+
+    UNREADABLE = "unreadable"
+    ENDS_EARLY = "ends_early"
+
+
 class Stream(Base):
     """Picture and sound of one lecture, live and afterwards. Its files are in the folder `public_id`.
 
-    `available_at`: when all of it could be watched for the first time.
+    `available_at`: when all of it could be watched for the first time. `is_uploaded`: recorded elsewhere, so nothing is
+    played before it is complete. `trim_from_ms`, `trim_until_ms`: what the replay shows of the recording; null for its
+    start and its end. `chapters`: position in the recording in milliseconds, and title. `byte_count`: size of its files
+    once it is complete. `is_kept`: it is not deleted by age. `deletion_announced_at`: when its lecturers got an e-mail
+    about that.
     """
 
     __tablename__ = "stream"
@@ -43,6 +54,18 @@ class Stream(Base):
     track: Mapped[Track] = mapped_column(text_enum(Track))
     state: Mapped[StreamState] = mapped_column(text_enum(StreamState), default=StreamState.OPEN)
     available_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    is_uploaded: Mapped[bool] = mapped_column(default=False, server_default=false())
+    trim_from_ms: Mapped[int | None] = mapped_column(BigInteger)
+    trim_until_ms: Mapped[int | None] = mapped_column(BigInteger)
+    chapters: Mapped[list[tuple[int, str]]] = mapped_column(JSON, default=list, server_default=text("'[]'"))
+    byte_count: Mapped[int | None] = mapped_column(BigInteger)
+    is_kept: Mapped[bool] = mapped_column(default=False, server_default=false())
+    deletion_announced_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    @property
+    def is_trimmed(self) -> bool:
+        """Whether the replay leaves out a part of the recording."""
+        return self.trim_from_ms is not None or self.trim_until_ms is not None
 
 
 class StreamSession(Base):
@@ -80,6 +103,23 @@ class StreamSession(Base):
     stream: Mapped[Stream] = relationship()
 
 
+class SourceFile(Base):
+    """The file that a session consists of where the recording was made elsewhere.
+
+    `length_ms`: as the file states; null where it does not. `failure`: why it could not be packaged.
+    """
+
+    __tablename__ = "stream_source_file"
+    read_by_strangers = False
+
+    session_id: Mapped[int] = mapped_column(ForeignKey("stream_session.id", ondelete="CASCADE"), primary_key=True)
+    file_name: Mapped[str] = mapped_column(String(300))
+    byte_count: Mapped[int] = mapped_column(BigInteger)
+    length_ms: Mapped[int | None] = mapped_column(BigInteger)
+    has_video: Mapped[bool]
+    failure: Mapped[SourceFailure | None] = mapped_column(text_enum(SourceFailure))
+
+
 class Epoch(Base):
     """What one run of ffmpeg packaged of a session: segments that fit together without a break.
 
@@ -105,8 +145,13 @@ class Epoch(Base):
     resume_chunk: Mapped[int | None]
 
     @property
-    def length_ms(self) -> int:
-        """How long the segments are that all renditions have."""
+    def shared_durations(self) -> list[int]:
+        """The lengths of the segments that all renditions have, in milliseconds."""
         lengths = list(self.durations.values())
         count = min((len(durations) for durations in lengths), default=0)
-        return sum(lengths[0][:count]) if lengths else 0
+        return lengths[0][:count] if lengths else []
+
+    @property
+    def length_ms(self) -> int:
+        """How long the segments are that all renditions have."""
+        return sum(self.shared_durations)

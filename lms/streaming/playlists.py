@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import accumulate
 
 from lms.streaming.encoder import AUDIO, RENDITIONS
 from lms.streaming.models import Epoch
 
 WINDOW = 150
 """Segments of the live playlist: five minutes of two seconds each."""
+MASTER = "master"
+TRIMMED = "_trimmed"
+"""What the names of playlists of a trimmed replay end with."""
 _VERSION = 7
 
 
@@ -25,32 +29,103 @@ class _Item:
     wall_ms: int
 
 
+@dataclass(frozen=True)
+class RecordingPart:
+    """What is shown of an epoch: which of its segments, where they begin in the replay, their time of day and their
+    length, in milliseconds.
+    """
+
+    position_ms: int
+    wall_ms: int
+    length_ms: int
+    epoch: int
+    segments: range
+
+
+def parts_of(
+    epochs: Sequence[Epoch], *, from_ms: int | None = None, until_ms: int | None = None
+) -> list[RecordingPart]:
+    """The parts of a recording in order: of all its segments, or of those that lie between two moments of it."""
+    parts: list[RecordingPart] = []
+    start_ms = position_ms = 0
+    for epoch in epochs:
+        wall_ms, length_ms, shown = epoch.wall_ms, 0, []
+        for number, duration_ms in enumerate(epoch.shared_durations):
+            if start_ms >= (from_ms or 0) and (until_ms is None or start_ms + duration_ms <= until_ms):
+                shown.append(number)
+                length_ms += duration_ms
+            elif not shown:
+                wall_ms += duration_ms
+            start_ms += duration_ms
+        if shown:
+            segments = range(shown[0], shown[-1] + 1)
+            parts.append(RecordingPart(position_ms, wall_ms, length_ms, epoch.number, segments))
+            position_ms += length_ms
+    return parts
+
+
+def segment_borders(epochs: Sequence[Epoch]) -> list[int]:
+    """The moments of a recording at which segments begin, and its end."""
+    return [0, *accumulate(duration_ms for epoch in epochs for duration_ms in epoch.shared_durations)]
+
+
+def trimmed_playlist(
+    epochs: Sequence[Epoch], parts: Sequence[RecordingPart], rendition: str, *, segment_ms: int
+) -> str:
+    """The playlist of one rendition of a trimmed replay; `master` for the list of renditions."""
+    names = _renditions_of(epochs)
+    if rendition == MASTER:
+        return _master(names, TRIMMED)
+    shown = {part.epoch: part.segments for part in parts}
+    epochs = [epoch for epoch in epochs if epoch.number in shown]
+    items = [item for item in _items(epochs, rendition) if item.number in shown[item.epoch]]
+    return _playlist(items, epochs, segment_ms=segment_ms, kind="VOD", is_complete=True)
+
+
 def playlists_of(epochs: Sequence[Epoch], *, is_complete: bool, segment_ms: int) -> dict[str, str]:
     """All playlists of a stream by file name: those of the last minutes, and those of the whole (`…_full`)."""
     epochs = [epoch for epoch in epochs if epoch.durations]
-    renditions = [name for name in RENDITIONS if any(name in epoch.durations for epoch in epochs)]
+    renditions = _renditions_of(epochs)
     texts = {}
     for name in renditions:
         items = _items(epochs, name)
-        longest = max(segment_ms, *(item.duration_ms for item in items)) if items else segment_ms
         first = max(len(items) - WINDOW, 0)
-        order = {epoch.number: place for place, epoch in enumerate(epochs)}
         for suffix, start, kind in (("", first, ""), ("_full", 0, "VOD" if is_complete else "EVENT")):
-            head = [
-                "#EXTM3U",
-                f"#EXT-X-VERSION:{_VERSION}",
-                f"#EXT-X-TARGETDURATION:{-(-longest // 1000)}",
-                f"#EXT-X-MEDIA-SEQUENCE:{start}",
-                f"#EXT-X-DISCONTINUITY-SEQUENCE:{order[items[start].epoch] if items else 0}",
-                "#EXT-X-INDEPENDENT-SEGMENTS",
-                *([f"#EXT-X-PLAYLIST-TYPE:{kind}"] if kind else []),
-            ]
-            tail = ["#EXT-X-ENDLIST"] if is_complete else []
-            texts[f"{name}{suffix}.m3u8"] = "\n".join([*head, *_lines(items[start:]), *tail, ""])
+            texts[f"{name}{suffix}.m3u8"] = _playlist(
+                items, epochs, segment_ms=segment_ms, kind=kind, is_complete=is_complete, start=start
+            )
     if renditions:
         for suffix in ("", "_full"):
-            texts[f"master{suffix}.m3u8"] = _master(renditions, suffix)
+            texts[f"{MASTER}{suffix}.m3u8"] = _master(renditions, suffix)
     return texts
+
+
+def _renditions_of(epochs: Sequence[Epoch]) -> list[str]:
+    return [name for name in RENDITIONS if any(name in epoch.durations for epoch in epochs)]
+
+
+def _playlist(
+    items: Sequence[_Item],
+    epochs: Sequence[Epoch],
+    *,
+    segment_ms: int,
+    kind: str,
+    is_complete: bool,
+    start: int = 0,
+) -> str:
+    longest = max((segment_ms, *(item.duration_ms for item in items)))
+    order = {epoch.number: place for place, epoch in enumerate(epochs)}
+    head = [
+        "#EXTM3U",
+        f"#EXT-X-VERSION:{_VERSION}",
+        f"#EXT-X-TARGETDURATION:{-(-longest // 1000)}",
+        f"#EXT-X-MEDIA-SEQUENCE:{start}",
+        f"#EXT-X-DISCONTINUITY-SEQUENCE:{order[items[start].epoch] if items else 0}",
+        "#EXT-X-INDEPENDENT-SEGMENTS",
+        *([f"#EXT-X-PLAYLIST-TYPE:{kind}"] if kind else []),
+    ]
+    tail = ["#EXT-X-ENDLIST"] if is_complete else []
+    return "\n".join([*head, *_lines(items[start:]), *tail, ""])
 
 
 def _items(epochs: Sequence[Epoch], rendition: str) -> list[_Item]:

@@ -6,15 +6,17 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from itertools import pairwise
 
 from sqlalchemy import exists, or_, select
 from sqlalchemy.orm import joinedload
 
 from lms.core.db import db, read
 from lms.core.errors import NotFound
-from lms.streaming.models import Epoch, Stream, StreamSession, StreamState, Track
-from lms.streaming.playlists import playlists_of
-from lms.streaming.rules import initial_key, segment_key, stream_folder
+from lms.core.settings import settings
+from lms.streaming.models import Epoch, SourceFile, Stream, StreamSession, StreamState, Track
+from lms.streaming.playlists import RecordingPart, parts_of, playlists_of, trimmed_playlist
+from lms.streaming.rules import MOST_MS, initial_key, segment_key, stream_folder
 
 
 def find_stream(lecture_id: int, track: Track) -> Stream | None:
@@ -60,6 +62,12 @@ class StreamStatus:
     folder: str | None
     has_video: bool
     is_complete: bool
+    is_trimmed: bool = False
+
+
+def is_published(stream: Stream) -> bool:
+    """Whether viewers can play what is packaged of a stream. An uploaded recording is published as a whole."""
+    return not stream.is_uploaded or stream.state is StreamState.COMPLETE
 
 
 def stream_status(lecture_id: int) -> StreamStatus:
@@ -67,11 +75,12 @@ def stream_status(lecture_id: int) -> StreamStatus:
     stream = find_stream(lecture_id, Track.MAIN)
     query = select(Epoch).where(Epoch.stream_id == (stream.id if stream else None)).order_by(Epoch.number.desc())
     epoch = next((row for row in db.session.scalars(query.limit(3)) if row.durations), None)
-    if stream is None or epoch is None:
+    if stream is None or epoch is None or not is_published(stream):
         return StreamStatus(OnAir.OFF, None, has_video=False, is_complete=False)
     is_sent = find_open_session(stream.id) is not None
     on_air = OnAir.OFF if not is_sent else OnAir.ON if epoch.is_open else OnAir.INTERRUPTED
-    return StreamStatus(on_air, stream.public_id, epoch.has_picture, stream.state is StreamState.COMPLETE)
+    is_complete = stream.state is StreamState.COMPLETE
+    return StreamStatus(on_air, stream.public_id, epoch.has_picture, is_complete, is_complete and stream.is_trimmed)
 
 
 def list_streams_to_package() -> Sequence[int]:
@@ -105,13 +114,49 @@ class ReplayPart:
 def replay_parts(lecture_id: int) -> list[ReplayPart]:
     """The parts of the replay of a lecture in order; none while nothing is packaged. Its callers check who asks."""
     stream = find_stream(lecture_id, Track.MAIN)
-    parts: list[ReplayPart] = []
-    position_ms = 0
-    for epoch in list_epochs(stream.id) if stream is not None else ():
-        if epoch.length_ms:
-            parts.append(ReplayPart(position_ms, epoch.wall_ms, epoch.length_ms))
-            position_ms += epoch.length_ms
-    return parts
+    if stream is None or not is_published(stream):
+        return []
+    return [ReplayPart(part.position_ms, part.wall_ms, part.length_ms) for part in shown_parts(stream)]
+
+
+def shown_parts(stream: Stream) -> list[RecordingPart]:
+    """What the replay of a stream shows, in order."""
+    return parts_of(list_epochs(stream.id), from_ms=stream.trim_from_ms, until_ms=stream.trim_until_ms)
+
+
+def get_trimmed_playlist(lecture_id: int, stream_id: str, rendition: str) -> str:
+    """A playlist of a trimmed replay, for who has its signed address. Raises NotFound."""
+    stream = find_stream(lecture_id, Track.MAIN)
+    if stream is None or stream.public_id != stream_id or stream.state is not StreamState.COMPLETE:
+        raise NotFound
+    segment_ms = settings().segment_seconds * 1000
+    return trimmed_playlist(list_epochs(stream.id), shown_parts(stream), rendition, segment_ms=segment_ms)
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """A moment of the replay with a title."""
+
+    position_ms: int
+    title: str
+
+
+def list_chapters(lecture_id: int) -> list[Chapter]:
+    """The chapters of a replay in order; those in what was trimmed are left out. Its callers check who asks."""
+    stream = find_stream(lecture_id, Track.MAIN)
+    if stream is None or not is_published(stream):
+        return []
+    start_ms = stream.trim_from_ms or 0
+    return [
+        Chapter(max(position_ms - start_ms, 0), title)
+        for (position_ms, title), (next_ms, _title) in pairwise([*stream.chapters, (MOST_MS, "")])
+        if next_ms > start_ms and position_ms < (stream.trim_until_ms or MOST_MS)
+    ]
+
+
+def find_source_file(session_id: int) -> SourceFile | None:
+    """The uploaded file that a session consists of; null where it was sent in chunks."""
+    return db.session.get(SourceFile, session_id)
 
 
 def find_recordings(lecture_ids: Collection[int]) -> dict[int, datetime | None]:

@@ -8,16 +8,36 @@ from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.rules import is_early_start
 from lms.core.errors import Refused
 from lms.core.i18n import _
-from lms.streaming.models import Epoch, Stream, StreamSession, Track
+from lms.streaming.models import Epoch, SourceFailure, Stream, StreamSession, Track
 
 MAX_CHUNK = 2 * 1024 * 1024
 """Bytes of a chunk. A browser sends one each second, of 0.1 MB."""
 MAX_CHUNKS = 50_000
 """Chunks of a session: 13 hours."""
+MAX_FILE_NAME = 300
+MOST_MS = MAX_CHUNKS * 1000
+"""No recording is longer: 13 hours."""
+_LEAST_SHARE, _SLACK_MS = 0.98, 2000
+"""Of a file that states its length so much has to be there."""
 LATE_CHUNKS = timedelta(minutes=1)
 LITTLE_DISK, NO_DISK = 2_000_000_000, 300_000_000
 """Bytes free: below the first, only sound is packaged; below the second, no chunk is stored."""
 PLAYLIST_TYPE, SEGMENT_TYPE = "application/vnd.apple.mpegurl", "video/mp4"
+
+
+def clock_time(ms: int) -> str:
+    """A position or a length as players show it: 1:02:30."""
+    seconds = ms // 1000
+    return f"{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
+
+
+def failure_of(stated_ms: int | None, packaged_ms: int, *, is_whole: bool) -> SourceFailure | None:
+    """Why an uploaded file is refused of which so much was packaged; null if it is accepted."""
+    if not packaged_ms or (stated_ms is None and not is_whole):
+        return SourceFailure.UNREADABLE
+    if stated_ms is not None and packaged_ms < stated_ms * _LEAST_SHARE - _SLACK_MS:
+        return SourceFailure.ENDS_EARLY
+    return None
 
 
 def check_can_stream(lecture: Lecture, track: Track, *, is_paused: bool = False) -> None:
@@ -46,6 +66,11 @@ def check_takes_chunks(session: StreamSession, at: datetime) -> None:
 def chunk_folder(session: StreamSession) -> str:
     """Where the chunks of a session are (`core.files`)."""
     return f"chunks/{session.public_id}"
+
+
+def source_key(public_id: str) -> str:
+    """Where the uploaded file of a session is."""
+    return f"chunks/{public_id}/source"
 
 
 def chunk_key(session: StreamSession, number: int) -> str:

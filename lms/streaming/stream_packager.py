@@ -20,12 +20,29 @@ from flask import Flask
 from lms.core import clock, files
 from lms.core.db import db
 from lms.core.settings import settings
-from lms.streaming.actions import begin_epoch, close_epoch, note_complete, note_packaged, note_segments
-from lms.streaming.encoder import AUDIO, RENDITIONS, Encoder
-from lms.streaming.models import Epoch, Stream, StreamSession, StreamState
+from lms.streaming.actions import (
+    begin_epoch,
+    close_epoch,
+    note_complete,
+    note_packaged,
+    note_segments,
+    note_source_packaged,
+)
+from lms.streaming.encoder import AUDIO, RENDITIONS, Encoder, MediaFile
+from lms.streaming.media_probe import demuxer_of
+from lms.streaming.models import Epoch, SourceFile, Stream, StreamSession, StreamState
 from lms.streaming.playlists import playlists_of
-from lms.streaming.queries import list_epochs, next_session_to_package
-from lms.streaming.rules import LITTLE_DISK, chunk_folder, chunk_key, initial_key, segment_key, stream_folder
+from lms.streaming.queries import find_source_file, list_epochs, next_session_to_package
+from lms.streaming.rules import (
+    LITTLE_DISK,
+    chunk_folder,
+    chunk_key,
+    failure_of,
+    initial_key,
+    segment_key,
+    source_key,
+    stream_folder,
+)
 from lms.streaming.webm import NotWebm, WebmIndex
 
 log = structlog.get_logger(__name__)
@@ -38,6 +55,8 @@ STATE_SECONDS = 1
 """How often the session's row and the disk are read."""
 IDLE_SECONDS = 15
 """Without a chunk for this time, the last segment is closed."""
+SOURCE_SECONDS = 5
+"""How often the packaging of a file is tried again while the disk is nearly full."""
 GAP_SECONDS = 10
 """For so long a chunk is waited for when later ones are there."""
 LAST_CHUNK_SECONDS = 2
@@ -94,11 +113,17 @@ class StreamPackager:
     def run(self) -> None:
         """Packages all sessions of the stream, and waits for more while one is open."""
         with self._app.app_context():
+            stream = db.session.get(Stream, self._stream_id)
+            media_folder = stream_folder(stream) if stream is not None else None
             try:
                 self._run()
             except Exception:
-                log.exception("stream could not be packaged", stream=self._stream_id)
-                self._stopping.wait(STATE_SECONDS)  # then another thread continues
+                db.session.rollback()
+                if media_folder is not None and db.session.get(Stream, self._stream_id) is None:
+                    files.delete_folder(media_folder)  # it was removed meanwhile
+                else:
+                    log.exception("stream could not be packaged", stream=self._stream_id)
+                    self._stopping.wait(STATE_SECONDS)  # then another thread continues
             finally:
                 db.session.remove()
                 shutil.rmtree(self._folder, ignore_errors=True)
@@ -111,7 +136,10 @@ class StreamPackager:
             if session is None:
                 self._complete()
                 return
-            if files.has(chunk_key(session, self._next_chunk.get(session.id, 0))):
+            source = find_source_file(session.id)
+            if source is not None:
+                self._package_source(session, source)
+            elif files.has(chunk_key(session, self._next_chunk.get(session.id, 0))):
                 end = self._package(session)
                 last_chunk_at = time.monotonic()
                 if end is End.FAILED:
@@ -125,7 +153,8 @@ class StreamPackager:
         stream = db.session.get(Stream, self._stream_id)
         if stream is not None and stream.state is StreamState.ENDED:
             self._write_playlists(stream, is_complete=True)
-            if not note_complete(self._stream_id, at=clock.now()):
+            byte_count = files.folder_size(stream_folder(stream))
+            if not note_complete(self._stream_id, byte_count=byte_count, at=clock.now()):
                 self._write_playlists(stream)
 
     def _package(self, session: StreamSession) -> End:
@@ -146,6 +175,73 @@ class StreamPackager:
         has_picture = beginning.has_video and files.free_bytes() >= LITTLE_DISK
         epoch_id = begin_epoch(session.id, start_ms=beginning.start_ms, wall_ms=wall_ms, has_picture=has_picture)
         return self._encode(session, epoch_id, beginning, has_picture=has_picture)
+
+    def _package_source(self, session: StreamSession, source: SourceFile) -> None:
+        """Packages an uploaded file from the first moment that was not published; waits while the disk is nearly full.
+
+        A file of which nothing can be packaged, or that ends early, leaves nothing behind.
+        """
+        stream = session.stream
+        for epoch in list_epochs(stream.id):
+            if epoch.is_open:
+                self._seal(stream, epoch)
+        if files.free_bytes() < LITTLE_DISK:
+            self._stopping.wait(SOURCE_SECONDS)
+            return
+        path = files.local_path(source_key(session.public_id))
+        start_ms = sum(epoch.length_ms for epoch in _epochs_of(session))
+        wall_ms = clock.to_ms(session.started_at) + start_ms
+        epoch_id = begin_epoch(session.id, start_ms=start_ms, wall_ms=wall_ms, has_picture=source.has_video)
+        folder = self._folder / str(epoch_id)
+        folder.mkdir(mode=0o700, parents=True)
+        with path.open("rb") as content:
+            demuxer = demuxer_of(content) or "mov"
+        encoder = Encoder(
+            self._program,
+            folder,
+            self._renditions(has_picture=source.has_video),
+            segment_seconds=settings().segment_seconds,
+            skip_ms=start_ms,
+            has_picture=source.has_video,
+            source=MediaFile(path, demuxer),
+        )
+        log.info("epoch of a file begins", stream=self._stream_id, epoch=epoch_id, start_ms=start_ms)
+        try:
+            is_disk_low = self._follow_source(session, epoch_id, encoder)
+        except BaseException:
+            encoder.kill()
+            encoder.finish()
+            raise
+        is_whole = encoder.finish() and encoder.is_successful
+        self._publish(stream, epoch_id, encoder)
+        close_epoch(epoch_id)
+        shutil.rmtree(folder, ignore_errors=True)
+        if is_disk_low or self._stopping.is_set():
+            return
+        published_ms = sum(epoch.length_ms for epoch in _epochs_of(session))
+        if not is_whole or not published_ms:
+            log.warning("a file could not be packaged", stream=self._stream_id, log=encoder.log_tail())
+        failure = failure_of(source.length_ms, published_ms, is_whole=is_whole)
+        note_source_packaged(session.id, failure=failure, at=clock.now())
+
+    def _follow_source(self, session: StreamSession, epoch_id: int, encoder: Encoder) -> bool:
+        """Publishes what comes out of a run until it ends; ends it early, and returns True, where the disk fills."""
+        state_at = time.monotonic()
+        while encoder.is_running and not self._stopping.wait(PUBLISH_SECONDS):
+            self._publish(session.stream, epoch_id, encoder)
+            if time.monotonic() - state_at > STATE_SECONDS:
+                state_at = time.monotonic()
+                db.session.rollback()  # raises further down if the recording was removed meanwhile
+                if files.free_bytes() < LITTLE_DISK:
+                    log.warning("the disk is nearly full: a file waits", stream=self._stream_id)
+                    encoder.kill()
+                    return True
+        if encoder.is_running:
+            encoder.kill()
+        return False
+
+    def _renditions(self, *, has_picture: bool) -> list[str]:
+        return [*(["h"] if has_picture and settings().video_720p == "on" else []), "v", AUDIO]
 
     def _seal(self, stream: Stream, epoch: Epoch) -> None:
         """Closes an epoch whose run was killed, and deletes segments that it may have stored without noting them."""
@@ -215,7 +311,7 @@ class StreamPackager:
         encoder = Encoder(
             self._program,
             folder,
-            [*(["h"] if has_picture and settings().video_720p == "on" else []), "v", AUDIO],
+            self._renditions(has_picture=has_picture),
             segment_seconds=settings().segment_seconds,
             skip_ms=beginning.skip_ms,
             has_picture=has_picture,

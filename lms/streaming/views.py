@@ -20,7 +20,8 @@ from lms.streaming.actions import begin_streaming, go_live, stop_streaming
 from lms.streaming.addresses import check_media_address
 from lms.streaming.chunk_store import count_chunks, store_chunk
 from lms.streaming.models import StreamSession, Track
-from lms.streaming.queries import get_session
+from lms.streaming.playlists import TRIMMED
+from lms.streaming.queries import get_session, get_trimmed_playlist
 from lms.streaming.rules import (
     LITTLE_DISK,
     MAX_CHUNK,
@@ -38,6 +39,7 @@ from lms.web.identity import current_actor
 bp = Blueprint("streaming", __name__)
 _DIGEST = re.compile(r"sha-256=:([A-Za-z0-9+/]{43}=):")
 _MEDIA_NAME = re.compile(r"(?:(?:master|[hva])(?:_full)?\.m3u8|[0-9]{1,6}/[hva](?:[0-9]{5,6}\.m4s|\.mp4))")
+_TRIMMED_NAME = re.compile(rf"(master|[hva]){TRIMMED}\.m3u8")
 _STREAM_ID = re.compile(r"[A-Za-z0-9_-]{16}")
 
 
@@ -131,13 +133,14 @@ def media(mac: str, expires: int, lecture_id: int, stream_id: str, name: str) ->
     opened = None
     if _STREAM_ID.fullmatch(stream_id) and _MEDIA_NAME.fullmatch(name):
         opened = files.reading(f"recordings/{stream_id}/{name}")
-    if opened is None:
-        raise NotFound
     is_playlist = name.endswith(".m3u8")
-    answer: Response = send_file(
-        opened[0], PLAYLIST_TYPE if is_playlist else SEGMENT_TYPE, conditional=False, etag=False
-    )
-    answer.content_length = opened[1]
+    if (match := _TRIMMED_NAME.fullmatch(name)) is not None:
+        answer = Response(get_trimmed_playlist(lecture_id, stream_id, match[1]), mimetype=PLAYLIST_TYPE)
+    elif opened is None:
+        raise NotFound
+    else:
+        answer = send_file(opened[0], PLAYLIST_TYPE if is_playlist else SEGMENT_TYPE, conditional=False, etag=False)
+        answer.content_length = opened[1]
     answer.cache_control.no_cache = None
     answer.cache_control.public = True
     answer.cache_control.max_age = 1 if is_playlist else 31_536_000

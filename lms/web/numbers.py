@@ -8,12 +8,21 @@ from werkzeug.routing import IntegerConverter
 
 LARGEST = 2**31 - 1
 """The largest number that a key has on every database."""
+_MOST_BYTES = 2**53
 
 
 def whole(text: str) -> int:
     """The whole number that a parameter says: for `request.args.get(…, type=whole)`. Raises ValueError."""
     number = int(text)
     if abs(number) > LARGEST:
+        raise ValueError(text)
+    return number
+
+
+def byte_count(text: str) -> int:
+    """The size of a file that a parameter says, as `whole`, up to 9 petabytes. Raises ValueError."""
+    number = int(text)
+    if abs(number) > _MOST_BYTES:
         raise ValueError(text)
     return number
 

@@ -41,6 +41,7 @@ TYPED = {
     "opening_set": {"name", "note"},
     "opening_row": {"title", "series_name"},
     "attendance_import": {"file_name"},
+    "stream_source_file": {"file_name"},
     "correction": {"reason"},
     "correction_batch": {"reason"},
     "enrolment_batch": {"reason"},

@@ -33,7 +33,8 @@ READABLE = [view for view in LISTS if view.endpoint not in NOT_A_LIST_ALONE]
 ROLES = ("administrator", "focal point")
 FILES = {
     "attendance.roster", "certificates.issue", "dashboards.admin_series", "enrolment.seats",
-    "nominations.admin_nominations", "nominations.listing", "reports.people", "reports.rows",
+    "nominations.admin_nominations", "nominations.listing", "recordings.recordings", "reports.people",
+    "reports.rows",
 }  # fmt: skip
 FILES_WITHOUT_ROWS = {"dashboards.behind", "viewing_groups.groups"}
 """Lists that have no rows in the world of these tests."""

@@ -196,6 +196,13 @@ def _of_recordings_and_certificates() -> Iterator[Case]:
             "lecture_id": 7, "duration_minutes": 90, "has_account": True}  # fmt: skip
     for was_there, says in ((True, "attended a part"), (False, "You missed")):
         yield Case("replay_open", told | {"was_there": was_there}, says=(says, f"{BASE}/lectures/7"))
+        for until in (None, "2026-12-14T09:00:00+00:00"):
+            in_room = told | {"was_there": was_there, "in_room": True, "counts_until_at": until}
+            counts = "count as attendance until" if until else "does not change your attendance"
+            yield Case("replay_open", in_room, says=(says, counts, f"{BASE}/lectures/7/room"))
+    deletion = {"full_name": "Lin Yuhan", "title": "Rules of origin", "lecture_id": 7, "minutes": 88,
+                "deletes_at": "2026-12-14T09:00:00+00:00"}  # fmt: skip
+    yield Case("recording_deletion", deletion, says=("88 minutes", "14 December 2026", f"{BASE}/lectures/7/recording"))
     several = [
         {"title": "Customs", "number": "SR-7K4M-92QF-XH3D-8PWN-N"},
         {"title": "Rules", "number": "SR-9D2R-66WM-TB4K-7VHC-A"},

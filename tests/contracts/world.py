@@ -36,7 +36,7 @@ from lms.attendance_imports.actions.imports import keep_file, publish_attendance
 from lms.attendance_imports.actions.resolution import resolve_attendee
 from lms.attendance_imports.actions.staging import stage_attendance
 from lms.attendance_imports.queries.review import review_page
-from lms.catalogue.models import CertificateKind, Series
+from lms.catalogue.models import CertificateKind, Lecture, Series
 from lms.certificates import keys
 from lms.certificates.actions import awards as certificates
 from lms.certificates.actions import designs
@@ -75,6 +75,8 @@ from lms.people.devices import Device
 from lms.people.models import ApiToken, Person, RoleGrant, SecondFactor, SignInSession
 from lms.people.passwords import hash_secret
 from lms.people.queries.countries import get_country
+from lms.recordings.queries import download_key, get_ready_recording
+from lms.recordings.uploads import PURPOSE as RECORDING
 from lms.reports.actions.opening_balances import OpeningDraft, add_opening_row, create_opening_set
 from lms.reports.actions.saved import save_report, schedule_report
 from lms.reports.actions.snapshots import Attached, publish_snapshot
@@ -91,6 +93,7 @@ from lms.viewing_groups.actions.groups import GroupInput, open_group, tick
 from lms.viewing_groups.actions.signing import Basis, sign_group
 from lms.web.limits import limiter
 from tests.factories import Make
+from tests.recordings.recorded import record
 from tests.relaxed import RelaxedConfig
 from tests.tables import create_tables
 
@@ -128,6 +131,7 @@ class Place:
     group_mark: str = ""
     file_id: str = ""
     unfinished: str = ""
+    unfinished_recording: str = ""
     speaker_id: str = ""
     message_id: str = ""
     readers: int = 0
@@ -199,6 +203,7 @@ class World:
             path.unlink()
         for path, content in self.files.items():
             if not path.exists():
+                path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(content)
 
     def _files(self) -> set[Path]:
@@ -228,7 +233,10 @@ class World:
             "template": "lecture_cancelled",
             "speaker_id": visited.speaker_id,
             "message_id": visited.message_id,
-            "upload_id": visited.upload_id,
+            "upload_id": {
+                "materials": visited.unfinished,
+                "recordings": visited.unfinished_recording,
+            }.get(endpoint.partition(".")[0], visited.upload_id),
             "secret": "no-such-secret",
             "token": visited.calendar,
             "kind": "csv",
@@ -260,8 +268,6 @@ class World:
         ):  # nobody knows the token of a session, or the key of media
             values |= {"session_id": "none", "number": 0, "mac": "none", "expires": 2_000_000_000}
             values |= {"stream_id": "none", "name": "v.m3u8"}
-        if endpoint.startswith("materials"):
-            values["upload_id"] = visited.unfinished
         if endpoint.startswith("enrolment"):
             values["public_id"] = visited.enrolment_id
             values["batch"] = visited.change_done if "undo" in endpoint else visited.change
@@ -332,6 +338,16 @@ STATE_OF = {
     "streaming.pause": "live",
     "streaming.media": "live",
     "live.snapshot": "live",
+    "recordings.begin_upload": "ended",
+    "recordings.append_piece": "ended",
+    "recordings.discard": "ended",
+    "recordings.upload": "ended",
+    "recordings.recording": "held",
+    "recordings.trim": "held",
+    "recordings.chapters": "held",
+    "recordings.prepare_download": "held",
+    "recordings.download": "held",
+    "recordings.remove": "held",
     "live.room": "live",
     "live.join": "live",
     "live.state": "live",
@@ -536,6 +552,7 @@ def _things(world: World) -> None:
         teacher = Make(world.app).actor(world.people["instructor" if name == "mine" else "other instructor"])
         place.unfinished = begin_upload(soon, "map.pdf", 40, 0, by=teacher).id
         _add_stream(place.lectures["live"], by=teacher, at=at)
+        _add_recording(world, place, by=teacher, at=at)
         portrait = read_portrait(io.BytesIO(PNG))
         speaker = SpeakerInput(f"Speaker of {name}", "Имя", "Adviser", "A few lines.")
         place.speaker_id = add_new_speaker(soon, speaker, portrait=portrait, by=by, at=at)
@@ -736,6 +753,16 @@ def _add_stream(lecture_id: int, *, by: Actor, at: datetime) -> None:
     for key in stored_keys(2000):
         if not files.has(key):
             files.store(key, b"media")
+
+
+def _add_recording(world: World, place: Place, *, by: Actor, at: datetime) -> None:
+    """The recording of a held lecture, with its file for download, and an upload for another lecture."""
+    lecture = db.session.get_one(Lecture, place.lectures["held"])
+    record(lecture, 20_000)
+    shown = get_ready_recording(lecture.id, by=SYSTEM, at=at)
+    assert shown.stream is not None
+    files.store(download_key(shown.stream, shown.fingerprint), b"media")
+    place.unfinished_recording = begin_upload(place.lectures["ended"], "map.mp4", 40, 0, purpose=RECORDING, by=by).id
 
 
 def _design(name: str, by: Actor, at: datetime) -> int:

@@ -57,6 +57,7 @@ FILES: dict[str, list[tuple[str, str, dict[str, str]]]] = {
     "reports.dossier_file": [(FOCAL_POINT, f"/countries/KE.{kind}", {}) for kind in ("pdf", "csv", "xlsx")],
     "reports.download": [(ADMIN, f"/admin/reports.{kind}", {}) for kind in ("pdf", "csv", "xlsx", "json")],
     "dashboards.behind_file": [(FOCAL_POINT, f"/country/behind.{kind}", {}) for kind in ("csv", "xlsx")],
+    "recordings.recordings_file": [(ADMIN, f"/admin/recordings.{kind}", {}) for kind in ("csv", "xlsx")],
     "reports.impact_csv": [(VISITOR, "/impact.csv", {})],
     "reports.lecture_file": [
         (ADMIN, f"/lectures/{{id}}/report.{kind}", {"id": HELD}) for kind in ("pdf", "csv", "xlsx")
@@ -117,6 +118,7 @@ NOT_IN_THE_DEMONSTRATION = {
     "people.second_factor_image": "of a second factor that is set up first",
     "reports.attached_dossier": "of a report with dossiers",
     "speakers.picture": "no speaker has a picture",
+    "recordings.download": "a file that a task makes first",
     "static": "not a view",
 }
 

@@ -398,7 +398,7 @@ LISTS = {
         "/admin/reports/opened/attendances", "/admin/reports/opened/registrations", "/admin/reports/opened/countries",
         "/admin/reports/opened/sessions", "/lectures/{held}/roster", "/series/{slug}/enrolments",
         "/series/{slug}/certificates?show=rest", "/lectures/{held}/groups", "/series/{slug}/seats",
-        "/admin/mail", "/admin/mail/addresses",
+        "/admin/mail", "/admin/mail/addresses", "/admin/recordings",
     ),
     "focal point": ("/country", "/country/nominations", "/series/{slug}/enrolments", "/series/{slug}/seats"),
     "trainee": ("/me",),

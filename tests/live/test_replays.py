@@ -19,8 +19,8 @@ from lms.catalogue.models import Lecture, Policy
 from lms.core import clock
 from lms.core.db import action, db
 from lms.live.played import MAX_PLAYED, MOST_RANGES
-from lms.live.replays import find_replays
 from lms.live.tokens import make_replay_token, read_replay_token
+from lms.recordings.replays import find_replays
 from lms.streaming.models import Epoch, Stream, StreamSession, StreamState, Track
 from tests.factories import Make
 

@@ -16,6 +16,7 @@ from lms.core.db import read
 from lms.dashboards.queries.own import OwnSeries
 from lms.nominations.models import Nomination, NominationState
 from lms.people.models import Person, PersonEmail
+from lms.streaming.queries import find_recordings
 
 NEWS = timedelta(days=14)
 """So long the page shows answers and recordings that are new."""
@@ -54,6 +55,8 @@ class Recorded:
     title: str
     language: str
     at: datetime
+    in_room: bool
+    """Whether it is watched in the room, rather than at another site."""
     kind: ClassVar = "recording"
 
 
@@ -128,15 +131,18 @@ def _answered_appeals(person_id: int, since: datetime) -> list[AnsweredAppeal]:
 
 
 def _recordings(lecture_ids: Sequence[int], since: datetime) -> list[Recorded]:
+    recorded = find_recordings(lecture_ids)
     query = (
         select(Lecture.id, Lecture.title, Lecture.language, Lecture.actual_end)
         .where(
             Lecture.id.in_(lecture_ids),
             Lecture.state == LectureState.HELD,
-            Lecture.recording_url.is_not(None),
+            or_(Lecture.recording_url.is_not(None), Lecture.id.in_(recorded)),
             Lecture.actual_end > since,
         )
         .order_by(Lecture.actual_end.desc())
         .limit(MOST)
     )
-    return [Recorded(*row) for row in read(query)]
+    return [
+        Recorded(row.id, row.title, row.language, row.actual_end, in_room=row.id in recorded) for row in read(query)
+    ]

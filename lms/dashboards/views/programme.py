@@ -46,6 +46,7 @@ from lms.materials.queries import list_files
 from lms.people.queries.countries import Notice, notice_of
 from lms.reports.queries.public import public_headline
 from lms.speakers.queries import list_speakers
+from lms.streaming.queries import find_recordings
 from lms.web.discovery import is_found
 from lms.web.guards import ANYONE, allow
 from lms.web.identity import current_actor
@@ -102,7 +103,13 @@ def series(slug: str) -> ResponseReturnValue:
         policy=policy,
         place=place,
         notice=_notice_for(by, at=at),
-        stops=stops(lectures, at=at, attendances=attendances, box=box),
+        stops=stops(
+            lectures,
+            at=at,
+            attendances=attendances,
+            box=box,
+            recorded=find_recordings([lecture.id for lecture in lectures]) if may_edit or is_in else (),
+        ),
         standing=stands if attendances is not None else None,
         newcomer=stands if attendances is None else None,
         to_earn_in=find_next_to_earn(shown, by=by, at=at) if stands is not None and not stands.can_be_earned else None,
@@ -204,6 +211,7 @@ def lecture(lecture_id: int) -> ResponseReturnValue:
         is_enrolled=enrolled,
         calendar_links=add_links(shown, publisher()),
         files=file_list,
+        is_recorded=bool((enrolled or may_edit) and find_recordings([shown.id])),
         speakers=list_speakers(shown.id),
         needed=rules.needed_minutes(shown.duration_minutes, policy.min_percent),
         reach=list_reaches([(shown, policy.min_percent)], by=by, at=at).get(shown.id) if enrolled and is_live else None,

@@ -16,7 +16,7 @@ from sqlalchemy import func, select
 from lms import __version__
 from lms.catalogue.actions.time_zones import find_shifts, last_version
 from lms.config import SETTINGS, Config
-from lms.core import journal, zones
+from lms.core import clock, journal, zones
 from lms.core.db import db
 from lms.core.ffmpeg import find_ffmpeg
 from lms.core.i18n import _, _n
@@ -30,6 +30,7 @@ from lms.mail.outbox import MailState, OutboxMail
 from lms.operations.aftermath import is_unchanged_since_restore
 from lms.operations.backup import LAST_BACKUP
 from lms.operations.checks.model import CheckContext, Finding, fault, ok, warning
+from lms.recordings.queries import measure_recordings
 
 LATE = timedelta(minutes=15)
 """Work that is due for so long waits for a worker that does not do it."""
@@ -124,6 +125,15 @@ def check_ffmpeg(_context: CheckContext) -> Iterator[Finding]:
         yield warning(_("video"), _("ffmpeg is not installed"), remedy)
     else:
         yield ok(_("video"), _("ffmpeg is installed"))
+
+
+def check_recordings(_context: CheckContext) -> Iterator[Finding]:
+    """How many recordings there are, how large they are, and how many are deleted soon."""
+    count, size, going = measure_recordings(at=clock.now())
+    message = _n("%(num)s recording, %(size)s", "%(num)s recordings, %(size)s", count, size=written_size(size))
+    if going:
+        message += "; " + _n("%(num)s is deleted within two weeks", "%(num)s are deleted within two weeks", going)
+    yield ok(_("recordings"), message)
 
 
 def check_database(_context: CheckContext) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from lms.core import clock
 from lms.core.errors import Invalid, NotFound, Refused
 from lms.core.i18n import _
+from lms.core.settings import settings
 from lms.people.actions import accounts
 from lms.people.actions.accounts import check_password, reset_password, use_sign_in_link
 from lms.people.actions.attempts import TooManyFailures, WrongCode, WrongCredentials
@@ -269,4 +270,4 @@ def _set_password(secret: str, shown: LinkView) -> ResponseReturnValue:
 @same_for_strangers
 def privacy() -> ResponseReturnValue:
     """Shows what data is kept, why, for how long, and people's rights."""
-    return render_template("people/privacy.html", version=CONSENT_VERSION)
+    return render_template("people/privacy.html", version=CONSENT_VERSION, recordings_kept=settings().recordings_kept)

@@ -1,0 +1,59 @@
+"""Runs a program that reads foreign files within limits that the system enforces.
+
+The program gets none of the server's secrets in its environment, and ends with the thread that began it.
+Run by `bounded` as `python -m lms.core.bounded_command LIMITS PARENT PROGRAM ARGUMENTS`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+_MB = 1024 * 1024
+_PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH")
+_DEATH_SIGNAL: Final = 1  # PR_SET_PDEATHSIG of Linux
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Address space in MB, seconds of a processor, and MB of each file that is written (0: none)."""
+
+    memory_mb: int
+    cpu_seconds: int
+    file_mb: int
+
+
+def bounded(limits: Limits, program: Path, arguments: Sequence[str | Path]) -> tuple[list[str], dict[str, str]]:
+    """The command and the environment with which a process begins a program within limits."""
+    numbers = f"{limits.memory_mb},{limits.cpu_seconds},{limits.file_mb}"
+    command = [sys.executable, "-m", "lms.core.bounded_command", numbers, str(os.getpid()), str(program)]
+    environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
+    return [*command, *map(str, arguments)], environment
+
+
+def main(numbers: str, parent: str, program: str, *arguments: str) -> None:
+    """Becomes the program."""
+    memory_mb, cpu_seconds, file_mb = map(int, numbers.split(","))
+    for name, most in (
+        (resource.RLIMIT_AS, memory_mb * _MB),
+        (resource.RLIMIT_CPU, cpu_seconds),
+        (resource.RLIMIT_FSIZE, file_mb * _MB),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        resource.setrlimit(name, (most, most))
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() == int(parent):  # else it ended meanwhile
+        os.execv(program, [program, *arguments])  # noqa: S606  our own command
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,143 @@
+"""The recording of one lecture of the demonstration: slides, and a sound like speech, made by ffmpeg.
+
+It is made in a task once ffmpeg is installed, so that neither the build nor the first page waits for it.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tempfile
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import structlog
+from sqlalchemy import select
+
+from lms.attendance.models.credits import Outcome
+from lms.attendance.queries.persons import attendance_of_person
+from lms.catalogue.models import Lecture
+from lms.core import clock, files
+from lms.core.db import action, db
+from lms.core.ffmpeg import find_ffmpeg
+from lms.core.jobs import Run, job, request_job
+from lms.core.roles import SYSTEM
+from lms.core.settings import settings
+from lms.core.typesetting import CannotRender, draw, font_folders, tongue
+from lms.people.queries.persons import find_person_id
+from lms.recordings.actions import add_recording
+from lms.streaming.models import Track
+from lms.streaming.queries import find_stream
+
+log = structlog.get_logger(__name__)
+JOB = "demo_recording"
+SECONDS = 180
+MOST_SLIDES = 5
+AGAIN = timedelta(seconds=15)
+PATIENCE = timedelta(hours=1)
+"""For so long ffmpeg is waited for: `make demo` installs it when the first page is served."""
+_SLIDE = Path(__file__).parent / "design" / "slide.typ"
+_SENTENCES = re.compile(r"(?<=[.!?。؟])\s*")
+_SPEECH = (
+    "0.22*(sin(2*PI*(118*t+2*sin(2*PI*0.4*t)))+0.6*sin(2*PI*(236*t+4*sin(2*PI*0.4*t)))"
+    "+0.4*sin(2*PI*(590*t+60*sin(2*PI*1.7*t)/6.28))+0.2*sin(2*PI*(1180*t+140*sin(2*PI*2.3*t)/6.28)))"
+    "*pow(abs(sin(2*PI*1.9*t)*sin(2*PI*0.83*t+1)),0.5)*lt(mod(t\\,6.1)\\,5.2)"
+)
+"""Tones of a voice, in syllables and sentences."""
+
+
+def request_recording(address: str, *, now: datetime, say: Callable[[str], None]) -> None:
+    """Has the recording made of the latest lecture that a person missed, or a part of it."""
+    lecture_id = _latest_missed(address)
+    if lecture_id is None:
+        return
+    if find_ffmpeg() is None:
+        say("The recording of one lecture is missing until ffmpeg is installed (make video).")
+    _request(lecture_id, until=now + PATIENCE, due_at=None)
+
+
+@action
+def _request(lecture_id: int, *, until: datetime, due_at: datetime | None) -> None:
+    arguments = {"lecture_id": lecture_id, "until": until.isoformat()}
+    request_job(JOB, arguments, by=SYSTEM, at=clock.now(), due_at=due_at)
+
+
+def _latest_missed(address: str) -> int | None:
+    person_id = find_person_id(address)
+    if person_id is None:
+        return None
+    missed = [
+        row for row in attendance_of_person(person_id, by=SYSTEM) if row.outcome in (Outcome.ABSENT, Outcome.PARTIAL)
+    ]
+    return max(missed, key=lambda row: row.start_ms).lecture_id if missed else None
+
+
+@job(JOB)
+def make_demo_recording(_run: Run, *, lecture_id: int, until: str) -> dict[str, Any]:
+    """Makes the recording and has it packaged; waits in tasks of its own while ffmpeg is not installed."""
+    if find_stream(lecture_id, Track.MAIN) is not None:
+        return {"is_made": False}
+    program, now = find_ffmpeg(), clock.now()
+    if program is None:
+        if now < datetime.fromisoformat(until):
+            _request(lecture_id, until=datetime.fromisoformat(until), due_at=now + AGAIN)
+        else:
+            log.warning("the recording of the demonstration is missing: ffmpeg is not installed")
+        return {"is_made": False}
+    lecture = db.session.scalars(select(Lecture).where(Lecture.id == lecture_id)).one()
+    titles = [lecture.title, *(point for point in _SENTENCES.split(lecture.abstract) if point)][:MOST_SLIDES]
+    key = f"staged/recordings/demo-{lecture_id}.mp4"
+    with tempfile.TemporaryDirectory(dir=settings().folder) as folder:
+        path = _film(program, Path(folder), lecture, titles)
+        files.store(key, path.read_bytes())
+    add_recording(lecture_id, key, "lecture.mp4", by=SYSTEM, at=now)
+    seconds = SECONDS // len(titles)
+    _set_chapters(lecture_id, [(number * seconds * 1000, title) for number, title in enumerate(titles)])
+    return {"is_made": True}
+
+
+@action
+def _set_chapters(lecture_id: int, chapters: list[tuple[int, str]]) -> None:
+    stream = find_stream(lecture_id, Track.MAIN)
+    if stream is not None:
+        stream.chapters = chapters
+
+
+def _film(program: Path, folder: Path, lecture: Lecture, titles: Sequence[str]) -> Path:
+    """A film of some minutes: a slide for each title, or coloured pictures where its script has no font here."""
+    seconds, path = SECONDS // len(titles), folder / "lecture.mp4"
+    try:
+        slides = [_draw(lecture, title, is_first=number == 0) for number, title in enumerate(titles)]
+    except CannotRender:
+        pictures = ["-f", "lavfi", "-i", f"gradients=size=640x360:rate=5:speed=0.01:duration={SECONDS}"]
+        mapped = ["-map", "0:v"]
+        sound = 1
+    else:
+        pictures = []
+        for number, slide in enumerate(slides):
+            (folder / f"{number}.png").write_bytes(slide)
+            pictures += ["-loop", "1", "-framerate", "5", "-t", str(seconds), "-i", str(folder / f"{number}.png")]
+        sound = len(slides)
+        joined = "".join(f"[{number}:v]" for number in range(sound))
+        scale = "scale=640:360:force_original_aspect_ratio=decrease,pad=640:360:-1:-1:white,setsar=1"
+        mapped = ["-filter_complex", f"{joined}concat=n={sound}:v=1,{scale}[picture]", "-map", "[picture]"]
+    command = [
+        *(str(program), "-nostdin", "-hide_banner", "-loglevel", "error", "-y", *pictures),
+        *("-f", "lavfi", "-i", f"aevalsrc={_SPEECH}:sample_rate=16000:duration={SECONDS}", *mapped),
+        *("-map", f"{sound}:a", "-c:v", "libx264", "-preset", "veryfast", "-tune", "stillimage", "-pix_fmt", "yuv420p"),
+        *("-g", "50", "-c:a", "aac", "-b:a", "32k", "-shortest", str(path)),
+    ]
+    subprocess.run(command, check=True, timeout=300)  # noqa: S603  the program that `find_ffmpeg` returned
+    return path
+
+
+def _draw(lecture: Lecture, title: str, *, is_first: bool) -> bytes:
+    inputs = {
+        "title": title,
+        "over": lecture.series.title if is_first else lecture.title,
+        "lang": tongue(lecture.language)["lang"] or "en",
+        "dir": "rtl" if lecture.language.startswith("ar") else "ltr",
+    }
+    return draw(_SLIDE, inputs, font_folders(), ppi=64)

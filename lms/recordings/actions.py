@@ -1,0 +1,226 @@
+"""Trims, chapters, keeps, removes and announces recordings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from lms.attendance.notices import tell_recording
+from lms.catalogue.actions.history import record
+from lms.catalogue.actions.lectures import locked_lecture
+from lms.catalogue.models import Lecture, LectureState
+from lms.catalogue.rules import check_can_edit_lecture
+from lms.core import audit, files
+from lms.core.db import action
+from lms.core.errors import Forbidden, NotFound, Refused
+from lms.core.ffmpeg import find_ffmpeg
+from lms.core.i18n import _
+from lms.core.jobs import Job, request_job
+from lms.core.measures import whole_minutes
+from lms.core.roles import SYSTEM, Actor
+from lms.core.settings import settings
+from lms.mail.outbox import post_mails
+from lms.people.mail_rows import mail_to
+from lms.people.models import new_public_id
+from lms.people.queries.persons import contact_of
+from lms.recordings.queries import (
+    DOWNLOAD_JOB,
+    borders_of,
+    find_download_job,
+    find_recording_stream,
+    get_ready_recording,
+    is_made_up,
+    is_running,
+    list_due_for_deletion,
+    list_due_for_notice,
+)
+from lms.recordings.replays import find_replays
+from lms.recordings.rules import DOWNLOADS_KEPT, MAIL_WITHIN, deletion_at, read_chapters, read_trim
+from lms.streaming.actions import add_source_file, remove_recording
+from lms.streaming.media_probe import probe
+from lms.streaming.models import Stream
+from lms.streaming.rules import LITTLE_DISK, source_key
+
+ANNOUNCE_JOB = "announce_recording"
+
+
+@action
+def trim(lecture_id: int, start: str, end: str, *, by: Actor, at: datetime) -> None:
+    """Has the replay show a part of the recording, at whole segments; empty texts show it to its start or end.
+
+    Raises Invalid (`start`, `end`), Forbidden and NotFound.
+    """
+    lecture, stream = _editable(lecture_id, by)
+    stream.trim_from_ms, stream.trim_until_ms = read_trim(start, end, borders_of(stream))
+    record("trim_recording", lecture, by=by, at=at, start_ms=stream.trim_from_ms, end_ms=stream.trim_until_ms)
+
+
+@action
+def set_chapters(lecture_id: int, text: str, *, by: Actor, at: datetime) -> None:
+    """Replaces the chapters by those of a text. Raises Invalid (`chapters`), Forbidden and NotFound."""
+    lecture, stream = _editable(lecture_id, by)
+    stream.chapters = read_chapters(text, borders_of(stream)[-1])
+    record("edit_chapters", lecture, by=by, at=at, count=len(stream.chapters))
+
+
+@action
+def remove(lecture_id: int, *, by: Actor, at: datetime) -> None:
+    """Deletes the recording of a lecture. Attendance that was counted from it stays."""
+    lecture = locked_lecture(lecture_id)
+    check_can_edit_lecture(lecture, by)
+    if lecture.state is LectureState.LIVE:
+        raise Refused(_("The lecture is live. Its recording can be removed once it is over."))
+    remove_recording(lecture_id)
+    record("remove_recording", lecture, by=by, at=at)
+
+
+@action
+def keep(lecture_ids: Sequence[int], *, is_kept: bool, by: Actor, at: datetime) -> int:
+    """Lets recordings be kept whatever their age, or no longer; returns how many changed. For administrators."""
+    if not by.is_administrator:
+        raise Forbidden
+    changed = 0
+    for lecture_id in lecture_ids:
+        stream = find_recording_stream(lecture_id)
+        if stream is not None and stream.is_kept != is_kept:
+            stream.is_kept, stream.deletion_announced_at = is_kept, None  # so that lecturers get notice again
+            audit.record("keep_recording", by=by, at=at, detail={"is_kept": is_kept}, lecture=lecture_id)
+            changed += 1
+    return changed
+
+
+@action
+def request_download(lecture_id: int, *, by: Actor, at: datetime) -> Job | None:
+    """Has the file for download made; null where it is there. Returns the running task if there is one.
+
+    Raises Refused without ffmpeg, Forbidden and NotFound.
+    """
+    recording = get_ready_recording(lecture_id, by=by, at=at)
+    if find_ffmpeg() is None:
+        raise Refused(_("The file cannot be made: ffmpeg is not installed on the server."))
+    job = find_download_job(lecture_id, recording.fingerprint)
+    if is_running(job):
+        return job
+    audit.record("download_recording", by=by, at=at, detail={}, lecture=lecture_id)
+    return request_job(
+        DOWNLOAD_JOB, {"lecture_id": lecture_id, "fingerprint": recording.fingerprint}, by=by, at=at, total=100
+    )
+
+
+def _editable(lecture_id: int, by: Actor) -> tuple[Lecture, Stream]:
+    lecture = locked_lecture(lecture_id)
+    check_can_edit_lecture(lecture, by)
+    stream = find_recording_stream(lecture_id)
+    if stream is None:
+        raise NotFound
+    return lecture, stream
+
+
+# A recording made elsewhere
+
+
+def check_disk(byte_count: int) -> None:
+    """Raises Refused where a recording of this size and what is made of it would fill the disk."""
+    if files.free_bytes() < 2 * byte_count + LITTLE_DISK:
+        raise Refused(_("The server’s disk is nearly full. Ask its administrator to make room, then try again."))
+
+
+def add_recording(lecture_id: int, key: str, file_name: str, *, by: Actor, at: datetime) -> str:
+    """Takes a stored file as the recording of a held lecture, to be packaged; returns the public id of its session.
+
+    The file moves. Raises WrongKind and Invalid for what cannot be a recording, Refused, Forbidden and NotFound.
+    """
+    program = find_ffmpeg()
+    if program is None:
+        raise Refused(_("Recordings cannot be uploaded: ffmpeg is not installed on the server."))
+    byte_count = files.size_of(key)
+    check_disk(byte_count)
+    info = probe(program, files.local_path(key), Path(file_name).name)
+    public_id = new_public_id()
+    files.move(key, source_key(public_id))
+    try:
+        add_source_file(lecture_id, public_id, file_name, byte_count, info, by=by, at=at)
+    except BaseException:
+        files.move(source_key(public_id), key)
+        files.delete_folder(f"chunks/{public_id}")
+        raise
+    return public_id
+
+
+# By the clock
+
+
+@action
+def announce(lecture_id: int, *, at: datetime) -> bool:
+    """E-mails people who missed a lecture, or a part of it, that its recording is there, once a lecture.
+
+    Returns False without an e-mail for a recording that was removed, of a lecture held long ago or of the
+    demonstration.
+    """
+    lecture = locked_lecture(lecture_id)
+    stream = find_recording_stream(lecture_id)
+    if stream is None or lecture.state is not LectureState.HELD or lecture.actual_end is None:
+        return False
+    if lecture.actual_end < at - MAIL_WITHIN or is_made_up(stream.id):
+        return False
+    replay = find_replays([lecture_id]).get(lecture_id)
+    is_counted = replay is not None and replay.counts(at)
+    tell_recording(
+        lecture, in_room=True, counts_until=replay.counts_until if replay is not None and is_counted else None, at=at
+    )
+    return True
+
+
+def announce_deletions(*, at: datetime) -> None:
+    """E-mails lecturers two weeks before their recordings are deleted."""
+    if settings().recordings_kept and list_due_for_notice(at):
+        _announce_deletions(at=at)
+
+
+@action
+def _announce_deletions(*, at: datetime) -> None:
+    for stream, lecture in list_due_for_notice(at):
+        stream.deletion_announced_at = at
+        moment = deletion_at(lecture.actual_end, settings().recordings_kept, is_kept=False, announced_at=at, at=at)
+        assert moment is not None
+        payload = {
+            "title": lecture.title,
+            "lecture_id": lecture.id,
+            "minutes": whole_minutes(borders_of(stream)[-1]),
+            "deletes_at": moment.isoformat(),
+        }
+        contacts = contact_of([person.id for person in lecture.instructors])
+        post_mails(
+            [
+                mail_to(
+                    person_id,
+                    contact,
+                    "recording_deletion",
+                    payload,
+                    dedupe_key=f"recording_deletion-{stream.public_id}-{at.isoformat()}-{person_id}",
+                    expires_at=moment,
+                    at=at,
+                )
+                for person_id, contact in contacts.items()
+                if contact.address
+            ]
+        )
+
+
+def delete_old_recordings(*, at: datetime) -> None:
+    """Deletes recordings whose time is over."""
+    if settings().recordings_kept and list_due_for_deletion(at):
+        _delete_old_recordings(at=at)
+
+
+@action
+def _delete_old_recordings(*, at: datetime) -> None:
+    for _stream, lecture in list_due_for_deletion(at):
+        remove_recording(lecture.id)
+        record("delete_recording", lecture, by=SYSTEM, at=at)
+
+
+def drop_old_downloads(*, at: datetime) -> None:
+    """Deletes files for download that were made a day ago."""
+    files.delete_older("downloads", before=at - DOWNLOADS_KEPT)

@@ -1,0 +1,30 @@
+"""Forms of a recording."""
+
+from __future__ import annotations
+
+from flask_wtf.file import FileField
+from wtforms import HiddenField, StringField, TextAreaField
+
+from lms.core.i18n import _l
+from lms.materials.forms import FileOrUpload
+from lms.web.forms import BaseForm
+
+
+class TrimForm(BaseForm):
+    """Where the replay starts and ends."""
+
+    start = StringField(_l("Start"))
+    end = StringField(_l("End"))
+
+
+class ChaptersForm(BaseForm):
+    """Chapters, one on a line."""
+
+    chapters = TextAreaField(_l("Chapters"))
+
+
+class RecordingUploadForm(BaseForm):
+    """A recording made elsewhere, or the upload in pieces that it came in."""
+
+    file = FileField(_l("Recording"), [FileOrUpload(_l("Choose a file."))])
+    upload = HiddenField()

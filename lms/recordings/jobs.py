@@ -1,0 +1,27 @@
+"""Background work: the file for download, and the e-mail about a recording."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lms.core import clock
+from lms.core.errors import NotFound
+from lms.core.jobs import Run, job
+from lms.recordings.actions import ANNOUNCE_JOB, announce
+from lms.recordings.downloads import make_file
+from lms.recordings.queries import DOWNLOAD_JOB
+
+
+@job(DOWNLOAD_JOB, alone=True)
+def make_recording_file(run: Run, *, lecture_id: int, fingerprint: str) -> dict[str, Any]:
+    """Puts a recording into one MP4 file."""
+    return {"size": make_file(lecture_id, fingerprint, lambda percent: run.progress(percent, 100))}
+
+
+@job(ANNOUNCE_JOB)
+def announce_recording(_run: Run, *, lecture_id: int) -> dict[str, Any]:
+    """E-mails people that a recording is there."""
+    try:
+        return {"is_announced": announce(lecture_id, at=clock.now())}
+    except NotFound:  # the lecture was deleted
+        return {"is_announced": False}

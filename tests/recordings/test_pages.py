@@ -1,0 +1,286 @@
+"""The page of a recording: download, trimming, chapters, removal, upload; and the administrators' list."""
+
+from __future__ import annotations
+
+import io
+import re
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from lms.catalogue.models import Lecture
+from lms.core import clock, files, jobs
+from lms.core.db import action, db
+from lms.core.jobs import Job, JobState
+from lms.recordings import uploads
+from lms.streaming.models import Epoch, Stream, Track
+from lms.streaming.queries import find_stream, list_chapters, replay_parts, stream_status
+from tests.factories import Make
+from tests.recordings.recorded import held_lecture, mp4, package, record
+from tests.streaming.media import run_ffmpeg
+
+
+class Staff:
+    """An instructor in the browser, with a lecture that was held."""
+
+    def __init__(self, client: FlaskClient, make: Make) -> None:
+        self.client, self.make = client, make
+        self.teacher = make.person("Lin Yuhan", roles=["instructor"])
+        self.lecture: Lecture = held_lecture(make, series=make.series(instructors=[self.teacher]), title="Customs")
+        make.sign_in(client, self.teacher)
+        self.path = f"/lectures/{self.lecture.id}/recording"
+
+    def record(self, *lengths_ms: int) -> None:
+        with self.make.app.app_context():
+            record(db.session.get_one(Lecture, self.lecture.id), *lengths_ms)
+
+    def page(self) -> str:
+        return self.client.get(self.path).text
+
+    def post(self, part: str, **fields: object) -> tuple[int, str]:
+        csrf = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', self.page())
+        assert csrf is not None
+        answer = self.client.post(f"{self.path}/{part}", data={"csrf_token": csrf[1], **fields})
+        return answer.status_code, self.page() if answer.status_code == 303 else answer.text
+
+    def stream(self) -> Stream | None:
+        return find_stream(self.lecture.id, Track.MAIN)
+
+
+@pytest.fixture
+def staff(client: FlaskClient, make: Make) -> Staff:
+    return Staff(client, make)
+
+
+def parts(staff: Staff) -> list[tuple[int, int]]:
+    """Position and length of the parts of the replay, and their time of day against the start of the lecture."""
+    return [(part.position_ms, part.length_ms) for part in replay_parts(staff.lecture.id)]
+
+
+def test_trimming_changes_the_replay_and_can_be_undone(staff: Staff) -> None:
+    staff.record(20_000, 20_000)
+    status, page = staff.post("trim", start="0:00:05", end="0:00:31")
+    assert (status, "Viewers see 0:00:26 of 0:00:40." in page) == (303, True)
+    with staff.make.app.app_context():
+        stream = staff.stream()
+        assert stream is not None
+        assert (stream.trim_from_ms, stream.trim_until_ms) == (4000, 30_000)
+        first, second = replay_parts(staff.lecture.id)
+        assert staff.lecture.actual_start is not None
+        start_ms = clock.to_ms(staff.lecture.actual_start)
+        assert (first.position_ms, first.wall_ms, first.length_ms) == (0, start_ms + 4000, 16_000)
+        assert (second.position_ms, second.wall_ms, second.length_ms) == (16_000, start_ms + 80_000, 10_000)
+        assert stream_status(staff.lecture.id).is_trimmed
+        folder = stream.public_id
+    media = re.search(r'data-media="([^"]+)"', staff.client.get(f"/lectures/{staff.lecture.id}/room").text)
+    assert media is not None
+    snapshot = staff.client.get(f"{media[1]}snapshot.json").json
+    assert snapshot["playlist"] == f"{folder}/master_trimmed.m3u8"
+    master = staff.client.get(f"{media[1]}{snapshot['playlist']}")
+    assert (master.status_code, "v_trimmed.m3u8" in master.text) == (200, True)
+    playlist = staff.client.get(f"{media[1]}{folder}/v_trimmed.m3u8").text.splitlines()
+    segments = [line for line in playlist if line.endswith(".m4s")]
+    assert (segments[0], segments[7], segments[8], segments[-1]) == (
+        "1/v00002.m4s", "1/v00009.m4s", "2/v00000.m4s", "2/v00004.m4s",
+    )  # fmt: skip
+    assert playlist[-1] == "#EXT-X-ENDLIST"
+    assert staff.client.get(f"{media[1]}other/v_trimmed.m3u8").status_code == 404
+    status, page = staff.post("trim")
+    assert (status, "Viewers see the whole recording." in page) == (303, True)
+    with staff.make.app.app_context():
+        assert parts(staff) == [(0, 20_000), (20_000, 20_000)]
+
+
+def test_what_cannot_be_trimmed_says_why_and_changes_nothing(staff: Staff) -> None:
+    staff.record(20_000)
+    status, page = staff.post("trim", start="soon", end="0:00:15")
+    assert status == 422
+    assert "Enter a time such as 0:12:30." in page
+    assert 'value="soon"' in page
+    with staff.make.app.app_context():
+        assert parts(staff) == [(0, 20_000)]
+
+
+def test_chapters_are_those_of_the_replay(staff: Staff) -> None:
+    staff.record(40_000)
+    status, page = staff.post("chapters", chapters="0 Welcome\n20 Rules of origin\n35 <b>Questions</b>")
+    assert status == 303
+    assert "0:00:20 Rules of origin\n0:00:35 &lt;b&gt;Questions" in page
+    staff.post("trim", start="10", end="30")
+    with staff.make.app.app_context():
+        assert [(chapter.position_ms, chapter.title) for chapter in list_chapters(staff.lecture.id)] == [
+            (0, "Welcome"), (10_000, "Rules of origin"),
+        ]  # fmt: skip
+    status, page = staff.post("chapters", chapters="Welcome")
+    assert (status, "Line 1: begin with a time" in page) == (422, True)
+
+
+def test_a_recording_is_removed_after_a_question(staff: Staff) -> None:
+    staff.record(20_000)
+    question = staff.client.get(f"{staff.path}/remove").text
+    assert "Attendance that was counted from watching it stays as it is" in question
+    status, page = staff.post("remove")
+    assert (status, "Recording removed." in page, "Upload a recording" in page) == (303, True, True)
+    with staff.make.app.app_context():
+        assert staff.stream() is None
+
+
+def test_a_file_is_uploaded_without_and_with_a_script(staff: Staff) -> None:
+    status, page = staff.post("upload", file=(io.BytesIO(b"%PDF-1.7 no video"), "Zoom.mp4"))
+    assert (status, "This file is no video." in page) == (415, True)
+    csrf = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', staff.page())
+    assert csrf is not None
+    content, token = mp4(2), {"csrf_token": csrf[1]}
+    begun = staff.client.post(
+        f"{staff.path}/uploads", data=token | {"name": "Zoom.mp4", "size": len(content), "modified": 1}
+    ).json
+    address = f"{staff.path}/uploads/{begun['id']}"
+    half = len(content) // 2
+    for offset, piece in ((0, content[:half]), (half, content[half:])):
+        sent = {"offset": offset, "piece": (io.BytesIO(piece), "piece")}
+        answer = staff.client.post(address, data=token | sent)
+        if not offset:
+            unfinished = staff.client.post(
+                f"{staff.path}/upload", data=token | {"upload": begun["id"]}, headers={"Accept": "application/json"}
+            )
+            assert unfinished.json["saved"] is False
+            assert "Unfinished uploads" in staff.page()
+    assert answer.json == {"received": len(content)}
+    saved = staff.client.post(
+        f"{staff.path}/upload", data=token | {"upload": begun["id"]}, headers={"Accept": "application/json"}
+    )
+    assert saved.json == {"saved": True, "reason": ""}
+    assert "The recording is being packaged" in staff.page()
+    with staff.make.app.app_context():
+        assert staff.stream() is not None
+        assert not files.listed(f"staged/recordings/{staff.teacher.id}")
+
+
+@pytest.mark.parametrize("kind", ["avi", "large"])
+def test_an_upload_in_pieces_is_refused_at_once(staff: Staff, kind: str) -> None:
+    name, size = ("Zoom.avi", 40) if kind == "avi" else ("Zoom.mp4", 5_000_000_000)
+    csrf = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', staff.page())
+    assert csrf is not None
+    fields = {"csrf_token": csrf[1], "name": name, "size": size, "modified": 1}
+    answer = staff.client.post(f"{staff.path}/uploads", data=fields)
+    words = {"avi": "Choose an MP4 or WebM file.", "large": "The file is larger than 4000 MB."}
+    assert (answer.status_code, answer.json) == (415 if kind == "avi" else 413, {"reason": words[kind]})
+
+
+def test_the_page_says_what_is_missing(staff: Staff, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lms.recordings.views.find_ffmpeg", lambda: None)
+    monkeypatch.setattr("lms.recordings.actions.find_ffmpeg", lambda: None)
+    assert "ffmpeg is not installed on the server" in staff.page()
+    status, page = staff.post("upload", file=(io.BytesIO(b"video"), "Zoom.mp4"))
+    assert (status, "Recordings cannot be uploaded: ffmpeg is not installed" in page) == (409, True)
+    staff.record(20_000)
+    status, page = staff.post("download")
+    assert "The file cannot be made: ffmpeg is not installed on the server." in page
+
+
+# Download
+
+
+def test_epochs_of_different_cameras_and_of_sound_alone_become_one_file(
+    staff: Staff, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app, pictures = staff.make.app, [mp4(6, size="128x72"), mp4(4, size="96x72"), mp4(4, with_video=False)]
+    monkeypatch.setattr(app.extensions["lms.config"], "segment_seconds", 1)
+    with app.app_context():
+        _package_each(staff, pictures, tmp_path)
+    staff.post("chapters", chapters="0 Welcome\n5 Questions = answers")
+    staff.post("trim", start="1")
+    _status, page = staff.post("download")
+    assert 'data-testid="job"' in page
+    with app.app_context():
+        jobs.run_due()
+        done = db.session.query(Job).filter_by(kind="make_recording_file").one()
+        assert done.state is JobState.DONE, done.error
+    assert 'data-testid="download"' in staff.page()
+    file = staff.client.get(f"{staff.path}.mp4")
+    assert (file.status_code, file.mimetype) == (200, "video/mp4")
+    assert file.headers["Content-Disposition"].startswith("attachment; filename=Customs.mp4")
+    (tmp_path / "whole.mp4").write_bytes(file.data)
+    report = run_ffmpeg("-i", tmp_path / "whole.mp4", "-map", "0:v", "-map", "0:a", "-f", "null", "-").stderr.decode()
+    hours, minutes, seconds = re.findall(r"time=(\d+):(\d+):([\d.]+)", report)[-1]
+    assert (hours, minutes) == ("00", "00")
+    with app.app_context():
+        shown_ms = [length_ms for _position_ms, length_ms in parts(staff)]
+    assert len(shown_ms) == 3
+    assert float(seconds) == pytest.approx(sum(shown_ms) / 1000, abs=0.3)
+    assert [title.strip() for title in re.findall(r"title +: (.*)", report)[:3]] == [
+        "Customs", "Welcome", "Questions = answers",
+    ]  # fmt: skip
+    assert "error" not in report.lower()
+    staff.post("trim")
+    assert 'data-testid="prepare-download"' in staff.page()
+    assert staff.client.get(f"{staff.path}.mp4").status_code == 404
+
+
+def _package_each(staff: Staff, contents: list[bytes], folder: Path) -> None:
+    """Packages uploads as epochs of one recording, as computers would that take over from one another."""
+    by = staff.make.administrator()
+    lectures = [held_lecture(staff.make) for _content in contents[1:]]
+    for number, (lecture, content) in enumerate(zip([staff.lecture, *lectures], contents, strict=True)):
+        uploads.upload_whole(lecture.id, io.BytesIO(content), "Zoom.mp4", by=by, at=clock.now())
+        package(staff.make, lecture.id, folder / str(number))
+    _join([staff.lecture.id, *(lecture.id for lecture in lectures)])
+
+
+@action
+def _join(lecture_ids: list[int]) -> None:
+    first, *others = (find_stream(lecture_id, Track.MAIN) for lecture_id in lecture_ids)
+    assert first is not None
+    for number, other in enumerate(others, 2):
+        assert other is not None
+        (epoch,) = db.session.query(Epoch).filter_by(stream_id=other.id)
+        source, target = (files.folder() / "recordings" / stream.public_id for stream in (other, first))
+        (source / "1").rename(target / str(number))
+        epoch.stream_id, epoch.number = first.id, number
+
+
+def test_a_full_disk_fails_the_download_with_the_reason(staff: Staff, monkeypatch: pytest.MonkeyPatch) -> None:
+    staff.record(20_000)
+    staff.post("download")
+    with staff.make.app.app_context():
+        monkeypatch.setattr(files, "free_bytes", lambda: 1_000_000)
+        jobs.run_due()
+    assert "The server’s disk is nearly full." in staff.page()
+
+
+# All recordings
+
+
+def test_administrators_see_what_is_deleted_when_and_keep_it(
+    staff: Staff, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    staff.record(20_000)
+    monkeypatch.setattr(staff.make.app.extensions["lms.config"], "recordings_kept", 365)
+    admin = staff.make.person("Ada", roles=["administrator"])
+    staff.make.sign_in(client, admin)
+    page = client.get("/admin/recordings").text
+    assert "1 recording" in page
+    assert "Deleted 365 days after the lecture." in page
+    csrf = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)
+    assert csrf is not None
+    fields = {"csrf_token": csrf[1], "people": str(staff.lecture.id), "keep": "yes"}
+    client.post("/admin/recordings/keep", data=fields)
+    page = client.get("/admin/recordings?kind=kept").text
+    assert "Kept for ever" in page
+    assert "<dd>never</dd>" in client.get(staff.path).text
+    client.post("/admin/recordings/keep", data=fields | {"keep": "no"})
+    with staff.make.app.app_context():
+        ended = staff.lecture.actual_end
+        assert ended is not None
+        listed = client.get("/admin/recordings.csv").text
+        assert f"{ended + timedelta(days=365):%Y-%m-%d}" in listed
+
+
+def test_the_room_has_the_chapters(staff: Staff) -> None:
+    staff.record(40_000)
+    staff.post("chapters", chapters="0 Welcome\n20 Rules of “origin” </script>")
+    room = staff.client.get(f"/lectures/{staff.lecture.id}/room").text
+    chapters = re.findall(r'<button type="button" data-position="(\d+)">.*?<bdi>(.*?)</bdi>', room)
+    assert chapters == [("0", "Welcome"), ("20000", "Rules of “origin” &lt;/script&gt;")]
