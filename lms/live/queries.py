@@ -29,10 +29,10 @@ from lms.core.measures import depends_on_seconds
 from lms.core.roles import Actor
 from lms.enrolment.queries.rows import find_enrolment
 from lms.enrolment.rules import is_enrolled
-from lms.live.replays import Replay, find_replays
 from lms.live.rules import Reach, RoomState, room_state
 from lms.people.models import Person
 from lms.people.queries.countries import country_codes_of
+from lms.recordings.replays import Replay, find_replays
 from lms.streaming.queries import StreamStatus, find_open_session_of, stream_status
 
 
