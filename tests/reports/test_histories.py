@@ -15,6 +15,7 @@ from lms.attendance.actions.facts import rebuild_facts
 from lms.attendance.models.credits import Outcome
 from lms.attendance.models.evidence import Presence, Source
 from lms.attendance.queries.sessions import unconfirmed_lectures
+from lms.catalogue.actions.pauses import pause_lecture, resume_lecture
 from lms.catalogue.actions.series import edit_series
 from lms.catalogue.actions.states import (
     confirm_held,
@@ -25,6 +26,7 @@ from lms.catalogue.actions.states import (
     undo_start,
 )
 from lms.catalogue.models import Lecture, LectureState, Series
+from lms.catalogue.queries.pauses import find_pause
 from lms.certificates import numbers
 from lms.certificates.actions.awards import revoke, withdraw
 from lms.certificates.models import AWARDS, Certificate
@@ -188,12 +190,21 @@ class Walk:
             assert started is not None
             ended = started + timedelta(minutes=self.draw.choice([4, 60, 90, 90]))
             if state == LectureState.LIVE:
+                for minutes in self.draw.choice([(), (1, 3), (0, 58), (30, 50)]):
+                    act = resume_lecture if self._is_paused(lecture_id) else pause_lecture
+                    act(lecture_id, by=SYSTEM, at=started + timedelta(minutes=minutes))
                 end_lecture(lecture_id, ended_at=ended, by=SYSTEM, at=AT)
             elif state == LectureState.SCHEDULED:
                 hold_lecture(lecture_id, started_at=started, ended_at=ended, by=SYSTEM, at=AT)
             else:
                 continue
             credit_lecture(lecture_id, by=SYSTEM, at=AT)
+
+    @staticmethod
+    def _is_paused(lecture_id: int) -> bool:
+        paused = find_pause(db.session.get_one(Lecture, lecture_id)) is not None
+        db.session.rollback()
+        return paused
 
     def change_policy(self) -> None:
         changed = {"policy": {"min_percent": self.draw.choice([20, 40, 60])}}
