@@ -17,15 +17,15 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 from flask_migrate import upgrade
-from sqlalchemy import Connection, Table, create_engine, func, select
 
 from bench.table import CannotMeasure
 from lms.app import create_app, settle
 from lms.config import Config
 from lms.core import clock
-from lms.core.db import Base, db
+from lms.core.db import db
 from lms.core.roles import SYSTEM
 from lms.core.search_index import pending_statements
+from lms.operations.moving import move_database
 from lms.people.actions.countries import load_countries
 
 R = TypeVar("R")
@@ -147,27 +147,8 @@ def insert_barely(folder: Path, rows: Rows) -> None:
 def copied_to_postgresql(config: Config, url: str) -> Config:
     """The site of a data folder on the empty database of `url`, row by row. Its folder is used by both."""
     moved = Config.load(data=config.data, database_url=url, log_level="ERROR", base_url=config.base_url)
-    with create_app(moved).app_context():
-        upgrade()
-        source = create_engine(config.database)
-        with source.connect() as read, db.engine.begin() as write:
-            write.exec_driver_sql("SET session_replication_role = replica")  # rows come in no order of references
-            for table in Base.metadata.sorted_tables:
-                write.execute(table.delete())
-                for rows in read.execution_options(yield_per=5000).execute(table.select()).mappings().partitions():
-                    write.execute(table.insert(), [dict(row) for row in rows])
-                _count_on(write, table)
-        source.dispose()
-        with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as line:
-            line.exec_driver_sql("ANALYZE")
+    with create_app(config).app_context():
+        move_database(config, moved, create_app, tell=lambda _line: None, at=clock.now())
+        db.session.remove()
         db.engine.dispose()
     return moved
-
-
-def _count_on(connection: Connection, table: Table) -> None:
-    """Lets the numbers of new rows follow those that are there."""
-    for column in table.primary_key:
-        sequence = connection.scalar(select(func.pg_get_serial_sequence(f'"{table.name}"', column.name)))
-        highest = connection.scalar(select(func.max(column))) if sequence else None
-        if highest is not None:
-            connection.execute(select(func.setval(sequence, highest)))

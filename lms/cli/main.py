@@ -20,6 +20,7 @@ COMMANDS = {
     "init": "operations",
     "keys": "certificates:signing_keys",
     "mail": "mail",
+    "move": "operations",
     "packager": "server",
     "report": "reports",
     "restore": "operations",

@@ -116,6 +116,35 @@ def restore(folder: Path, journal: Path | None) -> None:
 
 
 @click.command()
+@click.option(
+    "--to",
+    "address",
+    prompt="Address of the new database",
+    hide_input=True,
+    help="`postgresql://…`, or `sqlite` for the file in the data folder. Asked for if it is not given: other users of "
+    "the machine can read a command.",
+)
+def move(address: str) -> None:
+    """Moves all rows to another, empty database: from SQLite to PostgreSQL or back. Stop the site first.
+
+    The data folder stays where it is. Every row is read again from the new database and compared. The old database is
+    left as it is.
+    """
+    from lms.app import create_app
+    from lms.config import Config
+    from lms.operations.moving import move_database
+
+    progress = ProgressLine()
+    target = Config.load(database_url="" if address == "sqlite" else address)
+    with application() as config:
+        rows = move_database(config, target, create_app, tell=progress, at=clock.now())
+    seconds = progress.end()
+    click.echo(f"Moved {rows:,} rows in {seconds}. All are the same there.")
+    setting = "Remove LMS_DATABASE_URL" if target.sqlite_file else "Set LMS_DATABASE_URL to the new address"
+    click.echo(f"Next: {setting}, run `lms report verify`, then start the site.")
+
+
+@click.command()
 @click.option("--quick", is_flag=True, help="Skip the checks that read everything: references, facts, certificates.")
 def check(quick: bool) -> None:
     """Checks the database, files, certificates, mail, worker and settings. Exits with 1 if there is a fault.

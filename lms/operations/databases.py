@@ -170,10 +170,26 @@ def put_back(source: Path, config: Config, *, lock: int) -> None:
     if path := config.sqlite_file:
         _put_back_sqlite(source, path)
         return
+    with create_engine(config.database, poolclass=NullPool).connect() as connection:
+        program = find_tool("pg_restore", connection, config)
+    _clear(config)
+    options = ["--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges"]
+    _run([program, *options, str(source)], config, holding=(lock,))
+
+
+def clear_unfinished(config: Config) -> None:
+    """Marks a PostgreSQL database as being filled, and drops what an earlier attempt left there.
+
+    Raises Refused for a database that contains anything else.
+    """
+    _check_has_no_tables(config)
+    _clear(config)
+
+
+def _clear(config: Config) -> None:
     engine = create_engine(config.database, poolclass=NullPool)
     with engine.begin() as connection:
         connection.execute(text(f"CREATE TABLE IF NOT EXISTS {_UNFINISHED} (at TEXT)"))
-        program = find_tool("pg_restore", connection, config)
     metadata = MetaData()
     metadata.reflect(engine)
     metadata.remove(metadata.tables[_UNFINISHED])
@@ -181,8 +197,13 @@ def put_back(source: Path, config: Config, *, lock: int) -> None:
     with engine.begin() as connection:
         for name in connection.execute(text(_OWN_ROUTINES)).scalars().all():
             connection.execute(text(f"DROP ROUTINE {name}"))
-    options = ["--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges"]
-    _run([program, *options, str(source)], config, holding=(lock,))
+
+
+def _check_has_no_tables(config: Config) -> None:
+    engine = create_engine(config.database, poolclass=NullPool)
+    names = set(inspect(engine).get_table_names())
+    if names and _UNFINISHED not in names:
+        raise Refused(_("The database already has tables. Use an empty one."))
 
 
 def _put_back_sqlite(source: Path, target: Path) -> None:
@@ -204,12 +225,9 @@ def check_is_empty(config: Config, *, is_unfinished: bool) -> None:
         if path.exists() and path.stat().st_size and not is_unfinished:
             raise Refused(_("%(path)s already exists. Restore only into an empty folder.", path=path))
         return
-    engine = create_engine(config.database, poolclass=NullPool)
-    with engine.connect() as connection:
+    with create_engine(config.database, poolclass=NullPool).connect() as connection:
         find_tool("pg_restore", connection, config)
-        names = set(inspect(connection).get_table_names())
-    if names and _UNFINISHED not in names:
-        raise Refused(_("The database of LMS_DATABASE_URL already has tables. Restore only into an empty database."))
+    _check_has_no_tables(config)
 
 
 def finish(connection: Connection) -> None:
