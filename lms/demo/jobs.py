@@ -34,16 +34,17 @@ from lms.streaming.queries import find_stream
 log = structlog.get_logger(__name__)
 JOB = "demo_recording"
 SECONDS = 180
-MOST_SLIDES = 5
+MOST_SLIDES, FEWEST_POINTS = 5, 2
 AGAIN = timedelta(seconds=15)
 PATIENCE = timedelta(hours=1)
 """For so long ffmpeg is waited for: `make demo` installs it when the first page is served."""
 _SLIDE = Path(__file__).parent / "design" / "slide.typ"
 _SENTENCES = re.compile(r"(?<=[.!?。؟])\s*")
+_PARTS = re.compile(r"\s*[,;:.!?،؛，；。؟]\s*")
 _SPEECH = (
     "0.22*(sin(2*PI*(118*t+2*sin(2*PI*0.4*t)))+0.6*sin(2*PI*(236*t+4*sin(2*PI*0.4*t)))"
     "+0.4*sin(2*PI*(590*t+60*sin(2*PI*1.7*t)/6.28))+0.2*sin(2*PI*(1180*t+140*sin(2*PI*2.3*t)/6.28)))"
-    "*pow(abs(sin(2*PI*1.9*t)*sin(2*PI*0.83*t+1)),0.5)*lt(mod(t\\,6.1)\\,5.2)"
+    "*pow(abs(sin(2*PI*1.9*t)*sin(2*PI*0.83*t+1)),0.5)*lt(mod(t,6.1),5.2)"
 )
 """Tones of a voice, in syllables and sentences."""
 
@@ -87,7 +88,7 @@ def make_demo_recording(_run: Run, *, lecture_id: int, until: str) -> dict[str, 
             log.warning("the recording of the demonstration is missing: ffmpeg is not installed")
         return {"is_made": False}
     lecture = db.session.scalars(select(Lecture).where(Lecture.id == lecture_id)).one()
-    titles = [lecture.title, *(point for point in _SENTENCES.split(lecture.abstract) if point)][:MOST_SLIDES]
+    titles = [lecture.title, *_points(lecture.abstract)][:MOST_SLIDES]
     key = f"staged/recordings/demo-{lecture_id}.mp4"
     with tempfile.TemporaryDirectory(dir=settings().folder) as folder:
         path = _film(program, Path(folder), lecture, titles)
@@ -103,6 +104,14 @@ def _set_chapters(lecture_id: int, chapters: list[tuple[int, str]]) -> None:
     stream = find_stream(lecture_id, Track.MAIN)
     if stream is not None:
         stream.chapters = chapters
+
+
+def _points(abstract: str) -> list[str]:
+    """What the slides say: the sentences of a description, or parts of them where there are few."""
+    sentences = [point for point in _SENTENCES.split(abstract) if point]
+    if len(sentences) >= FEWEST_POINTS:
+        return sentences
+    return [point[:1].upper() + point[1:] for point in _PARTS.split(abstract) if point]
 
 
 def _film(program: Path, folder: Path, lecture: Lecture, titles: Sequence[str]) -> Path:
@@ -125,7 +134,7 @@ def _film(program: Path, folder: Path, lecture: Lecture, titles: Sequence[str]) 
         mapped = ["-filter_complex", f"{joined}concat=n={sound}:v=1,{scale}[picture]", "-map", "[picture]"]
     command = [
         *(str(program), "-nostdin", "-hide_banner", "-loglevel", "error", "-y", *pictures),
-        *("-f", "lavfi", "-i", f"aevalsrc={_SPEECH}:sample_rate=16000:duration={SECONDS}", *mapped),
+        *("-f", "lavfi", "-i", f"aevalsrc=exprs='{_SPEECH}':sample_rate=16000:duration={SECONDS}", *mapped),
         *("-map", f"{sound}:a", "-c:v", "libx264", "-preset", "veryfast", "-tune", "stillimage", "-pix_fmt", "yuv420p"),
         *("-g", "50", "-c:a", "aac", "-b:a", "32k", "-shortest", str(path)),
     ]

@@ -47,6 +47,8 @@ BEFORE_FIRST = timedelta(days=14)
 """How long before its first lecture a series' file of enrolments is taken."""
 TO_ANSWER = "fees-and-fairness"
 """The series with lectures whose staff are asked whether they were held."""
+BROADCASTER = "lin"
+"""The instructor whose next lecture has no meeting: it is given in the browser."""
 COPIED = "paperless-trade"
 REPEATED_IN = "fees-and-fairness"
 WEEKS = 8
@@ -67,12 +69,22 @@ def schedule(
     """Returns the ids of the series, and of their lectures by number."""
     series_ids: dict[str, int] = {}
     lecture_ids: dict[tuple[str, int], int] = {}
+    in_browser = _next_of(BROADCASTER, demonstration)
     for plan in demonstration.series:
         at = opened_at(plan, demonstration.now)
         series_ids[plan.slug] = create_series(_series_input(plan, demonstration, addresses), by=SYSTEM, at=at).id
         for lecture in plan.lectures:
-            lecture_ids[plan.slug, lecture.number] = _schedule(plan, lecture, addresses, at=at)
+            lecture_ids[plan.slug, lecture.number] = _schedule(
+                plan, lecture, addresses, in_browser=lecture is in_browser, at=at
+            )
     return series_ids, lecture_ids
+
+
+def _next_of(instructor: str, demonstration: Demonstration) -> LecturePlan | None:
+    """The next lecture of an instructor."""
+    lectures = (lecture for plan in demonstration.series for lecture in plan.lectures)
+    coming = [lecture for lecture in lectures if lecture.state == "scheduled" and instructor in lecture.instructors]
+    return min(coming, key=lambda lecture: lecture.starts_at, default=None)
 
 
 def _series_input(plan: SeriesPlan, demonstration: Demonstration, addresses: dict[str, str]) -> SeriesInput:
@@ -95,7 +107,9 @@ def _series_input(plan: SeriesPlan, demonstration: Demonstration, addresses: dic
     )
 
 
-def _schedule(plan: SeriesPlan, lecture: LecturePlan, addresses: dict[str, str], *, at: datetime) -> int:
+def _schedule(
+    plan: SeriesPlan, lecture: LecturePlan, addresses: dict[str, str], *, in_browser: bool, at: datetime
+) -> int:
     past = lecture.state == "held"
     place = f"{plan.slug}/{lecture.number}"
     draft = LectureInput(
@@ -107,7 +121,7 @@ def _schedule(plan: SeriesPlan, lecture: LecturePlan, addresses: dict[str, str],
         language=lecture.language,
         interpretation=tuple(lecture.interpretation),
         instructors=tuple(addresses[key] for key in lecture.instructors),
-        join_url=f"https://meet.lectures.example/{place}",
+        join_url=None if in_browser else f"https://meet.lectures.example/{place}",
         recording_url=f"https://recordings.lectures.example/{place}" if past else None,
         materials=({"title": "Slides (PDF)", "url": f"https://files.lectures.example/{place}.pdf"},) if past else (),
         state=LectureState.DRAFT if lecture.state == "draft" else LectureState.SCHEDULED,

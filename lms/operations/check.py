@@ -44,7 +44,6 @@ OF_PAGE: tuple[Check, ...] = (
     service.check_backup,
     service.check_disk,
     service.check_ffmpeg,
-    service.check_recordings,
     service.check_database,
     database.check_times,
     service.check_time_zones,

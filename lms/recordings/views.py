@@ -161,7 +161,7 @@ def chapters(lecture_id: int) -> ResponseReturnValue:
     if status is not None:
         return _page(lecture_id, status, chapters_form=form)
     flash(_("Chapters saved."), "done")
-    return _to_page(lecture_id, "chapters")
+    return _to_page(lecture_id, "edit-chapters")
 
 
 @bp.post("/lectures/<int:lecture_id>/recording/download")

@@ -81,7 +81,7 @@ PAGES = {
     ("/series/cross-border/copy", "instructor"): 14,  # speakers and files are counted
     ("/series/cross-border/move", "instructor"): 14,
     ("/lectures/{held}", None): 7,
-    ("/lectures/{held}", "trainee"): 13,
+    ("/lectures/{held}", "trainee"): 14,
     ("/search?q=achieng", None): 5,
     ("/search?q=achieng", "focal_point"): 13,
     ("/search?q=achieng", "administrator"): 16,
@@ -92,8 +92,8 @@ PAGES = {
     ("/api/v1/series", None): 4,
     ("/api/v1/lectures/{held}", None): 2,
     ("/series/cross-border", None): 11,
-    ("/series/cross-border", "trainee"): 18,  # two of them whether the live lecture can still be attended
-    ("/me", "trainee"): 19,  # as above
+    ("/series/cross-border", "trainee"): 19,  # two of them whether the live lecture can still be attended
+    ("/me", "trainee"): 20,  # as above
     ("/account/notifications", "trainee"): 7,
     ("/teach?show=past", "instructor"): 10,  # attendances are counted by one question
     ("/country", "focal_point"): 27,  # of all series: nominations, quotas and who is falling behind
@@ -119,7 +119,7 @@ PAGES = {
     ("/series/cross-border/certificates", "administrator"): 15,
     ("/lectures/{held}/roster", "instructor"): 20,
     ("/lectures/{live}/roster", "instructor"): 18,
-    ("/lectures/{held}/room", "trainee"): 12,
+    ("/lectures/{held}/room", "trainee"): 13,
     ("/lectures/{live}/room", "trainee"): 10,
 }
 WITHOUT_ROWS = {
