@@ -228,7 +228,7 @@ class LecturePause(Base):
     """A time within which a lecture was interrupted: it counts neither as length nor as presence.
 
     `ended_at` is null while the pause lasts; a lecture has one such pause at most. `resumes_at`: when the lecture is
-    meant to go on, as its viewers read.
+    meant to go on, as its viewers read. `withdrawn_at`: since when it counts as part of the lecture after all.
     """
 
     __tablename__ = "lecture_pause"
@@ -250,6 +250,7 @@ class LecturePause(Base):
     started_at: Mapped[datetime] = mapped_column(UtcDateTime)
     resumes_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    withdrawn_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class LectureInstructor(Base):

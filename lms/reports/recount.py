@@ -90,7 +90,7 @@ class RecountRows:
         paused: int = sum(
             max(0, (min(pause["ended_at"], last) - max(pause["started_at"], first)) // timedelta(milliseconds=1))
             for pause in self.tables["lecture_pause"]
-            if pause["lecture_id"] == lecture["id"]
+            if pause["lecture_id"] == lecture["id"] and pause["withdrawn_at"] is None
         )
         return float(int(last.timestamp()) - int(first.timestamp()) - paused / 1000)
 

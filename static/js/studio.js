@@ -17,6 +17,7 @@ let session = null; // { token, address, id, folder, track, count, isSoundOnly, 
 let recorder = null;
 let audience = null;
 let resumesAt = studio && studio.dataset.resumes ? new Date(studio.dataset.resumes) : null;
+let lock = null;
 let isBusy = false;
 let isSoundOnly = false;
 let isTaken = false;
@@ -178,6 +179,7 @@ async function begin(track, { takesOver = false } = {}) {
   delay = null;
   playableAt = now();
   record(session);
+  stayAwake();
   show();
   return true;
 }
@@ -249,6 +251,12 @@ async function follow(isLow) {
   if (isLow === isSoundOnly || isBusy) return;
   isSoundOnly = isLow;
   await once(() => begin("main"));
+}
+
+// The screen stays on while this page sends; the browser lets go of it when the page is hidden
+async function stayAwake() {
+  if (!navigator.wakeLock || document.hidden || !session || (lock && !lock.released)) return;
+  lock = await navigator.wakeLock.request("screen").catch(() => null);
 }
 
 async function once(work) {
@@ -443,7 +451,7 @@ function listen() {
   byId("take-over").addEventListener("click", () => once(() => goLive(true)));
   byId("pause").addEventListener("click", () => once(() => (state() === "paused" ? goLive(false) : pause(5))));
   byId("back").addEventListener("click", (event) => {
-    if (event.target.dataset.minutes) once(() => pause(event.target.dataset.minutes));
+    if (event.target.dataset.minutes) pause(event.target.dataset.minutes).then(show);
   });
   // Before the lecture ends, all that was recorded is sent
   const end = byId("end");
@@ -463,6 +471,7 @@ function listen() {
     event.target.submit();
   });
   addEventListener("beforeunload", (event) => { if (session && session.track === "main") event.preventDefault(); });
+  document.addEventListener("visibilitychange", stayAwake);
   addEventListener("online", () => outbox.send());
 }
 

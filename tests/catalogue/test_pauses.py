@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from lms.catalogue.actions.pauses import pause_lecture, resume_lecture
+from lms.catalogue.actions.pauses import pause_lecture, resume_lecture, withdraw_pause
 from lms.catalogue.actions.states import (
     correct_times,
     end_lecture,
@@ -23,12 +23,12 @@ from lms.catalogue.actions.states import (
 )
 from lms.catalogue.models import Lecture, LecturePause, Series
 from lms.catalogue.queries.lectures import list_changes
-from lms.catalogue.queries.pauses import find_pause, list_pauses
+from lms.catalogue.queries.pauses import find_pause, list_ended_pauses, list_pauses
 from lms.catalogue.rules import length_ms
 from lms.core.audit import AuditEntry
 from lms.core.clock import to_ms
 from lms.core.db import action, db
-from lms.core.errors import Forbidden, Invalid, Refused
+from lms.core.errors import Forbidden, Invalid, NotFound, Refused
 from lms.core.roles import Actor
 
 MakeLecture = Callable[..., Lecture]
@@ -90,6 +90,28 @@ def test_a_pause_counts_in_the_times_at_which_the_lecture_is_held_later(
         pause_lecture(key, by=ines, at=at + 21 * MINUTE)
     held = hold_lecture(key, started_at=at + 15 * MINUTE, ended_at=at + 75 * MINUTE, by=ines, at=at + 80 * MINUTE)
     assert length_ms(held) == 55 * MINUTE_MS
+
+
+@pytest.mark.databases
+def test_a_pause_that_was_none_is_withdrawn_and_restored(
+    series: Series, make_lecture: MakeLecture, ines: Actor, omar: Actor, at: datetime, published: list[str]
+) -> None:
+    key = start_lecture(make_lecture().id, by=ines, at=at).id
+    pause_lecture(key, by=ines, at=at + 10 * MINUTE)
+    open_pause = find_pause(reload(key))
+    assert open_pause is not None
+    with pytest.raises(NotFound):
+        withdraw_pause(key, open_pause.id, is_withdrawn=True, by=ines, at=at + 11 * MINUTE)
+    held = end_lecture(key, by=ines, at=at + 60 * MINUTE)
+    (pause,) = list_ended_pauses(held)
+    with pytest.raises(Forbidden):
+        withdraw_pause(key, pause.id, is_withdrawn=True, by=omar, at=at + 61 * MINUTE)
+    with pytest.raises(NotFound):
+        withdraw_pause(key, pause.id + 1, is_withdrawn=True, by=ines, at=at + 61 * MINUTE)
+    for is_withdrawn, minutes in ((True, 60), (True, 60), (False, 10), (False, 10)):
+        withdraw_pause(key, pause.id, is_withdrawn=is_withdrawn, by=ines, at=at + 61 * MINUTE)
+        assert length_ms(reload(key)) == minutes * MINUTE_MS
+    assert published.count("LectureTimesCorrected") == 2
 
 
 def test_who_pauses_what(series: Series, make_lecture: MakeLecture, ines: Actor, omar: Actor, at: datetime) -> None:

@@ -356,6 +356,7 @@ TABLE: dict[str, tuple[str, ...]] = {
     "POST /lectures/<int:lecture_id>/edit": ("snwnnw", "snnnnw", "smmmnw"),
     "POST /lectures/<int:lecture_id>/end": ("snwnnw", "snnnnw", "smmmnw"),
     "POST /lectures/<int:lecture_id>/pause": ("snwnnw", "snnnnw", "smmmnw"),
+    "POST /lectures/<int:lecture_id>/pauses/<int:pause_id>": ("snmnnm", "snnnnm", "smmmnm"),
     "POST /lectures/<int:lecture_id>/resume": ("snynny", "snnnny", "smmmny"),
     "GET /lectures/<int:lecture_id>/postpone": ("snynny", "snnnny", "smmmny"),
     "POST /lectures/<int:lecture_id>/postpone": ("snwnnw", "snnnnw", "smmmnw"),

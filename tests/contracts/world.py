@@ -240,6 +240,7 @@ class World:
             "secret": "no-such-secret",
             "token": visited.calendar,
             "kind": "csv",
+            "pause_id": 1,
             "program": "google",
             "digest": sha256(DOSSIER).hexdigest(),
             "code": "KE" if place == "mine" else "PE",

@@ -160,6 +160,10 @@ def test_a_pause_a_reload_and_devices_that_change(studio: Studio) -> None:
     page.get_by_test_id("quality").filter(has_text="Your connection is good").wait_for()
     for _press in range(2):  # sources change, and the recorder goes on
         page.get_by_test_id("camera").click()
+    page.get_by_test_id("screen").click()
+    expect(page.get_by_test_id("screen")).to_have_attribute("aria-pressed", "true")
+    page.get_by_test_id("screen").click()
+    expect(page.get_by_test_id("screen")).to_have_attribute("aria-pressed", "false")
     page.get_by_label("Microphone", exact=True).first.select_option(index=1)
     assert studio.sessions() == 1
 
@@ -256,3 +260,29 @@ def test_a_refused_chunk_is_told_with_its_reason(studio: Studio) -> None:
 
     page.route("**/streams/**", refuse)
     line(page, "The server takes nothing more: This is not a recording.")
+
+
+def test_a_microphone_that_is_pulled_out_is_noticed(studio: Studio) -> None:
+    visitor = studio.sign_in("lin@x.example")
+    visitor.page.add_init_script(
+        """
+        const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+        navigator.mediaDevices.getUserMedia = async (wanted) => (window.last = await ask(wanted));
+        """
+    )
+    visitor.go(studio.path)
+    page = visitor.page
+    go_live(page)
+    page.evaluate("window.last.getAudioTracks()[0].dispatchEvent(new Event('ended'))")
+    page.get_by_test_id("trouble").filter(has_text="The microphone was disconnected").wait_for()
+    page.evaluate("navigator.mediaDevices.dispatchEvent(new Event('devicechange'))")
+    expect(page.get_by_test_id("trouble")).to_have_text("")
+    assert studio.sessions() == 1
+
+
+def test_without_a_database_in_the_browser_the_lecture_is_sent(studio: Studio) -> None:
+    visitor = studio.sign_in("lin@x.example")
+    visitor.page.add_init_script("indexedDB.open = () => { throw new Error('private window'); };")
+    visitor.go(studio.path)
+    go_live(visitor.page)
+    visitor.page.get_by_test_id("delay").filter(has_text="seconds later").wait_for()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ from lms.core import clock
 from lms.live import views
 from lms.people.models import Person
 from tests.factories import Make
+from tests.forms import token_in
 
 
 class Studio:
@@ -101,3 +103,25 @@ def test_a_second_page_takes_over_or_continues(studio: Studio) -> None:
 def test_a_rehearsal_leaves_the_lecture_as_planned(studio: Studio) -> None:
     assert studio.post("/stream", rehearsal="1").status_code == 200
     assert (studio.audience()["state"], studio.audience()["sender"]) == ("waiting", None)
+
+
+def test_a_lecture_in_an_outside_meeting_is_paused_in_its_room(studio: Studio) -> None:
+    began = clock.now() - timedelta(minutes=5)
+    lecture = studio.make.lecture(
+        studio.series, state="live", starts_at=began, actual_start=began, join_url="https://meet.x.example/1"
+    )
+    path = f"/lectures/{lecture.id}"
+    page = studio.client.get(f"{path}/room").text
+    assert f'action="{path}/pause"' in page
+    sent = {"csrf_token": token_in(page), "next": f"{path}/room", "minutes": "5"}
+    page = studio.client.post(f"{path}/pause", data=sent, follow_redirects=True).text
+    assert "The lecture is paused. The pause is not counted." in page
+    assert 'data-state="paused"' in page
+    assert f'action="{path}/resume"' in page
+    studio.client.post(f"{path}/end", data={"csrf_token": token_in(page)})
+    times = studio.client.get(f"{path}/times").text
+    assert "Count it as part of the lecture" in times
+    pause_path = re.search(rf'action="({path}/pauses/[0-9]+)"', times)
+    assert pause_path is not None
+    sent = {"csrf_token": token_in(times), "do": "withdraw", "next": f"{path}/times"}
+    assert "Do not count it" in studio.client.post(pause_path[1], data=sent, follow_redirects=True).text

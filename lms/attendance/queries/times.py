@@ -57,6 +57,7 @@ class TimesPreview:
     end: datetime
     difference: OutcomeDifference
     is_closed: bool
+    length_ms: int
 
     @property
     def key(self) -> str:
@@ -127,13 +128,9 @@ def preview_times(lecture_id: int, start: datetime, end: datetime, *, by: Actor,
     lecture = get_lecture(lecture_id, by=by)
     check_can_edit_lecture(lecture, by)
     check_times(lecture, start, end, at)
-    return TimesPreview(
-        lecture,
-        start,
-        end,
-        difference(lecture, span=span_between(lecture, start, end)),
-        find_closing(lecture_id) is not None,
-    )
+    span = span_between(lecture, start, end)
+    is_closed = find_closing(lecture_id) is not None
+    return TimesPreview(lecture, start, end, difference(lecture, span=span), is_closed, span.length_ms)
 
 
 def check_times(lecture: Lecture, start: datetime, end: datetime, at: datetime) -> None:

@@ -8,12 +8,13 @@ from sqlalchemy import func, select
 
 from lms.catalogue.actions.history import note, record
 from lms.catalogue.actions.lectures import locked_lecture
-from lms.catalogue.models import Lecture, LecturePause
+from lms.catalogue.models import Lecture, LecturePause, LectureState
 from lms.catalogue.queries.pauses import find_pause, list_pauses
 from lms.catalogue.rules import check_can_edit_lecture, check_can_pause, check_can_resume
 from lms.core.clock import to_ms
 from lms.core.db import action, db
-from lms.core.events import LecturePaused, publish
+from lms.core.errors import NotFound
+from lms.core.events import LecturePaused, LectureTimesCorrected, publish
 from lms.core.roles import Actor
 
 
@@ -49,6 +50,28 @@ def resume_lecture(lecture_id: int, *, by: Actor, at: datetime) -> Lecture:
     if close_pause(lecture, at=at):
         note(lecture, "resumed", {}, by=by, at=at)
         record("resume_lecture", lecture, by=by, at=at)
+    return lecture
+
+
+@action
+def withdraw_pause(lecture_id: int, pause_id: int, *, is_withdrawn: bool, by: Actor, at: datetime) -> Lecture:
+    """Counts a pause that is over as part of its lecture, or takes that back; attendance is computed again.
+
+    Refused once the attendance is closed.
+    """
+    lecture = locked_lecture(lecture_id)
+    check_can_edit_lecture(lecture, by)
+    pause = db.session.get(LecturePause, pause_id)
+    if pause is None or pause.lecture_id != lecture_id or pause.ended_at is None:
+        raise NotFound
+    if (pause.withdrawn_at is not None) == is_withdrawn:
+        return lecture
+    note(lecture, "pauses_corrected", {"paused_ms": lecture.paused_ms}, by=by, at=at)
+    pause.withdrawn_at = at if is_withdrawn else None
+    measure_pauses(lecture)
+    record("withdraw_pause" if is_withdrawn else "restore_pause", lecture, by=by, at=at)
+    if lecture.state is LectureState.HELD:
+        publish(LectureTimesCorrected(lecture_id=lecture.id, by=by, at=at))
     return lecture
 
 

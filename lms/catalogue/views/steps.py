@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import partial
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from lms.catalogue.actions.lectures import delete_draft
-from lms.catalogue.actions.pauses import pause_lecture, resume_lecture
+from lms.catalogue.actions.pauses import pause_lecture, resume_lecture, withdraw_pause
 from lms.catalogue.actions.states import (
     cancel_lecture,
     confirm_held,
@@ -180,6 +181,19 @@ def lecture_resume(lecture_id: int) -> ResponseReturnValue:
     if status is not None:
         return _with_reason(lecture_id, form, status)
     flash(_("The lecture goes on."), "done")
+    return _onwards(lecture_id)
+
+
+@bp.post("/lectures/<int:lecture_id>/pauses/<int:pause_id>")
+@allow(SIGNED_IN)
+def lecture_pause_withdraw(lecture_id: int, pause_id: int) -> ResponseReturnValue:
+    """Counts a pause as part of its lecture, or takes that back."""
+    form, is_withdrawn = MomentForm(), request.form.get("do") != "restore"
+    act = partial(withdraw_pause, lecture_id, pause_id, is_withdrawn=is_withdrawn)
+    status = form.attempt(lambda: act(by=current_actor(), at=clock.now()))
+    if status is not None:
+        return _with_reason(lecture_id, form, status)
+    flash(_("Saved. Attendance is being counted again."), "done")
     return _onwards(lecture_id)
 
 

@@ -15,6 +15,7 @@ from lms.attendance.queries.roster import get_editable_lecture
 from lms.attendance.queries.times import Proposal, preview_times, propose_times
 from lms.catalogue.forms.times import TimesForm, local_of, near
 from lms.catalogue.models import Lecture, LectureState
+from lms.catalogue.queries.pauses import list_ended_pauses
 from lms.catalogue.rules import planned_end, resolve_local
 from lms.certificates.queries.change_preview import CertificateChanges, preview_certificates
 from lms.core import clock
@@ -114,6 +115,7 @@ def times(lecture_id: int) -> ResponseReturnValue:
         proposal=proposal,
         proposed=_local(lecture, proposal.start, proposal.end) if proposal is not None else {},
         preview=preview,
+        pauses=list_ended_pauses(lecture),
         shown=shown_of(lecture.series_id, [preview.difference], effects, by=by) if preview is not None else None,
     ), status
 
