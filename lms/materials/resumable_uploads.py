@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import BinaryIO, Final
 
@@ -137,8 +137,7 @@ def finish_upload(lecture_id: int, upload_id: str, save: Callable[[BinaryIO, str
     """Saves an upload that is whole: `save` gets the content and the file's name, and returns the public id of its
     file. Finishing again changes nothing. Raises Refused while bytes are missing, and what `save` raises.
     """
-    about = _get(MATERIAL, lecture_id, upload_id, by)
-    if about.saved and MATERIAL.is_saved(lecture_id, about.saved):
+    if is_upload_saved(MATERIAL, lecture_id, upload_id, by=by):
         return
     key, file_name = complete_upload(MATERIAL, lecture_id, upload_id, by=by)
     opened = files.reading(key)
@@ -149,9 +148,20 @@ def finish_upload(lecture_id: int, upload_id: str, save: Callable[[BinaryIO, str
         except (WrongKind, Invalid):
             forget_upload(MATERIAL, upload_id, by)
             raise
-    saved = _About(about.lecture_id, about.file_name, about.size, about.modified, file_id)
-    _keep(MATERIAL, upload_id, saved, by)
-    files.delete(key)
+    note_saved(MATERIAL, lecture_id, upload_id, file_id, by=by)
+
+
+def is_upload_saved(purpose: Purpose, lecture_id: int, upload_id: str, *, by: Actor) -> bool:
+    """Whether an upload was finished before, and what became of it is there."""
+    about = _get(purpose, lecture_id, upload_id, by)
+    return about.saved is not None and purpose.is_saved(lecture_id, about.saved)
+
+
+def note_saved(purpose: Purpose, lecture_id: int, upload_id: str, saved: str, *, by: Actor) -> None:
+    """Notes what became of an upload, so that finishing it again changes nothing."""
+    about = _get(purpose, lecture_id, upload_id, by)
+    _keep(purpose, upload_id, replace(about, saved=saved), by)
+    files.delete(_key(purpose, upload_id, by))
 
 
 def discard_upload(lecture_id: int, upload_id: str, *, purpose: Purpose = MATERIAL, by: Actor) -> None:

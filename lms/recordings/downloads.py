@@ -36,6 +36,7 @@ log = structlog.get_logger(__name__)
 _LIMITS = Limits(memory_mb=4096, cpu_seconds=13 * 3600, file_mb=100_000)
 _RENEW_SECONDS = 5
 """How often a task says that it goes on."""
+_PREFIX: Final = "recording-"
 _CODING: Final = b"avcC"
 _SIZE = re.compile(rb"Stream #0:\d+[^\n]*?: Video: [^\n]*? (\d{2,5})x(\d{2,5})")
 Progress = Callable[[int], None]
@@ -60,7 +61,9 @@ def make_file(lecture_id: int, fingerprint: str, progress: Progress) -> int:
     if files.free_bytes() < 3 * (stream.byte_count or 0) + LITTLE_DISK:
         raise Refused(_("The server’s disk is nearly full. Ask its administrator to make room, then try again."))
     key = download_key(stream, fingerprint)
-    folder = Path(tempfile.mkdtemp(prefix="recording-", dir=settings().folder))
+    for left in settings().folder.glob(f"{_PREFIX}*"):  # of a worker that was killed: one such task runs at a time
+        shutil.rmtree(left, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=settings().folder))
     try:
         joined = _Join(program, folder, progress).run(stream, recording)
         with files.writing(key) as stored, joined.open("rb") as content:

@@ -132,6 +132,12 @@ def find_recording_stream(lecture_id: int) -> Stream | None:
     return stream if is_complete and stream is not None and _length_of(stream) else None
 
 
+def is_accepted(session_id: str) -> bool:
+    """Whether an uploaded recording is there, packaged or being packaged, by the public id of its session."""
+    query = select(StreamSession.id).where(StreamSession.public_id == session_id, ~StreamSession.is_unreadable)
+    return db.session.scalar(query) is not None
+
+
 def is_made_up(stream_id: int) -> bool:
     """Whether nobody sent or uploaded a recording: the demonstration made it."""
     return not db.session.scalar(select(func.max(StreamSession.person_id)).where(StreamSession.stream_id == stream_id))

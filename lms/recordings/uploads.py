@@ -14,10 +14,9 @@ from lms.core.i18n import _
 from lms.core.roles import Actor
 from lms.core.settings import settings
 from lms.materials.actions import check_staff
-from lms.materials.resumable_uploads import Purpose, complete_upload, forget_upload
+from lms.materials.resumable_uploads import Purpose, complete_upload, forget_upload, is_upload_saved, note_saved
 from lms.recordings.actions import add_recording, check_disk
-from lms.streaming.models import Track
-from lms.streaming.queries import find_stream
+from lms.recordings.queries import is_accepted
 
 _ENDINGS: Final = (".mp4", ".m4v", ".mov", ".webm", ".mkv", ".m4a")
 
@@ -34,24 +33,26 @@ PURPOSE = Purpose(
     megabytes=lambda: settings().max_recording_mb,
     check_who=check_staff,
     check_file=check_file,
-    is_saved=lambda lecture_id, _saved: find_stream(lecture_id, Track.MAIN) is not None,
+    is_saved=lambda _lecture_id, session_id: is_accepted(session_id),
 )
 
 
 def finish(lecture_id: int, upload_id: str, *, by: Actor, at: datetime) -> None:
-    """Takes an upload that is whole as the recording of a lecture. Raises as `add_recording`.
+    """Takes an upload that is whole as the recording of a lecture; a second time, it changes nothing.
 
-    What cannot be a recording is deleted.
+    What cannot be a recording is deleted. Raises as `add_recording`.
     """
+    if is_upload_saved(PURPOSE, lecture_id, upload_id, by=by):
+        return
     key, name = complete_upload(PURPOSE, lecture_id, upload_id, by=by)
     try:
-        add_recording(lecture_id, key, name, by=by, at=at)
+        session_id = add_recording(lecture_id, key, name, by=by, at=at)
     except Refused:
         raise
     except Exception:
         forget_upload(PURPOSE, upload_id, by)
         raise
-    forget_upload(PURPOSE, upload_id, by)
+    note_saved(PURPOSE, lecture_id, upload_id, session_id, by=by)
 
 
 def upload_whole(lecture_id: int, content: BinaryIO, file_name: str, *, by: Actor, at: datetime) -> None:

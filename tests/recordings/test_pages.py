@@ -152,10 +152,18 @@ def test_a_file_is_uploaded_without_and_with_a_script(staff: Staff) -> None:
         f"{staff.path}/upload", data=token | {"upload": begun["id"]}, headers={"Accept": "application/json"}
     )
     assert saved.json == {"saved": True, "reason": ""}
+    again = staff.client.post(
+        f"{staff.path}/upload", data=token | {"upload": begun["id"]}, headers={"Accept": "application/json"}
+    )
+    assert again.json == saved.json
+    begun_again = staff.client.post(
+        f"{staff.path}/uploads", data=token | {"name": "Zoom.mp4", "size": len(content), "modified": 1}
+    )
+    assert begun_again.json["saved"] is True
     assert "The recording is being packaged" in staff.page()
     with staff.make.app.app_context():
         assert staff.stream() is not None
-        assert not files.listed(f"staged/recordings/{staff.teacher.id}")
+        assert [name for name, _at in files.listed(f"staged/recordings/{staff.teacher.id}")] == [f"{begun['id']}.json"]
 
 
 @pytest.mark.parametrize("kind", ["avi", "large"])
