@@ -24,6 +24,7 @@ from lms.live.rules import RoomState
 from lms.live.tokens import make_replay_token, make_token, read_replay_token
 from lms.materials.queries import list_files
 from lms.people.queries.countries import country_names
+from lms.recordings.queries import find_deletion
 from lms.streaming.addresses import check_media_address, media_address
 from lms.streaming.queries import find_recordings, list_chapters
 from lms.web.api import rfc3339
@@ -59,6 +60,7 @@ def room(lecture_id: int) -> ResponseReturnValue:
         lecture=lecture,
         watches=watches,
         chapters=list_chapters(lecture_id) if watches and view.state is RoomState.OVER else [],
+        deletes_at=find_deletion(lecture, view.at) if view.state is RoomState.OVER else None,
         files=list_files(lecture, enrolled=view.takes_part, by=current_actor()),
         counted_words=_counted_words(view),
         shows_link=_shows_link(view),

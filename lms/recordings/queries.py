@@ -101,7 +101,7 @@ def get_recording(lecture_id: int, *, by: Actor, at: datetime) -> RecordingView:
         return RecordingView(
             lecture, RecordingState.PACKAGING, at, stream, source, packaged_ms=length_ms, waits_for_disk=is_full
         )
-    if not length_ms:
+    if stream.state is not StreamState.COMPLETE or not length_ms:
         return RecordingView(lecture, RecordingState.NONE, at)
     parts = shown_parts(stream)
     return RecordingView(
@@ -260,6 +260,12 @@ def _lengths(stream_ids: Iterable[int]) -> dict[int, int]:
     for epoch in db.session.scalars(select(Epoch).where(among(Epoch.stream_id, stream_ids))):
         lengths[epoch.stream_id] = lengths.get(epoch.stream_id, 0) + epoch.length_ms
     return lengths
+
+
+def find_deletion(lecture: Lecture, at: datetime) -> datetime | None:
+    """When the recording of a lecture is deleted; null for never, and where there is none."""
+    stream = find_recording_stream(lecture.id) if settings().recordings_kept else None
+    return _deletion_of(stream, lecture, at) if stream is not None else None
 
 
 def _row_of(stream: Stream, lecture: Lecture, length_ms: int, at: datetime) -> RecordingRow:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
+from lms.catalogue.actions.states import undo_start
 from lms.catalogue.models import Lecture
 from lms.core import clock, files, jobs
 from lms.core.db import action, db
@@ -125,6 +126,15 @@ def test_a_recording_is_removed_after_a_question(staff: Staff) -> None:
     assert (status, "Recording removed." in page, "Upload a recording" in page) == (303, True, True)
     with staff.make.app.app_context():
         assert staff.stream() is None
+
+
+def test_a_lecture_that_was_not_held_after_all_has_no_recording(staff: Staff) -> None:
+    staff.record(20_000)
+    with staff.make.app.app_context():
+        undo_start(staff.lecture.id, by=staff.make.administrator(), at=clock.now())
+    page = staff.page()
+    assert "No recording yet" in page
+    assert "Upload a recording" not in page
 
 
 def test_a_file_is_uploaded_without_and_with_a_script(staff: Staff) -> None:
@@ -278,7 +288,10 @@ def test_administrators_see_what_is_deleted_when_and_keep_it(
     page = client.get("/admin/recordings?kind=kept").text
     assert "Kept for ever" in page
     assert "<dd>never</dd>" in client.get(staff.path).text
+    room = f"/lectures/{staff.lecture.id}/room"
+    assert "The recording can be watched until" not in client.get(room).text
     client.post("/admin/recordings/keep", data=fields | {"keep": "no"})
+    assert "The recording can be watched until" in client.get(room).text
     with staff.make.app.app_context():
         ended = staff.lecture.actual_end
         assert ended is not None
