@@ -40,7 +40,8 @@ def compute_outcome(
     is_counted: bool = True,
     by_hand: Outcome | None = None,
 ) -> ComputedOutcome:
-    """Clips, unites and decides. Replay counts only where all the rest does not reach the threshold.
+    """Clips, unites and decides. Replay counts only where all the rest does not reach the threshold; its pieces are no
+    rejoins.
 
     `by_hand` is the outcome of a correction, which wins; without one, who is not counted is absent. The source is
     *group* where what was seen otherwise would not have given the same outcome, *replay* where it took the replay,
@@ -66,9 +67,9 @@ def compute_outcome(
         if not alone or without is not rules.outcome(present, total, min_percent):
             main_source = Source.GROUP
     if replayed and rules.outcome(present, total, min_percent) is not Outcome.ATTENDED:
-        with_replay = span.count(there + replayed)
-        if rules.length(with_replay) > present:
-            united, present, main_source = with_replay, rules.length(with_replay), Source.REPLAY
+        with_replay_ms = rules.length(span.count(there + replayed))
+        if with_replay_ms > present:
+            present, main_source = with_replay_ms, Source.REPLAY
     if by_hand is not None:
         decided, main_source = by_hand, main_source if present else Source.MANUAL
     else:

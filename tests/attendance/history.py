@@ -13,6 +13,7 @@ from sqlalchemy import select
 from lms.attendance.actions.beats import record_beat
 from lms.attendance.actions.corrections import correct
 from lms.attendance.actions.joins import open_join
+from lms.attendance.actions.replays import credit_due_replays, record_played
 from lms.attendance.models.credits import Outcome
 from lms.attendance.models.unmatched import UnmatchedAttendee
 from lms.attendance_imports.actions.imports import publish_attendance
@@ -28,7 +29,7 @@ from lms.catalogue.actions.states import (
     undo_start,
 )
 from lms.catalogue.models import Lecture, LectureState, WalkIns
-from lms.core import jobs
+from lms.core import clock, jobs
 from lms.core.db import db
 from lms.core.errors import DomainError
 from lms.core.roles import SYSTEM
@@ -58,7 +59,8 @@ class Step(NamedTuple):
 STEPS = (
     "enrol", "enrol", "enrol", "withdraw", "withdraw", "merge", "undo_merge", "start", "start", "pause", "resume",
     "end", "end", "hold", "hold", "correct_times", "reopen", "undo_start", "beat", "import_rows", "import_rows",
-    "import_sum", "import_name", "decide", "undo_decision", "watch_in_group", "correct", "withdraw_correction",
+    "import_sum", "import_name", "decide", "undo_decision", "watch_in_group", "watch_replay", "watch_replay", "correct",
+    "withdraw_correction",
 )  # fmt: skip
 
 
@@ -108,6 +110,7 @@ class History:
         except DomainError:
             db.session.rollback()
         jobs.run_due()
+        credit_due_replays(at=self.now + timedelta(minutes=1))
 
     def lecture(self, step: Step) -> Lecture:
         return db.session.get_one(Lecture, self.lectures[step.lecture], populate_existing=True)
@@ -220,6 +223,12 @@ class History:
         mark = list_of_group(get_group(group, by=SYSTEM), by=SYSTEM, at=self.now).mark
         basis = Basis(start=began, until=began + timedelta(minutes=50))
         sign_group(group, basis=basis, mark=mark, by=SYSTEM, at=self.now)
+
+    def _watch_replay(self, step: Step) -> None:
+        """Plays a part of the replay, at double speed."""
+        first, length = self._began(step), (1 + step.amount) * timedelta(minutes=20)
+        began, ranges = clock.to_ms(self.now - length / 2), [(clock.to_ms(first), clock.to_ms(first + length))]
+        record_played(self.lectures[step.lecture], self.people[step.person][0], ranges, began_ms=began, at=self.now)
 
     def _correct(self, step: Step) -> None:
         outcome = list(Outcome)[step.amount]

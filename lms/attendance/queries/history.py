@@ -13,7 +13,7 @@ from lms.attendance import rules
 from lms.attendance.models.appeals import Appeal, AppealState
 from lms.attendance.models.closings import Closing
 from lms.attendance.models.credits import Correction
-from lms.attendance.models.evidence import AttendanceImport, Join, Presence
+from lms.attendance.models.evidence import AttendanceImport, Join, Presence, ReplayViewing
 from lms.attendance.models.groups import ViewingGroup
 from lms.attendance.models.unmatched import Resolution, UnmatchedAttendee
 from lms.attendance.queries.closings import find_closing
@@ -23,6 +23,7 @@ from lms.core import audit, clock
 from lms.core.audit import AuditEntry, AuditSubject
 from lms.core.db import db
 from lms.core.i18n import _, _n
+from lms.core.measures import whole_minutes
 from lms.core.roles import Actor
 from lms.people.models import Person
 from lms.people.queries.persons import members, person_id_of
@@ -309,6 +310,18 @@ def _merges(context: HistoryContext) -> Iterable[Step]:
     for entry in audit.list_entries("person", context.person_id, limit=500):
         if entry.verb in words:
             yield Step(at=entry.at, kind=entry.verb, text=words[entry.verb], by=entry.actor_id)
+
+
+@tells
+def _replays(context: HistoryContext) -> Iterable[Step]:
+    query = select(ReplayViewing).where(
+        ReplayViewing.lecture_id == context.lecture.id, ReplayViewing.person_id.in_(context.members)
+    )
+    for viewing in db.session.scalars(query):
+        minutes = whole_minutes(viewing.played_ms)
+        text = _n("Watched %(num)s minute of the replay.", "Watched %(num)s minutes of the replay.", minutes)
+        at = clock.from_ms(viewing.reported_ms)
+        yield Step(at=at, kind="replay", text=text, by=context.person_id, said_by_person=True)
 
 
 @tells
