@@ -21,6 +21,7 @@ from lms.core.roles import SYSTEM
 from lms.reports import recount
 from lms.reports.actions.exports import request_export
 from lms.reports.rules import Slice
+from lms.streaming.models import Stream
 from tests.factories import Make
 from tests.live.test_replays import Cinema
 
@@ -43,9 +44,8 @@ def test_the_roster_names_the_source(watched: Cinema, client: FlaskClient) -> No
     watched.make.sign_in(client, watched.teacher)
     page = client.get(f"{path}?source=replay").text
     assert page.count('data-testid="roster-row"') == 1
-    assert "70 of 90 minutes including the replay: attended" in page
-    assert "Replay" in client.get(f"{path}.csv").text
-    person = client.get(f"{path}/{watched.ada.public_id}").text
+    assert "attended,replay," in client.get(f"{path}.csv").text
+    person = client.get(f"{path}/{watched.ada.public_id}/history").text
     assert "Watched 70 minutes of the replay." in person
     rows = client.get(
         f"/api/v1/lectures/{watched.lecture.id}/attendance", headers=watched.make.headers(watched.teacher)
@@ -54,6 +54,7 @@ def test_the_roster_names_the_source(watched: Cinema, client: FlaskClient) -> No
         (["replay"], "attended", 70.0),
         ([], "absent", 0.0),
     ]
+    assert rows[0]["explanation"] == "70 of 90 minutes including the replay: attended"
     assert {interval["source"] for interval in rows[0]["intervals"]} == {"replay"}
 
 
@@ -102,6 +103,31 @@ def test_a_replay_is_no_presence_in_the_room(watched: Cinema) -> None:
         assert course(intervals_in(lecture), span.start, span.end).highest == 0
         assert propose_times(lecture.id, by=SYSTEM) is None
         assert credit_lecture(lecture.id, by=SYSTEM, at=clock.now()) == 0, "a recount changes nothing"
+
+
+@pytest.mark.parametrize(
+    ("days", "age", "words"),
+    [
+        (28, 20, "Its replay counts as attendance until"),
+        (28, 29, ""),
+        (0, 20, ""),
+        (0, 1, "Its recording is available."),
+    ],
+)
+def test_the_person_finds_replays_that_still_help(
+    client: FlaskClient, make: Make, days: int, age: int, words: str
+) -> None:
+    cinema = Cinema(client, make, policy={"replay_days": days})
+    end = clock.now() - timedelta(days=age)
+    cinema.change(Lecture, actual_start=end - timedelta(minutes=90), actual_end=end)
+    cinema.change(Stream, available_at=end)
+    make.sign_in(client, cinema.ada)
+    page = client.get("/me").text
+    assert ("You missed this lecture" in page) == bool(words)
+    assert words in page
+    assert (">Watch the replay<" in page) == ("replay" in words)
+    if words:
+        assert f'href="/lectures/{cinema.lecture.id}/room"' in page
 
 
 @pytest.mark.parametrize("days", [0, 28])

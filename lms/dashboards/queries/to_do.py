@@ -16,7 +16,7 @@ from lms.core.db import read
 from lms.dashboards.queries.own import OwnSeries
 from lms.nominations.models import Nomination, NominationState
 from lms.people.models import Person, PersonEmail
-from lms.streaming.queries import find_recordings
+from lms.recordings.replays import find_replays
 
 NEWS = timedelta(days=14)
 """So long the page shows answers and recordings that are new."""
@@ -57,6 +57,8 @@ class Recorded:
     at: datetime
     in_room: bool
     """Whether it is watched in the room, rather than at another site."""
+    counts_until: datetime | None = None
+    """Until when watching it counts as attendance; null where it does not."""
     kind: ClassVar = "recording"
 
 
@@ -89,7 +91,7 @@ def own_to_do(person_id: int, series: Iterable[OwnSeries], *, at: datetime) -> O
     return OwnToDo(
         _invitations(person_id, at),
         _answered_appeals(person_id, since),
-        _recordings(missed, since),
+        _recordings(missed, since, at),
     )
 
 
@@ -130,19 +132,30 @@ def _answered_appeals(person_id: int, since: datetime) -> list[AnsweredAppeal]:
     ]
 
 
-def _recordings(lecture_ids: Sequence[int], since: datetime) -> list[Recorded]:
-    recorded = find_recordings(lecture_ids)
+def _recordings(lecture_ids: Sequence[int], since: datetime, at: datetime) -> list[Recorded]:
+    """Recordings of lectures that ended since, and all that count: those first that count for the shortest time."""
+    replays = find_replays(lecture_ids)
+    counting = {lecture_id: replay.counts_until for lecture_id, replay in replays.items() if replay.counts(at)}
     query = (
         select(Lecture.id, Lecture.title, Lecture.language, Lecture.actual_end)
         .where(
             Lecture.id.in_(lecture_ids),
             Lecture.state == LectureState.HELD,
-            or_(Lecture.recording_url.is_not(None), Lecture.id.in_(recorded)),
-            Lecture.actual_end > since,
+            or_(Lecture.recording_url.is_not(None), Lecture.id.in_(replays)),
+            or_(Lecture.actual_end > since, Lecture.id.in_(counting)),
         )
         .order_by(Lecture.actual_end.desc())
-        .limit(MOST)
     )
-    return [
-        Recorded(row.id, row.title, row.language, row.actual_end, in_room=row.id in recorded) for row in read(query)
+    rows = [
+        Recorded(
+            row.id,
+            row.title,
+            row.language,
+            row.actual_end,
+            in_room=row.id in replays,
+            counts_until=counting.get(row.id),
+        )
+        for row in read(query)
     ]
+    rows.sort(key=lambda row: (row.counts_until is None, row.counts_until or at))
+    return rows[:MOST]
