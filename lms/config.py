@@ -202,7 +202,7 @@ SETTINGS = (
         "RECORDINGS_KEPT",
         "0",
         _whole,
-        "Days after a lecture for which its recording is kept. Lecturers are told two weeks before it is deleted. "
+        "Days after a lecture for which its recording is kept. Lecturers get an e-mail two weeks before it is deleted. "
         "0: for ever.",
     ),
     Setting(

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any, BinaryIO
-from urllib.parse import quote
 
 from flask import (
     Blueprint,
     Response,
     flash,
-    jsonify,
     redirect,
     render_template,
     request,
-    send_file,
     url_for,
 )
 from flask.typing import ResponseReturnValue
 
-from lms.core import clock, files
-from lms.core.errors import DomainError, Invalid, NotFound
+from lms.core import clock
+from lms.core.errors import NotFound
 from lms.core.i18n import _
 from lms.core.roles import Role
 from lms.core.settings import settings
@@ -30,13 +26,21 @@ from lms.materials.file_kinds import MIME_TYPES
 from lms.materials.forms import AUDIENCES, EditFileForm, ReplaceForm, UploadForm
 from lms.materials.models import Audience, LectureFile
 from lms.materials.queries import FileView, get_file_to_open, get_files_to_edit
-from lms.materials.resumable_uploads import MATERIAL, PIECE_BYTES, Purpose, finish_upload, list_unfinished
-from lms.materials.rules import plain_name, safe_name
+from lms.materials.resumable_uploads import MATERIAL, PIECE_BYTES, finish_upload, list_unfinished
+from lms.materials.upload_answers import (
+    answer_begin,
+    answer_piece,
+    attempt_file,
+    deliver,
+    form_as_json,
+    upload_script,
+    wants_json,
+)
 from lms.web.body_limits import FORM_BYTES, body_limit, material_limit
 from lms.web.forms import BaseForm
 from lms.web.guards import ANYONE, allow
 from lms.web.identity import current_actor
-from lms.web.numbers import byte_count, whole
+from lms.web.numbers import whole
 
 STAFF = (Role.ADMINISTRATOR, Role.INSTRUCTOR)
 
@@ -100,17 +104,6 @@ def _save(lecture_id: int, form: UploadForm | ReplaceForm, save: Callable[[Binar
         save(form.file.data.stream, form.file.data.filename or "")
 
 
-def wants_json() -> bool:
-    """Whether the script of an upload asks, and not a form."""
-    return request.accept_mimetypes.best == "application/json"
-
-
-def form_as_json(form: BaseForm, status: int | None) -> ResponseReturnValue:
-    """Whether a form was saved and the reasons why not, for the script of an upload."""
-    reasons = [*form.form_errors, *(reason for field in form for reason in field.errors)]
-    return jsonify(saved=status is None, reason=" ".join(map(str, reasons))), status or 200
-
-
 @bp.post("/lectures/<int:lecture_id>/uploads")
 @allow(*STAFF)
 @body_limit(FORM_BYTES)
@@ -120,18 +113,6 @@ def begin_upload(lecture_id: int) -> ResponseReturnValue:
     return answer_begin(lecture_id, MATERIAL)
 
 
-def answer_begin(lecture_id: int, purpose: Purpose) -> ResponseReturnValue:
-    """The answer to a page that begins an upload in pieces."""
-    size, modified = (request.form.get(name, 0, type=byte_count) for name in ("size", "modified"))
-    try:
-        upload = resumable_uploads.begin_upload(
-            lecture_id, request.form.get("name", ""), size, modified, purpose=purpose, by=current_actor()
-        )
-    except DomainError as error:
-        return refused_upload(error)
-    return jsonify(id=upload.id, received=upload.received, saved=upload.is_saved)
-
-
 @bp.post("/lectures/<int:lecture_id>/uploads/<upload_id>")
 @allow(*STAFF)
 @body_limit(PIECE_BYTES + FORM_BYTES)
@@ -139,26 +120,6 @@ def append_piece(lecture_id: int, upload_id: str) -> ResponseReturnValue:
     """Adds a `piece` to an upload from the byte `offset` on. Answers `{"received": …}`: how many bytes there are. Where
     that is another number than the sender thought, the sender goes on from there."""
     return answer_piece(lecture_id, upload_id, MATERIAL)
-
-
-def answer_piece(lecture_id: int, upload_id: str, purpose: Purpose) -> ResponseReturnValue:
-    """The answer to a page that sends a piece of an upload."""
-    piece, offset = request.files.get("piece"), request.form.get("offset", 0, type=byte_count)
-    try:
-        content = piece.read() if piece is not None else b""
-        received = resumable_uploads.append_piece(
-            lecture_id, upload_id, offset, content, purpose=purpose, by=current_actor()
-        )
-    except DomainError as error:
-        return refused_upload(error)
-    return jsonify(received=received)
-
-
-def refused_upload(error: DomainError) -> ResponseReturnValue:
-    """The answer of an upload in pieces that is refused."""
-    if not error.message or error.status >= 500:
-        raise error
-    return jsonify(reason=error.message), error.status
 
 
 @bp.post("/lectures/<int:lecture_id>/uploads/<upload_id>/discard")
@@ -173,37 +134,6 @@ def discard_upload(lecture_id: int, upload_id: str) -> ResponseReturnValue:
 
 def _script(lecture_id: int) -> dict[str, Any]:
     return upload_script(url_for(".begin_upload", lecture_id=lecture_id), settings().max_material_mb)
-
-
-def upload_script(address: str, megabytes: int) -> dict[str, Any]:
-    """What the script of a form with a file reads from it."""
-    return {
-        "data_upload": address,
-        "data_megabytes": megabytes,
-        "data_piece": PIECE_BYTES,
-        "data_sending": _("Uploading"),
-        "data_checking": _("Checking the file"),
-        "data_done": _("Uploaded"),
-        "data_of": _("{sent} of {all} MB"),
-        "data_large": _("This file is larger than %(n)s MB.", n=megabytes),
-        "data_goes_on": _("If your connection breaks, the upload continues where it stopped."),
-        "data_waiting": _("The connection broke off. The upload continues as soon as it is back."),
-        "data_broken": _("The connection broke off. What was uploaded is kept for a day."),
-        "data_again": _("Continue"),
-        "data_cancel": _("Cancel"),
-        "data_cancelled": _("Cancelled. Nothing was saved."),
-    }
-
-
-def attempt_file(form: BaseForm, work: Any) -> int | None:
-    """As `form.attempt`; errors about the content of a file appear at its field, with their status."""
-    try:
-        return form.attempt(work)
-    except DomainError as error:
-        if not error.message or error.status >= 500:
-            raise
-        form.take(Invalid("file", error.message))
-        return error.status
 
 
 @bp.get("/lectures/<int:lecture_id>/files/<file_id>")
@@ -233,25 +163,6 @@ def _delivered(row: LectureFile) -> Response:
         etag=row.digest[:32],
         last_modified=row.uploaded_at,
     )
-
-
-def deliver(
-    key: str, file_name: str, kind: str, *, mime_type: str, etag: str, last_modified: datetime | None = None
-) -> Response:
-    """A stored file to save, whole or in ranges. Raises NotFound."""
-    opened = files.reading(key)
-    if opened is None:
-        raise NotFound
-    content, size = opened
-    answer: Response = send_file(content, mime_type, conditional=False, etag=etag, last_modified=last_modified)
-    answer.content_length = size
-    plain, whole_name = (name(file_name, kind) for name in (plain_name, safe_name))
-    named = f"attachment; filename={plain}; filename*=UTF-8''{quote(whole_name, safe='')}"  # RFC 6266, section 4.3
-    answer.headers["Content-Disposition"] = named
-    answer.headers["Content-Security-Policy"] = "default-src 'none'; sandbox; frame-ancestors 'none'"
-    answer.headers["Cache-Control"] = "private, no-store"
-    answer.make_conditional(request, accept_ranges=True, complete_length=size)
-    return answer
 
 
 def _file_of_page(lecture_id: int, file_id: str) -> tuple[Any, FileView]:

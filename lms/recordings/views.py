@@ -17,8 +17,7 @@ from lms.core.roles import Role
 from lms.core.settings import settings
 from lms.mail.stops import register_outdated
 from lms.materials.resumable_uploads import PIECE_BYTES, discard_upload, list_unfinished
-from lms.materials.views import (
-    STAFF,
+from lms.materials.upload_answers import (
     answer_begin,
     answer_piece,
     attempt_file,
@@ -52,6 +51,8 @@ from lms.web.list_parts import Chip, Column, FileColumn
 from lms.web.list_routes import list_files, list_page
 from lms.web.lists import ListView
 from lms.web.selection import read_selection
+
+STAFF = (Role.ADMINISTRATOR, Role.INSTRUCTOR)
 
 bp = Blueprint("recordings", __name__, template_folder="templates")
 bp.add_app_template_filter(clock_time, "clock_time")

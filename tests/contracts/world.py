@@ -751,6 +751,11 @@ def _add_stream(lecture_id: int, *, by: Actor, at: datetime) -> None:
     epoch_id = begin_epoch(session.id, start_ms=0, wall_ms=clock.to_ms(at))
     note_segments(epoch_id, {"v": [2000], "a": [2000]})
     close_epoch(epoch_id)
+    _store_media()
+
+
+def _store_media() -> None:
+    """The files of all streams that are not there yet."""
     for key in stored_keys(2000):
         if not files.has(key):
             files.store(key, b"media")
@@ -760,6 +765,7 @@ def _add_recording(world: World, place: Place, *, by: Actor, at: datetime) -> No
     """The recording of a held lecture, with its file for download, and an upload for another lecture."""
     lecture = db.session.get_one(Lecture, place.lectures["held"])
     record(lecture, 20_000)
+    _store_media()
     shown = get_ready_recording(lecture.id, by=SYSTEM, at=at)
     assert shown.stream is not None
     files.store(download_key(shown.stream, shown.fingerprint), b"media")
