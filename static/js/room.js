@@ -147,6 +147,7 @@ function show(state) {
   if (room.dataset.state !== state) {
     room.dataset.state = state;
     document.querySelectorAll("[data-when]").forEach((part) => { part.hidden = !part.dataset.when.split(" ").includes(state); });
+    room.dispatchEvent(new Event("state"));
     if (state === "live") beat();
     if (state === "over") {
       const link = byId("meeting");

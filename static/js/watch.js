@@ -26,6 +26,8 @@ let loading = null;
 let failures = 0; // of the player, in a row
 let isWaiting = false; // before it tries again
 let unanswered = 0; // snapshots, in a row
+let isAsking = false;
+let nextAsk = 0;
 let isLow = false; // sound only
 let isLowByLine = false; // and not by choice
 let isChosen = false; // by the person who watches
@@ -291,7 +293,11 @@ function renew() {
   location.reload();
 }
 
+// room.js may know of a start first: its clock is not slowed while the page lies behind another tab
 async function ask() {
+  if (isAsking) return;
+  isAsking = true;
+  clearTimeout(nextAsk);
   try {
     const answer = await fetch(`${media}snapshot.json`, { credentials: "omit" });
     if (answer.status === 403) renew();
@@ -305,10 +311,11 @@ async function ask() {
   } catch (error) {
     unanswered += 1; // room.js tells that the line is down
   }
+  isAsking = false;
   if (status && !(playing && unanswered)) show();
   const isSettled = status && status.state === "over" && status.recording !== "preparing";
   const seconds = isLow || isSettled ? LOW_DATA_SECONDS : SECONDS;
-  setTimeout(ask, wait(Math.min(seconds * 2 ** Math.min(unanswered, 3), Math.max(seconds, 20))));
+  nextAsk = setTimeout(ask, wait(Math.min(seconds * 2 ** Math.min(unanswered, 3), Math.max(seconds, 20))));
 }
 
 function mount() {
@@ -358,5 +365,6 @@ if (room && media) {
   offerSoundTest();
   if (room.dataset.state !== "waiting") mount();
   for (const name of ["online", "offline"]) addEventListener(name, tell);
+  room.addEventListener("state", ask);
   ask();
 }

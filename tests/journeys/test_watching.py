@@ -212,6 +212,23 @@ def test_a_bad_line_gets_the_sound_only(hall: Hall, sign_in: Callable[[str], Vis
     assert {name[0] for name in names} == {"a"}
 
 
+def test_who_saves_data_begins_with_the_sound_only(hall: Hall, sign_in: Callable[[str], Visitor]) -> None:
+    hall.start()
+    hall.send(ahead=10)
+    page = sign_in("ada@x.example").page
+    page.add_init_script("Object.defineProperty(navigator, 'connection', { value: { saveData: true } })")
+    names = loaded(page)
+    joins: list[str] = []
+    page.on("request", lambda sent: joins.append(sent.post_data or "") if sent.url.endswith("/join") else None)
+    page.goto(hall.site.address + hall.path)
+    page.wait_for_function(PLAYS, timeout=60_000)
+    assert {name[0] for name in names} == {"a"}
+    assert joins == ["low_data=1"]
+    page.get_by_test_id("with-picture").check()
+    page.wait_for_function(PLAYS)
+    assert {name[0] for name in names} == {"a", "v"}
+
+
 def test_a_pause_is_shown_with_its_end(hall: Hall, sign_in: Callable[[str], Visitor]) -> None:
     hall.start()
     ada = sign_in("ada@x.example")
