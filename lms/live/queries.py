@@ -165,7 +165,7 @@ def get_snapshot(lecture_id: int, *, by: Actor, at: datetime) -> RoomSnapshot:
         room_state(lecture, is_paused=pause is not None),
         pause.resumes_at if pause is not None else None,
         count_viewers(lecture_id, at),
-        stream_status(lecture_id),
+        stream_status(lecture_id, at=at),
     )
 
 

@@ -15,7 +15,8 @@ from lms.streaming.rules import MOST_MS
 
 AUDIO = "a"
 _AUDIO_KBPS = 48
-_BLACK_RATE = 10
+_BLACK = "aresample=async=1:first_pts=0,showwaves=size=640x360:rate=10:colors=black,format=yuv420p"
+"""Black pictures, drawn from the sound so that they are as long."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +65,6 @@ class Encoder:
         self.folder = folder
         self.renditions = tuple(renditions)
         arguments = _input(skip_ms, source)
-        if not has_picture:
-            arguments += ["-f", "lavfi", "-i", f"color=black:size=640x360:rate={_BLACK_RATE}"]
         arguments += _outputs(folder, renditions, segment_seconds, 0 if source else skip_ms, has_picture=has_picture)
         command, environment = [str(program), *arguments], None
         if source is not None:
@@ -156,9 +155,10 @@ def _outputs(
         arguments += skip
         rendition = RENDITIONS[name]
         if rendition.height:
-            rate = 30 if has_picture else _BLACK_RATE
-            arguments += ["-map", "0:V:0"] if has_picture else ["-map", "1:v:0", "-shortest"]
-            arguments += ["-vf", f"scale=-2:{rendition.height},fps=fps={rate}:start_time=0"]
+            if has_picture:
+                arguments += ["-map", "0:V:0", "-vf", f"scale=-2:{rendition.height},fps=fps=30:start_time=0"]
+            else:
+                arguments += ["-filter_complex", f"[0:a:0]{_BLACK}[black-{name}]", "-map", f"[black-{name}]"]
             arguments += ["-c:v", "libx264", "-preset", "veryfast", "-profile:v", "main", "-tune", "zerolatency"]
             arguments += [
                 "-pix_fmt",

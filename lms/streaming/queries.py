@@ -11,12 +11,13 @@ from itertools import pairwise
 from sqlalchemy import exists, or_, select
 from sqlalchemy.orm import joinedload
 
+from lms.core.clock import to_ms
 from lms.core.db import db, read
 from lms.core.errors import NotFound
 from lms.core.settings import settings
 from lms.streaming.models import Epoch, SourceFile, Stream, StreamSession, StreamState, Track
 from lms.streaming.playlists import RecordingPart, parts_of, playlists_of, trimmed_playlist
-from lms.streaming.rules import MOST_MS, initial_key, segment_key, stream_folder
+from lms.streaming.rules import LATE_SEGMENTS_MS, MOST_MS, initial_key, segment_key, stream_folder
 
 
 def find_stream(lecture_id: int, track: Track) -> Stream | None:
@@ -70,15 +71,19 @@ def is_published(stream: Stream) -> bool:
     return not stream.is_uploaded or stream.state is StreamState.COMPLETE
 
 
-def stream_status(lecture_id: int) -> StreamStatus:
-    """Returns what viewers of a lecture can play. Its callers check who they are."""
+def stream_status(lecture_id: int, *, at: datetime) -> StreamStatus:
+    """Returns what viewers of a lecture can play. Its callers check who they are.
+
+    It is interrupted too where what was packaged last is older than usual, as after a failure of the packager.
+    """
     stream = find_stream(lecture_id, Track.MAIN)
     query = select(Epoch).where(Epoch.stream_id == (stream.id if stream else None)).order_by(Epoch.number.desc())
     epoch = next((row for row in db.session.scalars(query.limit(3)) if row.durations), None)
     if stream is None or epoch is None or not is_published(stream):
         return StreamStatus(OnAir.OFF, None, has_video=False, is_complete=False)
     is_sent = find_open_session(stream.id) is not None
-    on_air = OnAir.OFF if not is_sent else OnAir.ON if epoch.is_open else OnAir.INTERRUPTED
+    is_current = epoch.is_open and to_ms(at) - epoch.wall_ms - epoch.length_ms < LATE_SEGMENTS_MS
+    on_air = OnAir.OFF if not is_sent else OnAir.ON if is_current else OnAir.INTERRUPTED
     is_complete = stream.state is StreamState.COMPLETE
     return StreamStatus(on_air, stream.public_id, epoch.has_picture, is_complete, is_complete and stream.is_trimmed)
 

@@ -20,6 +20,8 @@ MOST_MS = MAX_CHUNKS * 1000
 _LEAST_SHARE, _SLACK_MS = 0.98, 2000
 """Of a file that states its length so much has to be there."""
 LATE_CHUNKS = timedelta(minutes=1)
+LATE_SEGMENTS_MS = 20_000
+"""So long after it was recorded the newest segment shows that viewers get no more. Usual are five seconds."""
 LITTLE_DISK, NO_DISK = 2_000_000_000, 300_000_000
 """Bytes free: below the first, only sound is packaged; below the second, no chunk is stored."""
 PLAYLIST_TYPE, SEGMENT_TYPE = "application/vnd.apple.mpegurl", "video/mp4"

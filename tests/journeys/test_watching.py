@@ -20,7 +20,7 @@ from lms.streaming.actions import begin_streaming
 from lms.streaming.chunk_store import store_chunk
 from lms.streaming.models import Track
 from lms.streaming.packager import run_packager
-from lms.streaming.queries import get_session
+from lms.streaming.queries import Chapter, get_session
 from tests.browsers import Fonts, launch
 from tests.factories import PASSWORD
 from tests.journeys.conftest import Site, Visitor
@@ -122,8 +122,8 @@ def loaded(page: Page) -> list[str]:
 def test_from_the_countdown_to_the_replay(
     hall: Hall, sign_in: Callable[[str], Visitor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    chapters = [{"position_ms": 0, "title": "Wallets"}, {"position_ms": 4000, "title": "Cards"}]
-    monkeypatch.setattr(views, "_chapters", lambda _lecture_id: chapters)
+    chapters = [Chapter(0, "Wallets"), Chapter(4000, "Cards")]
+    monkeypatch.setattr(views, "list_chapters", lambda _lecture_id: chapters)
     ada = sign_in("ada@x.example")
     page = ada.page
     room, player, air = page.get_by_test_id("room"), page.get_by_test_id("player"), page.get_by_test_id("air")

@@ -60,7 +60,7 @@ def test_a_snapshot_follows_the_lecture(watched: Watched, make: Make) -> None:
     }  # fmt: skip
     with make.app.app_context():
         session = begin_streaming(watched.lecture.id, Track.MAIN, by=watched.by, at=clock.now())
-        epoch_id = begin_epoch(session.id, start_ms=0, wall_ms=0)
+        epoch_id = begin_epoch(session.id, start_ms=0, wall_ms=clock.to_ms(clock.now()))
         stream_id, folder = session.stream_id, session.stream.public_id
     assert watched.read()["on_air"] == "off"
     with make.app.app_context():
@@ -79,6 +79,14 @@ def test_a_snapshot_follows_the_lecture(watched: Watched, make: Make) -> None:
         note_complete(stream_id, at=clock.now())
     seen = watched.read()
     assert (seen["playlist"], seen["recording"]) == (f"{folder}/master_full.m3u8", "ready")
+
+
+def test_a_stream_of_which_nothing_new_is_packaged_is_interrupted(watched: Watched, make: Make) -> None:
+    with make.app.app_context():
+        session = begin_streaming(watched.lecture.id, Track.MAIN, by=watched.by, at=clock.now())
+        began = clock.to_ms(clock.now()) - 25_000
+        note_segments(begin_epoch(session.id, start_ms=0, wall_ms=began), {"v": [2000], "a": [2000]})
+    assert watched.read()["on_air"] == "interrupted"
 
 
 def test_a_lecture_of_which_nothing_was_sent_has_no_recording(watched: Watched, make: Make) -> None:

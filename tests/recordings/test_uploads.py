@@ -58,7 +58,7 @@ def test_an_uploaded_recording_becomes_the_replay(
 ) -> None:
     upload(lecture, content, name, by=by)
     assert get_recording(lecture.id, by=by, at=clock.now()).state is RecordingState.PACKAGING
-    assert (stream_status(lecture.id).folder, find_recordings([lecture.id])) == (None, {})
+    assert (stream_status(lecture.id, at=clock.now()).folder, find_recordings([lecture.id])) == (None, {})
     stream = package(make, lecture.id, tmp_path)
     assert stream.state is StreamState.COMPLETE
     (part,) = replay_parts(lecture.id)
@@ -153,7 +153,7 @@ def test_an_incomplete_file_publishes_nothing(make: Make, lecture: Lecture, by: 
     shown = get_recording(lecture.id, by=by, at=clock.now())
     assert (shown.state, shown.source.failure) == (RecordingState.FAILED, SourceFailure.ENDS_EARLY)  # type: ignore[union-attr]
     assert (find_recordings([lecture.id]), stored_names(stream)) == ({}, set())
-    assert stream_status(lecture.id).folder is None
+    assert stream_status(lecture.id, at=clock.now()).folder is None
     upload(lecture, content, by=by)
     assert package(make, lecture.id, tmp_path / "again").state is StreamState.COMPLETE
     assert get_recording(lecture.id, by=by, at=clock.now()).state is RecordingState.READY
@@ -180,7 +180,7 @@ def test_a_packager_that_dies_continues_and_publishes_once(
     with pytest.raises(Killed):
         package(make, lecture.id, tmp_path)
     db.session.rollback()
-    assert stream_status(lecture.id).folder is None
+    assert stream_status(lecture.id, at=clock.now()).folder is None
     monkeypatch.setattr(StreamPackager, "_publish", publish)
     stream = package(make, lecture.id, tmp_path / "again")
     assert stream.state is StreamState.COMPLETE

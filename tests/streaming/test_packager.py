@@ -211,7 +211,7 @@ def test_black_takes_the_place_of_the_picture_while_the_disk_is_nearly_full(
     studio.package()
     (epoch,) = studio.epochs()
     assert not epoch.has_picture
-    assert not stream_status(studio.lecture.id).has_video
+    assert not stream_status(studio.lecture.id, at=clock.now()).has_video
     assert epoch.durations["v"] == pytest.approx(epoch.durations["a"], abs=150)
     assert studio.seconds("v", epoch) == pytest.approx(2, abs=0.15)
     assert studio.seconds("v", epoch, stream="a") == pytest.approx(2, abs=0.15)
