@@ -182,6 +182,7 @@ class Audience:
     is_own: bool
     elapsed_ms: int
     planned_minutes: int
+    can_start: bool
 
 
 def get_audience(lecture_id: int, *, by: Actor, at: datetime) -> Audience:
@@ -199,7 +200,13 @@ def get_audience(lecture_id: int, *, by: Actor, at: datetime) -> Audience:
         is_own=session is not None and session.person_id == by.person_id,
         elapsed_ms=_elapsed_ms(lecture, span_of(lecture, clock.to_ms(at))),
         planned_minutes=lecture.duration_minutes,
+        can_start=can_go_live(lecture, at),
     )
+
+
+def can_go_live(lecture: Lecture, at: datetime) -> bool:
+    """Whether the lecture can be given now: it is live, or its room is open."""
+    return lecture.state in (LectureState.SCHEDULED, LectureState.LIVE) and room_is_open(lecture, at)
 
 
 def _elapsed_ms(lecture: AnyLecture, span: Span) -> int:

@@ -19,7 +19,7 @@ from lms.core.roles import SYSTEM
 from lms.core.settings import settings
 from lms.live.actions import begin_replay, join_lecture, report_played
 from lms.live.played import MAX_PLAYED, read_played
-from lms.live.queries import Audience, Room, RoomSnapshot, get_audience, get_room, get_snapshot
+from lms.live.queries import Audience, Room, RoomSnapshot, can_go_live, get_audience, get_room, get_snapshot
 from lms.live.rules import RoomState
 from lms.live.tokens import make_replay_token, make_token, read_replay_token
 from lms.materials.queries import list_files
@@ -77,6 +77,7 @@ def _studio(room: Room) -> str:
         lecture=room.lecture,
         media=media_address(room.lecture.id, at=room.at),
         can_stream=find_ffmpeg() is not None,
+        can_start=can_go_live(room.lecture, room.at),
         segment_seconds=settings().segment_seconds,
         pause_minutes=PAUSE_MINUTES,
         stuck_seconds=STUCK_SECONDS,
@@ -160,6 +161,7 @@ def audience(lecture_id: int) -> ResponseReturnValue:
         on_air=current.snapshot.stream.on_air,
         sender=current.sender,
         is_own=current.is_own,
+        can_start=current.can_start,
     )
 
 

@@ -242,6 +242,7 @@ function lose() {
   session = null;
   sessionStorage.removeItem(store);
   isTaken = state() === "live";
+  byId("rehearsal").hidden = true;
   buttons();
   readAudience();
 }
@@ -360,6 +361,8 @@ async function readAudience() {
     byId("viewers").dataset.count = audience.viewers;
     setText(byId("viewers"), audience.title);
     setText(byId("time"), audience.time);
+    studio.dataset.canStart = audience.can_start ? "yes" : "";
+    if (byId("early")) byId("early").hidden = audience.can_start;
     const most = Math.max(...audience.countries.map((country) => country.people), 1);
     byId("countries").replaceChildren(...audience.countries.map((country) => bar(country, most)));
     byId("countries").hidden = !audience.countries.length;

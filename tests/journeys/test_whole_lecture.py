@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page, Playwright
 from sqlalchemy import select
 
 from lms.attendance.models.credits import Credit, Outcome
+from lms.attendance.models.evidence import Source
 from lms.catalogue.models import Lecture, LectureState
 from lms.core import clock
 from lms.core.db import db
@@ -54,7 +55,7 @@ class Hall:
         self.address = f"http://127.0.0.1:{site.port}"
         make = site.make
         teacher = make.person("Lin Yuhan", email="lin@x.example", password=PASSWORD, roles=["instructor"])
-        series = make.series(instructors=[teacher])
+        series = make.series(instructors=[teacher], policy={"replay_days": 7})
         for name in ("Ada", "Ben", "Cyr"):
             make.enrolment(series, make.person(name, email=f"{name.lower()}@x.example", password=PASSWORD))
         self.lecture_id = make.lecture(series, starts_at=clock.now() + timedelta(minutes=1)).id
@@ -87,6 +88,15 @@ class Hall:
 
         wait_until(is_complete, 60)
         return self.site.within(read)[1]
+
+    def sources(self) -> dict[str, Source]:
+        """From where each person's credit is."""
+        query = (
+            select(Person.full_name, Credit.source)
+            .join(Person, Person.id == Credit.person_id)
+            .where(Credit.lecture_id == self.lecture_id)
+        )
+        return self.site.within(lambda: {name: Source(source) for name, source in db.session.execute(query)})
 
     def credits(self) -> dict[str, tuple[Outcome, int]]:
         """What counts of each person who has a credit: the outcome, and the milliseconds."""
@@ -161,5 +171,14 @@ def _give(hall: Hall, site: Site) -> None:
         outcome, present_ms = credits[name]
         assert outcome is Outcome.ATTENDED
         assert abs(present_ms - (ended - joined) * 1000) <= BEAT * 1000, (name, present_ms, ended - joined)
-    assert "Cyr" not in credits
-    lin.wait_for_function(PLAYS, timeout=60_000)
+
+    cyr = hall.open("cyr")
+    cyr.wait_for_function(PLAYS, timeout=60_000)
+    cyr.get_by_test_id("speed").select_option("2")
+    played = 0.8 * length_ms / 1000
+    cyr.wait_for_function("until => document.getElementById('video').currentTime > until", arg=played, timeout=180_000)
+    cyr.evaluate("document.getElementById('video').pause()")
+    wait_until(lambda: hall.credits().get("Cyr", (None, 0))[0] is Outcome.ATTENDED, 60)
+    present_ms = hall.credits()["Cyr"][1]
+    assert abs(present_ms - played * 1000) <= BEAT * 1000
+    assert hall.sources() == {"Ada": Source.LIVE, "Ben": Source.LIVE, "Cyr": Source.REPLAY}

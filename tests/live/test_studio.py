@@ -65,6 +65,17 @@ def test_staff_see_who_watches_and_from_where(studio: Studio) -> None:
     assert studio.audience()["others"] == "2 more countries: 2"
 
 
+def test_a_page_that_was_opened_early_learns_that_the_room_is_open(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    early = clock.now() - timedelta(hours=2)
+    monkeypatch.setattr(clock, "now", lambda: early)
+    assert 'data-can-start=""' in studio.client.get(f"{studio.path}/room").text
+    assert not studio.audience()["can_start"]
+    monkeypatch.undo()
+    assert studio.audience()["can_start"]
+
+
 def test_nobody_else_sees_the_audience(studio: Studio) -> None:
     ada = studio.make.person("Ada")
     studio.make.enrolment(studio.series, ada)
