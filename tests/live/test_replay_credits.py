@@ -126,6 +126,8 @@ def test_the_person_finds_replays_that_still_help(
     assert ("You missed this lecture" in page) == bool(words)
     assert words in page
     assert (">Watch the replay<" in page) == ("replay" in words)
+    lecture = client.get(f"/lectures/{cinema.lecture.id}").text
+    assert ("it counts as attendance until" in lecture) == ("replay" in words)
     if words:
         assert f'href="/lectures/{cinema.lecture.id}/room"' in page
 

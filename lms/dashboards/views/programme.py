@@ -44,6 +44,7 @@ from lms.enrolment.rules import is_enrolled
 from lms.live.queries import list_reaches
 from lms.materials.queries import list_files
 from lms.people.queries.countries import Notice, notice_of
+from lms.recordings.replays import find_replays
 from lms.reports.queries.public import public_headline
 from lms.speakers.queries import list_speakers
 from lms.streaming.queries import find_recordings
@@ -211,7 +212,7 @@ def lecture(lecture_id: int) -> ResponseReturnValue:
         is_enrolled=enrolled,
         calendar_links=add_links(shown, publisher()),
         files=file_list,
-        is_recorded=bool((enrolled or may_edit) and find_recordings([shown.id])),
+        replay=find_replays([shown.id]).get(shown.id) if enrolled or may_edit else None,
         speakers=list_speakers(shown.id),
         needed=rules.needed_minutes(shown.duration_minutes, policy.min_percent),
         reach=list_reaches([(shown, policy.min_percent)], by=by, at=at).get(shown.id) if enrolled and is_live else None,
