@@ -49,7 +49,8 @@ class Watched:
 
 
 @pytest.fixture
-def watched(client: FlaskClient, make: Make) -> Watched:
+def watched(client: FlaskClient, make: Make, monkeypatch: pytest.MonkeyPatch) -> Watched:
+    monkeypatch.setattr("lms.attendance.queries.viewers.VIEWERS_STAND", 0)  # nothing of the test before
     return Watched(client, make)
 
 
