@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -226,7 +226,7 @@ class OutcomeInputs:
         is_counted = by_hand is not None or person_id in self.counted
         computed = compute_outcome(
             presence,
-            span=span,
+            span=replace(span, end=span.start + span.whole_ms),  # a clock set back leaves what was seen before
             min_percent=self.min_percent,
             is_counted=is_counted,
             by_hand=by_hand.outcome if by_hand is not None else None,

@@ -14,6 +14,7 @@ NO_PAGES = {
     "/metrics",
     "/readyz",
     "/lectures/<int:lecture_id>/room/state",
+    "/lectures/<int:lecture_id>/room/audience",
     "/lectures/<int:lecture_id>/calendars/<program>",
     "/certificates/keys/<kid>",
     "/certificates/status/<int:list_number>",
