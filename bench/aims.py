@@ -6,7 +6,7 @@ from typing import Final
 
 from bench.table import Aim
 
-TOPICS: Final = ("full-size", "viewers", "certificates", "mass", "mail", "reports")
+TOPICS: Final = ("full-size", "live", "viewers", "certificates", "mass", "mail", "reports")
 """The topics that measure all of them: what `make bench` runs."""
 
 PAGES_A_SECOND: Final = 20
@@ -23,6 +23,8 @@ CORRECTION_MS: Final = Aim(250)
 """99 of 100 corrections at that rate."""
 HEARTBEAT_MS: Final = Aim(100)
 """99 of 100 heartbeats of 10,000 viewers, 333 a second."""
+DELAY_SECONDS: Final = Aim(8)
+"""From the instructor's camera to a viewer's picture, with segments of two seconds."""
 NONE: Final = Aim(0)
 """Nothing is lost."""
 CERTIFICATE_MS, CERTIFICATES_SECONDS = Aim(50), Aim(600)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from statistics import median
 
-from bench.aims import HEARTBEAT_MS, NONE
+from bench.aims import DELAY_SECONDS, HEARTBEAT_MS, NONE
 from bench.database import copied
+from bench.glass import delays
 from bench.live import (
     GROUP,
     MEDIA_KEY,
@@ -30,6 +32,7 @@ CLIENTS = 64
 @topic("live")
 def live(bench: Bench) -> Iterator[Row]:
     """On SQLite, with the settings' web processes; media through the shipped nginx, without TLS."""
+    yield Row("glass to glass, in Chromium", median(delays(bench, bench.of(21, 3))), "s", aim=DELAY_SECONDS)
     audience = gather(bench, bench.of(VIEWERS, 40))
     yield from _heartbeats(bench, audience)
     headers = prepare_joining(audience)
