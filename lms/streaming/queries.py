@@ -166,6 +166,8 @@ def find_source_file(session_id: int) -> SourceFile | None:
 
 def find_recordings(lecture_ids: Collection[int]) -> dict[int, datetime | None]:
     """Which of these lectures have a recording that is complete, and since when. Its callers check who asks."""
+    if not lecture_ids:
+        return {}
     query = select(Stream.lecture_id, Stream.available_at).where(
         Stream.lecture_id.in_(lecture_ids),
         Stream.track == Track.MAIN,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from flask import render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -96,7 +97,6 @@ def series(slug: str) -> ResponseReturnValue:
     def box(lecture: Station) -> Markup:
         return _live_box(lecture, policy, is_in=is_in, may_edit=may_edit, by=by, at=at)
 
-    feed = publisher().base_url + url_for("enrolment.series_calendar", slug=shown.slug)
     return render_template(
         "dashboards/series.html",
         series=shown,
@@ -109,7 +109,7 @@ def series(slug: str) -> ResponseReturnValue:
             at=at,
             attendances=attendances,
             box=box,
-            recorded=find_recordings([lecture.id for lecture in lectures]) if may_edit or is_in else (),
+            recorded=find_recordings([row.id for row in lectures if may_edit or is_in]),
         ),
         standing=stands if attendances is not None else None,
         newcomer=stands if attendances is None else None,
@@ -119,13 +119,24 @@ def series(slug: str) -> ResponseReturnValue:
         drafts=states[LectureState.DRAFT],
         count=len(not_cancelled(lectures)),
         rotation=rotation_of(audience_of(shown, by=by, at=at), list_lectures(shown.id, by=by)) if may_edit else None,
-        may_see_enrolments=may_edit or by.is_reporter or by.is_focal_point,
+        may_see_enrolments=_may_see_enrolments(shown, by=by),
         may_see_certificates=may_see_earners(shown, by) and policy.certificate is not None,
         picture=_picture_of_series(shown, lectures),
         interpretation=sorted({code for lecture in lectures for code in lecture.interpretation}),
-        feed=feed if shown.visibility is Visibility.PUBLIC and lectures else None,
-        feed_links=subscribe_links(feed, shown.title),
+        **_feed_of(shown, lectures),
     )
+
+
+def _may_see_enrolments(shown: Series, *, by: Actor) -> bool:
+    """Whether the reader can open the list of enrolments of a series."""
+    return may_edit_series(shown, by) or by.is_reporter or by.is_focal_point
+
+
+def _feed_of(shown: Series, lectures: Sequence[Station]) -> dict[str, Any]:
+    """The calendar of a public series to subscribe to, and the links of calendar programs."""
+    feed = publisher().base_url + url_for("enrolment.series_calendar", slug=shown.slug)
+    is_offered = shown.visibility is Visibility.PUBLIC and lectures
+    return {"feed": feed if is_offered else None, "feed_links": subscribe_links(feed, shown.title)}
 
 
 def _notice_for(by: Actor, *, at: datetime) -> Notice | None:
