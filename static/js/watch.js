@@ -357,7 +357,7 @@ function mount() {
   setInterval(savePosition, SAVE_SECONDS * 1000);
   setInterval(tick, 1000);
   say(words("connecting"));
-  setFollows(false);
+  setFollows(isLive); // until a snapshot tells more: nobody loses minutes because there is none
 }
 
 if (room && media) {

@@ -35,6 +35,10 @@ FIRST, SECOND = "seven lamps at noon", "nine boats at dusk"
 PEOPLE = b"email,full_name,country\n" + b"".join(b"p%d@example.org,Person %d,KE\n" % (n, n) for n in range(3000))
 
 
+MEDIA_KEY = "the-value-of-LMS_MEDIA_KEY"
+"""As the shipped configuration of nginx has it."""
+
+
 class Installation:
     """A data folder, `lms serve` on it, and nginx in front."""
 
@@ -66,7 +70,7 @@ class Installation:
 def installed(tmp_path: Path, certificate: Certificate) -> Iterator[Installation]:
     """Begun by the commands of docs/OPERATIONS.md."""
     folder, backend, port = tmp_path / "data", free_port(), free_port()
-    settings = {"base_url": f"https://localhost:{port}", "proxies": "1", "log_level": "ERROR"}
+    settings = {"base_url": f"https://localhost:{port}", "proxies": "1", "log_level": "ERROR", "media_key": MEDIA_KEY}
     config = Config.load({}, data=str(folder), **settings)
     with proxy(tmp_path / "nginx", certificate, backend=backend, port=port) as before:
         made = Installation(folder, before, config)
