@@ -66,7 +66,7 @@ const post = (url, sent) => fetch(url, {
 const follows = () => room.dataset.follows !== "no";
 const isLowData = () => room.dataset.lowData === "yes";
 
-// What was followed until now counts; a page in low data then joins anew, with fewer heartbeats.
+// What was followed until now counts; a page in low data then joins again, with fewer heartbeats.
 async function settle(isNewJoin) {
   if (token && now() - lastBeat > 5) await beat(!isNewJoin);
   if (!isNewJoin || !token) return;

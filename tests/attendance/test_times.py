@@ -189,8 +189,8 @@ def test_a_pause_is_taken_off_length_and_presence(make: Make) -> None:
     resume_lecture(scene.id, by=scene.by, at=minute(50))
     end_lecture(scene.id, by=scene.by, at=minute(60))
     jobs.run_due()
-    row, own = scene.row("Ada"), attendance_of_person(scene.people["Ada"].id, by=SYSTEM)[0]
-    assert row.explanation == own.explanation == "40 of 40 minutes: attended"
+    row, attendance = scene.row("Ada"), attendance_of_person(scene.people["Ada"].id, by=SYSTEM)[0]
+    assert row.explanation == attendance.explanation == "40 of 40 minutes: attended"
     credit = scene.credit("Ada")
     assert credit is not None
     assert (credit.present_ms, credit.percent_tenths) == (row.present_ms, 1000)

@@ -42,12 +42,12 @@ def test_the_lecture_missed_last_has_a_recording_with_chapters(
     make: Make, missed: Lecture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recording, "SECONDS", 12)
-    said: list[str] = []
-    recording.request_recording(TRAINEE, now=clock.now(), say=said.append)
+    lines: list[str] = []
+    recording.request_recording(TRAINEE, now=clock.now(), say=lines.append)
     assert [job.arguments["lecture_id"] for job in requested()] == [missed.id]
     jobs.run_due()
     stream = package(make, missed.id, tmp_path)
-    assert (stream.state, said) == (StreamState.COMPLETE, [])
+    assert (stream.state, lines) == (StreamState.COMPLETE, [])
     assert sum(part.length_ms for part in replay_parts(missed.id)) == pytest.approx(12_000, abs=300)
     assert [(chapter.position_ms, chapter.title) for chapter in list_chapters(missed.id)] == [
         (0, "Rules of origin"), (4000, "What it is."), (8000, "What it costs."),
@@ -59,10 +59,10 @@ def test_the_lecture_missed_last_has_a_recording_with_chapters(
 @pytest.mark.usefixtures("missed")
 def test_without_ffmpeg_it_says_so_and_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recording, "find_ffmpeg", lambda: None)
-    said: list[str] = []
+    lines: list[str] = []
     now = clock.now()
-    recording.request_recording(TRAINEE, now=now, say=said.append)
-    assert said == ["The recording of one lecture is missing until ffmpeg is installed (make video)."]
+    recording.request_recording(TRAINEE, now=now, say=lines.append)
+    assert lines == ["The recording of one lecture is missing until ffmpeg is installed (make video)."]
     jobs.run_due()
     db.session.rollback()
     first, second = requested()

@@ -8,11 +8,11 @@ from statistics import median
 
 import pytest
 
-from bench.glass import CLOCK_AS_CAMERA, READ_BACK
+from bench.glass import CLOCK_AS_CAMERA, PLAYS, READ_BACK
 from lms.core import clock
 from tests.factories import PASSWORD
 from tests.journeys.conftest import Site, Visitor
-from tests.journeys.test_lecture_room import PLAYS, _packager, browser
+from tests.journeys.test_lecture_room import _packager, browser
 
 __all__ = ["_packager", "browser"]
 pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.long]

@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import Browser, Playwright
 
+from bench.glass import PLAYS
 from lms.attendance.actions.replays import credit_due_replays
 from lms.attendance.models.credits import Credit
 from lms.catalogue.models import LectureState
@@ -29,7 +30,6 @@ FLAGS = (
     "--use-fake-ui-for-media-stream",
     "--autoplay-policy=no-user-gesture-required",
 )
-PLAYS = "() => { const video = document.getElementById('video'); return !video.paused && video.currentTime > 1; }"
 
 
 @pytest.fixture(scope="module")

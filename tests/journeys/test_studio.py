@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
-from playwright.sync_api import Browser, Page, Playwright, Route, expect
+from playwright.sync_api import Page, Route, expect
 
 from lms.catalogue.models import Lecture, LectureState
 from lms.core import clock, files
@@ -17,17 +17,12 @@ from lms.streaming.models import StreamSession, Track
 from lms.streaming.packager import run_packager
 from lms.streaming.queries import find_stream, list_epochs
 from lms.streaming.rules import LITTLE_DISK
-from tests.browsers import Fonts, launch
 from tests.factories import PASSWORD
 from tests.journeys.conftest import Site, Visitor
-from tests.proxy import Certificate
+from tests.journeys.test_lecture_room import browser
 
+__all__ = ["browser"]
 pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.long]
-FLAGS = (
-    "--use-fake-device-for-media-stream",
-    "--use-fake-ui-for-media-stream",
-    "--autoplay-policy=no-user-gesture-required",
-)
 REFUSES = """
 const devices = navigator.mediaDevices;
 const real = devices.getUserMedia.bind(devices);
@@ -72,17 +67,6 @@ class Studio:
             return len(list_epochs(stream.id)) if stream is not None else 0
 
         return self.site.within(count)
-
-
-@pytest.fixture(scope="module")
-def browser(
-    playwright: Playwright, certificate: Certificate, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Browser]:
-    """A browser with a camera and a microphone."""
-    folder = tmp_path_factory.mktemp("studio")
-    running = launch(playwright.chromium, Fonts.WIDE, folder, certificate.flag(), *FLAGS)
-    yield running
-    running.close()
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
-from playwright.sync_api import Browser, Page, Playwright
+from playwright.sync_api import Page
 
 from lms.catalogue.actions.pauses import pause_lecture, resume_lecture
 from lms.catalogue.actions.states import end_lecture, start_lecture
@@ -21,12 +21,12 @@ from lms.streaming.chunk_store import store_chunk
 from lms.streaming.models import Track
 from lms.streaming.packager import run_packager
 from lms.streaming.queries import Chapter, get_session
-from tests.browsers import Fonts, launch
 from tests.factories import PASSWORD
 from tests.journeys.conftest import Site, Visitor
-from tests.proxy import Certificate
+from tests.journeys.test_lecture_room import browser
 from tests.streaming.media import chunks_of, webm
 
+__all__ = ["browser"]
 pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.long]
 PLAYS = (
     "() => { const video = document.getElementById('video'); return video && !video.paused && video.currentTime > 1; }"
@@ -90,18 +90,6 @@ class Hall:
         for thread in self.threads:
             if thread.ident:
                 thread.join(20)
-
-
-@pytest.fixture(scope="module")
-def browser(
-    playwright: Playwright, certificate: Certificate, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Browser]:
-    """A browser that plays sound without being asked."""
-    folder = tmp_path_factory.mktemp("sound")
-    flag = "--autoplay-policy=no-user-gesture-required"
-    running = launch(playwright.chromium, Fonts.WIDE, folder, certificate.flag(), flag)
-    yield running
-    running.close()
 
 
 @pytest.fixture

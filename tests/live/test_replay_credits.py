@@ -87,8 +87,8 @@ def test_figures_and_reports_count_it_by_its_source(watched: Cinema, client: Fla
     with watched.make.app.app_context():
         rows = recount.RecountRows("Asia/Shanghai")
         at = clock.now()
-        for asked in (Slice(), Slice(source="replay")):
-            assert [recount.differences(rows, asked, by, at) for by in ((), ("source",))] == [[], []]
+        for slice_ in (Slice(), Slice(source="replay")):
+            assert [recount.differences(rows, slice_, by, at) for by in ((), ("source",))] == [[], []]
         assert recount.facts_differences(rows) == []
         by = watched.make.administrator()
         export = request_export("attendances", "csv", Slice(source="replay"), by=by, at=clock.now())

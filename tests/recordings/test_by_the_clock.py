@@ -115,20 +115,20 @@ def test_a_recording_is_deleted_after_its_days_and_its_lecturers_know_before(mak
 @pytest.mark.usefixtures("_kept_for_90_days")
 def test_a_setting_that_is_new_deletes_nothing_without_notice_and_nothing_that_is_kept(make: Make) -> None:
     ended = clock.now() - timedelta(days=400)
-    old, kept = (
+    old, retained = (
         held_lecture(make, starts_at=ended, actual_start=ended - timedelta(hours=1), actual_end=ended)
         for _number in range(2)
     )
     record(old, 20_000)
-    record(kept, 20_000)
-    assert actions.keep([kept.id], is_kept=True, by=make.administrator(), at=clock.now()) == 1
+    record(retained, 20_000)
+    assert actions.keep([retained.id], is_kept=True, by=make.administrator(), at=clock.now()) == 1
     now = clock.now()
     sweep(now)
     sweep(now + NOTICE - timedelta(minutes=1))
     assert find_stream(old.id, Track.MAIN) is not None
     sweep(now + NOTICE)
     assert find_stream(old.id, Track.MAIN) is None
-    assert find_stream(kept.id, Track.MAIN) is not None
+    assert find_stream(retained.id, Track.MAIN) is not None
 
 
 def test_without_the_setting_nothing_is_deleted(make: Make) -> None:

@@ -80,7 +80,7 @@ export function followReplay(video, { address, playedAddress, csrf, say, onCount
       say(body.detail || "");
       onCounted();
     } else if (answer.status === 403) {
-      token = ""; // the page stood open for long: it begins anew
+      token = ""; // the page stood open for long: it begins again
     } else if (answer.status < 500) {
       stop(body.detail);
     }
