@@ -33,6 +33,7 @@ CHECKS: tuple[Check, ...] = (
     service.check_worker,
     service.check_time_zones,
     service.check_database,
+    service.check_engines,
     service.check_recordings,
     service.check_version,
 )
@@ -45,6 +46,7 @@ OF_PAGE: tuple[Check, ...] = (
     service.check_disk,
     service.check_ffmpeg,
     service.check_database,
+    service.check_engines,
     database.check_times,
     service.check_time_zones,
     certificates.check_key,

@@ -10,7 +10,7 @@ from urllib.parse import urlencode, urlsplit
 from flask import Blueprint, Response, abort, current_app, has_request_context, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from lms.core import clock, schema, zones
+from lms.core import clock, engines, schema, zones
 from lms.core.errors import NotFound
 from lms.core.i18n import translated
 from lms.core.roles import ANONYMOUS
@@ -124,9 +124,15 @@ def healthz() -> ResponseReturnValue:
 @bp.get("/readyz")
 @allow(ANYONE, allow_without_mfa=True)
 def readyz() -> ResponseReturnValue:
-    """Reports whether the site can serve: the database answers and has the right schema. Else 503, with a remedy."""
-    mismatch = schema.find_mismatch()
-    return Response(f"{mismatch or 'ok'}\n", status=503 if mismatch else 200, mimetype="text/plain")
+    """Reports whether the site can serve: the database answers and has the right schema. Else 503, with a remedy.
+
+    A second line names the optional engines that are away: `degraded: [valkey]`.
+    """
+    if mismatch := schema.find_mismatch():
+        return Response(f"{mismatch}\n", status=503, mimetype="text/plain")
+    away = engines.names_of_those_away()
+    text = f"ok\ndegraded: [{', '.join(away)}]\n" if away else "ok\n"
+    return Response(text, mimetype="text/plain")
 
 
 @bp.get("/robots.txt")

@@ -16,7 +16,7 @@ from sqlalchemy import func, select
 from lms import __version__
 from lms.catalogue.actions.time_zones import find_shifts, last_version
 from lms.config import SETTINGS, Config
-from lms.core import clock, journal, zones
+from lms.core import clock, engines, journal, zones
 from lms.core.db import db
 from lms.core.ffmpeg import find_ffmpeg
 from lms.core.i18n import _, _n
@@ -125,6 +125,18 @@ def check_ffmpeg(_context: CheckContext) -> Iterator[Finding]:
         yield warning(_("video"), _("ffmpeg is not installed"), remedy)
     else:
         yield ok(_("video"), _("ffmpeg is installed"))
+
+
+def check_engines(_context: CheckContext) -> Iterator[Finding]:
+    """Whether each optional engine that a setting names answers."""
+    for engine in engines.engines():
+        state = engine.state()
+        if state.is_up:
+            yield ok(str(engine.title), _("answers"))
+            continue
+        report = fault if engine.is_essential else warning
+        message = _("no answer: %(error)s", error=state.error)
+        yield report(str(engine.title), f"{message}. {engine.without}", str(engine.remedy))
 
 
 def check_recordings(_context: CheckContext) -> Iterator[Finding]:
