@@ -1,0 +1,115 @@
+"""Leases: what only one process may do at a time, on whatever machine, as long as it says that it still does it.
+
+The database decides who holds a lease; on PostgreSQL its clock counts. Once the lease of a process that died has
+expired, another process can take it.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+from sqlalchemy import String, delete, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Mapped, mapped_column
+
+from lms.core import clock
+from lms.core.db import Base, UtcDateTime, action, db, in_action, is_sqlite
+
+POLL_SECONDS = 0.05
+"""How often `holding` asks for a lease that another holder has."""
+
+
+class Lease(Base):
+    """Who holds a lease, and until when unless it is renewed."""
+
+    __tablename__ = "lease"
+    read_by_strangers = False
+
+    name: Mapped[str] = mapped_column(String(255), primary_key=True)
+    holder: Mapped[str] = mapped_column(String(255))
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class LeaseTaken(Exception):
+    """Another holder has the lease."""
+
+
+def new_holder() -> str:
+    """The name of a new holder: host, process, and a random part, since a machine gives process numbers again."""
+    return f"{socket.gethostname()[:100]}:{os.getpid()}:{secrets.token_hex(4)}"
+
+
+def acquire(name: str, holder: str, seconds: float) -> bool:
+    """Takes a lease that is free, expired or the holder's already, for so many seconds; returns whether it did.
+
+    Raises RuntimeError inside an action: others would not see it before the action ends.
+    """
+    if in_action():
+        raise RuntimeError("a lease inside an action")
+    return _acquire(name, holder, seconds)
+
+
+@action
+def _acquire(name: str, holder: str, seconds: float) -> bool:
+    now = _now()
+    insert = (sqlite.insert if is_sqlite() else postgresql.insert)(Lease)
+    row = insert.values(name=name, holder=holder, expires_at=now + timedelta(seconds=seconds))
+    is_free = (Lease.expires_at <= now) | (Lease.holder == holder)
+    statement = row.on_conflict_do_update(
+        index_elements=["name"],
+        set_={"holder": row.excluded.holder, "expires_at": row.excluded.expires_at},
+        where=is_free,
+    )
+    return db.session.execute(statement.returning(Lease.name)).one_or_none() is not None
+
+
+@action
+def renew(name: str, holder: str, seconds: float) -> bool:
+    """Holds a lease for so many seconds from now; returns False where it was lost to another holder or released.
+
+    A lease that has expired and that nobody else took is renewed.
+    """
+    statement = update(Lease).where(Lease.name == name, Lease.holder == holder)
+    renewed = statement.values(expires_at=_now() + timedelta(seconds=seconds)).returning(Lease.name)
+    return db.session.execute(renewed).one_or_none() is not None
+
+
+@action
+def release(name: str, holder: str) -> None:
+    """Ends a lease. Does nothing where the holder has lost it."""
+    db.session.execute(delete(Lease).where(Lease.name == name, Lease.holder == holder))
+
+
+@contextmanager
+def holding(name: str, *, seconds: float = 30, wait_seconds: float = 0) -> Iterator[str]:
+    """Holds a lease for the time of the block, which must be shorter than `seconds` or renew it; gives its holder.
+
+    Waits for it up to `wait_seconds`. Raises LeaseTaken.
+    """
+    holder = new_holder()
+    until = time.monotonic() + wait_seconds
+    while not acquire(name, holder, seconds):
+        if time.monotonic() >= until:
+            raise LeaseTaken(name)
+        time.sleep(POLL_SECONDS)
+    try:
+        yield holder
+    finally:
+        release(name, holder)
+
+
+def list_leases() -> dict[str, tuple[str, datetime]]:
+    """The holder of each lease that has not expired, and when it would, by name."""
+    rows = db.session.execute(select(Lease).where(Lease.expires_at > _now()).order_by(Lease.name)).scalars()
+    return {row.name: (row.holder, row.expires_at) for row in rows}
+
+
+def _now() -> datetime:
+    """This moment by the clock that all processes share: the only machine's on SQLite, else the database's."""
+    return clock.now() if is_sqlite() else db.session.execute(select(func.clock_timestamp())).scalar_one()
