@@ -46,7 +46,7 @@ def new_holder() -> str:
 
 
 def acquire(name: str, holder: str, seconds: float) -> bool:
-    """Takes a lease that is free, expired or the holder's already, for so many seconds; returns whether it did.
+    """Takes a lease for a number of seconds, if it is free, expired or already the holder's; returns whether it did.
 
     Raises RuntimeError inside an action: others would not see it before the action ends.
     """
@@ -71,9 +71,9 @@ def _acquire(name: str, holder: str, seconds: float) -> bool:
 
 @action
 def renew(name: str, holder: str, seconds: float) -> bool:
-    """Holds a lease for so many seconds from now; returns False where it was lost to another holder or released.
+    """Extends a lease to a number of seconds from now; returns False if another holder has taken it or it was released.
 
-    A lease that has expired and that nobody else took is renewed.
+    An expired lease that is still free is renewed.
     """
     statement = update(Lease).where(Lease.name == name, Lease.holder == holder)
     renewed = statement.values(expires_at=_now() + timedelta(seconds=seconds)).returning(Lease.name)
