@@ -14,7 +14,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from lms import __version__
 from lms.config import Config
-from lms.core import audit, events, idempotency, jobs, leases, sealing, worker_heartbeats
+from lms.core import audit, events, idempotency, jobs, leases, process_heartbeats, sealing
 from lms.core.data_settings import data_settings
 from lms.core.db import db
 from lms.core.i18n import _
@@ -49,8 +49,8 @@ CORE_TABLES = (
     sending.MailTaken,
     runs.MailRun,
     idempotency.KeptAnswer,
-    worker_heartbeats.WorkerHeartbeat,
     leases.Lease,
+    process_heartbeats.ProcessHeartbeat,
 )
 SLICES = (
     "web",

@@ -229,6 +229,13 @@ SETTINGS = (
     Setting("WORKERS", "2", _whole, "Web processes of `lms serve`. Use the number of processors."),
     Setting("THREADS", "64", _whole, "Threads per web process. Up to this many heartbeats share one commit."),
     Setting(
+        "STOP_SECONDS",
+        "0",
+        _whole,
+        "Seconds for which `lms serve` goes on after SIGTERM, while /readyz answers 503, so that balancers notice. "
+        "See Several machines.",
+    ),
+    Setting(
         "STAFF_SECOND_FACTOR",
         "",
         _switch,
@@ -297,6 +304,7 @@ class Config:
     proxies: int
     workers: int
     threads: int
+    stop_seconds: int
     staff_second_factor: str
     session_days: int
     staff_idle_minutes: int

@@ -31,9 +31,10 @@ from lms.attendance.actions.replays import credit_due_replays
 from lms.certificates.actions.bundles import drop_old_bundles
 from lms.certificates.actions.requirements import post_grown_requirements
 from lms.config import Config
-from lms.core import clock, files, jobs, logs, schema, worker_heartbeats
+from lms.core import clock, files, jobs, logs, process_heartbeats, schema
 from lms.core.db import db
 from lms.core.errors import Refused
+from lms.core.process_heartbeats import ProcessKind
 from lms.core.staged import drop_old_files
 from lms.dashboards.digests import post_due_digests
 from lms.enrolment.invitations import invite_due
@@ -44,6 +45,7 @@ from lms.materials.actions import scan_waiting_files
 from lms.materials.resumable_uploads import drop_old_uploads
 from lms.messages.actions import send_due_messages
 from lms.nominations.jobs import run_due_nominations
+from lms.operations.machines import facts_of
 from lms.people.actions.country_merging import settle_country_merges
 from lms.people.actions.duplicates import compare_waiting_people
 from lms.people.actions.sessions import prune_sessions
@@ -56,6 +58,7 @@ from lms.streaming import packager
 from lms.streaming.actions import drop_old_chunks, drop_old_rehearsals
 from lms.web import rates
 from lms.web.metrics import FOLDER_VARIABLE
+from lms.web.stopping import HandOver, StopMark
 from lms.web_process import server_options
 
 log = structlog.get_logger(__name__)
@@ -64,13 +67,18 @@ SWEEP_SECONDS = 5
 END_SECONDS = 15
 """How long the server waits at its end for each process beside it."""
 HEART_STOPS_WITHIN = 5
-"""Seconds that a worker waits at its end until its last heartbeat is written."""
+"""Seconds that a process waits at its end until its last heartbeat is written."""
+WORK_STOPS_WITHIN = 10
+"""Seconds that a worker waits at its end for what it is doing. What takes longer, another worker takes up later."""
 
 
 def run_packager(config: Config, *, with_server: bool = False) -> None:
     """Packages lectures that are given in the browser until told to stop; `with_server` as in `run_worker`."""
     app = _prepare_background(config, with_server=with_server)
-    packager.run_packager(app, _stopped_by_signals())
+    stopping = _stopped_by_signals()
+    heart = _begin_heartbeats(app, stopping, ProcessKind.PACKAGER)
+    packager.run_packager(app, stopping)
+    heart.join(HEART_STOPS_WITHIN)
 
 
 def _prepare_background(config: Config, *, with_server: bool) -> Flask:
@@ -92,10 +100,10 @@ def _stopped_by_signals() -> threading.Event:
     return stopping
 
 
-def run_jobs(app: Flask) -> None:
-    """Runs all jobs that are due."""
+def run_jobs(app: Flask, stopping: threading.Event) -> None:
+    """Runs all jobs that are due, until `stopping` is set."""
     with app.app_context():
-        jobs.run_due()
+        jobs.run_due(is_stopping=stopping.is_set)
         db.session.remove()
 
 
@@ -129,18 +137,21 @@ def run_worker(config: Config, *, with_server: bool = False) -> None:
             read_returned_mail,
             compare_people,
             credit_replays,
-            send_heartbeats,
         )
     ]
     for thread in threads:
         thread.start()
+    heart = _begin_heartbeats(app, stopping, ProcessKind.WORKER)
     stopping.wait()
-    threads[-1].join(HEART_STOPS_WITHIN)
+    latest = time.monotonic() + WORK_STOPS_WITHIN
+    for thread in threads:
+        thread.join(max(0, latest - time.monotonic()))
+    heart.join(HEART_STOPS_WITHIN)
 
 
 def run_due_jobs(app: Flask, stopping: threading.Event) -> None:
     """Runs jobs that are due every half second, until `stopping` is set."""
-    _every_half_second(lambda: run_jobs(app), stopping)
+    _every_half_second(lambda: run_jobs(app, stopping), stopping)
 
 
 def send_due_mail(app: Flask, stopping: threading.Event) -> None:
@@ -181,7 +192,7 @@ def run_due_jobs_and_housekeeping(app: Flask, stopping: threading.Event) -> None
     """Runs every few seconds what is due, then what recurs (figures, old files, reports), until `stopping` is set."""
     while not stopping.wait(SWEEP_SECONDS):
         try:
-            run_jobs(app)
+            run_jobs(app, stopping)
             with app.app_context():
                 refresh_when_due(at=clock.now())
                 drop_old_exports(at=clock.now())
@@ -232,22 +243,35 @@ def credit_replays(app: Flask, stopping: threading.Event) -> None:
             log.exception("replays could not be credited")
 
 
-def send_heartbeats(app: Flask, stopping: threading.Event) -> None:
-    """Records every few seconds that this worker is alive, until it stops."""
-    worker, started_at = f"{socket.gethostname()}:{os.getpid()}", clock.now()
+def _begin_heartbeats(app: Flask, stopping: threading.Event, kind: ProcessKind) -> threading.Thread:
+    thread = threading.Thread(target=send_heartbeats, args=(app, stopping, kind), name="heartbeats", daemon=True)
+    thread.start()
+    return thread
+
+
+def send_heartbeats(app: Flask, stopping: threading.Event, kind: ProcessKind = ProcessKind.WORKER) -> None:
+    """Records every few seconds that this process is alive and what it runs with, until it stops."""
+    name, started_at = f"{socket.gethostname()}:{os.getpid()}", clock.now()
+
+    def beat() -> None:
+        ahead = process_heartbeats.clock_ahead_of_database()
+        facts = facts_of(app.extensions["lms.config"], is_new_storage_marked=True)
+        process_heartbeats.record_heartbeat(
+            name, kind=kind, started_at=started_at, at=clock.now(), ahead=ahead, facts=facts
+        )
 
     def within_app(work: Callable[[], None]) -> None:
         try:
             with app.app_context():
                 work()
         except Exception:
-            log.exception("worker heartbeat failed")
+            log.exception("heartbeat failed")
 
     while True:
-        within_app(lambda: worker_heartbeats.record_worker_heartbeat(worker, started_at=started_at, at=clock.now()))
-        if stopping.wait(worker_heartbeats.INTERVAL_SECONDS):
+        within_app(beat)
+        if stopping.wait(process_heartbeats.INTERVAL_SECONDS):
             break
-    within_app(lambda: worker_heartbeats.remove_worker_heartbeat(worker))
+    within_app(lambda: process_heartbeats.remove_heartbeat(name))
 
 
 def _sweep_files(app: Flask) -> None:
@@ -302,9 +326,21 @@ class _Background:
 class _Arbiter(Arbiter):
     """Looks after all processes in one thread: a process that forks must have no other."""
 
-    def __init__(self, app: BaseApplication, background: Sequence[_Background]) -> None:
+    def __init__(
+        self, app: BaseApplication, background: Sequence[_Background], mark: StopMark, *, stop_seconds: int
+    ) -> None:
         self._background = background
+        self._mark = mark
+        self._stop_seconds = stop_seconds
+        self._stops_at = inf
         super().__init__(app)
+
+    def handle_term(self) -> None:
+        """Stops after `stop_seconds`, in which balancers learn of it; at the second signal at once."""
+        if not self._stop_seconds or self._mark.is_set():
+            super().handle_term()
+        self._mark.set()
+        self._stops_at = time.monotonic() + self._stop_seconds
 
     def handle_chld(self) -> None:
         for process in self._background:
@@ -317,6 +353,8 @@ class _Arbiter(Arbiter):
         super().manage_workers()
         for process in self._background:
             process.run()
+        if time.monotonic() >= self._stops_at:
+            raise StopIteration
 
 
 class _Server(BaseApplication):
@@ -327,19 +365,34 @@ class _Server(BaseApplication):
         self.lms_config = config
         self.rates_uri = rates_uri
         self.background = background
+        self.mark = StopMark()
         super().__init__()
 
     def load_config(self) -> None:
         for name, value in self.options.items():
             self.cfg.set(name, value)
+        self.cfg.set("post_worker_init", _begin_web_heartbeats)
+        self.cfg.set("worker_exit", _end_web_heartbeats)
 
     def load(self) -> Flask:
         app = create_app(self.lms_config, rates_uri=self.rates_uri)
+        app.wsgi_app = HandOver(app.wsgi_app, self.mark)  # type: ignore[method-assign]
         settle()
         return app
 
     def run(self) -> None:
-        _Arbiter(self, self.background).run()
+        _Arbiter(self, self.background, self.mark, stop_seconds=self.lms_config.stop_seconds).run()
+
+
+def _begin_web_heartbeats(worker: Any) -> None:
+    worker.heart_stopping = threading.Event()
+    worker.heart = _begin_heartbeats(worker.app.wsgi(), worker.heart_stopping, ProcessKind.WEB)
+
+
+def _end_web_heartbeats(_arbiter: Any, worker: Any) -> None:
+    if hasattr(worker, "heart"):  # not one that could not be begun
+        worker.heart_stopping.set()
+        worker.heart.join(HEART_STOPS_WITHIN)
 
 
 def _is_loopback(host: str) -> bool:

@@ -18,9 +18,9 @@ from lms.core.settings import settings
 _PART = ".part-"  # how a file is named while it is written
 ABANDONED = timedelta(days=1)
 """A file that is being written is written to again within this time; else its writer was killed."""
-TEMPORARY = ("bundles", "chunks", "downloads", "exports", "staged")
-"""Folders of files that are needed for a day or so and hold personal data. Backups leave them out, since each file can
-be requested again or becomes part of a lasting one."""
+TEMPORARY = ("bundles", "chunks", "downloads", "exports", "identity", "staged")
+"""Folders of files that backups leave out: each file can be requested again or becomes part of a lasting one. Most are
+needed for a day or so and hold personal data; `identity` says which storage this is."""
 LASTING = ("attendance", "certificates", "designs", "materials", "nominations", "recordings", "snapshots", "speakers")
 """Folders of files that rows refer to. The slice that writes to one answers `events.StoredFilesAsked` for it, or its
 files are reported as unused."""

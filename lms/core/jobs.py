@@ -70,17 +70,24 @@ class JobStopped(Exception):
     result: dict[str, Any] | None = None
 
 
+class _WorkerStops(Exception):
+    """Raised within a job function whose worker is about to stop: another worker takes the job."""
+
+
 class Run:
     """What a job function gets: its job's id and a way to tell how far it is."""
 
-    def __init__(self, job_id: int) -> None:
+    def __init__(self, job_id: int, *, is_stopping: Callable[[], bool] = bool) -> None:
         self.job_id = job_id
+        self._is_stopping = is_stopping
 
     def progress(self, done: int, total: int) -> None:
         """Records the progress of the job in a short separate transaction, and renews the lease.
 
-        Raises JobStopped once somebody has stopped the job.
+        Raises JobStopped once somebody has stopped the job, and ends the function if the worker is about to stop.
         """
+        if self._is_stopping():
+            raise _WorkerStops
         if not _tell(self.job_id, done=done, total=total, at=clock.now()):
             raise JobStopped
 
@@ -134,11 +141,14 @@ def stop_job(row: Job, *, at: datetime) -> None:
     row.state, row.finished_at, row.leased_until = JobState.STOPPED, at, None
 
 
-def run_due(*, at: datetime | None = None) -> int:
-    """Runs all jobs that are queued, or whose worker let the lease run out; returns how many ran."""
+def run_due(*, at: datetime | None = None, is_stopping: Callable[[], bool] = bool) -> int:
+    """Runs all jobs that are queued, or whose worker let the lease run out; returns how many ran.
+
+    Once `is_stopping`, takes no other job and gives the running one back at its next step.
+    """
     ran = 0
-    while (job_id := _claim(at=at or clock.now())) is not None:
-        run_job(job_id)
+    while not is_stopping() and (job_id := _claim(at=at or clock.now())) is not None:
+        run_job(job_id, is_stopping=is_stopping)
         ran += 1
     return ran
 
@@ -176,13 +186,16 @@ def _claim_due(*, at: datetime) -> int | None:
     return row.id
 
 
-def run_job(job_id: int) -> None:
+def run_job(job_id: int, *, is_stopping: Callable[[], bool] = bool) -> None:
     """Runs a claimed job to its end and writes what came of it."""
     row = db.session.get_one(Job, job_id)
     kind, arguments, started_at = row.kind, dict(row.arguments), row.started_at
     db.session.rollback()
     try:
-        result = REGISTRY[kind](Run(job_id), **arguments)
+        result = REGISTRY[kind](Run(job_id, is_stopping=is_stopping), **arguments)
+    except _WorkerStops:
+        db.session.rollback()
+        _give_back(job_id)
     except JobStopped as stopped:
         _finish(job_id, JobState.STOPPED, stopped.result, None, at=clock.now())
     except OperationalError as error:
@@ -207,6 +220,13 @@ def _tell(job_id: int, *, done: int, total: int, at: datetime) -> bool:
     going = update(Job).where(Job.id == job_id, Job.state != JobState.STOPPED).returning(Job.id)
     refresh = going.values(done=done, total=total, leased_until=at + LEASE)
     return db.session.scalar(refresh.execution_options(synchronize_session=False)) is not None
+
+
+@action
+def _give_back(job_id: int) -> None:
+    row = db.session.get_one(Job, job_id)
+    if row.state is JobState.RUNNING:
+        row.state, row.leased_until = JobState.QUEUED, None
 
 
 @action

@@ -15,8 +15,8 @@ from lms.core import audit, clock
 from lms.core.db import action, db
 from lms.core.i18n import _
 from lms.core.jobs import Job, JobState
+from lms.core.process_heartbeats import ProcessHeartbeat
 from lms.core.roles import Actor
-from lms.core.worker_heartbeats import WorkerHeartbeat
 from lms.mail.decisions import stop_due
 from lms.operations.manifest import Manifest
 from lms.people.models import ApiToken, OneTimeLink, SignInSession
@@ -63,7 +63,7 @@ def stop_what_was_under_way(manifest: Manifest, *, by: Actor, at: datetime) -> S
     sessions = _count(open_sessions.values(ended_at=at, expires_at=at))
     db.session.execute(delete(OneTimeLink))
     tokens = _count(update(ApiToken).where(ApiToken.revoked_at.is_(None)).values(revoked_at=at))
-    db.session.execute(delete(WorkerHeartbeat))  # of workers of the installation that was backed up
+    db.session.execute(delete(ProcessHeartbeat))  # of workers of the installation that was backed up
     mails = stop_due(REASON, at=at)
     detail = {"taken_at": manifest.taken_at, "mails": mails, "jobs": jobs, "reports": reports, "tokens": tokens}
     audit.record(_VERB, by=by, at=at, detail=detail)

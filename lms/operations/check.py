@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from lms.core.i18n import _
-from lms.operations.checks import certificates, database, service, stored_files
+from lms.operations.checks import certificates, database, machines, service, stored_files
 from lms.operations.checks.model import CheckContext, Finding, Level, fault
 
 Check = Callable[[CheckContext], Iterator[Finding]]
@@ -17,6 +17,7 @@ WITHOUT_SCHEMA: tuple[Check, ...] = (
     service.check_ffmpeg,
     service.check_journal,
     service.check_backup,
+    machines.check_media_key,
 )
 CHECKS: tuple[Check, ...] = (
     database.check_integrity,
@@ -31,6 +32,7 @@ CHECKS: tuple[Check, ...] = (
     service.check_mail_queue,
     service.check_returned_mail,
     service.check_worker,
+    machines.check_machines,
     service.check_time_zones,
     service.check_database,
     service.check_engines,
@@ -40,11 +42,13 @@ CHECKS: tuple[Check, ...] = (
 OF_PAGE: tuple[Check, ...] = (
     service.check_tasks,
     service.check_worker,
+    machines.check_machines,
     service.check_mail_queue,
     service.check_returned_mail,
     service.check_backup,
     service.check_disk,
     service.check_ffmpeg,
+    machines.check_media_key,
     service.check_database,
     service.check_engines,
     database.check_times,

@@ -24,7 +24,7 @@ from lms.core.cache_versions import UNWATCHED
 from lms.core.db import Base, db, write_connection
 from lms.core.errors import Refused
 from lms.core.i18n import _
-from lms.core.worker_heartbeats import is_worker_alive
+from lms.core.process_heartbeats import list_alive
 from lms.operations import databases
 from lms.operations.databases import Tell
 
@@ -56,8 +56,8 @@ def move_database(
     mismatch = schema.find_mismatch()
     if mismatch:
         raise Refused(mismatch)
-    if is_worker_alive(at=at):
-        raise Refused(_("A worker was running in the last minute. Stop the site, wait a minute and try again."))
+    if list_alive(at=at):
+        raise Refused(_("The site was running in the last minute. Stop it, wait a minute and try again."))
     db.session.rollback()
     with write_connection() as source, source.begin():
         _hold_still(source)

@@ -26,6 +26,7 @@ class Work:
     def __call__(self, run: jobs.Run) -> dict[str, Any]:
         if self.goes:
             self.goes.pop(0)()
+        run.progress(1, 1)
         return {"done": True}
 
 
@@ -78,3 +79,18 @@ def test_any_other_failure_is_told_at_once(work: Work) -> None:
     assert jobs.run_due() == 1
     assert state() == (JobState.FAILED, "KeyError")
     assert jobs.run_due(at=clock.now() + LEASE * 2) == 0
+
+
+def test_a_worker_that_stops_gives_its_job_back_at_the_next_step(work: Work) -> None:
+    stopping = False
+
+    def begin_to_stop() -> None:
+        nonlocal stopping
+        stopping = True
+
+    work.goes = [begin_to_stop]
+    assert jobs.run_due(is_stopping=lambda: stopping) == 1
+    assert state() == (JobState.QUEUED, None)
+    assert jobs.run_due(is_stopping=lambda: stopping) == 0
+    assert jobs.run_due() == 1  # another worker, without waiting for the lease
+    assert state() == (JobState.DONE, None)

@@ -13,7 +13,7 @@ from lms.catalogue.models import LectureState
 from lms.core import clock
 from lms.core.db import action, db
 from lms.core.jobs import Job, JobState
-from lms.core.worker_heartbeats import record_worker_heartbeat
+from lms.core.process_heartbeats import record_heartbeat
 from lms.dashboards.texts import without_class_name
 from lms.enrolment.models import EnrolmentStatus
 from lms.mail.outbox import OutboxMail
@@ -64,7 +64,7 @@ def decisions(page: str) -> list[list[str]]:
 def test_a_quiet_day_says_so(world: World) -> None:
     now = clock.now()
     with world.make.app.app_context():
-        record_worker_heartbeat("here:1", started_at=now, at=now)
+        record_heartbeat("here:1", started_at=now, at=now)
     client = world.signed_in(administrator(world))
     page = flat(client.get("/admin").text)
     assert "Nothing needs a decision" in page

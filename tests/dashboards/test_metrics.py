@@ -11,8 +11,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from lms.config import BadSetting, Config
 from lms.core import clock, jobs
 from lms.core.db import action, db
+from lms.core.process_heartbeats import record_heartbeat
 from lms.core.roles import SYSTEM
-from lms.core.worker_heartbeats import record_worker_heartbeat
 from lms.mail import outbox
 
 TOKEN = "a-token-of-the-monitoring"
@@ -45,7 +45,7 @@ def test_the_figures_are_those_of_the_rows(app: APIFlask) -> None:
 
     with app.app_context():
         prepare()
-        record_worker_heartbeat("host:1", started_at=earlier, at=earlier)
+        record_heartbeat("host:1", started_at=earlier, at=earlier)
         mail = db.session.query(outbox.OutboxMail).first()
         assert mail is not None
         mail.state = outbox.MailState.FAILED

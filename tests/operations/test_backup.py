@@ -25,8 +25,8 @@ from lms.core.audit import record
 from lms.core.db import action, db
 from lms.core.errors import Refused
 from lms.core.jobs import Job, JobState, request_job
+from lms.core.process_heartbeats import record_heartbeat
 from lms.core.roles import SYSTEM, Role
-from lms.core.worker_heartbeats import record_worker_heartbeat
 from lms.mail.outbox import OutboxMail, post_mail
 from lms.operations import manifest
 from lms.operations import restore as restoring
@@ -244,7 +244,7 @@ def test_nothing_is_done_again(
         request_job("credit_lecture", {"lecture_id": 1}, by=SYSTEM, at=NOW)
 
     installation.within(under_way)
-    installation.within(lambda: record_worker_heartbeat("there:1", started_at=NOW, at=LATER))
+    installation.within(lambda: record_heartbeat("there:1", started_at=NOW, at=LATER))
     backed_up(installation, tmp_path / "backup")
     done = restored(tmp_path / "backup", target)
     assert (done.stopped.jobs, done.stopped.sessions, done.stopped.tokens) == (1, 1, 1)

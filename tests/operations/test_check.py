@@ -13,8 +13,8 @@ from lms.certificates.models import Certificate, CertificateState
 from lms.core import clock, files
 from lms.core.db import action, db
 from lms.core.jobs import request_job
+from lms.core.process_heartbeats import record_heartbeat, remove_heartbeat
 from lms.core.roles import SYSTEM
-from lms.core.worker_heartbeats import record_worker_heartbeat
 from lms.mail.bounce_mailbox import MailboxAddress, MailboxFault, claim, note_fault, note_read
 from lms.mail.outbox import post_mail
 from lms.operations.backup import take_backup
@@ -34,7 +34,7 @@ def healthy(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> Inst
     config.journal = str(config.folder.parent / "journal.jsonl")
     for path in [config.folder, *config.folder.rglob("*")]:
         path.chmod(path.stat().st_mode & 0o700)
-    installation.within(lambda: record_worker_heartbeat("here:1", started_at=NOW, at=NOW))
+    installation.within(lambda: record_heartbeat("here:1", started_at=NOW, at=NOW))
     backup = config.folder.parent / "backup"
     installation.within(lambda: take_backup(backup, config, tell=lambda _line: None, at=NOW))
     for name in ("LMS_SECRET_KEY", "LMS_SIGNING_PASSWORD", "LMS_CONFIG"):
@@ -59,7 +59,7 @@ def test_nothing_is_found_where_nothing_is_wrong(healthy: Installation) -> None:
     assert {finding.about for finding in findings(healthy)} == {
         "schema", "settings", "permissions", "disk", "journal", "backup", "integrity", "references", "facts", "clock",
         "signing key", "certificates", "files", "tasks", "mail", "worker", "time zones", "database", "version", "video",
-            "recordings",
+            "recordings", "processes",
     }  # fmt: skip
     quick = {finding.about for finding in findings(healthy, is_quick=True)}
     assert {finding.about for finding in findings(healthy)} - quick == {"references", "facts", "certificates"}
@@ -122,7 +122,7 @@ def late_work(installation: Installation) -> None:
 
 
 def old_worker(installation: Installation) -> None:
-    installation.within(lambda: record_worker_heartbeat("here:1", started_at=NOW, at=NOW - timedelta(minutes=5)))
+    installation.within(lambda: record_heartbeat("here:1", started_at=NOW, at=NOW - timedelta(minutes=5)))
 
 
 def clock_of_worker(seconds: int) -> Callable[[Installation], None]:
@@ -130,7 +130,8 @@ def clock_of_worker(seconds: int) -> Callable[[Installation], None]:
 
     def run(installation: Installation) -> None:
         at = NOW + timedelta(seconds=seconds)
-        installation.within(lambda: record_worker_heartbeat("there:1", started_at=NOW, at=at))
+        installation.within(lambda: remove_heartbeat("here:1"))
+        installation.within(lambda: record_heartbeat("there:1", started_at=NOW, at=at))
 
     return run
 

@@ -16,8 +16,8 @@ from lms.config import Config
 from lms.core import clock
 from lms.core.db import db
 from lms.core.errors import Refused
+from lms.core.process_heartbeats import record_heartbeat, remove_heartbeat
 from lms.core.roles import SYSTEM
-from lms.core.worker_heartbeats import record_worker_heartbeat, remove_worker_heartbeat
 from lms.operations import moving
 from lms.operations.databases import Tell
 from lms.operations.figures import headline
@@ -125,10 +125,10 @@ def test_a_database_in_use_or_with_rows_is_left_alone(sqlite_installation: Insta
     target = settings(config.folder, empty)
     with pytest.raises(Refused, match="already there"):
         move(sqlite_installation, config)
-    sqlite_installation.within(lambda: record_worker_heartbeat("w", started_at=NOW, at=LATER))
-    with pytest.raises(Refused, match="Stop the site"):
+    sqlite_installation.within(lambda: record_heartbeat("w", started_at=NOW, at=LATER))
+    with pytest.raises(Refused, match="Stop it, wait a minute"):
         move(sqlite_installation, target)
-    sqlite_installation.within(lambda: remove_worker_heartbeat("w"))
+    sqlite_installation.within(lambda: remove_heartbeat("w"))
     with create_engine(target.database).begin() as connection:
         connection.execute(text("CREATE TABLE somebody (id INTEGER)"))
     with pytest.raises(Refused, match="already has tables"):

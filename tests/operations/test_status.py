@@ -9,7 +9,7 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 
 from lms.core import clock
-from lms.core.worker_heartbeats import record_worker_heartbeat
+from lms.core.process_heartbeats import record_heartbeat
 from lms.operations.check import CHECKS, OF_PAGE, WITHOUT_SCHEMA
 from tests.factories import Make
 
@@ -31,7 +31,7 @@ def test_what_needs_action_stands_first_with_what_to_do(app: APIFlask, client: F
     assert '<code dir="ltr">lms worker</code>' in page
     now = clock.now()
     with app.app_context():
-        record_worker_heartbeat("here:1", started_at=now, at=now)
+        record_heartbeat("here:1", started_at=now, at=now)
     assert ("ok", "Worker") in parts(client.get("/admin/status").text)
 
 

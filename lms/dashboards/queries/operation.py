@@ -18,7 +18,7 @@ from lms.config import Config
 from lms.core.db import db, is_sqlite
 from lms.core.gauges import Gauge
 from lms.core.jobs import Job, JobState
-from lms.core.worker_heartbeats import worker_last_seen
+from lms.core.process_heartbeats import worker_last_seen
 from lms.mail.outbox import MailState, OutboxMail
 
 

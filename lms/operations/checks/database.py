@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy import column, func, inspect, select, table, text
 from sqlalchemy.engine import Connection
@@ -13,7 +13,7 @@ from lms.core import clock, schema
 from lms.core.audit import AuditEntry
 from lms.core.db import db, is_sqlite
 from lms.core.i18n import _
-from lms.core.worker_heartbeats import list_worker_heartbeats
+from lms.core.process_heartbeats import ALIVE_FOR, clock_ahead_of_database, list_heartbeats
 from lms.mail.outbox import OutboxMail
 from lms.operations.checks.model import CheckContext, Finding, fault, ok, warning
 from lms.reports import recount
@@ -147,12 +147,14 @@ def check_times(context: CheckContext) -> Iterator[Finding]:
 def _clock_differences(context: CheckContext) -> dict[str, timedelta]:
     """How far the clocks of other machines are ahead of this one's, where that is much."""
     differences = {}
-    if not is_sqlite():
-        before = clock.now()
-        theirs: datetime = db.session.execute(text("SELECT clock_timestamp()")).scalar_one()
-        differences[_("the database server")] = theirs - before - (clock.now() - before) / 2
-    for row in list_worker_heartbeats():
-        host = row.worker.rpartition(":")[0]
-        if host != socket.gethostname() and row.seen_at > context.at:  # a clock behind looks like a stopped worker
-            differences[_("the worker on %(host)s", host=host)] = row.seen_at - context.at
+    ahead = clock_ahead_of_database() or timedelta()
+    if ahead:
+        differences[_("the database server")] = -ahead
+    for row in list_heartbeats():
+        if row.host == socket.gethostname():
+            continue
+        if row.clock_ahead_ms is not None and row.seen_at > context.at - ahead - ALIVE_FOR:
+            differences[_("the machine %(host)s", host=row.host)] = timedelta(milliseconds=row.clock_ahead_ms) - ahead
+        elif row.clock_ahead_ms is None and row.seen_at > context.at:  # a clock behind looks like a stopped process
+            differences[_("the machine %(host)s", host=row.host)] = row.seen_at - context.at
     return {machine: ahead for machine, ahead in differences.items() if abs(ahead) >= SKEW}

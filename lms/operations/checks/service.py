@@ -21,7 +21,7 @@ from lms.core.db import db
 from lms.core.ffmpeg import find_ffmpeg
 from lms.core.i18n import _, _n
 from lms.core.jobs import Job, JobState
-from lms.core.worker_heartbeats import is_worker_alive, worker_last_seen
+from lms.core.process_heartbeats import is_worker_alive, worker_last_seen
 from lms.dashboards.queries.administration import failed_jobs
 from lms.dashboards.queries.operation import measure_database, read_mail_queue, read_task_queue
 from lms.mail import rendering

@@ -1,0 +1,118 @@
+"""Which processes are alive, on which machines: each writes a row every few seconds, from a thread of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, String, delete, func, select, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from lms.core import clock
+from lms.core.db import Base, UtcDateTime, action, db, is_sqlite, text_enum
+
+INTERVAL_SECONDS = 15
+"""Between two heartbeats of a process."""
+ALIVE_FOR = timedelta(seconds=60)
+"""A process that was seen within this time is alive."""
+_FORGOTTEN_AFTER = timedelta(days=1)
+
+
+class ProcessKind(StrEnum):
+    WEB = "web"
+    WORKER = "worker"
+    PACKAGER = "packager"
+
+
+class ProcessHeartbeat(Base):
+    """A process: when it started, when it was last seen, and what it runs with (`facts`, by name).
+
+    `seen_at` is by the clock of the database, which this process' clock is `clock_ahead_ms` ahead of.
+    """
+
+    __tablename__ = "worker_heartbeat"
+    read_by_strangers = False
+
+    name: Mapped[str] = mapped_column("worker", String(255), primary_key=True)
+    """`host:pid`."""
+    kind: Mapped[ProcessKind] = mapped_column(
+        text_enum(ProcessKind), default=ProcessKind.WORKER, server_default=ProcessKind.WORKER.value
+    )
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    clock_ahead_ms: Mapped[int | None]
+    facts: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+
+    @property
+    def host(self) -> str:
+        """The machine that the process runs on."""
+        return self.name.rpartition(":")[0]
+
+
+@action
+def record_heartbeat(
+    name: str,
+    *,
+    started_at: datetime,
+    at: datetime,
+    kind: ProcessKind = ProcessKind.WORKER,
+    ahead: timedelta | None = None,
+    facts: Mapping[str, Any] | None = None,
+) -> None:
+    """Records that a process is alive, and deletes the rows of those not seen for a day.
+
+    `ahead`: how far its clock is ahead of the database's; None where the database has the same one.
+    """
+    seen_at = at - (ahead or timedelta())
+    milliseconds = None if ahead is None else ahead // timedelta(milliseconds=1)
+    db.session.merge(
+        ProcessHeartbeat(
+            name=name,
+            kind=kind,
+            started_at=started_at,
+            seen_at=seen_at,
+            clock_ahead_ms=milliseconds,
+            facts=None if facts is None else dict(facts),
+        )
+    )
+    db.session.execute(delete(ProcessHeartbeat).where(ProcessHeartbeat.seen_at < seen_at - _FORGOTTEN_AFTER))
+
+
+@action
+def remove_heartbeat(name: str) -> None:
+    """Removes the row of a process that stops in good order."""
+    db.session.execute(delete(ProcessHeartbeat).where(ProcessHeartbeat.name == name))
+
+
+def list_heartbeats() -> list[ProcessHeartbeat]:
+    """The processes that run or stopped within the last day, by name."""
+    return list(db.session.scalars(select(ProcessHeartbeat).order_by(ProcessHeartbeat.name)))
+
+
+def list_alive(*, at: datetime) -> list[ProcessHeartbeat]:
+    """The processes that were seen within the last minute, by name."""
+    return [row for row in list_heartbeats() if at - row.seen_at <= ALIVE_FOR]
+
+
+def worker_last_seen() -> datetime | None:
+    """When any worker was last seen; None if none has run, or all stopped in good order."""
+    seen = select(func.max(ProcessHeartbeat.seen_at)).where(ProcessHeartbeat.kind == ProcessKind.WORKER)
+    return db.session.scalar(seen)
+
+
+def is_worker_alive(*, at: datetime) -> bool:
+    """Whether a worker was seen within the last minute."""
+    seen = worker_last_seen()
+    return seen is not None and at - seen <= ALIVE_FOR
+
+
+def clock_ahead_of_database() -> timedelta | None:
+    """How far this machine's clock is ahead of the database server's; None for SQLite, which has none."""
+    if is_sqlite():
+        return None
+    before = clock.now()
+    theirs: datetime = db.session.execute(text("SELECT clock_timestamp()")).scalar_one()
+    after = clock.now()
+    return before + (after - before) / 2 - theirs

@@ -1,0 +1,148 @@
+"""Whether all processes of the site, on whatever machine, run with the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from lms.config import Config
+from lms.core.db import db, is_sqlite
+from lms.core.i18n import _, _n
+from lms.core.process_heartbeats import ProcessHeartbeat, ProcessKind, list_alive
+from lms.operations.checks.model import CheckContext, Finding, fault, ok, warning
+from lms.operations.checks.nginx import EXAMPLE_KEY, find_media_keys
+from lms.operations.checks.service import written_time
+from lms.operations.machines import facts_of
+
+LONG_UPDATE = timedelta(hours=1)
+"""Two versions that run beside each other for longer than this are a forgotten update."""
+
+
+def check_machines(context: CheckContext) -> Iterator[Finding]:
+    """Which processes run where, and whether their versions, secrets, settings, storage and time zones are alike."""
+    rows = list_alive(at=context.at)
+    db.session.rollback()
+    reported = [row for row in rows if row.facts]
+    differences = [
+        *_two_on_sqlite(rows),
+        *_other_versions(reported, context.at),
+        *_other_facts(reported, facts_of(context.config)),
+        *_missing(rows, context.config),
+    ]
+    yield from differences
+    if rows and not differences:
+        yield ok(_("processes"), _running(rows))
+
+
+def _running(rows: Sequence[ProcessHeartbeat]) -> str:
+    counts = {kind: sum(row.kind is kind for row in rows) for kind in ProcessKind}
+    parts = [
+        _n("%(num)s web process", "%(num)s web processes", counts[ProcessKind.WEB]),
+        _n("%(num)s worker", "%(num)s workers", counts[ProcessKind.WORKER]),
+        _n("%(num)s packager", "%(num)s packagers", counts[ProcessKind.PACKAGER]),
+    ]
+    shown = ", ".join(part for part, count in zip(parts, counts.values(), strict=True) if count)
+    hosts = sorted({row.host for row in rows})
+    if len(hosts) > 1:
+        shown += " " + _n(
+            "on %(num)s machine: %(hosts)s", "on %(num)s machines: %(hosts)s", len(hosts), hosts=", ".join(hosts)
+        )
+    return shown
+
+
+def _two_on_sqlite(rows: Sequence[ProcessHeartbeat]) -> Iterator[Finding]:
+    hosts = sorted({row.host for row in rows})
+    if is_sqlite() and len(hosts) > 1:
+        message = _("SQLite is used by %(count)s machines: %(hosts)s", count=len(hosts), hosts=", ".join(hosts))
+        yield fault(_("processes"), message, _("Stop all but one, or move to PostgreSQL with `lms move`."))
+
+
+def _other_versions(rows: Sequence[ProcessHeartbeat], at: datetime) -> Iterator[Finding]:
+    starts: dict[str, list[datetime]] = {}
+    for row in rows:
+        starts.setdefault(str((row.facts or {}).get("version")), []).append(row.started_at)
+    if len(starts) < 2:
+        return
+    newest = max(starts, key=lambda version: min(starts[version]))
+    since = min(starts[newest])
+    hosts = {row.host for row in rows if (row.facts or {}).get("version") != newest}
+    message = _(
+        "%(newest)s has been running since %(time)s, but %(others)s is still running on %(hosts)s",
+        newest=newest,
+        time=written_time(since),
+        others=", ".join(sorted(starts.keys() - {newest})),
+        hosts=", ".join(sorted(hosts)),
+    )
+    finding = fault if at - since > LONG_UPDATE else warning
+    yield finding(_("version"), message, _("Finish the update: install one version on all machines, and restart."))
+
+
+def _other_facts(rows: Sequence[ProcessHeartbeat], mine: Mapping[str, Any]) -> Iterator[Finding]:
+    """What differs from this machine, once for each difference."""
+    differing: dict[str, set[str]] = {}
+    for row in rows:
+        for difference in _differences(row.facts or {}, mine):
+            differing.setdefault(difference, set()).add(row.host)
+    for difference, hosts in differing.items():
+        yield _describe(difference, ", ".join(sorted(hosts)), mine)
+
+
+def _differences(theirs: Mapping[str, Any], mine: Mapping[str, Any]) -> Iterator[str]:
+    """The names of the facts that differ, or of the settings."""
+    secrets = theirs.get("secrets") or [""]
+    if secrets[0] not in mine["secrets"] or mine["secrets"][0] not in secrets:
+        yield "secrets"
+    elif secrets[0] == mine["secrets"][0]:  # or the digests of the settings cannot be compared
+        settings = theirs.get("settings") or {}
+        yield from (name for name, digest in settings.items() if mine["settings"].get(name, digest) != digest)
+    for name in ("storage", "time_zones"):
+        if theirs.get(name) and mine[name] and theirs[name] != mine[name]:
+            yield name
+    if "signing_key" in theirs and theirs["signing_key"] is None and mine["signing_key"]:
+        yield "signing_key"
+
+
+def _describe(difference: str, hosts: str, mine: Mapping[str, Any]) -> Finding:
+    if difference == "secrets":
+        message = _("another secret is used on %(hosts)s: sign-ins there are not valid here", hosts=hosts)
+        return fault(_("secret"), message, _("Set the same LMS_SECRET_KEY on all machines, and restart."))
+    if difference == "storage":
+        message = _("other stored files are used on %(hosts)s", hosts=hosts)
+        remedy = _("Set LMS_FILES to the same bucket on all machines, or share the folder files of the data folder.")
+        return fault(_("files"), message, remedy)
+    if difference == "time_zones":
+        message = _("other time zones than %(version)s are used on %(hosts)s", version=mine["time_zones"], hosts=hosts)
+        return fault(_("time zones"), message, _("Install the same tzdata on all machines, and restart."))
+    if difference == "signing_key":
+        message = _("there is no key to sign certificates with on %(hosts)s", hosts=hosts)
+        remedy = _("Set LMS_SIGNING_KEY to a copy of the same key file on all machines, and restart.")
+        return fault(_("signing key"), message, remedy)
+    message = _("%(name)s has another value on %(hosts)s", name=difference, hosts=hosts)
+    return fault(_("settings"), message, _("Set the same value on all machines, and restart."))
+
+
+def _missing(rows: Sequence[ProcessHeartbeat], config: Config) -> Iterator[Finding]:
+    """Processes that are needed beside those that run. SQLite's worker and packager are begun by `lms serve`."""
+    kinds = {row.kind for row in rows}
+    if ProcessKind.WEB in kinds and ProcessKind.PACKAGER not in kinds and config.sqlite_file is None:
+        message = _("no packager is running: lectures in the browser are received but cannot be watched")
+        yield warning(_("processes"), message, _("Start `lms packager`."))
+
+
+def check_media_key(context: CheckContext) -> Iterator[Finding]:
+    """Whether nginx on this machine checks addresses of picture and sound with the key that signs them."""
+    remedy = _("Set LMS_MEDIA_KEY, write its value into the map of $serai_media_key, and reload nginx.")
+    for path, key in find_media_keys():
+        if key == EXAMPLE_KEY:
+            message = _("%(path)s still has the example of a key: nobody can watch lectures in the browser", path=path)
+            yield warning(_("video"), message, remedy)
+            continue
+        if not context.config.media_key:
+            message = _("%(path)s has a key, but LMS_MEDIA_KEY is empty: nobody can watch through nginx", path=path)
+        elif key != context.config.media_key:
+            message = _("%(path)s has another key than LMS_MEDIA_KEY: nobody can watch through nginx", path=path)
+        else:
+            yield ok(_("video"), _("nginx has the key of LMS_MEDIA_KEY"))
+            continue
+        yield fault(_("video"), message, remedy)

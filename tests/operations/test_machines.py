@@ -1,0 +1,143 @@
+"""What `lms check` and the status page say of processes on several machines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lms.config import SETTINGS
+from lms.core.process_heartbeats import ProcessKind, record_heartbeat
+from lms.operations.checks import nginx
+from lms.operations.checks.machines import check_machines, check_media_key
+from lms.operations.checks.model import CheckContext, Finding, Level
+from lms.operations.machines import LOCAL_SETTINGS, facts_of
+from tests.operations.conftest import NOW, Installation
+
+MEDIA_KEY = "a-key-of-picture-and-sound"
+
+
+def heartbeat(
+    installation: Installation,
+    host: str,
+    facts: Mapping[str, Any],
+    *,
+    kind: ProcessKind = ProcessKind.WORKER,
+    started_before: timedelta = timedelta(),
+) -> None:
+    installation.within(
+        lambda: record_heartbeat(f"{host}:1", kind=kind, started_at=NOW - started_before, at=NOW, facts=facts)
+    )
+
+
+def facts(installation: Installation) -> dict[str, Any]:
+    return installation.within(lambda: facts_of(installation.config, is_new_storage_marked=True))
+
+
+def findings(installation: Installation) -> list[Finding]:
+    context = CheckContext(installation.config, NOW)
+    return installation.within(lambda: list(check_machines(context)))
+
+
+def texts(installation: Installation) -> list[tuple[Level, str, str]]:
+    return [(finding.level, finding.about, finding.text) for finding in findings(installation)]
+
+
+def test_local_settings_are_settings() -> None:
+    assert {setting.name for setting in SETTINGS} >= LOCAL_SETTINGS
+
+
+def test_no_secret_is_in_the_facts(installation: Installation) -> None:
+    installation.config.media_key = MEDIA_KEY
+    text = repr(facts(installation))
+    assert MEDIA_KEY not in text
+    assert (installation.config.folder / "secret.key").read_text() not in text
+
+
+def test_processes_on_one_machine_are_counted(installation: Installation) -> None:
+    same = facts(installation)
+    for kind in ProcessKind:
+        installation.within(
+            lambda kind=kind: record_heartbeat(f"here:{kind}", kind=kind, started_at=NOW, at=NOW, facts=same)
+        )
+    assert texts(installation) == [(Level.OK, "processes", "1 web process, 1 worker, 1 packager")]
+
+
+def test_two_machines_on_sqlite_are_a_fault(installation: Installation) -> None:
+    same = facts(installation)
+    heartbeat(installation, "a", same)
+    heartbeat(installation, "b", same)
+    if installation.config.sqlite_file is None:
+        assert texts(installation) == [(Level.OK, "processes", "2 workers on 2 machines: a, b")]
+    else:
+        assert texts(installation) == [(Level.FAULT, "processes", "SQLite is used by 2 machines: a, b")]
+
+
+@pytest.mark.parametrize(
+    ("change", "about", "text"),
+    [
+        ({"secrets": ["0123"]}, "secret", "another secret is used on b: sign-ins there are not valid here"),
+        ({"storage": "another"}, "files", "other stored files are used on b"),
+        ({"signing_key": None}, "signing key", "there is no key to sign certificates with on b"),
+    ],
+)
+def test_what_differs_is_a_fault(installation: Installation, change: dict[str, Any], about: str, text: str) -> None:
+    heartbeat(installation, "b", facts(installation) | change)
+    assert texts(installation) == [(Level.FAULT, about, text)]
+
+
+def test_other_time_zones_are_a_fault(installation: Installation) -> None:
+    heartbeat(installation, "b", facts(installation) | {"time_zones": "2020a"})
+    (finding,) = findings(installation)
+    assert (finding.level, finding.about) == (Level.FAULT, "time zones")
+
+
+def test_another_media_key_is_named_by_its_setting(installation: Installation) -> None:
+    heartbeat(installation, "b", facts(installation))
+    installation.config.media_key = MEDIA_KEY
+    assert texts(installation) == [(Level.FAULT, "settings", "LMS_MEDIA_KEY has another value on b")]
+
+
+def test_a_secret_that_is_being_replaced_is_no_fault(installation: Installation) -> None:
+    mine = facts(installation)
+    heartbeat(installation, "b", mine)
+    former = installation.config.folder / "secret.key"
+    installation.config.secret_key_old = former.read_text()
+    installation.config.secret_key = "another secret that is long enough"
+    assert [level for level, about, _text in texts(installation) if about == "secret"] == [Level.FAULT]
+    heartbeat(installation, "b", mine | {"secrets": facts(installation)["secrets"][::-1]})
+    assert [about for _level, about, _text in texts(installation)] == ["processes"]
+
+
+@pytest.mark.parametrize(("minutes", "level"), [(5, Level.WARNING), (90, Level.FAULT)])
+def test_two_versions_are_an_update_that_must_end(installation: Installation, minutes: int, level: Level) -> None:
+    same = facts(installation)
+    heartbeat(installation, "b", same | {"version": "0.9"}, started_before=timedelta(days=9))
+    installation.within(
+        lambda: record_heartbeat("b:2", started_at=NOW - timedelta(minutes=minutes), at=NOW, facts=same)
+    )
+    (finding,) = findings(installation)
+    assert (finding.level, finding.about) == (level, "version")
+    assert finding.text.startswith(f"{same['version']} has been running since ")
+    assert finding.text.endswith("but 0.9 is still running on b")
+
+
+def test_the_key_of_nginx_is_compared(
+    installation: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (Path(__file__).resolve().parents[2] / "deploy" / "nginx" / "serai.conf").read_text(encoding="utf-8")
+    monkeypatch.setattr(nginx, "FOLDERS", [str(tmp_path)])
+
+    def levels(key: str) -> list[Level]:
+        (tmp_path / "serai.conf").write_text(text.replace(nginx.EXAMPLE_KEY, key), encoding="utf-8")
+        return [finding.level for finding in check_media_key(CheckContext(installation.config, NOW))]
+
+    installation.config.media_key = MEDIA_KEY
+    assert levels(MEDIA_KEY) == [Level.OK]
+    assert levels("another-key-of-picture-and-sound") == [Level.FAULT]
+    assert levels(nginx.EXAMPLE_KEY) == [Level.WARNING]
+    installation.config.media_key = ""
+    assert levels(MEDIA_KEY) == [Level.FAULT]
