@@ -129,7 +129,7 @@ needs-tests:
 
 .PHONY: needs-tests-long
 needs-tests-long:
-	@sh tools/needs.sh tests chromium nginx java
+	@sh tools/needs.sh tests chromium nginx java pgbouncer
 
 .PHONY: fonts-tests
 fonts-tests: assets

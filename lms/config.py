@@ -139,6 +139,21 @@ SETTINGS = (
         "SQLAlchemy URL of the database. Empty: SQLite in the data folder.",
         is_secret=True,
     ),
+    Setting(
+        "DATABASE_DIRECT_URL",
+        "",
+        _text,
+        "URL of the same PostgreSQL without a pool such as PgBouncer in front, for signals, migrations and backups. "
+        "Empty: LMS_DATABASE_URL.",
+        is_secret=True,
+    ),
+    Setting("DATABASE_CONNECTIONS", "32", _at_least(4), "Maximum number of connections of each process to PostgreSQL."),
+    Setting(
+        "DATABASE_PREPARED",
+        "on",
+        _switch,
+        "off: no prepared statements, for a PgBouncer before 1.21 or with max_prepared_statements = 0.",
+    ),
     Setting("POSTGRESQL_TOOLS", "", _text, "Folder of pg_dump and pg_restore. Empty: found on PATH."),
     Setting("JOURNAL", "", _text, "Journal of erasures, best on another disk. Empty: in the data folder."),
     Setting("BASE_URL", "http://127.0.0.1:8000", _site, "Public URL of the site. Other hosts are refused."),
@@ -273,6 +288,9 @@ class Config:
 
     data: str
     database_url: str
+    database_direct_url: str
+    database_connections: int
+    database_prepared: str
     postgresql_tools: str
     journal: str
     base_url: str
@@ -353,11 +371,12 @@ class Config:
     @property
     def database(self) -> str:
         """SQLAlchemy address of the database."""
-        url = self.database_url or f"sqlite:///{self.folder / 'serai.db'}"
-        for short in ("postgres://", "postgresql://"):
-            if url.startswith(short):
-                return "postgresql+psycopg://" + url[len(short) :]
-        return url
+        return _with_driver(self.database_url or f"sqlite:///{self.folder / 'serai.db'}")
+
+    @property
+    def direct_database(self) -> str:
+        """SQLAlchemy address of the database without a pool in front: a session there is one of the server's."""
+        return _with_driver(self.database_direct_url) if self.database_direct_url else self.database
 
     @property
     def sqlite_file(self) -> Path | None:
@@ -398,6 +417,13 @@ class Config:
     def staff_needs_second_factor(self) -> bool:
         """Whether staff roles require a second factor: everywhere except in a demonstration."""
         return self.staff_second_factor == "on" or not self.is_demonstration
+
+
+def _with_driver(url: str) -> str:
+    for short in ("postgres://", "postgresql://"):
+        if url.startswith(short):
+            return "postgresql+psycopg://" + url[len(short) :]
+    return url
 
 
 def _read_file(path: Path) -> dict[str, str]:

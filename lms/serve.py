@@ -1,6 +1,7 @@
 """Production server: gunicorn's web processes, a worker for jobs and mail, and the packager of lectures.
 
-Work waits in the database (`core.jobs`, `mail.outbox`, `streaming`): worker and packager poll it every half second.
+Work waits in the database (`core.jobs`, `mail.outbox`, `streaming`). The packager looks for it every half second, the
+worker too on SQLite; on PostgreSQL it is told (`core.signals`).
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from lms.attendance.actions.replays import credit_due_replays
 from lms.certificates.actions.bundles import drop_old_bundles
 from lms.certificates.actions.requirements import post_grown_requirements
 from lms.config import Config
-from lms.core import clock, files, jobs, logs, process_heartbeats, schema
+from lms.core import clock, files, jobs, logs, process_heartbeats, schema, signals
 from lms.core.db import db
 from lms.core.errors import Refused
 from lms.core.process_heartbeats import ProcessKind
@@ -62,7 +63,6 @@ from lms.web.stopping import HandOver, StopMark
 from lms.web_process import server_options
 
 log = structlog.get_logger(__name__)
-POLL_SECONDS = 0.5
 SWEEP_SECONDS = 5
 END_SECONDS = 15
 """How long the server waits at its end for each process beside it."""
@@ -107,13 +107,18 @@ def run_jobs(app: Flask, stopping: threading.Event) -> None:
         db.session.remove()
 
 
-def send_mail(app: Flask, stopping: threading.Event, *, priorities: Sequence[int] = PRIORITIES) -> None:
-    """Sends all mail of these priorities that is due, over one connection, until `stopping` is set."""
+def send_mail(app: Flask, stopping: threading.Event, *, priorities: Sequence[int] = PRIORITIES) -> bool:
+    """Sends all mail of these priorities that is due, over one connection, until `stopping` is set.
+
+    Returns whether some is due that the limit for each minute held back.
+    """
     limit = app.extensions["lms.config"].mail_per_minute or None
     with app.app_context(), rendering.sender(app) as send:
         while not stopping.is_set() and sending.send_due(send, at=clock.now(), per_minute=limit, priorities=priorities):
             pass
+        is_held_back = limit is not None and sending.is_due(at=clock.now(), priorities=priorities)
         db.session.remove()
+    return is_held_back
 
 
 def run_worker(config: Config, *, with_server: bool = False) -> None:
@@ -127,41 +132,49 @@ def run_worker(config: Config, *, with_server: bool = False) -> None:
     app = _prepare_background(config, with_server=with_server)
     _sweep_files(app)
     stopping = _stopped_by_signals()
+    listener = signals.Listener.of(config)
+    listener.start(stopping)
     threads = [
-        threading.Thread(target=work, args=(app, stopping), daemon=True)
-        for work in (
-            run_due_jobs,
-            run_due_jobs_and_housekeeping,
-            send_due_mail,
-            send_urgent_mail,
-            read_returned_mail,
-            compare_people,
-            credit_replays,
+        threading.Thread(target=work, args=(app, stopping, *more), daemon=True)
+        for work, *more in (
+            (run_due_jobs, listener),
+            (run_due_jobs_and_housekeeping,),
+            (send_due_mail, listener),
+            (send_urgent_mail, listener),
+            (read_returned_mail,),
+            (compare_people,),
+            (credit_replays,),
         )
     ]
     for thread in threads:
         thread.start()
     heart = _begin_heartbeats(app, stopping, ProcessKind.WORKER)
     stopping.wait()
+    listener.wake_all()
     latest = time.monotonic() + WORK_STOPS_WITHIN
     for thread in threads:
         thread.join(max(0, latest - time.monotonic()))
     heart.join(HEART_STOPS_WITHIN)
 
 
-def run_due_jobs(app: Flask, stopping: threading.Event) -> None:
-    """Runs jobs that are due every half second, until `stopping` is set."""
-    _every_half_second(lambda: run_jobs(app, stopping), stopping)
+def run_due_jobs(app: Flask, stopping: threading.Event, listener: signals.Listener) -> None:
+    """Runs jobs as soon as they are due, until `stopping` is set."""
+
+    def work() -> bool:
+        run_jobs(app, stopping)
+        return False
+
+    _at_once(work, stopping, listener.waiter(signals.JOBS))
 
 
-def send_due_mail(app: Flask, stopping: threading.Event) -> None:
-    """Sends mail that is due every half second, until `stopping` is set."""
-    _every_half_second(lambda: send_mail(app, stopping), stopping)
+def send_due_mail(app: Flask, stopping: threading.Event, listener: signals.Listener) -> None:
+    """Sends mail as soon as it is due, until `stopping` is set."""
+    _at_once(lambda: send_mail(app, stopping), stopping, listener.waiter(signals.MAIL))
 
 
-def send_urgent_mail(app: Flask, stopping: threading.Event) -> None:
+def send_urgent_mail(app: Flask, stopping: threading.Event, listener: signals.Listener) -> None:
     """Sends urgent mail, such as sign-in links, in parallel with other mail."""
-    _every_half_second(lambda: send_mail(app, stopping, priorities=PRIORITIES[:1]), stopping)
+    _at_once(lambda: send_mail(app, stopping, priorities=PRIORITIES[:1]), stopping, listener.waiter(signals.MAIL))
 
 
 def read_returned_mail(app: Flask, stopping: threading.Event) -> None:
@@ -176,16 +189,17 @@ def read_returned_mail(app: Flask, stopping: threading.Event) -> None:
             log.exception("returned mail could not be read")
 
 
-def _every_half_second(work: Callable[[], None], stopping: threading.Event) -> None:
-    failed = False
-    while not stopping.wait(SWEEP_SECONDS if failed else POLL_SECONDS):
+def _at_once(work: Callable[[], bool], stopping: threading.Event, waiter: signals.Waiter) -> None:
+    """Does `work` whenever a signal says so or it is time to look. It returns whether more is due soon."""
+    is_soon = True
+    while not stopping.is_set():
+        waiter.wait(stopping, is_soon=is_soon)
         try:
-            work()
+            is_soon = not stopping.is_set() and work()
         except Exception:
             log.exception("due work failed")
-            failed = True
-        else:
-            failed = False
+            stopping.wait(SWEEP_SECONDS)
+            is_soon = True
 
 
 def run_due_jobs_and_housekeeping(app: Flask, stopping: threading.Event) -> None:

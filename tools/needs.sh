@@ -2,7 +2,7 @@
 # Checks for what a system may lack, and says how to get it.
 #
 #   needs.sh venv             Python with its venv module, without which nothing works
-#   needs.sh tests PART ...   chromium, nginx or java: the tests that need a missing part are skipped
+#   needs.sh tests PART ...   chromium, nginx, java or pgbouncer: the tests that need a missing part are skipped
 #
 # As root on a Debian-like system, it installs what is missing. It never asks for anything. With CI set, a missing part is
 # an error.
@@ -62,6 +62,7 @@ tests)
       ;;
     nginx) part nginx "nginx" "tests/web/test_nginx.py and tests/journeys/test_behind_tls.py" "${NGINX:-nginx}" ;;
     java) part default-jre-headless "Java" "the validation of all pages (tests/contracts/test_html.py)" java ;;
+    pgbouncer) part pgbouncer "PgBouncer" "tests/engines/test_pgbouncer.py" pgbouncer ;;
     *)
       echo "needs.sh: no such part: $name" >&2
       exit 2
@@ -77,7 +78,7 @@ tests)
   fi
   ;;
 *)
-  echo "usage: needs.sh venv | needs.sh tests chromium|nginx|java ..." >&2
+  echo "usage: needs.sh venv | needs.sh tests chromium|nginx|java|pgbouncer ..." >&2
   exit 2
   ;;
 esac

@@ -16,5 +16,7 @@ def data_settings(config: Config) -> dict[str, Any]:
         "SECRET_KEY": secret,
         "SECRET_KEY_FALLBACKS": old_secrets,
         "SQLALCHEMY_DATABASE_URI": config.database,
-        "SQLALCHEMY_ENGINE_OPTIONS": engine_options(config.database),
+        "SQLALCHEMY_ENGINE_OPTIONS": engine_options(
+            config.database, connections=config.database_connections, is_prepared=config.database_prepared != "off"
+        ),
     }

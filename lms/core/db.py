@@ -33,6 +33,8 @@ _UNIT = "lms_unit"
 _DEADLOCK = "40P01"
 """SQLSTATE `deadlock_detected` of PostgreSQL."""
 _DEADLOCK_RETRIES = 4
+POOL_TIMEOUT_SECONDS = 10
+"""How long a request waits for a connection to PostgreSQL before it is answered with 503."""
 
 
 class Base(DeclarativeBase):
@@ -92,8 +94,12 @@ def text_enum(kind: type[StrEnum]) -> Enum:
     )
 
 
-def engine_options(url: str) -> dict[str, Any]:
-    """How the engine of this address is made."""
+def engine_options(url: str, *, connections: int = 32, is_prepared: bool = True) -> dict[str, Any]:
+    """How the engine of this address is made.
+
+    To a PostgreSQL, a process has at most `connections`. Half of them remain open; `is_prepared`: with prepared
+    statements.
+    """
 
     def dumps(value: object) -> str:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
@@ -103,7 +109,14 @@ def engine_options(url: str) -> dict[str, Any]:
     if url.startswith("sqlite"):
         options |= {"connect_args": {"timeout": 30}, "pool_size": 64, "max_overflow": 64}
     else:
-        options |= {"pool_pre_ping": True, "pool_size": 16, "max_overflow": 16}
+        lasting = (connections + 1) // 2
+        options |= {
+            "pool_pre_ping": True,
+            "pool_size": lasting,
+            "max_overflow": connections - lasting,
+            "pool_timeout": POOL_TIMEOUT_SECONDS,
+            "connect_args": {} if is_prepared else {"prepare_threshold": None},
+        }
     return options
 
 
@@ -167,6 +180,7 @@ class _Unit:
     before: list[tuple[Hook, Hook]] = field(default_factory=list)
     after: list[Hook] = field(default_factory=list)
     held: set[tuple[str, bool]] = field(default_factory=set)
+    signals: set[str] = field(default_factory=set)
 
 
 def _unit() -> _Unit:
@@ -187,6 +201,11 @@ def before_commit(hook: Hook, *, undo: Hook) -> None:
     `undo` runs where the action is rolled back after that.
     """
     _unit().before.append((hook, undo))
+
+
+def signal_at_commit(channel: str) -> None:
+    """On PostgreSQL, has the outermost action notify a channel as it commits (see `core.signals`)."""
+    _unit().signals.add(channel)
 
 
 def in_action() -> bool:
@@ -293,6 +312,8 @@ def _run_in_transaction(session: Session, work: Callable[[], R]) -> tuple[R, _Un
             for hook, undo in unit.before:
                 undoing.append(undo)
                 hook()
+            if unit.signals:
+                session.execute(select(*(func.pg_notify(channel, "") for channel in sorted(unit.signals))))
             session.commit()
         except BaseException:
             session.rollback()

@@ -18,7 +18,7 @@ from sqlalchemy import JSON, Select, Text, exists, or_, select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Mapped, aliased, mapped_column
 
-from lms.core import clock
+from lms.core import clock, signals
 from lms.core.db import Base, UtcDateTime, action, db, one_at_a_time, text_enum
 from lms.core.errors import DomainError, NotFound, Refused
 from lms.core.i18n import _
@@ -120,6 +120,7 @@ def request_job(
     row = Job(kind=kind, arguments=arguments, asked_by=by.person_id, created_at=at, total=total, due_at=due_at)
     db.session.add(row)
     db.session.flush()
+    signals.notify(signals.JOBS)
     return row
 
 
@@ -170,7 +171,7 @@ def _due(at: datetime) -> Select[Job]:
 
 
 def _claim(*, at: datetime) -> int | None:
-    """Takes the oldest job that is due. Where none is, nothing is locked: the worker asks twice a second."""
+    """Takes the oldest job that is due. Where none is, nothing is locked: the worker asks often."""
     due = db.session.scalar(_due(at).with_only_columns(Job.id))
     db.session.rollback()
     return None if due is None else _claim_due(at=at)
@@ -235,3 +236,5 @@ def _finish(job_id: int, state: JobState, result: dict[str, Any] | None, error: 
     row.state, row.result, row.error, row.finished_at, row.leased_until = state, result, error, at, None
     if state is JobState.DONE:
         row.done = row.total
+    if row.kind in ALONE:  # the next of them can begin
+        signals.notify(signals.JOBS)

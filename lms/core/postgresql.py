@@ -60,3 +60,12 @@ class KeepingConnection(Connection[Any]):
 def connect(*args: Any, **options: Any) -> KeepingConnection:
     """A connection to PostgreSQL, as `psycopg.connect` makes one."""
     return KeepingConnection.connect(*args, cursor_factory=ReadingCursor, **options)
+
+
+def is_pooled(connection: Connection[Any]) -> bool:
+    """Whether a pool such as PgBouncer stands between this connection and the server.
+
+    A pool gives its clients a process number of its own, which is not that of the server's process.
+    """
+    row = connection.execute("SELECT pg_backend_pid()").fetchone()
+    return row is None or row[0] != connection.info.backend_pid

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, or_, update
 
+from lms.core import signals
 from lms.core.bulk import among
 from lms.core.db import action, db
 from lms.mail.outbox import IS_FAILED, MailState, OutboxMail, due_mails
@@ -27,6 +28,7 @@ ERASED: dict[str, Any] = {
 def queue_again(mail_ids: Sequence[int], *, at: datetime) -> int:
     """Within an action: has failed mails sent now, with as many attempts as at first. Returns how many."""
     values = {"state": MailState.QUEUED, "attempts": 0, "due_at": at, "sent_at": None, "error": None, "reason": None}
+    signals.notify(signals.MAIL)
     return _change(mail_ids, and_(IS_FAILED, OutboxMail.address != ""), values)
 
 
@@ -56,6 +58,7 @@ def withhold(mail_ids: Sequence[int]) -> int:
 def release(mail_ids: Sequence[int], *, at: datetime) -> int:
     """Within an action: has mails sent after all that were withheld; returns how many."""
     values = {"state": MailState.QUEUED, "attempts": 0, "due_at": at, "error": None, "reason": None}
+    signals.notify(signals.MAIL)
     return _change(mail_ids, may_be_released(at), values)
 
 

@@ -20,6 +20,7 @@ from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
+from lms.core import signals
 from lms.core.bulk import among
 from lms.core.db import Base, UtcDateTime, db, is_sqlite
 from lms.mail.kinds import DECLINABLE, LAST, PRIORITIES, MailKind, kind_of, priority_of
@@ -175,6 +176,7 @@ def post_mails(rows: Iterable[Mapping[str, Any]]) -> int:
     if accepted:
         insert = insert_sqlite if is_sqlite() else insert_postgresql
         db.session.execute(insert(OutboxMail).on_conflict_do_nothing(index_elements=["dedupe_key"]), accepted)
+        signals.notify(signals.MAIL)
     return len(accepted)
 
 

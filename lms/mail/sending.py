@@ -17,6 +17,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Mapped, mapped_column
 
+from lms.core import signals
 from lms.core.bulk import among
 from lms.core.db import Base, UtcDateTime, action, db, one_at_a_time, write_connection, write_turn
 from lms.mail.kinds import PRIORITIES
@@ -149,10 +150,17 @@ def _unwritten(error: Exception) -> str:
 
 
 def _claim(*, at: datetime, limit: int, per_minute: int | None, priorities: Sequence[int]) -> list[OutboxMail]:
-    """Takes mails that are due. Where none is, nothing is locked: the worker asks twice a second."""
+    """Takes mails that are due. Where none is, nothing is locked: the worker asks often."""
+    if not is_due(at=at, priorities=priorities):
+        return []
+    return _claim_due(at=at, limit=limit, per_minute=per_minute, priorities=priorities)
+
+
+def is_due(*, at: datetime, priorities: Sequence[int] = PRIORITIES) -> bool:
+    """Whether a mail of these priorities is due."""
     due = db.session.scalar(due_mails(at, priorities).with_only_columns(OutboxMail.id).limit(1))
     db.session.rollback()
-    return [] if due is None else _claim_due(at=at, limit=limit, per_minute=per_minute, priorities=priorities)
+    return due is not None
 
 
 @action
@@ -230,3 +238,4 @@ def _give_back(mails: Sequence[OutboxMail], *, at: datetime) -> None:
         db.session.execute(
             taken.values(attempts=OutboxMail.attempts - 1, due_at=at).execution_options(synchronize_session=False)
         )
+        signals.notify(signals.MAIL)

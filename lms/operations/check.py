@@ -20,6 +20,7 @@ WITHOUT_SCHEMA: tuple[Check, ...] = (
     machines.check_media_key,
 )
 CHECKS: tuple[Check, ...] = (
+    database.check_pool,
     database.check_integrity,
     database.check_references,
     database.check_facts,

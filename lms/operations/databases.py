@@ -132,7 +132,7 @@ def _run(command: list[str], config: Config, *, holding: tuple[int, ...] = ()) -
 
     Raises Refused with the first error that it reports.
     """
-    url = make_url(config.database).set(drivername="postgresql").render_as_string(hide_password=False)
+    url = make_url(config.direct_database).set(drivername="postgresql").render_as_string(hide_password=False)
     parts = conninfo_to_dict(url)
     environment = os.environ | {"LC_ALL": "C"}  # so that "error:" is found in what it says
     if password := parts.pop("password", None):

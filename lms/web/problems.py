@@ -25,6 +25,8 @@ from lms.web.identity import Unauthenticated, current_actor
 from lms.web.metrics import count_typesetting_timeout
 from lms.web.request_log import reference
 
+_NO_CONNECTION_LEFT = {"53300"}
+"""SQLSTATE `too_many_connections` of PostgreSQL."""
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _MB = 1024 * 1024
 log = structlog.get_logger(__name__)
@@ -177,25 +179,31 @@ def _on_faults(app: Flask) -> None:
         with contextlib.suppress(DBAPIError):
             db.session.remove()
 
-    def unavailable(error: BaseException) -> ResponseReturnValue:
+    def unavailable(error: BaseException, detail: str = "") -> ResponseReturnValue:
         with contextlib.suppress(DBAPIError):
             db.session.rollback()
         g.setdefault("actor", ANONYMOUS)  # a failed lookup of the reader is not repeated for the error page
         log.error("unavailable", error=type(error).__name__, endpoint=request.endpoint)
-        detail = _("The service cannot save anything at the moment. Nothing was changed. Try again in a minute.")
+        detail = detail or _(
+            "The service cannot save anything at the moment. Nothing was changed. Try again in a minute."
+        )
         answer = problem(503, detail) if wants_problem() else app.make_response(_page(503, detail))
         answer.headers["Retry-After"] = "60"
         return answer
 
     @app.errorhandler(DBAPIError)
     def database(error: DBAPIError) -> ResponseReturnValue:
+        if getattr(error.orig, "sqlstate", None) in _NO_CONNECTION_LEFT:
+            return busy(error)
         if isinstance(error, OperationalError) or error.connection_invalidated:
             return unavailable(error.orig or error)
         return unexpected(error)
 
     @app.errorhandler(NoConnection)
-    def busy(error: NoConnection) -> ResponseReturnValue:
-        return unavailable(error)
+    def busy(error: BaseException) -> ResponseReturnValue:
+        return unavailable(
+            error, _("Too many people use the service at the moment. Nothing was changed. Try again in a minute.")
+        )
 
     @app.errorhandler(OSError)
     def disk(error: OSError) -> ResponseReturnValue:

@@ -6,13 +6,15 @@ import socket
 from collections.abc import Iterator
 from datetime import timedelta
 
-from sqlalchemy import column, func, inspect, select, table, text
+import psycopg
+from sqlalchemy import column, func, inspect, make_url, select, table, text
 from sqlalchemy.engine import Connection
 
 from lms.core import clock, schema
 from lms.core.audit import AuditEntry
 from lms.core.db import db, is_sqlite
 from lms.core.i18n import _
+from lms.core.postgresql import is_pooled
 from lms.core.process_heartbeats import ALIVE_FOR, clock_ahead_of_database, list_heartbeats
 from lms.mail.outbox import OutboxMail
 from lms.operations.checks.model import CheckContext, Finding, fault, ok, warning
@@ -32,6 +34,23 @@ def check_schema(_context: CheckContext) -> Iterator[Finding]:
         yield fault(_("schema"), mismatch, _("Nothing else is checked until this is fixed."))
     else:
         yield ok(_("schema"), schema.newest_revision())
+
+
+def check_pool(context: CheckContext) -> Iterator[Finding]:
+    """Whether a pool such as PgBouncer, in front of the database, keeps the worker from being told of its work."""
+    if is_sqlite() or not _is_pooled(context.config.direct_database):
+        return
+    yield warning(
+        _("database pool"),
+        _("a pool is in front of the database, so the worker looks for work twice a second"),
+        _("Set LMS_DATABASE_DIRECT_URL to the address of the database itself."),
+    )
+
+
+def _is_pooled(address: str) -> bool:
+    url = make_url(address).set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(url, connect_timeout=5) as connection:
+        return is_pooled(connection)
 
 
 def check_integrity(context: CheckContext) -> Iterator[Finding]:
