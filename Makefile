@@ -114,6 +114,7 @@ lock: $(VENV)/.dev ## brings the lock files to the newest allowed versions
 	@compile() { $(BIN)/uv pip compile --upgrade --quiet --generate-hashes --universal --python-version 3.11 \
 	  --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' "$$@"; }
 	@compile pyproject.toml -o requirements.txt
+	@compile pyproject.toml --all-extras -c requirements.txt -o requirements-extras.txt
 	@for part in build dev; do compile requirements-$$part.in -o requirements-$$part.txt; done
 	@for part in fonts fonts-large fonts-tests video; do compile --no-deps requirements-$$part.in -o requirements-$$part.txt; done
 

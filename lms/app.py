@@ -7,14 +7,16 @@ import importlib
 import importlib.util
 import pkgutil
 from types import ModuleType
+from typing import Any
 
 from apiflask import APIFlask
 from flask_migrate import Migrate
+from limits.storage import storage_from_string
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from lms import __version__
 from lms.config import Config
-from lms.core import audit, events, idempotency, jobs, leases, process_heartbeats, sealing
+from lms.core import audit, events, idempotency, jobs, leases, process_heartbeats, sealing, valkey
 from lms.core.data_settings import data_settings
 from lms.core.db import db
 from lms.core.i18n import _
@@ -111,8 +113,6 @@ def create_app(config: Config | None = None, *, rates_uri: str = "memory://") ->
         WTF_CSRF_TIME_LIMIT=None,
         WTF_CSRF_CHECK_DEFAULT=False,
         RATELIMIT_HEADERS_ENABLED=True,
-        RATELIMIT_STORAGE_URI=rates_uri,
-        RATELIMIT_STORAGE_OPTIONS={"secret": app.config["SECRET_KEY"]},
         OPENAPI_VERSION="3.1.0",
         SPEC_FORMAT="json",
         SERVERS=[{"url": config.base_url}],
@@ -123,6 +123,7 @@ def create_app(config: Config | None = None, *, rates_uri: str = "memory://") ->
     app.extensions[sealing.KEY] = sealing.Sealer([app.config["SECRET_KEY"], *app.config["SECRET_KEY_FALLBACKS"]])
     app.extensions[events.KEY] = events.EventBus()
     app.extensions[outbox.CHOICES] = declined
+    app.config.update(_settings_of_rates(app, config, rates_uri))
     app.session_interface = UndatedSessions()
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     app.wsgi_app = hosts.OneAddress(app.wsgi_app, config)  # type: ignore[method-assign]
@@ -150,6 +151,18 @@ def create_app(config: Config | None = None, *, rates_uri: str = "memory://") ->
         _wire(app, name)
     whole_pages.init_app(app)
     return app
+
+
+def _settings_of_rates(app: APIFlask, config: Config, uri: str) -> dict[str, Any]:
+    """Where requests are counted: in Valkey if there is one, and while it is away as without it."""
+    secret = app.config["SECRET_KEY"]
+    shared = valkey.init_app(app, config.valkey_url, secret=secret)
+    if shared is None:
+        return {"RATELIMIT_STORAGE_URI": uri, "RATELIMIT_STORAGE_OPTIONS": {"secret": secret}}
+    from lms.web import shared_rates
+
+    options = {"secret": secret, "shared": shared, "fallback": storage_from_string(uri, secret=secret)}
+    return {"RATELIMIT_STORAGE_URI": f"{shared_rates.SCHEME}://", "RATELIMIT_STORAGE_OPTIONS": options}
 
 
 def load_slices() -> None:

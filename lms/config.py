@@ -130,6 +130,16 @@ def _bounce_url(value: str) -> str:
     return value
 
 
+def _valkey_url(value: str) -> str:
+    url = urlsplit(value)
+    is_server = url.scheme in {"valkey", "valkeys", "redis", "rediss"} and url.hostname
+    is_socket = url.scheme in {"valkey+unix", "redis+unix"} and url.path.startswith("/")
+    if value and not (is_server or is_socket):
+        raise ValueError("valkey://host:port/0, valkeys:// or rediss:// with TLS, or valkey+unix:///path")
+    _ = url.port  # ValueError where it is none
+    return value
+
+
 SETTINGS = (
     Setting("DATA", "var", _text, "Data folder: database, files, keys and mail."),
     Setting(
@@ -153,6 +163,14 @@ SETTINGS = (
         "on",
         _switch,
         "off: no prepared statements, for a PgBouncer before 1.21 or with max_prepared_statements = 0.",
+    ),
+    Setting(
+        "VALKEY_URL",
+        "",
+        _valkey_url,
+        "Valkey or Redis that several servers share: valkey://user:password@host:6379/0, valkeys:// with TLS. "
+        "Empty: none. See Valkey.",
+        is_secret=True,
     ),
     Setting("POSTGRESQL_TOOLS", "", _text, "Folder of pg_dump and pg_restore. Empty: found on PATH."),
     Setting("JOURNAL", "", _text, "Journal of erasures, best on another disk. Empty: in the data folder."),
@@ -291,6 +309,7 @@ class Config:
     database_direct_url: str
     database_connections: int
     database_prepared: str
+    valkey_url: str
     postgresql_tools: str
     journal: str
     base_url: str

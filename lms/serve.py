@@ -49,7 +49,7 @@ from lms.nominations.jobs import run_due_nominations
 from lms.operations.machines import facts_of
 from lms.people.actions.country_merging import settle_country_merges
 from lms.people.actions.duplicates import compare_waiting_people
-from lms.people.actions.sessions import prune_sessions
+from lms.people.actions.sessions import prune_sessions, write_noted_uses
 from lms.recordings.actions import announce_deletions, delete_old_recordings, drop_old_downloads
 from lms.recordings.uploads import PURPOSE as RECORDING
 from lms.reports.actions.exports import drop_old_exports
@@ -219,6 +219,7 @@ def run_due_jobs_and_housekeeping(app: Flask, stopping: threading.Event) -> None
                 post_grown_requirements(at=clock.now())
                 settle_country_merges(at=clock.now())
                 prune_sessions(at=clock.now())
+                write_noted_uses()
                 scan_waiting_files()
                 drop_old_uploads(at=clock.now())
                 drop_old_uploads(purpose=RECORDING, at=clock.now())

@@ -64,7 +64,7 @@ def make() -> Bom:
     """The whole document."""
     version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
     product = Component(name="serai", version=version, type=ComponentType.APPLICATION, bom_ref="serai")
-    libraries, asked_by = python_packages("requirements.txt")
+    libraries, asked_by = python_packages("requirements-extras.txt")
     fonts = [one for lock in ("requirements-fonts.txt",) for one in python_packages(lock)[0]]
     others = [*fonts, *npm_packages()]
     bom = Bom(components=[*libraries, *others])

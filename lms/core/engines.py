@@ -113,12 +113,11 @@ class Engine:
         """Notes a result, and logs it if the engine went away or came back."""
         text = None if error is None else describe(error)
         with self._lock:
-            before = self._state
+            if self._state.is_up and text is not None:
+                log.error("an engine is away; the site goes on without it", engine=self.name, error=text)
+            elif not self._state.is_up and text is None:
+                log.warning("an engine is back", engine=self.name)
             self._state = EngineState(self.name, text)
-        if before.is_up and text is not None:
-            log.error("an engine is away; the site goes on without it", engine=self.name, error=text)
-        elif not before.is_up and text is None:
-            log.warning("an engine is back", engine=self.name)
 
 
 def describe(error: BaseException) -> str:

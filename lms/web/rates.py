@@ -1,8 +1,7 @@
 """Rate limits counted by all web processes of one server: a small SQLite file.
 
-The `limits` library has stores for Redis, Memcached and MongoDB, each a separate service, and one in the memory of a
-single process. The file has a row for each counted request, under a keyed hash of its client, until the window of its
-limit has passed. Losing the file only loses the counts of the last minute.
+For several servers there is Valkey (`web.shared_rates`). The file has a row for each counted request, under a keyed
+hash of its client, until the window of its limit has passed. Losing the file only loses the counts of the last minute.
 """
 
 from __future__ import annotations

@@ -20,6 +20,12 @@ USED_WITHOUT_IMPORT = {
     "tzdata": "zoneinfo reads it where the system has no time zones",
 }
 
+OPENTELEMETRY = {
+    "opentelemetry.exporter.otlp.proto.http": "opentelemetry-exporter-otlp-proto-http",
+    "opentelemetry.sdk": "opentelemetry-sdk",
+    "opentelemetry": "opentelemetry-api",
+}
+
 
 def plain(name: str) -> str:
     """A package's name as the index compares it."""
@@ -27,9 +33,10 @@ def plain(name: str) -> str:
 
 
 def asked_for() -> set[str]:
-    """The libraries in pyproject.toml."""
+    """The libraries in pyproject.toml, with those of its extras."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    return {plain(re.split(r"[\[<>=!~; ]", item)[0]) for item in project["dependencies"]}
+    extras = [item for items in project["optional-dependencies"].values() for item in items]
+    return {plain(re.split(r"[\[<>=!~; ]", item)[0]) for item in [*project["dependencies"], *extras]}
 
 
 @cache
@@ -45,7 +52,10 @@ def imported() -> set[str]:
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 names = [node.module]
             for name in names:
-                modules |= {plain(package) for package in provided_by.get(name.split(".")[0], [])}
+                if name.startswith("opentelemetry."):  # several libraries share this name
+                    modules.add(next(library for part, library in OPENTELEMETRY.items() if name.startswith(part)))
+                else:
+                    modules |= {plain(package) for package in provided_by.get(name.split(".")[0], [])}
     return modules
 
 

@@ -194,7 +194,7 @@ def test_the_image_runs_as_nobody_in_particular_and_says_how_it_is() -> None:
 def test_the_image_is_built_from_the_lock_and_the_wheel() -> None:
     installs = [text for name, text in instructions() if name == "RUN" and "pip install" in text]
     assert len(installs) == 2
-    assert "--require-hashes -r /build/requirements.txt" in installs[0]
+    assert "--require-hashes -r /build/requirements-extras.txt" in installs[0]
     assert "--no-deps /build/serai-*.whl" in installs[1]
     assert {name for name, _text in instructions()} <= {
         "ARG", "FROM", "COPY", "RUN", "ENV", "USER", "WORKDIR", "VOLUME", "EXPOSE", "HEALTHCHECK", "ENTRYPOINT", "CMD",

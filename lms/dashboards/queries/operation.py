@@ -16,6 +16,7 @@ from lms import __version__
 from lms.certificates.keys import find_current
 from lms.config import Config
 from lms.core.db import db, is_sqlite
+from lms.core.engines import engines as engines_of_app
 from lms.core.gauges import Gauge
 from lms.core.jobs import Job, JobState
 from lms.core.process_heartbeats import worker_last_seen
@@ -98,6 +99,9 @@ def collect_operation(config: Config, *, at: datetime) -> list[Gauge]:
     except SQLAlchemyError:
         db.session.rollback()
         is_up = 0
+    if engines := engines_of_app():
+        up = {engine.name: float(engine.state().is_up) for engine in engines}
+        gauges.append(Gauge("engine_up", "Whether an optional engine answers.", up, label="engine"))
     return [*gauges, Gauge("database_up", "Whether the database answers.", {"": is_up})]
 
 

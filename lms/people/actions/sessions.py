@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, delete, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, select, update
 
 from lms.core import audit
 from lms.core.db import action, db
 from lms.core.errors import NotFound, Refused
 from lms.core.i18n import _
 from lms.core.roles import Actor
+from lms.core.valkey import use_shared
 from lms.people.devices import Device
 from lms.people.models import Account, ApiToken, Person, SignInSession
 from lms.people.passwords import hash_secret, new_secret
@@ -20,6 +22,8 @@ from lms.people.queries.persons import home_zones, members
 from lms.people.rules import SECOND_STEP_LASTS, SESSIONS_KEPT
 
 log = structlog.get_logger(__name__)
+USES_WRITTEN_EVERY = 60
+"""Seconds after which the uses noted in Valkey are written to the database."""
 
 
 @action
@@ -73,6 +77,39 @@ def note_sign_in(person_id: int, *, zone: str | None = None, at: datetime) -> No
 def note_use(session_id: int, *, at: datetime) -> None:
     """Notes that a session was used."""
     db.session.execute(update(SignInSession).where(SignInSession.id == session_id).values(seen_at=at))
+
+
+def note_use_shared(session_id: int, *, at: datetime) -> bool:
+    """Notes in Valkey that a session was used, for `write_noted_uses`; false if that has to be noted here and now."""
+    noted = use_shared(lambda client, prefix: client.zadd(f"{prefix}uses", {session_id: at.timestamp()}, gt=True))
+    return noted is not None
+
+
+def write_noted_uses() -> int:
+    """Writes the uses that were noted in Valkey, once a minute in whichever worker comes first; returns how many."""
+    uses = use_shared(_take_turn)
+    if not uses:
+        return 0
+    _write_uses({int(member): datetime.fromtimestamp(score, UTC) for member, score in uses})
+    # What was noted since stays
+    latest = max(score for _member, score in uses)
+    use_shared(lambda client, prefix: client.zremrangebyscore(f"{prefix}uses", "-inf", latest))
+    return len(uses)
+
+
+def _take_turn(client: Any, prefix: str) -> list[tuple[bytes, float]]:
+    if not client.set(f"{prefix}uses:turn", 1, nx=True, ex=USES_WRITTEN_EVERY):
+        return []
+    noted: list[tuple[bytes, float]] = client.zrange(f"{prefix}uses", 0, -1, withscores=True)
+    return noted
+
+
+@action
+def _write_uses(uses: Mapping[int, datetime]) -> None:
+    which = SignInSession.id == bindparam("session_id"), SignInSession.seen_at < bindparam("used_at")
+    statement = update(SignInSession).where(*which).values(seen_at=bindparam("used_at"))
+    rows = [{"session_id": session_id, "used_at": used_at} for session_id, used_at in sorted(uses.items())]
+    db.session.connection().execute(statement, rows)
 
 
 @action

@@ -39,7 +39,9 @@ def _actor_of_session(secret: str) -> Actor | None:
     session = find_session(secret, staff_idle=staff_idle(), at=at)
     if session is None:
         return None
-    if not timedelta() <= at - session.seen_at < SEEN_EVERY:
+    is_due = not timedelta() <= at - session.seen_at < SEEN_EVERY
+    # Staff are signed out by what is in the database: it must not wait there
+    if is_due and (session.actor.roles or not sessions.note_use_shared(session.session_id, at=at)):
         g.used_session = session.session_id
     return session.actor
 

