@@ -146,9 +146,14 @@ def insert_barely(folder: Path, rows: Rows) -> None:
 
 def copied_to_postgresql(config: Config, url: str) -> Config:
     """The site of a data folder on the empty database of `url`, row by row. Its folder is used by both."""
-    moved = Config.load(data=config.data, database_url=url, log_level="ERROR", base_url=config.base_url)
+    moved = config_on(config, url)
     with create_app(config).app_context():
         move_database(config, moved, create_app, tell=lambda _line: None, at=clock.now())
         db.session.remove()
         db.engine.dispose()
     return moved
+
+
+def config_on(config: Config, url: str) -> Config:
+    """The settings of a data folder whose database is that of `url`."""
+    return Config.load(data=config.data, database_url=url, log_level="ERROR", base_url=config.base_url)
