@@ -178,7 +178,7 @@ def media_of(audience: Audience) -> str:
 
 
 @contextmanager
-def nginx(folder: Path, backend: int) -> Iterator[Served]:
+def nginx(folder: Path, *backends: int) -> Iterator[Served]:
     """The shipped nginx without TLS, which the load generator does not speak; `/same` is a file that it serves."""
     program = shutil.which(os.environ.get("NGINX") or "nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
     if program is None:
@@ -190,7 +190,7 @@ def nginx(folder: Path, backend: int) -> Iterator[Served]:
     for old, new in {
         "listen 80;": f"listen 127.0.0.1:{plain_port};",
         "listen 443 ssl;": f"listen 127.0.0.1:{port};\n    location = /same {{ root {folder}; }}",
-        "server 127.0.0.1:8000;": f"server 127.0.0.1:{backend};",
+        "server 127.0.0.1:8000;": "\n    ".join(f"server 127.0.0.1:{port};" for port in backends),
         "/var/lib/nginx/serai": f"{folder}/cache",
         "/var/log/nginx": str(folder),
         "the-value-of-LMS_MEDIA_KEY": MEDIA_KEY,

@@ -19,6 +19,7 @@ from typing import Any
 
 from bench.database import opened, spent_on
 from bench.programme import ENDED, SERIES
+from bench.served import memory_kb
 from lms.certificates.actions import batch_render, bundles
 from lms.certificates.actions.awards import issue_certificates
 from lms.core.roles import SYSTEM
@@ -84,7 +85,7 @@ def _processor() -> float:
 
 def _memory() -> float:
     """MB that this process and its children hold, what several share counted once between them (PSS)."""
-    return sum(_proportional(process) for process in [os.getpid(), *_children()]) / 1000
+    return sum(memory_kb(process) for process in [os.getpid(), *_children()]) / 1000
 
 
 def _children() -> list[int]:
@@ -93,14 +94,6 @@ def _children() -> list[int]:
         with suppress(OSError):  # a thread that has ended meanwhile
             children += map(int, (task / "children").read_text().split())
     return children
-
-
-def _proportional(process: int) -> int:
-    with suppress(OSError):  # one that has ended meanwhile
-        for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1])
-    return 0
 
 
 if __name__ == "__main__":

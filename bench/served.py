@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
@@ -141,6 +141,15 @@ def _processes() -> Iterator[tuple[int, int, list[bytes]]]:
 def parent_of(process: int) -> int:
     """The process that began another one."""
     return next(parent for number, parent, _command in _processes() if number == process)
+
+
+def memory_kb(process: int) -> int:
+    """Kilobytes that a process holds, what several share counted once between them (PSS); 0 once it has ended."""
+    with suppress(OSError):
+        for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1])
+    return 0
 
 
 def _cpu_seconds(processes: Sequence[int]) -> dict[int, float]:

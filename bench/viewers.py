@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import product
 from pathlib import Path
 
 import click
+from sqlalchemy import Select, create_engine, select
 
-from bench.database import copied, opened
+from bench.database import copied, empty_database, opened
 from bench.programme import people_file, take_people
 from bench.served import Served, free_port, post, serving
 from bench.site import Bench
 from bench.table import CannotMeasure
-from lms.attendance.models.evidence import Join
+from lms.attendance.models.evidence import Beat, Join
 from lms.catalogue.actions.lectures import schedule_lecture
 from lms.catalogue.actions.series import create_series
 from lms.catalogue.actions.states import start_lecture
@@ -79,11 +79,12 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Audience:
-    """A data folder with a live lecture, and the joins of its viewers."""
+    """A data folder with a live lecture, and the joins of its viewers; on the database of `url`, if given."""
 
     folder: Path
     lecture_id: int
     joins: list[int]
+    url: str = ""
 
     def beats(self, seq: int) -> list[bytes]:
         """One beat of every viewer."""
@@ -96,24 +97,34 @@ class Audience:
 
     def joins_now(self) -> list[int]:
         """The joins that the database has now."""
-        with closing(sqlite3.connect(self.folder / "serai.db")) as line:
-            return [join_id for (join_id,) in line.execute('SELECT id FROM "join" ORDER BY id')]
+        return self._ids(select(Join.id).order_by(Join.id))
 
     def stored(self, seq: int) -> list[int]:
         """The joins whose beat of this number is in the database."""
-        with closing(sqlite3.connect(self.folder / "serai.db")) as line:
-            return [join_id for (join_id,) in line.execute("SELECT join_id FROM beat WHERE seq = ?", (seq,))]
+        return self._ids(select(Beat.join_id).where(Beat.seq == seq))
+
+    def _ids(self, query: Select[int]) -> list[int]:
+        engine = create_engine(self.url or f"sqlite:///{self.folder / 'serai.db'}")
+        try:
+            with engine.connect() as line:
+                return list(line.execute(query).scalars())
+        finally:
+            engine.dispose()
 
 
-def gather(bench: Bench, viewers: int) -> Audience:
+def gather(bench: Bench, viewers: int, url: str = "") -> Audience:
     """As many people, in a database of their own, who have joined a live lecture."""
-    folder = copied(bench.prepared, bench.folder / "viewers")
-    with opened(folder):
+    folder = bench.folder / "viewers"
+    if url:
+        empty_database(folder, url)
+    else:
+        copied(bench.prepared, folder)
+    with opened(folder, url):
         take_people(people_file(viewers))
         began = clock.now() - timedelta(minutes=10)
         lecture_id = _go_live(began)
         _join(lecture_id, viewers, began)
-    audience = Audience(folder, lecture_id, [])
+    audience = Audience(folder, lecture_id, [], url)
     joins = audience.joins_now()
     if len(joins) != viewers:
         raise CannotMeasure(f"{len(joins)} of {viewers} viewers have joined")
@@ -147,7 +158,7 @@ def room(
     media_key: str = "",
 ) -> Iterator[Served]:
     """The audience's data, served; as many web processes and threads as the settings say unless given."""
-    overrides = {"data": str(audience.folder), "database_url": "", "log_level": "ERROR", "secret_key": SECRET}
+    overrides = {"data": str(audience.folder), "database_url": audience.url, "log_level": "ERROR", "secret_key": SECRET}
     overrides |= {"mail_url": mail_url, "media_key": media_key, "base_url": "http://127.0.0.1"}
     if threads is not None:
         overrides["threads"] = str(threads)

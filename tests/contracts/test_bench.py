@@ -31,6 +31,7 @@ def test_every_topic_measures(tiny: list[str]) -> None:
         "heartbeats after joining, lost or doubled",
         "mail, lost or doubled",
         "heartbeats beside mail, lost or doubled",
+        "three web processes, one killed: lost or doubled",
         "viewers, lost or doubled",
     ]
     assert {row["what"] for row in rows if row["ratio"] and row["ratio"] > 0} >= {"home", "heartbeat"}
