@@ -14,7 +14,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --no-input install --quiet --require-hashes --no-compile
 RUN := $(BIN)/python
-PYTEST := $(BIN)/pytest -rs -n 2 --dist loadgroup
+PYTEST := $(BIN)/pytest -rs --dist loadgroup
 
 .PHONY: help
 help: ## lists the targets
@@ -31,13 +31,13 @@ test: needs-tests $(VENV)/.dev $(VENV)/.video assets fonts fonts-tests validator
 	@echo "Tests: every slice, on SQLite and PostgreSQL, in a real browser; templates, layers and types beside them"
 	@{ $(MAKE) check-structure && $(BIN)/mypy; } >.stamps/checks.txt 2>&1 & checks=$$!
 	@failed=0
-	@$(PYTEST) -m "not long" || failed=$$?
+	@$(PYTEST) -n 2 -m "not long" || failed=$$?
 	@wait $$checks || { cat .stamps/checks.txt; failed=1; }
 	@exit $$failed
 
 .PHONY: test-long
 test-long: needs-tests-long $(VENV)/.dev $(VENV)/.video assets fonts fonts-tests validators ## all on PostgreSQL too, crashes, the whole demonstration, 100 examples of each property
-	@$(PYTEST) -m "long or property" --hypothesis-profile=long
+	@$(PYTEST) -n 3 -m "long or property" --hypothesis-profile=long
 
 .PHONY: test-versions
 test-versions: assets ## runs the tests of slices on each other Python from 3.11 to 3.13 that is installed
@@ -50,11 +50,11 @@ test-versions: assets ## runs the tests of slices on each other Python from 3.11
 .PHONY: test-slices
 test-slices: $(VENV)/.dev
 	@echo "Tests of slices on $$($(RUN) --version)"
-	@$(PYTEST) -m "not long" tests/core tests/people tests/catalogue tests/enrolment tests/attendance
+	@$(PYTEST) -n 2 -m "not long" tests/core tests/people tests/catalogue tests/enrolment tests/attendance
 
 .PHONY: coverage
 coverage: needs-tests $(VENV)/.dev $(VENV)/.video assets fonts fonts-tests validators ## runs the same tests and prints which lines of the product they reach (ARGS=tests/enrolment)
-	@$(PYTEST) -m "not long" --cov=lms --cov-branch --cov-report=term:skip-covered $(ARGS)
+	@$(PYTEST) -n 2 -m "not long" --cov=lms --cov-branch --cov-report=term:skip-covered $(ARGS)
 
 .PHONY: test-tls
 test-tls: needs-tests $(VENV)/.dev $(VENV)/.video assets fonts fonts-tests ## runs all browser journeys through nginx with TLS

@@ -15,7 +15,7 @@ from tests.journeys.conftest import Site, Visitor
 from tests.journeys.test_lecture_room import _packager, browser
 
 __all__ = ["_packager", "browser"]
-pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.long]
+pytestmark = [pytest.mark.xdist_group("camera"), pytest.mark.long]
 
 
 @pytest.mark.usefixtures("_packager")

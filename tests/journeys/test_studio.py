@@ -22,7 +22,7 @@ from tests.journeys.conftest import Site, Visitor
 from tests.journeys.test_lecture_room import browser
 
 __all__ = ["browser"]
-pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.long]
+pytestmark = [pytest.mark.xdist_group("camera"), pytest.mark.long]
 REFUSES = """
 const devices = navigator.mediaDevices;
 const real = devices.getUserMedia.bind(devices);

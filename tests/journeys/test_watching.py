@@ -27,7 +27,7 @@ from tests.journeys.test_lecture_room import browser
 from tests.streaming.media import chunks_of, webm
 
 __all__ = ["browser"]
-pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.long]
+pytestmark = [pytest.mark.xdist_group("camera"), pytest.mark.long]
 PLAYS = (
     "() => { const video = document.getElementById('video'); return video && !video.paused && video.currentTime > 1; }"
 )
