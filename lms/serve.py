@@ -32,9 +32,10 @@ from lms.attendance.actions.replays import credit_due_replays
 from lms.certificates.actions.bundles import drop_old_bundles
 from lms.certificates.actions.requirements import post_grown_requirements
 from lms.config import Config
-from lms.core import clock, files, jobs, logs, process_heartbeats, schema, signals
+from lms.core import clock, files, jobs, logs, process_heartbeats, schema, signals, tracing
 from lms.core.db import db
 from lms.core.errors import Refused
+from lms.core.instruments import FOLDER_VARIABLE
 from lms.core.process_heartbeats import ProcessKind
 from lms.core.staged import drop_old_files
 from lms.dashboards.digests import post_due_digests
@@ -58,7 +59,7 @@ from lms.reports.jobs import send_scheduled
 from lms.streaming import packager
 from lms.streaming.actions import drop_old_chunks, drop_old_rehearsals
 from lms.web import rates
-from lms.web.metrics import FOLDER_VARIABLE
+from lms.web.metrics import serve_metrics
 from lms.web.stopping import HandOver, StopMark
 from lms.web_process import server_options
 
@@ -72,16 +73,19 @@ WORK_STOPS_WITHIN = 10
 """Seconds that a worker waits at its end for what it is doing. What takes longer, another worker takes up later."""
 
 
-def run_packager(config: Config, *, with_server: bool = False) -> None:
-    """Packages lectures that are given in the browser until told to stop; `with_server` as in `run_worker`."""
-    app = _prepare_background(config, with_server=with_server)
+def run_packager(config: Config, *, with_server: bool = False, metrics: tuple[str, int] | None = None) -> None:
+    """Packages lectures that are given in the browser until told to stop. Options as in `run_worker`."""
+    app = _prepare_background(config, ProcessKind.PACKAGER, with_server=with_server, metrics=metrics)
     stopping = _stopped_by_signals()
     heart = _begin_heartbeats(app, stopping, ProcessKind.PACKAGER)
     packager.run_packager(app, stopping)
     heart.join(HEART_STOPS_WITHIN)
+    tracing.end()
 
 
-def _prepare_background(config: Config, *, with_server: bool) -> Flask:
+def _prepare_background(
+    config: Config, kind: ProcessKind, *, with_server: bool, metrics: tuple[str, int] | None
+) -> Flask:
     """Makes the application of a process that works beside the web processes."""
     if with_server:
         threading.Thread(target=stop_with_parent, daemon=True).start()
@@ -89,6 +93,12 @@ def _prepare_background(config: Config, *, with_server: bool) -> Flask:
     app = create_app(config)
     logs.take_over_libraries()
     settle()
+    if metrics is not None:
+        try:
+            serve_metrics(config, *metrics)
+        except OSError as error:
+            raise Refused(f"{metrics[0]}:{metrics[1]} cannot serve metrics: {error.strerror or error}") from error
+    tracing.begin(kind)
     return app
 
 
@@ -121,15 +131,16 @@ def send_mail(app: Flask, stopping: threading.Event, *, priorities: Sequence[int
     return is_held_back
 
 
-def run_worker(config: Config, *, with_server: bool = False) -> None:
+def run_worker(config: Config, *, with_server: bool = False, metrics: tuple[str, int] | None = None) -> None:
     """Runs jobs and mail until told to stop.
 
     Two threads run jobs, so that a long one does not hold up short ones, and two send mail, one of them only what
     matters at once. (Two that send in bulk are slower than one: each waits for the other after each answer.)
 
     `with_server`: also stops when the server that began it is gone, however that ended (its pipe closes).
+    `metrics`: host and port on which it answers `/metrics`.
     """
-    app = _prepare_background(config, with_server=with_server)
+    app = _prepare_background(config, ProcessKind.WORKER, with_server=with_server, metrics=metrics)
     _sweep_files(app)
     stopping = _stopped_by_signals()
     listener = signals.Listener.of(config)
@@ -155,6 +166,7 @@ def run_worker(config: Config, *, with_server: bool = False) -> None:
     for thread in threads:
         thread.join(max(0, latest - time.monotonic()))
     heart.join(HEART_STOPS_WITHIN)
+    tracing.end()
 
 
 def run_due_jobs(app: Flask, stopping: threading.Event, listener: signals.Listener) -> None:
@@ -400,6 +412,7 @@ class _Server(BaseApplication):
 
 
 def _begin_web_heartbeats(worker: Any) -> None:
+    tracing.begin(ProcessKind.WEB)
     worker.heart_stopping = threading.Event()
     worker.heart = _begin_heartbeats(worker.app.wsgi(), worker.heart_stopping, ProcessKind.WEB)
 
@@ -408,6 +421,7 @@ def _end_web_heartbeats(_arbiter: Any, worker: Any) -> None:
     if hasattr(worker, "heart"):  # not one that could not be begun
         worker.heart_stopping.set()
         worker.heart.join(HEART_STOPS_WITHIN)
+    tracing.end()
 
 
 def _is_loopback(host: str) -> bool:
@@ -429,13 +443,15 @@ def run(config: Config, *, host: str, port: int, workers: int | None = None) -> 
     schema.check(config)
     if not config.proxies and not _is_loopback(host):
         log.warning("a proxy such as nginx should be in front: slow clients occupy threads (see docs/OPERATIONS.md)")
-    background = [_Background(name, config) for name in ("worker", "packager")] if config.sqlite_file else []
+    background: list[_Background] = []
     parent_pid = os.getpid()
     logs.take_over_libraries()
     shared = Path(tempfile.mkdtemp(prefix="serai-"))
     try:
         (shared / "metrics").mkdir()
         os.environ[FOLDER_VARIABLE] = str(shared / "metrics")
+        # Begun with this variable: they count into the same folder
+        background = [_Background(name, config) for name in ("worker", "packager")] if config.sqlite_file else []
         options = server_options(config, host=host, port=port, workers=workers)
         rates_uri = rates.prepare(shared / "rates.db")
         _Server(config, options, rates_uri=rates_uri, background=background).run()

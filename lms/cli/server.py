@@ -25,9 +25,20 @@ def serve(host: str, port: int, workers: int | None) -> None:
     run(Config.load(), host=host, port=port, workers=workers)
 
 
+def _metrics_options(command: Callable[..., None]) -> Callable[..., None]:
+    host = click.option("--metrics-host", default="127.0.0.1", show_default=True)
+    port = click.option("--metrics-port", type=click.IntRange(1, 65535), help="Answers /metrics for Prometheus.")
+    return port(host(command))
+
+
+def _listen_address(host: str, port: int | None) -> tuple[str, int] | None:
+    return None if port is None else (host, port)
+
+
 @click.command()
 @click.option("--with-server", is_flag=True, hidden=True, help="Stop when standard input closes.")
-def worker(with_server: bool) -> None:
+@_metrics_options
+def worker(with_server: bool, metrics_host: str, metrics_port: int | None) -> None:
     """Runs background jobs and sends e-mail."""
     from lms.config import Config
     from lms.serve import run_worker
@@ -38,17 +49,18 @@ def worker(with_server: bool) -> None:
         from lms.demo.build import add_rest
 
         add_rest(create_app, config, say=click.echo)
-    run_worker(config, with_server=with_server)
+    run_worker(config, with_server=with_server, metrics=_listen_address(metrics_host, metrics_port))
 
 
 @click.command()
 @click.option("--with-server", is_flag=True, hidden=True, help="Stop when standard input closes.")
-def packager(with_server: bool) -> None:
+@_metrics_options
+def packager(with_server: bool, metrics_host: str, metrics_port: int | None) -> None:
     """Packages lectures that are given in the browser, for viewers and as recordings."""
     from lms.config import Config
     from lms.serve import run_packager
 
-    run_packager(Config.load(), with_server=with_server)
+    run_packager(Config.load(), with_server=with_server, metrics=_listen_address(metrics_host, metrics_port))
 
 
 @click.command()

@@ -8,6 +8,7 @@ job functions are therefore idempotent.
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -18,7 +19,7 @@ from sqlalchemy import JSON, Select, Text, exists, or_, select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Mapped, aliased, mapped_column
 
-from lms.core import clock, signals
+from lms.core import clock, instruments, signals, tracing
 from lms.core.db import Base, UtcDateTime, action, db, one_at_a_time, text_enum
 from lms.core.errors import DomainError, NotFound, Refused
 from lms.core.i18n import _
@@ -192,27 +193,41 @@ def run_job(job_id: int, *, is_stopping: Callable[[], bool] = bool) -> None:
     row = db.session.get_one(Job, job_id)
     kind, arguments, started_at = row.kind, dict(row.arguments), row.started_at
     db.session.rollback()
+    began = time.perf_counter()
+    with tracing.span(f"task {kind}", {"serai.task": kind}) as current:
+        state = _attempt(job_id, kind, arguments, started_at=started_at, is_stopping=is_stopping)
+        outcome = "interrupted" if state is None else state.value
+        if current is not None:
+            current.set_attribute("serai.outcome", outcome)
+    instruments.TASKS.observe(time.perf_counter() - began, kind, outcome)
+
+
+def _attempt(
+    job_id: int, kind: str, arguments: dict[str, Any], *, started_at: datetime | None, is_stopping: Callable[[], bool]
+) -> JobState | None:
+    """Runs a job and writes what came of it; None if it is taken up again later."""
     try:
         result = REGISTRY[kind](Run(job_id, is_stopping=is_stopping), **arguments)
     except _WorkerStops:
         db.session.rollback()
         _give_back(job_id)
+        return None
     except JobStopped as stopped:
-        _finish(job_id, JobState.STOPPED, stopped.result, None, at=clock.now())
+        return _finish(job_id, JobState.STOPPED, stopped.result, None, at=clock.now())
     except OperationalError as error:
         if started_at is None or clock.now() - started_at > PATIENCE:
             log.exception("job failed", job=job_id, kind=kind)
-            _finish(job_id, JobState.FAILED, None, type(error).__name__, at=clock.now())
-        else:  # away, or out of room: it is still taken, and once its lease runs out it is taken again
-            log.warning("job put off", job=job_id, kind=kind, error=type(error).__name__)
-            db.session.rollback()
+            return _finish(job_id, JobState.FAILED, None, type(error).__name__, at=clock.now())
+        # Away, or out of room: it is still taken, and once its lease runs out it is taken again
+        log.warning("job put off", job=job_id, kind=kind, error=type(error).__name__)
+        db.session.rollback()
+        return None
     except DomainError as error:
-        _finish(job_id, JobState.FAILED, None, error.message or type(error).__name__, at=clock.now())
+        return _finish(job_id, JobState.FAILED, None, error.message or type(error).__name__, at=clock.now())
     except Exception as error:
         log.exception("job failed", job=job_id, kind=kind)
-        _finish(job_id, JobState.FAILED, None, type(error).__name__, at=clock.now())
-    else:
-        _finish(job_id, JobState.DONE, result, None, at=clock.now())
+        return _finish(job_id, JobState.FAILED, None, type(error).__name__, at=clock.now())
+    return _finish(job_id, JobState.DONE, result, None, at=clock.now())
 
 
 @action
@@ -231,10 +246,13 @@ def _give_back(job_id: int) -> None:
 
 
 @action
-def _finish(job_id: int, state: JobState, result: dict[str, Any] | None, error: str | None, *, at: datetime) -> None:
+def _finish(
+    job_id: int, state: JobState, result: dict[str, Any] | None, error: str | None, *, at: datetime
+) -> JobState:
     row = db.session.get_one(Job, job_id)
     row.state, row.result, row.error, row.finished_at, row.leased_until = state, result, error, at, None
     if state is JobState.DONE:
         row.done = row.total
     if row.kind in ALONE:  # the next of them can begin
         signals.notify(signals.JOBS)
+    return state

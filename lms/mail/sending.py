@@ -17,7 +17,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Mapped, mapped_column
 
-from lms.core import signals
+from lms.core import instruments, signals, tracing
 from lms.core.bulk import among
 from lms.core.db import Base, UtcDateTime, action, db, one_at_a_time, write_connection, write_turn
 from lms.mail.kinds import PRIORITIES
@@ -110,7 +110,9 @@ def send_due(
             if handled and now - began > BATCH_SECONDS:
                 break
             handled += 1
-            outcomes.append(_send(send, mail, at=at + timedelta(seconds=now - began)))
+            outcome = _send(send, mail, at=at + timedelta(seconds=now - began))
+            outcomes.append(outcome)
+            instruments.MAILS.add(1, "sent" if outcome.error is None else outcome.state.value)
             if len(outcomes) >= MARK_AFTER or time.monotonic() - marked > MARK_SECONDS:
                 _mark(outcomes, at=at)
                 outcomes, marked = [], time.monotonic()
@@ -124,7 +126,8 @@ def _send(send: Send, mail: OutboxMail, *, at: datetime) -> _Outcome:
     if mail.expires_at is not None and mail.expires_at <= at:
         return _Outcome(mail, EXPIRED, MailReason.EXPIRED, is_final=True, state=MailState.EXPIRED)
     try:
-        send(mail)
+        with tracing.span("send mail", {"serai.template": mail.template}):
+            send(mail)
     except Exception as error:  # a mail that cannot be written does not delay those after it
         return _failed(mail, error)
     return _Outcome(mail)

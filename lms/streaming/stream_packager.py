@@ -17,7 +17,7 @@ from pathlib import Path
 import structlog
 from flask import Flask
 
-from lms.core import clock, files
+from lms.core import clock, files, instruments
 from lms.core.db import db
 from lms.core.settings import settings
 from lms.streaming.actions import (
@@ -408,6 +408,7 @@ class StreamPackager:
                 files.store(segment_key(stream, epoch, rendition, number), path.read_bytes())
                 path.unlink()
         note_segments(epoch_id, {rendition: durations[:count] for rendition, durations in lengths.items()})
+        instruments.SEGMENTS.add(count - stored)
         self._write_playlists(stream, is_full=time.monotonic() - self._full_written_at > FULL_PLAYLIST_SECONDS)
         return count
 

@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnection
 from werkzeug.exceptions import HTTPException
 
+from lms.core import instruments
 from lms.core.db import db
 from lms.core.errors import Busy, DomainError, Fault, Forbidden, Invalid, NotFound
 from lms.core.files import StorageAway
@@ -22,7 +23,6 @@ from lms.core.i18n import _
 from lms.core.roles import ANONYMOUS
 from lms.core.typesetting import TypesettingTimeout
 from lms.web.identity import Unauthenticated, current_actor
-from lms.web.metrics import count_typesetting_timeout
 from lms.web.request_log import reference
 
 _NO_CONNECTION_LEFT = {"53300"}
@@ -121,7 +121,7 @@ def _on_refusals(app: Flask) -> None:
         else:
             answer = app.make_response(_page(error.status, detail))
         if isinstance(error, TypesettingTimeout):
-            count_typesetting_timeout()
+            instruments.TYPESETTING_TIMEOUTS.add()
         if isinstance(error, Busy):
             answer.headers["Retry-After"] = str(error.RETRY_AFTER)
         return answer

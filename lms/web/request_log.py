@@ -12,6 +12,7 @@ import time
 import structlog
 from flask import Flask, Response, g, request
 
+from lms.core import tracing
 from lms.core.roles import Actor
 from lms.core.settings import settings
 from lms.web.metrics import HEARTBEAT, SERVICE, STATIC, kind_of, observe_request
@@ -49,6 +50,11 @@ def begin() -> None:
     g.request_id = given if _WELL_FORMED.fullmatch(given) else secrets.token_hex(8)
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=g.request_id)
+    if tracing.is_on():
+        route = request.url_rule.rule if request.url_rule is not None else None
+        parent = dict(request.headers) if settings().proxies > 0 else {}
+        g.request_span = tracing.RequestSpan(request.method, route, {key.lower(): parent[key] for key in parent})
+        structlog.contextvars.bind_contextvars(trace_id=g.request_span.trace_id)
 
 
 def end(answer: Response) -> Response:
@@ -59,6 +65,8 @@ def end(answer: Response) -> Response:
     kind = kind_of(request.endpoint, request.path)
     observe_request(kind, answer.status_code, seconds)
     answer.headers[HEADER] = g.request_id
+    if "request_span" in g:
+        g.request_span.set_status(answer.status_code)
     if answer.status_code >= 400 or kind not in _NOT_LOGGED:
         actor: Actor | None = g.get("actor")
         log.info(
@@ -73,5 +81,7 @@ def end(answer: Response) -> Response:
 
 
 def forget(_error: BaseException | None) -> None:
-    """Unbinds the request's id from the log."""
+    """Ends the trace of the request, and unbinds its id from the log."""
+    if (span := g.pop("request_span", None)) is not None:
+        span.end()
     structlog.contextvars.clear_contextvars()

@@ -52,7 +52,7 @@ def imported() -> set[str]:
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 names = [node.module]
             for name in names:
-                if name.startswith("opentelemetry."):  # several libraries share this name
+                if name.split(".")[0] == "opentelemetry":  # several libraries share this name
                     modules.add(next(library for part, library in OPENTELEMETRY.items() if name.startswith(part)))
                 else:
                     modules |= {plain(package) for package in provided_by.get(name.split(".")[0], [])}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import http.client
+import os
 from datetime import timedelta
 
 import pytest
@@ -9,11 +11,12 @@ from apiflask import APIFlask
 from prometheus_client.parser import text_string_to_metric_families
 
 from lms.config import BadSetting, Config
-from lms.core import clock, jobs
+from lms.core import clock, instruments, jobs
 from lms.core.db import action, db
-from lms.core.process_heartbeats import record_heartbeat
+from lms.core.process_heartbeats import ProcessKind, record_heartbeat
 from lms.core.roles import SYSTEM
-from lms.mail import outbox
+from lms.mail import outbox, sending
+from lms.web.metrics import serve_metrics
 
 TOKEN = "a-token-of-the-monitoring"
 
@@ -42,6 +45,8 @@ def test_the_figures_are_those_of_the_rows(app: APIFlask) -> None:
             outbox.post_mail(
                 "sign_in", address="a@x.example", payload={}, dedupe_key=f"k{number}", at=earlier if number else now
             )
+        # What is planned for later does not wait
+        jobs.request_job("none", {}, by=SYSTEM, at=earlier - timedelta(hours=1), due_at=now + timedelta(hours=1))
 
     with app.app_context():
         prepare()
@@ -56,7 +61,7 @@ def test_the_figures_are_those_of_the_rows(app: APIFlask) -> None:
     assert 0 < found["serai_database_latency_seconds", ""] < 60
     assert 0 < found["serai_disk_free_bytes", ""] < found["serai_disk_size_bytes", ""]
     assert {labels: value for (name, labels), value in found.items() if name == "serai_jobs"} == {
-        "state=queued": 2, "state=running": 0, "state=done": 0, "state=failed": 0, "state=stopped": 0,
+        "state=queued": 3, "state=running": 0, "state=done": 0, "state=failed": 0, "state=stopped": 0,
     }  # fmt: skip
     assert 3600 <= found["serai_jobs_oldest_age_seconds", "state=queued"] < 3700
     assert found["serai_jobs_oldest_age_seconds", "state=running"] == 0
@@ -139,3 +144,77 @@ def test_a_token_that_is_short_is_refused_and_not_repeated() -> None:
         BadSetting, match=r"^LMS_METRICS_TOKEN cannot be used: use at least 20 visible ASCII characters$"
     ):
         Config({"LMS_METRICS_TOKEN": "short"})
+
+
+def test_tasks_and_mails_are_counted_by_their_outcome(app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_run: jobs.Run) -> None:
+        raise ValueError
+
+    monkeypatch.setitem(jobs.REGISTRY, "test-done", lambda _run: None)
+    monkeypatch.setitem(jobs.REGISTRY, "test-failed", fail)
+    before = read(app)
+
+    @action
+    def prepare() -> None:
+        for kind in ("test-done", "test-done", "test-failed"):
+            jobs.request_job(kind, {}, by=SYSTEM, at=clock.now())
+        for number in range(2):
+            outbox.post_mail("sign_in", address="a@x.example", payload={}, dedupe_key=f"k{number}", at=clock.now())
+
+    def send(mail: outbox.OutboxMail) -> None:
+        if mail.dedupe_key == "k1":
+            raise OSError("no answer")
+
+    with app.app_context():
+        prepare()
+        jobs.run_due()
+        sending.send_due(send, at=clock.now())
+    after = read(app)
+    grown = {key: value - before.get(key, 0) for key, value in after.items()}
+    tasks = "serai_task_duration_seconds_count"
+    assert grown[tasks, "outcome=done,task=test-done"] == 2
+    assert grown[tasks, "outcome=failed,task=test-failed"] == 1
+    assert grown["serai_mails_total", "outcome=sent"] == 1
+    assert grown["serai_mails_total", "outcome=failed"] == 1
+
+
+def test_processes_are_measured_and_those_of_all_machines_are_counted(app: APIFlask) -> None:
+    now = clock.now()
+    with app.app_context():
+        for name, kind, seen_at in (
+            ("a:1", ProcessKind.WEB, now),
+            ("b:1", ProcessKind.WEB, now),
+            ("b:2", ProcessKind.WORKER, now - timedelta(minutes=5)),
+        ):
+            record_heartbeat(name, kind=kind, started_at=seen_at, at=seen_at, ahead=timedelta(seconds=2))
+    found = read(app)
+    counts = {labels: value for (name, labels), value in found.items() if name == "serai_processes"}
+    assert counts == {"kind=web": 2, "kind=worker": 0, "kind=packager": 0}
+    assert found["serai_clock_ahead_seconds", "host=b"] == 2
+    labels = f"kind=web,pid={os.getpid()}"
+    assert found["process_cpu_seconds_total", labels] > 0.1
+    assert found["process_resident_memory_bytes", labels] > 10_000_000
+
+
+def test_a_process_without_pages_answers_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = Config.load({}, metrics_token=TOKEN)
+    instruments.SEGMENTS.add(3)
+    server = serve_metrics(config, "127.0.0.1", 0)
+    try:
+        for path, headers, status in (
+            ("/metrics", {}, 200),
+            ("/metrics", {"X-Forwarded-For": "203.0.113.5"}, 404),
+            ("/metrics", {"Authorization": f"Bearer {TOKEN}x"}, 404),
+            ("/metrics", {"X-Forwarded-For": "203.0.113.5", "Authorization": f"Bearer {TOKEN}"}, 200),
+            ("/", {}, 404),
+        ):
+            connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=10)
+            connection.request("GET", path, headers=headers)
+            answer = connection.getresponse()
+            text = answer.read().decode()
+            connection.close()
+            assert answer.status == status
+            assert ("serai_packaged_segments_total 3" in text) == (status == 200)
+    finally:
+        server.shutdown()
+        server.server_close()

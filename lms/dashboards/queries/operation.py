@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
-from sqlalchemy import func, select, text
+from sqlalchemy import case, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from lms import __version__
@@ -19,13 +19,14 @@ from lms.core.db import db, is_sqlite
 from lms.core.engines import engines as engines_of_app
 from lms.core.gauges import Gauge
 from lms.core.jobs import Job, JobState
-from lms.core.process_heartbeats import worker_last_seen
+from lms.core.process_heartbeats import ProcessKind, list_alive, worker_last_seen
 from lms.mail.outbox import MailState, OutboxMail
+from lms.streaming.queries import list_streams_to_package
 
 
 @dataclass(frozen=True)
 class TaskQueue:
-    """Background tasks: how many are in each state, and since when the oldest in it exists."""
+    """Background tasks: how many are in each state, and since when the oldest in it is due."""
 
     counts: dict[JobState, int]
     oldest: dict[JobState, datetime]
@@ -33,8 +34,8 @@ class TaskQueue:
 
 @dataclass(frozen=True)
 class MailQueue:
-    """E-mails: how many wait, since when the oldest, how many are not tried any more, how many were sent in the last
-    hour."""
+    """E-mails: how many wait, since when the oldest is due, how many are not tried any more, how many were sent in the
+    last hour."""
 
     waiting: int
     oldest: datetime | None
@@ -56,7 +57,7 @@ def measure_database() -> tuple[float, int]:
 
 def read_task_queue() -> TaskQueue:
     """The background tasks by state."""
-    query = select(Job.state, func.count(), func.min(Job.created_at)).group_by(Job.state)
+    query = select(Job.state, func.count(), func.min(func.coalesce(Job.due_at, Job.created_at))).group_by(Job.state)
     rows = db.session.execute(query).all()
     counts = dict.fromkeys(JobState, 0) | {state: count for state, count, _oldest in rows}
     return TaskQueue(counts, {state: oldest for state, _count, oldest in rows})
@@ -64,7 +65,9 @@ def read_task_queue() -> TaskQueue:
 
 def read_mail_queue(*, at: datetime) -> MailQueue:
     """The e-mails that are not sent, and those sent lately."""
-    query = select(func.count(), func.min(OutboxMail.created_at))
+    is_planned = (OutboxMail.attempts == 0) & (OutboxMail.due_at > at)
+    since = case((is_planned, None), (OutboxMail.attempts == 0, OutboxMail.due_at), else_=OutboxMail.created_at)
+    query = select(func.count(), func.min(since))
     waiting, oldest = db.session.execute(query.where(OutboxMail.state == MailState.QUEUED)).one()
     given_up, _oldest = db.session.execute(query.where(OutboxMail.state == MailState.FAILED)).one()
     sent = select(func.count()).where(OutboxMail.state == MailState.SENT, OutboxMail.sent_at > at - timedelta(hours=1))
@@ -93,6 +96,8 @@ def collect_operation(config: Config, *, at: datetime) -> list[Gauge]:
             *_jobs(at),
             *_mails(at),
             *_worker(),
+            *_processes(at),
+            *_streams(),
             *_signing_certificate(),
         ]
         is_up = 1
@@ -130,6 +135,24 @@ def _worker() -> list[Gauge]:
     if seen is None:
         return []
     return [Gauge("worker_last_seen_timestamp_seconds", "When a worker was last seen.", {"": seen.timestamp()})]
+
+
+def _processes(at: datetime) -> list[Gauge]:
+    alive = list_alive(at=at)
+    counts = {kind.value: float(sum(row.kind is kind for row in alive)) for kind in ProcessKind}
+    ahead: dict[str, float] = {}
+    for row in alive:
+        if row.clock_ahead_ms is not None:
+            ahead[row.host] = row.clock_ahead_ms / 1000
+    return [
+        Gauge("processes", "Processes of all machines that were seen within the last minute.", counts, label="kind"),
+        Gauge("clock_ahead_seconds", "How far the clock of a machine is ahead of the database's.", ahead, label="host"),
+    ]
+
+
+def _streams() -> list[Gauge]:
+    waiting = float(len(list_streams_to_package()))
+    return [Gauge("streams_to_package", "Lectures with picture or sound to package.", {"": waiting})]
 
 
 def _signing_certificate() -> list[Gauge]:
