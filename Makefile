@@ -130,7 +130,7 @@ needs-tests:
 
 .PHONY: needs-tests-long
 needs-tests-long:
-	@sh tools/needs.sh tests chromium nginx java pgbouncer
+	@sh tools/needs.sh tests chromium nginx java pgbouncer promtool
 
 .PHONY: fonts-tests
 fonts-tests: assets
