@@ -30,10 +30,12 @@ def add_headers(answer: Response) -> Response:
         answer.headers["X-Robots-Tag"] = "noindex"
     if answer.mimetype == "text/html" and not answer.cache_control.public:
         answer.vary.update(("Cookie", "Accept-Language"))  # time zone and language of the reader
-    if request.endpoint == "static":
+    if request.endpoint == "static" and answer.status_code != 404:
         answer.cache_control.immutable = True  # named by their content
-    if request.endpoint != "static" and "Cache-Control" not in answer.headers and _is_personal(answer):
-        answer.headers["Cache-Control"] = "no-store"
+    elif request.endpoint == "static":
+        answer.headers["Cache-Control"] = "no-store"  # during an update, another server may have the file
+    if "Cache-Control" not in answer.headers:
+        answer.headers["Cache-Control"] = "no-store" if _is_personal(answer) else "private, no-cache"
     return answer
 
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import hashlib
 
-from flask import Flask, Request
-from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
+from flask import Flask, Request, Response
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 from itsdangerous import BadSignature, URLSafeSerializer
 
 
@@ -34,3 +34,10 @@ class UndatedSessions(SecureCookieSessionInterface):
             return self.session_class(self.get_signing_serializer(app).loads(cookie) if cookie else None)
         except BadSignature:
             return self.session_class()
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        """As Flask's, except that an answer that caches may keep varies by cookie only if it says so itself."""
+        is_same_for_all = response.cache_control.public and "Cookie" not in response.vary
+        super().save_session(app, session, response)
+        if is_same_for_all and "Set-Cookie" not in response.headers:
+            response.vary.discard("cookie")  # Werkzeug finds it in small letters only

@@ -5,7 +5,8 @@ A page is cached by its address, the reader's language and time zone, the stamp 
 never older. Requests with a session cookie, whatever its content, or with a closed bar of live lectures get a separate
 page; so does everyone where the page has a form's token or sets a cookie.
 
-Cached pages are answered with an ETag, and caches on the way may store them for a few seconds (ADR 26).
+Cached pages are answered with an ETag. Caches on the way may store those that were asked for without any cookie, for a
+few seconds (ADR 26).
 """
 
 from __future__ import annotations
@@ -115,7 +116,8 @@ def _answer(page: _Page, now: datetime) -> Response:
         made.headers["Content-Encoding"] = "gzip"
     made.vary.update(("Accept-Encoding", "Accept-Language", "Cookie"))
     seconds = min(SHARED_SECONDS, 60 - now.second)
-    made.headers["Cache-Control"] = f"public, max-age=0, s-maxage={seconds}, must-revalidate"
+    shared = "private, " if request.cookies else f"public, s-maxage={seconds}, "  # many caches do not know Vary: Cookie
+    made.headers["Cache-Control"] = f"{shared}max-age=0, must-revalidate"
     made.set_etag(page.etag, weak=True)
     made.make_conditional(request)
     return made

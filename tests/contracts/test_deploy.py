@@ -208,4 +208,4 @@ def test_no_file_names_a_host_to_download_from() -> None:
     for path in DEPLOY.rglob("*"):
         if path.is_file():
             hosts = re.findall(r"https?://([\w.-]+)", path.read_text(encoding="utf-8"))
-            assert set(hosts) <= {"127.0.0.1", "lectures.example", "serai"}, path
+            assert set(hosts) <= {"127.0.0.1", "lectures.example", "serai", "storage"}, path

@@ -173,7 +173,7 @@ def _clock_differences(context: CheckContext) -> dict[str, timedelta]:
         if row.host == socket.gethostname():
             continue
         if row.clock_ahead_ms is not None and row.seen_at > context.at - ahead - ALIVE_FOR:
-            differences[_("the machine %(host)s", host=row.host)] = timedelta(milliseconds=row.clock_ahead_ms) - ahead
+            differences[row.host] = timedelta(milliseconds=row.clock_ahead_ms) - ahead
         elif row.clock_ahead_ms is None and row.seen_at > context.at:  # a clock behind looks like a stopped process
-            differences[_("the machine %(host)s", host=row.host)] = row.seen_at - context.at
+            differences[row.host] = row.seen_at - context.at
     return {machine: ahead for machine, ahead in differences.items() if abs(ahead) >= SKEW}

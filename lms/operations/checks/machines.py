@@ -24,31 +24,24 @@ def check_machines(context: CheckContext) -> Iterator[Finding]:
     rows = list_alive(at=context.at)
     db.session.rollback()
     reported = [row for row in rows if row.facts]
-    differences = [
-        *_two_on_sqlite(rows),
-        *_other_versions(reported, context.at),
-        *_other_facts(reported, facts_of(context.config)),
-        *_missing(rows, context.config),
-    ]
-    yield from differences
-    if rows and not differences:
-        yield ok(_("processes"), _running(rows))
+    yield from _two_on_sqlite(rows)
+    yield from _other_versions(reported, context.at)
+    yield from _other_facts(reported, facts_of(context.config))
+    yield from _missing(rows, context.config)
+    hosts = sorted({row.host for row in rows})
+    for host in hosts:
+        running = _count_processes([row for row in rows if row.host == host])
+        yield ok(_("processes"), running if len(hosts) == 1 else f"{host}: {running}")
 
 
-def _running(rows: Sequence[ProcessHeartbeat]) -> str:
+def _count_processes(rows: Sequence[ProcessHeartbeat]) -> str:
     counts = {kind: sum(row.kind is kind for row in rows) for kind in ProcessKind}
     parts = [
         _n("%(num)s web process", "%(num)s web processes", counts[ProcessKind.WEB]),
         _n("%(num)s worker", "%(num)s workers", counts[ProcessKind.WORKER]),
         _n("%(num)s packager", "%(num)s packagers", counts[ProcessKind.PACKAGER]),
     ]
-    shown = ", ".join(part for part, count in zip(parts, counts.values(), strict=True) if count)
-    hosts = sorted({row.host for row in rows})
-    if len(hosts) > 1:
-        shown += " " + _n(
-            "on %(num)s machine: %(hosts)s", "on %(num)s machines: %(hosts)s", len(hosts), hosts=", ".join(hosts)
-        )
-    return shown
+    return ", ".join(part for part, count in zip(parts, counts.values(), strict=True) if count)
 
 
 def _two_on_sqlite(rows: Sequence[ProcessHeartbeat]) -> Iterator[Finding]:
