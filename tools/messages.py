@@ -15,9 +15,19 @@ from babel.messages.pofile import read_po, write_po
 
 ROOT = Path(__file__).resolve().parents[1]
 CATALOGUE = ROOT / "lms" / "translations" / "messages.pot"
-_METHODS = [("**.py", "python"), ("**/templates/**", "jinja2")]
+_METHODS = [("operations/**.py", "ignore"), ("demo/**.py", "ignore"), ("core/schema.py", "ignore")]
+"""What only commands and checks print stays English."""
+_METHODS += [("**.py", "python"), ("**/templates/**", "jinja2")]
 _OPTIONS = {"**/templates/**": {"trim_blocks": "true", "lstrip_blocks": "true", "silent": "false"}}
-_KEYWORDS = {"_": None, "_l": None, "_n": (1, 2), "gettext": None, "ngettext": (1, 2)}
+_KEYWORDS = {
+    "_": None,
+    "_l": None,
+    "_n": (1, 2),
+    "gettext": None,
+    "ngettext": (1, 2),
+    "_p": ((1, "c"), 2),
+    "pgettext": ((1, "c"), 2),
+}
 _HEADER = r"""# Messages of Serai's interface. Made by `make messages`; do not edit.
 msgid ""
 msgstr ""

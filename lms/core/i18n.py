@@ -1,4 +1,7 @@
-"""Marks messages for translation: `_` (text), `_n` (singular and plural), `_l` (lazy)."""
+"""Marks messages for translation: `_` (text), `_n` (singular and plural), `_l` (lazy), `_p` (text in a context).
+
+What only commands and checks print stays English: `english`, `english_n`.
+"""
 
 from __future__ import annotations
 
@@ -63,5 +66,20 @@ def _n(single: str, many: str, num: int, /, **words: Any) -> str:
     return message % {"num": num, **words}
 
 
+def _p(context: str, text: str, /, **words: Any) -> str:
+    message: str = catalogue().upgettext(context, text)
+    return message % words if words else message
+
+
 def _l(text: str, /, **words: Any) -> LazyString:
     return LazyString(_, text, **words)
+
+
+def english(text: str, /, **words: Any) -> str:
+    """A text of commands and checks, which stay English. Import it as `_`."""
+    return text % words if words else text
+
+
+def english_n(single: str, many: str, num: int, /, **words: Any) -> str:
+    """Singular or plural of a text of commands and checks, which stay English. Import it as `_n`."""
+    return (single if num == 1 else many) % {"num": num, **words}

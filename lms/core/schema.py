@@ -13,12 +13,12 @@ from sqlalchemy.exc import OperationalError
 from lms.config import Config
 from lms.core.db import db
 from lms.core.errors import Refused
-from lms.core.i18n import _, _l
+from lms.core.i18n import english as _
 from lms.core.resources import resource
 
 log = structlog.get_logger(__name__)
 
-_NOT_PREPARED = _l("The database is not set up yet. Run `lms init`.")
+_NOT_PREPARED = "The database is not set up yet. Run `lms init`."
 
 
 @lru_cache(maxsize=1)
@@ -56,7 +56,7 @@ def find_mismatch(engine: Engine | None = None) -> str | None:
     if revision == newest_revision():
         return None
     if revision is None:
-        return str(_NOT_PREPARED)
+        return _NOT_PREPARED
     if is_newer(revision):
         return _(
             "The database was migrated to %(revision)s by a newer version of Serai. Install that version or "

@@ -17,27 +17,27 @@ class AllSeries(ListView[SeriesRow]):
     """Lists all series with state, people enrolled, lectures held, certificates earned and to issue; drafts apart."""
 
     endpoint, template, title = "dashboards.admin_series", "dashboards/admin_series.html", _l("Series")
-    text_label, none_found = _l("Title or web address"), _l("No series matches")
+    text_label = _l("Title or web address")
     filters = {"state": frozenset({*SeriesState, TO_ISSUE})}
     order = "state"
     columns = (
-        Column("title", _l("Series"), _l("by title"), _l("by title, the last first")),
+        Column("title", _l("Series"), _l("A to Z"), _l("Z to A")),
         Column("instructors", _l("Instructors"), place="under"),
         Column("state", _l("State"), _l("running ones first"), _l("finished ones first"), place="state"),
-        Column("enrolled", _l("Enrolled"), _l("most people first"), _l("fewest people first"), True, True, "fig"),
+        Column("enrolled", _l("Enrolled"), _l("most first"), _l("fewest first"), True, True, "fig"),
         Column(
-            "held", _l("Held"), _l("most lectures held first"), _l("fewest lectures held first"), True, True, "wide"
+            "held", _l("Held"), _l("most first"), _l("fewest first"), True, True, "wide"
         ),
         Column(
-            "earned", _l("Earned"), _l("most certificates earned first"), _l("fewest certificates earned first"),
+            "earned", _l("Earned"), _l("most first"), _l("fewest first"),
             True, True, "wide",
         ),
         Column(
-            "issue", _l("To issue"), _l("most certificates to issue first"), _l("fewest certificates to issue first"),
+            "issue", _l("To issue"), _l("most first"), _l("fewest first"),
             True, True, "wide",
         ),
     )  # fmt: skip
-    chips_filter, chips_label = "state", _l("Show series by state")
+    chips_filter = "state"
     file_columns = (
         FileColumn("slug", width=24),
         FileColumn("title", width=40),
@@ -62,15 +62,15 @@ class AllSeries(ListView[SeriesRow]):
 
     def chips(self) -> list[Chip]:
         words = {
-            "": _("all"),
-            SeriesState.OPEN.value: _("open for enrolment"),
-            SeriesState.RUNNING.value: _("running"),
-            SeriesState.FINISHED.value: _("finished"),
-            TO_ISSUE: _("to issue"),
+            "": _("All"),
+            SeriesState.OPEN.value: _("Open for enrolment"),
+            SeriesState.RUNNING.value: _("Running"),
+            SeriesState.FINISHED.value: _("Finished"),
+            TO_ISSUE: _("To issue"),
         }
         chips = [Chip(value, self.series_list.counts[value], word) for value, word in words.items()]
         if self.series_list.drafts:
-            chips.append(Chip("drafts", len(self.series_list.drafts), _("drafts"), url="#drafts"))
+            chips.append(Chip("drafts", len(self.series_list.drafts), _("Drafts"), url="#drafts"))
         return chips
 
     def context(self) -> dict[str, Any]:

@@ -36,7 +36,7 @@ def when(lecture: Station) -> Markup:
     if began is not None:
         return Markup(f'<time datetime="{time.timestamp(began)}">{escape(time.short_day(began))}</time>')  # noqa: S704
     if lecture.starts_at is None or lecture.state is LectureState.POSTPONED:
-        return escape(_("no date yet"))
+        return escape(_("No date yet"))
     starts = lecture.starts_at
     ends = starts + timedelta(minutes=lecture.duration_minutes)
     zone, there = time.viewer_zone(), time.organiser_zone()

@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import url_for
 
-from lms.core.i18n import _, _n
+from lms.core.i18n import _
 from lms.core.jobs import Job, JobState
 from lms.core.roles import Actor
 from lms.dashboards.queries.administration import Subjects, subjects_of
@@ -96,35 +96,45 @@ def _outcome(job: Job) -> str | None:
     return _WORDS.get(job.kind, _in_general)(job.result or {})
 
 
+def _counts(*counts: tuple[str, int]) -> str:
+    """Numbers with their words: Issued: 12; Blocked: 1."""
+    return "; ".join(_("%(what)s: %(n)s", what=what, n=number(count)) for what, count in counts)
+
+
+def _made(counts: str, result: dict[str, Any]) -> str:
+    """What a file contains, and whether it still exists."""
+    return counts if result.get("file") else _("%(counts)s. The file was deleted. Request it again.", counts=counts)
+
+
 def _issued(result: dict[str, Any]) -> str:
-    return "; ".join(_certificates(result))
+    return _counts(
+        (_("Issued"), result.get("issued", 0)),
+        (_("Already issued"), result.get("already_issued", 0)),
+        (_("Not earned"), result.get("not_earned", 0)),
+        (_("Blocked"), len(result.get("refused", []))),
+    )
 
 
 def _bundled(result: dict[str, Any]) -> str:
-    counted = _n("%(n)s certificate", "%(n)s certificates", result["count"], n=number(result["count"]))
-    if not result.get("file"):
-        return _("%(rows)s. The file was deleted. Request it again.", rows=counted)
-    stopped = len(result["refused"])
-    return f"{counted}; " + _("%(n)s blocked", n=number(stopped)) if stopped else counted
+    blocked = len(result["refused"])
+    counts = [(_("Certificates"), result["count"]), *([(_("Blocked"), blocked)] if blocked else [])]
+    return _made(_counts(*counts), result)
 
 
 def _rendered(result: dict[str, Any]) -> str:
-    return _(
-        "%(made)s created, %(kept)s already there, %(refused)s blocked",
-        made=number(result["made"]),
-        kept=number(result["kept"]),
-        refused=number(len(result["refused"])),
+    return _counts(
+        (_("Created"), result["made"]),
+        (_("Already there"), result["kept"]),
+        (_("Blocked"), len(result["refused"])),
     )
 
 
 def _exported(result: dict[str, Any]) -> str:
-    counted = _n("%(n)s row", "%(n)s rows", result["rows"], n=number(result["rows"]))
-    return counted if result.get("file") else _("%(rows)s. The file was deleted. Request it again.", rows=counted)
+    return _made(_counts((_("Rows"), result["rows"])), result)
 
 
 def _credited(result: dict[str, Any]) -> str:
-    changed = result.get("changed", 0)
-    return _n("%(n)s attendance saved", "%(n)s attendances saved", changed, n=number(changed))
+    return _counts((_("Attendances saved"), result.get("changed", 0)))
 
 
 def _prepared(_result: dict[str, Any]) -> str:
@@ -137,68 +147,55 @@ def _announced(result: dict[str, Any]) -> str:
     return _("No e-mail: the recording was removed, or the lecture was held long ago.")
 
 
-def _corrected(result: dict[str, Any]) -> str:
-    changed, left = result["changed"], result["left_out"]
-    text = _n("%(n)s person corrected", "%(n)s people corrected", changed, n=number(changed))
-    return f"{text}; " + _n("%(n)s left out", "%(n)s left out", left, n=number(left)) if left else text
-
-
 def _decided(result: dict[str, Any]) -> str:
-    changed, left = result["changed"], result["left_out"]
-    text = _n("%(n)s nomination changed", "%(n)s nominations changed", changed, n=number(changed))
-    return f"{text}; " + _n("%(n)s skipped", "%(n)s skipped", left, n=number(left)) if left else text
+    left = result["left_out"]
+    return _counts((_("Changed"), result["changed"]), *([(_("Left out"), left)] if left else []))
 
 
 def _imported(result: dict[str, Any]) -> str:
-    taken = _(
-        "%(created)s new, %(unmatched)s unmatched, %(rejected)s rejected",
-        created=number(result["created"] + result["updated"]),
-        unmatched=number(result["unmatched"]),
-        rejected=number(result["rejected"]),
+    counts = _counts(
+        (_("New records"), result["created"] + result["updated"]),
+        (_("Unmatched"), result["unmatched"]),
+        (_("Rejected"), result["rejected"]),
     )
-    return " ".join([taken + ".", *result.get("notes", [])])
+    return " ".join([counts + ".", *result.get("notes", [])])
 
 
 def _posted(result: dict[str, Any]) -> str:
-    return _n("%(n)s sent", "%(n)s sent", result["posted"], n=number(result["posted"]))
+    return _counts((_("Sent"), result["posted"]))
 
 
 def _linked(result: dict[str, Any]) -> str:
-    lectures = result["lectures"]
-    return _n("%(n)s lecture changed", "%(n)s lectures changed", lectures, n=number(lectures))
+    return _counts((_("Lectures changed"), result["lectures"]))
 
 
 def _nominated(result: dict[str, Any]) -> str:
-    drafts = result.get("drafted", 0)
+    drafts, asked = result.get("drafted", 0), result.get("asked", 0)
     made = sum(count for state, count in result.items() if state not in ("unchanged", "left_out", "asked", "drafted"))
-    parts = [
-        _n("%(n)s person nominated", "%(n)s people nominated", made, n=number(made)),
-        *([_n("%(n)s saved as a draft", "%(n)s saved as drafts", drafts, n=number(drafts))] if drafts else []),
-        _("%(n)s nominated before", n=number(result["unchanged"])),
-        _("%(n)s left out", n=number(result["left_out"])),
-        *([_("%(n)s asked to confirm changes", n=number(result["asked"]))] if result.get("asked") else []),
-    ]
-    return "; ".join(parts)
+    return _counts(
+        (_("Nominated"), made),
+        *([(_("Saved as drafts"), drafts)] if drafts else []),
+        (_("Already nominated"), result["unchanged"]),
+        (_("Left out"), result["left_out"]),
+        *([(_("Asked to confirm changes"), asked)] if asked else []),
+    )
 
 
 def _in_general(result: dict[str, Any]) -> str:
     parts = [f"{name.replace('_', ' ')}: {_value(value)}" for name, value in result.items() if value is not None]
-    return "; ".join(parts) or _("Done.")
+    return "; ".join(parts) or _("Done")
 
 
 def _recounted(result: dict[str, Any]) -> str:
-    lectures, left = result["lectures"], len(result["left_out"])
-    parts = [_n("%(n)s lecture recounted", "%(n)s lectures recounted", lectures, n=number(lectures))]
+    counts = [(_("Lectures recounted"), result["lectures"])]
     if "gained" in result:
-        parts.append(_("%(n)s gained", n=number(result["gained"])))
-        parts.append(_("%(n)s lost", n=number(result["lost"])))
+        counts += [(_("Gained"), result["gained"]), (_("Lost"), result["lost"])]
     else:
-        changed = result["changed"]
-        parts.append(_n("%(n)s attendance saved", "%(n)s attendances saved", changed, n=number(changed)))
-    if left:
-        parts.append(_n("%(n)s left out: %(why)s", "%(n)s left out: %(why)s", left, n=number(left),
-                       why=result["left_out"][0]["reason"]))  # fmt: skip
-    return "; ".join(parts)
+        counts.append((_("Attendances saved"), result["changed"]))
+    left = result["left_out"]
+    if not left:
+        return _counts(*counts)
+    return _("%(counts)s (%(reason)s)", counts=_counts(*counts, (_("Left out"), len(left))), reason=left[0]["reason"])
 
 
 def _value(value: Any) -> str:
@@ -207,23 +204,13 @@ def _value(value: Any) -> str:
     return number(value) if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
 
 
-def _certificates(result: dict[str, Any]) -> list[str]:
-    refused = len(result.get("refused", []))
-    return [
-        _n("%(n)s issued", "%(n)s issued", result.get("issued", 0), n=number(result.get("issued", 0))),
-        _("%(n)s already issued", n=number(result.get("already_issued", 0))),
-        _("%(n)s not earned", n=number(result.get("not_earned", 0))),
-        _("%(n)s blocked", n=number(refused)),
-    ]
-
-
 _WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
     "issue_certificates": _issued,
     "bundle_certificates": _bundled,
     "render_certificates": _rendered,
     "export_rows": _exported,
     "credit_lecture": _credited,
-    "correct_batch": _corrected,
+    "correct_batch": _decided,
     "decide_nominations": _decided,
     "import_attendance": _imported,
     "nominate_file": _nominated,

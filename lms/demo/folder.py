@@ -18,7 +18,7 @@ from sqlalchemy import event, text
 from lms.config import Config
 from lms.core.db import db
 from lms.core.errors import Refused
-from lms.core.i18n import _
+from lms.core.i18n import english as _
 
 STALE_AFTER = timedelta(days=1)
 

@@ -13,7 +13,7 @@ from lms.attendance.actions.recompute import JOB as RECOMPUTE
 from lms.attendance_imports.actions.large_files import JOB as FILE
 from lms.core import audit, clock
 from lms.core.db import action, db
-from lms.core.i18n import _
+from lms.core.i18n import english as _
 from lms.core.jobs import Job, JobState
 from lms.core.process_heartbeats import ProcessHeartbeat
 from lms.core.roles import Actor

@@ -20,7 +20,7 @@ from lms import __version__
 from lms.config import Config
 from lms.core import files, schema
 from lms.core.errors import Refused
-from lms.core.i18n import _
+from lms.core.i18n import english as _
 from lms.core.journal import sync_folder
 from lms.core.roles import SYSTEM
 from lms.operations import manifest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from lms.core.i18n import _
+from lms.core.i18n import english as _
 from lms.operations.checks import certificates, database, machines, service, stored_files
 from lms.operations.checks.model import CheckContext, Finding, Level, fault
 

@@ -21,7 +21,7 @@ from sqlalchemy.engine import Connection
 from lms.config import Config
 from lms.core.db import db, is_sqlite
 from lms.core.errors import Refused
-from lms.core.i18n import _
+from lms.core.i18n import english as _
 from lms.core.search_index import is_part_of_index
 from lms.operations import manifest
 

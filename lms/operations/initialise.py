@@ -14,7 +14,7 @@ from lms.config import Config
 from lms.core import schema
 from lms.core.db import db
 from lms.core.errors import Refused
-from lms.core.i18n import _
+from lms.core.i18n import english as _
 from lms.core.roles import SYSTEM
 from lms.operations.databases import Tell, copy_to, kind_of, one_moment
 from lms.people.actions.countries import load_countries

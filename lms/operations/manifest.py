@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from lms.core.errors import Refused
-from lms.core.i18n import _
+from lms.core.i18n import english as _
 
 NAME = "manifest.json"
 FORMAT = 1

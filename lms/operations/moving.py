@@ -23,7 +23,7 @@ from lms.core import journal, schema, search_index
 from lms.core.cache_versions import UNWATCHED
 from lms.core.db import Base, db, write_connection
 from lms.core.errors import Refused
-from lms.core.i18n import _
+from lms.core.i18n import english as _
 from lms.core.process_heartbeats import list_alive
 from lms.operations import databases
 from lms.operations.databases import Tell

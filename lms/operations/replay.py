@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from lms.certificates.actions.awards import revoke, withdraw
 from lms.core.errors import NotFound, Refused
-from lms.core.i18n import _
+from lms.core.i18n import english as _
 from lms.core.journal import Entry, Journal
 from lms.core.roles import SYSTEM
 from lms.people.actions.access import disable_person, enable_person, revoke_role_again

@@ -23,7 +23,7 @@ from lms.config import Config
 from lms.core import journal, schema
 from lms.core.db import db
 from lms.core.errors import Refused
-from lms.core.i18n import _
+from lms.core.i18n import english as _
 from lms.core.roles import SYSTEM
 from lms.operations import databases, manifest
 from lms.operations.aftermath import Stopped, stop_what_was_under_way

@@ -56,62 +56,44 @@ ROLES = (
 
 @dataclass(frozen=True)
 class MailWords:
-    """What pages say of a kind of mail: what it is, more about it, and how it is stopped."""
+    """What pages say of a kind of mail: what it is, and more about it."""
 
     label: LazyString
     hint: LazyString | None
-    question: LazyString
-    stopped: LazyString
 
 
 MAIL_WORDS = {
     MailKind.REMINDER: MailWords(
         _l("A reminder the day before a lecture"),
         _l("With the time in your time zone and the link to the lecture."),
-        _l("Stop reminders the day before lectures?"),
-        _l("You will get no more reminders the day before lectures"),
     ),
     MailKind.REMINDER_HOUR: MailWords(
         _l("A second reminder one hour before a lecture"),
         _l("Off unless you turn it on."),
-        _l("Stop reminders one hour before lectures?"),
-        _l("You will get no more reminders one hour before lectures"),
     ),
     MailKind.CHANGE: MailWords(
         _l("When a lecture is planned, moved or cancelled"),
         _l("Updates your calendar. Also when a certificate requires more than before."),
-        _l("Stop e-mails about changed lectures?"),
-        _l("You will get no more e-mails about changed lectures"),
     ),
     MailKind.REPLAY: MailWords(
         _l("When a recording becomes available"),
         _l("Only for lectures that you missed or attended in part."),
-        _l("Stop e-mails about recordings?"),
-        _l("You will get no more e-mails about recordings"),
     ),
     MailKind.CERTIFICATE: MailWords(
         _l("When a certificate is ready"),
         _l("Also when we need you to confirm your name for it."),
-        _l("Stop e-mails about certificates?"),
-        _l("You will get no more e-mails about certificates"),
     ),
     MailKind.PLACE_WON: MailWords(
         _l("When a place becomes free for you"),
         _l("You are enrolled even if you turn this off."),
-        _l("Stop e-mails about free places?"),
-        _l("You will get no more e-mails about free places"),
     ),
     MailKind.MESSAGE: MailWords(
         _l("Messages from the lecturers of your series"),
         None,
-        _l("Stop messages from lecturers?"),
-        _l("You will get no more messages from lecturers"),
     ),
     MailKind.DIGEST: MailWords(
         _l("Your week: what is coming and what needs doing"),
         _l("Once a week, for your role. Nothing is sent in a week without news."),
-        _l("Stop the weekly e-mail?"),
-        _l("You will get no more weekly e-mails"),
     ),
 }
 

@@ -261,18 +261,18 @@ class Recordings(ListView[RecordingRow]):
     """Lists all recordings with length, size and the day on which each is deleted."""
 
     endpoint, template, title = "recordings.recordings", "recordings/recordings.html", _l("Recordings")
-    text_label, none_found = _l("Lecture or series"), _l("No recording matches")
+    text_label = _l("Lecture or series")
     filters = {"kind": frozenset(KINDS)}
     order = "deletes"
     columns = (
-        Column("title", _l("Lecture"), _l("by title"), _l("by title, the last first")),
-        Column("series", _l("Series"), _l("by series"), _l("by series, the last first"), place="under"),
-        Column("ended", _l("Held"), _l("latest first"), _l("oldest first"), True, place="wide"),
+        Column("title", _l("Lecture"), _l("A to Z"), _l("Z to A")),
+        Column("series", _l("Series"), _l("A to Z"), _l("Z to A"), place="under"),
+        Column("ended", _l("Held"), _l("newest first"), _l("oldest first"), True, place="wide"),
         Column("length", _l("Length"), _l("longest first"), _l("shortest first"), True, True, "wide"),
         Column("size", _l("Size"), _l("largest first"), _l("smallest first"), True, True, "fig"),
-        Column("deletes", _l("Deleted on"), _l("first to go first"), _l("last to go first"), place="state"),
+        Column("deletes", _l("Deleted on"), _l("soonest first"), _l("latest first"), place="state"),
     )  # fmt: skip
-    chips_filter, chips_label = "kind", _l("Show recordings by what happens to them")
+    chips_filter = "kind"
     bulk_endpoint = "recordings.keep"
     file_columns = (
         FileColumn("lecture", "id", type=int),
@@ -292,7 +292,7 @@ class Recordings(ListView[RecordingRow]):
         return rows, len(self.all_rows)
 
     def chips(self) -> list[Chip]:
-        words = {"": _("all"), "going": _("will be deleted"), "kept": _("marked to keep")}
+        words = {"": _("All"), "going": _("will be deleted"), "kept": _("marked to keep")}
         return [Chip(value, self.counts[value], word) for value, word in words.items()]
 
     def context(self) -> dict[str, Any]:

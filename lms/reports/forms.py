@@ -88,7 +88,7 @@ class ReportForm(BaseForm):
     ) -> None:
         """Fills the choices; a moving period is that of `today`."""
         self.today = today
-        self.figure.choices = [(name, noun[:1].upper() + noun[1:]) for name, noun in figure_names().items()]
+        self.figure.choices = list(figure_names().items())
         self.rows.choices = [("", _("None")), *DIMENSION_NAMES]
         self.columns.choices = [("", _("None")), *DIMENSION_NAMES]
         self.period.choices = [("", _("Custom dates")), *PERIOD_NAMES]

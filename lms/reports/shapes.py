@@ -161,15 +161,17 @@ def opening_words(opening: Opening | None) -> list[str]:
 
 
 def suggested_title(slice_: Slice, dimensions: Sequence[str], about: Sequence[str]) -> str:
-    """What a report may be called when it is published: "Quarter 3 of 2026, by country · Kenya"."""
+    """What a report may be called when it is published: "Quarter 3 of 2026 by Country · Kenya"."""
+    return " · ".join([grouped(_period_name(slice_), dimensions), *about])
+
+
+def grouped(what: str, dimensions: Sequence[str]) -> str:
+    """A figure or a period with what it is grouped by: "Participants by Country × Year"."""
+    if not dimensions:
+        return what
     names = dict(DIMENSION_NAMES)
-    title = _period_name(slice_)
-    if len(dimensions) == 1:
-        title = _("%(period)s, by %(rows)s", period=title, rows=str(names[dimensions[0]]).lower())
-    elif dimensions:
-        rows, columns = (str(names[name]).lower() for name in dimensions)
-        title = _("%(period)s, by %(rows)s and %(columns)s", period=title, rows=rows, columns=columns)
-    return " · ".join([title, *about])
+    # Translators: groups are the headings of one or two columns, such as Country × Year.
+    return _("%(figure)s by %(groups)s", figure=what, groups=" × ".join(str(names[name]) for name in dimensions))
 
 
 def _period_name(slice_: Slice) -> str:

@@ -33,15 +33,11 @@ class Column:
     place: str = ""
 
 
-NAME = Column("name", _l("Name"), _l("by name"), _l("by name, the last first"))
-COUNTRY = Column("country", _l("Country"), _l("by country"), _l("by country, the last first"), place="under")
-ORGANISATION = Column(
-    "organisation", _l("Organisation"), _l("by organisation"), _l("by organisation, the last first"), place="wide"
-)
-SERIES = Column("series", _l("Series"), _l("by series"), _l("by series, the last first"), place="wide")
-MINUTES = Column(
-    "minutes", _l("Minutes"), _l("most minutes first"), _l("fewest minutes first"), True, True, place="wide"
-)
+NAME = Column("name", _l("Name"), _l("A to Z"), _l("Z to A"))
+COUNTRY = Column("country", _l("Country"), _l("A to Z"), _l("Z to A"), place="under")
+ORGANISATION = Column("organisation", _l("Organisation"), _l("A to Z"), _l("Z to A"), place="wide")
+SERIES = Column("series", _l("Series"), _l("A to Z"), _l("Z to A"), place="wide")
+MINUTES = Column("minutes", _l("Minutes"), _l("most first"), _l("fewest first"), True, True, place="wide")
 
 
 @dataclass(frozen=True)
@@ -74,7 +70,7 @@ class Chip:
 
 def counted_chips(counts: Mapping[Any, int], words: Mapping[Any, str]) -> list[Chip]:
     """A figure for all rows, and one for each value."""
-    every = Chip("", sum(counts.values()), _("all"))
+    every = Chip("", sum(counts.values()), _("All"))
     return [every, *(Chip(str(value), counts.get(value, 0), word) for value, word in words.items())]
 
 

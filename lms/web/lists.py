@@ -36,7 +36,7 @@ class ListView(ListAddress, Generic[Row]):
         class AllSeries(ListView[SeriesRow]):
             endpoint, template, title = "dashboards.admin_series", "dashboards/admin_series.html", _l("Series")
             filters = {"state": frozenset(SeriesState)}
-            columns = (Column("title", _l("Series"), _l("by title"), _l("by title, the last first")), …)
+            columns = (Column("title", _l("Series"), _l("A to Z"), _l("Z to A")), …)
             file_columns = (FileColumn("slug"), FileColumn("title", width=40), …)
 
             def query(self, request): return list_all_series(request, by=self.by)        # rows, total
@@ -49,10 +49,8 @@ class ListView(ListAddress, Generic[Row]):
     """What its rows are: the caption of the table, and the name of the sheet."""
     testid: str = ""
     text_label: Text = _l("Name or e-mail")
-    none_found: Text = _l("No one found")
     chips_filter: str = ""
     """The filter that the figures above the list set."""
-    chips_label: Text = ""
     file_columns: tuple[FileColumn, ...] = ()
 
     def __init__(self, **values: Any) -> None:
@@ -184,6 +182,13 @@ class ListView(ListAddress, Generic[Row]):
     @property
     def order_in_words(self) -> str:
         """The order of the list, for the sentence above it."""
+        if not self.order_of_column:
+            return ""
+        return _("sorted by “%(column)s”, %(order)s", column=self.order_label, order=self.order_of_column)
+
+    @property
+    def order_of_column(self) -> str:
+        """The order of the column that the list is sorted by, such as A to Z."""
         column = self.column(self.request.sort)
         if column is None:
             return ""
@@ -203,8 +208,10 @@ class ListView(ListAddress, Generic[Row]):
             for descending in (column.descending, not column.descending):
                 is_chosen = (column.name, descending) == (self.request.sort, self.request.descending)
                 if descending is column.descending or is_chosen:
-                    words = column.label if descending is column.descending else column.last
-                    orders.append((self.in_order(column, descending=descending), str(words), is_chosen))
+                    words = str(column.label)
+                    if descending is not column.descending:
+                        words = _("%(column)s: %(order)s", column=words, order=column.last)
+                    orders.append((self.in_order(column, descending=descending), words, is_chosen))
         return orders
 
     @property

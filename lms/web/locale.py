@@ -86,6 +86,7 @@ def init_app(app: Flask) -> None:
         lambda text: catalogue().ugettext(text),
         lambda single, many, count: catalogue().ungettext(single, many, count),
         newstyle=True,
+        pgettext=lambda where, text: catalogue().upgettext(where, text),
     )
     put = app.jinja_env.globals
     put["ngettext"] = _grouping(cast("Callable[..., str]", put["ngettext"]))

@@ -139,7 +139,7 @@ def test_page_files_and_api_hold_the_same_people(client: Any, make: Any) -> None
         assert [cells[1] for _line, cells in list(read_workbook(book.data, 0))[1:]] == people
         api = client.get(f"/api/v1/lectures/{lecture}/attendance", query_string=query, headers=headers)
         assert [one["person"]["full_name"] for one in api.json["items"]] == people
-    assert "No one found" in page.text
+    assert "Nothing found" in page.text
     assert f"roster-{lecture}-excused-pe.xlsx" in book.headers["Content-Disposition"]
     file = client.get(f"/lectures/{lecture}/roster.csv?organisation=Customs&q=do")
     assert f"roster-{lecture}-organisation-search.csv" in file.headers["Content-Disposition"]

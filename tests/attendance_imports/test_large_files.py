@@ -147,4 +147,4 @@ def test_a_large_file_becomes_a_task_on_the_page(app: APIFlask, make: Any, monke
         assert db.session.scalar(select(func.count(Presence.id))) == 0
         jobs.run_due()
         assert db.session.scalar(select(func.count(Presence.id))) == 2
-    assert "2 new, 0 unmatched, 0 rejected." in client.get(done.location).text
+    assert "New records: 2; Unmatched: 0; Rejected: 0." in client.get(done.location).text

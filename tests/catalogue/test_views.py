@@ -143,7 +143,7 @@ def test_list_is_searched_filtered_and_paged(client: FlaskClient, make: Make) ->
     assert "Held" not in client.get("/series?language=fr").text
     assert "Held 1<" not in client.get("/series?state=open").text
     assert "Кофе" not in client.get("/series?state=finished").text
-    assert "No series matches" in client.get("/series?q=nothing&state=open").text
+    assert "Nothing found" in client.get("/series?q=nothing&state=open").text
     page = client.get('/series?q="><script>&state=nonsense&page=-1&admission=x')
     assert page.status_code == 200
     assert "<script>&" not in page.text

@@ -364,7 +364,7 @@ def test_people_are_filtered_and_sorted_on_the_page_and_in_the_file(programme: A
     assert names("?show=misses&organisation=Asociación") == []
     assert '<option value="Asociación">Asociación</option>' in client.get(path).text
     assert names("?show=earned&sort=-name")[-1] == "Ada"
-    assert "No one found" in client.get(path + "?show=earned&q=nobody").text
+    assert "Nothing found" in client.get(path + "?show=earned&q=nobody").text
     page = client.get(path + "?show=earned&q=ad").text.replace("&#38;", "&amp;")
     lines = client.get(path + ".csv?show=earned&q=ad")
     assert f'filename="{made.slug}-earned-search.csv"' in lines.headers["Content-Disposition"]

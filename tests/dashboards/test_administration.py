@@ -124,7 +124,7 @@ def test_everything_that_needs_somebody_is_said(world: World) -> None:
     assert "credit_lecture" not in status
     assert "KeyError" not in status
     assert "It stopped because of a fault. The log of the server has it." in status
-    assert "3 issued; 0 already issued; 1 not earned; 1 blocked" in status
+    assert "Issued: 3; Already issued: 0; Not earned: 1; Blocked: 1" in status
 
 
 def test_a_lecture_in_which_nobody_was_is_confirmed_or_undone_with_one_press(world: World) -> None:
@@ -164,7 +164,7 @@ def test_recounts_that_changed_nothing_are_not_listed(world: World) -> None:
             world.at, public_id=f"job{number}", kind="credit_lecture", arguments={}, result={"changed": changed}
         ))  # fmt: skip
     page = world.signed_in(administrator(world)).get("/admin/status").text
-    assert "7 attendances saved" in page
+    assert "Attendances saved: 7" in page
     assert page.count('data-testid="job-') == 1
 
 
@@ -188,7 +188,7 @@ def test_a_task_says_what_came_of_it(world: World) -> None:
     arguments = {"series_id": world.series.id}
     add(world, lambda: job(world.at, public_id="abc", arguments=arguments, result=result, asked_by=world.trainee.id))
     page = world.signed_in(world.trainee).get("/jobs/abc").text
-    assert "3 issued; 1 already issued; 2 not earned; 0 blocked" in page
+    assert "Issued: 3; Already issued: 1; Not earned: 2; Blocked: 0" in page
     assert "htmx" not in page
     assert world.signed_in(world.instructor).get("/jobs/abc").status_code == 404
 

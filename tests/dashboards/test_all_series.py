@@ -56,7 +56,7 @@ def test_series_are_filtered_by_what_they_do_and_drafts_are_apart(programme: Wor
     assert shown(administrator.get("/admin/series?q=cross").text) == ["cross-border"]
     page = administrator.get("/admin/series?state=nonsense&sort=nothing&page=99&size=7").text
     assert len(shown(page)) == 4
-    assert "No series matches" in administrator.get("/admin/series?q=qqq").text
+    assert "Nothing found" in administrator.get("/admin/series?q=qqq").text
 
 
 def test_the_list_is_downloaded_as_it_is_filtered_and_sorted(programme: World, administrator: FlaskClient) -> None:
@@ -114,8 +114,8 @@ def test_an_instructor_s_page_has_one_table_of_lectures_next_first(world: World)
     assert titles("?show=past") == [*first[4:], *last[:4]]
     assert titles("?show=nothing&page=x") == first
     page = client.get("/teach").text
-    assert re.findall(r"<b>(\d+)</b> (all|to come|drafts|past)", page) == [
-        ("10", "all"), ("3", "to come"), ("1", "drafts"), ("6", "past"),
+    assert re.findall(r"<b>(\d+)</b> (All|To come|Drafts|Past)", page) == [
+        ("10", "All"), ("3", "To come"), ("1", "Drafts"), ("6", "Past"),
     ]  # fmt: skip
     assert ">1–6 of 10<" in page
 

@@ -80,7 +80,7 @@ def test_a_policy_is_looked_at_and_applied(app: APIFlask, world: World, staff: F
         assert job.result is not None
         assert job.result["gained"] == 1
     told = staff.get(done.location).text
-    assert "1 gained" in told
+    assert "Gained: 1" in told
     assert "All lectures use the current policy" in staff.get(path).text
 
 

@@ -219,5 +219,5 @@ def test_nominations_are_listed_with_their_state_and_each_step(world: World, adm
         withdraw_nominations(made, by=focal, at=world.at + REMIND_EVERY)
     text = page_of(administrator, person)
     assert re.findall(r'data-testid="nomination" data-state="(\w+)"', text) == ["withdrawn"]
-    for words in ("Digital customs", "nomination withdrawn", "invitation sent again", "nominated"):
+    for words in ("Digital customs", "nomination withdrawn", "Invitation sent again", "Nominated"):
         assert words in text, words

@@ -99,7 +99,7 @@ def test_the_page_and_the_api_take_the_same_filter(series: Series, make: Any, cl
         assert re.findall(r'<th scope="row">\s*<a[^>]*><bdi>(\w+)</bdi>', page.text) == people
         api = client.get("/api/v1/series/trade/enrolments", query_string=query, headers=headers)
         assert [one["full_name"] for one in api.json["items"]] == people
-    assert "No one found" in page.text
+    assert "Nothing found" in page.text
     assert 'aria-current="true" data-testid="figure-all"' in page.text
     assert "Not accepted yet (1)" in page.text
     assert "1 person was enrolled by somebody else and has not accepted yet." in page.text

@@ -67,7 +67,7 @@ def test_the_ledger_is_found_by_name_country_and_kind_and_downloaded_as_found(
         lines = boss.get(f"/series/customs/seats.csv{asked}").text.splitlines()
         assert len(lines) == found + 1
         assert len(read_table(boss.get(f"/series/customs/seats.xlsx{asked}").data).rows) == found
-    assert "No entries found" in boss.get("/series/customs/seats?kind=quota").text
+    assert "Nothing found" in boss.get("/series/customs/seats?kind=quota").text
     assert boss.get("/series/customs/seats.csv?q=diallo").text.splitlines()[1].split(",")[1:6] == [
         "taken", "open", "enrolled", "GN", "Amina Diallo",
     ]  # fmt: skip
@@ -150,7 +150,7 @@ def test_a_focal_point_sees_the_quota_of_the_own_country_alone(reader: Any, seri
     assert re.findall(r'data-testid="figure-(\w+)"', seats) == ["all", "quota", "open", "released", "by_hand"]
     assert 'id="release"' not in seats
     assert len(tongan.get("/series/customs/seats.csv").text.splitlines()) == 2
-    assert "No entries found" in tongan.get("/series/customs/seats?q=amina").text
+    assert "Nothing found" in tongan.get("/series/customs/seats?q=amina").text
 
 
 def test_a_release_by_hand_asks_first_and_follows_the_rule(app: APIFlask, reader: Any, series: Series) -> None:

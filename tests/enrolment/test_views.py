@@ -125,7 +125,7 @@ def test_staff_see_search_and_enrol(app: APIFlask, reader: Any, make: Make) -> N
     assert "Waiting list, number 1" in page.text
     found = admin.get("/series/customs/enrolments?q=kofi@").text
     assert found.count('data-testid="enrolment"') == 1
-    assert "No one found" in admin.get("/series/customs/enrolments?q=nobody&status=applied").text
+    assert "Nothing found" in admin.get("/series/customs/enrolments?q=nobody&status=applied").text
     new = {"email": "zawadi@people.test", "full_name": "Zawadi", "country": "KE"}
     answer = admin.post("/series/customs/enrolments", **new)
     assert answer.status_code == 303

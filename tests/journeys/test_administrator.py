@@ -77,7 +77,7 @@ def test_from_a_person_to_a_proved_certificate(site: Site, sign_in: Callable[[st
     assert page.get_by_test_id("issued").inner_text() == "5"
     visitor.go("/admin/status")
     visitor.is_accessible("status")
-    visitor.reads("5 issued; 0 already issued; 1 not earned; 0 blocked")
+    visitor.reads("Issued: 5; Already issued: 0; Not earned: 1; Blocked: 0")
     page.locator("tr[data-testid^=job-]").filter(has_text="Issuing certificates").get_by_role("link").first.click()
     visitor.reads("Result")
     visitor.is_accessible("task")

@@ -41,7 +41,7 @@ def test_enrols_one_and_sees_the_own_country_only(site: Site, sign_in: Callable[
     assert page.get_by_test_id("person").count() == 1
     visitor.reads("Wambui Njeri Kamau")
     visitor.go("/country?q=nguyen")
-    visitor.reads("No one found with that name or address")
+    visitor.reads("Nothing found")
     visitor.is_accessible("country, nobody found")
 
     # one of another's: the reason is said, what was typed stays

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.databases
 
 def parts(page: str) -> list[tuple[str, str]]:
     """(level, part) of each row, in the order of the page."""
-    return re.findall(r'data-testid="part-(\w+)">\s*<th scope="row" class="nobr">(\w[\w ]*\w)', page)
+    return re.findall(r'data-testid="part-(\w+)">\s*<th scope="row" class="nobr" lang="en">(\w[\w ]*\w)', page)
 
 
 def test_what_needs_action_stands_first_with_what_to_do(app: APIFlask, client: FlaskClient, make: Make) -> None:

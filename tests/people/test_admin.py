@@ -46,7 +46,7 @@ def test_people_are_found_by_name_and_address(administrator: Person, make: Make,
     assert names(client.get("/admin/people?q=ACHIENG&sort=-newest").text) == ["Sutrisno", "Achieng Odhiambo"]
     assert names(client.get("/admin/people?q=Ачиенг").text) == ["Achieng Odhiambo"]
     assert names(client.get("/admin/people?q=50%25").text) == ["50% Discount_"]
-    assert "No one found" in client.get("/admin/people?q=nobody at all").text
+    assert "Nothing found" in client.get("/admin/people?q=nobody at all").text
 
 
 @pytest.mark.databases(differs=True)

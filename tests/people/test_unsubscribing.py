@@ -65,7 +65,8 @@ def test_a_mail_program_stops_mails_with_the_headers_of_a_mail(
 
 def test_a_look_at_the_link_changes_nothing(app: APIFlask, client: FlaskClient, person: Person) -> None:
     page = client.get(link(person, clock.now()))
-    assert "Stop e-mails about changed lectures?" in page.text
+    assert "Stop these e-mails?" in page.text
+    assert "When a lecture is planned, moved or cancelled" in page.text
     assert "For a…@example.org." in page.text
     assert "achieng@" not in page.text, "readers of a forwarded e-mail learn no address"
     assert page.headers["Cache-Control"] == "no-store"
@@ -79,7 +80,7 @@ def test_other_kinds_are_chosen_on_the_page_and_the_first_can_be_turned_on_again
 ) -> None:
     path = link(person, clock.now())
     page = client.post(path, data={})
-    assert "You will get no more e-mails about changed lectures" in page.text
+    assert "You will get no more of these e-mails" in page.text
     client.post(path, data={"choose": "y", "kinds": [PLACE.value, "account", "no such kind"]})
     assert (wants(app, person), wants(app, person, CERTIFICATE), wants(app, person, PLACE)) == (False, False, True)
     client.post(path, data={"choose": "y", "kinds": [PLACE.value, CERTIFICATE.value]})

@@ -287,7 +287,7 @@ def test_administrators_see_what_is_deleted_when_and_keep_it(
     client.post("/admin/recordings/keep", data=fields)
     page = client.get("/admin/recordings?kind=kept").text
     assert "Kept for ever" in page
-    assert "<dd>never</dd>" in client.get(staff.path).text
+    assert "<dd>Never</dd>" in client.get(staff.path).text
     room = f"/lectures/{staff.lecture.id}/room"
     assert "The recording can be watched until" not in client.get(room).text
     client.post("/admin/recordings/keep", data=fields | {"keep": "no"})

@@ -47,7 +47,7 @@ def test_a_table(run: CliRunner, programme: int) -> None:
     assert [line.split()[:4] for line in lines[1:]] == [
         ["Kenya", "1", "1", "1"],
         ["Uganda", "1", "1", "1"],
-        ["all", "1", "2", "2"],
+        ["All", "1", "2", "2"],
     ]
 
 

@@ -310,7 +310,10 @@ def test_the_filter_of_rows_is_in_their_address_and_their_files(client: FlaskCli
     assert page.count('<th scope="row">') == 1
     assert 'data-testid="figure-group" data-value="1"' in page
     assert 'data-testid="figure-all" data-value="4"' in page
-    assert '3 rows</b><span class="off-phone">, by name' in client.get(f"{address}?of_source=live&sort=person").text
+    assert (
+        '3 rows</b><span class="off-phone">, sorted by “Person”, A to Z'
+        in client.get(f"{address}?of_source=live&sort=person").text
+    )
     link = page.split('href="')
     csv = next(one.split('"')[0] for one in link if one.startswith(f"{address}.csv")).replace("&amp;", "&")
     file = client.get(csv)
@@ -321,7 +324,7 @@ def test_the_filter_of_rows_is_in_their_address_and_their_files(client: FlaskCli
     assert client.get(f"{address}.xlsx").status_code == 200
     assert client.get(f"{address}.pdf").status_code == client.get("/admin/reports/opened/people.csv").status_code == 404
     nothing = client.get(f"{address}?q=zzz").text
-    assert "No rows found" in nothing
+    assert "Nothing found" in nothing
     assert (
         "of_country" in client.get(f"{address}?of_country=ZZ").text.split('data-testid="ignored"')[1].split("</p>")[0]
     )

@@ -35,7 +35,7 @@ def test_it_shows_the_public_figures(client: FlaskClient) -> None:
     shown = dict(re.findall(r'data-testid="figure-([a-z_]+)" data-value="(\d+)"', text))
     assert shown == {"sessions": "1", "participants": "12", "countries": "2", "partner_countries": "1"}
     assert "As at 25 November 2026, 06:00 in Beijing." in text
-    assert "Kenya: 6 participants, partner" in text
+    assert "Kenya, partner country, Participants: 6" in text
     assert all('target="_blank" rel="noopener"' in link for link in re.findall(r"<a [^>]*>", text))
 
 

@@ -291,7 +291,7 @@ def test_from_the_page_to_the_file(app: APIFlask, client: FlaskClient, make: Mak
     with app.app_context():
         jobs.run_due()
     shown = client.get(task).text
-    assert "3 rows" in shown
+    assert "Rows: 3" in shown
     assert 'data-testid="fetch"' in shown
     fetch = task.replace("/jobs/", "/admin/reports/rows/")
     answer = post(fetch)

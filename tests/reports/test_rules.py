@@ -62,9 +62,9 @@ def test_it_is_due_at_six(last: str | None, now: str, due: bool) -> None:
     ("first", "last", "dimensions", "about", "title"),
     [
         (None, None, (), [], "All time"),
-        (date(2026, 7, 1), date(2026, 9, 30), ("country",), [], "Quarter 3 of 2026, by country"),
-        (date(2025, 10, 1), date(2025, 12, 31), ("country", "sector"), [], "Quarter 4 of 2025, by country and sector"),
-        (date(2025, 1, 1), date(2025, 12, 31), ("source",), ["Kenya"], "2025, by way of attending · Kenya"),
+        (date(2026, 7, 1), date(2026, 9, 30), ("country",), [], "Quarter 3 of 2026 by Country"),
+        (date(2025, 10, 1), date(2025, 12, 31), ("country", "sector"), [], "Quarter 4 of 2025 by Country × Sector"),
+        (date(2025, 1, 1), date(2025, 12, 31), ("source",), ["Kenya"], "2025 by Way of attending · Kenya"),
         (date(2026, 7, 1), date(2026, 9, 29), (), [], "1 July 2026 to 29 September 2026"),
         (date(2026, 4, 1), date(2026, 9, 30), (), [], "1 April 2026 to 30 September 2026"),
         (None, date(9999, 12, 31), (), [], "Until 31 December 9999"),

@@ -126,7 +126,7 @@ def test_the_mail_has_the_figures_as_frozen_and_no_person(desk: Desk) -> None:
     body = message.get_body(("plain",)).get_content()  # type: ignore[union-attr]
     assert message["Subject"] == "The quarter: 1 April 2024 to 30 June 2024"
     assert "4 participants from 2 countries in 1 session, 1 April 2024 to 30 June 2024" in body
-    assert "Participants by country:\n\n  Kenya: 3\n  Uganda: 1\n" in body
+    assert "Participants by Country:\n\n  Kenya: 3\n  Uganda: 1\n" in body
     assert "As at 1 July 2024, 08:00 in Beijing." in body
     assert "/admin/reports?figure=participants&rows=country&from=2024-04-01&to=2024-06-30" in body
     csv, xlsx = message.iter_attachments()

@@ -205,7 +205,7 @@ def test_from_the_page_of_reports_to_a_frozen_one(
     address = link[1].replace("&amp;", "&")
     form = client.get(address).text
     assert f'<form method="post" action="{link[1]}"' in form
-    assert "By country and year: 3 groups." in " ".join(form.split())
+    assert "Groups by Country × Year: 3" in " ".join(form.split())
     assert "This report cannot be public" in form
     token, key = (re.search(rf'name="{name}"[^>]*value="([^"]+)"', form) for name in ("csrf_token", "key"))
     assert token is not None
@@ -220,7 +220,7 @@ def test_from_the_page_of_reports_to_a_frozen_one(
     confirmation = " ".join(client.post(address, data={**sent, "visibility": "staff"}).text.split())
     assert "Publish “Quarter &lt;b&gt;3&lt;/b&gt;”?" in confirmation
     assert "This cannot be undone" in confirmation
-    assert "By country and year: 3 groups." in confirmation
+    assert "Groups by Country × Year: 3" in confirmation
     assert "1 administrator or reporter can see these figures" in confirmation
     assert confirmation.index('data-testid="preview"') < confirmation.index(
         "Publish to 1 administrator or reporter</button>"
@@ -235,8 +235,8 @@ def test_from_the_page_of_reports_to_a_frozen_one(
     page = client.get(answers[0].location).text
     assert "<b>10 participants</b> from " in page
     assert 'data-testid="since-participants" data-change="1"' in page
-    assert page.index('<ol class="bars">') < page.index("Participants by country and year")
-    assert "Attendances by country and year" in client.get(f"{answers[0].location}?figure=attendances").text
+    assert page.index('<ol class="bars">') < page.index("Participants by Country × Year")
+    assert "Attendances by Country × Year" in client.get(f"{answers[0].location}?figure=attendances").text
     assert "<b>3</b>" not in page
 
 

@@ -59,7 +59,7 @@ def test_impact_shows_the_figures(client: FlaskClient, programme: dict[str, Any]
     shown = dict(re.findall(r'data-testid="figure-([a-z_]+)" data-value="(\d+)"', " ".join(page.split())))
     assert shown == {"sessions": "1", "participants": "12", "countries": "4", "partner_countries": "1"}
     assert "As at 25 November 2026, 06:00 in Beijing." in page
-    assert "Kenya: 6 participants, partner" in page
+    assert "Kenya, partner country, Participants: 6" in page
     assert "the columns add up to more than the total" not in page, "all came in one year"
     assert "is not complete yet" not in page
     assert "Uganda" not in page
@@ -153,7 +153,7 @@ def test_reports_say_a_sentence(client: FlaskClient, make: Make, programme: dict
     staff(client, make, "reporter")
     page = client.get("/admin/reports?figure=participants&rows=country&columns=year&from=2024-01-01&to=2024-12-31").text
     assert "<b>12 participants</b> from 4 countries in 1 session, 1 January 2024 to 31 December 2024" in page
-    assert "Participants by country and year" in page
+    assert "Participants by Country × Year" in page
     row = re.search(r"<bdi>Kenya</bdi></a></th>(.*?)</tr>", page, re.DOTALL)
     assert row is not None
     assert re.findall(r">(\d+)</a></td>", row[1]) == ["6", "6"]
@@ -166,7 +166,7 @@ def test_the_chosen_figure_comes_first_with_its_picture(
     staff(client, make, "reporter")
     page = " ".join(client.get("/admin/reports?figure=attendances&rows=country").text.split())
     picture, others = page.index('<ol class="bars">'), page.index('data-testid="other-figures"')
-    assert page.index("Attendances by country") < picture < others < page.index("<table")
+    assert page.index("Attendances by Country") < picture < others < page.index("<table")
     assert others < page.index('data-testid="figure-participants"')
     kenya = page[picture : page.index("</li>", picture)]
     assert 'href="/countries/KE">' in kenya
@@ -270,7 +270,7 @@ def test_people_are_found_sorted_and_downloaded(client: FlaskClient, make: Make,
     assert names("&sort=-name") == ["Zoë", "Émile", "Ada"]
     assert names("&sort=-minutes")[0] == "Émile"
     assert names("&q=emil") == ["Émile"]
-    assert "No one found" in client.get("/admin/reports/people?country=KE&q=nobody").text
+    assert "Nothing found" in client.get("/admin/reports/people?country=KE&q=nobody").text
     page = client.get("/admin/reports/people?country=KE&q=emil").text
     assert '<input type="hidden" name="country" value="KE">' in page
     file = client.get("/admin/reports/people.csv?country=KE&sort=name")

@@ -57,7 +57,7 @@ def test_people_of_the_country_are_found_by_name_and_ticked(
     assert listed(client.get(room.address).text) == {}
     assert listed(client.get(f"{room.address}?q=kenyan").text) == dict.fromkeys(room.people, False)
     assert listed(client.get(f"{room.address}?q=kenyan+1").text) == {room.people[1]: False}
-    assert "No one found" in client.get(f"{room.address}?q=abroad").text
+    assert "Nothing found" in client.get(f"{room.address}?q=abroad").text
 
     assert send(people=room.people[:2]).status_code == 303
     assert listed(client.get(room.address).text) == dict.fromkeys(room.people[:2], True)
@@ -138,7 +138,7 @@ def test_groups_are_filtered_sorted_and_downloaded(client: FlaskClient, several:
         ("all", "4"), ("open", "2"), ("signed", "1"), ("called_off", "1"),
     ]  # fmt: skip
     assert "country" in page.split('data-testid="ignored"')[1].split("</p>")[0]
-    assert "No group found" in client.get(f"{several.address}?q=nowhere").text
+    assert "Nothing found" in client.get(f"{several.address}?q=nowhere").text
     file = client.get(f"{several.address}.csv?state=signed")
     assert "-signed.csv" in file.headers["Content-Disposition"]
     assert file.get_data(as_text=True).lstrip("\ufeff").splitlines() == [

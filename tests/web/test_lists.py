@@ -17,7 +17,7 @@ class Rows(ListView[str]):
     endpoint, template, title, anchor = "catalogue.series_list", "list.html", "Rows", "who"
     filters = {"status": frozenset({"enrolled", "applied"}), "country": None}
     columns = (
-        Column("name", "Name", first="by name", last="by name, last first"),
+        Column("name", "Name", first="A to Z", last="Z to A"),
         Column("minutes", "Minutes", first="most first", last="fewest first", descending=True, numeric=True),
     )
 
@@ -97,9 +97,9 @@ def test_a_heading_sorts_and_pressed_again_the_other_way_round(app: APIFlask) ->
         assert (page.aria_sort(name), page.aria_sort(minutes)) == ("ascending", None)
         page = page_of(app, 9, sort="-minutes")
         assert (page.sorted_by(minutes), page.aria_sort(minutes)) == ("/series?sort=minutes#who", "descending")
-        assert page.order_in_words == "most first"
-        assert (page.order_if_pressed(minutes), page.order_if_pressed(name)) == ("fewest first", "by name")
-        assert page_of(app, 9, sort="minutes").order_in_words == "fewest first"
+        assert page.order_in_words == "sorted by “Minutes”, most first"
+        assert (page.order_if_pressed(minutes), page.order_if_pressed(name)) == ("fewest first", "A to Z")
+        assert page_of(app, 9, sort="minutes").order_in_words == "sorted by “Minutes”, fewest first"
 
 
 def test_a_page_behind_the_last_is_the_last(app: APIFlask) -> None:

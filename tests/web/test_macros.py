@@ -303,7 +303,7 @@ class TestRoute:
         assert '<a class="btn btn-small" href="/r">Recording</a>' in made
         assert '<li class="stop is-now" aria-current="step">' in made
         assert '<div class="box stack"><p>09:00</p></div>' in made
-        assert 'Fourth &amp; last<span class="hide">: cancelled</span>' in made
+        assert 'Fourth &amp; last<span class="hide">: Cancelled</span>' in made
 
     def test_key_says_each_shape_once(self) -> None:
         stops = [*self.STOPS, {"state": "done", "title": "Fifth"}]
@@ -317,8 +317,8 @@ class TestRoute:
         assert re.findall(r'<span class="hide">([^<]+)</span>', made) == [
             "Lecture 1: attended",
             "Lecture 2: missed",
-            "Lecture 3: live now",
-            "Lecture 4: cancelled",
+            "Lecture 3: Live now",
+            "Lecture 4: Cancelled",
         ]
 
 
@@ -354,7 +354,7 @@ class TestPictures:
         bubble = SimpleNamespace(name="Kenya", value=4278, partner=True, x=551.0, y=238.0, radius=16.4, label=label)
         made = render('{% from "macros/pictures.html" import map %}{{ map([b], "participants") }}', b=bubble)
         assert '<circle class="bub bub-p" cx="551.0" cy="238.0" r="16.4"><title>' in made
-        assert "Kenya: 4,278 participants, partner" in made
+        assert "Kenya, partner country, participants: 4,278" in made
         assert '<text x="570.4" y="242.0" text-anchor="start">Kenya</text>' in made
 
     def test_gauge_says_what_it_shows(self) -> None:

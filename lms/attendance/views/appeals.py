@@ -110,17 +110,17 @@ class Appeals(ListView[AppealView]):
     """Lists the appeals that the reader can answer, or the reader's own, for one or all lectures."""
 
     endpoint, template, title = "attendance.appeals", "attendance/appeals.html", _l("Appeals")
-    anchor, none_found = "list", _l("No appeal found")
+    anchor = "list"
     filters = {"state": frozenset({*AppealState, ALL})}
     order = "filed"
     columns: tuple[Column, ...] = (
-        Column("name", _l("Person"), _l("by name"), _l("by name, last first")),
+        Column("name", _l("Person"), _l("A to Z"), _l("Z to A")),
         Column("lecture", _l("Lecture"), place="under"),
         Column("appeal", _l("Appeal"), place="wide"),
         Column("filed", _l("Requested"), _l("oldest first"), _l("newest first"), place="fig"),
         Column("state", _l("State"), place="state"),
     )
-    chips_filter, chips_label = "state", _l("Show appeals by state")
+    chips_filter = "state"
 
     def __init__(self) -> None:
         super().__init__()
@@ -151,10 +151,10 @@ class Appeals(ListView[AppealView]):
 
     def chips(self) -> list[Chip]:
         words = {
-            AppealState.OPEN: _("waiting"),
-            AppealState.ACCEPTED: _("accepted"),
-            AppealState.DECLINED: _("declined"),
-            AppealState.WITHDRAWN: _("cancelled"),
+            AppealState.OPEN: _("Waiting"),
+            AppealState.ACCEPTED: _("Accepted"),
+            AppealState.DECLINED: _("Declined"),
+            AppealState.WITHDRAWN: _("Cancelled"),
         }
         counts = self.appeals.counts
         if not sum(counts.values()):
@@ -163,7 +163,7 @@ class Appeals(ListView[AppealView]):
             Chip("" if state is AppealState.OPEN else state, counts.get(state, 0), word, name=state)
             for state, word in words.items()
         ]
-        return [*chips, Chip(ALL, sum(counts.values()), _("all"))]
+        return [*chips, Chip(ALL, sum(counts.values()), _("All"))]
 
     def context(self) -> dict[str, Any]:
         return {"lecture": self.appeals.lecture, "chosen": self.state, "teaches": self.teaches}

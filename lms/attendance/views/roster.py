@@ -73,15 +73,15 @@ class Roster(ListView[RosterRow]):
         Column(
             "short",
             _l("Short by"),
-            _l("fewest minutes short first"),
-            _l("most minutes short first"),
+            _l("fewest first"),
+            _l("most first"),
             numeric=True,
             place="fig",
         ),
         Column("source", _l("Source"), place="wide"),
         Column("result", _l("Result"), place="state"),
     )
-    chips_filter, chips_label = "outcome", _l("Show people by result")
+    chips_filter = "outcome"
     bulk_endpoint = "attendance.preview_corrections"
     file_columns = (
         FileColumn("email", width=28),
@@ -140,7 +140,7 @@ class Roster(ListView[RosterRow]):
             return []
         totals = self.roster.totals
         chips = [
-            Chip("", totals.people, _("all")),
+            Chip("", totals.people, _("All")),
             Chip(Outcome.ATTENDED, totals.attended, _("attended")),
             Chip(Outcome.PARTIAL, totals.partial, _("partial")),
             Chip(Outcome.ABSENT, totals.absent, _("absent")),
@@ -148,7 +148,7 @@ class Roster(ListView[RosterRow]):
         ]
         if totals.unmatched:
             url = url_for("attendance_imports.review", lecture_id=self.lecture_id)
-            chips.append(Chip("unmatched", totals.unmatched, _("unmatched"), url))
+            chips.append(Chip("unmatched", totals.unmatched, _("Unmatched"), url))
         return chips
 
     def selects(self) -> list[Select]:

@@ -214,12 +214,12 @@ class Candidates(ListView[EarnerRow]):
     columns: tuple[Column, ...] = (
         NAME,
         Column(
-            "attended", _l("Lectures"), _l("most lectures first"), _l("fewest lectures first"), descending=True,
+            "attended", _l("Lectures"), _l("most first"), _l("fewest first"), descending=True,
             place="wide",
         ),
         MINUTES,
     )  # fmt: skip
-    chips_filter, chips_label = "show", _l("Show people by group")
+    chips_filter = "show"
     file_columns = tuple(FileColumn(name, itemgetter(number)) for number, name in enumerate(eligibility.HEADINGS))
 
     def __init__(self, slug: str) -> None:
@@ -276,13 +276,13 @@ class Candidates(ListView[EarnerRow]):
     def chips(self) -> list[Chip]:
         counts = self.preview.counts
         chips = [
-            Chip(EarnerGroup.EARNED, counts[EarnerGroup.EARNED], _("ready to issue"), name="earned"),
-            Chip(EarnerGroup.MISSES, counts[EarnerGroup.MISSES], _("one lecture short"), name="just-miss"),
-            Chip(EarnerGroup.BLOCKED, counts[EarnerGroup.BLOCKED], _("blocked"), name="blocked"),
-            Chip(EarnerGroup.UNCONFIRMED, counts[EarnerGroup.UNCONFIRMED], _("name not confirmed"), name="unconfirmed"),
-            Chip(EarnerGroup.HAVE, counts[EarnerGroup.HAVE], _("already issued"), name="already"),
-            Chip(EarnerGroup.UNEARNED, counts[EarnerGroup.UNEARNED], _("no longer earned"), name="unearned"),
-            Chip(EarnerGroup.REST, counts[EarnerGroup.REST], _("not earned"), name="not-earned"),
+            Chip(EarnerGroup.EARNED, counts[EarnerGroup.EARNED], _("Ready to issue"), name="earned"),
+            Chip(EarnerGroup.MISSES, counts[EarnerGroup.MISSES], _("One lecture short"), name="just-miss"),
+            Chip(EarnerGroup.BLOCKED, counts[EarnerGroup.BLOCKED], _("Blocked"), name="blocked"),
+            Chip(EarnerGroup.UNCONFIRMED, counts[EarnerGroup.UNCONFIRMED], _("Name not confirmed"), name="unconfirmed"),
+            Chip(EarnerGroup.HAVE, counts[EarnerGroup.HAVE], _("Already issued"), name="already"),
+            Chip(EarnerGroup.UNEARNED, counts[EarnerGroup.UNEARNED], _("No longer earned"), name="unearned"),
+            Chip(EarnerGroup.REST, counts[EarnerGroup.REST], _("Not earned"), name="not-earned"),
         ]
         # who is one lecture short is known after the last lecture
         left_out = {EarnerGroup.MISSES} if self.preview.to_come else set()

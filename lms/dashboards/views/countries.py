@@ -64,16 +64,16 @@ class Countries(ListView[Country]):
     """Lists all countries and areas with their partnerships."""
 
     endpoint, template, title = "dashboards.countries", "dashboards/countries.html", _l("Countries and areas")
-    text_label, none_found = _l("Country or area"), _l("No country found")
+    text_label = _l("Country or area")
     filters = {"show": frozenset(Show)}
     order = "partner"
     columns = (
-        Column("country", _l("Country or area"), _l("by country"), _l("by country, the last first")),
+        Column("country", _l("Country or area"), _l("A to Z"), _l("Z to A")),
         Column("note", _l("Note"), place="under"),
-        Column("code", _l("Code"), _l("by code"), _l("by code, the last first"), place="fig"),
+        Column("code", _l("Code"), _l("A to Z"), _l("Z to A"), place="fig"),
         Column("partner", _l("Partner"), _l("partners first"), _l("partners last"), place="state"),
     )
-    chips_filter, chips_label = "show", _l("Show countries by partnership")
+    chips_filter = "show"
 
     def query(self, request: ListRequest) -> tuple[Sequence[Country], int]:
         self.names, self.spans, today = country_names(reader_locale()), partner_spans(), day_of(self.at)
@@ -106,7 +106,7 @@ class Countries(ListView[Country]):
 
     def chips(self) -> list[Chip]:
         words = {
-            Show.PARTNERS: _("partners"),
+            Show.PARTNERS: _("Partners"),
             Show.FORMER: _("former or future partners"),
             Show.OTHERS: _("never partners"),
         }

@@ -45,14 +45,14 @@ from lms.web.locale import offered, reader_locale
 from lms.web.selection import Selection, read_selection
 
 _FIGURES = {
-    "": _l("all"),
-    MailState.QUEUED.value: _l("queued"),
-    MailState.SENT.value: _l("sent"),
-    FAILED: _l("failed"),
-    MailState.UNDELIVERED.value: _l("not delivered"),
-    MailState.EXPIRED.value: _l("no longer needed"),
-    MailState.DECLINED.value: _l("declined"),
-    MailState.STOPPED.value: _l("stopped"),
+    "": _l("All"),
+    MailState.QUEUED.value: _l("Waiting"),
+    MailState.SENT.value: _l("Sent"),
+    FAILED: _l("Failed"),
+    MailState.UNDELIVERED.value: _l("Not delivered"),
+    MailState.EXPIRED.value: _l("No longer needed"),
+    MailState.DECLINED.value: _l("Declined"),
+    MailState.STOPPED.value: _l("Stopped"),
 }
 _PERIODS = {"today": _l("Last 24 hours"), "month": _l("Last 30 days")}
 _KINDS = {
@@ -82,7 +82,7 @@ class Mails(ListView[Outgoing]):
     """Lists mails of the last days by state, with the reason of each that failed."""
 
     endpoint, template, title = "dashboards.admin_mail", "dashboards/mail.html", _l("E-mails")
-    text_label, none_found = _l("Person or e-mail address"), _l("No e-mail matches")
+    text_label = _l("Person or e-mail address")
     filters = {
         "state": frozenset({*MailState}),
         "kind": frozenset({*MailKind}),
@@ -95,7 +95,7 @@ class Mails(ListView[Outgoing]):
         Column("at", _l("Time"), _l("newest first"), _l("oldest first"), True, place="wide"),
         Column("state", _l("State"), place="state"),
     )
-    chips_filter, chips_label = "state", _l("Show e-mails by state")
+    chips_filter = "state"
     bulk_endpoint = "dashboards.mail_again"
 
     def query(self, request: ListRequest) -> tuple[Sequence[Outgoing], int]:
@@ -110,7 +110,7 @@ class Mails(ListView[Outgoing]):
     def chips(self) -> list[Chip]:
         chips = [Chip(value, self.mails.counts.get(value, 0), str(label)) for value, label in _FIGURES.items()]
         stopped = url_for("dashboards.stopped_addresses")
-        return [*chips, Chip("addresses", self.mails.stopped, _("stopped addresses"), stopped)]
+        return [*chips, Chip("addresses", self.mails.stopped, _("Stopped addresses"), stopped)]
 
     def selects(self) -> list[Select]:
         kinds = [Choice(kind.value, str(label)) for kind, label in _KINDS.items()]
@@ -218,14 +218,14 @@ class StoppedAddresses(ListView[StoppedAddress]):
 
     endpoint, template = "dashboards.stopped_addresses", "dashboards/stopped_addresses.html"
     title = _l("Stopped addresses")
-    text_label, none_found = _l("Person or e-mail address"), _l("No address matches")
+    text_label = _l("Person or e-mail address")
     order = "last"
     columns = (
-        Column("address", _l("Address"), _l("by address"), _l("by address, last first")),
+        Column("address", _l("Address"), _l("A to Z"), _l("Z to A")),
         Column("person", _l("Person"), place="under"),
         Column("words", _l("Reason"), place="wide"),
         Column("mails", _l("Returned"), _l("most first"), _l("fewest first"), True, True, place="fig"),
-        Column("last", _l("Latest e-mail"), _l("latest first"), _l("oldest first"), True, place="wide"),
+        Column("last", _l("Latest e-mail"), _l("newest first"), _l("oldest first"), True, place="wide"),
     )
     bulk_endpoint = "dashboards.write_again"
 

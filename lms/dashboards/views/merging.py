@@ -82,7 +82,7 @@ class Duplicates(ListView[PossiblePair]):
         Column("why", _l("Why")),
         Column("decide", _l("Decide")),
     )
-    chips_filter, chips_label = "match", _l("Show pairs by match")
+    chips_filter = "match"
 
     def query(self, request: ListRequest) -> tuple[Sequence[PossiblePair], int]:
         self.weak = request.filters.get("match") == WEAK
@@ -97,8 +97,8 @@ class Duplicates(ListView[PossiblePair]):
 
     def chips(self) -> list[Chip]:
         return [
-            Chip("", self.pairs.offered, _("possible duplicates")),
-            Chip(WEAK, self.pairs.weak, _("weak matches")),
+            Chip("", self.pairs.offered, _("Possible duplicates")),
+            Chip(WEAK, self.pairs.weak, _("Weak matches")),
         ]
 
     def context(self) -> dict[str, Any]:

@@ -70,32 +70,17 @@ def _reason(field: str | None, match: Match | None) -> str:
     """What of a result fits the search text."""
     if field is None:
         return _("Name of a merged record")
-    reasons = {
-        "native_name": (
-            _("Exact name in native script"),
-            _("In the name in native script"),
-            _("Starts a word in the name in native script"),
-            _("Part of the name in native script"),
-        ),
-        "organisation": (
-            _("Exact name of the organisation"),
-            _("In the name of the organisation"),
-            _("Starts a word in the name of the organisation"),
-            _("Part of the name of the organisation"),
-        ),
-        "title": (
-            _("Exact title"),
-            _("In the title"),
-            _("Starts a word in the title"),
-            _("Part of the title"),
-        ),
-    }
     if field == "email":
-        return _("In the e-mail address")
-    names = (
-        _("Exact name"),
-        _("In the name"),
-        _("Starts a word in the name"),
-        _("Part of the name"),
+        return _("E-mail address")
+    fields = {
+        "native_name": _("Name in native script"),
+        "organisation": _("Organisation"),
+        "title": _("Title"),
+    }
+    kinds = (
+        _("%(field)s: exact match"),
+        _("%(field)s: contains the word"),
+        _("%(field)s: a word begins with it"),
+        _("%(field)s: part of a word"),
     )
-    return reasons.get(field, names)[Match.PART if match is None else match]
+    return kinds[Match.PART if match is None else match] % {"field": fields.get(field, _("Name"))}

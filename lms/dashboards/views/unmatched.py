@@ -33,10 +33,10 @@ class UnmatchedByLecture(ListView[UnmatchedIn]):
 
     endpoint, template = "dashboards.unmatched", "dashboards/unmatched.html"
     title = _l("Lectures with unmatched attendees")
-    text_label, none_found = _l("Lecture or series"), _l("No lecture found")
+    text_label = _l("Lecture or series")
     order = "count"
     columns = (
-        Column("title", _l("Lecture"), _l("by title"), _l("by title, the last first")),
+        Column("title", _l("Lecture"), _l("A to Z"), _l("Z to A")),
         Column("series", SERIES.label, SERIES.first, SERIES.last, place="under"),
         Column("began", _l("Held"), _l("newest first"), _l("oldest first"), descending=True, place="wide"),
         Column("count", _l("Unmatched"), _l("most first"), _l("fewest first"), True, True, "fig"),

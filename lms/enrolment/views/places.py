@@ -202,12 +202,10 @@ class Enrolments(ListView[Seat]):
         COUNTRY,
         ORGANISATION,
         Column("email", _l("E-mail"), place="wide"),
-        Column(
-            "registered", _l("Registered"), _l("first registered first"), _l("last registered first"), place="fig nobr"
-        ),
+        Column("registered", _l("Registered"), _l("oldest first"), _l("newest first"), place="fig nobr"),
         Column("state", _l("State"), place="state"),
     )
-    chips_filter, chips_label = "status", _l("Show people by state")
+    chips_filter = "status"
     bulk_endpoint = "enrolment.preview_changes"
 
     def __init__(self, slug: str) -> None:
@@ -249,11 +247,11 @@ class Enrolments(ListView[Seat]):
 
     def chips(self) -> list[Chip]:
         words = {
-            EnrolmentStatus.ENROLLED: _("enrolled"),
-            EnrolmentStatus.WAITLISTED: _("waiting"),
-            EnrolmentStatus.APPLIED: _("awaiting a decision"),
-            EnrolmentStatus.REJECTED: _("rejected"),
-            EnrolmentStatus.WITHDRAWN: _("withdrawn"),
+            EnrolmentStatus.ENROLLED: _("Enrolled"),
+            EnrolmentStatus.WAITLISTED: _("Waiting"),
+            EnrolmentStatus.APPLIED: _("Awaiting decision"),
+            EnrolmentStatus.REJECTED: _("Rejected"),
+            EnrolmentStatus.WITHDRAWN: _("Withdrawn"),
         }
         return counted_chips(self.counts, words)
 

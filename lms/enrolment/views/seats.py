@@ -61,7 +61,7 @@ class Ledger(ListView[LedgerLine]):
 
     endpoint, template, title = "enrolment.seats", "enrolment/seats.html", _l("Seats")
     anchor, testid = "ledger", "ledger"
-    text_label, none_found = _l("Name or country"), _l("No entries found")
+    text_label = _l("Name or country")
     filters = {"kind": frozenset(SeatKind)}
     columns = (
         Column("person", _l("Person")),
@@ -70,7 +70,7 @@ class Ledger(ListView[LedgerLine]):
         Column("why", _l("Reason"), place="wide"),
         Column("at", _l("When"), _l("newest first"), _l("oldest first"), descending=True, place="fig"),
     )
-    chips_filter, chips_label = "kind", _l("Show seats by origin")
+    chips_filter = "kind"
     file_columns = (
         FileColumn("at", width=18),
         FileColumn("change", _change, 8),
@@ -108,12 +108,12 @@ class Ledger(ListView[LedgerLine]):
             SeatKind.QUOTA: _("by quota"),
             SeatKind.OPEN: _("open"),
             SeatKind.RELEASED: _("released"),
-            SeatKind.BY_HAND: _("by hand"),
+            SeatKind.BY_HAND: _("By hand"),
         }
         chips = [Chip("", sum(counts.values()), _("enrolled or reserved"))]
         if self.is_whole and series.capacity is not None:
             release = f"{url_for('enrolment.seats', slug=series.slug)}#release"
-            chips.append(Chip("free", series.free_seats or 0, _("free"), url=release))
+            chips.append(Chip("free", series.free_seats or 0, _("Free"), url=release))
         if self.is_whole:
             quotas = url_for("enrolment.quotas", slug=series.slug)
             chips.append(Chip("kept", series.reserved, _("of them for countries"), url=quotas))

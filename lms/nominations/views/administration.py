@@ -49,7 +49,7 @@ class AllNominations(ListView[Nomination]):
         _l("Nominations"),
     )
     anchor, testid = "people", "nominations"
-    text_label, none_found = _l("Name, e-mail or organisation"), _l("No nominations found")
+    text_label = _l("Name, e-mail or organisation")
     filters = {"state": frozenset(NominationState), "series": None, "country": known_codes}
     order = "waiting"
     columns = (
@@ -58,10 +58,10 @@ class AllNominations(ListView[Nomination]):
         ORGANISATION,
         SERIES,
         Column("letter", _l("Letter"), place="wide"),
-        Column("waiting", _l("Nominated"), _l("the longest wait first"), _l("the shortest wait first"), place="wide"),
+        Column("waiting", _l("Nominated"), _l("oldest first"), _l("newest first"), place="wide"),
         Column("state", _l("State"), place="state"),
     )
-    chips_filter, chips_label = "state", _l("Show nominations by state")
+    chips_filter = "state"
     bulk_endpoint = "nominations.preview_decisions"
     file_columns = (
         FileColumn("email", width=28),
@@ -113,14 +113,14 @@ class AllNominations(ListView[Nomination]):
 
     def chips(self) -> list[Chip]:
         words = {
-            NominationState.SUBMITTED: _("waiting"),
-            NominationState.INVITED: _("invited"),
-            NominationState.ACCEPTED: _("confirmed"),
-            NominationState.DECLINED: _("declined"),
-            NominationState.REJECTED: _("rejected"),
-            NominationState.EXPIRED: _("expired"),
-            NominationState.WITHDRAWN: _("withdrawn"),
-            NominationState.DRAFTED: _("drafts"),
+            NominationState.SUBMITTED: _("Waiting"),
+            NominationState.INVITED: _("Invited"),
+            NominationState.ACCEPTED: _("Confirmed"),
+            NominationState.DECLINED: _("Declined"),
+            NominationState.REJECTED: _("Rejected"),
+            NominationState.EXPIRED: _("Expired"),
+            NominationState.WITHDRAWN: _("Withdrawn"),
+            NominationState.DRAFTED: _("Drafts"),
         }
         every, *states = counted_chips(self.counts, words)
         return [*states, every]

@@ -156,7 +156,7 @@ class Problems(ListView[Problem]):
         Column("cells", _l("In the file")),
         Column("problem", _l("Problem")),
     )
-    chips_filter, chips_label = "kind", _l("Show problems by kind")
+    chips_filter = "kind"
 
     def __init__(self, upload_id: str, file: NomineeFile | None = None, faults: Sequence[Fault] | None = None) -> None:
         super().__init__(upload_id=upload_id)
@@ -188,7 +188,7 @@ class Problems(ListView[Problem]):
             "duplicate": _("twice in the file"),
             "country": _("other country"),
             "name": _("name"),
-            "enrolled": _("enrolled"),
+            "enrolled": _("Enrolled"),
             "other": _("other"),
         }
         return counted_chips(counts, {kind: word for kind, word in words.items() if counts[kind]})

@@ -49,14 +49,14 @@ FITTING: Mapping[str, frozenset[NominationState]] = {
 def state_words() -> dict[NominationState, str]:
     """The words for the states, as figures above a list say them."""
     return {
-        NominationState.DRAFTED: _("drafts"),
-        NominationState.SUBMITTED: _("awaiting a decision"),
-        NominationState.INVITED: _("invited"),
-        NominationState.ACCEPTED: _("confirmed"),
-        NominationState.DECLINED: _("declined"),
-        NominationState.REJECTED: _("rejected"),
-        NominationState.EXPIRED: _("expired"),
-        NominationState.WITHDRAWN: _("withdrawn"),
+        NominationState.DRAFTED: _("Drafts"),
+        NominationState.SUBMITTED: _("Awaiting decision"),
+        NominationState.INVITED: _("Invited"),
+        NominationState.ACCEPTED: _("Confirmed"),
+        NominationState.DECLINED: _("Declined"),
+        NominationState.REJECTED: _("Rejected"),
+        NominationState.EXPIRED: _("Expired"),
+        NominationState.WITHDRAWN: _("Withdrawn"),
     }
 
 
@@ -87,7 +87,6 @@ class CountryNominations(ListView[Nomination]):
 
     endpoint, template, title = "nominations.listing", "nominations/listing.html", _l("Nominations")
     anchor = testid = "nominations"
-    none_found = _l("No nominations found")
     filters = {"state": frozenset(NominationState), "series": None, "country": None}
     order = "nominated"
     columns = (
@@ -97,11 +96,11 @@ class CountryNominations(ListView[Nomination]):
         Column(
             "nominated", _l("Nominated"), _l("newest first"), _l("oldest first"), descending=True, place="wide nobr"
         ),
-        Column("state", _l("State"), _l("by state"), _l("by state, the last first"), place="state"),
+        Column("state", _l("State"), _l("A to Z"), _l("Z to A"), place="state"),
         Column("answer_by", _l("Answer by"), _l("soonest first"), _l("latest first")),
         Column("note", _l("Note"), place="wide"),
     )
-    chips_filter, chips_label = "state", _l("Show nominations by state")
+    chips_filter = "state"
     bulk_endpoint = "nominations.act_on_selection"
     file_columns = (
         FileColumn("email"),

@@ -17,7 +17,8 @@ from lms.certificates.pdf import store
 from lms.certificates.pdf.check import check_pdf
 from lms.core import files
 from lms.core.db import db
-from lms.core.i18n import _, _n
+from lms.core.i18n import english as _
+from lms.core.i18n import english_n as _n
 from lms.dashboards.queries.operation import signing_certificate_end
 from lms.operations.checks.model import CheckContext, Finding, fault, ok, warning
 

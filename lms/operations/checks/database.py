@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 from lms.core import clock, schema
 from lms.core.audit import AuditEntry
 from lms.core.db import db, is_sqlite
-from lms.core.i18n import _
+from lms.core.i18n import english as _
 from lms.core.postgresql import is_pooled
 from lms.core.process_heartbeats import ALIVE_FOR, clock_ahead_of_database, list_heartbeats
 from lms.mail.outbox import OutboxMail

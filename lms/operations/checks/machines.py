@@ -8,7 +8,8 @@ from typing import Any
 
 from lms.config import Config
 from lms.core.db import db, is_sqlite
-from lms.core.i18n import _, _n
+from lms.core.i18n import english as _
+from lms.core.i18n import english_n as _n
 from lms.core.process_heartbeats import ProcessHeartbeat, ProcessKind, list_alive
 from lms.operations.checks.model import CheckContext, Finding, fault, ok, warning
 from lms.operations.checks.nginx import EXAMPLE_KEY, find_media_keys

@@ -19,7 +19,8 @@ from lms.config import SETTINGS, Config
 from lms.core import clock, engines, journal, zones
 from lms.core.db import db
 from lms.core.ffmpeg import find_ffmpeg
-from lms.core.i18n import _, _n
+from lms.core.i18n import english as _
+from lms.core.i18n import english_n as _n
 from lms.core.jobs import Job, JobState
 from lms.core.process_heartbeats import is_worker_alive, worker_last_seen
 from lms.dashboards.queries.administration import failed_jobs

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from lms.core import files
 from lms.core.db import db
 from lms.core.events import StoredFilesAsked, publish
-from lms.core.i18n import _, _n
+from lms.core.i18n import english as _
+from lms.core.i18n import english_n as _n
 from lms.core.roles import SYSTEM
 from lms.operations.backup import LEFT_OUT
 from lms.operations.checks.model import CheckContext, Finding, fault, ok, warning

@@ -50,19 +50,19 @@ class AllPeople(ListView[PersonHit]):
     text_label = _l("Name, e-mail or country")
     filters = {"role": frozenset({*Role, ANY_ROLE}), "country": known_codes, "organisation": None}
     columns: tuple[Column, ...] = (
-        Column(NAME, _l("Person"), _l("by name"), _l("by name, last first")),
+        Column(NAME, _l("Person"), _l("A to Z"), _l("Z to A")),
         replace(COUNTRY, first=""),
         Column("email", _l("E-mail"), place="wide"),
         Column("role", _l("Role"), place="state"),
         Column("since", _l("Since"), place="wide"),
         Column("account", _l("Account"), place="wide"),
         Column(
-            SIGN_IN, _l("Last sign-in"), _l("latest sign-in first"), _l("longest without a sign-in first"),
+            SIGN_IN, _l("Last sign-in"), _l("newest first"), _l("oldest first"),
             descending=True, place="wide",
         ),
         Column(NEWEST, _l("Added"), _l("newest first"), _l("oldest first"), descending=True),
     )  # fmt: skip
-    chips_filter, chips_label = "role", _l("Show people by role")
+    chips_filter = "role"
 
     def __init__(self) -> None:
         super().__init__()
@@ -82,12 +82,12 @@ class AllPeople(ListView[PersonHit]):
 
     def chips(self) -> list[Chip]:
         words = {
-            "": _("everyone"),
+            "": _("Everyone"),
             ANY_ROLE: _("with a role"),
-            "administrator": _("administrators"),
-            "instructor": _("instructors"),
-            "focal_point": _("focal points"),
-            "reporter": _("reporters"),
+            "administrator": _("Administrators"),
+            "instructor": _("Instructors"),
+            "focal_point": _("Focal points"),
+            "reporter": _("Reporters"),
         }
         return [Chip(value, self.people.counts.get(value, 0), word) for value, word in words.items()]
 

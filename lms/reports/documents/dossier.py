@@ -179,7 +179,7 @@ def _figures(dossier: Dossier, opened: Opening) -> tuple[Figure, ...]:
     return tuple(
         Figure(
             name=name,
-            label=figure_column(name).name.lower(),
+            label=figure_column(name).name,
             value=getattr(totals, name),
             note=notes.get(name),
             url=opened(name) if getattr(totals, name) else None,

@@ -184,10 +184,10 @@ def _lede(report: LectureReport) -> str:
 
 def _figures(report: LectureReport) -> tuple[Figure, ...]:
     totals = (
-        ("registered", _("registered"), report.registered),
-        ("came", _("joined"), report.came),
+        ("registered", _("Registered"), report.registered),
+        ("came", _("Joined"), report.came),
         ("attended", _("attended"), report.attended),
-        ("certified", _("certified"), report.certified),
+        ("certified", _("Certified"), report.certified),
         ("highest", _("most at once"), report.course.highest),
         ("average", _("on average"), _average(report)),
     )

@@ -129,8 +129,7 @@ def add_cross(book: Workbook, cross: Cross, dimensions: Sequence[str]) -> None:
     heads = [str(names[down]), *(named(label, across) for _key, label in cross.columns), _("All")]
     lines = [[named(label, down), *values, whole] for _key, label, values, whole in cross.rows]
     lines.append([_("All"), *cross.foot[0], cross.foot[1]])
-    noun = figure_names()[cross.figure]
-    book.add_sheet(noun[:1].upper() + noun[1:], heads, lines, widths=widths_of(heads, lines))
+    book.add_sheet(figure_names()[cross.figure], heads, lines, widths=widths_of(heads, lines))
 
 
 def named(label: str, dimension: str) -> str | Year:
@@ -163,7 +162,7 @@ def as_text(report: FigureReport) -> Iterator[str]:
     for group in report.groups:
         labels = [*group.labels, *[""] * (len(report.dimensions) - len(group.labels))]
         lines.append([*labels, *(f"{value:,}" for value in group.figures.as_json().values())])
-    whole = [_("all"), *[""] * (len(report.dimensions) - 1)] if report.dimensions else []
+    whole = [_("All"), *[""] * (len(report.dimensions) - 1)] if report.dimensions else []
     lines.append([*whole, *(f"{value:,}" for value in report.totals.as_json().values())])
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     for line in lines:

@@ -91,31 +91,19 @@ def _hours(row: DrilldownRow) -> Value:
 
 
 DAY: Final = TableColumn("day", _l("Day"), _l("newest first"), _l("oldest first"), descending=True, kind="day")
-PERSON: Final = _text("person", _l("Person"), _l("by name"), _l("by name, the last first"), _person)
-LECTURE: Final = _text("lecture", _l("Lecture"), _l("by lecture"), _l("by lecture, the last first"))
-SERIES: Final = _text("series", _l("Series"), _l("by series"), _l("by series, the last first"))
+PERSON: Final = _text("person", _l("Person"), _l("A to Z"), _l("Z to A"), _person)
+LECTURE: Final = _text("lecture", _l("Lecture"), _l("A to Z"), _l("Z to A"))
+SERIES: Final = _text("series", _l("Series"), _l("A to Z"), _l("Z to A"))
 COUNTRY: Final = _text(
-    "country", _l("Country or area"), _l("by country"), _l("by country, the last first"), _country
+    "country", _l("Country or area"), _l("A to Z"), _l("Z to A"), _country
 )  # fmt: skip
-SOURCE: Final = _text("source", _l("Way of attending"), _l("by way of attending"), _l("by way, the last first"))
-KIND: Final = _text(
-    "kind", _l("Kind"), _l("by kind"), _l("by kind, the last first"), lambda row: str(KINDS[row.kind or ""])
-)
-MINUTES: Final = _number(
-    "minutes", _l("Minutes"), _l("most minutes first"), _l("fewest minutes first"), _minutes, "decimal"
-)
-PARTICIPANTS: Final = _number(
-    "participants", _l("Participants"), _l("most participants first"), _l("fewest participants first")
-)
-ATTENDANCES: Final = _number(
-    "attendances", _l("Attendances"), _l("most attendances first"), _l("fewest attendances first")
-)
-CERTIFICATES: Final = _number(
-    "certificates", _l("Certificates"), _l("most certificates first"), _l("fewest certificates first")
-)
-HOURS: Final = _number(
-    "contact_hours", _l("Contact hours"), _l("most contact hours first"), _l("fewest contact hours first"), _hours
-)
+SOURCE: Final = _text("source", _l("Way of attending"), _l("A to Z"), _l("Z to A"))
+KIND: Final = _text("kind", _l("Kind"), _l("A to Z"), _l("Z to A"), lambda row: str(KINDS[row.kind or ""]))
+MINUTES: Final = _number("minutes", _l("Minutes"), _l("most first"), _l("fewest first"), _minutes, "decimal")
+PARTICIPANTS: Final = _number("participants", _l("Participants"), _l("most first"), _l("fewest first"))
+ATTENDANCES: Final = _number("attendances", _l("Attendances"), _l("most first"), _l("fewest first"))
+CERTIFICATES: Final = _number("certificates", _l("Certificates"), _l("most first"), _l("fewest first"))
+HOURS: Final = _number("contact_hours", _l("Contact hours"), _l("most first"), _l("fewest first"), _hours)
 _NAME: Final = replace(PERSON, name="name")
 _WHOLE_MINUTES: Final = replace(MINUTES, kind="number", value=_whole_minutes)
 

@@ -15,7 +15,7 @@ from lms.reports.documents.wording import figure_column, marks, values
 from lms.reports.queries.definitions import definitions
 from lms.reports.queries.figures import FigureReport
 from lms.reports.rules import FIGURES, TIME_DIMENSIONS, Group
-from lms.reports.shapes import COLUMN_NAMES, DIMENSION_NAMES, Cross, value_of
+from lms.reports.shapes import COLUMN_NAMES, Cross, grouped, value_of
 from lms.web.time import organiser_zone, zone_city
 
 MOST_COLUMNS = 12
@@ -54,8 +54,7 @@ def read_out(report: FigureReport, figure: str, *, title: str, cross: Cross | No
         lede=texts[figure],
         as_at=report.as_at,
         figures=tuple(
-            Figure(name, figure_column(name).name.lower(), getattr(report.totals, name), definition=name)
-            for name in FIGURES
+            Figure(name, figure_column(name).name, getattr(report.totals, name), definition=name) for name in FIGURES
         ),
         sections=_sections(report, figure, cross),
         filters=filters,
@@ -96,10 +95,9 @@ def _cross_sections(report: FigureReport, cross: Cross) -> Iterator[Section]:
 
 def _groups(report: FigureReport, figure: str) -> Section:
     called = [str(COLUMN_NAMES[name]) for name in report.dimensions]
-    column = figure_column(figure)
     return Section(
         anchor="groups",
-        title=_("%(figure)s by %(groups)s", figure=column.name, groups=", ".join(called).lower()),
+        title=heading(report, figure),
         picture=Picture(kind_of(report), marks(report, figure), _("As in the table.")),
         table=Table(
             (Column(" · ".join(called), "text"), *(figure_column(name) for name in _first(figure))),
@@ -116,14 +114,8 @@ def _overlap_note() -> str:
 
 
 def heading(report: FigureReport, figure: str) -> str:
-    """What a report shows: "Participants by country"."""
-    called = figure_column(figure).name
-    if not report.dimensions:
-        return called
-    by = [str(dict(DIMENSION_NAMES)[name]).lower() for name in report.dimensions]
-    if len(by) == 1:
-        return _("%(figure)s by %(groups)s", figure=called, groups=by[0])
-    return _("%(figure)s by %(rows)s and %(columns)s", figure=called, rows=by[0], columns=by[1])
+    """What a report shows: "Participants by Country"."""
+    return grouped(figure_column(figure).name, report.dimensions)
 
 
 def kind_of(report: FigureReport) -> Literal["bars", "columns"]:

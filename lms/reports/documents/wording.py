@@ -17,8 +17,7 @@ from lms.web.time import moment, number, organiser_zone, short_day, whole_number
 
 def figure_column(name: str) -> Column:
     """The column of a figure of the definitions."""
-    noun = figure_names()[name]
-    return Column(noun[:1].upper() + noun[1:], definition=name)
+    return Column(figure_names()[name], definition=name)
 
 
 Opening = Callable[..., str]

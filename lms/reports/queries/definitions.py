@@ -8,14 +8,14 @@ from lms.core.i18n import _, _l
 from lms.reports.rules import FIGURES
 
 _NAMES: Final[dict[str, Any]] = {
-    "sessions": _l("sessions"),
-    "participants": _l("participants"),
-    "attendances": _l("attendances"),
-    "countries": _l("countries"),
-    "partner_countries": _l("partner countries"),
-    "registrations": _l("registrations"),
-    "contact_hours": _l("contact hours"),
-    "certificates": _l("certificates"),
+    "sessions": _l("Sessions"),
+    "participants": _l("Participants"),
+    "attendances": _l("Attendances"),
+    "countries": _l("Countries"),
+    "partner_countries": _l("Partner countries"),
+    "registrations": _l("Registrations"),
+    "contact_hours": _l("Contact hours"),
+    "certificates": _l("Certificates"),
 }
 
 _TEXTS: Final[dict[str, Any]] = {
@@ -78,7 +78,7 @@ def further_terms() -> list[tuple[str, str, str]]:
     return [
         (
             "attendance",
-            _("minutes of an attendance"),
+            _("Minutes of an attendance"),
             _(
                 "All minutes in which a person was present, from every source, limited to the lecture’s actual "
                 "start and end and combined: two devices never count twice."
@@ -86,7 +86,7 @@ def further_terms() -> list[tuple[str, str, str]]:
         ),
         (
             "replay",
-            _("replay"),
+            _("Replay"),
             _(
                 "The recording of a lecture, played in its room on this site. Each second counts once, whatever the "
                 "speed up to 2×, and skipping counts nothing. It counts where the minutes present live and in a group "
@@ -97,7 +97,7 @@ def further_terms() -> list[tuple[str, str, str]]:
         ),
         (
             "rounding",
-            _("rounding"),
+            _("Rounding"),
             _(
                 "Minutes attended are rounded down, and minutes needed are rounded up. The percentage that "
                 "decides an attendance is rounded down. Contact hours and averages of people are rounded to "
@@ -108,17 +108,17 @@ def further_terms() -> list[tuple[str, str, str]]:
         ),
         (
             "attended",
-            _("registrations with at least one attendance"),
+            _("Registrations with at least one attendance"),
             _("Registrations of people who then attended at least one lecture of that series."),
         ),
         (
             "regions",
-            _("regions"),
+            _("Regions"),
             _("Regions of the United Nations M49 standard. A region includes every country and area within it."),
         ),
         (
             "dimensions",
-            _("sector, gender, language"),
+            _("Sector, gender, language"),
             _(
                 "For an attendance: the person’s sector and gender at the time of the lecture, and the "
                 "language of the lecture. For a registration or a certificate: the person’s current sector and "
@@ -127,7 +127,7 @@ def further_terms() -> list[tuple[str, str, str]]:
         ),
         (
             "opening",
-            _("opening balances"),
+            _("Opening balances"),
             _(
                 "Sessions from before this system, entered as totals: lecture, day, country, attendances. They "
                 "are included in sessions, attendances and countries, also by period, series, country and "
@@ -138,7 +138,7 @@ def further_terms() -> list[tuple[str, str, str]]:
         ),
         (
             "other",
-            _("other groups combined"),
+            _("Other groups combined"),
             _(
                 "Groups of fewer than five people are not published. At least two groups are combined, so that "
                 "nobody can be identified by subtraction. Public figures are counted once a day."

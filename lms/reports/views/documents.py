@@ -48,7 +48,7 @@ class ReportedCountries(ListView[Group]):
 
     endpoint, template, title = "reports.countries", "reports/countries.html", _l("Countries")
     anchor = "countries"
-    text_label, none_found = _l("Country or area"), _l("No country found")
+    text_label = _l("Country or area")
     filters = {"partner": frozenset({"true", "false"})}
     order = "participants"
     columns = (
@@ -58,7 +58,7 @@ class ReportedCountries(ListView[Group]):
         replace(ATTENDANCES, place="wide"),
         replace(CERTIFICATES, place="wide"),
     )
-    chips_filter, chips_label = "partner", _l("Show countries by partnership")
+    chips_filter = "partner"
 
     def query(self, request: ListRequest) -> tuple[Sequence[Group], int]:
         report, self.partners = dossiers.list_reported_countries(by=self.by, at=self.at, locale=reader_locale())

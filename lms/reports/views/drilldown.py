@@ -51,7 +51,7 @@ def _back(figure: str) -> str:
 class FigureRows(ListView[DrilldownRow]):
     """The rows behind a figure, in the slice and in the group named by `row` and `column`."""
 
-    template, chips_label = "reports/rows.html", _l("Show a part of the rows")
+    template = "reports/rows.html"
 
     def __init__(self, figure: str, /, **values: str) -> None:
         super().__init__(**values)
@@ -124,7 +124,7 @@ class FigureRows(ListView[DrilldownRow]):
         return {
             "opened": self.opened,
             "is_people": self.figure == "participants",
-            "value": getattr(self.opened.figures, self.figure),
+            "counted": shapes.counted(self.figure, getattr(self.opened.figures, self.figure)),
             "name": figure_names()[self.figure],
             "parts": parts_of(self.opened),
             "url": lambda row: _url(row, self.by),
@@ -162,7 +162,6 @@ class OtherFigureRows(FigureRows):
     """Lists the rows behind any other figure."""
 
     endpoint, title, anchor = "reports.rows", _l("Rows"), "rows"
-    none_found = _l("No rows found")
 
     def __init__(self, figure: str) -> None:
         if figure not in TABLES or figure == "participants":  # participants have another address

@@ -102,7 +102,7 @@ def _asks(row: SavedReport) -> list[tuple[str, str]]:
         days = _("%(name)s (today: %(days)s)", name=dict(PERIOD_NAMES)[question.period.value], days=days)
     lines.append((_("Period"), days))
     filters = filters_in_words(question.slice, reader_locale())
-    return [*lines, (_("Filters"), " · ".join(filters) or _("none"))]
+    return [*lines, (_("Filters"), " · ".join(filters) or _("None"))]
 
 
 @bp.post("/admin/reports/saved/<public_id>")

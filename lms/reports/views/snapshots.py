@@ -263,7 +263,7 @@ def snapshot_file(public_id: str, kind: str) -> ResponseReturnValue:
         (_("checksum (SHA-256)"), row.digest),
     ]
     if row.withdrawn_at is not None:
-        about.append((_("withdrawn"), f"{rfc3339(row.withdrawn_at)}: {row.withdrawn_reason}"))
+        about.append((_("Withdrawn"), f"{rfc3339(row.withdrawn_at)}: {row.withdrawn_reason}"))
     return file_answer(
         files.as_xlsx(
             frozen.report, frozen.definitions, about, cross=shapes.cross(frozen.report, frozen.margins, frozen.figure)

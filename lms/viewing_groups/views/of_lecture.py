@@ -40,19 +40,17 @@ class Groups(ListView[GroupView]):
 
     endpoint, template, title = "viewing_groups.groups", "viewing_groups/groups.html", _l("Groups")
     anchor = "groups"
-    text_label, none_found = _l("City, room or organiser"), _l("No group found")
+    text_label = _l("City, room or organiser")
     filters = {"country": known_codes, "state": frozenset({"open", "signed", "called_off"})}
     columns = (
-        Column("place", _l("Place"), _l("by place"), _l("by place, the last first")),
+        Column("place", _l("Place"), _l("A to Z"), _l("Z to A")),
         COUNTRY,
-        Column("organiser", _l("Organiser"), _l("by organiser"), _l("by organiser, the last first"), place="wide"),
-        Column(
-            "listed", _l("On the list"), _l("the longest list first"), _l("the shortest list first"), True, True, "fig"
-        ),
-        Column("expected", _l("Expected"), _l("most expected first"), _l("fewest expected first"), True, True, "wide"),
+        Column("organiser", _l("Organiser"), _l("A to Z"), _l("Z to A"), place="wide"),
+        Column("listed", _l("On the list"), _l("most first"), _l("fewest first"), True, True, "fig"),
+        Column("expected", _l("Expected"), _l("most first"), _l("fewest first"), True, True, "wide"),
         Column("state", _l("State"), place="state"),
     )
-    chips_filter, chips_label = "state", _l("Show groups by state")
+    chips_filter = "state"
     file_columns = (
         FileColumn("city", "group.city"),
         FileColumn("room", "group.room"),
@@ -79,8 +77,8 @@ class Groups(ListView[GroupView]):
     def chips(self) -> list[Chip]:
         if not self.groups.every:
             return []
-        waiting = _("not signed yet") if self.is_held else _("open")
-        return counted_chips(self.groups.states, {"open": waiting, "signed": _("signed"), "called_off": _("cancelled")})
+        waiting = _("Not signed yet") if self.is_held else _("open")
+        return counted_chips(self.groups.states, {"open": waiting, "signed": _("signed"), "called_off": _("Cancelled")})
 
     def selects(self) -> list[Select]:
         """The countries of the groups, where there are several."""
