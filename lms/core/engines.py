@@ -122,7 +122,7 @@ class Engine:
 
 def describe(error: BaseException) -> str:
     """An error in one line."""
-    return " ".join(f"{type(error).__name__}: {error}".split())[:_LONGEST_ERROR]
+    return " ".join(f"{type(error).__name__}: {error}".split())[:_LONGEST_ERROR].rstrip(".")
 
 
 def register(app: Flask, engine: Engine) -> Engine:

@@ -234,9 +234,15 @@ def test_web_pods_are_asked_how_they_are_and_leave_before_they_stop() -> None:
     assert pause + 20 < spec["terminationGracePeriodSeconds"]  # gunicorn's graceful_timeout
 
 
-def test_only_web_pods_are_reached() -> None:
+def test_only_web_pods_are_reached_but_for_metrics() -> None:
     policies = [document["spec"] for document in MANIFESTS.values() if document["kind"] == "NetworkPolicy"]
     assert {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]} in policies
+    metrics = MANIFESTS["network-policies.yaml: NetworkPolicy serai-metrics-in"]["spec"]
+    assert [rule["ports"] for rule in metrics["ingress"]] == [[{"port": "metrics", "protocol": "TCP"}]]
+    assert [source["namespaceSelector"]["matchLabels"] for rule in metrics["ingress"] for source in rule["from"]] == [
+        {"kubernetes.io/metadata.name": "monitoring"}
+    ]
+    policies.remove(metrics)
     reached = [policy["podSelector"]["matchLabels"] for policy in policies if "ingress" in policy]
     service = MANIFESTS["web.yaml: Service serai-web"]
     assert reached == [{NAME: "serai", COMPONENT: "web"}]
