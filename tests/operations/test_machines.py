@@ -81,6 +81,17 @@ def test_two_machines_on_sqlite_are_a_fault(installation: Installation) -> None:
         assert texts(installation) == [(Level.FAULT, "processes", "SQLite is used by 2 machines: a, b"), *running]
 
 
+def test_a_process_that_was_killed_is_missed_for_an_hour(installation: Installation) -> None:
+    same = facts(installation)
+    heartbeat(installation, "b", same)
+    installation.within(
+        lambda: record_heartbeat("b:2", kind=ProcessKind.WEB, started_at=NOW, at=NOW - timedelta(minutes=5), facts=same)
+    )
+    assert faults(installation) == [(Level.WARNING, "processes", "no web process on b since 2026-11-27 05:55 UTC")]
+    heartbeat(installation, "b", same, kind=ProcessKind.WEB)
+    assert "no web process on b" not in repr(texts(installation))
+
+
 @pytest.mark.parametrize(
     ("change", "about", "text"),
     [

@@ -10,25 +10,29 @@ from lms.config import Config
 from lms.core.db import db, is_sqlite
 from lms.core.i18n import english as _
 from lms.core.i18n import english_n as _n
-from lms.core.process_heartbeats import ProcessHeartbeat, ProcessKind, list_alive
+from lms.core.process_heartbeats import ALIVE_FOR, ProcessHeartbeat, ProcessKind, list_heartbeats
 from lms.operations.checks.model import CheckContext, Finding, fault, ok, warning
 from lms.operations.checks.nginx import EXAMPLE_KEY, find_media_keys
 from lms.operations.checks.service import written_time
 from lms.operations.machines import facts_of
 
+LOST_FOR = timedelta(hours=1)
+"""How long a process that ended without saying so is reported."""
 LONG_UPDATE = timedelta(hours=1)
 """Two versions that run beside each other for longer than this are a forgotten update."""
 
 
 def check_machines(context: CheckContext) -> Iterator[Finding]:
     """Which processes run where, and whether their versions, secrets, settings, storage and time zones are alike."""
-    rows = list_alive(at=context.at)
+    known = list_heartbeats()
     db.session.rollback()
+    rows = [row for row in known if context.at - row.seen_at <= ALIVE_FOR]
     reported = [row for row in rows if row.facts]
     yield from _two_on_sqlite(rows)
     yield from _other_versions(reported, context.at)
     yield from _other_facts(reported, facts_of(context.config))
     yield from _missing(rows, context.config)
+    yield from _lost(known, rows, context.at)
     hosts = sorted({row.host for row in rows})
     for host in hosts:
         running = _count_processes([row for row in rows if row.host == host])
@@ -122,6 +126,25 @@ def _missing(rows: Sequence[ProcessHeartbeat], config: Config) -> Iterator[Findi
     if ProcessKind.WEB in kinds and ProcessKind.PACKAGER not in kinds and config.sqlite_file is None:
         message = _("no packager is running: lectures in the browser are received but cannot be watched")
         yield warning(_("processes"), message, _("Start `lms packager`."))
+
+
+def _lost(known: Sequence[ProcessHeartbeat], alive: Sequence[ProcessHeartbeat], at: datetime) -> Iterator[Finding]:
+    """Processes that ended within the hour without saying so, and that no other on their machine has replaced."""
+    running = {(row.host, row.kind) for row in alive}
+    reported = {ProcessKind.WORKER, ProcessKind.PACKAGER} - {row.kind for row in alive}  # as none is left
+    lost: dict[tuple[str, ProcessKind], datetime] = {}
+    for row in known:
+        if row.kind not in reported and (row.host, row.kind) not in running and at - row.seen_at <= LOST_FOR:
+            lost[row.host, row.kind] = max(row.seen_at, lost.get((row.host, row.kind), row.seen_at))
+    for (host, kind), seen_at in lost.items():
+        values = {"host": host, "time": written_time(seen_at)}
+        message = {
+            ProcessKind.WEB: _("no web process on %(host)s since %(time)s", **values),
+            ProcessKind.WORKER: _("no worker on %(host)s since %(time)s", **values),
+            ProcessKind.PACKAGER: _("no packager on %(host)s since %(time)s", **values),
+        }[kind]
+        remedy = _("Start it again. For a machine that is gone for good, this disappears within an hour.")
+        yield warning(_("processes"), message, remedy)
 
 
 def check_media_key(context: CheckContext) -> Iterator[Finding]:
