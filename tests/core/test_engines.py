@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 
 from lms.core import engines
 from lms.core.engines import Engine
+from lms.core.logs import configure as configure_logs
 from tests.factories import Make
 
 
@@ -37,6 +38,7 @@ def probe(monkeypatch: pytest.MonkeyPatch) -> Iterator[Probe]:
     monkeypatch.setattr(engines, "PROBE_SECONDS", 0.1)
     monkeypatch.setattr(engines, "_AWAY_SECONDS", 0.1)
     monkeypatch.setattr(engines, "RETRY_SECONDS", 0.0)
+    configure_logs("INFO")  # the last application that was made decides
     probe = Probe()
     yield probe
     probe.hang.set()

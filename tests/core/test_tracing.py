@@ -14,6 +14,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from lms.core import clock, jobs, tracing
 from lms.core.db import action, db
+from lms.core.logs import configure as configure_logs
 from lms.core.roles import SYSTEM
 from lms.mail import outbox, sending
 from lms.mail.reasons import MailRefused
@@ -74,6 +75,7 @@ class Receiver:
 def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
     """A receiver that the environment names, with traces on."""
     receiver = Receiver()
+    configure_logs("INFO")  # the last application that was made decides
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.url)
     tracing.begin("web")
     assert tracing.is_on()

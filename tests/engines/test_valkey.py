@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import valkey as valkey_client
 from apiflask import APIFlask
 from limits import RateLimitItemPerMinute
 from limits.strategies import MovingWindowRateLimiter
@@ -19,6 +20,7 @@ from lms.attendance.queries.viewers import count_viewers
 from lms.config import BadSetting, Config
 from lms.core import clock, engines, valkey
 from lms.core.db import db
+from lms.core.logs import configure as configure_logs
 from lms.core.process_cache import memory
 from lms.people.actions.sessions import write_noted_uses
 from lms.people.models import SignInSession
@@ -43,6 +45,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeyServer]:
 def fresh(server: ValkeyServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Each test begins with an empty server that answers, and probes often."""
     monkeypatch.setattr(engines, "RETRY_SECONDS", 0.05)
+    configure_logs("INFO")  # the last application that was made decides
     server.resume()
     if server.process is None or server.process.poll() is not None:
         server.start()
@@ -247,6 +250,21 @@ def test_the_use_of_a_session_is_written_at_once_for_staff_and_while_valkey_is_a
         with client.get("/me") as answer:
             assert answer.status_code == 200
         assert clock.now() - seen_at(app) < timedelta(minutes=1)
+
+
+def test_a_refused_password_is_away_and_not_logged(server: ValkeyServer) -> None:
+    server.client.config_set("requirepass", "right-password")
+    try:
+        with capture_logs() as logs:
+            wrong = valkey.SharedMemory(f"valkey://:wrong-password@127.0.0.1:{server.port}", secret="x")
+            assert wrong.use(lambda client: client.get("x")) is None
+            right = valkey.SharedMemory(f"valkey://:right-password@127.0.0.1:{server.port}/1", secret="x")
+            assert right.use(lambda client: client.set("x", "1"))
+        assert [line["event"] for line in logs] == ["an engine is away; the site goes on without it"]
+        assert "password@" not in str(logs)
+        assert "wrong-password" not in str(logs)
+    finally:
+        valkey_client.Valkey(port=server.port, password="right-password").config_set("requirepass", "")
 
 
 @pytest.mark.long

@@ -12,6 +12,12 @@ from tests.faults.forks import interpreted
 pytestmark = pytest.mark.long
 
 
+def processes(site: Site) -> list[str]:
+    """The kinds of the processes that are measured."""
+    text = site.get("/metrics")[1].decode()
+    return sorted(re.findall(r'^process_resident_memory_bytes\{kind="(\w+)",pid="\d+"\} [1-9]', text, re.M))
+
+
 def counted(site: Site, kind: str) -> int:
     status, body = site.get("/metrics")
     assert status == 200
@@ -29,3 +35,5 @@ def test_whichever_process_answers_all_requests_are_counted(site: Site) -> None:
     for _turn in range(60):
         assert site.get("/help")[0] == 200
     assert [counted(site, "page") - before for _turn in range(10)] == [60] * 10
+    beside = ["packager", "worker"] if site.config.sqlite_file else []
+    assert processes(site) == sorted([*beside, "server", "web", "web"])
