@@ -145,7 +145,7 @@ def test_a_sign_in_link_is_sent_and_noted(world: World, administrator: FlaskClie
     person = world.make.person("Sita Gurung", email="sita@example.org", password=PASSWORD)
     text = press(administrator, person, "sign-in-link")
     assert "A sign-in link is on its way to sita@example.org." in text
-    assert "sign-in link sent" in text
+    assert "Sign-in link sent" in text
     with world.make.app.app_context():
         mails = db.session.scalars(select(OutboxMail).where(OutboxMail.person_id == person.id)).all()
         assert [mail.template for mail in mails] == ["sign_in"]
@@ -219,5 +219,5 @@ def test_nominations_are_listed_with_their_state_and_each_step(world: World, adm
         withdraw_nominations(made, by=focal, at=world.at + REMIND_EVERY)
     text = page_of(administrator, person)
     assert re.findall(r'data-testid="nomination" data-state="(\w+)"', text) == ["withdrawn"]
-    for words in ("Digital customs", "nomination withdrawn", "Invitation sent again", "Nominated"):
+    for words in ("Digital customs", "Nomination withdrawn", "Invitation sent again", "Nominated"):
         assert words in text, words

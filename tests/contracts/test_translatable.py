@@ -1,0 +1,100 @@
+"""Every text that people read can be translated: it is marked, whole, and has its plural forms."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+import pytest
+from jinja2 import Environment
+from jinja2.ext import do
+from jinja2.ext import i18n as translations
+
+from tests.contracts import translatable
+from tools.messages import extract_messages
+
+SCRIPTS = translatable.ROOT / "static" / "js"
+_SENTENCE = re.compile(r"""["'`][A-Z][a-z]+ [a-z][^"'`]*["'`]""")
+
+
+def test_texts_in_the_code_can_be_translated() -> None:
+    assert list(translatable.python_faults()) == []
+
+
+def test_texts_of_pages_and_mails_can_be_translated() -> None:
+    assert list(translatable.template_faults()) == []
+
+
+def test_scripts_have_no_sentences_of_their_own() -> None:
+    found = [
+        f"{path.name}: {match[0]}"
+        for path in sorted(SCRIPTS.rglob("*.js"))
+        for match in _SENTENCE.finditer(re.sub(r"^\s*//.*$", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE))
+    ]
+    assert found == [], "a script reads its words from the page"
+
+
+@pytest.mark.parametrize(
+    ("code", "fault"),
+    [
+        ('_(f"Hello {name}")', "plain string"),
+        ('_("Hello {}".format(name))', "plain string"),
+        ('_n("One", many, count)', "plain string"),
+        ('_("Hello") + " dear reader"', "with +"),
+        ("f\"{_('Hello')} dear reader\"", "f-string"),
+        ('_("Hello").lower()', "lower()"),
+        ('_("one lecture is left") if count == 1 else _("%(n)s lectures are left")', "use _n"),
+        ('flash("The lecture was saved.")', "not marked"),
+        ('raise_(Refused(f"The lecture {title} is live."))', "not marked"),
+        ('StringField("Title")', "label"),
+        ('Column("title", "Lecture")', "label"),
+    ],
+)
+def test_a_fault_in_the_code_is_found(code: str, fault: str) -> None:
+    found = [text for node in ast.walk(ast.parse(code)) for text in translatable.faults_of(node)]
+    assert any(fault in text for text in found), found
+
+
+@pytest.mark.parametrize(
+    ("source", "fault"),
+    [
+        ("<p>Your lectures</p>", "not in a message"),
+        ('<input aria-label="Your lectures">', "not in a message"),
+        ("{{ _(title) }}", "plain string"),
+        ('{{ _("Hello") ~ " dear reader" }}', "with ~"),
+        ('{{ _("Hello")|lower }}', "|lower"),
+        ('{{ _("One lecture") if count == 1 else _("%(n)s lectures") }}', "use ngettext"),
+        ('{% if count == 1 %}{{ _("One place") }}{% else %}{{ _("Many places") }}{% endif %}', "use ngettext"),
+    ],
+)
+def test_a_fault_in_a_template_is_found(source: str, fault: str) -> None:
+    env = Environment(extensions=[translations, do], autoescape=True)
+    found = list(translatable.template_faults_of(env, source))
+    assert any(fault in text for text in found), found
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        '<p class="wide">{{ _("Your lectures") }}: {{ title }}</p>',
+        "<p>{% trans name=name %}Dear {{ name }},{% endtrans %}</p>",
+        '<a href="x.pdf">PDF</a>',
+        "<code>lms init</code>",
+    ],
+)
+def test_a_template_without_a_fault_passes(source: str) -> None:
+    env = Environment(extensions=[translations, do], autoescape=True)
+    assert list(translatable.template_faults_of(env, source)) == []
+
+
+def test_no_two_messages_differ_by_a_full_stop_or_by_capitals() -> None:
+    texts = {item.id if isinstance(item.id, str) else item.id[0] for item in extract_messages() if item.id}
+    by_form: dict[str, list[str]] = {}
+    for text in texts:
+        by_form.setdefault(re.sub(r"[.?!:…]+$", "", text).lower(), []).append(text)
+    pairs = sorted(tuple(sorted(pair)) for pair in by_form.values() if len(pair) > 1)
+    assert len(pairs) <= MOST_PAIRS, pairs
+
+
+MOST_PAIRS = 73
+"""How many pairs there are. Lower it when one is merged; it never rises."""
