@@ -1,13 +1,21 @@
-"""Alembic's environment: batch mode, and foreign keys off outside the migration's transaction on SQLite."""
+"""Alembic's environment: batch mode, and foreign keys off outside the migration's transaction on SQLite.
+
+On PostgreSQL each migration has a transaction of its own, over a connection that leads past a pool, and gives up a lock
+that it does not get at once.
+"""
 
 from __future__ import annotations
 
 from alembic import context
 from flask import current_app
+from sqlalchemy import NullPool, create_engine
+from sqlalchemy.engine import Engine
 
 from lms.core import search_index
 from lms.core.cache_versions import UNWATCHED
 from lms.core.db import Base, UtcDateTime
+from lms.core.migration_operations import bound_waits
+from lms.core.settings import settings
 
 
 def render_item(kind: str, item: object, _context: object) -> str | bool:
@@ -25,12 +33,22 @@ def include_name(name: str | None, kind: str, _parents: object) -> bool:
 database = current_app.extensions["migrate"].db
 
 
+def engine_to_migrate() -> Engine:
+    """The application's engine; on PostgreSQL, one past the pool where a setting names an address for that."""
+    direct = settings().direct_database
+    if direct == settings().database:
+        engine: Engine = database.engine
+        return engine
+    return create_engine(direct, poolclass=NullPool)
+
+
 def run() -> None:
     """Migrates. Batch mode rebuilds tables: with foreign keys on, a rebuilt parent would empty its children."""
-    engine = database.engine
-    with engine.connect().execution_options(**{UNWATCHED: True}) as connection:
+    with engine_to_migrate().connect().execution_options(**{UNWATCHED: True}) as connection:
         sqlite = connection.dialect.name == "sqlite"
-        if sqlite:
+        if not sqlite:
+            bound_waits(connection)
+        else:
             connection.connection.driver_connection.execute("PRAGMA foreign_keys=OFF")
         try:
             context.configure(
@@ -38,6 +56,7 @@ def run() -> None:
                 target_metadata=Base.metadata,
                 render_as_batch=True,
                 transactional_ddl=True,  # on SQLite too: one that is killed midway leaves nothing half
+                transaction_per_migration=not sqlite,
                 render_item=render_item,
                 include_name=include_name,
                 compare_type=True,

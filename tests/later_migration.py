@@ -15,6 +15,34 @@ from lms.core import schema
 from lms.core.resources import resource
 
 REVISION = "0e0a6d1e0001"
+ONLINE = '''"""An example that holds nobody up."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "{revision}"
+down_revision = "{before}"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.update_in_batches("person", {{"native_name": "'example'"}}, where="native_name IS NULL AND id % 3 = 0")
+    op.create_index_online("ix_person_example", "person", ["native_name", "id"])
+    op.create_index_online("ix_credit_example", "credit", ["present_ms"], where="present_ms > 0")
+    op.add_foreign_key_online("fk_credit_example", "credit", "lecture", ["lecture_id"], ["id"])
+    op.add_check_online("ck_person_example", "person", "id > 0")
+
+
+def downgrade() -> None:
+    with op.batch_alter_table("person") as table:
+        table.drop_constraint("ck_person_example", type_="check")
+    with op.batch_alter_table("credit") as table:
+        table.drop_constraint("fk_credit_example", type_="foreignkey")
+    op.drop_index("ix_credit_example", "credit")
+    op.drop_index("ix_person_example", "person")
+'''
+"""As a migration of large tables is written: each operation can be interrupted, and holds a lock for a moment."""
 CONTENT = '''"""An example."""
 
 import sqlalchemy as sa
@@ -50,13 +78,14 @@ def downgrade() -> None:
 '''
 
 
-def copy_with_later_migration(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def copy_with_later_migration(folder: Path, monkeypatch: pytest.MonkeyPatch, content: str = CONTENT) -> Path:
     """Copies the migrations, puts the example after them, and makes `schema` know it; returns the copy's folder."""
     copied = folder / "migrations"
     known = schema.revisions()
     shutil.copytree(str(resource("migrations")), copied, ignore=shutil.ignore_patterns("__pycache__"))
-    (copied / "versions" / "99999999_0000_example.py").write_text(CONTENT.format(revision=REVISION, before=known[-1]))
+    (copied / "versions" / "99999999_0000_example.py").write_text(content.format(revision=REVISION, before=known[-1]))
     monkeypatch.setattr(schema, "revisions", lambda: (*known, REVISION))
+    monkeypatch.setattr(schema, "_migrations", lambda: copied)
     return copied
 
 
@@ -67,6 +96,6 @@ def use_migrations(app: APIFlask, folder: Path) -> APIFlask:
     return app
 
 
-def add_later_migration(app: APIFlask, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def add_later_migration(app: APIFlask, folder: Path, monkeypatch: pytest.MonkeyPatch, content: str = CONTENT) -> None:
     """Makes an app that lasts for one test, and `schema`, use a copy of the migrations with the example after them."""
-    use_migrations(app, copy_with_later_migration(folder, monkeypatch))
+    use_migrations(app, copy_with_later_migration(folder, monkeypatch, content))

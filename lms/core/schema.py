@@ -1,17 +1,24 @@
-"""Which revision the database has, and whether this version of the code can work with it."""
+"""Which revision the database has, and whether this version of the code can work with it.
+
+While several machines are updated one after the other, two versions of the code share one PostgreSQL. The newer one
+migrates it first. The earlier one may go on where every migration between them permits it: the database says so.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
+from pathlib import Path
 
 import structlog
-from alembic.script import ScriptDirectory
-from sqlalchemy import NullPool, create_engine, text
+from alembic.script import Script, ScriptDirectory
+from sqlalchemy import NullPool, String, create_engine, text
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Mapped, mapped_column
 
 from lms.config import Config
-from lms.core.db import db
+from lms.core.db import Base, action, db, is_sqlite
 from lms.core.errors import Refused
 from lms.core.i18n import english as _
 from lms.core.resources import resource
@@ -21,11 +28,29 @@ log = structlog.get_logger(__name__)
 _NOT_PREPARED = "The database is not set up yet. Run `lms init`."
 
 
+class SchemaStep(Base):
+    """The last migration from one version of the code to another; one row.
+
+    `before` is the newest revision of the version that may still work with the database, or null.
+    """
+
+    __tablename__ = "schema_step"
+    read_by_strangers = False
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    before: Mapped[str | None] = mapped_column(String(32))
+    after: Mapped[str] = mapped_column(String(32))
+
+
 @lru_cache(maxsize=1)
 def revisions() -> tuple[str, ...]:
     """All revisions that this version knows, the oldest first."""
-    scripts = ScriptDirectory(str(resource("migrations")))
+    scripts = ScriptDirectory(str(_migrations()))
     return tuple(script.revision for script in scripts.walk_revisions())[::-1]
+
+
+def _migrations() -> Path:
+    return resource("migrations")
 
 
 def newest_revision() -> str:
@@ -46,14 +71,59 @@ def is_newer(revision: str | None) -> bool:
     return revision is not None and revision not in revisions()
 
 
-def find_mismatch(engine: Engine | None = None) -> str | None:
+def permits_earlier(scripts: Sequence[Script], revision: str) -> bool:
+    """Whether code whose newest revision is `revision` can work with a database after all of these migrations.
+
+    `scripts` are all migrations, the oldest first. One that removes what earlier code uses names in `contract_since`
+    the revision from which on the code no longer does.
+    """
+    order = [script.revision for script in scripts]
+    if revision not in order:
+        return False
+    since = [getattr(script.module, "contract_since", None) for script in scripts[order.index(revision) + 1 :]]
+    return all(order.index(name) <= order.index(revision) for name in since if name is not None)
+
+
+def begin_step() -> None:
+    """Before migrations, records in a PostgreSQL database which earlier version may work with it afterwards.
+
+    A step that was interrupted remains the same.
+    """
+    if is_sqlite():
+        return
+    with db.engine.connect() as connection:
+        revision = revision_of(connection)
+        is_there = connection.dialect.has_table(connection, SchemaStep.__tablename__)
+    if is_there and revision not in (None, newest_revision()):
+        scripts = list(ScriptDirectory(str(_migrations())).walk_revisions())[::-1]
+        _record_step(revision if permits_earlier(scripts, str(revision)) else None, newest_revision())
+
+
+@action
+def _record_step(before: str | None, after: str) -> None:
+    step = db.session.get(SchemaStep, 1)
+    if step is None or step.after != after:
+        db.session.merge(SchemaStep(id=1, before=before, after=after))
+
+
+def is_step_ahead(connection: Connection) -> bool:
+    """Whether a newer version has migrated the database in a way that this version can work with."""
+    if not connection.dialect.has_table(connection, SchemaStep.__tablename__):
+        return False
+    before = connection.scalar(text("SELECT before FROM schema_step"))
+    return before is not None and before == newest_revision()
+
+
+def find_mismatch(engine: Engine | None = None, *, is_step_permitted: bool = True) -> str | None:
     """Why this version cannot work with the database, and what to do; None where it can.
 
-    Reads the application's database unless an engine is given.
+    Reads the application's database unless an engine is given. `is_step_permitted`: a newer version may have migrated
+    it, if this one can still work with it.
     """
     with (engine or db.engine).connect() as connection:
         revision = revision_of(connection)
-    if revision == newest_revision():
+        is_permitted = is_step_permitted and is_newer(revision) and is_step_ahead(connection)
+    if revision == newest_revision() or is_permitted:
         return None
     if revision is None:
         return _NOT_PREPARED

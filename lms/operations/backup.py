@@ -73,11 +73,12 @@ def take_backup(folder: Path, config: Config, *, since: Path | None = None, tell
             name = FILE_NAMES[kind]
             copy_to(building / name, connection, config, tell)
             figures, rows = headline(by=SYSTEM, at=at), count_rows(connection)
+            revision = str(schema.revision_of(connection))
         entries[name] = manifest.digest(building / name)
         taken = Taken(
             Manifest(
                 version=__version__,
-                revision=schema.newest_revision(),
+                revision=revision,
                 database=kind,
                 taken_at=at.astimezone(UTC).isoformat(),
                 has_secret_key=not config.secret_key,

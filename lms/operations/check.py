@@ -67,7 +67,7 @@ def check(context: CheckContext) -> Iterator[Finding]:
     """Looks at everything; where the schema is another one, only at what needs no database."""
     findings = list(_findings(database.check_schema, context))
     yield from findings
-    can_read = all(finding.level is Level.OK for finding in findings)
+    can_read = all(finding.level is not Level.FAULT for finding in findings)
     for run_check in (*WITHOUT_SCHEMA, *(CHECKS if can_read else ())):
         yield from _findings(run_check, context)
 

@@ -5,9 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
-from alembic.util import CommandError
-from flask_migrate import upgrade
-
 from lms.attendance.actions.facts import rebuild_facts
 from lms.certificates.keys import ensure_key
 from lms.config import Config
@@ -16,6 +13,7 @@ from lms.core.db import db
 from lms.core.errors import Refused
 from lms.core.i18n import english as _
 from lms.core.roles import SYSTEM
+from lms.operations import migrating
 from lms.operations.databases import Tell, copy_to, kind_of, one_moment
 from lms.people.actions.countries import load_countries
 from lms.people.actions.factors import seal_second_factors
@@ -32,21 +30,19 @@ def initialise(config: Config, *, copies: bool = True, tell: Tell, at: datetime)
     Refused for a database that a newer version has migrated, and where a copy cannot be made.
     """
     schema.check_not_restoring(config)
-    with db.engine.connect() as connection:
-        revision = schema.revision_of(connection)
-    if schema.is_newer(revision):
-        raise Refused(schema.find_mismatch() or "")
-    if copies and revision not in (None, schema.newest_revision()):
-        tell(_("Copied the database to %(path)s", path=copy_before(config, str(revision), at=at)))
-    prepare(at=at)
+    with migrating.one_at_a_time(config, tell=tell):
+        with db.engine.connect() as connection:
+            revision = schema.revision_of(connection)
+        if schema.is_newer(revision):
+            raise Refused(schema.find_mismatch(is_step_permitted=False) or "")
+        if copies and revision not in (None, schema.newest_revision()):
+            tell(_("Copied the database to %(path)s", path=copy_before(config, str(revision), at=at)))
+        prepare(tell=tell, at=at)
 
 
-def prepare(*, at: datetime) -> None:
+def prepare(*, tell: Tell = lambda _line: None, at: datetime) -> None:
     """Migrates the database and loads what every installation has."""
-    try:
-        upgrade()
-    except CommandError as error:
-        raise Refused(_("The database cannot be migrated: %(reason)s", reason=str(error))) from error
+    migrating.migrate(tell=tell)
     load_countries(by=SYSTEM, at=at)
     seal_second_factors(unsealed_only=True)
     rebuild_facts(missing_only=True, by=SYSTEM)

@@ -53,7 +53,7 @@ def move_database(
     """
     if make_url(config.database) == make_url(target.database):
         raise Refused(_("The database is already there."))
-    mismatch = schema.find_mismatch()
+    mismatch = schema.find_mismatch(is_step_permitted=False)
     if mismatch:
         raise Refused(mismatch)
     if list_alive(at=at):

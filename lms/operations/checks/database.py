@@ -32,8 +32,17 @@ def check_schema(_context: CheckContext) -> Iterator[Finding]:
     mismatch = schema.find_mismatch()
     if mismatch:
         yield fault(_("schema"), mismatch, _("Nothing else is checked until this is fixed."))
+        return
+    with db.engine.connect() as connection:
+        revision = str(schema.revision_of(connection))
+    if schema.is_newer(revision):
+        yield warning(
+            _("schema"),
+            _("%(revision)s, of a newer version that this one can work with", revision=revision),
+            _("Update this machine too."),
+        )
     else:
-        yield ok(_("schema"), schema.newest_revision())
+        yield ok(_("schema"), revision)
 
 
 def check_pool(context: CheckContext) -> Iterator[Finding]:
