@@ -16,7 +16,6 @@ from flask import Flask, current_app
 
 from lms.config import BadSetting
 from lms.core import engines
-from lms.core.i18n import _l
 
 if TYPE_CHECKING:
     from valkey import ConnectionPool, Valkey
@@ -50,11 +49,11 @@ class SharedMemory:
             NAME,
             self._probe,
             title="Valkey",
-            without=_l(
+            without=(
                 "The site works without it. Each server counts rate limits and viewers for itself, and the use of "
                 "sessions is written to the database at once."
             ),
-            remedy=_l("Check LMS_VALKEY_URL, the Valkey server and its memory."),
+            remedy="Check LMS_VALKEY_URL, the Valkey server and its memory.",
         )
 
     def _probe(self) -> None:
