@@ -140,6 +140,17 @@ def _valkey_url(value: str) -> str:
     return value
 
 
+def _files(value: str) -> str:
+    url = urlsplit(value)
+    query = parse_qs(url.query, keep_blank_values=True)
+    endpoint = urlsplit(query.get("endpoint", ["https://storage"])[0])
+    is_whole = url.scheme == "s3" and url.netloc and not {"@", ":"} & set(url.netloc)
+    is_known = set(query) <= {"endpoint", "region"} and all(len(values) == 1 for values in query.values())
+    if value and not (is_whole and is_known and endpoint.scheme in {"http", "https"} and endpoint.hostname):
+        raise ValueError("s3://bucket/prefix?endpoint=https://host&region=name, without credentials")
+    return value
+
+
 SETTINGS = (
     Setting("DATA", "var", _text, "Data folder: database, files, keys and mail."),
     Setting(
@@ -172,6 +183,15 @@ SETTINGS = (
         "Empty: none. See Valkey.",
         is_secret=True,
     ),
+    Setting(
+        "FILES",
+        "",
+        _files,
+        "Where uploaded and generated files are: s3://bucket/prefix?endpoint=https://host&region=name. Empty: in the "
+        "data folder. See Files in object storage.",
+    ),
+    Setting("FILES_ACCESS_KEY", "", _text, "Access key of LMS_FILES. Empty: AWS_ACCESS_KEY_ID or the machine's role."),
+    Setting("FILES_SECRET_KEY", "", _text, "Secret of LMS_FILES_ACCESS_KEY.", is_secret=True),
     Setting("POSTGRESQL_TOOLS", "", _text, "Folder of pg_dump and pg_restore. Empty: found on PATH."),
     Setting("JOURNAL", "", _text, "Journal of erasures, best on another disk. Empty: in the data folder."),
     Setting("BASE_URL", "http://127.0.0.1:8000", _site, "Public URL of the site. Other hosts are refused."),
@@ -310,6 +330,9 @@ class Config:
     database_connections: int
     database_prepared: str
     valkey_url: str
+    files: str
+    files_access_key: str
+    files_secret_key: str
     postgresql_tools: str
     journal: str
     base_url: str

@@ -9,11 +9,14 @@ from __future__ import annotations
 import os
 import secrets
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
+import structlog
+from flask import Flask
 from sqlalchemy import String, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
@@ -21,6 +24,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from lms.core import clock
 from lms.core.db import Base, UtcDateTime, action, db, in_action, is_sqlite
 
+log = structlog.get_logger(__name__)
 POLL_SECONDS = 0.05
 """How often `holding` asks for a lease that another holder has."""
 
@@ -102,6 +106,57 @@ def holding(name: str, *, seconds: float = 30, wait_seconds: float = 0) -> Itera
         yield holder
     finally:
         release(name, holder)
+
+
+@action
+def release_all(holder: str) -> None:
+    """Ends all leases of a holder that is known to be gone."""
+    db.session.execute(delete(Lease).where(Lease.holder == holder))
+
+
+class HeldLeases:
+    """The leases of this process, renewed by a thread (`run`) until they are given back or lost."""
+
+    def __init__(self, app: Flask, *, seconds: float = 15) -> None:
+        self.holder = new_holder()
+        self._app, self._seconds = app, seconds
+        self._until: dict[str, float] = {}
+
+    def take(self, name: str) -> bool:
+        """Takes a lease if it is free; returns whether it did. Needs an application context."""
+        began = time.monotonic()
+        is_taken = acquire(name, self.holder, self._seconds)
+        if is_taken:
+            self._until[name] = began + self._seconds
+        return is_taken
+
+    def holds(self, name: str) -> bool:
+        """Whether the lease is surely still held: it was renewed in time."""
+        return time.monotonic() < self._until.get(name, 0)
+
+    def give_back(self, name: str) -> None:
+        """Ends a lease."""
+        self._until.pop(name, None)
+        with self._app.app_context():
+            release(name, self.holder)
+            db.session.remove()
+
+    def run(self, stopping: threading.Event) -> None:
+        """Renews the leases in time until `stopping` is set. While the database is away, they run out."""
+        while not stopping.wait(self._seconds / 3):
+            for name in list(self._until):
+                try:
+                    self._renew(name)
+                except Exception as error:
+                    log.warning("a lease could not be renewed", lease=name, error=type(error).__name__)
+
+    def _renew(self, name: str) -> None:
+        began = time.monotonic()
+        with self._app.app_context():
+            is_held = renew(name, self.holder, self._seconds)
+            db.session.remove()
+        if name in self._until:  # it was not given back meanwhile
+            self._until[name] = began + self._seconds if is_held else 0
 
 
 def list_leases() -> dict[str, tuple[str, datetime]]:

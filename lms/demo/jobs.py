@@ -92,8 +92,11 @@ def make_demo_recording(_run: Run, *, lecture_id: int, until: str) -> dict[str, 
     key = f"staged/recordings/demo-{lecture_id}.mp4"
     with tempfile.TemporaryDirectory(dir=settings().folder) as folder:
         path = _film(program, Path(folder), lecture, titles)
-        files.store(key, path.read_bytes())
-    add_recording(lecture_id, key, "lecture.mp4", by=SYSTEM, at=now)
+        files.store_path(key, path)
+    try:
+        add_recording(lecture_id, key, "lecture.mp4", by=SYSTEM, at=now)
+    finally:
+        files.delete(key)
     seconds = SECONDS // len(titles)
     _set_chapters(lecture_id, [(number * seconds * 1000, title) for number, title in enumerate(titles)])
     return {"is_made": True}

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import BinaryIO, Final
 
-from lms.core import files
+from lms.core import files, leases
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused, TooLarge, WrongKind
 from lms.core.i18n import _
 from lms.core.roles import Actor
@@ -30,6 +30,8 @@ KEPT: Final = timedelta(days=1)
 MAX_UNFINISHED: Final = 20
 """Uploads that one person can have begun and not finished."""
 MAX_NAME: Final = 300
+LEASE_SECONDS: Final = 30
+"""For so long a person who begins several uploads at once waits for the others."""
 PIECE_BYTES: Final = 2 * 1024 * 1024
 """What a browser sends at a time."""
 _ID = re.compile(r"[0-9a-f]{32}")
@@ -101,13 +103,13 @@ def begin_upload(
     unfinished = _find(purpose, upload_id, by)
     if unfinished is not None and unfinished.saved and purpose.is_saved(lecture_id, unfinished.saved):
         return Upload(upload_id, file_name, size, size, is_saved=True)
-    with files.one_at_a_time(_folder(purpose, by)):
+    with leases.holding(f"uploads/{_folder(purpose, by)}", wait_seconds=LEASE_SECONDS):
         if unfinished is None and len(_unfinished(purpose, by)) >= MAX_UNFINISHED:
             raise Refused(
                 _("You have %(n)s unfinished uploads. Finish or discard one of them first.", n=MAX_UNFINISHED),
             )
         _keep(purpose, upload_id, about, by)  # again too: so the note about it is as new as its pieces
-    return Upload(upload_id, file_name, size, files.size_of(_key(purpose, upload_id, by)))
+    return Upload(upload_id, file_name, size, files.received(_key(purpose, upload_id, by)))
 
 
 def append_piece(
@@ -128,7 +130,7 @@ def complete_upload(purpose: Purpose, lecture_id: int, upload_id: str, *, by: Ac
     """Where an upload that is whole is stored, and the file's name. Raises Refused while bytes are missing."""
     about = _get(purpose, lecture_id, upload_id, by)
     key = _key(purpose, upload_id, by)
-    if not files.has(key) or files.size_of(key) != about.size:
+    if files.received(key) != about.size:
         raise Refused(_("The upload is not complete. Choose the file again to continue."))
     return key, about.file_name
 
@@ -140,9 +142,7 @@ def finish_upload(lecture_id: int, upload_id: str, save: Callable[[BinaryIO, str
     if is_upload_saved(MATERIAL, lecture_id, upload_id, by=by):
         return
     key, file_name = complete_upload(MATERIAL, lecture_id, upload_id, by=by)
-    opened = files.reading(key)
-    assert opened is not None
-    with opened[0] as content:
+    with files.local_copy(key) as path, path.open("rb") as content:
         try:
             file_id = save(content, file_name)
         except (WrongKind, Invalid):
@@ -161,7 +161,7 @@ def note_saved(purpose: Purpose, lecture_id: int, upload_id: str, saved: str, *,
     """Notes what became of an upload, so that finishing it again changes nothing."""
     about = _get(purpose, lecture_id, upload_id, by)
     _keep(purpose, upload_id, replace(about, saved=saved), by)
-    files.delete(_key(purpose, upload_id, by))
+    files.delete_received(_key(purpose, upload_id, by))
 
 
 def discard_upload(lecture_id: int, upload_id: str, *, purpose: Purpose = MATERIAL, by: Actor) -> None:
@@ -177,7 +177,7 @@ def list_unfinished(lecture_id: int, *, purpose: Purpose = MATERIAL, by: Actor) 
     uploads = []
     for upload_id, about, seen_at in _unfinished(purpose, by):
         if about.lecture_id == lecture_id:
-            received = files.size_of(_key(purpose, upload_id, by))
+            received = files.received(_key(purpose, upload_id, by))
             uploads.append(Upload(upload_id, about.file_name, about.size, received, kept_until=seen_at + KEPT))
     return sorted(uploads, key=lambda upload: upload.file_name)
 
@@ -189,7 +189,7 @@ def drop_old_uploads(*, purpose: Purpose = MATERIAL, at: datetime) -> None:
 
 def forget_upload(purpose: Purpose, upload_id: str, by: Actor) -> None:
     """Deletes what was received of an upload."""
-    files.delete(_key(purpose, upload_id, by))
+    files.delete_received(_key(purpose, upload_id, by))
     files.delete(_note_key(purpose, upload_id, by))
 
 

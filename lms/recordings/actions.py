@@ -129,20 +129,21 @@ def check_disk(byte_count: int) -> None:
 def add_recording(lecture_id: int, key: str, file_name: str, *, by: Actor, at: datetime) -> str:
     """Takes a stored file as the recording of a held lecture, to be packaged; returns the public id of its session.
 
-    The file moves. Raises WrongKind and Invalid for what cannot be a recording, Refused, Forbidden and NotFound.
+    The stored file stays where it is. Raises WrongKind and Invalid for what cannot be a recording, Refused, Forbidden
+    and NotFound.
     """
     program = find_ffmpeg()
     if program is None:
         raise Refused(_("Recordings cannot be uploaded: ffmpeg is not installed on the server."))
-    byte_count = files.size_of(key)
-    check_disk(byte_count)
-    info = probe(program, files.local_path(key), Path(file_name).name)
     public_id = new_public_id()
-    files.move(key, source_key(public_id))
+    with files.local_copy(key) as path:
+        byte_count = path.stat().st_size
+        check_disk(byte_count)
+        info = probe(program, path, Path(file_name).name)
+        files.store_path(source_key(public_id), path)
     try:
         add_source_file(lecture_id, public_id, file_name, byte_count, info, by=by, at=at)
     except BaseException:
-        files.move(source_key(public_id), key)
         files.delete_folder(f"chunks/{public_id}")
         raise
     return public_id

@@ -66,8 +66,7 @@ def make_file(lecture_id: int, fingerprint: str, progress: Progress) -> int:
     folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=settings().folder))
     try:
         joined = _Join(program, folder, progress).run(stream, recording)
-        with files.writing(key) as stored, joined.open("rb") as content:
-            shutil.copyfileobj(content, stored, 1024 * 1024)
+        files.store_path(key, joined)
         return joined.stat().st_size
     finally:
         shutil.rmtree(folder, ignore_errors=True)

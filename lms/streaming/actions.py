@@ -254,8 +254,11 @@ def begin_epoch(session_id: int, *, start_ms: int, wall_ms: int, has_picture: bo
 
 @action
 def note_segments(epoch_id: int, durations: dict[str, list[int]]) -> None:
-    """Notes which segments of an epoch are stored."""
-    db.session.get_one(Epoch, epoch_id).durations = durations
+    """Notes which segments of an epoch are stored. Raises RuntimeError if another packager has closed the epoch."""
+    epoch = db.session.get_one(Epoch, epoch_id, with_for_update=True)
+    if not epoch.is_open:
+        raise RuntimeError(f"epoch {epoch_id} was closed by another packager")
+    epoch.durations = durations
 
 
 @action

@@ -36,8 +36,9 @@ def store_chunk(session: StreamSession, number: int, content: bytes, *, sha256: 
     if stored is None:
         if files.free_bytes() < NO_DISK:
             raise files.StorageAway(errno.ENOSPC, "less is free than streams leave to the rest")
-        files.store(key, content)
-    elif stored != content:
+        if not files.create(key, content):
+            stored = files.find(key)  # of another process at the same moment
+    if stored is not None and stored != content:
         raise Refused(_("Another chunk has this number already."))
     return count_chunks(session)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import shutil
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
@@ -69,6 +70,10 @@ MAX_FAILURES = 3
 """Runs in a row that end by themselves without a segment before a session is called unreadable."""
 
 
+class LeaseLost(Exception):
+    """Another packager has the stream, or may have it soon."""
+
+
 class End(Enum):
     """Why a run of ffmpeg ends."""
 
@@ -99,12 +104,23 @@ def _epochs_of(session: StreamSession) -> list[Epoch]:
 class StreamPackager:
     """Packages one stream."""
 
-    def __init__(self, app: Flask, stream_id: int, program: Path, folder: Path, stopping: threading.Event) -> None:
+    def __init__(
+        self,
+        app: Flask,
+        stream_id: int,
+        program: Path,
+        folder: Path,
+        stopping: threading.Event,
+        *,
+        is_ours: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """`is_ours`: whether no other packager can have the stream."""
         self._app = app
         self._stream_id = stream_id
         self._program = program
         self._folder = folder
         self._stopping = stopping
+        self._is_ours = is_ours
         self._failures = 0
         self._next_chunk: dict[int, int] = {}
         self._full_written_at = 0.0
@@ -117,6 +133,9 @@ class StreamPackager:
             media_folder = stream_folder(stream) if stream is not None else None
             try:
                 self._run()
+            except LeaseLost:
+                db.session.rollback()
+                log.warning("the stream is left to another packager", stream=self._stream_id)
             except Exception:
                 db.session.rollback()
                 if media_folder is not None and db.session.get(Stream, self._stream_id) is None:
@@ -131,6 +150,7 @@ class StreamPackager:
     def _run(self) -> None:
         last_chunk_at = time.monotonic()
         while not self._stopping.is_set():
+            self._check_lease()
             db.session.rollback()
             session = next_session_to_package(self._stream_id)
             if session is None:
@@ -148,6 +168,10 @@ class StreamPackager:
                 note_packaged(session.id, at=clock.now())
             else:
                 self._stopping.wait(CHUNK_SECONDS)
+
+    def _check_lease(self) -> None:
+        if not self._is_ours():
+            raise LeaseLost
 
     def _complete(self) -> None:
         stream = db.session.get(Stream, self._stream_id)
@@ -188,7 +212,10 @@ class StreamPackager:
         if files.free_bytes() < LITTLE_DISK:
             self._stopping.wait(SOURCE_SECONDS)
             return
-        path = files.local_path(source_key(session.public_id))
+        with files.local_copy(source_key(session.public_id)) as path:
+            self._package_file(session, source, path)
+
+    def _package_file(self, session: StreamSession, source: SourceFile, path: Path) -> None:
         start_ms = sum(epoch.length_ms for epoch in _epochs_of(session))
         wall_ms = clock.to_ms(session.started_at) + start_ms
         epoch_id = begin_epoch(session.id, start_ms=start_ms, wall_ms=wall_ms, has_picture=source.has_video)
@@ -213,7 +240,7 @@ class StreamPackager:
             encoder.finish()
             raise
         is_whole = encoder.finish() and encoder.is_successful
-        self._publish(stream, epoch_id, encoder)
+        self._publish(session.stream, epoch_id, encoder)
         close_epoch(epoch_id)
         shutil.rmtree(folder, ignore_errors=True)
         if is_disk_low or self._stopping.is_set():
@@ -228,6 +255,7 @@ class StreamPackager:
         """Publishes what comes out of a run until it ends; ends it early, and returns True, where the disk fills."""
         state_at = time.monotonic()
         while encoder.is_running and not self._stopping.wait(PUBLISH_SECONDS):
+            self._check_lease()
             self._publish(session.stream, epoch_id, encoder)
             if time.monotonic() - state_at > STATE_SECONDS:
                 state_at = time.monotonic()
@@ -322,6 +350,7 @@ class StreamPackager:
         except BrokenPipeError:
             end = End.FAILED
         except BaseException:
+            encoder.kill()
             encoder.finish()
             raise
         if not encoder.finish():
@@ -354,6 +383,7 @@ class StreamPackager:
                 number, offset = number + 1, 0
                 self._next_chunk[session.id] = number
                 chunk_at = time.monotonic()
+            self._check_lease()
             now = time.monotonic()
             if now - published_at > PUBLISH_SECONDS:
                 self._publish(session.stream, epoch_id, encoder)
@@ -404,6 +434,7 @@ class StreamPackager:
             if not stored:
                 files.store(initial_key(stream, epoch, rendition), encoder.initial_path(rendition).read_bytes())
             for number in range(stored, count):
+                self._check_lease()
                 path = encoder.segment_path(rendition, number)
                 files.store(segment_key(stream, epoch, rendition, number), path.read_bytes())
                 path.unlink()

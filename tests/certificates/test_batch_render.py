@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import datetime
-from pathlib import Path
 
 import pytest
 from apiflask import APIFlask
@@ -24,6 +23,7 @@ from lms.certificates.pdf.check import check_pdf
 from lms.certificates.queries import certificates
 from lms.core import files, jobs
 from lms.core.db import db
+from lms.core.folder_files import FolderFiles
 from lms.core.jobs import Job
 from lms.core.roles import SYSTEM, Actor
 from lms.core.typesetting import CannotRender
@@ -100,14 +100,14 @@ def test_one_that_is_withdrawn_while_it_is_made_leaves_no_file(
 ) -> None:
     with app.app_context():
         number = numbers.write(rows()[2].number)
-        whole = files.store_in
+        whole = FolderFiles.put
 
-        def store(folder: Path, key: str, content: bytes) -> None:
+        def put(store: FolderFiles, key: str, content: bytes) -> None:
             if key == printing.key_of(rows()[2]):
                 awards.withdraw(number, by=administrator, at=at)
-            whole(folder, key, content)
+            whole(store, key, content)
 
-        monkeypatch.setattr(files, "store_in", store)
+        monkeypatch.setattr(FolderFiles, "put", put)
         batch_render.fill(issued.series_id, lambda *_: None)
         assert [printing.is_kept(row) for row in rows()] == [True, True, False]
 

@@ -17,8 +17,9 @@ from lms.core import clock, files
 KILLED = """
 import os, sys
 from pathlib import Path
-from lms.core import files
-with files._writing(Path(sys.argv[1])) as file:
+from lms.core.folder_files import FolderFiles
+path = Path(sys.argv[1])
+with FolderFiles(path.parent).writing(path.name) as file:
     file.write(b"half")
     file.flush()
     os.kill(os.getpid(), 9)

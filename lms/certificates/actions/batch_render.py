@@ -32,6 +32,7 @@ from lms.certificates.pdf.store import Order, RenderContext
 from lms.certificates.queries.render_jobs import chunks, count_valid, render_jobs_of
 from lms.core import files
 from lms.core.db import db
+from lms.core.file_store import FileStore
 from lms.core.typesetting import CannotRender
 
 BATCH = 20
@@ -84,7 +85,7 @@ class _Press:
 
     def __init__(self, render_context: RenderContext, total: int) -> None:
         self._means, self._many = render_context, total > FEW
-        self._folder = files.folder()
+        self._store = files.current_store()
         self._pool: ProcessPoolExecutor | None = None
 
     def __enter__(self) -> _Press:
@@ -97,8 +98,8 @@ class _Press:
     def run(self, orders: list[Order]) -> Failures:
         """Makes and keeps these; returns the places of those it could not make, with the reason."""
         if not self._many:
-            return _print(orders, self._means, self._folder)
-        pool = self._pool = self._pool or _begin(self._means, self._folder)
+            return _print(orders, self._means, self._store)
+        pool = self._pool = self._pool or _begin(self._means, self._store)
         waiting: deque[tuple[int, Future[Failures]]] = deque(
             (start, pool.submit(_print_here, orders[start : start + BATCH])) for start in range(0, len(orders), BATCH)
         )
@@ -119,10 +120,10 @@ class _Packed:
     timestamp_url: str
 
 
-_given: list[tuple[RenderContext, Path]] = []
+_given: list[tuple[RenderContext, FileStore]] = []
 
 
-def _begin(render_context: RenderContext, folder: Path) -> ProcessPoolExecutor:
+def _begin(render_context: RenderContext, file_store: FileStore) -> ProcessPoolExecutor:
     key = render_context.key
     packed = _Packed(
         render_context.folders,
@@ -132,10 +133,10 @@ def _begin(render_context: RenderContext, folder: Path) -> ProcessPoolExecutor:
         render_context.timestamp_url,
     )
     context = multiprocessing.get_context("spawn")  # a copy of a process with threads may wait for ever
-    return ProcessPoolExecutor(os.cpu_count(), context, _prepare, (packed, folder))
+    return ProcessPoolExecutor(os.cpu_count(), context, _prepare, (packed, file_store))
 
 
-def _prepare(packed: _Packed, folder: Path) -> None:
+def _prepare(packed: _Packed, file_store: FileStore) -> None:
     """Initialises a process: stores its context, and ends it when its parent is gone."""
     os.nice(5)  # people waiting for a page come first
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -146,7 +147,7 @@ def _prepare(packed: _Packed, folder: Path) -> None:
     _given[:] = [
         (
             RenderContext(packed.folders, SigningKey(packed.kid, private, certificate, chain), packed.timestamp_url),
-            folder,
+            file_store,
         )
     ]
 
@@ -162,11 +163,11 @@ def _print_here(orders: list[Order]) -> Failures:
     return _print(orders, *_given[0])
 
 
-def _print(orders: list[Order], render_context: RenderContext, folder: Path) -> Failures:
+def _print(orders: list[Order], render_context: RenderContext, file_store: FileStore) -> Failures:
     failures: Failures = []
     for place, order in enumerate(orders):
         try:
-            files.store_in(folder, order.key, store.made(order, render_context))
+            file_store.put(order.key, store.made(order, render_context))
         except CannotRender as error:
             failures.append((place, str(error)))
     return failures

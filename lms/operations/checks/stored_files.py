@@ -12,7 +12,6 @@ from lms.core.i18n import english_n as _n
 from lms.core.roles import SYSTEM
 from lms.operations.backup import LEFT_OUT
 from lms.operations.checks.model import CheckContext, Finding, fault, ok, warning
-from lms.operations.manifest import files_in
 
 SHOWN = 3
 """Missing files that are listed by name."""
@@ -23,7 +22,7 @@ def check_files(context: CheckContext) -> Iterator[Finding]:
     keys = StoredFilesAsked(by=SYSTEM, at=context.at)
     publish(keys)
     db.session.rollback()
-    stored = {name for name in files_in(files.folder()) if not name.startswith(LEFT_OUT) and ".part-" not in name}
+    stored = {file.key for file in files.all_files() if not file.key.startswith(LEFT_OUT)}
     missing, unused = sorted(keys.needed - stored), sorted(stored - keys.needed - keys.optional)
     for name in missing[:SHOWN]:
         remedy = _("Copy files/%(name)s from a backup.", name=name)
