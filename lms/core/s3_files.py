@@ -84,7 +84,7 @@ class S3Files:
                     return io.BytesIO(_compared(bytes(result.bytes()), digest)), meta["size"]
         except FileNotFoundError:
             return None
-        return cast(BinaryIO, io.BufferedReader(_Reader(self, key, meta, digest), 1024 * 1024)), meta["size"]
+        return cast(BinaryIO, io.BufferedReader(_ObjectReader(self, key, meta, digest), 1024 * 1024)), meta["size"]
 
     def find(self, key: str) -> bytes | None:
         """The content, or None."""
@@ -358,7 +358,7 @@ def _make_client(files: S3Files, *, is_probe: bool) -> S3Store:
     )
 
 
-class _Reader(io.RawIOBase):
+class _ObjectReader(io.RawIOBase):
     """A large object, read block by block. Raises StorageAway at its end if its checksum is wrong."""
 
     def __init__(self, files: S3Files, key: str, meta: ObjectMeta, digest: str) -> None:
