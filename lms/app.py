@@ -16,7 +16,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from lms import __version__
 from lms.config import Config
-from lms.core import audit, events, idempotency, jobs, leases, process_heartbeats, sealing, valkey
+from lms.core import audit, events, files, idempotency, jobs, leases, process_heartbeats, sealing, valkey
 from lms.core.data_settings import data_settings
 from lms.core.db import db
 from lms.core.i18n import _
@@ -156,6 +156,7 @@ def create_app(config: Config | None = None, *, rates_uri: str = "memory://") ->
 def _settings_of_rates(app: APIFlask, config: Config, uri: str) -> dict[str, Any]:
     """Where requests are counted: in Valkey if there is one, and while it is away as without it."""
     secret = app.config["SECRET_KEY"]
+    files.init_app(app, config)
     shared = valkey.init_app(app, config.valkey_url, secret=secret)
     if shared is None:
         return {"RATELIMIT_STORAGE_URI": uri, "RATELIMIT_STORAGE_OPTIONS": {"secret": secret}}

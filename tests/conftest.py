@@ -30,6 +30,7 @@ from lms.web.limits import limiter
 from tests.cheap import collect_less, make_cheap
 from tests.costs import Costs
 from tests.documented_answers import CheckedClient
+from tests.engines.s3 import storage
 from tests.factories import make
 from tests.machine import pin
 from tests.proxy import Certificate, make_certificate
@@ -37,7 +38,7 @@ from tests.queries import count_queries
 from tests.relaxed import RelaxedConfig
 from tests.tables import create_tables, postgresql_tools
 
-__all__ = ["count_queries", "make"]
+__all__ = ["count_queries", "make", "storage"]
 
 pin()
 make_cheap()

@@ -16,6 +16,7 @@ COMMANDS = {
     "certificates": "certificates",
     "check": "operations",
     "demo": "server",
+    "files": "stored_files:stored_files",
     "import": "imports:imports",
     "init": "operations",
     "keys": "certificates:signing_keys",

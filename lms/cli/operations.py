@@ -57,7 +57,10 @@ class ProgressLine:
 @click.command()
 @click.argument("folder", type=FOLDER)
 @click.option("--since", type=FOLDER, help="An earlier backup on the same disk. Unchanged files are linked to it.")
-def backup(folder: Path, since: Path | None) -> None:
+@click.option(
+    "--without-files", is_flag=True, help="Leave out the stored files: object storage keeps versions of them."
+)
+def backup(folder: Path, since: Path | None, without_files: bool) -> None:
     """Backs up the database, keys and files to a new folder. The site can stay in use.
 
     Prints what it holds. The backup has everything that the data folder has, in clear: guard it the same way.
@@ -66,7 +69,7 @@ def backup(folder: Path, since: Path | None) -> None:
 
     progress = ProgressLine()
     with application() as config:
-        taken = take_backup(folder, config, since=since, tell=progress, at=clock.now())
+        taken = take_backup(folder, config, since=since, with_files=not without_files, tell=progress, at=clock.now())
     seconds = progress.end()
     for path in taken.damaged:
         click.echo(f"copied again, because {since}/{path} is damaged or unreachable", err=True)
@@ -108,6 +111,8 @@ def restore(folder: Path, journal: Path | None) -> None:
     click.echo(f"Journal: {done.entries} entries, replayed: {replayed}.")
     if done.unreadable:
         click.echo(f"{done.unreadable} lines of the journal cannot be read. Check them manually.", err=True)
+    if not done.manifest.has_files:
+        click.echo("The backup has no stored files. LMS_FILES must name the storage that has them.", err=True)
     if not done.manifest.has_secret_key and not config.secret_key:
         click.echo(
             "The backup was taken with LMS_SECRET_KEY set. Set the same value before you start the server.", err=True

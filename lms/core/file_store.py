@@ -14,7 +14,9 @@ ABANDONED = timedelta(days=1)
 
 
 class StorageAway(OSError):
-    """The storage cannot be read or written at this moment."""
+    """The storage cannot be read or written at this moment. `seconds`: how long it took to find out."""
+
+    seconds: float = 0
 
 
 @dataclass(frozen=True)

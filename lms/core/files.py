@@ -8,11 +8,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from flask import current_app
+from flask import Flask, current_app
 
 from lms.config import Config
+from lms.core import engines
 from lms.core.file_store import ABANDONED, FileStore, StorageAway, StoredFile
 from lms.core.folder_files import FolderFiles
+from lms.core.i18n import _l
 from lms.core.s3_files import S3Files
 from lms.core.settings import settings
 
@@ -25,6 +27,10 @@ LASTING = ("attendance", "certificates", "designs", "materials", "nominations", 
 """Folders of files that rows refer to. The slice that writes to one answers `events.StoredFilesAsked` for it, or its
 files are reported as unused."""
 _KEY = "lms.files"
+ENGINE = "storage"
+"""The name of object storage among the engines."""
+SLOW_SECONDS = 2
+"""A failure that took so long means that the storage is away, and not that it refused one request."""
 
 
 def make_store(address: str, config: Config) -> FileStore:
@@ -34,9 +40,36 @@ def make_store(address: str, config: Config) -> FileStore:
     return S3Files(address, config.folder / "temporary", config.files_access_key, config.files_secret_key)
 
 
+def init_app(app: Flask, config: Config) -> None:
+    """Registers object storage among the engines of an application, if a setting names it. Nothing is asked of it."""
+    if not config.files:
+        return
+    store = app.extensions[_KEY] = make_store(config.files, config)
+    assert isinstance(store, S3Files)
+    engine = engines.Engine(
+        ENGINE,
+        store.probe,
+        title=_l("Object storage"),
+        without=_l("Files cannot be uploaded or downloaded, and lectures in the browser are interrupted."),
+        remedy=_l("Check LMS_FILES, its credentials, the storage and the network."),
+        is_essential=True,
+    )
+    engines.register(app, engine)
+
+
+def note_failure(error: OSError) -> None:
+    """Notes an error for which object storage took long: until it answers again, nobody waits for it."""
+    engine = engines.find_engine(ENGINE)
+    if engine is not None and isinstance(error, StorageAway) and error.seconds >= SLOW_SECONDS:
+        engine.report_failure(error)
+
+
 def current_store() -> FileStore:
     """The store of the running application. It can be sent to another process."""
     store: FileStore | None = current_app.extensions.get(_KEY)
+    engine = engines.find_engine(ENGINE)
+    if engine is not None and not engine.is_up():
+        raise StorageAway(f"object storage is away: {engine.state().error}")
     if store is None:
         store = current_app.extensions[_KEY] = make_store(settings().files, settings())
     return store

@@ -309,7 +309,9 @@ class S3Files:
             raise
         except (BaseError, OSError) as error:
             text = " ".join(str(error).partition("Debug source:")[0].split())[:_LONGEST_ERROR]
-            raise StorageAway(f"{text} (after {time.monotonic() - began:.1f} s)") from error
+            away = StorageAway(text)
+            away.seconds = time.monotonic() - began
+            raise away from error
 
 
 _clients: dict[tuple[S3Files, int, bool], S3Store] = {}

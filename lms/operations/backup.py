@@ -13,13 +13,15 @@ import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from lms import __version__
 from lms.config import Config
 from lms.core import files, schema
 from lms.core.errors import Refused
+from lms.core.file_store import StoredFile
+from lms.core.folder_files import FolderFiles
 from lms.core.i18n import english as _
 from lms.core.journal import sync_folder
 from lms.core.roles import SYSTEM
@@ -32,7 +34,8 @@ JOURNAL = "journal.jsonl"
 LAST_BACKUP = "last-backup.json"
 """The file in the data folder that says when the last backup was taken, and where it is."""
 LEFT_OUT = tuple(f"{name}/" for name in files.TEMPORARY)
-_PART = ".part-"
+CLOCKS_DIFFER = timedelta(minutes=5)
+"""The clock of object storage and that of this machine differ by less."""
 _STEP = 500  # files between two reports of progress
 
 
@@ -52,8 +55,10 @@ class Taken:
         return sum(kept.size for kept in self.manifest.files.values())
 
 
-def take_backup(folder: Path, config: Config, *, since: Path | None = None, tell: Tell, at: datetime) -> Taken:
-    """Backs everything up into a new folder.
+def take_backup(
+    folder: Path, config: Config, *, since: Path | None = None, with_files: bool = True, tell: Tell, at: datetime
+) -> Taken:
+    """Backs everything up into a new folder; without the stored files where these are kept safe in another way.
 
     With `since`, files that are the same as in that earlier backup are linked to it and take no space. Raises Refused
     for an existing folder, a database of another version, and an earlier backup that cannot be read.
@@ -86,10 +91,12 @@ def take_backup(folder: Path, config: Config, *, since: Path | None = None, tell
                 figures=figures,
                 rows=rows,
                 files=entries,
+                has_files=with_files,
             )
         )
         _copy_private(config, building, entries)
-        _copy_files(config.folder / "files", building, taken, since, earlier, tell)
+        if with_files:
+            _copy_files(building, taken, since, earlier, tell)
         _copy(config.journal_file, JOURNAL, building, entries)  # last: it knows more than the database, never less
         for part in [building, *(path for path in building.rglob("*") if path.is_dir())]:
             sync_folder(part)
@@ -145,31 +152,41 @@ def _copy(source: Path, name: str, building: Path, entries: dict[str, FileEntry]
         entries[name] = manifest.copy(source, building / name)
 
 
-def _copy_files(
-    source: Path, building: Path, taken: Taken, since: Path | None, earlier: Manifest | None, tell: Tell
-) -> None:
+def _copy_files(building: Path, taken: Taken, since: Path | None, earlier: Manifest | None, tell: Tell) -> None:
     """Copies the stored files.
 
     A file that is deleted in the meantime is left out: its certificate is rendered on demand.
     """
-    entries = taken.manifest.files
-    names = [name for name in manifest.files_in(source) if not name.startswith(LEFT_OUT) and _PART not in name]
-    for done, name in enumerate(names, 1):
-        path = f"files/{name}"
-        try:
+    stored = [file for file in files.all_files() if not file.key.startswith(LEFT_OUT)]
+    for done, file in enumerate(stored, 1):
+        path = f"files/{file.key}"
+        with contextlib.suppress(FileNotFoundError):
             before = earlier.files.get(path) if earlier is not None else None
-            if since is not None and before is not None and manifest.digest(source / name) == before:
-                if _link(since / path, building / path, before):
-                    entries[path] = before
-                    taken.linked += 1
-                    continue
+            if since is None or earlier is None or before is None or not _is_unchanged(file, before, earlier):
+                _copy_stored(file.key, building / path, path, taken)
+            elif _link(since / path, building / path, before):
+                taken.manifest.files[path] = before
+                taken.linked += 1
+            else:
                 taken.damaged.append(path)
-            entries[path] = manifest.copy(source / name, building / path)
-        except FileNotFoundError:
-            continue
-        finally:
-            if done % _STEP == 0 or done == len(names):
-                tell(_("Files: %(done)s of %(total)s", done=done, total=len(names)))
+                _copy_stored(file.key, building / path, path, taken)
+        if done % _STEP == 0 or done == len(stored):
+            tell(_("Files: %(done)s of %(total)s", done=done, total=len(stored)))
+
+
+def _is_unchanged(file: StoredFile, before: FileEntry, earlier: Manifest) -> bool:
+    """Whether a file is as in an earlier backup: by its checksum in a folder, by its time in object storage."""
+    store = files.current_store()
+    if isinstance(store, FolderFiles):
+        return manifest.digest(store.path(file.key)) == before
+    return file.size == before.size and file.written_at < datetime.fromisoformat(earlier.taken_at) - CLOCKS_DIFFER
+
+
+def _copy_stored(key: str, target: Path, path: str, taken: Taken) -> None:
+    opened = files.reading(key)
+    if opened is not None:
+        with opened[0] as content:
+            taken.manifest.files[path] = manifest.copy_content(content, target)
 
 
 def _link(earlier: Path, target: Path, expected: FileEntry) -> bool:

@@ -27,6 +27,7 @@ CHECKS: tuple[Check, ...] = (
     database.check_times,
     certificates.check_key,
     certificates.check_certificates,
+    stored_files.check_storage,
     stored_files.check_files,
     service.check_tasks,
     service.check_mail_server,

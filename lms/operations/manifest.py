@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, BinaryIO
 
 from lms.core.errors import Refused
 from lms.core.i18n import english as _
@@ -32,7 +32,7 @@ class Manifest:
 
     `figures` are the headline figures and `rows` the rows of each table at that moment. `files` go by their paths in
     the backup. `has_secret_key`: the secret key was in the data folder; else it was a setting, which is not copied.
-    `reporting_zone` is what the figures were counted in.
+    `reporting_zone` is what the figures were counted in. `has_files`: the stored files are in the backup.
     """
 
     version: str
@@ -44,6 +44,7 @@ class Manifest:
     figures: dict[str, Any]
     rows: dict[str, int]
     files: dict[str, FileEntry]
+    has_files: bool = True
 
 
 def write(folder: Path, manifest: Manifest) -> None:
@@ -107,17 +108,22 @@ def copy(source: Path, target: Path) -> FileEntry:
 
     A file of ours is replaced as a whole, never changed: what is opened is read to its end as it was.
     """
-    hasher, size = hashlib.sha256(), 0
     with source.open("rb") as file:
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "wb") as copied:
-            while block := file.read(_BLOCK):
-                copied.write(block)
-                hasher.update(block)
-                size += len(block)
-            copied.flush()
-            os.fsync(copied.fileno())
+        return copy_content(file, target)
+
+
+def copy_content(file: BinaryIO, target: Path) -> FileEntry:
+    """As `copy`, of an open file."""
+    hasher, size = hashlib.sha256(), 0
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "wb") as copied:
+        while block := file.read(_BLOCK):
+            copied.write(block)
+            hasher.update(block)
+            size += len(block)
+        copied.flush()
+        os.fsync(copied.fileno())
     return FileEntry(size, hasher.hexdigest())
 
 

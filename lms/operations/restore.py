@@ -20,20 +20,27 @@ from typing import Any
 from flask import Flask
 
 from lms.config import Config
-from lms.core import journal, schema
+from lms.core import files, journal, schema
 from lms.core.db import db
 from lms.core.errors import Refused
+<<<<<<< HEAD
 from lms.core.i18n import english as _
+=======
+from lms.core.file_store import FileStore
+from lms.core.folder_files import FolderFiles
+from lms.core.i18n import _
+>>>>>>> 3b5c2b62 (operations: Add moving, backup and checks of files in object storage)
 from lms.core.roles import SYSTEM
 from lms.operations import databases, manifest
 from lms.operations.aftermath import Stopped, stop_what_was_under_way
-from lms.operations.backup import JOURNAL
+from lms.operations.backup import JOURNAL, LEFT_OUT
 from lms.operations.databases import FILE_NAMES, Tell, kind_of
 from lms.operations.figures import headline
 from lms.operations.initialise import prepare
 from lms.operations.manifest import Manifest
 from lms.operations.replay import replay
 
+_FILES = "files/"
 _STEP = 500  # files between two reports of progress
 
 
@@ -69,6 +76,9 @@ def restore(
     if extra_journal is not None and not extra_journal.is_file():
         raise Refused(_("There is no journal at %(path)s.", path=extra_journal))
     _check_is_empty(config)
+    store = files.make_store(config.files, config)
+    if saved.has_files:
+        _check_storage_is_empty(store, config)
     _check_files(folder, saved, tell)
     journals = [path for path in (folder / JOURNAL, config.journal_file, extra_journal) if path is not None]
     known = journal.read(*journals)
@@ -77,7 +87,7 @@ def restore(
         config.unfinished_restore.write_text(f"{folder}\n", encoding="utf-8")
         journal.sync_folder(config.folder)
         _clear(config)
-        _copy_files(folder, saved, config, tell)
+        _copy_files(folder, saved, config, store, tell)
         tell(_("Database: restoring"))
         databases.put_back(folder / FILE_NAMES[saved.database], config, lock=lock)
         app = make_app(config)
@@ -171,6 +181,20 @@ def _check_is_empty(config: Config) -> None:
     databases.check_is_empty(config, is_unfinished=is_unfinished)
 
 
+def _check_storage_is_empty(store: FileStore, config: Config) -> None:
+    """Raises Refused for object storage with files that are not of an unfinished restore."""
+    if isinstance(store, FolderFiles) or config.unfinished_restore.exists():
+        return
+    if any(not file.key.startswith(LEFT_OUT) for file in store.listed("")):
+        raise Refused(
+            _(
+                "The storage %(address)s is not empty. Restore into an empty one: set LMS_FILES to another bucket "
+                "or prefix.",
+                address=config.files,
+            )
+        )
+
+
 def _check_files(folder: Path, saved: Manifest, tell: Tell) -> None:
     """Raises Refused for a file that is missing, damaged, or not in the manifest."""
     there = set(manifest.files_in(folder)) - {manifest.NAME}
@@ -198,10 +222,12 @@ def _clear(config: Config) -> None:
             path.unlink()
 
 
-def _copy_files(folder: Path, saved: Manifest, config: Config, tell: Tell) -> None:
+def _copy_files(folder: Path, saved: Manifest, config: Config, store: FileStore, tell: Tell) -> None:
     names = [name for name in saved.files if name not in {FILE_NAMES[saved.database], JOURNAL}]
     for done, name in enumerate(names, 1):
-        if manifest.copy(folder / name, config.folder / name) != saved.files[name]:
+        if name.startswith(_FILES) and not isinstance(store, FolderFiles):
+            store.put_path(name.removeprefix(_FILES), folder / name)
+        elif manifest.copy(folder / name, config.folder / name) != saved.files[name]:
             raise Refused(_("%(path)s in the backup is damaged. Use another backup.", path=name))
         if done % _STEP == 0 or done == len(names):
             tell(_("Files: %(done)s of %(total)s", done=done, total=len(names)))

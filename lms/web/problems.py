@@ -18,7 +18,7 @@ from werkzeug.exceptions import HTTPException
 from lms.core import instruments
 from lms.core.db import db
 from lms.core.errors import Busy, DomainError, Fault, Forbidden, Invalid, NotFound
-from lms.core.files import StorageAway
+from lms.core.files import StorageAway, note_failure
 from lms.core.i18n import _
 from lms.core.roles import ANONYMOUS
 from lms.core.typesetting import TypesettingTimeout
@@ -170,6 +170,11 @@ def _on_http(app: Flask) -> None:
         return answer
 
 
+def _is_away(error: OSError) -> bool:
+    """Whether the disk or the storage is away or full."""
+    return isinstance(error, StorageAway) or error.errno in _FULL
+
+
 def _on_faults(app: Flask) -> None:
     """The database or the disk is away, or something unexpected happened."""
 
@@ -207,7 +212,8 @@ def _on_faults(app: Flask) -> None:
 
     @app.errorhandler(OSError)
     def disk(error: OSError) -> ResponseReturnValue:
-        return unavailable(error) if isinstance(error, StorageAway) or error.errno in _FULL else unexpected(error)
+        note_failure(error)
+        return unavailable(error) if _is_away(error) else unexpected(error)
 
     @app.errorhandler(Exception)
     def unexpected(error: Exception) -> ResponseReturnValue:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import shutil
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Barrier
@@ -30,7 +29,7 @@ def _no_files(app: APIFlask) -> None:
     """The folder is that of all tests: each begins without files in it."""
     with app.app_context():
         for folder in ("materials", FOLDER):
-            shutil.rmtree(files.folder() / folder, ignore_errors=True)
+            files.delete_folder(folder)
 
 
 @pytest.fixture
@@ -85,8 +84,7 @@ class Sending:
 def stored_names(app: APIFlask) -> list[str]:
     """What is kept of uploads, notes aside."""
     with app.app_context():
-        paths = (files.folder() / FOLDER).rglob("*")
-        return [path.name for path in paths if path.is_file() and path.suffix != ".json"]
+        return [file.key for file in files.all_files(FOLDER) if not file.key.endswith(".json")]
 
 
 def listed(app: APIFlask, make: Make, lecture: Lecture, ines: Person) -> list[Any]:
@@ -137,8 +135,8 @@ def test_of_two_pieces_at_once_one_is_added(app: APIFlask) -> None:
 
     with ThreadPoolExecutor(2) as pool:
         assert list(pool.map(add, [b"a" * 9, b"b" * 9])) == [9, 9]
-    with app.app_context():
-        assert files.find(f"{FOLDER}/1/both") in {b"a" * 9, b"b" * 9}
+    with app.app_context(), files.local_copy(f"{FOLDER}/1/both") as path:
+        assert path.read_bytes() in {b"a" * 9, b"b" * 9}
 
 
 def test_what_is_no_file_of_its_name_is_refused_and_forgotten(

@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 
@@ -79,14 +80,18 @@ class Studio:
         return files.folder() / "recordings" / self.stream().public_id / name
 
     def playlist(self, name: str) -> list[str]:
-        return self.path(name).read_text().splitlines()
+        content = files.find(f"recordings/{self.stream().public_id}/{name}")
+        assert content is not None
+        return content.decode().splitlines()
 
     def seconds(self, rendition: str, epoch: Epoch, stream: str | None = None) -> float:
         """How long an epoch of a rendition plays, decoded."""
-        folder = self.path(str(epoch.number))
         numbers = range(len(epoch.durations[rendition]))
-        paths = [folder / f"{rendition}.mp4", *(folder / f"{rendition}{number:05d}.m4s" for number in numbers)]
-        return seconds_of(*paths, stream=stream or rendition)
+        names = [f"{rendition}.mp4", *(f"{rendition}{number:05d}.m4s" for number in numbers)]
+        with ExitStack() as copies:
+            folder = f"recordings/{self.stream().public_id}/{epoch.number}"
+            paths = [copies.enter_context(files.local_copy(f"{folder}/{name}")) for name in names]
+            return seconds_of(*paths, stream=stream or rendition)
 
 
 @pytest.fixture

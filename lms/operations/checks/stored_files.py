@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 
 from lms.core import files
@@ -15,6 +16,26 @@ from lms.operations.checks.model import CheckContext, Finding, fault, ok, warnin
 
 SHOWN = 3
 """Missing files that are listed by name."""
+
+
+def check_storage(context: CheckContext) -> Iterator[Finding]:
+    """Whether object storage can be written, read and deleted from. Its engine says whether it answers at all."""
+    if not context.config.files:
+        return
+    key = f"identity/check-{secrets.token_hex(8)}"
+    try:
+        is_new = files.create(key, key.encode()) and not files.create(key, b"")
+        is_same = files.find(key) == key.encode()
+        files.delete(key)
+    except files.StorageAway as error:
+        remedy = _("Check LMS_FILES and what its credentials allow: reading, writing, listing and deleting.")
+        yield fault(_("files"), _("the storage cannot be used: %(error)s", error=error), remedy)
+        return
+    if is_new and is_same:
+        yield ok(_("files"), _("the storage can be written and read"))
+    else:
+        remedy = _("Use storage that supports the header If-None-Match when it writes.")
+        yield fault(_("files"), _("the storage replaces files that must not be replaced"), remedy)
 
 
 def check_files(context: CheckContext) -> Iterator[Finding]:
