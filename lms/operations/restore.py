@@ -23,13 +23,9 @@ from lms.config import Config
 from lms.core import files, journal, schema
 from lms.core.db import db
 from lms.core.errors import Refused
-<<<<<<< HEAD
-from lms.core.i18n import english as _
-=======
 from lms.core.file_store import FileStore
 from lms.core.folder_files import FolderFiles
-from lms.core.i18n import _
->>>>>>> 3b5c2b62 (operations: Add moving, backup and checks of files in object storage)
+from lms.core.i18n import english as _
 from lms.core.roles import SYSTEM
 from lms.operations import databases, manifest
 from lms.operations.aftermath import Stopped, stop_what_was_under_way
