@@ -84,7 +84,8 @@ class Sending:
 def stored_names(app: APIFlask) -> list[str]:
     """What is kept of uploads, notes aside."""
     with app.app_context():
-        return [file.key for file in files.all_files(FOLDER) if not file.key.endswith(".json")]
+        keys = [file.key for file in files.all_files(FOLDER) if not file.key.endswith(".json")]
+        return [key.rpartition("/")[2] for key in keys]
 
 
 def listed(app: APIFlask, make: Make, lecture: Lecture, ines: Person) -> list[Any]:
