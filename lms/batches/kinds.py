@@ -272,8 +272,9 @@ class Kind(ABC, Generic[Batch, Owner]):
         if self._begin(owner_id, public_id, note, at_once=at_once, by=by, at=at):
             self.run(owner_id, public_id, by=by, at=at)
 
-    def undo(self, owner_id: int | None, public_id: str, *, by: Actor, at: datetime) -> None:
-        """Undoes a batch: now if it is small, otherwise in a task. Rows that were changed again stay as they are.
+    def undo(self, owner_id: int | None, public_id: str, *, at_once: bool = False, by: Actor, at: datetime) -> None:
+        """Undoes a batch: now if it is small or `at_once`, otherwise in a task. Rows that were changed again stay as
+        they are.
 
         Raises Refused before the batch is done and for what cannot be undone, NotFound, and what the kind raises.
         """
@@ -287,7 +288,7 @@ class Kind(ABC, Generic[Batch, Owner]):
                 self._record(1, batch, by=by, at=at)
             return batch.undone_at is None
 
-        if self._begin(owner_id, public_id, note, at_once=False, by=by, at=at):
+        if self._begin(owner_id, public_id, note, at_once=at_once, by=by, at=at):
             self.run(owner_id, public_id, by=by, at=at)
 
     @action

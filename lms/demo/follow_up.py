@@ -270,8 +270,9 @@ def _correct_together(lecture_id: int, addresses: Sequence[str], by: Actor, *, a
     partial = RosterFilter(outcome=Outcome.PARTIAL)
     at += timedelta(hours=3)
     cut_off = preview_batch(lecture_id, partial, outcome=Outcome.ATTENDED, by=by, at=at).public_id
-    CORRECTIONS.confirm(lecture_id, cut_off, reason="The broadcast failed. They were cut off, not away.", by=by, at=at)
-    CORRECTIONS.undo(lecture_id, cut_off, by=by, at=at + timedelta(hours=1))
+    reason = "The broadcast failed. They were cut off, not away."
+    CORRECTIONS.confirm(lecture_id, cut_off, reason=reason, at_once=True, by=by, at=at)
+    CORRECTIONS.undo(lecture_id, cut_off, at_once=True, by=by, at=at + timedelta(hours=1))
 
 
 @action

@@ -98,6 +98,15 @@ def test_a_large_batch_is_a_task_that_continues_where_it_stopped(case: Case, mon
     assert len(case.recorded()) == 2
 
 
+def test_a_large_batch_is_applied_and_undone_without_a_task(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kinds, "AT_ONCE", 1)
+    before, batch = case.rows(), case.preview()
+    case.kind.confirm(case.owner_id, batch, reason=REASON, at_once=True, by=case.by, at=case.at)
+    assert case.view(batch).stage == "done"
+    case.kind.undo(case.owner_id, batch, at_once=True, by=case.by, at=case.at + timedelta(hours=1))
+    assert (case.rows(), case.view(batch).stage) == (before, "undone")
+
+
 @pytest.mark.databases(differs=True)
 def test_the_same_pressed_at_once_is_done_once(case: Case) -> None:
     before, batch, app = case.rows(), case.preview(), case.make.app
