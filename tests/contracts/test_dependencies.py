@@ -11,6 +11,7 @@ import tomllib
 from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
+from typing import Any
 
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
@@ -32,11 +33,22 @@ def plain(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+def project() -> dict[str, Any]:
+    """What pyproject.toml says of the product."""
+    read: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return read
+
+
+def optional() -> dict[str, list[str]]:
+    """The libraries of each extra."""
+    extras: dict[str, list[str]] = project()["optional-dependencies"]
+    return extras
+
+
 def asked_for() -> set[str]:
     """The libraries in pyproject.toml, with those of its extras."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    extras = [item for items in project["optional-dependencies"].values() for item in items]
-    return {plain(re.split(r"[\[<>=!~; ]", item)[0]) for item in [*project["dependencies"], *extras]}
+    extras = [item for items in optional().values() for item in items]
+    return {plain(re.split(r"[\[<>=!~; ]", item)[0]) for item in [*project()["dependencies"], *extras]}
 
 
 @cache
@@ -66,6 +78,21 @@ def test_every_library_asked_for_is_imported_or_has_a_reason() -> None:
 
 def test_every_library_imported_is_asked_for() -> None:
     assert imported() - asked_for() == set()
+
+
+def test_extras_are_imported_only_where_a_setting_asks_for_them() -> None:
+    """Within functions; what is there for types alone is not imported."""
+    extras = {plain(re.split(r"[\[<>=!~; ]", item)[0]).split("-")[0] for items in optional().values() for item in items}
+    imported_at_once = {
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in (ROOT / "lms").rglob("*.py")
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+        for name in ([node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names])
+        if name.split(".")[0] in extras and getattr(node, "level", 0) == 0
+    }
+    assert imported_at_once == set()
+    assert {"valkey", "opentelemetry"} <= extras
 
 
 def test_the_bill_of_materials_is_valid_and_names_all_that_is_locked(tmp_path: Path) -> None:
