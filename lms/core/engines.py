@@ -114,7 +114,7 @@ class Engine:
         text = None if error is None else describe(error)
         with self._lock:
             if self._state.is_up and text is not None:
-                log.error("an engine is away; the site goes on without it", engine=self.name, error=text)
+                log.error("an engine is away", engine=self.name, error=text)
             elif not self._state.is_up and text is None:
                 log.warning("an engine is back", engine=self.name)
             self._state = EngineState(self.name, text)
