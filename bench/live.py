@@ -190,8 +190,8 @@ def nginx(folder: Path, *backends: int) -> Iterator[Served]:
     for old, new in {
         "listen 80;": f"listen 127.0.0.1:{plain_port};",
         "listen 443 ssl;": f"listen 127.0.0.1:{port};\n    location = /same {{ root {folder}; }}",
-        "server 127.0.0.1:8000 max_fails=1;": "\n    ".join(
-            f"server 127.0.0.1:{port} max_fails=1;" for port in backends
+        "server 127.0.0.1:8000 max_fails=1 fail_timeout=5s;": "\n    ".join(
+            f"server 127.0.0.1:{port} max_fails=1 fail_timeout=5s;" for port in backends
         ),
         "/var/lib/nginx/serai": f"{folder}/cache",
         "/var/log/nginx": str(folder),

@@ -118,7 +118,7 @@ def configuration(
         "    listen [::]:443 ssl;\n": "",
         "listen 80;": f"listen 127.0.0.1:{plain_port};",
         "listen 443 ssl;": f"listen 127.0.0.1:{port} ssl;",
-        "server 127.0.0.1:8000 max_fails=1;": f"server 127.0.0.1:{backend} max_fails=1;",
+        "server 127.0.0.1:8000 ": f"server 127.0.0.1:{backend} ",
         "server_name lectures.example;": f"server_name {HOST};",
         "https://$server_name$request_uri": f"https://$server_name:{port}$request_uri",
         "/etc/letsencrypt/live/lectures.example/fullchain.pem": str(certificate.chain),

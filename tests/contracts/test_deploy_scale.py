@@ -105,7 +105,7 @@ def test_nginx_of_compose_has_three_servers_and_the_media_key(services: dict[str
         sed = sed.replace(old, str(new))
     subprocess.run(["/bin/sh", "-c", sed], check=True)
     text = (tmp_path / "serai.conf").read_text(encoding="utf-8")
-    assert text.count(":8000 max_fails=1;") == 3
+    assert text.count(":8000 max_fails=1 fail_timeout=5s;") == 3
     assert "the-value-of-LMS_MEDIA_KEY" not in text
     assert '"a-key-of-picture-and-sound"' in text
     check_with_nginx(text, make_certificate(tmp_path), tmp_path)

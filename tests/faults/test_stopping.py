@@ -67,7 +67,7 @@ class Visitor(threading.Thread):
 def test_a_rolling_restart_loses_no_request(shared: Site, tmp_path: Path, certificate: Certificate) -> None:
     ports = [free_port(), free_port()]
     servers = [serve(shared, port) for port in ports]
-    first, *others = (f"server 127.0.0.1:{port} max_fails=1;" for port in ports)
+    first, *others = (f"server 127.0.0.1:{port} max_fails=1 fail_timeout=5s;" for port in ports)
     changes = {first: "\n".join([first, *others])}
     try:
         with proxy(tmp_path / "nginx", certificate, backend=ports[0], changes=changes) as before:
@@ -79,7 +79,7 @@ def test_a_rolling_restart_loses_no_request(shared: Site, tmp_path: Path, certif
                 servers[number].send_signal(signal.SIGTERM)
                 assert servers[number].wait(60) == 0
                 servers[number] = serve(shared, port)
-                time.sleep(11)  # until nginx sends it requests again
+                time.sleep(6)  # until nginx sends it requests again
             for visitor in visitors:
                 visitor.stopping.set()
                 visitor.join()
