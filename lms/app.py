@@ -16,7 +16,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from lms import __version__
 from lms.config import Config
-from lms.core import audit, events, files, idempotency, jobs, leases, process_heartbeats, sealing, valkey
+from lms.core import audit, events, files, idempotency, jobs, leases, process_heartbeats, replica, sealing, valkey
 from lms.core.data_settings import data_settings
 from lms.core.db import db
 from lms.core.i18n import _
@@ -134,6 +134,7 @@ def create_app(config: Config | None = None, *, rates_uri: str = "memory://") ->
     compression.init_app(app)
     hooks.init_app(app)
     db.init_app(app)
+    replica.init_app(app, config)
     Migrate(app, db, directory=str(resource("migrations")), render_as_batch=True)
     numbers.init_app(app)
     app.error_processor(api.on_schema_error)  # takes every HTTP error for itself, so the pages' handlers come after it
