@@ -33,12 +33,28 @@ class Storage:
     """A running server."""
 
     port: int
-    process: subprocess.Popen[bytes]
+    command: list[str]
     folder: Path
+    host: str = "127.0.0.1"
+    process: subprocess.Popen[bytes] | None = None
 
     @property
     def endpoint(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
+
+    def start(self) -> None:
+        """Starts the server, on the data that it had, and waits until files can be stored."""
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                self.command, stdout=log, stderr=log, cwd=self.folder, env={"PATH": os.environ["PATH"]}
+            )
+        _wait(self)
+
+    def kill(self) -> None:
+        """kill -9 of the server."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
 
     def address(self, prefix: str = "") -> str:
         """An address for `LMS_FILES`: of a folder that no other test has, unless a prefix is given."""
@@ -76,16 +92,13 @@ def run_storage(folder: Path, *, host: str = "127.0.0.1") -> Iterator[Storage]:
         "volume.max": 8,
         "master.volumeSizeLimitMB": 1024,
     }
-    command = [program, "server", *(f"-{name}={value}" for name, value in options.items())]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, env={"PATH": os.environ["PATH"]})
-    storage = Storage(ports["s3"], process, folder)
+    command = [str(program), "server", *(f"-{name}={value}" for name, value in options.items())]
+    storage = Storage(ports["s3"], command, folder, host)
     try:
-        _wait(storage)
+        storage.start()
         yield storage
     finally:
-        process.kill()
-        process.wait()
+        storage.kill()
 
 
 def _free_ports(count: int) -> list[int]:
@@ -108,7 +121,9 @@ def _wait(storage: Storage) -> None:
         except urllib.error.HTTPError:  # it answers that this is forbidden
             break
         except OSError:
-            assert storage.process.poll() is None, (storage.folder / "log").read_text()[-2000:]
+            assert storage.process is None or storage.process.poll() is None, (storage.folder / "log").read_text()[
+                -2000:
+            ]
             assert time.monotonic() < until, (storage.folder / "log").read_text()[-2000:]
             time.sleep(0.1)
     while True:  # until it has a place for the first file

@@ -45,6 +45,7 @@ from lms.operations.initialise import prepare
 from lms.people.models import Person
 from lms.streaming.models import Stream, StreamState
 from lms.streaming.queries import list_epochs
+from tests.engines.s3 import run_storage
 from tests.engines.valkey_server import ValkeyServer
 from tests.factories import PASSWORD, Make
 from tests.journeys.machines import Cluster, Front, Machine, Network, Visitor, until
@@ -84,13 +85,14 @@ class Site:
         self.folder, self.stack = folder, stack
         self.network = Network()
         self.stack.callback(self.network.close)
-        (folder / "files").mkdir()
         self.port = free_port()
         self.trusting = certificate.trusting()
         self.cluster, self.replica = self._start_databases()
         self.valkey = ValkeyServer(folder, "--bind", "127.0.0.1", self.network.address, "--protected-mode", "no")
         self.stack.callback(self.valkey.kill)
         self.valkey.start()
+        (folder / "storage").mkdir()
+        self.storage = self.stack.enter_context(run_storage(folder / "storage", host=self.network.address))
         self.sink = Sink()
         mail = Controller(self.sink, hostname=self.network.address, port=free_port())
         mail.start()
@@ -107,6 +109,7 @@ class Site:
             "journal": str(folder / "journal.jsonl"),
             "proxies": "1",
             "log_level": "ERROR",
+            **self.storage.settings(),
         }
         self.machines = {name: self._machine(number, name) for number, name in enumerate(MACHINES)}
         webs = [machine for machine in self.machines.values() if machine.command == "serve"]
@@ -114,7 +117,6 @@ class Site:
         self.stack.callback(self.front.close)
         office = Config.load({}, **{**self.settings, "data": str(folder / "office")})
         office.make_folder()
-        (office.folder / "files").symlink_to(folder / "files")
         office.demonstration_mark.write_text("{}")
         self.app: APIFlask = create_app(office)
         self.stack.callback(lambda: self.within(lambda: db.engine.dispose()))
@@ -145,7 +147,6 @@ class Site:
         namespace, address = self.network.add(number)
         folder = self.folder / name
         folder.mkdir(mode=0o700)
-        (folder / "files").symlink_to(self.folder / "files")
         machine = Machine(name, MACHINES[name], folder, namespace, address, self.settings)
         self.stack.callback(machine.kill)
         return machine
@@ -409,11 +410,15 @@ def test_nothing_acknowledged_is_lost_whatever_is_killed(site: Site) -> None:
         machine.start()
         if machine.command == "serve":
             time.sleep(NGINX_RETRIES_AFTER)
-    for name, kill, start in (("valkey", site.valkey.kill, site.valkey.start),):
+    for name, kill, start in (
+        ("valkey", site.valkey.kill, site.valkey.start),
+        ("storage", site.storage.kill, site.storage.start),
+    ):
         kill()
         until(lambda name=name: f"degraded: [{name}]" in site.readiness()[1], f"{name} is missed")
         read_pages(site, visitors)
-        assert "Valkey" in status.get("/admin/status")
+        # Each web process asks by itself, every few seconds
+        until(lambda: "o answer: " in status.get("/admin/status"), f"the status page misses {name}")
         start()
         until(lambda: site.readiness() == (200, "ok\n"), f"{name} is back")
     site.replica.kill()
