@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
 
@@ -29,6 +29,8 @@ files are reported as unused."""
 _KEY = "lms.files"
 ENGINE = "storage"
 """The name of object storage among the engines."""
+_LISTED = "lms.files.listed"
+LISTED_EVERY = timedelta(minutes=10)
 SLOW_SECONDS = 2
 """A failure that took so long means that the storage is away, and not that it refused one request."""
 
@@ -116,8 +118,17 @@ def sweep(*, at: datetime) -> int:
 
 
 def delete_older(prefix: str, *, before: datetime) -> int:
-    """Deletes what was stored under keys in the folder `prefix` before a moment; returns how much there was."""
-    return current_store().delete_older(prefix, before=before)
+    """Deletes what was stored under keys in the folder `prefix` before a moment; returns how much there was.
+
+    Asked every few seconds, it looks into object storage every ten minutes: lists cost money there.
+    """
+    store = current_store()
+    if isinstance(store, S3Files):
+        listed: dict[str, datetime] = current_app.extensions.setdefault(_LISTED, {})
+        if prefix in listed and before - listed[prefix] < LISTED_EVERY:
+            return 0
+        listed[prefix] = before
+    return store.delete_older(prefix, before=before)
 
 
 def reading(key: str) -> tuple[BinaryIO, int] | None:

@@ -33,6 +33,7 @@ _COPIES = 4
 """Parts of a large file that are sent at a time."""
 _DIGEST = "sha256"
 _PIECES = ".pieces"
+_NO_BUCKET = "the bucket does not exist"
 _UNLIMITED = 1 << 60
 _LONGEST_ERROR = 200
 _PROBE_SECONDS = 1
@@ -308,7 +309,11 @@ class S3Files:
         except (FileNotFoundError, StorageAway):
             raise
         except (BaseError, OSError) as error:
-            text = " ".join(str(error).partition("Debug source:")[0].split())[:_LONGEST_ERROR]
+            text = (
+                _NO_BUCKET
+                if "NoSuchBucket" in str(error)
+                else " ".join(str(error).partition("Debug source:")[0].split())[:_LONGEST_ERROR]
+            )
             away = StorageAway(text)
             away.seconds = time.monotonic() - began
             raise away from error

@@ -98,17 +98,17 @@ class _Move:
 
     def _copy(self, stored: dict[str, StoredFile]) -> list[str]:
         """Copies what the target has not or has older; returns the keys."""
-        there, copied = _files_of(self._target), []
-        self._moved.present = 0
+        there, copied, present = _files_of(self._target), [], 0
         for done, (key, file) in enumerate(stored.items(), 1):
             before = there.get(key)
             if before is not None and before.size == file.size and _second(before) >= _second(file):
-                self._moved.present += 1
+                present += 1
             elif self._copy_one(key):
                 copied.append(key)
                 self._moved.byte_count += file.size
             if done % _STEP == 0 or done == len(stored):
                 self._tell(_("Copying: %(done)s of %(total)s files", done=done, total=len(stored)))
+        self._moved.present = max(present - self._moved.copied, 0)
         self._moved.copied += len(copied)
         return copied
 
