@@ -7,6 +7,7 @@ when a message does.
 from __future__ import annotations
 
 import io
+import tomllib
 from pathlib import Path
 
 from babel.messages.catalog import Catalog
@@ -15,6 +16,7 @@ from babel.messages.pofile import read_po, write_po
 
 ROOT = Path(__file__).resolve().parents[1]
 CATALOGUE = ROOT / "lms" / "translations" / "messages.pot"
+COMMENTS = ROOT / "tools" / "translator_comments.toml"
 _METHODS = [("operations/**.py", "ignore"), ("demo/**.py", "ignore"), ("core/schema.py", "ignore")]
 """What only commands and checks print stays English."""
 _METHODS += [("**.py", "python"), ("**/templates/**", "jinja2")]
@@ -39,13 +41,21 @@ msgstr ""
 """
 
 
+def read_comments() -> dict[str, str]:
+    """Comments for translators on ambiguous messages, by the English text."""
+    return tomllib.loads(COMMENTS.read_text(encoding="utf-8"))
+
+
 def extract_messages(folder: Path = ROOT / "lms") -> Catalog:
     """Every message in the code and the templates of a folder."""
     catalogue = Catalog(charset="utf-8")
+    meanings = read_comments()
     extracted = extract_from_dir(folder, _METHODS, _OPTIONS, _KEYWORDS, comment_tags=("Translators:",))
     for name, _line, message, comments, context in extracted:
         path = (folder / name).relative_to(folder.parent).as_posix()
-        catalogue.add(message, None, [(path, 0)], auto_comments=comments, context=context)
+        text = message if isinstance(message, str) else message[0]
+        notes = [*comments, *([meanings[text]] if text in meanings and not context else [])]
+        catalogue.add(message, None, [(path, 0)], auto_comments=notes, context=context)
     return catalogue
 
 

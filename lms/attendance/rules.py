@@ -200,17 +200,6 @@ def by_source(
     return sorted((a, b, source) for source, intervals in grouped.items() for a, b in count(intervals))
 
 
-_REJOINS = (
-    _l("one rejoin"),
-    _l("two rejoins"),
-    _l("three rejoins"),
-    _l("four rejoins"),
-    _l("five rejoins"),
-    _l("six rejoins"),
-    _l("seven rejoins"),
-    _l("eight rejoins"),
-    _l("nine rejoins"),
-)
 _OUTCOME_WORDS: Mapping[Outcome, object] = {
     Outcome.ATTENDED: _l("attended"),
     Outcome.PARTIAL: _l("partial"),
@@ -220,8 +209,6 @@ _OUTCOME_WORDS: Mapping[Outcome, object] = {
 
 
 def _rejoins(count: int) -> str:
-    if 0 < count <= len(_REJOINS):
-        return str(_REJOINS[count - 1])
     return _n("%(num)s rejoin", "%(num)s rejoins", count)
 
 
@@ -231,7 +218,7 @@ def outcome_word(value: Outcome) -> str:
 
 
 def say_minutes(present_ms: int, length_ms: int, needed_ms: int, rejoins: int = 0) -> str:
-    """ "62 of 90 minutes, two rejoins"."""
+    """ "62 of 90 minutes, 2 rejoins"."""
     text = minutes.spent_of(present_ms, length_ms, needed_ms)
     return _("%(minutes)s, %(rejoins)s", minutes=text, rejoins=_rejoins(rejoins)) if rejoins else text
 
@@ -250,7 +237,7 @@ def explain(
     offline_ms: int = 0,
     aside: str = "",
 ) -> str:
-    """The sum in words: "62 of 90 minutes, two rejoins: attended".
+    """The sum in words: "62 of 90 minutes, 2 rejoins: attended".
 
     `by_hand` is the reason of a correction that decided the outcome; `aside` says why presence is not counted;
     `stated_ms` is what reports with sums only state, of which no more than the certain part is in `present_ms`;

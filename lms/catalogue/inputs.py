@@ -231,7 +231,7 @@ def checked_series(draft: SeriesInput) -> SeriesInput:
     elif slug in RESERVED_SLUGS:
         check.wrong("slug", _("This web address is used by another page. Choose another."))
     if draft.starts_on and draft.ends_on and draft.ends_on < draft.starts_on:
-        check.wrong("ends_on", _("The last day must not be before the first."))
+        check.wrong("ends_on", _("The last day is before the first."))
     for name, day in (("starts_on", draft.starts_on), ("ends_on", draft.ends_on)):
         check.day(name, day)
     for code in draft.countries or ():

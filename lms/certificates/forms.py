@@ -19,7 +19,7 @@ class RevokeForm(BaseForm):
 
     reason = TextAreaField(
         _l("Reason"),
-        validators=[InputRequired(_l("Enter a reason. The holder and staff will see it.")), Length(max=2000)],
+        validators=[InputRequired(_l("Enter a reason.")), Length(max=2000)],
     )
 
 

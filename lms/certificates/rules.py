@@ -55,7 +55,7 @@ def check_can_revoke(state: CertificateState, reason: str, by: Actor) -> None:
     if not by.is_administrator:
         raise Forbidden
     if not clean_line(reason):
-        raise Invalid("reason", _("Enter a reason. The holder and staff will see it."))
+        raise Invalid("reason", _("Enter a reason."))
     _check_is_valid(state)
 
 

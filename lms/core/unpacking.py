@@ -35,7 +35,7 @@ def read_workbook(content: bytes, sheet: int = 0) -> Iterator[tuple[int, list[Ce
         _weigh(content)
         worksheet = CalamineWorkbook.from_filelike(io.BytesIO(content)).get_sheet_by_index(sheet)
     except (zipfile.BadZipFile, CalamineError, zlib.error, struct.error) as error:
-        raise Invalid("file", _("The file is damaged or cut off.")) from error
+        raise Invalid("file", _("The file is damaged or incomplete.")) from error
     first = (worksheet.start or (0, 0))[0]
     for index, cells in enumerate(worksheet.iter_rows()):
         yield first + index + 1, cells
@@ -61,7 +61,7 @@ def _weigh(content: bytes) -> None:
             if not member.filename.endswith((".xml", ".rels")):
                 continue
             if b"\x00" in piece:  # not UTF-8: the places of its cells could not be read here
-                raise Invalid("file", _("The file is damaged or cut off."))
+                raise Invalid("file", _("The file is damaged or incomplete."))
             pending = b" ".join((pending + piece).split())
             for letters, digits in _PLACE.findall(pending):
                 rows, columns = max(rows, int(digits[:9])), max(columns, _column(letters))
@@ -85,7 +85,7 @@ def _unpacked(content: bytes, member: zipfile.ZipInfo) -> Iterator[bytes]:
             packed = unpack.unconsumed_tail
         yield unpack.flush()
     else:
-        raise Invalid("file", _("The file is damaged or cut off."))
+        raise Invalid("file", _("The file is damaged or incomplete."))
 
 
 def _column(letters: bytes) -> int:

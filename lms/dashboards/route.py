@@ -109,7 +109,7 @@ def _standing(
     if lecture.state is LectureState.CANCELLED:
         return {"tag": _("Cancelled")}
     if lecture.state is LectureState.POSTPONED:
-        return {"tag": _("Postponed"), "words": _("postponed")}
+        return {"tag": _("Postponed"), "words": _("Postponed")}
     if lecture.state is LectureState.DRAFT:
         return {"tag": _("Draft"), "words": _("draft, visible to staff only")}
     if lecture.held_unknown:
@@ -129,7 +129,7 @@ def _first_large(text: str) -> str:
 
 def _held(lecture: AnyLecture, attendances: Mapping[int, PersonAttendance] | None) -> Stop:
     if attendances is None:
-        return {"words": _("held"), "tag": _("Held")} | _recording(lecture)
+        return {"words": _("Held"), "tag": _("Held")} | _recording(lecture)
     mine = attendances.get(lecture.id)
     if mine is None:
         return {"state": "missed", "words": _("held before you were enrolled")} | _recording(lecture)

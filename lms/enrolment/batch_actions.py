@@ -123,7 +123,7 @@ def preview_batch(
     series = get_series_by_id(series_id, by=by)
     rules.check_is_staff_of(series, by)
     if status not in CHANGES:
-        raise Invalid("status", _("Unknown state."))
+        raise Invalid("status", _("Unknown value."))
     if status is EnrolmentStatus.WITHDRAWN:
         rules.check_is_not_over(is_over=is_over(series_id))
     if isinstance(people, SeatFilter):

@@ -30,7 +30,7 @@ class EnrolForm(BaseForm):
 class FileForm(BaseForm):
     """A file of people."""
 
-    file = FileField(_l("File"), [FileRequired(_l("Choose a file."))])
+    file = FileField(_l("File"), [FileRequired(_l("Select a file."))])
 
 
 class QuotasForm(BaseForm):

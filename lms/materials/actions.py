@@ -283,7 +283,7 @@ def recognise_file(content: BinaryIO, file_name: str, *, megabytes: int) -> dict
         digest.update(piece)
         size += len(piece)
     if not size:
-        raise Invalid("file", _("This file is empty. Choose another one."))
+        raise Invalid("file", _("The file is empty."))
     if size > megabytes * 1024 * 1024:
         raise TooLarge(_("The file is larger than %(n)s MB.", n=megabytes))
     try:

@@ -43,7 +43,7 @@ def recognise(content: bytes) -> Iterator[str]:
     Raises WrongKind for another kind, and Invalid (`file`) for a damaged or malicious file.
     """
     if not content:
-        raise Invalid("file", _("This file is empty. Choose another one."))
+        raise Invalid("file", _("The file is empty."))
     if content[:1024].lstrip().startswith(b"%PDF-"):
         yield _pdf(content)
     elif content.startswith((b"PK\x03\x04", b"PK\x05\x06")):

@@ -31,7 +31,7 @@ class FileOrUpload(FileRequired):
 class UploadForm(BaseForm):
     """A file to add, or the upload in pieces that it came in, and who can open it."""
 
-    file = FileField(_l("File"), [FileOrUpload(_l("Choose a file."))])
+    file = FileField(_l("File"), [FileOrUpload(_l("Select a file."))])
     upload = HiddenField()
     audience = SelectField(_l("Who can open it"), choices=_CHOICES, default=Audience.ENROLLED.value)
 
@@ -46,5 +46,5 @@ class EditFileForm(BaseForm):
 class ReplaceForm(BaseForm):
     """The file that takes the place of another, or the upload in pieces that it came in."""
 
-    file = FileField(_l("New file"), [FileOrUpload(_l("Choose a file."))])
+    file = FileField(_l("New file"), [FileOrUpload(_l("Select a file."))])
     upload = HiddenField()

@@ -94,7 +94,7 @@ def begin_upload(
     if size > megabytes * 1024 * 1024:
         raise TooLarge(_("The file is larger than %(n)s MB.", n=megabytes))
     if size < 1:
-        raise Invalid("file", _("This file is empty. Choose another one."))
+        raise Invalid("file", _("The file is empty."))
     if not file_name or len(file_name) > MAX_NAME:
         raise Invalid("file", _("Use at most %(n)s characters.", n=MAX_NAME))
     purpose.check_file(file_name, size)

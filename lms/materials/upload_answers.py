@@ -73,7 +73,7 @@ def upload_script(address: str, megabytes: int) -> dict[str, Any]:
         "data_checking": _("Checking the file"),
         "data_done": _("Uploaded"),
         "data_of": _("{sent} of {all} MB"),
-        "data_large": _("This file is larger than %(n)s MB.", n=megabytes),
+        "data_large": _("The file is larger than %(n)s MB.", n=megabytes),
         "data_goes_on": _("If your connection breaks, the upload continues where it stopped."),
         "data_waiting": _("The connection broke off. The upload continues as soon as it is back."),
         "data_broken": _("The connection broke off. What was uploaded is kept for a day."),

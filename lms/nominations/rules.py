@@ -51,7 +51,7 @@ def checked_reason(text: str | None, *, required: bool) -> str | None:
     """A reason as it is kept. Raises Invalid."""
     reason = clean_line(text or "")
     if required and not reason:
-        raise Invalid("reason", _("Enter a reason. The focal point reads it."))
+        raise Invalid("reason", _("Enter a reason."))
     if len(reason) > MAX_REASON:
         raise Invalid("reason", _("Use at most %(n)s characters.", n=MAX_REASON))
     return reason or None

@@ -26,5 +26,5 @@ class ChaptersForm(BaseForm):
 class RecordingUploadForm(BaseForm):
     """A recording made elsewhere, or the upload in pieces that it came in."""
 
-    file = FileField(_l("Recording"), [FileOrUpload(_l("Choose a file."))])
+    file = FileField(_l("Recording"), [FileOrUpload(_l("Select a file."))])
     upload = HiddenField()

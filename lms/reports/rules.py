@@ -189,7 +189,7 @@ def check_question(slice_: Slice, dimensions: Sequence[str]) -> None:
     if len(dimensions) > 2 or len(set(dimensions)) != len(dimensions):
         raise Invalid("by", _("Use one dimension, or two different ones."))
     if slice_.from_day and slice_.to_day and slice_.from_day > slice_.to_day:
-        raise Invalid("to", _("The period must not end before it starts."))
+        raise Invalid("to", _("The last day is before the first."))
 
 
 def check_values(slice_: Slice) -> None:
@@ -272,13 +272,13 @@ def read_question(parameters: Mapping[str, str]) -> Question:
     if figure not in FIGURES:
         raise Invalid("figure", _("Unknown figure."))
     if period is not None and period not in {one.value for one in Period}:
-        raise Invalid("period", _("Unknown period."))
+        raise Invalid("period", _("Unknown value."))
     days = {}
     for name in ("from", "to"):
         try:
             days[name] = date.fromisoformat(given[name]) if name in given else None
         except ValueError as error:
-            raise Invalid(name, _("Enter a date such as 2026-01-31.")) from error
+            raise Invalid(name, _("Enter a date, such as 2026-12-02.")) from error
     if period and any(days.values()):
         raise Invalid("period", both_given())
     slice_ = Slice(

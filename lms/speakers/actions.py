@@ -46,7 +46,7 @@ def read_portrait(content: BinaryIO) -> bytes:
     given = content.read(MAX_BYTES + 1)
     try:
         if len(given) > MAX_BYTES:
-            raise TooLarge(_("The picture is larger than %(n)s MB.", n=MAX_BYTES // 1_000_000))
+            raise TooLarge(_("The file is larger than %(n)s MB.", n=MAX_BYTES // 1_000_000))
         return base64.b64decode(read_foreign(PICTURES, _READER, given)[0])
     except Invalid:
         raise

@@ -62,7 +62,7 @@ def code_holds(lecture: Lecture) -> tuple[datetime, datetime | None]:
     begins = [moment for moment in (lecture.starts_at, lecture.actual_start) if moment is not None]
     ends = lecture.actual_end or planned_end(lecture)
     if not begins or ends is None:
-        raise Refused(_("This lecture has no date."))
+        raise Refused(_("This lecture has no date yet."))
     return min(begins) - ROOM_OPENS, None if lecture.state is LectureState.LIVE else ends + STAYS_OPEN
 
 

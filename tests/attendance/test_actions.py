@@ -66,7 +66,7 @@ def test_import_credits_clipped_and_united(scene: Scene) -> None:
     assert scene.credit("Cyr") is None
     rows = {row.full_name: row for row in roster(scene.lecture.id, by=scene.by, limit=50)}
     assert list(rows) == ["Ada", "Ben", "Cyr"]
-    assert rows["Ada"].explanation == "70 of 90 minutes, one rejoin: attended"
+    assert rows["Ada"].explanation == "70 of 90 minutes, 1 rejoin: attended"
     assert rows["Ada"].minutes == 70.0
     assert [(a, b) for a, b, *_ in rows["Ada"].intervals] == [
         (clock.to_ms(START), clock.to_ms(minute(40))),

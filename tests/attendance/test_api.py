@@ -93,7 +93,7 @@ def test_import_and_roster(door: Door) -> None:
             {"joined_at": "2026-11-04T06:00:00Z", "left_at": "2026-11-04T06:40:30Z", "source": "import"},
             {"joined_at": "2026-11-04T06:50:00Z", "left_at": "2026-11-04T07:12:00Z", "source": "import"},
         ],
-        "explanation": "62 of 90 minutes, one rejoin: attended",
+        "explanation": "62 of 90 minutes, 1 rejoin: attended",
         "counted": True,
         "correction": None,
     }

@@ -246,13 +246,13 @@ def test_on_the_pages_nothing_changes_before_it_is_confirmed(client: Any, make: 
     assert "Select at least one person." in client.get(listed).text
     assert client.post(listed, data=token | {"outcome": "asleep", "all": "1"}).status_code == 422
     ticked = client.post(listed, data=token | {"outcome": "excused", "people": [ben, dora]})
-    assert "2 people will be marked as excused" in client.get(ticked.location).text
+    assert "Mark as excused: 2 people" in client.get(ticked.location).text
     asked = client.post(listed, data=token | {"outcome": "attended", "all": "1"}).location
     shown = client.get(asked).text
-    assert "3 people will be marked as attended" in shown
+    assert "Mark as attended: 3 people" in shown
     assert 'data-testid="moves-attended"' in shown
     client.post(asked, data=token | {"reason": "The broadcast failed."})
-    assert "3 people marked as attended" in client.get(asked).text
+    assert "Attended: 3 people" in client.get(asked).text
     assert client.get(listed).text.count('data-testid="roster-row"') == 0
     assert "attended, corrected (The broadcast failed.)" in client.get(f"/lectures/{lecture}/roster?open={ben}").text
     roster = client.get(f"/lectures/{lecture}/roster").text

@@ -134,8 +134,8 @@ def test_explain_says_the_sum_in_words(words: None) -> None:
             outcome=outcome, **more
         )  # fmt: skip # type: ignore[arg-type]
 
-    assert said(62, 2, Outcome.ATTENDED) == "62 of 90 minutes, two rejoins: attended"
-    assert said(62.9, 1, Outcome.ATTENDED) == "62 of 90 minutes, one rejoin: attended"
+    assert said(62, 2, Outcome.ATTENDED) == "62 of 90 minutes, 2 rejoins: attended"
+    assert said(62.9, 1, Outcome.ATTENDED) == "62 of 90 minutes, 1 rejoin: attended"
     assert said(31, 0, Outcome.PARTIAL) == "31 of 90 minutes: partial"
     assert said(31, 12, Outcome.PARTIAL) == "31 of 90 minutes, 12 rejoins: partial"
     assert said(0.5, 0, Outcome.PARTIAL) == "less than one of 90 minutes: partial"

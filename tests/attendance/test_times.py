@@ -195,7 +195,7 @@ def test_a_pause_is_taken_off_length_and_presence(make: Make) -> None:
     assert credit is not None
     assert (credit.present_ms, credit.percent_tenths) == (row.present_ms, 1000)
     assert row.united == [(0, 30), (50, 60)]
-    assert scene.row("Ben").explanation == "30 of 40 minutes, one rejoin: attended"
+    assert scene.row("Ben").explanation == "30 of 40 minutes, 1 rejoin: attended"
     assert scene.look(0, 40).difference.changes[scene.people["Ben"].id].after.present_ms == 20 * MINUTE_MS
     correct_times(scene.id, started_at=minute(35), ended_at=minute(60), by=scene.by, at=LATER)
     jobs.run_due()

@@ -77,7 +77,7 @@ def test_all_that_reads_presence_follows_the_unmatched_attendee(scene: Scene) ->
     credit, row = scene.credit("Ben"), scene.row("Ben")
     assert credit is not None
     assert (credit.present_ms, credit.outcome) == (80 * 60_000, Outcome.ATTENDED)
-    assert row.explanation == "80 of 90 minutes, one rejoin: attended"
+    assert row.explanation == "80 of 90 minutes, 1 rejoin: attended"
     assert [(a, b) for a, b, *_ in row.intervals] == [
         (clock.to_ms(START), clock.to_ms(minute(40))),
         (clock.to_ms(minute(50)), clock.to_ms(END)),

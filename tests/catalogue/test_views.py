@@ -563,7 +563,7 @@ def test_postponing_on_the_page(app: APIFlask, staff: FlaskClient, lecture: Lect
     assert step(staff, lecture, "postpone", starts_at="", time_zone="UTC").status_code == 302
     assert stored(app, lecture.id).state is LectureState.POSTPONED
     page = staff.get(f"/lectures/{lecture.id}/edit").text
-    assert "It has no date yet." in page
+    assert "This lecture has no date yet." in page
     assert step(staff, lecture, "postpone", date="none").status_code == 409
     answer = step(staff, lecture, "postpone", starts_at="2036-06-05T10:00", time_zone="UTC")
     assert answer.status_code == 302

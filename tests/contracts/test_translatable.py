@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from pathlib import Path
 
 import pytest
 from jinja2 import Environment
@@ -11,7 +12,7 @@ from jinja2.ext import do
 from jinja2.ext import i18n as translations
 
 from tests.contracts import translatable
-from tools.messages import extract_messages
+from tools.messages import extract_messages, read_comments
 
 SCRIPTS = translatable.ROOT / "static" / "js"
 _SENTENCE = re.compile(r"""["'`][A-Z][a-z]+ [a-z][^"'`]*["'`]""")
@@ -96,5 +97,23 @@ def test_no_two_messages_differ_by_a_full_stop_or_by_capitals() -> None:
     assert len(pairs) <= MOST_PAIRS, pairs
 
 
-MOST_PAIRS = 73
+MOST_PAIRS = 43
 """How many pairs there are. Lower it when one is merged; it never rises."""
+
+
+def test_each_comment_for_translators_is_on_a_message() -> None:
+    texts = {item.id if isinstance(item.id, str) else item.id[0] for item in extract_messages() if item.id}
+    assert sorted(set(read_comments()) - texts) == []
+
+
+def test_comments_in_code_and_templates_reach_the_catalogue(tmp_path: Path) -> None:
+    folder = tmp_path / "templates"
+    folder.mkdir()
+    (tmp_path / "code.py").write_text('# Translators: a verb\nx = _("Open this")\ny = _p("verb", "Close this")\n')
+    (folder / "page.html").write_text(
+        '{# Translators: a noun #}\n{{ _("Open that") }}{{ pgettext("noun", "Close that") }}'
+    )
+    messages = {(item.context, item.id): item.auto_comments for item in extract_messages(tmp_path) if item.id}
+    assert messages[None, "Open this"] == ["Translators: a verb"]
+    assert messages[None, "Open that"] == ["a noun"]  # Jinja leaves the tag out
+    assert {("verb", "Close this"), ("noun", "Close that")} <= set(messages)

@@ -92,7 +92,7 @@ def test_failed_ones_are_tried_again_after_a_question_and_sent_ones_never(
 ) -> None:
     sent = post(world, 1, MailState.SENT)
     failed = post(world, 2, MailState.FAILED, MailReason.NO_SUCH_ADDRESS)
-    assert "Try 1 e-mail again?" in press(administrator, people=[str(sent), str(failed), "x"])
+    assert "Try again: 1 e-mail" in press(administrator, people=[str(sent), str(failed), "x"])
 
     def attempts() -> list[tuple[str, int]]:
         with world.make.app.app_context():
@@ -126,7 +126,7 @@ def test_what_waits_or_failed_is_not_sent_after_a_question_until_it_is_released(
     ticked = [str(one) for one in mails]
     before = ["sent", "queued", "queued", "failed", "failed"]
     asked = press(administrator, "/admin/mail/withhold", people=ticked)
-    assert "Do not send 3 e-mails?" in asked
+    assert "Do not send: 3 e-mails" in asked
     assert "Reset your password: <b>3</b>" in asked
     assert states(world) == before, "the question changes nothing"
     for _twice in range(2):
@@ -137,7 +137,7 @@ def test_what_waits_or_failed_is_not_sent_after_a_question_until_it_is_released(
     listed = administrator.get("/admin/mail?reason=withheld").text
     assert rows(listed) == ["stopped", "stopped", "stopped"]
     assert "Send after all" in listed
-    assert "Send 3 e-mails after all?" in press(administrator, "/admin/mail/release?reason=withheld", all="1")
+    assert "Send after all: 3 e-mails" in press(administrator, "/admin/mail/release?reason=withheld", all="1")
     press(administrator, "/admin/mail/release", people=ticked, confirm="1")
     assert states(world) == ["sent", "queued", "queued", "queued", "failed"]
     with world.make.app.app_context():

@@ -37,7 +37,7 @@ class TestMe:
         assert f'href="/lectures/{world.live.id}/room"' in page  # type: ignore[union-attr]
         assert 'data-testid="own-cross-border" data-status="enrolled"' in page
         assert "<b>1 of the 3</b> lectures for your certificate." in page
-        assert "62 of 90 minutes, two rejoins: attended" in page
+        assert "62 of 90 minutes, 2 rejoins: attended" in page
         assert f'data-testid="attendance-{world.held[1].id}" data-outcome="absent"' in page
 
     def test_begins_with_a_series(self, world: World) -> None:
@@ -76,7 +76,7 @@ class TestMe:
         client.post("/series/cross-border/withdraw", data={"csrf_token": token[1], "confirm": "yes"})
         page = client.get("/me").text
         assert "You have withdrawn. Your attendance is kept." in page
-        assert "62 of 90 minutes, two rejoins: attended" in page
+        assert "62 of 90 minutes, 2 rejoins: attended" in page
 
     def test_is_for_who_is_signed_in(self, app: APIFlask) -> None:
         answer = app.test_client().get("/me")

@@ -158,7 +158,7 @@ class TestLecture:
     def test_own_attendance_is_explained(self, world: World) -> None:
         page = world.signed_in(world.trainee).get(f"/lectures/{world.held[0].id}").text
         assert 'data-testid="own-attendance" data-outcome="attended"' in page
-        assert "62 of 90 minutes, two rejoins: attended" in page
+        assert "62 of 90 minutes, 2 rejoins: attended" in page
         stranger = world.make.app.test_client().get(f"/lectures/{world.held[0].id}").text
         assert "62 of 90" not in stranger
 

@@ -260,10 +260,10 @@ def test_on_the_pages_nothing_changes_before_it_is_confirmed(client: Any, make: 
     assert client.post(changes, data=token | {"status": "asleep", "all": "1"}).status_code == 422
     asked = client.post(f"{changes}?status=applied", data=token | {"status": "enrolled", "all": "1"}).location
     shown = client.get(asked).text
-    assert "3 people will be accepted" in shown
+    assert "Accept: 3 people" in shown
     assert "2 places are free now." in shown
     client.post(asked, data=token)
-    assert "3 people accepted" in client.get(asked).text
+    assert "Accepted: 3 people" in client.get(asked).text
     refused = client.post(changes, data=token | {"status": "rejected", "people": [cyr]})
     assert "no one to reject" in client.get(refused.location).text
     out = client.post(changes, data=token | {"status": "withdrawn", "people": [ann, cyr]}).location

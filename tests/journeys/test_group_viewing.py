@@ -38,12 +38,12 @@ def test_a_group_is_opened_checked_in_signed_for_and_counted(
     focal.go("/country")
     page.get_by_test_id(f"watch-{lecture.id}").get_by_role("link", name="Open a group").click()
     focal.is_accessible("groups of a lecture")
-    focal.press("Open group")
+    focal.press("Open a group")
     focal.reads("Enter the city.")
     focal.is_accessible("groups of a lecture, wrong")
     for field, value in (("city", "Nairobi"), ("room", "Treasury Building, room 4"), ("expected", "3")):
         page.locator(f"#{field}").fill(value)
-    focal.press("Open group")
+    focal.press("Open a group")
     assert focal.heading() == "Nairobi, Treasury Building, room 4"
     focal.is_accessible("group")
     group = page.url.split("#")[0].removeprefix(site.address)

@@ -136,11 +136,11 @@ def test_nominations_are_approved_after_a_preview_in_numbers_and_taken_back(
     client: FlaskClient, make: Make, waiting: dict[str, str]
 ) -> None:
     before, after = confirm(client, make, [waiting["Dina"], waiting["Juma"]], "approve")
-    assert "2 nominations will be approved" in before
+    assert "Approve: 2 nominations" in before
     row = re.search(r'data-testid="effect-customs".*?</tr>', before, re.S)
     assert row is not None
     assert re.findall(r">(\d+)</td>", row[0]) == ["1", "1", "0"]
-    assert "2 nominations approved" in after
+    assert "Approved: 2 nominations" in after
     batch = re.search(r"/admin/nominations/decisions/([\w-]+)/undo", after)
     assert batch is not None
     assert "Undone: 2 nominations are waiting again" in client.get(post(client, batch[0]).location).text
@@ -154,7 +154,7 @@ def test_a_rejection_asks_for_a_reason_and_names_who_was_skipped(
 ) -> None:
     confirm(client, make, [waiting["Dina"]], "reject", reason="Not an official")
     before, _again = confirm(client, make, [waiting["Dina"], waiting["Karim"]], "reject", reason=" ")
-    assert "1 nomination will be rejected" in before
+    assert "Reject: 1 nomination" in before
     assert re.search(r'data-testid="left-decided".*?Dina', before, re.S)
     assert client.get(LIST + "?state=rejected").text.count('data-state="rejected"') == 1
 
@@ -163,7 +163,7 @@ def test_all_that_the_filter_holds_are_decided_together(
     client: FlaskClient, make: Make, waiting: dict[str, str]
 ) -> None:
     sent = post(client, f"{LIST}?country=EG&state=submitted", decision="reject", all="1")
-    assert "2 nominations will be rejected" in client.get(sent.location).text
+    assert "Reject: 2 nominations" in client.get(sent.location).text
     nobody = client.get(post(client, LIST, decision="reject").location).text
     assert "Select at least one nomination" in nobody
 

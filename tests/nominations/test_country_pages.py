@@ -263,7 +263,7 @@ def test_the_list_is_of_the_own_country_filtered_by_its_figures(
 def test_selected_nominations_are_withdrawn_after_a_question(series: Series, peter: Reader) -> None:
     ids = nominated(series, peter, "A", "B", "C")
     asked = peter.post(LIST, do="withdraw", people=ids[:2])
-    assert "Withdraw 2 nominations?" in asked.text
+    assert "Withdraw: 2 nominations" in asked.text
     assert set(states().values()) == {"invited"}
     assert peter.post(LIST, do="withdraw", people=ids[:2], confirm="1").status_code == 303
     assert states() == {"A": "withdrawn", "B": "withdrawn", "C": "invited"}
@@ -276,7 +276,7 @@ def test_selected_nominations_are_withdrawn_after_a_question(series: Series, pet
 def test_all_that_a_filter_holds_are_submitted_but_none_that_came_later(series: Series, peter: Reader) -> None:
     nominated(series, peter, "A", "B", submit=False)
     asked = peter.post(f"{LIST}?state=drafted", do="submit", all="1")
-    assert "Submit 2 drafts?" in asked.text
+    assert "Submit: 2 nominations" in asked.text
     up_to = texts(asked.text, r'name="up_to" value="(\d+)"')
     nominated(series, peter, "C", submit=False)
     peter.post(f"{LIST}?state=drafted", do="submit", all="1", up_to=up_to, confirm="1")
@@ -327,6 +327,6 @@ def test_an_erased_nominee_is_listed_without_a_name(series: Series, peter: Reade
     one = db.session.scalars(select(Nomination)).one()
     one.full_name = one.email = one.email_key = ""
     db.session.commit()
-    assert "Erased person" in peter.get(LIST).text
+    assert "Deleted person" in peter.get(LIST).text
     assert peter.get(f"{LIST}/{ids[0]}").status_code == 200
     assert db.session.scalar(select(Person.id).where(Person.full_name == "Gone")) is None

@@ -301,7 +301,7 @@ def test_a_note_for_readers_is_previewed_frozen_and_on_every_file(
     refused = client.post(address, data=sent)
     assert (refused.status_code, "Use at most 500 characters." in refused.text) == (422, True)
     untitled = client.post(address, data={**sent, "title": " ", "note": ""})
-    assert (untitled.status_code, "Enter a title of 1 to 200 characters." in untitled.text) == (422, True)
+    assert (untitled.status_code, "Enter 1 to 200 characters." in untitled.text) == (422, True)
 
     sent["note"] = "For the <annual> review.\r\n\r\nAsk Ms Zhou."
     shown = [
@@ -315,7 +315,7 @@ def test_a_note_for_readers_is_previewed_frozen_and_on_every_file(
     assert all(line in page for line in shown)
     assert client.get(f"{published}.json").get_json()["note"] == "For the <annual> review.\n\nAsk Ms Zhou."
     book = CalamineWorkbook.from_filelike(io.BytesIO(client.get(f"{published}.xlsx").data))
-    assert ["note", "For the <annual> review.\n\nAsk Ms Zhou.", ""] in book.get_sheet_by_name("About").to_python()
+    assert ["Note", "For the <annual> review.\n\nAsk Ms Zhou.", ""] in book.get_sheet_by_name("About").to_python()
     assert "For the <annual> review." in text_of(client.get(f"{published}.pdf").data)
     other = client.post(address, data={**sent, "note": "Another", "confirm": "yes"}).location
     assert other != published  # the form sent again with another note is another publication
@@ -349,7 +349,7 @@ def test_as_files(app: APIFlask, client: FlaskClient, programme: dict[str, Any])
     assert (kenya["sessions"], kenya["participants"], kenya["attendances"], kenya["countries"]) == ("1", "6", "6", "1")
     book = CalamineWorkbook.from_filelike(io.BytesIO(client.get(f"/reports/{public_id}.xlsx").data))
     about = book.get_sheet_by_name("About").to_python()
-    assert about[:2] == [["What", "Value", "Meaning"], ["title", "The third quarter", ""]]
+    assert about[:2] == [["What", "Value", "Meaning"], ["Title", "The third quarter", ""]]
     assert about[3][1] == digest
     assert client.get(f"/reports/{public_id}.doc").status_code == 404
 

@@ -301,7 +301,7 @@ def test_reports_keep_what_was_typed(client: FlaskClient, make: Make, programme:
     staff(client, make, "administrator")
     page = client.get("/admin/reports?rows=year&from=2025-01-01&to=2024-01-01&partner=true")
     assert page.status_code == 422
-    assert "The period must not end before it starts." in page.text
+    assert "The last day is before the first." in page.text
     assert 'value="2025-01-01"' in page.text
     assert 'aria-invalid="true"' in page.text
     assert '<option selected value="true">' in page.text

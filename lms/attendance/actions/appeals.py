@@ -115,7 +115,7 @@ def decline_appeal(public_id: str, *, words: str, by: Actor, at: datetime) -> No
     Raises Invalid without words, and Refused where the appeal has ended.
     """
     view = _answerable(public_id, by)
-    words = checked_words(words, "words", lack=_("Enter a reason. The person will see it."))
+    words = checked_words(words, "words", lack=_("Enter a reason."))
     _answer(view, AppealState.DECLINED, words, by=by, at=at)
 
 

@@ -269,7 +269,7 @@ def preview_corrections(lecture_id: int) -> ResponseReturnValue:
     """Previews a correction of the selected people, or of all that the filter holds. Nothing is corrected yet."""
     selection, outcome = read_selection(), request.form.get("outcome", "")
     if outcome and outcome not in set(Outcome):
-        raise Invalid("outcome", _("Choose a result from the list."))
+        raise Invalid("outcome", _("Choose an option from the list."))
     view = Roster(lecture_id)
     people = view.people if selection.everybody else selection.ids
     new_outcome = Outcome(outcome) if outcome else None

@@ -27,7 +27,7 @@ def window_of(lecture: Lecture) -> tuple[int, int]:
         end = clock.to_ms(lecture.actual_end) if lecture.actual_end is not None else start + 24 * measures.HOUR_MS
         return start, end
     if lecture.starts_at is None:
-        raise Refused(_("This lecture has no date."))
+        raise Refused(_("This lecture has no date yet."))
     planned = clock.to_ms(lecture.starts_at)
     return (
         planned - 3 * measures.HOUR_MS,

@@ -244,7 +244,7 @@ def cancel_lecture(lecture_id: int, *, reason: str, by: Actor, at: datetime) -> 
     check_can_cancel(lecture)
     reason_text = clean_text(reason)
     if not clean_line(reason_text):
-        raise Invalid("reason", _("Enter why the lecture is cancelled. Everyone enrolled will read it."))
+        raise Invalid("reason", _("Enter the reason. Everyone enrolled will read it."))
     if len(reason_text) > 2000:
         raise Invalid("reason", _("Use at most %(n)s characters.", n=2000))
     note(lecture, "cancelled", {"state": lecture.state}, by=by, at=at, reason=reason_text)

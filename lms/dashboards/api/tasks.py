@@ -102,7 +102,7 @@ def choose_mail(public_id: str, given: dict[str, Any]) -> dict[str, Any]:
     series = choices.of_series(given["series"]) if given["series"] is not None else None
     choosable = choices.general if series is None else series.choices
     faults = [
-        Fault(_("This cannot be chosen here."), field=f"choices.{kind}")
+        Fault(_("Choose an option from the list."), field=f"choices.{kind}")
         for kind in given["choices"]
         if kind not in choosable
     ]

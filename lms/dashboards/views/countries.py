@@ -264,7 +264,7 @@ def _read_date(text: str, field: str) -> date | None:
     try:
         return date.fromisoformat(text) if text.strip() else None
     except ValueError as error:
-        raise Invalid(field, _("Enter a date like 2026-11-25.")) from error
+        raise Invalid(field, _("Enter a date, such as 2026-12-02.")) from error
 
 
 def _spans() -> list[PartnerSpan]:

@@ -194,7 +194,7 @@ def _late_row(row: TaughtLecture) -> TodoRow:
 def _postponed_row(row: TaughtLecture) -> TodoRow:
     url = url_for("catalogue.lecture_edit", lecture_id=row.lecture.id)
     title = passage(row.lecture.title, row.lecture.language)
-    return TodoRow(title, url, _("Postponed without a new date."), [TodoStep(_("Set a time"), url)])
+    return TodoRow(title, url, _("Postponed without a new date."), [TodoStep(_("Set a new time"), url)])
 
 
 def _draft_rows(drafts: Sequence[TaughtLecture]) -> Iterable[TodoRow]:

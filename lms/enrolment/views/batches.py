@@ -38,7 +38,7 @@ def preview_changes(slug: str) -> ResponseReturnValue:
     by, selection, status = current_actor(), read_selection(), request.form.get("status", "")
     series = get_series(slug, by=by)
     if status not in set(EnrolmentStatus):
-        raise Invalid("status", _("Unknown state."))
+        raise Invalid("status", _("Unknown value."))
     enrolments = Enrolments(slug)
     people = enrolments.people if selection.everybody else selection.ids
     return preview_or_return(

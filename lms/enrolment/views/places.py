@@ -310,7 +310,7 @@ def decide(slug: str, enrolment_id: str) -> ResponseReturnValue:
         raise NotFound
     target = request.form.get("status", "") if request.method == "POST" else EnrolmentStatus.WITHDRAWN.value
     if target not in set(EnrolmentStatus):
-        raise Invalid("status", _("Unknown state."))
+        raise Invalid("status", _("Unknown value."))
     status = EnrolmentStatus(target)
     if status is EnrolmentStatus.WITHDRAWN and not request.form.get("confirm"):
         if row.status not in ACTIVE:

@@ -106,7 +106,7 @@ class Ledger(ListView[LedgerLine]):
         series, counts = self.series, self.counts
         words = {
             SeatKind.QUOTA: _("by quota"),
-            SeatKind.OPEN: _("open"),
+            SeatKind.OPEN: _("Open"),
             SeatKind.RELEASED: _("released"),
             SeatKind.BY_HAND: _("By hand"),
         }
@@ -148,7 +148,7 @@ def _winners(release: Release | None) -> list[tuple[str, int]]:
     if len(named) <= SHOWN + 1:
         return named
     rest = named[SHOWN:]
-    more = _n("%(num)s more country", "%(num)s more countries", len(rest))
+    more = _n("%(num)s more", "%(num)s more", len(rest))
     return [*named[:SHOWN], (more, sum(many for _name, many in rest))]
 
 

@@ -16,7 +16,7 @@ class NomineesForm(BaseForm):
     """A file of nominees and the series they are nominated for."""
 
     series = SelectField(_l("Series"), [InputRequired(_l("Choose a series."))], render_kw={"required": False})
-    file = FileField(_l("File"), [FileRequired(_l("Choose a file."))])
+    file = FileField(_l("File"), [FileRequired(_l("Select a file."))])
 
     def offer(self, series: Sequence[tuple[str, str]]) -> None:
         """The series to choose from: (slug, title)."""

@@ -93,4 +93,4 @@ class LetterForm(BaseForm):
     def check_is_there(self) -> None:
         """Raises Invalid where no file was chosen."""
         if not self.letter.data:
-            raise Invalid("letter", _("Choose a file."))
+            raise Invalid("letter", _("Select a file."))

@@ -150,7 +150,7 @@ def preview_decisions() -> ResponseReturnValue:
     by = current_actor()
     selection, decision = read_selection(), request.form.get("decision", "")
     if decision not in set(Decision):
-        raise Invalid("decision", _("Choose a decision from the list."))
+        raise Invalid("decision", _("Choose an option from the list."))
     view = AllNominations()
     chosen = view.nominations if selection.everybody else selection.ids
     return preview_or_return(

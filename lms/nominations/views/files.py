@@ -184,12 +184,12 @@ class Problems(ListView[Problem]):
     def chips(self) -> list[Chip]:
         counts = Counter(kind_of(fault) for fault in self.faults)
         words = {
-            "email": _("e-mail"),
+            "email": _("E-mail"),
             "duplicate": _("twice in the file"),
             "country": _("other country"),
-            "name": _("name"),
+            "name": _("Name"),
             "enrolled": _("Enrolled"),
-            "other": _("other"),
+            "other": _("Other"),
         }
         return counted_chips(counts, {kind: word for kind, word in words.items() if counts[kind]})
 

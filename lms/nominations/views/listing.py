@@ -165,7 +165,7 @@ def act_on_selection() -> ResponseReturnValue:
     view = CountryNominations()
     what = request.form.get("do", "")
     if what not in FITTING:
-        raise Invalid("do", _("Unknown action."))
+        raise Invalid("do", _("Unknown value."))
     selection = read_selection()
     up_to = _up_to()
     ids = ids_of(view.nominations, by=by, up_to=up_to) if selection.everybody else selection.ids

@@ -112,7 +112,7 @@ def _checked(names: Mapping[str, str], region: str | None, notices: Mapping[str,
                 faults.append(Fault(_("Use at most %(n)s characters.", n=most), field=f"{prefix}_{language}"))
         texts.append({language: text for language, text in cleaned.items() if text})
     if region and db.session.get(Region, region) is None:
-        faults.append(Fault(_("Choose a region from the list."), field="region"))
+        faults.append(Fault(_("Choose an option from the list."), field="region"))
     if faults:
         raise Invalid(faults=faults)
     return texts[0], texts[1]

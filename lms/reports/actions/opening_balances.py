@@ -65,7 +65,7 @@ def draft_of(cells: Mapping[str, str]) -> OpeningDraft:
     country = clean_line(cells.get("country"))
     country = (code_of_name(country) or country).upper()
     if not 1 <= len(title) <= 300:
-        faults.append(Fault(_("Enter a lecture name of 1 to %(n)s characters.", n=300), field="lecture"))
+        faults.append(Fault(_("Enter 1 to %(n)s characters.", n=300), field="lecture"))
     if len(series) > 300:
         faults.append(Fault(_("The name of the series is longer than %(n)s characters.", n=300), field="series"))
     day = _read_day(cells.get("date", ""))
@@ -178,7 +178,7 @@ def _fill(row: OpeningSet, name: str, note: str, declared: int | None) -> None:
     name, note = clean_line(name), clean_text(note)
     faults = []
     if not 1 <= len(name) <= 200:
-        faults.append(Fault(_("Enter a name of 1 to %(n)s characters.", n=200), field="name"))
+        faults.append(Fault(_("Enter 1 to %(n)s characters.", n=200), field="name"))
     if len(note) > 4000:
         faults.append(Fault(_("Use at most %(n)s characters.", n=4000), field="note"))
     if declared is not None and not 0 <= declared <= MOST_DECLARED:

@@ -218,7 +218,7 @@ def _of_name(line: str, *, by: Actor) -> SavedReport | None:
 def _clean_name(name: str) -> str:
     line = clean_line(name)
     if not 1 <= len(line) <= LONGEST_NAME:
-        raise Invalid("name", _("Enter a name of 1 to %(n)s characters.", n=LONGEST_NAME))
+        raise Invalid("name", _("Enter 1 to %(n)s characters.", n=LONGEST_NAME))
     return line
 
 

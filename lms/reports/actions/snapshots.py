@@ -122,7 +122,7 @@ def _clean_words(title: str, note: str) -> tuple[str, str, list[Fault]]:
     title, note = clean_line(title), clean_text(note)
     faults = []
     if not 1 <= len(title) <= LONGEST_TITLE:
-        faults.append(Fault(_("Enter a title of 1 to %(n)s characters.", n=LONGEST_TITLE), field="title"))
+        faults.append(Fault(_("Enter 1 to %(n)s characters.", n=LONGEST_TITLE), field="title"))
     if len(note) > LONGEST_NOTE:
         faults.append(Fault(_("Use at most %(n)s characters.", n=LONGEST_NOTE), field="note"))
     return title, note if clean_line(note) else "", faults
@@ -196,7 +196,7 @@ def withdraw_snapshot(public_id: str, *, reason: str, by: Actor, at: datetime) -
         raise Forbidden
     reason = clean_line(reason)
     if not 1 <= len(reason) <= LONGEST_REASON:
-        raise Invalid("reason", _("Enter a reason of 1 to %(n)s characters.", n=LONGEST_REASON))
+        raise Invalid("reason", _("Enter 1 to %(n)s characters.", n=LONGEST_REASON))
     row = db.session.scalar(select(Snapshot).where(Snapshot.public_id == public_id).with_for_update())
     if row is None:
         raise NotFound

@@ -114,7 +114,7 @@ def as_xlsx(
         book.add_sheet(_("Figures"), names, figures, widths=widths_of(names, figures))
         called, meanings = figure_names(), definitions() if texts is None else texts
         city = zone_city(organiser_zone())
-        lines: list[Sequence[object]] = [*about, (_("as at"), rfc3339(report.as_at)), *filters_of(report)]
+        lines: list[Sequence[object]] = [*about, (_("As at"), rfc3339(report.as_at)), *filters_of(report)]
         lines.append((_("Time zone"), f"{city} ({organiser_zone()})"))
         lines += [(called[name], value, meanings[name]) for name, value in report.totals.as_json().items()]
         lines += [(_("Opening balances"), None, words) for words in shapes.opening_words(report.opening)]

@@ -257,9 +257,9 @@ def snapshot_file(public_id: str, kind: str) -> ResponseReturnValue:
     if kind == "csv":
         return file_answer(files.as_csv(frozen.report), "text/csv; charset=utf-8", name)
     about = [
-        (_("title"), frozen.title),
-        *([(_("note"), frozen.note)] if frozen.note else []),
-        (_("published"), rfc3339(row.published_at) or ""),
+        (_("Title"), frozen.title),
+        *([(_("Note"), frozen.note)] if frozen.note else []),
+        (_("Published"), rfc3339(row.published_at) or ""),
         (_("checksum (SHA-256)"), row.digest),
     ]
     if row.withdrawn_at is not None:

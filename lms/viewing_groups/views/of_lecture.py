@@ -77,7 +77,7 @@ class Groups(ListView[GroupView]):
     def chips(self) -> list[Chip]:
         if not self.groups.every:
             return []
-        waiting = _("Not signed yet") if self.is_held else _("open")
+        waiting = _("Not signed yet") if self.is_held else _("Open")
         return counted_chips(self.groups.states, {"open": waiting, "signed": _("signed"), "called_off": _("Cancelled")})
 
     def selects(self) -> list[Select]:
