@@ -58,7 +58,8 @@ def make_file(lecture_id: int, fingerprint: str, progress: Progress) -> int:
         raise Refused(_("The recording was changed meanwhile. Prepare the file again."))
     stream = recording.stream
     assert stream is not None
-    if files.free_bytes() < 3 * (stream.byte_count or 0) + LITTLE_DISK:
+    free = min(files.free_bytes(), shutil.disk_usage(settings().folder).free)  # it is joined on this machine
+    if free < 3 * (stream.byte_count or 0) + LITTLE_DISK:
         raise Refused(_("The server’s disk is nearly full. Ask its administrator to make room, then try again."))
     key = download_key(stream, fingerprint)
     for left in settings().folder.glob(f"{_PREFIX}*"):  # of a worker that was killed: one such task runs at a time
