@@ -16,6 +16,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from ipaddress import ip_address
 from math import inf
 from pathlib import Path
@@ -25,6 +26,7 @@ import structlog
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
+from sqlalchemy.exc import DBAPIError
 
 from lms.app import create_app, settle
 from lms.attendance.actions.reminders import post_due_reminders
@@ -32,7 +34,7 @@ from lms.attendance.actions.replays import credit_due_replays
 from lms.certificates.actions.bundles import drop_old_bundles
 from lms.certificates.actions.requirements import post_grown_requirements
 from lms.config import Config
-from lms.core import clock, files, jobs, logs, process_heartbeats, schema, signals, tracing
+from lms.core import clock, files, jobs, leases, logs, process_heartbeats, schema, signals, tracing
 from lms.core.db import db
 from lms.core.errors import Refused
 from lms.core.instruments import FOLDER_VARIABLE
@@ -65,6 +67,8 @@ from lms.web_process import server_options
 
 log = structlog.get_logger(__name__)
 SWEEP_SECONDS = 5
+TASK_LEASE_SECONDS = 60
+"""How long a worker alone does what recurs, unless it renews that."""
 END_SECONDS = 15
 """How long the server waits at its end for each process beside it."""
 HEART_STOPS_WITHIN = 5
@@ -216,58 +220,82 @@ def _at_once(work: Callable[[], bool], stopping: threading.Event, waiter: signal
 
 def run_due_jobs_and_housekeeping(app: Flask, stopping: threading.Event) -> None:
     """Runs every few seconds what is due, then what recurs (figures, old files, reports), until `stopping` is set."""
-    while not stopping.wait(SWEEP_SECONDS):
-        try:
-            run_jobs(app, stopping)
+
+    def work(is_ours: bool) -> None:
+        run_jobs(app, stopping)
+        if is_ours:
             with app.app_context():
-                refresh_when_due(at=clock.now())
-                drop_old_exports(at=clock.now())
-                drop_old_bundles(at=clock.now())
-                send_scheduled(at=clock.now())
-                release_lapsed(at=clock.now())
-                invite_due(at=clock.now())
-                post_due_reminders(at=clock.now())
-                post_due_digests(at=clock.now())
-                post_grown_requirements(at=clock.now())
-                settle_country_merges(at=clock.now())
-                prune_sessions(at=clock.now())
-                write_noted_uses()
-                scan_waiting_files()
-                drop_old_uploads(at=clock.now())
-                drop_old_uploads(purpose=RECORDING, at=clock.now())
-                drop_old_files(at=clock.now())
-                drop_old_chunks(at=clock.now())
-                drop_old_rehearsals(at=clock.now())
-                announce_deletions(at=clock.now())
-                delete_old_recordings(at=clock.now())
-                drop_old_downloads(at=clock.now())
-                send_due_messages()
-                run_due_nominations(at=clock.now())
-                db.session.remove()
-        except Exception:
-            log.exception("sweep failed")
+                _keep_house()
+
+    _every_few_seconds(app, stopping, "housekeeping", work)
+
+
+def _keep_house() -> None:
+    """Does what recurs. A worker on another machine may do the same: each settles by itself what is done once."""
+    refresh_when_due(at=clock.now())
+    drop_old_exports(at=clock.now())
+    drop_old_bundles(at=clock.now())
+    send_scheduled(at=clock.now())
+    release_lapsed(at=clock.now())
+    invite_due(at=clock.now())
+    post_due_reminders(at=clock.now())
+    post_due_digests(at=clock.now())
+    post_grown_requirements(at=clock.now())
+    settle_country_merges(at=clock.now())
+    prune_sessions(at=clock.now())
+    write_noted_uses()
+    scan_waiting_files()
+    drop_old_uploads(at=clock.now())
+    drop_old_uploads(purpose=RECORDING, at=clock.now())
+    drop_old_files(at=clock.now())
+    drop_old_chunks(at=clock.now())
+    drop_old_rehearsals(at=clock.now())
+    announce_deletions(at=clock.now())
+    delete_old_recordings(at=clock.now())
+    drop_old_downloads(at=clock.now())
+    send_due_messages()
+    run_due_nominations(at=clock.now())
 
 
 def compare_people(app: Flask, stopping: threading.Event) -> None:
     """Compares new people with everyone else every few seconds, until `stopping` is set."""
-    while not stopping.wait(SWEEP_SECONDS):
-        try:
+
+    def work(is_ours: bool) -> None:
+        if is_ours:
             with app.app_context():
                 compare_waiting_people(at=clock.now())
-                db.session.remove()
-        except Exception:
-            log.exception("people could not be compared")
+
+    _every_few_seconds(app, stopping, "compare people", work)
 
 
 def credit_replays(app: Flask, stopping: threading.Event) -> None:
     """Credits every few seconds what people watched of replays, until `stopping` is set."""
+
+    def work(is_ours: bool) -> None:
+        if is_ours:
+            with app.app_context():
+                credit_due_replays(at=clock.now())
+
+    _every_few_seconds(app, stopping, "credit replays", work)
+
+
+def _every_few_seconds(app: Flask, stopping: threading.Event, task: str, work: Callable[[bool], None]) -> None:
+    """Calls `work` until `stopping` is set, with whether this worker does what recurs of a task.
+
+    On PostgreSQL one worker does, under a lease; another takes over within a minute after it died.
+    """
+    holder, is_shared = leases.new_holder(), app.extensions["lms.config"].sqlite_file is None
     while not stopping.wait(SWEEP_SECONDS):
         try:
             with app.app_context():
-                credit_due_replays(at=clock.now())
+                is_ours = not is_shared or leases.acquire(f"worker: {task}", holder, TASK_LEASE_SECONDS)
                 db.session.remove()
+            work(is_ours)
         except Exception:
-            log.exception("replays could not be credited")
+            log.exception("a recurring task failed", task=task)
+    if is_shared:
+        with app.app_context(), suppress(DBAPIError):
+            leases.release(f"worker: {task}", holder)
 
 
 def _begin_heartbeats(app: Flask, stopping: threading.Event, kind: ProcessKind) -> threading.Thread:

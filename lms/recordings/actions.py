@@ -12,7 +12,7 @@ from lms.catalogue.actions.lectures import locked_lecture
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.rules import check_can_edit_lecture
 from lms.core import audit, files
-from lms.core.db import action
+from lms.core.db import action, one_at_a_time
 from lms.core.errors import Forbidden, NotFound, Refused
 from lms.core.ffmpeg import find_ffmpeg
 from lms.core.i18n import _
@@ -181,6 +181,7 @@ def announce_deletions(*, at: datetime) -> None:
 
 @action
 def _announce_deletions(*, at: datetime) -> None:
+    one_at_a_time("recordings by the clock")  # or two workers would both announce them
     for stream, lecture in list_due_for_notice(at):
         stream.deletion_announced_at = at
         moment = deletion_at(lecture.actual_end, settings().recordings_kept, is_kept=False, announced_at=at, at=at)
@@ -217,6 +218,7 @@ def delete_old_recordings(*, at: datetime) -> None:
 
 @action
 def _delete_old_recordings(*, at: datetime) -> None:
+    one_at_a_time("recordings by the clock")
     for _stream, lecture in list_due_for_deletion(at):
         remove_recording(lecture.id)
         record("delete_recording", lecture, by=SYSTEM, at=at)

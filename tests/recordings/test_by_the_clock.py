@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -16,6 +19,7 @@ from lms.core.db import db
 from lms.core.roles import SYSTEM
 from lms.mail.outbox import OutboxMail
 from lms.mail.stops import stop_unwanted
+from lms.people.queries.persons import Contact, contact_of
 from lms.recordings import actions
 from lms.recordings.rules import MAIL_AFTER, NOTICE
 from lms.streaming.actions import begin_epoch, begin_streaming, close_epoch, end_streams, note_segments
@@ -137,3 +141,27 @@ def test_without_the_setting_nothing_is_deleted(make: Make) -> None:
     record(lecture, 20_000)
     sweep(clock.now())
     assert find_stream(lecture.id, Track.MAIN) is not None
+
+
+@pytest.mark.databases("postgresql")
+@pytest.mark.usefixtures("_kept_for_90_days")
+def test_two_workers_announce_a_deletion_once(app: APIFlask, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    teacher = make.person("Lin Yuhan", email="lin@example.org", roles=["instructor"])
+    lecture = held_lecture(make, series=make.series(instructors=[teacher]), instructors=[teacher])
+    record(lecture, 120_000)
+    ended = lecture.actual_end
+    assert ended is not None
+
+    def slow_contact_of(person_ids: Sequence[int]) -> dict[int, Contact]:
+        time.sleep(0.3)
+        return contact_of(person_ids)
+
+    monkeypatch.setattr(actions, "contact_of", slow_contact_of)
+
+    def announce(seconds: int) -> None:
+        with app.app_context():
+            actions.announce_deletions(at=ended + timedelta(days=80, seconds=seconds))
+
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(announce, range(2)))
+    assert len(mails("recording_deletion")) == 1
