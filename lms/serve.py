@@ -1,7 +1,7 @@
 """Production server: gunicorn's web processes, a worker for jobs and mail, and the packager of lectures.
 
 Work waits in the database (`core.jobs`, `mail.outbox`, `streaming`). The packager looks for it every half second, the
-worker too on SQLite; on PostgreSQL it is told (`core.signals`).
+worker too on SQLite; on PostgreSQL it is notified (`core.signals`).
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ def notify(channel: str) -> None:
 
 
 class Listener:
-    """Receives the signals of this process over one connection, which it opens again by itself.
+    """Receives the signals of this process over one connection, which it reopens after a failure.
 
     Without an address (SQLite) it receives none, and its waiters poll.
     """

@@ -170,14 +170,14 @@ def _linked(result: dict[str, Any]) -> str:
 
 
 def _nominated(result: dict[str, Any]) -> str:
-    drafts, asked = result.get("drafted", 0), result.get("asked", 0)
+    drafts, confirmations = result.get("drafted", 0), result.get("asked", 0)
     made = sum(count for state, count in result.items() if state not in ("unchanged", "left_out", "asked", "drafted"))
     return _counts(
         (_("Nominated"), made),
         *([(_("Saved as drafts"), drafts)] if drafts else []),
         (_("Already nominated"), result["unchanged"]),
         (_("Left out"), result["left_out"]),
-        *([(_("Asked to confirm changes"), asked)] if asked else []),
+        *([(_("Asked to confirm changes"), confirmations)] if confirmations else []),
     )
 
 
