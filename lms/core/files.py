@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO
 
 from flask import Flask, current_app
 
-from lms.config import Config
+from lms.config import BadSetting, Config
 from lms.core import engines
 from lms.core.file_store import ABANDONED, FileStore, StorageAway, StoredFile
 from lms.core.folder_files import FolderFiles
@@ -36,9 +37,14 @@ SLOW_SECONDS = 2
 
 
 def make_store(address: str, config: Config) -> FileStore:
-    """The store at an address such as `LMS_FILES` has: of object storage, or the folder for an empty one."""
+    """The store at an address such as `LMS_FILES` has: of object storage, or the folder for an empty one.
+
+    Raises BadSetting without the library for object storage.
+    """
     if not address:
         return FolderFiles(config.folder / "files")
+    if find_spec("obstore") is None:
+        raise BadSetting("LMS_FILES cannot be used: install the extra `serai[s3]`")
     return S3Files(address, config.folder / "temporary", config.files_access_key, config.files_secret_key)
 
 

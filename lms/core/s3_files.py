@@ -39,10 +39,6 @@ _LONGEST_ERROR = 200
 _PROBE_SECONDS = 1
 
 
-class LibraryMissing(RuntimeError):
-    """The library for object storage is not installed."""
-
-
 @dataclass(frozen=True)
 class _Address:
     """Where files are: `s3://bucket/prefix?endpoint=…&region=…`."""
@@ -331,10 +327,8 @@ def _client_of(files: S3Files, pid: int, *, is_probe: bool) -> S3Store:
 
 
 def _make_client(files: S3Files, *, is_probe: bool) -> S3Store:
-    try:
-        from obstore.store import S3Store
-    except ImportError as error:
-        raise LibraryMissing("LMS_FILES needs obstore: install serai[s3]") from error
+    from obstore.store import S3Store
+
     address = _Address.read(files.url)
     options: dict[str, Any] = {"virtual_hosted_style_request": False}
     if address.endpoint:
