@@ -151,6 +151,10 @@ def _files(value: str) -> str:
     return value
 
 
+def _journal(value: str) -> str:
+    return _files(value) if value.startswith("s3://") else value
+
+
 SETTINGS = (
     Setting("DATA", "var", _text, "Data folder: database, files, keys and mail."),
     Setting(
@@ -206,7 +210,12 @@ SETTINGS = (
     Setting("FILES_ACCESS_KEY", "", _text, "Access key of LMS_FILES. Empty: AWS_ACCESS_KEY_ID or the machine's role."),
     Setting("FILES_SECRET_KEY", "", _text, "Secret of LMS_FILES_ACCESS_KEY.", is_secret=True),
     Setting("POSTGRESQL_TOOLS", "", _text, "Folder of pg_dump and pg_restore. Empty: found on PATH."),
-    Setting("JOURNAL", "", _text, "Journal of erasures, best on another disk. Empty: in the data folder."),
+    Setting(
+        "JOURNAL",
+        "",
+        _journal,
+        "Journal of erasures, best on another disk: a file, or a bucket as in LMS_FILES. Empty: in the data folder.",
+    ),
     Setting("BASE_URL", "http://127.0.0.1:8000", _site, "Public URL of the site. Other hosts are refused."),
     Setting(
         "SECRET_KEY",
@@ -448,8 +457,14 @@ class Config:
 
     @property
     def journal_file(self) -> Path:
-        """The journal of erasures and revocations (see `core.journal`)."""
-        return Path(self.journal).resolve() if self.journal else self.folder / "journal.jsonl"
+        """The file of the journal of erasures and revocations, unless it is in object storage (see `core.journal`)."""
+        is_file = self.journal and not self.is_journal_stored
+        return Path(self.journal).resolve() if is_file else self.folder / "journal.jsonl"
+
+    @property
+    def is_journal_stored(self) -> bool:
+        """Whether the journal is in object storage."""
+        return self.journal.startswith("s3://")
 
     @property
     def unfinished_restore(self) -> Path:

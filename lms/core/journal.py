@@ -2,7 +2,7 @@
 
 One JSON object a line, only ever appended to: `id`, `at`, `what`, and public ids or numbers, never personal data. An
 entry is on the disk before its transaction commits, so that nothing that took effect is missing. Where the commit
-fails after that, a line `{"void": id}` follows.
+fails after that, a line `{"void": id}` follows. In object storage, each is an object: several machines write.
 """
 
 from __future__ import annotations
@@ -11,14 +11,16 @@ import fcntl
 import json
 import os
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+from lms.config import Config
 from lms.core.db import before_commit
+from lms.core.s3_files import S3Files
 from lms.core.settings import settings
 
 
@@ -46,10 +48,60 @@ class Journal:
 
 def record(what: str, *, at: datetime, **ids: Any) -> None:
     """Writes an entry when the running action commits. The action fails where the journal cannot be written."""
-    config = settings()
+    place = place_of(settings())
     entry = Entry(secrets.token_hex(8), at, what, ids)
-    path = config.journal_file
-    before_commit(partial(append, path, [entry.line()]), undo=partial(append, path, [json.dumps({"void": entry.id})]))
+    before_commit(partial(place.append, [entry.line()]), undo=partial(place.append, [json.dumps({"void": entry.id})]))
+
+
+class JournalPlace(Protocol):
+    """Where a journal is."""
+
+    def append(self, lines: Iterable[str]) -> None:
+        """Adds lines, which are safe when this returns."""
+
+    def lines(self) -> Iterator[str]:
+        """All lines; none where nothing was written yet."""
+
+
+@dataclass(frozen=True)
+class JournalFile:
+    """A journal in a file."""
+
+    path: Path
+
+    def append(self, lines: Iterable[str]) -> None:
+        """Adds lines, on the disk when this returns."""
+        append(self.path, lines)
+
+    def lines(self) -> Iterator[str]:
+        """All lines."""
+        if self.path.exists():
+            yield from self.path.read_text(encoding="utf-8", errors="replace").splitlines()
+
+
+@dataclass(frozen=True)
+class StoredJournal:
+    """A journal in object storage."""
+
+    store: S3Files
+
+    def append(self, lines: Iterable[str]) -> None:
+        """Stores lines as one object."""
+        key = f"{datetime.now(UTC):%Y/%m/%dT%H%M%S.%f}-{secrets.token_hex(4)}.jsonl"
+        self.store.put(key, "".join(f"{line}\n" for line in lines).encode())
+
+    def lines(self) -> Iterator[str]:
+        """All lines, in the order of their objects."""
+        for key in sorted(file.key for file in self.store.listed("")):
+            yield from (self.store.find(key) or b"").decode(errors="replace").splitlines()
+
+
+def place_of(config: Config) -> JournalPlace:
+    """Where the journal of these settings is."""
+    if not config.is_journal_stored:
+        return JournalFile(config.journal_file)
+    keys = config.files_access_key, config.files_secret_key
+    return StoredJournal(S3Files(config.journal, config.folder / "temporary", *keys))
 
 
 def append(path: Path, lines: Iterable[str]) -> None:
@@ -82,15 +134,13 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def read(*paths: Path) -> Journal:
-    """The journal in these files together, in order of time, each entry once; a missing file is empty."""
+def read(*places: Path | JournalPlace) -> Journal:
+    """The journal in these places together, in order of time, each entry once; a missing file is empty."""
     entries: dict[str, Entry] = {}
     void: set[str] = set()
     unreadable = 0
-    for path in paths:
-        if not path.exists():
-            continue
-        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+    for place in places:
+        for line in (JournalFile(place) if isinstance(place, Path) else place).lines():
             try:
                 read_line = json.loads(line)
                 if "void" in read_line:

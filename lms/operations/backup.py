@@ -14,6 +14,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from pathlib import Path
 
 from lms import __version__
@@ -23,7 +24,7 @@ from lms.core.errors import Refused
 from lms.core.file_store import StoredFile
 from lms.core.folder_files import FolderFiles
 from lms.core.i18n import english as _
-from lms.core.journal import sync_folder
+from lms.core.journal import place_of, sync_folder
 from lms.core.roles import SYSTEM
 from lms.operations import manifest
 from lms.operations.databases import FILE_NAMES, Tell, copy_to, count_rows, kind_of, one_moment
@@ -97,7 +98,7 @@ def take_backup(
         _copy_private(config, building, entries)
         if with_files:
             _copy_files(building, taken, since, earlier, tell)
-        _copy(config.journal_file, JOURNAL, building, entries)  # last: it knows more than the database, never less
+        _copy_journal(config, building, entries)  # last: it knows more than the database, never less
         for part in [building, *(path for path in building.rglob("*") if path.is_dir())]:
             sync_folder(part)
         manifest.write(building, taken.manifest)
@@ -145,6 +146,14 @@ def _copy_private(config: Config, building: Path, entries: dict[str, FileEntry])
         _copy(config.folder / name, name, building, entries)
     for name in manifest.files_in(config.folder / "keys"):
         _copy(config.folder / "keys" / name, f"keys/{name}", building, entries)
+
+
+def _copy_journal(config: Config, building: Path, entries: dict[str, FileEntry]) -> None:
+    if config.is_journal_stored:
+        content = "".join(f"{line}\n" for line in place_of(config).lines()).encode()
+        entries[JOURNAL] = manifest.copy_content(BytesIO(content), building / JOURNAL)
+    else:
+        _copy(config.journal_file, JOURNAL, building, entries)
 
 
 def _copy(source: Path, name: str, building: Path, entries: dict[str, FileEntry]) -> None:

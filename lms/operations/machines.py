@@ -15,9 +15,9 @@ from lms.core.db import db
 from lms.core.secret_key import read_secrets
 
 LOCAL_SETTINGS = frozenset({
-    "DATA", "DATABASE_CONNECTIONS", "DATABASE_DIRECT_URL", "DATABASE_PREPARED", "DATABASE_URL", "FONTS", "JOURNAL",
-    "LOG_LEVEL", "POSTGRESQL_TOOLS", "PROXIES", "SECRET_KEY", "SECRET_KEY_OLD", "SIGNING_KEY", "SIGNING_PASSWORD",
-    "STOP_SECONDS", "THREADS", "WORKERS",
+    "DATA", "DATABASE_CONNECTIONS", "DATABASE_DIRECT_URL", "DATABASE_PREPARED", "DATABASE_REPLICA_URL", "DATABASE_URL",
+    "FILES_ACCESS_KEY", "FILES_SECRET_KEY", "FONTS", "LOG_LEVEL", "POSTGRESQL_TOOLS", "PROXIES", "SECRET_KEY",
+    "SECRET_KEY_OLD", "SIGNING_KEY", "SIGNING_PASSWORD", "STOP_SECONDS", "THREADS", "WORKERS",
 })  # fmt: skip
 """Settings that each machine may have of its own, or that `facts_of` compares in another way."""
 STORAGE_MARK = "identity/storage"

@@ -76,7 +76,7 @@ def restore(
     if saved.has_files:
         _check_storage_is_empty(store, config)
     _check_files(folder, saved, tell)
-    journals = [path for path in (folder / JOURNAL, config.journal_file, extra_journal) if path is not None]
+    journals = [place for place in (folder / JOURNAL, journal.place_of(config), extra_journal) if place is not None]
     known = journal.read(*journals)
     config.make_folder()
     with _alone(config, tell) as lock:
@@ -122,7 +122,7 @@ def _finish(saved: Manifest, known: journal.Journal, config: Config, *, tell: Te
         _check_same("figures", headline(by=SYSTEM, at=datetime.fromisoformat(saved.taken_at)), saved.figures)
     db.session.rollback()
     result = Restored(saved, stop_what_was_under_way(saved, by=SYSTEM, at=at), is_migrated=is_older)
-    _keep_journal(known, config.journal_file)
+    _keep_journal(known, config)
     tell(_("Journal: %(count)s entries", count=len(known.entries)))
     result.replayed, result.entries, result.unreadable = replay(known), len(known.entries), known.unreadable
     with db.engine.begin() as connection:
@@ -245,10 +245,11 @@ def _check_same(what: str, restored: dict[str, Any], saved: dict[str, Any]) -> N
         )
 
 
-def _keep_journal(known: journal.Journal, path: Path) -> None:
+def _keep_journal(known: journal.Journal, config: Config) -> None:
     """Has the journal at its place hold all that is known, so that the next restore knows it too."""
-    there = {entry.id for entry in journal.read(path).entries}
+    place = journal.place_of(config)
+    there = {entry.id for entry in journal.read(place).entries}
     missing = [entry.line() for entry in known.entries if entry.id not in there]
     if missing:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        journal.append(path, missing)
+        config.journal_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        place.append(missing)

@@ -280,6 +280,9 @@ def check_permissions(context: CheckContext) -> Iterator[Finding]:
 
 def check_journal(context: CheckContext) -> Iterator[Finding]:
     """Whether the journal can be read and written, and is on another disk than the database."""
+    if context.config.is_journal_stored:
+        yield from _check_stored_journal(context.config)
+        return
     path = context.config.journal_file
     try:
         entries = journal.read(path)
@@ -297,6 +300,19 @@ def check_journal(context: CheckContext) -> Iterator[Finding]:
         yield warning(_("journal"), message, _("Set LMS_JOURNAL to a file on another disk."))
     else:
         yield ok(_("journal"), _n("%(num)s entry", "%(num)s entries", len(entries.entries)))
+
+
+def _check_stored_journal(config: Config) -> Iterator[Finding]:
+    """Whether object storage has the journal. Its entries are counted and not read: there may be many."""
+    place = journal.place_of(config)
+    assert isinstance(place, journal.StoredJournal)
+    try:
+        count = sum(1 for _file in place.store.listed(""))
+    except OSError as error:
+        remedy = _("Check LMS_JOURNAL and the storage. No one can be erased until it answers.")
+        yield fault(_("journal"), _("no answer: %(error)s", error=error), remedy)
+    else:
+        yield ok(_("journal"), _n("%(num)s entry", "%(num)s entries", count))
 
 
 def check_backup(context: CheckContext) -> Iterator[Finding]:
