@@ -231,7 +231,7 @@ def run_due_jobs_and_housekeeping(app: Flask, stopping: threading.Event) -> None
 
 
 def _keep_house() -> None:
-    """Does what recurs. A worker on another machine may do the same: each settles by itself what is done once."""
+    """Does what recurs. A worker on another machine may do the same: the database settles what is done once."""
     refresh_when_due(at=clock.now())
     drop_old_exports(at=clock.now())
     drop_old_bundles(at=clock.now())
