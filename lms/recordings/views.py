@@ -292,7 +292,7 @@ class Recordings(ListView[RecordingRow]):
         return rows, len(self.all_rows)
 
     def chips(self) -> list[Chip]:
-        words = {"": _("All"), "going": _("will be deleted"), "kept": _("marked to keep")}
+        words = {"": _("All"), "going": _("Will be deleted"), "kept": _("Marked to keep")}
         return [Chip(value, self.counts[value], word) for value, word in words.items()]
 
     def context(self) -> dict[str, Any]:

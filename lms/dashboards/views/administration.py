@@ -79,7 +79,7 @@ def _overdue_row(lecture: Lecture) -> TodoRow:
 def _late_row(lecture: Lecture) -> TodoRow:
     if lecture.held_unknown:
         url = url_for("catalogue.lecture_edit", lecture_id=lecture.id, _anchor="held")
-        return _lecture_row(lecture, _("Was it held?"), _("Hidden from the public until you answer."), _("Answer"), url)
+        return _lecture_row(lecture, _("Was it held?"), _("hidden from the public until you answer"), _("Answer"), url)
     url = url_for("dashboards.lecture", lecture_id=lecture.id, _anchor="staff")
     about = _("start, postpone or cancel it, or import its report")
     return _lecture_row(lecture, _("Not started"), about, _("View"), url)

@@ -107,8 +107,8 @@ class Countries(ListView[Country]):
     def chips(self) -> list[Chip]:
         words = {
             Show.PARTNERS: _("Partners"),
-            Show.FORMER: _("former or future partners"),
-            Show.OTHERS: _("never partners"),
+            Show.FORMER: _("Former or future partners"),
+            Show.OTHERS: _("Never partners"),
         }
         return counted_chips(self.counts, words)
 

@@ -105,18 +105,18 @@ class Ledger(ListView[LedgerLine]):
         """The seats by origin; of a whole series also those that are free and kept."""
         series, counts = self.series, self.counts
         words = {
-            SeatKind.QUOTA: _("by quota"),
+            SeatKind.QUOTA: _("By quota"),
             SeatKind.OPEN: _("Open"),
-            SeatKind.RELEASED: _("released"),
+            SeatKind.RELEASED: _("Released"),
             SeatKind.BY_HAND: _("By hand"),
         }
-        chips = [Chip("", sum(counts.values()), _("enrolled or reserved"))]
+        chips = [Chip("", sum(counts.values()), _("Enrolled or reserved"))]
         if self.is_whole and series.capacity is not None:
             release = f"{url_for('enrolment.seats', slug=series.slug)}#release"
             chips.append(Chip("free", series.free_seats or 0, _("Free"), url=release))
         if self.is_whole:
             quotas = url_for("enrolment.quotas", slug=series.slug)
-            chips.append(Chip("kept", series.reserved, _("of them for countries"), url=quotas))
+            chips.append(Chip("kept", series.reserved, _("Of them for countries"), url=quotas))
         return [*chips, *(Chip(kind, counts[kind], word) for kind, word in words.items())]
 
     def context(self) -> dict[str, Any]:

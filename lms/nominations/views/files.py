@@ -185,8 +185,8 @@ class Problems(ListView[Problem]):
         counts = Counter(kind_of(fault) for fault in self.faults)
         words = {
             "email": _("E-mail"),
-            "duplicate": _("twice in the file"),
-            "country": _("other country"),
+            "duplicate": _("Twice in the file"),
+            "country": _("Other country"),
             "name": _("Name"),
             "enrolled": _("Enrolled"),
             "other": _("Other"),

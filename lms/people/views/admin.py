@@ -83,7 +83,7 @@ class AllPeople(ListView[PersonHit]):
     def chips(self) -> list[Chip]:
         words = {
             "": _("Everyone"),
-            ANY_ROLE: _("with a role"),
+            ANY_ROLE: _("With a role"),
             "administrator": _("Administrators"),
             "instructor": _("Instructors"),
             "focal_point": _("Focal points"),

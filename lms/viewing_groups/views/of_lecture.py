@@ -78,7 +78,7 @@ class Groups(ListView[GroupView]):
         if not self.groups.every:
             return []
         waiting = _("Not signed yet") if self.is_held else _("Open")
-        return counted_chips(self.groups.states, {"open": waiting, "signed": _("signed"), "called_off": _("Cancelled")})
+        return counted_chips(self.groups.states, {"open": waiting, "signed": _("Signed"), "called_off": _("Cancelled")})
 
     def selects(self) -> list[Select]:
         """The countries of the groups, where there are several."""
