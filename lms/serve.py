@@ -1,7 +1,7 @@
 """Production server: gunicorn's web processes, a worker for jobs and mail, and the packager of lectures.
 
 Work waits in the database (`core.jobs`, `mail.outbox`, `streaming`). The packager looks for it every half second, the
-worker too on SQLite; on PostgreSQL it is notified (`core.signals`).
+worker too on SQLite; on PostgreSQL, signals wake it (`core.signals`).
 """
 
 from __future__ import annotations
@@ -231,7 +231,7 @@ def run_due_jobs_and_housekeeping(app: Flask, stopping: threading.Event) -> None
 
 
 def _keep_house() -> None:
-    """Does what recurs. A worker on another machine may do the same: the database settles what is done once."""
+    """Runs all recurring tasks once. Each of them can run on several machines at the same time."""
     refresh_when_due(at=clock.now())
     drop_old_exports(at=clock.now())
     drop_old_bundles(at=clock.now())

@@ -104,7 +104,7 @@ class Replica:
         return state
 
     def caught_up(self, *, seconds: float) -> ReplicaState | None:
-        """Waits until it has all that is committed now; its state then, or None after that many seconds."""
+        """Waits for everything that was committed before the call; returns None if that takes more than `seconds`."""
         until = time.monotonic() + seconds
         while (state := self.usable_by(None)) is not None and not state.is_caught_up:
             if time.monotonic() > until:

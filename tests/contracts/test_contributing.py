@@ -25,7 +25,16 @@ def test_every_file_that_a_document_names_exists(document: Path) -> None:
 
 
 def test_contributing_links_to_every_page_for_contributors() -> None:
-    assert {page.stem for page in PAGES} == {"batch", "figure", "format", "language", "list", "page", "setting"}
+    assert {page.stem for page in PAGES} == {
+        "batch",
+        "figure",
+        "format",
+        "language",
+        "list",
+        "migration",
+        "page",
+        "setting",
+    }
     linked = LINK.findall((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))
     assert [page.name for page in PAGES if f"docs/contributing/{page.name}" not in linked] == []
 

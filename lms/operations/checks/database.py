@@ -46,7 +46,7 @@ def check_schema(_context: CheckContext) -> Iterator[Finding]:
 
 
 def check_pool(context: CheckContext) -> Iterator[Finding]:
-    """Whether a pool such as PgBouncer, in front of the database, keeps the worker from being told of its work."""
+    """Whether a pool such as PgBouncer is in front of the database, so that signals do not reach the worker."""
     if is_sqlite() or not _is_pooled(context.config.direct_database):
         return
     yield warning(
