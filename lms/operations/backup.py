@@ -34,6 +34,8 @@ from lms.operations.manifest import FileEntry, Manifest
 JOURNAL = "journal.jsonl"
 LAST_BACKUP = "last-backup.json"
 """The file in the data folder that says when the last backup was taken, and where it is."""
+STORED_RECORD = f"identity/{LAST_BACKUP}"
+"""The same among the stored files, for other machines."""
 LEFT_OUT = tuple(f"{name}/" for name in files.TEMPORARY)
 CLOCKS_DIFFER = timedelta(minutes=5)
 """The clock of object storage and that of this machine differ by less."""
@@ -104,6 +106,7 @@ def take_backup(
         manifest.write(building, taken.manifest)
     record = {"taken_at": taken.manifest.taken_at, "folder": str(folder)}
     (config.folder / LAST_BACKUP).write_text(json.dumps(record), encoding="utf-8")
+    files.store(STORED_RECORD, json.dumps(record).encode())
     return taken
 
 

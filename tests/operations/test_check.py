@@ -136,6 +136,11 @@ def clock_of_worker(seconds: int) -> Callable[[Installation], None]:
     return run
 
 
+def no_backup(installation: Installation) -> None:
+    for path in installation.config.folder.rglob("last-backup.json"):
+        path.unlink()
+
+
 FAULT, WARNING = Level.FAULT, Level.WARNING
 CASES: dict[str, tuple[Callable[[Installation], object], list[tuple[Level, str]]]] = {
     "altered file": (alter_file, [(FAULT, "certificates")]),
@@ -186,7 +191,7 @@ CASES: dict[str, tuple[Callable[[Installation], object], list[tuple[Level, str]]
         write("INSERT INTO time_zone_check (version, checked_at, moved) VALUES ('2023a', '2023-03-01 00:00:00', 0)"),
         [(WARNING, "time zones")],
     ),
-    "no backup": (lambda made: (made.config.folder / "last-backup.json").unlink(), [(WARNING, "backup")]),
+    "no backup": (no_backup, [(WARNING, "backup")]),
 }
 
 
@@ -265,3 +270,8 @@ def test_a_clock_that_differs_from_the_database_servers_is_found(
     right = clock.now
     monkeypatch.setattr(clock, "now", lambda: right() + timedelta(seconds=seconds))
     assert (level, "clock") in wrong(healthy, is_quick=True)
+
+
+def test_another_machine_knows_the_last_backup(healthy: Installation) -> None:
+    (healthy.config.folder / "last-backup.json").unlink()
+    assert (Level.OK, "backup") in [(finding.level, finding.about) for finding in findings(healthy, is_quick=True)]

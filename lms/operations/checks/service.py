@@ -16,7 +16,7 @@ from sqlalchemy import func, select
 from lms import __version__
 from lms.catalogue.actions.time_zones import find_shifts, last_version
 from lms.config import SETTINGS, Config
-from lms.core import clock, engines, journal, replica, zones
+from lms.core import clock, engines, files, journal, replica, zones
 from lms.core.db import db
 from lms.core.ffmpeg import find_ffmpeg
 from lms.core.i18n import english as _
@@ -29,7 +29,7 @@ from lms.mail import rendering
 from lms.mail.bounce_mailbox import MailboxAddress, mailbox_state
 from lms.mail.outbox import MailState, OutboxMail
 from lms.operations.aftermath import is_unchanged_since_restore
-from lms.operations.backup import LAST_BACKUP
+from lms.operations.backup import LAST_BACKUP, STORED_RECORD
 from lms.operations.checks.model import CheckContext, Finding, fault, ok, warning
 from lms.recordings.queries import measure_recordings
 
@@ -315,13 +315,21 @@ def _check_stored_journal(config: Config) -> Iterator[Finding]:
         yield ok(_("journal"), _n("%(num)s entry", "%(num)s entries", count))
 
 
+def _read_last_backup(config: Config) -> dict[str, str]:
+    """When and where the last backup was taken, on this machine or another. Raises OSError or ValueError."""
+    stored = files.find(STORED_RECORD)
+    text = stored.decode() if stored is not None else (config.folder / LAST_BACKUP).read_text(encoding="utf-8")
+    record: dict[str, str] = json.loads(text)
+    return record
+
+
 def check_backup(context: CheckContext) -> Iterator[Finding]:
     """Whether the last backup is recent."""
     if context.config.is_demonstration:
         return
     remedy = _("Run `lms backup FOLDER` every day, and check the timer's log.")
     try:
-        content = json.loads((context.config.folder / LAST_BACKUP).read_text(encoding="utf-8"))
+        content = _read_last_backup(context.config)
         taken_at = datetime.fromisoformat(content["taken_at"])
     except (OSError, ValueError, KeyError):
         yield warning(_("backup"), _("there is none yet"), remedy)
