@@ -49,7 +49,9 @@ COUNTRIES = 20
 SEATS = 22
 KEPT_FOR = timedelta(days=9)
 AT_MOST = 80
-"""The number of people searched for unknown ones."""
+"""The number of people searched for unknown ones, at a time."""
+DRAWS = 200
+"""The number of searches at most: of a million people, few addresses are still nobody's."""
 EARLY, LATER, NOW = 12, 7, 2
 """The number of people that a country nominates three weeks ago, last week, and yesterday."""
 ACCEPT = 5, 2
@@ -70,9 +72,7 @@ def take_in(countries: Sequence[CountryPlan], instructor: str, admin: str, *, no
     delegations = []
     for place, country in enumerate(chosen):
         by = actor_of(focal[country.code], now) if country.code in focal else SYSTEM
-        people = _unknown([maker.make(country.code, certified=True) for _number in range(AT_MOST)])[
-            : EARLY + LATER + NOW * 2
-        ]
+        people = _newcomers(maker, country.code, EARLY + LATER + NOW * 2)
         nominees = iter([_row(line, member) for line, member in enumerate(people, 2)])
         delegations.append(Delegation(series_id, country.code, place, by, nominees))
     _nominate(delegations, decides=actor_of(admin, now), now=now)
@@ -108,6 +108,16 @@ def _with_focal_point(countries: Sequence[CountryPlan]) -> list[CountryPlan]:
         countries, key=lambda country: (country.code not in with_focal_points, -country.weight, country.code)
     )
     return ranked[:COUNTRIES]
+
+
+def _newcomers(maker: Maker, code: str, count: int) -> list[Member]:
+    """As many people of a country as are asked for, whose addresses are nobody's yet."""
+    newcomers: list[Member] = []
+    for _turn in range(DRAWS):
+        newcomers += _unknown([maker.make(code, certified=True) for _number in range(AT_MOST)])
+        if len(newcomers) >= count:
+            return newcomers[:count]
+    raise RuntimeError(f"{code}: only {len(newcomers)} people can be nominated")
 
 
 def _unknown(members: Sequence[Member]) -> list[Member]:
