@@ -13,10 +13,26 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import make_url
+
+from lms.setting_values import (
+    at_least,
+    bounce_url,
+    contact,
+    files_url,
+    journal,
+    mail_url,
+    plain,
+    printed,
+    scanner_url,
+    site,
+    switch,
+    token,
+    valkey_url,
+    whole,
+    zone,
+)
 
 
 class BadSetting(ValueError):
@@ -42,132 +58,19 @@ class Setting:
         return f"LMS_{self.name}"
 
 
-def _text(value: str) -> str:
-    return value
-
-
-def _whole(value: str) -> int:
-    number = int(value)
-    if number < 0:
-        raise ValueError("a whole number of 0 or more")
-    return number
-
-
-def _at_least(least: int) -> Callable[[str], int]:
-    def parse(value: str) -> int:
-        number = _whole(value)
-        if number < least:
-            raise ValueError(f"a whole number of {least} or more")
-        return number
-
-    return parse
-
-
-def _switch(value: str) -> str:
-    if value not in {"", "on", "off"}:
-        raise ValueError("on or off")
-    return value
-
-
-def _site(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError("an address such as https://lectures.example")
-    return value
-
-
-def _zone(value: str) -> str:
-    try:
-        ZoneInfo(value)
-    except (KeyError, ValueError, OSError) as error:
-        raise ValueError("an IANA time zone such as Asia/Shanghai") from error
-    return value
-
-
-def _token(value: str) -> str:
-    if value and (len(value) < 20 or not value.isascii() or not value.isprintable() or " " in value):
-        raise ValueError("use at least 20 visible ASCII characters")
-    return value
-
-
-def _printed(value: str) -> str:
-    if len(value) > 80 or not value.isprintable():
-        raise ValueError("one line of at most 80 characters")
-    return value
-
-
-def _contact(value: str) -> str:
-    url = urlsplit(value)
-    is_mail = url.scheme == "mailto" and "@" in url.path
-    if value and (not value.isprintable() or " " in value or not (is_mail or (url.scheme == "https" and url.hostname))):
-        raise ValueError("an address such as mailto:security@lectures.example or https://lectures.example/security")
-    return value
-
-
-def _scanner(value: str) -> str:
-    url = urlsplit(value)
-    if value and (url.scheme != "clamd" or not (url.hostname or url.path.startswith("/"))):
-        raise ValueError("clamd://host:port or clamd:///path")
-    return value
-
-
-def _mail_url(value: str) -> str:
-    url = urlsplit(value)
-    tls = parse_qs(url.query, keep_blank_values=True).get("tls", [])
-    allowed = {"smtp": [[], ["off"], ["required"]]}.get(url.scheme, [[]])
-    if url.scheme not in {"", "file", "smtp", "smtps"} or tls not in allowed:
-        raise ValueError("smtp://host:port (with ?tls=required or ?tls=off), smtps://host:port or file:///folder")
-    return value
-
-
-def _bounce_url(value: str) -> str:
-    url = urlsplit(value)
-    parts = [unquote(part or "") for part in (url.username, url.password, url.path)]
-    is_whole = url.scheme in {"imap", "imaps"} and url.hostname and parts[0] and parts[1]
-    if value and not (is_whole and all(part.isprintable() for part in parts) and parts[2].isascii()):
-        raise ValueError("imaps://user:password@host/folder or imap://user:password@host/folder, percent-encoded")
-    _ = url.port  # ValueError where it is none
-    return value
-
-
-def _valkey_url(value: str) -> str:
-    url = urlsplit(value)
-    is_server = url.scheme in {"valkey", "valkeys", "redis", "rediss"} and url.hostname
-    is_socket = url.scheme in {"valkey+unix", "redis+unix"} and url.path.startswith("/")
-    if value and not (is_server or is_socket):
-        raise ValueError("valkey://host:port/0, valkeys:// or rediss:// with TLS, or valkey+unix:///path")
-    _ = url.port  # ValueError where it is none
-    return value
-
-
-def _files(value: str) -> str:
-    url = urlsplit(value)
-    query = parse_qs(url.query, keep_blank_values=True)
-    endpoint = urlsplit(query.get("endpoint", ["https://storage"])[0])
-    is_whole = url.scheme == "s3" and url.netloc and not {"@", ":"} & set(url.netloc)
-    is_known = set(query) <= {"endpoint", "region"} and all(len(values) == 1 for values in query.values())
-    if value and not (is_whole and is_known and endpoint.scheme in {"http", "https"} and endpoint.hostname):
-        raise ValueError("s3://bucket/prefix?endpoint=https://host&region=name, without credentials")
-    return value
-
-
-def _journal(value: str) -> str:
-    return _files(value) if value.startswith("s3://") else value
-
-
 SETTINGS = (
-    Setting("DATA", "var", _text, "Data folder: database, files, keys and mail."),
+    Setting("DATA", "var", plain, "Data folder: database, files, keys and mail."),
     Setting(
         "DATABASE_URL",
         "",
-        _text,
+        plain,
         "SQLAlchemy URL of the database. Empty: SQLite in the data folder.",
         is_secret=True,
     ),
     Setting(
         "DATABASE_DIRECT_URL",
         "",
-        _text,
+        plain,
         "URL of the same PostgreSQL without a pool such as PgBouncer in front, for signals, migrations and backups. "
         "Empty: LMS_DATABASE_URL.",
         is_secret=True,
@@ -175,27 +78,27 @@ SETTINGS = (
     Setting(
         "DATABASE_REPLICA_URL",
         "",
-        _text,
+        plain,
         "URL of a streaming replica of the PostgreSQL, read for reports, exports and search. Empty: none.",
         is_secret=True,
     ),
     Setting(
         "DATABASE_REPLICA_LAG",
         "10",
-        _at_least(1),
+        at_least(1),
         "Seconds that the replica may be behind. If it is further behind, the main database is read.",
     ),
-    Setting("DATABASE_CONNECTIONS", "32", _at_least(4), "Maximum number of connections of each process to PostgreSQL."),
+    Setting("DATABASE_CONNECTIONS", "32", at_least(4), "Maximum number of connections of each process to PostgreSQL."),
     Setting(
         "DATABASE_PREPARED",
         "on",
-        _switch,
+        switch,
         "off: no prepared statements, for a PgBouncer before 1.21 or with max_prepared_statements = 0.",
     ),
     Setting(
         "VALKEY_URL",
         "",
-        _valkey_url,
+        valkey_url,
         "Valkey or Redis that several servers share: valkey://user:password@host:6379/0, valkeys:// with TLS. "
         "Empty: none. See Valkey.",
         is_secret=True,
@@ -203,140 +106,140 @@ SETTINGS = (
     Setting(
         "FILES",
         "",
-        _files,
+        files_url,
         "Where uploaded and generated files are: s3://bucket/prefix?endpoint=https://host&region=name. Empty: in the "
         "data folder. See Files in object storage.",
     ),
-    Setting("FILES_ACCESS_KEY", "", _text, "Access key of LMS_FILES. Empty: AWS_ACCESS_KEY_ID or the machine's role."),
-    Setting("FILES_SECRET_KEY", "", _text, "Secret of LMS_FILES_ACCESS_KEY.", is_secret=True),
-    Setting("POSTGRESQL_TOOLS", "", _text, "Folder of pg_dump and pg_restore. Empty: found on PATH."),
+    Setting("FILES_ACCESS_KEY", "", plain, "Access key of LMS_FILES. Empty: AWS_ACCESS_KEY_ID or the machine's role."),
+    Setting("FILES_SECRET_KEY", "", plain, "Secret of LMS_FILES_ACCESS_KEY.", is_secret=True),
+    Setting("POSTGRESQL_TOOLS", "", plain, "Folder of pg_dump and pg_restore. Empty: found on PATH."),
     Setting(
         "JOURNAL",
         "",
-        _journal,
+        journal,
         "Journal of erasures, best on another disk: a file, or a bucket as in LMS_FILES. Empty: in the data folder.",
     ),
-    Setting("BASE_URL", "http://127.0.0.1:8000", _site, "Public URL of the site. Other hosts are refused."),
+    Setting("BASE_URL", "http://127.0.0.1:8000", site, "Public URL of the site. Other hosts are refused."),
     Setting(
         "SECRET_KEY",
         "",
-        _text,
+        plain,
         "Signs cookies and encrypts second factors. Empty: created once, in the data folder.",
         is_secret=True,
     ),
     Setting(
         "SECRET_KEY_OLD",
         "",
-        _text,
+        plain,
         "Previous secret, accepted until `lms keys rotate-secret --finish`.",
         is_secret=True,
     ),
     Setting(
         "MAIL_URL",
         "",
-        _mail_url,
+        mail_url,
         "smtp://user:pass@host:587?tls=required, smtps://user:pass@host:465 or file:///folder; "
         "empty: files in LMS_DATA. See Mail.",
         is_secret=True,
     ),
-    Setting("MAIL_FROM", "Serai <no-reply@localhost>", _text, "Sender of all e-mail."),
+    Setting("MAIL_FROM", "Serai <no-reply@localhost>", plain, "Sender of all e-mail."),
     Setting(
         "BOUNCE_URL",
         "",
-        _bounce_url,
+        bounce_url,
         "Mailbox of e-mails that come back: imaps://user:password@host/folder, or imap:// with STARTTLS. "
         "Empty: none. See Returned e-mails.",
         is_secret=True,
     ),
-    Setting("MAIL_PER_MINUTE", "0", _whole, "Maximum number of e-mails a minute, of all workers. 0: no limit."),
-    Setting("ORGANISER", "Ministry of Trade", _text, "Name of the organiser, on pages, e-mails and certificates."),
+    Setting("MAIL_PER_MINUTE", "0", whole, "Maximum number of e-mails a minute, of all workers. 0: no limit."),
+    Setting("ORGANISER", "Ministry of Trade", plain, "Name of the organiser, on pages, e-mails and certificates."),
     Setting(
         "SIGNATORY",
         "",
-        _printed,
+        printed,
         "Who signs certificates with the built-in design: the name below the signature line. Empty: none.",
     ),
-    Setting("SIGNATORY_OFFICE", "", _printed, "Office of the signatory, printed below the name. Empty: the organiser."),
-    Setting("CONTACT", "lectures@ministry.example", _text, "E-mail address for help and about personal data."),
+    Setting("SIGNATORY_OFFICE", "", printed, "Office of the signatory, printed below the name. Empty: the organiser."),
+    Setting("CONTACT", "lectures@ministry.example", plain, "E-mail address for help and about personal data."),
     Setting(
         "SECURITY_CONTACT",
         "",
-        _contact,
+        contact,
         "Where to report a vulnerability, https:// or mailto:, for /.well-known/security.txt. Empty: none.",
     ),
-    Setting("REPORTING_ZONE", "Asia/Shanghai", _zone, "IANA time zone of the organiser. Reports use its days."),
-    Setting("ORGANISER_CITY", "Beijing", _text, "City shown with the organiser's time. Empty: the city of the zone."),
-    Setting("FONTS", "", _text, "More folders of TTF or OTF fonts for certificates, separated by colons."),
-    Setting("SIGNING_KEY", "", _text, "P-256 signing key (PEM or PKCS#12). Empty: created in the data folder."),
-    Setting("SIGNING_PASSWORD", "", _text, "Password of the LMS_SIGNING_KEY file.", is_secret=True),
-    Setting("TIMESTAMP_URL", "", _text, "Time stamp server (RFC 3161) for signatures. Empty: none."),
-    Setting("MAX_UPLOAD_MB", "32", _whole, "Maximum size of a file, in megabytes."),
-    Setting("MAX_MATERIAL_MB", "100", _at_least(1), "Maximum size of a file of a lecture, in megabytes."),
-    Setting("MAX_RECORDING_MB", "4000", _at_least(1), "Maximum size of an uploaded recording, in megabytes."),
+    Setting("REPORTING_ZONE", "Asia/Shanghai", zone, "IANA time zone of the organiser. Reports use its days."),
+    Setting("ORGANISER_CITY", "Beijing", plain, "City shown with the organiser's time. Empty: the city of the zone."),
+    Setting("FONTS", "", plain, "More folders of TTF or OTF fonts for certificates, separated by colons."),
+    Setting("SIGNING_KEY", "", plain, "P-256 signing key (PEM or PKCS#12). Empty: created in the data folder."),
+    Setting("SIGNING_PASSWORD", "", plain, "Password of the LMS_SIGNING_KEY file.", is_secret=True),
+    Setting("TIMESTAMP_URL", "", plain, "Time stamp server (RFC 3161) for signatures. Empty: none."),
+    Setting("MAX_UPLOAD_MB", "32", whole, "Maximum size of a file, in megabytes."),
+    Setting("MAX_MATERIAL_MB", "100", at_least(1), "Maximum size of a file of a lecture, in megabytes."),
+    Setting("MAX_RECORDING_MB", "4000", at_least(1), "Maximum size of an uploaded recording, in megabytes."),
     Setting(
         "RECORDINGS_KEPT",
         "0",
-        _whole,
+        whole,
         "Days after a lecture for which its recording is kept. Lecturers get an e-mail two weeks before it is deleted. "
         "0: for ever.",
     ),
     Setting(
         "SCANNER",
         "",
-        _scanner,
+        scanner_url,
         "Virus scanner for files of lectures: clamd://host:3310 or clamd:///path/of/socket. Empty: none.",
     ),
     Setting(
         "SEGMENT_SECONDS",
         "2",
-        _at_least(1),
+        at_least(1),
         "Length of the pieces in which a lecture is sent to viewers. Shorter: less delay, more requests.",
     ),
     Setting(
         "MEDIA_KEY",
         "",
-        _token,
+        token,
         "Signs addresses of picture and sound; nginx has the same key. Empty: a key of the application alone.",
         is_secret=True,
     ),
-    Setting("VIDEO_720P", "", _switch, "on: also offer 720p, for four times the processor time. Empty: 360p."),
-    Setting("PROXIES", "0", _whole, "Number of trusted reverse proxies in front that set X-Forwarded-*."),
-    Setting("WORKERS", "2", _whole, "Web processes of `lms serve`. Use the number of processors."),
-    Setting("THREADS", "64", _whole, "Threads per web process. Up to this many heartbeats share one commit."),
+    Setting("VIDEO_720P", "", switch, "on: also offer 720p, for four times the processor time. Empty: 360p."),
+    Setting("PROXIES", "0", whole, "Number of trusted reverse proxies in front that set X-Forwarded-*."),
+    Setting("WORKERS", "2", whole, "Web processes of `lms serve`. Use the number of processors."),
+    Setting("THREADS", "64", whole, "Threads per web process. Up to this many heartbeats share one commit."),
     Setting(
         "STOP_SECONDS",
         "0",
-        _whole,
+        whole,
         "Seconds for which `lms serve` goes on after SIGTERM, while /readyz answers 503, so that balancers notice. "
         "See Several machines.",
     ),
     Setting(
         "STAFF_SECOND_FACTOR",
         "",
-        _switch,
+        switch,
         "on or off. Off only works in a demonstration, where it is the default. Elsewhere, staff need a second factor.",
     ),
-    Setting("SESSION_DAYS", "30", _at_least(1), "Days after which everyone must sign in again, even if active."),
+    Setting("SESSION_DAYS", "30", at_least(1), "Days after which everyone must sign in again, even if active."),
     Setting(
         "STAFF_IDLE_MINUTES",
         "60",
-        _at_least(10),
+        at_least(10),
         "Minutes of inactivity after which staff are signed out, at least 10. An open lecture room counts as activity.",
     ),
     Setting(
         "METRICS_TOKEN",
         "",
-        _token,
+        token,
         "Token for /metrics from other machines, as `Authorization: Bearer …`. Empty: this machine only.",
         is_secret=True,
     ),
     Setting(
         "ADDRESSES_PER_DAY",
         "100",
-        _whole,
+        whole,
         "How many people an instructor or a focal point can enrol by e-mail address in 24 hours.",
     ),
-    Setting("LOG_LEVEL", "INFO", _text, "Minimum level to log."),
+    Setting("LOG_LEVEL", "INFO", plain, "Minimum level to log."),
 )  # fmt: skip
 
 _DEMO_MARK = "demonstration.json"
