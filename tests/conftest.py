@@ -70,7 +70,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(Costs())
 
 
-LONG = (b"mark.long", b"mark.databases", b"@given", b"seeds(")
+LONG = (b"mark.long", b"mark.every_site", b"mark.databases", b"@given", b"seeds(")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

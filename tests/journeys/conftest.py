@@ -34,6 +34,7 @@ from tests.accessibility import violations, violations_after_resizing
 from tests.browsers import LAYOUT_ONLY, Fonts, launch
 from tests.built import Demonstration, demonstration
 from tests.factories import PASSWORD, Make
+from tests.journeys.shared_site import shared_site
 from tests.proxy import Certificate, proxy
 from tests.relaxed import RelaxedConfig
 from tests.tables import create_tables
@@ -42,6 +43,16 @@ R = TypeVar("R")
 PHONE, DESK = (390, 844), (1280, 900)
 AXE = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": True}}}
 """What axe looks for: also targets of at least 24 px, which it leaves out by default."""
+
+
+ONE_MACHINE, SEVERAL_MACHINES = "one machine", "several machines"
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Journeys marked `every_site` also run on several machines, in `make test-long`."""
+    if metafunc.definition.get_closest_marker("every_site") and "site" in metafunc.fixturenames:
+        later = pytest.param(SEVERAL_MACHINES, marks=pytest.mark.long)
+        metafunc.parametrize("site", [ONE_MACHINE, later], indirect=True)
 
 
 class Site:
@@ -225,7 +236,12 @@ def in_front(request: pytest.FixtureRequest, folder: Path, backend: int) -> Iter
 
 @pytest.fixture
 def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
-    """The site with countries in it and nobody, on a free port."""
+    """The site with countries in it and nobody, on a free port, or on several machines."""
+    if getattr(request, "param", ONE_MACHINE) == SEVERAL_MACHINES:
+        given = (request.getfixturevalue(name) for name in ("certificate", "postgresql_url", "storage"))
+        with shared_site(tmp_path, *given) as (app, address):
+            yield Site(app, address)
+        return
     holder: dict[str, Any] = {}
 
     def answer(environ: dict[str, Any], start: Any) -> Any:

@@ -14,7 +14,7 @@ from lms.core.roles import SYSTEM
 from lms.reports.actions.public import refresh_public_figures
 from tests.journeys.conftest import Site, Visitor
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.every_site]
 
 
 def test_from_a_person_to_a_proved_certificate(site: Site, sign_in: Callable[[str], Visitor]) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.journeys.conftest import Site, Visitor
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.every_site]
 
 
 def test_enrols_one_and_sees_the_own_country_only(site: Site, sign_in: Callable[[str], Visitor]) -> None:

@@ -14,7 +14,7 @@ from lms.core import clock
 from lms.core.roles import SYSTEM
 from tests.journeys.conftest import Site, Visitor
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.every_site]
 
 
 def test_from_an_empty_desk_to_a_corrected_roster(site: Site, sign_in: Callable[[str], Visitor]) -> None:

@@ -13,7 +13,7 @@ from lms.core import clock
 from lms.core.roles import SYSTEM
 from tests.journeys.conftest import Site, Visitor
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.every_site]
 EMAIL = "achieng@example.org"
 
 
