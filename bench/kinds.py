@@ -20,7 +20,10 @@ from lms.attendance.models.credits import Credit
 from lms.catalogue.models import CertificateKind, Lecture, LectureState, Policy
 from lms.certificates.models import Award
 from lms.config import Config
+from lms.core import clock
 from lms.core.db import db
+from lms.demo.build import ensure
+from lms.demo.folder import FolderMark, Rest, find_mark, set_mark
 from lms.demo.population import FULL_SCALE
 from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.live.tokens import make_token
@@ -42,7 +45,7 @@ class SizedSite(Bench):
     @cached_property
     def config(self) -> Config:
         """The demonstration's, copied to its PostgreSQL where that has none of this folder yet."""
-        built: Config = super().config
+        built: Config = self._built()
         if not self.url:
             return built
         mark = built.folder / "copied-to"
@@ -51,6 +54,22 @@ class SizedSite(Bench):
         moved = copied_to_postgresql(built, self.url)
         mark.write_text(self.url, encoding="utf-8")
         return moved
+
+    def _built(self) -> Config:
+        """A very large one without what the worker adds later, which takes a long time and is not measured."""
+        if self.people <= FULL_SCALE:
+            return super().config
+        config = Config.load(
+            data=str(self.folder / f"site-{self.people}"),
+            database_url="",
+            log_level="ERROR",
+            base_url="http://127.0.0.1",
+        )
+        if find_mark(config) is None:
+            now = clock.now()
+            ensure(create_app, config, people=self.people, keep=False, now=now, say=lambda _line: None, leave_rest=True)
+            set_mark(config, FolderMark(now, self.people, Rest.ADDED))
+        return config
 
     @cached_property
     def site(self) -> Served:

@@ -35,7 +35,7 @@ from lms.mail.reasons import MailRefused
 from lms.messages.actions import confirm_message, save_message, send_due_messages, stop_message
 from lms.messages.models import Audience
 from lms.messages.queries import count_readers, get_series_to_write, held_lectures_of
-from lms.messages.rules import WAIT, AudienceInput, MessageInput
+from lms.messages.rules import MAX_READERS, WAIT, AudienceInput, MessageInput
 from lms.people.actions.mail_choices import choose_mails, stop_mails
 from lms.people.actions.mails import withhold_mails
 from lms.people.models import Account
@@ -273,7 +273,10 @@ def write_messages(address: str, *, now: datetime) -> None:
     _send_message(MessageInput(readers, missed["subject"].format(title=lecture.title), missed["text"]), by=by, at=first)
     send_due_messages(at=first + WAIT)
     keep_as_sent(first + WAIT)
-    stopped = _send_message(MessageInput(AudienceInput(), **texts["stopped"]), by=by, at=second)
+    everybody = AudienceInput()
+    if count_readers(get_series_to_write(WRITTEN_TO, by=by), everybody, by=by).number > MAX_READERS:
+        everybody = AudienceInput(country=READERS_FROM)
+    stopped = _send_message(MessageInput(everybody, **texts["stopped"]), by=by, at=second)
     stop_message(WRITTEN_TO, stopped, by=by, at=second)
     save_message(WRITTEN_TO, None, MessageInput(AudienceInput(), **texts["draft"]), by=by, at=now)
 

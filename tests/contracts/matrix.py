@@ -447,7 +447,7 @@ TABLE: dict[str, tuple[str, ...]] = {
     "POST /lectures/<int:lecture_id>/recording/uploads": ("snrnnr", "snnnnr", "snmnnr"),
     "POST /lectures/<int:lecture_id>/recording/uploads/<upload_id>": ("snynnm", "snnnnm", "snmnnm"),
     "POST /lectures/<int:lecture_id>/recording/uploads/<upload_id>/discard": ("snynny", "snnnny", "snmnny"),
-    "POST /lectures/<int:lecture_id>/uploads": ("snynny", "snnnny", "snmnny"),
+    "POST /lectures/<int:lecture_id>/uploads": ("snwnnw", "snnnnw", "snmnnw"),
     "POST /lectures/<int:lecture_id>/uploads/<upload_id>": ("snynnm", "snnnnm", "snmnnm"),
     "POST /lectures/<int:lecture_id>/uploads/<upload_id>/discard": ("snynny", "snnnny", "snmnny"),
     "GET /lectures/<int:lecture_id>/files/<file_id>/remove": ("snynny", "snnnny", "snmnny"),

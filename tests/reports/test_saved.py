@@ -46,7 +46,7 @@ def test_a_name_is_ones_own_and_once(make: Make, at: datetime) -> None:
     theirs = actions.save_report("The quarter", ASKS, by=other, at=at)
     assert [row.name for row, _schedule in list_saved(by=first_reporter)] == ["The Quarter"]
     for name in ("", "\u200b", "x" * 101):
-        with pytest.raises(Invalid, match="Enter a name"):
+        with pytest.raises(Invalid, match="Enter 1 to 100"):
             actions.save_report(name, ASKS, by=first_reporter, at=at)
     for work in (
         lambda: get_saved(theirs, by=first_reporter),
@@ -119,7 +119,7 @@ def test_from_the_page_and_back(client: FlaskClient, make: Make, world: World) -
     target = match[1].replace("&amp;", "&")
     wrong = submit(client, report_path, target, name="")
     assert wrong.status_code == 422
-    assert "Enter a name" in wrong.text
+    assert "Enter 1 to 100 characters" in wrong.text
     answers = [submit(client, report_path, target, name="Each <b>quarter") for _n in range(2)]
     assert [answer.status_code for answer in answers] == [303, 303]
     assert answers[0].location == answers[1].location

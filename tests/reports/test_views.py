@@ -85,7 +85,7 @@ def test_impact_lists_all_countries_on_demand(app: APIFlask, client: FlaskClient
         refresh_public_figures(by=SYSTEM, at=AT)
     pages = (client.get(path).text for path in ("/impact", "/impact?countries=all"))
     first, whole = (page.partition('id="countries"')[2].partition("</section>")[0] for page in pages)
-    assert "All 13</a>" in first
+    assert "View all 13</a>" in first
     assert (
         first.count('<td class="n" data-label="Attendances">'),
         whole.count('<td class="n" data-label="Attendances">'),
@@ -124,7 +124,7 @@ def test_a_series_without_certificates_has_no_number_of_them(
         refresh_public_figures(by=SYSTEM, at=AT)
     page = client.get("/impact").text.partition('id="series"')[2].partition("</section>")[0]
     cells = re.findall(r'data-label="Certificates">(.*?)</td>', page, re.S)
-    assert [re.sub(r"<[^>]+>", " ", cell).split() for cell in cells] == [["–", "not", "issued"], ["0"]]
+    assert [re.sub(r"<[^>]+>", " ", cell).split() for cell in cells] == [["–", "Not", "issued"], ["0"]]
     rows = rows_of(client.get("/impact.csv?by=series"), "series")
     assert {row["series"]: row["certificates"] for row in rows} == {"'=1+1": "", "certified": "0"}
     assert {row["certificates"] for row in rows_of(client.get("/impact.csv?by=country"), "country")} == {"0"}
