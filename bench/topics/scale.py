@@ -33,9 +33,8 @@ def scale(bench: Bench) -> Iterator[Row]:
     yield from _by_size(bench, "SQLite", dict.fromkeys(sizes, ""))
     yield from _by_processes(bench, "SQLite", middle, "")
     with postgresql(is_kept=not bench.is_tiny) as named:
-        if not (bench.is_full or bench.is_tiny):
-            sizes = sizes[:-1]  # it takes half an hour to copy a million people
-        urls = {people: named(f"scale_{people}", not _is_copied(bench, people)) for people in sizes}
+        copied = sizes if bench.is_full or bench.is_tiny else SIZES[:-1]  # a million people take half an hour
+        urls = {people: named(f"scale_{people}", not _is_copied(bench, people)) for people in copied}
         yield from _by_size(bench, "PostgreSQL", urls)
         yield from _by_processes(bench, "PostgreSQL", middle, urls[middle])
         killed = send_while_one_is_killed(bench, named("scale_viewers", True))
