@@ -23,6 +23,7 @@ from lms.app import create_app, settle
 from lms.config import Config
 from lms.core import clock
 from lms.core.db import db
+from lms.core.errors import Refused
 from lms.core.roles import SYSTEM
 from lms.core.search_index import pending_statements
 from lms.operations.moving import move_database
@@ -32,6 +33,9 @@ R = TypeVar("R")
 Rows = dict[str, list[tuple[object, ...]]]
 PREPARED = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-65536", "temp_store=MEMORY")
 """As `lms.core.db` prepares a connection."""
+
+STOPPED_SECONDS = 90
+"""How long to wait until a site that was stopped counts as stopped."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +152,14 @@ def copied_to_postgresql(config: Config, url: str) -> Config:
     """The site of a data folder on the empty database of `url`, row by row. Its folder is used by both."""
     moved = config_on(config, url)
     with create_app(config).app_context():
-        move_database(config, moved, create_app, tell=lambda _line: None, at=clock.now())
+        for _turn in range(STOPPED_SECONDS):
+            try:
+                move_database(config, moved, create_app, tell=lambda _line: None, at=clock.now())
+                break
+            except Refused:  # its server was stopped less than a minute ago
+                time.sleep(1)
+        else:
+            raise CannotMeasure(f"the site in {config.folder} still runs")
         db.session.remove()
         db.engine.dispose()
     return moved

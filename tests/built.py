@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.faults.forks import Forked
-from tests.proxy import free_port
+from tests.ports import free_port
 
 PEOPLE = 400
 PASSWORD = "demo-only"

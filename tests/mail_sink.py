@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -17,6 +16,7 @@ from flask import current_app
 
 from lms.mail import sending
 from lms.mail.rendering import sender
+from tests.ports import free_port
 
 
 class Sink(Message):
@@ -31,14 +31,6 @@ class Sink(Message):
 
     def handle_message(self, message: Any) -> None:
         self.messages.append(message)
-
-
-def free_port() -> int:
-    """A port on which nobody listens."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 @contextmanager

@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from tests.machine import lacks
+from tests.ports import free_port
 
 SHIPPED = Path(__file__).resolve().parents[1] / "deploy" / "nginx" / "serai.conf"
 HOST = "localhost"
@@ -55,13 +56,6 @@ def nginx() -> str:
     path = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"))
     path_found = shutil.which(os.environ.get("NGINX") or "nginx", path=path)
     return path_found or lacks("nginx", "nginx")
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from sqlalchemy import make_url
 
-from tests.faults.conftest import free_port
 from tests.machine import lacks
+from tests.ports import free_port
 
 CONNECTIONS = 6
 """Connections to the server: fewer than the site's processes want, so that they share them."""

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import random
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -23,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from lms.core.s3_files import S3Files
+from tests.ports import free_port
 
 ACCESS_KEY, SECRET_KEY = "tests", "secret-of-tests"
 _PROGRAM = Path(sys.executable).with_name("weed")
@@ -77,7 +75,7 @@ class Storage:
 def run_storage(folder: Path, *, host: str = "127.0.0.1") -> Iterator[Storage]:
     """Runs the server until the block ends."""
     names = (*_SERVERS, *(f"{name}.port.grpc" for name in _SERVERS))
-    ports = dict(zip(names, _free_ports(len(names)), strict=True))
+    ports = {name: free_port() for name in names}
     config = folder / "s3.json"
     key = {"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY}
     config.write_text(json.dumps({"identities": [{"name": "tests", "credentials": [key], "actions": ["Admin"]}]}))
@@ -99,17 +97,6 @@ def run_storage(folder: Path, *, host: str = "127.0.0.1") -> Iterator[Storage]:
         yield storage
     finally:
         storage.kill()
-
-
-def _free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on and that no connection gets: its own servers connect before all of them listen."""
-    ports: list[int] = []
-    while len(ports) < count:
-        port = random.randrange(18_000, 32_000)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            ports += [port] if port not in ports else []
-    return ports
 
 
 def _wait(storage: Storage) -> None:

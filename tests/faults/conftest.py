@@ -7,7 +7,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -27,17 +26,11 @@ from lms.core.roles import SYSTEM
 from lms.people.actions.countries import load_countries
 from tests.factories import Make
 from tests.faults.forks import Forked, Process, alive_in_group
+from tests.ports import free_port
 from tests.tables import create_tables
 
 R = TypeVar("R")
 Body = bytes | dict[str, Any] | None
-
-
-def free_port() -> int:
-    """A port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Site:

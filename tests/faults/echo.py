@@ -19,7 +19,7 @@ from gunicorn.app.base import BaseApplication
 from lms.config import Config
 from lms.web import body_limits
 from lms.web_process import server_options
-from tests.proxy import free_port
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 MB = 1024 * 1024

@@ -22,7 +22,7 @@ from lms.mail.outbox import OutboxMail
 from tests.certificates.revisions import first_revision
 from tests.contracts.world import World, build, report, upload
 from tests.factories import Make
-from tests.people.test_mail import free_port
+from tests.ports import free_port
 
 
 class Kept(Message):

@@ -16,9 +16,10 @@ from urllib.parse import urlencode
 import pytest
 
 from tests.factories import PASSWORD
-from tests.faults.conftest import Site, free_port
+from tests.faults.conftest import Site
 from tests.faults.forks import interpreted
 from tests.forms import token_in
+from tests.ports import free_port
 
 pytestmark = pytest.mark.long
 

@@ -14,8 +14,9 @@ import pytest
 
 from lms.core.db import db
 from lms.core.process_heartbeats import ProcessHeartbeat, ProcessKind
-from tests.faults.conftest import Site, free_port, own_database
+from tests.faults.conftest import Site, own_database
 from tests.faults.forks import Forked
+from tests.ports import free_port
 from tests.proxy import HOST, Certificate, Proxy, proxy
 
 pytestmark = [pytest.mark.long(seconds=60), pytest.mark.xdist_group("nginx")]

@@ -25,7 +25,7 @@ from lms.mail import outbox, sending
 from lms.mail.outbox import OutboxMail
 from tests.faults.conftest import Site
 from tests.faults.test_kills import Viewers, graduates, let_lease_run_out, state_of_job, wait_for_job, wait_until
-from tests.people.test_mail import free_port
+from tests.ports import free_port
 
 pytestmark = pytest.mark.long
 

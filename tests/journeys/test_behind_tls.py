@@ -26,7 +26,8 @@ from lms.nominations.actions.nominating import nominate
 from lms.people.actions.files import PersonRow
 from lms.people.queries.countries import get_country
 from tests.factories import Make
-from tests.proxy import Certificate, Proxy, free_port, proxy
+from tests.ports import free_port
+from tests.proxy import Certificate, Proxy, proxy
 
 pytestmark = pytest.mark.xdist_group("pages")
 BOSS, TRAINEE, MOVED = "boss@ministry.example", "achieng@example.org", "achieng@new.example"

@@ -49,7 +49,8 @@ from tests.engines.s3 import run_storage
 from tests.engines.valkey_server import ValkeyServer
 from tests.factories import PASSWORD, Make
 from tests.journeys.machines import Cluster, Front, Machine, Network, Visitor, until
-from tests.mail_sink import Sink, free_port
+from tests.mail_sink import Sink
+from tests.ports import free_port
 from tests.proxy import Certificate as TlsCertificate
 from tests.streaming.media import chunks_of, webm
 

@@ -28,7 +28,7 @@ from lms.mail import outbox, rendering, sending
 from lms.mail.outbox import MailState, OutboxMail
 from lms.mail.reasons import MailReason
 from lms.mail.smtp import MailServer, UntrustedMailServer, letter_of
-from tests.people.test_mail import free_port
+from tests.ports import free_port
 
 
 class Authority:

@@ -18,7 +18,8 @@ from lms.mail.rendering import render
 from lms.people.actions.accounts import register, reset_password
 from lms.people.actions.links import ask_reset, ask_sign_in_link
 from tests.factories import PASSWORD, Make
-from tests.mail_sink import Sink, drain, free_port, running_sink
+from tests.mail_sink import Sink, drain, running_sink
+from tests.ports import free_port
 
 
 @pytest.fixture
