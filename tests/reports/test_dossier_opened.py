@@ -74,7 +74,7 @@ def test_every_number_of_its_tables_opens_to_what_it_says(
         heading = re.search(r"<h1[^>]*>\s*([\d,.]+) ", opened.text)
         assert heading is not None
         assert heading[1] == number, address
-        assert "UG" not in opened.text
+        assert "UG" not in re.sub(r'(value|content|nonce)="[^"]*"', "", opened.text)  # tokens may have any letters
         if "/people?" in address:
             assert opened.text.count('<th scope="row">') == int(number), address
 
