@@ -3,7 +3,7 @@ process that is killed loses."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from bench.aims import HEARTBEAT_MS, NONE
 from bench.database import opened, postgresql, spent_on
@@ -34,7 +34,7 @@ def scale(bench: Bench) -> Iterator[Row]:
     yield from _by_processes(bench, "SQLite", middle, "")
     with postgresql(is_kept=not bench.is_tiny) as named:
         copied = sizes if bench.is_full or bench.is_tiny else SIZES[:-1]  # a million people take half an hour
-        urls = {people: named(f"scale_{people}", not _is_copied(bench, people)) for people in copied}
+        urls = {people: _database(bench, named, people) for people in copied}
         yield from _by_size(bench, "PostgreSQL", urls)
         yield from _by_processes(bench, "PostgreSQL", middle, urls[middle])
         killed = send_while_one_is_killed(bench, named("scale_viewers", True))
@@ -43,8 +43,13 @@ def scale(bench: Bench) -> Iterator[Row]:
         yield Row("three web processes, one killed: p99", killed.p99_ms, "ms", aim=HEARTBEAT_MS)
 
 
-def _is_copied(bench: Bench, people: int) -> bool:
-    return (bench.folder / f"site-{people}" / "copied-to").exists()
+def _database(bench: Bench, named: Callable[[str, bool], str], people: int) -> str:
+    """The address of the database of a size: made anew unless the site was copied to it."""
+    name = f"scale_{people}"
+    url = named(name, False)
+    mark = bench.folder / f"site-{people}" / "copied-to"
+    is_copied = mark.exists() and mark.read_text(encoding="utf-8") == url
+    return url if is_copied else named(name, True)
 
 
 def _by_size(bench: Bench, database: str, urls: dict[int, str]) -> Iterator[Row]:
