@@ -36,7 +36,7 @@ CORRECTED = 2_500
 
 
 class SizedSite(Bench):
-    """A demonstration of so many people; on the database of `url`, if given."""
+    """A demonstration of a number of people; on the database of `url`, if given."""
 
     def __init__(self, bench: Bench, url: str = "", *, people: int = FULL_SCALE, workers: int = 2) -> None:
         super().__init__(bench.folder, is_tiny=bench.is_tiny)

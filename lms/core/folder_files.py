@@ -29,6 +29,23 @@ def _storage() -> Iterator[None]:
         raise StorageAway(error.errno, error.strerror) from error
 
 
+@contextlib.contextmanager
+def _part_of(path: Path) -> Iterator[tuple[BinaryIO, Path]]:
+    """A new file beside a path, and where it is; deleted at the end unless it was renamed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=_PART)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file, Path(temporary)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+
+
+def _flush(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
 @dataclass(frozen=True)
 class FolderFiles:
     """Files in a folder; the key is the path in it."""
@@ -70,42 +87,27 @@ class FolderFiles:
     def create(self, key: str, content: bytes) -> bool:
         """Stores `content` if nothing is there; returns whether it did."""
         path = self.path(key)
-        with _storage():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=_PART)
+        with _storage(), _part_of(path) as (file, temporary):
+            file.write(content)
+            _flush(file)
             try:
-                with os.fdopen(handle, "wb") as file:
-                    file.write(content)
-                    file.flush()
-                    os.fsync(file.fileno())
-                try:
-                    path.hardlink_to(temporary)
-                except FileExistsError:
+                path.hardlink_to(temporary)
+            except FileExistsError:
+                return False
+            except OSError:  # a file system without links
+                if path.exists():
                     return False
-                except OSError:  # a file system without links
-                    if path.exists():
-                        return False
-                    Path(temporary).replace(path)
-            finally:
-                Path(temporary).unlink(missing_ok=True)
+                temporary.replace(path)
         return True
 
     @contextlib.contextmanager
     def writing(self, key: str) -> Iterator[BinaryIO]:
         """A file to write piece by piece; stored if the block ends without an error."""
         path = self.path(key)
-        with _storage():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=_PART)
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    yield file
-                    file.flush()
-                    os.fsync(file.fileno())
-                Path(temporary).replace(path)
-            except BaseException:
-                Path(temporary).unlink(missing_ok=True)
-                raise
+        with _storage(), _part_of(path) as (file, temporary):
+            yield file
+            _flush(file)
+            temporary.replace(path)
 
     def reading(self, key: str) -> tuple[BinaryIO, int] | None:
         """The content, open, and its length; None if nothing is there."""

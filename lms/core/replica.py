@@ -70,7 +70,7 @@ class Replica:
             self.measure,
             title=_l("read replica"),
             without=_l("Reports, exports and search read the main database."),
-            remedy=_l("Check the replica server and its replication. Serai uses it again by itself."),
+            remedy=_l("Check the replica server and its replication. Serai then uses it again."),
         )
 
     def measure(self) -> ReplicaState:

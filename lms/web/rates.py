@@ -48,7 +48,23 @@ def _open(path: Path) -> sqlite3.Connection:
     return connection
 
 
-class SharedRates(Storage, MovingWindowSupport):
+class MovingWindows(Storage, MovingWindowSupport):
+    """A store that counts in moving windows alone."""
+
+    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
+        """Not here: only moving windows are counted."""
+        raise NotImplementedError
+
+    def get(self, key: str) -> int:
+        """Not here: only moving windows are counted."""
+        raise NotImplementedError
+
+    def get_expiry(self, key: str) -> float:
+        """Not here: only moving windows are counted."""
+        raise NotImplementedError
+
+
+class SharedRates(MovingWindows):
     """Counts in moving windows, exactly, for all processes that name the same file.
 
     While the file cannot be used, every request is let through, and the log says so once a minute.
@@ -118,18 +134,6 @@ class SharedRates(Storage, MovingWindowSupport):
         """Forgets the counts of one key."""
         with self._turn:
             self._connected().execute("DELETE FROM hit WHERE key = ?", (self._name(key),))
-
-    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        """Not here: only moving windows are counted."""
-        raise NotImplementedError
-
-    def get(self, key: str) -> int:
-        """Not here: only moving windows are counted."""
-        raise NotImplementedError
-
-    def get_expiry(self, key: str) -> float:
-        """Not here: only moving windows are counted."""
-        raise NotImplementedError
 
     def _name(self, key: str) -> bytes:
         """The key as it is stored: it holds a network address, which nobody is to read from the file."""

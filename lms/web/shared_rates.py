@@ -9,25 +9,24 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import ClassVar
 
-from limits.storage import MovingWindowSupport, RedisStorage, Storage
+from limits.storage import RedisStorage
 
 from lms.core.valkey import SharedMemory
+from lms.web.rates import MovingWindows
 
 SCHEME = "serai-valkey"
 
 
-class ValkeyRates(Storage, MovingWindowSupport):
+class ValkeyRates(MovingWindows):
     """Counts in moving windows by the library's own store, and in `fallback` while Valkey is away."""
 
     STORAGE_SCHEME: ClassVar[list[str]] = [SCHEME]  # type: ignore[misc]  # the library declares it on instances
 
-    def __init__(self, uri: str, *, secret: str, shared: SharedMemory, fallback: Storage) -> None:
+    def __init__(self, uri: str, *, secret: str, shared: SharedMemory, fallback: MovingWindows) -> None:
         super().__init__(uri)
-        if not isinstance(fallback, MovingWindowSupport):
-            raise TypeError("the fallback counts no moving windows")
         self._secret = blake2b(secret.encode()).digest()
         self._shared = shared
-        self._fallback: MovingWindowSupport = fallback
+        self._fallback = fallback
         self._rates = RedisStorage("valkey://", connection_pool=shared.pool, key_prefix=f"{shared.prefix}rate")
 
     @property
@@ -59,18 +58,6 @@ class ValkeyRates(Storage, MovingWindowSupport):
         """Forgets the counts of one key."""
         name = self._name(key)
         self._shared.use(lambda _client: self._rates.clear(name))
-
-    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        """Not here: only moving windows are counted."""
-        raise NotImplementedError
-
-    def get(self, key: str) -> int:
-        """Not here: only moving windows are counted."""
-        raise NotImplementedError
-
-    def get_expiry(self, key: str) -> float:
-        """Not here: only moving windows are counted."""
-        raise NotImplementedError
 
     def _name(self, key: str) -> str:
         """The key as it is stored: it holds a network address, which nobody is to read from Valkey."""

@@ -17,6 +17,7 @@ from lms.core import clock, engines
 from lms.core.engines import Engine
 from lms.core.process_heartbeats import record_heartbeat
 from tests.contracts.test_docs import check
+from tests.machine import lacks
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "deploy/observability"
@@ -102,8 +103,9 @@ def test_every_alert_says_what_to_do() -> None:
 
 
 @pytest.mark.long
-@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed (tools/needs.sh)")
 def test_promtool_accepts_rules_configuration_and_names(scraped: str, tmp_path: Path) -> None:
+    if shutil.which("promtool") is None:
+        lacks("promtool", "promtool")
     shutil.copytree(FOLDER, tmp_path / "observability")
     (tmp_path / "observability" / "serai-metrics-token").touch()
     for command, given in (

@@ -1,4 +1,4 @@
-"""Signals wake the worker when an action commits, and only then; without them it looks by itself."""
+"""Signals wake the worker when an action commits, and only then; without them it polls."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def without_references() -> Iterator[None]:
 
 
 def attend(lectures: int) -> None:
-    """Has everyone attend so many lectures."""
+    """Has everyone attend this number of lectures."""
     named = "SELECT column_name FROM information_schema.columns WHERE table_name = 'credit'"
     with db.engine.execution_options(**{UNWATCHED: True}).begin() as connection:
         columns = [name for name in connection.scalars(text(named)) if name not in {"lecture_id", "person_id"}]
