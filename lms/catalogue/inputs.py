@@ -11,11 +11,10 @@ from enum import StrEnum
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from babel import Locale
-
 from lms.catalogue.models import Admission, CertificateKind, Delivery, LectureState, Visibility, WalkIns
 from lms.core.errors import Fault, Invalid
 from lms.core.i18n import _
+from lms.core.translations import TextField, Translations, checked_translations, is_language
 from lms.core.typed_text import clean_line, clean_text, is_visible
 
 MAX_CAPACITY = 1_000_000
@@ -23,8 +22,10 @@ MAX_MATERIALS = 50
 MAX_LECTURES = 1000
 MAX_MINUTES = 100_000
 RESERVED_SLUGS = frozenset({"new"})
+SERIES_TEXTS = {"title": TextField(200, is_line=True), "description": TextField(20_000)}
+LECTURE_TEXTS = {"title": TextField(200, is_line=True), "abstract": TextField(20_000)}
+"""What of a series and of a lecture can be translated."""
 _SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
-_LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,2}")
 
 K = TypeVar("K", bound=StrEnum)
 
@@ -46,12 +47,17 @@ class PolicyInput:
 
 @dataclass(frozen=True, kw_only=True)
 class SeriesInput:
-    """A series as asked for, fields as in the API. `instructors` are e-mail addresses, `countries` codes."""
+    """A series as asked for, fields as in the API. `instructors` are e-mail addresses, `countries` codes.
+
+    `text_language` null: title and description are in `language`.
+    """
 
     slug: str
     title: str
     description: str = ""
     language: str = "en"
+    text_language: str | None = None
+    translations: Translations = field(default_factory=dict)
     visibility: Visibility = Visibility.PUBLIC
     admission: Admission = Admission.OPEN
     nominations_need_approval: bool = False
@@ -67,7 +73,8 @@ class SeriesInput:
 class LectureInput:
     """A lecture as asked for, fields as in the API. `starts_at` is local time without offset in `time_zone`.
 
-    `language` null is the series' language. `state` is draft or scheduled.
+    `language` null is the series' language. `state` is draft or scheduled. `text_language` null: title and abstract are
+    in `language`.
     """
 
     title: str
@@ -77,6 +84,8 @@ class LectureInput:
     state: LectureState = LectureState.SCHEDULED
     duration_minutes: int = 90
     language: str | None = None
+    text_language: str | None = None
+    translations: Translations = field(default_factory=dict)
     interpretation: tuple[str, ...] = ()
     instructors: tuple[str, ...] = ()
     delivery: Delivery = Delivery.LINK
@@ -136,11 +145,6 @@ def is_slug(text: str) -> bool:
     return len(text) <= 80 and _SLUG.fullmatch(text) is not None
 
 
-def is_language(code: str) -> bool:
-    """Whether this is a code of a language that has a name: fr, zh-Hant, pt-BR."""
-    return bool(_LANGUAGE.fullmatch(code)) and len(code) <= 16 and code.partition("-")[0] in Locale("en").languages
-
-
 class _Check:
     """Collects faults, so that all are reported at once."""
 
@@ -196,6 +200,12 @@ class _Check:
             self.wrong(name, _("Enter a web address that starts with https:// or http://."))
         return value or None
 
+    def translations(self, draft: SeriesInput | LectureInput, fields: Mapping[str, TextField]) -> Translations:
+        main = draft.text_language or draft.language or ""
+        checked, faults = checked_translations(draft.translations, fields, main=main)
+        self.faults += faults
+        return checked
+
     def done(self) -> None:
         if self.faults:
             raise Invalid(faults=self.faults)
@@ -243,6 +253,8 @@ def checked_series(draft: SeriesInput) -> SeriesInput:
         title=check.line("title", draft.title),
         description=check.text("description", draft.description),
         language=check.language("language", draft.language),
+        text_language=check.language("text_language", draft.text_language) if draft.text_language else None,
+        translations=check.translations(draft, SERIES_TEXTS),
         visibility=check.choice("visibility", Visibility, draft.visibility),
         admission=check.choice("admission", Admission, draft.admission),
         nominations_need_approval=bool(draft.nominations_need_approval),
@@ -268,6 +280,8 @@ def checked_lecture(draft: LectureInput) -> LectureInput:
         abstract=check.text("abstract", draft.abstract),
         duration_minutes=check.whole("duration_minutes", draft.duration_minutes, 1, 1440),
         language=check.language("language", draft.language or "en") if draft.language else None,
+        text_language=check.language("text_language", draft.text_language) if draft.text_language else None,
+        translations=check.translations(draft, LECTURE_TEXTS),
         interpretation=tuple(check.language("interpretation", code) for code in _distinct(draft.interpretation)),
         instructors=_distinct(draft.instructors),
         delivery=check.choice("delivery", Delivery, draft.delivery),

@@ -10,6 +10,7 @@ from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, U
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from lms.core.db import Base, UtcDateTime, text_enum
+from lms.core.translations import Translations
 from lms.people.models import Country, Person
 
 
@@ -71,7 +72,7 @@ class Series(Base):
     `capacity` null is no limit. `taken` counts the seats of the enrolled and those `held` for people who have not
     answered their invitation yet; `reserved` those kept for countries and not taken. Both together never exceed the
     capacity. Only `enrolment.seats` writes these three. `nominations_need_approval`: whether an
-    administrator decides before a nominee is invited.
+    administrator decides before a nominee is invited. `text_language` and `translations`: see `core.translations`.
     """
 
     __tablename__ = "series"
@@ -82,6 +83,8 @@ class Series(Base):
     title: Mapped[str] = mapped_column(String(200))
     description: Mapped[str] = mapped_column(Text, default="")
     language: Mapped[str] = mapped_column(String(16), default="en")
+    text_language: Mapped[str | None] = mapped_column(String(16))
+    translations: Mapped[Translations] = mapped_column(JSON, default=dict, server_default="{}")
     visibility: Mapped[Visibility] = mapped_column(text_enum(Visibility), default=Visibility.DRAFT)
     admission: Mapped[Admission] = mapped_column(text_enum(Admission), default=Admission.OPEN)
     starts_on: Mapped[date | None]
@@ -183,7 +186,7 @@ class Lecture(Base):
     until then only they see it. `confirmed_at`: when somebody confirmed that it was held; then it is a session
     whatever was recorded. `invited_at`: since when everybody enrolled has its invitation for their calendar; only
     `enrolment` writes it. `paused_ms`: how long it was paused between its actual start and end, or while it is live in
-    the pauses that are over; null if it was never paused.
+    the pauses that are over; null if it was never paused. `text_language` and `translations`: see `core.translations`.
     """
 
     __tablename__ = "lecture"
@@ -203,6 +206,8 @@ class Lecture(Base):
     starts_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     duration_minutes: Mapped[int]
     language: Mapped[str] = mapped_column(String(16))
+    text_language: Mapped[str | None] = mapped_column(String(16))
+    translations: Mapped[Translations] = mapped_column(JSON, default=dict, server_default="{}")
     interpretation: Mapped[list[str]] = mapped_column(JSON, default=list)
     delivery: Mapped[Delivery] = mapped_column(text_enum(Delivery), default=Delivery.LINK)
     join_url: Mapped[str | None] = mapped_column(String(2000))
@@ -286,3 +291,8 @@ class TimeZoneCheck(Base):
     version: Mapped[str] = mapped_column(String(32))
     checked_at: Mapped[datetime] = mapped_column(UtcDateTime)
     moved: Mapped[int] = mapped_column(default=0)
+
+
+SERIES_TITLE = (Series.title, Series.language, Series.text_language, Series.translations)
+LECTURE_TITLE = (Lecture.title, Lecture.language, Lecture.text_language, Lecture.translations)
+"""The columns of a title, from which `core.translations` finds the one for a reader."""

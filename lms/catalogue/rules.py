@@ -13,6 +13,7 @@ from lms.core.clock import to_ms
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused
 from lms.core.i18n import _
 from lms.core.roles import Actor, Role
+from lms.core.translations import Translations
 from lms.core.zones import ZONES
 
 OPEN_STATES = (LectureState.SCHEDULED, LectureState.LIVE, LectureState.POSTPONED)
@@ -108,6 +109,8 @@ class Station:
     series_id: int
     title: str
     language: str
+    text_language: str | None
+    translations: Translations
     interpretation: list[str]
     state: LectureState
     held_unknown: bool

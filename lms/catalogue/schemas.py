@@ -7,6 +7,7 @@ from apiflask.fields import (
     AwareDateTime,
     Boolean,
     Date,
+    Dict,
     Enum,
     Float,
     Integer,
@@ -17,9 +18,11 @@ from apiflask.fields import (
 from apiflask.validators import Length, Range
 
 from lms.catalogue.fair_hours import AudienceBasis
+from lms.catalogue.inputs import LECTURE_TEXTS, SERIES_TEXTS
 from lms.catalogue.models import Admission, CertificateKind, Delivery, LectureState, Visibility, WalkIns
 from lms.catalogue.rules import LONGEST_PAUSE
 from lms.core.i18n import _l
+from lms.core.translations import MOST
 from lms.web.api import AnswerSchema, Instant, PageQuery
 from lms.web.local_time import LocalTime, LocalTimeOut
 
@@ -27,6 +30,41 @@ _REPLAY_DAYS = {
     "description": "For how many days the replay counts, from the end of a lecture or, if its recording came later, "
     "from then on. If 0, it does not count."
 }
+
+
+_TEXT_LANGUAGE = {"description": "The language that the main texts are written in. If null, `language`."}
+_TRANSLATIONS = {
+    "description": "Texts in other languages, by language code, such as `fr`. Readers see the text in their language "
+    "if there is one, otherwise the main text. A change replaces all languages."
+}
+
+
+class SeriesTexts(Schema):
+    """The texts of a series in one language; what is missing is shown in the main language."""
+
+    title = String(allow_none=True, validate=Length(max=SERIES_TEXTS["title"].most))
+    description = String(allow_none=True, validate=Length(max=SERIES_TEXTS["description"].most))
+
+
+class LectureTexts(Schema):
+    """The texts of a lecture in one language; what is missing is shown in the main language."""
+
+    title = String(allow_none=True, validate=Length(max=LECTURE_TEXTS["title"].most))
+    abstract = String(allow_none=True, validate=Length(max=LECTURE_TEXTS["abstract"].most))
+
+
+class SeriesTextsOut(AnswerSchema):
+    """The texts of a series in one language; null for what is not translated."""
+
+    title = String(allow_none=True, dump_default=None)
+    description = String(allow_none=True, dump_default=None)
+
+
+class LectureTextsOut(AnswerSchema):
+    """The texts of a lecture in one language; null for what is not translated."""
+
+    title = String(allow_none=True, dump_default=None)
+    abstract = String(allow_none=True, dump_default=None)
 
 
 class PolicyIn(Schema):
@@ -62,6 +100,8 @@ class SeriesIn(Schema):
     title = String(required=True)
     description = String()
     language = String()
+    text_language = String(allow_none=True, metadata=_TEXT_LANGUAGE)
+    translations = Dict(keys=String(), values=Nested(SeriesTexts), metadata=_TRANSLATIONS, validate=Length(max=MOST))
     visibility = Enum(Visibility, by_value=True)
     admission = Enum(Admission, by_value=True)
     nominations_need_approval = Boolean(
@@ -98,6 +138,10 @@ class SeriesOut(AnswerSchema):
     title = String(attribute="series.title")
     description = String(attribute="series.description")
     language = String(attribute="series.language")
+    text_language = String(attribute="series.text_language", allow_none=True, metadata=_TEXT_LANGUAGE)
+    translations = Dict(
+        keys=String(), values=Nested(SeriesTextsOut), attribute="series.translations", metadata=_TRANSLATIONS
+    )
     visibility = String(attribute="series.visibility")
     admission = String(attribute="series.admission")
     nominations_need_approval = Boolean(attribute="series.nominations_need_approval")
@@ -159,6 +203,8 @@ class LectureIn(Schema):
     time_zone = String(required=True)
     duration_minutes = Integer(strict=True)
     language = String()
+    text_language = String(allow_none=True, metadata=_TEXT_LANGUAGE)
+    translations = Dict(keys=String(), values=Nested(LectureTexts), metadata=_TRANSLATIONS, validate=Length(max=MOST))
     interpretation = List(String(), validate=Length(max=40))
     instructors = List(String(), validate=Length(max=100))
     delivery = Enum(Delivery, by_value=True)
@@ -180,6 +226,10 @@ class LectureOut(AnswerSchema):
     time_zone = String(attribute="lecture.time_zone")
     duration_minutes = Integer(attribute="lecture.duration_minutes")
     language = String(attribute="lecture.language")
+    text_language = String(attribute="lecture.text_language", allow_none=True, metadata=_TEXT_LANGUAGE)
+    translations = Dict(
+        keys=String(), values=Nested(LectureTextsOut), attribute="lecture.translations", metadata=_TRANSLATIONS
+    )
     interpretation = List(String(), attribute="lecture.interpretation")
     instructors = List(String(), allow_none=True)
     instructor_names = List(String())

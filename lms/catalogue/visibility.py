@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from typing import Any
 
 from sqlalchemy import and_, exists, or_, select, true
@@ -10,7 +9,9 @@ from sqlalchemy import and_, exists, or_, select, true
 from lms.catalogue.models import Lecture, LectureState, Series, SeriesInstructor, Visibility
 from lms.catalogue.rules import teaching_id
 from lms.core.db import db
+from lms.core.matching import is_in_any
 from lms.core.roles import Actor
+from lms.core.search_index import search_phrases
 
 _IN_PUBLIC = Series.visibility == Visibility.PUBLIC
 _SHOWN_TO_ALL = and_(Lecture.state != LectureState.DRAFT, Lecture.held_unknown.is_(False))
@@ -48,29 +49,24 @@ def ids_taught_by_person(person_id: int | None) -> Any:
     return select(SeriesInstructor.series_id).where(SeriesInstructor.person_id == person_id)
 
 
-def _plain(text: str) -> str:
-    return unicodedata.normalize("NFKC", text).casefold()
-
-
 def ids_with(q: str, language: str | None, by: Actor) -> list[int]:
-    """Words are compared here and not in SQL: no two databases agree on the case of Cyrillic or Turkish."""
-    words = _plain(q).split()
-    texts: dict[int, str] = {}
+    """The series that have all words of `q` in one of their texts or in a title of a lecture, in whatever language.
+
+    Words are compared here and not in SQL: no two databases agree on the case of Cyrillic or Turkish.
+    """
+    phrases = search_phrases(q)
+    texts: dict[int, list[str]] = {}
     heard: dict[int, set[str]] = {}
-    columns = select(Series.id, Series.title, Series.description, Series.slug, Series.language).where(visible(by))
-    for key, title, description, slug, spoken in db.session.execute(columns):
-        texts[key] = _plain(f"{title}\n{description}\n{slug}")
+    columns = select(Series.id, Series.title, Series.description, Series.slug, Series.language, Series.translations)
+    for key, title, description, slug, spoken, translations in db.session.execute(columns.where(visible(by))):
+        texts[key] = [title, description, slug, *(text for one in translations.values() for text in one.values())]
         heard[key] = {spoken}
     lectures = (
-        select(Lecture.series_id, Lecture.title, Lecture.language, Lecture.interpretation)
+        select(Lecture.series_id, Lecture.title, Lecture.language, Lecture.interpretation, Lecture.translations)
         .join(Series)
         .where(visible(by), shown_lecture(by))
     )
-    for key, title, spoken, interpretation in db.session.execute(lectures):
-        texts[key] += "\n" + _plain(title)
+    for key, title, spoken, interpretation, translations in db.session.execute(lectures):
+        texts[key] += [title, *(one["title"] for one in translations.values() if one.get("title"))]
         heard[key].update([spoken, *interpretation])
-    return [
-        key
-        for key, text in texts.items()
-        if all(word in text for word in words) and (not language or language in heard[key])
-    ]
+    return [key for key in texts if (not language or language in heard[key]) and is_in_any(phrases, texts[key])]

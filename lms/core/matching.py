@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from enum import IntEnum
 from functools import lru_cache
 
-from lms.core.search_index import JOINED, LEAST, search_words, searchable
+from lms.core.search_index import JOINED, LEAST, folded, search_words, searchable
 from lms.core.sorting import sort_key
 
 
@@ -50,18 +50,40 @@ def match_of_text(words: Sequence[str], text: str) -> Match | None:
     return match_of(words, searchable(text))
 
 
-def is_mentioned(words: tuple[str, ...], text: str) -> bool:
-    """Whether a longer text has, for each of the words, a word that begins with it. Single letters never match."""
-    if len("".join(words)) < 2:
+def match_of_title(phrases: Sequence[str], title: str) -> Match | None:
+    """As `match_of_text`, for phrases of `search_phrases`."""
+    return match_of(phrases, folded(searchable(title)))
+
+
+def is_mentioned(phrases: Sequence[str], text: str) -> bool:
+    """Whether a longer text has, for each of the phrases (`search_phrases`), a word that begins with it. Single letters
+    never match.
+
+    Where words are written together, as Arabic writes its article, or without spaces, a part of a word is enough.
+    """
+    if len("".join(phrases)) < 2:
         return False
     stored = _stored(text)
-    return bool(stored) and all(_beginning(word) in stored for word in words)
+    return bool(stored) and all(
+        (phrase if len(phrase) >= LEAST and phrase[0] >= _WRITTEN_TOGETHER else _beginning(phrase)) in stored
+        for phrase in phrases
+    )
 
 
-@lru_cache(maxsize=2048)
+def is_in_any(phrases: Sequence[str], texts: Sequence[str]) -> bool:
+    """Whether each of the phrases (`search_phrases`) is a part of one of the texts."""
+    stored = "".join(map(_stored, texts))
+    return all(phrase in stored for phrase in phrases)
+
+
+_WRITTEN_TOGETHER = "\u0590"
+"""The first letter of the scripts from Hebrew and Arabic to those of East Asia."""
+
+
+@lru_cache(maxsize=4096)
 def _stored(text: str) -> str:
     """A longer text as it is compared, in passages that no key is too short for."""
-    return searchable(*_PASSAGE.findall(text))
+    return folded(searchable(*_PASSAGE.findall(text)))
 
 
 _PASSAGE = re.compile(r"\S.{0,99}(?=\s|$)|\S.{0,99}", re.DOTALL)
@@ -112,6 +134,11 @@ def pieces_of(text: str, words: Sequence[str]) -> list[tuple[str, bool]]:
         else:
             pieces.append((char, is_fit))
     return pieces
+
+
+def compared(text: str) -> str:
+    """A text of any length as `pieces_of` compares it."""
+    return "".join(map(_plain, text))
 
 
 def _plain(char: str) -> str:

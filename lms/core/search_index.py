@@ -55,6 +55,19 @@ def search_words(text: str) -> list[str]:
     return sort_key(plain).translate(_SPACED).split()
 
 
+def search_phrases(text: str) -> list[str]:
+    """The words of a search of texts. Chinese, Japanese and Korean signs that follow each other stay one phrase, and
+    Arabic letters that are written in several ways are written in one (`folded`)."""
+    plain = text if JOINED.isdisjoint(text) else "".join(char for char in text if char not in JOINED)
+    parts = folded(sort_key(plain)).translate(_UNSPACED).split()
+    return [" ".join(part.translate(_SPACED).split()) for part in parts]
+
+
+def folded(text: str) -> str:
+    """A text with one form of Arabic letters that are often written for each other, and without stretched lines."""
+    return text.translate(_ARABIC)
+
+
 def _spaced(char: str) -> str:
     if char.isascii():
         return char if char.isalnum() else " "
@@ -64,6 +77,8 @@ def _spaced(char: str) -> str:
 
 
 _SPACED = CharacterTable(_spaced)
+_UNSPACED = CharacterTable(lambda char: _spaced(char).strip() or " ")
+_ARABIC = str.maketrans("ةىکی", "هيكي", "ـ")
 
 
 def searchable(*texts: str | None) -> str:

@@ -15,7 +15,7 @@ from lms.catalogue.models import LectureState
 from lms.catalogue.rules import AnyLecture, Station, stop_states
 from lms.core.i18n import _
 from lms.core.minutes import brief_spent_of
-from lms.dashboards.texts import passage
+from lms.dashboards.texts import translated
 from lms.web import time
 
 Stop = dict[str, Any]
@@ -85,7 +85,7 @@ def _stop(
 ) -> Stop:
     stop: Stop = {
         "state": state,
-        "title": passage(lecture.title, lecture.language),
+        "title": translated(lecture),
         "url": url_for("dashboards.lecture", lecture_id=lecture.id),
         "testid": f"lecture-{lecture.id}",
         "meta": Markup(" · ").join(part for part in (names(lecture.instructors), when(lecture)) if part),

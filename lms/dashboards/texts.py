@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from html import unescape
+from typing import Any
 
 import nh3
+from babel import UnknownLocaleError
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from markupsafe import Markup, escape
 
-from lms.web.locale import reader_locale
+from lms.core.translations import WrittenText, base_of, translation_for
+from lms.web.locale import direction, reader_locale
 
 _MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
 _TAGS = {
@@ -69,7 +72,39 @@ def without_class_name(error: str) -> str:
 
 def passage(text: str, language: str | None = None) -> Markup:
     """A name or title in its own direction, marked with its language where that is not the page's."""
-    tag = (language or "").replace("_", "-")
-    if not tag or tag.split("-")[0] == reader_locale().split("_")[0]:
-        return Markup(f"<bdi>{escape(text)}</bdi>")  # noqa: S704 - escaped
-    return Markup(f'<bdi lang="{escape(tag)}">{escape(text)}</bdi>')  # noqa: S704 - escaped
+    return Markup(f"<bdi{lang_attributes(language)}>{escape(text)}</bdi>")  # noqa: S704 - escaped
+
+
+def lang_attributes(language: str | None) -> Markup:
+    """The attributes of an element with a text in this language: `lang`, and `dir`, where they are not the page's."""
+    tag, locale = (language or "").replace("_", "-"), reader_locale()
+    if not tag or base_of(tag) == base_of(locale):
+        return Markup("")
+    turned = _direction(tag)
+    marked = Markup(' lang="{}"').format(tag)
+    return marked if turned == direction(locale) else marked + Markup(' dir="{}"').format(turned)
+
+
+def _direction(tag: str) -> str:
+    try:
+        return direction(base_of(tag))
+    except (UnknownLocaleError, ValueError):
+        return "auto"
+
+
+def translation(row: Any, field: str = "title") -> WrittenText:
+    """A field of a series, lecture or speaker in the reader's language if there is such a text, else the main text."""
+    return translation_for(row, field, reader_locale())
+
+
+def translated(row: Any, field: str = "title") -> Markup:
+    """As `translation`, marked with its language."""
+    text = translation(row, field)
+    return passage(text.text, text.language)
+
+
+def translated_inline(row: Any, field: str = "title") -> Markup:
+    """As `translation`, within a sentence: an element marks it only where its language is not the page's."""
+    text = translation(row, field)
+    attributes = lang_attributes(text.language)
+    return Markup("<bdi{}>{}</bdi>").format(attributes, text.text) if attributes else escape(text.text)

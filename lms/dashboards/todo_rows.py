@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from flask import url_for
 from markupsafe import Markup
@@ -12,7 +13,7 @@ from markupsafe import Markup
 from lms.attendance.queries.appeals import LectureAppeals
 from lms.core.i18n import _, _n
 from lms.dashboards.queries.waiting import UnmatchedIn
-from lms.dashboards.texts import passage
+from lms.dashboards.texts import translated
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
 _NAMED = 2
@@ -48,10 +49,10 @@ def oldest_first(rows: Iterable[TodoRow]) -> list[TodoRow]:
     return sorted(rows, key=lambda row: row.since or _NEVER)
 
 
-def titles_in_words(titles: Sequence[tuple[str, str]]) -> Markup:
-    """The first titles of (title, language), and how many more there are."""
-    named = Markup(", ").join(passage(title, language) for title, language in titles[:_NAMED])
-    more = len(titles) - _NAMED
+def titles_in_words(items: Sequence[Any]) -> Markup:
+    """The first titles of series or lectures, and how many more there are."""
+    named = Markup(", ").join(translated(item) for item in items[:_NAMED])
+    more = len(items) - _NAMED
     return named if more <= 0 else Markup(" ").join([named, _n("and %(num)s more", "and %(num)s more", more)])
 
 
@@ -66,7 +67,7 @@ def appeal_rows(appeals: Sequence[LectureAppeals]) -> Iterable[TodoRow]:
     yield TodoRow(
         _n("One appeal", "%(num)s appeals", count),
         url,
-        titles_in_words([(row.title, row.language) for row in appeals]),
+        titles_in_words(appeals),
         [TodoStep(_("Answer"), url)],
         since=appeals[0].oldest,
         testid="appeals",
@@ -81,7 +82,7 @@ def unmatched_rows(lectures: Sequence[UnmatchedIn]) -> Iterable[TodoRow]:
     yield TodoRow(
         _n("%(num)s attendee to identify", "%(num)s attendees to identify", sum(row.count for row in lectures)),
         url,
-        titles_in_words([(row.title, row.language) for row in lectures]),
+        titles_in_words(lectures),
         [TodoStep(_("Identify"), url)],
         since=min((row.began for row in lectures if row.began is not None), default=None),
     )

@@ -16,8 +16,9 @@ from lms.catalogue.visibility import shown_lecture, visible
 from lms.core.bulk import among
 from lms.core.db import db, read, read_value
 from lms.core.errors import Forbidden, NotFound
-from lms.core.matching import Match, match_of_text
+from lms.core.matching import Match, match_of_title
 from lms.core.roles import Actor
+from lms.core.translations import main_language
 from lms.enrolment.queries.people import list_of_person
 from lms.enrolment.queries.rows import find_enrolment
 from lms.enrolment.rules import is_enrolled
@@ -138,19 +139,19 @@ class FileFound:
     public_id: str
     lecture_id: int
     title: str
-    lecture: str
+    lecture: Lecture
     language: str
     match: Match
     file_name: str | None = None
 
 
-def find_files(words: tuple[str, ...], *, by: Actor) -> list[FileFound]:
+def find_files(phrases: tuple[str, ...], *, by: Actor) -> list[FileFound]:
     """The files that the actor can open and whose titles or file names fit, the closest and then the newest first."""
     names = select(LectureFile.id, LectureFile.title, LectureFile.file_name).join(Lecture).join(Series)
     matches: dict[int, tuple[Match, bool]] = {}
     for row in read(names.where(visible(by), shown_lecture(by))):
         for name in (row.title, row.file_name):
-            if row.id not in matches and (match := match_of_text(words, name)) is not None:
+            if row.id not in matches and (match := match_of_title(phrases, name)) is not None:
                 matches[row.id] = match, name is not row.title
     if not matches:
         return []
@@ -162,8 +163,8 @@ def find_files(words: tuple[str, ...], *, by: Actor) -> list[FileFound]:
             file.public_id,
             lecture.id,
             file.title,
-            lecture.title,
-            lecture.language,
+            lecture,
+            main_language(lecture),
             matches[file.id][0],
             file.file_name if matches[file.id][1] else None,
         )

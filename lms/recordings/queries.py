@@ -25,6 +25,7 @@ from lms.core.lists import ListRequest
 from lms.core.roles import Actor
 from lms.core.settings import settings
 from lms.core.sorting import sort_key
+from lms.core.translations import Translations
 from lms.enrolment.outdated_mails import outdated
 from lms.mail.outbox import OutboxMail
 from lms.recordings.rules import NOTICE, deletion_at
@@ -201,6 +202,8 @@ class RecordingRow:
     id: int
     title: str
     language: str
+    text_language: str | None
+    translations: Translations
     series: str
     ended_at: datetime
     length_ms: int
@@ -274,6 +277,8 @@ def _row_of(stream: Stream, lecture: Lecture, length_ms: int, at: datetime) -> R
         id=lecture.id,
         title=lecture.title,
         language=lecture.language,
+        text_language=lecture.text_language,
+        translations=lecture.translations,
         series=lecture.series.title,
         ended_at=lecture.actual_end,
         length_ms=length_ms,

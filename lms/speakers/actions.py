@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, BinaryIO
@@ -19,6 +19,7 @@ from lms.core.foreign_files import PICTURES, read_foreign
 from lms.core.i18n import _
 from lms.core.roles import Actor
 from lms.core.sorting import KEY_LENGTH, moved, sort_key
+from lms.core.translations import TextField, is_language, translated_into
 from lms.core.typed_text import clean_line, clean_text
 from lms.people.models import new_public_id
 from lms.speakers.models import LectureSpeaker, Speaker
@@ -28,6 +29,8 @@ from lms.speakers.queries import find_speaker, get_lecture_to_edit, get_speaker_
 MAX_LINE = 200
 MAX_ABOUT = 600
 MAX_SPEAKERS = 30
+TEXTS = {"position": TextField(MAX_LINE, is_line=True), "about": TextField(MAX_ABOUT)}
+"""What of a speaker can be translated."""
 _READER = "lms.speakers.portraits:portrait"
 
 
@@ -113,16 +116,46 @@ def edit_speaker(
 
     Raises as `add_new_speaker`, and Refused for a speaker who is also in lectures that the actor cannot edit.
     """
+    row = _begin_edit(lecture_id, public_id, by)
+    for name, value in _checked(draft).items():
+        setattr(row, name, value)
+    if portrait is not None or without_picture:
+        _put_portrait(row, portrait)
+    audit.record("edit_speaker", by=by, at=at, detail={"speaker": public_id}, lecture=lecture_id)
+
+
+def _begin_edit(lecture_id: int, public_id: str, by: Actor) -> Speaker:
     _begin(lecture_id, by)
     row = get_speaker_of(lecture_id, public_id)
     if row.id not in list_editable_ids([row.id], by=by):
         raise Refused(
             _("This speaker is also in lectures of other people. Ask an administrator to change the profile.")
         )
-    for name, value in _checked(draft).items():
-        setattr(row, name, value)
-    if portrait is not None or without_picture:
-        _put_portrait(row, portrait)
+    return row
+
+
+@action
+def translate_speaker(
+    lecture_id: int, public_id: str, language: str, texts: Mapping[str, str], *, by: Actor, at: datetime
+) -> None:
+    """Replaces the texts about a speaker in one language; without any text, the language is removed.
+
+    Raises as `edit_speaker`.
+    """
+    row = _begin_edit(lecture_id, public_id, by)
+    row.translations = translated_into(row, language, texts, TEXTS)
+    audit.record("edit_speaker", by=by, at=at, detail={"speaker": public_id, "language": language}, lecture=lecture_id)
+
+
+@action
+def state_text_language(lecture_id: int, public_id: str, language: str, *, by: Actor, at: datetime) -> None:
+    """States the language of the main text about a speaker. Raises as `edit_speaker`."""
+    row = _begin_edit(lecture_id, public_id, by)
+    if not is_language(language):
+        raise Invalid(
+            "text_language", _("“%(code)s” is not a known language. Use a code such as en or fr.", code=language[:32])
+        )
+    row.text_language = language
     audit.record("edit_speaker", by=by, at=at, detail={"speaker": public_id}, lecture=lecture_id)
 
 

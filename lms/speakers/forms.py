@@ -7,6 +7,7 @@ from wtforms import BooleanField, StringField, TextAreaField
 
 from lms.core.i18n import _l
 from lms.web.forms import BaseForm
+from lms.web.languages import TextsForm
 
 
 class SpeakerForm(BaseForm):
@@ -18,3 +19,10 @@ class SpeakerForm(BaseForm):
     about = TextAreaField(_l("About the speaker"))
     picture = FileField(_l("Picture"))
     without_picture = BooleanField(_l("Remove the picture"))
+
+
+class SpeakerTextsForm(TextsForm):
+    """What the public reads of a speaker, in one language."""
+
+    position = StringField(_l("Position and organisation"))
+    about = TextAreaField(_l("About the speaker"))

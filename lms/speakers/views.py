@@ -16,11 +16,12 @@ from lms.core.roles import Role
 from lms.people.models import Person
 from lms.speakers import actions, queries
 from lms.speakers.actions import SpeakerInput
-from lms.speakers.forms import SpeakerForm
+from lms.speakers.forms import SpeakerForm, SpeakerTextsForm
 from lms.speakers.portraits import MAX_BYTES
 from lms.web.body_limits import FORM_BYTES, body_limit
 from lms.web.guards import ANYONE, allow
 from lms.web.identity import current_actor
+from lms.web.languages import languages_page
 from lms.web.numbers import whole
 
 STAFF = (Role.ADMINISTRATOR, Role.INSTRUCTOR)
@@ -143,6 +144,26 @@ def edit_speaker(lecture_id: int, speaker_id: str) -> ResponseReturnValue:
         return render_template("speakers/speaker.html", **shown), status
     flash(_("Changes saved."), "done")
     return _back(lecture_id)
+
+
+@bp.route("/lectures/<int:lecture_id>/speakers/<speaker_id>/languages", methods=["GET", "POST"])
+@allow(*STAFF)
+def speaker_languages(lecture_id: int, speaker_id: str) -> ResponseReturnValue:
+    """The texts about a speaker in each language, for those who may edit the speaker."""
+    by, at = current_actor(), clock.now()
+    lecture = queries.get_lecture_to_edit(lecture_id, by=by)
+    speaker = queries.get_speaker_of(lecture_id, speaker_id)
+    if speaker.id not in queries.list_editable_ids([speaker.id], by=by):
+        raise Forbidden
+    page = languages_page(
+        speaker,
+        SpeakerTextsForm,
+        translate=lambda code, texts: actions.translate_speaker(lecture_id, speaker_id, code, texts, by=by, at=at),
+        state_main=lambda code: actions.state_text_language(lecture_id, speaker_id, code, by=by, at=at),
+    )
+    if page.status is None:
+        return redirect(url_for(".speaker_languages", lecture_id=lecture_id, speaker_id=speaker_id), 303)
+    return render_template("speakers/languages.html", lecture=lecture, speaker=speaker, page=page), page.status
 
 
 @bp.post("/lectures/<int:lecture_id>/speakers/<speaker_id>/move")

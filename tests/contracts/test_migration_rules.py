@@ -102,7 +102,7 @@ def test_the_version_before_writes_and_reads_after_each_migration(fresh: Config)
 
 
 def _empty(names: list[str]) -> None:
-    with db.engine.begin() as connection:
+    with db.engine.execution_options(**{UNWATCHED: True}).begin() as connection:
         if connection.dialect.name != "sqlite":
             connection.execute(text(f"TRUNCATE {', '.join(f'{chr(34)}{name}{chr(34)}' for name in names)} CASCADE"))
             return

@@ -16,7 +16,7 @@ from lms.attendance.models.credits import Correction, Outcome
 from lms.attendance.models.evidence import AttendanceImport
 from lms.attendance.presence import WHO, is_held
 from lms.attendance.queries.roster import is_on_roster
-from lms.catalogue.models import Lecture
+from lms.catalogue.models import LECTURE_TITLE, Lecture
 from lms.catalogue.queries.lectures import get_lecture
 from lms.catalogue.rules import may_edit_lecture, teaching_id
 from lms.catalogue.visibility import ids_taught_by_person
@@ -25,6 +25,7 @@ from lms.core.db import db, read, read_value
 from lms.core.errors import NotFound
 from lms.core.lists import ListRequest
 from lms.core.roles import Actor
+from lms.core.translations import Translations
 from lms.people.models import Person
 from lms.people.queries.finding import is_found
 
@@ -189,6 +190,8 @@ class LectureAppeals:
     lecture_id: int
     title: str
     language: str
+    text_language: str | None
+    translations: Translations
     count: int
     oldest: datetime
     public_id: str
@@ -198,7 +201,13 @@ def list_lectures_with_appeals(*, by: Actor) -> list[LectureAppeals]:
     """The lectures with open appeals that somebody may answer, the one that waits longest first."""
     oldest = func.min(Appeal.filed_at)
     query = (
-        select(Lecture.id, Lecture.title, Lecture.language, func.count(), oldest, func.min(Appeal.public_id))
+        select(
+            Lecture.id,
+            *LECTURE_TITLE,
+            func.count(),
+            oldest,
+            func.min(Appeal.public_id),
+        )
         .select_from(Appeal)
         .join(Lecture, Lecture.id == Appeal.lecture_id)
         .where(_answerable(*_kind(by)), Appeal.state == AppealState.OPEN)

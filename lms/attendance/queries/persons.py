@@ -14,12 +14,13 @@ from lms.attendance.models.unmatched import UnmatchedAttendee
 from lms.attendance.outcomes import AttendanceOutcome, OutcomeInputs, was_in_group
 from lms.attendance.presence import WHO, lectures_with_evidence, places_of, presence_by_person, presence_of, span_of
 from lms.attendance.queries.outcomes import corrections_by_lecture, exclusion_reasons
-from lms.catalogue.models import Lecture, LectureState, Policy
+from lms.catalogue.models import LECTURE_TITLE, Lecture, LectureState, Policy
 from lms.catalogue.queries.policies import current_policies
 from lms.core import clock
 from lms.core.db import db, read
 from lms.core.errors import NotFound
 from lms.core.roles import Actor
+from lms.core.translations import Translations
 from lms.enrolment.membership import IS_ELIGIBLE, IS_EXPECTED, holds_for, series_of
 from lms.people.models import Person
 
@@ -31,6 +32,9 @@ class PersonAttendance(AttendanceOutcome):
     lecture_id: int
     series_id: int
     title: str
+    language: str
+    text_language: str | None
+    translations: Translations
 
 
 def attendance_of_person(
@@ -62,7 +66,15 @@ def attendance_of_person(
         )
         fields = inputs.fields_for(person_id, presence.get(lecture.id, []))
         attendances.append(
-            PersonAttendance(lecture_id=lecture.id, series_id=lecture.series_id, title=lecture.title, **fields)
+            PersonAttendance(
+                lecture_id=lecture.id,
+                series_id=lecture.series_id,
+                title=lecture.title,
+                language=lecture.language,
+                text_language=lecture.text_language,
+                translations=lecture.translations,
+                **fields,
+            )
         )
     return attendances
 
@@ -103,7 +115,7 @@ def _held(*which: ColumnElement[bool]) -> Any:
         select(
             Lecture.id,
             Lecture.series_id,
-            Lecture.title,
+            *LECTURE_TITLE,
             Lecture.starts_at,
             Lecture.duration_minutes,
             Lecture.actual_start,

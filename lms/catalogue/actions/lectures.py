@@ -40,6 +40,7 @@ from lms.core.roles import Actor
 _PLAIN = (
     "title",
     "abstract",
+    "text_language",
     "time_zone",
     "duration_minutes",
     "delivery",
@@ -65,13 +66,20 @@ def schedule_or_repeat_lecture(slug: str, draft: LectureInput, *, by: Actor, at:
     series = locked_series(slug)
     check_can_edit_series(series, by)
     draft = checked_lecture(draft)
-    draft = replace(draft, language=draft.language or series.language)
+    draft = in_languages_of(series, draft)
     starts_at = _instant(draft)
     persons = persons_of(draft.instructors)
     there = _find_same(series, draft, persons)
     if there is not None:
         return there, False
     return add_lecture(series, draft, starts_at, persons, by=by, at=at), True
+
+
+def in_languages_of(series: Series, draft: LectureInput) -> LectureInput:
+    """A new lecture with the languages of its series where it states none: of the lecture, and of its texts."""
+    language = draft.language or series.language
+    text_language = series.text_language if language == series.language else None
+    return replace(draft, language=language, text_language=draft.text_language or text_language)
 
 
 def add_lecture(
@@ -90,6 +98,7 @@ def add_lecture(
         local_start=draft.starts_at,
         starts_at=starts_at,
         language=draft.language or series.language,
+        translations=dict(draft.translations),
         interpretation=list(draft.interpretation),
         materials=[dict(row) for row in draft.materials],
         sequence=0,
@@ -136,6 +145,7 @@ def _find_same(series: Series, draft: LectureInput, persons: list[int]) -> Lectu
         same = (
             all(getattr(lecture, name) == getattr(draft, name) for name in _PLAIN)
             and lecture.language == draft.language
+            and lecture.translations == draft.translations
             and (lecture.state is LectureState.DRAFT) == (draft.state is LectureState.DRAFT)
             and lecture.interpretation == list(draft.interpretation)
             and lecture.materials == [dict(row) for row in draft.materials]
@@ -172,6 +182,8 @@ def edit_lecture(lecture_id: int, changes: dict[str, Any], *, by: Actor, at: dat
     }
     _retime(lecture, checked, starts_at)
     _write_fields(lecture, checked)
+    if "translations" in changes:
+        lecture.translations = dict(checked.translations)
     if target is LectureState.SCHEDULED and lecture.state is LectureState.DRAFT:
         check_can_publish(lecture)
         lecture.state = LectureState.SCHEDULED

@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from lms.catalogue.actions.lectures import add_lecture, edit_lecture, locked_lecture
+from lms.catalogue.actions.lectures import add_lecture, edit_lecture, in_languages_of, locked_lecture
 from lms.catalogue.actions.naming import add_series_instructors, persons_of
 from lms.catalogue.actions.series import create_or_repeat_series, locked_series, policy_draft
 from lms.catalogue.actions.states import postpone_lecture
@@ -47,6 +47,7 @@ from lms.core.events import CopyPreviewed, LecturesCopied, publish
 from lms.core.i18n import _
 from lms.core.idempotency import Answer, answer_once
 from lms.core.roles import Actor
+from lms.core.translations import Translations, main_language
 from lms.people.queries.access import holders_of
 
 
@@ -146,6 +147,8 @@ def _series_input(source: Series, copy: SeriesCopy, days: int) -> SeriesInput:
         title=copy.title,
         description=source.description,
         language=source.language,
+        text_language=source.text_language,
+        translations=_translations_of_copy(source, copy.title),
         visibility=Visibility.DRAFT,
         admission=source.admission,
         nominations_need_approval=source.nominations_need_approval,
@@ -157,6 +160,20 @@ def _series_input(source: Series, copy: SeriesCopy, days: int) -> SeriesInput:
     )
 
 
+def _translations_of_copy(source: Series, title: str) -> Translations:
+    """The translations of a series for its copy; those of its title only where the copy has the same title."""
+    left_out = () if title == source.title else ("title",)
+    return {
+        code: {name: text for name, text in texts.items() if name not in left_out}
+        for code, texts in _translations_of(source).items()
+    }
+
+
+def _translations_of(item: Series | Lecture) -> Translations:
+    """The translations of a series or lecture that it can be made with: without one into its own main language."""
+    return {code: texts for code, texts in item.translations.items() if code != main_language(item)}
+
+
 def _lecture_input(lecture: Lecture, local_start: datetime | None, copy: SeriesCopy) -> LectureInput:
     return LectureInput(
         title=lecture.title,
@@ -166,6 +183,8 @@ def _lecture_input(lecture: Lecture, local_start: datetime | None, copy: SeriesC
         state=LectureState.DRAFT,
         duration_minutes=lecture.duration_minutes,
         language=lecture.language,
+        text_language=lecture.text_language,
+        translations=_translations_of(lecture),
         interpretation=tuple(lecture.interpretation),
         delivery=lecture.delivery,
         materials=tuple(lecture.materials) if copy.links else (),
@@ -210,7 +229,8 @@ def _numbered(draft: LectureInput, check: DateCheck, number: int, count: int) ->
 def _checked(series: Series, draft: LectureInput, by: Actor) -> tuple[LectureInput, list[int]]:
     """The lecture as it is stored, as a draft, and who gives it."""
     check_can_edit_series(series, by)
-    return checked_lecture(replace(draft, state=LectureState.DRAFT)), persons_of(draft.instructors)
+    draft = in_languages_of(series, replace(draft, state=LectureState.DRAFT))
+    return checked_lecture(draft), persons_of(draft.instructors)
 
 
 def check_repeat(slug: str, draft: LectureInput, repeat: Repeat, *, locale: str, by: Actor) -> list[DateCheck]:

@@ -35,7 +35,16 @@ from lms.core.roles import Actor
 from lms.people.models import Country, Person
 from lms.people.queries.countries import country_ids, unknown_country
 
-_PLAIN = ("title", "description", "language", "admission", "nominations_need_approval", "starts_on", "ends_on")
+_PLAIN = (
+    "title",
+    "description",
+    "language",
+    "text_language",
+    "admission",
+    "nominations_need_approval",
+    "starts_on",
+    "ends_on",
+)
 
 
 @action
@@ -69,6 +78,7 @@ def create_or_repeat_series(draft: SeriesInput, *, by: Actor, at: datetime) -> t
         capacity=draft.capacity,
         taken=0,
         created_at=at,
+        translations=dict(draft.translations),
         **{name: getattr(draft, name) for name in _PLAIN},
     )
     db.session.add(series)
@@ -113,6 +123,8 @@ def edit_series(slug: str, changes: dict[str, Any], *, by: Actor, at: datetime) 
         _turn_calendars(series, draft.visibility, by=by, at=at)
     for name in (*_PLAIN, "slug", "visibility"):
         setattr(series, name, getattr(draft, name))
+    if "translations" in changes:
+        series.translations = dict(draft.translations)
     capacity_changed = series.capacity != draft.capacity
     series.capacity = draft.capacity
     listed = _set_instructors(series, persons) if "instructors" in changes else ListChange()
@@ -187,7 +199,7 @@ def _draft_of(series: Series) -> SeriesInput:
 
 def _is_same(series: Series, draft: SeriesInput, persons: list[int], countries: list[Country]) -> bool:
     """Whether what is asked for is what is there. Instructors that its lectures brought along do not differ."""
-    stored = _draft_of(series)
+    stored = replace(_draft_of(series), translations=series.translations)
     if {country.id for country in series.countries} != {country.id for country in countries}:
         return False
     if asdict(replace(stored, countries=None)) != asdict(replace(draft, countries=None, instructors=())):

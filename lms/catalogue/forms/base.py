@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from babel import Locale
 from werkzeug.datastructures import MultiDict
 from wtforms import DateField, FieldList, FormField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]
@@ -20,45 +19,9 @@ from lms.core.errors import Invalid
 from lms.core.i18n import _
 from lms.people.queries.countries import country_names
 from lms.people.queries.country_names import code_of_name, codes_of_shared_name
-from lms.web.fields import sorted_choices, zone_choices
+from lms.web.fields import zone_choices
 from lms.web.forms import BaseForm
 from lms.web.locale import reader_locale
-from lms.web.time import language_name
-
-LANGUAGES = (
-    *("en", "fr", "es", "pt", "ru", "ar", "zh"),
-    *("sw", "am", "ha", "yo", "zu", "so", "hi", "ur", "bn", "ne", "si", "ta", "th", "vi", "km", "lo", "my", "id", "ms"),
-    *(
-        "fil",
-        "mn",
-        "kk",
-        "uz",
-        "ky",
-        "tg",
-        "tk",
-        "az",
-        "fa",
-        "tr",
-        "ja",
-        "ko",
-        "de",
-        "it",
-        "nl",
-        "pl",
-        "uk",
-        "ro",
-        "sr",
-    ),
-    "el",
-)
-"""Languages that the forms offer; the API takes any."""
-
-
-def language_choices(chosen: str | None = None, codes: Iterable[str] = LANGUAGES) -> list[SelectChoice]:
-    """Languages by name in the reader's language; a language in use stays a choice."""
-    names = Locale.parse(reader_locale()).languages
-    offered = {*codes, *([chosen] if chosen else [])}
-    return sorted_choices((code, names.get(code) or language_name(code)) for code in offered)
 
 
 def lines(text: str | None) -> tuple[str, ...]:

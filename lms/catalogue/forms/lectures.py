@@ -13,17 +13,17 @@ from wtforms.widgets import CheckboxInput, ListWidget
 
 from lms.catalogue.dates import Every, Repeat
 from lms.catalogue.forms.base import (
-    LANGUAGES,
     Addresses,
     InstructorsForm,
     PlannedTimeForm,
-    language_choices,
     offered_zones,
 )
-from lms.catalogue.inputs import LectureInput, is_language
+from lms.catalogue.inputs import LectureInput
 from lms.catalogue.models import Lecture, LectureState, Series
 from lms.core.i18n import _, _l
+from lms.core.translations import is_language
 from lms.web.fields import KnownChoice, LocalTimeField, WholeNumber, ZoneField
+from lms.web.languages import LANGUAGES, language_choices
 from lms.web.time import language_name
 
 _SPARE_LINKS, _MOST_LINKS = 1, 60

@@ -10,12 +10,13 @@ from wtforms import BooleanField, Form, FormField, RadioField, StringField, Text
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]
 from wtforms.validators import InputRequired, Optional
 
-from lms.catalogue.forms.base import Addresses, CatalogueForm, Day, InstructorsForm, codes_of, language_choices
+from lms.catalogue.forms.base import Addresses, CatalogueForm, Day, InstructorsForm, codes_of
 from lms.catalogue.inputs import PolicyInput, SeriesCopy, SeriesInput, slug_of
 from lms.catalogue.models import Admission, CertificateKind, Policy, Series, Visibility, WalkIns
 from lms.core.i18n import _l
 from lms.people.queries.countries import country_names
 from lms.web.fields import KnownChoice, WholeNumber
+from lms.web.languages import language_choices
 from lms.web.locale import reader_locale
 
 

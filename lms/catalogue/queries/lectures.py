@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 
 from lms.catalogue.models import (
+    LECTURE_TITLE,
     Lecture,
     LectureChange,
     LectureInstructor,
@@ -31,8 +32,7 @@ BEGAN = func.coalesce(Lecture.actual_start, Lecture.starts_at)
 STATION = (
     Lecture.id,
     Lecture.series_id,
-    Lecture.title,
-    Lecture.language,
+    *LECTURE_TITLE,
     Lecture.interpretation,
     Lecture.state,
     Lecture.held_unknown,
@@ -205,16 +205,20 @@ def list_live(*, by: Actor) -> list[Lecture]:
 
 
 _LIVE_IN_PUBLIC = (  # a constant, because every page asks it: 2 % of one
-    select(Lecture.id, Lecture.title, Lecture.actual_start)
+    select(
+        Lecture.id,
+        *LECTURE_TITLE,
+        Lecture.actual_start,
+    )
     .join(Series)
     .where(Lecture.state == LectureState.LIVE, Series.visibility == Visibility.PUBLIC)
     .order_by(Lecture.actual_start.desc(), Lecture.id)
 )
 
 
-def list_live_in_public() -> list[tuple[int, str, datetime | None]]:
-    """As `list_live`, for everyone: id, title and actual start, for the top of each page."""
-    return [(id_, title, began) for id_, title, began in read(_LIVE_IN_PUBLIC)]
+def list_live_in_public() -> Sequence[Any]:
+    """As `list_live`, for everyone: id, title with its languages and actual start, for the top of each page."""
+    return list(read(_LIVE_IN_PUBLIC))
 
 
 def was_postponed(lecture_id: int) -> bool:

@@ -10,7 +10,6 @@ from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from lms.catalogue.actions.series import create_series, edit_series
-from lms.catalogue.forms.base import language_choices
 from lms.catalogue.forms.series import SeriesForm
 from lms.catalogue.models import Admission, LectureState, Policy
 from lms.catalogue.queries import policies as policy_queries
@@ -31,9 +30,12 @@ from lms.core.i18n import _
 from lms.core.roles import Actor, Role
 from lms.web.guards import ANYONE, SIGNED_IN, allow
 from lms.web.identity import current_actor
+from lms.web.languages import language_choices
 from lms.web.whole_pages import same_for_strangers
 
 PAGE = 20
+_ELSEWHERE = frozenset({"text_language", "translations"})
+"""What of a series has a page of its own."""
 
 
 def _series_filters() -> tuple[series_queries.SeriesFilter, dict[str, str], int]:
@@ -146,7 +148,7 @@ def series_edit(slug: str) -> ResponseReturnValue:
     if sent and form.validate():
         try:
             draft = form.draft()
-            changes = {one.name: getattr(draft, one.name) for one in fields(draft)}
+            changes = {one.name: getattr(draft, one.name) for one in fields(draft) if one.name not in _ELSEWHERE}
             changes["policy"] = form.policy.form.typed()
             saved = edit_series(slug, changes, by=actor, at=clock.now())
         except Invalid as error:

@@ -12,7 +12,7 @@ from sqlalchemy import Select, and_, case, exists, func, or_, select
 
 from lms.attendance.models.credits import Credit, Outcome
 from lms.attendance.queries.sessions import sessions_among
-from lms.catalogue.models import Lecture, LectureState, Series, Visibility
+from lms.catalogue.models import SERIES_TITLE, Lecture, LectureState, Series, Visibility
 from lms.catalogue.queries.lectures import add_drafts, stations_of
 from lms.catalogue.queries.policies import current_policies
 from lms.certificates import eligibility, rules
@@ -24,6 +24,7 @@ from lms.core.i18n import _
 from lms.core.lists import ListRequest
 from lms.core.measures import MINUTE_MS
 from lms.core.roles import Actor
+from lms.core.translations import Translations
 from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.enrolment.queries.rows import PERSON_ROW, SPEAKS, day_of, matching
 from lms.enrolment.rules import speaks_for
@@ -42,6 +43,8 @@ class Behind:
     slug: str
     title: str
     language: str
+    text_language: str | None
+    translations: Translations
     attended: int
     needed: int
     to_come: int
@@ -112,7 +115,8 @@ def list_behind_by_series(
     page = select(selected).order_by(selected.c.missing.desc(), selected.c.sort_name, selected.c.id)
     rows = [
         Behind(
-            *(row.public_id, row.full_name, row.native_name, row.organisation, row.slug, row.title, row.language),
+            *(row.public_id, row.full_name, row.native_name, row.organisation),
+            *(row.slug, row.title, row.language, row.text_language, row.translations),
             row.attended,
             measured[row.series_id].earning.needed,
             measured[row.series_id].earning.to_come,
@@ -184,8 +188,7 @@ def _query(measured: Mapping[int, _RunningSeries], country_id: int | None, at: d
             Person.organisation,
             Enrolment.series_id,
             Series.slug,
-            Series.title,
-            Series.language,
+            *SERIES_TITLE,
             attended.label("attended"),
             _of_series(measured, lambda requirement: requirement.earning.needed).label("needed"),
             (_of_series(measured, lambda requirement: requirement.earning.needed) - attended).label("missing"),

@@ -9,7 +9,6 @@ from flask import Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
 
-from lms.catalogue.forms.base import LANGUAGES, language_choices
 from lms.catalogue.models import CertificateKind
 from lms.catalogue.queries.series import get_series
 from lms.certificates.actions import designs as actions
@@ -36,6 +35,7 @@ from lms.web.body_limits import FORM_BYTES, body_limit
 from lms.web.forms import flash_refusal
 from lms.web.guards import allow
 from lms.web.identity import current_actor
+from lms.web.languages import LANGUAGES, language_choices
 from lms.web.time import language_name
 
 _LOOK = "look-"

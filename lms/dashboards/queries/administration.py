@@ -11,12 +11,13 @@ from sqlalchemy.orm import joinedload
 
 from lms.attendance.queries.appeals import LectureAppeals, list_lectures_with_appeals
 from lms.attendance.queries.sessions import unconfirmed_lectures
-from lms.catalogue.models import Lecture, LectureState, Series, Visibility
+from lms.catalogue.models import SERIES_TITLE, Lecture, LectureState, Series, Visibility
 from lms.certificates.actions.awards import JOB as CERTIFICATES
 from lms.core.db import db, read
 from lms.core.errors import Forbidden
 from lms.core.jobs import Job, JobState
 from lms.core.roles import Actor
+from lms.core.translations import Translations
 from lms.dashboards.queries.waiting import UnmatchedIn, count_waiting, list_unmatched
 from lms.dashboards.rules import is_late, is_overdue
 from lms.enrolment.models import Enrolment, EnrolmentStatus
@@ -52,6 +53,8 @@ class SeriesDrafts:
     slug: str
     title: str
     language: str
+    text_language: str | None
+    translations: Translations
     count: int
     oldest: datetime
 
@@ -147,7 +150,7 @@ def _failed_mail(at: datetime) -> FailedMail | None:
 def _drafts() -> list[SeriesDrafts]:
     oldest = func.min(Lecture.created_at)
     query = (
-        select(Series.slug, Series.title, Series.language, func.count(), oldest)
+        select(Series.slug, *SERIES_TITLE, func.count(), oldest)
         .join(Lecture, Lecture.series_id == Series.id)
         .where(Series.visibility == Visibility.PUBLIC, Lecture.state == LectureState.DRAFT)
         .group_by(Series.id)

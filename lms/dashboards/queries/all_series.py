@@ -10,15 +10,18 @@ from typing import Any
 
 from sqlalchemy import case, func, select
 
-from lms.catalogue.models import Lecture, LectureState, Series, Visibility
+from lms.catalogue.models import SERIES_TITLE, Lecture, LectureState, Series, Visibility
 from lms.catalogue.queries.lectures import list_givers_of_series
 from lms.catalogue.rules import OPEN_STATES
 from lms.certificates.queries.totals import Totals, totals_of_series
 from lms.core.db import read
 from lms.core.errors import Forbidden
 from lms.core.lists import ListRequest
+from lms.core.matching import is_in_any
 from lms.core.roles import Actor
+from lms.core.search_index import search_phrases
 from lms.core.sorting import sort_key
+from lms.core.translations import Translations
 
 
 class SeriesState(StrEnum):
@@ -45,6 +48,8 @@ class SeriesRow:
     slug: str
     title: str
     language: str
+    text_language: str | None
+    translations: Translations
     visibility: Visibility
     enrolled: int
     created_at: datetime
@@ -110,7 +115,7 @@ def _rows() -> Any:
         return func.coalesce(func.sum(case((Lecture.state.in_(states), 1), else_=0)), 0)
 
     began = func.coalesce(Lecture.actual_start, Lecture.starts_at)
-    named = (Series.id, Series.slug, Series.title, Series.language)
+    named = (Series.id, Series.slug, *SERIES_TITLE)
     planned = (LectureState.DRAFT, LectureState.HELD, *OPEN_STATES)
     return (
         select(
@@ -131,13 +136,13 @@ def _rows() -> Any:
 
 
 def _matches(row: SeriesRow, request: ListRequest) -> bool:
-    state, words = request.filters.get("state"), request.q.casefold().split()
+    state, phrases = request.filters.get("state"), search_phrases(request.q)
     if state == TO_ISSUE and not row.totals.to_issue:
         return False
     if state and state not in (TO_ISSUE, row.state.value):
         return False
-    text = f"{row.title} {row.slug}".casefold()
-    return all(word in text for word in words)
+    titles = [text["title"] for text in row.translations.values() if "title" in text]
+    return is_in_any(phrases, [row.title, row.slug, *titles])
 
 
 def _key(column: str) -> Any:

@@ -122,7 +122,7 @@ class HelpFound:
     text: str
 
 
-def find_help(words: tuple[str, ...]) -> list[HelpFound]:
+def find_help(phrases: tuple[str, ...]) -> list[HelpFound]:
     """The topics whose question or answer has all the words, in the order of the page."""
     topics = [(topic.id, str(topic.title), topic.plain) for topic in (*STEPS, *QUESTIONS, *ACCESSIBILITY)]
-    return [HelpFound(*topic) for topic in topics if is_mentioned(words, f"{topic[1]} {topic[2]}")]
+    return [HelpFound(*topic) for topic in topics if is_mentioned(phrases, f"{topic[1]} {topic[2]}")]

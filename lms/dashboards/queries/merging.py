@@ -61,7 +61,7 @@ class MergedFigures:
 class SharedLecture:
     """A lecture in which both have part, in whole minutes. `at_once`: both were there at the same time."""
 
-    title: str
+    attendance: PersonAttendance
     first: int
     second: int
     together: int
@@ -163,7 +163,7 @@ def preview_merge(kept_public_id: str, merged: str, *, by: Actor, at: datetime) 
 
 def _shared(first: PersonAttendance, second: PersonAttendance, after: PersonAttendance) -> SharedLecture:
     return SharedLecture(
-        title=after.title,
+        attendance=after,
         first=whole_minutes(first.present_ms),
         second=whole_minutes(second.present_ms),
         together=whole_minutes(after.present_ms),

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from lms.core.errors import NotFound
 from lms.core.roles import Actor
+from lms.core.translations import Translations
 from lms.enrolment.queries.people import list_of_person
 from lms.mail.kinds import PER_SERIES, MailKind, is_default
 from lms.mail.outbox import ALL_SERIES
@@ -24,6 +25,9 @@ class SeriesMails:
     id: int
     slug: str
     title: str
+    language: str
+    text_language: str | None
+    translations: Translations
     choices: Mapping[MailKind, bool]
     explicit: Mapping[MailKind, bool]
 
@@ -59,5 +63,9 @@ def chosen_mails(public_id: str, *, by: Actor, at: datetime) -> ChosenMails:
         is_wanted: dict[MailKind, bool] = {
             kind: chosen_here.get(kind, general[kind]) for kind in offered if kind in PER_SERIES
         }
-        by_slug[series.slug] = SeriesMails(series.id, series.slug, series.title, is_wanted, chosen_here)
+        by_slug[series.slug] = SeriesMails(
+            *(series.id, series.slug, series.title, series.language, series.text_language, series.translations),
+            is_wanted,
+            chosen_here,
+        )
     return ChosenMails(person_id, general, tuple(sorted(by_slug.values(), key=lambda mails: mails.title.casefold())))

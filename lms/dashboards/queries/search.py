@@ -13,7 +13,7 @@ from lms.certificates import numbers
 from lms.certificates.queries.certificates import ShownCertificate, get_certificate, list_of_people
 from lms.core.errors import NotFound
 from lms.core.roles import Actor
-from lms.core.search_index import search_words
+from lms.core.search_index import search_phrases, search_words
 from lms.dashboards.queries.help import HelpFound, find_help
 from lms.enrolment.queries.rows import day_of
 from lms.enrolment.queries.sharing import seen_in_search, series_shared_with
@@ -38,12 +38,14 @@ class ResultKind(StrEnum):
 
 @dataclass(frozen=True)
 class Found:
-    """What was found: `words` as they are compared, up to `MOST` of each kind, and of which kinds there are more.
+    """What was found: up to `MOST` of each kind, and of which kinds there are more.
 
-    `series_of`: where an instructor finds each person, by id.
+    `words` of names and `phrases` of texts are what was compared. `series_of`: where an instructor finds each
+    person, by id.
     """
 
     words: tuple[str, ...]
+    phrases: tuple[str, ...] = ()
     people: Sequence[PersonFound] = ()
     series: Sequence[SeriesFound] = ()
     lectures: Sequence[LectureFound] = ()
@@ -72,11 +74,12 @@ def kinds_for(by: Actor) -> list[ResultKind]:
     return [kind for kind in ResultKind if is_staff or kind not in of_staff]
 
 
-def find_all(typed: str, *, by_organisation: bool = False, by: Actor, at: datetime) -> Found:
+def find_all(typed: str, *, by_organisation: bool = False, locale: str = "en", by: Actor, at: datetime) -> Found:
     """What is found for what was typed. `by_organisation`: people are looked for by their organisation instead."""
     words = tuple(search_words(typed))
     if not words:
         return Found(())
+    phrases = tuple(search_phrases(typed))
     people: list[PersonFound] = []
     organisations: list[OrganisationFound] = []
     if ResultKind.PEOPLE in kinds_for(by):
@@ -85,13 +88,14 @@ def find_all(typed: str, *, by_organisation: bool = False, by: Actor, at: dateti
         organisations = find_organisations(words, scope=scope, by=by)
     results = Found(
         words,
+        phrases,
         people,
-        find_series(words, by=by),
-        find_lectures(words, by=by),
-        find_files(words, by=by),
+        find_series(phrases, locale=locale, by=by),
+        find_lectures(phrases, locale=locale, by=by),
+        find_files(phrases, by=by),
         organisations,
         _certificates(typed, people, by=by),
-        find_help(words),
+        find_help(phrases),
     )
     shown: dict[str, Any] = {kind.value: results.of(kind)[:MOST] for kind in ResultKind}
     more = frozenset(kind for kind in ResultKind if len(results.of(kind)) > MOST)

@@ -11,8 +11,9 @@ from sqlalchemy import or_, select
 
 from lms.attendance.models.appeals import Appeal, AppealState
 from lms.attendance.models.credits import Outcome
-from lms.catalogue.models import Lecture, LectureState, Series
+from lms.catalogue.models import LECTURE_TITLE, SERIES_TITLE, Lecture, LectureState, Series
 from lms.core.db import read
+from lms.core.translations import Translations
 from lms.dashboards.queries.own import OwnSeries
 from lms.nominations.models import Nomination, NominationState
 from lms.people.models import Person, PersonEmail
@@ -30,6 +31,8 @@ class Invited:
     slug: str
     title: str
     language: str
+    text_language: str | None
+    translations: Translations
     at: datetime | None
     """By when to answer."""
     kind: ClassVar = "invitation"
@@ -42,6 +45,8 @@ class AnsweredAppeal:
     lecture_id: int
     title: str
     language: str
+    text_language: str | None
+    translations: Translations
     is_accepted: bool
     at: datetime
     kind: ClassVar = "answer"
@@ -54,6 +59,8 @@ class Recorded:
     lecture_id: int
     title: str
     language: str
+    text_language: str | None
+    translations: Translations
     at: datetime
     in_room: bool
     """Whether it is watched in the room, rather than at another site."""
@@ -100,7 +107,7 @@ def _invitations(person_id: int, at: datetime) -> list[Invited]:
         select(PersonEmail.key).join(Person, Person.id == PersonEmail.person_id).where(Person.canonical_id == person_id)
     )
     query = (
-        select(Series.slug, Series.title, Series.language, Nomination.expires_at)
+        select(Series.slug, *SERIES_TITLE, Nomination.expires_at)
         .join(Nomination, Nomination.series_id == Series.id)
         .where(
             Nomination.state == NominationState.INVITED,
@@ -115,7 +122,12 @@ def _invitations(person_id: int, at: datetime) -> list[Invited]:
 
 def _answered_appeals(person_id: int, since: datetime) -> list[AnsweredAppeal]:
     query = (
-        select(Lecture.id, Lecture.title, Lecture.language, Appeal.state, Appeal.ended_at)
+        select(
+            Lecture.id,
+            *LECTURE_TITLE,
+            Appeal.state,
+            Appeal.ended_at,
+        )
         .join(Appeal, Appeal.lecture_id == Lecture.id)
         .join(Person, Person.id == Appeal.person_id)
         .where(
@@ -127,8 +139,16 @@ def _answered_appeals(person_id: int, since: datetime) -> list[AnsweredAppeal]:
         .limit(MOST)
     )
     return [
-        AnsweredAppeal(lecture_id, title, language, state is AppealState.ACCEPTED, ended_at)
-        for lecture_id, title, language, state, ended_at in read(query)
+        AnsweredAppeal(
+            lecture_id=row.id,
+            title=row.title,
+            language=row.language,
+            text_language=row.text_language,
+            translations=row.translations,
+            is_accepted=row.state is AppealState.ACCEPTED,
+            at=row.ended_at,
+        )
+        for row in read(query)
     ]
 
 
@@ -137,7 +157,7 @@ def _recordings(lecture_ids: Sequence[int], since: datetime, at: datetime) -> li
     replays = find_replays(lecture_ids)
     counting = {lecture_id: replay.counts_until for lecture_id, replay in replays.items() if replay.counts(at)}
     query = (
-        select(Lecture.id, Lecture.title, Lecture.language, Lecture.actual_end)
+        select(Lecture.id, *LECTURE_TITLE, Lecture.actual_end)
         .where(
             Lecture.id.in_(lecture_ids),
             Lecture.state == LectureState.HELD,
@@ -151,6 +171,8 @@ def _recordings(lecture_ids: Sequence[int], since: datetime, at: datetime) -> li
             row.id,
             row.title,
             row.language,
+            row.text_language,
+            row.translations,
             row.actual_end,
             in_room=row.id in replays,
             counts_until=counting.get(row.id),

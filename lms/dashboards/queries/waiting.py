@@ -13,7 +13,7 @@ from lms.attendance.models.evidence import Presence
 from lms.attendance.models.unmatched import UnmatchedAttendee
 from lms.attendance.presence import is_unmatched
 from lms.attendance.queries.appeals import open_appeals_for
-from lms.catalogue.models import Lecture, Series
+from lms.catalogue.models import LECTURE_TITLE, Lecture, Series
 from lms.catalogue.rules import teaching_id
 from lms.catalogue.visibility import ids_taught_by
 from lms.core import cache_versions
@@ -21,6 +21,7 @@ from lms.core.db import read, read_one
 from lms.core.errors import Forbidden
 from lms.core.process_cache import memory
 from lms.core.roles import Actor
+from lms.core.translations import Translations
 from lms.nominations.models import Nomination, NominationState
 
 STAMP = "waiting"
@@ -77,6 +78,8 @@ class UnmatchedIn:
     lecture_id: int
     title: str
     language: str
+    text_language: str | None
+    translations: Translations
     series: str
     began: datetime | None
     count: int
@@ -91,7 +94,13 @@ def list_unmatched(*, by: Actor, limit: int = 200) -> Sequence[UnmatchedIn]:
         raise Forbidden
     count = func.count(Presence.attendee_id.distinct())
     query = (
-        select(Lecture.id, Lecture.title, Lecture.language, Series.title, Lecture.actual_start, count)
+        select(
+            Lecture.id,
+            *LECTURE_TITLE,
+            Series.title,
+            Lecture.actual_start,
+            count,
+        )
         .join(Series, Series.id == Lecture.series_id)
         .join(Presence, Presence.lecture_id == Lecture.id)
         .join(UnmatchedAttendee, UnmatchedAttendee.id == Presence.attendee_id)

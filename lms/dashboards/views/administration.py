@@ -23,7 +23,7 @@ from lms.dashboards.queries.administration import (
     SeriesApplications,
     needs_of_administrators,
 )
-from lms.dashboards.texts import passage
+from lms.dashboards.texts import translated
 from lms.dashboards.todo_rows import TodoRow, TodoStep, appeal_rows, drafts_row, oldest_first, unmatched_rows
 from lms.dashboards.views.blueprint import bp
 from lms.mail.reasons import mail_reason
@@ -57,14 +57,14 @@ def _decisions(needs: Needs) -> Iterable[TodoRow]:
     yield from (_nomination_row(row) for row in needs.nominations)
     yield from appeal_rows(needs.appeals)
     yield from unmatched_rows(needs.unmatched)
-    yield from (drafts_row(row.slug, passage(row.title, row.language), row.count, row.oldest) for row in needs.drafts)
+    yield from (drafts_row(row.slug, translated(row), row.count, row.oldest) for row in needs.drafts)
     yield from (_refused_row(row) for row in needs.refused)
     yield from _mail_rows(needs.mail)
     yield from _task_rows(needs.jobs)
 
 
 def _about(lecture: Lecture, text: str) -> Markup:
-    return Markup("{}: {}").format(passage(lecture.title, lecture.language), text)
+    return Markup("{}: {}").format(translated(lecture), text)
 
 
 def _lecture_row(lecture: Lecture, what: str, about: str, label: str, url: str) -> TodoRow:
@@ -105,7 +105,7 @@ def _unconfirmed_row(lecture: Lecture) -> TodoRow:
 def _application_row(row: SeriesApplications) -> TodoRow:
     url = url_for("enrolment.series_enrolments", slug=row.series.slug, status="applied")
     what = _n("One application", "%(n)s applications", row.count, n=number(row.count))
-    about = passage(row.series.title, row.series.language)
+    about = translated(row.series)
     return TodoRow(what, url, about, [TodoStep(_("Decide"), url)], since=row.oldest)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Sequence
 from typing import Any
 
 from flask import Blueprint, g, has_request_context, request
@@ -15,12 +15,10 @@ from lms.web.live_bar import closed_live
 
 bp = Blueprint("dashboards", __name__, template_folder="../templates")
 
-Live = tuple[int, str, datetime | None]
-
 
 @bp.app_context_processor
 def live_lectures() -> dict[str, Any]:
-    """`live_lectures` for the bar on top of every page: (id, title, actual start) of public live lectures.
+    """`live_lectures` for the bar on top of every page: rows of public live lectures.
 
     Not those whose bar the reader has closed; pages of a lecture show themselves that it is live.
     """
@@ -29,7 +27,7 @@ def live_lectures() -> dict[str, Any]:
     if "live_lectures" not in g:
         lecture_id = (request.view_args or {}).get("lecture_id")
         hidden = {lecture_id, *closed_live()}
-        g.live_lectures = [live for live in _live() if live[0] not in hidden]
+        g.live_lectures = [live for live in _live() if live.id not in hidden]
     return {"live_lectures": g.live_lectures}
 
 
@@ -49,7 +47,7 @@ def _waiting() -> WaitingCounts | None:
         return None
 
 
-def _live() -> list[Live]:
+def _live() -> Sequence[Any]:
     try:
         return list_live_in_public()
     except SQLAlchemyError:

@@ -16,7 +16,7 @@ from lms.core.i18n import _, _n
 from lms.core.lists import ListRequest
 from lms.core.roles import Role
 from lms.dashboards.queries.country import CountryDesk, get_country_desk, list_open_series
-from lms.dashboards.texts import passage
+from lms.dashboards.texts import translated
 from lms.dashboards.todo_rows import TodoRow, TodoStep, titles_in_words
 from lms.dashboards.views.blueprint import bp
 from lms.enrolment.models import EnrolmentSource
@@ -172,8 +172,8 @@ def _sign_row(view: Any) -> TodoRow:
 
 def _titles(rows: Sequence[CountrySeries]) -> str:
     if len(rows) == 1:
-        return passage(rows[0].series.title, rows[0].series.language)
-    return titles_in_words([(row.series.title, row.series.language) for row in rows])
+        return translated(rows[0].series)
+    return titles_in_words([row.series for row in rows])
 
 
 def _until(rows: Sequence[CountrySeries]) -> str:

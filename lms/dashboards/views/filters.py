@@ -8,9 +8,13 @@ from lms.dashboards import texts
 
 
 def init_app(app: Flask) -> None:
-    """Registers the filters `markdown`, `passage`, `summary` and `beyond`."""
+    """Registers the filters of this module."""
     app.add_template_filter(texts.markdown, "markdown")
     app.add_template_filter(texts.passage, "passage")
+    app.add_template_filter(texts.translated, "translated")
+    app.add_template_filter(texts.translated_inline, "translated_inline")
+    app.add_template_filter(texts.translation, "translation")
+    app.add_template_filter(texts.lang_attributes, "lang_attributes")
     app.add_template_filter(texts.summary, "summary")
     app.add_template_filter(texts.beyond, "beyond")
     app.add_template_filter(texts.without_class_name, "without_class_name")

@@ -34,6 +34,7 @@ from lms.certificates.eligibility import Standing, standing
 from lms.certificates.rules import may_see_earners
 from lms.core import clock
 from lms.core.roles import Actor, Role
+from lms.core.translations import languages_of
 from lms.dashboards import cards, rules, structured
 from lms.dashboards.queries.earning import find_next_to_earn
 from lms.dashboards.route import mini_stops, stops
@@ -122,6 +123,7 @@ def series(slug: str) -> ResponseReturnValue:
         may_see_enrolments=_may_see_enrolments(shown, by=by),
         may_see_certificates=may_see_earners(shown, by) and policy.certificate is not None,
         picture=_picture_of_series(shown, lectures),
+        described_in=languages_of(shown),
         interpretation=sorted({code for lecture in lectures for code in lecture.interpretation}),
         **_feed_of(shown, lectures),
     )

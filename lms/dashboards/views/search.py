@@ -9,7 +9,7 @@ from markupsafe import Markup
 from lms.core import clock
 from lms.core.i18n import _
 from lms.core.lists import rows_shown
-from lms.core.matching import Match, excerpt_of, pieces_of
+from lms.core.matching import Match, compared, excerpt_of, pieces_of
 from lms.core.typed_text import clean_line
 from lms.dashboards.queries.search import LONGEST, Found, ResultKind, find_all, kinds_for
 from lms.dashboards.texts import passage, plain
@@ -17,6 +17,7 @@ from lms.dashboards.views.blueprint import bp
 from lms.web.guards import ANYONE, allow
 from lms.web.identity import current_actor
 from lms.web.limits import throttle_reads
+from lms.web.locale import reader_locale
 from lms.web.replica_reads import reads_replica
 
 SHOWN, SHOWN_OF_TWO = 3, 8
@@ -37,7 +38,9 @@ def search() -> ResponseReturnValue:
     kind_name = request.args.get("kind", "")
     kind = ResultKind(kind_name) if kind_name in kinds else None
     by_organisation = "by" in request.args and kind is ResultKind.PEOPLE
-    results = Found(()) if is_too_long else find_all(q, by_organisation=by_organisation, by=by, at=at)
+    results = (
+        Found(()) if is_too_long else find_all(q, by_organisation=by_organisation, locale=reader_locale(), by=by, at=at)
+    )
     page = render_template(
         "dashboards/search.html",
         q=q,
@@ -49,8 +52,8 @@ def search() -> ResponseReturnValue:
         shown={one: len(results.of(one)) if kind else _shown(results, one) for one in kinds},
         is_one_letter=len("".join(results.words)) == 1,
         reason=_reason,
-        marked=lambda text, language=None: marked(text, results.words, language),
-        excerpt=lambda text, language=None: marked(excerpt_of(plain(text), results.words), results.words, language),
+        marked=lambda text, language=None: marked(text, _marks(results, text), language),
+        excerpt=lambda text, language=None: _excerpt(results, plain(text), language),
     )
     return page, 400 if is_too_long else 200
 
@@ -58,6 +61,17 @@ def search() -> ResponseReturnValue:
 def _shown(results: Found, kind: ResultKind) -> int:
     of_each = SHOWN if sum(bool(results.of(one)) for one in ResultKind) > 2 else SHOWN_OF_TWO
     return rows_shown(len(results.of(kind)), of_each)
+
+
+def _marks(results: Found, text: str) -> tuple[str, ...]:
+    """What is marked in a text: signs that follow each other where they do so in it, otherwise each word."""
+    phrases = tuple(phrase.replace(" ", "") for phrase in results.phrases)
+    return phrases if all(phrase in compared(text) for phrase in phrases) else results.words
+
+
+def _excerpt(results: Found, text: str, language: str | None) -> Markup:
+    marks = _marks(results, text)
+    return marked(excerpt_of(text, marks), marks, language)
 
 
 def marked(text: str, words: tuple[str, ...], language: str | None = None) -> Markup:

@@ -23,7 +23,7 @@ from lms.dashboards import rules
 from lms.dashboards.queries.teaching import TaughtLecture, list_desk_lectures, list_given, with_attendance
 from lms.dashboards.queries.waiting import count_waiting, list_unmatched
 from lms.dashboards.rules import LecturePart
-from lms.dashboards.texts import passage
+from lms.dashboards.texts import translated
 from lms.dashboards.todo_rows import TodoRow, TodoStep, appeal_rows, drafts_row, oldest_first, unmatched_rows
 from lms.dashboards.views.blueprint import bp
 from lms.materials.queries import count_files
@@ -169,7 +169,7 @@ def _todo(day: TeachingDay, appeals: Sequence[LectureAppeals]) -> list[TodoRow]:
 def _late_row(row: TaughtLecture) -> TodoRow:
     """A lecture that nobody started, or of which nobody has said whether it was held."""
     lecture, lecture_id = row.lecture, row.lecture.id
-    title, url = passage(lecture.title, lecture.language), url_for("dashboards.lecture", lecture_id=lecture_id)
+    title, url = translated(lecture), url_for("dashboards.lecture", lecture_id=lecture_id)
     testid = f"todo-{lecture_id}"
     if lecture.held_unknown:
         answer = TodoStep(_("Was it held?"), url_for("catalogue.lecture_edit", lecture_id=lecture_id, _anchor="held"))
@@ -193,7 +193,7 @@ def _late_row(row: TaughtLecture) -> TodoRow:
 
 def _postponed_row(row: TaughtLecture) -> TodoRow:
     url = url_for("catalogue.lecture_edit", lecture_id=row.lecture.id)
-    title = passage(row.lecture.title, row.lecture.language)
+    title = translated(row.lecture)
     return TodoRow(title, url, _("Postponed without a new date."), [TodoStep(_("Set a new time"), url)])
 
 
@@ -202,14 +202,14 @@ def _draft_rows(drafts: Sequence[TaughtLecture]) -> Iterable[TodoRow]:
     public = {row.series.id: row.series for row in drafts if row.series.visibility is Visibility.PUBLIC}
     counts = Counter(row.series.id for row in drafts)
     for series in public.values():
-        yield drafts_row(series.slug, passage(series.title, series.language), counts[series.id])
+        yield drafts_row(series.slug, translated(series), counts[series.id])
 
 
 def _live_row(row: TaughtLecture, day: TeachingDay) -> TodoRow:
     """A live lecture of somebody else in the instructor's series."""
     lecture = row.lecture
     return TodoRow(
-        passage(lecture.title, lecture.language),
+        translated(lecture),
         url_for("dashboards.lecture", lecture_id=lecture.id),
         _("It should be over") if lecture.id in day.overdue else _speakers(row),
         [_end(lecture.id)],
@@ -225,7 +225,7 @@ def _desk_row(row: TaughtLecture) -> TodoRow:
     is_live = lecture.state is LectureState.LIVE
     start = TodoStep(_("Start now"), url_for("catalogue.lecture_start", lecture_id=lecture.id), True, "start")
     return TodoRow(
-        passage(lecture.title, lecture.language),
+        translated(lecture),
         url_for("dashboards.lecture", lecture_id=lecture.id),
         _("Live now") if is_live else moment(lecture.starts_at) if lecture.starts_at is not None else "",
         [_end(lecture.id) if is_live else start],

@@ -8,13 +8,13 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy import select
 
-from lms.catalogue.inputs import is_language
 from lms.catalogue.models import Series, Visibility
 from lms.core import clock
 from lms.core.db import db
 from lms.core.errors import Invalid, NotFound
 from lms.core.i18n import _
 from lms.core.roles import Actor
+from lms.core.translations import is_language
 from lms.people.models import Country, Partnership, Region
 from lms.people.queries.countries import country_by_code
 from lms.reports.facts.selection import Filters

@@ -62,6 +62,8 @@ def test_lecture_missing_keys_take_their_defaults(ines: Api) -> None:
         "starts_at_utc": "2036-12-02T14:00:00Z",
         "duration_minutes": 90,
         "language": "fr",
+        "text_language": None,
+        "translations": {},
         "interpretation": [],
         "instructors": [],
         "instructor_names": [],

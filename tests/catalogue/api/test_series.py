@@ -33,6 +33,8 @@ def test_series_missing_keys_take_their_defaults(ines: Api) -> None:
         "title": "A",
         "description": "",
         "language": "en",
+        "text_language": None,
+        "translations": {},
         "visibility": "public",
         "admission": "open",
         "nominations_need_approval": False,

@@ -1,0 +1,233 @@
+"""Titles and descriptions in several languages: what readers get, what staff write, and who may."""
+
+# ruff: noqa: DTZ001 (planned times are local, without offset)
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import pytest
+from apiflask import APIFlask
+from flask.testing import FlaskClient
+
+from lms.catalogue.actions.lectures import schedule_lecture
+from lms.catalogue.actions.series import edit_series
+from lms.catalogue.actions.translations import translate_lecture, translate_series
+from lms.catalogue.inputs import LectureInput
+from lms.catalogue.models import Lecture, Series
+from lms.catalogue.queries.series import find_series
+from lms.core import clock
+from lms.core.errors import Forbidden, Invalid
+from lms.core.roles import SYSTEM
+from lms.people.models import Person
+from tests.factories import Make
+from tests.languages import speaking_also
+
+Act = Callable[..., None]
+Within = Callable[[Callable[[], Any]], Any]
+ARABIC = {"title": "قواعد المنشأ", "description": "كيف تُثبت المنشأ."}
+
+
+@pytest.fixture
+def within(app: APIFlask) -> Within:
+    """Does something in a context of its own, so that pages asked for afterwards find none."""
+
+    def run(work: Callable[[], Any]) -> Any:
+        with app.app_context():
+            return work()
+
+    return run
+
+
+@pytest.fixture
+def translate(within: Within) -> Act:
+    """Writes the texts of a series or lecture in a language."""
+
+    def write(of: str | int, language: str, texts: dict[str, str], by: Any = SYSTEM) -> None:
+        action: Any = translate_series if isinstance(of, str) else translate_lecture
+        within(lambda: action(of, language, texts, by=by, at=clock.now()))
+
+    return write
+
+
+@pytest.fixture
+def edit(within: Within) -> Act:
+    """Changes the series."""
+    return lambda **changes: within(lambda: edit_series("origin", changes, by=SYSTEM, at=clock.now()))
+
+
+@pytest.fixture
+def stored(within: Within) -> Callable[[], Any]:
+    """The series as it is stored."""
+    return lambda: within(lambda: find_series("origin"))
+
+
+@pytest.fixture(autouse=True)
+def _without_protection(app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forms are sent without their token."""
+    monkeypatch.setitem(app.config, "WTF_CSRF_ENABLED", False)
+    monkeypatch.setitem(app.config, "WTF_CSRF_METHODS", [])
+
+
+@pytest.fixture
+def ines(make: Make) -> Person:
+    return make.person("Ines", "ines@example.org", roles=["instructor"])
+
+
+@pytest.fixture
+def series(make: Make, ines: Person, translate: Act) -> Series:
+    series = make.series("origin", "Rules of origin", description="How to prove origin.", instructors=[ines])
+    translate("origin", "ar", ARABIC)
+    translate("origin", "fr", {"title": "Règles d’origine"})
+    return series
+
+
+@pytest.fixture
+def lecture(make: Make, series: Series, ines: Person) -> Lecture:
+    return make.lecture(series, "Opening", instructors=[ines])
+
+
+def test_readers_get_their_language_and_otherwise_the_main_text(
+    app: APIFlask, client: FlaskClient, series: Series
+) -> None:
+    with speaking_also(app, "ar", "fr"):
+        arabic, french = (client.get(f"/series/origin?lang={code}").text for code in ("ar", "fr"))
+        english = client.get("/series/origin").text
+    assert "<h1><bdi>قواعد المنشأ</bdi></h1>" in arabic
+    assert "<title>قواعد المنشأ – Serai</title>" in arabic
+    assert "<bdi>كيف تُثبت المنشأ.</bdi>" in arabic
+    assert "<h1><bdi>Règles d’origine</bdi></h1>" in french
+    assert '<p class="lede"><bdi lang="en">How to prove origin.</bdi></p>' in french
+    assert "<h1><bdi>Rules of origin</bdi></h1>" in english
+
+
+def test_a_text_in_another_direction_says_so(
+    app: APIFlask, client: FlaskClient, series: Series, translate: Act, edit: Act
+) -> None:
+    edit(text_language="fa")
+    with speaking_also(app, "ar"):
+        assert '<h1><bdi lang="fa" dir="rtl">Rules of origin</bdi></h1>' in client.get("/series/origin").text
+        translate("origin", "ar", {})
+        assert '<h1><bdi lang="fa">Rules of origin</bdi></h1>' in client.get("/series/origin?lang=ar").text
+
+
+def test_lists_and_the_route_show_the_readers_language(
+    app: APIFlask, client: FlaskClient, lecture: Lecture, translate: Act
+) -> None:
+    translate(lecture.id, "ar", {"title": "الافتتاح", "abstract": "لماذا"})
+    with speaking_also(app, "ar"):
+        assert "قواعد المنشأ" in client.get("/series?lang=ar").text
+        assert "الافتتاح" in client.get("/series/origin?lang=ar").text
+        page = client.get(f"/lectures/{lecture.id}?lang=ar").text
+    assert "<h1><bdi>الافتتاح</bdi></h1>" in page
+    assert "<p>لماذا</p>" in page
+
+
+def test_a_kept_page_is_of_its_language_and_of_now(
+    app: APIFlask, client: FlaskClient, series: Series, translate: Act
+) -> None:
+    with speaking_also(app, "ar"):
+        for title in ("قواعد المنشأ", "منشأ السلع"):
+            translate("origin", "ar", {"title": title})
+            client.get("/series/origin?lang=ar")
+            assert f"<h1><bdi>{title}</bdi></h1>" in client.get("/series/origin?lang=ar").text
+            assert "<h1><bdi>Rules of origin</bdi></h1>" in client.get("/series/origin").text
+
+
+def test_a_series_says_in_which_languages_it_is_described(client: FlaskClient, series: Series, translate: Act) -> None:
+    described = "<dt>Described in</dt><dd>English, Arabic, French</dd>"
+    assert described in client.get("/series/origin").text
+    for code in ("ar", "fr"):
+        translate("origin", code, {})
+    assert "Described in" not in client.get("/series/origin").text
+
+
+def test_staff_add_change_and_remove_a_language(
+    make: Make, client: FlaskClient, ines: Person, series: Series, lecture: Lecture, stored: Callable[[], Any]
+) -> None:
+    make.sign_in(client, ines)
+    page = client.get("/series/origin/languages").text
+    assert f'data-testid="missing-{lecture.id}"' in page
+    assert "Arabic, French</td>" in page
+    sent = {"form": "new", "new-language": "zh", "new-title": "原产地规则", "new-description": ""}
+    assert client.post("/series/origin/languages", data=sent).status_code == 303
+    assert client.post("/series/origin/languages", data={"form": "fr", "remove": "1"}).status_code == 303
+    changed = {"form": "ar", "ar-title": "المنشأ", "ar-description": ""}
+    assert client.post("/series/origin/languages", data=changed).status_code == 303
+    assert client.post("/series/origin/languages", data={"form": "main", "main-text_language": "pt"}).status_code == 303
+    row = stored()
+    assert row.translations == {"ar": {"title": "المنشأ"}, "zh": {"title": "原产地规则"}}
+    assert row.text_language == "pt"
+
+
+@pytest.mark.parametrize(
+    ("sent", "sentence"),
+    [
+        ({"form": "new", "new-language": "es"}, "Enter something here."),
+        ({"form": "new", "new-language": "en", "new-title": "Origin"}, "Choose an option from the list."),
+        ({"form": "new", "new-language": "es", "new-title": "x" * 201}, "Use at most 200 characters."),
+        ({"form": "main", "main-text_language": "zz"}, "Choose an option from the list."),
+    ],
+)
+def test_what_is_wrong_is_said_and_what_was_typed_stays(
+    make: Make, client: FlaskClient, ines: Person, series: Series, sent: dict[str, str], sentence: str
+) -> None:
+    make.sign_in(client, ines)
+    answer = client.post("/series/origin/languages", data=sent)
+    assert (answer.status_code, sentence in answer.text) == (422, True)
+    assert sent.get("new-title", "") in answer.text
+    assert client.post("/series/origin/languages", data={"form": "xx"}).status_code == 400
+
+
+def test_the_main_form_leaves_the_languages_alone(
+    make: Make, client: FlaskClient, ines: Person, series: Series, edit: Act, stored: Callable[[], Any]
+) -> None:
+    make.sign_in(client, ines)
+    edit(text_language="en")
+    form = {"title": "Rules of origin", "slug": "origin", "language": "fr", "visibility": "public", "admission": "open"}
+    policy = {"policy-min_percent": "60", "policy-min_lectures_percent": "60", "policy-replay_days": "28"}
+    more = {"policy-walk_ins": "enrol", "policy-certificate": "participation", "instructors": "ines@example.org"}
+    assert client.post("/series/origin/edit", data={**form, **policy, **more}).status_code == 302
+    row = stored()
+    assert (row.language, row.text_language, sorted(row.translations)) == ("fr", "en", ["ar", "fr"])
+
+
+def test_only_its_staff_translate_and_not_into_its_own_language(
+    make: Make, series: Series, lecture: Lecture, translate: Act, edit: Act
+) -> None:
+    other = make.actor(make.person("Omar", "omar@example.org", roles=["instructor"]))
+    with pytest.raises(Forbidden):
+        translate("origin", "es", {"title": "Origen"}, by=other)
+    with pytest.raises(Forbidden):
+        translate(lecture.id, "es", {"title": "Apertura"}, by=other)
+    with pytest.raises(Invalid) as error:
+        translate("origin", "en", {"title": "Origin"})
+    assert [fault.field for fault in error.value.faults] == ["language"]
+    with pytest.raises(Invalid) as error:
+        edit(translations={"fr": {"title": "x" * 201}})
+    assert [fault.field for fault in error.value.faults] == ["translations.fr.title"]
+
+
+def test_a_change_of_the_main_language_keeps_its_translation_out_of_sight(
+    series: Series, edit: Act, stored: Callable[[], Any]
+) -> None:
+    edit(language="fr")
+    edit(title="Origine")
+    assert stored().translations["fr"] == {"title": "Règles d’origine"}
+
+
+def test_a_new_lecture_is_written_in_the_language_of_its_series(
+    make: Make, series: Series, edit: Act, within: Within
+) -> None:
+    edit(language="zh", text_language="en")
+    draft = LectureInput(title="Second", time_zone="UTC", starts_at=datetime(2030, 1, 1, 9, 0))
+
+    def schedule() -> tuple[int, str, str | None]:
+        lecture = schedule_lecture("origin", draft, by=SYSTEM, at=clock.now())
+        return lecture.id, lecture.language, lecture.text_language
+
+    made = within(schedule)
+    assert made[1:] == ("zh", "en")
+    assert within(schedule) == made
