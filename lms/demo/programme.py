@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Any
@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 from lms.catalogue.inputs import LectureInput
 from lms.core.resources import resource
+from lms.core.translations import Translations
 
 ORGANISER_ZONE = ZoneInfo("Asia/Shanghai")
 LIVE_FOR = timedelta(minutes=18)
@@ -25,7 +26,7 @@ LIVE_FOR = timedelta(minutes=18)
 @dataclass(frozen=True)
 class LecturePlan:
     """One lecture. `state` is held, live, scheduled, draft, cancelled or postponed; `local_start` is naive, in
-    `time_zone`; a postponed one keeps the time it was first planned for."""
+    `time_zone`; a postponed one keeps the time it was first planned for. `translations` are of `translations.json`."""
 
     series: str
     number: int
@@ -38,6 +39,8 @@ class LecturePlan:
     time_zone: str
     minutes: int
     state: str
+    text_language: str | None = None
+    translations: Translations = field(default_factory=dict)
 
     @cached_property
     def starts_at(self) -> datetime:
@@ -65,6 +68,8 @@ class SeriesPlan:
     size: int
     audience: list[str]
     lectures: tuple[LecturePlan, ...]
+    text_language: str | None = None
+    translations: Translations = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -119,14 +124,17 @@ def load_instructors() -> list[dict[str, str]]:
 
 def load_series(now: datetime) -> list[SeriesPlan]:
     """The series, dated as seen at `now`."""
-    rows = read_json("programme.json")
+    rows, translated = read_json("programme.json"), read_json("translations.json")
     shift = _shift([lecture for row in rows for lecture in row["lectures"]], now)
     series = []
     for row in rows:
+        texts = translated.get(row["slug"], {})
+        of_lectures = texts.pop("lectures", {})
         lectures = tuple(
-            _lecture(row["slug"], number, lecture, now, shift) for number, lecture in enumerate(row.pop("lectures"), 1)
+            _lecture(row["slug"], number, lecture | of_lectures.get(str(number), {}), now, shift)
+            for number, lecture in enumerate(row.pop("lectures"), 1)
         )
-        series.append(SeriesPlan(**row, lectures=lectures))
+        series.append(SeriesPlan(**row, **texts, lectures=lectures))
     return series
 
 

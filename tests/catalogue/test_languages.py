@@ -222,7 +222,9 @@ def test_a_new_lecture_is_written_in_the_language_of_its_series(
     make: Make, series: Series, edit: Act, within: Within
 ) -> None:
     edit(language="zh", text_language="en")
-    draft = LectureInput(title="Second", time_zone="UTC", starts_at=datetime(2030, 1, 1, 9, 0))
+    draft = LectureInput(
+        title="Second", time_zone="UTC", starts_at=datetime(2030, 1, 1, 9, 0), translations={"zh": {"title": "第二讲"}}
+    )
 
     def schedule() -> tuple[int, str, str | None]:
         lecture = schedule_lecture("origin", draft, by=SYSTEM, at=clock.now())

@@ -10,7 +10,9 @@ from itertools import pairwise
 
 import pytest
 
+from lms.catalogue.inputs import LECTURE_TEXTS, SERIES_TEXTS
 from lms.core.resources import resource
+from lms.core.translations import checked_translations
 from lms.demo.generate import Demonstration
 from lms.demo.population import FULL_SCALE, LARGE_FONTS_ONLY
 from lms.demo.programme import load_countries, load_instructors, load_partners, load_series, read
@@ -128,6 +130,19 @@ def test_the_programme_holds_together() -> None:
     assert min(states["scheduled"], states["draft"], states["postponed"], states["cancelled"]) >= 1
     assert {key for lecture in lectures for key in lecture.instructors} <= known
     assert min(lecture.starts_at.year for lecture in lectures) == 2020
+
+
+def test_some_series_are_described_in_several_languages() -> None:
+    plans = {plan.slug: plan for plan in load_series(NOW) if plan.translations}
+
+    assert {"ar", "fr", "zh"} <= set(plans["cross-border-ecommerce"].translations)
+    assert [lecture.number for lecture in plans["cross-border-ecommerce"].lectures if not lecture.translations] == []
+    for plan in plans.values():
+        drafts = [(SERIES_TEXTS, plan), *((LECTURE_TEXTS, lecture) for lecture in plan.lectures)]
+        for fields, row in drafts:
+            main = row.text_language or plan.text_language or row.language
+            stored, faults = checked_translations(row.translations, fields, main=main)
+            assert (stored, faults) == (row.translations, [])
 
 
 def test_the_demonstrations_instructor_has_nothing_to_do_with_the_live_series() -> None:

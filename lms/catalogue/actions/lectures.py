@@ -65,8 +65,7 @@ def schedule_or_repeat_lecture(slug: str, draft: LectureInput, *, by: Actor, at:
     """As `schedule_lecture`, and says whether it was made now."""
     series = locked_series(slug)
     check_can_edit_series(series, by)
-    draft = checked_lecture(draft)
-    draft = in_languages_of(series, draft)
+    draft = checked_lecture(in_languages_of(series, draft))
     starts_at = _instant(draft)
     persons = persons_of(draft.instructors)
     there = _find_same(series, draft, persons)
