@@ -7,7 +7,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from lms.core import search_index
@@ -233,13 +233,28 @@ class PersonMerge(Base):
 
 
 class PersonToCompare(Base):
-    """A person who is still to be compared with the others: new, renamed, merged or parted."""
+    """A person who is still to be compared with the others: new, renamed, merged or parted.
+
+    `is_in_blocks`: the running comparison by blocks includes them.
+    """
 
     __tablename__ = "person_to_compare"
     read_by_strangers = False
 
     person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True)
     asked_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    is_in_blocks: Mapped[bool] = mapped_column(default=False, server_default=false())
+
+
+class BlockComparison(Base):
+    """The comparison of many people that is running: all blocks before `next_block` are done."""
+
+    __tablename__ = "block_comparison"
+    read_by_strangers = False
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    next_block: Mapped[int] = mapped_column(default=0)
 
 
 class DuplicatePair(Base):

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import random
 from datetime import date, datetime
-from typing import Any
 
 import pytest
+from flask import Flask
 from sqlalchemy import delete, func, select
 
 from lms.core.db import action, db
 from lms.core.errors import Forbidden, NotFound, Refused
 from lms.core.roles import SYSTEM
-from lms.people.actions import duplicates as duplicates_actions
+from lms.people.actions import block_comparison
 from lms.people.actions.comparisons import ask_for_comparison
 from lms.people.actions.duplicates import compare_waiting_people, mark_different, unmark_different
 from lms.people.actions.files import publish_people, stage_people
 from lms.people.actions.merging import merge_people, undo_merge
 from lms.people.actions.persons import change_profile
 from lms.people.actions.privacy import erase_person
-from lms.people.models import DuplicatePair, Person, PersonToCompare
+from lms.people.models import BlockComparison, DuplicatePair, Person, PersonToCompare
 from lms.people.queries import duplicate_blocks
 from lms.people.queries import duplicates as duplicates_queries
 from lms.people.queries.duplicates import PossiblePairs, find_duplicates, list_pairs
@@ -228,39 +228,92 @@ def test_many_at_once_are_compared_as_one_by_one(make: Make, at: datetime, monke
             gender=draw.choice((None, "female", "male")),
         )
 
-    def compared() -> dict[tuple[int, int], int]:
-        while compare_waiting_people(at=at):
-            pass
-        rows = db.session.execute(select(DuplicatePair.first_id, DuplicatePair.second_id, DuplicatePair.score))
-        return {(first, second): score for first, second, score in rows if score >= OFFERED}
-
     monkeypatch.setattr(duplicates_queries, "SHOWN", 100)
-    monkeypatch.setattr(duplicate_blocks, "SHOWN", 100)
-    singly = compared()
-    everyone = list(db.session.scalars(select(Person.id).where(Person.canonical_id == Person.id)))
-    action(ask_for_comparison)(everyone, at=at)
-    monkeypatch.setattr(duplicates_actions, "IN_BULK", 1)
-    assert compared() == singly
+    monkeypatch.setattr(block_comparison, "SHOWN", 100)
+    while compare_waiting_people(at=at, in_bulk=False):
+        pass
+    singly = {pair: score for pair, score in stored_pairs().items() if score >= OFFERED}
+    compare_all_by_blocks(at)
+    by_blocks = {pair: score for pair, score in stored_pairs().items() if score >= OFFERED}
+    assert by_blocks == singly
     assert len(singly) > 10
 
 
-def test_a_bulk_that_was_interrupted_goes_on(make: Make, at: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
+def stored_pairs() -> dict[tuple[int, int], int]:
+    rows = db.session.execute(select(DuplicatePair.first_id, DuplicatePair.second_id, DuplicatePair.score))
+    return {(first, second): score for first, second, score in rows}
+
+
+def compare_all_by_blocks(at: datetime) -> None:
+    """Compares everyone again in one block after the other, whatever the number of people."""
+    action(ask_for_comparison)(list(db.session.scalars(select(Person.id))), at=at)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(block_comparison, "IN_BLOCKS", 1)
+        while pairs().to_compare:
+            compare_waiting_people(at=at)
+
+
+def test_any_number_of_blocks_at_once_finds_the_same(make: Make, at: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
+    draw = random.Random(23)
+    given, family = ("Amina", "Mai", "Lin", "José", "Achieng", "Odhiambo"), ("Bello", "Tran", "Wei", "Álvarez", "Mai")
+    for number in range(80):
+        names = [draw.choice(given), *draw.sample(given, draw.randrange(2)), draw.choice(family)]
+        make.person(
+            " ".join(names),
+            draw.choice((f"p{number}@trade.example", f"akinyi77@w{number}.example", f"zz.top@w{number}.example")),
+            draw.choice(("KE", "UG", None)),
+            native_name=draw.choice((None, None, "王秀英", "王秀")),
+            organisation=draw.choice((None, "Ministry of Trade", "Trade Ministry, Kenya", "Customs", "Savannah Tea")),
+        )
+    monkeypatch.setattr(block_comparison, "SHOWN", 3)
+    results = []
+    for people_at_once in (1, 40, 4000):
+        monkeypatch.setattr(duplicate_blocks, "PEOPLE_AT_ONCE", people_at_once)
+        compare_all_by_blocks(at)
+        results.append(stored_pairs())
+    assert results[0] == results[1] == results[2]
+    assert len(results[0]) > 100
+
+
+def test_a_pair_stays_if_it_is_among_the_most_alike_of_either_person(
+    make: Make, at: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(4):
+        make.person("Sita Gurung", f"sita@work{number}.example", organisation="Customs")
+    monkeypatch.setattr(block_comparison, "SHOWN", 1)
+    compare_all_by_blocks(at)
+    first, *others = sorted(db.session.scalars(select(Person.id).where(Person.full_name == "Sita Gurung")))
+    assert set(stored_pairs()) == {(first, other) for other in others}
+
+
+def test_a_comparison_by_blocks_that_was_interrupted_goes_on(
+    app: Flask, make: Make, at: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for number in range(3):
         make.person("Sita Gurung", f"sita@work{number}.example", organisation="Customs")
-    for name, value in (("IN_BULK", 1), ("WRITTEN_AT_ONCE", 1)):
-        monkeypatch.setattr(duplicates_actions, name, value)
-    write, written = duplicates_actions._write, []
-
-    def interrupted(*given: Any, **more: Any) -> None:
-        if written:
-            raise KeyboardInterrupt
-        written.append(given)
-        write(*given, **more)
-
-    monkeypatch.setattr(duplicates_actions, "_write", interrupted)
-    with pytest.raises(KeyboardInterrupt):
+    make.person("Mai Tran", "mai@one.example", organisation="Customs")
+    monkeypatch.setattr(block_comparison, "WRITTEN_AT_ONCE", 2)
+    monkeypatch.setattr(block_comparison, "IN_BLOCKS", 1)
+    assert block_comparison.begin_when_many_wait(at=at)
+    monkeypatch.setattr(block_comparison, "IN_BLOCKS", 300)
+    monkeypatch.setattr(duplicate_blocks, "PEOPLE_AT_ONCE", 2)
+    while (db.session.scalar(select(BlockComparison.next_block)) or 0) < duplicate_blocks.BLOCKS // 2:
+        block_comparison.compare_next()
+        db.session.rollback()
+    app.extensions["lms.memory.block comparison"].clear()  # what a process knows ends with it
+    make.person("Mai Tran", "mai@two.example", organisation="Customs")
+    while block_comparison.is_running():
         compare_waiting_people(at=at)
-    monkeypatch.setattr(duplicates_actions, "_write", write)
-    assert pairs().to_compare == 2
-    assert compare_waiting_people(at=at) == 2
-    assert (pairs().offered, pairs().to_compare) == (3, 0)
+    assert (pairs().offered, pairs().to_compare) == (4, 0)
+
+
+def test_few_of_many_people_are_compared_one_by_one(make: Make, at: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(6):
+        make.person("Sita Gurung", f"sita@work{number}.example")
+    compare_waiting_people(at=at)
+    monkeypatch.setattr(block_comparison, "IN_BLOCKS", 2)
+    monkeypatch.setattr(block_comparison, "SHARE", 2)
+    for expected, number in ((False, 2), (True, 3)):
+        person_ids = list(db.session.scalars(select(Person.id).order_by(Person.id.desc()).limit(number)))
+        action(ask_for_comparison)(person_ids, at=at)
+        assert block_comparison.begin_when_many_wait(at=at) is expected

@@ -6,69 +6,55 @@ import time
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import Select, and_, delete, func, or_, select
+from sqlalchemy import and_, delete, or_, select
 
 from lms.core import audit, clock
-from lms.core.bulk import among, chunks, insert_many
-from lms.core.db import action, db, one_at_a_time, read, read_value
+from lms.core.bulk import among, insert_many
+from lms.core.db import action, db, one_at_a_time, read
 from lms.core.errors import Forbidden, Refused
 from lms.core.i18n import _
 from lms.core.roles import Actor
+from lms.people.actions import block_comparison
 from lms.people.actions.comparisons import ask_for_comparison
 from lms.people.models import DuplicatePair, Person, PersonToCompare
-from lms.people.queries.duplicate_blocks import score_pairs
 from lms.people.queries.duplicates import duplicates_of
 from lms.people.queries.persons import person_id_of
 
 AT_ONCE = 25
 """The number of people compared one at a time before the results are written."""
-IN_BULK = 300
-"""From this many people on, reading everyone once costs less than a search for each."""
-WRITTEN_AT_ONCE = 2000
 LASTS = timedelta(seconds=2)
-"""The length of one round of searches; the worker begins the next a few seconds later."""
+"""The length of one round; the worker begins the next a few seconds later."""
 
 
 def compare_waiting_people(*, at: datetime, in_bulk: bool = True) -> int:
-    """Compares people who wait for it; returns how many. After a kill, those not yet written are compared again.
+    """Compares people who wait for it, for `LASTS`; returns how many are done. After a kill, the next call goes on.
 
-    Many are compared at once, unless `in_bulk` is false: then the newest, for `LASTS`.
+    The newest come first, one by one. If many wait, they are compared by blocks, unless `in_bulk` is false.
     """
+    ends = time.monotonic() + LASTS.total_seconds()
+    compared = 0
+    if in_bulk and not block_comparison.is_running():
+        block_comparison.begin_when_many_wait(at=at)
     day = clock.day_of(at, clock.reporting_zone())
-    if in_bulk and read_value(select(func.count()).select_from(PersonToCompare)) >= IN_BULK:
-        return _compare_in_bulk(day, at=at)
-    compared, ends = 0, time.monotonic() + LASTS.total_seconds()
-    while time.monotonic() < ends:
-        waiting = _waiting().limit(AT_ONCE)
-        requested_at = {row.person_id: row.asked_at for row in read(waiting)}
-        if not requested_at:
-            break
+    while time.monotonic() < ends and (some := _compare_some(day, at=at)):
+        compared += some
+    while in_bulk and time.monotonic() < ends and block_comparison.is_running():
+        compared += block_comparison.compare_next()
+    db.session.rollback()
+    return compared
+
+
+def _compare_some(day: date, *, at: datetime) -> int:
+    waiting = select(PersonToCompare.person_id, PersonToCompare.asked_at).where(~PersonToCompare.is_in_blocks)
+    newest = waiting.order_by(PersonToCompare.person_id.desc()).limit(AT_ONCE)
+    requested_at = {row.person_id: row.asked_at for row in read(newest)}
+    if requested_at:
         scores = {
             (min(person_id, other.person.person_id), max(person_id, other.person.person_id)): other.similarity.score
             for person_id in requested_at
             for other in duplicates_of(person_id, day)
         }
         _write(scores, requested_at, at=at)
-        compared += len(requested_at)
-    db.session.rollback()
-    return compared
-
-
-def _waiting() -> Select[int, datetime]:
-    return select(PersonToCompare.person_id, PersonToCompare.asked_at).order_by(PersonToCompare.person_id.desc())
-
-
-def _compare_in_bulk(day: date, *, at: datetime) -> int:
-    requested_at = {row.person_id: row.asked_at for row in read(_waiting())}
-    scores = score_pairs(requested_at, day)
-    db.session.rollback()
-    by_person: dict[int, dict[tuple[int, int], int]] = {}
-    for pair, score in scores.items():
-        # With the person who is written last: the rows of a written person are replaced
-        by_person.setdefault(min(person_id for person_id in pair if person_id in requested_at), {})[pair] = score
-    for person_ids in chunks(requested_at, WRITTEN_AT_ONCE):
-        some = {pair: score for person_id in person_ids for pair, score in by_person.get(person_id, {}).items()}
-        _write(some, {person_id: requested_at[person_id] for person_id in person_ids}, at=at)
     return len(requested_at)
 
 
