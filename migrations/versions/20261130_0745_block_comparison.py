@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "b7e2f4a9c610"
-down_revision = "a9d3c5e7f104"
+down_revision = "b7e4c2d9a610"
 branch_labels = None
 depends_on = None
 
