@@ -9,6 +9,7 @@ from lms.attendance.models.credits import Outcome
 from lms.attendance.queries.outcomes import written_credits
 from lms.catalogue.models import Lecture
 from lms.core.db import read_column
+from lms.core.translations import TextOf
 from lms.enrolment.membership import expected_at
 from lms.enrolment.notices import instant, tell_lecture
 from lms.mail.outbox import post_mails
@@ -22,7 +23,7 @@ def tell_answer(lecture: Lecture, person_id: int, appeal: Appeal, outcome: Outco
     if contact is None or not contact.address:
         return
     payload = {
-        "title": lecture.title,
+        "title": TextOf(lecture),
         "lecture_id": lecture.id,
         "accepted": appeal.state is AppealState.ACCEPTED,
         "outcome": outcome.value if outcome is not None else None,

@@ -15,12 +15,14 @@ from zoneinfo import ZoneInfo
 from icalendar import Calendar, Event, Timezone, TimezoneStandard, vCalAddress, vText, vUri
 
 from lms import __version__
-from lms.catalogue.models import Lecture, LectureState
+from lms.catalogue.models import Lecture, LectureState, Series
 from lms.catalogue.rules import planned_end
 from lms.core import zones
 from lms.core.errors import Refused
 from lms.core.i18n import _
 from lms.core.settings import settings
+from lms.core.translations import translation_for
+from lms.web.locale import reader_locale
 
 REFRESH = timedelta(hours=1)
 """How often a calendar program is asked to read a feed again."""
@@ -165,7 +167,7 @@ def feed(lectures: Iterable[Lecture], *, name: str, by: Publisher, at: datetime)
         event.add("status", "CANCELLED" if gone else "CONFIRMED")
         _describe(event, lecture, by)
         if gone:  # Outlook shows a cancelled event as any other
-            event["summary"] = vText(_("Cancelled: %(title)s", title=lecture.title))
+            event["summary"] = vText(_("Cancelled: %(title)s", title=_text_of(lecture)))
         calendar.add_component(event)
     content: bytes = calendar.to_ical()
     return content
@@ -199,14 +201,14 @@ def add_links(lecture: Lecture, by: Publisher) -> list[CalendarLink]:
     page, start, end = by.page_of(lecture), lecture.starts_at.astimezone(UTC), end.astimezone(UTC)
     google = {
         "action": "TEMPLATE",
-        "text": lecture.title,
+        "text": _text_of(lecture),
         "dates": f"{start:%Y%m%dT%H%M%SZ}/{end:%Y%m%dT%H%M%SZ}",
         "details": page,
         "location": page,
     }
     outlook = {
         "rru": "addevent",
-        "subject": lecture.title,
+        "subject": _text_of(lecture),
         "startdt": f"{start:%Y-%m-%dT%H:%M:%SZ}",
         "enddt": f"{end:%Y-%m-%dT%H:%M:%SZ}",
         "body": page,
@@ -256,15 +258,20 @@ def _event(lecture: Lecture, *, by: Publisher, at: datetime, sequence: int) -> E
     return event
 
 
+def _text_of(row: Lecture | Series, field: str = "title") -> str:
+    """A field in the reader's language, or in the main one."""
+    return translation_for(row, field, reader_locale()).text
+
+
 def _describe(event: Event, lecture: Lecture, by: Publisher) -> None:
     url = by.page_of(lecture)
     parts = [
-        lecture.series.title,
-        lecture.abstract,
+        _text_of(lecture.series),
+        _text_of(lecture, "abstract"),
         lecture.reason if lecture.state is LectureState.CANCELLED else "",
         url,
     ]
-    event.add("summary", lecture.title)
+    event.add("summary", _text_of(lecture))
     event.add("description", "\n\n".join(part for part in parts if part))
     event.add("location", url)
     event.add("url", url)
@@ -273,7 +280,7 @@ def _describe(event: Event, lecture: Lecture, by: Publisher) -> None:
         room = vUri(url)
         room.params["value"] = "URI"
         room.params["feature"] = vText("VIDEO")
-        room.params["label"] = vText(lecture.title)
+        room.params["label"] = vText(_text_of(lecture))
         event.add("conference", room, encode=False)
 
 

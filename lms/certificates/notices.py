@@ -14,6 +14,8 @@ from lms.certificates.models import Award, Certificate, CertificateState
 from lms.core import clock
 from lms.core.bulk import among
 from lms.core.db import db, read
+from lms.core.i18n import spoken
+from lms.core.translations import TextOf, for_reader
 from lms.mail.kinds import MailKind
 from lms.mail.outbox import ALL_SERIES, MailState, OutboxMail, declined_of, post_mails
 from lms.people.mail_rows import mail_to
@@ -48,9 +50,10 @@ def tell_issued(series: Series, kind: CertificateKind, person_ids: Collection[in
     mails = []
     for award_id, person_id, number in read(query):
         contact = contacts.get(person_id)
-        ready = {"award_id": award_id, "title": series.title, "number": numbers.write(number)}
         if contact is None or not contact.address:
             continue
+        title = for_reader(TextOf(series), spoken(contact.locale))
+        ready = {"award_id": award_id, "title": title, "number": numbers.write(number)}
         mail = gathering.get((person_id, contact.address))
         if mail is not None:
             mail.payload = {**mail.payload, "certificates": [*mail.payload["certificates"], ready]}
@@ -85,7 +88,7 @@ def tell_requirement_grown(
     """
     contacts = contact_of([person_id for person_id, _standing in progress_of.values()])
     with_account = with_password(contacts)
-    payload = {"title": series.title, "slug": series.slug, **required}
+    payload = {"title": TextOf(series), "slug": series.slug, **required}
     post_mails(
         [
             mail_to(

@@ -74,6 +74,23 @@ def languages_of(row: Any) -> list[str]:
     return [main, *(code for code in sorted(row.translations) if code != main)]
 
 
+@dataclass(frozen=True, slots=True)
+class TextOf:
+    """A field of a row, of which each reader of an e-mail gets the text in their language (`for_reader`)."""
+
+    row: Any
+    field: str = "title"
+
+
+def for_reader(value: Any, locale: str) -> Any:
+    """A payload with the text in the reader's language in place of each `TextOf`."""
+    if isinstance(value, TextOf):
+        return translation_for(value.row, value.field, locale).text
+    if isinstance(value, Mapping):
+        return {name: for_reader(part, locale) for name, part in value.items()}
+    return [for_reader(part, locale) for part in value] if isinstance(value, list | tuple) else value
+
+
 def with_translation(stored: Translations, language: str, texts: Mapping[str, str]) -> Translations:
     """These translations with the texts of one language replaced; without the language if all texts are empty."""
     written = {field: text for field, text in texts.items() if text}

@@ -23,6 +23,7 @@ from lms.core.glyphs import coverage, missing_signs
 from lms.core.i18n import _
 from lms.core.resources import resource
 from lms.core.settings import settings
+from lms.core.translations import main_language
 from lms.core.typesetting import draw, font_folders, tongue
 from lms.web.locale import speaking
 from lms.web.time import day, organiser_zone, short_day, time_of_day, zone_city
@@ -42,8 +43,8 @@ def lecture_card(lecture: Lecture, order: Sequence[AnyLecture]) -> Card:
     with speaking("en", organiser_zone()):
         return _card(
             lecture.title,
-            lecture.language,
-            over=(lecture.series.title, lecture.series.language),
+            main_language(lecture),
+            over=(lecture.series.title, main_language(lecture.series)),
             when=_when(lecture),
             by=(person.full_name for person in lecture.instructors),
             stops=len(ids),
@@ -60,7 +61,7 @@ def series_card(series: Series, order: Sequence[AnyLecture]) -> Card:
         when = first if first == last else _("%(first)s to %(last)s", first=first, last=last)
         by = (person.full_name for person in series.instructors)
         over = (_("Free online lectures"), "en")
-        return _card(series.title, series.language, over=over, when=when, by=by, stops=len(going))
+        return _card(series.title, main_language(series), over=over, when=when, by=by, stops=len(going))
 
 
 def site_card() -> Card:

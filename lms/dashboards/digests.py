@@ -13,13 +13,14 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import func, or_, select
 
 from lms.attendance.queries.appeals import count_open_appeals
-from lms.catalogue.models import Lecture, LectureState
+from lms.catalogue.models import LECTURE_TITLE, Lecture, LectureState
 from lms.certificates.queries.behind import list_behind
 from lms.core import clock
 from lms.core.db import action, db, read, read_column, read_value
 from lms.core.jobs import Run, job
 from lms.core.lists import ListRequest
 from lms.core.roles import Actor, Role
+from lms.core.translations import TextOf
 from lms.dashboards import rules
 from lms.dashboards.queries.teaching import list_given
 from lms.dashboards.queries.waiting import count_waiting
@@ -148,7 +149,7 @@ def _of_instructor(by: Actor, *, at: datetime) -> dict[str, Any]:
     late = [one for one in planned if rules.is_late(one, at)]
     late += [one for one in drafts if one.starts_at is not None and one.starts_at < at]
     return {
-        "lectures": _named(sorted(((one.id, one.title, one.starts_at) for one in coming), key=lambda row: row[2])),
+        "lectures": _named(sorted(coming, key=lambda lecture: lecture.starts_at or at)),
         "appeals": count_open_appeals(by=by),
         "unmatched": count_waiting(by=by).unmatched,
         "late": len(late),
@@ -157,7 +158,7 @@ def _of_instructor(by: Actor, *, at: datetime) -> dict[str, Any]:
 
 def _coming(series_ids: Sequence[int], *, at: datetime) -> list[dict[str, Any]]:
     query = (
-        select(Lecture.id, Lecture.title, Lecture.starts_at)
+        select(Lecture.id, *LECTURE_TITLE, Lecture.starts_at)
         .where(
             Lecture.series_id.in_(series_ids),
             Lecture.state == LectureState.SCHEDULED,
@@ -166,13 +167,13 @@ def _coming(series_ids: Sequence[int], *, at: datetime) -> list[dict[str, Any]]:
         )
         .order_by(Lecture.starts_at, Lecture.id)
     )
-    return _named(read(query))
+    return _named(list(read(query)))
 
 
-def _named(rows: Sequence[Any]) -> list[dict[str, Any]]:
+def _named(lectures: Sequence[Any]) -> list[dict[str, Any]]:
     return [
-        {"id": lecture_id, "title": title, "starts_at": starts_at.isoformat()}
-        for lecture_id, title, starts_at in rows[:LECTURES]
+        {"id": lecture.id, "title": TextOf(lecture), "starts_at": lecture.starts_at.isoformat()}
+        for lecture in lectures[:LECTURES]
     ]
 
 

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.rules import planned_end
 from lms.core.settings import settings
-from lms.dashboards.texts import summary
+from lms.dashboards.texts import summary, translation
 from lms.web.api import rfc3339
 
 _STATUS = {LectureState.CANCELLED: "EventCancelled", LectureState.POSTPONED: "EventPostponed"}
@@ -27,8 +27,8 @@ def lecture(shown: Lecture) -> Markup:
         "@type": "EducationEvent",
         "@id": address,
         "url": address,
-        "name": shown.title,
-        "description": summary(shown.abstract, 500),
+        "name": translation(shown).text,
+        "description": summary(translation(shown, "abstract").text, 500),
         "startDate": rfc3339(begins),
         "endDate": rfc3339(shown.actual_end or planned_end(shown)),
         "eventStatus": f"https://schema.org/{_STATUS.get(shown.state, 'EventScheduled')}",
@@ -40,7 +40,7 @@ def lecture(shown: Lecture) -> Markup:
         "performer": [{"@type": "Person", "name": person.full_name} for person in shown.instructors],
         "superEvent": {
             "@type": "EventSeries",
-            "name": shown.series.title,
+            "name": translation(shown.series).text,
             "url": config.base_url + url_for("dashboards.series", slug=shown.series.slug),
         },
     }

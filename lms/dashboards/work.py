@@ -13,7 +13,7 @@ from lms.core.i18n import _
 from lms.core.jobs import Job, JobState
 from lms.core.roles import Actor
 from lms.dashboards.queries.administration import Subjects, subjects_of
-from lms.dashboards.texts import without_class_name
+from lms.dashboards.texts import translation, without_class_name
 from lms.web.time import number
 
 
@@ -61,13 +61,13 @@ def _describe(job: Job, subjects: Subjects) -> Task:
     lecture = subjects.lectures.get(job.arguments.get("lecture_id", 0))
     about = url = report = None
     if series is not None:
-        about, url = series.title, url_for("dashboards.series", slug=series.slug)
+        about, url = translation(series).text, url_for("dashboards.series", slug=series.slug)
         if job.kind == "issue_certificates":
             report = url_for("certificates.progress", slug=series.slug, job_id=job.public_id)
         elif job.kind == "nominate_file":
             report = url_for("nominations.file_preview", upload_id=job.arguments["file_id"])
     elif lecture is not None:
-        about, url = lecture.title, url_for("attendance.roster", lecture_id=lecture.id)
+        about, url = translation(lecture).text, url_for("attendance.roster", lecture_id=lecture.id)
         if job.kind == "correct_batch":
             report = url_for("dashboards.corrections", lecture_id=lecture.id, batch=job.arguments["batch"])
         elif job.kind in ("make_recording_file", "announce_recording"):

@@ -9,7 +9,16 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, exists, or_, select
 
-from lms.catalogue.models import Lecture, LectureInstructor, LectureState, Series, SeriesInstructor, Visibility
+from lms.catalogue.models import (
+    LECTURE_TITLE,
+    SERIES_TITLE,
+    Lecture,
+    LectureInstructor,
+    LectureState,
+    Series,
+    SeriesInstructor,
+    Visibility,
+)
 from lms.core.db import db, read, read_one
 from lms.core.errors import NotFound
 from lms.core.roles import Actor
@@ -95,13 +104,13 @@ _SAID = (
     Lecture.id,
     Lecture.sequence,
     Lecture.state,
-    Lecture.title,
+    *LECTURE_TITLE,
     Lecture.abstract,
     Lecture.starts_at,
     Lecture.time_zone,
     Lecture.duration_minutes,
     Lecture.reason,
-    Series.title,
+    *SERIES_TITLE,
 )
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from lms.catalogue.models import Lecture, LectureState, Series
 from lms.core.db import db
 from lms.core.roles import Actor
+from lms.core.translations import TextOf
 from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.enrolment.queries.series import position_of
 from lms.mail.outbox import post_mails
@@ -59,10 +60,10 @@ def _tell_places(
     if had_none:
         invited = []
     payload = {
-        "title": series.title,
+        "title": TextOf(series),
         "slug": series.slug,
         "language": series.language,
-        "lecture": following.title if following is not None else None,
+        "lecture": TextOf(following) if following is not None else None,
         "lecture_id": following.id if following is not None else None,
         "starts_at": instant(following.actual_start or following.starts_at) if following is not None else None,
         "told_at": instant(at),
@@ -115,9 +116,9 @@ def invite(lecture: Lecture, person_ids: Collection[int], *, at: datetime) -> No
 
 def _of_lecture(lecture: Lecture) -> dict[str, Any]:
     return {
-        "title": lecture.title,
+        "title": TextOf(lecture),
         "lecture_id": lecture.id,
-        "series": lecture.series.title,
+        "series": TextOf(lecture.series),
         "slug": lecture.series.slug,
         "duration_minutes": lecture.duration_minutes,
         "starts_at": instant(lecture.starts_at),

@@ -15,6 +15,7 @@ from lms.core.db import action, db, one_at_a_time, read_column, read_value
 from lms.core.errors import DomainError, Refused
 from lms.core.i18n import _
 from lms.core.roles import Actor
+from lms.core.translations import TextOf
 from lms.mail.decisions import stop_unsent
 from lms.mail.outbox import POST_AT_ONCE, post_mails
 from lms.messages import rules
@@ -189,7 +190,7 @@ def _post_step(message_id: int, *, at: datetime) -> int | None:
         row.state, row.ended_at = MessageState.SENT, at
         return None
     row.state, row.posted_to = MessageState.SENDING, people[-1]
-    payload = {"message_id": row.id, "title": series.title}
+    payload = {"message_id": row.id, "title": TextOf(series)}
     progress = standings_of(series.id, people, at=at) if row.audience is Audience.BEHIND else {}
     post_mails(
         mail_to(

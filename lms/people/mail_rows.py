@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from lms.core.i18n import spoken
+from lms.core.translations import for_reader
 from lms.people.queries.persons import Contact
 
 
@@ -19,14 +21,17 @@ def mail_to(
     at: datetime,
     **more: Any,
 ) -> dict[str, Any]:
-    """Returns a row for `post_mails`, with the person's name in the payload. `more` are further columns of it."""
+    """Returns a row for `post_mails`, with the person's name in the payload, and texts (`TextOf`) in their language.
+
+    `more` are further columns of it.
+    """
     return {
         "template": template,
         "address": contact.address,
         "locale": contact.locale,
         "time_zone": contact.time_zone,
         "person_id": person_id,
-        "payload": {"full_name": contact.full_name, **payload},
+        "payload": for_reader({"full_name": contact.full_name, **payload}, spoken(contact.locale)),
         "dedupe_key": dedupe_key,
         "created_at": at,
         **more,

@@ -11,6 +11,7 @@ from flask import Flask, has_request_context, request
 from lms.core.settings import settings
 from lms.web.guards import is_indexed
 from lms.web.identity import Unauthenticated, current_actor
+from lms.web.locale import offered
 
 
 def is_found() -> bool:
@@ -22,7 +23,7 @@ def is_found() -> bool:
 
 
 def canonical(base: str, path: str, page: str | None) -> str:
-    """The one address of a page. What else is asked of it, as a filter, is not kept; a further page of a list is."""
+    """The one address of a page in all languages: of what else is asked, only a further page is kept."""
     further = page is not None and page.isdecimal() and 1 < int(page) < 100_000
     return f"{base}{path}?page={page}" if further else base + path
 
@@ -31,9 +32,13 @@ def alternates(address: str, languages: Sequence[tuple[str, str]]) -> list[tuple
     """(`hreflang`, address) of a page in each of its languages, and what strangers get; none where it has one only."""
     if len(languages) < 2:
         return []
-    mark = "&" if "?" in address else "?"
-    named = [(code.replace("_", "-"), address + mark + urlencode({"lang": code})) for code, _name in languages]
+    named = [(code.replace("_", "-"), in_language(address, code)) for code, _name in languages]
     return [*named, ("x-default", address)]
+
+
+def in_language(address: str, code: str) -> str:
+    """The address of a page in one language."""
+    return f"{address}{'&' if '?' in address else '?'}{urlencode({'lang': code})}"
 
 
 def pages_without_arguments(app: Flask) -> list[str]:
@@ -43,18 +48,24 @@ def pages_without_arguments(app: Flask) -> list[str]:
 
 
 def init_app(app: Flask) -> None:
-    """Tells the templates of `is_found`, `canonical`, `alternates` and `site`, the address of the whole site."""
+    """Tells the templates of `is_found`, `canonical`, `alternates` and `site`, the address of the whole site.
+
+    A page that is asked for in a language (`?lang=`) names itself as canonical, or search engines would ignore it.
+    """
     base = app.extensions["lms.config"].base_url
 
     @app.context_processor
     def description() -> dict[str, Any]:
         if not is_found():
             return {"is_found": False}
+        address = canonical(base, request.path, request.args.get("page"))
+        code, languages = request.args.get("lang"), offered()
+        is_in_one = code is not None and len(languages) > 1 and code in dict(languages)
         return {
             "is_found": True,
             "site": base,
-            "canonical": canonical(base, request.path, request.args.get("page")),
-            "alternates": alternates,
+            "canonical": in_language(address, code or "") if is_in_one else address,
+            "alternates": alternates(address, languages),
         }
 
 

@@ -58,7 +58,7 @@ def language_choices(chosen: str | None = None, codes: Iterable[str] = LANGUAGES
 class MainLanguageForm(BaseForm):
     """The language that the main text is written in."""
 
-    text_language = KnownChoice(_l("Language of the main text"))
+    text_language = KnownChoice(_l("Language"))
 
 
 class TextsForm(BaseForm):
@@ -106,7 +106,10 @@ def languages_page(
         [(code, _texts_form(kind, code, row.translations[code], is_sent=sent == code)) for code in codes],
         _texts_form(kind, "new", {}, is_sent=sent == "new"),
     )
-    page.new.language.choices = language_choices(codes=[code for code in LANGUAGES if code not in {main, *codes}])
+    free = [code for code in LANGUAGES if code not in {main, *codes}]
+    page.new.language.choices = language_choices(codes=free)
+    if sent != "new":
+        page.new.language.data = free[0]
     if request.method == "POST":
         page.status = _save(page, sent, translate=translate, state_main=state_main)
         if page.status is None:

@@ -15,13 +15,19 @@ from flask.testing import FlaskClient
 from lms.catalogue.actions.lectures import schedule_lecture
 from lms.catalogue.actions.series import edit_series
 from lms.catalogue.actions.translations import translate_lecture, translate_series
+from lms.catalogue.calendar import lecture_calendar, publisher
 from lms.catalogue.inputs import LectureInput
 from lms.catalogue.models import Lecture, Series
+from lms.catalogue.queries.lectures import find_lecture
 from lms.catalogue.queries.series import find_series
 from lms.core import clock
 from lms.core.errors import Forbidden, Invalid
 from lms.core.roles import SYSTEM
+from lms.core.translations import TextOf
+from lms.people.mail_rows import mail_to
 from lms.people.models import Person
+from lms.people.queries.persons import Contact
+from lms.web.locale import speaking
 from tests.factories import Make
 from tests.languages import speaking_also
 
@@ -233,3 +239,29 @@ def test_a_new_lecture_is_written_in_the_language_of_its_series(
     made = within(schedule)
     assert made[1:] == ("zh", "en")
     assert within(schedule) == made
+
+
+def test_calendars_say_it_in_the_readers_language(app: APIFlask, lecture: Lecture, translate: Act) -> None:
+    translate(lecture.id, "ar", {"title": "الافتتاح"})
+    with speaking_also(app, "ar"), app.test_request_context("/"):
+        row = find_lecture(lecture.id)
+        assert row is not None
+        with speaking("ar", None):
+            file = lecture_calendar(row, by=publisher(), at=clock.now()).content.decode()
+        english = lecture_calendar(row, by=publisher(), at=clock.now()).content.decode()
+    assert "SUMMARY:الافتتاح" in file
+    assert "قواعد المنشأ" in file
+    assert "SUMMARY:Opening" in english
+
+
+def test_an_email_has_the_title_in_its_readers_language(app: APIFlask, series: Series, within: Within) -> None:
+    def payload(locale: str) -> Any:
+        contact = Contact("t@example.org", locale, "UTC", "Tariq")
+        words = {"title": TextOf(find_series("origin")), "all": [{"title": TextOf(find_series("origin"))}], "n": 1}
+        return mail_to(1, contact, "x", words, dedupe_key="x", at=clock.now())["payload"]
+
+    with speaking_also(app, "ar"):
+        arabic, russian = within(lambda: payload("ar")), within(lambda: payload("ru"))
+    name, title = "Tariq", "قواعد المنشأ"
+    assert arabic == {"full_name": name, "title": title, "all": [{"title": title}], "n": 1}
+    assert russian["title"] == "Rules of origin"

@@ -17,6 +17,7 @@ from lms.core.roles import SYSTEM
 from lms.web.discovery import alternates, canonical
 from tests.dashboards.conftest import World
 from tests.factories import EARLY, Make
+from tests.languages import speaking_also
 
 SPACE = {"s": "http://www.sitemaps.org/schemas/sitemap/0.9"}
 
@@ -190,3 +191,17 @@ def test_security_txt_is_there_once_a_contact_is_set(
 def test_a_contact_that_is_no_address_is_refused(contact: str) -> None:
     with pytest.raises(BadSetting, match="LMS_SECURITY_CONTACT"):
         Config({"LMS_SECURITY_CONTACT": contact})
+
+
+def test_a_public_page_names_itself_in_each_language(make: Make, app: APIFlask, client: FlaskClient) -> None:
+    make.series("trade", "Trade", translations={"ar": {"title": "التجارة"}})
+    assert "hreflang" not in client.get("/series/trade").text
+    with speaking_also(app, "ar"):
+        page, arabic = client.get("/series/trade").text, client.get("/series/trade?lang=ar").text
+    address = "http://localhost/series/trade"
+    for text in (page, arabic):
+        for tag, query in (("en", "?lang=en"), ("ar", "?lang=ar"), ("x-default", "")):
+            assert f'<link rel="alternate" hreflang="{tag}" href="{address}{query}">' in text
+    assert f'<link rel="canonical" href="{address}">' in page
+    assert f'<link rel="canonical" href="{address}?lang=ar">' in arabic
+    assert said(arabic, "og:title") == "التجارة"

@@ -16,6 +16,7 @@ from lms.core.lists import rows_shown
 from lms.core.roles import Role
 from lms.dashboards.queries.person import get_person_desk
 from lms.dashboards.route import mini_stops
+from lms.dashboards.texts import translation
 from lms.dashboards.views.blueprint import bp
 from lms.enrolment.actions.places import enrol
 from lms.enrolment.models import EnrolmentStatus
@@ -79,7 +80,7 @@ def enrol_person(public_id: str) -> ResponseReturnValue:
     try:
         series = get_series(request.form.get("series", ""), by=by)
         row = enrol(series.id, person_id, by=by, at=clock.now())
-        title = series.title
+        title = translation(series).text
         if row.status is EnrolmentStatus.ENROLLED:
             flash(_("Enrolled in “%(title)s”.", title=title), "done")
         else:

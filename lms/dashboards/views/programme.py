@@ -38,6 +38,7 @@ from lms.core.translations import languages_of
 from lms.dashboards import cards, rules, structured
 from lms.dashboards.queries.earning import find_next_to_earn
 from lms.dashboards.route import mini_stops, stops
+from lms.dashboards.texts import translation
 from lms.dashboards.views.blueprint import bp
 from lms.enrolment.models import EnrolmentStatus
 from lms.enrolment.queries.rows import day_of, find_enrolment
@@ -138,7 +139,7 @@ def _feed_of(shown: Series, lectures: Sequence[Station]) -> dict[str, Any]:
     """The calendar of a public series to subscribe to, and the links of calendar programs."""
     feed = publisher().base_url + url_for("enrolment.series_calendar", slug=shown.slug)
     is_offered = shown.visibility is Visibility.PUBLIC and lectures
-    return {"feed": feed if is_offered else None, "feed_links": subscribe_links(feed, shown.title)}
+    return {"feed": feed if is_offered else None, "feed_links": subscribe_links(feed, translation(shown).text)}
 
 
 def _notice_for(by: Actor, *, at: datetime) -> Notice | None:

@@ -19,6 +19,7 @@ from lms.core.i18n import _
 from lms.core.process_cache import memory
 from lms.core.roles import ANONYMOUS
 from lms.core.settings import settings
+from lms.core.translations import TextOf, for_reader
 from lms.enrolment.actions.calendars import NOTED_EVERY, make_address, note_reading, remove_address
 from lms.enrolment.calendars import lectures_of, own_address, read_of_series, read_own, subscriber_of
 from lms.enrolment.views.blueprint import bp
@@ -26,7 +27,7 @@ from lms.web import feeds
 from lms.web.feeds import answer_feed
 from lms.web.guards import ANYONE, SIGNED_IN, allow
 from lms.web.identity import current_actor
-from lms.web.locale import speaking
+from lms.web.locale import reader_locale, speaking
 
 _PROGRAMS = {
     "Google Calendar": re.compile("Google-Calendar|Google-Apps", re.I),
@@ -90,11 +91,11 @@ def series_calendar(slug: str) -> ResponseReturnValue:
         nonlocal rows, series
         series = get_series(slug, by=ANONYMOUS)
         rows = read_of_series(series.id, at=at)
-        return series.title, series.language, rows
+        return series.title, series.language, series.translations, rows
 
     def write() -> bytes:
         with speaking(series.language, None):
-            return feed(lectures_of(rows), name=series.title, by=publisher(), at=at)
+            return feed(lectures_of(rows), name=for_reader(TextOf(series), reader_locale()), by=publisher(), at=at)
 
     return answer_feed(("series", slug), read=read, write=write, name=slug, is_public=True)
 

@@ -14,7 +14,9 @@ from lms.core import audit
 from lms.core.bulk import among, insert_many
 from lms.core.db import action, db
 from lms.core.errors import NotFound
+from lms.core.i18n import spoken
 from lms.core.roles import SYSTEM, Actor
+from lms.core.translations import TextOf, for_reader
 from lms.core.zones import main_zone
 from lms.enrolment.actions.places import lock
 from lms.enrolment.models import SeatReason
@@ -122,15 +124,16 @@ def _send(series: Series, nominations: Sequence[Nomination], *, skip: set[str], 
         if nomination.email_key in skip:
             continue
         person = people.get(nomination.person_id or 0)
+        locale = person.locale if person is not None else "en"
         mails.append(
             {
                 "template": TEMPLATE,
                 "address": nomination.email,
-                "locale": person.locale if person is not None else "en",
+                "locale": locale,
                 "time_zone": (person.time_zone if person is not None else "") or zones[nomination.country_id],
                 "person_id": nomination.person_id,
                 "payload": {
-                    **payload,
+                    **for_reader(payload, spoken(locale)),
                     "secret": secret,
                     "full_name": nomination.full_name,
                     "nominated_by": names.get(nomination.nominated_by_id or 0),
@@ -196,11 +199,11 @@ def _about(series: Series, at: datetime) -> dict[str, Any]:
     ]
     first = min(coming, key=lambda lecture: lecture.starts_at or at, default=None)
     return {
-        "title": series.title,
+        "title": TextOf(series),
         "slug": series.slug,
         "language": series.language,
         "lectures": len(coming),
-        "lecture": first.title if first is not None else None,
+        "lecture": TextOf(first) if first is not None else None,
         "starts_at": _text(first.starts_at) if first is not None else None,
     }
 

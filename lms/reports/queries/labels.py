@@ -13,10 +13,11 @@ from babel.dates import format_skeleton
 from flask_babel.speaklater import LazyString
 from sqlalchemy import select
 
-from lms.catalogue.models import Lecture, Series, Visibility
+from lms.catalogue.models import SERIES_TITLE, Lecture, Series, Visibility
 from lms.core.db import db
 from lms.core.i18n import _, _l
 from lms.core.roles import Actor
+from lms.core.translations import translation_for
 from lms.people.queries.countries import Rows, country_rows, named_countries, named_regions, region_rows
 from lms.reports.rules import VALUES, Slice
 
@@ -63,7 +64,7 @@ class Names:
     @cached_property
     def series(self) -> Mapping[int, tuple[str, str, bool]]:
         """The slug and the title of each series, and whether it is a draft."""
-        rows = series_rows() if self._series is None else self._series
+        rows = series_rows(self.locale) if self._series is None else self._series
         return {id_: (slug, title, visibility == Visibility.DRAFT) for id_, slug, title, visibility in rows}
 
     @cached_property
@@ -105,10 +106,13 @@ class Names:
         return frozenset(id_ for id_, row in self.series.items() if row[2])
 
 
-def series_rows() -> Rows:
-    """(id, slug, title, visibility) of every series."""
-    query = select(Series.id, Series.slug, Series.title, Series.visibility).order_by(Series.id)
-    return tuple(tuple(row) for row in db.session.execute(query))
+def series_rows(locale: str) -> Rows:
+    """(id, slug, title, visibility) of every series, the title in this language if it has one there."""
+    query = select(Series.id, Series.slug, *SERIES_TITLE, Series.visibility).order_by(Series.id)
+    return tuple(
+        (row.id, row.slug, translation_for(row, "title", locale).text, row.visibility)
+        for row in db.session.execute(query)
+    )
 
 
 @dataclass(frozen=True)

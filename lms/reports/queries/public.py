@@ -195,7 +195,9 @@ def public_overview(dimensions: tuple[str, ...], *, at: datetime, locale: str) -
     """The headline and the groups of all time by each of these dimensions, the country among them."""
     stored = _of_all_time(_newest(at), dimensions)
     uncertified = slugs_without_certificate() if "series" in dimensions else frozenset()
-    return _overview(stored, dimensions, country_rows(), series_rows(), region_rows(), uncertified, locale, catalogue())
+    return _overview(
+        stored, dimensions, country_rows(), series_rows(locale), region_rows(), uncertified, locale, catalogue()
+    )
 
 
 @dataclass(frozen=True)
