@@ -21,7 +21,7 @@ help: ## lists the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
 .PHONY: demo
-demo: $(VENV)/.runtime ## builds the demonstration programme and serves it (PORT=8000, PEOPLE=, KEEP=1, LMS_DATA)
+demo: $(VENV)/.runtime catalogues ## builds the demonstration programme and serves it (PORT=8000, PEOPLE=, KEEP=1, LMS_DATA)
 	@$(RUN) static/fonts.py
 	@$(RUN) -m lms demo --port $(PORT) $(if $(PEOPLE),--people $(PEOPLE)) $(if $(KEEP),--keep) --beside "$(MAKE) assets" --afterwards "$(MAKE) video"
 
@@ -85,11 +85,17 @@ check-structure: $(VENV)/.dev
 	@PYTHONPATH=. $(BIN)/lint-imports --no-cache >.stamps/layers.txt || { cat .stamps/layers.txt; exit 1; }
 
 .PHONY: messages
-messages: $(VENV)/.dev ## extracts the messages of the interface for translators (lms/translations/messages.pot)
+messages: $(VENV)/.dev ## extracts the messages of the interface (lms/translations/messages.pot) and takes them into the catalogues
 	@$(RUN) tools/messages.py
+	@$(RUN) -m tools.catalogues
+	@$(RUN) -m tools.catalogues --compile
+
+.PHONY: catalogues
+catalogues: $(VENV)/.runtime
+	@$(RUN) -m tools.catalogues --compile
 
 .PHONY: assets
-assets: $(VENV)/.runtime $(VENV)/.build
+assets: $(VENV)/.runtime $(VENV)/.build catalogues
 	@$(RUN) static/build.py
 	@$(RUN) static/fonts.py
 

@@ -139,7 +139,7 @@ def create_app(config: Config | None = None, *, rates_uri: str = "memory://") ->
     numbers.init_app(app)
     app.error_processor(api.on_schema_error)  # takes every HTTP error for itself, so the pages' handlers come after it
     problems.init_app(app)
-    locale.init_app(app)
+    locale.init_app(app, config.languages)
     identity.init_app(app)
     api.init_app()
     openapi.init_app(app)

@@ -22,6 +22,7 @@ from lms.setting_values import (
     contact,
     files_url,
     journal,
+    languages,
     mail_url,
     plain,
     printed,
@@ -169,6 +170,12 @@ SETTINGS = (
     ),
     Setting("REPORTING_ZONE", "Asia/Shanghai", zone, "IANA time zone of the organiser. Reports use its days."),
     Setting("ORGANISER_CITY", "Beijing", plain, "City shown with the organiser's time. Empty: the city of the zone."),
+    Setting(
+        "LANGUAGES",
+        "",
+        languages,
+        "Languages that pages and e-mails are offered in, for example `en fr ar`; English is always one. Empty: all.",
+    ),
     Setting("FONTS", "", plain, "More folders of TTF or OTF fonts for certificates, separated by colons."),
     Setting("SIGNING_KEY", "", plain, "P-256 signing key (PEM or PKCS#12). Empty: created in the data folder."),
     Setting("SIGNING_PASSWORD", "", plain, "Password of the LMS_SIGNING_KEY file.", is_secret=True),
@@ -276,6 +283,7 @@ class Config:
     security_contact: str
     reporting_zone: str
     organiser_city: str
+    languages: str
     fonts: str
     signing_key: str
     signing_password: str

@@ -6,6 +6,9 @@ from collections.abc import Callable
 from urllib.parse import parse_qs, unquote, urlsplit
 from zoneinfo import ZoneInfo
 
+LANGUAGES = ("en", "fr", "es", "ru", "ar", "zh", "pt")
+"""Languages into which pages and e-mails can be translated. The source language is English."""
+
 
 def plain(value: str) -> str:
     """Any text."""
@@ -53,6 +56,13 @@ def zone(value: str) -> str:
         ZoneInfo(value)
     except (KeyError, ValueError, OSError) as error:
         raise ValueError("an IANA time zone such as Asia/Shanghai") from error
+    return value
+
+
+def languages(value: str) -> str:
+    """Codes of languages that can have a catalogue, separated by spaces; or nothing."""
+    if any(code not in LANGUAGES for code in value.split()):
+        raise ValueError(f"languages among {' '.join(LANGUAGES)}, separated by spaces")
     return value
 
 

@@ -1,4 +1,4 @@
-"""An application that speaks further languages, as it does once their catalogues are there: with English words."""
+"""An application that offers some languages only, as the setting `LMS_LANGUAGES` makes it."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from lms.core.i18n import SPOKEN
 
 
 @contextmanager
-def speaking_also(app: APIFlask, *codes: str) -> Iterator[None]:
-    """Within, these languages are offered, and pages in them have their direction, dates and numbers."""
+def offering(app: APIFlask, *codes: str) -> Iterator[None]:
+    """Within, English and these languages are offered, and no others."""
     offered = app.extensions[SPOKEN]
-    app.extensions[SPOKEN] = (*offered, *codes)
+    app.extensions[SPOKEN] = ("en", *codes)
     app.extensions["lms.whole_pages"].clear()  # every page offers the languages that there are
     try:
         yield

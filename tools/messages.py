@@ -59,11 +59,16 @@ def extract_messages(folder: Path = ROOT / "lms") -> Catalog:
     return catalogue
 
 
-def written(catalogue: Catalog) -> str:
-    """The text of a catalogue's file, in the order of the files that the messages come from."""
+def write_messages(catalogue: Catalog) -> str:
+    """The entries of a catalogue as text, in the order of the files that the messages come from."""
     buffer = io.BytesIO()
     write_po(buffer, catalogue, width=0, omit_header=True, sort_by_file=True, include_lineno=False)
-    return _HEADER + buffer.getvalue().decode("utf-8")
+    return buffer.getvalue().decode("utf-8")
+
+
+def written(catalogue: Catalog) -> str:
+    """The text of the template: its header and all messages."""
+    return _HEADER + write_messages(catalogue)
 
 
 def read_catalogue(path: Path = CATALOGUE) -> Catalog:

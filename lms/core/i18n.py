@@ -13,9 +13,8 @@ from flask_babel import get_translations
 from flask_babel.speaklater import LazyString
 
 from lms.core.resources import resource
+from lms.setting_values import LANGUAGES as LANGUAGES
 
-LANGUAGES = ("en", "fr", "es", "ru", "ar", "zh", "pt")
-"""Languages into which pages and e-mails can be translated. The source language is English."""
 SPOKEN = "lms.languages"
 """The key under which an application keeps the languages that it offers."""
 
@@ -26,6 +25,11 @@ def find_translated() -> tuple[str, ...]:
     """The languages that have a compiled catalogue, English first."""
     folder = resource("translations")
     return tuple(code for code in LANGUAGES if code == "en" or (folder / code / "LC_MESSAGES" / "messages.mo").exists())
+
+
+def offered_languages(setting: str) -> tuple[str, ...]:
+    """English and the languages of the setting `LMS_LANGUAGES`, or all, that have a compiled catalogue."""
+    return tuple(code for code in find_translated() if code == "en" or not setting or code in setting.split())
 
 
 def translated() -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from flask_babel import Babel, force_locale, get_locale
 from jinja2 import pass_context
 from jinja2.runtime import Context
 
-from lms.core.i18n import SPOKEN, catalogue, find_translated, spoken, translated
+from lms.core.i18n import SPOKEN, catalogue, offered_languages, spoken, translated
 from lms.core.resources import resource
 from lms.web.identity import Unauthenticated, current_actor
 
@@ -75,12 +75,12 @@ def direction(locale: str) -> str:
     return Locale.parse(locale).text_direction
 
 
-def init_app(app: Flask) -> None:
-    """Wires Flask-Babel and looks for the catalogues.
+def init_app(app: Flask, languages: str) -> None:
+    """Wires Flask-Babel and looks for the catalogues. `languages`: the setting `LMS_LANGUAGES`.
 
     In templates the count within a plural is grouped as the reader's language does.
     """
-    app.extensions[SPOKEN] = find_translated()
+    app.extensions[SPOKEN] = offered_languages(languages)
     Babel(app, locale_selector=select, default_translation_directories=str(resource("translations")))
     app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]  # of Jinja's extension i18n
         lambda text: catalogue().ugettext(text),

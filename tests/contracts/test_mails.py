@@ -35,6 +35,7 @@ from lms.reports.queries.definitions import definitions
 from lms.reports.queries.figures import count
 from lms.reports.rules import Slice
 from lms.reports.snapshots import Frozen, freeze
+from tests.contracts.english import english_in, texts_of, written_by_people
 from tests.factories import Make
 from tests.icalendars import calendar_of, fold
 
@@ -418,6 +419,21 @@ def test_every_mail_in_every_state_reads_well(app: APIFlask, lecture_ids: dict[s
     assert {method for method, _content in calendars} == {"REQUEST", "CANCEL"}
     assert fold(calendars)
     assert not wrong, f"{len(wrong)}:\n" + "\n".join(wrong[:3])
+
+
+def test_no_mail_in_arabic_holds_english_words(app: APIFlask, lecture_ids: dict[str, int]) -> None:
+    faults: dict[str, str] = {}
+    with app.app_context():
+        written = written_by_people()
+        for case in _cases(lecture_ids):
+            data = f"{written}\n{case.payload}".replace("{name}", str(case.payload.get("full_name")))
+            row = _row(case, zone="Africa/Nairobi", enrolled=lecture_ids["enrolled"])
+            row.locale = "ar"
+            message = render(row, app.extensions["lms.config"])
+            text, page = (message.get_body((kind,)).get_content() for kind in ("plain", "html"))  # type: ignore[union-attr]
+            for phrase, where in english_in([message["Subject"], *text.splitlines(), *texts_of(page)], data):
+                faults.setdefault(phrase, f"{case.template}: {where}")
+    assert not faults, "\n".join(f"{phrase!r} in {where}" for phrase, where in faults.items())
 
 
 def test_each_template_is_of_one_kind() -> None:

@@ -21,7 +21,7 @@ from lms.core.roles import SYSTEM
 from lms.reports.actions.public import refresh_public_figures
 from lms.web.whole_pages import STAMP, same_for_strangers
 from tests.dashboards.conftest import World
-from tests.languages import speaking_also
+from tests.languages import offering
 from tests.queries import CountQueries
 
 SERIES = "/series/cross-border"
@@ -78,7 +78,7 @@ def test_a_series_that_becomes_a_draft_is_gone_at_once(world: World, stranger: F
 
 
 def test_languages_and_zones_are_pages_of_their_own(world: World, stranger: FlaskClient) -> None:
-    with speaking_also(world.make.app, "es"):
+    with offering(world.make.app, "es"):
         english = stranger.get(SERIES)
         assert '<html lang="es"' in stranger.get(f"{SERIES}?lang=es").text
         assert '<html lang="es"' in stranger.get(SERIES, headers={"Accept-Language": "es"}).text

@@ -13,7 +13,7 @@ from lms.core.roles import SYSTEM
 from lms.reports.actions.public import refresh_public_figures
 from lms.reports.rules import FIGURES
 from tests.factories import Make
-from tests.languages import speaking_also
+from tests.languages import offering
 from tests.reports.world import World
 
 NOON = datetime(2024, 5, 6, 4, 0, tzinfo=UTC)
@@ -61,7 +61,7 @@ def test_groups_carry_every_figure(app: APIFlask, client: FlaskClient, programme
         ("TZ", "United Republic of Tanzania", 1),
         ("UG", "Uganda", 1),
     ]
-    with speaking_also(app, "fr"):
+    with offering(app, "fr"):
         status, body = get(client, "by=country,year&lang=fr", headers)
     assert [(group["key"], group["label"]) for group in body["groups"]] == [
         (["KE", "2024"], "Kenya · 2024"),

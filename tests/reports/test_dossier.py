@@ -25,7 +25,7 @@ from lms.reports.actions.opening_balances import create_opening_set, publish_ope
 from lms.reports.actions.public import refresh_public_figures
 from lms.reports.documents.dossier_data import get_dossier
 from tests.factories import Make
-from tests.languages import speaking_also
+from tests.languages import offering
 from tests.paper import sheets_of
 from tests.reports.world import World
 
@@ -214,7 +214,7 @@ def test_on_paper_it_is_tagged_for_archives_and_readers(
                      b"<pdfuaid:part>1</pdfuaid:part>", b"/S/Table", b"/S/Figure"):  # fmt: skip
         assert declared in text.replace(b"/S /", b"/S/"), declared
     assert len(re.findall(rb"/Type\s*/Page\b", text)) == 2, "a page and its annex"
-    with speaking_also(app, "ar"):
+    with offering(app, "ar"):
         assert client.get("/countries/KE.pdf?lang=ar").data.startswith(b"%PDF")
 
 

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from lms.core.roles import SYSTEM, Role
 from lms.reports.actions.public import refresh_public_figures
 from tests.factories import Make
-from tests.languages import speaking_also
+from tests.languages import offering
 from tests.reports.world import World
 
 AT = datetime(2026, 11, 24, 22, 0, tzinfo=UTC)
@@ -83,7 +83,7 @@ def test_it_is_the_same_for_everybody_and_sets_no_cookie(app: APIFlask, client: 
 
 @pytest.mark.usefixtures("programme")
 def test_it_speaks_the_language_that_is_asked_for(app: APIFlask, client: FlaskClient) -> None:
-    with speaking_also(app, "ar"):
+    with offering(app, "ar"):
         assert '<html lang="ar" dir="rtl">' in client.get("/impact/embed?lang=ar").text
     assert '<html lang="en" dir="ltr">' in client.get("/impact/embed?lang=ar").text
     assert '<html lang="en" dir="ltr">' in client.get("/impact/embed?lang=xx").text

@@ -29,7 +29,7 @@ from lms.reports.models import ReportRun, UnsubscribeLink
 from lms.reports.periods import Rhythm
 from lms.reports.queries.saved import failing_saved, get_saved, list_readers, list_sendings
 from tests.factories import Make
-from tests.languages import speaking_also
+from tests.languages import offering
 from tests.reports.world import World
 
 SAVED_AT = datetime(2024, 6, 30, 12, 0, tzinfo=UTC)
@@ -82,7 +82,7 @@ class Desk:
 @pytest.fixture(autouse=True)
 def _french(app: APIFlask) -> Iterator[None]:
     """A reader reads French."""
-    with speaking_also(app, "fr"):
+    with offering(app, "fr"):
         yield
 
 

@@ -29,7 +29,7 @@ from lms.reports.queries.snapshots import get_snapshot, list_dossiers, list_snap
 from lms.reports.rules import Figures, Group, Slice
 from tests.factories import Make
 from tests.forms import token_in
-from tests.languages import speaking_also
+from tests.languages import offering
 from tests.paper import text_of
 from tests.reports.world import World
 
@@ -383,7 +383,7 @@ def test_a_withdrawn_one_says_so_and_no_more(
 def test_in_another_language_names_keep_theirs(app: APIFlask, client: FlaskClient, programme: dict[str, Any]) -> None:
     with app.app_context():
         public_id = publish(PUBLIC, "country")
-    with speaking_also(app, "ar"):
+    with offering(app, "ar"):
         page = client.get(f"/reports/{public_id}?lang=ar").text
     assert '<html lang="ar" dir="rtl">' in page
     assert '<bdi lang="en" dir="ltr">Kenya</bdi>' in page

@@ -13,7 +13,7 @@ from lms.app import create_app
 from lms.config import Config
 from lms.core import clock
 from lms.web.time import _zone_city, ago, brief_moment, near_day, whole_number, zone_city
-from tests.languages import speaking_also
+from tests.languages import offering
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_a_day_near_by_needs_no_year(app: APIFlask) -> None:
         assert near_day(old, "UTC") == "Wed 4 Mar 2020"
         assert brief_moment(soon.replace(hour=1, minute=0)) == f"{soon:%-d} {soon:%b}, 09:00"
         assert brief_moment(old) == "4 Mar 2020, 08:00"
-    with speaking_also(app, "ar"), app.test_request_context("/?lang=ar"):
+    with offering(app, "ar"), app.test_request_context("/?lang=ar"):
         assert near_day(old, "UTC")
 
 
@@ -89,6 +89,6 @@ def test_a_day_near_by_needs_no_year(app: APIFlask) -> None:
     ("locale", "expected"), [("en", "19,830 places"), ("es", "19.830 places"), ("fr", "19\u202f830 places")]
 )
 def test_the_count_in_a_plural_is_grouped(app: APIFlask, locale: str, expected: str) -> None:
-    template = '{{ ngettext("%(num)s place", "%(num)s places", 19830) }}'
-    with speaking_also(app, locale), app.test_request_context(f"/?lang={locale}"):
+    template = '{{ ngettext("%(num)s place without a translation", "%(num)s places", 19830) }}'
+    with offering(app, locale), app.test_request_context(f"/?lang={locale}"):
         assert render_template_string(template) == expected

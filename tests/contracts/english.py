@@ -1,0 +1,76 @@
+"""Finds English words in what somebody reads in another language."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from lxml import html
+from sqlalchemy import String, cast, select
+from sqlalchemy.types import JSON
+
+from lms.core.db import Base, db
+from lms.core.settings import settings
+
+WORDS = re.compile(r"(?<!\w)[A-Za-z][a-z’'-]+(?: +[A-Za-z][a-z’'-]+)*(?!\w)")
+ATTRIBUTES = ("title", "alt", "placeholder", "aria-label", "label")
+NAMES = frozenset(
+    [
+        "Serai", "Zoom", "Teams", "Webex", "Meet", "Moodle", "Google", "Microsoft", "Calendar", "Outlook", "LinkedIn",
+        "Chrome", "Firefox", "Safari", "Unicode", "English",
+        "Fatima", "Zahra", "Benali", "Achieng", "Odhiambo", "Nameless",
+    ]
+)  # fmt: skip
+"""Names that stay as they are: of products and standards, and of people in examples and in an uploaded file."""
+SAMPLES = (
+    "Getting paid", "Cross-border e-commerce for small exporters", "The lecturer is", "Dear The Trainee",
+    "Enter the e-mail",
+)  # fmt: skip
+"""What people wrote in examples and in a message with a name, and a reason from the time of an upload."""
+
+
+def written_by_people() -> str:
+    """Every text of the current app's database, and the names that its settings have."""
+    config = settings()
+    texts = [config.organiser, config.signatory, config.signatory_office, config.organiser_city]
+    for table in Base.metadata.sorted_tables:
+        columns = [column for column in table.columns if isinstance(column.type, String | JSON)]
+        if columns:
+            for row in db.session.execute(select(*(cast(column, String) for column in columns))):
+                texts += [value for value in row if value]
+    return "\n".join(texts)
+
+
+def texts_of(page: str) -> Iterator[str]:
+    """What a reader of a page sees or hears, without what is marked as English or as not to be translated."""
+    return _texts_in(html.fromstring(page))
+
+
+def _texts_in(element: html.HtmlElement) -> Iterator[str]:
+    if isinstance(element.tag, str) and not _is_marked(element):
+        yield element.text or ""
+        yield from (element.get(name, "") for name in ATTRIBUTES)
+        if element.tag == "input" and element.get("type") == "submit":
+            yield element.get("value", "")
+        for child in element:
+            yield from _texts_in(child)
+            yield child.tail or ""
+
+
+def _is_marked(element: html.HtmlElement) -> bool:
+    """Whether an element is not read, is in another language, or is a place of the list of time zones."""
+    return (
+        element.tag in {"script", "style", "code", "kbd", "samp", "template"}
+        or element.get("translate") == "no"
+        or (element.tag != "html" and element.get("lang") is not None)
+        or (element.tag == "option" and "UTC" in (element.text or ""))
+    )
+
+
+def english_in(texts: Iterable[str], data: str) -> Iterator[tuple[str, str]]:
+    """English phrases that do not come from the data, each with the text around it."""
+    for text in texts:
+        for match in WORDS.finditer(re.sub(r"\S*[@/._\d]\S*", " ", text)):
+            phrase = match[0]
+            if phrase not in data and phrase not in SAMPLES and not NAMES.issuperset(phrase.split()):
+                yield phrase, " ".join(text.split())[:100]
