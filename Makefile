@@ -91,7 +91,7 @@ messages: $(VENV)/.dev ## extracts the messages of the interface (lms/translatio
 	@$(RUN) -m tools.catalogues --compile
 
 .PHONY: catalogues
-catalogues: $(VENV)/.runtime
+catalogues: $(VENV)/.runtime ## compiles the catalogues of translations
 	@$(RUN) -m tools.catalogues --compile
 
 .PHONY: assets

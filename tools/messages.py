@@ -28,6 +28,7 @@ _KEYWORDS = {
     "gettext": None,
     "ngettext": (1, 2),
     "_p": ((1, "c"), 2),
+    "_lp": ((1, "c"), 2),
     "pgettext": ((1, "c"), 2),
 }
 _HEADER = r"""# Messages of Serai's interface. Made by `make messages`; do not edit.

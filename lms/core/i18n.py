@@ -1,4 +1,4 @@
-"""Marks messages for translation: `_` (text), `_n` (singular and plural), `_l` (lazy), `_p` (text in a context).
+"""Marks messages for translation: `_` (text), `_n` (singular and plural), `_l` (lazy), `_p` and `_lp` (the same in a context).
 
 What only commands and checks print stays English: `english`, `english_n`.
 """
@@ -77,6 +77,10 @@ def _p(context: str, text: str, /, **words: Any) -> str:
 
 def _l(text: str, /, **words: Any) -> LazyString:
     return LazyString(_, text, **words)
+
+
+def _lp(context: str, text: str, /, **words: Any) -> LazyString:
+    return LazyString(_p, context, text, **words)
 
 
 def english(text: str, /, **words: Any) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from lms.core.i18n import _, _l
+from lms.core.i18n import _, _l, _lp
 from lms.core.lists import ListRequest
 from lms.dashboards.queries.all_series import TO_ISSUE, SeriesRow, SeriesState, list_all_series
 from lms.web.list_parts import Chip, Column, FileColumn
@@ -16,7 +16,7 @@ from lms.web.lists import ListView
 class AllSeries(ListView[SeriesRow]):
     """Lists all series with state, people enrolled, lectures held, certificates earned and to issue; drafts apart."""
 
-    endpoint, template, title = "dashboards.admin_series", "dashboards/admin_series.html", _l("Series")
+    endpoint, template, title = "dashboards.admin_series", "dashboards/admin_series.html", _lp("several", "Series")
     text_label = _l("Title or web address")
     filters = {"state": frozenset({*SeriesState, TO_ISSUE})}
     order = "state"
@@ -26,7 +26,7 @@ class AllSeries(ListView[SeriesRow]):
         Column("state", _l("State"), _l("running ones first"), _l("finished ones first"), place="state"),
         Column("enrolled", _l("Enrolled"), _l("most first"), _l("fewest first"), True, True, "fig"),
         Column(
-            "held", _l("Held"), _l("most first"), _l("fewest first"), True, True, "wide"
+            "held", _lp("number", "Held"), _l("most first"), _l("fewest first"), True, True, "wide"
         ),
         Column(
             "earned", _l("Earned"), _l("most first"), _l("fewest first"),

@@ -11,7 +11,7 @@ from flask import url_for
 from markupsafe import Markup
 
 from lms.attendance.queries.appeals import LectureAppeals
-from lms.core.i18n import _, _n
+from lms.core.i18n import _, _n, _p
 from lms.dashboards.queries.waiting import UnmatchedIn
 from lms.dashboards.texts import translated
 
@@ -68,7 +68,7 @@ def appeal_rows(appeals: Sequence[LectureAppeals]) -> Iterable[TodoRow]:
         _n("One appeal", "%(num)s appeals", count),
         url,
         titles_in_words(appeals),
-        [TodoStep(_("Answer"), url)],
+        [TodoStep(_p("verb", "Answer"), url)],
         since=appeals[0].oldest,
         testid="appeals",
     )

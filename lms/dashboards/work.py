@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import url_for
 
-from lms.core.i18n import _
+from lms.core.i18n import _, _p
 from lms.core.jobs import Job, JobState
 from lms.core.roles import Actor
 from lms.dashboards.queries.administration import Subjects, subjects_of
@@ -108,7 +108,7 @@ def _made(counts: str, result: dict[str, Any]) -> str:
 
 def _issued(result: dict[str, Any]) -> str:
     return _counts(
-        (_("Issued"), result.get("issued", 0)),
+        (_p("number", "Issued"), result.get("issued", 0)),
         (_("Already issued"), result.get("already_issued", 0)),
         (_("Not earned"), result.get("not_earned", 0)),
         (_("Blocked"), len(result.get("refused", []))),
@@ -156,7 +156,7 @@ def _imported(result: dict[str, Any]) -> str:
     counts = _counts(
         (_("New records"), result["created"] + result["updated"]),
         (_("Unmatched"), result["unmatched"]),
-        (_("Rejected"), result["rejected"]),
+        (_p("rows", "Rejected"), result["rejected"]),
     )
     return " ".join([counts + ".", *result.get("notes", [])])
 

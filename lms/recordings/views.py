@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from lms.core import clock
 from lms.core.errors import NotFound
 from lms.core.ffmpeg import find_ffmpeg
-from lms.core.i18n import _, _l, _n
+from lms.core.i18n import _, _l, _lp, _n
 from lms.core.lists import ListRequest
 from lms.core.roles import Role
 from lms.core.settings import settings
@@ -267,7 +267,7 @@ class Recordings(ListView[RecordingRow]):
     columns = (
         Column("title", _l("Lecture"), _l("A to Z"), _l("Z to A")),
         Column("series", _l("Series"), _l("A to Z"), _l("Z to A"), place="under"),
-        Column("ended", _l("Held"), _l("newest first"), _l("oldest first"), True, place="wide"),
+        Column("ended", _lp("date", "Held"), _l("newest first"), _l("oldest first"), True, place="wide"),
         Column("length", _l("Length"), _l("longest first"), _l("shortest first"), True, True, "wide"),
         Column("size", _l("Size"), _l("largest first"), _l("smallest first"), True, True, "fig"),
         Column("deletes", _l("Deleted on"), _l("soonest first"), _l("latest first"), place="state"),

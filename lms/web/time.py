@@ -12,10 +12,10 @@ from zoneinfo import ZoneInfo
 from babel import Locale, UnknownLocaleError
 from babel.dates import (
     format_date,
-    format_datetime,
     format_skeleton,
     format_time,
     format_timedelta,
+    get_datetime_format,
 )
 from babel.numbers import format_decimal
 from flask import Flask, g, has_request_context, request
@@ -115,7 +115,13 @@ def short_day(moment: datetime | date, zone: str | None = None) -> str:
 
 def month_name(day: date, kind: Literal["year", "only"] = "year") -> str:
     """ "December 2026", or "December" alone."""
-    return _written_day(day, "LLLL y" if kind == "year" else "MMMM", reader_locale())
+    locale = reader_locale()
+    return _written_day(day, "LLLL", locale) if kind == "only" else _month_of_year(day, locale)
+
+
+@_said
+def _month_of_year(day: date, locale: str) -> str:
+    return format_skeleton("yMMMM", datetime(day.year, day.month, day.day, tzinfo=UTC), locale=locale)
 
 
 def weekday(day: date, width: Literal["wide", "short"] = "wide") -> str:
@@ -162,15 +168,30 @@ def moment(when: datetime, zone: str | None = None) -> str:
 
 @_said
 def _moment(when: datetime, zone: str, locale: str) -> str:
-    return format_datetime(when, "d MMMM y, HH:mm", tzinfo=ZoneInfo(zone), locale=locale)
+    local = when.astimezone(ZoneInfo(zone))
+    date_words = _written_day(local.date(), _pattern(locale, "long", "d MMMM y"), locale)
+    return _beside_time(date_words, local, locale)
+
+
+def _beside_time(date_words: str, local: datetime, locale: str) -> str:
+    """A date and a time, joined as CLDR joins them in this language."""
+    joined = str(get_datetime_format("medium", locale)).replace("'", "")
+    return joined.replace("{1}", date_words).replace("{0}", _clock(local.hour, local.minute, locale))
 
 
 def brief_moment(when: datetime) -> str:
     """ "25 Nov, 06:00" in the viewer's zone, with its year where that is not soon or just past."""
     local, locale = _local(when, None), reader_locale()
     is_near = abs(when - clock.now()) <= timedelta(days=300)
-    day_words = day_and_month(local) if is_near else _written_day(local, _pattern(locale, "medium", "d MMM y"), locale)
-    return f"{day_words}, {time_of_day(when)}"
+    day_words = day_and_month(local) if is_near else _brief_day(local, locale)
+    return _beside_time(day_words, when.astimezone(ZoneInfo(viewer_zone())), locale)
+
+
+@_said
+def _brief_day(day: date, locale: str) -> str:
+    if locale.startswith("en"):
+        return format_date(day, "d MMM y", locale=locale)
+    return format_skeleton("yMMMd", datetime(day.year, day.month, day.day, tzinfo=UTC), locale=locale)
 
 
 def timestamp(when: datetime) -> str:

@@ -16,7 +16,7 @@ from jinja2.ext import i18n as translations
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "lms"
-MARKERS = {"_", "_l", "_p", "gettext", "pgettext"}
+MARKERS = {"_", "_l", "_lp", "_p", "gettext", "pgettext"}
 PLURAL_MARKERS = {"_n", "ngettext"}
 READ_BY_PEOPLE = {"flash", "Refused", "Invalid", "Forbidden", "NotFound", "Conflict", "ValidationError"}
 """Calls whose texts people read."""
@@ -94,7 +94,7 @@ def _values_of(node: ast.JoinedStr) -> list[ast.expr]:
 def _message_faults(node: ast.AST) -> Iterator[str]:
     assert isinstance(node, ast.Call)
     assert isinstance(node.func, ast.Name)
-    count = {"_p": 2, "pgettext": 2}.get(node.func.id, 2 if node.func.id in PLURAL_MARKERS else 1)
+    count = {"_lp": 2, "_p": 2, "pgettext": 2}.get(node.func.id, 2 if node.func.id in PLURAL_MARKERS else 1)
     if not all(isinstance(text, ast.Constant) for text in node.args[:count]):
         yield "the message is not a plain string"
 

@@ -99,7 +99,7 @@ def test_it_is_started_again_where_it_was_killed() -> None:
 
 def test_it_speaks_the_language_of_the_reader(app: APIFlask) -> None:
     with app.test_request_context("/"), force_locale("fr"):
-        assert read("language") == ["en"]  # there is no catalogue of French yet: English, and no error
+        assert read("language") == ["fr"]
 
 
 class _Asked(threading.Thread):

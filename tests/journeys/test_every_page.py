@@ -36,7 +36,6 @@ from tests.contracts.pages import pages
 from tests.contracts.world import World, build
 from tests.factories import Make
 from tests.journeys.conftest import in_front
-from tests.languages import offering
 
 pytestmark = pytest.mark.xdist_group("pages")
 AS_IT_IS = web_time._number
@@ -144,7 +143,7 @@ class Served:
 @pytest.fixture(scope="module")
 def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     world = build(tmp_path_factory.mktemp("pages"))
-    with world.app.app_context(), offering(world.app, "ar"), pytest.MonkeyPatch.context() as patched:
+    with world.app.app_context(), pytest.MonkeyPatch.context() as patched:
         _many_years(world)
         patched.setattr("lms.web.time._number", _large)
         patched.setattr("lms.viewing_groups.rules.show_code", lambda _code: "WMWM-WMWM")  # the widest there is

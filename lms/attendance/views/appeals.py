@@ -30,7 +30,7 @@ from lms.catalogue.models import Lecture
 from lms.catalogue.rules import marks_of
 from lms.core import clock
 from lms.core.errors import Invalid, NotFound, Refused
-from lms.core.i18n import _, _l
+from lms.core.i18n import _, _l, _p
 from lms.core.lists import ListRequest
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
@@ -152,9 +152,9 @@ class Appeals(ListView[AppealView]):
     def chips(self) -> list[Chip]:
         words = {
             AppealState.OPEN: _("Waiting"),
-            AppealState.ACCEPTED: _("Accepted"),
-            AppealState.DECLINED: _("Declined"),
-            AppealState.WITHDRAWN: _("Cancelled"),
+            AppealState.ACCEPTED: _p("appeal", "Accepted"),
+            AppealState.DECLINED: _p("appeal", "Declined"),
+            AppealState.WITHDRAWN: _p("appeal", "Cancelled"),
         }
         counts = self.appeals.counts
         if not sum(counts.values()):

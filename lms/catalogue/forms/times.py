@@ -13,7 +13,7 @@ from wtforms.widgets import HiddenInput
 
 from lms.catalogue.forms.base import CatalogueForm, PlannedTimeForm, offered_zones
 from lms.catalogue.models import Lecture
-from lms.core.i18n import _l
+from lms.core.i18n import _l, _lp
 from lms.web.fields import KnownChoice, LocalTimeField, WholeNumber, ZoneField
 
 
@@ -35,7 +35,9 @@ class MoveForm(CatalogueForm):
     amount = WholeNumber(_l("Move by"), [InputRequired(_l("Enter a whole number."))], default=1)
     unit = KnownChoice(_l("Unit"), choices=[SelectChoice("7", _l("weeks")), SelectChoice("1", _l("days"))], default="7")
     direction = KnownChoice(
-        _l("Direction"), choices=[SelectChoice("1", _l("later")), SelectChoice("-1", _l("earlier"))], default="1"
+        _l("Direction"),
+        choices=[SelectChoice("1", _lp("move", "later")), SelectChoice("-1", _lp("move", "earlier"))],
+        default="1",
     )
 
     @property

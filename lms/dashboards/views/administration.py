@@ -12,7 +12,7 @@ from lms.catalogue.models import Lecture
 from lms.catalogue.queries.lectures import list_live
 from lms.catalogue.queries.teaching import list_listings_to_end
 from lms.core import clock
-from lms.core.i18n import _, _n
+from lms.core.i18n import _, _n, _p
 from lms.core.jobs import Job, JobState, get_job
 from lms.core.roles import Role
 from lms.dashboards import work
@@ -79,7 +79,9 @@ def _overdue_row(lecture: Lecture) -> TodoRow:
 def _late_row(lecture: Lecture) -> TodoRow:
     if lecture.held_unknown:
         url = url_for("catalogue.lecture_edit", lecture_id=lecture.id, _anchor="held")
-        return _lecture_row(lecture, _("Was it held?"), _("hidden from the public until you answer"), _("Answer"), url)
+        return _lecture_row(
+            lecture, _("Was it held?"), _("hidden from the public until you answer"), _p("verb", "Answer"), url
+        )
     url = url_for("dashboards.lecture", lecture_id=lecture.id, _anchor="staff")
     about = _("start, postpone or cancel it, or import its report")
     return _lecture_row(lecture, _("Not started"), about, _("View"), url)

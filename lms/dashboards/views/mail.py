@@ -12,7 +12,7 @@ from jinja2 import UndefinedError
 
 from lms.core import clock
 from lms.core.errors import NotFound
-from lms.core.i18n import _, _l, _n
+from lms.core.i18n import _, _l, _lp, _n
 from lms.core.lists import ListRequest
 from lms.core.roles import Role
 from lms.core.settings import settings
@@ -51,7 +51,7 @@ _FIGURES = {
     FAILED: _l("Failed"),
     MailState.UNDELIVERED.value: _l("Not delivered"),
     MailState.EXPIRED.value: _l("No longer needed"),
-    MailState.DECLINED.value: _l("Declined"),
+    MailState.DECLINED.value: _lp("e-mail", "Declined"),
     MailState.STOPPED.value: _l("Stopped"),
 }
 _PERIODS = {"today": _l("Last 24 hours"), "month": _l("Last 30 days")}
@@ -90,7 +90,7 @@ class Mails(ListView[Outgoing]):
         "period": frozenset(PERIODS),
     }
     columns = (
-        Column("mail", _l("E-mail")),
+        Column("mail", _lp("message", "E-mail")),
         Column("person", _l("Person"), place="under"),
         Column("at", _l("Time"), _l("newest first"), _l("oldest first"), True, place="wide"),
         Column("state", _l("State"), place="state"),

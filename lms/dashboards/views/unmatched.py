@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from lms.core.i18n import _l
+from lms.core.i18n import _l, _lp
 from lms.core.lists import ListRequest
 from lms.core.matching import match_of_text
 from lms.core.roles import Role
@@ -38,7 +38,7 @@ class UnmatchedByLecture(ListView[UnmatchedIn]):
     columns = (
         Column("title", _l("Lecture"), _l("A to Z"), _l("Z to A")),
         Column("series", SERIES.label, SERIES.first, SERIES.last, place="under"),
-        Column("began", _l("Held"), _l("newest first"), _l("oldest first"), descending=True, place="wide"),
+        Column("began", _lp("date", "Held"), _l("newest first"), _l("oldest first"), descending=True, place="wide"),
         Column("count", _l("Unmatched"), _l("most first"), _l("fewest first"), True, True, "fig"),
     )
 

@@ -14,7 +14,7 @@ from lms.catalogue.queries.series import get_series
 from lms.catalogue.rules import OPEN_STATES, may_edit_series
 from lms.core import clock
 from lms.core.errors import DomainError, Forbidden, Invalid, NotFound, Refused, TooLarge, WrongKind
-from lms.core.i18n import _, _l, _n
+from lms.core.i18n import _, _l, _n, _p
 from lms.core.lists import ListRequest
 from lms.core.roles import Actor, Role
 from lms.enrolment import mailing
@@ -247,11 +247,11 @@ class Enrolments(ListView[Seat]):
 
     def chips(self) -> list[Chip]:
         words = {
-            EnrolmentStatus.ENROLLED: _("Enrolled"),
+            EnrolmentStatus.ENROLLED: _p("state", "Enrolled"),
             EnrolmentStatus.WAITLISTED: _("Waiting"),
             EnrolmentStatus.APPLIED: _("Awaiting decision"),
             EnrolmentStatus.REJECTED: _("Rejected"),
-            EnrolmentStatus.WITHDRAWN: _("Withdrawn"),
+            EnrolmentStatus.WITHDRAWN: _p("enrolment", "Withdrawn"),
         }
         return counted_chips(self.counts, words)
 

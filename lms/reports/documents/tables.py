@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from lms.core import measures
-from lms.core.i18n import _, _l
+from lms.core.i18n import _, _l, _lp
 from lms.reports.documents.model import Kind, Value
 from lms.reports.queries.drilldown_lists import OF_KIND, OF_PARTNER, DrilldownRow, DrilldownRows
 from lms.reports.rules import VALUES
@@ -140,7 +140,7 @@ TABLES: Final[Mapping[str, FigureTable]] = {
     "participants": FigureTable(
         (
             _NAME, TableColumn("country", _l("Country at the time")), ATTENDANCES, _WHOLE_MINUTES,
-            TableColumn("first", _l("First"), kind="day", value=lambda row: row.day),
+            TableColumn("first", _lp("day", "First"), kind="day", value=lambda row: row.day),
         ),
         ("", "state", "fig", "wide", "wide"),
         (

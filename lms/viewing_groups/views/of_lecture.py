@@ -12,7 +12,7 @@ from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.rules import may_edit_lecture
 from lms.core import clock
 from lms.core.errors import Forbidden, Refused
-from lms.core.i18n import _, _l
+from lms.core.i18n import _, _l, _lp, _p
 from lms.core.lists import ListRequest
 from lms.core.roles import Actor
 from lms.people.forms import grouped_choices
@@ -43,7 +43,7 @@ class Groups(ListView[GroupView]):
     text_label = _l("City, room or organiser")
     filters = {"country": known_codes, "state": frozenset({"open", "signed", "called_off"})}
     columns = (
-        Column("place", _l("Place"), _l("A to Z"), _l("Z to A")),
+        Column("place", _lp("venue", "Place"), _l("A to Z"), _l("Z to A")),
         COUNTRY,
         Column("organiser", _l("Organiser"), _l("A to Z"), _l("Z to A"), place="wide"),
         Column("listed", _l("On the list"), _l("most first"), _l("fewest first"), True, True, "fig"),
@@ -78,7 +78,9 @@ class Groups(ListView[GroupView]):
         if not self.groups.every:
             return []
         waiting = _("Not signed yet") if self.is_held else _("Open")
-        return counted_chips(self.groups.states, {"open": waiting, "signed": _("Signed"), "called_off": _("Cancelled")})
+        return counted_chips(
+            self.groups.states, {"open": waiting, "signed": _("Signed"), "called_off": _p("group", "Cancelled")}
+        )
 
     def selects(self) -> list[Select]:
         """The countries of the groups, where there are several."""
