@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 from babel.messages.catalog import Catalog
@@ -45,6 +46,12 @@ msgstr ""
 def read_comments() -> dict[str, str]:
     """Comments for translators on ambiguous messages, by the English text."""
     return tomllib.loads(COMMENTS.read_text(encoding="utf-8"))
+
+
+def raw_messages(folder: Path = ROOT / "lms") -> Iterator[tuple[str | tuple[str, str], str | None]]:
+    """Each message where it is used, as a text or as singular and plural, with its context."""
+    for _name, _line, message, _comments, context in extract_from_dir(folder, _METHODS, _OPTIONS, _KEYWORDS):
+        yield message if isinstance(message, str) else (message[0], message[1]), context
 
 
 def extract_messages(folder: Path = ROOT / "lms") -> Catalog:

@@ -1,4 +1,4 @@
-"""Marks messages for translation: `_` (text), `_n` (singular and plural), `_l` (lazy), `_p` and `_lp` (the same in a context).
+"""Marks messages for translation: `_` (text), `_n` (singular and plural), `_p` (in a context), `_l` and `_lp` (lazy).
 
 What only commands and checks print stays English: `english`, `english_n`.
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask_wtf.file import FileField
 from wtforms import BooleanField, StringField, TextAreaField
 
-from lms.core.i18n import _l
+from lms.core.i18n import _l, _lp
 from lms.web.forms import BaseForm
 from lms.web.languages import TextsForm
 
@@ -13,7 +13,7 @@ from lms.web.languages import TextsForm
 class SpeakerForm(BaseForm):
     """What the public reads of a speaker."""
 
-    full_name = StringField(_l("Name"))
+    full_name = StringField(_lp("person", "Name"))
     native_name = StringField(_l("Name in native script"))
     position = StringField(_l("Position and organisation"))
     about = TextAreaField(_l("About the speaker"))

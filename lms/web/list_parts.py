@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from flask_babel.speaklater import LazyString
 
-from lms.core.i18n import _, _l
+from lms.core.i18n import _, _l, _lp
 from lms.core.sorting import sort_key
 
 Text: TypeAlias = str | LazyString
@@ -33,7 +33,7 @@ class Column:
     place: str = ""
 
 
-NAME = Column("name", _l("Name"), _l("A to Z"), _l("Z to A"))
+NAME = Column("name", _lp("person", "Name"), _l("A to Z"), _l("Z to A"))
 COUNTRY = Column("country", _l("Country"), _l("A to Z"), _l("Z to A"), place="under")
 ORGANISATION = Column("organisation", _l("Organisation"), _l("A to Z"), _l("Z to A"), place="wide")
 SERIES = Column("series", _l("Series"), _l("A to Z"), _l("Z to A"), place="wide")

@@ -7,7 +7,7 @@ import re
 import pytest
 from babel.messages.catalog import Catalog
 
-from tools.messages import extract_messages, read_catalogue
+from tools.messages import extract_messages, raw_messages, read_catalogue
 
 BETTER = {
     r"\banew\b": ("It is counted anew.", "It is recounted."),
@@ -49,6 +49,13 @@ def test_the_catalogue_is_in_step_with_the_code(messages: Catalog) -> None:
     written, present = forms(read_catalogue()), forms(messages)
     assert sorted(present - written) == [], "run `make messages`"
     assert sorted(written - present) == [], "run `make messages`"
+
+
+def test_no_message_is_also_the_singular_of_a_plural() -> None:
+    """Gettext looks the two up under the same text, and gives the first plural form, with its number, for both."""
+    messages = list(raw_messages())
+    plain = {(text, context) for text, context in messages if isinstance(text, str)}
+    assert [text for text, context in messages if not isinstance(text, str) and (text[0], context) in plain] == []
 
 
 @pytest.mark.parametrize("pattern", BETTER)

@@ -163,7 +163,7 @@ def _samples() -> dict[str, str]:
         "strange": _("A name with unusual characters"),
         "90": _("A name with 90 letters"),
         "200": _("A name with 200 letters"),
-        "one": _("One lecture"),
+        "one": _("A single lecture"),
         "12": _("12 lectures"),
         "40": _("40 lectures"),
     }

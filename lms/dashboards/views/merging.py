@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 
 from lms.core import clock
 from lms.core.errors import NotFound, Refused
-from lms.core.i18n import _, _l
+from lms.core.i18n import _, _l, _lp
 from lms.core.lists import ListRequest
 from lms.core.roles import Role
 from lms.core.search_index import search_words
@@ -38,7 +38,7 @@ from lms.web.lists import ListView
 WEAK = "weak"
 FOUND = 25
 LABELS = {
-    "full_name": _l("Name"),
+    "full_name": _lp("person", "Name"),
     "native_name": _l("Name in native script"),
     "email": _l("E-mail address"),
     "country": _l("Country or area"),
@@ -77,7 +77,7 @@ class Duplicates(ListView[PossiblePair]):
     title, size = _l("Possible duplicates, the most alike first"), 20
     filters = {"match": frozenset({WEAK})}
     columns = (
-        Column("first", _l("One person")),
+        Column("first", _l("Person")),
         Column("second", _l("The other")),
         Column("why", _l("Why")),
         Column("decide", _l("Decide")),

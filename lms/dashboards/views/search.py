@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
 from lms.core import clock
-from lms.core.i18n import _
+from lms.core.i18n import _, _p
 from lms.core.lists import rows_shown
 from lms.core.matching import Match, compared, excerpt_of, pieces_of
 from lms.core.typed_text import clean_line
@@ -99,4 +99,4 @@ def _reason(field: str | None, match: Match | None) -> str:
         _("%(field)s: a word begins with it"),
         _("%(field)s: part of a word"),
     )
-    return kinds[Match.PART if match is None else match] % {"field": fields.get(field, _("Name"))}
+    return kinds[Match.PART if match is None else match] % {"field": fields.get(field, _p("person", "Name"))}

@@ -15,7 +15,7 @@ from lms.catalogue.models import ReleaseRule, Series
 from lms.catalogue.queries.series import get_series
 from lms.core import clock
 from lms.core.errors import Forbidden, Invalid, Refused, TooLarge, WrongKind
-from lms.core.i18n import _, _l, _n
+from lms.core.i18n import _, _l, _n, _p
 from lms.core.lists import ListRequest
 from lms.core.roles import Role
 from lms.core.sorting import sort_key
@@ -106,7 +106,7 @@ class Ledger(ListView[LedgerLine]):
         series, counts = self.series, self.counts
         words = {
             SeatKind.QUOTA: _("By quota"),
-            SeatKind.OPEN: _("Open"),
+            SeatKind.OPEN: _p("seat", "Open"),
             SeatKind.RELEASED: _("Released"),
             SeatKind.BY_HAND: _("By hand"),
         }

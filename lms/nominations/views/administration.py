@@ -12,7 +12,7 @@ from lms.batches.views import BatchPages, preview_or_return
 from lms.catalogue.queries.series import get_series
 from lms.core import clock
 from lms.core.errors import Invalid
-from lms.core.i18n import _, _l
+from lms.core.i18n import _, _l, _lp
 from lms.core.lists import ListRequest
 from lms.core.roles import Role
 from lms.nominations.actions.decision_batches import DECISIONS, preview_decision
@@ -58,7 +58,7 @@ class AllNominations(ListView[Nomination]):
         ORGANISATION,
         SERIES,
         Column("letter", _l("Letter"), place="wide"),
-        Column("waiting", _l("Nominated"), _l("oldest first"), _l("newest first"), place="wide"),
+        Column("waiting", _lp("date", "Nominated"), _l("oldest first"), _l("newest first"), place="wide"),
         Column("state", _l("State"), place="state"),
     )
     chips_filter = "state"

@@ -14,7 +14,7 @@ from flask.typing import ResponseReturnValue
 from lms.catalogue.queries.series import get_series, get_series_by_id
 from lms.core import clock
 from lms.core.errors import Fault, Invalid, NotFound, Refused, TooLarge, WrongKind
-from lms.core.i18n import _, _l
+from lms.core.i18n import _, _l, _p
 from lms.core.lists import ListRequest
 from lms.core.roles import Role
 from lms.nominations.actions import files
@@ -187,7 +187,7 @@ class Problems(ListView[Problem]):
             "email": _("E-mail"),
             "duplicate": _("Twice in the file"),
             "country": _("Other country"),
-            "name": _("Name"),
+            "name": _p("person", "Name"),
             "enrolled": _("Enrolled"),
             "other": _("Other"),
         }

@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 
 from lms.core import clock
 from lms.core.errors import Invalid, NotFound
-from lms.core.i18n import _, _l, _n
+from lms.core.i18n import _, _l, _lp, _n
 from lms.core.lists import ListRequest
 from lms.core.roles import Role
 from lms.core.sorting import sort_key
@@ -94,7 +94,12 @@ class CountryNominations(ListView[Nomination]):
         Column("organisation", _l("Organisation"), place="wide"),
         replace(SERIES, place="under"),
         Column(
-            "nominated", _l("Nominated"), _l("newest first"), _l("oldest first"), descending=True, place="wide nobr"
+            "nominated",
+            _lp("date", "Nominated"),
+            _l("newest first"),
+            _l("oldest first"),
+            descending=True,
+            place="wide nobr",
         ),
         Column("state", _l("State"), _l("A to Z"), _l("Z to A"), place="state"),
         Column("answer_by", _l("Answer by"), _l("soonest first"), _l("latest first")),

@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 
 from lms.core import clock
 from lms.core.errors import Invalid, Refused
-from lms.core.i18n import _, _l
+from lms.core.i18n import _, _l, _lp
 from lms.core.lists import ListRequest
 from lms.core.roles import Role
 from lms.people.actions import access, factors
@@ -60,7 +60,7 @@ class AllPeople(ListView[PersonHit]):
             SIGN_IN, _l("Last sign-in"), _l("newest first"), _l("oldest first"),
             descending=True, place="wide",
         ),
-        Column(NEWEST, _l("Added"), _l("newest first"), _l("oldest first"), descending=True),
+        Column(NEWEST, _lp("date", "Added"), _l("newest first"), _l("oldest first"), descending=True),
     )  # fmt: skip
     chips_filter = "role"
 

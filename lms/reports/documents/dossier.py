@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import partial
 
 from lms.core import clock
-from lms.core.i18n import _, _n
+from lms.core.i18n import _, _n, _p
 from lms.core.measures import nearest_whole, percent
 from lms.reports.documents.dossier_data import Dossier, Upcoming
 from lms.reports.documents.dossier_matters import open_points
@@ -355,7 +355,7 @@ def _institutions(dossier: Dossier, ways: Ways) -> Section | None:
         table=Table(
             (Column(_("Institution"), "text"), figure_column("participants")),
             tuple(rows),
-            foot=(_("All"), dossier.totals.totals.participants),
+            foot=(_p("totals", "All"), dossier.totals.totals.participants),
             links=links,
         ),
     )
@@ -478,7 +478,7 @@ def _undecided(dossier: Dossier, ways: Ways) -> Section | None:
         table=Table(
             columns,
             tuple((waiting.series.title, *row) for waiting, row in zip(shown, numbers, strict=True)),
-            foot=(_("All"), *map(sum, zip(*numbers, strict=True))),
+            foot=(_p("totals", "All"), *map(sum, zip(*numbers, strict=True))),
             urls={index: ways.enrolments(waiting.series.slug) for index, waiting in enumerate(shown)},
         ),
         note=_("“Nominated” people were proposed by a focal point; “applied” people applied themselves."),

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from lms.attendance.models.evidence import Source
 from lms.catalogue.fair_hours import NIGHT_FROM, NIGHT_UNTIL
 from lms.catalogue.rules import length_ms
-from lms.core.i18n import _, _n
+from lms.core.i18n import _, _n, _p
 from lms.core.measures import MINUTE_MS, nearest_whole, percent, tenth_minutes, whole_minutes
 from lms.core.zones import main_zone
 from lms.reports.documents.model import Column, Figure, Mark, Picture, ReadOut, Section, Table
@@ -329,7 +329,7 @@ def _countries(report: LectureReport, dossier_url: Callable[[str], str | None], 
             foot=None
             if is_top
             else (
-                _("All"),
+                _p("totals", "All"),
                 None,
                 report.attended,
                 report.came,
@@ -363,7 +363,7 @@ def _sources(report: LectureReport) -> Section:
         table=Table(
             (Column(_("Way of attending"), "text"), figure_column("attendances")),
             tuple(rows),
-            foot=(_("All"), report.attended),
+            foot=(_p("totals", "All"), report.attended),
         ),
         empty=_("Nobody attended."),
     )
@@ -426,7 +426,7 @@ def _distribution(report: LectureReport, anchor: str, title: str, text: str, tim
         table=Table(
             (Column(title, "text"), Column(_("People")), Column(_("Share"), "percent")),
             tuple(cells),
-            foot=(_("All"), people, percent(people, people)),
+            foot=(_p("totals", "All"), people, percent(people, people)),
         )
         if people
         else None,

@@ -10,7 +10,7 @@ from datetime import date
 from typing import Any
 
 from lms.core import clock
-from lms.core.i18n import _
+from lms.core.i18n import _, _p
 from lms.core.tables import write_csv
 from lms.core.workbooks import Workbook, Year, widths_of
 from lms.reports import shapes
@@ -126,9 +126,9 @@ def add_cross(book: Workbook, cross: Cross, dimensions: Sequence[str]) -> None:
     """A sheet with a cross table, its totals last."""
     down, across = dimensions
     names = dict(shapes.COLUMN_NAMES)
-    heads = [str(names[down]), *(named(label, across) for _key, label in cross.columns), _("All")]
+    heads = [str(names[down]), *(named(label, across) for _key, label in cross.columns), _p("totals", "All")]
     lines = [[named(label, down), *values, whole] for _key, label, values, whole in cross.rows]
-    lines.append([_("All"), *cross.foot[0], cross.foot[1]])
+    lines.append([_p("totals", "All"), *cross.foot[0], cross.foot[1]])
     book.add_sheet(figure_names()[cross.figure], heads, lines, widths=widths_of(heads, lines))
 
 
@@ -162,7 +162,7 @@ def as_text(report: FigureReport) -> Iterator[str]:
     for group in report.groups:
         labels = [*group.labels, *[""] * (len(report.dimensions) - len(group.labels))]
         lines.append([*labels, *(f"{value:,}" for value in group.figures.as_json().values())])
-    whole = [_("All"), *[""] * (len(report.dimensions) - 1)] if report.dimensions else []
+    whole = [_p("totals", "All"), *[""] * (len(report.dimensions) - 1)] if report.dimensions else []
     lines.append([*whole, *(f"{value:,}" for value in report.totals.as_json().values())])
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     for line in lines:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from lms.core.i18n import _
+from lms.core.i18n import _, _p
 from lms.core.lists import rows_shown
 from lms.reports.documents import report_files as files
 from lms.reports.documents.model import Column, Figure, Picture, ReadOut, Section, Table
@@ -85,9 +85,9 @@ def _cross_sections(report: FigureReport, cross: Cross) -> Iterator[Section]:
             anchor="groups" if not part else f"groups-{part + 1}",
             title=title if parts == 1 else _("%(title)s (%(n)s of %(all)s)", title=title, n=part + 1, all=parts),
             table=Table(
-                (column, *columns, *([Column(_("All"))] if is_last else [])),
+                (column, *columns, *([Column(_p("totals", "All"))] if is_last else [])),
                 tuple((label, *values, *([whole] if is_last else [])) for label, values, whole in rows),
-                foot=(_("All"), *foot, *([cross.foot[1]] if is_last else [])),
+                foot=(_p("totals", "All"), *foot, *([cross.foot[1]] if is_last else [])),
             ),
             note=_overlap_note() if is_last else None,
         )
@@ -102,7 +102,7 @@ def _groups(report: FigureReport, figure: str) -> Section:
         table=Table(
             (Column(" · ".join(called), "text"), *(figure_column(name) for name in _first(figure))),
             tuple((" · ".join(group.labels), *values(group, _first(figure))) for group in report.groups),
-            foot=(_("All"), *(getattr(report.totals, name) for name in _first(figure))),
+            foot=(_p("totals", "All"), *(getattr(report.totals, name) for name in _first(figure))),
         ),
         note=_overlap_note(),
         empty=_("Nothing was counted."),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from lms.core.i18n import _
+from lms.core.i18n import _, _p
 from lms.reports.documents.model import Column, Kind, Mark, ReadOut, Table, Value
 from lms.reports.queries.definitions import figure_names
 from lms.reports.queries.figures import FigureReport
@@ -53,7 +53,7 @@ def group_table(
             *(figure_column(name) for name in figures),
         ),
         rows=tuple((" · ".join(group.labels), *values(group, figures)) for group in groups),
-        foot=(_("All"), *(getattr(report.totals, name) for name in figures)) if has_foot else None,
+        foot=(_p("totals", "All"), *(getattr(report.totals, name) for name in figures)) if has_foot else None,
         urls=urls or {},
         links=links,
     )
