@@ -24,6 +24,7 @@ from lms.setting_values import (
     journal,
     languages,
     mail_url,
+    names,
     plain,
     printed,
     scanner_url,
@@ -168,8 +169,21 @@ SETTINGS = (
         contact,
         "Where to report a vulnerability, https:// or mailto:, for /.well-known/security.txt. Empty: none.",
     ),
+    Setting(
+        "ORGANISER_NAMES",
+        "ar: وزارة التجارة; es: Ministerio de Comercio; fr: Ministère du commerce; pt: Ministério do Comércio; "
+        "ru: Министерство торговли; zh: 商务部",
+        names,
+        "Its name on pages and in e-mails in other languages. Empty, and where LMS_ORGANISER is set: that name.",
+    ),
     Setting("REPORTING_ZONE", "Asia/Shanghai", zone, "IANA time zone of the organiser. Reports use its days."),
     Setting("ORGANISER_CITY", "Beijing", plain, "City shown with the organiser's time. Empty: the city of the zone."),
+    Setting(
+        "ORGANISER_CITY_NAMES",
+        "ar: بكين; es: Pekín; fr: Pékin; pt: Pequim; ru: Пекин; zh: 北京",
+        names,
+        "Its name in other languages. Empty, and where LMS_ORGANISER_CITY or LMS_REPORTING_ZONE is set: that city.",
+    ),
     Setting(
         "LANGUAGES",
         "",
@@ -277,12 +291,14 @@ class Config:
     bounce_url: str
     mail_per_minute: int
     organiser: str
+    organiser_names: str
     signatory: str
     signatory_office: str
     contact: str
     security_contact: str
     reporting_zone: str
     organiser_city: str
+    organiser_city_names: str
     languages: str
     fonts: str
     signing_key: str
@@ -318,6 +334,10 @@ class Config:
             setattr(self, setting.name.lower(), value)
         if "LMS_REPORTING_ZONE" in values and "LMS_ORGANISER_CITY" not in values:
             self.organiser_city = ""  # the default names a city of the default zone
+        if {"LMS_REPORTING_ZONE", "LMS_ORGANISER_CITY"} & set(values) and "LMS_ORGANISER_CITY_NAMES" not in values:
+            self.organiser_city_names = ""
+        if "LMS_ORGANISER" in values and "LMS_ORGANISER_NAMES" not in values:
+            self.organiser_names = ""
         self.base_url = self.base_url.rstrip("/")
 
     @classmethod

@@ -66,6 +66,21 @@ def languages(value: str) -> str:
     return value
 
 
+def names(value: str) -> str:
+    """Names in other languages than English, such as `fr: Pékin; ru: Пекин`; or nothing."""
+    for part in filter(None, map(str.strip, value.split(";"))):
+        code, colon, name = part.partition(":")
+        if not colon or not name.strip() or code.strip() not in LANGUAGES:
+            raise ValueError("names such as fr: Pékin; ru: Пекин")
+    return value
+
+
+def name_in(value: str, code: str) -> str | None:
+    """The name in a language, of a setting with `names`."""
+    parts = (part.partition(":") for part in value.split(";"))
+    return next((name.strip() for language, _colon, name in parts if language.strip() == code), None)
+
+
 def token(value: str) -> str:
     """Nothing, or at least 20 visible ASCII characters."""
     if value and (len(value) < 20 or not value.isascii() or not value.isprintable() or " " in value):

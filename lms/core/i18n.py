@@ -15,6 +15,8 @@ from flask_babel.speaklater import LazyString
 from lms.core.resources import resource
 from lms.setting_values import LANGUAGES as LANGUAGES
 
+CLDR_NAMES = {"pt": "pt_PT"}
+"""Locales of CLDR for names and numbers, where the language alone means another country's usage."""
 SPOKEN = "lms.languages"
 """The key under which an application keeps the languages that it offers."""
 
@@ -81,6 +83,11 @@ def _l(text: str, /, **words: Any) -> LazyString:
 
 def _lp(context: str, text: str, /, **words: Any) -> LazyString:
     return LazyString(_p, context, text, **words)
+
+
+def cldr_locale(code: str) -> str:
+    """Returns the locale of CLDR that has the names and numbers of a language."""
+    return CLDR_NAMES.get(code, code)
 
 
 def english(text: str, /, **words: Any) -> str:

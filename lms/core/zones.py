@@ -21,6 +21,8 @@ from babel import Locale
 from babel.core import get_global
 from babel.dates import get_timezone_location
 
+from lms.core.i18n import cldr_locale
+
 ZONES: Final = frozenset(available_timezones()) - {"Factory", "localtime"}
 """Every name of a zone that this machine knows, also old and second ones."""
 
@@ -170,7 +172,7 @@ _CLDR_ZONES = {
 
 def city_of(zone: str, locale: str) -> str:
     """ "Nairobi" for Africa/Nairobi, in a language where CLDR knows it."""
-    read = Locale.parse(locale)
+    read = Locale.parse(cldr_locale(locale))
     known = read.time_zones.get(_CLDR_ZONES.get(zone, ""), {}).get("city")
     name = known or get_timezone_location(zone, locale=read, return_city=True) or zone
     return str(name).rsplit("/", 1)[-1].replace("_", " ")

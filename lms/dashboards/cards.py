@@ -21,8 +21,8 @@ from lms.catalogue.rules import AnyLecture, not_cancelled
 from lms.certificates.pdf.script_detection import language_of, writing_of
 from lms.core.glyphs import coverage, missing_signs
 from lms.core.i18n import _
+from lms.core.organiser import organiser_name
 from lms.core.resources import resource
-from lms.core.settings import settings
 from lms.core.translations import main_language
 from lms.core.typesetting import draw, font_folders, tongue
 from lms.web.locale import speaking
@@ -101,7 +101,7 @@ def _card(
         "over_tongue": _tongue(*over) if over[0] else _LATIN,
         "when": when,
         "by": " · ".join(by),
-        "organiser": settings().organiser,
+        "organiser": organiser_name(),
         "stops": min(stops, MOST_STOPS),
         "stop": stop,
     }

@@ -181,9 +181,8 @@ def _nominated(result: dict[str, Any]) -> str:
     )
 
 
-def _in_general(result: dict[str, Any]) -> str:
-    parts = [f"{name.replace('_', ' ')}: {_value(value)}" for name, value in result.items() if value is not None]
-    return "; ".join(parts) or _("Done")
+def _in_general(_result: dict[str, Any]) -> str:
+    return _("Done")
 
 
 def _recounted(result: dict[str, Any]) -> str:
@@ -196,12 +195,6 @@ def _recounted(result: dict[str, Any]) -> str:
     if not left:
         return _counts(*counts)
     return _("%(counts)s (%(reason)s)", counts=_counts(*counts, (_("Left out"), len(left))), reason=left[0]["reason"])
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, list | dict):
-        return number(len(value))
-    return number(value) if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
 
 
 _WORDS: dict[str, Callable[[dict[str, Any]], str]] = {

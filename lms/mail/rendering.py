@@ -30,6 +30,7 @@ from jinja2 import Environment, StrictUndefined
 
 from lms.config import Config
 from lms.core import clock
+from lms.core.organiser import organiser_in
 from lms.mail import reasons
 from lms.mail.html import act, as_html, lead, without_buttons
 from lms.mail.outbox import SECRET, OutboxMail
@@ -125,7 +126,7 @@ def render(mail: OutboxMail, config: Config, *, prepared: More | None = None, is
         values: dict[str, Any] = _revived(mail.payload) | dict(more.words)
         values |= {
             "unsubscribe_url": unsubscribe_url,
-            "organiser": config.organiser,
+            "organiser": organiser_in(reader_locale()),
             "contact": config.contact,
             "base_url": config.base_url,
             "time_zone": mail.time_zone,

@@ -41,6 +41,7 @@ from lms.web.forms import BaseForm
 from lms.web.guards import ANYONE, allow
 from lms.web.identity import current_actor
 from lms.web.numbers import whole
+from lms.web.time import number
 
 STAFF = (Role.ADMINISTRATOR, Role.INSTRUCTOR)
 
@@ -52,7 +53,7 @@ def file_size(size: int) -> str:
     """A size in bytes as people say it: 310 kB, 4.2 MB."""
     if size < 1_000_000:
         return _("%(n)s kB", n=max(1, round(size / 1000)))
-    return _("%(n)s MB", n=round(size / 1_000_000, 1 if size < 10_000_000 else None))
+    return _("%(n)s MB", n=number(round(size / 1_000_000, 1 if size < 10_000_000 else None)))
 
 
 def _list(lecture_id: int, form: UploadForm, status: int = 200) -> ResponseReturnValue:

@@ -13,7 +13,7 @@ from flask_babel import Babel, force_locale, get_locale
 from jinja2 import pass_context
 from jinja2.runtime import Context
 
-from lms.core.i18n import SPOKEN, catalogue, offered_languages, spoken, translated
+from lms.core.i18n import SPOKEN, catalogue, cldr_locale, offered_languages, spoken, translated
 from lms.core.resources import resource
 from lms.web.identity import Unauthenticated, current_actor
 
@@ -95,7 +95,7 @@ def init_app(app: Flask, languages: str) -> None:
 def _grouping(say: Callable[..., str]) -> Callable[..., str]:
     @pass_context
     def ngettext(context: Context, single: str, many: str, count: int, /, **words: Any) -> str:
-        words.setdefault("num", format_decimal(count, locale=reader_locale()))
+        words.setdefault("num", format_decimal(count, locale=cldr_locale(reader_locale())))
         return say(context, single, many, count, **words)
 
     return ngettext

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock_time
@@ -21,9 +22,10 @@ from babel.numbers import format_decimal
 from flask import Flask, g, has_request_context, request
 
 from lms.core import clock, measures, zones
-from lms.core.i18n import _
+from lms.core.i18n import _, cldr_locale
 from lms.core.minutes import brief_spent_of, spent_of, with_seconds
 from lms.core.settings import settings
+from lms.setting_values import name_in
 from lms.web.identity import current_actor
 from lms.web.locale import reader_locale
 
@@ -84,12 +86,25 @@ def _local(moment: datetime | date, zone: str | None) -> date:
 
 @_said
 def _written_day(day: date, pattern: str, locale: str) -> str:
-    return format_date(day, pattern, locale=locale)
+    return _with_first(format_date(day, pattern, locale=locale), locale)
+
+
+def _in_skeleton(skeleton: str, day: date, locale: str) -> str:
+    """A day with the fields of a skeleton of CLDR, ordered and joined as the language does."""
+    moment = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    return _with_first(format_skeleton(skeleton, moment, locale=locale), locale)
+
+
+def _with_first(words: str, locale: str) -> str:
+    """A date in words; the first of a month is an ordinal number in French, which CLDR's patterns leave out."""
+    return re.sub(r"(?<!\d)1(?= \w)", "1er", words) if locale.startswith("fr") else words
 
 
 @_said
 def _near_day(day: date, locale: str) -> str:
-    return format_skeleton("MMMMEd", datetime(day.year, day.month, day.day, tzinfo=UTC), locale=locale)
+    return _with_first(
+        format_skeleton("MMMMEd", datetime(day.year, day.month, day.day, tzinfo=UTC), locale=locale), locale
+    )
 
 
 @_said
@@ -121,7 +136,7 @@ def month_name(day: date, kind: Literal["year", "only"] = "year") -> str:
 
 @_said
 def _month_of_year(day: date, locale: str) -> str:
-    return format_skeleton("yMMMM", datetime(day.year, day.month, day.day, tzinfo=UTC), locale=locale)
+    return _in_skeleton("yMMMM", day, locale)
 
 
 def weekday(day: date, width: Literal["wide", "short"] = "wide") -> str:
@@ -142,7 +157,9 @@ def day_and_month(day: date) -> str:
 
 @_said
 def _short_day_of_month(day: date, locale: str) -> str:
-    return format_skeleton("MMMd", datetime(day.year, day.month, day.day, tzinfo=UTC), locale=locale)
+    return _with_first(
+        format_skeleton("MMMd", datetime(day.year, day.month, day.day, tzinfo=UTC), locale=locale), locale
+    )
 
 
 def near_day(moment: datetime, zone: str | None = None, *, with_year: bool = False) -> str:
@@ -191,7 +208,9 @@ def brief_moment(when: datetime) -> str:
 def _brief_day(day: date, locale: str) -> str:
     if locale.startswith("en"):
         return format_date(day, "d MMM y", locale=locale)
-    return format_skeleton("yMMMd", datetime(day.year, day.month, day.day, tzinfo=UTC), locale=locale)
+    return _with_first(
+        format_skeleton("yMMMd", datetime(day.year, day.month, day.day, tzinfo=UTC), locale=locale), locale
+    )
 
 
 def timestamp(when: datetime) -> str:
@@ -209,7 +228,7 @@ def zone_city(zone: str) -> str:
     the organiser's zone."""
     config = settings()
     if zone == config.reporting_zone and config.organiser_city:
-        return str(config.organiser_city)
+        return name_in(config.organiser_city_names, reader_locale()) or str(config.organiser_city)
     return "UTC" if zone == "UTC" else _zone_city(zone, reader_locale())
 
 
@@ -234,7 +253,7 @@ def whole_number(value: float | int) -> str:
 
 @_said
 def _number(value: float, locale: str) -> str:
-    return format_decimal(value, format="#,##0.#", locale=locale)
+    return format_decimal(value, format="#,##0.#", locale=cldr_locale(locale))
 
 
 def percent_tenths(tenths: int) -> str:
@@ -291,7 +310,7 @@ def language_name(code: str) -> str:
 @_said
 def _language_name(code: str, locale: str) -> str:
     try:
-        return Locale.parse(code, sep="-").get_display_name(locale) or code
+        return Locale.parse(code, sep="-").get_display_name(cldr_locale(locale)) or code
     except (UnknownLocaleError, ValueError):
         return code
 

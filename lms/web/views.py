@@ -13,6 +13,7 @@ from flask.typing import ResponseReturnValue
 from lms.core import clock, engines, schema, zones
 from lms.core.errors import NotFound
 from lms.core.i18n import translated
+from lms.core.organiser import organiser_in
 from lms.core.roles import ANONYMOUS
 from lms.core.settings import settings
 from lms.web import locale as languages
@@ -68,7 +69,7 @@ def shared() -> dict[str, Any]:
         "locale": locale,
         "direction": languages.direction(locale),
         "site_languages": languages.offered(),
-        "organiser": config.organiser,
+        "organiser": organiser_in(locale),
         "contact": config.contact,
         "organiser_zone": time.organiser_zone(),
         "viewer_zone": time.viewer_zone(),

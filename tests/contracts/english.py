@@ -17,14 +17,15 @@ ATTRIBUTES = ("title", "alt", "placeholder", "aria-label", "label")
 NAMES = frozenset(
     [
         "Serai", "Zoom", "Teams", "Webex", "Meet", "Moodle", "Google", "Microsoft", "Calendar", "Outlook", "LinkedIn",
-        "Chrome", "Firefox", "Safari", "Unicode", "English",
+        "Apple", "Tencent", "Meeting", "Chrome", "Firefox", "Safari", "Unicode", "English", "Kenya",
+        "cookie", "government", "business", "academia", "other",
         "Fatima", "Zahra", "Benali", "Achieng", "Odhiambo", "Nameless",
     ]
 )  # fmt: skip
-"""Names that stay as they are: of products and standards, and of people in examples and in an uploaded file."""
+"""Names that stay as they are: of products and standards, values of files, and of people in examples."""
 SAMPLES = (
-    "Getting paid", "Cross-border e-commerce for small exporters", "The lecturer is", "Dear The Trainee",
-    "Enter the e-mail",
+    "Getting paid", "Cross-border e-commerce for small exporters", "The lecturer is ill", "Dear The Trainee",
+    "Enter the e-mail address",
 )  # fmt: skip
 """What people wrote in examples and in a message with a name, and a reason from the time of an upload."""
 
@@ -70,7 +71,7 @@ def _is_marked(element: html.HtmlElement) -> bool:
 def english_in(texts: Iterable[str], data: str) -> Iterator[tuple[str, str]]:
     """English phrases that do not come from the data, each with the text around it."""
     for text in texts:
-        for match in WORDS.finditer(re.sub(r"\S*[@/._\d]\S*", " ", text)):
+        for match in WORDS.finditer(re.sub(r"\S*[@/_\d]\S*|\w+\.\w\S*", " ", text)):
             phrase = match[0]
             if phrase not in data and phrase not in SAMPLES and not NAMES.issuperset(phrase.split()):
                 yield phrase, " ".join(text.split())[:100]

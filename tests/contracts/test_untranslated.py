@@ -18,6 +18,7 @@ def test_no_page_in_arabic_holds_english_words(world: World) -> None:
     for role in ROLES:
         for path in pages(world, role):
             answer = world.call(role, "GET", f"{path}?lang=ar", None)
+            assert answer.status_code < 500, f"{path} as {role}"
             if answer.status_code == 200 and answer.mimetype == "text/html":
                 for phrase, text in english_in(texts_of(answer.text), data):
                     faults.setdefault(phrase, f"{path} as {role}: {text}")

@@ -142,7 +142,7 @@ def new_country() -> ResponseReturnValue:
             flash(_("The country was added."), "done")
             return redirect(url_for("dashboards.edit_country", code=made.code), 303)
     page = render_template(
-        "dashboards/country_new.html", faults=faults, languages=_languages(), regions=list_regions(), given=request.form
+        "dashboards/country_new.html", faults=faults, languages=_languages(), regions=_regions(), given=request.form
     )
     return page, 422 if faults else 200
 
@@ -243,9 +243,15 @@ def _page(country: Country, *, faults: dict[str, str] | None = None) -> str:
         merged_into=next((one for one in merges if one.country.id == country.id), None),
         merges=[one for one in merges if one.kept.id == country.id],
         languages=_languages(),
-        regions=list_regions(),
+        regions=_regions(),
         faults=faults or {},
     )
+
+
+def _regions() -> list[tuple[str, str]]:
+    """The regions that a country can be in, as (M49 code, name), by their names."""
+    names = region_names(reader_locale())
+    return sorted(((region.code, names[region.code]) for region in list_regions()), key=lambda row: sort_key(row[1]))
 
 
 def _languages() -> list[str]:

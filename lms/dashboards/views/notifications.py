@@ -20,7 +20,7 @@ from lms.people.forms import MAIL_WORDS
 from lms.people.queries.persons import contact_of
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
-from lms.web.locale import own_name
+from lms.web.time import language_name
 
 
 def init_app(app: Flask) -> None:
@@ -43,7 +43,7 @@ def notifications() -> ResponseReturnValue:
         "dashboards/notifications.html",
         found=choices,
         contact=contact,
-        language=own_name(contact.locale) if contact is not None else None,
+        language=language_name(contact.locale) if contact is not None else None,
         words=MAIL_WORDS,
     )
 

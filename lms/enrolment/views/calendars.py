@@ -16,9 +16,9 @@ from lms.catalogue.calendar import feed, publisher, subscribe_links
 from lms.catalogue.queries.series import get_series
 from lms.core import clock
 from lms.core.i18n import _
+from lms.core.organiser import organiser_in
 from lms.core.process_cache import memory
 from lms.core.roles import ANONYMOUS
-from lms.core.settings import settings
 from lms.core.translations import TextOf, for_reader
 from lms.enrolment.actions.calendars import NOTED_EVERY, make_address, note_reading, remove_address
 from lms.enrolment.calendars import lectures_of, own_address, read_of_series, read_own, subscriber_of
@@ -53,7 +53,7 @@ def own_calendar(token: str) -> ResponseReturnValue:
 
     def write() -> bytes:
         with speaking(subscriber.locale, None):
-            name = _("%(organiser)s: my lectures", organiser=settings().organiser)
+            name = _("%(organiser)s: my lectures", organiser=organiser_in(reader_locale()))
             return feed(lectures_of(rows), name=name, by=publisher(), at=at)
 
     answer = answer_feed(("person", token), read=read, write=write, name="my-lectures", is_public=False)

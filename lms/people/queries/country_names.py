@@ -15,7 +15,7 @@ from typing import Final
 
 from babel import Locale, UnknownLocaleError
 
-from lms.core.i18n import LANGUAGES
+from lms.core.i18n import LANGUAGES, cldr_locale
 from lms.core.resources import resource
 from lms.core.sorting import sort_key
 
@@ -50,6 +50,7 @@ def regions(locale: str) -> Mapping[str, str]:
 
 
 def _babel(locale: str) -> Locale:
+    locale = cldr_locale(locale)
     try:
         return Locale.parse(locale, sep="-" if "-" in locale else "_")
     except (UnknownLocaleError, ValueError):

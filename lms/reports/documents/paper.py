@@ -11,7 +11,7 @@ from lms.certificates.pdf.script_detection import language_of
 from lms.core import clock
 from lms.core.glyphs import Coverage, coverage, missing_signs
 from lms.core.i18n import _
-from lms.core.settings import settings
+from lms.core.organiser import organiser_in
 from lms.core.typesetting import font_folders, tongue, typeset
 from lms.reports.documents.model import Picture, ReadOut, Section, Table
 from lms.reports.documents.wording import as_at, written
@@ -42,7 +42,7 @@ def _content(out: ReadOut) -> dict[str, Any]:
     day = clock.day_of(out.as_at, organiser_zone())
     return {
         "tongue": {**tongue(language), "dir": direction(language)},
-        "organiser": settings().organiser,
+        "organiser": organiser_in(language),
         "over": out.over,
         "title": out.title,
         "answer": out.answer,
