@@ -17,7 +17,7 @@ ATTRIBUTES = ("title", "alt", "placeholder", "aria-label", "label")
 NAMES = frozenset(
     [
         "Serai", "Zoom", "Teams", "Webex", "Meet", "Moodle", "Google", "Microsoft", "Calendar", "Outlook", "LinkedIn",
-        "Apple", "Tencent", "Meeting", "Chrome", "Firefox", "Safari", "Unicode", "English", "Kenya",
+        "Apple", "Badges", "Open", "Tencent", "Meeting", "Chrome", "Firefox", "Safari", "Unicode", "English", "Kenya",
         "cookie", "government", "business", "academia", "other",
         "Fatima", "Zahra", "Benali", "Achieng", "Odhiambo", "Nameless",
     ]
