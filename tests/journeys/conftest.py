@@ -12,11 +12,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from email import message_from_bytes, policy
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 from apiflask import APIFlask
+from babel.support import NullTranslations, Translations
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 from werkzeug.serving import make_server
 
@@ -26,6 +28,7 @@ from lms.attendance.models.evidence import Presence, Source
 from lms.catalogue.models import Lecture
 from lms.core import clock, jobs
 from lms.core.db import action, db
+from lms.core.resources import resource
 from lms.core.roles import SYSTEM
 from lms.mail import rendering, sending
 from lms.people.actions.countries import load_countries
@@ -111,13 +114,25 @@ class Site:
         raise AssertionError(f"no mail to {address}")
 
 
+@cache
+def translations(language: str) -> NullTranslations:
+    """The catalogue of a language."""
+    return Translations.load(str(resource("translations")), [language]) if language != "en" else NullTranslations()
+
+
 class Visitor:
     """Somebody with a browser window."""
 
-    def __init__(self, site: Site, page: Page, seen: set[str]) -> None:
+    def __init__(self, site: Site, page: Page, seen: set[str], language: str = "en") -> None:
         self.site = site
         self.page = page
+        self.language = language
         self._seen = seen
+
+    def words(self, text: str) -> str:
+        """A message of the interface in the visitor's language; what is no message, as it is."""
+        translated: str = translations(self.language).gettext(text)
+        return translated
 
     def go(self, path: str) -> None:
         """Opens a page, which must be there."""
@@ -135,7 +150,7 @@ class Visitor:
 
     def press(self, name: str) -> None:
         """Presses a button, or follows a link, of the page's main part."""
-        main = self.page.locator("main")
+        main, name = self.page.locator("main"), self.words(name)
         button = main.get_by_role("button", name=name)
         (button if button.count() else main.get_by_role("link", name=name)).first.click()
         self.page.wait_for_load_state()
@@ -147,6 +162,7 @@ class Visitor:
 
     def reads(self, text: str) -> None:
         """The page says so."""
+        text = self.words(text)
         assert text in self._text(), (text, self.page.url, self._text()[:3000])
 
     def reads_not(self, text: str) -> None:
@@ -162,6 +178,7 @@ class Visitor:
 
     def is_accessible(self, name: str) -> None:
         """axe finds nothing wrong at either width, and nothing scrolls sideways. A name is looked at once in all."""
+        name = name if self.language == "en" else f"{name} ({self.language})"
         if name in self._seen:
             return
         self._seen.add(name)
@@ -273,15 +290,17 @@ def visit(site: Site, browser: Browser, _seen: set[str]) -> Iterator[Callable[[]
     windows: list[BrowserContext] = []
     wrong: list[str] = []
 
-    def window() -> Visitor:
-        context = browser.new_context(viewport={"width": DESK[0], "height": DESK[1]})
+    def window(language: str = "en") -> Visitor:
+        context = browser.new_context(
+            viewport={"width": DESK[0], "height": DESK[1]}, locale="en-US" if language == "en" else language
+        )
         windows.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.on(
             "console", lambda message: wrong.append(message.text) if "Content Security Policy" in message.text else None
         )
-        return Visitor(site, page, _seen)
+        return Visitor(site, page, _seen, language)
 
     yield window
     for context in windows:
@@ -293,8 +312,8 @@ def visit(site: Site, browser: Browser, _seen: set[str]) -> Iterator[Callable[[]
 def sign_in(visit: Callable[[], Visitor]) -> Callable[[str], Visitor]:
     """A window of somebody who has signed in by the form."""
 
-    def enter(email: str) -> Visitor:
-        visitor = visit()
+    def enter(email: str, language: str = "en") -> Visitor:
+        visitor = visit(language)
         visitor.sign_in(email)
         return visitor
 

@@ -10,6 +10,7 @@ import pytest
 
 from lms.catalogue.actions.states import end_lecture, start_lecture
 from lms.core import clock
+from lms.core.i18n import LANGUAGES
 from lms.core.roles import SYSTEM
 from tests.journeys.conftest import Site, Visitor
 
@@ -17,7 +18,11 @@ pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.every_site]
 EMAIL = "achieng@example.org"
 
 
-def test_from_the_first_page_to_a_counted_lecture(site: Site, visit: Callable[[], Visitor]) -> None:
+@pytest.mark.parametrize(
+    "language",
+    [pytest.param(code, marks=() if code in ("en", "ar") else pytest.mark.long) for code in LANGUAGES],
+)
+def test_from_the_first_page_to_a_counted_lecture(site: Site, visit: Callable[..., Visitor], language: str) -> None:
     instructor = site.make.person("Lin Yuhan", "lin@example.org", roles=["instructor"])
     series = site.make.series(
         "parcels",
@@ -36,12 +41,13 @@ def test_from_the_first_page_to_a_counted_lecture(site: Site, visit: Callable[[]
         join_url="https://meet.example.org/parcels",
     )
     site.make.lecture(series, title="The last mile", starts_at=starts + timedelta(days=7), instructors=[instructor])
-    trainee = visit()
-    page = trainee.page
+    trainee = visit(language)
+    page, words = trainee.page, trainee.words
 
     # the first page, then registering
     trainee.go("/")
-    assert trainee.heading() == "Free online lectures on digital trade"
+    assert page.locator("html").get_attribute("lang") == language
+    assert trainee.heading() == words("Free online lectures on digital trade")
     trainee.is_accessible("home")
     trainee.press("Register")
     trainee.is_accessible("register")
@@ -61,7 +67,7 @@ def test_from_the_first_page_to_a_counted_lecture(site: Site, visit: Callable[[]
     page.locator("[name=password]").fill("a long enough one")
     trainee.press("Confirm and sign in")
     trainee.go("/me")
-    assert trainee.heading() == "Start with a series"
+    assert trainee.heading() == words("Start with a series")
     trainee.is_accessible("me, empty")
 
     # into a series
@@ -84,11 +90,11 @@ def test_from_the_first_page_to_a_counted_lecture(site: Site, visit: Callable[[]
     site.within(lambda: start_lecture(lecture.id, by=SYSTEM, at=clock.now()))
     trainee.go(f"/lectures/{lecture.id}/room")
     assert page.get_by_test_id("room").get_attribute("data-state") == "live"
-    page.locator("#line", has_text="You are being counted").wait_for()
+    page.locator("#line", has_text=words("You are being counted.")).wait_for()
     assert page.get_by_test_id("meeting").get_attribute("href") == "https://meet.example.org/parcels"
     page.wait_for_timeout(4000)
     trainee.go("/me")
-    assert trainee.heading() == "Your lecture is live"
+    assert trainee.heading() == words("Your lecture is live")
     site.within(lambda: end_lecture(lecture.id, by=SYSTEM, at=clock.now()))
     trainee.is_accessible("me, live")
 

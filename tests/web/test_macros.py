@@ -216,9 +216,9 @@ class TestTime:
         made = render(self.WHEN, at=datetime(2026, 12, 2, 6, 0, tzinfo=UTC))
         assert made == (
             '<div class="when"><p class="here"><b>Wednesday 2 December, '
-            '<time datetime="2026-12-02T06:00:00+00:00" dir="ltr">09:00–10:30</time></b>'
+            '<time class="nobr" datetime="2026-12-02T06:00:00+00:00">09:00–10:30</time></b>'
             "<small>Nairobi, your time</small></p>"
-            '<p class="there"><b><time datetime="2026-12-02T06:00:00+00:00" dir="ltr">14:00–15:30</time></b>'
+            '<p class="there"><b><time class="nobr" datetime="2026-12-02T06:00:00+00:00">14:00–15:30</time></b>'
             "<small>Beijing, the organiser’s time</small></p>"
             '<p class="in">Starts '
             '<time datetime="2026-12-02T06:00:00+00:00" data-countdown>in 6 days, 23:48:00</time></p></div>'
@@ -231,7 +231,7 @@ class TestTime:
     def test_today_and_one_zone(self) -> None:
         at = datetime(2026, 11, 25, 6, 0, tzinfo=UTC)
         made = render(self.WHEN, at=at, using={"viewer_zone": "Asia/Shanghai"})
-        assert '<b>Today, <time datetime="2026-11-25T06:00:00+00:00" dir="ltr">14:00–15:30</time></b>' in made
+        assert '<b>Today, <time class="nobr" datetime="2026-11-25T06:00:00+00:00">14:00–15:30</time></b>' in made
         assert "<small>Beijing, your time and the organiser’s</small>" in made
         assert "there" not in made
         assert "Started <time" in made
