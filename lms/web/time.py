@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
-from datetime import time as clock_time
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import (
-    format_date,
-    format_skeleton,
-    format_time,
     format_timedelta,
-    get_datetime_format,
 )
 from babel.numbers import format_decimal
 from flask import Flask, g, has_request_context, request
 
-from lms.core import clock, measures, zones
+from lms.core import clock, dates, measures, zones
 from lms.core.i18n import _, cldr_locale
 from lms.core.minutes import brief_spent_of, spent_of, with_seconds
 from lms.core.settings import settings
@@ -84,32 +78,11 @@ def _local(moment: datetime | date, zone: str | None) -> date:
     return moment
 
 
-@_said
-def _written_day(day: date, pattern: str, locale: str) -> str:
-    return _with_first(format_date(day, pattern, locale=locale), locale)
-
-
-def _in_skeleton(skeleton: str, day: date, locale: str) -> str:
-    """A day with the fields of a skeleton of CLDR, ordered and joined as the language does."""
-    moment = datetime(day.year, day.month, day.day, tzinfo=UTC)
-    return _with_first(format_skeleton(skeleton, moment, locale=locale), locale)
-
-
-def _with_first(words: str, locale: str) -> str:
-    """A date in words; the first of a month is an ordinal number in French, which CLDR's patterns leave out."""
-    return re.sub(r"(?<!\d)1(?= \w)", "1er", words) if locale.startswith("fr") else words
-
-
-@_said
-def _near_day(day: date, locale: str) -> str:
-    return _with_first(
-        format_skeleton("MMMMEd", datetime(day.year, day.month, day.day, tzinfo=UTC), locale=locale), locale
-    )
-
-
-@_said
-def _clock(hour: int, minute: int, locale: str) -> str:
-    return format_time(clock_time(hour, minute), "HH:mm", locale=locale)
+def _day_in(skeleton: str, day: date, locale: str, *, english: str) -> str:
+    """A day with the fields of a skeleton of CLDR; in English in a pattern of our own."""
+    if locale.startswith("en"):
+        return dates.written_day(day, english, locale)
+    return dates.in_skeleton(skeleton, day, locale)
 
 
 def _pattern(locale: str, localised: str, english: str) -> str:
@@ -119,29 +92,24 @@ def _pattern(locale: str, localised: str, english: str) -> str:
 def day(moment: datetime | date, zone: str | None = None) -> str:
     """ "Wednesday 2 December 2026" in the viewer's zone, or in `zone`."""
     locale = reader_locale()
-    return _written_day(_local(moment, zone), _pattern(locale, "full", "EEEE d MMMM y"), locale)
+    return dates.written_day(_local(moment, zone), _pattern(locale, "full", "EEEE d MMMM y"), locale)
 
 
 def short_day(moment: datetime | date, zone: str | None = None) -> str:
     """ "2 December 2026" in the viewer's zone, or in `zone`."""
     locale = reader_locale()
-    return _written_day(_local(moment, zone), _pattern(locale, "long", "d MMMM y"), locale)
+    return dates.written_day(_local(moment, zone), _pattern(locale, "long", "d MMMM y"), locale)
 
 
 def month_name(day: date, kind: Literal["year", "only"] = "year") -> str:
     """ "December 2026", or "December" alone."""
     locale = reader_locale()
-    return _written_day(day, "LLLL", locale) if kind == "only" else _month_of_year(day, locale)
-
-
-@_said
-def _month_of_year(day: date, locale: str) -> str:
-    return _in_skeleton("yMMMM", day, locale)
+    return dates.written_day(day, "LLLL", locale) if kind == "only" else dates.in_skeleton("yMMMM", day, locale)
 
 
 def weekday(day: date, width: Literal["wide", "short"] = "wide") -> str:
     """ "Wednesday", or "Wed"."""
-    return _written_day(day, "cccc" if width == "wide" else "ccc", reader_locale())
+    return dates.written_day(day, "cccc" if width == "wide" else "ccc", reader_locale())
 
 
 def first_weekday() -> int:
@@ -152,14 +120,7 @@ def first_weekday() -> int:
 def day_and_month(day: date) -> str:
     """ "30 Nov"."""
     locale = reader_locale()
-    return _written_day(day, "d MMM", locale) if locale.startswith("en") else _short_day_of_month(day, locale)
-
-
-@_said
-def _short_day_of_month(day: date, locale: str) -> str:
-    return _with_first(
-        format_skeleton("MMMd", datetime(day.year, day.month, day.day, tzinfo=UTC), locale=locale), locale
-    )
+    return _day_in("MMMd", day, locale, english="d MMM")
 
 
 def near_day(moment: datetime, zone: str | None = None, *, with_year: bool = False) -> str:
@@ -168,49 +129,27 @@ def near_day(moment: datetime, zone: str | None = None, *, with_year: bool = Fal
     """
     locale, local = reader_locale(), _local(moment, zone)
     if with_year or abs(moment - clock.now()) > timedelta(days=300):
-        return _written_day(local, _pattern(locale, "long", "E d MMM y"), locale)
-    return _written_day(local, "E d MMMM", locale) if locale.startswith("en") else _near_day(local, locale)
+        return dates.written_day(local, _pattern(locale, "long", "E d MMM y"), locale)
+    return _day_in("MMMMEd", local, locale, english="E d MMMM")
 
 
 def time_of_day(moment: datetime, zone: str | None = None) -> str:
     """ "14:00" in the viewer's zone, or in `zone`."""
     local = moment.astimezone(ZoneInfo(zone or viewer_zone()))
-    return _clock(local.hour, local.minute, reader_locale())
+    return dates.written_clock(local.hour, local.minute, reader_locale())
 
 
 def moment(when: datetime, zone: str | None = None) -> str:
     """ "25 November 2026, 06:00" in the viewer's zone, or in `zone`."""
-    return _moment(when, zone or viewer_zone(), reader_locale())
-
-
-@_said
-def _moment(when: datetime, zone: str, locale: str) -> str:
-    local = when.astimezone(ZoneInfo(zone))
-    date_words = _written_day(local.date(), _pattern(locale, "long", "d MMMM y"), locale)
-    return _beside_time(date_words, local, locale)
-
-
-def _beside_time(date_words: str, local: datetime, locale: str) -> str:
-    """A date and a time, joined as CLDR joins them in this language."""
-    joined = str(get_datetime_format("medium", locale)).replace("'", "")
-    return joined.replace("{1}", date_words).replace("{0}", _clock(local.hour, local.minute, locale))
+    return dates.long_moment(when.astimezone(ZoneInfo(zone or viewer_zone())), reader_locale())
 
 
 def brief_moment(when: datetime) -> str:
     """ "25 Nov, 06:00" in the viewer's zone, with its year where that is not soon or just past."""
     local, locale = _local(when, None), reader_locale()
     is_near = abs(when - clock.now()) <= timedelta(days=300)
-    day_words = day_and_month(local) if is_near else _brief_day(local, locale)
-    return _beside_time(day_words, when.astimezone(ZoneInfo(viewer_zone())), locale)
-
-
-@_said
-def _brief_day(day: date, locale: str) -> str:
-    if locale.startswith("en"):
-        return format_date(day, "d MMM y", locale=locale)
-    return _with_first(
-        format_skeleton("yMMMd", datetime(day.year, day.month, day.day, tzinfo=UTC), locale=locale), locale
-    )
+    day_words = day_and_month(local) if is_near else _day_in("yMMMd", local, locale, english="d MMM y")
+    return dates.beside_time(day_words, when.astimezone(ZoneInfo(viewer_zone())), locale)
 
 
 def timestamp(when: datetime) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from flask_babel import get_locale
 from sqlalchemy import and_, delete, or_, select, update
 
 from lms.attendance import rules
@@ -19,18 +20,19 @@ from lms.attendance.presence import WHO, is_held, presence_in, span_of
 from lms.attendance.rules import evidence_of
 from lms.catalogue.rules import may_edit_lecture, resolve_local
 from lms.core import audit, clock
+from lms.core.dates import long_moment, written_clock
 from lms.core.db import action, db
 from lms.core.errors import Invalid, Refused
 from lms.core.i18n import _
 from lms.core.roles import SYSTEM, Actor
 from lms.core.typed_text import checked_words
+from lms.core.zones import city_of
 from lms.people.models import Person, PersonEmail
 from lms.people.queries.countries import countries_of
 from lms.people.queries.persons import find_person_by_email
 from lms.viewing_groups import rules as group_rules
 from lms.viewing_groups.actions.groups import hold_group
 from lms.viewing_groups.queries import GroupView, Resolved, lecture_day, resolve
-from lms.web.time import moment, time_of_day, zone_city
 
 
 @dataclass(frozen=True)
@@ -154,14 +156,14 @@ def _whose_connection(view: GroupView, address: str, *, by: Actor, at: datetime)
 
 def _times(view: GroupView, intervals: list[rules.Interval]) -> str:
     """When a group watched, in the zone of its place, which is named."""
-    name = view.group.time_zone
-    start, end = (clock.from_ms(ms) for ms in (intervals[0][0], intervals[-1][1]))
-    is_same_day = start.astimezone(ZoneInfo(name)).date() == end.astimezone(ZoneInfo(name)).date()
+    name, locale = view.group.time_zone, str(get_locale() or "en")
+    start, end = (clock.from_ms(ms).astimezone(ZoneInfo(name)) for ms in (intervals[0][0], intervals[-1][1]))
+    is_same_day = end.date() == start.date()
     return _(
         "%(start)s to %(end)s (%(city)s time)",
-        start=moment(start, name),
-        end=time_of_day(end, name) if is_same_day else moment(end, name),
-        city=zone_city(name),
+        start=long_moment(start, locale),
+        end=written_clock(end.hour, end.minute, locale) if is_same_day else long_moment(end, locale),
+        city=city_of(name, locale),
     )
 
 

@@ -1,0 +1,46 @@
+"""Dates in words, as CLDR writes them in each language."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime
+from datetime import time as clock_time
+from functools import lru_cache
+
+from babel.dates import format_date, format_skeleton, format_time, get_datetime_format
+
+
+@lru_cache(maxsize=4096)
+def written_day(day: date, pattern: str, locale: str) -> str:
+    """A day in a pattern or a named length of CLDR."""
+    return _with_first(format_date(day, pattern, locale=locale), locale)
+
+
+@lru_cache(maxsize=4096)
+def in_skeleton(skeleton: str, day: date, locale: str) -> str:
+    """A day with the fields of a skeleton of CLDR, ordered and joined as the language does."""
+    moment = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    return _with_first(format_skeleton(skeleton, moment, locale=locale), locale)
+
+
+def _with_first(words: str, locale: str) -> str:
+    """A date in words; the first of a month is an ordinal number in French, which CLDR's patterns leave out."""
+    return re.sub(r"(?<!\d)1(?= \w)", "1er", words) if locale.startswith("fr") else words
+
+
+@lru_cache(maxsize=4096)
+def written_clock(hour: int, minute: int, locale: str) -> str:
+    """ "14:05"."""
+    return format_time(clock_time(hour, minute), "HH:mm", locale=locale)
+
+
+def long_moment(local: datetime, locale: str) -> str:
+    """ "25 November 2026, 06:00" of a moment in its own zone."""
+    day_words = written_day(local.date(), "d MMMM y" if locale.startswith("en") else "long", locale)
+    return beside_time(day_words, local, locale)
+
+
+def beside_time(day_words: str, local: datetime, locale: str) -> str:
+    """A day and the time of a moment, joined as CLDR joins them in this language."""
+    joined = str(get_datetime_format("medium", locale)).replace("'", "")
+    return joined.replace("{1}", day_words).replace("{0}", written_clock(local.hour, local.minute, locale))
