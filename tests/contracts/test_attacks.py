@@ -111,7 +111,9 @@ def write_everywhere(world: World, *words: str) -> None:
         db.session.execute(update(Base.metadata.tables["certificate_design"]).values(spec=spec))
         lectures = Base.metadata.tables["lecture"]
         link = {"title": words[0], "url": "https://x.example/a"}
-        db.session.execute(update(lectures).values(materials=[link], join_url="https://x.example/b"))
+        texts = {"en": {"abstract": words[0]}, "ar": {"title": words[0]}}
+        values = {"materials": [link], "join_url": "https://x.example/b", "text_language": "fr", "translations": texts}
+        db.session.execute(update(lectures).values(values))
 
     with world.app.app_context():
         write()
@@ -182,7 +184,7 @@ def test_every_column_of_text_is_either_typed_freely_or_known_not_to_be() -> Non
         "kind", "verb", "error", "template", "dedupe_key", "body", "question", "purpose", "text_version", "number",
         "join_url", "recording_url", "content", "file_key", "what", "evidence", "email", "credential",
         "kid", "certificate", "organiser", "signatory", "signatory_office", "country", "base_url", "title_key",
-        "country_code", "sort_name",
+        "country_code", "sort_name", "text_language",
         "search_name", "search_organisation",
         "name_key", "failure", "format", "signature", "browser", "system", "worker", "picture", "job",
         "email_key", "letter_digest", "letter_type", "content_of", "sealed", "program", "version",
