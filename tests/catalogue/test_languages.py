@@ -29,7 +29,7 @@ from lms.people.models import Person
 from lms.people.queries.persons import Contact
 from lms.web.locale import speaking
 from tests.factories import Make
-from tests.languages import speaking_also
+from tests.languages import offering
 
 Act = Callable[..., None]
 Within = Callable[[Callable[[], Any]], Any]
@@ -98,7 +98,7 @@ def lecture(make: Make, series: Series, ines: Person) -> Lecture:
 def test_readers_get_their_language_and_otherwise_the_main_text(
     app: APIFlask, client: FlaskClient, series: Series
 ) -> None:
-    with speaking_also(app, "ar", "fr"):
+    with offering(app, "ar", "fr"):
         arabic, french = (client.get(f"/series/origin?lang={code}").text for code in ("ar", "fr"))
         english = client.get("/series/origin").text
     assert "<h1><bdi>قواعد المنشأ</bdi></h1>" in arabic
@@ -113,7 +113,7 @@ def test_a_text_in_another_direction_says_so(
     app: APIFlask, client: FlaskClient, series: Series, translate: Act, edit: Act
 ) -> None:
     edit(text_language="fa")
-    with speaking_also(app, "ar"):
+    with offering(app, "ar"):
         assert '<h1><bdi lang="fa" dir="rtl">Rules of origin</bdi></h1>' in client.get("/series/origin").text
         translate("origin", "ar", {})
         assert '<h1><bdi lang="fa">Rules of origin</bdi></h1>' in client.get("/series/origin?lang=ar").text
@@ -123,7 +123,7 @@ def test_lists_and_the_route_show_the_readers_language(
     app: APIFlask, client: FlaskClient, lecture: Lecture, translate: Act
 ) -> None:
     translate(lecture.id, "ar", {"title": "الافتتاح", "abstract": "لماذا"})
-    with speaking_also(app, "ar"):
+    with offering(app, "ar"):
         assert "قواعد المنشأ" in client.get("/series?lang=ar").text
         assert "الافتتاح" in client.get("/series/origin?lang=ar").text
         page = client.get(f"/lectures/{lecture.id}?lang=ar").text
@@ -134,7 +134,7 @@ def test_lists_and_the_route_show_the_readers_language(
 def test_a_kept_page_is_of_its_language_and_of_now(
     app: APIFlask, client: FlaskClient, series: Series, translate: Act
 ) -> None:
-    with speaking_also(app, "ar"):
+    with offering(app, "ar"):
         for title in ("قواعد المنشأ", "منشأ السلع"):
             translate("origin", "ar", {"title": title})
             client.get("/series/origin?lang=ar")
@@ -243,7 +243,7 @@ def test_a_new_lecture_is_written_in_the_language_of_its_series(
 
 def test_calendars_say_it_in_the_readers_language(app: APIFlask, lecture: Lecture, translate: Act) -> None:
     translate(lecture.id, "ar", {"title": "الافتتاح"})
-    with speaking_also(app, "ar"), app.test_request_context("/"):
+    with offering(app, "ar"), app.test_request_context("/"):
         row = find_lecture(lecture.id)
         assert row is not None
         with speaking("ar", None):
@@ -260,7 +260,7 @@ def test_an_email_has_the_title_in_its_readers_language(app: APIFlask, series: S
         words = {"title": TextOf(find_series("origin")), "all": [{"title": TextOf(find_series("origin"))}], "n": 1}
         return mail_to(1, contact, "x", words, dedupe_key="x", at=clock.now())["payload"]
 
-    with speaking_also(app, "ar"):
+    with offering(app, "ar"):
         arabic, russian = within(lambda: payload("ar")), within(lambda: payload("ru"))
     name, title = "Tariq", "قواعد المنشأ"
     assert arabic == {"full_name": name, "title": title, "all": [{"title": title}], "n": 1}

@@ -184,7 +184,7 @@ def test_every_column_of_text_is_either_typed_freely_or_known_not_to_be() -> Non
         "kind", "verb", "error", "template", "dedupe_key", "body", "question", "purpose", "text_version", "number",
         "join_url", "recording_url", "content", "file_key", "what", "evidence", "email", "credential",
         "kid", "certificate", "organiser", "signatory", "signatory_office", "country", "base_url", "title_key",
-        "country_code", "sort_name", "text_language",
+        "country_code", "sort_name",
         "search_name", "search_organisation",
         "name_key", "failure", "format", "signature", "browser", "system", "worker", "picture", "job",
         "email_key", "letter_digest", "letter_type", "content_of", "sealed", "program", "version",

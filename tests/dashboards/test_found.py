@@ -17,7 +17,7 @@ from lms.core.roles import SYSTEM
 from lms.web.discovery import alternates, canonical
 from tests.dashboards.conftest import World
 from tests.factories import EARLY, Make
-from tests.languages import speaking_also
+from tests.languages import offering
 
 SPACE = {"s": "http://www.sitemaps.org/schemas/sitemap/0.9"}
 
@@ -195,8 +195,9 @@ def test_a_contact_that_is_no_address_is_refused(contact: str) -> None:
 
 def test_a_public_page_names_itself_in_each_language(make: Make, app: APIFlask, client: FlaskClient) -> None:
     make.series("trade", "Trade", translations={"ar": {"title": "التجارة"}})
-    assert "hreflang" not in client.get("/series/trade").text
-    with speaking_also(app, "ar"):
+    with offering(app):
+        assert "hreflang" not in client.get("/series/trade").text
+    with offering(app, "ar"):
         page, arabic = client.get("/series/trade").text, client.get("/series/trade?lang=ar").text
     address = "http://localhost/series/trade"
     for text in (page, arabic):

@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from lms.core.matching import is_mentioned, match_of_title
 from lms.core.search_index import search_phrases
 from tests.factories import Make
-from tests.languages import speaking_also
+from tests.languages import offering
 
 TITLES = {
     "fr": {"title": "Dédouanement numérique", "description": "Déclarer sans papier."},
@@ -63,7 +63,7 @@ def test_lectures_are_found_by_their_descriptions(customs: None, client: FlaskCl
 def test_the_title_that_fits_is_shown_with_its_language(customs: None, app: APIFlask, client: FlaskClient) -> None:
     found = client.get("/search", query_string={"q": "贸易"}).text
     assert '<bdi lang="zh">数字<mark>贸易</mark></bdi>' in found
-    with speaking_also(app, "ar"):
+    with offering(app, "ar"):
         in_arabic = client.get("/search", query_string={"q": "papier", "lang": "ar"}).text
     assert "<bdi>التجارة الرقمية</bdi>" in in_arabic
     assert '<bdi lang="fr" dir="ltr">' in in_arabic
