@@ -90,6 +90,10 @@ messages: $(VENV)/.dev ## extracts the messages of the interface (lms/translatio
 	@$(RUN) -m tools.catalogues
 	@$(RUN) -m tools.catalogues --compile
 
+.PHONY: pictures
+pictures: needs-tests $(VENV)/.dev assets fonts ## takes pictures of the main pages in three languages (ADDRESS=http://127.0.0.1:8000)
+	@$(RUN) tools/pictures.py $(or $(ADDRESS),http://127.0.0.1:8000) $(or $(FOLDER),var/pictures)
+
 .PHONY: catalogues
 catalogues: $(VENV)/.runtime ## compiles the catalogues of translations
 	@$(RUN) -m tools.catalogues --compile
