@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from urllib.parse import urlencode
 
 import psycopg
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 
 from bench.aims import CORRECTIONS_A_SECOND, PAGES_A_SECOND, STRANGER
 from bench.database import config_on, copied_to_postgresql
@@ -25,9 +26,11 @@ from lms.core.db import db
 from lms.demo.build import ensure
 from lms.demo.folder import FolderMark, Rest, find_mark, set_mark
 from lms.demo.population import FULL_SCALE
+from lms.enrolment.invitations import invite_due
 from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.live.tokens import make_token
-from lms.people.models import Person, PersonEmail
+from lms.mail.outbox import OutboxMail
+from lms.people.models import Person, PersonEmail, PersonToCompare
 
 CLIENTS = 8
 ROUNDS = 3
@@ -68,6 +71,7 @@ class SizedSite(Bench):
         if find_mark(config) is None:
             now = clock.now()
             ensure(create_app, config, people=self.people, keep=False, now=now, say=lambda _line: None, leave_rest=True)
+            _leave_nothing_to_do(config, now)
             set_mark(config, FolderMark(now, self.people, Rest.ADDED))
         return config
 
@@ -80,6 +84,18 @@ class SizedSite(Bench):
                 backend = line.info.backend_pid
                 served.also_counts.append(parent_of(backend))
         return served
+
+
+def _leave_nothing_to_do(config: Config, now: datetime) -> None:
+    """Has the worker of a new demonstration compare nobody, and send no invitations."""
+    app = create_app(config)
+    with app.app_context():
+        invite_due(at=now)
+        db.session.execute(delete(OutboxMail))
+        db.session.execute(delete(PersonToCompare))
+        db.session.commit()
+        db.session.remove()
+        db.engine.dispose()
 
 
 @dataclass

@@ -3,9 +3,13 @@
 
 from __future__ import annotations
 
+import resource
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from datetime import date
+from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 
@@ -17,7 +21,7 @@ from bench.attendances import fill
 from bench.database import empty_database, opened, postgresql
 from bench.registry import topic
 from bench.site import Bench
-from bench.table import Row
+from bench.table import CannotMeasure, Row
 from lms.attendance.actions.facts import rebuild_facts
 from lms.core import clock
 from lms.core.db import db
@@ -59,7 +63,6 @@ CROSSES: list[tuple[str, str | None]] = [
     ("sector,gender", None),
 ]
 SEGMENTS = ("facts", "registrations", "awards")
-KEPT = (*SEGMENTS, "loaded_facts")
 Timed = tuple[float, float, float | None]
 FEWER = 200_000
 
@@ -86,17 +89,18 @@ def reports(bench: Bench) -> Iterator[Row]:
 
 def _measured(database: str, attendances: int, of: Callable[[int], tuple[Path, str]]) -> Iterator[Row]:
     fewer = min(FEWER, attendances // 2)
-    small, _megabytes = _timed(*of(fewer), with_sql=False)
-    large, megabytes = _timed(*of(attendances), with_sql=True)
-    for what, (warm, _cold, sql) in large.items():
+    small, large = (_in_new_process(*of(number), with_sql=number == attendances) for number in (fewer, attendances))
+    for what, (warm, _cold, sql) in large.timed.items():
         is_cross = what.startswith("by ")
         yield Row(
             f"{database}: {what}, in memory, of {attendances:,}", warm, "ms", sql,
             aim=CROSS_MS if is_cross else SLICE_MS,
         )  # fmt: skip
-        yield Row(f"{database}: {what}, in memory, of {fewer:,}", small[what][0], "ms")
-    yield Row(f"{database}: the first question after a start", large["everything"][1], "ms")
-    yield Row(f"{database}: the facts in memory", megabytes, "MB")
+        yield Row(f"{database}: {what}, in memory, of {fewer:,}", small.timed[what][0], "ms")
+    yield Row(f"{database}: the first question after a start", large.timed["everything"][1], "ms")
+    yield Row(f"{database}: the facts in memory", large.facts_mb, "MB")
+    yield Row(f"{database}: the most memory of a process that counts {attendances:,}", large.most_mb, "MB")
+    yield Row(f"{database}: the same of {fewer:,}", small.most_mb, "MB")
 
 
 def made(folder: Path, url: str, attendances: int, lectures: int) -> Path:
@@ -115,37 +119,62 @@ def made(folder: Path, url: str, attendances: int, lectures: int) -> Path:
     return folder
 
 
-def _timed(folder: Path, url: str, *, with_sql: bool) -> tuple[dict[str, Timed], float]:
-    """What is asked → milliseconds from memory, of the first time, and of the plain SQL; and the megabytes of facts."""
+@dataclass(frozen=True)
+class Counting:
+    """What is asked → milliseconds from memory, of the first time, and of the plain SQL.
+
+    Megabytes of the facts, and the most that the process held until it ran the plain SQL.
+    """
+
+    timed: dict[str, Timed]
+    facts_mb: float
+    most_mb: float
+
+
+def _in_new_process(folder: Path, url: str, *, with_sql: bool) -> Counting:
+    """As `count_all`, in a process that has done nothing else."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as processes:
+        return processes.submit(count_all, folder, url, with_sql=with_sql).result()
+
+
+def count_all(folder: Path, url: str, *, with_sql: bool) -> Counting:
+    """Asks every question. CannotMeasure where the plain SQL of a slice counts something else."""
     timed: dict[str, Timed] = {}
+    counted: dict[str, tuple[int, int]] = {}
     with opened(folder, url):
         at = clock.now()
         questions: list[tuple[str, Slice, tuple[str, ...], str | None]] = []
         questions += [(name, slice_, (), sql) for name, slice_, sql in SLICES]
         questions += [(f"by {by}", Slice(), tuple(by.split(",")), sql) for by, sql in CROSSES]
-        for cache_name in KEPT:
-            memory(cache_name).clear()
-        for name, slice_, dimensions, sql in questions:
+        for name, slice_, dimensions, _sql in questions:
 
-            def ask(slice_: Slice = slice_, dimensions: tuple[str, ...] = dimensions) -> None:
-                count(slice_, dimensions, by=SYSTEM, at=at)
+            def ask(slice_: Slice = slice_, dimensions: tuple[str, ...] = dimensions) -> tuple[int, int]:
+                figures = count(slice_, dimensions, by=SYSTEM, at=at).totals
                 db.session.rollback()
+                return figures.participants, figures.attendances
 
             cold = _ms(ask)
             warm = median(_ms(ask) for _turn in range(ROUNDS))
-            plain = _ms(lambda sql=sql: _run(sql)) if with_sql and sql else None  # type: ignore[misc]
-            timed[name] = warm, cold, plain
+            timed[name], counted[name] = (warm, cold, None), ask()
         segments: list[Segment] = [segment for kept in SEGMENTS for segment in memory(kept).values()]
-    columns = [column for one in segments for column in (one.owner, *one.columns.values())]
-    return timed, sum(column.nbytes for column in columns) / 1e6
+        most_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        for name, slice_, _dimensions, sql in questions if with_sql else ():
+            if sql:
+                rows: list[tuple[int, ...]] = []
+                plain = _ms(lambda sql=sql, rows=rows: rows.extend(_run(sql)))  # type: ignore[misc]
+                timed[name] = (*timed[name][:2], plain)
+                if slice_ != Slice() and tuple(rows[0][:2]) != counted[name]:
+                    raise CannotMeasure(f"{name}: {counted[name]} people and attendances, but SQL counts {rows[0][:2]}")
+    columns = [column for segment in segments for column in (segment.owner, *segment.columns.values())]
+    return Counting(timed, sum(column.nbytes for column in columns) / 1e6, most_mb)
 
 
-def _run(sql: str | None) -> None:
+def _run(sql: str) -> list[tuple[int, ...]]:
     with db.engine.connect() as connection:
-        connection.execute(text(sql or "")).all()
+        return [tuple(row) for row in connection.execute(text(sql))]
 
 
-def _ms(work: Callable[[], None]) -> float:
+def _ms(work: Callable[[], object]) -> float:
     began = time.perf_counter()
     work()
     return (time.perf_counter() - began) * 1000
