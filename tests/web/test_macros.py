@@ -52,6 +52,8 @@ def environment(**context: Any) -> Environment:
         near_day=lambda at, zone=None: at.astimezone(ZoneInfo(zone or "Africa/Nairobi")).strftime("%a %-d %B"),
         clock=lambda at, zone=None: at.astimezone(ZoneInfo(zone or "Africa/Nairobi")).strftime("%H:%M"),
         timestamp=timestamp,
+        translated=lambda row: Markup("<bdi>{}</bdi>").format(row.title),
+        translation=lambda row: SimpleNamespace(text=row.title),
         moment=lambda at, zone=None: at.astimezone(ZoneInfo(zone or "Africa/Nairobi")).strftime("%-d %B %Y, %H:%M"),
         zone_city=lambda zone: CITIES.get(zone, zone),
         number=lambda value: f"{value:,}",
@@ -439,7 +441,8 @@ class TestBase:
         assert '<a href="/dashboards.me">My lectures</a>' in made
 
     def test_live_lecture_is_said_everywhere(self) -> None:
-        live = [(7, "Getting paid", datetime(2026, 11, 25, 6, 0, tzinfo=UTC))]
+        began = datetime(2026, 11, 25, 6, 0, tzinfo=UTC)
+        live = [SimpleNamespace(id=7, title="Getting paid", actual_start=began)]
         made = render(self.PAGE, using={"live_lectures": live})
         bar = made[made.index('class="nowbar"') : made.index("</aside>")]
         assert "<bdi>Getting paid</bdi>" in bar
