@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import event, func, select, update
 
 from lms.attendance.actions import corrections
 from lms.attendance.actions.beats import record_beat
@@ -16,7 +16,7 @@ from lms.attendance.actions.people import erase_evidence
 from lms.attendance.models.credits import Credit, Outcome
 from lms.attendance.models.evidence import Beat, Source
 from lms.attendance.queries import viewers
-from lms.attendance.queries.outcomes import counted_ms
+from lms.attendance.queries.outcomes import counted_ms, exclusion_reasons
 from lms.attendance.queries.persons import attendance_of_person, export_of_person
 from lms.attendance.queries.roster import (
     cursor_of,
@@ -33,7 +33,7 @@ from lms.attendance_imports.queries.imports import kept_row
 from lms.catalogue.actions.states import end_lecture, reopen_lecture, start_lecture, undo_start
 from lms.catalogue.models import Lecture, WalkIns
 from lms.core import clock, jobs
-from lms.core.db import action, db
+from lms.core.db import action, db, is_sqlite
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused
 from lms.core.roles import SYSTEM
 from lms.enrolment.models import Enrolment, EnrolmentStatus
@@ -159,6 +159,26 @@ def test_walk_ins_are_enrolled_where_there_is_a_place(make: Any) -> None:
     assert (row.outcome, row.minutes, row.is_counted) == (Outcome.ABSENT, 90.0, False)
     assert row.explanation == "90 of 90 minutes, not counted: not enrolled, series full"
     assert roster_totals(scene.lecture.id, by=scene.by).people == 5
+
+
+def test_why_a_person_is_not_counted_is_read_without_the_others_of_the_series(make: Any) -> None:
+    scene = Scene(make)
+    person = make.person("Dot", email="dot@x.example")
+    statements: list[tuple[str, Any]] = []
+
+    def note(_line: Any, _cursor: Any, statement: str, parameters: Any, *_more: Any) -> None:
+        statements.append((statement, parameters))
+
+    event.listen(db.engine, "before_cursor_execute", note)
+    try:
+        assert exclusion_reasons(scene.lecture, [person.id]) == {person.id: "not enrolled"}
+    finally:
+        event.remove(db.engine, "before_cursor_execute", note)
+    if not is_sqlite():
+        return  # which has statistics to choose by
+    [(statement, parameters)] = [pair for pair in statements if "JOIN enrolment" in pair[0]]
+    plan = db.session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
+    assert [line[3].split()[1] for line in plan] == ["person", "enrolment"]
 
 
 def test_walk_ins_are_ignored_where_the_policy_says_so(make: Any) -> None:

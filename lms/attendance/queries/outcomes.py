@@ -109,10 +109,12 @@ def exclusion_reasons(lecture: Lecture, person_ids: Collection[int]) -> dict[int
         return dict.fromkeys(person_ids, _("not enrolled, and this series does not accept walk-ins"))
     taken = lecture.series.is_full
     reasons = dict.fromkeys(person_ids, _("not enrolled, series full") if taken else _("not enrolled"))
+    # "+ 0" keeps the index of series out: the people lead to the rows
+    is_of_series = Enrolment.series_id + 0 == lecture.series_id
     query = (
         select(WHO, Enrolment.status)
         .join(Enrolment, Enrolment.person_id == Person.id)
-        .where(Enrolment.series_id == lecture.series_id, WHO.in_(person_ids))
+        .where(is_of_series, WHO.in_(person_ids))
     )
     words = {
         EnrolmentStatus.WAITLISTED: _("on the waiting list, series full"),
