@@ -162,7 +162,7 @@ class Visitor:
 
     def reads(self, text: str) -> None:
         """The page says so."""
-        text = self.words(text)
+        text = re.sub(r"\s+", " ", self.words(text))
         assert text in self._text(), (text, self.page.url, self._text()[:3000])
 
     def reads_not(self, text: str) -> None:

@@ -6,32 +6,39 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.journeys.conftest import Site, Visitor
+from lms.core.i18n import LANGUAGES
+from lms.people.queries.countries import country_names
+from tests.journeys.conftest import Site, Visitor, translations
 
 pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.every_site]
 
 
-def test_enrols_one_and_sees_the_own_country_only(site: Site, sign_in: Callable[[str], Visitor]) -> None:
-    site.make.person("Peter Mutua", "peter@example.org", roles=[("focal_point", "KE")])
+@pytest.mark.parametrize(
+    "language", [pytest.param(code, marks=() if code == "en" else pytest.mark.long) for code in LANGUAGES]
+)
+def test_enrols_one_and_sees_the_own_country_only(site: Site, sign_in: Callable[..., Visitor], language: str) -> None:
+    site.make.person("Peter Mutua", "peter@example.org", roles=[("focal_point", "KE")], locale=language)
     series = site.make.series("border", title="Digital customs for border officials")
     site.make.lecture(series)
     foreigner = site.make.person("Nguyen Thi Chau", "chau@example.org", country="VN")
     site.make.enrolment(series, foreigner)
-    visitor = sign_in("peter@example.org")
-    page = visitor.page
+    visitor = sign_in("peter@example.org", language)
+    page, words = visitor.page, visitor.words
 
     visitor.go("/country")
-    assert visitor.heading() == "Kenya"
-    visitor.reads("1 person from your country is registered")
+    assert page.locator("html").get_attribute("lang") == language
+    assert visitor.heading() == site.within(lambda: country_names(language)["KE"])
+    registered = "%(n)s person from your country is registered.", "%(n)s people from your country are registered."
+    visitor.reads(translations(language).ngettext(*registered, 1) % {"n": 1})
     visitor.is_accessible("country")
 
     # one of the own country
-    page.get_by_test_id("open-border").get_by_text("Enrol someone").click()
+    page.get_by_test_id("open-border").get_by_text(words("Enrol someone")).click()
     form = page.get_by_test_id("enrol-border")
     form.locator("[name=email]").fill("wambui@example.org")
     form.locator("[name=full_name]").fill("Wambui Njeri Kamau")
-    form.get_by_role("button", name="Enrol").click()
-    visitor.reads("Wambui Njeri Kamau is enrolled.")
+    form.get_by_role("button", name=translations(language).pgettext("somebody else", "Enrol")).click()
+    visitor.reads(words("%(name)s is enrolled.") % {"name": "Wambui Njeri Kamau"})
     visitor.reads_not("Nguyen")
     visitor.is_accessible("enrolments")
     site.work()
@@ -46,11 +53,11 @@ def test_enrols_one_and_sees_the_own_country_only(site: Site, sign_in: Callable[
 
     # one of another's: the reason is said, what was typed stays
     visitor.go("/country")
-    page.get_by_test_id("open-border").get_by_text("Enrol someone").click()
+    page.get_by_test_id("open-border").get_by_text(words("Enrol someone")).click()
     form = page.get_by_test_id("enrol-border")
     form.locator("[name=email]").fill("chau@example.org")
-    form.get_by_role("button", name="Enrol").click()
-    visitor.reads("from their own country")
+    form.get_by_role("button", name=translations(language).pgettext("somebody else", "Enrol")).click()
+    visitor.reads("Focal points can only enrol people from their own country.")
     visitor.reads_not("Nguyen")
     assert page.locator("main [name=email]").input_value() == "chau@example.org"
     visitor.is_accessible("enrolments, wrong")
