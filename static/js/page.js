@@ -82,3 +82,23 @@ for (const field of document.querySelectorAll("[data-preview]")) {
   const shownAt = document.getElementById(field.dataset.preview);
   if (shownAt) field.addEventListener("input", () => (shownAt.textContent = field.value));
 }
+
+// Whoever changes the language of the pages keeps what they typed: it waits in this window, without passwords and files.
+const typed = "typed";
+const fields = () => [...document.querySelectorAll("main form[method=post] [name]")]
+  .filter((field) => !["hidden", "password", "file", "submit"].includes(field.type));
+const chosen = (field) => (["checkbox", "radio"].includes(field.type) ? field.checked : field.value);
+
+document.querySelector(".mast form button[name=lang]")?.form.addEventListener("submit", () => {
+  sessionStorage.setItem(typed, JSON.stringify({ path: location.pathname, values: fields().map((field) => [field.name, chosen(field)]) }));
+});
+const waiting = JSON.parse(sessionStorage.getItem(typed) || "null");
+sessionStorage.removeItem(typed);
+if (waiting && waiting.path === location.pathname) {
+  fields().forEach((field, index) => {
+    const [name, value] = waiting.values[index] || [];
+    if (name !== field.name || chosen(field) === value) return;
+    if (typeof value === "boolean") field.checked = value;
+    else field.value = value;
+  });
+}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from urllib.parse import unquote
 
 import pytest
 
@@ -154,3 +155,22 @@ def test_what_the_foot_leads_to_is_accessible(site: Site, visit: Callable[[], Vi
         # The calls of the API, all alike, took ten seconds: two of each subject
         visitor.page.evaluate("document.querySelectorAll('article:nth-of-type(n + 3)').forEach((e) => e.remove())")
         visitor.is_accessible(path)
+
+
+def test_changing_the_language_keeps_place_and_input(visit: Callable[..., Visitor]) -> None:
+    visitor = visit()
+    page = visitor.page
+    visitor.go("/register?next=/calendar")
+    page.locator("[name=full_name]").fill("Achieng Odhiambo")
+    page.locator("[name=country]").select_option("KE")
+    page.locator("[name=consent]").check()
+    page.locator(".mast summary", has_text="English").click()
+    page.get_by_role("button", name="Français").click()
+    page.wait_for_load_state()
+    assert page.locator("html").get_attribute("lang") == "fr"
+    assert unquote(page.url).endswith("/register?next=/calendar")
+    assert page.locator("[name=full_name]").input_value() == "Achieng Odhiambo"
+    assert page.locator("[name=country]").input_value() == "KE"
+    assert page.locator("[name=consent]").is_checked()
+    page.reload()
+    assert page.locator("[name=full_name]").input_value() == ""
