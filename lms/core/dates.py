@@ -8,6 +8,7 @@ from datetime import time as clock_time
 from functools import lru_cache
 
 from babel.dates import format_date, format_skeleton, format_time, get_datetime_format
+from markupsafe import Markup
 
 
 @lru_cache(maxsize=4096)
@@ -37,10 +38,12 @@ def written_clock(hour: int, minute: int, locale: str) -> str:
 def long_moment(local: datetime, locale: str) -> str:
     """ "25 November 2026, 06:00" of a moment in its own zone."""
     day_words = written_day(local.date(), "d MMMM y" if locale.startswith("en") else "long", locale)
-    return beside_time(day_words, local, locale)
+    return joined(day_words, written_clock(local.hour, local.minute, locale), locale)
 
 
-def beside_time(day_words: str, local: datetime, locale: str) -> str:
-    """A day and the time of a moment, joined as CLDR joins them in this language."""
-    joined = str(get_datetime_format("medium", locale)).replace("'", "")
-    return joined.replace("{1}", day_words).replace("{0}", written_clock(local.hour, local.minute, locale))
+def joined(day_words: str, time_words: str, locale: str) -> str:
+    """A day and a time of day, joined as CLDR joins them in this language; markup where one of them is."""
+    pattern = str(get_datetime_format("medium", locale)).replace("'", "")
+    if isinstance(day_words, Markup) or isinstance(time_words, Markup):
+        pattern = Markup(pattern)  # noqa: S704 - of CLDR; what is put into it is escaped
+    return pattern.replace("{1}", day_words).replace("{0}", time_words)

@@ -9,7 +9,7 @@ from typing import Any
 
 from babel.support import NullTranslations, Translations
 from flask import current_app, g, has_app_context
-from flask_babel import get_translations
+from flask_babel import get_locale, get_translations
 from flask_babel.speaklater import LazyString
 
 from lms.core.resources import resource
@@ -21,6 +21,7 @@ SPOKEN = "lms.languages"
 """The key under which an application keeps the languages that it offers."""
 
 _outside: Any = None
+_outside_language = "en"
 
 
 def find_translated() -> tuple[str, ...]:
@@ -47,8 +48,20 @@ def spoken(code: str | None) -> str:
 
 def use_language(code: str) -> None:
     """Sets the language of messages in a process that has no application."""
-    global _outside
+    global _outside, _outside_language
+    _outside_language = code
     _outside = Translations.load(str(resource("translations")), [code]) if code != "en" else NullTranslations()
+
+
+def reader_locale() -> str:
+    """The code of the language of what is being rendered, found once a page."""
+    try:
+        code: str = g.language
+    except AttributeError:
+        g.language = code = str(get_locale() or "en")
+    except RuntimeError:  # outside of any app
+        return _outside_language
+    return code
 
 
 def catalogue() -> Any:

@@ -9,11 +9,13 @@ from typing import Any, cast
 from babel import Locale
 from babel.numbers import format_decimal
 from flask import Flask, g, has_request_context, request
-from flask_babel import Babel, force_locale, get_locale
+from flask_babel import Babel, force_locale
 from jinja2 import pass_context
 from jinja2.runtime import Context
 
 from lms.core.i18n import SPOKEN, catalogue, cldr_locale, offered_languages, spoken, translated
+from lms.core.i18n import reader_locale as reader_locale
+from lms.core.punctuation import colon, comma, full_stop, gap, listed, separator
 from lms.core.resources import resource
 from lms.web.identity import Unauthenticated, current_actor
 
@@ -42,17 +44,6 @@ def select() -> str:
         if wish in known:
             return wish
     return request.accept_languages.best_match(known) or "en"
-
-
-def reader_locale() -> str:
-    """The code of the language of what is being rendered, found once a page."""
-    try:
-        code: str = g.language
-    except AttributeError:
-        g.language = code = str(get_locale() or "en")
-    except RuntimeError:  # outside of any app
-        return "en"
-    return code
 
 
 @contextmanager
@@ -90,11 +81,17 @@ def init_app(app: Flask, languages: str) -> None:
     )
     put = app.jinja_env.globals
     put["ngettext"] = _grouping(cast("Callable[..., str]", put["ngettext"]))
+    for function in (separator, comma, colon, full_stop, gap):
+        put[function.__name__] = function
+    app.add_template_filter(listed, "listed")
 
 
 def _grouping(say: Callable[..., str]) -> Callable[..., str]:
     @pass_context
     def ngettext(context: Context, single: str, many: str, count: int, /, **words: Any) -> str:
+        if isinstance(count, str):
+            message = f"the count of a plural must be a number, not {count!r}"
+            raise TypeError(message)
         words.setdefault("num", format_decimal(count, locale=cldr_locale(reader_locale())))
         return say(context, single, many, count, **words)
 

@@ -144,12 +144,17 @@ def moment(when: datetime, zone: str | None = None) -> str:
     return dates.long_moment(when.astimezone(ZoneInfo(zone or viewer_zone())), reader_locale())
 
 
+def beside_time(date_words: str, time_words: str) -> str:
+    """A date and a time, joined as CLDR joins them in the reader's language; markup where one of them is."""
+    return dates.joined(date_words, time_words, reader_locale())
+
+
 def brief_moment(when: datetime) -> str:
     """ "25 Nov, 06:00" in the viewer's zone, with its year where that is not soon or just past."""
     local, locale = _local(when, None), reader_locale()
     is_near = abs(when - clock.now()) <= timedelta(days=300)
     day_words = day_and_month(local) if is_near else _day_in("yMMMd", local, locale, english="d MMM y")
-    return dates.beside_time(day_words, when.astimezone(ZoneInfo(viewer_zone())), locale)
+    return dates.joined(day_words, time_of_day(when), locale)
 
 
 def timestamp(when: datetime) -> str:
@@ -259,10 +264,11 @@ def init_app(app: Flask) -> None:
     filters: dict[str, Callable[..., object]] = {
         "day": day, "short_day": short_day, "near_day": near_day, "month_name": month_name,
         "weekday": weekday, "day_and_month": day_and_month, "clock": time_of_day, "moment": moment,
-        "brief_moment": brief_moment, "timestamp": timestamp,
+        "brief_moment": brief_moment, "beside_time": beside_time, "timestamp": timestamp,
         "zone_city": zone_city, "number": number, "whole_number": whole_number,
         "percent_tenths": percent_tenths, "ago": ago, "span": span,
-        "minutes": minutes, "needed_minutes": needed_minutes, "tenth_minutes": measures.tenth_minutes,
+        "minutes": minutes, "needed_minutes": needed_minutes, "whole_minutes": measures.whole_minutes,
+        "whole_needed_minutes": measures.needed_minutes, "tenth_minutes": measures.tenth_minutes,
         "depends_on_seconds": measures.depends_on_seconds, "spent_of": spent_of, "brief_spent_of": brief_spent_of,
         "with_seconds": with_seconds, "language_name": language_name,
     }  # fmt: skip

@@ -9,6 +9,7 @@ from datetime import datetime
 import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
+from markupsafe import Markup
 from sqlalchemy import update
 
 from lms.core.db import db
@@ -145,3 +146,38 @@ def test_the_api_takes_no_language_that_is_not_offered(app: APIFlask, make: Make
         )
     assert answer.status_code == 422
     assert answer.get_json()["errors"] == [{"field": "locale", "reason": "Use one of: en."}]
+
+
+def test_the_count_of_a_plural_is_a_number_in_every_language(app: APIFlask) -> None:
+    plural = app.jinja_env.from_string('{{ ngettext("%(num)s minute", "%(num)s minutes", count) }}')
+    with app.test_request_context("/"):
+        assert plural.render(count=1200) == "1,200 minutes"
+        with pytest.raises(TypeError):  # a text that happens to be a number would work in English only
+            plural.render(count="12")
+
+
+PUNCTUATION = {
+    "en": "a, <bdi>b</bdi>, &lt;c&gt; | a; b | a, b | a: b | One. Two. | a, b",
+    "ar": "a، <bdi>b</bdi>، &lt;c&gt; | a؛ b | a، b | a: b | One. Two. | a، b",
+    "fr": "a, <bdi>b</bdi>, &lt;c&gt; | a; b | a, b | a\N{NO-BREAK SPACE}: b | One. Two. | a, b",
+    "zh": "a、<bdi>b</bdi>、&lt;c&gt; | a；b | a，b | a：b | One。Two。 | a、b",
+}
+
+
+@pytest.mark.parametrize("code", PUNCTUATION)
+def test_what_stands_between_words_is_as_the_language_writes_it(app: APIFlask, code: str) -> None:
+    page = app.jinja_env.from_string(
+        "{{ items|listed }} | {{ plain|listed(';') }} | a{{ comma() }}b | a{{ colon() }}b"
+        " | One{{ full_stop() }}{{ gap() }}Two{{ full_stop() }}"
+        " | {% for item in plain %}{{ item }}{{ separator() if not loop.last }}{% endfor %}"
+    )
+    with offering(app, code), app.test_request_context(f"/?lang={code}"):
+        assert page.render(items=["a", Markup("<bdi>b</bdi>"), "<c>"], plain=["a", "b"]) == PUNCTUATION[code]
+
+
+def test_a_day_and_its_hours_are_joined_as_the_language_joins_them(app: APIFlask) -> None:
+    page = app.jinja_env.from_string("{{ day|beside_time(hours) }}")
+    hours = Markup("<b>09:00</b>")
+    for code, joined in {"en": "&lt;day&gt;, <b>09:00</b>", "zh": "&lt;day&gt; <b>09:00</b>"}.items():
+        with offering(app, code), app.test_request_context(f"/?lang={code}"):
+            assert page.render(day="<day>", hours=hours) == joined

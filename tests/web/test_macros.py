@@ -18,8 +18,9 @@ from wtforms.fields.choices import SelectChoice
 
 from lms.core import measures
 from lms.core.minutes import spent_of
+from lms.core.punctuation import colon, comma, full_stop, gap, listed, separator
 from lms.web.pictures import ticks
-from lms.web.time import timestamp
+from lms.web.time import beside_time, timestamp
 
 TEMPLATES = Path(__file__).parents[2] / "lms/web/templates"
 NOW = datetime(2026, 11, 25, 6, 12, tzinfo=UTC)
@@ -45,12 +46,19 @@ def environment(**context: Any) -> Environment:
         kept=lambda template, **given: Markup(env.get_template(template).render(given)),
         get_flashed_messages=lambda with_categories=False: [],
         csrf_token=lambda: "token",
+        separator=separator,
+        comma=comma,
+        colon=colon,
+        full_stop=full_stop,
+        gap=gap,
         request=SimpleNamespace(path="/series", method="GET", query_string=b"", full_path="/series?"),
     )
     env.filters.update(
         day=lambda at, zone=None: at.astimezone(ZoneInfo(zone or "Africa/Nairobi")).strftime("%A %-d %B"),
         near_day=lambda at, zone=None: at.astimezone(ZoneInfo(zone or "Africa/Nairobi")).strftime("%a %-d %B"),
         clock=lambda at, zone=None: at.astimezone(ZoneInfo(zone or "Africa/Nairobi")).strftime("%H:%M"),
+        beside_time=beside_time,
+        listed=listed,
         timestamp=timestamp,
         translated=lambda row: Markup("<bdi>{}</bdi>").format(row.title),
         translation=lambda row: SimpleNamespace(text=row.title),
