@@ -35,10 +35,9 @@ def written_clock(hour: int, minute: int, locale: str) -> str:
     return format_time(clock_time(hour, minute), "HH:mm", locale=locale)
 
 
-def long_moment(local: datetime, locale: str) -> str:
-    """ "25 November 2026, 06:00" of a moment in its own zone."""
-    day_words = written_day(local.date(), "d MMMM y" if locale.startswith("en") else "long", locale)
-    return joined(day_words, written_clock(local.hour, local.minute, locale), locale)
+def long_day(day: date, locale: str) -> str:
+    """ "25 November 2026"."""
+    return written_day(day, "d MMMM y" if locale.startswith("en") else "long", locale)
 
 
 def joined(day_words: str, time_words: str, locale: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from lms.core.i18n import _, reader_locale
 
@@ -32,7 +32,7 @@ def listed(items: Iterable[object], mark: Mark = ",") -> str:
     """A list of things; where one of them is markup the others are escaped, and the list is markup."""
     words = list(items)
     if any(hasattr(word, "__html__") for word in words):
-        return Markup(separator(mark)).join(words)  # noqa: S704 - a constant
+        return Markup(separator(mark)).join(map(escape, words))  # noqa: S704 - a constant
     return separator(mark).join(str(word) for word in words)
 
 
@@ -54,3 +54,8 @@ def full_stop() -> str:
 def gap() -> str:
     """What stands between two sentences: nothing in Chinese."""
     return "" if _is_chinese() else " "
+
+
+def quoted(words: str) -> str:
+    """A name or title in quotation marks."""
+    return _("“%(title)s”", title=words)

@@ -17,9 +17,9 @@ from flask import Flask, g, has_request_context, request
 
 from lms.core import clock, dates, measures, zones
 from lms.core.i18n import _, cldr_locale
+from lms.core.local_words import beside_time, moment_in, time_in
+from lms.core.local_words import zone_city as zone_city
 from lms.core.minutes import brief_spent_of, spent_of, with_seconds
-from lms.core.settings import settings
-from lms.setting_values import name_in
 from lms.web.identity import current_actor
 from lms.web.locale import reader_locale
 
@@ -135,18 +135,12 @@ def near_day(moment: datetime, zone: str | None = None, *, with_year: bool = Fal
 
 def time_of_day(moment: datetime, zone: str | None = None) -> str:
     """ "14:00" in the viewer's zone, or in `zone`."""
-    local = moment.astimezone(ZoneInfo(zone or viewer_zone()))
-    return dates.written_clock(local.hour, local.minute, reader_locale())
+    return time_in(moment, zone or viewer_zone())
 
 
 def moment(when: datetime, zone: str | None = None) -> str:
     """ "25 November 2026, 06:00" in the viewer's zone, or in `zone`."""
-    return dates.long_moment(when.astimezone(ZoneInfo(zone or viewer_zone())), reader_locale())
-
-
-def beside_time(date_words: str, time_words: str) -> str:
-    """A date and a time, joined as CLDR joins them in the reader's language; markup where one of them is."""
-    return dates.joined(date_words, time_words, reader_locale())
+    return moment_in(when, zone or viewer_zone())
 
 
 def brief_moment(when: datetime) -> str:
@@ -154,26 +148,12 @@ def brief_moment(when: datetime) -> str:
     local, locale = _local(when, None), reader_locale()
     is_near = abs(when - clock.now()) <= timedelta(days=300)
     day_words = day_and_month(local) if is_near else _day_in("yMMMd", local, locale, english="d MMM y")
-    return dates.joined(day_words, time_of_day(when), locale)
+    return beside_time(day_words, time_of_day(when))
 
 
 def timestamp(when: datetime) -> str:
     """The `datetime` attribute of a moment: whole seconds, since HTML allows no microseconds."""
     return when.isoformat(timespec="seconds")
-
-
-@_said
-def _zone_city(zone: str, locale: str) -> str:
-    return zones.city_of(zone, locale)
-
-
-def zone_city(zone: str) -> str:
-    """ "Nairobi" for Africa/Nairobi, in the reader's language where CLDR knows it; the organiser's own city for
-    the organiser's zone."""
-    config = settings()
-    if zone == config.reporting_zone and config.organiser_city:
-        return name_in(config.organiser_city_names, reader_locale()) or str(config.organiser_city)
-    return "UTC" if zone == "UTC" else _zone_city(zone, reader_locale())
 
 
 def offset_words(zone: str, at: datetime) -> str:

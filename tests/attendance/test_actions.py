@@ -208,7 +208,7 @@ def test_a_lecture_that_nobody_started_keeps_evidence_and_proposes_times(make: A
     change(scene.lecture, state="scheduled", actual_start=None, actual_end=None)
     answer = scene.publish(("ada@x.example", 2, 88), at=END + timedelta(hours=1))
     assert answer.created == 1
-    assert "2026-11-04 09:00 to 2026-11-04 10:30 (Africa/Nairobi)" in answer.notes[-1]
+    assert "4 November 2026, 09:00 to 4 November 2026, 10:30 (Africa/Nairobi)" in answer.notes[-1]
     assert scene.credit("Ada") is None
     start_lecture(scene.lecture.id, by=scene.by, at=END + timedelta(hours=2), started_at=START)
     end_lecture(scene.lecture.id, by=scene.by, at=END + timedelta(hours=2), ended_at=END)

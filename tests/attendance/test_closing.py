@@ -94,7 +94,7 @@ def test_only_a_held_lecture_is_closed_by_its_staff(scene: Scene, make: Any) -> 
 def test_a_closed_lecture_takes_no_report(closed: Scene) -> None:
     before = closed.counts()
     with pytest.raises(
-        Refused, match=r"Lin Yuhan closed the attendance of this lecture on 2026-11-04 09:30 \(UTC\).*reopen"
+        Refused, match=r"Lin Yuhan closed the attendance of this lecture on 4 November 2026, 09:30 \(UTC\).*reopen"
     ):
         closed.publish(("cyr@x.example", 0, 90))
     assert closed.counts() == before

@@ -155,7 +155,7 @@ def test_a_decision_on_what_was_decided_meanwhile_is_refused_and_says_what(scene
     decide(scene, attendee, "Cyr")
     with pytest.raises(Refused) as caught:
         decide(scene, attendee, "Ben")
-    assert "identified by Lin Yuhan on 2026-11-04" in caught.value.message
+    assert "identified by Lin Yuhan on 4 November 2026" in caught.value.message
     assert decide(scene, attendee, "Cyr").count == 0  # the same once more: sent twice
     assert minutes(scene, "Cyr") == 60
     with pytest.raises(Refused):

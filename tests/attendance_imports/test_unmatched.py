@@ -201,7 +201,9 @@ def test_what_was_decided_before_is_applied_first_and_says_so(scene: Scene) -> N
     mean(scene, attendee_of(scene), None, MatchMethod.NOBODY)
     assert scene.credit("Cyr") is None
     answer = scene.publish(("desk@x.example", 61, 80))
-    assert [one["reason"] for one in answer.unmatched] == [("Not a participant: resolved by Lin Yuhan on 2026-11-04.")]
+    assert [one["reason"] for one in answer.unmatched] == [
+        "Not a participant: resolved by Lin Yuhan on 4 November 2026."
+    ]
     assert roster_totals(scene.lecture.id, by=scene.by).unmatched == 0
 
 

@@ -112,7 +112,7 @@ def test_clash_of_an_instructor_is_refused_with_the_reason(
     make_series("customs", by=ines)
     make_lecture(instructors=("ines@example.org",))
     with pytest.raises(
-        Refused, match=r"Ines gives “Opening” at that time, from 2026-12-02 14:00 to 15:30 \(Asia/Shanghai"
+        Refused, match=r"Ines gives “Opening” at that time, from 2 December 2026, 14:00 to 15:30 \(Asia/Shanghai"
     ):
         make_lecture("customs", title="B", instructors=("ines@example.org",), starts_at=datetime(2026, 12, 2, 15, 29))
     make_lecture("customs", title="C", instructors=("ines@example.org",), starts_at=datetime(2026, 12, 2, 15, 30))

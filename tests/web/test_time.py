@@ -12,7 +12,8 @@ from flask import render_template_string
 from lms.app import create_app
 from lms.config import Config
 from lms.core import clock
-from lms.web.time import _zone_city, ago, brief_moment, near_day, whole_number, zone_city
+from lms.core.local_words import _zone_city
+from lms.web.time import ago, brief_moment, near_day, whole_number, zone_city
 from tests.languages import offering
 
 

@@ -20,6 +20,7 @@ from lms.core import audit
 from lms.core.db import action, db
 from lms.core.errors import Refused
 from lms.core.i18n import _
+from lms.core.local_words import moment_in
 from lms.core.roles import Actor
 from lms.core.typed_text import checked_words
 from lms.people.models import Person
@@ -44,7 +45,7 @@ def check_not_closed(lecture: Lecture) -> None:
             "%(who)s closed the attendance of this lecture on %(moment)s (UTC). To change it, reopen "
             "attendance on the roster and give a reason.",
             who=who or _("the system"),
-            moment=f"{closing.closed_at:%Y-%m-%d %H:%M}",
+            moment=moment_in(closing.closed_at, "UTC"),
         )
     )
 

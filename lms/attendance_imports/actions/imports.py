@@ -6,7 +6,6 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import delete, func, select
 
@@ -50,6 +49,7 @@ from lms.core.db import action, db
 from lms.core.errors import Invalid, NotFound, Refused
 from lms.core.i18n import _, _n
 from lms.core.imports import ImportAnswer
+from lms.core.local_words import moment_in
 from lms.core.roles import Actor
 from lms.enrolment.membership import eligible_people
 from lms.enrolment.queries.sharing import hidden_among
@@ -322,12 +322,11 @@ def _proposal(lecture: Lecture, timed: Sequence[ReportRow]) -> str:
         planned,
         planned + lecture.duration_minutes * measures.MINUTE_MS,
     )
-    zone = ZoneInfo(lecture.time_zone)
     return _(
         "This lecture was not started here. According to the file it ran from %(start)s to %(end)s (%(zone)s). "
         "Attendance is counted after you confirm these times.",
-        start=f"{clock.from_ms(start).astimezone(zone):%Y-%m-%d %H:%M}",
-        end=f"{clock.from_ms(end).astimezone(zone):%Y-%m-%d %H:%M}",
+        start=moment_in(clock.from_ms(start), lecture.time_zone),
+        end=moment_in(clock.from_ms(end), lecture.time_zone),
         zone=lecture.time_zone,
     )
 

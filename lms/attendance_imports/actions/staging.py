@@ -20,6 +20,8 @@ from lms.catalogue.rules import check_can_edit_lecture
 from lms.core import clock, measures
 from lms.core.errors import Fault, Invalid, Refused
 from lms.core.i18n import _, _n
+from lms.core.local_words import span_in
+from lms.core.punctuation import listed
 from lms.core.roles import Actor
 
 
@@ -148,7 +150,7 @@ def _recalled(read: Callable[..., Report], mapping: dict[str, str], column_previ
 
 def said_of(mapping: Mapping[str, str]) -> str:
     """A mapping in words: “Correo” is email."""
-    return ", ".join(
+    return listed(
         _("“%(heading)s” as %(meaning)s", heading=key, meaning=meaning) for key, meaning in mapping.items() if meaning
     )
 
@@ -190,8 +192,8 @@ def _leave_out(report: Report, window: tuple[int, int]) -> None:
             "%(num)s row falls outside the time of the lecture and is ignored: %(times)s (UTC).",
             "%(num)s rows fall outside the time of the lecture and are ignored: %(times)s (UTC).",
             count,
-            times=", ".join(
-                f"{clock.from_ms(first):%Y-%m-%d %H:%M}–{clock.from_ms(last):%H:%M}" for first, last in others[:5]
+            times=listed(
+                "–".join(span_in(clock.from_ms(first), clock.from_ms(last), "UTC")) for first, last in others[:5]
             ),
         )
     )

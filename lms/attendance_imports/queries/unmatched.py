@@ -15,6 +15,7 @@ from lms.attendance.presence import WHO
 from lms.core.bulk import among
 from lms.core.db import db
 from lms.core.i18n import _
+from lms.core.local_words import day_in
 from lms.people.models import Person, PersonEmail
 
 
@@ -107,7 +108,7 @@ def standing_in_words(attendee_id: int) -> str:
 
 
 def _day(at: datetime | None) -> str:
-    return f"{at:%Y-%m-%d}" if at is not None else "–"
+    return day_in(at, "UTC") if at is not None else "–"
 
 
 def standing_of(series_id: int, keys: Iterable[str]) -> dict[str, AttendeeStatus]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import delete, insert, select
 from sqlalchemy.dialects.postgresql import insert as insert_postgresql
@@ -17,6 +16,8 @@ from lms.catalogue.rules import TEACHING_ROLES, may_see_lecture, occupied, overl
 from lms.core.db import db, is_sqlite
 from lms.core.errors import Fault, Invalid, Refused
 from lms.core.i18n import _
+from lms.core.local_words import span_in
+from lms.core.punctuation import quoted
 from lms.core.roles import Actor
 from lms.people.models import Person
 from lms.people.queries.access import holders_of
@@ -110,16 +111,15 @@ def check_no_clash(
         taken = occupied(other)
         if other.id == but or taken is None or not overlaps(span, taken):
             continue
-        title = f"“{other.title}”" if may_see_lecture(other, by) else _("another lecture")
-        zone = ZoneInfo(other.time_zone)
-        begins, ends = (moment.astimezone(zone) for moment in taken)
+        title = quoted(other.title) if may_see_lecture(other, by) else _("another lecture")
+        begins, ends = span_in(*taken, other.time_zone)
         raise Refused(
             _(
                 "%(person)s gives %(title)s at that time, from %(start)s to %(end)s (%(zone)s).",
                 person=db.session.get_one(Person, person_id).full_name,
                 title=title,
-                start=f"{begins:%Y-%m-%d %H:%M}",
-                end=f"{ends:%H:%M}" if begins.date() == ends.date() else f"{ends:%Y-%m-%d %H:%M}",
+                start=begins,
+                end=ends,
                 zone=other.time_zone,
             )
         )

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
-from flask_babel import get_locale
 from sqlalchemy import and_, delete, or_, select, update
 
 from lms.attendance import rules
@@ -20,13 +18,12 @@ from lms.attendance.presence import WHO, is_held, presence_in, span_of
 from lms.attendance.rules import evidence_of
 from lms.catalogue.rules import may_edit_lecture, resolve_local
 from lms.core import audit, clock
-from lms.core.dates import long_moment, written_clock
 from lms.core.db import action, db
 from lms.core.errors import Invalid, Refused
 from lms.core.i18n import _
+from lms.core.local_words import span_in, zone_city
 from lms.core.roles import SYSTEM, Actor
 from lms.core.typed_text import checked_words
-from lms.core.zones import city_of
 from lms.people.models import Person, PersonEmail
 from lms.people.queries.countries import countries_of
 from lms.people.queries.persons import find_person_by_email
@@ -156,15 +153,9 @@ def _whose_connection(view: GroupView, address: str, *, by: Actor, at: datetime)
 
 def _times(view: GroupView, intervals: list[rules.Interval]) -> str:
     """When a group watched, in the zone of its place, which is named."""
-    name, locale = view.group.time_zone, str(get_locale() or "en")
-    start, end = (clock.from_ms(ms).astimezone(ZoneInfo(name)) for ms in (intervals[0][0], intervals[-1][1]))
-    is_same_day = end.date() == start.date()
-    return _(
-        "%(start)s to %(end)s (%(city)s time)",
-        start=long_moment(start, locale),
-        end=written_clock(end.hour, end.minute, locale) if is_same_day else long_moment(end, locale),
-        city=city_of(name, locale),
-    )
+    name = view.group.time_zone
+    start, end = span_in(clock.from_ms(intervals[0][0]), clock.from_ms(intervals[-1][1]), name)
+    return _("%(start)s to %(end)s (%(city)s time)", start=start, end=end, city=zone_city(name))
 
 
 def _settle(resolved: Resolved) -> None:

@@ -79,7 +79,7 @@ def test_of_two_meetings_in_a_file_that_of_the_lecture_is_taken_and_the_other_is
     staged = scene.bring(written(rows))
     assert [row.email for row in staged.rows] == ["a@x.example"]
     assert staged.report.notes == [
-        "2 rows fall outside the time of the lecture and are ignored: 2026-10-21 06:00–07:15 (UTC)."
+        "2 rows fall outside the time of the lecture and are ignored: 21 October 2026, 06:00–07:15 (UTC)."
     ]
 
 

@@ -128,7 +128,9 @@ def test_lecture_clash_is_409_with_the_reason(ines: Api) -> None:
     ines("POST", "/series/trade/lectures", LECTURE)
     clash = ines("POST", "/series/trade/lectures", {**LECTURE, "title": "Other", "starts_at": "2036-12-02T14:44:00"})
     assert clash.status_code == 409
-    assert clash.json["detail"] == "Ines gives “Opening” at that time, from 2036-12-02 14:00 to 14:45 (Asia/Shanghai)."
+    assert clash.json["detail"] == (
+        "Ines gives “Opening” at that time, from 2 December 2036, 14:00 to 14:45 (Asia/Shanghai)."
+    )
 
 
 def test_lecture_writes_are_for_its_staff(ines: Api, omar: Api, trainee: Api, admin: Api, anyone: Api) -> None:
