@@ -38,6 +38,7 @@ from lms.catalogue.rules import AnyLecture
 from lms.core import clock, measures
 from lms.core.bulk import among, chunks
 from lms.core.db import db, read, read_column, read_value
+from lms.core.punctuation import listed
 from lms.people.models import Person
 
 T = TypeVar("T")
@@ -401,4 +402,4 @@ def places_of(lecture_ids: Collection[int], person_ids: Collection[int]) -> dict
     cities_of: dict[tuple[int, int], list[str]] = {}
     for lecture_id, person_id, city in db.session.execute(query):
         cities_of.setdefault((lecture_id, person_id), []).append(city)
-    return {key: ", ".join(cities) for key, cities in cities_of.items()}
+    return {key: listed(cities) for key, cities in cities_of.items()}

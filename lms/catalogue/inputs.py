@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from lms.catalogue.models import Admission, CertificateKind, Delivery, LectureState, Visibility, WalkIns
 from lms.core.errors import Fault, Invalid
 from lms.core.i18n import _
+from lms.core.punctuation import listed
 from lms.core.translations import TextField, Translations, checked_translations, is_language
 from lms.core.typed_text import clean_line, clean_text, is_visible
 
@@ -186,7 +187,7 @@ class _Check:
         try:
             return kind(str(value))
         except ValueError:
-            self.wrong(name, _("Choose one of: %(choices)s.", choices=", ".join(kind)))
+            self.wrong(name, _("Choose one of: %(choices)s.", choices=listed(kind)))
             return next(iter(kind))
 
     def language(self, name: str, code: str) -> str:

@@ -9,6 +9,8 @@ from pathlib import Path
 from fontTools.ttLib import TTCollection, TTFont
 from fontTools.unicodedata import script
 
+from lms.core.punctuation import listed
+
 FONT_KINDS = frozenset({".ttf", ".otf", ".ttc", ".otc"})
 
 # Characters that are never drawn but affect their neighbours: joiners, breaks, direction.
@@ -139,4 +141,4 @@ def missing_signs(text: str, fonts: Coverage) -> tuple[str, ...]:
 def named(signs: Sequence[str], limit: int = 5) -> str:
     """Formats the characters so that readers can look them up: `王 (U+738B), 小 (U+5C0F)`, with a count of more."""
     shown = [f"{sign} ({' '.join(f'U+{ord(part):04X}' for part in sign)})" for sign in signs[:limit]]
-    return ", ".join(shown) + (f" +{len(signs) - limit}" if len(signs) > limit else "")
+    return listed(shown) + (f" +{len(signs) - limit}" if len(signs) > limit else "")

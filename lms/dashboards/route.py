@@ -14,7 +14,9 @@ from lms.attendance.queries.persons import PersonAttendance
 from lms.catalogue.models import LectureState
 from lms.catalogue.rules import AnyLecture, Station, stop_states
 from lms.core.i18n import _
+from lms.core.local_words import beside_time
 from lms.core.minutes import brief_spent_of
+from lms.core.punctuation import separator
 from lms.dashboards.texts import translated
 from lms.web import time
 
@@ -23,11 +25,11 @@ Stop = dict[str, Any]
 
 def names(people: Sequence[Any]) -> Markup:
     """Names one after the other, each in its own direction, followed by the native ones."""
-    shown = [
-        f"<bdi>{escape(one.full_name)}</bdi>" + (f" <bdi>{escape(one.native_name)}</bdi>" if one.native_name else "")
+    return Markup(separator()).join(  # noqa: S704 - a constant
+        Markup("<bdi>{}</bdi>").format(one.full_name)
+        + (Markup(" <bdi>{}</bdi>").format(one.native_name) if one.native_name else "")
         for one in people
-    ]
-    return Markup(", ".join(shown))  # noqa: S704 - each name is escaped
+    )
 
 
 def when(lecture: Station) -> Markup:
@@ -41,10 +43,8 @@ def when(lecture: Station) -> Markup:
     ends = starts + timedelta(minutes=lecture.duration_minutes)
     zone, there = time.viewer_zone(), time.organiser_zone()
     hours = f"{time.time_of_day(starts, zone)}–{time.time_of_day(ends, zone)}"
-    text = (
-        f'{escape(time.day(starts, zone))}, <time datetime="{time.timestamp(starts)}" dir="ltr">{escape(hours)}</time>'
-        f"&nbsp;{escape(time.zone_city(zone))}"
-    )
+    written = Markup('<time datetime="{}" dir="ltr">{}</time>').format(time.timestamp(starts), hours)
+    text = f"{beside_time(time.day(starts, zone), written)}&nbsp;{escape(time.zone_city(zone))}"
     if zone != there:
         text += f" · {escape(time.time_of_day(starts, there))}&nbsp;{escape(time.zone_city(there))}"
     return Markup(text)  # noqa: S704 - each part is escaped

@@ -11,6 +11,7 @@ from flask import url_for
 
 from lms.core.i18n import _, _p
 from lms.core.jobs import Job, JobState
+from lms.core.punctuation import full_stop, gap, listed
 from lms.core.roles import Actor
 from lms.dashboards.queries.administration import Subjects, subjects_of
 from lms.dashboards.texts import translation, without_class_name
@@ -98,7 +99,7 @@ def _outcome(job: Job) -> str | None:
 
 def _counts(*counts: tuple[str, int]) -> str:
     """Numbers with their words: Issued: 12; Blocked: 1."""
-    return "; ".join(_("%(what)s: %(n)s", what=what, n=number(count)) for what, count in counts)
+    return listed((_("%(what)s: %(n)s", what=what, n=number(count)) for what, count in counts), ";")
 
 
 def _made(counts: str, result: dict[str, Any]) -> str:
@@ -158,7 +159,7 @@ def _imported(result: dict[str, Any]) -> str:
         (_("Unmatched"), result["unmatched"]),
         (_p("rows", "Rejected"), result["rejected"]),
     )
-    return " ".join([counts + ".", *result.get("notes", [])])
+    return gap().join([counts + full_stop(), *result.get("notes", [])])
 
 
 def _posted(result: dict[str, Any]) -> str:

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from lms.core import clock
 from lms.core.errors import Fault, Invalid
 from lms.core.i18n import _
+from lms.core.punctuation import listed, quoted
 from lms.core.tables import read_table
 from lms.core.typed_text import clean_line
 from lms.people.actions.files import country_spellings, read_country
@@ -55,7 +56,7 @@ def stage_quota_file(content: bytes, *, until: datetime | None, at: datetime) ->
     columns = {name: table.column(*_HEADINGS[name]) for name in COLUMNS}
     for name in ("country", "seats"):
         if columns[name] is None:
-            headings = ", ".join(f"“{heading[:40]}”" for heading in table.headings[:12])
+            headings = listed(quoted(heading[:40]) for heading in table.headings[:12])
             missing = _("There is no column “%(name)s”. The columns are: %(found)s.", name=name, found=headings)
             raise Invalid("file", missing)
 

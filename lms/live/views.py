@@ -15,6 +15,7 @@ from lms.core.ffmpeg import find_ffmpeg
 from lms.core.i18n import _, _n
 from lms.core.measures import MINUTE_MS, needed_minutes, tenth_minutes, whole_minutes
 from lms.core.minutes import with_seconds
+from lms.core.punctuation import comma
 from lms.core.roles import SYSTEM
 from lms.core.settings import settings
 from lms.live.actions import begin_replay, join_lecture, report_played
@@ -176,7 +177,7 @@ def _time_words(elapsed_ms: int, planned_minutes: int) -> str:
 def _audience_words(current: Audience) -> str:
     people = _n("%(num)s person", "%(num)s people", current.viewers)
     countries = _n("%(num)s country", "%(num)s countries", len(current.countries))
-    return f"{people}, {countries}" if current.countries else people
+    return f"{people}{comma()}{countries}" if current.countries else people
 
 
 @bp.get("/media/<mac>/<int:expires>/<int:lecture_id>/snapshot.json")

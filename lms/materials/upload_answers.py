@@ -12,6 +12,7 @@ from flask.typing import ResponseReturnValue
 from lms.core import files
 from lms.core.errors import DomainError, Invalid, NotFound
 from lms.core.i18n import _
+from lms.core.punctuation import gap
 from lms.materials import resumable_uploads
 from lms.materials.resumable_uploads import PIECE_BYTES, Purpose
 from lms.materials.rules import plain_name, safe_name
@@ -28,7 +29,7 @@ def wants_json() -> bool:
 def form_as_json(form: BaseForm, status: int | None) -> ResponseReturnValue:
     """Whether a form was saved and the reasons why not, for the script of an upload."""
     reasons = [*form.form_errors, *(reason for field in form for reason in field.errors)]
-    return jsonify(saved=status is None, reason=" ".join(map(str, reasons))), status or 200
+    return jsonify(saved=status is None, reason=gap().join(map(str, reasons))), status or 200
 
 
 def answer_begin(lecture_id: int, purpose: Purpose) -> ResponseReturnValue:

@@ -14,6 +14,7 @@ from heapq import nlargest
 from rapidfuzz.distance import Levenshtein
 
 from lms.core.i18n import _
+from lms.core.punctuation import listed
 from lms.core.sorting import sort_key
 from lms.people.names import names_in, plain_name, undecorated
 
@@ -258,7 +259,7 @@ def _weigh(pairs: _Pairs, whole: int) -> tuple[int, tuple[str, ...]]:
     score, reasons = 100, []
     if pairs.near:
         score -= 11 * len(pairs.near)
-        spelled = ", ".join(f"{a} / {b}" for a, b in pairs.near)
+        spelled = listed(f"{a} / {b}" for a, b in pairs.near)
         reasons.append(_("slightly different spelling (%(words)s)", words=spelled))
     if pairs.initials:
         score -= 12 * len(pairs.initials)

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from lms.core.errors import Forbidden, Invalid
 from lms.core.i18n import _
+from lms.core.punctuation import listed
 from lms.people.models import Gender, Sector
 from lms.reports.periods import Period, days_of
 
@@ -184,7 +185,7 @@ def check_question(slice_: Slice, dimensions: Sequence[str]) -> None:
     """
     for name in dimensions:
         if name not in DIMENSIONS:
-            reason = _("Unknown dimension “%(name)s”. Use one of: %(all)s.", name=name[:40], all=", ".join(DIMENSIONS))
+            reason = _("Unknown dimension “%(name)s”. Use one of: %(all)s.", name=name[:40], all=listed(DIMENSIONS))
             raise Invalid("by", reason)
     if len(dimensions) > 2 or len(set(dimensions)) != len(dimensions):
         raise Invalid("by", _("Use one dimension, or two different ones."))
@@ -197,7 +198,7 @@ def check_values(slice_: Slice) -> None:
     for name, known in VALUES.items():
         value = getattr(slice_, name)
         if value is not None and value not in known:
-            reason = _("Unknown value “%(code)s”. Use one of: %(all)s.", code=value[:40], all=", ".join(known))
+            reason = _("Unknown value “%(code)s”. Use one of: %(all)s.", code=value[:40], all=listed(known))
             raise Invalid(name, reason)
 
 

@@ -18,6 +18,7 @@ from lms.core import clock
 from lms.core.errors import Invalid, NotFound
 from lms.core.i18n import _, _l, _n
 from lms.core.lists import EVERY_ROW, ListRequest
+from lms.core.punctuation import listed, quoted
 from lms.web.api import integer_cursor
 from lms.web.identity import current_actor
 from lms.web.list_addresses import ListAddress
@@ -229,7 +230,7 @@ class ListView(ListAddress, Generic[Row]):
             "Unknown filter %(names)s was ignored.",
             "Unknown filters %(names)s were ignored.",
             len(self.ignored),
-            names=", ".join(f"“{name}”" for name in self.ignored),
+            names=listed(quoted(name) for name in self.ignored),
         )
 
     @property

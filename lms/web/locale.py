@@ -88,7 +88,7 @@ def init_app(app: Flask, languages: str) -> None:
 
 def _grouping(say: Callable[..., str]) -> Callable[..., str]:
     @pass_context
-    def ngettext(context: Context, single: str, many: str, count: int, /, **words: Any) -> str:
+    def ngettext(context: Context, single: str, many: str, count: int | str, /, **words: Any) -> str:
         if isinstance(count, str):
             message = f"the count of a plural must be a number, not {count!r}"
             raise TypeError(message)

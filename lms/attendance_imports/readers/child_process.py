@@ -19,6 +19,7 @@ from lms.attendance_imports.readers.sums import WAYS
 from lms.attendance_imports.readers.timestamps import DateOrder, month_numbers
 from lms.core.errors import Fault, Invalid, TooLarge
 from lms.core.i18n import _
+from lms.core.punctuation import listed
 from lms.core.tables import MAX_ROWS
 
 _PIECE = 2000
@@ -86,10 +87,10 @@ def parse_report(
 ) -> Report:
     """`reading.read_report`, in the process that calls it."""
     if format not in ("auto", *FORMATS):
-        raise Invalid("format", _("The format must be one of: %(names)s.", names=", ".join(("auto", *FORMATS))))
+        raise Invalid("format", _("The format must be one of: %(names)s.", names=listed(("auto", *FORMATS))))
     if sums not in ("", *WAYS):
         raise Invalid(
-            "sums", _("Several durations for one person must be read as one of: %(names)s.", names=", ".join(WAYS))
+            "sums", _("Several durations for one person must be read as one of: %(names)s.", names=listed(WAYS))
         )
     return read_file(
         content, format, ReadingOptions(_zone(time_zone), _order(date_order), mapping or None, near, until, sums)

@@ -13,6 +13,7 @@ from lms.attendance_imports.readers.sheets import Document
 from lms.attendance_imports.readers.vocabulary import WORDS
 from lms.core.errors import Fault, Invalid
 from lms.core.i18n import _
+from lms.core.punctuation import listed
 
 FIELDS = {
     "email": "email",
@@ -59,7 +60,7 @@ class UnknownHeadings(Invalid):
     """A table with columns of unknown meaning (`mapping`). `column_preview` has what to ask about."""
 
     def __init__(self, column_preview: ColumnPreview, reason: str = "") -> None:
-        headings = ", ".join(column.key for column in column_preview.columns)
+        headings = listed(column.key for column in column_preview.columns)
         super().__init__(
             "mapping",
             reason
@@ -157,7 +158,7 @@ def _check_are_known(meanings: Mapping[str, str]) -> None:
             raise Invalid(
                 "mapping",
                 _("“%(key)s” cannot be “%(meaning)s”. Use one of: %(names)s.", key=key, meaning=meaning,
-                  names=", ".join(FIELDS)),
+                  names=listed(FIELDS)),
             )  # fmt: skip
 
 
@@ -174,7 +175,7 @@ def _place_of(document: Document, meanings: Mapping[str, str]) -> int:
     places = range(-1 if all(key.startswith("#") for key in meanings) else 0, len(document.lines))
     place = next((place for place in places if _has(document, place, meanings)), None)
     if place is None:
-        raise Invalid("mapping", _("No line in this file has the headings %(names)s.", names=", ".join(meanings)))
+        raise Invalid("mapping", _("No line in this file has the headings %(names)s.", names=listed(meanings)))
     return place
 
 

@@ -14,6 +14,7 @@ from lms.attendance_imports.readers.report import ReadingOptions, Report
 from lms.attendance_imports.readers.sheets import Document, open_document
 from lms.core.errors import Invalid
 from lms.core.i18n import _
+from lms.core.punctuation import listed
 from lms.core.tables import is_workbook
 
 
@@ -41,7 +42,7 @@ def recognise(document: Document) -> Format | None:
     if len(formats) > 1 and not meet.is_certain(document):  # others too write times of the day only
         formats = [one for one in formats if one.NAME != meet.NAME]
     if len(formats) > 1:
-        names = ", ".join(one.NAME for one in formats)
+        names = listed(one.NAME for one in formats)
         raise Invalid("format", _("The file matches several formats: %(names)s. Select one.", names=names))
     if formats:
         return formats[0]

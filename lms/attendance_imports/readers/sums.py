@@ -9,6 +9,7 @@ from typing import TypeVar
 from lms.attendance_imports.readers.report import Report, ReportRow, SumRow
 from lms.core.errors import Invalid
 from lms.core.i18n import _, _n
+from lms.core.punctuation import listed
 
 Row = TypeVar("Row", ReportRow, SumRow)
 WAYS = ("add", "largest")
@@ -90,7 +91,7 @@ def _untimed(sums: Sequence[SumRow], way: str) -> list[SumRow]:
     if len(totals) < 2:
         return list(sums[:1])
     if way not in WAYS:
-        lines = ", ".join(str(one.line) for one in sums[:5])
+        lines = listed(str(one.line) for one in sums[:5])
         raise Invalid(
             "sums",
             _(

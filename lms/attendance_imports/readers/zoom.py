@@ -33,6 +33,7 @@ from lms.attendance_imports.readers.vocabulary import WORDS, is_yes
 from lms.attendance_imports.readers.waiting import WaitingColumn
 from lms.core.errors import Invalid
 from lms.core.i18n import _
+from lms.core.punctuation import listed
 
 NAME = "zoom"
 
@@ -148,7 +149,7 @@ class _Reader:
         read = self.read
         read.title, read.meeting = self.meeting.get("topic", ""), self.meeting.get("meeting", "")
         if len(self.meetings) > 1:
-            numbers = ", ".join(sorted(self.meetings)[:5])
+            numbers = listed(sorted(self.meetings)[:5])
             read.notes.append(
                 _(
                     "The file contains several meetings: %(numbers)s. Times within the lecture are counted.",

@@ -28,6 +28,7 @@ from lms.core import clock
 from lms.core.errors import DomainError, Invalid, NotFound, Refused, TooLarge, WrongKind
 from lms.core.i18n import _
 from lms.core.imports import ImportAnswer
+from lms.core.punctuation import gap
 from lms.web.body_limits import upload_limit
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
@@ -149,7 +150,7 @@ def _published(lecture: Lecture, answer: ImportAnswer) -> ResponseReturnValue:
         unmatched=len(answer.unmatched),
         rejected=len(answer.rejected),
     )
-    flash(" ".join([message, *answer.notes]), "done")
+    flash(gap().join([message, *answer.notes]), "done")
     where = (
         "dashboards.times"
         if lecture.state is LectureState.SCHEDULED

@@ -18,6 +18,7 @@ from lms.catalogue.rules import marks_of, may_edit_lecture
 from lms.core import clock
 from lms.core.errors import Invalid, NotFound, Refused
 from lms.core.i18n import _, _n
+from lms.core.punctuation import gap
 from lms.people.queries.countries import country_names
 from lms.web.forms import BaseForm
 from lms.web.guards import SIGNED_IN, allow
@@ -105,7 +106,7 @@ def decide(lecture_id: int, attendee_id: int) -> ResponseReturnValue:
     if status is not None:
         return _page(lecture_id, attendee_id, form), status
     message = _("Saved and counted. You can undo this under “Resolved”.")
-    flash(" ".join([message, *done.notes]), "done")
+    flash(gap().join([message, *done.notes]), "done")
     return _back(lecture_id, _anchor="unknown")
 
 
@@ -147,7 +148,7 @@ def reject_shown(lecture_id: int) -> ResponseReturnValue:
         "%(num)s attendees marked as not a participant. You can undo each of these under “Resolved”.",
         done.count,
     )
-    flash(" ".join([message, *done.notes]), "done")
+    flash(gap().join([message, *done.notes]), "done")
     return _back(lecture_id, _anchor="unknown")
 
 

@@ -21,6 +21,7 @@ from lms.catalogue.forms.base import (
 from lms.catalogue.inputs import LectureInput
 from lms.catalogue.models import Lecture, LectureState, Series
 from lms.core.i18n import _, _l
+from lms.core.punctuation import listed
 from lms.core.translations import is_language
 from lms.web.fields import KnownChoice, LocalTimeField, WholeNumber, ZoneField
 from lms.web.languages import LANGUAGES, language_choices
@@ -67,7 +68,7 @@ class LectureForm(PlannedTimeForm, InstructorsForm):
     @property
     def interpretation_in_words(self) -> str:
         """The chosen languages by name, for the summary of the choices."""
-        return ", ".join(language_name(code) for code in self._known_codes())
+        return listed(language_name(code) for code in self._known_codes())
 
     @classmethod
     def new(cls, series: Series, zone: str, addresses: Iterable[str]) -> Self:

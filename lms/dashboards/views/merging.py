@@ -13,6 +13,7 @@ from lms.core import clock
 from lms.core.errors import NotFound, Refused
 from lms.core.i18n import _, _l, _lp
 from lms.core.lists import ListRequest
+from lms.core.punctuation import listed
 from lms.core.roles import Role
 from lms.core.search_index import search_words
 from lms.dashboards.forms import PersonMergeForm
@@ -174,7 +175,7 @@ def merge(public_id: str, other: str) -> ResponseReturnValue:
 
 
 def _role_words(roles: Iterable[Role]) -> str:
-    return ", ".join(str(ROLE_WORDS[role]) for role in roles)
+    return listed(str(ROLE_WORDS[role]) for role in roles)
 
 
 def _words(choices: Iterable[Any]) -> dict[str, str]:

@@ -18,6 +18,7 @@ from lms.catalogue.queries.lectures import get_lecture
 from lms.core import clock
 from lms.core.i18n import _
 from lms.core.lists import ListRequest
+from lms.core.punctuation import listed
 from lms.core.roles import Actor, Role
 from lms.dashboards import rules
 from lms.dashboards.queries.teaching import TaughtLecture, list_desk_lectures, list_given, with_attendance
@@ -239,4 +240,4 @@ def _end(lecture_id: int) -> TodoStep:
 
 
 def _speakers(row: TaughtLecture) -> str:
-    return ", ".join(person.full_name for person in row.lecture.instructors)
+    return listed(person.full_name for person in row.lecture.instructors)

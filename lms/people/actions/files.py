@@ -18,6 +18,7 @@ from lms.core.errors import Fault, Forbidden, Invalid
 from lms.core.events import AddressesKnown, PeopleCountriesChanged, PeopleTraitsChanged, PersonNameCorrected, publish
 from lms.core.i18n import _, _n
 from lms.core.imports import ImportAnswer
+from lms.core.punctuation import listed, quoted
 from lms.core.roles import Actor
 from lms.core.search_index import searchable
 from lms.core.sorting import sort_key
@@ -90,7 +91,7 @@ def stage_people(content: bytes, *, look_up_nameless: bool = True) -> StagedPeop
     table = read_table(content)
     columns = {name: table.column(*_HEADINGS[name]) for name in COLUMNS}
     if columns["email"] is None:
-        headings = ", ".join(f"“{heading[:40]}”" for heading in table.headings[:12])
+        headings = listed(quoted(heading[:40]) for heading in table.headings[:12])
         raise Invalid("file", _("There is no column “email”. The columns are: %(found)s.", found=headings))
     staged = StagedPeople(total=len(table.rows), notes=_ignored(table, columns), table=table, columns=columns)
     codes = country_spellings()
@@ -116,7 +117,7 @@ def _ignored(table: Table, columns: dict[str, int | None]) -> list[str]:
     ignored = [heading for index, heading in enumerate(table.headings) if index not in used and heading]
     if not ignored:
         return []
-    names = ", ".join(f"“{heading[:40]}”" for heading in ignored[:20])
+    names = listed(quoted(heading[:40]) for heading in ignored[:20])
     return [_n("The column %(names)s was ignored.", "The columns %(names)s were ignored.", len(ignored), names=names)]
 
 
@@ -200,9 +201,9 @@ def _choice(known: dict[str, C], cell: str, name: str) -> C | None:
 def _unknown(name: str, cell: str, known: Collection[str]) -> str:
     """A message for a cell with an unknown value, with the allowed values and the likely one."""
     if name == "gender":
-        reason = _("Unknown gender “%(cell)s”. Use one of: %(known)s.", cell=cell, known=", ".join(known))
+        reason = _("Unknown gender “%(cell)s”. Use one of: %(known)s.", cell=cell, known=listed(known))
     else:
-        reason = _("Unknown sector “%(cell)s”. Use one of: %(known)s.", cell=cell, known=", ".join(known))
+        reason = _("Unknown sector “%(cell)s”. Use one of: %(known)s.", cell=cell, known=listed(known))
     meant = get_close_matches(cell.casefold(), known, n=1, cutoff=0.75)
     return _("%(reason)s Perhaps “%(meant)s”", reason=reason, meant=meant[0]) if meant else reason
 

@@ -13,6 +13,7 @@ from lms.core.db import IDENTITY, action, db, one_at_a_time
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused
 from lms.core.events import MergeUndone, PeopleCountriesChanged, PeopleMerged, publish
 from lms.core.i18n import _
+from lms.core.punctuation import listed
 from lms.core.roles import Actor, Role
 from lms.core.typed_text import clean_text
 from lms.people.actions.access import disable_person, enable_person
@@ -90,7 +91,7 @@ def merge_people(
         raise Forbidden
     reason = "" if by.system and not reason else checked_reason(reason)
     if unknown := set(keep) - set(DETAILS):
-        raise Invalid("keep", _("Unknown detail: %(names)s.", names=", ".join(sorted(unknown))))
+        raise Invalid("keep", _("Unknown detail: %(names)s.", names=listed(sorted(unknown))))
     kept_id, merged_id = person_id_of(kept_public_id), person_id_of(merged)
     if kept_id == merged_id:
         return None

@@ -14,6 +14,7 @@ from lms.core.db import action, db, one_at_a_time
 from lms.core.errors import Fault, Forbidden, Invalid, NotFound, Refused
 from lms.core.events import AddressesKnown, PeopleCountriesChanged, PeopleTraitsChanged, PersonNameCorrected, publish
 from lms.core.i18n import _, translated
+from lms.core.punctuation import listed
 from lms.core.roles import SYSTEM, Actor
 from lms.mail.bounces import confirm_address
 from lms.people.actions.comparisons import ask_for_comparison
@@ -70,7 +71,7 @@ def _checked(field: str, value: Any) -> Any:
         return _one_of(Gender, value, field)
     if field == "locale":
         if value not in translated():
-            raise Invalid(field, _("Use one of: %(known)s.", known=", ".join(translated())))
+            raise Invalid(field, _("Use one of: %(known)s.", known=listed(translated())))
         return value
     if field == "time_zone":
         return _zone(value)
@@ -83,7 +84,7 @@ def _one_of(kind: type[Sector] | type[Gender], value: Any, field: str) -> Any:
     try:
         return kind(value)
     except ValueError as error:
-        known = ", ".join(member.value for member in kind)
+        known = listed(member.value for member in kind)
         raise Invalid(field, _("Use one of: %(known)s.", known=known)) from error
 
 

@@ -10,6 +10,7 @@ from functools import partial
 from lms.core import clock
 from lms.core.i18n import _, _n, _p
 from lms.core.measures import nearest_whole, percent
+from lms.core.punctuation import gap
 from lms.reports.documents.dossier_data import Dossier, Upcoming
 from lms.reports.documents.dossier_matters import open_points
 from lms.reports.documents.dossier_peers import compare_peers
@@ -96,7 +97,7 @@ def read_out(dossier: Dossier, *, at: datetime, ways: Ways) -> ReadOut:
 
 def _lede(dossier: Dossier) -> str:
     """The dossier in a sentence or two, to be read out at the meeting."""
-    return " ".join(sentence for sentence in (_attended_words(dossier), *_partner_words(dossier)) if sentence)
+    return gap().join(sentence for sentence in (_attended_words(dossier), *_partner_words(dossier)) if sentence)
 
 
 def _attended_words(dossier: Dossier) -> str:
@@ -301,7 +302,7 @@ def _years(dossier: Dossier, ways: Ways) -> Section | None:
 
 
 def _joined(*sentences: str | None) -> str | None:
-    return " ".join(sentence for sentence in sentences if sentence) or None
+    return gap().join(sentence for sentence in sentences if sentence) or None
 
 
 def _parts(

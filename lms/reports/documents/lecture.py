@@ -13,6 +13,7 @@ from lms.catalogue.fair_hours import NIGHT_FROM, NIGHT_UNTIL
 from lms.catalogue.rules import length_ms
 from lms.core.i18n import _, _n, _p
 from lms.core.measures import MINUTE_MS, nearest_whole, percent, tenth_minutes, whole_minutes
+from lms.core.punctuation import gap, listed
 from lms.core.zones import main_zone
 from lms.reports.documents.model import Column, Figure, Mark, Picture, ReadOut, Section, Table
 from lms.reports.documents.wording import figure_column
@@ -50,7 +51,7 @@ def read_out(report: LectureReport, *, dossier_url: Callable[[str], str | None])
     ]
     filters = [(_("Lecture"), lecture.title), (_("Series"), lecture.series.title)]
     if report.only:
-        filters.append((_("Country"), ", ".join(report.only)))
+        filters.append((_("Country"), listed(report.only)))
     return ReadOut(
         name=f"lecture-{lecture.id}",
         over=_("Lecture report"),
@@ -68,7 +69,7 @@ def read_out(report: LectureReport, *, dossier_url: Callable[[str], str | None])
 
 
 def _answer(report: LectureReport) -> str:
-    country = ", ".join(report.only)
+    country = listed(report.only)
     if not report.registered:
         return (
             _("No one from %(country)s was registered for this lecture", country=country)
@@ -124,7 +125,7 @@ def _points(report: LectureReport) -> Iterator[str]:
             "It was night for %(n)s of the people who did not attend, most of them in %(countries)s.",
             absent,
             n=number(absent),
-            countries=", ".join(names[:3]),
+            countries=listed(names[:3]),
         )
 
 
@@ -179,7 +180,7 @@ def _lede(report: LectureReport) -> str:
     )
     paused = whole_minutes(report.lecture.paused_ms or 0)
     pauses = [_n("It was paused for %(num)s minute.", "It was paused for %(num)s minutes.", paused)] if paused else []
-    return " ".join([held, *pauses, _("Series: %(series)s.", series=lecture.series.title)])
+    return gap().join([held, *pauses, _("Series: %(series)s.", series=lecture.series.title)])
 
 
 def _figures(report: LectureReport) -> tuple[Figure, ...]:

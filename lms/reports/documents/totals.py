@@ -9,6 +9,7 @@ from typing import Literal
 
 from lms.core.i18n import _, _p
 from lms.core.lists import rows_shown
+from lms.core.punctuation import colon, full_stop
 from lms.reports.documents import report_files as files
 from lms.reports.documents.model import Column, Figure, Picture, ReadOut, Section, Table
 from lms.reports.documents.wording import figure_column, marks, values
@@ -58,7 +59,7 @@ def read_out(report: FigureReport, figure: str, *, title: str, cross: Cross | No
         ),
         sections=_sections(report, figure, cross),
         filters=filters,
-        footnotes=(" · ".join(f"{name}: {value}" for name, value in filters) + ".",) if filters else (),
+        footnotes=(" · ".join(f"{name}{colon()}{value}" for name, value in filters) + full_stop(),) if filters else (),
     )
 
 

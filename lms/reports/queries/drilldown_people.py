@@ -12,6 +12,7 @@ from sqlalchemy import select
 from lms.attendance.facts import Column
 from lms.core.bulk import among
 from lms.core.db import db, read_column
+from lms.core.punctuation import listed
 from lms.people.models import Person
 from lms.reports.facts.counting import People, distinct
 from lms.reports.facts.selection import FactSelection, summed, taken
@@ -107,7 +108,7 @@ def _rows(people: People, context: DrilldownContext) -> list[DrilldownRow]:
             day=min(day for day, _country, _ms in of_person),
             person_id=known[person][0],
             person=known[person][1],
-            country=", ".join(
+            country=listed(
                 sorted(
                     context.names.label("country", id_ or None) for id_ in {country for _day, country, _ms in of_person}
                 )

@@ -20,6 +20,7 @@ from lms.core.bulk import among, insert_many
 from lms.core.db import action, db
 from lms.core.errors import Fault, Forbidden, Invalid, NotFound, Refused
 from lms.core.i18n import _
+from lms.core.punctuation import colon
 from lms.core.roles import Actor
 from lms.enrolment.actions.places import share_own_profile
 from lms.enrolment.membership import eligible_people
@@ -330,7 +331,7 @@ def _known(view: GroupView, public_ids: Collection[str], *, by: Actor, at: datet
     wrong = [one for one in distinct_ids if ids.get(one) not in allowed]
     if wrong:
         reason = _nobody()
-        raise Invalid(faults=[Fault(field="people", reason=f"{one[:40]}: {reason}") for one in wrong[:50]])
+        raise Invalid(faults=[Fault(field="people", reason=f"{one[:40]}{colon()}{reason}") for one in wrong[:50]])
     return list(dict.fromkeys(ids[one] for one in distinct_ids))
 
 
@@ -377,7 +378,7 @@ def add_addresses(public_id: str, text: str, *, by: Actor, at: datetime) -> Adde
     for line, address in addresses:
         who = known.get(email_key(address))
         if who not in allowed:
-            answer.rejected.append(Fault(row=line, reason=f"{address}: {_nobody()}"))
+            answer.rejected.append(Fault(row=line, reason=f"{address}{colon()}{_nobody()}"))
             answer.addresses.append(address)
         elif who in on_list or who in new:
             answer.unchanged += 1

@@ -13,6 +13,7 @@ from lms.catalogue.models import Lecture
 from lms.core import clock
 from lms.core.errors import DomainError, Invalid, NotFound, Refused, TooLarge
 from lms.core.i18n import _, _n
+from lms.core.punctuation import gap
 from lms.core.sorting import sort_key
 from lms.core.tables import decode
 from lms.people.queries.countries import country_names
@@ -159,7 +160,7 @@ def tick(group_id: str) -> ResponseReturnValue:
         messages.append(
             _n("%(num)s person was removed from the list.", "%(num)s people were removed from the list.", removed)
         )
-    flash(" ".join(messages) or _("No changes."), "done")
+    flash(gap().join(messages) or _("No changes."), "done")
     return redirect(
         url_for("viewing_groups.group", group_id=group_id, q=request.args.get("q") or None, _anchor="people"), 303
     )
