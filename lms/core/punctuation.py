@@ -52,7 +52,7 @@ def full_stop() -> str:
 
 
 def gap() -> str:
-    """What stands between two sentences: nothing in Chinese."""
+    """What stands between two sentences, and before a bracket: nothing in Chinese."""
     return "" if _is_chinese() else " "
 
 

@@ -21,7 +21,7 @@ from lms.core import clock, measures
 from lms.core.errors import Fault, Invalid, Refused
 from lms.core.i18n import _, _n
 from lms.core.local_words import span_in
-from lms.core.punctuation import listed
+from lms.core.punctuation import gap, listed
 from lms.core.roles import Actor
 
 
@@ -244,7 +244,7 @@ def _outside(shift: int, report: Report) -> str:
     if not shift:
         return f"{message} " + _("Are the file and the time zone right?")
     time = _hours(shift)
-    message += " " + (
+    message += gap() + (
         _("Its times are %(time)s earlier than the lecture.", time=time)
         if shift > 0
         else _("Its times are %(time)s later than the lecture.", time=time)

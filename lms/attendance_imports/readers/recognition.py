@@ -14,7 +14,7 @@ from lms.attendance_imports.readers.report import ReadingOptions, Report
 from lms.attendance_imports.readers.sheets import Document, open_document
 from lms.core.errors import Invalid
 from lms.core.i18n import _
-from lms.core.punctuation import listed
+from lms.core.punctuation import gap, listed
 from lms.core.tables import is_workbook
 
 
@@ -71,7 +71,7 @@ def read_file(content: bytes, format: str, options: ReadingOptions) -> Report:
         other = recognise(document)
         reason = _("The headings of this file do not match the format “%(name)s”.", name=format)
         if other is not None:
-            reason += " " + _("It looks like the format “%(name)s”.", name=other.NAME)
+            reason += gap() + _("It looks like the format “%(name)s”.", name=other.NAME)
         raise Invalid("format", reason)
     reports: list[Report] = []
     faults: list[Invalid] = []

@@ -16,6 +16,7 @@ from lms.attendance_imports.readers.times import Read, Times, Unreadable
 from lms.core import clock
 from lms.core.errors import Fault
 from lms.core.i18n import _, _n
+from lms.core.punctuation import gap
 from lms.people.names import undecorated
 
 _NEVER = {"no", "n/a", "-", "--", "—", "–"}
@@ -163,7 +164,7 @@ class _Taker:
         if not spans:
             reason = _("The leave time is earlier than the join time.")
             if self.times.may_lack_halves:
-                reason += " " + _("All hours in this file are 12 or lower. Did it lose AM and PM?")
+                reason += gap() + _("All hours in this file are 12 or lower. Did it lose AM and PM?")
             return reason
         if len(spans) > 1:
             self.twice.append(entry.line)

@@ -166,7 +166,7 @@ def review_strong(lecture_id: int) -> ResponseReturnValue:
             status = error.status
         else:
             message = _n("%(num)s match accepted and counted.", "%(num)s matches accepted and counted.", done.count)
-            flash(message + " " + _("You can undo each of these under “Resolved”."), "done")
+            flash(message + gap() + _("You can undo each of these under “Resolved”."), "done")
             return redirect(url_for(".review", lecture_id=lecture_id))
     lecture, strong = list_strong(lecture_id, by=by)
     page = render_template(

@@ -144,7 +144,7 @@ def _attended_words(dossier: Dossier) -> str:
         totals.certificates,
         n=number(totals.certificates),
     )
-    return f"{attended} {certificates if totals.certificates else _('No certificates were issued.')}"
+    return f"{attended}{gap()}{certificates if totals.certificates else _('No certificates were issued.')}"
 
 
 def _joined_before(dossier: Dossier) -> bool:

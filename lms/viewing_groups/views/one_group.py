@@ -205,7 +205,7 @@ def add_addresses(group_id: str) -> ResponseReturnValue:
     answer = answers[0]
     message = _n("%(num)s person was added to the list.", "%(num)s people were added to the list.", answer.added)
     if answer.unchanged:
-        message += " " + _n(
+        message += gap() + _n(
             "%(num)s person was already on the list.", "%(num)s people were already on the list.", answer.unchanged
         )
     flash(message, "done")
