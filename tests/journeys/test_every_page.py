@@ -551,7 +551,7 @@ HEIGHTS = (
     ("administrator", "/series/{slug}/lectures/new", 1800, 2800),  # 4,500
     ("administrator", "/series/{slug}/publish", 1400, 2600),
     ("administrator", "/lectures/{soon}/edit", 2000, 3100),  # 4,500
-    ("administrator", "/series/{slug}/edit", 2100, 3250),  # 3,900
+    ("administrator", "/series/{slug}/edit", 2115, 3260),  # 3,900
     ("administrator", "/series/{slug}/messages/new", 1550, 2050),  # 2,000
     ("administrator", "/lectures/{held}/report", 2850, 2800),
     ("administrator", "/countries/KE", 3900, 2800),

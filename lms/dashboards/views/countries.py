@@ -33,6 +33,7 @@ from lms.people.queries.countries import (
     list_countries,
     list_regions,
     listed_country,
+    named_regions,
     partner_spans,
     partnerships,
     region_names,
@@ -250,8 +251,8 @@ def _page(country: Country, *, faults: dict[str, str] | None = None) -> str:
 
 def _regions() -> list[tuple[str, str]]:
     """The regions that a country can be in, as (M49 code, name), by their names."""
-    names = region_names(reader_locale())
-    return sorted(((region.code, names[region.code]) for region in list_regions()), key=lambda row: sort_key(row[1]))
+    rows = tuple((region.code, region.name) for region in list_regions())
+    return sorted(named_regions(rows, reader_locale()).items(), key=lambda row: sort_key(row[1]))
 
 
 def _languages() -> list[str]:
