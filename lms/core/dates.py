@@ -10,14 +10,17 @@ from functools import lru_cache
 from babel.dates import format_date, format_skeleton, format_time, get_datetime_format
 from markupsafe import Markup
 
+# The text of a value in a language is always the same: each is built once and cached.
+_cached = lru_cache(maxsize=8192)
 
-@lru_cache(maxsize=4096)
+
+@_cached
 def written_day(day: date, pattern: str, locale: str) -> str:
     """A day in a pattern or a named length of CLDR."""
     return _with_first(format_date(day, pattern, locale=locale), locale)
 
 
-@lru_cache(maxsize=4096)
+@_cached
 def in_skeleton(skeleton: str, day: date, locale: str) -> str:
     """A day with the fields of a skeleton of CLDR, ordered and joined as the language does."""
     moment = datetime(day.year, day.month, day.day, tzinfo=UTC)
@@ -29,7 +32,7 @@ def _with_first(words: str, locale: str) -> str:
     return re.sub(r"(?<!\d)1(?= \w)", "1er", words) if locale.startswith("fr") else words
 
 
-@lru_cache(maxsize=4096)
+@_cached
 def written_clock(hour: int, minute: int, locale: str) -> str:
     """ "14:05"."""
     return format_time(clock_time(hour, minute), "HH:mm", locale=locale)

@@ -42,7 +42,7 @@ def recognise(document: Document) -> Format | None:
     if len(formats) > 1 and not meet.is_certain(document):  # others too write times of the day only
         formats = [one for one in formats if one.NAME != meet.NAME]
     if len(formats) > 1:
-        names = listed(one.NAME for one in formats)
+        names = listed(reader.NAME for reader in formats)
         raise Invalid("format", _("The file matches several formats: %(names)s. Select one.", names=names))
     if formats:
         return formats[0]

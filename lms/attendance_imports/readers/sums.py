@@ -91,7 +91,7 @@ def _untimed(sums: Sequence[SumRow], way: str) -> list[SumRow]:
     if len(totals) < 2:
         return list(sums[:1])
     if way not in WAYS:
-        lines = listed(str(one.line) for one in sums[:5])
+        lines = listed(str(row.line) for row in sums[:5])
         raise Invalid(
             "sums",
             _(
