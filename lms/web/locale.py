@@ -1,4 +1,7 @@
-"""The reader's language: the page's `?lang=`, else the profile, else the cookie, else the browser's wish."""
+"""The reader's language: the page's `?lang=`, else the profile, else the cookie, else the browser's wish.
+
+Calls with a token get that of `Accept-Language` if they send it, else that of the profile.
+"""
 
 from __future__ import annotations
 
@@ -36,11 +39,14 @@ def select() -> str:
     if not has_request_context():
         return "en"
     known = translated()
+    address_wish = request.args.get("lang", "")
+    if address_wish not in known and "Authorization" in request.headers and request.accept_languages:
+        return request.accept_languages.best_match(known) or "en"
     try:
         stored_locale = current_actor().locale
     except Unauthenticated:
         stored_locale = None
-    for wish in (request.args.get("lang"), stored_locale, request.cookies.get("lang")):
+    for wish in (address_wish, stored_locale, request.cookies.get("lang")):
         if wish in known:
             return wish
     return request.accept_languages.best_match(known) or "en"

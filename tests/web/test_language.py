@@ -137,6 +137,19 @@ def test_every_language_that_can_have_a_catalogue_has_one() -> None:
     assert offered_languages("ar fr") == ("en", "fr", "ar")
 
 
+def test_the_api_answers_in_the_language_of_the_call_else_of_the_profile(client: FlaskClient, make: Make) -> None:
+    headers = make.headers(make.person("Amina", locale="fr"))
+    path = "/api/v1/series/none"
+    details = [
+        client.get(path, headers={**headers, **more}).get_json()["detail"]
+        for more in ({}, {"Accept-Language": "es"}, {"Accept-Language": "de"})
+    ]
+    assert details == [
+        "Cela n’existe pas, ou vous n’y avez pas accès.", "Esto no existe o usted no tiene acceso.",
+        "This does not exist, or you do not have access to it.",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("code", [code for code in LANGUAGES if code != "en"])
 def test_the_api_takes_no_language_that_is_not_offered(app: APIFlask, make: Make, code: str) -> None:
     person = make.person("Amina", roles=["administrator"])
