@@ -18,7 +18,14 @@ from lms.people.actions.countries import load_countries
 from lms.people.actions.files import country_spellings, read_country
 from lms.people.models import Country
 from lms.people.queries.countries import country_names
-from lms.people.queries.country_names import code_of_name, codes_of_shared_name, known_names, name_key, names_in_english
+from lms.people.queries.country_names import (
+    code_of_name,
+    codes_of_shared_name,
+    known_names,
+    likely_language,
+    name_key,
+    names_in_english,
+)
 
 
 def test_every_country_of_the_list_has_a_name() -> None:
@@ -28,6 +35,15 @@ def test_every_country_of_the_list_has_a_name() -> None:
             codes.append([row["code"] for row in csv.DictReader(file)])
     assert codes[0] == codes[1]
     assert all(names_in_english(code)[0] for code in codes[1])
+
+
+@pytest.mark.usefixtures("context")
+@pytest.mark.parametrize(
+    ("code", "language"),
+    [("SN", "fr"), ("EG", "ar"), ("BR", "pt"), ("KZ", "ru"), ("MX", "es"), ("CN", "zh"), ("KE", "en"), ("VN", "en")],
+)
+def test_a_country_has_a_likely_language_among_those_offered(code: str, language: str) -> None:
+    assert likely_language(code) == language
 
 
 @pytest.mark.usefixtures("context")

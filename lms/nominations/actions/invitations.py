@@ -26,6 +26,7 @@ from lms.nominations.models import InvitationLink, Nomination, NominationState
 from lms.nominations.rules import INVITATION_LASTS, REMIND_EVERY, may_nominate
 from lms.people.models import Country, Person
 from lms.people.passwords import hash_secret, new_secret
+from lms.people.queries.country_names import likely_language
 from lms.people.queries.persons import contact_of
 
 TEMPLATE = "nomination_invitation"
@@ -116,6 +117,7 @@ def _send(series: Series, nominations: Sequence[Nomination], *, skip: set[str], 
     )
     payload = _about(series, at)
     countries = {row.id: row for row in db.session.scalars(_countries(nominations))}
+    languages = {row.id: likely_language(row.code) for row in countries.values()}
     zones = {row.id: main_zone(row.code) or "" for row in countries.values()}
     people = contact_of([one.person_id for one in nominations if one.person_id is not None])
     names = _names([one.nominated_by_id for one in nominations if one.nominated_by_id is not None])
@@ -124,7 +126,7 @@ def _send(series: Series, nominations: Sequence[Nomination], *, skip: set[str], 
         if nomination.email_key in skip:
             continue
         person = people.get(nomination.person_id or 0)
-        locale = person.locale if person is not None else "en"
+        locale = person.locale if person is not None else languages[nomination.country_id]
         mails.append(
             {
                 "template": TEMPLATE,

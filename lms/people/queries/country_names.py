@@ -14,8 +14,9 @@ from types import MappingProxyType
 from typing import Final
 
 from babel import Locale, UnknownLocaleError
+from babel.languages import get_official_languages
 
-from lms.core.i18n import LANGUAGES, cldr_locale
+from lms.core.i18n import LANGUAGES, cldr_locale, translated
 from lms.core.resources import resource
 from lms.core.sorting import sort_key
 
@@ -41,6 +42,13 @@ def territories(locale: str) -> Mapping[str, str]:
     if parsed.language == "en":
         named |= {code: name for code, (name, _aliases) in _seed().items()}
     return MappingProxyType(named)
+
+
+def likely_language(code: str) -> str:
+    """The language in which to write to somebody of whom only the country is known: of those that are offered, the
+    official one of most people there."""
+    official = (name.split("_")[0] for name in get_official_languages(code, de_facto=True))
+    return next((language for language in official if language in translated()), "en")
 
 
 def regions(locale: str) -> Mapping[str, str]:
