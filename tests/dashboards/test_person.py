@@ -96,6 +96,12 @@ def test_series_without_certificates_do_not_hide_the_answer(world: World, admini
 
 
 @pytest.mark.databases
+def test_staff_see_in_which_language_somebody_reads(world: World, administrator: FlaskClient) -> None:
+    reader = world.make.person("Awa Diop", country="SN", locale="fr")
+    assert "Language: French" in page_of(administrator, reader)
+    assert "Language:" not in page_of(administrator, world.trainee)
+
+
 def test_mail_that_failed_stands_first_with_its_reason(world: World, administrator: FlaskClient) -> None:
     person_id, at = world.trainee.id, world.at
 
