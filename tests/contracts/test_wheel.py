@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from lms.core.i18n import LANGUAGES
+
 pytestmark = pytest.mark.long
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -47,6 +49,8 @@ def test_a_wheel_has_what_the_pages_need(unpacked: Path) -> None:
     assert (lms / "seeds" / "countries.csv").exists()
     assert (lms / "web" / "templates" / "base.html").exists()
     assert list((lms / "migrations" / "versions").glob("*.py"))
+    compiled = {path.parent.parent.name for path in (lms / "translations").glob("*/LC_MESSAGES/messages.mo")}
+    assert compiled == {code for code in LANGUAGES if code != "en"}
     assert not list(unpacked.glob("tests*"))
 
 
