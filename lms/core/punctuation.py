@@ -46,8 +46,10 @@ def colon() -> str:
     return _("%(what)s: %(n)s", what="", n="")
 
 
-def full_stop() -> str:
-    """The end of a sentence."""
+def full_stop(words: str = "") -> str:
+    """The end of a sentence with these words; nothing after an abbreviation, such as that of the year in Russian."""
+    if words.rstrip().endswith("."):
+        return ""
     return "。" if _is_chinese() else "."
 
 

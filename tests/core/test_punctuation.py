@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from lms.core.i18n import use_language
 from lms.core.local_words import day_in, moment_in, span_in
-from lms.core.punctuation import listed, quoted, separator
+from lms.core.punctuation import full_stop, listed, quoted, separator
 
 
 @pytest.fixture
@@ -28,6 +28,11 @@ def test_a_list_holds_what_it_is_given() -> None:
     assert not hasattr(listed(["<a>"]), "__html__")  # an e-mail and a message to a form are plain text
     assert listed(["<a>", Markup("<b>b</b>")]) == Markup("&lt;a&gt;, <b>b</b>")
     assert quoted("Opening") == "“Opening”"
+
+
+def test_a_sentence_ends_with_one_full_stop() -> None:
+    assert full_stop() == full_stop("2 lectures, 5 May 2026") == "."
+    assert full_stop("2 лекции, 5 мая 2026 г.") == ""
 
 
 @pytest.mark.usefixtures("chinese")
