@@ -126,10 +126,10 @@ def _letters(plan: Plan, day: date, owner: Actor | None, *, at: datetime) -> tup
     ]
     if readers and not seeing:
         raise Forbidden(_("None of the recipients can see this report any more."))
-    texts = {
-        locale: _frozen(plan.name, question, slice_, locale, by=owner, at=at)
-        for locale in {contacts[person].locale for person in seeing}
-    }
+    locales = {contacts[person].locale for person in seeing}
+    # In the owner's language first: what cannot be counted is then explained in it
+    ordered = sorted(locales, key=lambda locale: (locale != owner.locale, locale))
+    texts = {locale: _frozen(plan.name, question, slice_, locale, by=owner, at=at) for locale in ordered}
     query = urlencode(_as_dated(plan.question, slice_))
     letters = [
         ReportMail(readers[person], person, contacts[person], texts[contacts[person].locale], query)
