@@ -7,11 +7,13 @@ from datetime import datetime
 
 import pytest
 from apiflask import APIFlask
+from babel import Locale
 from sqlalchemy import update
 
 from lms.catalogue.forms.base import codes_of
 from lms.core.db import db
 from lms.core.errors import Invalid
+from lms.core.i18n import LANGUAGES, cldr_locale
 from lms.core.resources import resource
 from lms.core.roles import SYSTEM
 from lms.people.actions.countries import load_countries
@@ -25,14 +27,18 @@ from lms.people.queries.country_names import (
     likely_language,
     name_key,
     names_in_english,
+    regions,
+    territories,
 )
 
 
+def _rows(file_name: str) -> list[dict[str, str]]:
+    with resource("seeds", file_name).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
 def test_every_country_of_the_list_has_a_name() -> None:
-    codes = []
-    for name in ("countries.csv", "country_names.csv"):
-        with resource("seeds", name).open(encoding="utf-8", newline="") as file:
-            codes.append([row["code"] for row in csv.DictReader(file)])
+    codes = [[row["code"] for row in _rows(name)] for name in ("countries.csv", "country_names.csv")]
     assert codes[0] == codes[1]
     assert all(names_in_english(code)[0] for code in codes[1])
 
@@ -59,19 +65,70 @@ def test_english_names_are_the_uns() -> None:
         "TZ": "United Republic of Tanzania",
         "VN": "Viet Nam",
     }
-    assert country_names("fr")["TZ"] == "Tanzanie"
     assert len(set(names.values())) == len(names)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_each_country_and_region_has_a_name_in_each_language(language: str) -> None:
+    names = territories(language)
+    codes = [row["code"] for row in _rows("countries.csv")]
+    assert all(names[code] for code in codes)
+    assert len({names[code] for code in codes}) == len(codes)
+    if language != "en":
+        assert all(regions(language)[row["code"]] for row in _rows("regions.csv"))
+
+
+@pytest.mark.parametrize(
+    ("language", "expected"),
+    [
+        ("ar", "BO بوليفيا (دولة - المتعددة القوميات)|CI كوت ديفوار|RU الاتحاد الروسي|PS دولة فلسطين|KE كينيا"),
+        ("es", "KE Kenya|KZ Kazajstán|MM Myanmar|TT Trinidad y Tabago|TW Taiwán, provincia de China|ES España"),
+        ("fr", "BY Bélarus|IR Iran (République islamique d’)|TZ République-Unie de Tanzanie|VN Viet Nam|UG Ouganda"),
+        ("pt", "KR República da Coreia|MM Mianmar|PS Estado da Palestina|KE Quénia|GB Reino Unido"),
+        ("ru", "KG Кыргызстан|MD Республика Молдова|AE Объединенные Арабские Эмираты|CI Кот-д’Ивуар|KE Кения"),
+        ("zh", "KR 大韩民国|TW 中国台湾省|HK 中国香港特别行政区|US 美利坚合众国|KE 肯尼亚"),
+    ],
+)
+def test_names_in_other_languages_are_the_uns(language: str, expected: str) -> None:
+    names = territories(language)
+    for code, name in (text.split(" ", 1) for text in expected.split("|")):
+        assert names[code] == name
+
+
+def test_names_of_regions_are_the_uns() -> None:
+    names = {
+        language: (regions(language)["202"], regions(language)["419"]) for language in LANGUAGES if language != "en"
+    }
+    assert names == {
+        "ar": ("أفريقيا جنوب الصحراء الكبرى", "أمريكا اللاتينية ومنطقة البحر الكاريبي"),
+        "es": ("África Subsahariana", "América Latina y el Caribe"),
+        "fr": ("Afrique subsaharienne", "Amérique latine et Caraïbes"),
+        "pt": ("África Subsariana", "América Latina e Caraíbas"),
+        "ru": ("Африка к югу от Сахары", "Латинская Америка и Карибский бассейн"),
+        "zh": ("撒哈拉以南非洲", "拉丁美洲和加勒比"),
+    }
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_names_of_the_un_and_of_cldr_are_read(language: str) -> None:
+    for names in (territories(language), Locale.parse(cldr_locale(language)).territories, Locale(language).territories):
+        for row in _rows("countries.csv"):
+            name, code = names[row["code"]], row["code"]
+            assert code_of_name(name) == code or code in codes_of_shared_name(name), name
 
 
 @pytest.mark.databases
 def test_a_name_that_the_organiser_changed_stays(app: APIFlask, at: datetime) -> None:
     with app.app_context():
         try:
-            db.session.execute(update(Country).where(Country.code == "TR").values(names={"en": "Turkey"}))
+            db.session.execute(
+                update(Country).where(Country.code == "TR").values(names={"en": "Turkey", "fr": "Turquie"})
+            )
             db.session.commit()
             load_countries(by=SYSTEM, at=at)  # as `lms init` does after an update
             assert country_names("en")["TR"] == "Turkey"
             assert country_names("en")["VN"] == "Viet Nam"
+            assert (country_names("fr")["TR"], country_names("es")["TR"]) == ("Turquie", "Türkiye")
         finally:
             db.session.execute(update(Country).where(Country.code == "TR").values(names={}))
             db.session.commit()
@@ -88,7 +145,11 @@ def test_a_name_that_the_organiser_changed_stays(app: APIFlask, at: datetime) ->
         ("Congo - Kinshasa", "CD"), ("DRC", "CD"), ("Congo, The Democratic Republic of the", "CD"),
         ("The Gambia", "GM"), ("Gambia, The", "GM"), ("St. Lucia", "LC"), ("St Vincent & the Grenadines", "VC"),
         ("Hong Kong SAR China", "HK"), ("China, Hong Kong Special Administrative Region", "HK"), ("Macau", "MO"),
-        ("Tanzanie", "TZ"), ("Россия", "RU"), ("中国", "CN"), ("Guinée", "GN"), ("Niger", "NE"), ("USA", "US"),
+        ("Tanzanie", "TZ"), ("République-Unie de Tanzanie", "TZ"), ("République islamique d’Iran", "IR"),
+        ("Киргизия", "KG"), ("Кыргызстан", "KG"), ("Taiwán", "TW"), ("台湾", "TW"), ("Myanmar (Birmania)", "MM"),
+        ("Bangladeche", "BD"), ("Costa do Marfim", "CI"), ("Congo-Kinshasa", "CD"),
+        ("جمهورية إيران الإسلامية", "IR"), ("مملكة هولندا", "NL"), ("Россия", "RU"), ("中国", "CN"),
+        ("Guinée", "GN"), ("Niger", "NE"), ("USA", "US"),
         ("Guinea", "GN"), ("Sudan", "SD"), ("Samoa", "WS"), ("Dominica", "DM"),
         ("Korea", None), ("Congo", None), ("Atlantis", None), ("", None),
     ],
@@ -125,13 +186,12 @@ def test_a_shared_name_is_refused_with_the_countries_and_their_codes() -> None:
 
 
 def test_no_name_in_use_belongs_to_two_countries() -> None:
-    with resource("seeds", "country_names.csv").open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            for name in names_in_english(row["code"]):
-                if codes_of_shared_name(name):
-                    assert name == "Congo"  # the UN's name of one, and what people call the other
-                    continue
-                assert known_names()[name_key(name)] == row["code"], name
+    for row in _rows("country_names.csv"):
+        for name in names_in_english(row["code"]):
+            if codes_of_shared_name(name):
+                assert name == "Congo"  # the UN's name of one, and what people call the other
+                continue
+            assert known_names()[name_key(name)] == row["code"], name
 
 
 @pytest.mark.parametrize(

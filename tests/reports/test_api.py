@@ -65,7 +65,7 @@ def test_groups_carry_every_figure(app: APIFlask, client: FlaskClient, programme
         status, body = get(client, "by=country,year&lang=fr", headers)
     assert [(group["key"], group["label"]) for group in body["groups"]] == [
         (["KE", "2024"], "Kenya · 2024"),
-        (["TZ", "2024"], "Tanzanie · 2024"),
+        (["TZ", "2024"], "République-Unie de Tanzanie · 2024"),
         (["UG", "2024"], "Ouganda · 2024"),
     ]
     assert not any("folded" in group for group in body["groups"])

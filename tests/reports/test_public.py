@@ -223,7 +223,7 @@ def test_the_headline_has_the_map_without_small_countries(app: APIFlask, program
         headline = public_headline(at=AT, locale="fr")
     assert [(place.code, place.name, place.value, place.partner) for place in headline.places] == [
         ("KE", "Kenya", 7, True),
-        ("TZ", "Tanzanie", 6, False),
+        ("TZ", "République-Unie de Tanzanie", 6, False),
         ("UG", "Ouganda", 5, False),
     ]
     assert headline.figures.sessions == 3

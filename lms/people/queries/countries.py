@@ -132,7 +132,7 @@ def named_countries(rows: Rows, locale: str) -> Mapping[str, str]:
 
 
 def country_names(locale: str, codes: Iterable[str] | None = None) -> Mapping[str, str]:
-    """Code → name in a language: the organiser's own, else the UN's in English and CLDR's in others, else the code.
+    """Code → name in a language: the organiser's own, else the UN's or CLDR's, else the code.
 
     Of these `codes` only, where given.
     """
@@ -211,7 +211,7 @@ def named_regions(rows: Rows, locale: str) -> dict[str, str]:
 
 
 def region_names(locale: str) -> dict[str, str]:
-    """M49 code → name: the table's own in English, elsewhere of CLDR where it has one."""
+    """M49 code → name: the table's own in English, elsewhere the UN's or CLDR's where there is one."""
     return named_regions(region_rows(), locale)
 
 

@@ -1,7 +1,9 @@
-"""Names of countries and areas: the UN's short ones in English (M49), CLDR's elsewhere, and how files may write them.
+"""Names of countries, areas and regions: the UN's short ones (M49), and how files may write those of countries.
 
-`seeds/country_names.csv` has the English name of each code, and other names in use, in English and other languages.
-What M49 does not list has the name that the UN uses elsewhere, or CLDR's.
+`seeds/country_names.csv` has the English name of each code, other names in use, and a column for each other language
+with the UN's name where it is not CLDR's; `seeds/regions.csv` has such columns, too. What M49 does not list has the
+name that the UN uses elsewhere, or CLDR's. Portuguese, in which the UN has no names, has those of CLDR, except where
+the UN avoids them in its languages.
 """
 
 from __future__ import annotations
@@ -20,6 +22,8 @@ from lms.core.i18n import LANGUAGES, cldr_locale, translated
 from lms.core.resources import resource
 from lms.core.sorting import sort_key
 
+_COUNTRIES: Final = "country_names.csv"
+_REGIONS: Final = "regions.csv"
 _INVERTED: Final = re.compile(r"(.+?)(?:, | \()([^()]+?)\)?$")
 _SHARED: Final = (
     (("CD", "CG"), "Congo|Конго|刚果|الكونغو"),
@@ -36,12 +40,12 @@ _SHORT: Final = {"st": "saint", "rep": "republic", "dem": "democratic", "fed": "
 
 @lru_cache(maxsize=32)
 def territories(locale: str) -> Mapping[str, str]:
-    """ISO code → name in a language: the UN's in English, CLDR's in others."""
+    """ISO code → the UN's name in a language, or CLDR's where the UN has none."""
     parsed = _babel(locale)
     named = {code: name for code, name in parsed.territories.items() if len(code) == 2}
     if parsed.language == "en":
         named |= {code: name for code, (name, _aliases) in _seed().items()}
-    return MappingProxyType(named)
+    return MappingProxyType(named | _un_names(_COUNTRIES, parsed.language))
 
 
 def likely_language(code: str) -> str:
@@ -51,10 +55,13 @@ def likely_language(code: str) -> str:
     return next((language for language in official if language in translated()), "en")
 
 
+@lru_cache(maxsize=32)
 def regions(locale: str) -> Mapping[str, str]:
-    """M49 code → CLDR's name in a language; none in English, where the table of regions has the UN's."""
+    """M49 code → the UN's name in a language; none in English, where the table of regions has it."""
     parsed = _babel(locale)
-    return {} if parsed.language == "en" else parsed.territories
+    if parsed.language == "en":
+        return MappingProxyType({})
+    return MappingProxyType(dict(parsed.territories) | _un_names(_REGIONS, parsed.language))
 
 
 def _babel(locale: str) -> Locale:
@@ -65,19 +72,24 @@ def _babel(locale: str) -> Locale:
         return Locale("en")
 
 
-def _rows() -> Sequence[Mapping[str, str]]:
-    with resource("seeds", "country_names.csv").open(encoding="utf-8", newline="") as file:
+def _rows(file_name: str) -> Sequence[Mapping[str, str]]:
+    with resource("seeds", file_name).open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
+
+
+def _un_names(file_name: str, language: str) -> dict[str, str]:
+    """Code → the UN's name in a language other than English, where it is not CLDR's."""
+    return {row["code"]: name for row in _rows(file_name) if (name := row.get(language))}
 
 
 @lru_cache(maxsize=1)
 def _seed() -> Mapping[str, tuple[str, tuple[str, ...]]]:
-    return {row["code"]: (row["name"], _listed(row["aliases"])) for row in _rows()}
+    return {row["code"]: (row["name"], _listed(row["aliases"])) for row in _rows(_COUNTRIES)}
 
 
 def _other_languages() -> Mapping[str, tuple[str, ...]]:
     """Code → names in use in languages other than English that CLDR does not have."""
-    return {row["code"]: _listed(row["other_languages"]) for row in _rows()}
+    return {row["code"]: _listed(row["other_languages"]) for row in _rows(_COUNTRIES)}
 
 
 def _listed(names: str) -> tuple[str, ...]:
@@ -91,11 +103,15 @@ def name_key(name: str) -> str:
 
 
 def _spellings(name: str) -> Iterable[str]:
-    """A name, also turned around: "Iran (Islamic Republic of)" and "Korea, Republic of" as they are spoken."""
+    """A name, also turned around: "Iran (Islamic Republic of)" and "Korea, Republic of" as they are spoken.
+
+    In Arabic, a dash in brackets marks the place of the name.
+    """
     yield name
     turned = _INVERTED.fullmatch(name)
     if turned is not None:
-        yield f"{turned[2]} {turned[1]}"
+        addition = turned[2] if " -" in turned[2] else f"{turned[2]} -"
+        yield addition.replace(" -", f" {turned[1]}").replace("’ ", "’")
 
 
 @lru_cache(maxsize=1)
@@ -111,9 +127,10 @@ def _codes_by_name() -> Mapping[str, frozenset[str]]:
                 english.setdefault(name_key(spelling), set()).add(code)
     others: dict[str, set[str]] = {}
     for language in LANGUAGES:
-        for code, name in Locale(language).territories.items():
-            if code in _seed():
-                others.setdefault(name_key(name), set()).add(code)
+        for names_of_all in (Locale(language).territories, _babel(language).territories, territories(language)):
+            for code in _seed().keys() & names_of_all.keys():
+                for spelling in _spellings(names_of_all[code]):
+                    others.setdefault(name_key(spelling), set()).add(code)
     for code, names in _other_languages().items():
         for name in names:
             others.setdefault(name_key(name), set()).add(code)
