@@ -44,7 +44,7 @@ def scale(bench: Bench) -> Iterator[Row]:
 
 
 def _database(bench: Bench, named: Callable[[str, bool], str], people: int) -> str:
-    """The address of the database of a size: made anew unless the site was copied to it."""
+    """The address of the database of a size: a new one unless the site was copied to it."""
     name = f"scale_{people}"
     url = named(name, False)
     mark = bench.folder / f"site-{people}" / "copied-to"

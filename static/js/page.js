@@ -83,7 +83,7 @@ for (const field of document.querySelectorAll("[data-preview]")) {
   if (shownAt) field.addEventListener("input", () => (shownAt.textContent = field.value));
 }
 
-// Whoever changes the language of the pages keeps what they typed: it waits in this window, without passwords and files.
+// What was typed is filled in again after a change of language. It is stored in this window, without passwords and files.
 const typed = "typed";
 const fields = () => [...document.querySelectorAll("main form[method=post] [name]")]
   .filter((field) => !["hidden", "password", "file", "submit"].includes(field.type));

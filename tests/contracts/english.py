@@ -16,18 +16,19 @@ WORDS = re.compile(r"(?<!\w)[A-Za-z][a-z’'-]+(?: +[A-Za-z][a-z’'-]+)*(?!\w)"
 ATTRIBUTES = ("title", "alt", "placeholder", "aria-label", "label")
 NAMES = frozenset(
     [
-        "Serai", "Zoom", "Teams", "Webex", "Meet", "Moodle", "Google", "Microsoft", "Calendar", "Outlook", "LinkedIn",
-        "Apple", "Badges", "Open", "Tencent", "Meeting", "Chrome", "Firefox", "Safari", "Unicode", "English", "Kenya",
-        "cookie", "government", "business", "academia", "other",
+        "Serai", "Zoom", "Teams", "Webex", "Moodle", "Google", "Outlook", "LinkedIn", "Chrome", "Firefox", "Safari",
+        "Unicode", "English", "Kenya", "cookie", "government", "business", "academia", "other",
         "Fatima", "Zahra", "Benali", "Achieng", "Odhiambo", "Nameless",
     ]
 )  # fmt: skip
 """Names that stay as they are: of products and standards, values of files, and of people in examples."""
 SAMPLES = (
+    "Apple", "Apple Calendar", "Google Calendar", "Google Meet", "Microsoft", "Microsoft Teams", "Open Badges",
+    "Tencent Meeting",
     "Getting paid", "Cross-border e-commerce for small exporters", "The lecturer is ill", "Dear The Trainee",
     "Enter the e-mail address",
 )  # fmt: skip
-"""What people wrote in examples and in a message with a name, and a reason from the time of an upload."""
+"""Names of several words, what people wrote in examples and in a message with a name, and a reason that was stored."""
 
 
 def written_by_people() -> str:

@@ -10,10 +10,11 @@ from apiflask import APIFlask
 from flask import render_template_string
 
 from lms.app import create_app
-from lms.config import Config
+from lms.config import BadSetting, Config
 from lms.core import clock
 from lms.core.local_words import _zone_city
-from lms.web.time import ago, brief_moment, near_day, whole_number, zone_city
+from lms.core.organiser import organiser_in
+from lms.web.time import ago, brief_moment, moment, near_day, whole_number, zone_city
 from tests.languages import offering
 
 
@@ -84,6 +85,36 @@ def test_a_day_near_by_needs_no_year(app: APIFlask) -> None:
         assert brief_moment(old) == "4 Mar 2020, 08:00"
     with offering(app, "ar"), app.test_request_context("/?lang=ar"):
         assert near_day(old, "UTC")
+
+
+@pytest.mark.parametrize(
+    ("locale", "expected"),
+    [
+        ("en", "1 March 2020, 08:00"), ("fr", "1er mars 2020, 08:00"), ("es", "1 de marzo de 2020, 08:00"),
+        ("ru", "1 марта 2020\u202fг., 08:00"), ("zh", "2020年3月1日 08:00"), ("ar", "1 مارس 2020، 08:00"),
+    ],
+)  # fmt: skip
+def test_a_moment_is_written_as_each_language_writes_it(app: APIFlask, locale: str, expected: str) -> None:
+    with app.test_request_context(f"/?lang={locale}"):
+        assert moment(datetime(2020, 3, 1, 8, tzinfo=UTC), "UTC") == expected
+
+
+@pytest.mark.parametrize(
+    ("locale", "expected"),
+    [("en", "Beijing Ministry of Trade"), ("fr", "Pékin Ministère du commerce"), ("zh", "北京 商务部")],
+)
+def test_the_organiser_has_a_name_and_a_city_in_each_language(app: APIFlask, locale: str, expected: str) -> None:
+    with app.test_request_context(f"/?lang={locale}"):
+        assert f"{zone_city('Asia/Shanghai')} {organiser_in(locale)}" == expected
+
+
+def test_another_organiser_does_not_get_the_names_of_the_default_one() -> None:
+    config = Config.load({}, organiser="Port Academy", organiser_city="Mombasa")
+    assert (config.organiser_names, config.organiser_city_names) == ("", "")
+    assert Config.load({}, organiser="Port Academy", organiser_names="fr: École du port").organiser_names
+    for wrong in ({"organiser_names": "Pékin"}, {"organiser_names": "xx: Pékin"}, {"languages": "en xx"}):
+        with pytest.raises(BadSetting):
+            Config.load({}, **wrong)
 
 
 @pytest.mark.parametrize(
