@@ -40,9 +40,9 @@ from lms.nominations.schemas import (
     ProfileChangesOut,
 )
 from lms.nominations.schemas import NominationQuery as Query
-from lms.people.actions.files import PersonRow, StagedPeople, stage_people
+from lms.people.actions.files import NOMINEE_COLUMNS, PersonRow, StagedPeople, stage_people
 from lms.people.queries.countries import get_country, list_countries
-from lms.people.rules import checked_address, checked_line, email_key
+from lms.people.rules import checked_address, checked_language, checked_line, email_key
 from lms.web.api import Nothing, consumes, envelope, integer_cursor, is_set_in_form
 from lms.web.body_limits import FORM_BYTES, body_limit, upload_limit
 from lms.web.guards import allow
@@ -143,6 +143,10 @@ def _row_of(given: Mapping[str, Any]) -> PersonRow:
             lines[name] = checked_line(given.get(name) or "", field=name)
         except Invalid as error:
             faults += error.faults
+    try:
+        lines["language"] = checked_language(given.get("language") or "")
+    except Invalid as error:
+        faults += error.faults
     if faults:
         raise Invalid(faults=faults)
     return PersonRow(
@@ -155,6 +159,7 @@ def _row_of(given: Mapping[str, Any]) -> PersonRow:
         native_name=lines["native_name"],
         organisation=lines["organisation"],
         job_title=lines["job_title"],
+        language=lines["language"],
     )
 
 
@@ -177,7 +182,7 @@ def _take_file(series: Series, by: Actor) -> ResponseReturnValue:
         raise Invalid("file", _("Send the file in the field “file”."))
     country_id = _country_of(request.form.get("country"), by)
     skip, ask, at = is_set_in_form("skip_bad_rows"), is_set_in_form("ask_to_confirm"), clock.now()
-    staged = stage_people(file.read(), look_up_nameless=False)
+    staged = stage_people(file.read(), look_up_nameless=False, known=NOMINEE_COLUMNS)
     done = nominate(
         series.id,
         staged.rows,

@@ -43,10 +43,11 @@ class Nomination(Base):
     """A focal point's proposal of one person for a series, on behalf of a country.
 
     The person is known by `email_key`. Names and profile are as the focal point wrote them, until the nominee
-    confirms or corrects them. `person_id` is null until the nominee accepts, or names a person who belongs to the
-    country. `seat_kind`: the seat that is held for the nominee; null: none is. `answered_at` is when the nominee
-    answered; a submitted nomination that has it waits because the nominee named another country. `reason` is what an
-    administrator or the nominee wrote. `letter_*` describe the letter of endorsement (`letter_key`).
+    confirms or corrects them. `language` is the one to invite them in; null: that of their country. `person_id` is
+    null until the nominee accepts, or names a person who belongs to the country. `seat_kind`: the seat that is held
+    for the nominee; null: none is. `answered_at` is when the nominee answered; a submitted nomination that has it
+    waits because the nominee named another country. `reason` is what an administrator or the nominee wrote.
+    `letter_*` describe the letter of endorsement (`letter_key`).
     """
 
     __tablename__ = "nomination"
@@ -81,6 +82,7 @@ class Nomination(Base):
     organisation: Mapped[str | None] = mapped_column(String(200))
     job_title: Mapped[str | None] = mapped_column(String(200))
     gender: Mapped[Gender | None] = mapped_column(text_enum(Gender))
+    language: Mapped[str | None] = mapped_column(String(16))
     state: Mapped[NominationState] = mapped_column(text_enum(NominationState))
     reason: Mapped[str | None] = mapped_column(Text)
     seat_kind: Mapped[SeatKind | None] = mapped_column(text_enum(SeatKind))

@@ -7,6 +7,7 @@ from apiflask.fields import Boolean, Dict, Enum, Integer, List, Nested, String
 from apiflask.validators import Length
 
 from lms.batches.models import BatchStage
+from lms.core.i18n import find_translated
 from lms.nominations.models import DecidedState, Decision, NominationState, ProfileField
 from lms.nominations.rules import MAX_REASON
 from lms.people.models import Gender, Sector
@@ -20,7 +21,8 @@ class NominationIn(Schema):
     """Whom to nominate. For a person of the country who is known already, `email` is enough.
 
     Administrators send `country`, the code of the country that nominates; focal points may, where they speak for
-    several. `ask_to_confirm`: asks the person by e-mail where the profile says something else.
+    several. `language` is the one to invite a person in who has no account; without it, that of the country is used.
+    `ask_to_confirm`: asks the person by e-mail where the profile says something else.
     """
 
     email = String()
@@ -31,6 +33,7 @@ class NominationIn(Schema):
     organisation = String(allow_none=True)
     job_title = String(allow_none=True)
     gender = Enum(Gender, by_value=True, allow_none=True)
+    language = String(allow_none=True, metadata={"description": f"One of: {', '.join(find_translated())}."})
     ask_to_confirm = Boolean(load_default=False)
 
 
@@ -42,7 +45,8 @@ class NominationQuery(PageQuery):
 
 
 class NominationOut(AnswerSchema):
-    """A nomination. `reason`: why it was rejected or declined. `letter`: whether one of endorsement is attached."""
+    """A nomination. `reason`: why it was rejected or declined. `letter`: whether one of endorsement is attached.
+    `language`: the one chosen for the invitation; null: that of the person's account, or of the country."""
 
     id = String(attribute="public_id")
     series = String(attribute="series.slug")
@@ -55,6 +59,7 @@ class NominationOut(AnswerSchema):
     organisation = String(allow_none=True)
     job_title = String(allow_none=True)
     gender = String(allow_none=True)
+    language = String(allow_none=True)
     letter = Boolean(attribute="has_letter")
     reason = String(allow_none=True)
     created_at = Instant()

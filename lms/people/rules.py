@@ -9,11 +9,14 @@ from datetime import date, timedelta
 from typing import Final
 from urllib.parse import quote
 
+from babel import Locale
 from email_validator import EmailNotValidError, validate_email
 
 from lms.core.errors import Forbidden, Invalid
-from lms.core.i18n import _
+from lms.core.i18n import _, cldr_locale, translated
+from lms.core.punctuation import listed
 from lms.core.roles import Actor, Role
+from lms.core.translations import base_of
 from lms.core.typed_text import clean_line
 from lms.people.throttling import is_guessed_soon, is_made_of, is_stolen
 
@@ -86,6 +89,25 @@ def checked_line(text: str | None, *, field: str) -> str | None:
     if len(line) > MAX_NAME:
         raise Invalid(field, _("Use at most %(n)s characters.", n=MAX_NAME))
     return line or None
+
+
+def checked_language(text: str) -> str | None:
+    """The code of an offered language, given by its code or by its name in one of them; None for an empty text. Raises
+    Invalid for others."""
+    line = clean_line(text)
+    if not line:
+        return None
+    codes = translated()
+    names = {
+        (Locale.parse(code).get_display_name(cldr_locale(other)) or code).casefold(): code
+        for code in codes
+        for other in codes
+    }
+    code = names.get(line.casefold(), base_of(line.casefold()))
+    if code not in codes:
+        reason = _("Unknown language “%(cell)s”. Use one of: %(known)s.", cell=line[:40], known=listed(codes))
+        raise Invalid("language", reason)
+    return code
 
 
 def checked_address(text: str, *, field: str = "email") -> str:

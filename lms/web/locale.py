@@ -52,6 +52,12 @@ def select() -> str:
     return request.accept_languages.best_match(known) or "en"
 
 
+def chosen_language() -> str | None:
+    """The language that a reader without account chose on a page; None where it follows the browser."""
+    code = request.cookies.get("lang")
+    return code if code in translated() else None
+
+
 @contextmanager
 def speaking(code: str, zone: str | None) -> Iterator[None]:
     """What is rendered within is for a reader of this language, if it is translated, and IANA zone: mail."""

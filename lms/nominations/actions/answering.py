@@ -16,6 +16,7 @@ from lms.core.roles import SYSTEM, Actor
 from lms.enrolment.actions.places import enrol, lock
 from lms.enrolment.models import EnrolmentSource, EnrolmentStatus, SeatReason
 from lms.enrolment.queries.series import is_over
+from lms.nominations.actions.invitations import language_of
 from lms.nominations.actions.seats import end, free_seat, let_go, people_of
 from lms.nominations.models import Nomination, NominationState
 from lms.nominations.queries.invitations import find_invitation_link
@@ -32,18 +33,20 @@ from lms.people.actions.persons import (
 from lms.people.models import BEGINNING, Consent, LinkPurpose, Person
 from lms.people.queries.access import load_actor
 from lms.people.queries.countries import country_id_of, get_country
-from lms.people.queries.persons import find_person_by_email, with_password
+from lms.people.queries.persons import find_person_by_email, has_claimed, with_password
 from lms.people.rules import CONSENT_VERSION, RESET_LASTS
 
 
 @dataclass(frozen=True)
 class Acceptance:
-    """What a nominee confirms when accepting. `country` is a code."""
+    """What a nominee confirms when accepting. `country` is a code. `language` is the one in which an account begins;
+    null: that of the invitation."""
 
     full_name: str
     native_name: str | None
     country: str
     consent: bool
+    language: str | None = None
 
 
 @dataclass(frozen=True)
@@ -202,6 +205,7 @@ def _nomination_of(nomination: Nomination, country_id: int) -> Nomination | None
 def _person_of(nomination: Nomination, given: Acceptance, country_id: int, *, at: datetime) -> Actor:
     """The nominee as a person, made or found by the address that the invitation was sent to, with what was given."""
     person = find_person_by_email(nomination.email)
+    is_claimed = person is not None and bool(has_claimed([person.id]))
     if person is None:
         person = insert_person(
             full_name=given.full_name,
@@ -220,8 +224,10 @@ def _person_of(nomination: Nomination, given: Acceptance, country_id: int, *, at
     if actor is None:
         raise Refused(_("Your account is disabled. Contact the organiser."))
     verify_address(person.id, nomination.email_key, at=at)
-    names = {"full_name": given.full_name, "native_name": given.native_name}
-    change_profile(person.public_id, names, by=actor, at=at, today=at.date())
+    profile = {"full_name": given.full_name, "native_name": given.native_name}
+    if not is_claimed:
+        profile["locale"] = given.language or language_of(nomination)
+    change_profile(person.public_id, profile, by=actor, at=at, today=at.date())
     _move(person, country_id, by=actor, at=at)
     db.session.add(Consent(person_id=person.id, purpose="attendance", text_version=CONSENT_VERSION, given_at=at))
     db.session.flush()

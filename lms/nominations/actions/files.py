@@ -25,7 +25,7 @@ from lms.nominations.models import Nomination
 from lms.nominations.queries.checking import CheckedNominees, check_nominees
 from lms.nominations.queries.profile_requests import ChangedProfile, count_asked, to_ask
 from lms.nominations.rules import check_can_nominate
-from lms.people.actions.files import PersonRow, stage_people
+from lms.people.actions.files import NOMINEE_COLUMNS, PersonRow, stage_people
 
 JOB: Final = "nominate_file"
 LARGE: Final = 5_000
@@ -111,7 +111,7 @@ def keep_file(series: Series, content: bytes, *, name: str, country_id: int, by:
     Raises NotFound and Refused as `nominate`; Invalid, WrongKind and TooLarge for a file that cannot be read.
     """
     check_can_nominate(series, by, country_id)
-    staged = stage_people(content, look_up_nameless=False)
+    staged = stage_people(content, look_up_nameless=False, known=NOMINEE_COLUMNS)
     if staged.total > MOST_ROWS:
         raise TooLarge(_("The file has more than %(n)s rows.", n=MOST_ROWS))
     file = NomineeFile(

@@ -60,6 +60,7 @@ def _forget(which: ColumnElement[bool], *, by: Actor, at: datetime) -> None:
         forget_letter(nomination)
         nomination.email = nomination.email_key = nomination.full_name = ERASED
         nomination.native_name = nomination.organisation = nomination.job_title = nomination.reason = None
+        nomination.language = None
     db.session.flush()
     _end_links([one.id for one in rows])
 

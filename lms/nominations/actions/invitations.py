@@ -14,7 +14,7 @@ from lms.core import audit
 from lms.core.bulk import among, insert_many
 from lms.core.db import action, db
 from lms.core.errors import NotFound
-from lms.core.i18n import spoken
+from lms.core.i18n import spoken, translated
 from lms.core.roles import SYSTEM, Actor
 from lms.core.translations import TextOf, for_reader
 from lms.core.zones import main_zone
@@ -27,7 +27,7 @@ from lms.nominations.rules import INVITATION_LASTS, REMIND_EVERY, may_nominate
 from lms.people.models import Country, Person
 from lms.people.passwords import hash_secret, new_secret
 from lms.people.queries.country_names import likely_language
-from lms.people.queries.persons import contact_of
+from lms.people.queries.persons import contact_of, has_claimed
 
 TEMPLATE = "nomination_invitation"
 
@@ -117,16 +117,17 @@ def _send(series: Series, nominations: Sequence[Nomination], *, skip: set[str], 
     )
     payload = _about(series, at)
     countries = {row.id: row for row in db.session.scalars(_countries(nominations))}
-    languages = {row.id: likely_language(row.code) for row in countries.values()}
     zones = {row.id: main_zone(row.code) or "" for row in countries.values()}
     people = contact_of([one.person_id for one in nominations if one.person_id is not None])
+    claimed = has_claimed(list(people))
     names = _names([one.nominated_by_id for one in nominations if one.nominated_by_id is not None])
     mails: list[dict[str, Any]] = []
     for nomination, secret in zip(nominations, secrets, strict=True):
         if nomination.email_key in skip:
             continue
         person = people.get(nomination.person_id or 0)
-        locale = person.locale if person is not None else languages[nomination.country_id]
+        is_known = person is not None and nomination.person_id in claimed
+        locale = person.locale if person is not None and is_known else language_of(nomination)
         mails.append(
             {
                 "template": TEMPLATE,
@@ -148,6 +149,12 @@ def _send(series: Series, nominations: Sequence[Nomination], *, skip: set[str], 
             }
         )
     post_mails(mails)
+
+
+def language_of(nomination: Nomination) -> str:
+    """The language in which to write to a nominee who has no account."""
+    chosen = nomination.language
+    return chosen if chosen in translated() else likely_language(nomination.country.code)
 
 
 def pass_on(series: Series, ended: Sequence[Nomination], *, at: datetime) -> None:

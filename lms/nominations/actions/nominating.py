@@ -114,6 +114,7 @@ def _insert(series: Series, checked: CheckedNominees, *, country_id: int, by: Ac
             "organisation": nominee.organisation,
             "job_title": nominee.job_title,
             "gender": nominee.gender,
+            "language": nominee.language,
             "state": NominationState.DRAFTED,
             "created_at": at,
         }
@@ -179,7 +180,7 @@ def edit_draft(public_id: str, row: PersonRow, *, by: Actor, at: datetime) -> No
     draft.person_id, draft.email, draft.email_key = nominee.person_id, nominee.email, nominee.key
     draft.full_name, draft.native_name = nominee.full_name, nominee.native_name
     draft.sector, draft.organisation = nominee.sector, nominee.organisation
-    draft.job_title, draft.gender = nominee.job_title, nominee.gender
+    draft.job_title, draft.gender, draft.language = nominee.job_title, nominee.gender, nominee.language
     db.session.flush()
     audit.record("nomination.edit", by=by, at=at, series=series.id, nomination=[draft.id], person=people_of([draft]))
     return draft

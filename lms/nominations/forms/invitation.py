@@ -12,7 +12,7 @@ from lms.nominations.queries.invitations import Invitation
 from lms.people.forms import country_choices
 from lms.people.queries.countries import country_names
 from lms.web.forms import BaseForm
-from lms.web.locale import reader_locale
+from lms.web.locale import chosen_language, reader_locale
 
 
 class AcceptInvitationForm(BaseForm):
@@ -57,6 +57,7 @@ class AcceptInvitationForm(BaseForm):
             native_name=self.native_name.data or None,
             country=shown.country.code if self.is_from.data == "yes" else self.country.data or "",
             consent=bool(self.consent.data),
+            language=chosen_language() or shown.nomination.language or reader_locale(),
         )
 
 

@@ -11,14 +11,18 @@ from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  #
 from wtforms.widgets import CheckboxInput
 
 from lms.core.errors import Fault, Invalid
-from lms.core.i18n import _, _l
+from lms.core.i18n import _, _l, translated
 from lms.nominations.models import Nomination
 from lms.nominations.queries.checking import OwnPerson
 from lms.people.actions.files import PersonRow
 from lms.people.actions.persons import checked_profile
 from lms.people.forms import GENDERS, SECTORS, Address
-from lms.people.rules import checked_address, email_key
+from lms.people.models import Country
+from lms.people.queries.country_names import likely_language
+from lms.people.rules import checked_address, checked_language, email_key
 from lms.web.forms import BaseForm
+from lms.web.languages import language_choices
+from lms.web.time import language_name
 
 _PROFILE = ("full_name", "native_name", "sector", "organisation", "job_title", "gender")
 
@@ -35,11 +39,20 @@ class NomineeForm(BaseForm):
     gender = SelectField(
         _l("Gender"), choices=[SelectChoice("", _l("Not stated")), *GENDERS[:-1]], validate_choice=False
     )
+    language = SelectField(_l("Language of the invitation"), validate_choice=False)
 
     @classmethod
     def of(cls, draft: Nomination) -> Self:
         """The form with what a draft says, unless it was sent."""
-        return cls(data={name: getattr(draft, name) for name in ("email", *_PROFILE)})
+        return cls(data={name: getattr(draft, name) for name in ("email", *_PROFILE, "language")})
+
+    def offer_languages(self, country: Country) -> None:
+        """Fills the list of languages; without the field where there is nothing to choose."""
+        if len(translated()) > 1:
+            automatic = _("Automatic: %(language)s", language=language_name(likely_language(country.code)))
+            self.language.choices = [SelectChoice("", automatic), *language_choices(codes=translated())]
+        else:
+            del self.language
 
     def row(self) -> PersonRow:
         """The person, as a row of a file would say it. Raises Invalid with all faults."""
@@ -55,10 +68,17 @@ class NomineeForm(BaseForm):
         except Invalid as error:
             profile = {}
             faults.extend(error.faults)
+        try:
+            language = checked_language(self.language.data or "") if "language" in self else None
+        except Invalid as error:
+            language = None
+            faults.extend(error.faults)
         faults.extend(self.more_faults())
         if faults:
             raise Invalid(faults=faults)
-        return PersonRow(line=1, email=address, key=email_key(address), **{"full_name": None, **profile})
+        return PersonRow(
+            line=1, email=address, key=email_key(address), language=language, **{"full_name": None, **profile}
+        )
 
     def more_faults(self) -> list[Fault]:
         """What is wrong besides the person."""

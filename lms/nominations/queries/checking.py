@@ -39,6 +39,7 @@ class Nominee:
     organisation: str | None = None
     job_title: str | None = None
     gender: Gender | None = None
+    language: str | None = None
     person_id: int | None = None
 
 
@@ -179,6 +180,7 @@ def _nominee(row: PersonRow, person: Person | None) -> Nominee | None:
         row.organisation,
         row.job_title,
         row.gender,
+        row.language,
     )
     if person is None:
         return nominee

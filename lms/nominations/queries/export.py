@@ -45,6 +45,7 @@ def export_of_person(person_id: int) -> list[dict[str, Any]]:
             "job_title": one.job_title,
             "sector": one.sector.value if one.sector is not None else None,
             "gender": one.gender.value if one.gender is not None else None,
+            "language": one.language,
             "reason": one.reason,
             "letter": one.letter_name,
             "nominated_at": one.created_at.isoformat(),

@@ -74,6 +74,7 @@ class AllNominations(ListView[Nomination]):
         FileColumn("organisation", width=28),
         FileColumn("job_title", width=20),
         FileColumn("gender", width=8),
+        FileColumn("language", width=8),
         FileColumn("letter", lambda row: "yes" if row.letter_name else "no", 8),
         FileColumn("submitted_at", width=20),
         FileColumn("decided_at", width=20),

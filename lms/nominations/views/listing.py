@@ -115,6 +115,7 @@ class CountryNominations(ListView[Nomination]):
         FileColumn("job_title"),
         FileColumn("sector"),
         FileColumn("gender"),
+        FileColumn("language"),
         FileColumn("country", "country.code"),
         FileColumn("series", "series.slug"),
         FileColumn("state", "state.value"),

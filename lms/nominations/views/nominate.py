@@ -35,6 +35,7 @@ def nominate_one() -> ResponseReturnValue:
     listed = list_series_to_nominate(country.id, by=by, at=at)
     form = NominatePersonForm()
     form.offer((one.series.slug, one.series.title) for one in listed)
+    form.offer_languages(country)
     if request.method == "GET":
         only = request.args.get("series") or (listed[0].series.slug if len(listed) == 1 else "")
         form.series.data = [one.series.slug for one in listed if one.series.slug == only]

@@ -57,6 +57,7 @@ def edit_nomination(public_id: str) -> ResponseReturnValue:
         flash(_("This nomination is no longer a draft. Withdraw it and nominate the person again."), "now")
         return redirect(page)
     form, status = NomineeForm.of(draft), 200
+    form.offer_languages(draft.country)
     if request.method == "POST":
         refusal = form.attempt(lambda: edit_draft(public_id, form.row(), by=by, at=clock.now()))
         if refusal is None:

@@ -30,9 +30,10 @@ from lms.people.models import BEGINNING, Account, Country, Gender, Person, Perso
 from lms.people.queries.countries import countries_of, country_ids, country_names, unknown_country
 from lms.people.queries.country_names import code_of_name, codes_of_shared_name, territories
 from lms.people.queries.persons import ids_by_email
-from lms.people.rules import checked_address, checked_line, email_key
+from lms.people.rules import checked_address, checked_language, checked_line, email_key
 
 COLUMNS: Final = ("email", "full_name", "native_name", "country", "sector", "organisation", "job_title", "gender")
+NOMINEE_COLUMNS: Final = (*COLUMNS, "language")
 _HEADINGS: Final = {
     "email": ("email", "e-mail", "email address", "e-mail address"),
     "full_name": ("full_name", "name"),
@@ -42,6 +43,7 @@ _HEADINGS: Final = {
     "organisation": ("organisation", "organization"),
     "job_title": ("job_title",),
     "gender": ("gender",),
+    "language": ("language",),
 }
 _PERSONAL: Final = ("native_name", "sector", "organisation", "job_title", "gender")
 _SECTORS: Final = {member.value: member for member in Sector}
@@ -63,13 +65,14 @@ class PersonRow:
     organisation: str | None = None
     job_title: str | None = None
     gender: Gender | None = None
+    language: str | None = None
 
 
 @dataclass
 class StagedPeople:
     """A file of people as read: good rows, bad rows with the reason, and notes.
 
-    `columns`: which column of the `table` is which of `COLUMNS`; null for missing ones.
+    `columns`: which column of the `table` is which of the known ones; null for missing ones.
     """
 
     rows: list[PersonRow] = field(default_factory=list)
@@ -80,8 +83,8 @@ class StagedPeople:
     columns: dict[str, int | None] = field(default_factory=dict)
 
 
-def stage_people(content: bytes, *, look_up_nameless: bool = True) -> StagedPeople:
-    """Reads and checks a file (CSV or XLSX; headings `COLUMNS` in any order). Writes nothing.
+def stage_people(content: bytes, *, look_up_nameless: bool = True, known: Sequence[str] = COLUMNS) -> StagedPeople:
+    """Reads and checks a file (CSV or XLSX; headings `known` in any order). Writes nothing.
 
     A row without a name is good if the address is known. Without `look_up_nameless` it is good here, and the caller
     decides whether the sender may know that person.
@@ -89,7 +92,7 @@ def stage_people(content: bytes, *, look_up_nameless: bool = True) -> StagedPeop
     Raises Invalid (empty, unreadable, no column `email`), WrongKind, TooLarge; bad rows are part of the result.
     """
     table = read_table(content)
-    columns = {name: table.column(*_HEADINGS[name]) for name in COLUMNS}
+    columns = {name: table.column(*_HEADINGS[name]) for name in known}
     if columns["email"] is None:
         headings = listed(quoted(heading[:40]) for heading in table.headings[:12])
         raise Invalid("file", _("There is no column “email”. The columns are: %(found)s.", found=headings))
@@ -164,6 +167,7 @@ def _read_row(
             organisation=checked_line(given["organisation"], field="organisation"),
             job_title=checked_line(given["job_title"], field="job_title"),
             gender=_choice(_GENDERS, given["gender"], "gender"),
+            language=checked_language(given.get("language", "")),
         )
     except Invalid as error:
         fault = error.faults[0]

@@ -217,6 +217,15 @@ def with_password(person_ids: Iterable[int]) -> set[int]:
     return set(db.session.scalars(query))
 
 
+def has_claimed(person_ids: Collection[int]) -> set[int]:
+    """Returns which of these people have an account, or have opened a link that was sent to their address: what their
+    profile says is theirs."""
+    query = select(PersonEmail.person_id).where(
+        among(PersonEmail.person_id, person_ids), PersonEmail.verified_at.is_not(None)
+    )
+    return with_password(person_ids) | set(db.session.scalars(query))
+
+
 def home_zones(person_ids: Collection[int]) -> dict[int, str]:
     """Returns the main time zone of each person's current country, without people who have none."""
     codes = country_codes_of(person_ids, clock.day_of(clock.now(), clock.reporting_zone())) if person_ids else {}
