@@ -69,6 +69,25 @@ def test_the_header_offers_each_language_in_its_own_name(app: APIFlask, client: 
         assert root(client, "/series") == "fr ltr"
 
 
+OTHERS = re.compile(r'<form[^>]*data-testid="other-languages">.*?</form>', re.DOTALL)
+
+
+def test_the_home_page_offers_strangers_the_other_languages(app: APIFlask, client: FlaskClient, make: Make) -> None:
+    with offering(app):
+        assert OTHERS.search(client.get("/").text) is None
+    with offering(app, "fr", "ar"):
+        wished = client.get("/", headers={"Accept-Language": "fr"})
+        (form,) = OTHERS.findall(wished.text)
+        names = re.findall(r'name="lang" value="(\w+)" lang="\1">([^<]+)', form)
+        assert names == [("en", "English"), ("ar", "العربية")]
+        assert 'action="/language"' in form
+        client.post("/language", data={"lang": "fr"})
+        chosen = client.get("/")
+        assert chosen.get_etag() == wished.get_etag(), "the same page, whether chosen or wished for"
+        make.sign_in(client, make.person())
+        assert OTHERS.search(client.get("/").text) is None, "the account says it"
+
+
 def test_the_header_offers_the_same_on_pages_about_languages(app: APIFlask, client: FlaskClient, make: Make) -> None:
     make.sign_in(client, make.person(roles=["administrator"], country=None))
     with offering(app, "ar"):
