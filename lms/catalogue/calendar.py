@@ -15,14 +15,13 @@ from zoneinfo import ZoneInfo
 from icalendar import Calendar, Event, Timezone, TimezoneStandard, vCalAddress, vText, vUri
 
 from lms import __version__
-from lms.catalogue.models import Lecture, LectureState, Series
+from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.rules import planned_end
 from lms.core import zones
 from lms.core.errors import Refused
 from lms.core.i18n import _
 from lms.core.settings import settings
-from lms.core.translations import translation_for
-from lms.web.locale import reader_locale
+from lms.core.translations import reader_text
 
 REFRESH = timedelta(hours=1)
 """How often a calendar program is asked to read a feed again."""
@@ -167,7 +166,7 @@ def feed(lectures: Iterable[Lecture], *, name: str, by: Publisher, at: datetime)
         event.add("status", "CANCELLED" if gone else "CONFIRMED")
         _describe(event, lecture, by)
         if gone:  # Outlook shows a cancelled event as any other
-            event["summary"] = vText(_("Cancelled: %(title)s", title=_text_of(lecture)))
+            event["summary"] = vText(_("Cancelled: %(title)s", title=reader_text(lecture)))
         calendar.add_component(event)
     content: bytes = calendar.to_ical()
     return content
@@ -201,14 +200,14 @@ def add_links(lecture: Lecture, by: Publisher) -> list[CalendarLink]:
     page, start, end = by.page_of(lecture), lecture.starts_at.astimezone(UTC), end.astimezone(UTC)
     google = {
         "action": "TEMPLATE",
-        "text": _text_of(lecture),
+        "text": reader_text(lecture),
         "dates": f"{start:%Y%m%dT%H%M%SZ}/{end:%Y%m%dT%H%M%SZ}",
         "details": page,
         "location": page,
     }
     outlook = {
         "rru": "addevent",
-        "subject": _text_of(lecture),
+        "subject": reader_text(lecture),
         "startdt": f"{start:%Y-%m-%dT%H:%M:%SZ}",
         "enddt": f"{end:%Y-%m-%dT%H:%M:%SZ}",
         "body": page,
@@ -258,20 +257,15 @@ def _event(lecture: Lecture, *, by: Publisher, at: datetime, sequence: int) -> E
     return event
 
 
-def _text_of(row: Lecture | Series, field: str = "title") -> str:
-    """A field in the reader's language, or in the main one."""
-    return translation_for(row, field, reader_locale()).text
-
-
 def _describe(event: Event, lecture: Lecture, by: Publisher) -> None:
     url = by.page_of(lecture)
     parts = [
-        _text_of(lecture.series),
-        _text_of(lecture, "abstract"),
+        reader_text(lecture.series),
+        reader_text(lecture, "abstract"),
         lecture.reason if lecture.state is LectureState.CANCELLED else "",
         url,
     ]
-    event.add("summary", _text_of(lecture))
+    event.add("summary", reader_text(lecture))
     event.add("description", "\n\n".join(part for part in parts if part))
     event.add("location", url)
     event.add("url", url)
@@ -280,7 +274,7 @@ def _describe(event: Event, lecture: Lecture, by: Publisher) -> None:
         room = vUri(url)
         room.params["value"] = "URI"
         room.params["feature"] = vText("VIDEO")
-        room.params["label"] = vText(_text_of(lecture))
+        room.params["label"] = vText(reader_text(lecture))
         event.add("conference", room, encode=False)
 
 

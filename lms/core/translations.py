@@ -14,7 +14,7 @@ from typing import Any
 from babel import Locale
 
 from lms.core.errors import Fault, Invalid
-from lms.core.i18n import _
+from lms.core.i18n import _, reader_locale
 from lms.core.typed_text import clean_line, clean_text
 
 Translations = dict[str, dict[str, str]]
@@ -58,6 +58,11 @@ def translation_for(row: Any, field: str, locale: str) -> WrittenText:
             code = base if base in codes else min(codes)
             return WrittenText(texts[code][field], code)
     return WrittenText(getattr(row, field) or "", main)
+
+
+def reader_text(row: Any, field: str = "title") -> str:
+    """A field of a row in the language of what is being rendered, or in the main one where there is no such text."""
+    return translation_for(row, field, reader_locale()).text
 
 
 def all_texts(row: Any, field: str, locale: str) -> list[WrittenText]:

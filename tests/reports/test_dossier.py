@@ -16,7 +16,7 @@ from python_calamine import CalamineWorkbook
 from sqlalchemy import update
 
 from lms.attendance.models.evidence import Source
-from lms.catalogue.models import LectureState
+from lms.catalogue.models import Lecture, LectureState, Series
 from lms.core.errors import Forbidden, NotFound
 from lms.core.roles import ANONYMOUS, SYSTEM, Role
 from lms.enrolment.models import CountryQuota
@@ -79,6 +79,23 @@ def test_it_says_what_was_counted(app: APIFlask, country: list[int]) -> None:
             ("Sub-Saharan Africa", 9, True),
             (None, 9, True),
         ]
+
+
+def test_titles_are_in_the_language_of_the_dossier(
+    app: APIFlask, client: FlaskClient, make: Make, world: World, country: list[int]
+) -> None:
+    world.execute(update(Lecture).values(translations={"fr": {"title": "Conférence traduite"}}))
+    series = world.series("seats")
+    quota = {"series_id": series, "country_id": world.countries["KE"], "seats": 5, "used": 4}
+    world.insert(CountryQuota, **quota, kept_until=datetime(2030, 12, 1, 4, tzinfo=UTC))
+    world.execute(update(Series).values(translations={"fr": {"title": "Cycle traduit"}}))
+    make.sign_in(client, make.person(roles=[Role.REPORTER], country=None))
+    with offering(app, "fr"):
+        french = client.get("/countries/KE?lang=fr").text
+        assert french.count("Conférence traduite") >= 3  # two attended, one to come
+        assert french.count("Cycle traduit") >= 2  # attended, and free places
+        assert "Conférence traduite" in client.get("/countries/KE.csv?lang=fr").text
+    assert "traduit" not in client.get("/countries/KE").text
 
 
 def test_a_partnership_that_ended_is_said_so(app: APIFlask, world: World) -> None:

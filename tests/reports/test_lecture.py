@@ -14,7 +14,7 @@ from sqlalchemy import event, insert, update
 
 from lms.attendance.models.credits import Outcome
 from lms.attendance.models.evidence import Presence, Source
-from lms.catalogue.models import Lecture, LectureState, SeriesInstructor
+from lms.catalogue.models import Lecture, LectureState, Series, SeriesInstructor
 from lms.core import clock
 from lms.core.db import db
 from lms.core.errors import Forbidden, NotFound
@@ -24,6 +24,7 @@ from lms.reports.queries.figures import count
 from lms.reports.queries.lecture import get_lecture_report
 from lms.reports.rules import Slice
 from tests.factories import Make
+from tests.languages import offering
 from tests.paper import sheets_of
 from tests.reports.world import World
 
@@ -63,6 +64,21 @@ def lecture(world: World) -> int:
     world.attend(held, excused, minutes=0, outcome=Outcome.EXCUSED, source=Source.MANUAL)
     world.award(series, stayed, NOON)
     return held
+
+
+def test_its_titles_are_in_the_readers_language(
+    app: APIFlask, client: FlaskClient, make: Make, world: World, lecture: int
+) -> None:
+    world.execute(update(Lecture).values(translations={"fr": {"title": "Conférence traduite"}}))
+    world.execute(update(Series).values(translations={"fr": {"title": "Cycle traduit"}}))
+    make.sign_in(client, make.person(roles=[Role.REPORTER], country=None))
+    with offering(app, "fr"):
+        french = client.get(f"/lectures/{lecture}/report?lang=fr").text
+        assert "Conférence traduite" in french.partition("</h1>")[0]
+        assert "Cycle traduit" in french
+        rows = client.get("/admin/reports/opened/sessions?lang=fr").text
+        assert "Conférence traduite" in rows
+    assert "traduit" not in client.get(f"/lectures/{lecture}/report").text
 
 
 def test_from_registered_to_certified(app: APIFlask, lecture: int) -> None:

@@ -11,6 +11,7 @@ from lms.core import clock
 from lms.core.i18n import _, _n, _p
 from lms.core.measures import nearest_whole, percent
 from lms.core.punctuation import gap
+from lms.core.translations import reader_text
 from lms.reports.documents.dossier_data import Dossier, Upcoming
 from lms.reports.documents.dossier_matters import open_points
 from lms.reports.documents.dossier_peers import compare_peers
@@ -447,7 +448,7 @@ def _upcoming_row(upcoming: Upcoming, zone: str | None) -> tuple[Value, ...]:
     lecture = upcoming.lecture
     local = moment(lecture.starts_at, zone) if zone and lecture.starts_at else NOTHING
     times = (local, lecture.starts_at) if zone else (lecture.starts_at,)
-    return (lecture.title, *times, upcoming.enrolled)
+    return (reader_text(lecture), *times, upcoming.enrolled)
 
 
 def _matters(dossier: Dossier, ways: Ways) -> Section:
@@ -478,7 +479,7 @@ def _undecided(dossier: Dossier, ways: Ways) -> Section | None:
         text=_("People from %(country)s", country=dossier.name),
         table=Table(
             columns,
-            tuple((waiting.series.title, *row) for waiting, row in zip(shown, numbers, strict=True)),
+            tuple((reader_text(waiting.series), *row) for waiting, row in zip(shown, numbers, strict=True)),
             foot=(_p("totals", "All"), *map(sum, zip(*numbers, strict=True))),
             urls={index: ways.enrolments(waiting.series.slug) for index, waiting in enumerate(shown)},
         ),

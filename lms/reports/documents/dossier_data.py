@@ -14,7 +14,10 @@ from lms.core import clock
 from lms.core.bulk import among
 from lms.core.db import db
 from lms.core.errors import Forbidden, Invalid, NotFound
+from lms.core.i18n import reader_locale
 from lms.core.roles import Actor, Role
+from lms.core.sorting import collation_key
+from lms.core.translations import reader_text
 from lms.core.zones import main_zone
 from lms.enrolment.models import CountryQuota, EnrolmentStatus
 from lms.enrolment.queries.people import CountryTotals, Places, Undecided, country_standing, list_undecided
@@ -25,6 +28,7 @@ from lms.people.queries.countries import country_by_code, country_names, partner
 from lms.reports.facts.counting import people_of
 from lms.reports.facts.selection import FactSelection
 from lms.reports.models import Snapshot, SnapshotDossier
+from lms.reports.queries.drilldown_lists import titles_of
 from lms.reports.queries.drilldown_people import Institution, list_institutions
 from lms.reports.queries.facts import load
 from lms.reports.queries.figures import FigureReport, count, count_several
@@ -266,7 +270,7 @@ def _read_rows(slice_: Slice, *, by: Actor) -> tuple[list[Institution], list[Att
     scope = resolve(slice_, by=by)
     selection = FactSelection(load(scope, Partners()), scope.filters)
     attended = selection.sums()
-    titles = dict(db.session.execute(select(Lecture.id, Lecture.title).where(among(Lecture.id, attended))).all())
+    titles = titles_of(attended)
     days = {id_: selection.facts.lectures[id_].day for id_ in attended}
     lectures = [AttendedLecture(id_, titles[id_], days[id_], number) for id_, (number, _ms) in attended.items()]
     order = sorted(lectures, key=lambda lecture: (-lecture.attendances, -lecture.day.toordinal(), lecture.id))
@@ -302,7 +306,7 @@ def _undecided(undecided: list[Undecided], *, by: Actor) -> list[Waiting]:
         query = query.where(Series.visibility == Visibility.PUBLIC)
     series = {one.id: one for one in db.session.scalars(query)}
     waiting = [Waiting(series[one.series_id], one) for one in undecided if one.series_id in series]
-    return sorted(waiting, key=lambda item: (item.series.title, item.series.id))
+    return sorted(waiting, key=lambda item: (collation_key(reader_text(item.series), reader_locale()), item.series.id))
 
 
 def _open_matters(country: Country, *, by: Actor, at: datetime) -> OpenMatters:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from lms.core.i18n import _, _n
+from lms.core.translations import reader_text
 from lms.reports.documents.dossier_data import Dossier
 from lms.reports.documents.model import Point
 from lms.viewing_groups.queries import GroupView
@@ -25,7 +26,7 @@ def open_points(dossier: Dossier, *, series: Callable[[str], str], group: Callab
                 "%(n)s places in “%(series)s” are still free. They are kept until %(day)s.",
                 quota.left,
                 n=number(quota.left),
-                series=quota.series.title,
+                series=reader_text(quota.series),
                 day=short_day(quota.kept_until, organiser_zone()),
             ),
             series(quota.series.slug),

@@ -14,6 +14,7 @@ from lms.catalogue.rules import length_ms
 from lms.core.i18n import _, _n, _p
 from lms.core.measures import MINUTE_MS, nearest_whole, percent, tenth_minutes, whole_minutes
 from lms.core.punctuation import gap, listed
+from lms.core.translations import reader_text
 from lms.core.zones import main_zone
 from lms.reports.documents.model import Column, Figure, Mark, Picture, ReadOut, Section, Table
 from lms.reports.documents.wording import figure_column
@@ -49,13 +50,14 @@ def read_out(report: LectureReport, *, dossier_url: Callable[[str], str | None])
         *_comings(report),
         _minutes(report),
     ]
-    filters = [(_("Lecture"), lecture.title), (_("Series"), lecture.series.title)]
+    title = reader_text(lecture)
+    filters = [(_("Lecture"), title), (_("Series"), reader_text(lecture.series))]
     if report.only:
         filters.append((_("Country"), listed(report.only)))
     return ReadOut(
         name=f"lecture-{lecture.id}",
         over=_("Lecture report"),
-        title=lecture.title,
+        title=title,
         answer=_answer(report),
         lede=_lede(report),
         points=tuple(_points(report)),
@@ -180,7 +182,7 @@ def _lede(report: LectureReport) -> str:
     )
     paused = whole_minutes(report.lecture.paused_ms or 0)
     pauses = [_n("It was paused for %(num)s minute.", "It was paused for %(num)s minutes.", paused)] if paused else []
-    return gap().join([held, *pauses, _("Series: %(series)s.", series=lecture.series.title)])
+    return gap().join([held, *pauses, _("Series: %(series)s.", series=reader_text(lecture.series))])
 
 
 def _figures(report: LectureReport) -> tuple[Figure, ...]:

@@ -21,7 +21,7 @@ from lms.core.errors import Forbidden, NotFound
 from lms.core.i18n import _
 from lms.core.lists import ListRequest
 from lms.core.roles import Actor
-from lms.core.sorting import sort_key
+from lms.core.sorting import collation_key
 from lms.reports.facts.counting import count
 from lms.reports.facts.opening_balances import Balances
 from lms.reports.facts.segments import SegmentPart
@@ -180,7 +180,7 @@ def _choices(names: Names, amounts: Amounts) -> dict[str, list[FilterValue]]:
     return {
         name: sorted(
             (FilterValue(_public_key(names, name, inner), _word(names, name, inner), n) for inner, n in of.items()),
-            key=lambda choice: (choice.key == NOT_STATED, sort_key(choice.label)),
+            key=lambda choice: (choice.key == NOT_STATED, collation_key(choice.label, names.locale)),
         )
         for name, of in amounts.items()
     }

@@ -14,14 +14,15 @@ import numpy as np
 from sqlalchemy import select
 
 from lms.attendance.facts import TRAITS, Column, Columns, source_of
-from lms.catalogue.models import CertificateKind, Lecture
+from lms.catalogue.models import LECTURE_TITLE, CertificateKind, Lecture
 from lms.certificates.models import Award
 from lms.core.bulk import among
 from lms.core.db import read, read_column
 from lms.core.lists import ListRequest
 from lms.core.matching import match_of_text
 from lms.core.search_index import search_words
-from lms.core.sorting import sort_key
+from lms.core.sorting import collation_key, sort_key
+from lms.core.translations import reader_text
 from lms.people.models import Person
 from lms.people.queries.finding import is_found
 from lms.reports.facts.counting import Part, count
@@ -155,6 +156,10 @@ class DrilldownContext:
         words = tuple(search_words(self.request.q))
         return any(match_of_text(words, text) is not None for text in texts)
 
+    def order_of(self, name: str) -> Any:
+        """What a name is sorted by for the reader."""
+        return collation_key(name, self.names.locale)
+
     def in_order(self, rows: Sequence[T], keys: Mapping[str, Callable[[T], Any]]) -> list[T]:
         """Rows by the column that is asked for; those that are alike stay as they are."""
         key = keys.get(self.request.sort)
@@ -177,7 +182,7 @@ class DrilldownContext:
 
     def places(self, dimension: str, inner: Iterable[int]) -> Numbers:
         """The place by name of each of these countries or series, by its id; 0 is *not stated*."""
-        ids = sorted({*inner, 0}, key=lambda key: sort_key(self.names.label(dimension, key or None)))
+        ids = sorted({*inner, 0}, key=lambda key: self.order_of(self.names.label(dimension, key or None)))
         return by_id({id_: place for place, id_ in enumerate(ids)})
 
 
@@ -211,8 +216,8 @@ def open_sessions(context: DrilldownContext) -> Listed:
         [one for one in context.lectures() if context.finds(titles[one.id], names.label("series", one.series_id))],
         {
             "day": lambda lecture: (lecture.day, lecture.id),
-            "lecture": lambda lecture: sort_key(titles[lecture.id]),
-            "series": lambda lecture: sort_key(names.label("series", lecture.series_id)),
+            "lecture": lambda lecture: context.order_of(titles[lecture.id]),
+            "series": lambda lecture: context.order_of(names.label("series", lecture.series_id)),
             "attendances": lambda lecture: sums.get(lecture.id, (0, 0))[0],
             "contact_hours": lambda lecture: sums.get(lecture.id, (0, 0))[1],
         },
@@ -231,7 +236,9 @@ def open_sessions(context: DrilldownContext) -> Listed:
 
 
 def titles_of(lecture_ids: Iterable[int]) -> dict[int, str]:
-    return dict(read(select(Lecture.id, Lecture.title).where(among(Lecture.id, lecture_ids))))
+    """The title of each lecture as the reader sees it."""
+    rows = read(select(Lecture.id, *LECTURE_TITLE).where(among(Lecture.id, lecture_ids)))
+    return {row.id: reader_text(row) for row in rows}
 
 
 def sessions_before(context: DrilldownContext) -> dict[int, list[Balance]]:
@@ -305,8 +312,10 @@ def _in_order_of_lectures(context: DrilldownContext, lectures: Sequence[HeldLect
         lectures,
         {
             "day": lambda lecture: (lecture.day, lecture.id),
-            "lecture": lambda lecture: sort_key(titles[lecture.id]),
-            "series": lambda lecture: sort_key(context.names.label("series", lecture.series_id)),
+            "lecture": lambda lecture: context.order_of(titles[lecture.id]),
+            "series": lambda lecture: collation_key(
+                context.names.label("series", lecture.series_id), context.names.locale
+            ),
         },
     )
 
@@ -369,7 +378,7 @@ def open_countries(context: DrilldownContext) -> Listed:
     rows = context.in_order(
         rows,
         {
-            "country": lambda row: sort_key(row.country or ""),
+            "country": lambda row: context.order_of(row.country or ""),
             "participants": lambda row: row.participants or 0,
             "attendances": lambda row: row.attendances or 0,
             "contact_hours": lambda row: row.ms or 0,
@@ -399,7 +408,7 @@ def country_rows(context: DrilldownContext) -> list[DrilldownRow]:
                 is_older=not part.attendances,
             )
         )
-    return sorted(rows, key=lambda row: sort_key(row.country or ""))
+    return sorted(rows, key=lambda row: context.order_of(row.country or ""))
 
 
 def partner_codes(context: DrilldownContext) -> set[str | None]:
