@@ -13,7 +13,7 @@ from lms.core.clock import to_ms
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused
 from lms.core.i18n import _
 from lms.core.roles import Actor, Role
-from lms.core.translations import Translations
+from lms.core.translations import Translations, reader_text
 from lms.core.zones import ZONES
 
 OPEN_STATES = (LectureState.SCHEDULED, LectureState.LIVE, LectureState.POSTPONED)
@@ -284,7 +284,10 @@ def check_can_unpublish(lecture: Lecture) -> None:
     _check_state(lecture, LectureState.SCHEDULED)
     if lecture.invited_at is not None:
         raise Refused(
-            _("People have been invited to “%(title)s” already. Postpone or cancel it instead.", title=lecture.title)
+            _(
+                "People have been invited to “%(title)s” already. Postpone or cancel it instead.",
+                title=reader_text(lecture),
+            )
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import String
@@ -53,6 +53,11 @@ def collation_key(name: str, locale: str) -> tuple[bytes | str, ...]:
     """
     key = sort_key(name)
     return (key.encode("gb18030"), key) if locale.startswith("zh") else (key,)
+
+
+def by_name(pairs: Iterable[tuple[R, str]], locale: str) -> list[tuple[R, str]]:
+    """Pairs of something and its name, by name for readers of a language."""
+    return sorted(pairs, key=lambda pair: collation_key(pair[1], locale))
 
 
 def moved(rows: Sequence[R], row: R, place: int) -> list[R]:

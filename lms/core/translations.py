@@ -15,6 +15,7 @@ from babel import Locale
 
 from lms.core.errors import Fault, Invalid
 from lms.core.i18n import _, reader_locale
+from lms.core.sorting import collation_key
 from lms.core.typed_text import clean_line, clean_text
 
 Translations = dict[str, dict[str, str]]
@@ -37,6 +38,16 @@ class WrittenText:
 
     text: str
     language: str
+
+
+@dataclass(frozen=True, slots=True)
+class TitleTexts:
+    """The title of a row in all its languages, where no more of the row is read."""
+
+    title: str
+    language: str
+    text_language: str | None
+    translations: Translations
 
 
 def base_of(language: str) -> str:
@@ -63,6 +74,17 @@ def translation_for(row: Any, field: str, locale: str) -> WrittenText:
 def reader_text(row: Any, field: str = "title") -> str:
     """A field of a row in the language of what is being rendered, or in the main one where there is no such text."""
     return translation_for(row, field, reader_locale()).text
+
+
+def every_text(row: Any, field: str = "title") -> list[str]:
+    """A field of a row in every language, for searches."""
+    texts = (texts.get(field) for texts in row.translations.values())
+    return [getattr(row, field) or "", *(text for text in texts if text)]
+
+
+def reading_key(row: Any, field: str = "title") -> tuple[bytes | str, ...]:
+    """What rows are sorted by to be in the order of the texts that the reader sees."""
+    return collation_key(reader_text(row, field), reader_locale())
 
 
 def all_texts(row: Any, field: str, locale: str) -> list[WrittenText]:

@@ -23,7 +23,7 @@ from lms.core.glyphs import coverage, missing_signs
 from lms.core.i18n import _
 from lms.core.organiser import organiser_name
 from lms.core.resources import resource
-from lms.core.translations import main_language
+from lms.core.translations import translation_for
 from lms.core.typesetting import draw, font_folders, tongue
 from lms.web.locale import speaking
 from lms.web.time import day, organiser_zone, short_day, time_of_day, zone_city
@@ -42,9 +42,8 @@ def lecture_card(lecture: Lecture, order: Sequence[AnyLecture]) -> Card:
     ids = [one.id for one in not_cancelled(order)]
     with speaking("en", organiser_zone()):
         return _card(
-            lecture.title,
-            main_language(lecture),
-            over=(lecture.series.title, main_language(lecture.series)),
+            *_english(lecture),
+            over=_english(lecture.series),
             when=_when(lecture),
             by=(person.full_name for person in lecture.instructors),
             stops=len(ids),
@@ -61,7 +60,7 @@ def series_card(series: Series, order: Sequence[AnyLecture]) -> Card:
         when = first if first == last else _("%(first)s to %(last)s", first=first, last=last)
         by = (person.full_name for person in series.instructors)
         over = (_("Free online lectures"), "en")
-        return _card(series.title, main_language(series), over=over, when=when, by=by, stops=len(going))
+        return _card(*_english(series), over=over, when=when, by=by, stops=len(going))
 
 
 def site_card() -> Card:
@@ -69,6 +68,12 @@ def site_card() -> Card:
     with speaking("en", organiser_zone()):
         title = _("Free online lectures on digital trade")
         return _card(title, "en", over=("", "en"), when="", by=[_("Live, interpreted, with a certificate")])
+
+
+def _english(row: Lecture | Series) -> tuple[str, str]:
+    """The title in English if there is one, else the main one, and its language."""
+    title = translation_for(row, "title", "en")
+    return title.text, title.language
 
 
 def _when(lecture: Lecture) -> str:

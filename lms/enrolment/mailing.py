@@ -16,7 +16,7 @@ from lms.catalogue.calendar import PROGRAMS, Attendee, invitation, publisher, se
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries.lectures import find_lecture, planned_before
 from lms.core import clock
-from lms.core.translations import TextOf, for_reader
+from lms.core.translations import reader_text
 from lms.enrolment.models import EnrolmentStatus
 from lms.enrolment.notices import lectures_to_come
 from lms.enrolment.outdated_mails import OF_MEMBERS, outdated
@@ -24,7 +24,6 @@ from lms.enrolment.queries.rows import find_enrolment
 from lms.mail import rendering
 from lms.mail.stops import register_outdated
 from lms.people.queries.persons import canonical
-from lms.web.locale import reader_locale
 
 WITH_INVITATION = (
     "enrolment_withdrawn",
@@ -69,10 +68,7 @@ def with_all_lectures(payload: Mapping[str, Any]) -> rendering.More:
     is_enrolled, attendee = _attendee_of(following.series_id, payload)
     lectures = lectures_to_come(following.series_id, clock.now()) if is_enrolled else []
     if len(lectures) > 1:
-        words["lectures"] = [
-            {"title": for_reader(TextOf(lecture), reader_locale()), "starts_at": lecture.starts_at}
-            for lecture in lectures
-        ]
+        words["lectures"] = [{"title": reader_text(lecture), "starts_at": lecture.starts_at} for lecture in lectures]
     if not lectures or (len(lectures) == 1 and more.invitation is not None):
         return replace(more, words=words)
     words["has_file"] = True

@@ -10,6 +10,7 @@ from wtforms.validators import InputRequired
 
 from lms.catalogue.models import Lecture
 from lms.core.i18n import _, _l
+from lms.core.translations import reader_text
 from lms.messages.models import Audience
 from lms.messages.rules import AudienceInput, MessageInput
 from lms.web.fields import KnownChoice
@@ -85,4 +86,5 @@ class MessageForm(BaseForm):
 
 def _named(lecture: Lecture) -> str:
     start = lecture.actual_start
-    return lecture.title if start is None else _("%(title)s, %(day)s", title=lecture.title, day=short_day(start))
+    title = reader_text(lecture)
+    return title if start is None else _("%(title)s, %(day)s", title=title, day=short_day(start))

@@ -10,12 +10,11 @@ from flask import Flask
 
 from lms.catalogue.queries.series import get_series_by_id
 from lms.core.roles import SYSTEM
-from lms.core.translations import TextOf, for_reader
+from lms.core.translations import reader_text
 from lms.mail import rendering
 from lms.messages.models import Audience
 from lms.messages.queries import find_message
 from lms.messages.rules import with_name
-from lms.web.locale import reader_locale
 
 
 def init_app(app: Flask) -> None:
@@ -35,7 +34,7 @@ def prepared(payload: Mapping[str, Any]) -> rendering.More:
         {
             "subject": with_name(message.subject, name),
             "paragraphs": with_name(message.text, name).split("\n\n"),
-            "title": for_reader(TextOf(series), reader_locale()),
+            "title": reader_text(series),
             "slug": series.slug,
             "states_progress": message.audience is Audience.BEHIND,
         }

@@ -15,6 +15,7 @@ from lms.core.errors import Forbidden, Invalid, Refused
 from lms.core.i18n import _
 from lms.core.roles import Actor, Role
 from lms.core.sorting import sort_key
+from lms.core.translations import reader_text
 from lms.enrolment.queries.series import count_countries
 from lms.messages import actions, mailing, queries
 from lms.messages.forms import MessageForm, audience_words
@@ -58,7 +59,9 @@ def new_message(slug: str) -> ResponseReturnValue:
         form.search.data = request.args.get("search", "")
         form.text.data = _("Dear %(name)s,", name=NAME) + "\n\n"
         if form.to.data == Audience.BEHIND or not may_write(series, by):
-            form.subject.data = _("You can still earn your certificate: %(title)s", title=series.title)[:MAX_SUBJECT]
+            form.subject.data = _("You can still earn your certificate: %(title)s", title=reader_text(series))[
+                :MAX_SUBJECT
+            ]
             form.text.data += _reminder(by.full_name)
     return _write(series, None, form)
 

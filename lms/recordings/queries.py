@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import joinedload
 
-from lms.catalogue.models import Lecture, LectureState
+from lms.catalogue.models import Lecture, LectureState, Series
 from lms.catalogue.queries.lectures import get_lecture
 from lms.catalogue.rules import may_edit_lecture
 from lms.core import files
@@ -22,10 +22,11 @@ from lms.core.db import db
 from lms.core.errors import Forbidden, NotFound
 from lms.core.jobs import Job, JobState
 from lms.core.lists import ListRequest
+from lms.core.matching import is_in_any
 from lms.core.roles import Actor
+from lms.core.search_index import search_phrases
 from lms.core.settings import settings
-from lms.core.sorting import sort_key
-from lms.core.translations import Translations
+from lms.core.translations import Translations, every_text, reading_key
 from lms.enrolment.outdated_mails import outdated
 from lms.mail.outbox import OutboxMail
 from lms.recordings.rules import NOTICE, deletion_at
@@ -204,7 +205,7 @@ class RecordingRow:
     language: str
     text_language: str | None
     translations: Translations
-    series: str
+    series: Series
     ended_at: datetime
     length_ms: int
     size: int
@@ -222,8 +223,8 @@ def list_recordings(request: ListRequest, *, by: Actor, at: datetime) -> tuple[S
     if not by.is_administrator:
         raise Forbidden
     rows = [_row_of(stream, lecture, length_ms, at) for stream, lecture, length_ms in _complete()]
-    words = request.q.casefold()
-    rows = [row for row in rows if words in row.title.casefold() or words in row.series.casefold()]
+    phrases = search_phrases(request.q)
+    rows = [row for row in rows if is_in_any(phrases, [*every_text(row), *every_text(row.series)])]
     counts = {"": len(rows), **{name: sum(map(belongs, rows)) for name, belongs in KINDS.items()}}
     kind = request.filters.get("kind", "")
     chosen = [row for row in rows if not kind or KINDS[kind](row)]
@@ -237,8 +238,8 @@ KINDS: dict[str, Callable[[RecordingRow], bool]] = {
     "kept": lambda row: row.is_kept,
 }
 _ORDERS: dict[str, Callable[[RecordingRow], Any]] = {
-    "title": lambda row: sort_key(row.title),
-    "series": lambda row: sort_key(row.series),
+    "title": reading_key,
+    "series": lambda row: reading_key(row.series),
     "ended": lambda row: row.ended_at,
     "length": lambda row: row.length_ms,
     "size": lambda row: row.size,
@@ -279,7 +280,7 @@ def _row_of(stream: Stream, lecture: Lecture, length_ms: int, at: datetime) -> R
         language=lecture.language,
         text_language=lecture.text_language,
         translations=lecture.translations,
-        series=lecture.series.title,
+        series=lecture.series,
         ended_at=lecture.actual_end,
         length_ms=length_ms,
         size=stream.byte_count or 0,

@@ -277,7 +277,7 @@ class Recordings(ListView[RecordingRow]):
     file_columns = (
         FileColumn("lecture", "id", type=int),
         FileColumn("title", width=40),
-        FileColumn("series", width=40),
+        FileColumn("series", "series.title", 40),
         FileColumn("ended_at", width=20),
         FileColumn("minutes", type=int),
         FileColumn("bytes", "size", type=int),

@@ -14,6 +14,7 @@ from sqlalchemy import func, select, update
 
 from lms.attendance.models.credits import Credit, Outcome
 from lms.catalogue.models import CertificateKind
+from lms.catalogue.queries.series import find_series
 from lms.certificates import numbers
 from lms.certificates.actions import awards, bulk_issue
 from lms.certificates.eligibility import Missing
@@ -197,10 +198,16 @@ def test_who_has_not_confirmed_is_reminded_once(programme: Make, at: datetime, a
         address = f"{name.lower()}@x.example"
         db.session.add(PersonEmail(person_id=made.people[name], address=address, key=address))
     db.session.commit()
+    series = find_series(made.slug)
+    assert series is not None
+    series.translations = {"fr": {"title": "Cycle traduit"}}
+    db.session.get_one(Person, made.people["Ada"]).locale = "fr"
+    db.session.commit()
     assert awards.remind_unconfirmed(made.slug, by=administrator, at=at) == 1
     assert awards.remind_unconfirmed(made.slug, by=administrator, at=at + timedelta(days=9)) == 0
     mail = db.session.scalars(select(OutboxMail)).one()
     assert (mail.address, mail.template, mail.payload["full_name"]) == ("ada@x.example", "confirm_name", "Ada")
+    assert mail.payload["title"] == "Cycle traduit"
 
 
 @pytest.mark.usefixtures("context")

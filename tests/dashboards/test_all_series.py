@@ -10,10 +10,11 @@ from flask.testing import FlaskClient
 
 from lms.attendance.models.evidence import Presence, Source
 from lms.attendance.models.unmatched import UnmatchedAttendee
-from lms.catalogue.models import LectureState
+from lms.catalogue.models import Lecture, LectureState
 from lms.core import clock
 from lms.core.db import action, db
 from tests.dashboards.conftest import World
+from tests.languages import offering
 
 
 @pytest.fixture
@@ -73,7 +74,7 @@ def test_the_list_is_downloaded_as_it_is_filtered_and_sorted(programme: World, a
 
 @action
 def leave_unmatched(lecture_id: int, series_id: int) -> None:
-    attendee = UnmatchedAttendee(series_id=series_id, key="name:who", name="Who")
+    attendee = UnmatchedAttendee(series_id=series_id, key=f"name:who-{lecture_id}", name="Who")
     db.session.add(attendee)
     db.session.flush()
     start = clock.to_ms(clock.now())
@@ -92,6 +93,27 @@ def test_the_navigation_says_how_many_attendees_nobody_has_identified(world: Wor
     assert f'data-testid="lecture-{world.held[0].id}"' in client.get("/unmatched").text
     assert not re.search(number, other.get("/teach").text)
     assert "Everyone is identified" in other.get("/unmatched").text
+
+
+def test_unmatched_attendees_are_found_and_sorted_by_translated_titles(world: World) -> None:
+    client = world.signed_in(world.instructor)
+    titles = {world.held[0].id: ("Zinc", "Аренда"), world.held[1].id: ("Alum", "Ярмарка")}
+    with world.make.app.app_context():
+        for lecture_id, (title, russian) in titles.items():
+            lecture = db.session.get_one(Lecture, lecture_id)
+            lecture.title, lecture.translations = title, {"ru": {"title": russian}}
+            db.session.commit()
+            leave_unmatched(lecture_id, world.series.id)
+    first, second = titles
+
+    def lectures(query: str) -> list[int]:
+        rows = re.findall(r'data-testid="lecture-(\d+)"', client.get(f"/unmatched?{query}").text)
+        return [int(number) for number in rows]
+
+    assert lectures("q=ярмарка") == [second]
+    assert lectures("sort=title") == [second, first]
+    with offering(world.make.app, "ru"):
+        assert lectures("sort=title&lang=ru") == [first, second]
 
 
 def test_an_instructor_s_page_has_one_table_of_lectures_next_first(world: World) -> None:

@@ -12,8 +12,11 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 
 from lms.catalogue.actions.lectures import edit_lecture
+from lms.catalogue.queries.lectures import find_lecture
+from lms.catalogue.queries.series import get_series
 from lms.config import BadSetting, Config
-from lms.core.roles import SYSTEM
+from lms.core.roles import ANONYMOUS, SYSTEM
+from lms.dashboards import cards
 from lms.web.discovery import alternates, canonical
 from tests.dashboards.conftest import World
 from tests.factories import EARLY, Make
@@ -138,6 +141,17 @@ def test_another_title_gives_the_picture_another_address(make: Make, client: Fla
     with make.app.app_context():
         edit_lecture(lecture.id, {"title": "Getting paid in time"}, by=SYSTEM, at=EARLY)
     assert said(client.get(f"/lectures/{lecture.id}").text, "og:image") != first
+
+
+def test_the_picture_has_the_english_title_since_its_other_words_are_english(make: Make, app: APIFlask) -> None:
+    titles = {"en": {"title": "Green trade"}}
+    made = make.series("green", "Commerce vert", language="fr", translations=titles)
+    lecture = make.lecture(made, "Ouverture", language="fr")
+    with app.test_request_context("/"):
+        series = get_series("green", by=ANONYMOUS)
+        card = cards.lecture_card(find_lecture(lecture.id) or lecture, [])
+        assert cards.series_card(series, [])["title"] == card["over"] == "Green trade"
+        assert card["title"] == "Ouverture"
 
 
 def test_a_title_that_no_font_has_leads_to_the_picture_of_the_programme(make: Make, client: FlaskClient) -> None:

@@ -14,6 +14,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import event, select
 from werkzeug.test import TestResponse
 
+from lms.catalogue.actions.translations import translate_series
 from lms.core import clock, files
 from lms.core.audit import AuditEntry
 from lms.core.db import db
@@ -25,6 +26,7 @@ from lms.nominations.models import Nomination
 from lms.people.actions.privacy import erase_person
 from tests.enrolment.conftest import Cast
 from tests.factories import Make
+from tests.languages import offering
 
 PATH = "/country/nominations/new"
 PDF = b"""%PDF-1.4
@@ -70,6 +72,21 @@ class Desk:
         with self.app.app_context():
             folder = files.folder() / "nominations"
             return sorted(path.name for path in folder.glob("*")) if folder.exists() else []
+
+
+def test_series_are_offered_by_the_titles_that_the_reader_sees(desk: Desk) -> None:
+    with desk.app.app_context():
+        translate_series("customs", "fr", {"title": "Zones franches"}, by=SYSTEM, at=clock.now())
+        translate_series("green", "fr", {"title": "Commerce vert"}, by=SYSTEM, at=clock.now())
+    desk.post()
+    desk.post(series=["green"])
+    with offering(desk.app, "fr"):
+        assert "Zones franches" in desk.client.get(f"{PATH}?lang=fr").text
+        page = desk.client.get("/country/nominations?sort=series&lang=fr").text
+        table = page[page.index("<tbody") :]
+        assert 0 < table.index("Commerce vert") < table.index("Zones franches")
+        choices = page[page.index('name="series"') :]
+        assert choices.index("Commerce vert") < choices.index("Zones franches")
 
 
 @pytest.fixture

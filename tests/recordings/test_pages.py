@@ -11,10 +11,12 @@ import pytest
 from flask.testing import FlaskClient
 
 from lms.catalogue.actions.states import undo_start
+from lms.catalogue.actions.translations import translate_lecture
 from lms.catalogue.models import Lecture
 from lms.core import clock, files, jobs
 from lms.core.db import action, db
 from lms.core.jobs import Job, JobState
+from lms.core.roles import SYSTEM
 from lms.recordings import uploads
 from lms.streaming.models import Epoch, Stream, Track
 from lms.streaming.queries import find_stream, list_chapters, replay_parts, stream_status
@@ -278,6 +280,10 @@ def test_administrators_see_what_is_deleted_when_and_keep_it(
     monkeypatch.setattr(staff.make.app.extensions["lms.config"], "recordings_kept", 365)
     admin = staff.make.person("Ada", roles=["administrator"])
     staff.make.sign_in(client, admin)
+    with staff.make.app.app_context():
+        translate_lecture(staff.lecture.id, "fr", {"title": "Douanes"}, by=SYSTEM, at=clock.now())
+    assert "1 recording" in client.get("/admin/recordings?q=douane").text
+    assert ",Customs," in client.get("/admin/recordings.csv?lang=fr").text  # files keep the main title
     page = client.get("/admin/recordings").text
     assert "1 recording" in page
     assert "Deleted 365 days after the lecture." in page

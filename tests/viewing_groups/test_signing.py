@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 import pytest
+from apiflask import APIFlask
 from sqlalchemy import select
 
 from lms.attendance.actions.closing import close_attendance
@@ -22,7 +23,9 @@ from lms.enrolment.queries.rows import find_enrolment
 from lms.people.models import Person
 from lms.viewing_groups.actions.groups import GroupInput, add_addresses, call_off, edit_group, open_group, tick
 from lms.viewing_groups.actions.signing import Basis, sign_group, take_back_signature
+from lms.web.locale import speaking
 from tests.factories import Make
+from tests.languages import offering
 from tests.viewing_groups.gathering import DRAFT, TIMES, Story
 
 pytestmark = [pytest.mark.usefixtures("context"), pytest.mark.databases]
@@ -51,6 +54,15 @@ def test_nothing_counts_before_the_signature_and_everybody_on_the_list_does_afte
     assert row.sources == [Source.GROUP]
     shown = get_row(story.lecture.id, story.people[1].public_id, by=SYSTEM, at=story.at)
     assert shown.explanation == row.explanation
+
+
+def test_the_statement_has_the_title_in_the_language_of_who_signs(app: APIFlask, story: Story) -> None:
+    group = story.open()
+    story.tick(group, *story.people[:2])
+    story.lecture.translations = {"fr": {"title": "Règles d’origine"}}
+    db.session.commit()
+    with offering(app, "fr"), speaking("fr", None):
+        assert "Règles d’origine" in story.sign(group).statement
 
 
 def test_signing_twice_is_signing_once_and_another_signature_is_refused(story: Story) -> None:

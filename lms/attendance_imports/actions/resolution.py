@@ -31,6 +31,7 @@ from lms.core.db import action, db
 from lms.core.errors import Invalid, NotFound, Refused
 from lms.core.i18n import _, _n
 from lms.core.roles import Actor
+from lms.core.translations import reader_text
 from lms.people.models import Person
 from lms.people.queries.persons import person_id_of
 
@@ -254,7 +255,7 @@ def _lock(lecture: Lecture, lecture_ids: Collection[int]) -> list[int]:
                 _(
                     "This person also appears in “%(title)s”, whose attendance is closed. Resolve the rows of "
                     "this lecture only, or reopen the other lecture.",
-                    title=locked.title,
+                    title=reader_text(locked),
                 )
             )
     return concerned

@@ -19,6 +19,7 @@ from lms.core.i18n import _
 from lms.core.local_words import span_in
 from lms.core.punctuation import quoted
 from lms.core.roles import Actor
+from lms.core.translations import reader_text
 from lms.people.models import Person
 from lms.people.queries.access import holders_of
 from lms.people.queries.persons import ids_by_email
@@ -111,7 +112,7 @@ def check_no_clash(
         taken = occupied(other)
         if other.id == but or taken is None or not overlaps(span, taken):
             continue
-        title = quoted(other.title) if may_see_lecture(other, by) else _("another lecture")
+        title = quoted(reader_text(other)) if may_see_lecture(other, by) else _("another lecture")
         begins, ends = span_in(*taken, other.time_zone)
         raise Refused(
             _(

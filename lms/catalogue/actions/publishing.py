@@ -17,6 +17,7 @@ from lms.core.db import action, db
 from lms.core.errors import Invalid
 from lms.core.i18n import _
 from lms.core.roles import Actor
+from lms.core.translations import reader_text
 
 
 @action
@@ -38,7 +39,7 @@ def publish_series(
     else:
         _check_known(lectures, lecture_ids)
         drafts = [lecture for lecture in drafts if lecture.id in set(lecture_ids)]
-    if undated := [lecture.title for lecture in drafts if lecture.starts_at is None]:
+    if undated := [reader_text(lecture) for lecture in drafts if lecture.starts_at is None]:
         raise Invalid("lectures", _("“%(title)s” has no date yet. Enter when it starts first.", title=undated[0]))
     if series.visibility is Visibility.DRAFT:
         series = edit_series(slug, {"visibility": Visibility.PUBLIC}, by=by, at=at)

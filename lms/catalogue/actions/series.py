@@ -13,6 +13,7 @@ from lms.catalogue.actions.history import note
 from lms.catalogue.actions.naming import ListChange, add_series_instructors, persons_of
 from lms.catalogue.inputs import PolicyInput, SeriesInput, checked_policy, checked_series, is_slug
 from lms.catalogue.models import (
+    LECTURE_TITLE,
     Lecture,
     LectureChange,
     LectureInstructor,
@@ -32,6 +33,7 @@ from lms.core.errors import Fault, Invalid, NotFound, Refused
 from lms.core.events import CapacityChanged, PolicyChanged, publish
 from lms.core.i18n import _
 from lms.core.roles import Actor
+from lms.core.translations import reader_text
 from lms.people.models import Country, Person
 from lms.people.queries.countries import country_ids, unknown_country
 
@@ -253,7 +255,7 @@ def _set_instructors(series: Series, persons: list[int]) -> ListChange:
     gone = {person.id for person in series.instructors} - set(persons)
     if gone:
         query = (
-            select(Lecture.title, Person.full_name)
+            select(*LECTURE_TITLE, Person.full_name)
             .join(LectureInstructor, LectureInstructor.lecture_id == Lecture.id)
             .join(Person, Person.id == LectureInstructor.person_id)
             .where(
@@ -265,7 +267,9 @@ def _set_instructors(series: Series, persons: list[int]) -> ListChange:
         )
         still = db.session.execute(query).first()
         if still is not None:
-            raise Refused(_("%(person)s gives “%(title)s” in this series.", person=still[1], title=still[0]))
+            raise Refused(
+                _("%(person)s gives “%(title)s” in this series.", person=still.full_name, title=reader_text(still))
+            )
         db.session.execute(
             delete(SeriesInstructor).where(
                 SeriesInstructor.series_id == series.id, SeriesInstructor.person_id.in_(gone)

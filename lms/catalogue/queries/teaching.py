@@ -11,6 +11,7 @@ from sqlalchemy import exists, or_, select
 from lms.catalogue.models import Lecture, LectureChange, LectureInstructor, Series, SeriesInstructor
 from lms.catalogue.queries.lectures import BEGAN, STATION, name_givers
 from lms.catalogue.queries.loading import put_instructors
+from lms.catalogue.queries.titles import title_order
 from lms.catalogue.rules import (
     NOT_BEGUN_STATES,
     TEACHING_ROLES,
@@ -156,7 +157,7 @@ def current_listings(person_id: int) -> Listings:
         select(Series)
         .join(SeriesInstructor, SeriesInstructor.series_id == Series.id)
         .where(SeriesInstructor.person_id == person_id, is_not_over)
-        .order_by(Series.title, Series.id)
+        .order_by(title_order(), Series.id)
     )
     lectures = (
         select(Lecture.id)

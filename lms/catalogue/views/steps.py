@@ -39,6 +39,7 @@ from lms.catalogue.views.lectures import lecture_page
 from lms.core import clock
 from lms.core.errors import Fault, Invalid, Refused
 from lms.core.i18n import _
+from lms.core.translations import reader_text
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
 from lms.web.views import is_local
@@ -88,7 +89,7 @@ def lecture_delete(lecture_id: int) -> ResponseReturnValue:
         check_can_delete(lecture, was_published=lecture_queries.was_published(lecture_id))
         if not form.is_submitted():
             return render_template("catalogue/lecture_delete.html", lecture=lecture)
-        slug, title = lecture.series.slug, lecture.title
+        slug, title = lecture.series.slug, reader_text(lecture)
         delete_draft(lecture_id, by=actor, at=clock.now())
     except Refused as refused:
         flash(refused.message, "wrong")

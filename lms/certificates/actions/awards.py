@@ -36,6 +36,7 @@ from lms.core.glyphs import Coverage
 from lms.core.i18n import _
 from lms.core.jobs import Job, JobState, get_job, request_job, stop_job
 from lms.core.roles import SYSTEM, Actor
+from lms.core.translations import TextOf
 from lms.core.typed_text import clean_text
 from lms.mail.outbox import post_mails, posted
 from lms.people.actions.country_moves import moved_rows
@@ -241,7 +242,7 @@ def remind_unconfirmed(slug: str, *, by: Actor, at: datetime) -> int:
             "confirm_name",
             {
                 "native_name": native[person_id],
-                "title": series.title,
+                "title": TextOf(series),
                 "waits": current_policy(series.id).confirmed_names,
                 "has_account": person_id in with_account,
             },

@@ -24,7 +24,7 @@ from lms.core.i18n import _
 from lms.core.lists import ListRequest
 from lms.core.measures import MINUTE_MS
 from lms.core.roles import Actor
-from lms.core.translations import Translations
+from lms.core.translations import Translations, reader_text, reading_key
 from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.enrolment.queries.rows import PERSON_ROW, SPEAKS, day_of, matching
 from lms.enrolment.rules import speaks_for
@@ -145,8 +145,12 @@ def ids_behind(series: Series, country_id: int | None, *, by: Actor, at: datetim
 
 def _count_by_series(query: Any) -> dict[str, tuple[str, int]]:
     selected = query.subquery()
-    counts = select(selected.c.slug, selected.c.title, func.count()).group_by(selected.c.slug, selected.c.title)
-    return {slug: (title, count) for slug, title, count in read(counts.order_by(selected.c.title))}
+    counts = (
+        select(Series.slug, *SERIES_TITLE, func.count().label("people"))
+        .join(selected, selected.c.series_id == Series.id)
+        .group_by(Series.id)
+    )
+    return {row.slug: (reader_text(row), row.people) for row in sorted(read(counts), key=reading_key)}
 
 
 def _running(by: Actor, at: datetime, series_id: int | None = None) -> dict[int, _RunningSeries]:

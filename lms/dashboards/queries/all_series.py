@@ -20,8 +20,7 @@ from lms.core.lists import ListRequest
 from lms.core.matching import is_in_any
 from lms.core.roles import Actor
 from lms.core.search_index import search_phrases
-from lms.core.sorting import sort_key
-from lms.core.translations import Translations
+from lms.core.translations import Translations, every_text, reading_key
 
 
 class SeriesState(StrEnum):
@@ -141,15 +140,14 @@ def _matches(row: SeriesRow, request: ListRequest) -> bool:
         return False
     if state and state not in (TO_ISSUE, row.state.value):
         return False
-    titles = [text["title"] for text in row.translations.values() if "title" in text]
-    return is_in_any(phrases, [row.title, row.slug, *titles])
+    return is_in_any(phrases, [row.slug, *every_text(row)])
 
 
 def _key(column: str) -> Any:
     """What a column is sorted by; rows come latest first."""
     keys: dict[str, Any] = {
         "state": lambda row: _ORDER[row.state],
-        "title": lambda row: sort_key(row.title),
+        "title": reading_key,
         "enrolled": lambda row: row.enrolled,
         "held": lambda row: row.held,
         "earned": lambda row: row.totals.earned,

@@ -13,7 +13,7 @@ from lms.attendance.models.evidence import Presence
 from lms.attendance.models.unmatched import UnmatchedAttendee
 from lms.attendance.presence import is_unmatched
 from lms.attendance.queries.appeals import open_appeals_for
-from lms.catalogue.models import LECTURE_TITLE, Lecture, Series
+from lms.catalogue.models import LECTURE_TITLE, SERIES_TITLE, Lecture, Series
 from lms.catalogue.rules import teaching_id
 from lms.catalogue.visibility import ids_taught_by
 from lms.core import cache_versions
@@ -21,7 +21,7 @@ from lms.core.db import read, read_one
 from lms.core.errors import Forbidden
 from lms.core.process_cache import memory
 from lms.core.roles import Actor
-from lms.core.translations import Translations
+from lms.core.translations import TitleTexts, Translations
 from lms.nominations.models import Nomination, NominationState
 
 STAMP = "waiting"
@@ -80,9 +80,9 @@ class UnmatchedIn:
     language: str
     text_language: str | None
     translations: Translations
-    series: str
     began: datetime | None
     count: int
+    series: TitleTexts
 
 
 def list_unmatched(*, by: Actor, limit: int = 200) -> Sequence[UnmatchedIn]:
@@ -97,9 +97,9 @@ def list_unmatched(*, by: Actor, limit: int = 200) -> Sequence[UnmatchedIn]:
         select(
             Lecture.id,
             *LECTURE_TITLE,
-            Series.title,
             Lecture.actual_start,
             count,
+            *SERIES_TITLE,
         )
         .join(Series, Series.id == Lecture.series_id)
         .join(Presence, Presence.lecture_id == Lecture.id)
@@ -109,4 +109,5 @@ def list_unmatched(*, by: Actor, limit: int = 200) -> Sequence[UnmatchedIn]:
         .order_by(count.desc(), Lecture.id)
         .limit(limit)
     )
-    return [UnmatchedIn(*row) for row in read(query)]
+    rows: Any = read(query)
+    return [UnmatchedIn(*row[:-4], *[TitleTexts(*row[-4:])]) for row in rows]

@@ -15,6 +15,7 @@ from lms.core import clock
 from lms.core.i18n import _, _n, _p
 from lms.core.jobs import Job, JobState, get_job
 from lms.core.roles import Role
+from lms.core.translations import reader_text
 from lms.dashboards import work
 from lms.dashboards.queries.administration import (
     FailedMail,
@@ -114,13 +115,13 @@ def _application_row(row: SeriesApplications) -> TodoRow:
 def _nomination_row(row: SeriesWaiting) -> TodoRow:
     url = url_for("nominations.admin_nominations", state="submitted", series=row.slug)
     what = _n("One nomination", "%(n)s nominations", row.count, n=number(row.count))
-    return TodoRow(what, url, row.title, [TodoStep(_("Decide"), url)], since=row.oldest)
+    return TodoRow(what, url, translated(row), [TodoStep(_("Decide"), url)], since=row.oldest)
 
 
 def _refused_row(row: Refusals) -> TodoRow:
     url = url_for("certificates.progress", slug=row.series.slug, job_id=row.job.public_id)
     what = _n("One certificate blocked", "%(n)s certificates blocked", row.count, n=number(row.count))
-    about = _("%(series)s: a name cannot be printed", series=row.series.title)
+    about = _("%(series)s: a name cannot be printed", series=reader_text(row.series))
     return TodoRow(what, url, about, [TodoStep(_("Correct"), url)], since=row.job.finished_at or row.job.created_at)
 
 

@@ -21,6 +21,7 @@ from lms.certificates.queries.change_preview import CertificateChanges, preview_
 from lms.core import clock
 from lms.core.errors import Invalid, Refused
 from lms.core.roles import Actor
+from lms.core.translations import reader_text
 from lms.dashboards.views.blueprint import bp
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
@@ -80,7 +81,7 @@ def policy(slug: str) -> ResponseReturnValue:
         "dashboards/policy.html",
         preview=preview,
         series=preview.series,
-        titles={one.lecture.id: one.lecture.title for one in preview.lectures},
+        titles={one.lecture.id: reader_text(one.lecture) for one in preview.lectures},
         shown=shown_of(preview.series.id, [one.difference for one in preview.taken], effects, by=by),
     )
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from lms.core.i18n import _l, _lp
 from lms.core.lists import ListRequest
-from lms.core.matching import match_of_text
+from lms.core.matching import is_in_any
 from lms.core.roles import Role
-from lms.core.search_index import search_words
-from lms.core.sorting import sort_key
+from lms.core.search_index import search_phrases
+from lms.core.translations import every_text, reading_key
 from lms.dashboards.queries.waiting import UnmatchedIn, list_unmatched
 from lms.dashboards.views.blueprint import bp
 from lms.web.list_parts import SERIES, Column
@@ -20,8 +20,8 @@ from lms.web.lists import ListView
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _ORDERS: Mapping[str, Callable[[UnmatchedIn], Any]] = {
-    "title": lambda row: (sort_key(row.title), row.lecture_id),
-    "series": lambda row: (sort_key(row.series), row.lecture_id),
+    "title": lambda row: (reading_key(row), row.lecture_id),
+    "series": lambda row: (reading_key(row.series), row.lecture_id),
     "began": lambda row: (row.began or _NEVER, row.lecture_id),
     "count": lambda row: (row.count, -row.lecture_id),
 }
@@ -43,11 +43,9 @@ class UnmatchedByLecture(ListView[UnmatchedIn]):
     )
 
     def query(self, request: ListRequest) -> tuple[Sequence[UnmatchedIn], int]:
-        words = tuple(search_words(request.q))
+        phrases = search_phrases(request.q)
         rows = [
-            row
-            for row in list_unmatched(by=self.by)
-            if not words or match_of_text(words, f"{row.title} {row.series}") is not None
+            row for row in list_unmatched(by=self.by) if is_in_any(phrases, [*every_text(row), *every_text(row.series)])
         ]
         rows.sort(key=_ORDERS[request.sort], reverse=request.descending)
         return request.rows_of_page(rows), len(rows)

@@ -19,7 +19,7 @@ from lms.core.i18n import _
 from lms.core.organiser import organiser_in
 from lms.core.process_cache import memory
 from lms.core.roles import ANONYMOUS
-from lms.core.translations import TextOf, for_reader
+from lms.core.translations import reader_text
 from lms.enrolment.actions.calendars import NOTED_EVERY, make_address, note_reading, remove_address
 from lms.enrolment.calendars import lectures_of, own_address, read_of_series, read_own, subscriber_of
 from lms.enrolment.views.blueprint import bp
@@ -91,11 +91,11 @@ def series_calendar(slug: str) -> ResponseReturnValue:
         nonlocal rows, series
         series = get_series(slug, by=ANONYMOUS)
         rows = read_of_series(series.id, at=at)
-        return series.title, series.language, series.translations, rows
+        return series.title, series.language, series.text_language, series.translations, rows
 
     def write() -> bytes:
         with speaking(series.language, None):
-            return feed(lectures_of(rows), name=for_reader(TextOf(series), reader_locale()), by=publisher(), at=at)
+            return feed(lectures_of(rows), name=reader_text(series), by=publisher(), at=at)
 
     return answer_feed(("series", slug), read=read, write=write, name=slug, is_public=True)
 

@@ -7,12 +7,13 @@ from collections import defaultdict
 from sqlalchemy import select
 from sqlalchemy.orm import aliased
 
-from lms.catalogue.models import Series
+from lms.catalogue.models import SERIES_TITLE, Series
 from lms.core.bulk import among
 from lms.core.db import read
 from lms.core.errors import Refused
 from lms.core.events import CountriesMerged, CountryMergeUndone
 from lms.core.i18n import _n
+from lms.core.translations import reader_text
 from lms.enrolment.models import SeatKind
 from lms.enrolment.quota_merges import part_quota
 from lms.nominations.models import OPEN, Nomination, ProfileRequest
@@ -23,7 +24,7 @@ def unite_country(event: CountriesMerged) -> None:
     """Within an action: lets nominations be of the country kept. Raises Refused where both nominated one person."""
     other = aliased(Nomination)
     both = (
-        select(Nomination.full_name, Series.title)
+        select(Nomination.full_name, *SERIES_TITLE)
         .join(other, (other.series_id == Nomination.series_id) & (other.email_key == Nomination.email_key))
         .join(Series, Series.id == Nomination.series_id)
         .where(Nomination.country_id == event.merged_id, other.country_id == event.kept_id)
@@ -39,7 +40,7 @@ def unite_country(event: CountriesMerged) -> None:
                 "“%(series)s”. Reject or withdraw one nomination of each first.",
                 len(rows),
                 name=rows[0].full_name,
-                series=rows[0].title,
+                series=reader_text(rows[0]),
             )
         )
     move_rows(Nomination.country_id, event)

@@ -12,6 +12,7 @@ from lms.core import audit
 from lms.core.bulk import among
 from lms.core.db import db
 from lms.core.roles import Actor
+from lms.core.translations import TextOf
 from lms.enrolment.actions.places import lock
 from lms.enrolment.models import SeatReason
 from lms.mail.outbox import post_mails
@@ -156,7 +157,7 @@ def _tell_rejected(nominations: Collection[Nomination], reason: str, *, at: date
                 contact,
                 "nominations_rejected",
                 {
-                    "title": of_nominator[0].series.title,
+                    "title": TextOf(of_nominator[0].series),
                     "names": [one.full_name for one in of_nominator][:50],
                     "more": max(0, len(of_nominator) - 50),
                     "reason": reason,

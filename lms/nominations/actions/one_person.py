@@ -8,11 +8,12 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from lms.catalogue.models import Series
+from lms.catalogue.models import SERIES_TITLE, Series
 from lms.core.db import action, db
 from lms.core.errors import Fault, Invalid
 from lms.core.i18n import _
 from lms.core.roles import Actor
+from lms.core.translations import reader_text
 from lms.nominations.actions.letters import EndorsementLetter, drop_letters, keep_letter
 from lms.nominations.actions.nominating import Nominated, nominate
 from lms.nominations.models import Nomination, NominationState
@@ -61,13 +62,14 @@ def _nominate(
     by: Actor,
     at: datetime,
 ) -> list[NominationOutcome]:
-    query = select(Series.id, Series.title, Series.slug).where(Series.slug.in_(slugs)).order_by(Series.id)
+    query = select(Series.id, *SERIES_TITLE).where(Series.slug.in_(slugs)).order_by(Series.id)
     series_rows = list(db.session.execute(query))
     if not series_rows or len(series_rows) < len(set(slugs)):
         raise Invalid("series", _("Choose at least one series from the list."))
     outcomes, faults = [], []
-    for series_id, title, _slug in series_rows:
-        answer = nominate(series_id, [row], country_id=country_id, submit=submit, by=by, at=at)
+    for series in series_rows:
+        title = reader_text(series)
+        answer = nominate(series.id, [row], country_id=country_id, submit=submit, by=by, at=at)
         faults += [_fault(title, fault) for fault in answer.rejected]
         made = _made(answer)
         if letter is not None and made is not None:

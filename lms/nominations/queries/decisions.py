@@ -11,9 +11,11 @@ from typing import Any
 from sqlalchemy import func, select
 
 from lms.batches.kinds import largest_first
-from lms.catalogue.models import Series
+from lms.catalogue.models import SERIES_TITLE, Series
+from lms.catalogue.queries.titles import title_order
 from lms.core.bulk import among
 from lms.core.db import db, read
+from lms.core.translations import reader_text
 from lms.enrolment.models import CountryQuota
 from lms.enrolment.queries.rows import standing_of
 from lms.enrolment.queries.series import is_over
@@ -124,7 +126,7 @@ def preview_of(batch: DecisionBatch, *, at: datetime) -> DecisionPreview:
 
 def _effects(groups: Sequence[Any], at: datetime) -> list[SeriesEffect]:
     ids = {row[0] for row in groups}
-    series = db.session.scalars(select(Series).where(Series.id.in_(ids)).order_by(func.lower(Series.title), Series.id))
+    series = db.session.scalars(select(Series).where(Series.id.in_(ids)).order_by(title_order(), Series.id))
     quotas = select(CountryQuota).where(CountryQuota.series_id.in_(ids), CountryQuota.released_at.is_(None))
     left = {
         (quota.series_id, quota.country_id): quota.seats - quota.used
@@ -141,7 +143,7 @@ def _effects(groups: Sequence[Any], at: datetime) -> list[SeriesEffect]:
             free += min(count - with_seat, left.get((row.id, country_id), 0))
         others = people - held - free
         free += others if row.open_seats is None else min(others, row.open_seats)
-        effects.append(SeriesEffect(row.slug, row.title, people, held, free, people - held - free))
+        effects.append(SeriesEffect(row.slug, reader_text(row), people, held, free, people - held - free))
     return effects
 
 
@@ -168,9 +170,9 @@ def list_decided(batch: DecisionBatch, states: Collection[DecidedState], *, limi
     """People of a batch in one of these states, by name, up to a limit."""
     query = (
         _of(batch, states)
-        .with_only_columns(Nomination.public_id, Nomination.full_name, Series.title, DecisionBatchEntry.state)
+        .with_only_columns(Nomination.public_id, Nomination.full_name, *SERIES_TITLE, DecisionBatchEntry.state)
         .join(Series, Series.id == Nomination.series_id)
         .order_by(func.lower(Nomination.full_name), Nomination.id)
         .limit(limit)
     )
-    return [DecidedNominee(*row) for row in read(query)]
+    return [DecidedNominee(row.public_id, row.full_name, reader_text(row), row.state) for row in read(query)]

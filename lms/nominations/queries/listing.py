@@ -11,13 +11,16 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, case, false, func, or_, select, true
 from sqlalchemy.orm import aliased, contains_eager
 
-from lms.catalogue.models import Series
+from lms.catalogue.models import SERIES_TITLE, Series
+from lms.catalogue.queries.titles import title_order
 from lms.core.bulk import among
 from lms.core.db import db, read, read_value
 from lms.core.errors import NotFound
+from lms.core.i18n import reader_locale
 from lms.core.lists import ListRequest
 from lms.core.roles import Actor
-from lms.core.sorting import sort_key
+from lms.core.sorting import by_name, sort_key
+from lms.core.translations import Translations, reader_text
 from lms.enrolment.models import CountryQuota
 from lms.nominations.models import OPEN, Nomination, NominationState
 from lms.people.models import Country, DuplicatePair, Person
@@ -93,9 +96,10 @@ def list_nominations(
 def _order(request: ListRequest, names: Mapping[str, str]) -> list[Any]:
     keys: dict[str, Any] = {
         "name": func.lower(Nomination.full_name),
-        "series": func.lower(Series.title),
         "organisation": func.nullif(func.lower(Nomination.organisation), ""),
     }
+    if request.sort == "series":
+        keys["series"] = title_order()
     if request.sort == "country" and names:
         places = {one: place for place, one in enumerate(sorted(names, key=lambda each: sort_key(names[each])))}
         keys["country"] = case(places, value=Country.code)
@@ -178,8 +182,8 @@ def list_nominated_series(*, by: Actor, is_own: bool = False) -> list[tuple[str,
     some = matching(NominationFilter(is_own=is_own), by=by).with_only_columns(
         Nomination.series_id, maintain_column_froms=True
     )
-    query = select(Series.slug, Series.title).where(Series.id.in_(some)).order_by(func.lower(Series.title), Series.id)
-    return [(slug, title) for slug, title in read(query)]
+    rows = read(select(Series.slug, *SERIES_TITLE).where(Series.id.in_(some)).order_by(Series.id))
+    return by_name([(row.slug, reader_text(row)) for row in rows], reader_locale())
 
 
 @dataclass(frozen=True)
@@ -229,6 +233,9 @@ class SeriesWaiting:
 
     slug: str
     title: str
+    language: str
+    text_language: str | None
+    translations: Translations
     count: int
     oldest: datetime
 
@@ -236,7 +243,7 @@ class SeriesWaiting:
 def list_waiting_series() -> list[SeriesWaiting]:
     """The series with nominations that wait for a decision, the longest wait first. Callers check permission."""
     query = (
-        select(Series.slug, Series.title, func.count(), func.min(Nomination.submitted_at))
+        select(Series.slug, *SERIES_TITLE, func.count(), func.min(Nomination.submitted_at))
         .join(Series, Series.id == Nomination.series_id)
         .where(Nomination.state == NominationState.SUBMITTED)
         .group_by(Series.id)

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import contains_eager
 
-from lms.catalogue.models import Series
+from lms.catalogue.queries.titles import title_order
 from lms.core.bulk import among
 from lms.core.db import db, read, read_column
 from lms.core.errors import NotFound
@@ -38,10 +38,9 @@ def list_nominations(filters: NominationFilter, request: ListRequest, *, by: Act
     keys: dict[str, Any] = {
         "name": func.lower(Nomination.full_name),
         "state": Nomination.state,
-        "series": Series.title,
         "answer_by": Nomination.expires_at,
     }
-    key = keys.get(request.sort, Nomination.id)
+    key = title_order() if request.sort == "series" else keys.get(request.sort, Nomination.id)
     rows = query.order_by(key.is_(None), key.desc() if request.descending else key, Nomination.id.desc())
     rows = rows.options(contains_eager(Nomination.series), contains_eager(Nomination.country))
     return NominationsOfCountry(list(db.session.scalars(rows.limit(request.size).offset(request.offset))), total)

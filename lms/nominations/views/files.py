@@ -17,6 +17,7 @@ from lms.core.errors import Fault, Invalid, NotFound, Refused, TooLarge, WrongKi
 from lms.core.i18n import _, _l, _p
 from lms.core.lists import ListRequest
 from lms.core.roles import Role
+from lms.core.translations import reader_text
 from lms.nominations.actions import files
 from lms.nominations.actions.files import NomineeFile
 from lms.nominations.forms.files import NominateForm, NomineesForm
@@ -62,7 +63,7 @@ def file_upload() -> ResponseReturnValue:
     country = own_country(countries, request.args.get("country"))
     offered = list_series_to_nominate(country.id, by=by, at=at)
     form, status = NomineesForm(series=request.args.get("series")), 200
-    form.offer([(one.series.slug, one.series.title) for one in offered])
+    form.offer([(one.series.slug, reader_text(one.series)) for one in offered])
     if request.method == "POST":
         status = 422
         if form.validate():

@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from lms.core import clock
 from lms.core.i18n import _
 from lms.core.roles import Role
+from lms.core.translations import reader_text
 from lms.nominations.actions.letters import read_letter
 from lms.nominations.actions.one_person import NominationOutcome, nominate_person
 from lms.nominations.forms.nominate import NominatePersonForm
@@ -34,7 +35,7 @@ def nominate_one() -> ResponseReturnValue:
     country = own_country(own_countries(by), request.args.get("country"))
     listed = list_series_to_nominate(country.id, by=by, at=at)
     form = NominatePersonForm()
-    form.offer((one.series.slug, one.series.title) for one in listed)
+    form.offer((one.series.slug, reader_text(one.series)) for one in listed)
     form.offer_languages(country)
     if request.method == "GET":
         only = request.args.get("series") or (listed[0].series.slug if len(listed) == 1 else "")

@@ -18,7 +18,7 @@ from lms.core.db import db, read, read_column
 from lms.core.errors import Forbidden, Invalid, NotFound
 from lms.core.i18n import _
 from lms.core.roles import Actor
-from lms.core.sorting import collation_key
+from lms.core.sorting import by_name
 from lms.people.models import Country, Partnership, Person, PersonCountry, Region
 from lms.people.queries.country_names import code_of_name, codes_of_shared_name, name_key, regions, territories
 
@@ -237,13 +237,9 @@ def grouped_countries(names: Mapping[str, str], day: date, locale: str) -> list[
                 region = parents.get(region)
             by_group.setdefault(_PARTNERS if code in partners else region, []).append((code, names[code]))
     labels: dict[str | None, str] = {_PARTNERS: _("Partner countries")}
-    labels |= sorted(continents.items(), key=lambda pair: collation_key(pair[1], locale))
+    labels |= by_name(continents.items(), locale)
     labels |= {None: _("Other countries and areas")}
-    return [
-        CountryGroup(label, sorted(by_group[key], key=lambda pair: collation_key(pair[1], locale)))
-        for key, label in labels.items()
-        if key in by_group
-    ]
+    return [CountryGroup(label, by_name(by_group[key], locale)) for key, label in labels.items() if key in by_group]
 
 
 _WORLD, _PARTNERS = "001", "partners"

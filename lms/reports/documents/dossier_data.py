@@ -14,10 +14,8 @@ from lms.core import clock
 from lms.core.bulk import among
 from lms.core.db import db
 from lms.core.errors import Forbidden, Invalid, NotFound
-from lms.core.i18n import reader_locale
 from lms.core.roles import Actor, Role
-from lms.core.sorting import collation_key
-from lms.core.translations import reader_text
+from lms.core.translations import reading_key
 from lms.core.zones import main_zone
 from lms.enrolment.models import CountryQuota, EnrolmentStatus
 from lms.enrolment.queries.people import CountryTotals, Places, Undecided, country_standing, list_undecided
@@ -306,7 +304,7 @@ def _undecided(undecided: list[Undecided], *, by: Actor) -> list[Waiting]:
         query = query.where(Series.visibility == Visibility.PUBLIC)
     series = {one.id: one for one in db.session.scalars(query)}
     waiting = [Waiting(series[one.series_id], one) for one in undecided if one.series_id in series]
-    return sorted(waiting, key=lambda item: (collation_key(reader_text(item.series), reader_locale()), item.series.id))
+    return sorted(waiting, key=lambda item: (reading_key(item.series), item.series.id))
 
 
 def _open_matters(country: Country, *, by: Actor, at: datetime) -> OpenMatters:

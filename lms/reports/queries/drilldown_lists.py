@@ -313,9 +313,7 @@ def _in_order_of_lectures(context: DrilldownContext, lectures: Sequence[HeldLect
         {
             "day": lambda lecture: (lecture.day, lecture.id),
             "lecture": lambda lecture: context.order_of(titles[lecture.id]),
-            "series": lambda lecture: collation_key(
-                context.names.label("series", lecture.series_id), context.names.locale
-            ),
+            "series": lambda lecture: context.order_of(context.names.label("series", lecture.series_id)),
         },
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -17,6 +17,7 @@ from lms.catalogue.models import SERIES_TITLE, Lecture, Series, Visibility
 from lms.core.db import db
 from lms.core.i18n import _, _l
 from lms.core.roles import Actor
+from lms.core.sorting import by_name
 from lms.core.translations import translation_for
 from lms.people.queries.countries import Rows, country_rows, named_countries, named_regions, region_rows
 from lms.reports.rules import VALUES, Slice
@@ -131,10 +132,10 @@ def choices(*, by: Actor, locale: str) -> Choices:
     countries = [row for id_, row in names.countries.items() if by.is_reporter or id_ in by.country_ids]
     series = [(slug, title) for slug, title, draft in names.series.values() if by.is_reporter or not draft]
     return Choices(
-        series=_by_name(series),
-        countries=_by_name(countries),
-        regions=_by_name(names.regions.items()),
-        languages=_by_name((code, language_name(code, locale)) for code in _languages()),
+        series=by_name(series, locale),
+        countries=by_name(countries, locale),
+        regions=by_name(names.regions.items(), locale),
+        languages=by_name(((code, language_name(code, locale)) for code in _languages()), locale),
     )
 
 
@@ -156,10 +157,6 @@ def filters_in_words(slice_: Slice, locale: str) -> list[str]:
 
 def _languages() -> set[str]:
     return {code for table in (Lecture, Series) for code in db.session.scalars(select(table.language).distinct())}
-
-
-def _by_name(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    return sorted(pairs, key=lambda pair: pair[1].casefold())
 
 
 def label(dimension: str, key: str, locale: str = "en", regions: Mapping[str, str] = _NO_REGIONS) -> str:

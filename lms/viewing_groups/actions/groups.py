@@ -22,6 +22,7 @@ from lms.core.errors import Fault, Forbidden, Invalid, NotFound, Refused
 from lms.core.i18n import _
 from lms.core.punctuation import colon
 from lms.core.roles import Actor
+from lms.core.translations import reader_text
 from lms.enrolment.actions.places import share_own_profile
 from lms.enrolment.membership import eligible_people
 from lms.enrolment.rules import check_is_for_country
@@ -253,7 +254,7 @@ def check_in(code: str, *, email: str | None = None, by: Actor, at: datetime) ->
         raise Refused(_("Check-in is over because the lecture has ended. The group’s organiser can still add you."))
     if view.signature is not None:
         raise Refused(_("The list of this group is already signed. Ask the group’s organiser."))
-    checked_in = CheckedIn(view.lecture.id, view.lecture.title, view.place, is_named=not email)
+    checked_in = CheckedIn(view.lecture.id, reader_text(view.lecture), view.place, is_named=not email)
     if email:
         address = checked_address(email)
         _check_room_on_list(view.group)

@@ -23,6 +23,7 @@ from lms.core.errors import Invalid, Refused
 from lms.core.i18n import _
 from lms.core.local_words import span_in, zone_city
 from lms.core.roles import SYSTEM, Actor
+from lms.core.translations import reader_text
 from lms.core.typed_text import checked_words
 from lms.people.models import Person, PersonEmail
 from lms.people.queries.countries import countries_of
@@ -78,7 +79,7 @@ def sign_group(public_id: str, *, basis: Basis, mark: str, by: Actor, at: dateti
     if group_rules.mark_of(resolved.people) != mark:
         raise Refused(_("The list has changed since you opened it. Review it again, then sign."))
     place = f"{view.place}, {_times(view, intervals)}"
-    promise = group_rules.promise(len(resolved.people), title=lecture.title, place=place)
+    promise = group_rules.promise(len(resolved.people), title=reader_text(lecture), place=place)
     signature = GroupSignature(
         group_id=group.id,
         people=len(resolved.people),

@@ -16,6 +16,7 @@ from lms.core.i18n import _, _n
 from lms.core.punctuation import gap
 from lms.core.sorting import sort_key
 from lms.core.tables import decode
+from lms.core.translations import reader_text
 from lms.people.queries.countries import country_names
 from lms.viewing_groups import queries as viewing
 from lms.viewing_groups import rules
@@ -80,7 +81,7 @@ def _page(group_id: str, status: int = 200, **given: Any) -> ResponseReturnValue
             take_back=given.pop("take_back", None) or TakeBackForm(formdata=None),
             signatures=signatures,
             doubt=rules.size_warning(listed.size, view.group.expected),
-            said=rules.promise(listed.size, title=view.lecture.title, place=view.place) if listed.size else "",
+            said=rules.promise(listed.size, title=reader_text(view.lecture), place=view.place) if listed.size else "",
             closed=_closed(view.lecture),
             **given,
         ),
