@@ -49,9 +49,11 @@ class Certificate(Base):
     """A document that states an award, with all its content frozen; a corrected one supersedes it.
 
     `number` is stored without separators (17 characters). `hours_ms` is the actual length of the lectures attended.
-    `lectures` are the stations of the route: [{"title", "day", "attended"}]. `credential` is its badge as signed at the
-    issue (compact JWS), by the key `signing_kid`; it is deleted for an erased person. Its validity is at `status_index`
-    of the list `status_list`, for ever. `signatory` and `signatory_office` are printed with the built-in design only.
+    `lectures` are the stations of the route: [{"title", "language", "day", "attended"}], without "language" in older
+    ones. `title_language` is that of `series_title`; `language`, that of the series, decides about the other words.
+    `credential` is its badge as signed at the issue (compact JWS), by the key `signing_kid`; it is deleted for an
+    erased person. Its validity is at `status_index` of the list `status_list`, for ever. `signatory` and
+    `signatory_office` are printed with the built-in design only.
     """
 
     __tablename__ = "certificate"
@@ -65,6 +67,7 @@ class Certificate(Base):
     name: Mapped[str] = mapped_column(String(200))
     native_name: Mapped[str | None] = mapped_column(String(200))
     series_title: Mapped[str] = mapped_column(String(200))
+    title_language: Mapped[str | None] = mapped_column(String(35))
     lectures: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
     hours_ms: Mapped[int] = mapped_column(BigInteger)
     issued_on: Mapped[date]

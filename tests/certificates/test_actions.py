@@ -1,17 +1,19 @@
 from __future__ import annotations
 
+import json
+from base64 import urlsafe_b64decode
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 
 import pytest
 from sqlalchemy import delete, select
 
-from lms.catalogue.models import CertificateKind, Policy, Series
+from lms.catalogue.models import CertificateKind, Lecture, Policy, Series
 from lms.certificates import numbers
 from lms.certificates.actions import awards
 from lms.certificates.eligibility import Missing
 from lms.certificates.models import Award, Certificate, CertificateState
-from lms.certificates.pdf import store
+from lms.certificates.pdf import store, typesetting
 from lms.certificates.queries import certificates, eligibility
 from lms.certificates.queries.earner_groups import EarnerGroup
 from lms.core import audit
@@ -65,6 +67,41 @@ def test_a_certificate_freezes_all_that_stands_on_it(programme: Make, at: dateti
         ("2026-06-03", True),
     ]
     assert shown.state is CertificateState.VALID
+
+
+def test_titles_are_in_the_language_of_the_words_and_stay_so(programme: Make, at: datetime) -> None:
+    made = programme({"Ada": "aaa"})
+    series, lecture = db.session.get_one(Series, made.series_id), db.session.get_one(Lecture, made.lectures[0])
+    series.language, series.text_language = "fr", "en"
+    series.translations = {"fr": {"title": "Cycle traduit"}, "zh": {"title": "课程"}}
+    lecture.text_language, lecture.translations = "en", {"fr": {"title": "Séance traduite"}}
+    db.session.commit()
+    awards.issue_certificates(made.series_id, by=SYSTEM, at=at)
+    row = rows()[0]
+    assert (row.series_title, row.title_language, row.language) == ("Cycle traduit", "fr", "fr")
+    assert [(one["title"], one["language"]) for one in row.lectures[:2]] == [
+        ("Séance traduite", "fr"),
+        ("Lecture 2", "en"),
+    ]
+    passages = typesetting.spoken(store.order_of(row, "participation").award)
+    assert [passage.language for passage in passages][-4:] == ["fr", "fr", "en", "en"]
+    credential = json.loads(urlsafe_b64decode((row.credential or "").split(".")[1] + "=="))
+    assert credential["name"] == "Certificate of participation: Cycle traduit"
+    db.session.get_one(Series, made.series_id).translations = {"fr": {"title": "Autre titre"}}
+    db.session.commit()
+    rename(made.people["Ada"], "Ada Lovelace", None, at + timedelta(days=9))
+    first, second = rows()
+    assert (second.series_title, second.title_language) == ("Cycle traduit", "fr")
+    assert second.lectures == first.lectures
+
+
+def test_titles_are_english_where_the_words_are(programme: Make, at: datetime) -> None:
+    made = programme({"Ada": "aaa"}, title="Biashara ya mtandaoni")
+    series = db.session.get_one(Series, made.series_id)
+    series.language, series.translations = "sw", {"en": {"title": "Online trade"}}
+    db.session.commit()
+    awards.issue_certificates(made.series_id, by=SYSTEM, at=at)
+    assert [(row.series_title, row.title_language) for row in rows()] == [("Online trade", "en")]
 
 
 def test_the_day_is_the_organisers(programme: Make, at: datetime) -> None:

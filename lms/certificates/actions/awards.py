@@ -19,6 +19,7 @@ from lms.certificates.actions import bulk_issue
 from lms.certificates.actions.bundles import forget_bundles
 from lms.certificates.badges import status_list
 from lms.certificates.badges.credential import give_badges
+from lms.certificates.designs.versions import design_of, version_of_series
 from lms.certificates.eligibility import earning, has_earned
 from lms.certificates.models import AWARDS, Award, Certificate, CertificateState
 from lms.certificates.notices import tell_issued
@@ -119,9 +120,9 @@ def _check_series(series_id: int, kind: CertificateKind | None) -> CertificateKi
     """The kind to issue. Raises Refused where the series issues no certificates or its own text cannot be printed."""
     kind = rules.kind_to_issue(kind, current_policy(series_id).certificate)
     series = get_series_by_id(series_id, by=SYSTEM)
-    titles = [lecture.title for lecture in certificates.counted_lectures(series_id)]
-    fault = store.fault_of_series(series.title, titles, store.installed_fonts())
-    if fault is not None:
+    design = design_of(version_of_series(series_id))
+    titles = certificates.printed_titles(series, certificates.counted_lectures(series_id), design)
+    if (fault := titles.fault) is not None:
         raise Refused(fault)
     return kind
 
@@ -384,6 +385,7 @@ def _replace(pairs: Sequence[tuple[Certificate, Person]], *, by: Actor, at: date
                     name=person.full_name,
                     native_name=person.native_name,
                     series_title=row.series_title,
+                    title_language=row.title_language,
                     lectures=row.lectures,
                     hours_ms=row.hours_ms,
                     issued_on=row.issued_on,

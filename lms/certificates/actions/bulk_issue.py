@@ -12,7 +12,7 @@ from sqlalchemy import select
 from lms.catalogue.models import CertificateKind, Lecture, Series
 from lms.certificates import eligibility, keys, numbers
 from lms.certificates.badges.credential import CredentialFacts, badges_for, days_attended
-from lms.certificates.designs.versions import version_of_series
+from lms.certificates.designs.versions import design_of, version_of_series
 from lms.certificates.models import Award, Certificate, CertificateState
 from lms.certificates.pdf.issue_context import IssueOccasion, issue_contexts
 from lms.certificates.queries import certificates
@@ -79,10 +79,11 @@ def _write_awards(occasion: Occasion, earned: Sequence[Earned]) -> dict[int, int
 def _certificates(occasion: Occasion, earned: Sequence[Earned], awards: dict[int, int]) -> list[dict[str, Any]]:
     issued_on = day_of(occasion.at, reporting_zone())
     design = version_of_series(occasion.series.id)
+    titles = certificates.printed_titles(occasion.series, occasion.lectures, design_of(design))
     routes: dict[frozenset[int], tuple[list[dict[str, Any]], int]] = {}
     for earner in earned:
         if earner.attended not in routes:
-            stations = certificates.stations_of(occasion.lectures, earner.attended)
+            stations = certificates.stations_of(occasion.lectures, earner.attended, titles)
             routes[earner.attended] = stations, certificates.attended_ms(occasion.lectures, earner.attended)
     around = issue_contexts([IssueOccasion(occasion.series.id, one.person_id, issued_on) for one in earned])
     rows = [
@@ -92,7 +93,8 @@ def _certificates(occasion: Occasion, earned: Sequence[Earned], awards: dict[int
             "state": CertificateState.VALID,
             "name": one.full_name,
             "native_name": one.native_name,
-            "series_title": occasion.series.title,
+            "series_title": titles.series.text,
+            "title_language": titles.series.language or None,
             "lectures": routes[one.attended][0],
             "hours_ms": routes[one.attended][1],
             "issued_on": issued_on,
@@ -114,7 +116,7 @@ def _badges(occasion: Occasion, earned: Sequence[Earned], rows: Sequence[dict[st
             CredentialFacts(
                 number=row["number"],
                 kind=occasion.kind,
-                series=occasion.series.title,
+                series=row["series_title"],
                 slug=occasion.series.slug,
                 organiser=row["organiser"],
                 name=one.full_name,

@@ -115,6 +115,7 @@ def order_of(certificate: Certificate, kind: str) -> Order:
             title=stop["title"],
             day=date.fromisoformat(stop["day"]) if stop["day"] else None,
             attended=stop["attended"],
+            language=stop.get("language"),
         )
         for stop in certificate.lectures
     )
@@ -125,6 +126,7 @@ def order_of(certificate: Certificate, kind: str) -> Order:
         native_name=certificate.native_name,
         series=certificate.series_title,
         language=certificate.language or "en",
+        title_language=certificate.title_language,
         stations=stations,
         hours=hours([certificate.hours_ms]),
         issued_on=certificate.issued_on,

@@ -32,6 +32,7 @@ class PrintedStation:
     title: str
     day: date | None
     attended: bool
+    language: str | None = None
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,8 @@ class PrintedAward:
     """All that is printed on one certificate, frozen at its issue.
 
     `hours` is the actual length of the lectures attended; `address` the full address of its verification
-    page; `language` that of the series (BCP 47), in which its titles are written. `signatory` and `office` are printed
-    where the design names none.
+    page; `language` that of the series (BCP 47), in which titles are written that do not state another one.
+    `signatory` and `office` are printed where the design names none.
     """
 
     kind: str
@@ -58,6 +59,7 @@ class PrintedAward:
     design: Design = BUILT_IN
     signatory: str = ""
     office: str = ""
+    title_language: str | None = None
 
 
 def _day(day: date, language: str, *, year: bool) -> str:
@@ -122,7 +124,7 @@ def _content(award: PrintedAward) -> dict[str, Any]:
         "native_name": award.native_name,
         "native": native and {**tongue(native.lang), "dir": native.direction},
         "series": award.series,
-        "tongue": _tongue_of(award.series, award.language),
+        "tongue": _tongue_of(award.series, award.title_language or award.language),
         "issued": _day(award.issued_on, language, year=True),
         "issued_on": [award.issued_on.year, award.issued_on.month, award.issued_on.day],
         "number": award.number,
@@ -131,7 +133,7 @@ def _content(award: PrintedAward) -> dict[str, Any]:
         "stations": [
             {
                 "title": station.title,
-                "tongue": _tongue_of(station.title, award.language),
+                "tongue": _tongue_of(station.title, station.language or award.language),
                 "day": _day(station.day, language, year=many_years) if station.day else looks["words"]["to_come"],
                 "attended": station.attended,
                 "missed": not station.attended and station.day is not None and station.day <= award.issued_on,
@@ -146,8 +148,10 @@ def spoken(award: PrintedAward) -> list[Spoken]:
     passages = [Spoken("Strong", award.full_name, writing_of(award.full_name).lang)]
     if award.native_name:
         passages.append(Spoken("Em", award.native_name, writing_of(award.native_name, award.country).lang))
-    titles = [award.series, *(station.title for station in award.stations)]
-    return passages + [Spoken("Strong", title, language_of(title, award.language)) for title in titles]
+    titles = [(award.series, award.title_language), *((station.title, station.language) for station in award.stations)]
+    return passages + [
+        Spoken("Strong", title, language_of(title, language or award.language)) for title, language in titles
+    ]
 
 
 def _qr(address: str) -> str:

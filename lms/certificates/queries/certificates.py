@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -18,6 +18,7 @@ from lms.catalogue.queries.policies import current_policy
 from lms.catalogue.queries.series import get_series
 from lms.catalogue.rules import length_ms
 from lms.certificates import eligibility, numbers, rules
+from lms.certificates.designs.design import FALLBACK, Design
 from lms.certificates.models import Award, Certificate, CertificateState
 from lms.certificates.pdf import store
 from lms.certificates.queries.render_jobs import render_jobs_of
@@ -28,6 +29,7 @@ from lms.core.db import db, read
 from lms.core.errors import Forbidden, NotFound
 from lms.core.organiser import organiser_name
 from lms.core.roles import SYSTEM, Actor, Role
+from lms.core.translations import WrittenText, translation_for
 from lms.enrolment.membership import enrolled_ids
 from lms.people.models import Person
 
@@ -46,6 +48,7 @@ class ShownCertificate:
     name: str
     native_name: str | None
     series: str
+    series_language: str | None
     series_slug: str
     kind: CertificateKind
     hours: float
@@ -162,14 +165,41 @@ def held_people(person_ids: Sequence[int]) -> dict[int, Any]:
     return {person.id: person for person in db.session.execute(query)}
 
 
-def stations_of(lectures: Sequence[Lecture], attended: Collection[int]) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class PrintedTitles:
+    """The titles on the certificates of a series; those of the lectures by id."""
+
+    series: WrittenText
+    lectures: Mapping[int, WrittenText]
+
+    @property
+    def fault(self) -> str | None:
+        """Why certificates with these titles cannot be typeset, or None."""
+        titles = [title.text for title in self.lectures.values()]
+        return store.fault_of_series(self.series.text, titles, store.installed_fonts())
+
+
+def printed_titles(series: Series, lectures: Sequence[Lecture], design: Design, language: str = "") -> PrintedTitles:
+    """The titles in the language of the design's words for this series, or for another language than the series has;
+    the main ones where there are no such texts."""
+    language = design.language_for(language or series.language or FALLBACK)
+    return PrintedTitles(
+        translation_for(series, "title", language),
+        {lecture.id: translation_for(lecture, "title", language) for lecture in lectures},
+    )
+
+
+def stations_of(lectures: Sequence[Lecture], attended: Collection[int], titles: PrintedTitles) -> list[dict[str, Any]]:
     """The route as it is frozen on a certificate."""
     zone = reporting_zone()
     stations = []
     for lecture in lectures:
         day = eligibility.day_given(lecture, zone)
         given = day.isoformat() if day else None
-        stations.append({"title": lecture.title, "day": given, "attended": lecture.id in attended})
+        title = titles.lectures[lecture.id]
+        stations.append(
+            {"title": title.text, "language": title.language, "day": given, "attended": lecture.id in attended}
+        )
     return stations
 
 
@@ -288,6 +318,7 @@ def _shown(rows: Sequence[Certificate], *, by: Actor) -> list[ShownCertificate]:
                 name=row.name,
                 native_name=row.native_name,
                 series=row.series_title,
+                series_language=row.title_language,
                 series_slug=slugs[row.award.series_id],
                 kind=row.award.kind,
                 hours=rules.hours([row.hours_ms]),

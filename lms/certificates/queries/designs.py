@@ -191,9 +191,7 @@ def scripts_of(slug: str, *, by: Actor) -> dict[str, int]:
 def award_of(design: Design, look: Look, *, by: Actor) -> typesetting.PrintedAward:
     """An award to look at a design by; nothing of it is ever issued. Raises Invalid, NotFound."""
     check_administrator(by)
-    award = _sample_of_series(look, by=by) if look.series else _invented(look)
-    if look.language:
-        award = replace(award, language=look.language)
+    award = _sample_of_series(design, look, by=by) if look.series else _invented(look)
     return _stretched(replace(award, design=design), look, by=by)
 
 
@@ -218,26 +216,36 @@ def _invented(look: Look) -> typesetting.PrintedAward:
         full_name="Fatima Zahra Benali",
         native_name="فاطمة الزهراء بن علي",
         series="Livestream commerce from a village",
-        language=FALLBACK,
+        language=look.language or FALLBACK,
         stations=stations,
         hours=7.5,
         country="MA",
     )
 
 
-def _sample_of_series(look: Look, *, by: Actor) -> typesetting.PrintedAward:
+def _sample_of_series(design: Design, look: Look, *, by: Actor) -> typesetting.PrintedAward:
     series = get_series(look.series, by=by)
     lectures = certificates.counted_lectures(series.id)
+    language = look.language or series.language or FALLBACK
+    titles = certificates.printed_titles(series, lectures, design, language)
+    titled: dict[str, Any] = {
+        "series": titles.series.text,
+        "title_language": titles.series.language,
+        "language": language,
+    }
     if not lectures:
-        return replace(_invented(look), series=series.title, language=series.language or FALLBACK)
-    stops = certificates.stations_of(lectures, {lecture.id for lecture in lectures[1:]} or {lectures[0].id})
+        return replace(_invented(look), **titled)
+    attended = {lecture.id for lecture in lectures[1:]} or {lectures[0].id}
+    stops = certificates.stations_of(lectures, attended, titles)
     award = replace(
         _invented(look),
-        series=series.title,
-        language=series.language or FALLBACK,
+        **titled,
         stations=tuple(
             typesetting.PrintedStation(
-                stop["title"], date.fromisoformat(stop["day"]) if stop["day"] else None, stop["attended"]
+                stop["title"],
+                date.fromisoformat(stop["day"]) if stop["day"] else None,
+                stop["attended"],
+                stop["language"],
             )
             for stop in stops
         ),

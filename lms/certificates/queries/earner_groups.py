@@ -15,6 +15,7 @@ from lms.catalogue.models import Policy
 from lms.catalogue.queries.policies import current_policy
 from lms.catalogue.queries.series import get_series
 from lms.certificates import eligibility, numbers, rules
+from lms.certificates.designs.versions import design_of, version_of_series
 from lms.certificates.models import Award, Certificate, CertificateState
 from lms.certificates.pdf import store
 from lms.certificates.queries import certificates
@@ -72,9 +73,13 @@ class SeriesEarners:
         self.lectures = certificates.counted_lectures(self.series.id)
         self.requirement = eligibility.earning(self.lectures, self.policy)
         self.fonts = store.installed_fonts()
-        titles = [lecture.title for lecture in self.lectures]
-        self.fault = store.fault_of_series(self.series.title, titles, self.fonts)
         self.people = self._people()
+
+    @cached_property
+    def fault(self) -> str | None:
+        """Why the certificates of the series cannot be typeset, or None."""
+        design = design_of(version_of_series(self.series.id))
+        return certificates.printed_titles(self.series, self.lectures, design).fault
 
     def _people(self) -> Subquery:
         attendance = counted_by_person([lecture.id for lecture in self.lectures])
