@@ -6,18 +6,19 @@ Slow and simple on purpose. `lms report verify` and the tests compare the two.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cached_property
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Table, select
+from sqlalchemy import ColumnElement, Select, select, union
 
 from lms.attendance import facts as columns
-from lms.attendance.models.credits import Correction, Credit, LectureFacts
-from lms.catalogue.models import Lecture, LecturePause, Series
+from lms.attendance.models.credits import Correction, Credit, LectureFacts, Outcome
+from lms.catalogue.models import Lecture, LecturePause, LectureState, Series
 from lms.certificates.models import Award, Certificate
 from lms.core.db import Base, db
 from lms.core.roles import SYSTEM
@@ -27,10 +28,6 @@ from lms.reports.models import OpeningRow
 from lms.reports.queries.figures import count
 from lms.reports.rules import Slice
 
-_TABLES = (
-    Person, PersonCountry, Country, Region, Partnership, Series, Lecture, LecturePause, Credit, Correction, Enrolment,
-    Award,
-)  # fmt: skip
 QUESTIONS: tuple[tuple[str, ...], ...] = (
     (), ("country",), ("region",), ("series",), ("year",), ("month",), ("sector",), ("gender",), ("source",),
     ("language",), ("country", "year"), ("series", "sector"), ("country", "sector"), ("region", "gender"),
@@ -41,10 +38,93 @@ SLICES = (Slice(sector="government"), Slice(gender="female"), Slice(source="live
 _NAMED = ("sector", "gender", "source")
 _OF_PEOPLE = (*_NAMED, "country", "region", "partner")
 
-Row = Mapping[str, Any]
+
+class CountryRow(NamedTuple):
+    """The columns of a country that are counted by."""
+
+    id: int
+    code: str
+    region_code: str | None
 
 
-@dataclass(frozen=True)
+class PartnershipRow(NamedTuple):
+    """The columns of a partnership."""
+
+    country_id: int
+    since: date
+    until: date | None
+
+
+class CountedSeries(NamedTuple):
+    """The columns of a series that are counted by."""
+
+    id: int
+    slug: str
+    language: str
+
+
+class HeldLecture(NamedTuple):
+    """The columns of a held lecture."""
+
+    id: int
+    series_id: int
+    language: str
+    actual_start: datetime
+    actual_end: datetime
+    confirmed_at: datetime | None
+
+
+class PauseRow(NamedTuple):
+    """The columns of a pause that has ended."""
+
+    started_at: datetime
+    ended_at: datetime
+
+
+class EnrolmentRow(NamedTuple):
+    """The columns of an enrolment."""
+
+    id: int
+    person_id: int
+    registered_at: datetime
+    registered_country_id: int | None
+
+
+class AwardRow(NamedTuple):
+    """The columns of an award."""
+
+    id: int
+    person_id: int
+    kind: str
+    awarded_at: datetime
+    awarded_country_id: int | None
+
+
+class CreditRow(NamedTuple):
+    """The columns of a credit."""
+
+    person_id: int
+    outcome: str
+    source: str
+    sector: str | None
+    gender: str | None
+    present_ms: int
+
+
+class BalanceRow(NamedTuple):
+    """The columns of an opening balance."""
+
+    day: date
+    title_key: str
+    series_id: int | None
+    country_id: int | None
+    attendances: int
+
+
+Counted = TypeVar("Counted", bound=NamedTuple)
+
+
+@dataclass(frozen=True, slots=True)
 class Fact:
     """Something that is counted, with all that it may be filtered and grouped by."""
 
@@ -63,125 +143,166 @@ class Fact:
     ms: int
 
 
+class _MergedPeople:
+    """Some people, and those who were merged with them: who each is, and the histories of their countries."""
+
+    def __init__(self, seen: Select[Any]) -> None:
+        """`seen` asks for their ids."""
+        roots = select(Person.canonical_id).where(Person.id.in_(seen))
+        query = (
+            select(Person.id, Person.canonical_id, Person.sector, Person.gender)
+            .add_columns(PersonCountry.since, PersonCountry.country_id)
+            .outerjoin(PersonCountry, PersonCountry.person_id == Person.id)
+            .where(Person.canonical_id.in_(roots))
+            .order_by(PersonCountry.id)
+        )
+        self.roots: dict[int, int] = {}
+        """Person → the canonical person after merges."""
+        self.traits: dict[int, tuple[str | None, str | None]] = {}
+        """Person → sector and gender of today."""
+        self._histories: dict[int, list[tuple[int, date, int | None]]] = defaultdict(list)
+        for person, canonical_id, sector, gender, since, country in db.session.execute(query):
+            self.roots[person] = root = canonical_id or person
+            self.traits[person] = sector, gender
+            if since is not None:
+                self._histories[root].append((person, since, country))
+
+    def country_of(self, person: int, day: date) -> int | None:
+        """The country of a person (after merges) on a day: what their own row has last, else another's."""
+        for mine in (True, False):
+            held = [row for row in self._histories[person] if (row[0] == person) == mine and row[1] <= day]
+            if held:
+                return sorted(held, key=lambda row: row[1])[-1][2]
+        return None
+
+
 class RecountRows:
-    """All rows of the tables that are counted from, as they are now, and the facts in them."""
+    """The rows that are counted from, and the facts in them.
+
+    The rows of people are read one lecture or series at a time, so that few are held at once.
+    """
 
     def __init__(self, zone: str) -> None:
         self.zone = ZoneInfo(zone)
-        self.tables = {model.__tablename__: self._read(model) for model in (*_TABLES, Certificate, OpeningRow)}
-        self.people = {row["id"]: row for row in self.tables["person"]}
-        self.countries = {row["id"]: row for row in self.tables["country"]}
-        self.series = {row["id"]: row for row in self.tables["series"]}
-        self.parents = {row["code"]: row["parent_code"] for row in self.tables["region"]}
-        self.histories: dict[int, list[tuple[int, date, int | None]]] = defaultdict(list)
-        for row in sorted(self.tables["person_country"], key=lambda row: row["id"]):
-            self.histories[self.root(row["person_id"])].append((row["person_id"], row["since"], row["country_id"]))
-        self.held = {row["id"]: row for row in self.tables["lecture"] if row["state"] == "held" and row["actual_start"]}
-        present = {row["lecture_id"] for row in self.tables["credit"] if row["outcome"] in ("attended", "partial")}
+        self.countries = {row.id: row for row in _read(Country, CountryRow)}
+        self.partnerships: dict[int, list[PartnershipRow]] = defaultdict(list)
+        for row in _read(Partnership, PartnershipRow):
+            self.partnerships[row.country_id].append(row)
+        self.series = {row.id: row for row in _read(Series, CountedSeries)}
+        self.parents = dict(db.session.execute(select(Region.code, Region.parent_code)).all())
+        self.balances = _read(OpeningRow, BalanceRow)
+        is_held = (Lecture.state == LectureState.HELD, Lecture.actual_start.is_not(None))
+        self.held = {row.id: row for row in _read(Lecture, HeldLecture, *is_held)}
+        came = select(Credit.lecture_id).where(Credit.outcome.in_([Outcome.ATTENDED, Outcome.PARTIAL])).distinct()
+        present = set(db.session.scalars(came))
         self.sessions = {
             id_ for id_, row in self.held.items()
-            if row["confirmed_at"] or (id_ in present and self._seconds(row) >= 5 * 60)
+            if row.confirmed_at or (id_ in present and self._seconds(row) >= 5 * 60)
         }  # fmt: skip
-        self.facts = [*self._attendances(), *self._registrations(), *self._certificates()]
 
-    def _seconds(self, lecture: Row) -> float:
-        """How long a held lecture was: from the second of its start to that of its end, without its pauses."""
-        first, last = lecture["actual_start"], lecture["actual_end"]
-        paused: int = sum(
-            max(0, (min(pause["ended_at"], last) - max(pause["started_at"], first)) // timedelta(milliseconds=1))
-            for pause in self.tables["lecture_pause"]
-            if pause["lecture_id"] == lecture["id"] and pause["withdrawn_at"] is None
-        )
-        return float(int(last.timestamp()) - int(first.timestamp()) - paused / 1000)
+    @cached_property
+    def facts(self) -> list[Fact]:
+        """All facts."""
+        attendances = (fact for lecture_id in self.held for fact in self.attendances_in(lecture_id))
+        registrations = (fact for series_id in self.series for fact in self._registrations(series_id))
+        certificates = (fact for series_id in self.series for fact in self._certificates(series_id))
+        return [*attendances, *registrations, *certificates]
 
     @staticmethod
-    def _read(model: type[Base]) -> list[Row]:
-        assert isinstance(model.__table__, Table)
-        wide = {"lectures", "materials", "interpretation", "abstract", "description", "organisation", "job_title"}
-        columns = [column for column in model.__table__.columns if column.name not in wide]
-        return [dict(row) for row in db.session.execute(select(*columns)).mappings()]
-
-    def root(self, person: int) -> int:
-        """The canonical person after merges."""
-        canonical_id: int | None = self.people[person]["canonical_id"]
-        return person if canonical_id is None else canonical_id
+    def _seconds(lecture: HeldLecture) -> float:
+        """How long a held lecture was: from the second of its start to that of its end, without its pauses."""
+        first, last = lecture.actual_start, lecture.actual_end
+        is_counted = (LecturePause.lecture_id == lecture.id, LecturePause.withdrawn_at.is_(None))
+        paused: int = sum(
+            max(0, (min(pause.ended_at, last) - max(pause.started_at, first)) // timedelta(milliseconds=1))
+            for pause in _read(LecturePause, PauseRow, *is_counted)
+        )
+        return float(int(last.timestamp()) - int(first.timestamp()) - paused / 1000)
 
     def day(self, moment: datetime) -> date:
         """The day of an instant in the reporting zone."""
         return moment.astimezone(self.zone).date()
 
-    def country_of(self, person: int, day: date) -> int | None:
-        """The country of a person (after merges) on a day: what their own row has last, else another's."""
-        for mine in (True, False):
-            held = [row for row in self.histories[person] if (row[0] == person) == mine and row[1] <= day]
-            if held:
-                return sorted(held, key=lambda row: row[1])[-1][2]
-        return None
-
     def is_partner(self, country: int | None, day: date) -> bool:
         """Whether a country is a partner on a day."""
-        return any(
-            row["country_id"] == country and row["since"] <= day and (row["until"] is None or day <= row["until"])
-            for row in self.tables["partnership"]
-        )
+        spans = self.partnerships.get(country, ()) if country is not None else ()
+        return any(row.since <= day and (row.until is None or day <= row.until) for row in spans)
 
     def _fact(self, kind: str, who: int, what: int, day: date, series: int, country: int | None, **more: Any) -> Fact:
-        person = self.people[who]
         land = self.countries.get(country) if country is not None else None
-        given = {"sector": person["sector"], "gender": person["gender"], "source": None, "ms": 0}
-        given["language"] = self.series[series]["language"]
+        values = {"source": None, "ms": 0, "language": self.series[series].language} | more
         return Fact(
-            kind=kind, who=who, what=what, day=day, series=self.series[series]["slug"],
-            country=land["code"] if land else None, region=land["region_code"] if land else None,
-            partner=self.is_partner(country, day), **(given | more),
+            kind=kind, who=who, what=what, day=day, series=self.series[series].slug,
+            country=land.code if land else None, region=land.region_code if land else None,
+            partner=self.is_partner(country, day), **values,
         )  # fmt: skip
 
-    def _attendances(self) -> Iterator[Fact]:
+    def attendances_in(self, lecture_id: int) -> Iterator[Fact]:
+        """The attendances of a held lecture."""
+        lecture = self.held[lecture_id]
+        day = self.day(lecture.actual_start)
+        corrections = select(Correction.person_id, Correction.outcome).where(
+            Correction.lecture_id == lecture_id, Correction.withdrawn_at.is_(None)
+        )
+        credited = select(Credit.person_id).where(Credit.lecture_id == lecture_id)
+        people = _MergedPeople(select(union(credited, corrections.with_only_columns(Correction.person_id)).subquery()))
         set_by_hand = {
-            (row["lecture_id"], self.root(row["person_id"])): row["outcome"]
-            for row in sorted(self.tables["correction"], key=lambda row: row["id"])
-            if row["withdrawn_at"] is None
+            people.roots[person]: outcome for person, outcome in db.session.execute(corrections.order_by(Correction.id))
         }
-        by_attendance: dict[tuple[int, int], list[Row]] = defaultdict(list)
-        for row in self.tables["credit"]:
-            outcome = set_by_hand.get((row["lecture_id"], self.root(row["person_id"])), row["outcome"])
-            if outcome == "attended" and row["lecture_id"] in self.held:
-                by_attendance[row["lecture_id"], self.root(row["person_id"])].append(row)
-        for (lecture_id, person), rows in by_attendance.items():
-            lecture = self.held[lecture_id]
-            day = self.day(lecture["actual_start"])
-            rows.sort(key=lambda row: (row["person_id"] != person, row["person_id"]))
+        by_person: dict[int, list[CreditRow]] = defaultdict(list)
+        for row in _read(Credit, CreditRow, Credit.lecture_id == lecture_id):
+            person = people.roots[row.person_id]
+            if set_by_hand.get(person, row.outcome) == "attended":
+                by_person[person].append(row)
+        for person, rows in by_person.items():
+            rows.sort(key=lambda row: (row.person_id != person, row.person_id))
             yield self._fact(
-                "attendance", person, lecture_id, day, lecture["series_id"], self.country_of(person, day),
-                language=lecture["language"], sector=rows[0]["sector"], gender=rows[0]["gender"],
-                source=rows[0]["source"], ms=max(row["present_ms"] for row in rows),
+                "attendance", person, lecture_id, day, lecture.series_id, people.country_of(person, day),
+                language=lecture.language, sector=rows[0].sector, gender=rows[0].gender,
+                source=rows[0].source, ms=max(row.present_ms for row in rows),
             )  # fmt: skip
 
-    def _registrations(self) -> Iterator[Fact]:
-        first: dict[tuple[int, int], Row] = {}
-        for row in sorted(self.tables["enrolment"], key=lambda row: (row["registered_at"], row["id"])):
-            first.setdefault((row["series_id"], self.root(row["person_id"])), row)
-        for (series, person), row in first.items():
-            day = self.day(row["registered_at"])
-            yield self._fact("registration", person, row["id"], day, series, row["registered_country_id"])
+    def _registrations(self, series_id: int) -> Iterator[Fact]:
+        people = _MergedPeople(select(Enrolment.person_id).where(Enrolment.series_id == series_id))
+        first: dict[int, EnrolmentRow] = {}
+        rows = _read(Enrolment, EnrolmentRow, Enrolment.series_id == series_id)
+        for row in sorted(rows, key=lambda row: (row.registered_at, row.id)):
+            first.setdefault(people.roots[row.person_id], row)
+        for person, row in first.items():
+            sector, gender = people.traits[person]
+            day, country = self.day(row.registered_at), row.registered_country_id
+            yield self._fact("registration", person, row.id, day, series_id, country, sector=sector, gender=gender)
 
-    def _certificates(self) -> Iterator[Fact]:
+    def _certificates(self, series_id: int) -> Iterator[Fact]:
+        people = _MergedPeople(select(Award.person_id).where(Award.series_id == series_id))
         states: dict[int, set[str]] = defaultdict(set)
-        for row in self.tables["certificate"]:
-            states[row["award_id"]].add(str(row["state"]))
-        first: dict[tuple[int, int, str], Row] = {}
-        awards = [row for row in self.tables["award"] if states[row["id"]] & {"valid", "withdrawn"}]
-        for row in sorted(awards, key=lambda row: ("valid" not in states[row["id"]], row["awarded_at"])):
-            first.setdefault((row["series_id"], self.root(row["person_id"]), row["kind"]), row)
-        for (series, person, _kind), row in first.items():
-            day = self.day(row["awarded_at"])
-            yield self._fact("certificate", person, row["id"], day, series, row["awarded_country_id"])
+        certificates = select(Certificate.award_id, Certificate.state).join(Award, Award.id == Certificate.award_id)
+        for award_id, state in db.session.execute(certificates.where(Award.series_id == series_id)):
+            states[award_id].add(state)
+        awards = [
+            row
+            for row in _read(Award, AwardRow, Award.series_id == series_id)
+            if states[row.id] & {"valid", "withdrawn"}
+        ]
+        first: dict[tuple[int, str], AwardRow] = {}
+        for row in sorted(awards, key=lambda row: ("valid" not in states[row.id], row.awarded_at)):
+            first.setdefault((people.roots[row.person_id], row.kind), row)
+        for (person, _kind), row in first.items():
+            sector, gender = people.traits[person]
+            day, country = self.day(row.awarded_at), row.awarded_country_id
+            yield self._fact("certificate", person, row.id, day, series_id, country, sector=sector, gender=gender)
 
     def region_holds(self, region: str, code: str | None) -> bool:
         """Whether a region is another one or holds it."""
         while code is not None and code != region:
             code = self.parents[code]
         return code == region
+
+
+def _read(model: type[Base], row_type: type[Counted], *where: ColumnElement[bool]) -> list[Counted]:
+    """Rows of a table, with the columns that the tuple names."""
+    query = select(*(getattr(model, name) for name in row_type._fields)).where(*where)
+    return [row_type._make(row) for row in db.session.execute(query)]
 
 
 def _value(fact: Fact, dimension: str) -> str | None:
@@ -224,11 +345,11 @@ def figures(
         sessions[key] = {fact.what for fact in facts if fact.kind == "attendance"}
     if not by_people:
         for lecture in (rows.held[id_] for id_ in rows.sessions):
-            day, series = rows.day(lecture["actual_start"]), rows.series[lecture["series_id"]]["slug"]
-            if within(day, series, lecture["language"]):
-                values = {"series": series, "language": lecture["language"]}
+            day, series = rows.day(lecture.actual_start), rows.series[lecture.series_id].slug
+            if within(day, series, lecture.language):
+                values = {"series": series, "language": lecture.language}
                 values |= {"year": str(day.year), "month": day.isoformat()[:7]}
-                sessions[tuple(values[name] for name in dimensions)].add(lecture["id"])
+                sessions[tuple(values[name] for name in dimensions)].add(lecture.id)
     older = _opening(rows, slice_, dimensions)
     if not dimensions:
         groups.setdefault((), [])
@@ -238,48 +359,50 @@ def figures(
     }
 
 
-def _opening(rows: RecountRows, slice_: Slice, dimensions: tuple[str, ...]) -> dict[tuple[str | None, ...], list[Row]]:
+def _opening(
+    rows: RecountRows, slice_: Slice, dimensions: tuple[str, ...]
+) -> dict[tuple[str | None, ...], list[BalanceRow]]:
     """The opening balances of a slice by key: none by, or under a filter of, what they do not have."""
     lacking = {"sector", "gender", "source", "language"}
     if lacking & {*dimensions, *slice_.filters}:
         return {}
-    slugs = {row["id"]: row["slug"] for row in rows.series.values()}
-    rows_by_key: dict[tuple[str | None, ...], list[Row]] = defaultdict(list)
-    for row in rows.tables["opening_row"]:
-        land = rows.countries.get(row["country_id"]) if row["country_id"] is not None else None
-        region = land["region_code"] if land else None
+    slugs = {row.id: row.slug for row in rows.series.values()}
+    rows_by_key: dict[tuple[str | None, ...], list[BalanceRow]] = defaultdict(list)
+    for row in rows.balances:
+        land = rows.countries.get(row.country_id) if row.country_id is not None else None
+        region = land.region_code if land else None
         values = {
-            "series": slugs.get(row["series_id"]) if row["series_id"] is not None else None,
-            "country": land["code"] if land else None,
+            "series": slugs.get(row.series_id) if row.series_id is not None else None,
+            "country": land.code if land else None,
             "region": region,
-            "year": str(row["day"].year),
-            "month": row["day"].isoformat()[:7],
+            "year": str(row.day.year),
+            "month": row.day.isoformat()[:7],
         }
         if (
-            (slice_.from_day is None or slice_.from_day <= row["day"])
-            and (slice_.to_day is None or row["day"] <= slice_.to_day)
+            (slice_.from_day is None or slice_.from_day <= row.day)
+            and (slice_.to_day is None or row.day <= slice_.to_day)
             and slice_.series in (None, values["series"])
             and slice_.country in (None, values["country"])
             and (slice_.region is None or rows.region_holds(slice_.region, region))
-            and slice_.partner in (None, rows.is_partner(row["country_id"], row["day"]))
+            and slice_.partner in (None, rows.is_partner(row.country_id, row.day))
         ):
             rows_by_key[tuple(values[name] for name in dimensions)].append(row)
     return rows_by_key
 
 
 def _count(
-    rows: RecountRows, facts: list[Fact], sessions: set[int], older: list[Row], today: date
+    rows: RecountRows, facts: list[Fact], sessions: set[int], older: list[BalanceRow], today: date
 ) -> dict[str, int | float]:
     attendances = [fact for fact in facts if fact.kind == "attendance"]
     countries = {fact.country for fact in attendances if fact.country is not None}
-    codes = {row["id"]: row["code"] for row in rows.countries.values()}
-    countries |= {codes[row["country_id"]] for row in older if row["country_id"] is not None and row["attendances"] > 0}
-    ids = {row["code"]: row["id"] for row in rows.countries.values()}
+    codes = {row.id: row.code for row in rows.countries.values()}
+    countries |= {codes[row.country_id] for row in older if row.country_id is not None and row.attendances > 0}
+    ids = {row.code: row.id for row in rows.countries.values()}
     hours = sum(fact.ms for fact in attendances) / 3_600_000
     return {
-        "sessions": len(sessions) + len({(row["day"], row["title_key"]) for row in older}),
+        "sessions": len(sessions) + len({(row.day, row.title_key) for row in older}),
         "participants": len({fact.who for fact in attendances}),
-        "attendances": len(attendances) + sum(row["attendances"] for row in older),
+        "attendances": len(attendances) + sum(row.attendances for row in older),
         "countries": len(countries),
         "partner_countries": sum(rows.is_partner(ids[code], today) for code in countries),
         "registrations": sum(fact.kind == "registration" for fact in facts),
@@ -290,16 +413,16 @@ def _count(
 
 def facts_differences(rows: RecountRows) -> list[str]:
     """Which stored facts are not what the rows say, a line each. A lecture may have none: then its rows are read."""
-    expected: dict[int, dict[int, tuple[Any, ...]]] = defaultdict(dict)
-    ids: dict[str | None, int | None] = {row["code"]: row["id"] for row in rows.countries.values()}
-    for fact in rows.facts:
-        if fact.kind == "attendance":
-            values = (ids.get(fact.country), fact.sector, fact.gender, fact.source)
-            expected[fact.what][fact.who] = (*values, fact.ms)
+    ids: dict[str | None, int | None] = {row.code: row.id for row in rows.countries.values()}
     lines = []
-    for stored in db.session.scalars(select(LectureFacts).order_by(LectureFacts.lecture_id)):
-        counted = expected[stored.lecture_id] if stored.lecture_id in rows.held else {}
-        read = columns.unpack(columns.ATTENDANCES, stored.content)
+    for lecture_id in db.session.scalars(select(LectureFacts.lecture_id).order_by(LectureFacts.lecture_id)).all():
+        query = select(LectureFacts.attendances, LectureFacts.content).where(LectureFacts.lecture_id == lecture_id)
+        attendances, content = db.session.execute(query).one()
+        counted = {
+            fact.who: (ids.get(fact.country), fact.sector, fact.gender, fact.source, fact.ms)
+            for fact in (rows.attendances_in(lecture_id) if lecture_id in rows.held else ())
+        }
+        stored = columns.unpack(columns.ATTENDANCES, content)
         stored_rows = [
             (
                 person,
@@ -309,12 +432,14 @@ def facts_differences(rows: RecountRows) -> list[str]:
                 columns.source_of(traits),
                 ms,
             )
-            for person, country, traits, ms in zip(*(read[name].tolist() for name in columns.ATTENDANCES), strict=True)
+            for person, country, traits, ms in zip(
+                *(stored[name].tolist() for name in columns.ATTENDANCES), strict=True
+            )
         ]
         if stored_rows != [(person, *counted[person]) for person in sorted(counted)]:
-            lines.append(f"lecture {stored.lecture_id}: its facts are not those of the rows")
-        if stored.attendances != len(counted):
-            lines.append(f"lecture {stored.lecture_id}: its facts have another number of attendances than the rows")
+            lines.append(f"lecture {lecture_id}: its facts are not those of the rows")
+        if attendances != len(counted):
+            lines.append(f"lecture {lecture_id}: its facts have another number of attendances than the rows")
     return lines
 
 

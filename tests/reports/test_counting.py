@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import random
+import re
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 from apiflask import APIFlask
+from sqlalchemy import event
 
+from lms.attendance.actions.facts import rebuild_facts
 from lms.attendance.models.credits import Outcome
 from lms.attendance.models.evidence import Source
 from lms.catalogue.models import CertificateKind, LectureState
 from lms.certificates.models import CertificateState
+from lms.core.db import db
 from lms.core.errors import Invalid, NotFound
 from lms.core.roles import SYSTEM
 from lms.people.models import Gender, Sector
@@ -347,7 +351,7 @@ def test_a_second_count_agrees(app: APIFlask, world: World, seed: int) -> None:
     ]
     with app.app_context():
         rows = recount.RecountRows("Asia/Shanghai")
-        slices.append(Slice(series=next(iter(rows.series.values()))["slug"], country="UG"))
+        slices.append(Slice(series=next(iter(rows.series.values())).slug, country="UG"))
         questions = {*recount.QUESTIONS, *((name,) for name in DIMENSIONS), ("region", "gender"), ("month", "source")}
         wrong = [
             (asked, dimensions, line)
@@ -366,3 +370,25 @@ def test_a_wrong_count_would_be_found(app: APIFlask, world: World, monkeypatch: 
             "lms.reports.facts.counting.Part.figures", lambda part, partners: Figures(sessions=1, participants=2)
         )
         assert recount.differences(rows, Slice(), (), AT)[0] == "participants of everything: reported 2, recounted 1"
+
+
+def test_facts_are_compared_one_lecture_at_a_time(app: APIFlask, world: World) -> None:
+    """People and their credits are read of one lecture at a time, or those of a large site fill the memory."""
+    series = world.series()
+    for days in range(3):
+        world.attend(world.lecture(series, NOON + timedelta(days=days)), world.person("KE"))
+    statements: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        statements.append(statement)
+
+    with app.app_context():
+        rebuild_facts(by=SYSTEM)
+        event.listen(db.engine, "before_cursor_execute", note)
+        try:
+            assert recount.facts_differences(recount.RecountRows("Asia/Shanghai")) == []
+        finally:
+            event.remove(db.engine, "before_cursor_execute", note)
+    large = re.compile(r"(FROM|JOIN) (credit|person|person_country|enrolment|award|certificate)\b")
+    of_all = {statement for statement in statements if large.search(statement) and "lecture_id = " not in statement}
+    assert [statement.split()[:3] for statement in of_all] == [["SELECT", "DISTINCT", "credit.lecture_id"]]

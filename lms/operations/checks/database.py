@@ -103,7 +103,7 @@ def check_references(context: CheckContext) -> Iterator[Finding]:
 
 
 def _broken_sqlite(connection: Connection) -> list[str]:
-    rows = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
+    rows = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchmany(_SHOWN)
     return [
         _("%(table)s, row %(row)s: no such row in %(other)s", table=row[0], row=row[1], other=row[2]) for row in rows
     ]
