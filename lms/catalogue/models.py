@@ -10,7 +10,7 @@ from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, U
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from lms.core.db import Base, UtcDateTime, text_enum
-from lms.core.translations import Translations
+from lms.core.translations import TranslatedTexts
 from lms.people.models import Country, Person
 
 
@@ -66,13 +66,13 @@ class ReleaseRule(StrEnum):
     FIRST_COME = "first_come"
 
 
-class Series(Base):
+class Series(TranslatedTexts, Base):
     """Lectures given together, with one enrolment and one certificate policy.
 
     `capacity` null is no limit. `taken` counts the seats of the enrolled and those `held` for people who have not
     answered their invitation yet; `reserved` those kept for countries and not taken. Both together never exceed the
     capacity. Only `enrolment.seats` writes these three. `nominations_need_approval`: whether an
-    administrator decides before a nominee is invited. `text_language` and `translations`: see `core.translations`.
+    administrator decides before a nominee is invited.
     """
 
     __tablename__ = "series"
@@ -83,8 +83,6 @@ class Series(Base):
     title: Mapped[str] = mapped_column(String(200))
     description: Mapped[str] = mapped_column(Text, default="")
     language: Mapped[str] = mapped_column(String(16), default="en")
-    text_language: Mapped[str | None] = mapped_column(String(16))
-    translations: Mapped[Translations] = mapped_column(JSON, default=dict, server_default="{}")
     visibility: Mapped[Visibility] = mapped_column(text_enum(Visibility), default=Visibility.DRAFT)
     admission: Mapped[Admission] = mapped_column(text_enum(Admission), default=Admission.OPEN)
     starts_on: Mapped[date | None]
@@ -178,7 +176,7 @@ class Policy(Base):
     created_by: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
 
 
-class Lecture(Base):
+class Lecture(TranslatedTexts, Base):
     """One online lecture. Planned: local time and zone, with `starts_at` derived; actual: set by start and end.
 
     `policy_id` is the policy it was held under, set when it is held. `sequence` is the calendar's SEQUENCE.
@@ -186,7 +184,7 @@ class Lecture(Base):
     until then only they see it. `confirmed_at`: when somebody confirmed that it was held; then it is a session
     whatever was recorded. `invited_at`: since when everybody enrolled has its invitation for their calendar; only
     `enrolment` writes it. `paused_ms`: how long it was paused between its actual start and end, or while it is live in
-    the pauses that are over; null if it was never paused. `text_language` and `translations`: see `core.translations`.
+    the pauses that are over; null if it was never paused.
     """
 
     __tablename__ = "lecture"
@@ -206,8 +204,6 @@ class Lecture(Base):
     starts_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     duration_minutes: Mapped[int]
     language: Mapped[str] = mapped_column(String(16))
-    text_language: Mapped[str | None] = mapped_column(String(16))
-    translations: Mapped[Translations] = mapped_column(JSON, default=dict, server_default="{}")
     interpretation: Mapped[list[str]] = mapped_column(JSON, default=list)
     delivery: Mapped[Delivery] = mapped_column(text_enum(Delivery), default=Delivery.LINK)
     join_url: Mapped[str | None] = mapped_column(String(2000))

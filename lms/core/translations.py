@@ -1,7 +1,8 @@
 """Texts that people write in several languages, and which of them a reader gets.
 
 A row has the main text in its columns, and texts in other languages in `translations`: by language, then by column.
-`text_language` is the language of the main text; null where it is the row's `language`.
+`text_language` is the language of the main text; null where it is the row's `language`. `translated_from` has, as
+`translations`, a digest of the main text that each translation was written from; none where that is not known.
 """
 
 from __future__ import annotations
@@ -9,9 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any
 
 from babel import Locale
+from sqlalchemy import JSON, String, event, inspect
+from sqlalchemy.orm import Mapped, mapped_column
 
 from lms.core.errors import Fault, Invalid
 from lms.core.i18n import _, reader_locale
@@ -22,6 +26,14 @@ Translations = dict[str, dict[str, str]]
 MOST = 40
 """How many languages one row can have translations in."""
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,2}")
+
+
+class TranslatedTexts:
+    """The columns of a row with texts in several languages. `translated_from` is kept up to date by itself."""
+
+    text_language: Mapped[str | None] = mapped_column(String(16))
+    translations: Mapped[Translations] = mapped_column(JSON, default=dict, server_default="{}", active_history=True)
+    translated_from: Mapped[Translations] = mapped_column(JSON, default=dict, server_default="{}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +135,42 @@ def with_translation(stored: Translations, language: str, texts: Mapping[str, st
     written = {field: text for field, text in texts.items() if text}
     others = {code: dict(fields) for code, fields in stored.items() if code != language}
     return {**others, language: written} if written else others
+
+
+def _digest(text: str | None) -> str:
+    return blake2b((text or "").encode(), digest_size=8).hexdigest()
+
+
+@event.listens_for(TranslatedTexts, "before_insert", propagate=True)
+@event.listens_for(TranslatedTexts, "before_update", propagate=True)
+def _note_sources(_mapper: object, _connection: object, row: Any) -> None:
+    """Notes from which main text the translations that have changed were written."""
+    history = inspect(row).attrs.translations.history
+    if not history.added:
+        return
+    before, known = (history.deleted or [{}])[0] or {}, row.translated_from or {}
+    sources: Translations = {}
+    for code, texts in row.translations.items():
+        for field, text in texts.items():
+            source = known.get(code, {}).get(field)
+            if before.get(code, {}).get(field) != text:
+                source = _digest(getattr(row, field))
+            if source:
+                sources.setdefault(code, {})[field] = source
+    row.translated_from = sources
+
+
+def confirm_translation(row: Any, language: str) -> None:
+    """Notes that the texts of a language fit the main text as it is now, whether they were changed or not."""
+    texts = row.translations.get(language, {})
+    others = {code: fields for code, fields in row.translated_from.items() if code != language}
+    row.translated_from = {**others, language: {field: _digest(getattr(row, field)) for field in texts}}
+
+
+def outdated_fields(row: Any, language: str) -> set[str]:
+    """The fields whose main text has changed since their text in this language was written."""
+    sources, texts = row.translated_from.get(language, {}), row.translations.get(language, {})
+    return {field for field in texts if sources.get(field) not in (None, _digest(getattr(row, field)))}
 
 
 def is_language(code: str) -> bool:

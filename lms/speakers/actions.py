@@ -19,7 +19,7 @@ from lms.core.foreign_files import PICTURES, read_foreign
 from lms.core.i18n import _
 from lms.core.roles import Actor
 from lms.core.sorting import KEY_LENGTH, moved, sort_key
-from lms.core.translations import TextField, is_language, translated_into
+from lms.core.translations import TextField, confirm_translation, is_language, translated_into
 from lms.core.typed_text import clean_line, clean_text
 from lms.people.models import new_public_id
 from lms.speakers.models import LectureSpeaker, Speaker
@@ -144,6 +144,7 @@ def translate_speaker(
     """
     row = _begin_edit(lecture_id, public_id, by)
     row.translations = translated_into(row, language, texts, TEXTS)
+    confirm_translation(row, language)
     audit.record("edit_speaker", by=by, at=at, detail={"speaker": public_id, "language": language}, lecture=lecture_id)
 
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, ForeignKey, Index, String, Text
+from sqlalchemy import ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from lms.core.db import Base
 from lms.core.sorting import sorted_text
-from lms.core.translations import Translations
+from lms.core.translations import TranslatedTexts
 from lms.people.models import new_public_id
 
 
-class Speaker(Base):
+class Speaker(TranslatedTexts, Base):
     """A speaker as the public reads of them: name, position ("Head of e-commerce, State Customs Service") and a few
     lines. `name_key` finds the name whatever its case and marks; `picture` is the SHA-256 of a JPEG of 256 by 256
-    pixels. `text_language` and `translations` of position and lines: see `core.translations`."""
+    pixels. Position and lines can be in several languages."""
 
     __tablename__ = "speaker"
 
@@ -26,8 +26,6 @@ class Speaker(Base):
     about: Mapped[str] = mapped_column(Text, default="")
     name_key: Mapped[str] = mapped_column(sorted_text(), index=True)
     picture: Mapped[str | None] = mapped_column(String(64))
-    text_language: Mapped[str | None] = mapped_column(String(16))
-    translations: Mapped[Translations] = mapped_column(JSON, default=dict, server_default="{}")
 
     @property
     def picture_key(self) -> str | None:

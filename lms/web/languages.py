@@ -9,11 +9,11 @@ from typing import Any
 from babel import Locale
 from flask import flash, request
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # the stubs are older
-from wtforms.validators import Optional
+from wtforms.validators import InputRequired, Optional
 
 from lms.core.errors import Invalid
 from lms.core.i18n import _, _l, cldr_locale
-from lms.core.translations import base_of, languages_of, main_language
+from lms.core.translations import base_of, languages_of, main_language, outdated_fields
 from lms.web.fields import KnownChoice, sorted_choices
 from lms.web.forms import BaseForm
 from lms.web.locale import reader_locale
@@ -37,7 +37,9 @@ def language_choices(chosen: str | None = None, codes: Iterable[str] = LANGUAGES
 class MainLanguageForm(BaseForm):
     """The language that the main text is written in."""
 
-    text_language = KnownChoice(_l("Language"))
+    text_language = KnownChoice(
+        _l("Language"), [InputRequired(_l("Choose an option from the list."))], render_kw={"required": False}
+    )
 
 
 class TextsForm(BaseForm):
@@ -52,11 +54,14 @@ class TextsForm(BaseForm):
 
 @dataclass
 class LanguagesPage:
-    """The forms of the page: of the main language, of each language that has texts, and of a new one."""
+    """The forms of the page: of the main language, of each language that has texts, and of a new one. `outdated`: the
+    fields whose main text has changed since, by language."""
 
     main: MainLanguageForm
     translations: list[tuple[str, TextsForm]]
     new: TextsForm
+    outdated: Mapping[str, set[str]]
+    main_language: str
     status: int | None = 200
 
     @property
@@ -84,6 +89,8 @@ def languages_page(
         _main_form(main, is_sent=sent == "main"),
         [(code, _texts_form(kind, code, row.translations[code], is_sent=sent == code)) for code in codes],
         _texts_form(kind, "new", {}, is_sent=sent == "new"),
+        outdated={code: outdated_fields(row, code) for code in codes},
+        main_language=main,
     )
     free = [code for code in LANGUAGES if code not in {main, *codes}]
     page.new.language.choices = language_choices(codes=free)
@@ -122,7 +129,8 @@ def _save(
 
 def _main_form(main: str, *, is_sent: bool) -> MainLanguageForm:
     form = MainLanguageForm(prefix="main-", data={"text_language": main}, **({} if is_sent else {"formdata": None}))
-    form.text_language.choices = language_choices(main or None)
+    not_stated = [] if main else [SelectChoice("", _("Not stated"))]
+    form.text_language.choices = [*not_stated, *language_choices(main or None)]
     return form
 
 

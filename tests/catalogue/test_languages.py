@@ -4,26 +4,30 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
+from sqlalchemy import select, update
 
-from lms.catalogue.actions.lectures import schedule_lecture
+from lms.catalogue.actions.lectures import edit_lecture, schedule_lecture
+from lms.catalogue.actions.scheduling import copy_series
 from lms.catalogue.actions.series import edit_series
 from lms.catalogue.actions.translations import translate_lecture, translate_series
 from lms.catalogue.calendar import lecture_calendar, publisher
-from lms.catalogue.inputs import LectureInput
+from lms.catalogue.inputs import LectureInput, SeriesCopy
 from lms.catalogue.models import Lecture, Series
 from lms.catalogue.queries.lectures import find_lecture
 from lms.catalogue.queries.series import find_series
 from lms.core import clock
+from lms.core.db import action, db
 from lms.core.errors import Forbidden, Invalid
 from lms.core.roles import SYSTEM
-from lms.core.translations import TextOf
+from lms.core.translations import TextOf, outdated_fields
 from lms.people.mail_rows import mail_to
 from lms.people.models import Person
 from lms.people.queries.persons import Contact
@@ -265,3 +269,59 @@ def test_an_email_has_the_title_in_its_readers_language(app: APIFlask, series: S
     name, title = "Tariq", "قواعد المنشأ"
     assert arabic == {"full_name": name, "title": title, "all": [{"title": title}], "n": 1}
     assert russian["title"] == "Rules of origin"
+
+
+OUTDATED = re.compile(r'data-testid="outdated">\s*<p>([^<]*)</p>.*?name="(\w+)-(\w+)"', re.DOTALL)
+
+
+def test_a_translation_that_is_older_than_its_text_says_so(
+    client: FlaskClient, make: Make, ines: Person, series: Series, translate: Act, edit: Act
+) -> None:
+    make.sign_in(client, ines)
+
+    def outdated() -> list[tuple[str, str]]:
+        page = client.get("/series/origin/languages").text
+        return [(code, field) for _message, code, field in OUTDATED.findall(page)]
+
+    assert outdated() == []
+    edit(title="Rules of origin, revised")
+    page = client.get("/series/origin/languages").text
+    assert OUTDATED.findall(page) == [
+        ("The text in English changed after this was translated.", "ar", "title"),
+        ("The text in English changed after this was translated.", "fr", "title"),
+    ]
+    assert page.count('data-testid="texts-fr" open') == 1
+    translate("origin", "fr", {"title": "Règles d’origine"})
+    assert outdated() == [("ar", "title")], "saved again, it is confirmed"
+    edit(description="How to prove it.", translations={"ar": {**ARABIC, "title": "قواعد"}, "fr": {"title": "Règles"}})
+    assert outdated() == [("ar", "description")], "the API changed the other texts too"
+    edit(description="How to prove origin.")
+    assert outdated() == [], "it is the text that was translated"
+
+
+def test_what_was_translated_before_is_not_called_old(
+    client: FlaskClient, make: Make, within: Within, series: Series, ines: Person, edit: Act
+) -> None:
+    within(lambda: _forget_sources(series.id))
+    edit(title="Rules of origin, revised")
+    make.sign_in(client, ines)
+    assert 'data-testid="outdated"' not in client.get("/series/origin/languages").text
+
+
+@action
+def _forget_sources(series_id: int) -> None:
+    db.session.execute(update(Series).where(Series.id == series_id).values(translated_from={}))
+
+
+def test_a_lecture_says_so_too_and_a_copy_keeps_it(
+    client: FlaskClient, make: Make, ines: Person, lecture: Lecture, translate: Act, within: Within
+) -> None:
+    translate(lecture.id, "fr", {"title": "Ouverture", "abstract": "Pourquoi"})
+    within(lambda: edit_lecture(lecture.id, {"title": "Welcome"}, by=SYSTEM, at=clock.now()))
+    make.sign_in(client, ines)
+    page = client.get(f"/lectures/{lecture.id}/languages").text
+    assert [found[1:] for found in OUTDATED.findall(page)] == [("fr", "title")]
+    copy = SeriesCopy(slug="again", title="Rules of origin", first=date(2027, 2, 1))
+    within(lambda: copy_series("origin", copy, by=SYSTEM, at=clock.now()))
+    new = within(lambda: [row for row in db.session.scalars(select(Lecture)) if row.id != lecture.id])
+    assert [outdated_fields(row, "fr") for row in new] == [{"title"}]

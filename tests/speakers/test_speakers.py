@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 from apiflask import APIFlask
@@ -262,3 +263,31 @@ class TestPages:
         assert address not in page
         assert "an administrator can change the profile" in page
         assert client.get(address).status_code == 403
+
+
+@pytest.mark.usefixtures("unprotected")
+def test_the_page_of_languages_states_what_is_known_of_the_main_text(
+    app: APIFlask, client: FlaskClient, make: Make, lecture: Lecture, ines: Person, staff: Actor
+) -> None:
+    at = clock.now()
+    with app.app_context():
+        draft = SpeakerInput("Li Na", position="Trainer", about="Teaches customs officers.")
+        public_id = actions.add_new_speaker(lecture.id, draft, by=staff, at=at)
+        actions.translate_speaker(lecture.id, public_id, "fr", {"position": "Formatrice"}, by=staff, at=at)
+    make.sign_in(client, ines)
+    path = f"/lectures/{lecture.id}/speakers/{public_id}/languages"
+    page = client.get(path).text
+    assert '<option selected value="">Not stated</option>' in page, "no language is stated for the reader"
+    assert "<p><bdi>Trainer</bdi></p>" in page
+    assert "<p><bdi>Teaches customs officers.</bdi></p>" in page
+    assert 'data-testid="outdated"' not in page
+    refused = client.post(path, data={"form": "main", "main-text_language": ""})
+    assert refused.status_code == 422
+    assert "Choose an option from the list." in refused.text
+    with app.app_context():
+        actions.edit_speaker(lecture.id, public_id, replace(draft, position="Head of training"), by=staff, at=at)
+    assert "The main text changed after this was translated." in client.get(path).text
+    assert client.post(path, data={"form": "main", "main-text_language": "en"}).status_code == 303
+    page = client.get(path).text
+    assert "The text in English changed after this was translated." in page
+    assert 'value="">Not stated' not in page

@@ -103,6 +103,7 @@ def _copy_series(slug: str, copy: SeriesCopy, *, by: Actor, at: datetime) -> int
         raise Refused(_("There is already a series with the web address “%(slug)s”.", slug=copy.slug))
     givers = _still_teaching([source, *lectures]) if copy.instructors else set()
     series = locked_series(new.slug)
+    series.translated_from = dict(source.translated_from)
     add_series_instructors(series, sorted(givers & {person.id for person in source.instructors}))
     pairs = []
     for lecture in lectures:
@@ -111,6 +112,7 @@ def _copy_series(slug: str, copy: SeriesCopy, *, by: Actor, at: datetime) -> int
         local = date_of.planned.local_start if date_of is not None else None
         starts_at = date_of.starts_at if date_of is not None else None
         added = add_lecture(series, _lecture_input(lecture, local, copy), starts_at, persons, by=by, at=at)
+        added.translated_from = dict(lecture.translated_from)
         pairs.append((lecture.id, added.id))
     parts = frozenset(name for name in ("speakers", "files") if getattr(copy, name))
     publish(LecturesCopied(pairs=tuple(pairs), parts=parts, by=by, at=at))

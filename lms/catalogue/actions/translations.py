@@ -13,7 +13,7 @@ from lms.catalogue.rules import check_can_edit_lecture, check_can_edit_series
 from lms.core import audit
 from lms.core.db import action
 from lms.core.roles import Actor
-from lms.core.translations import translated_into
+from lms.core.translations import confirm_translation, translated_into
 
 CHANGED = ["translations"]
 
@@ -27,6 +27,7 @@ def translate_series(slug: str, language: str, texts: Mapping[str, str], *, by: 
     series = locked_series(slug)
     check_can_edit_series(series, by)
     series.translations = translated_into(series, language, texts, SERIES_TEXTS)
+    confirm_translation(series, language)
     audit.record("edit_series", by=by, at=at, detail={"fields": CHANGED, "language": language}, series=series.id)
 
 
@@ -36,4 +37,5 @@ def translate_lecture(lecture_id: int, language: str, texts: Mapping[str, str], 
     lecture = locked_lecture(lecture_id)
     check_can_edit_lecture(lecture, by)
     lecture.translations = translated_into(lecture, language, texts, LECTURE_TEXTS)
+    confirm_translation(lecture, language)
     record("edit_lecture", lecture, by=by, at=at, fields=CHANGED, language=language)
