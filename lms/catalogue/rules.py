@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from lms.catalogue.models import Lecture, LectureState, Series, Visibility
 from lms.core.clock import to_ms
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused
-from lms.core.i18n import _
+from lms.core.i18n import _, _n
 from lms.core.roles import Actor, Role
 from lms.core.translations import Translations, reader_text
 from lms.core.zones import ZONES
@@ -425,7 +425,13 @@ def check_capacity(capacity: int | None, series: Series) -> None:
                 **numbers,
             )
         )
-    raise Refused(_("The capacity cannot be lower than the %(n)s people enrolled.", **numbers))
+    raise Refused(
+        _n(
+            "The capacity cannot be lower than the %(num)s person enrolled.",
+            "The capacity cannot be lower than the %(num)s people enrolled.",
+            least,
+        )
+    )
 
 
 def is_planned_draft(lecture: AnyLecture, at: datetime) -> bool:

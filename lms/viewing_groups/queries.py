@@ -22,6 +22,7 @@ from lms.core.db import db
 from lms.core.errors import Forbidden, NotFound
 from lms.core.lists import ListRequest
 from lms.core.matching import match_of_text
+from lms.core.punctuation import listed
 from lms.core.roles import Actor
 from lms.core.search_index import search_words
 from lms.core.sorting import sort_key
@@ -65,7 +66,7 @@ class GroupView:
     @property
     def place(self) -> str:
         """City and room."""
-        return f"{self.group.city}, {self.group.room}"
+        return listed([self.group.city, self.group.room])
 
     @property
     def state(self) -> str:

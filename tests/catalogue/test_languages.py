@@ -325,3 +325,21 @@ def test_a_lecture_says_so_too_and_a_copy_keeps_it(
     within(lambda: copy_series("origin", copy, by=SYSTEM, at=clock.now()))
     new = within(lambda: [row for row in db.session.scalars(select(Lecture)) if row.id != lecture.id])
     assert [outdated_fields(row, "fr") for row in new] == [{"title"}]
+
+
+def test_lists_of_languages_and_numbers_of_minutes_are_written_as_the_reader_does(
+    app: APIFlask, client: FlaskClient, make: Make, series: Series, lecture: Lecture, ines: Person, within: Within
+) -> None:
+    make.sign_in(client, ines)
+    page = client.get("/series/origin/languages?lang=ar").text
+    assert "العربية، الفرنسية" in page
+    assert "اللغات: " in client.get(f"/lectures/{lecture.id}/languages?lang=ar").text
+    assert "Langues\xa0: " in client.get(f"/lectures/{lecture.id}/languages?lang=fr").text
+    written = []
+    for minutes in (2, 5, 90):
+        within(
+            lambda minutes=minutes: edit_lecture(lecture.id, {"duration_minutes": minutes}, by=SYSTEM, at=clock.now())
+        )
+        page = client.get(f"/lectures/{lecture.id}?lang=ar").text
+        written += re.findall(r"<dt>المدة</dt><dd>([^<]*)</dd>", page)
+    assert written == ["دقيقتان", "5 دقائق", "90 دقيقةً"]

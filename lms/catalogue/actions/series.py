@@ -31,7 +31,7 @@ from lms.core import audit
 from lms.core.db import action, db, is_sqlite
 from lms.core.errors import Fault, Invalid, NotFound, Refused
 from lms.core.events import CapacityChanged, PolicyChanged, publish
-from lms.core.i18n import _
+from lms.core.i18n import _, _n
 from lms.core.roles import Actor
 from lms.core.translations import reader_text
 from lms.people.models import Country, Person
@@ -117,7 +117,13 @@ def edit_series(slug: str, changes: dict[str, Any], *, by: Actor, at: datetime) 
     draft = checked_series(replace(before, **{**changes, "policy": policy}))
     _check_slug(series, draft)
     if series.visibility is Visibility.PUBLIC and draft.visibility is Visibility.DRAFT and series.enrolled:
-        raise Refused(_("The series must stay public because %(n)s people are enrolled.", n=series.enrolled))
+        raise Refused(
+            _n(
+                "The series must stay public because %(num)s person is enrolled.",
+                "The series must stay public because %(num)s people are enrolled.",
+                series.enrolled,
+            )
+        )
     check_capacity(draft.capacity, series)
     countries, persons = _named_in(draft, listed={person.id for person in series.instructors})
     changed = [name for name in _PLAIN if getattr(series, name) != getattr(draft, name)]

@@ -9,7 +9,7 @@ from sqlalchemy import delete, func, or_, select, update
 
 from lms.core.db import action, db, is_sqlite
 from lms.core.errors import DomainError, Refused
-from lms.core.i18n import _
+from lms.core.i18n import _, _n
 from lms.people.models import SignInFailure
 from lms.people.rules import CLOCK_SKEW, FAILURE_WINDOW, LONGEST_FAILURE_WINDOW, MAX_FAILURES
 
@@ -50,7 +50,12 @@ def begin_attempt(key_hash: str, *, at: datetime, window: timedelta = FAILURE_WI
             raise TooManyFailures(_("Too many failed sign-ins for this account. Wait a minute and try again."))
         minutes = int(window.total_seconds()) // 60
         raise TooManyFailures(
-            _("Too many wrong codes. Wait %(n)s minutes and try again.", n=minutes), int(window.total_seconds())
+            _n(
+                "Too many wrong codes. Wait %(num)s minute and try again.",
+                "Too many wrong codes. Wait %(num)s minutes and try again.",
+                minutes,
+            ),
+            int(window.total_seconds()),
         )
     return attempt
 

@@ -172,13 +172,16 @@ def _lede(report: LectureReport) -> str:
     lecture, zone = report.lecture, organiser_zone()
     assert lecture.actual_start is not None
     assert lecture.actual_end is not None
-    held = _(
+    length = whole_minutes(_length(report))
+    held = _n(
+        "Held on %(day)s, %(start)s to %(end)s (%(city)s time): %(n)s minute.",
         "Held on %(day)s, %(start)s to %(end)s (%(city)s time): %(n)s minutes.",
+        length,
         day=short_day(lecture.actual_start, zone),
         start=time_of_day(lecture.actual_start, zone),
         end=time_of_day(lecture.actual_end, zone),
         city=zone_city(zone),
-        n=number(whole_minutes(_length(report))),
+        n=number(length),
     )
     paused = whole_minutes(report.lecture.paused_ms or 0)
     pauses = [_n("It was paused for %(num)s minute.", "It was paused for %(num)s minutes.", paused)] if paused else []

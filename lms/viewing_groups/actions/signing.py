@@ -22,6 +22,7 @@ from lms.core.db import action, db
 from lms.core.errors import Invalid, Refused
 from lms.core.i18n import _
 from lms.core.local_words import span_in, zone_city
+from lms.core.punctuation import comma
 from lms.core.roles import SYSTEM, Actor
 from lms.core.translations import reader_text
 from lms.core.typed_text import checked_words
@@ -78,7 +79,7 @@ def sign_group(public_id: str, *, basis: Basis, mark: str, by: Actor, at: dateti
         raise Refused(_("There is nobody on the list yet."))
     if group_rules.mark_of(resolved.people) != mark:
         raise Refused(_("The list has changed since you opened it. Review it again, then sign."))
-    place = f"{view.place}, {_times(view, intervals)}"
+    place = f"{view.place}{comma()}{_times(view, intervals)}"
     promise = group_rules.promise(len(resolved.people), title=reader_text(lecture), place=place)
     signature = GroupSignature(
         group_id=group.id,
