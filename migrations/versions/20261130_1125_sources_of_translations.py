@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "e8a1d4c7b953"
-down_revision = "c3f8b1d6e742"
+down_revision = "d4b7f2a96c13"
 branch_labels = None
 depends_on = None
 
