@@ -321,6 +321,7 @@ def test_a_lecture_says_so_too_and_a_copy_keeps_it(
     make.sign_in(client, ines)
     page = client.get(f"/lectures/{lecture.id}/languages").text
     assert [found[1:] for found in OUTDATED.findall(page)] == [("fr", "title")]
+    assert "No text in Arabic<br>Older than the main text: French" in client.get("/series/origin/languages").text
     copy = SeriesCopy(slug="again", title="Rules of origin", first=date(2027, 2, 1))
     within(lambda: copy_series("origin", copy, by=SYSTEM, at=clock.now()))
     new = within(lambda: [row for row in db.session.scalars(select(Lecture)) if row.id != lecture.id])

@@ -14,7 +14,7 @@ from lms.catalogue.queries import series as series_queries
 from lms.catalogue.rules import check_can_edit_lecture, check_can_edit_series
 from lms.catalogue.views.blueprint import bp
 from lms.core import clock
-from lms.core.translations import languages_of
+from lms.core.translations import languages_of, outdated_fields
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
 from lms.web.languages import languages_page
@@ -23,7 +23,7 @@ from lms.web.languages import languages_page
 @bp.route("/series/<slug>/languages", methods=["GET", "POST"])
 @allow(SIGNED_IN)
 def series_languages(slug: str) -> ResponseReturnValue:
-    """The texts of a series in each language, and which of its lectures have no text in one of them."""
+    """The texts of a series in each language, and which of its lectures have no text, or an old one, in one of them."""
     by, at = current_actor(), clock.now()
     series = series_queries.get_series(slug, by=by)
     check_can_edit_series(series, by)
@@ -38,8 +38,14 @@ def series_languages(slug: str) -> ResponseReturnValue:
     lectures = lecture_queries.list_lectures(series.id, by=by)
     codes = list(dict.fromkeys(code for row in (series, *lectures) for code in languages_of(row)))
     missing = {lecture.id: [code for code in codes if code not in languages_of(lecture)] for lecture in lectures}
+    outdated = {lecture.id: [code for code in codes if outdated_fields(lecture, code)] for lecture in lectures}
     return render_template(
-        "catalogue/series_languages.html", series=series, lectures=lectures, missing=missing, page=page
+        "catalogue/series_languages.html",
+        series=series,
+        lectures=lectures,
+        missing=missing,
+        outdated=outdated,
+        page=page,
     ), page.status
 
 
