@@ -75,6 +75,12 @@ def passage(text: str, language: str | None = None) -> Markup:
     return Markup(f"<bdi{lang_attributes(language)}>{escape(text)}</bdi>")  # noqa: S704 - escaped
 
 
+def email_address(address: str) -> Markup:
+    """An e-mail address in its own direction, which breaks before @ and dots and not within a word."""
+    parts = re.split(r"(?=[@.])", address)
+    return Markup("<bdi>{}</bdi>").format(Markup("<wbr>").join(parts))
+
+
 def lang_attributes(language: str | None) -> Markup:
     """The attributes of an element with a text in this language: `lang`, and `dir`, where they are not the page's."""
     tag, locale = (language or "").replace("_", "-"), reader_locale()

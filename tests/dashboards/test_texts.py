@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from apiflask import APIFlask
 
-from lms.dashboards.texts import beyond, markdown, passage, summary
+from lms.dashboards.texts import beyond, email_address, markdown, passage, summary
 
 
 @pytest.mark.parametrize(
@@ -50,3 +50,8 @@ def test_passage_names_a_foreign_language(app: APIFlask) -> None:
         assert passage("Таможня", "ru") == '<bdi lang="ru">Таможня</bdi>'
         assert passage("Customs <b>", "en") == "<bdi>Customs &lt;b&gt;</bdi>"
         assert passage("Alfândega", "pt_BR") == '<bdi lang="pt-BR">Alfândega</bdi>'
+
+
+def test_an_address_breaks_before_its_signs_and_not_within_a_word() -> None:
+    address = email_address("rose<b@trade.ke.example")
+    assert address == "<bdi>rose&lt;b<wbr>@trade<wbr>.ke<wbr>.example</bdi>"
