@@ -29,7 +29,7 @@ _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,2}")
 
 
 class TranslatedTexts:
-    """The columns of a row with texts in several languages. `translated_from` is kept up to date by itself."""
+    """The columns of a row with texts in several languages. `translated_from` is written whenever `translations` is."""
 
     text_language: Mapped[str | None] = mapped_column(String(16))
     translations: Mapped[Translations] = mapped_column(JSON, default=dict, server_default="{}", active_history=True)

@@ -63,7 +63,7 @@ class CountedSeries(NamedTuple):
     language: str
 
 
-class HeldLecture(NamedTuple):
+class RecountedLecture(NamedTuple):
     """The columns of a held lecture."""
 
     id: int
@@ -192,7 +192,7 @@ class RecountRows:
         self.parents = dict(db.session.execute(select(Region.code, Region.parent_code)).all())
         self.balances = _read(OpeningRow, BalanceRow)
         is_held = (Lecture.state == LectureState.HELD, Lecture.actual_start.is_not(None))
-        self.held = {row.id: row for row in _read(Lecture, HeldLecture, *is_held)}
+        self.held = {row.id: row for row in _read(Lecture, RecountedLecture, *is_held)}
         came = select(Credit.lecture_id).where(Credit.outcome.in_([Outcome.ATTENDED, Outcome.PARTIAL])).distinct()
         present = set(db.session.scalars(came))
         self.sessions = {
@@ -209,7 +209,7 @@ class RecountRows:
         return [*attendances, *registrations, *certificates]
 
     @staticmethod
-    def _seconds(lecture: HeldLecture) -> float:
+    def _seconds(lecture: RecountedLecture) -> float:
         """How long a held lecture was: from the second of its start to that of its end, without its pauses."""
         first, last = lecture.actual_start, lecture.actual_end
         is_counted = (LecturePause.lecture_id == lecture.id, LecturePause.withdrawn_at.is_(None))
