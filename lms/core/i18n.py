@@ -13,6 +13,7 @@ from flask_babel import get_locale, get_translations
 from flask_babel.speaklater import LazyString
 
 from lms.core.resources import resource
+from lms.core.sorting import collation_key
 from lms.setting_values import LANGUAGES as LANGUAGES
 
 CLDR_NAMES = {"pt": "pt_PT"}
@@ -62,6 +63,11 @@ def reader_locale() -> str:
     except RuntimeError:  # outside of any app
         return _outside_language
     return code
+
+
+def name_key(name: str) -> tuple[bytes | str, ...]:
+    """What names are sorted by in the language of what is being rendered."""
+    return collation_key(name, reader_locale())
 
 
 def catalogue() -> Any:

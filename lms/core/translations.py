@@ -18,8 +18,7 @@ from sqlalchemy import JSON, String, event, inspect
 from sqlalchemy.orm import Mapped, mapped_column
 
 from lms.core.errors import Fault, Invalid
-from lms.core.i18n import _, reader_locale
-from lms.core.sorting import collation_key
+from lms.core.i18n import _, name_key, reader_locale
 from lms.core.typed_text import clean_line, clean_text
 
 Translations = dict[str, dict[str, str]]
@@ -96,7 +95,7 @@ def every_text(row: Any, field: str = "title") -> list[str]:
 
 def reading_key(row: Any, field: str = "title") -> tuple[bytes | str, ...]:
     """What rows are sorted by to be in the order of the texts that the reader sees."""
-    return collation_key(reader_text(row, field), reader_locale())
+    return name_key(reader_text(row, field))
 
 
 def all_texts(row: Any, field: str, locale: str) -> list[WrittenText]:

@@ -12,9 +12,8 @@ from lms.certificates.eligibility import Standing
 from lms.certificates.queries.progress import standings_of
 from lms.core import clock
 from lms.core.errors import Forbidden, Invalid, Refused
-from lms.core.i18n import _
+from lms.core.i18n import _, name_key
 from lms.core.roles import Actor, Role
-from lms.core.sorting import sort_key
 from lms.core.translations import reader_text
 from lms.enrolment.queries.series import count_countries
 from lms.messages import actions, mailing, queries
@@ -130,7 +129,7 @@ def _offer(series: Series, form: MessageForm, by: Actor) -> None:
     held = next((lecture for lecture in lectures if lecture.id == chosen.lecture_id), None)
     counts = queries.count_audiences(series, held, by=by)
     people = count_countries(series, by=by)
-    countries = [(code, names[code], people[code]) for code in sorted(people, key=lambda code: sort_key(names[code]))]
+    countries = [(code, names[code], people[code]) for code in sorted(people, key=lambda code: name_key(names[code]))]
     form.offer(counts, lectures, countries)
     if form.to.data not in {audience.value for audience in counts}:
         form.to.data = Audience.EVERYONE.value

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select
@@ -20,6 +21,7 @@ from lms.catalogue.visibility import visible
 from lms.core.bulk import among
 from lms.core.db import db
 from lms.core.errors import Forbidden, NotFound
+from lms.core.i18n import name_key
 from lms.core.lists import ListRequest
 from lms.core.matching import match_of_text
 from lms.core.punctuation import listed
@@ -196,9 +198,9 @@ def _matches(view: GroupView, request: ListRequest) -> bool:
 
 def _in_order(views: list[GroupView], request: ListRequest, names: Mapping[str, str]) -> list[GroupView]:
     """Groups by what is asked for; those that are alike as `list_groups` has them."""
-    keys: dict[str, Callable[[GroupView], str | int]] = {
+    keys: dict[str, Callable[[GroupView], Any]] = {
         "place": lambda view: sort_key(view.place),
-        "country": lambda view: sort_key(names.get(view.country, view.country)),
+        "country": lambda view: name_key(names.get(view.country, view.country)),
         "organiser": lambda view: sort_key(view.group.organiser),
         "listed": lambda view: view.listed,
         "expected": lambda view: view.group.expected,

@@ -12,8 +12,7 @@ from wtforms.validators import ValidationError
 from wtforms.widgets import TextInput
 
 from lms.core import zones
-from lms.core.i18n import _
-from lms.core.sorting import sort_key
+from lms.core.i18n import _, name_key
 from lms.web.time import offset_words, zone_city
 
 _LOCAL = ("%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S")
@@ -66,7 +65,7 @@ class ZoneField(KnownChoice):
 
 def sorted_choices(named: Iterable[tuple[str, str]]) -> list[SelectChoice]:
     """Choices (value, label) in the order of their labels."""
-    return [SelectChoice(value, label) for value, label in sorted(named, key=lambda item: sort_key(item[1]))]
+    return [SelectChoice(value, label) for value, label in sorted(named, key=lambda item: name_key(item[1]))]
 
 
 def zone_choices(

@@ -10,8 +10,7 @@ from typing import Any, TypeAlias
 
 from flask_babel.speaklater import LazyString
 
-from lms.core.i18n import _, _l, _lp
-from lms.core.sorting import sort_key
+from lms.core.i18n import _, _l, _lp, name_key
 
 Text: TypeAlias = str | LazyString
 
@@ -103,7 +102,7 @@ def counted_choices(
     """The values that rows of a list have, by name, each with its number, and the chosen one where no row has it.
     Without `shows_numbers` where the list holds other rows than were counted."""
     labels = names or {}
-    values = sorted({*counts, *([chosen] if chosen else [])}, key=lambda value: sort_key(labels.get(value, value)))
+    values = sorted({*counts, *([chosen] if chosen else [])}, key=lambda value: name_key(labels.get(value, value)))
     return [
         Choice(value, labels.get(value, value), counts.get(value, 0) if shows_numbers else None) for value in values
     ]

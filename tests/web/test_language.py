@@ -16,6 +16,7 @@ from lms.core.db import db
 from lms.core.i18n import LANGUAGES, find_translated, offered_languages
 from lms.people.models import Person
 from lms.people.queries.persons import contact_of
+from lms.web.fields import sorted_choices
 from lms.web.locale import speaking
 from lms.web.time import day
 from tests.factories import Make
@@ -213,3 +214,9 @@ def test_a_day_and_its_hours_are_joined_as_the_language_joins_them(app: APIFlask
     for code, joined in {"en": "&lt;day&gt;, <b>09:00</b>", "zh": "&lt;day&gt; <b>09:00</b>"}.items():
         with offering(app, code), app.test_request_context(f"/?lang={code}"):
             assert page.render(day="<day>", hours=hours) == joined
+
+
+def test_choices_in_chinese_are_in_the_order_of_their_sounds(app: APIFlask) -> None:
+    with offering(app, "zh"), app.test_request_context("/?lang=zh"):
+        labels = [choice.label for choice in sorted_choices([("z", "中文"), ("a", "阿拉伯语"), ("f", "法语")])]
+    assert labels == ["阿拉伯语", "法语", "中文"]

@@ -22,8 +22,8 @@ from lms.attendance.queries.roster_order import day_of_lecture, position_of
 from lms.catalogue.models import Lecture
 from lms.core.bulk import among
 from lms.core.db import db, read, read_value
+from lms.core.i18n import name_key
 from lms.core.roles import Actor
-from lms.core.sorting import sort_key
 from lms.enrolment.membership import expected_at
 from lms.enrolment.queries.rows import country_on
 from lms.enrolment.queries.sharing import hidden_among, shared_in
@@ -194,4 +194,4 @@ def _sort_key(lecture: Lecture, order: RosterSort, *, shared_only: bool, at: dat
 
 def places_by_name(names: Mapping[str, str]) -> dict[str, int]:
     """The place of each country by its name, by code."""
-    return {code: place for place, code in enumerate(sorted(names, key=lambda code: sort_key(names[code])))}
+    return {code: place for place, code in enumerate(sorted(names, key=lambda code: name_key(names[code])))}

@@ -15,12 +15,11 @@ from flask.typing import ResponseReturnValue
 from lms.core import clock
 from lms.core.db import rehearse
 from lms.core.errors import Invalid, NotFound, Refused
-from lms.core.i18n import _, _l, translated
+from lms.core.i18n import _, _l, name_key, translated
 from lms.core.lists import ListRequest
 from lms.core.matching import match_of_text
 from lms.core.roles import Actor, Role
 from lms.core.search_index import search_words
-from lms.core.sorting import sort_key
 from lms.dashboards.queries.countries import country_history, list_country_merges
 from lms.dashboards.views.blueprint import bp
 from lms.enrolment.queries.rows import day_of
@@ -90,7 +89,7 @@ class Countries(ListView[Country]):
             and (not words or country.code in meant or match_of_text(words, self._name(country)) is not None)
         ]
         if request.sort != "code":
-            rows.sort(key=lambda country: sort_key(self._name(country)))
+            rows.sort(key=lambda country: name_key(self._name(country)))
         if request.sort == "partner":
             rows.sort(key=lambda country: list(Show).index(self._show(country)), reverse=request.descending)
         elif request.descending:
@@ -252,7 +251,7 @@ def _page(country: Country, *, faults: dict[str, str] | None = None) -> str:
 def _regions() -> list[tuple[str, str]]:
     """The regions that a country can be in, as (M49 code, name), by their names."""
     rows = tuple((region.code, region.name) for region in list_regions())
-    return sorted(named_regions(rows, reader_locale()).items(), key=lambda row: sort_key(row[1]))
+    return sorted(named_regions(rows, reader_locale()).items(), key=lambda row: name_key(row[1]))
 
 
 def _languages() -> list[str]:

@@ -15,10 +15,10 @@ from lms.catalogue.rules import TO_COME_STATES
 from lms.core import cache_versions
 from lms.core.db import db, read, read_column, read_value
 from lms.core.errors import Refused
+from lms.core.i18n import name_key
 from lms.core.lists import ListRequest
 from lms.core.process_cache import kept_until_changed
 from lms.core.roles import Actor
-from lms.core.sorting import sort_key
 from lms.enrolment import rules
 from lms.enrolment.models import CountryQuota, Enrolment, EnrolmentSource, EnrolmentStatus, SeatKind
 from lms.enrolment.queries.rows import SPEAKS, country_on, day_of, find_enrolment, speaking
@@ -191,7 +191,7 @@ def list_seat_page(
         key = func.nullif(func.lower(Person.organisation), "")
     elif request.sort == "country":
         names = country_names or {}
-        places = {one: place for place, one in enumerate(sorted(names, key=lambda each: sort_key(names[each])))}
+        places = {one: place for place, one in enumerate(sorted(names, key=lambda each: name_key(names[each])))}
         key = case(places, value=code) if places else code
     if request.sort in ("name", "organisation", "country") and by.is_instructor and rules.sees_shared_only(by):
         key = case((Enrolment.profile_shared_at.is_not(None), key), else_=None)

@@ -15,10 +15,9 @@ from lms.catalogue.models import ReleaseRule, Series
 from lms.catalogue.queries.series import get_series
 from lms.core import clock
 from lms.core.errors import Forbidden, Invalid, Refused, TooLarge, WrongKind
-from lms.core.i18n import _, _l, _n, _p
+from lms.core.i18n import _, _l, _n, _p, name_key
 from lms.core.lists import ListRequest
 from lms.core.roles import Role
-from lms.core.sorting import sort_key
 from lms.enrolment.forms import QuotasForm
 from lms.enrolment.models import SeatKind, SeatReason
 from lms.enrolment.queries.seat_entries import LedgerLine, count_seats, list_ledger, list_quotas, read_ledger
@@ -204,7 +203,7 @@ def _unused(release: Release) -> list[tuple[str, int]]:
     names = country_names(reader_locale())
     codes = {country_id: code for country_id, code, *_rest in country_rows()}
     unused = [(names[codes[country_id]], many) for country_id, many in release.unused.items() if many]
-    return sorted(unused, key=lambda pair: sort_key(pair[0]))
+    return sorted(unused, key=lambda pair: name_key(pair[0]))
 
 
 @bp.route("/series/<slug>/quotas", methods=["GET", "POST"])
@@ -228,7 +227,7 @@ def quotas(slug: str) -> ResponseReturnValue:
             return _preview(series, staged)
         status = 422
     names = country_names(reader_locale())
-    listed = sorted(list_quotas(series, by=by), key=lambda quota: sort_key(names[quota.country]))
+    listed = sorted(list_quotas(series, by=by), key=lambda quota: name_key(names[quota.country]))
     return render_template(
         "enrolment/quotas.html", series=series, quotas=listed, names=names, form=form, at=clock.now()
     ), status

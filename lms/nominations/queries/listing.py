@@ -16,10 +16,10 @@ from lms.catalogue.queries.titles import title_order
 from lms.core.bulk import among
 from lms.core.db import db, read, read_value
 from lms.core.errors import NotFound
-from lms.core.i18n import reader_locale
+from lms.core.i18n import name_key, reader_locale
 from lms.core.lists import ListRequest
 from lms.core.roles import Actor
-from lms.core.sorting import by_name, sort_key
+from lms.core.sorting import by_name
 from lms.core.translations import Translations, reader_text
 from lms.enrolment.models import CountryQuota
 from lms.nominations.models import OPEN, Nomination, NominationState
@@ -101,7 +101,7 @@ def _order(request: ListRequest, names: Mapping[str, str]) -> list[Any]:
     if request.sort == "series":
         keys["series"] = title_order()
     if request.sort == "country" and names:
-        places = {one: place for place, one in enumerate(sorted(names, key=lambda each: sort_key(names[each])))}
+        places = {one: place for place, one in enumerate(sorted(names, key=lambda each: name_key(names[each])))}
         keys["country"] = case(places, value=Country.code)
     key = keys.get(request.sort)
     if key is not None:

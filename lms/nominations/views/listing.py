@@ -11,10 +11,9 @@ from flask.typing import ResponseReturnValue
 
 from lms.core import clock
 from lms.core.errors import Invalid, NotFound
-from lms.core.i18n import _, _l, _lp, _n
+from lms.core.i18n import _, _l, _lp, _n, name_key
 from lms.core.lists import ListRequest
 from lms.core.roles import Role
-from lms.core.sorting import sort_key
 from lms.nominations.actions.nominating import submit_drafts, withdraw_nominations
 from lms.nominations.actions.reminders import remind_selected
 from lms.nominations.models import OPEN, Nomination, NominationState
@@ -73,7 +72,7 @@ def filter_of(request: ListRequest) -> NominationFilter:
 
 def filter_selects(series: list[tuple[str, str]], codes: Iterable[str], names: Mapping[str, str]) -> list[Select]:
     """The filters of a list of nominations: by series and by country."""
-    by_name = sorted(codes, key=lambda code: sort_key(names[code]))
+    by_name = sorted(codes, key=lambda code: name_key(names[code]))
     return [
         Select("series", _("Series"), [Choice(slug, title) for slug, title in series]),
         Select("country", _("Country"), [Choice(code, names[code]) for code in by_name]),

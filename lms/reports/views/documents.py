@@ -15,13 +15,12 @@ from lms.catalogue.queries.lectures import get_lecture
 from lms.catalogue.rules import may_edit_lecture
 from lms.core import clock
 from lms.core.errors import Refused
-from lms.core.i18n import _, _l
+from lms.core.i18n import _, _l, name_key
 from lms.core.lists import ListRequest
 from lms.core.matching import match_of_text
 from lms.core.replica import as_of
 from lms.core.roles import Actor, Role
 from lms.core.search_index import search_words
-from lms.core.sorting import sort_key
 from lms.people.queries.countries import countries_meant
 from lms.reports.documents import dossier as reading
 from lms.reports.documents import dossier_data as dossiers
@@ -91,7 +90,7 @@ def _filtered(groups: Sequence[Group], partners: frozenset[str], request: ListRe
         if (not request.q or group.keys[0] in meant or match_of_text(words, group.labels[0]) is not None)
         and (partner is None or (group.keys[0] in partners) is (partner == "true"))
     ]
-    matching.sort(key=lambda group: sort_key(group.labels[0]))
+    matching.sort(key=lambda group: name_key(group.labels[0]))
     if request.sort == "country":
         return matching[::-1] if request.descending else matching
     return sorted(matching, key=lambda group: getattr(group.figures, request.sort), reverse=request.descending)
