@@ -101,7 +101,7 @@ def put(table: str, columns: str, rows: Iterable[tuple[object, ...]]) -> None:
         cursor = raw.cursor()
         if is_sqlite():
             assert isinstance(raw.driver_connection, sqlite3.Connection)
-            for pragma in ("synchronous=OFF", "foreign_keys=OFF", "cache_size=-400000"):
+            for pragma in ("synchronous=OFF", "foreign_keys=OFF", "cache_size=-400000", "soft_heap_limit=0"):
                 cursor.execute(f"PRAGMA {pragma}")
             holes = ", ".join("?" * (columns.count(",") + 1))
             cursor.execute("BEGIN")

@@ -17,6 +17,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from lms import __version__
 from lms.config import Config
 from lms.core import audit, events, files, idempotency, jobs, leases, process_heartbeats, replica, sealing, valkey
+from lms.core.allocator import return_large_blocks
 from lms.core.data_settings import data_settings
 from lms.core.db import db
 from lms.core.i18n import _
@@ -180,6 +181,7 @@ def settle() -> None:
     For each process that serves or runs a command, once its application is built: a file of 20,000 rows then takes a
     quarter less, because collections in between no longer go through the whole programme.
     """
+    return_large_blocks()
     gc.freeze()
     if gc.get_threshold()[0] == START_THRESHOLD:
         gc.set_threshold(700, 10, 10)  # Python's own

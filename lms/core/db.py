@@ -119,6 +119,10 @@ def text_enum(kind: type[StrEnum]) -> Enum:
     )
 
 
+SQLITE_HEAP = 128 * 1024 * 1024
+"""Bytes that SQLite's connections of a process take together before they replace pages that they hold."""
+
+
 def engine_options(url: str, *, connections: int = 32, is_prepared: bool = True) -> dict[str, Any]:
     """How the engine of this address is made.
 
@@ -156,6 +160,7 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
         "foreign_keys=ON",
         "busy_timeout=30000",
         "cache_size=-65536",
+        f"soft_heap_limit={SQLITE_HEAP}",
         "temp_store=MEMORY",
     ):
         connection.execute(f"PRAGMA {pragma}")

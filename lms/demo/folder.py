@@ -109,8 +109,8 @@ def _sync(folder: Path) -> None:
 
 
 _PRAGMAS = (
-    "synchronous=OFF", "wal_autocheckpoint=16384", "cache_size=-262144", "ignore_check_constraints=ON",
-    "foreign_keys=OFF",
+    "synchronous=OFF", "wal_autocheckpoint=16384", "cache_size=-262144", "soft_heap_limit=0",
+    "ignore_check_constraints=ON", "foreign_keys=OFF",
 )  # fmt: skip
 """No commit waits for the disk: the folder is written to disk as a whole before it takes its place. Checking each
 value and key takes two thirds of the time of an insert; the tests of the demonstration check what was built.
