@@ -6,6 +6,7 @@ import random
 import sqlite3
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from itertools import chain, islice
 
 from sqlalchemy import text
@@ -20,6 +21,8 @@ GENDERS = ("female", "male", "other", None)
 SOURCES = ("live", "live", "live", "live", "live", "live", "live", "group", "replay", "replay")
 LANGUAGES = ("en", "fr", "ar", "zh")
 BATCH = 50_000
+_BESIDE = "SELECT type, name, sql FROM sqlite_master WHERE tbl_name = ? AND type <> 'table' AND sql IS NOT NULL"
+"""Indexes and triggers of a table, which are made again once its rows are there."""
 
 
 def fill(people: int, lectures: int, attendances: int) -> None:
@@ -105,10 +108,16 @@ def put(table: str, columns: str, rows: Iterable[tuple[object, ...]]) -> None:
                 cursor.execute(f"PRAGMA {pragma}")
             holes = ", ".join("?" * (columns.count(",") + 1))
             cursor.execute("BEGIN")
+            beside = cursor.execute(_BESIDE, [table]).fetchall()
+            for kind, name, _statement in beside:
+                cursor.execute(f"DROP {kind} {name}")
             for batch in batched_rows(rows):
                 cursor.executemany(f"INSERT INTO {table} ({columns}) VALUES ({holes})", batch)  # noqa: S608
+            for _kind, _name, statement in beside:
+                cursor.execute(statement)
             cursor.execute("COMMIT")
         else:
+            cursor.execute("SET session_replication_role = replica")  # no look-up for each key
             with cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
                 for row in rows:
                     copy.write_row(row)
@@ -121,10 +130,9 @@ def batched_rows(rows: Iterable[tuple[object, ...]]) -> Iterator[list[tuple[obje
     """Rows as SQLite stores them, so many at once."""
     given = iter(rows)
     while batch := list(islice(given, BATCH)):
-        yield [tuple(_stored(value) for value in row) for row in batch]
+        yield [tuple(_stored(value) if isinstance(value, date) else value for value in row) for row in batch]
 
 
-def _stored(value: object) -> object:
-    if isinstance(value, datetime):
-        return value.strftime("%Y-%m-%d %H:%M:%S.%f")
-    return value.isoformat() if isinstance(value, date) else value
+@lru_cache(maxsize=10_000)
+def _stored(value: date) -> str:
+    return value.strftime("%Y-%m-%d %H:%M:%S.%f") if isinstance(value, datetime) else value.isoformat()
