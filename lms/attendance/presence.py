@@ -25,7 +25,7 @@ from sqlalchemy import (
     union_all,
 )
 from sqlalchemy import cast as sql_cast
-from sqlalchemy.orm import InstrumentedAttribute, aliased
+from sqlalchemy.orm import InstrumentedAttribute
 
 from lms.attendance import rules
 from lms.attendance.models.credits import Correction
@@ -37,12 +37,12 @@ from lms.catalogue.queries.pauses import list_pauses
 from lms.catalogue.rules import AnyLecture
 from lms.core import clock, measures
 from lms.core.bulk import among, chunks
-from lms.core.db import db, read, read_column, read_value
+from lms.core.db import db, read, read_column, read_value, shared_alias
 from lms.core.punctuation import listed
 from lms.people.models import Person
 
 T = TypeVar("T")
-_Member = aliased(Person)
+_Member = shared_alias(Person)
 WHO = cast("InstrumentedAttribute[int]", Person.canonical_id)
 """The canonical person of a row; null only within the insert of the row."""
 OFFLINE = "offline"

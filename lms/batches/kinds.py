@@ -14,12 +14,11 @@ from enum import StrEnum
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 from sqlalchemy import Select, delete, func, select, update
-from sqlalchemy.orm import aliased
 
 from lms.batches.models import AT_ONCE, LEFT_OUT, NAMED, PREVIEW_LASTS, BatchRow, BatchStage, EntryState
 from lms.core import audit, clock
 from lms.core.bulk import among, insert_many
-from lms.core.db import action, db, read_column, read_value
+from lms.core.db import action, db, read_column, read_value, shared_alias
 from lms.core.errors import NotFound, Refused
 from lms.core.jobs import Job, JobState, Run, job, request_job
 from lms.core.roles import Actor
@@ -28,7 +27,7 @@ from lms.people.queries.access import load_actor
 
 Batch = TypeVar("Batch", bound=BatchRow)
 Owner = TypeVar("Owner")
-_Confirmer, _Undoer = aliased(Person), aliased(Person)
+_Confirmer, _Undoer = shared_alias(Person), shared_alias(Person)
 
 
 class Move(NamedTuple):

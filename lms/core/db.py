@@ -19,10 +19,10 @@ from typing import Any, ClassVar, ParamSpec, TypeVar
 
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as FlaskSession
-from sqlalchemy import DateTime, Dialect, Enum, Executable, MetaData, event, func, select
+from sqlalchemy import DateTime, Dialect, Enum, Executable, MetaData, event, func, inspect, select
 from sqlalchemy.engine import Connection, CursorResult, Engine, ExceptionContext
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.orm import DeclarativeBase, Session, aliased
 from sqlalchemy.types import TypeDecorator
 
 P = ParamSpec("P")
@@ -121,6 +121,18 @@ def text_enum(kind: type[StrEnum]) -> Enum:
 
 SQLITE_HEAP = 128 * 1024 * 1024
 """Bytes that SQLite's connections of a process take together before they replace pages that they hold."""
+
+
+def shared_alias(model: type[R], name: str | None = None) -> type[R]:
+    """An alias of a table that several threads can use, such as one of a module.
+
+    SQLAlchemy indexes the columns of an alias at first use. A second thread at the same moment would get columns of the
+    table itself for good, and statements that join every row with every other.
+    """
+    alias = aliased(model, name=name)
+    alias_info: Any = inspect(alias)
+    alias_info.selectable.corresponding_column(alias_info.mapper.local_table.primary_key.columns[0])
+    return alias
 
 
 def engine_options(url: str, *, connections: int = 32, is_prepared: bool = True) -> dict[str, Any]:

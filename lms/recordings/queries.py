@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import joinedload
+from sqlalchemy.orm import contains_eager
 
 from lms.catalogue.models import Lecture, LectureState, Series
 from lms.catalogue.queries.lectures import get_lecture
@@ -251,7 +251,8 @@ def _complete() -> list[tuple[Stream, Lecture, int]]:
     query = (
         select(Stream, Lecture)
         .join(Lecture, Lecture.id == Stream.lecture_id)
-        .options(joinedload(Lecture.series))
+        .join(Lecture.series)
+        .options(contains_eager(Lecture.series))
         .where(Stream.track == Track.MAIN, Stream.state == StreamState.COMPLETE, Lecture.state == LectureState.HELD)
     )
     rows = [(stream, lecture) for stream, lecture in db.session.execute(query)]

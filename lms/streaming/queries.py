@@ -9,7 +9,7 @@ from enum import StrEnum
 from itertools import pairwise
 
 from sqlalchemy import exists, or_, select
-from sqlalchemy.orm import joinedload
+from sqlalchemy.orm import contains_eager
 
 from lms.core.clock import to_ms
 from lms.core.db import db, read
@@ -40,8 +40,8 @@ def find_open_session_of(lecture_id: int) -> StreamSession | None:
 
 def get_session(public_id: str) -> StreamSession:
     """A session, for who has its token."""
-    query = select(StreamSession).where(StreamSession.public_id == public_id)
-    session = db.session.scalars(query.options(joinedload(StreamSession.stream))).first()
+    query = select(StreamSession).join(StreamSession.stream).where(StreamSession.public_id == public_id)
+    session = db.session.scalars(query.options(contains_eager(StreamSession.stream))).first()
     if session is None:
         raise NotFound
     return session

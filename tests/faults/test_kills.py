@@ -186,7 +186,7 @@ def answers_again(site: Site) -> bool:
         return False
 
 
-def wait_until(holds: Any, seconds: float = 60) -> None:
+def wait_until(holds: Any, seconds: float = 180) -> None:
     until = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < until, "it did not come about"

@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, func, or_, select
-from sqlalchemy.orm import aliased
 
 from lms.attendance.appeal_rules import WINDOW
 from lms.attendance.models.appeals import Appeal, AppealState
@@ -21,7 +20,7 @@ from lms.catalogue.queries.lectures import get_lecture
 from lms.catalogue.rules import may_edit_lecture, teaching_id
 from lms.catalogue.visibility import ids_taught_by_person
 from lms.core.bulk import chunks
-from lms.core.db import db, read, read_value
+from lms.core.db import db, read, read_value, shared_alias
 from lms.core.errors import NotFound
 from lms.core.lists import ListRequest
 from lms.core.roles import Actor
@@ -50,7 +49,7 @@ class AppealView:
         return self.appeal.state is AppealState.OPEN
 
 
-_Filing, _Answering = aliased(Person), aliased(Person)
+_Filing, _Answering = shared_alias(Person), shared_alias(Person)
 
 
 def _views(*conditions: ColumnElement[bool]) -> Any:

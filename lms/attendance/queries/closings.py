@@ -8,13 +8,12 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.orm import aliased
 
 from lms.attendance.models.closings import Closing
 from lms.catalogue.models import Lecture
 from lms.catalogue.queries.lectures import get_lecture
 from lms.catalogue.rules import check_can_edit_lecture
-from lms.core.db import db, read, read_one
+from lms.core.db import db, read, read_one, shared_alias
 from lms.core.roles import Actor
 from lms.people.models import Person
 
@@ -36,7 +35,7 @@ class ClosingView:
         return self.reopened_at is None
 
 
-_Closer, _Opener = aliased(Person), aliased(Person)
+_Closer, _Opener = shared_alias(Person), shared_alias(Person)
 
 
 def find_closing(lecture_id: int) -> Closing | None:

@@ -7,18 +7,17 @@ from datetime import date
 from typing import Any
 
 from sqlalchemy import ColumnElement, String, func, select, type_coerce
-from sqlalchemy.orm import aliased
 
 from lms.attendance.facts import ATTENDANCES, Attended, Columns, unpack
 from lms.attendance.models.credits import Credit, LectureFacts, Outcome
 from lms.catalogue.models import Lecture, LectureState
 from lms.core import clock
 from lms.core.bulk import among
-from lms.core.db import db, read
+from lms.core.db import db, read, shared_alias
 from lms.people.models import Person
 from lms.people.queries.histories import Histories
 
-_Row = aliased(Person)
+_Row = shared_alias(Person)
 FEW = 200
 """Up to this many lectures, versions are read by id; above, all are read."""
 

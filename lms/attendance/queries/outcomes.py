@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, select, union
-from sqlalchemy.orm import aliased
 
 from lms.attendance.models.credits import Correction, Credit, Outcome
 from lms.attendance.outcomes import ByHand, CreditValues, OutcomeInputs, compute_outcome, was_in_group
@@ -19,7 +18,7 @@ from lms.catalogue.queries.policies import policy_for
 from lms.catalogue.queries.series import get_series
 from lms.core import clock
 from lms.core.bulk import chunks
-from lms.core.db import db, read, read_column
+from lms.core.db import db, read, read_column, shared_alias
 from lms.core.errors import Forbidden
 from lms.core.i18n import _
 from lms.core.roles import Actor
@@ -27,7 +26,7 @@ from lms.enrolment.membership import FEW, eligible_at, eligible_people
 from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.people.models import Person
 
-_Maker = aliased(Person)
+_Maker = shared_alias(Person)
 
 
 def min_percent_of(lecture: Lecture) -> int:

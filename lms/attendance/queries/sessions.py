@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from sqlalchemy import BigInteger, and_, cast, exists, extract, func, not_, or_, select
-from sqlalchemy.orm import joinedload
+from sqlalchemy.orm import contains_eager
 
 from lms.attendance.models.credits import Credit, Outcome
 from lms.catalogue.models import Lecture, LectureState
@@ -57,7 +57,8 @@ def unconfirmed_lectures(*, by: Actor) -> list[Lecture]:
     """Held lectures that count after confirmation, oldest first. For administrators."""
     if not by.is_administrator:
         raise Forbidden
-    query = select(Lecture).where(_is_held(), not_(_is_certain())).options(joinedload(Lecture.series))
+    query = select(Lecture).join(Lecture.series).where(_is_held(), not_(_is_certain()))
+    query = query.options(contains_eager(Lecture.series))
     return list(db.session.scalars(query.order_by(Lecture.actual_start, Lecture.id)))
 
 

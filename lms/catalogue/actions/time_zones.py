@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
-from sqlalchemy.orm import joinedload
+from sqlalchemy.orm import contains_eager
 
 from lms.catalogue.actions.history import note, record
 from lms.catalogue.actions.lectures import locked_lecture
@@ -44,10 +44,11 @@ def find_shifts(*, at: datetime) -> list[Shift]:
     """The lectures to come that the time zone database of this process sets at another moment, the next one first."""
     query = (
         select(Lecture)
+        .join(Lecture.series)
         .where(
             Lecture.state.in_(_PLANNED), Lecture.local_start.is_not(None), Lecture.starts_at > at - timedelta(days=2)
         )
-        .options(joinedload(Lecture.series))
+        .options(contains_eager(Lecture.series))
         .order_by(Lecture.starts_at, Lecture.id)
     )
     shifts = [_shift(lecture) for lecture in db.session.scalars(query)]

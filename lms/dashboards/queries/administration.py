@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import joinedload
+from sqlalchemy.orm import contains_eager
 
 from lms.attendance.queries.appeals import LectureAppeals, list_lectures_with_appeals
 from lms.attendance.queries.sessions import unconfirmed_lectures
@@ -188,11 +188,12 @@ def _applications() -> list[SeriesApplications]:
 def _open_lectures(at: datetime) -> list[Lecture]:
     query = (
         select(Lecture)
+        .join(Lecture.series)
         .where(
             (Lecture.state == LectureState.LIVE)
             | ((Lecture.state == LectureState.SCHEDULED) & (Lecture.starts_at < at))
         )
-        .options(joinedload(Lecture.series))
+        .options(contains_eager(Lecture.series))
         .order_by(Lecture.starts_at, Lecture.id)
     )
     return list(db.session.scalars(query))

@@ -24,7 +24,7 @@ from sqlalchemy import (
     type_coerce,
     union_all,
 )
-from sqlalchemy.orm import joinedload
+from sqlalchemy.orm import contains_eager
 
 from lms.catalogue.models import Series
 from lms.core.db import db
@@ -70,8 +70,9 @@ def duplicates_of(person_id: int) -> list[list[Enrolment]]:
 
 def list_of_person(person_id: int) -> list[Enrolment]:
     """A person's places with their series, the latest registration first."""
-    query = speaking(Enrolment).where(Person.id == person_id).order_by(Enrolment.registered_at.desc())
-    return list(db.session.scalars(query.options(joinedload(Enrolment.series, innerjoin=True))))
+    query = speaking(Enrolment).join(Enrolment.series).where(Person.id == person_id)
+    query = query.options(contains_eager(Enrolment.series))
+    return list(db.session.scalars(query.order_by(Enrolment.registered_at.desc())))
 
 
 def export_of_person(person_id: int) -> list[dict[str, Any]]:

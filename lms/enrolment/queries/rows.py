@@ -15,7 +15,7 @@ from sqlalchemy.orm import aliased
 
 from lms.catalogue.queries.series import get_series_by_id
 from lms.core import clock
-from lms.core.db import db
+from lms.core.db import db, shared_alias
 from lms.core.errors import NotFound
 from lms.core.roles import Actor
 from lms.enrolment import rules
@@ -23,10 +23,10 @@ from lms.enrolment.models import Enrolment, EnrolmentStatus, SupersededEnrolment
 from lms.people.models import Person, PersonCountry, PersonEmail
 from lms.people.rules import email_key
 
-Registered = aliased(Person, name="registered")
+Registered = shared_alias(Person, name="registered")
 """The person a row was made for; `Person` is who that is today."""
 
-PERSON_ROW = aliased(Person, name="person_row")
+PERSON_ROW = shared_alias(Person, name="person_row")
 """A row of the people that a question begins with (`is_of`)."""
 
 SPEAKS = ~exists().where(SupersededEnrolment.enrolment_id == Enrolment.id)

@@ -10,12 +10,11 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, func, or_, select
-from sqlalchemy.orm import aliased
 
 from lms.catalogue.models import Series
 from lms.core import clock
 from lms.core.bulk import among
-from lms.core.db import read, read_column, read_value
+from lms.core.db import read, read_column, read_value, shared_alias
 from lms.core.errors import Forbidden
 from lms.core.events import NomineesAsked, publish
 from lms.core.lists import ListRequest
@@ -25,8 +24,8 @@ from lms.enrolment.queries.rows import day_of, having_name
 from lms.people.models import Country, Person
 from lms.people.queries.countries import belonging_to, countries_meant
 
-_Named = aliased(Person, name="named")
-_By = aliased(Person, name="acted")
+_Named = shared_alias(Person, name="named")
+_By = shared_alias(Person, name="acted")
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import ColumnElement, or_, select
-from sqlalchemy.orm import joinedload
+from sqlalchemy.orm import contains_eager
 
 from lms.core.db import db
 from lms.nominations.models import Nomination
@@ -24,8 +24,10 @@ def nominations_of_person(person_id: int) -> list[Nomination]:
     """All nominations of a person with series and country, newest first. Callers check permission."""
     query = (
         select(Nomination)
+        .join(Nomination.series)
+        .join(Nomination.country)
         .where(belongs_to(person_id))
-        .options(joinedload(Nomination.series), joinedload(Nomination.country))
+        .options(contains_eager(Nomination.series), contains_eager(Nomination.country))
         .order_by(Nomination.id.desc())
     )
     return list(db.session.scalars(query))

@@ -8,11 +8,10 @@ from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select
-from sqlalchemy.orm import aliased
 
 from lms.core.audit import list_entries
 from lms.core.bulk import among
-from lms.core.db import db, read, read_value
+from lms.core.db import db, read, read_value, shared_alias
 from lms.core.errors import Forbidden, NotFound
 from lms.core.roles import Actor, Role
 from lms.people.models import Account, ApiToken, Country, LinkPurpose, OneTimeLink, Person, RoleGrant, SecondFactor
@@ -21,7 +20,7 @@ from lms.people.queries.countries import belonging_to, get_country
 from lms.people.queries.persons import members, person_id_of
 from lms.people.rules import can_see_person, check_role_country
 
-Known, _Holder = aliased(Person), aliased(Person)
+Known, _Holder = shared_alias(Person), shared_alias(Person)
 # One question a request, so it is made once: a row for each role of each row that is this person, one at the least.
 ACTOR_ROWS = (
     select(

@@ -8,11 +8,10 @@ from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, case, func, select
-from sqlalchemy.orm import aliased
 
 from lms.core import cache_versions
 from lms.core.bulk import among
-from lms.core.db import db, read, read_value
+from lms.core.db import db, read, read_value, shared_alias
 from lms.core.errors import Forbidden
 from lms.core.lists import ListRequest
 from lms.core.process_cache import kept_until_changed
@@ -28,7 +27,7 @@ ANY_ROLE = "any"
 """The filter for those who hold some role."""
 BEST, NEWEST, NAME, SIGN_IN = "best", "newest", "name", "sign_in"
 _KNOWN = (Person.canonical_id == Person.id, Person.erased_at.is_(None))
-_Holder = aliased(Person)
+_Holder = shared_alias(Person)
 STAMP = "people"
 """The version of people and the countries that they belong to."""
 cache_versions.watch(STAMP, frozenset({"person", "person_country"}).__contains__)

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
-from sqlalchemy.orm import aliased
 
 from lms.core.bulk import among
-from lms.core.db import db, read, read_column
+from lms.core.db import db, read, read_column, shared_alias
 from lms.core.roles import Role
 from lms.mail.kinds import DECLINABLE, KIND_OF, MailKind, is_default
 from lms.mail.outbox import ALL_SERIES, Choice
@@ -19,7 +18,7 @@ from lms.people.models import MailChoice, Person, PersonEmail
 from lms.people.queries.access import load_actor
 from lms.people.queries.persons import canonical
 
-_Asked, _Member = aliased(Person), aliased(Person)
+_Asked, _Member = shared_alias(Person), shared_alias(Person)
 
 
 def declined(choices: Collection[Choice]) -> set[Choice]:

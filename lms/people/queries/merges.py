@@ -8,14 +8,13 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, select
-from sqlalchemy.orm import aliased
 
-from lms.core.db import read, read_column
+from lms.core.db import read, read_column, shared_alias
 from lms.core.errors import NotFound
 from lms.core.roles import Actor
 from lms.people.models import Account, Person, PersonMerge
 
-_Kept, _Merged, _By = aliased(Person), aliased(Person), aliased(Person)
+_Kept, _Merged, _By = shared_alias(Person), shared_alias(Person), shared_alias(Person)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Final
 
 from sqlalchemy import select
-from sqlalchemy.orm import joinedload
+from sqlalchemy.orm import contains_eager
 
 from lms.catalogue.models import Lecture, LectureState, Series, Visibility
 from lms.core import clock
@@ -279,9 +279,9 @@ def _upcoming(places: Places, *, by: Actor) -> list[Upcoming]:
     """Upcoming lectures of series with people from the country, next first, undated last."""
     query = (
         select(Lecture)
-        .join(Series, Series.id == Lecture.series_id)
+        .join(Lecture.series)
         .where(Lecture.state.in_(COMING), among(Lecture.series_id, places))
-        .options(joinedload(Lecture.series))
+        .options(contains_eager(Lecture.series))
         .order_by(Lecture.starts_at.is_(None), Lecture.starts_at, Lecture.id)
     )
     if not by.is_reporter:

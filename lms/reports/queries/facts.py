@@ -20,7 +20,6 @@ from functools import lru_cache
 from typing import Any, Final
 
 from sqlalchemy import String, select, type_coerce
-from sqlalchemy.orm import aliased
 
 from lms.attendance.facts import ATTENDANCES, Columns, columns_from, columns_of, traits_of, unpack
 from lms.attendance.queries.facts import attended_in, read_facts, read_versions
@@ -29,7 +28,7 @@ from lms.catalogue.models import Lecture, Series
 from lms.certificates.models import AWARDS, Award, Certificate, CertificateState
 from lms.core import clock
 from lms.core.cache_versions import is_writing, stamp_of, stamps_of, watch
-from lms.core.db import db, read
+from lms.core.db import db, read, shared_alias
 from lms.core.process_cache import memory
 from lms.enrolment.models import REGISTRATIONS, Enrolment
 from lms.people.models import Country, Person
@@ -57,8 +56,8 @@ FEW = 50
 
 watch(STAMP, _TABLES.__contains__)
 
-_MEMBER = aliased(Person)
-_ONESELF = aliased(Person)
+_MEMBER = shared_alias(Person)
+_ONESELF = shared_alias(Person)
 
 
 def load(scope: Scope, partners: Partners, *, attended_only: bool = False) -> Facts:
