@@ -180,7 +180,7 @@ def test_every_column_of_text_is_either_typed_freely_or_known_not_to_be() -> Non
     made = {
         "public_id", "digest", "key", "key_hash", "secret_hash", "password_hash", "code_hash", "secret", "salt",
         "pending_secret", "address", "address_key", "locale", "language", "text_language", "time_zone", "slug", "code",
-        "iso", "numeric",
+        "iso", "numeric", "title_language",
         "kind", "verb", "error", "template", "dedupe_key", "body", "question", "purpose", "text_version", "number",
         "join_url", "recording_url", "content", "file_key", "what", "evidence", "email", "credential",
         "kid", "certificate", "organiser", "signatory", "signatory_office", "country", "base_url", "title_key",
