@@ -28,7 +28,7 @@ from lms.viewing_groups.actions.groups import GroupInput, open_group, tick
 from lms.viewing_groups.actions.signing import Basis, sign_group
 from tests.attendance.scene import END, START, Scene, minute
 
-pytestmark = [pytest.mark.databases(differs=True), pytest.mark.usefixtures("context")]
+pytestmark = [pytest.mark.databases, pytest.mark.usefixtures("context")]
 NAMES = ("Ada", "Ben", "Cyr")
 LATER = END + timedelta(hours=1)
 Beat = tuple[int, int, int]  # join, number, second of the lecture

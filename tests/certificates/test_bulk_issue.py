@@ -38,7 +38,7 @@ from lms.people.models import Person, PersonEmail
 from tests.attendance.conftest import count_statements
 from tests.certificates.conftest import BEGAN, Programme
 
-pytestmark = pytest.mark.databases(differs=True)
+pytestmark = pytest.mark.databases
 Make = Callable[..., Programme]
 KIND = CertificateKind.PARTICIPATION
 

@@ -12,7 +12,7 @@ from jinja2.ext import do
 from jinja2.ext import i18n as translations
 
 from tests.contracts import translatable
-from tools.messages import extract_messages, read_comments
+from tools.messages import extract_messages, read_catalogue, read_comments
 
 SCRIPTS = translatable.ROOT / "static" / "js"
 _SENTENCE = re.compile(r"""["'`][A-Z][a-z]+ [a-z][^"'`]*["'`]""")
@@ -89,7 +89,7 @@ def test_a_template_without_a_fault_passes(source: str) -> None:
 
 
 def test_no_two_messages_differ_by_a_full_stop_or_by_capitals() -> None:
-    texts = {item.id if isinstance(item.id, str) else item.id[0] for item in extract_messages() if item.id}
+    texts = {item.id if isinstance(item.id, str) else item.id[0] for item in read_catalogue() if item.id}
     by_form: dict[str, list[str]] = {}
     for text in texts:
         by_form.setdefault(re.sub(r"[.?!:…]+$", "", text).lower(), []).append(text)
@@ -102,7 +102,7 @@ MOST_PAIRS = 44
 
 
 def test_each_comment_for_translators_is_on_a_message() -> None:
-    texts = {item.id if isinstance(item.id, str) else item.id[0] for item in extract_messages() if item.id}
+    texts = {item.id if isinstance(item.id, str) else item.id[0] for item in read_catalogue() if item.id}
     assert sorted(set(read_comments()) - texts) == []
 
 

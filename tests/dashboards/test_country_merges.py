@@ -132,7 +132,7 @@ def figures(at: datetime, **asked: Any) -> tuple[int, int, int, int]:
     return found.participants, found.attendances, found.countries, found.partner_countries
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 def test_all_of_a_country_is_of_the_one_kept_and_everything_is_back_after_undo(twice: World) -> None:
     at = twice.at
     before, counted = rows(), figures(at)
@@ -278,7 +278,7 @@ def test_focal_points_speak_for_the_country_kept(twice: World) -> None:
     assert again.country_ids == {country_ids()["QX"]}
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 def test_two_nominations_of_one_person_stop_a_merge(twice: World) -> None:
     stored = Stored(twice.make.app)
     stored.countries["QX"] = get_country("QX").id
@@ -290,7 +290,7 @@ def test_two_nominations_of_one_person_stop_a_merge(twice: World) -> None:
     assert rows() == before
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 def test_a_merge_needs_an_administrator_a_reason_and_two_countries(twice: World) -> None:
     at = twice.at
     with pytest.raises(Forbidden):
@@ -339,7 +339,7 @@ def test_what_was_being_written_during_a_merge_is_moved_by_the_worker(twice: Wor
     agrees()
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 def test_one_of_two_merges_at_once_is_refused(twice: World) -> None:
     app, at = twice.make.app, twice.at
     db.session.rollback()
@@ -408,7 +408,7 @@ def test_the_page_previews_in_numbers_merges_with_a_reason_and_undoes(twice: Wor
     assert administrator.get("/admin/countries/KE/merged/QX").status_code == 404
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 def test_the_api_previews_merges_and_parts_as_the_page_does(twice: World) -> None:
     head = twice.make.headers(twice.make.person("Ada Min", roles=["administrator"], country="UG"))
     client, path, before = twice.make.app.test_client(), "/api/v1/countries/KE/merge", rows()

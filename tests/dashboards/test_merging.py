@@ -61,7 +61,7 @@ def twin(world: World) -> Person:
     return twin
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 def test_two_are_compared_merged_with_chosen_details_and_parted_again(
     world: World, administrator: FlaskClient, twin: Person
 ) -> None:
@@ -103,7 +103,7 @@ def test_a_certificate_issued_on_united_evidence_is_named_before_undo(
     assert "was issued since the merge and would not be earned by this record alone" in said(text, "unearned")
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 def test_someone_who_was_in_two_places_at_once_is_warned_of(
     world: World, administrator: FlaskClient, twin: Person
 ) -> None:
@@ -158,7 +158,7 @@ def test_a_disabled_account_is_named_in_the_preview_and_stays_disabled(
     assert "The two records are one now" in post(administrator, path, reason="Same passport", enable="y")
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 def test_the_api_keeps_that_two_people_are_different(world: World, twin: Person) -> None:
     head = world.make.headers(world.make.person("Ada Min", roles=["administrator"]))
     client, path = world.make.app.test_client(), f"/api/v1/people/{world.trainee.public_id}/different"

@@ -81,7 +81,7 @@ def addresses() -> list[str]:
     return [address.partition("@")[0] for address in db.session.scalars(mails)]
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 @pytest.mark.parametrize(
     ("audience", "who"),
     [
@@ -103,7 +103,7 @@ def test_an_audience_is_counted_and_written_to(scene: Scene, audience: Audience,
     assert send_due_messages(at=STARTS + timedelta(days=1)) == 0
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 def test_those_who_left_or_only_came_by_are_not_written_to(scene: Scene) -> None:
     ben = db.session.scalar(select(Enrolment).where(Enrolment.person_id == scene.people["Ben"].id))
     assert ben is not None
@@ -120,7 +120,7 @@ def share(person_id: int, at: datetime | None) -> None:
     db.session.commit()
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 def test_a_country_chooses_only_among_those_whose_country_the_lecturer_may_read(make: Make, scene: Scene) -> None:
     person, to = make.person("Dora", email="dora@x.example", country="PE"), AudienceInput(country="PE")
     make.enrolment(scene.series, person)
@@ -164,7 +164,7 @@ def test_a_series_sends_so_many_messages_a_day(scene: Scene, monkeypatch: pytest
     confirm_message(scene.series.slug, public_id, 3, by=scene.by, at=NOW + timedelta(hours=25))
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 def test_confirmed_by_many_at_once_it_goes_out_once(app: APIFlask, scene: Scene) -> None:
     public_id = draft(scene)
     slug, by = scene.series.slug, scene.by
@@ -263,7 +263,7 @@ def test_others_do_not_learn_that_there_are_messages(make: Make, scene: Scene) -
             confirm_message(scene.series.slug, public_id, 3, by=by, at=NOW)
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 def test_a_reader_gets_the_text_with_the_own_name_and_links(app: APIFlask, scene: Scene) -> None:
     text = "Dear {name},\n\nPlease read https://example.org/paper?a=1 first.\n<b>Lin</b> {{ organiser }}"
     send(scene, of_lecture(scene, Audience.ATTENDED), subject="For {name}", text=text)
@@ -281,7 +281,7 @@ def test_a_reader_gets_the_text_with_the_own_name_and_links(app: APIFlask, scene
     assert "&lt;b&gt;Lin" in html.get_content()
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 def test_the_preview_names_only_those_whose_name_the_lecturer_may_read(make: Make, scene: Scene) -> None:
     for name, person in scene.people.items():
         share(person.id, None if name == "Ben" else NOW)
@@ -290,7 +290,7 @@ def test_the_preview_names_only_those_whose_name_the_lecturer_may_read(make: Mak
     assert [name for _id, name in everybody] == ["Ada", "Ben", "Cyr"]
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 def test_written_previewed_tested_sent_and_stopped_on_its_pages(app: APIFlask, make: Make, scene: Scene) -> None:
     boss = Reader(app.test_client(), make, scene.teacher)
     there = f"/series/{scene.series.slug}/messages"

@@ -86,7 +86,7 @@ def mails() -> list[OutboxMail]:
     return list(db.session.scalars(select(OutboxMail).where(OutboxMail.template == "message").order_by(OutboxMail.id)))
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 def test_people_behind_are_counted_for_staff_and_for_their_focal_point(scene: Any) -> None:
     assert count_audiences(scene.series, None, by=scene.staff)[Audience.BEHIND] == 3
     assert count_readers(scene.series, BEHIND, by=scene.staff) == Readers(3, 0, 0)
@@ -95,7 +95,7 @@ def test_people_behind_are_counted_for_staff_and_for_their_focal_point(scene: An
     assert [name for _id, name in list_examples(scene.series, search, by=scene.by)] == ["Nowhere"]
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 def test_each_reader_learns_how_far_they_are(scene: Any) -> None:
     send(scene)
     assert send_due_messages(at=scene.starts) == 2
@@ -170,7 +170,7 @@ def test_a_long_search_is_refused(scene: Any) -> None:
     assert [fault.field for fault in error.value.faults] == ["search"]
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 def test_the_list_leads_to_a_reminder_that_is_previewed_sent_and_stopped(scene: Any) -> None:
     peter = Reader(scene.make.app.test_client(), scene.make, scene.focal)
     slug = scene.series.slug

@@ -146,9 +146,9 @@ def copied(model: Installation, folder: Path, url: str = "") -> Installation:
     return Installation(config, create_app(config), list(model.numbers), list(model.people))
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.long)])
 def installation(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Installation]:
-    """The installation, on each database."""
+    """The installation, on SQLite and in `make test-long` on PostgreSQL."""
     with contextlib.ExitStack() as stack:
         url = ""
         if request.param == "postgresql":

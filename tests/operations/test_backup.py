@@ -80,6 +80,7 @@ def pdfs(config: Config) -> list[Path]:
     return sorted((config.folder / "files" / "certificates").rglob("*.pdf"))
 
 
+@pytest.mark.parametrize("installation", ["sqlite", "postgresql"], indirect=True)
 def test_what_was_backed_up_is_there_again(
     installation: Installation, target: Config, opened: Callable[[], Installation], tmp_path: Path
 ) -> None:

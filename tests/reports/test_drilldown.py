@@ -96,7 +96,7 @@ def registrations_and_awards(world: World, seed: int) -> None:
         )  # fmt: skip
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 @pytest.mark.parametrize("seed", seeds(2))
 def test_rows_add_up_to_each_figure(app: APIFlask, world: World, seed: int) -> None:
     a_history(world, seed)
@@ -201,7 +201,7 @@ SORTED: dict[tuple[str, str], Callable[[DrilldownRow], Any]] = {
 }
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 def test_rows_are_sorted_and_filtered(app: APIFlask, world: World) -> None:
     a_history(world, 5)
     registrations_and_awards(world, 5)
