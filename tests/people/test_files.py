@@ -13,6 +13,7 @@ from lms.people.actions.files import publish_people, stage_people
 from lms.people.models import Sector
 from lms.people.queries.countries import country_by_code, country_id_of, country_names, list_countries
 from lms.people.queries.persons import find_person_by_email
+from lms.web.locale import speaking
 from tests.factories import Make
 
 FILE = """country,full_name,E-mail,native_name,sector,gender,shoe size
@@ -143,3 +144,11 @@ def test_only_administrators_publish(make: Make, at: datetime) -> None:
     staged = stage_people(FILE.encode())
     with pytest.raises(Forbidden):
         publish_people(staged, skip_bad_rows=False, by=make.actor(roles=["instructor"]), at=at)
+
+
+@pytest.mark.usefixtures("context")
+def test_the_field_of_a_fault_begins_its_reason_in_every_language() -> None:
+    """Pages replace it by the reader's word. A colon as French writes it would hide it from them."""
+    with speaking("fr", None):
+        (fault,) = stage_people(b"email\nnobody@people.test\n").rejected
+    assert fault.reason.startswith("full_name: Personne n’a ")

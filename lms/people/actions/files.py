@@ -226,8 +226,7 @@ def reject_unknown_nameless(staged: StagedPeople) -> None:
 
 def _nameless(row: PersonRow) -> Fault:
     reason = _("There is no one with this e-mail address, and the row has no name.")
-    reason = _("%(field)s: %(reason)s", field="full_name", reason=reason)
-    return Fault(row=row.line, field="full_name", reason=reason)
+    return Fault(row=row.line, field="full_name", reason=f"full_name: {reason}")
 
 
 @action
