@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, update
 from werkzeug.test import TestResponse
 
-from lms.catalogue.models import CertificateKind, SeriesInstructor
+from lms.catalogue.models import CertificateKind, Series, SeriesInstructor
 from lms.certificates import numbers, rules
 from lms.certificates.actions import awards
 from lms.certificates.models import Certificate
@@ -319,3 +319,23 @@ def test_the_verification_page_is_in_the_readers_time(client: FlaskClient, app: 
     assert re.findall(looked_up, client.get(path).text) == ["Beijing"]
     client.set_cookie("zone", "America/Lima")
     assert re.findall(looked_up, client.get(path).text) == ["Lima"]
+
+
+def test_holders_see_the_title_of_the_series_that_they_read(app: APIFlask, made: Programme, sign_in: SignIn) -> None:
+    def rename(title: str, french: str) -> None:
+        with app.app_context():
+            series = db.session.get_one(Series, made.series_id)
+            series.title, series.translations = title, {"fr": {"title": french}}
+            db.session.commit()
+
+    def titles() -> list[str]:
+        page = holder.get("/me?lang=fr").text
+        cards = re.findall(r'<article class="cert.*?</article>', page, re.S)
+        return [re.sub(r"<.*?>", "", heading) for card in cards for heading in re.findall(r"<h3>(.*?)</h3>", card)]
+
+    holder = sign_in(made.holder("Fatima Benaly"))
+    (signed,) = titles()
+    rename(signed, "Cycle traduit")
+    assert titles() == ["Cycle traduit"]
+    rename("Renamed", "Cycle renommé")
+    assert titles() == [signed]

@@ -12,7 +12,7 @@ from sqlalchemy.orm import aliased, contains_eager
 
 from lms.attendance.models.credits import Credit, Outcome
 from lms.attendance.queries.sessions import sessions_among
-from lms.catalogue.models import CertificateKind, Lecture, Series
+from lms.catalogue.models import SERIES_TITLE, CertificateKind, Lecture, Series
 from lms.catalogue.queries.lectures import list_lectures
 from lms.catalogue.queries.policies import current_policy
 from lms.catalogue.queries.series import get_series
@@ -29,7 +29,7 @@ from lms.core.db import db, read
 from lms.core.errors import Forbidden, NotFound
 from lms.core.organiser import organiser_name
 from lms.core.roles import SYSTEM, Actor, Role
-from lms.core.translations import WrittenText, translation_for
+from lms.core.translations import TitleTexts, WrittenText, every_text, translation_for
 from lms.enrolment.membership import enrolled_ids
 from lms.people.models import Person
 
@@ -40,7 +40,7 @@ class ShownCertificate:
 
     `is_full` for the holder and staff; otherwise only the public part is shown. `organiser` is the issuer, under its
     name at the time. `state` is the effective state of the number: one superseded by a withdrawn certificate shows as
-    withdrawn too.
+    withdrawn too. `series` is the title as it was signed, `titles` are those that the series has today.
     """
 
     number: str
@@ -50,6 +50,7 @@ class ShownCertificate:
     series: str
     series_language: str | None
     series_slug: str
+    titles: TitleTexts
     kind: CertificateKind
     hours: float
     organiser: str
@@ -62,6 +63,11 @@ class ShownCertificate:
     person: str
     is_holder: bool
     is_full: bool
+
+    @property
+    def is_renamed(self) -> bool:
+        """Whether the series has none of its titles of today on the certificate."""
+        return self.series not in every_text(self.titles)
 
 
 def counted_lectures(series_id: int, *, at: datetime | None = None) -> list[Lecture]:
@@ -303,7 +309,7 @@ def get_pdf(typed: str, *, by: Actor) -> bytes:
 
 def _shown(rows: Sequence[Certificate], *, by: Actor) -> list[ShownCertificate]:
     """Rows as the reader may see them; a handful of queries however many there are."""
-    people, slugs = _holders_of(rows), _slugs_of(rows)
+    people, series = _holders_of(rows), _series_of(rows)
     after, before = _successors_of(rows), _replaced_numbers(rows)
     staff = by.has(Role.ADMINISTRATOR, Role.REPORTER)
     answer = []
@@ -319,7 +325,8 @@ def _shown(rows: Sequence[Certificate], *, by: Actor) -> list[ShownCertificate]:
                 native_name=row.native_name,
                 series=row.series_title,
                 series_language=row.title_language,
-                series_slug=slugs[row.award.series_id],
+                series_slug=series[row.award.series_id].slug,
+                titles=TitleTexts(*series[row.award.series_id][2:]),
                 kind=row.award.kind,
                 hours=rules.hours([row.hours_ms]),
                 organiser=row.organiser or organiser_name(),
@@ -347,12 +354,13 @@ def _holders_of(rows: Sequence[Certificate]) -> dict[int, tuple[str, int]]:
     }
 
 
-def _slugs_of(rows: Sequence[Certificate]) -> dict[int, str]:
-    query = select(Series.id, Series.slug)
+def _series_of(rows: Sequence[Certificate]) -> dict[int, Any]:
+    """The id, address and titles of the series of each award."""
+    query = select(Series.id, Series.slug, *SERIES_TITLE)
     return {
-        series_id: slug
+        series.id: series
         for chunk in chunks(sorted({row.award.series_id for row in rows}))
-        for series_id, slug in read(query.where(Series.id.in_(chunk)))
+        for series in read(query.where(Series.id.in_(chunk)))
     }
 
 
