@@ -7,6 +7,7 @@ import http.client
 import json
 import os
 import signal
+import socket
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -111,6 +112,11 @@ class Site:
             while alive_in_group(process.pid):  # its own processes may hold the port for a moment
                 time.sleep(0.01)
         self._running.clear()
+        for _turn in range(600):
+            with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", self.port)):
+                return
+            # A process that was being started in a session of its own holds the port until it runs its command
+            time.sleep(0.05)
 
     def web_processes(self) -> list[int]:
         """The processes that answer, without their master."""
