@@ -40,6 +40,7 @@ def add_people(first: int) -> None:
     insert_many(Person.__table__, rows)
 
 
+@pytest.mark.long
 @pytest.mark.databases("postgresql")  # whose limit of parameters is the lowest
 def test_a_long_list_enrolled_afterwards_credits_those_who_were_seen(context: None, make: Make) -> None:
     """More people than one statement may name; one of them was seen."""

@@ -201,6 +201,7 @@ def test_every_column_of_text_is_either_typed_freely_or_known_not_to_be() -> Non
     assert unknown == set(), "say in TYPED that people write it, or that it is made"
 
 
+@pytest.mark.long
 def test_a_payload_in_every_text_runs_on_no_page(marked: list[tuple[str, str, Any]]) -> None:
     seen = 0
     for role, path, answer in marked:

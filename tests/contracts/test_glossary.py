@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 MODULES = sorted((ROOT / "lms").rglob("*.py"))
 ROW = re.compile(r"^\| (?P<term>[^|]+) \| (?P<meaning>[^|]+) \| (?P<not_used>[^|]*)\|$", re.M)
 NAME = re.compile(r"`(\w+)`")
+CLASS = re.compile(r"^(?: {4})?class (\w+)", re.M)
 PHRASES = re.compile(
     r"\b(whoever|anew|by itself|the own|put right|what was said|(is|was) (said|told)|tells? of|told of|of before"
     r"|so many|(stands?|stood) (in|on|at|there|as|ready|beneath|above|beside|behind|before))\b",
@@ -88,8 +89,8 @@ def test_variables_say_what_they_hold() -> None:
 
 
 def test_a_class_name_has_one_meaning() -> None:
-    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in MODULES]
-    names = Counter(node.name for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
+    names = Counter(name for path in MODULES for name in CLASS.findall(path.read_text(encoding="utf-8")))
+    assert len(names) > 500
     assert {name for name, count in names.items() if count > 1} - CLASSES_TWICE - {"Meta"} == set()
 
 

@@ -73,6 +73,7 @@ def test_what_earlier_code_no_longer_uses_may_be_removed() -> None:
     assert faults_of(migration('op.drop_table("a")', head='contract_since = "a9d3c5e7f104"')) == []
 
 
+@pytest.mark.long
 def test_the_version_before_writes_and_reads_after_each_migration(fresh: Config) -> None:
     app = create_app(fresh)
     with app.app_context():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,7 @@ def rows(document: str) -> list[list[str]]:
     return table_rows
 
 
+@cache
 def names_in(path: str) -> dict[str, bool]:
     """The tests of a module, and whether each is kept for `make test-long`."""
     tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))

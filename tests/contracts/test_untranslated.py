@@ -8,7 +8,7 @@ from tests.contracts.english import english_in, texts_of, written_by_people
 from tests.contracts.pages import pages
 from tests.contracts.world import ROLES, World
 
-pytestmark = pytest.mark.xdist_group("world")
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("world")]
 
 
 def test_no_page_in_arabic_holds_english_words(world: World) -> None:

@@ -28,6 +28,7 @@ from lms.attendance.models.evidence import Presence, Source
 from lms.catalogue.models import Lecture
 from lms.core import clock, jobs
 from lms.core.db import action, db
+from lms.core.i18n import LANGUAGES
 from lms.core.resources import resource
 from lms.core.roles import SYSTEM
 from lms.mail import rendering, sending
@@ -52,10 +53,17 @@ ONE_MACHINE, SEVERAL_MACHINES = "one machine", "several machines"
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Journeys marked `every_site` also run on several machines, in `make test-long`."""
-    if metafunc.definition.get_closest_marker("every_site") and "site" in metafunc.fixturenames:
-        later = pytest.param(SEVERAL_MACHINES, marks=pytest.mark.long)
-        metafunc.parametrize("site", [ONE_MACHINE, later], indirect=True)
+    """Journeys marked `every_site` also run on several machines, and those with a `language` in each language on one
+    machine, in `make test-long`."""
+    if not metafunc.definition.get_closest_marker("every_site") or "site" not in metafunc.fixturenames:
+        return
+    later = pytest.mark.long
+    if "language" in metafunc.fixturenames:
+        others = [pytest.param(ONE_MACHINE, code, marks=later) for code in LANGUAGES if code != "en"]
+        pairs = [(ONE_MACHINE, "en"), pytest.param(SEVERAL_MACHINES, "en", marks=later), *others]
+        metafunc.parametrize(("site", "language"), pairs, indirect=["site"])
+    else:
+        metafunc.parametrize("site", [ONE_MACHINE, pytest.param(SEVERAL_MACHINES, marks=later)], indirect=True)
 
 
 class Site:

@@ -574,6 +574,7 @@ HEIGHT_AT = """(width) => {
 }"""
 
 
+@pytest.mark.long
 def test_long_pages_stay_as_short_as_they_are(
     served: Served, wide_layout: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,16 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
-from lms.core.i18n import LANGUAGES
 from lms.people.queries.countries import country_names
 from tests.journeys.conftest import Site, Visitor, translations
 
 pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.every_site]
 
 
-@pytest.mark.parametrize(
-    "language", [pytest.param(code, marks=() if code == "en" else pytest.mark.long) for code in LANGUAGES]
-)
 def test_enrols_one_and_sees_the_own_country_only(site: Site, sign_in: Callable[..., Visitor], language: str) -> None:
     site.make.person("Peter Mutua", "peter@example.org", roles=[("focal_point", "KE")], locale=language)
     series = site.make.series("border", title="Digital customs for border officials")

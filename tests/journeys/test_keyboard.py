@@ -129,6 +129,7 @@ def test_a_trainee_enrols_and_reaches_the_room(site: Site, keys: Keys) -> None:
     )
 
 
+@pytest.mark.long
 def test_staff_walk_their_desks(site: Site, visit: Callable[[], Visitor]) -> None:
     make = site.make
     lin = make.person("Lin Yuhan", "lin@example.org", roles=["instructor"])

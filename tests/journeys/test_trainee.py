@@ -11,7 +11,6 @@ import pytest
 
 from lms.catalogue.actions.states import end_lecture, start_lecture
 from lms.core import clock
-from lms.core.i18n import LANGUAGES
 from lms.core.roles import SYSTEM
 from tests.journeys.conftest import Site, Visitor
 
@@ -19,10 +18,6 @@ pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.every_site]
 EMAIL = "achieng@example.org"
 
 
-@pytest.mark.parametrize(
-    "language",
-    [pytest.param(code, marks=() if code in ("en", "ar") else pytest.mark.long) for code in LANGUAGES],
-)
 def test_from_the_first_page_to_a_counted_lecture(site: Site, visit: Callable[..., Visitor], language: str) -> None:
     instructor = site.make.person("Lin Yuhan", "lin@example.org", roles=["instructor"])
     series = site.make.series(

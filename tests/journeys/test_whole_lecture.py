@@ -23,7 +23,7 @@ from tests.browsers import Fonts, launch
 from tests.factories import PASSWORD
 from tests.faults.conftest import Site
 
-pytestmark = [pytest.mark.xdist_group("camera"), pytest.mark.long(300)]
+pytestmark = [pytest.mark.xdist_group("camera"), pytest.mark.long(seconds=300)]
 FLAGS = (
     "--use-fake-device-for-media-stream",
     "--use-fake-ui-for-media-stream",

@@ -28,6 +28,7 @@ from lms.reports import recount
 from tests.factories import Make
 from tests.operations.conftest import NAMES, NOW, Installation, copied, empty_postgresql, settings
 
+pytestmark = pytest.mark.long
 LATER = NOW + timedelta(hours=1)
 
 

@@ -25,6 +25,7 @@ from lms.operations.checks.model import CheckContext, Level
 from lms.operations.initialise import initialise
 from tests.later_migration import CONTENT, ONLINE, add_later_migration
 
+pytestmark = pytest.mark.long
 AT = datetime(2026, 11, 30, 6, 30, tzinfo=UTC)
 OLD = schema.revisions()
 CONTRACT = CONTENT.replace("depends_on = None\n", f'depends_on = None\ncontract_since = "{OLD[-1]}"\n')
