@@ -19,15 +19,17 @@ from sqlalchemy import JSON, Select, Text, exists, or_, select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Mapped, aliased, mapped_column
 
-from lms.core import clock, instruments, signals, tracing
+from lms.core import audit, clock, instruments, signals, tracing
 from lms.core.db import Base, UtcDateTime, action, db, one_at_a_time, text_enum
-from lms.core.errors import DomainError, NotFound, Refused
+from lms.core.errors import DomainError, Forbidden, NotFound, Refused
 from lms.core.i18n import _
 from lms.core.roles import Actor
 
 LEASE = timedelta(seconds=120)
 PATIENCE = timedelta(hours=6)
 """For so long after its start a job that the database failed is taken again."""
+RESTORED = "restored"
+"""The error of a job that was under way when a backup was taken that has been restored since."""
 log = structlog.get_logger(__name__)
 
 
@@ -141,6 +143,26 @@ def stop_job(row: Job, *, at: datetime) -> None:
     if row.state not in (JobState.QUEUED, JobState.RUNNING):
         raise Refused(_("It is over and can no longer be stopped."))
     row.state, row.finished_at, row.leased_until = JobState.STOPPED, at, None
+
+
+@action
+def retry_job(public_id: str, *, by: Actor, at: datetime) -> Job:
+    """Queues a failed job again: it continues where it stopped. One that is queued, runs or is done is left as it is.
+
+    Raises NotFound, Forbidden for others than administrators, and Refused if somebody stopped the job.
+    """
+    row = get_job(public_id, by=by)
+    if not by.is_administrator:
+        raise Forbidden
+    db.session.refresh(row, with_for_update=True)
+    if row.state is JobState.STOPPED:
+        raise Refused(_("Only a task that failed can be started again. This one was stopped by hand."))
+    if row.state is JobState.FAILED:
+        audit.record("retry task", by=by, at=at, detail={"task": row.public_id, "kind": row.kind, "error": row.error})
+        row.state, row.error, row.due_at = JobState.QUEUED, None, None
+        row.started_at = row.finished_at = None
+        signals.notify(signals.JOBS)
+    return row
 
 
 def run_due(*, at: datetime | None = None, is_stopping: Callable[[], bool] = bool) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 from flask import url_for
 
 from lms.core.i18n import _, _p
-from lms.core.jobs import Job, JobState
+from lms.core.jobs import RESTORED, Job, JobState
 from lms.core.punctuation import full_stop, gap, listed
 from lms.core.roles import Actor
 from lms.dashboards.queries.administration import Subjects, subjects_of
@@ -88,6 +88,8 @@ def _describe(job: Job, subjects: Subjects) -> Task:
 
 
 def _outcome(job: Job) -> str | None:
+    if job.state is JobState.FAILED and job.error == RESTORED:
+        return _("It was ended when a backup was restored. It may have been completed after the backup was taken.")
     if job.state is JobState.FAILED:
         return without_class_name(job.error or "") or _("It stopped because of a fault. The log of the server has it.")
     if job.state is JobState.STOPPED:

@@ -14,7 +14,7 @@ from lms.attendance_imports.actions.large_files import JOB as FILE
 from lms.core import audit, clock
 from lms.core.db import action, db
 from lms.core.i18n import english as _
-from lms.core.jobs import Job, JobState
+from lms.core.jobs import RESTORED, Job, JobState
 from lms.core.process_heartbeats import ProcessHeartbeat
 from lms.core.roles import Actor
 from lms.mail.decisions import stop_due
@@ -26,7 +26,6 @@ from lms.reports.queries.saved import list_plans, was_run
 
 COUNTING_JOBS = ("credit_lecture", "claim_unmatched_attendees", RECOMPUTE, POLICY, FILE)
 """Jobs that bring the database's own rows in step. They run after a restore; all others are ended."""
-REASON = "restored"
 _VERB = "restore"
 
 
@@ -57,14 +56,14 @@ def stop_what_was_under_way(manifest: Manifest, *, by: Actor, at: datetime) -> S
             reports += keep_run(plan, due, failure=failure, at=at)
     open_jobs = Job.state.in_([JobState.QUEUED, JobState.RUNNING])
     ended = update(Job).where(open_jobs, Job.kind.not_in(COUNTING_JOBS))
-    jobs = _count(ended.values(state=JobState.FAILED, error=REASON, finished_at=at, leased_until=None))
+    jobs = _count(ended.values(state=JobState.FAILED, error=RESTORED, finished_at=at, leased_until=None))
     db.session.execute(update(Job).where(open_jobs).values(state=JobState.QUEUED, leased_until=None))
     open_sessions = update(SignInSession).where(SignInSession.ended_at.is_(None))
     sessions = _count(open_sessions.values(ended_at=at, expires_at=at))
     db.session.execute(delete(OneTimeLink))
     tokens = _count(update(ApiToken).where(ApiToken.revoked_at.is_(None)).values(revoked_at=at))
     db.session.execute(delete(ProcessHeartbeat))  # of workers of the installation that was backed up
-    mails = stop_due(REASON, at=at)
+    mails = stop_due(RESTORED, at=at)
     detail = {"taken_at": manifest.taken_at, "mails": mails, "jobs": jobs, "reports": reports, "tokens": tokens}
     audit.record(_VERB, by=by, at=at, detail=detail)
     return Stopped(mails, jobs, reports, sessions, tokens)

@@ -43,6 +43,7 @@ SCOPES = {
     "exports:read": _l("Read the progress of exports"),
     "exports:write": _l("Export people and attendances, and download the files"),
     "jobs:read": _l("Read the progress of tasks"),
+    "jobs:write": _l("Start failed tasks again"),
 }
 """Every scope, with what it lets a token do, in the order in which they are offered."""
 

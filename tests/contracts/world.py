@@ -280,7 +280,7 @@ class World:
             values["public_id"] = self.saved[kind][role]
         elif endpoint.startswith("reports"):
             values["public_id"] = visited.snapshot
-        elif endpoint == "dashboards.job":
+        elif endpoint in {"dashboards.job", "dashboards.retry_job"}:
             values["public_id"] = self.jobs[kind][role]
         elif endpoint == "people.revoke_token":
             values["public_id"] = self.tokens[kind][role]

@@ -10,7 +10,9 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from lms.core import clock, jobs
+from lms.core.audit import AuditEntry
 from lms.core.db import action, db
+from lms.core.errors import Refused
 from lms.core.jobs import LEASE, PATIENCE, Job, JobState
 from lms.core.roles import SYSTEM
 
@@ -72,6 +74,41 @@ def test_not_for_ever(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clock, "now", lambda: later)
     assert jobs.run_due(at=later) == 1
     assert state() == (JobState.FAILED, "OperationalError")
+
+
+def retry(at: datetime) -> None:
+    jobs.retry_job(db.session.query(Job).one().public_id, by=SYSTEM, at=at)
+
+
+def test_a_failed_job_is_started_again_once_and_by_administrators(work: Work) -> None:
+    work.goes = [lambda: {}["nothing"]]
+    assert jobs.run_due() == 1
+    for _time in range(2):
+        retry(clock.now())
+        assert state() == (JobState.QUEUED, None)
+    assert jobs.run_due() == 1
+    assert state() == (JobState.DONE, None)
+    retry(clock.now())
+    assert state() == (JobState.DONE, None)
+    entries = db.session.query(AuditEntry).filter_by(verb="retry task")
+    assert [entry.detail["error"] for entry in entries] == ["KeyError"]
+
+
+def test_a_job_that_is_started_again_has_all_its_patience(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+    work.goes = [lambda: {}["nothing"], away]
+    jobs.run_due()
+    later: datetime = clock.now() + PATIENCE + timedelta(minutes=1)
+    retry(later)
+    monkeypatch.setattr(clock, "now", lambda: later)
+    assert jobs.run_due(at=later) == 1
+    assert state() == (JobState.RUNNING, None)
+
+
+def test_a_stopped_job_is_not_started_again(work: Work) -> None:
+    action(lambda: jobs.stop_job(db.session.query(Job).one(), at=clock.now()))()
+    with pytest.raises(Refused):
+        retry(clock.now())
+    assert state() == (JobState.STOPPED, None)
 
 
 def test_any_other_failure_is_told_at_once(work: Work) -> None:

@@ -8,17 +8,19 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from flask.testing import FlaskClient
 
 from lms.catalogue.models import LectureState
 from lms.core import clock
 from lms.core.db import action, db
-from lms.core.jobs import Job, JobState
+from lms.core.jobs import RESTORED, Job, JobState
 from lms.core.process_heartbeats import record_heartbeat
 from lms.dashboards.texts import without_class_name
 from lms.enrolment.models import EnrolmentStatus
 from lms.mail.outbox import OutboxMail
 from lms.people.models import Person
 from tests.dashboards.conftest import World
+from tests.forms import token_in
 
 
 def flat(text: str) -> str:
@@ -191,6 +193,41 @@ def test_a_task_says_what_came_of_it(world: World) -> None:
     assert "Issued: 3; Already issued: 1; Not earned: 2; Blocked: 0" in page
     assert "htmx" not in page
     assert world.signed_in(world.instructor).get("/jobs/abc").status_code == 404
+
+
+def token(client: FlaskClient, page: str) -> dict[str, str]:
+    return {"csrf_token": token_in(client.get(page).text)}
+
+
+def test_a_failed_task_is_started_again(world: World) -> None:
+    boss = world.signed_in(administrator(world))
+    trainee = world.signed_in(world.trainee)
+    failed = {"state": JobState.FAILED, "error": "KeyError", "asked_by": world.trainee.id}
+    add(world, lambda: job(world.at, public_id="abc", **failed))
+    for page, client in (("/admin/status", boss), ("/jobs/abc", boss), ("/jobs/abc", trainee)):
+        is_offered = 'action="/jobs/abc/retry"' in client.get(page).text
+        assert is_offered == (client is boss), page
+    assert trainee.post("/jobs/abc/retry", data=token(trainee, "/me")).status_code == 403
+    answer = boss.post("/jobs/abc/retry", data=token(boss, "/admin"))
+    assert (answer.status_code, answer.location) == (303, "/jobs/abc")
+    assert 'data-state="queued"' in boss.get("/jobs/abc").text
+    assert "Failed tasks" not in boss.get("/admin/status").text
+
+
+def test_a_task_that_a_restore_ended_says_so(world: World) -> None:
+    add(world, lambda: job(world.at, public_id="abc", state=JobState.FAILED, error=RESTORED))
+    page = world.signed_in(administrator(world)).get("/jobs/abc").text
+    assert "It was ended when a backup was restored." in page
+
+
+def test_a_stopped_task_is_not_started_again(world: World) -> None:
+    add(world, lambda: job(world.at, public_id="abc", state=JobState.STOPPED))
+    boss = administrator(world)
+    client = world.signed_in(boss)
+    answer = client.post("/jobs/abc/retry", data=token(client, "/admin"), follow_redirects=True)
+    assert "This one was stopped by hand." in answer.text
+    answer = world.make.app.test_client().post("/api/v1/jobs/abc/retry", headers=world.make.headers(boss))
+    assert answer.status_code == 409
 
 
 def test_a_task_by_the_api(world: World) -> None:

@@ -13,10 +13,10 @@ from lms.attendance.queries.roster import get_editable_lecture
 from lms.attendance.queries.times import preview_times, propose_times
 from lms.catalogue.models import LectureState
 from lms.certificates.queries.change_preview import preview_certificates
-from lms.core import clock
+from lms.core import clock, jobs
 from lms.core.errors import Fault, Invalid
 from lms.core.i18n import _
-from lms.core.jobs import get_job
+from lms.core.jobs import Job, get_job
 from lms.core.roles import Role
 from lms.dashboards.lists import AllSeries
 from lms.dashboards.queries.notifications import chosen_mails
@@ -35,7 +35,7 @@ from lms.dashboards.schemas import (
 from lms.mail.kinds import MailKind
 from lms.mail.outbox import ALL_SERIES
 from lms.people.actions.mail_choices import choose_mails
-from lms.web.api import rfc3339
+from lms.web.api import Nothing, rfc3339
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
 from lms.web.list_routes import list_api
@@ -54,9 +54,26 @@ list_api(bp, "/admin/series", "series:read", Role.ADMINISTRATOR, summary="List a
 @bp.doc(responses=[401, 404])
 def job(job_id: str) -> dict[str, Any]:
     """Returns the progress and result of a task, for administrators and the person who started it."""
-    row = get_job(job_id, by=current_actor())
+    return _job(get_job(job_id, by=current_actor()))
+
+
+def _job(row: Job) -> dict[str, Any]:
     result = row.result if row.error is None else {"error": row.error}
     return {"id": row.public_id, "state": row.state, "done": row.done, "total": row.total, "result": result}
+
+
+@bp.post("/jobs/<job_id>/retry")
+@allow(Role.ADMINISTRATOR)
+@scope("jobs:write")
+@bp.input(Nothing, arg_name="body")
+@bp.output(JobOut, status_code=202)
+@bp.doc(responses={409: "Somebody stopped the task."})
+def retry_job(job_id: str, body: dict[str, str]) -> dict[str, Any]:  # noqa: ARG001
+    """Starts a task that failed again; it continues where it stopped.
+
+    Any other task is left as it is.
+    """
+    return _job(jobs.retry_job(job_id, by=current_actor(), at=clock.now()))
 
 
 @bp.get("/people/<public_id>/mail-choices")

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from flask import render_template, url_for
+from flask import flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
 from lms.catalogue.models import Lecture
 from lms.catalogue.queries.lectures import list_live
 from lms.catalogue.queries.teaching import list_listings_to_end
-from lms.core import clock
+from lms.core import clock, jobs
+from lms.core.errors import Refused
 from lms.core.i18n import _, _n, _p
 from lms.core.jobs import Job, JobState, get_job
 from lms.core.roles import Role
@@ -134,13 +135,13 @@ def _mail_rows(mail: FailedMail | None) -> Iterable[TodoRow]:
     yield TodoRow(what, url, why, [TodoStep(_("View"), url)], since=mail.oldest, testid="failed-mail")
 
 
-def _task_rows(jobs: Sequence[Job]) -> Iterable[TodoRow]:
-    if not jobs:
+def _task_rows(failed: Sequence[Job]) -> Iterable[TodoRow]:
+    if not failed:
         return
     url = url_for("operations.status", _anchor="tasks")
-    what = _n("One task failed", "%(num)s tasks failed", len(jobs))
+    what = _n("One task failed", "%(num)s tasks failed", len(failed))
     about = _("What was done before is kept.")
-    yield TodoRow(what, url, about, [TodoStep(_("View"), url)], since=min(job.created_at for job in jobs))
+    yield TodoRow(what, url, about, [TodoStep(_("View"), url)], since=min(job.created_at for job in failed))
 
 
 @bp.get("/admin/people/<public_id>/roles/<int:grant_id>/revoke")
@@ -161,3 +162,14 @@ def job(public_id: str) -> ResponseReturnValue:
     shown = get_job(public_id, by=by)
     is_over = shown.state in (JobState.DONE, JobState.FAILED, JobState.STOPPED)
     return render_template("dashboards/job.html", job=shown, task=work.describe([shown], by=by)[0], is_over=is_over)
+
+
+@bp.post("/jobs/<public_id>/retry")
+@allow(Role.ADMINISTRATOR)
+def retry_job(public_id: str) -> ResponseReturnValue:
+    """Starts a task that failed again; it continues where it stopped."""
+    try:
+        jobs.retry_job(public_id, by=current_actor(), at=clock.now())
+    except Refused as refused:
+        flash(refused.message, "wrong")
+    return redirect(url_for(".job", public_id=public_id), 303)
