@@ -126,7 +126,7 @@ def _fill_rest(demonstration: Demonstration, progress: Progress) -> None:
     with progress.phase("Files of lectures"):
         upload_files(demonstration.series, _lecture_ids(), now=now)
     with progress.phase("Nominations"):
-        nominations.take_in(load_countries(), lin, ADMIN, now=now, seed=SEED)
+        nominations.take_in(load_countries(), lin, ADMIN, people=demonstration.people, now=now, seed=SEED)
     with progress.phase("Messages"):
         mails.write_messages(lin, now=now)
     with progress.phase("Calendars"):

@@ -46,6 +46,8 @@ from lms.people.rules import email_key
 
 SLUG = "single-window-leaders"
 COUNTRIES = 20
+PEOPLE_OF_A_COUNTRY = 100
+"""In a small demonstration, one country for each hundred people nominates."""
 SEATS = 22
 KEPT_FOR = timedelta(days=9)
 AT_MOST = 80
@@ -60,11 +62,13 @@ _LETTER = Path(__file__).parent / "design" / "endorsement.typ"
 _SEEDS = read_json("nominations.json")
 
 
-def take_in(countries: Sequence[CountryPlan], instructor: str, admin: str, *, now: datetime, seed: int) -> None:
+def take_in(
+    countries: Sequence[CountryPlan], instructor: str, admin: str, *, people: int, now: datetime, seed: int
+) -> None:
     """Makes the series, keeps seats for the countries, and nominates for each of them."""
     began = now - timedelta(days=40)
     series_id = _make_series(instructor, now=now, at=began)
-    chosen = _with_focal_point(countries)
+    chosen = _with_focal_point(countries)[: people // PEOPLE_OF_A_COUNTRY]
     rows = [QuotaRow(place, one.code, SEATS, now + KEPT_FOR) for place, one in enumerate(chosen, 1)]
     set_quotas(SLUG, StagedQuotas(rows, total=len(rows)), by=SYSTEM, at=began)
     maker = Maker(chosen, Random(f"{seed}:newcomers").random)  # noqa: S311  invented, not a secret
@@ -72,8 +76,8 @@ def take_in(countries: Sequence[CountryPlan], instructor: str, admin: str, *, no
     delegations = []
     for place, country in enumerate(chosen):
         by = actor_of(focal[country.code], now) if country.code in focal else SYSTEM
-        people = _newcomers(maker, country.code, EARLY + LATER + NOW * 2)
-        nominees = iter([_row(line, member) for line, member in enumerate(people, 2)])
+        newcomers = _newcomers(maker, country.code, EARLY + LATER + NOW * 2)
+        nominees = iter([_row(line, member) for line, member in enumerate(newcomers, 2)])
         delegations.append(Delegation(series_id, country.code, place, by, nominees))
     _nominate(delegations, decides=actor_of(admin, now), now=now)
     keep_as_sent(now)
