@@ -172,7 +172,7 @@ def test_an_administrator_makes_a_design_and_sees_it_while_typing(
     assert page.locator("#words [name=sentence]").input_value() == "took {lectres}"
 
 
-@pytest.mark.parametrize("form", ["zip", "pdf"])
+@pytest.mark.parametrize("form", ["zip", pytest.param("pdf", marks=pytest.mark.long)])
 def test_all_certificates_are_taken_in_one_file(
     site: Site, sign_in: Callable[[str], Visitor], issued: dict[str, str], form: str
 ) -> None:

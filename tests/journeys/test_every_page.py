@@ -213,30 +213,31 @@ def known() -> set[str]:
 
 
 @pytest.fixture(scope="module", params=ROLES_LOOKED_AT)
-def look(
-    request: pytest.FixtureRequest, served: Served, known: set[str], wide_layout: Browser, narrow_layout: Browser
-) -> Look:
-    """One walk through the pages of a role. The site makes each page once; both browsers lay it out."""
+def look(request: pytest.FixtureRequest, served: Served, known: set[str], wide_layout: Browser) -> Look:
+    """One walk through the pages of a role."""
     result = Look(request.param)
-    with _window(served, wide_layout, request.param) as wide, _window(served, narrow_layout, request.param) as narrow:
-        wide_frame, narrow_frame = Frame(wide, served), Frame(narrow, served)
-        for path in pages(served.world, request.param):
-            answer = wide.request.get(served.address + path + ("&" if "?" in path else "?") + "lang=ar")
-            if not answer.url.startswith(served.address + path):
-                continue  # led on to a page that is read under its own address
-            if not answer.ok:
-                result.cut.append(f"{path}: {answer.status} {answer.text()[:200]}")
-                continue
-            result.pages += 1
-            is_new, html = path not in known, answer.text()
+    with _window(served, wide_layout, request.param) as page:
+        frame = Frame(page, served)
+        for path in _show_each(served, frame, result):
+            result.cut += frame.cut(path)
+            if path not in known:
+                result.figures_out_of_place += frame.figures_out_of_place(path)
             known.add(path)
-            wide_frame.show(html)
-            result.cut += wide_frame.cut(path)
-            if is_new:
-                result.figures_out_of_place += wide_frame.figures_out_of_place(path)
-                narrow_frame.show(html)
-                result.cut += narrow_frame.cut(f"{path} (narrow)")
     return result
+
+
+def _show_each(served: Served, frame: Frame, result: Look) -> Iterator[str]:
+    """Shows each page of a role in a frame; yields its address."""
+    for path in pages(served.world, result.role):
+        answer = frame.page.request.get(served.address + path + ("&" if "?" in path else "?") + "lang=ar")
+        if not answer.url.startswith(served.address + path):
+            continue  # led on to a page that is read under its own address
+        if not answer.ok:
+            result.cut.append(f"{path}: {answer.status} {answer.text()[:200]}")
+            continue
+        result.pages += 1
+        frame.show(answer.text())
+        yield path
 
 
 PHONE: ViewportSize = {"width": 320, "height": 640}
@@ -321,6 +322,18 @@ def _window(served: Served, browser: Browser, role: str) -> Iterator[Page]:
 def test_no_page_cuts_or_loses_anything(look: Look) -> None:
     assert not look.cut, "\n".join(look.cut)
     assert look.pages >= 9
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("role", ROLES_LOOKED_AT)
+def test_no_page_cuts_or_loses_anything_in_narrow_fonts(served: Served, narrow_layout: Browser, role: str) -> None:
+    result = Look(role)
+    with _window(served, narrow_layout, role) as page:
+        frame = Frame(page, served)
+        for path in _show_each(served, frame, result):
+            result.cut += frame.cut(path)
+    assert not result.cut, "\n".join(result.cut)
+    assert result.pages >= 9
 
 
 def test_large_figures_keep_to_their_cells_at_every_width(look: Look, known: set[str]) -> None:
@@ -482,6 +495,7 @@ MEASURED = """() => {
 }"""
 
 
+@pytest.mark.long
 def test_each_list_of_staff_begins_with_its_rows(
     served: Served, narrow_layout: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,7 +15,7 @@ from lms.core import clock
 from lms.core.roles import SYSTEM
 from tests.journeys.conftest import Site, Visitor
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("browser")]
 
 
 def test_a_report_from_zoom_is_credited_beside_our_own_room(site: Site, sign_in: Callable[[str], Visitor]) -> None:
