@@ -40,6 +40,18 @@ def _of_year(code: str, year: int, locale: str) -> Mapping[date, str]:
         return {}
 
 
+@lru_cache(maxsize=1024)
+def language_of_names(code: str, locale: str) -> str | None:
+    """The language in which the holidays of a country are named for a reader; None for a country that the library
+    lacks."""
+    try:
+        country = holidays.country_holidays(code)
+    except NotImplementedError:
+        return None
+    language = _language(country.supported_languages, locale) or country.default_language
+    return None if language is None else str(language)
+
+
 def _language(languages: Iterable[str], locale: str) -> str | None:
     codes = (locale, locale.partition("_")[0], "en_US", "en")
     for code in codes:

@@ -12,6 +12,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from markupsafe import Markup, escape
 
+from lms.core.public_holidays import language_of_names
 from lms.core.translations import WrittenText, base_of, translation_for
 from lms.web.locale import direction, reader_locale
 
@@ -73,6 +74,11 @@ def without_class_name(error: str) -> str:
 def passage(text: str, language: str | None = None) -> Markup:
     """A name or title in its own direction, marked with its language where that is not the page's."""
     return Markup(f"<bdi{lang_attributes(language)}>{escape(text)}</bdi>")  # noqa: S704 - escaped
+
+
+def holiday_name(name: str, country: str) -> Markup:
+    """The name of a public holiday of a country, marked with its language where that is not the page's."""
+    return passage(name, language_of_names(country, reader_locale()))
 
 
 def email_address(address: str) -> Markup:

@@ -18,7 +18,7 @@ MONTH = "/calendar?on=2026-12-15"
 def days(text: str) -> dict[str, str]:
     """The text of each day that is shown, by its date, without what a screen hides or shows twice."""
     cells = re.findall(r'<td[^>]*><time class="day" datetime="([^"]+)">.*?</time>(.*?)</td>', text, re.DOTALL)
-    return {day: " ".join(re.sub(r"<[^>]+>", " ", words).split()) for day, words in cells}
+    return {day: " ".join(re.sub(r"<[^>]+>", " ", re.sub(r"</?bdi>", "", words)).split()) for day, words in cells}
 
 
 @pytest.fixture
@@ -77,6 +77,22 @@ def test_a_month_names_its_neighbours_briefly_and_a_phone_leaves_out_empty_weeks
     assert [re.sub(r"<[^>]+>|[‹›]", "", name).strip() for name in around] == ["November", "January 2027"]
     weeks = re.findall(r'<tr( class="none")?>\s*<th scope="row"><span class="long">Week </span>(\d+)', text)
     assert [week for is_empty, week in weeks if not is_empty] == ["49", "50", "52", "53"]  # with holidays of Kenya
+
+
+@pytest.mark.parametrize(
+    ("language", "zone", "name"),
+    [
+        ("en", "Asia/Shanghai", "<bdi>New Year&#39;s Day</bdi>, China"),
+        ("zh", "Asia/Shanghai", "<bdi>元旦</bdi>"),
+        ("ar", "Asia/Shanghai", '<bdi lang="en-US" dir="ltr">New Year&#39;s Day</bdi>'),
+        ("fr", "Africa/Dakar", "<bdi>Jour de l&#39;an</bdi>"),
+        ("en", "Africa/Dakar", "<bdi>New Year&#39;s Day</bdi>"),
+    ],
+)
+def test_holidays_are_named_in_the_readers_language_or_marked(
+    december: World, language: str, zone: str, name: str
+) -> None:
+    assert name in in_zone(december, zone).get(f"/calendar?on=2027-01-01&lang={language}").text
 
 
 def test_a_week_is_one_row_and_leads_to_the_ones_beside_it(december: World) -> None:

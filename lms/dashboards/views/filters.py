@@ -11,6 +11,7 @@ def init_app(app: Flask) -> None:
     """Registers the filters of this module."""
     app.add_template_filter(texts.markdown, "markdown")
     app.add_template_filter(texts.passage, "passage")
+    app.add_template_filter(texts.holiday_name, "holiday_name")
     app.add_template_filter(texts.email_address, "email_address")
     app.add_template_filter(texts.translated, "translated")
     app.add_template_filter(texts.translated_inline, "translated_inline")
