@@ -214,6 +214,13 @@ def test_a_failed_task_is_started_again(world: World) -> None:
     assert "Failed tasks" not in boss.get("/admin/status").text
 
 
+@pytest.mark.parametrize(("after", "sentence"), [(60, "Until then nothing happens."), (-60, "Waiting to start.")])
+def test_a_task_says_when_it_starts_until_it_is_due(world: World, after: int, sentence: str) -> None:
+    due_at = clock.now() + timedelta(seconds=after)
+    add(world, lambda: job(world.at, public_id="abc", state=JobState.QUEUED, due_at=due_at))
+    assert sentence in world.signed_in(administrator(world)).get("/jobs/abc").text
+
+
 def test_a_task_that_a_restore_ended_says_so(world: World) -> None:
     add(world, lambda: job(world.at, public_id="abc", state=JobState.FAILED, error=RESTORED))
     page = world.signed_in(administrator(world)).get("/jobs/abc").text
