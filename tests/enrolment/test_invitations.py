@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 
 from lms.catalogue.actions.lectures import edit_lecture
 from lms.catalogue.actions.states import cancel_lecture, postpone_lecture
+from lms.core import clock
 from lms.core.db import db
 from lms.core.roles import SYSTEM, Actor
 from lms.enrolment.actions.places import enrol, withdraw
@@ -30,6 +31,12 @@ DAY = timedelta(days=1)
 def own(actor: Actor) -> int:
     assert actor.person_id is not None
     return actor.person_id
+
+
+@pytest.fixture(autouse=True)
+def _begin_at_the_same_moment(monkeypatch: pytest.MonkeyPatch, at: datetime) -> None:
+    """An e-mail names the lectures to come of when it is written."""
+    monkeypatch.setattr(clock, "now", lambda: at)
 
 
 @pytest.fixture
