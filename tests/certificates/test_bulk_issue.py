@@ -23,6 +23,7 @@ from lms.certificates.notices import GATHERED
 from lms.certificates.queries import eligibility
 from lms.certificates.queries.earner_groups import EarnerGroup
 from lms.certificates.queries.eligibility import Near
+from lms.core import clock
 from lms.core.db import db
 from lms.core.lists import ListRequest
 from lms.core.roles import SYSTEM, Actor
@@ -72,6 +73,12 @@ class Beside:
         self.thread.join(20)
         assert not self.thread.is_alive()
         assert self.fault is None
+
+
+@pytest.fixture(autouse=True)
+def _not_long_afterwards(monkeypatch: pytest.MonkeyPatch, at: datetime) -> None:
+    """Holders of certificates that are entered long after their day get no e-mail."""
+    monkeypatch.setattr(clock, "now", lambda: at)
 
 
 def rows() -> list[tuple[str, CertificateState]]:

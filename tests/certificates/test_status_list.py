@@ -16,6 +16,7 @@ from lms.certificates.actions import awards
 from lms.certificates.badges import status_list, vc_jwt
 from lms.certificates.badges.check import read_credential
 from lms.certificates.models import Certificate, StatusList
+from lms.core import clock
 from lms.core.db import action, db
 from lms.core.errors import NotFound
 from lms.core.roles import SYSTEM, Actor
@@ -183,7 +184,7 @@ def test_others_accept_what_was_issued_and_see_its_end(issued: Programme, admini
     address = status_list.address_of(1)
 
     def judged() -> str | None:
-        lists = {address: status_list.signed_list(1, at=at)}
+        lists = {address: status_list.signed_list(1, at=clock.now())}  # others read it by their own clock
         return independent(jwks=keys.published_jwks(), badges=[text], lists=lists)["badges"][0]
 
     assert judged() is None
