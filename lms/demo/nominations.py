@@ -1,6 +1,6 @@
-"""Nominations in the demonstration: a series by nomination, to which twenty countries have proposed some four hundred
-people in every state there is, one of each country with a letter of endorsement. Nominees answer by the link of their
-mail, as real ones do."""
+"""Nominations in the demonstration: a series by nomination, to which twenty countries (fewer in a small demonstration)
+have proposed some four hundred people in every state there is, one of each country with a letter of endorsement.
+Nominees answer by the link of their mail, as real ones do."""
 
 from __future__ import annotations
 

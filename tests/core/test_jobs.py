@@ -12,9 +12,9 @@ from sqlalchemy.exc import OperationalError
 from lms.core import clock, jobs
 from lms.core.audit import AuditEntry
 from lms.core.db import action, db
-from lms.core.errors import Refused
+from lms.core.errors import Forbidden, NotFound, Refused
 from lms.core.jobs import LEASE, PATIENCE, Job, JobState
-from lms.core.roles import SYSTEM
+from lms.core.roles import SYSTEM, Actor
 
 pytestmark = [pytest.mark.databases(differs=True), pytest.mark.usefixtures("context")]
 
@@ -80,7 +80,7 @@ def retry(at: datetime) -> None:
     jobs.retry_job(db.session.query(Job).one().public_id, by=SYSTEM, at=at)
 
 
-def test_a_failed_job_is_started_again_once_and_by_administrators(work: Work) -> None:
+def test_a_failed_job_is_started_again_once(work: Work) -> None:
     work.goes = [lambda: {}["nothing"]]
     assert jobs.run_due() == 1
     for _time in range(2):
@@ -92,6 +92,18 @@ def test_a_failed_job_is_started_again_once_and_by_administrators(work: Work) ->
     assert state() == (JobState.DONE, None)
     entries = db.session.query(AuditEntry).filter_by(verb="retry task")
     assert [entry.detail["error"] for entry in entries] == ["KeyError"]
+
+
+def test_only_administrators_start_a_job_again(work: Work) -> None:
+    work.goes = [lambda: {}["nothing"]]
+    jobs.run_due()
+    row = db.session.query(Job).one()
+    row.asked_by = 1
+    db.session.commit()
+    for person_id, refusal in ((1, Forbidden), (2, NotFound)):
+        with pytest.raises(refusal):
+            jobs.retry_job(row.public_id, by=Actor(person_id=person_id), at=clock.now())
+    assert state() == (JobState.FAILED, "KeyError")
 
 
 def test_a_job_that_is_started_again_has_all_its_patience(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
