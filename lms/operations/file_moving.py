@@ -1,7 +1,8 @@
 """Copies stored files from one store to another, such as from the folder to object storage, while the site runs.
 
-The first run copies everything and leaves a mark in the target. Once the site uses the target, a second run brings what
-was stored in the source until then. Files that were deleted since the first run are not brought back.
+The first run marks the target and copies everything. Once the site uses the target, a second run brings what was stored
+in the source until then. Files that were deleted since the first run are not brought back. A target that has files and
+no such mark is left alone: they are somebody else's.
 """
 
 from __future__ import annotations
@@ -10,13 +11,18 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
+from lms.core.errors import Refused
 from lms.core.file_store import FileStore, StoredFile
+from lms.core.files import LASTING, TEMPORARY
 from lms.core.i18n import english as _
 from lms.operations.databases import Tell
+from lms.operations.machines import STORAGE_MARK
 
 MARK = "identity/copied.json"
-"""The file in the target that says from where, and when, everything was copied."""
+"""The file in the target that says from where, and when, everything is copied, and whether that is complete."""
+_OURS = tuple(f"{folder}/" for folder in (*TEMPORARY, *LASTING))
 UNFINISHED_UPLOADS = ("staged/uploads/", "staged/recordings/", "identity/")
 """Folders that are not copied: each store receives pieces in its own way, and has an identity. Browsers begin these
 uploads again."""
@@ -47,6 +53,7 @@ def copy_files(
     """Copies what the target does not have, and compares the checksums of all files. Run again, it continues.
 
     `name` is the address of the source. With `is_target_used`, the site stores its files in the target already.
+    Else raises Refused for a target with files that no earlier run has marked, or that another site uses.
     """
     moving = _Move(source, target, name, tell, at)
     return moving.run_again() if is_target_used else moving.run()
@@ -59,6 +66,7 @@ class _Move:
 
     def run(self) -> FilesMoved:
         """Copies until a pass finds nothing new, and deletes from the target what the source no longer has."""
+        self._take_target()
         for number in range(_PASSES):
             if not self._copy(_files_of(self._source)) and number:
                 break
@@ -73,16 +81,53 @@ class _Move:
                 self._copy_one(key)
             self._compare(changed)
         if not self._moved.differing:
-            mark = {"source": self._name, "began_at": self._at.isoformat()}
-            self._target.put(MARK, json.dumps(mark).encode())
+            self._write_mark(is_complete=True)
         return self._moved
 
-    def run_again(self) -> FilesMoved:
-        """Copies what was stored in the source since the first run; deletes what was deleted there."""
+    def _take_target(self) -> None:
+        """Marks the target before anything is written to it. Raises Refused unless it is empty or marked as ours."""
+        if self._target.size_of(STORAGE_MARK) is not None:
+            raise Refused(_("A site stores its files there already. Set LMS_FILES first, or choose an empty target."))
+        if self._find_mark() is not None:
+            return
+        if any(True for _file in self._target.listed("")):
+            raise Refused(
+                _("The target is not empty, and its files are no copy of %(source)s. Choose an empty one.",
+                  source=self._name)
+            )  # fmt: skip
+        self._write_mark(is_complete=False)
+
+    def _find_mark(self) -> dict[str, Any] | None:
+        """The mark of an earlier run from the same source; None without one."""
         content = self._target.find(MARK)
-        mark = json.loads(content) if content is not None else {}
-        if mark.get("source") != self._name:
-            self._copy(_files_of(self._source))
+        mark: dict[str, Any] = json.loads(content) if content is not None else {}
+        is_same = mark.get("source") == self._name and mark.get("storage") in (None, self._source_identity())
+        return mark if is_same else None
+
+    def _write_mark(self, *, is_complete: bool) -> None:
+        mark = {
+            "source": self._name,
+            "storage": self._source_identity(),
+            "began_at": self._at.isoformat(),
+            "is_complete": is_complete,
+        }
+        self._target.put(MARK, json.dumps(mark).encode())
+
+    def _source_identity(self) -> str | None:
+        """What tells the folder of one installation from that of another; None where no worker ever ran."""
+        content = self._source.find(STORAGE_MARK)
+        return content.decode() if content is not None else None
+
+    def run_again(self) -> FilesMoved:
+        """Copies what was stored in the source since the first run; deletes what was deleted there.
+
+        Where no run was complete, nobody knows which files of the target are copies: what it lacks is copied.
+        """
+        mark = self._find_mark()
+        if mark is None or not mark.get("is_complete", True):
+            there = _files_of(self._target)
+            missing = {key: file for key, file in _files_of(self._source).items() if key not in there}
+            self._compare(self._copy(missing))
             return self._moved
         began_at = datetime.fromisoformat(mark["began_at"]) - CLOCKS_DIFFER
         marked_at = next(file.written_at for file in self._target.listed("identity") if file.key == MARK)
@@ -135,7 +180,9 @@ class _Move:
 
 
 def _files_of(store: FileStore) -> dict[str, StoredFile]:
-    return {file.key: file for file in store.listed("") if not file.key.startswith(UNFINISHED_UPLOADS)}
+    """The files that are moved: those in the folders of this product."""
+    files = (file for file in store.listed("") if file.key.startswith(_OURS))
+    return {file.key: file for file in files if not file.key.startswith(UNFINISHED_UPLOADS)}
 
 
 def _second(file: StoredFile) -> datetime:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import shutil
 import signal
 import threading
 import time
@@ -29,6 +31,7 @@ from lms.operations.backup import take_backup
 from lms.operations.checks.model import CheckContext, Level
 from lms.operations.checks.stored_files import check_files, check_storage
 from lms.operations.file_moving import MARK, FilesMoved, copy_files
+from lms.operations.machines import STORAGE_MARK
 from lms.operations.restore import restore
 from lms.streaming import packager, stream_packager
 from lms.streaming.actions import end_streams, stop_streaming
@@ -325,7 +328,7 @@ def test_files_move_while_the_site_runs(folder: FolderFiles, store: S3Files, mon
     def interrupted(*arguments: object, **options: object) -> None:
         nonlocal attempts
         attempts += 1
-        if attempts == 3:
+        if attempts == 4:  # the mark and two files are there
             raise files.StorageAway("gone")
         put(*arguments, **options)  # type: ignore[arg-type]
 
@@ -366,10 +369,73 @@ def test_files_that_differ_after_copying_are_reported(
     monkeypatch.setattr(S3Files, "writing", lambda store, key: FolderFiles(folder.folder.parent).writing("elsewhere"))
     result = moved(folder, store)
     assert result.differing == ["materials/a"]
-    assert store.find(MARK) is None
+    assert json.loads(store.find(MARK) or b"")["is_complete"] is False
 
 
 def test_files_move_back_to_the_folder(folder: FolderFiles, store: S3Files) -> None:
     store.put("materials/a", b"x")
     assert moved(store, folder).copied == 1
     assert contents(folder) == {"materials/a": b"x"}
+
+
+@pytest.fixture(params=["s3", "folder"])
+def target(request: pytest.FixtureRequest, store: S3Files, tmp_path: Path) -> FileStore:
+    return store if request.param == "s3" else FolderFiles(tmp_path / "target")
+
+
+@pytest.mark.parametrize("key", ["certificates/theirs.pdf", "journal/2026/12/01.jsonl", STORAGE_MARK, "readme"])
+def test_files_of_somebody_else_are_left_alone(folder: FolderFiles, target: FileStore, key: str) -> None:
+    folder.put("materials/a", b"x")
+    target.put(key, b"theirs")
+    with pytest.raises(Refused):
+        moved(folder, target)
+    assert {file.key: target.find(file.key) for file in target.listed("")} == {key: b"theirs"}
+
+
+def test_a_copy_of_another_installation_is_left_alone(folder: FolderFiles, target: FileStore, tmp_path: Path) -> None:
+    other = FolderFiles(tmp_path / "other")
+    for site, number in ((folder, b"1"), (other, b"2")):
+        site.put(STORAGE_MARK, number)
+        site.put(f"materials/{number.decode()}", number)
+    moved(other, target)
+    with pytest.raises(Refused):
+        moved(folder, target)
+    assert contents(target) == {"materials/2": b"2"}
+
+
+def test_only_files_in_our_folders_are_deleted_and_copied(folder: FolderFiles, target: FileStore) -> None:
+    folder.put("materials/a", b"x")
+    moved(folder, target)
+    folder.delete("materials/a")
+    folder.put("elsewhere/b", b"x")
+    target.put("journal/2026/12/01.jsonl", b"erased")
+    assert moved(folder, target).deleted == 1
+    assert contents(target) == {"journal/2026/12/01.jsonl": b"erased"}
+
+
+def test_a_site_that_uses_the_target_is_left_alone_from_then_on(folder: FolderFiles, target: FileStore) -> None:
+    folder.put("materials/a", b"x")
+    moved(folder, target)
+    target.put(STORAGE_MARK, b"in use")  # by the worker of the site that was restarted
+    target.put("materials/new", b"new")
+    with pytest.raises(Refused):
+        moved(folder, target)
+    assert set(contents(target)) == {"materials/a", "materials/new"}
+
+
+def test_without_a_complete_copy_a_used_target_gets_what_it_lacks(folder: FolderFiles, target: FileStore) -> None:
+    for key in ("materials/a", "materials/b"):
+        folder.put(key, b"of the folder")
+    target.put("materials/b", b"of the site")
+    result = moved(folder, target, is_used=True)
+    assert (result.copied, result.deleted) == (1, 0)
+    assert contents(target) == {"materials/a": b"of the folder", "materials/b": b"of the site"}
+
+
+def test_a_source_that_was_deleted_since_deletes_nothing(folder: FolderFiles, target: FileStore) -> None:
+    folder.put("materials/a", b"x")
+    folder.put(STORAGE_MARK, b"1")
+    moved(folder, target)
+    shutil.rmtree(folder.folder)
+    assert moved(folder, target, is_used=True).deleted == 0
+    assert contents(target) == {"materials/a": b"x"}
