@@ -1,20 +1,24 @@
 """Long work in the background.
 
 A slice registers a function with `@job("kind")`; an action calls `request_job(...)`, which writes a row; the worker
-looks for such rows and calls `run_job(id)`. A worker that dies lets its lease run out, and the job is taken again:
-job functions are therefore idempotent.
+looks for such rows and calls `run_job(id)`. While a job runs, a thread renews its lease, whether it says how far it is
+or not. A worker that dies lets the lease run out, and the job is taken again: job functions are therefore idempotent.
 """
 
 from __future__ import annotations
 
 import secrets
+import threading
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 import structlog
+from flask import Flask, current_app
 from sqlalchemy import JSON, Select, Text, exists, or_, select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Mapped, aliased, mapped_column
@@ -26,6 +30,7 @@ from lms.core.i18n import _
 from lms.core.roles import Actor
 
 LEASE = timedelta(seconds=120)
+RENEW_SECONDS = 30.0
 PATIENCE = timedelta(hours=6)
 """For so long after its start a job that the database failed is taken again."""
 RESTORED = "restored"
@@ -77,22 +82,73 @@ class _WorkerStops(Exception):
     """Raised within a job function whose worker is about to stop: another worker takes the job."""
 
 
+class _JobTaken(Exception):
+    """Raised within a job function whose lease ran out: another worker has taken the job."""
+
+
+class _Hold:
+    """The lease of a job that runs here. It is ours as long as it is one that this run wrote: no other writes the same.
+
+    Two threads renew it without waiting for each other, which could be within a transaction.
+    """
+
+    def __init__(self, job_id: int, leased_until: datetime | None) -> None:
+        self._job_id = job_id
+        self._written = deque([leased_until], maxlen=50)
+
+    def renew(self, **progress: int) -> bool:
+        """Renews the lease, and notes progress; returns False where the job was stopped or another worker took it."""
+        until, written = clock.now() + LEASE, tuple(self._written)
+        self._written.append(until)
+        return _renew(self._job_id, written, until, progress)
+
+    def is_of(self, row: Job) -> bool:
+        """Whether a row says that the job is still ours, or that it was stopped."""
+        return row.state is JobState.STOPPED or row.leased_until in self._written
+
+    @contextmanager
+    def kept(self, app: Flask) -> Iterator[None]:
+        """Renews the lease by a thread until the block ends."""
+        ended = threading.Event()
+
+        def keep() -> None:
+            while not ended.wait(RENEW_SECONDS):
+                try:
+                    with app.app_context():
+                        is_ours = self.renew()
+                        db.session.remove()
+                except Exception as error:
+                    log.warning("the lease of a job could not be renewed", job=self._job_id, error=type(error).__name__)
+                else:
+                    if not is_ours:
+                        return
+
+        keeper = threading.Thread(target=keep, name=f"lease of job {self._job_id}", daemon=True)
+        keeper.start()
+        try:
+            yield
+        finally:
+            ended.set()
+
+
 class Run:
     """What a job function gets: its job's id and a way to tell how far it is."""
 
-    def __init__(self, job_id: int, *, is_stopping: Callable[[], bool] = bool) -> None:
+    def __init__(self, job_id: int, hold: _Hold, *, is_stopping: Callable[[], bool] = bool) -> None:
         self.job_id = job_id
+        self._hold = hold
         self._is_stopping = is_stopping
 
     def progress(self, done: int, total: int) -> None:
         """Records the progress of the job in a short separate transaction, and renews the lease.
 
-        Raises JobStopped once somebody has stopped the job, and ends the function if the worker is about to stop.
+        Raises JobStopped once somebody has stopped the job, and ends the function if the worker is about to stop or
+        another one has taken the job.
         """
         if self._is_stopping():
             raise _WorkerStops
-        if not _tell(self.job_id, done=done, total=total, at=clock.now()):
-            raise JobStopped
+        if not self._hold.renew(done=done, total=total):
+            raise JobStopped if _is_stopped(self.job_id) else _JobTaken
 
 
 JobFunction = Callable[..., dict[str, Any]]
@@ -214,10 +270,12 @@ def run_job(job_id: int, *, is_stopping: Callable[[], bool] = bool) -> None:
     """Runs a claimed job to its end and writes what came of it."""
     row = db.session.get_one(Job, job_id)
     kind, arguments, started_at = row.kind, dict(row.arguments), row.started_at
+    hold = _Hold(job_id, row.leased_until)
     db.session.rollback()
     began = time.perf_counter()
     with tracing.span(f"task {kind}", {"serai.task": kind}) as current:
-        state = _attempt(job_id, kind, arguments, started_at=started_at, is_stopping=is_stopping)
+        with hold.kept(current_app._get_current_object()):  # type: ignore[attr-defined]  # a proxy, for another thread
+            state = _attempt(job_id, kind, arguments, hold, started_at=started_at, is_stopping=is_stopping)
         outcome = "interrupted" if state is None else state.value
         if current is not None:
             current.set_attribute("serai.outcome", outcome)
@@ -225,53 +283,70 @@ def run_job(job_id: int, *, is_stopping: Callable[[], bool] = bool) -> None:
 
 
 def _attempt(
-    job_id: int, kind: str, arguments: dict[str, Any], *, started_at: datetime | None, is_stopping: Callable[[], bool]
+    job_id: int,
+    kind: str,
+    arguments: dict[str, Any],
+    hold: _Hold,
+    *,
+    started_at: datetime | None,
+    is_stopping: Callable[[], bool],
 ) -> JobState | None:
-    """Runs a job and writes what came of it; None if it is taken up again later."""
+    """Runs a job and writes what came of it; None if it is taken up again later, or was by another worker."""
     try:
-        result = REGISTRY[kind](Run(job_id, is_stopping=is_stopping), **arguments)
+        result = REGISTRY[kind](Run(job_id, hold, is_stopping=is_stopping), **arguments)
     except _WorkerStops:
         db.session.rollback()
-        _give_back(job_id)
+        _give_back(job_id, hold)
+        return None
+    except _JobTaken:
+        db.session.rollback()
+        log.warning("job was taken by another worker", job=job_id, kind=kind)
         return None
     except JobStopped as stopped:
-        return _finish(job_id, JobState.STOPPED, stopped.result, None, at=clock.now())
+        return _finish(job_id, hold, JobState.STOPPED, stopped.result, None, at=clock.now())
     except OperationalError as error:
         if started_at is None or clock.now() - started_at > PATIENCE:
             log.exception("job failed", job=job_id, kind=kind)
-            return _finish(job_id, JobState.FAILED, None, type(error).__name__, at=clock.now())
+            return _finish(job_id, hold, JobState.FAILED, None, type(error).__name__, at=clock.now())
         # Away, or out of room: it is still taken, and once its lease runs out it is taken again
         log.warning("job put off", job=job_id, kind=kind, error=type(error).__name__)
         db.session.rollback()
         return None
     except DomainError as error:
-        return _finish(job_id, JobState.FAILED, None, error.message or type(error).__name__, at=clock.now())
+        return _finish(job_id, hold, JobState.FAILED, None, error.message or type(error).__name__, at=clock.now())
     except Exception as error:
         log.exception("job failed", job=job_id, kind=kind)
-        return _finish(job_id, JobState.FAILED, None, type(error).__name__, at=clock.now())
-    return _finish(job_id, JobState.DONE, result, None, at=clock.now())
+        return _finish(job_id, hold, JobState.FAILED, None, type(error).__name__, at=clock.now())
+    return _finish(job_id, hold, JobState.DONE, result, None, at=clock.now())
 
 
 @action
-def _tell(job_id: int, *, done: int, total: int, at: datetime) -> bool:
-    """Whether the job should continue."""
-    going = update(Job).where(Job.id == job_id, Job.state != JobState.STOPPED).returning(Job.id)
-    refresh = going.values(done=done, total=total, leased_until=at + LEASE)
-    return db.session.scalar(refresh.execution_options(synchronize_session=False)) is not None
+def _renew(job_id: int, written: tuple[datetime | None, ...], until: datetime, progress: dict[str, int]) -> bool:
+    is_ours = Job.state == JobState.RUNNING, Job.leased_until.in_(written)
+    renewed = update(Job).where(Job.id == job_id, *is_ours).values(leased_until=until, **progress).returning(Job.id)
+    return db.session.scalar(renewed.execution_options(synchronize_session=False)) is not None
+
+
+def _is_stopped(job_id: int) -> bool:
+    return db.session.scalar(select(Job.state).where(Job.id == job_id)) is JobState.STOPPED
 
 
 @action
-def _give_back(job_id: int) -> None:
-    row = db.session.get_one(Job, job_id)
-    if row.state is JobState.RUNNING:
+def _give_back(job_id: int, hold: _Hold) -> None:
+    row = db.session.get_one(Job, job_id, with_for_update=True)
+    if row.state is JobState.RUNNING and hold.is_of(row):
         row.state, row.leased_until = JobState.QUEUED, None
 
 
 @action
 def _finish(
-    job_id: int, state: JobState, result: dict[str, Any] | None, error: str | None, *, at: datetime
-) -> JobState:
-    row = db.session.get_one(Job, job_id)
+    job_id: int, hold: _Hold, state: JobState, result: dict[str, Any] | None, error: str | None, *, at: datetime
+) -> JobState | None:
+    """Writes what came of a job; None where another worker has taken it, whose result counts."""
+    row = db.session.get_one(Job, job_id, with_for_update=True)
+    if not hold.is_of(row):
+        log.warning("job was taken by another worker", job=job_id, kind=row.kind)
+        return None
     row.state, row.result, row.error, row.finished_at, row.leased_until = state, result, error, at, None
     if state is JobState.DONE:
         row.done = row.total

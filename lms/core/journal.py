@@ -20,6 +20,7 @@ from typing import Any, Protocol
 
 from lms.config import Config
 from lms.core.db import before_commit
+from lms.core.file_store import StorageAway
 from lms.core.s3_files import S3Files
 from lms.core.settings import settings
 
@@ -93,7 +94,10 @@ class StoredJournal:
     def lines(self) -> Iterator[str]:
         """All lines, in the order of their objects."""
         for key in sorted(file.key for file in self.store.listed("")):
-            yield from (self.store.find(key) or b"").decode(errors="replace").splitlines()
+            content = self.store.find(key)
+            if content is None:
+                raise StorageAway(f"{key} was listed and is missing")
+            yield from content.decode(errors="replace").splitlines()
 
 
 def place_of(config: Config) -> JournalPlace:

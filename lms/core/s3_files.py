@@ -137,7 +137,7 @@ class S3Files:
                 with path.open("wb") as copied:
                     if pieces := self._pieces(key):
                         for piece in pieces:
-                            copied.write(self.find(piece.key) or b"")
+                            self._copy_to(copied, piece.key)
                     else:
                         self._copy_to(copied, key)
             yield path

@@ -8,9 +8,9 @@ pictures) are encoded once more, since a file has one coding.
 from __future__ import annotations
 
 import re
+import secrets
 import shutil
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -24,6 +24,7 @@ from lms.core.bounded_command import Limits, bounded
 from lms.core.errors import NotFound, Refused
 from lms.core.ffmpeg import find_ffmpeg
 from lms.core.i18n import _
+from lms.core.locked_folders import abandoned_folders, locked_folder, remove_abandoned
 from lms.core.roles import SYSTEM
 from lms.core.settings import settings
 from lms.recordings.queries import RecordingView, download_key, get_ready_recording
@@ -36,7 +37,8 @@ log = structlog.get_logger(__name__)
 _LIMITS = Limits(memory_mb=4096, cpu_seconds=13 * 3600, file_mb=100_000)
 _RENEW_SECONDS = 5
 """How often a task says that it goes on."""
-_PREFIX: Final = "recording-"
+_FOLDER: Final = "joining"
+"""Where parts are joined, below the data folder."""
 _CODING: Final = b"avcC"
 _SIZE = re.compile(rb"Stream #0:\d+[^\n]*?: Video: [^\n]*? (\d{2,5})x(\d{2,5})")
 Progress = Callable[[int], None]
@@ -45,7 +47,8 @@ Progress = Callable[[int], None]
 def make_file(lecture_id: int, fingerprint: str, progress: Progress) -> int:
     """Makes the file for download; returns its size in bytes. `progress` gets percents.
 
-    Raises Refused without ffmpeg or room on the disk, and where the recording was changed or removed meanwhile.
+    Raises Refused without ffmpeg or room on the disk, where a part is missing in the storage, and where the recording
+    was changed or removed meanwhile.
     """
     program = find_ffmpeg()
     if program is None:
@@ -62,15 +65,12 @@ def make_file(lecture_id: int, fingerprint: str, progress: Progress) -> int:
     if free < 3 * (stream.byte_count or 0) + LITTLE_DISK:
         raise Refused(_("The server’s disk is nearly full. Ask its administrator to make room, then try again."))
     key = download_key(stream, fingerprint)
-    for left in settings().folder.glob(f"{_PREFIX}*"):  # of a worker that was killed: one such task runs at a time
-        shutil.rmtree(left, ignore_errors=True)
-    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=settings().folder))
-    try:
+    with locked_folder(settings().folder / _FOLDER, f"{lecture_id}-{secrets.token_hex(4)}") as folder:
+        for left in abandoned_folders(folder.parent):  # by workers that were killed
+            remove_abandoned(left)
         joined = _Join(program, folder, progress).run(stream, recording)
         files.store_path(key, joined)
         return joined.stat().st_size
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 class _Join:
@@ -82,7 +82,7 @@ class _Join:
         parts = shown_parts(stream)
         epochs = {epoch.number: epoch for epoch in list_epochs(stream.id)}
         chosen = [(part, epochs[part.epoch]) for part in parts]
-        rendition = "h" if all("h" in epoch.durations for epoch in epochs.values()) else "v"
+        rendition = "h" if all("h" in epoch.durations for _part, epoch in chosen) else "v"
         paths = []
         for number, (part, epoch) in enumerate(chosen):
             paths.append(self._copy_part(stream, epoch, part, rendition, self._folder / f"{number}.mp4"))
@@ -97,13 +97,13 @@ class _Join:
     def _copy_part(self, stream: Stream, epoch: Epoch, part: RecordingPart, rendition: str, path: Path) -> Path:
         """An epoch, or what is shown of it, as a file."""
         stored = rendition if rendition in epoch.durations else "v"
-        initial = files.find(initial_key(stream, epoch, stored)) or b""
+        initial = _content_of(initial_key(stream, epoch, stored))
         path.with_suffix(".init").write_bytes(initial)
         whole = path.with_suffix(".m4s")
         with whole.open("wb") as file:
             file.write(initial)
             for number in part.segments:
-                file.write(files.find(segment_key(stream, epoch, stored, number)) or b"")
+                file.write(_content_of(segment_key(stream, epoch, stored, number)))
         self._ffmpeg("-f", "mov", "-i", whole, "-map", "0", "-c", "copy", path)
         whole.unlink()
         return path
@@ -175,6 +175,14 @@ class _Join:
         if process.returncode:
             raise RuntimeError(f"ffmpeg failed: {content[-500:].decode(errors='replace')}")
         return content
+
+
+def _content_of(key: str) -> bytes:
+    content = files.find(key)
+    if content is None:
+        log.error("a part of a recording is missing", key=key)
+        raise Refused(_("The file cannot be made: a part of the recording is missing in the storage."))
+    return content
 
 
 def _coding_of(path: Path) -> bytes:

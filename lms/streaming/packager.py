@@ -6,13 +6,7 @@ continues its streams from the stored chunks: at once on the same data folder, e
 
 from __future__ import annotations
 
-import fcntl
-import os
-import shutil
-import tempfile
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import structlog
@@ -22,6 +16,7 @@ from lms.core import leases
 from lms.core.db import db
 from lms.core.ffmpeg import find_ffmpeg
 from lms.core.leases import HeldLeases
+from lms.core.locked_folders import abandoned_folders, locked_folder, remove_abandoned
 from lms.core.settings import settings
 from lms.streaming.queries import list_streams_to_package
 from lms.streaming.stream_packager import StreamPackager
@@ -32,18 +27,15 @@ RETRY_SECONDS = 5
 """How long it waits without ffmpeg, and after a fault."""
 END_SECONDS = 10
 """How long it waits at its end for runs of ffmpeg to end."""
-_LOCK = "lock"
-_NEW = "new-"
 
 
 def run_packager(app: Flask, stopping: threading.Event) -> None:
     """Packages streams that no other packager has until `stopping` is set."""
     with app.app_context():
         folder = settings().folder / "packager"
-    folder.mkdir(mode=0o700, exist_ok=True)
     held, ended = HeldLeases(app), threading.Event()
     keeper = threading.Thread(target=held.run, args=(ended,), name="leases", daemon=True)
-    with _work_folder(folder, held.holder) as work_folder:
+    with locked_folder(folder, held.holder) as work_folder:
         _succeed_the_dead(app, folder)
         keeper.start()
         try:
@@ -71,8 +63,7 @@ class _Packager:
             is_missing = False
             try:
                 with self._app.app_context():
-                    for stream_id in self._take_streams():
-                        self._begin(stream_id, program)
+                    self._begin_streams(program)
                     db.session.remove()
             except Exception:
                 log.exception("streams could not be listed")
@@ -80,19 +71,20 @@ class _Packager:
         for thread in self._threads.values():
             thread.join(END_SECONDS)
 
-    def _take_streams(self) -> list[int]:
-        """The streams that nobody packages and whose leases this packager now has."""
-        stream_ids = [stream_id for stream_id in list_streams_to_package() if not self._is_running(stream_id)]
+    def _begin_streams(self, program: Path) -> None:
+        """Begins the streams that nobody packages and whose leases this packager can have."""
+        self._threads = {stream_id: thread for stream_id, thread in self._threads.items() if thread.is_alive()}
+        stream_ids = [stream_id for stream_id in list_streams_to_package() if stream_id not in self._threads]
         taken = leases.list_leases() if stream_ids else {}
-        return [
-            stream_id
-            for stream_id in stream_ids
-            if _lease_of(stream_id) not in taken and self._held.take(_lease_of(stream_id))
-        ]
-
-    def _is_running(self, stream_id: int) -> bool:
-        thread = self._threads.get(stream_id)
-        return thread is not None and thread.is_alive()
+        for stream_id in stream_ids:
+            lease = _lease_of(stream_id)
+            if lease in taken or not self._held.take(lease):
+                continue
+            try:
+                self._begin(stream_id, program)
+            except BaseException:
+                self._held.give_back(lease)  # or it would be renewed without anybody who packages
+                raise
 
     def _begin(self, stream_id: int, program: Path) -> None:
         name = _lease_of(stream_id)
@@ -111,54 +103,22 @@ class _Packager:
             finally:
                 self._held.give_back(name)
 
-        self._threads[stream_id] = threading.Thread(target=work, name=f"stream {stream_id}", daemon=True)
-        self._threads[stream_id].start()
+        thread = threading.Thread(target=work, name=f"stream {stream_id}", daemon=True)
+        thread.start()
+        self._threads[stream_id] = thread
 
 
 def _lease_of(stream_id: int) -> str:
     return f"stream/{stream_id}"
 
 
-@contextmanager
-def _work_folder(folder: Path, holder: str) -> Iterator[Path]:
-    """The folder of this packager, with a lock in it that ends with the process."""
-    new = Path(tempfile.mkdtemp(prefix=_NEW, dir=folder))
-    with (new / _LOCK).open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        work_folder = new.rename(folder / holder)
-        try:
-            yield work_folder
-        finally:
-            shutil.rmtree(work_folder, ignore_errors=True)
-
-
 def _succeed_the_dead(app: Flask, folder: Path) -> None:
     """Ends the leases of packagers that died on this data folder, and removes their folders."""
-    for path in folder.iterdir():
-        if path.name.startswith(_NEW) or not _is_dead(path):
-            continue
+    for path in abandoned_folders(folder):
         try:
             with app.app_context():
                 leases.release_all(path.name)
                 db.session.remove()
         except Exception as error:
             log.warning("leases of a packager that died run out later", error=type(error).__name__)
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
-
-
-def _is_dead(path: Path) -> bool:
-    """Whether nobody has the lock of a packager's folder."""
-    try:
-        descriptor = os.open(path / _LOCK, os.O_RDONLY)
-    except OSError:
-        return True
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    finally:
-        os.close(descriptor)
-    return True
+        remove_abandoned(path)

@@ -219,3 +219,14 @@ def test_storage_that_is_away_or_refuses_is_an_error_of_storage(tmp_path: Path, 
     with pytest.raises(StorageAway):
         wrong.put("materials/a", b"x")
     storage.store(tmp_path).probe()
+
+
+def test_an_upload_whose_piece_is_gone_is_no_shorter_upload(s3: S3Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = "staged/uploads/7/0123"
+    s3.append(key, b"first ", offset=0)
+    s3.append(key, b"second", offset=6)
+    pieces = s3._pieces(key)
+    s3.delete(pieces[1].key)  # discarded after it was listed
+    monkeypatch.setattr(S3Files, "_pieces", lambda _store, _key: pieces)
+    with pytest.raises(FileNotFoundError), s3.local_copy(key):
+        pass

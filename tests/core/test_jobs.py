@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from apiflask import APIFlask
+from sqlalchemy import event, select
+from sqlalchemy.engine import Connection
 from sqlalchemy.exc import OperationalError
 
 from lms.core import clock, jobs
@@ -143,3 +148,58 @@ def test_a_worker_that_stops_gives_its_job_back_at_the_next_step(work: Work) -> 
     assert jobs.run_due(is_stopping=lambda: stopping) == 0
     assert jobs.run_due() == 1  # another worker, without waiting for the lease
     assert state() == (JobState.DONE, None)
+
+
+def claim_elsewhere(app: APIFlask, at: datetime) -> int | None:
+    """As another worker does."""
+
+    def claim() -> int | None:
+        with app.app_context():
+            return jobs._claim(at=at)
+
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(claim).result()
+
+
+def test_a_job_that_says_nothing_is_not_taken_twice(app: APIFlask, work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+    moment, renewed, taken = [clock.now()], threading.Event(), []
+    monkeypatch.setattr(clock, "now", lambda: moment[0])
+    monkeypatch.setattr(jobs, "RENEW_SECONDS", 0.02)
+
+    def be_silent() -> None:
+        moment[0] += LEASE * 0.9
+
+        def note(_connection: Connection) -> None:
+            renewed.set()
+
+        event.listen(db.engine, "commit", note)  # of the thread that keeps the lease: nobody else writes
+        try:
+            assert renewed.wait(10)
+        finally:
+            event.remove(db.engine, "commit", note)
+        moment[0] += LEASE * 0.9
+        taken.append(claim_elsewhere(app, moment[0]))
+
+    work.goes = [be_silent]
+    assert jobs.run_due() == 1
+    assert taken == [None]
+    assert state() == (JobState.DONE, None)
+
+
+@pytest.mark.parametrize("goes_on", [True, False], ids=["says how far it is", "ends"])
+def test_of_a_job_that_was_taken_only_the_second_run_counts(
+    app: APIFlask, work: Work, monkeypatch: pytest.MonkeyPatch, goes_on: bool
+) -> None:
+    """The first worker was asleep for longer than its lease."""
+
+    def sleep() -> None:
+        assert claim_elsewhere(app, clock.now() + LEASE * 2) is not None
+        if not goes_on:
+            raise Refused("too late")
+
+    work.goes = [sleep]
+    assert jobs.run_due() == 1
+    assert state() == (JobState.RUNNING, None)
+    leased_until = db.session.scalar(select(Job.leased_until))
+    assert leased_until is not None
+    assert leased_until > clock.now() + LEASE

@@ -15,9 +15,11 @@ from lms.catalogue.actions.translations import translate_lecture
 from lms.catalogue.models import Lecture
 from lms.core import clock, files, jobs
 from lms.core.db import action, db
+from lms.core.errors import Refused
 from lms.core.jobs import Job, JobState
+from lms.core.locked_folders import locked_folder
 from lms.core.roles import SYSTEM
-from lms.recordings import uploads
+from lms.recordings import downloads, uploads
 from lms.streaming.models import Epoch, Stream, Track
 from lms.streaming.queries import find_stream, list_chapters, replay_parts, stream_status
 from tests.factories import Make
@@ -268,6 +270,38 @@ def test_a_full_disk_fails_the_download_with_the_reason(staff: Staff, monkeypatc
         monkeypatch.setattr(files, "free_bytes", lambda: 1_000_000)
         jobs.run_due()
     assert "The server’s disk is nearly full." in staff.page()
+
+
+def test_a_part_that_is_missing_fails_the_download_with_the_reason(staff: Staff) -> None:
+    staff.record(20_000)
+    living, dead = (staff.make.app.extensions["lms.config"].folder / "joining" / name for name in ("living", "dead"))
+    dead.mkdir(parents=True)
+    staff.post("download")
+    with staff.make.app.app_context(), locked_folder(living.parent, living.name):
+        jobs.run_due()
+        assert (living.exists(), dead.exists()) == (True, False)  # another worker still joins in its folder
+    assert "a part of the recording is missing in the storage" in staff.page()
+
+
+def test_an_epoch_without_segments_does_not_lower_the_picture(staff: Staff, monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen: list[str] = []
+
+    def copy_part(*given: object) -> None:
+        chosen.append(str(given[4]))
+        raise Refused
+
+    monkeypatch.setattr(downloads._Join, "_copy_part", copy_part)
+    staff.record(20_000, 20_000)
+    staff.post("download")
+    with staff.make.app.app_context():
+        first, second = db.session.query(Epoch).order_by(Epoch.number)
+        first.durations, second.durations = first.durations | {"h": first.durations["v"]}, {}
+        db.session.query(Job).delete()
+        db.session.commit()
+    staff.post("download")
+    with staff.make.app.app_context():
+        jobs.run_due()
+    assert chosen == ["h"]
 
 
 # All recordings

@@ -16,17 +16,18 @@ import pytest
 from apiflask import APIFlask
 
 from lms.catalogue.models import Lecture
-from lms.core import clock, files
+from lms.core import clock, files, leases
 from lms.core.db import db
 from lms.core.ffmpeg import find_ffmpeg
 from lms.core.roles import Actor
-from lms.streaming import stream_packager
+from lms.streaming import packager, stream_packager
 from lms.streaming.actions import begin_streaming, end_streams, stop_streaming
 from lms.streaming.chunk_store import store_chunk
 from lms.streaming.encoder import Encoder
 from lms.streaming.models import Epoch, Stream, StreamSession, StreamState, Track
 from lms.streaming.queries import get_session, list_epochs, stored_keys, stream_status
 from lms.streaming.stream_packager import StreamPackager
+from lms.streaming.webm import MAGIC
 from tests.factories import Make
 from tests.streaming.media import chunks_of, seconds_of, webm
 
@@ -272,3 +273,31 @@ def wait_until(is_so: Callable[[], bool], seconds: float = 30) -> None:
     while not is_so():
         assert time.monotonic() < until
         time.sleep(0.05)
+
+
+def test_a_stream_that_could_not_be_begun_is_free_for_others(
+    app: APIFlask, studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    studio.send(studio.begin(), [MAGIC + b"one"])
+    held = leases.HeldLeases(app)
+    work = packager._Packager(app, held, studio.folder, studio.stopping)
+
+    def full(*_given: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(work, "_begin", full)
+        with pytest.raises(RuntimeError):
+            work._begin_streams(Path("ffmpeg"))
+    assert leases.list_leases() == {}
+    assert not held.holds(f"stream/{studio.stream().id}")
+
+
+def test_threads_of_lectures_that_are_over_are_forgotten(app: APIFlask, studio: Studio) -> None:
+    work = packager._Packager(app, leases.HeldLeases(app), studio.folder, studio.stopping)
+    over = threading.Thread(target=lambda: None)
+    over.start()
+    over.join()
+    work._threads[7] = over
+    work._begin_streams(Path("ffmpeg"))
+    assert work._threads == {}
