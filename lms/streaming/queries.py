@@ -8,9 +8,11 @@ from datetime import datetime
 from enum import StrEnum
 from itertools import pairwise
 
-from sqlalchemy import exists, or_, select
+from sqlalchemy import exists, func, or_, select
 from sqlalchemy.orm import contains_eager
 
+from lms.catalogue.models import Lecture
+from lms.catalogue.queries.pauses import list_pauses
 from lms.core.clock import to_ms
 from lms.core.db import db, read
 from lms.core.errors import NotFound
@@ -18,6 +20,9 @@ from lms.core.settings import settings
 from lms.streaming.models import Epoch, SourceFile, Stream, StreamSession, StreamState, Track
 from lms.streaming.playlists import RecordingPart, parts_of, playlists_of, trimmed_playlist
 from lms.streaming.rules import LATE_SEGMENTS_MS, MOST_MS, initial_key, segment_key, stream_folder
+
+_ALWAYS_MS = 2**62
+"""A time of day that never comes."""
 
 
 def find_stream(lecture_id: int, track: Track) -> Stream | None:
@@ -117,11 +122,37 @@ class ReplayPart:
 
 
 def replay_parts(lecture_id: int) -> list[ReplayPart]:
-    """The parts of the replay of a lecture in order; none while nothing is packaged. Its callers check who asks."""
+    """The parts of the replay of a lecture in order; none while nothing is packaged. Its callers check who asks.
+
+    What was sent has the time of day at which it was sent. What was uploaded is laid from the lecture's actual start on
+    through the time in which it was not paused, as these times are now.
+    """
     stream = find_stream(lecture_id, Track.MAIN)
     if stream is None or not is_published(stream):
         return []
-    return [ReplayPart(part.position_ms, part.wall_ms, part.length_ms) for part in shown_parts(stream)]
+    parts = [ReplayPart(part.position_ms, part.wall_ms, part.length_ms) for part in shown_parts(stream)]
+    return _laid_around_pauses(stream, parts) if stream.is_uploaded else parts
+
+
+def _laid_around_pauses(stream: Stream, parts: Sequence[ReplayPart]) -> list[ReplayPart]:
+    lecture = db.session.get_one(Lecture, stream.lecture_id)
+    begun = db.session.scalar(select(func.min(StreamSession.started_at)).where(StreamSession.stream_id == stream.id))
+    if lecture.actual_start is None or begun is None:
+        return list(parts)
+    start_ms = to_ms(lecture.actual_start)
+    pauses = [(max(first, start_ms), last) for first, last in list_pauses(lecture) if last is not None]
+    laid = []
+    for part in parts:
+        at_ms = part.wall_ms - to_ms(begun) + start_ms
+        end_ms, shift_ms = at_ms + part.length_ms, 0
+        for first, last in [*pauses, (_ALWAYS_MS, _ALWAYS_MS)]:
+            until_ms = min(end_ms, first - shift_ms)
+            if until_ms > at_ms:
+                position_ms = part.position_ms + part.length_ms - (end_ms - at_ms)
+                laid.append(ReplayPart(position_ms, at_ms + shift_ms, until_ms - at_ms))
+                at_ms = until_ms
+            shift_ms += max(last - first, 0)
+    return laid
 
 
 def shown_parts(stream: Stream) -> list[RecordingPart]:

@@ -6,19 +6,26 @@ import io
 import os
 import signal
 import threading
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from apiflask import APIFlask
 
-from lms.catalogue.models import Lecture
+from lms.attendance.actions.replays import credit_due_replays
+from lms.attendance.models.credits import Credit, Outcome
+from lms.attendance.queries.outcomes import counted_ms
+from lms.catalogue.actions.pauses import measure_pauses
+from lms.catalogue.models import Lecture, LecturePause
 from lms.core import clock, files
-from lms.core.db import db
+from lms.core.db import action, db
 from lms.core.errors import DomainError, Invalid, Refused, WrongKind
 from lms.core.ffmpeg import find_ffmpeg
 from lms.core.roles import SYSTEM, Actor
+from lms.live.actions import report_played
 from lms.recordings import actions, uploads
 from lms.recordings.queries import RecordingState, get_recording
+from lms.reports import recount
 from lms.streaming.encoder import Encoder
 from lms.streaming.models import SourceFailure, Stream, StreamState, Track
 from lms.streaming.queries import find_recordings, find_stream, list_epochs, replay_parts, stored_keys, stream_status
@@ -72,6 +79,40 @@ def test_an_uploaded_recording_becomes_the_replay(
     assert (shown.stream.byte_count or 0) > 1000  # type: ignore[union-attr]
     keys = {key.removeprefix(f"recordings/{stream.public_id}/") for key in stored_keys(1000)}
     assert stored_names(stream) == keys
+
+
+def test_all_of_an_uploaded_recording_counts_around_the_pauses_of_its_lecture(
+    make: Make, by: Actor, tmp_path: Path
+) -> None:
+    began = clock.now().replace(microsecond=0) - timedelta(minutes=60)
+    moments = [began + timedelta(seconds=seconds) for seconds in (0, 1.5, 4, 6.5)]
+    lecture = held_lecture(make, starts_at=began, actual_start=moments[0], actual_end=moments[3])
+    ada = make.person("Ada")
+    make.enrolment(lecture.series, ada)
+
+    @action
+    def pause() -> None:
+        db.session.add(LecturePause(lecture_id=lecture.id, started_at=moments[1], ended_at=moments[2]))
+        db.session.get_one(Lecture, lecture.id).paused_ms = 0
+        measure_pauses(db.session.get_one(Lecture, lecture.id))
+
+    pause()
+    upload(lecture, mp4(), by=by)
+    package(make, lecture.id, tmp_path)
+    parts = replay_parts(lecture.id)
+    assert [(part.position_ms, part.wall_ms) for part in parts[:2]] == [
+        (0, clock.to_ms(moments[0])),
+        (1500, clock.to_ms(moments[2])),
+    ]
+    ranges = [(part.wall_ms, part.wall_ms + part.length_ms) for part in parts]
+    now = clock.now()
+    at, began_ms = now, clock.to_ms(now - timedelta(minutes=1))
+    answer = report_played(lecture.id, ada.id, ranges, began_ms=began_ms, is_paused=True, at=at)
+    assert credit_due_replays(at=at) == 1
+    credit = db.session.get_one(Credit, (lecture.id, ada.id))
+    assert (credit.present_ms, credit.outcome, answer.played_ms) == (4000, Outcome.ATTENDED, 4000)
+    assert counted_ms(lecture.id, ada.id, at) == 4000
+    assert recount.facts_differences(recount.RecountRows("UTC")) == []
 
 
 def test_sound_alone_is_a_recording_with_black_pictures(

@@ -13,7 +13,7 @@ from lms.attendance import rules
 from lms.attendance.actions.credits import credit_lecture, insert_presence, lock_lecture
 from lms.attendance.actions.facts import hold_facts
 from lms.attendance.models.evidence import Presence, ReplayViewing, Source
-from lms.attendance.presence import is_held, rows_of
+from lms.attendance.presence import is_held, rows_of, span_of
 from lms.attendance.queries.closings import find_closing
 from lms.attendance.rules import Interval
 from lms.catalogue.models import Lecture
@@ -37,7 +37,8 @@ LONGEST_WAIT_MS = 5 * MINUTE_MS
 
 @dataclass(frozen=True)
 class Played:
-    """What is stored of a person's replay. `is_limited`: some of the report could not have been played yet."""
+    """How much of a person's replay counts, so within the lecture and outside its pauses. `is_limited`: some of the
+    report could not have been played yet."""
 
     played_ms: int
     is_limited: bool
@@ -85,7 +86,7 @@ def record_played(
     if possible and viewing.uncredited_since_ms is None:
         viewing.uncredited_since_ms = now_ms
     db.session.add(viewing)
-    return Played(rules.length(stored) + rules.length(possible), is_limited=possible != added)
+    return Played(rules.length(span_of(lecture).count([*stored, *possible])), is_limited=possible != added)
 
 
 def _locked_members(person_id: int) -> list[int]:
