@@ -45,6 +45,12 @@ class Refused(DomainError):
     status = 409
 
 
+class Gone(DomainError):
+    """The object was there, and does not come back (410)."""
+
+    status = 410
+
+
 class Invalid(DomainError):
     """The input is not valid; the faults say which field or row, and why (422).
 

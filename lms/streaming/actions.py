@@ -20,6 +20,7 @@ from lms.core.events import RecordingCompleted, publish
 from lms.core.i18n import _
 from lms.core.roles import SYSTEM, Actor
 from lms.people.models import Person
+from lms.streaming.chunk_store import store_chunk
 from lms.streaming.media_probe import MediaInfo
 from lms.streaming.models import Epoch, SourceFailure, SourceFile, Stream, StreamSession, StreamState, Track
 from lms.streaming.queries import (
@@ -30,7 +31,14 @@ from lms.streaming.queries import (
     list_epochs,
     list_sessions_with_old_chunks,
 )
-from lms.streaming.rules import MAX_FILE_NAME, check_can_stream, check_is_time, chunk_folder, stream_folder
+from lms.streaming.rules import (
+    MAX_FILE_NAME,
+    check_can_stream,
+    check_is_time,
+    check_takes_chunks,
+    chunk_folder,
+    stream_folder,
+)
 
 CHUNKS_KEPT = timedelta(days=1)
 """For so long chunks are kept after all of their session was packaged."""
@@ -94,6 +102,17 @@ def begin_streaming(
     db.session.add(session)
     db.session.flush()
     record("begin_stream", lecture, by=by, at=at, track=track)
+    return session
+
+
+def receive_chunk(session_id: str, number: int, content: bytes, *, sha256: bytes, at: datetime) -> StreamSession:
+    """Stores a chunk of a session, for who has its token. Raises as `check_takes_chunks` and `store_chunk`."""
+    session = get_session(session_id)
+    check_takes_chunks(session, at)
+    store_chunk(session, number, content, sha256=sha256)
+    db.session.rollback()
+    session = get_session(session_id)
+    check_takes_chunks(session, at)  # where the packager has gone on meanwhile, nobody reads the chunk
     return session
 
 

@@ -106,6 +106,12 @@ def next_session_to_package(stream_id: int) -> StreamSession | None:
     return db.session.scalars(query.order_by(StreamSession.id).limit(1)).first()
 
 
+def find_next_session(session: StreamSession) -> StreamSession | None:
+    """The session that follows another one of the same stream; null for the last."""
+    query = select(StreamSession).where(StreamSession.stream_id == session.stream_id, StreamSession.id > session.id)
+    return db.session.scalars(query.order_by(StreamSession.id).limit(1)).first()
+
+
 def list_epochs(stream_id: int) -> Sequence[Epoch]:
     """The epochs of a stream in order."""
     return db.session.scalars(select(Epoch).where(Epoch.stream_id == stream_id).order_by(Epoch.number)).all()

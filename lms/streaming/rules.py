@@ -20,6 +20,7 @@ MOST_MS = MAX_CHUNKS * 1000
 _LEAST_SHARE, _SLACK_MS = 0.98, 2000
 """Of a file that states its length so much has to be there."""
 LATE_CHUNKS = timedelta(minutes=1)
+"""So long after the end of a session what was recorded before it can arrive."""
 LATE_SEGMENTS_MS = 20_000
 """So long after it was recorded the newest segment shows that viewers get no more. Usual are five seconds."""
 LITTLE_DISK, NO_DISK = 2_000_000_000, 300_000_000
@@ -59,10 +60,14 @@ def check_is_time(lecture: Lecture, at: datetime) -> None:
 
 
 def check_takes_chunks(session: StreamSession, at: datetime) -> None:
-    """Raises Refused for a session that ended. What was recorded before its end can arrive a minute later."""
-    is_late = session.stopped_at is not None and at > session.stopped_at + LATE_CHUNKS
-    if session.packaged_at is not None or is_late:
+    """Raises Refused for a session that ended more than a minute ago, or of which nothing more is packaged."""
+    if session.packaged_at is not None or is_too_late(session, at):
         raise Refused(_("This lecture is now sent from another page, or it is over."))
+
+
+def is_too_late(session: StreamSession, at: datetime) -> bool:
+    """Whether the time is over in which what was recorded before the end of a session can arrive."""
+    return session.stopped_at is not None and at > session.stopped_at + LATE_CHUNKS
 
 
 def chunk_folder(session: StreamSession) -> str:

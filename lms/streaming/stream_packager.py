@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import Enum, auto
 from pathlib import Path
 
@@ -33,13 +34,14 @@ from lms.streaming.encoder import AUDIO, RENDITIONS, Encoder, MediaFile
 from lms.streaming.media_probe import demuxer_of
 from lms.streaming.models import Epoch, SourceFile, Stream, StreamSession, StreamState
 from lms.streaming.playlists import playlists_of
-from lms.streaming.queries import find_source_file, list_epochs, next_session_to_package
+from lms.streaming.queries import find_next_session, find_source_file, list_epochs, next_session_to_package
 from lms.streaming.rules import (
     LITTLE_DISK,
     chunk_folder,
     chunk_key,
     failure_of,
     initial_key,
+    is_too_late,
     segment_key,
     source_key,
     stream_folder,
@@ -61,9 +63,7 @@ SOURCE_SECONDS = 5
 GAP_SECONDS = 10
 """For so long a chunk is waited for when later ones are there."""
 LAST_CHUNK_SECONDS = 2
-"""For so long a chunk is waited for after a session was stopped by another page."""
-MISSING_END_SECONDS = 60
-"""For so long chunks are waited for that a stopped session says it has."""
+"""For so long a chunk is waited for once another page sends, and for one that came in its last second to be stored."""
 ABANDONED_SECONDS = 30 * 60
 """A session without a chunk for this time is stopped."""
 MAX_FAILURES = 3
@@ -164,9 +164,10 @@ class StreamPackager:
                 last_chunk_at = time.monotonic()
                 if end is End.FAILED:
                     self._stopping.wait(self._failures)
-            elif session.stopped_at is not None or time.monotonic() - last_chunk_at > ABANDONED_SECONDS:
-                note_packaged(session.id, at=clock.now())
             else:
+                waited = time.monotonic() - last_chunk_at
+                if waited > ABANDONED_SECONDS or self._is_over(session, self._next_chunk.get(session.id, 0), waited):
+                    note_packaged(session.id, at=clock.now())
                 self._stopping.wait(CHUNK_SECONDS)
 
     def _check_lease(self) -> None:
@@ -405,13 +406,8 @@ class StreamPackager:
 
     def _end_of(self, session: StreamSession, number: int, waited: float) -> End | None:
         """Whether a run ends that has waited for a chunk; null to go on waiting."""
-        if (
-            session.stopped_at is not None
-            and number >= (session.chunk_count or 0)
-            and (session.chunk_count is not None or waited > LAST_CHUNK_SECONDS)
-        ):
-            return End.FINAL
-        if waited > GAP_SECONDS:
+        is_over = self._is_over(session, number, waited)
+        if is_over or waited > GAP_SECONDS:
             names = (int(name) for name, _at in files.listed(chunk_folder(session)) if name.isdecimal())
             self._end_chunk = min((name for name in names if name > number), default=None)
             if self._end_chunk is not None:
@@ -419,8 +415,26 @@ class StreamPackager:
                 self._next_chunk[session.id] = self._end_chunk
                 return End.GAP
         if session.stopped_at is not None:
-            return End.FINAL if waited > MISSING_END_SECONDS else None
+            return End.FINAL if is_over else None
         return End.IDLE if waited > IDLE_SECONDS else None
+
+    def _is_over(self, session: StreamSession, number: int, waited: float) -> bool:
+        """Whether no chunk of a session comes any more from a number on, after waiting for it.
+
+        What was recorded before somebody else ended the lecture can come a minute later. Only where another page
+        already sends, viewers do not wait for it.
+        """
+        if session.stopped_at is None:
+            return False
+        if is_too_late(session, clock.now() - timedelta(seconds=LAST_CHUNK_SECONDS)):
+            return True
+        if session.chunk_count is not None:
+            return number >= session.chunk_count
+        return waited > LAST_CHUNK_SECONDS and self._is_continued(session)
+
+    def _is_continued(self, session: StreamSession) -> bool:
+        following = find_next_session(session)
+        return following is not None and files.has(chunk_key(following, 0))
 
     def _publish(self, stream: Stream, epoch_id: int, encoder: Encoder) -> int:
         """Stores the segments that are whole in all renditions and not yet stored; returns how many there are."""

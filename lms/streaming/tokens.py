@@ -8,7 +8,10 @@ import hmac
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from itsdangerous import BadSignature, URLSafeTimedSerializer
+from itsdangerous import BadSignature, SignatureExpired, URLSafeTimedSerializer
+
+from lms.core.errors import Gone
+from lms.core.i18n import _
 
 _SALT = "serai stream session"
 TOKEN_AGE = timedelta(hours=24)
@@ -22,9 +25,11 @@ def make_stream_token(secrets: Sequence[str], session_id: str) -> str:
 
 
 def is_stream_token(secrets: Sequence[str], token: str, session_id: str) -> bool:
-    """Whether a token was made for this session in the last day."""
+    """Whether a token was made for this session. Raises Gone for one that is older than a day."""
     try:
         return bool(_serializer(secrets).loads(token, max_age=int(TOKEN_AGE.total_seconds())) == session_id)
+    except SignatureExpired as error:
+        raise Gone(_("This page has been open for too long. Reload it to continue.")) from error
     except BadSignature:
         return False
 

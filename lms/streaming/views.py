@@ -14,11 +14,11 @@ from flask.typing import ResponseReturnValue
 from lms.catalogue.actions.pauses import pause_lecture
 from lms.catalogue.queries.pauses import find_pause
 from lms.core import clock, files
-from lms.core.errors import DomainError, Forbidden, Invalid, NotFound
+from lms.core.errors import DomainError, Forbidden, Gone, Invalid, NotFound
 from lms.core.i18n import _
-from lms.streaming.actions import begin_streaming, go_live, stop_streaming
+from lms.streaming.actions import begin_streaming, go_live, receive_chunk, stop_streaming
 from lms.streaming.addresses import check_media_address
-from lms.streaming.chunk_store import count_chunks, store_chunk
+from lms.streaming.chunk_store import count_chunks
 from lms.streaming.models import StreamSession, Track
 from lms.streaming.playlists import TRIMMED
 from lms.streaming.queries import get_session, get_trimmed_playlist
@@ -28,13 +28,13 @@ from lms.streaming.rules import (
     MAX_CHUNKS,
     PLAYLIST_TYPE,
     SEGMENT_TYPE,
-    check_takes_chunks,
 )
 from lms.streaming.tokens import is_stream_token, make_stream_token
 from lms.web.api import rfc3339
 from lms.web.body_limits import body_limit
 from lms.web.guards import ANYONE, SIGNED_IN, allow
 from lms.web.identity import current_actor
+from lms.web.problems import problem
 
 bp = Blueprint("streaming", __name__)
 _DIGEST = re.compile(r"sha-256=:([A-Za-z0-9+/]{43}=):")
@@ -102,9 +102,8 @@ def put_chunk(session_id: str, number: int) -> ResponseReturnValue:
     """Stores a chunk whose header `Content-Digest` has its SHA-256."""
 
     def work() -> Response:
-        session = _session(session_id)
-        check_takes_chunks(session, clock.now())
-        store_chunk(session, number, request.get_data(), sha256=_digest())
+        _session(session_id)
+        session = receive_chunk(session_id, number, request.get_data(), sha256=_digest(), at=clock.now())
         return jsonify(_progress(session))
 
     return _answer(work)
@@ -149,17 +148,20 @@ def media(mac: str, expires: int, lecture_id: int, stream_id: str, name: str) ->
 
 
 def _answer(work: Callable[[], Response]) -> ResponseReturnValue:
-    """What `work` returns, or the reason why not, as JSON for the page's script."""
+    """What `work` returns, or the reason why not, as a problem document: what is refused so is refused for good."""
     try:
         return work()
     except DomainError as error:
-        return jsonify(detail=error.message), error.status
+        return problem(error.status, error.message)
 
 
 def _session(session_id: str) -> StreamSession:
     if not is_stream_token(_secrets(), request.headers.get("Stream-Token", ""), session_id):
         raise Forbidden(_("The token is not of this session."))
-    return get_session(session_id)
+    try:
+        return get_session(session_id)
+    except NotFound as error:
+        raise Gone(_("The recording was removed.")) from error
 
 
 def _progress(session: StreamSession) -> dict[str, object]:

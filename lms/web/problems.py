@@ -72,8 +72,8 @@ def _fault(fault: Fault) -> dict[str, Any]:
 
 
 def wants_problem() -> bool:
-    """Whether this request is a program's."""
-    return request.path.startswith("/api/")
+    """Whether this request is a program's, or that of a page that sends a lecture."""
+    return request.path.startswith(("/api/", "/streams/"))
 
 
 def _who() -> int | None:

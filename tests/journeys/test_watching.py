@@ -16,7 +16,7 @@ from lms.catalogue.models import Lecture
 from lms.core import clock
 from lms.core.roles import SYSTEM
 from lms.live import views
-from lms.streaming.actions import begin_streaming
+from lms.streaming.actions import begin_streaming, stop_streaming
 from lms.streaming.chunk_store import store_chunk
 from lms.streaming.models import Track
 from lms.streaming.packager import run_packager
@@ -77,6 +77,7 @@ class Hall:
                 session = begin_streaming(self.lecture.id, Track.MAIN, by=by, at=clock.now())
                 for number, chunk in enumerate(chunks_of(webm(seconds), seconds)):
                     if self.is_over.wait(1 if number > ahead else 0):
+                        stop_streaming(session.public_id, chunk_count=number, at=clock.now())
                         return
                     store_chunk(get_session(session.public_id), number, chunk, sha256=hashlib.sha256(chunk).digest())
 

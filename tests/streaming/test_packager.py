@@ -100,6 +100,7 @@ def studio(app: APIFlask, make: Make, tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(app.extensions["lms.config"], "segment_seconds", 1)
     for name in ("IDLE_SECONDS", "GAP_SECONDS", "LAST_CHUNK_SECONDS"):
         monkeypatch.setattr(stream_packager, name, 0.3)
+    monkeypatch.setattr("lms.streaming.rules.LATE_CHUNKS", timedelta())
     return Studio(app, make, tmp_path)
 
 
@@ -139,6 +140,42 @@ def test_the_recording_is_complete_when_the_lecture_is_over(studio: Studio) -> N
     keys = set(stored_keys(1000))
     stored = {str(path.relative_to(files.folder())) for path in studio.path("").rglob("*") if path.is_file()}
     assert stored == keys
+
+
+def test_what_was_said_before_somebody_else_ended_the_lecture_is_waited_for(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lms.streaming.rules.LATE_CHUNKS", timedelta(minutes=1))
+    session_id = studio.begin()
+    chunks: Chunks = list(chunks_of(webm(), 4))
+    studio.send(session_id, chunks[:2])
+    thread = threading.Thread(target=studio.packager().run)
+    thread.start()
+    wait_until(lambda: len(studio.epochs()) == 1 and not studio.epochs()[0].is_open)
+    end_streams(studio.lecture.id, at=clock.now())
+    time.sleep(2 * stream_packager.LAST_CHUNK_SECONDS)  # the line is slow
+    studio.send(session_id, chunks[2:], first=2)
+    stop_streaming(session_id, chunk_count=4, at=clock.now())
+    thread.join(30)
+    assert sum(studio.seconds("a", epoch) for epoch in studio.epochs()) == pytest.approx(4, abs=0.3)
+    assert studio.stream().state is StreamState.COMPLETE
+
+
+def test_how_long_chunks_of_a_session_are_waited_for(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lms.streaming.rules.LATE_CHUNKS", timedelta(minutes=1))
+    session_id, at = studio.begin(), clock.now()
+    end_streams(studio.lecture.id, at=at)
+    packager = studio.packager()
+
+    def end(number: int, seconds: float, waited: float) -> stream_packager.End | None:
+        monkeypatch.setattr(clock, "now", lambda: at + timedelta(seconds=seconds))
+        return packager._end_of(get_session(session_id), number, waited)
+
+    assert (end(2, 59, 58), end(2, 62, 5)) == (None, stream_packager.End.FINAL)
+    studio.send(session_id, [b"later"], first=5)
+    assert end(2, 62, 0) is stream_packager.End.GAP, "what came before the minute was over is packaged"
+    stop_streaming(session_id, chunk_count=4, at=at)
+    assert (end(3, 1, 0.1), end(6, 1, 0)) == (None, stream_packager.End.FINAL)
 
 
 def test_another_computer_continues_the_lecture(studio: Studio) -> None:

@@ -13,9 +13,11 @@ from werkzeug.test import TestResponse
 
 from lms.catalogue.actions.states import end_lecture
 from lms.core import clock, files
+from lms.streaming.actions import note_packaged, remove_streams
 from lms.streaming.addresses import media_key
+from lms.streaming.queries import get_session
 from lms.streaming.rules import LATE_CHUNKS, MAX_CHUNK
-from lms.streaming.tokens import MEDIA_AGE, sign_media
+from lms.streaming.tokens import MEDIA_AGE, TOKEN_AGE, sign_media
 from lms.streaming.webm import MAGIC
 from tests.factories import Make
 
@@ -106,6 +108,30 @@ def test_what_was_recorded_before_the_end_can_arrive_a_minute_later(
         409,
         "This lecture is now sent from another page, or it is over.",
     )
+    assert late.mimetype == "application/problem+json", "nginx's refusals look otherwise, and are not final"
+
+
+def test_a_chunk_is_refused_for_good_once_nobody_reads_it(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    page.begin()
+    session_id = page.address.rpartition("/")[2]
+    create = files.create
+
+    def packaged_meanwhile(key: str, content: bytes) -> bool:
+        note_packaged(get_session(session_id).id, at=clock.now())
+        return create(key, content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "create", packaged_meanwhile)
+        assert page.put(0, FIRST).status_code == 409
+    with monkeypatch.context() as patch:
+        now = clock.now()
+        patch.setattr("time.time", lambda: (now + TOKEN_AGE).timestamp() + 2)
+        assert page.put(1, b"old").status_code == 410
+    with page.make.app.app_context():
+        remove_streams(page.lecture.id)
+    assert page.put(1, b"late").json["detail"] == "The recording was removed."
+    assert page.put(1, b"late").status_code == 410
+    assert page.put(0, bytes(MAX_CHUNK + 1)).mimetype == "application/problem+json"
 
 
 @pytest.mark.parametrize("digest", ["", "sha-256=:AAAA:", f"sha-256=:{'A' * 43}=:"])
