@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from lms.attendance.models.appeals import Appeal, AppealState
 from lms.attendance.models.credits import Outcome
 from lms.attendance.queries.outcomes import written_credits
+from lms.attendance.queries.roster_order import only_invited
 from lms.catalogue.models import Lecture
 from lms.core.db import read_column
 from lms.core.translations import TextOf
@@ -36,12 +37,14 @@ def tell_answer(lecture: Lecture, person_id: int, appeal: Appeal, outcome: Outco
 def tell_recording(
     lecture: Lecture, *, in_room: bool = False, counts_until: datetime | None = None, at: datetime
 ) -> None:
-    """E-mails the recording of a lecture, once, to those who were expected and did not attend all that was needed.
+    """E-mails the recording of a lecture, once, to those who were expected, had accepted their place, and did not
+    attend all that was needed.
 
     `in_room`: it can be watched in the room of the lecture; else it is linked on the lecture's page. `counts_until`:
     until when watching it counts; null where it does not.
     """
     people = {person_id for person_id in read_column(expected_at(lecture.id)) if person_id is not None}
+    people.difference_update(read_column(only_invited(lecture.id)))
     outcomes = {person_id: credit.outcome for person_id, credit in written_credits(lecture.id).items()}
     partly = {person_id for person_id in people if outcomes.get(person_id) is Outcome.PARTIAL}
     missed = {person_id for person_id in people if outcomes.get(person_id, Outcome.ABSENT) is Outcome.ABSENT}

@@ -14,6 +14,8 @@ from lms.attendance.presence import PresenceInterval, Span, offline_ms, stated_m
 from lms.core import clock, measures, minutes
 from lms.core.i18n import _
 
+INVITED = "invited"
+"""What pages and files say in place of the outcome of somebody who is only invited (`AttendanceOutcome.is_invited`)."""
 _NO_SOURCES: dict[str, list[Any]] = {"sources": [], "intervals": [], "by_source": []}
 
 
@@ -129,6 +131,8 @@ class AttendanceOutcome:
     `by_source` has them by what saw the person: of a report its system, of a group its place.
     `start_ms` and `length_ms` are the lecture's, `whole_ms` is its length with its pauses,
     `needed_percent` is the share that makes *attended*.
+    `is_invited`: nothing was seen of the person, who has not accepted the place that staff of the series gave: on pages
+    and in mails not *absent*, which `outcome` is.
     """
 
     start_ms: int
@@ -145,6 +149,12 @@ class AttendanceOutcome:
     explanation: str
     is_counted: bool
     correction: ByHand | None
+    is_invited: bool = False
+
+    @property
+    def result(self) -> str:
+        """The outcome, or that the person is invited."""
+        return INVITED if self.is_invited else self.outcome.value
 
     @property
     def minutes(self) -> float:
@@ -279,6 +289,12 @@ class OutcomeInputs:
             if (stays := self.span.count(intervals))
         ]
         return sorted(timelines, key=lambda timeline: (timeline[2][0], timeline[0].value, timeline[1] or ""))
+
+
+def as_invited(fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields of an `AttendanceOutcome` for somebody who has not accepted the place, and was not seen."""
+    reason = _("Enrolled by the staff of the series, and not accepted yet. This does not count as an absence.")
+    return fields | {"is_invited": True, "explanation": reason}
 
 
 def was_in_group(presence: Iterable[PresenceInterval]) -> bool:

@@ -138,6 +138,8 @@ def _held(lecture: AnyLecture, attendances: Mapping[int, PersonAttendance] | Non
         return {"state": "done", "tag": _("Attended, %(minutes)s", minutes=minutes), "words": _("attended")}
     if mine.outcome is Outcome.EXCUSED:
         return {"state": "missed", "tag": _("Excused"), "words": _("excused")} | _recording(lecture)
+    if mine.is_invited:
+        return {"state": "missed", "tag": _("Invited"), "words": _("not yet accepted")} | _recording(lecture)
     missed: Stop = {"state": "missed", "words": _("missed"), "tag": _("Absent")}
     if mine.outcome is Outcome.PARTIAL:
         missed |= {"words": _("partial"), "tag": _("Partial, %(minutes)s", minutes=minutes)}

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, CompoundSelect, Select, and_, except_, exists, func, not_, or_, select
 from sqlalchemy.orm import aliased
 
 from lms.catalogue.models import Lecture, LectureChange
@@ -55,6 +55,12 @@ IS_ELIGIBLE = or_(_had_place(), IS_ENROLLED)
 """Whether attendance of a `Lecture` counts for the person of an `Enrolment` in its series: had a place when it ended,
 or has one now."""
 
+IS_UNANSWERED = Enrolment.profile_shared_at.is_(None)
+"""Whether the person of an `Enrolment` has not accepted yet the place that staff of the series gave them."""
+
+IS_TAKEN_UP = and_(IS_EXPECTED, not_(IS_UNANSWERED))
+"""Whether the person of an `Enrolment` is expected at a `Lecture` and has accepted the place, or asked for it."""
+
 
 def _of_lecture(lecture_id: Any, condition: ColumnElement[bool]) -> Select[int | None]:
     return (
@@ -71,6 +77,13 @@ def expected_at(lecture_id: Any, people: Any = None) -> Select[int | None]:
     or an expanding parameter for them)."""
     query = _of_lecture(lecture_id, IS_EXPECTED)
     return query if people is None else query.where(is_of(PERSON_ROW.canonical_id.in_(people)))
+
+
+def invited_at(lecture_id: Any, *seen: Select[Any]) -> CompoundSelect[Any]:
+    """The query of who is expected at a lecture but only invited, and in none of the queries `seen`: has not accepted
+    the place yet. Somebody who is invited and never came is not absent (ADR 95)."""
+    unanswered = _of_lecture(lecture_id, and_(IS_EXPECTED, IS_UNANSWERED))
+    return except_(unanswered, _of_lecture(lecture_id, IS_TAKEN_UP), *seen)
 
 
 def eligible_at(lecture_id: Any, people: Any = None) -> Select[int | None]:

@@ -128,7 +128,7 @@ def audience_of(series: Series, to: AudienceInput, *, by: Actor, held: Lecture |
             lecture = find_lecture(to.lecture_id)
         if lecture is None or lecture.series_id != series.id or lecture.state is not LectureState.HELD:
             raise Invalid("lecture", _("Choose a lecture that was held."))
-        outcome = RosterFilter(outcome=Outcome(to.audience.value))
+        outcome = RosterFilter(outcome=Outcome(to.audience.value), is_invited=False)
         query = query.where(Person.id.in_(filtered(lecture, outcome, by=by)))
     elif to.audience is Audience.SHORT:
         query = query.where(Person.id.in_(ids_in_group(series.slug, EarnerGroup.MISSES, by=by)))

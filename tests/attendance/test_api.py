@@ -95,6 +95,7 @@ def test_import_and_roster(door: Door) -> None:
         ],
         "explanation": "62 of 90 minutes, 1 rejoin: attended",
         "counted": True,
+        "invited": False,
         "correction": None,
     }
     assert (cyr["person"]["country"], cyr["minutes"], cyr["percent"], cyr["outcome"]) == (None, 0.0, 0.0, "absent")

@@ -8,16 +8,24 @@ import re
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from lms.attendance.actions import corrections
+from lms.attendance.actions.correction_batches import preview_batch
 from lms.attendance.models.credits import Outcome
 from lms.attendance.models.evidence import Source
-from lms.attendance.queries.roster import EVERYBODY, get_roster_page, roster
+from lms.attendance.notices import tell_recording
+from lms.attendance.queries.correction_batches import preview_of
+from lms.attendance.queries.persons import attendance_of_person
+from lms.attendance.queries.roster import EVERYBODY, get_roster_page, roster, roster_totals
 from lms.attendance.queries.roster_filters import RosterFilter
+from lms.core.db import action, db
 from lms.core.lists import ListRequest
 from lms.core.roles import SYSTEM, Actor
 from lms.core.unpacking import read_workbook
-from tests.attendance.scene import END, Scene
+from lms.mail.outbox import OutboxMail
+from lms.reports.queries.lecture import get_lecture_report
+from tests.attendance.scene import END, START, Scene
 
 
 def crowded(make: Any) -> Scene:
@@ -162,3 +170,60 @@ def test_an_address_with_unknown_values_is_answered_with_a_sentence(client: Any,
     assert "Unknown filters “outcome”, “country”, “source”, “sort”, “size” were ignored." in page.text
     assert page.text.count('data-testid="roster-row"') == 5
     assert client.get(f"/lectures/{lecture}/roster?page=999999999&cursor=zz&q={'x' * 9000}").status_code == 200
+
+
+@pytest.mark.databases
+def test_an_invitation_is_no_absence(client: Any, make: Any, context: None) -> None:
+    scene = crowded(make)
+    for name, shared in (("Ida", None), ("Ivo", None), ("Jan", START)):
+        scene.people[name] = make.person(name, email=f"{name.lower()}@x.example")
+        make.enrolment(scene.series, scene.people[name], profile_shared_at=shared)
+    scene.publish(("ivo@x.example", 0, 90))  # seen without having accepted: attended
+    totals = roster_totals(scene.lecture.id, by=SYSTEM)
+    assert (totals.people, totals.attended, totals.partial, totals.absent, totals.excused, totals.invited) == (
+        7, 2, 2, 2, 1, 1,
+    )  # fmt: skip
+    assert names(scene, RosterFilter(outcome=Outcome.ABSENT, is_invited=False)) == ["Cyr", "Jan"]
+    assert names(scene, RosterFilter(is_invited=True)) == ["Ida"]
+    assert names(scene, RosterFilter(is_invited=False)) == ["Ada", "Ben", "Cyr", "Dora", "Eva", "Ivo", "Jan"]
+    assert names(scene, RosterFilter(is_invited=True), sort="minutes") == ["Ida"]
+
+    report = get_lecture_report(scene.lecture.id, by=SYSTEM, at=END)
+    assert report is not None
+    assert (report.registered, report.attended) == (7, 2)
+    tell_again = action(tell_recording)
+    tell_again(scene.lecture, at=END)
+    mails = set(db.session.scalars(select(OutboxMail.address).where(OutboxMail.template == "replay_open")))
+    assert "jan@x.example" in mails
+    assert "ida@x.example" not in mails
+
+    row = scene.row("Ida")
+    assert (row.outcome, row.result, row.minutes) == (Outcome.ABSENT, "invited", 0.0)
+    [own] = attendance_of_person(scene.people["Ida"].id, by=SYSTEM)
+    assert own.is_invited
+    assert own.explanation == row.explanation
+    [own] = attendance_of_person(scene.people["Jan"].id, by=SYSTEM)
+    assert not own.is_invited
+
+    make.sign_in(client, scene.teacher)
+    address = f"/lectures/{scene.lecture.id}/roster"
+    page = client.get(address).text
+    assert page.rindex('data-testid="figure-invited"') > page.rindex('data-testid="figure-excused"')
+    assert "ida@x.example" not in page
+    assert "ida@x.example" in client.get(address + "?outcome=invited").text
+    lines = list(csv.reader(io.StringIO(client.get(address + ".csv").text)))
+    assert [line[7] for line in lines if line[0] == "ida@x.example"] == ["invited"]
+    rows = client.get(f"/api/v1{address[:-7]}/attendance", headers=make.headers(scene.teacher)).json["items"]
+    assert {(one["outcome"], one["invited"]) for one in rows if one["minutes"] == 0 and not one["correction"]} == {
+        ("absent", False), ("absent", True),
+    }  # fmt: skip
+
+    ids = [scene.people["Ida"].public_id, scene.people["Jan"].public_id]
+    batch = preview_batch(scene.lecture.id, ids, outcome=Outcome.EXCUSED, by=scene.by, at=END)
+    moves = preview_of(scene.lecture, batch, by=scene.by, at=END).totals
+    assert moves[Outcome.ABSENT] == (2, 1)
+    assert moves[Outcome.EXCUSED] == (1, 3)
+    corrected = scene.people["Ida"].public_id
+    corrections.correct(scene.lecture.id, corrected, outcome=Outcome.ABSENT, reason="Said no", by=scene.by, at=END)
+    totals = roster_totals(scene.lecture.id, by=SYSTEM)
+    assert (totals.people, totals.absent, totals.invited) == (8, 3, 0)

@@ -26,6 +26,7 @@ def test_who_missed_lectures_and_can_still_earn_it_is_behind(world: World) -> No
     people = {name: make.person(name, country=code) for name, code in PEOPLE.items()}
     for person in people.values():
         make.enrolment(series, person, at=at - DAYS[9])
+    make.enrolment(series, make.person("Invited", country="KE"), at=at - DAYS[9], profile_shared_at=None)
     held = [
         make.lecture(
             series, starts_at=at - day, actual_start=at - day, actual_end=at - day + HOUR, state="held",

@@ -29,6 +29,7 @@ from lms.catalogue.models import Lecture
 from lms.core.bulk import among
 from lms.core.db import read, read_column
 from lms.core.roles import Actor
+from lms.enrolment.membership import invited_at
 from lms.enrolment.queries.sharing import hidden_among, labels_of
 from lms.people.models import Person
 from lms.people.queries.countries import country_codes_of
@@ -106,9 +107,11 @@ def _totals(lecture_id: int, changes: OutcomeDifference, *, by: Actor, at: datet
     """How many people have each outcome now, and would have; without those that stay as they are."""
     totals = roster_totals(lecture_id, by=by, at=at)
     moved: Counter[Outcome] = Counter()
-    for change in changes.changes.values():
-        moved[_outcome(change.before)] -= 1
-        moved[_outcome(change.after)] += 1
+    invited = set(read_column(invited_at(lecture_id)))
+    for person_id, change in changes.changes.items():
+        for values, step in ((change.before, -1), (change.after, 1)):
+            if values is not None or person_id not in invited:  # who is only invited has no outcome yet
+                moved[_outcome(values)] += step
     now = {outcome: int(getattr(totals, outcome.value)) for outcome in Outcome}
     return {outcome: Move(now[outcome], now[outcome] + moved[outcome]) for outcome in Outcome if moved[outcome]}
 

@@ -11,7 +11,7 @@ from lms.attendance.models.appeals import Appeal
 from lms.attendance.models.credits import Correction, Credit
 from lms.attendance.models.evidence import Beat, Join, Presence, ReplayViewing
 from lms.attendance.models.unmatched import UnmatchedAttendee
-from lms.attendance.outcomes import AttendanceOutcome, OutcomeInputs, was_in_group
+from lms.attendance.outcomes import AttendanceOutcome, OutcomeInputs, as_invited, was_in_group
 from lms.attendance.presence import WHO, lectures_with_evidence, places_of, presence_by_person, presence_of, span_of
 from lms.attendance.queries.outcomes import corrections_by_lecture, exclusion_reasons
 from lms.catalogue.models import LECTURE_TITLE, Lecture, LectureState, Policy
@@ -21,7 +21,7 @@ from lms.core.db import db, read
 from lms.core.errors import NotFound
 from lms.core.roles import Actor
 from lms.core.translations import Translations
-from lms.enrolment.membership import IS_ELIGIBLE, IS_EXPECTED, holds_for, series_of
+from lms.enrolment.membership import IS_ELIGIBLE, IS_EXPECTED, IS_TAKEN_UP, holds_for, series_of
 from lms.people.models import Person
 
 
@@ -64,7 +64,10 @@ def attendance_of_person(
             exclusions={} if counts else exclusion_reasons(db.session.get_one(Lecture, lecture.id), [person_id]),
             places={person_id: places.get((lecture.id, person_id), "")},
         )
-        fields = inputs.fields_for(person_id, presence.get(lecture.id, []))
+        seen = presence.get(lecture.id, [])
+        fields = inputs.fields_for(person_id, seen)
+        if not (lecture.is_taken_up or seen or fields["correction"]):
+            fields = as_invited(fields)
         attendances.append(
             PersonAttendance(
                 lecture_id=lecture.id,
@@ -123,6 +126,7 @@ def _held(*which: ColumnElement[bool]) -> Any:
             Lecture.paused_ms,
             Policy.min_percent,
             holds_for(_WHO, IS_ELIGIBLE).label("is_eligible"),
+            holds_for(_WHO, IS_TAKEN_UP).label("is_taken_up"),
             is_credited.label("is_credited"),
             correction.scalar_subquery().label("correction_id"),
         )

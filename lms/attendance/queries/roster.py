@@ -15,8 +15,9 @@ from lms.attendance import rules
 from lms.attendance.models.credits import Credit, Outcome
 from lms.attendance.models.evidence import Presence
 from lms.attendance.models.unmatched import UnmatchedAttendee
-from lms.attendance.outcomes import AttendanceOutcome
+from lms.attendance.outcomes import AttendanceOutcome, as_invited
 from lms.attendance.presence import (
+    is_held,
     is_unmatched,
     people_with_evidence,
     presence_in,
@@ -87,7 +88,7 @@ class RosterRow(AttendanceOutcome):
 
 @dataclass(frozen=True)
 class RosterTotals:
-    """The numbers of a roster.
+    """The numbers of a roster. `people` are without the `invited`, who have not accepted their place and never came.
 
     `unmatched` attendees are not identified; in a live lecture `here` are in the room now and `seen` have been.
     """
@@ -98,6 +99,7 @@ class RosterTotals:
     absent: int = 0
     excused: int = 0
     unmatched: int = 0
+    invited: int = 0
     in_room: int = 0
     seen: int = 0
     recounted_at: datetime | None = None
@@ -207,7 +209,7 @@ def roster(
     null.
     """
     lecture = get_rostered_lecture(lecture_id, by=by)
-    order = roster_order(lecture, shared_only=sees_shared_only(by))
+    everybody = order = roster_order(lecture, shared_only=sees_shared_only(by))
     after = None
     if cursor is not None:
         name, person_id = _position(cursor)
@@ -215,7 +217,9 @@ def roster(
     if not filters.is_empty:
         matching = set(read_column(filtered(lecture, filters, by=by, at=at)))
         order = replace(order, positions=[one for one in order.positions if one[1] in matching])
-    return _of_ids(lecture, order.page(after, None if limit is None else limit + 1), at, by)
+    elif is_held(lecture):
+        order = order.limited_to(is_invited=filters.is_invited)
+    return _of_ids(lecture, order.page(after, None if limit is None else limit + 1), everybody.invited, at, by)
 
 
 def get_roster_page(
@@ -234,11 +238,14 @@ def get_roster_page(
     lecture = get_rostered_lecture(lecture_id, by=by)
     policy = policy_for(lecture)  # held here, so that it is read once
     needed = rules.needed_ms(span_of(lecture, clock.to_ms(at)).length_ms, policy.min_percent)
-    order = roster_order(lecture, shared_only=sees_shared_only(by))
+    everybody = order = roster_order(lecture, shared_only=sees_shared_only(by))
+    if is_held(lecture):
+        order = order.limited_to(is_invited=filters.is_invited)
     if filters.is_empty and request.sort in ("", "name"):
         matching = len(order.positions)
         request = request.within(matching)
-        rows = _of_ids(lecture, order.slice(request.offset, request.size, is_reversed=request.descending), at, by)
+        ids = order.slice(request.offset, request.size, is_reversed=request.descending)
+        rows = _of_ids(lecture, ids, everybody.invited, at, by)
         if request.descending:
             rows.reverse()
     else:
@@ -247,14 +254,14 @@ def get_roster_page(
         request = request.within(matching)
         sort = RosterSort(request.sort, request.descending, places_by_name(country_names or {}), needed)
         entries = sorted_entries(lecture, people, sort, by=by, offset=request.offset, limit=request.size, at=at)
-        rows = _rows(lecture, entries, at, by)
+        rows = _rows(lecture, entries, everybody.invited, at, by)
     return RosterPage(
         lecture=lecture,
         needed_percent=policy.min_percent,
         needed_ms=needed,
         rows=rows,
         matching=matching,
-        totals=_totals(lecture, order, at),
+        totals=_totals(lecture, everybody, at),
         curve=order.curve,
         countries=order.countries,
         organisations=order.organisations,
@@ -268,16 +275,21 @@ def get_row(lecture_id: int, person_public_id: str, *, by: Actor, at: datetime |
     if not is_on_roster(lecture, person_id):
         raise NotFound
     query = _entries(False).where(Person.id == person_id)
-    return _rows(lecture, db.session.execute(query).all(), at, by)[0]
+    invited = roster_order(lecture, shared_only=sees_shared_only(by)).invited
+    return _rows(lecture, db.session.execute(query).all(), invited, at, by)[0]
 
 
-def _of_ids(lecture: Lecture, ids: list[int], at: datetime | None, by: Actor) -> list[RosterRow]:
+def _of_ids(
+    lecture: Lecture, ids: list[int], invited: Collection[int], at: datetime | None, by: Actor
+) -> list[RosterRow]:
     """The rows of these people, by name."""
     entries = _entries_of(ids, lecture, by)
-    return _rows(lecture, sorted(entries, key=lambda entry: (entry.position, entry.id)), at, by)
+    return _rows(lecture, sorted(entries, key=lambda entry: (entry.position, entry.id)), invited, at, by)
 
 
-def _rows(lecture: Lecture, page: Sequence[_Entry], at: datetime | None, by: Actor) -> list[RosterRow]:
+def _rows(
+    lecture: Lecture, page: Sequence[_Entry], invited: Collection[int], at: datetime | None, by: Actor
+) -> list[RosterRow]:
     ids = [entry.id for entry in page]
     hidden = hidden_among(lecture.series_id, ids, by=by)
     span = span_of(lecture, clock.to_ms(at) if at is not None else None)
@@ -297,9 +309,10 @@ def _rows(lecture: Lecture, page: Sequence[_Entry], at: datetime | None, by: Act
             country=None if entry.id in hidden else countries.get(entry.id),
             is_hidden=entry.id in hidden,
             position=entry.position,
-            **inputs.fields_for(entry.id, presence.get(entry.id, [])),
+            **(as_invited(fields) if entry.id in invited else fields),
         )
         for entry in page
+        for fields in [inputs.fields_for(entry.id, presence.get(entry.id, []))]
     ]
 
 
@@ -312,13 +325,12 @@ def roster_totals(lecture_id: int, *, by: Actor, at: datetime | None = None) -> 
 
 
 def _totals(lecture: Lecture, order: RosterOrder, at: datetime | None) -> RosterTotals:
-    people, unmatched = len(order.positions), order.unmatched
+    people, unmatched, invited = len(order.positions) - len(order.invited), order.unmatched, len(order.invited)
     if lecture.state is LectureState.LIVE:
         now = clock.to_ms(at or clock.now())
         seen = select(func.count()).select_from(union(*people_with_evidence(lecture.id)).subquery())
-        return RosterTotals(
-            people, unmatched=unmatched, in_room=viewers(lecture.id, now), seen=db.session.scalar(seen) or 0
-        )
+        in_room, seen_so_far = viewers(lecture.id, now), db.session.scalar(seen) or 0
+        return RosterTotals(people, unmatched=unmatched, invited=invited, in_room=in_room, seen=seen_so_far)
     counted, moments = dict.fromkeys(Outcome, 0), []
     query = select(Credit.outcome, func.count(), func.max(Credit.computed_at))
     for outcome, count, moment in read(query.where(Credit.lecture_id == lecture.id).group_by(Credit.outcome)):
@@ -332,6 +344,7 @@ def _totals(lecture: Lecture, order: RosterOrder, at: datetime | None) -> Roster
         excused=counted[Outcome.EXCUSED],
         absent=people - came,
         unmatched=unmatched,
+        invited=invited,
         recounted_at=max(moments, default=None),
     )
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, case, func, literal, or_, select, union, union_all
+from sqlalchemy import Select, and_, case, func, literal, not_, or_, select, union, union_all
 
 from lms.attendance.models.credits import Credit, Outcome
 from lms.attendance.models.evidence import Presence, Source
@@ -18,7 +18,7 @@ from lms.attendance.presence import (
     people_with_evidence,
     presence_by_person,
 )
-from lms.attendance.queries.roster_order import day_of_lecture, position_of
+from lms.attendance.queries.roster_order import day_of_lecture, only_invited, position_of
 from lms.catalogue.models import Lecture
 from lms.core.bulk import among
 from lms.core.db import db, read, read_value
@@ -44,7 +44,8 @@ class RosterFilter:
     """Filters of a roster. `q` searches names, organisations and addresses, in any case of letters.
 
     `outcome` applies to held lectures, and `source` to the source of presence. Readers who only see shared names find
-    people by country and organisation only among these.
+    people by country and organisation only among these. In held lectures `is_invited` chooses those who are only
+    invited (`only_invited`) or leaves them out; null: neither.
     """
 
     q: str = ""
@@ -52,11 +53,12 @@ class RosterFilter:
     country: str | None = None
     source: Source | None = None
     organisation: str | None = None
+    is_invited: bool | None = None
 
     @property
     def is_empty(self) -> bool:
-        """Whether it holds everybody."""
-        return self == RosterFilter()
+        """Whether it holds everybody, but for `is_invited`."""
+        return replace(self, is_invited=None) == RosterFilter()
 
 
 def filtered(lecture: Lecture, filters: RosterFilter, *, by: Actor, at: datetime | None = None) -> Select[Any]:
@@ -71,6 +73,9 @@ def filtered(lecture: Lecture, filters: RosterFilter, *, by: Actor, at: datetime
             query = query.where(Person.id.not_in(credited.where(Credit.outcome != Outcome.ABSENT)))
         else:
             query = query.where(Person.id.in_(credited.where(Credit.outcome == outcome)))
+    if filters.is_invited is not None and is_held(lecture):
+        is_invited = Person.id.in_(only_invited(lecture.id))
+        query = query.where(is_invited if filters.is_invited else not_(is_invited))
     if filters.source is not None:
         query = query.where(Person.id.in_(_seen_by(lecture, filters.source)))
     if filters.country is not None:

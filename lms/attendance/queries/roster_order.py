@@ -27,11 +27,13 @@ from lms.attendance.attendance_curve import course
 from lms.attendance.models.evidence import Beat, Join, Presence
 from lms.attendance.models.unmatched import UnmatchedAttendee
 from lms.attendance.presence import (
+    WHO,
     corrected_or_in_room,
     intervals_in,
     is_held,
     is_unmatched,
     people_with_evidence,
+    presence_by_person,
     span_of,
 )
 from lms.catalogue.models import Lecture
@@ -39,7 +41,7 @@ from lms.core import cache_versions, clock
 from lms.core.bulk import among
 from lms.core.db import read, read_column, read_value
 from lms.core.process_cache import kept_until_changed
-from lms.enrolment.membership import expected_at
+from lms.enrolment.membership import expected_at, invited_at
 from lms.enrolment.queries.sharing import shared_in
 from lms.people.models import Person
 from lms.people.queries.countries import country_codes_of
@@ -62,12 +64,14 @@ cache_versions.watch(STAMP, _TABLES.__contains__)
 class RosterOrder:
     """`positions` are (name to sort by, person) of everybody on the roster, in order; `unmatched` more were there of
     whom nobody knows who they are. `curve` is the most people at once in each minute from the actual start; `day` the
-    one on which their countries are read."""
+    one on which their countries are read. `invited` of these people have not accepted their place, and nothing of them
+    was seen."""
 
     positions: list[Position]
     unmatched: int
     curve: list[int]
     day: date
+    invited: frozenset[int]
 
     @cached_property
     def members(self) -> frozenset[int]:
@@ -85,6 +89,12 @@ class RosterOrder:
         """How many of those whose names are read name each organisation (`count_organisations`)."""
         named = [person_id for name, person_id in self.positions if name]
         return count_organisations(select(Person.id).where(among(Person.id, named)))
+
+    def limited_to(self, *, is_invited: bool | None) -> RosterOrder:
+        """The same with those who are invited only, without them, or (null) with everybody."""
+        if is_invited is None or not (is_invited or self.invited):
+            return self
+        return replace(self, positions=[one for one in self.positions if (one[1] in self.invited) is is_invited])
 
     def slice(self, offset: int, limit: int, *, is_reversed: bool = False) -> list[int]:
         """A part of the list; `is_reversed`: counted from its end."""
@@ -107,6 +117,11 @@ def on_roster(lecture_id: Any, people: Any = None) -> CompoundSelect[Any]:
     return union(expected_at(lecture_id, people), *people_with_evidence(lecture_id, people))
 
 
+def only_invited(lecture_id: int) -> CompoundSelect[Any]:
+    """The query of the people on a roster who have not accepted their place, and of whom nothing was seen."""
+    return invited_at(lecture_id, *people_with_evidence(lecture_id))
+
+
 def position_of(shared_only: bool) -> Any:
     """What a roster is in order of: names, or with `shared_only` nothing for a name that is not shared in the series
     (the parameter `series_id`), so that no place in the list tells it."""
@@ -119,8 +134,11 @@ def position_of(shared_only: bool) -> Any:
 def roster_order(lecture: Lecture, *, shared_only: bool) -> RosterOrder:
     """The roster of a lecture as it is now."""
     order = kept_until_changed(STAMP, (lecture.id, shared_only), lambda: _read(lecture, shared_only))
-    if not order.members.issuperset(read_column(union(*corrected_or_in_room(lecture.id)))):
-        return _read(lecture, shared_only)
+    seen = set(read_column(union(*corrected_or_in_room(lecture.id))))
+    if not order.members.issuperset(seen):
+        order = _read(lecture, shared_only)
+    if not order.invited.isdisjoint(seen):
+        order = replace(order, invited=order.invited - seen)
     has_beats = select(exists().where(Join.lecture_id == lecture.id, Beat.join_id == Join.id))
     if is_held(lecture) and read_value(has_beats):
         return replace(order, curve=curve_of(lecture))
@@ -136,7 +154,10 @@ def _read(lecture: Lecture, shared_only: bool) -> RosterOrder:
         .join(UnmatchedAttendee, UnmatchedAttendee.id == Presence.attendee_id)
         .where(Presence.lecture_id == lecture.id, *is_unmatched())
     )
-    return RosterOrder(positions, read_value(unmatched) or 0, curve_of(lecture), day_of_lecture(lecture))
+    invited = read_column(invited_at(lecture.id, *presence_by_person(WHO, lecture_id=lecture.id)))
+    return RosterOrder(
+        positions, read_value(unmatched) or 0, curve_of(lecture), day_of_lecture(lecture), frozenset(invited)
+    )
 
 
 def day_of_lecture(lecture: Lecture, at: datetime | None = None) -> date:

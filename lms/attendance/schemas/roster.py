@@ -58,7 +58,10 @@ class CorrectionOut(AnswerSchema):
 
 
 class AttendanceRow(AnswerSchema):
-    """The attendance of one person in one lecture. `minutes` and `percent` are rounded down to one decimal."""
+    """The attendance of one person in one lecture. `minutes` and `percent` are rounded down to one decimal.
+
+    `invited`: the person has not accepted the place that staff of the series gave, and was not seen. The outcome is
+    then *absent*, but pages, e-mails and totals do not count it as one."""
 
     person = NestedFields(PersonOut)
     minutes = Float()
@@ -68,6 +71,7 @@ class AttendanceRow(AnswerSchema):
     intervals = List(Nested(IntervalOut))
     explanation = String()
     counted = Boolean(attribute="is_counted")
+    invited = Boolean(attribute="is_invited")
     correction = Nested(CorrectionOut, allow_none=True)
 
 

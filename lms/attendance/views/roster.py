@@ -14,6 +14,7 @@ from lms.attendance.actions.correction_batches import CORRECTIONS, preview_batch
 from lms.attendance.forms import CorrectionForm
 from lms.attendance.models.credits import Outcome
 from lms.attendance.models.evidence import Source
+from lms.attendance.outcomes import INVITED
 from lms.attendance.presence import span_of
 from lms.attendance.queries import roster as roster_queries
 from lms.attendance.queries.appeals import open_appeals_by_person
@@ -60,7 +61,7 @@ class Roster(ListView[RosterRow]):
     anchor = "people"
     text_label = _l("Name, e-mail or organisation")
     filters = {
-        "outcome": frozenset(Outcome),
+        "outcome": frozenset({*Outcome, INVITED}),
         "country": known_codes,
         "source": frozenset(Source),
         "organisation": None,
@@ -91,7 +92,7 @@ class Roster(ListView[RosterRow]):
         FileColumn("organisation", width=28),
         FileColumn("minutes", width=9),
         FileColumn("percent", width=9),
-        FileColumn("outcome", "outcome.value", 10),
+        FileColumn("outcome", "result", 10),
         FileColumn("sources", lambda row: " ".join(row.sources), 14),
         FileColumn("explanation", width=48),
     )
@@ -106,12 +107,14 @@ class Roster(ListView[RosterRow]):
     def people(self) -> RosterFilter:
         """The filter, for actions on everybody whom the list has."""
         filters = self.request.filters
+        outcome = filters.get("outcome")
         return RosterFilter(
             q=self.request.q,
-            outcome=Outcome(filters["outcome"]) if "outcome" in filters else None,
+            outcome=Outcome(outcome) if outcome and outcome != INVITED else None,
             country=filters.get("country"),
             source=Source(filters["source"]) if "source" in filters else None,
             organisation=filters.get("organisation"),
+            is_invited=outcome == INVITED,
         )
 
     def query(self, request: ListRequest) -> tuple[Sequence[RosterRow], int]:
@@ -133,7 +136,8 @@ class Roster(ListView[RosterRow]):
         self.request = self.read(request.args)
 
     def file_query(self, request: ListRequest) -> Iterable[RosterRow]:
-        return roster_queries.roster(self.lecture_id, by=self.by, limit=None, filters=self.people, at=self.at)
+        people = self.people if "outcome" in request.filters else replace(self.people, is_invited=None)
+        return roster_queries.roster(self.lecture_id, by=self.by, limit=None, filters=people, at=self.at)
 
     def chips(self) -> list[Chip]:
         if not self.is_held:
@@ -149,6 +153,8 @@ class Roster(ListView[RosterRow]):
         if totals.unmatched:
             url = url_for("attendance_imports.review", lecture_id=self.lecture_id)
             chips.append(Chip("unmatched", totals.unmatched, _("Unmatched"), url))
+        if totals.invited:
+            chips.append(Chip(INVITED, totals.invited, _("Invited")))
         return chips
 
     def selects(self) -> list[Select]:
@@ -233,7 +239,14 @@ def person(lecture_id: int, person_id: str) -> ResponseReturnValue:
     """Redirects to one person on the roster."""
     row = get_row(lecture_id, person_id, by=current_actor(), at=clock.now())
     return redirect(
-        url_for(".roster", lecture_id=lecture_id, q=row.full_name, open=person_id, _anchor=f"p-{person_id}")
+        url_for(
+            ".roster",
+            lecture_id=lecture_id,
+            outcome=INVITED if row.is_invited else None,
+            q=row.full_name,
+            open=person_id,
+            _anchor=f"p-{person_id}",
+        )
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, case, exists, func, or_, select
+from sqlalchemy import Select, and_, case, exists, func, not_, or_, select
 
 from lms.attendance.models.credits import Credit, Outcome
 from lms.attendance.queries.sessions import sessions_among
@@ -25,6 +25,7 @@ from lms.core.lists import ListRequest
 from lms.core.measures import MINUTE_MS
 from lms.core.roles import Actor
 from lms.core.translations import Translations, reader_text, reading_key
+from lms.enrolment.membership import IS_UNANSWERED
 from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.enrolment.queries.rows import PERSON_ROW, SPEAKS, day_of, matching
 from lms.enrolment.rules import speaks_for
@@ -206,6 +207,7 @@ def _query(measured: Mapping[int, _RunningSeries], country_id: int | None, at: d
             Enrolment.series_id.in_(list(measured)),
             Enrolment.status == EnrolmentStatus.ENROLLED,
             Person.erased_at.is_(None),
+            or_(not_(IS_UNANSWERED), present_ms > 0),  # an invitation that nobody took up is no absence
         )
     )
     if country_id is not None:

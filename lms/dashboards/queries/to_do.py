@@ -92,7 +92,7 @@ def own_to_do(person_id: int, series: Iterable[OwnSeries], *, at: datetime) -> O
         lecture_id
         for own in series
         for lecture_id, one in own.attendance.items()
-        if own.is_in and one.outcome in (Outcome.ABSENT, Outcome.PARTIAL)
+        if own.is_in and not one.is_invited and one.outcome in (Outcome.ABSENT, Outcome.PARTIAL)
     ]
     since = at - NEWS
     return OwnToDo(

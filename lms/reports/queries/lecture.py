@@ -14,7 +14,7 @@ from lms.attendance.models.credits import Credit, Outcome
 from lms.attendance.models.evidence import Source
 from lms.attendance.presence import WHO, presence_in, span_of
 from lms.attendance.queries.facts import count_facts
-from lms.attendance.queries.roster_order import on_roster
+from lms.attendance.queries.roster_order import on_roster, only_invited
 from lms.attendance.rules import Interval, clip, needed_ms, unite
 from lms.catalogue.models import Lecture, LectureState, Policy, Series
 from lms.catalogue.queries.lectures import get_lecture
@@ -60,11 +60,11 @@ class FromCountry:
 class LectureReport:
     """The report of a held lecture.
 
-    `only` are the countries it is limited to, if any. `registered` are on the roster, `came` were present at all,
-    `attended` have the credit, and `certified` of them hold a certificate of the series. `needed_ms` is what the policy
-    of the series asks for. `sources` are those of the attendances. `untimed` counts who came without a time of joining,
-    by the source of the credit; `uncounted` those of `course` who do not count as present, because their outcome was
-    corrected.
+    `only` are the countries it is limited to, if any. `registered` are on the roster and more than invited, `came` were
+    present at all, `attended` have the credit, and `certified` of them hold a certificate of the series. `needed_ms` is
+    what the policy of the series asks for. `sources` are those of the attendances. `untimed` counts who came without a
+    time of joining, by the source of the credit; `uncounted` those of `course` who do not count as present, because
+    their outcome was corrected.
     """
 
     lecture: Lecture
@@ -96,6 +96,7 @@ def get_lecture_report(lecture_id: int, *, by: Actor, at: datetime, locale: str 
     if lecture.state is not LectureState.HELD or lecture.actual_start is None or lecture.actual_end is None:
         return None
     roster = {person for person in db.session.scalars(on_roster(lecture.id)) if person is not None}
+    roster.difference_update(db.session.scalars(only_invited(lecture.id)))
     belongs = countries_of(roster, clock.day_of(lecture.actual_start, clock.reporting_zone()))
     only = None if sees_all else by.country_ids
     if only is not None:
