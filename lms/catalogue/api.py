@@ -237,9 +237,12 @@ def change_series(slug: str, sent: dict[str, Any]) -> Any:
 @bp.output(LecturesOut)
 @bp.doc(responses={409: "An instructor gives another lecture at that time."})
 def publish_all(slug: str, sent: dict[str, Any]) -> ResponseReturnValue:
-    """Publishes a series with its drafts: all or none. Answers with the lectures published by this call."""
+    """Publishes a series with its drafts: all or none. Answers with the lectures published by this call.
+
+    E-mails to the people enrolled leave a minute later at the earliest. Until then, unpublishing stops them.
+    """
     by = current_actor()
-    _series, lectures = publish_series(slug, sent["lectures"], by=by, at=clock.now())
+    _series, lectures = publish_series(slug, sent["lectures"], min_lectures=sent["min_lectures"], by=by, at=clock.now())
     return {"items": _shown_lectures(lectures)}
 
 

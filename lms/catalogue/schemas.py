@@ -273,6 +273,15 @@ class PublishIn(Schema):
     """Which lectures of a series are published; null for all drafts that have a date."""
 
     lectures = List(Integer(strict=True), load_default=None, allow_none=True, validate=Length(max=500))
+    min_lectures = Integer(
+        load_default=None,
+        allow_none=True,
+        strict=True,
+        metadata={
+            "description": "Number of lectures that the certificate requires from now on, in place of a share. "
+            "If null, the share stays. Where it then requires more lectures, the people enrolled are e-mailed."
+        },
+    )
 
 
 class UnpublishIn(Schema):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from lms.catalogue.queries.lectures import get_lecture
 from lms.certificates.actions import awards
+from lms.certificates.actions.requirements import JOB, add_growth
 from lms.certificates.models import Award
 from lms.certificates.queries import certificates, designs, holder_downloads, progress, requirements
 from lms.core.events import (
     CountriesMerged,
     CountryMergeUndone,
+    GrowthAsked,
+    LectureScheduled,
     MergeUndone,
     PeopleMerged,
     PeopleTraitsChanged,
@@ -19,7 +23,9 @@ from lms.core.events import (
     StoredFilesAsked,
     handles,
 )
+from lms.core.jobs import request_job
 from lms.core.roles import SYSTEM
+from lms.mail.decisions import TIME_TO_STOP
 from lms.people.actions.country_moves import move_back, move_rows
 
 
@@ -82,6 +88,22 @@ def add_requirement(event: RequirementAsked) -> None:
     required = requirements.requirements_of([event.series_id], at=event.at).get(event.series_id)
     if required is not None:
         event.required.update(lectures=required.lectures, minutes=required.minutes, percent=required.percent)
+
+
+@handles(GrowthAsked)
+def add_growth_to_invitations(event: GrowthAsked) -> None:
+    """What has grown since its readers enrolled or were told last."""
+    add_growth(event.series_id, event.growth, at=event.at)
+
+
+@handles(LectureScheduled)
+def tell_growth_later(event: LectureScheduled) -> None:
+    """A minute after a lecture was published in a series that people are enrolled in, it is looked whether the
+    certificate requires more."""
+    series = get_lecture(event.lecture_id, by=SYSTEM).series
+    if series.enrolled:
+        arguments = {"series_id": series.id, "published_id": event.lecture_id}
+        request_job(JOB, arguments, by=event.by, at=event.at, due_at=event.at + TIME_TO_STOP)
 
 
 @handles(PersonExportAsked)

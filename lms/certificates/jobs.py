@@ -12,6 +12,8 @@ from lms.certificates.actions.awards import FILES_JOB, JOB, issue_certificates, 
 from lms.certificates.actions.batch_render import fill
 from lms.certificates.actions.bundles import JOB as BUNDLE_JOB
 from lms.certificates.actions.bundles import make_bundle
+from lms.certificates.actions.requirements import JOB as GROWTH_JOB
+from lms.certificates.actions.requirements import invite_with_growth
 from lms.certificates.pdf.signature import TimestampAway
 from lms.certificates.queries.certificates import count_awarded_at
 from lms.core import clock
@@ -58,6 +60,12 @@ def bundle(run: Run, *, series_id: int, form: str) -> dict[str, Any]:
     """Puts the certificates of a series into one file."""
     with _stamped():
         return make_bundle(run.job_id, series_id, form, run.progress)
+
+
+@job(GROWTH_JOB)
+def tell_growth(_run: Run, *, series_id: int, published_id: int) -> dict[str, Any]:
+    """Invites the enrolled to a lecture at once, if the certificate requires more since it was published."""
+    return {"invited": int(invite_with_growth(series_id, published_id, at=clock.now()))}
 
 
 @contextmanager

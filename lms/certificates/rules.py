@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
 
 from lms.catalogue.models import CertificateKind, Series
 from lms.catalogue.rules import is_series_instructor
@@ -13,8 +12,9 @@ from lms.core.i18n import _
 from lms.core.measures import tenth_hours
 from lms.core.roles import Actor
 from lms.core.typed_text import clean_line
+from lms.mail.decisions import TIME_TO_STOP
 
-WAIT = timedelta(minutes=1)
+WAIT = TIME_TO_STOP
 """How long issuing can be stopped before it starts."""
 
 

@@ -282,6 +282,16 @@ class RequirementAsked(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class GrowthAsked(Event):
+    """The enrolled are invited to a lecture. Where the certificate of the series requires more than they know, and the
+    invitation is to say so, certificates stores that they know it, and adds to `growth` what the e-mail of each says:
+    the former and the new numbers (`requirement`) and how far the reader is (`progress`)."""
+
+    series_id: int
+    growth: dict[int, dict[str, Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class NomineesAsked(Event):
     """A reader lists the people for whom seats of a series are held.
 

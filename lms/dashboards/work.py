@@ -56,6 +56,7 @@ def _describe(job: Job, subjects: Subjects) -> Task:
         "post_digests": _("E-mail digests"),
         "make_recording_file": _("Preparing a recording for download"),
         "announce_recording": _("E-mails about a recording"),
+        "invite_with_growth": _("E-mails about a new lecture"),
     }
     title = titles.get(job.kind, _("Background task"))
     series = subjects.series.get(job.arguments.get("series_id", 0))

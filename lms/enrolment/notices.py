@@ -107,11 +107,15 @@ def tell_lecture(
     )
 
 
-def invite(lecture: Lecture, person_ids: Collection[int], *, at: datetime) -> None:
+def invite(
+    lecture: Lecture, person_ids: Collection[int], *, by_person: Mapping[int, Mapping[str, Any]], at: datetime
+) -> None:
     """Invites everybody enrolled to a lecture, inside the running action, which has locked its series: who enrols from
-    then on is invited with the confirmation."""
+    then on is invited with the confirmation. `by_person` is data of single e-mails."""
     lecture.invited_at = at
-    tell_lecture("lecture_invitation", lecture, person_ids, {}, expires_at=lecture.starts_at, at=at)
+    tell_lecture(
+        "lecture_invitation", lecture, person_ids, {}, expires_at=lecture.starts_at, by_person=by_person, at=at
+    )
 
 
 def _of_lecture(lecture: Lecture) -> dict[str, Any]:

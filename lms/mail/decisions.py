@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, or_, update
@@ -14,6 +14,9 @@ from lms.core.db import action, db
 from lms.mail.outbox import IS_FAILED, MailState, OutboxMail, due_mails
 from lms.mail.reasons import MailReason
 from lms.mail.stops import stop_mail
+
+TIME_TO_STOP = timedelta(minutes=1)
+"""From what somebody decides that e-mails many people to the first of these e-mails: time to stop them."""
 
 ERASED: dict[str, Any] = {
     "address": "",

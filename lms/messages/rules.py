@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
 
 from lms.catalogue.models import Series
 from lms.catalogue.rules import may_edit_series
@@ -12,6 +11,7 @@ from lms.core.i18n import _
 from lms.core.roles import Actor
 from lms.core.typed_text import clean_line, clean_text
 from lms.enrolment.rules import speaks_for
+from lms.mail.decisions import TIME_TO_STOP
 from lms.messages.models import Audience, Message, MessageState
 
 MAX_SUBJECT = 200
@@ -22,7 +22,7 @@ MAX_A_DAY = 20
 MAX_REMINDERS_A_DAY = 2
 """The number of messages to people of one country who are falling behind in a series, within 24 hours."""
 MAX_SEARCH = 100
-WAIT = timedelta(minutes=1)
+WAIT = TIME_TO_STOP
 """From the confirmation to the first e-mail: time to stop a message."""
 NAME = "{name}"
 """In subject and text: the reader's name."""

@@ -9,19 +9,31 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from lms.catalogue.models import CertificateKind, Lecture, LectureState, Policy
-from lms.certificates.actions.requirements import compare_requirements, post_grown_requirements
+from lms.catalogue.actions.publishing import publish_series, unpublish_lectures
+from lms.catalogue.models import CertificateKind, Lecture, LectureState, Policy, Series
+from lms.catalogue.queries.policies import current_policy
+from lms.certificates.actions.requirements import (
+    Growth,
+    compare_requirements,
+    find_growth,
+    invite_with_growth,
+    post_grown_requirements,
+)
 from lms.core.db import action, db
+from lms.core.errors import Refused
+from lms.core.jobs import Job
 from lms.core.roles import SYSTEM
 from lms.enrolment.actions.many import enrol_many
 from lms.enrolment.actions.places import enrol, withdraw
+from lms.enrolment.invitations import invite_due
 from lms.enrolment.models import Enrolment, EnrolmentSource, EnrolmentStatus
 from lms.enrolment.queries.people import export_of_person
 from lms.mail.kinds import MailKind
-from lms.mail.outbox import OutboxMail
+from lms.mail.outbox import MailState, OutboxMail
 from lms.people.actions.mail_choices import choose_mails
 from tests.certificates.conftest import BEGAN, Programme
 from tests.certificates.test_progress import with_addresses
+from tests.factories import Make
 
 pytestmark = [pytest.mark.databases, pytest.mark.usefixtures("context")]
 AT = BEGAN + timedelta(days=15)
@@ -140,3 +152,68 @@ def test_many_people_at_once_know_the_requirement(programme: Build, series: Prog
     enrol_many(series.series_id, person_ids, source=EnrolmentSource.FILE, by=SYSTEM, at=AT)
     query = select(Enrolment.required_lectures).where(Enrolment.series_id == series.series_id)
     assert list(db.session.scalars(query.where(Enrolment.person_id.in_(person_ids)))) == [3, 3]
+
+
+MINUTE = timedelta(minutes=1)
+
+
+def add_drafts(make: Make, series: Programme, *days: int) -> list[int]:
+    """Drafts that begin so many days later. Ada and Ben know that three lectures are needed."""
+    compare_requirements(at=AT)
+    invite_due(at=AT)
+    change(OutboxMail, state=MailState.SENT)
+    change(Series, taken=2)
+    row = db.session.get_one(Series, series.series_id)
+    return [make.lecture(row, f"Draft {day}", state="draft", starts_at=AT + timedelta(days=day)).id for day in days]
+
+
+def posted() -> list[tuple[str, str, bool]]:
+    rows = db.session.scalars(select(OutboxMail).where(OutboxMail.state == MailState.QUEUED).order_by(OutboxMail.id))
+    return [(row.payload["full_name"], row.template, "requirement" in row.payload) for row in rows]
+
+
+@pytest.mark.databases(differs=True)
+def test_a_new_lecture_and_what_it_requires_are_told_in_one_mail_after_a_minute(make: Make, series: Programme) -> None:
+    near, far = add_drafts(make, series, 3, 90)
+    compare_requirements(at=AT)
+    assert posted() == [], "nobody learns of drafts"
+    assert find_growth(series.series_id, at=AT) == Growth(before=3, now=4, people=2)
+    publish_series(series.slug, [near, far], by=SYSTEM, at=AT)
+    due = db.session.scalars(select(Job.due_at).where(Job.kind == "invite_with_growth")).all()
+    assert set(due) == {AT + MINUTE}
+    compare_requirements(at=AT + MINUTE / 2)
+    invite_due(at=AT + MINUTE / 2)
+    assert posted() == [], "it can still be stopped"
+    assert invite_due(at=AT + MINUTE) == 1
+    assert posted() == [("Ada", "lecture_invitation", True), ("Ben", "lecture_invitation", True)]
+    payload = next(mail.payload for mail in db.session.scalars(select(OutboxMail)) if "requirement" in mail.payload)
+    assert (payload["requirement"]["lectures"], payload["progress"]["lacks"]["lectures"]) == ([3, 4], 2)
+    assert not invite_with_growth(series.series_id, far, at=AT + MINUTE), "it is known by now"
+    compare_requirements(at=AT + timedelta(hours=1))
+    assert (len(posted()), stored()) == (2, {(4, 0, 60), (None, None, None)})
+
+
+def test_a_lecture_far_ahead_that_raises_the_requirement_is_invited_to_at_once(make: Make, series: Programme) -> None:
+    (far,) = add_drafts(make, series, 90, 91)[:1]
+    publish_series(series.slug, [far], by=SYSTEM, at=AT)
+    assert invite_due(at=AT + MINUTE) == 0
+    assert invite_with_growth(series.series_id, far, at=AT + MINUTE)
+    assert {name for name, _template, is_both in posted() if is_both} == {"Ada", "Ben"}
+    with pytest.raises(Refused, match="have been invited"):
+        unpublish_lectures(series.slug, [far], by=SYSTEM, at=AT + MINUTE)
+
+
+def test_publishing_can_keep_the_requirement_and_is_undone_within_the_minute(make: Make, series: Programme) -> None:
+    (far, _other) = add_drafts(make, series, 90, 91)
+    slug = series.slug
+    publish_series(slug, [far], min_lectures=3, by=SYSTEM, at=AT)
+    assert find_growth(series.series_id, at=AT) is None
+    assert not invite_with_growth(series.series_id, far, at=AT + MINUTE)
+    assert current_policy(series.series_id).min_lectures == 3
+    unpublish_lectures(slug, [far], with_share=True, by=SYSTEM, at=AT + MINUTE)
+    assert current_policy(series.series_id).min_lectures is None
+    publish_series(slug, [far], by=SYSTEM, at=AT + MINUTE)
+    unpublish_lectures(slug, [far], by=SYSTEM, at=AT + MINUTE)
+    assert not invite_with_growth(series.series_id, far, at=AT + 2 * MINUTE)
+    compare_requirements(at=AT + timedelta(hours=1))
+    assert (posted(), stored()) == ([], {(3, 0, 60), (None, None, None)})

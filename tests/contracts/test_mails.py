@@ -35,6 +35,7 @@ from lms.reports.queries.definitions import definitions
 from lms.reports.queries.figures import count
 from lms.reports.rules import Slice
 from lms.reports.snapshots import Frozen, freeze
+from lms.setting_values import LANGUAGES
 from tests.contracts.english import english_in, texts_of, written_by_people
 from tests.factories import Make
 from tests.icalendars import calendar_of, fold
@@ -145,6 +146,11 @@ def _of_lectures(ids: dict[str, int]) -> Iterator[Case]:
     for has_account in (True, False):
         coming = told | {"starts_at": SOON, "has_account": has_account} | _invited(ids["planned"])
         yield Case("lecture_invitation", coming, says=() if has_account else (NO_ACCOUNT,), ics="REQUEST")
+    standing = Standing(Earning(lectures=8, needed=6, to_come=5), attended=3, remaining=5).in_numbers
+    numbers = {"lectures": [5, 6], "minutes": [0, 0], "percent": [60, 60]}
+    more = told | {"starts_at": SOON, "requirement": numbers, "progress": standing} | _invited(ids["planned"])
+    words = ("Digital customs” now requires more", "Lectures to attend: 6, up from 5.", "You have attended 3 of the 6")
+    yield Case("lecture_invitation", more, says=words, ics="REQUEST")
     gone = told | {"starts_at": SOON, "full_name": LEFT} | _invited(ids["planned"])
     yield Case("lecture_left", gone, says=("Rules of origin",), ics="CANCEL")
 
@@ -419,6 +425,22 @@ def test_every_mail_in_every_state_reads_well(app: APIFlask, lecture_ids: dict[s
     assert {method for method, _content in calendars} == {"REQUEST", "CANCEL"}
     assert fold(calendars)
     assert not wrong, f"{len(wrong)}:\n" + "\n".join(wrong[:3])
+
+
+def test_no_subject_begins_with_a_blank(app: APIFlask, lecture_ids: dict[str, int]) -> None:
+    wrong: list[str] = []
+    with app.app_context():
+        for case, locale in product(_cases(lecture_ids), LANGUAGES):
+            for title in (" Customs ", "Valuation " * 12, "海关" * 40):
+                row = _row(case, case.payload | {"title": title}, enrolled=lecture_ids["enrolled"])
+                row.locale = locale
+                subject = str(render(row, app.extensions["lms.config"])["Subject"])
+                content = letter_of(render(row, app.extensions["lms.config"])).content
+                first = next(line for line in content.split(b"\r\n") if line.startswith(b"Subject:"))
+                read = message_from_bytes(content, policy=policy.default)["Subject"]
+                if subject != subject.strip() or read != subject or not re.match(rb"Subject: \S", first):
+                    wrong.append(f"{case.template} in {locale}: {subject!r}, {first!r}")
+    assert wrong == []
 
 
 def test_no_mail_in_arabic_holds_english_words(app: APIFlask, lecture_ids: dict[str, int]) -> None:

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from lms.catalogue.actions.lectures import delete_draft
 from lms.catalogue.models import Lecture, Series
 from lms.core import clock
 from lms.core.db import db
+from lms.core.roles import SYSTEM
 from tests.factories import Make
 from tests.forms import token_in
 
@@ -134,3 +136,48 @@ def test_the_page_says_what_speaks_against_each_lecture_and_who_is_told(make: Ma
     make.lecture(series, "Soon", state="draft", starts_at=clock.now() + timedelta(days=3))
     page = client.get("/series/ports/publish").text
     assert "invited by e-mail within minutes to lectures that begin in two weeks or less (1), and to the others" in page
+
+
+def test_publishing_in_a_running_series_asks_first_what_the_certificate_requires(make: Make) -> None:
+    teacher = make.person("Lin", roles=["instructor"])
+    policy = {"certificate": "completion", "min_lectures_percent": 50}
+    series = make.series("ports", instructors=[teacher], policy=policy)
+    for day in (30, 31, 32, 33):
+        make.lecture(series, f"Lecture {day}", starts_at=clock.now() + timedelta(days=day))
+    for person in ("Achieng", "Otieno"):
+        make.enrolment(series, make.person(person), required_lectures=2, required_minutes=0, required_percent=60)
+    draft = make.lecture(
+        series, "New", state="draft", starts_at=clock.now() + timedelta(days=34), instructors=[teacher]
+    )
+    client = make.app.test_client()
+    make.sign_in(client, teacher)
+    for page in (f"/lectures/{draft.id}", f"/lectures/{draft.id}/edit"):
+        assert f"/series/ports/publish?lecture={draft.id}" in client.get(page).text
+    asked = send(client, f"/lectures/{draft.id}/publish")
+    assert (asked.status_code, states(make)["New"]) == (303, "draft")
+    page = client.get(asked.location).text
+    for words in ("Enrolled people who were told a lower number: 2.", "Keep 2<", "Require 3 and tell people"):
+        assert words in page
+    again = {"title": "Another", "state": "scheduled", "starts_at": "2036-12-10T09:00", "duration_minutes": 60}
+    asked = send(client, "/series/ports/lectures/new", language="en", time_zone="Africa/Nairobi", **again)
+    assert asked.location == f"/series/ports/publish?lecture={ids(make)['Another']}"
+    with make.app.app_context():
+        delete_draft(ids(make)["Another"], by=SYSTEM, at=clock.now())
+    refused = send(client, "/series/ports/publish", lecture=[draft.id], requirement="keep", people=1)
+    assert (refused.status_code, states(make)["New"]) == (409, "draft")
+    answer = send(client, "/series/ports/publish", lecture=[draft.id], requirement="keep", people=2)
+    assert '<input type="hidden" name="kept" value="1">' in client.get(answer.location).text
+    send(client, "/series/ports/unpublish", lecture=[draft.id], kept=1)
+    assert "Keep 2<" in client.get("/series/ports/publish").text, "the share is back"
+    answer = send(client, "/series/ports/publish", lecture=[draft.id], requirement="raise", people=2)
+    assert "E-mails leave one minute after publishing." in client.get(answer.location).text
+
+
+def test_an_empty_series_does_not_say_that_its_lectures_are_public(make: Make) -> None:
+    teacher = make.person("Lin", roles=["instructor"])
+    make.series("ports", instructors=[teacher])
+    client = make.app.test_client()
+    make.sign_in(client, teacher)
+    page = client.get("/series/ports/publish").text
+    assert "All lectures are public" not in page
+    assert "No lectures yet" in page

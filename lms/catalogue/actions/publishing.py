@@ -22,10 +22,16 @@ from lms.core.translations import reader_text
 
 @action
 def publish_series(
-    slug: str, lecture_ids: Collection[int] | None = None, *, by: Actor, at: datetime
+    slug: str,
+    lecture_ids: Collection[int] | None = None,
+    *,
+    min_lectures: int | None = None,
+    by: Actor,
+    at: datetime,
 ) -> tuple[Series, list[Lecture]]:
     """Makes a series public with these drafts, or with all that have a date; all of it or nothing.
 
+    With `min_lectures` the certificate requires this number from now on, in place of a share of the lectures.
     Returns the series and the lectures published now. A lecture that is published already stays as it is. Raises
     NotFound, Forbidden, Invalid (`lectures`) for a lecture of another series or without a date, and Refused where an
     instructor gives another lecture at that time.
@@ -43,14 +49,24 @@ def publish_series(
         raise Invalid("lectures", _("“%(title)s” has no date yet. Enter when it starts first.", title=undated[0]))
     if series.visibility is Visibility.DRAFT:
         series = edit_series(slug, {"visibility": Visibility.PUBLIC}, by=by, at=at)
+    if min_lectures is not None:
+        series = edit_series(slug, {"policy": {"min_lectures": min_lectures}}, by=by, at=at)
     return series, [publish_lecture(lecture.id, by=by, at=at) for lecture in drafts]
 
 
 @action
 def unpublish_lectures(
-    slug: str, lecture_ids: Sequence[int], *, with_series: bool = False, by: Actor, at: datetime
+    slug: str,
+    lecture_ids: Sequence[int],
+    *,
+    with_series: bool = False,
+    with_share: bool = False,
+    by: Actor,
+    at: datetime,
 ) -> list[Lecture]:
     """Makes these lectures of a series drafts again, and with them the series; all or none. Drafts stay drafts.
+
+    `with_share`: the certificate requires a share of the lectures again, in place of a number.
 
     Raises NotFound, Forbidden, Invalid (`lectures`) for one of another series, and Refused for one that has begun or
     that people have an invitation to, and for a series that people are enrolled in.
@@ -70,6 +86,8 @@ def unpublish_lectures(
         record("unpublish_lecture", lecture, by=by, at=at)
     if with_series and series.visibility is Visibility.PUBLIC:
         edit_series(slug, {"visibility": Visibility.DRAFT}, by=by, at=at)
+    if with_share:
+        edit_series(slug, {"policy": {"min_lectures": None}}, by=by, at=at)
     return changed
 
 

@@ -9,12 +9,13 @@ from flask.typing import ResponseReturnValue
 
 from lms.catalogue.actions.lectures import edit_lecture, schedule_lecture
 from lms.catalogue.actions.scheduling import check_repeat, schedule_repeated
+from lms.catalogue.actions.states import publish_lecture
 from lms.catalogue.calendar import PROGRAMS, add_links, lecture_calendar, publisher
 from lms.catalogue.dates import Repeat, draft_clashes
 from lms.catalogue.forms.base import CatalogueForm
 from lms.catalogue.forms.lectures import LectureForm, NewLectureForm
 from lms.catalogue.forms.times import MomentForm, TimesForm, local_of
-from lms.catalogue.models import Lecture, LectureState, Series
+from lms.catalogue.models import Lecture, LectureState, Series, Visibility
 from lms.catalogue.queries import lectures as lecture_queries
 from lms.catalogue.queries import series as series_queries
 from lms.catalogue.queries import teaching as teaching_queries
@@ -22,6 +23,7 @@ from lms.catalogue.rules import (
     REOPEN_WITHIN,
     check_can_edit_lecture,
     check_can_edit_series,
+    is_planned_draft,
     may_see_lecture,
     planned_end,
 )
@@ -55,7 +57,11 @@ def lecture_new(slug: str) -> ResponseReturnValue:
         try:
             if form.repetition is not None:
                 return _repeat(slug, form, form.repetition)
-            made = schedule_lecture(slug, form.draft(state), by=actor, at=clock.now())
+            made = schedule_lecture(slug, form.draft(_saved_as(state, series)), by=actor, at=clock.now())
+            if made.state is LectureState.DRAFT and state is LectureState.SCHEDULED:
+                if is_planned_draft(made, clock.now()):
+                    return redirect(url_for("dashboards.publish", slug=slug, lecture=made.id), 303)
+                made = publish_lecture(made.id, by=actor, at=clock.now())
         except Invalid as error:
             form.take(error)
             status = 422
@@ -74,6 +80,13 @@ def lecture_new(slug: str) -> ResponseReturnValue:
     count = len(lecture_queries.list_lectures(series.id, by=actor))
     hours = shown_hours(series, form)
     return render_template("catalogue/lecture_new.html", form=form, series=series, count=count, hours=hours), status
+
+
+def _saved_as(state: LectureState, series: Series) -> LectureState:
+    """The state in which a new lecture is saved. Where people are enrolled, it is published on the page that says whom
+    this concerns."""
+    is_running = series.visibility is Visibility.PUBLIC and series.enrolled > 0
+    return LectureState.DRAFT if is_running else state
 
 
 _PLANNED = ("starts_at", "time_zone", "duration_minutes", "repeat", "times")

@@ -23,7 +23,7 @@ from lms.catalogue.actions.states import (
 )
 from lms.catalogue.forms.base import CatalogueForm
 from lms.catalogue.forms.times import CancelForm, MomentForm, PauseForm, PostponeForm, TimesForm
-from lms.catalogue.models import Lecture, LectureState
+from lms.catalogue.models import Lecture, LectureState, Visibility
 from lms.catalogue.queries import lectures as lecture_queries
 from lms.catalogue.rules import (
     check_can_delete,
@@ -69,8 +69,10 @@ def _instant(local: datetime | None, zone: str, field: str) -> datetime | None:
 @bp.post("/lectures/<int:lecture_id>/publish")
 @allow(SIGNED_IN)
 def lecture_publish(lecture_id: int) -> ResponseReturnValue:
-    """Publishes a draft."""
-    form = MomentForm()
+    """Publishes a draft. Where people are enrolled, it leads to the page that says whom this concerns."""
+    form, series = MomentForm(), lecture_queries.get_lecture(lecture_id, by=current_actor()).series
+    if series.visibility is Visibility.PUBLIC and series.enrolled:
+        return redirect(url_for("dashboards.publish", slug=series.slug, lecture=lecture_id), 303)
     status = form.attempt(lambda: publish_lecture(lecture_id, by=current_actor(), at=clock.now()))
     if status is not None:
         return _with_reason(lecture_id, form, status)

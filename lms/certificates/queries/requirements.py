@@ -19,6 +19,7 @@ from lms.core.roles import SYSTEM
 class Requirement:
     """Lectures to attend, minutes in all (0: none required), and the percent of a lecture that counts as attended.
 
+    `announced`: the lectures to attend if drafts did not count; the public knows nothing of them.
     `is_open`: lectures are to come. `is_settled`: all held lectures are counted, so that no number rises again when
     that is done.
     """
@@ -26,6 +27,7 @@ class Requirement:
     lectures: int
     minutes: int
     percent: int
+    announced: int
     is_open: bool
     is_settled: bool
 
@@ -41,10 +43,12 @@ def requirements_of(series_ids: Collection[int], *, at: datetime) -> dict[int, R
         if policy.certificate is None or not counted:
             continue
         earning = eligibility.earning(counted, policy)
+        public = [lecture for lecture in counted if lecture.state is not LectureState.DRAFT]
         requirements[series_id] = Requirement(
             lectures=earning.needed,
             minutes=earning.minutes,
             percent=policy.min_percent,
+            announced=eligibility.earning(public, policy).needed,
             is_open=earning.to_come > 0,
             is_settled=not any(
                 lecture.held_unknown or (lecture.state is LectureState.HELD and lecture.id not in sessions)

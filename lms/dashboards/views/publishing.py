@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -20,6 +21,7 @@ from lms.catalogue.queries.policies import current_policy
 from lms.catalogue.queries.series import get_series
 from lms.catalogue.rules import Station, check_can_edit_series, is_planned_draft, not_cancelled
 from lms.catalogue.series_hours import audience_of, nights_of
+from lms.certificates.actions.requirements import Growth, find_growth
 from lms.certificates.eligibility import standing
 from lms.core import clock
 from lms.core.errors import Invalid, Refused
@@ -75,19 +77,27 @@ def publish(slug: str) -> ResponseReturnValue:
     series = get_series(slug, by=by)
     check_can_edit_series(series, by)
     status, refusal = 200, None
+    growth = find_growth(series.id, at=at) if series.enrolled else None
     if request.method == "POST":
         try:
             was_draft = series.visibility is Visibility.DRAFT
-            _series, made = publish_series(slug, _chosen(), by=by, at=at)
+            kept = _kept(growth) if _chosen() else None
+            _series, made = publish_series(slug, _chosen(), min_lectures=kept, by=by, at=at)
         except (Invalid, Refused) as error:
             status, refusal = error.status, error.message
         else:
             count = len(made)
+            soon = series.enrolled and any(_is_soon(lecture, at) for lecture in made)
             words = _n("The series is public. %(num)s lecture was published.",
                        "The series is public. %(num)s lectures were published.", count)  # fmt: skip
             flash(words if count else _("The series is public."), "done")
-            done, shown = [lecture.id for lecture in made], 1 if was_draft else None
-            return redirect(url_for(".publish", slug=slug, done=done, series=shown), 303)
+            is_told = bool(made) and (soon or (growth is not None and kept is None))
+            marks = {"series": was_draft, "kept": kept is not None, "told": is_told}
+            query: dict[str, Any] = {
+                "done": [lecture.id for lecture in made],
+                **{name: 1 for name, is_so in marks.items() if is_so},
+            }
+            return redirect(url_for(".publish", slug=slug, **query), 303)
     lectures = stations_of([series.id], by=by)[series.id]
     name_givers(lectures)
     published = set(request.args.getlist("done", type=int))
@@ -101,6 +111,10 @@ def publish(slug: str) -> ResponseReturnValue:
         series=series,
         readiness=_readiness(series, by=by, at=at),
         is_series_new=is_series_new,
+        growth=growth,
+        was_kept=request.args.get("kept") == "1",
+        is_told=request.args.get("told") == "1",
+        chosen=set(request.values.getlist("lecture", type=int)),
         lectures=not_cancelled(lectures),
         drafts=[lecture for lecture in lectures if lecture.state is LectureState.DRAFT],
         undo=[one for one in lectures if one.id in published and one.state is LectureState.SCHEDULED],
@@ -119,8 +133,11 @@ def unpublish(slug: str) -> ResponseReturnValue:
     by = current_actor()
     check_can_edit_series(get_series(slug, by=by), by)
     try:
-        with_series = request.form.get("series") == "1"
-        count = len(unpublish_lectures(slug, _chosen(), with_series=with_series, by=by, at=clock.now()))
+        with_series, with_share = request.form.get("series") == "1", request.form.get("kept") == "1"
+        changed = unpublish_lectures(
+            slug, _chosen(), with_series=with_series, with_share=with_share, by=by, at=clock.now()
+        )
+        count = len(changed)
     except (Invalid, Refused) as error:
         flash(error.message, "wrong")
     else:
@@ -156,7 +173,7 @@ def _readiness(series: Series, *, by: Actor, at: datetime) -> Readiness:
         audience,
         ready,
         {lecture.id: check for lecture, check in zip(ready, checks, strict=True)},
-        soon=sum(lecture.starts_at is not None and lecture.starts_at <= at + INVITES_AHEAD for lecture in ready),
+        soon=sum(_is_soon(lecture, at) for lecture in ready),
         night=max((burden.night for burden in burdens), default=0),
         night_by_country=by_country,
     )
@@ -167,6 +184,24 @@ def _published(lectures: Sequence[Station], at: datetime) -> list[Station]:
     public = [lecture for lecture in lectures if lecture.state is not LectureState.DRAFT and not lecture.held_unknown]
     drafts = [replace(lecture, state=LectureState.SCHEDULED) for lecture in lectures if is_planned_draft(lecture, at)]
     return sorted([*public, *drafts], key=lambda lecture: lecture.starts_at or LAST)
+
+
+def _is_soon(lecture: Lecture, at: datetime) -> bool:
+    """Whether people are invited to a lecture as soon as it is published."""
+    return lecture.starts_at is not None and at < lecture.starts_at <= at + INVITES_AHEAD
+
+
+def _kept(growth: Growth | None) -> int | None:
+    """The number of lectures that the certificate is to require still, if publishing is not to raise it.
+
+    Raises Refused where somebody has to choose first, and where the numbers are others than those shown.
+    """
+    if growth is None:
+        return None
+    choice, shown = request.form.get("requirement"), request.form.get("people", type=int)
+    if choice not in ("keep", "raise") or shown != growth.people:
+        raise Refused(_("Choose what the certificate requires from now on."))
+    return growth.before if choice == "keep" else None
 
 
 def _chosen() -> list[int]:

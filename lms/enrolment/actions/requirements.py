@@ -25,10 +25,12 @@ class KnownRequirement(NamedTuple):
     percent: int | None
 
 
-def known_requirements() -> list[tuple[int, KnownRequirement]]:
-    """What the enrolled know, by the id of the series: one item for each difference."""
+def known_requirements(series_id: int | None = None) -> list[tuple[int, KnownRequirement]]:
+    """What the enrolled know, of all series or of one, by the id of the series: one item for each difference."""
     query = select(Enrolment.series_id, *_COLUMNS).where(IS_ENROLLED).distinct().order_by(Enrolment.series_id)
-    return [(series_id, KnownRequirement(*numbers)) for series_id, *numbers in read(query)]
+    if series_id is not None:
+        query = query.where(Enrolment.series_id == series_id)
+    return [(of_series, KnownRequirement(*numbers)) for of_series, *numbers in read(query)]
 
 
 def enrolled_who_know(series_id: int, known: KnownRequirement) -> dict[int, int]:
