@@ -23,7 +23,7 @@ help: ## lists the targets
 .PHONY: demo
 demo: $(VENV)/.runtime catalogues ## builds the demonstration programme and serves it (PORT=8000, PEOPLE=, KEEP=1, LMS_DATA)
 	@$(RUN) static/fonts.py
-	@$(RUN) -m lms demo --port $(PORT) $(if $(PEOPLE),--people $(PEOPLE)) $(if $(KEEP),--keep) --beside "$(MAKE) assets" --afterwards "$(MAKE) video"
+	@$(RUN) -m lms demo --port $(PORT) $(if $(PEOPLE),--people $(PEOPLE)) $(if $(KEEP),--keep) --beside "$(MAKE) assets" --afterwards "$(MAKE) -k video fonts"
 
 .PHONY: test
 test: needs-tests $(VENV)/.dev $(VENV)/.video assets fonts fonts-tests validators ## prepares everything and runs all tests but the long ones

@@ -15,9 +15,10 @@ from typing import Literal
 
 import structlog
 import typst
+from babel import Locale
 
 from lms.core.errors import Busy
-from lms.core.glyphs import FontFile, font_files
+from lms.core.glyphs import FontFile, coverage, font_files, missing_signs
 from lms.core.i18n import _
 from lms.core.resources import resource
 from lms.core.settings import settings
@@ -50,6 +51,13 @@ def font_folders() -> list[Path]:
     built_in = [resource("static", "build", "fonts"), resource("static", "build", "fonts-large")]
     named = settings().fonts
     return built_in + [Path(folder) for folder in named.split(":") if folder]
+
+
+def can_draw(language: str) -> bool:
+    """Whether the installed fonts have the letters of a language: of its name and of its months."""
+    locale = Locale.parse(language, sep="-")
+    words = [locale.get_display_name(locale) or "", *locale.months["format"]["wide"].values()]
+    return not missing_signs("".join(words), coverage(font_folders()))
 
 
 def tongue(language: str) -> dict[str, str | None]:

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pikepdf
+import pytest
 from apiflask import APIFlask
 
+from lms.core import clock, typesetting
+from lms.operations.checks.model import CheckContext, Level
+from lms.operations.checks.service import check_fonts
+from lms.reports.documents import paper
 from lms.reports.documents.model import Column, ReadOut, Section, Table
 from lms.reports.documents.paper import pdf_of
+from tests.factories import Make
+from tests.paper import text_of
 
 SERIES = "التجارة الإلكترونية"
 
@@ -38,3 +45,32 @@ def test_a_report_marks_titles_of_another_language(app: APIFlask) -> None:
         assert str(opened.Root.Lang) == "en"
         (top,) = opened.Root.StructTreeRoot.K
         assert list(languages(top)) == [("/Title", "ar"), ("/TBody", "ar"), ("/TD", "en"), ("/TR", "en")]
+
+
+@pytest.fixture
+def only_small_fonts(app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
+    with app.app_context():
+        small = [folder for folder in typesetting.font_folders() if folder.name == "fonts"]
+    for module in (typesetting, paper):
+        monkeypatch.setattr(module, "font_folders", lambda: small)
+
+
+@pytest.mark.usefixtures("only_small_fonts")
+def test_reports_are_in_english_where_no_font_has_the_letters_of_a_language(make: Make) -> None:
+    client = make.app.test_client()
+    make.sign_in(client, make.person("Boss", roles=["administrator"]))
+    ended = clock.now() - timedelta(days=1)
+    times = {"actual_start": ended - timedelta(hours=1), "actual_end": ended, "confirmed_at": ended}
+    lecture = make.lecture(make.series("customs"), "Rules of origin", state="held", starts_at=ended, **times)
+    for path in (f"/lectures/{lecture.id}/report.pdf", "/countries/KE.pdf", "/admin/reports.pdf"):
+        answer = client.get(f"{path}?lang=zh")
+        assert answer.status_code == 200, path
+        assert "This file is in English: the server has no font for Chinese." in text_of(answer.data), path
+        assert "no font for" not in text_of(client.get(f"{path}?lang=ru").data), path
+
+
+@pytest.mark.usefixtures("only_small_fonts")
+def test_missing_fonts_are_a_warning(app: APIFlask) -> None:
+    with app.app_context():
+        (finding,) = check_fonts(CheckContext(app.extensions["lms.config"], clock.now()))
+    assert (finding.level, finding.text) == (Level.WARNING, "none for: Chinese")

@@ -11,6 +11,7 @@ from pathlib import Path
 from platform import python_version
 from urllib.parse import urlsplit
 
+from babel import Locale
 from sqlalchemy import func, select
 
 from lms import __version__
@@ -21,8 +22,10 @@ from lms.core.db import db
 from lms.core.ffmpeg import find_ffmpeg
 from lms.core.i18n import english as _
 from lms.core.i18n import english_n as _n
+from lms.core.i18n import find_translated
 from lms.core.jobs import Job, JobState
 from lms.core.process_heartbeats import is_worker_alive, worker_last_seen
+from lms.core.typesetting import can_draw
 from lms.dashboards.queries.administration import failed_jobs
 from lms.dashboards.queries.operation import measure_database, read_mail_queue, read_task_queue
 from lms.mail import rendering
@@ -51,6 +54,18 @@ def written_size(size: int) -> str:
 def written_time(moment: datetime) -> str:
     """An instant as people read it, in UTC."""
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def check_fonts(_context: CheckContext) -> Iterator[Finding]:
+    """Whether certificates and reports can be set in each language of the site, and names in Chinese characters."""
+    lacking = [language for language in sorted({*find_translated(), "zh"}) if not can_draw(language)]
+    names = ", ".join(Locale.parse(language).english_name or language for language in lacking)
+    if lacking:
+        remedy = _("Install the large fonts (`make fonts`), or name a folder of fonts in LMS_FONTS. Until then, "
+                   "reports are in English, and certificates with such names are not issued.")  # fmt: skip
+        yield warning(_("fonts"), _("none for: %(languages)s", languages=names), remedy)
+    else:
+        yield ok(_("fonts"), _("for all languages"))
 
 
 def check_mail_server(context: CheckContext) -> Iterator[Finding]:

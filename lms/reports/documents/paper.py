@@ -3,29 +3,60 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unicodedata import normalize
+
+from flask import g
 
 from lms.certificates.pdf.script_detection import language_of
 from lms.core import clock
 from lms.core.glyphs import Coverage, coverage, missing_signs
 from lms.core.i18n import _
 from lms.core.organiser import organiser_in
-from lms.core.typesetting import font_folders, tongue, typeset
+from lms.core.punctuation import gap
+from lms.core.typesetting import can_draw, font_folders, tongue, typeset
 from lms.reports.documents.model import Picture, ReadOut, Section, Table
 from lms.reports.documents.wording import as_at, written
-from lms.web.locale import direction, reader_locale
+from lms.web.locale import direction, reader_locale, speaking
 from lms.web.pictures import ticks
-from lms.web.time import number, organiser_zone, whole_number
+from lms.web.time import language_name, number, organiser_zone, viewer_zone, whole_number
 
 TEMPLATE = Path(__file__).parents[1] / "design" / "readout.typ"
 MISSING = "?"
 """Replaces a character that no installed font has. One name does not stop a report, and a note says so."""
 
 
+FALLBACK = "en"
+_WANTED = "paper_language"
+
+
+@contextmanager
+def drawable_language(kind: str = "pdf") -> Iterator[None]:
+    """What is read within for a PDF is in English where no installed font has the letters of the reader's language.
+
+    `pdf_of`, called within, says why.
+    """
+    wanted = reader_locale()
+    if kind != "pdf" or can_draw(wanted):
+        yield
+        return
+    with speaking(FALLBACK, viewer_zone()):
+        setattr(g, _WANTED, wanted)
+        try:
+            yield
+        finally:
+            g.pop(_WANTED, None)
+
+
 def pdf_of(out: ReadOut) -> bytes:
     """The read-out as PDF; the same read-out gives the same bytes."""
+    if (wanted := g.get(_WANTED)) is not None:
+        why = _("This file is in English: the server has no font for %(language)s.", language=language_name(wanted))
+        out = replace(out, note=gap().join(filter(None, [why, out.note])))
     folders = font_folders()
     fonts = coverage(folders)
     content, changed = _drawable(_content(out), fonts)

@@ -27,6 +27,7 @@ from lms.reports.documents import dossier_data as dossiers
 from lms.reports.documents.files import FILES, file_answer, file_of
 from lms.reports.documents.lecture import read_out
 from lms.reports.documents.model import ReadOut
+from lms.reports.documents.paper import drawable_language
 from lms.reports.documents.tables import ATTENDANCES, CERTIFICATES, COUNTRY, PARTICIPANTS
 from lms.reports.documents.wording import written
 from lms.reports.queries.drilldown import NOT_STATED
@@ -111,8 +112,8 @@ def dossier(code: str) -> ResponseReturnValue:
 def dossier_file(code: str, kind: str) -> ResponseReturnValue:
     """Downloads the dossier."""
     at = clock.now()
-    out = read_dossier(asked_dossier(code, at), at)
-    return file_answer(*file_of(out, kind))
+    with drawable_language(kind):
+        return file_answer(*file_of(read_dossier(asked_dossier(code, at), at), kind))
 
 
 def asked_dossier(code: str, at: datetime) -> dossiers.Dossier:
@@ -166,10 +167,11 @@ def lecture(lecture_id: int) -> ResponseReturnValue:
 @allow(SIGNED_IN)
 def lecture_file(lecture_id: int, kind: str) -> ResponseReturnValue:
     """Downloads the report. Returns 409 until the lecture has been held."""
-    out = _read_out(lecture_id, current_actor())
-    if out is None:
-        raise Refused(_("This lecture has not been held yet."))
-    return file_answer(*file_of(out, kind))
+    with drawable_language(kind):
+        out = _read_out(lecture_id, current_actor())
+        if out is not None:
+            return file_answer(*file_of(out, kind))
+    raise Refused(_("This lecture has not been held yet."))
 
 
 def _read_out(lecture_id: int, by: Actor) -> ReadOut | None:

@@ -19,6 +19,7 @@ from lms.reports import shapes
 from lms.reports.actions.exports import fetch_export, request_export
 from lms.reports.documents import report_files as files
 from lms.reports.documents.files import file_answer, file_of, rows_answer
+from lms.reports.documents.paper import drawable_language
 from lms.reports.documents.totals import heading, read_out
 from lms.reports.forms import PERIOD_NAMES, ReportForm, SavedNameForm
 from lms.reports.periods import Period, days_of
@@ -107,6 +108,11 @@ def download(kind: str) -> ResponseReturnValue:
     """Downloads the report with every figure as PDF, CSV, XLSX or JSON."""
     if kind not in {"pdf", "csv", "xlsx", "json"}:
         raise NotFound
+    with drawable_language(kind):
+        return _download(kind)
+
+
+def _download(kind: str) -> ResponseReturnValue:
     by, locale = current_actor(), reader_locale()
     form = valid_form(by, locale)
     dims, figure = form.dimensions, form.figure.data

@@ -23,7 +23,7 @@ from lms.reports.actions import snapshots as snapshots_actions
 from lms.reports.actions.snapshots import LONGEST_NOTE, Attached, check_words, publish_snapshot
 from lms.reports.documents import report_files as files
 from lms.reports.documents.files import file_answer
-from lms.reports.documents.paper import pdf_of
+from lms.reports.documents.paper import drawable_language, pdf_of
 from lms.reports.documents.totals import read_out
 from lms.reports.forms import PublishForm, ReportForm, WithdrawReportForm
 from lms.reports.models import Snapshot, SnapshotVisibility
@@ -163,9 +163,10 @@ def _attached(code: str, at: datetime) -> list[Attached]:
     """The current PDF dossier of the selected country, or nothing where none is selected."""
     if not code:
         return []
-    dossier = asked_dossier(code, at)
-    out = read_dossier(dossier, at)
-    return [Attached(dossier.code, out.title, pdf_of(out), dossier.totals.totals)]
+    with drawable_language():
+        dossier = asked_dossier(code, at)
+        out = read_dossier(dossier, at)
+        return [Attached(dossier.code, out.title, pdf_of(out), dossier.totals.totals)]
 
 
 def _closed_to_public(report_form: ReportForm, locale: str) -> str | None:
@@ -253,7 +254,8 @@ def snapshot_file(public_id: str, kind: str) -> ResponseReturnValue:
     if kind == "json":
         return file_answer(row.content, "application/json", name)
     if kind == "pdf":
-        return file_answer(_on_paper(row, frozen), "application/pdf", name)
+        with drawable_language():
+            return file_answer(_on_paper(row, frozen), "application/pdf", name)
     if kind == "csv":
         return file_answer(files.as_csv(frozen.report), "text/csv; charset=utf-8", name)
     about = [
