@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from sqlalchemy import make_url
 
@@ -411,6 +412,14 @@ class Config:
     def is_demonstration(self) -> bool:
         """Whether the data folder was created by `lms demo`. Only there can the demo accounts sign in."""
         return self.demonstration_mark.exists()
+
+    @property
+    def mail_folder(self) -> Path | None:
+        """The folder that e-mails are written to; None where a server sends them."""
+        url = urlsplit(self.mail_url)
+        if url.scheme == "file":
+            return Path(unquote(url.path))
+        return None if url.scheme else self.folder / "mail"
 
     @property
     def is_demonstration_incomplete(self) -> bool:

@@ -23,7 +23,7 @@ from email.utils import format_datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from flask import Flask, current_app
 from jinja2 import Environment, StrictUndefined
@@ -224,10 +224,7 @@ class Sender:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        url = urlsplit(config.mail_url)
-        self._folder: Path | None = None
-        if url.scheme in {"", "file"}:
-            self._folder = Path(unquote(url.path)) if url.scheme else config.folder / "mail"
+        self._folder = config.mail_folder
         self._server = MailServer(config.mail_url)
 
     def __enter__(self) -> Self:
@@ -249,7 +246,7 @@ class Sender:
 
 def probe(config: Config) -> None:
     """Connects to the mail server as for a mail, and sends nothing. Raises OSError where no mail could be sent."""
-    if urlsplit(config.mail_url).scheme not in {"", "file"}:
+    if config.mail_folder is None:
         with MailServer(config.mail_url) as server:
             server.probe()
 

@@ -75,6 +75,7 @@ def shared() -> dict[str, Any]:
         "viewer_zone": time.viewer_zone(),
         "is_zone_known": time.known_zone() is not None,
         "is_demonstration": config.is_demonstration,
+        "shows_demonstration_mail": config.is_demonstration and config.mail_folder is not None,
         "is_demonstration_incomplete": config.is_demonstration_incomplete,
         "now": clock.now(),
         "asset": asset,

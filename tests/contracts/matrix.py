@@ -20,6 +20,7 @@ TABLE: dict[str, tuple[str, ...]] = {
     "GET /.well-known/jwks.json": ("yyyyyy",),
     "GET /.well-known/security.txt": ("mmmmmm",),
     "GET /": ("yyyyyy",),
+    "GET /demonstration/mail": ("mmmmmm",),
     "GET /account": ("syyyyy",),
     "GET /account/mail": ("syyyyy",),
     "GET /account/security": ("syyyyy",),
