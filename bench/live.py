@@ -127,7 +127,8 @@ def stream(served: Served, audience: Audience, seconds: int) -> Streamed:
     with opened(audience.folder):
         session = begin_streaming(audience.lecture_id, Track.MAIN, by=ADMINISTRATOR, at=clock.now())
         session_id, path = session.id, f"/streams/{session.public_id}"
-        headers = {"Stream-Token": make_stream_token([SECRET], session.public_id)}
+        token = make_stream_token([SECRET], session.public_id, key=MEDIA_KEY, at=clock.now())
+        headers = {"Stream-Token": token}
     packager = served.child(b"packager")
     before = _seconds_with_children(packager)
     began = time.monotonic()

@@ -58,6 +58,12 @@ def nginx() -> str:
     return path_found or lacks("nginx", "nginx")
 
 
+SEEN_AS = {
+    "    ssl_protocols ": "    set_real_ip_from 127.0.0.1;\n    real_ip_header X-Seen-As;\n    ssl_protocols ",
+}
+"""A change by which tests choose the address that nginx sees, in the header `X-Seen-As`."""
+
+
 @dataclass(frozen=True)
 class Certificate:
     """A certificate for `localhost`, its key beside it, and the hash by which Chromium trusts it."""
@@ -137,6 +143,15 @@ class Proxy:
     plain_port: int
     folder: Path
     certificate: Certificate
+
+    def begin_upload(self, path: str, *, client: str, headers: str = "") -> ssl.SSLSocket:
+        """A slow upload of somebody at this address (with `SEEN_AS`): the first of a million bytes."""
+        plain = socket.create_connection((HOST, self.port), timeout=60)
+        line = self.certificate.trusting().wrap_socket(plain, server_hostname=HOST)
+        method = "PUT" if path.startswith("/streams/") else "POST"
+        told = f"Host: {HOST}\r\nX-Seen-As: {client}\r\nContent-Length: 1000000\r\n{headers}"
+        line.sendall(f"{method} {path} HTTP/1.1\r\n{told}\r\nx".encode())
+        return line
 
 
 @contextmanager

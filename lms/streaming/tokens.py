@@ -19,15 +19,24 @@ MEDIA_AGE = timedelta(hours=12)
 """How long an address of media is valid. A page that stays open longer gets a new one with the next snapshot."""
 
 
-def make_stream_token(secrets: Sequence[str], session_id: str) -> str:
-    """The token with which a page sends the chunks of its session."""
-    return str(_serializer(secrets).dumps(session_id))
+def make_stream_token(secrets: Sequence[str], session_id: str, *, key: str, at: datetime) -> str:
+    """The token with which a page sends the chunks of its session.
+
+    It ends with a signature by the key of media, which nginx checks before it counts requests: those of a session count
+    by themselves, so that strangers cannot take their place.
+    """
+    expires = int((at + TOKEN_AGE).timestamp())
+    return f"{_serializer(secrets).dumps(session_id)}.{_mac(key, f'{expires} chunks {session_id}')}.{expires}"
 
 
 def is_stream_token(secrets: Sequence[str], token: str, session_id: str) -> bool:
-    """Whether a token was made for this session. Raises Gone for one that is older than a day."""
+    """Whether a token was made for this session. Raises Gone for one that is older than a day.
+
+    The signature for nginx does not matter here.
+    """
+    signed = ".".join(token.split(".")[:3])  # of itsdangerous: payload, time and signature
     try:
-        return bool(_serializer(secrets).loads(token, max_age=int(TOKEN_AGE.total_seconds())) == session_id)
+        return bool(_serializer(secrets).loads(signed, max_age=int(TOKEN_AGE.total_seconds())) == session_id)
     except SignatureExpired as error:
         raise Gone(_("This page has been open for too long. Reload it to continue.")) from error
     except BadSignature:
@@ -51,6 +60,11 @@ def is_media_signature(key: str, mac: str, expires: int, lecture_id: int, *, at:
 
 
 def media_mac(key: str, lecture_id: int, expires: int) -> str:
-    """The signature as `secure_link` of nginx checks it, which knows MD5 alone."""
-    digest = hashlib.md5(f"{expires} {lecture_id} {key}".encode(), usedforsecurity=False).digest()
+    """The signature of an address of media."""
+    return _mac(key, f"{expires} {lecture_id}")
+
+
+def _mac(key: str, signed: str) -> str:
+    """A signature as `secure_link` of nginx checks it, which knows MD5 alone."""
+    digest = hashlib.md5(f"{signed} {key}".encode(), usedforsecurity=False).digest()
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")

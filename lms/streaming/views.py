@@ -17,7 +17,7 @@ from lms.core import clock, files
 from lms.core.errors import DomainError, Forbidden, Gone, Invalid, NotFound
 from lms.core.i18n import _
 from lms.streaming.actions import begin_streaming, go_live, receive_chunk, stop_streaming
-from lms.streaming.addresses import check_media_address
+from lms.streaming.addresses import check_media_address, media_key
 from lms.streaming.chunk_store import count_chunks
 from lms.streaming.models import StreamSession, Track
 from lms.streaming.playlists import TRIMMED
@@ -64,7 +64,7 @@ def begin(lecture_id: int) -> ResponseReturnValue:
         else:
             session = go_live(lecture_id, **options)
         return jsonify(
-            token=make_stream_token(_secrets(), session.public_id),
+            token=make_stream_token(_secrets(), session.public_id, key=media_key(), at=clock.now()),
             address=url_for(".progress", session_id=session.public_id),
             session=session.public_id,
             folder=session.stream.public_id,

@@ -80,16 +80,19 @@ _PARTS = {"int": "[0-9]+", "": "[^/]+"}
 
 
 def upload_locations(app: APIFlask) -> str:
-    """The locations of nginx for the addresses that read more than 1 MB, by how much they read."""
-    addresses: dict[int, set[str]] = {}
+    """The locations of nginx for the addresses that read more than 1 MB, by how much they read and what for."""
+    addresses: dict[tuple[int, str], set[str]] = {}
     for rule in app.url_map.iter_rules():
         limit = limit_of(rule.endpoint)
         if {"POST", "PUT", "PATCH"} & (rule.methods or set()) and limit > PLAIN_BYTES:
             pattern = re.sub(r"<(?:(\w+):)?\w+>", lambda part: _PARTS[part[1] or ""], rule.rule)
-            addresses.setdefault(limit // PLAIN_BYTES + 1, set()).add(pattern)
+            megabytes = limit // PLAIN_BYTES + 1
+            pool = POOLS.get(rule.endpoint, LARGE if megabytes > LARGE_MB else OTHER)
+            if pool:
+                addresses.setdefault((megabytes, pool), set()).add(pattern)
     return "".join(
-        _LOCATION.format(addresses="|".join(sorted(patterns)), megabytes=megabytes)
-        for megabytes, patterns in sorted(addresses.items())
+        _LOCATION.format(addresses="|".join(sorted(patterns)), megabytes=megabytes, pool=pool)
+        for (megabytes, pool), patterns in sorted(addresses.items())
     )
 
 
@@ -97,11 +100,19 @@ _LOCATION = """\
     location ~ "^({addresses})$" {{
         client_max_body_size {megabytes}m;
         limit_conn serai_clients 1000;
-        limit_conn serai_uploaders 8;
-        limit_conn serai_uploads 40;
-        proxy_pass http://serai;
+{pool}        proxy_pass http://serai;
     }}
 """
+LARGE_MB = 50
+OTHER = "        limit_conn serai_uploaders 32;\n        limit_conn serai_uploads 120;\n"
+LARGE = "        limit_conn serai_large_uploaders 16;\n        limit_conn serai_large_uploads 40;\n"
+POOLS = {
+    "certificates.verify_file": (
+        "        limit_conn serai_verifiers 16;\n        limit_conn serai_verifications 100;\n"
+    ),
+    "streaming.put_chunk": "",  # a location of its own, below them
+}
+"""What is limited together, by what strangers may use and by how much of the disk it takes."""
 
 
 def test_nginx_takes_large_bodies_only_where_the_application_does(app: APIFlask) -> None:

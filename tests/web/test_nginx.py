@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import http.client
 import re
-import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -18,8 +17,8 @@ import pytest
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
-from lms.streaming.tokens import sign_media
-from tests.proxy import HOST, Certificate, Proxy, proxy
+from lms.streaming.tokens import make_stream_token, sign_media
+from tests.proxy import HOST, SEEN_AS, Certificate, Proxy, proxy
 
 pytestmark = pytest.mark.xdist_group("nginx")
 
@@ -64,7 +63,7 @@ def running(tmp_path_factory: pytest.TempPathFactory, certificate: Certificate) 
 
     server = make_server("127.0.0.1", 0, answer, threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    with proxy(tmp_path_factory.mktemp("nginx"), certificate, backend=server.server_port) as before:
+    with proxy(tmp_path_factory.mktemp("nginx"), certificate, backend=server.server_port, changes=SEEN_AS) as before:
         noted.append(Noted(before))
         yield noted[0]
     server.shutdown()
@@ -161,20 +160,77 @@ def test_a_body_stops_at_nginx_where_it_is_larger_than_its_address_takes(noted: 
     assert noted.ask(path, body=bytes(min(most, 2) * MB)).status == 200
 
 
-@pytest.mark.parametrize("path", ["/verify", "/lectures/7/files"])
-def test_one_address_sends_few_large_bodies_at_a_time(noted: Noted, path: str) -> None:
-    trusting = noted.before.certificate.trusting()
-    with ExitStack() as stack:
-        for _upload in range(8):
-            plain = socket.create_connection((HOST, noted.before.port), timeout=60)
-            line = stack.enter_context(trusting.wrap_socket(plain, server_hostname=HOST))
-            line.sendall(f"POST {path} HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 1000000\r\n\r\nx".encode())
-        while (status := noted.ask(path, body=b"x").status) == 200:  # until nginx has seen all of them
-            time.sleep(0.01)
-        assert status == 429
-        assert noted.ask(path).status == 200  # reading goes on, and so do forms
-        assert noted.ask("/sign-in", body=b"x").status == 200
+def upload(noted: Noted, path: str, client: str, **headers: str) -> int:
+    """What somebody at this address is answered who sends a byte."""
+    seen_as = {"X-Seen-As": client, **{name.replace("_", "-"): value for name, value in headers.items()}}
+    return noted.ask(path, seen_as, body=b"x").status
+
+
+def await_status(status: int, ask: Callable[[], int]) -> None:
+    """Asks until the answer has this status: nginx sees later than its clients who came and who is gone."""
     until = time.monotonic() + 30
-    while noted.ask(path, body=b"x").status != 200:  # those that are gone count no longer
+    while ask() != status:
         assert time.monotonic() < until
         time.sleep(0.01)
+
+
+VERIFY, LETTER, FILE = "/verify", "/country/nominations/new", "/lectures/7/files"
+
+
+@pytest.mark.parametrize(("path", "most"), [(VERIFY, 16), (LETTER, 32), (FILE, 16), ("/streams/x/0", 8)])
+def test_one_address_sends_few_large_bodies_at_a_time(noted: Noted, path: str, most: int) -> None:
+    with ExitStack() as stack:
+        for _upload in range(most):
+            stack.enter_context(noted.before.begin_upload(path, client="192.0.2.1"))
+        await_status(429, lambda: upload(noted, path, "192.0.2.1"))
+        assert upload(noted, path, "192.0.2.2") == 200
+        assert noted.ask(path, {"X-Seen-As": "192.0.2.1"}).status == (429 if path.startswith("/streams") else 200)
+        assert upload(noted, "/sign-in", "192.0.2.1") == 200  # forms are no uploads
+    await_status(200, lambda: upload(noted, path, "192.0.2.1"))  # those that are gone count no longer
+
+
+def test_a_network_of_ipv6_counts_as_one_client(noted: Noted) -> None:
+    with ExitStack() as stack:
+        for number in range(16):
+            stack.enter_context(noted.before.begin_upload(VERIFY, client=f"2001:db8:0:7:{number:x}::1"))
+        await_status(429, lambda: upload(noted, VERIFY, "2001:db8:0:7:ffff:ffff:ffff:ffff"))
+        assert upload(noted, VERIFY, "2001:db8:0:8::1") == 200
+        for number in range(16):  # IPv4, as a socket of both calls it
+            stack.enter_context(noted.before.begin_upload(VERIFY, client=f"::ffff:192.0.2.{number}"))
+        assert upload(noted, VERIFY, "::ffff:192.0.2.99") == 200
+
+
+def test_thirty_colleagues_behind_one_address_send_their_letters_at_once(noted: Noted) -> None:
+    with ExitStack() as stack:
+        for _official in range(30):
+            stack.enter_context(noted.before.begin_upload(LETTER, client="192.0.2.1"))
+        assert [upload(noted, path, "192.0.2.1") for path in (LETTER, VERIFY, FILE)] == [200] * 3
+
+
+def test_slow_strangers_stop_neither_lectures_nor_other_uploads(noted: Noted) -> None:
+    now = datetime.now(UTC)
+
+    def chunk(session: str, *, client: str = "192.0.2.1", key: str = KEY, at: datetime = now) -> int:
+        token = make_stream_token(["secret"], session, key=key, at=at)
+        return upload(noted, f"/streams/{session}/7", client, Stream_Token=token)
+
+    with ExitStack() as stack:
+        for number in range(40):
+            for path in ("/streams/speaker-0/7", FILE):
+                stack.enter_context(noted.before.begin_upload(path, client=f"198.51.100.{number}"))
+        await_status(429, lambda: upload(noted, "/streams/speaker-0/7", "192.0.2.1"))
+        await_status(429, lambda: upload(noted, FILE, "192.0.2.1"))
+        assert {chunk(f"speaker-{number}") for number in range(30)} == {200}
+        assert chunk("speaker-0", client="198.51.100.1") == 200
+        assert [upload(noted, path, "192.0.2.1") for path in (VERIFY, LETTER)] == [200] * 2
+        # What was not signed for this session, today and here is a stranger's
+        assert chunk("speaker-0", key="another key") == 429
+        assert chunk("speaker-0", at=now - timedelta(days=2)) == 429
+        token = make_stream_token(["secret"], "speaker-1", key=KEY, at=now)
+        assert upload(noted, "/streams/speaker-0/7", "192.0.2.1", Stream_Token=token) == 429
+        # A session that its own lines fill leaves the others alone
+        for _line in range(8):
+            header = f"Stream-Token: {token}\r\n"
+            stack.enter_context(noted.before.begin_upload("/streams/speaker-1/7", client="192.0.2.1", headers=header))
+        await_status(429, lambda: chunk("speaker-1"))
+        assert chunk("speaker-2") == 200
