@@ -38,7 +38,7 @@ from lms.web import second_factor
 from lms.web.api import rfc3339
 from lms.web.guards import ANYONE, SIGNED_IN, allow
 from lms.web.identity import current_actor
-from lms.web.limits import in_demonstration, limiter
+from lms.web.limits import in_demonstration, throttle_sign_ins
 from lms.web.problems import problem
 from lms.web.scopes import checked_scopes, scope
 from lms.web.time import organiser_zone
@@ -49,7 +49,7 @@ bp = APIBlueprint("people_api", __name__, url_prefix="/api/v1")
 
 @bp.post("/tokens")
 @allow(ANYONE)
-@limiter.shared_limit("30/minute", scope="sign-in")
+@throttle_sign_ins
 @bp.input(TokenIn, arg_name="given")
 @bp.output(TokenOut, status_code=201)
 @bp.doc(

@@ -1,7 +1,7 @@
 """Rate limits. The web processes of a server count together (`web.rates`); a demonstration limits failed sign-ins only.
 
-What is above a limit is answered 429 with `Retry-After` in whole seconds. Heartbeats are never limited here: a whole
-ministry may sit behind one address.
+What is above a limit is answered 429 with `Retry-After` in whole seconds. A whole ministry may sit behind one address,
+so heartbeats are never limited here, and limits that stop guesses count only what was wrong.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import hashlib
 import math
 import time
 from collections.abc import Callable
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import TypeVar, cast
 
 from flask import Flask, Response, request
@@ -25,7 +26,24 @@ from lms.web.problems import problem
 F = TypeVar("F", bound=Callable[..., object])
 
 TOKEN_CALLS = RateLimitItemPerMinute(600)
-limiter = Limiter(key_func=get_remote_address, strategy="moving-window")
+
+
+def client_network() -> str:
+    """Whose requests are counted together: an IPv4 address, or a /64 of IPv6, as in `deploy/nginx/serai.conf`.
+
+    Everybody who has an IPv6 address has 2^64 of them.
+    """
+    text = get_remote_address()
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return text
+    if not isinstance(address, IPv6Address):
+        return text
+    return str(address.ipv4_mapped or ip_network((address.packed, 64), strict=False))
+
+
+limiter = Limiter(key_func=client_network, strategy="moving-window")
 
 
 def in_demonstration() -> bool:
@@ -36,6 +54,22 @@ def in_demonstration() -> bool:
 def was_a_miss(response: Response) -> bool:
     """Whether what was asked for does not exist."""
     return response.status_code == 404
+
+
+def was_refused(response: Response) -> bool:
+    """Whether the answer is a refusal."""
+    return response.status_code >= 400
+
+
+def throttle_sign_ins(view: F) -> F:
+    """Limits an address to 30 sign-ins a minute that fail, and to 300 in all, for what passwords take to check."""
+    failed = limiter.shared_limit("30/minute", scope="failed sign-ins", methods=["POST"], deduct_when=was_refused)
+    return cast(F, limiter.shared_limit("300/minute", scope="sign-ins", methods=["POST"])(failed(view)))
+
+
+def throttle_mails(view: F) -> F:
+    """Limits an address to 60 forms a minute that have a link mailed. How many a mailbox gets is limited apart."""
+    return cast(F, limiter.shared_limit("60/minute", scope="mail", methods=["POST"])(view))
 
 
 def throttle_guesses(scope: str) -> Callable[[F], F]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,6 +18,7 @@ from lms.people.actions.accounts import check_password
 from lms.people.actions.attempts import TooManyFailures, WrongCredentials
 from lms.people.queries.countries import countries_of, country_by_code
 from lms.people.queries.persons import find_person_by_email
+from lms.web.limits import limiter
 from tests.factories import PASSWORD, Make
 
 Post = Callable[..., Any]
@@ -281,20 +282,34 @@ def test_demo_password_signs_in_nowhere_else(app: APIFlask, make: Make, client: 
         mark.unlink()
 
 
-def test_thirty_sign_ins_a_minute_from_one_address(make: Make, client: FlaskClient) -> None:
-    from lms.web.limits import limiter
-
+@pytest.fixture
+def limited(app: APIFlask) -> Iterator[None]:
     limiter.enabled = True
     limiter.reset()
-    try:
-        codes = [
-            client.post("/api/v1/tokens", json={"email": f"x{n}@example.org", "password": "wrong"}).status_code
-            for n in range(31)
-        ]
-    finally:
-        limiter.enabled = False
-        limiter.reset()
-    assert codes == [401] * 30 + [429]
+    yield
+    limiter.reset()
+    limiter.enabled = False
+
+
+@pytest.mark.usefixtures("limited")
+def test_thirty_failed_sign_ins_a_minute_from_one_network(client: FlaskClient) -> None:
+    def guess(number: int, address: str) -> int:
+        client.environ_base["REMOTE_ADDR"] = address
+        given = {"email": f"x{number}@example.org", "password": "wrong"}
+        return client.post("/api/v1/tokens", json=given).status_code
+
+    assert [guess(n, f"2001:db8:0:7::{n:x}") for n in range(31)] == [401] * 30 + [429]
+    assert [guess(99, address) for address in ("2001:db8:0:8::1", "192.0.2.1", "::ffff:192.0.2.2")] == [401] * 3
+    assert [guess(n, "192.0.2.1") for n in range(30)] == [401] * 29 + [429]
+
+
+@pytest.mark.usefixtures("limited")
+def test_a_room_of_people_signs_in_at_once_behind_one_address(make: Make, client: FlaskClient, post: Post) -> None:
+    make.person(email="achieng@example.org", password=PASSWORD)
+    given = {"email": "achieng@example.org", "password": PASSWORD}
+    assert [client.post("/api/v1/tokens", json=given).status_code for _person in range(60)] == [201] * 60
+    asked = [post("/forgot", email=f"x{n}@example.org").status_code for n in range(61)]
+    assert asked == [200] * 60 + [429]
 
 
 def test_a_country_with_one_time_needs_no_city(app: APIFlask, post: Post, mails: Mails) -> None:

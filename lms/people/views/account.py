@@ -32,11 +32,10 @@ from lms.people.views.blueprint import (
     start_session,
     today,
 )
-from lms.people.views.signing_in import sign_ins
 from lms.web.forms import flash_refusal
 from lms.web.guards import ANYONE, SIGNED_IN, allow
 from lms.web.identity import current_actor
-from lms.web.limits import in_demonstration
+from lms.web.limits import in_demonstration, throttle_mails, throttle_sign_ins
 from lms.web.locale import reader_locale
 from lms.web.scopes import checked_scopes
 from lms.web.views import back_to
@@ -164,7 +163,7 @@ def choose_language() -> ResponseReturnValue:
 
 @bp.post("/account/address/check")
 @allow(SIGNED_IN)
-@sign_ins
+@throttle_mails
 def check_address() -> ResponseReturnValue:
     """E-mails a link to the reader's address after mails were returned: using it confirms the address."""
     try:
@@ -192,7 +191,8 @@ def confirm_name() -> ResponseReturnValue:
 
 @bp.post("/account/address")
 @allow(SIGNED_IN)
-@sign_ins
+@throttle_sign_ins
+@throttle_mails
 def ask_address_change() -> ResponseReturnValue:
     """Checks the password and e-mails a link to the reader's new address."""
     form, actor, at = NewAddressForm(), current_actor(), clock.now()
@@ -215,7 +215,7 @@ def ask_address_change() -> ResponseReturnValue:
 
 @bp.route("/account/address/<secret>", methods=["GET", "POST"])
 @allow(ANYONE)
-@sign_ins
+@throttle_sign_ins
 def change_address(secret: str) -> ResponseReturnValue:
     """Changes the address of an account with the link e-mailed to the new one, or notes that its own one works."""
     at = clock.now()
@@ -235,7 +235,7 @@ def change_address(secret: str) -> ResponseReturnValue:
 
 @bp.post("/account/password")
 @allow(SIGNED_IN)
-@sign_ins
+@throttle_sign_ins
 def change_password() -> ResponseReturnValue:
     """Sets a new password and ends all other sessions and all API tokens."""
     form, actor, at = ChangePasswordForm(), current_actor(), clock.now()
@@ -284,7 +284,7 @@ def end_one_session(public_id: str) -> ResponseReturnValue:
 
 @bp.post("/account/tokens")
 @allow(SIGNED_IN)
-@sign_ins
+@throttle_sign_ins
 def create_token() -> ResponseReturnValue:
     """Checks the password, creates a bearer token and shows it once."""
     form, actor, at = TokenForm(), current_actor(), clock.now()
@@ -327,7 +327,7 @@ def export() -> ResponseReturnValue:
 
 @bp.route("/account/erase", methods=["GET", "POST"])
 @allow(SIGNED_IN)
-@sign_ins
+@throttle_sign_ins
 def erase() -> ResponseReturnValue:
     """Deletes the reader's personal data, after confirmation and password."""
     form, actor, at = EraseForm(), current_actor(), clock.now()

@@ -18,11 +18,10 @@ from lms.people.queries.factors import second_factor_of
 from lms.people.queries.persons import profile_of
 from lms.people.rules import provisioning_address
 from lms.people.views.blueprint import bp, landing, start_session, today
-from lms.people.views.signing_in import sign_ins
 from lms.web import second_factor as rule
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
-from lms.web.limits import in_demonstration
+from lms.web.limits import in_demonstration, throttle_sign_ins
 from lms.web.qr_code import qr_code
 
 
@@ -59,7 +58,7 @@ def second_factor() -> ResponseReturnValue:
 
 @bp.post("/account/second-factor")
 @allow(SIGNED_IN, allow_without_mfa=True)
-@sign_ins
+@throttle_sign_ins
 def change_second_factor() -> ResponseReturnValue:
     """Checks the password, then sets up a device, creates recovery codes or removes the second factor."""
     form, actor, at = ProofForm(), current_actor(), clock.now()
@@ -90,7 +89,7 @@ def change_second_factor() -> ResponseReturnValue:
 
 @bp.post("/account/second-factor/confirm")
 @allow(SIGNED_IN, allow_without_mfa=True)
-@sign_ins
+@throttle_sign_ins
 def confirm_second_factor() -> ResponseReturnValue:
     """Confirms the device with a code that it shows, and shows the recovery codes once."""
     form, actor, at = OtpForm(), current_actor(), clock.now()

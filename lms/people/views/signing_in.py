@@ -32,18 +32,15 @@ from lms.people.views.blueprint import (
 from lms.people.views.known_devices import known_device
 from lms.web.guards import ANYONE, SIGNED_IN, allow
 from lms.web.identity import current_actor
-from lms.web.limits import in_demonstration, limiter
+from lms.web.limits import in_demonstration, throttle_mails, throttle_sign_ins
 from lms.web.locale import reader_locale
 from lms.web.time import cookie_zone
 from lms.web.whole_pages import same_for_strangers
 
-sign_ins = limiter.shared_limit("30/minute", scope="sign-in", methods=["POST"])
-mails = limiter.shared_limit("20/minute", scope="mail", methods=["POST"])
-
 
 @bp.route("/sign-in", methods=["GET", "POST"])
 @allow(ANYONE)
-@sign_ins
+@throttle_sign_ins
 def sign_in() -> ResponseReturnValue:
     """Signs in with e-mail address and password, then with a second factor if there is one."""
     at = clock.now()
@@ -118,7 +115,7 @@ def _waiting(answer: Response, wait: int) -> Response:
 
 @bp.post("/sign-in/link")
 @allow(ANYONE)
-@mails
+@throttle_mails
 def send_sign_in_link() -> ResponseReturnValue:
     """E-mails a one-time sign-in link."""
     form = AddressForm()
@@ -130,7 +127,7 @@ def send_sign_in_link() -> ResponseReturnValue:
 
 @bp.route("/sign-in/<secret>", methods=["GET", "POST"])
 @allow(ANYONE)
-@sign_ins
+@throttle_sign_ins
 def sign_in_link(secret: str) -> ResponseReturnValue:
     """Signs in with an e-mailed link, after confirmation. Sets a password if there is none."""
     at = clock.now()
@@ -166,7 +163,7 @@ def choose_zone() -> ResponseReturnValue:
 
 @bp.route("/register", methods=["GET", "POST"])
 @allow(ANYONE, indexed=True)
-@mails
+@throttle_mails
 def register() -> ResponseReturnValue:
     """Registers a person and e-mails a link to confirm it."""
     form, at, status = RegisterForm(), clock.now(), 200
@@ -191,7 +188,7 @@ def register() -> ResponseReturnValue:
 
 @bp.route("/confirm/<secret>", methods=["GET", "POST"])
 @allow(ANYONE)
-@sign_ins
+@throttle_sign_ins
 def confirm(secret: str) -> ResponseReturnValue:
     """Confirms an e-mail address and sets the first password."""
     at = clock.now()
@@ -224,7 +221,7 @@ def confirm(secret: str) -> ResponseReturnValue:
 
 @bp.route("/forgot", methods=["GET", "POST"])
 @allow(ANYONE)
-@mails
+@throttle_mails
 def forgot() -> ResponseReturnValue:
     """E-mails a link to choose a new password."""
     form, status = AddressForm(), 200
@@ -238,7 +235,7 @@ def forgot() -> ResponseReturnValue:
 
 @bp.route("/reset/<secret>", methods=["GET", "POST"])
 @allow(ANYONE)
-@sign_ins
+@throttle_sign_ins
 def reset(secret: str) -> ResponseReturnValue:
     """Sets a new password with an e-mailed link."""
     shown = look_at_link(secret, at=clock.now())
