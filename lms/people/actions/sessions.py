@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import structlog
 from sqlalchemy import ColumnElement, bindparam, delete, select, update
 
-from lms.core import audit
+from lms.core import audit, clock
 from lms.core.db import action, db
 from lms.core.errors import NotFound, Refused
 from lms.core.i18n import _
@@ -19,11 +20,13 @@ from lms.people.devices import Device
 from lms.people.models import Account, ApiToken, Person, SignInSession
 from lms.people.passwords import hash_secret, new_secret
 from lms.people.queries.persons import home_zones, members
-from lms.people.rules import SECOND_STEP_LASTS, SESSIONS_KEPT
+from lms.people.rules import CLOCK_SKEW, SECOND_STEP_LASTS, SESSIONS_KEPT
 
 log = structlog.get_logger(__name__)
 USES_WRITTEN_EVERY = 60
 """Seconds after which the uses noted in Valkey are written to the database."""
+_USES_READ_WITHIN = 10.0
+_SESSION_ID = re.compile(rb"[0-9]{1,18}")
 
 
 @action
@@ -87,21 +90,27 @@ def note_use_shared(session_id: int, *, at: datetime) -> bool:
 
 def write_noted_uses() -> int:
     """Writes the uses that were noted in Valkey, once a minute in whichever worker comes first; returns how many."""
-    uses = use_shared(_take_turn)
+    uses = use_shared(_take_turn, seconds=_USES_READ_WITHIN)
     if not uses:
         return 0
-    _write_uses({int(member): datetime.fromtimestamp(score, UTC) for member, score in uses})
+    _write_uses(uses)
     # What was noted since stays
-    latest = max(score for _member, score in uses)
+    latest = max(used_at.timestamp() for used_at in uses.values())
     use_shared(lambda client, prefix: client.zremrangebyscore(f"{prefix}uses", "-inf", latest))
     return len(uses)
 
 
-def _take_turn(client: Any, prefix: str) -> list[tuple[bytes, float]]:
+def _take_turn(client: Any, prefix: str) -> dict[int, datetime]:
+    """When which session was used. What no server of ours can have noted is left out: an id of none, a time to come."""
     if not client.set(f"{prefix}uses:turn", 1, nx=True, ex=USES_WRITTEN_EVERY):
-        return []
+        return {}
     noted: list[tuple[bytes, float]] = client.zrange(f"{prefix}uses", 0, -1, withscores=True)
-    return noted
+    latest = (clock.now() + CLOCK_SKEW).timestamp()
+    return {
+        int(member): datetime.fromtimestamp(score, UTC)
+        for member, score in noted
+        if _SESSION_ID.fullmatch(member) and 0 <= score <= latest
+    }
 
 
 @action
