@@ -27,13 +27,13 @@ def initialise(config: Config, *, copies: bool = True, tell: Tell, at: datetime)
     """Migrates the database to the newest schema and loads what every installation has.
 
     An existing database is copied into the data folder before it is migrated, unless `copies` is false. Raises
-    Refused for a database that a newer version has migrated, and where a copy cannot be made.
+    Refused for a database that a newer version has migrated or that is too old, and where a copy cannot be made.
     """
     schema.check_not_restoring(config)
     with migrating.one_at_a_time(config, tell=tell):
         with db.engine.connect() as connection:
             revision = schema.revision_of(connection)
-        if schema.is_newer(revision):
+        if schema.is_newer(revision) or schema.is_retired(revision):
             raise Refused(schema.find_mismatch(is_step_permitted=False) or "")
         if copies and revision not in (None, schema.newest_revision()):
             tell(_("Copied the database to %(path)s", path=copy_before(config, str(revision), at=at)))

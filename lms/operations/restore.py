@@ -147,6 +147,13 @@ def _check_fits(saved: Manifest, config: Config) -> None:
         raise Refused(
             _("The backup uses the reporting zone %(zone)s. Set LMS_REPORTING_ZONE to it.", zone=saved.reporting_zone)
         )
+    if schema.is_retired(saved.revision):
+        raise Refused(
+            _(
+                "The backup is from before 29 November 2026 (schema %(revision)s), which this version cannot migrate.",
+                revision=saved.revision,
+            )
+        )
     if schema.is_newer(saved.revision):
         raise Refused(
             _(

@@ -397,6 +397,7 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
         "manifest of .* is damaged",
     ),
     "newer format": (lambda folder: rewritten(folder, format=2), "written by a newer version"),
+    "retired schema": (lambda folder: rewritten(folder, revision="8f40d2b6e1c5"), "is from before 29 November 2026"),
     "newer schema": (lambda folder: rewritten(folder, revision="f00d"), "taken with a newer version of Serai"),
     "another database": (lambda folder: rewritten(folder, database="postgresql"), "Use an empty database of the same"),
     "another zone": (lambda folder: rewritten(folder, reporting_zone="Asia/Tokyo"), "Set LMS_REPORTING_ZONE"),

@@ -86,17 +86,28 @@ def test_a_copy_can_be_left_out(older: APIFlask, fresh: Config) -> None:
     assert (schema.find_mismatch(), copies(fresh)) == (None, [])
 
 
-def test_a_database_of_a_newer_version_is_left_alone(fresh: Config) -> None:
+@pytest.mark.parametrize(
+    ("revision", "message"),
+    [
+        ("f00d", "The database was migrated to f00d by a newer version of Serai. Install that version or a later one."),
+        (
+            "8f40d2b6e1c5",
+            "The database is from before 29 November 2026 (schema 8f40d2b6e1c5), which this version cannot migrate. "
+            "Use an empty database, and import again what you need.",
+        ),
+    ],
+    ids=["newer", "before the first migration"],
+)
+def test_a_database_that_cannot_be_migrated_is_left_alone(fresh: Config, revision: str, message: str) -> None:
     app = create_app(fresh)
     with app.app_context():
         upgrade()
         with db.engine.begin() as connection:
-            connection.execute(text("UPDATE alembic_version SET version_num = 'f00d'"))
-        message = "The database was migrated to f00d by a newer version of Serai. Install that version or a later one."
+            connection.execute(text(f"UPDATE alembic_version SET version_num = '{revision}'"))
         assert schema.find_mismatch() == message
-        with pytest.raises(Refused, match="Install that version or a later one"):
+        with pytest.raises(Refused, match=re.escape(message)):
             initialise(fresh, tell=print, at=AT)
-        with pytest.raises(Refused, match="Install that version or a later one"):
+        with pytest.raises(Refused, match=re.escape(message)):
             schema.check(fresh)
         answer = app.test_client().get("/readyz")
         assert (answer.status_code, answer.text) == (503, f"{message}\n")
