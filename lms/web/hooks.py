@@ -37,8 +37,9 @@ _WITHOUT_TOKEN = {
 
 
 def check_token() -> None:
-    """Refuses a form whose token is missing or of another session."""
-    if not request.path.startswith("/api/") and request.endpoint not in _WITHOUT_TOKEN:
+    """Refuses a form whose token is missing or of another session. Where there is no route, 404 or 405 follows."""
+    is_page = request.endpoint is not None and not request.path.startswith("/api/")
+    if is_page and request.endpoint not in _WITHOUT_TOKEN:
         _csrf.protect()
 
 

@@ -28,7 +28,12 @@ def byte_count(text: str) -> int:
 
 
 class _Whole(IntegerConverter):
-    """`<int:…>` of an address: with a larger number it is not found, whatever the method."""
+    """`<int:…>` of an address, which has one spelling: no zeros before it and no digits of other scripts.
+
+    With a larger number it is not found, whatever the method.
+    """
+
+    regex = "(?:0|[1-9][0-9]*)"
 
     def to_python(self, value: str) -> int:
         """The number. Raises NotFound, so that no other rule is tried."""

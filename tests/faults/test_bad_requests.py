@@ -64,6 +64,23 @@ def test_no_address_or_parameter_holds_what_is_no_text(client: FlaskClient, head
     assert client.get("/series/a%00b").status_code == 404
 
 
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_what_is_sent_to_no_address_is_not_found(client: FlaskClient, method: str) -> None:
+    for path in ("/nowhere", "/lectures/9/nowhere", "/streams/x/nowhere", "/api/v1/nowhere"):
+        assert client.open(path, method=method).status_code == 404
+    assert client.open("/series", method=method).status_code == 405
+    assert client.post("/sign-in").status_code == 400  # a form without its token
+
+
+def test_a_number_in_an_address_has_one_spelling(client: FlaskClient, make: Make) -> None:
+    lecture = make.lecture(make.series(slug="s"))
+    assert client.get(f"/lectures/{lecture.id}").status_code == 200
+    arabic = str(lecture.id).translate({ord(digit): ord(digit) + 0x630 for digit in "0123456789"})
+    for spelling in (arabic, f"0{lecture.id}", f"+{lecture.id}", f"{lecture.id}_0", "\uff11", "\u00b9"):
+        assert client.get(f"/lectures/{spelling}").status_code == 404
+        assert client.get(f"/api/v1/lectures/{spelling}").status_code == 404
+
+
 def test_every_text_of_a_body_is_looked_at() -> None:
     payload: Any = {"a": ["x", {"b": "y", "c": 1}], "d": None, "e": ""}
     assert set(texts_in(payload)) == {
