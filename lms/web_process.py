@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 from contextlib import suppress
+from http import HTTPStatus
 from typing import Any
 
 from gunicorn.glogging import Logger
+from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine
+from gunicorn.util import write_nonblock
+from gunicorn.workers.gthread import ThreadWorker
 
 from lms.config import Config
 from lms.core import logs
@@ -29,13 +34,42 @@ class _ServerLog(Logger):
             handler.setFormatter(logs.library_formatter())
 
 
+_TOO_LONG = {
+    LimitRequestLine: (HTTPStatus.REQUEST_URI_TOO_LONG, "The address with its query is longer than 8,000 bytes."),
+    LimitRequestHeaders: (
+        HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+        "There are more than 100 headers, or one is longer than 8,000 bytes.",
+    ),
+}
+"""What gunicorn refuses before the application sees it: nobody knows the language, nor whether a person asks."""
+
+
+class _Worker(ThreadWorker):
+    """gunicorn's, which answers what is too long with a problem document, like the application."""
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+        """Answers what cannot be read."""
+        for kind, (status, detail) in _TOO_LONG.items():
+            if isinstance(exc, kind):
+                told = {"type": "about:blank", "title": status.phrase, "status": status.value, "detail": detail}
+                body = json.dumps(told).encode()
+                head = (
+                    f"HTTP/1.1 {status.value} {status.phrase}\r\nConnection: close\r\n"
+                    f"Content-Type: application/problem+json\r\nContent-Length: {len(body)}\r\n\r\n"
+                )
+                with suppress(OSError):
+                    write_nonblock(client, head.encode() + body)
+                return
+        super().handle_error(req, client, addr, exc)
+
+
 def server_options(config: Config, *, host: str, port: int, workers: int | None = None) -> dict[str, Any]:
     """Returns gunicorn's options: `workers` web processes (default: the setting) with `config.threads` threads each."""
     return {
         "bind": f"{host}:{port}",
         "workers": workers or config.workers,
         "threads": config.threads,
-        "worker_class": "gthread",
+        "worker_class": _Worker,
         "timeout": 60,
         "graceful_timeout": 20,
         "keepalive": 65,  # longer than nginx keeps a connection, or it would send a request on a closing one

@@ -8,7 +8,6 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable
-from http import HTTPStatus
 from typing import Any, TypeVar
 
 from apiflask import APIFlask
@@ -139,8 +138,6 @@ def _complete(call: dict[str, Any], method: str, path: str, endpoint: str, view:
         description = responses.get(str(status), {}).get("description")
         generic = not description or description in {"Validation error", "Not found"}
         responses[str(status)] = {"description": _WORDS[status] if generic else description, "content": _PROBLEM}
-        if status == HTTPStatus.REQUEST_URI_TOO_LONG:  # answered before the application reads the request
-            del responses[str(status)]["content"]
         if status in {429, 503}:
             responses[str(status)]["headers"] = _RETRY_AFTER
     if "201" in responses and not responses.get("200", {}).get("content", {}).get("application/json", {}).get(

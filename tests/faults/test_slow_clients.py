@@ -15,6 +15,7 @@ import ssl
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from http import HTTPStatus
 from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any
@@ -229,6 +230,17 @@ def test_ambiguous_framing_is_refused_and_nothing_after_it_is_answered(patient: 
         got = client.rest()
     assert got.startswith(b"HTTP/1.1 %d " % status)
     assert b" 200 OK" not in got
+
+
+@pytest.mark.parametrize("name", ["long path", "many headers"])
+def test_what_is_too_long_to_be_read_is_answered_with_a_problem(patient: Echo, name: str) -> None:
+    sent, status = FRAMING[name]
+    with Client(patient.port) as client:
+        client.send(sent + GET)
+        head, _blank, body = client.rest().partition(b"\r\n\r\n")
+    assert b"Content-Type: application/problem+json" in head
+    problem = json.loads(body)
+    assert {key: problem[key] for key in ("status", "title")} == {"status": status, "title": HTTPStatus(status).phrase}
 
 
 def test_no_header_says_which_part_of_the_address_is_the_sites(patient: Echo) -> None:

@@ -132,6 +132,13 @@ def test_media_are_asked_for_once_by_all_with_a_signed_address(noted: Noted) -> 
     assert len(noted.seen) == 1 + (statuses[3] == 200)  # the application refuses what has no such form
 
 
+def test_an_address_that_is_too_long_is_a_problem(noted: Noted) -> None:
+    answer = noted.ask(f"/series?q={'a' * 20_000}")
+    assert (answer.status, answer.headers["Content-Type"]) == (414, "application/problem+json")
+    assert noted.ask("/too-long").status == 404
+    assert noted.seen == []
+
+
 def test_a_page_is_never_kept(noted: Noted) -> None:
     assert [noted.ask("/series").status for _n in range(2)] == [200] * 2
     assert len(noted.seen) == 2
