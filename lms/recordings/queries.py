@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -17,7 +17,6 @@ from lms.catalogue.models import Lecture, LectureState, Series
 from lms.catalogue.queries.lectures import get_lecture
 from lms.catalogue.rules import may_edit_lecture
 from lms.core import files
-from lms.core.bulk import among
 from lms.core.db import db
 from lms.core.errors import Forbidden, NotFound
 from lms.core.jobs import Job, JobState
@@ -30,9 +29,17 @@ from lms.core.translations import Translations, every_text, reading_key
 from lms.enrolment.outdated_mails import outdated
 from lms.mail.outbox import OutboxMail
 from lms.recordings.rules import NOTICE, deletion_at
-from lms.streaming.models import Epoch, SourceFile, Stream, StreamSession, StreamState, Track
+from lms.streaming.models import SourceFile, Stream, StreamSession, StreamState, Track
 from lms.streaming.playlists import RecordingPart, segment_borders
-from lms.streaming.queries import find_open_session, find_recordings, find_stream, list_epochs, shown_parts
+from lms.streaming.queries import (
+    complete_ms,
+    find_open_session,
+    find_recordings,
+    find_stream,
+    list_epochs,
+    packaged_ms,
+    shown_parts,
+)
 from lms.streaming.rules import LITTLE_DISK
 
 DOWNLOAD_JOB = "make_recording_file"
@@ -94,8 +101,7 @@ def get_recording(lecture_id: int, *, by: Actor, at: datetime) -> RecordingView:
     if stream is None:
         return RecordingView(lecture, RecordingState.NONE, at)
     source = _source_of(stream)
-    epochs = list_epochs(stream.id)
-    length_ms = sum(epoch.length_ms for epoch in epochs)
+    length_ms = packaged_ms(stream.id)
     if source is not None and source.failure is not None:
         return RecordingView(lecture, RecordingState.FAILED, at, stream, source)
     if stream.state is StreamState.ENDED or find_open_session(stream.id) is not None:
@@ -131,7 +137,7 @@ def find_recording_stream(lecture_id: int) -> Stream | None:
     """The stream of a lecture whose recording is complete; null if there is none. Its callers check who asks."""
     stream = find_stream(lecture_id, Track.MAIN)
     is_complete = stream is not None and stream.state is StreamState.COMPLETE
-    return stream if is_complete and stream is not None and _length_of(stream) else None
+    return stream if is_complete and stream is not None and complete_ms(stream.id, stream.length_ms) else None
 
 
 def is_accepted(session_id: str) -> bool:
@@ -148,10 +154,6 @@ def is_made_up(stream_id: int) -> bool:
 def borders_of(stream: Stream) -> list[int]:
     """The moments at which a recording can be cut."""
     return segment_borders(list_epochs(stream.id))
-
-
-def _length_of(stream: Stream) -> int:
-    return sum(epoch.length_ms for epoch in list_epochs(stream.id))
 
 
 def _source_of(stream: Stream) -> SourceFile | None:
@@ -255,16 +257,10 @@ def _complete() -> list[tuple[Stream, Lecture, int]]:
         .options(contains_eager(Lecture.series))
         .where(Stream.track == Track.MAIN, Stream.state == StreamState.COMPLETE, Lecture.state == LectureState.HELD)
     )
-    rows = [(stream, lecture) for stream, lecture in db.session.execute(query)]
-    lengths = _lengths([stream.id for stream, _lecture in rows])
-    return [(stream, lecture, lengths[stream.id]) for stream, lecture in rows if lengths.get(stream.id)]
-
-
-def _lengths(stream_ids: Iterable[int]) -> dict[int, int]:
-    lengths: dict[int, int] = {}
-    for epoch in db.session.scalars(select(Epoch).where(among(Epoch.stream_id, stream_ids))):
-        lengths[epoch.stream_id] = lengths.get(epoch.stream_id, 0) + epoch.length_ms
-    return lengths
+    rows = [
+        (stream, lecture, complete_ms(stream.id, stream.length_ms)) for stream, lecture in db.session.execute(query)
+    ]
+    return [row for row in rows if row[2]]
 
 
 def find_deletion(lecture: Lecture, at: datetime) -> datetime | None:
@@ -313,7 +309,7 @@ def list_due_for_notice(at: datetime) -> list[tuple[Stream, Lecture]]:
     return [
         (stream, lecture)
         for stream, lecture in _with_age(soon)
-        if not stream.is_kept and stream.deletion_announced_at is None and _length_of(stream)
+        if not stream.is_kept and stream.deletion_announced_at is None and complete_ms(stream.id, stream.length_ms)
     ]
 
 

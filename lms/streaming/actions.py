@@ -30,6 +30,7 @@ from lms.streaming.queries import (
     get_session,
     list_epochs,
     list_sessions_with_old_chunks,
+    packaged_ms,
 )
 from lms.streaming.rules import (
     MAX_FILE_NAME,
@@ -149,7 +150,7 @@ def stop_session(lecture_id: int, *, at: datetime) -> None:
 def reopen_stream(lecture_id: int) -> None:
     """The lecture goes on: more can be sent."""
     for stream in _streams_of(lecture_id, (Track.MAIN,)):
-        stream.state, stream.trim_until_ms = StreamState.OPEN, None
+        stream.state, stream.trim_until_ms, stream.length_ms = StreamState.OPEN, None, None
 
 
 @action
@@ -180,7 +181,7 @@ def add_source_file(
     if lecture.state is not LectureState.HELD or lecture.actual_start is None:
         raise Refused(_("A recording can be uploaded once the lecture was held."))
     stream = find_stream(lecture_id, Track.MAIN)
-    if stream is not None and (_is_being_packaged(stream) or any(epoch.length_ms for epoch in list_epochs(stream.id))):
+    if stream is not None and (_is_being_packaged(stream) or packaged_ms(stream.id)):
         raise Refused(_("This lecture has a recording already. Remove it first to upload another one."))
     if stream is not None:
         _remove(stream)
@@ -319,14 +320,18 @@ def note_source_packaged(session_id: int, *, failure: SourceFailure | None, at: 
 def note_complete(stream_id: int, *, byte_count: int | None = None, at: datetime) -> bool:
     """Notes that the last playlists of a stream were written, unless its lecture was reopened meanwhile."""
     ended = update(Stream).where(Stream.id == stream_id, Stream.state == StreamState.ENDED)
+    length_ms = packaged_ms(stream_id)
     changed = db.session.connection().execute(
         ended.values(
-            state=StreamState.COMPLETE, byte_count=byte_count, available_at=func.coalesce(Stream.available_at, at)
+            state=StreamState.COMPLETE,
+            length_ms=length_ms,
+            byte_count=byte_count,
+            available_at=func.coalesce(Stream.available_at, at),
         )
     )
     if changed.rowcount != 1:
         return False
     stream = db.session.get_one(Stream, stream_id, populate_existing=True)
-    if stream.track is Track.MAIN and any(epoch.length_ms for epoch in list_epochs(stream_id)):
+    if stream.track is Track.MAIN and length_ms:
         publish(RecordingCompleted(lecture_id=stream.lecture_id, by=SYSTEM, at=at))
     return True

@@ -39,9 +39,9 @@ class Stream(Base):
 
     `available_at`: when all of it could be watched for the first time. `is_uploaded`: recorded elsewhere, so nothing is
     played before it is complete. `trim_from_ms`, `trim_until_ms`: what the replay shows of the recording; null for its
-    start and its end. `chapters`: position in the recording in milliseconds, and title. `byte_count`: size of its files
-    once it is complete. `is_kept`: it is not deleted by age. `deletion_announced_at`: when its lecturers got an e-mail
-    about that.
+    start and its end. `chapters`: position in the recording in milliseconds, and title. `length_ms`, `byte_count`: of
+    all of it and of its files, once it is complete (`length_ms` is null where an earlier version completed it).
+    `is_kept`: it is not deleted by age. `deletion_announced_at`: when its lecturers got an e-mail about that.
     """
 
     __tablename__ = "stream"
@@ -58,6 +58,7 @@ class Stream(Base):
     trim_from_ms: Mapped[int | None] = mapped_column(BigInteger)
     trim_until_ms: Mapped[int | None] = mapped_column(BigInteger)
     chapters: Mapped[list[tuple[int, str]]] = mapped_column(JSON, default=list, server_default=text("'[]'"))
+    length_ms: Mapped[int | None] = mapped_column(BigInteger)
     byte_count: Mapped[int | None] = mapped_column(BigInteger)
     is_kept: Mapped[bool] = mapped_column(default=False, server_default=false())
     deletion_announced_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -74,7 +75,8 @@ class StreamSession(Base):
     `person_id` is the sender, a plain id as in the audit trail. `stopped_at`: when its page, another page or the end of
     the lecture stopped it; only one session of a stream is not stopped. `chunk_count`: how many chunks it has, as its
     page reports when it stops. `packaged_at`: when all of it was packaged. `is_unreadable`: ffmpeg could not read it.
-    `are_chunks_deleted`: only its segments are left.
+    `are_chunks_deleted`: only its segments are left. `failures`: runs of ffmpeg that began and packaged nothing, in a
+    row. `byte_count`, `last_chunk`: size of what came, and the highest number.
     """
 
     __tablename__ = "stream_session"
@@ -100,6 +102,9 @@ class StreamSession(Base):
     packaged_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     is_unreadable: Mapped[bool] = mapped_column(default=False, server_default=false())
     are_chunks_deleted: Mapped[bool] = mapped_column(default=False, server_default=false())
+    failures: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    byte_count: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
+    last_chunk: Mapped[int | None]
     stream: Mapped[Stream] = relationship()
 
 
@@ -125,8 +130,8 @@ class Epoch(Base):
 
     `number` counts the epochs of the stream. `start_ms`: where the epoch begins in its session. `wall_ms`: the time of
     day at its first picture (milliseconds UTC). `durations`: of each rendition the lengths of its segments in
-    milliseconds. `has_picture`: whether its pictures are those that were sent; else they are black. `resume_chunk`: the
-    chunk after a gap at which its session continues.
+    milliseconds. `has_picture`: whether its pictures are those that were sent; else they are black. `resume_chunk`,
+    `resume_offset`: the chunk after a gap at which its session continues, and the byte of it.
     """
 
     __tablename__ = "stream_epoch"
@@ -143,6 +148,7 @@ class Epoch(Base):
     has_picture: Mapped[bool] = mapped_column(default=True, server_default=true())
     is_open: Mapped[bool] = mapped_column(default=True)
     resume_chunk: Mapped[int | None]
+    resume_offset: Mapped[int | None]
 
     @property
     def shared_durations(self) -> list[int]:

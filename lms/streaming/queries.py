@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from itertools import pairwise
 
-from sqlalchemy import exists, func, or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import contains_eager
 
 from lms.catalogue.models import Lecture
@@ -205,13 +205,20 @@ def find_recordings(lecture_ids: Collection[int]) -> dict[int, datetime | None]:
     """Which of these lectures have a recording that is complete, and since when. Its callers check who asks."""
     if not lecture_ids:
         return {}
-    query = select(Stream.lecture_id, Stream.available_at).where(
-        Stream.lecture_id.in_(lecture_ids),
-        Stream.track == Track.MAIN,
-        Stream.state == StreamState.COMPLETE,
-        exists().where(Epoch.stream_id == Stream.id),
+    query = select(Stream.lecture_id, Stream.available_at, Stream.id, Stream.length_ms).where(
+        Stream.lecture_id.in_(lecture_ids), Stream.track == Track.MAIN, Stream.state == StreamState.COMPLETE
     )
-    return dict(read(query)) if lecture_ids else {}
+    return {row.lecture_id: row.available_at for row in read(query) if complete_ms(row.id, row.length_ms)}
+
+
+def complete_ms(stream_id: int, noted_ms: int | None) -> int:
+    """How long a complete recording is, as it was noted or, of one that an earlier version completed, added up."""
+    return noted_ms if noted_ms is not None else packaged_ms(stream_id)
+
+
+def packaged_ms(stream_id: int) -> int:
+    """How much of a stream is packaged. An epoch that ended at a gap can be empty."""
+    return sum(epoch.length_ms for epoch in list_epochs(stream_id))
 
 
 def list_sessions_with_old_chunks(before: datetime) -> Sequence[StreamSession]:

@@ -32,6 +32,7 @@ def record(lecture: Lecture, *lengths_ms: int, segment_ms: int = 2000, began: da
     """The rows of a recording with epochs of these lengths, a minute after one another."""
     began = began or lecture.actual_start
     stream = Stream(lecture_id=lecture.id, track=Track.MAIN, state=StreamState.COMPLETE, byte_count=42_000_000)
+    stream.length_ms = sum(length_ms // segment_ms * segment_ms for length_ms in lengths_ms)
     db.session.add(stream)
     db.session.flush()
     session = StreamSession(stream_id=stream.id, person_id=1, started_at=began, stopped_at=began, packaged_at=began)

@@ -22,7 +22,7 @@ from lms.mail.stops import stop_unwanted
 from lms.people.queries.persons import Contact, contact_of
 from lms.recordings import actions
 from lms.recordings.rules import MAIL_AFTER, NOTICE
-from lms.streaming.actions import begin_epoch, begin_streaming, close_epoch, end_streams, note_segments
+from lms.streaming.actions import begin_epoch, begin_streaming, close_epoch, end_streams, note_segments, stop_streaming
 from lms.streaming.models import Track
 from lms.streaming.queries import find_stream
 from tests.factories import Make
@@ -52,6 +52,7 @@ def test_people_hear_of_a_recording_once_some_minutes_after_it_is_complete(
         epoch_id = begin_epoch(session.id, start_ms=0, wall_ms=clock.to_ms(now))
         note_segments(epoch_id, {"v": [2000], "a": [2000]})
         close_epoch(epoch_id)
+        stop_streaming(session.public_id, chunk_count=0, at=now)
         end_streams(lecture.id, at=now)
         package(make, lecture.id, tmp_path)
         assert not jobs.run_due(at=now)

@@ -23,6 +23,7 @@ from lms.streaming.actions import (
     drop_old_chunks,
     drop_old_rehearsals,
     go_live,
+    note_complete,
     note_packaged,
     note_segments,
     remove_streams,
@@ -32,7 +33,9 @@ from lms.streaming.chunk_store import count_chunks, store_chunk
 from lms.streaming.models import Stream, StreamSession, StreamState, Track
 from lms.streaming.queries import (
     ReplayPart,
+    complete_ms,
     find_open_session,
+    find_recordings,
     find_stream,
     get_session,
     list_epochs,
@@ -249,3 +252,25 @@ def test_two_pages_that_begin_at_once_leave_one_session(app: APIFlask, make: Mak
     with ThreadPoolExecutor(4) as pool:
         answers = [future.result() for future in [pool.submit(begin_alone) for _n in range(4)]]
     assert answers.count("refused") == 3
+
+
+@pytest.mark.databases
+def test_an_epoch_without_segments_is_no_recording(make: Make, lecture: Lecture) -> None:
+    session, by = begin(make, lecture), make.administrator()
+    close_epoch(begin_epoch(session.id, start_ms=0, wall_ms=0), resume_chunk=7)
+    end_lecture(lecture.id, by=by, at=clock.now())
+    note_packaged(session.id, at=clock.now())
+    assert note_complete(session.stream_id, at=clock.now())
+    assert (find_recordings([lecture.id]), complete_ms(session.stream_id, None)) == ({}, 0)
+    reopen_lecture(lecture.id, by=by, at=clock.now())
+    second = begin(make, lecture)
+    epoch_id = begin_epoch(second.id, start_ms=0, wall_ms=0)
+    note_segments(epoch_id, {"a": [2000, 1500], "v": [2000]})
+    close_epoch(epoch_id)
+    end_lecture(lecture.id, by=by, at=clock.now())
+    note_packaged(second.id, at=clock.now())
+    assert note_complete(session.stream_id, at=clock.now())
+    db.session.rollback()
+    stream = find_stream(lecture.id, Track.MAIN)
+    assert stream is not None
+    assert (stream.length_ms, set(find_recordings([lecture.id]))) == (2000, {lecture.id})
