@@ -23,16 +23,18 @@ _DEATH_SIGNAL: Final = 1  # PR_SET_PDEATHSIG of Linux
 
 @dataclass(frozen=True)
 class Limits:
-    """Address space in MB, seconds of a processor, and MB of each file that is written (0: none)."""
+    """Address space in MB, seconds of a processor, and MB of each file that is written (0: none). `niceness`: how much
+    it gives way to what else runs, up to 19."""
 
     memory_mb: int
     cpu_seconds: int
     file_mb: int
+    niceness: int = 0
 
 
 def bounded(limits: Limits, program: Path, arguments: Sequence[str | Path]) -> tuple[list[str], dict[str, str]]:
     """The command and the environment with which a process begins a program within limits."""
-    numbers = f"{limits.memory_mb},{limits.cpu_seconds},{limits.file_mb}"
+    numbers = f"{limits.memory_mb},{limits.cpu_seconds},{limits.file_mb},{limits.niceness}"
     command = [sys.executable, "-m", "lms.core.bounded_command", numbers, str(os.getpid()), str(program)]
     environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
@@ -41,7 +43,8 @@ def bounded(limits: Limits, program: Path, arguments: Sequence[str | Path]) -> t
 
 def main(numbers: str, parent: str, program: str, *arguments: str) -> None:
     """Becomes the program."""
-    memory_mb, cpu_seconds, file_mb = map(int, numbers.split(","))
+    memory_mb, cpu_seconds, file_mb, niceness = map(int, numbers.split(","))
+    os.nice(niceness)
     for name, most in (
         (resource.RLIMIT_AS, memory_mb * _MB),
         (resource.RLIMIT_CPU, cpu_seconds),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
@@ -194,6 +195,11 @@ def delete_folder(prefix: str) -> None:
 def free_bytes() -> int:
     """How many bytes more can be stored."""
     return current_store().free_bytes()
+
+
+def free_bytes_here() -> int:
+    """How many bytes more can be stored by work whose files are on this machine until they are stored."""
+    return min(free_bytes(), shutil.disk_usage(settings().folder).free)
 
 
 def has(key: str) -> bool:

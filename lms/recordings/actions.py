@@ -122,7 +122,7 @@ def _editable(lecture_id: int, by: Actor) -> tuple[Lecture, Stream]:
 
 def check_disk(byte_count: int) -> None:
     """Raises Refused where a recording of this size and what is made of it would fill the disk."""
-    if files.free_bytes() < 2 * byte_count + LITTLE_DISK:
+    if files.free_bytes_here() < 2 * byte_count + LITTLE_DISK:
         raise Refused(_("The server’s disk is nearly full. Ask its administrator to make room, then try again."))
 
 

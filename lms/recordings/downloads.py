@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 import secrets
-import shutil
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -61,8 +60,7 @@ def make_file(lecture_id: int, fingerprint: str, progress: Progress) -> int:
         raise Refused(_("The recording was changed meanwhile. Prepare the file again."))
     stream = recording.stream
     assert stream is not None
-    free = min(files.free_bytes(), shutil.disk_usage(settings().folder).free)  # it is joined on this machine
-    if free < 3 * (stream.byte_count or 0) + LITTLE_DISK:
+    if files.free_bytes_here() < 3 * (stream.byte_count or 0) + LITTLE_DISK:
         raise Refused(_("The server’s disk is nearly full. Ask its administrator to make room, then try again."))
     key = download_key(stream, fingerprint)
     with locked_folder(settings().folder / _FOLDER, f"{lecture_id}-{secrets.token_hex(4)}") as folder:

@@ -105,7 +105,7 @@ def get_recording(lecture_id: int, *, by: Actor, at: datetime) -> RecordingView:
     if source is not None and source.failure is not None:
         return RecordingView(lecture, RecordingState.FAILED, at, stream, source)
     if stream.state is StreamState.ENDED or find_open_session(stream.id) is not None:
-        is_full = source is not None and files.free_bytes() < LITTLE_DISK
+        is_full = source is not None and files.free_bytes_here() < LITTLE_DISK
         return RecordingView(
             lecture, RecordingState.PACKAGING, at, stream, source, packaged_ms=length_ms, waits_for_disk=is_full
         )

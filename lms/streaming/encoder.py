@@ -44,7 +44,7 @@ class MediaFile:
     demuxer: str
 
 
-_SOURCE_LIMITS = Limits(memory_mb=3072, cpu_seconds=13 * 3600, file_mb=100)
+_SOURCE_LIMITS = Limits(memory_mb=3072, cpu_seconds=13 * 3600, file_mb=100, niceness=19)
 
 
 class Encoder:

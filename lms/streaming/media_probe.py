@@ -14,7 +14,7 @@ from lms.core.i18n import _
 from lms.streaming.rules import MOST_MS, clock_time
 from lms.streaming.webm import MAGIC
 
-_LIMITS = Limits(memory_mb=2048, cpu_seconds=30, file_mb=0)
+_LIMITS = Limits(memory_mb=2048, cpu_seconds=30, file_mb=0, niceness=19)
 _SECONDS = 60
 _TRIED_SECONDS = 2
 """How much of a file is decoded to find whether it can be."""

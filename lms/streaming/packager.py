@@ -2,12 +2,15 @@
 
 Any number of packagers can run, on any machine. A lease says which one has a stream. When a packager dies, another one
 continues its streams from the stored chunks: at once on the same data folder, else when the leases have expired.
+
+One uploaded recording at a time is encoded on a machine, and gives way to lectures.
 """
 
 from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import IO
 
 import structlog
 from flask import Flask
@@ -17,6 +20,7 @@ from lms.core.db import db
 from lms.core.ffmpeg import find_ffmpeg
 from lms.core.leases import HeldLeases
 from lms.core.locked_folders import abandoned_folders, locked_folder, remove_abandoned
+from lms.core.machine_locks import take_lock
 from lms.core.settings import settings
 from lms.streaming.queries import list_streams_to_package
 from lms.streaming.stream_packager import StreamPackager
@@ -27,6 +31,8 @@ RETRY_SECONDS = 5
 """How long it waits without ffmpeg, and after a fault."""
 END_SECONDS = 10
 """How long it waits at its end for runs of ffmpeg to end."""
+_UPLOADS = "encoding"
+"""The lock of the one upload that is encoded on a machine."""
 
 
 def run_packager(app: Flask, stopping: threading.Event) -> None:
@@ -74,19 +80,26 @@ class _Packager:
     def _begin_streams(self, program: Path) -> None:
         """Begins the streams that nobody packages and whose leases this packager can have."""
         self._threads = {stream_id: thread for stream_id, thread in self._threads.items() if thread.is_alive()}
-        stream_ids = [stream_id for stream_id in list_streams_to_package() if stream_id not in self._threads]
-        taken = leases.list_leases() if stream_ids else {}
-        for stream_id in stream_ids:
+        streams = [(id_, is_upload) for id_, is_upload in list_streams_to_package() if id_ not in self._threads]
+        taken = leases.list_leases() if streams else {}
+        for stream_id, is_upload in streams:
             lease = _lease_of(stream_id)
-            if lease in taken or not self._held.take(lease):
+            if lease in taken:
+                continue
+            lock = take_lock(_UPLOADS) if is_upload else None
+            if is_upload and lock is None:
+                continue
+            if not self._held.take(lease):
+                _close(lock)
                 continue
             try:
-                self._begin(stream_id, program)
+                self._begin(stream_id, program, lock)
             except BaseException:
+                _close(lock)
                 self._held.give_back(lease)  # or it would be renewed without anybody who packages
                 raise
 
-    def _begin(self, stream_id: int, program: Path) -> None:
+    def _begin(self, stream_id: int, program: Path, lock: IO[str] | None) -> None:
         name = _lease_of(stream_id)
         packager = StreamPackager(
             self._app,
@@ -101,11 +114,17 @@ class _Packager:
             try:
                 packager.run()
             finally:
+                _close(lock)
                 self._held.give_back(name)
 
         thread = threading.Thread(target=work, name=f"stream {stream_id}", daemon=True)
         thread.start()
         self._threads[stream_id] = thread
+
+
+def _close(lock: IO[str] | None) -> None:
+    if lock is not None:
+        lock.close()
 
 
 def _lease_of(stream_id: int) -> str:

@@ -93,11 +93,14 @@ def stream_status(lecture_id: int, *, at: datetime) -> StreamStatus:
     return StreamStatus(on_air, stream.public_id, epoch.has_picture, is_complete, is_complete and stream.is_trimmed)
 
 
-def list_streams_to_package() -> Sequence[int]:
-    """Streams with a session that is not packaged whole, and those whose last playlists are to be written."""
+def list_streams_to_package() -> Sequence[tuple[int, bool]]:
+    """Streams with a session that is not packaged whole, and those whose last playlists are to be written: their ids,
+    and whether they are uploads, which come last."""
     unpackaged = select(StreamSession.stream_id).where(StreamSession.packaged_at.is_(None))
-    query = select(Stream.id).where(or_(Stream.id.in_(unpackaged), Stream.state == StreamState.ENDED))
-    return db.session.scalars(query.order_by(Stream.id)).all()
+    query = select(Stream.id, Stream.is_uploaded).where(
+        or_(Stream.id.in_(unpackaged), Stream.state == StreamState.ENDED)
+    )
+    return [(row.id, row.is_uploaded) for row in read(query.order_by(Stream.is_uploaded, Stream.id))]
 
 
 def next_session_to_package(stream_id: int) -> StreamSession | None:

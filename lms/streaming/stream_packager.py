@@ -197,7 +197,7 @@ class StreamPackager:
         if beginning is None:
             return End.IDLE
         wall_ms = clock.to_ms(session.started_at) + beginning.start_ms
-        has_picture = beginning.has_video and files.free_bytes() >= LITTLE_DISK
+        has_picture = beginning.has_video and files.free_bytes_here() >= LITTLE_DISK
         epoch_id = begin_epoch(session.id, start_ms=beginning.start_ms, wall_ms=wall_ms, has_picture=has_picture)
         return self._encode(session, epoch_id, beginning, has_picture=has_picture)
 
@@ -210,7 +210,7 @@ class StreamPackager:
         for epoch in list_epochs(stream.id):
             if epoch.is_open:
                 self._seal(stream, epoch)
-        if files.free_bytes() < LITTLE_DISK:
+        if files.free_bytes_here() < LITTLE_DISK:
             self._stopping.wait(SOURCE_SECONDS)
             return
         with files.local_copy(source_key(session.public_id)) as path:
@@ -261,7 +261,7 @@ class StreamPackager:
             if time.monotonic() - state_at > STATE_SECONDS:
                 state_at = time.monotonic()
                 db.session.rollback()  # raises further down if the recording was removed meanwhile
-                if files.free_bytes() < LITTLE_DISK:
+                if files.free_bytes_here() < LITTLE_DISK:
                     log.warning("the disk is nearly full: a file waits", stream=self._stream_id)
                     encoder.kill()
                     return True
@@ -394,7 +394,7 @@ class StreamPackager:
             if now - state_at > STATE_SECONDS:
                 state_at = now
                 db.session.rollback()  # the rows as they are now
-                if has_picture and files.free_bytes() < LITTLE_DISK:
+                if has_picture and files.free_bytes_here() < LITTLE_DISK:
                     log.warning("the disk is nearly full: only sound is packaged", stream=self._stream_id)
                     return End.DISK_LOW
             if content is None:

@@ -11,13 +11,14 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from apiflask import APIFlask
 
 from lms.catalogue.models import Lecture
 from lms.core import clock, files, leases
-from lms.core.db import db
+from lms.core.db import action, db
 from lms.core.ffmpeg import find_ffmpeg
 from lms.core.roles import Actor
 from lms.streaming import packager, stream_packager
@@ -338,3 +339,45 @@ def test_threads_of_lectures_that_are_over_are_forgotten(app: APIFlask, studio: 
     work._threads[7] = over
     work._begin_streams(Path("ffmpeg"))
     assert work._threads == {}
+
+
+def test_one_upload_at_a_time_is_encoded_beside_lectures(
+    app: APIFlask, studio: Studio, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done, begun = threading.Event(), []
+
+    class Slow:
+        def __init__(self, _app: APIFlask, stream_id: int, *_rest: object, **_options: object) -> None:
+            self.stream_id = stream_id
+
+        def run(self) -> None:
+            begun.append(self.stream_id)
+            done.wait(20)
+
+    @action
+    def upload() -> int:
+        stream = Stream(lecture_id=make.lecture().id, track=Track.MAIN, state=StreamState.ENDED, is_uploaded=True)
+        db.session.add(stream)
+        db.session.flush()
+        return stream.id
+
+    monkeypatch.setattr(packager, "StreamPackager", Slow)
+    uploads = [upload(), upload()]
+    studio.begin()
+    live = studio.stream().id
+    here, beside = (packager._Packager(app, leases.HeldLeases(app), studio.folder, studio.stopping) for _two in "ab")
+    here._begin_streams(Path("ffmpeg"))
+    beside._begin_streams(Path("ffmpeg"))
+    assert (list(here._threads), list(beside._threads)) == ([live, uploads[0]], [])
+    done.set()
+    here._threads[uploads[0]].join()
+    beside._begin_streams(Path("ffmpeg"))
+    assert uploads[1] in beside._threads
+    for thread in [*here._threads.values(), *beside._threads.values()]:
+        thread.join()
+
+
+def test_the_disk_on_which_a_packager_works_counts_too(app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "free_bytes", lambda: 2**60)  # what object storage says
+    monkeypatch.setattr("shutil.disk_usage", lambda _path: SimpleNamespace(free=7))
+    assert files.free_bytes_here() == 7
