@@ -37,6 +37,7 @@ def bounded(limits: Limits, program: Path, arguments: Sequence[str | Path]) -> t
     numbers = f"{limits.memory_mb},{limits.cpu_seconds},{limits.file_mb},{limits.niceness}"
     command = [sys.executable, "-m", "lms.core.bounded_command", numbers, str(os.getpid()), str(program)]
     environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    environment["MALLOC_ARENA_MAX"] = "2"  # each thread of the program would take address space for its own
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
     return [*command, *map(str, arguments)], environment
 

@@ -253,8 +253,12 @@ def _delete_after_commit(folder: str) -> None:
 
 @action
 def begin_epoch(session_id: int, *, start_ms: int, wall_ms: int, has_picture: bool = True) -> int:
-    """Begins an epoch of a session; returns its id. Time of day never goes back from one epoch to the next."""
+    """Begins an epoch of a session; returns its id. Time of day never goes back from one epoch to the next.
+
+    It counts as a failure of its session until something of it is packaged, so also where it ends the packager.
+    """
     session = db.session.get_one(StreamSession, session_id)
+    session.failures += 1
     epochs = list_epochs(session.stream_id)
     if epochs:
         wall_ms = max(wall_ms, epochs[-1].wall_ms + epochs[-1].length_ms)
@@ -279,22 +283,34 @@ def note_segments(epoch_id: int, durations: dict[str, list[int]]) -> None:
     if not epoch.is_open:
         raise RuntimeError(f"epoch {epoch_id} was closed by another packager")
     epoch.durations = durations
+    if epoch.length_ms:
+        db.session.get_one(StreamSession, epoch.session_id).failures = 0
 
 
 @action
-def close_epoch(epoch_id: int, *, resume_chunk: int | None = None) -> None:
+def close_epoch(epoch_id: int, *, resumes_at: tuple[int, int] | None = None, is_failed: bool = False) -> None:
     """Ends an epoch. One without a segment is removed, unless it says where to continue after a gap.
 
-    `resume_chunk`: the first chunk after the gap at which it ended. Segments that only some renditions have are left
-    out, so that each of them is of the same length.
+    `resumes_at`: the first chunk after the gap at which it ended, and the byte of it. Segments that only some
+    renditions have are left out, so that each of them is of the same length. `is_failed`: ffmpeg ended by itself.
     """
     epoch = db.session.get_one(Epoch, epoch_id)
-    count = min((len(durations) for durations in epoch.durations.values()), default=0)
-    if not count and resume_chunk is None:
+    if not is_failed:
+        db.session.get_one(StreamSession, epoch.session_id).failures = 0
+    count = len(epoch.shared_durations) if epoch.length_ms else 0
+    if not count and resumes_at is None:
         db.session.delete(epoch)
         return
     epoch.durations = {name: durations[:count] for name, durations in epoch.durations.items()} if count else {}
-    epoch.is_open, epoch.resume_chunk = False, resume_chunk
+    epoch.is_open = False
+    epoch.resume_chunk, epoch.resume_offset = resumes_at or (None, None)
+
+
+@action
+def forgive_failure(session_id: int) -> None:
+    """Takes back that a run counted as a failure of its session."""
+    counted = update(StreamSession).where(StreamSession.id == session_id, StreamSession.failures > 0)
+    db.session.execute(counted.values(failures=StreamSession.failures - 1))
 
 
 @action

@@ -5,18 +5,25 @@ Without a picture, black ones take its place: browsers refuse a playlist in whic
 
 from __future__ import annotations
 
+import os
+import select
 import subprocess
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from lms.core.bounded_command import Limits, bounded
 from lms.streaming.rules import MOST_MS
+from lms.streaming.webm import MOST_PIXELS
 
 AUDIO = "a"
 _AUDIO_KBPS = 48
 _BLACK = "aresample=async=1:first_pts=0,showwaves=size=640x360:rate=10:colors=black,format=yuv420p"
 """Black pictures, drawn from the sound so that they are as long."""
+STUCK_SECONDS = 60
+_AT_ONCE = 256 * 1024
+"""Bytes that are offered to the process at a time."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,9 @@ class MediaFile:
     demuxer: str
 
 
+_LIVE_LIMITS = Limits(memory_mb=1536, cpu_seconds=26 * 3600, file_mb=100)
+_LIVE_DECODERS = "vp8,libvpx,vp9,libvpx-vp9,av1,libdav1d,libaom-av1,h264,libopenh264,opus,libopus"
+"""What browsers record, by the names of ffmpeg's decoders."""
 _SOURCE_LIMITS = Limits(memory_mb=3072, cpu_seconds=13 * 3600, file_mb=100, niceness=19)
 
 
@@ -66,21 +76,50 @@ class Encoder:
         self.renditions = tuple(renditions)
         arguments = _input(skip_ms, source)
         arguments += _outputs(folder, renditions, segment_seconds, 0 if source else skip_ms, has_picture=has_picture)
-        command, environment = [str(program), *arguments], None
-        if source is not None:
-            command, environment = bounded(_SOURCE_LIMITS, program, arguments)
+        limits = _SOURCE_LIMITS if source is not None else _LIVE_LIMITS
+        command, environment = bounded(limits, program, arguments)
         with (folder / "log").open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603  the program that `find_ffmpeg` returned
                 command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=log
             )
         assert self._process.stdin is not None
         self._input = self._process.stdin
+        os.set_blocking(self._input.fileno(), False)
+        self._pending = bytearray()
+        self._taken_at = time.monotonic()
         self.pid = self._process.pid
 
     def write(self, content: bytes) -> None:
-        """Feeds the next bytes. Raises BrokenPipeError if the process is gone."""
-        self._input.write(content)
-        self._input.flush()
+        """Feeds the next bytes, as many as the process takes now. Raises BrokenPipeError if it is gone."""
+        self._pending += content
+        self._taken_at = time.monotonic()
+        self.pump(0)
+
+    def pump(self, seconds: float) -> None:
+        """Feeds what the process has not taken yet, and waits so long where it takes nothing. Raises as `write`."""
+        while self._pending:
+            try:
+                taken = os.write(self._input.fileno(), self._pending[:_AT_ONCE])
+            except BlockingIOError:
+                if seconds <= 0:
+                    return
+                ready = select.poll()
+                ready.register(self._input, select.POLLOUT)
+                ready.poll(seconds * 1000)
+                seconds = 0
+            else:
+                del self._pending[:taken]
+                self._taken_at = time.monotonic()
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the process has not taken all that it was fed."""
+        return bool(self._pending)
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether the process has taken nothing for a minute of what it was fed."""
+        return self.is_behind and time.monotonic() - self._taken_at > STUCK_SECONDS
 
     @property
     def is_running(self) -> bool:
@@ -137,12 +176,22 @@ class Encoder:
 
 
 def _input(skip_ms: int, source: MediaFile | None) -> list[str]:
-    arguments = ["-hide_banner", "-loglevel", "error", "-nostats", "-y"]
+    arguments = ["-hide_banner", "-loglevel", "error", "-nostats", "-y", "-filter_threads", "1"]
+    arguments += ["-filter_complex_threads", "1", "-max_pixels", str(MOST_PIXELS**2), "-threads", "2"]
     if source is not None:
-        arguments += ["-nostdin", "-protocol_whitelist", "file", "-threads", "2", "-f", source.demuxer]
+        arguments += ["-nostdin", "-protocol_whitelist", "file", "-f", source.demuxer]
         return [*arguments, "-ss", f"{skip_ms / 1000:.3f}", "-t", str(MOST_MS // 1000), "-i", str(source.path)]
     # Without "nobuffer", which would drop the first group of pictures
-    arguments += ["-protocol_whitelist", "pipe", "-probesize", "200000", "-analyzeduration", "1000000"]
+    arguments += [
+        "-protocol_whitelist",
+        "pipe",
+        "-codec_whitelist",
+        _LIVE_DECODERS,
+        "-probesize",
+        "200000",
+        "-analyzeduration",
+        "1000000",
+    ]
     return [*arguments, "-f", "matroska", "-i", "pipe:0"]
 
 

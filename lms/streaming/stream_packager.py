@@ -10,11 +10,14 @@ from __future__ import annotations
 import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum, auto
+from itertools import takewhile
 from pathlib import Path
+from typing import NamedTuple
 
 import structlog
 from flask import Flask
@@ -25,6 +28,7 @@ from lms.core.settings import settings
 from lms.streaming.actions import (
     begin_epoch,
     close_epoch,
+    forgive_failure,
     note_complete,
     note_packaged,
     note_segments,
@@ -32,7 +36,7 @@ from lms.streaming.actions import (
 )
 from lms.streaming.encoder import AUDIO, RENDITIONS, Encoder, MediaFile
 from lms.streaming.media_probe import demuxer_of
-from lms.streaming.models import Epoch, SourceFile, Stream, StreamSession, StreamState
+from lms.streaming.models import Epoch, SourceFailure, SourceFile, Stream, StreamSession, StreamState
 from lms.streaming.playlists import playlists_of
 from lms.streaming.queries import find_next_session, find_source_file, list_epochs, next_session_to_package
 from lms.streaming.rules import (
@@ -46,7 +50,7 @@ from lms.streaming.rules import (
     source_key,
     stream_folder,
 )
-from lms.streaming.webm import NotWebm, WebmIndex
+from lms.streaming.webm import Cluster, NotWebm, WebmIndex
 
 log = structlog.get_logger(__name__)
 CHUNK_SECONDS = 0.1
@@ -66,8 +70,10 @@ LAST_CHUNK_SECONDS = 2
 """For so long a chunk is waited for once another page sends, and for one that came in its last second to be stored."""
 ABANDONED_SECONDS = 30 * 60
 """A session without a chunk for this time is stopped."""
-MAX_FAILURES = 3
-"""Runs in a row that end by themselves without a segment before a session is called unreadable."""
+MAX_FAILURES = 5
+"""Runs in a row that end by themselves, or end the packager, without a segment; then a session is called unreadable."""
+AHEAD_MS = 5 * 60_000
+"""So much longer than since its begin a session cannot last: its times are made up."""
 
 
 class LeaseLost(Exception):
@@ -81,13 +87,15 @@ class End(Enum):
     IDLE = auto()
     GAP = auto()
     FAILED = auto()
+    MADE_UP = auto()
     DISK_LOW = auto()
     STOPPING = auto()
 
 
 @dataclass(frozen=True)
 class _Beginning:
-    """Where a run begins: `header` first, then the bytes of `chunk` from `offset` on. `start_ms`: in the session."""
+    """Where a run begins: `header` first, then the bytes of `chunk` from `offset` on. `start_ms`: in the session, which
+    begins at `first_ms` of the recorder."""
 
     header: bytes
     chunk: int
@@ -95,6 +103,52 @@ class _Beginning:
     start_ms: int
     skip_ms: int
     has_video: bool
+    first_ms: int | None = None
+
+
+class _Place(NamedTuple):
+    """That at `fed` bytes of what was read, the byte `offset` of a chunk stands."""
+
+    fed: int
+    chunk: int
+    offset: int
+
+
+class _Reading:
+    """What a run reads: from `offset` of `chunk` on. `first_ms`: the recorder's time at the begin of the session."""
+
+    def __init__(self, beginning: _Beginning) -> None:
+        self.chunk, self.offset = beginning.chunk, beginning.offset
+        self.index = WebmIndex()
+        self.begins: list[_Place] = []
+        self._first_ms = beginning.first_ms
+        if beginning.header:
+            self.index.feed(beginning.header)
+
+    @property
+    def first_ms(self) -> int:
+        return self.index.clusters[0].time_ms if self._first_ms is None else self._first_ms
+
+    def read(self, content: bytes) -> list[Cluster]:
+        """The clusters of a chunk that were not known yet. What is no WebM is left to ffmpeg."""
+        known = len(self.index.clusters)
+        self.begins.append(_Place(self.index.fed, self.chunk, self.offset))
+        try:
+            self.index.feed(content[self.offset :])
+        except NotWebm:
+            self.index.skip_gap()
+        return self.index.clusters[known:]
+
+
+def _most_ms(session: StreamSession) -> int:
+    """How long a session can last by now."""
+    return clock.to_ms(clock.now()) - clock.to_ms(session.started_at) + AHEAD_MS
+
+
+def _place_of(fed: int, begins: Sequence[_Place]) -> tuple[int, int]:
+    """The chunk and the byte of it that stand at a place of what was read."""
+    begin = max(place for place in begins if place.fed <= fed)
+    return begin.chunk, fed - begin.fed + begin.offset
 
 
 def _epochs_of(session: StreamSession) -> list[Epoch]:
@@ -121,10 +175,10 @@ class StreamPackager:
         self._folder = folder
         self._stopping = stopping
         self._is_ours = is_ours
-        self._failures = 0
         self._next_chunk: dict[int, int] = {}
-        self._full_written_at = 0.0
-        self._end_chunk: int | None = None
+        self._full_written_at = self._published_at = self._state_at = 0.0
+        self._resumes_at: tuple[int, int] | None = None
+        self._counted: int | None = None
 
     def run(self) -> None:
         """Packages all sessions of the stream, and waits for more while one is open."""
@@ -134,10 +188,10 @@ class StreamPackager:
             try:
                 self._run()
             except LeaseLost:
-                db.session.rollback()
+                self._forgive()
                 log.warning("the stream is left to another packager", stream=self._stream_id)
             except Exception:
-                db.session.rollback()
+                self._forgive()
                 if media_folder is not None and db.session.get(Stream, self._stream_id) is None:
                     files.delete_folder(media_folder)  # it was removed meanwhile
                 else:
@@ -146,6 +200,14 @@ class StreamPackager:
             finally:
                 db.session.remove()
                 shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _forgive(self) -> None:
+        """Takes back what was not noted, and that the run counts as a failure: the storage or the lease is away."""
+        db.session.rollback()
+        with suppress(Exception):
+            if self._counted is not None:
+                forgive_failure(self._counted)
+        self._counted = None
 
     def _run(self) -> None:
         last_chunk_at = time.monotonic()
@@ -163,7 +225,7 @@ class StreamPackager:
                 end = self._package(session)
                 last_chunk_at = time.monotonic()
                 if end is End.FAILED:
-                    self._stopping.wait(self._failures)
+                    self._stopping.wait(session.failures)
             else:
                 waited = time.monotonic() - last_chunk_at
                 if waited > ABANDONED_SECONDS or self._is_over(session, self._next_chunk.get(session.id, 0), waited):
@@ -188,6 +250,9 @@ class StreamPackager:
         for epoch in list_epochs(stream.id):
             if epoch.is_open:
                 self._seal(stream, epoch)
+        if session.failures >= MAX_FAILURES:
+            note_packaged(session.id, is_unreadable=True, at=clock.now())
+            return End.FINAL
         try:
             beginning = self._find_beginning(session)
         except NotWebm as error:
@@ -199,7 +264,10 @@ class StreamPackager:
         wall_ms = clock.to_ms(session.started_at) + beginning.start_ms
         has_picture = beginning.has_video and files.free_bytes_here() >= LITTLE_DISK
         epoch_id = begin_epoch(session.id, start_ms=beginning.start_ms, wall_ms=wall_ms, has_picture=has_picture)
-        return self._encode(session, epoch_id, beginning, has_picture=has_picture)
+        self._counted = session.id
+        end = self._encode(session, epoch_id, beginning, has_picture=has_picture)
+        self._counted = None
+        return end
 
     def _package_source(self, session: StreamSession, source: SourceFile) -> None:
         """Packages an uploaded file from the first moment that was not published; waits while the disk is nearly full.
@@ -210,6 +278,9 @@ class StreamPackager:
         for epoch in list_epochs(stream.id):
             if epoch.is_open:
                 self._seal(stream, epoch)
+        if session.failures >= MAX_FAILURES:
+            note_source_packaged(session.id, failure=SourceFailure.UNREADABLE, at=clock.now())
+            return
         if files.free_bytes_here() < LITTLE_DISK:
             self._stopping.wait(SOURCE_SECONDS)
             return
@@ -220,6 +291,7 @@ class StreamPackager:
         start_ms = sum(epoch.length_ms for epoch in _epochs_of(session))
         wall_ms = clock.to_ms(session.started_at) + start_ms
         epoch_id = begin_epoch(session.id, start_ms=start_ms, wall_ms=wall_ms, has_picture=source.has_video)
+        self._counted = session.id
         folder = self._folder / str(epoch_id)
         folder.mkdir(mode=0o700, parents=True)
         with path.open("rb") as content:
@@ -243,6 +315,7 @@ class StreamPackager:
         is_whole = encoder.finish() and encoder.is_successful
         self._publish(session.stream, epoch_id, encoder)
         close_epoch(epoch_id)
+        self._counted = None
         shutil.rmtree(folder, ignore_errors=True)
         if is_disk_low or self._stopping.is_set():
             return
@@ -279,7 +352,7 @@ class StreamPackager:
             files.delete(segment_key(stream, epoch, rendition, count))
             if not count:
                 files.delete(initial_key(stream, epoch, rendition))
-        close_epoch(epoch.id)
+        close_epoch(epoch.id, is_failed=True)
 
     def _find_beginning(self, session: StreamSession) -> _Beginning | None:
         """Where to begin: at the start of a session, else at the key frame before the end of what was published.
@@ -287,10 +360,10 @@ class StreamPackager:
         Null where nothing can be continued yet. Raises NotWebm.
         """
         epochs = _epochs_of(session)
-        after_gap = max((epoch.resume_chunk or 0 for epoch in epochs), default=0)
+        gap = next((epoch for epoch in reversed(epochs) if epoch.resume_chunk is not None), None)
         index = WebmIndex()
-        begins: list[tuple[int, int]] = []  # where each chunk begins in what was fed, and its number
-        number = self._read_chunks(session, 0, index, begins, header_only=bool(after_gap or not epochs))
+        begins: list[_Place] = []
+        number = self._read_chunks(session, (0, 0), index, begins, header_only=gap is not None or not epochs)
         if not index.is_header_read:
             self._next_chunk[session.id] = number
             return None
@@ -300,36 +373,42 @@ class StreamPackager:
             return _Beginning(b"", 0, 0, 0, 0, index.has_video)
         first_ms = index.clusters[0].time_ms if index.clusters else 0
         gap_at = 0
-        if after_gap:
+        if gap is not None and gap.resume_chunk is not None:
             gap_at = index.fed
             index.skip_gap()
-            number = self._read_chunks(session, after_gap, index, begins)
-        clusters = [cluster for cluster in index.clusters if cluster.is_key and cluster.offset >= gap_at]
+            number = self._read_chunks(session, (gap.resume_chunk, gap.resume_offset or 0), index, begins)
+            epochs = [epoch for epoch in epochs if epoch.number > gap.number]
+        since = [cluster for cluster in index.clusters if cluster.offset >= gap_at]
+        run = takewhile(lambda cluster: not cluster.jumps, since)
+        clusters = [cluster for cluster in run if cluster.is_key] or [cluster for cluster in since if cluster.is_key]
         if not clusters:
             self._next_chunk[session.id] = number
             return None
-        position_ms = max(epoch.start_ms + epoch.length_ms for epoch in epochs)
-        before = [cluster for cluster in clusters if cluster.time_ms - first_ms <= position_ms]
+        position_ms = max((epoch.start_ms + epoch.length_ms for epoch in epochs), default=0)
+        before = [cluster for cluster in clusters if cluster.time_ms - first_ms <= position_ms] if epochs else []
         cluster = before[-1] if before else clusters[0]
-        cluster_ms = cluster.time_ms - first_ms
+        cluster_ms = max(cluster.time_ms - first_ms, 0)
         start_ms = max(cluster_ms, position_ms)
-        begin, chunk = max(pair for pair in begins if pair[0] <= cluster.offset)
-        return _Beginning(index.header, chunk, cluster.offset - begin, start_ms, start_ms - cluster_ms, index.has_video)
+        if start_ms > _most_ms(session):
+            raise NotWebm("times are made up")
+        chunk, offset = _place_of(cluster.offset, begins)
+        return _Beginning(index.header, chunk, offset, start_ms, start_ms - cluster_ms, index.has_video, first_ms)
 
     def _read_chunks(
         self,
         session: StreamSession,
-        number: int,
+        first: tuple[int, int],
         index: WebmIndex,
-        begins: list[tuple[int, int]],
+        begins: list[_Place],
         *,
         header_only: bool = False,
     ) -> int:
-        """Feeds the chunks that are there, from a number on, and adds where each begins; returns the next number."""
+        """Feeds the chunks that are there, from a byte of one on, and notes where each begins; returns the next one."""
+        number, offset = first
         while (content := files.find(chunk_key(session, number))) is not None:
-            begins.append((index.fed, number))
-            index.feed(content)
-            number += 1
+            begins.append(_Place(index.fed, number, offset))
+            index.feed(content[offset:])
+            number, offset = number + 1, 0
             if header_only and index.is_header_read:
                 break
         return number
@@ -356,17 +435,18 @@ class StreamPackager:
             raise
         if not encoder.finish():
             end = End.FAILED
-        count = self._publish(session.stream, epoch_id, encoder)
-        close_epoch(epoch_id, resume_chunk=self._end_chunk if end is End.GAP else None)
+        self._publish(session.stream, epoch_id, encoder)
+        is_empty = not db.session.get_one(Epoch, epoch_id).length_ms
+        resumes_at = self._resumes_at if end is End.GAP else None
+        # Gaps without anything between them are no more than failures
+        close_epoch(epoch_id, resumes_at=resumes_at, is_failed=end is End.FAILED or (end is End.GAP and is_empty))
         self._write_playlists(session.stream)
         if end is End.FAILED:
             self._next_chunk.pop(session.id, None)  # all that was not published is read again
-            self._failures = 0 if count else self._failures + 1
-            log.warning("ffmpeg ended", stream=self._stream_id, failures=self._failures, log=encoder.log_tail())
-        else:
-            self._failures = 0
-        if end is End.FINAL or self._failures >= MAX_FAILURES:
-            note_packaged(session.id, is_unreadable=end is not End.FINAL, at=clock.now())
+            log.warning("ffmpeg ended", stream=self._stream_id, failures=session.failures, log=encoder.log_tail())
+        if end in (End.FINAL, End.MADE_UP):
+            is_read = end is End.FINAL and (encoder.is_successful or not is_empty)
+            note_packaged(session.id, is_unreadable=not is_read, at=clock.now())
         shutil.rmtree(folder, ignore_errors=True)
         return end
 
@@ -374,45 +454,75 @@ class StreamPackager:
         self, session: StreamSession, epoch_id: int, encoder: Encoder, beginning: _Beginning, *, has_picture: bool
     ) -> End:
         """Feeds chunks as they come and publishes what comes out, until the run is to end."""
+        reading = _Reading(beginning)
         encoder.write(beginning.header)
-        number, offset = beginning.chunk, beginning.offset
-        chunk_at = published_at = state_at = time.monotonic()
+        chunk_at = self._published_at = self._state_at = time.monotonic()
+        end: End | None = None
         while not self._stopping.is_set():
-            content = files.find(chunk_key(session, number))
-            if content is not None:
-                encoder.write(content[offset:])
-                number, offset = number + 1, 0
-                self._next_chunk[session.id] = number
+            is_waiting = False
+            if encoder.is_behind:
+                encoder.pump(CHUNK_SECONDS)
+            elif end is not None:
+                return end
+            elif (content := files.find(chunk_key(session, reading.chunk))) is not None:
                 chunk_at = time.monotonic()
-            self._check_lease()
-            now = time.monotonic()
-            if now - published_at > PUBLISH_SECONDS:
-                self._publish(session.stream, epoch_id, encoder)
-                published_at = now
-            if not encoder.is_running:
-                return End.FAILED
-            if now - state_at > STATE_SECONDS:
-                state_at = now
-                db.session.rollback()  # the rows as they are now
-                if has_picture and files.free_bytes_here() < LITTLE_DISK:
-                    log.warning("the disk is nearly full: only sound is packaged", stream=self._stream_id)
-                    return End.DISK_LOW
-            if content is None:
-                end = self._end_of(session, number, now - chunk_at)
-                if end is not None:
-                    return end
+                end = self._feed_chunk(session, encoder, reading, content)
+            else:
+                is_waiting = True
+                end = self._end_of(session, reading.chunk, time.monotonic() - chunk_at)
+            trouble = self._look_around(session, epoch_id, encoder, has_picture=has_picture)
+            if trouble is not None:
+                return trouble
+            if is_waiting and end is None:
                 self._stopping.wait(CHUNK_SECONDS)
         return End.STOPPING
+
+    def _feed_chunk(self, session: StreamSession, encoder: Encoder, reading: _Reading, content: bytes) -> End | None:
+        """Feeds what of a chunk belongs to this run, which ends within it where times jump, or are made up.
+
+        ffmpeg would fill the time between with pictures and silence at once, in memory.
+        """
+        base = reading.index.fed
+        for cluster in reading.read(content):
+            if cluster.time_ms - reading.first_ms <= _most_ms(session) and not cluster.jumps:
+                continue
+            encoder.write(content[reading.offset :][: max(cluster.offset - base, 0)])
+            self._resumes_at = _place_of(cluster.offset, reading.begins)
+            log.warning("times of a stream jump", session=session.public_id, chunk=self._resumes_at[0])
+            self._next_chunk[session.id] = self._resumes_at[0]
+            return End.GAP if cluster.jumps else End.MADE_UP
+        encoder.write(content[reading.offset :])
+        reading.chunk, reading.offset = reading.chunk + 1, 0
+        self._next_chunk[session.id] = reading.chunk
+        return None
+
+    def _look_around(self, session: StreamSession, epoch_id: int, encoder: Encoder, *, has_picture: bool) -> End | None:
+        """Publishes what came out, now and then, and returns why a run cannot go on."""
+        self._check_lease()
+        now = time.monotonic()
+        if now - self._published_at > PUBLISH_SECONDS:
+            self._publish(session.stream, epoch_id, encoder)
+            self._published_at = now
+        if not encoder.is_running or encoder.is_stuck:
+            encoder.kill()
+            return End.FAILED
+        if now - self._state_at > STATE_SECONDS:
+            self._state_at = now
+            db.session.rollback()  # the rows as they are now
+            if has_picture and files.free_bytes_here() < LITTLE_DISK:
+                log.warning("the disk is nearly full: only sound is packaged", stream=self._stream_id)
+                return End.DISK_LOW
+        return None
 
     def _end_of(self, session: StreamSession, number: int, waited: float) -> End | None:
         """Whether a run ends that has waited for a chunk; null to go on waiting."""
         is_over = self._is_over(session, number, waited)
         if is_over or waited > GAP_SECONDS:
             names = (int(name) for name, _at in files.listed(chunk_folder(session)) if name.isdecimal())
-            self._end_chunk = min((name for name in names if name > number), default=None)
-            if self._end_chunk is not None:
-                log.warning("chunks are missing", session=session.public_id, first=number, until=self._end_chunk)
-                self._next_chunk[session.id] = self._end_chunk
+            later = min((name for name in names if name > number), default=None)
+            if later is not None:
+                log.warning("chunks are missing", session=session.public_id, first=number, until=later)
+                self._next_chunk[session.id], self._resumes_at = later, (later, 0)
                 return End.GAP
         if session.stopped_at is not None:
             return End.FINAL if is_over else None

@@ -14,7 +14,10 @@ _CLUSTER_ID = b"\x1f\x43\xb6\x75"
 _SEGMENT, _CLUSTER, _TRACKS, _TRACK_ENTRY = 0x18538067, 0x1F43B675, 0x1654AE6B, 0xAE
 _BLOCK_GROUP, _BLOCK, _SIMPLE_BLOCK, _REFERENCE = 0xA0, 0xA1, 0xA3, 0xFB
 _TIMECODE, _TRACK_NUMBER, _TRACK_TYPE = 0xE7, 0xD7, 0x83
-_ENTERED = {_SEGMENT, _CLUSTER, _TRACKS, _TRACK_ENTRY, _BLOCK_GROUP}
+_INFO, _SCALE, _PICTURE, _WIDTH, _HEIGHT = 0x1549A966, 0x2AD7B1, 0xE0, 0xB0, 0xBA
+_ENTERED = {_SEGMENT, _INFO, _CLUSTER, _TRACKS, _TRACK_ENTRY, _PICTURE, _BLOCK_GROUP}
+_OF_HEADER = {_TRACK_NUMBER, _TRACK_TYPE, _SCALE, _WIDTH, _HEIGHT}
+_NOTED = {*_OF_HEADER, _TIMECODE, _BLOCK, _SIMPLE_BLOCK, _REFERENCE}
 _VIDEO, _AUDIO = 1, 2
 _HEAD_BYTES = 12
 """The longest id and size of an element."""
@@ -22,6 +25,11 @@ _VALUE_BYTES = 8
 """The longest number, and what is read of a block."""
 _KEY_FRAME = 0x80
 MAX_HEADER = 256 * 1024
+MOST_PIXELS = 4096
+"""Wider or higher pictures are refused."""
+JUMP_MS = 30_000
+"""A longer step from one cluster to the next is a break: a computer that slept, or times that were made up."""
+_MILLISECOND = 1_000_000
 
 
 class NotWebm(ValueError):
@@ -30,11 +38,13 @@ class NotWebm(ValueError):
 
 @dataclass
 class Cluster:
-    """A cluster at `offset` bytes of all that was fed. `is_key`: its first picture needs no earlier one."""
+    """A cluster at `offset` bytes of all that was fed. `is_key`: its first picture needs no earlier one. `jumps`: its
+    time is far from the end of the cluster before."""
 
     offset: int
     time_ms: int
     is_key: bool = False
+    jumps: bool = False
 
 
 class WebmIndex:
@@ -52,6 +62,7 @@ class WebmIndex:
         self._cluster_at: int | None = None
         self._is_first_picture_open = False
         self._is_in_group = False
+        self._last_ms: int | None = None
         self._track_number = 0
         self._types: dict[int, int] = {}
 
@@ -76,7 +87,7 @@ class WebmIndex:
         self._buffer_at = self.fed
         self._skip = 0
         self._is_searching = True
-        self._cluster_at = None
+        self._cluster_at = self._last_ms = None
 
     def feed(self, content: bytes) -> None:
         """Reads the next bytes. Raises NotWebm."""
@@ -124,7 +135,7 @@ class WebmIndex:
             self._drop(head_bytes)
             return True
         value_bytes = min(size[0], _VALUE_BYTES)
-        if kind in {_TIMECODE, _TRACK_NUMBER, _TRACK_TYPE, _BLOCK, _SIMPLE_BLOCK, _REFERENCE}:
+        if kind in _NOTED:
             if len(self._buffer) < head_bytes + value_bytes:
                 return False
             self._note(kind, bytes(self._buffer[head_bytes : head_bytes + value_bytes]))
@@ -141,23 +152,40 @@ class WebmIndex:
             self._cluster_at = self._buffer_at
 
     def _note(self, kind: int, value: bytes) -> None:
-        if kind == _TRACK_NUMBER:
-            self._track_number = int.from_bytes(value, "big")
-        elif kind == _TRACK_TYPE:
-            self._types[self._track_number] = value[-1]
+        if kind in _OF_HEADER:
+            self._note_header(kind, value)
         elif kind == _TIMECODE and self._cluster_at is not None:
-            self.clusters.append(Cluster(self._cluster_at, int.from_bytes(value, "big"), is_key=not self.has_video))
-            self._cluster_at = None
+            time_ms = int.from_bytes(value, "big")
+            jumps = self._last_ms is not None and abs(time_ms - self._last_ms) > JUMP_MS
+            self.clusters.append(Cluster(self._cluster_at, time_ms, is_key=not self.has_video, jumps=jumps))
+            self._cluster_at, self._last_ms = None, time_ms
             self._is_first_picture_open = self.has_video
         elif kind == _REFERENCE:
             if self._is_in_group:
                 self.clusters[-1].is_key = False
-        elif kind in {_SIMPLE_BLOCK, _BLOCK} and self._is_first_picture_open and self.clusters:
-            track = _read_number(value, 0, is_id=False)
-            if track is not None and self._types.get(track[0]) == _VIDEO and len(value) > track[1] + 2:
-                self._is_first_picture_open = False
-                self._is_in_group = kind == _BLOCK  # a block in a group is a key frame if it refers to none
-                self.clusters[-1].is_key = self._is_in_group or bool(value[track[1] + 2] & _KEY_FRAME)
+        elif kind in {_SIMPLE_BLOCK, _BLOCK} and self.clusters:
+            self._note_block(value, is_in_group=kind == _BLOCK)
+
+    def _note_header(self, kind: int, value: bytes) -> None:
+        number = int.from_bytes(value, "big")
+        if kind == _TRACK_NUMBER:
+            self._track_number = number
+        elif kind == _TRACK_TYPE:
+            self._types[self._track_number] = value[-1]
+        elif kind == _SCALE and number != _MILLISECOND:
+            raise NotWebm("times are not in milliseconds")
+        elif kind in {_WIDTH, _HEIGHT} and number > MOST_PIXELS:
+            raise NotWebm("the pictures are too large")
+
+    def _note_block(self, value: bytes, *, is_in_group: bool) -> None:
+        track = _read_number(value, 0, is_id=False)
+        if track is None or len(value) <= track[1] + 2:
+            return
+        self._last_ms = self.clusters[-1].time_ms + int.from_bytes(value[track[1] : track[1] + 2], "big", signed=True)
+        if self._is_first_picture_open and self._types.get(track[0]) == _VIDEO:
+            self._is_first_picture_open = False
+            self._is_in_group = is_in_group  # a block in a group is a key frame if it refers to none
+            self.clusters[-1].is_key = is_in_group or bool(value[track[1] + 2] & _KEY_FRAME)
 
 
 def _read_number(content: bytes | bytearray, at: int, *, is_id: bool) -> tuple[int, int] | None:

@@ -72,6 +72,8 @@ def test_a_service_runs_a_command_with_the_settings_file_and_hardened(unit: Path
     ):  # fmt: skip
         assert line in lines, line
     assert re.search(r"^MemoryMax=\d+G$", text, re.MULTILINE)
+    if "Restart=always" in lines:  # a child that took too much memory ends nothing else
+        assert "OOMPolicy=continue" in lines
 
 
 NGINX = DEPLOY / "nginx" / "serai.conf"

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 import subprocess
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 from lms.core.ffmpeg import find_ffmpeg
+from lms.streaming.webm import WebmIndex
 
 
 def run_ffmpeg(*arguments: str | Path, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
@@ -29,6 +31,33 @@ def webm(seconds: float = 4, *, with_video: bool = True, with_audio: bool = True
         encoders += ("-c:a", "libopus", "-b:a", "32k")
     inputs = (*(picture if with_video else ()), *(tone if with_audio else ()))
     return run_ffmpeg(*inputs, *encoders, "-f", "webm", "-live", "1", "pipe:1").stdout
+
+
+def later(content: bytes, from_ms: int, by_ms: int) -> bytes:
+    """The same recording, the clusters of which are later from a moment on."""
+    index = WebmIndex()
+    index.feed(content)
+    borders = [*(cluster.offset for cluster in index.clusters), len(content)]
+    written = content[: borders[0]]
+    for cluster, (start, end) in zip(index.clusters, pairwise(borders), strict=True):
+        size_at, time_at = start + 4, start + 4 + 9 - content[start + 4].bit_length()
+        assert content[time_at] == 0xE7
+        blocks = content[time_at + 2 + (content[time_at + 1] & 0x7F) : end]
+        assert content[size_at] != 0xFF, "the size of the cluster is known"
+        time_ms = cluster.time_ms + (by_ms if cluster.time_ms >= from_ms else 0)
+        body = b"\xe7\x88" + time_ms.to_bytes(8, "big") + blocks
+        written += content[start:size_at] + (len(body) | 1 << 28).to_bytes(4, "big") + body
+    return written
+
+
+def sized(content: bytes, width: int) -> bytes:
+    """The same recording, whose header states another width of the picture."""
+    return content.replace(b"\xb0\x81\x80\xba\x81\x48", b"\xb0\x82" + width.to_bytes(2, "big") + b"\xba\x81\x48", 1)
+
+
+def with_large_frames(content: bytes, width: int) -> bytes:
+    """The same recording, whose key frames say that they are larger than its header does."""
+    return content.replace(b"\x9d\x01\x2a\x80\x00\x48\x00", b"\x9d\x01\x2a" + width.to_bytes(2, "little") * 2)
 
 
 def chunks_of(content: bytes, count: int) -> list[bytes]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
+import shutil
 import signal
 import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -30,7 +32,7 @@ from lms.streaming.queries import get_session, list_epochs, stored_keys, stream_
 from lms.streaming.stream_packager import StreamPackager
 from lms.streaming.webm import MAGIC
 from tests.factories import Make
-from tests.streaming.media import chunks_of, seconds_of, webm
+from tests.streaming.media import chunks_of, later, seconds_of, sized, webm, with_large_frames
 
 Chunks = list[bytes | None]
 
@@ -101,6 +103,7 @@ def studio(app: APIFlask, make: Make, tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(app.extensions["lms.config"], "segment_seconds", 1)
     for name in ("IDLE_SECONDS", "GAP_SECONDS", "LAST_CHUNK_SECONDS"):
         monkeypatch.setattr(stream_packager, name, 0.3)
+    monkeypatch.setattr(stream_packager, "STATE_SECONDS", 0.01)
     monkeypatch.setattr("lms.streaming.rules.LATE_CHUNKS", timedelta())
     return Studio(app, make, tmp_path)
 
@@ -247,6 +250,113 @@ def test_missing_chunks_leave_a_gap_and_no_more(studio: Studio) -> None:
     assert studio.seconds("v", epochs[1]) == pytest.approx(3, abs=0.3)
 
 
+def test_times_that_jump_leave_a_gap_and_no_more(studio: Studio) -> None:
+    session_id = studio.begin()
+    began = clock.now() - timedelta(hours=2)
+    set_start(session_id, began)
+    studio.send_all(session_id, [later(webm(), 1900, 3_600_000)])
+    studio.package()
+    first, second = studio.epochs()
+    assert (first.length_ms, second.length_ms) == (pytest.approx(2000, abs=150), pytest.approx(2000, abs=150))
+    assert second.start_ms == pytest.approx(3_602_000, abs=150)
+    assert second.wall_ms == clock.to_ms(began) + second.start_ms
+    assert studio.seconds("v", second) == pytest.approx(2, abs=0.15)
+    session = get_session(session_id)
+    assert (session.is_unreadable, session.failures) == (False, 0)
+
+
+@pytest.mark.parametrize("first", [1900, 0])
+def test_times_that_cannot_be_end_the_session(studio: Studio, first: int) -> None:
+    session_id = studio.begin()
+    chunks = chunks_of(webm(), 4)
+    studio.send_all(
+        session_id, [later(webm(), 1900, 3_600_000)] if first else [*chunks[:2], None, later(webm(), 0, 10**9)]
+    )
+    studio.package()
+    (epoch,) = [epoch for epoch in studio.epochs() if epoch.durations]
+    assert epoch.length_ms == pytest.approx(2000, abs=300)
+    assert get_session(session_id).is_unreadable
+
+
+@pytest.mark.parametrize("large", [sized, with_large_frames])
+def test_large_frames_end_their_session_and_nothing_else(studio: Studio, large: Callable[[bytes, int], bytes]) -> None:
+    bad = studio.begin()
+    content = large(webm(), 16_000)
+    assert content != webm()
+    studio.send_all(bad, [content])
+    studio.send_all(studio.begin(), list(chunks_of(webm(2), 2)))
+    studio.package()
+    assert get_session(bad).is_unreadable
+    assert [epoch.length_ms for epoch in studio.epochs()] == [pytest.approx(2000, abs=150)]
+
+
+def test_an_encoder_of_a_lecture_is_bounded(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LMS_SECRET", "not for ffmpeg")
+    program = find_ffmpeg()
+    assert program is not None
+    (studio.folder / "out").mkdir()
+    encoder = Encoder(program, studio.folder / "out", ["a"], segment_seconds=1)
+    try:
+        proc = Path(f"/proc/{encoder.pid}")
+        wait_until(lambda: b"ffmpeg" in (proc / "cmdline").read_bytes().split(b"\0")[0])
+        assert re.search(r"Max address space +1610612736 ", (proc / "limits").read_text())
+        assert b"LMS_SECRET" not in (proc / "environ").read_bytes()
+        os.kill(encoder.pid, signal.SIGSTOP)
+        encoder.write(webm()[:50_000] * 40)  # more than a pipe holds
+        assert encoder.is_behind
+        encoder.pump(0.01)
+        assert encoder.is_behind
+    finally:
+        encoder.kill()
+        encoder.finish()
+
+
+def test_a_stuck_encoder_is_ended_and_its_lecture_goes_on(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    stopped: list[int] = []
+    write = Encoder.write
+
+    def stop_once(self: Encoder, content: bytes) -> None:
+        if not stopped:
+            stopped.append(self.pid)
+            os.kill(self.pid, signal.SIGSTOP)
+            content += bytes(1_000_000)
+        write(self, content)
+
+    monkeypatch.setattr(Encoder, "write", stop_once)
+    monkeypatch.setattr("lms.streaming.encoder.STUCK_SECONDS", 0.2)
+    session_id = studio.begin()
+    studio.send_all(session_id, list(chunks_of(webm(), 4)))
+    studio.package()
+    assert [epoch.length_ms for epoch in studio.epochs()] == [pytest.approx(4000, abs=150)]
+
+
+def test_what_ends_the_packager_itself_is_given_up_in_the_end(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Killed(BaseException):
+        pass
+
+    def die(*_arguments: object, **_options: object) -> None:
+        raise Killed
+
+    session_id = studio.begin()
+    studio.send_all(session_id, list(chunks_of(webm(), 4)))
+    with monkeypatch.context() as patch:
+        patch.setattr(StreamPackager, "_feed", die)
+        for _time in range(stream_packager.MAX_FAILURES):
+            with pytest.raises(Killed):
+                studio.package()
+            shutil.rmtree(studio.folder)
+    studio.package()
+    assert get_session(session_id).is_unreadable
+    with monkeypatch.context() as patch:
+        patch.setattr(StreamPackager, "_feed", lambda *_a, **_o: 1 / 0)
+        second = studio.begin()
+        studio.send_all(second, list(chunks_of(webm(2), 2)))
+        for _time in range(stream_packager.MAX_FAILURES + 1):
+            studio.packager().run()  # as while the storage is away
+    studio.package()
+    assert not get_session(second).is_unreadable
+
+
 def test_black_takes_the_place_of_the_picture_while_the_disk_is_nearly_full(
     studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -304,6 +414,11 @@ def test_a_session_without_its_first_chunk_does_not_block(studio: Studio) -> Non
     studio.send_all(second, list(chunks_of(webm(2), 2)))
     studio.package()
     assert [round(studio.seconds("a", epoch)) for epoch in studio.epochs()] == [2]
+
+
+@action
+def set_start(session_id: str, at: datetime) -> None:
+    get_session(session_id).started_at = at
 
 
 def wait_until(is_so: Callable[[], bool], seconds: float = 30) -> None:

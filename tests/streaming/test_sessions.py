@@ -257,7 +257,7 @@ def test_two_pages_that_begin_at_once_leave_one_session(app: APIFlask, make: Mak
 @pytest.mark.databases
 def test_an_epoch_without_segments_is_no_recording(make: Make, lecture: Lecture) -> None:
     session, by = begin(make, lecture), make.administrator()
-    close_epoch(begin_epoch(session.id, start_ms=0, wall_ms=0), resume_chunk=7)
+    close_epoch(begin_epoch(session.id, start_ms=0, wall_ms=0), resumes_at=(7, 0))
     end_lecture(lecture.id, by=by, at=clock.now())
     note_packaged(session.id, at=clock.now())
     assert note_complete(session.stream_id, at=clock.now())

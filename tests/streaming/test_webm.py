@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lms.streaming.webm import MAX_HEADER, NotWebm, WebmIndex
-from tests.streaming.media import chunks_of, webm
+from tests.streaming.media import chunks_of, later, sized, webm
 
 
 def index_of(*pieces: bytes) -> WebmIndex:
@@ -51,6 +51,23 @@ def test_after_a_gap_it_goes_on_at_the_next_cluster() -> None:
     assert [round(cluster.time_ms, -3) for cluster in later if cluster.is_key] == [2000, 3000]
     content = first + b"".join(rest)
     assert all(content[cluster.offset : cluster.offset + 4] == b"\x1f\x43\xb6\x75" for cluster in later)
+
+
+@given(st.integers(1, 40))
+def test_a_jump_of_times_is_found_however_the_bytes_come(count: int) -> None:
+    for by_ms, jumps in ((29_000, []), (31_000, [33_000]), (3_600_000, [3_602_000])):
+        index = index_of(*chunks_of(later(webm(), 1900, by_ms), count))
+        assert [round(cluster.time_ms, -3) for cluster in index.clusters if cluster.jumps] == jumps
+
+
+def test_what_would_take_a_machine_s_memory_is_refused() -> None:
+    for content in (
+        sized(webm(), 4097),
+        webm().replace(b"\x2a\xd7\xb1\x83\x0f\x42\x40", b"\x2a\xd7\xb1\x83\xff\xff\xff"),
+    ):
+        assert content != webm()
+        with pytest.raises(NotWebm):
+            index_of(content)
 
 
 @pytest.mark.parametrize(
