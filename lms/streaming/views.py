@@ -41,6 +41,8 @@ _DIGEST = re.compile(r"sha-256=:([A-Za-z0-9+/]{43}=):")
 _MEDIA_NAME = re.compile(r"(?:(?:master|[hva])(?:_full)?\.m3u8|[0-9]{1,6}/[hva](?:[0-9]{5,6}\.m4s|\.mp4))")
 _TRIMMED_NAME = re.compile(rf"(master|[hva]){TRIMMED}\.m3u8")
 _STREAM_ID = re.compile(r"[A-Za-z0-9_-]{16}")
+SHARED_SECONDS = 300
+"""How long nginx and a CDN serve a segment before they ask whether it is still there: it may have been removed."""
 
 
 @bp.post("/lectures/<int:lecture_id>/stream")
@@ -129,6 +131,20 @@ def stop(session_id: str) -> ResponseReturnValue:
 def media(mac: str, expires: int, lecture_id: int, stream_id: str, name: str) -> ResponseReturnValue:
     """Returns a playlist or a segment, to anyone with its signed address. nginx asks once for each."""
     check_media_address(mac, expires, lecture_id, at=clock.now())
+    try:
+        answer = _stored_media(lecture_id, stream_id, name)
+    except NotFound:
+        answer = Response(status=404)  # kept too, in the place of what was removed: so it is nobody's page
+    is_segment = answer.mimetype == SEGMENT_TYPE
+    answer.cache_control.no_cache = None
+    answer.cache_control.public = True
+    answer.cache_control.max_age = 31_536_000 if is_segment else 1
+    answer.cache_control.s_maxage = SHARED_SECONDS if is_segment else None
+    answer.cache_control.immutable = is_segment
+    return answer
+
+
+def _stored_media(lecture_id: int, stream_id: str, name: str) -> Response:
     opened = None
     if _STREAM_ID.fullmatch(stream_id) and _MEDIA_NAME.fullmatch(name):
         opened = files.reading(f"recordings/{stream_id}/{name}")
@@ -140,10 +156,6 @@ def media(mac: str, expires: int, lecture_id: int, stream_id: str, name: str) ->
     else:
         answer = send_file(opened[0], PLAYLIST_TYPE if is_playlist else SEGMENT_TYPE, conditional=False, etag=False)
         answer.content_length = opened[1]
-    answer.cache_control.no_cache = None
-    answer.cache_control.public = True
-    answer.cache_control.max_age = 1 if is_playlist else 31_536_000
-    answer.cache_control.immutable = not is_playlist
     return answer
 
 

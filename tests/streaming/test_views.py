@@ -163,11 +163,13 @@ def test_media_are_for_anybody_with_a_signed_address(page: Page, make: Make, cli
     assert (playlist.data, playlist.headers["Cache-Control"]) == (b"#EXTM3U", "public, max-age=1")
     segment = client.get(f"{prefix}{STREAM}/1/v00000.m4s")
     assert segment.data == b"media"
-    assert segment.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert segment.headers["Cache-Control"] == "public, max-age=31536000, s-maxage=300, immutable"
     assert "Set-Cookie" not in segment.headers
     for name in ("v.m3u8", "1/v00000.m4s"):
         for wrong in (old, other, prefix.replace(f"/{page.lecture.id}/", "/999/")):
             assert anyone.get(f"{wrong}{STREAM}/{name}").status_code == 403
     for name in ("w.m3u8", "../secret.key", "1/v00001.m4s", "1", "%2e%2e/1/v00000.m4s"):
         assert anyone.get(f"{prefix}{STREAM}/{name}").status_code == 404
+    missing = anyone.get(f"{prefix}{STREAM}/1/v00001.m4s")  # kept in the place of what was removed: it is nobody's page
+    assert (missing.data, missing.headers["Cache-Control"]) == (b"", "public, max-age=1")
     assert anyone.get(f"{prefix}../../x/v.m3u8").status_code == 404

@@ -57,6 +57,10 @@ def running(tmp_path_factory: pytest.TempPathFactory, certificate: Certificate) 
     def answer(request: Request) -> Response:
         request.get_data()
         noted[0].seen.append(request)
+        if request.path.endswith("removed.m4s") and any(one.path == request.path for one in noted[0].seen[:-1]):
+            return Response(status=404, headers={"Cache-Control": "public, max-age=1"})
+        if request.path.endswith("removed.m4s"):
+            return Response("here", headers={"Cache-Control": "public, max-age=31536000, s-maxage=1, immutable"})
         is_cached = request.path.startswith(("/static/", "/media/"))
         headers = {"Cache-Control": "public, max-age=31536000, immutable", "Vary": "Cookie"} if is_cached else {}
         return Response("here", headers=headers)
@@ -130,6 +134,13 @@ def test_media_are_asked_for_once_by_all_with_a_signed_address(noted: Noted) -> 
     statuses = [noted.ask(f"{prefix}{'a' * 16}/1/v00000.m4s").status for prefix in wrong]
     assert statuses[:3] == [403, 403, 403]
     assert len(noted.seen) == 1 + (statuses[3] == 200)  # the application refuses what has no such form
+
+
+def test_what_was_removed_is_served_no_longer_than_the_application_says(noted: Noted) -> None:
+    path = f"{sign_media(KEY, 7, at=datetime.now(UTC))}{'a' * 16}/1/removed.m4s"
+    assert [noted.ask(path).status for _viewer in range(2)] == [200] * 2
+    await_status(404, lambda: noted.ask(path).status)  # once more from the cache, while the application is asked
+    assert noted.ask(path).status == 404
 
 
 def test_an_address_that_is_too_long_is_a_problem(noted: Noted) -> None:
