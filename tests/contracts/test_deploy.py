@@ -185,6 +185,17 @@ def test_compose_refers_to_what_is_there(compose: dict[str, Any]) -> None:
     assert (ROOT / build["dockerfile"]).exists()
 
 
+@pytest.mark.parametrize("name", ["compose.yaml", "compose.scale.yaml"])
+def test_no_container_takes_all_memory_and_nginx_keeps_what_is_large_on_the_disk(name: str) -> None:
+    services = yaml.safe_load((DEPLOY / name).read_text(encoding="utf-8"))["services"]
+    for service, described in services.items():
+        assert re.fullmatch(r"[0-9]+[mg]", described["mem_limit"]), service
+        for folder in described.get("tmpfs", []):
+            assert re.search(r":size=[0-9]+[mg]$", folder), (service, folder)
+    mounted = {volume.split(":")[1] for volume in services["nginx"]["volumes"]}
+    assert {"/var/cache/nginx", "/var/lib/nginx"} <= mounted  # bodies and parts of answers, and what is cached
+
+
 def instructions() -> list[tuple[str, str]]:
     """The instructions of the Containerfile, with lines that go on put together."""
     text = (DEPLOY / "Containerfile").read_text(encoding="utf-8")
