@@ -16,7 +16,19 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from lms import __version__
 from lms.config import Config
-from lms.core import audit, events, files, idempotency, jobs, leases, process_heartbeats, replica, sealing, valkey
+from lms.core import (
+    audit,
+    events,
+    file_deletions,
+    files,
+    idempotency,
+    jobs,
+    leases,
+    process_heartbeats,
+    replica,
+    sealing,
+    valkey,
+)
 from lms.core.allocator import return_large_blocks
 from lms.core.data_settings import data_settings
 from lms.core.db import db
@@ -52,6 +64,7 @@ CORE_TABLES = (
     sending.MailTaken,
     runs.MailRun,
     idempotency.KeptAnswer,
+    file_deletions.FileDeletion,
     leases.Lease,
     process_heartbeats.ProcessHeartbeat,
 )

@@ -15,12 +15,13 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from datetime import datetime
 from ipaddress import ip_address
 from math import inf
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from flask import Flask
@@ -34,9 +35,10 @@ from lms.attendance.actions.replays import credit_due_replays
 from lms.certificates.actions.bundles import drop_old_bundles
 from lms.certificates.actions.requirements import post_grown_requirements
 from lms.config import Config
-from lms.core import clock, files, jobs, leases, logs, process_heartbeats, schema, signals, tracing
+from lms.core import clock, files, instruments, jobs, leases, logs, process_heartbeats, schema, signals, tracing
 from lms.core.db import db
 from lms.core.errors import Refused
+from lms.core.file_deletions import delete_waiting
 from lms.core.instruments import FOLDER_VARIABLE
 from lms.core.process_heartbeats import ProcessKind
 from lms.core.staged import drop_old_files
@@ -139,7 +141,8 @@ def run_worker(config: Config, *, with_server: bool = False, metrics: tuple[str,
     """Runs jobs and mail until told to stop.
 
     Two threads run jobs, so that a long one does not hold up short ones, and two send mail, one of them only what
-    matters at once. (Two that send in bulk are slower than one: each waits for the other after each answer.)
+    matters at once. (Two that send in bulk are slower than one: each waits for the other after each answer.) What
+    recurs waits for no job, and not for the storage.
 
     `with_server`: also stops when the server that began it is gone, however that ended (its pipe closes).
     `metrics`: host and port on which it answers `/metrics`.
@@ -153,7 +156,9 @@ def run_worker(config: Config, *, with_server: bool = False, metrics: tuple[str,
         threading.Thread(target=work, args=(app, stopping, *more), daemon=True)
         for work, *more in (
             (run_due_jobs, listener),
-            (run_due_jobs_and_housekeeping,),
+            (run_due_jobs, listener),
+            (keep_house,),
+            (keep_files,),
             (send_due_mail, listener),
             (send_urgent_mail, listener),
             (read_returned_mail,),
@@ -218,43 +223,79 @@ def _at_once(work: Callable[[], bool], stopping: threading.Event, waiter: signal
             is_soon = True
 
 
-def run_due_jobs_and_housekeeping(app: Flask, stopping: threading.Event) -> None:
-    """Runs every few seconds what is due, then what recurs (figures, old files, reports), until `stopping` is set."""
+Recurring = Mapping[str, Callable[[datetime], object]]
+"""What recurs, by the name that the log and the metrics use. Each can run on several machines at the same time."""
+HOUSEKEEPING: Final[Recurring] = {
+    "public figures": lambda at: refresh_when_due(at=at),
+    "scheduled reports": lambda at: send_scheduled(at=at),
+    "seats": lambda at: release_lapsed(at=at),
+    "invitations": lambda at: invite_due(at=at),
+    "reminders": lambda at: post_due_reminders(at=at),
+    "digests": lambda at: post_due_digests(at=at),
+    "grown requirements": lambda at: post_grown_requirements(at=at),
+    "merged countries": lambda at: settle_country_merges(at=at),
+    "old sessions": lambda at: prune_sessions(at=at),
+    "use of sessions": lambda _at: write_noted_uses(),
+    "notice of deletions": lambda at: announce_deletions(at=at),
+    "messages": lambda at: send_due_messages(at=at),
+    "nominations": lambda at: run_due_nominations(at=at),
+}
+FILE_TASKS: Final[Recurring] = {
+    "removed files": lambda at: delete_waiting(at=at),
+    "old exports": lambda at: drop_old_exports(at=at),
+    "old bundles": lambda at: drop_old_bundles(at=at),
+    "virus scanner": lambda _at: scan_waiting_files(),
+    "old uploads": lambda at: drop_old_uploads(at=at),
+    "old uploads of recordings": lambda at: drop_old_uploads(purpose=RECORDING, at=at),
+    "old staged files": lambda at: drop_old_files(at=at),
+    "old chunks": lambda at: drop_old_chunks(at=at),
+    "old rehearsals": lambda at: drop_old_rehearsals(at=at),
+    "old recordings": lambda at: delete_old_recordings(at=at),
+    "old downloads": lambda at: drop_old_downloads(at=at),
+}
+"""What recurs and may wait for the storage. It has a thread of its own."""
+
+
+def keep_house(app: Flask, stopping: threading.Event) -> None:
+    """Does every few seconds what recurs, such as reminders, until `stopping` is set."""
+    _do_recurring(app, stopping, "housekeeping", HOUSEKEEPING)
+
+
+def keep_files(app: Flask, stopping: threading.Event) -> None:
+    """Does every few seconds what recurs with stored files, until `stopping` is set."""
+    _do_recurring(app, stopping, "stored files", FILE_TASKS)
+
+
+def _do_recurring(app: Flask, stopping: threading.Event, name: str, tasks: Recurring) -> None:
+    waiting: set[str] = set()
 
     def work(is_ours: bool) -> None:
-        run_jobs(app, stopping)
         if is_ours:
             with app.app_context():
-                _keep_house()
+                run_recurring(tasks, waiting)
 
-    _every_few_seconds(app, stopping, "housekeeping", work)
+    _every_few_seconds(app, stopping, name, work)
 
 
-def _keep_house() -> None:
-    """Runs all recurring tasks once. Each of them can run on several machines at the same time."""
-    refresh_when_due(at=clock.now())
-    drop_old_exports(at=clock.now())
-    drop_old_bundles(at=clock.now())
-    send_scheduled(at=clock.now())
-    release_lapsed(at=clock.now())
-    invite_due(at=clock.now())
-    post_due_reminders(at=clock.now())
-    post_due_digests(at=clock.now())
-    post_grown_requirements(at=clock.now())
-    settle_country_merges(at=clock.now())
-    prune_sessions(at=clock.now())
-    write_noted_uses()
-    scan_waiting_files()
-    drop_old_uploads(at=clock.now())
-    drop_old_uploads(purpose=RECORDING, at=clock.now())
-    drop_old_files(at=clock.now())
-    drop_old_chunks(at=clock.now())
-    drop_old_rehearsals(at=clock.now())
-    announce_deletions(at=clock.now())
-    delete_old_recordings(at=clock.now())
-    drop_old_downloads(at=clock.now())
-    send_due_messages()
-    run_due_nominations(at=clock.now())
+def run_recurring(tasks: Recurring, waiting: set[str]) -> None:
+    """Does each task once, whatever becomes of those before. `waiting`: those that the storage failed last time, which
+    the log names once."""
+    for name, task in tasks.items():
+        try:
+            task(clock.now())
+        except files.StorageAway as error:
+            files.note_failure(error)
+            instruments.RECURRING_FAILURES.add(1, name)
+            if name not in waiting:
+                log.warning("a recurring task waits for the storage", task=name, error=str(error))
+            waiting.add(name)
+        except Exception:
+            instruments.RECURRING_FAILURES.add(1, name)
+            log.exception("a recurring task failed", task=name)
+        else:
+            waiting.discard(name)
+        with suppress(DBAPIError):
+            db.session.remove()
 
 
 def compare_people(app: Flask, stopping: threading.Event) -> None:

@@ -17,6 +17,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, ClassVar, ParamSpec, TypeVar
 
+import structlog
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as FlaskSession
 from sqlalchemy import DateTime, Dialect, Enum, Executable, MetaData, event, func, inspect, select
@@ -25,6 +26,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session, aliased
 from sqlalchemy.types import TypeDecorator
 
+log = structlog.get_logger(__name__)
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -233,7 +235,11 @@ def _unit() -> _Unit:
 
 
 def after_commit(hook: Hook) -> None:
-    """Runs `hook` once the outermost action has committed; dropped when it rolls back."""
+    """Runs `hook` once the outermost action has committed; dropped when it rolls back.
+
+    What was committed stands: a hook that fails is logged, and keeps neither the others nor the caller from going on.
+    What must happen for sure is noted in a table by the action itself (as in `core.file_deletions`).
+    """
     _unit().after.append(hook)
 
 
@@ -341,7 +347,10 @@ def action(function: Callable[P, R]) -> Callable[P, R]:
                 # Started at once, it could take back its first row before the transaction that waited for it
                 time.sleep(random.uniform(0.02, 0.2))  # noqa: S311
         for hook in unit.after:
-            hook()
+            try:
+                hook()
+            except Exception:
+                log.exception("what follows a commit failed", action=function.__qualname__)
         if place is not None and place.stays:
             session.info[READS_FROM] = place
         return result

@@ -19,6 +19,10 @@ class StorageAway(OSError):
     seconds: float = 0
 
 
+class FileDamaged(StorageAway):
+    """A stored file is damaged or missing: asking for it again does not help."""
+
+
 @dataclass(frozen=True)
 class StoredFile:
     """A stored file: its key, its length in bytes and when it was written."""

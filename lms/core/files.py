@@ -14,13 +14,13 @@ from flask import Flask, current_app
 
 from lms.config import BadSetting, Config
 from lms.core import engines
-from lms.core.file_store import ABANDONED, FileStore, StorageAway, StoredFile
+from lms.core.file_store import ABANDONED, FileDamaged, FileStore, StorageAway, StoredFile
 from lms.core.folder_files import FolderFiles
 from lms.core.i18n import _l
 from lms.core.s3_files import S3Files
 from lms.core.settings import settings
 
-__all__ = ["ABANDONED", "FileStore", "StorageAway", "StoredFile"]
+__all__ = ["ABANDONED", "FileDamaged", "FileStore", "StorageAway", "StoredFile"]
 
 TEMPORARY = ("bundles", "chunks", "downloads", "exports", "identity", "staged")
 """Folders of files that backups leave out: each file can be requested again or becomes part of a lasting one. Most are

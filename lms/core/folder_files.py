@@ -142,8 +142,12 @@ class FolderFiles:
 
     def delete_folder(self, prefix: str) -> None:
         """Deletes all files below a folder, and the folder."""
+        path, is_there = self.path(prefix), True
         with _storage():
-            shutil.rmtree(self.path(prefix), ignore_errors=True)
+            while is_there:
+                with contextlib.suppress(FileNotFoundError):  # somebody else deletes it too
+                    shutil.rmtree(path)
+                is_there = path.exists()
 
     def delete_older(self, prefix: str, *, before: datetime) -> int:
         """Deletes the files below a folder that were written before a moment; returns how many."""

@@ -66,7 +66,8 @@ TASKS = Durations(
 )
 MAILS = Count("serai_mails", "E-mails that were tried, by outcome (sent, failed, expired).", ["outcome"])
 SEGMENTS = Count("serai_packaged_segments", "Segments of lectures that were stored, in all renditions.")
-_ALL: Final = (REQUESTS, TYPESETTING_TIMEOUTS, TASKS, MAILS, SEGMENTS)
+RECURRING_FAILURES = Count("serai_recurring_failures", "Times that something recurring failed, by its name.", ["task"])
+_ALL: Final = (REQUESTS, TYPESETTING_TIMEOUTS, TASKS, MAILS, SEGMENTS, RECURRING_FAILURES)
 
 
 def register_all(registry: CollectorRegistry) -> None:

@@ -23,16 +23,21 @@ from sqlalchemy import JSON, Select, Text, exists, or_, select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Mapped, aliased, mapped_column
 
-from lms.core import audit, clock, instruments, signals, tracing
+from lms.core import audit, clock, files, instruments, signals, tracing
 from lms.core.db import Base, UtcDateTime, action, db, one_at_a_time, text_enum
 from lms.core.errors import DomainError, Forbidden, NotFound, Refused
+from lms.core.file_store import FileDamaged, StorageAway
 from lms.core.i18n import _
 from lms.core.roles import Actor
 
 LEASE = timedelta(seconds=120)
 RENEW_SECONDS = 30.0
 PATIENCE = timedelta(hours=6)
-"""For so long after its start a job that the database failed is taken again."""
+"""For so long after its start a job that the database or the storage failed is taken again."""
+PUT_OFF = timedelta(minutes=1)
+"""After this time a job that needs the storage is tried again."""
+AWAY = "StorageAway"
+"""The error of a queued job that waits for the storage."""
 RESTORED = "restored"
 """The error of a job that was under way when a backup was taken that has been restored since."""
 log = structlog.get_logger(__name__)
@@ -70,6 +75,11 @@ class Job(Base):
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     leased_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    @property
+    def waits_for_storage(self) -> bool:
+        """Whether it was put off because the storage is away; it is tried again at `due_at`."""
+        return self.state is JobState.QUEUED and self.error == AWAY
 
 
 class JobStopped(Exception):
@@ -198,7 +208,7 @@ def stop_job(row: Job, *, at: datetime) -> None:
         return
     if row.state not in (JobState.QUEUED, JobState.RUNNING):
         raise Refused(_("It is over and can no longer be stopped."))
-    row.state, row.finished_at, row.leased_until = JobState.STOPPED, at, None
+    row.state, row.finished_at, row.leased_until, row.error = JobState.STOPPED, at, None, None
 
 
 @action
@@ -262,7 +272,7 @@ def _claim_due(*, at: datetime) -> int | None:
     row = db.session.scalar(_due(at).with_for_update(skip_locked=True))
     if row is None:
         return None
-    row.state, row.started_at, row.leased_until = JobState.RUNNING, row.started_at or at, at + LEASE
+    row.state, row.started_at, row.leased_until, row.error = JobState.RUNNING, row.started_at or at, at + LEASE, None
     return row.id
 
 
@@ -304,20 +314,30 @@ def _attempt(
         return None
     except JobStopped as stopped:
         return _finish(job_id, hold, JobState.STOPPED, stopped.result, None, at=clock.now())
-    except OperationalError as error:
-        if started_at is None or clock.now() - started_at > PATIENCE:
-            log.exception("job failed", job=job_id, kind=kind)
-            return _finish(job_id, hold, JobState.FAILED, None, type(error).__name__, at=clock.now())
-        # Away, or out of room: it is still taken, and once its lease runs out it is taken again
-        log.warning("job put off", job=job_id, kind=kind, error=type(error).__name__)
-        db.session.rollback()
-        return None
+    except (StorageAway, OperationalError) as error:
+        is_lasting = isinstance(error, FileDamaged) or started_at is None or clock.now() - started_at > PATIENCE
+        if not is_lasting:
+            _put_off(job_id, kind, hold, error)
+            return None
+        log.exception("job failed", job=job_id, kind=kind)
+        reason = type(error).__name__
     except DomainError as error:
-        return _finish(job_id, hold, JobState.FAILED, None, error.message or type(error).__name__, at=clock.now())
+        reason = error.message or type(error).__name__
     except Exception as error:
         log.exception("job failed", job=job_id, kind=kind)
-        return _finish(job_id, hold, JobState.FAILED, None, type(error).__name__, at=clock.now())
-    return _finish(job_id, hold, JobState.DONE, result, None, at=clock.now())
+        reason = type(error).__name__
+    else:
+        return _finish(job_id, hold, JobState.DONE, result, None, at=clock.now())
+    return _finish(job_id, hold, JobState.FAILED, None, reason, at=clock.now())
+
+
+def _put_off(job_id: int, kind: str, hold: _Hold, error: StorageAway | OperationalError) -> None:
+    """Has a job taken again that needs what is away or full: while the database is, once its lease runs out."""
+    log.warning("job put off", job=job_id, kind=kind, error=type(error).__name__)
+    db.session.rollback()
+    if isinstance(error, StorageAway):
+        files.note_failure(error)
+        _give_back(job_id, hold, error=AWAY, due_at=clock.now() + PUT_OFF)
 
 
 @action
@@ -332,10 +352,11 @@ def _is_stopped(job_id: int) -> bool:
 
 
 @action
-def _give_back(job_id: int, hold: _Hold) -> None:
+def _give_back(job_id: int, hold: _Hold, *, error: str | None = None, due_at: datetime | None = None) -> None:
     row = db.session.get_one(Job, job_id, with_for_update=True)
     if row.state is JobState.RUNNING and hold.is_of(row):
-        row.state, row.leased_until = JobState.QUEUED, None
+        row.state, row.leased_until, row.error = JobState.QUEUED, None, error
+        row.due_at = due_at or row.due_at
 
 
 @action

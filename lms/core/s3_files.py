@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from urllib.parse import parse_qs, urlsplit
 
 from lms.core.errors import NotFound
-from lms.core.file_store import ABANDONED, StorageAway, StoredFile
+from lms.core.file_store import ABANDONED, FileDamaged, StorageAway, StoredFile
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta
@@ -360,7 +360,7 @@ def _make_client(files: S3Files, *, is_probe: bool) -> S3Store:
 
 
 class _ObjectReader(io.RawIOBase):
-    """A large object, read block by block. Raises StorageAway at its end if its checksum is wrong."""
+    """A large object, read block by block. Raises FileDamaged at its end if its checksum is wrong."""
 
     def __init__(self, files: S3Files, key: str, meta: ObjectMeta, digest: str) -> None:
         self._files, self._key, self._e_tag, self._size = files, key, meta["e_tag"], meta["size"]
@@ -407,7 +407,7 @@ class _ObjectReader(io.RawIOBase):
             self._hash.update(self._block)
             self._hashed += len(self._block)
             if self._hashed == self._size and self._digest and self._hash.hexdigest() != self._digest:
-                raise StorageAway(f"{self._key} is damaged")
+                raise FileDamaged(f"{self._key} is damaged")
 
 
 def _checked(key: str) -> str:
@@ -423,7 +423,7 @@ def _digest_of(attributes: Any) -> str:
 
 def _compared(content: bytes, digest: str) -> bytes:
     if digest and hashlib.sha256(content).hexdigest() != digest:
-        raise StorageAway("the file is damaged: its checksum is wrong")
+        raise FileDamaged("the file is damaged: its checksum is wrong")
     return content
 
 

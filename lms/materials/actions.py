@@ -17,8 +17,9 @@ from lms.catalogue.queries.lectures import get_lecture
 from lms.catalogue.rules import may_edit_lecture
 from lms.core import audit, files
 from lms.core.bulk import insert_many
-from lms.core.db import action, after_commit, db, one_at_a_time
+from lms.core.db import action, db, one_at_a_time
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused, TooLarge, WrongKind
+from lms.core.file_deletions import delete_after_commit
 from lms.core.foreign_files import MATERIALS, read_foreign
 from lms.core.i18n import _
 from lms.core.roles import Actor
@@ -109,8 +110,7 @@ def _replace(lecture_id: int, public_id: str, content_fields: dict[str, Any], *,
     row = _begin_with(lecture_id, public_id, by)
     if row.digest == content_fields["digest"]:
         if row.content_of is not None:  # it has the content already, from the file that it is a copy of
-            replaced_key = LectureFile(public_id=public_id, digest=row.digest).key
-            after_commit(lambda: files.delete(replaced_key))
+            delete_after_commit(LectureFile(public_id=public_id, digest=row.digest).key)
         return
     _check_new(lecture_id, content_fields["digest"])
     _let_go(row)
@@ -168,8 +168,7 @@ def _let_go(row: LectureFile) -> None:
     """Deletes the content of a file that is removed or replaced, unless a copy of it shares the content."""
     one_at_a_time("content of files")
     if not is_shared(row):
-        key = row.key
-        after_commit(lambda: files.delete(key))
+        delete_after_commit(row.key)
 
 
 def copy_files(pairs: Sequence[tuple[int, int]], *, by: Actor, at: datetime) -> None:

@@ -13,8 +13,9 @@ from sqlalchemy import delete, func, select
 
 from lms.core import audit, files
 from lms.core.bulk import among, insert_many
-from lms.core.db import action, after_commit, db, one_at_a_time
+from lms.core.db import action, db, one_at_a_time
 from lms.core.errors import DomainError, Fault, Forbidden, Invalid, NotFound, Refused, TooLarge
+from lms.core.file_deletions import delete_after_commit
 from lms.core.foreign_files import PICTURES, read_foreign
 from lms.core.i18n import _
 from lms.core.roles import Actor
@@ -248,4 +249,4 @@ def _put_portrait(row: Speaker, portrait: bytes | None) -> None:
     if portrait and new:
         files.store(new, portrait)
     if old and old != new:
-        after_commit(lambda: files.delete(old))
+        delete_after_commit(old)

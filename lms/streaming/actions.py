@@ -13,10 +13,10 @@ from lms.catalogue.actions.states import start_lecture
 from lms.catalogue.models import LectureState
 from lms.catalogue.queries.pauses import find_pause
 from lms.catalogue.rules import check_can_edit_lecture
-from lms.core import files
-from lms.core.db import action, after_commit, db
+from lms.core.db import action, db
 from lms.core.errors import Refused
 from lms.core.events import RecordingCompleted, publish
+from lms.core.file_deletions import delete_after_commit
 from lms.core.i18n import _
 from lms.core.roles import SYSTEM, Actor
 from lms.people.models import Person
@@ -229,7 +229,7 @@ def drop_old_chunks(*, at: datetime) -> None:
     """Deletes the chunks of sessions that were packaged whole a day ago."""
     for session in list_sessions_with_old_chunks(at - CHUNKS_KEPT):
         session.are_chunks_deleted = True
-        _delete_after_commit(chunk_folder(session))
+        delete_after_commit(chunk_folder(session), is_folder=True)
 
 
 def _streams_of(lecture_id: int, tracks: tuple[Track, ...]) -> list[Stream]:
@@ -240,12 +240,8 @@ def _streams_of(lecture_id: int, tracks: tuple[Track, ...]) -> list[Stream]:
 def _remove(stream: Stream) -> None:
     sessions = db.session.scalars(select(StreamSession).where(StreamSession.stream_id == stream.id)).all()
     for folder in (stream_folder(stream), *(chunk_folder(session) for session in sessions)):
-        _delete_after_commit(folder)
+        delete_after_commit(folder, is_folder=True)
     db.session.execute(delete(Stream).where(Stream.id == stream.id))
-
-
-def _delete_after_commit(folder: str) -> None:
-    after_commit(lambda: files.delete_folder(folder))
 
 
 # What the packager notes
@@ -329,7 +325,7 @@ def note_source_packaged(session_id: int, *, failure: SourceFailure | None, at: 
     db.session.get_one(SourceFile, session_id).failure = failure
     if failure is not None:
         db.session.execute(delete(Epoch).where(Epoch.session_id == session_id))
-        _delete_after_commit(stream_folder(session.stream))
+        delete_after_commit(stream_folder(session.stream), is_folder=True)
 
 
 @action

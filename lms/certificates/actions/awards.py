@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 
 from sqlalchemy import func, select
@@ -27,12 +26,13 @@ from lms.certificates.pdf import store
 from lms.certificates.pdf.issue_context import issue_contexts
 from lms.certificates.queries import certificates, eligibility
 from lms.certificates.queries.render_jobs import count_valid, occasion_of
-from lms.core import audit, files, journal
+from lms.core import audit, journal
 from lms.core.bulk import among
 from lms.core.cache_versions import touch
-from lms.core.db import action, after_commit, db, one_at_a_time, read_column
+from lms.core.db import action, db, one_at_a_time, read_column
 from lms.core.errors import NotFound, Refused
 from lms.core.events import CountriesMerged, CountryMergeUndone
+from lms.core.file_deletions import delete_after_commit
 from lms.core.glyphs import Coverage
 from lms.core.i18n import _
 from lms.core.jobs import Job, JobState, get_job, request_job, stop_job
@@ -294,7 +294,7 @@ def withdraw(typed: str, *, by: Actor, at: datetime) -> None:
 def _forget_file(row: Certificate) -> None:
     """Deletes the file now, and again after the commit in case it was created in between."""
     store.forget_pdf(row)
-    after_commit(partial(files.delete, store.key_of(row)))
+    delete_after_commit(store.key_of(row))
     forget_bundles()
 
 

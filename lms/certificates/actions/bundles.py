@@ -7,7 +7,6 @@ import re
 import zipfile
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any, BinaryIO, Final
 
 from sqlalchemy import select, update
@@ -20,8 +19,9 @@ from lms.certificates.pdf import store
 from lms.certificates.pdf.merge import merge
 from lms.certificates.queries import render_jobs
 from lms.core import audit, clock, files
-from lms.core.db import action, after_commit, db, one_at_a_time
+from lms.core.db import action, db, one_at_a_time
 from lms.core.errors import Invalid, NotFound, Refused
+from lms.core.file_deletions import delete_after_commit
 from lms.core.i18n import _
 from lms.core.jobs import Job, JobState, get_job, request_job
 from lms.core.roles import SYSTEM, Actor
@@ -148,6 +148,6 @@ def forget_bundles(*, made_before: datetime | None = None) -> int:
         key = (job.result or {}).get("file")
         if key:
             db.session.execute(update(Job).where(Job.id == job.id).values(result={**(job.result or {}), "file": None}))
-            after_commit(partial(files.delete, key))
+            delete_after_commit(key)
             forgotten += 1
     return forgotten

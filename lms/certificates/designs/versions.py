@@ -72,6 +72,6 @@ def to_design(spec: Mapping[str, Any]) -> Design:
     for role, picture in spec.get("pictures", {}).items():
         svg = files.find(picture["file"])
         if svg is None:
-            raise files.StorageAway(f"{picture['file']} is missing")
+            raise files.FileDamaged(f"{picture['file']} is missing")
         pictures[role] = SanitizedImage(svg.decode(), picture["shape"], picture["alt"])
     return Design(spec.get("colours", {}), spec.get("signatory", ""), spec.get("words", {}), pictures)

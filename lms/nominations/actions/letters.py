@@ -9,8 +9,9 @@ from typing import BinaryIO, Final
 from sqlalchemy import select
 
 from lms.core import audit, files
-from lms.core.db import action, after_commit, db
+from lms.core.db import action, db
 from lms.core.errors import Invalid, NotFound, Refused, TooLarge, WrongKind
+from lms.core.file_deletions import delete_after_commit
 from lms.core.i18n import _
 from lms.core.roles import Actor
 from lms.core.settings import settings
@@ -127,7 +128,7 @@ def forget_letter(nomination: Nomination) -> None:
 
 def _delete_afterwards(key: str | None) -> None:
     if key is not None:
-        after_commit(lambda: files.delete(key))
+        delete_after_commit(key)
 
 
 def _standing(public_id: str, *, by: Actor) -> Nomination:

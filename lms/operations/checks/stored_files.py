@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
 
 from lms.core import files
 from lms.core.db import db
 from lms.core.events import StoredFilesAsked, publish
+from lms.core.file_deletions import list_waiting
 from lms.core.i18n import english as _
 from lms.core.i18n import english_n as _n
 from lms.core.roles import SYSTEM
@@ -15,6 +17,8 @@ from lms.operations.backup import LEFT_OUT
 from lms.operations.checks.model import CheckContext, Finding, fault, ok, warning
 
 SHOWN = 3
+LATE = timedelta(hours=1)
+"""After this time, files that are to be deleted are a reason to look at the storage and the worker."""
 """Missing files that are listed by name."""
 
 
@@ -42,9 +46,12 @@ def check_files(context: CheckContext) -> Iterator[Finding]:
     """Whether every file that a row needs is there, and a row refers to every file."""
     keys = StoredFilesAsked(by=SYSTEM, at=context.at)
     publish(keys)
+    removed = list_waiting()
     db.session.rollback()
     stored = {file.key for file in files.all_files() if not file.key.startswith(LEFT_OUT)}
-    missing, unused = sorted(keys.needed - stored), sorted(stored - keys.needed - keys.optional)
+    missing, superfluous = sorted(keys.needed - stored), stored - keys.needed - keys.optional
+    unused = sorted(superfluous - set(_below(superfluous, removed)))
+    yield from _check_removed(removed, context)
     for name in missing[:SHOWN]:
         remedy = _("Copy files/%(name)s from a backup.", name=name)
         yield fault(_("files"), _("%(name)s is missing", name=name), remedy)
@@ -61,3 +68,22 @@ def check_files(context: CheckContext) -> Iterator[Finding]:
         yield warning(_("files"), text, _("Nothing uses them. You can delete them."))
     if not missing and not unused:
         yield ok(_("files"), _n("%(num)s file", "%(num)s files", len(stored)))
+
+
+def _below(keys: Iterable[str], removed: Sequence[tuple[str, bool, datetime]]) -> Iterator[str]:
+    """The keys of files that are to be deleted."""
+    folders = tuple(f"{key}/" for key, is_folder, _asked_at in removed if is_folder)
+    files_alone = {key for key, is_folder, _asked_at in removed if not is_folder}
+    return (key for key in keys if key in files_alone or key.startswith(folders))
+
+
+def _check_removed(removed: Sequence[tuple[str, bool, datetime]], context: CheckContext) -> Iterator[Finding]:
+    late = [asked_at for _key, _is_folder, asked_at in removed if asked_at < context.at - LATE]
+    if late:
+        text = _n(
+            "%(num)s removed file or recording is still stored, since %(day)s",
+            "%(num)s removed files or recordings are still stored, since %(day)s",
+            len(late),
+            day=late[0].date().isoformat(),
+        )
+        yield warning(_("files"), text, _("They are deleted once the storage answers and a worker runs."))

@@ -7,10 +7,10 @@ from typing import Any
 
 from sqlalchemy import select, update
 
-from lms.core import files
 from lms.core.audit import record
-from lms.core.db import action, after_commit, db, one_at_a_time
+from lms.core.db import action, db, one_at_a_time
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused
+from lms.core.file_deletions import delete_after_commit
 from lms.core.i18n import _, _n
 from lms.core.jobs import Job, JobState, get_job, request_job
 from lms.core.roles import Actor
@@ -127,6 +127,6 @@ def forget_exports(job_ids: list[int] | None = None) -> int:
         if key:
             gone = {**(job.result or {}), "file": None}
             db.session.execute(update(Job).where(Job.id == job.id).values(result=gone))
-            after_commit(lambda key=key: files.delete(key))  # type: ignore[misc]
+            delete_after_commit(key)
             forgotten += 1
     return forgotten
