@@ -33,7 +33,7 @@ from lms.attendance.models.evidence import AttendanceImport, Beat, Join, Presenc
 from lms.attendance.models.groups import GroupSignature, ViewingGroup
 from lms.attendance.models.unmatched import UnmatchedAttendee
 from lms.catalogue.models import Lecture, LectureState
-from lms.catalogue.queries.pauses import list_pauses
+from lms.catalogue.queries.pauses import list_pauses, pauses_by_lecture
 from lms.catalogue.rules import AnyLecture
 from lms.core import clock, measures
 from lms.core.bulk import among, chunks
@@ -42,6 +42,7 @@ from lms.core.punctuation import listed
 from lms.people.models import Person
 
 T = TypeVar("T")
+Pauses = Sequence[tuple[int, int | None]]
 _Member = shared_alias(Person)
 WHO = cast("InstrumentedAttribute[int]", Person.canonical_id)
 """The canonical person of a row; null only within the insert of the row."""
@@ -97,27 +98,41 @@ class Span:
 
 def span_between(lecture: AnyLecture, start: datetime, end: datetime) -> Span:
     """The span of a lecture if it was given from `start` to `end`."""
-    first, last = clock.to_ms(start), clock.to_ms(end)
-    pauses = _pauses_within(lecture, first, last)
-    return Span(first, last, last - first - rules.length(pauses), pauses)
+    return _span_between(start, end, list_pauses(lecture))
 
 
 def span_of(lecture: AnyLecture, now_ms: int | None = None) -> Span:
     """Of a held lecture its actual start and end; of a live one its start and now."""
+    return spans_of([lecture], now_ms)[lecture.id]
+
+
+def spans_of(lectures: Sequence[AnyLecture], now_ms: int | None = None) -> dict[int, Span]:
+    """As `span_of`, of many lectures by id, with one statement for all pauses."""
+    pauses = pauses_by_lecture(lectures)
+    return {lecture.id: _span_of(lecture, pauses.get(lecture.id, []), now_ms) for lecture in lectures}
+
+
+def _span_of(lecture: AnyLecture, all_pauses: Pauses, now_ms: int | None) -> Span:
     planned = lecture.duration_minutes * measures.MINUTE_MS
     if lecture.actual_start is None:
         start = clock.to_ms(lecture.starts_at) if lecture.starts_at is not None else 0
         return Span(start, start + planned, planned)
     if lecture.actual_end is not None:
-        return span_between(lecture, lecture.actual_start, lecture.actual_end)
+        return _span_between(lecture.actual_start, lecture.actual_end, all_pauses)
     start = clock.to_ms(lecture.actual_start)
     end = max(now_ms if now_ms is not None else clock.to_ms(clock.now()), start)
-    pauses = _pauses_within(lecture, start, end)
+    pauses = _within(all_pauses, start, end)
     return Span(start, end, max(planned, end - start - rules.length(pauses)), pauses)
 
 
-def _pauses_within(lecture: AnyLecture, start: int, end: int) -> tuple[rules.Interval, ...]:
-    pauses = [(first, end if last is None else last) for first, last in list_pauses(lecture)]
+def _span_between(start: datetime, end: datetime, all_pauses: Pauses) -> Span:
+    first, last = clock.to_ms(start), clock.to_ms(end)
+    pauses = _within(all_pauses, first, last)
+    return Span(first, last, last - first - rules.length(pauses), pauses)
+
+
+def _within(all_pauses: Pauses, start: int, end: int) -> tuple[rules.Interval, ...]:
+    pauses = [(first, end if last is None else last) for first, last in all_pauses]
     return tuple(rules.clip(rules.unite(pauses), start, end))
 
 

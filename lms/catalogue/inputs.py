@@ -15,7 +15,7 @@ from lms.catalogue.models import Admission, CertificateKind, Delivery, LectureSt
 from lms.core.errors import Fault, Invalid
 from lms.core.i18n import _
 from lms.core.punctuation import listed
-from lms.core.translations import TextField, Translations, checked_translations, is_language
+from lms.core.translations import TextField, Translations, checked_translations, is_language, one_spelling
 from lms.core.typed_text import clean_line, clean_text, is_visible
 
 MAX_CAPACITY = 1_000_000
@@ -193,7 +193,7 @@ class _Check:
     def language(self, name: str, code: str) -> str:
         if not is_language(code):
             self.wrong(name, _("“%(code)s” is not a known language. Use a code such as en or fr.", code=code[:32]))
-        return code
+        return one_spelling(code)
 
     def address(self, name: str, url: str | None) -> str | None:
         value = (url or "").strip()
@@ -283,7 +283,7 @@ def checked_lecture(draft: LectureInput) -> LectureInput:
         language=check.language("language", draft.language or "en") if draft.language else None,
         text_language=check.language("text_language", draft.text_language) if draft.text_language else None,
         translations=check.translations(draft, LECTURE_TEXTS),
-        interpretation=tuple(check.language("interpretation", code) for code in _distinct(draft.interpretation)),
+        interpretation=_distinct(check.language("interpretation", code) for code in _distinct(draft.interpretation)),
         instructors=_distinct(draft.instructors),
         delivery=check.choice("delivery", Delivery, draft.delivery),
         join_url=check.address("join_url", draft.join_url),

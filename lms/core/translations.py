@@ -161,6 +161,7 @@ def _note_sources(_mapper: object, _connection: object, row: Any) -> None:
 
 def confirm_translation(row: Any, language: str) -> None:
     """Notes that the texts of a language fit the main text as it is now, whether they were changed or not."""
+    language = one_spelling(language)
     texts = row.translations.get(language, {})
     others = {code: fields for code, fields in row.translated_from.items() if code != language}
     row.translated_from = {**others, language: {field: _digest(getattr(row, field)) for field in texts}}
@@ -177,6 +178,13 @@ def is_language(code: str) -> bool:
     return bool(_LANGUAGE.fullmatch(code)) and len(code) <= 16 and base_of(code) in Locale("en").languages
 
 
+def one_spelling(code: str) -> str:
+    """A code of a language as RFC 5646 recommends to write it, so that zh-hant and zh-Hant are one language."""
+    base, *parts = code.split("-")
+    cased = (part.title() if len(part) == 4 else part.upper() if len(part) == 2 else part.lower() for part in parts)
+    return "-".join([base, *cased])
+
+
 def checked_translations(
     sent: Mapping[str, Mapping[str, str]], fields: Mapping[str, TextField], *, main: str
 ) -> tuple[Translations, list[Fault]]:
@@ -186,8 +194,11 @@ def checked_translations(
     """
     faults: list[Fault] = []
     checked: Translations = {}
-    for code, texts in sent.items():
+    for sent_code, texts in sent.items():
+        code = one_spelling(sent_code)
         fault = _fault_of_language(code, main)
+        if fault is None and code in {one_spelling(other) for other in sent if other != sent_code}:
+            fault = _("“%(code)s” is there twice.", code=code)
         if fault:
             faults.append(Fault(fault, field="translations"))
             continue
@@ -206,7 +217,7 @@ def checked_translations(
 def _fault_of_language(code: str, main: str) -> str | None:
     if not is_language(code):
         return _("“%(code)s” is not a known language. Use a code such as en or fr.", code=code[:32])
-    if code == main:
+    if code == one_spelling(main):
         return _("The main text is in this language. Choose another one.")
     return None
 
@@ -217,6 +228,7 @@ def _clean(text: str | None, field: TextField) -> str:
 
 def translated_into(row: Any, language: str, texts: Mapping[str, str], fields: Mapping[str, TextField]) -> Translations:
     """A row's translations with the texts of one language replaced. Raises Invalid with each field that is wrong."""
+    language = one_spelling(language)
     checked, faults = checked_translations({language: texts}, fields, main=main_language(row))
     result = with_translation(row.translations, language, checked.get(language, {}))
     if len(result) > MOST:

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from lms.attendance.models.credits import Outcome
 from lms.attendance.outcomes import compute_outcome
-from lms.attendance.presence import Span, presence_of, span_of, viewer_ids
+from lms.attendance.presence import Span, presence_of, span_of, spans_of, viewer_ids
 from lms.attendance.queries.outcomes import counted_ms
 from lms.attendance.queries.persons import PersonAttendance, attendance_of_person
 from lms.attendance.queries.viewers import count_viewers
@@ -220,7 +220,7 @@ def list_reaches(lectures: Sequence[tuple[AnyLecture, int]], *, by: Actor, at: d
     """
     if not lectures or by.person_id is None:
         return {}
-    spans = {lecture.id: span_of(lecture, clock.to_ms(at)) for lecture, _percent in lectures}
+    spans = spans_of([lecture for lecture, _percent in lectures], clock.to_ms(at))
     seen = presence_of(by.person_id, spans)
     with_link = set(read_column(select(Lecture.id).where(Lecture.id.in_(spans), Lecture.join_url != "")))
     recorded = {lecture.series_id for lecture, _percent in lectures if lecture.id not in with_link}

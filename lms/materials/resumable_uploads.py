@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from typing import BinaryIO, Final
 
 from lms.core import files, leases
-from lms.core.errors import Forbidden, Invalid, NotFound, Refused, TooLarge, WrongKind
+from lms.core.errors import Busy, Forbidden, Invalid, NotFound, Refused, TooLarge, WrongKind
 from lms.core.i18n import _
 from lms.core.roles import Actor
 from lms.core.settings import settings
@@ -87,7 +87,7 @@ def begin_upload(
     """Begins to receive a file, or continues: the answer says how much of it there is already.
 
     `modified` is when the file was changed, as its uploader's computer counts. Raises Forbidden, NotFound, Invalid,
-    TooLarge, and Refused where too many uploads of this person are unfinished.
+    TooLarge, Refused where too many uploads of this person are unfinished, and Busy where another one is just begun.
     """
     purpose.check_who(lecture_id, by)
     megabytes = purpose.megabytes()
@@ -103,12 +103,15 @@ def begin_upload(
     unfinished = _find(purpose, upload_id, by)
     if unfinished is not None and unfinished.saved and purpose.is_saved(lecture_id, unfinished.saved):
         return Upload(upload_id, file_name, size, size, is_saved=True)
-    with leases.holding(f"uploads/{_folder(purpose, by)}", wait_seconds=LEASE_SECONDS):
-        if unfinished is None and len(_unfinished(purpose, by)) >= MAX_UNFINISHED:
-            raise Refused(
-                _("You have %(n)s unfinished uploads. Finish or discard one of them first.", n=MAX_UNFINISHED),
-            )
-        _keep(purpose, upload_id, about, by)  # again too: so the note about it is as new as its pieces
+    try:
+        with leases.holding(f"uploads/{_folder(purpose, by)}", wait_seconds=LEASE_SECONDS):
+            if unfinished is None and len(_unfinished(purpose, by)) >= MAX_UNFINISHED:
+                raise Refused(
+                    _("You have %(n)s unfinished uploads. Finish or discard one of them first.", n=MAX_UNFINISHED),
+                )
+            _keep(purpose, upload_id, about, by)  # again too: so the note about it is as new as its pieces
+    except leases.LeaseTaken:
+        raise Busy(_("Another of your uploads is being begun. Try again in a minute.")) from None
     return Upload(upload_id, file_name, size, files.received(_key(purpose, upload_id, by)))
 
 

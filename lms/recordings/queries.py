@@ -28,7 +28,7 @@ from lms.core.settings import settings
 from lms.core.translations import Translations, every_text, reading_key
 from lms.enrolment.outdated_mails import outdated
 from lms.mail.outbox import OutboxMail
-from lms.recordings.rules import NOTICE, deletion_at
+from lms.recordings.rules import NOTICE, deletion_at, has_notice
 from lms.streaming.models import SourceFile, Stream, StreamSession, StreamState, Track
 from lms.streaming.playlists import RecordingPart, segment_borders
 from lms.streaming.queries import (
@@ -309,7 +309,7 @@ def list_due_for_notice(at: datetime) -> list[tuple[Stream, Lecture]]:
     return [
         (stream, lecture)
         for stream, lecture in _with_age(soon)
-        if not stream.is_kept and stream.deletion_announced_at is None and complete_ms(stream.id, stream.length_ms)
+        if not stream.is_kept and not _has_notice(stream, lecture) and complete_ms(stream.id, stream.length_ms)
     ]
 
 
@@ -319,10 +319,13 @@ def list_due_for_deletion(at: datetime) -> list[tuple[Stream, Lecture]]:
     return [
         (stream, lecture)
         for stream, lecture in rows
-        if stream.deletion_announced_at is not None
-        and (moment := _deletion_of(stream, lecture, at)) is not None
-        and moment <= at
+        if _has_notice(stream, lecture) and (moment := _deletion_of(stream, lecture, at)) is not None and moment <= at
     ]
+
+
+def _has_notice(stream: Stream, lecture: Lecture) -> bool:
+    assert lecture.actual_end is not None
+    return has_notice(lecture.actual_end, settings().recordings_kept, stream.deletion_announced_at)
 
 
 def _with_age(ended_before: datetime) -> list[tuple[Stream, Lecture]]:

@@ -109,4 +109,11 @@ def deletion_at(
     """When a recording is deleted: after its days, and never before its lecturers had notice. Null for never."""
     if not kept_days or is_kept or ended_at is None:
         return None
-    return max(ended_at + timedelta(days=kept_days), (announced_at or at) + NOTICE)
+    told_at = announced_at if announced_at is not None and has_notice(ended_at, kept_days, announced_at) else at
+    return max(ended_at + timedelta(days=kept_days), told_at + NOTICE)
+
+
+def has_notice(ended_at: datetime, kept_days: int, announced_at: datetime | None) -> bool:
+    """Whether the lecturers know the day on which a recording is deleted. One named to them before the time of notice
+    was another day: recordings are kept for longer since."""
+    return announced_at is not None and announced_at >= ended_at + timedelta(days=kept_days) - NOTICE

@@ -20,7 +20,7 @@ from lms.core.foreign_files import PICTURES, read_foreign
 from lms.core.i18n import _
 from lms.core.roles import Actor
 from lms.core.sorting import KEY_LENGTH, moved, sort_key
-from lms.core.translations import TextField, confirm_translation, is_language, translated_into
+from lms.core.translations import TextField, confirm_translation, is_language, one_spelling, translated_into
 from lms.core.typed_text import clean_line, clean_text
 from lms.people.models import new_public_id
 from lms.speakers.models import LectureSpeaker, Speaker
@@ -157,7 +157,7 @@ def state_text_language(lecture_id: int, public_id: str, language: str, *, by: A
         raise Invalid(
             "text_language", _("“%(code)s” is not a known language. Use a code such as en or fr.", code=language[:32])
         )
-    row.text_language = language
+    row.text_language = one_spelling(language)
     audit.record("edit_speaker", by=by, at=at, detail={"speaker": public_id}, lecture=lecture_id)
 
 

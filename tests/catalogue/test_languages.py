@@ -344,3 +344,16 @@ def test_lists_of_languages_and_numbers_of_minutes_are_written_as_the_reader_doe
         page = client.get(f"/lectures/{lecture.id}?lang=ar").text
         written += re.findall(r"<dt>المدة</dt><dd>([^<]*)</dd>", page)
     assert written == ["دقيقتان", "5 دقائق", "90 دقيقةً"]
+
+
+def test_a_language_has_one_spelling(make: Make, edit: Act, translate: Act, stored: Callable[[], Any]) -> None:
+    make.series("origin")
+    for code in ("zh-hant", "zh-Hant", "zh-HANT"):
+        translate("origin", code, {"title": f"原產地規則 {code}"})
+    assert stored().translations == {"zh-Hant": {"title": "原產地規則 zh-HANT"}}
+    assert set(stored().translated_from) == {"zh-Hant"}
+    edit(language="pt-br")
+    assert stored().language == "pt-BR"
+    with pytest.raises(Invalid) as wrong:
+        edit(translations={"zh-hant": {"title": "a"}, "zh-Hant": {"title": "b"}})
+    assert [fault.reason for fault in wrong.value.faults] == ["“zh-Hant” is there twice."] * 2

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
+from lms.attendance.presence import span_of, spans_of
 from lms.catalogue.actions.pauses import pause_lecture, resume_lecture, withdraw_pause
 from lms.catalogue.actions.states import (
     correct_times,
@@ -30,6 +31,7 @@ from lms.core.clock import to_ms
 from lms.core.db import action, db
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused
 from lms.core.roles import Actor
+from tests.queries import CountQueries
 
 MakeLecture = Callable[..., Lecture]
 MINUTE = timedelta(minutes=1)
@@ -161,3 +163,23 @@ def test_pauses_are_in_order_and_apart_whatever_the_clock_does(
     assert all(earlier[1] <= later[0] for earlier, later in pairwise(pauses))
     inside = [(max(first, to_ms(at)), min(last, to_ms(ended))) for first, last in pauses]
     assert (held.paused_ms or 0) == sum(max(last - first, 0) for first, last in inside)
+
+
+@pytest.mark.databases
+@pytest.mark.usefixtures("series")
+def test_pauses_of_many_lectures_are_one_statement(
+    make_lecture: MakeLecture, ines: Actor, at: datetime, count_queries: CountQueries
+) -> None:
+    ids = [make_lecture(title=f"Lecture {number}").id for number in range(3)]
+    for number, lecture_id in enumerate(ids[:2], 1):
+        start_lecture(lecture_id, by=ines, at=at)
+        for minute in range(number):
+            pause_lecture(lecture_id, minutes=5, by=ines, at=at + (10 * minute + 1) * MINUTE)
+            resume_lecture(lecture_id, by=ines, at=at + (10 * minute + 3) * MINUTE)
+        end_lecture(lecture_id, by=ines, at=at + 60 * MINUTE)
+    lectures = [reload(lecture_id) for lecture_id in ids]
+    with count_queries() as asked:
+        spans = spans_of(lectures)
+    assert len(asked) == 1
+    assert [spans[lecture_id].paused_ms for lecture_id in ids] == [2 * MINUTE_MS, 4 * MINUTE_MS, 0]
+    assert spans == {lecture.id: span_of(lecture) for lecture in lectures}

@@ -15,8 +15,9 @@ from flask.testing import FlaskClient
 
 from lms.catalogue.models import Lecture
 from lms.config import Config
-from lms.core import clock, files
+from lms.core import clock, files, leases
 from lms.core.errors import Refused
+from lms.materials import resumable_uploads
 from lms.materials.models import Audience, FileState
 from lms.materials.queries import get_files_to_edit
 from lms.materials.resumable_uploads import FOLDER, KEPT, MAX_UNFINISHED, PIECE_BYTES, begin_upload, drop_old_uploads
@@ -239,3 +240,14 @@ def test_what_is_left_of_broken_uploads_goes(
         drop_old_uploads(at=clock.now() + KEPT + timedelta(minutes=1))
         assert stored_names(app) == []
         assert begin_upload(lecture.id, "left.pdf", len(slides), 1_700_000_000_000, by=make.actor(ines)).received == 0
+
+
+def test_who_begins_many_uploads_at_once_is_asked_to_wait(
+    app: APIFlask, staff: FlaskClient, lecture: Lecture, ines: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resumable_uploads, "LEASE_SECONDS", 0)
+    with app.app_context():
+        assert leases.acquire(f"uploads/staged/uploads/{ines.id}", "another page", 60)
+    answer = staff.post(f"/lectures/{lecture.id}/uploads", data={"name": "a.pdf", "size": 10, "modified": 1})
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "60")
+    assert "Another of your uploads is being begun." in answer.text

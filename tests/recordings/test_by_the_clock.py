@@ -21,6 +21,7 @@ from lms.mail.outbox import OutboxMail
 from lms.mail.stops import stop_unwanted
 from lms.people.queries.persons import Contact, contact_of
 from lms.recordings import actions
+from lms.recordings.queries import find_deletion
 from lms.recordings.rules import MAIL_AFTER, NOTICE
 from lms.streaming.actions import begin_epoch, begin_streaming, close_epoch, end_streams, note_segments, stop_streaming
 from lms.streaming.models import Track
@@ -134,6 +135,32 @@ def test_a_setting_that_is_new_deletes_nothing_without_notice_and_nothing_that_i
     sweep(now + NOTICE)
     assert find_stream(old.id, Track.MAIN) is None
     assert find_stream(retained.id, Track.MAIN) is not None
+
+
+@pytest.mark.usefixtures("_kept_for_90_days")
+def test_notice_is_given_again_where_recordings_are_kept_for_longer_since(
+    app: APIFlask, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    teacher = make.person("Lin Yuhan", email="lin@example.org", roles=["instructor"])
+    lecture = held_lecture(make, series=make.series(instructors=[teacher]), instructors=[teacher])
+    record(lecture, 120_000)
+    ended = lecture.actual_end
+    assert ended is not None
+    sweep(ended + timedelta(days=80))
+    monkeypatch.setattr(app.extensions["lms.config"], "recordings_kept", 180)
+    sweep(ended + timedelta(days=100))
+    assert find_deletion(lecture, ended + timedelta(days=100)) == ended + timedelta(days=180)
+    late = ended + timedelta(days=181)  # no worker ran on the day of notice
+    assert find_deletion(lecture, late) == late + NOTICE
+    sweep(late)
+    first, second = mails("recording_deletion")
+    told = [datetime.fromisoformat(mail.payload["deletes_at"]) for mail in (first, second)]
+    assert told == [ended + timedelta(days=80) + NOTICE, late + NOTICE]
+    sweep(late + NOTICE - timedelta(minutes=1))
+    assert find_stream(lecture.id, Track.MAIN) is not None
+    sweep(late + NOTICE)
+    assert find_stream(lecture.id, Track.MAIN) is None
+    assert len(mails("recording_deletion")) == 2
 
 
 def test_without_the_setting_nothing_is_deleted(make: Make) -> None:

@@ -12,7 +12,7 @@ from lms.attendance.models.credits import Correction, Credit
 from lms.attendance.models.evidence import Beat, Join, Presence, ReplayViewing
 from lms.attendance.models.unmatched import UnmatchedAttendee
 from lms.attendance.outcomes import AttendanceOutcome, OutcomeInputs, as_invited, was_in_group
-from lms.attendance.presence import WHO, lectures_with_evidence, places_of, presence_by_person, presence_of, span_of
+from lms.attendance.presence import WHO, lectures_with_evidence, places_of, presence_by_person, presence_of, spans_of
 from lms.attendance.queries.outcomes import corrections_by_lecture, exclusion_reasons
 from lms.catalogue.models import LECTURE_TITLE, Lecture, LectureState, Policy
 from lms.catalogue.queries.policies import current_policies
@@ -47,7 +47,7 @@ def attendance_of_person(
     if not (by.is_reporter or by.person_id == person_id):
         raise NotFound
     lectures = _held_lectures(person_id, series_id=series_id, lecture_id=lecture_id)
-    spans = {lecture.id: span_of(lecture) for lecture in lectures}
+    spans = spans_of(lectures)
     presence = presence_of(person_id, spans) if lectures else {}
     corrections = corrections_by_lecture([row.correction_id for row in lectures if row.correction_id is not None])
     thresholds = _thresholds(lectures)

@@ -14,7 +14,7 @@ from lms.core.db import db
 from lms.core.errors import Invalid, NotFound
 from lms.core.i18n import _
 from lms.core.roles import Actor
-from lms.core.translations import is_language
+from lms.core.translations import is_language, one_spelling
 from lms.people.models import Country, Partnership, Region
 from lms.people.queries.countries import country_by_code
 from lms.reports.facts.selection import Filters
@@ -105,7 +105,7 @@ def _language(code: str) -> str:
     """A language that is known. Raises Invalid."""
     if not is_language(code):
         raise Invalid("language", _("“%(code)s” is not a known language. Use a code such as en or fr.", code=code[:32]))
-    return code
+    return one_spelling(code)
 
 
 def _series_id(slug: str, *, by: Actor) -> int:
