@@ -43,7 +43,7 @@ def compute_outcome(
     by_hand: Outcome | None = None,
 ) -> ComputedOutcome:
     """Clips, unites and decides. Replay counts only where all the rest does not reach the threshold; its pieces are no
-    rejoins.
+    rejoins. Less than a minute of it and nothing else is no presence, unless it reaches the threshold.
 
     `by_hand` is the outcome of a correction, which wins; without one, who is not counted is absent. The source is
     *group* where what was seen otherwise would not have given the same outcome, *replay* where it took the replay,
@@ -70,7 +70,9 @@ def compute_outcome(
             main_source = Source.GROUP
     if replayed and rules.outcome(present, total, min_percent) is not Outcome.ATTENDED:
         with_replay_ms = rules.length(span.count(there + replayed))
-        if with_replay_ms > present:
+        is_attended = rules.outcome(with_replay_ms, total, min_percent) is Outcome.ATTENDED
+        is_glance = not present and with_replay_ms < measures.MINUTE_MS and not is_attended
+        if with_replay_ms > present and not is_glance:
             present, main_source = with_replay_ms, Source.REPLAY
     if by_hand is not None:
         decided, main_source = by_hand, main_source if present else Source.MANUAL
@@ -130,7 +132,7 @@ class AttendanceOutcome:
 
     `by_source` has them by what saw the person: of a report its system, of a group its place.
     `start_ms` and `length_ms` are the lecture's, `whole_ms` is its length with its pauses,
-    `needed_percent` is the share that makes *attended*.
+    `needed_percent` is the share that makes *attended*. `source` is that of the credit, `sources` are all.
     `is_invited`: nothing was seen of the person, who has not accepted the place that staff of the series gave: on pages
     and in mails not *absent*, which `outcome` is.
     """
@@ -142,6 +144,7 @@ class AttendanceOutcome:
     present_ms: int
     percent_tenths: int
     outcome: Outcome
+    source: Source
     sources: list[Source]
     intervals: list[PresenceInterval]
     by_source: list[tuple[Source, str | None, list[rules.Interval]]]
@@ -252,6 +255,7 @@ class OutcomeInputs:
             "present_ms": computed.present_ms,
             "percent_tenths": computed.percent_tenths,
             "outcome": computed.outcome,
+            "source": computed.source,
             "sources": sources,
             "intervals": [
                 PresenceInterval(*interval) for interval in rules.by_source((one[:3] for one in presence), span.count)

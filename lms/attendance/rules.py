@@ -31,6 +31,9 @@ REPLAY_SPEED = 2
 REPLAY_SLACK_MS = 15_000
 """So much more than that is accepted, for clocks that differ."""
 
+SHORTEST_GAP_MS = 1000
+"""Shorter gaps in a replay, and in what was played of it, are none."""
+
 
 def unite(intervals: Iterable[Interval]) -> list[Interval]:
     """The union: disjoint intervals in order. Empty ones vanish, touching ones become one."""
@@ -44,6 +47,18 @@ def unite(intervals: Iterable[Interval]) -> list[Interval]:
         else:
             united.append((start, end))
     return united
+
+
+def close_gaps(intervals: Iterable[Interval]) -> list[Interval]:
+    """The union, without gaps shorter than `SHORTEST_GAP_MS`: where a player or a recording skipped less, nothing is
+    lost."""
+    closed: list[Interval] = []
+    for start, end in unite(intervals):
+        if closed and start - closed[-1][1] < SHORTEST_GAP_MS:
+            closed[-1] = (closed[-1][0], end)
+        else:
+            closed.append((start, end))
+    return closed
 
 
 def clip(intervals: Iterable[Interval], start: int, end: int) -> list[Interval]:

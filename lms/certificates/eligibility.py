@@ -1,30 +1,51 @@
-"""Who earns a certificate, and who just misses it: the only definition of both, on numbers and on columns alike.
+"""Who earns a certificate, who can still earn it, and who just misses it: the only definition of all three, on numbers
+and on columns alike.
 
-The requirement follows from the policy and the lectures that count; progress follows from attendance.
+The requirement follows from the policy and the lectures that count (`measured`); progress follows from attendance. What
+remains for a person (ADR 91) is each of these that counts towards the certificate, once:
+
+- **Lectures to come**: scheduled, postponed, and drafts with a date to come.
+- **A live lecture** that can still count. It can for everybody while the time until its planned end is enough, or if
+  its replay is being made and will count. After that it can for the enrolled whose presence so far is enough with the
+  time that is left; and for all enrolled where it has a meeting link, since nobody knows yet who is in the meeting.
+- **Replays** of held lectures that count at this moment (`recordings.replays`), or are being made and will count: for
+  people who have not attended that lecture and whose attendance of it was not corrected by hand.
+- **Held lectures that are not counted yet** (`awaited`): no session so far, and ended less than `AWAITED` ago. Their
+  credits are being written, or their report has not been imported. They raise no requirement.
+
+The certificate can be earned while what is counted, with all that remains, is enough. It is over, and somebody may just
+have missed it, when nothing of that kind remains for the person and no draft waits for a date.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any, TypeVar, overload
+from typing import Any, NamedTuple, TypeVar, overload
 
 from sqlalchemy import ColumnElement
 
 from lms.attendance.models.credits import Outcome
+from lms.attendance.models.evidence import Source
+from lms.attendance.presence import span_of
 from lms.attendance.queries.persons import PersonAttendance
 from lms.attendance.rules import needed_ms
 from lms.catalogue.models import Lecture, LectureState, Policy
 from lms.catalogue.rules import AnyLecture, Station, is_planned_draft, length_ms, planned_end
-from lms.core.clock import day_of
+from lms.core.clock import day_of, to_ms
 from lms.core.measures import MINUTE_MS, needed_minutes
+from lms.core.translations import TextOf
+from lms.recordings.replays import OpenReplay
 
 L = TypeVar("L", Lecture, Station, AnyLecture)
 
 COUNTED = (LectureState.HELD, LectureState.SCHEDULED, LectureState.LIVE, LectureState.POSTPONED)
 """States of lectures that count towards a certificate: held or upcoming. Drafts count while their time is to come."""
 TO_COME = (LectureState.DRAFT, LectureState.SCHEDULED, LectureState.LIVE, LectureState.POSTPONED)
+
+AWAITED = timedelta(days=14)
+"""So long a held lecture without attendance is expected to be counted still."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +54,7 @@ class Earning:
     them.
 
     `one_lecture` is the length of the longest in minutes: what one more would add. `to_come` of the lectures are not
-    held yet.
+    held yet. `awaited`: so many more were held and are not counted yet.
     """
 
     lectures: int
@@ -41,6 +62,7 @@ class Earning:
     minutes: int = 0
     one_lecture: int = 0
     to_come: int = 0
+    awaited: int = 0
 
     @property
     def needed_ms(self) -> int:
@@ -79,13 +101,36 @@ def measured(
         and not lecture.held_unknown
         and (lecture.state is not LectureState.HELD or lecture.id in sessions)
     ]
+    return _by_deadline(counted, deadline, zone)
+
+
+def awaited(
+    lectures: Iterable[L], sessions: Container[int], deadline: date | None, zone: str, *, at: datetime
+) -> list[L]:
+    """The held lectures that do not count towards a certificate yet, and are expected to (`AWAITED`)."""
+    uncounted = [
+        lecture
+        for lecture in lectures
+        if lecture.state is LectureState.HELD
+        and not lecture.held_unknown
+        and lecture.id not in sessions
+        and lecture.actual_end is not None
+        and lecture.actual_end > at - AWAITED
+    ]
+    return _by_deadline(uncounted, deadline, zone)
+
+
+def _by_deadline(lectures: list[L], deadline: date | None, zone: str) -> list[L]:
     if deadline is None:
-        return counted
-    return [lecture for lecture in counted if (day := day_given(lecture, zone)) is not None and day <= deadline]
+        return lectures
+    return [lecture for lecture in lectures if (day := day_given(lecture, zone)) is not None and day <= deadline]
 
 
-def earning(lectures: Sequence[AnyLecture], policy: Policy) -> Earning:
-    """What has to be attended of the lectures measured: a number, or a share with a started lecture rounded up."""
+def earning(lectures: Sequence[AnyLecture], policy: Policy, *, awaited: int = 0) -> Earning:
+    """What has to be attended of the lectures measured: a number, or a share with a started lecture rounded up.
+
+    `awaited`: how many more were held and are not counted yet.
+    """
     count = len(lectures)
     return Earning(
         lectures=count,
@@ -93,6 +138,7 @@ def earning(lectures: Sequence[AnyLecture], policy: Policy) -> Earning:
         minutes=policy.min_minutes or 0,
         one_lecture=max((needed_minutes(_length_ms(lecture)) for lecture in lectures), default=0),
         to_come=sum(lecture.state in TO_COME for lecture in lectures),
+        awaited=awaited,
     )
 
 
@@ -118,20 +164,21 @@ def has_reached(attended: Any, present_ms: Any, needed: Any, needed_ms: Any) -> 
 
 
 @overload
-def just_misses(attended: int, present_ms: int, requirement: Earning) -> bool: ...
+def just_misses(attended: int, present_ms: int, requirement: Earning, *, replays: int = 0) -> bool: ...
 @overload
-def just_misses(attended: Any, present_ms: Any, requirement: Earning) -> ColumnElement[bool]: ...
-def just_misses(attended: Any, present_ms: Any, requirement: Earning) -> Any:
-    """Whether a person attended, the last lecture has been held, and one more lecture would have been enough.
+def just_misses(attended: Any, present_ms: Any, requirement: Earning, *, replays: Any = 0) -> ColumnElement[bool]: ...
+def just_misses(attended: Any, present_ms: Any, requirement: Earning, *, replays: Any = 0) -> Any:
+    """Whether a person attended, nothing remains for them, and one more lecture would have been enough.
 
-    Numbers give a bool, columns a condition of SQL.
+    `replays`: how many remain for the person. Numbers give a bool, columns a condition of SQL.
     """
     short = (attended < requirement.needed) | (present_ms < requirement.needed_ms)
     one_more = has_reached(
         attended + 1, present_ms + requirement.one_lecture * MINUTE_MS, requirement.needed, requirement.needed_ms
     )
     came = attended + present_ms > 0
-    return came & short & one_more & (requirement.lectures > 0 and requirement.to_come == 0)
+    is_over = requirement.lectures > 0 and requirement.to_come == requirement.awaited == 0
+    return came & short & one_more & (replays == 0) & is_over
 
 
 def missing(attended: int, present_ms: int, requirement: Earning) -> Missing:
@@ -143,18 +190,43 @@ def missing(attended: int, present_ms: int, requirement: Earning) -> Missing:
 
 
 @dataclass(frozen=True)
+class RemainingReplay:
+    """A replay that remains for a person. `counts_until`: null while it is being made. Watching all of it adds
+    `adds_ms` at most."""
+
+    lecture: AnyLecture = field(compare=False)
+    lecture_id: int
+    counts_until: datetime | None
+    adds_ms: int
+
+
+class CountedLecture(NamedTuple):
+    """What counts for a person in a held lecture. `is_by_hand`: a correction decides it."""
+
+    lecture_id: int
+    outcome: Outcome
+    present_ms: int
+    source: Source
+    is_by_hand: bool
+
+
+@dataclass(frozen=True)
 class Standing:
     """A person's progress towards a certificate: requirements, lectures attended, and time counted.
 
-    `remaining` lectures can still be attended, and would add at most `remaining_minutes`; `unannounced` of them are
-    drafts. `announces_more`: there are drafts without a date, which may raise the number.
+    `remaining` lectures can still be attended, and would add at most `remaining_ms`; `unannounced` of them are drafts.
+    `replays` remain besides, those that end first first. Up to `awaited_ms` can be counted still in held lectures.
+    `announces_more`: there are drafts without a date, which may raise the number.
     """
 
     requirement: Earning
     attended: int = 0
     present_ms: int = 0
     remaining: int = 0
-    remaining_minutes: int = 0
+    remaining_ms: int = 0
+    replays: tuple[RemainingReplay, ...] = ()
+    replays_ms: int = 0
+    awaited_ms: int = 0
     unannounced: int = 0
     announces_more: bool = False
 
@@ -182,18 +254,42 @@ class Standing:
     def can_be_earned(self) -> bool:
         """Whether the certificate is earned, or what remains is enough for it."""
         return self.announces_more or has_earned(
-            self.attended + self.remaining, self.present_ms + self.remaining_minutes * MINUTE_MS, self.requirement
+            self.attended + self.remaining + len(self.replays) + self.requirement.awaited,
+            self.present_ms + self.remaining_ms + self.replays_ms + self.awaited_ms,
+            self.requirement,
         )
 
     @property
     def is_over(self) -> bool:
-        """Whether the last lecture was held."""
-        return self.requirement.to_come == 0 and not self.announces_more
+        """Whether the last lecture was held and counted, and no replay remains."""
+        requirement = self.requirement
+        return requirement.to_come == requirement.awaited == 0 and not (self.replays or self.announces_more)
 
     @property
     def just_misses(self) -> bool:
-        """Whether one more lecture would have been enough, known after the last one."""
-        return just_misses(self.attended, self.present_ms, self.requirement)
+        """Whether one more lecture would have been enough, known when nothing remains."""
+        return just_misses(self.attended, self.present_ms, self.requirement, replays=len(self.replays))
+
+    @property
+    def remaining_minutes(self) -> int:
+        """The whole minutes that all that remains would add."""
+        most_ms = self.present_ms + self.remaining_ms + self.replays_ms + self.awaited_ms
+        return most_ms // MINUTE_MS - self.minutes
+
+    @property
+    def awaited(self) -> int:
+        """How many lectures were held and are not counted yet."""
+        return self.requirement.awaited
+
+    @property
+    def watch_by(self) -> datetime | None:
+        """Until when the replay counts that ends first; null where none remains, or all are being made."""
+        return min((one.counts_until for one in self.replays if one.counts_until is not None), default=None)
+
+    @property
+    def ends_together(self) -> bool:
+        """Whether all replays that remain count until the same moment."""
+        return len({one.counts_until for one in self.replays}) == 1
 
     @property
     def lacks(self) -> Missing:
@@ -211,9 +307,20 @@ class Standing:
             "attended": self.attended,
             "needed": self.needed,
             "remaining": self.remaining,
+            "awaited": self.awaited,
+            "replays": [
+                {
+                    "title": TextOf(one.lecture),
+                    "lecture_id": one.lecture_id,
+                    "counts_until_at": one.counts_until.isoformat() if one.counts_until else None,
+                }
+                for one in self.replays
+            ],
+            "watch_by_at": self.watch_by.isoformat() if self.watch_by else None,
+            "ends_together": self.ends_together,
             "minutes": self.minutes if self.needed_minutes else 0,
             "needed_minutes": self.needed_minutes,
-            "remaining_minutes": self.remaining_minutes,
+            "remaining_minutes": self.remaining_minutes if self.needed_minutes else 0,
             "unannounced": self.unannounced,
             "announces_more": self.announces_more,
             "is_reached": self.is_reached,
@@ -224,63 +331,179 @@ class Standing:
         }
 
 
+@dataclass(frozen=True)
+class Prospects:
+    """What besides states decides what remains of some lectures: the `replays` that count or will, by lecture, and how
+    long somebody was present so far in live lectures of which that is known, by lecture."""
+
+    replays: Mapping[int, OpenReplay] = field(default_factory=dict)
+    present_ms: Mapping[int, int] = field(default_factory=dict)
+
+
+NO_PROSPECTS = Prospects()
+
+
 def standing(
     lectures: Iterable[AnyLecture],
     attendance: Iterable[PersonAttendance],
     policy: Policy,
     *,
     sessions: Container[int],
+    prospects: Prospects = NO_PROSPECTS,
     zone: str,
     at: datetime,
     is_in: bool,
 ) -> Standing | None:
     """The progress of a person with this attendance. None if the series issues no certificates or has no lectures.
 
-    `is_in`: enrolled by now, so that a lecture in progress can still count as attended. People who are not enrolled yet
-    are too late for a lecture with less than the required share left, or whose planned time is over.
+    `is_in`: enrolled by now, so that a live lecture can count by what they were present so far. People who are not
+    enrolled yet are too late for a lecture with less than the required share left, or whose planned time is over.
     """
-    lectures = list(lectures)
-    counted = measured(lectures, sessions, policy.deadline, zone, at=at)
-    begun = beginning(counted, policy, at=at, is_in=is_in)
-    if begun is None:
+    outlook = outlook_of(lectures, policy, sessions=sessions, prospects=prospects, zone=zone, at=at)
+    if outlook is None:
         return None
-    ids = {lecture.id for lecture in counted}
-    credits = [row for row in attendance if row.lecture_id in ids]
-    return replace(
-        begun,
-        announces_more=has_undated_draft(lectures),
+    ids = {lecture.id for lecture in outlook.counted}
+    credits = [
+        CountedLecture(row.lecture_id, row.outcome, row.present_ms, row.source, row.correction is not None)
+        for row in attendance
+        if row.lecture_id in ids and row.is_counted
+    ]
+    return outlook.standing(
         attended=sum(row.outcome is Outcome.ATTENDED for row in credits),
-        present_ms=sum(row.present_ms for row in credits if row.is_counted),
+        present_ms=sum(row.present_ms for row in credits),
+        credits=credits,
+        running_ms=prospects.present_ms,
+        is_in=is_in,
     )
 
 
-def beginning(counted: Sequence[AnyLecture], policy: Policy, *, at: datetime, is_in: bool) -> Standing | None:
-    """The progress of somebody of whom nothing counts yet, among the lectures `measured`. None as for `standing`."""
+@dataclass(frozen=True)
+class Outlook:
+    """What remains of a series, before it is asked for whom. `counted` are the lectures of the requirement. Of them
+    `lectures` remain for everybody, `late` for the enrolled only, and `running` for those who were present so far for
+    as long as each says, in milliseconds. The `replays` that end first are first.
+    """
+
+    requirement: Earning
+    counted: Sequence[AnyLecture]
+    lectures: Sequence[AnyLecture]
+    late: Sequence[AnyLecture]
+    running: Sequence[tuple[AnyLecture, int]]
+    replays: Sequence[tuple[AnyLecture, OpenReplay]]
+    awaited_ms: int
+    announces_more: bool
+
+    @property
+    def remains(self) -> bool:
+        """Whether anything remains for somebody, or can be added."""
+        lectures = (*self.lectures, *self.late, *self.running)
+        return bool(lectures or self.replays or self.requirement.awaited or self.announces_more)
+
+    def standing(
+        self,
+        *,
+        attended: int,
+        present_ms: int,
+        credits: Iterable[CountedLecture] = (),
+        running_ms: Mapping[int, int] | None = None,
+        is_in: bool,
+    ) -> Standing:
+        """The progress of a person with so much attended, of whose `credits` those in lectures with replays are needed.
+
+        `running_ms`: how long they were present so far, of running lectures of which that is known.
+        """
+        remaining = list(self.lectures)
+        if is_in:
+            known = running_ms or {}
+            remaining += self.late
+            remaining += [one for one, enough in self.running if known.get(one.id, enough) >= enough]
+        by_lecture = {row.lecture_id: row for row in credits}
+        replays = [(one, open_, by_lecture.get(one.id)) for one, open_ in self.replays]
+        return Standing(
+            requirement=self.requirement,
+            attended=attended,
+            present_ms=present_ms,
+            remaining=len(remaining),
+            remaining_ms=sum(lecture.duration_minutes for lecture in remaining) * MINUTE_MS,
+            replays=tuple(
+                RemainingReplay(one, one.id, open_.counts_until, replay_adds_ms(open_, row))
+                for one, open_, row in replays
+                if not is_settled(row)
+            ),
+            replays_ms=sum(replay_adds_ms(open_, row) for _one, open_, row in replays),
+            awaited_ms=self.awaited_ms,
+            unannounced=sum(lecture.state is LectureState.DRAFT for lecture in remaining),
+            announces_more=self.announces_more,
+        )
+
+
+def is_settled(row: CountedLecture | None) -> bool:
+    """Whether a replay can no longer make a lecture count for somebody: it does, or a correction decides."""
+    return row is not None and (row.is_by_hand or row.outcome is Outcome.ATTENDED)
+
+
+def replay_adds_ms(replay: OpenReplay, row: CountedLecture | None) -> int:
+    """How much time watching all of a replay adds at most: nothing where presence otherwise was enough."""
+    if row is None:
+        return replay.shown_ms
+    if is_settled(row) and (row.is_by_hand or row.source is not Source.REPLAY):
+        return 0
+    return max(min(replay.shown_ms, replay.length_ms - row.present_ms), 0)
+
+
+def outlook_of(
+    lectures: Iterable[AnyLecture],
+    policy: Policy,
+    *,
+    sessions: Container[int],
+    prospects: Prospects = NO_PROSPECTS,
+    zone: str,
+    at: datetime,
+) -> Outlook | None:
+    """What remains of a series with these lectures. None as for `standing`."""
+    given = list(lectures)
+    counted = measured(given, sessions, policy.deadline, zone, at=at)
     if policy.certificate is None or not counted:
         return None
-    remaining = [
-        lecture
-        for lecture in counted
-        if lecture.state in TO_COME and (is_in or _leaves_enough(lecture, policy.min_percent, at))
-    ]
-    return Standing(
-        requirement=earning(counted, policy),
-        remaining=len(remaining),
-        remaining_minutes=sum(lecture.duration_minutes for lecture in remaining),
-        unannounced=sum(lecture.state is LectureState.DRAFT for lecture in remaining),
+    uncounted = awaited(given, sessions, policy.deadline, zone, at=at)
+    remaining, late, running = [], [], []
+    for lecture in counted:
+        if lecture.state not in TO_COME:
+            continue
+        is_running = lecture.state is LectureState.LIVE and lecture.actual_start is not None
+        if is_running and lecture.id not in prospects.replays:
+            enough = _presence_needed(lecture, policy.min_percent, at)
+            if enough <= 0:
+                remaining.append(lecture)
+            else:
+                running.append((lecture, enough))
+        elif _is_within_plan(lecture, at):
+            remaining.append(lecture)
+        else:
+            late.append(lecture)
+    replays = [(one, prospects.replays[one.id]) for one in counted if one.id in prospects.replays]
+    held = [(one, open_) for one, open_ in replays if one.state is LectureState.HELD]
+    held.sort(key=lambda pair: (pair[1].counts_until is None, pair[1].counts_until or at, pair[0].id))
+    return Outlook(
+        requirement=earning(counted, policy, awaited=len(uncounted)),
+        counted=counted,
+        lectures=remaining,
+        late=late,
+        running=running,
+        replays=held,
+        awaited_ms=sum(_length_ms(lecture) for lecture in uncounted),
+        announces_more=any(one.state is LectureState.DRAFT and one.starts_at is None for one in given),
     )
 
 
-def has_undated_draft(lectures: Iterable[AnyLecture]) -> bool:
-    """Whether lectures are prepared that have no date yet."""
-    return any(lecture.state is LectureState.DRAFT and lecture.starts_at is None for lecture in lectures)
+def _presence_needed(lecture: AnyLecture, min_percent: int, at: datetime) -> int:
+    """How long somebody must have been present so far, so that the time until the planned end is enough."""
+    span = span_of(lecture, to_ms(at))
+    left_ms = max(span.length_ms - (span.end - span.start - span.paused_ms), 0)
+    return needed_ms(span.length_ms, min_percent) - left_ms
 
 
-def _leaves_enough(lecture: AnyLecture, min_percent: int, at: datetime) -> bool:
-    """Whether who comes into a lecture at this moment, and not before, can still attend it."""
-    length = timedelta(minutes=lecture.duration_minutes)
-    if lecture.state is LectureState.LIVE and lecture.actual_start is not None:
-        left = lecture.actual_start + length + timedelta(milliseconds=lecture.paused_ms or 0) - at
-        return left / timedelta(milliseconds=1) >= needed_ms(lecture.duration_minutes * MINUTE_MS, min_percent)
+def _is_within_plan(lecture: AnyLecture, at: datetime) -> bool:
+    """Whether a lecture that has not begun can still be given at its planned time, or a live one goes on."""
     end = planned_end(lecture)
-    return lecture.state is LectureState.POSTPONED or end is None or end > at
+    return lecture.state in (LectureState.POSTPONED, LectureState.LIVE) or end is None or end > at

@@ -13,7 +13,9 @@ from lms.catalogue.queries.lectures import get_lecture, get_lecture_to_join
 from lms.core.db import action
 from lms.core.errors import Forbidden, Invalid
 from lms.core.i18n import _
+from lms.core.measures import SECOND_MS
 from lms.core.roles import SYSTEM, Actor
+from lms.core.settings import settings
 from lms.enrolment.actions.places import share_profile
 from lms.enrolment.queries.rows import find_enrolment
 from lms.live.rules import check_can_join, check_can_watch_for_credit
@@ -83,7 +85,9 @@ def report_played(
     lecture_id: int, person_id: int, ranges: Iterable[Interval], *, began_ms: int, is_paused: bool, at: datetime
 ) -> Played:
     """Stores what a page played of a replay since it began, for who has its token: ranges of the lecture's time of day
-    in milliseconds, of which only what is in the replay counts.
+    in milliseconds, of which only what is in the replay counts. The segments with which a part of the replay begins and
+    ends count whole once they were begun: players start late in the one, and report no position at the end of the
+    other.
 
     Raises NotFound, and Refused where watching it does not count.
     """
@@ -91,9 +95,11 @@ def report_played(
     enrolment = find_enrolment(lecture.series_id, person_id)
     check_can_watch_for_credit(find_replays([lecture_id]).get(lecture_id), enrolment, at)
     reported = list(ranges)
-    played = [
-        interval
-        for part in replay_parts(lecture_id)
-        for interval in clip(reported, part.wall_ms, part.wall_ms + part.length_ms)
-    ]
+    edge_ms = settings().segment_seconds * SECOND_MS
+    played = []
+    for part in replay_parts(lecture_id):
+        part_start, part_end = part.wall_ms, part.wall_ms + part.length_ms
+        for start, end in clip(reported, part_start, part_end):
+            begins_with_part, ends_with_part = start < part_start + edge_ms, end > part_end - edge_ms
+            played.append((part_start if begins_with_part else start, part_end if ends_with_part else end))
     return record_played(lecture_id, person_id, played, began_ms=began_ms, is_paused=is_paused, at=at)

@@ -212,11 +212,16 @@ def mark(mail_id: int, dedupe_key: str, *, secret: str | None = None) -> str:
 
 
 def _revived(payload: Mapping[str, Any]) -> dict[str, Any]:
-    """A payload with its instants as such."""
-    return {
-        name: datetime.fromisoformat(value) if name.endswith("_at") and isinstance(value, str) else value
-        for name, value in payload.items()
-    }
+    """A payload with its instants as such, also those within it."""
+
+    def revived(name: str, value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return _revived(value)
+        if isinstance(value, list):
+            return [revived("", part) for part in value]
+        return datetime.fromisoformat(value) if name.endswith("_at") and isinstance(value, str) else value
+
+    return {name: revived(name, value) for name, value in payload.items()}
 
 
 class Sender:

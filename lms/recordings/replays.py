@@ -1,54 +1,217 @@
-"""The replays of lectures: since when there is one, and until when watching it counts as attendance."""
+"""The replays of lectures: what each shows, and until when watching it counts as attendance.
+
+The rule, which pages, e-mails, certificates and credits share (ADR 91):
+
+- A replay **shows** those milliseconds of its lecture, between its actual start and end and without its pauses, that
+  its recording has after trimming. Gaps of less than a second are none.
+- It **counts** where the lecture's policy lets replays count (`replay_days`), and it shows at least what the lecture
+  needs: `min_percent` of its actual length, as for presence in the lecture itself. Whoever watched all of it has then
+  attended. A shorter one counts for nobody.
+- It counts **until** `replay_days` after the end of the lecture or, where the recording came later, after the moment at
+  which it could first be watched. Closing attendance does not change that.
+- A replay is **being made** while its lecture is live and has been sent from the browser, and until what was sent or
+  uploaded is packaged. It will count under the same rule, where the recording began early enough to show what the
+  lecture needs.
+- It counts for everyone who is enrolled when they watch, also in lectures held before they enrolled. It decides nothing
+  for people who have attended the lecture, or whose attendance was corrected by hand.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
-from lms.attendance.queries.closings import closed_among
+from lms.attendance.presence import span_of
+from lms.attendance.rules import Interval, close_gaps, length, needed_ms
 from lms.catalogue.models import Lecture, LectureState, Policy
 from lms.catalogue.queries.policies import current_policies
-from lms.core.db import read
-from lms.streaming.queries import find_recordings
+from lms.catalogue.rules import AnyLecture
+from lms.core.clock import to_ms
+from lms.core.db import db, read
+from lms.core.i18n import _
+from lms.core.measures import needed_minutes, whole_minutes
+from lms.core.process_cache import memory
+from lms.streaming.models import Epoch, SourceFile, Stream, StreamSession, StreamState, Track
+from lms.streaming.playlists import parts_of
+
+_LECTURE = (Lecture.id, Lecture.series_id, Policy.replay_days, Policy.min_percent)
+_KEY = (Stream.public_id, Stream.byte_count, Stream.trim_from_ms, Stream.trim_until_ms)
+"""What the intervals of a complete recording depend on."""
+_MOST_KEPT = 2000
 
 
 @dataclass(frozen=True)
 class Replay:
-    """The replay of a held lecture. `counts_until`: null where watching it does not count."""
+    """The replay of a held lecture. `counts_until`: null where watching it does not count. `shown_ms` of the lecture's
+    `length_ms` are in it, and `needed_ms` make the lecture count."""
 
     available_at: datetime
     counts_until: datetime | None
+    shown_ms: int
+    needed_ms: int
+    length_ms: int
+    days: int
+
+    @property
+    def is_too_short(self) -> bool:
+        """Whether watching it would count, if it showed enough of the lecture."""
+        return self.days > 0 and self.shown_ms < self.needed_ms
 
     def counts(self, at: datetime) -> bool:
         """Whether watching it counts at this moment."""
         return self.counts_until is not None and at <= self.counts_until
 
 
-def find_replays(lecture_ids: Collection[int]) -> dict[int, Replay]:
-    """The replays that there are of these lectures, by lecture. Its callers check who asks.
+def too_short_words(replay: Replay) -> str:
+    """That a replay shows too little of its lecture to count, with the minutes."""
+    return _(
+        "The replay shows %(shown)s of %(length)s minutes, and %(needed)s are needed. Watching it does not count as "
+        "attendance.",
+        shown=whole_minutes(replay.shown_ms),
+        length=whole_minutes(replay.length_ms),
+        needed=needed_minutes(replay.needed_ms),
+    )
 
-    Watching counts for the days of the lecture's policy, from its end or, where the recording came later, from then on;
-    once attendance is closed it counts no more.
-    """
-    recordings = find_recordings(lecture_ids)
-    if not recordings:
+
+@dataclass(frozen=True)
+class OpenReplay:
+    """A replay that counts, or that is being made and will. `counts_until`: null while it is being made. Watching all
+    of it gives `shown_ms` of the lecture's `length_ms`."""
+
+    counts_until: datetime | None
+    shown_ms: int
+    length_ms: int
+
+
+def find_replays(lecture_ids: Collection[int]) -> dict[int, Replay]:
+    """The replays that there are of these lectures, by lecture. Its callers check who asks."""
+    streams = _complete_streams(lecture_ids)
+    if not streams:
         return {}
     query = (
-        select(Lecture.id, Lecture.series_id, Lecture.actual_end, Policy.replay_days)
+        select(*_LECTURE, Lecture.starts_at, Lecture.duration_minutes, Lecture.paused_ms)
+        .add_columns(Lecture.actual_start, Lecture.actual_end)
         .outerjoin(Policy, Policy.id == Lecture.policy_id)
-        .where(Lecture.id.in_(recordings), Lecture.state == LectureState.HELD)
+        .where(Lecture.id.in_(streams), Lecture.state == LectureState.HELD, Lecture.actual_end.is_not(None))
     )
     rows = read(query)
-    unsettled = {row.series_id for row in rows if row.replay_days is None}
-    current = current_policies(unsettled) if unsettled else {}
-    closed = closed_among([row.id for row in rows])
+    current = _current_policies(rows)
+    shown = _shown_intervals([streams[row.id] for row in rows])
     replays = {}
     for row in rows:
-        since = max(row.actual_end, recordings[row.id] or row.actual_end)
-        days = current[row.series_id].replay_days if row.replay_days is None else row.replay_days
-        counts_until = since + timedelta(days=days) if days and row.id not in closed else None
-        replays[row.id] = Replay(since, counts_until)
+        stream, span, policy = streams[row.id], span_of(row), _policy_of(row, current)
+        if not shown[stream.id]:
+            continue
+        needed, shown_ms = needed_ms(span.length_ms, policy.min_percent), length(span.count(shown[stream.id]))
+        since = max(row.actual_end, stream.available_at or row.actual_end)
+        is_enough = policy.replay_days > 0 and shown_ms >= needed
+        until = since + timedelta(days=policy.replay_days) if is_enough else None
+        replays[row.id] = Replay(since, until, shown_ms, needed, span.length_ms, policy.replay_days)
     return replays
+
+
+def find_open_replays(lectures: Iterable[AnyLecture], *, at: datetime) -> dict[int, OpenReplay]:
+    """Of these lectures those whose replay counts at this moment, or is being made and will count. Its callers check
+    who asks."""
+    begun = {one.id: one for one in lectures if one.state in (LectureState.LIVE, LectureState.HELD)}
+    replays = find_replays([id_ for id_, one in begun.items() if one.state is LectureState.HELD])
+    counting = {
+        id_: OpenReplay(replay.counts_until, replay.shown_ms, replay.length_ms)
+        for id_, replay in replays.items()
+        if replay.counts(at)
+    }
+    return counting | _being_made({id_: one for id_, one in begun.items() if id_ not in replays}, at)
+
+
+def _being_made(lectures: Mapping[int, AnyLecture], at: datetime) -> dict[int, OpenReplay]:
+    """The replays of these lectures, which are live or held, that will count: by what has been sent, or uploaded."""
+    if not lectures:
+        return {}
+    sent = (
+        select(
+            *_LECTURE,
+            Stream.state,
+            func.min(StreamSession.started_at).label("began_at"),
+            func.max(SourceFile.length_ms).label("file_ms"),
+            func.max(SourceFile.failure).label("failure"),
+        )
+        .join(Stream, (Stream.lecture_id == Lecture.id) & (Stream.track == Track.MAIN))
+        .join(StreamSession, StreamSession.stream_id == Stream.id)
+        .outerjoin(SourceFile, SourceFile.session_id == StreamSession.id)
+        .outerjoin(Policy, Policy.id == Lecture.policy_id)
+        .where(Lecture.id.in_(list(lectures)), ~StreamSession.is_unreadable)
+        .group_by(*_LECTURE, Stream.state)
+    )
+    rows = [row for row in read(sent) if row.failure is None and not _is_empty(row, lectures)]
+    current = _current_policies(rows)
+    replays = {}
+    for row in rows:
+        policy, span = _policy_of(row, current), span_of(lectures[row.id], to_ms(at))
+        until = span.start + span.whole_ms
+        shown_ms = length(span.count([(max(to_ms(row.began_at), span.start), until)]))
+        if lectures[row.id].state is LectureState.LIVE:  # the rest until the planned end is to come
+            shown_ms = span.length_ms - length(span.count([(span.start, to_ms(row.began_at))]))
+        if row.file_ms is not None:
+            shown_ms = min(shown_ms, row.file_ms)
+        if policy.replay_days and shown_ms >= needed_ms(span.length_ms, policy.min_percent):
+            replays[row.id] = OpenReplay(None, shown_ms, span.length_ms)
+    return replays
+
+
+def _is_empty(row: Any, lectures: Mapping[int, AnyLecture]) -> bool:
+    """Whether a recording is complete and yet no replay: nothing came of it. While a lecture is live it can go on."""
+    return row.state is StreamState.COMPLETE and lectures[row.id].state is LectureState.HELD
+
+
+def _current_policies(rows: Iterable[Any]) -> dict[int, Any]:
+    """The policies of series whose lectures have none of their own yet, by series."""
+    unsettled = {row.series_id for row in rows if row.replay_days is None}
+    return dict(current_policies(unsettled)) if unsettled else {}
+
+
+def _policy_of(row: Any, current: Mapping[int, Any]) -> Any:
+    """What a lecture was held under, or will be: its row has the columns of its policy."""
+    return current[row.series_id] if row.replay_days is None else row
+
+
+# What a recording shows
+
+
+def _complete_streams(lecture_ids: Collection[int]) -> dict[int, Any]:
+    """The complete recordings of these lectures, by lecture, each with what its parts depend on."""
+    if not lecture_ids:
+        return {}
+    query = select(Stream.lecture_id, Stream.id, Stream.available_at, *_KEY).where(
+        Stream.lecture_id.in_(lecture_ids), Stream.track == Track.MAIN, Stream.state == StreamState.COMPLETE
+    )
+    return {row.lecture_id: row for row in read(query)}
+
+
+def _shown_intervals(streams: Collection[Any]) -> dict[int, list[Interval]]:
+    """When what complete recordings show was recorded, by stream.
+
+    The lengths of all segments are read once a recording and process: a page names many recordings, and those of a
+    complete one change only with its size.
+    """
+    kept = memory("shown_intervals")
+    keys = {stream.id: tuple(getattr(stream, column.key) for column in _KEY) for stream in streams}
+    missing = {stream_id for stream_id, key in keys.items() if key not in kept}
+    epochs: dict[int, list[Epoch]] = {stream_id: [] for stream_id in missing}
+    query = select(Epoch).where(Epoch.stream_id.in_(missing)).order_by(Epoch.stream_id, Epoch.number)
+    for epoch in db.session.scalars(query) if missing else ():
+        epochs[epoch.stream_id].append(epoch)
+    found = {}
+    for stream in streams:
+        intervals: list[Interval] | None = kept.get(keys[stream.id])
+        if intervals is None:
+            parts = parts_of(epochs[stream.id], from_ms=stream.trim_from_ms, until_ms=stream.trim_until_ms)
+            intervals = close_gaps((part.wall_ms, part.wall_ms + part.length_ms) for part in parts)
+            kept[keys[stream.id]] = intervals
+        found[stream.id] = intervals
+    while len(kept) > _MOST_KEPT:
+        kept.pop(next(iter(kept)), None)
+    return found

@@ -46,7 +46,6 @@ class Stream(Base):
 
     __tablename__ = "stream"
     __table_args__ = (UniqueConstraint("lecture_id", "track"),)
-    read_by_strangers = False
 
     id: Mapped[int] = mapped_column(primary_key=True)
     public_id: Mapped[str] = mapped_column(String(32), unique=True, default=new_public_id)
@@ -90,7 +89,6 @@ class StreamSession(Base):
         ),
         Index("ix_stream_session_packaged_at", "packaged_at"),
     )
-    read_by_strangers = False
 
     id: Mapped[int] = mapped_column(primary_key=True)
     public_id: Mapped[str] = mapped_column(String(32), unique=True, default=new_public_id)
@@ -115,7 +113,6 @@ class SourceFile(Base):
     """
 
     __tablename__ = "stream_source_file"
-    read_by_strangers = False
 
     session_id: Mapped[int] = mapped_column(ForeignKey("stream_session.id", ondelete="CASCADE"), primary_key=True)
     file_name: Mapped[str] = mapped_column(String(300))

@@ -88,7 +88,7 @@ def test_what_is_missing_to_attended_is_stated_where_it_matters(
 ) -> None:
     attendance = AttendanceOutcome(
         start_ms=0, length_ms=100, whole_ms=100, needed_percent=60, present_ms=present_ms,
-        percent_tenths=present_ms * 10, outcome=outcome, sources=[], intervals=[], by_source=[], rejoins=0,
-        explanation="", is_counted=True, correction=None,
+        percent_tenths=present_ms * 10, outcome=outcome, source=Source.LIVE, sources=[], intervals=[], by_source=[],
+        rejoins=0, explanation="", is_counted=True, correction=None,
     )  # fmt: skip
     assert attendance.short_ms == short_ms

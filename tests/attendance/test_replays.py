@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from lms.attendance.actions.closing import close_attendance, reopen_attendance
+from lms.attendance.actions.closing import close_attendance
 from lms.attendance.actions.replays import MOST_PIECES, Played, credit_due_replays, record_played
 from lms.attendance.models.evidence import Presence, ReplayViewing, Source
 from lms.attendance.rules import REPLAY_SLACK_MS, first_of, leave_out, length, unite
@@ -173,18 +173,29 @@ def test_a_credit_is_written_soon_after_watching_ends_and_not_at_each_report(sce
     assert credit.present_ms == 70 * MINUTE_MS
 
 
-def test_closed_attendance_takes_no_replay(scene: Scene) -> None:
-    play(scene, (0, 60))
+def test_the_replay_goes_on_after_closing(scene: Scene) -> None:
+    play(scene, (0, 30))
+    play(scene, (0, 20), name="Ben")
     close_attendance(scene.lecture.id, by=scene.by, at=BEGAN + timedelta(hours=2))
-    with pytest.raises(Refused, match="no longer counts"):
-        play(scene, (60, 90), after=121)
-    before = scene.credit("Ada")
-    assert credit_all(scene) == 0
-    assert before is not None
-    assert before.outcome == "attended", "closing counts what was played before"
-    reopen_attendance(scene.lecture.id, reason="More to come", by=scene.by, at=BEGAN + timedelta(hours=3))
-    play(scene, (60, 90), after=121)
+    assert scene.row("Ada").outcome == "partial", "closing counts what was played before"
+    assert play(scene, (30, 90), after=121) == Played(90 * MINUTE_MS, is_limited=False)
     assert credit_all(scene) == 1
+    assert (scene.row("Ada").outcome, scene.row("Ben").outcome) == ("attended", "partial")
+
+
+@pytest.mark.parametrize(("seconds", "outcome"), [(2, None), (59, None), (60, "partial")])
+def test_a_glance_at_a_replay_is_no_presence(scene: Scene, seconds: int, outcome: str | None) -> None:
+    play(scene, (0, seconds / 60))
+    credit_all(scene)
+    credit = scene.credit("Ada")
+    assert (credit.outcome if credit is not None else None) == outcome
+    assert scene.row("Ada").outcome == (outcome or "absent")
+
+
+def test_gaps_of_less_than_a_second_are_none(scene: Scene) -> None:
+    for ranges in [((0, 10), (10.01, 20)), ((20.016, 30),), ((30.02, 40),)]:
+        play(scene, *ranges)
+    assert stored(scene) == [(0, 30), (30.02, 40)]
 
 
 def test_merged_people_share_what_they_played(scene: Scene) -> None:

@@ -9,9 +9,11 @@ from typing import cast
 import pytest
 
 from lms.attendance.models.credits import Outcome
+from lms.attendance.models.evidence import Source
 from lms.attendance.queries.persons import PersonAttendance
 from lms.catalogue.models import CertificateKind, Lecture, LectureState, Policy
-from lms.certificates.eligibility import Missing, Standing, standing
+from lms.certificates.eligibility import Missing, Prospects, Standing, standing
+from lms.recordings.replays import OpenReplay
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 MINUTE_MS = 60_000
@@ -42,6 +44,8 @@ class Came:
     outcome: Outcome = Outcome.ATTENDED
     present_ms: int = 0
     is_counted: bool = True
+    source: Source = Source.LIVE
+    correction: object = None
 
 
 def stands(
@@ -51,10 +55,13 @@ def stands(
     *,
     sessions: set[int] | None = None,
     is_in: bool = True,
+    replays: dict[int, OpenReplay] | None = None,
+    present_ms: dict[int, int] | None = None,
 ) -> Standing | None:
     known = {one.id for one in given} if sessions is None else sessions
     attended = cast(list[PersonAttendance], came)
-    return standing(given, attended, asked, sessions=known, zone="UTC", at=NOW, is_in=is_in)
+    prospects = Prospects(replays or {}, present_ms or {})
+    return standing(given, attended, asked, sessions=known, prospects=prospects, zone="UTC", at=NOW, is_in=is_in)
 
 
 def must(found: Standing | None) -> Standing:
@@ -120,3 +127,86 @@ def test_a_lecture_whose_time_is_over_is_promised_to_nobody_who_comes_now() -> N
     undated = lecture(2, LectureState.POSTPONED, starts_at=None)
     assert must(stands([late, undated], [], policy(), is_in=False)).remaining == 1
     assert must(stands([late, undated], [], policy())).remaining == 2
+
+
+# Replays, live lectures and held ones that are not counted yet
+
+SOON, LATER = NOW + timedelta(days=2), NOW + timedelta(days=28)
+
+
+def replay(until: datetime | None = LATER, *, shown: int = 90) -> OpenReplay:
+    return OpenReplay(until, shown * MINUTE_MS, 90 * MINUTE_MS)
+
+
+def test_replays_that_count_remain_beside_lectures_and_the_certificate_can_be_earned_with_them() -> None:
+    given = lectures(HELD, HELD, HELD, SCHEDULED)
+    open_ = {2: replay(SOON), 3: replay()}
+    found = must(stands(given, [Came(1)], policy(percent=100), replays=open_))
+    assert (found.needed, found.remaining, [one.lecture_id for one in found.replays]) == (4, 1, [2, 3])
+    assert (found.can_be_earned, found.watch_by, found.ends_together) == (True, SOON, False)
+    assert not must(stands(given, [Came(1)], policy(percent=100), replays={3: replay()})).can_be_earned
+
+
+@pytest.mark.parametrize(
+    ("came", "left"),
+    [
+        (Came(1, Outcome.ATTENDED), 0),
+        (Came(1, Outcome.PARTIAL), 1),
+        (Came(1, Outcome.ABSENT, correction="by hand"), 0),
+        (Came(1, Outcome.EXCUSED, correction="by hand"), 0),
+    ],
+)
+def test_a_replay_remains_for_who_has_not_attended_and_was_not_corrected(came: Came, left: int) -> None:
+    found = must(stands(lectures(HELD, HELD), [came], policy(), replays={1: replay()}))
+    assert (len(found.replays), found.is_over) == (left, not left)
+
+
+def test_nobody_just_misses_while_a_replay_remains() -> None:
+    came = [Came(1, present_ms=MINUTE_MS)]
+    waits = must(stands(lectures(HELD, HELD, HELD), came, policy(), replays={2: replay()}))
+    done = must(stands(lectures(HELD, HELD, HELD), came, policy(), replays={1: replay()}))
+    assert (waits.just_misses, waits.is_over, waits.can_be_earned) == (False, False, True)
+    assert (done.just_misses, done.is_over, done.can_be_earned) == (True, True, False)
+
+
+def test_a_replay_adds_the_minutes_that_it_shows_and_are_missing() -> None:
+    asked = policy(percent=50, min_minutes=100)
+    partly = Came(1, Outcome.PARTIAL, present_ms=30 * MINUTE_MS)
+    assert must(stands(lectures(HELD, HELD), [partly], asked, replays={1: replay(shown=70)})).remaining_minutes == 60
+    attended = Came(1, present_ms=60 * MINUTE_MS)
+    by_replay = Came(1, present_ms=60 * MINUTE_MS, source=Source.REPLAY)
+    for came, minutes in ((attended, 0), (by_replay, 30)):
+        found = must(stands(lectures(HELD, HELD), [came], asked, replays={1: replay()}))
+        assert (found.remaining_minutes, found.replays) == (minutes, ())
+
+
+@pytest.mark.parametrize(
+    ("elapsed", "present", "is_recorded", "remaining"),
+    [
+        (36, 0, False, 1),  # 54 of 90 minutes are needed, and 54 are left
+        (60, 23, False, 0),  # 30 are left
+        (60, 24, False, 1),
+        (60, None, False, 1),  # a meeting elsewhere, whose report says later who was there
+        (89, 0, True, 1),  # its replay will count
+    ],
+)
+def test_a_live_lecture_remains_while_it_can_still_count(
+    elapsed: int, present: int | None, is_recorded: bool, remaining: int
+) -> None:
+    live = lecture(1, LIVE, actual_start=NOW - timedelta(minutes=elapsed))
+    found = must(
+        stands(
+            [live], [], policy(),
+            replays={1: replay(None)} if is_recorded else {},
+            present_ms={} if present is None else {1: present * MINUTE_MS},
+        )
+    )  # fmt: skip
+    assert (found.remaining, found.can_be_earned, found.replays) == (remaining, bool(remaining), ())
+
+
+def test_a_lecture_that_has_just_ended_may_still_be_counted() -> None:
+    for ended, awaited in ((timedelta(minutes=1), 1), (timedelta(days=15), 0)):
+        given = [lecture(1, HELD), lecture(2, HELD, actual_end=NOW - ended)]
+        found = must(stands(given, [], policy(min_lectures=1), sessions={1}))
+        assert (found.requirement.lectures, found.requirement.awaited) == (1, awaited)
+        assert (found.can_be_earned, found.is_over) == (bool(awaited), not awaited)

@@ -146,7 +146,16 @@ def _of_lectures(ids: dict[str, int]) -> Iterator[Case]:
     for has_account in (True, False):
         coming = told | {"starts_at": SOON, "has_account": has_account} | _invited(ids["planned"])
         yield Case("lecture_invitation", coming, says=() if has_account else (NO_ACCOUNT,), ics="REQUEST")
-    standing = Standing(Earning(lectures=8, needed=6, to_come=5), attended=3, remaining=5).in_numbers
+    standing = Standing(Earning(lectures=8, needed=6, to_come=2), attended=3, remaining=2).in_numbers
+    standing |= {
+        "replays": [
+            {"title": "Rules of origin", "lecture_id": 7, "counts_until_at": "2026-06-20T06:00:00+00:00"},
+            {"title": "Customs", "lecture_id": 8, "counts_until_at": None},
+        ],
+        "watch_by_at": "2026-06-20T06:00:00+00:00",
+        "ends_together": False,
+        "can_be_earned": True,
+    }
     numbers = {"lectures": [5, 6], "minutes": [0, 0], "percent": [60, 60]}
     more = told | {"starts_at": SOON, "requirement": numbers, "progress": standing} | _invited(ids["planned"])
     words = ("Digital customs” now requires more", "Lectures to attend: 6, up from 5.", "You have attended 3 of the 6")
@@ -175,7 +184,7 @@ def _of_reminders() -> Iterator[Case]:
             "lecture_id": 7, "duration_minutes": 90, "starts_at": SOON, "needed": 54, "language": "en"}  # fmt: skip
     begun = Standing(Earning(lectures=8, needed=6, to_come=5), attended=3, remaining=5)
     timed = replace(
-        begun, requirement=replace(begun.requirement, minutes=300), present_ms=17 * 600_000, remaining_minutes=450
+        begun, requirement=replace(begun.requirement, minutes=300), present_ms=17 * 600_000, remaining_ms=450 * 60_000
     )
     for standing, words in (
         (begun, "You have attended 3 of the 6 lectures for your certificate. 5 lectures remain, and you need 3 more."),

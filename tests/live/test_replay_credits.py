@@ -21,7 +21,6 @@ from lms.core.roles import SYSTEM
 from lms.reports import recount
 from lms.reports.actions.exports import request_export
 from lms.reports.rules import Slice
-from lms.streaming.models import Stream
 from tests.factories import Make
 from tests.live.test_replays import Cinema
 
@@ -118,9 +117,7 @@ def test_the_person_finds_replays_that_still_help(
     client: FlaskClient, make: Make, days: int, age: int, words: str
 ) -> None:
     cinema = Cinema(client, make, policy={"replay_days": days})
-    end = clock.now() - timedelta(days=age)
-    cinema.change(Lecture, actual_start=end - timedelta(minutes=90), actual_end=end)
-    cinema.change(Stream, available_at=end)
+    cinema.move(clock.now() - timedelta(days=age))
     make.sign_in(client, cinema.ada)
     page = client.get("/me").text
     assert ("You missed this lecture" in page) == bool(words)

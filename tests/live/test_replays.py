@@ -72,6 +72,14 @@ class Cinema:
         with self.make.app.app_context():
             write()
 
+    def move(self, end: datetime) -> None:
+        """The lecture was held, and recorded, so that it ended at this moment."""
+        later_ms = clock.to_ms(end) - clock.to_ms(self.end)
+        self.start, self.end = end - LENGTH, end
+        self.change(Lecture, actual_start=self.start, actual_end=end)
+        self.change(Stream, available_at=end)
+        self.change(Epoch, wall_ms=Epoch.wall_ms + later_ms)
+
     def begin(self) -> TestResponse:
         page = self.client.get("/series").text
         token = re.search(r'name="csrf_token"[^>]* value="([^"]+)"', page)
@@ -142,10 +150,11 @@ def test_only_people_enrolled_watch_for_attendance(cinema: Cinema, client: Flask
     [
         (Policy, {"replay_days": 0}, "Watching the replay of this lecture does not count as attendance."),
         (Stream, {"state": StreamState.ENDED}, "There is no replay of this lecture."),
+        (Lecture, {}, "Watching the replay of this lecture no longer counts as attendance."),
         (
-            Lecture,
-            {"actual_end": datetime(2026, 1, 1, 12).astimezone(), "actual_start": datetime(2026, 1, 1).astimezone()},
-            "Watching the replay of this lecture no longer counts as attendance.",
+            Policy,
+            {"min_percent": 95},
+            "The replay shows 80 of 90 minutes, and 86 are needed. Watching it does not count as attendance.",
         ),
     ],
 )
@@ -153,19 +162,44 @@ def test_the_page_says_why_watching_does_not_count(
     cinema: Cinema, model: type[Any], values: dict[str, Any], message: str
 ) -> None:
     if model is Lecture:
-        cinema.change(Stream, available_at=values["actual_end"])
-    cinema.change(model, **values)
+        cinema.move(cinema.end - timedelta(days=29))
+    else:
+        cinema.change(model, **values)
     for answer in (cinema.begin(), cinema.report((5, 45))):
         assert (answer.status_code, answer.json) == (409, {"detail": message})
     assert cinema.credit() is None
 
 
-def test_after_closing_nothing_counts(cinema: Cinema) -> None:
+def test_closing_leaves_the_replay_until_its_day(cinema: Cinema) -> None:
     with cinema.make.app.app_context():
         close_attendance(cinema.lecture.id, by=cinema.make.actor(cinema.teacher), at=clock.now())
-    assert cinema.report((5, 45)).json == {
-        "detail": "Watching the replay of this lecture does not count as attendance."
-    }
+        replay = find_replays([cinema.lecture.id])[cinema.lecture.id]
+        assert replay.counts_until == cinema.end + timedelta(days=28)
+    assert cinema.report((5, 45), (50, 80)).json["minutes"] == 70.0
+    credit = cinema.credit()
+    assert credit is not None
+    assert (credit.source, credit.outcome) == ("replay", "attended")
+
+
+@pytest.mark.parametrize(("until", "minutes"), [(89, 80), (90, 80), (89.98, 80)])
+def test_a_replay_watched_to_its_last_second_counts_whole(cinema: Cinema, until: float, minutes: int) -> None:
+    """Players report no position within the last moments, and none of a stall."""
+    first = cinema.report((5.02, 20), (20.01, 44.98)).json["minutes"]
+    assert first == 40.0
+    cinema.change(Epoch, durations={"a": [2000] * 60 * 20})  # minutes 50 to 90
+    shown = cinema.report((50.01, until)).json["minutes"]
+    assert shown == minutes - (until < 89.9)
+
+
+@pytest.mark.parametrize(("percent", "counts"), [(89, False), (88, True)])
+def test_a_replay_that_shows_less_than_is_needed_does_not_count(cinema: Cinema, percent: int, counts: bool) -> None:
+    """80 of 90 minutes are in it."""
+    cinema.change(Policy, min_percent=percent)
+    with cinema.make.app.app_context():
+        replay = find_replays([cinema.lecture.id])[cinema.lecture.id]
+    assert (replay.shown_ms, replay.needed_ms) == (80 * 60_000, percent * 54_000)
+    assert (replay.counts_until is not None, replay.is_too_short) == (counts, not counts)
+    assert cinema.report((5, 45)).status_code == (200 if counts else 409)
 
 
 def test_a_recording_that_comes_later_counts_from_then_on(cinema: Cinema) -> None:

@@ -14,7 +14,6 @@ from lms.attendance.actions.credits import credit_lecture, insert_presence, lock
 from lms.attendance.actions.facts import hold_facts
 from lms.attendance.models.evidence import Presence, ReplayViewing, Source
 from lms.attendance.presence import is_held, rows_of, span_of
-from lms.attendance.queries.closings import find_closing
 from lms.attendance.rules import Interval
 from lms.catalogue.models import Lecture
 from lms.core import clock
@@ -51,9 +50,9 @@ def record_played(
     """Stores which parts of a held lecture a person played since a page of theirs began, in milliseconds of its time of
     day.
 
-    Each second counts once, in whatever order and how often reports come. All pages of a person together can have
-    played twice the time that they were open; what goes beyond is left out. The credit follows within 20 seconds after
-    the last report. Raises NotFound, and Refused once attendance is closed.
+    Each second counts once, in whatever order and how often reports come; gaps of less than a second are none. All
+    pages of a person together can have played twice the time that they were open; what goes beyond is left out. The
+    credit follows within 20 seconds after the last report, also where attendance is closed. Raises NotFound.
     """
     members = _locked_members(person_id)
     lecture = db.session.scalar(
@@ -64,8 +63,6 @@ def record_played(
     )
     if lecture is None or not is_held(lecture):
         raise NotFound
-    if find_closing(lecture_id) is not None:
-        raise Refused(_("The attendance of this lecture is closed. Watching the replay no longer counts."))
     now_ms = clock.to_ms(at)
     rows = {
         (row.lecture_id, row.person_id): row
@@ -78,7 +75,7 @@ def record_played(
     viewing.spans = [list(item) for item in spans]
     stored = _stored(lecture_id, members)
     reported = [(start, end) for start, end in rules.unite(ranges) if end - start >= SHORTEST_MS]
-    added = rules.leave_out(reported, stored)
+    added = rules.leave_out(rules.close_gaps([*reported, *stored]), stored)
     possible = rules.first_of(added, _possible_ms(rows.values(), lecture_id))
     _store(lecture_id, person_id, possible)
     viewing.played_ms += rules.length(possible)
@@ -178,6 +175,6 @@ def _credit_replays(lecture_id: int, *, at: datetime) -> int:
     people = {person_id for person_id in db.session.scalars(query) if person_id is not None}
     settled = update(ReplayViewing).where(*waiting).values(uncredited_since_ms=None)
     db.session.execute(settled.execution_options(synchronize_session=False))
-    if not people or not is_held(lecture) or find_closing(lecture_id) is not None:
+    if not people or not is_held(lecture):
         return 0
     return credit_lecture(lecture_id, by=SYSTEM, at=at, only=people)

@@ -8,14 +8,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, case, exists, func, not_, or_, select
+from sqlalchemy import Select, and_, case, exists, func, literal, not_, or_, select
+from sqlalchemy.orm import aliased
 
 from lms.attendance.models.credits import Credit, Outcome
+from lms.attendance.models.evidence import Join
 from lms.attendance.queries.sessions import sessions_among
 from lms.catalogue.models import SERIES_TITLE, Lecture, LectureState, Series, Visibility
 from lms.catalogue.queries.lectures import add_drafts, stations_of
 from lms.catalogue.queries.policies import current_policies
+from lms.catalogue.rules import AnyLecture
 from lms.certificates import eligibility, rules
+from lms.certificates.queries.progress import find_prospects, is_settled_among, known_running, lost_of_replays
 from lms.core import clock
 from lms.core.clock import reporting_zone
 from lms.core.db import read, read_column, read_value
@@ -31,11 +35,13 @@ from lms.enrolment.queries.rows import PERSON_ROW, SPEAKS, day_of, matching
 from lms.enrolment.rules import speaks_for
 from lms.people.models import Person
 from lms.people.queries.countries import belonging_to
+from lms.recordings.replays import OpenReplay
+from lms.streaming.models import Stream
 
 
 @dataclass(frozen=True)
 class Behind:
-    """Somebody who is falling behind in a series, and how many of its lectures to come they need to attend."""
+    """Somebody who is falling behind in a series, and how many of the lectures and `replays` that remain they need."""
 
     person: str
     full_name: str
@@ -49,11 +55,17 @@ class Behind:
     attended: int
     needed: int
     to_come: int
+    replays: int
 
     @property
     def missing(self) -> int:
-        """How many of the lectures to come the person needs."""
+        """How many of what remains the person needs."""
         return self.needed - self.attended
+
+    @property
+    def remaining(self) -> int:
+        """How many lectures and replays remain."""
+        return self.to_come + self.replays
 
 
 @dataclass(frozen=True)
@@ -69,9 +81,25 @@ class BehindPage:
 
 @dataclass(frozen=True)
 class _RunningSeries:
-    earning: eligibility.Earning
-    lectures: list[int]
-    minutes_to_come: int
+    """What remains of a series. `known` are running lectures of which it is known who is there."""
+
+    outlook: eligibility.Outlook
+    known: frozenset[int]
+    at: datetime
+
+    @property
+    def needed(self) -> int:
+        return self.outlook.requirement.needed
+
+    @property
+    def for_all(self) -> list[AnyLecture]:
+        """The lectures that remain for all enrolled, or may."""
+        unknown = [lecture for lecture, _enough in self.outlook.running if lecture.id not in self.known]
+        return [*self.outlook.lectures, *self.outlook.late, *unknown]
+
+    @property
+    def replays(self) -> dict[int, OpenReplay]:
+        return {lecture.id: replay for lecture, replay in self.outlook.replays}
 
 
 def list_behind(
@@ -119,8 +147,9 @@ def list_behind_by_series(
             *(row.public_id, row.full_name, row.native_name, row.organisation),
             *(row.slug, row.title, row.language, row.text_language, row.translations),
             row.attended,
-            measured[row.series_id].earning.needed,
-            measured[row.series_id].earning.to_come,
+            measured[row.series_id].needed,
+            len(measured[row.series_id].for_all),
+            row.replays,
         )
         for row in read(page.limit(request.size).offset(request.offset))
     ]
@@ -139,7 +168,10 @@ def ids_behind(series: Series, country_id: int | None, *, by: Actor, at: datetim
     measured = _running(by, at, series.id)
     if not measured:
         raise Refused(
-            _("People can fall behind only between the first and the last lecture of a series with certificates.")
+            _(
+                "People can fall behind only in a series with certificates, after its first lecture and while lectures "
+                "or replays remain."
+            )
         )
     return select(_query(measured, country_id, at).subquery().c.id)
 
@@ -155,26 +187,31 @@ def _count_by_series(query: Any) -> dict[str, tuple[str, int]]:
 
 
 def _running(by: Actor, at: datetime, series_id: int | None = None) -> dict[int, _RunningSeries]:
-    """What the certificates of the series ask that have both lectures held and lectures to come, or of one series."""
+    """What remains of the series with certificates that have lectures held and in which something remains, or of one
+    series."""
     held = exists().where(Lecture.series_id == Series.id, Lecture.state == LectureState.HELD)
     coming = exists().where(Lecture.series_id == Series.id, Lecture.state.in_(eligibility.TO_COME))
-    query = select(Series.id).where(held, coming, Series.visibility != Visibility.DRAFT)
+    recorded = exists().where(Lecture.series_id == Series.id, Stream.lecture_id == Lecture.id)
+    late = exists().where(Lecture.series_id == Series.id, Lecture.actual_end > at - eligibility.AWAITED)
+    query = select(Series.id).where(held, or_(coming, recorded, late), Series.visibility != Visibility.DRAFT)
     ids = list(read_column(query if series_id is None else query.where(Series.id == series_id)))
     policies, lectures = current_policies(ids), add_drafts(stations_of(ids, by=by))
-    sessions = sessions_among(one for each in lectures.values() for one in each)
-    requirements = {}
+    everything = [one for each in lectures.values() for one in each]
+    sessions, prospects = sessions_among(everything), find_prospects(everything, at=at)
+    running = {}
     for id_ in ids:
-        policy = policies[id_]
-        counted = eligibility.measured(lectures[id_], sessions, policy.deadline, reporting_zone(), at=at)
-        requirement = eligibility.earning(counted, policy)
-        if policy.certificate is not None and 0 < requirement.to_come < requirement.lectures:
-            minutes = sum(one.duration_minutes for one in counted if one.state in eligibility.TO_COME)
-            requirements[id_] = _RunningSeries(requirement, [one.id for one in counted], minutes)
-    return requirements
+        outlook = eligibility.outlook_of(
+            lectures[id_], policies[id_], sessions=sessions, prospects=prospects, zone=reporting_zone(), at=at
+        )
+        if outlook is not None and outlook.requirement.to_come < outlook.requirement.lectures and outlook.remains:
+            known = known_running([one for one, _enough in outlook.running], prospects.replays)
+            running[id_] = _RunningSeries(outlook, frozenset(one.id for one in known), at)
+    return running
 
 
 def _query(measured: Mapping[int, _RunningSeries], country_id: int | None, at: datetime) -> Any:
-    lecture_ids = [one for each in measured.values() for one in each.lectures]
+    lecture_ids = [one.id for each in measured.values() for one in each.outlook.counted]
+    replays = {id_: replay for each in measured.values() for id_, replay in each.replays.items()}
     of_enrolment = and_(
         Credit.person_id == Person.id,
         Lecture.series_id == Enrolment.series_id,
@@ -186,6 +223,9 @@ def _query(measured: Mapping[int, _RunningSeries], country_id: int | None, at: d
         return total.select_from(Credit).where(of_enrolment).correlate(Person, Enrolment).scalar_subquery()
 
     attended, present_ms = counted(case((Credit.outcome == Outcome.ATTENDED, 1), else_=0)), counted(Credit.present_ms)
+    of_series = _of_series(measured, lambda one: len(one.replays))
+    left = of_series - counted(is_settled_among(replays)) if replays else literal(0)
+    lost_ms = counted(lost_of_replays(replays)) if replays else literal(0)
     columns = (Person.id, Person.public_id, Person.full_name, Person.native_name, Person.sort_name)
     place = (
         select(
@@ -195,8 +235,8 @@ def _query(measured: Mapping[int, _RunningSeries], country_id: int | None, at: d
             Series.slug,
             *SERIES_TITLE,
             attended.label("attended"),
-            _of_series(measured, lambda requirement: requirement.earning.needed).label("needed"),
-            (_of_series(measured, lambda requirement: requirement.earning.needed) - attended).label("missing"),
+            left.label("replays"),
+            (_of_series(measured, lambda one: one.needed) - attended).label("missing"),
         )
         .select_from(Enrolment)
         .join(PERSON_ROW, PERSON_ROW.id == Enrolment.person_id)
@@ -213,19 +253,35 @@ def _query(measured: Mapping[int, _RunningSeries], country_id: int | None, at: d
     if country_id is not None:
         place = place.where(Person.id.in_(select(belonging_to([country_id], day_of(at)).subquery())))
     conditions = [
-        and_(Enrolment.series_id == id_, *_falls_behind(one, attended, present_ms)) for id_, one in measured.items()
+        and_(Enrolment.series_id == id_, *_falls_behind(one, attended, present_ms, left, lost_ms))
+        for id_, one in measured.items()
     ]
     return place.where(or_(*conditions))
 
 
-def _falls_behind(requirement: _RunningSeries, attended: Any, present_ms: Any) -> Collection[Any]:
-    """Has not reached it, can reach it, and attended less of the lectures held than is asked of all."""
-    earning = requirement.earning
+def _falls_behind(one: _RunningSeries, attended: Any, present_ms: Any, replays: Any, lost_ms: Any) -> Collection[Any]:
+    """Has not reached it, can reach it with what remains, and attended less of the lectures held than is asked of
+    all."""
+    outlook, earning = one.outlook, one.outlook.requirement
     held = earning.lectures - earning.to_come
-    with_all = eligibility.has_earned(
-        attended + earning.to_come, present_ms + requirement.minutes_to_come * MINUTE_MS, earning
-    )
-    return attended < earning.needed, with_all, attended * earning.lectures < earning.needed * held
+    count: Any = len(one.for_all) + earning.awaited
+    most_ms: Any = sum(lecture.duration_minutes for lecture in one.for_all) * MINUTE_MS + outlook.awaited_ms
+    for lecture, enough in outlook.running:
+        if lecture.id in one.known:
+            is_there = case((_came_by(lecture.id, clock.to_ms(one.at) - enough), 1), else_=0)
+            count, most_ms = count + is_there, most_ms + is_there * lecture.duration_minutes * MINUTE_MS
+    most_ms = most_ms + sum(replay.shown_ms for replay in one.replays.values()) - lost_ms
+    with_all = eligibility.has_earned(attended + count + replays, present_ms + most_ms, earning)
+    can_grow = literal(outlook.announces_more)
+    return attended < earning.needed, or_(with_all, can_grow), attended * earning.lectures < earning.needed * held
+
+
+def _came_by(lecture_id: int, moment_ms: int) -> Any:
+    """Whether a `Person` had come into the room of a live lecture by a moment. Who left again may be among them: that
+    is known page by page only."""
+    member = aliased(Person)
+    joined = exists().where(Join.lecture_id == lecture_id, Join.joined_ms <= moment_ms, Join.person_id == member.id)
+    return joined.where(member.canonical_id == Person.id).correlate(Person)
 
 
 def _of_series(measured: Mapping[int, _RunningSeries], value: Any) -> Any:

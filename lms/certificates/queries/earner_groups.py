@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, cast
@@ -19,8 +20,8 @@ from lms.certificates.designs.versions import design_of, version_of_series
 from lms.certificates.models import Award, Certificate, CertificateState
 from lms.certificates.pdf import store
 from lms.certificates.queries import certificates
-from lms.certificates.queries.progress import candidates, counted_by_person
-from lms.core import measures
+from lms.certificates.queries.progress import candidates, counted_by_person, outlook_of_series, settled_replays
+from lms.core import clock, measures
 from lms.core.bulk import among
 from lms.core.db import db
 from lms.core.errors import Forbidden
@@ -63,15 +64,17 @@ EVERYONE = PeopleFilter()
 class SeriesEarners:
     """One snapshot of a series: its policy, its lectures, and the query for everyone's progress."""
 
-    def __init__(self, slug: str, *, by: Actor) -> None:
+    def __init__(self, slug: str, *, by: Actor, at: datetime | None = None) -> None:
         self.by = by
         self.series = get_series(slug, by=by)
         if not rules.may_see_earners(self.series, by):
             raise Forbidden
         self.policy = current_policy(self.series.id)
         self.kind = rules.kind_to_issue(None, self.policy.certificate)
-        self.lectures = certificates.counted_lectures(self.series.id)
-        self.requirement = eligibility.earning(self.lectures, self.policy)
+        self.lectures = certificates.counted_lectures(self.series.id, at=at)
+        outlook = outlook_of_series(self.series.id, at=at or clock.now())
+        self.requirement = outlook.requirement if outlook else eligibility.earning(self.lectures, self.policy)
+        self.replayed = [lecture.id for lecture, _replay in outlook.replays] if outlook else []
         self.fonts = store.installed_fonts()
         self.people = self._people()
 
@@ -83,6 +86,7 @@ class SeriesEarners:
 
     def _people(self) -> Subquery:
         attendance = counted_by_person([lecture.id for lecture in self.lectures])
+        settled = settled_replays(self.replayed)
         member = (
             select(Person.canonical_id)
             .join(Award, Award.person_id == Person.id)
@@ -99,9 +103,11 @@ class SeriesEarners:
                 Person.name_confirmed_at,
                 func.coalesce(attendance.c.attended, 0).label("attended"),
                 func.coalesce(attendance.c.present_ms, 0).label("present_ms"),
+                (len(self.replayed) - func.coalesce(settled.c.settled, 0)).label("replays"),
                 Person.id.in_(member).label("has_award"),
             )
             .outerjoin(attendance, attendance.c.person_id == Person.id)
+            .outerjoin(settled, settled.c.person_id == Person.id)
             .subquery("standing")
         )
 
@@ -109,7 +115,8 @@ class SeriesEarners:
         return eligibility.has_earned(self.people.c.attended, self.people.c.present_ms, self.requirement)
 
     def _misses(self) -> ColumnElement[bool]:
-        return eligibility.just_misses(self.people.c.attended, self.people.c.present_ms, self.requirement)
+        row = self.people.c
+        return eligibility.just_misses(row.attended, row.present_ms, self.requirement, replays=row.replays)
 
     @cached_property
     def faults(self) -> dict[int, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, select
@@ -60,7 +61,7 @@ class EarnerRow:
 @dataclass
 class IssuePreview:
     """What issuing now would do: how many are in each group, and one page of one of them, or of what a filter holds of
-    it: `matching` people."""
+    it: `matching` people. `replays` of the lectures' replays still count for whoever did not attend."""
 
     series: Series
     kind: CertificateKind
@@ -75,6 +76,7 @@ class IssuePreview:
     rows: list[EarnerRow] = field(default_factory=list)
     size: int = PAGE
     matching: int = 0
+    replays: int = 0
 
     @property
     def to_come(self) -> int:
@@ -94,6 +96,7 @@ def preview(
     shown: EarnerGroup | None = None,
     filters: PeopleFilter = EVERYONE,
     request: ListRequest | None = None,
+    at: datetime | None = None,
 ) -> IssuePreview:
     """What issuing for a series would do now, with a page of one group (default: the first that has anybody), or of
     what a filter holds of it, in the order that is asked for: by `name`, lectures (`attended`) or `minutes`.
@@ -101,11 +104,12 @@ def preview(
     For administrators, reporters and the series' instructors, who see names only where they are shared, and no numbers.
     Raises Refused where the series gives no certificates.
     """
-    view = SeriesEarners(slug, by=by)
+    view = SeriesEarners(slug, by=by, at=at)
     request = request or ListRequest(size=PAGE)
     result = IssuePreview(
         view.series, view.kind, view.policy, view.requirement, view.lectures, fault=view.fault, size=request.size
     )
+    result.replays = len(view.replayed)
     result.enrolled, result.counts = view.counts()
     order = (EarnerGroup.EARNED, EarnerGroup.BLOCKED, EarnerGroup.MISSES, EarnerGroup.HAVE)
     result.shown = shown or next((group for group in order if result.counts[group]), EarnerGroup.EARNED)

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, Subquery, case, func, select
+from sqlalchemy import ColumnElement, Select, Subquery, and_, case, exists, func, not_, or_, select
 
-from lms.attendance.models.credits import Credit, Outcome
+from lms.attendance.models.credits import Correction, Credit, Outcome
+from lms.attendance.models.evidence import Source
+from lms.attendance.presence import PresenceInterval, Span, presence_in, presence_of, span_of
+from lms.attendance.queries.sessions import sessions_among
+from lms.attendance.rules import length
+from lms.catalogue.models import Lecture, LectureState
+from lms.catalogue.queries.lectures import list_lectures
 from lms.catalogue.queries.policies import current_policy
+from lms.catalogue.rules import AnyLecture
 from lms.certificates import eligibility
-from lms.certificates.queries import certificates
-from lms.core.db import read
+from lms.core.clock import reporting_zone, to_ms
+from lms.core.db import db, read, read_column, shared_alias
+from lms.core.roles import SYSTEM
 from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.enrolment.queries.rows import speaking
 from lms.people.models import Person
+from lms.recordings.replays import OpenReplay, find_open_replays
+
+_Corrected = shared_alias(Person)
 
 
 def candidates(series_id: int, *columns: Any) -> Select[Any]:
@@ -40,17 +50,136 @@ def counted_by_person(lecture_ids: Sequence[int]) -> Subquery:
     )
 
 
+def find_prospects(
+    lectures: Iterable[AnyLecture], *, person_id: int | None = None, at: datetime
+) -> eligibility.Prospects:
+    """What decides besides states what remains of these lectures; with how long a person was present so far in live
+    ones, where given. Its callers check who asks."""
+    lectures = list(lectures)
+    replays = find_open_replays(lectures, at=at)
+    running = known_running(lectures, replays) if person_id is not None else []
+    if person_id is None or not running:
+        return eligibility.Prospects(replays)
+    spans = {lecture.id: span_of(lecture, to_ms(at)) for lecture in running}
+    seen = presence_of(person_id, spans)
+    return eligibility.Prospects(replays, {id_: _counted_ms(spans[id_], seen.get(id_, ())) for id_ in spans})
+
+
+def known_running(lectures: Sequence[AnyLecture], replays: Container[int]) -> list[AnyLecture]:
+    """The live lectures of which it is known who is there, and which no replay will make count afterwards."""
+    live = {one.id: one for one in lectures if one.state is LectureState.LIVE and one.id not in replays}
+    if not live:
+        return []
+    query = select(Lecture.id).where(Lecture.id.in_(list(live)), func.coalesce(Lecture.join_url, "") == "")
+    return [live[lecture_id] for lecture_id in read_column(query)]
+
+
+def _counted_ms(span: Span, presence: Iterable[PresenceInterval]) -> int:
+    return length(span.count((one.joined_ms, one.left_ms) for one in presence))
+
+
 def standings_of(series_id: int, person_ids: Iterable[int], *, at: datetime) -> dict[int, eligibility.Standing]:
     """The progress of people enrolled in a series, in as many statements for many people as for one; of nobody where
     the series issues no certificates."""
-    lectures = certificates.counted_lectures(series_id, at=at)
-    start = eligibility.beginning(lectures, current_policy(series_id), at=at, is_in=True)
-    if start is None:
+    outlook = outlook_of_series(series_id, at=at)
+    if outlook is None:
         return {}
-    attendance = counted_by_person([lecture.id for lecture in lectures])
+    people = list(person_ids)
+    attendance = counted_by_person([lecture.id for lecture in outlook.counted])
     counted = {person_id: (attended, present_ms) for person_id, attended, present_ms in read(select(attendance))}
+    credits = _credits_in([lecture.id for lecture, _replay in outlook.replays])
+    running = _seen_in([lecture for lecture, _enough in outlook.running], people, at=at)
     results = {}
-    for person_id in person_ids:
+    for person_id in people:
         attended, present_ms = counted.get(person_id, (0, 0))
-        results[person_id] = replace(start, attended=int(attended), present_ms=int(present_ms))
+        results[person_id] = outlook.standing(
+            attended=int(attended),
+            present_ms=int(present_ms),
+            credits=credits.get(person_id, ()),
+            running_ms=running.get(person_id),
+            is_in=True,
+        )
     return results
+
+
+def outlook_of_series(series_id: int, *, at: datetime) -> eligibility.Outlook | None:
+    """What remains of a series for whoever is enrolled. Null where it issues no certificates or has no lectures."""
+    lectures = list_lectures(series_id, by=SYSTEM)
+    return eligibility.outlook_of(
+        lectures,
+        current_policy(series_id),
+        sessions=sessions_among(lectures),
+        prospects=find_prospects(lectures, at=at),
+        zone=reporting_zone(),
+        at=at,
+    )
+
+
+def _seen_in(running: Sequence[AnyLecture], people: Sequence[int], *, at: datetime) -> dict[int, dict[int, int]]:
+    """How long people were present so far in live lectures of which that is known, by person and lecture."""
+    seen: dict[int, dict[int, int]] = {person_id: {} for person_id in people}
+    for one in known_running(running, ()):
+        span = span_of(one, to_ms(at))
+        presence = presence_in(db.session.get_one(Lecture, one.id), people, span)
+        for person_id in people:
+            seen[person_id][one.id] = _counted_ms(span, presence.get(person_id, ()))
+    return seen
+
+
+def _credits_in(lecture_ids: Sequence[int]) -> dict[int, list[eligibility.CountedLecture]]:
+    """What counts in these lectures, by person."""
+    credits: dict[int, list[eligibility.CountedLecture]] = {}
+    columns = (Credit.lecture_id, Credit.outcome, Credit.present_ms, Credit.source, _is_by_hand().label("by_hand"))
+    query = select(Credit.person_id, *columns).where(Credit.lecture_id.in_(lecture_ids))
+    for person_id, *values in read(query) if lecture_ids else ():
+        credits.setdefault(person_id, []).append(eligibility.CountedLecture(*values))
+    return credits
+
+
+def _is_by_hand() -> ColumnElement[bool]:
+    """Whether a correction in force decides a `Credit`."""
+    return (
+        exists()
+        .where(
+            Correction.lecture_id == Credit.lecture_id,
+            Correction.withdrawn_at.is_(None),
+            Correction.person_id == _Corrected.id,
+            _Corrected.canonical_id == Credit.person_id,
+        )
+        .correlate(Credit)
+    )
+
+
+def settled_replays(lecture_ids: Sequence[int]) -> Subquery:
+    """`person_id, settled` over these lectures: in how many a person's replay decides nothing any more
+    (`eligibility.is_settled`). Nobody else has a row."""
+    return (
+        select(Credit.person_id, func.count().label("settled"))
+        .where(Credit.lecture_id.in_(lecture_ids), _is_settled())
+        .group_by(Credit.person_id)
+        .subquery()
+    )
+
+
+def is_settled_among(replays: Collection[int]) -> Any:
+    """1 for a `Credit` in one of these lectures whose replay decides nothing any more, else 0."""
+    return case((and_(Credit.lecture_id.in_(replays), _is_settled()), 1), else_=0)
+
+
+def _is_settled() -> ColumnElement[bool]:
+    return or_(Credit.outcome == Outcome.ATTENDED, _is_by_hand())
+
+
+def lost_of_replays(replays: Mapping[int, OpenReplay]) -> Any:
+    """How many of the milliseconds that these replays show, by lecture, add nothing to a `Credit`: what
+    `eligibility.replay_adds_ms` says, in SQL."""
+    shown = case({id_: replay.shown_ms for id_, replay in replays.items()}, value=Credit.lecture_id, else_=0)
+    whole = case({id_: replay.length_ms for id_, replay in replays.items()}, value=Credit.lecture_id, else_=0)
+    is_by_replay = and_(Credit.source == Source.REPLAY, not_(_is_by_hand()))
+    return case(
+        (Credit.lecture_id.not_in(list(replays)), 0),
+        (and_(_is_settled(), not_(is_by_replay)), shown),
+        (Credit.present_ms >= whole, shown),
+        (Credit.present_ms > whole - shown, shown - (whole - Credit.present_ms)),
+        else_=0,
+    )

@@ -13,6 +13,7 @@ from lms.catalogue.queries.policies import current_policies
 from lms.certificates import eligibility
 from lms.core.clock import reporting_zone
 from lms.core.roles import SYSTEM
+from lms.recordings.replays import find_open_replays
 
 
 @dataclass(frozen=True)
@@ -20,8 +21,8 @@ class Requirement:
     """Lectures to attend, minutes in all (0: none required), and the percent of a lecture that counts as attended.
 
     `announced`: the lectures to attend if drafts did not count; the public knows nothing of them.
-    `is_open`: lectures are to come. `is_settled`: all held lectures are counted, so that no number rises again when
-    that is done.
+    `is_open`: lectures are to come, or replays count. `is_settled`: all held lectures are counted, so that no number
+    rises again when that is done.
     """
 
     lectures: int
@@ -37,6 +38,7 @@ def requirements_of(series_ids: Collection[int], *, at: datetime) -> dict[int, R
     lectures = stations_of(series_ids, by=SYSTEM)
     sessions = sessions_among(lecture for rows in lectures.values() for lecture in rows)
     policies = current_policies(series_ids)
+    replays = find_open_replays((lecture for rows in lectures.values() for lecture in rows), at=at)
     requirements = {}
     for series_id, policy in policies.items():
         counted = eligibility.measured(lectures[series_id], sessions, policy.deadline, reporting_zone(), at=at)
@@ -49,7 +51,7 @@ def requirements_of(series_ids: Collection[int], *, at: datetime) -> dict[int, R
             minutes=earning.minutes,
             percent=policy.min_percent,
             announced=eligibility.earning(public, policy).needed,
-            is_open=earning.to_come > 0,
+            is_open=earning.to_come > 0 or any(lecture.id in replays for lecture in counted),
             is_settled=not any(
                 lecture.held_unknown or (lecture.state is LectureState.HELD and lecture.id not in sessions)
                 for lecture in lectures[series_id]

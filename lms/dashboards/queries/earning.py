@@ -11,6 +11,7 @@ from lms.catalogue.queries.policies import current_policies
 from lms.catalogue.queries.series import SeriesFilter, list_series
 from lms.catalogue.rules import next_lecture
 from lms.certificates.eligibility import standing
+from lms.certificates.queries.progress import find_prospects
 from lms.core.clock import reporting_zone
 from lms.core.roles import Actor
 from lms.enrolment.queries.people import list_of_person
@@ -29,12 +30,15 @@ def find_next_to_earn(shown: Series, *, by: Actor, at: datetime) -> Series | Non
     candidates = [series for series in _list_open_to(by, at=at) if series.id != shown.id]
     ids = [series.id for series in candidates]
     lectures, policies = add_drafts(stations_of(ids, by=by)), current_policies(ids)
-    sessions = sessions_among(lecture for given in lectures.values() for lecture in given)
+    everything = [lecture for given in lectures.values() for lecture in given]
+    sessions, prospects = sessions_among(everything), find_prospects(everything, at=at)
     zone = reporting_zone()
     starts: dict[Series, datetime] = {}
     for series in candidates:
         given = lectures[series.id]
-        stands = standing(given, (), policies[series.id], sessions=sessions, zone=zone, at=at, is_in=False)
+        stands = standing(
+            given, (), policies[series.id], sessions=sessions, prospects=prospects, zone=zone, at=at, is_in=False
+        )
         following = next_lecture(given)
         if stands is not None and stands.can_be_earned and following is not None and following.starts_at is not None:
             starts[series] = following.starts_at

@@ -15,6 +15,7 @@ from lms.catalogue.queries.lectures import add_drafts, stations_of
 from lms.catalogue.queries.policies import current_policies
 from lms.catalogue.rules import Station, not_cancelled
 from lms.certificates.eligibility import Standing, standing
+from lms.certificates.queries.progress import find_prospects
 from lms.core.clock import reporting_zone
 from lms.core.db import db
 from lms.core.errors import NotFound
@@ -75,7 +76,8 @@ def list_own_series(person_id: int, *, by: Actor, at: datetime) -> list[OwnSerie
         attendance.setdefault(attendance_row.series_id, {})[attendance_row.lecture_id] = attendance_row
     own_series = []
     zone = reporting_zone()
-    sessions = sessions_among(lecture for given in lectures.values() for lecture in given)
+    everything = [lecture for given in lectures.values() for lecture in given]
+    sessions, prospects = sessions_among(everything), find_prospects(everything, person_id=person_id, at=at)
     for enrolment in enrolments:
         attended = attendance.get(enrolment.series_id, {})
         given, policy = lectures[enrolment.series_id], policies[enrolment.series_id]
@@ -91,6 +93,7 @@ def list_own_series(person_id: int, *, by: Actor, at: datetime) -> list[OwnSerie
                     attended.values(),
                     policy,
                     sessions=sessions,
+                    prospects=prospects,
                     zone=zone,
                     at=at,
                     is_in=enrolment.status is EnrolmentStatus.ENROLLED,

@@ -118,6 +118,7 @@ class FallingBehind(ListView[Behind]):
         FileColumn("needed"),
         FileColumn("missing"),
         FileColumn("lectures_to_come", "to_come"),
+        FileColumn("replays", type=int),
     )
 
     def __init__(self) -> None:

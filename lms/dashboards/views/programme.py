@@ -31,6 +31,7 @@ from lms.catalogue.queries.series import SeriesFilter, get_series, list_cards
 from lms.catalogue.rules import Station, may_edit_series, not_cancelled, room_is_open
 from lms.catalogue.series_hours import audience_of, rotation_of
 from lms.certificates.eligibility import Standing, standing
+from lms.certificates.queries.progress import find_prospects
 from lms.certificates.rules import may_see_earners
 from lms.core import clock
 from lms.core.roles import Actor, Role
@@ -92,7 +93,7 @@ def series(slug: str) -> ResponseReturnValue:
     may_enrol = not place.is_active and place.refusal is None
     stands = None
     if attendances is not None or may_enrol:
-        stands = _standing(shown, lectures, policy, attendances or {}, is_in=is_in, at=at)
+        stands = _standing(shown, lectures, policy, attendances or {}, person_id=by.person_id, is_in=is_in, at=at)
     may_edit = may_edit_series(shown, by)
     states = Counter(lecture.state for lecture in lectures)
 
@@ -153,6 +154,7 @@ def _standing(
     policy: Policy,
     attendances: Mapping[int, PersonAttendance],
     *,
+    person_id: int | None,
     is_in: bool,
     at: datetime,
 ) -> Standing | None:
@@ -162,6 +164,7 @@ def _standing(
         attendances.values(),
         policy,
         sessions=sessions_among(lectures),
+        prospects=find_prospects(lectures, person_id=person_id, at=at),
         zone=clock.reporting_zone(),
         at=at,
         is_in=is_in,

@@ -23,6 +23,7 @@ from lms.catalogue.rules import Station, check_can_edit_series, is_planned_draft
 from lms.catalogue.series_hours import audience_of, nights_of
 from lms.certificates.actions.requirements import Growth, find_growth
 from lms.certificates.eligibility import standing
+from lms.certificates.queries.progress import find_prospects
 from lms.core import clock
 from lms.core.errors import Invalid, Refused
 from lms.core.i18n import _, _n
@@ -103,7 +104,14 @@ def publish(slug: str) -> ResponseReturnValue:
     published = set(request.args.getlist("done", type=int))
     policy = current_policy(series.id)
     promise = standing(
-        lectures, (), policy, sessions=sessions_among(lectures), zone=clock.reporting_zone(), at=at, is_in=False
+        lectures,
+        (),
+        policy,
+        sessions=sessions_among(lectures),
+        prospects=find_prospects(lectures, at=at),
+        zone=clock.reporting_zone(),
+        at=at,
+        is_in=False,
     )
     is_series_new = request.args.get("series") == "1" and series.visibility is Visibility.PUBLIC and not series.enrolled
     page = render_template(

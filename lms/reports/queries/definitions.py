@@ -91,8 +91,9 @@ def further_terms() -> list[tuple[str, str, str]]:
                 "The recording of a lecture, played in its room on this site. Each second counts once, whatever the "
                 "speed up to 2×, and skipping counts nothing. It counts where the minutes present live and in a group "
                 "alone are not enough, for as many days as the series allows: from the end of the lecture or, if the "
-                "recording came later, from then on, until attendance is closed. Recordings on other sites do not "
-                "count."
+                "recording came later, from then on, also after attendance was closed. It has to show as much of the "
+                "lecture as is needed, and less than a minute of it alone is no presence. Recordings on other sites do "
+                "not count."
             ),
         ),
         (
