@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
 
 from lms.core import clock
+from lms.dashboards.queries.demonstration import latest_mails
 from lms.mail import rendering, sending
 from tests.factories import Make
 from tests.forms import token_in
@@ -37,6 +39,15 @@ def test_who_registers_in_a_demonstration_follows_the_link_of_its_mail(make: Mak
     (link,) = re.findall(r'<a href="(/reset/[^"]+)"', page)
     assert "amina@demo.test" in page
     assert visitor.get(link).status_code == 200
+
+
+def test_no_text_of_a_mail_leads_to_another_site(tmp_path: Path) -> None:
+    base = "http://127.0.0.1:8000"
+    text = f"{base}/reset/x. {base} {base}//evil.example/a {base}/\\evil.example {base}.evil.example/b {base}/me"
+    (tmp_path / "1.eml").write_text(f"To: a@demo.test\nSubject: x\n\n{text}\n")
+    (mail,) = latest_mails(tmp_path, base)
+    assert [path for _words, path in mail.parts if path is not None] == ["/reset/x", "/me"]
+    assert "".join(words for words, _path in mail.parts).strip() == text
 
 
 def test_there_is_no_such_page_elsewhere(make: Make) -> None:

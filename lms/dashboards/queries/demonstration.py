@@ -46,4 +46,6 @@ def _read(path: Path, base_url: str) -> WrittenMail:
 def _parts(text: str, base_url: str) -> Iterator[tuple[str, str | None]]:
     """Links lead to this site under whatever name it is asked by: a demonstration is shown under several."""
     for words in re.split(rf"({re.escape(base_url)}/[^\s]*[^\s.,:])", text.replace("\r\n", "\n")):
-        yield words, words.removeprefix(base_url) if words.startswith(f"{base_url}/") else None
+        path = words.removeprefix(base_url)
+        is_here = path != words and path.startswith("/") and path[1:2] not in {"/", "\\"}  # these lead to another site
+        yield words, path if is_here else None
