@@ -118,7 +118,7 @@ def test_what_is_due_is_done_and_files_follow_once_the_storage_is_back(
     assert db.session.query(Job).filter_by(public_id=task).one().waits_for_storage
     make.sign_in(client, make.person("Ada", roles=["administrator"]))
     for page in (f"/jobs/{task}", "/admin/status"):
-        assert "The storage of files does not answer. The task is tried again at" in client.get(page).text
+        assert "The storage of files cannot be used at the moment. The task is tried again at" in client.get(page).text
     assert storage.has(recording)
 
     storage.comes_back()
