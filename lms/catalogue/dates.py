@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from dateutil.rrule import DAILY, MONTHLY, WEEKLY, rrule
 
+from lms.catalogue.fair_hours import Audience
 from lms.catalogue.models import Lecture, LectureState, Series
 from lms.catalogue.queries.lectures import list_taking_up
 from lms.catalogue.rules import (
@@ -29,6 +30,8 @@ from lms.core.roles import Actor
 MOST_REPEATS = 60
 MOST_DAYS = 400
 """How far lectures are moved at once."""
+SMALL_PART = 0.25
+"""A holiday of less than this part of the people is no reason to choose another day."""
 Span = tuple[datetime, datetime]
 
 
@@ -229,6 +232,16 @@ def decided(checks: Sequence[DateCheck], decisions: Mapping[str, DateDecision]) 
         reason = _n("One date needs a decision.", "%(num)s dates need a decision.", len(open_ones))
         raise Invalid(faults=[Fault(field="dates", reason=reason)])
     return [None if decisions.get(one.key) is DateDecision.SKIP else one for one in checks]
+
+
+def proposed(check: DateCheck, audience: Audience) -> DateDecision | None:
+    """The decision that a form proposes: to keep a date on which less than a quarter of the people have a holiday, if
+    nothing else speaks against it. None where somebody has to choose."""
+    if check.impossible or check.clashes or not check.holidays or not audience.people:
+        return None
+    countries = {holiday.country for holiday in check.holidays}
+    concerned = sum(group.people for group in audience.groups if group.country in countries)
+    return DateDecision.KEEP if concerned < audience.people * SMALL_PART else None
 
 
 def undecided(checks: Iterable[DateCheck], decisions: Mapping[str, DateDecision]) -> list[DateCheck]:

@@ -439,6 +439,15 @@ def is_planned_draft(lecture: AnyLecture, at: datetime) -> bool:
     return lecture.state is LectureState.DRAFT and lecture.starts_at is not None and lecture.starts_at > at
 
 
+def is_outside_days(lecture: Lecture) -> bool:
+    """Whether a lecture is planned for a day before its series begins or after it ends."""
+    if lecture.local_start is None:
+        return False
+    day, series = lecture.local_start.date(), lecture.series
+    is_before = series.starts_on is not None and day < series.starts_on
+    return is_before or (series.ends_on is not None and day > series.ends_on)
+
+
 # The route
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 
 from lms.catalogue.dates import span_of
@@ -120,7 +120,7 @@ def hours_for(
             span = Lasting(start, start + timedelta(minutes=minutes))
         except Invalid as error:
             impossible = str(error.faults[0].reason)
-    day = chosen.date() if chosen is not None else request.near
+    day = chosen.date() if chosen is not None else request.near or _first_day(series, zone, at)
     first = request.first or _week_of(day, zone, request.first_weekday, at)
     minute = chosen.minute if chosen is not None else 0
     week = hours_of_week(audience, first, minute, zone, minutes)
@@ -133,7 +133,7 @@ def hours_for(
         duration_minutes=minutes,
         first=first,
         hours=week,
-        fairest=fairest(week, audience, minutes, chosen=planned, at=at),
+        fairest=fairest(week, audience, minutes, chosen=planned, at=_earliest(series, first, zone, at)),
         chosen=chosen,
         span=span,
         burden=burdens(audience, [span])[0] if span is not None else None,
@@ -148,6 +148,21 @@ def _week_of(day: date | None, zone: str, first_weekday: int, at: datetime) -> d
     day = day or ((at + AHEAD).replace(tzinfo=None) + zones.offset(zone, at)).date()
     day = min(max(day, date(FIRST_YEAR, 1, 8)), date(LAST_YEAR, 12, 24))
     return day - timedelta(days=(day.weekday() - first_weekday) % 7)
+
+
+def _first_day(series: Series, zone: str, at: datetime) -> date | None:
+    """The first day of a series that has not begun."""
+    today = (at.replace(tzinfo=None) + zones.offset(zone, at)).date()
+    return series.starts_on if series.starts_on is not None and series.starts_on > today else None
+
+
+def _earliest(series: Series, first: date, zone: str, at: datetime) -> datetime:
+    """From when on hours of a week are proposed: now, or the first day of a series that begins in this week."""
+    day = _first_day(series, zone, at)
+    if day is None or not first <= day < first + timedelta(days=7):
+        return at
+    midnight = datetime.combine(day, time(), UTC)
+    return max(at, midnight - zones.offset(zone, midnight))
 
 
 def audience_of(series: Series, *, by: Actor, at: datetime) -> Audience:

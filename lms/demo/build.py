@@ -54,6 +54,7 @@ def build(
     now: datetime,
     progress: Progress,
     leave_rest: bool = False,
+    base_url: str | None = None,
 ) -> None:
     """Builds the demonstration in `folder`, replacing an existing one; if interrupted, it leaves no trace.
 
@@ -62,7 +63,8 @@ def build(
     """
     demonstration = Demonstration(now, people)
     with replaced(folder) as building:
-        config = Config.load(data=str(building), database_url="")
+        address = {"base_url": base_url} if base_url is not None else {}
+        config = Config.load(None, data=str(building), database_url="", **address)
         # First, because staff need no second factor in a demonstration
         set_mark(config, FolderMark(now, people, Rest.MISSING if leave_rest else Rest.ADDED))
         with _app_for_many_rows(make_app, config, people), reading(demonstration) as files:
@@ -274,7 +276,9 @@ def ensure(
         say(f"Building the demonstration with {people:,} people in {config.folder}")
         began = time.monotonic()
         progress = Progress(say, rewrite=sys.stdout.isatty())
-        build(make_app, config.folder, people, now=now, progress=progress, leave_rest=leave_rest)
+        build(
+            make_app, config.folder, people, now=now, progress=progress, leave_rest=leave_rest, base_url=config.base_url
+        )
         say(f"Built in {time.monotonic() - began:.0f} s.")
         return
     say(f"The demonstration in {config.folder} already exists, with {mark.people:,} people, and is served unchanged.")

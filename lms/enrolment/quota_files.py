@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from lms.core import clock
 from lms.core.errors import Fault, Invalid
+from lms.core.file_templates import FileTemplate
 from lms.core.i18n import _
 from lms.core.punctuation import listed, quoted
 from lms.core.tables import read_table
@@ -17,6 +18,14 @@ from lms.core.typed_text import clean_line
 from lms.people.actions.files import country_spellings, read_country
 
 COLUMNS = ("country", "seats", "kept_until")
+_NEXT_YEAR = f"{clock.now().year + 1}-11-30"
+TEMPLATE = FileTemplate(
+    COLUMNS,
+    (
+        {"country": "KE", "seats": "40", "kept_until": _NEXT_YEAR},
+        {"country": "VN", "seats": "25", "kept_until": _NEXT_YEAR},
+    ),
+)
 _HEADINGS = {
     "country": ("country", "country_code", "country or area"),
     "seats": ("seats", "quota", "places"),

@@ -21,6 +21,7 @@ TABLE: dict[str, tuple[str, ...]] = {
     "GET /.well-known/security.txt": ("mmmmmm",),
     "GET /": ("yyyyyy",),
     "GET /demonstration/mail": ("mmmmmm",),
+    "GET /templates/<table>.xlsx": ("syyyyy",),
     "GET /account": ("syyyyy",),
     "GET /account/mail": ("syyyyy",),
     "GET /account/security": ("syyyyy",),

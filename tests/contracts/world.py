@@ -240,6 +240,7 @@ class World:
             "secret": "no-such-secret",
             "token": visited.calendar,
             "kind": "csv",
+            "table": "people",
             "pause_id": 1,
             "program": "google",
             "digest": sha256(DOSSIER).hexdigest(),

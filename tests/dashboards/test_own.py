@@ -234,6 +234,10 @@ class TestCountry:
         assert find_series_with_work([]) is None
         assert find_series_with_work([without, full]) is without
         assert find_series_with_work([without, full, with_work]) is with_work
+        unlimited = CountrySeries(Series(), None, {NominationState.DRAFTED: 1}, {}, {}, at)
+        assert find_series_with_work([without, full, unlimited]) is unlimited
+        waiting = CountrySeries(Series(), None, {NominationState.INVITED: 1}, {}, {}, at)
+        assert find_series_with_work([full, waiting]) is waiting
 
     def test_another_country_is_not_there(self, world: World, focal_point: object) -> None:
         assert world.signed_in(focal_point).get("/country?country=VN").status_code == 404  # type: ignore[arg-type]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -181,3 +181,20 @@ def test_an_empty_series_does_not_say_that_its_lectures_are_public(make: Make) -
     page = client.get("/series/ports/publish").text
     assert "All lectures are public" not in page
     assert "No lectures yet" in page
+
+
+def test_the_page_warns_of_lectures_outside_the_days_of_the_series(make: Make) -> None:
+    teacher = make.person("Lin", roles=["instructor"])
+    days = {"starts_on": date(2036, 12, 10), "ends_on": date(2036, 12, 20)}
+    series = make.series("ports", instructors=[teacher], **days)
+    for title, day in (("Early", 9), ("First", 10), ("Last", 20), ("Late", 21)):
+        start = datetime(2036, 12, day, 9)  # noqa: DTZ001 - local time
+        make.lecture(series, title, state="draft", local_start=start, instructors=[teacher])
+    client = make.app.test_client()
+    make.sign_in(client, teacher)
+    page = client.get("/series/ports/publish").text
+    assert re.findall(r"(\w+)(?:</\w+>)?: outside the first and last day", page) == ["Early", "Late"]
+    make.enrolment(series, make.person("Achieng", country="KE"))
+    proposed = re.findall(r'value="2036-12-(\d\d)T', client.get("/series/ports/lectures/new").text)
+    assert proposed
+    assert set(proposed) <= {"10", "11", "12", "13", "14"}

@@ -6,10 +6,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from flask import Flask
 
 from lms.config import Config
 from lms.core.errors import Refused
+from lms.demo.build import ensure
 from lms.demo.folder import FolderMark, find_mark, replaced, set_mark
+from lms.demo.population import FEWEST
 
 NOW = datetime(2026, 11, 25, 6, 12, tzinfo=UTC)
 
@@ -96,3 +99,20 @@ def test_what_a_killed_building_left_is_cleared(tmp_path: Path) -> None:
 
     assert [path.name for path in folder.iterdir()] == ["old"]
     assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_certificates_of_a_demonstration_lead_to_the_address_at_which_it_is_served(tmp_path: Path) -> None:
+    addresses: list[str] = []
+
+    def make_app(config: Config) -> Flask:
+        addresses.append(config.base_url)
+        raise _EnoughError
+
+    config = Config.load({}, data=str(tmp_path / "new"), database_url="", base_url="http://127.0.0.1:8105")
+    with pytest.raises(_EnoughError):
+        ensure(make_app, config, people=FEWEST, keep=False, now=NOW, say=lambda _line: None)
+    assert addresses == ["http://127.0.0.1:8105"]
+
+
+class _EnoughError(Exception):
+    """The address is known; nothing needs to be built."""

@@ -28,12 +28,24 @@ from lms.attendance_imports.readers.times import Times
 from lms.attendance_imports.readers.vocabulary import WORDS
 from lms.attendance_imports.readers.waiting import WaitingColumn
 from lms.core.errors import Invalid
+from lms.core.file_templates import FileTemplate
 from lms.core.i18n import _
 
 NAME = "plain"
 _WHO = ({"email"}, {"name"}, {"first_name"}, {"last_name"})
 NEEDED = [who | times for who in _WHO for times in ({"joined", "left"}, {"joined", "duration"}, {"duration"})]
 """The sets of headings of which one must be there."""
+
+
+TEMPLATE = FileTemplate(
+    ("email", "name", "joined_at", "left_at"),
+    (
+        {"email": "first.example@example.org", "name": "First Example", "joined_at": "2026-11-30T09:00:00+00:00",
+         "left_at": "2026-11-30T10:30:00+00:00"},
+        {"email": "second.example@example.org", "name": "Second Example", "joined_at": "2026-11-30T09:10:00+00:00",
+         "left_at": "2026-11-30T10:15:00+00:00"},
+    ),
+)  # fmt: skip
 
 
 def recognises(document: Document) -> bool:

@@ -28,7 +28,7 @@ from lms.catalogue.rules import (
     planned_end,
 )
 from lms.catalogue.views.blueprint import bp
-from lms.catalogue.views.decisions import DECIDE, decisions_sent, open_keys
+from lms.catalogue.views.decisions import DECIDE, decisions_sent, open_keys, proposed_for
 from lms.catalogue.views.hours import hours_asked, nights_on, shown_hours
 from lms.core import clock
 from lms.core.errors import Invalid, NotFound, Refused
@@ -119,7 +119,7 @@ def _repeat(slug: str, form: NewLectureForm, repeat: Repeat) -> ResponseReturnVa
         checks=checks,
         hours=hours,
         nights=nights_on(hours.audience, checks),
-        decisions=decisions,
+        decisions=proposed_for(checks, hours.audience) | decisions,
         open_keys=open_keys(checks, decisions, tried=status == 422),
         kept=[(name, value) for name, value in request.form.items(multi=True) if _is_kept(name)],
     ), status

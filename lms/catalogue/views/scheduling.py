@@ -40,7 +40,7 @@ from lms.catalogue.queries import series as series_queries
 from lms.catalogue.rules import check_can_create_series, check_can_edit_series, may_create_series, not_cancelled
 from lms.catalogue.series_hours import Night, rotation_of
 from lms.catalogue.views.blueprint import bp
-from lms.catalogue.views.decisions import decisions_sent, open_keys
+from lms.catalogue.views.decisions import decisions_sent, open_keys, proposed_for
 from lms.catalogue.views.hours import audience_here, nights_on
 from lms.core import clock
 from lms.core.errors import Invalid, Refused
@@ -95,7 +95,7 @@ def series_copy(slug: str) -> ResponseReturnValue:
         rows=_copy_rows(lectures, checks, audience),
         checks=checks,
         policy=policy_queries.current_policy(source.id),
-        decisions=decisions,
+        decisions=proposed_for(checks, audience) | decisions,
         open_keys=open_keys(checks, decisions, tried=status == 422),
         counts=count_copied_parts(lectures, by=actor, at=at),
         links=sum(len(one.materials) for one in lectures),

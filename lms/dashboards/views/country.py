@@ -92,9 +92,15 @@ def _work(desk: CountryDesk) -> dict[str, Any]:
 
 
 def find_series_with_work(nominated: Sequence[CountrySeries]) -> CountrySeries | None:
-    """The first series with drafts and places left for them, else the first one."""
-    with_drafts = [row for row in nominated if row.left and row.counts.get(NominationState.DRAFTED)]
-    return next(iter([*with_drafts, *nominated]), None)
+    """The first series with drafts that can be submitted, else with places left, else with people who have not
+    answered, else the first one."""
+    return min(nominated, key=_rank, default=None)
+
+
+def _rank(row: CountrySeries) -> int:
+    if row.counts.get(NominationState.DRAFTED) and (row.left or not row.is_kept):
+        return 0
+    return 1 if row.left else 2 if row.counts.get(NominationState.INVITED) else 3
 
 
 def _places_of(row: CountrySeries, code: str) -> Iterable[PlaceLine]:

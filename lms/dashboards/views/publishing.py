@@ -19,7 +19,7 @@ from lms.catalogue.models import Lecture, LectureState, Series, Visibility
 from lms.catalogue.queries.lectures import list_lectures, name_givers, stations_of
 from lms.catalogue.queries.policies import current_policy
 from lms.catalogue.queries.series import get_series
-from lms.catalogue.rules import Station, check_can_edit_series, is_planned_draft, not_cancelled
+from lms.catalogue.rules import Station, check_can_edit_series, is_outside_days, is_planned_draft, not_cancelled
 from lms.catalogue.series_hours import audience_of, nights_of
 from lms.certificates.actions.requirements import Growth, find_growth
 from lms.certificates.eligibility import standing
@@ -63,6 +63,11 @@ class Readiness:
     def holidays(self) -> list[tuple[Lecture, DateCheck]]:
         """The lectures on a public holiday."""
         return [(lecture, self.checks[lecture.id]) for lecture in self.ready if self.checks[lecture.id].holidays]
+
+    @property
+    def outside(self) -> list[Lecture]:
+        """The lectures on a day before the first or after the last day of the series."""
+        return [lecture for lecture in self.ready if is_outside_days(lecture)]
 
     @property
     def without_description(self) -> list[Lecture]:

@@ -16,6 +16,7 @@ from lms.core.bulk import among, chunks, insert_many
 from lms.core.db import action, db, is_sqlite
 from lms.core.errors import Fault, Forbidden, Invalid
 from lms.core.events import AddressesKnown, PeopleCountriesChanged, PeopleTraitsChanged, PersonNameCorrected, publish
+from lms.core.file_templates import FileTemplate
 from lms.core.i18n import _, _n
 from lms.core.imports import ImportAnswer
 from lms.core.punctuation import listed, quoted
@@ -34,6 +35,19 @@ from lms.people.rules import checked_address, checked_language, checked_line, em
 
 COLUMNS: Final = ("email", "full_name", "native_name", "country", "sector", "organisation", "job_title", "gender")
 NOMINEE_COLUMNS: Final = (*COLUMNS, "language")
+_EXAMPLES: Final = (
+    {
+        "email": "first.example@example.org", "full_name": "First Example", "native_name": "", "country": "KE",
+        "sector": Sector.GOVERNMENT.value, "organisation": "Example Ministry", "job_title": "Example Adviser",
+        "gender": Gender.FEMALE.value, "language": "en",
+    },
+    {
+        "email": "second.example@example.org", "full_name": "Second Example", "country": "VN",
+        "sector": Sector.BUSINESS.value, "organisation": "Example Company", "language": "fr",
+    },
+)  # fmt: skip
+PEOPLE_TEMPLATE: Final = FileTemplate(COLUMNS, _EXAMPLES)
+NOMINEES_TEMPLATE: Final = FileTemplate(NOMINEE_COLUMNS, _EXAMPLES)
 _HEADINGS: Final = {
     "email": ("email", "e-mail", "email address", "e-mail address"),
     "full_name": ("full_name", "name"),

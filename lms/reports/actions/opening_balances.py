@@ -15,6 +15,7 @@ from lms.core import clock
 from lms.core.audit import record
 from lms.core.db import action, db, one_at_a_time
 from lms.core.errors import Fault, Forbidden, Invalid, NotFound, Refused, TooLarge
+from lms.core.file_templates import FileTemplate
 from lms.core.i18n import _
 from lms.core.imports import ImportAnswer
 from lms.core.roles import Actor
@@ -26,6 +27,11 @@ from lms.people.queries.country_names import code_of_name
 from lms.reports.models import OpeningRow, OpeningSet
 
 FIELDS = ("lecture", "date", "series", "country", "attendances")
+_EXAMPLE = {"lecture": "Example lecture", "date": "2019-03-28", "series": "Example series"}
+TEMPLATE = FileTemplate(
+    FIELDS,
+    (_EXAMPLE | {"country": "KE", "attendances": "120"}, _EXAMPLE | {"country": "VN", "attendances": "85"}),
+)
 """Headings of a file, in any order; further ones are ignored."""
 MOST_ROWS = 10_000
 MOST_ATTENDANCES = 1_000_000
