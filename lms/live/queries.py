@@ -18,7 +18,7 @@ from lms.attendance.queries.viewers import count_viewers
 from lms.attendance.rules import needed_ms
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries.lectures import get_lecture
-from lms.catalogue.queries.pauses import find_pause
+from lms.catalogue.queries.pauses import find_pause, list_resumptions
 from lms.catalogue.queries.policies import current_policies, policy_for
 from lms.catalogue.rules import REOPEN_WITHIN, AnyLecture, check_can_edit_lecture, may_edit_lecture, room_is_open
 from lms.core import clock
@@ -95,6 +95,7 @@ class Room:
             at=self.at,
             has_report=bool(self.lecture.join_url),
             replay_days=self.replay_days,
+            resumes_at=self.resumes_at,
         )
 
     @property
@@ -225,6 +226,7 @@ def list_reaches(lectures: Sequence[tuple[AnyLecture, int]], *, by: Actor, at: d
     with_link = set(read_column(select(Lecture.id).where(Lecture.id.in_(spans), Lecture.join_url != "")))
     recorded = {lecture.series_id for lecture, _percent in lectures if lecture.id not in with_link}
     policies = current_policies(recorded) if recorded else {}
+    resuming = list_resumptions(lecture for lecture, _percent in lectures)
     reaches = {}
     for lecture, percent in lectures:
         span = spans[lecture.id]
@@ -240,5 +242,6 @@ def list_reaches(lectures: Sequence[tuple[AnyLecture, int]], *, by: Actor, at: d
             at=at,
             has_report=lecture.id in with_link,
             replay_days=0 if lecture.id in with_link else policies[lecture.series_id].replay_days,
+            resumes_at=resuming.get(lecture.id),
         )
     return reaches

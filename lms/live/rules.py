@@ -35,7 +35,8 @@ class Reach:
     """Whether somebody who stays in a live lecture from now on can still attend it.
 
     `length_ms` is the planned length, or the time since the start where that is longer. `replay_days`: how long
-    after the lecture its replay counts; 0 where it does not.
+    after the lecture its replay counts; 0 where it does not. `resumes_at`: when a paused lecture is meant to go on, as
+    no minutes are counted until then.
     """
 
     counted_ms: int
@@ -45,6 +46,7 @@ class Reach:
     at: datetime
     has_report: bool = False
     replay_days: int = 0
+    resumes_at: datetime | None = None
 
     @property
     def more(self) -> int:
@@ -73,7 +75,8 @@ class Reach:
             if self.elapsed_ms + self._left_ms + overrun_ms > self.length_ms + _LONGEST_OVERRUN_MS:
                 return None
             stay_ms = self._left_ms + overrun_ms
-        moment = self.at + timedelta(milliseconds=stay_ms + MINUTE_MS - 1)
+        counts_from = max(self.at, self.resumes_at or self.at)
+        moment = counts_from + timedelta(milliseconds=stay_ms + MINUTE_MS - 1)
         return moment.replace(second=0, microsecond=0)
 
     @property

@@ -20,7 +20,7 @@ from lms.core.file_deletions import delete_after_commit
 from lms.core.i18n import _
 from lms.core.roles import SYSTEM, Actor
 from lms.people.models import Person
-from lms.streaming.chunk_store import store_chunk
+from lms.streaming.chunk_store import last_received, store_chunk
 from lms.streaming.media_probe import MediaInfo
 from lms.streaming.models import Epoch, SourceFailure, SourceFile, Stream, StreamSession, StreamState, Track
 from lms.streaming.queries import (
@@ -34,6 +34,7 @@ from lms.streaming.queries import (
 )
 from lms.streaming.rules import (
     MAX_FILE_NAME,
+    SILENT_FOR,
     check_can_stream,
     check_is_time,
     check_takes_chunks,
@@ -76,8 +77,8 @@ def begin_streaming(
 ) -> StreamSession:
     """Begins to send picture and sound of a lecture.
 
-    Refused while another page sends, unless `takes_over`, or the page `replaces` a session that the same person began:
-    the other session is then stopped. Raises Forbidden and NotFound.
+    Refused while another page sends, unless `takes_over`, or the same person began its session and the page `replaces`
+    it or nothing of it arrived for ten seconds: the other session is then stopped. Raises Forbidden and NotFound.
     """
     lecture = locked_lecture(lecture_id)
     check_can_edit_lecture(lecture, by)
@@ -90,7 +91,8 @@ def begin_streaming(
         db.session.flush()
     other = find_open_session(stream.id)
     if other is not None:
-        takes_over = takes_over or (other.public_id == replaces and other.person_id == by.person_id)
+        if not takes_over and other.person_id == by.person_id:
+            takes_over = other.public_id == replaces or at - last_received(other) >= SILENT_FOR
         if not takes_over and other.person_id != by.person_id:
             person = db.session.get_one(Person, other.person_id)
             raise Refused(_("%(name)s is sending this lecture from another computer.", name=person.full_name))

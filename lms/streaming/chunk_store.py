@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import errno
 import hashlib
+from datetime import datetime
 
 from lms.core import files
 from lms.core.errors import Invalid, Refused
 from lms.core.i18n import _
 from lms.core.process_cache import memory
 from lms.streaming.models import StreamSession
-from lms.streaming.rules import MAX_CHUNKS, NO_DISK, chunk_key
+from lms.streaming.rules import MAX_CHUNKS, NO_DISK, chunk_folder, chunk_key
 from lms.streaming.webm import MAGIC
 
 _REMEMBERED = 200
@@ -54,3 +55,8 @@ def count_chunks(session: StreamSession) -> int:
     while len(remembered) > _REMEMBERED:
         remembered.pop(next(iter(remembered)), None)
     return count
+
+
+def last_received(session: StreamSession) -> datetime:
+    """When the last chunk of a session was stored; its start where none was."""
+    return max((at for _name, at in files.listed(chunk_folder(session))), default=session.started_at)

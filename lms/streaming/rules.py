@@ -21,6 +21,8 @@ _LEAST_SHARE, _SLACK_MS = 0.98, 2000
 """Of a file that states its length so much has to be there."""
 LATE_CHUNKS = timedelta(minutes=1)
 """So long after the end of a session what was recorded before it can arrive."""
+SILENT_FOR = timedelta(seconds=10)
+"""Who sent a lecture and comes back continues without a question where nothing arrived for this time."""
 LATE_SEGMENTS_MS = 20_000
 """So long after it was recorded the newest segment shows that viewers get no more. Usual are five seconds."""
 LITTLE_DISK, NO_DISK = 2_000_000_000, 300_000_000

@@ -96,7 +96,7 @@ async function beat(isLast = false) {
   if (!answer.ok) return soon();
   mark = answer.headers.get("Presence-Mark");
   markedAt = performance.now();
-  if (!(await sendKept())) tellLine(room.dataset[room.dataset.state === "live" ? "kept" : "waits"]);
+  if (!(await sendKept())) tellLine(room.dataset[{ live: "kept", paused: "stands" }[room.dataset.state] || "waits"]);
 }
 
 // What the server can prove later by its own mark: one heartbeat in each beat's time, for as long as it accepts.

@@ -9,6 +9,7 @@ const KINDS = ["video/webm;codecs=vp8,opus", "video/webm;codecs=h264,opus", "vid
 const SOUND_KINDS = ["audio/webm;codecs=opus", "audio/webm"];
 const AUDIENCE_SECONDS = 5;
 const SLOW_CHUNKS = 4;
+const LOST_CHUNKS = 3; // with so many and without the first, nothing of a session can be played
 const HELD_BACK_SEGMENTS = 3; // what a player stays behind the end of the playlist
 
 let sources = null;
@@ -21,6 +22,7 @@ let lock = null;
 let isBusy = false;
 let isSoundOnly = false;
 let isTaken = false;
+let rest = null; // of a session that ended elsewhere, while it is sent
 let refusal = "";
 let delay = null; // seconds; null while nothing can be played
 let playableAt = 0; // when the playlist grew last, by this page's own clock
@@ -29,20 +31,22 @@ const store = `studio-session-${studio ? studio.dataset.lecture : ""}`;
 const now = () => performance.now() / 1000; // a clock that nobody sets
 const words = (name, values = {}) => Object.entries(values).reduce((text, [key, value]) => text.replace(`{${key}}`, value), studio.dataset[name] || "");
 const state = () => room.dataset.state;
+const isSending = () => Boolean(session) && session.track === "main"; // to viewers
 const setText = (element, text) => { if (element.textContent !== text) element.textContent = text; };
 const say = (name, values) => setText(byId("studio-line").firstElementChild, words(name, values));
 
 // What the page says
 
 function tell() {
-  const isLive = session && session.track === "main";
-  if (refusal) setText(byId("studio-line").firstElementChild, refusal);
+  const isLive = isSending();
+  if (state() === "over" && rest) say("ended");
+  else if (refusal) setText(byId("studio-line").firstElementChild, refusal);
   else if (isTaken && state() === "live") say("taken");
-  else if (isLive && outbox.isLost) say("lost");
+  else if (isLive && outbox.trouble) say(outbox.trouble);
   else if (isLive && isSoundOnly) say("disk");
   else if (isLive && playableAt && now() - playableAt > Number(studio.dataset.stuckSeconds)) say("stuck");
-  else if (isLive) say(delay === null ? "starts" : "live");
-  else if (session) say(outbox.isLost ? "lost" : "rehearses");
+  else if (isLive) say(delay === null ? "starts" : sources.isMuted ? "micOff" : "live");
+  else if (session) say(outbox.trouble || "rehearses");
   else if (state() === "paused") say("paused");
   else if (state() === "live") say(...elsewhere());
   else if (!sources || !sources.microphone) say("asks");
@@ -59,18 +63,19 @@ function elsewhere() {
 async function tellLine() {
   const waiting = await outbox.count();
   let text = "";
-  if (session && outbox.isLost) text = words("lineLost", { seconds: waiting });
+  if ((session || rest) && waiting && (outbox.trouble || rest)) text = words("lineLost", { seconds: waiting });
+  else if (session && outbox.aside.size) text = words("lineAside");
   else if (session && waiting > SLOW_CHUNKS) text = words("lineSlow", { seconds: waiting });
   else if (session && session.count) text = words("lineGood");
   setText(byId("quality"), text);
-  const isShown = session && session.track === "main" && delay !== null && !outbox.isLost;
+  const isShown = isSending() && delay !== null && !outbox.trouble;
   setText(byId("delay"), isShown ? words("delay", { seconds: Math.round(delay) }) : "");
 }
 
 function tellBack() {
   byId("back").hidden = state() !== "paused";
   if (state() !== "paused") return;
-  const time = resumesAt && new Intl.DateTimeFormat(document.documentElement.lang, { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: studio.dataset.zone }).format(resumesAt);
+  const time = resumesAt && resumesAt.toLocaleTimeString(document.documentElement.lang, { timeStyle: "short", hourCycle: "h23", timeZone: studio.dataset.zone });
   setText(byId("back-text"), time ? words(resumesAt < new Date() ? "backLate" : "backAt", { time }) : "");
 }
 
@@ -81,24 +86,29 @@ function tellVoice() {
 }
 
 function tellTrouble(name) {
-  setText(byId("trouble"), name ? words(name) : "");
+  setText(byId("trouble"), words(name));
   if (name && !sources.microphone) setText(byId("studio-line").firstElementChild, words(name));
 }
 
 function buttons() {
-  const isLive = Boolean(session) && session.track === "main";
+  const isLive = isSending();
   const isReady = Boolean(sources && sources.microphone);
   byId("allow").hidden = isReady;
   byId("cover").hidden = isReady;
+  const microphone = byId("microphone");
+  const { dataset } = microphone;
+  microphone.disabled = !isReady;
+  dataset.is = sources && sources.isMuted ? "off" : "on";
+  setText(microphone.lastElementChild, dataset[dataset.is]);
   for (const [id, isOn] of [
-    ["microphone", isReady && !sources.isMuted], ["camera", isReady && Boolean(sources.pictures.camera)],
+    ["camera", isReady && Boolean(sources.pictures.camera)],
     ["screen", isReady && Boolean(sources.pictures.screen)],
   ]) {
     byId(id).setAttribute("aria-pressed", String(isOn));
     byId(id).disabled = !isReady;
   }
   byId("screen").disabled = !isReady || !navigator.mediaDevices.getDisplayMedia;
-  const isRehearsing = Boolean(session) && !isLive;
+  const isRehearsing = session && !isLive;
   setText(byId("rehearse"), isRehearsing ? byId("rehearse").dataset.stop : byId("rehearse").dataset.start);
   byId("rehearse").disabled = isBusy || !isReady;
   byId("go-live").hidden = isLive || !["waiting", "live"].includes(state());
@@ -110,7 +120,8 @@ function buttons() {
 function setState(name) {
   if (state() === name) return;
   room.dataset.state = name;
-  if (name === "over") return location.reload();
+  ask("");
+  if (name === "over") leave();
   document.querySelectorAll("[data-when]").forEach((part) => { part.hidden = !part.dataset.when.split(" ").includes(name); });
 }
 
@@ -128,11 +139,10 @@ async function listDevices() {
 
 function fill(id, devices, chosen, none) {
   const select = byId(id);
-  const options = devices.map((device) => new Option(device.label || words("firstDevice"), device.deviceId));
-  if (none) options.push(new Option(none, ""));
-  select.replaceChildren(...options);
+  select.replaceChildren(...devices.map((device) => new Option(device.label || words("firstDevice"), device.deviceId)));
+  if (none) select.append(new Option(none, ""));
   select.value = chosen;
-  select.disabled = !options.length;
+  select.disabled = !select.length;
 }
 
 // Sending
@@ -140,7 +150,6 @@ function fill(id, devices, chosen, none) {
 async function post(address, values) {
   const form = new FormData();
   for (const [name, value] of Object.entries(values)) if (value) form.set(name, value);
-  form.set("csrf_token", room.dataset.csrf);
   try {
     return await fetch(address, { method: "POST", body: form, headers: { "X-CSRFToken": room.dataset.csrf } });
   } catch (error) {
@@ -156,17 +165,18 @@ async function begin(track, { takesOver = false } = {}) {
     rehearsal: track === "rehearsal" && "1", take_over: takesOver && "1", replaces,
   });
   if (!answer || answer.status >= 500) {
-    setText(byId("trouble"), words("offline"));
+    tellTrouble("offline");
     return false;
   }
   const begun = await answer.json();
   if (!answer.ok) {
     ask(answer.status === 409 && audience && audience.sender ? begun.detail : "");
     if (byId("question").hidden) setText(byId("trouble"), begun.detail);
+    else byId("take-over").focus();
     return false;
   }
   ask("");
-  setText(byId("trouble"), "");
+  tellTrouble("");
   if (before) finish(before, recorder);
   isTaken = false;
   refusal = "";
@@ -228,23 +238,33 @@ async function stop() {
 function received(chunk, status, receipt) {
   if (session && chunk.address === session.address) {
     if (session.isEnding) return;
-    if (status === 409 || status === 403 || receipt.is_stopped) lose();
+    if (status === 409 || status === 410 || receipt.is_stopped) lose();
     else if (status >= 400) refusal = words("refused", { reason: receipt.detail });
-    else if (session.track === "main") follow(receipt.is_sound_only);
+    else if (!receipt.next_chunk && chunk.number >= LOST_CHUNKS) once(() => begin(session.track));
+    else if (isSending()) follow(receipt.is_sound_only);
   }
   tell();
   tellLine();
 }
 
-// Another page sends now, or somebody else paused or ended the lecture
+// Another page sends now, or somebody else paused or ended the lecture. What was recorded until then is still sent: the
+// server takes it for a minute.
 function lose() {
-  if (recorder.state !== "inactive") recorder.stop();
+  rest = finish(session, recorder).finally(() => { rest = null; });
   session = null;
   sessionStorage.removeItem(store);
   isTaken = state() === "live";
   byId("rehearsal").hidden = true;
   buttons();
-  readAudience();
+  if (state() !== "over") readAudience();
+}
+
+// The lecture is over, ended by somebody else
+async function leave() {
+  if (session) lose();
+  show();
+  await rest;
+  location.reload();
 }
 
 // With a disk that is nearly full only sound is sent, in a session of its own, until there is room again
@@ -272,12 +292,17 @@ async function once(work) {
   }
 }
 
+function mark(button, isShown) {
+  if (isShown) button.dataset.testid = "confirm";
+  else delete button.dataset.testid;
+}
+
+// A question stands in the place of the buttons
 function ask(text) {
   byId("question").hidden = !text;
+  byId("buttons").hidden = Boolean(text);
   setText(byId("question-text"), text);
-  const button = byId("take-over");
-  if (text) button.dataset.testid = "confirm";
-  else delete button.dataset.testid;
+  mark(byId("take-over"), text);
 }
 
 async function goLive(takesOver) {
@@ -323,18 +348,16 @@ async function rehearse() {
   }
 }
 
+const fetchMedia = (name) => fetch(studio.dataset.media + name, { credentials: "omit", cache: "no-store" }).catch(() => ({}));
+
 async function playRehearsal(current) {
   await loadPlayer();
-  const address = `${studio.dataset.media}${current.folder}/master.m3u8`;
-  while (session === current) {
-    const answer = await fetch(address, { credentials: "omit", cache: "no-store" }).catch(() => null);
-    if (answer && answer.ok && delay !== null) break;
-    await wait(1);
-  }
+  const name = `${current.folder}/master.m3u8`;
+  while (session === current && !((await fetchMedia(name)).ok && delay !== null)) await wait(1);
   if (session !== current) return;
   const video = byId("rehearsed");
   const again = () => { preview = null; playRehearsal(current); };
-  preview = window.playStream(video, address, { isLive: true, onError: again, onSlow: () => {} });
+  preview = window.playStream(video, studio.dataset.media + name, { isLive: true, onError: again, onSlow: () => {} });
   video.play().catch(() => {});
 }
 
@@ -352,12 +375,12 @@ function loadPlayer() {
 // What viewers get
 
 async function readAudience() {
-  const answer = await fetch(studio.dataset.audience).catch(() => null);
-  if (answer && answer.ok) {
+  const answer = await fetch(studio.dataset.audience).catch(() => ({}));
+  if (answer.ok) {
     audience = await answer.json();
     if (audience.resumes_at) resumesAt = new Date(audience.resumes_at);
     // While this page sends, it knows more than the answer, which may be older
-    if (!isBusy && !(session && session.track === "main" && audience.state === "waiting")) setState(audience.state);
+    if (!isBusy && !(isSending() && audience.state === "waiting")) setState(audience.state);
     byId("viewers").dataset.count = audience.viewers;
     setText(byId("viewers"), audience.title);
     setText(byId("time"), audience.time);
@@ -385,14 +408,14 @@ function bar(country, most) {
 async function measureDelay() {
   if (!session) return;
   const current = session;
-  const answer = await fetch(`${studio.dataset.media}${current.folder}/a.m3u8`, { credentials: "omit", cache: "no-store" }).catch(() => null);
-  if (!answer || !answer.ok || session !== current) return;
+  const answer = await fetchMedia(`${current.folder}/a.m3u8`);
+  if (!answer.ok || session !== current) return;
   const end = endOf(await answer.text());
   if (end === null) return;
   if (end !== current.end) playableAt = now();
-  const isOurs = end > new Date(answer.headers.get("Date")) - 20_000 || delay !== null;
+  const age = new Date(answer.headers.get("Date")) - end;
   current.end = end;
-  if (isOurs) delay = Math.max((new Date(answer.headers.get("Date")) - end) / 1000, 0) + HELD_BACK_SEGMENTS * Number(studio.dataset.segment);
+  if (age < 20_000 || delay !== null) delay = Math.max(age / 1000, 0) + HELD_BACK_SEGMENTS * Number(studio.dataset.segment);
 }
 
 function endOf(playlist) {
@@ -415,8 +438,8 @@ async function open() {
 
 // After a reload the lecture goes on by itself where the browser still allows camera and microphone
 async function continueAfterReload() {
-  const permission = await navigator.permissions.query({ name: "microphone" }).catch(() => null);
-  if (!permission || permission.state !== "granted") return;
+  const permission = await navigator.permissions.query({ name: "microphone" }).catch(() => ({}));
+  if (permission.state !== "granted") return;
   await open();
   if (state() === "live" && sessionStorage.getItem(store) && sources.microphone) once(() => goLive(false));
 }
@@ -425,24 +448,15 @@ function listen() {
   byId("allow").addEventListener("click", open);
   byId("microphone").addEventListener("click", () => sources.mute(!sources.isMuted));
   byId("camera").addEventListener("click", async () => {
-    if (sources.pictures.camera) {
-      sources.hide("camera");
-      sources.onChange();
-    } else {
-      await sources.useCamera(byId("cameras").value);
-    }
+    if (sources.pictures.camera) sources.remove("camera");
+    else await sources.useCamera(byId("cameras").value);
     listDevices();
   });
-  byId("screen").addEventListener("click", () => {
-    if (!sources.pictures.screen) return sources.shareScreen();
-    sources.hide("screen");
-    return sources.onChange();
-  });
+  byId("screen").addEventListener("click", () => (sources.pictures.screen ? sources.remove("screen") : sources.shareScreen()));
   byId("cameras").addEventListener("change", async (event) => {
     if (event.target.value) return sources.useCamera(event.target.value);
     localStorage.setItem("studio-camera", "none");
-    sources.hide("camera");
-    return sources.onChange();
+    return sources.remove("camera");
   });
   byId("microphones").addEventListener("change", (event) => sources.useMicrophone(event.target.value));
   navigator.mediaDevices.addEventListener("devicechange", async () => {
@@ -452,6 +466,7 @@ function listen() {
   byId("rehearse").addEventListener("click", () => once(rehearse));
   byId("go-live").addEventListener("click", () => once(() => goLive(false)));
   byId("take-over").addEventListener("click", () => once(() => goLive(true)));
+  byId("leave-it").addEventListener("click", () => { ask(""); byId("go-live").focus(); });
   byId("pause").addEventListener("click", () => once(() => (state() === "paused" ? goLive(false) : pause(5))));
   byId("back").addEventListener("click", (event) => {
     if (event.target.dataset.minutes) pause(event.target.dataset.minutes).then(show);
@@ -459,11 +474,8 @@ function listen() {
   // Before the lecture ends, all that was recorded is sent
   const end = byId("end");
   const confirm = end.querySelector("button");
-  delete confirm.dataset.testid;
-  end.addEventListener("toggle", () => {
-    if (end.open) confirm.dataset.testid = "confirm";
-    else delete confirm.dataset.testid;
-  });
+  mark(confirm, false);
+  end.addEventListener("toggle", () => mark(confirm, end.open));
   end.querySelector("form").addEventListener("submit", async (event) => {
     if (!session) return;
     event.preventDefault();
@@ -473,9 +485,8 @@ function listen() {
     });
     event.target.submit();
   });
-  addEventListener("beforeunload", (event) => { if (session && session.track === "main") event.preventDefault(); });
+  addEventListener("beforeunload", (event) => { if (rest || isSending()) event.preventDefault(); });
   document.addEventListener("visibilitychange", stayAwake);
-  addEventListener("online", () => outbox.send());
 }
 
 async function run() {
@@ -492,6 +503,7 @@ async function run() {
   await continueAfterReload();
   for (;;) {
     await wait(AUDIENCE_SECONDS);
+    outbox.send();
     await readAudience();
   }
 }

@@ -1,6 +1,7 @@
 // Follows a lecture that is given in the browser: asks for the room's snapshot, plays what it names, live or as a replay,
 // and says in words what goes on. Minutes count only while the page follows (room.js reads data-follows).
 import { connectChapters, connectControls, showPlaying } from "./watching/controls.js";
+import { hasNewer, Line } from "./watching/line.js";
 import { followReplay } from "./watching/replay.js";
 import { offerSoundTest } from "./watching/sound-test.js";
 
@@ -10,7 +11,7 @@ const SECONDS = 3;
 const LOW_DATA_SECONDS = 15;
 const LOADS_SECONDS = 3;
 const STALLED_SECONDS = 12;
-const LOW_AFTER_STALLED_SECONDS = 8; // of the last two minutes or so
+const ANSWER_MS = 5000; // a snapshot takes no longer on a line that works
 const SAVE_SECONDS = 5;
 const MOVES_MS = 2500;
 
@@ -26,6 +27,7 @@ let loading = null;
 let failures = 0; // of the player, in a row
 let isWaiting = false; // before it tries again
 let unanswered = 0; // snapshots, in a row
+let answeredAt = -Infinity;
 let isAsking = false;
 let nextAsk = 0;
 let isLow = false; // sound only
@@ -36,7 +38,7 @@ let isUnable = false;
 let lastTime = -1;
 let movedAt = -Infinity; // when the picture or the sound last went on
 let stalledSince = 0;
-let badness = 0;
+const line = new Line();
 let hint = ""; // said while it plays
 
 const words = (name) => stage.dataset[name];
@@ -189,7 +191,7 @@ function setLow(isOn, isByLine = false) {
   const position = isLive ? -1 : video.currentTime;
   isLow = isOn;
   isLowByLine = isByLine && isOn;
-  badness = 0;
+  line.change(isOn);
   byId(isOn ? "sound-only" : "with-picture").checked = true;
   room.dataset.lowData = isOn ? "yes" : "no";
   room.dispatchEvent(new Event("lowdata"));
@@ -200,11 +202,14 @@ function lower() {
   if (!isChosen && !isLow) setLow(true, true);
 }
 
+const savesData = () => Boolean((navigator.connection || {}).saveData);
+const isSlowest = () => /2g/.test((navigator.connection || {}).effectiveType || "");
+
 function startsLow() {
   const choice = localStorage.getItem("sound-only");
-  const line = navigator.connection || {};
   isChosen = Boolean(choice);
-  return choice ? choice === "yes" : Boolean(line.saveData) || /2g/.test(line.effectiveType || "");
+  isLowByLine = !choice && !savesData() && isSlowest();
+  return choice ? choice === "yes" : savesData() || isSlowest();
 }
 
 // In words
@@ -216,7 +221,7 @@ function behind() {
 }
 
 function pauseWords() {
-  if (!status.resumes_at) return words("pause");
+  if (!status.resumes_at || Date.parse(status.resumes_at) < Date.now() + clockOffset) return words("pause");
   const form = { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: stage.dataset.zone, numberingSystem: "latn" };
   const time = new Intl.DateTimeFormat(document.documentElement.lang || "en", form).format(new Date(status.resumes_at));
   return words("pauseUntil").replace("{time}", time);
@@ -230,12 +235,19 @@ function sentence(isPlaying, stalled) {
   if (isLive && status.on_air === "off" && !isPlaying) return words("off");
   if (isLive && status.on_air === "interrupted" && !isPlaying) return words("interrupted");
   if (isStopped) return isLive ? words(byId("play").hidden ? "stopped" : "blocked") : hint || words("replay");
+  if (isStarved(isPlaying) && stalled > LOADS_SECONDS) return words("interrupted");
   if (!isPlaying && stalled > STALLED_SECONDS) return words(isLow ? "slowSound" : "slow");
   if (!isPlaying && stalled > LOADS_SECONDS) return words("connecting");
   if (!isLive) return hint || words("replay");
   if (!byId("sound-on").hidden) return words("muted");
   if (isLowByLine) return words("low");
   return status.has_video || isLow ? "" : words("noPicture");
+}
+
+// All that there is was played, and the server answers: the lecturer is away for longer than the server knows
+function isStarved(isPlaying) {
+  const isAnswered = performance.now() - answeredAt < (isLow ? LOW_DATA_SECONDS : SECONDS) * 1250 + ANSWER_MS;
+  return isLive && Boolean(playing) && !isPlaying && !isStopped && isAnswered && video.seekable.length > 0 && !hasNewer(video);
 }
 
 function setFollows(isFollowing) {
@@ -252,10 +264,11 @@ function tell() {
   else stalledSince = stalledSince || performance.now();
   const stalled = stalledSince ? (performance.now() - stalledSince) / 1000 : 0;
   // Nobody loses minutes because the instructor's picture is away
-  const isAway = isLive && !isStopped && navigator.onLine && status.on_air !== "on";
+  const isAway = isLive && !isStopped && navigator.onLine && (status.on_air !== "on" || isStarved(isPlaying));
   setFollows(isPlaying || isAway);
   const shows = playing ? (isLow ? "sound" : "picture") : "nothing";
   stage.dataset.shows = shows;
+  stage.dataset.paused = isLive && status.state === "paused" && shows !== "nothing" ? "yes" : "no";
   byId("screen").hidden = byId("controls").hidden = byId("keys").hidden = shows === "nothing";
   byId("cover").hidden = shows !== "sound";
   video.controls = !isLive;
@@ -263,19 +276,22 @@ function tell() {
   if (!video.muted) byId("sound-on").hidden = true;
   showPlaying(video);
   say(sentence(isPlaying, stalled));
-  const line = isPlaying && isLive && status.state === "live" ? behind() : "";
-  byId("behind").hidden = !line;
-  byId("behind").textContent = line;
+  const delay = isPlaying && isLive && status.state === "live" ? behind() : "";
+  byId("behind").hidden = !delay;
+  byId("behind").textContent = delay;
 }
 
-// Each second: a line that is often behind gets the sound only
+// Each second: a line that is often behind gets the sound only, and the picture again once it may suffice
 function tick() {
   if (!stage || !playing) return;
   const isMoving = lastTime >= 0 && video.currentTime !== lastTime;
   lastTime = video.currentTime;
   const isAway = isLive && status.on_air !== "on";
-  badness = isMoving || video.paused || isAway || !navigator.onLine ? Math.max(badness - 0.07, 0) : badness + 1;
-  if (badness > LOW_AFTER_STALLED_SECONDS && failures === 0 && unanswered === 0) lower();
+  if (!video.paused && !isAway && navigator.onLine && failures === 0 && unanswered === 0) {
+    const wish = line.tick({ isStalled: !isMoving && hasNewer(video), isSound: isLow });
+    if (wish === "sound") lower();
+    if (wish === "picture" && isLowByLine && !savesData() && !isSlowest()) setLow(false);
+  }
   if (isMoving && !video.paused) {
     movedAt = performance.now();
     failures = 0;
@@ -307,6 +323,7 @@ async function ask() {
     if (moment) clockOffset = moment + 500 - Date.now();
     media = status.media;
     unanswered = 0;
+    answeredAt = performance.now();
     room.dispatchEvent(new CustomEvent("snapshot", { detail: status }));
   } catch (error) {
     unanswered += 1; // room.js tells that the line is down
@@ -329,6 +346,7 @@ function mount() {
   isLive = stage.dataset.kind === "live";
   isLow = startsLow();
   if (isLow) {
+    line.change(true);
     byId("sound-only").checked = true;
     room.dataset.lowData = "yes";
     room.dispatchEvent(new Event("lowdata"));

@@ -9,17 +9,20 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from lms.catalogue.actions.states import end_lecture
 from lms.catalogue.models import Lecture, LectureState
 from lms.core import clock, files
 from lms.core.db import db
+from lms.core.roles import SYSTEM
 from lms.live import views
+from lms.streaming.chunk_store import count_chunks
 from lms.streaming.models import StreamSession, Track
 from lms.streaming.packager import run_packager
 from lms.streaming.queries import find_stream, list_epochs
 from lms.streaming.rules import LITTLE_DISK
 from tests.factories import PASSWORD
 from tests.journeys.conftest import Site, Visitor
-from tests.journeys.test_lecture_room import browser
+from tests.journeys.test_lecture_room import PLAYS, browser
 
 __all__ = ["browser"]
 pytestmark = [pytest.mark.xdist_group("camera"), pytest.mark.long]
@@ -178,6 +181,10 @@ def test_a_second_instructor_takes_over_and_the_first_reads_it(studio: Studio) -
     line(omar, "Lin Yuhan is sending this lecture")
     omar.get_by_test_id("go-live").click()
     omar.get_by_text("Lin Yuhan is sending this lecture from another computer.").wait_for()
+    expect(omar.get_by_test_id("confirm")).to_be_in_viewport()
+    assert omar.get_by_test_id("go-live").is_hidden()  # the question stands in its place
+    omar.get_by_role("button", name="Cancel").click()
+    omar.get_by_test_id("go-live").click()
     omar.get_by_test_id("confirm").click()
     line(omar, "You are seen and heard")
     line(lin, "This lecture is now sent from another page or computer")
@@ -194,6 +201,62 @@ def test_an_instructor_who_vanishes_is_replaced(studio: Studio) -> None:
     lin.context.set_offline(False)
     line(lin, "You are seen and heard")
     line(omar, "Lin Yuhan is sending this lecture")
+
+
+def test_a_tab_that_dies_is_replaced_without_a_question_and_viewers_keep_the_picture(studio: Studio) -> None:
+    studio.site.make.enrolment(studio.series, studio.site.make.person("Ada", email="ada@x.example", password=PASSWORD))
+    lin = studio.open()
+    go_live(lin)
+    visitor = studio.sign_in("ada@x.example")
+    visitor.page.add_init_script(
+        """
+        window.said = [];
+        addEventListener("DOMContentLoaded", () => new MutationObserver(() => {
+          const air = document.getElementById("air");
+          if (air) window.said.push(air.textContent);
+        }).observe(document, { subtree: true, childList: true, characterData: true }));
+        """
+    )
+    visitor.go(studio.path)
+    ada = visitor.page
+    ada.wait_for_function(PLAYS, timeout=60_000)
+    lin.context.close()
+    ada.get_by_test_id("air").filter(has_text="Waiting for the lecturer").wait_for()
+    again = studio.open()
+    line(again, "Nothing arrives from Lin Yuhan at the moment", 60_000)
+    before = ada.evaluate("document.getElementById('video').currentTime")
+    go_live(again)
+    ada.wait_for_function("before => document.getElementById('video').currentTime > before + 2", arg=before)
+    assert ada.evaluate("document.getElementById('player').dataset.shows") == "picture"
+    assert [words for words in ada.evaluate("window.said") if "connection is slow" in words] == []
+
+
+def test_what_was_recorded_until_somebody_else_ended_the_lecture_is_sent(studio: Studio) -> None:
+    page = studio.open()
+    go_live(page)
+    studio.stopping.set()  # how long the packager waits is its own rule
+    page.route("**/streams/*/*", lambda route: route.fulfill(status=429, body="slow down"))
+    line(page, "The server takes nothing at the moment")
+    page.get_by_test_id("quality").filter(has_text="seconds are kept on this computer").wait_for()
+    studio.site.within(lambda: end_lecture(studio.lecture.id, by=SYSTEM, at=clock.now()))
+    line(page, "The lecture was ended by somebody else")
+    page.unroute("**/streams/*/*")
+    page.locator("[data-testid=room][data-state=over]").wait_for()
+    page.wait_for_function("() => document.getElementById('studio') === null")
+
+    def chunks() -> tuple[int | None, int]:
+        session = db.session.query(StreamSession).one()
+        return session.chunk_count, count_chunks(session)
+
+    stated, stored = studio.site.within(chunks)
+    assert stated == stored > 4
+
+
+def test_a_session_without_its_first_chunk_is_begun_anew(studio: Studio) -> None:
+    page = studio.open()
+    page.route("**/streams/*/0", lambda route: route.fulfill(status=413, body="too large"), times=1)
+    go_live(page)
+    assert studio.sessions() == 2
 
 
 def test_a_disk_nearly_full_leaves_the_sound_and_comes_back(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -227,7 +227,7 @@ def test_a_pause_is_shown_with_its_end(hall: Hall, sign_in: Callable[[str], Visi
     at = clock.now()
     hall.site.within(lambda: pause_lecture(hall.lecture.id, minutes=5, by=SYSTEM, at=at))
     until = at + timedelta(minutes=5)
-    air.filter(has_text=f"Paused. Back at {until:%H:%M}.").wait_for(timeout=20_000)
+    air.filter(has_text=f"Paused until {until:%H:%M}. No minutes are counted until then.").wait_for(timeout=20_000)
     assert ada.page.get_by_test_id("room").get_attribute("data-state") == "paused"
     ada.is_accessible("room, paused")
     hall.site.within(lambda: resume_lecture(hall.lecture.id, by=SYSTEM, at=clock.now()))

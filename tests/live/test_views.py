@@ -13,6 +13,7 @@ from sqlalchemy import update
 
 from lms.attendance.actions.credits import credit_lecture
 from lms.attendance.models.evidence import Presence, Source
+from lms.catalogue.actions.pauses import pause_lecture
 from lms.catalogue.models import Lecture
 from lms.catalogue.queries.policies import current_policy
 from lms.core import clock
@@ -237,6 +238,18 @@ def test_who_can_attend_reads_until_when_to_stay(hall: Hall) -> None:
     assert words
     assert words[1] in {f"{clock.now() + timedelta(minutes=39 + n, hours=8):%H:%M}" for n in (0, 1)}
     assert state["reach_words"] in page
+
+
+def test_a_pause_moves_until_when_to_stay(hall: Hall) -> None:
+    hall.change(join_url=None)
+    at_minute(hall, 20, counted_ms=15 * 60_000)
+    with hall.make.app.app_context():
+        pause_lecture(hall.lecture.id, minutes=15, by=SYSTEM, at=clock.now())
+    due = {f"{clock.now() + timedelta(minutes=15 + 39 + n, hours=8):%H:%M}" for n in (0, 1)}
+    for path in (hall.path, f"/lectures/{hall.lecture.id}", "/me", f"/series/{hall.series.slug}"):
+        words = re.search(r"Stay until (\d\d:\d\d) for this", " ".join(hall.client.get(path).text.split()))
+        assert words, path
+        assert words[1] in due, path
 
 
 def test_what_counts_only_if_the_lecture_overruns(hall: Hall) -> None:

@@ -59,7 +59,8 @@ def lecture(make: Make) -> Lecture:
 def begin(make: Make, lecture: Lecture, name: str = "Lin Yuhan", **options: Any) -> StreamSession:
     person = next(person for person in lecture.series.instructors if person.full_name == name)
     track = options.pop("track", Track.MAIN)
-    return begin_streaming(lecture.id, track, by=make.actor(person), at=clock.now(), **options)
+    at = options.pop("at", None) or clock.now()
+    return begin_streaming(lecture.id, track, by=make.actor(person), at=at, **options)
 
 
 def store(session: StreamSession, number: int, content: bytes) -> int:
@@ -84,6 +85,17 @@ def test_a_page_that_was_reloaded_continues_its_own_session(make: Make, lecture:
     with pytest.raises(Refused):
         begin(make, lecture, "Wu Min", replaces=first.public_id)
     second = begin(make, lecture, replaces=first.public_id)
+    assert find_open_session(second.stream_id) == second
+
+
+def test_who_comes_back_continues_once_nothing_arrived_for_ten_seconds(make: Make, lecture: Lecture) -> None:
+    first, at = begin(make, lecture), clock.now()
+    store(first, 0, FIRST)
+    for later, name in ((8, "Lin Yuhan"), (60, "Wu Min")):
+        with pytest.raises(Refused):
+            begin(make, lecture, name, at=at + timedelta(seconds=later))
+    second = begin(make, lecture, at=at + timedelta(seconds=11))
+    assert get_session(first.public_id).stopped_at == at + timedelta(seconds=11)
     assert find_open_session(second.stream_id) == second
 
 

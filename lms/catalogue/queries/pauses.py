@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from sqlalchemy import select
 
@@ -19,6 +20,16 @@ def find_pause(lecture: Lecture) -> LecturePause | None:
         return None
     query = select(LecturePause).where(LecturePause.lecture_id == lecture.id, LecturePause.ended_at.is_(None))
     return db.session.scalars(query).first()
+
+
+def list_resumptions(lectures: Iterable[AnyLecture]) -> dict[int, datetime]:
+    """When those of these lectures that are paused are meant to go on. Its callers check who asks."""
+    ids = [lecture.id for lecture in lectures if lecture.paused_ms is not None]
+    if not ids:
+        return {}
+    query = select(LecturePause.lecture_id, LecturePause.resumes_at)
+    is_lasting = LecturePause.ended_at.is_(None) & LecturePause.resumes_at.is_not(None)
+    return dict(read(query.where(LecturePause.lecture_id.in_(ids), is_lasting)))
 
 
 def list_pauses(lecture: AnyLecture) -> list[tuple[int, int | None]]:

@@ -1,6 +1,14 @@
 // What was recorded and not yet sent: in the browser's database, so that neither a dropped line nor a reload loses any.
 // Where there is no database (some private windows), in the memory of this page.
+// A chunk is kept until the server has it, or says in an answer of its own that it never takes it. Whatever a proxy, a
+// hotel's sign-in page or a server under load answers is no such word.
 const RETRY_SECONDS = 1;
+const ASIDE_MS = 30_000; // until what was refused for its size or its session is tried again
+const LONGEST_WAIT_SECONDS = 300;
+const LONGEST_FAULT_SECONDS = 5; // a lecture does not wait the minute that pages are told to where storage is away
+const KEPT_MS = 24 * 3600 * 1000; // for so long a session's token is valid
+const FINAL = [409, 410, 422];
+const BUSY = [408, 429];
 
 const asPromise = (request) => new Promise((resolve, reject) => {
   request.onsuccess = () => resolve(request.result);
@@ -19,14 +27,24 @@ async function digest(content) {
   return `sha-256=:${btoa(String.fromCharCode(...bytes))}:`;
 }
 
+// `Retry-After` within bounds; servers write seconds there, not dates
+function askedSeconds(answer, status) {
+  const seconds = answer ? Number(answer.headers.get("Retry-After")) || 0 : 0;
+  return Math.min(Math.max(seconds, RETRY_SECONDS), status >= 500 ? LONGEST_FAULT_SECONDS : LONGEST_WAIT_SECONDS);
+}
+
+const keysOf = ({ address, number }) => [address, `${address}/${number}`];
+
 export class Outbox {
-  // `onReceipt(chunk, status, receipt)` for each answer of the server; `onChange()` when the line is lost or back.
+  // `onReceipt(chunk, status, receipt)` for each chunk that the server took or refused for good; `onChange()` when
+  // `trouble` changes: "lost" without a line, "busy" while the server takes nothing, else "".
   constructor({ onReceipt, onChange }) {
     this.onReceipt = onReceipt;
     this.onChange = onChange;
-    this.isLost = false;
+    this.trouble = "";
     this.isSending = false;
     this.memory = [];
+    this.aside = new Map(); // what was refused, a session or a chunk, and until when it is not tried again
     this.database = null;
     this.hasDatabase = true;
   }
@@ -37,28 +55,33 @@ export class Outbox {
   }
 
   async keep(chunk) {
+    const kept = { ...chunk, keptAt: Date.now() };
     if (this.hasDatabase) {
       try {
-        return await asPromise((await this.chunks("readwrite")).put(chunk));
+        return await asPromise((await this.chunks("readwrite")).put(kept));
       } catch (error) {
         this.hasDatabase = false; // full, or forbidden: what is in it already is still sent
       }
     }
-    this.memory.push(chunk);
+    this.memory.push(kept);
   }
 
+  // The first chunk that is to be sent now
   async first() {
+    const isDue = (chunk) => !keysOf(chunk).some((key) => this.aside.get(key) > performance.now());
     try {
-      const cursor = await asPromise((await this.chunks("readonly")).openCursor());
-      if (cursor) return cursor.value;
+      const keys = await asPromise((await this.chunks("readonly")).getAllKeys(null, this.aside.size ? undefined : 1));
+      const key = keys.find(([address, number]) => isDue({ address, number }));
+      if (key) return await asPromise((await this.chunks("readonly")).get(key));
     } catch (error) {
       this.hasDatabase = false;
     }
-    return this.memory[0] || null;
+    return this.memory.find(isDue) || null;
   }
 
   async forget(chunk) {
-    if (this.memory[0] === chunk) return this.memory.shift();
+    const place = this.memory.indexOf(chunk);
+    if (place >= 0) return this.memory.splice(place, 1);
     return asPromise((await this.chunks("readwrite")).delete([chunk.address, chunk.number]));
   }
 
@@ -70,36 +93,52 @@ export class Outbox {
     }
   }
 
-  // Sends all there is, oldest first; it does not end while the line is lost.
+  setTrouble(trouble) {
+    if (trouble === this.trouble) return;
+    this.trouble = trouble;
+    this.onChange();
+  }
+
+  // Sends all that is due, oldest first; it does not end while the line is lost or the server busy.
   async send() {
     if (this.isSending) return;
     this.isSending = true;
     try {
-      for (let chunk = await this.first(); chunk; chunk = await this.first()) {
-        const answer = await this.put(chunk);
-        const isLost = !answer || answer.status >= 500;
-        if (isLost !== this.isLost) {
-          this.isLost = isLost;
-          this.onChange();
-        }
-        if (isLost) {
-          await wait(RETRY_SECONDS);
-          continue;
-        }
-        await this.forget(chunk); // also what the server refuses for good
-        this.onReceipt(chunk, answer.status, await answer.json());
-      }
+      for (let chunk = await this.first(); chunk; chunk = await this.first()) await this.sendOne(chunk);
     } finally {
       this.isSending = false;
     }
   }
 
-  async put(chunk) {
-    const content = await chunk.blob.arrayBuffer();
+  async sendOne(chunk) {
+    const content = await chunk.blob.arrayBuffer().catch(() => null);
+    if (!content) return this.forget(chunk); // the browser has lost it
+    const answer = await this.put(chunk, content);
+    const { status = 0 } = answer || {};
+    const receipt = (answer && (await answer.json().catch(() => null))) || {};
+    if ((status === 200 && receipt.next_chunk >= 0) || (FINAL.includes(status) && receipt.detail)) {
+      await this.forget(chunk);
+      for (const key of keysOf(chunk)) this.aside.delete(key);
+      this.setTrouble("");
+      return this.onReceipt(chunk, status, receipt);
+    }
+    const isLost = status < 400 || status === 502 || status === 504;
+    if (isLost || status >= 500 || BUSY.includes(status)) {
+      this.setTrouble(isLost ? "lost" : "busy");
+      return wait(askedSeconds(answer, status));
+    }
+    // Too large for a proxy, or of a session that is not known here: what comes after it is sent meanwhile
+    if (Date.now() - chunk.keptAt > KEPT_MS) return this.forget(chunk);
+    const [session, own] = keysOf(chunk);
+    this.aside.set(status === 413 ? own : session, performance.now() + ASIDE_MS);
+    this.setTrouble(status === 413 ? "" : "busy");
+  }
+
+  async put(chunk, content) {
     try {
       return await fetch(`${chunk.address}/${chunk.number}`, {
         method: "PUT", body: content, credentials: "omit",
-        headers: { "Stream-Token": chunk.token, "Content-Digest": await digest(content), "Content-Type": "application/octet-stream" },
+        headers: { "Stream-Token": chunk.token, "Content-Digest": await digest(content) },
       });
     } catch (error) {
       return null;

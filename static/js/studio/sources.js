@@ -2,6 +2,9 @@
 // sources change.
 const MICROPHONE = { echoCancellation: true, noiseSuppression: true, autoGainControl: true };
 const PEAKS = 15; // three seconds
+// A screen has small letters and moves seldom
+const PICTURE = { width: 640, height: 360, ticks: 1 };
+const SCREEN = { width: 1280, height: 720, ticks: 3 };
 
 const remembered = (kind) => localStorage.getItem(`studio-${kind}`) || "";
 
@@ -18,6 +21,7 @@ export class Sources {
     this.isMuted = false;
     this.peaks = [];
     this.level = 0;
+    this.ticks = 0;
     this.draw();
     new Worker(frames).onmessage = () => this.draw();
     setInterval(() => this.measure(), 200);
@@ -144,7 +148,7 @@ export class Sources {
   async shareScreen() {
     let stream;
     try {
-      stream = await navigator.mediaDevices.getDisplayMedia({ video: { frameRate: 15 }, audio: true });
+      stream = await navigator.mediaDevices.getDisplayMedia({ video: { frameRate: 5 }, audio: true });
     } catch (error) {
       return this.onTrouble("noScreen");
     }
@@ -164,9 +168,8 @@ export class Sources {
     this.pictures[kind] = { stream, video, node: kind === "screen" ? this.connect(stream, false) : null };
     stream.getVideoTracks()[0].addEventListener("ended", () => {
       if (!this.pictures[kind] || this.pictures[kind].stream !== stream) return;
-      this.hide(kind);
+      this.remove(kind);
       this.onTrouble(gone);
-      this.onChange();
     });
     this.onChange();
   }
@@ -179,6 +182,11 @@ export class Sources {
     this.pictures[kind] = null;
   }
 
+  remove(kind) {
+    this.hide(kind);
+    this.onChange();
+  }
+
   // The devices to choose from, once the browser names them
   async list() {
     const devices = await navigator.mediaDevices.enumerateDevices();
@@ -187,17 +195,20 @@ export class Sources {
   }
 
   idOf(kind) {
-    const stream = kind === "camera" ? this.pictures.camera && this.pictures.camera.stream : this.microphone && this.microphone.stream;
-    return stream ? stream.getTracks()[0].getSettings().deviceId : "";
+    const source = kind === "camera" ? this.pictures.camera : this.microphone;
+    return source ? source.stream.getTracks()[0].getSettings().deviceId : "";
   }
 
   // Picture
 
   draw() {
-    const { width, height } = this.canvas;
+    const { camera, screen } = this.pictures;
+    const { width, height, ticks } = screen ? SCREEN : PICTURE;
+    this.ticks += 1;
+    if (this.canvas.width !== width) Object.assign(this.canvas, { width, height });
+    else if (this.ticks % ticks) return;
     this.context.fillStyle = "#05363c";
     this.context.fillRect(0, 0, width, height);
-    const { camera, screen } = this.pictures;
     const main = screen || camera;
     if (main) this.fit(main.video, 0, 0, width, height);
     else this.write(width, height);
