@@ -5,7 +5,7 @@ Calls with a token get that of `Accept-Language` if they send it, else that of t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -41,7 +41,7 @@ def select() -> str:
     known = translated()
     address_wish = request.args.get("lang", "")
     if address_wish not in known and "Authorization" in request.headers and request.accept_languages:
-        return request.accept_languages.best_match(known) or "en"
+        return accepted(known)
     try:
         stored_locale = current_actor().locale
     except Unauthenticated:
@@ -49,7 +49,16 @@ def select() -> str:
     for wish in (address_wish, stored_locale, request.cookies.get("lang")):
         if wish in known:
             return wish
-    return request.accept_languages.best_match(known) or "en"
+    return accepted(known)
+
+
+def accepted(known: Container[str]) -> str:
+    """The first of the browser's wishes that is known, by their rank, whatever the region: `zh` for `zh-CN`; else `en`.
+
+    RFC 4647, section 3.4. Werkzeug's `best_match` looks for exact tags of all ranks before it shortens one.
+    """
+    wishes = (tag.partition("-")[0].lower() for tag in request.accept_languages.values())
+    return next((code for code in wishes if code in known), "en")
 
 
 def chosen_language() -> str | None:

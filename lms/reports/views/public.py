@@ -23,7 +23,7 @@ from lms.reports.views.blueprint import bp
 from lms.web import maps
 from lms.web.guards import ANYONE, allow
 from lms.web.identity import current_actor
-from lms.web.locale import reader_locale, speaking
+from lms.web.locale import accepted, reader_locale, speaking
 from lms.web.whole_pages import same_for_strangers
 
 FIRST_COUNTRIES = 12
@@ -55,8 +55,7 @@ def embed() -> ResponseReturnValue:
     It is the same for everyone, signed in or not. `lang` sets its language, otherwise the browser does.
     """
     language = request.args.get("lang")
-    best = request.accept_languages.best_match(translated())
-    with speaking(language if language in translated() else best or "en", None):
+    with speaking(language if language in translated() else accepted(translated()), None):
         overview = public_overview(("country",), at=clock.now(), locale=reader_locale())
         answer = make_response(render_template("reports/embed.html", overview=overview))
     answer.headers["Content-Security-Policy"] = EMBED_POLICY
