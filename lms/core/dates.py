@@ -7,24 +7,51 @@ from datetime import UTC, date, datetime
 from datetime import time as clock_time
 from functools import lru_cache
 
-from babel.dates import format_date, format_skeleton, format_time, get_datetime_format
+from babel import Locale
+from babel.dates import format_date, format_skeleton, format_time, get_datetime_format, match_skeleton
 from markupsafe import Markup
+
+from lms.core.i18n import cldr_locale
 
 # The text of a value in a language is always the same: each is built once and cached.
 _cached = lru_cache(maxsize=8192)
+_MONTH_ALONE = {"ru": "LLLL", "zh": "MMM"}
+"""Patterns of a month without a day, where it is written otherwise than beside one.
+
+Other languages do not ask for `LLLL`: they have it as an alias, which Babel keeps for all of them as it resolved it for
+the first (December was 十二月 in French after somebody had asked for it in Chinese).
+"""
 
 
 @_cached
 def written_day(day: date, pattern: str, locale: str) -> str:
     """A day in a pattern or a named length of CLDR."""
-    return _with_first(format_date(day, pattern, locale=locale), locale)
+    return _with_first(format_date(day, pattern, locale=cldr_locale(locale)), locale)
 
 
 @_cached
 def in_skeleton(skeleton: str, day: date, locale: str) -> str:
     """A day with the fields of a skeleton of CLDR, ordered and joined as the language does."""
     moment = datetime(day.year, day.month, day.day, tzinfo=UTC)
-    return _with_first(format_skeleton(skeleton, moment, locale=locale), locale)
+    return _with_first(format_skeleton(skeleton, moment, locale=cldr_locale(locale)), locale)
+
+
+@_cached
+def weekday_and_day(day: date, locale: str) -> str:
+    """ "Tuesday 8 December": all words in full, ordered and joined as the language does.
+
+    CLDR has this order for short words only, and Babel does not widen them (UTS 35, "Missing Skeleton Fields").
+    """
+    if locale.startswith("en"):
+        return written_day(day, "EEEE d MMMM", locale)
+    skeletons = Locale.parse(cldr_locale(locale)).datetime_skeletons
+    pattern = skeletons[match_skeleton("MMMMEd", skeletons)].pattern
+    return written_day(day, re.sub("MMM+", "MMMM", re.sub("[cE]+", "EEEE", pattern)), locale)
+
+
+def month_alone(day: date, locale: str) -> str:
+    """ "December"."""
+    return written_day(day, _MONTH_ALONE.get(locale, "MMMM"), locale)
 
 
 def _with_first(words: str, locale: str) -> str:
@@ -35,7 +62,7 @@ def _with_first(words: str, locale: str) -> str:
 @_cached
 def written_clock(hour: int, minute: int, locale: str) -> str:
     """ "14:05"."""
-    return format_time(clock_time(hour, minute), "HH:mm", locale=locale)
+    return format_time(clock_time(hour, minute), "HH:mm", locale=cldr_locale(locale))
 
 
 def long_day(day: date, locale: str) -> str:
@@ -45,7 +72,7 @@ def long_day(day: date, locale: str) -> str:
 
 def joined(day_words: str, time_words: str, locale: str) -> str:
     """A day and a time of day, joined as CLDR joins them in this language; markup where one of them is."""
-    pattern = str(get_datetime_format("medium", locale)).replace("'", "")
+    pattern = str(get_datetime_format("medium", cldr_locale(locale))).replace("'", "")
     if isinstance(day_words, Markup) or isinstance(time_words, Markup):
         pattern = Markup(pattern)  # noqa: S704 - of CLDR; what is put into it is escaped
     return pattern.replace("{1}", day_words).replace("{0}", time_words)

@@ -7,7 +7,7 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from lms.core import dates, zones
-from lms.core.i18n import reader_locale
+from lms.core.i18n import _, reader_locale
 from lms.core.settings import settings
 from lms.setting_values import name_in
 
@@ -32,6 +32,16 @@ def moment_in(moment: datetime, zone: str) -> str:
 def beside_time(day_words: str, time_words: str) -> str:
     """A day and a time, joined as CLDR joins them in the reader's language; markup where one of them is."""
     return dates.joined(day_words, time_words, reader_locale())
+
+
+def range_of(start: str, end: str) -> str:
+    """ "14:00–15:30" of two times in words, from one to the other in the direction in which the language is read."""
+    return _("%(start)s–%(end)s", start=start, end=end)
+
+
+def hours_in(start: datetime, end: datetime, zone: str) -> str:
+    """ "14:00–15:30"."""
+    return range_of(time_in(start, zone), time_in(end, zone))
 
 
 def span_in(start: datetime, end: datetime, zone: str) -> tuple[str, str]:

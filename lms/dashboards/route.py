@@ -42,8 +42,7 @@ def when(lecture: Station) -> Markup:
     starts = lecture.starts_at
     ends = starts + timedelta(minutes=lecture.duration_minutes)
     zone, there = time.viewer_zone(), time.organiser_zone()
-    hours = f"{time.time_of_day(starts, zone)}–{time.time_of_day(ends, zone)}"
-    written = Markup('<time datetime="{}" dir="ltr">{}</time>').format(time.timestamp(starts), hours)
+    written = Markup('<time datetime="{}">{}</time>').format(time.timestamp(starts), time.hours(starts, ends, zone))
     text = f"{beside_time(time.day(starts, zone), written)}&nbsp;{escape(time.zone_city(zone))}"
     if zone != there:
         text += f" · {escape(time.time_of_day(starts, there))}&nbsp;{escape(time.zone_city(there))}"

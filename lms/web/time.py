@@ -17,7 +17,7 @@ from flask import Flask, g, has_request_context, request
 
 from lms.core import clock, dates, measures, zones
 from lms.core.i18n import _, cldr_locale
-from lms.core.local_words import beside_time, moment_in, time_in
+from lms.core.local_words import beside_time, hours_in, moment_in, time_in
 from lms.core.local_words import zone_city as zone_city
 from lms.core.minutes import brief_spent_of, spent_of, with_seconds
 from lms.web.identity import current_actor
@@ -104,7 +104,7 @@ def short_day(moment: datetime | date, zone: str | None = None) -> str:
 def month_name(day: date, kind: Literal["year", "only"] = "year") -> str:
     """ "December 2026", or "December" alone."""
     locale = reader_locale()
-    return dates.written_day(day, "LLLL", locale) if kind == "only" else dates.in_skeleton("yMMMM", day, locale)
+    return dates.month_alone(day, locale) if kind == "only" else dates.in_skeleton("yMMMM", day, locale)
 
 
 def weekday(day: date, width: Literal["wide", "short"] = "wide") -> str:
@@ -112,9 +112,14 @@ def weekday(day: date, width: Literal["wide", "short"] = "wide") -> str:
     return dates.written_day(day, "cccc" if width == "wide" else "ccc", reader_locale())
 
 
+def weekday_and_day(day: date) -> str:
+    """ "Tuesday 8 December"."""
+    return dates.weekday_and_day(day, reader_locale())
+
+
 def first_weekday() -> int:
     """The day on which weeks begin where the reader's language is spoken, Monday being 0."""
-    return Locale.parse(reader_locale()).first_week_day
+    return Locale.parse(cldr_locale(reader_locale())).first_week_day
 
 
 def day_and_month(day: date) -> str:
@@ -136,6 +141,11 @@ def near_day(moment: datetime, zone: str | None = None, *, with_year: bool = Fal
 def time_of_day(moment: datetime, zone: str | None = None) -> str:
     """ "14:00" in the viewer's zone, or in `zone`."""
     return time_in(moment, zone or viewer_zone())
+
+
+def hours(start: datetime, end: datetime, zone: str | None = None) -> str:
+    """ "14:00–15:30" in the viewer's zone, or in `zone`."""
+    return hours_in(start, end, zone or viewer_zone())
 
 
 def moment(when: datetime, zone: str | None = None) -> str:
@@ -208,12 +218,12 @@ def ago(when: datetime, now: datetime | None = None) -> str:
 @_said
 def _ago(unit: _Unit, count: int, is_to_come: bool, locale: str) -> str:
     seconds = count * _SECONDS[unit] * (1 if is_to_come else -1)
-    return format_timedelta(seconds, granularity=unit, threshold=1e9, add_direction=True, locale=locale)
+    return format_timedelta(seconds, granularity=unit, threshold=1e9, add_direction=True, locale=cldr_locale(locale))
 
 
 def span(delta: timedelta | int) -> str:
     """ "6 days", "90 minutes": a length in words; a number is seconds."""
-    return format_timedelta(delta, locale=reader_locale())
+    return format_timedelta(delta, locale=cldr_locale(reader_locale()))
 
 
 def minutes(ms: int) -> str:
@@ -243,7 +253,8 @@ def init_app(app: Flask) -> None:
     """Registers the filters."""
     filters: dict[str, Callable[..., object]] = {
         "day": day, "short_day": short_day, "near_day": near_day, "month_name": month_name,
-        "weekday": weekday, "day_and_month": day_and_month, "clock": time_of_day, "moment": moment,
+        "weekday": weekday, "weekday_and_day": weekday_and_day, "day_and_month": day_and_month,
+        "clock": time_of_day, "hours": hours, "moment": moment,
         "brief_moment": brief_moment, "beside_time": beside_time, "timestamp": timestamp,
         "zone_city": zone_city, "number": number, "whole_number": whole_number,
         "percent_tenths": percent_tenths, "ago": ago, "span": span,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 
 import pytest
 from apiflask import APIFlask
@@ -13,7 +13,7 @@ from markupsafe import Markup
 from sqlalchemy import update
 
 from lms.core.db import db
-from lms.core.i18n import LANGUAGES, find_translated, offered_languages
+from lms.core.i18n import LANGUAGES, _, find_translated, offered_languages
 from lms.people.models import Person
 from lms.people.queries.persons import contact_of
 from lms.web.fields import sorted_choices
@@ -170,6 +170,35 @@ def test_the_api_answers_in_the_language_of_the_call_else_of_the_profile(client:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("wish", "code"),
+    [
+        ("zh-CN,en;q=0.8", "zh"),
+        ("ar-SA,en;q=0.7", "ar"),
+        ("fr-CA,en;q=0.5", "fr"),
+        ("pt-BR,pt-PT;q=0.9,en", "pt"),
+        ("en;q=0.1,fr-FR", "fr"),
+        ("de-AT,ru-RU;q=0.3,en;q=0.2", "ru"),
+        ("ZH-hant-tw", "zh"),
+        ("en-GB,fr;q=0.9", "en"),
+        ("fr;q=0,es;q=0.1", "es"),
+        ("*", "en"),
+        ("de", "en"),
+        ("", "en"),
+    ],
+)
+def test_the_browsers_wishes_go_by_their_rank_whatever_the_region(
+    client: FlaskClient, make: Make, wish: str, code: str
+) -> None:
+    headers = {"Accept-Language": wish}
+    assert f'<html lang="{code}"' in client.get("/sign-in", headers=headers).text
+    assert f'<html lang="{code}"' in client.get("/impact/embed", headers=headers).text
+    if wish:
+        answer = client.get("/api/v1/series/none", headers={**make.headers(make.person("Amina")), **headers})
+        with client.application.test_request_context(f"/?lang={code}"):
+            assert answer.get_json()["detail"] == _("This does not exist, or you do not have access to it.")
+
+
 @pytest.mark.parametrize("code", [code for code in LANGUAGES if code != "en"])
 def test_the_api_takes_no_language_that_is_not_offered(app: APIFlask, make: Make, code: str) -> None:
     person = make.person("Amina", roles=["administrator"])
@@ -214,6 +243,14 @@ def test_a_day_and_its_hours_are_joined_as_the_language_joins_them(app: APIFlask
     for code, joined in {"en": "&lt;day&gt;, <b>09:00</b>", "zh": "&lt;day&gt; <b>09:00</b>"}.items():
         with offering(app, code), app.test_request_context(f"/?lang={code}"):
             assert page.render(day="<day>", hours=hours) == joined
+
+
+def test_a_range_of_hours_is_read_in_the_direction_of_the_language(app: APIFlask) -> None:
+    page = app.jinja_env.from_string("{{ start|hours(end, 'UTC') }}")
+    start, end = datetime(2026, 12, 1, 14, tzinfo=UTC), datetime(2026, 12, 1, 15, 32, tzinfo=UTC)
+    for code, words in {"en": "14:00–15:32", "ar": "من 14:00 إلى 15:32", "fr": "14:00–15:32"}.items():
+        with offering(app, code), app.test_request_context(f"/?lang={code}"):
+            assert page.render(start=start, end=end) == words
 
 
 def test_choices_in_chinese_are_in_the_order_of_their_sounds(app: APIFlask) -> None:

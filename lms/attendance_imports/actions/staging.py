@@ -20,7 +20,7 @@ from lms.catalogue.rules import check_can_edit_lecture
 from lms.core import clock, measures
 from lms.core.errors import Fault, Invalid, Refused
 from lms.core.i18n import _, _n
-from lms.core.local_words import span_in
+from lms.core.local_words import range_of, span_in
 from lms.core.punctuation import gap, listed
 from lms.core.roles import Actor
 
@@ -193,7 +193,7 @@ def _leave_out(report: Report, window: tuple[int, int]) -> None:
             "%(num)s rows fall outside the time of the lecture and are ignored: %(times)s (UTC).",
             count,
             times=listed(
-                "–".join(span_in(clock.from_ms(first), clock.from_ms(last), "UTC")) for first, last in others[:5]
+                range_of(*span_in(clock.from_ms(first), clock.from_ms(last), "UTC")) for first, last in others[:5]
             ),
         )
     )
