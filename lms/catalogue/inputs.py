@@ -272,7 +272,7 @@ def checked_lecture(draft: LectureInput) -> LectureInput:
     """The lecture as it is stored, addresses and time apart. Invalid names every field that is wrong."""
     check = _Check()
     if draft.state not in (LectureState.DRAFT, LectureState.SCHEDULED):
-        check.wrong("state", _("A new lecture is draft or scheduled. Start, end or cancel it afterwards."))
+        check.wrong("state", _("A new lecture is a draft or scheduled. Start, end or cancel it afterwards."))
     if draft.state is LectureState.SCHEDULED and draft.starts_at is None:
         check.wrong("starts_at", _("Enter when the lecture starts."))
     value = replace(

@@ -92,7 +92,8 @@ def _outcome(job: Job) -> str | None:
     if job.state is JobState.FAILED and job.error == RESTORED:
         return _("It was ended when a backup was restored. It may have been completed after the backup was taken.")
     if job.state is JobState.FAILED:
-        return without_class_name(job.error or "") or _("It stopped because of a fault. The log of the server has it.")
+        reason = without_class_name(job.error or "")
+        return reason or _("It stopped because of an error. Details are in the server’s log.")
     if job.state is JobState.STOPPED:
         return _("Stopped by hand.")
     if job.state is not JobState.DONE:
@@ -147,7 +148,7 @@ def _prepared(_result: dict[str, Any]) -> str:
 
 def _announced(result: dict[str, Any]) -> str:
     if result.get("is_announced"):
-        return _("People who missed the lecture, or a part of it, get an e-mail.")
+        return _("People who missed the lecture, or part of it, get an e-mail.")
     return _("No e-mail: the recording was removed, or the lecture was held long ago.")
 
 

@@ -95,8 +95,8 @@ def _changes(series: Series, staged: StagedQuotas, locale: str) -> QuotaPreview:
 
 def _too_low(country: str, used: int) -> str:
     return _n(
-        "%(num)s seat of the quota of %(country)s is enrolled or reserved already, so it cannot be lower.",
-        "%(num)s seats of the quota of %(country)s are enrolled or reserved already, so it cannot be lower.",
+        "%(num)s seat of the quota of %(country)s is already taken or reserved, so it cannot be lower.",
+        "%(num)s seats of the quota of %(country)s are already taken or reserved, so it cannot be lower.",
         used,
         country=country,
     )

@@ -55,7 +55,7 @@ def join_lecture(
             raise Forbidden(_("Administrators can join for other people only in a demonstration."))
         person_id = find_person_id(email)
         if person_id is None:
-            raise Invalid("email", _("Nobody is known by this address."))
+            raise Invalid("email", _("We found no one with this address."))
     enrolment = find_enrolment(lecture.series_id, person_id) if person_id is not None else None
     check_can_join(lecture, enrolment, at)
     assert person_id is not None

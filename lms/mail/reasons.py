@@ -46,11 +46,11 @@ REASONS = {
     MailReason.NO_ANSWER: _l("The mail server did not accept it"),
     MailReason.TEMPLATE: _l("The e-mail could not be written"),
     MailReason.EXPIRED: _l("No longer needed"),
-    MailReason.DECLINED: _l("Declined by the reader"),
+    MailReason.DECLINED: _l("Turned off by the recipient"),
     MailReason.ADDRESS_STOPPED: _l("Address stopped: earlier e-mails came back"),
     MailReason.STOPPED: _l("Stopped"),
     MailReason.WITHHELD: _l("Not sent, by an administrator’s decision"),
-    MailReason.OUTDATED: _l("No longer true when it was due"),
+    MailReason.OUTDATED: _l("Out of date when it was due to be sent"),
 }
 
 

@@ -114,7 +114,7 @@ def _is_video(content: bytes) -> bool:
 
 
 def _damaged() -> str:
-    return _("This file is damaged, or was not uploaded whole. Save it again, and upload the new file.")
+    return _("This file is damaged, or was not uploaded completely. Save it again, and upload the new file.")
 
 
 def _what_it_is(content: bytes) -> str:
@@ -122,7 +122,7 @@ def _what_it_is(content: bytes) -> str:
         (b"MZ", _("Its content is a Windows program.")),
         (b"\x7fELF", _("Its content is a program.")),
         (b"#!", _("Its content is a script.")),
-        (b"\xd0\xcf\x11\xe0", _("Its content is an Office file in the old format.")),
+        (b"\xd0\xcf\x11\xe0", _("This is an Office file in an old format.")),
         (b"Rar!", _("Its content is a RAR archive.")),
         (b"7z\xbc\xaf", _("Its content is a 7-Zip archive.")),
         (b"\x1f\x8b", _("Its content is a gzip archive.")),

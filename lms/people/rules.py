@@ -145,7 +145,7 @@ def checked_password(password: str, *, demonstration: bool, known: Iterable[str]
             field, _("This password appears in lists of stolen passwords, which attackers try first. Choose another.")
         )
     if is_made_of(password, known):
-        raise Invalid(field, _("This is too close to your name, your address or the organiser's name. Choose another."))
+        raise Invalid(field, _("This is too close to your name, your address or the organiser’s name. Choose another."))
     if is_guessed_soon(password):
         raise Invalid(field, _("This password is too easy to guess. Use several unrelated words."))
     return password

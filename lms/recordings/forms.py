@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask_wtf.file import FileField
 from wtforms import HiddenField, StringField, TextAreaField
 
-from lms.core.i18n import _l
+from lms.core.i18n import _l, _lp
 from lms.materials.forms import FileOrUpload
 from lms.web.forms import BaseForm
 
@@ -13,7 +13,7 @@ from lms.web.forms import BaseForm
 class TrimForm(BaseForm):
     """Where the replay starts and ends."""
 
-    start = StringField(_l("Start"))
+    start = StringField(_lp("beginning", "Start"))
     end = StringField(_l("End"))
 
 

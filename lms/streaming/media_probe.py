@@ -49,7 +49,7 @@ def probe(program: Path, path: Path, file_name: str) -> MediaInfo:
     with path.open("rb") as content:
         demuxer = demuxer_of(content)
     if demuxer is None:
-        raise WrongKind(_("This file is no video. Upload the recording as MP4 or WebM."))
+        raise WrongKind(_("This file is not a video. Upload the recording as MP4 or WebM."))
     arguments: list[str | Path] = [
         "-nostdin",
         "-hide_banner",

@@ -169,7 +169,7 @@ def _answer(work: Callable[[], Response]) -> ResponseReturnValue:
 
 def _session(session_id: str) -> StreamSession:
     if not is_stream_token(_secrets(), request.headers.get("Stream-Token", ""), session_id):
-        raise Forbidden(_("The token is not of this session."))
+        raise Forbidden(_("The token does not belong to this session."))
     try:
         return get_session(session_id)
     except NotFound as error:

@@ -98,7 +98,7 @@ def check_declared(start_ms: int, end_ms: int, lecture: Interval) -> None:
     if min(end_ms, ended) - max(start_ms, began) < MINUTE_MS:
         raise Invalid("watched_from", _("The lecture was not running between these times. Is the date right?"))
     if start_ms < began - AROUND_MS:
-        raise Invalid("watched_from", _("This is hours before the lecture started. Is the date right?"))
+        raise Invalid("watched_from", _("This is several hours before the lecture started. Is the date right?"))
     if end_ms > ended + AROUND_MS:
         raise Invalid("watched_until", _("This is hours after the lecture ended. Is the date right?"))
 

@@ -207,7 +207,7 @@ def _on_faults(app: Flask) -> None:
     @app.errorhandler(NoConnection)
     def busy(error: BaseException) -> ResponseReturnValue:
         return unavailable(
-            error, _("Too many people use the service at the moment. Nothing was changed. Try again in a minute.")
+            error, _("Too many people are using the service at the moment. Nothing was changed. Try again in a minute.")
         )
 
     @app.errorhandler(OSError)

@@ -76,3 +76,27 @@ def english_in(texts: Iterable[str], data: str) -> Iterator[tuple[str, str]]:
             phrase = match[0]
             if phrase not in data and phrase not in SAMPLES and not NAMES.issuperset(phrase.split()):
                 yield phrase, " ".join(text.split())[:100]
+
+
+_BLOCKS = frozenset(["p", "li", "td", "th", "dt", "dd", "h1", "h2", "h3", "h4", "caption", "label", "legend", "title"])
+
+
+def blocks_of(page: str) -> Iterator[str]:
+    """The text of each paragraph, cell, heading or label of a page as it is read in one go."""
+    yield from _blocks_in(html.fromstring(page))[0]
+
+
+def _blocks_in(element: html.HtmlElement) -> tuple[list[str], str]:
+    """The blocks within an element, and its text that belongs to the block around it. What is marked is a dot."""
+    if not isinstance(element.tag, str):
+        return [], ""
+    if _is_marked(element):
+        return [], "·"
+    blocks, text = [], element.text or ""
+    for child in element:
+        inner, words = _blocks_in(child)
+        blocks += inner
+        text += words + (child.tail or "")
+    if element.tag in _BLOCKS:
+        return [*blocks, " ".join(text.split())], " · "
+    return blocks, text

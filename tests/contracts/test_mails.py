@@ -192,7 +192,7 @@ def _of_reminders() -> Iterator[Case]:
         (replace(timed, attended=7), "6 of the 6 lectures for your certificate. 170 minutes counted, 300 needed. You"
             " still need 130 more minutes. 5 lectures remain."),
         (replace(begun, attended=0, remaining=8), "0 of the 6 lectures for your certificate. 8 lectures remain, and"),
-        (replace(begun, attended=6), "You have attended 6 lectures, and your certificate needs 6: it is earned."),
+        (replace(begun, attended=6), "You have attended 6 lectures, and your certificate needs 6: you have earned it."),
         (replace(begun, remaining=2), "You can no longer earn this certificate: 6 lectures are needed, you have"),
     ):  # fmt: skip
         own = {"lecturers": [], "interpretation": [], "has_account": True, "progress": standing.in_numbers}
@@ -210,7 +210,7 @@ def _of_reminders() -> Iterator[Case]:
 def _of_recordings_and_certificates() -> Iterator[Case]:
     told = {"full_name": "Achieng", "title": "Rules of origin", "series": "Digital customs", "slug": "customs",
             "lecture_id": 7, "duration_minutes": 90, "has_account": True}  # fmt: skip
-    for was_there, says in ((True, "attended a part"), (False, "You missed")):
+    for was_there, says in ((True, "attended part"), (False, "You missed")):
         yield Case("replay_open", told | {"was_there": was_there}, says=(says, f"{BASE}/lectures/7"))
         for until in (None, "2026-12-14T09:00:00+00:00"):
             in_room = told | {"was_there": was_there, "in_room": True, "counts_until_at": until}
@@ -237,8 +237,8 @@ def _of_requirements() -> Iterator[Case]:
     standing = Standing(Earning(lectures=8, needed=6, to_come=5), attended=3, remaining=5)
     for changed, words in (
         ({}, "Lectures to attend: 6, up from 5."),
-        ({"minutes": [0, 300]}, "in all: 300. Before, there was no such number."),
-        ({"minutes": [270, 300]}, "in all: 300, up from 270."),
+        ({"minutes": [0, 300]}, "in total: 300. Before, there was no such number."),
+        ({"minutes": [270, 300]}, "in total: 300, up from 270."),
         ({"percent": [60, 75]}, "for 75 % of its length, up from 60 %."),
     ):
         payload = shared | changed | {"progress": standing.in_numbers}

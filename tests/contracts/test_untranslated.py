@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from tests.contracts.english import english_in, texts_of, written_by_people
+from tests.contracts.english import blocks_of, english_in, texts_of, written_by_people
 from tests.contracts.pages import pages
 from tests.contracts.world import ROLES, World
 
@@ -23,3 +25,21 @@ def test_no_page_in_arabic_holds_english_words(world: World) -> None:
                 for phrase, text in english_in(texts_of(answer.text), data):
                     faults.setdefault(phrase, f"{path} as {role}: {text}")
     assert not faults, "\n".join(f"{phrase!r} on {where}" for phrase, where in faults.items())
+
+
+HAN = "[\u4e00-\u9fff]"
+HALF_WIDTH = re.compile(rf"{HAN}[:,;?!](?! ?\d)|[。，；：、？！] +{HAN}|{HAN} +[。，；：、？！]")
+"""Marks of other languages, and spaces beside marks, in Chinese: they come from templates, not from the catalogue."""
+
+
+def test_no_page_in_chinese_has_punctuation_of_another_language(world: World) -> None:
+    faults: dict[str, str] = {}
+    for role in ROLES:
+        for path in pages(world, role):
+            answer = world.call(role, "GET", f"{path}?lang=zh", None)
+            if answer.status_code == 200 and answer.mimetype == "text/html":
+                for block in blocks_of(answer.text):
+                    for match in HALF_WIDTH.finditer(block):
+                        around = block[max(0, match.start() - 20) : match.end() + 20]
+                        faults.setdefault(around, f"{path} as {role}")
+    assert not faults, "\n".join(f"{around!r} on {where}" for around, where in faults.items())

@@ -125,7 +125,7 @@ def test_everything_that_needs_somebody_is_said(world: World) -> None:
     assert "Counting attendance" in status
     assert "credit_lecture" not in status
     assert "KeyError" not in status
-    assert "It stopped because of a fault. The log of the server has it." in status
+    assert "It stopped because of an error. Details are in the server’s log." in status
     assert "Issued: 3; Already issued: 0; Not earned: 1; Blocked: 1" in status
 
 

@@ -1,4 +1,4 @@
-"""The page says how far behind the instructor it is; `make bench` measures it."""
+"""The page says how far behind the lecturer it is; `make bench` measures it."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def test_an_upload_that_breaks_off_continues_after_a_reload(
     omar.go(f"/lectures/{lecture}/files")
     omar.page.locator("#file").set_input_files(large)
     omar.press("Upload")
-    omar.page.get_by_text("The connection broke off. The upload continues as soon as it is back.").wait_for()
+    omar.page.get_by_text("The connection was lost. The upload continues as soon as it is back.").wait_for()
     omar.go(f"/lectures/{lecture}/files")
     omar.reads("2.1 MB of 3.1 MB received")
     omar.is_accessible("an unfinished upload")

@@ -74,7 +74,7 @@ def test_a_lecture_is_given_followed_and_watched_again(site: Site, sign_in: Call
     ada.go(path)
     ada.page.wait_for_function(PLAYS, timeout=60_000)
     assert ada.page.get_by_test_id("air").text_content() == ""
-    ada.page.get_by_test_id("behind").filter(has_text="seconds behind the instructor").wait_for()
+    ada.page.get_by_test_id("behind").filter(has_text="seconds behind the lecturer").wait_for()
 
     lin.page.get_by_test_id("end-lecture").click()
     lin.page.get_by_test_id("confirm").click()

@@ -125,7 +125,7 @@ class TestWhatIsTaken:
             ("slides.pdf", picture("PNG"), WrongKind, "it is a PNG"),
             ("slides", pdf(), WrongKind, "does not match its extension"),
             ("slides.pptx", packed(*PPTX, "ppt/vbaProject.bin"), WrongKind, "macros"),
-            ("old.ppt", b"\xd0\xcf\x11\xe0" + bytes(99), WrongKind, "old format"),
+            ("old.ppt", b"\xd0\xcf\x11\xe0" + bytes(99), WrongKind, "an old format"),
             ("page.html", b"<script>alert(1)</script>", WrongKind, "Upload a PDF"),
             ("drawing.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>", WrongKind, "Upload a PDF"),
             ("slides.pdf", pdf()[:200], Invalid, "damaged"),

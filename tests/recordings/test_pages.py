@@ -143,7 +143,7 @@ def test_a_lecture_that_was_not_held_after_all_has_no_recording(staff: Staff) ->
 
 def test_a_file_is_uploaded_without_and_with_a_script(staff: Staff) -> None:
     status, page = staff.post("upload", file=(io.BytesIO(b"%PDF-1.7 no video"), "Zoom.mp4"))
-    assert (status, "This file is no video." in page) == (415, True)
+    assert (status, "This file is not a video." in page) == (415, True)
     csrf = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', staff.page())
     assert csrf is not None
     content, token = mp4(2), {"csrf_token": csrf[1]}

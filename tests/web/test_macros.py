@@ -17,10 +17,11 @@ from werkzeug.datastructures import MultiDict
 from wtforms.fields.choices import SelectChoice
 
 from lms.core import measures
+from lms.core.local_words import beside_time, hours_in
 from lms.core.minutes import spent_of
 from lms.core.punctuation import colon, comma, full_stop, gap, listed, separator
 from lms.web.pictures import ticks
-from lms.web.time import beside_time, timestamp
+from lms.web.time import timestamp
 
 TEMPLATES = Path(__file__).parents[2] / "lms/web/templates"
 NOW = datetime(2026, 11, 25, 6, 12, tzinfo=UTC)
@@ -57,6 +58,7 @@ def environment(**context: Any) -> Environment:
         day=lambda at, zone=None: at.astimezone(ZoneInfo(zone or "Africa/Nairobi")).strftime("%A %-d %B"),
         near_day=lambda at, zone=None: at.astimezone(ZoneInfo(zone or "Africa/Nairobi")).strftime("%a %-d %B"),
         clock=lambda at, zone=None: at.astimezone(ZoneInfo(zone or "Africa/Nairobi")).strftime("%H:%M"),
+        hours=lambda start, end, zone=None: hours_in(start, end, zone or "Africa/Nairobi"),
         beside_time=beside_time,
         listed=listed,
         timestamp=timestamp,

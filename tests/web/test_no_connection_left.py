@@ -27,7 +27,7 @@ def test_a_request_without_a_connection_gets_503(
     for answer in (response, call):
         assert answer.status_code == 503
         assert answer.headers["Retry-After"] == "60"
-        assert "Too many people use the service at the moment" in answer.get_data(as_text=True)
+        assert "Too many people are using the service at the moment" in answer.get_data(as_text=True)
     assert client.get("/series").status_code == 200
 
 

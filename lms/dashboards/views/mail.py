@@ -73,7 +73,7 @@ _FAULTS = {
     MailboxFault.NOT_TRUSTED: _l("There is no encrypted connection that can be trusted."),
     MailboxFault.SIGN_IN: _l("The mail server refuses the user or the password."),
     MailboxFault.NO_FOLDER: _l("There is no such folder."),
-    MailboxFault.NOT_UNDERSTOOD: _l("The mail server gives an answer that is not understood."),
+    MailboxFault.NOT_UNDERSTOOD: _l("The mail server’s answer could not be understood."),
 }
 
 

@@ -77,7 +77,7 @@ class Groups(ListView[GroupView]):
     def chips(self) -> list[Chip]:
         if not self.groups.every:
             return []
-        waiting = _("Not signed yet") if self.is_held else _("Open")
+        waiting = _("Not signed yet") if self.is_held else _p("state", "Open")
         return counted_chips(
             self.groups.states, {"open": waiting, "signed": _("Signed"), "called_off": _p("group", "Cancelled")}
         )
