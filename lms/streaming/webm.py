@@ -171,7 +171,7 @@ class WebmIndex:
         if kind == _TRACK_NUMBER:
             self._track_number = number
         elif kind == _TRACK_TYPE:
-            self._types[self._track_number] = value[-1]
+            self._types[self._track_number] = number
         elif kind == _SCALE and number != _MILLISECOND:
             raise NotWebm("times are not in milliseconds")
         elif kind in {_WIDTH, _HEIGHT} and number > MOST_PIXELS:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lms.streaming.webm import MAX_HEADER, NotWebm, WebmIndex
+from lms.streaming.webm import MAGIC, MAX_HEADER, NotWebm, WebmIndex
 from tests.streaming.media import chunks_of, later, sized, webm
 
 
@@ -88,3 +88,11 @@ def test_no_bytes_break_it(noise: bytes) -> None:
         index.feed(content[5000:])
     except NotWebm:
         pass
+
+
+@pytest.mark.parametrize("kind", ["ae", "d7", "83", "e0", "b0", "a0", "fb", "a3", "a1", "e7", "1549a966"])
+def test_an_element_without_content_is_no_fault_of_ours(kind: str) -> None:
+    header = b"\x18\x53\x80\x67\x01\xff\xff\xff\xff\xff\xff\xff\x16\x54\xae\x6b\x88\xae\x86\xd7\x81\x01\x83\x81\x01"
+    cluster = b"\x1f\x43\xb6\x75\x01\xff\xff\xff\xff\xff\xff\xff\xe7\x81\x01"
+    empty = bytes.fromhex(kind) + b"\x80"
+    index_of(MAGIC + b"\x80" + header + empty + cluster + empty + cluster)
