@@ -172,10 +172,10 @@ def _seconds_with_children(process: int) -> float:
     return sum(int(value) for value in values[11:15]) / os.sysconf("SC_CLK_TCK")
 
 
-def media_of(audience: Audience) -> str:
-    """Where the media of the lecture are, signed."""
+def media_of(audience: Audience, folder: str = "") -> str:
+    """Where the snapshot of the lecture is, or the media in a folder of its stream, signed."""
     with opened(audience.folder, media_key=MEDIA_KEY):
-        return media_address(audience.lecture_id, at=clock.now())
+        return media_address(audience.lecture_id, folder, at=clock.now())
 
 
 @contextmanager

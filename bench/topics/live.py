@@ -53,8 +53,8 @@ def live(bench: Bench) -> Iterator[Row]:
         yield Row("a live lecture, packaged, a second of it", 1000 * streamed.cpu_seconds / streamed.seconds, "CPU ms")
         yield Row("recording of an hour", streamed.stored_bytes / streamed.seconds * 3600 / 1e6, "MB")
         with nginx(bench.folder / "nginx", served.port) as before:
-            address, folder = media_of(audience), streamed.folder.rpartition("/")[2]
-            paths = {"segment": f"{address}{folder}/1/v00000.m4s", "snapshot": f"{address}snapshot.json"}
+            media = media_of(audience, streamed.folder.rpartition("/")[2])
+            paths = {"segment": f"{media}1/v00000.m4s", "snapshot": f"{media_of(audience)}snapshot.json"}
             for name, path in paths.items():
                 answer = before.ask(path)
                 if answer.status != 200:

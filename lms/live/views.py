@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import datetime
 
 from flask import Blueprint, current_app, flash, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -28,6 +29,7 @@ from lms.people.queries.countries import country_names
 from lms.recordings.queries import find_deletion
 from lms.streaming.addresses import check_media_address, media_address
 from lms.streaming.queries import find_recordings, list_chapters
+from lms.streaming.tokens import MEDIA
 from lms.web.api import rfc3339
 from lms.web.body_limits import body_limit
 from lms.web.guards import ANYONE, SIGNED_IN, allow
@@ -76,7 +78,7 @@ def _studio(room: Room) -> str:
         "live/studio.html",
         room=room,
         lecture=room.lecture,
-        media=media_address(room.lecture.id, at=room.at),
+        media=MEDIA,
         can_stream=find_ffmpeg() is not None,
         can_start=can_go_live(room.lecture, room.at),
         segment_seconds=settings().segment_seconds,
@@ -193,7 +195,7 @@ def snapshot(mac: str, expires: int, lecture_id: int) -> ResponseReturnValue:
         viewers=current.viewers,
         on_air=current.stream.on_air,
         has_video=current.stream.has_video,
-        playlist=_playlist(current),
+        playlist=_playlist(lecture_id, current, at),
         recording=_recording(current),
         notices=[],
         media=media_address(lecture_id, at=at),
@@ -203,13 +205,13 @@ def snapshot(mac: str, expires: int, lecture_id: int) -> ResponseReturnValue:
     return answer
 
 
-def _playlist(current: RoomSnapshot) -> str | None:
-    """The playlist to play, below the address of the media: of the last minutes, or of the whole once it is over."""
+def _playlist(lecture_id: int, current: RoomSnapshot, at: datetime) -> str | None:
+    """The address of the playlist to play: of the last minutes, or of the whole once it is over."""
     is_live = current.state in (RoomState.LIVE, RoomState.PAUSED)
     if current.stream.folder is None or (not is_live and not current.stream.is_complete):
         return None
     whole = "master_trimmed" if current.stream.is_trimmed else "master_full"
-    return f"{current.stream.folder}/{'master' if is_live else whole}.m3u8"
+    return f"{media_address(lecture_id, current.stream.folder, at=at)}{'master' if is_live else whole}.m3u8"
 
 
 def _recording(current: RoomSnapshot) -> str | None:

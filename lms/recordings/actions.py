@@ -10,6 +10,7 @@ from lms.attendance.notices import tell_recording
 from lms.catalogue.actions.history import record
 from lms.catalogue.actions.lectures import locked_lecture
 from lms.catalogue.models import Lecture, LectureState
+from lms.catalogue.queries.lectures import get_lecture
 from lms.catalogue.rules import check_can_edit_lecture
 from lms.core import audit, files
 from lms.core.db import action, one_at_a_time
@@ -17,6 +18,7 @@ from lms.core.errors import Forbidden, NotFound, Refused
 from lms.core.ffmpeg import find_ffmpeg
 from lms.core.i18n import _
 from lms.core.jobs import Job, request_job
+from lms.core.machine_locks import holding
 from lms.core.measures import whole_minutes
 from lms.core.roles import SYSTEM, Actor
 from lms.core.settings import settings
@@ -37,12 +39,14 @@ from lms.recordings.queries import (
 )
 from lms.recordings.replays import find_replays
 from lms.recordings.rules import DOWNLOADS_KEPT, MAIL_WITHIN, deletion_at, read_chapters, read_trim
-from lms.streaming.actions import add_source_file, remove_recording
+from lms.streaming.actions import add_source_file, check_takes_recording, remove_recording
 from lms.streaming.media_probe import probe
 from lms.streaming.models import Stream
 from lms.streaming.rules import LITTLE_DISK, source_key
 
 ANNOUNCE_JOB = "announce_recording"
+_PROBE_LOCK, _PROBE_SECONDS = "probing", 30
+"""One uploaded file at a time is looked at on a machine; for so long another one waits."""
 
 
 @action
@@ -129,14 +133,15 @@ def check_disk(byte_count: int) -> None:
 def add_recording(lecture_id: int, key: str, file_name: str, *, by: Actor, at: datetime) -> str:
     """Takes a stored file as the recording of a held lecture, to be packaged; returns the public id of its session.
 
-    The stored file stays where it is. Raises WrongKind and Invalid for what cannot be a recording, Refused, Forbidden
-    and NotFound.
+    The stored file stays where it is. Raises WrongKind and Invalid for what cannot be a recording, Refused, Forbidden,
+    NotFound, and Busy while others are looked at.
     """
     program = find_ffmpeg()
     if program is None:
         raise Refused(_("Recordings cannot be uploaded: ffmpeg is not installed on the server."))
+    check_takes_recording(get_lecture(lecture_id, by=by))  # before anything foreign is read
     public_id = new_public_id()
-    with files.local_copy(key) as path:
+    with holding(_PROBE_LOCK, seconds=_PROBE_SECONDS), files.local_copy(key) as path:
         byte_count = path.stat().st_size
         check_disk(byte_count)
         info = probe(program, path, Path(file_name).name)

@@ -40,7 +40,7 @@ from lms.streaming.queries import (
     packaged_ms,
     shown_parts,
 )
-from lms.streaming.rules import LITTLE_DISK
+from lms.streaming.rules import LITTLE_DISK, media_folder
 
 DOWNLOAD_JOB = "make_recording_file"
 
@@ -85,9 +85,9 @@ class RecordingView:
         return files.size_of(download_key(self.stream, self.fingerprint)) if self.stream is not None else 0
 
     @property
-    def playlist(self) -> str | None:
-        """The playlist of the whole recording, below the address of the lecture's media."""
-        return f"{self.stream.public_id}/master_full.m3u8" if self.stream is not None else None
+    def folder(self) -> str | None:
+        """The folder of the addresses of the whole recording."""
+        return media_folder(self.stream, for_staff=True) if self.stream is not None else None
 
 
 def get_recording(lecture_id: int, *, by: Actor, at: datetime) -> RecordingView:

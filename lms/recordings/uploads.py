@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import BinaryIO, Final
 
 from lms.core import files
-from lms.core.errors import Forbidden, Refused, WrongKind
+from lms.core.errors import Busy, Forbidden, Refused, WrongKind
 from lms.core.i18n import _
 from lms.core.roles import Actor
 from lms.core.settings import settings
@@ -47,7 +47,7 @@ def finish(lecture_id: int, upload_id: str, *, by: Actor, at: datetime) -> None:
     key, name = complete_upload(PURPOSE, lecture_id, upload_id, by=by)
     try:
         session_id = add_recording(lecture_id, key, name, by=by, at=at)
-    except Refused:
+    except (Refused, Busy):
         raise
     except Exception:
         forget_upload(PURPOSE, upload_id, by)

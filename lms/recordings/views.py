@@ -71,7 +71,7 @@ def _page(lecture_id: int, status: int = 200, **forms: BaseForm) -> ResponseRetu
         recording=recording,
         lecture=recording.lecture,
         unfinished=list_unfinished(lecture_id, purpose=uploads.PURPOSE, by=by),
-        media=media_address(lecture_id, at=recording.at),
+        media=media_address(lecture_id, recording.folder, at=recording.at) if recording.folder else "",
         can_package=find_ffmpeg() is not None,
         script=_script(lecture_id),
         max_chapters=MAX_CHAPTERS,

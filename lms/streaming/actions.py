@@ -10,9 +10,10 @@ from lms.catalogue.actions.history import record
 from lms.catalogue.actions.lectures import locked_lecture
 from lms.catalogue.actions.pauses import resume_lecture
 from lms.catalogue.actions.states import start_lecture
-from lms.catalogue.models import LectureState
+from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries.pauses import find_pause
 from lms.catalogue.rules import check_can_edit_lecture
+from lms.core import files
 from lms.core.db import action, db
 from lms.core.errors import Refused
 from lms.core.events import RecordingCompleted, publish
@@ -20,25 +21,29 @@ from lms.core.file_deletions import delete_after_commit
 from lms.core.i18n import _
 from lms.core.roles import SYSTEM, Actor
 from lms.people.models import Person
-from lms.streaming.chunk_store import last_received, store_chunk
+from lms.streaming.chunk_store import check_chunk, count_chunks, last_received, store_chunk
 from lms.streaming.media_probe import MediaInfo
 from lms.streaming.models import Epoch, SourceFailure, SourceFile, Stream, StreamSession, StreamState, Track
 from lms.streaming.queries import (
+    bytes_sent,
     find_open_session,
     find_open_session_of,
     find_stream,
     get_session,
     list_epochs,
     list_sessions_with_old_chunks,
+    may_send,
     packaged_ms,
 )
 from lms.streaming.rules import (
     MAX_FILE_NAME,
     SILENT_FOR,
     check_can_stream,
+    check_is_of_a_lecture,
     check_is_time,
     check_takes_chunks,
     chunk_folder,
+    chunk_key,
     stream_folder,
 )
 
@@ -109,14 +114,34 @@ def begin_streaming(
 
 
 def receive_chunk(session_id: str, number: int, content: bytes, *, sha256: bytes, at: datetime) -> StreamSession:
-    """Stores a chunk of a session, for who has its token. Raises as `check_takes_chunks` and `store_chunk`."""
+    """Stores a chunk of a session, for who has its token.
+
+    A sender who no longer has the role, or whose account is disabled, ends the session. Raises as
+    `check_takes_chunks`, `check_is_of_a_lecture` and `store_chunk`.
+    """
     session = get_session(session_id)
     check_takes_chunks(session, at)
+    if not may_send(session, at=at):
+        stop_streaming(session_id, chunk_count=None, at=at)
+        raise Refused(_("You do not have permission to do this."))
+    check_chunk(number, content, sha256=sha256)
+    if not files.has(chunk_key(session, number)):
+        _admit_chunk(session_id, number, len(content), known=count_chunks(session), at=at)
     store_chunk(session, number, content, sha256=sha256)
     db.session.rollback()
     session = get_session(session_id)
     check_takes_chunks(session, at)  # where the packager has gone on meanwhile, nobody reads the chunk
     return session
+
+
+@action
+def _admit_chunk(session_id: str, number: int, byte_count: int, *, known: int, at: datetime) -> None:
+    query = select(StreamSession).where(StreamSession.public_id == session_id).with_for_update()
+    session = db.session.scalars(query.execution_options(populate_existing=True)).one()
+    sent_today = bytes_sent(session.person_id, since=at - timedelta(days=1))
+    check_is_of_a_lecture(session, number, byte_count, known=known, sent_today=sent_today, at=at)
+    session.byte_count += byte_count
+    session.last_chunk = max(number, session.last_chunk or 0)
 
 
 @action
@@ -180,11 +205,8 @@ def add_source_file(
     """
     lecture = locked_lecture(lecture_id)
     check_can_edit_lecture(lecture, by)
-    if lecture.state is not LectureState.HELD or lecture.actual_start is None:
-        raise Refused(_("A recording can be uploaded once the lecture was held."))
-    stream = find_stream(lecture_id, Track.MAIN)
-    if stream is not None and (_is_being_packaged(stream) or packaged_ms(stream.id)):
-        raise Refused(_("This lecture has a recording already. Remove it first to upload another one."))
+    stream = check_takes_recording(lecture)
+    assert lecture.actual_start is not None
     if stream is not None:
         _remove(stream)
         db.session.flush()
@@ -210,6 +232,16 @@ def add_source_file(
         )
     )
     record("upload_recording", lecture, by=by, at=at)
+
+
+def check_takes_recording(lecture: Lecture) -> Stream | None:
+    """Raises Refused unless a recording of the lecture can be uploaded; returns its stream that has none."""
+    if lecture.state is not LectureState.HELD or lecture.actual_start is None:
+        raise Refused(_("A recording can be uploaded once the lecture was held."))
+    stream = find_stream(lecture.id, Track.MAIN)
+    if stream is not None and (_is_being_packaged(stream) or packaged_ms(stream.id)):
+        raise Refused(_("This lecture has a recording already. Remove it first to upload another one."))
+    return stream
 
 
 def _is_being_packaged(stream: Stream) -> bool:

@@ -17,12 +17,17 @@ def media_key() -> str:
     return settings().media_key or f"media {current_app.config['SECRET_KEY']}"
 
 
-def media_address(lecture_id: int, *, at: datetime) -> str:
-    """Where the media of a lecture are, with a slash at its end."""
-    return sign_media(media_key(), lecture_id, at=at)
+def media_address(lecture_id: int, folder: str = "", *, at: datetime) -> str:
+    """Where the snapshot of a lecture is, or the media in a folder of its stream (`media_folder`); with a slash at its
+    end."""
+    return sign_media(media_key(), _place(lecture_id, folder), at=at)
 
 
-def check_media_address(mac: str, expires: int, lecture_id: int, *, at: datetime) -> None:
-    """Raises Forbidden for an address that was not signed here, or long ago."""
-    if not is_media_signature(media_key(), mac, expires, lecture_id, at=at):
+def check_media_address(mac: str, expires: int, lecture_id: int, folder: str = "", *, at: datetime) -> None:
+    """Raises Forbidden for an address that was not signed here for this lecture and folder, or long ago."""
+    if not is_media_signature(media_key(), mac, expires, _place(lecture_id, folder), at=at):
         raise Forbidden(_("This address has expired. Reload the page."))
+
+
+def _place(lecture_id: int, folder: str) -> str:
+    return f"{lecture_id}/{folder}" if folder else str(lecture_id)

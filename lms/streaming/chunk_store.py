@@ -18,12 +18,8 @@ _REMEMBERED = 200
 """Sessions of which a process remembers how many chunks there are."""
 
 
-def store_chunk(session: StreamSession, number: int, content: bytes, *, sha256: bytes) -> int:
-    """Stores a chunk; returns how many there are without a gap. The same chunk can come any number of times.
-
-    Raises Invalid for content that is not what was sent or no WebM, Refused where another chunk has this number, and
-    StorageAway where the disk is full.
-    """
+def check_chunk(number: int, content: bytes, *, sha256: bytes) -> None:
+    """Raises Invalid for content that is not what was sent or no WebM."""
     if not 0 <= number < MAX_CHUNKS:
         raise Invalid("number", _("Use a number from 0 to %(last)s.", last=MAX_CHUNKS - 1))
     if not content:
@@ -32,6 +28,14 @@ def store_chunk(session: StreamSession, number: int, content: bytes, *, sha256: 
         raise Invalid("content", _("The chunk is damaged: it is not what its digest states. Send it again."))
     if number == 0 and not content.startswith(MAGIC):
         raise Invalid("content", _("The stream is not WebM. Use a current version of Chrome, Edge or Firefox."))
+
+
+def store_chunk(session: StreamSession, number: int, content: bytes, *, sha256: bytes) -> int:
+    """Stores a chunk; returns how many there are without a gap. The same chunk can come any number of times.
+
+    Raises as `check_chunk`, Refused where another chunk has this number, and StorageAway where the disk is full.
+    """
+    check_chunk(number, content, sha256=sha256)
     key = chunk_key(session, number)
     stored = files.find(key)
     if stored is None:

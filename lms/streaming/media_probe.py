@@ -12,7 +12,7 @@ from lms.core.bounded_command import Limits, bounded
 from lms.core.errors import Invalid, WrongKind
 from lms.core.i18n import _
 from lms.streaming.rules import MOST_MS, clock_time
-from lms.streaming.webm import MAGIC
+from lms.streaming.webm import MAGIC, MOST_PIXELS
 
 _LIMITS = Limits(memory_mb=2048, cpu_seconds=30, file_mb=0, niceness=19)
 _SECONDS = 60
@@ -21,6 +21,7 @@ _TRIED_SECONDS = 2
 _MOST_OUTPUT = 200_000
 _MP4_MARK = b"ftyp"
 _DURATION = re.compile(r"^  Duration: (\d+):(\d\d):(\d\d\.\d+)", re.MULTILINE)
+_SIZE = re.compile(r", (\d{1,9})x(\d{1,9})(?![\dx])")
 _STREAM = re.compile(r"^  Stream #0:\d+[^\n]*?: (Video|Audio): ([^\n]*)", re.MULTILINE)
 
 
@@ -56,6 +57,8 @@ def probe(program: Path, path: Path, file_name: str) -> MediaInfo:
         "-nostats",
         "-protocol_whitelist",
         "file",
+        "-max_pixels",
+        str(MOST_PIXELS**2),
         "-f",
         demuxer,
         "-i",
@@ -70,7 +73,14 @@ def probe(program: Path, path: Path, file_name: str) -> MediaInfo:
     report = done.stderr[:_MOST_OUTPUT].decode(errors="replace").partition("\nStream mapping:")[0]
     if "Input #0" not in report:
         raise damaged(file_name)
-    kinds = {kind for kind, words in _STREAM.findall(report) if "(attached pic)" not in words}
+    streams = [(kind, words) for kind, words in _STREAM.findall(report) if "(attached pic)" not in words]
+    for _kind, words in streams:
+        size = _SIZE.search(words)
+        if size and max(int(size[1]), int(size[2])) > MOST_PIXELS:
+            limit = _("The picture is %(w)s × %(h)s pixels. The maximum is %(n)s in each direction.",
+                      w=size[1], h=size[2], n=MOST_PIXELS)  # fmt: skip
+            raise Invalid("file", limit)
+    kinds = {kind for kind, _words in streams}
     if "Audio" not in kinds:
         raise Invalid(
             "file",

@@ -13,13 +13,15 @@ from sqlalchemy.orm import contains_eager
 
 from lms.catalogue.models import Lecture
 from lms.catalogue.queries.pauses import list_pauses
+from lms.catalogue.rules import may_edit_lecture
 from lms.core.clock import to_ms
 from lms.core.db import db, read
 from lms.core.errors import NotFound
 from lms.core.settings import settings
+from lms.people.queries.access import load_actor
 from lms.streaming.models import Epoch, SourceFile, Stream, StreamSession, StreamState, Track
 from lms.streaming.playlists import RecordingPart, parts_of, playlists_of, trimmed_playlist
-from lms.streaming.rules import LATE_SEGMENTS_MS, MOST_MS, initial_key, segment_key, stream_folder
+from lms.streaming.rules import LATE_SEGMENTS_MS, MOST_MS, initial_key, media_folder, segment_key, stream_folder
 
 _ALWAYS_MS = 2**62
 """A time of day that never comes."""
@@ -52,6 +54,21 @@ def get_session(public_id: str) -> StreamSession:
     return session
 
 
+def may_send(session: StreamSession, *, at: datetime) -> bool:
+    """Whether the person who began a session may still give its lecture."""
+    sender = load_actor(session.person_id, at)
+    lecture = db.session.get_one(Lecture, session.stream.lecture_id)
+    return sender is not None and may_edit_lecture(lecture, sender)
+
+
+def bytes_sent(person_id: int, *, since: datetime) -> int:
+    """How much a person has sent in sessions that began since a moment."""
+    query = select(func.sum(StreamSession.byte_count)).where(
+        StreamSession.person_id == person_id, StreamSession.started_at > since
+    )
+    return int(db.session.scalar(query) or 0)
+
+
 class OnAir(StrEnum):
     """Whether picture and sound of a lecture come: not yet or no longer, now, or not for the moment."""
 
@@ -62,7 +79,8 @@ class OnAir(StrEnum):
 
 @dataclass(frozen=True)
 class StreamStatus:
-    """The stream of a lecture as its viewers see it. `folder`: null while nothing can be played."""
+    """The stream of a lecture as its viewers see it. `folder`: that of its addresses (`media_folder`), null while
+    nothing can be played."""
 
     on_air: OnAir
     folder: str | None
@@ -90,7 +108,7 @@ def stream_status(lecture_id: int, *, at: datetime) -> StreamStatus:
     is_current = epoch.is_open and to_ms(at) - epoch.wall_ms - epoch.length_ms < LATE_SEGMENTS_MS
     on_air = OnAir.OFF if not is_sent else OnAir.ON if is_current else OnAir.INTERRUPTED
     is_complete = stream.state is StreamState.COMPLETE
-    return StreamStatus(on_air, stream.public_id, epoch.has_picture, is_complete, is_complete and stream.is_trimmed)
+    return StreamStatus(on_air, media_folder(stream), epoch.has_picture, is_complete, is_complete and stream.is_trimmed)
 
 
 def list_streams_to_package() -> Sequence[tuple[int, bool]]:
@@ -176,6 +194,21 @@ def get_trimmed_playlist(lecture_id: int, stream_id: str, rendition: str) -> str
         raise NotFound
     segment_ms = settings().segment_seconds * 1000
     return trimmed_playlist(list_epochs(stream.id), shown_parts(stream), rendition, segment_ms=segment_ms)
+
+
+def is_shown(stream_id: str, name: str) -> bool:
+    """Whether viewers get a file of a stream: of a trimmed replay only what it shows, and no playlist of the whole."""
+    stream = db.session.scalars(select(Stream).where(Stream.public_id == stream_id)).first()
+    if stream is None:
+        return False
+    if stream.state is not StreamState.COMPLETE or not stream.is_trimmed:
+        return True
+    epoch, _slash, file_name = name.rpartition("/")
+    number = file_name[1:].removesuffix(".m4s")
+    return any(
+        str(part.epoch) == epoch and (not number.isdecimal() or int(number) in part.segments)
+        for part in shown_parts(stream)
+    )
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.rules import is_early_start
-from lms.core.errors import Refused
+from lms.core.errors import Invalid, Refused
 from lms.core.i18n import _
 from lms.streaming.models import Epoch, SourceFailure, Stream, StreamSession, Track
 
@@ -14,6 +14,14 @@ MAX_CHUNK = 2 * 1024 * 1024
 """Bytes of a chunk. A browser sends one each second, of 0.1 MB."""
 MAX_CHUNKS = 50_000
 """Chunks of a session: 13 hours."""
+MOST_AHEAD = 60
+"""So much higher than the highest number that came the number of a chunk can be."""
+BYTES_A_SECOND, BURST_BYTES = 1_000_000, 60_000_000
+"""So much a session takes each second since it began, and above that in all."""
+BYTES_A_DAY = 20_000_000_000
+"""What a person can send within a day: some 20 times what lectures of 13 hours have."""
+RETRY_SECONDS = 3600
+"""After so long somebody tries again who has sent that."""
 MAX_FILE_NAME = 300
 MOST_MS = MAX_CHUNKS * 1000
 """No recording is longer: 13 hours."""
@@ -27,6 +35,8 @@ LATE_SEGMENTS_MS = 20_000
 """So long after it was recorded the newest segment shows that viewers get no more. Usual are five seconds."""
 LITTLE_DISK, NO_DISK = 2_000_000_000, 300_000_000
 """Bytes free: below the first, only sound is packaged; below the second, no chunk is stored."""
+FOR_STAFF = ".all"
+"""What the folder ends with in which nothing is left out of a replay."""
 PLAYLIST_TYPE, SEGMENT_TYPE = "application/vnd.apple.mpegurl", "video/mp4"
 
 
@@ -43,6 +53,34 @@ def failure_of(stated_ms: int | None, packaged_ms: int, *, is_whole: bool) -> So
     if stated_ms is not None and packaged_ms < stated_ms * _LEAST_SHARE - _SLACK_MS:
         return SourceFailure.ENDS_EARLY
     return None
+
+
+class TooFast(Refused):
+    """More was sent than a lecture has (429); `seconds` until more is taken."""
+
+    status = 429
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(_("Wait a moment and try again."))
+        self.seconds = seconds
+
+
+def check_is_of_a_lecture(
+    session: StreamSession, number: int, byte_count: int, *, known: int, sent_today: int, at: datetime
+) -> None:
+    """Raises TooFast and Invalid for a chunk that is more than a recorder sends.
+
+    `known`: how many chunks there are without a gap. `sent_today`: bytes that the person sent within a day.
+    """
+    most = max(session.last_chunk or 0, known - 1) + MOST_AHEAD
+    if number > most:
+        raise Invalid("number", _("Use a number from 0 to %(last)s.", last=most))
+    seconds = max((at - session.started_at).total_seconds(), 0)
+    over = session.byte_count + byte_count - BURST_BYTES - int(seconds * BYTES_A_SECOND)
+    if over > 0:
+        raise TooFast(-(-over // BYTES_A_SECOND))
+    if sent_today + byte_count > BYTES_A_DAY:
+        raise TooFast(RETRY_SECONDS)
 
 
 def check_can_stream(lecture: Lecture, track: Track, *, is_paused: bool = False) -> None:
@@ -90,6 +128,11 @@ def chunk_key(session: StreamSession, number: int) -> str:
 def stream_folder(stream: Stream) -> str:
     """Where the playlists of a stream are, and its epochs below."""
     return f"recordings/{stream.public_id}"
+
+
+def media_folder(stream: Stream, *, for_staff: bool = False) -> str:
+    """The folder in the addresses of a stream's media. Staff have one of their own, in which nothing is left out."""
+    return f"{stream.public_id}{FOR_STAFF if for_staff else ''}"
 
 
 def initial_key(stream: Stream, epoch: Epoch, rendition: str) -> str:

@@ -15,6 +15,7 @@ from lms.core.i18n import _
 
 _SALT = "serai stream session"
 TOKEN_AGE = timedelta(hours=24)
+MEDIA = "/media/"
 MEDIA_AGE = timedelta(hours=12)
 """How long an address of media is valid. A page that stays open longer gets a new one with the next snapshot."""
 
@@ -47,21 +48,22 @@ def _serializer(secrets: Sequence[str]) -> URLSafeTimedSerializer:
     return URLSafeTimedSerializer(list(reversed(secrets)), salt=_SALT)  # the last one signs
 
 
-def sign_media(key: str, lecture_id: int, *, at: datetime) -> str:
-    """The first part of the addresses of a lecture's media, with a slash at its end."""
+def sign_media(key: str, place: str, *, at: datetime) -> str:
+    """The first part of the addresses of media, with a slash at its end. `place`: a lecture's id, or that and the
+    folder of its stream."""
     # Whole hours, so that all viewers have the same address and browsers find what they have
     expires = int((at + MEDIA_AGE).timestamp()) // 3600 * 3600
-    return f"/media/{media_mac(key, lecture_id, expires)}/{expires}/{lecture_id}/"
+    return f"{MEDIA}{media_mac(key, place, expires)}/{expires}/{place}/"
 
 
-def is_media_signature(key: str, mac: str, expires: int, lecture_id: int, *, at: datetime) -> bool:
+def is_media_signature(key: str, mac: str, expires: int, place: str, *, at: datetime) -> bool:
     """Whether an address of media was signed with this key and is still valid."""
-    return hmac.compare_digest(mac.encode(), media_mac(key, lecture_id, expires).encode()) and at.timestamp() < expires
+    return hmac.compare_digest(mac.encode(), media_mac(key, place, expires).encode()) and at.timestamp() < expires
 
 
-def media_mac(key: str, lecture_id: int, expires: int) -> str:
+def media_mac(key: str, place: str, expires: int) -> str:
     """The signature of an address of media."""
-    return _mac(key, f"{expires} {lecture_id}")
+    return _mac(key, f"{expires} {place}")
 
 
 def _mac(key: str, signed: str) -> str:

@@ -17,19 +17,22 @@ from lms.core import clock, files
 from lms.core.errors import DomainError, Forbidden, Gone, Invalid, NotFound
 from lms.core.i18n import _
 from lms.streaming.actions import begin_streaming, go_live, receive_chunk, stop_streaming
-from lms.streaming.addresses import check_media_address, media_key
+from lms.streaming.addresses import check_media_address, media_address, media_key
 from lms.streaming.chunk_store import count_chunks
 from lms.streaming.models import StreamSession, Track
 from lms.streaming.playlists import TRIMMED
-from lms.streaming.queries import get_session, get_trimmed_playlist
+from lms.streaming.queries import get_session, get_trimmed_playlist, is_shown
 from lms.streaming.rules import (
+    FOR_STAFF,
     LITTLE_DISK,
     MAX_CHUNK,
     MAX_CHUNKS,
     PLAYLIST_TYPE,
     SEGMENT_TYPE,
+    TooFast,
+    media_folder,
 )
-from lms.streaming.tokens import is_stream_token, make_stream_token
+from lms.streaming.tokens import MEDIA, is_stream_token, make_stream_token
 from lms.web.api import rfc3339
 from lms.web.body_limits import body_limit
 from lms.web.guards import ANYONE, SIGNED_IN, allow
@@ -40,7 +43,8 @@ bp = Blueprint("streaming", __name__)
 _DIGEST = re.compile(r"sha-256=:([A-Za-z0-9+/]{43}=):")
 _MEDIA_NAME = re.compile(r"(?:(?:master|[hva])(?:_full)?\.m3u8|[0-9]{1,6}/[hva](?:[0-9]{5,6}\.m4s|\.mp4))")
 _TRIMMED_NAME = re.compile(rf"(master|[hva]){TRIMMED}\.m3u8")
-_STREAM_ID = re.compile(r"[A-Za-z0-9_-]{16}")
+_ID_LENGTH = 16
+"""How long the public id of a stream is, with which the name of its folder begins."""
 SHARED_SECONDS = 300
 """How long nginx and a CDN serve a segment before they ask whether it is still there: it may have been removed."""
 
@@ -69,7 +73,9 @@ def begin(lecture_id: int) -> ResponseReturnValue:
             token=make_stream_token(_secrets(), session.public_id, key=media_key(), at=clock.now()),
             address=url_for(".progress", session_id=session.public_id),
             session=session.public_id,
-            folder=session.stream.public_id,
+            folder=media_address(lecture_id, media_folder(session.stream, for_staff=True), at=options["at"])
+            .removeprefix(MEDIA)
+            .removesuffix("/"),
             **_progress(session),
         )
 
@@ -126,13 +132,13 @@ def stop(session_id: str) -> ResponseReturnValue:
     return _answer(work)
 
 
-@bp.get("/media/<mac>/<int:expires>/<int:lecture_id>/<stream_id>/<path:name>")
+@bp.get("/media/<mac>/<int:expires>/<int:lecture_id>/<folder>/<path:name>")
 @allow(ANYONE)
-def media(mac: str, expires: int, lecture_id: int, stream_id: str, name: str) -> ResponseReturnValue:
+def media(mac: str, expires: int, lecture_id: int, folder: str, name: str) -> ResponseReturnValue:
     """Returns a playlist or a segment, to anyone with its signed address. nginx asks once for each."""
-    check_media_address(mac, expires, lecture_id, at=clock.now())
+    check_media_address(mac, expires, lecture_id, folder, at=clock.now())
     try:
-        answer = _stored_media(lecture_id, stream_id, name)
+        answer = _stored_media(lecture_id, folder, name)
     except NotFound:
         answer = Response(status=404)  # kept too, in the place of what was removed: so it is nobody's page
     is_segment = answer.mimetype == SEGMENT_TYPE
@@ -144,11 +150,12 @@ def media(mac: str, expires: int, lecture_id: int, stream_id: str, name: str) ->
     return answer
 
 
-def _stored_media(lecture_id: int, stream_id: str, name: str) -> Response:
-    opened = None
-    if _STREAM_ID.fullmatch(stream_id) and _MEDIA_NAME.fullmatch(name):
-        opened = files.reading(f"recordings/{stream_id}/{name}")
+def _stored_media(lecture_id: int, folder: str, name: str) -> Response:
+    stream_id, view = folder[:_ID_LENGTH], folder[_ID_LENGTH:]
     is_playlist = name.endswith(".m3u8")
+    opened = None
+    if _MEDIA_NAME.fullmatch(name) and (view == FOR_STAFF or is_shown(stream_id, name)):
+        opened = files.reading(f"recordings/{stream_id}/{name}")
     if (match := _TRIMMED_NAME.fullmatch(name)) is not None:
         answer = Response(get_trimmed_playlist(lecture_id, stream_id, match[1]), mimetype=PLAYLIST_TYPE)
     elif opened is None:
@@ -164,7 +171,8 @@ def _answer(work: Callable[[], Response]) -> ResponseReturnValue:
     try:
         return work()
     except DomainError as error:
-        return problem(error.status, error.message)
+        headers = {"Retry-After": str(error.seconds)} if isinstance(error, TooFast) else None
+        return problem(error.status, error.message, headers=headers)
 
 
 def _session(session_id: str) -> StreamSession:

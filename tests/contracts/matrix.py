@@ -379,7 +379,7 @@ TABLE: dict[str, tuple[str, ...]] = {
     "GET /streams/<session_id>": ("nnnnnn", "nnnnnn"),
     "PUT /streams/<session_id>/<int:number>": ("nnnnnn", "nnnnnn"),
     "POST /streams/<session_id>/stop": ("nnnnnn", "nnnnnn"),
-    "GET /media/<mac>/<int:expires>/<int:lecture_id>/<stream_id>/<path:name>": ("nnnnnn", "nnnnnn", "nnnnnn"),
+    "GET /media/<mac>/<int:expires>/<int:lecture_id>/<folder>/<path:name>": ("nnnnnn", "nnnnnn", "nnnnnn"),
     "GET /media/<mac>/<int:expires>/<int:lecture_id>/snapshot.json": ("nnnnnn", "nnnnnn", "nnnnnn"),
     "POST /lectures/<int:lecture_id>/room/join": ("swnnnn", "snnnnn", "smmmnn"),
     "POST /lectures/<int:lecture_id>/room/played": ("rrrrrr", "rrrrrr", "rrrrrr"),

@@ -269,7 +269,7 @@ class World:
             endpoint.startswith("streaming") or endpoint == "live.snapshot"
         ):  # nobody knows the token of a session, or the key of media
             values |= {"session_id": "none", "number": 0, "mac": "none", "expires": 2_000_000_000}
-            values |= {"stream_id": "none", "name": "v.m3u8"}
+            values |= {"folder": "none", "name": "v.m3u8"}
         if endpoint.startswith("enrolment"):
             values["public_id"] = visited.enrolment_id
             values["batch"] = visited.change_done if "undo" in endpoint else visited.change

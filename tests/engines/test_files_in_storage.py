@@ -107,7 +107,7 @@ def test_a_lecture_is_packaged_and_its_replay_is_played(studio: Studio, client: 
     assert studio.seconds("v", studio.epochs()[0]) == pytest.approx(2, abs=0.15)
     folder = f"recordings/{stream.public_id}"
     assert stream.byte_count == sum(file.size for file in store.listed(folder))
-    address = f"{media_address(studio.lecture.id, at=clock.now())}{stream.public_id}"
+    address = media_address(studio.lecture.id, stream.public_id, at=clock.now()).removesuffix("/")
     db.session.remove()
     playlist = client.get(f"{address}/v_full.m3u8")
     assert playlist.text.splitlines()[-1] == "#EXT-X-ENDLIST"

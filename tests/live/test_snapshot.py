@@ -62,12 +62,13 @@ def test_a_snapshot_follows_the_lecture(watched: Watched, make: Make) -> None:
     with make.app.app_context():
         session = begin_streaming(watched.lecture.id, Track.MAIN, by=watched.by, at=clock.now())
         epoch_id = begin_epoch(session.id, start_ms=0, wall_ms=clock.to_ms(clock.now()))
-        stream_id, folder = session.stream_id, session.stream.public_id
+        stream_id = session.stream_id
+        folder = media_address(watched.lecture.id, session.stream.public_id, at=clock.now())
     assert watched.read()["on_air"] == "off"
     with make.app.app_context():
         note_segments(epoch_id, {"v": [2000], "a": [2000]})
     seen = watched.read()
-    assert (seen["on_air"], seen["has_video"], seen["playlist"]) == ("on", True, f"{folder}/master.m3u8")
+    assert (seen["on_air"], seen["has_video"], seen["playlist"]) == ("on", True, f"{folder}master.m3u8")
     with make.app.app_context():
         close_epoch(epoch_id)
     assert watched.read()["on_air"] == "interrupted"
@@ -79,7 +80,7 @@ def test_a_snapshot_follows_the_lecture(watched: Watched, make: Make) -> None:
     with make.app.app_context():
         note_complete(stream_id, at=clock.now())
     seen = watched.read()
-    assert (seen["playlist"], seen["recording"]) == (f"{folder}/master_full.m3u8", "ready")
+    assert (seen["playlist"], seen["recording"]) == (f"{folder}master_full.m3u8", "ready")
 
 
 def test_a_stream_of_which_nothing_new_is_packaged_is_interrupted(watched: Watched, make: Make) -> None:

@@ -19,8 +19,9 @@ from lms.catalogue.actions.pauses import measure_pauses
 from lms.catalogue.models import Lecture, LecturePause
 from lms.core import clock, files
 from lms.core.db import action, db
-from lms.core.errors import DomainError, Invalid, Refused, WrongKind
+from lms.core.errors import Busy, DomainError, Invalid, Refused, WrongKind
 from lms.core.ffmpeg import find_ffmpeg
+from lms.core.machine_locks import holding
 from lms.core.roles import SYSTEM, Actor
 from lms.live.actions import report_played
 from lms.recordings import actions, uploads
@@ -238,6 +239,39 @@ def test_a_lecture_with_a_recording_or_none_to_record_takes_no_upload(make: Make
     with pytest.raises(Refused, match="once the lecture was held"):
         upload(make.lecture(), mp4(), by=by)
     assert not files.listed("chunks")
+
+
+def test_nothing_foreign_is_read_for_a_lecture_that_takes_no_upload_or_beside_another(
+    make: Make, lecture: Lecture, by: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(actions, "probe", lambda *_given: pytest.fail("it is read"))
+        with pytest.raises(Refused, match="once the lecture was held"):
+            upload(make.lecture(), mp4(), by=by)
+        patch.setattr(actions, "_PROBE_SECONDS", 0)
+        with holding("probing", seconds=0), pytest.raises(Busy):
+            upload(lecture, mp4(), by=by)
+    upload(lecture, mp4(), by=by)
+
+
+def test_a_file_that_waits_to_be_read_is_kept(lecture: Lecture, by: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
+    forgotten: list[str] = []
+    monkeypatch.setattr(uploads, "is_upload_saved", lambda *_given, **_options: False)
+    monkeypatch.setattr(uploads, "complete_upload", lambda *_given, **_options: ("staged/recordings/x", "Zoom.mp4"))
+    monkeypatch.setattr(uploads, "forget_upload", lambda *_given: forgotten.append("upload"))
+
+    def busy(*_given: object, **_options: object) -> str:
+        raise Busy
+
+    monkeypatch.setattr(uploads, "add_recording", busy)
+    with pytest.raises(Busy):
+        uploads.finish(lecture.id, "x", by=by, at=clock.now())
+    assert not forgotten
+
+
+def test_pictures_of_more_than_4096_pixels_are_refused(lecture: Lecture, by: Actor) -> None:
+    with pytest.raises(Invalid, match="The picture is 4100 × 64 pixels"):
+        upload(lecture, mp4(1, size="4100x64"), by=by)
 
 
 def test_a_recording_removed_while_it_is_packaged_leaves_nothing(

@@ -9,20 +9,25 @@ from datetime import timedelta
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import update
 from werkzeug.test import TestResponse
 
 from lms.catalogue.actions.states import end_lecture
 from lms.core import clock, files
+from lms.core.db import action, db
+from lms.people.actions.access import disable_person
+from lms.people.models import RoleGrant
 from lms.streaming.actions import note_packaged, remove_streams
-from lms.streaming.addresses import media_key
-from lms.streaming.queries import get_session
-from lms.streaming.rules import LATE_CHUNKS, MAX_CHUNK
+from lms.streaming.addresses import media_address, media_key
+from lms.streaming.models import Stream, Track
+from lms.streaming.queries import find_open_session_of, find_stream, get_session
+from lms.streaming.rules import BURST_BYTES, BYTES_A_DAY, LATE_CHUNKS, MAX_CHUNK, media_folder
 from lms.streaming.tokens import MEDIA_AGE, TOKEN_AGE, sign_media
 from lms.streaming.webm import MAGIC
 from tests.factories import Make
+from tests.recordings.recorded import held_lecture, record
 
 FIRST = MAGIC + b"first"
-STREAM = "a" * 16
 
 
 class Page:
@@ -150,26 +155,100 @@ def test_a_disk_nearly_full_takes_sound_and_a_full_one_nothing(page: Page, monke
     assert page.put(1, b"second").status_code == 503
 
 
+def store_media(stream: Stream, *names: str) -> None:
+    for name in names:
+        files.store(f"recordings/{stream.public_id}/{name}", name.encode())
+
+
 def test_media_are_for_anybody_with_a_signed_address(page: Page, make: Make, client: FlaskClient) -> None:
+    page.begin()
     with make.app.app_context():
-        files.store(f"recordings/{STREAM}/v.m3u8", b"#EXTM3U")
-        files.store(f"recordings/{STREAM}/1/v00000.m4s", b"media")
-        key, now = media_key(), clock.now()
-        prefix = sign_media(key, page.lecture.id, at=now)
-        old = sign_media(key, page.lecture.id, at=now - MEDIA_AGE)
-        other = sign_media("another key", page.lecture.id, at=now)
+        stream = find_stream(page.lecture.id, Track.MAIN)
+        assert stream is not None
+        store_media(stream, "v.m3u8", "1/v00000.m4s")
+        key, now, place = media_key(), clock.now(), f"{page.lecture.id}/{stream.public_id}"
+        prefix = sign_media(key, place, at=now)
+        old = sign_media(key, place, at=now - MEDIA_AGE)
+        other = sign_media("another key", place, at=now)
+        of_lecture = f"{sign_media(key, str(page.lecture.id), at=now)}{stream.public_id}/"
+        of_other = sign_media(key, f"{page.lecture.id}/{'b' * 16}", at=now).replace("b" * 16, stream.public_id)
     anyone = make.app.test_client()
-    playlist = anyone.get(f"{prefix}{STREAM}/v.m3u8")
-    assert (playlist.data, playlist.headers["Cache-Control"]) == (b"#EXTM3U", "public, max-age=1")
-    segment = client.get(f"{prefix}{STREAM}/1/v00000.m4s")
-    assert segment.data == b"media"
+    playlist = anyone.get(f"{prefix}v.m3u8")
+    assert (playlist.data, playlist.headers["Cache-Control"]) == (b"v.m3u8", "public, max-age=1")
+    segment = client.get(f"{prefix}1/v00000.m4s")
+    assert segment.data == b"1/v00000.m4s"
     assert segment.headers["Cache-Control"] == "public, max-age=31536000, s-maxage=300, immutable"
     assert "Set-Cookie" not in segment.headers
     for name in ("v.m3u8", "1/v00000.m4s"):
-        for wrong in (old, other, prefix.replace(f"/{page.lecture.id}/", "/999/")):
-            assert anyone.get(f"{wrong}{STREAM}/{name}").status_code == 403
-    for name in ("w.m3u8", "../secret.key", "1/v00001.m4s", "1", "%2e%2e/1/v00000.m4s"):
-        assert anyone.get(f"{prefix}{STREAM}/{name}").status_code == 404
-    missing = anyone.get(f"{prefix}{STREAM}/1/v00001.m4s")  # kept in the place of what was removed: it is nobody's page
+        wrong = (old, other, prefix.replace(f"/{page.lecture.id}/", "/999/"), of_lecture, of_other)
+        assert [anyone.get(f"{address}{name}").status_code for address in wrong] == [403] * 5
+    for name in ("w.m3u8", "../secret.key", "1/v00001.m4s", "1", "%2e%2e/1/v00000.m4s", "../../x/v.m3u8"):
+        assert anyone.get(f"{prefix}{name}").status_code in {403, 404}
+    missing = anyone.get(f"{prefix}1/v00001.m4s")  # kept in the place of what was removed: it is nobody's page
     assert (missing.data, missing.headers["Cache-Control"]) == (b"", "public, max-age=1")
-    assert anyone.get(f"{prefix}../../x/v.m3u8").status_code == 404
+
+
+def test_what_was_trimmed_away_is_for_staff_alone(make: Make, client: FlaskClient) -> None:
+    with make.app.app_context():
+        stream = record(held_lecture(make), 8000)
+        store_media(stream, "v_full.m3u8", "1/v.mp4", *(f"1/v{number:05d}.m4s" for number in range(4)))
+        set_trim(stream.id, 2000, 6000)
+        stream = db.session.get_one(Stream, stream.id)
+        folders = [media_folder(stream, for_staff=for_staff) for for_staff in (False, True)]
+        address, staff = (media_address(stream.lecture_id, folder, at=clock.now()) for folder in folders)
+    names = ["v_full.m3u8", "1/v.mp4", *(f"1/v{number:05d}.m4s" for number in range(4))]
+    assert [client.get(address + name).status_code for name in names] == [404, 200, 404, 200, 200, 404]
+    assert [client.get(staff + name).status_code for name in names] == [200] * 6
+    trimmed = client.get(f"{address}v_trimmed.m3u8").text
+    assert "1/v00001.m4s" in trimmed
+    assert "1/v00000.m4s" not in trimmed
+
+
+@action
+def set_trim(stream_id: int, from_ms: int, until_ms: int) -> None:
+    stream = db.session.get_one(Stream, stream_id)
+    stream.trim_from_ms, stream.trim_until_ms = from_ms, until_ms
+
+
+@action
+def note_sent(session_id: str, byte_count: int) -> None:
+    get_session(session_id).byte_count = byte_count
+
+
+def test_a_session_takes_what_a_lecture_has(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    page.begin()
+    session_id = page.address.rpartition("/")[2]
+    assert page.put(0, FIRST).status_code == 200
+    assert [page.put(number, b"ahead").status_code for number in (61, 60, 120, 121)] == [422, 200, 200, 200]
+    assert page.put(0, FIRST).status_code == 200, "what is there already is not sent anew"
+    with page.make.app.app_context():
+        note_sent(session_id, BURST_BYTES + 3_000_000)
+    refused = page.put(122, b"much")
+    assert (refused.status_code, refused.mimetype) == (429, "application/problem+json")
+    assert 1 <= int(refused.headers["Retry-After"]) <= 4
+    with page.make.app.app_context():
+        note_sent(session_id, BYTES_A_DAY)
+    now = clock.now()
+    monkeypatch.setattr(clock, "now", lambda: now + timedelta(hours=20))
+    assert page.put(122, b"much").headers["Retry-After"] == "3600"
+
+
+@pytest.mark.parametrize("how", ["role", "account"])
+def test_who_may_no_longer_give_a_lecture_sends_no_more(page: Page, make: Make, how: str) -> None:
+    page.begin()
+    assert page.put(0, FIRST).status_code == 200
+    with make.app.app_context():
+        by, at = make.administrator(), clock.now()
+        if how == "account":
+            disable_person(page.teacher.public_id, by=by, at=at)
+        else:
+            end_roles(page.teacher.id)
+    refused = page.put(1, b"second")
+    assert (refused.status_code, refused.json["detail"]) == (409, "You do not have permission to do this.")
+    with make.app.app_context():
+        assert find_open_session_of(page.lecture.id) is None
+
+
+@action
+def end_roles(person_id: int) -> None:
+    db.session.execute(update(RoleGrant).where(RoleGrant.person_id == person_id).values(revoked_at=clock.now()))
