@@ -37,6 +37,7 @@ class TestMe:
         assert f'href="/lectures/{world.live.id}/room"' in page  # type: ignore[union-attr]
         assert 'data-testid="own-cross-border" data-status="enrolled"' in page
         assert "<b>1 of the 3</b> lectures for your certificate." in page
+        assert page.index('id="series"') < page.index('id="name"')  # the progress comes before what is asked
         assert "62 of 90 minutes, 2 rejoins: attended" in page
         assert f'data-testid="attendance-{world.held[1].id}" data-outcome="absent"' in page
 
@@ -87,7 +88,9 @@ class TestTeach:
     def test_says_what_is_live_and_what_was_held(self, world: World) -> None:
         page = flat(world.signed_in(world.instructor).get("/teach").text)
         assert "You are live" in page
-        assert f'action="/lectures/{world.live.id}/end"' in page  # type: ignore[union-attr]
+        ending = page[: page.index(f'action="/lectures/{world.live.id}/end"')].rpartition("<details>")[2]  # type: ignore[union-attr]
+        assert '<summary class="btn">End now</summary>' in ending
+        assert re.search(r"<dt>People in the room</dt><dd>\d+</dd>.*<dt>Enrolled</dt><dd>\d+</dd>", ending)
         row = page[page.index(f'<tr data-testid="lecture-{world.held[0].id}">') :]
         roster = f'<a href="/lectures/{world.held[0].id}/roster">'
         assert f'data-label="Attended">{roster}1<' in row[: row.index("</tr>")]

@@ -69,6 +69,10 @@ class TestSeries:
         assert "Attended, 62 of 90 min" in page
         assert f'href="/lectures/{world.live.id}/room"' in page  # type: ignore[union-attr]
         assert "1 of 3 for your certificate" in page
+        # also on a phone
+        assert (
+            page.index('data-testid="first"') < page.index("1 of 3 for your certificate") < page.index('class="route"')
+        )
         assert "3 lectures remain, and you need 2 more." in page
 
     def test_route_of_a_stranger_says_held(self, world: World) -> None:

@@ -13,6 +13,7 @@ from flask.typing import ResponseReturnValue
 
 from lms.attendance.queries.appeals import LectureAppeals, list_lectures_with_appeals
 from lms.attendance.queries.closings import closed_among
+from lms.attendance.queries.viewers import count_viewers
 from lms.catalogue.models import Lecture, LectureState, Visibility
 from lms.catalogue.queries.lectures import get_lecture
 from lms.core import clock
@@ -107,6 +108,7 @@ def teach() -> ResponseReturnValue:
         live_by_others=[_live_row(row, day) for row in day.live_by_others],
         others=[_late_row(row) if rules.is_late(row.lecture, at) else _desk_row(row) for row in others],
         given=given,
+        viewers={row.lecture.id: count_viewers(row.lecture.id, at) for row in day.live},
         **_table(day, {row.lecture_id: row.count for row in appeals}),
     )
 
@@ -236,7 +238,8 @@ def _desk_row(row: TaughtLecture) -> TodoRow:
 
 
 def _end(lecture_id: int) -> TodoStep:
-    return TodoStep(_("End now"), url_for("catalogue.lecture_end", lecture_id=lecture_id), True, "end")
+    """Where the end of a lecture is asked for, with numbers."""
+    return TodoStep(_("End now"), url_for("dashboards.lecture", lecture_id=lecture_id, _anchor="staff"))
 
 
 def _speakers(row: TaughtLecture) -> str:
