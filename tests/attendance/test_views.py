@@ -100,13 +100,40 @@ def test_a_file_may_be_left(desk: Desk) -> None:
 
 def test_what_is_wrong_with_a_file_is_said_at_its_field(desk: Desk) -> None:
     local = GOOD.replace("Z", "")
-    page = desk.send(local)
+    page = desk.send(local.replace("T06", "T03").replace("T07", "T04"))  # as no likely time zone has it
     assert page.status_code == 422
     assert re.search(r'<select[^>]*aria-invalid="true"[^>]*name="time_zone"', page.text)
     assert desk.send(local, time_zone="UTC").status_code == 200
     assert desk.send(local, time_zone="Asia/Shanghai").status_code == 409
     assert desk.send("\x89PNG").status_code == 422
     assert desk.post(desk.load, desk.load).status_code == 422
+
+
+def test_the_only_reading_that_fits_the_lecture_is_selected(desk: Desk) -> None:
+    """The lecture was on 4 November at 06:00 UTC, which is 14:00 in Beijing."""
+    head, said = GOOD.splitlines()[0], "One reading of the times fits the lecture"
+    page = desk.send(f"{head}\nada@x.example,11/04/2026 14:00:00,11/04/2026 15:02:00\n")
+    assert page.status_code == 422
+    assert said in page.text
+    assert re.search(r'<option selected value="Asia/Shanghai"', page.text)
+    assert re.search(r'<input checked[^>]*name="date_order"[^>]*value="mdy"', page.text)
+    assert 'aria-invalid="true"' not in page.text
+    look = kept_at(page)
+    answered = desk.post(look, look, step="answer", time_zone="Asia/Shanghai", date_order="mdy")
+    assert answered.status_code == 200
+    assert "Import 1 row" in answered.text
+
+    several = desk.send(f"{head}\nada@x.example,11/04/2026 06:10:00,11/04/2026 14:30:00\n")  # in Beijing or in UTC
+    assert said not in several.text
+    assert '<option selected value=""' in several.text
+    with desk.make.app.app_context():
+        headers = desk.make.headers(desk.teacher)
+    file = (io.BytesIO(f"{head}\nada@x.example,2026-11-04 14:00,2026-11-04 15:02\n".encode()), "report.csv")
+    answer = desk.client.post(
+        f"/api/v1/lectures/{desk.lecture.id}/attendance-imports", data={"file": file}, headers=headers
+    )
+    assert answer.status_code == 422
+    assert [fault["field"] for fault in answer.json["errors"]] == ["time_zone"]
 
 
 def test_correcting_on_the_page(desk: Desk) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import product
+from typing import Any
 
 from lms.attendance import rules
 from lms.attendance.actions.closing import check_not_closed
@@ -128,6 +130,33 @@ def stage_attendance(
         lecture_id, file_name[:200], reading.digest(content), report, times, meanings, recalled, report.signature,
         column_preview,
     )  # fmt: skip
+
+
+TRIED_BYTES = 1024 * 1024
+"""Larger files are not read again and again to find how they fit."""
+
+
+def find_fitting_answers(
+    lecture_id: int, content: bytes, *, wanted: Collection[str], zones: Iterable[str], by: Actor, **options: Any
+) -> dict[str, str]:
+    """The answers to what a report leaves open (`wanted`: `time_zone`, `date_order`) with which it fits the lecture.
+
+    Tries these zones and both orders of day and month. Empty where none fits, or where several readings do.
+    """
+    if not wanted or not {"time_zone", "date_order"}.issuperset(wanted) or len(content) > TRIED_BYTES:
+        return {}
+    fitting: dict[tuple[int, int], dict[str, str]] = {}
+    orders = ("dmy", "mdy") if "date_order" in wanted else ("",)
+    for zone, order in product(zones if "time_zone" in wanted else ("",), orders):
+        answers = {name: value for name, value in (("time_zone", zone), ("date_order", order)) if value}
+        try:
+            staged = stage_attendance(lecture_id, content, **(options | answers), by=by)
+        except (Invalid, Refused):
+            continue
+        if timed := [row for row in staged.rows if row.is_timed]:
+            seen = min(row.joined_ms for row in timed), max(row.left_ms for row in timed)
+            fitting.setdefault(seen, answers)
+    return next(iter(fitting.values())) if len(fitting) == 1 else {}
 
 
 def check_can_import(lecture: Lecture, *, by: Actor) -> LectureTimes:

@@ -17,7 +17,7 @@ from lms.attendance_imports.actions.imports import (
 )
 from lms.attendance_imports.actions.large_files import LARGE, request_publish
 from lms.attendance_imports.actions.staged_files import StagedFile
-from lms.attendance_imports.actions.staging import stage_attendance
+from lms.attendance_imports.actions.staging import find_fitting_answers, stage_attendance
 from lms.attendance_imports.forms import ImportReportForm, PublishImportForm
 from lms.attendance_imports.queries.imports import kept_row
 from lms.attendance_imports.views.blueprint import bp
@@ -42,7 +42,8 @@ def import_file(lecture_id: int) -> ResponseReturnValue:
     """Uploads a file and shows its preview, or asks what it leaves open. Saves no attendance."""
     by, at = current_actor(), clock.now()
     lecture = get_editable_lecture(lecture_id, by=by)
-    form = ImportReportForm(likely=likely_zones(lecture.time_zone))
+    likely = likely_zones(lecture.time_zone)
+    form = ImportReportForm(likely=likely)
 
     def again(status: int) -> ResponseReturnValue:
         is_closed = view_of(lecture_id) is not None
@@ -65,7 +66,10 @@ def import_file(lecture_id: int) -> ResponseReturnValue:
             file_id = keep_file(
                 lecture_id, content, file_name=name, options=options, staged_file=staged_file, by=by, at=at
             )
-            return ask(lecture, file_id, name, staged_file, error)
+            fitting = find_fitting_answers(
+                lecture_id, content, file_name=name, **options, wanted=questions(error), zones=(*likely, "UTC"), by=by
+            )
+            return ask(lecture, file_id, name, staged_file, error, fitting=fitting)
         if isinstance(error, Invalid):
             form.take(error)
         else:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
 from flask import render_template, request
 from flask.typing import ResponseReturnValue
 
@@ -17,6 +21,7 @@ from lms.attendance_imports.views.preview import render_preview
 from lms.catalogue.models import Lecture
 from lms.core import clock
 from lms.core.errors import Invalid, Refused
+from lms.core.i18n import _
 from lms.web.identity import current_actor
 from lms.web.time import likely_zones
 
@@ -49,19 +54,27 @@ def ask(
     error: Invalid | Refused | None = None,
     *,
     is_first: bool = True,
+    fitting: Mapping[str, str] = MappingProxyType({}),
 ) -> ResponseReturnValue:
     """Renders the page with questions about an uploaded file.
 
     Without an error it asks about everything that can be set. What a file leaves open when it `is_first` previewed is a
-    question, not a mistake.
+    question, not a mistake. `fitting` are the answers by which alone it fits the lecture: they are selected.
     """
     fields = questions(error) if error is not None else _ASKED
     form = _form(
-        lecture, staged_file, with_columns=error is not None and "mapping" in fields, is_open=error is not None
+        lecture,
+        replace(staged_file, options={**staged_file.options, **fitting}),
+        with_columns=error is not None and "mapping" in fields,
+        is_open=error is not None,
     )
     is_question = is_first and isinstance(error, Invalid)
     if isinstance(error, UnknownHeadings) and is_question:
         form.question = error.message
+    elif fitting:
+        form.question = _(
+            "One reading of the times fits the lecture, and is selected below. Check it, then go on to the preview."
+        )
     elif isinstance(error, Invalid):
         form.take(error)
     elif isinstance(error, TimesDoNotOverlap):
