@@ -103,7 +103,7 @@ def _picture(content: bytes) -> str:
 
 def is_video() -> str:
     """The message for a video: files of lectures are no place for it."""
-    return _("This is a video. Put it on your video platform, and add its address to the lecture as recording link.")
+    return _("This is a video. Once the lecture has been held, upload it on its page Recording.")
 
 
 def _is_video(content: bytes) -> bool:

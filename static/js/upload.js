@@ -6,6 +6,7 @@ const input = form.querySelector("input[type=file]");
 const text = form.dataset;
 const MB = 1024 * 1024;
 const PATIENCE = [1, 2, 4, 8, 15]; // seconds between tries
+const video = document.getElementById("video"); // where a video belongs, on pages that take none
 const jobs = document.createElement("div");
 jobs.className = "stack";
 form.after(jobs);
@@ -105,6 +106,12 @@ async function send(file, shown) {
   if (file.size > Number(text.megabytes) * MB) {
     shown.bar.hidden = shown.button.hidden = true;
     shown.say(text.large, true);
+    return false;
+  }
+  if (video && file.type.startsWith("video/")) {
+    shown.bar.hidden = shown.button.hidden = true;
+    shown.say("");
+    shown.said.replaceChildren(video.content.cloneNode(true));
     return false;
   }
   shown.bar.hidden = shown.button.hidden = false;

@@ -19,7 +19,7 @@ import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
 from PIL import Image
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from lms.catalogue.models import Lecture, LectureState, Series
 from lms.config import Config
@@ -132,7 +132,7 @@ class TestWhatIsTaken:
             ("slides.zip", packed("a.txt")[:40], Invalid, "damaged"),
             ("map.png", picture("PNG")[:30], Invalid, "“map.png” is damaged: its content is not a PNG file"),
             ("slides.pdf", b"garbage" * 99, Invalid, "“slides.pdf” is damaged: its content is not a PDF file"),
-            ("lecture.mp4", b"anything", WrongKind, "This is a video. Put it on your video platform"),
+            ("lecture.mp4", b"anything", WrongKind, "This is a video. Once the lecture has been held"),
             ("lecture", bytes(4) + b"ftypmp42" + bytes(99), WrongKind, "This is a video"),
             ("slides.pdf", b"\x1aE\xdf\xa3" + bytes(99), WrongKind, "This is a video"),
             ("bomb.zip", packed("a", content=bytes(10_000_000)), Invalid, "unpacks to too much"),
@@ -310,6 +310,18 @@ class TestPages:
         answer = self.send(client, lecture, pdf("x"), "x.pdf", headers={"Accept": "application/json"})
         assert (answer.status_code, answer.json["saved"]) == (409, False)
         assert "in the list already" in answer.json["reason"]
+
+    def test_a_video_is_sent_to_the_recording(
+        self, app: APIFlask, client: FlaskClient, make: Make, lecture: Lecture, ines: Person
+    ) -> None:
+        make.sign_in(client, ines)
+        assert "once it has been held" in client.get(f"/lectures/{lecture.id}/files").text
+        with app.app_context():
+            db.session.execute(update(Lecture).where(Lecture.id == lecture.id).values(state=LectureState.HELD))
+            db.session.commit()
+        refused = self.send(client, lecture, b"anything", "lecture.mp4")
+        assert refused.status_code == 415
+        assert refused.text.count(f'href="/lectures/{lecture.id}/recording#upload"') == 2  # and for the script
 
     def test_a_file_larger_than_allowed_is_413(
         self, app: APIFlask, client: FlaskClient, make: Make, lecture: Lecture, ines: Person,
