@@ -95,6 +95,12 @@ def test_holidays_are_named_in_the_readers_language_or_marked(
     assert name in in_zone(december, zone).get(f"/calendar?on=2027-01-01&lang={language}").text
 
 
+def test_a_calendar_leads_to_one_of_the_readers_own(december: World) -> None:
+    link = 'href="{}" data-testid="subscribe"'
+    assert link.format("/account/calendar") in december.signed_in(december.make.person()).get(MONTH).text
+    assert link.format("/series") in in_zone(december, "Africa/Nairobi").get(MONTH).text
+
+
 def test_a_week_is_one_row_and_leads_to_the_ones_beside_it(december: World) -> None:
     text = in_zone(december, "Africa/Nairobi").get("/calendar?view=week&on=2026-12-31").text
     assert list(days(text)) == [f"2026-12-{day}" for day in range(28, 32)] + [f"2027-01-0{day}" for day in (1, 2, 3)]
