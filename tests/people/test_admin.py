@@ -15,9 +15,11 @@ from sqlalchemy import select
 
 import lms
 from lms.core.audit import list_entries
+from lms.core.clock import now
 from lms.core.db import db
-from lms.core.roles import Role
+from lms.core.roles import SYSTEM, Role
 from lms.mail.outbox import OutboxMail
+from lms.people.actions.persons import change_profile
 from lms.people.models import Person
 from tests.factories import PASSWORD, Make
 
@@ -36,6 +38,12 @@ def names(text: str) -> list[str]:
     return re.findall(r'<th scope="row"><a [^>]*><bdi>([^<]*)</bdi>', text)
 
 
+def heading(text: str) -> str:
+    found = re.search(r"<h1[^>]*>(.*?)</h1>", text, re.S)
+    assert found is not None
+    return found[1].strip()
+
+
 @pytest.mark.databases(differs=True)
 def test_people_are_found_by_name_and_address(administrator: Person, make: Make, client: FlaskClient) -> None:
     make.person(full_name="Achieng Odhiambo", email="one@example.org", native_name="Ачиенг")
@@ -47,6 +55,9 @@ def test_people_are_found_by_name_and_address(administrator: Person, make: Make,
     assert names(client.get("/admin/people?q=Ачиенг").text) == ["Achieng Odhiambo"]
     assert names(client.get("/admin/people?q=50%25").text) == ["50% Discount_"]
     assert "Nothing found" in client.get("/admin/people?q=nobody at all").text
+    assert heading(client.get("/admin/people").text) == "One person holds a role"
+    assert heading(client.get("/admin/people?q=ACHIENG").text) == "2 people found"
+    assert heading(client.get("/admin/people?role=administrator").text) == "One person found"
 
 
 @pytest.mark.databases(differs=True)
@@ -235,6 +246,16 @@ NEW = "/admin/people/new"
 
 
 @pytest.mark.databases
+def test_changes_of_a_profile_are_named_as_on_its_page(administrator: Person, make: Make, client: FlaskClient) -> None:
+    person = make.person(full_name="Bo", email="bo@example.org")
+    with make.app.app_context():
+        changes = {"locale": "fr", "time_zone": "Africa/Dakar", "native_name": "Бо"}
+        change_profile(person.public_id, changes, by=SYSTEM, at=now())
+    address = f"/admin/people/{person.public_id}"
+    assert '<span class="sub">Name in your own script, Language, Time zone</span>' in client.get(address).text
+    assert "Langue, Fuseau horaire</span>" in client.get(f"{address}?lang=fr").text
+
+
 def test_a_person_is_added_with_a_role_and_invited(
     administrator: Person, app: APIFlask, make: Make, post: Post
 ) -> None:
