@@ -11,6 +11,11 @@ def organiser_in(code: str) -> str:
     return name_in(settings().organiser_names, code) or settings().organiser
 
 
+def issuer_in(name: str, code: str) -> str:
+    """The name that is stored with what the organiser issued, in a language; one of earlier as it is."""
+    return organiser_in(code) if name == settings().organiser else name
+
+
 def organiser_name() -> str:
     """The organiser's name; no password may be made of it."""
     return settings().organiser

@@ -213,6 +213,23 @@ def test_issuing_is_stopped_before_it_starts(
     assert issue_shown(browser, 1).headers["Location"] != progress
 
 
+def test_verification_names_the_issuer_in_the_language_of_the_page(
+    app: APIFlask, made: Programme, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = f"/verify/{number_of(app, 'Fatima Benaly')}"
+    monkeypatch.setattr(app.extensions["lms.config"], "organiser_names", "fr: Ministère du commerce")
+    assert "Ministère du commerce" in facts_of(client.get(f"{address}?lang=fr").text)
+    assert "Ministère du commerce" not in facts_of(client.get(address).text)
+    with app.app_context():
+        db.session.execute(update(Certificate).values(organiser="Port Academy"))  # as it was named at the time
+        db.session.commit()
+    assert "Port Academy" in facts_of(client.get(f"{address}?lang=fr").text)
+
+
+def facts_of(page: str) -> str:
+    return page[page.index('<dl class="facts">') : page.index("</dl>")]
+
+
 def test_issuing_from_the_page(app: APIFlask, made: Programme, sign_in: SignIn, administrator: Actor) -> None:
     browser = sign_in(administrator)
     page = browser.get("/series/livestream/certificates").text
@@ -235,6 +252,7 @@ def test_issuing_from_the_page(app: APIFlask, made: Programme, sign_in: SignIn, 
     assert re.search(r'data-testid="mails">0<', page)
     assert "1 certificate will be issued" in page
     assert "1 of these names has not been confirmed" in page
+    assert re.search(r'data-testid="people">\s*<li><a [^>]*><bdi>[^<]+</bdi></a></li>\s*</ul>', page)
     assert issue_shown(browser, 2).headers["Location"] == confirm
     assert "The number of certificates has changed from 2 to 1." in browser.get(confirm).text
     progress = issue_shown(browser, 1).headers["Location"]

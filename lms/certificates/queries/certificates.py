@@ -27,7 +27,8 @@ from lms.core.bulk import among, chunks
 from lms.core.clock import reporting_zone
 from lms.core.db import db, read
 from lms.core.errors import Forbidden, NotFound
-from lms.core.organiser import organiser_name
+from lms.core.i18n import reader_locale
+from lms.core.organiser import issuer_in, organiser_name
 from lms.core.roles import SYSTEM, Actor, Role
 from lms.core.translations import TitleTexts, WrittenText, every_text, translation_for
 from lms.enrolment.membership import enrolled_ids
@@ -63,6 +64,11 @@ class ShownCertificate:
     person: str
     is_holder: bool
     is_full: bool
+
+    @property
+    def issuer(self) -> str:
+        """The organiser in the reader's language."""
+        return issuer_in(self.organiser, reader_locale())
 
     @property
     def is_renamed(self) -> bool:
