@@ -177,7 +177,7 @@ class AttendanceOutcome:
     @property
     def short_ms(self) -> int:
         """How much is missing to *attended*; 0 where it is reached, or does not matter."""
-        if self.outcome in (Outcome.ATTENDED, Outcome.EXCUSED):
+        if self.is_invited or self.outcome in (Outcome.ATTENDED, Outcome.EXCUSED):
             return 0
         return max(self.needed_ms - self.present_ms, 0)
 

@@ -198,7 +198,7 @@ def test_an_invitation_is_no_absence(client: Any, make: Any, context: None) -> N
     assert "ida@x.example" not in mails
 
     row = scene.row("Ida")
-    assert (row.outcome, row.result, row.minutes) == (Outcome.ABSENT, "invited", 0.0)
+    assert (row.outcome, row.result, row.minutes, row.short_by) == (Outcome.ABSENT, "invited", 0.0, "")
     [own] = attendance_of_person(scene.people["Ida"].id, by=SYSTEM)
     assert own.is_invited
     assert own.explanation == row.explanation
