@@ -11,6 +11,7 @@ from lms.attendance.models.groups import ViewingGroup
 from lms.attendance.notices import tell_recording
 from lms.attendance.presence import seen_before
 from lms.attendance.queries.persons import export_of_person
+from lms.attendance.queries.sessions import awaiting_report
 from lms.catalogue.queries.lectures import get_lecture
 from lms.core.events import (
     CountriesMerged,
@@ -83,8 +84,9 @@ def on_start_undone(event: LectureStartUndone) -> None:
 
 @handles(RecordingAdded)
 def on_recording(event: RecordingAdded) -> None:
-    """Tells those who missed the lecture, or a part of it."""
-    tell_recording(get_lecture(event.lecture_id, by=SYSTEM), at=event.at)
+    """Tells those who missed the lecture, or a part of it; of an outside meeting once its report is there."""
+    if not awaiting_report([event.lecture_id]):
+        tell_recording(get_lecture(event.lecture_id, by=SYSTEM), at=event.at)
 
 
 @handles(PlacesTaken)

@@ -124,6 +124,21 @@ class RecordingCompleted(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class AttendanceReported(Event):
+    """Who was in a lecture with a meeting link is known: its report was imported, or its attendance was closed."""
+
+    lecture_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReplayAsked(Event):
+    """A page says what follows once attendance is closed. Recordings adds until when the replay counts, if it does."""
+
+    lecture_id: int
+    counts_until: list[datetime] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
 class PolicyChanged(Event):
     """A series has a new policy. It applies to lectures not yet held."""
 

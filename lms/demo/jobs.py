@@ -1,6 +1,7 @@
 """The recording of one lecture of the demonstration: slides, and a sound like speech, made by ffmpeg.
 
-It is made in a task once ffmpeg is installed, so that neither the build nor the first page waits for it.
+It is made in a task once ffmpeg is installed, so that neither the build nor the first page waits for it. Some minutes
+are made; they are repeated until the replay shows enough of its lecture to count.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import re
 import subprocess
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -28,11 +29,17 @@ from lms.core.settings import settings
 from lms.core.typesetting import CannotRender, draw, font_folders, tongue
 from lms.people.queries.persons import find_person_id
 from lms.recordings.actions import add_recording
-from lms.streaming.models import Track
-from lms.streaming.queries import find_stream
+from lms.recordings.replays import find_replays
+from lms.streaming.models import Epoch, Stream, StreamState, Track
+from lms.streaming.playlists import playlists_of
+from lms.streaming.queries import find_stream, list_epochs
+from lms.streaming.rules import initial_key, segment_key, stream_folder
 
 log = structlog.get_logger(__name__)
 JOB = "demo_recording"
+REPEAT_JOB = "demo_recording_repeat"
+LONGEST_MS = 60_000
+"""Segments of what is repeated are joined up to this length: few files are written."""
 SECONDS = 180
 MOST_SLIDES, FEWEST_POINTS = 5, 2
 AGAIN = timedelta(seconds=15)
@@ -60,9 +67,9 @@ def request_recording(address: str, *, now: datetime, say: Callable[[str], None]
 
 
 @action
-def _request(lecture_id: int, *, until: datetime, due_at: datetime | None) -> None:
+def _request(lecture_id: int, *, job: str = JOB, until: datetime, due_at: datetime | None) -> None:
     arguments = {"lecture_id": lecture_id, "until": until.isoformat()}
-    request_job(JOB, arguments, by=SYSTEM, at=clock.now(), due_at=due_at)
+    request_job(job, arguments, by=SYSTEM, at=clock.now(), due_at=due_at)
 
 
 def _latest_missed(address: str) -> int | None:
@@ -99,7 +106,64 @@ def make_demo_recording(_run: Run, *, lecture_id: int, until: str) -> dict[str, 
         files.delete(key)
     seconds = SECONDS // len(titles)
     _set_chapters(lecture_id, [(number * seconds * 1000, title) for number, title in enumerate(titles)])
+    _request(lecture_id, job=REPEAT_JOB, until=now + PATIENCE, due_at=now + AGAIN)
     return {"is_made": True}
+
+
+@job(REPEAT_JOB)
+def repeat_demo_recording(_run: Run, *, lecture_id: int, until: str) -> dict[str, Any]:
+    """Repeats what was recorded until watching it counts; waits in tasks of its own while it is packaged."""
+    stream, now = find_stream(lecture_id, Track.MAIN), clock.now()
+    if stream is not None and stream.state is not StreamState.COMPLETE and now < datetime.fromisoformat(until):
+        _request(lecture_id, job=REPEAT_JOB, until=datetime.fromisoformat(until), due_at=now + AGAIN)
+        return {"is_repeated": False}
+    replay = find_replays([lecture_id]).get(lecture_id)
+    if stream is None or replay is None or not replay.is_too_short:
+        return {"is_repeated": False}
+    _repeat(stream.id, -(-replay.needed_ms // max(replay.shown_ms, 1)))
+    return {"is_repeated": True}
+
+
+@action
+def _repeat(stream_id: int, times: int) -> None:
+    """Adds epochs of the same pictures and sound, one after the other, until they are there so many times."""
+    stream, made = db.session.get_one(Stream, stream_id), list_epochs(stream_id)
+    number, wall_ms, byte_count = made[-1].number, made[-1].wall_ms + made[-1].length_ms, stream.byte_count or 0
+    for original in [*made] * (times - 1):
+        number += 1
+        epoch = Epoch(
+            stream_id=stream_id, session_id=original.session_id, number=number, start_ms=0, wall_ms=wall_ms,
+            durations={}, has_picture=original.has_picture, is_open=False,
+        )  # fmt: skip
+        groups = list(_joined(original.shared_durations))
+        for rendition in original.durations:
+            files.store(
+                initial_key(stream, epoch, rendition), files.find(initial_key(stream, original, rendition)) or b""
+            )
+            for place, (segments, _length_ms) in enumerate(groups):
+                parts = [files.find(segment_key(stream, original, rendition, one)) or b"" for one in segments]
+                files.store(segment_key(stream, epoch, rendition, place), b"".join(parts))
+                byte_count += sum(map(len, parts))
+            epoch.durations[rendition] = [length_ms for _segments, length_ms in groups]
+        db.session.add(epoch)
+        wall_ms += original.length_ms
+    db.session.flush()
+    stream.byte_count = byte_count
+    texts = playlists_of(list_epochs(stream_id), is_complete=True, segment_ms=settings().segment_seconds * 1000)
+    for name, text in texts.items():
+        files.store(f"{stream_folder(stream)}/{name}", text.encode())
+
+
+def _joined(durations: Sequence[int]) -> Iterator[tuple[range, int]]:
+    """Consecutive segments, each group with its length in milliseconds."""
+    first = length_ms = 0
+    for place, duration_ms in enumerate(durations):
+        if length_ms and length_ms + duration_ms > LONGEST_MS:
+            yield range(first, place), length_ms
+            first, length_ms = place, 0
+        length_ms += duration_ms
+    if length_ms:
+        yield range(first, len(durations)), length_ms
 
 
 @action

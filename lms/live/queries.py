@@ -104,7 +104,7 @@ class Room:
         if self.state is not RoomState.OVER or not self.takes_part or self.lecture.state is LectureState.CANCELLED:
             return None
         if self.result is not None and (self.result.present_ms or self.is_attended):
-            return _("Thank you for taking part. %(result)s", result=self.result.explanation)
+            return _("Thank you for taking part. Your attendance: %(result)s", result=self.result.explanation)
         if self.counted_ms:
             return _("Thank you for taking part. Your minutes are being added up.")
         if self.replay_counts:

@@ -13,7 +13,7 @@ from lms.core.i18n import _
 from lms.core.measures import MINUTE_MS, short_minutes, whole_minutes
 from lms.enrolment.models import Enrolment
 from lms.enrolment.rules import is_enrolled
-from lms.recordings.replays import Replay, too_short_words
+from lms.recordings.replays import Replay
 
 
 class RoomState(StrEnum):
@@ -118,7 +118,7 @@ def check_can_watch_for_credit(replay: Replay | None, enrolment: Enrolment | Non
     if replay is None:
         raise Refused(_("There is no replay of this lecture."))
     if replay.is_too_short:
-        raise Refused(too_short_words(replay))
+        raise Refused(replay.short_words)
     if replay.counts_until is None:
         raise Refused(_("Watching the replay of this lecture does not count as attendance."))
     if not replay.counts(at):

@@ -7,14 +7,15 @@ from datetime import datetime
 from pathlib import Path
 
 from lms.attendance.notices import tell_recording
+from lms.attendance.queries.sessions import awaiting_report
 from lms.catalogue.actions.history import record
 from lms.catalogue.actions.lectures import locked_lecture
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries.lectures import get_lecture
 from lms.catalogue.rules import check_can_edit_lecture
 from lms.core import audit, files
-from lms.core.db import action, one_at_a_time
-from lms.core.errors import Forbidden, NotFound, Refused
+from lms.core.db import action, db, one_at_a_time
+from lms.core.errors import Forbidden, Invalid, NotFound, Refused
 from lms.core.ffmpeg import find_ffmpeg
 from lms.core.i18n import _
 from lms.core.jobs import Job, request_job
@@ -50,13 +51,20 @@ _PROBE_LOCK, _PROBE_SECONDS = "probing", 30
 
 
 @action
-def trim(lecture_id: int, start: str, end: str, *, by: Actor, at: datetime) -> None:
+def trim(lecture_id: int, start: str, end: str, *, is_short_accepted: bool = False, by: Actor, at: datetime) -> None:
     """Has the replay show a part of the recording, at whole segments; empty texts show it to its start or end.
 
-    Raises Invalid (`start`, `end`), Forbidden and NotFound.
+    Raises Invalid (`start`, `end`; `is_short_accepted` where a replay that counts would show too little to go on
+    counting, and that was not accepted), Forbidden and NotFound.
     """
     lecture, stream = _editable(lecture_id, by)
+    before = find_replays([lecture_id]).get(lecture_id)
     stream.trim_from_ms, stream.trim_until_ms = read_trim(start, end, borders_of(stream))
+    db.session.flush()
+    replay = find_replays([lecture_id]).get(lecture_id)
+    counted = before is not None and before.counts(at)
+    if counted and replay is not None and replay.is_too_short and not is_short_accepted:
+        raise Invalid("is_short_accepted", replay.short_words)
     record("trim_recording", lecture, by=by, at=at, start_ms=stream.trim_from_ms, end_ms=stream.trim_until_ms)
 
 
@@ -162,13 +170,20 @@ def announce(lecture_id: int, *, at: datetime) -> bool:
     """E-mails people who missed a lecture, or a part of it, that its recording is there, once a lecture.
 
     Returns False without an e-mail for a recording that was removed, of a lecture held long ago or of the
-    demonstration.
+    demonstration, and while nobody knows who was in an outside meeting (`awaiting_report`).
     """
     lecture = locked_lecture(lecture_id)
     stream = find_recording_stream(lecture_id)
-    if stream is None or lecture.state is not LectureState.HELD or lecture.actual_end is None:
+    is_there = stream is not None or lecture.recording_url
+    if not is_there or lecture.state is not LectureState.HELD or lecture.actual_end is None:
         return False
-    if lecture.actual_end < at - MAIL_WITHIN or is_made_up(stream.id):
+    was_elsewhere = stream is None or stream.is_uploaded
+    if lecture.actual_end < at - MAIL_WITHIN or (was_elsewhere and awaiting_report([lecture_id])):
+        return False
+    if stream is None:
+        tell_recording(lecture, at=at)
+        return True
+    if is_made_up(stream.id):
         return False
     replay = find_replays([lecture_id]).get(lecture_id)
     is_counted = replay is not None and replay.counts(at)

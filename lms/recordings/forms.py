@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flask_wtf.file import FileField
-from wtforms import HiddenField, StringField, TextAreaField
+from wtforms import BooleanField, HiddenField, StringField, TextAreaField
 
 from lms.core.i18n import _l, _lp
 from lms.materials.forms import FileOrUpload
@@ -11,10 +11,11 @@ from lms.web.forms import BaseForm
 
 
 class TrimForm(BaseForm):
-    """Where the replay starts and ends."""
+    """Where the replay starts and ends. `is_short_accepted`: although it then counts for nobody."""
 
     start = StringField(_lp("beginning", "Start"))
     end = StringField(_l("End"))
+    is_short_accepted = BooleanField(_l("Save it, although it then counts for nobody"))
 
 
 class ChaptersForm(BaseForm):

@@ -28,7 +28,7 @@ from sqlalchemy import func, select
 from lms.attendance.presence import span_of
 from lms.attendance.rules import Interval, close_gaps, length, needed_ms
 from lms.catalogue.models import Lecture, LectureState, Policy
-from lms.catalogue.queries.policies import current_policies
+from lms.catalogue.queries.policies import current_policies, policy_for
 from lms.catalogue.rules import AnyLecture
 from lms.core.clock import to_ms
 from lms.core.db import db, read
@@ -61,19 +61,24 @@ class Replay:
         """Whether watching it would count, if it showed enough of the lecture."""
         return self.days > 0 and self.shown_ms < self.needed_ms
 
+    @property
+    def short_words(self) -> str:
+        """That it shows too little of its lecture to count, with the minutes."""
+        return short_words(self.shown_ms, self.needed_ms, self.length_ms)
+
     def counts(self, at: datetime) -> bool:
         """Whether watching it counts at this moment."""
         return self.counts_until is not None and at <= self.counts_until
 
 
-def too_short_words(replay: Replay) -> str:
+def short_words(shown_ms: int, needed_ms: int, length_ms: int) -> str:
     """That a replay shows too little of its lecture to count, with the minutes."""
     return _(
         "The replay shows %(shown)s of %(length)s minutes, and %(needed)s are needed. Watching it does not count as "
         "attendance.",
-        shown=whole_minutes(replay.shown_ms),
-        length=whole_minutes(replay.length_ms),
-        needed=needed_minutes(replay.needed_ms),
+        shown=whole_minutes(shown_ms),
+        length=whole_minutes(length_ms),
+        needed=needed_minutes(needed_ms),
     )
 
 
@@ -85,6 +90,13 @@ class OpenReplay:
     counts_until: datetime | None
     shown_ms: int
     length_ms: int
+
+
+def threshold_of(lecture: Lecture) -> tuple[int, int] | None:
+    """How many milliseconds of a held lecture a replay has to show to count, and how long the lecture was. Null where
+    replays do not count."""
+    policy, length_ms = policy_for(lecture), span_of(lecture).length_ms
+    return (needed_ms(length_ms, policy.min_percent), length_ms) if policy.replay_days else None
 
 
 def find_replays(lecture_ids: Collection[int]) -> dict[int, Replay]:

@@ -8,6 +8,8 @@ from typing import Any
 from flask import Blueprint, Flask, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from lms.attendance.queries.sessions import awaiting_report
+from lms.catalogue.models import LectureState
 from lms.core import clock
 from lms.core.errors import NotFound
 from lms.core.ffmpeg import find_ffmpeg
@@ -40,6 +42,7 @@ from lms.recordings.queries import (
     list_recordings,
     outdated_mails,
 )
+from lms.recordings.replays import find_replays, short_words, threshold_of
 from lms.recordings.rules import MAX_CHAPTERS, NOTICE, write_chapters
 from lms.streaming.addresses import media_address
 from lms.streaming.rules import clock_time
@@ -77,10 +80,32 @@ def _page(lecture_id: int, status: int = 200, **forms: BaseForm) -> ResponseRetu
         max_chapters=MAX_CHAPTERS,
         whole_megabytes=settings().max_material_mb,
         megabytes=settings().max_recording_mb,
+        **_replay_of(recording),
         **_download_of(recording),
         **_forms_of(recording) | forms,
     )
     return page, status
+
+
+def _replay_of(recording: RecordingView) -> dict[str, Any]:
+    """Whether watching the recording counts, and what is said where it is too short: `needed` and `length` in
+    milliseconds, null where no replay counts."""
+    lecture = recording.lecture
+    threshold = threshold_of(lecture) if lecture.state is LectureState.HELD else None
+    needed, length = threshold or (None, None)
+    short = None
+    if recording.state is RecordingState.READY:
+        replay = find_replays([lecture.id]).get(lecture.id)
+        short = replay.short_words if replay is not None and replay.is_too_short else None
+    elif recording.source is not None and threshold and (recording.source.length_ms or threshold[0]) < threshold[0]:
+        short = short_words(recording.source.length_ms or 0, *threshold)
+    return {
+        "needed": needed,
+        "length": length,
+        "short": short,
+        "awaits_report": (recording.stream is None or recording.stream.is_uploaded)
+        and bool(awaiting_report([lecture.id])),
+    }
 
 
 def _script(lecture_id: int) -> dict[str, Any]:
@@ -133,7 +158,8 @@ def trim(lecture_id: int) -> ResponseReturnValue:
     form, by, at = TrimForm(), current_actor(), clock.now()
 
     def work() -> None:
-        actions.trim(lecture_id, form.start.data or "", form.end.data or "", by=by, at=at)
+        accepted = bool(form.is_short_accepted.data)
+        actions.trim(lecture_id, form.start.data or "", form.end.data or "", is_short_accepted=accepted, by=by, at=at)
 
     status = form.attempt(work)
     if status is not None:

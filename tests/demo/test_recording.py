@@ -9,14 +9,15 @@ import pytest
 from sqlalchemy import select
 
 from lms.catalogue.models import Lecture
-from lms.core import clock, jobs
+from lms.core import clock, files, jobs
 from lms.core.db import db
 from lms.core.jobs import Job
 from lms.demo import jobs as recording
 from lms.mail.outbox import OutboxMail
 from lms.recordings import actions
+from lms.recordings.replays import find_replays
 from lms.streaming.models import StreamState
-from lms.streaming.queries import list_chapters, replay_parts
+from lms.streaming.queries import list_chapters, replay_parts, stored_keys
 from tests.factories import Make
 from tests.recordings.recorded import held_lecture, package
 
@@ -43,12 +44,20 @@ def test_the_lecture_missed_last_has_a_recording_with_chapters(
 ) -> None:
     monkeypatch.setattr(recording, "SECONDS", 12)
     lines: list[str] = []
-    recording.request_recording(TRAINEE, now=clock.now(), say=lines.append)
+    now = clock.now()
+    recording.request_recording(TRAINEE, now=now, say=lines.append)
     assert [job.arguments["lecture_id"] for job in requested()] == [missed.id]
     jobs.run_due()
     stream = package(make, missed.id, tmp_path)
     assert (stream.state, lines) == (StreamState.COMPLETE, [])
     assert sum(part.length_ms for part in replay_parts(missed.id)) == pytest.approx(12_000, abs=300)
+    assert find_replays([missed.id])[missed.id].is_too_short
+    monkeypatch.setattr(clock, "now", lambda: now + timedelta(minutes=1))
+    jobs.run_due()
+    db.session.rollback()
+    replay = find_replays([missed.id])[missed.id]
+    assert (replay.counts(now), replay.shown_ms >= replay.needed_ms == 18 * 60_000) == (True, True)
+    assert all(files.has(key) for key in stored_keys(2000) if key.startswith(f"recordings/{stream.public_id}"))
     assert [(chapter.position_ms, chapter.title) for chapter in list_chapters(missed.id)] == [
         (0, "Rules of origin"), (4000, "What it is."), (8000, "What it costs."),
     ]  # fmt: skip

@@ -12,6 +12,7 @@ import pytest
 from apiflask import APIFlask
 from sqlalchemy import select
 
+from lms.attendance.actions.closing import close_attendance
 from lms.catalogue.actions.lectures import edit_lecture
 from lms.catalogue.models import Lecture, LectureState
 from lms.core import clock, files, jobs
@@ -193,3 +194,19 @@ def test_two_workers_announce_a_deletion_once(app: APIFlask, make: Make, monkeyp
     with ThreadPoolExecutor(2) as threads:
         list(threads.map(announce, range(2)))
     assert len(mails("recording_deletion")) == 1
+
+
+def test_a_recording_of_an_outside_meeting_waits_for_its_report(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until then nobody knows who missed the lecture."""
+    now = clock.now()
+    lecture = a_lecture_with_somebody_who_missed_it(make, join_url="https://meet.example/1")
+    record(lecture, 20_000).is_uploaded = True
+    db.session.commit()
+    for at in (now, now + timedelta(days=1)):
+        assert actions.announce(lecture.id, at=at) is False
+    edit_lecture(lecture.id, {"recording_url": "https://video.example.org/1"}, by=SYSTEM, at=now)
+    assert not mails()
+    close_attendance(lecture.id, by=make.administrator(), at=now)
+    jobs.run_due()
+    (mail,) = mails()
+    assert mail.payload["in_room"]

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
+from lms.attendance.actions.closing import close_attendance
 from lms.catalogue.actions.states import undo_start
 from lms.catalogue.actions.translations import translate_lecture
 from lms.catalogue.models import Lecture
@@ -345,3 +346,40 @@ def test_the_room_has_the_chapters(staff: Staff) -> None:
     room = staff.client.get(f"/lectures/{staff.lecture.id}/room").text
     chapters = re.findall(r'<button type="button" data-position="(\d+)">.*?<bdi>(.*?)</bdi>', room)
     assert chapters == [("0", "Welcome"), ("20000", "Rules of “origin” &lt;/script&gt;")]
+
+
+HALF_HOUR_MS = 1_800_000
+
+
+def test_a_trimming_after_which_the_replay_counts_for_nobody_is_asked_about(staff: Staff) -> None:
+    staff.record(HALF_HOUR_MS)
+    page = staff.page()
+    assert "Watching it counts as attendance if it shows at least 18 of the lecture’s 30 minutes." in page
+    too_short = "The replay shows 17 of 30 minutes, and 18 are needed. Watching it does not count as attendance."
+    status, page = staff.post("trim", start="0:00:00", end="0:17:00")
+    assert (status, too_short in page, 'name="is_short_accepted"' in page) == (422, True, True)
+    status, page = staff.post("trim", start="0:00:00", end="0:17:00", is_short_accepted="y")
+    assert (status, too_short in page, 'data-testid="too-short"' in page) == (303, True, True)
+    status, page = staff.post("trim", start="0:00:00", end="0:18:00")
+    assert (status, too_short in page) == (303, False)
+
+
+def test_closing_says_until_when_the_replay_counts_and_for_how_many(staff: Staff) -> None:
+    staff.record(HALF_HOUR_MS)
+    for name in ("Ada", "Ben"):
+        staff.make.enrolment(staff.lecture.series, staff.make.person(name))
+    path = f"/lectures/{staff.lecture.id}/attendance/close"
+    words = "also while attendance is closed: 2 people who have not attended can still do so by watching it."
+    assert words in staff.client.get(path).text
+    with staff.make.app.app_context():
+        close_attendance(staff.lecture.id, by=staff.make.actor(staff.teacher), at=clock.now())
+    assert words in staff.client.get(path).text
+
+
+def test_who_gives_a_series_reads_nothing_of_their_country(client: FlaskClient, make: Make) -> None:
+    teacher = make.person("Lin Yuhan", roles=["instructor"])
+    series = make.series(instructors=[teacher], admission="nomination")
+    make.sign_in(client, teacher)
+    page = client.get(f"/series/{series.slug}").text
+    assert "Ask your country’s focal point" not in page
+    assert 'data-testid="enrol"' not in page

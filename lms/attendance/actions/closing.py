@@ -19,6 +19,7 @@ from lms.catalogue.rules import check_can_edit_lecture
 from lms.core import audit
 from lms.core.db import action, db
 from lms.core.errors import Refused
+from lms.core.events import AttendanceReported, publish
 from lms.core.i18n import _
 from lms.core.local_words import moment_in
 from lms.core.roles import Actor
@@ -52,7 +53,8 @@ def check_not_closed(lecture: Lecture) -> None:
 
 @action
 def close_attendance(lecture_id: int, *, by: Actor, at: datetime) -> Closing:
-    """Counts a held lecture from all its evidence, then closes it: nothing of it changes until it is reopened.
+    """Counts a held lecture from all its evidence, then closes it: nothing of it changes until it is reopened, but what
+    people watch of a replay that counts.
 
     Refused before it was held; closed already, it stays as it is. For its instructors and administrators.
     """
@@ -75,6 +77,8 @@ def close_attendance(lecture_id: int, *, by: Actor, at: datetime) -> Closing:
     db.session.add(closing)
     db.session.flush()
     audit.record("attendance.close", by=by, at=at, detail=figures, lecture=lecture_id)
+    if lecture.join_url:
+        publish(AttendanceReported(lecture_id=lecture_id, by=by, at=at))
     return closing
 
 

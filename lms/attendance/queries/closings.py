@@ -7,14 +7,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import exists, func, select
+from sqlalchemy.orm import aliased
 
 from lms.attendance.models.closings import Closing
+from lms.attendance.models.credits import Correction, Credit, Outcome
 from lms.catalogue.models import Lecture
 from lms.catalogue.queries.lectures import get_lecture
 from lms.catalogue.rules import check_can_edit_lecture
-from lms.core.db import db, read, read_one, shared_alias
+from lms.core.db import db, read, read_one, read_value, shared_alias
 from lms.core.roles import Actor
+from lms.enrolment.models import Enrolment, EnrolmentStatus
+from lms.enrolment.queries.rows import speaking
 from lms.people.models import Person
 
 
@@ -48,6 +52,25 @@ def closed_among(lecture_ids: Collection[int]) -> set[int]:
     """The lectures among these whose attendance is closed."""
     query = select(Closing.lecture_id).where(Closing.lecture_id.in_(lecture_ids), Closing.reopened_at.is_(None))
     return {lecture_id for (lecture_id,) in read(query)} if lecture_ids else set()
+
+
+def count_undecided(lecture_id: int) -> int:
+    """How many people are enrolled who have not attended a held lecture, and for whom no correction decides."""
+    lecture = db.session.get_one(Lecture, lecture_id)
+    attended = exists().where(
+        Credit.lecture_id == lecture_id, Credit.person_id == Person.id, Credit.outcome == Outcome.ATTENDED
+    )
+    member = aliased(Person)
+    corrected = exists().where(
+        Correction.lecture_id == lecture_id,
+        Correction.withdrawn_at.is_(None),
+        Correction.person_id == member.id,
+        member.canonical_id == Person.id,
+    )
+    people = speaking(Person.id).where(
+        Enrolment.series_id == lecture.series_id, Enrolment.status == EnrolmentStatus.ENROLLED, ~attended, ~corrected
+    )
+    return read_value(select(func.count()).select_from(people.subquery())) or 0
 
 
 def view_of(lecture_id: int) -> ClosingView | None:

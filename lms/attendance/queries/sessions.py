@@ -6,13 +6,15 @@ confirm it. Lengths are compared in whole seconds, so that all databases agree.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, Final
 
 from sqlalchemy import BigInteger, and_, cast, exists, extract, func, not_, or_, select
 from sqlalchemy.orm import contains_eager
 
+from lms.attendance.models.closings import Closing
 from lms.attendance.models.credits import Credit, Outcome
+from lms.attendance.models.evidence import Presence, Source
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.rules import AnyLecture, may_edit_lecture
 from lms.core.db import db, is_sqlite, read_column
@@ -72,3 +74,14 @@ def needs_confirmation(lecture: Lecture, *, by: Actor) -> bool:
         db.session.scalar(select(Lecture.id).where(Lecture.id == lecture.id, _is_held(), not_(_is_certain())))
         is not None
     )
+
+
+def awaiting_report(lecture_ids: Collection[int]) -> set[int]:
+    """Those of these held lectures of which nobody knows yet who was there: with a meeting link, without a report, and
+    not closed."""
+    if not lecture_ids:
+        return set()
+    reported = exists().where(Presence.lecture_id == Lecture.id, Presence.source == Source.IMPORT)
+    closed = exists().where(Closing.lecture_id == Lecture.id, Closing.reopened_at.is_(None))
+    query = select(Lecture.id).where(Lecture.id.in_(lecture_ids), Lecture.state == LectureState.HELD)
+    return set(read_column(query.where(func.coalesce(Lecture.join_url, "") != "", ~reported, ~closed)))

@@ -8,10 +8,11 @@ from flask.typing import ResponseReturnValue
 from lms.attendance.actions.closing import close_attendance, reopen_attendance
 from lms.attendance.forms import ReopenForm
 from lms.attendance.queries.appeals import count_open_appeals
-from lms.attendance.queries.closings import get_closable
+from lms.attendance.queries.closings import count_undecided, get_closable
 from lms.attendance.queries.roster import roster_totals
 from lms.attendance.views.blueprint import bp
 from lms.core import clock
+from lms.core.events import ReplayAsked, publish
 from lms.core.i18n import _
 from lms.web.forms import BaseForm
 from lms.web.guards import SIGNED_IN, allow
@@ -50,6 +51,8 @@ def reopen(lecture_id: int) -> ResponseReturnValue:
 def _page(lecture_id: int, close_form: BaseForm | None, reopen_form: ReopenForm | None) -> str:
     by, at = current_actor(), clock.now()
     lecture, closings = get_closable(lecture_id, by=by)
+    question = ReplayAsked(lecture_id=lecture_id, by=by, at=at)
+    publish(question)
     return render_template(
         "attendance/close.html",
         lecture=lecture,
@@ -57,6 +60,8 @@ def _page(lecture_id: int, close_form: BaseForm | None, reopen_form: ReopenForm 
         earlier=[one for one in closings if not one.holds],
         totals=roster_totals(lecture_id, by=by, at=at),
         open_appeals=count_open_appeals(by=by, lecture_id=lecture_id),
+        replay_until=next(iter(question.counts_until), None),
+        undecided=count_undecided(lecture_id) if question.counts_until else 0,
         form=close_form or BaseForm(formdata=None),
         reopen_form=reopen_form or ReopenForm(formdata=None),
     )

@@ -47,6 +47,7 @@ from lms.catalogue.rules import check_can_edit_lecture
 from lms.core import audit, clock, files, measures
 from lms.core.db import action, db
 from lms.core.errors import Invalid, NotFound, Refused
+from lms.core.events import AttendanceReported, publish
 from lms.core.i18n import _, _n
 from lms.core.imports import ImportAnswer
 from lms.core.local_words import moment_in
@@ -277,6 +278,8 @@ def publish_matched(staged: StagedAttendance, matched: Matched, *, by: Actor, at
         eligible = eligible_people(lecture.id)
     if is_held(lecture):
         credit_lecture(lecture.id, by=by, at=at, eligible=eligible)
+        if lecture.join_url and tally.writes:
+            publish(AttendanceReported(lecture_id=lecture.id, by=by, at=at))
     elif lecture.state is LectureState.SCHEDULED and (timed := [row for row in staged.rows if row.is_timed]):
         answer.notes.append(_proposal(lecture, timed))
     return answer

@@ -11,6 +11,7 @@ from sqlalchemy import or_, select
 
 from lms.attendance.models.appeals import Appeal, AppealState
 from lms.attendance.models.credits import Outcome
+from lms.attendance.queries.sessions import awaiting_report
 from lms.catalogue.models import LECTURE_TITLE, SERIES_TITLE, Lecture, LectureState, Series
 from lms.core.db import read
 from lms.core.translations import Translations
@@ -66,6 +67,8 @@ class Recorded:
     """Whether it is watched in the room, rather than at another site."""
     counts_until: datetime | None = None
     """Until when watching it counts as attendance; null where it does not."""
+    is_too_short: bool = False
+    """Whether it shows too little of the lecture to count."""
     kind: ClassVar = "recording"
 
 
@@ -154,6 +157,8 @@ def _answered_appeals(person_id: int, since: datetime) -> list[AnsweredAppeal]:
 
 def _recordings(lecture_ids: Sequence[int], since: datetime, at: datetime) -> list[Recorded]:
     """Recordings of lectures that ended since, and all that count: those first that count for the shortest time."""
+    unknown = awaiting_report(lecture_ids)  # who was in an outside meeting may not have missed it
+    lecture_ids = [lecture_id for lecture_id in lecture_ids if lecture_id not in unknown]
     replays = find_replays(lecture_ids)
     counting = {lecture_id: replay.counts_until for lecture_id, replay in replays.items() if replay.counts(at)}
     query = (
@@ -176,6 +181,7 @@ def _recordings(lecture_ids: Sequence[int], since: datetime, at: datetime) -> li
             row.actual_end,
             in_room=row.id in replays,
             counts_until=counting.get(row.id),
+            is_too_short=row.id in replays and replays[row.id].is_too_short,
         )
         for row in read(query)
     ]
