@@ -91,13 +91,13 @@ PAGES = {
     ("/api/v1/totals", None): 2,
     ("/api/v1/series", None): 4,
     ("/api/v1/lectures/{held}", None): 2,
-    ("/series/cross-border", None): 11,
-    ("/series/cross-border", "trainee"): 19,  # two of them whether the live lecture can still be attended
-    ("/me", "trainee"): 20,  # as above
+    ("/series/cross-border", None): 13,
+    ("/series/cross-border", "trainee"): 22,  # two of them whether the live lecture can still be attended
+    ("/me", "trainee"): 24,  # as above
     ("/account/notifications", "trainee"): 7,
     ("/teach?show=past", "instructor"): 10,  # attendances are counted by one question
-    ("/country", "focal_point"): 27,  # of all series: nominations, quotas and who is falling behind
-    ("/country/behind", "focal_point"): 12,
+    ("/country", "focal_point"): 29,  # of all series: nominations, quotas and who is falling behind
+    ("/country/behind", "focal_point"): 14,
     ("/country/nominations", "focal_point"): 8,
     ("/lectures/{live}/groups", "focal_point"): 11,
     ("/admin", "administrator"): 40,
@@ -109,14 +109,14 @@ PAGES = {
     ("/admin/reports/opened/attendances?sort=person", "administrator"): 20,
     ("/admin/reports/opened/sessions", "administrator"): 17,
     ("/admin/reports/opened/certificates", "administrator"): 18,
-    ("/admin/people/{person}", "administrator"): 41,
+    ("/admin/people/{person}", "administrator"): 44,
     ("/series/cross-border/enrolments", "instructor"): 20,
     ("/series/cross-border/enrolments", "focal_point"): 18,  # of their country only: counted by a question
     ("/series/cross-border/messages", "instructor"): 6,
-    ("/series/cross-border/messages/new", "instructor"): 33,
+    ("/series/cross-border/messages/new", "instructor"): 36,
     ("/series/cross-border/seats", "administrator"): 10,
     ("/series/cross-border/quotas", "administrator"): 7,
-    ("/series/cross-border/certificates", "administrator"): 18,  # three about the design, whose words decide on titles
+    ("/series/cross-border/certificates", "administrator"): 19,  # three about the design, whose words decide on titles
     ("/lectures/{held}/roster", "instructor"): 20,
     ("/lectures/{live}/roster", "instructor"): 18,
     ("/lectures/{held}/room", "trainee"): 13,

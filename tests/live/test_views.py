@@ -165,7 +165,7 @@ def test_the_room_thanks_who_was_there(hall: Hall) -> None:
         write()
         room = get_room(lecture.id, by=hall.make.actor(hall.ada), at=clock.now())
         adding_up = replace(room, result=None, counted_ms=1).closing_words
-    assert "Thank you for taking part. 20 of 30 minutes: attended" in hall.client.get(hall.path).text
+    assert "Thank you for taking part. Your attendance: 20 of 30 minutes: attended" in hall.client.get(hall.path).text
     assert adding_up == "Thank you for taking part. Your minutes are being added up."
     assert replace(room, takes_part=False).closing_words is None
 

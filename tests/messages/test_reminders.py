@@ -160,7 +160,7 @@ def test_nobody_is_behind_where_nothing_was_held(scene: Any) -> None:
     series = make.series("begins", policy={"certificate": "participation"})
     make.lecture(series, starts_at=at + DAY)
     assert Audience.BEHIND not in count_audiences(series, None, by=make.administrator())
-    with pytest.raises(Refused, match="between the first and the last lecture"):
+    with pytest.raises(Refused, match="after its first lecture and while"):
         count_readers(series, BEHIND, by=make.administrator())
 
 

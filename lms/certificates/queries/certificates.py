@@ -83,6 +83,11 @@ def counted_lectures(series_id: int, *, at: datetime | None = None) -> list[Lect
     lectures = eligibility.measured(
         all_lectures, sessions_among(all_lectures), deadline, reporting_zone(), at=at or clock.now()
     )
+    return in_order(lectures)
+
+
+def in_order(lectures: Iterable[Lecture]) -> list[Lecture]:
+    """Lectures in order of time; those without a time last."""
 
     def when(lecture: Lecture) -> tuple[float, int]:
         starts = lecture.actual_start or lecture.starts_at

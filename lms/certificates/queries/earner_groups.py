@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from sqlalchemy import ColumnElement, Select, Subquery, and_, case, func, literal, not_, or_, select
 
-from lms.catalogue.models import Policy
+from lms.catalogue.models import Lecture, Policy
 from lms.catalogue.queries.policies import current_policy
 from lms.catalogue.queries.series import get_series
 from lms.certificates import eligibility, numbers, rules
@@ -71,8 +71,8 @@ class SeriesEarners:
             raise Forbidden
         self.policy = current_policy(self.series.id)
         self.kind = rules.kind_to_issue(None, self.policy.certificate)
-        self.lectures = certificates.counted_lectures(self.series.id, at=at)
-        outlook = outlook_of_series(self.series.id, at=at or clock.now())
+        outlook = outlook_of_series(self.series.id, policy=self.policy, at=at or clock.now())
+        self.lectures = certificates.in_order(cast("Sequence[Lecture]", outlook.counted) if outlook else ())
         self.requirement = outlook.requirement if outlook else eligibility.earning(self.lectures, self.policy)
         self.replayed = [lecture.id for lecture, _replay in outlook.replays] if outlook else []
         self.fonts = store.installed_fonts()

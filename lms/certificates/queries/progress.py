@@ -13,7 +13,7 @@ from lms.attendance.models.evidence import Source
 from lms.attendance.presence import PresenceInterval, Span, presence_in, presence_of, span_of
 from lms.attendance.queries.sessions import sessions_among
 from lms.attendance.rules import length
-from lms.catalogue.models import Lecture, LectureState
+from lms.catalogue.models import Lecture, LectureState, Policy
 from lms.catalogue.queries.lectures import list_lectures
 from lms.catalogue.queries.policies import current_policy
 from lms.catalogue.rules import AnyLecture
@@ -102,12 +102,15 @@ def standings_of(series_id: int, person_ids: Iterable[int], *, at: datetime) -> 
     return results
 
 
-def outlook_of_series(series_id: int, *, at: datetime) -> eligibility.Outlook | None:
-    """What remains of a series for whoever is enrolled. Null where it issues no certificates or has no lectures."""
+def outlook_of_series(series_id: int, *, policy: Policy | None = None, at: datetime) -> eligibility.Outlook | None:
+    """What remains of a series for whoever is enrolled. Null where it issues no certificates or has no lectures.
+
+    `policy` is the current one, where the caller has read it.
+    """
     lectures = list_lectures(series_id, by=SYSTEM)
     return eligibility.outlook_of(
         lectures,
-        current_policy(series_id),
+        policy or current_policy(series_id),
         sessions=sessions_among(lectures),
         prospects=find_prospects(lectures, at=at),
         zone=reporting_zone(),
