@@ -3,7 +3,8 @@
 The rule, which pages, e-mails, certificates and credits share (ADR 91):
 
 - A replay **shows** those milliseconds of its lecture, between its actual start and end and without its pauses, that
-  its recording has after trimming. Gaps of less than a second are none.
+  its recording has after trimming. Gaps of less than a second are none. What was uploaded is laid from the actual start
+  on through the time in which the lecture was not paused, as these times are now (`streaming.queries.replay_parts`).
 - It **counts** where the lecture's policy lets replays count (`replay_days`), and it shows at least what the lecture
   needs: `min_percent` of its actual length, as for presence in the lecture itself. Whoever watched all of it has then
   attended. A shorter one counts for nobody.
@@ -25,8 +26,8 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from lms.attendance.presence import span_of
-from lms.attendance.rules import Interval, close_gaps, length, needed_ms
+from lms.attendance.presence import Span, span_of
+from lms.attendance.rules import Interval, clip, close_gaps, length, needed_ms
 from lms.catalogue.models import Lecture, LectureState, Policy
 from lms.catalogue.queries.policies import current_policies, policy_for
 from lms.catalogue.rules import AnyLecture
@@ -118,7 +119,7 @@ def find_replays(lecture_ids: Collection[int]) -> dict[int, Replay]:
         stream, span, policy = streams[row.id], span_of(row), _policy_of(row, current)
         if not shown[stream.id]:
             continue
-        needed, shown_ms = needed_ms(span.length_ms, policy.min_percent), length(span.count(shown[stream.id]))
+        needed, shown_ms = needed_ms(span.length_ms, policy.min_percent), _shown_ms(stream, shown[stream.id], span)
         since = max(row.actual_end, stream.available_at or row.actual_end)
         is_enough = policy.replay_days > 0 and shown_ms >= needed
         until = since + timedelta(days=policy.replay_days) if is_enough else None
@@ -197,10 +198,18 @@ def _complete_streams(lecture_ids: Collection[int]) -> dict[int, Any]:
     """The complete recordings of these lectures, by lecture, each with what its parts depend on."""
     if not lecture_ids:
         return {}
-    query = select(Stream.lecture_id, Stream.id, Stream.available_at, *_KEY).where(
+    query = select(Stream.lecture_id, Stream.id, Stream.available_at, Stream.is_uploaded, *_KEY).where(
         Stream.lecture_id.in_(lecture_ids), Stream.track == Track.MAIN, Stream.state == StreamState.COMPLETE
     )
     return {row.lecture_id: row for row in read(query)}
+
+
+def _shown_ms(stream: Any, shown: list[Interval], span: Span) -> int:
+    """How much of a lecture its recording shows. An uploaded one runs from the start on, past no pause."""
+    if not stream.is_uploaded:
+        return length(span.count(shown))
+    first = stream.trim_from_ms or 0
+    return length(clip([(first, first + length(shown))], 0, span.length_ms))
 
 
 def _shown_intervals(streams: Collection[Any]) -> dict[int, list[Interval]]:
