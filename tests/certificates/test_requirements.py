@@ -203,6 +203,15 @@ def test_a_lecture_far_ahead_that_raises_the_requirement_is_invited_to_at_once(m
         unpublish_lectures(series.slug, [far], by=SYSTEM, at=AT + MINUTE)
 
 
+def test_the_invitation_to_another_lecture_says_nothing_of_what_drafts_add(make: Make, series: Programme) -> None:
+    add_drafts(make, series, 90, 91)
+    change(OutboxMail, dedupe_key=OutboxMail.dedupe_key + "-before")
+    change(Lecture, Lecture.id == series.lectures[4], invited_at=None)
+    assert invite_due(at=AT + timedelta(hours=1)) == 1
+    assert posted() == [("Ada", "lecture_invitation", False), ("Ben", "lecture_invitation", False)]
+    assert stored() == {(3, 0, 60), (None, None, None)}
+
+
 def test_publishing_can_keep_the_requirement_and_is_undone_within_the_minute(make: Make, series: Programme) -> None:
     (far, _other) = add_drafts(make, series, 90, 91)
     slug = series.slug

@@ -17,7 +17,7 @@ from lms.certificates.queries.certificates import awarded_ids
 from lms.certificates.queries.progress import standings_of
 from lms.certificates.queries.requirements import Requirement, requirements_of
 from lms.core.bulk import chunks
-from lms.core.db import action, db, read_column
+from lms.core.db import action, db, read_column, read_value
 from lms.enrolment.actions.requirements import (
     KnownRequirement,
     enrolled_who_know,
@@ -74,7 +74,7 @@ def compare_requirements(*, at: datetime) -> int:
     ]
     db.session.rollback()
     for series_id, before, now in differences:
-        if before.lectures is None or has_grown(before, now) or now.is_settled:
+        if before.lectures is None or has_grown(before, _announced(before, now)) or now.is_settled:
             _store(series_id, before, now, at=at)
     return len(differences)
 
@@ -115,24 +115,26 @@ def find_growth(series_id: int, *, at: datetime) -> Growth | None:
 
 def add_growth(series_id: int, growth: dict[int, dict[str, Any]], *, at: datetime) -> None:
     """Adds what the invitations to a lecture say of a requirement that has grown, and stores that their readers know
-    it, inside the running action."""
+    it, inside the running action. What only drafts add waits until a lecture is published."""
     required = requirements_of([series_id], at=at).get(series_id)
     if required is None:
         return
+    is_published = read_value(select(Series.id).where(Series.id == series_id, _was_just_published(at))) is not None
     for _series, before in known_requirements(series_id):
-        if not has_grown(before, required):
+        now = _known(required) if is_published else _announced(before, required)
+        if not has_grown(before, now):
             continue
         people = enrolled_who_know(series_id, before)
-        progress_of = _who_is_informed(series_id, people, before, required, at=at)
-        numbers = _numbers(before, _known(required))
-        for enrolment_id in store_requirement(people, before, _known(required)):
+        progress_of = _who_is_informed(series_id, people, required, at=at)
+        numbers = _numbers(before, now)
+        for enrolment_id in store_requirement(people, before, now):
             if (standing := progress_of.get(people[enrolment_id])) is not None:
                 growth[people[enrolment_id]] = {"requirement": numbers, "progress": standing.in_numbers}
 
 
-def has_grown(before: KnownRequirement, now: Requirement) -> bool:
+def has_grown(before: KnownRequirement, now: KnownRequirement) -> bool:
     """Whether any number is higher than the known one."""
-    pairs = zip(before, _known(now), strict=True)
+    pairs = zip(before, now, strict=True)
     return any(old is not None and new is not None and new > old for old, new in pairs)
 
 
@@ -152,10 +154,10 @@ def _numbers(before: KnownRequirement, now: KnownRequirement) -> dict[str, list[
 
 
 def _who_is_informed(
-    series_id: int, people: Mapping[int, int], before: KnownRequirement, now: Requirement, *, at: datetime
+    series_id: int, people: Mapping[int, int], now: Requirement, *, at: datetime
 ) -> dict[int, Standing]:
     """The people who are to read that the requirement has grown, with their progress."""
-    if not (now.is_open and has_grown(before, now)):
+    if not now.is_open:
         return {}
     progress_of = standings_of(series_id, people.values(), at=at)
     kind = current_policy(series_id).certificate
@@ -169,11 +171,11 @@ def _who_is_informed(
 
 def _store(series_id: int, before: KnownRequirement, now: Requirement, *, at: datetime) -> None:
     """In short transactions, so that nobody waits for a long one."""
-    people = enrolled_who_know(series_id, before)
-    informed = _who_is_informed(series_id, people, before, now, at=at)
+    people, announced = enrolled_who_know(series_id, before), _announced(before, now)
+    informed = _who_is_informed(series_id, people, now, at=at) if has_grown(before, announced) else {}
     db.session.rollback()
     for enrolment_ids in chunks(people, POST_AT_ONCE):
-        _store_some(series_id, enrolment_ids, people, before, _announced(before, now), informed, at=at)
+        _store_some(series_id, enrolment_ids, people, before, announced, informed, at=at)
 
 
 @action
