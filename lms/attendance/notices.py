@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from lms.attendance.models.appeals import Appeal, AppealState
 from lms.attendance.models.credits import Outcome
-from lms.attendance.queries.outcomes import written_credits
+from lms.attendance.queries.outcomes import corrections_in, written_credits
 from lms.attendance.queries.roster_order import only_invited
 from lms.catalogue.models import Lecture
 from lms.core.db import read_column
@@ -41,13 +41,14 @@ def tell_recording(
     attend all that was needed.
 
     `in_room`: it can be watched in the room of the lecture; else it is linked on the lecture's page. `counts_until`:
-    until when watching it counts; null where it does not.
+    until when watching it counts; null where it does not, nor for people whose attendance was corrected by hand.
     """
     people = {person_id for person_id in read_column(expected_at(lecture.id)) if person_id is not None}
     people.difference_update(read_column(only_invited(lecture.id)))
     outcomes = {person_id: credit.outcome for person_id, credit in written_credits(lecture.id).items()}
     partly = {person_id for person_id in people if outcomes.get(person_id) is Outcome.PARTIAL}
     missed = {person_id for person_id in people if outcomes.get(person_id, Outcome.ABSENT) is Outcome.ABSENT}
+    corrected: dict[int, dict[str, None]] = {id_: {"counts_until_at": None} for id_ in corrections_in(lecture.id)}
     for person_ids, was_there in ((partly, True), (missed, False)):
         tell_lecture(
             "replay_open",
@@ -57,4 +58,5 @@ def tell_recording(
             expires_at=at + timedelta(days=14),
             at=at,
             key=f"replay_open-{lecture.id}",
+            by_person=corrected,
         )

@@ -175,6 +175,11 @@ class AttendanceOutcome:
         return rules.needed_ms(self.length_ms, self.needed_percent)
 
     @property
+    def is_settled(self) -> bool:
+        """Whether a replay decides nothing any more: it counts as attended, or a correction decides."""
+        return self.outcome is Outcome.ATTENDED or self.correction is not None
+
+    @property
     def short_ms(self) -> int:
         """How much is missing to *attended*; 0 where it is reached, or does not matter."""
         if self.is_invited or self.outcome in (Outcome.ATTENDED, Outcome.EXCUSED):

@@ -67,6 +67,11 @@ class Room:
         return self.counted_ms >= self.needed_ms > 0
 
     @property
+    def is_settled(self) -> bool:
+        """Whether watching the replay changes nothing: the lecture counts as attended, or a correction decides."""
+        return self.is_attended or (self.result is not None and self.result.is_settled)
+
+    @property
     def can_be_reopened(self) -> bool:
         """Whether the lecture ended less than a day ago, so that a mistaken end can be taken back."""
         ended_at = self.lecture.actual_end

@@ -105,12 +105,18 @@ class History:
     def happen(self, step: Step) -> None:
         """One step happens, or is refused."""
         self.now += step.pause * HALF_HOUR
+        self.attempt(step)
+        jobs.run_due()
+        credit_due_replays(at=self.now + timedelta(minutes=1))
+
+    def attempt(self, step: Step) -> bool:
+        """Whether a step happens: not one that is refused."""
         try:
             getattr(self, f"_{step.what}")(step)
         except DomainError:
             db.session.rollback()
-        jobs.run_due()
-        credit_due_replays(at=self.now + timedelta(minutes=1))
+            return False
+        return True
 
     def lecture(self, step: Step) -> Lecture:
         return db.session.get_one(Lecture, self.lectures[step.lecture], populate_existing=True)

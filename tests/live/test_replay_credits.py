@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import select
 
+from lms.attendance.actions.corrections import correct
 from lms.attendance.actions.credits import credit_lecture
 from lms.attendance.actions.replays import credit_due_replays
 from lms.attendance.attendance_curve import course
+from lms.attendance.models.credits import Outcome
 from lms.attendance.presence import intervals_in, span_of
 from lms.attendance.queries.persons import export_of_person
 from lms.attendance.queries.times import propose_times
@@ -18,6 +21,8 @@ from lms.catalogue.models import Lecture
 from lms.core import clock, jobs
 from lms.core.db import db
 from lms.core.roles import SYSTEM
+from lms.mail.outbox import OutboxMail
+from lms.recordings.actions import announce
 from lms.reports import recount
 from lms.reports.actions.exports import request_export
 from lms.reports.rules import Slice
@@ -143,3 +148,24 @@ def test_the_room_says_how_much_counts_and_until_when(client: FlaskClient, make:
         assert state["replay_words"] == "Watching the replay of this lecture does not count as attendance."
         assert "data-watched" not in page
     assert state["replay_words"][:40] in page
+
+
+def test_a_person_whose_result_was_corrected_is_not_told_that_the_replay_counts(
+    client: FlaskClient, make: Make
+) -> None:
+    cinema = Cinema(client, make)
+    room = f"/lectures/{cinema.lecture.id}/room"
+    with make.app.app_context():
+        by, at = make.administrator(), clock.now()
+        correct(cinema.lecture.id, cinema.ada.public_id, outcome=Outcome.PARTIAL, reason="Left early", by=by, at=at)
+        assert announce(cinema.lecture.id, at=at)
+        (mail,) = db.session.scalars(select(OutboxMail).where(OutboxMail.template == "replay_open"))
+        assert mail.payload["counts_until_at"] is None
+    make.sign_in(client, cinema.ada)
+    words = client.get(f"{room}/state").json["replay_words"]
+    assert words == "Watching it does not change your attendance."
+    assert words in client.get(room).text
+    for path in ("/me", f"/lectures/{cinema.lecture.id}"):
+        page = client.get(path).text
+        assert "recording" in page
+        assert "counts as attendance until" not in page

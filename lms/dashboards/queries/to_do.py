@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import ClassVar
@@ -91,12 +91,12 @@ class OwnToDo:
 
 def own_to_do(person_id: int, series: Iterable[OwnSeries], *, at: datetime) -> OwnToDo:
     """What a person, whose series are these, has to do: three questions, however much there is."""
-    missed = [
-        lecture_id
+    missed = {
+        lecture_id: one.is_settled
         for own in series
         for lecture_id, one in own.attendance.items()
         if own.is_in and not one.is_invited and one.outcome in (Outcome.ABSENT, Outcome.PARTIAL)
-    ]
+    }
     since = at - NEWS
     return OwnToDo(
         _invitations(person_id, at),
@@ -155,12 +155,19 @@ def _answered_appeals(person_id: int, since: datetime) -> list[AnsweredAppeal]:
     ]
 
 
-def _recordings(lecture_ids: Sequence[int], since: datetime, at: datetime) -> list[Recorded]:
-    """Recordings of lectures that ended since, and all that count: those first that count for the shortest time."""
-    unknown = awaiting_report(lecture_ids)  # who was in an outside meeting may not have missed it
-    lecture_ids = [lecture_id for lecture_id in lecture_ids if lecture_id not in unknown]
+def _recordings(missed: Mapping[int, bool], since: datetime, at: datetime) -> list[Recorded]:
+    """Recordings of lectures that ended since, and all that count: those first that count for the shortest time.
+
+    `missed`: the lectures, and of which of them a replay decides nothing any more.
+    """
+    unknown = awaiting_report(missed)  # who was in an outside meeting may not have missed it
+    lecture_ids = [lecture_id for lecture_id in missed if lecture_id not in unknown]
     replays = find_replays(lecture_ids)
-    counting = {lecture_id: replay.counts_until for lecture_id, replay in replays.items() if replay.counts(at)}
+    counting = {
+        lecture_id: replay.counts_until
+        for lecture_id, replay in replays.items()
+        if replay.counts(at) and not missed[lecture_id]
+    }
     query = (
         select(Lecture.id, *LECTURE_TITLE, Lecture.actual_end)
         .where(
