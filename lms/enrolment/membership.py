@@ -58,6 +58,8 @@ or has one now."""
 IS_UNANSWERED = Enrolment.profile_shared_at.is_(None)
 """Whether the person of an `Enrolment` has not accepted yet the place that staff of the series gave them."""
 
+_IS_INVITED = and_(IS_EXPECTED, IS_UNANSWERED)
+
 IS_TAKEN_UP = and_(IS_EXPECTED, not_(IS_UNANSWERED))
 """Whether the person of an `Enrolment` is expected at a `Lecture` and has accepted the place, or asked for it."""
 
@@ -79,11 +81,14 @@ def expected_at(lecture_id: Any, people: Any = None) -> Select[int | None]:
     return query if people is None else query.where(is_of(PERSON_ROW.canonical_id.in_(people)))
 
 
-def invited_at(lecture_id: Any, *seen: Select[Any]) -> CompoundSelect[Any]:
+def invited_at(lecture_id: Any, *seen: Select[Any], people: Any = None) -> CompoundSelect[Any]:
     """The query of who is expected at a lecture but only invited, and in none of the queries `seen`: has not accepted
-    the place yet. Somebody who is invited and never came is not absent (ADR 95)."""
-    unanswered = _of_lecture(lecture_id, and_(IS_EXPECTED, IS_UNANSWERED))
-    return except_(unanswered, _of_lecture(lecture_id, IS_TAKEN_UP), *seen)
+    the place yet. Somebody who is invited and never came is not absent (ADR 95). `people` as for `expected_at`."""
+    unanswered, taken_up = (_of_lecture(lecture_id, condition) for condition in (_IS_INVITED, IS_TAKEN_UP))
+    if people is not None:
+        unanswered = unanswered.where(is_of(PERSON_ROW.canonical_id.in_(people)))
+        taken_up = taken_up.where(is_of(PERSON_ROW.canonical_id.in_(people)))
+    return except_(unanswered, taken_up, *seen)
 
 
 def eligible_at(lecture_id: Any, people: Any = None) -> Select[int | None]:

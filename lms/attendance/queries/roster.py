@@ -39,6 +39,7 @@ from lms.attendance.queries.roster_order import (
     curve_of,
     day_of_lecture,
     on_roster,
+    only_invited,
     position_of,
     roster_order,
 )
@@ -275,7 +276,7 @@ def get_row(lecture_id: int, person_public_id: str, *, by: Actor, at: datetime |
     if not is_on_roster(lecture, person_id):
         raise NotFound
     query = _entries(False).where(Person.id == person_id)
-    invited = roster_order(lecture, shared_only=sees_shared_only(by)).invited
+    invited = read_column(only_invited(lecture.id, [person_id]))
     return _rows(lecture, db.session.execute(query).all(), invited, at, by)[0]
 
 

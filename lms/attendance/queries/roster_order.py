@@ -117,9 +117,10 @@ def on_roster(lecture_id: Any, people: Any = None) -> CompoundSelect[Any]:
     return union(expected_at(lecture_id, people), *people_with_evidence(lecture_id, people))
 
 
-def only_invited(lecture_id: int) -> CompoundSelect[Any]:
-    """The query of the people on a roster who have not accepted their place, and of whom nothing was seen."""
-    return invited_at(lecture_id, *people_with_evidence(lecture_id))
+def only_invited(lecture_id: int, people: Any = None) -> CompoundSelect[Any]:
+    """The query of the people on a roster who have not accepted their place, and of whom nothing was seen; of some
+    `people`, where given."""
+    return invited_at(lecture_id, *people_with_evidence(lecture_id, people), people=people)
 
 
 def position_of(shared_only: bool) -> Any:
