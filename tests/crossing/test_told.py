@@ -63,8 +63,8 @@ def check_pages(life: Life) -> None:
         me, series = (client.get(path).text for path in ("/me", f"/series/{life.slug}"))
         if person not in model.since:
             can_earn = re.search(r'data-earnable="(yes|no)"', series)
-            assert can_earn is not None
-            assert can_earn[1] == ("yes" if model.can_earn(person) else "no")
+            assert can_earn is not None or not model.to_come(), "one can enrol until all lectures were held"
+            assert can_earn is None or can_earn[1] == ("yes" if model.can_earn(person) else "no")
             continue
         check_progress(me, series, model, person)
         helps = model.still_helps(person)
@@ -164,7 +164,7 @@ GROWN = [START, step("prepare"), step("publish_lecture", pause=HALF_HOUR), END, 
 FIXTURE = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 
 
-@settings(max_examples=6, suppress_health_check=FIXTURE)
+@settings(max_examples=4, suppress_health_check=FIXTURE)
 @example(course=BROWSER, history=PAUSED_THEN_UPLOADED)
 @example(course=BROWSER, history=CLOSED_THEN_WATCHED)
 @example(course=OUTSIDE, history=REPORTED_LATE)
