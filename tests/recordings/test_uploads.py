@@ -130,8 +130,8 @@ def damaged(content: bytes) -> bytes:
 
 
 REFUSED = [
-    (b"", "Zoom.mp4", WrongKind, "no video"),
-    (b"%PDF-1.7 ...........", "Zoom.mp4", WrongKind, "no video"),
+    (b"", "Zoom.mp4", WrongKind, "not a video"),
+    (b"%PDF-1.7 ...........", "Zoom.mp4", WrongKind, "not a video"),
     (mp4(), "Zoom.avi", WrongKind, "MP4 or WebM"),
     (mp4()[:-3000], "Zoom.mp4", Invalid, "damaged"),
     (damaged(mp4()), "Zoom.mp4", Invalid, "damaged"),
