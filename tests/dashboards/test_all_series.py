@@ -83,7 +83,7 @@ def leave_unmatched(lecture_id: int, series_id: int) -> None:
 
 
 def test_the_navigation_says_how_many_attendees_nobody_has_identified(world: World) -> None:
-    number = r'href="/unmatched"[^>]*>Unmatched <b><span class="hide">: </span>1</b>'
+    number = r'href="/unmatched"[^>]*>Unmatched<span class="hide">: </span> <b>1</b>'
     client = world.signed_in(world.instructor)
     other = world.signed_in(world.make.person("Omar", roles=["instructor"]))
     assert not re.search(number, client.get("/teach").text)

@@ -167,7 +167,7 @@ def test_a_quota_cannot_be_lower_than_what_is_taken_of_it(cast: Cast, at: dateti
     keep(series, "Kenya, 4", at)
     for _n in range(3):
         join(series, cast.person(country="KE"), at)
-    with pytest.raises(Invalid, match="3 seats of the quota of Kenya are enrolled or reserved already"):
+    with pytest.raises(Invalid, match="3 seats of the quota of Kenya are already taken or reserved"):
         keep(series, "Kenya, 2", at)
     found = preview_quotas(series.slug, typed("Kenya, 2\nTogo, 1", at), locale="en", by=SYSTEM)
     assert ([fault.row for fault in found.rejected], found.reserved, found.free) == ([1], 2, 7)

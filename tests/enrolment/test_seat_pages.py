@@ -132,7 +132,7 @@ def test_quotas_changed_meanwhile_are_previewed_anew(app: APIFlask, reader: Any,
         take()
     answer = boss.post("/series/customs/quotas", do="set", lines="Kenya, 1, 2030-11-30")
     assert answer.status_code == 422
-    assert "2 seats of the quota of Kenya are enrolled or reserved already" in answer.text
+    assert "2 seats of the quota of Kenya are already taken or reserved" in answer.text
 
 
 def test_a_focal_point_sees_the_quota_of_the_own_country_alone(reader: Any, series: Series, make: Make) -> None:

@@ -58,6 +58,8 @@ class Storage:
 
 @pytest.fixture
 def storage(app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> Storage:
+    for folder in files.LASTING:  # other tests leave files without rows
+        files.delete_folder(folder)
     return Storage(app, monkeypatch)
 
 

@@ -68,6 +68,7 @@ FILES: dict[str, list[tuple[str, str, dict[str, str]]]] = {
         (VISITOR, f"/reports/{{id}}.{kind}", {"id": "SELECT public_id FROM snapshot"})
         for kind in ("pdf", "csv", "xlsx", "json")
     ],
+    "dashboards.file_template": [(ADMIN, "/templates/people.xlsx", {})],
     "viewing_groups.groups_file": [
         (ADMIN, f"/lectures/{{id}}/groups.{kind}", {"id": "SELECT lecture_id FROM viewing_group"})
         for kind in ("csv", "xlsx")

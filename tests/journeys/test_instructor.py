@@ -51,8 +51,11 @@ def test_from_an_empty_desk_to_a_corrected_roster(site: Site, sign_in: Callable[
     page.get_by_test_id("at-night").wait_for()  # shown while the date is typed
     visitor.is_accessible("new lecture, hours")
     visitor.press("Publish")
-    visitor.reads("The lecture was saved.")
-    visitor.is_accessible("edit lecture")
+    visitor.reads("Publish 1 lecture")
+    visitor.is_accessible("publish a lecture")
+    visitor.press("Publish selected lectures")
+    visitor.reads("1 lecture was published.")
+    visitor.is_accessible("published")
     (lecture_id,) = site.within(lambda: [one.id for one in list_lectures(series.id, by=SYSTEM)])
 
     # moved to another day
@@ -78,6 +81,8 @@ def test_from_an_empty_desk_to_a_corrected_roster(site: Site, sign_in: Callable[
     visitor.reads("The lecture is live.")
     assert visitor.heading() in {"You are live", "A lecture of your series is live"}
     visitor.is_accessible("teach, live")
+    page.locator("summary", has_text="End now").first.click()
+    visitor.is_accessible("teach, ending")
     visitor.hook("end")
     visitor.reads("The lecture has ended.")
     site.work()

@@ -137,7 +137,7 @@ class World:
         for person in people:
             self.insert(
                 Enrolment, public_id=f"e{next(self.numbers)}", series_id=series, person_id=person,
-                status=status, source=source, registered_at=at, queued_at=at,
+                status=status, source=source, registered_at=at, queued_at=at, profile_shared_at=at,
                 registered_country_id=country and self.countries[country],
             )  # fmt: skip
 

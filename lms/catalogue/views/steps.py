@@ -28,6 +28,7 @@ from lms.catalogue.queries import lectures as lecture_queries
 from lms.catalogue.rules import (
     check_can_delete,
     check_can_edit_lecture,
+    check_can_edit_lecture,
     check_can_start,
     is_early_start,
     not_cancelled,
@@ -70,7 +71,9 @@ def _instant(local: datetime | None, zone: str, field: str) -> datetime | None:
 @allow(SIGNED_IN)
 def lecture_publish(lecture_id: int) -> ResponseReturnValue:
     """Publishes a draft. Where people are enrolled, it leads to the page that says whom this concerns."""
-    form, series = MomentForm(), lecture_queries.get_lecture(lecture_id, by=current_actor()).series
+    form, lecture = MomentForm(), lecture_queries.get_lecture(lecture_id, by=current_actor())
+    check_can_edit_lecture(lecture, current_actor())
+    series = lecture.series
     if series.visibility is Visibility.PUBLIC and series.enrolled:
         return redirect(url_for("dashboards.publish", slug=series.slug, lecture=lecture_id), 303)
     status = form.attempt(lambda: publish_lecture(lecture_id, by=current_actor(), at=clock.now()))
