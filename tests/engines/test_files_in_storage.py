@@ -113,7 +113,7 @@ def test_a_lecture_is_packaged_and_its_replay_is_played(studio: Studio, client: 
     assert playlist.text.splitlines()[-1] == "#EXT-X-ENDLIST"
     segment = client.get(f"{address}/1/v00000.m4s")
     assert segment.data == store.find(f"{folder}/1/v00000.m4s")
-    assert segment.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert segment.headers["Cache-Control"] == "public, max-age=31536000, s-maxage=300, immutable"
 
 
 @pytest.mark.usefixtures("context")
