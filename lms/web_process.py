@@ -51,8 +51,8 @@ class _Worker(ThreadWorker):
         """Answers what cannot be read."""
         for kind, (status, detail) in _TOO_LONG.items():
             if isinstance(exc, kind):
-                told = {"type": "about:blank", "title": status.phrase, "status": status.value, "detail": detail}
-                body = json.dumps(told).encode()
+                problem = {"type": "about:blank", "title": status.phrase, "status": status.value, "detail": detail}
+                body = json.dumps(problem).encode()
                 head = (
                     f"HTTP/1.1 {status.value} {status.phrase}\r\nConnection: close\r\n"
                     f"Content-Type: application/problem+json\r\nContent-Length: {len(body)}\r\n\r\n"

@@ -54,7 +54,7 @@ class Earning:
     them.
 
     `one_lecture` is the length of the longest in minutes: what one more would add. `to_come` of the lectures are not
-    held yet. `awaited`: so many more were held and are not counted yet.
+    held yet. `awaited`: the number of those held and are not counted yet.
     """
 
     lectures: int

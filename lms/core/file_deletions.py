@@ -60,14 +60,14 @@ def delete_waiting(*, at: datetime) -> None:
     waiting = select(FileDeletion.id, FileDeletion.key, FileDeletion.is_folder)
     rows = read(waiting.where(FileDeletion.asked_at <= at - GRACE).order_by(FileDeletion.id).limit(_AT_ONCE))
     db.session.rollback()
-    asked = StoredFilesAsked(by=SYSTEM, at=at)
+    stored_files = StoredFilesAsked(by=SYSTEM, at=at)
     if any(not is_folder for _id, _key, is_folder in rows):
-        publish(asked)
+        publish(stored_files)
         db.session.rollback()
     done: list[int] = []
     try:
         for number, key, is_folder in rows:
-            if key not in asked.needed:
+            if key not in stored_files.needed:
                 _delete(key, is_folder=is_folder)
             done.append(number)
     finally:

@@ -83,7 +83,7 @@ def is_newer(revision: str | None) -> bool:
 
 
 def is_retired(revision: str | None) -> bool:
-    """Whether a revision is of before the first migration: nothing leads from it to those of today."""
+    """Whether a revision precedes the first migration: nothing leads from it to those of today."""
     return revision in _RETIRED.split()
 
 

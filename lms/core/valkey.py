@@ -42,7 +42,7 @@ def _within(seconds: float) -> Iterator[None]:
 
 
 class _BoundedSocket:
-    """A socket that receives until the time of the use is over. The timeout of a socket begins anew with each byte."""
+    """A socket that receives until the time of the use is over. The timeout of a socket starts over with each byte."""
 
     def __init__(self, inner: Any) -> None:
         self._inner, self._timeout = inner, inner.gettimeout()
@@ -108,7 +108,7 @@ class SharedMemory:
         """What `work` answers with the client; None while Valkey is away. Keys begin with `prefix`.
 
         `work` also reads what was answered, and raises anything where that makes no sense: whatever listens there then
-        counts as away. It has at most so many `seconds`.
+        counts as away. It takes at most `seconds`.
         """
         if not self.engine.is_up():
             return None

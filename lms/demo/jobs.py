@@ -126,7 +126,7 @@ def repeat_demo_recording(_run: Run, *, lecture_id: int, until: str) -> dict[str
 
 @action
 def _repeat(stream_id: int, times: int) -> None:
-    """Adds epochs of the same pictures and sound, one after the other, until they are there so many times."""
+    """Adds epochs of the same pictures and sound, one after the other, until each is there that many times."""
     stream, made = db.session.get_one(Stream, stream_id), list_epochs(stream_id)
     number, wall_ms, byte_count = made[-1].number, made[-1].wall_ms + made[-1].length_ms, stream.byte_count or 0
     for original in [*made] * (times - 1):

@@ -6,8 +6,8 @@ The rule, which pages, e-mails, certificates and credits share (ADR 91):
   its recording has after trimming. Gaps of less than a second are none. What was uploaded is laid from the actual start
   on through the time in which the lecture was not paused, as these times are now (`streaming.queries.replay_parts`).
 - It **counts** where the lecture's policy lets replays count (`replay_days`), and it shows at least what the lecture
-  needs: `min_percent` of its actual length, as for presence in the lecture itself. Whoever watched all of it has then
-  attended. A shorter one counts for nobody.
+  needs: `min_percent` of its actual length, as for presence in the lecture itself. People who watched all of it have
+  then attended. A shorter one counts for nobody.
 - It counts **until** `replay_days` after the end of the lecture or, where the recording came later, after the moment at
   which it could first be watched. Closing attendance does not change that.
 - A replay is **being made** while its lecture is live and has been sent from the browser, and until what was sent or
@@ -218,21 +218,21 @@ def _shown_intervals(streams: Collection[Any]) -> dict[int, list[Interval]]:
     The lengths of all segments are read once a recording and process: a page names many recordings, and those of a
     complete one change only with its size.
     """
-    kept = memory("shown_intervals")
+    intervals_by_key = memory("shown_intervals")
     keys = {stream.id: tuple(getattr(stream, column.key) for column in _KEY) for stream in streams}
-    missing = {stream_id for stream_id, key in keys.items() if key not in kept}
+    missing = {stream_id for stream_id, key in keys.items() if key not in intervals_by_key}
     epochs: dict[int, list[Epoch]] = {stream_id: [] for stream_id in missing}
     query = select(Epoch).where(Epoch.stream_id.in_(missing)).order_by(Epoch.stream_id, Epoch.number)
     for epoch in db.session.scalars(query) if missing else ():
         epochs[epoch.stream_id].append(epoch)
-    found = {}
+    intervals_by_stream = {}
     for stream in streams:
-        intervals: list[Interval] | None = kept.get(keys[stream.id])
+        intervals: list[Interval] | None = intervals_by_key.get(keys[stream.id])
         if intervals is None:
             parts = parts_of(epochs[stream.id], from_ms=stream.trim_from_ms, until_ms=stream.trim_until_ms)
             intervals = close_gaps((part.wall_ms, part.wall_ms + part.length_ms) for part in parts)
-            kept[keys[stream.id]] = intervals
-        found[stream.id] = intervals
-    while len(kept) > _MOST_KEPT:
-        kept.pop(next(iter(kept)), None)
-    return found
+            intervals_by_key[keys[stream.id]] = intervals
+        intervals_by_stream[stream.id] = intervals
+    while len(intervals_by_key) > _MOST_KEPT:
+        intervals_by_key.pop(next(iter(intervals_by_key)), None)
+    return intervals_by_stream

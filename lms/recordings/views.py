@@ -88,7 +88,7 @@ def _page(lecture_id: int, status: int = 200, **forms: BaseForm) -> ResponseRetu
 
 
 def _replay_of(recording: RecordingView) -> dict[str, Any]:
-    """Whether watching the recording counts, and what is said where it is too short: `needed` and `length` in
+    """Whether watching the recording counts, and the words where it is too short: `needed` and `length` in
     milliseconds, null where no replay counts."""
     lecture = recording.lecture
     threshold = threshold_of(lecture) if lecture.state is LectureState.HELD else None

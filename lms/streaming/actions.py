@@ -322,7 +322,8 @@ def close_epoch(epoch_id: int, *, resumes_at: tuple[int, int] | None = None, is_
     """Ends an epoch. One without a segment is removed, unless it says where to continue after a gap.
 
     `resumes_at`: the first chunk after the gap at which it ended, and the byte of it. Segments that only some
-    renditions have are left out, so that each of them is of the same length. `is_failed`: ffmpeg ended by itself.
+    renditions have are left out, so that each of them is of the same length. `is_failed`: nothing
+    stopped ffmpeg.
     """
     epoch = db.session.get_one(Epoch, epoch_id)
     if not is_failed:

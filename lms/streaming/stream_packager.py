@@ -106,7 +106,7 @@ class _Beginning:
     first_ms: int | None = None
 
 
-class _Place(NamedTuple):
+class _ChunkStart(NamedTuple):
     """That at `fed` bytes of what was read, the byte `offset` of a chunk stands."""
 
     fed: int
@@ -114,13 +114,13 @@ class _Place(NamedTuple):
     offset: int
 
 
-class _Reading:
+class _StreamReading:
     """What a run reads: from `offset` of `chunk` on. `first_ms`: the recorder's time at the begin of the session."""
 
     def __init__(self, beginning: _Beginning) -> None:
         self.chunk, self.offset = beginning.chunk, beginning.offset
         self.index = WebmIndex()
-        self.begins: list[_Place] = []
+        self.begins: list[_ChunkStart] = []
         self._first_ms = beginning.first_ms
         if beginning.header:
             self.index.feed(beginning.header)
@@ -132,7 +132,7 @@ class _Reading:
     def read(self, content: bytes) -> list[Cluster]:
         """The clusters of a chunk that were not known yet. What is no WebM is left to ffmpeg."""
         known = len(self.index.clusters)
-        self.begins.append(_Place(self.index.fed, self.chunk, self.offset))
+        self.begins.append(_ChunkStart(self.index.fed, self.chunk, self.offset))
         try:
             self.index.feed(content[self.offset :])
         except NotWebm:
@@ -145,8 +145,8 @@ def _most_ms(session: StreamSession) -> int:
     return clock.to_ms(clock.now()) - clock.to_ms(session.started_at) + AHEAD_MS
 
 
-def _place_of(fed: int, begins: Sequence[_Place]) -> tuple[int, int]:
-    """The chunk and the byte of it that stand at a place of what was read."""
+def _place_of(fed: int, begins: Sequence[_ChunkStart]) -> tuple[int, int]:
+    """The chunk at an offset of what was read, and the byte of it."""
     begin = max(place for place in begins if place.fed <= fed)
     return begin.chunk, fed - begin.fed + begin.offset
 
@@ -362,7 +362,7 @@ class StreamPackager:
         epochs = _epochs_of(session)
         gap = next((epoch for epoch in reversed(epochs) if epoch.resume_chunk is not None), None)
         index = WebmIndex()
-        begins: list[_Place] = []
+        begins: list[_ChunkStart] = []
         number = self._read_chunks(session, (0, 0), index, begins, header_only=gap is not None or not epochs)
         if not index.is_header_read:
             self._next_chunk[session.id] = number
@@ -399,14 +399,14 @@ class StreamPackager:
         session: StreamSession,
         first: tuple[int, int],
         index: WebmIndex,
-        begins: list[_Place],
+        begins: list[_ChunkStart],
         *,
         header_only: bool = False,
     ) -> int:
         """Feeds the chunks that are there, from a byte of one on, and notes where each begins; returns the next one."""
         number, offset = first
         while (content := files.find(chunk_key(session, number))) is not None:
-            begins.append(_Place(index.fed, number, offset))
+            begins.append(_ChunkStart(index.fed, number, offset))
             index.feed(content[offset:])
             number, offset = number + 1, 0
             if header_only and index.is_header_read:
@@ -454,7 +454,7 @@ class StreamPackager:
         self, session: StreamSession, epoch_id: int, encoder: Encoder, beginning: _Beginning, *, has_picture: bool
     ) -> End:
         """Feeds chunks as they come and publishes what comes out, until the run is to end."""
-        reading = _Reading(beginning)
+        reading = _StreamReading(beginning)
         encoder.write(beginning.header)
         chunk_at = self._published_at = self._state_at = time.monotonic()
         end: End | None = None
@@ -477,7 +477,9 @@ class StreamPackager:
                 self._stopping.wait(CHUNK_SECONDS)
         return End.STOPPING
 
-    def _feed_chunk(self, session: StreamSession, encoder: Encoder, reading: _Reading, content: bytes) -> End | None:
+    def _feed_chunk(
+        self, session: StreamSession, encoder: Encoder, reading: _StreamReading, content: bytes
+    ) -> End | None:
         """Feeds what of a chunk belongs to this run, which ends within it where times jump, or are made up.
 
         ffmpeg would fill the time between with pictures and silence at once, in memory.

@@ -137,17 +137,17 @@ TRIED_BYTES = 1024 * 1024
 
 
 def find_fitting_answers(
-    lecture_id: int, content: bytes, *, wanted: Collection[str], zones: Iterable[str], by: Actor, **options: Any
+    lecture_id: int, content: bytes, *, open_questions: Collection[str], zones: Iterable[str], by: Actor, **options: Any
 ) -> dict[str, str]:
-    """The answers to what a report leaves open (`wanted`: `time_zone`, `date_order`) with which it fits the lecture.
+    """The answers to what a report leaves open (`time_zone`, `date_order`) with which it fits the lecture.
 
     Tries these zones and both orders of day and month. Empty where none fits, or where several readings do.
     """
-    if not wanted or not {"time_zone", "date_order"}.issuperset(wanted) or len(content) > TRIED_BYTES:
+    if not open_questions or not {"time_zone", "date_order"}.issuperset(open_questions) or len(content) > TRIED_BYTES:
         return {}
     fitting: dict[tuple[int, int], dict[str, str]] = {}
-    orders = ("dmy", "mdy") if "date_order" in wanted else ("",)
-    for zone, order in product(zones if "time_zone" in wanted else ("",), orders):
+    orders = ("dmy", "mdy") if "date_order" in open_questions else ("",)
+    for zone, order in product(zones if "time_zone" in open_questions else ("",), orders):
         answers = {name: value for name, value in (("time_zone", zone), ("date_order", order)) if value}
         try:
             staged = stage_attendance(lecture_id, content, **(options | answers), by=by)

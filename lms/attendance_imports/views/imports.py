@@ -67,7 +67,13 @@ def import_file(lecture_id: int) -> ResponseReturnValue:
                 lecture_id, content, file_name=name, options=options, staged_file=staged_file, by=by, at=at
             )
             fitting = find_fitting_answers(
-                lecture_id, content, file_name=name, **options, wanted=questions(error), zones=(*likely, "UTC"), by=by
+                lecture_id,
+                content,
+                file_name=name,
+                **options,
+                open_questions=questions(error),
+                zones=(*likely, "UTC"),
+                by=by,
             )
             return ask(lecture, file_id, name, staged_file, error, fitting=fitting)
         if isinstance(error, Invalid):

@@ -28,7 +28,6 @@ from lms.catalogue.queries import lectures as lecture_queries
 from lms.catalogue.rules import (
     check_can_delete,
     check_can_edit_lecture,
-    check_can_edit_lecture,
     check_can_start,
     is_early_start,
     not_cancelled,

@@ -223,7 +223,7 @@ def _query(measured: Mapping[int, _RunningSeries], country_id: int | None, at: d
         return total.select_from(Credit).where(of_enrolment).correlate(Person, Enrolment).scalar_subquery()
 
     attended, present_ms = counted(case((Credit.outcome == Outcome.ATTENDED, 1), else_=0)), counted(Credit.present_ms)
-    of_series = _of_series(measured, lambda one: len(one.replays))
+    of_series = _of_series(measured, lambda series: len(series.replays))
     left = of_series - counted(is_settled_among(replays)) if replays else literal(0)
     lost_ms = counted(lost_of_replays(replays)) if replays else literal(0)
     columns = (Person.id, Person.public_id, Person.full_name, Person.native_name, Person.sort_name)
@@ -236,7 +236,7 @@ def _query(measured: Mapping[int, _RunningSeries], country_id: int | None, at: d
             *SERIES_TITLE,
             attended.label("attended"),
             left.label("replays"),
-            (_of_series(measured, lambda one: one.needed) - attended).label("missing"),
+            (_of_series(measured, lambda series: series.needed) - attended).label("missing"),
         )
         .select_from(Enrolment)
         .join(PERSON_ROW, PERSON_ROW.id == Enrolment.person_id)
@@ -259,18 +259,20 @@ def _query(measured: Mapping[int, _RunningSeries], country_id: int | None, at: d
     return place.where(or_(*conditions))
 
 
-def _falls_behind(one: _RunningSeries, attended: Any, present_ms: Any, replays: Any, lost_ms: Any) -> Collection[Any]:
+def _falls_behind(
+    series: _RunningSeries, attended: Any, present_ms: Any, replays: Any, lost_ms: Any
+) -> Collection[Any]:
     """Has not reached it, can reach it with what remains, and attended less of the lectures held than is asked of
     all."""
-    outlook, earning = one.outlook, one.outlook.requirement
+    outlook, earning = series.outlook, series.outlook.requirement
     held = earning.lectures - earning.to_come
-    count: Any = len(one.for_all) + earning.awaited
-    most_ms: Any = sum(lecture.duration_minutes for lecture in one.for_all) * MINUTE_MS + outlook.awaited_ms
+    count: Any = len(series.for_all) + earning.awaited
+    most_ms: Any = sum(lecture.duration_minutes for lecture in series.for_all) * MINUTE_MS + outlook.awaited_ms
     for lecture, enough in outlook.running:
-        if lecture.id in one.known:
-            is_there = case((_came_by(lecture.id, clock.to_ms(one.at) - enough), 1), else_=0)
+        if lecture.id in series.known:
+            is_there = case((_came_by(lecture.id, clock.to_ms(series.at) - enough), 1), else_=0)
             count, most_ms = count + is_there, most_ms + is_there * lecture.duration_minutes * MINUTE_MS
-    most_ms = most_ms + sum(replay.shown_ms for replay in one.replays.values()) - lost_ms
+    most_ms = most_ms + sum(replay.shown_ms for replay in series.replays.values()) - lost_ms
     with_all = eligibility.has_earned(attended + count + replays, present_ms + most_ms, earning)
     can_grow = literal(outlook.announces_more)
     return attended < earning.needed, or_(with_all, can_grow), attended * earning.lectures < earning.needed * held

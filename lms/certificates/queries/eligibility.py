@@ -61,7 +61,7 @@ class EarnerRow:
 @dataclass
 class IssuePreview:
     """What issuing now would do: how many are in each group, and one page of one of them, or of what a filter holds of
-    it: `matching` people. `replays` of the lectures' replays still count for whoever did not attend."""
+    it: `matching` people. `replays` of the lectures' replays still count for people who did not attend."""
 
     series: Series
     kind: CertificateKind

@@ -103,7 +103,7 @@ def standings_of(series_id: int, person_ids: Iterable[int], *, at: datetime) -> 
 
 
 def outlook_of_series(series_id: int, *, policy: Policy | None = None, at: datetime) -> eligibility.Outlook | None:
-    """What remains of a series for whoever is enrolled. Null where it issues no certificates or has no lectures.
+    """What remains of a series for the people enrolled. Null where it issues no certificates or has no lectures.
 
     `policy` is the current one, where the caller has read it.
     """
@@ -121,11 +121,11 @@ def outlook_of_series(series_id: int, *, policy: Policy | None = None, at: datet
 def _seen_in(running: Sequence[AnyLecture], people: Sequence[int], *, at: datetime) -> dict[int, dict[int, int]]:
     """How long people were present so far in live lectures of which that is known, by person and lecture."""
     seen: dict[int, dict[int, int]] = {person_id: {} for person_id in people}
-    for one in known_running(running, ()):
-        span = span_of(one, to_ms(at))
-        presence = presence_in(db.session.get_one(Lecture, one.id), people, span)
+    for lecture in known_running(running, ()):
+        span = span_of(lecture, to_ms(at))
+        presence = presence_in(db.session.get_one(Lecture, lecture.id), people, span)
         for person_id in people:
-            seen[person_id][one.id] = _counted_ms(span, presence.get(person_id, ()))
+            seen[person_id][lecture.id] = _counted_ms(span, presence.get(person_id, ()))
     return seen
 
 

@@ -87,8 +87,8 @@ def publish(slug: str) -> ResponseReturnValue:
     if request.method == "POST":
         try:
             was_draft = series.visibility is Visibility.DRAFT
-            kept = _kept(growth) if _chosen() else None
-            _series, made = publish_series(slug, _chosen(), min_lectures=kept, by=by, at=at)
+            min_lectures = _kept(growth) if _chosen() else None
+            _series, made = publish_series(slug, _chosen(), min_lectures=min_lectures, by=by, at=at)
         except (Invalid, Refused) as error:
             status, refusal = error.status, error.message
         else:
@@ -97,8 +97,8 @@ def publish(slug: str) -> ResponseReturnValue:
             words = _n("The series is public. %(num)s lecture was published.",
                        "The series is public. %(num)s lectures were published.", count)  # fmt: skip
             flash(words if count else _("The series is public."), "done")
-            is_told = bool(made) and (soon or (growth is not None and kept is None))
-            marks = {"series": was_draft, "kept": kept is not None, "told": is_told}
+            is_told = bool(made) and (soon or (growth is not None and min_lectures is None))
+            marks = {"series": was_draft, "kept": min_lectures is not None, "told": is_told}
             query: dict[str, Any] = {
                 "done": [lecture.id for lecture in made],
                 **{name: 1 for name, is_so in marks.items() if is_so},

@@ -40,12 +40,12 @@ def drawable_language(kind: str = "pdf") -> Iterator[None]:
 
     `pdf_of`, called within, says why.
     """
-    wanted = reader_locale()
-    if kind != "pdf" or can_draw(wanted):
+    language = reader_locale()
+    if kind != "pdf" or can_draw(language):
         yield
         return
     with speaking(FALLBACK, viewer_zone()):
-        setattr(g, _WANTED, wanted)
+        setattr(g, _WANTED, language)
         try:
             yield
         finally:
@@ -54,8 +54,8 @@ def drawable_language(kind: str = "pdf") -> Iterator[None]:
 
 def pdf_of(out: ReadOut) -> bytes:
     """The read-out as PDF; the same read-out gives the same bytes."""
-    if (wanted := g.get(_WANTED)) is not None:
-        why = _("This file is in English: the server has no font for %(language)s.", language=language_name(wanted))
+    if (language := g.get(_WANTED)) is not None:
+        why = _("This file is in English: the server has no font for %(language)s.", language=language_name(language))
         out = replace(out, note=gap().join(filter(None, [why, out.note])))
     folders = font_folders()
     fonts = coverage(folders)
