@@ -18,7 +18,7 @@ from lms.catalogue.actions.states import cancel_lecture, postpone_lecture
 from lms.catalogue.models import CertificateKind, Lecture, LectureState, Series
 from lms.certificates.models import Award
 from lms.certificates.notices import GATHERED, tell_issued
-from lms.core import jobs
+from lms.core import clock, jobs
 from lms.core.clock import day_of, start_of_day
 from lms.core.db import action, db
 from lms.core.roles import SYSTEM, Actor
@@ -115,7 +115,7 @@ def take_in(*, now: datetime) -> None:
     invite_due(at=now)
     post_due_reminders(at=now)
     _withhold(now)
-    keep_as_sent(now, _refusing(_REFUSALS))
+    keep_as_sent(max(now, clock.now()), _refusing(_REFUSALS))  # tasks post by the clock
     _come_back(now)
 
 

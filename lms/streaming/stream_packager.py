@@ -540,8 +540,8 @@ class StreamPackager:
             return False
         if is_too_late(session, clock.now() - timedelta(seconds=LAST_CHUNK_SECONDS)):
             return True
-        if session.chunk_count is not None:
-            return number >= session.chunk_count
+        if session.chunk_count is not None and number >= session.chunk_count:
+            return True
         return waited > LAST_CHUNK_SECONDS and self._is_continued(session)
 
     def _is_continued(self, session: StreamSession) -> bool:

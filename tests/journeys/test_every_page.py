@@ -565,12 +565,12 @@ HEIGHTS = (
     ("administrator", "/series/{slug}/lectures/new", 1800, 2800),  # 4,500
     ("administrator", "/series/{slug}/publish", 1400, 2600),
     ("administrator", "/lectures/{soon}/edit", 2000, 3100),  # 4,500
-    ("administrator", "/series/{slug}/edit", 2115, 3260),  # 3,900
+    ("administrator", "/series/{slug}/edit", 2115, 3280),  # 3,900
     ("administrator", "/series/{slug}/messages/new", 1550, 2050),  # 2,000
     ("administrator", "/lectures/{held}/report", 2850, 2800),
     ("administrator", "/countries/KE", 3900, 2800),
     ("administrator", "/search?q=trade", 950, 1150),
-    ("instructor", "/teach", 1350, 1900),  # 3,000
+    ("instructor", "/teach", 1390, 1900),  # 3,000
     ("instructor", "/account/security", 1850, 2400),
     ("focal point", "/country", 2100, 3350),  # 2,600
     ("trainee", "/account", 2300, 2150),  # 4,200, with mail and security

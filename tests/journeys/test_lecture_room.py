@@ -93,7 +93,7 @@ def test_a_lecture_is_given_followed_and_watched_again(site: Site, sign_in: Call
 
     missed = sign_in("ben@x.example")
     missed.go(path)
-    missed.page.get_by_test_id("replay-credit").filter(has_text="that you need").wait_for()
+    missed.page.get_by_test_id("replay-credit").filter(has_text="needed").wait_for()
     missed.page.get_by_test_id("speed").select_option("2")
     missed.page.get_by_test_id("replay-credit").filter(has_text="counts as attended").wait_for(timeout=60_000)
     site.within(lambda: credit_due_replays(at=clock.now() + timedelta(seconds=30)))

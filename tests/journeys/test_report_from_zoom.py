@@ -65,7 +65,7 @@ def test_a_report_from_zoom_is_credited_beside_our_own_room(site: Site, sign_in:
     visitor.is_accessible("import")
     page.locator("[name=file]").set_input_files({"name": "z.csv", "mimeType": "text/csv", "buffer": report})
     visitor.press("Preview")
-    visitor.reads("The times in this file have no time zone.")
+    visitor.reads("One reading of the times fits the lecture, and is selected below.")
     visitor.is_accessible("import, asked")
     page.locator("main [name=time_zone]").select_option("Africa/Nairobi")
     visitor.press("Preview")
