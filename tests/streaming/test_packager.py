@@ -182,6 +182,19 @@ def test_how_long_chunks_of_a_session_are_waited_for(studio: Studio, monkeypatch
     assert (end(3, 1, 0.1), end(6, 1, 0)) == (None, stream_packager.End.FINAL)
 
 
+def test_a_session_without_its_first_chunk_gives_way_to_the_next(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lms.streaming.rules.LATE_CHUNKS", timedelta(minutes=1))
+    first = studio.begin()
+    studio.send(first, list(chunks_of(webm(2), 2))[1:], first=1)
+    stop_streaming(first, chunk_count=2, at=clock.now())
+    packager, waited = studio.packager(), stream_packager.LAST_CHUNK_SECONDS + 1
+    assert not packager._is_over(get_session(first), 0, waited), "what was sent before can arrive"
+    studio.send(studio.begin(), list(chunks_of(webm(2), 2))[:1])
+    assert packager._is_over(get_session(first), 0, waited), "viewers do not wait for it"
+
+
 def test_another_computer_continues_the_lecture(studio: Studio) -> None:
     first = studio.begin()
     studio.send(first, list(chunks_of(webm(2), 2)))
