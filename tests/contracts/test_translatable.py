@@ -66,6 +66,8 @@ def test_a_fault_in_the_code_is_found(code: str, fault: str) -> None:
         ('{{ _("Hello")|lower }}', "|lower"),
         ('{{ _("One lecture") if count == 1 else _("%(n)s lectures") }}', "use ngettext"),
         ('{% if count == 1 %}{{ _("One place") }}{% else %}{{ _("Many places") }}{% endif %}', "use ngettext"),
+        ('<p>{{ _("Night hours:") }} {{ hours }}</p>', "use gap()"),
+        ('<p>{{ _("No place is free.") }}\n  <a href="/">{{ name }}</a></p>', "use gap()"),
     ],
 )
 def test_a_fault_in_a_template_is_found(source: str, fault: str) -> None:

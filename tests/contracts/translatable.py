@@ -34,6 +34,10 @@ NOT_READ = ("SR-", "data-when=", "class=", "formnovalidate", "figures", "cert ",
 """Beginnings of what macros put into tags, and of the example of a certificate's number."""
 READ_ATTRIBUTES = {"title", "aria-label", "placeholder", "alt", "data-label", "content"}
 _WORD = re.compile(r"[^\W\d_]{2,}")
+_SPACED_SENTENCE = re.compile(
+    r"""_\("[^"\n]*[.:;?!]"\) ?\}\}(?: +|\n +)(?=\w|\{\{(?!-)|\{% for|<(?:a|b|span|code)[ >])"""
+)
+"""A whole sentence and a space of the template before what follows it in the line: Chinese has none there."""
 
 
 def is_marker(node: ast.AST, *names: str) -> bool:
@@ -179,6 +183,8 @@ def template_faults_of(env: Environment, source: str) -> Iterator[str]:
     for node in tree.find_all(nodes.Call):
         if _marks(node) and not all(isinstance(text, nodes.Const) for text in node.args[:1]):
             yield f"{node.lineno}: the message is not a plain string"
+    for match in _SPACED_SENTENCE.finditer(source):
+        yield f"{source.count(chr(10), 0, match.start()) + 1}: a space follows a sentence: use gap()"
     yield from _unmarked(tree)
 
 
