@@ -41,6 +41,7 @@ from lms.core.errors import Refused
 from lms.core.file_deletions import delete_waiting
 from lms.core.instruments import FOLDER_VARIABLE
 from lms.core.process_heartbeats import ProcessKind
+from lms.core.process_names import process_name
 from lms.core.staged import drop_old_files
 from lms.dashboards.digests import post_due_digests
 from lms.enrolment.invitations import invite_due
@@ -347,7 +348,7 @@ def _begin_heartbeats(app: Flask, stopping: threading.Event, kind: ProcessKind) 
 
 def send_heartbeats(app: Flask, stopping: threading.Event, kind: ProcessKind = ProcessKind.WORKER) -> None:
     """Records every few seconds that this process is alive and what it runs with, until it stops."""
-    name, started_at = f"{socket.gethostname()}:{os.getpid()}", clock.now()
+    name, started_at = process_name(), clock.now()
 
     def beat() -> None:
         ahead = process_heartbeats.clock_ahead_of_database()

@@ -6,9 +6,7 @@ expired, another process can take it.
 
 from __future__ import annotations
 
-import os
 import secrets
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -23,6 +21,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from lms.core import clock
 from lms.core.db import Base, UtcDateTime, action, db, in_action, is_sqlite
+from lms.core.process_names import process_name
 
 log = structlog.get_logger(__name__)
 POLL_SECONDS = 0.05
@@ -45,8 +44,8 @@ class LeaseTaken(Exception):
 
 
 def new_holder() -> str:
-    """The name of a new holder: host, process, and a random part, since a machine gives process numbers again."""
-    return f"{socket.gethostname()[:100]}:{os.getpid()}:{secrets.token_hex(4)}"
+    """The name of a new holder, of which a process can have several."""
+    return f"{process_name()}:{secrets.token_hex(4)}"
 
 
 def acquire(name: str, holder: str, seconds: float) -> bool:

@@ -36,7 +36,7 @@ class ProcessHeartbeat(Base):
     read_by_strangers = False
 
     name: Mapped[str] = mapped_column("worker", String(255), primary_key=True)
-    """`host:pid`."""
+    """See `process_name`."""
     kind: Mapped[ProcessKind] = mapped_column(
         text_enum(ProcessKind), default=ProcessKind.WORKER, server_default=ProcessKind.WORKER.value
     )

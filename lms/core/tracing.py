@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine, ExceptionContext
 
 from lms import __version__
+from lms.core.process_names import process_name
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
@@ -64,7 +64,7 @@ def begin(kind: str) -> None:
     attributes = {
         "service.name": os.environ.get("OTEL_SERVICE_NAME") or "serai",
         "service.version": __version__,
-        "service.instance.id": f"{socket.gethostname()}:{os.getpid()}",
+        "service.instance.id": process_name(),
         "serai.process.kind": kind,
     }
     provider = TracerProvider(resource=Resource.create(attributes))

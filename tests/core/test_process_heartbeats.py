@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from datetime import datetime, timedelta
 
@@ -69,6 +71,22 @@ def test_the_worker_is_seen_while_it_runs_and_gone_once_it_stopped(app: APIFlask
     send_heartbeats(app, StopsAfterTwoTurns())
     assert seen == [True, True]
     assert worker_last_seen() is None
+
+
+def test_two_containers_on_one_network_are_two_processes(at: datetime) -> None:
+    """Both see the host's name, and both are its process number 1."""
+    script = (
+        "import os, socket; os.getpid, socket.gethostname = lambda: 1, lambda: 'host'; "
+        "from lms.core.process_names import process_name; print(process_name(), process_name())"
+    )
+    started = [subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    names = [process.communicate()[0].split() for process in started]
+    for name, again in names:
+        assert name == again
+        record_heartbeat(name, started_at=at, at=at)
+    assert [row.host for row in list_alive(at=at)] == ["host", "host"]
+    remove_heartbeat(names[0][0])
+    assert [row.name for row in list_alive(at=at)] == [names[1][0]]
 
 
 def test_a_web_process_is_no_worker(at: datetime) -> None:
