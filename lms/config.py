@@ -1,7 +1,7 @@
 """Every setting, once: name, default, type and one line of help.
 
 Values come from the environment (`LMS_*`), then from the optional file that `LMS_CONFIG` names
-(lines of `NAME=value`), then from the default here.
+(lines of `NAME=value`), then from the default here. Both may name a file with a secret instead (`LMS_SECRET_KEY_FILE`).
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class BadSetting(ValueError):
 class Setting:
     """One setting. `name` is without the prefix `LMS_`; `parse` turns the text into the value.
 
-    `is_secret`: the value may hold a password, so no message shows it.
+    `is_secret`: the value may hold a password, so no message shows it, and it can be read from a file of its own.
     """
 
     name: str
@@ -59,6 +59,11 @@ class Setting:
     def variable(self) -> str:
         """The environment variable."""
         return f"LMS_{self.name}"
+
+    @property
+    def file_variable(self) -> str:
+        """The environment variable that names a file with the value, of a secret."""
+        return f"{self.variable}_FILE"
 
 
 SETTINGS = (
@@ -113,7 +118,13 @@ SETTINGS = (
         "Where uploaded and generated files are: s3://bucket/prefix?endpoint=https://host&region=name. Empty: in the "
         "data folder. See Files in object storage.",
     ),
-    Setting("FILES_ACCESS_KEY", "", plain, "Access key of LMS_FILES. Empty: AWS_ACCESS_KEY_ID or the machine's role."),
+    Setting(
+        "FILES_ACCESS_KEY",
+        "",
+        plain,
+        "Access key of LMS_FILES. Empty: AWS_ACCESS_KEY_ID or the machine's role.",
+        is_secret=True,
+    ),
     Setting("FILES_SECRET_KEY", "", plain, "Secret of LMS_FILES_ACCESS_KEY.", is_secret=True),
     Setting("POSTGRESQL_TOOLS", "", plain, "Folder of pg_dump and pg_restore. Empty: found on PATH."),
     Setting(
@@ -324,6 +335,9 @@ class Config:
     addresses_per_day: int
     log_level: str
 
+    secret_files: tuple[Path, ...] = ()
+    """The files that secrets were read from."""
+
     def __init__(self, values: Mapping[str, str]) -> None:
         for setting in SETTINGS:
             text = values.get(setting.variable, setting.default)
@@ -345,16 +359,20 @@ class Config:
     def load(cls, environ: Mapping[str, str] | None = None, **overrides: str) -> Config:
         """Settings from the environment and the file it names; `overrides` (names in lower case) win."""
         env = dict(os.environ if environ is None else environ)
+        paths: list[Path] = []
         values: dict[str, str] = {}
         if env.get("LMS_CONFIG"):
-            values.update(_read_file(Path(env["LMS_CONFIG"])))
-        values.update({name: value for name, value in env.items() if name.startswith("LMS_")})
+            values.update(_with_secrets(_read_file(Path(env["LMS_CONFIG"])), paths))
+        values.update(_with_secrets({name: value for name, value in env.items() if name.startswith("LMS_")}, paths))
         values.update({f"LMS_{name.upper()}": value for name, value in overrides.items()})
-        return cls(values)
+        config = cls(values)
+        config.secret_files = tuple(paths)
+        return config
 
     def environment(self) -> dict[str, str]:
-        """These settings as environment variables, for a process started with the same."""
-        return {setting.variable: str(getattr(self, setting.name.lower())) for setting in SETTINGS}
+        """These settings as environment variables, for a process started with the same. None is in a file then."""
+        values = {setting.variable: str(getattr(self, setting.name.lower())) for setting in SETTINGS}
+        return values | {setting.file_variable: "" for setting in SETTINGS if setting.is_secret}
 
     @cached_property
     def folder(self) -> Path:
@@ -443,12 +461,34 @@ def _with_driver(url: str) -> str:
     return url
 
 
-def _read_file(path: Path) -> dict[str, str]:
+def _read_text(variable: str, path: Path) -> str:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise BadSetting(f"LMS_CONFIG={str(path)!r} cannot be read: {error.strerror}") from error
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise BadSetting(f"{variable}={str(path)!r} cannot be read: {reason}") from error
+
+
+def _with_secrets(given: Mapping[str, str], paths: list[Path]) -> dict[str, str]:
+    """The settings, with the secrets of the files that some of them name; adds these files to `paths`."""
+    values = dict(given)
+    for setting in SETTINGS:
+        name = values.pop(setting.file_variable, "") if setting.is_secret else ""
+        if not name:
+            continue
+        if values.get(setting.variable):
+            raise BadSetting(f"{setting.variable} and {setting.file_variable} are both set: remove one of them")
+        values[setting.variable] = _read_text(setting.file_variable, Path(name)).strip()
+        if not values[setting.variable]:
+            raise BadSetting(f"{setting.file_variable}={name!r} cannot be used: the file is empty")
+        paths.append(Path(name))
+    return values
+
+
+def _read_file(path: Path) -> dict[str, str]:
+    lines = _read_text("LMS_CONFIG", path).splitlines()
     known = {setting.variable for setting in SETTINGS}
+    known |= {setting.file_variable for setting in SETTINGS if setting.is_secret}
     values = {}
     for number, line in enumerate(lines, 1):
         if not line.strip() or line.lstrip().startswith("#"):

@@ -37,7 +37,8 @@ def check(document: str, part: str, expected: str) -> None:
 def test_every_setting_is_documented() -> None:
     rows = ["| variable | default | what it is |", "|---|---|---|"]
     rows += [
-        f"| `{item.variable}` | {f'`{item.default}`' if item.default else ''} | {item.help} |" for item in SETTINGS
+        f"| `{item.variable}`{' (secret)' * item.is_secret} | {item.default and f'`{item.default}`'} | {item.help} |"
+        for item in SETTINGS
     ]
     check("OPERATIONS.md", "settings", "\n".join(rows) + "\n")
 

@@ -211,14 +211,16 @@ def test_missing_ffmpeg_is_found(healthy: Installation, monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize("installation", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(("mode", "is_wide"), [(0o600, False), (0o640, False), (0o644, True), (0o660, True)])
-def test_a_file_of_settings_may_be_read_by_the_group_of_the_server(
+def test_a_file_of_settings_or_of_a_secret_may_be_read_by_the_group_of_the_server(
     healthy: Installation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, mode: int, is_wide: bool
 ) -> None:
-    settings = tmp_path / "serai.env"
-    settings.touch()
-    settings.chmod(mode)
+    settings, secret = tmp_path / "serai.env", tmp_path / "secret"
+    for path in (settings, secret):
+        path.touch()
+        path.chmod(mode)
     monkeypatch.setenv("LMS_CONFIG", str(settings))
-    assert wrong(healthy) == [(FAULT, "permissions")] * is_wide
+    healthy.config.secret_files = (secret,)
+    assert wrong(healthy) == [(FAULT, "permissions")] * 2 * is_wide
 
 
 @pytest.mark.parametrize("installation", ["sqlite"], indirect=True)

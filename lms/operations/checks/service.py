@@ -281,7 +281,7 @@ def check_permissions(context: CheckContext) -> Iterator[Finding]:
     private = [config.folder, config.folder / "secret.key", *(config.folder / "keys").glob("*")]
     if config.sqlite_file is not None:
         private.append(config.sqlite_file)
-    named = [Path(path) for path in (os.environ.get("LMS_CONFIG"), config.signing_key) if path]
+    named = [Path(path) for path in (os.environ.get("LMS_CONFIG"), config.signing_key, *config.secret_files) if path]
     # What root keeps for the server, the server reads as its group
     allowed = dict.fromkeys(named, 416) | dict.fromkeys(private, 448)
     wide = [path for path, most in allowed.items() if path.exists() and path.stat().st_mode & 0o077 & ~most]
