@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from apiflask import APIFlask
 from flask.testing import FlaskClient
 from sqlalchemy import update
 
@@ -21,6 +22,7 @@ from lms.core.db import action, db
 from lms.core.roles import SYSTEM
 from lms.live.queries import get_room
 from tests.factories import Make
+from tests.languages import offering
 
 URL = "https://meet.example/1"
 
@@ -68,6 +70,17 @@ def test_the_room_of_a_live_lecture(hall: Hall) -> None:
     assert f'target="_blank" rel="noopener noreferrer" href="{URL}"' in page.text
     assert "<noscript>" in page.text
     assert "You need 54 of 90 minutes." in page.text
+
+
+def test_what_the_script_asks_is_answered_in_the_language_of_the_page(app: APIFlask, hall: Hall) -> None:
+    """With `?lang=` the page has another language than the account."""
+    with offering(app, "ar"):
+        page = hall.client.get(f"{hall.path}?lang=ar").text
+        (asked,) = re.findall(r'data-state-url="([^"]+)"', page)
+        told = hall.client.get(asked).get_json()
+        assert hall.client.get(f"{hall.path}/state").get_json()["needed_words"] not in {"", told["needed_words"]}
+    assert re.search(r"[\u0600-\u06ff]", told["needed_words"])
+    assert re.findall(r'data-join-url="([^"]+)"', page) == [f"{hall.path}/join?lang=ar"]
 
 
 def test_the_page_joins_and_counts(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
