@@ -192,7 +192,7 @@ SETTINGS = (
     Setting("ORGANISER_CITY", "Beijing", plain, "City shown with the organiser's time. Empty: the city of the zone."),
     Setting(
         "ORGANISER_CITY_NAMES",
-        "ar: بكين; es: Pekín; fr: Pékin; pt: Pequim; ru: Пекин; zh: 北京",
+        "ar: بيجين; es: Beijing; fr: Beijing; pt: Pequim; ru: Пекин; zh: 北京",
         names,
         "Its name in other languages. Empty, and where LMS_ORGANISER_CITY or LMS_REPORTING_ZONE is set: that city.",
     ),

@@ -67,11 +67,11 @@ def languages(value: str) -> str:
 
 
 def names(value: str) -> str:
-    """Names in other languages than English, such as `fr: Pékin; ru: Пекин`; or nothing."""
+    """Names in other languages than English, such as `pt: Pequim; ru: Пекин`; or nothing."""
     for part in filter(None, map(str.strip, value.split(";"))):
         code, colon, name = part.partition(":")
         if not colon or not name.strip() or code.strip() not in LANGUAGES:
-            raise ValueError("names such as fr: Pékin; ru: Пекин")
+            raise ValueError("names such as pt: Pequim; ru: Пекин")
     return value
 
 

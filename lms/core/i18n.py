@@ -18,6 +18,8 @@ from lms.setting_values import LANGUAGES as LANGUAGES
 
 CLDR_NAMES = {"pt": "pt_PT"}
 """Locales of CLDR for names and numbers, where the language alone means another country's usage."""
+TAGS = {"zh": "zh-Hans"}
+"""Tags of BCP 47 where the code alone leaves open in which letters a language is written."""
 SPOKEN = "lms.languages"
 """The key under which an application keeps the languages that it offers."""
 
@@ -107,6 +109,11 @@ def _lp(context: str, text: str, /, **words: Any) -> LazyString:
 def cldr_locale(code: str) -> str:
     """Returns the locale of CLDR that has the names and numbers of a language."""
     return CLDR_NAMES.get(code, code)
+
+
+def language_tag(code: str) -> str:
+    """Returns the tag of BCP 47 by which pages, e-mails and search engines are told one of our languages: zh-Hans."""
+    return TAGS.get(code, code.replace("_", "-"))
 
 
 def english(text: str, /, **words: Any) -> str:

@@ -11,6 +11,7 @@ import re
 
 from markupsafe import Markup, escape
 
+from lms.core.i18n import language_tag
 from lms.web.locale import direction
 
 _ACT, _LEADS_TO, _LEAD = "\x01", "\x02", "\x03"
@@ -46,7 +47,7 @@ def as_html(text: str, *, subject: str, locale: str, base_url: str) -> str:
     """The page of a mail. Buttons, and links with words, lead only to addresses under `base_url`."""
     blocks = [_block(block, base_url) for block in re.split(r"\n{2,}", text.strip("\n")) if block.strip()]
     return (
-        f'<!doctype html>\n<html lang="{escape(locale.replace("_", "-"))}" dir="{direction(locale)}">\n<head>\n'
+        f'<!doctype html>\n<html lang="{escape(language_tag(locale))}" dir="{direction(locale)}">\n<head>\n'
         '<meta charset="utf-8">\n<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="color-scheme" content="light dark">\n'
         f"<title>{escape(subject)}</title>\n</head>\n"

@@ -100,7 +100,7 @@ def check_declared(start_ms: int, end_ms: int, lecture: Interval) -> None:
     if start_ms < began - AROUND_MS:
         raise Invalid("watched_from", _("This is several hours before the lecture started. Is the date right?"))
     if end_ms > ended + AROUND_MS:
-        raise Invalid("watched_until", _("This is hours after the lecture ended. Is the date right?"))
+        raise Invalid("watched_until", _("This is several hours after the lecture ended. Is the date right?"))
 
 
 def promise(people: int, *, title: str, place: str) -> str:

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from flask import Flask, has_request_context, request
 
+from lms.core.i18n import language_tag
 from lms.core.settings import settings
 from lms.web.guards import is_indexed
 from lms.web.identity import Unauthenticated, current_actor
@@ -32,7 +33,7 @@ def alternates(address: str, languages: Sequence[tuple[str, str]]) -> list[tuple
     """(`hreflang`, address) of a page in each of its languages, and what strangers get; none where it has one only."""
     if len(languages) < 2:
         return []
-    named = [(code.replace("_", "-"), in_language(address, code)) for code, _name in languages]
+    named = [(language_tag(code), in_language(address, code)) for code, _name in languages]
     return [*named, ("x-default", address)]
 
 

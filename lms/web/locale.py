@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, cast
 
 from babel import Locale
@@ -16,7 +17,7 @@ from flask_babel import Babel, force_locale
 from jinja2 import pass_context
 from jinja2.runtime import Context
 
-from lms.core.i18n import SPOKEN, catalogue, cldr_locale, offered_languages, spoken, translated
+from lms.core.i18n import SPOKEN, _, catalogue, cldr_locale, language_tag, offered_languages, spoken, translated
 from lms.core.i18n import reader_locale as reader_locale
 from lms.core.punctuation import colon, comma, full_stop, gap, listed, separator
 from lms.core.resources import resource
@@ -67,6 +68,28 @@ def chosen_language() -> str | None:
     return code if code in translated() else None
 
 
+@dataclass(frozen=True, slots=True)
+class LanguageOffer:
+    """What a page asks somebody who chose another language than that of the account, in the language chosen."""
+
+    code: str
+    direction: str
+    question: str
+    answer: str
+
+
+def language_offer(code: str) -> LanguageOffer:
+    """The question whether to keep a language that was chosen before signing in."""
+    stored = spoken(current_actor().locale)
+    with speaking(code, None):
+        question = _(
+            "You chose this language before you signed in. The pages and e-mails of your account are in another: "
+            "%(language)s.",
+            language=Locale.parse(cldr_locale(code)).languages[stored],
+        )
+        return LanguageOffer(code, direction(code), question, _("Keep this language"))
+
+
 @contextmanager
 def speaking(code: str, zone: str | None) -> Iterator[None]:
     """What is rendered within is for a reader of this language, if it is translated, and IANA zone: mail."""
@@ -105,6 +128,8 @@ def init_app(app: Flask, languages: str) -> None:
     for function in (separator, comma, colon, full_stop, gap):
         put[function.__name__] = function
     app.add_template_filter(listed, "listed")
+    app.add_template_filter(language_tag, "language_tag")
+    app.add_template_filter(language_offer, "language_offer")
 
 
 def _grouping(say: Callable[..., str]) -> Callable[..., str]:

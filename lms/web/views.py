@@ -7,7 +7,17 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from flask import Blueprint, Response, abort, current_app, has_request_context, redirect, request, url_for
+from flask import (
+    Blueprint,
+    Response,
+    abort,
+    current_app,
+    has_request_context,
+    make_response,
+    redirect,
+    request,
+    url_for,
+)
 from flask.typing import ResponseReturnValue
 
 from lms.core import clock, engines, schema, zones
@@ -85,7 +95,11 @@ def shared() -> dict[str, Any]:
 def _keep(name: str, value: str, allowed: bool, *, seconds: int = 31_536_000) -> ResponseReturnValue:
     if not allowed:
         abort(422)
-    answer: Response = redirect(back_to())  # type: ignore[assignment]
+    return with_choice(make_response(redirect(back_to())), name, value, seconds=seconds)
+
+
+def with_choice(answer: Response, name: str, value: str, *, seconds: int = 31_536_000) -> Response:
+    """An answer by which this browser keeps what was chosen."""
     secure = current_app.config["SESSION_COOKIE_SECURE"]
     answer.set_cookie(name, value, max_age=seconds, secure=secure, httponly=True, samesite="Lax")
     return answer

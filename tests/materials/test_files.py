@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import shutil
 import socket
 import struct
@@ -300,6 +301,8 @@ class TestPages:
     ) -> None:
         make.sign_in(client, ines)
         assert self.send(client, lecture, pdf(), "slides.pdf").status_code == 303
+        for page in (f"/lectures/{lecture.id}", f"/lectures/{lecture.id}/files"):
+            assert re.search(r"PDF, <bdi>\d+ kB</bdi>", client.get(page).text), "not of the Latin run in Arabic"
         refused = self.send(client, lecture, b"MZ" + bytes(99), "slides.pptx")
         assert (refused.status_code, "Windows program" in refused.text) == (415, True)
         assert client.post(f"/lectures/{lecture.id}/files", data={"audience": "everyone"}).status_code == 422

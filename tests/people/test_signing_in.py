@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,9 +18,10 @@ from lms.people.actions.access import DemoAccount, create_staff, set_demo_accoun
 from lms.people.actions.accounts import check_password
 from lms.people.actions.attempts import TooManyFailures, WrongCredentials
 from lms.people.queries.countries import countries_of, country_by_code
-from lms.people.queries.persons import find_person_by_email
+from lms.people.queries.persons import contact_of, find_person_by_email
 from lms.web.limits import limiter
 from tests.factories import PASSWORD, Make
+from tests.languages import offering
 
 Post = Callable[..., Any]
 Mails = Callable[[], list[OutboxMail]]
@@ -42,6 +44,33 @@ def test_sign_in_leads_to_next_and_signs_out_by_post(make: Make, client: FlaskCl
     assert client.get("/sign-out").status_code == 405
     assert post("/sign-out", page="/account").status_code == 302
     assert client.get("/account").location == "/sign-in?next=/account"
+
+
+def test_a_language_chosen_before_signing_in_is_offered_once(
+    app: APIFlask, make: Make, client: FlaskClient, post: Post
+) -> None:
+    """A file or a focal point may have set that of the account. Pages and e-mails change only if its owner says so."""
+    person = make.person(email="a@example.org", password=PASSWORD, locale="en")
+    for is_kept in (False, True):
+        with offering(app, "fr", "pt"):
+            client.set_cookie("lang", "pt")
+            post("/sign-in", email="a@example.org", password=PASSWORD)
+            page = client.get("/me").text
+            assert '<html lang="en"' in page
+            (form,) = re.findall(r'<div class="note" lang="pt" dir="ltr">.*?</form>', page, re.DOTALL)
+            assert "inglês" in form
+            assert "keep-language" not in client.get("/me").text
+            with app.app_context():
+                assert contact_of([person.id])[person.id].locale == "en"
+            if is_kept:
+                post("/account/language", page="/me", lang="pt", next="/me")
+            post("/sign-out", page="/account")
+            assert f'<html lang="{"pt" if is_kept else "en"}"' in client.get("/").text
+    with offering(app, "fr", "pt"):
+        post("/sign-in", email="a@example.org", password=PASSWORD)
+        assert "keep-language" not in client.get("/me").text
+    with app.app_context():
+        assert contact_of([person.id])[person.id].locale == "pt"
 
 
 @pytest.mark.parametrize("where", ["//evil.example", "/\\evil.example", "https://evil.example", "javascript:alert(1)"])

@@ -180,7 +180,7 @@ def test_a_lecture_with_nobody_has_a_report(client: FlaskClient, make: Make, wor
     empty = world.lecture(world.series(), NOON)
     make.sign_in(client, make.person(roles=[Role.REPORTER], country=None))
     page = client.get(f"/lectures/{empty}/report").text
-    assert "No one was registered for this lecture" in page
+    assert "No one was enrolled for this lecture" in page
     assert "No presence was recorded." in page
     world.enrol(1, world.person("KE"), at=NOON - timedelta(days=3))
     world.execute(update(Enrolment).values(enrolled_at=NOON - timedelta(days=3)))
@@ -194,7 +194,7 @@ def test_a_lecture_with_nobody_has_a_report(client: FlaskClient, make: Make, wor
 def test_the_page_and_its_files(client: FlaskClient, make: Make, lecture: int) -> None:
     make.sign_in(client, make.person(roles=[Role.REPORTER], country=None))
     text = " ".join(client.get(f"/lectures/{lecture}/report").text.split())
-    assert "<h1>3 of 6 registered people attended (50 %)</h1>" in text
+    assert "<h1>3 of 6 people enrolled attended (50 %)</h1>" in text
     assert "Held on 6 May 2024, 12:00 to 13:30 (Beijing time): 90 minutes." in text
     assert "1 person joined but was present for less than 54 of 90 minutes." in text
     assert "1 fewer" not in text, "one person is not worth a sentence"
@@ -204,7 +204,7 @@ def test_the_page_and_its_files(client: FlaskClient, make: Make, lecture: int) -
         assert part.index("<table") < part.index("<svg") < part.index("</table>") < part.index("</section>"), anchor
     assert text.index('id="curve"') < text.index('id="annex"') < text.index('id="minutes"')
     first, annex, *_rest = sheets_of(client.get(f"/lectures/{lecture}/report.pdf").data)
-    assert "3 of 6 registered people attended (50 %)" in first
+    assert "3 of 6 people enrolled attended (50 %)" in first
     assert "Minute by minute" in first
     assert "Countries" in first
     assert annex.startswith("How they attended")

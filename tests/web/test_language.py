@@ -13,7 +13,8 @@ from markupsafe import Markup
 from sqlalchemy import update
 
 from lms.core.db import db
-from lms.core.i18n import LANGUAGES, _, find_translated, offered_languages
+from lms.core.i18n import LANGUAGES, _, find_translated, language_tag, offered_languages
+from lms.mail.html import as_html
 from lms.people.models import Person
 from lms.people.queries.persons import contact_of
 from lms.web.fields import sorted_choices
@@ -41,6 +42,18 @@ def arabic(app: APIFlask) -> Iterator[None]:
 def test_a_language_in_the_address_holds_for_one_page(client: FlaskClient) -> None:
     assert root(client, "/series?lang=ar") == "ar rtl"
     assert root(client, "/series") == "en ltr"
+
+
+def test_chinese_says_in_which_characters_it_is_written(app: APIFlask, client: FlaskClient) -> None:
+    """Fonts, voices and readers of traditional characters tell zh-Hans from zh-Hant; addresses and cookies keep zh."""
+    with offering(app, "zh"):
+        page = client.get("/?lang=zh").text
+        assert root(client, "/?lang=zh") == "zh-Hans ltr"
+        assert 'hreflang="zh-Hans" href="http://localhost/?lang=zh"' in page
+        assert '<button type="submit" name="lang" value="zh" lang="zh-Hans"' in page
+        assert root(client, "/impact/embed?lang=zh") == "zh-Hans ltr"
+    assert as_html("你好", subject="你好", locale="zh", base_url="https://l.example").count('lang="zh-Hans"') == 1
+    assert "\u200b" not in page.partition("</head>")[0], "of where a heading breaks, searches know nothing"
 
 
 @pytest.mark.usefixtures("arabic")
@@ -191,8 +204,8 @@ def test_the_browsers_wishes_go_by_their_rank_whatever_the_region(
     client: FlaskClient, make: Make, wish: str, code: str
 ) -> None:
     headers = {"Accept-Language": wish}
-    assert f'<html lang="{code}"' in client.get("/sign-in", headers=headers).text
-    assert f'<html lang="{code}"' in client.get("/impact/embed", headers=headers).text
+    assert f'<html lang="{language_tag(code)}"' in client.get("/sign-in", headers=headers).text
+    assert f'<html lang="{language_tag(code)}"' in client.get("/impact/embed", headers=headers).text
     if wish:
         answer = client.get("/api/v1/series/none", headers={**make.headers(make.person("Amina")), **headers})
         with client.application.test_request_context(f"/?lang={code}"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from flask import Response, abort, flash, json, redirect, render_template, request, url_for
+from flask import Response, abort, flash, json, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from lms.core import clock
@@ -38,7 +38,7 @@ from lms.web.identity import current_actor
 from lms.web.limits import in_demonstration, throttle_mails, throttle_sign_ins
 from lms.web.locale import reader_locale
 from lms.web.scopes import checked_scopes
-from lms.web.views import back_to
+from lms.web.views import back_to, with_choice
 
 
 def _profile() -> Profile:
@@ -146,7 +146,8 @@ def change_account() -> ResponseReturnValue:
             form.take(error)
         else:
             flash(_("Saved."), "done")
-            return redirect(url_for("people.account"))
+            answer = make_response(redirect(url_for("people.account")))
+            return with_choice(answer, "lang", changes["locale"]) if "locale" in changes else answer
     return _you_page(form), 422
 
 
@@ -158,7 +159,7 @@ def choose_language() -> ResponseReturnValue:
     if code not in translated():
         abort(422)
     change_profile(actor.public_id, {"locale": code}, by=actor, at=at)
-    return redirect(back_to())
+    return with_choice(make_response(redirect(back_to())), "lang", code)
 
 
 @bp.post("/account/address/check")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 
-from flask import Blueprint, g, make_response, redirect, request, session, url_for
+from flask import Blueprint, Response, flash, g, make_response, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import login_user, logout_user
 
 from lms.core import clock
+from lms.core.i18n import spoken
 from lms.core.roles import Actor, Role
 from lms.core.settings import settings
 from lms.people.actions.sessions import begin_second_step, begin_session, note_sign_in, sign_out
@@ -20,9 +21,10 @@ from lms.people.rules import SECOND_STEP_LASTS
 from lms.people.views.known_devices import remember
 from lms.web.identity import SignedIn as Identity
 from lms.web.identity import current_actor
+from lms.web.locale import chosen_language
 from lms.web.second_factor import without_resting_roles
 from lms.web.time import cookie_zone, organiser_zone
-from lms.web.views import is_local
+from lms.web.views import is_local, with_choice
 
 _SECOND_STEP = "awaits_code"
 LONGEST_NEXT = 500
@@ -104,7 +106,20 @@ def let_in(person_id: int, *, at: datetime, following: str | None) -> ResponseRe
     """Begins the session of somebody who has given all that was asked for, and leads on to a local path."""
     note_sign_in(person_id, zone=cookie_zone(), at=at)
     start_session(person_id, at=at)
-    return remember(make_response(redirect(following or landing(current_actor()))), person_id)
+    answer = remember(make_response(redirect(following or landing(current_actor()))), person_id)
+    return _ask_for_language(answer)
+
+
+def _ask_for_language(answer: Response) -> Response:
+    """Has the next page ask, once, whether to keep a language that was chosen in this browser before signing in.
+
+    Pages and e-mails have the account's language, which staff or a focal point may have set, until its owner says so.
+    """
+    chosen, stored = chosen_language(), spoken(current_actor().locale)
+    if chosen is None or chosen == stored or not current_actor().is_signed_in:
+        return answer
+    flash(chosen, "language")
+    return with_choice(answer, "lang", stored)
 
 
 def second_step(at: datetime) -> int | None:

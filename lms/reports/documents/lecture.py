@@ -74,9 +74,9 @@ def _answer(report: LectureReport) -> str:
     country = listed(report.only)
     if not report.registered:
         return (
-            _("No one from %(country)s was registered for this lecture", country=country)
+            _("No one from %(country)s was enrolled for this lecture", country=country)
             if country
-            else _("No one was registered for this lecture")
+            else _("No one was enrolled for this lecture")
         )
     if not report.course.people and not report.came:
         return _("No attendance is recorded yet")
@@ -87,15 +87,15 @@ def _answer(report: LectureReport) -> str:
     }
     if country:
         return _n(
-            "%(attended)s of %(n)s registered person from %(country)s attended (%(share)s %%)",
-            "%(attended)s of %(n)s registered people from %(country)s attended (%(share)s %%)",
+            "%(attended)s of %(n)s person enrolled from %(country)s attended (%(share)s %%)",
+            "%(attended)s of %(n)s people enrolled from %(country)s attended (%(share)s %%)",
             report.registered,
             country=country,
             **words,
         )
     return _n(
-        "%(attended)s of %(n)s registered person attended (%(share)s %%)",
-        "%(attended)s of %(n)s registered people attended (%(share)s %%)",
+        "%(attended)s of %(n)s person enrolled attended (%(share)s %%)",
+        "%(attended)s of %(n)s people enrolled attended (%(share)s %%)",
         report.registered,
         **words,
     )

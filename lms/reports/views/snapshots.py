@@ -14,7 +14,7 @@ from werkzeug.datastructures import MultiDict
 
 from lms.core import clock, workbooks
 from lms.core.errors import DomainError, Forbidden, Invalid, NotFound, Refused
-from lms.core.i18n import _
+from lms.core.i18n import _, language_tag
 from lms.core.roles import ANONYMOUS, Actor, Role
 from lms.people.queries.countries import country_by_code
 from lms.reports import shapes
@@ -199,7 +199,7 @@ def _page(row: Snapshot, form: WithdrawReportForm) -> ResponseReturnValue:
     if context["shown"]:
         context |= {
             **figures_shown(report, frozen.margins, frozen.figure, frozen.about, shown=figure),
-            "passage": {"lang": frozen.language.replace("_", "-"), "dir": direction(frozen.language)}
+            "passage": {"lang": language_tag(frozen.language), "dir": direction(frozen.language)}
             if frozen.language != locale
             else {},
             "since": _since(row, frozen, by=by),
