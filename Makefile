@@ -116,7 +116,7 @@ wheel: $(VENV)/.dev assets ## builds an installable package into dist/
 
 .PHONY: sbom
 sbom: $(VENV)/.dev ## writes the software bill of materials (CycloneDX) into dist/
-	@$(RUN) tools/sbom.py dist/serai.cdx.json
+	@$(RUN) -m tools.sbom dist/serai.cdx.json
 
 .PHONY: lock
 lock: $(VENV)/.dev ## brings the lock files to the newest allowed versions

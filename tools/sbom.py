@@ -1,4 +1,4 @@
-"""Writes the software bill of materials (CycloneDX 1.6, JSON) of what is shipped: `python tools/sbom.py FILE`.
+"""Writes the software bill of materials (CycloneDX 1.6, JSON) of what is shipped: `python -m tools.sbom FILE`.
 
 Read from the lock files: the libraries that run, the fonts, and the packages of npm that are built into the assets.
 A library's hashes are those of all its files that the lock allows. The same locks give the same document.
@@ -10,7 +10,6 @@ import base64
 import json
 import re
 import sys
-import tomllib
 import uuid
 from hashlib import sha256
 from pathlib import Path
@@ -21,6 +20,8 @@ from cyclonedx.model.component import Component, ComponentType
 from cyclonedx.output import make_outputter
 from cyclonedx.schema import OutputFormat, SchemaVersion
 from packageurl import PackageURL
+
+from lms.version import version_of
 
 ROOT = Path(__file__).resolve().parents[1]
 _PACKAGE = re.compile(r"^([a-z0-9-]+)==([^\s;\\]+)")
@@ -62,8 +63,7 @@ def npm_packages() -> list[Component]:
 
 def make() -> Bom:
     """The whole document."""
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
-    product = Component(name="serai", version=version, type=ComponentType.APPLICATION, bom_ref="serai")
+    product = Component(name="serai", version=version_of(ROOT / "lms"), type=ComponentType.APPLICATION, bom_ref="serai")
     libraries, asked_by = python_packages("requirements-extras.txt")
     fonts = [one for lock in ("requirements-fonts.txt",) for one in python_packages(lock)[0]]
     others = [*fonts, *npm_packages()]

@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 
+from lms.version import build_version
+
 COMMANDS = {
     "attendance": "attendance",
     "backup": "operations",
@@ -53,8 +55,16 @@ class LazyGroup(click.Group):
         return command
 
 
+def _show_version(ctx: click.Context, _option: click.Parameter, is_asked: bool) -> None:
+    if is_asked:
+        click.echo(f"lms, version {build_version()}")
+        ctx.exit()
+
+
 @click.group(cls=LazyGroup, lazy=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name=None, version="0.1.0", prog_name="lms")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="Show the version."
+)
 def lms() -> None:
     """Serai: run an international online lecture programme, with provable figures."""
 

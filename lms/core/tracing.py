@@ -18,8 +18,8 @@ import structlog
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine, ExceptionContext
 
-from lms import __version__
 from lms.core.process_names import process_name
+from lms.version import build_version
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
@@ -63,7 +63,7 @@ def begin(kind: str) -> None:
         return
     attributes = {
         "service.name": os.environ.get("OTEL_SERVICE_NAME") or "serai",
-        "service.version": __version__,
+        "service.version": build_version(),
         "service.instance.id": process_name(),
         "serai.process.kind": kind,
     }
@@ -76,7 +76,7 @@ def use_provider(provider: TracerProvider) -> None:
     """Makes traces with this provider from now on."""
     global _tracer, _provider
     _provider = provider
-    _tracer = provider.get_tracer("serai", __version__)
+    _tracer = provider.get_tracer("serai", build_version())
     for name, listener in _LISTENERS.items():
         event.listen(Engine, name, listener)
 

@@ -17,7 +17,6 @@ from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
 
-from lms import __version__
 from lms.config import Config
 from lms.core import files, schema
 from lms.core.errors import Refused
@@ -30,6 +29,7 @@ from lms.operations import manifest
 from lms.operations.databases import FILE_NAMES, Tell, copy_to, count_rows, kind_of, one_moment
 from lms.operations.figures import headline
 from lms.operations.manifest import FileEntry, Manifest
+from lms.version import build_version
 
 JOURNAL = "journal.jsonl"
 LAST_BACKUP = "last-backup.json"
@@ -85,7 +85,7 @@ def take_backup(
         entries[name] = manifest.digest(building / name)
         taken = Taken(
             Manifest(
-                version=__version__,
+                version=build_version(),
                 revision=revision,
                 database=kind,
                 taken_at=at.astimezone(UTC).isoformat(),

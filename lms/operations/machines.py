@@ -7,12 +7,12 @@ import hmac
 import secrets
 from typing import Any
 
-from lms import __version__
 from lms.certificates.keys import KeyMissing, current
 from lms.config import SETTINGS, Config
 from lms.core import files, zones
 from lms.core.db import db
 from lms.core.secret_key import read_secrets
+from lms.version import build_version
 
 LOCAL_SETTINGS = frozenset({
     "DATA", "DATABASE_CONNECTIONS", "DATABASE_DIRECT_URL", "DATABASE_PREPARED", "DATABASE_REPLICA_URL", "DATABASE_URL",
@@ -32,7 +32,7 @@ def facts_of(config: Config, *, is_new_storage_marked: bool = False) -> dict[str
     """
     accepted = read_secrets(config)
     return {
-        "version": __version__,
+        "version": build_version(),
         "time_zones": zones.version(),
         "secrets": [_digest(secret, "") for secret in accepted],
         "settings": {

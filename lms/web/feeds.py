@@ -16,8 +16,8 @@ from hashlib import blake2b
 
 from flask import Flask, Response, current_app, request
 
-from lms import __version__
 from lms.core import cache_versions, clock, zones
+from lms.version import build_version
 
 STAMP = "calendars"
 MOST = 2_000
@@ -70,7 +70,7 @@ def answer_feed(
     feeds: _Feeds = current_app.extensions[_KEY]
     feed = feeds.get(key)
     if feed is None or feed.stamp != stamp or feed.day != today:
-        fingerprint = f"{__version__} {zones.version()} {read()!r}"
+        fingerprint = f"{build_version()} {zones.version()} {read()!r}"
         etag = blake2b(fingerprint.encode(), digest_size=16).hexdigest()
         content = feed.content if feed is not None and feed.etag == etag else gzip.compress(write(), 6, mtime=0)
         feed = _Feed(stamp, today, etag, content)

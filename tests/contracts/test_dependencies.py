@@ -97,7 +97,7 @@ def test_extras_are_imported_only_where_a_setting_asks_for_them() -> None:
 
 def test_the_bill_of_materials_is_valid_and_names_all_that_is_locked(tmp_path: Path) -> None:
     file = tmp_path / "serai.cdx.json"
-    done = subprocess.run([sys.executable, str(ROOT / "tools" / "sbom.py"), str(file)], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-m", "tools.sbom", str(file)], cwd=ROOT, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     text = file.read_text(encoding="utf-8")
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
@@ -122,6 +122,6 @@ def test_the_bill_of_materials_is_the_same_for_the_same_locks(tmp_path: Path) ->
     written = []
     for name in ("one", "two"):
         file = tmp_path / name
-        subprocess.run([sys.executable, str(ROOT / "tools" / "sbom.py"), str(file)], check=True)
+        subprocess.run([sys.executable, "-m", "tools.sbom", str(file)], cwd=ROOT, check=True)
         written.append(file.read_text(encoding="utf-8"))
     assert written[0] == written[1]

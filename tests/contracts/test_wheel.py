@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from lms.core.i18n import LANGUAGES
+from lms.version import build_version
 
 pytestmark = pytest.mark.long
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,6 +54,30 @@ def test_a_wheel_has_what_the_pages_need(unpacked: Path) -> None:
     compiled = {path.parent.parent.name for path in (lms / "translations").glob("*/LC_MESSAGES/messages.mo")}
     assert compiled == {code for code in LANGUAGES if code != "en"}
     assert not list(unpacked.glob("tests*"))
+
+
+def test_a_wheel_has_its_version(unpacked: Path, tmp_path: Path) -> None:
+    (info,) = unpacked.glob("serai-*.dist-info")
+    version = info.name.removeprefix("serai-").removesuffix(".dist-info")
+    assert version == build_version()
+    assert run(unpacked, tmp_path, "lms", "--version").stdout == f"lms, version {version}\n"
+
+
+def test_a_wheel_of_sources_without_git_has_the_version_of_their_checkout(tmp_path: Path) -> None:
+    """An archive of a small part of the tree: what the version is read from."""
+    sources = tmp_path / "sources"
+    (sources / "lms").mkdir(parents=True)
+    for name in ("lms/__init__.py", "lms/version.py", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, sources / name)
+    for name in ("migrations", "seeds", "static"):
+        (sources / name).mkdir()
+    (sources / "lms" / "version.txt").write_text("0.1.0.dev7+g0123abcd", encoding="ascii")
+    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(tmp_path), str(sources)]
+    subprocess.run(command, check=True, capture_output=True)  # the wheel is made of the archive
+    assert {path.name for path in tmp_path.glob("serai-*")} == {
+        "serai-0.1.0.dev7+g0123abcd.tar.gz",
+        "serai-0.1.0.dev7+g0123abcd-py3-none-any.whl",
+    }
 
 
 def test_a_wheel_names_its_command(unpacked: Path) -> None:

@@ -12,7 +12,6 @@ from cryptography import x509
 from sqlalchemy import case, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from lms import __version__
 from lms.certificates.keys import find_current
 from lms.config import Config
 from lms.core.db import db, is_sqlite
@@ -23,6 +22,7 @@ from lms.core.process_heartbeats import ProcessKind, list_alive, worker_last_see
 from lms.core.replica import lag_seconds
 from lms.mail.outbox import MailState, OutboxMail
 from lms.streaming.queries import list_streams_to_package
+from lms.version import build_version
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def collect_operation(config: Config, *, at: datetime) -> list[Gauge]:
     """Returns the current figures. If the database is unreachable, says so and returns the rest."""
     disk = shutil.disk_usage(config.folder)
     gauges = [
-        Gauge("build_info", "The version that runs.", {__version__: 1}, label="version"),
+        Gauge("build_info", "The version that runs.", {build_version(): 1}, label="version"),
         Gauge("disk_free_bytes", "Free space where the data folder is.", {"": disk.free}),
         Gauge("disk_size_bytes", "Size of the disk where the data folder is.", {"": disk.total}),
     ]

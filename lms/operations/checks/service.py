@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 from babel import Locale
 from sqlalchemy import func, select
 
-from lms import __version__
 from lms.catalogue.actions.time_zones import find_shifts, last_version
 from lms.config import SETTINGS, Config
 from lms.core import clock, engines, files, journal, replica, zones
@@ -35,6 +34,7 @@ from lms.operations.aftermath import is_unchanged_since_restore
 from lms.operations.backup import LAST_BACKUP, STORED_RECORD
 from lms.operations.checks.model import CheckContext, Finding, fault, ok, warning
 from lms.recordings.queries import measure_recordings
+from lms.version import build_version
 
 LATE = timedelta(minutes=15)
 """Work that is due for so long waits for a worker that does not do it."""
@@ -193,7 +193,9 @@ def check_tasks(context: CheckContext) -> Iterator[Finding]:
 
 def check_version(_context: CheckContext) -> Iterator[Finding]:
     """Which version runs."""
-    yield ok(_("version"), _("Serai %(version)s on Python %(python)s", version=__version__, python=python_version()))
+    yield ok(
+        _("version"), _("Serai %(version)s on Python %(python)s", version=build_version(), python=python_version())
+    )
 
 
 def check_worker(context: CheckContext) -> Iterator[Finding]:
