@@ -30,13 +30,14 @@ _RETIRED = """
     097f47aee7f6 3c6911323ad5 3f9a61c7b2d8 4be17f0c93d6 5b0d3c6e91a4 5b0e1d9c7a42 5b1e0c94d2a7 5b3a1c2f7e60
     5c1e8a0f73d2 5d1f7a40c3e9 5d7a1f0e62c8 5e0c7d92ab46 6722790129e0 7c20e5d9b3f1 7f3c52b8e190 80a977404b4d
     8c41d0a6e5f3 8f40d2b6e1c5 9b1e7d3c5f20 a2eb3f84d9ac a3d81f60c74e a4c07e15d9b2 a7d3f0c25e18 a7d3f0c96b15
-    a81d5c3e7f24 a8e1c3f5b7d9 a91e4c7d2f58 b1f6d20e93c7 b2c1d4e5f601 b2e1d4c5f6a7 b7d20f4c91ae b7e35a90d2c4
+    a1f0c3d2b4e5 a81d5c3e7f24 a8e1c3f5b7d9 a91e4c7d2f58 b1f6d20e93c7 b2c1d4e5f601 b2e1d4c5f6a7 b7d20f4c91ae b7e35a90d2c4
     b81d0c5f7a36 b81f4c0d5e27 c2a58f06e713 c39e1f7a5d80 c3f2e5d6a7b8 c41d8be7a903 c47e9a1f83d0 c4a71e90d2b8
     c52a14e0b6d1 c58d2e6f1a93 c58f21d7a3e6 c59a1b7d4e20 c92e4a7d10b5 d1a7c0de0001 d4b8f03a92c6 d4c7a1e90b35
     d4e2f6a7b801 d5a1c7e2b904 d93c70be51f4 dbf8375fc241 e04b7c92d615 e4a7c2916b08 e4a7c91d2b06 e5b8c1d2f4a6
     e8a1c2b3d4f5 e91b57d4c083 f2c6b8d41a93 f6c9d2e3a5b7
 """
-"""The revisions before the first migration, which replaced them on 29 November 2026."""
+"""The revisions before the first migration, which replaced them on 29 November 2026. There will be no more: what
+replaces migrations from now on keeps them (docs/contributing/migration.md)."""
 
 
 class SchemaStep(Base):
