@@ -40,6 +40,7 @@ from lms.core.db import db
 from lms.core.errors import Refused
 from lms.core.file_deletions import delete_waiting
 from lms.core.instruments import FOLDER_VARIABLE
+from lms.core.locked_folders import abandoned_folders, locked_folder, remove_abandoned
 from lms.core.process_heartbeats import ProcessKind
 from lms.core.process_names import process_name
 from lms.core.staged import drop_old_files
@@ -76,6 +77,8 @@ END_SECONDS = 15
 """How long the server waits at its end for each process beside it."""
 HEART_STOPS_WITHIN = 5
 """Seconds that a process waits at its end until its last heartbeat is written."""
+_WORKERS = "workers"
+"""The folder in the data folder that has one for each worker."""
 WORK_STOPS_WITHIN = 10
 """Seconds that a worker waits at its end for what it is doing. What takes longer, another worker takes up later."""
 
@@ -163,19 +166,23 @@ def run_worker(config: Config, *, with_server: bool = False, metrics: tuple[str,
             (send_due_mail, listener),
             (send_urgent_mail, listener),
             (read_returned_mail,),
+            (free_mail,),
             (compare_people,),
             (credit_replays,),
         )
     ]
-    for thread in threads:
-        thread.start()
-    heart = _begin_heartbeats(app, stopping, ProcessKind.WORKER)
-    stopping.wait()
-    listener.wake_all()
-    latest = time.monotonic() + WORK_STOPS_WITHIN
-    for thread in threads:
-        thread.join(max(0, latest - time.monotonic()))
-    heart.join(HEART_STOPS_WITHIN)
+    with locked_folder(config.folder / _WORKERS, process_name()):
+        for thread in threads:
+            thread.start()
+        heart = _begin_heartbeats(app, stopping, ProcessKind.WORKER)
+        stopping.wait()
+        listener.wake_all()
+        latest = time.monotonic() + WORK_STOPS_WITHIN
+        for thread in threads:
+            thread.join(max(0, latest - time.monotonic()))
+        heart.join(HEART_STOPS_WITHIN)
+        with app.app_context(), suppress(DBAPIError):
+            sending.give_back_of([process_name()], at=clock.now())
     tracing.end()
 
 
@@ -209,6 +216,26 @@ def read_returned_mail(app: Flask, stopping: threading.Event) -> None:
                 db.session.remove()
         except Exception:
             log.exception("returned mail could not be read")
+
+
+def free_mail(app: Flask, stopping: threading.Event) -> None:
+    """Gives back every few seconds the e-mails that workers held when they died, until `stopping` is set: at once where
+    they had this data folder, else after a minute.
+    """
+    folder = app.extensions["lms.config"].folder / _WORKERS
+
+    def work(is_ours: bool) -> None:
+        dead = abandoned_folders(folder)
+        with app.app_context():
+            if dead:
+                sending.give_back_of([path.name for path in dead], at=clock.now())
+            if is_ours:
+                sending.give_back_of_dead(at=clock.now())
+            db.session.remove()
+        for path in dead:
+            remove_abandoned(path)
+
+    _every_few_seconds(app, stopping, "mail of dead workers", work)
 
 
 def _at_once(work: Callable[[], bool], stopping: threading.Event, waiter: signals.Waiter) -> None:

@@ -100,6 +100,8 @@ class OutboxMail(Base):
     expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     attempts: Mapped[int] = mapped_column(default=0)
+    taken_by: Mapped[str | None] = mapped_column(String(255))
+    """The process that is sending it (`process_name`); null once that has said what came of it."""
     reason: Mapped[MailReason | None] = mapped_column(String(32))
     error: Mapped[str | None] = mapped_column(Text)
 

@@ -1,13 +1,14 @@
 """Sends the mails of the outbox, each at least once.
 
-Parallel workers take mails in batches, each under a lease: a running worker has marked its mails before the lease ends,
-those of a crashed one are sent after it. Urgent mails are taken first (`kinds.PRIORITY`).
+Parallel workers take mails in batches, each under a lease: a running worker has marked its mails before the lease ends.
+Those of a worker that is known to have died are due at once, all others' after the lease. Urgent mails are taken first
+(`kinds.PRIORITY`).
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,6 +21,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from lms.core import instruments, signals, tracing
 from lms.core.bulk import among
 from lms.core.db import Base, UtcDateTime, action, db, one_at_a_time, write_connection, write_turn
+from lms.core.process_heartbeats import ALIVE_FOR, list_heartbeats
+from lms.core.process_names import process_name
 from lms.mail.kinds import PRIORITIES
 from lms.mail.outbox import SECRET, MailState, OutboxMail, due_mails, without_secret
 from lms.mail.reasons import MailReason, MailRefused
@@ -186,7 +189,9 @@ def _claim_due(*, at: datetime, limit: int, per_minute: int | None, priorities: 
         mail.attempts += 1
     taken = update(OutboxMail).where(among(OutboxMail.id, [mail.id for mail in mails]))
     db.session.execute(
-        taken.values(attempts=OutboxMail.attempts + 1, due_at=at + LEASE).execution_options(synchronize_session=False)
+        taken.values(attempts=OutboxMail.attempts + 1, due_at=at + LEASE, taken_by=process_name()).execution_options(
+            synchronize_session=False
+        )
     )
     return mails
 
@@ -200,7 +205,7 @@ def _mark(outcomes: Sequence[_Outcome], *, at: datetime) -> None:
         sent = (
             update(OutboxMail.__table__)  # type: ignore[arg-type]
             .where(OutboxMail.id.in_(plain), OutboxMail.state != MailState.UNDELIVERED)  # returned meanwhile
-            .values(state=MailState.SENT, sent_at=at, error=None, reason=None)
+            .values(state=MailState.SENT, sent_at=at, error=None, reason=None, taken_by=None)
         )
         with write_connection() as line, write_turn(line.engine), line.begin():
             line.execute(sent)
@@ -211,7 +216,9 @@ def _mark(outcomes: Sequence[_Outcome], *, at: datetime) -> None:
 @action
 def _mark_others(outcomes: Sequence[_Outcome], *, at: datetime) -> None:
     marked = update(OutboxMail).execution_options(synchronize_session=False)
-    values: dict[str, Any] = {"state": MailState.SENT, "sent_at": at, "error": None, "reason": None}
+    values: dict[str, Any] = {
+        "state": MailState.SENT, "sent_at": at, "error": None, "reason": None, "taken_by": None,
+    }  # fmt: skip
     for mail in [outcome.mail for outcome in outcomes if outcome.error is None]:
         mine = marked.where(OutboxMail.id == mail.id, OutboxMail.address == mail.address)  # not erased since
         db.session.execute(mine.where(OutboxMail.state != MailState.UNDELIVERED).values(**values))
@@ -223,7 +230,7 @@ def _mark_others(outcomes: Sequence[_Outcome], *, at: datetime) -> None:
         mine = marked.where(
             OutboxMail.id == mail.id, OutboxMail.attempts == mail.attempts, OutboxMail.state == MailState.QUEUED
         )
-        values = {"error": outcome.error, "reason": outcome.reason}
+        values = {"error": outcome.error, "reason": outcome.reason, "taken_by": None}
         if outcome.is_final or mail.attempts >= MAX_ATTEMPTS:
             values["state"] = outcome.state
         else:
@@ -235,10 +242,28 @@ def _mark_others(outcomes: Sequence[_Outcome], *, at: datetime) -> None:
 
 @action
 def _give_back(mails: Sequence[OutboxMail], *, at: datetime) -> None:
-    """What was taken and not tried is due again."""
+    """What was taken and not tried is due again, unless another worker has taken it since."""
     if mails:
-        taken = update(OutboxMail).where(among(OutboxMail.id, [mail.id for mail in mails]))
-        db.session.execute(
-            taken.values(attempts=OutboxMail.attempts - 1, due_at=at).execution_options(synchronize_session=False)
+        taken = update(OutboxMail).where(
+            among(OutboxMail.id, [mail.id for mail in mails]), OutboxMail.taken_by == process_name()
         )
+        values = {"attempts": OutboxMail.attempts - 1, "due_at": at, "taken_by": None}
+        db.session.execute(taken.values(values).execution_options(synchronize_session=False))
         signals.notify(signals.MAIL)
+
+
+@action
+def give_back_of(names: Collection[str], *, at: datetime) -> None:
+    """What processes that are gone had taken is due again. Each counts as tried: it may be what ended them."""
+    held = OutboxMail.state == MailState.QUEUED, OutboxMail.due_at > at, OutboxMail.taken_by.in_(names)
+    given_back = update(OutboxMail).where(*held).values(due_at=at, taken_by=None).returning(OutboxMail.id)
+    if db.session.execute(given_back.execution_options(synchronize_session=False)).first():
+        signals.notify(signals.MAIL)
+
+
+def give_back_of_dead(*, at: datetime) -> None:
+    """Gives back what the processes had taken that have shown no sign of life for a minute (`process_heartbeats`)."""
+    dead = [row.name for row in list_heartbeats() if ALIVE_FOR < at - row.seen_at <= ALIVE_FOR + LEASE]
+    db.session.rollback()
+    if dead:
+        give_back_of(dead, at=at)

@@ -14,6 +14,7 @@ from apiflask import APIFlask
 from sqlalchemy import event, select
 
 from lms.core.db import action, db
+from lms.core.process_heartbeats import record_heartbeat
 from lms.mail import decisions, outbox, sending
 from lms.mail.outbox import MailState, OutboxMail
 
@@ -97,6 +98,52 @@ def test_a_worker_that_dies_while_sending_sends_again_later(at: datetime) -> Non
     assert sending.send_due(lambda mail: sent.append(mail.address), at=at + timedelta(minutes=4)) == 0
     assert sending.send_due(lambda mail: sent.append(mail.address), at=at + timedelta(minutes=5)) == 1
     assert sent == ["1@x.example"]
+
+
+def take_as(name: str, at: datetime, monkeypatch: pytest.MonkeyPatch) -> int:
+    """A process takes what is due, and is killed before it has sent any."""
+    with monkeypatch.context() as other:
+        other.setattr(sending, "process_name", lambda: name)
+        return len(sending._claim(at=at, limit=99, per_minute=None, priorities=outbox.PRIORITIES))
+
+
+def test_what_a_dead_worker_held_is_sent_as_soon_as_its_death_is_known(
+    at: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    minute, second = timedelta(minutes=1), timedelta(seconds=1)
+    for name, numbers in (("dead:1-a", range(5)), ("alive:1-b", range(5, 8))):
+        post_many(numbers, at)
+        assert take_as(name, at, monkeypatch) == len(numbers)
+    post(9, at)
+    sending.send_due(fail, at=at)  # is tried again after two minutes, whoever dies
+    record_heartbeat("dead:1-a", started_at=at, at=at)
+    record_heartbeat("alive:1-b", started_at=at, at=at + minute)
+    sent: list[str] = []
+    for moment, count in ((at + minute, 0), (at + minute + second, 5)):
+        sending.give_back_of_dead(at=moment)
+        assert sending.send_due(lambda mail: sent.append(mail.address), at=moment) == count
+    assert sorted(sent) == [f"{number}@x.example" for number in range(5)]
+    sending.give_back_of(["alive:1-b"], at=at + minute + second)  # its data folder says that it is gone
+    assert sending.send_due(lambda mail: sent.append(mail.address), at=at + minute + second) == 3
+    assert {mail.taken_by for mail in db.session.query(OutboxMail)} == {None}
+
+
+def fail(_mail: OutboxMail) -> None:
+    raise smtplib.SMTPServerDisconnected("gone")
+
+
+def test_a_worker_that_was_taken_for_dead_takes_nothing_back(at: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
+    post_many(range(2), at)
+
+    def send(_mail: OutboxMail) -> None:
+        sending.give_back_of([sending.process_name()], at=at)
+        assert take_as("second:1-b", at, monkeypatch) == 2
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        sending.send_due(send, at=at)
+    assert {mail.taken_by for mail in db.session.query(OutboxMail)} == {"second:1-b"}
+    assert sending.send_due(fail, at=at) == 0
 
 
 @pytest.mark.databases
