@@ -73,9 +73,10 @@ def test_lines_that_are_set_in_become_a_list_and_links_keep_their_end() -> None:
     assert ">https://serai.example/a</a>.</p>" in shown
 
 
-@pytest.mark.parametrize(("locale", "direction"), [("en", "ltr"), ("ar", "rtl"), ("zh", "ltr")])
-def test_the_page_says_its_language_and_direction(locale: str, direction: str) -> None:
-    assert f'<html lang="{locale}" dir="{direction}">' in html("Text", locale=locale)
+@pytest.mark.parametrize(("locale", "said"), [("en", "en ltr"), ("ar", "ar rtl"), ("zh", "zh-Hans ltr")])
+def test_the_page_says_its_language_and_direction(locale: str, said: str) -> None:
+    tag, direction = said.split()
+    assert f'<html lang="{tag}" dir="{direction}">' in html("Text", locale=locale)
 
 
 def test_nothing_is_loaded_from_elsewhere_and_no_colour_of_text_or_ground_is_set() -> None:

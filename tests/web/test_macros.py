@@ -17,6 +17,7 @@ from werkzeug.datastructures import MultiDict
 from wtforms.fields.choices import SelectChoice
 
 from lms.core import measures
+from lms.core.i18n import language_tag
 from lms.core.local_words import beside_time, hours_in
 from lms.core.minutes import spent_of
 from lms.core.punctuation import colon, comma, full_stop, gap, listed, separator
@@ -60,6 +61,8 @@ def environment(**context: Any) -> Environment:
         clock=lambda at, zone=None: at.astimezone(ZoneInfo(zone or "Africa/Nairobi")).strftime("%H:%M"),
         hours=lambda start, end, zone=None: hours_in(start, end, zone or "Africa/Nairobi"),
         beside_time=beside_time,
+        language_tag=language_tag,
+        language_offer=lambda code: SimpleNamespace(code=code, direction="ltr", question="Keep it?", answer="Keep"),
         listed=listed,
         timestamp=timestamp,
         translated=lambda row: Markup("<bdi>{}</bdi>").format(row.title),
