@@ -25,6 +25,7 @@ from lms.core import (
     jobs,
     leases,
     process_heartbeats,
+    recurring,
     replica,
     sealing,
     valkey,
@@ -67,9 +68,11 @@ CORE_TABLES = (
     file_deletions.FileDeletion,
     leases.Lease,
     process_heartbeats.ProcessHeartbeat,
+    recurring.RecurringRun,
 )
 SLICES = (
     "web",
+    "mail",
     "people",
     "batches",
     "catalogue",

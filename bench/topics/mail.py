@@ -27,9 +27,9 @@ from lms.config import Config
 from lms.core import clock
 from lms.core.db import action, db
 from lms.mail import outbox
+from lms.mail.jobs import send_mail
 from lms.mail.outbox import MailState, OutboxMail
 from lms.mail.rendering import render
-from lms.serve import send_mail
 
 MAILS = 10_000
 

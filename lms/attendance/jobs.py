@@ -11,10 +11,13 @@ from lms.attendance.actions.policies import JOB as POLICY
 from lms.attendance.actions.policies import apply_policy
 from lms.attendance.actions.recompute import JOB as RECOMPUTE
 from lms.attendance.actions.recompute import recompute_lectures
+from lms.attendance.actions.reminders import post_due_reminders
+from lms.attendance.actions.replays import credit_due_replays
 from lms.attendance.queries.outcomes import held_lectures
 from lms.batches.kinds import register
 from lms.core import clock
 from lms.core.jobs import Run, job
+from lms.core.recurring import recurring
 from lms.core.roles import SYSTEM, Actor
 
 
@@ -48,3 +51,7 @@ def run_policy(
 
 
 register(CORRECTIONS)
+
+
+recurring("reminders", post_due_reminders)
+recurring("credit replays", credit_due_replays, thread="replays")

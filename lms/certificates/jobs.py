@@ -11,15 +11,16 @@ from lms.catalogue.models import CertificateKind
 from lms.certificates.actions.awards import FILES_JOB, JOB, issue_certificates, request_files
 from lms.certificates.actions.batch_render import fill
 from lms.certificates.actions.bundles import JOB as BUNDLE_JOB
-from lms.certificates.actions.bundles import make_bundle
+from lms.certificates.actions.bundles import drop_old_bundles, make_bundle
 from lms.certificates.actions.requirements import JOB as GROWTH_JOB
-from lms.certificates.actions.requirements import invite_with_growth
+from lms.certificates.actions.requirements import invite_with_growth, post_grown_requirements
 from lms.certificates.pdf.signature import TimestampAway
 from lms.certificates.queries.certificates import count_awarded_at
 from lms.core import clock
 from lms.core.errors import Refused
 from lms.core.i18n import _
 from lms.core.jobs import JobStopped, Run, job
+from lms.core.recurring import FILES, recurring
 from lms.core.roles import Actor
 
 
@@ -74,3 +75,7 @@ def _stamped() -> Iterator[None]:
         yield
     except TimestampAway as error:
         raise Refused(_("The time stamp server is not responding. Try again in a few minutes.")) from error
+
+
+recurring("grown requirements", post_grown_requirements)
+recurring("old bundles", drop_old_bundles, every=60, thread=FILES)

@@ -41,7 +41,7 @@ def _listen_address(host: str, port: int | None) -> tuple[str, int] | None:
 def worker(with_server: bool, metrics_host: str, metrics_port: int | None) -> None:
     """Runs background jobs and sends e-mail."""
     from lms.config import Config
-    from lms.serve import run_worker
+    from lms.worker import run_worker
 
     config = Config.load()
     if config.is_demonstration_incomplete:
@@ -58,9 +58,12 @@ def worker(with_server: bool, metrics_host: str, metrics_port: int | None) -> No
 def packager(with_server: bool, metrics_host: str, metrics_port: int | None) -> None:
     """Packages lectures that are given in the browser, for viewers and as recordings."""
     from lms.config import Config
-    from lms.serve import run_packager
+    from lms.core.process_heartbeats import ProcessKind
+    from lms.streaming.packager import run_packager
+    from lms.worker import run_process
 
-    run_packager(Config.load(), with_server=with_server, metrics=_listen_address(metrics_host, metrics_port))
+    address = _listen_address(metrics_host, metrics_port)
+    run_process(Config.load(), ProcessKind.PACKAGER, run_packager, with_server=with_server, metrics=address)
 
 
 @click.command()
@@ -76,7 +79,8 @@ def demo(host: str, port: int, people: int | None, keep: bool, beside: str, afte
     from lms.config import Config
     from lms.core import clock
     from lms.demo.build import ensure
-    from lms.serve import run, stop_with_parent
+    from lms.serve import run
+    from lms.worker import stop_with_parent
 
     overrides = {"database_url": ""}
     if not os.environ.get("LMS_DATA"):

@@ -16,6 +16,7 @@ from lms.core import clock, files
 from lms.core.bulk import among
 from lms.core.db import Base, UtcDateTime, after_commit, db, read, write_connection, write_turn
 from lms.core.events import StoredFilesAsked, publish
+from lms.core.recurring import FILES, recurring
 from lms.core.roles import SYSTEM
 
 log = structlog.get_logger(__name__)
@@ -89,3 +90,6 @@ def _forget(numbers: Sequence[int]) -> None:
     if numbers:
         with write_turn(db.engine), write_connection() as connection, connection.begin():
             connection.execute(delete(FileDeletion).where(among(FileDeletion.id, numbers)))
+
+
+recurring("removed files", delete_waiting, thread=FILES)

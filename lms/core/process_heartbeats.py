@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from flask import current_app
 from sqlalchemy import JSON, String, delete, func, select, text
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -18,6 +19,8 @@ INTERVAL_SECONDS = 15
 ALIVE_FOR = timedelta(seconds=60)
 """A process that was seen within this time is alive."""
 _FORGOTTEN_AFTER = timedelta(days=1)
+FACTS = "lms.facts_of_process"
+"""The extension of the application that says what the process runs with."""
 
 
 class ProcessKind(StrEnum):
@@ -78,6 +81,12 @@ def record_heartbeat(
         )
     )
     db.session.execute(delete(ProcessHeartbeat).where(ProcessHeartbeat.seen_at < seen_at - _FORGOTTEN_AFTER))
+
+
+def facts_of_this_process() -> Mapping[str, Any]:
+    """What this process runs with, as the application says."""
+    facts: Callable[[], Mapping[str, Any]] = current_app.extensions[FACTS]
+    return facts()
 
 
 @action

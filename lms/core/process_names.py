@@ -10,6 +10,9 @@ import secrets
 import socket
 from functools import cache
 
+WORKERS = "workers"
+"""The folder in the data folder that has a locked one for each worker, by its name."""
+
 
 def process_name() -> str:
     """The name of this process: `host:pid-random`."""

@@ -8,10 +8,11 @@ the connection.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import structlog
+from flask import Flask
 from sqlalchemy import make_url
 
 from lms.config import Config
@@ -28,6 +29,21 @@ RECONNECT_SECONDS = 2
 CHECK_SECONDS = 60
 """How often the connection is tested while no signal comes."""
 log = structlog.get_logger(__name__)
+Work = Callable[[Flask, threading.Event], bool]
+"""What a worker does whenever a channel signals, until the event is set. Returns whether more is due soon."""
+WORK: list[tuple[str, Work]] = []
+"""What slices registered, with the channel of each."""
+T = TypeVar("T", bound=Work)
+
+
+def on_signal(channel: str) -> Callable[[T], T]:
+    """Registers work for a thread of its own in each worker, in the `jobs.py` of a slice."""
+
+    def register(work: T) -> T:
+        WORK.append((channel, work))
+        return work
+
+    return register
 
 
 def notify(channel: str) -> None:

@@ -16,6 +16,7 @@ from typing import Any, Final, Generic, TypeVar, get_args, get_origin, get_type_
 
 from lms.core import files
 from lms.core.errors import NotFound
+from lms.core.recurring import FILES, recurring
 from lms.core.roles import Actor
 
 FOLDER: Final = "staged/files"
@@ -59,6 +60,9 @@ class StagedFiles(Generic[T]):
 def drop_old_files(*, at: datetime) -> None:
     """Deletes what was kept more than a day ago."""
     files.delete_older(FOLDER, before=at - KEPT)
+
+
+recurring("old staged files", drop_old_files, every=60, thread=FILES)
 
 
 def to_json(value: Any) -> bytes:

@@ -10,6 +10,7 @@ from lms.core import clock
 from lms.core.errors import NotFound
 from lms.core.i18n import _
 from lms.core.jobs import Run, job
+from lms.core.recurring import recurring
 from lms.core.roles import Actor
 from lms.nominations.actions.decision_batches import DECISIONS
 from lms.nominations.actions.files import JOB as FILE
@@ -19,15 +20,10 @@ from lms.nominations.actions.invitations import expire_due
 from lms.nominations.actions.profile_requests import forget_old_requests
 from lms.people.queries.access import load_actor
 
-
-def run_due_nominations(*, at: datetime) -> None:
-    """Lets invitations expire, and deletes names that are no longer needed and old requests."""
-    expire_due(at=at)
-    forget_old(at=at)
-    forget_old_requests(at=at)
-
-
 register(DECISIONS)
+recurring("expired nominations", expire_due)
+recurring("old nominations", forget_old, every=60)
+recurring("old profile requests", forget_old_requests, every=60)
 
 
 @job(FILE)

@@ -35,6 +35,7 @@ CHECKS: tuple[Check, ...] = (
     service.check_mail_queue,
     service.check_returned_mail,
     service.check_worker,
+    service.check_recurring,
     machines.check_machines,
     service.check_time_zones,
     service.check_database,
@@ -45,6 +46,7 @@ CHECKS: tuple[Check, ...] = (
 OF_PAGE: tuple[Check, ...] = (
     service.check_tasks,
     service.check_worker,
+    service.check_recurring,
     machines.check_machines,
     service.check_mail_queue,
     service.check_returned_mail,

@@ -5,16 +5,18 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from flask import Blueprint, render_template
+from flask import Blueprint, Flask, render_template
 from flask.typing import ResponseReturnValue
 
-from lms.core import clock
+from lms.core import clock, process_heartbeats
 from lms.core.jobs import JobState
+from lms.core.recurring import list_runs, list_tasks
 from lms.core.roles import Role
 from lms.core.settings import settings
 from lms.dashboards import work
 from lms.dashboards.queries.administration import failed_jobs, list_jobs
 from lms.operations.checks.model import CheckContext, Level
+from lms.operations.machines import facts_of
 from lms.operations.status import StatusRow, status_rows
 from lms.web.guards import allow
 from lms.web.identity import current_actor
@@ -22,6 +24,12 @@ from lms.web.identity import current_actor
 RECENT_TASKS = 4
 """The number of tasks on the page, beside those that failed."""
 bp = Blueprint("operations", __name__, template_folder="templates")
+
+
+def init_app(app: Flask) -> None:
+    """Lets each process say with its heartbeat what it runs with."""
+    config = app.extensions["lms.config"]
+    app.extensions[process_heartbeats.FACTS] = lambda: facts_of(config, is_new_storage_marked=True)
 
 
 @bp.app_context_processor
@@ -39,7 +47,7 @@ def _rows(at: datetime) -> list[StatusRow]:
 def status() -> ResponseReturnValue:
     """Shows each part of the service in words, with what to do where something is wrong."""
     by, at = current_actor(), clock.now()
-    rows = _rows(at)
+    rows, runs = _rows(at), list_runs()
     counts = {level: sum(row.level is level for row in rows) for level in Level}
     failed = failed_jobs(at=at)
     recent = [job for job in list_jobs(by=by, limit=RECENT_TASKS) if job.state is not JobState.FAILED]
@@ -49,6 +57,7 @@ def status() -> ResponseReturnValue:
         faults=counts[Level.FAULT],
         warnings=counts[Level.WARNING],
         at=at,
+        recurring=[(task, runs.get(task.name)) for task in list_tasks()],
         failed=list(zip(failed, work.describe(failed, by=by), strict=True)),
         recent=list(zip(recent, work.describe(recent, by=by), strict=True)),
     )

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from lms.core import clock
 from lms.core.errors import NotFound
 from lms.core.jobs import Run, job
-from lms.recordings.actions import ANNOUNCE_JOB, announce
+from lms.core.recurring import FILES, recurring
+from lms.materials.resumable_uploads import drop_old_uploads
+from lms.recordings.actions import ANNOUNCE_JOB, announce, announce_deletions, delete_old_recordings, drop_old_downloads
 from lms.recordings.downloads import make_file
 from lms.recordings.queries import DOWNLOAD_JOB
+from lms.recordings.uploads import PURPOSE
 
 
 @job(DOWNLOAD_JOB, alone=True)
@@ -25,3 +29,9 @@ def announce_recording(_run: Run, *, lecture_id: int) -> dict[str, Any]:
         return {"is_announced": announce(lecture_id, at=clock.now())}
     except NotFound:  # the lecture was deleted
         return {"is_announced": False}
+
+
+recurring("notice of deletions", announce_deletions, every=60)
+recurring("old recordings", delete_old_recordings, every=60, thread=FILES)
+recurring("old downloads", drop_old_downloads, every=60, thread=FILES)
+recurring("old uploads of recordings", partial(drop_old_uploads, purpose=PURPOSE), every=60, thread=FILES)

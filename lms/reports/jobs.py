@@ -14,11 +14,13 @@ from lms.core import clock, files
 from lms.core.errors import DomainError, Forbidden, Refused
 from lms.core.i18n import _
 from lms.core.jobs import Run, job
+from lms.core.recurring import FILES, recurring
 from lms.core.replica import reading_in_job
 from lms.core.roles import Actor
 from lms.people.queries.access import load_actor
 from lms.people.queries.persons import contact_of
-from lms.reports.actions.exports import JOB, as_slice, exported_scope
+from lms.reports.actions.exports import JOB, as_slice, drop_old_exports, exported_scope
+from lms.reports.actions.public import refresh_when_due
 from lms.reports.actions.sending import ReportMail, keep_run, put_off
 from lms.reports.actions.snapshots import count_frozen
 from lms.reports.exports import ExportRows, about, opened, was_anybody_erased, write
@@ -149,3 +151,8 @@ def _as_dated(parameters: dict[str, str], slice_: Slice) -> dict[str, str]:
     """The parameters that open the same report later, with the dates that the period meant."""
     undated = {name: value for name, value in parameters.items() if name not in ("period", "from", "to")}
     return undated | Slice(slice_.from_day, slice_.to_day).parameters
+
+
+recurring("public figures", refresh_when_due)
+recurring("scheduled reports", send_scheduled)
+recurring("old exports", drop_old_exports, every=60, thread=FILES)

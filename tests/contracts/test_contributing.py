@@ -33,6 +33,7 @@ def test_contributing_links_to_every_page_for_contributors() -> None:
         "list",
         "migration",
         "page",
+        "recurring",
         "setting",
     }
     linked = LINK.findall((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))

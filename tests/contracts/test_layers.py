@@ -45,6 +45,13 @@ def imported(path: Path) -> set[str]:
     return names
 
 
+def test_server_and_worker_know_no_slice() -> None:
+    """What slices do in the background, they register (`core.recurring`, `core.signals`, `core.jobs`)."""
+    for name in ("serve", "worker"):
+        known = {module.split(".")[1] for module in imported(ROOT / "lms" / f"{name}.py") if module.startswith("lms.")}
+        assert known <= {"app", "config", "core", "web", "web_process", "worker"}
+
+
 def test_every_slice_has_a_contract_of_its_rooms() -> None:
     contracts = ConfigParser()
     contracts.read(ROOT / ".importlinter", encoding="utf-8")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from apiflask import APIFlask
 
-from lms import serve
+from lms import worker
 from lms.core import clock, files
 
 KILLED = """
@@ -46,11 +46,13 @@ def begin_worker(app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
     def stop(*_: object) -> None:
         raise Begun
 
-    monkeypatch.setattr(serve, "create_app", lambda _config: app)
-    monkeypatch.setattr(serve, "settle", lambda: None)
-    monkeypatch.setattr(serve.signal, "signal", stop)
+    monkeypatch.setattr(worker, "create_app", lambda _config: app)
+    monkeypatch.setattr(worker, "settle", lambda: None)
+    monkeypatch.setattr(worker.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(worker, "begin_heartbeats", lambda *_: None)
+    monkeypatch.setattr(worker.signals.Listener, "of", stop)
     with pytest.raises(Begun):
-        serve.run_worker(app.extensions["lms.config"])
+        worker.run_worker(app.extensions["lms.config"])
 
 
 def test_a_worker_begins_by_clearing_away_what_was_left_half_written(

@@ -23,7 +23,7 @@ from lms.core.process_heartbeats import (
     remove_heartbeat,
     worker_last_seen,
 )
-from lms.serve import send_heartbeats
+from lms.worker import send_heartbeats
 
 pytestmark = [pytest.mark.databases(differs=True), pytest.mark.usefixtures("context")]
 

@@ -67,7 +67,7 @@ def test_two_workers_send_each_mail_once_and_one_of_them_keeps_house(site: Site,
 
     refreshes, leases = site.within(look)
     assert refreshes == 1
-    assert {"worker: housekeeping", "worker: compare people", "worker: credit replays"} <= leases
+    assert {"recurring: public figures", "recurring: compare people", "recurring: credit replays"} <= leases
 
 
 def test_what_a_killed_worker_had_taken_the_other_one_does(site: Site, postman: tuple[Postman, str]) -> None:

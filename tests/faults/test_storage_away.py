@@ -10,9 +10,8 @@ import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
 
-from lms import serve
 from lms.catalogue.models import Series
-from lms.core import clock, file_deletions, files, jobs
+from lms.core import clock, file_deletions, files, jobs, recurring
 from lms.core.db import action, after_commit, db
 from lms.core.file_deletions import GRACE, FileDeletion, delete_after_commit, delete_waiting
 from lms.core.jobs import Job, JobState
@@ -83,8 +82,8 @@ def ask(at: datetime) -> str:
 def work(at: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a worker does within some seconds."""
     monkeypatch.setattr(clock, "now", lambda: at)
-    serve.run_recurring(serve.HOUSEKEEPING, set())
-    serve.run_recurring(serve.FILE_TASKS, set())
+    for tasks in recurring.tasks_by_thread().values():
+        recurring.Rounds(tasks).run_due()
     jobs.run_due(at=at)
     db.session.rollback()
 
@@ -147,16 +146,6 @@ def test_a_task_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch, reason: 
         jobs.run_due(at=later)
     failed = db.session.query(Job).one()
     assert (failed.state, failed.error) == (JobState.FAILED, "FileDamaged" if reason == "damaged" else "StorageAway")
-
-
-def test_a_task_that_fails_holds_up_no_other() -> None:
-    done: list[str] = []
-
-    def fail(_at: datetime) -> None:
-        db.session.execute(db.text("SELECT nothing FROM nowhere"))
-
-    serve.run_recurring({"first": fail, "second": lambda _at: done.append("second")}, set())
-    assert done == ["second"]
 
 
 # What a commit leaves to be done

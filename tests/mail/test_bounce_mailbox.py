@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -12,12 +13,11 @@ import pytest
 from apiflask import APIFlask
 
 from lms.config import BadSetting, Config
-from lms.core import logs
+from lms.core import logs, recurring
 from lms.core.db import action, db
 from lms.mail import bounce_mailbox, decisions, sending
 from lms.mail.bounce_mailbox import EVERY, LEASE, MailboxAddress, MailboxFault, claim, mailbox_state, read_when_due
 from lms.mail.outbox import MailState, OutboxMail
-from lms.serve import read_returned_mail
 from tests.imap_server import ADDRESS, PASSWORD, ImapServer
 from tests.mail.test_bounces import message_id, notification, sent
 from tests.mail.test_smtp import Authority
@@ -179,25 +179,15 @@ def test_a_large_notification_is_read_as_far_as_it_says_why(server: ImapServer, 
     assert read_when_due(url(server), at=at) == 1
 
 
-class Turns(threading.Event):
-    """An event that is set after so many turns of waiting for it."""
-
-    def __init__(self, turns: int) -> None:
-        super().__init__()
-        self.left = turns
-
-    def wait(self, timeout: float | None = None) -> bool:
-        self.left -= 1
-        return self.left < 0
-
-
 def test_the_worker_reads_it_and_goes_on_after_an_error(
     app: APIFlask, server: ImapServer, at: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mails = sent(at, 1)
     server.deliver(notification(message_id(mails[0])))
     monkeypatch.setattr(app.extensions["lms.config"], "bounce_url", "")
-    read_returned_mail(app, Turns(1))
+    (task,) = (task for task in recurring.list_tasks() if task.name == "returned mail")
+    rounds = recurring.Rounds([replace(task, every=0)])
+    rounds.run_due()
     assert server.connections == 1, "without a setting nobody looks"
     monkeypatch.setattr(app.extensions["lms.config"], "bounce_url", url(server))
     asked: list[str] = []
@@ -209,7 +199,8 @@ def test_the_worker_reads_it_and_goes_on_after_an_error(
         return read_when_due(address, at=at)
 
     monkeypatch.setattr(bounce_mailbox, "read_when_due", fail_first)
-    read_returned_mail(app, Turns(2))
+    rounds.run_due()
+    rounds.run_due()
     assert states() == ["undelivered"]
 
 

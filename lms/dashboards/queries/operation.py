@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from lms.certificates.keys import find_current
 from lms.config import Config
+from lms.core import recurring
 from lms.core.db import db, is_sqlite
 from lms.core.engines import engines as engines_of_app
 from lms.core.gauges import Gauge
@@ -97,6 +98,7 @@ def collect_operation(config: Config, *, at: datetime) -> list[Gauge]:
             *_jobs(at),
             *_mails(at),
             *_worker(),
+            *_recurring(),
             *_processes(at),
             *_streams(),
             *_signing_certificate(),
@@ -138,6 +140,16 @@ def _worker() -> list[Gauge]:
     if seen is None:
         return []
     return [Gauge("worker_last_seen_timestamp_seconds", "When a worker was last seen.", {"": seen.timestamp()})]
+
+
+def _recurring() -> list[Gauge]:
+    runs = recurring.list_runs()
+    ended = {name: run.ran_at.timestamp() for name, run in runs.items()}
+    failing = {name: float(run.failures) for name, run in runs.items()}
+    return [
+        Gauge("recurring_last_run_timestamp_seconds", "When a recurring task last ended.", ended, label="task"),
+        Gauge("recurring_failing", "How often a recurring task failed since it last succeeded.", failing, label="task"),
+    ]
 
 
 def _processes(at: datetime) -> list[Gauge]:

@@ -16,13 +16,13 @@ from sqlalchemy import func, select
 
 from lms.catalogue.actions.time_zones import find_shifts, last_version
 from lms.config import SETTINGS, Config
-from lms.core import clock, engines, files, journal, replica, zones
+from lms.core import clock, engines, files, journal, recurring, replica, zones
 from lms.core.db import db
 from lms.core.ffmpeg import find_ffmpeg
 from lms.core.i18n import english as _
 from lms.core.i18n import english_n as _n
 from lms.core.i18n import find_translated
-from lms.core.jobs import Job, JobState
+from lms.core.jobs import AWAY, Job, JobState
 from lms.core.process_heartbeats import is_worker_alive, worker_last_seen
 from lms.core.typesetting import can_draw
 from lms.dashboards.queries.administration import failed_jobs
@@ -221,6 +221,30 @@ def check_worker(context: CheckContext) -> Iterator[Finding]:
     if waiting:
         message = _n("%(num)s job waits", "%(num)s jobs wait", waiting)
         yield fault(_("worker"), message, _("Check the log of `lms worker`."))
+
+
+def check_recurring(context: CheckContext) -> Iterator[Finding]:
+    """Whether what recurs, such as reminders, runs and succeeds."""
+    runs, tasks, is_alive = recurring.list_runs(), recurring.list_tasks(), is_worker_alive(at=context.at)
+    db.session.rollback()
+    about, is_fine = _("recurring tasks"), True
+    for task in tasks:
+        run = runs.get(task.name)
+        if run is not None and run.failures:
+            report = fault if run.failures >= recurring.OFTEN else warning
+            message = _n("%(task)s failed %(num)s time, last at %(time)s: %(error)s",
+                         "%(task)s failed %(num)s times in a row, last at %(time)s: %(error)s", run.failures,
+                         task=task.name, time=written_time(run.failed_at or run.ran_at), error=run.error)  # fmt: skip
+            remedy = _("Check the storage.") if run.error == AWAY else _("Check the log of `lms worker`.")
+        elif run is not None and is_alive and recurring.is_late(task, run, at=context.at):
+            report, remedy = warning, _("Check the log of `lms worker`.")
+            message = _("%(task)s last ended at %(time)s", task=task.name, time=written_time(run.ran_at))
+        else:
+            continue
+        is_fine = False
+        yield report(about, message, remedy)
+    if is_fine:
+        yield ok(about, _n("%(num)s task, no failure", "%(num)s tasks, no failure", len(tasks)))
 
 
 def check_time_zones(context: CheckContext) -> Iterator[Finding]:

@@ -1,0 +1,8 @@
+"""What the worker does for the desks: digests."""
+
+from __future__ import annotations
+
+from lms.core.recurring import recurring
+from lms.dashboards.digests import post_due_digests
+
+recurring("digests", post_due_digests)

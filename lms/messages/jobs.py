@@ -1,0 +1,8 @@
+"""What the worker does for messages: it sends them at their time."""
+
+from __future__ import annotations
+
+from lms.core.recurring import recurring
+from lms.messages.actions import send_due_messages
+
+recurring("messages", send_due_messages)
