@@ -77,5 +77,5 @@ def _stamped() -> Iterator[None]:
         raise Refused(_("The time stamp server is not responding. Try again in a few minutes.")) from error
 
 
-recurring("grown requirements", post_grown_requirements)
+recurring("grown requirements", post_grown_requirements, every=30)
 recurring("old bundles", drop_old_bundles, every=60, thread=FILES)

@@ -5,4 +5,4 @@ from __future__ import annotations
 from lms.core.recurring import recurring
 from lms.dashboards.digests import post_due_digests
 
-recurring("digests", post_due_digests)
+recurring("digests", post_due_digests, every=30)
