@@ -86,7 +86,8 @@ def recurring(
     """Registers a task that workers run every `every` seconds, and soon after they start.
 
     `run` gets `at`, the moment. What may take long or wait for another server needs a `thread` of its own name.
-    With `is_leased=False`, each worker runs it, whatever others do. Raises ValueError for a second task of the same name.
+    With `is_leased=False`, each worker runs it, whatever others do. Raises ValueError for a second task
+    of the same name.
     """
     if name in _TASKS:
         raise ValueError(f"a second recurring task {name!r}")

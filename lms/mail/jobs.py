@@ -46,7 +46,9 @@ def read_returned_mail(*, at: datetime) -> None:
 
 def free_mail_of_dead_neighbours(*, at: datetime) -> None:
     """Gives back at once the e-mails that workers with this data folder held when they died."""
-    if dead := abandoned_folders(current_app.extensions["lms.config"].folder / WORKERS):
+    folder = current_app.extensions["lms.config"].folder / WORKERS
+    dead = abandoned_folders(folder) if folder.exists() else []
+    if dead:
         sending.give_back_of([path.name for path in dead], at=at)
         for path in dead:
             remove_abandoned(path)
