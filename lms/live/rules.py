@@ -59,6 +59,13 @@ class Reach:
         return whole_minutes(self._left_ms)
 
     @property
+    def kind(self) -> str:
+        """What is said of it: `stay` until a time, `overrun` if the lecture must run longer than planned, or `lost`."""
+        if self.stay_until is None:
+            return "lost"
+        return "stay" if self.is_within_plan else "overrun"
+
+    @property
     def is_within_plan(self) -> bool:
         """Whether the time until the planned end suffices."""
         return self._missing_ms <= self._left_ms + _UNCOUNTED_MS

@@ -126,6 +126,7 @@ def state(lecture_id: int) -> ResponseReturnValue:
         counted_words=_counted_words(room),
         needed_words=render_template("live/_needed.html", room=room).strip(),
         replay_words=render_template("live/_replay_credit.html", room=room).strip(),
+        reach=room.reach.kind if room.reach is not None else "",
         reach_words=render_template("live/_reach.html", reach=room.reach).strip(),
         elapsed_minutes=whole_minutes(room.elapsed_ms),
         length_minutes=whole_minutes(room.length_ms),

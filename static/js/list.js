@@ -14,7 +14,9 @@ if (status) {
     page.checked = count === rows.length;
     page.indeterminate = count > 0 && !page.checked;
     const words = all?.checked ? everybody.replace("#", written(total)) : selected.replace("#", written(count));
-    status.textContent = words.replace("@", written(elsewhere));
+    const text = words.replace("@", written(elsewhere));
+    if (status.textContent && status.textContent !== text) document.dispatchEvent(new CustomEvent("say", { detail: text }));
+    status.textContent = text;
   };
   const tick = (on, boxes) => boxes.forEach((box) => box && (box.checked = on));
   all?.addEventListener("change", () => (all.checked && tick(true, rows), tell()));

@@ -4,6 +4,30 @@
 const errors = document.querySelector(".errors[tabindex]");
 if (errors) errors.focus();
 
+// <div id="spoken" role="status">: readers speak what is added to a region that was there, and shown, before. So what a
+// page says when it is opened is added a moment later, and other scripts add theirs by an event "say" of the document.
+const SAYS_AFTER_MS = 400;
+const SPOKEN_MS = 10_000; // then it is gone, so that nobody comes across it twice
+function speak(text, lang = "") {
+  const line = document.createElement("p");
+  line.textContent = text;
+  line.lang = lang || document.documentElement.lang;
+  document.getElementById("spoken").append(line);
+  setTimeout(() => line.remove(), SPOKEN_MS);
+}
+document.addEventListener("say", ({ detail }) => speak(detail));
+const notes = [...document.querySelectorAll("#said > *")];
+if (notes.length) setTimeout(() => notes.forEach((note) => speak(note.querySelector("p").textContent, note.lang)), SAYS_AFTER_MS);
+
+// Safari takes a list without markers for no list.
+function markLists() {
+  for (const list of document.querySelectorAll("ul, ol")) {
+    if (getComputedStyle(list).listStyleType === "none") list.setAttribute("role", "list");
+  }
+}
+markLists();
+document.addEventListener("htmx:load", markLists);
+
 // Escape, or a press elsewhere, closes a menu of the masthead; the focus goes back to what opened it.
 const menus = () => document.querySelectorAll("details.pick[open]");
 document.addEventListener("keydown", (event) => {
@@ -63,10 +87,12 @@ async function showOwnTime() {
   const answer = await fetch(location.href);
   if (!answer.ok) return;
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  document.querySelectorAll("[role=list]").forEach((list) => list.removeAttribute("role")); // as it came
   for (const part of ["main", ".foot"]) {
     const found = [document, fresh].map((page) => page.querySelector(part));
     if (found[0] && found[1]) renew(...found);
   }
+  markLists();
   delete document.body.dataset.zone;
 }
 

@@ -20,14 +20,18 @@ let markedAt = 0;
 let kept = []; // heartbeats that failed: [seq, milliseconds since the mark]
 let waiting = []; // what was kept, to be sent once there is a line
 let lock = null;
+let reach = null; // whether the lecture can still be attended, as it was said last
 
 const now = () => Date.now() / 1000;
 const body = (number) => JSON.stringify({ room_token: token, seq: number });
 
-function tellLine(text) {
-  const line = byId("line");
-  if (line && line.textContent !== text) line.textContent = text;
+// The same words are not written again: that would move the cursor of a screen reader
+function write(element, text) {
+  if (element && element.textContent.trim() !== text) element.textContent = text;
 }
+
+const say = (text) => document.dispatchEvent(new CustomEvent("say", { detail: text }));
+const tellLine = (text) => write(byId("line"), text);
 
 async function join() {
   if (token || joining || !room.dataset.joinUrl) return;
@@ -147,6 +151,8 @@ function show(state) {
   if (room.dataset.state !== state) {
     room.dataset.state = state;
     document.querySelectorAll("[data-when]").forEach((part) => { part.hidden = !part.dataset.when.split(" ").includes(state); });
+    const tag = room.querySelector(".top .tag:not([hidden])");
+    if (tag) say(tag.textContent);
     room.dispatchEvent(new Event("state"));
     if (state === "live") beat();
     if (state === "over") {
@@ -163,7 +169,7 @@ function show(state) {
 
 function showViewers(count) {
   document.querySelector("[data-testid=viewers]").dataset.count = count;
-  byId("viewers").textContent = written.format(count);
+  write(byId("viewers"), written.format(count));
 }
 
 async function poll() {
@@ -181,17 +187,25 @@ async function poll() {
   const counted = document.querySelector("[data-testid=counted-minutes]");
   if (counted) {
     counted.dataset.minutes = told.minutes;
-    byId("counted").textContent = told.counted_words;
-    byId("needed").textContent = told.needed_words;
-    byId("reach").textContent = told.reach_words;
+    write(byId("counted"), told.counted_words);
+    write(byId("needed"), told.needed_words);
+    write(byId("reach"), told.reach_words);
     byId("reach").hidden = !told.reach_words;
+    // The minutes in it change all the time
+    if (told.reach_words && reach !== null && reach !== told.reach) say(told.reach_words);
+    reach = told.reach;
+    if (told.attended && byId("enough").hidden && told.state !== "over") say(byId("enough").textContent);
     const bar = document.querySelector(".gauge .iv");
     if (bar) bar.setAttribute("width", Math.min(told.minutes, bar.ownerSVGElement.viewBox.baseVal.width));
     byId("enough").hidden = !told.attended;
-    if (byId("replay-credit")) byId("replay-credit").textContent = told.replay_words;
+    write(byId("replay-credit"), told.replay_words);
   }
   showViewers(told.viewers);
-  if (told.explanation) document.querySelector("[data-result]").textContent = told.explanation;
+  const result = document.querySelector("[data-result]");
+  if (told.explanation && result.textContent !== told.explanation) {
+    result.textContent = told.explanation;
+    say(told.explanation);
+  }
   if (told.state === "over" && (await sendKept())) lastPoll = now() - POLL_SECONDS;
   if (open) join();
 }

@@ -179,7 +179,7 @@ function countReplay() {
     address: stage.dataset.watched,
     playedAddress: stage.dataset.played,
     csrf: room.dataset.csrf,
-    say: (text) => { byId("line").textContent = text; },
+    say: (text) => { if (byId("line").textContent !== text) byId("line").textContent = text; },
     onCounted: () => room.dispatchEvent(new Event("counted")),
   });
 }
@@ -278,7 +278,7 @@ function tell() {
   say(sentence(isPlaying, stalled));
   const delay = isPlaying && isLive && status.state === "live" ? behind() : "";
   byId("behind").hidden = !delay;
-  byId("behind").textContent = delay;
+  if (byId("behind").textContent !== delay) byId("behind").textContent = delay;
 }
 
 // Each second: a line that is often behind gets the sound only, and the picture again once it may suffice

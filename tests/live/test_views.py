@@ -227,6 +227,7 @@ def test_a_late_comer_reads_that_the_time_left_does_not_suffice(hall: Hall) -> N
     words = "52 more minutes needed, 35 left: this lecture can no longer count as attended."
     assert words in page
     assert state["reach_words"].startswith(words)
+    assert state["reach"] == "lost"
     assert "If you joined the meeting earlier, its report can still add minutes." in page
     for path in (f"/lectures/{hall.lecture.id}", "/me", f"/series/{hall.series.slug}"):
         assert words in " ".join(hall.client.get(path).text.split()), path
@@ -251,6 +252,7 @@ def test_who_can_attend_reads_until_when_to_stay(hall: Hall) -> None:
     assert words
     assert words[1] in {f"{clock.now() + timedelta(minutes=39 + n, hours=8):%H:%M}" for n in (0, 1)}
     assert state["reach_words"] in page
+    assert state["reach"] == "stay"
 
 
 def test_a_pause_moves_until_when_to_stay(hall: Hall) -> None:
@@ -269,6 +271,7 @@ def test_what_counts_only_if_the_lecture_overruns(hall: Hall) -> None:
     page, state = at_minute(hall, 50, counted_ms=12 * 60_000)
     assert "42 more minutes needed, 39 left: this lecture counts as attended only if it runs until" in page
     assert state["reach_words"] in page
+    assert state["reach"] == "overrun"
 
 
 def test_the_counter_shows_its_first_seconds(hall: Hall) -> None:

@@ -47,7 +47,8 @@ export function connectControls(stage, video, toggle) {
 
 export function showPlaying(video) {
   const button = byId("toggle");
-  button.textContent = video.paused ? button.dataset.play : button.dataset.pause;
+  const label = video.paused ? button.dataset.play : button.dataset.pause;
+  if (button.textContent !== label) button.textContent = label;
 }
 
 // The chapters of a replay: they jump, and the one that plays is marked
