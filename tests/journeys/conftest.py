@@ -45,9 +45,6 @@ from tests.tables import create_tables
 
 R = TypeVar("R")
 PHONE, DESK = (390, 844), (1280, 900)
-AXE = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": True}}}
-"""What axe looks for: also targets of at least 24 px, which it leaves out by default."""
-
 
 ONE_MACHINE, SEVERAL_MACHINES = "one machine", "several machines"
 

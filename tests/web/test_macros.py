@@ -351,13 +351,15 @@ class TestPictures:
         assert '<rect x="1.5" y="0.0" width="7" height="100.0" />' in made
         assert '<rect class="part-year" x="11.5" y="50.0" width="7" height="50.0" />' in made
         assert re.findall(r"<li>(\d+)</li>", made) == ["50", "40", "30", "20", "10", "0"]
-        assert "<li><b>25</b><span>2026</span></li>" in made
+        assert '<b aria-hidden="true">25</b><span aria-hidden="true">2026</span></li>' in made
+        assert re.findall(r'class="hide">([^<]*)<', made) == ["2025: 50", "2026: 25"]
 
     def test_a_curve_has_a_value_axis_that_holds_its_highest(self) -> None:
         made = render('{% from "macros/pictures.html" import curve %}{{ curve([0, 388, 97], ["09:00", "10:30"]) }}')
         assert re.findall(r"<li>(\d+)</li>", made) == ["400", "300", "200", "100", "0"]
         assert '<polyline class="lin" points="0.0,100.0 50.0,3.0 100.0,75.75" />' in made
         assert made.count('class="line"') == 4
+        assert '<ol class="axis" aria-hidden="true"><li>09:00</li>' in made
 
     def test_pictures_of_nothing_are_empty(self) -> None:
         assert render('{% from "macros/pictures.html" import bars, cols %}{{ bars([]) }}{{ cols([]) }}') == (
@@ -371,6 +373,7 @@ class TestPictures:
         assert '<circle class="bub bub-p" cx="551.0" cy="238.0" r="16.4"><title>' in made
         assert "Kenya, partner country, participants: 4,278" in made
         assert '<text x="570.4" y="242.0" text-anchor="start" direction="ltr">Kenya</text>' in made
+        assert re.search(r'<svg [^>]*role="img"[^>]*><g aria-hidden="true">.*</g></svg>', made, re.DOTALL)
 
     def test_gauge_says_what_it_shows(self) -> None:
         made = render('{% from "macros/pictures.html" import gauge %}{{ gauge(2519000, 5430000, 3258000) }}')
