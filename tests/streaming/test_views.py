@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import re
 from datetime import timedelta
@@ -175,6 +176,9 @@ def test_media_are_for_anybody_with_a_signed_address(page: Page, make: Make, cli
     anyone = make.app.test_client()
     playlist = anyone.get(f"{prefix}v.m3u8")
     assert (playlist.data, playlist.headers["Cache-Control"]) == (b"v.m3u8", "public, max-age=1")
+    packed = client.get(f"{prefix}v.m3u8", headers={"Accept-Encoding": "gzip, deflate, br, zstd"})
+    assert (gzip.decompress(packed.data), packed.headers["Content-Encoding"]) == (b"v.m3u8", "gzip")
+    assert "Accept-Encoding" in packed.headers["Vary"]
     segment = client.get(f"{prefix}1/v00000.m4s")
     assert segment.data == b"1/v00000.m4s"
     assert segment.headers["Cache-Control"] == "public, max-age=31536000, s-maxage=300, immutable"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import http.client
 import re
 import ssl
@@ -32,6 +33,8 @@ class Noted:
 
     before: Proxy
     seen: list[Request] = field(default_factory=list)
+    content: bytes = b""
+    """Of the last answer."""
 
     def ask(
         self, path: str, headers: dict[str, str] | None = None, *, body: bytes | None = None, newest: Any = None
@@ -43,7 +46,7 @@ class Noted:
         line = http.client.HTTPSConnection(HOST, self.before.port, timeout=60, context=trusting)
         line.request("GET" if body is None else "POST", path, body, headers or {})
         answer = line.getresponse()
-        answer.read()
+        self.content = answer.read()
         line.close()
         return answer
 
@@ -61,6 +64,9 @@ def running(tmp_path_factory: pytest.TempPathFactory, certificate: Certificate) 
             return Response(status=404, headers={"Cache-Control": "public, max-age=1"})
         if request.path.endswith("removed.m4s"):
             return Response("here", headers={"Cache-Control": "public, max-age=31536000, s-maxage=1, immutable"})
+        if request.path.endswith(".m3u8"):
+            packed = {"Content-Encoding": "gzip", "Vary": "Accept-Encoding", "Cache-Control": "public, max-age=60"}
+            return Response(gzip.compress(b"#EXTM3U"), headers=packed)
         is_cached = request.path.startswith(("/static/", "/media/"))
         headers = {"Cache-Control": "public, max-age=31536000, immutable", "Vary": "Cookie"} if is_cached else {}
         return Response("here", headers=headers)
@@ -143,6 +149,15 @@ def test_media_are_asked_for_once_by_all_with_a_signed_address(noted: Noted) -> 
     asked = len(noted.seen)
     assert noted.ask(f"{staff}1/v00000.m4s").status == 200
     assert len(noted.seen) == asked + 1, "what staff see is kept for nobody else"
+
+
+def test_playlists_are_kept_packed_for_all(noted: Noted) -> None:
+    address = sign_media(KEY, "7/aaaaaaaaaaaaaaaa", at=datetime.now(UTC)) + "v.m3u8"
+    for accepted, encoding in (({"Accept-Encoding": "gzip"}, "gzip"), ({}, None)):
+        answer = noted.ask(address, accepted)
+        assert (answer.headers["Content-Encoding"], answer.headers["Vary"]) == (encoding, "Accept-Encoding")
+        assert (gzip.decompress(noted.content) if encoding else noted.content) == b"#EXTM3U"
+    assert len(noted.seen) == 1
 
 
 def test_a_page_is_never_kept(noted: Noted) -> None:
