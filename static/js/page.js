@@ -72,7 +72,8 @@ if (shown().length) setInterval(tick, 20000);
 document.addEventListener("visibilitychange", tick);
 
 // <body data-zone="Asia/Shanghai">: the reader's time zone is not known, and times are shown in this one. The browser's
-// is kept in a cookie, once, and what the page says of times is asked for again.
+// is kept in a cookie, once, and what the page says of times is asked for again, after all else and only where its clock
+// shows another time. On the thinnest lines the next page has the reader's times.
 const shownZone = document.body.dataset.zone;
 
 function renew(old, fresh) {
@@ -82,6 +83,12 @@ function renew(old, fresh) {
   if (alike && old.cloneNode(false).isEqualNode(fresh.cloneNode(false))) from.forEach((node, index) => renew(node, to[index]));
   else old.replaceWith(fresh);
 }
+
+const written = (moment, timeZone) => moment.toLocaleString("en", { timeZone });
+const differs = (zone) => [...document.querySelectorAll("main time")]
+  .some(({ dateTime }) => written(new Date(dateTime), zone) !== written(new Date(dateTime), shownZone));
+const { saveData, effectiveType } = navigator.connection || {};
+const isThin = saveData || /2g/.test(effectiveType);
 
 async function showOwnTime() {
   const answer = await fetch(location.href);
@@ -100,7 +107,7 @@ if (shownZone && !/(^|; )zone=/.test(document.cookie)) {
   const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
   const secure = location.protocol === "https:" ? "; secure" : "";
   document.cookie = `zone=${timeZone}; path=/; max-age=31536000; samesite=lax${secure}`;
-  if (timeZone !== shownZone && document.querySelector("main time")) showOwnTime().catch(() => {});
+  if (!isThin && differs(timeZone)) addEventListener("load", () => showOwnTime().catch(() => {}));
 }
 
 // <input data-preview="id">: what is typed is shown there too

@@ -28,3 +28,31 @@ def test_the_browsers_zone_is_read_once(site: Site, browser: Browser) -> None:
     page.goto(path)
     expect(page.locator(".when")).to_contain_text("Nairobi, your time")
     context.close()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("zone", "connection", "times"),
+    [
+        ("Asia/Singapore", "{}", 1),  # the clock of Shanghai
+        ("Asia/Kathmandu", "{}", 2),
+        ("Asia/Kathmandu", "{saveData: true}", 1),
+        ("Asia/Kathmandu", "{effectiveType: '2g'}", 1),
+    ],
+)
+def test_a_page_is_asked_for_again_only_for_other_times(
+    site: Site, browser: Browser, zone: str, connection: str, times: int
+) -> None:
+    lecture = site.make.lecture(site.make.series("rules", "Rules of origin"), "Origin")
+    path = f"{site.address}/lectures/{lecture.id}"
+    context = browser.new_context(timezone_id=zone)
+    context.add_init_script(f"Object.defineProperty(navigator, 'connection', {{get: () => ({connection})}})")
+    page = context.new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if request.url == path else None)
+    page.goto(path)
+    page.wait_for_timeout(500)
+    assert len(asked) == times
+    page.goto(path)
+    assert zone.split("/")[1] in page.locator(".when").inner_text()
+    context.close()
