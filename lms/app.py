@@ -26,7 +26,6 @@ from lms.core import (
     leases,
     process_heartbeats,
     recurring,
-    replica,
     sealing,
     valkey,
 )
@@ -151,7 +150,6 @@ def create_app(config: Config | None = None, *, rates_uri: str = "memory://") ->
     compression.init_app(app)
     hooks.init_app(app)
     db.init_app(app)
-    replica.init_app(app, config)
     Migrate(app, db, directory=str(resource("migrations")), render_as_batch=True)
     numbers.init_app(app)
     app.error_processor(api.on_schema_error)  # takes every HTTP error for itself, so the pages' handlers come after it

@@ -83,19 +83,6 @@ SETTINGS = (
         "Empty: LMS_DATABASE_URL.",
         is_secret=True,
     ),
-    Setting(
-        "DATABASE_REPLICA_URL",
-        "",
-        plain,
-        "URL of a streaming replica of the PostgreSQL, read for reports, exports and search. Empty: none.",
-        is_secret=True,
-    ),
-    Setting(
-        "DATABASE_REPLICA_LAG",
-        "10",
-        at_least(1),
-        "Seconds that the replica may be behind. If it is further behind, the main database is read.",
-    ),
     Setting("DATABASE_CONNECTIONS", "32", at_least(4), "Maximum number of connections of each process to PostgreSQL."),
     Setting(
         "DATABASE_PREPARED",
@@ -285,8 +272,6 @@ class Config:
     data: str
     database_url: str
     database_direct_url: str
-    database_replica_url: str
-    database_replica_lag: int
     database_connections: int
     database_prepared: str
     valkey_url: str
@@ -393,11 +378,6 @@ class Config:
     def direct_database(self) -> str:
         """SQLAlchemy address of the database without a pool in front: a session there is one of the server's."""
         return _with_driver(self.database_direct_url) if self.database_direct_url else self.database
-
-    @property
-    def replica_database(self) -> str:
-        """SQLAlchemy address of the read replica; empty where there is none."""
-        return _with_driver(self.database_replica_url)
 
     @property
     def sqlite_file(self) -> Path | None:

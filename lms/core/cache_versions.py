@@ -19,7 +19,7 @@ from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.orm import Mapped, mapped_column
 
-from lms.core.db import Base, db, is_sqlite, read_value, reads_elsewhere
+from lms.core.db import Base, db, is_sqlite, read_value
 
 
 class Stamp(Base):
@@ -90,8 +90,6 @@ def peek(kind: str) -> int | None:
     Keep under it only what is read by a session that has read nothing before: on SQLite a session sees the data as at
     its first query, and what it reads may be older than this stamp. `stamp_of` is as old as that.
     """
-    if reads_elsewhere():
-        return stamp_of(kind)  # a replica may be behind: what is read there is not kept under a newer stamp
     broken = db.engine.dialect.loaded_dbapi.Error
     try:
         pooled = db.engine.raw_connection()

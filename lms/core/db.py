@@ -19,7 +19,6 @@ from typing import Any, ClassVar, ParamSpec, TypeVar
 
 import structlog
 from flask_sqlalchemy import SQLAlchemy
-from flask_sqlalchemy.session import Session as FlaskSession
 from sqlalchemy import DateTime, Dialect, Enum, Executable, MetaData, event, func, inspect, select
 from sqlalchemy.engine import Connection, CursorResult, Engine, ExceptionContext
 from sqlalchemy.exc import OperationalError
@@ -57,31 +56,7 @@ class Base(DeclarativeBase):
     )
 
 
-READS_FROM = "lms_reads_from"
-
-
-@dataclass(frozen=True)
-class ReadingPlace:
-    """Where a session reads in place of the main database (`core.replica`), and as of when its data are.
-
-    `stays`: also after an action.
-    """
-
-    engine: Engine
-    as_of: datetime | None
-    stays: bool
-
-
-class RoutedSession(FlaskSession):
-    """A session that reads from another server for a while."""
-
-    def get_bind(self, *arguments: Any, **options: Any) -> Engine | Connection:
-        """As Flask-SQLAlchemy's, or that server."""
-        place: ReadingPlace | None = self.info.get(READS_FROM)
-        return super().get_bind(*arguments, **options) if place is None else place.engine
-
-
-db = SQLAlchemy(metadata=Base.metadata, session_options={"class_": RoutedSession})
+db = SQLAlchemy(metadata=Base.metadata)
 
 
 def tables_unread_by_strangers() -> frozenset[str]:
@@ -251,11 +226,6 @@ def before_commit(hook: Hook, *, undo: Hook) -> None:
     _unit().before.append((hook, undo))
 
 
-def reads_elsewhere() -> bool:
-    """Whether the session of this context reads from a replica."""
-    return db.session.registry.has() and READS_FROM in db.session().info
-
-
 def signal_at_commit(channel: str) -> None:
     """On PostgreSQL, has the outermost action notify a channel as it commits (see `core.signals`)."""
     _unit().signals.add(channel)
@@ -336,7 +306,6 @@ def action(function: Callable[P, R]) -> Callable[P, R]:
         if _UNIT in session.info:
             return function(*args, **kwargs)
         session.rollback()
-        place: ReadingPlace | None = session.info.pop(READS_FROM, None)  # what is written is not on a replica
         for retries_left in reversed(range(_DEADLOCK_RETRIES + 1)):
             try:
                 result, unit = _run_in_transaction(session, lambda: function(*args, **kwargs))
@@ -351,8 +320,6 @@ def action(function: Callable[P, R]) -> Callable[P, R]:
                 hook()
             except Exception:
                 log.exception("what follows a commit failed", action=function.__qualname__)
-        if place is not None and place.stays:
-            session.info[READS_FROM] = place
         return result
 
     run.is_action = True  # type: ignore[attr-defined]

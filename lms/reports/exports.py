@@ -17,7 +17,6 @@ from lms.core.bulk import among, chunks
 from lms.core.db import db
 from lms.core.i18n import _
 from lms.core.measures import whole_minutes
-from lms.core.replica import reading_engine
 from lms.core.tables import write_csv
 from lms.core.workbooks import Workbook
 from lms.people.models import Country, Person
@@ -241,5 +240,5 @@ class _Counted:
 
 
 def opened() -> Connection:
-    """A connection of one's own to read on, to where the session reads."""
-    return reading_engine().connect()
+    """A connection of one's own to read on."""
+    return db.engine.connect()

@@ -15,7 +15,6 @@ from lms.core.errors import DomainError, Forbidden, Refused
 from lms.core.i18n import _
 from lms.core.jobs import Run, job
 from lms.core.recurring import FILES, recurring
-from lms.core.replica import reading_in_job
 from lms.core.roles import Actor
 from lms.people.queries.access import load_actor
 from lms.people.queries.persons import contact_of
@@ -41,7 +40,7 @@ def export(
     run: Run, *, kind: str, form: str, parameters: dict[str, Any], locale: str, by: int | None, at: str
 ) -> dict[str, Any]:
     """Writes the rows that the requester can currently see to a file that is kept for a day."""
-    with speaking(locale, None), reading_in_job():
+    with speaking(locale, None):
         return _export(run, kind, form, parameters, by, datetime.fromisoformat(at))
 
 

@@ -204,7 +204,7 @@ def _children_of(parent: int) -> Iterator[int]:
 
 
 class Cluster:
-    """A PostgreSQL server of its own, which can be killed, and replicas of it."""
+    """A PostgreSQL server of its own, which can be killed."""
 
     def __init__(self, folder: Path, host: str, port: int, subnet: str) -> None:
         self.folder, self.host, self.port, self._subnet = folder, host, port, subnet
@@ -219,21 +219,14 @@ class Cluster:
         _prepare_folder(self.folder)
         _run_tool("initdb", "-D", str(self.folder), "-U", "serai", "-A", "trust", "-E", "UTF8", "--no-sync")
         with (self.folder / "pg_hba.conf").open("a", encoding="utf-8") as file:
-            file.write(f"host all all {self._subnet} trust\nhost replication all {self._subnet} trust\n")
+            file.write(f"host all all {self._subnet} trust\n")
         with (self.folder / "postgresql.conf").open("a", encoding="utf-8") as file:
             # The tests kill servers, never the machine
-            file.write("fsync = off\nmax_connections = 200\nunix_socket_directories = ''\nmax_wal_senders = 4\n")
+            file.write("fsync = off\nmax_connections = 200\nunix_socket_directories = ''\n")
 
     def run(self, statement: str) -> None:
         """Runs a statement of SQL."""
         _run_tool("psql", self.url(), "-c", statement)
-
-    def replica(self, folder: Path, port: int) -> Cluster:
-        """A replica of this running server; not started yet."""
-        made = Cluster(folder, self.host, port, self._subnet)
-        _prepare_folder(folder)
-        _run_tool("pg_basebackup", "-d", self.url(), "-D", str(folder), "-R", "-X", "stream", "-c", "fast", "--no-sync")
-        return made
 
     def start(self) -> None:
         """Starts the server and waits until it answers."""

@@ -1,6 +1,6 @@
 """A live lecture on several machines, while each process and each engine is killed and comes back.
 
-Three web machines, two workers and a packager, nginx, PostgreSQL with a replica, Valkey and object storage. What was
+Three web machines, two workers and a packager, nginx, PostgreSQL, Valkey and object storage. What was
 acknowledged is in the database once, whatever was killed; the status page says what is degraded meanwhile.
 """
 
@@ -88,7 +88,7 @@ class Site:
         self.stack.callback(self.network.close)
         self.port = free_port()
         self.trusting = certificate.trusting()
-        self.cluster, self.replica = self._start_databases()
+        self.cluster = self._start_database()
         self.valkey = ValkeyServer(folder, "--bind", "127.0.0.1", self.network.address, "--protected-mode", "no")
         self.stack.callback(self.valkey.kill)
         self.valkey.start()
@@ -108,7 +108,6 @@ class Site:
             "mail_url": f"smtp://{self.network.address}:{mail.port}?tls=off",
             "mail_per_minute": str(MAILS_PER_MINUTE),
             "journal": self.storage.address("journal"),
-            "database_replica_url": self.replica.url("serai"),
             "proxies": "1",
             "log_level": "ERROR",
             **self.storage.settings(),
@@ -125,16 +124,13 @@ class Site:
         self.within(lambda: prepare(at=clock.now()))
         self.make = Make(self.app)
 
-    def _start_databases(self) -> tuple[Cluster, Cluster]:
+    def _start_database(self) -> Cluster:
         cluster = Cluster(self.folder / "primary", self.network.address, free_port(), self.network.subnet)
         cluster.make()
         cluster.start()
         self.stack.callback(cluster.kill)
-        replica = cluster.replica(self.folder / "replica", free_port())
-        replica.start()
-        self.stack.callback(replica.kill)
         cluster.run("CREATE DATABASE serai")
-        return cluster, replica
+        return cluster
 
     def _make_signing_key(self) -> Path:
         path = self.folder / "signing-key.pem"
@@ -415,7 +411,6 @@ def test_nothing_acknowledged_is_lost_whatever_is_killed(site: Site) -> None:
     for name, kill, start in (
         ("valkey", site.valkey.kill, site.valkey.start),
         ("storage", site.storage.kill, site.storage.start),
-        ("replica", site.replica.kill, site.replica.start),
     ):
         kill()
         until(lambda name=name: f"degraded: [{name}]" in site.readiness()[1], f"{name} is missed")

@@ -20,7 +20,6 @@ from lms.core.engines import engines as engines_of_app
 from lms.core.gauges import Gauge
 from lms.core.jobs import Job, JobState
 from lms.core.process_heartbeats import ProcessKind, list_alive, worker_last_seen
-from lms.core.replica import lag_seconds
 from lms.mail.outbox import MailState, OutboxMail
 from lms.streaming.queries import list_streams_to_package
 from lms.version import build_version
@@ -110,8 +109,6 @@ def collect_operation(config: Config, *, at: datetime) -> list[Gauge]:
     if engines := engines_of_app():
         up = {engine.name: float(engine.state().is_up) for engine in engines}
         gauges.append(Gauge("engine_up", "Whether an optional engine answers.", up, label="engine"))
-    if (lag := lag_seconds()) is not None:
-        gauges.append(Gauge("replica_lag_seconds", "How far the read replica is behind.", {"": lag}))
     return [*gauges, Gauge("database_up", "Whether the database answers.", {"": is_up})]
 
 

@@ -18,7 +18,6 @@ from lms.web.guards import ANYONE, allow
 from lms.web.identity import current_actor
 from lms.web.limits import throttle_reads
 from lms.web.locale import reader_locale
-from lms.web.replica_reads import reads_replica
 
 SHOWN, SHOWN_OF_TWO = 3, 8
 """The number of results of each kind on the page of all, and where only one or two kinds have results."""
@@ -27,7 +26,6 @@ SHOWN, SHOWN_OF_TWO = 3, 8
 @bp.get("/search")
 @allow(ANYONE)
 @throttle_reads("search")
-@reads_replica
 def search() -> ResponseReturnValue:
     """Finds series, lectures, files and help, and for staff people, organisations and certificates they may see."""
     by, at = current_actor(), clock.now()

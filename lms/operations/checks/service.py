@@ -16,7 +16,7 @@ from sqlalchemy import func, select
 
 from lms.catalogue.actions.time_zones import find_shifts, last_version
 from lms.config import SETTINGS, Config
-from lms.core import clock, engines, files, journal, recurring, replica, zones
+from lms.core import clock, engines, files, journal, recurring, zones
 from lms.core.db import db
 from lms.core.ffmpeg import find_ffmpeg
 from lms.core.i18n import english as _
@@ -148,9 +148,7 @@ def check_engines(_context: CheckContext) -> Iterator[Finding]:
     for engine in engines.engines():
         state = engine.state()
         if state.is_up:
-            lag = replica.lag_seconds() if engine.name == "replica" else None
-            text = _("answers") if lag is None else _("answers; %(seconds)s seconds behind", seconds=f"{lag:.1f}")
-            yield ok(str(engine.title), text)
+            yield ok(str(engine.title), _("answers"))
             continue
         report = fault if engine.is_essential else warning
         message = _("no answer: %(error)s", error=state.error)

@@ -18,7 +18,6 @@ from lms.core.errors import Refused
 from lms.core.i18n import _, _l, name_key
 from lms.core.lists import ListRequest
 from lms.core.matching import match_of_text
-from lms.core.replica import as_of
 from lms.core.roles import Actor, Role
 from lms.core.search_index import search_words
 from lms.people.queries.countries import countries_meant
@@ -41,7 +40,6 @@ from lms.web.list_parts import Chip, Column
 from lms.web.list_routes import list_page
 from lms.web.lists import ListView
 from lms.web.locale import reader_locale
-from lms.web.replica_reads import reads_replica
 
 
 @list_page(bp, "/countries", Role.ADMINISTRATOR, Role.REPORTER)
@@ -99,10 +97,9 @@ def _filtered(groups: Sequence[Group], partners: frozenset[str], request: ListRe
 
 @bp.get("/countries/<code>")
 @allow(Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
-@reads_replica
 def dossier(code: str) -> ResponseReturnValue:
     """The dossier of one country. Focal points see only their own country."""
-    at = as_of(clock.now())
+    at = clock.now()
     out = read_dossier(asked_dossier(code, at), at)
     return render_template("reports/dossier.html", out=out, code=code.upper(), written=written, downloads=FILES)
 
@@ -145,7 +142,6 @@ def _opened(code: str, figure: str, /, **group: str | None) -> str:
 
 @bp.get("/lectures/<int:lecture_id>/report")
 @allow(SIGNED_IN)
-@reads_replica
 def lecture(lecture_id: int) -> ResponseReturnValue:
     """The report of a lecture: from registered to certified, minute by minute, by country. Focal points see only people
     from their own country.
@@ -175,7 +171,7 @@ def lecture_file(lecture_id: int, kind: str) -> ResponseReturnValue:
 
 
 def _read_out(lecture_id: int, by: Actor) -> ReadOut | None:
-    report = get_lecture_report(lecture_id, by=by, at=as_of(clock.now()), locale=reader_locale())
+    report = get_lecture_report(lecture_id, by=by, at=clock.now(), locale=reader_locale())
     if report is None:
         return None
 

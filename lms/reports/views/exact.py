@@ -13,7 +13,6 @@ from flask.typing import ResponseReturnValue
 
 from lms.core import clock, workbooks
 from lms.core.errors import Invalid, NotFound
-from lms.core.replica import as_of
 from lms.core.roles import Actor, Role
 from lms.reports import shapes
 from lms.reports.actions.exports import fetch_export, request_export
@@ -31,12 +30,10 @@ from lms.reports.views.drilldown import drilldown_address
 from lms.web.guards import allow
 from lms.web.identity import current_actor
 from lms.web.locale import reader_locale
-from lms.web.replica_reads import reads_replica
 
 
 @bp.get("/admin/reports")
 @allow(Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
-@reads_replica
 def totals() -> ResponseReturnValue:
     """Shows exact figures: everything for reporters, their own country for focal points."""
     return totals_page()
@@ -63,7 +60,7 @@ def totals_page(save_form: SavedNameForm | None = None, status: int = 200) -> Re
 
 
 def _answer(form: ReportForm, *, by: Actor, locale: str) -> dict[str, Any]:
-    dims, figure, at = form.dimensions, form.figure.data, as_of(clock.now())
+    dims, figure, at = form.dimensions, form.figure.data, clock.now()
     report, *margins = count_several(form.slice, with_margins(dims), by=by, at=at, locale=locale)
     always = replace(form.slice, from_day=None, to_day=None)
     years = count(always, ("year",), by=by, at=at, locale=locale).groups
