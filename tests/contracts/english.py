@@ -78,7 +78,9 @@ def english_in(texts: Iterable[str], data: str) -> Iterator[tuple[str, str]]:
                 yield phrase, " ".join(text.split())[:100]
 
 
-_BLOCKS = frozenset(["p", "li", "td", "th", "dt", "dd", "h1", "h2", "h3", "h4", "caption", "label", "legend", "title"])
+_BLOCKS = frozenset(
+    {"p", "li", "td", "th", "dt", "dd", "h1", "h2", "h3", "h4", "caption", "figcaption", "label", "legend", "title"}
+)
 
 
 def blocks_of(page: str) -> Iterator[str]:

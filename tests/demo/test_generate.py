@@ -11,8 +11,9 @@ from itertools import pairwise
 import pytest
 
 from lms.catalogue.inputs import LECTURE_TEXTS, SERIES_TEXTS
+from lms.core.i18n import LANGUAGES
 from lms.core.resources import resource
-from lms.core.translations import checked_translations
+from lms.core.translations import checked_translations, main_language
 from lms.demo.generate import Demonstration
 from lms.demo.population import FULL_SCALE, LARGE_FONTS_ONLY
 from lms.demo.programme import load_countries, load_instructors, load_partners, load_series, read
@@ -130,6 +131,16 @@ def test_the_programme_holds_together() -> None:
     assert min(states["scheduled"], states["draft"], states["postponed"], states["cancelled"]) >= 1
     assert {key for lecture in lectures for key in lecture.instructors} <= known
     assert min(lecture.starts_at.year for lecture in lectures) == 2020
+
+
+def test_what_visitors_see_first_has_titles_in_all_languages() -> None:
+    """Home, the list of series and the calendar begin with what is live and next."""
+    going = [plan for plan in load_series(NOW) if plan.visibility == "public" and plan.lectures[-1].starts_at > NOW]
+    rows = [*going, *(lecture for plan in going for lecture in plan.lectures)]
+    assert len(rows) > 20
+    for row in rows:
+        titled = {code for code, texts in row.translations.items() if texts["title"]}
+        assert titled | {main_language(row)} == set(LANGUAGES), row.title
 
 
 def test_some_series_are_described_in_several_languages() -> None:
