@@ -17,8 +17,8 @@ from lms.core.bounded_command import Limits, bounded
 from lms.streaming.rules import MOST_MS
 from lms.streaming.webm import MOST_PIXELS
 
-AUDIO = "a"
-_AUDIO_KBPS = 48
+AUDIO, VOICE = "a", "s"
+"""Sound alone: as the picture has it, and for the thinnest lines."""
 _BLACK = "aresample=async=1:first_pts=0,showwaves=size=640x360:rate=10:colors=black,format=yuv420p"
 """Black pictures, drawn from the sound so that they are as long."""
 STUCK_SECONDS = 60
@@ -28,18 +28,24 @@ _AT_ONCE = 256 * 1024
 
 @dataclass(frozen=True)
 class Rendition:
-    """One way in which a stream is offered. `height`: pixels; 0 for sound alone. `bandwidth`: bit/s at most."""
+    """One way in which a stream is offered.
+
+    `height`: pixels; 0 for sound alone. `bandwidth`: bit/s at most. `sample_rate`: of the sound, in Hz.
+    """
 
     height: int
     kbps: int
     bandwidth: int
     codecs: str
+    audio_kbps: int = 48
+    sample_rate: int = 48_000
 
 
 RENDITIONS = {
     "h": Rendition(720, 1400, 1_700_000, "avc1.4d401f,mp4a.40.2"),
     "v": Rendition(360, 400, 560_000, "avc1.4d401e,mp4a.40.2"),
     AUDIO: Rendition(0, 0, 60_000, "mp4a.40.2"),
+    VOICE: Rendition(0, 0, 32_000, "mp4a.40.2", audio_kbps=24, sample_rate=24_000),
 }
 
 
@@ -221,7 +227,7 @@ def _outputs(
             arguments += ["-force_key_frames", f"expr:gte(t,n_forced*{segment_seconds:g})"]
         # Without "first_pts", sound begins a second late
         arguments += ["-map", "0:a:0", "-af", "aresample=async=1:first_pts=0", "-c:a", "aac"]
-        arguments += ["-b:a", f"{_AUDIO_KBPS}k", "-ac", "1", "-ar", "48000"]
+        arguments += ["-b:a", f"{rendition.audio_kbps}k", "-ac", "1", "-ar", str(rendition.sample_rate)]
         arguments += ["-f", "hls", "-hls_time", f"{segment_seconds:g}", "-hls_list_size", "0"]
         arguments += ["-hls_segment_type", "fmp4", "-hls_flags", "omit_endlist+temp_file+independent_segments"]
         arguments += [

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import accumulate
 
-from lms.streaming.encoder import AUDIO, RENDITIONS
+from lms.streaming.encoder import AUDIO, RENDITIONS, VOICE
 from lms.streaming.models import Epoch
 
 WINDOW = 150
 """Segments of the live playlist: five minutes of two seconds each."""
-MASTER = "master"
+MASTER, SOUND = "master", "sound"
+"""Lists of renditions: of all, and of those without a picture."""
 TRIMMED = "_trimmed"
 """What the names of playlists of a trimmed replay end with."""
 _VERSION = 7
@@ -72,10 +73,9 @@ def segment_borders(epochs: Sequence[Epoch]) -> list[int]:
 def trimmed_playlist(
     epochs: Sequence[Epoch], parts: Sequence[RecordingPart], rendition: str, *, segment_ms: int
 ) -> str:
-    """The playlist of one rendition of a trimmed replay; `master` for the list of renditions."""
-    names = _renditions_of(epochs)
-    if rendition == MASTER:
-        return _master(names, TRIMMED)
+    """The playlist of one rendition of a trimmed replay; `master` and `sound` for the lists of renditions."""
+    if rendition in (MASTER, SOUND):
+        return _list(rendition, _renditions_of(epochs), TRIMMED)
     shown = {part.epoch: part.segments for part in parts}
     epochs = [epoch for epoch in epochs if epoch.number in shown]
     items = [item for item in _items(epochs, rendition) if item.number in shown[item.epoch]]
@@ -96,7 +96,8 @@ def playlists_of(epochs: Sequence[Epoch], *, is_complete: bool, segment_ms: int)
             )
     if renditions:
         for suffix in ("", "_full"):
-            texts[f"{MASTER}{suffix}.m3u8"] = _master(renditions, suffix)
+            for name in (MASTER, SOUND):
+                texts[f"{name}{suffix}.m3u8"] = _list(name, renditions, suffix)
     return texts
 
 
@@ -132,8 +133,9 @@ def _items(epochs: Sequence[Epoch], rendition: str) -> list[_Item]:
     items = []
     for epoch in epochs:
         wall_ms = epoch.wall_ms
-        # 720p can be switched on while a stream goes on, and is left out where nothing is to be seen
-        stored = rendition if rendition in epoch.durations or rendition == AUDIO else "v"
+        # 720p can be switched on while a stream goes on, and is left out where nothing is to be seen; streams of
+        # before December 2026 have one rendition of sound
+        stored = rendition if rendition in epoch.durations else AUDIO if rendition in (AUDIO, VOICE) else "v"
         for number, duration_ms in enumerate(epoch.durations.get(stored, ())):
             items.append(_Item(epoch.number, stored, number, duration_ms, wall_ms))
             wall_ms += duration_ms
@@ -155,10 +157,12 @@ def _lines(items: Sequence[_Item]) -> list[str]:
     return lines
 
 
-def _master(renditions: Sequence[str], suffix: str) -> str:
+def _list(kind: str, renditions: Sequence[str], suffix: str) -> str:
     lines = ["#EXTM3U", f"#EXT-X-VERSION:{_VERSION}", "#EXT-X-INDEPENDENT-SEGMENTS"]
     for name in renditions:
         rendition = RENDITIONS[name]
+        if kind == SOUND and rendition.height:
+            continue
         values = [f"BANDWIDTH={rendition.bandwidth}"]
         if rendition.height:
             values.append(f"RESOLUTION={rendition.height * 16 // 9}x{rendition.height},FRAME-RATE=30.000")

@@ -21,7 +21,8 @@ from lms.streaming.actions import begin_streaming, go_live, receive_chunk, stop_
 from lms.streaming.addresses import check_media_address, media_address, media_key
 from lms.streaming.chunk_store import count_chunks
 from lms.streaming.models import StreamSession, Track
-from lms.streaming.playlists import TRIMMED
+from lms.streaming.encoder import AUDIO
+from lms.streaming.playlists import SOUND, TRIMMED
 from lms.streaming.queries import get_session, get_trimmed_playlist, is_shown
 from lms.streaming.rules import (
     FOR_STAFF,
@@ -42,8 +43,8 @@ from lms.web.problems import problem
 
 bp = Blueprint("streaming", __name__)
 _DIGEST = re.compile(r"sha-256=:([A-Za-z0-9+/]{43}=):")
-_MEDIA_NAME = re.compile(r"(?:(?:master|[hva])(?:_full)?\.m3u8|[0-9]{1,6}/[hva](?:[0-9]{5,6}\.m4s|\.mp4))")
-_TRIMMED_NAME = re.compile(rf"(master|[hva]){TRIMMED}\.m3u8")
+_MEDIA_NAME = re.compile(r"(?:(?:master|sound|[hvas])(?:_full)?\.m3u8|[0-9]{1,6}/[hvas](?:[0-9]{5,6}\.m4s|\.mp4))")
+_TRIMMED_NAME = re.compile(rf"(master|sound|[hvas]){TRIMMED}\.m3u8")
 _ID_LENGTH = 16
 """How long the public id of a stream is, with which the name of its folder begins."""
 SHARED_SECONDS = 300
@@ -172,7 +173,8 @@ def _stored_media(lecture_id: int, folder: str, name: str) -> Response:
         raise NotFound
     key = f"recordings/{stream_id}/{name}"
     if name.endswith(".m3u8"):
-        playlist = files.find(key)
+        # Streams of before December 2026 have one rendition of sound, and no list of them
+        playlist = files.find(key) or files.find(key.replace(f"/{SOUND}", f"/{AUDIO}"))
         if playlist is None:
             raise NotFound
         return _playlist(playlist)

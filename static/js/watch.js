@@ -128,7 +128,7 @@ function again() {
 
 function address() {
   if (!status || !status.playlist) return "";
-  return isLow ? status.playlist.replace("/master", "/a") : status.playlist;
+  return isLow ? status.playlist.replace("/master", "/sound") : status.playlist;
 }
 
 const folder = (path) => path.split("/").slice(5).join("/"); // a new signature is no other stream

@@ -151,7 +151,7 @@ def test_from_the_countdown_to_the_replay(
     names = loaded(page)
     page.wait_for_function(PLAYS)
     assert names
-    assert not [name for name in names if not name.startswith("a")]
+    assert not [name for name in names if not name.startswith(("a", "s"))]
     assert room.get_attribute("data-low-data") == "yes"
     ada.is_accessible("room, sound only")
     page.get_by_test_id("with-picture").check()
@@ -198,7 +198,10 @@ def test_a_bad_line_gets_the_sound_only(hall: Hall, sign_in: Callable[[str], Vis
     names = loaded(page)
     assert page.get_by_test_id("audio-only").is_checked()
     page.wait_for_function(PLAYS, timeout=60_000)
-    assert {name[0] for name in names} == {"a"}
+    page.wait_for_function(
+        "() => performance.getEntriesByType('resource').some(({name}) => /\\/s\\d+\\.m4s/.test(name))"
+    )
+    assert {name[0] for name in names} <= {"a", "s"}
 
 
 def test_who_saves_data_begins_with_the_sound_only(hall: Hall, sign_in: Callable[[str], Visitor]) -> None:
@@ -208,14 +211,14 @@ def test_who_saves_data_begins_with_the_sound_only(hall: Hall, sign_in: Callable
     page.add_init_script("Object.defineProperty(navigator, 'connection', { value: { saveData: true } })")
     names = loaded(page)
     joins: list[str] = []
-    page.on("request", lambda sent: joins.append(sent.post_data or "") if sent.url.endswith("/join") else None)
+    page.on("request", lambda sent: joins.append(sent.post_data or "") if "/join" in sent.url else None)
     page.goto(hall.site.address + hall.path)
     page.wait_for_function(PLAYS, timeout=60_000)
-    assert {name[0] for name in names} == {"a"}
+    assert {name[0] for name in names} <= {"a", "s"}
     assert joins == ["low_data=1"]
     page.get_by_test_id("with-picture").check()
     page.wait_for_function(PLAYS)
-    assert {name[0] for name in names} == {"a", "v"}
+    assert "v" in {name[0] for name in names} <= {"a", "s", "v"}
 
 
 def test_a_pause_is_shown_with_its_end(hall: Hall, sign_in: Callable[[str], Visitor]) -> None:

@@ -116,7 +116,10 @@ def test_a_stream_is_packaged_with_picture_and_sound(studio: Studio) -> None:
     studio.send_all(session_id, chunks_of(webm(), 4))
     studio.package()
     (epoch,) = studio.epochs()
-    assert set(epoch.durations) == {"v", "a"}
+    assert set(epoch.durations) == {"v", "a", "s"}
+    assert studio.seconds("s", epoch, stream="a") == pytest.approx(4, abs=0.15)
+    sizes = [sum(path.stat().st_size for path in studio.path("1").glob(f"{name}0*.m4s")) for name in "as"]
+    assert sizes[1] < 0.6 * sizes[0]
     assert studio.seconds("v", epoch) == pytest.approx(4, abs=0.15)
     assert studio.seconds("a", epoch) == pytest.approx(4, abs=0.15)
     assert studio.seconds("v", epoch, stream="a") == pytest.approx(4, abs=0.15)
@@ -124,6 +127,7 @@ def test_a_stream_is_packaged_with_picture_and_sound(studio: Studio) -> None:
     master = studio.playlist("master.m3u8")
     assert "v.m3u8" in master
     assert "a.m3u8" in master
+    assert [line for line in studio.playlist("sound.m3u8") if line.endswith(".m3u8")] == ["a.m3u8", "s.m3u8"]
     live = studio.playlist("v.m3u8")
     assert "#EXT-X-ENDLIST" not in live
     assert [line for line in live if line.endswith((".m4s", '.mp4"'))][:2] == [
@@ -397,8 +401,12 @@ def test_all_playlists_of_a_recording_have_all_of_its_time(studio: Studio, monke
     studio.send_all(studio.begin(), list(chunks_of(webm(2), 2)))
     end_streams(studio.lecture.id, at=clock.now())
     studio.package()
-    assert [set(epoch.durations) for epoch in studio.epochs()] == [{"v", "a"}, {"v", "a"}, {"h", "v", "a"}]
-    for name in ("h", "v", "a"):
+    assert [set(epoch.durations) for epoch in studio.epochs()] == [
+        {"v", "a", "s"},
+        {"v", "a", "s"},
+        {"h", "v", "a", "s"},
+    ]
+    for name in "hvas":
         lines = studio.playlist(f"{name}_full.m3u8")
         seconds = [float(line[8:-1]) for line in lines if line.startswith("#EXTINF:")]
         assert sum(seconds) == pytest.approx(6, abs=0.3), name

@@ -176,6 +176,9 @@ def test_media_are_for_anybody_with_a_signed_address(page: Page, make: Make, cli
     anyone = make.app.test_client()
     playlist = anyone.get(f"{prefix}v.m3u8")
     assert (playlist.data, playlist.headers["Cache-Control"]) == (b"v.m3u8", "public, max-age=1")
+    with make.app.app_context():
+        store_media(stream, "a.m3u8")
+    assert anyone.get(f"{prefix}sound.m3u8").data == b"a.m3u8", "a stream of before there were two of sound"
     packed = client.get(f"{prefix}v.m3u8", headers={"Accept-Encoding": "gzip, deflate, br, zstd"})
     assert (gzip.decompress(packed.data), packed.headers["Content-Encoding"]) == (b"v.m3u8", "gzip")
     assert "Accept-Encoding" in packed.headers["Vary"]
