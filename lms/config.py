@@ -21,6 +21,7 @@ from lms.setting_values import (
     at_least,
     bounce_url,
     contact,
+    database_url,
     files_url,
     journal,
     languages,
@@ -71,14 +72,14 @@ SETTINGS = (
     Setting(
         "DATABASE_URL",
         "",
-        plain,
-        "SQLAlchemy URL of the database. Empty: SQLite in the data folder.",
+        database_url,
+        "postgresql://user:password@host/database, percent-encoded. Empty: SQLite in the data folder.",
         is_secret=True,
     ),
     Setting(
         "DATABASE_DIRECT_URL",
         "",
-        plain,
+        database_url,
         "URL of the same PostgreSQL without a pool such as PgBouncer in front, for signals, migrations and backups. "
         "Empty: LMS_DATABASE_URL.",
         is_secret=True,

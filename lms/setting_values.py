@@ -133,6 +133,16 @@ def bounce_url(value: str) -> str:
     return value
 
 
+def database_url(value: str) -> str:
+    """Nothing, or the address of a PostgreSQL or a file of SQLite."""
+    url = urlsplit(value)
+    is_known = url.scheme.partition("+")[0] in {"postgresql", "postgres", "sqlite"}
+    port = url.netloc.rpartition("@")[2].rpartition("]")[2].partition(":")[2]
+    if value and not (is_known and (port.isdigit() or not port)):
+        raise ValueError("postgresql://user:password@host/database, percent-encoded, or nothing for SQLite")
+    return value
+
+
 def valkey_url(value: str) -> str:
     """Nothing, or the address of a Valkey or Redis."""
     url = urlsplit(value)

@@ -98,6 +98,7 @@ def what_went_wrong(error: Exception) -> str | None:
     from sqlalchemy.exc import ArgumentError, DBAPIError
 
     from lms.config import BadSetting
+    from lms.core.db import reason_of
     from lms.core.errors import DomainError
 
     match error:
@@ -108,11 +109,11 @@ def what_went_wrong(error: Exception) -> str | None:
         case DomainError() | BadSetting():
             message = str(error)
         case DBAPIError():
-            message = (
-                f"cannot use the database: {str(error.orig).strip().splitlines()[0]} (run `lms init` to prepare it)"
-            )
+            is_unprepared = "no such table" in str(error.orig) or getattr(error.orig, "sqlstate", "") == "42P01"
+            remedy = " (run `lms init` to prepare it)" if is_unprepared else ""
+            message = f"cannot use the database: {reason_of(error)}{remedy}"
         case ArgumentError():
-            message = f"cannot use LMS_DATABASE_URL: {error}"
+            message = "LMS_DATABASE_URL is no address: postgresql://user:password@host/database, percent-encoded"
         case ModuleNotFoundError():
             message = f"the module {error.name} is not installed"
         case UnicodeEncodeError():

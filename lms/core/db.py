@@ -21,7 +21,7 @@ import structlog
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import DateTime, Dialect, Enum, Executable, MetaData, event, func, inspect, select
 from sqlalchemy.engine import Connection, CursorResult, Engine, ExceptionContext
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session, aliased
 from sqlalchemy.types import TypeDecorator
 
@@ -94,6 +94,12 @@ def text_enum(kind: type[StrEnum]) -> Enum:
         name=kind.__name__.lower(),
         values_callable=lambda members: [member.value for member in members],
     )
+
+
+def reason_of(error: Exception) -> str:
+    """What the database, or the way to it, says of an error of its driver: one line, without the names of libraries."""
+    lines = str(error.orig if isinstance(error, DBAPIError) else error).strip().splitlines()
+    return (lines or ["unknown"])[0].removeprefix("connection failed: ")
 
 
 SQLITE_HEAP = 128 * 1024 * 1024

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
+import psycopg
 import structlog
 from alembic.script import Script, ScriptDirectory
-from sqlalchemy import NullPool, String, create_engine, text
+from sqlalchemy import NullPool, String, create_engine, make_url, text
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Mapped, mapped_column
@@ -174,12 +175,37 @@ def check_not_restoring(config: Config) -> None:
         )
 
 
+def check_encoding(config: Config) -> None:
+    """Raises Refused for a PostgreSQL database that does not keep its text as UTF-8. One that is away is not refused.
+
+    Such a database is noticed here or never: SQLAlchemy cannot begin to work with one of SQL_ASCII.
+    """
+    if config.sqlite_file is not None:
+        return
+    url = make_url(config.direct_database).set(drivername="postgresql").render_as_string(hide_password=False)
+    try:
+        with psycopg.connect(url) as connection:
+            encoding = connection.info.parameter_status("server_encoding")
+    except psycopg.OperationalError:
+        return
+    if encoding != "UTF8":
+        raise Refused(
+            _(
+                "The database keeps text as %(encoding)s, and Serai needs UTF-8. Create another one with "
+                "`createdb --encoding UTF8 --locale C.UTF-8 --template template0`.",
+                encoding=encoding,
+            )
+        )
+
+
 def check_prepared(config: Config) -> None:
-    """Raises Refused where there is nothing to work with: no SQLite database, or a restore that was not finished.
+    """Raises Refused where there is nothing to work with: no SQLite database, a restore that was not finished, or a
+    database that cannot be used.
 
     Makes nothing, so that a backup can still be restored there.
     """
     check_not_restoring(config)
+    check_encoding(config)
     if config.sqlite_file is not None and not config.sqlite_file.exists():
         raise Refused(_NOT_PREPARED)
 

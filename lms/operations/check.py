@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+import psycopg
+from sqlalchemy.exc import DBAPIError
+
+from lms.core.db import reason_of
 from lms.core.i18n import english as _
 from lms.operations.checks import certificates, database, machines, service, stored_files
 from lms.operations.checks.model import CheckContext, Finding, Level, fault
@@ -89,5 +93,6 @@ def _findings(run_check: Check, context: CheckContext) -> Iterator[Finding]:
         yield from run_check(context)
     except Exception as error:
         about = run_check.__name__.removeprefix("check_").replace("_", " ")
-        text = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        is_database = isinstance(error, DBAPIError | psycopg.Error)
+        text = reason_of(error) if is_database else " ".join(f"{type(error).__name__}: {error}".split())[:300]
         yield fault(about, text, _("Fix this first, then run `lms check` again."))

@@ -19,6 +19,7 @@ from sqlalchemy import MetaData, NullPool, create_engine, func, inspect, make_ur
 from sqlalchemy.engine import Connection
 
 from lms.config import Config
+from lms.core import schema
 from lms.core.db import db, is_sqlite
 from lms.core.errors import Refused
 from lms.core.i18n import english as _
@@ -200,6 +201,7 @@ def _clear(config: Config) -> None:
 
 
 def _check_has_no_tables(config: Config) -> None:
+    schema.check_encoding(config)
     engine = create_engine(config.database, poolclass=NullPool)
     names = set(inspect(engine).get_table_names())
     if names and _UNFINISHED not in names:
@@ -225,9 +227,9 @@ def check_is_empty(config: Config, *, is_unfinished: bool) -> None:
         if path.exists() and path.stat().st_size and not is_unfinished:
             raise Refused(_("%(path)s already exists. Restore only into an empty folder.", path=path))
         return
+    _check_has_no_tables(config)
     with create_engine(config.database, poolclass=NullPool).connect() as connection:
         find_tool("pg_restore", connection, config)
-    _check_has_no_tables(config)
 
 
 def finish(connection: Connection) -> None:

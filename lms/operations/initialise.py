@@ -27,9 +27,11 @@ def initialise(config: Config, *, copies: bool = True, tell: Tell, at: datetime)
     """Migrates the database to the newest schema and loads what every installation has.
 
     An existing database is copied into the data folder before it is migrated, unless `copies` is false. Raises
-    Refused for a database that a newer version has migrated or that is too old, and where a copy cannot be made.
+    Refused for a database that a newer version has migrated, that is too old or not in UTF-8, and where a copy
+    cannot be made.
     """
     schema.check_not_restoring(config)
+    schema.check_encoding(config)
     with migrating.one_at_a_time(config, tell=tell):
         with db.engine.connect() as connection:
             revision = schema.revision_of(connection)

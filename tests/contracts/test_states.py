@@ -45,7 +45,6 @@ def git(*arguments: str) -> str:
 
 
 @pytest.mark.skipif("UPDATE_STATES" not in os.environ, reason="keeps a new state")
-@pytest.mark.databases(differs=True)
 def test_keep_the_state_of_today(fresh: Config) -> None:
     with create_app(fresh).app_context():
         initialise(fresh, tell=print, at=AT)
@@ -56,7 +55,6 @@ def test_keep_the_state_of_today(fresh: Config) -> None:
         db.engine.dispose()
 
 
-@pytest.mark.databases(differs=True)
 @pytest.mark.parametrize("name", NAMES)
 def test_a_database_of_each_state_is_migrated_to_the_schema_of_today(name: str, fresh: Config, tmp_path: Path) -> None:
     copy = tmp_path / "copy"

@@ -62,14 +62,51 @@ def test_one_line(
     assert message in line
 
 
+NO_ADDRESS = (
+    "lms: LMS_DATABASE_URL cannot be used: postgresql://user:password@host/database, percent-encoded, or nothing for "
+    "SQLite\n"
+)
+
+
 @pytest.mark.parametrize(
-    "address", ["nothing", "mysql://x", "postgresql+psycopg://nobody@127.0.0.1:1/x"], ids=["junk", "mysql", "away"]
+    ("address", "message"),
+    [
+        ("nothing", NO_ADDRESS),
+        ("mysql://x", NO_ADDRESS),
+        ("postgresql://user:pass/word@127.0.0.1/x", NO_ADDRESS),
+        (
+            "postgresql+psycopg://nobody@127.0.0.1:1/x",
+            'lms: cannot use the database: connection to server at "127.0.0.1", port 1 failed: Connection refused\n',
+        ),
+    ],
+    ids=["junk", "mysql", "not encoded", "away"],
 )
 def test_a_database_that_cannot_be_used(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], address: str
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], address: str, message: str
 ) -> None:
     monkeypatch.setenv("LMS_DATABASE_URL", address)
-    assert wrong(monkeypatch, capsys, "report", "totals")[0] == 1
+    assert wrong(monkeypatch, capsys, "report", "totals") == (1, message)
+
+
+def test_a_database_without_tables_is_to_be_prepared(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], data: Path
+) -> None:
+    (data / "data").mkdir()
+    (data / "data" / "serai.db").touch()
+    message = "lms: cannot use the database: no such table: partnership (run `lms init` to prepare it)\n"
+    assert wrong(monkeypatch, capsys, "report", "totals") == (1, message)
+
+
+def test_a_check_of_a_database_that_is_away_names_no_library(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LMS_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/x")
+    monkeypatch.setattr(sys, "argv", ["lms", "check", "--quick"])
+    with pytest.raises(SystemExit) as left:
+        main()
+    first = capsys.readouterr().out.splitlines()[0]
+    refused = 'fault    schema: connection to server at "127.0.0.1", port 1 failed: Connection refused'
+    assert (left.value.code, first) == (1, refused)
 
 
 def test_a_file_that_cannot_be_written(

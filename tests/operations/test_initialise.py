@@ -12,13 +12,14 @@ from pathlib import Path
 import pytest
 from apiflask import APIFlask
 from flask_migrate import upgrade
-from sqlalchemy import text
+from sqlalchemy import create_engine, make_url, text
 
 from lms.app import create_app
 from lms.config import Config
 from lms.core import schema
 from lms.core.db import db
 from lms.core.errors import Refused
+from lms.operations import databases
 from lms.operations.initialise import COPIES, copy_before, initialise
 from tests.later_migration import add_later_migration
 
@@ -136,3 +137,21 @@ def test_a_postgresql_that_cannot_be_dumped_is_not_migrated(
     assert "`lms init --no-copy`" in str(refused.value)
     assert copies(fresh) == []
     assert (schema.find_mismatch() or "").endswith("Run `lms init`.")
+
+
+@pytest.mark.parametrize("fresh", ["postgresql"], indirect=True)
+def test_a_database_that_is_not_in_utf8_is_refused_with_a_sentence(fresh: Config) -> None:
+    url = make_url(fresh.database)
+    server = create_engine(url.set(database="postgres"), isolation_level="AUTOCOMMIT")
+    with server.connect() as connection:
+        connection.execute(text("DROP DATABASE fresh WITH (FORCE)"))
+        connection.execute(text("CREATE DATABASE fresh ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0"))
+    server.dispose()
+    for attempt in (
+        lambda: initialise(fresh, tell=print, at=AT),
+        lambda: schema.check(fresh),
+        lambda: databases.check_is_empty(fresh, is_unfinished=False),
+        lambda: databases.clear_unfinished(fresh),
+    ):
+        with pytest.raises(Refused, match="The database keeps text as SQL_ASCII, and Serai needs UTF-8"):
+            attempt()
