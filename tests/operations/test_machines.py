@@ -117,6 +117,14 @@ def test_another_media_key_is_named_by_its_setting(installation: Installation) -
     assert faults(installation) == [(Level.FAULT, "settings", "LMS_MEDIA_KEY has another value on b")]
 
 
+def test_the_address_that_a_demonstration_made_of_its_port_is_no_fault(installation: Installation) -> None:
+    heartbeat(installation, "b", facts(installation))
+    installation.config.base_url = "http://127.0.0.1:8000"  # as a command has it
+    assert faults(installation) == [(Level.FAULT, "settings", "LMS_BASE_URL has another value on b")]
+    installation.config.demonstration_mark.write_text("{}")
+    assert faults(installation) == []
+
+
 def test_a_secret_that_is_being_replaced_is_no_fault(installation: Installation) -> None:
     mine = facts(installation)
     heartbeat(installation, "b", mine)
