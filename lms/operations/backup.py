@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -24,6 +23,7 @@ from lms.core.file_store import StoredFile
 from lms.core.folder_files import FolderFiles
 from lms.core.i18n import english as _
 from lms.core.journal import place_of, sync_folder
+from lms.core.last_backup import note_backup
 from lms.core.roles import SYSTEM
 from lms.operations import manifest
 from lms.operations.databases import FILE_NAMES, Tell, copy_to, count_rows, kind_of, one_moment
@@ -32,10 +32,6 @@ from lms.operations.manifest import FileEntry, Manifest
 from lms.version import build_version
 
 JOURNAL = "journal.jsonl"
-LAST_BACKUP = "last-backup.json"
-"""The file in the data folder that says when the last backup was taken, and where it is."""
-STORED_RECORD = f"identity/{LAST_BACKUP}"
-"""The same among the stored files, for other machines."""
 LEFT_OUT = tuple(f"{name}/" for name in files.TEMPORARY)
 CLOCKS_DIFFER = timedelta(minutes=5)
 """The clock of object storage and that of this machine differ by less."""
@@ -104,9 +100,7 @@ def take_backup(
         for part in [building, *(path for path in building.rglob("*") if path.is_dir())]:
             sync_folder(part)
         manifest.write(building, taken.manifest)
-    record = {"taken_at": taken.manifest.taken_at, "folder": str(folder)}
-    (config.folder / LAST_BACKUP).write_text(json.dumps(record), encoding="utf-8")
-    files.store(STORED_RECORD, json.dumps(record).encode())
+    note_backup(config, taken.manifest.taken_at, folder)
     return taken
 
 

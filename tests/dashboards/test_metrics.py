@@ -5,15 +5,16 @@ from __future__ import annotations
 import http.client
 import os
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from apiflask import APIFlask
 from prometheus_client.parser import text_string_to_metric_families
 
 from lms.config import BadSetting, Config
-from lms.core import clock, instruments, jobs
+from lms.core import clock, files, instruments, jobs
 from lms.core.db import action, db
+from lms.core.last_backup import STORED_RECORD, note_backup
 from lms.core.process_heartbeats import ProcessKind, record_heartbeat
 from lms.core.roles import SYSTEM
 from lms.mail import outbox, sending
@@ -73,6 +74,20 @@ def test_the_figures_are_those_of_the_rows(app: APIFlask) -> None:
     assert found["serai_worker_last_seen_timestamp_seconds", ""] == pytest.approx(earlier.timestamp(), abs=0.01)
     assert found["serai_signing_certificate_expiry_timestamp_seconds", ""] > now.timestamp()
     assert found["serai_build_info", f"version={build_version()}"] == 1
+
+
+def test_the_last_backup_is_told_but_for_a_demonstration(app: APIFlask) -> None:
+    config, name = app.extensions["lms.config"], ("serai_last_backup_timestamp_seconds", "")
+    assert read(app)[name] == 0
+    with app.app_context():
+        note_backup(config, "2026-11-27T02:00:00+00:00", config.folder / "backup")
+    assert read(app)[name] == datetime(2026, 11, 27, 2, tzinfo=UTC).timestamp()
+    config.demonstration_mark.write_text("{}")
+    assert name not in read(app)
+    config.demonstration_mark.unlink()
+    (config.folder / "last-backup.json").unlink()
+    with app.app_context():
+        files.delete(STORED_RECORD)
 
 
 def test_requests_are_counted_by_kind_and_status(app: APIFlask) -> None:

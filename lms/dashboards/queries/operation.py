@@ -19,6 +19,7 @@ from lms.core.db import db, is_sqlite
 from lms.core.engines import engines as engines_of_app
 from lms.core.gauges import Gauge
 from lms.core.jobs import Job, JobState
+from lms.core.last_backup import find_last_backup
 from lms.core.process_heartbeats import ProcessKind, list_alive, worker_last_seen
 from lms.mail.outbox import MailState, OutboxMail
 from lms.streaming.queries import list_streams_to_package
@@ -89,6 +90,12 @@ def collect_operation(config: Config, *, at: datetime) -> list[Gauge]:
         Gauge("disk_free_bytes", "Free space where the data folder is.", {"": disk.free}),
         Gauge("disk_size_bytes", "Size of the disk where the data folder is.", {"": disk.total}),
     ]
+    if not config.is_demonstration:
+        last = find_last_backup(config)
+        moment = 0.0 if last is None else last.taken_at.timestamp()
+        gauges.append(
+            Gauge("last_backup_timestamp_seconds", "When the last backup was taken; 0 if never.", {"": moment})
+        )
     try:
         took, size = measure_database()
         gauges += [

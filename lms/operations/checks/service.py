@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -16,13 +15,14 @@ from sqlalchemy import func, select
 
 from lms.catalogue.actions.time_zones import find_shifts, last_version
 from lms.config import SETTINGS, Config
-from lms.core import clock, engines, files, journal, recurring, zones
+from lms.core import clock, engines, journal, recurring, zones
 from lms.core.db import db
 from lms.core.ffmpeg import find_ffmpeg
 from lms.core.i18n import english as _
 from lms.core.i18n import english_n as _n
 from lms.core.i18n import find_translated
 from lms.core.jobs import AWAY, Job, JobState
+from lms.core.last_backup import find_last_backup
 from lms.core.process_heartbeats import is_worker_alive, worker_last_seen
 from lms.core.typesetting import can_draw
 from lms.dashboards.queries.administration import failed_jobs
@@ -31,7 +31,6 @@ from lms.mail import rendering
 from lms.mail.bounce_mailbox import MailboxAddress, mailbox_state
 from lms.mail.outbox import MailState, OutboxMail
 from lms.operations.aftermath import is_unchanged_since_restore
-from lms.operations.backup import LAST_BACKUP, STORED_RECORD
 from lms.operations.checks.model import CheckContext, Finding, fault, ok, warning
 from lms.recordings.queries import measure_recordings
 from lms.version import build_version
@@ -354,27 +353,17 @@ def _check_stored_journal(config: Config) -> Iterator[Finding]:
         yield ok(_("journal"), _n("%(num)s entry", "%(num)s entries", count))
 
 
-def _read_last_backup(config: Config) -> dict[str, str]:
-    """When and where the last backup was taken, on this machine or another. Raises OSError or ValueError."""
-    stored = files.find(STORED_RECORD)
-    text = stored.decode() if stored is not None else (config.folder / LAST_BACKUP).read_text(encoding="utf-8")
-    record: dict[str, str] = json.loads(text)
-    return record
-
-
 def check_backup(context: CheckContext) -> Iterator[Finding]:
     """Whether the last backup is recent."""
     if context.config.is_demonstration:
         return
     remedy = _("Run `lms backup FOLDER` every day, and check the timer's log.")
-    try:
-        content = _read_last_backup(context.config)
-        taken_at = datetime.fromisoformat(content["taken_at"])
-    except (OSError, ValueError, KeyError):
+    last = find_last_backup(context.config)
+    if last is None:
         yield warning(_("backup"), _("there is none yet"), remedy)
         return
-    message = _("%(time)s, in %(folder)s", time=written_time(taken_at), folder=content["folder"])
-    if context.at - taken_at > OLD_BACKUP:
+    message = _("%(time)s, in %(folder)s", time=written_time(last.taken_at), folder=last.folder)
+    if context.at - last.taken_at > OLD_BACKUP:
         yield warning(_("backup"), _("the latest is old: %(backup)s", backup=message), remedy)
     else:
         yield ok(_("backup"), message)
