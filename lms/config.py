@@ -163,6 +163,7 @@ SETTINGS = (
     ),
     Setting("SIGNATORY_OFFICE", "", printed, "Office of the signatory, printed below the name. Empty: the organiser."),
     Setting("CONTACT", "lectures@ministry.example", plain, "E-mail address for help and about personal data."),
+    Setting("OPERATOR", "", plain, "E-mail address that is told when a service fails, by systemd. Empty: none."),
     Setting(
         "SECURITY_CONTACT",
         "",
@@ -294,6 +295,7 @@ class Config:
     signatory_office: str
     contact: str
     security_contact: str
+    operator: str
     reporting_zone: str
     organiser_city: str
     organiser_city_names: str

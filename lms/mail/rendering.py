@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.utils import format_datetime
+from email.utils import format_datetime, make_msgid
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -242,11 +242,29 @@ class Sender:
 
     def __call__(self, mail: OutboxMail) -> None:
         """Sends the mail of one row. Raises OSError (smtplib's errors are such) when it cannot."""
-        letter = letter_of(render(mail, self._config))
+        self.deliver(render(mail, self._config))
+
+    def deliver(self, message: EmailMessage) -> None:
+        """Sends a message that is in no outbox. Raises as a call does."""
+        letter = letter_of(message)
         if self._folder is None:
             self._server.send(letter)
         else:
             _write(letter.content, self._folder)
+
+
+def send_at_once(config: Config, *, address: str, subject: str, text: str) -> None:
+    """Sends a text to an address, past the outbox and the database. Raises OSError, and ValueError for no address."""
+    message = EmailMessage(POLICY)
+    message["Subject"] = subject
+    message["From"] = config.mail_from
+    message["To"] = Address(addr_spec=address)
+    message["Date"] = format_datetime(clock.now())
+    message["Message-ID"] = make_msgid(domain=urlsplit(config.base_url).hostname)
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content(text)
+    with Sender(config) as send:
+        send.deliver(message)
 
 
 def probe(config: Config) -> None:
