@@ -22,10 +22,13 @@ def user() -> None:
 def create_user(email: str, name: str, role: str, country: str | None) -> None:
     """Grants a role and prints a one-time link to sign in and set a password."""
     from lms.people.actions.access import create_staff
+    from lms.people.rules import INVITATION_LASTS
 
     with application() as config:
-        secret = create_staff(email, name, Role(role), country, by=SYSTEM, at=clock.now())
+        at = clock.now()
+        secret = create_staff(email, name, Role(role), country, by=SYSTEM, at=at)
         click.echo(f"{config.base_url}/sign-in/{secret}")
+        click.echo(f"The link works once, until {at + INVITATION_LASTS:%Y-%m-%d %H:%M} UTC.", err=True)
 
 
 @user.command("reset-second-factor")

@@ -76,6 +76,30 @@ def test_a_service_runs_a_command_with_the_settings_file_and_hardened(unit: Path
         assert "OOMPolicy=continue" in lines
 
 
+def test_the_operator_is_told_of_every_service_that_fails() -> None:
+    told = [unit for unit in SERVICES if "OnFailure=serai-failed@%n.service\n" in unit.read_text(encoding="utf-8")]
+    assert {unit.name for unit in SERVICES} - {unit.name for unit in told} == {"serai-failed@.service"}
+
+
+@pytest.mark.skipif(shutil.which("logrotate") is None, reason="logrotate is not installed here")
+def test_logrotate_keeps_the_log_of_the_service_for_it_alone(tmp_path: Path) -> None:
+    log, rules = tmp_path / "serai.log", tmp_path / "rules"
+    log.write_text("{}\n" * 3)
+    log.chmod(0o600)
+    text = (DEPLOY / "logrotate" / "serai").read_text(encoding="utf-8")
+    named = {line.split("append:")[1] for line in (DEPLOY / "logrotate" / "serai-log.conf").read_text().splitlines()
+             if "append:" in line}  # fmt: skip
+    assert named == {"/var/log/serai/serai.log"}
+    assert "su serai serai" in text
+    rules.write_text(text.replace("/var/log/serai/serai.log", str(log)).replace("su serai serai", ""))
+    rules.chmod(0o600)
+    command = ["logrotate", "--force", "--state", str(tmp_path / "state"), str(rules)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (log.read_text(), (tmp_path / "serai.log.1").read_text()) == ("", "{}\n" * 3)
+    assert (tmp_path / "serai.log.1").stat().st_mode & 0o777 == 0o600
+
+
 NGINX = DEPLOY / "nginx" / "serai.conf"
 UPLOADS_END = "    # Addresses that take files: end\n"
 _PARTS = {"int": "[0-9]+", "": "[^/]+"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from click.testing import CliRunner, Result
 from pyotp import TOTP
 
 from lms.cli.main import lms
+from lms.core import clock
 
 
 @pytest.fixture
@@ -44,6 +47,8 @@ def test_user_create_prints_a_link(data: Path) -> None:
     answer = run("user", "create", "ada@example.org", "--name", "Ada Min", "--role", "administrator")
     assert answer.exit_code == 0
     assert answer.stdout.startswith("https://lectures.example/sign-in/")
+    week = f"{clock.now() + timedelta(days=7):%Y-%m-%d}"
+    assert re.fullmatch(rf"The link works once, until {week} \d\d:\d\d UTC\.\n", answer.stderr)
     missing = run("user", "create", "fo@example.org", "--name", "Fo", "--role", "focal_point")
     assert str(missing.exception) == "Choose the country of the focal point."
 
