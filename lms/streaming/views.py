@@ -20,8 +20,8 @@ from lms.core.i18n import _
 from lms.streaming.actions import begin_streaming, go_live, receive_chunk, stop_streaming
 from lms.streaming.addresses import check_media_address, media_address, media_key
 from lms.streaming.chunk_store import count_chunks
-from lms.streaming.models import StreamSession, Track
 from lms.streaming.encoder import AUDIO
+from lms.streaming.models import StreamSession, Track
 from lms.streaming.playlists import SOUND, TRIMMED
 from lms.streaming.queries import get_session, get_trimmed_playlist, is_shown
 from lms.streaming.rules import (
