@@ -111,8 +111,9 @@ fonts: assets ## installs the large fonts that certificates in CJK need
 video: $(VENV)/.video ## installs ffmpeg, for lectures given in the browser, where the system has none
 
 .PHONY: wheel
-wheel: $(VENV)/.dev assets ## builds an installable package into dist/
-	@$(RUN) -m build --wheel --no-isolation --outdir dist
+wheel: assets ## builds an installable package into dist/
+	@rm -f dist/serai-*.whl
+	@$(RUN) -m hatchling build --target wheel --directory dist
 
 .PHONY: sbom
 sbom: $(VENV)/.dev ## writes the software bill of materials (CycloneDX) into dist/
@@ -163,7 +164,7 @@ $(VENV)/.runtime: $(VENV)/.made requirements.txt
 	@touch $@
 
 $(VENV)/.build: $(VENV)/.runtime requirements-build.txt
-	@echo "Libraries: what builds the assets"
+	@echo "Libraries: what builds the assets and the wheel"
 	@$(PIP) -r requirements-build.txt
 	@touch $@
 

@@ -63,6 +63,13 @@ def test_make_says_it_before_anything_else() -> None:
         assert f"\n{target}: needs-tests" in text
 
 
+def test_a_wheel_is_built_without_what_only_tests_need(tmp_path: Path) -> None:
+    command = ["make", "-n", "wheel", f"VENV={tmp_path}/venv"]
+    printed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    assert "-r requirements-build.txt" in printed
+    assert "-r requirements-dev.txt" not in printed
+
+
 @pytest.mark.parametrize("ci", ["", "1"])
 def test_a_test_without_its_program_is_skipped_and_fails_in_ci(monkeypatch: pytest.MonkeyPatch, ci: str) -> None:
     from tests.proxy import nginx
