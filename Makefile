@@ -60,6 +60,11 @@ coverage: needs-tests $(VENV)/.dev $(VENV)/.video assets fonts fonts-tests valid
 test-tls: needs-tests $(VENV)/.dev $(VENV)/.video assets fonts fonts-tests ## runs all browser journeys through nginx with TLS
 	@$(BIN)/pytest -rs tests/journeys -m "not long" --through=tls
 
+.PHONY: test-containers
+test-containers: $(VENV)/.dev wheel ## starts both compose files with podman, as root, and runs the documented commands in them
+	@sh tools/needs.sh tests podman debootstrap
+	@$(BIN)/pytest -n0 -rs tests/containers/start_compose.py
+
 .PHONY: bench
 bench: $(VENV)/.dev assets ## measures the aims of speed at full size (ARGS=--all: every topic; ARGS="--only NAME --json")
 	@$(RUN) -m bench $(ARGS)

@@ -2,7 +2,8 @@
 # Checks for what a system may lack, and says how to get it.
 #
 #   needs.sh venv             Python with its venv module, without which nothing works
-#   needs.sh tests PART ...   chromium, nginx, java, pgbouncer or promtool: the tests that need a missing part are skipped
+#   needs.sh tests PART ...   chromium, nginx, java, pgbouncer, promtool, podman or debootstrap: the tests that need a missing
+#                             part are skipped, those of podman and debootstrap fail
 #
 # As root on a Debian-like system, it installs what is missing. It never asks for anything. With CI set, a missing part is
 # an error.
@@ -63,6 +64,10 @@ tests)
     nginx) part nginx "nginx" "tests/web/test_nginx.py and tests/journeys/test_behind_tls.py" "${NGINX:-nginx}" ;;
     promtool) part prometheus "Prometheus' promtool" "the checks of its rules (tests/contracts/test_observability.py)" promtool ;;
     java) part default-jre-headless "Java" "the validation of all pages (tests/contracts/test_html.py)" java ;;
+    podman) # with Debian's other parts for networks
+      part podman-compose "podman" "make test-containers" podman-compose
+      ;;
+    debootstrap) part debootstrap "debootstrap" "make test-containers" debootstrap ;;
     pgbouncer) part pgbouncer "PgBouncer" "tests/engines/test_pgbouncer.py" pgbouncer ;;
     *)
       echo "needs.sh: no such part: $name" >&2
@@ -79,7 +84,7 @@ tests)
   fi
   ;;
 *)
-  echo "usage: needs.sh venv | needs.sh tests chromium|nginx|java|pgbouncer|promtool ..." >&2
+  echo "usage: needs.sh venv | needs.sh tests chromium|nginx|java|pgbouncer|promtool|podman|debootstrap ..." >&2
   exit 2
   ;;
 esac
