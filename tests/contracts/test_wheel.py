@@ -71,9 +71,13 @@ def test_a_wheel_of_sources_without_git_has_the_version_of_their_checkout(tmp_pa
         shutil.copy(ROOT / name, sources / name)
     for name in ("migrations", "seeds", "static"):
         (sources / name).mkdir()
+        (sources / name / "file").touch()
     (sources / "lms" / "version.txt").write_text("0.1.0.dev7+g0123abcd", encoding="ascii")
-    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(tmp_path), str(sources)]
-    subprocess.run(command, check=True, capture_output=True)  # the wheel is made of the archive
+    build = [sys.executable, "-m", "hatchling", "build", "--directory", str(tmp_path), "--target"]
+    subprocess.run([*build, "sdist"], check=True, capture_output=True, cwd=sources)
+    shutil.unpack_archive(next(tmp_path.glob("*.tar.gz")), tmp_path / "unpacked", filter="data")
+    (archive,) = (tmp_path / "unpacked").iterdir()
+    subprocess.run([*build, "wheel"], check=True, capture_output=True, cwd=archive)
     assert {path.name for path in tmp_path.glob("serai-*")} == {
         "serai-0.1.0.dev7+g0123abcd.tar.gz",
         "serai-0.1.0.dev7+g0123abcd-py3-none-any.whl",
