@@ -27,6 +27,7 @@ VERSION = "1.30"
 VARIABLES = {"LMS_CONFIG"} | {
     name for each in SETTINGS for name in (each.variable, *([each.file_variable] if each.is_secret else []))
 }
+CERTIFICATES = "/etc/letsencrypt/live/lectures.example"
 NAME, COMPONENT = "app.kubernetes.io/name", "app.kubernetes.io/component"
 
 
@@ -105,19 +106,21 @@ def test_nginx_of_compose_has_three_servers_and_the_media_key(services: dict[str
     for old, new in paths.items():
         assert old in sed
         sed = sed.replace(old, str(new))
-    subprocess.run(["/bin/sh", "-c", sed], check=True)
+    subprocess.run(["/bin/sh", "-c", sed], check=True, env={**os.environ, "SERAI_HOST": "lectures.test"})
     text = (tmp_path / "serai.conf").read_text(encoding="utf-8")
     assert text.count(":8000 max_fails=1 fail_timeout=5s;") == 3
     assert "the-value-of-LMS_MEDIA_KEY" not in text
     assert '"a-key-of-picture-and-sound"' in text
-    check_with_nginx(text, make_certificate(tmp_path), tmp_path)
+    assert "lectures.example" not in text
+    assert text.count("server_name lectures.test;") == 2
+    check_with_nginx(text.replace("/run/tls", CERTIFICATES), make_certificate(tmp_path), tmp_path)
 
 
 def check_with_nginx(text: str, certificate: Certificate, folder: Path) -> None:
     """Has nginx read a configuration; names of servers stand for this machine."""
     for old, new in {
-        "/etc/letsencrypt/live/lectures.example/fullchain.pem": str(certificate.chain),
-        "/etc/letsencrypt/live/lectures.example/privkey.pem": str(certificate.key),
+        f"{CERTIFICATES}/fullchain.pem": str(certificate.chain),
+        f"{CERTIFICATES}/privkey.pem": str(certificate.key),
         "/var/lib/nginx": str(folder),
         "/var/log/nginx": str(folder),
         "    listen [::]:80;\n": "",
