@@ -55,13 +55,15 @@ def tell_of_failure(unit: str) -> None:
 def _send(address: str, subject: str, text: str) -> str:
     """Sends an e-mail; returns what became of it. Raises ClickException where it cannot be sent."""
     from lms.config import Config
+    from lms.core.logs import configure
     from lms.mail.rendering import send_at_once
 
     config = Config.load()
+    configure("CRITICAL")  # what is wrong is said here
     try:
         send_at_once(config, address=address, subject=subject, text=text)
     except OSError as error:
-        raise click.ClickException(f"the e-mail was not sent: {error}") from error
+        raise click.ClickException(f"the e-mail was not sent: {error.strerror or error}") from error
     except ValueError as error:
         raise click.ClickException(f"{address} is no e-mail address") from error
     folder = config.mail_folder
