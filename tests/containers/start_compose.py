@@ -29,6 +29,11 @@ OPERATIONS = (ROOT / "docs" / "OPERATIONS.md").read_text(encoding="utf-8")
 LEFT_OUT = "editor() { :; }; systemctl() { :; }; sleep() { command sleep 5; }\n"
 """What of the commands is for a person or a machine with systemd, and a wait that is longer than it has to be here."""
 
+REMOVE = """
+podman pod rm -f -t 5 pod_serai-tests; podman network rm -f serai-tests_inner
+podman volume ls -q --filter name=serai-tests_ | xargs -r podman volume rm
+"""
+
 
 def blocks_of(heading: str) -> list[str]:
     """The blocks of commands below a heading."""
@@ -64,9 +69,13 @@ class Deployment:
             time.sleep(1)
 
     def check(self, *services: str) -> None:
-        """Each of these has a health check, which finds that it is well."""
+        """Each of these has a health check, which finds that it is well as soon as it runs."""
+        until = time.monotonic() + 120
         for service in services:
-            self.run(f"podman healthcheck run serai-tests_{service}_1")
+            command = ["podman", "healthcheck", "run", f"serai-tests_{service}_1"]
+            while subprocess.run(command, capture_output=True).returncode:
+                assert time.monotonic() < until, service
+                time.sleep(1)
 
 
 @pytest.fixture
@@ -90,9 +99,7 @@ def deployment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Depl
     try:
         yield prepared
     finally:
-        for name in ("compose.yaml", "compose.scale.yaml"):
-            subprocess.run(["podman", "compose", "-f", name, "down", "--volumes", "-t", "5"], cwd=folder)
-        subprocess.run("podman volume ls -q --filter name=serai-tests_ | xargs podman volume rm", shell=True)
+        subprocess.run(REMOVE, shell=True)
 
 
 def test_one_machine_starts_backs_up_updates_and_is_restored(deployment: Deployment) -> None:
