@@ -72,7 +72,7 @@ def check_mail_server(context: CheckContext) -> Iterator[Finding]:
     try:
         rendering.probe(context.config)
     except OSError as error:  # smtplib's errors are OSErrors too
-        reason = _("no answer: %(error)s", error=error)
+        reason = _("no answer: %(error)s", error=error.strerror or error)
         yield fault(_("mail"), reason, _("Check LMS_MAIL_URL, the mail server and the network."))
     else:
         yield ok(_("mail"), _("the server answers") if context.config.mail_url else _("is written to files"))
