@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -202,6 +203,10 @@ def test_the_page_and_its_files(client: FlaskClient, make: Make, lecture: int) -
     for anchor in ("funnel", "countries", "sources", "late", "early", "rejoins"):
         part = text[text.index(f'<section class="part" id="{anchor}">') :]
         assert part.index("<table") < part.index("<svg") < part.index("</table>") < part.index("</section>"), anchor
+    for table in re.findall(r"<table.*?</table>", text):
+        rows = re.findall(r"<tr.*?</tr>", table)  # whose cells screen readers count without the bars
+        cells = {len(re.findall(r"<t[hd](?![^>]*aria-hidden)[ >]", row)) for row in rows}
+        assert len(cells) == 1, table
     assert text.index('id="curve"') < text.index('id="annex"') < text.index('id="minutes"')
     first, annex, *_rest = sheets_of(client.get(f"/lectures/{lecture}/report.pdf").data)
     assert "3 of 6 people enrolled attended (50 %)" in first
