@@ -33,6 +33,11 @@ function write(element, text) {
 const say = (text) => document.dispatchEvent(new CustomEvent("say", { detail: text }));
 const tellLine = (text) => write(byId("line"), text);
 
+function forgetCounting() {
+  const line = byId("line"); // absent for staff
+  if (line && !follows() && line.textContent === room.dataset.kept) tellLine("");
+}
+
 async function join() {
   if (token || joining || !room.dataset.joinUrl) return;
   joining = true;
@@ -225,7 +230,7 @@ if (room) {
     show(detail.state);
     showViewers(detail.viewers);
   });
-  room.addEventListener("follows", () => { if (!follows()) settle(false); });
+  room.addEventListener("follows", () => { if (!follows()) settle(false).then(forgetCounting); });
   room.addEventListener("counted", poll);
   room.addEventListener("lowdata", () => settle(true));
   addEventListener("online", () => { beat(); poll(); });

@@ -6,7 +6,6 @@ const room = document.getElementById("room");
 const studio = document.getElementById("studio");
 const byId = (id) => document.getElementById(id);
 const KINDS = ["video/webm;codecs=vp8,opus", "video/webm;codecs=h264,opus", "video/webm"];
-const SOUND_KINDS = ["audio/webm;codecs=opus", "audio/webm"];
 const AUDIENCE_SECONDS = 5;
 const SLOW_CHUNKS = 4;
 const LOST_CHUNKS = 3; // with so many and without the first, nothing of a session can be played
@@ -18,7 +17,6 @@ let session = null; // { token, address, id, folder, track, count, isSoundOnly, 
 let recorder = null;
 let audience = null;
 let resumesAt = studio && studio.dataset.resumes ? new Date(studio.dataset.resumes) : null;
-let lock = null;
 let isBusy = false;
 let isSoundOnly = false;
 let isTaken = false;
@@ -29,22 +27,23 @@ let playableAt = 0; // when the playlist grew last, by this page's own clock
 
 const store = `studio-session-${studio ? studio.dataset.lecture : ""}`;
 const now = () => performance.now() / 1000; // a clock that nobody sets
-const words = (name, values = {}) => Object.entries(values).reduce((text, [key, value]) => text.replace(`{${key}}`, value), studio.dataset[name] || "");
+const words = (name, value) => (studio.dataset[name] || "").replace(/{\w+}/, () => value); // none has more than one part that varies
 const state = () => room.dataset.state;
 const isSending = () => Boolean(session) && session.track === "main"; // to viewers
 const setText = (element, text) => { if (element.textContent !== text) element.textContent = text; };
-const say = (name, values) => setText(byId("studio-line").firstElementChild, words(name, values));
+const sayText = (text) => setText(byId("studio-line").firstElementChild, text);
+const say = (name, value) => sayText(words(name, value));
 
 // What the page says
 
 function tell() {
   const isLive = isSending();
   if (state() === "over" && rest) say("ended");
-  else if (refusal) setText(byId("studio-line").firstElementChild, refusal);
+  else if (refusal) sayText(refusal);
   else if (isTaken && state() === "live") say("taken");
   else if (isLive && outbox.trouble) say(outbox.trouble);
   else if (isLive && isSoundOnly) say("disk");
-  else if (isLive && playableAt && now() - playableAt > Number(studio.dataset.stuckSeconds)) say("stuck");
+  else if (isLive && playableAt && now() - playableAt > studio.dataset.stuckSeconds) say("stuck");
   else if (isLive) say(delay === null ? "starts" : sources.isMuted ? "micOff" : "live");
   else if (session) say(outbox.trouble || "rehearses");
   else if (state() === "paused") say("paused");
@@ -54,29 +53,33 @@ function tell() {
   tellBack();
 }
 
+// This page sent before it was loaded again
+const wasSending = () => state() === "live" && !session && sessionStorage.getItem(store);
+
 function elsewhere() {
+  if (wasSending()) return ["goesOn"];
   if (!audience || !audience.sender) return ["nobody"];
-  if (audience.on_air === "interrupted") return ["vanished", { name: audience.sender }];
-  return [audience.is_own ? "elsewhereOwn" : "elsewhere", { name: audience.sender }];
+  if (audience.on_air === "interrupted") return ["vanished", audience.sender];
+  return [audience.is_own ? "elsewhereOwn" : "elsewhere", audience.sender];
 }
 
 async function tellLine() {
   const waiting = await outbox.count();
   let text = "";
-  if ((session || rest) && waiting && (outbox.trouble || rest)) text = words("lineLost", { seconds: waiting });
+  if ((session || rest) && waiting && (outbox.trouble || rest)) text = words("lineLost", waiting);
   else if (session && outbox.aside.size) text = words("lineAside");
-  else if (session && waiting > SLOW_CHUNKS) text = words("lineSlow", { seconds: waiting });
+  else if (session && waiting > SLOW_CHUNKS) text = words("lineSlow", waiting);
   else if (session && session.count) text = words("lineGood");
   setText(byId("quality"), text);
   const isShown = isSending() && delay !== null && !outbox.trouble;
-  setText(byId("delay"), isShown ? words("delay", { seconds: Math.round(delay) }) : "");
+  setText(byId("delay"), isShown ? words("delay", Math.round(delay)) : "");
 }
 
 function tellBack() {
   byId("back").hidden = state() !== "paused";
   if (state() !== "paused") return;
   const time = resumesAt && resumesAt.toLocaleTimeString(document.documentElement.lang, { timeStyle: "short", hourCycle: "h23", timeZone: studio.dataset.zone });
-  setText(byId("back-text"), time ? words(resumesAt < new Date() ? "backLate" : "backAt", { time }) : "");
+  setText(byId("back-text"), time ? words(resumesAt < new Date() ? "backLate" : "backAt", time) : "");
 }
 
 function tellVoice() {
@@ -87,27 +90,22 @@ function tellVoice() {
 
 function tellTrouble(name) {
   setText(byId("trouble"), words(name));
-  if (name && !sources.microphone) setText(byId("studio-line").firstElementChild, words(name));
+  if (name && !sources.microphone) say(name);
 }
 
 function buttons() {
   const isLive = isSending();
   const isReady = Boolean(sources && sources.microphone);
-  byId("allow").hidden = isReady;
   byId("cover").hidden = isReady;
   const microphone = byId("microphone");
   const { dataset } = microphone;
   microphone.disabled = !isReady;
   dataset.is = sources && sources.isMuted ? "off" : "on";
   setText(microphone.lastElementChild, dataset[dataset.is]);
-  for (const [id, isOn] of [
-    ["camera", isReady && Boolean(sources.pictures.camera)],
-    ["screen", isReady && Boolean(sources.pictures.screen)],
-  ]) {
-    byId(id).setAttribute("aria-pressed", String(isOn));
-    byId(id).disabled = !isReady;
+  for (const id of ["camera", "screen"]) {
+    byId(id).setAttribute("aria-pressed", isReady && Boolean(sources.pictures[id]));
+    byId(id).disabled = !isReady || (id === "screen" && !navigator.mediaDevices.getDisplayMedia);
   }
-  byId("screen").disabled = !isReady || !navigator.mediaDevices.getDisplayMedia;
   const isRehearsing = session && !isLive;
   setText(byId("rehearse"), isRehearsing ? byId("rehearse").dataset.stop : byId("rehearse").dataset.start);
   byId("rehearse").disabled = isBusy || !isReady;
@@ -129,6 +127,8 @@ function show() {
   buttons();
   tell();
   tellLine();
+  // A recorder keeps to its tracks
+  if (session && sources.microphone && session.sound !== sources.sound) once(() => begin(session.track));
 }
 
 async function listDevices() {
@@ -195,8 +195,9 @@ async function begin(track, { takesOver = false } = {}) {
 }
 
 function record(current) {
-  const kind = (current.isSoundOnly ? SOUND_KINDS : KINDS).find((name) => MediaRecorder.isTypeSupported(name));
-  recorder = new MediaRecorder(current.isSoundOnly ? sources.sound() : sources.stream(), {
+  const kind = current.isSoundOnly ? "audio/webm" : KINDS.find((name) => MediaRecorder.isTypeSupported(name));
+  current.sound = sources.sound;
+  recorder = new MediaRecorder(current.isSoundOnly ? new MediaStream([current.sound]) : sources.stream(), {
     mimeType: kind, videoBitsPerSecond: 600_000, audioBitsPerSecond: 64_000, videoKeyFrameIntervalDuration: 2000,
   });
   current.stored = Promise.resolve();
@@ -239,7 +240,7 @@ function received(chunk, status, receipt) {
   if (session && chunk.address === session.address) {
     if (session.isEnding) return;
     if (status === 409 || status === 410 || receipt.is_stopped) lose();
-    else if (status >= 400) refusal = words("refused", { reason: receipt.detail });
+    else if (status >= 400) refusal = words("refused", receipt.detail);
     else if (!receipt.next_chunk && chunk.number >= LOST_CHUNKS) once(() => begin(session.track));
     else if (isSending()) follow(receipt.is_sound_only);
   }
@@ -275,9 +276,8 @@ async function follow(isLow) {
 }
 
 // The screen stays on while this page sends; the browser lets go of it when the page is hidden
-async function stayAwake() {
-  if (!navigator.wakeLock || document.hidden || !session || (lock && !lock.released)) return;
-  lock = await navigator.wakeLock.request("screen").catch(() => null);
+function stayAwake() {
+  if (navigator.wakeLock && !document.hidden && session) navigator.wakeLock.request("screen").catch(() => {});
 }
 
 async function once(work) {
@@ -306,7 +306,7 @@ function ask(text) {
 }
 
 async function goLive(takesOver) {
-  await sources.audio.resume();
+  await sources.resume();
   const waiting = await outbox.count();
   if (waiting && !session) {
     say("waiting");
@@ -341,7 +341,7 @@ async function rehearse() {
     preview = null;
     return stop();
   }
-  await sources.audio.resume();
+  await sources.resume();
   if (await begin("rehearsal")) {
     byId("rehearsal").hidden = false;
     playRehearsal(session);
@@ -361,15 +361,13 @@ async function playRehearsal(current) {
   video.play().catch(() => {});
 }
 
-let loading = null;
 function loadPlayer() {
-  loading = loading || new Promise((resolve) => {
+  return window.playStream || new Promise((resolve) => {
     const script = document.createElement("script");
     script.src = studio.dataset.player;
     script.onload = resolve;
     document.head.append(script);
   });
-  return loading;
 }
 
 // What viewers get
@@ -388,9 +386,7 @@ async function readAudience() {
     if (byId("early")) byId("early").hidden = audience.can_start;
     const most = Math.max(...audience.countries.map((country) => country.people), 1);
     byId("countries").replaceChildren(...audience.countries.map((country) => bar(country, most)));
-    byId("countries").hidden = !audience.countries.length;
     setText(byId("others"), audience.others);
-    byId("others").hidden = !audience.others;
   }
   await measureDelay();
   show();
@@ -398,9 +394,10 @@ async function readAudience() {
 
 function bar(country, most) {
   const item = byId("country").content.firstElementChild.cloneNode(true);
-  item.querySelector("span").textContent = country.name;
-  item.querySelector("rect").setAttribute("width", String((country.people / most) * 100));
-  item.querySelector("b").textContent = country.people;
+  const [name, picture, people] = item.children;
+  name.textContent = country.name;
+  picture.firstElementChild.setAttribute("width", (country.people / most) * 100);
+  people.textContent = country.people;
   return item;
 }
 
@@ -415,7 +412,7 @@ async function measureDelay() {
   if (end !== current.end) playableAt = now();
   const age = new Date(answer.headers.get("Date")) - end;
   current.end = end;
-  if (age < 20_000 || delay !== null) delay = Math.max(age / 1000, 0) + HELD_BACK_SEGMENTS * Number(studio.dataset.segment);
+  if (age < 20_000 || delay !== null) delay = Math.max(age / 1000, 0) + HELD_BACK_SEGMENTS * studio.dataset.segment;
 }
 
 function endOf(playlist) {
@@ -430,18 +427,16 @@ function endOf(playlist) {
 // The page
 
 async function open() {
-  if (!window.isSecureContext) return say("insecure");
   if (!(await sources.open())) return show();
   await listDevices();
+  if (wasSending()) await once(() => goLive(false));
   show();
 }
 
-// After a reload the lecture goes on by itself where the browser still allows camera and microphone
-async function continueAfterReload() {
+// After a reload the lecture goes on by itself; browsers may ask anew for camera and microphone
+async function openByItself() {
   const permission = await navigator.permissions.query({ name: "microphone" }).catch(() => ({}));
-  if (permission.state !== "granted") return;
-  await open();
-  if (state() === "live" && sessionStorage.getItem(store) && sources.microphone) once(() => goLive(false));
+  if (permission.state === "granted" || wasSending()) await open();
 }
 
 function listen() {
@@ -500,7 +495,7 @@ async function run() {
   show();
   if (await outbox.count()) outbox.send();
   await readAudience();
-  await continueAfterReload();
+  await openByItself();
   for (;;) {
     await wait(AUDIENCE_SECONDS);
     outbox.send();

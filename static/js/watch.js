@@ -14,6 +14,7 @@ const STALLED_SECONDS = 12;
 const ANSWER_MS = 5000; // a snapshot takes no longer on a line that works
 const SAVE_SECONDS = 5;
 const MOVES_MS = 2500;
+const UNPLAYED_SECONDS = 60; // for so long minutes count while the page loads what it plays
 
 let stage = null; // the player's part of the page: absent before the start
 let video = null;
@@ -34,10 +35,12 @@ let isLow = false; // sound only
 let isLowByLine = false; // and not by choice
 let isChosen = false; // by the person who watches
 let isStopped = false; // by the person who watches
+let isHeld = false; // by anything else, until somebody presses Play
 let isUnable = false;
 let lastTime = -1;
 let movedAt = -Infinity; // when the picture or the sound last went on
 let stalledSince = 0;
+let triesSince = 0; // since when it should play and does not
 const line = new Line();
 let hint = ""; // said while it plays
 
@@ -90,24 +93,35 @@ async function start(address, position) {
   }
   video.playbackRate = isLive ? 1 : Number(byId("speed").value);
   video.defaultPlaybackRate = video.playbackRate;
-  if (!isStopped) play();
+  if (!isStopped && !isHeld) play();
 }
 
-// Browsers may refuse to play with sound before something was pressed
 async function play() {
-  isStopped = false;
+  isStopped = isHeld = false;
   try {
     await video.play();
   } catch (error) {
-    if (error.name !== "NotAllowedError") return;
-    if (isLive && !video.muted) {
-      video.muted = true;
-      byId("sound-on").hidden = false;
-      return play();
-    }
-    isStopped = true;
-    byId("play").hidden = false;
+    if (error.name === "NotAllowedError") hold();
   }
+  tell();
+}
+
+// Browsers may refuse to play with sound before something was pressed, some only once they hear it; and calls, other
+// programs and headsets that are pulled out pause what plays
+function hold() {
+  const isPressed = (navigator.userActivation || {}).hasBeenActive;
+  if (isLive && !video.muted && !isPressed) {
+    video.muted = true;
+    byId("sound-on").hidden = false;
+    return play();
+  }
+  isHeld = true;
+  byId("play").hidden = false;
+}
+
+function paused() {
+  if (!isLive) isStopped = Boolean(playing);
+  else if (playing && !isStopped && video.paused && !video.ended) hold();
   tell();
 }
 
@@ -234,10 +248,12 @@ function sentence(isPlaying, stalled) {
   if (!isLive && !playing) return words(status.recording === "ready" ? "connecting" : status.recording);
   if (isLive && status.on_air === "off" && !isPlaying) return words("off");
   if (isLive && status.on_air === "interrupted" && !isPlaying) return words("interrupted");
-  if (isStopped) return isLive ? words(byId("play").hidden ? "stopped" : "blocked") : hint || words("replay");
+  if (isHeld) return words("blocked");
+  if (isStopped) return isLive ? words("stopped") : hint || words("replay");
   if (isStarved(isPlaying) && stalled > LOADS_SECONDS) return words("interrupted");
+  if (isLive && !isPlaying && !isLoading()) return words("uncounted");
   if (!isPlaying && stalled > STALLED_SECONDS) return words(isLow ? "slowSound" : "slow");
-  if (!isPlaying && stalled > LOADS_SECONDS) return words("connecting");
+  if (!isPlaying && stalled > LOADS_SECONDS) return words(isLive ? "loading" : "connecting");
   if (!isLive) return hint || words("replay");
   if (!byId("sound-on").hidden) return words("muted");
   if (isLowByLine) return words("low");
@@ -247,8 +263,11 @@ function sentence(isPlaying, stalled) {
 // All that there is was played, and the server answers: the lecturer is away for longer than the server knows
 function isStarved(isPlaying) {
   const isAnswered = performance.now() - answeredAt < (isLow ? LOW_DATA_SECONDS : SECONDS) * 1250 + ANSWER_MS;
-  return isLive && Boolean(playing) && !isPlaying && !isStopped && isAnswered && video.seekable.length > 0 && !hasNewer(video);
+  return isLive && Boolean(playing) && !isPlaying && !isStopped && !isHeld && isAnswered && video.seekable.length > 0 && !hasNewer(video);
 }
+
+// A slow line costs nobody minutes, and a page that never plays counts none
+const isLoading = () => performance.now() - triesSince < UNPLAYED_SECONDS * 1000;
 
 function setFollows(isFollowing) {
   const value = isFollowing ? "yes" : "no";
@@ -260,12 +279,14 @@ function setFollows(isFollowing) {
 function tell() {
   if (!stage || !status) return;
   const isPlaying = Boolean(playing) && !video.paused && performance.now() - movedAt < MOVES_MS;
-  if (isPlaying || isStopped || !playing) stalledSince = 0;
+  const mayPlay = !isStopped && !isHeld && !isUnable;
+  if (isPlaying || !mayPlay || !playing) stalledSince = 0;
   else stalledSince = stalledSince || performance.now();
   const stalled = stalledSince ? (performance.now() - stalledSince) / 1000 : 0;
   // Nobody loses minutes because the instructor's picture is away
-  const isAway = isLive && !isStopped && navigator.onLine && (status.on_air !== "on" || isStarved(isPlaying));
-  setFollows(isPlaying || isAway);
+  const isAway = status.on_air !== "on" || isStarved(isPlaying);
+  if (isPlaying || isAway || !mayPlay || !navigator.onLine || status.state === "paused") triesSince = performance.now();
+  setFollows(isPlaying || (isLive && mayPlay && navigator.onLine && (isAway || isLoading())));
   const shows = playing ? (isLow ? "sound" : "picture") : "nothing";
   stage.dataset.shows = shows;
   stage.dataset.paused = isLive && status.state === "paused" && shows !== "nothing" ? "yes" : "no";
@@ -343,6 +364,7 @@ function mount() {
   stage.hidden = false;
   stage.dataset.kind = room.dataset.state === "over" ? "replay" : "live";
   stage.dataset.shows = "nothing";
+  triesSince = performance.now();
   isLive = stage.dataset.kind === "live";
   isLow = startsLow();
   if (isLow) {
@@ -366,9 +388,10 @@ function mount() {
   connectControls(stage, video, toggle);
   connectChapters(video);
   if (stage.dataset.watched) countReplay();
-  for (const name of ["playing", "pause", "volumechange"]) video.addEventListener(name, tell);
-  video.addEventListener("play", () => { isStopped = false; });
-  video.addEventListener("pause", () => { isStopped = Boolean(playing); }); // also by the keys of a headset
+  for (const name of ["playing", "volumechange"]) video.addEventListener(name, tell);
+  video.addEventListener("play", () => { isStopped = isHeld = false; });
+  video.addEventListener("pause", paused);
+  if (navigator.mediaSession) for (const key of ["play", "pause"]) navigator.mediaSession.setActionHandler(key, toggle); // of a headset
   video.addEventListener("error", () => { if (playing && !player) again(); });
   video.addEventListener("seeking", () => { hint = ""; });
   addEventListener("pagehide", savePosition);

@@ -183,6 +183,25 @@ def test_from_the_countdown_to_the_replay(
     ada.is_accessible("room, replay")
 
 
+def test_minutes_count_for_a_minute_while_the_player_loads(hall: Hall, sign_in: Callable[[str], Visitor]) -> None:
+    hall.start()
+    hall.send(ahead=10)
+    ada = sign_in("ada@x.example")
+    page = ada.page
+    page.add_init_script(
+        "const real = performance.now.bind(performance); let jump = 0; performance.now = () => real() + jump;"
+        "window.jump = (ms) => { jump = ms; };"
+    )
+    page.route("**/player.*.js", lambda _route: None)  # it never comes
+    ada.go(hall.path)
+    air, room = page.get_by_test_id("air"), page.get_by_test_id("room")
+    air.filter(has_text="The lecture is loading. Your minutes count.").wait_for(timeout=60_000)
+    assert room.get_attribute("data-follows") == "yes"
+    page.evaluate("window.jump(60_000)")
+    air.filter(has_text="Minutes count again when the lecture plays.").wait_for()
+    assert room.get_attribute("data-follows") == "no"
+
+
 def test_a_bad_line_gets_the_sound_only(hall: Hall, sign_in: Callable[[str], Visitor]) -> None:
     hall.start()
     hall.send(ahead=10)

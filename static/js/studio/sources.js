@@ -1,6 +1,12 @@
 // Camera, screen and microphone, drawn into one canvas and mixed into one sound: a recorder of these goes on while
 // sources change.
-const MICROPHONE = { echoCancellation: true, noiseSuppression: true, autoGainControl: true };
+import { wait } from "./outbox.js";
+
+const WANTED = {
+  audio: { echoCancellation: true, noiseSuppression: true, autoGainControl: true },
+  video: { width: 1280, height: 720 },
+};
+const RESUME_SECONDS = 2;
 const PEAKS = 15; // three seconds
 // A screen has small letters and moves seldom
 const PICTURE = { width: 640, height: 360, ticks: 1 };
@@ -38,6 +44,18 @@ export class Sources {
     this.samples = new Uint8Array(this.analyser.fftSize);
   }
 
+  // A browser that finds neither loudspeakers nor headphones may never answer
+  async resume() {
+    this.mix();
+    await Promise.race([this.audio.resume(), wait(RESUME_SECONDS)]);
+  }
+
+  // What is sent: the mixed sound, or the microphone alone where nothing is mixed
+  get sound() {
+    const { stream } = this.audio.state === "running" ? this.output : this.microphone;
+    return stream.getAudioTracks()[0];
+  }
+
   connect(stream, isMeasured) {
     if (!stream.getAudioTracks().length) return null;
     const node = this.audio.createMediaStreamSource(stream);
@@ -49,7 +67,7 @@ export class Sources {
   measure() {
     if (!this.microphone) return;
     this.analyser.getByteTimeDomainData(this.samples);
-    const peak = this.samples.reduce((most, sample) => Math.max(most, Math.abs(sample - 128)), 0) / 128;
+    const peak = Math.max(...this.samples.map((sample) => Math.abs(sample - 128))) / 128;
     this.level = Math.max(peak, this.level * 0.7);
     this.peaks = [...this.peaks, peak].slice(-PEAKS);
   }
@@ -58,6 +76,7 @@ export class Sources {
   get voice() {
     if (!this.microphone) return "";
     if (this.isMuted) return "micOff";
+    if (this.audio.state !== "running") return "noOutput";
     if (this.peaks.length < PEAKS) return "";
     const peak = Math.max(...this.peaks);
     if (peak < 0.02) return "silent";
@@ -67,58 +86,56 @@ export class Sources {
 
   mute(isMuted) {
     this.isMuted = isMuted;
-    if (this.microphone) this.microphone.stream.getAudioTracks().forEach((track) => { track.enabled = !isMuted; });
+    if (this.microphone) this.microphone.stream.getAudioTracks()[0].enabled = !isMuted;
     this.onChange();
   }
 
   // Devices
 
-  // Asks for both; without a camera for the microphone alone. Returns whether there is a microphone.
+  // Asks for both in one question; where that fails, for each. Returns the microphone.
   async open() {
     this.mix();
-    const camera = remembered("camera");
-    if (camera !== "none") await this.useCamera(camera);
-    const cameraTrouble = this.cameraTrouble;
-    await this.useMicrophone(remembered("microphone"));
-    if (this.microphone && cameraTrouble) this.onTrouble(cameraTrouble);
-    return Boolean(this.microphone);
+    const [camera, microphone] = [remembered("camera"), remembered("microphone")];
+    const isSeen = camera !== "none";
+    const both = isSeen && (await this.ask({ video: camera, audio: microphone }).catch(() => null));
+    await this.useMicrophone(microphone, both && new MediaStream(both.getAudioTracks()));
+    if (isSeen && this.microphone) await this.useCamera(camera, both && new MediaStream(both.getVideoTracks()));
+    return this.microphone;
   }
 
-  // The chosen device, else any: one that was remembered may not be there
-  async ask(kind, id, wanted) {
-    const choose = (chosen) => navigator.mediaDevices.getUserMedia({ [kind]: chosen ? { ...wanted, deviceId: { exact: chosen } } : wanted });
+  // The chosen devices ({ kind: id }), else any: one that was remembered may not be there
+  async ask(ids, isAny) {
+    const wanted = {};
+    for (const kind in ids) wanted[kind] = { ...WANTED[kind], deviceId: isAny || !ids[kind] ? undefined : { exact: ids[kind] } };
     try {
-      return await choose(id);
+      return await navigator.mediaDevices.getUserMedia(wanted);
     } catch (error) {
-      if (!id || error.name === "NotAllowedError") throw error;
-      return choose("");
+      if (isAny || error.name === "NotAllowedError") throw error;
+      return this.ask(ids, true);
     }
   }
 
-  async useCamera(id) {
-    this.cameraTrouble = "";
+  async useCamera(id, given) {
     let stream;
     try {
-      stream = await this.ask("video", id, { width: { ideal: 1280 }, height: { ideal: 720 } });
+      stream = given || (await this.ask({ video: id }));
     } catch (error) {
-      this.cameraTrouble = { NotAllowedError: "denied", NotFoundError: "noCamera" }[error.name] || "cameraUsed";
-      return this.onTrouble(this.cameraTrouble);
+      return this.onTrouble({ NotAllowedError: "denied", NotFoundError: "noCamera" }[error.name] || "cameraUsed");
     }
     await this.show("camera", stream, "cameraGone");
     this.remember("camera", stream.getVideoTracks()[0]);
     this.onTrouble("");
   }
 
-  async useMicrophone(id) {
+  async useMicrophone(id, given) {
     let stream;
     try {
-      stream = await this.ask("audio", id, MICROPHONE);
+      stream = given || (await this.ask({ audio: id }));
     } catch (error) {
       return this.onTrouble({ NotAllowedError: "denied", NotFoundError: "noMicrophone" }[error.name] || "microphoneUsed");
     }
     this.stopMicrophone();
-    this.mix();
-    await this.audio.resume();
+    await this.resume();
     const [track] = stream.getAudioTracks();
     this.microphone = { stream, node: this.connect(stream, true) };
     this.peaks = [];
@@ -152,8 +169,7 @@ export class Sources {
     } catch (error) {
       return this.onTrouble("noScreen");
     }
-    this.mix();
-    await this.audio.resume();
+    await this.resume();
     this.onTrouble("");
     await this.show("screen", stream, "screenGone");
   }
@@ -230,10 +246,6 @@ export class Sources {
   }
 
   stream() {
-    return new MediaStream([...this.canvas.captureStream(15).getVideoTracks(), ...this.output.stream.getAudioTracks()]);
-  }
-
-  sound() {
-    return new MediaStream(this.output.stream.getAudioTracks());
+    return new MediaStream([...this.canvas.captureStream(15).getVideoTracks(), this.sound]);
   }
 }
