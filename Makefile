@@ -146,7 +146,7 @@ needs-tests:
 
 .PHONY: needs-tests-long
 needs-tests-long:
-	@sh tools/needs.sh tests chromium nginx java pgbouncer promtool
+	@sh tools/needs.sh tests chromium firefox webkit nginx java pgbouncer promtool
 
 .PHONY: fonts-tests
 fonts-tests: assets

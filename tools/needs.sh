@@ -2,8 +2,8 @@
 # Checks for what a system may lack, and says how to get it.
 #
 #   needs.sh venv             Python with its venv module, without which nothing works
-#   needs.sh tests PART ...   chromium, nginx, java, pgbouncer, promtool, podman or debootstrap: the tests that need a missing
-#                             part are skipped, those of podman and debootstrap fail
+#   needs.sh tests PART ...   chromium, firefox, webkit, nginx, java, pgbouncer, promtool, podman or debootstrap: the tests that
+#                             need a missing part are skipped, those of podman and debootstrap fail
 #
 # As root on a Debian-like system, it installs what is missing. It never asks for anything. With CI set, a missing part is
 # an error.
@@ -38,6 +38,16 @@ part() { # package, what it is, which tests need it, the names that it may have
   echo "Missing: $what. Skipped without it: $tests."
 }
 
+# A file's path has no name on the search path, but can be run; `sh` stands for one that is there
+gstreamer_codecs() {
+  for file in /usr/lib/*/gstreamer-1.0/libgstlibav.so /usr/lib*/gstreamer-1.0/libgstlibav.so; do
+    if [ -e "$file" ]; then
+      echo sh
+      return
+    fi
+  done
+}
+
 python() {
   python=${PYTHON:-python3}
   has "$python" || { echo "Missing: Python 3.11 or newer ($python)" >&2; exit 1; }
@@ -60,6 +70,13 @@ tests)
     chromium)
       part chromium "a Chromium browser" "the tests in a browser (tests/journeys)" \
         "${CHROMIUM:-}" chromium chromium-browser google-chrome google-chrome-stable
+      ;;
+    firefox) part firefox-esr "Firefox" "the journeys in Firefox (tests/journeys/test_other_browsers.py)" "${FIREFOX:-}" firefox-esr firefox ;;
+    webkit)
+      journeys="the journeys in WebKit (tests/journeys/test_other_browsers.py)"
+      part webkitgtk-webdriver "WebKitGTK" "$journeys" WebKitWebDriver
+      part gstreamer1.0-libav "GStreamer's codecs" "$journeys" "$(gstreamer_codecs)"
+      part xvfb "a screen for WebKitGTK" "$journeys" Xvfb
       ;;
     nginx) part nginx "nginx" "tests/web/test_nginx.py and tests/journeys/test_behind_tls.py" "${NGINX:-nginx}" ;;
     promtool) part prometheus "Prometheus' promtool" "the checks of its rules (tests/contracts/test_observability.py)" promtool ;;
@@ -84,7 +101,7 @@ tests)
   fi
   ;;
 *)
-  echo "usage: needs.sh venv | needs.sh tests chromium|nginx|java|pgbouncer|promtool|podman|debootstrap ..." >&2
+  echo "usage: needs.sh venv | needs.sh tests chromium|firefox|webkit|nginx|java|pgbouncer|promtool|podman|debootstrap ..." >&2
   exit 2
   ;;
 esac
