@@ -21,7 +21,7 @@ PLURAL_MARKERS = {"_n", "ngettext"}
 READ_BY_PEOPLE = {"flash", "Refused", "Invalid", "Forbidden", "NotFound", "Conflict", "ValidationError"}
 """Calls whose texts people read."""
 CASE = {"lower", "upper", "capitalize", "title", "casefold", "swapcase"}
-ENGLISH = ("operations/", "demo/", "cli/", "core/schema.py", "core/secret_key.py", "serve.py", "config.py")
+ENGLISH = ("operations/", "demo/", "cli/", "core/schema.py", "core/secret_key.py", "serve.py", "worker.py", "config.py")
 """What only commands and checks print stays English."""
 ENGLISH_TEMPLATE = r'set main_lang = "en"|^lms/web/templates/macros/code\.html'
 """The API reference stays English: its pages, and the macros that only they use."""
