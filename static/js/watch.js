@@ -36,6 +36,7 @@ let isLowByLine = false; // and not by choice
 let isChosen = false; // by the person who watches
 let isStopped = false; // by the person who watches
 let isHeld = false; // by anything else, until somebody presses Play
+let isPressed = false; // anything, on this page
 let isUnable = false;
 let lastTime = -1;
 let movedAt = -Infinity; // when the picture or the sound last went on
@@ -109,7 +110,6 @@ async function play() {
 // Browsers may refuse to play with sound before something was pressed, some only once they hear it; and calls, other
 // programs and headsets that are pulled out pause what plays
 function hold() {
-  const isPressed = (navigator.userActivation || {}).hasBeenActive;
   if (isLive && !video.muted && !isPressed) {
     video.muted = true;
     byId("sound-on").hidden = false;
@@ -406,6 +406,7 @@ if (room && media) {
   offerSoundTest();
   if (room.dataset.state !== "waiting") mount();
   for (const name of ["online", "offline"]) addEventListener(name, tell);
+  for (const name of ["click", "keydown"]) addEventListener(name, () => { isPressed = true; }, true);
   room.addEventListener("state", ask);
   ask();
 }

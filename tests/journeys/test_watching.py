@@ -267,6 +267,17 @@ def test_a_browser_that_allows_no_sound_plays_without_it_until_a_button_is_press
     page.get_by_test_id("sound-on").wait_for(timeout=60_000)
     page.wait_for_function(PLAYS)
     page.get_by_test_id("air").filter(has_text="The sound is off.").wait_for()
+    grounds = [
+        page.locator(f"#{name}").evaluate("e => getComputedStyle(e).backgroundColor") for name in ("mute", "full")
+    ]
+    assert grounds[0] != grounds[1]  # it is pressed
+    page.get_by_test_id("audio-only").check()
+    page.locator("#cover").wait_for()
+    words, button = page.locator("#cover").bounding_box(), page.get_by_test_id("sound-on").bounding_box()
+    assert words is not None
+    assert button is not None
+    assert words["y"] + words["height"] <= button["y"]
+    page.get_by_test_id("with-picture").check()
     page.get_by_test_id("sound-on").click()
     page.wait_for_function("() => !document.getElementById('video').muted")
     page.get_by_test_id("sound-on").wait_for(state="hidden")
