@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
+import pikepdf
 import pytest
 
 from lms.attendance.models.evidence import Beat
@@ -108,6 +110,15 @@ def test_firefox_gives_a_lecture_and_follows_it(course: Course, tmp_path: Path) 
     """On a machine without loudspeakers, as those of tests are: Firefox then mixes no sound."""
     with firefox(tmp_path / "lin") as lin, firefox(tmp_path / "ada") as ada:
         course.sign_in(lin, "lin")
+        lin.go(f"{course.site.address}/verify")
+        with pikepdf.open(io.BytesIO(lin.paper())) as printed:
+            assert len(printed.pages) == 1
+        lin.send("SetWindowRect", width=450, height=900)
+        lin.go(f"{course.site.address}/lectures/{course.lecture.id}/postpone")
+        widths = "[...document.querySelectorAll('[name=starts_at], .filters')].map((e) => e.clientWidth)"
+        row, start = lin.run(f"return {widths}")
+        assert start > 0.8 * row
+        lin.send("SetWindowRect", width=1280, height=900)
         lin.go(course.site.address + course.path)
         lin.press("#allow")
         lin.reads("Ready. Nobody sees you yet.")
