@@ -21,7 +21,7 @@ from lms.operations.status import StatusRow, status_rows
 from lms.web.guards import allow
 from lms.web.identity import current_actor
 
-RECENT_TASKS = 4
+RECENT_TASKS = 3
 """The number of tasks on the page, beside those that failed."""
 bp = Blueprint("operations", __name__, template_folder="templates")
 

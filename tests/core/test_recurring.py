@@ -123,7 +123,7 @@ def test_failures_are_warned_of_and_then_faults(
     monkeypatch.setattr(recurring, "NOTE_SECONDS", 0)
     rounds = Rounds(recurring.list_tasks())
     rounds.run_due()
-    assert [finding.text for finding in found(app)] == ["2 tasks, no failure"]
+    assert [finding.text for finding in found(app)] == ["2 recurring tasks, no failure"]
     works[1].fault = fault
     rounds.run_due()
     (once,) = found(app)

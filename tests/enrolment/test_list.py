@@ -102,7 +102,7 @@ def test_the_page_and_the_api_take_the_same_filter(series: Series, make: Any, cl
     assert "Nothing found" in page.text
     assert 'aria-current="true" data-testid="figure-all"' in page.text
     assert "Not accepted yet (1)" in page.text
-    assert "1 person was enrolled by somebody else and has not accepted yet." in page.text
+    assert "1 person was enrolled by someone else and has not accepted yet." in page.text
     bo = client.get("/series/trade/enrolments?answer=none").text.split('data-testid="enrolment"')[1]
     assert "Not accepted yet</span>" in bo
     assert "Enrolled</span>" not in bo

@@ -59,7 +59,7 @@ def test_nothing_is_found_where_nothing_is_wrong(healthy: Installation) -> None:
     assert {finding.about for finding in findings(healthy)} == {
         "schema", "settings", "permissions", "disk", "journal", "backup", "integrity", "references", "facts", "clock",
         "signing key", "certificates", "files", "tasks", "mail", "worker", "time zones", "database", "version", "video",
-            "recordings", "processes", "fonts", "recurring tasks",
+            "recordings", "processes", "fonts",
     }  # fmt: skip
     quick = {finding.about for finding in findings(healthy, is_quick=True)}
     assert {finding.about for finding in findings(healthy)} - quick == {"references", "facts", "certificates"}

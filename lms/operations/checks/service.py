@@ -224,7 +224,7 @@ def check_recurring(context: CheckContext) -> Iterator[Finding]:
     """Whether what recurs, such as reminders, runs and succeeds."""
     runs, tasks, is_alive = recurring.list_runs(), recurring.list_tasks(), is_worker_alive(at=context.at)
     db.session.rollback()
-    about, is_fine = _("recurring tasks"), True
+    about, is_fine = _("tasks"), True
     for task in tasks:
         run = runs.get(task.name)
         if run is not None and run.failures:
@@ -241,7 +241,7 @@ def check_recurring(context: CheckContext) -> Iterator[Finding]:
         is_fine = False
         yield report(about, message, remedy)
     if is_fine:
-        yield ok(about, _n("%(num)s task, no failure", "%(num)s tasks, no failure", len(tasks)))
+        yield ok(about, _n("%(num)s recurring task, no failure", "%(num)s recurring tasks, no failure", len(tasks)))
 
 
 def check_time_zones(context: CheckContext) -> Iterator[Finding]:
