@@ -477,7 +477,10 @@ def _read_file(path: Path) -> dict[str, str]:
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         name, separator, value = line.partition("=")
-        if not separator or name.strip() not in known:
-            raise BadSetting(f"{path}, line {number}: not a setting: {line.strip()!r}")
+        # Never more of the line: it may hold a secret
+        if not separator:
+            raise BadSetting(f"{path}, line {number}: not a setting: there is no = in it")
+        if name.strip() not in known:
+            raise BadSetting(f"{path}, line {number}: not a setting: {name.strip()!r}")
         values[name.strip()] = value.strip()
     return values

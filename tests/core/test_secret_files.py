@@ -55,3 +55,11 @@ def test_a_file_that_gives_no_secret_is_refused(
         (tmp_path / "key").write_text(content, encoding="utf-8")
     with pytest.raises(BadSetting, match=f"^{reason}$"):
         Config.load({"LMS_SECRET_KEY_FILE": str(tmp_path / "key")} | more)
+
+
+@pytest.mark.parametrize("line", ["LMS_SECRET_KEYS=s3cr3t", "s3cr3t"])
+def test_a_line_that_is_no_setting_is_named_without_what_it_may_hold(line: str, tmp_path: Path) -> None:
+    (tmp_path / "serai.env").write_text(f"# settings\n{line}\n", encoding="utf-8")
+    with pytest.raises(BadSetting, match="line 2: not a setting") as refused:
+        Config.load({"LMS_CONFIG": str(tmp_path / "serai.env")})
+    assert "s3cr3t" not in str(refused.value)
