@@ -9,6 +9,8 @@ import pytest
 from lms.config import SETTINGS, BadSetting, Config, Setting
 
 VALUES = {
+    "DATABASE_DIRECT_URL": "postgresql://user:word@db.example/serai",
+    "DATABASE_URL": "postgresql://user:word@db.example/serai",
     "BOUNCE_URL": "imaps://user:word@mail.example/INBOX",
     "MAIL_URL": "smtp://user:word@mail.example:587?tls=required",
     "VALKEY_URL": "valkey://:word@valkey:6379/0",
