@@ -163,7 +163,7 @@ SETTINGS = (
     ),
     Setting("SIGNATORY_OFFICE", "", printed, "Office of the signatory, printed below the name. Empty: the organiser."),
     Setting("CONTACT", "lectures@ministry.example", plain, "E-mail address for help and about personal data."),
-    Setting("OPERATOR", "", plain, "E-mail address that is told when a service fails, by systemd. Empty: none."),
+    Setting("OPERATOR", "", plain, "E-mail address to which systemd has failures of services sent. Empty: none."),
     Setting(
         "SECURITY_CONTACT",
         "",

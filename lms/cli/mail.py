@@ -59,7 +59,7 @@ def _send(address: str, subject: str, text: str) -> str:
     from lms.mail.rendering import send_at_once
 
     config = Config.load()
-    configure("CRITICAL")  # what is wrong is said here
+    configure("CRITICAL")  # this names what is wrong
     try:
         send_at_once(config, address=address, subject=subject, text=text)
     except OSError as error:

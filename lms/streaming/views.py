@@ -173,7 +173,7 @@ def _stored_media(lecture_id: int, folder: str, name: str) -> Response:
         raise NotFound
     key = f"recordings/{stream_id}/{name}"
     if name.endswith(".m3u8"):
-        # Streams of before December 2026 have one rendition of sound, and no list of them
+        # Streams from before December 2026 have one rendition of sound, and no list of them
         playlist = files.find(key) or files.find(key.replace(f"/{SOUND}", f"/{AUDIO}"))
         if playlist is None:
             raise NotFound

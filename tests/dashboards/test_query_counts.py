@@ -100,7 +100,7 @@ PAGES = {
     ("/country/behind", "focal_point"): 14,
     ("/country/nominations", "focal_point"): 8,
     ("/lectures/{live}/groups", "focal_point"): 11,
-    ("/admin", "administrator"): 40,
+    ("/admin", "administrator"): 41,
     ("/admin/countries", "administrator"): 5,
     ("/admin/countries/KE", "administrator"): 11,
     ("/admin/countries/KE/merge?other=UG", "administrator"): 78,

@@ -222,8 +222,7 @@ def check_worker(context: CheckContext) -> Iterator[Finding]:
 
 def check_recurring(context: CheckContext) -> Iterator[Finding]:
     """Whether what recurs, such as reminders, runs and succeeds."""
-    runs, tasks, is_alive = recurring.list_runs(), recurring.list_tasks(), is_worker_alive(at=context.at)
-    db.session.rollback()
+    runs, tasks = recurring.list_runs(), recurring.list_tasks()
     about, is_fine = _("tasks"), True
     for task in tasks:
         run = runs.get(task.name)
@@ -233,13 +232,14 @@ def check_recurring(context: CheckContext) -> Iterator[Finding]:
                          "%(task)s failed %(num)s times in a row, last at %(time)s: %(error)s", run.failures,
                          task=task.name, time=written_time(run.failed_at or run.ran_at), error=run.error)  # fmt: skip
             remedy = _("Check the storage.") if run.error == AWAY else _("Check the log of `lms worker`.")
-        elif run is not None and is_alive and recurring.is_late(task, run, at=context.at):
+        elif run is not None and recurring.is_late(task, run, at=context.at) and is_worker_alive(at=context.at):
             report, remedy = warning, _("Check the log of `lms worker`.")
             message = _("%(task)s last ended at %(time)s", task=task.name, time=written_time(run.ran_at))
         else:
             continue
         is_fine = False
         yield report(about, message, remedy)
+    db.session.rollback()
     if is_fine:
         yield ok(about, _n("%(num)s recurring task, no failure", "%(num)s recurring tasks, no failure", len(tasks)))
 
