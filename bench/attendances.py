@@ -11,7 +11,7 @@ from itertools import chain, islice
 
 from sqlalchemy import text
 
-from lms.core.db import db, is_sqlite
+from lms.core.database.session import db, is_sqlite
 
 COUNTRIES, SERIES, YEARS = 80, 100, range(2020, 2027)
 EARLY = datetime(2019, 1, 1, tzinfo=UTC)

@@ -21,18 +21,18 @@ from flask_migrate import upgrade
 from bench.table import CannotMeasure
 from lms.app import create_app, settle
 from lms.config import Config
-from lms.core import clock
-from lms.core.db import db
-from lms.core.errors import Refused
-from lms.core.roles import SYSTEM
-from lms.core.search_index import pending_statements
+from lms.core.base.errors import Refused
+from lms.core.base.roles import SYSTEM
+from lms.core.database.search import pending_statements
+from lms.core.database.session import db
+from lms.core.time import clock
 from lms.operations.moving import move_database
 from lms.people.actions.countries import load_countries
 
 R = TypeVar("R")
 Rows = dict[str, list[tuple[object, ...]]]
 PREPARED = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-65536", "temp_store=MEMORY")
-"""As `lms.core.db` prepares a connection."""
+"""As `lms.core.database.session` prepares a connection."""
 
 STOPPED_SECONDS = 90
 """How long to wait until a site that was stopped counts as stopped."""

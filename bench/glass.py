@@ -16,9 +16,9 @@ from lms.catalogue.actions.lectures import schedule_lecture
 from lms.catalogue.actions.states import end_lecture, start_lecture
 from lms.catalogue.inputs import LectureInput
 from lms.catalogue.models import Series
-from lms.core import clock
-from lms.core.db import db
-from lms.core.roles import SYSTEM
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import db
+from lms.core.time import clock
 from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.people.models import PersonEmail
 

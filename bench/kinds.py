@@ -21,8 +21,8 @@ from lms.attendance.models.credits import Credit
 from lms.catalogue.models import CertificateKind, Lecture, LectureState, Policy
 from lms.certificates.models import Award
 from lms.config import Config
-from lms.core import clock
-from lms.core.db import db
+from lms.core.database.session import db
+from lms.core.time import clock
 from lms.demo.build import ensure
 from lms.demo.folder import FolderMark, Rest, find_mark, set_mark
 from lms.demo.population import FULL_SCALE

@@ -25,11 +25,11 @@ from bench.table import CannotMeasure
 from bench.viewers import SECRET, Audience
 from lms.attendance.actions.beats import Received, write_beats
 from lms.attendance.models.evidence import Beat, Join
-from lms.core import clock
-from lms.core.db import action, db, write_connection, write_turn
-from lms.core.ffmpeg import find_ffmpeg
-from lms.core.roles import SYSTEM, Actor, Role
-from lms.core.settings import settings
+from lms.core.base.roles import SYSTEM, Actor, Role
+from lms.core.base.settings import settings
+from lms.core.database.session import action, db, write_connection, write_turn
+from lms.core.storage.programs import find_ffmpeg
+from lms.core.time import clock
 from lms.people.actions.access import create_token, grant_role
 from lms.people.models import Person
 from lms.streaming.actions import begin_streaming

@@ -22,7 +22,7 @@ from bench.programme import ENDED, SERIES
 from bench.served import memory_kb
 from lms.certificates.actions import batch_render, bundles
 from lms.certificates.actions.awards import issue_certificates
-from lms.core.roles import SYSTEM
+from lms.core.base.roles import SYSTEM
 
 ISSUED = ENDED + timedelta(days=1)
 PAUSE = 0.2

@@ -11,9 +11,9 @@ from lms.catalogue.actions.lectures import schedule_lecture
 from lms.catalogue.actions.series import create_series
 from lms.catalogue.actions.states import end_lecture, start_lecture
 from lms.catalogue.inputs import LectureInput, SeriesInput
-from lms.core import clock
-from lms.core.imports import ImportAnswer
-from lms.core.roles import SYSTEM
+from lms.core.base.import_answers import ImportAnswer
+from lms.core.base.roles import SYSTEM
+from lms.core.time import clock
 from lms.enrolment.actions.many import publish_enrolments
 from lms.people.actions.files import publish_people, stage_people
 

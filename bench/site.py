@@ -21,8 +21,8 @@ from lms.attendance.models.credits import Credit
 from lms.attendance.models.evidence import Beat, Join
 from lms.catalogue.models import Lecture, LectureState, Series
 from lms.config import Config
-from lms.core import clock
-from lms.core.db import db
+from lms.core.database.session import db
+from lms.core.time import clock
 from lms.demo.build import ensure
 from lms.demo.population import FEWEST
 from lms.enrolment.models import Enrolment

@@ -24,10 +24,10 @@ from lms.catalogue.actions.series import create_series
 from lms.catalogue.actions.states import start_lecture
 from lms.catalogue.inputs import LectureInput, SeriesInput
 from lms.config import Config
-from lms.core import clock
-from lms.core.bulk import insert_many
-from lms.core.db import action
-from lms.core.roles import SYSTEM
+from lms.core.base.roles import SYSTEM
+from lms.core.database.bulk import insert_many
+from lms.core.database.session import action
+from lms.core.time import clock
 from lms.live.tokens import make_token
 
 VIEWERS = 10_000

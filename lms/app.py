@@ -16,46 +16,25 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from lms import __version__
 from lms.config import Config
-from lms.core import (
-    audit,
-    events,
-    file_deletions,
-    files,
-    idempotency,
-    jobs,
-    leases,
-    process_heartbeats,
-    recurring,
-    sealing,
-    valkey,
-)
-from lms.core.allocator import return_large_blocks
-from lms.core.data_settings import data_settings
-from lms.core.db import db
-from lms.core.i18n import _
-from lms.core.logs import configure as configure_logs
-from lms.core.resources import resource
+from lms.core.background import idempotency, jobs, leases, processes, recurring
+from lms.core.background.processes import return_large_blocks
+from lms.core.base import events, valkey
+from lms.core.base.logs import configure as configure_logs
+from lms.core.base.settings import resource
+from lms.core.database import audit
+from lms.core.database.session import db
+from lms.core.storage import file_deletions, files, secret_keys
+from lms.core.storage.secret_keys import data_settings
+from lms.core.storage.staged import drop_old_files
+from lms.core.text.i18n import _
 from lms.mail import outbox, rendering, runs, sending
 from lms.people.queries.mail_choices import declined
-from lms.web import (
-    api,
-    body_limits,
-    compression,
-    discovery,
-    hooks,
-    hosts,
-    identity,
-    locale,
-    numbers,
-    openapi,
-    pictures,
-    problems,
-    request_log,
-    time,
-    whole_pages,
-)
-from lms.web.assets import asset
-from lms.web.sessions import UndatedSessions
+from lms.web.api import api, discovery, openapi
+from lms.web.forms import forms
+from lms.web.pages import locale, pictures, problems, time, whole_pages
+from lms.web.pages.assets import asset
+from lms.web.request import answers, bodies, hooks, hosts, identity, request_log
+from lms.web.request.identity import UndatedSessions
 
 CORE_TABLES = (
     audit.AuditEntry,
@@ -66,9 +45,11 @@ CORE_TABLES = (
     idempotency.KeptAnswer,
     file_deletions.FileDeletion,
     leases.Lease,
-    process_heartbeats.ProcessHeartbeat,
+    processes.ProcessHeartbeat,
     recurring.RecurringRun,
 )
+recurring.recurring("removed files", file_deletions.delete_waiting, thread=recurring.FILES)
+recurring.recurring("old staged files", drop_old_files, every=60, thread=recurring.FILES)
 SLICES = (
     "web",
     "mail",
@@ -100,7 +81,7 @@ START_THRESHOLD = 50_000
 def create_app(config: Config | None = None, *, rates_uri: str = "memory://") -> APIFlask:
     """The application, with its data folder made where it was missing. The database is made by `lms init`.
 
-    `rates_uri`: where requests are counted for rate limits (`web.rates`); in this process alone unless given.
+    `rates_uri`: where requests are counted for rate limits (`web.request.rates`); in this process alone unless given.
     """
     config = config or Config.load()
     config.make_folder()
@@ -136,7 +117,9 @@ def create_app(config: Config | None = None, *, rates_uri: str = "memory://") ->
         VALIDATION_ERROR_DESCRIPTION="",
     )
     app.extensions["lms.config"] = config
-    app.extensions[sealing.KEY] = sealing.Sealer([app.config["SECRET_KEY"], *app.config["SECRET_KEY_FALLBACKS"]])
+    app.extensions[secret_keys.KEY] = secret_keys.Sealer(
+        [app.config["SECRET_KEY"], *app.config["SECRET_KEY_FALLBACKS"]]
+    )
     app.extensions[events.KEY] = events.EventBus()
     app.extensions[outbox.CHOICES] = declined
     app.config.update(_settings_of_rates(app, config, rates_uri))
@@ -146,12 +129,12 @@ def create_app(config: Config | None = None, *, rates_uri: str = "memory://") ->
     if config.proxies:  # only the reader's address: scheme and host are those of the base address
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=config.proxies, x_proto=0)  # type: ignore[method-assign]
     request_log.init_app(app)
-    body_limits.init_app(app)
-    compression.init_app(app)
+    bodies.init_app(app)
+    answers.init_app(app)
     hooks.init_app(app)
     db.init_app(app)
     Migrate(app, db, directory=str(resource("migrations")), render_as_batch=True)
-    numbers.init_app(app)
+    forms.init_app(app)
     app.error_processor(api.on_schema_error)  # takes every HTTP error for itself, so the pages' handlers come after it
     problems.init_app(app)
     locale.init_app(app, config.languages)
@@ -176,7 +159,7 @@ def _settings_of_rates(app: APIFlask, config: Config, uri: str) -> dict[str, Any
     shared = valkey.init_app(app, config.valkey_url, secret=secret)
     if shared is None:
         return {"RATELIMIT_STORAGE_URI": uri, "RATELIMIT_STORAGE_OPTIONS": {"secret": secret}}
-    from lms.web import shared_rates
+    from lms.web.request import shared_rates
 
     options = {"secret": secret, "shared": shared, "fallback": storage_from_string(uri, secret=secret)}
     return {"RATELIMIT_STORAGE_URI": f"{shared_rates.SCHEME}://", "RATELIMIT_STORAGE_OPTIONS": options}

@@ -390,7 +390,7 @@ class Config:
 
     @property
     def journal_file(self) -> Path:
-        """The file of the journal of erasures and revocations, unless it is in object storage (see `core.journal`)."""
+        """The file of the journal of erasures and revocations, unless it is in object storage (see `journal`)."""
         is_file = self.journal and not self.is_journal_stored
         return Path(self.journal).resolve() if is_file else self.folder / "journal.jsonl"
 

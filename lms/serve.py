@@ -23,12 +23,14 @@ from gunicorn.arbiter import Arbiter
 
 from lms.app import create_app, settle
 from lms.config import Config
-from lms.core import logs, schema, tracing
-from lms.core.errors import Refused
-from lms.core.instruments import FOLDER_VARIABLE
-from lms.core.process_heartbeats import ProcessKind
-from lms.web import rates
-from lms.web.stopping import HandOver, StopMark
+from lms.core.background import tracing
+from lms.core.background.instruments import FOLDER_VARIABLE
+from lms.core.background.processes import ProcessKind
+from lms.core.base import logs
+from lms.core.base.errors import Refused
+from lms.core.database import schema
+from lms.web.request import rates
+from lms.web.request.hosts import HandOver, StopMark
 from lms.web_process import server_options
 from lms.worker import HEART_STOPS_WITHIN, begin_heartbeats
 

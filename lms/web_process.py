@@ -14,7 +14,7 @@ from gunicorn.util import write_nonblock
 from gunicorn.workers.gthread import ThreadWorker
 
 from lms.config import Config
-from lms.core import logs
+from lms.core.base import logs
 
 
 def _check_threads(arbiter: Any, _worker: Any) -> None:

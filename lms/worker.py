@@ -1,7 +1,7 @@
 """The processes beside the web processes: the worker, for jobs, mail and what recurs, and the packager of lectures.
 
-Work waits in the database (`core.jobs`, `mail.outbox`, `streaming`). The packager looks for it every half second, the
-worker too on SQLite; on PostgreSQL, signals wake it (`core.signals`). Slices register what they do in their `jobs.py`.
+Work waits in the database (`jobs`, `mail.outbox`, `streaming`). The packager looks for it every half second, the
+worker too on SQLite; on PostgreSQL, signals wake it (`signals`). Slices register what they do in their `jobs.py`.
 """
 
 from __future__ import annotations
@@ -17,14 +17,17 @@ from flask import Flask
 
 from lms.app import create_app, settle
 from lms.config import Config
-from lms.core import clock, files, jobs, logs, process_heartbeats, recurring, schema, signals, tracing
-from lms.core.db import db
-from lms.core.errors import Refused
-from lms.core.leases import HeldLeases
-from lms.core.locked_folders import locked_folder
-from lms.core.process_heartbeats import ProcessKind
-from lms.core.process_names import WORKERS, process_name
-from lms.web.metrics import serve_metrics
+from lms.core.background import jobs, processes, recurring, signals, tracing
+from lms.core.background.leases import HeldLeases
+from lms.core.background.processes import WORKERS, ProcessKind, process_name
+from lms.core.base import logs
+from lms.core.base.errors import Refused
+from lms.core.database import schema
+from lms.core.database.session import db
+from lms.core.storage import files
+from lms.core.storage.locks import locked_folder
+from lms.core.time import clock
+from lms.web.request.request_log import serve_metrics
 
 log = structlog.get_logger(__name__)
 ROUND_SECONDS = 5
@@ -147,11 +150,9 @@ def send_heartbeats(app: Flask, stopping: threading.Event, kind: ProcessKind = P
     name, started_at = process_name(), clock.now()
 
     def beat() -> None:
-        ahead = process_heartbeats.clock_ahead_of_database()
-        facts = process_heartbeats.facts_of_this_process()
-        process_heartbeats.record_heartbeat(
-            name, kind=kind, started_at=started_at, at=clock.now(), ahead=ahead, facts=facts
-        )
+        ahead = processes.clock_ahead_of_database()
+        facts = processes.facts_of_this_process()
+        processes.record_heartbeat(name, kind=kind, started_at=started_at, at=clock.now(), ahead=ahead, facts=facts)
 
     def within_app(work: Callable[[], None]) -> None:
         try:
@@ -162,9 +163,9 @@ def send_heartbeats(app: Flask, stopping: threading.Event, kind: ProcessKind = P
 
     while True:
         within_app(beat)
-        if stopping.wait(process_heartbeats.INTERVAL_SECONDS):
+        if stopping.wait(processes.INTERVAL_SECONDS):
             break
-    within_app(lambda: process_heartbeats.remove_heartbeat(name))
+    within_app(lambda: processes.remove_heartbeat(name))
 
 
 def _sweep_files(app: Flask) -> None:

@@ -11,11 +11,11 @@ from flask import current_app
 from sqlalchemy import NullPool, create_engine
 from sqlalchemy.engine import Engine
 
-from lms.core import search_index
-from lms.core.cache_versions import UNWATCHED
-from lms.core.db import Base, UtcDateTime
-from lms.core.migration_operations import bound_waits
-from lms.core.settings import settings
+from lms.core.base.settings import settings
+from lms.core.database import search
+from lms.core.database.cache_versions import UNWATCHED
+from lms.core.database.migration_operations import bound_waits
+from lms.core.database.session import Base, UtcDateTime
 
 
 def render_item(kind: str, item: object, _context: object) -> str | bool:
@@ -27,7 +27,7 @@ def render_item(kind: str, item: object, _context: object) -> str | bool:
 
 def include_name(name: str | None, kind: str, _parents: object) -> bool:
     """The search index is made with its tables, and stands in no model."""
-    return kind not in {"table", "index"} or not search_index.is_part_of_index(name)
+    return kind not in {"table", "index"} or not search.is_part_of_index(name)
 
 
 database = current_app.extensions["migrate"].db
@@ -64,7 +64,7 @@ def run() -> None:
             )
             with context.begin_transaction():
                 context.run_migrations()
-                search_index.ensure(connection)
+                search.ensure(connection)
                 if sqlite and (broken := connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()):
                     raise RuntimeError(f"the migration leaves broken references: {broken[:5]}")
             connection.commit()

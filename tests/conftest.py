@@ -24,9 +24,9 @@ from sqlalchemy import create_engine, text
 from lms.app import create_app
 from lms.certificates.keys import ensure_key
 from lms.config import Config
-from lms.core.db import Base, db
-from lms.core.roles import SYSTEM
-from lms.web.limits import limiter
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import Base, db
+from lms.web.request.limits import limiter
 from tests.cheap import collect_less, make_cheap
 from tests.costs import Costs
 from tests.documented_answers import CheckedClient
@@ -263,7 +263,7 @@ def _empty_tables_of_postgresql() -> None:
 
 
 def _load_countries() -> None:
-    from lms.core.roles import SYSTEM
+    from lms.core.base.roles import SYSTEM
     from lms.people.actions.countries import load_countries
 
     with db.engine.connect() as connection:

@@ -28,9 +28,9 @@ from lms.catalogue.models import (
     SeriesInstructor,
     Visibility,
 )
-from lms.core import clock
-from lms.core.db import Base, action, db
-from lms.core.roles import SYSTEM, Actor, Role
+from lms.core.base.roles import SYSTEM, Actor, Role
+from lms.core.database.session import Base, action, db
+from lms.core.time import clock
 from lms.enrolment.models import (
     CountryQuota,
     Enrolment,

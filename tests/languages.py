@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from apiflask import APIFlask
 
-from lms.core.i18n import SPOKEN
+from lms.core.text.i18n import SPOKEN
 
 
 @contextmanager

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from apiflask import APIFlask
 
-from lms.core import schema
-from lms.core.resources import resource
+from lms.core.base.settings import resource
+from lms.core.database import schema
 
 REVISION = "0e0a6d1e0001"
 ONLINE = '''"""An example that holds nobody up."""

@@ -9,7 +9,7 @@ import pytest
 from apiflask import APIFlask
 from sqlalchemy import event
 
-from lms.core.db import db
+from lms.core.database.session import db
 
 CountQueries = Callable[[], AbstractContextManager[list[str]]]
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from lms.core import schema
-from lms.core.db import db
+from lms.core.database import schema
+from lms.core.database.session import db
 
 
 def create_tables() -> None:

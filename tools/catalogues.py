@@ -15,7 +15,7 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
-from lms.core.i18n import LANGUAGES
+from lms.core.text.i18n import LANGUAGES
 from tools.messages import read_catalogue, write_messages
 
 FOLDER = Path(__file__).resolve().parents[1] / "lms" / "translations"

@@ -32,10 +32,10 @@ from lms.attendance.queries.outcomes import held_lectures
 from lms.attendance_imports.actions.imports import match_staged, publish_attendance, publish_matched
 from lms.attendance_imports.actions.staging import StagedAttendance, stage_attendance
 from lms.catalogue.models import Lecture
-from lms.core import clock
-from lms.core.db import db
-from lms.core.imports import ImportAnswer
-from lms.core.roles import SYSTEM
+from lms.core.base.import_answers import ImportAnswer
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import db
+from lms.core.time import clock
 
 ROUNDS = 3
 PEOPLE_AT_ONCE = 5_000

@@ -34,9 +34,9 @@ from lms.certificates.actions.awards import issue_certificates
 from lms.certificates.models import Certificate
 from lms.certificates.pdf import store, typesetting
 from lms.certificates.queries.certificates import get_pdf
-from lms.core.db import db
-from lms.core.roles import SYSTEM
-from lms.core.typesetting import STANDARDS, font_folders, typeset
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import db
+from lms.core.text.typesetting import STANDARDS, font_folders, typeset
 
 ISSUED = ENDED + timedelta(days=1)
 

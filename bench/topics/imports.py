@@ -18,7 +18,7 @@ from bench.programme import (
 from bench.registry import topic
 from bench.site import Bench
 from bench.table import CannotMeasure, Row
-from lms.core.imports import ImportAnswer
+from lms.core.base.import_answers import ImportAnswer
 
 ROUNDS = 3
 

@@ -24,8 +24,8 @@ from lms.certificates.actions.awards import issue_certificates
 from lms.certificates.models import Certificate
 from lms.certificates.pdf import store
 from lms.certificates.queries import eligibility
-from lms.core.db import db
-from lms.core.roles import SYSTEM
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import db
 
 ISSUED = ENDED + timedelta(days=1)
 

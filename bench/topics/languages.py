@@ -10,7 +10,7 @@ from bench.served import get
 from bench.site import Bench
 from bench.table import Aim, Row
 from bench.topics.weight import FIRST, NEXT, visit
-from lms.core.i18n import LANGUAGES
+from lms.core.text.i18n import LANGUAGES
 
 RATIO = Aim(1.1, of_ratio=True)
 ROUNDS = 5

@@ -24,8 +24,8 @@ from bench.table import CannotMeasure, Row
 from bench.viewers import WAYS, gather, room, send
 from lms.app import create_app
 from lms.config import Config
-from lms.core import clock
-from lms.core.db import action, db
+from lms.core.database.session import action, db
+from lms.core.time import clock
 from lms.mail import outbox
 from lms.mail.jobs import send_mail
 from lms.mail.outbox import MailState, OutboxMail

@@ -17,11 +17,11 @@ from lms.catalogue.actions.lectures import schedule_lecture
 from lms.catalogue.actions.series import create_series
 from lms.catalogue.inputs import LectureInput, SeriesInput
 from lms.catalogue.models import Admission, Series, Visibility
-from lms.core import jobs
-from lms.core.bulk import insert_many
-from lms.core.db import action, db
-from lms.core.lists import ListRequest
-from lms.core.roles import SYSTEM, Actor, Role
+from lms.core.background import jobs
+from lms.core.base.lists import ListRequest
+from lms.core.base.roles import SYSTEM, Actor, Role
+from lms.core.database.bulk import insert_many
+from lms.core.database.session import action, db
 from lms.enrolment.models import CountryQuota, Enrolment, EnrolmentSource, EnrolmentStatus
 from lms.enrolment.queries.seat_entries import list_ledger
 from lms.enrolment.quotas import next_release, release_now

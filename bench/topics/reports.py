@@ -22,10 +22,10 @@ from bench.registry import topic
 from bench.site import Bench
 from bench.table import CannotMeasure, Row
 from lms.attendance.actions.facts import rebuild_facts
-from lms.core import clock
-from lms.core.db import db
-from lms.core.process_cache import memory
-from lms.core.roles import SYSTEM
+from lms.core.base.roles import SYSTEM
+from lms.core.database.cache_versions import memory
+from lms.core.database.session import db
+from lms.core.time import clock
 from lms.reports.actions.public import store_series_facts
 from lms.reports.facts.segments import Segment
 from lms.reports.queries.figures import count

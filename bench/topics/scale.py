@@ -14,8 +14,8 @@ from bench.served import get, memory_kb
 from bench.site import Bench
 from bench.table import CannotMeasure, Row
 from lms.certificates.actions.awards import issue_certificates
-from lms.core import clock
-from lms.core.roles import SYSTEM
+from lms.core.base.roles import SYSTEM
+from lms.core.time import clock
 from lms.demo.population import FEWEST
 
 SIZES = (10_000, 100_000, 1_000_000)

@@ -16,11 +16,11 @@ from bench.database import empty_database, opened, postgresql
 from bench.registry import topic
 from bench.site import Bench
 from bench.table import CannotMeasure, Row
-from lms.core.bulk import insert_many
-from lms.core.db import action, db, is_sqlite
-from lms.core.roles import SYSTEM, Actor, Role
-from lms.core.search_index import search_words, searchable
-from lms.core.sorting import sort_key
+from lms.core.base.roles import SYSTEM, Actor, Role
+from lms.core.database.bulk import insert_many
+from lms.core.database.search import search_words, searchable
+from lms.core.database.session import action, db, is_sqlite
+from lms.core.text.sorting import sort_key
 from lms.enrolment.queries.sharing import seen_in_search
 from lms.people.models import BEGINNING, Country, Person, PersonCountry, PersonEmail
 from lms.people.queries.finding import find_organisations, find_people

@@ -32,8 +32,8 @@ from lms.certificates.badges import credential
 from lms.certificates.models import Certificate
 from lms.certificates.queries.certificates import get_certificate
 from lms.certificates.verification.file_verification import verdict_of_file
-from lms.core.db import action, db
-from lms.core.roles import ANONYMOUS, SYSTEM
+from lms.core.base.roles import ANONYMOUS, SYSTEM
+from lms.core.database.session import action, db
 
 ISSUED = ENDED + timedelta(days=1)
 FEW = 10

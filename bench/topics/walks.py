@@ -40,9 +40,10 @@ from lms.attendance.models.evidence import Presence
 from lms.attendance_imports.queries import matching
 from lms.certificates.actions.awards import issue_certificates
 from lms.config import Config
-from lms.core import clock, foreign_files
-from lms.core.db import db
-from lms.core.roles import SYSTEM, Role
+from lms.core.base.roles import SYSTEM, Role
+from lms.core.database.session import db
+from lms.core.storage import foreign_files
+from lms.core.time import clock
 from lms.people.actions.access import grant_role
 from lms.people.actions.persons import create_person
 from lms.people.actions.sessions import begin_session

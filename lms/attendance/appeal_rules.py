@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 
 from rapidfuzz import fuzz
 
-from lms.core.errors import Invalid, Refused
-from lms.core.i18n import _
-from lms.core.typed_text import checked_words
+from lms.core.base.errors import Invalid, Refused
+from lms.core.text.i18n import _
+from lms.core.text.typed_text import checked_words
 from lms.people.names import plain_name
 
 WINDOW = timedelta(days=30)

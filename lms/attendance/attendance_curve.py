@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from lms.attendance.rules import Interval, clip, leave_out, length, unite
-from lms.core.measures import MINUTE_MS
+from lms.core.time.durations import MINUTE_MS
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from wtforms import (
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # the stubs are older
 
 from lms.attendance.models.credits import Outcome
-from lms.core.i18n import _l
-from lms.web.forms import BaseForm
+from lms.core.text.i18n import _l
+from lms.web.forms.forms import BaseForm
 
 _OUTCOMES = (
     SelectChoice(Outcome.ATTENDED.value, _l("Attended")),

@@ -13,7 +13,8 @@ from lms.attendance.presence import seen_before
 from lms.attendance.queries.persons import export_of_person
 from lms.attendance.queries.sessions import awaiting_report
 from lms.catalogue.queries.lectures import get_lecture
-from lms.core.events import (
+from lms.core.background.jobs import request_job
+from lms.core.base.events import (
     CountriesMerged,
     CountryMergeUndone,
     LectureCancelled,
@@ -31,8 +32,7 @@ from lms.core.events import (
     RecordingAdded,
     handles,
 )
-from lms.core.jobs import request_job
-from lms.core.roles import SYSTEM
+from lms.core.base.roles import SYSTEM
 from lms.people.actions.country_moves import move_back, move_rows
 
 

@@ -15,10 +15,10 @@ from lms.attendance.actions.reminders import post_due_reminders
 from lms.attendance.actions.replays import credit_due_replays
 from lms.attendance.queries.outcomes import held_lectures
 from lms.batches.kinds import register
-from lms.core import clock
-from lms.core.jobs import Run, job
-from lms.core.recurring import recurring
-from lms.core.roles import SYSTEM, Actor
+from lms.core.background.jobs import Run, job
+from lms.core.background.recurring import recurring
+from lms.core.base.roles import SYSTEM, Actor
+from lms.core.time import clock
 
 
 @job("credit_lecture")

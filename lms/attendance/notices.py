@@ -9,8 +9,8 @@ from lms.attendance.models.credits import Outcome
 from lms.attendance.queries.outcomes import corrections_in, written_credits
 from lms.attendance.queries.roster_order import only_invited
 from lms.catalogue.models import Lecture
-from lms.core.db import read_column
-from lms.core.translations import TextOf
+from lms.core.database.session import read_column
+from lms.core.text.translations import TextOf
 from lms.enrolment.membership import expected_at
 from lms.enrolment.notices import instant, tell_lecture
 from lms.mail.outbox import post_mails

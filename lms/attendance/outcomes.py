@@ -11,8 +11,8 @@ from lms.attendance import rules
 from lms.attendance.models.credits import Outcome
 from lms.attendance.models.evidence import Source
 from lms.attendance.presence import PresenceInterval, Span, offline_ms, stated_ms
-from lms.core import clock, measures, minutes
-from lms.core.i18n import _
+from lms.core.text.i18n import _
+from lms.core.time import clock, durations
 
 INVITED = "invited"
 """What pages and files say in place of the outcome of somebody who is only invited (`AttendanceOutcome.is_invited`)."""
@@ -71,7 +71,7 @@ def compute_outcome(
     if replayed and rules.outcome(present, total, min_percent) is not Outcome.ATTENDED:
         with_replay_ms = rules.length(span.count(there + replayed))
         is_attended = rules.outcome(with_replay_ms, total, min_percent) is Outcome.ATTENDED
-        is_glance = not present and with_replay_ms < measures.MINUTE_MS and not is_attended
+        is_glance = not present and with_replay_ms < durations.MINUTE_MS and not is_attended
         if with_replay_ms > present and not is_glance:
             present, main_source = with_replay_ms, Source.REPLAY
     if by_hand is not None:
@@ -80,7 +80,7 @@ def compute_outcome(
         decided = rules.outcome(present, total, min_percent) if is_counted else Outcome.ABSENT
     return ComputedOutcome(
         present_ms=present,
-        percent_tenths=measures.percent_tenths(present, total),
+        percent_tenths=durations.percent_tenths(present, total),
         outcome=decided,
         source=main_source,
         rejoins=max(span.count_stays(united) - 1, 0),
@@ -162,7 +162,7 @@ class AttendanceOutcome:
     @property
     def minutes(self) -> float:
         """Minutes with one decimal, rounded down."""
-        return measures.tenth_minutes(self.present_ms)
+        return durations.tenth_minutes(self.present_ms)
 
     @property
     def percent(self) -> float:
@@ -189,7 +189,7 @@ class AttendanceOutcome:
     @property
     def short_by(self) -> str:
         """`short_ms` in words."""
-        return minutes.short_by(self.present_ms, self.needed_ms) if self.short_ms else ""
+        return durations.short_by(self.present_ms, self.needed_ms) if self.short_ms else ""
 
     @property
     def timelines(self) -> list[SourceTimeline]:
@@ -206,13 +206,13 @@ class AttendanceOutcome:
 
     def minutes_of(self, start: datetime, end: datetime) -> tuple[float, float]:
         """A span in minutes from the start, clipped to the lecture."""
-        last = self.whole_ms / measures.MINUTE_MS
+        last = self.whole_ms / durations.MINUTE_MS
         first, until = self._minutes((clock.to_ms(start), clock.to_ms(end)))
         return min(max(first, 0), last), min(max(until, 0), last)
 
     def _minutes(self, interval: rules.Interval) -> tuple[float, float]:
         start, end = interval
-        return (start - self.start_ms) / measures.MINUTE_MS, (end - self.start_ms) / measures.MINUTE_MS
+        return (start - self.start_ms) / durations.MINUTE_MS, (end - self.start_ms) / durations.MINUTE_MS
 
 
 @dataclass(frozen=True, kw_only=True)

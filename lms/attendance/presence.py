@@ -35,10 +35,10 @@ from lms.attendance.models.unmatched import UnmatchedAttendee
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries.pauses import list_pauses, pauses_by_lecture
 from lms.catalogue.rules import AnyLecture
-from lms.core import clock, measures
-from lms.core.bulk import among, chunks
-from lms.core.db import db, read, read_column, read_value, shared_alias
-from lms.core.punctuation import listed
+from lms.core.database.bulk import among, chunks
+from lms.core.database.session import db, read, read_column, read_value, shared_alias
+from lms.core.text.punctuation import listed
+from lms.core.time import clock, durations
 from lms.people.models import Person
 
 T = TypeVar("T")
@@ -113,7 +113,7 @@ def spans_of(lectures: Sequence[AnyLecture], now_ms: int | None = None) -> dict[
 
 
 def _span_of(lecture: AnyLecture, all_pauses: Pauses, now_ms: int | None) -> Span:
-    planned = lecture.duration_minutes * measures.MINUTE_MS
+    planned = lecture.duration_minutes * durations.MINUTE_MS
     if lecture.actual_start is None:
         start = clock.to_ms(lecture.starts_at) if lecture.starts_at is not None else 0
         return Span(start, start + planned, planned)

@@ -12,9 +12,10 @@ from itertools import accumulate
 
 from lms.attendance.models.credits import Outcome
 from lms.attendance.models.evidence import Source
-from lms.core import measures, minutes
-from lms.core.i18n import _, _l, _n
-from lms.core.measures import HOUR_MS, MINUTE_MS
+from lms.core.text.i18n import _, _l, _n
+from lms.core.time import durations
+from lms.core.time import durations as minutes
+from lms.core.time.durations import HOUR_MS, MINUTE_MS
 
 Interval = tuple[int, int]
 
@@ -260,7 +261,7 @@ def explain(
     only heartbeats say that a page kept while its line was down.
     """
     minutes = say_minutes(present_ms, length_ms, needed_ms, rejoins)
-    if (offline_minutes := measures.whole_minutes(offline_ms)) > 0:
+    if (offline_minutes := durations.whole_minutes(offline_ms)) > 0:
         minutes = _n("%(minutes)s, %(num)s of them recorded offline",
                   "%(minutes)s, %(num)s of them recorded offline", offline_minutes, minutes=minutes)  # fmt: skip
     if group is not None:
@@ -274,7 +275,7 @@ def explain(
     if stated_ms is not None:
         minutes = _n("%(minutes)s, the certain part of %(num)s minute reported as a total",
                   "%(minutes)s, the certain part of %(num)s minutes reported as a total",
-                  measures.whole_minutes(stated_ms), minutes=minutes)  # fmt: skip
+                  durations.whole_minutes(stated_ms), minutes=minutes)  # fmt: skip
     if by_hand is not None:
         return _("%(minutes)s: %(outcome)s, corrected (%(reason)s)", minutes=minutes, outcome=outcome_word(outcome),
                  reason=by_hand)  # fmt: skip

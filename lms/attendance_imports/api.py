@@ -18,12 +18,11 @@ from lms.attendance_imports.schemas import (
     UnknownQuery,
     UnknownsOut,
 )
-from lms.core import clock
-from lms.web.api import ImportAnswerOut, consumes, integer_cursor
-from lms.web.body_limits import upload_limit
-from lms.web.guards import SIGNED_IN, allow
-from lms.web.identity import current_actor
-from lms.web.scopes import scope
+from lms.core.time import clock
+from lms.web.api.api import ImportAnswerOut, consumes, integer_cursor
+from lms.web.request.bodies import upload_limit
+from lms.web.request.guards import SIGNED_IN, allow, scope
+from lms.web.request.identity import current_actor
 
 bp = APIBlueprint("attendance_imports_api", __name__, url_prefix="/api/v1")
 

@@ -20,12 +20,11 @@ from wtforms.validators import Optional
 
 from lms.attendance_imports.readers.mapping import PreviewedColumn
 from lms.attendance_imports.readers.reading import NAMES
-from lms.core import clock, zones
-from lms.core.i18n import _, _l
+from lms.core.text.i18n import _, _l
+from lms.core.time import clock, zones
 from lms.people.queries.countries import country_names
-from lms.web.fields import ZoneField, zone_choices, zone_words
-from lms.web.forms import BaseForm
-from lms.web.locale import reader_locale
+from lms.web.forms.forms import BaseForm, ZoneField, zone_choices, zone_words
+from lms.web.pages.locale import reader_locale
 
 FORMAT_NAMES = {
     "auto": _l("Detect automatically"),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from lms.attendance_imports.queries.imports import waiting_keys
 from lms.attendance_imports.queries.unmatched import has_claims
-from lms.core.events import (
+from lms.core.background.jobs import request_job
+from lms.core.base.events import (
     AddressesKnown,
     StoredFilesAsked,
     handles,
 )
-from lms.core.jobs import request_job
 
 
 @handles(AddressesKnown)

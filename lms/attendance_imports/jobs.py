@@ -8,9 +8,9 @@ from typing import Any
 from lms.attendance_imports.actions.large_files import JOB as FILE
 from lms.attendance_imports.actions.large_files import publish_large
 from lms.attendance_imports.actions.resolution import link_attendees
-from lms.core import clock
-from lms.core.jobs import Run, job
-from lms.core.roles import SYSTEM, Actor
+from lms.core.background.jobs import Run, job
+from lms.core.base.roles import SYSTEM, Actor
+from lms.core.time import clock
 
 
 @job("claim_unmatched_attendees")

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import JSON, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from lms.core.db import Base, UtcDateTime
+from lms.core.database.session import Base, UtcDateTime
 
 
 class ColumnMapping(Base):

@@ -12,8 +12,8 @@ from marshmallow import ValidationError
 
 from lms.attendance.models.unmatched import MatchMethod
 from lms.attendance_imports.readers.mapping import FIELDS
-from lms.core.i18n import _
-from lms.web.api import AnswerSchema, Instant, PageQuery
+from lms.core.text.i18n import _
+from lms.web.api.api import AnswerSchema, Instant, PageQuery
 
 
 class Meanings(String):

@@ -16,12 +16,13 @@ from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 from sqlalchemy import Select, delete, func, select, update
 
 from lms.batches.models import AT_ONCE, LEFT_OUT, NAMED, PREVIEW_LASTS, BatchRow, BatchStage, EntryState
-from lms.core import audit, clock
-from lms.core.bulk import among, insert_many
-from lms.core.db import action, db, read_column, read_value, shared_alias
-from lms.core.errors import NotFound, Refused
-from lms.core.jobs import Job, JobState, Run, job, request_job
-from lms.core.roles import Actor
+from lms.core.background.jobs import Job, JobState, Run, job, request_job
+from lms.core.base.errors import NotFound, Refused
+from lms.core.base.roles import Actor
+from lms.core.database import audit
+from lms.core.database.bulk import among, insert_many
+from lms.core.database.session import action, db, read_column, read_value, shared_alias
+from lms.core.time import clock
 from lms.people.models import Person
 from lms.people.queries.access import load_actor
 

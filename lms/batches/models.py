@@ -8,8 +8,8 @@ from enum import StrEnum
 from sqlalchemy import ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from lms.core.db import UtcDateTime
-from lms.core.jobs import Job, JobState
+from lms.core.background.jobs import Job, JobState
+from lms.core.database.session import UtcDateTime
 from lms.people.models import new_public_id
 
 AT_ONCE = 500

@@ -12,16 +12,16 @@ from wtforms import TextAreaField
 
 from lms.batches.kinds import Kind
 from lms.batches.models import AT_ONCE, NAMED, BatchRow, EntryState
-from lms.core import clock
-from lms.core.errors import Invalid, Refused
-from lms.core.i18n import _l
-from lms.core.roles import Role
-from lms.core.typed_text import REASON_LENGTH
+from lms.core.base.errors import Invalid, Refused
+from lms.core.base.roles import Role
+from lms.core.text.i18n import _l
+from lms.core.text.typed_text import REASON_LENGTH
+from lms.core.time import clock
 from lms.people.queries.countries import country_names
-from lms.web.forms import BaseForm, flash_refusal
-from lms.web.guards import SIGNED_IN, Guard, allow
-from lms.web.identity import current_actor
-from lms.web.locale import reader_locale
+from lms.web.forms.forms import BaseForm, flash_refusal
+from lms.web.pages.locale import reader_locale
+from lms.web.request.guards import SIGNED_IN, Guard, allow
+from lms.web.request.identity import current_actor
 
 REASON = _l("Reason")
 bp = Blueprint("batches", __name__, template_folder="templates")

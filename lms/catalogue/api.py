@@ -51,15 +51,14 @@ from lms.catalogue.schemas import (
     UnpublishIn,
 )
 from lms.catalogue.series_hours import HoursRequest, hours_for
-from lms.core import clock
-from lms.core.errors import Invalid
-from lms.core.roles import Role
-from lms.web.api import Nothing, PageQuery, envelope, integer_cursor, rfc3339
-from lms.web.guards import ANYONE, SIGNED_IN, allow
-from lms.web.idempotency import idempotent
-from lms.web.identity import current_actor
-from lms.web.locale import reader_locale
-from lms.web.scopes import scope
+from lms.core.base.errors import Invalid
+from lms.core.base.roles import Role
+from lms.core.time import clock
+from lms.web.api.api import Nothing, PageQuery, envelope, integer_cursor, rfc3339
+from lms.web.api.idempotency import idempotent
+from lms.web.pages.locale import reader_locale
+from lms.web.request.guards import ANYONE, SIGNED_IN, allow, scope
+from lms.web.request.identity import current_actor
 
 bp = APIBlueprint("catalogue_api", __name__, url_prefix="/api/v1")
 

@@ -17,11 +17,11 @@ from icalendar import Calendar, Event, Timezone, TimezoneStandard, vCalAddress, 
 from lms import __version__
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.rules import planned_end
-from lms.core import zones
-from lms.core.errors import Refused
-from lms.core.i18n import _
-from lms.core.settings import settings
-from lms.core.translations import reader_text
+from lms.core.base.errors import Refused
+from lms.core.base.settings import settings
+from lms.core.text.i18n import _
+from lms.core.text.translations import reader_text
+from lms.core.time import zones
 
 REFRESH = timedelta(hours=1)
 """How often a calendar program is asked to read a feed again."""

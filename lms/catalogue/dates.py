@@ -21,11 +21,11 @@ from lms.catalogue.rules import (
     planned_end,
     resolve_local,
 )
-from lms.core import zones
-from lms.core.errors import Fault, Invalid
-from lms.core.i18n import _, _n
-from lms.core.public_holidays import Holiday, holidays_on
-from lms.core.roles import Actor
+from lms.core.base.errors import Fault, Invalid
+from lms.core.base.roles import Actor
+from lms.core.text.i18n import _, _n
+from lms.core.time import zones
+from lms.core.time.days_off import Holiday, holidays_on
 
 MOST_REPEATS = 60
 MOST_DAYS = 400

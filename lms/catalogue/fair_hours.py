@@ -22,10 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lms.catalogue.rules import resolve_local
-from lms.core import zones
-from lms.core.errors import Invalid
-from lms.core.public_holidays import holidays_between
-from lms.core.weekends import weekend_of
+from lms.core.base.errors import Invalid
+from lms.core.time import zones
+from lms.core.time.days_off import holidays_between, weekend_of
 
 NIGHT_FROM, NIGHT_UNTIL = 22, 7
 EVENING_FROM, MORNING_UNTIL = 20, 8

@@ -12,10 +12,10 @@ from sqlalchemy import select
 
 from lms.catalogue.models import Lecture, LectureInstructor, LectureState, Series
 from lms.catalogue.visibility import shown_lecture, visible
-from lms.core.db import read
-from lms.core.matching import Match, is_mentioned, match_of_title
-from lms.core.roles import Actor
-from lms.core.translations import WrittenText, all_texts
+from lms.core.base.roles import Actor
+from lms.core.database.search import Match, is_mentioned, match_of_title
+from lms.core.database.session import read
+from lms.core.text.translations import WrittenText, all_texts
 from lms.people.models import Person
 
 

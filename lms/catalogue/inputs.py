@@ -12,11 +12,11 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from lms.catalogue.models import Admission, CertificateKind, Delivery, LectureState, Visibility, WalkIns
-from lms.core.errors import Fault, Invalid
-from lms.core.i18n import _
-from lms.core.punctuation import listed
-from lms.core.translations import TextField, Translations, checked_translations, is_language, one_spelling
-from lms.core.typed_text import clean_line, clean_text, is_visible
+from lms.core.base.errors import Fault, Invalid
+from lms.core.text.i18n import _
+from lms.core.text.punctuation import listed
+from lms.core.text.translations import TextField, Translations, checked_translations, is_language, one_spelling
+from lms.core.text.typed_text import clean_line, clean_text, is_visible
 
 MAX_CAPACITY = 1_000_000
 MAX_MATERIALS = 50

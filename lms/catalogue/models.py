@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from lms.core.db import Base, UtcDateTime, text_enum
-from lms.core.translations import TranslatedTexts
+from lms.core.database.session import Base, UtcDateTime, text_enum
+from lms.core.text.translations import TranslatedTexts
 from lms.people.models import Country, Person
 
 
@@ -291,4 +291,4 @@ class TimeZoneCheck(Base):
 
 SERIES_TITLE = (Series.title, Series.language, Series.text_language, Series.translations)
 LECTURE_TITLE = (Lecture.title, Lecture.language, Lecture.text_language, Lecture.translations)
-"""The columns of a title, from which `core.translations` finds the one for a reader."""
+"""The columns of a title, from which `core.text.translations` finds the one for a reader."""

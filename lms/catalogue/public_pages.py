@@ -9,9 +9,9 @@ from sqlalchemy import func, select
 
 from lms.catalogue.models import Lecture, Series
 from lms.catalogue.visibility import shown_lecture, visible
-from lms.core.audit import AuditEntry, AuditSubject
-from lms.core.db import db
-from lms.core.roles import ANONYMOUS
+from lms.core.base.roles import ANONYMOUS
+from lms.core.database.audit import AuditEntry, AuditSubject
+from lms.core.database.session import db
 
 SHOWN = (
     "create_series",

@@ -9,12 +9,12 @@ from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from lms.catalogue.models import Lecture, LectureState, Series, Visibility
-from lms.core.clock import to_ms
-from lms.core.errors import Forbidden, Invalid, NotFound, Refused
-from lms.core.i18n import _, _n
-from lms.core.roles import Actor, Role
-from lms.core.translations import Translations, reader_text
-from lms.core.zones import ZONES
+from lms.core.base.errors import Forbidden, Invalid, NotFound, Refused
+from lms.core.base.roles import Actor, Role
+from lms.core.text.i18n import _, _n
+from lms.core.text.translations import Translations, reader_text
+from lms.core.time.clock import to_ms
+from lms.core.time.zones import ZONES
 
 OPEN_STATES = (LectureState.SCHEDULED, LectureState.LIVE, LectureState.POSTPONED)
 NOT_BEGUN_STATES = (LectureState.DRAFT, LectureState.SCHEDULED, LectureState.POSTPONED)

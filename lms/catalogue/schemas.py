@@ -21,10 +21,10 @@ from lms.catalogue.fair_hours import AudienceBasis
 from lms.catalogue.inputs import LECTURE_TEXTS, SERIES_TEXTS
 from lms.catalogue.models import Admission, CertificateKind, Delivery, LectureState, Visibility, WalkIns
 from lms.catalogue.rules import LONGEST_PAUSE
-from lms.core.i18n import _l
-from lms.core.translations import MOST
-from lms.web.api import AnswerSchema, Instant, PageQuery
-from lms.web.local_time import LocalTime, LocalTimeOut
+from lms.core.text.i18n import _l
+from lms.core.text.translations import MOST
+from lms.web.api.api import AnswerSchema, Instant, PageQuery
+from lms.web.pages.time import LocalTime, LocalTimeOut
 
 _REPLAY_DAYS = {
     "description": "For how many days the replay counts, from the end of a lecture or, if its recording came later, "

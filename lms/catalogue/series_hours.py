@@ -31,10 +31,11 @@ from lms.catalogue.fair_hours import (
 from lms.catalogue.models import Lecture, Series
 from lms.catalogue.queries.lectures import list_lectures
 from lms.catalogue.rules import FIRST_YEAR, LAST_YEAR, check_can_edit_series, not_cancelled, resolve_local
-from lms.core import clock, events, zones
-from lms.core.errors import Invalid
-from lms.core.i18n import _
-from lms.core.roles import Actor
+from lms.core.base import events
+from lms.core.base.errors import Invalid
+from lms.core.base.roles import Actor
+from lms.core.text.i18n import _
+from lms.core.time import clock, zones
 from lms.people.queries.countries import partner_codes
 
 MOST_MINUTES = 1440

@@ -8,10 +8,9 @@ from sqlalchemy import and_, exists, or_, select, true
 
 from lms.catalogue.models import Lecture, LectureState, Series, SeriesInstructor, Visibility
 from lms.catalogue.rules import teaching_id
-from lms.core.db import db
-from lms.core.matching import is_in_any
-from lms.core.roles import Actor
-from lms.core.search_index import search_phrases
+from lms.core.base.roles import Actor
+from lms.core.database.search import is_in_any, search_phrases
+from lms.core.database.session import db
 
 _IN_PUBLIC = Series.visibility == Visibility.PUBLIC
 _SHOWN_TO_ALL = and_(Lecture.state != LectureState.DRAFT, Lecture.held_unknown.is_(False))

@@ -24,15 +24,14 @@ from lms.certificates.schemas import (
     RevokeSchema,
     ToldSchema,
 )
-from lms.core import clock
-from lms.core.lists import ListRequest
-from lms.core.roles import Role
-from lms.web.api import Nothing, PageQuery, envelope, integer_cursor
-from lms.web.guards import ANYONE, SIGNED_IN, allow
-from lms.web.idempotency import idempotent
-from lms.web.identity import current_actor
-from lms.web.limits import throttle_guesses, throttle_reads
-from lms.web.scopes import scope
+from lms.core.base.lists import ListRequest
+from lms.core.base.roles import Role
+from lms.core.time import clock
+from lms.web.api.api import Nothing, PageQuery, envelope, integer_cursor
+from lms.web.api.idempotency import idempotent
+from lms.web.request.guards import ANYONE, SIGNED_IN, allow, scope
+from lms.web.request.identity import current_actor
+from lms.web.request.limits import throttle_guesses, throttle_reads
 
 PDF: dict[int | str, dict[str, str | dict[str, dict[str, Any]]]] = {
     200: {

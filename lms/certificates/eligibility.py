@@ -33,9 +33,9 @@ from lms.attendance.queries.persons import PersonAttendance
 from lms.attendance.rules import needed_ms
 from lms.catalogue.models import Lecture, LectureState, Policy
 from lms.catalogue.rules import AnyLecture, Station, is_planned_draft, length_ms, planned_end
-from lms.core.clock import day_of, to_ms
-from lms.core.measures import MINUTE_MS, needed_minutes
-from lms.core.translations import TextOf
+from lms.core.text.translations import TextOf
+from lms.core.time.clock import day_of, to_ms
+from lms.core.time.durations import MINUTE_MS, needed_minutes
 from lms.recordings.replays import OpenReplay
 
 L = TypeVar("L", Lecture, Station, AnyLecture)

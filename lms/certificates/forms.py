@@ -10,8 +10,8 @@ from wtforms import BooleanField, ColorField, SelectField, StringField, TextArea
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]
 from wtforms.validators import InputRequired, Length
 
-from lms.core.i18n import _, _l
-from lms.web.forms import BaseForm
+from lms.core.text.i18n import _, _l
+from lms.web.forms.forms import BaseForm
 
 
 class RevokeForm(BaseForm):

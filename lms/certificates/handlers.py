@@ -7,7 +7,8 @@ from lms.certificates.actions import awards
 from lms.certificates.actions.requirements import JOB, add_growth
 from lms.certificates.models import Award
 from lms.certificates.queries import certificates, designs, holder_downloads, progress, requirements
-from lms.core.events import (
+from lms.core.background.jobs import request_job
+from lms.core.base.events import (
     CountriesMerged,
     CountryMergeUndone,
     GrowthAsked,
@@ -23,8 +24,7 @@ from lms.core.events import (
     StoredFilesAsked,
     handles,
 )
-from lms.core.jobs import request_job
-from lms.core.roles import SYSTEM
+from lms.core.base.roles import SYSTEM
 from lms.mail.decisions import TIME_TO_STOP
 from lms.people.actions.country_moves import move_back, move_rows
 

@@ -16,12 +16,12 @@ from lms.certificates.actions.requirements import JOB as GROWTH_JOB
 from lms.certificates.actions.requirements import invite_with_growth, post_grown_requirements
 from lms.certificates.pdf.signature import TimestampAway
 from lms.certificates.queries.certificates import count_awarded_at
-from lms.core import clock
-from lms.core.errors import Refused
-from lms.core.i18n import _
-from lms.core.jobs import JobStopped, Run, job
-from lms.core.recurring import FILES, recurring
-from lms.core.roles import Actor
+from lms.core.background.jobs import JobStopped, Run, job
+from lms.core.background.recurring import FILES, recurring
+from lms.core.base.errors import Refused
+from lms.core.base.roles import Actor
+from lms.core.text.i18n import _
+from lms.core.time import clock
 
 
 @job(JOB)

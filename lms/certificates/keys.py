@@ -23,12 +23,12 @@ from sqlalchemy import select
 
 from lms.certificates.models import KnownKey
 from lms.certificates.public_keys import key_address, kid_of, public_part
-from lms.core import audit
-from lms.core.db import action, db, one_at_a_time
-from lms.core.errors import NotFound, Refused
-from lms.core.i18n import _
-from lms.core.roles import Actor
-from lms.core.settings import settings
+from lms.core.base.errors import NotFound, Refused
+from lms.core.base.roles import Actor
+from lms.core.base.settings import settings
+from lms.core.database import audit
+from lms.core.database.session import action, db, one_at_a_time
+from lms.core.text.i18n import _
 
 NO_END = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)  # RFC 5280: no well-defined end
 

@@ -10,7 +10,7 @@ from sqlalchemy import JSON, BigInteger, ForeignKey, String, Text, UniqueConstra
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from lms.catalogue.models import CertificateKind
-from lms.core.db import Base, UtcDateTime, text_enum
+from lms.core.database.session import Base, UtcDateTime, text_enum
 
 AWARDS = "awards"
 """The stamp of a series under this name changes whenever its awards may count differently."""

@@ -11,11 +11,11 @@ from lms.catalogue.models import CertificateKind, Series
 from lms.certificates import numbers
 from lms.certificates.eligibility import Standing
 from lms.certificates.models import Award, Certificate, CertificateState
-from lms.core import clock
-from lms.core.bulk import among
-from lms.core.db import db, read
-from lms.core.i18n import spoken
-from lms.core.translations import TextOf, for_reader
+from lms.core.database.bulk import among
+from lms.core.database.session import db, read
+from lms.core.text.i18n import spoken
+from lms.core.text.translations import TextOf, for_reader
+from lms.core.time import clock
 from lms.mail.kinds import MailKind
 from lms.mail.outbox import ALL_SERIES, MailState, OutboxMail, declined_of, post_mails
 from lms.people.mail_rows import mail_to

@@ -8,7 +8,7 @@ distinguished from an unknown one.
 import secrets
 from collections.abc import Callable
 
-from lms.core.crockford import SIGNS, read_signs
+from lms.core.text.typed_text import SIGNS, read_signs
 
 PREFIX = "SR"
 LENGTH = 16

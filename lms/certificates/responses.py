@@ -6,9 +6,9 @@ from flask import Response, send_file
 
 from lms.certificates import numbers
 from lms.certificates.actions.bundles import FORMS
-from lms.core import files
-from lms.core.errors import NotFound
-from lms.web.identity import current_actor
+from lms.core.base.errors import NotFound
+from lms.core.storage import files
+from lms.web.request.identity import current_actor
 
 NUMBERS = "certificate-numbers"  # the scope in which guessing is throttled, over all routes
 READS = "certificate-reads"  # the scope in which reading in public is

@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from lms.catalogue.models import CertificateKind, Series
 from lms.catalogue.rules import is_series_instructor
 from lms.certificates.models import CertificateState
-from lms.core.errors import Forbidden, Invalid, Refused
-from lms.core.i18n import _
-from lms.core.measures import tenth_hours
-from lms.core.roles import Actor
-from lms.core.typed_text import clean_line
+from lms.core.base.errors import Forbidden, Invalid, Refused
+from lms.core.base.roles import Actor
+from lms.core.text.i18n import _
+from lms.core.text.typed_text import clean_line
+from lms.core.time.durations import tenth_hours
 from lms.mail.decisions import TIME_TO_STOP
 
 WAIT = TIME_TO_STOP

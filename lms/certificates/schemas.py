@@ -14,7 +14,7 @@ from lms.certificates.actions.bundles import FORMS
 from lms.certificates.models import CertificateState
 from lms.certificates.queries.certificates import ShownCertificate
 from lms.certificates.queries.earner_groups import EarnerGroup
-from lms.web.api import AnswerSchema, PageQuery
+from lms.web.api.api import AnswerSchema, PageQuery
 
 KINDS = [kind.value for kind in CertificateKind]
 STATES = [state.value for state in CertificateState]

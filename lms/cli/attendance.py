@@ -5,9 +5,9 @@ from __future__ import annotations
 import click
 
 from lms.cli.context import application
-from lms.core import clock
-from lms.core.errors import NotFound
-from lms.core.roles import SYSTEM
+from lms.core.base.errors import NotFound
+from lms.core.base.roles import SYSTEM
+from lms.core.time import clock
 
 
 @click.group()

@@ -9,8 +9,8 @@ import click
 
 from lms.cli.context import application
 from lms.cli.secret import rotate_secret
-from lms.core import clock
-from lms.core.roles import SYSTEM
+from lms.core.base.roles import SYSTEM
+from lms.core.time import clock
 
 COUNTS_OF_ISSUING = {"issued": "issued", "already_issued": "already issued", "not_earned": "not earned"}
 

@@ -15,7 +15,7 @@ def application(*, works_without_data: bool = False) -> Iterator[Config]:
     """The application's context around a command that works on the data, which `lms init` has made."""
     from lms.app import create_app, settle
     from lms.config import Config
-    from lms.core.schema import check_not_restoring, check_prepared
+    from lms.core.database.schema import check_not_restoring, check_prepared
 
     config = Config.load()
     if works_without_data:
@@ -34,10 +34,10 @@ def core_application() -> Iterator[None]:
     from flask import Flask
 
     from lms.config import Config
-    from lms.core.data_settings import data_settings
-    from lms.core.db import db
-    from lms.core.logs import configure
-    from lms.core.schema import check_prepared
+    from lms.core.base.logs import configure
+    from lms.core.database.schema import check_prepared
+    from lms.core.database.session import db
+    from lms.core.storage.secret_keys import data_settings
 
     config = Config.load()
     check_prepared(config)

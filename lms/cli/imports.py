@@ -10,10 +10,10 @@ from typing import IO
 import click
 
 from lms.cli.context import application
-from lms.core import clock
-from lms.core.errors import Fault, Invalid, NotFound
-from lms.core.imports import ImportAnswer
-from lms.core.roles import SYSTEM
+from lms.core.base.errors import Fault, Invalid, NotFound
+from lms.core.base.import_answers import ImportAnswer
+from lms.core.base.roles import SYSTEM
+from lms.core.time import clock
 
 
 @click.group("import")

@@ -22,7 +22,7 @@ def bounces(file: IO[bytes]) -> None:
 
     Marks the e-mail that came back. Other messages change nothing. Exit 0 in each case, so that no bounce bounces.
     """
-    from lms.core import clock
+    from lms.core.time import clock
     from lms.mail.bounces import MOST_BYTES, take_bounce
 
     with core_application():
@@ -55,7 +55,7 @@ def tell_of_failure(unit: str) -> None:
 def _send(address: str, subject: str, text: str) -> str:
     """Sends an e-mail; returns what became of it. Raises ClickException where it cannot be sent."""
     from lms.config import Config
-    from lms.core.logs import configure
+    from lms.core.base.logs import configure
     from lms.mail.rendering import send_at_once
 
     config = Config.load()

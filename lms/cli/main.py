@@ -98,8 +98,8 @@ def what_went_wrong(error: Exception) -> str | None:
     from sqlalchemy.exc import ArgumentError, DBAPIError
 
     from lms.config import BadSetting
-    from lms.core.db import reason_of
-    from lms.core.errors import DomainError
+    from lms.core.base.errors import DomainError
+    from lms.core.database.session import reason_of
 
     match error:
         case click.UsageError(ctx=click.Context() as ctx):

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from lms.cli.context import application
-from lms.core import clock
+from lms.core.time import clock
 
 
 @click.command()

@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 
 from lms.cli.context import application
-from lms.core import clock
-from lms.core.roles import SYSTEM
+from lms.core.base.roles import SYSTEM
+from lms.core.time import clock
 
 
 @click.group()

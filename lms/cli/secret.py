@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from lms.cli.context import application
-from lms.core.errors import Refused
-from lms.core.secret_key import begin_rotation, end_rotation
+from lms.core.base.errors import Refused
+from lms.core.storage.secret_keys import begin_rotation, end_rotation
 
 
 @click.command("rotate-secret")

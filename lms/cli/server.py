@@ -58,7 +58,7 @@ def worker(with_server: bool, metrics_host: str, metrics_port: int | None) -> No
 def packager(with_server: bool, metrics_host: str, metrics_port: int | None) -> None:
     """Packages lectures that are given in the browser, for viewers and as recordings."""
     from lms.config import Config
-    from lms.core.process_heartbeats import ProcessKind
+    from lms.core.background.processes import ProcessKind
     from lms.streaming.packager import run_packager
     from lms.worker import run_process
 
@@ -77,7 +77,7 @@ def demo(host: str, port: int, people: int | None, keep: bool, beside: str, afte
     """Builds the demonstration programme in its own data folder and serves it."""
     from lms.app import create_app, load_slices
     from lms.config import Config
-    from lms.core import clock
+    from lms.core.time import clock
     from lms.demo.build import ensure
     from lms.serve import run
     from lms.worker import stop_with_parent

@@ -6,7 +6,7 @@ import click
 
 from lms.cli.context import application
 from lms.cli.operations import ProgressLine
-from lms.core import clock
+from lms.core.time import clock
 
 FOLDER_NAME = "folder"
 
@@ -26,7 +26,7 @@ def move(source: str, target: str) -> None:
     to set. Nothing is deleted where the files were. Credentials are those of LMS_FILES_ACCESS_KEY or AWS_….
     """
     from lms.config import BadSetting, Config
-    from lms.core.files import make_store
+    from lms.core.storage.files import make_store
     from lms.operations.file_moving import copy_files
 
     progress = ProgressLine()

@@ -25,7 +25,7 @@ def check_timezones(apply: bool) -> None:
     a lecture no longer exists, or occurs twice: give it another one.
     """
     from lms.catalogue.actions.time_zones import apply_shifts, find_shifts, keep_version, last_version
-    from lms.core import clock, zones
+    from lms.core.time import clock, zones
 
     with application():
         at = clock.now()

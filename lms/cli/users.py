@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from lms.cli.context import application
-from lms.core import clock
-from lms.core.roles import SYSTEM, Role
+from lms.core.base.roles import SYSTEM, Role
+from lms.core.time import clock
 
 
 @click.group()

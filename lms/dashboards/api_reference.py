@@ -12,9 +12,9 @@ from typing import Any
 from apiflask import APIFlask
 from flask import current_app
 
-from lms.core.roles import Role
-from lms.web.api_resources import RESOURCES, Resource
-from lms.web.guards import Guard
+from lms.core.base.roles import Role
+from lms.web.api.openapi import RESOURCES, Resource
+from lms.web.request.guards import Guard
 
 _METHODS = ("get", "post", "put", "patch", "delete")
 _KEY = "lms.dashboards.api_reference"

@@ -19,14 +19,12 @@ from flask import url_for
 from lms.catalogue.models import Lecture, LectureState, Series
 from lms.catalogue.rules import AnyLecture, not_cancelled
 from lms.certificates.pdf.script_detection import language_of, writing_of
-from lms.core.glyphs import coverage, missing_signs
-from lms.core.i18n import _
-from lms.core.organiser import organiser_name
-from lms.core.resources import resource
-from lms.core.translations import translation_for
-from lms.core.typesetting import draw, font_folders, tongue
-from lms.web.locale import speaking
-from lms.web.time import day, organiser_zone, short_day, time_of_day, zone_city
+from lms.core.base.settings import organiser_name, resource
+from lms.core.text.i18n import _
+from lms.core.text.translations import translation_for
+from lms.core.text.typesetting import coverage, draw, font_folders, missing_signs, tongue
+from lms.web.pages.locale import speaking
+from lms.web.pages.time import day, organiser_zone, short_day, time_of_day, zone_city
 
 TEMPLATE = Path(__file__).parent / "design" / "card.typ"
 PPI = 144
@@ -133,7 +131,7 @@ def can_be_drawn(card: Card) -> bool:
 
 
 def draw_card(card: Card) -> bytes:
-    """The picture as PNG; each is drawn once, and the last hundred are kept. Raises `core.typesetting.CannotRender`."""
+    """The picture as PNG; each is drawn once, and the last hundred are kept. Raises `typesetting.CannotRender`."""
     return _drawn(_written(card), tuple(font_folders()))
 
 

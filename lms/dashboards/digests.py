@@ -15,12 +15,12 @@ from sqlalchemy import func, or_, select
 from lms.attendance.queries.appeals import count_open_appeals
 from lms.catalogue.models import LECTURE_TITLE, Lecture, LectureState
 from lms.certificates.queries.behind import list_behind
-from lms.core import clock
-from lms.core.db import action, db, read, read_column, read_value
-from lms.core.jobs import Run, job
-from lms.core.lists import ListRequest
-from lms.core.roles import Actor, Role
-from lms.core.translations import TextOf
+from lms.core.background.jobs import Run, job
+from lms.core.base.lists import ListRequest
+from lms.core.base.roles import Actor, Role
+from lms.core.database.session import action, db, read, read_column, read_value
+from lms.core.text.translations import TextOf
+from lms.core.time import clock
 from lms.dashboards import rules
 from lms.dashboards.queries.teaching import list_given
 from lms.dashboards.queries.waiting import count_waiting
@@ -38,7 +38,7 @@ from lms.people.queries.access import load_actor
 from lms.people.queries.countries import belonging_to, own_countries
 from lms.people.queries.mail_choices import wanting
 from lms.people.queries.persons import Contact, contact_of
-from lms.web.second_factor import without_resting_roles
+from lms.web.request.identity import without_resting_roles
 
 TEMPLATE = "weekly_digest"
 WEEK, DAY = timedelta(days=7), timedelta(days=1)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from wtforms import BooleanField, PasswordField, StringField, TextAreaField
 
-from lms.core.i18n import _l
-from lms.web.forms import BaseForm
+from lms.core.text.i18n import _l
+from lms.web.forms.forms import BaseForm
 
 
 class MergeForm(BaseForm):

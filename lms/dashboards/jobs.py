@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lms.core.recurring import recurring
+from lms.core.background.recurring import recurring
 from lms.dashboards.digests import post_due_digests
 
 recurring("digests", post_due_digests, every=30)

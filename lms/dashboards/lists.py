@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from lms.core.i18n import _, _l, _lp
-from lms.core.lists import ListRequest
+from lms.core.base.lists import ListRequest
+from lms.core.text.i18n import _, _l, _lp
 from lms.dashboards.queries.all_series import TO_ISSUE, SeriesRow, SeriesState, list_all_series
-from lms.web.list_parts import Chip, Column, FileColumn
-from lms.web.lists import ListView
+from lms.web.lists.parts import Chip, Column, FileColumn
+from lms.web.lists.view import ListView
 
 
 class AllSeries(ListView[SeriesRow]):

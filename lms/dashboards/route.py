@@ -13,12 +13,12 @@ from lms.attendance.models.credits import Outcome
 from lms.attendance.queries.persons import PersonAttendance
 from lms.catalogue.models import LectureState
 from lms.catalogue.rules import AnyLecture, Station, stop_states
-from lms.core.i18n import _
-from lms.core.local_words import beside_time
-from lms.core.minutes import brief_spent_of
-from lms.core.punctuation import separator
+from lms.core.text.i18n import _
+from lms.core.text.punctuation import separator
+from lms.core.time.dates import beside_time
+from lms.core.time.durations import brief_spent_of
 from lms.dashboards.texts import translated
-from lms.web import time
+from lms.web.pages import time
 
 Stop = dict[str, Any]
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 from lms.attendance import rules as attendance
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.rules import AnyLecture, Station, planned_end
-from lms.core import measures
+from lms.core.time import durations
 
 LATE = timedelta(minutes=15)
 OVERDUE = timedelta(minutes=30)
@@ -26,7 +26,7 @@ class LecturePart(StrEnum):
 
 def needed_minutes(duration_minutes: int, min_percent: int) -> int:
     """Returns the whole minutes of a planned lecture that must be attended, as shown on pages."""
-    return measures.needed_minutes(attendance.needed_ms(duration_minutes * measures.MINUTE_MS, min_percent))
+    return durations.needed_minutes(attendance.needed_ms(duration_minutes * durations.MINUTE_MS, min_percent))
 
 
 def is_overdue(lecture: AnyLecture, at: datetime) -> bool:

@@ -6,9 +6,9 @@ from apiflask import Schema
 from apiflask.fields import AwareDateTime, Boolean, Date, Dict, Enum, Integer, List, Nested, Raw, String
 from apiflask.validators import Length
 
-from lms.core.jobs import JobState
+from lms.core.background.jobs import JobState
 from lms.mail.kinds import DECLINABLE, MailKind
-from lms.web.api import AnswerSchema, Instant
+from lms.web.api.api import AnswerSchema, Instant
 
 
 class JobOut(AnswerSchema):

@@ -10,9 +10,9 @@ from markupsafe import Markup
 
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.rules import planned_end
-from lms.core.settings import settings
+from lms.core.base.settings import settings
 from lms.dashboards.texts import summary, translation
-from lms.web.api import rfc3339
+from lms.web.api.api import rfc3339
 
 _STATUS = {LectureState.CANCELLED: "EventCancelled", LectureState.POSTPONED: "EventPostponed"}
 

@@ -12,9 +12,9 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from markupsafe import Markup, escape
 
-from lms.core.public_holidays import language_of_names
-from lms.core.translations import WrittenText, base_of, translation_for
-from lms.web.locale import direction, reader_locale
+from lms.core.text.translations import WrittenText, base_of, translation_for
+from lms.core.time.days_off import language_of_names
+from lms.web.pages.locale import direction, reader_locale
 
 _MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
 _TAGS = {

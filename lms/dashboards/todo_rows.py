@@ -11,7 +11,7 @@ from flask import url_for
 from markupsafe import Markup
 
 from lms.attendance.queries.appeals import LectureAppeals
-from lms.core.i18n import _, _n, _p
+from lms.core.text.i18n import _, _n, _p
 from lms.dashboards.queries.waiting import UnmatchedIn
 from lms.dashboards.texts import translated
 

@@ -9,13 +9,13 @@ from typing import Any
 
 from flask import url_for
 
-from lms.core.i18n import _, _p
-from lms.core.jobs import RESTORED, Job, JobState
-from lms.core.punctuation import full_stop, gap, listed
-from lms.core.roles import Actor
+from lms.core.background.jobs import RESTORED, Job, JobState
+from lms.core.base.roles import Actor
+from lms.core.text.i18n import _, _p
+from lms.core.text.punctuation import full_stop, gap, listed
 from lms.dashboards.queries.administration import Subjects, subjects_of
 from lms.dashboards.texts import translation, without_class_name
-from lms.web.time import number
+from lms.web.pages.time import number
 
 
 @dataclass(frozen=True)

@@ -22,11 +22,11 @@ from lms.catalogue.models import Lecture, Series
 from lms.certificates.actions.awards import issue_certificates
 from lms.certificates.keys import ensure_key
 from lms.config import Config
-from lms.core import search_index
-from lms.core.db import action, db, read
-from lms.core.errors import Invalid
-from lms.core.jobs import Job, JobState
-from lms.core.roles import SYSTEM
+from lms.core.background.jobs import Job, JobState
+from lms.core.base.errors import Invalid
+from lms.core.base.roles import SYSTEM
+from lms.core.database import search
+from lms.core.database.session import action, db, read
 from lms.demo import follow_up, mails, nominations
 from lms.demo.folder import FolderMark, Rest, find_mark, indexed_at_the_end, many_rows, replaced, set_mark
 from lms.demo.generate import KEEPS_SEATS, SEED, AttendanceFile, Demonstration
@@ -68,7 +68,7 @@ def build(
         # First, because staff need no second factor in a demonstration
         set_mark(config, FolderMark(now, people, Rest.MISSING if leave_rest else Rest.ADDED))
         with _app_for_many_rows(make_app, config, people), reading(demonstration) as files:
-            with search_index.postponed():
+            with search.postponed():
                 _fill(demonstration, files, progress)
             if not leave_rest:
                 _fill_rest(demonstration, progress)
@@ -157,7 +157,7 @@ def _lecture_ids() -> dict[tuple[str, int], int]:
 
 @action
 def _index_people() -> None:
-    search_index.index_pending(db.session.connection())
+    search.index_pending(db.session.connection())
 
 
 def _instructor_addresses() -> dict[str, str]:

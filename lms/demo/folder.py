@@ -16,9 +16,9 @@ from typing import Any
 from sqlalchemy import event, text
 
 from lms.config import Config
-from lms.core.db import db
-from lms.core.errors import Refused
-from lms.core.i18n import english as _
+from lms.core.base.errors import Refused
+from lms.core.database.session import db
+from lms.core.text.i18n import english as _
 
 STALE_AFTER = timedelta(days=1)
 

@@ -24,9 +24,9 @@ from lms.attendance.models.credits import Outcome
 from lms.attendance.queries.roster_filters import RosterFilter
 from lms.attendance_imports.actions.imports import publish_attendance
 from lms.attendance_imports.actions.staging import stage_attendance
-from lms.core.db import action
-from lms.core.errors import Refused
-from lms.core.roles import SYSTEM, Actor
+from lms.core.base.errors import Refused
+from lms.core.base.roles import SYSTEM, Actor
+from lms.core.database.session import action
 from lms.demo.generate import AttendanceFile, Demonstration
 from lms.demo.mails import keep_as_sent
 from lms.demo.programme import read, read_json

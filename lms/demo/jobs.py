@@ -20,13 +20,14 @@ from sqlalchemy import select
 from lms.attendance.models.credits import Outcome
 from lms.attendance.queries.persons import attendance_of_person
 from lms.catalogue.models import Lecture
-from lms.core import clock, files
-from lms.core.db import action, db
-from lms.core.ffmpeg import find_ffmpeg
-from lms.core.jobs import Run, job, request_job
-from lms.core.roles import SYSTEM
-from lms.core.settings import settings
-from lms.core.typesetting import CannotRender, draw, font_folders, tongue
+from lms.core.background.jobs import Run, job, request_job
+from lms.core.base.roles import SYSTEM
+from lms.core.base.settings import settings
+from lms.core.database.session import action, db
+from lms.core.storage import files
+from lms.core.storage.programs import find_ffmpeg
+from lms.core.text.typesetting import CannotRender, draw, font_folders, tongue
+from lms.core.time import clock
 from lms.people.queries.persons import find_person_id
 from lms.recordings.actions import add_recording
 from lms.recordings.replays import find_replays

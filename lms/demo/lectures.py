@@ -16,10 +16,10 @@ from lms.attendance.actions.joins import open_join
 from lms.attendance.actions.offline import keep_offline_beats
 from lms.attendance.rules import BEAT_SECONDS
 from lms.catalogue.actions.states import start_lecture
-from lms.core.clock import to_ms
-from lms.core.db import action, db
-from lms.core.roles import SYSTEM
-from lms.core.typesetting import CannotRender, font_folders, tongue, typeset
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import action, db
+from lms.core.text.typesetting import CannotRender, font_folders, tongue, typeset
+from lms.core.time.clock import to_ms
 from lms.demo.generate import SEED, Demonstration
 from lms.demo.programme import LecturePlan, SeriesPlan, load_instructors
 from lms.enrolment.membership import enrolled_ids

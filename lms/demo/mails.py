@@ -18,10 +18,11 @@ from lms.catalogue.actions.states import cancel_lecture, postpone_lecture
 from lms.catalogue.models import CertificateKind, Lecture, LectureState, Series
 from lms.certificates.models import Award
 from lms.certificates.notices import GATHERED, tell_issued
-from lms.core import clock, jobs
-from lms.core.clock import day_of, start_of_day
-from lms.core.db import action, db
-from lms.core.roles import SYSTEM, Actor
+from lms.core.background import jobs
+from lms.core.base.roles import SYSTEM, Actor
+from lms.core.database.session import action, db
+from lms.core.time import clock
+from lms.core.time.clock import day_of, start_of_day
 from lms.demo.programme import ORGANISER_ZONE, lecture_input, read_json
 from lms.demo.staff import TRAINEE, actor_of
 from lms.enrolment.actions.calendars import make_address, note_reading

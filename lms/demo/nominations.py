@@ -19,10 +19,10 @@ from lms.catalogue.actions.lectures import schedule_lecture
 from lms.catalogue.actions.series import create_series
 from lms.catalogue.inputs import LectureInput, PolicyInput, SeriesInput
 from lms.catalogue.models import Admission, CertificateKind, Visibility
-from lms.core.bulk import among
-from lms.core.db import action, db
-from lms.core.roles import SYSTEM, Actor
-from lms.core.typesetting import CannotRender, draw, font_folders, typeset
+from lms.core.base.roles import SYSTEM, Actor
+from lms.core.database.bulk import among
+from lms.core.database.session import action, db
+from lms.core.text.typesetting import CannotRender, draw, font_folders, typeset
 from lms.demo.mails import keep_as_sent
 from lms.demo.population import Maker, Member
 from lms.demo.programme import ORGANISER_ZONE, CountryPlan, read, read_json

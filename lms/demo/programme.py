@@ -15,8 +15,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from lms.catalogue.inputs import LectureInput
-from lms.core.resources import resource
-from lms.core.translations import Translations
+from lms.core.base.settings import resource
+from lms.core.text.translations import Translations
 
 ORGANISER_ZONE = ZoneInfo("Asia/Shanghai")
 LIVE_FOR = timedelta(minutes=18)

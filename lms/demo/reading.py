@@ -14,8 +14,8 @@ from typing import Any
 
 from lms.attendance_imports.actions.imports import Matched, match_staged
 from lms.attendance_imports.actions.staging import StagedAttendance, stage_attendance
-from lms.core.db import db
-from lms.core.roles import SYSTEM
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import db
 from lms.demo.generate import AttendanceFile, Demonstration
 from lms.people.actions.files import StagedPeople, stage_people
 

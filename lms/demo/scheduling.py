@@ -24,9 +24,9 @@ from lms.catalogue.dates import (
 from lms.catalogue.inputs import LectureInput, PolicyInput, SeriesCopy, SeriesInput, slug_of, title_in_year
 from lms.catalogue.models import Admission, CertificateKind, LectureState, Series, Visibility
 from lms.catalogue.queries.series import get_series
-from lms.core import jobs
-from lms.core.db import action, db
-from lms.core.roles import SYSTEM, Actor
+from lms.core.background import jobs
+from lms.core.base.roles import SYSTEM, Actor
+from lms.core.database.session import action, db
 from lms.demo.generate import KEEPS_SEATS, OWN, Demonstration, QuotaPlan
 from lms.demo.mails import keep_as_sent
 from lms.demo.programme import ORGANISER_ZONE, LecturePlan, SeriesPlan, lecture_input

@@ -12,8 +12,8 @@ from sqlalchemy import select
 from lms.certificates.actions.designs import create_design, publish_design, set_default, set_looks, set_words
 from lms.certificates.designs.design import ENGLISH
 from lms.certificates.designs.versions import printable_words
-from lms.core.db import action, db
-from lms.core.roles import SYSTEM, Actor, Role
+from lms.core.base.roles import SYSTEM, Actor, Role
+from lms.core.database.session import action, db
 from lms.demo.programme import load_instructors, load_partners, read, read_json
 from lms.people.actions.access import DemoAccount, grant_role, set_demo_accounts
 from lms.people.actions.countries import add_country, change_country, declare_partners, load_countries

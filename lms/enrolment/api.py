@@ -13,10 +13,10 @@ from flask.typing import ResponseReturnValue
 from lms.catalogue.models import Series
 from lms.catalogue.queries.series import get_series
 from lms.catalogue.rules import may_edit_series
-from lms.core import clock
-from lms.core.errors import Forbidden, Invalid
-from lms.core.i18n import _
-from lms.core.roles import Actor, Role
+from lms.core.base.errors import Forbidden, Invalid
+from lms.core.base.roles import Actor, Role
+from lms.core.text.i18n import _
+from lms.core.time import clock
 from lms.enrolment.actions import by_address, many, places
 from lms.enrolment.batch_actions import ENROLMENT_CHANGES, preview_batch
 from lms.enrolment.models import EnrolmentStatus
@@ -41,12 +41,11 @@ from lms.enrolment.schemas import (
 from lms.people.actions.files import stage_people
 from lms.people.models import Person
 from lms.people.queries.persons import find_person_by_email
-from lms.web.api import ImportAnswerOut, Nothing, PageQuery, consumes, envelope, integer_cursor, is_set_in_form
-from lms.web.body_limits import upload_limit
-from lms.web.guards import SIGNED_IN, allow
-from lms.web.identity import current_actor
-from lms.web.openapi import takes
-from lms.web.scopes import scope
+from lms.web.api.api import ImportAnswerOut, Nothing, PageQuery, consumes, envelope, integer_cursor, is_set_in_form
+from lms.web.api.openapi import takes
+from lms.web.request.bodies import upload_limit
+from lms.web.request.guards import SIGNED_IN, allow, scope
+from lms.web.request.identity import current_actor
 
 bp = APIBlueprint("enrolment_api", __name__, url_prefix="/api/v1")
 

@@ -15,12 +15,12 @@ from lms.batches.kinds import Kind
 from lms.batches.models import EntryState
 from lms.catalogue.models import Series
 from lms.catalogue.queries.series import get_series, get_series_by_id
-from lms.core.bulk import among
-from lms.core.db import action, db, read
-from lms.core.errors import Invalid, NotFound, Refused
-from lms.core.i18n import _
-from lms.core.roles import Actor
-from lms.core.typed_text import checked_words
+from lms.core.base.errors import Invalid, NotFound, Refused
+from lms.core.base.roles import Actor
+from lms.core.database.bulk import among
+from lms.core.database.session import action, db, read
+from lms.core.text.i18n import _
+from lms.core.text.typed_text import checked_words
 from lms.enrolment import rules
 from lms.enrolment.actions.places import lock, set_status
 from lms.enrolment.models import Enrolment, EnrolmentBatch, EnrolmentBatchEntry, EnrolmentStatus

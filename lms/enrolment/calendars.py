@@ -19,10 +19,10 @@ from lms.catalogue.models import (
     SeriesInstructor,
     Visibility,
 )
-from lms.core.db import db, read, read_one
-from lms.core.errors import NotFound
-from lms.core.roles import Actor
-from lms.core.sealing import SealBroken, unseal
+from lms.core.base.errors import NotFound
+from lms.core.base.roles import Actor
+from lms.core.database.session import db, read, read_one
+from lms.core.storage.secret_keys import SealBroken, unseal
 from lms.enrolment.membership import IS_ENROLLED
 from lms.enrolment.models import CalendarAddress, Enrolment
 from lms.enrolment.queries.rows import PERSON_ROW, is_of

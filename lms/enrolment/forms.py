@@ -9,9 +9,8 @@ from wtforms import EmailField, SelectField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # the stubs are older
 from wtforms.validators import InputRequired, Optional
 
-from lms.core.i18n import _, _l
-from lms.web.fields import LocalTimeField
-from lms.web.forms import BaseForm
+from lms.core.text.i18n import _, _l
+from lms.web.forms.forms import BaseForm, LocalTimeField
 
 
 class EnrolForm(BaseForm):

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries.lectures import get_lecture, was_postponed
-from lms.core.events import (
+from lms.core.base.events import (
     AudienceAsked,
     CapacityChanged,
     CountriesMerged,
@@ -22,7 +22,7 @@ from lms.core.events import (
     PersonExportAsked,
     handles,
 )
-from lms.core.roles import SYSTEM
+from lms.core.base.roles import SYSTEM
 from lms.enrolment.actions.calendars import delete_address
 from lms.enrolment.actions.countries import part_country, unite_country
 from lms.enrolment.actions.people_changed import (

@@ -8,9 +8,9 @@ from sqlalchemy import ColumnElement, Select, exists, select
 
 from lms.catalogue.actions.lectures import locked_lecture
 from lms.catalogue.models import Lecture, LectureChange, LectureState, Series, Visibility
-from lms.core.db import action, db, read_column, read_value
-from lms.core.events import GrowthAsked, publish
-from lms.core.roles import SYSTEM
+from lms.core.base.events import GrowthAsked, publish
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import action, db, read_column, read_value
 from lms.enrolment import seats
 from lms.enrolment.membership import enrolled_ids
 from lms.enrolment.notices import INVITES_AHEAD, invite

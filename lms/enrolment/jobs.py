@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lms.batches.kinds import register
-from lms.core.recurring import recurring
+from lms.core.background.recurring import recurring
 from lms.enrolment.batch_actions import ENROLMENT_CHANGES
 from lms.enrolment.invitations import invite_due
 from lms.enrolment.quotas import release_lapsed

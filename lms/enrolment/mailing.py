@@ -15,8 +15,8 @@ from flask import Flask
 from lms.catalogue.calendar import PROGRAMS, Attendee, invitation, publisher, series_calendar
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries.lectures import find_lecture, planned_before
-from lms.core import clock
-from lms.core.translations import reader_text
+from lms.core.text.translations import reader_text
+from lms.core.time import clock
 from lms.enrolment.models import EnrolmentStatus
 from lms.enrolment.notices import lectures_to_come
 from lms.enrolment.outdated_mails import OF_MEMBERS, outdated

@@ -12,8 +12,8 @@ from sqlalchemy import ColumnElement, CompoundSelect, Select, and_, except_, exi
 from sqlalchemy.orm import aliased
 
 from lms.catalogue.models import Lecture, LectureChange
-from lms.core.bulk import among
-from lms.core.db import db, read, read_column
+from lms.core.database.bulk import among
+from lms.core.database.session import db, read, read_column
 from lms.enrolment.models import Enrolment, EnrolmentSpan, EnrolmentStatus
 from lms.enrolment.queries.rows import PERSON_ROW, SPEAKS, Registered, is_of, speaking
 from lms.people.models import Person

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from lms.batches.models import BatchRow, EntryState
 from lms.catalogue.models import Series
-from lms.core.db import Base, UtcDateTime, text_enum
+from lms.core.database.session import Base, UtcDateTime, text_enum
 from lms.people.models import Country, Person, new_public_id
 
 REGISTRATIONS = "registrations"

@@ -10,9 +10,9 @@ from typing import Any
 from sqlalchemy import select
 
 from lms.catalogue.models import Lecture, LectureState, Series
-from lms.core.db import db
-from lms.core.roles import Actor
-from lms.core.translations import TextOf
+from lms.core.base.roles import Actor
+from lms.core.database.session import db
+from lms.core.text.translations import TextOf
 from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.enrolment.queries.series import position_of
 from lms.mail.outbox import post_mails

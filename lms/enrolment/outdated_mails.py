@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import select
 
 from lms.catalogue.models import Lecture, LectureState
-from lms.core.bulk import among
-from lms.core.db import read
+from lms.core.database.bulk import among
+from lms.core.database.session import read
 from lms.enrolment.membership import enrolled_among
 from lms.mail.outbox import OutboxMail
 

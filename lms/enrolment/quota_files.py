@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from lms.core import clock
-from lms.core.errors import Fault, Invalid
-from lms.core.file_templates import FileTemplate
-from lms.core.i18n import _
-from lms.core.punctuation import listed, quoted
-from lms.core.tables import read_table
-from lms.core.typed_text import clean_line
+from lms.core.base.errors import Fault, Invalid
+from lms.core.storage.tables import FileTemplate, read_table
+from lms.core.text.i18n import _
+from lms.core.text.punctuation import listed, quoted
+from lms.core.text.typed_text import clean_line
+from lms.core.time import clock
 from lms.people.actions.files import country_spellings, read_country
 
 COLUMNS = ("country", "seats", "kept_until")

@@ -12,8 +12,8 @@ from typing import Any, Final
 from sqlalchemy import select
 
 from lms.catalogue.models import Series
-from lms.core.db import db, read_column
-from lms.core.events import CountriesMerged, CountryMergeUndone
+from lms.core.base.events import CountriesMerged, CountryMergeUndone
+from lms.core.database.session import db, read_column
 from lms.enrolment import seats
 from lms.enrolment.models import CountryQuota, Enrolment, EnrolmentStatus, SeatKind
 from lms.people.models import CountryMerge

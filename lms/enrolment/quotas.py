@@ -11,11 +11,11 @@ from sqlalchemy import select
 
 from lms.catalogue.models import ReleaseRule, Series
 from lms.catalogue.queries.series import get_series
-from lms.core import audit
-from lms.core.db import action, db, read_column
-from lms.core.errors import Fault, Forbidden, Invalid, Refused
-from lms.core.i18n import _, _n
-from lms.core.roles import Actor
+from lms.core.base.errors import Fault, Forbidden, Invalid, Refused
+from lms.core.base.roles import Actor
+from lms.core.database import audit
+from lms.core.database.session import action, db, read_column
+from lms.core.text.i18n import _, _n
 from lms.enrolment import seats
 from lms.enrolment.models import CountryQuota
 from lms.enrolment.queries.series import count_waiting

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from lms.catalogue.models import Admission, Series
 from lms.catalogue.rules import may_edit_series
-from lms.core.errors import Forbidden, Refused
-from lms.core.i18n import _
-from lms.core.roles import Actor
+from lms.core.base.errors import Forbidden, Refused
+from lms.core.base.roles import Actor
+from lms.core.text.i18n import _
 from lms.enrolment.models import Enrolment, EnrolmentSource, EnrolmentStatus
 
 ACTIVE = frozenset({EnrolmentStatus.APPLIED, EnrolmentStatus.WAITLISTED, EnrolmentStatus.ENROLLED})

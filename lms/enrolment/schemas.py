@@ -8,13 +8,13 @@ from apiflask.validators import Length, OneOf, Range
 
 from lms.batches.models import LEFT_OUT, BatchStage
 from lms.catalogue.models import ReleaseRule
-from lms.core.i18n import find_translated
-from lms.core.typed_text import REASON_LENGTH
+from lms.core.text.i18n import find_translated
+from lms.core.text.typed_text import REASON_LENGTH
 from lms.enrolment.batch_actions import CHANGES
 from lms.enrolment.models import EnrolmentSource, EnrolmentStatus, SeatKind, SeatReason
 from lms.enrolment.quota_files import MOST_LINES, MOST_SEATS
 from lms.people.models import Gender, Sector
-from lms.web.api import AnswerSchema, Instant, PageQuery
+from lms.web.api.api import AnswerSchema, Instant, PageQuery
 
 MOST = 20_000
 """People that one call can list; a filter has no limit."""

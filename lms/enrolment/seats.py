@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, func, select, update
 
 from lms.catalogue.models import ReleaseRule, Series
-from lms.core import audit
-from lms.core.bulk import chunks, insert_many
-from lms.core.db import action, db
-from lms.core.events import PlacesTaken, publish
-from lms.core.roles import SYSTEM, Actor
+from lms.core.base.events import PlacesTaken, publish
+from lms.core.base.roles import SYSTEM, Actor
+from lms.core.database import audit
+from lms.core.database.bulk import chunks, insert_many
+from lms.core.database.session import action, db
 from lms.enrolment import notices
 from lms.enrolment.models import CountryQuota, Enrolment, EnrolmentStatus, SeatEntry, SeatKind, SeatReason
 from lms.enrolment.queries.rows import country_on, day_of, speaking

@@ -10,12 +10,12 @@ from lms.attendance.actions.joins import open_join
 from lms.attendance.actions.replays import Played, record_played
 from lms.attendance.rules import LOW_DATA_BEAT_SECONDS, Interval, clip
 from lms.catalogue.queries.lectures import get_lecture, get_lecture_to_join
-from lms.core.db import action
-from lms.core.errors import Forbidden, Invalid
-from lms.core.i18n import _
-from lms.core.measures import SECOND_MS
-from lms.core.roles import SYSTEM, Actor
-from lms.core.settings import settings
+from lms.core.base.errors import Forbidden, Invalid
+from lms.core.base.roles import SYSTEM, Actor
+from lms.core.base.settings import settings
+from lms.core.database.session import action
+from lms.core.text.i18n import _
+from lms.core.time.durations import SECOND_MS
 from lms.enrolment.actions.places import share_profile
 from lms.enrolment.queries.rows import find_enrolment
 from lms.live.rules import check_can_join, check_can_watch_for_credit

@@ -11,21 +11,20 @@ from flask.typing import ResponseReturnValue
 
 from lms.attendance.actions.beats import keep_beat
 from lms.attendance.actions.offline import keep_offline_beats
-from lms.core import clock
-from lms.core.errors import Fault, Invalid
-from lms.core.i18n import _
-from lms.core.settings import settings
+from lms.core.base.errors import Fault, Invalid
+from lms.core.base.settings import settings
+from lms.core.text.i18n import _
+from lms.core.time import clock
 from lms.live.actions import join_lecture
 from lms.live.schemas import JoinIn, JoinOut, KeptOut
 from lms.live.tokens import make_mark, make_token, read_mark, read_token
-from lms.web.api import consumes
-from lms.web.body_limits import body_limit
-from lms.web.guards import ANYONE, SIGNED_IN, allow
-from lms.web.idempotency import idempotent
-from lms.web.identity import Unauthenticated, current_actor
-from lms.web.openapi import takes
-from lms.web.problems import problem
-from lms.web.scopes import scope
+from lms.web.api.api import consumes
+from lms.web.api.idempotency import idempotent
+from lms.web.api.openapi import takes
+from lms.web.pages.problems import problem
+from lms.web.request.bodies import body_limit
+from lms.web.request.guards import ANYONE, SIGNED_IN, allow, scope
+from lms.web.request.identity import Unauthenticated, current_actor
 
 bp = APIBlueprint("live_api", __name__, url_prefix="/api/v1")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 from lms.attendance.rules import Interval
-from lms.core.errors import Fault, Invalid
-from lms.core.i18n import _
+from lms.core.base.errors import Fault, Invalid
+from lms.core.text.i18n import _
 
 MAX_PLAYED = 4000
 """Bytes of a report."""

@@ -21,12 +21,12 @@ from lms.catalogue.queries.lectures import get_lecture
 from lms.catalogue.queries.pauses import find_pause, list_resumptions
 from lms.catalogue.queries.policies import current_policies, policy_for
 from lms.catalogue.rules import REOPEN_WITHIN, AnyLecture, check_can_edit_lecture, may_edit_lecture, room_is_open
-from lms.core import clock
-from lms.core.db import db, read_column
-from lms.core.errors import Forbidden
-from lms.core.i18n import _
-from lms.core.measures import depends_on_seconds
-from lms.core.roles import Actor
+from lms.core.base.errors import Forbidden
+from lms.core.base.roles import Actor
+from lms.core.database.session import db, read_column
+from lms.core.text.i18n import _
+from lms.core.time import clock
+from lms.core.time.durations import depends_on_seconds
 from lms.enrolment.queries.rows import find_enrolment
 from lms.enrolment.rules import is_enrolled
 from lms.live.rules import Reach, RoomState, room_state

@@ -8,9 +8,9 @@ from enum import StrEnum
 
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.rules import AnyLecture, room_is_open
-from lms.core.errors import Forbidden, Refused
-from lms.core.i18n import _
-from lms.core.measures import MINUTE_MS, short_minutes, whole_minutes
+from lms.core.base.errors import Forbidden, Refused
+from lms.core.text.i18n import _
+from lms.core.time.durations import MINUTE_MS, short_minutes, whole_minutes
 from lms.enrolment.models import Enrolment
 from lms.enrolment.rules import is_enrolled
 from lms.recordings.replays import Replay

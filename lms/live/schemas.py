@@ -6,7 +6,7 @@ from apiflask import Schema
 from apiflask.fields import Integer, String
 from apiflask.validators import Length
 
-from lms.web.api import AnswerSchema
+from lms.web.api.api import AnswerSchema
 
 
 class JoinIn(Schema):

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 
 from itsdangerous import BadSignature, URLSafeSerializer
 
-from lms.core import clock
+from lms.core.time import clock
 
 _TOKEN, _MARK = b"serai room token\0", b"serai room mark\0"
 _ID, _TIME, _SEAL = 4, 6, 16

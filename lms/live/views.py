@@ -10,15 +10,14 @@ from flask.typing import ResponseReturnValue
 
 from lms.attendance.rules import OFFLINE_MS
 from lms.catalogue.models import LectureState
-from lms.core import clock
-from lms.core.errors import DomainError, Forbidden, NotFound
-from lms.core.ffmpeg import find_ffmpeg
-from lms.core.i18n import _, _n
-from lms.core.measures import MINUTE_MS, needed_minutes, tenth_minutes, whole_minutes
-from lms.core.minutes import with_seconds
-from lms.core.punctuation import comma
-from lms.core.roles import SYSTEM
-from lms.core.settings import settings
+from lms.core.base.errors import DomainError, Forbidden, NotFound
+from lms.core.base.roles import SYSTEM
+from lms.core.base.settings import settings
+from lms.core.storage.programs import find_ffmpeg
+from lms.core.text.i18n import _, _n
+from lms.core.text.punctuation import comma
+from lms.core.time import clock
+from lms.core.time.durations import MINUTE_MS, needed_minutes, tenth_minutes, whole_minutes, with_seconds
 from lms.live.actions import begin_replay, join_lecture, report_played
 from lms.live.played import MAX_PLAYED, read_played
 from lms.live.queries import Audience, Room, RoomSnapshot, can_go_live, get_audience, get_room, get_snapshot
@@ -30,12 +29,12 @@ from lms.recordings.queries import find_deletion
 from lms.streaming.addresses import check_media_address, media_address
 from lms.streaming.queries import find_recordings, list_chapters
 from lms.streaming.tokens import MEDIA
-from lms.web.api import rfc3339
-from lms.web.body_limits import body_limit
-from lms.web.guards import ANYONE, SIGNED_IN, allow
-from lms.web.identity import current_actor
-from lms.web.locale import reader_locale
-from lms.web.time import number
+from lms.web.api.api import rfc3339
+from lms.web.pages.locale import reader_locale
+from lms.web.pages.time import number
+from lms.web.request.bodies import body_limit
+from lms.web.request.guards import ANYONE, SIGNED_IN, allow
+from lms.web.request.identity import current_actor
 
 bp = Blueprint("live", __name__, template_folder="templates")
 SHOWN_COUNTRIES = 4

@@ -29,7 +29,7 @@ from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
-from lms.core.db import Base, UtcDateTime, action, db, is_sqlite
+from lms.core.database.session import Base, UtcDateTime, action, db, is_sqlite
 from lms.mail.bounces import MOST_BYTES, BounceOutcome, take_bounce
 
 ANSWER_SECONDS = 20

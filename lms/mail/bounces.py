@@ -21,8 +21,8 @@ import structlog
 from flask import current_app
 from sqlalchemy import ColumnElement, and_, func, or_, select, text, update
 
-from lms.core.bulk import among
-from lms.core.db import action, db
+from lms.core.database.bulk import among
+from lms.core.database.session import action, db
 from lms.mail import runs
 from lms.mail.outbox import IS_NO_SUCH_ADDRESS, MailState, OutboxMail
 from lms.mail.reasons import MailReason, reason_of

@@ -8,9 +8,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, or_, update
 
-from lms.core import signals
-from lms.core.bulk import among
-from lms.core.db import action, db
+from lms.core.background import signals
+from lms.core.database.bulk import among
+from lms.core.database.session import action, db
 from lms.mail.outbox import IS_FAILED, MailState, OutboxMail, due_mails
 from lms.mail.reasons import MailReason
 from lms.mail.stops import stop_mail

@@ -11,8 +11,8 @@ import re
 
 from markupsafe import Markup, escape
 
-from lms.core.i18n import language_tag
-from lms.web.locale import direction
+from lms.core.text.i18n import language_tag
+from lms.web.pages.locale import direction
 
 _ACT, _LEADS_TO, _LEAD = "\x01", "\x02", "\x03"
 """Between the first two is the label of a button, between the last and the second the words of a link; the address

@@ -8,11 +8,12 @@ from datetime import datetime
 
 from flask import Flask, current_app
 
-from lms.core import clock, signals
-from lms.core.db import db
-from lms.core.locked_folders import abandoned_folders, remove_abandoned
-from lms.core.process_names import WORKERS, process_name
-from lms.core.recurring import at_end, recurring
+from lms.core.background import signals
+from lms.core.background.processes import WORKERS, process_name
+from lms.core.background.recurring import at_end, recurring
+from lms.core.database.session import db
+from lms.core.storage.locks import abandoned_folders, remove_abandoned
+from lms.core.time import clock
 from lms.mail import bounce_mailbox, rendering, sending
 from lms.mail.kinds import PRIORITIES
 

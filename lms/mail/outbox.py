@@ -20,9 +20,9 @@ from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
-from lms.core import signals
-from lms.core.bulk import among
-from lms.core.db import Base, UtcDateTime, db, is_sqlite
+from lms.core.background import signals
+from lms.core.database.bulk import among
+from lms.core.database.session import Base, UtcDateTime, db, is_sqlite
 from lms.mail.kinds import DECLINABLE, LAST, PRIORITIES, MailKind, kind_of, priority_of
 from lms.mail.reasons import MailReason
 

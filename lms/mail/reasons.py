@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from flask import Flask
 
-from lms.core.i18n import _l
+from lms.core.text.i18n import _l
 
 _STATUS = re.compile(r"\b([245])\.(\d{1,3})\.(\d{1,3})\b")
 """An enhanced status code (RFC 3463)."""

@@ -29,13 +29,13 @@ from flask import Flask, current_app
 from jinja2 import Environment, StrictUndefined
 
 from lms.config import Config
-from lms.core import clock
-from lms.core.organiser import organiser_in
+from lms.core.base.settings import organiser_in
+from lms.core.time import clock
 from lms.mail import reasons
 from lms.mail.html import act, as_html, lead, without_buttons
 from lms.mail.outbox import SECRET, OutboxMail
 from lms.mail.smtp import POLICY, MailServer, letter_of
-from lms.web.locale import reader_locale, speaking
+from lms.web.pages.locale import reader_locale, speaking
 
 _PREPARERS = "lms.mail.preparers"
 _TEMPLATES = "lms.mail.templates"

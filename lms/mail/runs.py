@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
-from lms.core.db import Base, UtcDateTime, db, is_sqlite, read_column
+from lms.core.database.session import Base, UtcDateTime, db, is_sqlite, read_column
 
 KEPT = timedelta(days=60)
 """Longer than any automatic work is due."""

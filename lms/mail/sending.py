@@ -18,11 +18,10 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Mapped, mapped_column
 
-from lms.core import instruments, signals, tracing
-from lms.core.bulk import among
-from lms.core.db import Base, UtcDateTime, action, db, one_at_a_time, write_connection, write_turn
-from lms.core.process_heartbeats import ALIVE_FOR, list_heartbeats
-from lms.core.process_names import process_name
+from lms.core.background import instruments, signals, tracing
+from lms.core.background.processes import ALIVE_FOR, list_heartbeats, process_name
+from lms.core.database.bulk import among
+from lms.core.database.session import Base, UtcDateTime, action, db, one_at_a_time, write_connection, write_turn
 from lms.mail.kinds import PRIORITIES
 from lms.mail.outbox import SECRET, MailState, OutboxMail, due_mails, without_secret
 from lms.mail.reasons import MailReason, MailRefused

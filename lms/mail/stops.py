@@ -8,7 +8,7 @@ from datetime import datetime
 
 from flask import Flask, current_app
 
-from lms.core.db import db
+from lms.core.database.session import db
 from lms.mail.bounces import stopped_among
 from lms.mail.kinds import MailKind
 from lms.mail.outbox import MailState, OutboxMail, choice_of, declined_of, without_secret

@@ -15,16 +15,17 @@ from sqlalchemy.exc import OperationalError
 
 from lms.catalogue.queries.lectures import get_lecture
 from lms.catalogue.rules import may_edit_lecture
-from lms.core import audit, files
-from lms.core.bulk import insert_many
-from lms.core.db import action, db, one_at_a_time
-from lms.core.errors import Forbidden, Invalid, NotFound, Refused, TooLarge, WrongKind
-from lms.core.file_deletions import delete_after_commit
-from lms.core.foreign_files import MATERIALS, read_foreign
-from lms.core.i18n import _
-from lms.core.roles import Actor
-from lms.core.settings import settings
-from lms.core.sorting import moved
+from lms.core.base.errors import Forbidden, Invalid, NotFound, Refused, TooLarge, WrongKind
+from lms.core.base.roles import Actor
+from lms.core.base.settings import settings
+from lms.core.database import audit
+from lms.core.database.bulk import insert_many
+from lms.core.database.session import action, db, one_at_a_time
+from lms.core.storage import files
+from lms.core.storage.file_deletions import delete_after_commit
+from lms.core.storage.foreign_files import MATERIALS, read_foreign
+from lms.core.text.i18n import _
+from lms.core.text.sorting import moved
 from lms.materials.file_kinds import unknown_kind
 from lms.materials.models import Audience, FileDownloads, FileState, LectureFile
 from lms.materials.queries import copyable, files_to_scan, find_file, is_shared

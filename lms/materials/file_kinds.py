@@ -1,4 +1,4 @@
-"""Recognises the kind of a file by its content. Runs in a separate process (`core.foreign_files`)."""
+"""Recognises the kind of a file by its content. Runs in a separate process (`core.storage.foreign_files`)."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Final
 import pikepdf
 from PIL import Image
 
-from lms.core.errors import Invalid, WrongKind
-from lms.core.i18n import _
+from lms.core.base.errors import Invalid, WrongKind
+from lms.core.text.i18n import _
 
 MIME_TYPES: Final = {
     "pdf": "application/pdf",

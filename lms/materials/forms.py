@@ -8,9 +8,9 @@ from flask_wtf.file import FileField, FileRequired
 from wtforms import HiddenField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # the stubs are older
 
-from lms.core.i18n import _l
+from lms.core.text.i18n import _l
 from lms.materials.models import Audience
-from lms.web.forms import BaseForm
+from lms.web.forms.forms import BaseForm
 
 AUDIENCES = {
     Audience.ENROLLED: _l("Enrolled people"),

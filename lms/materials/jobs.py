@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lms.core.recurring import FILES, recurring
+from lms.core.background.recurring import FILES, recurring
 from lms.materials.actions import scan_waiting_files
 from lms.materials.resumable_uploads import drop_old_uploads
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from lms.core.db import Base, UtcDateTime, text_enum
+from lms.core.database.session import Base, UtcDateTime, text_enum
 from lms.people.models import new_public_id
 
 
@@ -71,7 +71,7 @@ class LectureFile(Base):
 
     @property
     def key(self) -> str:
-        """Where the content is kept (`core.files`)."""
+        """Where the content is kept (`core.storage.files`)."""
         return f"materials/{self.content_id}-{self.digest}"
 
 

@@ -13,12 +13,12 @@ from lms.catalogue.models import Lecture, Series
 from lms.catalogue.queries.lectures import get_lecture
 from lms.catalogue.rules import may_edit_lecture
 from lms.catalogue.visibility import shown_lecture, visible
-from lms.core.bulk import among
-from lms.core.db import db, read, read_value
-from lms.core.errors import Forbidden, NotFound
-from lms.core.matching import Match, match_of_title
-from lms.core.roles import Actor
-from lms.core.translations import main_language
+from lms.core.base.errors import Forbidden, NotFound
+from lms.core.base.roles import Actor
+from lms.core.database.bulk import among
+from lms.core.database.search import Match, match_of_title
+from lms.core.database.session import db, read, read_value
+from lms.core.text.translations import main_language
 from lms.enrolment.queries.people import list_of_person
 from lms.enrolment.queries.rows import find_enrolment
 from lms.enrolment.rules import is_enrolled

@@ -15,11 +15,12 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import BinaryIO, Final
 
-from lms.core import files, leases
-from lms.core.errors import Busy, Forbidden, Invalid, NotFound, Refused, TooLarge, WrongKind
-from lms.core.i18n import _
-from lms.core.roles import Actor
-from lms.core.settings import settings
+from lms.core.background import leases
+from lms.core.base.errors import Busy, Forbidden, Invalid, NotFound, Refused, TooLarge, WrongKind
+from lms.core.base.roles import Actor
+from lms.core.base.settings import settings
+from lms.core.storage import files
+from lms.core.text.i18n import _
 from lms.materials.actions import check_staff
 from lms.materials.queries import find_file
 from lms.materials.rules import check_is_no_video

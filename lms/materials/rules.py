@@ -8,10 +8,10 @@ from typing import Final
 
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.rules import may_edit_lecture
-from lms.core.errors import Invalid, WrongKind
-from lms.core.i18n import _
-from lms.core.roles import Actor
-from lms.core.typed_text import clean_line
+from lms.core.base.errors import Invalid, WrongKind
+from lms.core.base.roles import Actor
+from lms.core.text.i18n import _
+from lms.core.text.typed_text import clean_line
 from lms.materials.file_kinds import ENDINGS, MIME_TYPES, is_video
 from lms.materials.models import Audience, FileState, LectureFile
 

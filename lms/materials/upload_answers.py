@@ -9,16 +9,15 @@ from urllib.parse import quote
 from flask import Response, jsonify, request, send_file
 from flask.typing import ResponseReturnValue
 
-from lms.core import files
-from lms.core.errors import DomainError, Invalid, NotFound
-from lms.core.i18n import _
-from lms.core.punctuation import gap
+from lms.core.base.errors import DomainError, Invalid, NotFound
+from lms.core.storage import files
+from lms.core.text.i18n import _
+from lms.core.text.punctuation import gap
 from lms.materials import resumable_uploads
 from lms.materials.resumable_uploads import PIECE_BYTES, Purpose
 from lms.materials.rules import plain_name, safe_name
-from lms.web.forms import BaseForm
-from lms.web.identity import current_actor
-from lms.web.numbers import byte_count
+from lms.web.forms.forms import BaseForm, byte_count
+from lms.web.request.identity import current_actor
 
 
 def wants_json() -> bool:

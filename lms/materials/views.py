@@ -16,11 +16,11 @@ from flask import (
 )
 from flask.typing import ResponseReturnValue
 
-from lms.core import clock
-from lms.core.errors import NotFound
-from lms.core.i18n import _
-from lms.core.roles import Role
-from lms.core.settings import settings
+from lms.core.base.errors import NotFound
+from lms.core.base.roles import Role
+from lms.core.base.settings import settings
+from lms.core.text.i18n import _
+from lms.core.time import clock
 from lms.materials import actions, resumable_uploads
 from lms.materials.file_kinds import MIME_TYPES
 from lms.materials.forms import AUDIENCES, EditFileForm, ReplaceForm, UploadForm
@@ -36,12 +36,11 @@ from lms.materials.upload_answers import (
     upload_script,
     wants_json,
 )
-from lms.web.body_limits import FORM_BYTES, body_limit, material_limit
-from lms.web.forms import BaseForm
-from lms.web.guards import ANYONE, allow
-from lms.web.identity import current_actor
-from lms.web.numbers import whole
-from lms.web.time import number
+from lms.web.forms.forms import BaseForm, whole
+from lms.web.pages.time import number
+from lms.web.request.bodies import FORM_BYTES, body_limit, material_limit
+from lms.web.request.guards import ANYONE, allow
+from lms.web.request.identity import current_actor
 
 STAFF = (Role.ADMINISTRATOR, Role.INSTRUCTOR)
 

@@ -10,12 +10,13 @@ from sqlalchemy import and_, func, not_, select
 from lms.catalogue.models import Series
 from lms.catalogue.queries.series import get_series_by_id
 from lms.certificates.queries.progress import standings_of
-from lms.core import audit, clock
-from lms.core.db import action, db, one_at_a_time, read_column, read_value
-from lms.core.errors import DomainError, Refused
-from lms.core.i18n import _
-from lms.core.roles import Actor
-from lms.core.translations import TextOf
+from lms.core.base.errors import DomainError, Refused
+from lms.core.base.roles import Actor
+from lms.core.database import audit
+from lms.core.database.session import action, db, one_at_a_time, read_column, read_value
+from lms.core.text.i18n import _
+from lms.core.text.translations import TextOf
+from lms.core.time import clock
 from lms.mail.decisions import stop_unsent
 from lms.mail.outbox import POST_AT_ONCE, post_mails
 from lms.messages import rules

@@ -9,18 +9,17 @@ from apiflask import APIBlueprint
 from flask.typing import ResponseReturnValue
 
 from lms.catalogue.models import Series
-from lms.core import clock
-from lms.core.errors import Forbidden, Invalid, Refused
-from lms.core.roles import Role
+from lms.core.base.errors import Forbidden, Invalid, Refused
+from lms.core.base.roles import Role
+from lms.core.time import clock
 from lms.messages import actions, queries
 from lms.messages.models import Message, MessageState
 from lms.messages.rules import AudienceInput, MessageInput
 from lms.messages.schemas import MessageIn, MessageOut, MessagesOut, SendIn
-from lms.web.api import Nothing
-from lms.web.guards import allow
-from lms.web.idempotency import idempotent
-from lms.web.identity import current_actor
-from lms.web.scopes import scope
+from lms.web.api.api import Nothing
+from lms.web.api.idempotency import idempotent
+from lms.web.request.guards import allow, scope
+from lms.web.request.identity import current_actor
 
 WRITERS = (Role.ADMINISTRATOR, Role.INSTRUCTOR, Role.FOCAL_POINT)
 bp = APIBlueprint("messages_api", __name__, url_prefix="/api/v1")

@@ -9,13 +9,12 @@ from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  #
 from wtforms.validators import InputRequired
 
 from lms.catalogue.models import Lecture
-from lms.core.i18n import _, _l
-from lms.core.translations import reader_text
+from lms.core.text.i18n import _, _l
+from lms.core.text.translations import reader_text
 from lms.messages.models import Audience
 from lms.messages.rules import AudienceInput, MessageInput
-from lms.web.fields import KnownChoice
-from lms.web.forms import BaseForm
-from lms.web.time import number, short_day
+from lms.web.forms.forms import BaseForm, KnownChoice
+from lms.web.pages.time import number, short_day
 
 
 def audience_words() -> dict[Audience, str]:

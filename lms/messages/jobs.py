@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lms.core.recurring import recurring
+from lms.core.background.recurring import recurring
 from lms.messages.actions import send_due_messages
 
 recurring("messages", send_due_messages)

@@ -9,8 +9,8 @@ from typing import Any
 from flask import Flask
 
 from lms.catalogue.queries.series import get_series_by_id
-from lms.core.roles import SYSTEM
-from lms.core.translations import reader_text
+from lms.core.base.roles import SYSTEM
+from lms.core.text.translations import reader_text
 from lms.mail import rendering
 from lms.messages.models import Audience
 from lms.messages.queries import find_message

@@ -8,7 +8,7 @@ from enum import StrEnum
 from sqlalchemy import ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from lms.core.db import Base, UtcDateTime, text_enum
+from lms.core.database.session import Base, UtcDateTime, text_enum
 from lms.people.models import new_public_id
 
 

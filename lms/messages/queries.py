@@ -17,10 +17,10 @@ from lms.catalogue.queries.series import get_series
 from lms.certificates.queries.behind import ids_behind
 from lms.certificates.queries.earner_groups import EarnerGroup
 from lms.certificates.queries.eligibility import ids_in_group
-from lms.core.db import db, read, read_column
-from lms.core.errors import Invalid, NotFound, Refused
-from lms.core.i18n import _
-from lms.core.roles import Actor
+from lms.core.base.errors import Invalid, NotFound, Refused
+from lms.core.base.roles import Actor
+from lms.core.database.session import db, read, read_column
+from lms.core.text.i18n import _
 from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.enrolment.queries.rows import day_of, matching, speaking
 from lms.enrolment.queries.sharing import matching_for, shared_in

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 
 from lms.catalogue.models import Series
 from lms.catalogue.rules import may_edit_series
-from lms.core.errors import Fault, Forbidden, Invalid, NotFound, Refused
-from lms.core.i18n import _
-from lms.core.roles import Actor
-from lms.core.typed_text import clean_line, clean_text
+from lms.core.base.errors import Fault, Forbidden, Invalid, NotFound, Refused
+from lms.core.base.roles import Actor
+from lms.core.text.i18n import _
+from lms.core.text.typed_text import clean_line, clean_text
 from lms.enrolment.rules import speaks_for
 from lms.mail.decisions import TIME_TO_STOP
 from lms.messages.models import Audience, Message, MessageState

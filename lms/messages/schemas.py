@@ -6,7 +6,7 @@ from apiflask import Schema
 from apiflask.fields import Enum, Integer, List, Nested, String
 
 from lms.messages.models import Audience, MessageState
-from lms.web.api import AnswerSchema, Instant
+from lms.web.api.api import AnswerSchema, Instant
 
 _LECTURE = {"description": "The lecture whose outcomes decide. For `attended`, `partial` and `absent` only."}
 

@@ -10,11 +10,11 @@ from flask.typing import ResponseReturnValue
 from lms.catalogue.models import Series
 from lms.certificates.eligibility import Standing
 from lms.certificates.queries.progress import standings_of
-from lms.core import clock
-from lms.core.errors import Forbidden, Invalid, Refused
-from lms.core.i18n import _, name_key
-from lms.core.roles import Actor, Role
-from lms.core.translations import reader_text
+from lms.core.base.errors import Forbidden, Invalid, Refused
+from lms.core.base.roles import Actor, Role
+from lms.core.text.i18n import _, name_key
+from lms.core.text.translations import reader_text
+from lms.core.time import clock
 from lms.enrolment.queries.series import count_countries
 from lms.messages import actions, mailing, queries
 from lms.messages.forms import MessageForm, audience_words
@@ -22,10 +22,10 @@ from lms.messages.models import Audience, Message, MessageState
 from lms.messages.rules import MAX_SUBJECT, MAX_TEXT, NAME, WAIT, AudienceInput, can_stop, may_write, with_name
 from lms.people.queries.countries import country_names, own_countries
 from lms.people.queries.persons import person_id_of
-from lms.web.guards import allow
-from lms.web.identity import current_actor
-from lms.web.locale import reader_locale
-from lms.web.numbers import whole
+from lms.web.forms.forms import whole
+from lms.web.pages.locale import reader_locale
+from lms.web.request.guards import allow
+from lms.web.request.identity import current_actor
 
 WRITERS = (Role.ADMINISTRATOR, Role.INSTRUCTOR, Role.FOCAL_POINT)
 bp = Blueprint("messages", __name__, template_folder="templates")

@@ -12,11 +12,11 @@ from flask.typing import ResponseReturnValue
 
 from lms.catalogue.models import Series
 from lms.catalogue.queries.series import get_series
-from lms.core import clock
-from lms.core.errors import Fault, Forbidden, Invalid, Refused
-from lms.core.i18n import _
-from lms.core.imports import ImportAnswer
-from lms.core.roles import Actor, Role
+from lms.core.base.errors import Fault, Forbidden, Invalid, Refused
+from lms.core.base.import_answers import ImportAnswer
+from lms.core.base.roles import Actor, Role
+from lms.core.text.i18n import _
+from lms.core.time import clock
 from lms.materials.file_kinds import MIME_TYPES
 from lms.nominations.actions.decision_batches import DECISIONS, decide
 from lms.nominations.actions.invitations import remind
@@ -43,13 +43,12 @@ from lms.nominations.schemas import NominationQuery as Query
 from lms.people.actions.files import NOMINEE_COLUMNS, PersonRow, StagedPeople, stage_people
 from lms.people.queries.countries import get_country, list_countries
 from lms.people.rules import checked_address, checked_language, checked_line, email_key
-from lms.web.api import Nothing, consumes, envelope, integer_cursor, is_set_in_form
-from lms.web.body_limits import FORM_BYTES, body_limit, upload_limit
-from lms.web.guards import allow
-from lms.web.idempotency import idempotent
-from lms.web.identity import current_actor
-from lms.web.openapi import takes
-from lms.web.scopes import scope
+from lms.web.api.api import Nothing, consumes, envelope, integer_cursor, is_set_in_form
+from lms.web.api.idempotency import idempotent
+from lms.web.api.openapi import takes
+from lms.web.request.bodies import FORM_BYTES, body_limit, upload_limit
+from lms.web.request.guards import allow, scope
+from lms.web.request.identity import current_actor
 
 bp = APIBlueprint("nominations_api", __name__, url_prefix="/api/v1")
 

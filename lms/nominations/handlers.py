@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lms.core.events import (
+from lms.core.base.events import (
     CountriesMerged,
     CountryMergeUndone,
     NomineesAsked,

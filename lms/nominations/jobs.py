@@ -6,12 +6,12 @@ from datetime import datetime
 from typing import Any
 
 from lms.batches.kinds import register
-from lms.core import clock
-from lms.core.errors import NotFound
-from lms.core.i18n import _
-from lms.core.jobs import Run, job
-from lms.core.recurring import recurring
-from lms.core.roles import Actor
+from lms.core.background.jobs import Run, job
+from lms.core.background.recurring import recurring
+from lms.core.base.errors import NotFound
+from lms.core.base.roles import Actor
+from lms.core.text.i18n import _
+from lms.core.time import clock
 from lms.nominations.actions.decision_batches import DECISIONS
 from lms.nominations.actions.files import JOB as FILE
 from lms.nominations.actions.files import find_file, nominate_large_file

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from lms.batches.models import BatchRow, EntryState
 from lms.catalogue.models import Series
-from lms.core.db import Base, UtcDateTime, text_enum
+from lms.core.database.session import Base, UtcDateTime, text_enum
 from lms.enrolment.models import SeatKind
 from lms.people.models import Country, Gender, Sector, new_public_id
 
@@ -107,7 +107,7 @@ class Nomination(Base):
 
     @property
     def letter_key(self) -> str | None:
-        """Where the letter of endorsement is kept (`core.files`)."""
+        """Where the letter of endorsement is kept (`core.storage.files`)."""
         return f"nominations/{self.public_id}-{self.letter_digest}" if self.letter_digest else None
 
 

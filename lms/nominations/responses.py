@@ -6,9 +6,9 @@ from urllib.parse import quote
 
 from flask import Response, request, send_file
 
-from lms.core import files
-from lms.core.errors import NotFound
-from lms.core.roles import Actor
+from lms.core.base.errors import NotFound
+from lms.core.base.roles import Actor
+from lms.core.storage import files
 from lms.materials.file_kinds import MIME_TYPES
 from lms.materials.rules import plain_name
 from lms.nominations.queries.listing import get_nomination

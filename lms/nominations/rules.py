@@ -7,10 +7,10 @@ from datetime import timedelta
 from typing import Final
 
 from lms.catalogue.models import Series, Visibility
-from lms.core.errors import Forbidden, Invalid, NotFound, Refused
-from lms.core.i18n import _
-from lms.core.roles import Actor
-from lms.core.typed_text import clean_line
+from lms.core.base.errors import Forbidden, Invalid, NotFound, Refused
+from lms.core.base.roles import Actor
+from lms.core.text.i18n import _
+from lms.core.text.typed_text import clean_line
 from lms.enrolment.rules import speaks_for
 from lms.nominations.models import Nomination, NominationState
 

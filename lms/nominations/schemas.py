@@ -7,11 +7,11 @@ from apiflask.fields import Boolean, Dict, Enum, Integer, List, Nested, String
 from apiflask.validators import Length
 
 from lms.batches.models import BatchStage
-from lms.core.i18n import find_translated
+from lms.core.text.i18n import find_translated
 from lms.nominations.models import DecidedState, Decision, NominationState, ProfileField
 from lms.nominations.rules import MAX_REASON
 from lms.people.models import Gender, Sector
-from lms.web.api import AnswerSchema, ImportAnswerOut, Instant, PageQuery
+from lms.web.api.api import AnswerSchema, ImportAnswerOut, Instant, PageQuery
 
 MOST = 500
 """Nominations that one call decides on."""

@@ -11,12 +11,13 @@ from sqlalchemy import CursorResult, Update, delete, exists, func, select, updat
 from lms.attendance.actions.policies import JOB as POLICY
 from lms.attendance.actions.recompute import JOB as RECOMPUTE
 from lms.attendance_imports.actions.large_files import JOB as FILE
-from lms.core import audit, clock
-from lms.core.db import action, db
-from lms.core.i18n import english as _
-from lms.core.jobs import RESTORED, Job, JobState
-from lms.core.process_heartbeats import ProcessHeartbeat
-from lms.core.roles import Actor
+from lms.core.background.jobs import RESTORED, Job, JobState
+from lms.core.background.processes import ProcessHeartbeat
+from lms.core.base.roles import Actor
+from lms.core.database import audit
+from lms.core.database.session import action, db
+from lms.core.text.i18n import english as _
+from lms.core.time import clock
 from lms.mail.decisions import stop_due
 from lms.operations.manifest import Manifest
 from lms.people.models import ApiToken, OneTimeLink, SignInSession

@@ -17,14 +17,15 @@ from io import BytesIO
 from pathlib import Path
 
 from lms.config import Config
-from lms.core import files, schema
-from lms.core.errors import Refused
-from lms.core.file_store import StoredFile
-from lms.core.folder_files import FolderFiles
-from lms.core.i18n import english as _
-from lms.core.journal import place_of, sync_folder
-from lms.core.last_backup import note_backup
-from lms.core.roles import SYSTEM
+from lms.core.base.errors import Refused
+from lms.core.base.roles import SYSTEM
+from lms.core.database import schema
+from lms.core.storage import files
+from lms.core.storage.file_store import StoredFile
+from lms.core.storage.folder_files import FolderFiles
+from lms.core.storage.journal import place_of, sync_folder
+from lms.core.storage.last_backup import note_backup
+from lms.core.text.i18n import english as _
 from lms.operations import manifest
 from lms.operations.databases import FILE_NAMES, Tell, copy_to, count_rows, kind_of, one_moment
 from lms.operations.figures import headline

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 import psycopg
 from sqlalchemy.exc import DBAPIError
 
-from lms.core.db import reason_of
-from lms.core.i18n import english as _
+from lms.core.database.session import reason_of
+from lms.core.text.i18n import english as _
 from lms.operations.checks import certificates, database, machines, service, stored_files
 from lms.operations.checks.model import CheckContext, Finding, Level, fault
 

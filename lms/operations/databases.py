@@ -19,11 +19,11 @@ from sqlalchemy import MetaData, NullPool, create_engine, func, inspect, make_ur
 from sqlalchemy.engine import Connection
 
 from lms.config import Config
-from lms.core import schema
-from lms.core.db import db, is_sqlite
-from lms.core.errors import Refused
-from lms.core.i18n import english as _
-from lms.core.search_index import is_part_of_index
+from lms.core.base.errors import Refused
+from lms.core.database import schema
+from lms.core.database.search import is_part_of_index
+from lms.core.database.session import db, is_sqlite
+from lms.core.text.i18n import english as _
 from lms.operations import manifest
 
 FILE_NAMES = {"sqlite": "database.sqlite", "postgresql": "database.dump"}

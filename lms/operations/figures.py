@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from lms.core.roles import Actor
+from lms.core.base.roles import Actor
 from lms.reports.queries.figures import count
 from lms.reports.rules import Slice
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from lms.core.errors import Refused
-from lms.core.file_store import FileStore, StoredFile
-from lms.core.files import LASTING, TEMPORARY
-from lms.core.i18n import english as _
+from lms.core.base.errors import Refused
+from lms.core.storage.file_store import FileStore, StoredFile
+from lms.core.storage.files import LASTING, TEMPORARY
+from lms.core.text.i18n import english as _
 from lms.operations.databases import Tell
 from lms.operations.machines import STORAGE_MARK
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from lms.attendance.actions.facts import rebuild_facts
 from lms.certificates.keys import ensure_key
 from lms.config import Config
-from lms.core import schema
-from lms.core.db import db
-from lms.core.errors import Refused
-from lms.core.i18n import english as _
-from lms.core.roles import SYSTEM
+from lms.core.base.errors import Refused
+from lms.core.base.roles import SYSTEM
+from lms.core.database import schema
+from lms.core.database.session import db
+from lms.core.text.i18n import english as _
 from lms.operations import migrating
 from lms.operations.databases import Tell, copy_to, kind_of, one_moment
 from lms.people.actions.countries import load_countries

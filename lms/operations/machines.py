@@ -9,9 +9,10 @@ from typing import Any
 
 from lms.certificates.keys import KeyMissing, current
 from lms.config import SETTINGS, Config
-from lms.core import files, zones
-from lms.core.db import db
-from lms.core.secret_key import read_secrets
+from lms.core.database.session import db
+from lms.core.storage import files
+from lms.core.storage.secret_keys import read_secrets
+from lms.core.time import zones
 from lms.version import build_version
 
 LOCAL_SETTINGS = frozenset({

@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
-from lms.core.errors import Refused
-from lms.core.i18n import english as _
+from lms.core.base.errors import Refused
+from lms.core.text.i18n import english as _
 
 NAME = "manifest.json"
 FORMAT = 1

@@ -13,9 +13,9 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import OperationalError
 
 from lms.config import Config
-from lms.core import schema
-from lms.core.errors import Refused
-from lms.core.i18n import _
+from lms.core.base.errors import Refused
+from lms.core.database import schema
+from lms.core.text.i18n import _
 
 Tell = Callable[[str], None]
 WAIT_SECONDS = 1

@@ -19,12 +19,13 @@ from sqlalchemy import NullPool, Table, create_engine, func, make_url, select, t
 from sqlalchemy.engine import Connection
 
 from lms.config import Config
-from lms.core import journal, schema, search_index
-from lms.core.cache_versions import UNWATCHED
-from lms.core.db import Base, db, write_connection
-from lms.core.errors import Refused
-from lms.core.i18n import english as _
-from lms.core.process_heartbeats import list_alive
+from lms.core.background.processes import list_alive
+from lms.core.base.errors import Refused
+from lms.core.database import schema, search
+from lms.core.database.cache_versions import UNWATCHED
+from lms.core.database.session import Base, db, write_connection
+from lms.core.storage import journal
+from lms.core.text.i18n import english as _
 from lms.operations import databases
 from lms.operations.databases import Tell
 
@@ -119,7 +120,7 @@ def _copy(source: Connection, target: Config, tell: Tell) -> dict[str, Content]:
             for table in Base.metadata.sorted_tables:
                 tell(_("Copying: %(table)s", table=table.name))
                 contents[table.name] = _copy_table(source, connection, table)
-            search_index.index_pending(connection)
+            search.index_pending(connection)
         if connection.dialect.name == "postgresql":
             connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql("ANALYZE")
         else:

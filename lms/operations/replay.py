@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Callable
 
 from lms.certificates.actions.awards import revoke, withdraw
-from lms.core.errors import NotFound, Refused
-from lms.core.i18n import english as _
-from lms.core.journal import Entry, Journal
-from lms.core.roles import SYSTEM
+from lms.core.base.errors import NotFound, Refused
+from lms.core.base.roles import SYSTEM
+from lms.core.storage.journal import Entry, Journal
+from lms.core.text.i18n import english as _
 from lms.people.actions.access import disable_person, enable_person, revoke_role_again
 from lms.people.actions.privacy import erase_again
 

@@ -20,13 +20,14 @@ from typing import Any
 from flask import Flask
 
 from lms.config import Config
-from lms.core import files, journal, schema
-from lms.core.db import db
-from lms.core.errors import Refused
-from lms.core.file_store import FileStore
-from lms.core.folder_files import FolderFiles
-from lms.core.i18n import english as _
-from lms.core.roles import SYSTEM
+from lms.core.base.errors import Refused
+from lms.core.base.roles import SYSTEM
+from lms.core.database import schema
+from lms.core.database.session import db
+from lms.core.storage import files, journal
+from lms.core.storage.file_store import FileStore
+from lms.core.storage.folder_files import FolderFiles
+from lms.core.text.i18n import english as _
 from lms.operations import databases, manifest
 from lms.operations.aftermath import Stopped, stop_what_was_under_way
 from lms.operations.backup import JOURNAL, LEFT_OUT

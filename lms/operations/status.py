@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lms.core.errors import Forbidden
-from lms.core.roles import Actor
+from lms.core.base.errors import Forbidden
+from lms.core.base.roles import Actor
 from lms.operations.check import check_for_page
 from lms.operations.checks.model import CheckContext, Level
 

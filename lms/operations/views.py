@@ -8,18 +8,19 @@ from typing import Any
 from flask import Blueprint, Flask, render_template
 from flask.typing import ResponseReturnValue
 
-from lms.core import clock, process_heartbeats
-from lms.core.jobs import JobState
-from lms.core.recurring import list_runs, list_tasks
-from lms.core.roles import Role
-from lms.core.settings import settings
+from lms.core.background import processes
+from lms.core.background.jobs import JobState
+from lms.core.background.recurring import list_runs, list_tasks
+from lms.core.base.roles import Role
+from lms.core.base.settings import settings
+from lms.core.time import clock
 from lms.dashboards import work
 from lms.dashboards.queries.administration import failed_jobs, list_jobs
 from lms.operations.checks.model import CheckContext, Level
 from lms.operations.machines import facts_of
 from lms.operations.status import StatusRow, status_rows
-from lms.web.guards import allow
-from lms.web.identity import current_actor
+from lms.web.request.guards import allow
+from lms.web.request.identity import current_actor
 
 RECENT_TASKS = 3
 """The number of tasks on the page, beside those that failed."""
@@ -29,7 +30,7 @@ bp = Blueprint("operations", __name__, template_folder="templates")
 def init_app(app: Flask) -> None:
     """Lets each process say with its heartbeat what it runs with."""
     config = app.extensions["lms.config"]
-    app.extensions[process_heartbeats.FACTS] = lambda: facts_of(config, is_new_storage_marked=True)
+    app.extensions[processes.FACTS] = lambda: facts_of(config, is_new_storage_marked=True)
 
 
 @bp.app_context_processor

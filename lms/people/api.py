@@ -7,10 +7,10 @@ from typing import Any
 from apiflask import APIBlueprint
 from flask.typing import ResponseReturnValue
 
-from lms.core import clock
-from lms.core.errors import Invalid, NotFound
-from lms.core.i18n import _
-from lms.core.roles import Role
+from lms.core.base.errors import Invalid, NotFound
+from lms.core.base.roles import Role
+from lms.core.text.i18n import _
+from lms.core.time import clock
 from lms.people.actions import access
 from lms.people.actions.accounts import check_password
 from lms.people.actions.attempts import TooManyFailures, WrongCode, WrongCredentials
@@ -34,14 +34,13 @@ from lms.people.schemas import (
     TokenOut,
     UndoMergeIn,
 )
-from lms.web import second_factor
-from lms.web.api import rfc3339
-from lms.web.guards import ANYONE, SIGNED_IN, allow
-from lms.web.identity import current_actor
-from lms.web.limits import in_demonstration, throttle_sign_ins
-from lms.web.problems import problem
-from lms.web.scopes import checked_scopes, scope
-from lms.web.time import organiser_zone
+from lms.web.api.api import rfc3339
+from lms.web.pages.problems import problem
+from lms.web.pages.time import organiser_zone
+from lms.web.request import identity
+from lms.web.request.guards import ANYONE, SIGNED_IN, allow, checked_scopes, scope
+from lms.web.request.identity import current_actor
+from lms.web.request.limits import in_demonstration, throttle_sign_ins
 
 PROBLEMS = "urn:serai:problem:"
 bp = APIBlueprint("people_api", __name__, url_prefix="/api/v1")
@@ -80,7 +79,7 @@ def create_token(given: dict[str, Any]) -> ResponseReturnValue | dict[str, Any]:
         return problem(429, error.message, headers={"Retry-After": str(error.seconds)})
     except (WrongCredentials, WrongCode) as error:
         return problem(401, error.message, headers={"WWW-Authenticate": 'Bearer realm="Serai"'})
-    if actor.roles and not actor.has_second_factor and second_factor.is_needed():
+    if actor.roles and not actor.has_second_factor and identity.is_needed():
         return problem(
             403,
             _("Your role requires a second factor. Sign in on the website and set it up first."),

@@ -22,16 +22,15 @@ from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  #
 from wtforms.validators import DataRequired, InputRequired, Optional, ValidationError
 from wtforms.widgets import CheckboxInput
 
-from lms.core.errors import Invalid
-from lms.core.i18n import _, _l
+from lms.core.base.errors import Invalid
+from lms.core.text.i18n import _, _l
 from lms.mail.kinds import MailKind
 from lms.people.models import Gender, Sector
 from lms.people.queries.countries import country_names, former_codes, grouped_countries
 from lms.people.rules import checked_address
-from lms.web import locale as languages
-from lms.web.fields import ZoneField, sorted_choices, zone_choices
-from lms.web.forms import BaseForm
-from lms.web.scopes import SCOPES
+from lms.web.forms.forms import BaseForm, ZoneField, sorted_choices, zone_choices
+from lms.web.pages import locale as languages
+from lms.web.request.guards import SCOPES
 
 SECTORS = (
     SelectChoice(Sector.GOVERNMENT.value, _l("Government")),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lms.core.recurring import recurring
+from lms.core.background.recurring import recurring
 from lms.people.actions.country_merging import settle_country_merges
 from lms.people.actions.duplicates import compare_waiting_people
 from lms.people.actions.sessions import prune_sessions, write_noted_uses

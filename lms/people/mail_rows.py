@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from lms.core.i18n import spoken
-from lms.core.translations import for_reader
+from lms.core.text.i18n import spoken
+from lms.core.text.translations import for_reader
 from lms.people.queries.persons import Contact
 
 

@@ -10,10 +10,10 @@ from typing import Any
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
-from lms.core import search_index
-from lms.core.db import Base, UtcDateTime, text_enum
-from lms.core.roles import Role
-from lms.core.sorting import sort_key, sorted_text
+from lms.core.base.roles import Role
+from lms.core.database import search
+from lms.core.database.session import Base, UtcDateTime, text_enum
+from lms.core.text.sorting import sort_key, sorted_text
 from lms.mail.kinds import MailKind
 from lms.mail.outbox import ALL_SERIES
 
@@ -134,14 +134,14 @@ def _sort_name(context: Any) -> str:
 
 def _search_name(context: Any) -> str:
     given = context.get_current_parameters()
-    return search_index.searchable(given["full_name"], given.get("native_name"))
+    return search.searchable(given["full_name"], given.get("native_name"))
 
 
 class Person(Base):
     """A person. `full_name` is printed on the certificate unchanged. Of an erased person, only this row remains.
 
     `canonical_id` is the person after a merge: the same as `id` by default (null only within the insert). `sort_name`
-    is `sort_key(full_name)`; `search_name` and `search_organisation` are used for search (`core.search_index`): code
+    is `sort_key(full_name)`; `search_name` and `search_organisation` are used for search (`core.database.search`): code
     that writes a name without this class writes them too. `name_confirmed_at`: when the person confirmed both names;
     changes by others remove it.
     """
@@ -170,12 +170,12 @@ class Person(Base):
     @validates("full_name", "native_name", "organisation")
     def _note_keys(self, field: str, value: str | None) -> str | None:
         if field == "organisation":
-            self.search_organisation = search_index.searchable(value)
+            self.search_organisation = search.searchable(value)
             return value
         if field == "full_name":
             self.sort_name = sort_key(value or "")
         names = {"full_name": self.full_name, "native_name": self.native_name, field: value}
-        self.search_name = search_index.searchable(names["full_name"], names["native_name"])
+        self.search_name = search.searchable(names["full_name"], names["native_name"])
         return value
 
 
@@ -192,9 +192,9 @@ class PersonEmail(Base):
     verified_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
-search_index.declare(Person.__table__, "search_name")
-search_index.declare(Person.__table__, "search_organisation")
-search_index.declare(PersonEmail.__table__, "key")
+search.declare(Person.__table__, "search_name")
+search.declare(Person.__table__, "search_organisation")
+search.declare(PersonEmail.__table__, "key")
 
 
 class PersonCountry(Base):
@@ -318,7 +318,7 @@ class SecondFactor(Base):
     """The second factor of a person, in addition to the password: a device that shows six digits, new every 30 seconds.
 
     `secret` is set once confirmed; a device being set up has `pending_secret`. Both are sealed for this person
-    (`core.sealing`). `last_step` counts the half minutes since 1970 up to the last accepted code: none is accepted
+    (`secret_keys`). `last_step` counts the half minutes since 1970 up to the last accepted code: none is accepted
     twice. `salt` is of the recovery codes.
     """
 

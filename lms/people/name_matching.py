@@ -13,9 +13,9 @@ from heapq import nlargest
 
 from rapidfuzz.distance import Levenshtein
 
-from lms.core.i18n import _
-from lms.core.punctuation import listed
-from lms.core.sorting import sort_key
+from lms.core.text.i18n import _
+from lms.core.text.punctuation import listed
+from lms.core.text.sorting import sort_key
 from lms.people.names import names_in, plain_name, undecorated
 
 STRONG = 90

@@ -12,12 +12,12 @@ from urllib.parse import quote
 from babel import Locale
 from email_validator import EmailNotValidError, validate_email
 
-from lms.core.errors import Forbidden, Invalid
-from lms.core.i18n import _, cldr_locale, translated
-from lms.core.punctuation import listed
-from lms.core.roles import Actor, Role
-from lms.core.translations import base_of
-from lms.core.typed_text import clean_line
+from lms.core.base.errors import Forbidden, Invalid
+from lms.core.base.roles import Actor, Role
+from lms.core.text.i18n import _, cldr_locale, translated
+from lms.core.text.punctuation import listed
+from lms.core.text.translations import base_of
+from lms.core.text.typed_text import clean_line
 from lms.people.throttling import is_guessed_soon, is_made_of, is_stolen
 
 MAX_NAME: Final = 200

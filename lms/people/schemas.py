@@ -7,10 +7,10 @@ from apiflask.fields import Boolean, Date, Integer, List, Nested, String
 from apiflask.validators import Length
 from marshmallow import ValidationError
 
-from lms.core.i18n import _, find_translated
+from lms.core.text.i18n import _, find_translated
 from lms.people.actions.merging import DETAILS
-from lms.web.api import AnswerSchema, Instant
-from lms.web.scopes import SCOPES
+from lms.web.api.api import AnswerSchema, Instant
+from lms.web.request.guards import SCOPES
 
 
 def _check_scopes(names: list[str]) -> None:

@@ -12,8 +12,8 @@ from functools import cached_property, lru_cache
 
 from rapidfuzz import fuzz
 
-from lms.core.i18n import _
-from lms.core.search_index import search_words
+from lms.core.database.search import search_words
+from lms.core.text.i18n import _
 from lms.people.models import Gender, Sector
 from lms.people.name_matching import PUBLIC_MAIL, SMALL_WORDS, Name, PersonSummary, best_match, names_of
 

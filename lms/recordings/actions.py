@@ -13,16 +13,17 @@ from lms.catalogue.actions.lectures import locked_lecture
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries.lectures import get_lecture
 from lms.catalogue.rules import check_can_edit_lecture
-from lms.core import audit, files
-from lms.core.db import action, db, one_at_a_time
-from lms.core.errors import Forbidden, Invalid, NotFound, Refused
-from lms.core.ffmpeg import find_ffmpeg
-from lms.core.i18n import _
-from lms.core.jobs import Job, request_job
-from lms.core.machine_locks import holding
-from lms.core.measures import whole_minutes
-from lms.core.roles import SYSTEM, Actor
-from lms.core.settings import settings
+from lms.core.background.jobs import Job, request_job
+from lms.core.base.errors import Forbidden, Invalid, NotFound, Refused
+from lms.core.base.roles import SYSTEM, Actor
+from lms.core.base.settings import settings
+from lms.core.database import audit
+from lms.core.database.session import action, db, one_at_a_time
+from lms.core.storage import files
+from lms.core.storage.locks import holding
+from lms.core.storage.programs import find_ffmpeg
+from lms.core.text.i18n import _
+from lms.core.time.durations import whole_minutes
 from lms.mail.outbox import post_mails
 from lms.people.mail_rows import mail_to
 from lms.people.models import new_public_id

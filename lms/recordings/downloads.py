@@ -18,14 +18,14 @@ from typing import Final
 
 import structlog
 
-from lms.core import clock, files
-from lms.core.bounded_command import Limits, bounded
-from lms.core.errors import NotFound, Refused
-from lms.core.ffmpeg import find_ffmpeg
-from lms.core.i18n import _
-from lms.core.locked_folders import abandoned_folders, locked_folder, remove_abandoned
-from lms.core.roles import SYSTEM
-from lms.core.settings import settings
+from lms.core.base.errors import NotFound, Refused
+from lms.core.base.roles import SYSTEM
+from lms.core.base.settings import settings
+from lms.core.storage import files
+from lms.core.storage.locks import abandoned_folders, locked_folder, remove_abandoned
+from lms.core.storage.programs import Limits, bounded, find_ffmpeg
+from lms.core.text.i18n import _
+from lms.core.time import clock
 from lms.recordings.queries import RecordingView, download_key, get_ready_recording
 from lms.streaming.models import Epoch, Stream
 from lms.streaming.playlists import RecordingPart

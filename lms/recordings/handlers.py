@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from lms.core.events import AttendanceReported, RecordingCompleted, ReplayAsked, handles
-from lms.core.jobs import request_job
+from lms.core.background.jobs import request_job
+from lms.core.base.events import AttendanceReported, RecordingCompleted, ReplayAsked, handles
 from lms.recordings.actions import ANNOUNCE_JOB
 from lms.recordings.replays import find_replays
 from lms.recordings.rules import MAIL_AFTER

@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from lms.core import clock
-from lms.core.errors import NotFound
-from lms.core.jobs import Run, job
-from lms.core.recurring import FILES, recurring
+from lms.core.background.jobs import Run, job
+from lms.core.background.recurring import FILES, recurring
+from lms.core.base.errors import NotFound
+from lms.core.time import clock
 from lms.materials.resumable_uploads import drop_old_uploads
 from lms.recordings.actions import ANNOUNCE_JOB, announce, announce_deletions, delete_old_recordings, drop_old_downloads
 from lms.recordings.downloads import make_file

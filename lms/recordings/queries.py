@@ -16,16 +16,15 @@ from sqlalchemy.orm import contains_eager
 from lms.catalogue.models import Lecture, LectureState, Series
 from lms.catalogue.queries.lectures import get_lecture
 from lms.catalogue.rules import may_edit_lecture
-from lms.core import files
-from lms.core.db import db
-from lms.core.errors import Forbidden, NotFound
-from lms.core.jobs import Job, JobState
-from lms.core.lists import ListRequest
-from lms.core.matching import is_in_any
-from lms.core.roles import Actor
-from lms.core.search_index import search_phrases
-from lms.core.settings import settings
-from lms.core.translations import Translations, every_text, reading_key
+from lms.core.background.jobs import Job, JobState
+from lms.core.base.errors import Forbidden, NotFound
+from lms.core.base.lists import ListRequest
+from lms.core.base.roles import Actor
+from lms.core.base.settings import settings
+from lms.core.database.search import is_in_any, search_phrases
+from lms.core.database.session import db
+from lms.core.storage import files
+from lms.core.text.translations import Translations, every_text, reading_key
 from lms.enrolment.outdated_mails import outdated
 from lms.mail.outbox import OutboxMail
 from lms.recordings.rules import NOTICE, deletion_at, has_notice
@@ -172,7 +171,7 @@ def _fingerprint(lecture: Lecture, stream: Stream, parts: Sequence[RecordingPart
 
 
 def download_key(stream: Stream, fingerprint: str) -> str:
-    """Where the file for download is (`core.files`)."""
+    """Where the file for download is (`core.storage.files`)."""
     return f"downloads/{stream.public_id}-{fingerprint}.mp4"
 
 

@@ -31,11 +31,11 @@ from lms.attendance.rules import Interval, clip, close_gaps, length, needed_ms
 from lms.catalogue.models import Lecture, LectureState, Policy
 from lms.catalogue.queries.policies import current_policies, policy_for
 from lms.catalogue.rules import AnyLecture
-from lms.core.clock import to_ms
-from lms.core.db import db, read
-from lms.core.i18n import _
-from lms.core.measures import needed_minutes, whole_minutes
-from lms.core.process_cache import memory
+from lms.core.database.cache_versions import memory
+from lms.core.database.session import db, read
+from lms.core.text.i18n import _
+from lms.core.time.clock import to_ms
+from lms.core.time.durations import needed_minutes, whole_minutes
 from lms.streaming.models import Epoch, SourceFile, Stream, StreamSession, StreamState, Track
 from lms.streaming.playlists import parts_of
 

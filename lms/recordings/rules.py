@@ -6,9 +6,9 @@ import re
 from datetime import datetime, timedelta
 from typing import Final
 
-from lms.core.errors import Fault, Invalid
-from lms.core.i18n import _
-from lms.core.typed_text import clean_line
+from lms.core.base.errors import Fault, Invalid
+from lms.core.text.i18n import _
+from lms.core.text.typed_text import clean_line
 from lms.streaming.rules import clock_time
 
 MAX_CHAPTERS: Final = 50

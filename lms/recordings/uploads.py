@@ -8,11 +8,11 @@ import shutil
 from datetime import datetime
 from typing import BinaryIO, Final
 
-from lms.core import files
-from lms.core.errors import Busy, Forbidden, Refused, WrongKind
-from lms.core.i18n import _
-from lms.core.roles import Actor
-from lms.core.settings import settings
+from lms.core.base.errors import Busy, Forbidden, Refused, WrongKind
+from lms.core.base.roles import Actor
+from lms.core.base.settings import settings
+from lms.core.storage import files
+from lms.core.text.i18n import _
 from lms.materials.actions import check_staff
 from lms.materials.resumable_uploads import Purpose, complete_upload, forget_upload, is_upload_saved, note_saved
 from lms.recordings.actions import add_recording, check_disk

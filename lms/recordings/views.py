@@ -10,13 +10,13 @@ from flask.typing import ResponseReturnValue
 
 from lms.attendance.queries.sessions import awaiting_report
 from lms.catalogue.models import LectureState
-from lms.core import clock
-from lms.core.errors import NotFound
-from lms.core.ffmpeg import find_ffmpeg
-from lms.core.i18n import _, _l, _lp, _n
-from lms.core.lists import ListRequest
-from lms.core.roles import Role
-from lms.core.settings import settings
+from lms.core.base.errors import NotFound
+from lms.core.base.lists import ListRequest
+from lms.core.base.roles import Role
+from lms.core.base.settings import settings
+from lms.core.storage.programs import find_ffmpeg
+from lms.core.text.i18n import _, _l, _lp, _n
+from lms.core.time import clock
 from lms.mail.stops import register_outdated
 from lms.materials.resumable_uploads import PIECE_BYTES, discard_upload, list_unfinished
 from lms.materials.upload_answers import (
@@ -46,14 +46,13 @@ from lms.recordings.replays import find_replays, short_words, threshold_of
 from lms.recordings.rules import MAX_CHAPTERS, NOTICE, write_chapters
 from lms.streaming.addresses import media_address
 from lms.streaming.rules import clock_time
-from lms.web.body_limits import FORM_BYTES, body_limit, material_limit
-from lms.web.forms import BaseForm, flash_refusal
-from lms.web.guards import allow
-from lms.web.identity import current_actor
-from lms.web.list_parts import Chip, Column, FileColumn
-from lms.web.list_routes import list_files, list_page
-from lms.web.lists import ListView
-from lms.web.selection import read_selection
+from lms.web.forms.forms import BaseForm, flash_refusal
+from lms.web.lists.parts import Chip, Column, FileColumn, read_selection
+from lms.web.lists.routes import list_files, list_page
+from lms.web.lists.view import ListView
+from lms.web.request.bodies import FORM_BYTES, body_limit, material_limit
+from lms.web.request.guards import allow
+from lms.web.request.identity import current_actor
 
 STAFF = (Role.ADMINISTRATOR, Role.INSTRUCTOR)
 

@@ -10,9 +10,9 @@ from apiflask import APIBlueprint
 from apiflask.schemas import FileSchema
 from flask.typing import ResponseReturnValue
 
-from lms.core import clock
-from lms.core.errors import DomainError
-from lms.core.roles import Actor, Role
+from lms.core.base.errors import DomainError
+from lms.core.base.roles import Actor, Role
+from lms.core.time import clock
 from lms.reports import snapshots as codec
 from lms.reports.actions import saved as actions
 from lms.reports.actions.exports import fetch_export, request_export
@@ -44,13 +44,12 @@ from lms.reports.schemas import (
     TotalsOut,
     TotalsQuery,
 )
-from lms.web.api import PageQuery, envelope, integer_cursor
-from lms.web.guards import ANYONE, allow
-from lms.web.idempotency import idempotent
-from lms.web.identity import current_actor
-from lms.web.locale import reader_locale
-from lms.web.scopes import scope
-from lms.web.time import organiser_zone, zone_city
+from lms.web.api.api import PageQuery, envelope, integer_cursor
+from lms.web.api.idempotency import idempotent
+from lms.web.pages.locale import reader_locale
+from lms.web.pages.time import organiser_zone, zone_city
+from lms.web.request.guards import ANYONE, allow, scope
+from lms.web.request.identity import current_actor
 
 bp = APIBlueprint("reports_api", __name__, url_prefix="/api/v1")
 

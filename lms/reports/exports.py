@@ -12,13 +12,12 @@ from sqlalchemy import Connection, exists, select
 
 from lms.attendance.facts import Column, Columns, gender_of, sector_of, source_of
 from lms.catalogue.models import Lecture, Series
-from lms.core import clock
-from lms.core.bulk import among, chunks
-from lms.core.db import db
-from lms.core.i18n import _
-from lms.core.measures import whole_minutes
-from lms.core.tables import write_csv
-from lms.core.workbooks import Workbook
+from lms.core.database.bulk import among, chunks
+from lms.core.database.session import db
+from lms.core.storage.tables import Workbook, write_csv
+from lms.core.text.i18n import _
+from lms.core.time import clock
+from lms.core.time.durations import whole_minutes
 from lms.people.models import Country, Person
 from lms.people.queries.persons import address_rows
 from lms.reports.facts.selection import FactSelection, taken
@@ -26,7 +25,7 @@ from lms.reports.queries.definitions import definitions
 from lms.reports.queries.facts import held_within, load
 from lms.reports.queries.scope import Partners, Scope
 from lms.reports.rules import Slice
-from lms.web.time import organiser_zone, zone_city
+from lms.web.pages.time import organiser_zone, zone_city
 
 PEOPLE_AT_ONCE = 1_000
 BATCHES = 50

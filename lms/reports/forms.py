@@ -20,16 +20,16 @@ from wtforms import (
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # the stubs are older
 from wtforms.validators import InputRequired, Optional, ValidationError
 
-from lms.core.errors import Invalid
-from lms.core.i18n import _, _l, _n
+from lms.core.base.errors import Invalid
+from lms.core.text.i18n import _, _l, _n
 from lms.reports.models import SnapshotVisibility
 from lms.reports.periods import Period, Rhythm, days_of
 from lms.reports.queries.definitions import figure_names
 from lms.reports.queries.labels import label
 from lms.reports.rules import FILTERS, PARAMETERS, VALUES, Slice, both_given
 from lms.reports.shapes import DIMENSION_NAMES
-from lms.web.forms import BaseForm
-from lms.web.time import number
+from lms.web.forms.forms import BaseForm
+from lms.web.pages.time import number
 
 PERIOD_NAMES = (
     (Period.THIS_YEAR.value, _l("This year")),

@@ -10,12 +10,13 @@ from urllib.parse import urlencode
 import structlog
 from sqlalchemy.exc import OperationalError
 
-from lms.core import clock, files
-from lms.core.errors import DomainError, Forbidden, Refused
-from lms.core.i18n import _
-from lms.core.jobs import Run, job
-from lms.core.recurring import FILES, recurring
-from lms.core.roles import Actor
+from lms.core.background.jobs import Run, job
+from lms.core.background.recurring import FILES, recurring
+from lms.core.base.errors import DomainError, Forbidden, Refused
+from lms.core.base.roles import Actor
+from lms.core.storage import files
+from lms.core.text.i18n import _
+from lms.core.time import clock
 from lms.people.queries.access import load_actor
 from lms.people.queries.persons import contact_of
 from lms.reports.actions.exports import JOB, as_slice, drop_old_exports, exported_scope
@@ -27,9 +28,9 @@ from lms.reports.periods import last_due, next_due
 from lms.reports.queries.saved import Plan, list_plans, may_see, subscribed, was_run
 from lms.reports.rules import EXPORT_KEPT, Question, Slice, read_question
 from lms.reports.snapshots import freeze
-from lms.web.locale import speaking
-from lms.web.second_factor import without_resting_roles
-from lms.web.time import zone_city
+from lms.web.pages.locale import speaking
+from lms.web.pages.time import zone_city
+from lms.web.request.identity import without_resting_roles
 
 TELL_SECONDS = 1.0
 """How often a job reports its progress."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lms.core import workbooks
+from lms.core.storage import tables
 from lms.mail.outbox import SECRET
 from lms.mail.rendering import Attachment, More
 from lms.reports import shapes
@@ -44,6 +44,6 @@ def prepared(payload: Mapping[str, Any]) -> More:
     csv = "".join(exports.as_csv(report)).encode()
     files = (
         Attachment(f"{name}.csv", "text/csv", csv),
-        Attachment(f"{name}.xlsx", workbooks.MIME, exports.as_xlsx(report, frozen.definitions, cross=cross)),
+        Attachment(f"{name}.xlsx", tables.MIME, exports.as_xlsx(report, frozen.definitions, cross=cross)),
     )
     return More(words, files, unsubscribe=f"/unsubscribe/{payload[SECRET]}")

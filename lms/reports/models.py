@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, LargeBinary, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from lms.core.db import Base, UtcDateTime, text_enum
+from lms.core.database.session import Base, UtcDateTime, text_enum
 from lms.reports.periods import Rhythm
 
 

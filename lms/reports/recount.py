@@ -20,8 +20,8 @@ from lms.attendance import facts as columns
 from lms.attendance.models.credits import Correction, Credit, LectureFacts, Outcome
 from lms.catalogue.models import Lecture, LecturePause, LectureState, Series
 from lms.certificates.models import Award, Certificate
-from lms.core.db import Base, db
-from lms.core.roles import SYSTEM
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import Base, db
 from lms.enrolment.models import Enrolment
 from lms.people.models import Country, Partnership, Person, PersonCountry, Region
 from lms.reports.models import OpeningRow

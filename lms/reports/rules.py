@@ -9,9 +9,9 @@ from typing import Any, Final
 from unicodedata import normalize
 from zoneinfo import ZoneInfo
 
-from lms.core.errors import Forbidden, Invalid
-from lms.core.i18n import _
-from lms.core.punctuation import listed
+from lms.core.base.errors import Forbidden, Invalid
+from lms.core.text.i18n import _
+from lms.core.text.punctuation import listed
 from lms.people.models import Gender, Sector
 from lms.reports.periods import Period, days_of
 

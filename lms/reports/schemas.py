@@ -8,12 +8,12 @@ from apiflask import Schema
 from apiflask.fields import Boolean, Date, Dict, Enum, Float, Integer, List, Nested, Raw, String
 from apiflask.validators import Length, OneOf, Range
 
-from lms.core.i18n import find_translated
-from lms.core.jobs import JobState
+from lms.core.background.jobs import JobState
+from lms.core.text.i18n import find_translated
 from lms.reports.models import SnapshotVisibility
 from lms.reports.periods import Period, Rhythm
 from lms.reports.rules import DIMENSIONS, EXPORT_FORMATS, EXPORTS, FIGURES, VALUES
-from lms.web.api import AnswerSchema, Instant, Link
+from lms.web.api.api import AnswerSchema, Instant, Link
 
 _KEY: dict[str, Any] = {
     "anyOf": [{"type": "string"}, {"type": "null"}, {"type": "array", "items": {"type": ["string", "null"]}}]

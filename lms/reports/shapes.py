@@ -8,14 +8,14 @@ from datetime import date, timedelta
 
 from markupsafe import Markup
 
-from lms.core.i18n import _, _l, _n
-from lms.core.measures import nearest_whole
+from lms.core.text.i18n import _, _l, _n
+from lms.core.time.durations import nearest_whole
 from lms.reports.periods import first_of_quarter
 from lms.reports.queries.figures import FigureReport
 from lms.reports.queries.public import Place
 from lms.reports.rules import Figures, Group, Opening, Slice
-from lms.web import maps
-from lms.web.time import number, short_day, whole_number
+from lms.web.pages import pictures
+from lms.web.pages.time import number, short_day, whole_number
 
 DIMENSION_NAMES = (
     ("country", _l("Country")),
@@ -32,10 +32,10 @@ COLUMN_NAMES = dict(DIMENSION_NAMES) | {"country": _l("Country or area")}
 """What heads a column of groups: the list of countries has areas too."""
 
 
-def mapped(places: Iterable[Place]) -> list[maps.MapCountry]:
-    """The countries on the map, as `lms.web.maps` expects them."""
+def mapped(places: Iterable[Place]) -> list[pictures.MapCountry]:
+    """The countries on the map, as `lms.web.pages.pictures` expects them."""
     return [
-        maps.MapCountry(place.name, place.latitude, place.longitude, place.value, place.partner)
+        pictures.MapCountry(place.name, place.latitude, place.longitude, place.value, place.partner)
         for place in places
         if place.latitude is not None and place.longitude is not None
     ]

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
-from lms.core.measures import nearest_whole
+from lms.core.time.durations import nearest_whole
 from lms.reports.queries.figures import FigureReport
 from lms.reports.rules import FIGURES, FILTERS, Declared, Figures, Group, Opening, Slice
 

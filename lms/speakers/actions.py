@@ -11,17 +11,18 @@ from typing import Any, BinaryIO
 
 from sqlalchemy import delete, func, select
 
-from lms.core import audit, files
-from lms.core.bulk import among, insert_many
-from lms.core.db import action, db, one_at_a_time
-from lms.core.errors import DomainError, Fault, Forbidden, Invalid, NotFound, Refused, TooLarge
-from lms.core.file_deletions import delete_after_commit
-from lms.core.foreign_files import PICTURES, read_foreign
-from lms.core.i18n import _
-from lms.core.roles import Actor
-from lms.core.sorting import KEY_LENGTH, moved, sort_key
-from lms.core.translations import TextField, confirm_translation, is_language, one_spelling, translated_into
-from lms.core.typed_text import clean_line, clean_text
+from lms.core.base.errors import DomainError, Fault, Forbidden, Invalid, NotFound, Refused, TooLarge
+from lms.core.base.roles import Actor
+from lms.core.database import audit
+from lms.core.database.bulk import among, insert_many
+from lms.core.database.session import action, db, one_at_a_time
+from lms.core.storage import files
+from lms.core.storage.file_deletions import delete_after_commit
+from lms.core.storage.foreign_files import PICTURES, read_foreign
+from lms.core.text.i18n import _
+from lms.core.text.sorting import KEY_LENGTH, moved, sort_key
+from lms.core.text.translations import TextField, confirm_translation, is_language, one_spelling, translated_into
+from lms.core.text.typed_text import clean_line, clean_text
 from lms.people.models import new_public_id
 from lms.speakers.models import LectureSpeaker, Speaker
 from lms.speakers.portraits import MAX_BYTES

@@ -5,9 +5,9 @@ from __future__ import annotations
 from flask_wtf.file import FileField
 from wtforms import BooleanField, StringField, TextAreaField
 
-from lms.core.i18n import _l, _lp
-from lms.web.forms import BaseForm
-from lms.web.languages import TextsForm
+from lms.core.text.i18n import _l, _lp
+from lms.web.forms.forms import BaseForm
+from lms.web.forms.languages import TextsForm
 
 
 class SpeakerForm(BaseForm):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lms.core.events import CopyPreviewed, LecturesCopied, StoredFilesAsked, handles
+from lms.core.base.events import CopyPreviewed, LecturesCopied, StoredFilesAsked, handles
 from lms.speakers.actions import copy_speakers
 from lms.speakers.queries import count_speakers, portrait_keys
 

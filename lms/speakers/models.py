@@ -5,9 +5,9 @@ from __future__ import annotations
 from sqlalchemy import ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from lms.core.db import Base
-from lms.core.sorting import sorted_text
-from lms.core.translations import TranslatedTexts
+from lms.core.database.session import Base
+from lms.core.text.sorting import sorted_text
+from lms.core.text.translations import TranslatedTexts
 from lms.people.models import new_public_id
 
 
@@ -29,7 +29,7 @@ class Speaker(TranslatedTexts, Base):
 
     @property
     def picture_key(self) -> str | None:
-        """Where the picture is kept (`core.files`)."""
+        """Where the picture is kept (`core.storage.files`)."""
         return f"speakers/{self.public_id}-{self.picture}" if self.picture else None
 
 

@@ -1,4 +1,4 @@
-"""Makes portraits from uploaded pictures. Runs in a separate process (`core.foreign_files`)."""
+"""Makes portraits from uploaded pictures. Runs in a separate process (`core.storage.foreign_files`)."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Final
 
 from PIL import Image, ImageOps
 
-from lms.core.errors import Invalid, WrongKind
-from lms.core.i18n import _
+from lms.core.base.errors import Invalid, WrongKind
+from lms.core.text.i18n import _
 
 SIDE: Final = 256
 """Pixels of each side."""

@@ -11,11 +11,11 @@ from lms.catalogue.models import Lecture, Series
 from lms.catalogue.queries.lectures import get_lecture
 from lms.catalogue.rules import may_edit_lecture
 from lms.catalogue.visibility import ids_taught_by, shown_lecture, visible
-from lms.core.bulk import among
-from lms.core.db import db, read_value
-from lms.core.errors import Forbidden, NotFound
-from lms.core.roles import Actor
-from lms.core.sorting import sort_key
+from lms.core.base.errors import Forbidden, NotFound
+from lms.core.base.roles import Actor
+from lms.core.database.bulk import among
+from lms.core.database.session import db, read_value
+from lms.core.text.sorting import sort_key
 from lms.speakers.models import LectureSpeaker, Speaker
 
 MOST_FOUND: Final = 20

@@ -9,20 +9,21 @@ from flask import Blueprint, Response, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from lms.catalogue.models import Lecture
-from lms.core import clock, files
-from lms.core.errors import Forbidden, NotFound
-from lms.core.i18n import _
-from lms.core.roles import Role
+from lms.core.base.errors import Forbidden, NotFound
+from lms.core.base.roles import Role
+from lms.core.storage import files
+from lms.core.text.i18n import _
+from lms.core.time import clock
 from lms.people.models import Person
 from lms.speakers import actions, queries
 from lms.speakers.actions import SpeakerInput
 from lms.speakers.forms import SpeakerForm, SpeakerTextsForm
 from lms.speakers.portraits import MAX_BYTES
-from lms.web.body_limits import FORM_BYTES, body_limit
-from lms.web.guards import ANYONE, allow
-from lms.web.identity import current_actor
-from lms.web.languages import languages_page
-from lms.web.numbers import whole
+from lms.web.forms.forms import whole
+from lms.web.forms.languages import languages_page
+from lms.web.request.bodies import FORM_BYTES, body_limit
+from lms.web.request.guards import ANYONE, allow
+from lms.web.request.identity import current_actor
 
 STAFF = (Role.ADMINISTRATOR, Role.INSTRUCTOR)
 PICTURE_KEPT = timedelta(minutes=10)

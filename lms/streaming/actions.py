@@ -13,13 +13,13 @@ from lms.catalogue.actions.states import start_lecture
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries.pauses import find_pause
 from lms.catalogue.rules import check_can_edit_lecture
-from lms.core import files
-from lms.core.db import action, db
-from lms.core.errors import Refused
-from lms.core.events import RecordingCompleted, publish
-from lms.core.file_deletions import delete_after_commit
-from lms.core.i18n import _
-from lms.core.roles import SYSTEM, Actor
+from lms.core.base.errors import Refused
+from lms.core.base.events import RecordingCompleted, publish
+from lms.core.base.roles import SYSTEM, Actor
+from lms.core.database.session import action, db
+from lms.core.storage import files
+from lms.core.storage.file_deletions import delete_after_commit
+from lms.core.text.i18n import _
 from lms.people.models import Person
 from lms.streaming.chunk_store import check_chunk, count_chunks, last_received, store_chunk
 from lms.streaming.media_probe import MediaInfo

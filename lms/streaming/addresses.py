@@ -6,9 +6,9 @@ from datetime import datetime
 
 from flask import current_app
 
-from lms.core.errors import Forbidden
-from lms.core.i18n import _
-from lms.core.settings import settings
+from lms.core.base.errors import Forbidden
+from lms.core.base.settings import settings
+from lms.core.text.i18n import _
 from lms.streaming.tokens import is_media_signature, sign_media
 
 

@@ -6,10 +6,10 @@ import errno
 import hashlib
 from datetime import datetime
 
-from lms.core import files
-from lms.core.errors import Invalid, Refused
-from lms.core.i18n import _
-from lms.core.process_cache import memory
+from lms.core.base.errors import Invalid, Refused
+from lms.core.database.cache_versions import memory
+from lms.core.storage import files
+from lms.core.text.i18n import _
 from lms.streaming.models import StreamSession
 from lms.streaming.rules import MAX_CHUNKS, NO_DISK, chunk_folder, chunk_key
 from lms.streaming.webm import MAGIC

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lms.core.bounded_command import Limits, bounded
+from lms.core.storage.programs import Limits, bounded
 from lms.streaming.rules import MOST_MS
 from lms.streaming.webm import MOST_PIXELS
 

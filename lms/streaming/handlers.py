@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lms.core.events import (
+from lms.core.base.events import (
     LectureDeleted,
     LectureEnded,
     LecturePaused,
@@ -12,7 +12,7 @@ from lms.core.events import (
     StoredFilesAsked,
     handles,
 )
-from lms.core.settings import settings
+from lms.core.base.settings import settings
 from lms.streaming.actions import end_streams, remove_streams, reopen_stream, stop_session
 from lms.streaming.models import Track
 from lms.streaming.queries import stored_keys

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lms.core.recurring import FILES, recurring
+from lms.core.background.recurring import FILES, recurring
 from lms.streaming.actions import drop_old_chunks, drop_old_rehearsals
 
 recurring("old chunks", drop_old_chunks, every=60, thread=FILES)

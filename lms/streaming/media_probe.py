@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from lms.core.bounded_command import Limits, bounded
-from lms.core.errors import Invalid, WrongKind
-from lms.core.i18n import _
+from lms.core.base.errors import Invalid, WrongKind
+from lms.core.storage.programs import Limits, bounded
+from lms.core.text.i18n import _
 from lms.streaming.rules import MOST_MS, clock_time
 from lms.streaming.webm import MAGIC, MOST_PIXELS
 

@@ -15,13 +15,12 @@ from typing import IO
 import structlog
 from flask import Flask
 
-from lms.core import leases
-from lms.core.db import db
-from lms.core.ffmpeg import find_ffmpeg
-from lms.core.leases import HeldLeases
-from lms.core.locked_folders import abandoned_folders, locked_folder, remove_abandoned
-from lms.core.machine_locks import take_lock
-from lms.core.settings import settings
+from lms.core.background import leases
+from lms.core.background.leases import HeldLeases
+from lms.core.base.settings import settings
+from lms.core.database.session import db
+from lms.core.storage.locks import abandoned_folders, locked_folder, remove_abandoned, take_lock
+from lms.core.storage.programs import find_ffmpeg
 from lms.streaming.queries import list_streams_to_package
 from lms.streaming.stream_packager import StreamPackager
 

@@ -14,10 +14,10 @@ from sqlalchemy.orm import contains_eager
 from lms.catalogue.models import Lecture
 from lms.catalogue.queries.pauses import list_pauses
 from lms.catalogue.rules import may_edit_lecture
-from lms.core.clock import to_ms
-from lms.core.db import db, read
-from lms.core.errors import NotFound
-from lms.core.settings import settings
+from lms.core.base.errors import NotFound
+from lms.core.base.settings import settings
+from lms.core.database.session import db, read
+from lms.core.time.clock import to_ms
 from lms.people.queries.access import load_actor
 from lms.streaming.models import Epoch, SourceFile, Stream, StreamSession, StreamState, Track
 from lms.streaming.playlists import RecordingPart, parts_of, playlists_of, trimmed_playlist

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.rules import is_early_start
-from lms.core.errors import Invalid, Refused
-from lms.core.i18n import _
+from lms.core.base.errors import Invalid, Refused
+from lms.core.text.i18n import _
 from lms.streaming.models import Epoch, SourceFailure, Stream, StreamSession, Track
 
 MAX_CHUNK = 2 * 1024 * 1024
@@ -111,7 +111,7 @@ def is_too_late(session: StreamSession, at: datetime) -> bool:
 
 
 def chunk_folder(session: StreamSession) -> str:
-    """Where the chunks of a session are (`core.files`)."""
+    """Where the chunks of a session are (`core.storage.files`)."""
     return f"chunks/{session.public_id}"
 
 

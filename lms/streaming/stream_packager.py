@@ -22,9 +22,11 @@ from typing import NamedTuple
 import structlog
 from flask import Flask
 
-from lms.core import clock, files, instruments
-from lms.core.db import db
-from lms.core.settings import settings
+from lms.core.background import instruments
+from lms.core.base.settings import settings
+from lms.core.database.session import db
+from lms.core.storage import files
+from lms.core.time import clock
 from lms.streaming.actions import (
     begin_epoch,
     close_epoch,

@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 
 from itsdangerous import BadSignature, SignatureExpired, URLSafeTimedSerializer
 
-from lms.core.errors import Gone
-from lms.core.i18n import _
+from lms.core.base.errors import Gone
+from lms.core.text.i18n import _
 
 _SALT = "serai stream session"
 TOKEN_AGE = timedelta(hours=24)

@@ -14,9 +14,10 @@ from flask.typing import ResponseReturnValue
 
 from lms.catalogue.actions.pauses import pause_lecture
 from lms.catalogue.queries.pauses import find_pause
-from lms.core import clock, files
-from lms.core.errors import DomainError, Forbidden, Gone, Invalid, NotFound
-from lms.core.i18n import _
+from lms.core.base.errors import DomainError, Forbidden, Gone, Invalid, NotFound
+from lms.core.storage import files
+from lms.core.text.i18n import _
+from lms.core.time import clock
 from lms.streaming.actions import begin_streaming, go_live, receive_chunk, stop_streaming
 from lms.streaming.addresses import check_media_address, media_address, media_key
 from lms.streaming.chunk_store import count_chunks
@@ -35,11 +36,11 @@ from lms.streaming.rules import (
     media_folder,
 )
 from lms.streaming.tokens import MEDIA, is_stream_token, make_stream_token
-from lms.web.api import rfc3339
-from lms.web.body_limits import body_limit
-from lms.web.guards import ANYONE, SIGNED_IN, allow
-from lms.web.identity import current_actor
-from lms.web.problems import problem
+from lms.web.api.api import rfc3339
+from lms.web.pages.problems import problem
+from lms.web.request.bodies import body_limit
+from lms.web.request.guards import ANYONE, SIGNED_IN, allow
+from lms.web.request.identity import current_actor
 
 bp = Blueprint("streaming", __name__)
 _DIGEST = re.compile(r"sha-256=:([A-Za-z0-9+/]{43}=):")

@@ -6,7 +6,7 @@ from typing import Any
 
 from apiflask import APIBlueprint
 
-from lms.core import clock
+from lms.core.time import clock
 from lms.viewing_groups import queries as viewing
 from lms.viewing_groups.actions import groups, signing
 from lms.viewing_groups.actions.groups import Added, GroupInput, add_addresses
@@ -24,10 +24,9 @@ from lms.viewing_groups.schemas import (
     TicksIn,
     TicksOut,
 )
-from lms.web.guards import SIGNED_IN, allow
-from lms.web.identity import current_actor
-from lms.web.limits import throttle_guesses
-from lms.web.scopes import scope
+from lms.web.request.guards import SIGNED_IN, allow, scope
+from lms.web.request.identity import current_actor
+from lms.web.request.limits import throttle_guesses
 
 ANSWERS = {200: "This place has its group already."}
 

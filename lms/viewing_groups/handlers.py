@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lms.core.events import PersonErased, PersonExportAsked, handles
+from lms.core.base.events import PersonErased, PersonExportAsked, handles
 from lms.viewing_groups.actions.signing import forget_in_groups
 from lms.viewing_groups.queries import export_of_person
 

@@ -18,16 +18,15 @@ from lms.catalogue.queries.lectures import get_lecture
 from lms.catalogue.queries.loading import complete_lectures
 from lms.catalogue.rules import may_edit_lecture, may_see_lecture
 from lms.catalogue.visibility import visible
-from lms.core.bulk import among
-from lms.core.db import db
-from lms.core.errors import Forbidden, NotFound
-from lms.core.i18n import name_key
-from lms.core.lists import ListRequest
-from lms.core.matching import match_of_text
-from lms.core.punctuation import listed
-from lms.core.roles import Actor
-from lms.core.search_index import search_words
-from lms.core.sorting import sort_key
+from lms.core.base.errors import Forbidden, NotFound
+from lms.core.base.lists import ListRequest
+from lms.core.base.roles import Actor
+from lms.core.database.bulk import among
+from lms.core.database.search import match_of_text, search_words
+from lms.core.database.session import db
+from lms.core.text.i18n import name_key
+from lms.core.text.punctuation import listed
+from lms.core.text.sorting import sort_key
 from lms.enrolment.membership import eligible_at, eligible_people
 from lms.enrolment.queries.rows import day_of
 from lms.enrolment.queries.sharing import hidden_among, matching_for

@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 from lms.attendance.rules import Interval
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.rules import ROOM_OPENS, planned_end
-from lms.core.crockford import SIGNS, draw_signs, read_signs
-from lms.core.errors import Invalid, Refused
-from lms.core.i18n import _, _n
-from lms.core.measures import MINUTE_MS
+from lms.core.base.errors import Invalid, Refused
+from lms.core.text.i18n import _, _n
+from lms.core.text.typed_text import SIGNS, draw_signs, read_signs
+from lms.core.time.durations import MINUTE_MS
 
 CODE_LENGTH = 8
 """The number of characters in a code: forty bits, with rate-limited guessing during a few hours."""

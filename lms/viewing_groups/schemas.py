@@ -7,10 +7,10 @@ from apiflask.fields import Boolean, Integer, List, Nested, String
 from apiflask.validators import Length, OneOf, Range
 
 from lms.attendance.models.groups import Entered
-from lms.core.typed_text import REASON_LENGTH
+from lms.core.text.typed_text import REASON_LENGTH
 from lms.viewing_groups.rules import MOST_EXPECTED, MOST_PASTED
-from lms.web.api import AnswerSchema, Instant, RejectedOut
-from lms.web.local_time import LocalTime
+from lms.web.api.api import AnswerSchema, Instant, RejectedOut
+from lms.web.pages.time import LocalTime
 
 
 class GroupIn(Schema):

@@ -20,19 +20,19 @@ from flask import (
 )
 from flask.typing import ResponseReturnValue
 
-from lms.core import clock, engines, schema, zones
-from lms.core.errors import NotFound
-from lms.core.i18n import translated
-from lms.core.organiser import organiser_in
-from lms.core.roles import ANONYMOUS
-from lms.core.settings import settings
-from lms.web import locale as languages
-from lms.web import time
-from lms.web.assets import asset
-from lms.web.discovery import base_url
-from lms.web.guards import ANYONE, allow
-from lms.web.identity import Unauthenticated, current_actor
-from lms.web.live_bar import CLOSED_LIVE, MOST_CLOSED, closed_live, read_ids
+from lms.core.base import engines
+from lms.core.base.errors import NotFound
+from lms.core.base.roles import ANONYMOUS
+from lms.core.base.settings import organiser_in, settings
+from lms.core.database import schema
+from lms.core.text.i18n import translated
+from lms.core.time import clock, zones
+from lms.web.api.discovery import base_url
+from lms.web.pages import locale as languages
+from lms.web.pages import time
+from lms.web.pages.assets import CLOSED_LIVE, MOST_CLOSED, asset, closed_live, read_ids
+from lms.web.request.guards import ANYONE, allow
+from lms.web.request.identity import Unauthenticated, current_actor
 
 bp = Blueprint("web", __name__, template_folder="templates")
 SECURITY_TXT_VALID = timedelta(days=180)

@@ -10,7 +10,7 @@ from flask import Flask, current_app
 from flask_babel import Babel
 from sqlalchemy import event
 
-from lms.core.db import db
+from lms.core.database.session import db
 
 
 @pytest.fixture

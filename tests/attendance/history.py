@@ -29,10 +29,11 @@ from lms.catalogue.actions.states import (
     undo_start,
 )
 from lms.catalogue.models import Lecture, LectureState, WalkIns
-from lms.core import clock, jobs
-from lms.core.db import db
-from lms.core.errors import DomainError
-from lms.core.roles import SYSTEM
+from lms.core.background import jobs
+from lms.core.base.errors import DomainError
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import db
+from lms.core.time import clock
 from lms.enrolment.actions.places import enrol, withdraw
 from lms.people.actions.merging import merge_people, undo_merge
 from lms.viewing_groups.actions.groups import GroupInput, open_group, tick

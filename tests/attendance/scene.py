@@ -12,9 +12,9 @@ from lms.attendance.models.evidence import AttendanceImport, Presence
 from lms.attendance.queries.roster import RosterRow, get_row
 from lms.attendance_imports.actions.imports import publish_attendance
 from lms.attendance_imports.actions.staging import stage_attendance
-from lms.core.db import db
-from lms.core.imports import ImportAnswer
-from lms.core.roles import Actor
+from lms.core.base.import_answers import ImportAnswer
+from lms.core.base.roles import Actor
+from lms.core.database.session import db
 
 START = datetime(2026, 11, 4, 6, 0, tzinfo=UTC)
 END = START + timedelta(minutes=90)

@@ -32,10 +32,11 @@ from lms.attendance_imports.actions.imports import drop_kept, keep_file, publish
 from lms.attendance_imports.queries.imports import kept_row
 from lms.catalogue.actions.states import end_lecture, reopen_lecture, start_lecture, undo_start
 from lms.catalogue.models import Lecture, WalkIns
-from lms.core import clock, jobs
-from lms.core.db import action, db, is_sqlite
-from lms.core.errors import Forbidden, Invalid, NotFound, Refused
-from lms.core.roles import SYSTEM
+from lms.core.background import jobs
+from lms.core.base.errors import Forbidden, Invalid, NotFound, Refused
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import action, db, is_sqlite
+from lms.core.time import clock
 from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.people.actions.merging import merge_people, undo_merge
 from lms.people.models import Person

@@ -9,7 +9,7 @@ import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
 
-from lms.core import clock
+from lms.core.time import clock
 from tests.factories import Make
 
 

@@ -16,9 +16,9 @@ from lms.attendance.models.closings import Closing
 from lms.attendance.models.credits import Correction, Outcome
 from lms.attendance_imports.actions.imports import publish_attendance
 from lms.attendance_imports.actions.staging import stage_attendance
-from lms.core import clock
-from lms.core.db import db
-from lms.core.roles import SYSTEM
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import db
+from lms.core.time import clock
 from lms.people.actions.persons import change_profile
 from tests.factories import Make
 from tests.forms import token_in

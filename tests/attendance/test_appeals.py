@@ -17,10 +17,11 @@ from lms.attendance.models.credits import Correction, Outcome
 from lms.attendance.queries.appeals import count_open_appeals, get_appeal, list_appeals
 from lms.attendance.queries.persons import export_of_person
 from lms.attendance.queries.roster import Unmatched
-from lms.core import audit, clock
-from lms.core.db import db
-from lms.core.errors import Forbidden, Invalid, NotFound, Refused
-from lms.core.roles import Actor
+from lms.core.base.errors import Forbidden, Invalid, NotFound, Refused
+from lms.core.base.roles import Actor
+from lms.core.database import audit
+from lms.core.database.session import db
+from lms.core.time import clock
 from lms.mail.outbox import OutboxMail
 from lms.people.actions.merging import merge_people, undo_merge
 from tests.attendance.scene import END, START, Scene, minute

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from lms.attendance.attendance_curve import Course, course
 from lms.attendance.rules import clip, unite
-from lms.core.measures import MINUTE_MS
+from lms.core.time.durations import MINUTE_MS
 
 START = 1_764_000_000_000
 END = START + 5 * MINUTE_MS + 1_500

@@ -18,10 +18,11 @@ from lms.attendance_imports.actions.imports import publish_attendance
 from lms.attendance_imports.actions.staging import stage_attendance
 from lms.catalogue.actions.states import correct_times, reopen_lecture, undo_start
 from lms.catalogue.models import Lecture, LectureState
-from lms.core import audit, clock
-from lms.core.db import action, db
-from lms.core.errors import Forbidden, Invalid, NotFound, Refused
-from lms.core.roles import SYSTEM
+from lms.core.base.errors import Forbidden, Invalid, NotFound, Refused
+from lms.core.base.roles import SYSTEM
+from lms.core.database import audit
+from lms.core.database.session import action, db
+from lms.core.time import clock
 from lms.people.actions.merging import merge_people
 from tests.attendance.scene import END, START, Scene, minute
 

@@ -19,10 +19,10 @@ from lms.attendance.queries.roster import roster
 from lms.attendance.queries.roster_filters import RosterFilter
 from lms.batches.kinds import BatchView
 from lms.batches.models import EntryState
-from lms.core import audit
-from lms.core.db import db
-from lms.core.errors import Invalid, NotFound, Refused
-from lms.core.roles import SYSTEM
+from lms.core.base.errors import Invalid, NotFound, Refused
+from lms.core.base.roles import SYSTEM
+from lms.core.database import audit
+from lms.core.database.session import db
 from lms.enrolment.actions.places import set_status
 from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.people.actions.merging import merge_people

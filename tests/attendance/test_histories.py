@@ -19,8 +19,8 @@ from lms.attendance.outcomes import AttendanceOutcome
 from lms.attendance.queries.persons import attendance_of_person
 from lms.attendance.queries.roster import roster
 from lms.catalogue.models import Lecture, LectureState, WalkIns
-from lms.core.db import db
-from lms.core.roles import SYSTEM
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import db
 from lms.people.models import Person
 from tests.attendance.history import History, Step, steps
 from tests.factories import Make

@@ -20,9 +20,9 @@ from lms.attendance.models.credits import Credit, Outcome
 from lms.attendance_imports.actions.imports import publish_attendance
 from lms.attendance_imports.actions.staging import stage_attendance
 from lms.catalogue.actions.states import end_lecture
-from lms.core import jobs
-from lms.core.db import db
-from lms.core.roles import SYSTEM
+from lms.core.background import jobs
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import db
 from lms.viewing_groups import queries as viewing
 from lms.viewing_groups.actions.groups import GroupInput, open_group, tick
 from lms.viewing_groups.actions.signing import Basis, sign_group

@@ -18,11 +18,11 @@ from lms.catalogue.actions.series import edit_series
 from lms.catalogue.actions.states import end_lecture, start_lecture
 from lms.catalogue.models import Lecture, LectureChange, LectureState
 from lms.catalogue.queries.policies import current_policy
-from lms.core import jobs
-from lms.core.db import db
-from lms.core.errors import Forbidden, Refused
-from lms.core.jobs import Job, JobState
-from lms.core.roles import SYSTEM
+from lms.core.background import jobs
+from lms.core.background.jobs import Job, JobState
+from lms.core.base.errors import Forbidden, Refused
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import db
 from tests.attendance.test_actions import END, START, Scene
 
 pytestmark = [pytest.mark.databases, pytest.mark.usefixtures("context")]

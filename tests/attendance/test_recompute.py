@@ -12,11 +12,12 @@ from lms.attendance.actions.facts import rebuild_facts
 from lms.attendance.actions.recompute import recompute_lectures, request_recompute
 from lms.attendance.models.credits import Credit, LectureFacts, Outcome
 from lms.attendance.queries.outcomes import held_lectures
-from lms.core import clock, jobs
-from lms.core.db import action, db
-from lms.core.errors import Forbidden, NotFound
-from lms.core.jobs import Job, JobState
-from lms.core.roles import SYSTEM
+from lms.core.background import jobs
+from lms.core.background.jobs import Job, JobState
+from lms.core.base.errors import Forbidden, NotFound
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import action, db
+from lms.core.time import clock
 from tests.attendance.test_actions import END, START, Scene
 
 pytestmark = [pytest.mark.databases, pytest.mark.usefixtures("context")]

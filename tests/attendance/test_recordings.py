@@ -11,8 +11,8 @@ from lms.attendance.models.credits import Credit, Outcome
 from lms.attendance.models.evidence import Source
 from lms.catalogue.actions.lectures import edit_lecture
 from lms.catalogue.models import Policy
-from lms.core.db import action, db
-from lms.core.roles import SYSTEM
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import action, db
 from lms.mail.outbox import OutboxMail
 from lms.people.models import Person
 from tests.factories import Make

@@ -13,9 +13,9 @@ from lms.attendance.actions import reminders
 from lms.attendance.actions.reminders import post_due_reminders
 from lms.catalogue.actions.states import cancel_lecture, postpone_lecture
 from lms.catalogue.models import Series
-from lms.core.bulk import chunks
-from lms.core.db import db
-from lms.core.roles import SYSTEM
+from lms.core.base.roles import SYSTEM
+from lms.core.database.bulk import chunks
+from lms.core.database.session import db
 from lms.enrolment.notices import tell_lecture
 from lms.mail.kinds import MailKind
 from lms.mail.outbox import OutboxMail

@@ -17,10 +17,11 @@ from lms.attendance.actions.closing import close_attendance
 from lms.attendance.actions.replays import MOST_PIECES, Played, credit_due_replays, record_played
 from lms.attendance.models.evidence import Presence, ReplayViewing, Source
 from lms.attendance.rules import REPLAY_SLACK_MS, first_of, leave_out, length, unite
-from lms.core import audit, clock
-from lms.core.db import db
-from lms.core.errors import NotFound, Refused
-from lms.core.measures import HOUR_MS, MINUTE_MS
+from lms.core.base.errors import NotFound, Refused
+from lms.core.database import audit
+from lms.core.database.session import db
+from lms.core.time import clock
+from lms.core.time.durations import HOUR_MS, MINUTE_MS
 from lms.people.actions.merging import merge_people, undo_merge
 from lms.people.actions.privacy import erase_person
 from tests.attendance.scene import END, Scene, minute

@@ -19,10 +19,10 @@ from lms.attendance.queries.correction_batches import preview_of
 from lms.attendance.queries.persons import attendance_of_person
 from lms.attendance.queries.roster import EVERYBODY, get_roster_page, roster, roster_totals
 from lms.attendance.queries.roster_filters import RosterFilter
-from lms.core.db import action, db
-from lms.core.lists import ListRequest
-from lms.core.roles import SYSTEM, Actor
-from lms.core.unpacking import read_workbook
+from lms.core.base.lists import ListRequest
+from lms.core.base.roles import SYSTEM, Actor
+from lms.core.database.session import action, db
+from lms.core.storage.unpacking import read_workbook
 from lms.mail.outbox import OutboxMail
 from lms.reports.queries.lecture import get_lecture_report
 from tests.attendance.scene import END, START, Scene

@@ -13,10 +13,10 @@ from sqlalchemy import event
 from lms.attendance.queries import roster as queries
 from lms.attendance.queries.roster_order import _TABLES, STAMP, roster_order
 from lms.catalogue.queries.lectures import get_lecture
-from lms.core.db import Base, db
-from lms.core.lists import ListRequest
-from lms.core.process_cache import memory
-from lms.core.roles import SYSTEM
+from lms.core.base.lists import ListRequest
+from lms.core.base.roles import SYSTEM
+from lms.core.database.cache_versions import memory
+from lms.core.database.session import Base, db
 from lms.people.actions.merging import merge_people, undo_merge
 from tests.attendance.scene import END, Scene
 

@@ -12,7 +12,7 @@ from lms.attendance import rules
 from lms.attendance.models.credits import Outcome
 from lms.attendance.models.evidence import Source
 from lms.attendance.presence import Span
-from lms.core import measures
+from lms.core.time import durations
 
 MINUTE = 60_000
 instants = st.integers(min_value=0, max_value=400)
@@ -112,7 +112,7 @@ def test_beats_every_30_seconds_are_one_interval_and_a_lost_two_are_a_gap() -> N
     ],
 )
 def test_outcome_is_decided_on_exact_milliseconds(present: int, length: int, tenths: int, expected: Outcome) -> None:
-    assert measures.percent_tenths(present, length) == tenths
+    assert durations.percent_tenths(present, length) == tenths
     assert rules.outcome(present, length, 60) is expected
 
 

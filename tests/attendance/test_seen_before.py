@@ -9,10 +9,10 @@ from sqlalchemy import select
 
 from lms.attendance.models.credits import Credit
 from lms.catalogue.models import WalkIns
-from lms.core import jobs
-from lms.core.bulk import insert_many
-from lms.core.db import action, db
-from lms.core.roles import SYSTEM
+from lms.core.background import jobs
+from lms.core.base.roles import SYSTEM
+from lms.core.database.bulk import insert_many
+from lms.core.database.session import action, db
 from lms.enrolment.actions.many import enrol_many
 from lms.enrolment.models import EnrolmentSource
 from lms.people.models import Person, new_public_id

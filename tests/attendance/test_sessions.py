@@ -21,10 +21,10 @@ from lms.catalogue.actions.states import (
 from lms.catalogue.models import Lecture
 from lms.catalogue.queries.lectures import list_changes
 from lms.certificates.queries.certificates import counted_lectures
-from lms.core import jobs
-from lms.core.db import db
-from lms.core.errors import Forbidden, Refused
-from lms.core.roles import SYSTEM, Actor
+from lms.core.background import jobs
+from lms.core.base.errors import Forbidden, Refused
+from lms.core.base.roles import SYSTEM, Actor
+from lms.core.database.session import db
 from lms.reports import recount
 from lms.reports.queries.figures import count
 from lms.reports.rules import Slice

@@ -20,12 +20,12 @@ from lms.attendance.queries.times import Proposal, TimesPreview, preview_times, 
 from lms.catalogue.actions.pauses import pause_lecture, resume_lecture
 from lms.catalogue.actions.states import correct_times, end_lecture, start_lecture
 from lms.catalogue.models import Lecture, LectureState
-from lms.core import jobs
-from lms.core.db import db
-from lms.core.errors import Forbidden, Invalid, Refused
-from lms.core.jobs import Job
-from lms.core.measures import MINUTE_MS
-from lms.core.roles import SYSTEM
+from lms.core.background import jobs
+from lms.core.background.jobs import Job
+from lms.core.base.errors import Forbidden, Invalid, Refused
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import db
+from lms.core.time.durations import MINUTE_MS
 from tests.attendance.test_actions import END, START, Scene, minute
 from tests.factories import Make
 

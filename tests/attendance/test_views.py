@@ -16,7 +16,7 @@ from sqlalchemy import func, select
 from lms.attendance.models.credits import Credit
 from lms.attendance.models.evidence import AttendanceImport, Presence
 from lms.attendance.views import roster as roster_views
-from lms.core.db import db
+from lms.core.database.session import db
 from tests.attendance_imports.readers.test_mapping import kept_at
 from tests.factories import Make
 from tests.forms import token_in

@@ -35,9 +35,9 @@ from lms.attendance_imports.queries import matching
 from lms.attendance_imports.queries.imports import kept_row, waiting_keys
 from lms.attendance_imports.queries.matching import match_again, match_rows
 from lms.attendance_imports.readers import reading
-from lms.core.db import db
-from lms.core.errors import Refused
-from lms.core.roles import SYSTEM
+from lms.core.base.errors import Refused
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import db
 from lms.enrolment.actions.places import withdraw
 from lms.people.actions.merging import merge_people
 from lms.people.actions.persons import change_profile

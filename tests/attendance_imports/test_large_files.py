@@ -16,10 +16,10 @@ from lms.attendance_imports.actions.imports import drop_kept, keep_file, publish
 from lms.attendance_imports.actions.large_files import request_publish
 from lms.attendance_imports.actions.staging import stage_attendance
 from lms.attendance_imports.readers import reading
-from lms.core import jobs
-from lms.core.db import db, in_action
-from lms.core.errors import Invalid, NotFound
-from lms.core.jobs import Job, JobState
+from lms.core.background import jobs
+from lms.core.background.jobs import Job, JobState
+from lms.core.base.errors import Invalid, NotFound
+from lms.core.database.session import db, in_action
 from tests.attendance.scene import END, Scene, minute
 from tests.attendance_imports.readers.test_mapping import kept_at
 from tests.forms import token_in

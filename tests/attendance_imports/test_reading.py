@@ -8,8 +8,8 @@ import pytest
 
 from lms.attendance.rules import evidence_of
 from lms.attendance_imports.readers.reading import read_report
-from lms.core import clock
-from lms.core.errors import Invalid, WrongKind
+from lms.core.base.errors import Invalid, WrongKind
+from lms.core.time import clock
 
 HEAD = "email,joined_at,left_at\n"
 

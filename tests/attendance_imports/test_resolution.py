@@ -18,11 +18,12 @@ from lms.attendance.models.unmatched import MatchMethod, Resolution, UnmatchedAt
 from lms.attendance_imports.actions.resolution import ResolutionResult, accept_strong, resolve_attendee, undo_decision
 from lms.attendance_imports.queries.review import Unknown, find_people, list_strong, review_page
 from lms.catalogue.models import WalkIns
-from lms.core import audit, jobs
-from lms.core.db import db
-from lms.core.errors import DomainError, Forbidden, Invalid, NotFound, Refused
-from lms.core.jobs import Job, JobState
-from lms.core.roles import SYSTEM, Actor
+from lms.core.background import jobs
+from lms.core.background.jobs import Job, JobState
+from lms.core.base.errors import DomainError, Forbidden, Invalid, NotFound, Refused
+from lms.core.base.roles import SYSTEM, Actor
+from lms.core.database import audit
+from lms.core.database.session import db
 from lms.enrolment.models import Enrolment, EnrolmentSource
 from lms.people.actions.merging import merge_people, undo_merge
 from lms.people.actions.persons import create_person

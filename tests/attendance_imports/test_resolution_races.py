@@ -19,10 +19,10 @@ from lms.attendance_imports.actions.resolution import resolve_attendee
 from lms.attendance_imports.actions.staging import stage_attendance
 from lms.attendance_imports.queries.review import review_page
 from lms.attendance_imports.queries.unmatched import lectures_told_of
-from lms.core import jobs
-from lms.core.db import db
-from lms.core.errors import Refused
-from lms.core.roles import SYSTEM
+from lms.core.background import jobs
+from lms.core.base.errors import Refused
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import db
 from lms.people.actions.persons import create_person
 from tests.attendance.scene import END, START, Scene, minute
 

@@ -16,7 +16,7 @@ from lms.attendance.models.evidence import Source
 from lms.attendance.models.unmatched import UnmatchedAttendee
 from lms.attendance.queries.persons import attendance_of_person
 from lms.attendance.queries.roster import get_row
-from lms.core.db import db
+from lms.core.database.session import db
 from tests.attendance_imports.readers.test_mapping import kept_at
 from tests.factories import Make
 from tests.forms import token_in

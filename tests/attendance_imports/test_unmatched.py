@@ -18,10 +18,10 @@ from lms.attendance_imports.actions.imports import publish_attendance
 from lms.attendance_imports.actions.staging import StagedAttendance, check_can_import
 from lms.attendance_imports.actions.unmatched import settle
 from lms.attendance_imports.readers.report import Report, ReportRow
-from lms.core import clock
-from lms.core.db import action, db
-from lms.core.imports import ImportAnswer
-from lms.core.roles import SYSTEM
+from lms.core.base.import_answers import ImportAnswer
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import action, db
+from lms.core.time import clock
 from lms.people.actions.merging import merge_people, undo_merge
 from lms.people.actions.privacy import erase_person
 from lms.people.models import Person

@@ -14,10 +14,10 @@ from lms.attendance.models.credits import Correction, Outcome
 from lms.attendance.queries.roster import roster
 from lms.attendance.queries.roster_filters import RosterFilter
 from lms.batches.kinds import BatchView, Kind
-from lms.core import clock
-from lms.core.audit import AuditEntry
-from lms.core.db import db
-from lms.core.roles import SYSTEM, Actor
+from lms.core.base.roles import SYSTEM, Actor
+from lms.core.database.audit import AuditEntry
+from lms.core.database.session import db
+from lms.core.time import clock
 from lms.enrolment import batch_actions
 from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.mail.outbox import OutboxMail

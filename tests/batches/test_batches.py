@@ -13,10 +13,10 @@ from sqlalchemy import func, select
 from lms.batches import kinds
 from lms.batches.kinds import Kind
 from lms.batches.models import EntryState
-from lms.core import jobs
-from lms.core.db import db
-from lms.core.errors import Forbidden, Invalid, NotFound, Refused
-from lms.core.jobs import Job, JobState
+from lms.core.background import jobs
+from lms.core.background.jobs import Job, JobState
+from lms.core.base.errors import Forbidden, Invalid, NotFound, Refused
+from lms.core.database.session import db
 from tests.batches.cases import CASES, REASON, Case
 from tests.forms import token_in
 

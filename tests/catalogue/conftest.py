@@ -14,9 +14,9 @@ from lms.catalogue.actions.lectures import schedule_lecture
 from lms.catalogue.actions.series import create_series
 from lms.catalogue.inputs import LectureInput, SeriesInput
 from lms.catalogue.models import Lecture, Series
-from lms.core import events
-from lms.core.db import action, db
-from lms.core.roles import SYSTEM, Actor, Role
+from lms.core.base import events
+from lms.core.base.roles import SYSTEM, Actor, Role
+from lms.core.database.session import action, db
 from lms.people.models import Person, PersonEmail, RoleGrant
 
 MakeSeries = Callable[..., Series]

@@ -16,9 +16,9 @@ from lms.catalogue.actions.states import end_lecture, postpone_lecture, publish_
 from lms.catalogue.inputs import LectureInput
 from lms.catalogue.models import Lecture, LectureState, Series
 from lms.catalogue.queries.lectures import get_lecture, list_changes
-from lms.core import audit
-from lms.core.errors import DomainError, Forbidden, Invalid, Refused
-from lms.core.roles import ANONYMOUS, Actor
+from lms.core.base.errors import DomainError, Forbidden, Invalid, Refused
+from lms.core.base.roles import ANONYMOUS, Actor
+from lms.core.database import audit
 
 MakeSeries = Callable[..., Series]
 MakeLecture = Callable[..., Lecture]

@@ -17,10 +17,11 @@ from lms.catalogue.inputs import LectureInput, PolicyInput, SeriesInput
 from lms.catalogue.models import Policy, Series, Visibility
 from lms.catalogue.queries.policies import current_policy
 from lms.catalogue.queries.series import get_series
-from lms.core import audit, events
-from lms.core.db import db
-from lms.core.errors import Forbidden, Invalid, NotFound, Refused
-from lms.core.roles import ANONYMOUS, SYSTEM, Actor
+from lms.core.base import events
+from lms.core.base.errors import Forbidden, Invalid, NotFound, Refused
+from lms.core.base.roles import ANONYMOUS, SYSTEM, Actor
+from lms.core.database import audit
+from lms.core.database.session import db
 from tests.factories import Make
 
 MakeSeries = Callable[..., Series]

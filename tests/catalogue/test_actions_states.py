@@ -25,10 +25,10 @@ from lms.catalogue.actions.states import (
 from lms.catalogue.models import Lecture, LectureState, Series
 from lms.catalogue.queries.lectures import get_lecture, list_changes
 from lms.catalogue.queries.policies import policy_for
-from lms.core.audit import AuditEntry
-from lms.core.db import db
-from lms.core.errors import Forbidden, Invalid, NotFound, Refused
-from lms.core.roles import ANONYMOUS, SYSTEM, Actor
+from lms.core.base.errors import Forbidden, Invalid, NotFound, Refused
+from lms.core.base.roles import ANONYMOUS, SYSTEM, Actor
+from lms.core.database.audit import AuditEntry
+from lms.core.database.session import db
 
 MakeSeries = Callable[..., Series]
 MakeLecture = Callable[..., Lecture]

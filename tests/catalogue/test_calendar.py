@@ -17,8 +17,8 @@ from lms.catalogue.actions.series import edit_series
 from lms.catalogue.actions.states import cancel_lecture, postpone_lecture
 from lms.catalogue.calendar import PROGRAMS
 from lms.catalogue.models import Lecture, Series
-from lms.core import clock
-from lms.core.db import action, db
+from lms.core.database.session import action, db
+from lms.core.time import clock
 from tests.factories import Make
 from tests.icalendars import fold
 

@@ -12,8 +12,8 @@ from sqlalchemy import update
 from lms.app import create_app
 from lms.catalogue.models import Lecture
 from lms.cli.main import lms
-from lms.core import clock, zones
-from lms.core.db import action, db
+from lms.core.database.session import action, db
+from lms.core.time import clock, zones
 from tests.factories import Make
 
 

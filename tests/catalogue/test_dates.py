@@ -10,7 +10,7 @@ from apiflask import APIFlask
 
 from lms.catalogue.dates import DateDecision, PlannedDate, check_dates, proposed
 from lms.catalogue.fair_hours import Audience, AudienceBasis, AudienceGroup
-from lms.core.roles import SYSTEM
+from lms.core.base.roles import SYSTEM
 
 
 @pytest.mark.parametrize(("others", "is_kept"), [(3, False), (4, True)])

@@ -13,10 +13,10 @@ from lms.catalogue.actions.lectures import delete_draft
 from lms.catalogue.actions.publishing import unpublish_lectures
 from lms.catalogue.actions.states import publish_lecture
 from lms.catalogue.models import Lecture, LectureChange
-from lms.core import files
-from lms.core.audit import AuditEntry
-from lms.core.db import Base, db
-from lms.core.errors import NotFound, Refused
+from lms.core.base.errors import NotFound, Refused
+from lms.core.database.audit import AuditEntry
+from lms.core.database.session import Base, db
+from lms.core.storage import files
 from lms.materials.actions import upload_file
 from lms.materials.models import Audience, LectureFile
 from lms.people.models import Person

@@ -29,10 +29,9 @@ from lms.catalogue.fair_hours import (
     rotation,
 )
 from lms.catalogue.rules import resolve_local
-from lms.core.errors import Invalid
-from lms.core.public_holidays import holidays_on
-from lms.core.weekends import CLDR, weekend_of
-from lms.core.zones import territories
+from lms.core.base.errors import Invalid
+from lms.core.time.days_off import CLDR, holidays_on, weekend_of
+from lms.core.time.zones import territories
 
 SHANGHAI, NEW_YORK = "Asia/Shanghai", "America/New_York"
 PLACES = [

@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from lms.catalogue.models import Lecture, Series, SeriesCountry
-from lms.core.db import db
+from lms.core.database.session import db
 from lms.people.models import Person
 from lms.people.queries.countries import get_country
 from tests.factories import Make

@@ -23,15 +23,15 @@ from lms.catalogue.inputs import LectureInput, SeriesCopy
 from lms.catalogue.models import Lecture, Series
 from lms.catalogue.queries.lectures import find_lecture
 from lms.catalogue.queries.series import find_series
-from lms.core import clock
-from lms.core.db import action, db
-from lms.core.errors import Forbidden, Invalid
-from lms.core.roles import SYSTEM
-from lms.core.translations import TextOf, outdated_fields
+from lms.core.base.errors import Forbidden, Invalid
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import action, db
+from lms.core.text.translations import TextOf, outdated_fields
+from lms.core.time import clock
 from lms.people.mail_rows import mail_to
 from lms.people.models import Person
 from lms.people.queries.persons import Contact
-from lms.web.locale import speaking
+from lms.web.pages.locale import speaking
 from tests.factories import Make
 from tests.languages import offering
 

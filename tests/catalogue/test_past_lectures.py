@@ -23,8 +23,8 @@ from lms.catalogue.actions.states import (
 )
 from lms.catalogue.models import Lecture, LectureState, Series
 from lms.catalogue.queries.lectures import find_lecture, get_lecture, list_lectures
-from lms.core.errors import NotFound
-from lms.core.roles import ANONYMOUS, SYSTEM, Actor
+from lms.core.base.errors import NotFound
+from lms.core.base.roles import ANONYMOUS, SYSTEM, Actor
 from tests.factories import Make
 
 MakeLecture = Callable[..., Lecture]

@@ -26,11 +26,11 @@ from lms.catalogue.models import Lecture, LecturePause, Series
 from lms.catalogue.queries.lectures import list_changes
 from lms.catalogue.queries.pauses import find_pause, list_ended_pauses, list_pauses
 from lms.catalogue.rules import length_ms
-from lms.core.audit import AuditEntry
-from lms.core.clock import to_ms
-from lms.core.db import action, db
-from lms.core.errors import Forbidden, Invalid, NotFound, Refused
-from lms.core.roles import Actor
+from lms.core.base.errors import Forbidden, Invalid, NotFound, Refused
+from lms.core.base.roles import Actor
+from lms.core.database.audit import AuditEntry
+from lms.core.database.session import action, db
+from lms.core.time.clock import to_ms
 from tests.queries import CountQueries
 
 MakeLecture = Callable[..., Lecture]

@@ -21,7 +21,7 @@ from lms.catalogue.rules import (
     stop_state,
     stop_states,
 )
-from lms.core.errors import Invalid
+from lms.core.base.errors import Invalid
 
 ZONES = ["Asia/Shanghai", "Europe/Berlin", "America/New_York", "Africa/Cairo", "Australia/Lord_Howe", "Asia/Gaza"]
 LOCAL = st.datetimes(datetime(1995, 1, 1), datetime(2060, 1, 1)).map(lambda moment: moment.replace(microsecond=0))

@@ -27,9 +27,9 @@ from lms.catalogue.models import Lecture, LectureState, Series, Visibility
 from lms.catalogue.queries.lectures import list_lectures
 from lms.catalogue.queries.policies import current_policy
 from lms.catalogue.queries.series import free_slug, get_series
-from lms.core.db import db
-from lms.core.errors import Forbidden, Invalid, NotFound, Refused
-from lms.core.roles import SYSTEM, Actor
+from lms.core.base.errors import Forbidden, Invalid, NotFound, Refused
+from lms.core.base.roles import SYSTEM, Actor
+from lms.core.database.session import db
 
 MakeSeries = Callable[..., Series]
 MakeLecture = Callable[..., Lecture]

@@ -16,8 +16,8 @@ from sqlalchemy import func, select
 from lms.catalogue.models import Lecture, Series
 from lms.catalogue.queries.lectures import list_lectures
 from lms.catalogue.queries.series import get_series
-from lms.core import files
-from lms.core.db import db
+from lms.core.database.session import db
+from lms.core.storage import files
 from lms.materials.actions import edit_file, remove_file, replace_file, upload_file
 from lms.materials.models import Audience
 from lms.materials.queries import count_files, get_files_to_edit

@@ -23,14 +23,14 @@ from lms.catalogue.models import Lecture, LectureState, SeriesInstructor, Visibi
 from lms.catalogue.queries import lectures as lecture_queries
 from lms.catalogue.queries import series as series_queries
 from lms.catalogue.queries import teaching as teaching_queries
-from lms.core import audit
-from lms.core.db import action, db
-from lms.core.errors import Forbidden, Invalid, NotFound
-from lms.core.roles import SYSTEM, Role
+from lms.core.base.errors import Forbidden, Invalid, NotFound
+from lms.core.base.roles import SYSTEM, Role
+from lms.core.database import audit
+from lms.core.database.session import action, db
 from lms.people.actions.access import grant_role, revoke_role
 from lms.people.models import Person, RoleGrant, SecondFactor
 from lms.people.queries.access import load_actor
-from lms.web.second_factor import without_resting_roles
+from lms.web.request.identity import without_resting_roles
 from tests.conftest import empty_tables
 from tests.factories import Make
 

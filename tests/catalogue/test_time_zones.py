@@ -22,9 +22,9 @@ from lms.catalogue.actions.series import create_series
 from lms.catalogue.actions.time_zones import apply_shift, apply_shifts, find_shifts, last_version
 from lms.catalogue.inputs import LectureInput, SeriesInput
 from lms.catalogue.models import Lecture, LectureState
-from lms.core import zones
-from lms.core.db import db
-from lms.core.roles import SYSTEM
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import db
+from lms.core.time import zones
 from lms.enrolment.actions.places import enrol
 from lms.mail.outbox import OutboxMail
 from lms.mail.rendering import render

@@ -18,10 +18,10 @@ from lms.catalogue.models import Lecture, LectureState, Series
 from lms.catalogue.queries.lectures import find_lecture
 from lms.catalogue.queries.policies import current_policy
 from lms.catalogue.queries.series import find_series
-from lms.core import clock
-from lms.core.db import db
+from lms.core.database.session import db
+from lms.core.time import clock
 from lms.people.models import Person
-from lms.web.time import moment
+from lms.web.pages.time import moment
 from tests.factories import Make
 
 

@@ -8,9 +8,9 @@ from sqlalchemy import select
 from lms.catalogue.models import Lecture, LectureState, Series, Visibility
 from lms.catalogue.rules import may_see_lecture, may_see_series
 from lms.catalogue.visibility import shown_lecture, visible
-from lms.core.db import db
-from lms.core.errors import NotFound
-from lms.core.roles import ANONYMOUS, SYSTEM, Actor, Role
+from lms.core.base.errors import NotFound
+from lms.core.base.roles import ANONYMOUS, SYSTEM, Actor, Role
+from lms.core.database.session import db
 from lms.enrolment.models import Enrolment
 from lms.enrolment.queries.rows import get_enrolment
 from lms.enrolment.queries.series import list_seats

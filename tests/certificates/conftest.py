@@ -13,8 +13,8 @@ from apiflask import APIFlask
 from lms.attendance.models.credits import Credit, Outcome
 from lms.attendance.models.evidence import Source
 from lms.catalogue.models import CertificateKind, Lecture, LectureState, Policy, Series, Visibility
-from lms.core.db import db
-from lms.core.roles import Actor, Role
+from lms.core.base.roles import Actor, Role
+from lms.core.database.session import db
 from lms.enrolment.models import Enrolment, EnrolmentSource, EnrolmentStatus
 from lms.people.models import Person
 

@@ -16,12 +16,12 @@ from lms.certificates.models import Award, Certificate, CertificateState
 from lms.certificates.pdf import store, typesetting
 from lms.certificates.queries import certificates, eligibility
 from lms.certificates.queries.earner_groups import EarnerGroup
-from lms.core import audit
-from lms.core.db import action, db
-from lms.core.errors import Forbidden, Invalid, NotFound, Refused
-from lms.core.events import PeopleMerged, PersonErased, PersonExportAsked, PersonNameCorrected, publish
-from lms.core.jobs import Job, JobState, get_job, run_due
-from lms.core.roles import ANONYMOUS, SYSTEM, Actor, Role
+from lms.core.background.jobs import Job, JobState, get_job, run_due
+from lms.core.base.errors import Forbidden, Invalid, NotFound, Refused
+from lms.core.base.events import PeopleMerged, PersonErased, PersonExportAsked, PersonNameCorrected, publish
+from lms.core.base.roles import ANONYMOUS, SYSTEM, Actor, Role
+from lms.core.database import audit
+from lms.core.database.session import action, db
 from lms.enrolment.models import EnrolmentStatus
 from lms.mail.outbox import OutboxMail, post_mail
 from lms.mail.sending import send_due
@@ -264,7 +264,7 @@ def test_the_holder_withdraws_and_nobody_else(programme: Make, at: datetime) -> 
 
 
 def rename(person_id: int, full_name: str, native_name: str | None, at: datetime) -> None:
-    from lms.core.db import action
+    from lms.core.database.session import action
 
     @action
     def correct() -> None:
@@ -325,7 +325,7 @@ def test_withdrawing_silences_the_numbers_it_replaced(programme: Make, at: datet
 
 
 def merge(kept: int, merged: int, at: datetime) -> None:
-    from lms.core.db import action
+    from lms.core.database.session import action
 
     @action
     def run() -> None:
@@ -338,8 +338,8 @@ def merge(kept: int, merged: int, at: datetime) -> None:
 
 @pytest.mark.databases(differs=True)
 def test_of_two_merged_people_the_earliest_certificate_stays(programme: Make, at: datetime) -> None:
-    from lms.core.db import action
-    from lms.core.events import MergeUndone
+    from lms.core.base.events import MergeUndone
+    from lms.core.database.session import action
 
     made = programme({"Ada Later": "aaa", "Ada Early": "aaa"})
     early, late = made.people["Ada Early"], made.people["Ada Later"]
@@ -366,7 +366,7 @@ def test_of_two_merged_people_the_earliest_certificate_stays(programme: Make, at
 def test_who_is_erased_chooses_what_becomes_of_the_certificates(
     programme: Make, at: datetime, administrator: Actor, withdrawn: bool
 ) -> None:
-    from lms.core.db import action
+    from lms.core.database.session import action
 
     made = programme({("Ada", "Аda"): "aaa"})
     awards.issue_certificates(made.series_id, by=SYSTEM, at=at)

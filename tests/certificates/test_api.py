@@ -12,12 +12,12 @@ from sqlalchemy import func, select
 
 from lms.catalogue.models import CertificateKind
 from lms.certificates.actions import awards
-from lms.core import jobs
-from lms.core.audit import AuditEntry
-from lms.core.db import db
-from lms.core.roles import SYSTEM, Actor, Role
+from lms.core.background import jobs
+from lms.core.base.roles import SYSTEM, Actor, Role
+from lms.core.database.audit import AuditEntry
+from lms.core.database.session import db
 from lms.people.models import PersonEmail
-from lms.web import identity
+from lms.web.request import identity
 from tests.certificates.conftest import Programme
 
 pytestmark = pytest.mark.databases
@@ -216,7 +216,7 @@ def test_the_list_of_a_series_is_paged(client: FlaskClient, everybody: Programme
 
 
 def test_guessing_is_throttled_before_reading_is(client: FlaskClient, app: APIFlask, everybody: Programme) -> None:
-    from lms.web.limits import limiter
+    from lms.web.request.limits import limiter
 
     number = numbers_of(client)["Ada"]
     limiter.enabled = True

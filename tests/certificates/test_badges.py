@@ -29,7 +29,7 @@ from lms.certificates.badges import baking, vc_jwt
 from lms.certificates.badges import credential as badges
 from lms.certificates.badges import status_list as status
 from lms.certificates.badges.check import BadgeCheck, read_credential
-from lms.core.roles import SYSTEM
+from lms.core.base.roles import SYSTEM
 from tests.certificates.conftest import Programme
 
 Make = Callable[..., Programme]

@@ -21,12 +21,13 @@ from lms.certificates.models import Certificate
 from lms.certificates.pdf import store as printing
 from lms.certificates.pdf.check import check_pdf
 from lms.certificates.queries import certificates
-from lms.core import files, jobs
-from lms.core.db import db
-from lms.core.folder_files import FolderFiles
-from lms.core.jobs import Job
-from lms.core.roles import SYSTEM, Actor
-from lms.core.typesetting import CannotRender
+from lms.core.background import jobs
+from lms.core.background.jobs import Job
+from lms.core.base.roles import SYSTEM, Actor
+from lms.core.database.session import db
+from lms.core.storage import files
+from lms.core.storage.folder_files import FolderFiles
+from lms.core.text.typesetting import CannotRender
 from tests.certificates.conftest import Programme
 from tests.certificates.revisions import first_revision
 from tests.faults.forks import alive_in_group

@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 
 from lms.certificates.queries.behind import list_behind, list_behind_by_series
-from lms.core.errors import NotFound
-from lms.core.lists import ListRequest
-from lms.core.roles import SYSTEM
+from lms.core.base.errors import NotFound
+from lms.core.base.lists import ListRequest
+from lms.core.base.roles import SYSTEM
 from lms.people.queries.countries import get_country
 from tests.dashboards.conftest import World, now, world
 

@@ -23,10 +23,10 @@ from lms.certificates.notices import GATHERED
 from lms.certificates.queries import eligibility
 from lms.certificates.queries.earner_groups import EarnerGroup
 from lms.certificates.queries.eligibility import Near
-from lms.core import clock
-from lms.core.db import db
-from lms.core.lists import ListRequest
-from lms.core.roles import SYSTEM, Actor
+from lms.core.base.lists import ListRequest
+from lms.core.base.roles import SYSTEM, Actor
+from lms.core.database.session import db
+from lms.core.time import clock
 from lms.enrolment.models import Enrolment
 from lms.mail.kinds import MailKind
 from lms.mail.outbox import ALL_SERIES, OutboxMail

@@ -17,11 +17,13 @@ from lms.certificates.actions import awards, bundles
 from lms.certificates.models import Certificate
 from lms.certificates.pdf.check import check_pdf
 from lms.certificates.queries import render_jobs
-from lms.core import clock, files, jobs
-from lms.core.db import db
-from lms.core.errors import Forbidden, Invalid, NotFound, Refused
-from lms.core.jobs import get_job
-from lms.core.roles import SYSTEM, Actor, Role
+from lms.core.background import jobs
+from lms.core.background.jobs import get_job
+from lms.core.base.errors import Forbidden, Invalid, NotFound, Refused
+from lms.core.base.roles import SYSTEM, Actor, Role
+from lms.core.database.session import db
+from lms.core.storage import files
+from lms.core.time import clock
 from tests.certificates.conftest import Programme
 
 Make = Callable[..., Programme]

@@ -14,8 +14,8 @@ from lms.attendance.outcomes import CreditValues
 from lms.attendance.queries.change_preview import Change
 from lms.certificates.actions.awards import issue_certificates
 from lms.certificates.queries.change_preview import preview_certificates
-from lms.core.errors import Forbidden
-from lms.core.roles import SYSTEM, Actor
+from lms.core.base.errors import Forbidden
+from lms.core.base.roles import SYSTEM, Actor
 from tests.certificates.conftest import BEGAN, Programme
 from tests.factories import Make
 

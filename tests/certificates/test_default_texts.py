@@ -18,9 +18,9 @@ from lms.certificates.models import Certificate
 from lms.certificates.pdf import typesetting
 from lms.certificates.pdf.typesetting import PrintedStation
 from lms.certificates.queries import render_jobs
-from lms.core import glyphs
-from lms.core.db import db
-from lms.core.roles import SYSTEM
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import db
+from lms.core.text import typesetting as glyphs
 from tests.certificates.conftest import Programme
 from tests.certificates.test_typesetting import AWARD, DEFAULT, LARGE, pages, render
 

@@ -19,10 +19,10 @@ from lms.certificates.models import Certificate, CertificateDesign
 from lms.certificates.pdf import store
 from lms.certificates.queries import designs as drawings
 from lms.certificates.queries.designs import Look
-from lms.core import files
-from lms.core.db import db
-from lms.core.errors import Forbidden, Invalid, NotFound, Refused
-from lms.core.roles import ANONYMOUS, SYSTEM, Actor, Role
+from lms.core.base.errors import Forbidden, Invalid, NotFound, Refused
+from lms.core.base.roles import ANONYMOUS, SYSTEM, Actor, Role
+from lms.core.database.session import db
+from lms.core.storage import files
 from tests.certificates.conftest import Programme
 from tests.certificates.test_image_sanitizer import SQUARE, raster, svg
 from tests.certificates.test_typesetting import inside

@@ -15,8 +15,8 @@ from flask.testing import FlaskClient
 from lms.certificates.actions.designs import create_design, drop_words
 from lms.certificates.designs import versions
 from lms.certificates.queries.designs import get_design
-from lms.core import clock
-from lms.core.roles import Actor
+from lms.core.base.roles import Actor
+from lms.core.time import clock
 from tests.certificates.conftest import Programme
 from tests.certificates.test_designs import FRENCH
 from tests.certificates.test_image_sanitizer import raster, svg

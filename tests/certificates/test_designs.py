@@ -24,7 +24,7 @@ from lms.certificates.designs.design import (
 )
 from lms.certificates.pdf.check import check_pdf
 from lms.certificates.pdf.typesetting import picture, render
-from lms.core.errors import Invalid
+from lms.core.base.errors import Invalid
 from tests.certificates.test_image_sanitizer import SQUARE, raster, svg
 from tests.certificates.test_scripts import elements, marked, signed
 from tests.certificates.test_signature import KEY

@@ -17,9 +17,9 @@ from lms.certificates.queries.certificates import counted_lectures
 from lms.certificates.queries.earner_groups import EarnerGroup
 from lms.certificates.queries.eligibility import preview
 from lms.certificates.queries.progress import standings_of
-from lms.core.db import db
-from lms.core.lists import ListRequest
-from lms.core.roles import SYSTEM, Actor
+from lms.core.base.lists import ListRequest
+from lms.core.base.roles import SYSTEM, Actor
+from lms.core.database.session import db
 from lms.dashboards.queries.own import list_own_series
 from lms.people.models import Person
 from tests.attendance import test_histories

@@ -29,9 +29,9 @@ from lms.certificates.verification import file_reading, file_verification
 from lms.certificates.verification.file_reading import MOST_BYTES, Read, Seal
 from lms.certificates.verification.file_verification import VerdictState
 from lms.cli.main import lms
-from lms.core.db import db
-from lms.core.errors import DomainError, Invalid, TooLarge, WrongKind
-from lms.core.roles import SYSTEM, Actor
+from lms.core.base.errors import DomainError, Invalid, TooLarge, WrongKind
+from lms.core.base.roles import SYSTEM, Actor
+from lms.core.database.session import db
 from lms.people.models import Person
 from tests.certificates.conftest import Programme
 from tests.certificates.test_badges import DOT, FACTS, altered, another_key
@@ -246,7 +246,7 @@ def test_the_form_works_without_a_script_and_without_a_cookie(client: FlaskClien
 
 @pytest.mark.long
 def test_files_are_throttled_with_the_numbers(client: FlaskClient, held: Held) -> None:
-    from lms.web.limits import limiter
+    from lms.web.request.limits import limiter
 
     limiter.enabled = True
     limiter.reset()

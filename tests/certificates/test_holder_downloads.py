@@ -17,9 +17,9 @@ from sqlalchemy import text
 from lms.certificates import handlers, keys
 from lms.certificates.actions import awards
 from lms.certificates.badges import baking, status_list, vc_jwt
-from lms.core.db import db
-from lms.core.events import PersonExportAsked
-from lms.core.roles import SYSTEM, Actor
+from lms.core.base.events import PersonExportAsked
+from lms.core.base.roles import SYSTEM, Actor
+from lms.core.database.session import db
 from tests.certificates.conftest import Programme
 from tests.certificates.test_badges import independent
 from tests.certificates.test_status_list import KIND, number_of, row_of

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from lms.certificates.designs import image_sanitizer
-from lms.core.errors import Invalid
+from lms.core.base.errors import Invalid
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 0 40 20">{}</svg>'
 SQUARE = '<path d="M0 0h20v20h-20z" fill="#0a5"/>'

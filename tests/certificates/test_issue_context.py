@@ -19,8 +19,8 @@ from lms.certificates.models import Certificate
 from lms.certificates.pdf import store, typesetting
 from lms.certificates.queries import certificates, holder_downloads, render_jobs
 from lms.config import Config
-from lms.core.db import db
-from lms.core.roles import SYSTEM
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import db
 from lms.people.models import BEGINNING, Country, Person, PersonCountry
 from tests.certificates.conftest import Programme
 from tests.certificates.revisions import first_revision, languages_of

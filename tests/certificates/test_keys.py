@@ -18,9 +18,9 @@ from lms.app import create_app
 from lms.certificates import keys
 from lms.cli.main import lms
 from lms.config import Config
-from lms.core.db import db
-from lms.core.errors import Refused
-from lms.core.roles import SYSTEM
+from lms.core.base.errors import Refused
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import db
 
 SINCE = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from lms.attendance.actions.reminders import post_due_reminders
-from lms.core.db import action, db
+from lms.core.database.session import action, db
 from lms.mail.outbox import OutboxMail
 from lms.people.models import Person, PersonEmail
 from tests.attendance.conftest import count_statements

@@ -16,10 +16,10 @@ from lms.certificates.queries.behind import list_behind
 from lms.certificates.queries.earner_groups import EarnerGroup
 from lms.certificates.queries.eligibility import preview
 from lms.certificates.queries.progress import standings_of
-from lms.core import clock
-from lms.core.db import action, db
-from lms.core.lists import ListRequest
-from lms.core.roles import SYSTEM, Actor
+from lms.core.base.lists import ListRequest
+from lms.core.base.roles import SYSTEM, Actor
+from lms.core.database.session import action, db
+from lms.core.time import clock
 from lms.dashboards.queries.own import list_own_series
 from lms.people.models import Person
 from lms.people.queries.countries import get_country

@@ -19,10 +19,10 @@ from lms.certificates.actions.requirements import (
     invite_with_growth,
     post_grown_requirements,
 )
-from lms.core.db import action, db
-from lms.core.errors import Refused
-from lms.core.jobs import Job
-from lms.core.roles import SYSTEM
+from lms.core.background.jobs import Job
+from lms.core.base.errors import Refused
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import action, db
 from lms.enrolment.actions.many import enrol_many
 from lms.enrolment.actions.places import enrol, withdraw
 from lms.enrolment.invitations import invite_due

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from lms.catalogue.models import Lecture, LectureState, Policy
 from lms.certificates import eligibility, rules
-from lms.core import measures
+from lms.core.time import durations
 
-MINUTE = measures.MINUTE_MS
+MINUTE = durations.MINUTE_MS
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
 

@@ -13,8 +13,7 @@ import pytest
 from lms.certificates.pdf.check import check_pdf
 from lms.certificates.pdf.signature import CannotSign, sign_pdf
 from lms.certificates.pdf.typesetting import PrintedAward, PrintedStation, render, spoken
-from lms.core.glyphs import coverage, missing_signs
-from lms.core.typesetting import CannotRender
+from lms.core.text.typesetting import CannotRender, coverage, missing_signs
 from tests.certificates.scripts import NAMES
 from tests.certificates.test_signature import AT, KEY
 from tests.certificates.test_typesetting import AWARD, LARGE

@@ -16,10 +16,10 @@ from lms.certificates.actions import awards
 from lms.certificates.badges import status_list, vc_jwt
 from lms.certificates.badges.check import read_credential
 from lms.certificates.models import Certificate, StatusList
-from lms.core import clock
-from lms.core.db import action, db
-from lms.core.errors import NotFound
-from lms.core.roles import SYSTEM, Actor
+from lms.core.base.errors import NotFound
+from lms.core.base.roles import SYSTEM, Actor
+from lms.core.database.session import action, db
+from lms.core.time import clock
 from lms.people.models import Person
 from tests.certificates.conftest import Programme
 from tests.certificates.test_badges import independent, part

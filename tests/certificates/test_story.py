@@ -9,8 +9,8 @@ import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
 
-from lms.core import jobs
-from lms.core.roles import SYSTEM
+from lms.core.background import jobs
+from lms.core.base.roles import SYSTEM
 from lms.people.actions.merging import merge_people, undo_merge
 from lms.people.actions.privacy import erase_person
 from tests.factories import Make

@@ -14,9 +14,9 @@ from lms.certificates.actions import awards
 from lms.certificates.queries.earner_groups import EarnerGroup
 from lms.certificates.queries.eligibility import preview
 from lms.certificates.queries.totals import Totals, totals_of_series
-from lms.core.db import action, db
-from lms.core.errors import Forbidden
-from lms.core.roles import ANONYMOUS, SYSTEM
+from lms.core.base.errors import Forbidden
+from lms.core.base.roles import ANONYMOUS, SYSTEM
+from lms.core.database.session import action, db
 from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.people.models import Person
 from tests.certificates.conftest import Programme

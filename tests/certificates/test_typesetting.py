@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lms.certificates.pdf.typesetting import PrintedAward, PrintedStation, render
-from lms.core.glyphs import coverage, missing_signs
-from lms.core.typesetting import CannotRender
+from lms.core.text.typesetting import CannotRender, coverage, missing_signs
 
 BUILD = Path(__file__).parents[2] / "static" / "build"
 DEFAULT = [BUILD / "fonts"]

@@ -16,12 +16,13 @@ from lms.certificates.actions import awards
 from lms.certificates.models import Certificate
 from lms.certificates.queries.earner_groups import EarnerGroup, PeopleFilter
 from lms.certificates.queries.eligibility import preview
-from lms.core import clock, jobs
-from lms.core.db import db
-from lms.core.roles import SYSTEM, Actor, Role
+from lms.core.background import jobs
+from lms.core.base.roles import SYSTEM, Actor, Role
+from lms.core.database.session import db
+from lms.core.time import clock
 from lms.enrolment.models import Enrolment
 from lms.people.models import Person
-from lms.web import identity
+from lms.web.request import identity
 from tests.certificates.conftest import BEGAN, Programme
 from tests.forms import token_in
 

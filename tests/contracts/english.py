@@ -9,8 +9,8 @@ from lxml import html
 from sqlalchemy import String, cast, select
 from sqlalchemy.types import JSON
 
-from lms.core.db import Base, db
-from lms.core.settings import settings
+from lms.core.base.settings import settings
+from lms.core.database.session import Base, db
 
 WORDS = re.compile(r"(?<!\w)[A-Za-z][a-z’'-]+(?: +[A-Za-z][a-z’'-]+)*(?!\w)")
 ATTRIBUTES = ("title", "alt", "placeholder", "aria-label", "label")

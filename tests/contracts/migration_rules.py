@@ -12,7 +12,7 @@ ONLINE = {
     "set_not_null_online",
     "update_in_batches",
 }
-"""Operations of `lms/core/migration_operations.py`: they commit, so they stand alone in a migration."""
+"""Operations of `lms/core/database/migration_operations.py`: they commit, so they stand alone in a migration."""
 EXPANDS = {"create_table", "create_index", "add_column", "batch_alter_table", "f", "bulk_insert", "execute", "get_bind"}
 REMOVES = {"drop_table", "drop_column", "drop_constraint", "drop_index", "rename_table", "alter_column"}
 LOCKS = {"create_foreign_key", "create_check_constraint", "create_unique_constraint", "create_primary_key"}

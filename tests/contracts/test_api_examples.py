@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 from werkzeug.test import TestResponse
 
-from lms.web.api_resources import RESOURCES
+from lms.web.api.openapi import RESOURCES
 from tests.contracts.world import World
 from tests.documented_answers import AnswerChecker
 

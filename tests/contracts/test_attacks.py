@@ -19,11 +19,11 @@ from sqlalchemy import Enum, String, cast, inspect, literal, select, text, updat
 from werkzeug.routing import Rule
 
 import lms
-from lms.core.db import Base, action, db
+from lms.core.database.session import Base, action, db
 from lms.mail.outbox import OutboxMail
 from lms.mail.rendering import render
 from lms.people.models import Person, RoleGrant
-from lms.web.hosts import ANY_HOST
+from lms.web.request.hosts import ANY_HOST
 from lms.web.views import is_local
 from tests.contracts.matrix import BODIES, TABLE
 from tests.contracts.world import ROLES, World

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from apiflask import APIFlask
 
-from lms.core import events
-from lms.core.db import Base
+from lms.core.base import events
+from lms.core.database.session import Base
 
 MOVED = {
     "award.awarded_country_id",

@@ -16,7 +16,7 @@ from apiflask import APIFlask
 
 from lms.cli.main import COMMANDS
 from lms.config import SETTINGS, Config
-from lms.web.body_limits import PLAIN_BYTES, limit_of
+from lms.web.request.bodies import PLAIN_BYTES, limit_of
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"

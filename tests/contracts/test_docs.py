@@ -15,8 +15,7 @@ from apiflask import APIFlask
 
 from lms.cli.main import lms
 from lms.config import SETTINGS, BadSetting, Config
-from lms.web.guards import ANYONE, SIGNED_IN, Guard
-from lms.web.scopes import SCOPES
+from lms.web.request.guards import ANYONE, SCOPES, SIGNED_IN, Guard
 
 ROOT = Path(__file__).resolve().parents[2]
 

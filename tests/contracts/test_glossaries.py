@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lms.core.i18n import LANGUAGES
+from lms.core.text.i18n import LANGUAGES
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "glossary"
 TRANSLATED = [code for code in LANGUAGES if code != "en"]

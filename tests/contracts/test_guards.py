@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from apiflask import APIFlask
 
-from lms.web.guards import ANYONE, OPEN_BY_DESIGN, Guard
+from lms.web.request.guards import ANYONE, OPEN_BY_DESIGN, Guard
 from tests.queries import CountQueries
 
 
@@ -35,7 +35,7 @@ def test_a_get_of_a_stranger_writes_nothing(app: APIFlask, count_queries: CountQ
 
 def test_a_view_without_a_guard_is_refused(app: APIFlask) -> None:
     """The check fails closed: an endpoint that forgot its guard answers 403 to everybody."""
-    from lms.web import guards
+    from lms.web.request import guards
 
     with app.test_request_context("/healthz"):
         view = app.view_functions["web.healthz"]

@@ -46,7 +46,7 @@ def imported(path: Path) -> set[str]:
 
 
 def test_server_and_worker_know_no_slice() -> None:
-    """What slices do in the background, they register (`core.recurring`, `core.signals`, `core.jobs`)."""
+    """What slices do in the background, they register (`recurring`, `signals`, `jobs`)."""
     for name in ("serve", "worker"):
         known = {module.split(".")[1] for module in imported(ROOT / "lms" / f"{name}.py") if module.startswith("lms.")}
         assert known <= {"app", "config", "core", "web", "web_process", "worker"}
@@ -68,7 +68,9 @@ def test_every_slice_has_a_contract_of_its_rooms() -> None:
 def test_doors_never_touch_the_session() -> None:
     doors = rooms(*DOORS)
     assert len(doors) > 50
-    assert [path for path in doors if "lms.core.db.db" in imported(path) or "db.session" in text_of(path)] == []
+    assert [
+        path for path in doors if "lms.core.database.session.db" in imported(path) or "db.session" in text_of(path)
+    ] == []
 
 
 def test_inner_rooms_import_no_flask_no_forms_no_web() -> None:
@@ -84,7 +86,7 @@ def test_rules_know_neither_session_nor_clock() -> None:
     rules = rooms("rules")
     assert len(rules) > 4
     for path in rules:
-        assert imported(path).isdisjoint({"lms.core.db.db", "lms.core.clock.now"}), path
+        assert imported(path).isdisjoint({"lms.core.database.session.db", "lms.core.time.clock.now"}), path
         assert [call for call in ("clock.now(", "datetime.now(") if call in text_of(path)] == [], path
 
 
@@ -104,7 +106,7 @@ def test_only_the_app_imports_views_api_and_handlers() -> None:
 
 def test_only_actions_commit() -> None:
     committing = [path.relative_to(ROOT).as_posix() for path in MODULES if "session.commit(" in text_of(path)]
-    assert committing == ["lms/core/db.py"]
+    assert committing == ["lms/core/database/session.py"]
 
 
 def test_there_is_no_room_for_everything() -> None:

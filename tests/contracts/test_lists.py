@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import pytest
 
 from lms.app import load_slices
-from lms.web.lists import ListView
+from lms.web.lists.view import ListView
 from tests.contracts.world import World
 
 load_slices()

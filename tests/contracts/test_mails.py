@@ -21,8 +21,8 @@ from sqlalchemy import select
 import lms
 from lms.catalogue.calendar import PROGRAMS
 from lms.certificates.eligibility import Earning, Standing
-from lms.core.db import db
-from lms.core.roles import SYSTEM
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import db
 from lms.enrolment.actions.places import enrol
 from lms.mail.kinds import DECLINABLE, KIND_OF, MailKind, kind_of
 from lms.mail.outbox import OutboxMail

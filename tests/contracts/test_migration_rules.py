@@ -10,9 +10,9 @@ from sqlalchemy import inspect, select, text
 
 from lms.app import create_app
 from lms.config import Config
-from lms.core import schema
-from lms.core.cache_versions import UNWATCHED
-from lms.core.db import db
+from lms.core.database import schema
+from lms.core.database.cache_versions import UNWATCHED
+from lms.core.database.session import db
 from tests.contracts.migration_rules import faults_of
 from tests.faults.test_migrations import fill, reflected
 

@@ -13,9 +13,9 @@ from sqlalchemy import inspect
 
 from lms.app import create_app
 from lms.config import Config
-from lms.core.db import Base, db
-from lms.core.roles import SYSTEM
-from lms.core.search_index import is_part_of_index
+from lms.core.base.roles import SYSTEM
+from lms.core.database.search import is_part_of_index
+from lms.core.database.session import Base, db
 from lms.people.actions.persons import change_profile, create_person
 from lms.people.queries.finding import find_people
 from tests.later_migration import add_later_migration

@@ -13,9 +13,10 @@ import pytest
 import yaml
 from apiflask import APIFlask
 
-from lms.core import clock, engines
-from lms.core.engines import Engine
-from lms.core.process_heartbeats import record_heartbeat
+from lms.core.background.processes import record_heartbeat
+from lms.core.base import engines
+from lms.core.base.engines import Engine
+from lms.core.time import clock
 from tests.contracts.test_docs import check
 from tests.machine import lacks
 

@@ -12,7 +12,7 @@ OF_A_SESSION = re.compile(
     r"pg_advisory_lock|pg_try_advisory_lock|pg_advisory_unlock|\bLISTEN\b|WITH HOLD|\bTEMP(?:ORARY)? TABLE\b"
     r"|[\"' ]SET (?!LOCAL |CONSTRAINTS |TRANSACTION )[a-z_]+ ?(?:=|TO) |\bDISCARD \b|\bPREPARE \b"
 )
-DIRECT = {"lms/core/signals.py"}
+DIRECT = {"lms/core/background/signals.py"}
 """Modules whose connection goes past a pool (`LMS_DATABASE_DIRECT_URL`)."""
 
 

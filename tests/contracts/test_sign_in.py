@@ -16,9 +16,9 @@ from sqlalchemy import event, func, select
 
 from lms.app import create_app
 from lms.config import Config
-from lms.core import clock
-from lms.core.db import db
-from lms.core.roles import SYSTEM
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import db
+from lms.core.time import clock
 from lms.mail.outbox import OutboxMail
 from lms.mail.sending import send_due
 from lms.people import passwords
@@ -192,7 +192,7 @@ def events(printed: str) -> list[dict[str, Any]]:
 def test_signing_in_and_denials_are_logged_without_personal_data(
     app: APIFlask, make: Make, people: Person, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    from lms.core.logs import configure
+    from lms.core.base.logs import configure
 
     configure("INFO")  # the tests' own standard error
     client = app.test_client()
@@ -241,7 +241,7 @@ def test_no_secret_of_an_address_reaches_the_log(
     path: str,
     endpoint: str,
 ) -> None:
-    from lms.core.logs import configure
+    from lms.core.base.logs import configure
 
     def fail(*_given: Any, **_more: Any) -> None:
         raise RuntimeError("broken")

@@ -18,9 +18,9 @@ from alembic.migration import MigrationContext
 
 from lms.app import create_app
 from lms.config import Config
-from lms.core import schema
-from lms.core.db import Base, db
-from lms.core.roles import SYSTEM
+from lms.core.base.roles import SYSTEM
+from lms.core.database import schema
+from lms.core.database.session import Base, db
 from lms.operations import databases
 from lms.operations.initialise import copy_before, initialise
 from lms.people.actions.persons import create_person

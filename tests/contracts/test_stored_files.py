@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from lms.core import clock, files
+from lms.core.storage import files
+from lms.core.time import clock
 from lms.operations.checks.model import CheckContext, Finding, Level
 from lms.operations.checks.stored_files import check_files
 from tests.contracts.world import World, build

@@ -15,9 +15,9 @@ from werkzeug.test import TestResponse
 from lms.catalogue.models import CertificateKind
 from lms.certificates.models import Award, Certificate
 from lms.certificates.numbers import generate, write
-from lms.core import clock
-from lms.core.db import action, db
-from lms.core.roles import SYSTEM
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import action, db
+from lms.core.time import clock
 from lms.people.models import Person
 from lms.reports.actions.opening_balances import OpeningDraft, add_opening_row, create_opening_set
 from tests.factories import Make

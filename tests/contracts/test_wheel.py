@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lms.core.i18n import LANGUAGES
+from lms.core.text.i18n import LANGUAGES
 from lms.version import build_version
 
 pytestmark = pytest.mark.long

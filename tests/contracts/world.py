@@ -42,10 +42,11 @@ from lms.certificates.actions import awards as certificates
 from lms.certificates.actions import designs
 from lms.certificates.models import Award, Certificate
 from lms.certificates.numbers import write
-from lms.core import clock, files
-from lms.core.db import action, db
-from lms.core.jobs import Job, JobState, request_job
-from lms.core.roles import SYSTEM, Actor
+from lms.core.background.jobs import Job, JobState, request_job
+from lms.core.base.roles import SYSTEM, Actor
+from lms.core.database.session import action, db
+from lms.core.storage import files
+from lms.core.time import clock
 from lms.enrolment import batch_actions as enrolments
 from lms.enrolment.actions.calendars import make_address, note_reading
 from lms.enrolment.models import EnrolmentStatus
@@ -91,7 +92,7 @@ from lms.streaming.queries import stored_keys
 from lms.viewing_groups import queries as viewing
 from lms.viewing_groups.actions.groups import GroupInput, open_group, tick
 from lms.viewing_groups.actions.signing import Basis, sign_group
-from lms.web.limits import limiter
+from lms.web.request.limits import limiter
 from tests.factories import Make
 from tests.recordings.recorded import record
 from tests.relaxed import RelaxedConfig

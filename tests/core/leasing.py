@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from lms.app import create_app
-from lms.core import leases
+from lms.core.background import leases
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Readers for the tests of `core.foreign_files`: they run in its process, and each goes wrong in a way of its own."""
+"""Readers for the tests of `foreign_files`: they run in its process, and each goes wrong in a way of its own."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from lms.core.errors import Fault, Invalid, TooLarge
-from lms.core.i18n import catalogue
+from lms.core.base.errors import Fault, Invalid, TooLarge
+from lms.core.text.i18n import catalogue
 
 _prepared: list[int] = []
 

@@ -10,12 +10,12 @@ import pytest
 from apiflask import APIFlask
 from sqlalchemy import text
 
-from lms.core.db import SQLITE_HEAP, db
+from lms.core.database.session import SQLITE_HEAP, db
 
 MAPPED = """
 import ctypes
 import numpy as np
-from lms.core.allocator import LARGE, return_large_blocks
+from lms.core.background.processes import LARGE, return_large_blocks
 
 class MallocInfo(ctypes.Structure):
     names = "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost"

@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
-from lms.core.audit import AuditEntry, AuditSubject
-from lms.core.bulk import among, insert_many
-from lms.core.db import action, db
-from lms.core.jobs import Job, JobState
+from lms.core.background.jobs import Job, JobState
+from lms.core.database.audit import AuditEntry, AuditSubject
+from lms.core.database.bulk import among, insert_many
+from lms.core.database.session import action, db
 
 
 @action

@@ -9,8 +9,8 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from lms.core import logs
-from lms.core.db import action, db
+from lms.core.base import logs
+from lms.core.database.session import action, db
 from lms.people.models import PersonEmail
 from tests.factories import Make
 

@@ -8,8 +8,8 @@ from datetime import date
 
 import pytest
 
-from lms.core import dates
-from lms.core.i18n import LANGUAGES
+from lms.core.text.i18n import LANGUAGES
+from lms.core.time import dates
 
 DAYS = {
     "en": ("Tuesday 1 December", "Tuesday 8 December"),
@@ -37,7 +37,7 @@ def test_months_are_in_the_readers_language_whoever_asked_first() -> None:
     """In a new process: Babel keeps some names as the first language that asked for them has them."""
     program = (
         "from datetime import date\n"
-        "from lms.core import dates\n"
+        "from lms.core.time import dates\n"
         "day = date(2026, 12, 1)\n"
         "for code in ('zh', 'fr', 'ar', 'es', 'pt', 'ru', 'en'):\n"
         "    print(dates.month_alone(day, code), dates.in_skeleton('yMMMM', day, code), sep='; ')\n"

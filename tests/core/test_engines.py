@@ -11,9 +11,9 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 from structlog.testing import capture_logs
 
-from lms.core import engines
-from lms.core.engines import Engine
-from lms.core.logs import configure as configure_logs
+from lms.core.base import engines
+from lms.core.base.engines import Engine
+from lms.core.base.logs import configure as configure_logs
 from tests.factories import Make
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from lms.core import ffmpeg
-from lms.core.ffmpeg import find_ffmpeg
+from lms.core.storage import programs
+from lms.core.storage.programs import find_ffmpeg
 
 
 def install(folder: Path, name: str) -> Path:
@@ -22,7 +22,7 @@ def install(folder: Path, name: str) -> Path:
 def test_the_program_of_the_system_comes_before_that_of_the_wheel(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ffmpeg, "_WHEEL", "wheel_with_ffmpeg")
+    monkeypatch.setattr(programs, "_WHEEL", "wheel_with_ffmpeg")
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     assert find_ffmpeg() is None
     monkeypatch.syspath_prepend(str(tmp_path))

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from lms.core import s3_files
-from lms.core.errors import NotFound
-from lms.core.file_store import FileStore, StorageAway
-from lms.core.folder_files import FolderFiles
-from lms.core.s3_files import S3Files
+from lms.core.base.errors import NotFound
+from lms.core.storage import s3_files
+from lms.core.storage.file_store import FileStore, StorageAway
+from lms.core.storage.folder_files import FolderFiles
+from lms.core.storage.s3_files import S3Files
 from tests.engines.s3 import Storage
 
 pytestmark = pytest.mark.xdist_group("storage")

@@ -12,12 +12,13 @@ import pytest
 from apiflask import APIFlask
 
 from lms import worker
-from lms.core import clock, files
+from lms.core.storage import files
+from lms.core.time import clock
 
 KILLED = """
 import os, sys
 from pathlib import Path
-from lms.core.folder_files import FolderFiles
+from lms.core.storage.folder_files import FolderFiles
 path = Path(sys.argv[1])
 with FolderFiles(path.parent).writing(path.name) as file:
     file.write(b"half")

@@ -13,9 +13,9 @@ import pytest
 from apiflask import APIFlask
 from flask_babel import force_locale
 
-from lms.core import foreign_files
-from lms.core.errors import Busy, DomainError, Fault, Invalid, TooLarge
-from lms.core.foreign_files import PICTURES, PROOFS, TABLES, Lane, read_foreign
+from lms.core.base.errors import Busy, DomainError, Fault, Invalid, TooLarge
+from lms.core.storage import foreign_files
+from lms.core.storage.foreign_files import PICTURES, PROOFS, TABLES, Lane, read_foreign
 
 SMALL = Lane(memory_mb=256, cpu_seconds=1, clock_seconds=2, answer_mb=1, at_once=2, wait_seconds=20)
 TOO_MUCH = "needs too much memory or time"

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from lms.core import glyphs
-from lms.core.glyphs import named
+from lms.core.text import typesetting
+from lms.core.text.typesetting import named
 
 BUILD = Path(__file__).parents[2] / "static" / "build"
 DEFAULT = [BUILD / "fonts"]
@@ -41,7 +41,7 @@ NAMES = {
 
 
 def missing_signs(text: str, folders: Sequence[Path]) -> tuple[str, ...]:
-    return glyphs.missing_signs(text, glyphs.coverage(folders))
+    return typesetting.missing_signs(text, typesetting.coverage(folders))
 
 
 NAMES_IN_LARGE = {

@@ -15,8 +15,8 @@ from sqlalchemy import text
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import OperationalError
 
-from lms.core.db import action, db
-from lms.core.group_commit import GroupWriter, close_groups, group_writer
+from lms.core.database.group_commit import GroupWriter, close_groups, group_writer
+from lms.core.database.session import action, db
 
 pytestmark = pytest.mark.databases(differs=True)
 

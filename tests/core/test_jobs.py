@@ -14,12 +14,13 @@ from sqlalchemy import event, select
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import OperationalError
 
-from lms.core import clock, jobs
-from lms.core.audit import AuditEntry
-from lms.core.db import action, db
-from lms.core.errors import Forbidden, NotFound, Refused
-from lms.core.jobs import LEASE, PATIENCE, Job, JobState
-from lms.core.roles import SYSTEM, Actor
+from lms.core.background import jobs
+from lms.core.background.jobs import LEASE, PATIENCE, Job, JobState
+from lms.core.base.errors import Forbidden, NotFound, Refused
+from lms.core.base.roles import SYSTEM, Actor
+from lms.core.database.audit import AuditEntry
+from lms.core.database.session import action, db
+from lms.core.time import clock
 
 pytestmark = [pytest.mark.databases(differs=True), pytest.mark.usefixtures("context")]
 

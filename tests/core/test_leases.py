@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from apiflask import APIFlask
 
-from lms.core import clock, leases
-from lms.core.db import action
-from lms.core.leases import LeaseTaken, acquire, holding, list_leases, release, renew
-from lms.core.settings import settings
+from lms.core.background import leases
+from lms.core.background.leases import LeaseTaken, acquire, holding, list_leases, release, renew
+from lms.core.base.settings import settings
+from lms.core.database.session import action
+from lms.core.time import clock
 from tests.faults.forks import Forked
 
 pytestmark = [pytest.mark.databases(differs=True), pytest.mark.usefixtures("context")]

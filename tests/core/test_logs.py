@@ -7,7 +7,7 @@ import json
 import pytest
 import structlog
 
-from lms.core import logs
+from lms.core.base import logs
 
 
 def test_an_event_is_one_line_whatever_stands_in_it(capfd: pytest.CaptureFixture[str]) -> None:

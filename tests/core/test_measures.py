@@ -8,33 +8,33 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lms.core import measures
+from lms.core.time import durations
 
 lengths = st.integers(0, 10**9)
 
 
 @given(lengths)
 def test_time_spent_is_rounded_down_and_time_needed_up(ms: int) -> None:
-    assert measures.whole_minutes(ms) * 60_000 <= ms < (measures.whole_minutes(ms) + 1) * 60_000
-    assert (measures.needed_minutes(ms) - 1) * 60_000 < ms <= measures.needed_minutes(ms) * 60_000
-    assert int(measures.tenth_minutes(ms)) == measures.whole_minutes(ms)
+    assert durations.whole_minutes(ms) * 60_000 <= ms < (durations.whole_minutes(ms) + 1) * 60_000
+    assert (durations.needed_minutes(ms) - 1) * 60_000 < ms <= durations.needed_minutes(ms) * 60_000
+    assert int(durations.tenth_minutes(ms)) == durations.whole_minutes(ms)
 
 
 @given(lengths, lengths)
 def test_nobody_reads_that_they_reached_what_they_missed(present: int, needed: int) -> None:
-    if measures.whole_minutes(present) >= measures.needed_minutes(needed):
+    if durations.whole_minutes(present) >= durations.needed_minutes(needed):
         assert present >= needed
 
 
 @given(lengths)
 def test_hours_are_the_nearest_tenth(ms: int) -> None:
-    tenths = Fraction(measures.tenth_hours(ms)).limit_denominator(10) * 10
+    tenths = Fraction(durations.tenth_hours(ms)).limit_denominator(10) * 10
     assert -Fraction(1, 2) < tenths - Fraction(ms, 360_000) <= Fraction(1, 2)
 
 
 @pytest.mark.parametrize(("value", "whole"), [(0, 0), (0.4, 0), (0.5, 1), (268_768.5, 268_769), (7, 7)])
 def test_whole_numbers_are_the_nearest(value: float, whole: int) -> None:
-    assert measures.nearest_whole(value) == whole
+    assert durations.nearest_whole(value) == whole
 
 
 @pytest.mark.parametrize(
@@ -43,5 +43,5 @@ def test_whole_numbers_are_the_nearest(value: float, whole: int) -> None:
      (1, 0, None, 0)],
 )  # fmt: skip
 def test_percentages(part: int, whole: int, percent: float | None, tenths: int) -> None:
-    assert measures.percent(part, whole) == percent
-    assert measures.percent_tenths(part, whole) == tenths
+    assert durations.percent(part, whole) == percent
+    assert durations.percent_tenths(part, whole) == tenths

@@ -7,7 +7,7 @@ from apiflask import APIFlask
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lms.core import measures, minutes
+from lms.core.time import durations
 
 LENGTH = 90 * 60_000 + 8_000
 NEEDED = 54 * 60_000 + 4_800
@@ -33,17 +33,17 @@ def at(whole: int, seconds: float = 0) -> int:
 )
 def test_the_same_minutes_are_short_by_the_same(app: APIFlask, present_ms: int, spent: str, short: str) -> None:
     with app.app_context():
-        assert minutes.spent_of(present_ms, LENGTH, NEEDED) == spent
+        assert durations.spent_of(present_ms, LENGTH, NEEDED) == spent
         if present_ms < NEEDED:
-            assert minutes.short_by(present_ms, NEEDED) == short
+            assert durations.short_by(present_ms, NEEDED) == short
 
 
 @given(st.integers(0, 10**8), st.integers(0, 10**8))
 def test_minutes_spent_and_short_add_up_to_those_needed(present: int, needed: int) -> None:
-    short = measures.short_minutes(present, needed)
+    short = durations.short_minutes(present, needed)
     if present < needed:
-        assert short == measures.needed_minutes(needed) - measures.whole_minutes(present) > 0
+        assert short == durations.needed_minutes(needed) - durations.whole_minutes(present) > 0
     else:
         assert short == 0
-    if not measures.depends_on_seconds(present, needed):
-        assert (measures.whole_minutes(present) >= measures.needed_minutes(needed)) == (present >= needed)
+    if not durations.depends_on_seconds(present, needed):
+        assert (durations.whole_minutes(present) >= durations.needed_minutes(needed)) == (present >= needed)

@@ -10,9 +10,7 @@ from datetime import datetime, timedelta
 import pytest
 from apiflask import APIFlask
 
-from lms.core import clock
-from lms.core.db import db, is_sqlite
-from lms.core.process_heartbeats import (
+from lms.core.background.processes import (
     INTERVAL_SECONDS,
     ProcessHeartbeat,
     ProcessKind,
@@ -23,6 +21,8 @@ from lms.core.process_heartbeats import (
     remove_heartbeat,
     worker_last_seen,
 )
+from lms.core.database.session import db, is_sqlite
+from lms.core.time import clock
 from lms.worker import send_heartbeats
 
 pytestmark = [pytest.mark.databases(differs=True), pytest.mark.usefixtures("context")]
@@ -77,7 +77,7 @@ def test_two_containers_on_one_network_are_two_processes(at: datetime) -> None:
     """Both see the host's name, and both are its process number 1."""
     script = (
         "import os, socket; os.getpid, socket.gethostname = lambda: 1, lambda: 'host'; "
-        "from lms.core.process_names import process_name; print(process_name(), process_name())"
+        "from lms.core.background.processes import process_name; print(process_name(), process_name())"
     )
     started = [subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) for _ in range(2)]
     names = [process.communicate()[0].split() for process in started]

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 import pytest
 from markupsafe import Markup
 
-from lms.core.i18n import use_language
-from lms.core.local_words import day_in, moment_in, span_in
-from lms.core.punctuation import full_stop, listed, quoted, separator
+from lms.core.text.i18n import use_language
+from lms.core.text.punctuation import full_stop, listed, quoted, separator
+from lms.core.time.dates import day_in, moment_in, span_in
 
 
 @pytest.fixture

@@ -9,10 +9,12 @@ import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
 
-from lms.core import clock, files, recurring
-from lms.core.db import db
-from lms.core.leases import HeldLeases, release_all
-from lms.core.recurring import RecurringTask, Rounds, list_runs
+from lms.core.background import recurring
+from lms.core.background.leases import HeldLeases, release_all
+from lms.core.background.recurring import RecurringTask, Rounds, list_runs
+from lms.core.database.session import db
+from lms.core.storage import files
+from lms.core.time import clock
 from lms.dashboards.queries.operation import collect_operation
 from lms.operations.checks.model import CheckContext, Finding, Level
 from lms.operations.checks.service import check_recurring

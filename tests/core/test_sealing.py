@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lms.core.sealing import SealBroken, Sealer, is_sealed
+from lms.core.storage.secret_keys import SealBroken, Sealer, is_sealed
 
 
 def test_what_is_sealed_opens_again_and_looks_different_each_time() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lms.core.search_index import search_words
+from lms.core.database.search import search_words
 
 
 @given(st.text(st.characters(max_codepoint=127), max_size=60))

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import inspect
 
 import lms
-from lms.core.db import shared_alias
+from lms.core.database.session import shared_alias
 from lms.people.models import Person
 
 THREADS, TURNS = 8, 300

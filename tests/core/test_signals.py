@@ -10,10 +10,11 @@ import pytest
 from apiflask import APIFlask
 from sqlalchemy import text
 
-from lms.core import clock, jobs, signals
-from lms.core.db import action, db
-from lms.core.roles import SYSTEM
-from lms.core.signals import JOBS, MAIL, Listener
+from lms.core.background import jobs, signals
+from lms.core.background.signals import JOBS, MAIL, Listener
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import action, db
+from lms.core.time import clock
 
 LONG_WAIT = 30.0
 

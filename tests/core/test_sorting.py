@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
-from lms.core.sorting import KEY_LENGTH, sort_key
+from lms.core.text.sorting import KEY_LENGTH, sort_key
 
 
 def test_names_stand_without_case_and_marks() -> None:

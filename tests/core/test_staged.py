@@ -7,9 +7,9 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from lms.core.errors import Fault, NotFound
-from lms.core.roles import Actor
-from lms.core.staged import KEPT, StagedFiles, drop_old_files
+from lms.core.base.errors import Fault, NotFound
+from lms.core.base.roles import Actor
+from lms.core.storage.staged import KEPT, StagedFiles, drop_old_files
 from lms.people.models import Gender
 
 AT = datetime(2026, 11, 29, 12, tzinfo=UTC)

@@ -12,10 +12,11 @@ import pytest
 from apiflask import APIFlask
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from lms.core import clock, jobs, tracing
-from lms.core.db import action, db
-from lms.core.logs import configure as configure_logs
-from lms.core.roles import SYSTEM
+from lms.core.background import jobs, tracing
+from lms.core.base.logs import configure as configure_logs
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import action, db
+from lms.core.time import clock
 from lms.mail import outbox, sending
 from lms.mail.reasons import MailRefused
 from lms.people.models import Person

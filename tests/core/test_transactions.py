@@ -12,7 +12,7 @@ from sqlalchemy import select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from lms.catalogue.models import Series
-from lms.core.db import action, db
+from lms.core.database.session import action, db
 from tests.factories import Make
 
 pytestmark = [pytest.mark.databases(differs=True), pytest.mark.usefixtures("context")]

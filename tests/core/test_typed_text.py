@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lms.core.typed_text import clean_line, clean_text
+from lms.core.text.typed_text import clean_line, clean_text
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ import pytest
 from apiflask import APIFlask
 from structlog.testing import capture_logs
 
-from lms.core import typesetting
-from lms.core.typesetting import TypesettingTimeout, typeset
+from lms.core.text import typesetting
+from lms.core.text.typesetting import TypesettingTimeout, typeset
 from lms.dashboards import cards
 from tests.factories import Make
 

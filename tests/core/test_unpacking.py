@@ -7,8 +7,8 @@ import io
 import pytest
 import xlsxwriter
 
-from lms.core.errors import Invalid
-from lms.core.unpacking import read_workbook
+from lms.core.base.errors import Invalid
+from lms.core.storage.unpacking import read_workbook
 
 
 @pytest.mark.parametrize("what", ["a version of ZIP that nobody has", "a name that is not UTF-8"])

@@ -6,8 +6,8 @@ import csv
 
 import pytest
 
-from lms.core.resources import resource
-from lms.core.zones import canonical, main_zone, named_zone, territories
+from lms.core.base.settings import resource
+from lms.core.time.zones import canonical, main_zone, named_zone, territories
 
 
 @pytest.mark.parametrize(

@@ -30,11 +30,13 @@ from lms.catalogue.actions.states import (
 )
 from lms.catalogue.models import CertificateKind
 from lms.certificates.actions.requirements import compare_requirements
-from lms.core import clock, files, jobs
-from lms.core.db import db
-from lms.core.errors import DomainError
-from lms.core.file_store import FileStore, StorageAway
-from lms.core.roles import SYSTEM
+from lms.core.background import jobs
+from lms.core.base.errors import DomainError
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import db
+from lms.core.storage import files
+from lms.core.storage.file_store import FileStore, StorageAway
+from lms.core.time import clock
 from lms.enrolment.actions.places import enrol
 from lms.enrolment.invitations import invite_due
 from lms.live.actions import begin_replay, join_lecture, report_played

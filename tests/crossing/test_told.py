@@ -11,10 +11,10 @@ from sqlalchemy import select
 
 from lms.certificates.actions.awards import issue_certificates
 from lms.certificates.queries.behind import list_behind
-from lms.core import clock
-from lms.core.db import db
-from lms.core.lists import ListRequest
-from lms.core.roles import SYSTEM
+from lms.core.base.lists import ListRequest
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import db
+from lms.core.time import clock
 from lms.mail.outbox import OutboxMail
 from lms.people.queries.countries import get_country
 from lms.reports import recount

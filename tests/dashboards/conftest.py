@@ -12,8 +12,8 @@ from flask.testing import FlaskClient
 from lms.attendance.models.evidence import Presence, Source
 from lms.catalogue.models import Lecture, LectureState, Series
 from lms.catalogue.queries.policies import current_policy
-from lms.core import clock
-from lms.core.db import action, db
+from lms.core.database.session import action, db
+from lms.core.time import clock
 from lms.people.models import Person
 from tests.factories import Make
 
@@ -76,7 +76,7 @@ class World:
     def be_there(self, lecture: Lecture, person: Person, *spans: tuple[int, int]) -> None:
         """Presence of a person, in minutes from the start of the lecture; credits are computed at once."""
         from lms.attendance.actions.credits import credit_lecture
-        from lms.core.roles import SYSTEM
+        from lms.core.base.roles import SYSTEM
 
         start = clock.to_ms(lecture.actual_start or self.at)
         lecture_id, person_id, at = lecture.id, person.id, self.at

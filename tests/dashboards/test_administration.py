@@ -11,10 +11,10 @@ import pytest
 from flask.testing import FlaskClient
 
 from lms.catalogue.models import LectureState
-from lms.core import clock
-from lms.core.db import action, db
-from lms.core.jobs import RESTORED, Job, JobState
-from lms.core.process_heartbeats import record_heartbeat
+from lms.core.background.jobs import RESTORED, Job, JobState
+from lms.core.background.processes import record_heartbeat
+from lms.core.database.session import action, db
+from lms.core.time import clock
 from lms.dashboards.texts import without_class_name
 from lms.enrolment.models import EnrolmentStatus
 from lms.mail.outbox import OutboxMail

@@ -11,8 +11,8 @@ from flask.testing import FlaskClient
 from lms.attendance.models.evidence import Presence, Source
 from lms.attendance.models.unmatched import UnmatchedAttendee
 from lms.catalogue.models import Lecture, LectureState
-from lms.core import clock
-from lms.core.db import action, db
+from lms.core.database.session import action, db
+from lms.core.time import clock
 from tests.dashboards.conftest import World
 from tests.languages import offering
 

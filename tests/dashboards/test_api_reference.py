@@ -15,8 +15,8 @@ from referencing.jsonschema import DRAFT202012
 
 from lms.dashboards.api_examples import example_body
 from lms.dashboards.api_reference import Call, list_sections
-from lms.web.api_resources import RESOURCES, resource_of
-from lms.web.scopes import SCOPES
+from lms.web.api.openapi import RESOURCES, resource_of
+from lms.web.request.guards import SCOPES
 from tests.factories import Make
 
 

@@ -15,10 +15,10 @@ from lms.attendance.actions.credits import credit_lecture
 from lms.attendance.models.evidence import Presence, Source
 from lms.catalogue.actions.series import edit_series
 from lms.catalogue.models import Lecture, LectureState
-from lms.core import jobs
-from lms.core.db import action, db
-from lms.core.jobs import Job
-from lms.core.roles import SYSTEM
+from lms.core.background import jobs
+from lms.core.background.jobs import Job
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import action, db
 from tests.dashboards.conftest import World
 
 

@@ -8,8 +8,8 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 
 from lms.catalogue.actions.series import edit_series
-from lms.core import jobs
-from lms.core.roles import SYSTEM
+from lms.core.background import jobs
+from lms.core.base.roles import SYSTEM
 from tests.dashboards.conftest import World
 
 

@@ -8,8 +8,8 @@ from datetime import date
 import pytest
 from flask.testing import FlaskClient
 
-from lms.core.errors import Forbidden, Invalid
-from lms.core.roles import SYSTEM
+from lms.core.base.errors import Forbidden, Invalid
+from lms.core.base.roles import SYSTEM
 from lms.people.actions.countries import add_country, change_country, set_partnerships
 from lms.people.queries.countries import country_by_code, country_names, notice_in, partner_spans
 from tests.dashboards.conftest import World

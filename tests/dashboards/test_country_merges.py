@@ -15,10 +15,10 @@ from sqlalchemy import delete, func, select, update
 from lms.attendance.models.groups import ViewingGroup
 from lms.catalogue.models import Series, SeriesCountry
 from lms.certificates.models import Award
-from lms.core.audit import list_entries
-from lms.core.db import Base, action, db
-from lms.core.errors import Forbidden, Invalid, NotFound, Refused
-from lms.core.roles import SYSTEM
+from lms.core.base.errors import Forbidden, Invalid, NotFound, Refused
+from lms.core.base.roles import SYSTEM
+from lms.core.database.audit import list_entries
+from lms.core.database.session import Base, action, db
 from lms.enrolment.actions.places import enrol, withdraw
 from lms.enrolment.models import CountryQuota, Enrolment
 from lms.enrolment.queries.seats import seat_differences

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from lms.core import clock
+from lms.core.time import clock
 from lms.dashboards.queries.demonstration import latest_mails
 from lms.mail import rendering, sending
 from tests.factories import Make

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import select
 
 from lms.catalogue.models import Series
-from lms.core.db import db
-from lms.core.roles import SYSTEM
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import db
 from lms.dashboards.digests import post_due_digests
 from lms.mail.kinds import MailKind
 from lms.mail.outbox import OutboxMail

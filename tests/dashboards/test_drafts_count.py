@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 
 from lms.catalogue.models import CertificateKind, Lecture, LectureState
-from lms.core import clock
-from lms.core.db import db
+from lms.core.database.session import db
+from lms.core.time import clock
 from tests.factories import Make
 
 

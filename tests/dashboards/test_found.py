@@ -15,9 +15,9 @@ from lms.catalogue.actions.lectures import edit_lecture
 from lms.catalogue.queries.lectures import find_lecture
 from lms.catalogue.queries.series import get_series
 from lms.config import BadSetting, Config
-from lms.core.roles import ANONYMOUS, SYSTEM
+from lms.core.base.roles import ANONYMOUS, SYSTEM
 from lms.dashboards import cards
-from lms.web.discovery import alternates, canonical
+from lms.web.api.discovery import alternates, canonical
 from tests.dashboards.conftest import World
 from tests.factories import EARLY, Make
 from tests.languages import offering

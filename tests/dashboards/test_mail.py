@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 from flask.testing import FlaskClient
 
-from lms.core.db import action, db
+from lms.core.database.session import action, db
 from lms.mail.bounce_mailbox import MailboxAddress, MailboxFault, claim, note_fault, note_read
 from lms.mail.bounces import stopped_among
 from lms.mail.kinds import KIND_OF

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from flask.testing import FlaskClient
 
-from lms.core.roles import SYSTEM, Role
+from lms.core.base.roles import SYSTEM, Role
 from lms.people.actions.access import disable_person, grant_role
 from lms.people.actions.duplicates import mark_different
 from lms.people.actions.merging import merge_people

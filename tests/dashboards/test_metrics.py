@@ -12,14 +12,16 @@ from apiflask import APIFlask
 from prometheus_client.parser import text_string_to_metric_families
 
 from lms.config import BadSetting, Config
-from lms.core import clock, files, instruments, jobs
-from lms.core.db import action, db
-from lms.core.last_backup import STORED_RECORD, note_backup
-from lms.core.process_heartbeats import ProcessKind, record_heartbeat
-from lms.core.roles import SYSTEM
+from lms.core.background import instruments, jobs
+from lms.core.background.processes import ProcessKind, record_heartbeat
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import action, db
+from lms.core.storage import files
+from lms.core.storage.last_backup import STORED_RECORD, note_backup
+from lms.core.time import clock
 from lms.mail import outbox, sending
 from lms.version import build_version
-from lms.web.metrics import serve_metrics
+from lms.web.request.request_log import serve_metrics
 
 TOKEN = "a-token-of-the-monitoring"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
-from lms.core import clock
+from lms.core.time import clock
 from tests.factories import Make
 
 

@@ -9,7 +9,7 @@ import pytest
 from apiflask import APIFlask
 
 from lms.catalogue.models import LectureState, Series
-from lms.core.roles import SYSTEM
+from lms.core.base.roles import SYSTEM
 from lms.dashboards.views.country import find_series_with_work
 from lms.enrolment.actions.places import enrol, set_status
 from lms.enrolment.models import CountryQuota, EnrolmentStatus
@@ -247,7 +247,7 @@ class TestCountry:
 
     def test_series_of_other_countries_are_not_offered(self, world: World, focal_point: object) -> None:
         from lms.catalogue.models import SeriesCountry
-        from lms.core.db import action, db
+        from lms.core.database.session import action, db
         from lms.people.queries.countries import country_by_code
 
         closed = world.make.series("for-viet-nam", title="For Viet Nam")

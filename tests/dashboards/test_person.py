@@ -10,8 +10,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from lms.catalogue.models import Series
-from lms.core.audit import AuditEntry
-from lms.core.db import action, db
+from lms.core.database.audit import AuditEntry
+from lms.core.database.session import action, db
 from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.mail.outbox import MailState, OutboxMail, post_mail
 from lms.mail.reasons import MailReason
@@ -192,7 +192,7 @@ def test_of_many_lectures_the_latest_are_shown(world: World, administrator: Flas
 
 
 def test_an_erased_person_has_nothing_to_press(world: World, administrator: FlaskClient) -> None:
-    from lms.core.roles import SYSTEM
+    from lms.core.base.roles import SYSTEM
     from lms.people.actions.privacy import erase_person
 
     with world.make.app.app_context():

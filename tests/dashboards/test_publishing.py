@@ -11,9 +11,9 @@ from flask.testing import FlaskClient
 
 from lms.catalogue.actions.lectures import delete_draft
 from lms.catalogue.models import Lecture, Series
-from lms.core import clock
-from lms.core.db import db
-from lms.core.roles import SYSTEM
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import db
+from lms.core.time import clock
 from tests.factories import Make
 from tests.forms import token_in
 

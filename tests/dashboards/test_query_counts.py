@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from lms.catalogue.models import LectureState
-from lms.core.roles import SYSTEM
+from lms.core.base.roles import SYSTEM
 from lms.nominations.actions.nominating import nominate
 from lms.people.actions.files import PersonRow
 from lms.people.models import Person

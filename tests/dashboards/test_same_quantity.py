@@ -14,8 +14,8 @@ from sqlalchemy import update
 
 from lms.attendance.queries.outcomes import counted_ms
 from lms.catalogue.models import Lecture
-from lms.core import clock, measures, minutes
-from lms.core.db import db
+from lms.core.database.session import db
+from lms.core.time import clock, durations
 from lms.reports.queries.lecture import get_lecture_report
 from tests.attendance.scene import END, START, Scene
 from tests.factories import Make
@@ -54,8 +54,8 @@ def test_every_place_says_the_same_of_one_lecture(app: APIFlask, make: Make, cli
         assert report is not None
         db.session.expunge_all()
     length_ms = clock.to_ms(end) - clock.to_ms(start)
-    seen, length = str(measures.whole_minutes(present_ms)), str(measures.whole_minutes(length_ms))
-    needed = str(measures.needed_minutes(-(-length_ms * 60 // 100)))
+    seen, length = str(durations.whole_minutes(present_ms)), str(durations.whole_minutes(length_ms))
+    needed = str(durations.needed_minutes(-(-length_ms * 60 // 100)))
 
     make.sign_in(client, ada)
     own, room, me, series = (
@@ -70,9 +70,9 @@ def test_every_place_says_the_same_of_one_lecture(app: APIFlask, make: Make, cli
     rows = other.get(f"/api/v1/lectures/{lecture_id}/attendance", headers=make.headers(teacher)).get_json()["items"]
 
     needed_ms = -(-length_ms * 60 // 100)
-    if measures.depends_on_seconds(present_ms, needed_ms):
+    if durations.depends_on_seconds(present_ms, needed_ms):
         with app.app_context():
-            spent = minutes.spent_of(present_ms, length_ms, needed_ms)
+            spent = durations.spent_of(present_ms, length_ms, needed_ms)
         assert all(spent in page for page in (own, me, series, roster, room))
     else:
         assert found(r"(\d+) of (\d+) min", own, me, series, roster) == {(seen, length)}
@@ -80,7 +80,7 @@ def test_every_place_says_the_same_of_one_lecture(app: APIFlask, make: Make, cli
     assert found(r"(?<!s, )(?<!s )\b(\d+) (?:to attend|minutes are needed|needed)", room, roster) == {needed}
     assert (state["length_minutes"], state["needed_minutes"]) == (int(length), int(needed))
     assert {one["minutes"] for one in rows if one["person"]["full_name"] == "Ada"} == {
-        measures.tenth_minutes(present_ms)
+        durations.tenth_minutes(present_ms)
     }
     clocks = tuple(f"{moment + timedelta(hours=8):%H:%M}" for moment in (start, end))
     for page in (own, roster):

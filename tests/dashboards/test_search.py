@@ -9,9 +9,8 @@ from datetime import UTC, datetime
 import pytest
 from flask.testing import FlaskClient
 
-from lms.core.matching import Match, match_of_text, pieces_of
-from lms.core.roles import SYSTEM
-from lms.core.search_index import search_words
+from lms.core.base.roles import SYSTEM
+from lms.core.database.search import Match, match_of_text, pieces_of, search_words
 from lms.people.actions.files import publish_people, stage_people
 from lms.people.actions.merging import merge_people
 from lms.people.actions.persons import change_profile

@@ -6,8 +6,7 @@ import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
 
-from lms.core.matching import is_mentioned, match_of_title
-from lms.core.search_index import search_phrases
+from lms.core.database.search import is_mentioned, match_of_title, search_phrases
 from tests.factories import Make
 from tests.languages import offering
 

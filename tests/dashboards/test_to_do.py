@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from lms.attendance.models.appeals import Appeal, AppealState
 from lms.catalogue.models import Lecture
-from lms.core.db import action, db
+from lms.core.database.session import action, db
 from lms.nominations.models import Nomination, NominationState
 from lms.people.models import PersonEmail
 from lms.people.queries.countries import get_country

@@ -15,11 +15,12 @@ from sqlalchemy import text
 from werkzeug.test import TestResponse
 
 from lms.catalogue.models import Series, Visibility
-from lms.core import cache_versions, clock
-from lms.core.db import Base, action, db, tables_unread_by_strangers
-from lms.core.roles import SYSTEM
+from lms.core.base.roles import SYSTEM
+from lms.core.database import cache_versions
+from lms.core.database.session import Base, action, db, tables_unread_by_strangers
+from lms.core.time import clock
 from lms.reports.actions.public import refresh_public_figures
-from lms.web.whole_pages import STAMP, same_for_strangers
+from lms.web.pages.whole_pages import STAMP, same_for_strangers
 from tests.dashboards.conftest import World
 from tests.languages import offering
 from tests.queries import CountQueries

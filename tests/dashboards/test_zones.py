@@ -9,11 +9,11 @@ import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
 
-from lms.core.db import db
+from lms.core.database.session import db
 from lms.people.models import Person
 from lms.people.queries.countries import country_names
 from lms.people.queries.persons import contact_of
-from lms.web.fields import zone_choices
+from lms.web.forms.forms import zone_choices
 from tests.factories import PASSWORD, Make
 from tests.forms import token_in
 

@@ -9,7 +9,7 @@ from apiflask import APIFlask
 
 from lms.app import create_app
 from lms.config import Config
-from lms.core import clock
+from lms.core.time import clock
 from lms.demo.build import add_rest, ensure
 from lms.demo.folder import FolderMark, set_mark
 from tests.demo.sizes import PEOPLE

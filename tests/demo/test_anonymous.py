@@ -18,7 +18,7 @@ from sqlalchemy import select
 from lms.catalogue.models import Lecture, LectureInstructor, Series, SeriesInstructor
 from lms.certificates.models import Certificate
 from lms.certificates.numbers import write
-from lms.core.db import db
+from lms.core.database.session import db
 from lms.demo.staff import ADMIN, INSTRUCTOR, KENYA, TRAINEE
 from lms.people.models import Person, PersonEmail
 from lms.reports.rules import DIMENSIONS

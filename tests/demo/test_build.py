@@ -30,12 +30,13 @@ from lms.catalogue.models import Lecture, LectureInstructor, LectureState, Serie
 from lms.certificates.actions.awards import issue_certificates
 from lms.certificates.models import Award, Certificate, CertificateDesign
 from lms.config import Config
-from lms.core import clock, files
-from lms.core.db import db
-from lms.core.errors import Invalid, Refused
-from lms.core.jobs import Job, JobState
-from lms.core.resources import resource
-from lms.core.roles import ANONYMOUS, SYSTEM, Role
+from lms.core.background.jobs import Job, JobState
+from lms.core.base.errors import Invalid, Refused
+from lms.core.base.roles import ANONYMOUS, SYSTEM, Role
+from lms.core.base.settings import resource
+from lms.core.database.session import db
+from lms.core.storage import files
+from lms.core.time import clock
 from lms.dashboards.queries.earning import find_next_to_earn
 from lms.demo import mails, nominations
 from lms.demo.build import add_rest, ensure

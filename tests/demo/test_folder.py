@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 
 from lms.config import Config
-from lms.core.errors import Refused
+from lms.core.base.errors import Refused
 from lms.demo.build import ensure
 from lms.demo.folder import FolderMark, find_mark, replaced, set_mark
 from lms.demo.population import FEWEST

@@ -12,9 +12,9 @@ import pytest
 
 from lms.app import create_app
 from lms.config import Config
-from lms.core import clock
-from lms.core.db import db
-from lms.core.roles import SYSTEM
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import db
+from lms.core.time import clock
 from lms.demo.build import ensure
 from lms.demo.folder import find_mark
 from lms.demo.population import FEWEST

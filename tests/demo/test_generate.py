@@ -11,9 +11,9 @@ from itertools import pairwise
 import pytest
 
 from lms.catalogue.inputs import LECTURE_TEXTS, SERIES_TEXTS
-from lms.core.i18n import LANGUAGES
-from lms.core.resources import resource
-from lms.core.translations import checked_translations, main_language
+from lms.core.base.settings import resource
+from lms.core.text.i18n import LANGUAGES
+from lms.core.text.translations import checked_translations, main_language
 from lms.demo.generate import Demonstration
 from lms.demo.population import FULL_SCALE, LARGE_FONTS_ONLY
 from lms.demo.programme import load_countries, load_instructors, load_partners, load_series, read

@@ -9,9 +9,11 @@ import pytest
 from sqlalchemy import select
 
 from lms.catalogue.models import Lecture
-from lms.core import clock, files, jobs
-from lms.core.db import db
-from lms.core.jobs import Job
+from lms.core.background import jobs
+from lms.core.background.jobs import Job
+from lms.core.database.session import db
+from lms.core.storage import files
+from lms.core.time import clock
 from lms.demo import jobs as recording
 from lms.mail.outbox import OutboxMail
 from lms.recordings import actions

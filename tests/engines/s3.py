@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from lms.core.s3_files import S3Files
+from lms.core.storage.s3_files import S3Files
 from tests.ports import free_port
 
 ACCESS_KEY, SECRET_KEY = "tests", "secret-of-tests"

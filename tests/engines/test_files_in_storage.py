@@ -20,12 +20,15 @@ from flask.testing import FlaskClient
 from lms.app import create_app
 from lms.certificates.verification.file_verification import VerdictState, verdict_of_file
 from lms.config import BadSetting, Config
-from lms.core import clock, engines, files, leases
-from lms.core.db import db
-from lms.core.errors import Refused
-from lms.core.file_store import FileStore
-from lms.core.folder_files import FolderFiles
-from lms.core.s3_files import S3Files
+from lms.core.background import leases
+from lms.core.base import engines
+from lms.core.base.errors import Refused
+from lms.core.database.session import db
+from lms.core.storage import files
+from lms.core.storage.file_store import FileStore
+from lms.core.storage.folder_files import FolderFiles
+from lms.core.storage.s3_files import S3Files
+from lms.core.time import clock
 from lms.operations import file_moving
 from lms.operations.backup import take_backup
 from lms.operations.checks.model import CheckContext, Level

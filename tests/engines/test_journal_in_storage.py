@@ -9,8 +9,8 @@ import pytest
 from apiflask import APIFlask
 
 from lms.config import Config
-from lms.core import journal
-from lms.core.db import action
+from lms.core.database.session import action
+from lms.core.storage import journal
 from lms.operations.checks.model import CheckContext, Level
 from lms.operations.checks.service import check_journal
 from tests.engines.s3 import Storage, storage

@@ -17,9 +17,9 @@ from sqlalchemy import text
 
 from lms.app import create_app
 from lms.config import Config
-from lms.core import schema
-from lms.core.cache_versions import UNWATCHED
-from lms.core.db import db
+from lms.core.database import schema
+from lms.core.database.cache_versions import UNWATCHED
+from lms.core.database.session import db
 from lms.operations import migrating
 from tests.faults.conftest import own_database
 from tests.faults.test_migrations import fill, reflected

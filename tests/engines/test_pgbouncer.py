@@ -15,11 +15,11 @@ from sqlalchemy import func, select, text
 from lms.attendance.actions.joins import open_join
 from lms.catalogue.models import LectureState
 from lms.config import Config
-from lms.core import clock
-from lms.core.db import action, db, one_at_a_time
-from lms.core.postgresql import connect, is_pooled
-from lms.core.roles import SYSTEM
-from lms.core.signals import JOBS, Listener
+from lms.core.background.signals import JOBS, Listener
+from lms.core.base.roles import SYSTEM
+from lms.core.database.postgresql import connect, is_pooled
+from lms.core.database.session import action, db, one_at_a_time
+from lms.core.time import clock
 from lms.enrolment.models import Enrolment
 from lms.live.tokens import make_token
 from lms.mail.outbox import MailState, OutboxMail

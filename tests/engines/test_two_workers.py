@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select, text, update
 
-from lms.core import clock
-from lms.core.db import action, db
-from lms.core.jobs import Job, JobState
-from lms.core.leases import Lease
+from lms.core.background.jobs import Job, JobState
+from lms.core.background.leases import Lease
+from lms.core.database.session import action, db
+from lms.core.time import clock
 from lms.mail import sending
 from lms.mail.outbox import OutboxMail
 from lms.reports.actions.public import last_refresh

@@ -18,13 +18,14 @@ from structlog.testing import capture_logs
 from lms.attendance.queries import viewers as viewers_module
 from lms.attendance.queries.viewers import count_viewers
 from lms.config import BadSetting, Config
-from lms.core import clock, engines, valkey
-from lms.core.db import db
-from lms.core.logs import configure as configure_logs
-from lms.core.process_cache import memory
+from lms.core.base import engines, valkey
+from lms.core.base.logs import configure as configure_logs
+from lms.core.database.cache_versions import memory
+from lms.core.database.session import db
+from lms.core.time import clock
 from lms.people.actions.sessions import note_use_shared, write_noted_uses
 from lms.people.models import SignInSession
-from lms.web import rates
+from lms.web.request import rates
 from tests.engines.valkey_server import ValkeyServer, answering
 from tests.factories import Make
 from tests.faults.conftest import Site
@@ -69,7 +70,7 @@ def shared(app: APIFlask, server: ValkeyServer) -> Iterator[valkey.SharedMemory]
 
 def make_rates(server: ValkeyServer, folder: Path, name: str) -> MovingWindowRateLimiter:
     """The limits as a server of this name counts them: Valkey, or else a file of its own."""
-    from lms.web.shared_rates import ValkeyRates
+    from lms.web.request.shared_rates import ValkeyRates
 
     shared = valkey.SharedMemory(server.url, secret="a secret of the tests")
     fallback = rates.SharedRates(rates.prepare(folder / f"{name}.db"), secret="a secret of the tests")
@@ -319,7 +320,7 @@ LIES = {
 @pytest.mark.usefixtures("context")
 @pytest.mark.parametrize("lie", LIES.values(), ids=LIES)
 def test_a_valkey_that_lies_is_gone_on_without(app: APIFlask, counts: list[int], lie: bytes, tmp_path: Path) -> None:
-    from lms.web.shared_rates import ValkeyRates
+    from lms.web.request.shared_rates import ValkeyRates
 
     fallback = rates.SharedRates(rates.prepare(tmp_path / "rates.db"), secret="a secret of the tests")
     at = clock.now()

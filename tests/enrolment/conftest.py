@@ -17,8 +17,8 @@ from lms.catalogue.actions.lectures import schedule_lecture
 from lms.catalogue.actions.series import create_series
 from lms.catalogue.inputs import LectureInput, SeriesInput
 from lms.catalogue.models import Lecture, Series
-from lms.core.db import db
-from lms.core.roles import SYSTEM, Actor, Role
+from lms.core.base.roles import SYSTEM, Actor, Role
+from lms.core.database.session import db
 from lms.mail.outbox import OutboxMail
 from lms.people.models import Person
 from tests.factories import Make

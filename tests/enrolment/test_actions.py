@@ -10,10 +10,10 @@ from sqlalchemy import func, select
 from lms.catalogue.actions.series import edit_series
 from lms.catalogue.actions.states import end_lecture, start_lecture
 from lms.catalogue.models import Admission, Series
-from lms.core.audit import AuditEntry, list_entries
-from lms.core.db import db
-from lms.core.errors import Forbidden, NotFound, Refused
-from lms.core.roles import ANONYMOUS, SYSTEM, Actor, Role
+from lms.core.base.errors import Forbidden, NotFound, Refused
+from lms.core.base.roles import ANONYMOUS, SYSTEM, Actor, Role
+from lms.core.database.audit import AuditEntry, list_entries
+from lms.core.database.session import db
 from lms.enrolment.actions.many import enrol_many
 from lms.enrolment.actions.places import enrol, set_status, withdraw
 from lms.enrolment.models import Enrolment, EnrolmentSource, EnrolmentStatus

@@ -12,10 +12,11 @@ from lms.batches import kinds
 from lms.batches.kinds import BatchView
 from lms.batches.models import EntryState
 from lms.catalogue.models import Series
-from lms.core import audit, jobs
-from lms.core.db import db
-from lms.core.errors import Forbidden, Invalid, NotFound, Refused
-from lms.core.roles import SYSTEM, Actor
+from lms.core.background import jobs
+from lms.core.base.errors import Forbidden, Invalid, NotFound, Refused
+from lms.core.base.roles import SYSTEM, Actor
+from lms.core.database import audit
+from lms.core.database.session import db
 from lms.enrolment.actions.places import set_status
 from lms.enrolment.batch_actions import ENROLMENT_CHANGES, preview_batch
 from lms.enrolment.models import EnrolmentStatus

@@ -15,9 +15,9 @@ from sqlalchemy import event
 
 from lms.catalogue.actions.states import cancel_lecture
 from lms.catalogue.models import Series
-from lms.core import clock
-from lms.core.db import db
-from lms.core.roles import SYSTEM, Actor
+from lms.core.base.roles import SYSTEM, Actor
+from lms.core.database.session import db
+from lms.core.time import clock
 from lms.enrolment.actions.calendars import NOTED_EVERY, make_address, note_reading, remove_address
 from lms.enrolment.actions.places import enrol, withdraw
 from lms.enrolment.calendars import own_address

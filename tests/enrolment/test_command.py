@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from lms.catalogue.queries.series import get_series
 from lms.cli.main import lms
-from lms.core.roles import SYSTEM
+from lms.core.base.roles import SYSTEM
 from lms.enrolment.queries.series import list_seats
 from tests.factories import Make
 

@@ -7,10 +7,10 @@ from datetime import datetime
 import pytest
 from sqlalchemy import func, select
 
-from lms.core.db import db
-from lms.core.errors import Forbidden, Invalid, Refused
-from lms.core.imports import ImportAnswer
-from lms.core.roles import SYSTEM, Actor, Role
+from lms.core.base.errors import Forbidden, Invalid, Refused
+from lms.core.base.import_answers import ImportAnswer
+from lms.core.base.roles import SYSTEM, Actor, Role
+from lms.core.database.session import db
 from lms.enrolment.actions.by_address import enrol_by_address
 from lms.enrolment.actions.many import publish_enrolments
 from lms.enrolment.actions.places import enrol, set_status, withdraw

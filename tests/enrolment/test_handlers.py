@@ -11,8 +11,8 @@ from sqlalchemy import select
 from lms.catalogue.actions.lectures import edit_lecture
 from lms.catalogue.actions.states import cancel_lecture, postpone_lecture
 from lms.catalogue.models import Series
-from lms.core.db import db
-from lms.core.roles import SYSTEM, Actor
+from lms.core.base.roles import SYSTEM, Actor
+from lms.core.database.session import db
 from lms.enrolment.actions.places import enrol, withdraw
 from lms.enrolment.membership import enrolled_ids
 from lms.enrolment.models import Enrolment, EnrolmentStatus

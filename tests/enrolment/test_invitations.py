@@ -13,9 +13,9 @@ from sqlalchemy import func, select
 
 from lms.catalogue.actions.lectures import edit_lecture
 from lms.catalogue.actions.states import cancel_lecture, postpone_lecture
-from lms.core import clock
-from lms.core.db import db
-from lms.core.roles import SYSTEM, Actor
+from lms.core.base.roles import SYSTEM, Actor
+from lms.core.database.session import db
+from lms.core.time import clock
 from lms.enrolment.actions.places import enrol, withdraw
 from lms.enrolment.invitations import invite_due
 from lms.mail.outbox import MailState, OutboxMail

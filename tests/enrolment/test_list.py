@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from lms.catalogue.models import Series
-from lms.core.lists import ListRequest
-from lms.core.roles import SYSTEM, Actor
+from lms.core.base.lists import ListRequest
+from lms.core.base.roles import SYSTEM, Actor
 from lms.enrolment.models import EnrolmentSource, EnrolmentStatus
 from lms.enrolment.queries.series import SeatFilter, count_organisations_of_series, list_seat_page, list_seats
 

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import select, update
 
 from lms.catalogue.models import Lecture, LectureChange
-from lms.core.db import action, db
-from lms.core.roles import SYSTEM
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import action, db
 from lms.enrolment import membership
 from lms.enrolment.models import Enrolment, EnrolmentSpan, EnrolmentStatus
 from lms.people.actions.merging import merge_people

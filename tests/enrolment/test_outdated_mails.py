@@ -10,8 +10,8 @@ from sqlalchemy import select
 
 from lms.attendance.actions.reminders import post_due_reminders
 from lms.catalogue.models import Lecture, LectureState, Series
-from lms.core.db import action, db
-from lms.core.roles import SYSTEM
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import action, db
 from lms.enrolment.actions.places import withdraw
 from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.mail.outbox import MailState, OutboxMail, post_mail

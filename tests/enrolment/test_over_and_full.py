@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from lms.core import clock
-from lms.core.db import db
-from lms.core.errors import Refused
+from lms.core.base.errors import Refused
+from lms.core.database.session import db
+from lms.core.time import clock
 from lms.enrolment.actions.places import withdraw
 from lms.enrolment.batch_actions import preview_batch
 from lms.enrolment.models import Enrolment, EnrolmentStatus

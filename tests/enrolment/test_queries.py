@@ -9,9 +9,9 @@ import pytest
 
 from lms.catalogue.actions.states import end_lecture, start_lecture
 from lms.catalogue.models import Admission, Lecture
-from lms.core.db import db
-from lms.core.errors import Forbidden, NotFound
-from lms.core.roles import ANONYMOUS, SYSTEM, Actor, Role
+from lms.core.base.errors import Forbidden, NotFound
+from lms.core.base.roles import ANONYMOUS, SYSTEM, Actor, Role
+from lms.core.database.session import db
 from lms.enrolment.actions.places import enrol, withdraw
 from lms.enrolment.membership import enrolled_ids, expected_at
 from lms.enrolment.models import EnrolmentStatus

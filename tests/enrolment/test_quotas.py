@@ -14,10 +14,10 @@ from apiflask import APIFlask
 from sqlalchemy import event, func, select
 
 from lms.catalogue.models import ReleaseRule, Series
-from lms.core.audit import list_entries
-from lms.core.db import db
-from lms.core.errors import Forbidden, Invalid, Refused
-from lms.core.roles import SYSTEM, Actor, Role
+from lms.core.base.errors import Forbidden, Invalid, Refused
+from lms.core.base.roles import SYSTEM, Actor, Role
+from lms.core.database.audit import list_entries
+from lms.core.database.session import db
 from lms.enrolment.actions.many import publish_enrolments
 from lms.enrolment.actions.places import enrol, withdraw
 from lms.enrolment.models import CountryQuota, Enrolment, EnrolmentStatus, SeatEntry, SeatKind, SeatReason

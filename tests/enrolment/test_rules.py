@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lms.catalogue.models import Admission, Series
-from lms.core.errors import Forbidden, Refused
-from lms.core.roles import Actor, Role
+from lms.core.base.errors import Forbidden, Refused
+from lms.core.base.roles import Actor, Role
 from lms.enrolment import rules
 from lms.enrolment.models import Enrolment, EnrolmentSource, EnrolmentStatus
 from lms.people.models import Country, Person

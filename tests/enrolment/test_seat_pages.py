@@ -12,10 +12,10 @@ from apiflask import APIFlask
 from sqlalchemy import select
 
 from lms.catalogue.models import ReleaseRule, Series
-from lms.core import clock
-from lms.core.db import action, db
-from lms.core.roles import SYSTEM
-from lms.core.tables import read_table
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import action, db
+from lms.core.storage.tables import read_table
+from lms.core.time import clock
 from lms.enrolment.models import CountryQuota
 from lms.enrolment.seats import promote
 from tests.factories import Make

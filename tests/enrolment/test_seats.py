@@ -11,10 +11,10 @@ from sqlalchemy import func, select
 
 from lms.catalogue.actions.series import edit_series
 from lms.catalogue.models import ReleaseRule, Series
-from lms.core import audit
-from lms.core.db import action, db
-from lms.core.events import PersonExportAsked
-from lms.core.roles import SYSTEM, Actor, Role
+from lms.core.base.events import PersonExportAsked
+from lms.core.base.roles import SYSTEM, Actor, Role
+from lms.core.database import audit
+from lms.core.database.session import action, db
 from lms.enrolment.actions.many import enrol_many
 from lms.enrolment.actions.places import enrol, set_status, withdraw
 from lms.enrolment.handlers import export

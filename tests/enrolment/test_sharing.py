@@ -19,10 +19,10 @@ from lms.attendance_imports.actions.imports import publish_attendance
 from lms.attendance_imports.actions.staging import stage_attendance
 from lms.attendance_imports.queries.review import find_people, review_page
 from lms.catalogue.models import Series
-from lms.core import clock
-from lms.core.db import db
-from lms.core.errors import Invalid, Refused
-from lms.core.roles import SYSTEM
+from lms.core.base.errors import Invalid, Refused
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import db
+from lms.core.time import clock
 from lms.enrolment.actions import by_address, places
 from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.enrolment.queries.series import get_seat

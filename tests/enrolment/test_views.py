@@ -14,8 +14,8 @@ from werkzeug.test import TestResponse
 
 from lms.catalogue.models import Series
 from lms.catalogue.queries.series import get_series
-from lms.core import clock
-from lms.core.roles import ANONYMOUS, SYSTEM
+from lms.core.base.roles import ANONYMOUS, SYSTEM
+from lms.core.time import clock
 from lms.enrolment.queries.series import count_by_status, list_seats, place_of
 from tests.enrolment.conftest import Reader
 from tests.factories import Make

@@ -21,9 +21,9 @@ from sqlalchemy import make_url
 
 from lms.app import create_app
 from lms.config import Config
-from lms.core import clock
-from lms.core.db import db
-from lms.core.roles import SYSTEM
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import db
+from lms.core.time import clock
 from lms.people.actions.countries import load_countries
 from tests.factories import Make
 from tests.faults.forks import Forked, Process, alive_in_group

@@ -17,7 +17,7 @@ from flask import Flask, Response, request, send_file
 from gunicorn.app.base import BaseApplication
 
 from lms.config import Config
-from lms.web import body_limits
+from lms.web.request import bodies
 from lms.web_process import server_options
 from tests.ports import free_port
 
@@ -32,23 +32,23 @@ def make_app(folder: Path) -> Flask:
     """`/large` answers from memory, `/file` from a file, `/held` once somebody writes into the pipe `held`."""
     app = Flask("echo", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MOST_BYTES
-    body_limits.init_app(app)
-    app.before_request(body_limits.set_limit)
+    bodies.init_app(app)
+    app.before_request(bodies.set_limit)
     (folder / "large").write_bytes(LARGE)
 
     @app.route("/", methods=["GET", "POST"])
-    @body_limits.upload_limit
+    @bodies.upload_limit
     def echo() -> dict[str, Any]:
         got = request.get_data()
         return {"length": len(got), "told": request.content_length, "sha256": hashlib.sha256(got).hexdigest()}
 
     @app.post("/small")
-    @body_limits.body_limit(SMALL_BYTES)
+    @bodies.body_limit(SMALL_BYTES)
     def small() -> dict[str, Any]:
         return echo()
 
     @app.post("/unread")
-    @body_limits.upload_limit
+    @bodies.upload_limit
     def unread() -> str:
         return "unread"
 

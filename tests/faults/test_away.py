@@ -15,8 +15,8 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from lms.core import clock
-from lms.core.db import db
+from lms.core.database.session import db
+from lms.core.time import clock
 from lms.mail import rendering, sending
 from lms.mail.outbox import OutboxMail
 from tests.certificates.revisions import first_revision

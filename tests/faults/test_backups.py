@@ -23,9 +23,9 @@ from lms.certificates.actions import batch_render
 from lms.certificates.actions.awards import issue_certificates
 from lms.certificates.verification.file_verification import VerdictState, verdict_of_file
 from lms.config import Config
-from lms.core import clock
-from lms.core.db import db
-from lms.core.roles import SYSTEM
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import db
+from lms.core.time import clock
 from tests.faults.conftest import Site, own_database
 from tests.faults.forks import Forked
 from tests.faults.test_kills import NOBODY_ANSWERS, Viewers, graduates, rows_of

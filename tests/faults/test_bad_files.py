@@ -19,10 +19,10 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from lms.attendance.models.evidence import Presence
-from lms.core import clock
-from lms.core.db import db
-from lms.core.errors import DomainError
-from lms.core.tables import MAX_ROWS, read_table
+from lms.core.base.errors import DomainError
+from lms.core.database.session import db
+from lms.core.storage.tables import MAX_ROWS, read_table
+from lms.core.time import clock
 from lms.enrolment.models import Enrolment
 from lms.people.models import Person
 from tests.factories import Make
@@ -213,8 +213,8 @@ def test_whatever_happened_to_a_file_it_is_read_or_refused(data: st.DataObject) 
 PROBE = """
 import resource, sys
 from pathlib import Path
-from lms.core.errors import TooLarge
-from lms.core.tables import read_table
+from lms.core.base.errors import TooLarge
+from lms.core.storage.tables import read_table
 content = Path(sys.argv[1]).read_bytes()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:

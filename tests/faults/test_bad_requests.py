@@ -11,7 +11,7 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 
 from lms.people.queries.countries import country_id_of
-from lms.web.text_payload import texts_in
+from lms.web.request.bodies import texts_in
 from tests.factories import Make
 
 pytestmark = pytest.mark.databases

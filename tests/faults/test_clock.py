@@ -19,8 +19,9 @@ from lms.attendance.models.credits import Credit
 from lms.attendance.models.evidence import Source
 from lms.attendance.outcomes import compute_outcome
 from lms.attendance.presence import PresenceInterval, Span
-from lms.core import clock, jobs
-from lms.core.db import db
+from lms.core.background import jobs
+from lms.core.database.session import db
+from lms.core.time import clock
 from lms.people.rules import DEVICE_LASTS
 from lms.people.views.known_devices import known_device, remember
 from tests.factories import PASSWORD, Make

@@ -22,8 +22,8 @@ from lms.attendance.models.credits import Correction, Credit, Outcome
 from lms.attendance.models.evidence import Presence
 from lms.attendance_imports.actions.imports import publish_attendance
 from lms.attendance_imports.actions.staging import stage_attendance
-from lms.core.db import db
-from lms.core.errors import Refused
+from lms.core.base.errors import Refused
+from lms.core.database.session import db
 from lms.mail.outbox import OutboxMail
 from lms.people.actions.merging import merge_people
 from tests.attendance.scene import END, START, Scene

@@ -16,9 +16,10 @@ from lms.attendance.models.credits import Correction, Credit, Outcome
 from lms.attendance.models.evidence import Presence
 from lms.catalogue.models import CertificateKind, LectureState, Policy
 from lms.certificates.models import Certificate
-from lms.core import clock, jobs
-from lms.core.db import action, db
-from lms.core.roles import SYSTEM
+from lms.core.background import jobs
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import action, db
+from lms.core.time import clock
 from lms.enrolment.models import Enrolment
 from lms.people.models import Person, PersonEmail
 from tests.factories import Make

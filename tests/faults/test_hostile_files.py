@@ -20,11 +20,11 @@ from hypothesis import strategies as st
 from lms.attendance.actions.joins import open_join
 from lms.attendance_imports.readers.reading import read_report
 from lms.catalogue.models import LectureState
-from lms.core import clock
-from lms.core.db import action
-from lms.core.errors import DomainError
-from lms.core.roles import SYSTEM
-from lms.core.tables import read_table
+from lms.core.base.errors import DomainError
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import action
+from lms.core.storage.tables import read_table
+from lms.core.time import clock
 from lms.live.tokens import make_token
 from lms.viewing_groups.rules import addresses_in
 from tests.factories import Make

@@ -21,11 +21,11 @@ from lms.attendance.models.credits import Credit, Outcome
 from lms.attendance.models.evidence import Beat, Source
 from lms.catalogue.models import CertificateKind, LectureState, Policy, Series
 from lms.certificates.models import Certificate
-from lms.core import clock
-from lms.core.bulk import insert_many
-from lms.core.db import action, db
-from lms.core.jobs import Job, JobState
-from lms.core.roles import SYSTEM
+from lms.core.background.jobs import Job, JobState
+from lms.core.base.roles import SYSTEM
+from lms.core.database.bulk import insert_many
+from lms.core.database.session import action, db
+from lms.core.time import clock
 from lms.enrolment.actions.many import publish_enrolments
 from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.live.tokens import make_token

@@ -17,9 +17,9 @@ from lms.attendance.actions.joins import open_join
 from lms.attendance.models.credits import Credit
 from lms.attendance.models.evidence import Beat, Presence
 from lms.attendance_imports.actions.imports import keep_file, publish_kept
-from lms.core import clock
-from lms.core.db import db
-from lms.core.roles import SYSTEM
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import db
+from lms.core.time import clock
 from tests.faults.conftest import Site
 
 pytestmark = pytest.mark.long

@@ -23,8 +23,8 @@ from sqlalchemy.types import JSON
 
 from lms.app import create_app
 from lms.config import Config
-from lms.core.cache_versions import UNWATCHED
-from lms.core.db import db
+from lms.core.database.cache_versions import UNWATCHED
+from lms.core.database.session import db
 from tests.faults.forks import Forked
 from tests.later_migration import add_later_migration
 

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, text
 
-from lms.core.db import db
+from lms.core.database.session import db
 from lms.enrolment.models import Enrolment
 from lms.live.tokens import make_token
 from lms.people.queries.persons import find_person_by_email

@@ -15,8 +15,8 @@ from sqlalchemy import func, select
 from lms.catalogue.actions.series import create_series, edit_series
 from lms.catalogue.inputs import SeriesInput
 from lms.catalogue.models import Series
-from lms.core.db import db
-from lms.core.roles import SYSTEM, Actor
+from lms.core.base.roles import SYSTEM, Actor
+from lms.core.database.session import db
 from lms.enrolment.actions.many import enrol_many
 from lms.enrolment.actions.places import enrol, withdraw
 from lms.enrolment.models import Enrolment, EnrolmentSource, EnrolmentStatus

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from lms.core.db import db
-from lms.core.process_heartbeats import ProcessHeartbeat, ProcessKind
+from lms.core.background.processes import ProcessHeartbeat, ProcessKind
+from lms.core.database.session import db
 from tests.faults.conftest import Site, own_database
 from tests.faults.forks import Forked
 from tests.ports import free_port

@@ -11,11 +11,13 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 
 from lms.catalogue.models import Series
-from lms.core import clock, file_deletions, files, jobs, recurring
-from lms.core.db import action, after_commit, db
-from lms.core.file_deletions import GRACE, FileDeletion, delete_after_commit, delete_waiting
-from lms.core.jobs import Job, JobState
-from lms.core.roles import SYSTEM, Actor
+from lms.core.background import jobs, recurring
+from lms.core.background.jobs import Job, JobState
+from lms.core.base.roles import SYSTEM, Actor
+from lms.core.database.session import action, after_commit, db
+from lms.core.storage import file_deletions, files
+from lms.core.storage.file_deletions import GRACE, FileDeletion, delete_after_commit, delete_waiting
+from lms.core.time import clock
 from lms.mail.outbox import OutboxMail
 from lms.messages.actions import confirm_message, save_message
 from lms.messages.rules import AudienceInput, MessageInput

@@ -16,9 +16,9 @@ from aiosmtpd.controller import Controller
 from sqlalchemy import func, select
 
 from lms.certificates.models import Award, Certificate
-from lms.core import clock
-from lms.core.db import action, db
-from lms.core.jobs import JobState
+from lms.core.background.jobs import JobState
+from lms.core.database.session import action, db
+from lms.core.time import clock
 from lms.live.tokens import make_token
 from lms.mail import outbox, sending
 from lms.mail.outbox import OutboxMail

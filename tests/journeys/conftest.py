@@ -26,11 +26,12 @@ from lms.app import create_app
 from lms.attendance.actions.credits import credit_lecture
 from lms.attendance.models.evidence import Presence, Source
 from lms.catalogue.models import Lecture
-from lms.core import clock, jobs
-from lms.core.db import action, db
-from lms.core.i18n import LANGUAGES
-from lms.core.resources import resource
-from lms.core.roles import SYSTEM
+from lms.core.background import jobs
+from lms.core.base.roles import SYSTEM
+from lms.core.base.settings import resource
+from lms.core.database.session import action, db
+from lms.core.text.i18n import LANGUAGES
+from lms.core.time import clock
 from lms.mail import rendering, sending
 from lms.people.actions.countries import load_countries
 from lms.people.models import Person

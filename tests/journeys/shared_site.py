@@ -13,9 +13,9 @@ from sqlalchemy import create_engine, text
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from lms.app import create_app
-from lms.core import clock
-from lms.core.db import db
-from lms.core.roles import SYSTEM
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import db
+from lms.core.time import clock
 from lms.people.actions.countries import load_countries
 from tests.engines.s3 import Storage
 from tests.engines.valkey_server import ValkeyServer

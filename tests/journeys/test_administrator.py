@@ -9,8 +9,8 @@ import pytest
 
 from lms.catalogue.queries.policies import current_policy
 from lms.certificates.rules import WAIT
-from lms.core import clock
-from lms.core.roles import SYSTEM
+from lms.core.base.roles import SYSTEM
+from lms.core.time import clock
 from lms.reports.actions.public import refresh_public_figures
 from tests.journeys.conftest import Site, Visitor
 

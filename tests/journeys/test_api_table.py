@@ -16,7 +16,7 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from lms.core import jobs
+from lms.core.background import jobs
 from tests.factories import Make
 
 pytestmark = pytest.mark.databases

@@ -9,7 +9,7 @@ import pytest
 
 from lms.attendance_imports.actions.imports import publish_attendance
 from lms.attendance_imports.actions.staging import stage_attendance
-from lms.core import clock
+from lms.core.time import clock
 from tests.journeys.conftest import Site, Visitor
 
 pytestmark = pytest.mark.xdist_group("browser")

@@ -19,9 +19,9 @@ from pyotp import TOTP
 
 from lms.app import create_app
 from lms.config import Config
-from lms.core import clock
-from lms.core.db import db
-from lms.core.roles import SYSTEM
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import db
+from lms.core.time import clock
 from lms.nominations.actions.nominating import nominate
 from lms.people.actions.files import PersonRow
 from lms.people.queries.countries import get_country

@@ -10,9 +10,9 @@ import pytest
 from lms.attendance.models.evidence import Presence, Source
 from lms.catalogue.actions.states import end_lecture, start_lecture
 from lms.catalogue.models import Lecture
-from lms.core import clock
-from lms.core.db import action, db
-from lms.core.roles import SYSTEM
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import action, db
+from lms.core.time import clock
 from lms.people.models import Person
 from tests.factories import PASSWORD
 from tests.journeys.conftest import PHONE, Site, Visitor

@@ -14,9 +14,9 @@ from lms.certificates import numbers
 from lms.certificates.actions import awards
 from lms.certificates.models import Certificate
 from lms.certificates.queries import certificates
-from lms.core import clock
-from lms.core.db import db
-from lms.core.roles import SYSTEM
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import db
+from lms.core.time import clock
 from lms.people.models import Person
 from tests.journeys.conftest import Site, Visitor
 

@@ -9,7 +9,7 @@ from statistics import median
 import pytest
 
 from bench.glass import CLOCK_AS_CAMERA, PLAYS, READ_BACK
-from lms.core import clock
+from lms.core.time import clock
 from tests.factories import PASSWORD
 from tests.journeys.conftest import Site, Visitor
 from tests.journeys.test_lecture_room import _packager, browser

@@ -20,9 +20,9 @@ from lms.attendance.actions.credits import credit_lecture
 from lms.attendance.models.evidence import Presence, Source
 from lms.catalogue.models import CertificateKind, Lecture, Series
 from lms.certificates.actions.awards import issue_certificates
-from lms.core import clock
-from lms.core.db import action, db
-from lms.core.roles import SYSTEM
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import action, db
+from lms.core.time import clock
 from lms.nominations.actions.nominating import nominate
 from lms.people.actions.countries import declare_partners
 from lms.people.actions.duplicates import compare_waiting_people
@@ -30,7 +30,7 @@ from lms.people.actions.files import PersonRow
 from lms.people.models import Country, Person
 from lms.people.queries.countries import get_country
 from lms.reports.actions.public import refresh_public_figures
-from lms.web import time as web_time
+from lms.web.pages import time as web_time
 from tests.accessibility import violations
 from tests.contracts.pages import pages
 from tests.contracts.world import World, build
@@ -145,7 +145,7 @@ def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     world = build(tmp_path_factory.mktemp("pages"))
     with world.app.app_context(), pytest.MonkeyPatch.context() as patched:
         _many_years(world)
-        patched.setattr("lms.web.time._number", _large)
+        patched.setattr("lms.web.pages.time._number", _large)
         patched.setattr("lms.viewing_groups.rules.show_code", lambda _code: "WMWM-WMWM")  # the widest there is
         server = make_server("127.0.0.1", 0, world.app, threaded=True)
         thread = threading.Thread(target=server.serve_forever, daemon=True)
@@ -346,7 +346,7 @@ def test_text_of_200_percent_keeps_within_a_desk(
     served: Served, wide_layout: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also where a browser enlarges text only, so that media queries do not notice."""
-    monkeypatch.setattr("lms.web.time._number", AS_IT_IS)
+    monkeypatch.setattr("lms.web.pages.time._number", AS_IT_IS)
     wide = {}
     for role, paths in {
         "anonymous": ("/", "/series", "/verify", "/impact"),
@@ -499,7 +499,7 @@ MEASURED = """() => {
 def test_each_list_of_staff_begins_with_its_rows(
     served: Served, narrow_layout: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lms.web.time._number", AS_IT_IS)
+    monkeypatch.setattr("lms.web.pages.time._number", AS_IT_IS)
     world, place = served.world, served.world.places["mine"]
     _crowd(world, SOME)
     values, wrong = {**place.lectures, "slug": place.slug}, []
@@ -532,7 +532,7 @@ WITHOUT_ROWS = {"/admin/mail/addresses", "/admin/people/duplicates"}
 def test_the_first_page_of_each_list_is_short_on_a_phone(
     served: Served, wide_layout: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lms.web.time._number", AS_IT_IS)
+    monkeypatch.setattr("lms.web.pages.time._number", AS_IT_IS)
     world, place = served.world, served.world.places["mine"]
     _crowd(world)
     _many_series(Make(world.app), world.people["trainee"], at=clock.now())
@@ -592,7 +592,7 @@ HEIGHT_AT = """(width) => {
 def test_long_pages_stay_as_short_as_they_are(
     served: Served, wide_layout: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lms.web.time._number", AS_IT_IS)
+    monkeypatch.setattr("lms.web.pages.time._number", AS_IT_IS)
     place, high = served.world.places["mine"], []
     for role in dict.fromkeys(row[0] for row in HEIGHTS):
         with _window(served, wide_layout, role) as page:

@@ -10,8 +10,8 @@ import pytest
 from lms.attendance.actions.beats import record_beat
 from lms.attendance.actions.joins import open_join
 from lms.catalogue.queries.lectures import list_lectures
-from lms.core import clock
-from lms.core.roles import SYSTEM
+from lms.core.base.roles import SYSTEM
+from lms.core.time import clock
 from tests.journeys.conftest import Site, Visitor
 
 pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.every_site]

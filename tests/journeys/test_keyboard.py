@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from lms.core import clock
+from lms.core.time import clock
 from tests.factories import PASSWORD
 from tests.journeys.conftest import Site, Visitor
 

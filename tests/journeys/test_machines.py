@@ -38,8 +38,8 @@ from lms.attendance.models.credits import Correction, Credit
 from lms.attendance.models.evidence import Beat, Join
 from lms.certificates.models import Certificate
 from lms.config import Config
-from lms.core import clock
-from lms.core.db import db
+from lms.core.database.session import db
+from lms.core.time import clock
 from lms.live.tokens import read_token
 from lms.operations.initialise import prepare
 from lms.people.models import Person

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from lms.core import clock
-from lms.core.roles import SYSTEM
+from lms.core.base.roles import SYSTEM
+from lms.core.time import clock
 from lms.people.actions.countries import add_country
 from tests.journeys.conftest import Site, Visitor
 from tests.journeys.test_keyboard import Keys

@@ -14,9 +14,9 @@ import pytest
 
 from lms.attendance.models.evidence import Beat
 from lms.catalogue.actions.states import end_lecture, start_lecture
-from lms.core import clock
-from lms.core.db import db
-from lms.core.roles import SYSTEM
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import db
+from lms.core.time import clock
 from lms.people.models import Person
 from lms.streaming.actions import begin_streaming
 from lms.streaming.chunk_store import store_chunk

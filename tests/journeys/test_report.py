@@ -11,8 +11,8 @@ import pytest
 from playwright.sync_api import Locator
 
 from lms.catalogue.queries.policies import current_policy
-from lms.core import clock
-from lms.core.roles import SYSTEM
+from lms.core.base.roles import SYSTEM
+from lms.core.time import clock
 from lms.reports.actions.public import refresh_public_figures
 from lms.reports.periods import first_of_quarter
 from tests.journeys.conftest import Site, Visitor

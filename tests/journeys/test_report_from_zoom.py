@@ -11,8 +11,8 @@ import pytest
 from lms.attendance.actions.beats import record_beat
 from lms.attendance.actions.joins import open_join
 from lms.catalogue.actions.states import end_lecture
-from lms.core import clock
-from lms.core.roles import SYSTEM
+from lms.core.base.roles import SYSTEM
+from lms.core.time import clock
 from tests.journeys.conftest import Site, Visitor
 
 pytestmark = [pytest.mark.long, pytest.mark.xdist_group("browser")]

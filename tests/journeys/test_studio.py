@@ -11,9 +11,10 @@ from playwright.sync_api import Page, Route, expect
 
 from lms.catalogue.actions.states import end_lecture
 from lms.catalogue.models import Lecture, LectureState
-from lms.core import clock, files
-from lms.core.db import db
-from lms.core.roles import SYSTEM
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import db
+from lms.core.storage import files
+from lms.core.time import clock
 from lms.live import views
 from lms.streaming.chunk_store import count_chunks
 from lms.streaming.models import StreamSession, Track

@@ -10,8 +10,8 @@ from urllib.parse import unquote
 import pytest
 
 from lms.catalogue.actions.states import end_lecture, start_lecture
-from lms.core import clock
-from lms.core.roles import SYSTEM
+from lms.core.base.roles import SYSTEM
+from lms.core.time import clock
 from tests.journeys.conftest import Site, Visitor
 
 pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.every_site]

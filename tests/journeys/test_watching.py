@@ -13,8 +13,8 @@ from playwright.sync_api import Page
 from lms.catalogue.actions.pauses import pause_lecture, resume_lecture
 from lms.catalogue.actions.states import end_lecture, start_lecture
 from lms.catalogue.models import Lecture
-from lms.core import clock
-from lms.core.roles import SYSTEM
+from lms.core.base.roles import SYSTEM
+from lms.core.time import clock
 from lms.live import views
 from lms.streaming.actions import begin_streaming, stop_streaming
 from lms.streaming.chunk_store import store_chunk

@@ -14,8 +14,8 @@ from sqlalchemy import select
 from lms.attendance.models.credits import Credit, Outcome
 from lms.attendance.models.evidence import Source
 from lms.catalogue.models import Lecture, LectureState
-from lms.core import clock
-from lms.core.db import db
+from lms.core.database.session import db
+from lms.core.time import clock
 from lms.people.models import Person
 from lms.streaming.models import Stream, StreamState, Track
 from lms.streaming.queries import find_stream, list_epochs

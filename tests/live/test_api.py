@@ -12,8 +12,8 @@ from sqlalchemy import func, select, update
 
 from lms.attendance.models.evidence import Beat, Join
 from lms.catalogue.models import Lecture
-from lms.core import clock
-from lms.core.db import action, db
+from lms.core.database.session import action, db
+from lms.core.time import clock
 from lms.live.tokens import make_token
 from tests.factories import Make
 

@@ -17,10 +17,10 @@ from lms.attendance.actions import beats
 from lms.attendance.actions.joins import open_join
 from lms.attendance.models.evidence import Beat
 from lms.catalogue.models import LectureState
-from lms.core import clock
-from lms.core.db import action, db
-from lms.core.group_commit import close_groups
-from lms.core.roles import SYSTEM
+from lms.core.base.roles import SYSTEM
+from lms.core.database.group_commit import close_groups
+from lms.core.database.session import action, db
+from lms.core.time import clock
 from lms.live.tokens import make_token
 from tests.factories import Make
 

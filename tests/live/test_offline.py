@@ -19,10 +19,11 @@ from lms.attendance.actions.joins import open_join
 from lms.attendance.models.evidence import Beat, Presence
 from lms.attendance.queries.persons import attendance_of_person
 from lms.catalogue.models import Lecture
-from lms.core import clock, jobs
-from lms.core.db import action, db
-from lms.core.measures import MINUTE_MS
-from lms.core.roles import SYSTEM
+from lms.core.background import jobs
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import action, db
+from lms.core.time import clock
+from lms.core.time.durations import MINUTE_MS
 from lms.live.tokens import make_mark, make_token, read_mark, read_token
 from lms.people.models import Person
 from tests.factories import Make

@@ -18,9 +18,10 @@ from lms.attendance.presence import intervals_in, span_of
 from lms.attendance.queries.persons import export_of_person
 from lms.attendance.queries.times import propose_times
 from lms.catalogue.models import Lecture
-from lms.core import clock, jobs
-from lms.core.db import db
-from lms.core.roles import SYSTEM
+from lms.core.background import jobs
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import db
+from lms.core.time import clock
 from lms.mail.outbox import OutboxMail
 from lms.recordings.actions import announce
 from lms.reports import recount

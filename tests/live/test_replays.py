@@ -16,8 +16,8 @@ from lms.attendance.actions.closing import close_attendance
 from lms.attendance.actions.replays import credit_due_replays
 from lms.attendance.models.credits import Credit
 from lms.catalogue.models import Lecture, Policy
-from lms.core import clock
-from lms.core.db import action, db
+from lms.core.database.session import action, db
+from lms.core.time import clock
 from lms.live.played import MAX_PLAYED, MOST_RANGES
 from lms.live.tokens import make_replay_token, read_replay_token
 from lms.recordings.replays import find_replays

@@ -11,14 +11,14 @@ from sqlalchemy import update
 
 from lms.catalogue.actions.pauses import pause_lecture, resume_lecture
 from lms.catalogue.models import Lecture, LectureState
-from lms.core import clock
-from lms.core.db import action, db
-from lms.core.errors import Refused
+from lms.core.base.errors import Refused
+from lms.core.database.session import action, db
+from lms.core.time import clock
 from lms.streaming.actions import begin_epoch, begin_streaming, close_epoch, end_streams, note_complete, note_segments
 from lms.streaming.addresses import media_address
 from lms.streaming.models import Track
 from lms.streaming.queries import find_open_session
-from lms.web.api import rfc3339
+from lms.web.api.api import rfc3339
 from tests.factories import Make
 
 

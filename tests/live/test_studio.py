@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 
 from lms.attendance.actions.beats import record_beat
 from lms.attendance.actions.joins import open_join
-from lms.core import clock
+from lms.core.time import clock
 from lms.live import views
 from lms.people.models import Person
 from tests.factories import Make

@@ -17,9 +17,9 @@ from lms.attendance.models.evidence import Presence, Source
 from lms.catalogue.actions.pauses import pause_lecture
 from lms.catalogue.models import Lecture
 from lms.catalogue.queries.policies import current_policy
-from lms.core import clock
-from lms.core.db import action, db
-from lms.core.roles import SYSTEM
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import action, db
+from lms.core.time import clock
 from lms.live.queries import get_room
 from tests.factories import Make
 from tests.languages import offering

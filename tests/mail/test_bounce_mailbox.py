@@ -13,8 +13,9 @@ import pytest
 from apiflask import APIFlask
 
 from lms.config import BadSetting, Config
-from lms.core import logs, recurring
-from lms.core.db import action, db
+from lms.core.background import recurring
+from lms.core.base import logs
+from lms.core.database.session import action, db
 from lms.mail import bounce_mailbox, decisions, sending
 from lms.mail.bounce_mailbox import EVERY, LEASE, MailboxAddress, MailboxFault, claim, mailbox_state, read_when_due
 from lms.mail.outbox import MailState, OutboxMail

@@ -8,7 +8,7 @@ from datetime import datetime
 import pytest
 from flask import current_app
 
-from lms.core.db import action, db
+from lms.core.database.session import action, db
 from lms.mail import bounces, decisions, outbox, sending
 from lms.mail.bounces import BounceOutcome, confirm_address, take_bounce
 from lms.mail.outbox import MailState, OutboxMail

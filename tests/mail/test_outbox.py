@@ -13,8 +13,8 @@ import pytest
 from apiflask import APIFlask
 from sqlalchemy import event, select
 
-from lms.core.db import action, db
-from lms.core.process_heartbeats import record_heartbeat
+from lms.core.background.processes import record_heartbeat
+from lms.core.database.session import action, db
 from lms.mail import decisions, outbox, sending
 from lms.mail.outbox import MailState, OutboxMail
 

@@ -22,8 +22,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from lms.config import BadSetting, Config
-from lms.core import logs
-from lms.core.db import action, db
+from lms.core.base import logs
+from lms.core.database.session import action, db
 from lms.mail import outbox, rendering, sending
 from lms.mail.outbox import MailState, OutboxMail
 from lms.mail.reasons import MailReason

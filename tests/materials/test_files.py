@@ -24,10 +24,11 @@ from sqlalchemy import func, select, update
 
 from lms.catalogue.models import Lecture, LectureState, Series
 from lms.config import Config
-from lms.core import clock, files
-from lms.core.db import db
-from lms.core.errors import DomainError, Forbidden, Invalid, NotFound, Refused, WrongKind
-from lms.core.roles import ANONYMOUS, Actor
+from lms.core.base.errors import DomainError, Forbidden, Invalid, NotFound, Refused, WrongKind
+from lms.core.base.roles import ANONYMOUS, Actor
+from lms.core.database.session import db
+from lms.core.storage import files
+from lms.core.time import clock
 from lms.materials import actions
 from lms.materials.models import Audience, FileState, LectureFile
 from lms.materials.queries import get_file_to_open, get_files_to_edit, list_files

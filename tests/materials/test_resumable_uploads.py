@@ -15,8 +15,10 @@ from flask.testing import FlaskClient
 
 from lms.catalogue.models import Lecture
 from lms.config import Config
-from lms.core import clock, files, leases
-from lms.core.errors import Refused
+from lms.core.background import leases
+from lms.core.base.errors import Refused
+from lms.core.storage import files
+from lms.core.time import clock
 from lms.materials import resumable_uploads
 from lms.materials.models import Audience, FileState
 from lms.materials.queries import get_files_to_edit

@@ -10,10 +10,10 @@ import pytest
 from apiflask import APIFlask
 from sqlalchemy import func, select, update
 
-from lms.core import audit
-from lms.core.db import db
-from lms.core.errors import Invalid, NotFound, Refused
-from lms.core.roles import SYSTEM
+from lms.core.base.errors import Invalid, NotFound, Refused
+from lms.core.base.roles import SYSTEM
+from lms.core.database import audit
+from lms.core.database.session import db
 from lms.enrolment.actions.places import set_status
 from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.mail import outbox

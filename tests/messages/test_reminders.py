@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from lms.core.db import db
-from lms.core.errors import Forbidden, Invalid, NotFound, Refused
-from lms.core.roles import SYSTEM
+from lms.core.base.errors import Forbidden, Invalid, NotFound, Refused
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import db
 from lms.mail.kinds import MailKind
 from lms.mail.outbox import OutboxMail
 from lms.mail.rendering import render

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import select
 
 from lms.catalogue.models import Series
-from lms.core.db import action, db
-from lms.core.roles import Actor, Role
+from lms.core.base.roles import Actor, Role
+from lms.core.database.session import action, db
 from lms.enrolment.models import CountryQuota
 from lms.mail.outbox import OutboxMail
 from lms.nominations.actions.invitations import TEMPLATE

@@ -10,9 +10,9 @@ from sqlalchemy import func, select
 from lms.catalogue.actions.states import cancel_lecture
 from lms.catalogue.models import Series
 from lms.catalogue.queries.lectures import list_lectures
-from lms.core.db import db
-from lms.core.errors import Invalid, NotFound, Refused
-from lms.core.roles import SYSTEM, Actor, Role
+from lms.core.base.errors import Invalid, NotFound, Refused
+from lms.core.base.roles import SYSTEM, Actor, Role
+from lms.core.database.session import db
 from lms.enrolment.actions.places import enrol, withdraw
 from lms.enrolment.models import EnrolmentSource, EnrolmentStatus, SeatEntry
 from lms.enrolment.queries.rows import find_enrolment

@@ -11,10 +11,10 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from lms.core import clock
-from lms.core.db import action, db
-from lms.core.roles import SYSTEM
-from lms.core.tables import read_table
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import action, db
+from lms.core.storage.tables import read_table
+from lms.core.time import clock
 from lms.nominations.actions.nominating import nominate
 from lms.nominations.models import Nomination
 from lms.people.actions.files import PersonRow

@@ -12,10 +12,10 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
 from lms.catalogue.models import Series
-from lms.core import clock
-from lms.core.audit import AuditEntry
-from lms.core.db import action, db
-from lms.core.roles import SYSTEM
+from lms.core.base.roles import SYSTEM
+from lms.core.database.audit import AuditEntry
+from lms.core.database.session import action, db
+from lms.core.time import clock
 from lms.mail.outbox import OutboxMail
 from lms.nominations.actions.nominating import nominate
 from lms.nominations.actions.profile_requests import TEMPLATE

@@ -15,10 +15,10 @@ from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from lms.catalogue.models import Series
-from lms.core import clock
-from lms.core.db import db
-from lms.core.roles import SYSTEM, Actor
-from lms.core.tables import read_table
+from lms.core.base.roles import SYSTEM, Actor
+from lms.core.database.session import db
+from lms.core.storage.tables import read_table
+from lms.core.time import clock
 from lms.enrolment.actions.places import enrol
 from lms.nominations.actions import files
 from lms.nominations.actions.answering import decline

@@ -10,9 +10,9 @@ from apiflask import APIFlask
 from sqlalchemy import func, select
 
 from lms.catalogue.models import Series
-from lms.core.db import db
-from lms.core.errors import Forbidden, Invalid, NotFound, Refused
-from lms.core.roles import SYSTEM, Actor
+from lms.core.base.errors import Forbidden, Invalid, NotFound, Refused
+from lms.core.base.roles import SYSTEM, Actor
+from lms.core.database.session import db
 from lms.enrolment.actions.places import enrol
 from lms.enrolment.models import CountryQuota, SeatEntry
 from lms.mail.sending import send_due

@@ -8,11 +8,11 @@ import pytest
 from sqlalchemy import func, select
 
 from lms.catalogue.models import Series
-from lms.core import jobs
-from lms.core.db import db
-from lms.core.errors import NotFound, TooLarge
-from lms.core.roles import SYSTEM, Actor, Role
-from lms.core.staged import KEPT
+from lms.core.background import jobs
+from lms.core.base.errors import NotFound, TooLarge
+from lms.core.base.roles import SYSTEM, Actor, Role
+from lms.core.database.session import db
+from lms.core.storage.staged import KEPT
 from lms.enrolment.actions.places import enrol
 from lms.mail.outbox import OutboxMail
 from lms.nominations.actions import files

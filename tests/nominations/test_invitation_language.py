@@ -13,9 +13,9 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from lms.catalogue.models import Series
-from lms.core import clock
-from lms.core.db import action, db
-from lms.core.roles import SYSTEM, Actor, Role
+from lms.core.base.roles import SYSTEM, Actor, Role
+from lms.core.database.session import action, db
+from lms.core.time import clock
 from lms.mail.outbox import OutboxMail
 from lms.nominations.actions.answering import Acceptance, accept
 from lms.nominations.actions.invitations import TEMPLATE, remind

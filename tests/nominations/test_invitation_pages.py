@@ -16,9 +16,9 @@ from werkzeug.test import TestResponse
 
 from lms.catalogue.actions.states import cancel_lecture
 from lms.catalogue.queries.lectures import list_lectures
-from lms.core import clock
-from lms.core.db import db
-from lms.core.roles import SYSTEM, Actor, Role
+from lms.core.base.roles import SYSTEM, Actor, Role
+from lms.core.database.session import db
+from lms.core.time import clock
 from lms.enrolment.models import EnrolmentStatus
 from lms.enrolment.queries.rows import find_enrolment
 from lms.nominations.actions.nominating import nominate, withdraw_nominations

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from lms.catalogue.models import Series
-from lms.core.lists import ListRequest
-from lms.core.roles import SYSTEM, Actor, Role
+from lms.core.base.lists import ListRequest
+from lms.core.base.roles import SYSTEM, Actor, Role
 from lms.enrolment.queries.seat_entries import LedgerLine, list_ledger
 from lms.nominations.actions.forgetting import forget_old
 from lms.nominations.actions.nominating import nominate, withdraw_nominations

@@ -15,10 +15,11 @@ from sqlalchemy import event, select
 from werkzeug.test import TestResponse
 
 from lms.catalogue.actions.translations import translate_series
-from lms.core import clock, files
-from lms.core.audit import AuditEntry
-from lms.core.db import db
-from lms.core.roles import SYSTEM, Role
+from lms.core.base.roles import SYSTEM, Role
+from lms.core.database.audit import AuditEntry
+from lms.core.database.session import db
+from lms.core.storage import files
+from lms.core.time import clock
 from lms.enrolment.quota_files import QuotaRow, StagedQuotas
 from lms.enrolment.quotas import set_quotas
 from lms.nominations.actions.nominating import submit_drafts, withdraw_nominations

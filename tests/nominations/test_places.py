@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from lms.core import clock
-from lms.core.roles import SYSTEM
+from lms.core.base.roles import SYSTEM
+from lms.core.time import clock
 from lms.nominations.actions.nominating import nominate
 from lms.people.actions.files import PersonRow
 from lms.people.queries.countries import get_country

@@ -18,9 +18,9 @@ from flask.testing import FlaskClient
 from sqlalchemy import Engine, event
 
 from lms.catalogue.models import Series
-from lms.core import clock
-from lms.core.db import db
-from lms.core.roles import SYSTEM
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import db
+from lms.core.time import clock
 from lms.nominations.actions.decision_batches import preview_decision
 from lms.nominations.actions.nominating import nominate
 from lms.nominations.models import Decision

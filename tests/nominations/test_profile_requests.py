@@ -12,10 +12,10 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
 from lms.catalogue.models import Series
-from lms.core import clock
-from lms.core.db import db
-from lms.core.errors import Invalid, NotFound, Refused
-from lms.core.roles import SYSTEM, Actor
+from lms.core.base.errors import Invalid, NotFound, Refused
+from lms.core.base.roles import SYSTEM, Actor
+from lms.core.database.session import db
+from lms.core.time import clock
 from lms.mail.outbox import OutboxMail
 from lms.nominations.actions.files import nominate_file, preview_file
 from lms.nominations.actions.profile_requests import (

@@ -11,9 +11,9 @@ from apiflask import APIFlask
 from sqlalchemy import func, select
 
 from lms.catalogue.models import Series
-from lms.core.db import db
-from lms.core.errors import NotFound, Refused
-from lms.core.roles import Actor, Role
+from lms.core.base.errors import NotFound, Refused
+from lms.core.base.roles import Actor, Role
+from lms.core.database.session import db
 from lms.enrolment.models import Enrolment, EnrolmentStatus, SeatEntry
 from lms.mail.outbox import OutboxMail
 from lms.nominations.actions.answering import Acceptance, accept

@@ -24,9 +24,9 @@ from lms.certificates.actions import batch_render
 from lms.certificates.actions.awards import issue_certificates
 from lms.certificates.models import Certificate
 from lms.config import Config
-from lms.core import jobs
-from lms.core.db import db
-from lms.core.roles import SYSTEM
+from lms.core.background import jobs
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import db
 from lms.mail import sending
 from lms.operations.initialise import prepare
 from tests.factories import Make

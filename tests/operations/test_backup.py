@@ -20,13 +20,14 @@ from lms.certificates.actions.awards import revoke, withdraw
 from lms.certificates.models import Certificate, CertificateState
 from lms.certificates.verification.file_verification import VerdictState, verdict_of_file
 from lms.config import Config
-from lms.core import files, journal, schema
-from lms.core.audit import record
-from lms.core.db import action, db
-from lms.core.errors import Refused
-from lms.core.jobs import Job, JobState, request_job
-from lms.core.process_heartbeats import record_heartbeat
-from lms.core.roles import SYSTEM, Role
+from lms.core.background.jobs import Job, JobState, request_job
+from lms.core.background.processes import record_heartbeat
+from lms.core.base.errors import Refused
+from lms.core.base.roles import SYSTEM, Role
+from lms.core.database import schema
+from lms.core.database.audit import record
+from lms.core.database.session import action, db
+from lms.core.storage import files, journal
 from lms.mail.outbox import OutboxMail, post_mail
 from lms.operations import manifest
 from lms.operations import restore as restoring

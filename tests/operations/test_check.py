@@ -10,11 +10,12 @@ import pytest
 from sqlalchemy import select, text
 
 from lms.certificates.models import Certificate, CertificateState
-from lms.core import clock, files
-from lms.core.db import action, db
-from lms.core.jobs import request_job
-from lms.core.process_heartbeats import record_heartbeat, remove_heartbeat
-from lms.core.roles import SYSTEM
+from lms.core.background.jobs import request_job
+from lms.core.background.processes import record_heartbeat, remove_heartbeat
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import action, db
+from lms.core.storage import files
+from lms.core.time import clock
 from lms.mail.bounce_mailbox import MailboxAddress, MailboxFault, claim, note_fault, note_read
 from lms.mail.outbox import post_mail
 from lms.operations.backup import take_backup

@@ -16,9 +16,9 @@ from sqlalchemy import create_engine, make_url, text
 
 from lms.app import create_app
 from lms.config import Config
-from lms.core import schema
-from lms.core.db import db
-from lms.core.errors import Refused
+from lms.core.base.errors import Refused
+from lms.core.database import schema
+from lms.core.database.session import db
 from lms.operations import databases
 from lms.operations.initialise import COPIES, copy_before, initialise
 from tests.later_migration import add_later_migration

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lms.config import SETTINGS
-from lms.core.process_heartbeats import ProcessKind, record_heartbeat
+from lms.core.background.processes import ProcessKind, record_heartbeat
 from lms.operations.checks import nginx
 from lms.operations.checks.machines import check_machines, check_media_key
 from lms.operations.checks.model import CheckContext, Finding, Level

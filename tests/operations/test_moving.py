@@ -13,11 +13,11 @@ from lms.app import create_app
 from lms.certificates.queries.certificates import get_pdf
 from lms.certificates.verification.file_verification import VerdictState, verdict_of_file
 from lms.config import Config
-from lms.core import clock
-from lms.core.db import db
-from lms.core.errors import Refused
-from lms.core.process_heartbeats import record_heartbeat, remove_heartbeat
-from lms.core.roles import SYSTEM
+from lms.core.background.processes import record_heartbeat, remove_heartbeat
+from lms.core.base.errors import Refused
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import db
+from lms.core.time import clock
 from lms.operations import moving
 from lms.operations.databases import Tell
 from lms.operations.figures import headline

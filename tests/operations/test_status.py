@@ -8,8 +8,8 @@ import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
 
-from lms.core import clock
-from lms.core.process_heartbeats import record_heartbeat
+from lms.core.background.processes import record_heartbeat
+from lms.core.time import clock
 from lms.operations.check import CHECKS, OF_PAGE, WITHOUT_SCHEMA
 from tests.factories import Make
 

@@ -16,9 +16,9 @@ from sqlalchemy import text
 
 from lms.app import create_app
 from lms.config import Config
-from lms.core import schema
-from lms.core.db import db
-from lms.core.errors import Refused
+from lms.core.base.errors import Refused
+from lms.core.database import schema
+from lms.core.database.session import db
 from lms.operations import migrating
 from lms.operations.checks.database import check_schema
 from lms.operations.checks.model import CheckContext, Level

@@ -9,7 +9,7 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from lms.core.db import db
+from lms.core.database.session import db
 from lms.mail.outbox import OutboxMail
 from tests.forms import token_in
 

@@ -13,9 +13,9 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from lms.core import audit
-from lms.core.db import db
-from lms.core.errors import Refused
+from lms.core.base.errors import Refused
+from lms.core.database import audit
+from lms.core.database.session import db
 from lms.mail.bounces import stopped_among
 from lms.mail.outbox import MailState, OutboxMail
 from lms.mail.reasons import MailReason

@@ -10,7 +10,8 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 from pyotp import TOTP
 
-from lms.core import audit, clock
+from lms.core.database import audit
+from lms.core.time import clock
 from lms.mail.outbox import OutboxMail
 from lms.people.actions.factors import begin_second_factor, confirm_second_factor
 from lms.people.models import Person

@@ -14,10 +14,10 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 import lms
-from lms.core.audit import list_entries
-from lms.core.clock import now
-from lms.core.db import db
-from lms.core.roles import SYSTEM, Role
+from lms.core.base.roles import SYSTEM, Role
+from lms.core.database.audit import list_entries
+from lms.core.database.session import db
+from lms.core.time.clock import now
 from lms.mail.outbox import OutboxMail
 from lms.people.actions.persons import change_profile
 from lms.people.models import Person

@@ -8,8 +8,8 @@ import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
 
-from lms.core.db import db
-from lms.core.events import KEY, PeopleCountriesChanged, PersonNameCorrected
+from lms.core.base.events import KEY, PeopleCountriesChanged, PersonNameCorrected
+from lms.core.database.session import db
 from lms.people.models import Person
 from tests.factories import PASSWORD, Make
 

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from pyotp import TOTP
 
 from lms.cli.main import lms
-from lms.core import clock
+from lms.core.time import clock
 
 
 @pytest.fixture
@@ -55,8 +55,8 @@ def test_user_create_prints_a_link(data: Path) -> None:
 
 def test_a_second_factor_is_reset_at_the_server(data: Path) -> None:
     from lms.app import create_app
-    from lms.core import clock
-    from lms.core.db import db
+    from lms.core.database.session import db
+    from lms.core.time import clock
     from lms.people.actions.factors import begin_second_factor, confirm_second_factor
     from lms.people.queries.access import load_actor
     from lms.people.queries.factors import has_second_factor, second_factor_of

@@ -11,11 +11,11 @@ from babel import Locale
 from sqlalchemy import update
 
 from lms.catalogue.forms.base import codes_of
-from lms.core.db import db
-from lms.core.errors import Invalid
-from lms.core.i18n import LANGUAGES, cldr_locale
-from lms.core.resources import resource
-from lms.core.roles import SYSTEM
+from lms.core.base.errors import Invalid
+from lms.core.base.roles import SYSTEM
+from lms.core.base.settings import resource
+from lms.core.database.session import db
+from lms.core.text.i18n import LANGUAGES, cldr_locale
 from lms.people.actions.countries import load_countries
 from lms.people.actions.files import country_spellings, read_country
 from lms.people.models import Country

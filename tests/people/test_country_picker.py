@@ -12,7 +12,7 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 from sqlalchemy import delete
 
-from lms.core.db import db
+from lms.core.database.session import db
 from lms.people.forms import country_choices, grouped_choices
 from lms.people.models import Partnership
 from lms.people.queries.countries import countries_meant, country_ids, country_names

@@ -9,9 +9,9 @@ import pytest
 from flask import Flask
 from sqlalchemy import delete, func, select
 
-from lms.core.db import action, db
-from lms.core.errors import Forbidden, NotFound, Refused
-from lms.core.roles import SYSTEM
+from lms.core.base.errors import Forbidden, NotFound, Refused
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import action, db
 from lms.people.actions import block_comparison
 from lms.people.actions.comparisons import ask_for_comparison
 from lms.people.actions.duplicates import compare_waiting_people, mark_different, unmark_different

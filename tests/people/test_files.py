@@ -6,14 +6,14 @@ from datetime import date, datetime
 
 import pytest
 
-from lms.core.errors import Forbidden, Invalid, WrongKind
-from lms.core.imports import ImportAnswer
-from lms.core.roles import SYSTEM
+from lms.core.base.errors import Forbidden, Invalid, WrongKind
+from lms.core.base.import_answers import ImportAnswer
+from lms.core.base.roles import SYSTEM
 from lms.people.actions.files import publish_people, stage_people
 from lms.people.models import Sector
 from lms.people.queries.countries import country_by_code, country_id_of, country_names, list_countries
 from lms.people.queries.persons import find_person_by_email
-from lms.web.locale import speaking
+from lms.web.pages.locale import speaking
 from tests.factories import Make
 
 FILE = """country,full_name,E-mail,native_name,sector,gender,shoe size

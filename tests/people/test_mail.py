@@ -11,7 +11,7 @@ import pytest
 from apiflask import APIFlask
 from flask import current_app
 
-from lms.core.db import db
+from lms.core.database.session import db
 from lms.mail import outbox
 from lms.mail.outbox import OutboxMail
 from lms.mail.rendering import render

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import select
 
-from lms.core.db import action, db
-from lms.core.errors import NotFound
-from lms.core.roles import SYSTEM
+from lms.core.base.errors import NotFound
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import action, db
 from lms.mail.kinds import MailKind
 from lms.mail.outbox import MailState, OutboxMail, post_mails
 from lms.mail.sending import send_due

@@ -9,9 +9,9 @@ import pytest
 from apiflask import APIFlask
 from sqlalchemy import select
 
-from lms.core.db import action, db
-from lms.core.errors import Invalid, NotFound, Refused
-from lms.core.roles import SYSTEM, Role
+from lms.core.base.errors import Invalid, NotFound, Refused
+from lms.core.base.roles import SYSTEM, Role
+from lms.core.database.session import action, db
 from lms.people.actions.access import create_staff, create_token, disable_person, enable_person, grant_role
 from lms.people.actions.accounts import check_password, use_sign_in_link
 from lms.people.actions.attempts import WrongCredentials

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from argon2 import extract_parameters
 
-from lms.core.errors import Invalid
+from lms.core.base.errors import Invalid
 from lms.people import passwords
 from lms.people.rules import checked_password
 from tests.cheap import REAL_COSTS

@@ -8,11 +8,11 @@ import pytest
 from apiflask import APIFlask
 from sqlalchemy import select
 
-from lms.core.db import db
-from lms.core.errors import Forbidden, Invalid, NotFound, Refused
-from lms.core.events import KEY, MergeUndone, PeopleMerged, PersonErased
-from lms.core.roles import SYSTEM, Role
-from lms.core.sorting import sort_key
+from lms.core.base.errors import Forbidden, Invalid, NotFound, Refused
+from lms.core.base.events import KEY, MergeUndone, PeopleMerged, PersonErased
+from lms.core.base.roles import SYSTEM, Role
+from lms.core.database.session import db
+from lms.core.text.sorting import sort_key
 from lms.people.actions.accounts import check_password
 from lms.people.actions.countries import declare_partners, load_countries
 from lms.people.actions.files import publish_people, stage_people

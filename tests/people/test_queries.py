@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 import pytest
 
-from lms.core.roles import Role
+from lms.core.base.roles import Role
 from lms.people.actions.persons import change_profile
 from lms.people.queries.countries import countries_of, country_by_code, country_id_of, country_names
 from lms.people.queries.persons import contact_of, find_person_by_email, ids_by_email

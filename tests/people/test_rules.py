@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lms.core.errors import Invalid
+from lms.core.base.errors import Invalid
 from lms.people.rules import checked_address, checked_name, checked_password, email_key
 
 

@@ -16,10 +16,11 @@ from sqlalchemy import update
 
 from lms.app import create_app
 from lms.config import Config
-from lms.core import audit, clock
-from lms.core.db import action, db
-from lms.core.errors import Refused
-from lms.core.roles import SYSTEM, Role
+from lms.core.base.errors import Refused
+from lms.core.base.roles import SYSTEM, Role
+from lms.core.database import audit
+from lms.core.database.session import action, db
+from lms.core.time import clock
 from lms.mail.outbox import OutboxMail
 from lms.people.actions.access import create_staff
 from lms.people.actions.attempts import WrongCode
@@ -29,7 +30,7 @@ from lms.people.actions.privacy import erase_person, export_person
 from lms.people.models import Person, SecondFactor
 from lms.people.queries.factors import has_second_factor, second_factor_of
 from lms.people.queries.persons import addresses_of
-from lms.web import second_factor
+from lms.web.request import identity
 from tests.factories import PASSWORD, Make
 from tests.forms import token_in
 
@@ -454,4 +455,4 @@ def test_off_is_obeyed_in_a_demonstration_only(tmp_path: Path, setting: str, dem
         config.demonstration_mark.write_text("{}")
     app = create_app(config)
     with app.app_context():
-        assert second_factor.is_needed() is (not demonstration or setting == "on")
+        assert identity.is_needed() is (not demonstration or setting == "on")

@@ -16,11 +16,11 @@ from sqlalchemy import select, text, update
 from lms.app import create_app
 from lms.cli.main import lms
 from lms.config import Config
-from lms.core import clock
-from lms.core.db import action, db
-from lms.core.errors import Refused
-from lms.core.roles import SYSTEM
-from lms.core.secret_key import begin_rotation, end_rotation, read_secrets
+from lms.core.base.errors import Refused
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import action, db
+from lms.core.storage.secret_keys import begin_rotation, end_rotation, read_secrets
+from lms.core.time import clock
 from lms.enrolment.actions.calendars import make_address
 from lms.enrolment.calendars import own_address
 from lms.live.tokens import make_token
@@ -232,7 +232,7 @@ def test_a_rotation_that_was_cut_short_can_be_begun_again(folder: Path) -> None:
 
 
 def test_a_lost_secret_leaves_the_recovery_codes(app: APIFlask, make: Make, capfd: pytest.CaptureFixture[str]) -> None:
-    from lms.core.logs import configure
+    from lms.core.base.logs import configure
 
     person = make.person(password=PASSWORD)
     by, at = make.actor(person), clock.now()

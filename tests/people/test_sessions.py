@@ -13,10 +13,11 @@ from flask.testing import FlaskClient
 from sqlalchemy import event, func, select
 from sqlalchemy.exc import OperationalError
 
-from lms.core import audit, clock
-from lms.core.db import action, db
-from lms.core.errors import NotFound
-from lms.core.roles import SYSTEM
+from lms.core.base.errors import NotFound
+from lms.core.base.roles import SYSTEM
+from lms.core.database import audit
+from lms.core.database.session import action, db
+from lms.core.time import clock
 from lms.mail.outbox import OutboxMail
 from lms.people.actions.merging import merge_people, undo_merge
 from lms.people.actions.privacy import erase_person, export_person

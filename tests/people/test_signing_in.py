@@ -19,7 +19,7 @@ from lms.people.actions.accounts import check_password
 from lms.people.actions.attempts import TooManyFailures, WrongCredentials
 from lms.people.queries.countries import countries_of, country_by_code
 from lms.people.queries.persons import contact_of, find_person_by_email
-from lms.web.limits import limiter
+from lms.web.request.limits import limiter
 from tests.factories import PASSWORD, Make
 from tests.languages import offering
 
@@ -287,8 +287,8 @@ def test_a_link_signs_in_after_one_press(make: Make, client: FlaskClient, post: 
 def test_a_staff_link_leads_to_a_password(app: APIFlask, make: Make, client: FlaskClient, post: Post, at: Any) -> None:
     by = make.administrator()
     with app.app_context():
-        from lms.core import clock
-        from lms.core.roles import Role
+        from lms.core.base.roles import Role
+        from lms.core.time import clock
 
         secret = create_staff("i@example.org", "Ines", Role.INSTRUCTOR, None, by=by, at=clock.now())
     assert post(f"/sign-in/{secret}", password="a long enough one").status_code == 302

@@ -11,7 +11,7 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
-from lms.core.db import action, db
+from lms.core.database.session import action, db
 from lms.mail.outbox import OutboxMail
 from lms.people.actions.accounts import KnownDevice, check_password
 from lms.people.actions.attempts import TooManyFailures, WrongCredentials

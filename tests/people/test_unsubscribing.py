@@ -8,8 +8,8 @@ import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
 
-from lms.core import clock
-from lms.core.roles import SYSTEM
+from lms.core.base.roles import SYSTEM
+from lms.core.time import clock
 from lms.mail.kinds import DECLINABLE, MailKind
 from lms.mail.outbox import OutboxMail
 from lms.mail.rendering import render

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from lms.catalogue.models import Lecture
-from lms.core import clock, files
-from lms.core.db import action, db
-from lms.core.ffmpeg import find_ffmpeg
+from lms.core.database.session import action, db
+from lms.core.storage import files
+from lms.core.storage.programs import find_ffmpeg
+from lms.core.time import clock
 from lms.streaming.models import Epoch, Stream, StreamSession, StreamState, Track
 from lms.streaming.queries import find_stream
 from lms.streaming.stream_packager import StreamPackager

@@ -15,9 +15,11 @@ from sqlalchemy import select
 from lms.attendance.actions.closing import close_attendance
 from lms.catalogue.actions.lectures import edit_lecture
 from lms.catalogue.models import Lecture, LectureState
-from lms.core import clock, files, jobs
-from lms.core.db import db
-from lms.core.roles import SYSTEM
+from lms.core.background import jobs
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import db
+from lms.core.storage import files
+from lms.core.time import clock
 from lms.mail.outbox import OutboxMail
 from lms.mail.stops import stop_unwanted
 from lms.people.queries.persons import Contact, contact_of

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from lms.catalogue.actions.states import end_lecture
 from lms.catalogue.models import Lecture
-from lms.core import clock
+from lms.core.time import clock
 from lms.recordings.actions import trim
 from lms.recordings.queries import RecordingState, get_recording
 from lms.streaming.actions import (

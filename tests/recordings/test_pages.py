@@ -14,12 +14,14 @@ from lms.attendance.actions.closing import close_attendance
 from lms.catalogue.actions.states import undo_start
 from lms.catalogue.actions.translations import translate_lecture
 from lms.catalogue.models import Lecture
-from lms.core import clock, files, jobs
-from lms.core.db import action, db
-from lms.core.errors import Refused
-from lms.core.jobs import Job, JobState
-from lms.core.locked_folders import locked_folder
-from lms.core.roles import SYSTEM
+from lms.core.background import jobs
+from lms.core.background.jobs import Job, JobState
+from lms.core.base.errors import Refused
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import action, db
+from lms.core.storage import files
+from lms.core.storage.locks import locked_folder
+from lms.core.time import clock
 from lms.recordings import downloads, uploads
 from lms.streaming.models import Epoch, Stream, Track
 from lms.streaming.queries import find_stream, list_chapters, replay_parts, stream_status

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lms.core.errors import Invalid
+from lms.core.base.errors import Invalid
 from lms.recordings.rules import (
     MAX_CHAPTERS,
     MAX_TITLE,

@@ -17,12 +17,13 @@ from lms.attendance.models.credits import Credit, Outcome
 from lms.attendance.queries.outcomes import counted_ms
 from lms.catalogue.actions.pauses import measure_pauses
 from lms.catalogue.models import Lecture, LecturePause
-from lms.core import clock, files
-from lms.core.db import action, db
-from lms.core.errors import Busy, DomainError, Invalid, Refused, WrongKind
-from lms.core.ffmpeg import find_ffmpeg
-from lms.core.machine_locks import holding
-from lms.core.roles import SYSTEM, Actor
+from lms.core.base.errors import Busy, DomainError, Invalid, Refused, WrongKind
+from lms.core.base.roles import SYSTEM, Actor
+from lms.core.database.session import action, db
+from lms.core.storage import files
+from lms.core.storage.locks import holding
+from lms.core.storage.programs import find_ffmpeg
+from lms.core.time import clock
 from lms.live.actions import report_played
 from lms.recordings import actions, uploads
 from lms.recordings.queries import RecordingState, get_recording

@@ -9,7 +9,7 @@ import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
 
-from lms.core.roles import SYSTEM
+from lms.core.base.roles import SYSTEM
 from lms.reports.actions.public import refresh_public_figures
 from lms.reports.rules import FIGURES
 from tests.factories import Make

@@ -11,10 +11,10 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from lms.core import jobs
-from lms.core.audit import AuditEntry
-from lms.core.db import action, db
-from lms.core.roles import SYSTEM, Role
+from lms.core.background import jobs
+from lms.core.base.roles import SYSTEM, Role
+from lms.core.database.audit import AuditEntry
+from lms.core.database.session import action, db
 from tests.factories import Make
 from tests.reports.world import World
 

@@ -16,9 +16,9 @@ from lms.attendance.models.credits import Outcome
 from lms.attendance.models.evidence import Source
 from lms.catalogue.models import CertificateKind, LectureState
 from lms.certificates.models import CertificateState
-from lms.core.db import db
-from lms.core.errors import Invalid, NotFound
-from lms.core.roles import SYSTEM
+from lms.core.base.errors import Invalid, NotFound
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import db
 from lms.people.models import Gender, Sector
 from lms.reports import recount
 from lms.reports.queries.figures import count

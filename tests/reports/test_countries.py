@@ -11,8 +11,8 @@ from sqlalchemy import delete, select
 from lms.attendance.actions.corrections import correct
 from lms.attendance.models.credits import Outcome
 from lms.certificates.actions.awards import issue_certificates
-from lms.core.db import db
-from lms.core.roles import SYSTEM
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import db
 from lms.enrolment.actions.places import enrol
 from lms.enrolment.queries.rows import country_on
 from lms.people.actions.persons import change_profile

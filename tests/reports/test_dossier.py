@@ -17,8 +17,8 @@ from sqlalchemy import update
 
 from lms.attendance.models.evidence import Source
 from lms.catalogue.models import Lecture, LectureState, Series
-from lms.core.errors import Forbidden, NotFound
-from lms.core.roles import ANONYMOUS, SYSTEM, Role
+from lms.core.base.errors import Forbidden, NotFound
+from lms.core.base.roles import ANONYMOUS, SYSTEM, Role
 from lms.enrolment.models import CountryQuota
 from lms.people.models import Person, Sector
 from lms.reports.actions.opening_balances import create_opening_set, publish_opening, stage_opening

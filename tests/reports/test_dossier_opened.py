@@ -13,8 +13,8 @@ from sqlalchemy import update
 
 from lms.attendance.models.evidence import Source
 from lms.catalogue.models import LectureState
-from lms.core.errors import Forbidden
-from lms.core.roles import SYSTEM, Role
+from lms.core.base.errors import Forbidden
+from lms.core.base.roles import SYSTEM, Role
 from lms.enrolment.models import EnrolmentSource, EnrolmentStatus
 from lms.enrolment.queries.people import list_undecided
 from lms.people.models import Gender, Person, Sector

@@ -15,11 +15,11 @@ from flask.testing import FlaskClient
 
 from lms.catalogue.models import CertificateKind, Lecture
 from lms.certificates.models import Award
-from lms.core.db import db
-from lms.core.errors import Forbidden, NotFound
-from lms.core.lists import ListRequest
-from lms.core.roles import SYSTEM, Actor, Role
-from lms.core.sorting import sort_key
+from lms.core.base.errors import Forbidden, NotFound
+from lms.core.base.lists import ListRequest
+from lms.core.base.roles import SYSTEM, Actor, Role
+from lms.core.database.session import db
+from lms.core.text.sorting import sort_key
 from lms.people.models import Person
 from lms.reports.documents.tables import TABLES
 from lms.reports.models import OpeningRow, OpeningSet

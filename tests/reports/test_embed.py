@@ -10,7 +10,7 @@ import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
 
-from lms.core.roles import SYSTEM, Role
+from lms.core.base.roles import SYSTEM, Role
 from lms.reports.actions.public import refresh_public_figures
 from tests.factories import Make
 from tests.languages import offering

@@ -16,12 +16,14 @@ from python_calamine import CalamineWorkbook
 from sqlalchemy import select, text, update
 from werkzeug.test import TestResponse
 
-from lms.core import clock, files, jobs
-from lms.core.audit import AuditEntry
-from lms.core.db import action, db
-from lms.core.errors import Forbidden, Invalid, NotFound, Refused
-from lms.core.jobs import Job, JobState
-from lms.core.roles import SYSTEM, Role
+from lms.core.background import jobs
+from lms.core.background.jobs import Job, JobState
+from lms.core.base.errors import Forbidden, Invalid, NotFound, Refused
+from lms.core.base.roles import SYSTEM, Role
+from lms.core.database.audit import AuditEntry
+from lms.core.database.session import action, db
+from lms.core.storage import files
+from lms.core.time import clock
 from lms.people.actions.privacy import erase_person
 from lms.people.models import Gender, Person, PersonEmail, RoleGrant, Sector
 from lms.reports.actions.exports import (

@@ -30,11 +30,11 @@ from lms.catalogue.queries.pauses import find_pause
 from lms.certificates import numbers
 from lms.certificates.actions.awards import revoke, withdraw
 from lms.certificates.models import AWARDS, Certificate
-from lms.core import clock
-from lms.core.cache_versions import touch
-from lms.core.db import action, db
-from lms.core.errors import DomainError
-from lms.core.roles import SYSTEM
+from lms.core.base.errors import DomainError
+from lms.core.base.roles import SYSTEM
+from lms.core.database.cache_versions import touch
+from lms.core.database.session import action, db
+from lms.core.time import clock
 from lms.enrolment.actions.places import enrol
 from lms.enrolment.models import REGISTRATIONS
 from lms.people.actions.merging import DETAILS, merge_people, undo_merge

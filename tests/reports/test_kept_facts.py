@@ -10,8 +10,8 @@ import pytest
 from apiflask import APIFlask
 from sqlalchemy import update
 
-from lms.core.db import action, db
-from lms.core.roles import SYSTEM
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import action, db
 from lms.enrolment.models import Enrolment
 from lms.people.models import Country, Person
 from lms.reports.queries import facts

@@ -16,10 +16,10 @@ from sqlalchemy import event, insert, update
 from lms.attendance.models.credits import Outcome
 from lms.attendance.models.evidence import Presence, Source
 from lms.catalogue.models import Lecture, LectureState, Series, SeriesInstructor
-from lms.core import clock
-from lms.core.db import db
-from lms.core.errors import Forbidden, NotFound
-from lms.core.roles import SYSTEM, Role
+from lms.core.base.errors import Forbidden, NotFound
+from lms.core.base.roles import SYSTEM, Role
+from lms.core.database.session import db
+from lms.core.time import clock
 from lms.enrolment.models import Enrolment
 from lms.reports.queries.figures import count
 from lms.reports.queries.lecture import get_lecture_report

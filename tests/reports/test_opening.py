@@ -12,10 +12,10 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
-from lms.core.audit import AuditEntry
-from lms.core.db import db
-from lms.core.errors import Forbidden, Invalid, Refused
-from lms.core.roles import ANONYMOUS, SYSTEM
+from lms.core.base.errors import Forbidden, Invalid, Refused
+from lms.core.base.roles import ANONYMOUS, SYSTEM
+from lms.core.database.audit import AuditEntry
+from lms.core.database.session import db
 from lms.reports import recount
 from lms.reports import snapshots as codec
 from lms.reports.actions.opening_balances import (

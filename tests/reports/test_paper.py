@@ -11,7 +11,8 @@ import pikepdf
 import pytest
 from apiflask import APIFlask
 
-from lms.core import clock, typesetting
+from lms.core.text import typesetting
+from lms.core.time import clock
 from lms.operations.checks.model import CheckContext, Level
 from lms.operations.checks.service import check_fonts
 from lms.reports.documents import paper

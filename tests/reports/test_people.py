@@ -11,8 +11,8 @@ from apiflask import APIFlask
 from lms.attendance.actions.credits import credit_lecture
 from lms.attendance.models.evidence import Presence, Source
 from lms.certificates.models import CertificateState
-from lms.core import clock
-from lms.core.roles import SYSTEM
+from lms.core.base.roles import SYSTEM
+from lms.core.time import clock
 from lms.people.actions.merging import merge_people, undo_merge
 from lms.people.actions.privacy import erase_person
 from lms.reports import recount

@@ -12,9 +12,9 @@ from apiflask import APIFlask
 from sqlalchemy import update
 
 from lms.catalogue.models import CertificateKind, Policy
-from lms.core.db import db
-from lms.core.errors import Forbidden, NotFound
-from lms.core.roles import ANONYMOUS, SYSTEM, Actor, Role
+from lms.core.base.errors import Forbidden, NotFound
+from lms.core.base.roles import ANONYMOUS, SYSTEM, Actor, Role
+from lms.core.database.session import db
 from lms.reports.actions.public import KEPT, refresh_public_figures, refresh_when_due
 from lms.reports.models import PublicAnswer, PublicFigures
 from lms.reports.queries.figures import FigureReport, count

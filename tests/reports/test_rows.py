@@ -10,8 +10,8 @@ from apiflask import APIFlask
 
 from lms.attendance.models.credits import Outcome
 from lms.attendance.models.evidence import Source
-from lms.core.db import db
-from lms.core.roles import SYSTEM
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import db
 from lms.people.models import Gender, Sector
 from lms.reports import exports as rows
 from lms.reports.queries.figures import count

@@ -11,9 +11,9 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
-from lms.core import clock
-from lms.core.db import db
-from lms.core.errors import Forbidden, Invalid, NotFound, Refused
+from lms.core.base.errors import Forbidden, Invalid, NotFound, Refused
+from lms.core.database.session import db
+from lms.core.time import clock
 from lms.people.actions.merging import merge_people
 from lms.people.actions.privacy import erase_person, export_person
 from lms.reports.actions import saved as actions

@@ -17,7 +17,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import OperationalError
 
 from lms.catalogue.models import Series
-from lms.core.db import db
+from lms.core.database.session import db
 from lms.mail import rendering
 from lms.mail.outbox import OutboxMail
 from lms.mail.sending import send_due

@@ -16,9 +16,9 @@ from flask.testing import FlaskClient
 from python_calamine import CalamineWorkbook
 from sqlalchemy import func, select, update
 
-from lms.core.db import db
-from lms.core.errors import Forbidden, Invalid, Refused
-from lms.core.roles import ANONYMOUS, SYSTEM, Role
+from lms.core.base.errors import Forbidden, Invalid, Refused
+from lms.core.base.roles import ANONYMOUS, SYSTEM, Role
+from lms.core.database.session import db
 from lms.reports import snapshots as codec
 from lms.reports.actions.public import refresh_public_figures
 from lms.reports.actions.snapshots import Attached, publish_snapshot, withdraw_snapshot

@@ -11,11 +11,10 @@ from sqlalchemy import delete, insert, select
 
 from lms.attendance.facts import columns_from, pack, unpack
 from lms.certificates.models import AWARDS
-from lms.core.cache_versions import Stamp, touch
-from lms.core.db import action, db
-from lms.core.errors import Forbidden
-from lms.core.process_cache import memory
-from lms.core.roles import ANONYMOUS, SYSTEM
+from lms.core.base.errors import Forbidden
+from lms.core.base.roles import ANONYMOUS, SYSTEM
+from lms.core.database.cache_versions import Stamp, memory, touch
+from lms.core.database.session import action, db
 from lms.enrolment.models import REGISTRATIONS, Enrolment
 from lms.reports.actions.public import store_series_facts
 from lms.reports.facts.segments import SERIES_FACTS
@@ -82,7 +81,7 @@ def test_a_new_process_reads_what_is_stored_until_it_changes(
         assert read == []
 
         # in another reporting zone days are others: nothing of it is used
-        monkeypatch.setattr("lms.core.clock.reporting_zone", lambda: "America/Lima")
+        monkeypatch.setattr("lms.core.time.clock.reporting_zone", lambda: "America/Lima")
         assert counted() == (3, 1)
         assert [name for name, _ids in read] == ["_registrations", "_certificates"]
         with pytest.raises(Forbidden):

@@ -15,8 +15,8 @@ from python_calamine import CalamineWorkbook
 from werkzeug.test import TestResponse
 
 from lms.catalogue.queries.policies import current_policy
-from lms.core import clock
-from lms.core.roles import SYSTEM
+from lms.core.base.roles import SYSTEM
+from lms.core.time import clock
 from lms.reports.actions.public import refresh_public_figures
 from lms.reports.documents import totals
 from lms.reports.rules import FIGURES

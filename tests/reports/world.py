@@ -13,9 +13,9 @@ from lms.attendance.models.credits import Correction, Credit, Outcome
 from lms.attendance.models.evidence import Source
 from lms.catalogue.models import CertificateKind, Delivery, Lecture, LectureState, Policy, Series, Visibility
 from lms.certificates.models import Award, Certificate, CertificateState
-from lms.core.cache_versions import Stamp
-from lms.core.clock import day_of
-from lms.core.db import Base, db
+from lms.core.database.cache_versions import Stamp
+from lms.core.database.session import Base, db
+from lms.core.time.clock import day_of
 from lms.enrolment.models import Enrolment, EnrolmentSource, EnrolmentStatus
 from lms.people.models import BEGINNING, Country, Gender, Partnership, Person, PersonCountry, Sector
 from lms.people.queries.countries import countries_of

@@ -13,10 +13,11 @@ from PIL import Image
 from sqlalchemy import func, select
 
 from lms.catalogue.models import Lecture, LectureState, Series
-from lms.core import clock, files
-from lms.core.db import db
-from lms.core.errors import Forbidden, Invalid, NotFound, Refused
-from lms.core.roles import ANONYMOUS, Actor
+from lms.core.base.errors import Forbidden, Invalid, NotFound, Refused
+from lms.core.base.roles import ANONYMOUS, Actor
+from lms.core.database.session import db
+from lms.core.storage import files
+from lms.core.time import clock
 from lms.people.models import Person
 from lms.speakers import actions, queries
 from lms.speakers.actions import SpeakerInput

@@ -8,7 +8,7 @@ from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
-from lms.core.ffmpeg import find_ffmpeg
+from lms.core.storage.programs import find_ffmpeg
 from lms.streaming.webm import WebmIndex
 
 

@@ -16,9 +16,9 @@ import pytest
 from werkzeug.serving import make_server
 
 from lms.app import create_app
-from lms.core import clock
-from lms.core.db import db
-from lms.core.roles import SYSTEM
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import db
+from lms.core.time import clock
 from lms.operations.checks.nginx import EXAMPLE_KEY
 from lms.people.actions.countries import load_countries
 from lms.streaming.webm import MAGIC

@@ -19,10 +19,12 @@ import pytest
 from apiflask import APIFlask
 
 from lms.catalogue.models import Lecture
-from lms.core import clock, files, leases
-from lms.core.db import action, db
-from lms.core.ffmpeg import find_ffmpeg
-from lms.core.roles import Actor
+from lms.core.background import leases
+from lms.core.base.roles import Actor
+from lms.core.database.session import action, db
+from lms.core.storage import files
+from lms.core.storage.programs import find_ffmpeg
+from lms.core.time import clock
 from lms.streaming import packager, stream_packager
 from lms.streaming.actions import begin_streaming, end_streams, stop_streaming
 from lms.streaming.chunk_store import store_chunk

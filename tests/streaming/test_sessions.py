@@ -13,9 +13,10 @@ from sqlalchemy import func, select
 from lms.catalogue.actions.pauses import pause_lecture
 from lms.catalogue.actions.states import end_lecture, reopen_lecture, start_lecture
 from lms.catalogue.models import Lecture, LectureState
-from lms.core import clock, files
-from lms.core.db import db
-from lms.core.errors import Forbidden, Invalid, Refused
+from lms.core.base.errors import Forbidden, Invalid, Refused
+from lms.core.database.session import db
+from lms.core.storage import files
+from lms.core.time import clock
 from lms.streaming.actions import (
     begin_epoch,
     begin_streaming,

@@ -14,8 +14,9 @@ from sqlalchemy import update
 from werkzeug.test import TestResponse
 
 from lms.catalogue.actions.states import end_lecture
-from lms.core import clock, files
-from lms.core.db import action, db
+from lms.core.database.session import action, db
+from lms.core.storage import files
+from lms.core.time import clock
 from lms.people.actions.access import disable_person
 from lms.people.models import RoleGrant
 from lms.streaming.actions import note_packaged, remove_streams

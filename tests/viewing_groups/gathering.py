@@ -10,9 +10,9 @@ from sqlalchemy import select
 from lms.attendance.models.credits import Credit, Outcome
 from lms.attendance.models.evidence import Presence, Source
 from lms.catalogue.models import Lecture, Series
-from lms.core import clock
-from lms.core.db import action, db
-from lms.core.roles import SYSTEM, Actor
+from lms.core.base.roles import SYSTEM, Actor
+from lms.core.database.session import action, db
+from lms.core.time import clock
 from lms.people.models import Person
 from lms.viewing_groups import queries as viewing
 from lms.viewing_groups.actions import groups

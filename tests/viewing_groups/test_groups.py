@@ -11,9 +11,9 @@ from sqlalchemy import select
 from lms.attendance.models.credits import Outcome
 from lms.attendance.models.evidence import Source
 from lms.attendance.models.groups import GroupEntry, ViewingGroup
-from lms.core.db import db
-from lms.core.errors import DomainError, Forbidden, Invalid, NotFound, Refused
-from lms.core.roles import ANONYMOUS
+from lms.core.base.errors import DomainError, Forbidden, Invalid, NotFound, Refused
+from lms.core.base.roles import ANONYMOUS
+from lms.core.database.session import db
 from lms.people.actions.merging import merge_people, undo_merge
 from lms.people.actions.privacy import erase_person, export_person
 from lms.viewing_groups import queries as viewing

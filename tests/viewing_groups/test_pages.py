@@ -12,7 +12,7 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from lms.core.db import db
+from lms.core.database.session import db
 from lms.people.models import Person
 from lms.viewing_groups.actions.groups import GroupInput, call_off, open_group
 from tests.factories import Make

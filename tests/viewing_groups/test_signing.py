@@ -15,15 +15,15 @@ from lms.attendance.models.groups import GroupSignature
 from lms.attendance.queries.history import get_history
 from lms.attendance.queries.persons import attendance_of_person
 from lms.attendance.queries.roster import get_row
-from lms.core.audit import list_entries
-from lms.core.db import db
-from lms.core.errors import Invalid, Refused
-from lms.core.roles import SYSTEM
+from lms.core.base.errors import Invalid, Refused
+from lms.core.base.roles import SYSTEM
+from lms.core.database.audit import list_entries
+from lms.core.database.session import db
 from lms.enrolment.queries.rows import find_enrolment
 from lms.people.models import Person
 from lms.viewing_groups.actions.groups import GroupInput, add_addresses, call_off, edit_group, open_group, tick
 from lms.viewing_groups.actions.signing import Basis, sign_group, take_back_signature
-from lms.web.locale import speaking
+from lms.web.pages.locale import speaking
 from tests.factories import Make
 from tests.languages import offering
 from tests.viewing_groups.gathering import DRAFT, TIMES, Story

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lms.web.assets import manifest
+from lms.web.pages.assets import manifest
 
 ROOT = Path(__file__).parents[2]
 BUILD = ROOT / "static/build"

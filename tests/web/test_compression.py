@@ -11,7 +11,7 @@ from backports import zstd
 from flask import Flask, Response
 from flask.testing import FlaskClient
 
-from lms.web import compression
+from lms.web.request import answers
 
 PAGE = "<p>Attended</p>" * 200
 GZIP = {"Accept-Encoding": "gzip"}
@@ -23,8 +23,8 @@ def browser(tmp_path: Path) -> FlaskClient:
     (tmp_path / "serai.1.css.gz").write_bytes(gzip.compress(b"p{color:red}" * 100))
     (tmp_path / "photo.png").write_bytes(b"png" * 1000)
     app = Flask("bare", static_folder=str(tmp_path), static_url_path="/static")
-    compression.init_app(app)
-    app.after_request(compression.compress)
+    answers.init_app(app)
+    app.after_request(answers.compress)
     app.add_url_rule("/page", "page", lambda: PAGE)
     app.add_url_rule("/wrong", "wrong", lambda: (PAGE, 422))
     app.add_url_rule("/list", "list", lambda: Response(PAGE, mimetype="text/csv"))

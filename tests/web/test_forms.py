@@ -12,9 +12,9 @@ from wtforms import Form, SelectField, SelectMultipleField
 from wtforms.fields.choices import SelectChoice
 from wtforms.widgets import Select
 
-from lms.core.errors import NotFound, Refused
-from lms.core.i18n import _l
-from lms.web.forms import BaseForm, QuickSelect, flash_refusal
+from lms.core.base.errors import NotFound, Refused
+from lms.core.text.i18n import _l
+from lms.web.forms.forms import BaseForm, QuickSelect, flash_refusal
 
 CHOICES = [
     SelectChoice(value, label)

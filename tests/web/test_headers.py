@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 
 from lms.app import create_app
 from lms.config import Config
-from lms.core.db import db
+from lms.core.database.session import db
 from tests.forms import token_in
 from tests.tables import create_tables
 

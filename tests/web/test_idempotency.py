@@ -13,9 +13,9 @@ from sqlalchemy import func, select, update
 
 from lms.attendance.models.evidence import Join
 from lms.catalogue.models import Lecture
-from lms.core import clock
-from lms.core.db import action, db
-from lms.core.idempotency import KEPT_FOR, KeptAnswer
+from lms.core.background.idempotency import KEPT_FOR, KeptAnswer
+from lms.core.database.session import action, db
+from lms.core.time import clock
 from lms.people.actions.privacy import erase_person
 from tests.factories import Make
 

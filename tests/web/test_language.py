@@ -12,13 +12,13 @@ from flask.testing import FlaskClient
 from markupsafe import Markup
 from sqlalchemy import update
 
-from lms.core.db import db
-from lms.core.i18n import LANGUAGES, _, find_translated, language_tag, offered_languages
+from lms.core.database.session import db
+from lms.core.text.i18n import LANGUAGES, _, find_translated, language_tag, offered_languages
 from lms.people.models import Person
 from lms.people.queries.persons import contact_of
-from lms.web.fields import sorted_choices
-from lms.web.locale import speaking
-from lms.web.time import day
+from lms.web.forms.forms import sorted_choices
+from lms.web.pages.locale import speaking
+from lms.web.pages.time import day
 from tests.factories import Make
 from tests.languages import offering
 

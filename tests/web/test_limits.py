@@ -8,8 +8,8 @@ import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
 
-from lms.web import limits
-from lms.web.limits import TOKEN_CALLS, limiter
+from lms.web.request import limits
+from lms.web.request.limits import TOKEN_CALLS, limiter
 from tests.factories import Make
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 from apiflask import APIFlask
 
-from lms.core.lists import SIZE, ListRequest
-from lms.web.list_parts import Column
-from lms.web.lists import ListView
-from lms.web.selection import Selection, read_selection
+from lms.core.base.lists import SIZE, ListRequest
+from lms.web.lists.parts import Column, Selection, read_selection
+from lms.web.lists.view import ListView
 
 
 class Rows(ListView[str]):

@@ -16,13 +16,13 @@ from markupsafe import Markup
 from werkzeug.datastructures import MultiDict
 from wtforms.fields.choices import SelectChoice
 
-from lms.core import measures
-from lms.core.i18n import language_tag
-from lms.core.local_words import beside_time, hours_in
-from lms.core.minutes import spent_of
-from lms.core.punctuation import colon, comma, full_stop, gap, listed, separator
-from lms.web.pictures import ticks
-from lms.web.time import timestamp
+from lms.core.text.i18n import language_tag
+from lms.core.text.punctuation import colon, comma, full_stop, gap, listed, separator
+from lms.core.time import durations
+from lms.core.time.dates import beside_time, hours_in
+from lms.core.time.durations import spent_of
+from lms.web.pages.pictures import ticks
+from lms.web.pages.time import timestamp
 
 TEMPLATES = Path(__file__).parents[2] / "lms/web/templates"
 NOW = datetime(2026, 11, 25, 6, 12, tzinfo=UTC)
@@ -70,10 +70,10 @@ def environment(**context: Any) -> Environment:
         moment=lambda at, zone=None: at.astimezone(ZoneInfo(zone or "Africa/Nairobi")).strftime("%-d %B %Y, %H:%M"),
         zone_city=lambda zone: CITIES.get(zone, zone),
         number=lambda value: f"{value:,}",
-        whole_number=lambda value: f"{measures.nearest_whole(value):,}",
-        minutes=lambda ms: f"{measures.whole_minutes(int(ms)):,}",
-        needed_minutes=lambda ms: f"{measures.needed_minutes(int(ms)):,}",
-        depends_on_seconds=measures.depends_on_seconds,
+        whole_number=lambda value: f"{durations.nearest_whole(value):,}",
+        minutes=lambda ms: f"{durations.whole_minutes(int(ms)):,}",
+        needed_minutes=lambda ms: f"{durations.needed_minutes(int(ms)):,}",
+        depends_on_seconds=durations.depends_on_seconds,
         spent_of=spent_of,
         ticks=ticks,
         ago=lambda at: f"in {at - NOW}" if at > NOW else f"{int((NOW - at).total_seconds() / 60)} minutes ago",

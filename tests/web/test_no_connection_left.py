@@ -8,7 +8,7 @@ import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
 
-from lms.core.db import db, engine_options
+from lms.core.database.session import db, engine_options
 
 pytestmark = pytest.mark.databases("postgresql")
 

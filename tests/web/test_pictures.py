@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lms.web.pictures import MOST_STEPS, ticks
+from lms.web.pages.pictures import MOST_STEPS, ticks
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,9 @@ from limits.strategies import MovingWindowRateLimiter
 
 from lms.app import create_app
 from lms.config import Config
-from lms.web import rates
-from lms.web.limits import limiter
-from lms.web.rates import SharedRates
+from lms.web.request import rates
+from lms.web.request.limits import limiter
+from lms.web.request.rates import SharedRates
 
 TEN = RateLimitItemPerMinute(10)
 
@@ -53,7 +53,7 @@ PROCESS = """
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from limits.storage import MemoryStorage, storage_from_string
-import lms.web.rates
+import lms.web.request.rates
 store = storage_from_string(sys.argv[1], secret="tests-only")
 print("ready", flush=True)
 sys.stdin.readline()

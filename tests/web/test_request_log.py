@@ -16,11 +16,11 @@ from flask import g
 
 from lms.app import create_app
 from lms.config import Config
-from lms.core import logs
-from lms.core.db import db
-from lms.core.errors import Forbidden
-from lms.core.roles import ANONYMOUS
-from lms.web.guards import ANYONE, allow
+from lms.core.base import logs
+from lms.core.base.errors import Forbidden
+from lms.core.base.roles import ANONYMOUS
+from lms.core.database.session import db
+from lms.web.request.guards import ANYONE, allow
 
 
 class Lines:

@@ -8,7 +8,7 @@ import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
 
-from lms.web.scopes import SCOPES
+from lms.web.request.guards import SCOPES
 from tests.factories import PASSWORD, Make
 from tests.forms import token_in
 

@@ -6,7 +6,7 @@ import pytest
 from apiflask import APIFlask
 from werkzeug.test import Client
 
-from lms.web.stopping import HandOver, StopMark
+from lms.web.request.hosts import HandOver, StopMark
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ from flask import render_template_string
 
 from lms.app import create_app
 from lms.config import BadSetting, Config
-from lms.core import clock
-from lms.core.local_words import _zone_city
-from lms.core.organiser import organiser_in
-from lms.web.time import ago, brief_moment, moment, near_day, whole_number, zone_city
+from lms.core.base.settings import organiser_in
+from lms.core.time import clock
+from lms.core.time.dates import _zone_city
+from lms.web.pages.time import ago, brief_moment, moment, near_day, whole_number, zone_city
 from tests.languages import offering
 
 

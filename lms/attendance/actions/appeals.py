@@ -18,12 +18,12 @@ from lms.attendance.queries.outcomes import corrections_in
 from lms.attendance.queries.roster import is_on_roster
 from lms.catalogue.models import Lecture
 from lms.catalogue.queries.lectures import get_lecture
-from lms.core import audit
-from lms.core.db import action, db
-from lms.core.errors import Forbidden, Refused
-from lms.core.i18n import _
-from lms.core.roles import Actor
-from lms.core.typed_text import checked_words
+from lms.core.base.errors import Forbidden, Refused
+from lms.core.base.roles import Actor
+from lms.core.database import audit
+from lms.core.database.session import action, db
+from lms.core.text.i18n import _
+from lms.core.text.typed_text import checked_words
 from lms.enrolment.actions.places import share_own_profile
 from lms.people.queries.persons import canonical
 

@@ -11,10 +11,10 @@ from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from lms.catalogue.models import LectureState
-from lms.core import clock
-from lms.core.db import action, db
-from lms.core.errors import NotFound
-from lms.core.group_commit import group_writer
+from lms.core.base.errors import NotFound
+from lms.core.database.group_commit import group_writer
+from lms.core.database.session import action, db
+from lms.core.time import clock
 
 
 class Received(NamedTuple):

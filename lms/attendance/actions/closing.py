@@ -16,14 +16,14 @@ from lms.attendance.queries.roster import roster_totals
 from lms.catalogue.models import Lecture
 from lms.catalogue.queries.lectures import get_lecture
 from lms.catalogue.rules import check_can_edit_lecture
-from lms.core import audit
-from lms.core.db import action, db
-from lms.core.errors import Refused
-from lms.core.events import AttendanceReported, publish
-from lms.core.i18n import _
-from lms.core.local_words import moment_in
-from lms.core.roles import Actor
-from lms.core.typed_text import checked_words
+from lms.core.base.errors import Refused
+from lms.core.base.events import AttendanceReported, publish
+from lms.core.base.roles import Actor
+from lms.core.database import audit
+from lms.core.database.session import action, db
+from lms.core.text.i18n import _
+from lms.core.text.typed_text import checked_words
+from lms.core.time.dates import moment_in
 from lms.people.models import Person
 
 

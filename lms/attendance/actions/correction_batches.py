@@ -21,11 +21,11 @@ from lms.batches.kinds import Kind
 from lms.batches.models import BatchStage, EntryState
 from lms.catalogue.models import Lecture
 from lms.catalogue.rules import check_can_edit_lecture
-from lms.core.db import action, db, read_column
-from lms.core.errors import Invalid, Refused
-from lms.core.i18n import _
-from lms.core.roles import Actor
-from lms.core.typed_text import checked_words
+from lms.core.base.errors import Invalid, Refused
+from lms.core.base.roles import Actor
+from lms.core.database.session import action, db, read_column
+from lms.core.text.i18n import _
+from lms.core.text.typed_text import checked_words
 from lms.people.queries.persons import person_ids_of
 
 

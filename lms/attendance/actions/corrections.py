@@ -23,13 +23,13 @@ from lms.attendance.queries.roster import not_on_roster
 from lms.catalogue.models import Lecture
 from lms.catalogue.queries.lectures import get_lecture
 from lms.catalogue.rules import check_can_edit_lecture
-from lms.core import audit
-from lms.core.bulk import among, chunks, insert_many
-from lms.core.db import action, db, read_column
-from lms.core.errors import NotFound, Refused
-from lms.core.i18n import _
-from lms.core.roles import Actor
-from lms.core.typed_text import checked_words
+from lms.core.base.errors import NotFound, Refused
+from lms.core.base.roles import Actor
+from lms.core.database import audit
+from lms.core.database.bulk import among, chunks, insert_many
+from lms.core.database.session import action, db, read_column
+from lms.core.text.i18n import _
+from lms.core.text.typed_text import checked_words
 from lms.people.models import Person
 from lms.people.queries.persons import person_id_of
 

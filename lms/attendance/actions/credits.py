@@ -18,11 +18,11 @@ from lms.attendance.queries.facts import has_facts
 from lms.attendance.queries.outcomes import compute_credits, written_credits
 from lms.attendance.rules import Interval, evidence_of
 from lms.catalogue.models import Lecture, LectureState
-from lms.core import audit
-from lms.core.bulk import among, chunks, insert_many
-from lms.core.db import action, db, read
-from lms.core.errors import NotFound
-from lms.core.roles import Actor
+from lms.core.base.errors import NotFound
+from lms.core.base.roles import Actor
+from lms.core.database import audit
+from lms.core.database.bulk import among, chunks, insert_many
+from lms.core.database.session import action, db, read
 from lms.people.models import Person
 
 

@@ -13,10 +13,10 @@ from lms.attendance.facts import ATTENDANCES, Columns, changed, columns_of, pack
 from lms.attendance.models.credits import Credit, LectureFacts
 from lms.attendance.queries.facts import attended_rows, days_of_held, has_facts
 from lms.catalogue.models import Lecture
-from lms.core.bulk import among
-from lms.core.db import IDENTITY, action, db, one_at_a_time, read, read_one
-from lms.core.errors import Forbidden
-from lms.core.roles import Actor
+from lms.core.base.errors import Forbidden
+from lms.core.base.roles import Actor
+from lms.core.database.bulk import among
+from lms.core.database.session import IDENTITY, action, db, one_at_a_time, read, read_one
 from lms.people.models import Person
 
 FEW = 500

@@ -9,9 +9,9 @@ from sqlalchemy import insert
 
 from lms.attendance import rules
 from lms.attendance.models.evidence import Join
-from lms.core import clock
-from lms.core.db import action, db
-from lms.core.roles import Actor
+from lms.core.base.roles import Actor
+from lms.core.database.session import action, db
+from lms.core.time import clock
 
 
 class OpenJoin(NamedTuple):

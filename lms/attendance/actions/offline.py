@@ -13,12 +13,12 @@ from lms.attendance.actions.credits import insert_presence, lock_lecture, row_of
 from lms.attendance.models.evidence import Beat, Join, Presence
 from lms.attendance.presence import WHO
 from lms.catalogue.models import LectureState
-from lms.core import clock
-from lms.core.bulk import insert_many
-from lms.core.db import action, db
-from lms.core.errors import NotFound
-from lms.core.jobs import request_job
-from lms.core.roles import SYSTEM
+from lms.core.background.jobs import request_job
+from lms.core.base.errors import NotFound
+from lms.core.base.roles import SYSTEM
+from lms.core.database.bulk import insert_many
+from lms.core.database.session import action, db
+from lms.core.time import clock
 from lms.people.models import Person
 
 

@@ -14,8 +14,8 @@ from lms.attendance.models.credits import Correction, Credit
 from lms.attendance.models.evidence import ReplayViewing
 from lms.attendance.models.unmatched import UnmatchedAttendee
 from lms.attendance.presence import lectures_with_evidence
-from lms.core.db import action, db
-from lms.core.roles import Actor
+from lms.core.base.roles import Actor
+from lms.core.database.session import action, db
 from lms.people.models import Person, PersonEmail
 
 

@@ -14,12 +14,12 @@ from lms.attendance.queries.change_preview import PolicyPreview, difference, pre
 from lms.catalogue.actions.states import judge_by_policy
 from lms.catalogue.models import Policy
 from lms.catalogue.queries.policies import current_policy
-from lms.core import audit
-from lms.core.db import action, db
-from lms.core.errors import Refused
-from lms.core.i18n import _
-from lms.core.jobs import Job, request_job
-from lms.core.roles import Actor
+from lms.core.background.jobs import Job, request_job
+from lms.core.base.errors import Refused
+from lms.core.base.roles import Actor
+from lms.core.database import audit
+from lms.core.database.session import action, db
+from lms.core.text.i18n import _
 
 JOB = "apply_policy"
 PreviewedLecture = tuple[int, str, int, int]

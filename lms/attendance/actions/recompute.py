@@ -11,11 +11,11 @@ from sqlalchemy import select
 from lms.attendance.actions.closing import check_not_closed
 from lms.attendance.actions.credits import credit_lecture, lock_lecture
 from lms.attendance.actions.facts import hold_facts
-from lms.core import audit
-from lms.core.db import action, db
-from lms.core.errors import Forbidden, Refused
-from lms.core.jobs import Job, JobState, request_job
-from lms.core.roles import Actor
+from lms.core.background.jobs import Job, JobState, request_job
+from lms.core.base.errors import Forbidden, Refused
+from lms.core.base.roles import Actor
+from lms.core.database import audit
+from lms.core.database.session import action, db
 
 JOB = "recompute_attendance"
 Progress = Callable[[int, int], None]

@@ -14,11 +14,11 @@ from lms.attendance.rules import needed_ms
 from lms.catalogue.actions.lectures import locked_lecture
 from lms.catalogue.models import Lecture, LectureState, Series, Visibility
 from lms.catalogue.queries.policies import current_policy
-from lms.core.bulk import chunks
-from lms.core.db import action, db, read, read_value
-from lms.core.events import ProgressAsked, publish
-from lms.core.measures import MINUTE_MS, needed_minutes
-from lms.core.roles import SYSTEM
+from lms.core.base.events import ProgressAsked, publish
+from lms.core.base.roles import SYSTEM
+from lms.core.database.bulk import chunks
+from lms.core.database.session import action, db, read, read_value
+from lms.core.time.durations import MINUTE_MS, needed_minutes
 from lms.enrolment.membership import enrolled_ids
 from lms.enrolment.notices import instant, tell_lecture
 from lms.mail import runs

@@ -16,12 +16,12 @@ from lms.attendance.models.evidence import Presence, ReplayViewing, Source
 from lms.attendance.presence import is_held, rows_of, span_of
 from lms.attendance.rules import Interval
 from lms.catalogue.models import Lecture
-from lms.core import clock
-from lms.core.db import action, db
-from lms.core.errors import NotFound, Refused
-from lms.core.i18n import _
-from lms.core.measures import MINUTE_MS
-from lms.core.roles import SYSTEM
+from lms.core.base.errors import NotFound, Refused
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import action, db
+from lms.core.text.i18n import _
+from lms.core.time import clock
+from lms.core.time.durations import MINUTE_MS
 from lms.people.models import Person
 
 MOST_PIECES = 500

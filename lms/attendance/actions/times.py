@@ -15,8 +15,8 @@ from lms.catalogue.actions.states import correct_times, hold_lecture
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries.lectures import get_lecture
 from lms.catalogue.rules import check_can_edit_lecture
-from lms.core.db import action
-from lms.core.roles import Actor
+from lms.core.base.roles import Actor
+from lms.core.database.session import action
 
 
 @action

@@ -8,8 +8,8 @@ from datetime import datetime
 
 from lms.catalogue.models import Lecture, WalkIns
 from lms.catalogue.queries.policies import policy_for
-from lms.core.i18n import _, _n
-from lms.core.roles import Actor
+from lms.core.base.roles import Actor
+from lms.core.text.i18n import _, _n
 from lms.enrolment.actions.many import enrol_many
 from lms.enrolment.membership import eligible_people
 from lms.enrolment.models import EnrolmentSource, EnrolmentStatus

@@ -9,13 +9,12 @@ from lms.attendance.api.blueprint import bp
 from lms.attendance.queries.roster import get_editable_lecture
 from lms.attendance.queries.roster_filters import RosterFilter
 from lms.attendance.schemas.corrections import BatchConfirmIn, BatchesOut, BatchIn, BatchOut
-from lms.core import clock
-from lms.core.errors import Invalid
-from lms.core.i18n import _
-from lms.web.api import Nothing
-from lms.web.guards import SIGNED_IN, allow
-from lms.web.identity import current_actor
-from lms.web.scopes import scope
+from lms.core.base.errors import Invalid
+from lms.core.text.i18n import _
+from lms.core.time import clock
+from lms.web.api.api import Nothing
+from lms.web.request.guards import SIGNED_IN, allow, scope
+from lms.web.request.identity import current_actor
 
 
 @bp.get("/lectures/<int:lecture_id>/attendance-corrections")

@@ -30,12 +30,11 @@ from lms.attendance.schemas.roster import (
     ReopenIn,
     RosterQuery,
 )
-from lms.core import clock
-from lms.core.roles import Actor
-from lms.web.api import Nothing, envelope, integer_cursor
-from lms.web.guards import SIGNED_IN, allow
-from lms.web.identity import current_actor
-from lms.web.scopes import scope
+from lms.core.base.roles import Actor
+from lms.core.time import clock
+from lms.web.api.api import Nothing, envelope, integer_cursor
+from lms.web.request.guards import SIGNED_IN, allow, scope
+from lms.web.request.identity import current_actor
 
 
 @bp.get("/lectures/<int:lecture_id>/attendance")

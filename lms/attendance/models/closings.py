@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from lms.core.db import Base, UtcDateTime
+from lms.core.database.session import Base, UtcDateTime
 
 
 class Closing(Base):

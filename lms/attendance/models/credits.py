@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from lms.attendance.models.evidence import Source
 from lms.batches.models import BatchRow, EntryState
-from lms.core.db import Base, UtcDateTime, text_enum
+from lms.core.database.session import Base, UtcDateTime, text_enum
 from lms.people.models import Gender, Sector
 
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from lms.core.db import Base, UtcDateTime, text_enum
+from lms.core.database.session import Base, UtcDateTime, text_enum
 from lms.people.models import new_public_id
 
 
@@ -26,7 +26,7 @@ class Entered(StrEnum):
 class ViewingGroup(Base):
     """People of one country who watch a lecture together: the place, the organiser, the expected number.
 
-    `code` is shown on the wall (eight characters, as `core.crockford`); `time_zone` is that of the place, in which
+    `code` is shown on the wall (eight characters, as `typed_text`); `time_zone` is that of the place, in which
     times are entered. A cancelled group remains, and counts for nothing.
     """
 

@@ -19,12 +19,12 @@ from lms.catalogue.models import LECTURE_TITLE, Lecture
 from lms.catalogue.queries.lectures import get_lecture
 from lms.catalogue.rules import may_edit_lecture, teaching_id
 from lms.catalogue.visibility import ids_taught_by_person
-from lms.core.bulk import chunks
-from lms.core.db import db, read, read_value, shared_alias
-from lms.core.errors import NotFound
-from lms.core.lists import ListRequest
-from lms.core.roles import Actor
-from lms.core.translations import Translations
+from lms.core.base.errors import NotFound
+from lms.core.base.lists import ListRequest
+from lms.core.base.roles import Actor
+from lms.core.database.bulk import chunks
+from lms.core.database.session import db, read, read_value, shared_alias
+from lms.core.text.translations import Translations
 from lms.people.models import Person
 from lms.people.queries.finding import is_found
 

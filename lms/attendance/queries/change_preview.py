@@ -21,9 +21,9 @@ from lms.catalogue.queries.lectures import list_lectures
 from lms.catalogue.queries.policies import current_policy, policy_for
 from lms.catalogue.queries.series import get_series
 from lms.catalogue.rules import check_can_edit_series
-from lms.core.bulk import among
-from lms.core.db import db
-from lms.core.roles import Actor
+from lms.core.base.roles import Actor
+from lms.core.database.bulk import among
+from lms.core.database.session import db
 from lms.enrolment.queries.sharing import hidden_among
 from lms.people.models import Person
 from lms.people.queries.persons import addresses_of

@@ -15,8 +15,8 @@ from lms.attendance.models.credits import Correction, Credit, Outcome
 from lms.catalogue.models import Lecture
 from lms.catalogue.queries.lectures import get_lecture
 from lms.catalogue.rules import check_can_edit_lecture
-from lms.core.db import db, read, read_one, read_value, shared_alias
-from lms.core.roles import Actor
+from lms.core.base.roles import Actor
+from lms.core.database.session import db, read, read_one, read_value, shared_alias
 from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.enrolment.queries.rows import speaking
 from lms.people.models import Person

@@ -26,9 +26,9 @@ from lms.attendance.queries.roster_order import day_of_lecture
 from lms.batches.kinds import Move, largest_first
 from lms.batches.models import EntryState
 from lms.catalogue.models import Lecture
-from lms.core.bulk import among
-from lms.core.db import read, read_column
-from lms.core.roles import Actor
+from lms.core.base.roles import Actor
+from lms.core.database.bulk import among
+from lms.core.database.session import read, read_column
 from lms.enrolment.membership import invited_at
 from lms.enrolment.queries.sharing import hidden_among, labels_of
 from lms.people.models import Person

@@ -11,9 +11,9 @@ from sqlalchemy import ColumnElement, String, func, select, type_coerce
 from lms.attendance.facts import ATTENDANCES, Attended, Columns, unpack
 from lms.attendance.models.credits import Credit, LectureFacts, Outcome
 from lms.catalogue.models import Lecture, LectureState
-from lms.core import clock
-from lms.core.bulk import among
-from lms.core.db import db, read, shared_alias
+from lms.core.database.bulk import among
+from lms.core.database.session import db, read, shared_alias
+from lms.core.time import clock
 from lms.people.models import Person
 from lms.people.queries.histories import Histories
 

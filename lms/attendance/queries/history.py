@@ -19,12 +19,13 @@ from lms.attendance.models.unmatched import Resolution, UnmatchedAttendee
 from lms.attendance.queries.closings import find_closing
 from lms.attendance.queries.roster import RosterRow, get_editable_lecture, get_row
 from lms.catalogue.models import Lecture, LectureChange
-from lms.core import audit, clock
-from lms.core.audit import AuditEntry, AuditSubject
-from lms.core.db import db
-from lms.core.i18n import _, _n
-from lms.core.measures import whole_minutes
-from lms.core.roles import Actor
+from lms.core.base.roles import Actor
+from lms.core.database import audit
+from lms.core.database.audit import AuditEntry, AuditSubject
+from lms.core.database.session import db
+from lms.core.text.i18n import _, _n
+from lms.core.time import clock
+from lms.core.time.durations import whole_minutes
 from lms.people.models import Person
 from lms.people.queries.persons import members, person_id_of
 

@@ -16,12 +16,12 @@ from lms.catalogue.models import Lecture, LectureState, Policy, WalkIns
 from lms.catalogue.queries.lectures import get_lecture
 from lms.catalogue.queries.policies import policy_for
 from lms.catalogue.queries.series import get_series
-from lms.core import clock
-from lms.core.bulk import chunks
-from lms.core.db import db, read, read_column, shared_alias
-from lms.core.errors import Forbidden
-from lms.core.i18n import _
-from lms.core.roles import Actor
+from lms.core.base.errors import Forbidden
+from lms.core.base.roles import Actor
+from lms.core.database.bulk import chunks
+from lms.core.database.session import db, read, read_column, shared_alias
+from lms.core.text.i18n import _
+from lms.core.time import clock
 from lms.enrolment.membership import FEW, eligible_at, eligible_people
 from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.people.models import Person

@@ -16,11 +16,11 @@ from lms.attendance.presence import WHO, lectures_with_evidence, places_of, pres
 from lms.attendance.queries.outcomes import corrections_by_lecture, exclusion_reasons
 from lms.catalogue.models import LECTURE_TITLE, Lecture, LectureState, Policy
 from lms.catalogue.queries.policies import current_policies
-from lms.core import clock
-from lms.core.db import db, read
-from lms.core.errors import NotFound
-from lms.core.roles import Actor
-from lms.core.translations import Translations
+from lms.core.base.errors import NotFound
+from lms.core.base.roles import Actor
+from lms.core.database.session import db, read
+from lms.core.text.translations import Translations
+from lms.core.time import clock
 from lms.enrolment.membership import IS_ELIGIBLE, IS_EXPECTED, IS_TAKEN_UP, holds_for, series_of
 from lms.people.models import Person
 

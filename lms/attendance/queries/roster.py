@@ -47,14 +47,14 @@ from lms.catalogue.models import Lecture, LectureState, WalkIns
 from lms.catalogue.queries.lectures import get_lecture
 from lms.catalogue.queries.policies import policy_for
 from lms.catalogue.rules import check_can_edit_lecture, may_edit_lecture
-from lms.core import clock
-from lms.core.bulk import among, chunks
-from lms.core.db import db, read, read_column
-from lms.core.errors import Forbidden, Invalid, NotFound
-from lms.core.i18n import _
-from lms.core.lists import ListRequest
-from lms.core.roles import Actor
-from lms.core.sorting import sort_key
+from lms.core.base.errors import Forbidden, Invalid, NotFound
+from lms.core.base.lists import ListRequest
+from lms.core.base.roles import Actor
+from lms.core.database.bulk import among, chunks
+from lms.core.database.session import db, read, read_column
+from lms.core.text.i18n import _
+from lms.core.text.sorting import sort_key
+from lms.core.time import clock
 from lms.enrolment.membership import FEW
 from lms.enrolment.queries.sharing import hidden_among
 from lms.enrolment.rules import sees_shared_only

@@ -20,10 +20,10 @@ from lms.attendance.presence import (
 )
 from lms.attendance.queries.roster_order import day_of_lecture, only_invited, position_of
 from lms.catalogue.models import Lecture
-from lms.core.bulk import among
-from lms.core.db import db, read, read_value
-from lms.core.i18n import name_key
-from lms.core.roles import Actor
+from lms.core.base.roles import Actor
+from lms.core.database.bulk import among
+from lms.core.database.session import db, read, read_value
+from lms.core.text.i18n import name_key
 from lms.enrolment.membership import expected_at
 from lms.enrolment.queries.rows import country_on
 from lms.enrolment.queries.sharing import hidden_among, shared_in

@@ -1,5 +1,5 @@
 """The people of a lecture's roster in order of name, and how many were present: cached in memory until their data
-changes (`core.cache_versions`), so that a page of a large roster costs as much as one of a small one.
+changes (`core.database.cache_versions`), so that a page of a large roster costs as much as one of a small one.
 """
 
 from __future__ import annotations
@@ -37,10 +37,11 @@ from lms.attendance.presence import (
     span_of,
 )
 from lms.catalogue.models import Lecture
-from lms.core import cache_versions, clock
-from lms.core.bulk import among
-from lms.core.db import read, read_column, read_value
-from lms.core.process_cache import kept_until_changed
+from lms.core.database import cache_versions
+from lms.core.database.bulk import among
+from lms.core.database.cache_versions import kept_until_changed
+from lms.core.database.session import read, read_column, read_value
+from lms.core.time import clock
 from lms.enrolment.membership import expected_at, invited_at
 from lms.enrolment.queries.sharing import shared_in
 from lms.people.models import Person

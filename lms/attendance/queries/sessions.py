@@ -17,9 +17,9 @@ from lms.attendance.models.credits import Credit, Outcome
 from lms.attendance.models.evidence import Presence, Source
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.rules import AnyLecture, may_edit_lecture
-from lms.core.db import db, is_sqlite, read_column
-from lms.core.errors import Forbidden
-from lms.core.roles import Actor
+from lms.core.base.errors import Forbidden
+from lms.core.base.roles import Actor
+from lms.core.database.session import db, is_sqlite, read_column
 
 LEAST_SECONDS: Final = 300
 """A shorter lecture must be confirmed."""

@@ -16,9 +16,9 @@ from lms.attendance.queries.closings import find_closing
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries.lectures import get_lecture
 from lms.catalogue.rules import check_can_correct_times, check_can_edit_lecture, check_can_hold
-from lms.core import clock, measures
-from lms.core.db import db
-from lms.core.roles import Actor
+from lms.core.base.roles import Actor
+from lms.core.database.session import db
+from lms.core.time import clock, durations
 
 _TELLING = (Source.LIVE, Source.IMPORT)
 """Sources that show when a lecture took place: not replays or declared times."""
@@ -85,7 +85,7 @@ def propose_times(lecture_id: int, *, by: Actor) -> Proposal | None:
     seen = [(joined, left) for joined, left in db.session.connection().execute(query)]
     seen += [interval for _join, _person, interval, _offline in presence_of_joins(lecture_id)]
     planned = clock.to_ms(lecture.starts_at)
-    planned_end = planned + lecture.duration_minutes * measures.MINUTE_MS
+    planned_end = planned + lecture.duration_minutes * durations.MINUTE_MS
     start, end = rules.propose_times(seen, planned, planned_end)
     return Proposal(clock.from_ms(start), clock.from_ms(end), start == planned, end == planned_end, observations)
 

@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from lms.attendance.presence import viewers
-from lms.core import clock
-from lms.core.process_cache import memory
-from lms.core.valkey import use_shared
+from lms.core.base.valkey import use_shared
+from lms.core.database.cache_versions import memory
+from lms.core.time import clock
 
 VIEWERS_STAND = 5_000
 """How long a viewer count is cached, in milliseconds."""

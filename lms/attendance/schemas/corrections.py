@@ -9,8 +9,8 @@ from apiflask.validators import Length, OneOf
 from lms.attendance.models.credits import Outcome
 from lms.attendance.models.evidence import Source
 from lms.attendance.schemas.roster import OUTCOMES
-from lms.core.typed_text import REASON_LENGTH
-from lms.web.api import AnswerSchema, Instant
+from lms.core.text.typed_text import REASON_LENGTH
+from lms.web.api.api import AnswerSchema, Instant
 
 MOST = 20_000
 """People that one call can list; a filter has no limit."""

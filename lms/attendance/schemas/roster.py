@@ -10,9 +10,9 @@ from lms.attendance.appeal_rules import NAME_LENGTH
 from lms.attendance.models.appeals import AppealState
 from lms.attendance.models.credits import Outcome
 from lms.attendance.models.evidence import Source
-from lms.core.i18n import _l
-from lms.core.typed_text import REASON_LENGTH
-from lms.web.api import AnswerSchema, Instant, NestedFields, PageQuery
+from lms.core.text.i18n import _l
+from lms.core.text.typed_text import REASON_LENGTH
+from lms.web.api.api import AnswerSchema, Instant, NestedFields, PageQuery
 
 SOURCES = [source.value for source in Source]
 OUTCOMES = [outcome.value for outcome in Outcome]

@@ -28,17 +28,17 @@ from lms.attendance.queries.roster import get_row, list_unmatched
 from lms.attendance.views.blueprint import bp
 from lms.catalogue.models import Lecture
 from lms.catalogue.rules import marks_of
-from lms.core import clock
-from lms.core.errors import Invalid, NotFound, Refused
-from lms.core.i18n import _, _l, _p
-from lms.core.lists import ListRequest
-from lms.web.guards import SIGNED_IN, allow
-from lms.web.identity import current_actor
-from lms.web.list_parts import Chip, Column
-from lms.web.list_routes import list_page
-from lms.web.lists import ListView
-from lms.web.numbers import whole
-from lms.web.time import organiser_zone, time_of_day, viewer_zone, zone_city
+from lms.core.base.errors import Invalid, NotFound, Refused
+from lms.core.base.lists import ListRequest
+from lms.core.text.i18n import _, _l, _p
+from lms.core.time import clock
+from lms.web.forms.forms import whole
+from lms.web.lists.parts import Chip, Column
+from lms.web.lists.routes import list_page
+from lms.web.lists.view import ListView
+from lms.web.pages.time import organiser_zone, time_of_day, viewer_zone, zone_city
+from lms.web.request.guards import SIGNED_IN, allow
+from lms.web.request.identity import current_actor
 
 ALL = "all"
 

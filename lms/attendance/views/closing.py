@@ -11,12 +11,12 @@ from lms.attendance.queries.appeals import count_open_appeals
 from lms.attendance.queries.closings import count_undecided, get_closable
 from lms.attendance.queries.roster import roster_totals
 from lms.attendance.views.blueprint import bp
-from lms.core import clock
-from lms.core.events import ReplayAsked, publish
-from lms.core.i18n import _
-from lms.web.forms import BaseForm
-from lms.web.guards import SIGNED_IN, allow
-from lms.web.identity import current_actor
+from lms.core.base.events import ReplayAsked, publish
+from lms.core.text.i18n import _
+from lms.core.time import clock
+from lms.web.forms.forms import BaseForm
+from lms.web.request.guards import SIGNED_IN, allow
+from lms.web.request.identity import current_actor
 
 
 @bp.route("/lectures/<int:lecture_id>/attendance/close", methods=["GET", "POST"])

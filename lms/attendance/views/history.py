@@ -9,12 +9,12 @@ from lms.attendance.actions.corrections import correct, restore_correction
 from lms.attendance.queries.history import get_history
 from lms.attendance.views.blueprint import bp
 from lms.catalogue.rules import marks_of
-from lms.core import clock
-from lms.core.errors import Invalid, Refused
-from lms.core.i18n import _
-from lms.web.guards import SIGNED_IN, allow
-from lms.web.identity import current_actor
-from lms.web.numbers import whole
+from lms.core.base.errors import Invalid, Refused
+from lms.core.text.i18n import _
+from lms.core.time import clock
+from lms.web.forms.forms import whole
+from lms.web.request.guards import SIGNED_IN, allow
+from lms.web.request.identity import current_actor
 
 
 @bp.get("/lectures/<int:lecture_id>/roster/<person_id>/history")

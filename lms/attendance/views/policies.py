@@ -7,11 +7,11 @@ from flask.typing import ResponseReturnValue
 
 from lms.attendance.actions.policies import request_policy
 from lms.attendance.views.blueprint import bp
-from lms.core import clock
-from lms.core.errors import Refused
-from lms.web.guards import SIGNED_IN, allow
-from lms.web.identity import current_actor
-from lms.web.numbers import whole
+from lms.core.base.errors import Refused
+from lms.core.time import clock
+from lms.web.forms.forms import whole
+from lms.web.request.guards import SIGNED_IN, allow
+from lms.web.request.identity import current_actor
 
 
 @bp.post("/series/<slug>/policy")

@@ -7,10 +7,10 @@ from flask.typing import ResponseReturnValue
 
 from lms.attendance.actions.recompute import request_recompute
 from lms.attendance.views.blueprint import bp
-from lms.core import clock
-from lms.core.roles import Role
-from lms.web.guards import allow
-from lms.web.identity import current_actor
+from lms.core.base.roles import Role
+from lms.core.time import clock
+from lms.web.request.guards import allow
+from lms.web.request.identity import current_actor
 
 
 @bp.post("/admin/attendance/recompute")

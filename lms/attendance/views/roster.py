@@ -25,14 +25,12 @@ from lms.attendance.views.blueprint import bp
 from lms.batches.views import preview_or_return
 from lms.catalogue.models import LectureState
 from lms.catalogue.rules import marks_of, may_edit_lecture
-from lms.core import clock
-from lms.core.errors import Invalid, Refused
-from lms.core.i18n import _, _l, _n
-from lms.core.lists import ListRequest
+from lms.core.base.errors import Invalid, Refused
+from lms.core.base.lists import ListRequest
+from lms.core.text.i18n import _, _l, _n
+from lms.core.time import clock
 from lms.people.queries.countries import country_names, known_codes
-from lms.web.guards import SIGNED_IN, allow
-from lms.web.identity import current_actor
-from lms.web.list_parts import (
+from lms.web.lists.parts import (
     COUNTRY,
     MINUTES,
     NAME,
@@ -43,11 +41,13 @@ from lms.web.list_parts import (
     FileColumn,
     Select,
     counted_choices,
+    read_selection,
 )
-from lms.web.list_routes import list_files
-from lms.web.lists import ListView
-from lms.web.locale import reader_locale
-from lms.web.selection import read_selection
+from lms.web.lists.routes import list_files
+from lms.web.lists.view import ListView
+from lms.web.pages.locale import reader_locale
+from lms.web.request.guards import SIGNED_IN, allow
+from lms.web.request.identity import current_actor
 
 PRINTED = 1000
 """Rows of one printable page, some twenty sheets; what is more follows on the next."""

@@ -12,11 +12,11 @@ from lms.attendance.actions import times
 from lms.attendance.queries.roster import get_editable_lecture
 from lms.attendance.views.blueprint import bp
 from lms.catalogue.forms.times import local_of
-from lms.core import clock
-from lms.core.errors import Invalid, Refused
-from lms.core.i18n import _
-from lms.web.guards import SIGNED_IN, allow
-from lms.web.identity import current_actor
+from lms.core.base.errors import Invalid, Refused
+from lms.core.text.i18n import _
+from lms.core.time import clock
+from lms.web.request.guards import SIGNED_IN, allow
+from lms.web.request.identity import current_actor
 
 
 @bp.post("/lectures/<int:lecture_id>/times")

@@ -44,14 +44,16 @@ from lms.attendance_imports.readers.report import ReportRow
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries.lectures import get_lecture
 from lms.catalogue.rules import check_can_edit_lecture
-from lms.core import audit, clock, files, measures
-from lms.core.db import action, db
-from lms.core.errors import Invalid, NotFound, Refused
-from lms.core.events import AttendanceReported, publish
-from lms.core.i18n import _, _n
-from lms.core.imports import ImportAnswer
-from lms.core.local_words import moment_in
-from lms.core.roles import Actor
+from lms.core.base.errors import Invalid, NotFound, Refused
+from lms.core.base.events import AttendanceReported, publish
+from lms.core.base.import_answers import ImportAnswer
+from lms.core.base.roles import Actor
+from lms.core.database import audit
+from lms.core.database.session import action, db
+from lms.core.storage import files
+from lms.core.text.i18n import _, _n
+from lms.core.time import clock, durations
+from lms.core.time.dates import moment_in
 from lms.enrolment.membership import eligible_people
 from lms.enrolment.queries.sharing import hidden_among
 from lms.people.actions.persons import hold_addresses
@@ -323,7 +325,7 @@ def _proposal(lecture: Lecture, timed: Sequence[ReportRow]) -> str:
     start, end = rules.propose_times(
         [(row.joined_ms, row.left_ms) for row in timed],
         planned,
-        planned + lecture.duration_minutes * measures.MINUTE_MS,
+        planned + lecture.duration_minutes * durations.MINUTE_MS,
     )
     return _(
         "This lecture was not started here. According to the file it ran from %(start)s to %(end)s (%(zone)s). "

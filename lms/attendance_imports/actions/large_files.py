@@ -10,11 +10,11 @@ from sqlalchemy import select
 from lms.attendance.models.evidence import AttendanceImport
 from lms.attendance_imports.actions.imports import STEPS, Progress, counts_of, publish_kept
 from lms.attendance_imports.queries.imports import kept_row
-from lms.core.db import action, db
-from lms.core.errors import NotFound
-from lms.core.i18n import _
-from lms.core.jobs import Job, JobState, request_job
-from lms.core.roles import Actor
+from lms.core.background.jobs import Job, JobState, request_job
+from lms.core.base.errors import NotFound
+from lms.core.base.roles import Actor
+from lms.core.database.session import action, db
+from lms.core.text.i18n import _
 
 JOB = "import_attendance"
 LARGE = 5_000

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from lms.attendance_imports.models import ColumnMapping
-from lms.core import audit
-from lms.core.bulk import insert_many
-from lms.core.db import db
-from lms.core.roles import Actor
+from lms.core.base.roles import Actor
+from lms.core.database import audit
+from lms.core.database.bulk import insert_many
+from lms.core.database.session import db
 
 
 def keep_mapping(signature: str, mapping: Mapping[str, str], *, lecture_id: int, by: Actor, at: datetime) -> None:

@@ -25,13 +25,13 @@ from lms.attendance_imports.queries.unmatched import claimable, lectures_told_of
 from lms.catalogue.models import Lecture
 from lms.catalogue.queries.lectures import get_lecture
 from lms.catalogue.rules import check_can_edit_lecture
-from lms.core import audit
-from lms.core.bulk import among
-from lms.core.db import action, db
-from lms.core.errors import Invalid, NotFound, Refused
-from lms.core.i18n import _, _n
-from lms.core.roles import Actor
-from lms.core.translations import reader_text
+from lms.core.base.errors import Invalid, NotFound, Refused
+from lms.core.base.roles import Actor
+from lms.core.database import audit
+from lms.core.database.bulk import among
+from lms.core.database.session import action, db
+from lms.core.text.i18n import _, _n
+from lms.core.text.translations import reader_text
 from lms.people.models import Person
 from lms.people.queries.persons import person_id_of
 

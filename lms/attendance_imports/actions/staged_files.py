@@ -11,8 +11,8 @@ from lms.attendance_imports.actions.staging import StagedAttendance
 from lms.attendance_imports.queries.imports import keys_of
 from lms.attendance_imports.queries.matching import NameMatches
 from lms.attendance_imports.readers.mapping import ColumnPreview
-from lms.core import files
-from lms.core.staged import restored_as, to_json
+from lms.core.storage import files
+from lms.core.storage.staged import restored_as, to_json
 
 
 @dataclass(frozen=True)

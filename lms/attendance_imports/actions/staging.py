@@ -19,12 +19,12 @@ from lms.attendance_imports.readers.report import Report, ReportRow, SumRow
 from lms.catalogue.models import Lecture
 from lms.catalogue.queries.lectures import get_lecture
 from lms.catalogue.rules import check_can_edit_lecture
-from lms.core import clock, measures
-from lms.core.errors import Fault, Invalid, Refused
-from lms.core.i18n import _, _n
-from lms.core.local_words import range_of, span_in
-from lms.core.punctuation import gap, listed
-from lms.core.roles import Actor
+from lms.core.base.errors import Fault, Invalid, Refused
+from lms.core.base.roles import Actor
+from lms.core.text.i18n import _, _n
+from lms.core.text.punctuation import gap, listed
+from lms.core.time import clock, durations
+from lms.core.time.dates import range_of, span_in
 
 
 class TimesDoNotOverlap(Refused):
@@ -199,7 +199,7 @@ def _is_there(report: Report, window: tuple[int, int]) -> bool:
     return bool(rules.clip(((row.joined_ms, max(row.left_ms, row.joined_ms + 1)) for row in report.rows), *window))
 
 
-_APART_MS = 3 * measures.HOUR_MS
+_APART_MS = 3 * durations.HOUR_MS
 
 
 def _leave_out(report: Report, window: tuple[int, int]) -> None:
@@ -254,13 +254,13 @@ def _check_overlap(report: Report, times: LectureTimes) -> None:
 
 
 def _hours(shift: int) -> str:
-    hours, rest = divmod(abs(shift), measures.HOUR_MS)
+    hours, rest = divmod(abs(shift), durations.HOUR_MS)
     if hours == 24 and not rest:
         return _("a day")
     text = _n("%(num)s hour", "%(num)s hours", hours)
     if not rest:
         return text
-    minutes = _n("%(num)s minute", "%(num)s minutes", measures.whole_minutes(rest))
+    minutes = _n("%(num)s minute", "%(num)s minutes", durations.whole_minutes(rest))
     return _("%(hours)s %(minutes)s", hours=text, minutes=minutes)
 
 
@@ -278,7 +278,7 @@ def _outside(shift: int, report: Report) -> str:
         if shift > 0
         else _("Its times are %(time)s later than the lecture.", time=time)
     )
-    if report.may_lack_halves and abs(shift) == 12 * measures.HOUR_MS:
+    if report.may_lack_halves and abs(shift) == 12 * durations.HOUR_MS:
         return f"{message} " + _("All hours in this file are 12 or lower. Did it lose AM and PM?")
     if report.is_local:
         return f"{message} " + _("Is the time zone right?")

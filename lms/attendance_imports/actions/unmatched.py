@@ -13,9 +13,9 @@ from lms.attendance.models.evidence import Presence
 from lms.attendance.models.unmatched import MatchMethod, Resolution, UnmatchedAttendee
 from lms.attendance_imports.queries.unmatched import lectures_told_of
 from lms.catalogue.models import Lecture
-from lms.core.bulk import among, insert_many
-from lms.core.db import db, one_at_a_time
-from lms.core.roles import Actor
+from lms.core.base.roles import Actor
+from lms.core.database.bulk import among, insert_many
+from lms.core.database.session import db, one_at_a_time
 
 ReportedIdentity = tuple[str | None, str | None]
 """Name and e-mail address as given in a file."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
-from lms.core.roles import Actor
+from lms.core.base.roles import Actor
 from lms.enrolment.queries.sharing import hidden_among
 from lms.people.name_matching import CandidateIndex, PersonSummary
 from lms.people.queries.countries import country_names

@@ -8,11 +8,12 @@ from lms.attendance.models.evidence import AttendanceImport
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries.lectures import get_lecture
 from lms.catalogue.rules import check_can_edit_lecture
-from lms.core import clock, files, measures
-from lms.core.db import db
-from lms.core.errors import NotFound, Refused
-from lms.core.i18n import _
-from lms.core.roles import Actor
+from lms.core.base.errors import NotFound, Refused
+from lms.core.base.roles import Actor
+from lms.core.database.session import db
+from lms.core.storage import files
+from lms.core.text.i18n import _
+from lms.core.time import clock, durations
 
 
 def window_of(lecture: Lecture) -> tuple[int, int]:
@@ -24,14 +25,14 @@ def window_of(lecture: Lecture) -> tuple[int, int]:
         raise Refused(_("This lecture did not take place, so it has no attendance."))
     if lecture.actual_start is not None:
         start = clock.to_ms(lecture.actual_start)
-        end = clock.to_ms(lecture.actual_end) if lecture.actual_end is not None else start + 24 * measures.HOUR_MS
+        end = clock.to_ms(lecture.actual_end) if lecture.actual_end is not None else start + 24 * durations.HOUR_MS
         return start, end
     if lecture.starts_at is None:
         raise Refused(_("This lecture has no date yet."))
     planned = clock.to_ms(lecture.starts_at)
     return (
-        planned - 3 * measures.HOUR_MS,
-        planned + lecture.duration_minutes * measures.MINUTE_MS + 3 * measures.HOUR_MS,
+        planned - 3 * durations.HOUR_MS,
+        planned + lecture.duration_minutes * durations.MINUTE_MS + 3 * durations.HOUR_MS,
     )
 
 

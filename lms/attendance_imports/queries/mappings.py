@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lms.attendance_imports.models import ColumnMapping
-from lms.core.db import db
+from lms.core.database.session import db
 
 
 def find_mapping(signature: str) -> dict[str, str] | None:

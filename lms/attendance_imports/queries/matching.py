@@ -16,10 +16,10 @@ from lms.attendance_imports.queries.candidates import crowd_of
 from lms.attendance_imports.queries.unmatched import AttendeeStatus, decided_in_words, standing_of
 from lms.attendance_imports.readers.report import ReportRow
 from lms.catalogue.models import Lecture
-from lms.core.bulk import among
-from lms.core.db import db
-from lms.core.i18n import _
-from lms.core.roles import Actor
+from lms.core.base.roles import Actor
+from lms.core.database.bulk import among
+from lms.core.database.session import db
+from lms.core.text.i18n import _
 from lms.enrolment.membership import eligible_people
 from lms.enrolment.queries.sharing import hidden_among
 from lms.people.models import Person

@@ -12,10 +12,10 @@ from sqlalchemy.orm import aliased
 from lms.attendance.models.evidence import Presence
 from lms.attendance.models.unmatched import MatchMethod, UnmatchedAttendee
 from lms.attendance.presence import WHO
-from lms.core.bulk import among
-from lms.core.db import db
-from lms.core.i18n import _
-from lms.core.local_words import day_in
+from lms.core.database.bulk import among
+from lms.core.database.session import db
+from lms.core.text.i18n import _
+from lms.core.time.dates import day_in
 from lms.people.models import Person, PersonEmail
 
 

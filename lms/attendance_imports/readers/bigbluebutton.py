@@ -29,9 +29,9 @@ from lms.attendance_imports.readers.sheets import Document
 from lms.attendance_imports.readers.times import Read, Times, is_blank
 from lms.attendance_imports.readers.vocabulary import moderates
 from lms.catalogue.rules import FIRST_YEAR, LAST_YEAR
-from lms.core import clock
-from lms.core.errors import Fault, Invalid
-from lms.core.i18n import _, _n
+from lms.core.base.errors import Fault, Invalid
+from lms.core.text.i18n import _, _n
+from lms.core.time import clock
 from lms.people.names import undecorated
 
 NAME = "bbb"

@@ -17,10 +17,10 @@ from lms.attendance_imports.readers.report import ReadingOptions, Report, Report
 from lms.attendance_imports.readers.sheets import open_document
 from lms.attendance_imports.readers.sums import WAYS
 from lms.attendance_imports.readers.timestamps import DateOrder, month_numbers
-from lms.core.errors import Fault, Invalid, TooLarge
-from lms.core.i18n import _
-from lms.core.punctuation import listed
-from lms.core.tables import MAX_ROWS
+from lms.core.base.errors import Fault, Invalid, TooLarge
+from lms.core.storage.tables import MAX_ROWS
+from lms.core.text.i18n import _
+from lms.core.text.punctuation import listed
 
 _PIECE = 2000
 _SINGLE = ("format", "total", "notes", "title", "meeting", "starts_ms", "ends_ms", "is_local", "was_ordered",

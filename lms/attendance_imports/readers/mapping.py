@@ -11,9 +11,9 @@ from lms.attendance_imports.readers.headings import Heading, is_value, plain
 from lms.attendance_imports.readers.shapes import is_address, is_time, meaning_of
 from lms.attendance_imports.readers.sheets import Document
 from lms.attendance_imports.readers.vocabulary import WORDS
-from lms.core.errors import Fault, Invalid
-from lms.core.i18n import _
-from lms.core.punctuation import listed
+from lms.core.base.errors import Fault, Invalid
+from lms.core.text.i18n import _
+from lms.core.text.punctuation import listed
 
 FIELDS = {
     "email": "email",

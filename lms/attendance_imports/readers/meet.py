@@ -26,8 +26,8 @@ from lms.attendance_imports.readers.shapes import Line, open_table
 from lms.attendance_imports.readers.sheets import Document
 from lms.attendance_imports.readers.times import Times
 from lms.attendance_imports.readers.vocabulary import WORDS as COMMON
-from lms.core.errors import Fault, Invalid
-from lms.core.i18n import _
+from lms.core.base.errors import Fault, Invalid
+from lms.core.text.i18n import _
 
 NAME = "meet"
 _WORDS = COMMON.with_(

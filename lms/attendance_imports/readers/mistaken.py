@@ -10,7 +10,7 @@ from lms.attendance_imports.readers.headings import Heading, heading_at
 from lms.attendance_imports.readers.shapes import Line, columns_of, is_time
 from lms.attendance_imports.readers.sheets import Document
 from lms.attendance_imports.readers.vocabulary import WORDS
-from lms.core.i18n import _
+from lms.core.text.i18n import _
 
 _FIRST = 40
 _TOPIC = re.compile(

@@ -27,9 +27,9 @@ from lms.attendance_imports.readers.sheets import Document
 from lms.attendance_imports.readers.times import Times
 from lms.attendance_imports.readers.vocabulary import WORDS
 from lms.attendance_imports.readers.waiting import WaitingColumn
-from lms.core.errors import Invalid
-from lms.core.file_templates import FileTemplate
-from lms.core.i18n import _
+from lms.core.base.errors import Invalid
+from lms.core.storage.tables import FileTemplate
+from lms.core.text.i18n import _
 
 NAME = "plain"
 _WHO = ({"email"}, {"name"}, {"first_name"}, {"last_name"})

@@ -1,6 +1,6 @@
 """Reads a report of attendance from any supported system. Nothing is looked up or written.
 
-The file is read in a separate process (`core.foreign_files`): `child_process` there, plain values here.
+The file is read in a separate process (`core.storage.foreign_files`): `child_process` there, plain values here.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from lms.attendance_imports.readers.child_process import column_preview_from, un
 from lms.attendance_imports.readers.mapping import ColumnPreview
 from lms.attendance_imports.readers.recognition import FORMATS
 from lms.attendance_imports.readers.report import Report
-from lms.core.foreign_files import TABLES, read_foreign
-from lms.core.tables import check_size
+from lms.core.storage.foreign_files import TABLES, read_foreign
+from lms.core.storage.tables import check_size
 
 NAMES = ("auto", *FORMATS)
 

@@ -12,10 +12,10 @@ from typing import Protocol, cast
 from lms.attendance_imports.readers import bigbluebutton, meet, plain, teams, voov, webex, zoom
 from lms.attendance_imports.readers.report import ReadingOptions, Report
 from lms.attendance_imports.readers.sheets import Document, open_document
-from lms.core.errors import Invalid
-from lms.core.i18n import _
-from lms.core.punctuation import gap, listed
-from lms.core.tables import is_workbook
+from lms.core.base.errors import Invalid
+from lms.core.storage.tables import is_workbook
+from lms.core.text.i18n import _
+from lms.core.text.punctuation import gap, listed
 
 
 class Format(Protocol):

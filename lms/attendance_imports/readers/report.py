@@ -7,8 +7,8 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from lms.attendance_imports.readers.timestamps import DateOrder
-from lms.core import clock
-from lms.core.errors import Fault
+from lms.core.base.errors import Fault
+from lms.core.time import clock
 
 _HOURS_MS = 3 * 3_600_000
 """A meeting is open some time before its lecture and after it."""

@@ -13,10 +13,10 @@ from datetime import datetime
 from lms.attendance_imports.readers.report import Report, ReportRow, SumRow
 from lms.attendance_imports.readers.sums import settle_sums
 from lms.attendance_imports.readers.times import Read, Times, Unreadable
-from lms.core import clock
-from lms.core.errors import Fault
-from lms.core.i18n import _, _n
-from lms.core.punctuation import gap
+from lms.core.base.errors import Fault
+from lms.core.text.i18n import _, _n
+from lms.core.text.punctuation import gap
+from lms.core.time import clock
 from lms.people.names import undecorated
 
 _NEVER = {"no", "n/a", "-", "--", "—", "–"}

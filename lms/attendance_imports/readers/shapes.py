@@ -8,7 +8,7 @@ from dataclasses import replace
 from lms.attendance_imports.readers import timestamps
 from lms.attendance_imports.readers.headings import Heading
 from lms.attendance_imports.readers.report import Report
-from lms.core.i18n import _
+from lms.core.text.i18n import _
 
 Line = tuple[int, list[str]]
 _LOOKED_AT = 50

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from lms.core.errors import Invalid, WrongKind
-from lms.core.i18n import _
-from lms.core.tables import MAX_BYTES, decode_unicode, is_workbook, read_lines
+from lms.core.base.errors import Invalid, WrongKind
+from lms.core.storage.tables import MAX_BYTES, decode_unicode, is_workbook, read_lines
+from lms.core.text.i18n import _
 
 _PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"BM")
 _HEAD = 65_536

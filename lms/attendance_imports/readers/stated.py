@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lms.attendance_imports.readers.report import Report, ReportRow, SumRow
-from lms.core.i18n import _
+from lms.core.text.i18n import _
 
 _SLACK_MS = 10 * 60_000
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import TypeVar
 
 from lms.attendance_imports.readers.report import Report, ReportRow, SumRow
-from lms.core.errors import Invalid
-from lms.core.i18n import _, _n
-from lms.core.punctuation import listed
+from lms.core.base.errors import Invalid
+from lms.core.text.i18n import _, _n
+from lms.core.text.punctuation import listed
 
 Row = TypeVar("Row", ReportRow, SumRow)
 WAYS = ("add", "largest")

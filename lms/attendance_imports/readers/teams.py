@@ -45,8 +45,8 @@ from lms.attendance_imports.readers.teams_words import (
 )
 from lms.attendance_imports.readers.times import Read, Times
 from lms.attendance_imports.readers.vocabulary import role_of
-from lms.core.errors import Fault, Invalid
-from lms.core.i18n import _
+from lms.core.base.errors import Fault, Invalid
+from lms.core.text.i18n import _
 
 NAME = "teams"
 _PART = re.compile(r"([1-9])[.．、]\s*(\S.*)")

@@ -26,9 +26,9 @@ from lms.attendance_imports.readers.sheets import Document
 from lms.attendance_imports.readers.teams_words import WORDS, account, address, settle_presenters
 from lms.attendance_imports.readers.times import Read, Times
 from lms.attendance_imports.readers.vocabulary import ACTIONS, role_of
-from lms.core import clock
-from lms.core.errors import Fault, Invalid
-from lms.core.i18n import _, _n
+from lms.core.base.errors import Fault, Invalid
+from lms.core.text.i18n import _, _n
+from lms.core.time import clock
 from lms.people.names import undecorated
 
 _NEEDED = {"name", "action", "moment"}

@@ -13,8 +13,8 @@ from lms.attendance_imports.readers.report import ReadingOptions
 from lms.attendance_imports.readers.sheets import Document
 from lms.attendance_imports.readers.timestamps import AmbiguousDate, DateOrder, Moment
 from lms.catalogue.rules import FIRST_YEAR, LAST_YEAR
-from lms.core.errors import Fault, Invalid
-from lms.core.i18n import _
+from lms.core.base.errors import Fault, Invalid
+from lms.core.text.i18n import _
 
 _BLANK = {"", "-", "--", "---", "—", "–", "n/a", "null", "none"}
 

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from babel import Locale
 
-from lms.core import clock
+from lms.core.time import clock
 
 
 class DateOrder(StrEnum):

@@ -32,8 +32,8 @@ from lms.attendance_imports.readers.vocabulary import WORDS as COMMON
 from lms.attendance_imports.readers.vocabulary import role_of, words_of
 from lms.attendance_imports.readers.words_of_people import PEOPLE
 from lms.attendance_imports.readers.words_of_times import LASTED
-from lms.core.errors import Fault, Invalid
-from lms.core.i18n import _
+from lms.core.base.errors import Fault, Invalid
+from lms.core.text.i18n import _
 
 NAME = "voov"
 _WORDS = COMMON.with_(

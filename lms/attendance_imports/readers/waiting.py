@@ -9,8 +9,8 @@ from lms.attendance_imports.readers.headings import Heading
 from lms.attendance_imports.readers.report import Report
 from lms.attendance_imports.readers.times import is_blank
 from lms.attendance_imports.readers.vocabulary import is_yes
-from lms.core.errors import Fault
-from lms.core.i18n import _, _n
+from lms.core.base.errors import Fault
+from lms.core.text.i18n import _, _n
 
 
 @dataclass

@@ -26,8 +26,8 @@ from lms.attendance_imports.readers.sheets import Document
 from lms.attendance_imports.readers.times import Times
 from lms.attendance_imports.readers.vocabulary import WORDS as COMMON
 from lms.attendance_imports.readers.vocabulary import role_of
-from lms.core.errors import Invalid
-from lms.core.i18n import _, _n
+from lms.core.base.errors import Invalid
+from lms.core.text.i18n import _, _n
 
 NAME = "webex"
 _WORDS = COMMON.with_(

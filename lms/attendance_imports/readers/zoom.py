@@ -31,9 +31,9 @@ from lms.attendance_imports.readers.stated import compare
 from lms.attendance_imports.readers.times import Times
 from lms.attendance_imports.readers.vocabulary import WORDS, is_yes
 from lms.attendance_imports.readers.waiting import WaitingColumn
-from lms.core.errors import Invalid
-from lms.core.i18n import _
-from lms.core.punctuation import listed
+from lms.core.base.errors import Invalid
+from lms.core.text.i18n import _
+from lms.core.text.punctuation import listed
 
 NAME = "zoom"
 

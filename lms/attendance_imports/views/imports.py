@@ -24,15 +24,15 @@ from lms.attendance_imports.views.blueprint import bp
 from lms.attendance_imports.views.preview import render_preview
 from lms.attendance_imports.views.questions import ask, columns_in, columns_to_ask, questions, take_answer
 from lms.catalogue.models import Lecture, LectureState
-from lms.core import clock
-from lms.core.errors import DomainError, Invalid, NotFound, Refused, TooLarge, WrongKind
-from lms.core.i18n import _
-from lms.core.imports import ImportAnswer
-from lms.core.punctuation import gap
-from lms.web.body_limits import upload_limit
-from lms.web.guards import SIGNED_IN, allow
-from lms.web.identity import current_actor
-from lms.web.time import likely_zones
+from lms.core.base.errors import DomainError, Invalid, NotFound, Refused, TooLarge, WrongKind
+from lms.core.base.import_answers import ImportAnswer
+from lms.core.text.i18n import _
+from lms.core.text.punctuation import gap
+from lms.core.time import clock
+from lms.web.pages.time import likely_zones
+from lms.web.request.bodies import upload_limit
+from lms.web.request.guards import SIGNED_IN, allow
+from lms.web.request.identity import current_actor
 
 
 @bp.route("/lectures/<int:lecture_id>/attendance/import", methods=["GET", "POST"])

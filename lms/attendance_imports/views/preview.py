@@ -10,7 +10,7 @@ from lms.attendance_imports.actions.imports import ImportPreview
 from lms.attendance_imports.actions.staged_files import StagedFile
 from lms.attendance_imports.forms import FORMAT_NAMES, PublishImportForm
 from lms.catalogue.models import Lecture
-from lms.core.i18n import _
+from lms.core.text.i18n import _
 
 
 def render_preview(

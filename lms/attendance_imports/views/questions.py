@@ -19,11 +19,11 @@ from lms.attendance_imports.queries.mappings import find_mapping
 from lms.attendance_imports.readers.mapping import ColumnPreview, RecalledColumns, UnknownHeadings
 from lms.attendance_imports.views.preview import render_preview
 from lms.catalogue.models import Lecture
-from lms.core import clock
-from lms.core.errors import Invalid, Refused
-from lms.core.i18n import _
-from lms.web.identity import current_actor
-from lms.web.time import likely_zones
+from lms.core.base.errors import Invalid, Refused
+from lms.core.text.i18n import _
+from lms.core.time import clock
+from lms.web.pages.time import likely_zones
+from lms.web.request.identity import current_actor
 
 _ASKED = {"format", "time_zone", "date_order", "sums", "mapping"}
 

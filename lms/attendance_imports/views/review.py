@@ -15,16 +15,15 @@ from lms.attendance_imports.forms import DecisionForm
 from lms.attendance_imports.queries.review import find_people, list_strong, review_page
 from lms.attendance_imports.views.blueprint import bp
 from lms.catalogue.rules import marks_of, may_edit_lecture
-from lms.core import clock
-from lms.core.errors import Invalid, NotFound, Refused
-from lms.core.i18n import _, _n
-from lms.core.punctuation import gap
+from lms.core.base.errors import Invalid, NotFound, Refused
+from lms.core.text.i18n import _, _n
+from lms.core.text.punctuation import gap
+from lms.core.time import clock
 from lms.people.queries.countries import country_names
-from lms.web.forms import BaseForm
-from lms.web.guards import SIGNED_IN, allow
-from lms.web.identity import current_actor
-from lms.web.locale import reader_locale
-from lms.web.numbers import whole
+from lms.web.forms.forms import BaseForm, whole
+from lms.web.pages.locale import reader_locale
+from lms.web.request.guards import SIGNED_IN, allow
+from lms.web.request.identity import current_actor
 
 PAGE = 25
 STRONG_SHOWN = 500

@@ -8,9 +8,9 @@ from typing import Final
 from sqlalchemy import delete, insert, select, update
 
 from lms.catalogue.models import SeriesCountry
-from lms.core.bulk import among
-from lms.core.db import db, read_column
-from lms.core.events import CountriesMerged, CountryMergeUndone
+from lms.core.base.events import CountriesMerged, CountryMergeUndone
+from lms.core.database.bulk import among
+from lms.core.database.session import db, read_column
 from lms.people.actions.country_moves import moved_ids, note_moved
 
 FOR_MERGED: Final = "series_country.country_id"

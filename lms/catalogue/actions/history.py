@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from lms.catalogue.models import Lecture, LectureChange
-from lms.core import audit
-from lms.core.db import db
-from lms.core.roles import Actor
+from lms.core.base.roles import Actor
+from lms.core.database import audit
+from lms.core.database.session import db
 
 
 def note(

@@ -24,9 +24,8 @@ from lms.catalogue.rules import (
     resolve_local,
     zone_of,
 )
-from lms.core.db import action, db
-from lms.core.errors import Fault, Invalid, NotFound
-from lms.core.events import (
+from lms.core.base.errors import Fault, Invalid, NotFound
+from lms.core.base.events import (
     LectureDeleted,
     LectureLengthChanged,
     LecturePostponed,
@@ -34,8 +33,9 @@ from lms.core.events import (
     RecordingAdded,
     publish,
 )
-from lms.core.i18n import _
-from lms.core.roles import Actor
+from lms.core.base.roles import Actor
+from lms.core.database.session import action, db
+from lms.core.text.i18n import _
 
 _PLAIN = (
     "title",

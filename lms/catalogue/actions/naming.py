@@ -13,13 +13,13 @@ from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from lms.catalogue.models import Lecture, LectureInstructor, Series, SeriesInstructor
 from lms.catalogue.queries.lectures import list_around
 from lms.catalogue.rules import TEACHING_ROLES, may_see_lecture, occupied, overlaps
-from lms.core.db import db, is_sqlite
-from lms.core.errors import Fault, Invalid, Refused
-from lms.core.i18n import _
-from lms.core.local_words import span_in
-from lms.core.punctuation import quoted
-from lms.core.roles import Actor
-from lms.core.translations import reader_text
+from lms.core.base.errors import Fault, Invalid, Refused
+from lms.core.base.roles import Actor
+from lms.core.database.session import db, is_sqlite
+from lms.core.text.i18n import _
+from lms.core.text.punctuation import quoted
+from lms.core.text.translations import reader_text
+from lms.core.time.dates import span_in
 from lms.people.models import Person
 from lms.people.queries.access import holders_of
 from lms.people.queries.persons import ids_by_email

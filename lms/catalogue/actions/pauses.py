@@ -11,11 +11,11 @@ from lms.catalogue.actions.lectures import locked_lecture
 from lms.catalogue.models import Lecture, LecturePause, LectureState
 from lms.catalogue.queries.pauses import find_pause, list_pauses
 from lms.catalogue.rules import check_can_edit_lecture, check_can_pause, check_can_resume
-from lms.core.clock import to_ms
-from lms.core.db import action, db
-from lms.core.errors import NotFound
-from lms.core.events import LecturePaused, LectureTimesCorrected, publish
-from lms.core.roles import Actor
+from lms.core.base.errors import NotFound
+from lms.core.base.events import LecturePaused, LectureTimesCorrected, publish
+from lms.core.base.roles import Actor
+from lms.core.database.session import action, db
+from lms.core.time.clock import to_ms
 
 
 @action

@@ -12,9 +12,9 @@ from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from lms.catalogue.models import LectureInstructor, SeriesInstructor
 from lms.catalogue.queries.teaching import current_listings
 from lms.catalogue.rules import TEACHING_ROLES
-from lms.core import audit
-from lms.core.db import action, db, is_sqlite
-from lms.core.roles import Actor
+from lms.core.base.roles import Actor
+from lms.core.database import audit
+from lms.core.database.session import action, db, is_sqlite
 from lms.people.queries.access import holders_of
 
 _MOVED = "move_instructor"

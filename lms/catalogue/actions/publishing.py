@@ -13,11 +13,11 @@ from lms.catalogue.actions.series import edit_series, locked_series
 from lms.catalogue.actions.states import publish_lecture
 from lms.catalogue.models import Lecture, LectureState, Series, Visibility
 from lms.catalogue.rules import check_can_edit_lecture, check_can_edit_series, check_can_unpublish
-from lms.core.db import action, db
-from lms.core.errors import Invalid
-from lms.core.i18n import _
-from lms.core.roles import Actor
-from lms.core.translations import reader_text
+from lms.core.base.errors import Invalid
+from lms.core.base.roles import Actor
+from lms.core.database.session import action, db
+from lms.core.text.i18n import _
+from lms.core.text.translations import reader_text
 
 
 @action

@@ -40,14 +40,14 @@ from lms.catalogue.rules import (
     not_cancelled,
     zone_of,
 )
-from lms.core import audit
-from lms.core.db import action
-from lms.core.errors import Invalid, Refused
-from lms.core.events import CopyPreviewed, LecturesCopied, publish
-from lms.core.i18n import _
-from lms.core.idempotency import Answer, answer_once
-from lms.core.roles import Actor
-from lms.core.translations import Translations, main_language
+from lms.core.background.idempotency import Answer, answer_once
+from lms.core.base.errors import Invalid, Refused
+from lms.core.base.events import CopyPreviewed, LecturesCopied, publish
+from lms.core.base.roles import Actor
+from lms.core.database import audit
+from lms.core.database.session import action
+from lms.core.text.i18n import _
+from lms.core.text.translations import Translations, main_language
 from lms.people.queries.access import holders_of
 
 

@@ -27,13 +27,13 @@ from lms.catalogue.models import (
 from lms.catalogue.queries.policies import current_policy
 from lms.catalogue.queries.series import find_series
 from lms.catalogue.rules import check_can_create_series, check_can_edit_series, check_capacity, may_see_series
-from lms.core import audit
-from lms.core.db import action, db, is_sqlite
-from lms.core.errors import Fault, Invalid, NotFound, Refused
-from lms.core.events import CapacityChanged, PolicyChanged, publish
-from lms.core.i18n import _, _n
-from lms.core.roles import Actor
-from lms.core.translations import reader_text
+from lms.core.base.errors import Fault, Invalid, NotFound, Refused
+from lms.core.base.events import CapacityChanged, PolicyChanged, publish
+from lms.core.base.roles import Actor
+from lms.core.database import audit
+from lms.core.database.session import action, db, is_sqlite
+from lms.core.text.i18n import _, _n
+from lms.core.text.translations import reader_text
 from lms.people.models import Country, Person
 from lms.people.queries.countries import country_ids, unknown_country
 

@@ -26,9 +26,8 @@ from lms.catalogue.rules import (
     is_over_unheld,
     resolve_local,
 )
-from lms.core.db import action, db
-from lms.core.errors import Invalid
-from lms.core.events import (
+from lms.core.base.errors import Invalid
+from lms.core.base.events import (
     LectureCancelled,
     LectureEnded,
     LecturePostponed,
@@ -39,9 +38,10 @@ from lms.core.events import (
     LectureTimesCorrected,
     publish,
 )
-from lms.core.i18n import _
-from lms.core.roles import Actor
-from lms.core.typed_text import clean_line, clean_text
+from lms.core.base.roles import Actor
+from lms.core.database.session import action, db
+from lms.core.text.i18n import _
+from lms.core.text.typed_text import clean_line, clean_text
 
 
 def _mine(lecture_id: int, by: Actor) -> Lecture:

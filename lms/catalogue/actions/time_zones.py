@@ -13,11 +13,11 @@ from lms.catalogue.actions.history import note, record
 from lms.catalogue.actions.lectures import locked_lecture
 from lms.catalogue.models import Lecture, LectureState, TimeZoneCheck
 from lms.catalogue.rules import resolve_local
-from lms.core import zones
-from lms.core.db import action, db
-from lms.core.errors import Invalid
-from lms.core.events import LecturePostponed, publish
-from lms.core.roles import SYSTEM
+from lms.core.base.errors import Invalid
+from lms.core.base.events import LecturePostponed, publish
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import action, db
+from lms.core.time import zones
 
 _PLANNED = (LectureState.SCHEDULED, LectureState.DRAFT)
 

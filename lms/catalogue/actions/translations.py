@@ -10,10 +10,10 @@ from lms.catalogue.actions.lectures import locked_lecture
 from lms.catalogue.actions.series import locked_series
 from lms.catalogue.inputs import LECTURE_TEXTS, SERIES_TEXTS
 from lms.catalogue.rules import check_can_edit_lecture, check_can_edit_series
-from lms.core import audit
-from lms.core.db import action
-from lms.core.roles import Actor
-from lms.core.translations import confirm_translation, translated_into
+from lms.core.base.roles import Actor
+from lms.core.database import audit
+from lms.core.database.session import action
+from lms.core.text.translations import confirm_translation, translated_into
 
 CHANGED = ["translations"]
 

@@ -14,14 +14,13 @@ from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]
 
 from lms.catalogue.actions.naming import persons_of
 from lms.catalogue.queries.teaching import address_of_teacher, list_teachers, names_of_addresses
-from lms.core import clock
-from lms.core.errors import Invalid
-from lms.core.i18n import _
+from lms.core.base.errors import Invalid
+from lms.core.text.i18n import _
+from lms.core.time import clock
 from lms.people.queries.countries import country_names
 from lms.people.queries.country_names import code_of_name, codes_of_shared_name
-from lms.web.fields import zone_choices
-from lms.web.forms import BaseForm
-from lms.web.locale import reader_locale
+from lms.web.forms.forms import BaseForm, zone_choices
+from lms.web.pages.locale import reader_locale
 
 
 def lines(text: str | None) -> tuple[str, ...]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from wtforms import StringField, TextAreaField
 
-from lms.core.i18n import _l
-from lms.web.languages import TextsForm
+from lms.core.text.i18n import _l
+from lms.web.forms.languages import TextsForm
 
 
 class SeriesTextsForm(TextsForm):

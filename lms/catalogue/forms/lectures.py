@@ -20,12 +20,12 @@ from lms.catalogue.forms.base import (
 )
 from lms.catalogue.inputs import LectureInput
 from lms.catalogue.models import Lecture, LectureState, Series
-from lms.core.i18n import _, _l
-from lms.core.punctuation import listed
-from lms.core.translations import is_language
-from lms.web.fields import KnownChoice, LocalTimeField, WholeNumber, ZoneField
-from lms.web.languages import LANGUAGES, language_choices
-from lms.web.time import language_name
+from lms.core.text.i18n import _, _l
+from lms.core.text.punctuation import listed
+from lms.core.text.translations import is_language
+from lms.web.forms.forms import KnownChoice, LocalTimeField, WholeNumber, ZoneField
+from lms.web.forms.languages import LANGUAGES, language_choices
+from lms.web.pages.time import language_name
 
 _SPARE_LINKS, _MOST_LINKS = 1, 60
 

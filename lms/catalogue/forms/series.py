@@ -13,11 +13,11 @@ from wtforms.validators import InputRequired, Optional
 from lms.catalogue.forms.base import Addresses, CatalogueForm, Day, InstructorsForm, codes_of
 from lms.catalogue.inputs import PolicyInput, SeriesCopy, SeriesInput, slug_of
 from lms.catalogue.models import Admission, CertificateKind, Policy, Series, Visibility, WalkIns
-from lms.core.i18n import _l
+from lms.core.text.i18n import _l
 from lms.people.queries.countries import country_names
-from lms.web.fields import KnownChoice, WholeNumber
-from lms.web.languages import language_choices
-from lms.web.locale import reader_locale
+from lms.web.forms.forms import KnownChoice, WholeNumber
+from lms.web.forms.languages import language_choices
+from lms.web.pages.locale import reader_locale
 
 
 class PolicyForm(Form):

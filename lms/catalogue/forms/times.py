@@ -13,8 +13,8 @@ from wtforms.widgets import HiddenInput
 
 from lms.catalogue.forms.base import CatalogueForm, PlannedTimeForm, offered_zones
 from lms.catalogue.models import Lecture
-from lms.core.i18n import _l, _lp
-from lms.web.fields import KnownChoice, LocalTimeField, WholeNumber, ZoneField
+from lms.core.text.i18n import _l, _lp
+from lms.web.forms.forms import KnownChoice, LocalTimeField, WholeNumber, ZoneField
 
 
 class HoursForm(CatalogueForm):

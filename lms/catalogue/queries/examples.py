@@ -9,8 +9,8 @@ from sqlalchemy import select
 from lms.catalogue.models import Admission, Lecture, LectureState, Series
 from lms.catalogue.queries.lectures import BEGAN
 from lms.catalogue.visibility import shown_lecture, visible
-from lms.core.db import read
-from lms.core.roles import Actor
+from lms.core.base.roles import Actor
+from lms.core.database.session import read
 
 
 @dataclass(frozen=True)

@@ -22,9 +22,9 @@ from lms.catalogue.queries.loading import complete_lectures
 from lms.catalogue.rules import Station, may_edit_lecture, may_see_lecture
 from lms.catalogue.visibility import shown_lecture as _shown_lecture
 from lms.catalogue.visibility import visible as _visible
-from lms.core.db import db, read, read_one
-from lms.core.errors import Forbidden, NotFound
-from lms.core.roles import Actor
+from lms.core.base.errors import Forbidden, NotFound
+from lms.core.base.roles import Actor
+from lms.core.database.session import db, read, read_one
 from lms.people.models import Person
 
 BEGAN = func.coalesce(Lecture.actual_start, Lecture.starts_at)

@@ -10,8 +10,8 @@ from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.orm.util import identity_key
 
 from lms.catalogue.models import Lecture, LectureInstructor, Series, SeriesCountry, SeriesInstructor
-from lms.core.db import db
-from lms.core.roles import Actor
+from lms.core.base.roles import Actor
+from lms.core.database.session import db
 from lms.people.models import Country, Person
 
 _giving = union_all(

@@ -9,9 +9,9 @@ from sqlalchemy import select
 
 from lms.catalogue.models import Lecture, LecturePause
 from lms.catalogue.rules import AnyLecture
-from lms.core.bulk import among
-from lms.core.clock import to_ms
-from lms.core.db import db, read
+from lms.core.database.bulk import among
+from lms.core.database.session import db, read
+from lms.core.time.clock import to_ms
 
 
 def find_pause(lecture: Lecture) -> LecturePause | None:

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm.util import identity_key
 
 from lms.catalogue.models import Lecture, Policy, Series
-from lms.core.db import db
+from lms.core.database.session import db
 
 # Policies
 

@@ -16,9 +16,9 @@ from lms.catalogue.rules import OPEN_STATES, may_see_series, not_cancelled
 from lms.catalogue.visibility import ids_with
 from lms.catalogue.visibility import shown_lecture as _shown_lecture
 from lms.catalogue.visibility import visible as _visible
-from lms.core.db import db, read, read_column
-from lms.core.errors import NotFound
-from lms.core.roles import Actor
+from lms.core.base.errors import NotFound
+from lms.core.base.roles import Actor
+from lms.core.database.session import db, read, read_column
 
 
 @dataclass(frozen=True, kw_only=True)

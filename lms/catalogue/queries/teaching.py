@@ -21,10 +21,10 @@ from lms.catalogue.rules import (
     may_edit_series,
     teaching_id,
 )
-from lms.core.db import db, read
-from lms.core.errors import Forbidden, Invalid
-from lms.core.i18n import _
-from lms.core.roles import Actor
+from lms.core.base.errors import Forbidden, Invalid
+from lms.core.base.roles import Actor
+from lms.core.database.session import db, read
+from lms.core.text.i18n import _
 from lms.people.models import Person, RoleGrant
 from lms.people.queries.access import holders_of
 from lms.people.queries.persons import addresses_of, ids_by_email

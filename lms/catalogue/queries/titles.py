@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, case, select
 
 from lms.catalogue.models import SERIES_TITLE, Series
-from lms.core.db import read
-from lms.core.translations import reading_key
+from lms.core.database.session import read
+from lms.core.text.translations import reading_key
 
 
 def title_order() -> ColumnElement[Any]:

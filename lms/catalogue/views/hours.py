@@ -17,12 +17,12 @@ from lms.catalogue.queries import series as series_queries
 from lms.catalogue.rules import check_can_edit_series, planned_end
 from lms.catalogue.series_hours import HoursRequest, Night, SeriesHours, audience_of, hours_for, nights_of
 from lms.catalogue.views.blueprint import bp
-from lms.core import clock, zones
-from lms.web.guards import SIGNED_IN, allow
-from lms.web.identity import current_actor
-from lms.web.locale import reader_locale
-from lms.web.numbers import whole
-from lms.web.time import first_weekday, viewer_zone
+from lms.core.time import clock, zones
+from lms.web.forms.forms import whole
+from lms.web.pages.locale import reader_locale
+from lms.web.pages.time import first_weekday, viewer_zone
+from lms.web.request.guards import SIGNED_IN, allow
+from lms.web.request.identity import current_actor
 
 USUAL_MINUTES = 90
 POSTPONE = "postpone"

@@ -13,11 +13,11 @@ from lms.catalogue.queries import lectures as lecture_queries
 from lms.catalogue.queries import series as series_queries
 from lms.catalogue.rules import check_can_edit_lecture, check_can_edit_series
 from lms.catalogue.views.blueprint import bp
-from lms.core import clock
-from lms.core.translations import languages_of, outdated_fields
-from lms.web.guards import SIGNED_IN, allow
-from lms.web.identity import current_actor
-from lms.web.languages import languages_page
+from lms.core.text.translations import languages_of, outdated_fields
+from lms.core.time import clock
+from lms.web.forms.languages import languages_page
+from lms.web.request.guards import SIGNED_IN, allow
+from lms.web.request.identity import current_actor
 
 
 @bp.route("/series/<slug>/languages", methods=["GET", "POST"])

@@ -30,14 +30,14 @@ from lms.catalogue.rules import (
 from lms.catalogue.views.blueprint import bp
 from lms.catalogue.views.decisions import DECIDE, decisions_sent, open_keys, proposed_for
 from lms.catalogue.views.hours import hours_asked, nights_on, shown_hours
-from lms.core import clock
-from lms.core.errors import Invalid, NotFound, Refused
-from lms.core.i18n import _, _n
-from lms.web.guards import ANYONE, SIGNED_IN, allow
-from lms.web.identity import current_actor
-from lms.web.locale import reader_locale
-from lms.web.numbers import whole
-from lms.web.time import viewer_zone
+from lms.core.base.errors import Invalid, NotFound, Refused
+from lms.core.text.i18n import _, _n
+from lms.core.time import clock
+from lms.web.forms.forms import whole
+from lms.web.pages.locale import reader_locale
+from lms.web.pages.time import viewer_zone
+from lms.web.request.guards import ANYONE, SIGNED_IN, allow
+from lms.web.request.identity import current_actor
 
 
 @bp.route("/series/<slug>/lectures/new", methods=["GET", "POST"])

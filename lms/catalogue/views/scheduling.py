@@ -42,14 +42,14 @@ from lms.catalogue.series_hours import Night, rotation_of
 from lms.catalogue.views.blueprint import bp
 from lms.catalogue.views.decisions import decisions_sent, open_keys, proposed_for
 from lms.catalogue.views.hours import audience_here, nights_on
-from lms.core import clock
-from lms.core.errors import Invalid, Refused
-from lms.core.i18n import _, _n
-from lms.web.guards import SIGNED_IN, allow
-from lms.web.identity import current_actor
-from lms.web.locale import reader_locale
-from lms.web.numbers import whole
-from lms.web.time import viewer_zone
+from lms.core.base.errors import Invalid, Refused
+from lms.core.text.i18n import _, _n
+from lms.core.time import clock
+from lms.web.forms.forms import whole
+from lms.web.pages.locale import reader_locale
+from lms.web.pages.time import viewer_zone
+from lms.web.request.guards import SIGNED_IN, allow
+from lms.web.request.identity import current_actor
 
 
 def _series_to_plan(slug: str) -> Series:

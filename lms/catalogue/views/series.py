@@ -24,14 +24,14 @@ from lms.catalogue.rules import (
     stop_states,
 )
 from lms.catalogue.views.blueprint import bp
-from lms.core import clock
-from lms.core.errors import Invalid, Refused
-from lms.core.i18n import _
-from lms.core.roles import Actor, Role
-from lms.web.guards import ANYONE, SIGNED_IN, allow
-from lms.web.identity import current_actor
-from lms.web.languages import language_choices
-from lms.web.whole_pages import same_for_strangers
+from lms.core.base.errors import Invalid, Refused
+from lms.core.base.roles import Actor, Role
+from lms.core.text.i18n import _
+from lms.core.time import clock
+from lms.web.forms.languages import language_choices
+from lms.web.pages.whole_pages import same_for_strangers
+from lms.web.request.guards import ANYONE, SIGNED_IN, allow
+from lms.web.request.identity import current_actor
 
 PAGE = 20
 _ELSEWHERE = frozenset({"text_language", "translations"})

@@ -36,12 +36,12 @@ from lms.catalogue.rules import (
 from lms.catalogue.views.blueprint import bp
 from lms.catalogue.views.hours import hours_asked, shown_hours
 from lms.catalogue.views.lectures import lecture_page
-from lms.core import clock
-from lms.core.errors import Fault, Invalid, Refused
-from lms.core.i18n import _
-from lms.core.translations import reader_text
-from lms.web.guards import SIGNED_IN, allow
-from lms.web.identity import current_actor
+from lms.core.base.errors import Fault, Invalid, Refused
+from lms.core.text.i18n import _
+from lms.core.text.translations import reader_text
+from lms.core.time import clock
+from lms.web.request.guards import SIGNED_IN, allow
+from lms.web.request.identity import current_actor
 from lms.web.views import is_local
 
 WEEK = timedelta(days=7)

@@ -26,19 +26,20 @@ from lms.certificates.pdf import store
 from lms.certificates.pdf.issue_context import issue_contexts
 from lms.certificates.queries import certificates, eligibility
 from lms.certificates.queries.render_jobs import count_valid, occasion_of
-from lms.core import audit, journal
-from lms.core.bulk import among
-from lms.core.cache_versions import touch
-from lms.core.db import action, db, one_at_a_time, read_column
-from lms.core.errors import NotFound, Refused
-from lms.core.events import CountriesMerged, CountryMergeUndone
-from lms.core.file_deletions import delete_after_commit
-from lms.core.glyphs import Coverage
-from lms.core.i18n import _
-from lms.core.jobs import Job, JobState, get_job, request_job, stop_job
-from lms.core.roles import SYSTEM, Actor
-from lms.core.translations import TextOf
-from lms.core.typed_text import clean_text
+from lms.core.background.jobs import Job, JobState, get_job, request_job, stop_job
+from lms.core.base.errors import NotFound, Refused
+from lms.core.base.events import CountriesMerged, CountryMergeUndone
+from lms.core.base.roles import SYSTEM, Actor
+from lms.core.database import audit
+from lms.core.database.bulk import among
+from lms.core.database.cache_versions import touch
+from lms.core.database.session import action, db, one_at_a_time, read_column
+from lms.core.storage import journal
+from lms.core.storage.file_deletions import delete_after_commit
+from lms.core.text.i18n import _
+from lms.core.text.translations import TextOf
+from lms.core.text.typed_text import clean_text
+from lms.core.text.typesetting import Coverage
 from lms.mail.outbox import post_mails, posted
 from lms.people.actions.country_moves import moved_rows
 from lms.people.mail_rows import mail_to

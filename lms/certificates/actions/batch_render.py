@@ -30,10 +30,10 @@ from lms.certificates.models import Certificate, CertificateState
 from lms.certificates.pdf import store
 from lms.certificates.pdf.store import Order, RenderContext
 from lms.certificates.queries.render_jobs import chunks, count_valid, render_jobs_of
-from lms.core import files
-from lms.core.db import db
-from lms.core.file_store import FileStore
-from lms.core.typesetting import CannotRender
+from lms.core.database.session import db
+from lms.core.storage import files
+from lms.core.storage.file_store import FileStore
+from lms.core.text.typesetting import CannotRender
 
 BATCH = 20
 """Certificates per batch for a process."""

@@ -16,9 +16,9 @@ from lms.certificates.designs.versions import design_of, version_of_series
 from lms.certificates.models import Award, Certificate, CertificateState
 from lms.certificates.pdf.issue_context import IssueOccasion, issue_contexts
 from lms.certificates.queries import certificates
-from lms.core.bulk import among, insert_many
-from lms.core.clock import day_of, reporting_zone
-from lms.core.db import db
+from lms.core.database.bulk import among, insert_many
+from lms.core.database.session import db
+from lms.core.time.clock import day_of, reporting_zone
 from lms.people.queries.countries import countries_of
 from lms.people.queries.persons import addresses_of
 

@@ -18,13 +18,15 @@ from lms.certificates.models import Certificate
 from lms.certificates.pdf import store
 from lms.certificates.pdf.merge import merge
 from lms.certificates.queries import render_jobs
-from lms.core import audit, clock, files
-from lms.core.db import action, db, one_at_a_time
-from lms.core.errors import Invalid, NotFound, Refused
-from lms.core.file_deletions import delete_after_commit
-from lms.core.i18n import _
-from lms.core.jobs import Job, JobState, get_job, request_job
-from lms.core.roles import SYSTEM, Actor
+from lms.core.background.jobs import Job, JobState, get_job, request_job
+from lms.core.base.errors import Invalid, NotFound, Refused
+from lms.core.base.roles import SYSTEM, Actor
+from lms.core.database import audit
+from lms.core.database.session import action, db, one_at_a_time
+from lms.core.storage import files
+from lms.core.storage.file_deletions import delete_after_commit
+from lms.core.text.i18n import _
+from lms.core.time import clock
 
 JOB = "bundle_certificates"
 FORMS: Final = {"zip": "application/zip", "pdf": "application/pdf"}
@@ -115,7 +117,7 @@ def _printed(series_id: int, file: BinaryIO, *, is_one: bool) -> Iterator[tuple[
 
 @action
 def fetch_bundle(public_id: str, *, by: Actor, at: datetime) -> tuple[str, str]:
-    """(key in `core.files`, file name) of a file that is made, with an entry in the audit trail. NotFound once it is
+    """(key in `files`, file name) of a file that is made, with an entry in the audit trail. NotFound once it is
     gone."""
     rules.check_can_issue(by)
     job = get_job(public_id, by=by)

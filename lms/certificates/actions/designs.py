@@ -26,12 +26,13 @@ from lms.certificates.designs.versions import printable_words
 from lms.certificates.models import CertificateDesign, DesignFamily, SeriesDesign
 from lms.certificates.pdf.store import installed_fonts
 from lms.certificates.queries.designs import check_administrator, faults_of_glyphs, missing_in_words
-from lms.core import audit, files
-from lms.core.db import action, db, one_at_a_time
-from lms.core.errors import Fault, Invalid, NotFound, Refused
-from lms.core.glyphs import missing_signs
-from lms.core.i18n import _
-from lms.core.roles import Actor
+from lms.core.base.errors import Fault, Invalid, NotFound, Refused
+from lms.core.base.roles import Actor
+from lms.core.database import audit
+from lms.core.database.session import action, db, one_at_a_time
+from lms.core.storage import files
+from lms.core.text.i18n import _
+from lms.core.text.typesetting import missing_signs
 
 _LOCK = "certificates.designs"
 

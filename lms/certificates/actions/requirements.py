@@ -16,8 +16,8 @@ from lms.certificates.notices import tell_requirement_grown
 from lms.certificates.queries.certificates import awarded_ids
 from lms.certificates.queries.progress import standings_of
 from lms.certificates.queries.requirements import Requirement, requirements_of
-from lms.core.bulk import chunks
-from lms.core.db import action, db, read_column, read_value
+from lms.core.database.bulk import chunks
+from lms.core.database.session import action, db, read_column, read_value
 from lms.enrolment.actions.requirements import (
     KnownRequirement,
     enrolled_who_know,

@@ -23,8 +23,8 @@ from lms.certificates.badges.vc_jwt import instant, sign_credential
 from lms.certificates.keys import SigningKey
 from lms.certificates.models import Award, Certificate
 from lms.certificates.rules import hours
-from lms.core.db import db
-from lms.core.settings import settings
+from lms.core.base.settings import settings
+from lms.core.database.session import db
 from lms.people.queries.persons import addresses_of
 
 CONTEXTS = ("https://www.w3.org/ns/credentials/v2", "https://purl.imsglobal.org/spec/ob/v3p0/context-3.0.3.json")

@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from lms.certificates.pdf.script_detection import writing_of
-from lms.core.typesetting import draw, font_folders, tongue
+from lms.core.text.typesetting import draw, font_folders, tongue
 
 TEMPLATE = Path(__file__).parents[1] / "design" / "badge.typ"
 PPI = 144
@@ -16,7 +16,7 @@ _CJK = {"ja": "JP", "ko": "KR", "zh-TW": "TC", "zh-HK": "HK"}
 
 
 def badge_picture(kind: str, series: str, organiser: str) -> bytes:
-    """A PNG that shows what the badge is for and who issues it. Raises `core.typesetting.CannotRender`."""
+    """A PNG that shows what the badge is for and who issues it. Raises `core.text.typesetting.CannotRender`."""
     return _drawn(kind, series, organiser, tuple(font_folders()))
 
 

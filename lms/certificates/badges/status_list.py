@@ -19,12 +19,12 @@ from sqlalchemy import select
 from lms.certificates import keys
 from lms.certificates.badges.vc_jwt import instant, sign_credential
 from lms.certificates.models import Certificate, CertificateState, StatusList
-from lms.core import cache_versions
-from lms.core.bulk import among
-from lms.core.cache_versions import Stamp
-from lms.core.db import db, one_at_a_time
-from lms.core.errors import NotFound
-from lms.core.settings import settings
+from lms.core.base.errors import NotFound
+from lms.core.base.settings import settings
+from lms.core.database import cache_versions
+from lms.core.database.bulk import among
+from lms.core.database.cache_versions import Stamp
+from lms.core.database.session import db, one_at_a_time
 
 LENGTH = 131_072
 """Positions in a list: the minimum in the standard, so that one position hides among many."""

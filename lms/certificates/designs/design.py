@@ -9,9 +9,9 @@ from typing import Any
 
 from lms.certificates.designs.default_texts import READY
 from lms.certificates.designs.image_sanitizer import SanitizedImage
-from lms.core.errors import Fault, Invalid
-from lms.core.i18n import _
-from lms.core.typed_text import clean_line
+from lms.core.base.errors import Fault, Invalid
+from lms.core.text.i18n import _
+from lms.core.text.typed_text import clean_line
 
 BUILT_IN_VERSION = 1
 READY_VERSION = 0

@@ -11,10 +11,10 @@ from pathlib import Path
 from lxml import etree
 from PIL import Image, ImageOps
 
-from lms.core.errors import Invalid
-from lms.core.foreign_files import PICTURES, read_foreign
-from lms.core.i18n import _
-from lms.core.typesetting import CannotRender, draw_without_limit
+from lms.core.base.errors import Invalid
+from lms.core.storage.foreign_files import PICTURES, read_foreign
+from lms.core.text.i18n import _
+from lms.core.text.typesetting import CannotRender, draw_without_limit
 
 MAX_BYTES = 1_000_000
 MAX_SIDE = 4000

@@ -12,9 +12,10 @@ from lms.certificates.designs.default_texts import READY
 from lms.certificates.designs.design import BUILT_IN, BUILT_IN_VERSION, READY_MADE, READY_VERSION, Design
 from lms.certificates.designs.image_sanitizer import SanitizedImage
 from lms.certificates.models import CertificateDesign, DesignFamily, SeriesDesign
-from lms.core import files, glyphs
-from lms.core.db import db
-from lms.core.typesetting import font_folders
+from lms.core.database.session import db
+from lms.core.storage import files
+from lms.core.text import typesetting
+from lms.core.text.typesetting import font_folders
 
 
 def choice_of(series_id: int) -> int | None:
@@ -45,16 +46,16 @@ def _built_in(series_id: int) -> int:
 
 def printable_words() -> dict[str, dict[str, str]]:
     """The ready-made words of the languages that the installed fonts can set."""
-    fonts = glyphs.coverage(font_folders())
+    fonts = typesetting.coverage(font_folders())
     return {
         language: dict(words)
         for language, words in READY.items()
-        if not glyphs.missing_signs(" ".join(words.values()), fonts)
+        if not typesetting.missing_signs(" ".join(words.values()), fonts)
     }
 
 
 def design_of(version: int) -> Design:
-    """A version as certificates are set with it. Raises `core.files.StorageAway` where a picture cannot be read."""
+    """A version as certificates are set with it. Raises `files.StorageAway` where a picture cannot be read."""
     if version in (BUILT_IN_VERSION, READY_VERSION):
         return BUILT_IN if version == BUILT_IN_VERSION else READY_MADE
     known: dict[int, Design] = db.session().info.setdefault("lms.designs", {})  # asked once for many certificates

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import func, select
 
 from lms.catalogue.models import Series
-from lms.core.bulk import among
-from lms.core.db import db
-from lms.core.settings import settings
+from lms.core.base.settings import settings
+from lms.core.database.bulk import among
+from lms.core.database.session import db
 from lms.people.models import Person
 from lms.people.queries.countries import country_codes_of
 

@@ -18,11 +18,12 @@ from lms.certificates.models import Certificate
 from lms.certificates.pdf import typesetting
 from lms.certificates.pdf.signature import TimestampAway, sign_pdf
 from lms.certificates.rules import hours
-from lms.core import files, glyphs
-from lms.core.errors import Refused
-from lms.core.i18n import _
-from lms.core.settings import settings
-from lms.core.typesetting import font_folders
+from lms.core.base.errors import Refused
+from lms.core.base.settings import settings
+from lms.core.storage import files
+from lms.core.text import typesetting as glyphs
+from lms.core.text.i18n import _
+from lms.core.text.typesetting import font_folders
 
 log = structlog.get_logger(__name__)
 

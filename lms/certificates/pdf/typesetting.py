@@ -16,7 +16,7 @@ from babel.numbers import format_decimal
 from lms.certificates.designs.design import BUILT_IN, COLOURS, FALLBACK, Design, fill
 from lms.certificates.pdf.script_detection import language_of, writing_of
 from lms.certificates.pdf.signature import Spoken
-from lms.core.typesetting import draw, tongue, typeset
+from lms.core.text.typesetting import draw, tongue, typeset
 
 TEMPLATE = Path(__file__).parents[1] / "design" / "certificate.typ"
 _COMMAS = {"ar": "، ", "fa": "، ", "ur": "، ", "ps": "، ", "zh": "，", "ja": "、"}
@@ -174,10 +174,10 @@ def _inputs(award: PrintedAward) -> dict[str, str]:
 
 
 def render(award: PrintedAward, folders: Sequence[Path]) -> bytes:
-    """The certificate as PDF. Raises `core.typesetting.CannotRender`, above all for a sign that no font has."""
+    """The certificate as PDF. Raises `core.text.typesetting.CannotRender`, above all for a sign that no font has."""
     return typeset(TEMPLATE, _inputs(award), folders)
 
 
 def picture(award: PrintedAward, folders: Sequence[Path], *, ppi: float = 144) -> bytes:
-    """The certificate as a PNG preview. Raises `core.typesetting.CannotRender`."""
+    """The certificate as a PNG preview. Raises `core.text.typesetting.CannotRender`."""
     return draw(TEMPLATE, _inputs(award), folders, ppi=ppi)

@@ -20,15 +20,15 @@ from lms.catalogue.queries.policies import current_policies
 from lms.catalogue.rules import AnyLecture
 from lms.certificates import eligibility, rules
 from lms.certificates.queries.progress import find_prospects, is_settled_among, known_running, lost_of_replays
-from lms.core import clock
-from lms.core.clock import reporting_zone
-from lms.core.db import read, read_column, read_value
-from lms.core.errors import NotFound, Refused
-from lms.core.i18n import _
-from lms.core.lists import ListRequest
-from lms.core.measures import MINUTE_MS
-from lms.core.roles import Actor
-from lms.core.translations import Translations, reader_text, reading_key
+from lms.core.base.errors import NotFound, Refused
+from lms.core.base.lists import ListRequest
+from lms.core.base.roles import Actor
+from lms.core.database.session import read, read_column, read_value
+from lms.core.text.i18n import _
+from lms.core.text.translations import Translations, reader_text, reading_key
+from lms.core.time import clock
+from lms.core.time.clock import reporting_zone
+from lms.core.time.durations import MINUTE_MS
 from lms.enrolment.membership import IS_UNANSWERED
 from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.enrolment.queries.rows import PERSON_ROW, SPEAKS, day_of, matching

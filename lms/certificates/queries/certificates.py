@@ -22,15 +22,15 @@ from lms.certificates.designs.design import FALLBACK, Design
 from lms.certificates.models import Award, Certificate, CertificateState
 from lms.certificates.pdf import store
 from lms.certificates.queries.render_jobs import render_jobs_of
-from lms.core import clock
-from lms.core.bulk import among, chunks
-from lms.core.clock import reporting_zone
-from lms.core.db import db, read
-from lms.core.errors import Forbidden, NotFound
-from lms.core.i18n import reader_locale
-from lms.core.organiser import issuer_in, organiser_name
-from lms.core.roles import SYSTEM, Actor, Role
-from lms.core.translations import TitleTexts, WrittenText, every_text, translation_for
+from lms.core.base.errors import Forbidden, NotFound
+from lms.core.base.roles import SYSTEM, Actor, Role
+from lms.core.base.settings import issuer_in, organiser_name
+from lms.core.database.bulk import among, chunks
+from lms.core.database.session import db, read
+from lms.core.text.i18n import reader_locale
+from lms.core.text.translations import TitleTexts, WrittenText, every_text, translation_for
+from lms.core.time import clock
+from lms.core.time.clock import reporting_zone
 from lms.enrolment.membership import enrolled_ids
 from lms.people.models import Person
 

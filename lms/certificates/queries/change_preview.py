@@ -21,11 +21,11 @@ from lms.certificates.eligibility import Earning, earning, has_earned
 from lms.certificates.models import Award, Certificate, CertificateState
 from lms.certificates.queries import certificates
 from lms.certificates.queries.progress import candidates, counted_by_person
-from lms.core.bulk import among
-from lms.core.db import db
-from lms.core.errors import Forbidden
-from lms.core.measures import whole_minutes
-from lms.core.roles import Actor
+from lms.core.base.errors import Forbidden
+from lms.core.base.roles import Actor
+from lms.core.database.bulk import among
+from lms.core.database.session import db
+from lms.core.time.durations import whole_minutes
 from lms.enrolment.queries.sharing import hidden_among
 from lms.people.models import Person
 from lms.people.queries.persons import addresses_of

@@ -20,15 +20,14 @@ from lms.certificates.pdf.script_detection import writing_of
 from lms.certificates.queries import certificates
 from lms.certificates.queries.progress import candidates
 from lms.certificates.rules import hours
-from lms.core import glyphs
-from lms.core.db import db
-from lms.core.errors import Forbidden, Invalid, NotFound
-from lms.core.i18n import _
-from lms.core.measures import MINUTE_MS
-from lms.core.organiser import organiser_name
-from lms.core.roles import Actor
-from lms.core.settings import settings
-from lms.core.typesetting import font_folders
+from lms.core.base.errors import Forbidden, Invalid, NotFound
+from lms.core.base.roles import Actor
+from lms.core.base.settings import organiser_name, settings
+from lms.core.database.session import db
+from lms.core.text import typesetting as glyphs
+from lms.core.text.i18n import _
+from lms.core.text.typesetting import font_folders
+from lms.core.time.durations import MINUTE_MS
 from lms.people.models import Person
 
 _EVER = datetime(2026, 11, 25, tzinfo=UTC)  # since when there is the built-in design

@@ -21,12 +21,12 @@ from lms.certificates.models import Award, Certificate, CertificateState
 from lms.certificates.pdf import store
 from lms.certificates.queries import certificates
 from lms.certificates.queries.progress import candidates, counted_by_person, outlook_of_series, settled_replays
-from lms.core import clock, measures
-from lms.core.bulk import among
-from lms.core.db import db
-from lms.core.errors import Forbidden
-from lms.core.lists import ListRequest
-from lms.core.roles import Actor
+from lms.core.base.errors import Forbidden
+from lms.core.base.lists import ListRequest
+from lms.core.base.roles import Actor
+from lms.core.database.bulk import among
+from lms.core.database.session import db
+from lms.core.time import clock, durations
 from lms.enrolment.queries.rows import day_of
 from lms.enrolment.queries.sharing import matching_for, shared_in
 from lms.enrolment.rules import sees_shared_only
@@ -205,7 +205,7 @@ class SeriesEarners:
                         attended,
                         present,
                         func.coalesce(holder.c.needed, self.requirement.needed),
-                        func.coalesce(holder.c.needed_minutes, self.requirement.minutes) * measures.MINUTE_MS,
+                        func.coalesce(holder.c.needed_minutes, self.requirement.minutes) * durations.MINUTE_MS,
                     )
                 )
             )

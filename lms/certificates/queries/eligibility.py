@@ -18,12 +18,12 @@ from lms.catalogue.rules import length_ms
 from lms.certificates import eligibility, rules
 from lms.certificates.queries import certificates
 from lms.certificates.queries.earner_groups import EVERYONE, EarnerGroup, PeopleFilter, SeriesEarners
-from lms.core import measures
-from lms.core.db import db
-from lms.core.errors import Forbidden
-from lms.core.lists import ListRequest
-from lms.core.minutes import short_by
-from lms.core.roles import Actor
+from lms.core.base.errors import Forbidden
+from lms.core.base.lists import ListRequest
+from lms.core.base.roles import Actor
+from lms.core.database.session import db
+from lms.core.time import durations
+from lms.core.time.durations import short_by
 from lms.enrolment.queries.sharing import hidden_among
 from lms.mail.kinds import MailKind
 from lms.mail.outbox import declined_of
@@ -141,7 +141,7 @@ def _rows(view: SeriesEarners, group: EarnerGroup, filters: PeopleFilter, reques
                 addresses.get(record.id, "") if record.id in hidden else record.full_name,
                 None if record.id in hidden else record.native_name,
                 record.attended,
-                measures.whole_minutes(record.present_ms),
+                durations.whole_minutes(record.present_ms),
                 stops=_stops(view.lectures, attended),
                 hours=rules.hours([certificates.attended_ms(view.lectures, attended)]),
                 lacks=lacks,
@@ -203,7 +203,7 @@ def table(slug: str, shown: EarnerGroup, filters: PeopleFilter = EVERYONE, *, by
                 *(
                     record.attended,
                     view.requirement.needed,
-                    measures.whole_minutes(record.present_ms),
+                    durations.whole_minutes(record.present_ms),
                     view.requirement.minutes,
                 ),
                 *(lacks.lectures, lacks.minutes, view.reason(record) or "", held.get(record.id, "")),

@@ -11,9 +11,9 @@ from lms.certificates.badges.picture import badge_picture
 from lms.certificates.pdf import store
 from lms.certificates.queries import certificates
 from lms.certificates.queries.certificates import ShownCertificate
-from lms.core.errors import Forbidden, Refused
-from lms.core.i18n import _
-from lms.core.roles import Actor
+from lms.core.base.errors import Forbidden, Refused
+from lms.core.base.roles import Actor
+from lms.core.text.i18n import _
 
 LINKEDIN = "https://www.linkedin.com/profile/add"
 

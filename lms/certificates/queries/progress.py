@@ -18,9 +18,9 @@ from lms.catalogue.queries.lectures import list_lectures
 from lms.catalogue.queries.policies import current_policy
 from lms.catalogue.rules import AnyLecture
 from lms.certificates import eligibility
-from lms.core.clock import reporting_zone, to_ms
-from lms.core.db import db, read, read_column, shared_alias
-from lms.core.roles import SYSTEM
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import db, read, read_column, shared_alias
+from lms.core.time.clock import reporting_zone, to_ms
 from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.enrolment.queries.rows import speaking
 from lms.people.models import Person

@@ -12,7 +12,7 @@ from lms.certificates.models import Award, Certificate, CertificateState
 from lms.certificates.pdf import store
 from lms.certificates.pdf.issue_context import IssueOccasion
 from lms.certificates.pdf.store import Order
-from lms.core.db import db
+from lms.core.database.session import db
 
 CHUNK = 500
 """Certificates that are read at once, and that one PDF to print contains at most."""

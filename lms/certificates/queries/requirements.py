@@ -11,8 +11,8 @@ from lms.catalogue.models import LectureState
 from lms.catalogue.queries.lectures import stations_of
 from lms.catalogue.queries.policies import current_policies
 from lms.certificates import eligibility
-from lms.core.clock import reporting_zone
-from lms.core.roles import SYSTEM
+from lms.core.base.roles import SYSTEM
+from lms.core.time.clock import reporting_zone
 from lms.recordings.replays import find_open_replays
 
 

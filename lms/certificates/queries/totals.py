@@ -17,12 +17,13 @@ from lms.catalogue.queries.policies import current_policies
 from lms.catalogue.rules import Station, is_planned_draft
 from lms.certificates import eligibility
 from lms.certificates.models import Award
-from lms.core import cache_versions, clock
-from lms.core.clock import reporting_zone
-from lms.core.db import read
-from lms.core.errors import Forbidden
-from lms.core.process_cache import memory
-from lms.core.roles import Actor
+from lms.core.base.errors import Forbidden
+from lms.core.base.roles import Actor
+from lms.core.database import cache_versions
+from lms.core.database.cache_versions import memory
+from lms.core.database.session import read
+from lms.core.time import clock
+from lms.core.time.clock import reporting_zone
 from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.enrolment.queries.rows import PERSON_ROW, SPEAKS
 from lms.people.models import Person

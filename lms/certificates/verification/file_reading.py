@@ -1,4 +1,4 @@
-"""Reads what a certificate file or badge itself states. Runs in a separate process (`core.foreign_files`) that imports
+"""Reads what a certificate file or badge itself states. Runs in a separate process (`foreign_files`) that imports
 nothing from the server.
 """
 
@@ -17,9 +17,9 @@ from lms.certificates.badges import baking
 from lms.certificates.badges.check import BadgeCheck, read_credential
 from lms.certificates.badges.vc_jwt import LONGEST, unproved
 from lms.certificates.pdf.check import PdfCheck, check_pdf
-from lms.core.errors import Invalid, TooLarge, WrongKind
-from lms.core.foreign_files import PROOFS, read_foreign
-from lms.core.i18n import _
+from lms.core.base.errors import Invalid, TooLarge, WrongKind
+from lms.core.storage.foreign_files import PROOFS, read_foreign
+from lms.core.text.i18n import _
 
 MOST_BYTES = 1024 * 1024
 """The largest file that is read: ours have a tenth of it."""

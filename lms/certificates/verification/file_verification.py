@@ -13,7 +13,7 @@ from lms.certificates import keys
 from lms.certificates.queries import certificates as queries
 from lms.certificates.queries.certificates import ShownCertificate
 from lms.certificates.verification.file_reading import Read, Seal, read_file
-from lms.core.roles import ANONYMOUS, Actor
+from lms.core.base.roles import ANONYMOUS, Actor
 
 
 class VerdictState(StrEnum):

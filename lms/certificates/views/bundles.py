@@ -9,10 +9,10 @@ from lms.catalogue.queries.series import get_series
 from lms.certificates.actions import bundles
 from lms.certificates.responses import bundle_answer
 from lms.certificates.views.blueprint import bp
-from lms.core import clock
-from lms.core.roles import Role
-from lms.web.guards import allow
-from lms.web.identity import current_actor
+from lms.core.base.roles import Role
+from lms.core.time import clock
+from lms.web.request.guards import allow
+from lms.web.request.identity import current_actor
 
 
 @bp.post("/series/<slug>/certificates/files")

@@ -25,24 +25,24 @@ from lms.certificates.responses import LISTS, NUMBERS, READS, badge_answer, pdf_
 from lms.certificates.verification import file_verification
 from lms.certificates.verification.file_reading import MOST_BYTES
 from lms.certificates.views.blueprint import bp
-from lms.core import clock
-from lms.core.errors import Forbidden, Invalid, NotFound, Refused, TooLarge, WrongKind
-from lms.core.i18n import _, _l, _n
-from lms.core.jobs import JobState, get_job
-from lms.core.lists import ListRequest
-from lms.core.roles import Role
+from lms.core.background.jobs import JobState, get_job
+from lms.core.base.errors import Forbidden, Invalid, NotFound, Refused, TooLarge, WrongKind
+from lms.core.base.lists import ListRequest
+from lms.core.base.roles import Role
+from lms.core.text.i18n import _, _l, _n
+from lms.core.time import clock
 from lms.enrolment.queries.series import count_countries, count_organisations_of_series
 from lms.mail.stops import register_outdated
 from lms.people.queries.countries import country_names, known_codes
-from lms.web.body_limits import FORM_BYTES, body_limit
-from lms.web.guards import ANYONE, SIGNED_IN, allow
-from lms.web.identity import current_actor
-from lms.web.limits import throttle_guesses, throttle_reads
-from lms.web.list_parts import MINUTES, NAME, Chip, Choice, Column, FileColumn, Select, counted_choices
-from lms.web.list_routes import list_files
-from lms.web.lists import ListView
-from lms.web.locale import reader_locale
-from lms.web.numbers import whole
+from lms.web.forms.forms import whole
+from lms.web.lists.parts import MINUTES, NAME, Chip, Choice, Column, FileColumn, Select, counted_choices
+from lms.web.lists.routes import list_files
+from lms.web.lists.view import ListView
+from lms.web.pages.locale import reader_locale
+from lms.web.request.bodies import FORM_BYTES, body_limit
+from lms.web.request.guards import ANYONE, SIGNED_IN, allow
+from lms.web.request.identity import current_actor
+from lms.web.request.limits import throttle_guesses, throttle_reads
 
 _WAIT_MINUTES = int(rules.WAIT.total_seconds() // 60)
 

@@ -27,16 +27,16 @@ from lms.certificates.forms import (
 from lms.certificates.queries import designs as queries
 from lms.certificates.queries.designs import Look, Version
 from lms.certificates.views.blueprint import bp
-from lms.core import clock
-from lms.core.errors import Invalid, NotFound
-from lms.core.i18n import _
-from lms.core.roles import Role
-from lms.web.body_limits import FORM_BYTES, body_limit
-from lms.web.forms import flash_refusal
-from lms.web.guards import allow
-from lms.web.identity import current_actor
-from lms.web.languages import LANGUAGES, language_choices
-from lms.web.time import language_name
+from lms.core.base.errors import Invalid, NotFound
+from lms.core.base.roles import Role
+from lms.core.text.i18n import _
+from lms.core.time import clock
+from lms.web.forms.forms import flash_refusal
+from lms.web.forms.languages import LANGUAGES, language_choices
+from lms.web.pages.time import language_name
+from lms.web.request.bodies import FORM_BYTES, body_limit
+from lms.web.request.guards import allow
+from lms.web.request.identity import current_actor
 
 _LOOK = "look-"
 

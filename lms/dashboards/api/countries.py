@@ -6,10 +6,10 @@ from typing import Any
 
 from apiflask import APIBlueprint
 
-from lms.core import clock
-from lms.core.errors import Invalid, NotFound
-from lms.core.i18n import _
-from lms.core.roles import Role
+from lms.core.base.errors import Invalid, NotFound
+from lms.core.base.roles import Role
+from lms.core.text.i18n import _
+from lms.core.time import clock
 from lms.dashboards.queries.countries import (
     DescribedCountry,
     describe_countries,
@@ -30,10 +30,9 @@ from lms.people.actions.countries import add_country, edit_country
 from lms.people.actions.country_merging import merge_countries, undo_country_merge
 from lms.people.models import Country
 from lms.people.queries.countries import PartnerSpan, list_countries, listed_country
-from lms.web.guards import SIGNED_IN, allow
-from lms.web.identity import current_actor
-from lms.web.locale import reader_locale
-from lms.web.scopes import scope
+from lms.web.pages.locale import reader_locale
+from lms.web.request.guards import SIGNED_IN, allow, scope
+from lms.web.request.identity import current_actor
 
 bp = APIBlueprint("countries_api", __name__, url_prefix="/api/v1")
 

@@ -6,15 +6,15 @@ from flask import render_template, request
 from flask.typing import ResponseReturnValue
 
 from lms.catalogue.queries.examples import find_examples
-from lms.core.errors import NotFound
-from lms.core.roles import ANONYMOUS
-from lms.core.settings import settings
-from lms.core.typed_text import clean_line
+from lms.core.base.errors import NotFound
+from lms.core.base.roles import ANONYMOUS
+from lms.core.base.settings import settings
+from lms.core.text.typed_text import clean_line
 from lms.dashboards.api.tasks import bp
 from lms.dashboards.api_examples import Site, example, first_call, preparation, sign_in
 from lms.dashboards.api_reference import list_sections, search_calls, who
-from lms.web.guards import ANYONE, allow
-from lms.web.whole_pages import same_for_strangers
+from lms.web.pages.whole_pages import same_for_strangers
+from lms.web.request.guards import ANYONE, allow
 
 LONGEST = 100
 

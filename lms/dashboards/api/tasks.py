@@ -13,11 +13,12 @@ from lms.attendance.queries.roster import get_editable_lecture
 from lms.attendance.queries.times import preview_times, propose_times
 from lms.catalogue.models import LectureState
 from lms.certificates.queries.change_preview import preview_certificates
-from lms.core import clock, jobs
-from lms.core.errors import Fault, Invalid
-from lms.core.i18n import _
-from lms.core.jobs import Job, get_job
-from lms.core.roles import Role
+from lms.core.background import jobs
+from lms.core.background.jobs import Job, get_job
+from lms.core.base.errors import Fault, Invalid
+from lms.core.base.roles import Role
+from lms.core.text.i18n import _
+from lms.core.time import clock
 from lms.dashboards.lists import AllSeries
 from lms.dashboards.queries.notifications import chosen_mails
 from lms.dashboards.schemas import (
@@ -35,11 +36,10 @@ from lms.dashboards.schemas import (
 from lms.mail.kinds import MailKind
 from lms.mail.outbox import ALL_SERIES
 from lms.people.actions.mail_choices import choose_mails
-from lms.web.api import Nothing, rfc3339
-from lms.web.guards import SIGNED_IN, allow
-from lms.web.identity import current_actor
-from lms.web.list_routes import list_api
-from lms.web.scopes import scope
+from lms.web.api.api import Nothing, rfc3339
+from lms.web.lists.routes import list_api
+from lms.web.request.guards import SIGNED_IN, allow, scope
+from lms.web.request.identity import current_actor
 
 bp = APIBlueprint("dashboards_api", __name__, url_prefix="/api/v1")
 

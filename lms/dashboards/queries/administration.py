@@ -13,11 +13,11 @@ from lms.attendance.queries.appeals import LectureAppeals, list_lectures_with_ap
 from lms.attendance.queries.sessions import unconfirmed_lectures
 from lms.catalogue.models import SERIES_TITLE, Lecture, LectureState, Series, Visibility
 from lms.certificates.actions.awards import JOB as CERTIFICATES
-from lms.core.db import db, read
-from lms.core.errors import Forbidden
-from lms.core.jobs import Job, JobState
-from lms.core.roles import Actor
-from lms.core.translations import Translations
+from lms.core.background.jobs import Job, JobState
+from lms.core.base.errors import Forbidden
+from lms.core.base.roles import Actor
+from lms.core.database.session import db, read
+from lms.core.text.translations import Translations
 from lms.dashboards.queries.waiting import UnmatchedIn, count_waiting, list_unmatched
 from lms.dashboards.rules import is_late, is_overdue
 from lms.enrolment.models import Enrolment, EnrolmentStatus

@@ -14,13 +14,12 @@ from lms.catalogue.models import SERIES_TITLE, Lecture, LectureState, Series, Vi
 from lms.catalogue.queries.lectures import list_givers_of_series
 from lms.catalogue.rules import OPEN_STATES
 from lms.certificates.queries.totals import Totals, totals_of_series
-from lms.core.db import read
-from lms.core.errors import Forbidden
-from lms.core.lists import ListRequest
-from lms.core.matching import is_in_any
-from lms.core.roles import Actor
-from lms.core.search_index import search_phrases
-from lms.core.translations import Translations, every_text, reading_key
+from lms.core.base.errors import Forbidden
+from lms.core.base.lists import ListRequest
+from lms.core.base.roles import Actor
+from lms.core.database.search import is_in_any, search_phrases
+from lms.core.database.session import read
+from lms.core.text.translations import Translations, every_text, reading_key
 
 
 class SeriesState(StrEnum):

@@ -11,8 +11,8 @@ from sqlalchemy import select, union
 from lms.catalogue.queries.lectures import list_between
 from lms.catalogue.rules import Station, teaching_id
 from lms.catalogue.visibility import ids_taught_by_person
-from lms.core.db import read_column
-from lms.core.roles import Actor
+from lms.core.base.roles import Actor
+from lms.core.database.session import read_column
 from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.enrolment.queries.rows import PERSON_ROW, SPEAKS, is_of
 

@@ -13,10 +13,10 @@ from sqlalchemy.orm import aliased
 from lms.attendance.models.groups import ViewingGroup
 from lms.catalogue.models import SeriesCountry
 from lms.certificates.models import Award
-from lms.core.audit import list_entries
-from lms.core.db import db, read, rehearse
-from lms.core.errors import Forbidden, NotFound
-from lms.core.roles import Actor
+from lms.core.base.errors import Forbidden, NotFound
+from lms.core.base.roles import Actor
+from lms.core.database.audit import list_entries
+from lms.core.database.session import db, read, rehearse
 from lms.enrolment.models import CountryQuota, Enrolment, EnrolmentStatus
 from lms.enrolment.queries.rows import day_of
 from lms.nominations.models import Nomination

@@ -9,9 +9,9 @@ from datetime import datetime
 from sqlalchemy import exists, func, or_, select
 
 from lms.catalogue.models import Lecture, LectureState, Series, SeriesCountry, Visibility
-from lms.core.db import db
-from lms.core.errors import Forbidden
-from lms.core.roles import Actor
+from lms.core.base.errors import Forbidden
+from lms.core.base.roles import Actor
+from lms.core.database.session import db
 from lms.enrolment.models import EnrolmentStatus
 from lms.enrolment.queries.people import CountryPerson, CountryTotals, Places, country_standing, list_country_people
 from lms.people.models import Country

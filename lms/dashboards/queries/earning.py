@@ -12,8 +12,8 @@ from lms.catalogue.queries.series import SeriesFilter, list_series
 from lms.catalogue.rules import next_lecture
 from lms.certificates.eligibility import standing
 from lms.certificates.queries.progress import find_prospects
-from lms.core.clock import reporting_zone
-from lms.core.roles import Actor
+from lms.core.base.roles import Actor
+from lms.core.time.clock import reporting_zone
 from lms.enrolment.queries.people import list_of_person
 from lms.enrolment.queries.rows import day_of
 from lms.people.queries.countries import country_id_of

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from flask_babel.speaklater import LazyString
 from markupsafe import Markup
 
-from lms.core.i18n import _l
-from lms.core.matching import is_mentioned
+from lms.core.database.search import is_mentioned
+from lms.core.text.i18n import _l
 
 
 @dataclass(frozen=True)

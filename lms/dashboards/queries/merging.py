@@ -10,11 +10,11 @@ from lms.attendance.models.credits import Outcome
 from lms.attendance.queries.persons import PersonAttendance, attendance_of_person
 from lms.certificates.models import CertificateState
 from lms.certificates.queries.certificates import ShownCertificate, list_of_person
-from lms.core.clock import day_of, reporting_zone
-from lms.core.db import rehearse
-from lms.core.errors import Forbidden
-from lms.core.measures import whole_minutes
-from lms.core.roles import Actor, Role
+from lms.core.base.errors import Forbidden
+from lms.core.base.roles import Actor, Role
+from lms.core.database.session import rehearse
+from lms.core.time.clock import day_of, reporting_zone
+from lms.core.time.durations import whole_minutes
 from lms.dashboards.queries.own import OwnSeries, list_own_series
 from lms.people.actions.merging import merge_people, undo_merge
 from lms.people.queries.access import list_grants, list_tokens

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from lms.core.errors import NotFound
-from lms.core.roles import Actor
-from lms.core.translations import Translations
+from lms.core.base.errors import NotFound
+from lms.core.base.roles import Actor
+from lms.core.text.translations import Translations
 from lms.enrolment.queries.people import list_of_person
 from lms.mail.kinds import PER_SERIES, MailKind, is_default
 from lms.mail.outbox import ALL_SERIES

@@ -14,13 +14,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from lms.certificates.keys import find_current
 from lms.config import Config
-from lms.core import recurring
-from lms.core.db import db, is_sqlite
-from lms.core.engines import engines as engines_of_app
-from lms.core.gauges import Gauge
-from lms.core.jobs import Job, JobState
-from lms.core.last_backup import find_last_backup
-from lms.core.process_heartbeats import ProcessKind, list_alive, worker_last_seen
+from lms.core.background import recurring
+from lms.core.background.instruments import Gauge
+from lms.core.background.jobs import Job, JobState
+from lms.core.background.processes import ProcessKind, list_alive, worker_last_seen
+from lms.core.base.engines import engines as engines_of_app
+from lms.core.database.session import db, is_sqlite
+from lms.core.storage.last_backup import find_last_backup
 from lms.mail.outbox import MailState, OutboxMail
 from lms.streaming.queries import list_streams_to_package
 from lms.version import build_version

@@ -16,10 +16,10 @@ from lms.catalogue.queries.policies import current_policies
 from lms.catalogue.rules import Station, not_cancelled
 from lms.certificates.eligibility import Standing, standing
 from lms.certificates.queries.progress import find_prospects
-from lms.core.clock import reporting_zone
-from lms.core.db import db
-from lms.core.errors import NotFound
-from lms.core.roles import Actor
+from lms.core.base.errors import NotFound
+from lms.core.base.roles import Actor
+from lms.core.database.session import db
+from lms.core.time.clock import reporting_zone
 from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.enrolment.queries.people import list_of_person
 

@@ -11,7 +11,7 @@ from lms.attendance.queries.persons import PersonAttendance
 from lms.catalogue.models import Series
 from lms.catalogue.queries.series import SeriesFilter, list_series
 from lms.certificates.queries.certificates import ShownCertificate, list_of_person
-from lms.core.roles import Actor
+from lms.core.base.roles import Actor
 from lms.dashboards.queries.own import OwnSeries, list_own_series
 from lms.enrolment.models import EnrolmentStatus
 from lms.enrolment.queries.rows import day_of

@@ -11,9 +11,9 @@ from typing import Any
 from lms.catalogue.finding import LectureFound, SeriesFound, find_lectures, find_series
 from lms.certificates import numbers
 from lms.certificates.queries.certificates import ShownCertificate, get_certificate, list_of_people
-from lms.core.errors import NotFound
-from lms.core.roles import Actor
-from lms.core.search_index import search_phrases, search_words
+from lms.core.base.errors import NotFound
+from lms.core.base.roles import Actor
+from lms.core.database.search import search_phrases, search_words
 from lms.dashboards.queries.help import HelpFound, find_help
 from lms.enrolment.queries.rows import day_of
 from lms.enrolment.queries.sharing import seen_in_search, series_shared_with

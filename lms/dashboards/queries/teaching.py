@@ -12,9 +12,9 @@ from sqlalchemy.orm import selectinload
 from lms.catalogue.models import Lecture, LectureState, Series
 from lms.catalogue.queries.teaching import list_taught, list_taught_series
 from lms.catalogue.rules import AnyLecture
-from lms.core.db import db
-from lms.core.errors import Forbidden
-from lms.core.roles import Actor
+from lms.core.base.errors import Forbidden
+from lms.core.base.roles import Actor
+from lms.core.database.session import db
 from lms.reports.queries.lecture import count_attended
 
 

@@ -13,8 +13,8 @@ from lms.attendance.models.appeals import Appeal, AppealState
 from lms.attendance.models.credits import Outcome
 from lms.attendance.queries.sessions import awaiting_report
 from lms.catalogue.models import LECTURE_TITLE, SERIES_TITLE, Lecture, LectureState, Series
-from lms.core.db import read
-from lms.core.translations import Translations
+from lms.core.database.session import read
+from lms.core.text.translations import Translations
 from lms.dashboards.queries.own import OwnSeries
 from lms.nominations.models import Nomination, NominationState
 from lms.people.models import Person, PersonEmail

@@ -16,12 +16,12 @@ from lms.attendance.queries.appeals import open_appeals_for
 from lms.catalogue.models import LECTURE_TITLE, SERIES_TITLE, Lecture, Series
 from lms.catalogue.rules import teaching_id
 from lms.catalogue.visibility import ids_taught_by
-from lms.core import cache_versions
-from lms.core.db import read, read_one
-from lms.core.errors import Forbidden
-from lms.core.process_cache import memory
-from lms.core.roles import Actor
-from lms.core.translations import TitleTexts, Translations
+from lms.core.base.errors import Forbidden
+from lms.core.base.roles import Actor
+from lms.core.database import cache_versions
+from lms.core.database.cache_versions import memory
+from lms.core.database.session import read, read_one
+from lms.core.text.translations import TitleTexts, Translations
 from lms.nominations.models import Nomination, NominationState
 
 STAMP = "waiting"

@@ -11,12 +11,13 @@ from markupsafe import Markup
 from lms.catalogue.models import Lecture
 from lms.catalogue.queries.lectures import list_live
 from lms.catalogue.queries.teaching import list_listings_to_end
-from lms.core import clock, jobs
-from lms.core.errors import Refused
-from lms.core.i18n import _, _n, _p
-from lms.core.jobs import Job, JobState, get_job
-from lms.core.roles import Role
-from lms.core.translations import reader_text
+from lms.core.background import jobs
+from lms.core.background.jobs import Job, JobState, get_job
+from lms.core.base.errors import Refused
+from lms.core.base.roles import Role
+from lms.core.text.i18n import _, _n, _p
+from lms.core.text.translations import reader_text
+from lms.core.time import clock
 from lms.dashboards import work
 from lms.dashboards.queries.administration import (
     FailedMail,
@@ -32,10 +33,10 @@ from lms.mail.reasons import mail_reason
 from lms.nominations.queries.listing import SeriesWaiting
 from lms.people.queries.access import get_grant
 from lms.reports.queries.public import public_headline
-from lms.web.guards import SIGNED_IN, allow
-from lms.web.identity import current_actor
-from lms.web.locale import reader_locale
-from lms.web.time import number
+from lms.web.pages.locale import reader_locale
+from lms.web.pages.time import number
+from lms.web.request.guards import SIGNED_IN, allow
+from lms.web.request.identity import current_actor
 
 
 @bp.get("/admin")

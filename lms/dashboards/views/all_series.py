@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from lms.core.roles import Role
+from lms.core.base.roles import Role
 from lms.dashboards.lists import AllSeries
 from lms.dashboards.views.blueprint import bp
-from lms.web.list_routes import list_files, list_page
+from lms.web.lists.routes import list_files, list_page
 
 list_page(bp, "/admin/series", Role.ADMINISTRATOR)(AllSeries)
 list_files(bp, "/admin/series", Role.ADMINISTRATOR)(AllSeries)

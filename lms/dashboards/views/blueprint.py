@@ -10,8 +10,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from lms.catalogue.queries.lectures import list_live_in_public
 from lms.dashboards.queries.waiting import WaitingCounts, count_waiting
-from lms.web.identity import current_actor
-from lms.web.live_bar import closed_live
+from lms.web.pages.assets import closed_live
+from lms.web.request.identity import current_actor
 
 bp = Blueprint("dashboards", __name__, template_folder="../templates")
 

@@ -10,16 +10,16 @@ from flask import render_template, request
 from flask.typing import ResponseReturnValue
 
 from lms.catalogue.rules import Station, may_create_series
-from lms.core import clock, zones
-from lms.core.public_holidays import holidays_on
+from lms.core.time import clock, zones
+from lms.core.time.days_off import holidays_on
 from lms.dashboards.calendar_weeks import View, period_of
 from lms.dashboards.queries.calendar import list_calendar
 from lms.dashboards.views.blueprint import bp
-from lms.web.guards import ANYONE, allow
-from lms.web.identity import current_actor
-from lms.web.locale import reader_locale
-from lms.web.time import offset_words, viewer_zone
-from lms.web.whole_pages import same_for_strangers
+from lms.web.pages.locale import reader_locale
+from lms.web.pages.time import offset_words, viewer_zone
+from lms.web.pages.whole_pages import same_for_strangers
+from lms.web.request.guards import ANYONE, allow
+from lms.web.request.identity import current_actor
 
 
 @bp.get("/calendar")

@@ -18,14 +18,14 @@ from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries.pauses import list_ended_pauses
 from lms.catalogue.rules import planned_end, resolve_local
 from lms.certificates.queries.change_preview import CertificateChanges, preview_certificates
-from lms.core import clock
-from lms.core.errors import Invalid, Refused
-from lms.core.roles import Actor
-from lms.core.translations import reader_text
+from lms.core.base.errors import Invalid, Refused
+from lms.core.base.roles import Actor
+from lms.core.text.translations import reader_text
+from lms.core.time import clock
 from lms.dashboards.views.blueprint import bp
-from lms.web.guards import SIGNED_IN, allow
-from lms.web.identity import current_actor
-from lms.web.numbers import whole
+from lms.web.forms.forms import whole
+from lms.web.request.guards import SIGNED_IN, allow
+from lms.web.request.identity import current_actor
 
 GROUPS = ("gain", "lose", "earn", "unearn", "miss")
 

@@ -14,8 +14,8 @@ from lms.batches.kinds import BatchView
 from lms.batches.views import BatchPages
 from lms.catalogue.models import Lecture
 from lms.certificates.queries.change_preview import preview_certificates
-from lms.core.i18n import _l
-from lms.core.roles import Actor
+from lms.core.base.roles import Actor
+from lms.core.text.i18n import _l
 from lms.dashboards.views.blueprint import bp
 from lms.reports.queries.figures import public_totals
 

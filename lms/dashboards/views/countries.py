@@ -12,14 +12,13 @@ from typing import Any
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from lms.core import clock
-from lms.core.db import rehearse
-from lms.core.errors import Invalid, NotFound, Refused
-from lms.core.i18n import _, _l, name_key, translated
-from lms.core.lists import ListRequest
-from lms.core.matching import match_of_text
-from lms.core.roles import Actor, Role
-from lms.core.search_index import search_words
+from lms.core.base.errors import Invalid, NotFound, Refused
+from lms.core.base.lists import ListRequest
+from lms.core.base.roles import Actor, Role
+from lms.core.database.search import match_of_text, search_words
+from lms.core.database.session import rehearse
+from lms.core.text.i18n import _, _l, name_key, translated
+from lms.core.time import clock
 from lms.dashboards.queries.countries import country_history, list_country_merges
 from lms.dashboards.views.blueprint import bp
 from lms.enrolment.queries.rows import day_of
@@ -40,13 +39,13 @@ from lms.people.queries.countries import (
 from lms.people.queries.country_names import territories
 from lms.reports.queries.figures import totals
 from lms.reports.rules import Slice
-from lms.web.forms import flash_refusal
-from lms.web.guards import allow
-from lms.web.identity import current_actor
-from lms.web.list_parts import Chip, Column, counted_chips
-from lms.web.list_routes import list_page
-from lms.web.lists import ListView
-from lms.web.locale import reader_locale
+from lms.web.forms.forms import flash_refusal
+from lms.web.lists.parts import Chip, Column, counted_chips
+from lms.web.lists.routes import list_page
+from lms.web.lists.view import ListView
+from lms.web.pages.locale import reader_locale
+from lms.web.request.guards import allow
+from lms.web.request.identity import current_actor
 
 MOST_SPANS = 12
 

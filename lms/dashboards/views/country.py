@@ -11,10 +11,10 @@ from flask.typing import ResponseReturnValue
 
 from lms.catalogue.models import Admission, LectureState
 from lms.certificates.queries.behind import list_behind
-from lms.core import clock
-from lms.core.i18n import _, _n
-from lms.core.lists import ListRequest
-from lms.core.roles import Role
+from lms.core.base.lists import ListRequest
+from lms.core.base.roles import Role
+from lms.core.text.i18n import _, _n
+from lms.core.time import clock
 from lms.dashboards.queries.country import CountryDesk, get_country_desk, list_open_series
 from lms.dashboards.texts import translated
 from lms.dashboards.todo_rows import TodoRow, TodoStep, titles_in_words
@@ -27,10 +27,10 @@ from lms.nominations.queries.series import CountrySeries, list_series_to_nominat
 from lms.reports.queries.figures import count
 from lms.reports.rules import Slice
 from lms.viewing_groups.queries import list_country_groups, list_lectures_to_watch
-from lms.web.api import integer_cursor
-from lms.web.guards import allow
-from lms.web.identity import current_actor
-from lms.web.time import brief_moment, number
+from lms.web.api.api import integer_cursor
+from lms.web.pages.time import brief_moment, number
+from lms.web.request.guards import allow
+from lms.web.request.identity import current_actor
 
 SOME, LATEST = 2, 3
 """The number of people falling behind, and of nominations, on the page."""

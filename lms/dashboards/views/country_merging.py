@@ -5,10 +5,10 @@ from __future__ import annotations
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from lms.core import clock
-from lms.core.errors import Invalid, Refused
-from lms.core.i18n import _
-from lms.core.roles import Role
+from lms.core.base.errors import Invalid, Refused
+from lms.core.base.roles import Role
+from lms.core.text.i18n import _
+from lms.core.time import clock
 from lms.dashboards.forms import MergeForm
 from lms.dashboards.queries.countries import get_country_merge, preview_country_merge, preview_country_undo
 from lms.dashboards.views.blueprint import bp
@@ -16,10 +16,10 @@ from lms.dashboards.views.countries import find_country
 from lms.people.actions.country_merging import merge_countries, undo_country_merge
 from lms.people.forms import grouped_choices
 from lms.people.queries.countries import country_names, list_countries, listed_country
-from lms.web.forms import flash_refusal
-from lms.web.guards import allow
-from lms.web.identity import current_actor
-from lms.web.locale import reader_locale
+from lms.web.forms.forms import flash_refusal
+from lms.web.pages.locale import reader_locale
+from lms.web.request.guards import allow
+from lms.web.request.identity import current_actor
 
 
 @bp.route("/admin/countries/<code>/merge", methods=["GET", "POST"])

@@ -5,11 +5,11 @@ from __future__ import annotations
 from flask import render_template
 from flask.typing import ResponseReturnValue
 
-from lms.core.errors import NotFound
-from lms.core.settings import settings
+from lms.core.base.errors import NotFound
+from lms.core.base.settings import settings
 from lms.dashboards.queries.demonstration import SHOWN, latest_mails
 from lms.dashboards.views.blueprint import bp
-from lms.web.guards import ANYONE, allow
+from lms.web.request.guards import ANYONE, allow
 
 
 @bp.get("/demonstration/mail")

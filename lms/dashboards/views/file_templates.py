@@ -6,13 +6,13 @@ from flask import Response
 from flask.typing import ResponseReturnValue
 
 from lms.attendance_imports.readers.plain import TEMPLATE as ATTENDANCE
-from lms.core.errors import NotFound
-from lms.core.workbooks import MIME
+from lms.core.base.errors import NotFound
+from lms.core.storage.tables import MIME
 from lms.dashboards.views.blueprint import bp
 from lms.enrolment.quota_files import TEMPLATE as QUOTAS
 from lms.people.actions.files import NOMINEES_TEMPLATE, PEOPLE_TEMPLATE
 from lms.reports.actions.opening_balances import TEMPLATE as OPENING
-from lms.web.guards import SIGNED_IN, allow
+from lms.web.request.guards import SIGNED_IN, allow
 
 TEMPLATES = {
     "people": PEOPLE_TEMPLATE,

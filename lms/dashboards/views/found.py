@@ -11,14 +11,14 @@ from flask.typing import ResponseReturnValue
 from lms.catalogue.public_pages import list_public_pages
 from lms.catalogue.queries.lectures import get_lecture, list_lectures
 from lms.catalogue.queries.series import get_series
-from lms.core.roles import ANONYMOUS
-from lms.core.typesetting import CannotRender
+from lms.core.base.roles import ANONYMOUS
+from lms.core.text.typesetting import CannotRender
 from lms.dashboards import cards
 from lms.dashboards.views.blueprint import bp
 from lms.reports.queries.snapshots import list_public_reports
-from lms.web.discovery import base_url, pages_without_arguments
-from lms.web.guards import ANYONE, allow
-from lms.web.limits import throttle_reads
+from lms.web.api.discovery import base_url, pages_without_arguments
+from lms.web.request.guards import ANYONE, allow
+from lms.web.request.limits import throttle_reads
 
 READS = "found"  # the scope in which reading by strangers is limited
 MOST_PAGES = 50_000

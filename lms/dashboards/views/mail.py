@@ -10,12 +10,12 @@ from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from jinja2 import UndefinedError
 
-from lms.core import clock
-from lms.core.errors import NotFound
-from lms.core.i18n import _, _l, _lp, _n
-from lms.core.lists import ListRequest
-from lms.core.roles import Role
-from lms.core.settings import settings
+from lms.core.base.errors import NotFound
+from lms.core.base.lists import ListRequest
+from lms.core.base.roles import Role
+from lms.core.base.settings import settings
+from lms.core.text.i18n import _, _l, _lp, _n
+from lms.core.time import clock
 from lms.dashboards.mail_examples import values_of
 from lms.dashboards.views.blueprint import bp
 from lms.mail import rendering
@@ -36,13 +36,12 @@ from lms.people.queries.outgoing import (
     what_can_be_done,
 )
 from lms.people.queries.stopped_addresses import StoppedAddress, choose_stopped, list_stopped
-from lms.web.guards import allow
-from lms.web.identity import current_actor
-from lms.web.list_parts import Chip, Choice, Column, Select
-from lms.web.list_routes import list_page
-from lms.web.lists import ListView
-from lms.web.locale import offered, reader_locale
-from lms.web.selection import Selection, read_selection
+from lms.web.lists.parts import Chip, Choice, Column, Select, Selection, read_selection
+from lms.web.lists.routes import list_page
+from lms.web.lists.view import ListView
+from lms.web.pages.locale import offered, reader_locale
+from lms.web.request.guards import allow
+from lms.web.request.identity import current_actor
 
 _FIGURES = {
     "": _l("All"),

@@ -9,13 +9,13 @@ from typing import Any
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from lms.core import clock
-from lms.core.errors import NotFound, Refused
-from lms.core.i18n import _, _l, _lp
-from lms.core.lists import ListRequest
-from lms.core.punctuation import listed
-from lms.core.roles import Role
-from lms.core.search_index import search_words
+from lms.core.base.errors import NotFound, Refused
+from lms.core.base.lists import ListRequest
+from lms.core.base.roles import Role
+from lms.core.database.search import search_words
+from lms.core.text.i18n import _, _l, _lp
+from lms.core.text.punctuation import listed
+from lms.core.time import clock
 from lms.dashboards.forms import PersonMergeForm
 from lms.dashboards.queries.merging import MergePreview, preview_merge, preview_undo
 from lms.dashboards.views.blueprint import bp
@@ -28,13 +28,13 @@ from lms.people.queries.finding import find_people
 from lms.people.queries.merges import are_disabled
 from lms.people.queries.persons import Profile, person_id_of, profile_of
 from lms.people.similarity import OFFERED
-from lms.web.forms import flash_refusal
-from lms.web.guards import allow
-from lms.web.identity import current_actor
-from lms.web.limits import in_demonstration
-from lms.web.list_parts import Chip, Column
-from lms.web.list_routes import list_page
-from lms.web.lists import ListView
+from lms.web.forms.forms import flash_refusal
+from lms.web.lists.parts import Chip, Column
+from lms.web.lists.routes import list_page
+from lms.web.lists.view import ListView
+from lms.web.request.guards import allow
+from lms.web.request.identity import current_actor
+from lms.web.request.limits import in_demonstration
 
 WEAK = "weak"
 FOUND = 25

@@ -7,8 +7,8 @@ from collections.abc import Collection
 from flask import Flask, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from lms.core import clock
-from lms.core.i18n import _
+from lms.core.text.i18n import _
+from lms.core.time import clock
 from lms.dashboards import digests
 from lms.dashboards.queries.notifications import chosen_mails
 from lms.dashboards.views.blueprint import bp
@@ -18,9 +18,9 @@ from lms.mail.outbox import ALL_SERIES
 from lms.people.actions.mail_choices import choose_mails
 from lms.people.forms import MAIL_WORDS
 from lms.people.queries.persons import contact_of
-from lms.web.guards import SIGNED_IN, allow
-from lms.web.identity import current_actor
-from lms.web.time import language_name
+from lms.web.pages.time import language_name
+from lms.web.request.guards import SIGNED_IN, allow
+from lms.web.request.identity import current_actor
 
 
 def init_app(app: Flask) -> None:

@@ -17,10 +17,10 @@ from lms.catalogue.queries.lectures import list_upcoming, name_givers
 from lms.catalogue.rules import room_is_open
 from lms.certificates.queries.behind import Behind, BehindPage, list_behind_by_series
 from lms.certificates.queries.certificates import list_of_person
-from lms.core import clock
-from lms.core.i18n import _, _l
-from lms.core.lists import ListRequest
-from lms.core.roles import Role
+from lms.core.base.lists import ListRequest
+from lms.core.base.roles import Role
+from lms.core.text.i18n import _, _l
+from lms.core.time import clock
 from lms.dashboards import rules
 from lms.dashboards.queries.own import OwnSeries, list_own_series
 from lms.dashboards.queries.to_do import own_to_do
@@ -31,11 +31,11 @@ from lms.live.queries import list_reaches
 from lms.people.queries.countries import own_countries, own_country
 from lms.people.queries.mails import stopped_address_of
 from lms.people.queries.persons import name_to_confirm
-from lms.web.guards import SIGNED_IN, allow
-from lms.web.identity import current_actor
-from lms.web.list_parts import Choice, Column, FileColumn, Select
-from lms.web.list_routes import list_files, list_page
-from lms.web.lists import ListView
+from lms.web.lists.parts import Choice, Column, FileColumn, Select
+from lms.web.lists.routes import list_files, list_page
+from lms.web.lists.view import ListView
+from lms.web.request.guards import SIGNED_IN, allow
+from lms.web.request.identity import current_actor
 
 NEXT = 5
 APPEALS = 3

@@ -9,11 +9,11 @@ from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from lms.catalogue.queries.series import get_series
-from lms.core import clock
-from lms.core.errors import NotFound, Refused
-from lms.core.i18n import _
-from lms.core.lists import rows_shown
-from lms.core.roles import Role
+from lms.core.base.errors import NotFound, Refused
+from lms.core.base.lists import rows_shown
+from lms.core.base.roles import Role
+from lms.core.text.i18n import _
+from lms.core.time import clock
 from lms.dashboards.queries.person import get_person_desk
 from lms.dashboards.route import mini_stops
 from lms.dashboards.texts import translation
@@ -22,9 +22,9 @@ from lms.enrolment.actions.places import enrol
 from lms.enrolment.models import EnrolmentStatus
 from lms.people.actions.links import send_person_link
 from lms.people.queries.persons import person_id_of
-from lms.web.forms import flash_refusal
-from lms.web.guards import allow
-from lms.web.identity import current_actor
+from lms.web.forms.forms import flash_refusal
+from lms.web.request.guards import allow
+from lms.web.request.identity import current_actor
 
 SHOWN = 3
 """The number of series, lectures, … on the page of a person; a link shows all."""

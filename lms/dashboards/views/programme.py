@@ -33,9 +33,9 @@ from lms.catalogue.series_hours import audience_of, rotation_of
 from lms.certificates.eligibility import Standing, standing
 from lms.certificates.queries.progress import find_prospects
 from lms.certificates.rules import may_see_earners
-from lms.core import clock
-from lms.core.roles import Actor, Role
-from lms.core.translations import languages_of
+from lms.core.base.roles import Actor, Role
+from lms.core.text.translations import languages_of
+from lms.core.time import clock
 from lms.dashboards import cards, rules, structured
 from lms.dashboards.queries.earning import find_next_to_earn
 from lms.dashboards.route import mini_stops, stops
@@ -52,11 +52,11 @@ from lms.recordings.replays import find_replays
 from lms.reports.queries.public import public_headline
 from lms.speakers.queries import list_speakers
 from lms.streaming.queries import find_recordings
-from lms.web.discovery import is_found
-from lms.web.guards import ANYONE, allow
-from lms.web.identity import current_actor
-from lms.web.locale import reader_locale
-from lms.web.whole_pages import same_for_strangers
+from lms.web.api.discovery import is_found
+from lms.web.pages.locale import reader_locale
+from lms.web.pages.whole_pages import same_for_strangers
+from lms.web.request.guards import ANYONE, allow
+from lms.web.request.identity import current_actor
 
 NEXT, CARDS = 5, 4
 

@@ -24,16 +24,16 @@ from lms.catalogue.series_hours import audience_of, nights_of
 from lms.certificates.actions.requirements import Growth, find_growth
 from lms.certificates.eligibility import standing
 from lms.certificates.queries.progress import find_prospects
-from lms.core import clock
-from lms.core.errors import Invalid, Refused
-from lms.core.i18n import _, _n
-from lms.core.roles import Actor, Role
+from lms.core.base.errors import Invalid, Refused
+from lms.core.base.roles import Actor, Role
+from lms.core.text.i18n import _, _n
+from lms.core.time import clock
 from lms.dashboards.route import stops
 from lms.dashboards.views.blueprint import bp
 from lms.enrolment.notices import INVITES_AHEAD
-from lms.web.guards import allow
-from lms.web.identity import current_actor
-from lms.web.locale import reader_locale
+from lms.web.pages.locale import reader_locale
+from lms.web.request.guards import allow
+from lms.web.request.identity import current_actor
 
 LAST = datetime.max.replace(tzinfo=UTC)
 """The place of lectures without a date."""

@@ -6,18 +6,18 @@ from flask import render_template, request
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
-from lms.core import clock
-from lms.core.i18n import _, _p
-from lms.core.lists import rows_shown
-from lms.core.matching import Match, compared, excerpt_of, pieces_of
-from lms.core.typed_text import clean_line
+from lms.core.base.lists import rows_shown
+from lms.core.database.search import Match, compared, excerpt_of, pieces_of
+from lms.core.text.i18n import _, _p
+from lms.core.text.typed_text import clean_line
+from lms.core.time import clock
 from lms.dashboards.queries.search import LONGEST, Found, ResultKind, find_all, kinds_for
 from lms.dashboards.texts import passage, plain
 from lms.dashboards.views.blueprint import bp
-from lms.web.guards import ANYONE, allow
-from lms.web.identity import current_actor
-from lms.web.limits import throttle_reads
-from lms.web.locale import reader_locale
+from lms.web.pages.locale import reader_locale
+from lms.web.request.guards import ANYONE, allow
+from lms.web.request.identity import current_actor
+from lms.web.request.limits import throttle_reads
 
 SHOWN, SHOWN_OF_TWO = 3, 8
 """The number of results of each kind on the page of all, and where only one or two kinds have results."""

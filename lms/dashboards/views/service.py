@@ -6,15 +6,15 @@ from flask import Response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
-from lms.core import clock
-from lms.core.errors import NotFound
-from lms.core.settings import settings
+from lms.core.base.errors import NotFound
+from lms.core.base.settings import settings
+from lms.core.time import clock
 from lms.dashboards.queries.help import ACCESSIBILITY, QUESTIONS, STEPS, HelpTopic
 from lms.dashboards.queries.operation import collect_operation
 from lms.dashboards.views.blueprint import bp
-from lms.web.guards import ANYONE, allow
-from lms.web.metrics import may_read_metrics, render_metrics
-from lms.web.whole_pages import same_for_strangers
+from lms.web.pages.whole_pages import same_for_strangers
+from lms.web.request.guards import ANYONE, allow
+from lms.web.request.request_log import may_read_metrics, render_metrics
 
 
 @bp.get("/help")

@@ -16,11 +16,11 @@ from lms.attendance.queries.closings import closed_among
 from lms.attendance.queries.viewers import count_viewers
 from lms.catalogue.models import Lecture, LectureState, Visibility
 from lms.catalogue.queries.lectures import get_lecture
-from lms.core import clock
-from lms.core.i18n import _
-from lms.core.lists import ListRequest
-from lms.core.punctuation import listed
-from lms.core.roles import Actor, Role
+from lms.core.base.lists import ListRequest
+from lms.core.base.roles import Actor, Role
+from lms.core.text.i18n import _
+from lms.core.text.punctuation import listed
+from lms.core.time import clock
 from lms.dashboards import rules
 from lms.dashboards.queries.teaching import TaughtLecture, list_desk_lectures, list_given, with_attendance
 from lms.dashboards.queries.waiting import count_waiting, list_unmatched
@@ -29,10 +29,10 @@ from lms.dashboards.texts import translated
 from lms.dashboards.todo_rows import TodoRow, TodoStep, appeal_rows, drafts_row, oldest_first, unmatched_rows
 from lms.dashboards.views.blueprint import bp
 from lms.materials.queries import count_files
-from lms.web.guards import allow
-from lms.web.identity import current_actor
-from lms.web.numbers import whole
-from lms.web.time import moment, number
+from lms.web.forms.forms import whole
+from lms.web.pages.time import moment, number
+from lms.web.request.guards import allow
+from lms.web.request.identity import current_actor
 
 ROWS = 6
 """The number of lectures on a page of an instructor's own."""

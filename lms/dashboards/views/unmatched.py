@@ -6,17 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from lms.core.i18n import _l, _lp
-from lms.core.lists import ListRequest
-from lms.core.matching import is_in_any
-from lms.core.roles import Role
-from lms.core.search_index import search_phrases
-from lms.core.translations import every_text, reading_key
+from lms.core.base.lists import ListRequest
+from lms.core.base.roles import Role
+from lms.core.database.search import is_in_any, search_phrases
+from lms.core.text.i18n import _l, _lp
+from lms.core.text.translations import every_text, reading_key
 from lms.dashboards.queries.waiting import UnmatchedIn, list_unmatched
 from lms.dashboards.views.blueprint import bp
-from lms.web.list_parts import SERIES, Column
-from lms.web.list_routes import list_page
-from lms.web.lists import ListView
+from lms.web.lists.parts import SERIES, Column
+from lms.web.lists.routes import list_page
+from lms.web.lists.view import ListView
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _ORDERS: Mapping[str, Callable[[UnmatchedIn], Any]] = {

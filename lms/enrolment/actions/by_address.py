@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from lms.catalogue.queries.series import get_series_by_id
-from lms.core import audit
-from lms.core.db import action, db, one_at_a_time
-from lms.core.errors import Invalid, Refused
-from lms.core.i18n import _, _n
-from lms.core.limits import addresses_per_day
-from lms.core.roles import Actor
+from lms.core.base.errors import Invalid, Refused
+from lms.core.base.roles import Actor
+from lms.core.base.settings import addresses_per_day
+from lms.core.database import audit
+from lms.core.database.session import action, db, one_at_a_time
+from lms.core.text.i18n import _, _n
 from lms.enrolment import rules
 from lms.enrolment.actions.places import enrol, lock
 from lms.enrolment.models import Enrolment, EnrolmentSource

@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import delete, or_, select, update
 
-from lms.core import audit
-from lms.core.cache_versions import UNWATCHED
-from lms.core.db import action, db
-from lms.core.errors import Forbidden
-from lms.core.roles import Actor
-from lms.core.sealing import seal
+from lms.core.base.errors import Forbidden
+from lms.core.base.roles import Actor
+from lms.core.database import audit
+from lms.core.database.cache_versions import UNWATCHED
+from lms.core.database.session import action, db
+from lms.core.storage.secret_keys import seal
 from lms.enrolment.calendars import belongs_to, opened
 from lms.enrolment.models import CalendarAddress
 from lms.people.passwords import hash_secret, new_secret

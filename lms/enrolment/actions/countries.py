@@ -7,10 +7,10 @@ from collections.abc import Collection
 
 from sqlalchemy import select
 
-from lms.core.bulk import among
-from lms.core.cache_versions import touch
-from lms.core.db import read, read_column
-from lms.core.events import CountriesMerged, CountryMergeUndone
+from lms.core.base.events import CountriesMerged, CountryMergeUndone
+from lms.core.database.bulk import among
+from lms.core.database.cache_versions import touch
+from lms.core.database.session import read, read_column
 from lms.enrolment import quota_merges, seats
 from lms.enrolment.models import REGISTRATIONS, CountryQuota, Enrolment, EnrolmentStatus, SeatKind
 from lms.people.actions.country_moves import move_back, move_rows, moved_rows

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from lms.core.errors import Forbidden
-from lms.core.roles import Actor
-from lms.core.staged import StagedFiles
+from lms.core.base.errors import Forbidden
+from lms.core.base.roles import Actor
+from lms.core.storage.staged import StagedFiles
 from lms.people.actions.files import StagedPeople, reject_unknown_nameless, stage_people
 
 

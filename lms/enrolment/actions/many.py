@@ -6,12 +6,12 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from lms.core import audit
-from lms.core.db import action, db
-from lms.core.errors import Forbidden
-from lms.core.i18n import _n
-from lms.core.imports import ImportAnswer
-from lms.core.roles import Actor
+from lms.core.base.errors import Forbidden
+from lms.core.base.import_answers import ImportAnswer
+from lms.core.base.roles import Actor
+from lms.core.database import audit
+from lms.core.database.session import action, db
+from lms.core.text.i18n import _n
 from lms.enrolment import rules, seats
 from lms.enrolment.actions.places import come_back, insert_rows, lock, required_now, share_profile
 from lms.enrolment.models import Enrolment, EnrolmentSource, EnrolmentStatus, SeatKind, SeatReason

@@ -7,10 +7,10 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from lms.core.bulk import among
-from lms.core.cache_versions import touch
-from lms.core.db import action, db
-from lms.core.roles import SYSTEM, Actor
+from lms.core.base.roles import SYSTEM, Actor
+from lms.core.database.bulk import among
+from lms.core.database.cache_versions import touch
+from lms.core.database.session import action, db
 from lms.enrolment import rules, seats
 from lms.enrolment.actions.places import keep_span, leave, lock
 from lms.enrolment.models import REGISTRATIONS, Enrolment, EnrolmentStatus, SeatKind, SeatReason, SupersededEnrolment

@@ -9,14 +9,14 @@ from sqlalchemy import select
 
 from lms.catalogue.models import Series
 from lms.catalogue.queries.series import get_series_by_id
-from lms.core import audit
-from lms.core.bulk import insert_many
-from lms.core.cache_versions import touch
-from lms.core.db import action, db
-from lms.core.errors import Forbidden, Refused
-from lms.core.events import RequirementAsked, publish
-from lms.core.i18n import _
-from lms.core.roles import SYSTEM, Actor
+from lms.core.base.errors import Forbidden, Refused
+from lms.core.base.events import RequirementAsked, publish
+from lms.core.base.roles import SYSTEM, Actor
+from lms.core.database import audit
+from lms.core.database.bulk import insert_many
+from lms.core.database.cache_versions import touch
+from lms.core.database.session import action, db
+from lms.core.text.i18n import _
 from lms.enrolment import notices, rules, seats
 from lms.enrolment.models import (
     REGISTRATIONS,

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, and_, select, update
 
-from lms.core.bulk import among
-from lms.core.db import db, read
+from lms.core.database.bulk import among
+from lms.core.database.session import db, read
 from lms.enrolment.membership import IS_ENROLLED
 from lms.enrolment.models import Enrolment
 from lms.enrolment.queries.rows import speaking

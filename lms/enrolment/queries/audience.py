@@ -8,9 +8,9 @@ from typing import Any
 
 from sqlalchemy import case, func, select
 
-from lms.core.db import read
-from lms.core.process_cache import kept_until_changed
-from lms.core.roles import Actor
+from lms.core.base.roles import Actor
+from lms.core.database.cache_versions import kept_until_changed
+from lms.core.database.session import read
 from lms.enrolment import rules
 from lms.enrolment.models import CountryQuota, Enrolment, EnrolmentStatus
 from lms.enrolment.queries.rows import country_on, day_of, speaking

@@ -15,8 +15,8 @@ from lms.batches.models import EntryState
 from lms.catalogue.models import Series
 from lms.catalogue.queries.lectures import list_lectures
 from lms.catalogue.rules import OPEN_STATES
-from lms.core.db import db, read, read_column
-from lms.core.roles import Actor
+from lms.core.base.roles import Actor
+from lms.core.database.session import db, read, read_column
 from lms.enrolment.models import Enrolment, EnrolmentBatch, EnrolmentBatchEntry, EnrolmentStatus
 from lms.enrolment.queries.rows import SPEAKS, Registered, country_on, day_of, speaking
 from lms.enrolment.queries.series import count_by_status, kept_countries, kept_seats, seats_for

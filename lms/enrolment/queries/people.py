@@ -27,9 +27,9 @@ from sqlalchemy import (
 from sqlalchemy.orm import contains_eager
 
 from lms.catalogue.models import Series
-from lms.core.db import db
-from lms.core.errors import Forbidden
-from lms.core.roles import Actor
+from lms.core.base.errors import Forbidden
+from lms.core.base.roles import Actor
+from lms.core.database.session import db
 from lms.enrolment.models import Enrolment, EnrolmentSource, EnrolmentStatus, SeatEntry
 from lms.enrolment.queries.rows import Registered, day_of, speaking
 from lms.people.models import Country, Person

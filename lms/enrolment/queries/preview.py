@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from lms.catalogue.queries.series import get_series_by_id
-from lms.core.errors import Fault, Forbidden
-from lms.core.roles import Actor
+from lms.core.base.errors import Fault, Forbidden
+from lms.core.base.roles import Actor
 from lms.enrolment import rules
 from lms.enrolment.models import EnrolmentStatus
 from lms.enrolment.queries.rows import day_of, standing_of

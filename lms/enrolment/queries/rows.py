@@ -14,10 +14,10 @@ from sqlalchemy import ColumnElement, ScalarSelect, Select, exists, or_, select
 from sqlalchemy.orm import aliased
 
 from lms.catalogue.queries.series import get_series_by_id
-from lms.core import clock
-from lms.core.db import db, shared_alias
-from lms.core.errors import NotFound
-from lms.core.roles import Actor
+from lms.core.base.errors import NotFound
+from lms.core.base.roles import Actor
+from lms.core.database.session import db, shared_alias
+from lms.core.time import clock
 from lms.enrolment import rules
 from lms.enrolment.models import Enrolment, EnrolmentStatus, SupersededEnrolment
 from lms.people.models import Person, PersonCountry, PersonEmail

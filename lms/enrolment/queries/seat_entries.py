@@ -12,13 +12,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, func, or_, select
 
 from lms.catalogue.models import Series
-from lms.core import clock
-from lms.core.bulk import among
-from lms.core.db import read, read_column, read_value, shared_alias
-from lms.core.errors import Forbidden
-from lms.core.events import NomineesAsked, publish
-from lms.core.lists import ListRequest
-from lms.core.roles import Actor
+from lms.core.base.errors import Forbidden
+from lms.core.base.events import NomineesAsked, publish
+from lms.core.base.lists import ListRequest
+from lms.core.base.roles import Actor
+from lms.core.database.bulk import among
+from lms.core.database.session import read, read_column, read_value, shared_alias
+from lms.core.time import clock
 from lms.enrolment.models import CountryQuota, SeatEntry, SeatKind, SeatReason
 from lms.enrolment.queries.rows import day_of, having_name
 from lms.people.models import Country, Person

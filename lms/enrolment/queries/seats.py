@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import case, func, select
 
 from lms.catalogue.models import Series
-from lms.core.db import read
-from lms.core.i18n import _
+from lms.core.database.session import read
+from lms.core.text.i18n import _
 from lms.enrolment.models import CountryQuota, Enrolment, EnrolmentStatus, SeatEntry, SeatKind
 
 Seats = Mapping[tuple[int, SeatKind, int | None], int]

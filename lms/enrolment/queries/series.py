@@ -12,13 +12,13 @@ from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
 
 from lms.catalogue.models import Admission, Lecture, Series
 from lms.catalogue.rules import TO_COME_STATES
-from lms.core import cache_versions
-from lms.core.db import db, read, read_column, read_value
-from lms.core.errors import Refused
-from lms.core.i18n import name_key
-from lms.core.lists import ListRequest
-from lms.core.process_cache import kept_until_changed
-from lms.core.roles import Actor
+from lms.core.base.errors import Refused
+from lms.core.base.lists import ListRequest
+from lms.core.base.roles import Actor
+from lms.core.database import cache_versions
+from lms.core.database.cache_versions import kept_until_changed
+from lms.core.database.session import db, read, read_column, read_value
+from lms.core.text.i18n import name_key
 from lms.enrolment import rules
 from lms.enrolment.models import CountryQuota, Enrolment, EnrolmentSource, EnrolmentStatus, SeatKind
 from lms.enrolment.queries.rows import SPEAKS, country_on, day_of, find_enrolment, speaking

@@ -9,10 +9,10 @@ from sqlalchemy import ColumnElement, Select, and_, false, or_
 
 from lms.catalogue.models import Series
 from lms.catalogue.visibility import ids_taught_by
-from lms.core.bulk import among
-from lms.core.clock import now
-from lms.core.db import db
-from lms.core.roles import Actor
+from lms.core.base.roles import Actor
+from lms.core.database.bulk import among
+from lms.core.database.session import db
+from lms.core.time.clock import now
 from lms.enrolment import rules
 from lms.enrolment.models import Enrolment
 from lms.enrolment.queries.rows import day_of, having_address, having_name, matching, speaking

@@ -7,17 +7,17 @@ from flask.typing import ResponseReturnValue
 
 from lms.batches.views import BatchPages, preview_or_return
 from lms.catalogue.queries.series import get_series
-from lms.core import clock
-from lms.core.errors import Invalid
-from lms.core.i18n import _, _l
+from lms.core.base.errors import Invalid
+from lms.core.text.i18n import _, _l
+from lms.core.time import clock
 from lms.enrolment.batch_actions import ENROLMENT_CHANGES, preview_batch
 from lms.enrolment.models import EnrolmentStatus
 from lms.enrolment.queries.batches import count_places
 from lms.enrolment.views.blueprint import bp
 from lms.enrolment.views.places import Enrolments
-from lms.web.guards import SIGNED_IN, allow
-from lms.web.identity import current_actor
-from lms.web.selection import read_selection
+from lms.web.lists.parts import read_selection
+from lms.web.request.guards import SIGNED_IN, allow
+from lms.web.request.identity import current_actor
 
 BatchPages(
     ENROLMENT_CHANGES,

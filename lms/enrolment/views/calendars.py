@@ -14,20 +14,20 @@ from sqlalchemy.exc import OperationalError
 
 from lms.catalogue.calendar import feed, publisher, subscribe_links
 from lms.catalogue.queries.series import get_series
-from lms.core import clock
-from lms.core.i18n import _
-from lms.core.organiser import organiser_in
-from lms.core.process_cache import memory
-from lms.core.roles import ANONYMOUS
-from lms.core.translations import reader_text
+from lms.core.base.roles import ANONYMOUS
+from lms.core.base.settings import organiser_in
+from lms.core.database.cache_versions import memory
+from lms.core.text.i18n import _
+from lms.core.text.translations import reader_text
+from lms.core.time import clock
 from lms.enrolment.actions.calendars import NOTED_EVERY, make_address, note_reading, remove_address
 from lms.enrolment.calendars import lectures_of, own_address, read_of_series, read_own, subscriber_of
 from lms.enrolment.views.blueprint import bp
-from lms.web import feeds
-from lms.web.feeds import answer_feed
-from lms.web.guards import ANYONE, SIGNED_IN, allow
-from lms.web.identity import current_actor
-from lms.web.locale import reader_locale, speaking
+from lms.web.pages import feeds
+from lms.web.pages.feeds import answer_feed
+from lms.web.pages.locale import reader_locale, speaking
+from lms.web.request.guards import ANYONE, SIGNED_IN, allow
+from lms.web.request.identity import current_actor
 
 _PROGRAMS = {
     "Google Calendar": re.compile("Google-Calendar|Google-Apps", re.I),

@@ -12,11 +12,11 @@ from lms.catalogue.models import Series
 from lms.catalogue.queries.lectures import list_lectures
 from lms.catalogue.queries.series import get_series
 from lms.catalogue.rules import OPEN_STATES, may_edit_series
-from lms.core import clock
-from lms.core.errors import DomainError, Forbidden, Invalid, NotFound, Refused, TooLarge, WrongKind
-from lms.core.i18n import _, _l, _n, _p
-from lms.core.lists import ListRequest
-from lms.core.roles import Actor, Role
+from lms.core.base.errors import DomainError, Forbidden, Invalid, NotFound, Refused, TooLarge, WrongKind
+from lms.core.base.lists import ListRequest
+from lms.core.base.roles import Actor, Role
+from lms.core.text.i18n import _, _l, _n, _p
+from lms.core.time import clock
 from lms.enrolment import mailing
 from lms.enrolment.actions import by_address, files, many, places
 from lms.enrolment.batch_actions import ENROLMENT_CHANGES
@@ -41,13 +41,23 @@ from lms.enrolment.rules import ACTIVE, check_can_withdraw
 from lms.enrolment.views.blueprint import bp
 from lms.people.forms import grouped_choices
 from lms.people.queries.countries import country_names, known_codes, list_countries
-from lms.web.body_limits import upload_limit
-from lms.web.forms import flash_refusal
-from lms.web.guards import SIGNED_IN, allow
-from lms.web.identity import current_actor
-from lms.web.list_parts import COUNTRY, NAME, ORGANISATION, Chip, Choice, Column, Select, counted_chips, counted_choices
-from lms.web.lists import ListView
-from lms.web.locale import reader_locale
+from lms.web.forms.forms import flash_refusal
+from lms.web.lists.parts import (
+    COUNTRY,
+    NAME,
+    ORGANISATION,
+    Chip,
+    Choice,
+    Column,
+    Select,
+    counted_chips,
+    counted_choices,
+)
+from lms.web.lists.view import ListView
+from lms.web.pages.locale import reader_locale
+from lms.web.request.bodies import upload_limit
+from lms.web.request.guards import SIGNED_IN, allow
+from lms.web.request.identity import current_actor
 
 init_app = mailing.init_app
 NO_ANSWER, OF_QUOTA = "none", "quota"

@@ -13,11 +13,11 @@ from flask.typing import ResponseReturnValue
 
 from lms.catalogue.models import ReleaseRule, Series
 from lms.catalogue.queries.series import get_series
-from lms.core import clock
-from lms.core.errors import Forbidden, Invalid, Refused, TooLarge, WrongKind
-from lms.core.i18n import _, _l, _n, _p, name_key
-from lms.core.lists import ListRequest
-from lms.core.roles import Role
+from lms.core.base.errors import Forbidden, Invalid, Refused, TooLarge, WrongKind
+from lms.core.base.lists import ListRequest
+from lms.core.base.roles import Role
+from lms.core.text.i18n import _, _l, _n, _p, name_key
+from lms.core.time import clock
 from lms.enrolment.forms import QuotasForm
 from lms.enrolment.models import SeatKind, SeatReason
 from lms.enrolment.queries.seat_entries import LedgerLine, count_seats, list_ledger, list_quotas, read_ledger
@@ -33,12 +33,12 @@ from lms.enrolment.quotas import (
 )
 from lms.enrolment.views.blueprint import bp
 from lms.people.queries.countries import country_names, country_rows
-from lms.web.guards import allow
-from lms.web.identity import current_actor
-from lms.web.list_parts import COUNTRY, Chip, Column, FileColumn
-from lms.web.list_routes import list_files, list_page
-from lms.web.lists import ListView
-from lms.web.locale import reader_locale
+from lms.web.lists.parts import COUNTRY, Chip, Column, FileColumn
+from lms.web.lists.routes import list_files, list_page
+from lms.web.lists.view import ListView
+from lms.web.pages.locale import reader_locale
+from lms.web.request.guards import allow
+from lms.web.request.identity import current_actor
 
 SHOWN = 5
 """The number of countries named in the preview of a release, the rest together."""

@@ -8,11 +8,11 @@ from datetime import datetime
 from sqlalchemy import select
 
 from lms.catalogue.models import Series, Visibility
-from lms.core import audit
-from lms.core.db import action, db
-from lms.core.errors import Fault, Invalid, NotFound, Refused
-from lms.core.i18n import _
-from lms.core.roles import SYSTEM, Actor
+from lms.core.base.errors import Fault, Invalid, NotFound, Refused
+from lms.core.base.roles import SYSTEM, Actor
+from lms.core.database import audit
+from lms.core.database.session import action, db
+from lms.core.text.i18n import _
 from lms.enrolment.actions.places import enrol, lock
 from lms.enrolment.models import EnrolmentSource, EnrolmentStatus, SeatReason
 from lms.enrolment.queries.series import is_over

@@ -8,12 +8,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import aliased
 
 from lms.catalogue.models import SERIES_TITLE, Series
-from lms.core.bulk import among
-from lms.core.db import read
-from lms.core.errors import Refused
-from lms.core.events import CountriesMerged, CountryMergeUndone
-from lms.core.i18n import _n
-from lms.core.translations import reader_text
+from lms.core.base.errors import Refused
+from lms.core.base.events import CountriesMerged, CountryMergeUndone
+from lms.core.database.bulk import among
+from lms.core.database.session import read
+from lms.core.text.i18n import _n
+from lms.core.text.translations import reader_text
 from lms.enrolment.models import SeatKind
 from lms.enrolment.quota_merges import part_quota
 from lms.nominations.models import OPEN, Nomination, ProfileRequest

@@ -10,11 +10,11 @@ from typing import Any
 from sqlalchemy import select
 
 from lms.batches.kinds import Kind
-from lms.core.bulk import among
-from lms.core.db import action, read, read_column
-from lms.core.errors import Invalid, NotFound, Refused
-from lms.core.i18n import _
-from lms.core.roles import Actor
+from lms.core.base.errors import Invalid, NotFound, Refused
+from lms.core.base.roles import Actor
+from lms.core.database.bulk import among
+from lms.core.database.session import action, read, read_column
+from lms.core.text.i18n import _
 from lms.enrolment.actions.places import lock
 from lms.nominations.actions.decisions import decide_each, take_back_each
 from lms.nominations.models import (

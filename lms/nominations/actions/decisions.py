@@ -8,11 +8,11 @@ from datetime import datetime
 from sqlalchemy import select
 
 from lms.catalogue.models import Series
-from lms.core import audit
-from lms.core.bulk import among
-from lms.core.db import db
-from lms.core.roles import Actor
-from lms.core.translations import TextOf
+from lms.core.base.roles import Actor
+from lms.core.database import audit
+from lms.core.database.bulk import among
+from lms.core.database.session import db
+from lms.core.text.translations import TextOf
 from lms.enrolment.actions.places import lock
 from lms.enrolment.models import SeatReason
 from lms.mail.outbox import post_mails

@@ -11,13 +11,13 @@ from typing import Final
 from sqlalchemy import func, select
 
 from lms.catalogue.models import Series
-from lms.core.bulk import chunks
-from lms.core.db import action, db
-from lms.core.errors import Fault, NotFound, TooLarge
-from lms.core.i18n import _
-from lms.core.jobs import Job, JobState, request_job
-from lms.core.roles import Actor
-from lms.core.staged import StagedFiles
+from lms.core.background.jobs import Job, JobState, request_job
+from lms.core.base.errors import Fault, NotFound, TooLarge
+from lms.core.base.roles import Actor
+from lms.core.database.bulk import chunks
+from lms.core.database.session import action, db
+from lms.core.storage.staged import StagedFiles
+from lms.core.text.i18n import _
 from lms.enrolment import seats
 from lms.nominations.actions.nominating import nominate
 from lms.nominations.actions.profile_requests import ask_to_confirm

@@ -7,8 +7,8 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, delete, select
 
-from lms.core.db import action, db
-from lms.core.roles import SYSTEM, Actor
+from lms.core.base.roles import SYSTEM, Actor
+from lms.core.database.session import action, db
 from lms.enrolment.actions.places import lock
 from lms.enrolment.models import SeatReason
 from lms.mail.outbox import MailState, OutboxMail

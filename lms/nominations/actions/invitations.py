@@ -10,14 +10,14 @@ from sqlalchemy import delete, or_, select, update
 
 from lms.catalogue.models import LectureState, Series
 from lms.catalogue.queries.lectures import list_lectures
-from lms.core import audit
-from lms.core.bulk import among, insert_many
-from lms.core.db import action, db
-from lms.core.errors import NotFound
-from lms.core.i18n import spoken, translated
-from lms.core.roles import SYSTEM, Actor
-from lms.core.translations import TextOf, for_reader
-from lms.core.zones import main_zone
+from lms.core.base.errors import NotFound
+from lms.core.base.roles import SYSTEM, Actor
+from lms.core.database import audit
+from lms.core.database.bulk import among, insert_many
+from lms.core.database.session import action, db
+from lms.core.text.i18n import spoken, translated
+from lms.core.text.translations import TextOf, for_reader
+from lms.core.time.zones import main_zone
 from lms.enrolment.actions.places import lock
 from lms.enrolment.models import SeatReason
 from lms.mail.outbox import OutboxMail, post_mails

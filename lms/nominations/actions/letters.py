@@ -8,13 +8,14 @@ from typing import BinaryIO, Final
 
 from sqlalchemy import select
 
-from lms.core import audit, files
-from lms.core.db import action, db
-from lms.core.errors import Invalid, NotFound, Refused, TooLarge, WrongKind
-from lms.core.file_deletions import delete_after_commit
-from lms.core.i18n import _
-from lms.core.roles import Actor
-from lms.core.settings import settings
+from lms.core.base.errors import Invalid, NotFound, Refused, TooLarge, WrongKind
+from lms.core.base.roles import Actor
+from lms.core.base.settings import settings
+from lms.core.database import audit
+from lms.core.database.session import action, db
+from lms.core.storage import files
+from lms.core.storage.file_deletions import delete_after_commit
+from lms.core.text.i18n import _
 from lms.materials.actions import keep_content, recognise_file
 from lms.materials.scanner import ScannerAway, scan
 from lms.nominations.actions.seats import people_of

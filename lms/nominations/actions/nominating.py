@@ -10,12 +10,12 @@ from typing import Any
 from sqlalchemy import select
 
 from lms.catalogue.models import Series
-from lms.core import audit
-from lms.core.bulk import among, insert_many
-from lms.core.db import action, db
-from lms.core.errors import Fault, Invalid, NotFound, Refused
-from lms.core.i18n import _
-from lms.core.roles import Actor
+from lms.core.base.errors import Fault, Invalid, NotFound, Refused
+from lms.core.base.roles import Actor
+from lms.core.database import audit
+from lms.core.database.bulk import among, insert_many
+from lms.core.database.session import action, db
+from lms.core.text.i18n import _
 from lms.enrolment.actions.places import lock
 from lms.enrolment.models import SeatReason
 from lms.enrolment.queries.series import is_over

@@ -9,11 +9,11 @@ from datetime import datetime
 from sqlalchemy import select
 
 from lms.catalogue.models import SERIES_TITLE, Series
-from lms.core.db import action, db
-from lms.core.errors import Fault, Invalid
-from lms.core.i18n import _
-from lms.core.roles import Actor
-from lms.core.translations import reader_text
+from lms.core.base.errors import Fault, Invalid
+from lms.core.base.roles import Actor
+from lms.core.database.session import action, db
+from lms.core.text.i18n import _
+from lms.core.text.translations import reader_text
 from lms.nominations.actions.letters import EndorsementLetter, drop_letters, keep_letter
 from lms.nominations.actions.nominating import Nominated, nominate
 from lms.nominations.models import Nomination, NominationState

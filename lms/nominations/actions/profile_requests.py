@@ -10,12 +10,12 @@ from datetime import datetime
 
 from sqlalchemy import delete, select
 
-from lms.core import audit
-from lms.core.bulk import insert_many
-from lms.core.db import action, db, one_at_a_time, read
-from lms.core.errors import Fault, Invalid, NotFound, Refused
-from lms.core.i18n import _
-from lms.core.roles import Actor
+from lms.core.base.errors import Fault, Invalid, NotFound, Refused
+from lms.core.base.roles import Actor
+from lms.core.database import audit
+from lms.core.database.bulk import insert_many
+from lms.core.database.session import action, db, one_at_a_time, read
+from lms.core.text.i18n import _
 from lms.mail.outbox import post_mails
 from lms.nominations.models import ProfileField, ProfileRequest, RequestedChange
 from lms.nominations.queries.profile_requests import (

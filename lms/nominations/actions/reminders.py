@@ -7,10 +7,10 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from lms.core.bulk import among
-from lms.core.db import action, db
-from lms.core.errors import NotFound
-from lms.core.roles import Actor
+from lms.core.base.errors import NotFound
+from lms.core.base.roles import Actor
+from lms.core.database.bulk import among
+from lms.core.database.session import action, db
 from lms.nominations.actions.invitations import remind
 from lms.nominations.models import Nomination
 from lms.nominations.rules import may_nominate

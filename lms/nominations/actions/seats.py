@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from lms.core.db import db
-from lms.core.roles import Actor
+from lms.core.base.roles import Actor
+from lms.core.database.session import db
 from lms.enrolment import seats
 from lms.enrolment.models import SeatKind, SeatReason
 from lms.nominations.models import Nomination, NominationState

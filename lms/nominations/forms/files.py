@@ -8,8 +8,8 @@ from flask_wtf.file import FileField, FileRequired
 from wtforms import BooleanField, SelectField
 from wtforms.validators import InputRequired
 
-from lms.core.i18n import _l, _n
-from lms.web.forms import BaseForm
+from lms.core.text.i18n import _l, _n
+from lms.web.forms.forms import BaseForm
 
 
 class NomineesForm(BaseForm):

@@ -6,13 +6,13 @@ from wtforms import BooleanField, RadioField, SelectField, StringField, TextArea
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # the stubs are older
 from wtforms.validators import InputRequired, ValidationError
 
-from lms.core.i18n import _, _l
+from lms.core.text.i18n import _, _l
 from lms.nominations.actions.answering import Acceptance
 from lms.nominations.queries.invitations import Invitation
 from lms.people.forms import country_choices
 from lms.people.queries.countries import country_names
-from lms.web.forms import BaseForm
-from lms.web.locale import chosen_language, reader_locale
+from lms.web.forms.forms import BaseForm
+from lms.web.pages.locale import chosen_language, reader_locale
 
 
 class AcceptInvitationForm(BaseForm):

@@ -10,8 +10,8 @@ from wtforms import EmailField, SelectField, SelectMultipleField, StringField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # the stubs are older
 from wtforms.widgets import CheckboxInput
 
-from lms.core.errors import Fault, Invalid
-from lms.core.i18n import _, _l, translated
+from lms.core.base.errors import Fault, Invalid
+from lms.core.text.i18n import _, _l, translated
 from lms.nominations.models import Nomination
 from lms.nominations.queries.checking import OwnPerson
 from lms.people.actions.files import PersonRow
@@ -20,9 +20,9 @@ from lms.people.forms import GENDERS, SECTORS, Address
 from lms.people.models import Country
 from lms.people.queries.country_names import likely_language
 from lms.people.rules import checked_address, checked_language, email_key
-from lms.web.forms import BaseForm
-from lms.web.languages import language_choices
-from lms.web.time import language_name
+from lms.web.forms.forms import BaseForm
+from lms.web.forms.languages import language_choices
+from lms.web.pages.time import language_name
 
 _PROFILE = ("full_name", "native_name", "sector", "organisation", "job_title", "gender")
 

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from wtforms import RadioField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # the stubs are older
 
-from lms.core.errors import Invalid
-from lms.core.i18n import _
+from lms.core.base.errors import Invalid
+from lms.core.text.i18n import _
 from lms.nominations.models import ProfileField
 from lms.nominations.queries.profile_requests import ProfileDifference
-from lms.web.forms import BaseForm
+from lms.web.forms.forms import BaseForm
 
 _CHOICES = [SelectChoice("accept", ""), SelectChoice("refuse", "")]
 

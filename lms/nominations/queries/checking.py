@@ -9,10 +9,10 @@ from datetime import date, datetime
 from sqlalchemy import func, select
 
 from lms.catalogue.models import Series
-from lms.core.bulk import among
-from lms.core.db import db
-from lms.core.errors import Fault, Invalid
-from lms.core.i18n import _
+from lms.core.base.errors import Fault, Invalid
+from lms.core.database.bulk import among
+from lms.core.database.session import db
+from lms.core.text.i18n import _
 from lms.enrolment.models import Enrolment
 from lms.enrolment.queries.rows import PERSON_ROW, day_of, is_of, speaking
 from lms.enrolment.rules import ACTIVE

@@ -13,9 +13,9 @@ from sqlalchemy import func, select
 from lms.batches.kinds import largest_first
 from lms.catalogue.models import SERIES_TITLE, Series
 from lms.catalogue.queries.titles import title_order
-from lms.core.bulk import among
-from lms.core.db import db, read
-from lms.core.translations import reader_text
+from lms.core.database.bulk import among
+from lms.core.database.session import db, read
+from lms.core.text.translations import reader_text
 from lms.enrolment.models import CountryQuota
 from lms.enrolment.queries.rows import standing_of
 from lms.enrolment.queries.series import is_over

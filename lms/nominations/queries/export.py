@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import contains_eager
 
-from lms.core.db import db
+from lms.core.database.session import db
 from lms.nominations.models import Nomination
 from lms.people.models import Person, PersonEmail
 

@@ -13,9 +13,9 @@ from lms.catalogue.models import LectureState, Policy, Series, Visibility
 from lms.catalogue.queries.lectures import stations_of
 from lms.catalogue.queries.policies import current_policy
 from lms.catalogue.rules import Station
-from lms.core.db import db
-from lms.core.roles import ANONYMOUS
-from lms.core.zones import main_zone
+from lms.core.base.roles import ANONYMOUS
+from lms.core.database.session import db
+from lms.core.time.zones import main_zone
 from lms.enrolment.models import Enrolment
 from lms.enrolment.queries.rows import day_of, find_enrolment
 from lms.enrolment.queries.series import is_over, position_of

@@ -13,14 +13,14 @@ from sqlalchemy.orm import aliased, contains_eager
 
 from lms.catalogue.models import SERIES_TITLE, Series
 from lms.catalogue.queries.titles import title_order
-from lms.core.bulk import among
-from lms.core.db import db, read, read_value
-from lms.core.errors import NotFound
-from lms.core.i18n import name_key, reader_locale
-from lms.core.lists import ListRequest
-from lms.core.roles import Actor
-from lms.core.sorting import by_name
-from lms.core.translations import Translations, reader_text
+from lms.core.base.errors import NotFound
+from lms.core.base.lists import ListRequest
+from lms.core.base.roles import Actor
+from lms.core.database.bulk import among
+from lms.core.database.session import db, read, read_value
+from lms.core.text.i18n import name_key, reader_locale
+from lms.core.text.sorting import by_name
+from lms.core.text.translations import Translations, reader_text
 from lms.enrolment.models import CountryQuota
 from lms.nominations.models import OPEN, Nomination, NominationState
 from lms.people.models import Country, DuplicatePair, Person

@@ -11,11 +11,11 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import contains_eager
 
 from lms.catalogue.queries.titles import title_order
-from lms.core.bulk import among
-from lms.core.db import db, read, read_column
-from lms.core.errors import NotFound
-from lms.core.lists import ListRequest
-from lms.core.roles import Actor
+from lms.core.base.errors import NotFound
+from lms.core.base.lists import ListRequest
+from lms.core.base.roles import Actor
+from lms.core.database.bulk import among
+from lms.core.database.session import db, read, read_column
 from lms.nominations.models import Nomination, NominationState
 from lms.nominations.queries.listing import NominationFilter, matching
 from lms.people.models import Person

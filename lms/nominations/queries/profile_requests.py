@@ -10,9 +10,9 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from lms.core.bulk import among
-from lms.core.db import db, read, read_value
-from lms.core.roles import Actor
+from lms.core.base.roles import Actor
+from lms.core.database.bulk import among
+from lms.core.database.session import db, read, read_value
 from lms.nominations.models import Nomination, ProfileField, ProfileRequest, RequestedChange
 from lms.nominations.rules import REMIND_EVERY
 from lms.people.actions.files import PersonRow

@@ -6,9 +6,9 @@ from collections.abc import Collection
 
 from sqlalchemy import func, select
 
-from lms.core.bulk import among
-from lms.core.db import read
-from lms.core.roles import Actor
+from lms.core.base.roles import Actor
+from lms.core.database.bulk import among
+from lms.core.database.session import read
 from lms.enrolment.models import SeatKind
 from lms.nominations.models import Nomination
 from lms.nominations.queries.listing import NominationFilter, matching

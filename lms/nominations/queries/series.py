@@ -11,9 +11,9 @@ from sqlalchemy import and_, exists, func, or_, select
 
 from lms.catalogue.models import Admission, Lecture, Series, SeriesCountry, Visibility
 from lms.catalogue.rules import TO_COME_STATES
-from lms.core.db import db
-from lms.core.errors import NotFound
-from lms.core.roles import Actor
+from lms.core.base.errors import NotFound
+from lms.core.base.roles import Actor
+from lms.core.database.session import db
 from lms.enrolment.models import CountryQuota, EnrolmentSource, SeatKind
 from lms.enrolment.queries.series import count_quota_seats
 from lms.nominations.models import Nomination, NominationState

@@ -10,11 +10,11 @@ from flask.typing import ResponseReturnValue
 
 from lms.batches.views import BatchPages, preview_or_return
 from lms.catalogue.queries.series import get_series
-from lms.core import clock
-from lms.core.errors import Invalid
-from lms.core.i18n import _, _l, _lp
-from lms.core.lists import ListRequest
-from lms.core.roles import Role
+from lms.core.base.errors import Invalid
+from lms.core.base.lists import ListRequest
+from lms.core.base.roles import Role
+from lms.core.text.i18n import _, _l, _lp
+from lms.core.time import clock
 from lms.nominations.actions.decision_batches import DECISIONS, preview_decision
 from lms.nominations.models import Decision, Nomination, NominationState
 from lms.nominations.queries.listing import (
@@ -29,13 +29,23 @@ from lms.nominations.rules import MAX_REASON
 from lms.nominations.views.blueprint import bp
 from lms.nominations.views.listing import filter_of, filter_selects
 from lms.people.queries.countries import country_names, known_codes
-from lms.web.guards import allow
-from lms.web.identity import current_actor
-from lms.web.list_parts import COUNTRY, NAME, ORGANISATION, SERIES, Chip, Column, FileColumn, Select, counted_chips
-from lms.web.list_routes import list_files, list_page
-from lms.web.lists import ListView
-from lms.web.locale import reader_locale
-from lms.web.selection import read_selection
+from lms.web.lists.parts import (
+    COUNTRY,
+    NAME,
+    ORGANISATION,
+    SERIES,
+    Chip,
+    Column,
+    FileColumn,
+    Select,
+    counted_chips,
+    read_selection,
+)
+from lms.web.lists.routes import list_files, list_page
+from lms.web.lists.view import ListView
+from lms.web.pages.locale import reader_locale
+from lms.web.request.guards import allow
+from lms.web.request.identity import current_actor
 
 
 @list_files(bp, "/admin/nominations", Role.ADMINISTRATOR)

@@ -12,12 +12,12 @@ from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from lms.catalogue.queries.series import get_series, get_series_by_id
-from lms.core import clock
-from lms.core.errors import Fault, Invalid, NotFound, Refused, TooLarge, WrongKind
-from lms.core.i18n import _, _l, _p
-from lms.core.lists import ListRequest
-from lms.core.roles import Role
-from lms.core.translations import reader_text
+from lms.core.base.errors import Fault, Invalid, NotFound, Refused, TooLarge, WrongKind
+from lms.core.base.lists import ListRequest
+from lms.core.base.roles import Role
+from lms.core.text.i18n import _, _l, _p
+from lms.core.text.translations import reader_text
+from lms.core.time import clock
 from lms.nominations.actions import files
 from lms.nominations.actions.files import NomineeFile
 from lms.nominations.forms.files import NominateForm, NomineesForm
@@ -26,12 +26,12 @@ from lms.nominations.views.blueprint import bp
 from lms.nominations.views.profile_requests import profile_words
 from lms.people.queries.countries import own_countries, own_country
 from lms.people.rules import checked_address
-from lms.web.body_limits import upload_limit
-from lms.web.guards import allow
-from lms.web.identity import current_actor
-from lms.web.list_parts import Chip, Column, FileColumn, counted_chips
-from lms.web.list_routes import list_files
-from lms.web.lists import ListView
+from lms.web.lists.parts import Chip, Column, FileColumn, counted_chips
+from lms.web.lists.routes import list_files
+from lms.web.lists.view import ListView
+from lms.web.request.bodies import upload_limit
+from lms.web.request.guards import allow
+from lms.web.request.identity import current_actor
 
 CHANGED = 5
 """The number of changed profiles shown at first; the others can be opened."""

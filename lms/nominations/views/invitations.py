@@ -8,16 +8,16 @@ from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from lms.catalogue.rules import stop_states
-from lms.core import clock
+from lms.core.time import clock
 from lms.nominations.actions.answering import accept, decline, open_password_link
 from lms.nominations.forms.invitation import AcceptInvitationForm, DeclineInvitationForm
 from lms.nominations.queries.invitations import Invitation, InvitationState, look_at_invitation
 from lms.nominations.views.blueprint import bp
 from lms.people.queries.countries import notice_in
-from lms.web.guards import ANYONE, allow
-from lms.web.limits import limiter, throttle_guesses
-from lms.web.locale import reader_locale
-from lms.web.time import propose_zone
+from lms.web.pages.locale import reader_locale
+from lms.web.pages.time import propose_zone
+from lms.web.request.guards import ANYONE, allow
+from lms.web.request.limits import limiter, throttle_guesses
 
 answers = limiter.shared_limit("60/minute", scope="invitation answers", methods=["POST"])
 _STATUS = {InvitationState.OLD: 410, InvitationState.ENDED: 410}

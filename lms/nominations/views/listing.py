@@ -9,11 +9,11 @@ from typing import Any
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from lms.core import clock
-from lms.core.errors import Invalid, NotFound
-from lms.core.i18n import _, _l, _lp, _n, name_key
-from lms.core.lists import ListRequest
-from lms.core.roles import Role
+from lms.core.base.errors import Invalid, NotFound
+from lms.core.base.lists import ListRequest
+from lms.core.base.roles import Role
+from lms.core.text.i18n import _, _l, _lp, _n, name_key
+from lms.core.time import clock
 from lms.nominations.actions.nominating import submit_drafts, withdraw_nominations
 from lms.nominations.actions.reminders import remind_selected
 from lms.nominations.models import OPEN, Nomination, NominationState
@@ -27,15 +27,13 @@ from lms.nominations.queries.of_country import (
 )
 from lms.nominations.views.blueprint import bp
 from lms.people.queries.countries import country_names, own_countries
-from lms.web.forms import flash_refusal
-from lms.web.guards import allow
-from lms.web.identity import current_actor
-from lms.web.list_parts import NAME, SERIES, Chip, Choice, Column, FileColumn, Select, counted_chips
-from lms.web.list_routes import list_files, list_page
-from lms.web.lists import ListView
-from lms.web.locale import reader_locale
-from lms.web.numbers import whole
-from lms.web.selection import read_selection
+from lms.web.forms.forms import flash_refusal, whole
+from lms.web.lists.parts import NAME, SERIES, Chip, Choice, Column, FileColumn, Select, counted_chips, read_selection
+from lms.web.lists.routes import list_files, list_page
+from lms.web.lists.view import ListView
+from lms.web.pages.locale import reader_locale
+from lms.web.request.guards import allow
+from lms.web.request.identity import current_actor
 
 FITTING: Mapping[str, frozenset[NominationState]] = {
     "submit": frozenset({NominationState.DRAFTED}),

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from lms.core import clock
-from lms.core.i18n import _
-from lms.core.roles import Role
-from lms.core.translations import reader_text
+from lms.core.base.roles import Role
+from lms.core.text.i18n import _
+from lms.core.text.translations import reader_text
+from lms.core.time import clock
 from lms.nominations.actions.letters import read_letter
 from lms.nominations.actions.one_person import NominationOutcome, nominate_person
 from lms.nominations.forms.nominate import NominatePersonForm
@@ -21,9 +21,9 @@ from lms.nominations.rules import INVITATION_LASTS, MAX_LETTER_MB
 from lms.nominations.views.blueprint import bp
 from lms.people.models import Country
 from lms.people.queries.countries import own_countries, own_country
-from lms.web.body_limits import FORM_BYTES, body_limit
-from lms.web.guards import allow
-from lms.web.identity import current_actor
+from lms.web.request.bodies import FORM_BYTES, body_limit
+from lms.web.request.guards import allow
+from lms.web.request.identity import current_actor
 
 
 @bp.route("/country/nominations/new", methods=["GET", "POST"])

@@ -5,9 +5,9 @@ from __future__ import annotations
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from lms.core import clock
-from lms.core.i18n import _
-from lms.core.roles import Role
+from lms.core.base.roles import Role
+from lms.core.text.i18n import _
+from lms.core.time import clock
 from lms.nominations.actions.letters import attach_letter, read_letter, remove_letter
 from lms.nominations.actions.nominating import edit_draft
 from lms.nominations.forms.nominate import LetterForm, NomineeForm
@@ -19,9 +19,9 @@ from lms.nominations.rules import MAX_LETTER_MB
 from lms.nominations.views.blueprint import bp
 from lms.nominations.views.listing import FITTING
 from lms.nominations.views.profile_requests import profile_words
-from lms.web.body_limits import FORM_BYTES, body_limit
-from lms.web.guards import allow
-from lms.web.identity import current_actor
+from lms.web.request.bodies import FORM_BYTES, body_limit
+from lms.web.request.guards import allow
+from lms.web.request.identity import current_actor
 
 
 @bp.get("/country/nominations/<public_id>")

@@ -5,15 +5,15 @@ from __future__ import annotations
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from lms.core import clock
-from lms.core.i18n import _
+from lms.core.text.i18n import _
+from lms.core.time import clock
 from lms.nominations.actions.profile_requests import answer_request
 from lms.nominations.forms.profile_requests import ProfileRequestForm
 from lms.nominations.models import ProfileField
 from lms.nominations.queries.profile_requests import ProfileRequestView, look_at_request
 from lms.nominations.views.blueprint import bp
-from lms.web.guards import ANYONE, allow
-from lms.web.limits import throttle_guesses
+from lms.web.request.guards import ANYONE, allow
+from lms.web.request.limits import throttle_guesses
 
 
 def profile_words() -> dict[ProfileField, str]:

@@ -15,10 +15,10 @@ from lms.certificates.badges.check import read_credential
 from lms.certificates.models import Certificate, CertificateState
 from lms.certificates.pdf import store
 from lms.certificates.pdf.check import check_pdf
-from lms.core import files
-from lms.core.db import db
-from lms.core.i18n import english as _
-from lms.core.i18n import english_n as _n
+from lms.core.database.session import db
+from lms.core.storage import files
+from lms.core.text.i18n import english as _
+from lms.core.text.i18n import english_n as _n
 from lms.dashboards.queries.operation import signing_certificate_end
 from lms.operations.checks.model import CheckContext, Finding, fault, ok, warning
 

@@ -10,12 +10,13 @@ import psycopg
 from sqlalchemy import column, func, inspect, make_url, select, table, text
 from sqlalchemy.engine import Connection
 
-from lms.core import clock, schema
-from lms.core.audit import AuditEntry
-from lms.core.db import db, is_sqlite
-from lms.core.i18n import english as _
-from lms.core.postgresql import is_pooled
-from lms.core.process_heartbeats import ALIVE_FOR, clock_ahead_of_database, list_heartbeats
+from lms.core.background.processes import ALIVE_FOR, clock_ahead_of_database, list_heartbeats
+from lms.core.database import schema
+from lms.core.database.audit import AuditEntry
+from lms.core.database.postgresql import is_pooled
+from lms.core.database.session import db, is_sqlite
+from lms.core.text.i18n import english as _
+from lms.core.time import clock
 from lms.mail.outbox import OutboxMail
 from lms.operations.checks.model import CheckContext, Finding, fault, ok, warning
 from lms.reports import recount

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from lms.config import Config
-from lms.core.db import db, is_sqlite
-from lms.core.i18n import english as _
-from lms.core.i18n import english_n as _n
-from lms.core.process_heartbeats import ALIVE_FOR, ProcessHeartbeat, ProcessKind, list_heartbeats
+from lms.core.background.processes import ALIVE_FOR, ProcessHeartbeat, ProcessKind, list_heartbeats
+from lms.core.database.session import db, is_sqlite
+from lms.core.text.i18n import english as _
+from lms.core.text.i18n import english_n as _n
 from lms.operations.checks.model import CheckContext, Finding, fault, ok, warning
 from lms.operations.checks.nginx import EXAMPLE_KEY, find_media_keys
 from lms.operations.checks.service import written_time

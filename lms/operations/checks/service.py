@@ -15,16 +15,19 @@ from sqlalchemy import func, select
 
 from lms.catalogue.actions.time_zones import find_shifts, last_version
 from lms.config import SETTINGS, Config
-from lms.core import clock, engines, journal, recurring, zones
-from lms.core.db import db
-from lms.core.ffmpeg import find_ffmpeg
-from lms.core.i18n import english as _
-from lms.core.i18n import english_n as _n
-from lms.core.i18n import find_translated
-from lms.core.jobs import AWAY, Job, JobState
-from lms.core.last_backup import find_last_backup
-from lms.core.process_heartbeats import is_worker_alive, worker_last_seen
-from lms.core.typesetting import can_draw
+from lms.core.background import recurring
+from lms.core.background.jobs import AWAY, Job, JobState
+from lms.core.background.processes import is_worker_alive, worker_last_seen
+from lms.core.base import engines
+from lms.core.database.session import db
+from lms.core.storage import journal
+from lms.core.storage.last_backup import find_last_backup
+from lms.core.storage.programs import find_ffmpeg
+from lms.core.text.i18n import english as _
+from lms.core.text.i18n import english_n as _n
+from lms.core.text.i18n import find_translated
+from lms.core.text.typesetting import can_draw
+from lms.core.time import clock, zones
 from lms.dashboards.queries.administration import failed_jobs
 from lms.dashboards.queries.operation import measure_database, read_mail_queue, read_task_queue
 from lms.mail import rendering

@@ -6,13 +6,13 @@ import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
-from lms.core import files
-from lms.core.db import db
-from lms.core.events import StoredFilesAsked, publish
-from lms.core.file_deletions import list_waiting
-from lms.core.i18n import english as _
-from lms.core.i18n import english_n as _n
-from lms.core.roles import SYSTEM
+from lms.core.base.events import StoredFilesAsked, publish
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import db
+from lms.core.storage import files
+from lms.core.storage.file_deletions import list_waiting
+from lms.core.text.i18n import english as _
+from lms.core.text.i18n import english_n as _n
 from lms.operations.backup import LEFT_OUT
 from lms.operations.checks.model import CheckContext, Finding, fault, ok, warning
 

@@ -9,12 +9,13 @@ from typing import Any
 
 from sqlalchemy import select
 
-from lms.core import audit, journal
-from lms.core.db import action, db
-from lms.core.errors import Forbidden, NotFound, Refused
-from lms.core.events import RoleRevoked, publish
-from lms.core.i18n import _
-from lms.core.roles import Actor, Role
+from lms.core.base.errors import Forbidden, NotFound, Refused
+from lms.core.base.events import RoleRevoked, publish
+from lms.core.base.roles import Actor, Role
+from lms.core.database import audit
+from lms.core.database.session import action, db
+from lms.core.storage import journal
+from lms.core.text.i18n import _
 from lms.people.actions.links import make_link, send_invitation
 from lms.people.actions.notices import post_notice
 from lms.people.actions.persons import create_person

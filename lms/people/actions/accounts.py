@@ -10,12 +10,13 @@ from typing import Any
 import structlog
 from sqlalchemy import select
 
-from lms.core import audit, zones
-from lms.core.db import action, db
-from lms.core.errors import Fault, Invalid, NotFound, Refused
-from lms.core.i18n import _
-from lms.core.organiser import organiser_name
-from lms.core.roles import ANONYMOUS, Actor
+from lms.core.base.errors import Fault, Invalid, NotFound, Refused
+from lms.core.base.roles import ANONYMOUS, Actor
+from lms.core.base.settings import organiser_name
+from lms.core.database import audit
+from lms.core.database.session import action, db
+from lms.core.text.i18n import _
+from lms.core.time import zones
 from lms.people.actions.attempts import WrongCredentials, begin_attempt, forget_attempt, note_failure
 from lms.people.actions.links import send_link, use_up_links
 from lms.people.actions.notices import post_notice

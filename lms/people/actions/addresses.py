@@ -7,12 +7,12 @@ from datetime import datetime
 from sqlalchemy import delete, update
 from sqlalchemy.exc import IntegrityError
 
-from lms.core import audit
-from lms.core.db import action, db
-from lms.core.errors import Invalid, NotFound, Refused
-from lms.core.events import AddressesKnown, publish
-from lms.core.i18n import _
-from lms.core.roles import Actor
+from lms.core.base.errors import Invalid, NotFound, Refused
+from lms.core.base.events import AddressesKnown, publish
+from lms.core.base.roles import Actor
+from lms.core.database import audit
+from lms.core.database.session import action, db
+from lms.core.text.i18n import _
 from lms.mail.bounces import confirm_address
 from lms.people.actions.factors import check_owner
 from lms.people.actions.links import make_link, post_link, use_up_links, was_sent_enough

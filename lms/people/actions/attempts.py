@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy import delete, func, or_, select, update
 
-from lms.core.db import action, db, is_sqlite
-from lms.core.errors import DomainError, Refused
-from lms.core.i18n import _, _n
+from lms.core.base.errors import DomainError, Refused
+from lms.core.database.session import action, db, is_sqlite
+from lms.core.text.i18n import _, _n
 from lms.people.models import SignInFailure
 from lms.people.rules import CLOCK_SKEW, FAILURE_WINDOW, LONGEST_FAILURE_WINDOW, MAX_FAILURES
 

@@ -8,10 +8,10 @@ from datetime import datetime
 from sqlalchemy import Select, and_, delete, func, or_, select, union_all, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from lms.core import clock
-from lms.core.bulk import among, chunks
-from lms.core.db import action, db, is_sqlite, one_at_a_time, read_column, read_one, read_value
-from lms.core.process_cache import memory
+from lms.core.database.bulk import among, chunks
+from lms.core.database.cache_versions import memory
+from lms.core.database.session import action, db, is_sqlite, one_at_a_time, read_column, read_one, read_value
+from lms.core.time import clock
 from lms.people.models import BlockComparison, DuplicatePair, Person, PersonToCompare
 from lms.people.queries.duplicate_blocks import BLOCKS, BlockIndex, score_blocks
 from lms.people.queries.duplicates import SHOWN

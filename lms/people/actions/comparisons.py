@@ -7,8 +7,8 @@ from datetime import datetime
 
 from sqlalchemy import delete, or_
 
-from lms.core.bulk import among, insert_many
-from lms.core.db import db
+from lms.core.database.bulk import among, insert_many
+from lms.core.database.session import db
 from lms.people.models import DuplicatePair, PersonToCompare
 
 

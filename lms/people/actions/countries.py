@@ -11,13 +11,13 @@ from typing import Any
 
 from sqlalchemy import delete, or_, select
 
-from lms.core import audit
-from lms.core.db import action, db
-from lms.core.errors import Fault, Forbidden, Invalid, NotFound, Refused
-from lms.core.i18n import _, translated
-from lms.core.resources import resource
-from lms.core.roles import Actor
-from lms.core.typed_text import clean_line, clean_text
+from lms.core.base.errors import Fault, Forbidden, Invalid, NotFound, Refused
+from lms.core.base.roles import Actor
+from lms.core.base.settings import resource
+from lms.core.database import audit
+from lms.core.database.session import action, db
+from lms.core.text.i18n import _, translated
+from lms.core.text.typed_text import clean_line, clean_text
 from lms.people.models import Country, Partnership, Region
 from lms.people.queries.countries import PartnerSpan, get_country, listed_country
 

@@ -8,13 +8,13 @@ from typing import Any, Final
 
 from sqlalchemy import delete, select
 
-from lms.core import audit
-from lms.core.db import IDENTITY, action, db, one_at_a_time, read_column
-from lms.core.errors import Forbidden, Invalid, NotFound, Refused
-from lms.core.events import CountriesMerged, CountryMergeUndone, PeopleCountriesChanged, publish
-from lms.core.i18n import _
-from lms.core.roles import SYSTEM, Actor
-from lms.core.typed_text import clean_text
+from lms.core.base.errors import Forbidden, Invalid, NotFound, Refused
+from lms.core.base.events import CountriesMerged, CountryMergeUndone, PeopleCountriesChanged, publish
+from lms.core.base.roles import SYSTEM, Actor
+from lms.core.database import audit
+from lms.core.database.session import IDENTITY, action, db, one_at_a_time, read_column
+from lms.core.text.i18n import _
+from lms.core.text.typed_text import clean_text
 from lms.people.actions.country_moves import move_back, move_rows, name_of
 from lms.people.models import BEGINNING, Country, CountryMerge, CountryMove, Partnership, PersonCountry, RoleGrant
 from lms.people.queries.countries import PartnerSpan, listed_country, partner_spans, united_spans

@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import delete, insert, literal, select, update
 from sqlalchemy.orm import InstrumentedAttribute
 
-from lms.core.bulk import among
-from lms.core.db import db, read_column
-from lms.core.events import CountriesMerged, CountryMergeUndone
+from lms.core.base.events import CountriesMerged, CountryMergeUndone
+from lms.core.database.bulk import among
+from lms.core.database.session import db, read_column
 from lms.people.models import CountryMove
 
 Column = InstrumentedAttribute[Any]

@@ -8,12 +8,13 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy import and_, delete, or_, select
 
-from lms.core import audit, clock
-from lms.core.bulk import among, insert_many
-from lms.core.db import action, db, one_at_a_time, read
-from lms.core.errors import Forbidden, Refused
-from lms.core.i18n import _
-from lms.core.roles import Actor
+from lms.core.base.errors import Forbidden, Refused
+from lms.core.base.roles import Actor
+from lms.core.database import audit
+from lms.core.database.bulk import among, insert_many
+from lms.core.database.session import action, db, one_at_a_time, read
+from lms.core.text.i18n import _
+from lms.core.time import clock
 from lms.people.actions import block_comparison
 from lms.people.actions.comparisons import ask_for_comparison
 from lms.people.models import DuplicatePair, Person, PersonToCompare

@@ -10,12 +10,12 @@ import structlog
 from pyotp import TOTP, random_base32
 from sqlalchemy import delete, select, update
 
-from lms.core import audit
-from lms.core.db import action, db
-from lms.core.errors import Forbidden, Invalid, NotFound, Refused
-from lms.core.i18n import _
-from lms.core.roles import Actor
-from lms.core.sealing import is_sealed, seal
+from lms.core.base.errors import Forbidden, Invalid, NotFound, Refused
+from lms.core.base.roles import Actor
+from lms.core.database import audit
+from lms.core.database.session import action, db
+from lms.core.storage.secret_keys import is_sealed, seal
+from lms.core.text.i18n import _
 from lms.people.actions.accounts import check_own_password
 from lms.people.actions.attempts import WrongCode, begin_attempt, forget_attempt
 from lms.people.actions.notices import post_notice

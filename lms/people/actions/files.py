@@ -11,20 +11,25 @@ from typing import Any, Final, TypeVar
 
 from sqlalchemy import func, insert, select, text, update
 
-from lms.core import audit
-from lms.core.bulk import among, chunks, insert_many
-from lms.core.db import action, db, is_sqlite
-from lms.core.errors import Fault, Forbidden, Invalid
-from lms.core.events import AddressesKnown, PeopleCountriesChanged, PeopleTraitsChanged, PersonNameCorrected, publish
-from lms.core.file_templates import FileTemplate
-from lms.core.i18n import _, _n
-from lms.core.imports import ImportAnswer
-from lms.core.punctuation import listed, quoted
-from lms.core.roles import Actor
-from lms.core.search_index import searchable
-from lms.core.sorting import sort_key
-from lms.core.tables import Table, read_table
-from lms.core.typed_text import clean_line
+from lms.core.base.errors import Fault, Forbidden, Invalid
+from lms.core.base.events import (
+    AddressesKnown,
+    PeopleCountriesChanged,
+    PeopleTraitsChanged,
+    PersonNameCorrected,
+    publish,
+)
+from lms.core.base.import_answers import ImportAnswer
+from lms.core.base.roles import Actor
+from lms.core.database import audit
+from lms.core.database.bulk import among, chunks, insert_many
+from lms.core.database.search import searchable
+from lms.core.database.session import action, db, is_sqlite
+from lms.core.storage.tables import FileTemplate, Table, read_table
+from lms.core.text.i18n import _, _n
+from lms.core.text.punctuation import listed, quoted
+from lms.core.text.sorting import sort_key
+from lms.core.text.typed_text import clean_line
 from lms.people.actions.comparisons import ask_for_comparison
 from lms.people.actions.persons import COMPARED, hold_addresses
 from lms.people.models import BEGINNING, Account, Country, Gender, Person, PersonCountry, PersonEmail, Sector

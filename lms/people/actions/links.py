@@ -8,11 +8,11 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, delete, func, select, update
 
-from lms.core import audit
-from lms.core.db import action, db
-from lms.core.errors import Forbidden, Refused
-from lms.core.i18n import _
-from lms.core.roles import Actor
+from lms.core.base.errors import Forbidden, Refused
+from lms.core.base.roles import Actor
+from lms.core.database import audit
+from lms.core.database.session import action, db
+from lms.core.text.i18n import _
 from lms.mail.outbox import OutboxMail, post_mail
 from lms.people.models import LinkPurpose, OneTimeLink
 from lms.people.passwords import hash_secret, new_secret

@@ -7,9 +7,9 @@ from datetime import datetime
 
 from sqlalchemy import delete, insert
 
-from lms.core.db import action, db
-from lms.core.errors import NotFound
-from lms.core.roles import Actor
+from lms.core.base.errors import NotFound
+from lms.core.base.roles import Actor
+from lms.core.database.session import action, db
 from lms.mail.kinds import DECLINABLE, PER_SERIES, MailKind, is_default
 from lms.mail.outbox import ALL_SERIES
 from lms.people.actions.merging import hold_people

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from lms.core import audit
-from lms.core.db import action
-from lms.core.errors import Forbidden
-from lms.core.roles import Actor
+from lms.core.base.errors import Forbidden
+from lms.core.base.roles import Actor
+from lms.core.database import audit
+from lms.core.database.session import action
 from lms.mail.bounces import confirm_address, stopped_among
 from lms.mail.decisions import queue_again, release, withhold
 

@@ -8,14 +8,14 @@ from typing import Any, Final
 
 from sqlalchemy import delete, or_, select, update
 
-from lms.core import audit
-from lms.core.db import IDENTITY, action, db, one_at_a_time
-from lms.core.errors import Forbidden, Invalid, NotFound, Refused
-from lms.core.events import MergeUndone, PeopleCountriesChanged, PeopleMerged, publish
-from lms.core.i18n import _
-from lms.core.punctuation import listed
-from lms.core.roles import Actor, Role
-from lms.core.typed_text import clean_text
+from lms.core.base.errors import Forbidden, Invalid, NotFound, Refused
+from lms.core.base.events import MergeUndone, PeopleCountriesChanged, PeopleMerged, publish
+from lms.core.base.roles import Actor, Role
+from lms.core.database import audit
+from lms.core.database.session import IDENTITY, action, db, one_at_a_time
+from lms.core.text.i18n import _
+from lms.core.text.punctuation import listed
+from lms.core.text.typed_text import clean_text
 from lms.people.actions.access import disable_person, enable_person
 from lms.people.actions.comparisons import ask_for_comparison
 from lms.people.actions.factors import check_owner, copy_second_factor

@@ -9,13 +9,19 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import select, update
 
-from lms.core import audit
-from lms.core.db import action, db, one_at_a_time
-from lms.core.errors import Fault, Forbidden, Invalid, NotFound, Refused
-from lms.core.events import AddressesKnown, PeopleCountriesChanged, PeopleTraitsChanged, PersonNameCorrected, publish
-from lms.core.i18n import _, translated
-from lms.core.punctuation import listed
-from lms.core.roles import SYSTEM, Actor
+from lms.core.base.errors import Fault, Forbidden, Invalid, NotFound, Refused
+from lms.core.base.events import (
+    AddressesKnown,
+    PeopleCountriesChanged,
+    PeopleTraitsChanged,
+    PersonNameCorrected,
+    publish,
+)
+from lms.core.base.roles import SYSTEM, Actor
+from lms.core.database import audit
+from lms.core.database.session import action, db, one_at_a_time
+from lms.core.text.i18n import _, translated
+from lms.core.text.punctuation import listed
 from lms.mail.bounces import confirm_address
 from lms.people.actions.comparisons import ask_for_comparison
 from lms.people.models import BEGINNING, Gender, Person, PersonCountry, PersonEmail, Sector

@@ -8,14 +8,15 @@ from typing import Any
 
 from sqlalchemy import delete, select, update
 
-from lms.core import audit, journal
-from lms.core.db import Base, action, db
-from lms.core.errors import Forbidden, Invalid, NotFound, Refused
-from lms.core.events import PersonErased, PersonExportAsked, publish
-from lms.core.i18n import _
-from lms.core.idempotency import forget_answers
-from lms.core.roles import Actor, Role
-from lms.core.sorting import sort_key
+from lms.core.background.idempotency import forget_answers
+from lms.core.base.errors import Forbidden, Invalid, NotFound, Refused
+from lms.core.base.events import PersonErased, PersonExportAsked, publish
+from lms.core.base.roles import Actor, Role
+from lms.core.database import audit
+from lms.core.database.session import Base, action, db
+from lms.core.storage import journal
+from lms.core.text.i18n import _
+from lms.core.text.sorting import sort_key
 from lms.mail.decisions import ERASED, erase_mails
 from lms.mail.outbox import OutboxMail
 from lms.people.actions.comparisons import forget_pairs

@@ -10,12 +10,13 @@ from typing import Any
 import structlog
 from sqlalchemy import ColumnElement, bindparam, delete, select, update
 
-from lms.core import audit, clock
-from lms.core.db import action, db
-from lms.core.errors import NotFound, Refused
-from lms.core.i18n import _
-from lms.core.roles import Actor
-from lms.core.valkey import use_shared
+from lms.core.base.errors import NotFound, Refused
+from lms.core.base.roles import Actor
+from lms.core.base.valkey import use_shared
+from lms.core.database import audit
+from lms.core.database.session import action, db
+from lms.core.text.i18n import _
+from lms.core.time import clock
 from lms.people.devices import Device
 from lms.people.models import Account, ApiToken, Person, SignInSession
 from lms.people.passwords import hash_secret, new_secret

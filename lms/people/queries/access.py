@@ -9,11 +9,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select
 
-from lms.core.audit import list_entries
-from lms.core.bulk import among
-from lms.core.db import db, read, read_value, shared_alias
-from lms.core.errors import Forbidden, NotFound
-from lms.core.roles import Actor, Role
+from lms.core.base.errors import Forbidden, NotFound
+from lms.core.base.roles import Actor, Role
+from lms.core.database.audit import list_entries
+from lms.core.database.bulk import among
+from lms.core.database.session import db, read, read_value, shared_alias
 from lms.people.models import Account, ApiToken, Country, LinkPurpose, OneTimeLink, Person, RoleGrant, SecondFactor
 from lms.people.passwords import hash_secret
 from lms.people.queries.countries import belonging_to, get_country

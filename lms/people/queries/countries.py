@@ -13,12 +13,12 @@ from flask_babel import get_locale
 from sqlalchemy import Select, Text, cast, exists, func, or_, select, tuple_
 from sqlalchemy.orm import aliased
 
-from lms.core.bulk import among
-from lms.core.db import db, read, read_column
-from lms.core.errors import Forbidden, Invalid, NotFound
-from lms.core.i18n import _
-from lms.core.roles import Actor
-from lms.core.sorting import by_name
+from lms.core.base.errors import Forbidden, Invalid, NotFound
+from lms.core.base.roles import Actor
+from lms.core.database.bulk import among
+from lms.core.database.session import db, read, read_column
+from lms.core.text.i18n import _
+from lms.core.text.sorting import by_name
 from lms.people.models import Country, Partnership, Person, PersonCountry, Region
 from lms.people.queries.country_names import code_of_name, codes_of_shared_name, name_key, regions, territories
 

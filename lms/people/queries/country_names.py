@@ -18,9 +18,9 @@ from typing import Final
 from babel import Locale, UnknownLocaleError
 from babel.languages import get_official_languages
 
-from lms.core.i18n import LANGUAGES, cldr_locale, translated
-from lms.core.resources import resource
-from lms.core.sorting import sort_key
+from lms.core.base.settings import resource
+from lms.core.text.i18n import LANGUAGES, cldr_locale, translated
+from lms.core.text.sorting import sort_key
 
 _COUNTRIES: Final = "country_names.csv"
 _REGIONS: Final = "regions.csv"

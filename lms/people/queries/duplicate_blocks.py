@@ -18,9 +18,9 @@ import numpy as np
 from rapidfuzz import fuzz, process
 from sqlalchemy import select
 
-from lms.core.bulk import among, chunks
-from lms.core.db import read, read_column
-from lms.core.search_index import search_words
+from lms.core.database.bulk import among, chunks
+from lms.core.database.search import search_words
+from lms.core.database.session import read, read_column
 from lms.people.models import Person, PersonEmail, PersonToCompare
 from lms.people.queries.countries import country_codes_of, country_names
 from lms.people.queries.duplicates import name_key, pairs_marked_different, records_of

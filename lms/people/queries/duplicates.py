@@ -13,12 +13,12 @@ from datetime import date
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.orm import aliased
 
-from lms.core import search_index
-from lms.core.bulk import among
-from lms.core.db import read, read_column, read_one, read_value
-from lms.core.errors import Forbidden
-from lms.core.roles import Actor
-from lms.core.search_index import search_words
+from lms.core.base.errors import Forbidden
+from lms.core.base.roles import Actor
+from lms.core.database import search
+from lms.core.database.bulk import among
+from lms.core.database.search import search_words
+from lms.core.database.session import read, read_column, read_one, read_value
 from lms.people.models import DuplicatePair, Person, PersonCountry, PersonEmail, PersonToCompare
 from lms.people.name_matching import PersonSummary
 from lms.people.queries.persons import person_id_of
@@ -204,8 +204,8 @@ def _candidates(record: PersonSummary) -> set[int]:
             person_ids |= _holding(whole, near, limit=_MOST)
         for word in sorted(words, key=len, reverse=True)[:2]:
             rest = [other for other in words if other != word]
-            if len(word) >= search_index.LEAST and rest:
-                begins = or_(*(and_(*search_index.contains(Person.search_name, [f" {one[0]}"])) for one in rest))
+            if len(word) >= search.LEAST and rest:
+                begins = or_(*(and_(*search.contains(Person.search_name, [f" {one[0]}"])) for one in rest))
                 person_ids |= _holding([f" {word} "], [begins, *near], limit=_MOST)
     for box in {mailbox.partition("@")[0] for mailbox in record.mailboxes}:
         if len(box) > SHORT:
@@ -222,7 +222,7 @@ def _is_of(country_id: int) -> ColumnElement[bool]:
 
 def _holding(parts: Sequence[str], also: Sequence[ColumnElement[bool]], *, limit: int) -> set[int]:
     """People whose name has all `parts` and who meet all `also`."""
-    source, row_id, condition = search_index.find(Person.search_name, parts)
+    source, row_id, condition = search.find(Person.search_name, parts)
     hits = select(row_id.label("id")).select_from(source).where(condition).limit(_NEAR).subquery()
     query = select(Person.canonical_id).join(hits, hits.c.id == Person.id).where(Person.erased_at.is_(None), *also)
     return set(read_column(query.limit(limit)))
@@ -230,7 +230,7 @@ def _holding(parts: Sequence[str], also: Sequence[ColumnElement[bool]], *, limit
 
 def _with_mailbox(box: str) -> set[int]:
     """People with an address of this name before the @."""
-    source, row_id, condition = search_index.find(PersonEmail.key, [f"{box}@"])
+    source, row_id, condition = search.find(PersonEmail.key, [f"{box}@"])
     query = (
         select(Person.canonical_id, PersonEmail.key)
         .join(PersonEmail, PersonEmail.person_id == Person.id)

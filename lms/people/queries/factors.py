@@ -8,10 +8,10 @@ from datetime import datetime
 import structlog
 from sqlalchemy import func, select
 
-from lms.core.db import db
-from lms.core.errors import NotFound
-from lms.core.roles import Actor
-from lms.core.sealing import SealBroken, unseal
+from lms.core.base.errors import NotFound
+from lms.core.base.roles import Actor
+from lms.core.database.session import db
+from lms.core.storage.secret_keys import SealBroken, unseal
 from lms.people.models import RecoveryCode, SecondFactor
 from lms.people.rules import PENDING_LASTS, can_see_person
 

@@ -10,12 +10,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, case, false, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
-from lms.core import search_index
-from lms.core.bulk import among
-from lms.core.db import read, read_column
-from lms.core.matching import Match, match_of_text, steps_of
-from lms.core.roles import Actor
-from lms.core.search_index import search_words
+from lms.core.base.roles import Actor
+from lms.core.database import search
+from lms.core.database.bulk import among
+from lms.core.database.search import Match, match_of_text, search_words, steps_of
+from lms.core.database.session import read, read_column
 from lms.people.models import Person, PersonEmail
 from lms.people.queries.countries import country_codes_of
 from lms.people.rules import email_key
@@ -82,11 +81,11 @@ def is_found(typed: str, *, with_organisation: bool = False) -> ColumnElement[bo
     conditions: list[ColumnElement[bool]] = []
     if steps := steps_of(search_words(typed)):
         for column in (Person.search_name, *([Person.search_organisation] if with_organisation else [])):
-            source, row_id, fits = search_index.find(column, steps[-1][1])
+            source, row_id, fits = search.find(column, steps[-1][1])
             conditions.append(Person.id.in_(select(row_id).select_from(source).where(fits)))
     key = email_key(typed)
-    if len(key) >= search_index.LEAST and " " not in key:
-        source, row_id, fits = search_index.find(PersonEmail.key, [key])
+    if len(key) >= search.LEAST and " " not in key:
+        source, row_id, fits = search.find(PersonEmail.key, [key])
         holders = select(Person.canonical_id).join(PersonEmail, PersonEmail.person_id == Person.id)
         conditions.append(
             Person.id.in_(holders.where(PersonEmail.id.in_(select(row_id).select_from(source).where(fits))))
@@ -122,17 +121,15 @@ def _closest(
     if not steps:
         return []
     _match, widest = steps[-1]
-    source, row_id, condition = search_index.find(column, widest)
+    source, row_id, condition = search.find(column, widest)
     enough = 3 * MOST if scope is None else NEAR
     near = read_column(select(row_id).select_from(source).where(condition).limit(enough))
     if len(near) == enough and scope is None:
         return _of_common(column, steps, columns, most)
     # What is rare is found by the index; what is common is soon found among the people seen
-    among_whom = [among(Person.id, near)] if len(near) < enough else search_index.contains(column, widest)
+    among_whom = [among(Person.id, near)] if len(near) < enough else search.contains(column, widest)
     seen = [] if scope is None else [scope]
-    closeness = case(
-        *((and_(*search_index.contains(column, parts)), step.value) for step, parts in steps), else_=len(Match)
-    )
+    closeness = case(*((and_(*search.contains(column, parts)), step.value) for step, parts in steps), else_=len(Match))
     query = select(*columns).where(*seen, *among_whom).order_by(closeness, column, Person.id).limit(most + 1)
     return list(dict.fromkeys(map(tuple, read(query))))
 
@@ -143,7 +140,7 @@ def _of_common(
     """As `_closest`, step by step from the narrowest, for common words that would be too many to sort."""
     ids: dict[Any, None] = {}
     for _step, parts in steps:
-        source, row_id, condition = search_index.find(column, parts)
+        source, row_id, condition = search.find(column, parts)
         query = select(*columns).select_from(source).join(Person, Person.id == row_id).where(condition)
         ids |= dict.fromkeys(map(tuple, read(query.limit(most + 1))))
         if len(ids) > most:
@@ -154,9 +151,9 @@ def _of_common(
 def _by_address(typed: str) -> dict[int, str]:
     """Whose address is what was typed, begins with it, or contains it, in this order."""
     key = email_key(typed)
-    if len(key) < search_index.LEAST or " " in key:
+    if len(key) < search.LEAST or " " in key:
         return {}
-    source, row_id, condition = search_index.find(PersonEmail.key, [key])
+    source, row_id, condition = search.find(PersonEmail.key, [key])
     address = select(Person.canonical_id, PersonEmail.address, PersonEmail.key).join(
         PersonEmail, PersonEmail.person_id == Person.id
     )

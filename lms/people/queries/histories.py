@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from lms.core.db import db
+from lms.core.database.session import db
 from lms.people.models import BEGINNING, Person, PersonCountry
 
 CHUNK = 10_000

@@ -9,14 +9,14 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, case, func, select
 
-from lms.core import cache_versions
-from lms.core.bulk import among
-from lms.core.db import db, read, read_value, shared_alias
-from lms.core.errors import Forbidden
-from lms.core.lists import ListRequest
-from lms.core.process_cache import kept_until_changed
-from lms.core.roles import Actor
-from lms.core.search_index import search_words
+from lms.core.base.errors import Forbidden
+from lms.core.base.lists import ListRequest
+from lms.core.base.roles import Actor
+from lms.core.database import cache_versions
+from lms.core.database.bulk import among
+from lms.core.database.cache_versions import kept_until_changed
+from lms.core.database.search import search_words
+from lms.core.database.session import db, read, read_value, shared_alias
 from lms.people.models import Account, Country, Person, RoleGrant
 from lms.people.queries.countries import belonging_to, country_codes_of
 from lms.people.queries.finding import MOST, find_people

@@ -8,9 +8,9 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from lms.core.bulk import among
-from lms.core.db import db, read, read_column, shared_alias
-from lms.core.roles import Role
+from lms.core.base.roles import Role
+from lms.core.database.bulk import among
+from lms.core.database.session import db, read, read_column, shared_alias
 from lms.mail.kinds import DECLINABLE, KIND_OF, MailKind, is_default
 from lms.mail.outbox import ALL_SERIES, Choice
 from lms.people.mail_links import MailLink, mark_of

@@ -8,9 +8,9 @@ from typing import Any
 
 from sqlalchemy import case, func, select
 
-from lms.core.db import read, read_value
-from lms.core.errors import NotFound
-from lms.core.roles import Actor
+from lms.core.base.errors import NotFound
+from lms.core.base.roles import Actor
+from lms.core.database.session import read, read_value
 from lms.mail.bounces import MOST_BOUNCES, counts_against_address
 from lms.mail.outbox import IS_FAILED, MailState, OutboxMail
 from lms.mail.reasons import MailReason

@@ -9,9 +9,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, select
 
-from lms.core.db import read, read_column, shared_alias
-from lms.core.errors import NotFound
-from lms.core.roles import Actor
+from lms.core.base.errors import NotFound
+from lms.core.base.roles import Actor
+from lms.core.database.session import read, read_column, shared_alias
 from lms.people.models import Account, Person, PersonMerge
 
 _Kept, _Merged, _By = shared_alias(Person), shared_alias(Person), shared_alias(Person)

@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func
 
-from lms.core.db import read
-from lms.core.search_index import searchable
+from lms.core.database.search import searchable
+from lms.core.database.session import read
 from lms.people.models import Person
 
 MOST_ORGANISATIONS = 50

@@ -10,10 +10,10 @@ from enum import StrEnum
 
 from sqlalchemy import ColumnElement, and_, func, or_, select
 
-from lms.core.db import db, read, read_value
-from lms.core.errors import Forbidden, NotFound
-from lms.core.lists import ListRequest
-from lms.core.roles import Actor
+from lms.core.base.errors import Forbidden, NotFound
+from lms.core.base.lists import ListRequest
+from lms.core.base.roles import Actor
+from lms.core.database.session import db, read, read_value
 from lms.mail.decisions import may_be_released, may_be_withheld
 from lms.mail.outbox import IS_FAILED, MailState, OutboxMail
 from lms.mail.reasons import MailReason

@@ -9,12 +9,12 @@ from datetime import date
 from sqlalchemy import Select, select
 from sqlalchemy.orm import aliased
 
-from lms.core import clock, zones
-from lms.core.bulk import among, chunks
-from lms.core.db import db, read, read_one, read_value
-from lms.core.errors import NotFound
-from lms.core.i18n import spoken
-from lms.core.roles import Actor
+from lms.core.base.errors import NotFound
+from lms.core.base.roles import Actor
+from lms.core.database.bulk import among, chunks
+from lms.core.database.session import db, read, read_one, read_value
+from lms.core.text.i18n import spoken
+from lms.core.time import clock, zones
 from lms.people.models import Account, Country, Person, PersonCountry, PersonEmail
 from lms.people.queries.countries import country_codes_of, country_id_of
 from lms.people.rules import can_see_person, email_key

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, select
 
-from lms.core.db import db, read
-from lms.core.errors import NotFound
-from lms.core.roles import Actor
+from lms.core.base.errors import NotFound
+from lms.core.base.roles import Actor
+from lms.core.database.session import db, read
 from lms.people.models import Person, SignInSession
 from lms.people.passwords import hash_secret
 from lms.people.queries.access import ACTOR_ROWS, Known, actor_of_rows

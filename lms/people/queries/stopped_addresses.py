@@ -9,10 +9,10 @@ from typing import Any
 
 from sqlalchemy import func, or_, select
 
-from lms.core.db import read, read_value
-from lms.core.errors import Forbidden
-from lms.core.lists import ListRequest
-from lms.core.roles import Actor
+from lms.core.base.errors import Forbidden
+from lms.core.base.lists import ListRequest
+from lms.core.base.roles import Actor
+from lms.core.database.session import read, read_value
 from lms.mail.bounces import MOST_BOUNCES, counts_against_address
 from lms.mail.outbox import OutboxMail
 from lms.people.models import Person

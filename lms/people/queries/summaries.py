@@ -7,8 +7,8 @@ from datetime import date
 
 from sqlalchemy import select
 
-from lms.core.bulk import among
-from lms.core.db import db
+from lms.core.database.bulk import among
+from lms.core.database.session import db
 from lms.people.models import Person, PersonEmail
 from lms.people.name_matching import PersonSummary
 from lms.people.queries.countries import country_codes_of

@@ -8,9 +8,9 @@ from typing import Any
 from flask import Response, abort, flash, json, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from lms.core import clock
-from lms.core.errors import Invalid, Refused
-from lms.core.i18n import _, translated
+from lms.core.base.errors import Invalid, Refused
+from lms.core.text.i18n import _, translated
+from lms.core.time import clock
 from lms.people.actions import access, accounts, addresses, persons, sessions
 from lms.people.actions.accounts import check_own_password
 from lms.people.actions.factors import check_owner
@@ -32,12 +32,11 @@ from lms.people.views.blueprint import (
     start_session,
     today,
 )
-from lms.web.forms import flash_refusal
-from lms.web.guards import ANYONE, SIGNED_IN, allow
-from lms.web.identity import current_actor
-from lms.web.limits import in_demonstration, throttle_mails, throttle_sign_ins
-from lms.web.locale import reader_locale
-from lms.web.scopes import checked_scopes
+from lms.web.forms.forms import flash_refusal
+from lms.web.pages.locale import reader_locale
+from lms.web.request.guards import ANYONE, SIGNED_IN, allow, checked_scopes
+from lms.web.request.identity import current_actor
+from lms.web.request.limits import in_demonstration, throttle_mails, throttle_sign_ins
 from lms.web.views import back_to, with_choice
 
 

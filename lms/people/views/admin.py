@@ -9,11 +9,11 @@ from typing import Any
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from lms.core import clock
-from lms.core.errors import Invalid, Refused
-from lms.core.i18n import _, _l, _lp
-from lms.core.lists import ListRequest
-from lms.core.roles import Role
+from lms.core.base.errors import Invalid, Refused
+from lms.core.base.lists import ListRequest
+from lms.core.base.roles import Role
+from lms.core.text.i18n import _, _l, _lp
+from lms.core.time import clock
 from lms.people.actions import access, factors
 from lms.people.actions.persons import change_profile
 from lms.people.forms import NO_ROLE, AddPersonForm, PersonForm, RoleForm, grouped_choices
@@ -33,13 +33,13 @@ from lms.people.queries.listing import (
 from lms.people.queries.persons import find_person_by_email, profile_of
 from lms.people.views.account import profile_form
 from lms.people.views.blueprint import bp, today
-from lms.web.forms import flash_refusal
-from lms.web.guards import allow
-from lms.web.identity import current_actor
-from lms.web.list_parts import COUNTRY, Chip, Choice, Column, Select, counted_choices
-from lms.web.list_routes import list_page
-from lms.web.lists import ListView
-from lms.web.locale import reader_locale
+from lms.web.forms.forms import flash_refusal
+from lms.web.lists.parts import COUNTRY, Chip, Choice, Column, Select, counted_choices
+from lms.web.lists.routes import list_page
+from lms.web.lists.view import ListView
+from lms.web.pages.locale import reader_locale
+from lms.web.request.guards import allow
+from lms.web.request.identity import current_actor
 
 
 @list_page(bp, "/admin/people", Role.ADMINISTRATOR)

@@ -8,10 +8,10 @@ from flask import Blueprint, Response, flash, g, make_response, redirect, reques
 from flask.typing import ResponseReturnValue
 from flask_login import login_user, logout_user
 
-from lms.core import clock
-from lms.core.i18n import spoken
-from lms.core.roles import Actor, Role
-from lms.core.settings import settings
+from lms.core.base.roles import Actor, Role
+from lms.core.base.settings import settings
+from lms.core.text.i18n import spoken
+from lms.core.time import clock
 from lms.people.actions.sessions import begin_second_step, begin_session, note_sign_in, sign_out
 from lms.people.devices import Device, describe
 from lms.people.queries.access import load_actor
@@ -19,11 +19,10 @@ from lms.people.queries.factors import has_second_factor
 from lms.people.queries.sessions import find_session
 from lms.people.rules import SECOND_STEP_LASTS
 from lms.people.views.known_devices import remember
-from lms.web.identity import SignedIn as Identity
-from lms.web.identity import current_actor
-from lms.web.locale import chosen_language
-from lms.web.second_factor import without_resting_roles
-from lms.web.time import cookie_zone, organiser_zone
+from lms.web.pages.locale import chosen_language
+from lms.web.pages.time import cookie_zone, organiser_zone
+from lms.web.request.identity import SignedIn as Identity
+from lms.web.request.identity import current_actor, without_resting_roles
 from lms.web.views import is_local, with_choice
 
 _SECOND_STEP = "awaits_code"

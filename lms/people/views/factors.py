@@ -7,10 +7,10 @@ from typing import Any
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from lms.core import clock
-from lms.core.errors import NotFound
-from lms.core.i18n import _
-from lms.core.settings import settings
+from lms.core.base.errors import NotFound
+from lms.core.base.settings import settings
+from lms.core.text.i18n import _
+from lms.core.time import clock
 from lms.people.actions import factors
 from lms.people.actions.factors import begin_second_factor, check_owner, remove_second_factor, renew_recovery_codes
 from lms.people.forms import OtpForm, ProofForm
@@ -18,11 +18,11 @@ from lms.people.queries.factors import second_factor_of
 from lms.people.queries.persons import profile_of
 from lms.people.rules import provisioning_address
 from lms.people.views.blueprint import bp, landing, start_session, today
-from lms.web import second_factor as rule
-from lms.web.guards import SIGNED_IN, allow
-from lms.web.identity import current_actor
-from lms.web.limits import in_demonstration, throttle_sign_ins
-from lms.web.qr_code import qr_code
+from lms.web.pages.pictures import qr_code
+from lms.web.request import identity as rule
+from lms.web.request.guards import SIGNED_IN, allow
+from lms.web.request.identity import current_actor
+from lms.web.request.limits import in_demonstration, throttle_sign_ins
 
 
 def _page(status: int = 200, **given: Any) -> ResponseReturnValue:

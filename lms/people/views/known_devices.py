@@ -10,7 +10,7 @@ from typing import Final
 from flask import Response, current_app, request
 from itsdangerous import BadData, URLSafeTimedSerializer
 
-from lms.core import clock
+from lms.core.time import clock
 from lms.people.actions.accounts import KnownDevice
 from lms.people.rules import DEVICE_LASTS
 

@@ -9,16 +9,16 @@ import structlog
 from flask import Flask, g, has_app_context
 from sqlalchemy.exc import OperationalError
 
-from lms.core import clock
-from lms.core.roles import Actor
+from lms.core.base.roles import Actor
+from lms.core.time import clock
 from lms.people.actions import sessions
 from lms.people.queries.access import actor_of_token
 from lms.people.queries.countries import country_names
 from lms.people.queries.sessions import find_session
 from lms.people.rules import SEEN_EVERY
 from lms.people.views.blueprint import staff_idle
-from lms.web import identity
-from lms.web.locale import reader_locale
+from lms.web.pages.locale import reader_locale
+from lms.web.request import identity
 
 log = structlog.get_logger(__name__)
 

@@ -7,10 +7,10 @@ from datetime import datetime
 from flask import Response, flash, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from lms.core import clock
-from lms.core.errors import Invalid, NotFound, Refused
-from lms.core.i18n import _
-from lms.core.settings import settings
+from lms.core.base.errors import Invalid, NotFound, Refused
+from lms.core.base.settings import settings
+from lms.core.text.i18n import _
+from lms.core.time import clock
 from lms.people.actions import accounts
 from lms.people.actions.accounts import check_password, reset_password, use_sign_in_link
 from lms.people.actions.attempts import TooManyFailures, WrongCode, WrongCredentials
@@ -30,12 +30,12 @@ from lms.people.views.blueprint import (
     second_step,
 )
 from lms.people.views.known_devices import known_device
-from lms.web.guards import ANYONE, SIGNED_IN, allow
-from lms.web.identity import current_actor
-from lms.web.limits import in_demonstration, throttle_mails, throttle_sign_ins
-from lms.web.locale import reader_locale
-from lms.web.time import cookie_zone
-from lms.web.whole_pages import same_for_strangers
+from lms.web.pages.locale import reader_locale
+from lms.web.pages.time import cookie_zone
+from lms.web.pages.whole_pages import same_for_strangers
+from lms.web.request.guards import ANYONE, SIGNED_IN, allow
+from lms.web.request.identity import current_actor
+from lms.web.request.limits import in_demonstration, throttle_mails, throttle_sign_ins
 
 
 @bp.route("/sign-in", methods=["GET", "POST"])

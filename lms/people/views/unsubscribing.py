@@ -5,10 +5,10 @@ from __future__ import annotations
 from flask import Flask, current_app, flash, render_template, request
 from flask.typing import ResponseReturnValue
 
-from lms.core import clock
-from lms.core.errors import NotFound
-from lms.core.i18n import _
-from lms.core.roles import SYSTEM
+from lms.core.base.errors import NotFound
+from lms.core.base.roles import SYSTEM
+from lms.core.text.i18n import _
+from lms.core.time import clock
 from lms.mail import rendering
 from lms.mail.kinds import DECLINABLE, MailKind
 from lms.mail.outbox import OutboxMail
@@ -17,9 +17,9 @@ from lms.people.forms import MAIL_WORDS
 from lms.people.mail_links import make_link, read_link
 from lms.people.queries.mail_choices import reader_of
 from lms.people.views.blueprint import bp
-from lms.web.guards import ANYONE, allow
-from lms.web.limits import throttle_guesses
-from lms.web.locale import speaking
+from lms.web.pages.locale import speaking
+from lms.web.request.guards import ANYONE, allow
+from lms.web.request.limits import throttle_guesses
 
 
 def init_app(app: Flask) -> None:

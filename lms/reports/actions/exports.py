@@ -7,13 +7,13 @@ from typing import Any
 
 from sqlalchemy import select, update
 
-from lms.core.audit import record
-from lms.core.db import action, db, one_at_a_time
-from lms.core.errors import Forbidden, Invalid, NotFound, Refused
-from lms.core.file_deletions import delete_after_commit
-from lms.core.i18n import _, _n
-from lms.core.jobs import Job, JobState, get_job, request_job
-from lms.core.roles import Actor
+from lms.core.background.jobs import Job, JobState, get_job, request_job
+from lms.core.base.errors import Forbidden, Invalid, NotFound, Refused
+from lms.core.base.roles import Actor
+from lms.core.database.audit import record
+from lms.core.database.session import action, db, one_at_a_time
+from lms.core.storage.file_deletions import delete_after_commit
+from lms.core.text.i18n import _, _n
 from lms.reports.queries.scope import Scope, resolve
 from lms.reports.rules import EXPORT_FORMATS, EXPORT_JOB, EXPORT_KEPT, EXPORTS, MOST_EXPORTS, Slice, check_question
 
@@ -88,7 +88,7 @@ def as_slice(question: dict[str, Any]) -> Slice:
 
 @action
 def fetch_export(public_id: str, *, by: Actor, at: datetime) -> tuple[str, str]:
-    """The key in `core.files` and the file name of a finished export. Adds an entry to the audit trail.
+    """The key in `core.storage.files` and the file name of a finished export. Adds an entry to the audit trail.
 
     Only for the person who requested it and administrators; permissions are checked again. Raises NotFound for others,
     and after the file is deleted.

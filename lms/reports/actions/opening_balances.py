@@ -11,17 +11,16 @@ from datetime import date, datetime
 from sqlalchemy import select
 
 from lms.catalogue.models import Series
-from lms.core import clock
-from lms.core.audit import record
-from lms.core.db import action, db, one_at_a_time
-from lms.core.errors import Fault, Forbidden, Invalid, NotFound, Refused, TooLarge
-from lms.core.file_templates import FileTemplate
-from lms.core.i18n import _
-from lms.core.imports import ImportAnswer
-from lms.core.roles import Actor
-from lms.core.staged import StagedFiles
-from lms.core.tables import read_table
-from lms.core.typed_text import clean_line, clean_text
+from lms.core.base.errors import Fault, Forbidden, Invalid, NotFound, Refused, TooLarge
+from lms.core.base.import_answers import ImportAnswer
+from lms.core.base.roles import Actor
+from lms.core.database.audit import record
+from lms.core.database.session import action, db, one_at_a_time
+from lms.core.storage.staged import StagedFiles
+from lms.core.storage.tables import FileTemplate, read_table
+from lms.core.text.i18n import _
+from lms.core.text.typed_text import clean_line, clean_text
+from lms.core.time import clock
 from lms.people.queries.countries import country_ids, unknown_country
 from lms.people.queries.country_names import code_of_name
 from lms.reports.models import OpeningRow, OpeningSet

@@ -10,12 +10,12 @@ from sqlalchemy import delete, insert, select
 from lms.attendance.facts import pack
 from lms.catalogue.models import Series
 from lms.certificates.models import AWARDS
-from lms.core import clock
-from lms.core.bulk import insert_many
-from lms.core.cache_versions import stamps_of
-from lms.core.db import action, db
-from lms.core.errors import Forbidden
-from lms.core.roles import SYSTEM, Actor
+from lms.core.base.errors import Forbidden
+from lms.core.base.roles import SYSTEM, Actor
+from lms.core.database.bulk import insert_many
+from lms.core.database.cache_versions import stamps_of
+from lms.core.database.session import action, db
+from lms.core.time import clock
 from lms.enrolment.models import REGISTRATIONS
 from lms.reports.facts.segments import SERIES_FACTS
 from lms.reports.models import PublicAnswer, PublicFigures, SeriesFacts

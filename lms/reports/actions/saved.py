@@ -9,13 +9,13 @@ from datetime import datetime
 
 from sqlalchemy import delete, func, select
 
-from lms.core import clock
-from lms.core.audit import record
-from lms.core.db import action, db, one_at_a_time
-from lms.core.errors import Fault, Forbidden, Invalid, NotFound, Refused
-from lms.core.i18n import _
-from lms.core.roles import Actor
-from lms.core.typed_text import clean_line
+from lms.core.base.errors import Fault, Forbidden, Invalid, NotFound, Refused
+from lms.core.base.roles import Actor
+from lms.core.database.audit import record
+from lms.core.database.session import action, db, one_at_a_time
+from lms.core.text.i18n import _
+from lms.core.text.typed_text import clean_line
+from lms.core.time import clock
 from lms.people.passwords import hash_secret
 from lms.people.queries.access import load_actor
 from lms.people.queries.persons import canonical, find_person_by_email, members

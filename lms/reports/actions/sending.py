@@ -9,7 +9,7 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from lms.core.db import action, db, one_at_a_time
+from lms.core.database.session import action, db, one_at_a_time
 from lms.mail.outbox import SECRET, post_mails
 from lms.people.mail_rows import mail_to
 from lms.people.passwords import hash_secret

@@ -11,14 +11,15 @@ from hashlib import sha256
 
 from sqlalchemy import select
 
-from lms.core import clock, files
-from lms.core.audit import record
-from lms.core.bulk import insert_many
-from lms.core.db import action, db
-from lms.core.errors import Fault, Forbidden, Invalid, NotFound, Refused
-from lms.core.i18n import _
-from lms.core.roles import ANONYMOUS, Actor
-from lms.core.typed_text import clean_line, clean_text
+from lms.core.base.errors import Fault, Forbidden, Invalid, NotFound, Refused
+from lms.core.base.roles import ANONYMOUS, Actor
+from lms.core.database.audit import record
+from lms.core.database.bulk import insert_many
+from lms.core.database.session import action, db
+from lms.core.storage import files
+from lms.core.text.i18n import _
+from lms.core.text.typed_text import clean_line, clean_text
+from lms.core.time import clock
 from lms.people.queries.countries import country_by_code
 from lms.reports.models import Snapshot, SnapshotDossier, SnapshotVisibility
 from lms.reports.queries.definitions import definitions

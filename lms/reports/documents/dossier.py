@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
-from lms.core import clock
-from lms.core.i18n import _, _n, _p
-from lms.core.measures import nearest_whole, percent
-from lms.core.punctuation import gap
-from lms.core.translations import reader_text
+from lms.core.text.i18n import _, _n, _p
+from lms.core.text.punctuation import gap
+from lms.core.text.translations import reader_text
+from lms.core.time import clock
+from lms.core.time.durations import nearest_whole, percent
 from lms.reports.documents.dossier_data import Dossier, Upcoming
 from lms.reports.documents.dossier_matters import open_points
 from lms.reports.documents.dossier_peers import compare_peers
@@ -20,7 +20,7 @@ from lms.reports.documents.wording import NOTHING, Opening, each, figure_column,
 from lms.reports.queries.figures import FigureReport
 from lms.reports.rules import Group
 from lms.reports.shapes import counted, opening_words, period
-from lms.web.time import moment, number, organiser_zone, short_day, zone_city
+from lms.web.pages.time import moment, number, organiser_zone, short_day, zone_city
 
 MOST_INSTITUTIONS = 5
 MOST_SERIES = 5

@@ -10,13 +10,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import contains_eager
 
 from lms.catalogue.models import Lecture, LectureState, Series, Visibility
-from lms.core import clock
-from lms.core.bulk import among
-from lms.core.db import db
-from lms.core.errors import Forbidden, Invalid, NotFound
-from lms.core.roles import Actor, Role
-from lms.core.translations import reading_key
-from lms.core.zones import main_zone
+from lms.core.base.errors import Forbidden, Invalid, NotFound
+from lms.core.base.roles import Actor, Role
+from lms.core.database.bulk import among
+from lms.core.database.session import db
+from lms.core.text.translations import reading_key
+from lms.core.time import clock
+from lms.core.time.zones import main_zone
 from lms.enrolment.models import CountryQuota, EnrolmentStatus
 from lms.enrolment.queries.people import CountryTotals, Places, Undecided, country_standing, list_undecided
 from lms.nominations.models import NominationState

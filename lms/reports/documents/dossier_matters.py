@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from lms.core.i18n import _, _n
-from lms.core.translations import reader_text
+from lms.core.text.i18n import _, _n
+from lms.core.text.translations import reader_text
 from lms.reports.documents.dossier_data import Dossier
 from lms.reports.documents.model import Point
 from lms.viewing_groups.queries import GroupView
-from lms.web.time import number, organiser_zone, short_day
+from lms.web.pages.time import number, organiser_zone, short_day
 
 MOST_POINTS = 2
 

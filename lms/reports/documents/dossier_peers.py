@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from lms.core import clock
-from lms.core.i18n import _
-from lms.core.measures import percent
+from lms.core.text.i18n import _
+from lms.core.time import clock
+from lms.core.time.durations import percent
 from lms.reports.documents.dossier_data import Dossier, Peer
 from lms.reports.documents.model import Column, Section, Table
 from lms.reports.documents.wording import each
-from lms.web.time import short_day
+from lms.web.pages.time import short_day
 
 
 def compare_peers(dossier: Dossier) -> Section | None:

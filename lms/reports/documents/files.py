@@ -10,17 +10,16 @@ from typing import Any
 from flask import Response
 from werkzeug.wsgi import FileWrapper
 
-from lms.core import files
-from lms.core.errors import NotFound
-from lms.core.i18n import _
-from lms.core.tables import write_csv
-from lms.core.workbooks import MIME, Workbook, Year, widths_of
+from lms.core.base.errors import NotFound
+from lms.core.storage import files
+from lms.core.storage.tables import MIME, Workbook, Year, widths_of, write_csv
+from lms.core.text.i18n import _
 from lms.reports.documents import paper
 from lms.reports.documents.model import Kind, ReadOut, Value
 from lms.reports.documents.wording import as_at, plain
 from lms.reports.queries.definitions import definitions
-from lms.web.api import rfc3339
-from lms.web.time import organiser_zone, zone_city
+from lms.web.api.api import rfc3339
+from lms.web.pages.time import organiser_zone, zone_city
 
 PIECE = 64 * 1024
 Content = bytes | str | Iterable[bytes] | Iterable[str]

@@ -11,17 +11,17 @@ from zoneinfo import ZoneInfo
 from lms.attendance.models.evidence import Source
 from lms.catalogue.fair_hours import NIGHT_FROM, NIGHT_UNTIL
 from lms.catalogue.rules import length_ms
-from lms.core.i18n import _, _n, _p
-from lms.core.measures import MINUTE_MS, nearest_whole, percent, tenth_minutes, whole_minutes
-from lms.core.punctuation import gap, listed
-from lms.core.translations import reader_text
-from lms.core.zones import main_zone
+from lms.core.text.i18n import _, _n, _p
+from lms.core.text.punctuation import gap, listed
+from lms.core.text.translations import reader_text
+from lms.core.time.durations import MINUTE_MS, nearest_whole, percent, tenth_minutes, whole_minutes
+from lms.core.time.zones import main_zone
 from lms.reports.documents.model import Column, Figure, Mark, Picture, ReadOut, Section, Table
 from lms.reports.documents.wording import figure_column
 from lms.reports.queries.labels import label
 from lms.reports.queries.lecture import LectureReport
-from lms.web.locale import reader_locale
-from lms.web.time import needed_minutes, number, organiser_zone, short_day, time_of_day, zone_city
+from lms.web.pages.locale import reader_locale
+from lms.web.pages.time import needed_minutes, number, organiser_zone, short_day, time_of_day, zone_city
 
 AXIS = 6
 """The number of time labels under the curve."""

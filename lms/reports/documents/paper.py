@@ -13,17 +13,16 @@ from unicodedata import normalize
 from flask import g
 
 from lms.certificates.pdf.script_detection import language_of
-from lms.core import clock
-from lms.core.glyphs import Coverage, coverage, missing_signs
-from lms.core.i18n import _
-from lms.core.organiser import organiser_in
-from lms.core.punctuation import gap
-from lms.core.typesetting import can_draw, font_folders, tongue, typeset
+from lms.core.base.settings import organiser_in
+from lms.core.text.i18n import _
+from lms.core.text.punctuation import gap
+from lms.core.text.typesetting import Coverage, can_draw, coverage, font_folders, missing_signs, tongue, typeset
+from lms.core.time import clock
 from lms.reports.documents.model import Picture, ReadOut, Section, Table
 from lms.reports.documents.wording import as_at, written
-from lms.web.locale import direction, reader_locale, speaking
-from lms.web.pictures import ticks
-from lms.web.time import language_name, number, organiser_zone, viewer_zone, whole_number
+from lms.web.pages.locale import direction, reader_locale, speaking
+from lms.web.pages.pictures import ticks
+from lms.web.pages.time import language_name, number, organiser_zone, viewer_zone, whole_number
 
 TEMPLATE = Path(__file__).parents[1] / "design" / "readout.typ"
 MISSING = "?"

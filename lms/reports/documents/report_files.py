@@ -9,18 +9,17 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from lms.core import clock
-from lms.core.i18n import _, _p
-from lms.core.tables import write_csv
-from lms.core.workbooks import Workbook, Year, widths_of
+from lms.core.storage.tables import Workbook, Year, widths_of, write_csv
+from lms.core.text.i18n import _, _p
+from lms.core.time import clock
 from lms.reports import shapes
 from lms.reports.queries import definitions as definitions_queries
 from lms.reports.queries.definitions import figure_names
 from lms.reports.queries.figures import FigureReport
 from lms.reports.rules import FIGURES, Opening
 from lms.reports.shapes import Cross
-from lms.web.api import rfc3339
-from lms.web.time import organiser_zone, zone_city
+from lms.web.api.api import rfc3339
+from lms.web.pages.time import organiser_zone, zone_city
 
 OPENING = ("opening_sessions", "opening_attendances")
 """Columns of a report in which opening balances are: how much of each row's figures they are."""

@@ -6,12 +6,12 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from lms.core import measures
-from lms.core.i18n import _, _l, _lp
+from lms.core.text.i18n import _, _l, _lp
+from lms.core.time import durations
 from lms.reports.documents.model import Kind, Value
 from lms.reports.queries.drilldown_lists import OF_KIND, OF_PARTNER, DrilldownRow, DrilldownRows
 from lms.reports.rules import VALUES
-from lms.web.list_parts import Column, FileColumn, Text
+from lms.web.lists.parts import Column, FileColumn, Text
 
 Cell = Callable[[DrilldownRow], Value]
 
@@ -79,15 +79,15 @@ def _country(row: DrilldownRow) -> Value:
 
 
 def _minutes(row: DrilldownRow) -> Value:
-    return None if row.ms is None else measures.tenth_minutes(row.ms)
+    return None if row.ms is None else durations.tenth_minutes(row.ms)
 
 
 def _whole_minutes(row: DrilldownRow) -> Value:
-    return measures.whole_minutes(row.ms or 0)
+    return durations.whole_minutes(row.ms or 0)
 
 
 def _hours(row: DrilldownRow) -> Value:
-    return None if row.ms is None else measures.tenth_hours(row.ms)
+    return None if row.ms is None else durations.tenth_hours(row.ms)
 
 
 DAY: Final = TableColumn("day", _l("Day"), _l("newest first"), _l("oldest first"), descending=True, kind="day")

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from lms.core.i18n import _, _p
-from lms.core.lists import rows_shown
-from lms.core.punctuation import colon, full_stop
+from lms.core.base.lists import rows_shown
+from lms.core.text.i18n import _, _p
+from lms.core.text.punctuation import colon, full_stop
 from lms.reports.documents import report_files as files
 from lms.reports.documents.model import Column, Figure, Picture, ReadOut, Section, Table
 from lms.reports.documents.wording import figure_column, marks, values
@@ -17,7 +17,7 @@ from lms.reports.queries.definitions import definitions
 from lms.reports.queries.figures import FigureReport
 from lms.reports.rules import FIGURES, TIME_DIMENSIONS, Group
 from lms.reports.shapes import COLUMN_NAMES, Cross, grouped, value_of
-from lms.web.time import organiser_zone, zone_city
+from lms.web.pages.time import organiser_zone, zone_city
 
 MOST_COLUMNS = 12
 """Columns of a picture; of more groups bars are drawn."""

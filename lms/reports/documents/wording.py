@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from lms.core.i18n import _, _p
+from lms.core.text.i18n import _, _p
 from lms.reports.documents.model import Column, Kind, Mark, ReadOut, Table, Value
 from lms.reports.queries.definitions import figure_names
 from lms.reports.queries.figures import FigureReport
 from lms.reports.rules import Group
-from lms.web.api import rfc3339
-from lms.web.time import moment, number, organiser_zone, short_day, whole_number, zone_city
+from lms.web.api.api import rfc3339
+from lms.web.pages.time import moment, number, organiser_zone, short_day, whole_number, zone_city
 
 
 def figure_column(name: str) -> Column:

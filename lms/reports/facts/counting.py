@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lms.attendance.facts import Column
-from lms.core.measures import tenth_hours
+from lms.core.time.durations import tenth_hours
 from lms.reports.facts.selection import PEOPLE, Facts, FactSelection, Filters, Numbers, summed, taken, value_of
 from lms.reports.rules import Figures, Key
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from lms.core.i18n import _, _l
+from lms.core.text.i18n import _, _l
 from lms.reports.rules import FIGURES
 
 _NAMES: Final[dict[str, Any]] = {

@@ -16,12 +16,12 @@ from typing import Any, Final
 import numpy as np
 
 from lms.catalogue.models import CertificateKind
-from lms.core import clock
-from lms.core.errors import Forbidden, NotFound
-from lms.core.i18n import _
-from lms.core.lists import ListRequest
-from lms.core.roles import Actor
-from lms.core.sorting import collation_key
+from lms.core.base.errors import Forbidden, NotFound
+from lms.core.base.lists import ListRequest
+from lms.core.base.roles import Actor
+from lms.core.text.i18n import _
+from lms.core.text.sorting import collation_key
+from lms.core.time import clock
 from lms.reports.facts.counting import count
 from lms.reports.facts.opening_balances import Balances
 from lms.reports.facts.segments import SegmentPart

@@ -16,13 +16,12 @@ from sqlalchemy import select
 from lms.attendance.facts import TRAITS, Column, Columns, source_of
 from lms.catalogue.models import LECTURE_TITLE, CertificateKind, Lecture
 from lms.certificates.models import Award
-from lms.core.bulk import among
-from lms.core.db import read, read_column
-from lms.core.lists import ListRequest
-from lms.core.matching import match_of_text
-from lms.core.search_index import search_words
-from lms.core.sorting import collation_key, sort_key
-from lms.core.translations import reader_text
+from lms.core.base.lists import ListRequest
+from lms.core.database.bulk import among
+from lms.core.database.search import match_of_text, search_words
+from lms.core.database.session import read, read_column
+from lms.core.text.sorting import collation_key, sort_key
+from lms.core.text.translations import reader_text
 from lms.people.models import Person
 from lms.people.queries.finding import is_found
 from lms.reports.facts.counting import Part, count

@@ -10,9 +10,9 @@ import numpy as np
 from sqlalchemy import select
 
 from lms.attendance.facts import Column
-from lms.core.bulk import among
-from lms.core.db import db, read_column
-from lms.core.punctuation import listed
+from lms.core.database.bulk import among
+from lms.core.database.session import db, read_column
+from lms.core.text.punctuation import listed
 from lms.people.models import Person
 from lms.reports.facts.counting import People, distinct
 from lms.reports.facts.selection import FactSelection, summed, taken

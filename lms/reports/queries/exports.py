@@ -8,11 +8,11 @@ from typing import Any
 
 from sqlalchemy import select
 
-from lms.core import clock
-from lms.core.db import db
-from lms.core.errors import NotFound
-from lms.core.jobs import Job, get_job
-from lms.core.roles import Actor
+from lms.core.background.jobs import Job, get_job
+from lms.core.base.errors import NotFound
+from lms.core.base.roles import Actor
+from lms.core.database.session import db
+from lms.core.time import clock
 from lms.reports.rules import EXPORT_JOB
 
 _DAYS = {"from_day": "from", "to_day": "to"}

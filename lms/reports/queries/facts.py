@@ -26,10 +26,9 @@ from lms.attendance.queries.facts import attended_in, read_facts, read_versions
 from lms.attendance.queries.sessions import is_session, whole_seconds
 from lms.catalogue.models import Lecture, Series
 from lms.certificates.models import AWARDS, Award, Certificate, CertificateState
-from lms.core import clock
-from lms.core.cache_versions import is_writing, stamp_of, stamps_of, watch
-from lms.core.db import db, read, shared_alias
-from lms.core.process_cache import memory
+from lms.core.database.cache_versions import is_writing, memory, stamp_of, stamps_of, watch
+from lms.core.database.session import db, read, shared_alias
+from lms.core.time import clock
 from lms.enrolment.models import REGISTRATIONS, Enrolment
 from lms.people.models import Country, Person
 from lms.reports.facts.segments import SERIES_FACTS, Read, SegmentPart, joined, refreshed

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from lms.core import clock
-from lms.core.errors import Forbidden
-from lms.core.i18n import _
-from lms.core.roles import ANONYMOUS, Actor
+from lms.core.base.errors import Forbidden
+from lms.core.base.roles import ANONYMOUS, Actor
+from lms.core.text.i18n import _
+from lms.core.time import clock
 from lms.reports.facts.counting import Part
 from lms.reports.facts.counting import count as count_facts
 from lms.reports.facts.opening_balances import add

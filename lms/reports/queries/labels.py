@@ -14,11 +14,11 @@ from flask_babel.speaklater import LazyString
 from sqlalchemy import select
 
 from lms.catalogue.models import SERIES_TITLE, Lecture, Series, Visibility
-from lms.core.db import db
-from lms.core.i18n import _, _l
-from lms.core.roles import Actor
-from lms.core.sorting import by_name
-from lms.core.translations import translation_for
+from lms.core.base.roles import Actor
+from lms.core.database.session import db
+from lms.core.text.i18n import _, _l
+from lms.core.text.sorting import by_name
+from lms.core.text.translations import translation_for
 from lms.people.queries.countries import Rows, country_rows, named_countries, named_regions, region_rows
 from lms.reports.rules import VALUES, Slice
 

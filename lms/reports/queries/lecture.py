@@ -21,11 +21,11 @@ from lms.catalogue.queries.lectures import get_lecture
 from lms.catalogue.queries.policies import current_policy
 from lms.catalogue.rules import AnyLecture, may_edit_lecture, may_edit_series
 from lms.certificates.models import Award, Certificate
-from lms.core import clock
-from lms.core.bulk import among
-from lms.core.db import db
-from lms.core.errors import Forbidden
-from lms.core.roles import Actor
+from lms.core.base.errors import Forbidden
+from lms.core.base.roles import Actor
+from lms.core.database.bulk import among
+from lms.core.database.session import db
+from lms.core.time import clock
 from lms.people.models import Country, Person
 from lms.people.queries.countries import countries_of, country_names
 from lms.reports.queries.facts import COUNTED

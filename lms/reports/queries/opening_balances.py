@@ -9,9 +9,9 @@ from typing import Any
 
 from sqlalchemy import select
 
-from lms.core.db import db
-from lms.core.errors import NotFound
-from lms.core.roles import Actor
+from lms.core.base.errors import NotFound
+from lms.core.base.roles import Actor
+from lms.core.database.session import db
 from lms.people.models import Country
 from lms.reports.facts.opening_balances import Balances, Row, sessions_of
 from lms.reports.models import OpeningRow, OpeningSet

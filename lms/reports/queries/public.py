@@ -17,9 +17,9 @@ from typing import Any
 from sqlalchemy import Text, cast, select
 
 from lms.catalogue.queries.policies import slugs_without_certificate
-from lms.core.db import db
-from lms.core.errors import Forbidden
-from lms.core.i18n import _, catalogue
+from lms.core.base.errors import Forbidden
+from lms.core.database.session import db
+from lms.core.text.i18n import _, catalogue
 from lms.people.queries.countries import Rows, country_rows, named_countries, region_rows
 from lms.reports.models import PublicAnswer, PublicFigures
 from lms.reports.queries.labels import Names, other_label, series_rows

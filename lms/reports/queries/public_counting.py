@@ -15,8 +15,8 @@ import numpy as np
 from sqlalchemy import select
 
 from lms.catalogue.queries.policies import current_policies
-from lms.core import clock
-from lms.core.db import db
+from lms.core.database.session import db
+from lms.core.time import clock
 from lms.people.models import Region
 from lms.reports.disclosure_control import Blocks, folded, is_apart, united
 from lms.reports.facts.counting import Part, count

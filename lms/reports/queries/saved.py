@@ -9,9 +9,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, select
 
-from lms.core.db import db
-from lms.core.errors import NotFound
-from lms.core.roles import Actor
+from lms.core.base.errors import NotFound
+from lms.core.base.roles import Actor
+from lms.core.database.session import db
 from lms.mail.outbox import OutboxMail
 from lms.people.models import Person
 from lms.people.passwords import hash_secret

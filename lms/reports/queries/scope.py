@@ -9,12 +9,12 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import select
 
 from lms.catalogue.models import Series, Visibility
-from lms.core import clock
-from lms.core.db import db
-from lms.core.errors import Invalid, NotFound
-from lms.core.i18n import _
-from lms.core.roles import Actor
-from lms.core.translations import is_language, one_spelling
+from lms.core.base.errors import Invalid, NotFound
+from lms.core.base.roles import Actor
+from lms.core.database.session import db
+from lms.core.text.i18n import _
+from lms.core.text.translations import is_language, one_spelling
+from lms.core.time import clock
 from lms.people.models import Country, Partnership, Region
 from lms.people.queries.countries import country_by_code
 from lms.reports.facts.selection import Filters

@@ -6,10 +6,10 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, or_, select, true
 
-from lms.core import files
-from lms.core.db import db
-from lms.core.errors import NotFound
-from lms.core.roles import ANONYMOUS, Actor, Role
+from lms.core.base.errors import NotFound
+from lms.core.base.roles import ANONYMOUS, Actor, Role
+from lms.core.database.session import db
+from lms.core.storage import files
 from lms.people.models import Country
 from lms.people.queries.access import count_holders
 from lms.people.queries.countries import with_merged

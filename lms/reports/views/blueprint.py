@@ -9,10 +9,10 @@ from urllib.parse import urlencode
 from flask import Blueprint, request, url_for
 from werkzeug.datastructures import MultiDict
 
-from lms.core import clock
-from lms.core.errors import Forbidden, Invalid
-from lms.core.i18n import _
-from lms.core.roles import Actor
+from lms.core.base.errors import Forbidden, Invalid
+from lms.core.base.roles import Actor
+from lms.core.text.i18n import _
+from lms.core.time import clock
 from lms.people.forms import grouped_choices
 from lms.reports import shapes
 from lms.reports.documents.totals import pictured

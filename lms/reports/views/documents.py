@@ -13,13 +13,12 @@ from flask.typing import ResponseReturnValue
 
 from lms.catalogue.queries.lectures import get_lecture
 from lms.catalogue.rules import may_edit_lecture
-from lms.core import clock
-from lms.core.errors import Refused
-from lms.core.i18n import _, _l, name_key
-from lms.core.lists import ListRequest
-from lms.core.matching import match_of_text
-from lms.core.roles import Actor, Role
-from lms.core.search_index import search_words
+from lms.core.base.errors import Refused
+from lms.core.base.lists import ListRequest
+from lms.core.base.roles import Actor, Role
+from lms.core.database.search import match_of_text, search_words
+from lms.core.text.i18n import _, _l, name_key
+from lms.core.time import clock
 from lms.people.queries.countries import countries_meant
 from lms.reports.documents import dossier as reading
 from lms.reports.documents import dossier_data as dossiers
@@ -34,12 +33,12 @@ from lms.reports.queries.lecture import get_lecture_report
 from lms.reports.rules import Group
 from lms.reports.views.blueprint import bp
 from lms.reports.views.drilldown import drilldown_of
-from lms.web.guards import SIGNED_IN, allow
-from lms.web.identity import current_actor
-from lms.web.list_parts import Chip, Column
-from lms.web.list_routes import list_page
-from lms.web.lists import ListView
-from lms.web.locale import reader_locale
+from lms.web.lists.parts import Chip, Column
+from lms.web.lists.routes import list_page
+from lms.web.lists.view import ListView
+from lms.web.pages.locale import reader_locale
+from lms.web.request.guards import SIGNED_IN, allow
+from lms.web.request.identity import current_actor
 
 
 @list_page(bp, "/countries", Role.ADMINISTRATOR, Role.REPORTER)

@@ -7,10 +7,10 @@ from typing import Any
 
 from flask import request, url_for
 
-from lms.core.errors import NotFound
-from lms.core.i18n import _, _l
-from lms.core.lists import ListRequest
-from lms.core.roles import Actor, Role
+from lms.core.base.errors import NotFound
+from lms.core.base.lists import ListRequest
+from lms.core.base.roles import Actor, Role
+from lms.core.text.i18n import _, _l
 from lms.reports import shapes
 from lms.reports.documents.tables import KINDS, TABLES, parts_of
 from lms.reports.documents.wording import written
@@ -19,10 +19,10 @@ from lms.reports.queries.definitions import figure_names
 from lms.reports.queries.drilldown import NOT_STATED, list_rows
 from lms.reports.queries.drilldown_lists import OF_KIND, OF_PARTNER, DrilldownRow
 from lms.reports.views.blueprint import address, bp, valid_form
-from lms.web.list_parts import Chip, Choice, Select
-from lms.web.list_routes import list_files, list_page
-from lms.web.lists import ListView
-from lms.web.locale import reader_locale
+from lms.web.lists.parts import Chip, Choice, Select
+from lms.web.lists.routes import list_files, list_page
+from lms.web.lists.view import ListView
+from lms.web.pages.locale import reader_locale
 
 LISTED = frozenset({"q", "sort", "page", "size"})
 """The parameters that every list has."""

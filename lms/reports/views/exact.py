@@ -11,9 +11,10 @@ from typing import Any
 from flask import redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from lms.core import clock, workbooks
-from lms.core.errors import Invalid, NotFound
-from lms.core.roles import Actor, Role
+from lms.core.base.errors import Invalid, NotFound
+from lms.core.base.roles import Actor, Role
+from lms.core.storage import tables
+from lms.core.time import clock
 from lms.reports import shapes
 from lms.reports.actions.exports import fetch_export, request_export
 from lms.reports.documents import report_files as files
@@ -27,9 +28,9 @@ from lms.reports.queries.saved import failing_saved, list_saved
 from lms.reports.rules import FILTERS, Slice
 from lms.reports.views.blueprint import address, asked_form, bp, figures_shown, valid_form
 from lms.reports.views.drilldown import drilldown_address
-from lms.web.guards import allow
-from lms.web.identity import current_actor
-from lms.web.locale import reader_locale
+from lms.web.pages.locale import reader_locale
+from lms.web.request.guards import allow
+from lms.web.request.identity import current_actor
 
 
 @bp.get("/admin/reports")
@@ -125,7 +126,7 @@ def _download(kind: str) -> ResponseReturnValue:
         return file_answer(files.as_csv(report), "text/csv; charset=utf-8", name)
     if kind == "json":
         return file_answer(files.as_json(report), "application/json", name)
-    return file_answer(files.as_xlsx(report, cross=cross), workbooks.MIME, name)
+    return file_answer(files.as_xlsx(report, cross=cross), tables.MIME, name)
 
 
 @bp.post("/admin/reports/rows")

@@ -10,11 +10,11 @@ from typing import Any
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from lms.core import clock
-from lms.core.errors import Invalid
-from lms.core.i18n import _
-from lms.core.imports import ImportAnswer
-from lms.core.roles import Role
+from lms.core.base.errors import Invalid
+from lms.core.base.import_answers import ImportAnswer
+from lms.core.base.roles import Role
+from lms.core.text.i18n import _
+from lms.core.time import clock
 from lms.people.forms import grouped_choices
 from lms.people.queries.countries import country_names
 from lms.reports.actions import opening_balances as opening_actions
@@ -36,12 +36,11 @@ from lms.reports.queries.opening_balances import (
     set_of_row,
 )
 from lms.reports.views.blueprint import bp
-from lms.web.body_limits import upload_limit
-from lms.web.forms import BaseForm
-from lms.web.guards import allow
-from lms.web.identity import current_actor
-from lms.web.locale import reader_locale
-from lms.web.numbers import whole
+from lms.web.forms.forms import BaseForm, whole
+from lms.web.pages.locale import reader_locale
+from lms.web.request.bodies import upload_limit
+from lms.web.request.guards import allow
+from lms.web.request.identity import current_actor
 
 ROWS_A_PAGE = 100
 LOOKED_AT = 50

@@ -8,10 +8,10 @@ from flask import make_response, render_template, request
 from flask.typing import ResponseReturnValue
 
 from lms.catalogue.queries.policies import slugs_without_certificate
-from lms.core import clock
-from lms.core.errors import NotFound
-from lms.core.i18n import translated
-from lms.core.roles import ANONYMOUS
+from lms.core.base.errors import NotFound
+from lms.core.base.roles import ANONYMOUS
+from lms.core.text.i18n import translated
+from lms.core.time import clock
 from lms.reports import shapes
 from lms.reports.documents import report_files as files
 from lms.reports.documents.files import file_answer
@@ -20,11 +20,11 @@ from lms.reports.queries.figures import count
 from lms.reports.queries.public import Headline, Overview, public_overview
 from lms.reports.rules import DIMENSIONS, Slice
 from lms.reports.views.blueprint import bp
-from lms.web import maps
-from lms.web.guards import ANYONE, allow
-from lms.web.identity import current_actor
-from lms.web.locale import accepted, reader_locale, speaking
-from lms.web.whole_pages import same_for_strangers
+from lms.web.pages import pictures
+from lms.web.pages.locale import accepted, reader_locale, speaking
+from lms.web.pages.whole_pages import same_for_strangers
+from lms.web.request.guards import ANYONE, allow
+from lms.web.request.identity import current_actor
 
 FIRST_COUNTRIES = 12
 FIRST_SERIES = 10
@@ -69,16 +69,16 @@ def embed() -> ResponseReturnValue:
 @bp.app_template_filter("map_scale")
 def map_scale(overview: Overview) -> list[tuple[int, float]]:
     """The scale of the participants map."""
-    return maps.scale(shapes.mapped(overview.headline.places))
+    return pictures.scale(shapes.mapped(overview.headline.places))
 
 
 bp.add_app_template_filter(shapes.opening_words)
 
 
 @bp.app_template_filter("bubbles")
-def bubbles(headline: Headline) -> list[maps.Bubble]:
+def bubbles(headline: Headline) -> list[pictures.Bubble]:
     """The bubbles on the participants map."""
-    return maps.bubbles(shapes.mapped(headline.places))
+    return pictures.bubbles(shapes.mapped(headline.places))
 
 
 @bp.app_template_filter("laid_out")
@@ -88,7 +88,7 @@ def laid_out(overview: Overview, shown: int) -> dict[str, Any]:
     countries = by["country"]
     return {
         "bubbles": bubbles(headline),
-        "scale": maps.scale(shapes.mapped(headline.places)),
+        "scale": pictures.scale(shapes.mapped(headline.places)),
         "years": by["year"],
         "partial_year": str(clock.day_of(headline.as_at, clock.reporting_zone()).year),
         "regions": by["region"],

@@ -7,9 +7,9 @@ from typing import Any
 from flask import Flask, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from lms.core import clock
-from lms.core.i18n import _
-from lms.core.roles import Role
+from lms.core.base.roles import Role
+from lms.core.text.i18n import _
+from lms.core.time import clock
 from lms.mail import rendering
 from lms.people.queries.persons import addresses_of
 from lms.reports import shapes
@@ -25,12 +25,12 @@ from lms.reports.queries.labels import filters_in_words
 from lms.reports.rules import read_question
 from lms.reports.views.blueprint import address, bp, valid_form
 from lms.reports.views.exact import totals_page
-from lms.web.forms import BaseForm
-from lms.web.guards import ANYONE, allow
-from lms.web.identity import current_actor
-from lms.web.limits import throttle_guesses
-from lms.web.locale import reader_locale
-from lms.web.time import organiser_zone
+from lms.web.forms.forms import BaseForm
+from lms.web.pages.locale import reader_locale
+from lms.web.pages.time import organiser_zone
+from lms.web.request.guards import ANYONE, allow
+from lms.web.request.identity import current_actor
+from lms.web.request.limits import throttle_guesses
 
 
 def init_app(app: Flask) -> None:

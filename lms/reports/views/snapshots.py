@@ -12,10 +12,11 @@ from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
 
-from lms.core import clock, workbooks
-from lms.core.errors import DomainError, Forbidden, Invalid, NotFound, Refused
-from lms.core.i18n import _, language_tag
-from lms.core.roles import ANONYMOUS, Actor, Role
+from lms.core.base.errors import DomainError, Forbidden, Invalid, NotFound, Refused
+from lms.core.base.roles import ANONYMOUS, Actor, Role
+from lms.core.storage import tables
+from lms.core.text.i18n import _, language_tag
+from lms.core.time import clock
 from lms.people.queries.countries import country_by_code
 from lms.reports import shapes
 from lms.reports import snapshots as codec
@@ -44,12 +45,12 @@ from lms.reports.rules import FIGURES
 from lms.reports.views.blueprint import address, bp, figures_shown, valid_form
 from lms.reports.views.documents import asked_dossier, read_dossier
 from lms.reports.views.drilldown import drilldown_of
-from lms.web.api import integer_cursor, rfc3339
-from lms.web.guards import ANYONE, allow
-from lms.web.identity import current_actor
-from lms.web.locale import direction, reader_locale
-from lms.web.time import organiser_zone, zone_city
-from lms.web.whole_pages import same_for_strangers
+from lms.web.api.api import integer_cursor, rfc3339
+from lms.web.pages.locale import direction, reader_locale
+from lms.web.pages.time import organiser_zone, zone_city
+from lms.web.pages.whole_pages import same_for_strangers
+from lms.web.request.guards import ANYONE, allow
+from lms.web.request.identity import current_actor
 
 A_PAGE = 50
 CHANGES_SHOWN = 200
@@ -270,7 +271,7 @@ def snapshot_file(public_id: str, kind: str) -> ResponseReturnValue:
         files.as_xlsx(
             frozen.report, frozen.definitions, about, cross=shapes.cross(frozen.report, frozen.margins, frozen.figure)
         ),
-        workbooks.MIME,
+        tables.MIME,
         name,
     )
 

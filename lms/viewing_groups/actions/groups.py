@@ -15,14 +15,14 @@ from lms.attendance.models.groups import Entered, GroupEntry, ViewingGroup
 from lms.catalogue.models import WalkIns
 from lms.catalogue.queries.policies import policy_for
 from lms.catalogue.rules import may_edit_lecture, zone_of
-from lms.core import audit
-from lms.core.bulk import among, insert_many
-from lms.core.db import action, db
-from lms.core.errors import Fault, Forbidden, Invalid, NotFound, Refused
-from lms.core.i18n import _
-from lms.core.punctuation import colon
-from lms.core.roles import Actor
-from lms.core.translations import reader_text
+from lms.core.base.errors import Fault, Forbidden, Invalid, NotFound, Refused
+from lms.core.base.roles import Actor
+from lms.core.database import audit
+from lms.core.database.bulk import among, insert_many
+from lms.core.database.session import action, db
+from lms.core.text.i18n import _
+from lms.core.text.punctuation import colon
+from lms.core.text.translations import reader_text
 from lms.enrolment.actions.places import share_own_profile
 from lms.enrolment.membership import eligible_people
 from lms.enrolment.rules import check_is_for_country

@@ -17,15 +17,16 @@ from lms.attendance.models.groups import GroupEntry, GroupSignature, ViewingGrou
 from lms.attendance.presence import WHO, is_held, presence_in, span_of
 from lms.attendance.rules import evidence_of
 from lms.catalogue.rules import may_edit_lecture, resolve_local
-from lms.core import audit, clock
-from lms.core.db import action, db
-from lms.core.errors import Invalid, Refused
-from lms.core.i18n import _
-from lms.core.local_words import span_in, zone_city
-from lms.core.punctuation import comma
-from lms.core.roles import SYSTEM, Actor
-from lms.core.translations import reader_text
-from lms.core.typed_text import checked_words
+from lms.core.base.errors import Invalid, Refused
+from lms.core.base.roles import SYSTEM, Actor
+from lms.core.database import audit
+from lms.core.database.session import action, db
+from lms.core.text.i18n import _
+from lms.core.text.punctuation import comma
+from lms.core.text.translations import reader_text
+from lms.core.text.typed_text import checked_words
+from lms.core.time import clock
+from lms.core.time.dates import span_in, zone_city
 from lms.people.models import Person, PersonEmail
 from lms.people.queries.countries import countries_of
 from lms.people.queries.persons import find_person_by_email

@@ -8,13 +8,13 @@ from flask import Blueprint, redirect, url_for
 from werkzeug.wrappers import Response
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # the stubs are older
 
-from lms.core import clock
-from lms.core.roles import Role
+from lms.core.base.roles import Role
+from lms.core.time import clock
 from lms.people.queries.countries import country_names
 from lms.viewing_groups.actions.groups import GroupInput
 from lms.viewing_groups.forms import GroupForm
-from lms.web.fields import zone_choices
-from lms.web.locale import reader_locale
+from lms.web.forms.forms import zone_choices
+from lms.web.pages.locale import reader_locale
 
 KEEPERS = (Role.ADMINISTRATOR, Role.INSTRUCTOR, Role.FOCAL_POINT, Role.REPORTER)
 

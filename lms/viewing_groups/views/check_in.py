@@ -5,18 +5,18 @@ from __future__ import annotations
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from lms.core import clock
-from lms.core.errors import NotFound
-from lms.core.i18n import _
+from lms.core.base.errors import NotFound
+from lms.core.text.i18n import _
+from lms.core.time import clock
 from lms.viewing_groups.actions import groups as groups_actions
 from lms.viewing_groups.actions.groups import (
     CheckedIn,
 )
 from lms.viewing_groups.forms import CheckInForm
 from lms.viewing_groups.views.blueprint import bp
-from lms.web.guards import ANYONE, allow
-from lms.web.identity import current_actor
-from lms.web.limits import throttle_guesses
+from lms.web.request.guards import ANYONE, allow
+from lms.web.request.identity import current_actor
+from lms.web.request.limits import throttle_guesses
 
 
 @bp.route("/check-in", methods=["GET", "POST"])

@@ -10,11 +10,11 @@ from flask.typing import ResponseReturnValue
 from lms.attendance.actions.closing import check_not_closed
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.rules import may_edit_lecture
-from lms.core import clock
-from lms.core.errors import Forbidden, Refused
-from lms.core.i18n import _, _l, _lp, _p
-from lms.core.lists import ListRequest
-from lms.core.roles import Actor
+from lms.core.base.errors import Forbidden, Refused
+from lms.core.base.lists import ListRequest
+from lms.core.base.roles import Actor
+from lms.core.text.i18n import _, _l, _lp, _p
+from lms.core.time import clock
 from lms.people.forms import grouped_choices
 from lms.people.queries.countries import country_names, known_codes, list_countries
 from lms.viewing_groups import queries as viewing
@@ -25,13 +25,13 @@ from lms.viewing_groups.actions.groups import (
 from lms.viewing_groups.forms import GroupForm
 from lms.viewing_groups.queries import GroupView
 from lms.viewing_groups.views.blueprint import KEEPERS, bp, group_zones, to_group, typed_group
-from lms.web.guards import allow
-from lms.web.identity import current_actor
-from lms.web.list_parts import COUNTRY, Chip, Column, FileColumn, Select, counted_chips, counted_choices
-from lms.web.list_routes import list_files
-from lms.web.lists import ListView
-from lms.web.locale import reader_locale
-from lms.web.time import viewer_zone
+from lms.web.lists.parts import COUNTRY, Chip, Column, FileColumn, Select, counted_chips, counted_choices
+from lms.web.lists.routes import list_files
+from lms.web.lists.view import ListView
+from lms.web.pages.locale import reader_locale
+from lms.web.pages.time import viewer_zone
+from lms.web.request.guards import allow
+from lms.web.request.identity import current_actor
 
 
 @list_files(bp, "/lectures/<int:lecture_id>/groups", *KEEPERS)

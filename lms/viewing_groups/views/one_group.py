@@ -10,13 +10,13 @@ from werkzeug.wrappers import Response
 
 from lms.attendance.actions.closing import check_not_closed
 from lms.catalogue.models import Lecture
-from lms.core import clock
-from lms.core.errors import DomainError, Invalid, NotFound, Refused, TooLarge
-from lms.core.i18n import _, _n
-from lms.core.punctuation import gap
-from lms.core.sorting import sort_key
-from lms.core.tables import decode
-from lms.core.translations import reader_text
+from lms.core.base.errors import DomainError, Invalid, NotFound, Refused, TooLarge
+from lms.core.storage.tables import decode
+from lms.core.text.i18n import _, _n
+from lms.core.text.punctuation import gap
+from lms.core.text.sorting import sort_key
+from lms.core.text.translations import reader_text
+from lms.core.time import clock
 from lms.people.queries.countries import country_names
 from lms.viewing_groups import queries as viewing
 from lms.viewing_groups import rules
@@ -31,10 +31,10 @@ from lms.viewing_groups.actions.groups import (
 from lms.viewing_groups.actions.signing import Basis, Signed, take_back_signature
 from lms.viewing_groups.forms import AddressesForm, GroupForm, SignatureForm, TakeBackForm
 from lms.viewing_groups.views.blueprint import KEEPERS, bp, group_zones, to_group, typed_group
-from lms.web.forms import flash_refusal
-from lms.web.guards import allow
-from lms.web.identity import current_actor
-from lms.web.locale import reader_locale
+from lms.web.forms.forms import flash_refusal
+from lms.web.pages.locale import reader_locale
+from lms.web.request.guards import allow
+from lms.web.request.identity import current_actor
 
 LARGEST_PASTE = 512 * 1024
 

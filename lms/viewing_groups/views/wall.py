@@ -5,18 +5,18 @@ from __future__ import annotations
 from flask import render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from lms.core import clock
-from lms.core.errors import NotFound
-from lms.core.settings import settings
-from lms.core.sorting import sort_key
+from lms.core.base.errors import NotFound
+from lms.core.base.settings import settings
+from lms.core.text.sorting import sort_key
+from lms.core.time import clock
 from lms.people.queries.countries import country_names
 from lms.viewing_groups import queries as viewing
 from lms.viewing_groups import rules
 from lms.viewing_groups.views.blueprint import KEEPERS, bp
-from lms.web.guards import allow
-from lms.web.identity import current_actor
-from lms.web.locale import reader_locale
-from lms.web.qr_code import qr_code
+from lms.web.pages.locale import reader_locale
+from lms.web.pages.pictures import qr_code
+from lms.web.request.guards import allow
+from lms.web.request.identity import current_actor
 
 BLANK_ROWS = 15
 """Empty lines at the end of a roster on paper, for people who are not on it."""

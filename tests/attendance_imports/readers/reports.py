@@ -12,7 +12,7 @@ import xlsxwriter
 
 from lms.attendance import rules
 from lms.attendance_imports.readers.report import Report
-from lms.core import clock
+from lms.core.time import clock
 
 Rows = Sequence[Sequence[Any]]
 

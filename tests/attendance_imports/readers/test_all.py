@@ -21,7 +21,7 @@ from lms.attendance_imports.readers.reading import read_report
 from lms.attendance_imports.readers.recognition import FORMATS, SYSTEMS
 from lms.attendance_imports.readers.report import ReadingOptions, Report
 from lms.attendance_imports.readers.sheets import Document, open_document
-from lms.core.errors import Invalid, TooLarge, WrongKind
+from lms.core.base.errors import Invalid, TooLarge, WrongKind
 from tests.attendance_imports.readers.gallery import REPORTS
 from tests.attendance_imports.readers.reports import WAYS, written
 from tests.attendance_imports.readers.samples import BBB_CSV, MEET, VOOV, table, webex, webex_portuguese

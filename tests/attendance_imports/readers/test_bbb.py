@@ -9,7 +9,7 @@ import pytest
 
 from lms.attendance_imports.readers.reading import read_report
 from lms.attendance_imports.readers.report import Report
-from lms.core.errors import Invalid
+from lms.core.base.errors import Invalid
 from tests.attendance_imports.readers import samples
 from tests.attendance_imports.readers.samples import SECONDS, bbb, bbb_callback, bbb_of_2021, ms, seconds, summed
 

@@ -16,8 +16,8 @@ from lms.attendance_imports.readers.reading import read_report
 from lms.attendance_imports.readers.report import Report
 from lms.attendance_imports.readers.sheets import open_document
 from lms.attendance_imports.readers.vocabulary import WORDS
-from lms.core.errors import Invalid, TooLarge, WrongKind
-from lms.core.tables import MAX_ROWS
+from lms.core.base.errors import Invalid, TooLarge, WrongKind
+from lms.core.storage.tables import MAX_ROWS
 from lms.people.names import undecorated
 from tests.attendance_imports.readers.reports import at, workbook, written
 

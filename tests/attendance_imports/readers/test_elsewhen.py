@@ -11,9 +11,9 @@ from sqlalchemy import func, select
 from lms.attendance.models.evidence import AttendanceImport, Presence
 from lms.attendance_imports.actions.imports import publish_attendance
 from lms.attendance_imports.actions.staging import StagedAttendance, TimesDoNotOverlap, stage_attendance
-from lms.core.db import db
-from lms.core.errors import DomainError
-from lms.core.roles import SYSTEM
+from lms.core.base.errors import DomainError
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import db
 from tests.attendance_imports.readers.reports import written
 
 pytestmark = pytest.mark.usefixtures("context")

@@ -8,7 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from lms.attendance_imports.actions.staging import TimesDoNotOverlap, stage_attendance
-from lms.core.roles import SYSTEM
+from lms.core.base.roles import SYSTEM
 from tests.attendance_imports.readers.reports import written
 from tests.attendance_imports.readers.test_elsewhen import Scene
 from tests.attendance_imports.readers.test_mapping import Desk, kept_at

@@ -9,7 +9,7 @@ import pytest
 
 from lms.attendance_imports.readers.child_process import parse_report as read_report
 from lms.attendance_imports.readers.report import Report
-from lms.core.errors import Invalid
+from lms.core.base.errors import Invalid
 from tests.attendance_imports.readers.reports import minutes, written
 from tests.attendance_imports.readers.samples import workbook
 

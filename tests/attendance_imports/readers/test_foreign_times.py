@@ -11,7 +11,7 @@ import pytest
 from lms.attendance_imports.readers import timestamps
 from lms.attendance_imports.readers.child_process import parse_report as read_report
 from lms.attendance_imports.readers.report import Report
-from lms.core.errors import Invalid
+from lms.core.base.errors import Invalid
 from tests.attendance_imports.readers.reports import at, minutes, workbook, written
 
 pytestmark = pytest.mark.usefixtures("words")

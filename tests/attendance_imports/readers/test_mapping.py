@@ -17,8 +17,8 @@ from lms.attendance.models.evidence import AttendanceImport, Presence
 from lms.attendance_imports.models import ColumnMapping
 from lms.attendance_imports.readers.mapping import UnknownHeadings
 from lms.attendance_imports.readers.reading import look_at, read_report
-from lms.core.db import db
-from lms.core.errors import Invalid
+from lms.core.base.errors import Invalid
+from lms.core.database.session import db
 from tests.attendance_imports.readers.reports import minutes, workbook, written
 from tests.factories import Make
 from tests.forms import token_in

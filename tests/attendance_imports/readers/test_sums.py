@@ -15,9 +15,9 @@ from lms.attendance.queries.roster import get_row, presence_curve
 from lms.attendance_imports.actions.imports import publish_attendance
 from lms.attendance_imports.actions.staging import stage_attendance
 from lms.catalogue.models import Lecture
-from lms.core.db import action, db
-from lms.core.imports import ImportAnswer
-from lms.core.roles import SYSTEM
+from lms.core.base.import_answers import ImportAnswer
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import action, db
 
 pytestmark = [pytest.mark.databases, pytest.mark.usefixtures("context")]
 

@@ -8,7 +8,7 @@ from lms.attendance_imports.readers.reading import read_report
 from lms.attendance_imports.readers.report import Report
 from lms.attendance_imports.readers.teams_words import account, address
 from lms.attendance_imports.readers.vocabulary import role_of
-from lms.core.errors import Invalid
+from lms.core.base.errors import Invalid
 from tests.attendance_imports.readers import samples_teams as samples
 from tests.attendance_imports.readers.samples import SECONDS, ms, seconds, summed
 from tests.attendance_imports.readers.samples_teams import teams, teams_of_2021

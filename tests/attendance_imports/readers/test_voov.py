@@ -7,7 +7,7 @@ import pytest
 from lms.attendance_imports.readers.reading import read_report
 from lms.attendance_imports.readers.report import Report
 from lms.attendance_imports.readers.voov import own_name
-from lms.core.errors import Invalid
+from lms.core.base.errors import Invalid
 from tests.attendance_imports.readers.samples import (
     VOOV,
     VOOV_HEADINGS,

@@ -6,7 +6,7 @@ import pytest
 
 from lms.attendance_imports.readers.reading import read_report
 from lms.attendance_imports.readers.report import Report
-from lms.core.errors import Invalid
+from lms.core.base.errors import Invalid
 from tests.attendance_imports.readers.samples import END, SECONDS, START, ms, seconds, webex, webex_portuguese
 
 pytestmark = pytest.mark.usefixtures("words")

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from lms.attendance_imports.readers.reading import read_report
 from lms.attendance_imports.readers.report import Report
-from lms.core.errors import Invalid
+from lms.core.base.errors import Invalid
 from tests.attendance_imports.readers.reports import WAYS, Rows, at, minutes, workbook, written
 
 pytestmark = pytest.mark.usefixtures("words")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lms.core import clock
+from lms.core.time import clock
 from tests.catalogue.calls import LECTURE, SERIES, Api, fields
 
 

@@ -1,0 +1,1 @@
+"""What runs beside requests: jobs, recurring tasks, signals, leases, and what processes count."""

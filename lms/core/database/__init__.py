@@ -1,0 +1,1 @@
+"""The session and its actions, the audit trail, bulk statements, search, caches and the schema."""

@@ -1,0 +1,1 @@
+"""Stored files, files that people bring, tables, secrets and locks."""

@@ -1,0 +1,1 @@
+"""The clock, dates, zones, durations and days off."""

@@ -1,0 +1,1 @@
+"""The base of forms, their fields, and texts in several languages."""

@@ -1,0 +1,1 @@
+"""Lists: their columns and filters, their addresses, their pages and files."""
