@@ -23,7 +23,7 @@ from bench.programme import people_file, take_enrolments
 from bench.served import ROOT, Served, free_port, post, running
 from bench.table import CannotMeasure
 from bench.viewers import SECRET, Audience
-from lms.attendance.actions.beats import Received, write_beats
+from lms.attendance.actions.room import Received, write_beats
 from lms.attendance.models.evidence import Beat, Join
 from lms.core.base.roles import SYSTEM, Actor, Role
 from lms.core.base.settings import settings

@@ -27,7 +27,8 @@ from lms.core.storage import file_deletions, files, secret_keys
 from lms.core.storage.secret_keys import data_settings
 from lms.core.storage.staged import drop_old_files
 from lms.core.text.i18n import _
-from lms.mail import outbox, rendering, runs, sending
+from lms.mail import outbox, rendering, sending
+from lms.mail import outbox as runs
 from lms.people.queries.mail_choices import declined
 from lms.web.api import api, discovery, openapi
 from lms.web.forms import forms

@@ -33,7 +33,7 @@ from lms.core.base.events import (
     handles,
 )
 from lms.core.base.roles import SYSTEM
-from lms.people.actions.country_moves import move_back, move_rows
+from lms.people.actions.country_merging import move_back, move_rows
 
 
 @handles(LectureEnded)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from lms.attendance.models.appeals import Appeal, AppealState
 from lms.attendance.models.credits import Outcome
 from lms.attendance.queries.outcomes import corrections_in, written_credits
-from lms.attendance.queries.roster_order import only_invited
+from lms.attendance.queries.roster_query import only_invited
 from lms.catalogue.models import Lecture
 from lms.core.database.session import read_column
 from lms.core.text.translations import TextOf

@@ -29,11 +29,10 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from lms.attendance import rules
 from lms.attendance.models.credits import Correction
-from lms.attendance.models.evidence import AttendanceImport, Beat, Join, Presence, Source
+from lms.attendance.models.evidence import AttendanceImport, Beat, Join, Presence, Source, UnmatchedAttendee
 from lms.attendance.models.groups import GroupSignature, ViewingGroup
-from lms.attendance.models.unmatched import UnmatchedAttendee
 from lms.catalogue.models import Lecture, LectureState
-from lms.catalogue.queries.pauses import list_pauses, pauses_by_lecture
+from lms.catalogue.queries.policies import list_pauses, pauses_by_lecture
 from lms.catalogue.rules import AnyLecture
 from lms.core.database.bulk import among, chunks
 from lms.core.database.session import db, read, read_column, read_value, shared_alias

@@ -10,7 +10,7 @@ from apiflask.fields import Boolean, File, Float, Integer, List, Nested, String
 from apiflask.validators import Length, OneOf
 from marshmallow import ValidationError
 
-from lms.attendance.models.unmatched import MatchMethod
+from lms.attendance.models.evidence import MatchMethod
 from lms.attendance_imports.readers.mapping import FIELDS
 from lms.core.text.i18n import _
 from lms.web.api.api import AnswerSchema, Instant, PageQuery

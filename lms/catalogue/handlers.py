@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lms.catalogue.actions.countries import part_country, unite_country
+from lms.catalogue.actions.naming import part_country, unite_country
 from lms.catalogue.actions.people import end_listings, erase_instructor, move_instructor, return_instructor
 from lms.catalogue.queries.teaching import export_taught
 from lms.core.base.events import (

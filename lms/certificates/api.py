@@ -12,8 +12,9 @@ from lms.catalogue.queries.series import get_series
 from lms.certificates.actions import awards, bundles
 from lms.certificates.queries import certificates, eligibility, holder_downloads
 from lms.certificates.queries.earner_groups import EarnerGroup
-from lms.certificates.responses import NUMBERS, READS, badge_answer, bundle_answer, pdf_answer
 from lms.certificates.schemas import (
+    NUMBERS,
+    READS,
     AskedSchema,
     BundleSchema,
     CertificateListSchema,
@@ -23,6 +24,9 @@ from lms.certificates.schemas import (
     PreviewSchema,
     RevokeSchema,
     ToldSchema,
+    badge_answer,
+    bundle_answer,
+    pdf_answer,
 )
 from lms.core.base.lists import ListRequest
 from lms.core.base.roles import Role

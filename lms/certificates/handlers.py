@@ -6,7 +6,7 @@ from lms.catalogue.queries.lectures import get_lecture
 from lms.certificates.actions import awards
 from lms.certificates.actions.requirements import JOB, add_growth
 from lms.certificates.models import Award
-from lms.certificates.queries import certificates, designs, holder_downloads, progress, requirements
+from lms.certificates.queries import certificates, designs, eligibility, holder_downloads, progress
 from lms.core.background.jobs import request_job
 from lms.core.base.events import (
     CountriesMerged,
@@ -26,7 +26,7 @@ from lms.core.base.events import (
 )
 from lms.core.base.roles import SYSTEM
 from lms.mail.decisions import TIME_TO_STOP
-from lms.people.actions.country_moves import move_back, move_rows
+from lms.people.actions.country_merging import move_back, move_rows
 
 
 @handles(PersonNameCorrected)
@@ -85,7 +85,7 @@ def add_progress(event: ProgressAsked) -> None:
 @handles(RequirementAsked)
 def add_requirement(event: RequirementAsked) -> None:
     """What the certificate of the series requires."""
-    required = requirements.requirements_of([event.series_id], at=event.at).get(event.series_id)
+    required = eligibility.requirements_of([event.series_id], at=event.at).get(event.series_id)
     if required is not None:
         event.required.update(lectures=required.lectures, minutes=required.minutes, percent=required.percent)
 

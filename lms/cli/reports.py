@@ -84,7 +84,7 @@ def report_rebuild() -> None:
 def report_verify() -> None:
     """Recounts every figure and the seats of every series from the rows. Exits with 1 on a difference."""
     from lms.enrolment.queries.seats import seat_differences
-    from lms.nominations.queries.seats import held_seats
+    from lms.nominations.queries.of_country import held_seats
     from lms.reports import recount
     from lms.reports.rules import Slice
 

@@ -26,12 +26,12 @@ from lms.dashboards.queries.teaching import list_given
 from lms.dashboards.queries.waiting import count_waiting
 from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.enrolment.queries.people import country_standing
-from lms.mail import runs
+from lms.mail import outbox
 from lms.mail.kinds import MailKind
 from lms.mail.outbox import post_mails
 from lms.mail.rendering import More
 from lms.nominations.models import NominationState
-from lms.nominations.queries.series import list_series_to_nominate
+from lms.nominations.queries.of_country import list_series_to_nominate
 from lms.people.mail_rows import mail_to
 from lms.people.models import Country, Person, RoleGrant
 from lms.people.queries.access import load_actor
@@ -83,7 +83,7 @@ def _list_due(at: datetime) -> list[tuple[int, Contact, str]]:
         since = (at.astimezone(zone) - HOUR).date()
         if since.weekday() == 0:
             due.append((person_id, contact, f"digest-{since.isoformat()}-{person_id}"))
-    known = runs.begun(key for _person, _contact, key in due) if due else set()
+    known = outbox.begun(key for _person, _contact, key in due) if due else set()
     db.session.rollback()
     return [one for one in due if one[2] not in known]
 
@@ -97,7 +97,7 @@ def _post(person_id: int, contact: Contact, key: str, *, at: datetime) -> bool:
 
 @action
 def _keep(person_id: int, contact: Contact, key: str, content: Mapping[str, Any], *, at: datetime) -> bool:
-    if not runs.begin(key, at=at) or not content or not contact.address:
+    if not outbox.begin(key, at=at) or not content or not contact.address:
         return False
     payload = {"countries": [], "teaching": None, **content}
     post_mails([mail_to(person_id, contact, TEMPLATE, payload, dedupe_key=key, at=at, expires_at=at + 3 * DAY)])

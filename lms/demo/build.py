@@ -1,4 +1,7 @@
-"""Builds the demonstration: the files of `generate`, taken in through the same imports that real files use."""
+"""Says how far a demonstration that is being built has come.
+
+Builds the demonstration: the files of `generate`, taken in through the same imports that real files use.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,6 @@ from lms.demo.jobs import request_recording
 from lms.demo.lectures import go_live, list_speakers, upload_files
 from lms.demo.population import FEWEST, FULL_SCALE
 from lms.demo.programme import load_countries, load_instructors, read_json
-from lms.demo.progress import Progress, Say
 from lms.demo.reading import Files, reading
 from lms.demo.scheduling import enrol, leave_to_answer, prepare_next_year, release_seats, schedule
 from lms.demo.staff import ADMIN, TRAINEE, actor_of, add_signatory, make_staff, prepare_countries, register_twice
@@ -42,6 +44,35 @@ from lms.reports.actions.public import refresh_public_figures
 from lms.reports.actions.snapshots import publish_snapshot
 from lms.reports.models import SnapshotVisibility
 from lms.reports.rules import Slice
+
+Say = Callable[[str], None]
+
+
+class Progress:
+    """One line a phase: what is done, how much of it, and how long it took."""
+
+    def __init__(self, say: Say, *, rewrite: bool) -> None:
+        self.say = say
+        self.rewrite = rewrite
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[Callable[[int, int], None]]:
+        """Times a phase; what is yielded tells how far it is, shown only where a line can be rewritten."""
+        began = time.monotonic()
+        counted = ""
+
+        def tell(done: int, total: int) -> None:
+            nonlocal counted
+            counted = f" {total:,}"
+            if self.rewrite:
+                sys.stdout.write(f"\r  {name}: {done:,} of {total:,}\x1b[K")
+                sys.stdout.flush()
+
+        yield tell
+        if self.rewrite:
+            sys.stdout.write("\r\x1b[K")
+        self.say(f"  {name}:{counted} done in {time.monotonic() - began:.1f} s")
+
 
 MakeApp = Callable[[Config], Flask]
 

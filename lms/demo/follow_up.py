@@ -21,7 +21,7 @@ from lms.attendance.actions.correction_batches import CORRECTIONS, preview_batch
 from lms.attendance.actions.corrections import correct
 from lms.attendance.appeal_rules import AppealInput
 from lms.attendance.models.credits import Outcome
-from lms.attendance.queries.roster_filters import RosterFilter
+from lms.attendance.queries.roster_query import RosterFilter
 from lms.attendance_imports.actions.imports import publish_attendance
 from lms.attendance_imports.actions.staging import stage_attendance
 from lms.core.base.errors import Refused

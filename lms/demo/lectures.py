@@ -11,9 +11,7 @@ from random import Random
 
 import xlsxwriter
 
-from lms.attendance.actions.beats import record_beat
-from lms.attendance.actions.joins import open_join
-from lms.attendance.actions.offline import keep_offline_beats
+from lms.attendance.actions.room import keep_offline_beats, open_join, record_beat
 from lms.attendance.rules import BEAT_SECONDS
 from lms.catalogue.actions.states import start_lecture
 from lms.core.base.roles import SYSTEM

@@ -37,8 +37,7 @@ from lms.messages.actions import confirm_message, save_message, send_due_message
 from lms.messages.models import Audience
 from lms.messages.queries import count_readers, get_series_to_write, held_lectures_of
 from lms.messages.rules import MAX_READERS, WAIT, AudienceInput, MessageInput
-from lms.people.actions.mail_choices import choose_mails, stop_mails
-from lms.people.actions.mails import withhold_mails
+from lms.people.actions.mails import choose_mails, stop_mails, withhold_mails
 from lms.people.models import Account
 from lms.people.queries.persons import find_person_id
 

@@ -24,12 +24,13 @@ from lms.core.base.events import (
 )
 from lms.core.base.roles import SYSTEM
 from lms.enrolment.actions.calendars import delete_address
-from lms.enrolment.actions.countries import part_country, unite_country
 from lms.enrolment.actions.people_changed import (
     leave_all,
+    part_country,
     restore_superseded,
     supersede_duplicates,
     touch_registrations,
+    unite_country,
 )
 from lms.enrolment.calendars import export_of_calendar
 from lms.enrolment.membership import enrolled_ids

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from lms.attendance.actions.joins import open_join
 from lms.attendance.actions.replays import Played, record_played
+from lms.attendance.actions.room import open_join
 from lms.attendance.rules import LOW_DATA_BEAT_SECONDS, Interval, clip
 from lms.catalogue.queries.lectures import get_lecture, get_lecture_to_join
 from lms.core.base.errors import Forbidden, Invalid

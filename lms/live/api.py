@@ -1,30 +1,54 @@
-"""Taking part without a browser: join, then say from time to time that one is there."""
+"""API schemas of the room.
+
+Taking part without a browser: join, then say from time to time that one is there.
+"""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-from apiflask import APIBlueprint
+from apiflask import APIBlueprint, Schema
+from apiflask.fields import Integer, String
+from apiflask.validators import Length
 from flask import Response, current_app, request
 from flask.typing import ResponseReturnValue
 
-from lms.attendance.actions.beats import keep_beat
-from lms.attendance.actions.offline import keep_offline_beats
+from lms.attendance.actions.room import keep_beat, keep_offline_beats
 from lms.core.base.errors import Fault, Invalid
 from lms.core.base.settings import settings
 from lms.core.text.i18n import _
 from lms.core.time import clock
 from lms.live.actions import join_lecture
-from lms.live.schemas import JoinIn, JoinOut, KeptOut
 from lms.live.tokens import make_mark, make_token, read_mark, read_token
-from lms.web.api.api import consumes
+from lms.web.api.api import AnswerSchema, consumes
 from lms.web.api.idempotency import idempotent
 from lms.web.api.openapi import takes
 from lms.web.pages.problems import problem
 from lms.web.request.bodies import body_limit
 from lms.web.request.guards import ANYONE, SIGNED_IN, allow, scope
 from lms.web.request.identity import Unauthenticated, current_actor
+
+
+class JoinIn(Schema):
+    """`email`: another person, by an administrator in a demonstration."""
+
+    email = String(load_default=None, allow_none=True, validate=Length(max=320))
+
+
+class JoinOut(AnswerSchema):
+    """The answer of `join`, which the room page uses too."""
+
+    room_token = String()
+    beat_seconds = Integer()
+    join_url = String(allow_none=True)
+
+
+class KeptOut(AnswerSchema):
+    """How many of the kept heartbeats can be proven, and count."""
+
+    counted = Integer()
+
 
 bp = APIBlueprint("live_api", __name__, url_prefix="/api/v1")
 

@@ -19,9 +19,8 @@ from lms.core.text.punctuation import comma
 from lms.core.time import clock
 from lms.core.time.durations import MINUTE_MS, needed_minutes, tenth_minutes, whole_minutes, with_seconds
 from lms.live.actions import begin_replay, join_lecture, report_played
-from lms.live.played import MAX_PLAYED, read_played
 from lms.live.queries import Audience, Room, RoomSnapshot, can_go_live, get_audience, get_room, get_snapshot
-from lms.live.rules import RoomState
+from lms.live.rules import MAX_PLAYED, RoomState, read_played
 from lms.live.tokens import make_replay_token, make_token, read_replay_token
 from lms.materials.queries import list_files
 from lms.people.queries.countries import country_names

@@ -23,7 +23,7 @@ from sqlalchemy import ColumnElement, and_, func, or_, select, text, update
 
 from lms.core.database.bulk import among
 from lms.core.database.session import action, db
-from lms.mail import runs
+from lms.mail import outbox
 from lms.mail.outbox import IS_NO_SUCH_ADDRESS, MailState, OutboxMail
 from lms.mail.reasons import MailReason, reason_of
 from lms.mail.rendering import mark
@@ -69,7 +69,7 @@ def note_bounce(mail_id: int, bounce: Bounce, *, at: datetime) -> bool:
     The same notification again changes nothing, even if the mail was sent again since. A notification may arrive before
     the mail is marked as sent.
     """
-    if not runs.begin(f"bounce-{mail_id}-{bounce.digest}", at=at):
+    if not outbox.begin(f"bounce-{mail_id}-{bounce.digest}", at=at):
         return False
     was_sent = or_(
         OutboxMail.state == MailState.SENT, and_(OutboxMail.state == MailState.QUEUED, OutboxMail.attempts > 0)

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, case, func, select
 
 from lms.attendance.models.credits import Outcome
-from lms.attendance.queries.roster_filters import RosterFilter, count_matching, filtered
+from lms.attendance.queries.roster_query import RosterFilter, count_matching, filtered
 from lms.catalogue.models import Lecture, LectureState, Series
 from lms.catalogue.queries.lectures import find_lecture, list_lectures
 from lms.catalogue.queries.series import get_series

@@ -26,7 +26,6 @@ from lms.nominations.actions.profile_requests import ask_to_confirm
 from lms.nominations.models import OPEN, Decision, Nomination, NominationState
 from lms.nominations.queries.listing import NominationFilter, find_nominated, get_nomination, list_page
 from lms.nominations.queries.profile_requests import answers_about
-from lms.nominations.responses import letter_response
 from lms.nominations.rules import MAX_LETTER_MB, may_nominate
 from lms.nominations.schemas import (
     DecidedOut,
@@ -38,6 +37,7 @@ from lms.nominations.schemas import (
     NominationOut,
     NominationPage,
     ProfileChangesOut,
+    letter_response,
 )
 from lms.nominations.schemas import NominationQuery as Query
 from lms.people.actions.files import NOMINEE_COLUMNS, PersonRow, StagedPeople, stage_people

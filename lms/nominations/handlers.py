@@ -14,10 +14,9 @@ from lms.core.base.events import (
 )
 from lms.nominations.actions.countries import part_country, unite_country
 from lms.nominations.actions.forgetting import forget_person
-from lms.nominations.queries.export import export_of_person
 from lms.nominations.queries.listing import letter_keys
+from lms.nominations.queries.of_country import export_of_person, nominee_names
 from lms.nominations.queries.profile_requests import requests_of_person
-from lms.nominations.queries.seats import nominee_names
 
 
 @handles(PeopleMerged)

@@ -1,15 +1,27 @@
-"""The objects of the API: nominations, in and out, and decisions on them."""
+"""The objects of the API: nominations, in and out, and decisions on them.
+
+The response that delivers a letter of endorsement, for the page and the API.
+"""
 
 from __future__ import annotations
+
+from urllib.parse import quote
 
 from apiflask import Schema
 from apiflask.fields import Boolean, Dict, Enum, Integer, List, Nested, String
 from apiflask.validators import Length
+from flask import Response, request, send_file
 
 from lms.batches.models import BatchStage
+from lms.core.base.errors import NotFound
+from lms.core.base.roles import Actor
+from lms.core.storage import files
 from lms.core.text.i18n import find_translated
+from lms.materials.file_kinds import MIME_TYPES
+from lms.materials.rules import plain_name
 from lms.nominations.models import DecidedState, Decision, NominationState, ProfileField
-from lms.nominations.rules import MAX_REASON
+from lms.nominations.queries.listing import get_nomination
+from lms.nominations.rules import MAX_REASON, may_nominate
 from lms.people.models import Gender, Sector
 from lms.web.api.api import AnswerSchema, ImportAnswerOut, Instant, PageQuery
 
@@ -171,3 +183,25 @@ class DecisionsOut(AnswerSchema):
 
     items = List(Nested(DecisionOut))
     next = String(allow_none=True)
+
+
+def letter_response(public_id: str, *, by: Actor) -> Response:
+    """The letter of a nomination as an attachment, for those who nominate for its country.
+
+    Raises NotFound, also where the nomination has no letter.
+    """
+    nomination = get_nomination(public_id, by=by)
+    if not may_nominate(by, nomination.country_id):  # a reporter sees the nominations of all countries
+        raise NotFound
+    opened = files.reading(nomination.letter_key) if nomination.letter_key else None
+    if opened is None or nomination.letter_type is None or nomination.letter_name is None:
+        raise NotFound
+    answer: Response = send_file(opened[0], MIME_TYPES[nomination.letter_type], conditional=False)
+    answer.content_length = opened[1]
+    plain = plain_name(nomination.letter_name, nomination.letter_type)
+    whole = quote(nomination.letter_name, safe="")
+    answer.headers["Content-Disposition"] = f"attachment; filename={plain}; filename*=UTF-8''{whole}"  # RFC 6266
+    answer.headers["Content-Security-Policy"] = "default-src 'none'; sandbox; frame-ancestors 'none'"
+    answer.headers["Cache-Control"] = "private, no-store"
+    answer.make_conditional(request)
+    return answer

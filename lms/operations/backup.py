@@ -28,8 +28,7 @@ from lms.core.storage.last_backup import note_backup
 from lms.core.text.i18n import english as _
 from lms.operations import manifest
 from lms.operations.databases import FILE_NAMES, Tell, copy_to, count_rows, kind_of, one_moment
-from lms.operations.figures import headline
-from lms.operations.manifest import FileEntry, Manifest
+from lms.operations.manifest import FileEntry, Manifest, headline
 from lms.version import build_version
 
 JOURNAL = "journal.jsonl"

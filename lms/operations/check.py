@@ -1,12 +1,18 @@
-"""`lms check`: everything that can be looked at without changing anything, a line each."""
+"""`lms check`: everything that can be looked at without changing anything, a line each.
+
+The status page: what `lms check` finds, what needs doing first.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import psycopg
 from sqlalchemy.exc import DBAPIError
 
+from lms.core.base.errors import Forbidden
+from lms.core.base.roles import Actor
 from lms.core.database.session import reason_of
 from lms.core.text.i18n import english as _
 from lms.operations.checks import certificates, database, machines, service, stored_files
@@ -96,3 +102,31 @@ def _findings(run_check: Check, context: CheckContext) -> Iterator[Finding]:
         is_database = isinstance(error, DBAPIError | psycopg.Error)
         text = reason_of(error) if is_database else " ".join(f"{type(error).__name__}: {error}".split())[:300]
         yield fault(about, text, _("Fix this first, then run `lms check` again."))
+
+
+_ORDER = (Level.FAULT, Level.WARNING, Level.OK)
+
+
+@dataclass(frozen=True)
+class StatusRow:
+    """One thing that needs action or watching, or all that is fine with one part of the service."""
+
+    part: str
+    level: Level
+    texts: Sequence[str]
+    remedy: str
+
+
+def status_rows(context: CheckContext, *, by: Actor) -> list[StatusRow]:
+    """The rows of the page, the worst first. Raises Forbidden for all but administrators."""
+    if not by.is_administrator:
+        raise Forbidden
+    rows: list[StatusRow] = []
+    fine: dict[str, list[str]] = {}
+    for finding in check_for_page(context):
+        if finding.level is Level.OK:
+            fine.setdefault(finding.about, []).append(finding.text)
+        else:
+            rows.append(StatusRow(finding.about, finding.level, [finding.text], finding.remedy))
+    rows += [StatusRow(part, Level.OK, texts, "") for part, texts in fine.items()]
+    return sorted(rows, key=lambda row: _ORDER.index(row.level))

@@ -1,4 +1,7 @@
-"""The manifest of a backup: what is in it, with the checksum of each file and the figures as at its moment."""
+"""The manifest of a backup: what is in it, with the checksum of each file and the figures as at its moment.
+
+The headline figures, to compare a restored database with its backup.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,15 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
 from lms.core.base.errors import Refused
+from lms.core.base.roles import Actor
 from lms.core.text.i18n import english as _
+from lms.reports.queries.figures import count
+from lms.reports.rules import Slice
 
 NAME = "manifest.json"
 FORMAT = 1
@@ -132,3 +139,8 @@ def files_in(folder: Path) -> Iterator[str]:
     for path in sorted(folder.rglob("*")):
         if path.is_file():
             yield path.relative_to(folder).as_posix()
+
+
+def headline(*, by: Actor, at: datetime) -> dict[str, Any]:
+    """All figures of everything, by name."""
+    return dict(count(Slice(), by=by, at=at).totals.as_json())

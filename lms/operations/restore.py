@@ -32,9 +32,8 @@ from lms.operations import databases, manifest
 from lms.operations.aftermath import Stopped, stop_what_was_under_way
 from lms.operations.backup import JOURNAL, LEFT_OUT
 from lms.operations.databases import FILE_NAMES, Tell, kind_of
-from lms.operations.figures import headline
 from lms.operations.initialise import prepare
-from lms.operations.manifest import Manifest
+from lms.operations.manifest import Manifest, headline
 from lms.operations.replay import replay
 
 _FILES = "files/"

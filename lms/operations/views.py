@@ -16,9 +16,9 @@ from lms.core.base.settings import settings
 from lms.core.time import clock
 from lms.dashboards import work
 from lms.dashboards.queries.administration import failed_jobs, list_jobs
+from lms.operations.check import StatusRow, status_rows
 from lms.operations.checks.model import CheckContext, Level
 from lms.operations.machines import facts_of
-from lms.operations.status import StatusRow, status_rows
 from lms.web.request.guards import allow
 from lms.web.request.identity import current_actor
 

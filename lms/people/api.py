@@ -19,8 +19,7 @@ from lms.people.actions.factors import check_otp
 from lms.people.actions.merging import merge_checked, undo_merge
 from lms.people.actions.persons import change_profile
 from lms.people.queries.access import load_actor
-from lms.people.queries.duplicates import find_duplicates
-from lms.people.queries.merges import get_merge
+from lms.people.queries.duplicates import find_duplicates, get_merge
 from lms.people.queries.persons import Profile, person_id_of, profile_of
 from lms.people.schemas import (
     DifferentOut,

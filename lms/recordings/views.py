@@ -1,4 +1,7 @@
-"""Pages of recordings for staff: one of each lecture, and the administrators' list of all."""
+"""Pages of recordings for staff: one of each lecture, and the administrators' list of all.
+
+Forms of a recording.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ from typing import Any
 
 from flask import Blueprint, Flask, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_wtf.file import FileField
+from wtforms import BooleanField, HiddenField, StringField, TextAreaField
 
 from lms.attendance.queries.sessions import awaiting_report
 from lms.catalogue.models import LectureState
@@ -18,6 +23,7 @@ from lms.core.storage.programs import find_ffmpeg
 from lms.core.text.i18n import _, _l, _lp, _n
 from lms.core.time import clock
 from lms.mail.stops import register_outdated
+from lms.materials.forms import FileOrUpload
 from lms.materials.resumable_uploads import PIECE_BYTES, discard_upload, list_unfinished
 from lms.materials.upload_answers import (
     answer_begin,
@@ -29,7 +35,6 @@ from lms.materials.upload_answers import (
     wants_json,
 )
 from lms.recordings import actions, uploads
-from lms.recordings.forms import ChaptersForm, RecordingUploadForm, TrimForm
 from lms.recordings.queries import (
     KINDS,
     RecordingRow,
@@ -344,3 +349,24 @@ def keep() -> ResponseReturnValue:
             _n("%(num)s recording follows the rule again.", "%(num)s recordings follow the rule again.", count), "done"
         )
     return redirect(view.here(), 303)
+
+
+class TrimForm(BaseForm):
+    """Where the replay starts and ends. `is_short_accepted`: although it then counts for nobody."""
+
+    start = StringField(_lp("beginning", "Start"))
+    end = StringField(_l("End"))
+    is_short_accepted = BooleanField(_l("Save it, although it then counts for nobody"))
+
+
+class ChaptersForm(BaseForm):
+    """Chapters, one on a line."""
+
+    chapters = TextAreaField(_l("Chapters"))
+
+
+class RecordingUploadForm(BaseForm):
+    """A recording made elsewhere, or the upload in pieces that it came in."""
+
+    file = FileField(_l("Recording"), [FileOrUpload(_l("Select a file."))])
+    upload = HiddenField()

@@ -11,7 +11,7 @@ from lms.core.base.events import (
     StoredFilesAsked,
     handles,
 )
-from lms.people.actions.country_moves import move_back, move_rows
+from lms.people.actions.country_merging import move_back, move_rows
 from lms.reports.actions.exports import forget_exports
 from lms.reports.actions.saved import forget_person, tell_names_apart
 from lms.reports.models import OpeningRow

@@ -1,4 +1,7 @@
-"""Pages for the speakers of a lecture, and their pictures."""
+"""Pages for the speakers of a lecture, and their pictures.
+
+Forms for speakers.
+"""
 
 from __future__ import annotations
 
@@ -7,20 +10,21 @@ from typing import Any
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, send_file, url_for
 from flask.typing import ResponseReturnValue
+from flask_wtf.file import FileField
+from wtforms import BooleanField, StringField, TextAreaField
 
 from lms.catalogue.models import Lecture
 from lms.core.base.errors import Forbidden, NotFound
 from lms.core.base.roles import Role
 from lms.core.storage import files
-from lms.core.text.i18n import _
+from lms.core.text.i18n import _, _l, _lp
 from lms.core.time import clock
 from lms.people.models import Person
 from lms.speakers import actions, queries
 from lms.speakers.actions import SpeakerInput
-from lms.speakers.forms import SpeakerForm, SpeakerTextsForm
 from lms.speakers.portraits import MAX_BYTES
-from lms.web.forms.forms import whole
-from lms.web.forms.languages import languages_page
+from lms.web.forms.forms import BaseForm, whole
+from lms.web.forms.languages import TextsForm, languages_page
 from lms.web.request.bodies import FORM_BYTES, body_limit
 from lms.web.request.guards import ANYONE, allow
 from lms.web.request.identity import current_actor
@@ -216,3 +220,21 @@ def picture(speaker_id: str) -> ResponseReturnValue:
         answer.headers["Cache-Control"] = f"public, max-age={int(PICTURE_KEPT.total_seconds())}"
     answer.make_conditional(request)
     return answer
+
+
+class SpeakerForm(BaseForm):
+    """What the public reads of a speaker."""
+
+    full_name = StringField(_lp("person", "Name"))
+    native_name = StringField(_l("Name in native script"))
+    position = StringField(_l("Position and organisation"))
+    about = TextAreaField(_l("About the speaker"))
+    picture = FileField(_l("Picture"))
+    without_picture = BooleanField(_l("Remove the picture"))
+
+
+class SpeakerTextsForm(TextsForm):
+    """What the public reads of a speaker, in one language."""
+
+    position = StringField(_l("Position and organisation"))
+    about = TextAreaField(_l("About the speaker"))

@@ -11,7 +11,7 @@ from lms.catalogue.actions.lectures import locked_lecture
 from lms.catalogue.actions.pauses import resume_lecture
 from lms.catalogue.actions.states import start_lecture
 from lms.catalogue.models import Lecture, LectureState
-from lms.catalogue.queries.pauses import find_pause
+from lms.catalogue.queries.policies import find_pause
 from lms.catalogue.rules import check_can_edit_lecture
 from lms.core.base.errors import Refused
 from lms.core.base.events import RecordingCompleted, publish

@@ -12,7 +12,7 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import contains_eager
 
 from lms.catalogue.models import Lecture
-from lms.catalogue.queries.pauses import list_pauses
+from lms.catalogue.queries.policies import list_pauses
 from lms.catalogue.rules import may_edit_lecture
 from lms.core.base.errors import NotFound
 from lms.core.base.settings import settings

@@ -13,7 +13,7 @@ from flask import Blueprint, Response, current_app, jsonify, request, send_file,
 from flask.typing import ResponseReturnValue
 
 from lms.catalogue.actions.pauses import pause_lecture
-from lms.catalogue.queries.pauses import find_pause
+from lms.catalogue.queries.policies import find_pause
 from lms.core.base.errors import DomainError, Forbidden, Gone, Invalid, NotFound
 from lms.core.storage import files
 from lms.core.text.i18n import _

@@ -10,12 +10,11 @@ from typing import NamedTuple
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from lms.attendance.actions.beats import record_beat
 from lms.attendance.actions.corrections import correct
-from lms.attendance.actions.joins import open_join
 from lms.attendance.actions.replays import credit_due_replays, record_played
+from lms.attendance.actions.room import open_join, record_beat
 from lms.attendance.models.credits import Outcome
-from lms.attendance.models.unmatched import UnmatchedAttendee
+from lms.attendance.models.evidence import UnmatchedAttendee
 from lms.attendance_imports.actions.imports import publish_attendance
 from lms.attendance_imports.actions.resolution import resolve_attendee, undo_decision
 from lms.attendance_imports.actions.staging import stage_attendance

@@ -9,10 +9,9 @@ import pytest
 from sqlalchemy import event, func, select, update
 
 from lms.attendance.actions import corrections
-from lms.attendance.actions.beats import record_beat
 from lms.attendance.actions.credits import credit_lecture
-from lms.attendance.actions.joins import open_join
 from lms.attendance.actions.people import erase_evidence
+from lms.attendance.actions.room import open_join, record_beat
 from lms.attendance.models.credits import Credit, Outcome
 from lms.attendance.models.evidence import Beat, Source
 from lms.attendance.queries import viewers
@@ -26,7 +25,7 @@ from lms.attendance.queries.roster import (
     roster,
     roster_totals,
 )
-from lms.attendance.queries.roster_filters import RosterFilter
+from lms.attendance.queries.roster_query import RosterFilter
 from lms.attendance.queries.viewers import count_viewers
 from lms.attendance_imports.actions.imports import drop_kept, keep_file, publish_kept
 from lms.attendance_imports.queries.imports import kept_row

@@ -12,8 +12,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from lms.attendance.models.appeals import Appeal, AppealState
-from lms.attendance.models.closings import Closing
-from lms.attendance.models.credits import Correction, Outcome
+from lms.attendance.models.credits import Closing, Correction, Outcome
 from lms.attendance_imports.actions.imports import publish_attendance
 from lms.attendance_imports.actions.staging import stage_attendance
 from lms.core.base.roles import SYSTEM

@@ -11,8 +11,7 @@ from sqlalchemy import select
 from lms.attendance.actions.closing import close_attendance, reopen_attendance
 from lms.attendance.actions.corrections import correct
 from lms.attendance.actions.credits import credit_lecture
-from lms.attendance.models.closings import Closing
-from lms.attendance.models.credits import Outcome
+from lms.attendance.models.credits import Closing, Outcome
 from lms.attendance.models.evidence import Presence, Source
 from lms.attendance_imports.actions.imports import publish_attendance
 from lms.attendance_imports.actions.staging import stage_attendance

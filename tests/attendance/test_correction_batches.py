@@ -16,7 +16,7 @@ from lms.attendance.appeal_rules import AppealInput
 from lms.attendance.models.appeals import Appeal, AppealState
 from lms.attendance.models.credits import Correction, Outcome
 from lms.attendance.queries.roster import roster
-from lms.attendance.queries.roster_filters import RosterFilter
+from lms.attendance.queries.roster_query import RosterFilter
 from lms.batches.kinds import BatchView
 from lms.batches.models import EntryState
 from lms.core.base.errors import Invalid, NotFound, Refused

@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from lms.attendance.actions import corrections
-from lms.attendance.actions.beats import record_beat
 from lms.attendance.actions.credits import credit_lecture
-from lms.attendance.actions.joins import open_join
+from lms.attendance.actions.room import open_join, record_beat
 from lms.attendance.models.credits import Credit, Outcome
 from lms.attendance_imports.actions.imports import publish_attendance
 from lms.attendance_imports.actions.staging import stage_attendance

@@ -20,7 +20,7 @@ from lms.enrolment.notices import tell_lecture
 from lms.mail.kinds import MailKind
 from lms.mail.outbox import OutboxMail
 from lms.mail.sending import send_due
-from lms.people.actions.mail_choices import choose_mails
+from lms.people.actions.mails import choose_mails
 from lms.people.models import Person
 from tests.attendance.conftest import count_statements
 from tests.factories import Make

@@ -18,7 +18,7 @@ from lms.attendance.notices import tell_recording
 from lms.attendance.queries.correction_batches import preview_of
 from lms.attendance.queries.persons import attendance_of_person
 from lms.attendance.queries.roster import EVERYBODY, get_roster_page, roster, roster_totals
-from lms.attendance.queries.roster_filters import RosterFilter
+from lms.attendance.queries.roster_query import RosterFilter
 from lms.core.base.lists import ListRequest
 from lms.core.base.roles import SYSTEM, Actor
 from lms.core.database.session import action, db

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import event
 
 from lms.attendance.queries import roster as queries
-from lms.attendance.queries.roster_order import _TABLES, STAMP, roster_order
+from lms.attendance.queries.roster_query import _TABLES, STAMP, roster_order
 from lms.catalogue.queries.lectures import get_lecture
 from lms.core.base.lists import ListRequest
 from lms.core.base.roles import SYSTEM

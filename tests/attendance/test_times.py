@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from lms.attendance.actions.beats import record_beat
 from lms.attendance.actions.closing import close_attendance
-from lms.attendance.actions.joins import open_join
+from lms.attendance.actions.room import open_join, record_beat
 from lms.attendance.actions.times import confirm_times
 from lms.attendance.models.credits import Credit, Outcome
 from lms.attendance.models.evidence import Source

@@ -17,8 +17,7 @@ from sqlalchemy import func, select
 
 from lms.attendance.actions.closing import close_attendance
 from lms.attendance.actions.times import confirm_times
-from lms.attendance.models.evidence import Presence
-from lms.attendance.models.unmatched import UnmatchedAttendee
+from lms.attendance.models.evidence import Presence, UnmatchedAttendee
 from lms.attendance.queries.times import preview_times
 from lms.attendance_imports.actions import imports
 from lms.attendance_imports.actions.imports import (
@@ -29,8 +28,7 @@ from lms.attendance_imports.actions.imports import (
     publish_kept,
 )
 from lms.attendance_imports.actions.resolution import resolve_attendee
-from lms.attendance_imports.actions.staged_files import StagedFile
-from lms.attendance_imports.actions.staging import stage_attendance
+from lms.attendance_imports.actions.staging import StagedFile, stage_attendance
 from lms.attendance_imports.queries import matching
 from lms.attendance_imports.queries.imports import kept_row, waiting_keys
 from lms.attendance_imports.queries.matching import match_again, match_rows

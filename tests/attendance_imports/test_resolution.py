@@ -13,8 +13,7 @@ from sqlalchemy import func, select
 from lms.attendance.actions.closing import close_attendance, reopen_attendance
 from lms.attendance.actions.credits import credit_lecture
 from lms.attendance.models.credits import Credit, Outcome
-from lms.attendance.models.evidence import Presence
-from lms.attendance.models.unmatched import MatchMethod, Resolution, UnmatchedAttendee
+from lms.attendance.models.evidence import MatchMethod, Presence, Resolution, UnmatchedAttendee
 from lms.attendance_imports.actions.resolution import ResolutionResult, accept_strong, resolve_attendee, undo_decision
 from lms.attendance_imports.queries.review import Unknown, find_people, list_strong, review_page
 from lms.catalogue.models import WalkIns

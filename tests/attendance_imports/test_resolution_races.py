@@ -12,7 +12,7 @@ from apiflask import APIFlask
 from sqlalchemy import func, select
 
 from lms.attendance.models.credits import Credit
-from lms.attendance.models.unmatched import Resolution, UnmatchedAttendee
+from lms.attendance.models.evidence import Resolution, UnmatchedAttendee
 from lms.attendance_imports.actions import resolution
 from lms.attendance_imports.actions.imports import publish_attendance
 from lms.attendance_imports.actions.resolution import resolve_attendee

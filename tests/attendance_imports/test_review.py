@@ -12,8 +12,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from lms.attendance.models.credits import Credit
-from lms.attendance.models.evidence import Source
-from lms.attendance.models.unmatched import UnmatchedAttendee
+from lms.attendance.models.evidence import Source, UnmatchedAttendee
 from lms.attendance.queries.persons import attendance_of_person
 from lms.attendance.queries.roster import get_row
 from lms.core.database.session import db

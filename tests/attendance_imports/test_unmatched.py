@@ -9,8 +9,7 @@ from sqlalchemy import select
 
 from lms.attendance.actions.credits import credit_lecture
 from lms.attendance.models.credits import Outcome
-from lms.attendance.models.evidence import Presence, Source
-from lms.attendance.models.unmatched import MatchMethod, Resolution, UnmatchedAttendee
+from lms.attendance.models.evidence import MatchMethod, Presence, Resolution, Source, UnmatchedAttendee
 from lms.attendance.queries.outcomes import counted_ms
 from lms.attendance.queries.persons import attendance_of_person, export_of_person
 from lms.attendance.queries.roster import get_row, presence_curve, roster, roster_totals

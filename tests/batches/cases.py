@@ -12,7 +12,7 @@ from sqlalchemy import Select, func, select
 from lms.attendance.actions import correction_batches
 from lms.attendance.models.credits import Correction, Outcome
 from lms.attendance.queries.roster import roster
-from lms.attendance.queries.roster_filters import RosterFilter
+from lms.attendance.queries.roster_query import RosterFilter
 from lms.batches.kinds import BatchView, Kind
 from lms.core.base.roles import SYSTEM, Actor
 from lms.core.database.audit import AuditEntry

@@ -24,7 +24,7 @@ from lms.catalogue.actions.states import (
 )
 from lms.catalogue.models import Lecture, LecturePause, Series
 from lms.catalogue.queries.lectures import list_changes
-from lms.catalogue.queries.pauses import find_pause, list_ended_pauses, list_pauses
+from lms.catalogue.queries.policies import find_pause, list_ended_pauses, list_pauses
 from lms.catalogue.rules import length_ms
 from lms.core.base.errors import Forbidden, Invalid, NotFound, Refused
 from lms.core.base.roles import Actor

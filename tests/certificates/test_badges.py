@@ -28,7 +28,7 @@ from lms.certificates import keys, numbers, public_keys
 from lms.certificates.badges import baking, vc_jwt
 from lms.certificates.badges import credential as badges
 from lms.certificates.badges import status_list as status
-from lms.certificates.badges.check import BadgeCheck, read_credential
+from lms.certificates.badges.vc_jwt import BadgeCheck, read_credential
 from lms.core.base.roles import SYSTEM
 from tests.certificates.conftest import Programme
 

@@ -31,7 +31,7 @@ from lms.enrolment.models import Enrolment
 from lms.mail.kinds import MailKind
 from lms.mail.outbox import ALL_SERIES, OutboxMail
 from lms.mail.sending import send_due
-from lms.people.actions.mail_choices import choose_mails
+from lms.people.actions.mails import choose_mails
 from lms.people.actions.merging import merge_people
 from lms.people.actions.persons import change_profile, confirm_name
 from lms.people.actions.privacy import erase_person

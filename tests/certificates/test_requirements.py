@@ -30,7 +30,7 @@ from lms.enrolment.models import Enrolment, EnrolmentSource, EnrolmentStatus
 from lms.enrolment.queries.people import export_of_person
 from lms.mail.kinds import MailKind
 from lms.mail.outbox import MailState, OutboxMail
-from lms.people.actions.mail_choices import choose_mails
+from lms.people.actions.mails import choose_mails
 from tests.certificates.conftest import BEGAN, Programme
 from tests.certificates.test_progress import with_addresses
 from tests.factories import Make

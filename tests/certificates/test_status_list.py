@@ -14,7 +14,7 @@ from lms.catalogue.models import CertificateKind
 from lms.certificates import keys, numbers
 from lms.certificates.actions import awards
 from lms.certificates.badges import status_list, vc_jwt
-from lms.certificates.badges.check import read_credential
+from lms.certificates.badges.vc_jwt import read_credential
 from lms.certificates.models import Certificate, StatusList
 from lms.core.base.errors import NotFound
 from lms.core.base.roles import SYSTEM, Actor

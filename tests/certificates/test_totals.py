@@ -13,7 +13,7 @@ from lms.catalogue.models import CertificateKind, Series
 from lms.certificates.actions import awards
 from lms.certificates.queries.earner_groups import EarnerGroup
 from lms.certificates.queries.eligibility import preview
-from lms.certificates.queries.totals import Totals, totals_of_series
+from lms.certificates.queries.progress import Totals, totals_of_series
 from lms.core.base.errors import Forbidden
 from lms.core.base.roles import ANONYMOUS, SYSTEM
 from lms.core.database.session import action, db

@@ -29,7 +29,7 @@ PUBLIC = {
     "lms/dashboards/schemas.py",
     "lms/nominations/schemas.py",
     "lms/people/models.py",
-    "lms/people/queries/merges.py",
+    "lms/people/queries/duplicates.py",
     "lms/people/schemas.py",
 }
 """Modules whose fields of that name are columns of the database or part of the API."""

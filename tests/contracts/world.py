@@ -28,10 +28,10 @@ from lms.attendance.actions.appeals import file_appeal
 from lms.attendance.actions.closing import close_attendance
 from lms.attendance.actions.correction_batches import CORRECTIONS, preview_batch
 from lms.attendance.actions.corrections import correct
-from lms.attendance.actions.joins import open_join
+from lms.attendance.actions.room import open_join
 from lms.attendance.appeal_rules import AppealInput
 from lms.attendance.models.credits import Correction, Outcome
-from lms.attendance.queries.roster_filters import RosterFilter
+from lms.attendance.queries.roster_query import RosterFilter
 from lms.attendance_imports.actions.imports import keep_file, publish_attendance
 from lms.attendance_imports.actions.resolution import resolve_attendee
 from lms.attendance_imports.actions.staging import stage_attendance

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from lms.attendance.actions.beats import record_beat
 from lms.attendance.actions.closing import close_attendance, reopen_attendance
 from lms.attendance.actions.corrections import correct
 from lms.attendance.actions.reminders import post_due_reminders
 from lms.attendance.actions.replays import credit_due_replays
+from lms.attendance.actions.room import record_beat
 from lms.attendance.models.credits import Outcome
 from lms.catalogue.actions.pauses import pause_lecture, resume_lecture
 from lms.catalogue.actions.states import (

@@ -8,8 +8,7 @@ from datetime import timedelta
 import pytest
 from flask.testing import FlaskClient
 
-from lms.attendance.models.evidence import Presence, Source
-from lms.attendance.models.unmatched import UnmatchedAttendee
+from lms.attendance.models.evidence import Presence, Source, UnmatchedAttendee
 from lms.catalogue.models import Lecture, LectureState
 from lms.core.database.session import action, db
 from lms.core.time import clock

@@ -23,7 +23,7 @@ from lms.enrolment.actions.places import enrol, withdraw
 from lms.enrolment.models import CountryQuota, Enrolment
 from lms.enrolment.queries.seats import seat_differences
 from lms.nominations.models import Nomination, NominationState
-from lms.nominations.queries.seats import held_seats
+from lms.nominations.queries.of_country import held_seats
 from lms.people.actions.countries import add_country, set_partnerships
 from lms.people.actions.country_merging import merge_countries, settle_country_merges, undo_country_merge
 from lms.people.models import Country, CountryMerge, CountryMove, Partnership, Person, PersonCountry, RoleGrant

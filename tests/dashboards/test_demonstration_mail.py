@@ -11,7 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from lms.core.time import clock
-from lms.dashboards.queries.demonstration import latest_mails
+from lms.dashboards.queries.help import latest_mails
 from lms.mail import rendering, sending
 from tests.factories import Make
 from tests.forms import token_in

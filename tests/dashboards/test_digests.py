@@ -13,7 +13,7 @@ from lms.core.database.session import db
 from lms.dashboards.digests import post_due_digests
 from lms.mail.kinds import MailKind
 from lms.mail.outbox import OutboxMail
-from lms.people.actions.mail_choices import choose_mails
+from lms.people.actions.mails import choose_mails
 from lms.people.models import Person
 from tests.factories import Make
 

@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 from lms.attendance_imports.readers.child_process import parse_report as read_report
 from lms.core.time import clock
 from lms.core.time.durations import MINUTE_MS
-from lms.dashboards.views.file_templates import TEMPLATES
+from lms.dashboards.views.service import TEMPLATES
 from lms.enrolment.quota_files import stage_quota_file
 from lms.people.actions.files import NOMINEE_COLUMNS, stage_people
 from lms.reports.actions.opening_balances import stage_opening

@@ -18,7 +18,7 @@ from lms.enrolment.quota_files import QuotaRow, StagedQuotas
 from lms.enrolment.quotas import set_quotas
 from lms.nominations.actions.nominating import nominate
 from lms.nominations.models import NominationState
-from lms.nominations.queries.series import CountrySeries
+from lms.nominations.queries.of_country import CountrySeries
 from lms.people.actions.files import PersonRow
 from lms.people.models import Person
 from lms.people.queries.countries import get_country

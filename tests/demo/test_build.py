@@ -16,11 +16,9 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from lms.app import create_app
 from lms.attendance.models.appeals import Appeal, AppealState
-from lms.attendance.models.closings import Closing
-from lms.attendance.models.credits import Correction, Credit, Outcome
-from lms.attendance.models.evidence import Beat, Source
+from lms.attendance.models.credits import Closing, Correction, Credit, Outcome
+from lms.attendance.models.evidence import Beat, Source, UnmatchedAttendee
 from lms.attendance.models.groups import Entered, GroupEntry, GroupSignature, ViewingGroup
-from lms.attendance.models.unmatched import UnmatchedAttendee
 from lms.attendance.presence import viewers
 from lms.attendance.queries.appeals import count_open_appeals
 from lms.attendance.queries.sessions import unconfirmed_lectures
@@ -37,7 +35,7 @@ from lms.core.base.settings import resource
 from lms.core.database.session import db
 from lms.core.storage import files
 from lms.core.time import clock
-from lms.dashboards.queries.earning import find_next_to_earn
+from lms.dashboards.queries.waiting import find_next_to_earn
 from lms.demo import mails, nominations
 from lms.demo.build import add_rest, ensure
 from lms.demo.folder import FolderMark, Rest, find_mark, set_mark
@@ -63,15 +61,15 @@ from lms.materials.models import Audience, FileDownloads, LectureFile
 from lms.messages.models import Message, MessageState
 from lms.messages.queries import progress_of
 from lms.nominations.models import Nomination, NominationState, RequestedChange
-from lms.nominations.queries.seats import held_seats
+from lms.nominations.queries.of_country import held_seats
 from lms.people.actions.accounts import check_password
 from lms.people.actions.files import stage_people
 from lms.people.models import MailChoice, Person, PersonMerge
 from lms.people.queries.access import load_actor
 from lms.people.queries.countries import get_country, listed_country, notice_in
 from lms.people.queries.duplicates import list_pairs
+from lms.people.queries.mails import count_stopped
 from lms.people.queries.persons import find_person_by_email
-from lms.people.queries.stopped_addresses import count_stopped
 from lms.reports.queries.figures import public_totals, totals
 from lms.reports.queries.snapshots import list_snapshots
 from lms.reports.rules import Slice

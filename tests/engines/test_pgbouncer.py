@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from sqlalchemy import func, select, text
 
-from lms.attendance.actions.joins import open_join
+from lms.attendance.actions.room import open_join
 from lms.catalogue.models import LectureState
 from lms.config import Config
 from lms.core.background.signals import JOBS, Listener

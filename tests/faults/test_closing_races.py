@@ -17,8 +17,7 @@ from lms.attendance.actions.closing import close_attendance, reopen_attendance
 from lms.attendance.actions.corrections import correct
 from lms.attendance.appeal_rules import AppealInput
 from lms.attendance.models.appeals import Appeal, AppealState
-from lms.attendance.models.closings import Closing
-from lms.attendance.models.credits import Correction, Credit, Outcome
+from lms.attendance.models.credits import Closing, Correction, Credit, Outcome
 from lms.attendance.models.evidence import Presence
 from lms.attendance_imports.actions.imports import publish_attendance
 from lms.attendance_imports.actions.staging import stage_attendance

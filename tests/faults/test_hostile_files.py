@@ -17,7 +17,7 @@ from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lms.attendance.actions.joins import open_join
+from lms.attendance.actions.room import open_join
 from lms.attendance_imports.readers.reading import read_report
 from lms.catalogue.models import LectureState
 from lms.core.base.errors import DomainError

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, update
 
-from lms.attendance.actions.joins import open_join
+from lms.attendance.actions.room import open_join
 from lms.attendance.models.credits import Credit, Outcome
 from lms.attendance.models.evidence import Beat, Source
 from lms.catalogue.models import CertificateKind, LectureState, Policy, Series

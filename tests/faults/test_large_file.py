@@ -12,8 +12,7 @@ import pytest
 from sqlalchemy import event, func, select
 from sqlalchemy.engine import Connection, Engine
 
-from lms.attendance.actions.beats import keep_beat
-from lms.attendance.actions.joins import open_join
+from lms.attendance.actions.room import keep_beat, open_join
 from lms.attendance.models.credits import Credit
 from lms.attendance.models.evidence import Beat, Presence
 from lms.attendance_imports.actions.imports import keep_file, publish_kept

@@ -7,8 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from lms.attendance.actions.beats import record_beat
-from lms.attendance.actions.joins import open_join
+from lms.attendance.actions.room import open_join, record_beat
 from lms.catalogue.queries.lectures import list_lectures
 from lms.core.base.roles import SYSTEM
 from lms.core.time import clock

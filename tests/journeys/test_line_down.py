@@ -10,7 +10,7 @@ from itertools import groupby
 import pytest
 from sqlalchemy import select
 
-from lms.attendance.actions.joins import open_join
+from lms.attendance.actions.room import open_join
 from lms.attendance.models.evidence import Beat
 from lms.core.database.session import db
 from lms.core.time import clock

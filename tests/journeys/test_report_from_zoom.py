@@ -8,8 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from lms.attendance.actions.beats import record_beat
-from lms.attendance.actions.joins import open_join
+from lms.attendance.actions.room import open_join, record_beat
 from lms.catalogue.actions.states import end_lecture
 from lms.core.base.roles import SYSTEM
 from lms.core.time import clock

@@ -13,8 +13,8 @@ from sqlalchemy import event, func, select
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import OperationalError
 
-from lms.attendance.actions import beats
-from lms.attendance.actions.joins import open_join
+from lms.attendance.actions import room
+from lms.attendance.actions.room import open_join
 from lms.attendance.models.evidence import Beat
 from lms.catalogue.models import LectureState
 from lms.core.base.roles import SYSTEM
@@ -87,9 +87,9 @@ def test_doubled_beats_of_many_at_once_are_one_row_each(audience: Audience) -> N
 def test_one_transaction_serves_many(audience: Audience, monkeypatch: pytest.MonkeyPatch) -> None:
     groups: list[int] = []
     began, gate = threading.Event(), threading.Event()
-    write = beats.write_beats
+    write = room.write_beats
 
-    def slow(connection: Connection, group: Sequence[beats.Received]) -> list[bool]:
+    def slow(connection: Connection, group: Sequence[room.Received]) -> list[bool]:
         groups.append(len(group))
         began.set()
         gate.wait(5)
@@ -97,7 +97,7 @@ def test_one_transaction_serves_many(audience: Audience, monkeypatch: pytest.Mon
 
     close_groups(audience.app)
     audience.app.extensions.pop("lms.groups", None)
-    monkeypatch.setattr(beats, "write_beats", slow)
+    monkeypatch.setattr(room, "write_beats", slow)
     statuses: list[int] = []
     first = threading.Thread(target=lambda: statuses.append(audience.beat(audience.joins[0], 1).status_code))
     first.start()

@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select, update
 
 from lms.attendance import rules
-from lms.attendance.actions.beats import record_beat
 from lms.attendance.actions.closing import close_attendance
-from lms.attendance.actions.joins import open_join
+from lms.attendance.actions.room import open_join, record_beat
 from lms.attendance.models.evidence import Beat, Presence
 from lms.attendance.queries.persons import attendance_of_person
 from lms.catalogue.models import Lecture

@@ -18,7 +18,7 @@ from lms.attendance.models.credits import Credit
 from lms.catalogue.models import Lecture, Policy
 from lms.core.database.session import action, db
 from lms.core.time import clock
-from lms.live.played import MAX_PLAYED, MOST_RANGES
+from lms.live.rules import MAX_PLAYED, MOST_RANGES
 from lms.live.tokens import make_replay_token, read_replay_token
 from lms.recordings.replays import find_replays
 from lms.streaming.models import Epoch, Stream, StreamSession, StreamState, Track

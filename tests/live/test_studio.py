@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from lms.attendance.actions.beats import record_beat
-from lms.attendance.actions.joins import open_join
+from lms.attendance.actions.room import open_join, record_beat
 from lms.core.time import clock
 from lms.live import views
 from lms.people.models import Person

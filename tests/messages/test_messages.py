@@ -34,7 +34,7 @@ from lms.messages.queries import (
 )
 from lms.messages.rules import AudienceInput, MessageInput
 from lms.people.actions.access import revoke_role
-from lms.people.actions.mail_choices import choose_mails
+from lms.people.actions.mails import choose_mails
 from lms.people.models import RoleGrant
 from tests.attendance.scene import END, Scene
 from tests.enrolment.conftest import Reader

@@ -22,7 +22,7 @@ from lms.messages.models import Audience, Message, MessageState
 from lms.messages.queries import Readers, count_audiences, count_readers, get_message, list_examples, list_messages
 from lms.messages.rules import AudienceInput, MessageInput
 from lms.people.actions.access import revoke_role
-from lms.people.actions.mail_choices import choose_mails
+from lms.people.actions.mails import choose_mails
 from lms.people.models import RoleGrant
 from tests.dashboards.conftest import World, now, world
 from tests.enrolment.conftest import Reader

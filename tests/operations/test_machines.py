@@ -11,7 +11,7 @@ import pytest
 
 from lms.config import SETTINGS
 from lms.core.background.processes import ProcessKind, record_heartbeat
-from lms.operations.checks import nginx
+from lms.operations.checks import machines
 from lms.operations.checks.machines import check_machines, check_media_key
 from lms.operations.checks.model import CheckContext, Finding, Level
 from lms.operations.machines import LOCAL_SETTINGS, facts_of
@@ -153,15 +153,15 @@ def test_the_key_of_nginx_is_compared(
     installation: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = (Path(__file__).resolve().parents[2] / "deploy" / "nginx" / "serai.conf").read_text(encoding="utf-8")
-    monkeypatch.setattr(nginx, "FOLDERS", [str(tmp_path)])
+    monkeypatch.setattr(machines, "FOLDERS", [str(tmp_path)])
 
     def levels(key: str) -> list[Level]:
-        (tmp_path / "serai.conf").write_text(text.replace(nginx.EXAMPLE_KEY, key), encoding="utf-8")
+        (tmp_path / "serai.conf").write_text(text.replace(machines.EXAMPLE_KEY, key), encoding="utf-8")
         return [finding.level for finding in check_media_key(CheckContext(installation.config, NOW))]
 
     installation.config.media_key = MEDIA_KEY
     assert levels(MEDIA_KEY) == [Level.OK]
     assert levels("another-key-of-picture-and-sound") == [Level.FAULT]
-    assert levels(nginx.EXAMPLE_KEY) == [Level.WARNING]
+    assert levels(machines.EXAMPLE_KEY) == [Level.WARNING]
     installation.config.media_key = ""
     assert levels(MEDIA_KEY) == [Level.FAULT]

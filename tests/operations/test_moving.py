@@ -20,7 +20,7 @@ from lms.core.database.session import db
 from lms.core.time import clock
 from lms.operations import moving
 from lms.operations.databases import Tell
-from lms.operations.figures import headline
+from lms.operations.manifest import headline
 from lms.operations.moving import move_database
 from lms.people.models import Person
 from lms.people.queries.finding import is_found

@@ -14,7 +14,7 @@ from lms.mail.kinds import MailKind
 from lms.mail.outbox import MailState, OutboxMail, post_mails
 from lms.mail.sending import send_due
 from lms.mail.stops import DECLINED
-from lms.people.actions.mail_choices import choose_mails, stop_mails
+from lms.people.actions.mails import choose_mails, stop_mails
 from lms.people.actions.merging import merge_people, undo_merge
 from lms.people.actions.privacy import erase_person, export_person
 from lms.people.models import MailChoice

@@ -14,7 +14,7 @@ from lms.mail.kinds import DECLINABLE, MailKind
 from lms.mail.outbox import OutboxMail
 from lms.mail.rendering import render
 from lms.mail.smtp import POLICY, POLICY_BEYOND_ASCII
-from lms.people.actions.mail_choices import choose_mails
+from lms.people.actions.mails import choose_mails
 from lms.people.actions.merging import merge_people
 from lms.people.actions.privacy import erase_person
 from lms.people.mail_links import LASTS, make_link, read_link

@@ -26,7 +26,7 @@ from lms.catalogue.actions.states import (
     undo_start,
 )
 from lms.catalogue.models import Lecture, LectureState, Series
-from lms.catalogue.queries.pauses import find_pause
+from lms.catalogue.queries.policies import find_pause
 from lms.certificates import numbers
 from lms.certificates.actions.awards import revoke, withdraw
 from lms.certificates.models import AWARDS, Certificate

@@ -19,7 +19,7 @@ from lms.app import create_app
 from lms.core.base.roles import SYSTEM
 from lms.core.database.session import db
 from lms.core.time import clock
-from lms.operations.checks.nginx import EXAMPLE_KEY
+from lms.operations.checks.machines import EXAMPLE_KEY
 from lms.people.actions.countries import load_countries
 from lms.streaming.webm import MAGIC
 from tests.factories import Make

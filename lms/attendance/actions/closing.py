@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from lms.attendance.actions.credits import credit_lecture, lock_lecture
 from lms.attendance.actions.facts import hold_facts
-from lms.attendance.models.closings import Closing
+from lms.attendance.models.credits import Closing
 from lms.attendance.presence import is_held
 from lms.attendance.queries.appeals import count_open_appeals
 from lms.attendance.queries.closings import find_closing

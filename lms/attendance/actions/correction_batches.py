@@ -16,7 +16,7 @@ from lms.attendance.presence import is_held
 from lms.attendance.queries import correction_batches as queries
 from lms.attendance.queries.outcomes import corrections_in, written_credits
 from lms.attendance.queries.roster import get_editable_lecture, not_on_roster
-from lms.attendance.queries.roster_filters import RosterFilter, filtered
+from lms.attendance.queries.roster_query import RosterFilter, filtered
 from lms.batches.kinds import Kind
 from lms.batches.models import BatchStage, EntryState
 from lms.catalogue.models import Lecture

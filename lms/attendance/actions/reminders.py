@@ -21,7 +21,7 @@ from lms.core.database.session import action, db, read, read_value
 from lms.core.time.durations import MINUTE_MS, needed_minutes
 from lms.enrolment.membership import enrolled_ids
 from lms.enrolment.notices import instant, tell_lecture
-from lms.mail import runs
+from lms.mail import outbox
 from lms.mail.kinds import kind_of
 from lms.mail.outbox import POST_AT_ONCE, OutboxMail
 from lms.people.queries.mail_choices import wanting
@@ -91,7 +91,7 @@ def _list_due(at: datetime) -> list[DueReminder]:
         for lead, window in WINDOWS.items()
         if window.last < starts_at - at <= window.first
     ]
-    known = runs.begun(due.key for due in due_list) if due_list else set()
+    known = outbox.begun(due.key for due in due_list) if due_list else set()
     db.session.rollback()  # the worker asks every few seconds, and keeps no transaction open in between
     return [due for due in due_list if due.key not in known]
 
@@ -112,7 +112,7 @@ def _post(due: DueReminder, *, at: datetime) -> bool:
 
 @action
 def _note_posted(due: DueReminder, *, at: datetime) -> bool:
-    return _holds(due) is not None and runs.begin(due.key, at=at)
+    return _holds(due) is not None and outbox.begin(due.key, at=at)
 
 
 @action
@@ -144,7 +144,7 @@ def _holds(due: DueReminder) -> Lecture | None:
 
 def forget_reminders(lecture_id: int) -> None:
     """Takes back the reminders of a lecture that have not left, within an action: it has another time, or none."""
-    runs.forget(_of_lecture(lecture_id))
+    outbox.forget(_of_lecture(lecture_id))
     unsent = select(OutboxMail.id).where(
         OutboxMail.sent_at.is_(None),
         or_(*(OutboxMail.template == f"reminder_{lead}" for lead in Lead)),

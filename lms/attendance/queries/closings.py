@@ -10,8 +10,7 @@ from typing import Any
 from sqlalchemy import exists, func, select
 from sqlalchemy.orm import aliased
 
-from lms.attendance.models.closings import Closing
-from lms.attendance.models.credits import Correction, Credit, Outcome
+from lms.attendance.models.credits import Closing, Correction, Credit, Outcome
 from lms.catalogue.models import Lecture
 from lms.catalogue.queries.lectures import get_lecture
 from lms.catalogue.rules import check_can_edit_lecture

@@ -22,7 +22,7 @@ from lms.attendance.queries.appeals import open_views_in
 from lms.attendance.queries.change_preview import Change, ChangeKind, OutcomeDifference
 from lms.attendance.queries.outcomes import compute_credits, written_credits
 from lms.attendance.queries.roster import roster_totals
-from lms.attendance.queries.roster_order import day_of_lecture
+from lms.attendance.queries.roster_query import day_of_lecture
 from lms.batches.kinds import Move, largest_first
 from lms.batches.models import EntryState
 from lms.catalogue.models import Lecture

@@ -11,11 +11,16 @@ from sqlalchemy.orm import aliased
 
 from lms.attendance import rules
 from lms.attendance.models.appeals import Appeal, AppealState
-from lms.attendance.models.closings import Closing
-from lms.attendance.models.credits import Correction
-from lms.attendance.models.evidence import AttendanceImport, Join, Presence, ReplayViewing
+from lms.attendance.models.credits import Closing, Correction
+from lms.attendance.models.evidence import (
+    AttendanceImport,
+    Join,
+    Presence,
+    ReplayViewing,
+    Resolution,
+    UnmatchedAttendee,
+)
 from lms.attendance.models.groups import ViewingGroup
-from lms.attendance.models.unmatched import Resolution, UnmatchedAttendee
 from lms.attendance.queries.closings import find_closing
 from lms.attendance.queries.roster import RosterRow, get_editable_lecture, get_row
 from lms.catalogue.models import Lecture, LectureChange

@@ -9,8 +9,7 @@ from sqlalchemy import ColumnElement, Integer, bindparam, exists, func, select, 
 
 from lms.attendance.models.appeals import Appeal
 from lms.attendance.models.credits import Correction, Credit
-from lms.attendance.models.evidence import Beat, Join, Presence, ReplayViewing
-from lms.attendance.models.unmatched import UnmatchedAttendee
+from lms.attendance.models.evidence import Beat, Join, Presence, ReplayViewing, UnmatchedAttendee
 from lms.attendance.outcomes import AttendanceOutcome, OutcomeInputs, as_invited, was_in_group
 from lms.attendance.presence import WHO, lectures_with_evidence, places_of, presence_by_person, presence_of, spans_of
 from lms.attendance.queries.outcomes import corrections_by_lecture, exclusion_reasons

@@ -13,8 +13,7 @@ from sqlalchemy import Row, func, select, union
 
 from lms.attendance import rules
 from lms.attendance.models.credits import Credit, Outcome
-from lms.attendance.models.evidence import Presence
-from lms.attendance.models.unmatched import UnmatchedAttendee
+from lms.attendance.models.evidence import Presence, UnmatchedAttendee
 from lms.attendance.outcomes import AttendanceOutcome, as_invited
 from lms.attendance.presence import (
     is_held,
@@ -25,23 +24,21 @@ from lms.attendance.presence import (
     viewers,
 )
 from lms.attendance.queries.outcomes import inputs_for
-from lms.attendance.queries.roster_filters import (
+from lms.attendance.queries.roster_query import (
     ENTRY,
     RosterFilter,
+    RosterOrder,
     RosterSort,
     count_matching,
-    filtered,
-    places_by_name,
-    sorted_entries,
-)
-from lms.attendance.queries.roster_order import (
-    RosterOrder,
     curve_of,
     day_of_lecture,
+    filtered,
     on_roster,
     only_invited,
+    places_by_name,
     position_of,
     roster_order,
+    sorted_entries,
 )
 from lms.catalogue.models import Lecture, LectureState, WalkIns
 from lms.catalogue.queries.lectures import get_lecture

@@ -12,8 +12,7 @@ from typing import Any, Final
 from sqlalchemy import BigInteger, and_, cast, exists, extract, func, not_, or_, select
 from sqlalchemy.orm import contains_eager
 
-from lms.attendance.models.closings import Closing
-from lms.attendance.models.credits import Credit, Outcome
+from lms.attendance.models.credits import Closing, Credit, Outcome
 from lms.attendance.models.evidence import Presence, Source
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.rules import AnyLecture, may_edit_lecture

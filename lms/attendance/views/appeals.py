@@ -25,7 +25,7 @@ from lms.attendance.queries.appeals import (
 from lms.attendance.queries.closings import view_of
 from lms.attendance.queries.persons import attendance_of_person
 from lms.attendance.queries.roster import get_row, list_unmatched
-from lms.attendance.views.blueprint import bp
+from lms.attendance.views.lecture import bp
 from lms.catalogue.models import Lecture
 from lms.catalogue.rules import marks_of
 from lms.core.base.errors import Invalid, NotFound, Refused

@@ -20,8 +20,8 @@ from lms.attendance.queries import roster as roster_queries
 from lms.attendance.queries.appeals import open_appeals_by_person
 from lms.attendance.queries.closings import view_of
 from lms.attendance.queries.roster import RosterRow, get_roster_page, get_row
-from lms.attendance.queries.roster_filters import RosterFilter
-from lms.attendance.views.blueprint import bp
+from lms.attendance.queries.roster_query import RosterFilter
+from lms.attendance.views.lecture import bp
 from lms.batches.views import preview_or_return
 from lms.catalogue.models import LectureState
 from lms.catalogue.rules import marks_of, may_edit_lecture

@@ -13,14 +13,20 @@ from lms.attendance import rules
 from lms.attendance.actions.closing import check_not_closed
 from lms.attendance.actions.credits import credit_lecture, insert_presence, lock_lecture
 from lms.attendance.actions.facts import hold_facts
-from lms.attendance.actions.walk_ins import take_walk_ins
-from lms.attendance.models.evidence import AttendanceImport, Presence, Source
-from lms.attendance.models.unmatched import MatchMethod, UnmatchedAttendee
+from lms.attendance.actions.people import take_walk_ins
+from lms.attendance.models.evidence import AttendanceImport, MatchMethod, Presence, Source, UnmatchedAttendee
 from lms.attendance.presence import is_held
 from lms.attendance.rules import evidence_of
 from lms.attendance_imports.actions.mappings import keep_mapping
-from lms.attendance_imports.actions.staged_files import StagedFile, delete_files, find_staged, store_staged
-from lms.attendance_imports.actions.staging import StagedAttendance, check_can_import, stage_attendance
+from lms.attendance_imports.actions.staging import (
+    StagedAttendance,
+    StagedFile,
+    check_can_import,
+    delete_files,
+    find_staged,
+    stage_attendance,
+    store_staged,
+)
 from lms.attendance_imports.actions.unmatched import (
     ReportedIdentity,
     hold_unmatched_attendees,

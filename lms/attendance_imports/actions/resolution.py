@@ -15,9 +15,8 @@ from sqlalchemy import select, update
 from lms.attendance.actions.closing import check_not_closed
 from lms.attendance.actions.credits import credit_lecture, lock_lecture
 from lms.attendance.actions.facts import hold_facts
-from lms.attendance.actions.walk_ins import take_walk_ins
-from lms.attendance.models.evidence import Presence
-from lms.attendance.models.unmatched import MatchMethod, UnmatchedAttendee
+from lms.attendance.actions.people import take_walk_ins
+from lms.attendance.models.evidence import MatchMethod, Presence, UnmatchedAttendee
 from lms.attendance.queries.closings import find_closing
 from lms.attendance_imports.actions.unmatched import hold_unmatched_attendees, settle, settle_alone
 from lms.attendance_imports.queries.review import find_strong

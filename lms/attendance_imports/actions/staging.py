@@ -1,7 +1,11 @@
-"""Reports of attendance are read and held against their lecture outside any transaction; nothing is written."""
+"""The content of an uploaded file, stored with it until it is imported, so that it is read and matched once.
+
+Reports of attendance are read and held against their lecture outside any transaction; nothing is written.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -11,8 +15,9 @@ from typing import Any
 from lms.attendance import rules
 from lms.attendance.actions.closing import check_not_closed
 from lms.attendance.presence import span_of
-from lms.attendance_imports.queries.imports import window_of
+from lms.attendance_imports.queries.imports import keys_of, window_of
 from lms.attendance_imports.queries.mappings import find_mapping
+from lms.attendance_imports.queries.matching import NameMatches
 from lms.attendance_imports.readers import reading
 from lms.attendance_imports.readers.mapping import ColumnPreview, RecalledColumns, UnknownHeadings
 from lms.attendance_imports.readers.report import Report, ReportRow, SumRow
@@ -21,10 +26,42 @@ from lms.catalogue.queries.lectures import get_lecture
 from lms.catalogue.rules import check_can_edit_lecture
 from lms.core.base.errors import Fault, Invalid, Refused
 from lms.core.base.roles import Actor
+from lms.core.storage import files
+from lms.core.storage.staged import restored_as, to_json
 from lms.core.text.i18n import _, _n
 from lms.core.text.punctuation import gap, listed
 from lms.core.time import clock, durations
 from lms.core.time.dates import range_of, span_in
+
+
+@dataclass(frozen=True)
+class StagedFile:
+    """The result of reading with `options`: the report and its matched names, or None where the file leaves questions
+    open; and the columns to ask about, where their meaning is a question.
+    """
+
+    options: Mapping[str, Any]
+    staged: StagedAttendance | None = None
+    names: NameMatches | None = None
+    column_preview: ColumnPreview | None = None
+
+
+def store_staged(file_key: str, staged_file: StagedFile) -> None:
+    """Stores the result next to the uploaded file, replacing an earlier one."""
+    files.store(keys_of(file_key)[1], to_json(staged_file))
+
+
+def find_staged(file_key: str, options: Mapping[str, Any]) -> StagedFile | None:
+    """The result of reading the file with these options; None if it is not stored."""
+    content = files.find(keys_of(file_key)[1])
+    saved = json.loads(content) if content is not None else {}
+    return restored_as(StagedFile, saved) if saved.get("options") == dict(options) else None
+
+
+def delete_files(file_key: str) -> None:
+    """Deletes an uploaded file and its result."""
+    for key in keys_of(file_key):
+        files.delete(key)
 
 
 class TimesDoNotOverlap(Refused):

@@ -9,8 +9,7 @@ from typing import cast
 from sqlalchemy import Table, bindparam, select, update
 
 from lms.attendance.actions.credits import credit_lecture
-from lms.attendance.models.evidence import Presence
-from lms.attendance.models.unmatched import MatchMethod, Resolution, UnmatchedAttendee
+from lms.attendance.models.evidence import MatchMethod, Presence, Resolution, UnmatchedAttendee
 from lms.attendance_imports.queries.unmatched import lectures_told_of
 from lms.catalogue.models import Lecture
 from lms.core.base.roles import Actor

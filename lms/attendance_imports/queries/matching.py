@@ -1,4 +1,6 @@
-"""Matches the rows of a report with people: by an earlier decision, address or link, otherwise by the exact full name
+"""Everyone whom the names in files of a lecture can match, with supporting evidence.
+
+Matches the rows of a report with people: by an earlier decision, address or link, otherwise by the exact full name
 among the enrolled. Similar names become candidates.
 """
 
@@ -11,8 +13,7 @@ from hashlib import sha256
 
 from sqlalchemy import select
 
-from lms.attendance.models.unmatched import MatchMethod
-from lms.attendance_imports.queries.candidates import crowd_of
+from lms.attendance.models.evidence import MatchMethod
 from lms.attendance_imports.queries.unmatched import AttendeeStatus, decided_in_words, standing_of
 from lms.attendance_imports.readers.report import ReportRow
 from lms.catalogue.models import Lecture
@@ -25,9 +26,32 @@ from lms.enrolment.queries.sharing import hidden_among
 from lms.people.models import Person
 from lms.people.name_matching import Candidate, CandidateIndex, PersonSummary
 from lms.people.names import plain_name
+from lms.people.queries.countries import country_names
+from lms.people.queries.country_names import names_in_english
+from lms.people.queries.finding import known_people
 from lms.people.queries.persons import ids_by_email
-from lms.people.queries.summaries import known_people
 from lms.people.rules import email_key
+
+
+def as_seen(people: Collection[PersonSummary], series_id: int, by: Actor) -> list[PersonSummary]:
+    """These people as the actor sees them in a series: of some the address alone, in place of the name."""
+    hidden = hidden_among(series_id, [one.person_id for one in people], by=by)
+    return [
+        replace(one, full_name=next(iter(one.mailboxes), ""), native_name=None, organisation=None, country=None)
+        if one.person_id in hidden
+        else one
+        for one in people
+    ]
+
+
+def crowd_of(people: list[PersonSummary], languages: Collection[str] = ("en",)) -> CandidateIndex:
+    """An index of these people by name; country names are matched in English and in `languages`."""
+    named = [country_names(language) for language in dict.fromkeys(("en", *languages))]
+    codes = {one.country for one in people if one.country is not None}
+    names_by_code = {
+        code: {names[code] for names in named if code in names} | set(names_in_english(code)) for code in codes
+    }
+    return CandidateIndex(people, names_by_code)
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,10 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import aliased
 
 from lms.attendance import rules
-from lms.attendance.models.evidence import AttendanceImport, Presence, Source
-from lms.attendance.models.unmatched import MatchMethod, UnmatchedAttendee
+from lms.attendance.models.evidence import AttendanceImport, MatchMethod, Presence, Source, UnmatchedAttendee
 from lms.attendance.presence import Span, presence_in, present_ms, span_of
 from lms.attendance.queries.roster import get_rostered_lecture
-from lms.attendance_imports.queries.candidates import as_seen
-from lms.attendance_imports.queries.matching import NameIndex
+from lms.attendance_imports.queries.matching import NameIndex, as_seen
 from lms.catalogue.models import Lecture
 from lms.core.base.errors import NotFound
 from lms.core.base.roles import Actor
@@ -29,8 +27,8 @@ from lms.enrolment.queries.sharing import hidden_among
 from lms.people.models import Person
 from lms.people.name_matching import Candidate, PersonSummary, strong_one
 from lms.people.names import undecorated
+from lms.people.queries.finding import known_people
 from lms.people.queries.persons import find_person_by_email
-from lms.people.queries.summaries import known_people
 from lms.people.rules import email_key
 
 FOUND = 20

@@ -9,8 +9,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import aliased
 
-from lms.attendance.models.evidence import Presence
-from lms.attendance.models.unmatched import MatchMethod, UnmatchedAttendee
+from lms.attendance.models.evidence import MatchMethod, Presence, UnmatchedAttendee
 from lms.attendance.presence import WHO
 from lms.core.database.bulk import among
 from lms.core.database.session import db

@@ -21,9 +21,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from lms.attendance_imports.readers import timestamps
-from lms.attendance_imports.readers.pairing import pair
 from lms.attendance_imports.readers.report import ReadingOptions, Report, ReportRow
-from lms.attendance_imports.readers.session_rows import SessionEntry, take
+from lms.attendance_imports.readers.session_rows import SessionEntry, pair, take
 from lms.attendance_imports.readers.shapes import is_alone
 from lms.attendance_imports.readers.sheets import Document
 from lms.attendance_imports.readers.times import Read, Times, is_blank

@@ -19,11 +19,11 @@ from collections.abc import Sequence
 from lms.attendance_imports.readers import timestamps
 from lms.attendance_imports.readers.headings import Heading, find_heading
 from lms.attendance_imports.readers.mapping import UnknownHeadings, column_preview_of, mapped
-from lms.attendance_imports.readers.mistaken import reason_of
 from lms.attendance_imports.readers.report import ReadingOptions, Report
 from lms.attendance_imports.readers.session_rows import SessionEntry, never_came, take
 from lms.attendance_imports.readers.shapes import open_table
 from lms.attendance_imports.readers.sheets import Document
+from lms.attendance_imports.readers.sums import reason_of
 from lms.attendance_imports.readers.times import Times
 from lms.attendance_imports.readers.vocabulary import WORDS
 from lms.attendance_imports.readers.waiting import WaitingColumn

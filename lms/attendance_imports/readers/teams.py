@@ -33,7 +33,7 @@ from lms.attendance_imports.readers.report import ReadingOptions, Report
 from lms.attendance_imports.readers.session_rows import SessionEntry, take
 from lms.attendance_imports.readers.shapes import Line, is_alone, is_time, open_table, with_shapes
 from lms.attendance_imports.readers.sheets import Document
-from lms.attendance_imports.readers.stated import compare, people_in
+from lms.attendance_imports.readers.sums import compare, people_in
 from lms.attendance_imports.readers.teams_words import (
     STAY_WORDS,
     SUMMARY,

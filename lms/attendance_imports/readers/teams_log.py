@@ -19,8 +19,8 @@ from dataclasses import dataclass, field
 from datetime import UTC
 
 from lms.attendance_imports.readers.headings import Heading, find_heading
-from lms.attendance_imports.readers.pairing import Pairing, meetings, pair
 from lms.attendance_imports.readers.report import ReadingOptions, Report, ReportRow
+from lms.attendance_imports.readers.session_rows import Pairing, meetings, pair
 from lms.attendance_imports.readers.shapes import Line, is_time, mended, open_table
 from lms.attendance_imports.readers.sheets import Document
 from lms.attendance_imports.readers.teams_words import WORDS, account, address, settle_presenters

@@ -26,7 +26,7 @@ from lms.attendance_imports.readers.report import ReadingOptions, Report
 from lms.attendance_imports.readers.session_rows import SessionEntry, never_came, take
 from lms.attendance_imports.readers.shapes import Line, is_alone, open_table
 from lms.attendance_imports.readers.sheets import Document
-from lms.attendance_imports.readers.stated import compare, people_in
+from lms.attendance_imports.readers.sums import compare, people_in
 from lms.attendance_imports.readers.times import Times
 from lms.attendance_imports.readers.vocabulary import WORDS as COMMON
 from lms.attendance_imports.readers.vocabulary import role_of, words_of

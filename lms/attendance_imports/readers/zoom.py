@@ -27,7 +27,7 @@ from lms.attendance_imports.readers.report import ReadingOptions, Report
 from lms.attendance_imports.readers.session_rows import SessionEntry, never_came, take
 from lms.attendance_imports.readers.shapes import Line, open_table
 from lms.attendance_imports.readers.sheets import Document
-from lms.attendance_imports.readers.stated import compare
+from lms.attendance_imports.readers.sums import compare
 from lms.attendance_imports.readers.times import Times
 from lms.attendance_imports.readers.vocabulary import WORDS, is_yes
 from lms.attendance_imports.readers.waiting import WaitingColumn

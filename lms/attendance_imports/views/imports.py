@@ -16,13 +16,18 @@ from lms.attendance_imports.actions.imports import (
     publish_found,
 )
 from lms.attendance_imports.actions.large_files import LARGE, request_publish
-from lms.attendance_imports.actions.staged_files import StagedFile
-from lms.attendance_imports.actions.staging import find_fitting_answers, stage_attendance
+from lms.attendance_imports.actions.staging import StagedFile, find_fitting_answers, stage_attendance
 from lms.attendance_imports.forms import ImportReportForm, PublishImportForm
 from lms.attendance_imports.queries.imports import kept_row
-from lms.attendance_imports.views.blueprint import bp
-from lms.attendance_imports.views.preview import render_preview
-from lms.attendance_imports.views.questions import ask, columns_in, columns_to_ask, questions, take_answer
+from lms.attendance_imports.views.questions import (
+    ask,
+    bp,
+    columns_in,
+    columns_to_ask,
+    questions,
+    render_preview,
+    take_answer,
+)
 from lms.catalogue.models import Lecture, LectureState
 from lms.core.base.errors import DomainError, Invalid, NotFound, Refused, TooLarge, WrongKind
 from lms.core.base.import_answers import ImportAnswer

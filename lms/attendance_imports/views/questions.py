@@ -1,4 +1,9 @@
-"""Questions about an uploaded file: its time zone, its date order, the meaning of its columns."""
+"""The blueprint of the pages of attendance imports.
+
+The preview of an uploaded report: what importing it would do.
+
+Questions about an uploaded file: its time zone, its date order, the meaning of its columns.
+"""
 
 from __future__ import annotations
 
@@ -6,24 +11,63 @@ from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from flask import render_template, request
+from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
 from lms.attendance.models.evidence import AttendanceImport
-from lms.attendance_imports.actions.imports import columns_of, keep_answer, preview_attendance
-from lms.attendance_imports.actions.staged_files import StagedFile
-from lms.attendance_imports.actions.staging import TimesDoNotOverlap, stage_attendance
-from lms.attendance_imports.forms import ReadingForm, reading_form
+from lms.attendance.queries.roster import walk_ins_of
+from lms.attendance_imports.actions.imports import ImportPreview, columns_of, keep_answer, preview_attendance
+from lms.attendance_imports.actions.staging import StagedFile, TimesDoNotOverlap, stage_attendance
+from lms.attendance_imports.forms import FORMAT_NAMES, PublishImportForm, ReadingForm, reading_form
 from lms.attendance_imports.queries.imports import content_of
 from lms.attendance_imports.queries.mappings import find_mapping
 from lms.attendance_imports.readers.mapping import ColumnPreview, RecalledColumns, UnknownHeadings
-from lms.attendance_imports.views.preview import render_preview
 from lms.catalogue.models import Lecture
 from lms.core.base.errors import Invalid, Refused
 from lms.core.text.i18n import _
 from lms.core.time import clock
 from lms.web.pages.time import likely_zones
 from lms.web.request.identity import current_actor
+
+bp = Blueprint("attendance_imports", __name__, template_folder="../templates")
+
+
+def render_preview(
+    lecture: Lecture,
+    file_id: str,
+    staged_file: StagedFile,
+    preview: ImportPreview,
+    *,
+    form: PublishImportForm | None = None,
+    status: int = 200,
+) -> ResponseReturnValue:
+    """Renders the page that shows what was found in an uploaded file, and imports it."""
+    assert staged_file.staged is not None
+    page = render_template(
+        "attendance_imports/import_look.html",
+        lecture=lecture,
+        kept=file_id,
+        form=form or PublishImportForm(formdata=None),
+        answer=preview.answer,
+        strangers=preview.not_enrolled,
+        file_name=staged_file.staged.file_name,
+        read_as=_read_as(staged_file),
+        walk_ins=walk_ins_of(lecture),
+    )
+    return page, status
+
+
+def _read_as(staged_file: StagedFile) -> list[tuple[str, str]]:
+    """How the file was read, as pairs of label and value."""
+    assert staged_file.staged is not None
+    report = staged_file.staged.report
+    pairs = [(_("Format"), str(FORMAT_NAMES.get(report.format, report.format)))]
+    if report.title:
+        pairs.append((_("Meeting"), report.title))
+    if report.is_local:
+        pairs.append((_("Time zone"), staged_file.options.get("time_zone", "")))
+    return pairs
+
 
 _ASKED = {"format", "time_zone", "date_order", "sums", "mapping"}
 

@@ -13,7 +13,7 @@ from lms.attendance_imports.actions import resolution
 from lms.attendance_imports.actions.resolution import ResolutionResult, accept_strong, resolve_attendee
 from lms.attendance_imports.forms import DecisionForm
 from lms.attendance_imports.queries.review import find_people, list_strong, review_page
-from lms.attendance_imports.views.blueprint import bp
+from lms.attendance_imports.views.questions import bp
 from lms.catalogue.rules import marks_of, may_edit_lecture
 from lms.core.base.errors import Invalid, NotFound, Refused
 from lms.core.text.i18n import _, _n

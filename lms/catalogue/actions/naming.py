@@ -1,25 +1,32 @@
-"""Instructors by address: looking them up, setting them on a series or lecture, and clashes."""
+"""Instructors by address: looking them up, setting them on a series or lecture, and clashes.
+
+Whose people series are for, when two countries are merged or parted again.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 
-from lms.catalogue.models import Lecture, LectureInstructor, Series, SeriesInstructor
+from lms.catalogue.models import Lecture, LectureInstructor, Series, SeriesCountry, SeriesInstructor
 from lms.catalogue.queries.lectures import list_around
 from lms.catalogue.rules import TEACHING_ROLES, may_see_lecture, occupied, overlaps
 from lms.core.base.errors import Fault, Invalid, Refused
+from lms.core.base.events import CountriesMerged, CountryMergeUndone
 from lms.core.base.roles import Actor
-from lms.core.database.session import db, is_sqlite
+from lms.core.database.bulk import among
+from lms.core.database.session import db, is_sqlite, read_column
 from lms.core.text.i18n import _
 from lms.core.text.punctuation import quoted
 from lms.core.text.translations import reader_text
 from lms.core.time.dates import span_in
+from lms.people.actions.country_merging import moved_ids, note_moved
 from lms.people.models import Person
 from lms.people.queries.access import holders_of
 from lms.people.queries.persons import ids_by_email
@@ -124,3 +131,41 @@ def check_no_clash(
                 zone=other.time_zone,
             )
         )
+
+
+FOR_MERGED: Final = "series_country.country_id"
+FOR_BOTH: Final = "series_country.both"
+"""What a merge notes of series that were for one, or for both of the countries: the ids of the series."""
+
+
+def unite_country(event: CountriesMerged) -> None:
+    """Within an action: lets series that are for people of the country that is merged be for those of the one kept."""
+    merged, kept_series = (_series_of(one) for one in (event.merged_id, event.kept_id))
+    _remove(event.merged_id, merged & kept_series)
+    _replace(event.merged_id, event.kept_id, merged - kept_series)
+    note_moved(FOR_BOTH, merged & kept_series, event)
+    note_moved(FOR_MERGED, merged - kept_series, event)
+
+
+def part_country(event: CountryMergeUndone) -> None:
+    """Within an action: gives both their series back, those that are for people of the country kept until now."""
+    kept_series = _series_of(event.kept_id)
+    _replace(event.kept_id, event.merged_id, kept_series & set(moved_ids(FOR_MERGED, event)))
+    rows = [{"series_id": one, "country_id": event.merged_id} for one in kept_series & set(moved_ids(FOR_BOTH, event))]
+    if rows:
+        db.session.execute(insert(SeriesCountry), rows)
+
+
+def _series_of(country_id: int) -> set[int]:
+    return set(read_column(select(SeriesCountry.series_id).where(SeriesCountry.country_id == country_id)))
+
+
+def _remove(country_id: int, series_ids: Collection[int]) -> None:
+    listings = (SeriesCountry.country_id == country_id, among(SeriesCountry.series_id, series_ids))
+    db.session.execute(delete(SeriesCountry).where(*listings).execution_options(synchronize_session=False))
+
+
+def _replace(before: int, after: int, series_ids: Collection[int]) -> None:
+    listings = (SeriesCountry.country_id == before, among(SeriesCountry.series_id, series_ids))
+    write = update(SeriesCountry).where(*listings).values(country_id=after)
+    db.session.execute(write.execution_options(synchronize_session=False))

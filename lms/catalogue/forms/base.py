@@ -1,4 +1,7 @@
-"""What the forms of the catalogue share: languages, zones, lists that are typed, and faults of nested fields."""
+"""What the forms of the catalogue share: languages, zones, lists that are typed, and faults of nested fields.
+
+Forms for texts of series and lectures in further languages.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +18,12 @@ from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]
 from lms.catalogue.actions.naming import persons_of
 from lms.catalogue.queries.teaching import address_of_teacher, list_teachers, names_of_addresses
 from lms.core.base.errors import Invalid
-from lms.core.text.i18n import _
+from lms.core.text.i18n import _, _l
 from lms.core.time import clock
 from lms.people.queries.countries import country_names
 from lms.people.queries.country_names import code_of_name, codes_of_shared_name
 from lms.web.forms.forms import BaseForm, zone_choices
+from lms.web.forms.languages import TextsForm
 from lms.web.pages.locale import reader_locale
 
 
@@ -180,3 +184,17 @@ class InstructorsForm(CatalogueForm):
     @staticmethod
     def _typed_address(typed: str) -> str:
         return typed if "@" in typed else address_of_teacher(typed)
+
+
+class SeriesTextsForm(TextsForm):
+    """The texts of a series in one language."""
+
+    title = StringField(_l("Title"))
+    description = TextAreaField(_l("Description"))
+
+
+class LectureTextsForm(TextsForm):
+    """The texts of a lecture in one language."""
+
+    title = StringField(_l("Title"))
+    abstract = TextAreaField(_l("Description"))

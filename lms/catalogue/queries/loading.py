@@ -1,18 +1,31 @@
-"""What belongs to series and lectures, read for many at once and put in place."""
+"""The order of series by the titles that the reader sees.
+
+What belongs to series and lectures, read for many at once and put in place.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Integer, bindparam, cast, null, select, union_all
+from sqlalchemy import ColumnElement, Integer, bindparam, case, cast, null, select, union_all
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.orm.util import identity_key
 
-from lms.catalogue.models import Lecture, LectureInstructor, Series, SeriesCountry, SeriesInstructor
+from lms.catalogue.models import SERIES_TITLE, Lecture, LectureInstructor, Series, SeriesCountry, SeriesInstructor
 from lms.core.base.roles import Actor
-from lms.core.database.session import db
+from lms.core.database.session import db, read
+from lms.core.text.translations import reading_key
 from lms.people.models import Country, Person
+
+
+def title_order() -> ColumnElement[Any]:
+    """What a statement that reads series is ordered by to have them by title."""
+    rows = read(select(Series.id, *SERIES_TITLE).order_by(Series.id))
+    titles: dict[int, Any] = {row.id: reading_key(row) for row in rows}
+    places = {id_: place for place, id_ in enumerate(sorted(titles, key=titles.__getitem__))}
+    return case(places, value=Series.id) if places else Series.id.expression
+
 
 _giving = union_all(
     select(LectureInstructor.lecture_id, cast(null(), Integer).label("series_id"), LectureInstructor.person_id).where(

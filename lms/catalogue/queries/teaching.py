@@ -10,8 +10,7 @@ from sqlalchemy import exists, or_, select
 
 from lms.catalogue.models import Lecture, LectureChange, LectureInstructor, Series, SeriesInstructor
 from lms.catalogue.queries.lectures import BEGAN, STATION, name_givers
-from lms.catalogue.queries.loading import put_instructors
-from lms.catalogue.queries.titles import title_order
+from lms.catalogue.queries.loading import put_instructors, title_order
 from lms.catalogue.rules import (
     NOT_BEGUN_STATES,
     TEACHING_ROLES,

@@ -27,9 +27,16 @@ from lms.catalogue.rules import (
     may_see_lecture,
     planned_end,
 )
-from lms.catalogue.views.blueprint import bp
-from lms.catalogue.views.decisions import DECIDE, decisions_sent, open_keys, proposed_for
-from lms.catalogue.views.hours import hours_asked, nights_on, shown_hours
+from lms.catalogue.views.languages import (
+    DECIDE,
+    bp,
+    decisions_sent,
+    hours_asked,
+    nights_on,
+    open_keys,
+    proposed_for,
+    shown_hours,
+)
 from lms.core.base.errors import Invalid, NotFound, Refused
 from lms.core.text.i18n import _, _n
 from lms.core.time import clock

@@ -39,9 +39,7 @@ from lms.catalogue.queries import policies as policy_queries
 from lms.catalogue.queries import series as series_queries
 from lms.catalogue.rules import check_can_create_series, check_can_edit_series, may_create_series, not_cancelled
 from lms.catalogue.series_hours import Night, rotation_of
-from lms.catalogue.views.blueprint import bp
-from lms.catalogue.views.decisions import decisions_sent, open_keys, proposed_for
-from lms.catalogue.views.hours import audience_here, nights_on
+from lms.catalogue.views.languages import audience_here, bp, decisions_sent, nights_on, open_keys, proposed_for
 from lms.core.base.errors import Invalid, Refused
 from lms.core.text.i18n import _, _n
 from lms.core.time import clock

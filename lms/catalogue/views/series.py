@@ -23,7 +23,7 @@ from lms.catalogue.rules import (
     next_lecture,
     stop_states,
 )
-from lms.catalogue.views.blueprint import bp
+from lms.catalogue.views.languages import bp
 from lms.core.base.errors import Invalid, Refused
 from lms.core.base.roles import Actor, Role
 from lms.core.text.i18n import _

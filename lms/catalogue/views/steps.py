@@ -33,8 +33,7 @@ from lms.catalogue.rules import (
     not_cancelled,
     resolve_local,
 )
-from lms.catalogue.views.blueprint import bp
-from lms.catalogue.views.hours import hours_asked, shown_hours
+from lms.catalogue.views.languages import bp, hours_asked, shown_hours
 from lms.catalogue.views.lectures import lecture_page
 from lms.core.base.errors import Fault, Invalid, Refused
 from lms.core.text.i18n import _

@@ -41,7 +41,7 @@ from lms.core.text.translations import TextOf
 from lms.core.text.typed_text import clean_text
 from lms.core.text.typesetting import Coverage
 from lms.mail.outbox import post_mails, posted
-from lms.people.actions.country_moves import moved_rows
+from lms.people.actions.country_merging import moved_rows
 from lms.people.mail_rows import mail_to
 from lms.people.models import Person
 from lms.people.queries.persons import contact_of, with_password

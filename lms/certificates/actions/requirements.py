@@ -14,18 +14,18 @@ from lms.catalogue.queries.policies import current_policy
 from lms.certificates.eligibility import Standing
 from lms.certificates.notices import tell_requirement_grown
 from lms.certificates.queries.certificates import awarded_ids
+from lms.certificates.queries.eligibility import Requirement, requirements_of
 from lms.certificates.queries.progress import standings_of
-from lms.certificates.queries.requirements import Requirement, requirements_of
 from lms.core.database.bulk import chunks
 from lms.core.database.session import action, db, read_column, read_value
-from lms.enrolment.actions.requirements import (
+from lms.enrolment.actions.people_changed import (
     KnownRequirement,
     enrolled_who_know,
     known_requirements,
     store_requirement,
 )
 from lms.enrolment.invitations import invite_to
-from lms.mail import runs
+from lms.mail import outbox
 from lms.mail.outbox import POST_AT_ONCE
 
 HOUR = 3600
@@ -46,14 +46,14 @@ class Growth:
 def post_grown_requirements(*, at: datetime) -> int:
     """Compares requirements with what the enrolled know, once an hour; returns how many differences it dealt with."""
     key = f"requirements-{int(at.timestamp()) // HOUR}"
-    is_due = not runs.begun([key])
+    is_due = not outbox.begun([key])
     db.session.rollback()  # the worker asks every few seconds, and keeps no transaction open in between
     return compare_requirements(at=at) if is_due and _begin(key, at=at) else 0
 
 
 @action
 def _begin(key: str, *, at: datetime) -> bool:
-    return runs.begin(key, at=at)
+    return outbox.begin(key, at=at)
 
 
 def compare_requirements(*, at: datetime) -> int:

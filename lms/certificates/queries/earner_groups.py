@@ -32,7 +32,7 @@ from lms.enrolment.queries.sharing import matching_for, shared_in
 from lms.enrolment.rules import sees_shared_only
 from lms.people.models import Person
 from lms.people.queries.countries import belonging_to, country_by_code
-from lms.people.queries.organisations import names_organisation
+from lms.people.queries.finding import names_organisation
 
 
 class EarnerGroup(StrEnum):

@@ -14,8 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from lms.certificates.badges import baking
-from lms.certificates.badges.check import BadgeCheck, read_credential
-from lms.certificates.badges.vc_jwt import LONGEST, unproved
+from lms.certificates.badges.vc_jwt import LONGEST, BadgeCheck, read_credential, unproved
 from lms.certificates.pdf.check import PdfCheck, check_pdf
 from lms.core.base.errors import Invalid, TooLarge, WrongKind
 from lms.core.storage.foreign_files import PROOFS, read_foreign

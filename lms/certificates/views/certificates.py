@@ -1,4 +1,9 @@
-"""Pages for verifying, issuing and holding certificates."""
+"""The blueprint for the certificate pages.
+
+Pages for verifying, issuing and holding certificates.
+
+Pages for downloading all certificates of a series in one file.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +12,13 @@ from collections.abc import Iterable, Sequence
 from operator import itemgetter
 from typing import Any
 
-from flask import Flask, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Flask, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from lms.catalogue.queries.series import get_series
 from lms.catalogue.rules import may_edit_series
 from lms.certificates import keys, numbers, rules
-from lms.certificates.actions import awards
+from lms.certificates.actions import awards, bundles
 from lms.certificates.badges import status_list as status
 from lms.certificates.forms import CheckFileForm, RevokeForm, WithdrawForm
 from lms.certificates.models import CertificateState
@@ -21,10 +26,18 @@ from lms.certificates.notices import outdated
 from lms.certificates.queries import certificates, eligibility, holder_downloads
 from lms.certificates.queries.earner_groups import EVERYONE, EarnerGroup, PeopleFilter
 from lms.certificates.queries.eligibility import EarnerRow
-from lms.certificates.responses import LISTS, NUMBERS, READS, badge_answer, pdf_answer, picture_answer, public_answer
+from lms.certificates.schemas import (
+    LISTS,
+    NUMBERS,
+    READS,
+    badge_answer,
+    bundle_answer,
+    pdf_answer,
+    picture_answer,
+    public_answer,
+)
 from lms.certificates.verification import file_verification
 from lms.certificates.verification.file_reading import MOST_BYTES
-from lms.certificates.views.blueprint import bp
 from lms.core.background.jobs import JobState, get_job
 from lms.core.base.errors import Forbidden, Invalid, NotFound, Refused, TooLarge, WrongKind
 from lms.core.base.lists import ListRequest
@@ -43,6 +56,9 @@ from lms.web.request.bodies import FORM_BYTES, body_limit
 from lms.web.request.guards import ANYONE, SIGNED_IN, allow
 from lms.web.request.identity import current_actor
 from lms.web.request.limits import throttle_guesses, throttle_reads
+
+bp = Blueprint("certificates", __name__, template_folder="../templates")
+
 
 _WAIT_MINUTES = int(rules.WAIT.total_seconds() // 60)
 
@@ -413,3 +429,20 @@ def stop_issue(slug: str, job_id: str) -> ResponseReturnValue:
     except Refused as refused:
         flash(refused.message, "wrong")
     return redirect(url_for(".progress", slug=slug, job_id=job_id), 303)
+
+
+@bp.post("/series/<slug>/certificates/files")
+@allow(Role.ADMINISTRATOR)
+def request_bundle(slug: str) -> ResponseReturnValue:
+    """Starts creating one file with all certificates of a series, and redirects to the task."""
+    by = current_actor()
+    series = get_series(slug, by=by)
+    job = bundles.request_bundle(series.id, request.form.get("form", ""), by=by, at=clock.now())
+    return redirect(url_for("dashboards.job", public_id=job.public_id), 303)
+
+
+@bp.post("/certificates/files/<job_id>")
+@allow(Role.ADMINISTRATOR)
+def fetch_bundle(job_id: str) -> ResponseReturnValue:
+    """Streams the file of a task. The download is recorded in the audit trail."""
+    return bundle_answer(*bundles.fetch_bundle(job_id, by=current_actor(), at=clock.now()))

@@ -26,7 +26,7 @@ from lms.certificates.forms import (
 )
 from lms.certificates.queries import designs as queries
 from lms.certificates.queries.designs import Look, Version
-from lms.certificates.views.blueprint import bp
+from lms.certificates.views.certificates import bp
 from lms.core.base.errors import Invalid, NotFound
 from lms.core.base.roles import Role
 from lms.core.text.i18n import _

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import render_template, request
 from flask.typing import ResponseReturnValue
 
-from lms.catalogue.queries.examples import find_examples
+from lms.catalogue.queries.policies import find_examples
 from lms.core.base.errors import NotFound
 from lms.core.base.roles import ANONYMOUS
 from lms.core.base.settings import settings

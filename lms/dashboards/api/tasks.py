@@ -35,7 +35,7 @@ from lms.dashboards.schemas import (
 )
 from lms.mail.kinds import MailKind
 from lms.mail.outbox import ALL_SERIES
-from lms.people.actions.mail_choices import choose_mails
+from lms.people.actions.mails import choose_mails
 from lms.web.api.api import Nothing, rfc3339
 from lms.web.lists.routes import list_api
 from lms.web.request.guards import SIGNED_IN, allow, scope

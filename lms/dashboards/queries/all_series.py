@@ -13,7 +13,7 @@ from sqlalchemy import case, func, select
 from lms.catalogue.models import SERIES_TITLE, Lecture, LectureState, Series, Visibility
 from lms.catalogue.queries.lectures import list_givers_of_series
 from lms.catalogue.rules import OPEN_STATES
-from lms.certificates.queries.totals import Totals, totals_of_series
+from lms.certificates.queries.progress import Totals, totals_of_series
 from lms.core.base.errors import Forbidden
 from lms.core.base.lists import ListRequest
 from lms.core.base.roles import Actor

@@ -18,8 +18,8 @@ from lms.core.time.durations import whole_minutes
 from lms.dashboards.queries.own import OwnSeries, list_own_series
 from lms.people.actions.merging import merge_people, undo_merge
 from lms.people.queries.access import list_grants, list_tokens
+from lms.people.queries.duplicates import Merge, get_merge
 from lms.people.queries.mails import mails_of
-from lms.people.queries.merges import Merge, get_merge
 from lms.people.queries.persons import person_id_of
 from lms.reports.queries.figures import attended_totals
 from lms.reports.rules import Slice

@@ -1,21 +1,51 @@
-"""Which mails a person has chosen, for all series and for single ones."""
+"""The lectures of some days, and which of them are the reader's own.
+
+Which mails a person has chosen, for all series and for single ones.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
+from sqlalchemy import select, union
+
+from lms.catalogue.queries.lectures import list_between
+from lms.catalogue.rules import Station, teaching_id
+from lms.catalogue.visibility import ids_taught_by_person
 from lms.core.base.errors import NotFound
 from lms.core.base.roles import Actor
+from lms.core.database.session import read_column
 from lms.core.text.translations import Translations
+from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.enrolment.queries.people import list_of_person
+from lms.enrolment.queries.rows import PERSON_ROW, SPEAKS, is_of
 from lms.mail.kinds import PER_SERIES, MailKind, is_default
 from lms.mail.outbox import ALL_SERIES
 from lms.people.queries.access import load_actor
 from lms.people.queries.mail_choices import choices_of, offered_to
 from lms.people.queries.persons import person_id_of
 from lms.people.rules import can_see_person
+
+
+def list_calendar(
+    start: datetime, end: datetime, *, only_own: bool, by: Actor
+) -> tuple[Sequence[Station], frozenset[int]]:
+    """The lectures between two instants in their order, and the series that are the reader's own: those in which they
+    are enrolled and those that they teach. Two questions, one for who is not signed in."""
+    own_ids = _own_series(by)
+    return list_between(start, end, series_ids=own_ids if only_own else None, by=by), own_ids
+
+
+def _own_series(by: Actor) -> frozenset[int]:
+    if by.person_id is None:
+        return frozenset()
+    enrolled: Any = select(Enrolment.series_id).where(
+        SPEAKS, Enrolment.status == EnrolmentStatus.ENROLLED, is_of(PERSON_ROW.canonical_id == by.person_id)
+    )
+    return frozenset(read_column(union(enrolled, ids_taught_by_person(teaching_id(by)))))
 
 
 @dataclass(frozen=True)

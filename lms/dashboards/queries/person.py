@@ -16,12 +16,11 @@ from lms.dashboards.queries.own import OwnSeries, list_own_series
 from lms.enrolment.models import EnrolmentStatus
 from lms.enrolment.queries.rows import day_of
 from lms.nominations.models import Nomination
-from lms.nominations.queries.export import nominations_of_person
+from lms.nominations.queries.of_country import nominations_of_person
 from lms.people.models import Account, Country, RoleGrant, SignInSession
 from lms.people.queries.access import Act, account_of, list_acts, list_grants
-from lms.people.queries.duplicates import count_duplicates
+from lms.people.queries.duplicates import Merge, count_duplicates, list_merges
 from lms.people.queries.mails import PersonMails, mails_of, stopped_address_of
-from lms.people.queries.merges import Merge, list_merges
 from lms.people.queries.persons import Profile, profile_of
 from lms.people.queries.sessions import list_sign_ins
 

@@ -27,8 +27,8 @@ from lms.dashboards.queries.administration import (
     needs_of_administrators,
 )
 from lms.dashboards.texts import translated
-from lms.dashboards.todo_rows import TodoRow, TodoStep, appeal_rows, drafts_row, oldest_first, unmatched_rows
 from lms.dashboards.views.blueprint import bp
+from lms.dashboards.work import TodoRow, TodoStep, appeal_rows, drafts_row, oldest_first, unmatched_rows
 from lms.mail.reasons import mail_reason
 from lms.nominations.queries.listing import SeriesWaiting
 from lms.people.queries.access import get_grant

@@ -15,7 +15,7 @@ from lms.attendance.queries.roster import get_editable_lecture
 from lms.attendance.queries.times import Proposal, preview_times, propose_times
 from lms.catalogue.forms.times import TimesForm, local_of, near
 from lms.catalogue.models import Lecture, LectureState
-from lms.catalogue.queries.pauses import list_ended_pauses
+from lms.catalogue.queries.policies import list_ended_pauses
 from lms.catalogue.rules import planned_end, resolve_local
 from lms.certificates.queries.change_preview import CertificateChanges, preview_certificates
 from lms.core.base.errors import Invalid, Refused

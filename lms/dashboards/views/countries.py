@@ -1,4 +1,7 @@
-"""The organiser's list of countries: names, regions, partnerships."""
+"""The organiser's list of countries: names, regions, partnerships.
+
+Merging two countries of the list, and undoing it.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +22,19 @@ from lms.core.database.search import match_of_text, search_words
 from lms.core.database.session import rehearse
 from lms.core.text.i18n import _, _l, name_key, translated
 from lms.core.time import clock
-from lms.dashboards.queries.countries import country_history, list_country_merges
+from lms.dashboards.forms import MergeForm
+from lms.dashboards.queries.countries import (
+    country_history,
+    get_country_merge,
+    list_country_merges,
+    preview_country_merge,
+    preview_country_undo,
+)
 from lms.dashboards.views.blueprint import bp
 from lms.enrolment.queries.rows import day_of
 from lms.people.actions.countries import add_country, change_country, set_partnerships, undo_country_change
+from lms.people.actions.country_merging import merge_countries, undo_country_merge
+from lms.people.forms import grouped_choices
 from lms.people.models import Country
 from lms.people.queries.countries import (
     PartnerSpan,
@@ -286,3 +298,55 @@ def _spans() -> list[PartnerSpan]:
 
 def _faults(error: Invalid) -> dict[str, str]:
     return {fault.field or "": fault.reason for fault in error.faults}
+
+
+@bp.route("/admin/countries/<code>/merge", methods=["GET", "POST"])
+@allow(Role.ADMINISTRATOR)
+def merge_country(code: str) -> ResponseReturnValue:
+    """Finds another country, shows what merging it into this one would change, and merges it."""
+    country, by, at = find_country(code), current_actor(), clock.now()
+    other = listed_country(request.values.get("other", ""))
+    form, status, preview, obstacle = MergeForm(), 200, None, None
+    if other is not None:
+        given = other.code
+        done = redirect(url_for("dashboards.merged_country", code=country.code, other=given), 303)
+        if other.merged_into_id == country.id:
+            return done
+        if request.method == "POST":
+            failed = form.attempt(
+                lambda: merge_countries(country.code, given, reason=form.reason.data or "", by=by, at=at)
+            )
+            if failed is None:
+                return done
+            status = failed
+        try:
+            preview = preview_country_merge(country, other, by=by, at=at)
+        except (Refused, Invalid) as error:
+            obstacle = error.message
+    names = country_names(reader_locale())
+    offered = [one.code for one in list_countries() if one.merged_into_id is None and one.id != country.id]
+    page = render_template(
+        "dashboards/country_merge.html",
+        country=country,
+        other=other,
+        choices=grouped_choices({code: names[code] for code in offered}, reader_locale()),
+        preview=preview,
+        obstacle=obstacle,
+        form=form,
+    )
+    return page, status
+
+
+@bp.route("/admin/countries/<code>/merged/<other>", methods=["GET", "POST"])
+@allow(Role.ADMINISTRATOR)
+def merged_country(code: str, other: str) -> ResponseReturnValue:
+    """Shows a merge of two countries and what undoing it would change, and undoes it."""
+    by, at = current_actor(), clock.now()
+    if request.method == "POST":
+        with flash_refusal():
+            undo_country_merge(other, by=by, at=at)
+            flash(_("The merge was undone. They are two countries again."), "done")
+        return redirect(url_for("dashboards.edit_country", code=code), 303)
+    merge = get_country_merge(code, other, by=by)
+    preview = preview_country_undo(merge, by=by, at=at)
+    return render_template("dashboards/country_merged.html", merge=merge, preview=preview)

@@ -17,13 +17,12 @@ from lms.core.text.i18n import _, _n
 from lms.core.time import clock
 from lms.dashboards.queries.country import CountryDesk, get_country_desk, list_open_series
 from lms.dashboards.texts import translated
-from lms.dashboards.todo_rows import TodoRow, TodoStep, titles_in_words
 from lms.dashboards.views.blueprint import bp
+from lms.dashboards.work import TodoRow, TodoStep, titles_in_words
 from lms.enrolment.models import EnrolmentSource
 from lms.nominations.models import NominationState
 from lms.nominations.queries.listing import NominationFilter
-from lms.nominations.queries.of_country import list_nominations
-from lms.nominations.queries.series import CountrySeries, list_series_to_nominate
+from lms.nominations.queries.of_country import CountrySeries, list_nominations, list_series_to_nominate
 from lms.reports.queries.figures import count
 from lms.reports.rules import Slice
 from lms.viewing_groups.queries import list_country_groups, list_lectures_to_watch

@@ -25,17 +25,19 @@ from lms.mail.kinds import DECLINABLE, KIND_OF, MailKind
 from lms.mail.outbox import MailState, OutboxMail
 from lms.mail.reasons import MailReason, mail_reason
 from lms.people.actions.mails import confirm_addresses, release_mails, try_mails_again, withhold_mails
-from lms.people.queries.outgoing import (
+from lms.people.queries.mails import (
     FAILED,
     PERIODS,
     Deed,
     Outgoing,
+    StoppedAddress,
     choose_mails,
+    choose_stopped,
     get_outgoing,
     list_outgoing,
+    list_stopped,
     what_can_be_done,
 )
-from lms.people.queries.stopped_addresses import StoppedAddress, choose_stopped, list_stopped
 from lms.web.lists.parts import Chip, Choice, Column, Select, Selection, read_selection
 from lms.web.lists.routes import list_page
 from lms.web.lists.view import ListView

@@ -23,9 +23,15 @@ from lms.enrolment.queries.rows import day_of
 from lms.people.actions.duplicates import mark_different, unmark_different
 from lms.people.actions.merging import DETAILS, merge_checked, undo_merge
 from lms.people.forms import GENDERS, SECTORS
-from lms.people.queries.duplicates import PossiblePair, are_different, compare_people, find_duplicates, list_pairs
+from lms.people.queries.duplicates import (
+    PossiblePair,
+    are_different,
+    are_disabled,
+    compare_people,
+    find_duplicates,
+    list_pairs,
+)
 from lms.people.queries.finding import find_people
-from lms.people.queries.merges import are_disabled
 from lms.people.queries.persons import Profile, person_id_of, profile_of
 from lms.people.similarity import OFFERED
 from lms.web.forms.forms import flash_refusal

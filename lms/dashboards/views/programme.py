@@ -37,7 +37,7 @@ from lms.core.base.roles import Actor, Role
 from lms.core.text.translations import languages_of
 from lms.core.time import clock
 from lms.dashboards import cards, rules, structured
-from lms.dashboards.queries.earning import find_next_to_earn
+from lms.dashboards.queries.waiting import find_next_to_earn
 from lms.dashboards.route import mini_stops, stops
 from lms.dashboards.texts import translation
 from lms.dashboards.views.blueprint import bp

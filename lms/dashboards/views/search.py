@@ -1,23 +1,138 @@
-"""Search: one page for all that a reader may see."""
+"""The templates' filters for texts of the catalogue.
+
+The administrators' list of series.
+
+What search engines and shared links ask for: the sitemap, and pictures of the programme, a series and a lecture.
+
+Search: one page for all that a reader may see.
+"""
 
 from __future__ import annotations
 
-from flask import render_template, request
+from datetime import datetime
+from xml.sax.saxutils import escape
+
+from flask import Flask, Response, current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
+from lms.catalogue.public_pages import list_public_pages
+from lms.catalogue.queries.lectures import get_lecture, list_lectures
+from lms.catalogue.queries.series import get_series
 from lms.core.base.lists import rows_shown
+from lms.core.base.roles import ANONYMOUS, Role
 from lms.core.database.search import Match, compared, excerpt_of, pieces_of
 from lms.core.text.i18n import _, _p
 from lms.core.text.typed_text import clean_line
+from lms.core.text.typesetting import CannotRender
 from lms.core.time import clock
+from lms.dashboards import cards, texts
+from lms.dashboards.lists import AllSeries
 from lms.dashboards.queries.search import LONGEST, Found, ResultKind, find_all, kinds_for
 from lms.dashboards.texts import passage, plain
 from lms.dashboards.views.blueprint import bp
+from lms.reports.queries.snapshots import list_public_reports
+from lms.web.api.discovery import base_url, pages_without_arguments
+from lms.web.lists.routes import list_files, list_page
 from lms.web.pages.locale import reader_locale
 from lms.web.request.guards import ANYONE, allow
 from lms.web.request.identity import current_actor
 from lms.web.request.limits import throttle_reads
+
+
+def init_app(app: Flask) -> None:
+    """Registers the filters of this module."""
+    app.add_template_filter(texts.markdown, "markdown")
+    app.add_template_filter(texts.passage, "passage")
+    app.add_template_filter(texts.holiday_name, "holiday_name")
+    app.add_template_filter(texts.email_address, "email_address")
+    app.add_template_filter(texts.translated, "translated")
+    app.add_template_filter(texts.translated_inline, "translated_inline")
+    app.add_template_filter(texts.translation, "translation")
+    app.add_template_filter(texts.lang_attributes, "lang_attributes")
+    app.add_template_filter(texts.summary, "summary")
+    app.add_template_filter(texts.beyond, "beyond")
+    app.add_template_filter(texts.without_class_name, "without_class_name")
+
+
+list_page(bp, "/admin/series", Role.ADMINISTRATOR)(AllSeries)
+list_files(bp, "/admin/series", Role.ADMINISTRATOR)(AllSeries)
+
+
+READS = "found"  # the scope in which reading by strangers is limited
+MOST_PAGES = 50_000
+"""The maximum number of addresses of a sitemap (sitemaps.org)."""
+SITEMAP_SECONDS = 3600
+YEAR = 31_536_000
+
+
+@bp.get("/sitemap.xml")
+@allow(ANYONE)
+@throttle_reads(READS)
+def sitemap() -> ResponseReturnValue:
+    """Returns the sitemap: all public pages, with the time of their last change if known."""
+    public, base = list_public_pages(), base_url()
+    pages: list[tuple[str, datetime | None]] = [(path, None) for path in pages_without_arguments(current_app)]
+    pages += [(url_for("dashboards.series", slug=slug), at) for slug, at in public.series]
+    pages += [(url_for("dashboards.lecture", lecture_id=key), at) for key, at in public.lectures]
+    pages += [(url_for("reports.snapshot", public_id=key), at) for key, at in list_public_reports(limit=MOST_PAGES)]
+    lines = "".join(
+        f"<url><loc>{escape(base + path)}</loc>"
+        + (f"<lastmod>{at.isoformat(timespec='seconds')}</lastmod>" if at is not None else "")
+        + "</url>\n"
+        for path, at in pages[:MOST_PAGES]
+    )
+    body = '<?xml version="1.0" encoding="UTF-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n'
+    answer = Response(f"{body}{lines}</urlset>\n", mimetype="application/xml")
+    answer.cache_control.public, answer.cache_control.max_age = True, SITEMAP_SECONDS
+    answer.add_etag()
+    return answer.make_conditional(request)
+
+
+@bp.get("/picture.png")
+@allow(ANYONE, indexed=True)
+@throttle_reads(READS)
+def site_picture() -> ResponseReturnValue:
+    """Returns the picture of the programme for shared links."""
+    return _picture(cards.site_card())
+
+
+@bp.get("/series/<slug>/picture.png")
+@allow(ANYONE, indexed=True)
+@throttle_reads(READS)
+def series_picture(slug: str) -> ResponseReturnValue:
+    """Returns the picture of a series for shared links, the same for everyone."""
+    series = get_series(slug, by=ANONYMOUS)
+    return _picture(cards.series_card(series, list_lectures(series.id, by=ANONYMOUS)))
+
+
+@bp.get("/lectures/<int:lecture_id>/picture.png")
+@allow(ANYONE, indexed=True)
+@throttle_reads(READS)
+def lecture_picture(lecture_id: int) -> ResponseReturnValue:
+    """Returns the picture of a lecture for shared links, the same for everyone."""
+    lecture = get_lecture(lecture_id, by=ANONYMOUS)
+    return _picture(cards.lecture_card(lecture, list_lectures(lecture.series_id, by=ANONYMOUS)))
+
+
+def _picture(card: cards.Card) -> ResponseReturnValue:
+    """The picture; where the fonts lack a character of it, that of the programme: nothing is printed as a box."""
+    is_site = request.endpoint == "dashboards.site_picture"
+    try:
+        if not is_site and not cards.can_be_drawn(card):
+            return redirect(url_for("dashboards.site_picture"))
+        png = cards.draw_card(card)
+    except CannotRender:
+        if is_site:
+            raise
+        return redirect(url_for("dashboards.site_picture"))
+    answer = Response(png, mimetype="image/png")
+    answer.cache_control.public = True
+    answer.cache_control.max_age = YEAR if request.args.get("v") == cards.mark_of(card) else SITEMAP_SECONDS
+    answer.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    answer.add_etag()
+    return answer.make_conditional(request)
+
 
 SHOWN, SHOWN_OF_TWO = 3, 8
 """The number of results of each kind on the page of all, and where only one or two kinds have results."""

@@ -26,8 +26,8 @@ from lms.dashboards.queries.teaching import TaughtLecture, list_desk_lectures, l
 from lms.dashboards.queries.waiting import count_waiting, list_unmatched
 from lms.dashboards.rules import LecturePart
 from lms.dashboards.texts import translated
-from lms.dashboards.todo_rows import TodoRow, TodoStep, appeal_rows, drafts_row, oldest_first, unmatched_rows
 from lms.dashboards.views.blueprint import bp
+from lms.dashboards.work import TodoRow, TodoStep, appeal_rows, drafts_row, oldest_first, unmatched_rows
 from lms.materials.queries import count_files
 from lms.web.forms.forms import whole
 from lms.web.pages.time import moment, number

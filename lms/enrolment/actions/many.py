@@ -1,25 +1,68 @@
-"""Enrolling many people at once, as from a file."""
+"""Files of people to enrol, from the upload to the preview.
+
+Enrolling many people at once, as from a file.
+"""
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from lms.core.base.errors import Forbidden
 from lms.core.base.import_answers import ImportAnswer
 from lms.core.base.roles import Actor
 from lms.core.database import audit
 from lms.core.database.session import action, db
+from lms.core.storage.staged import StagedFiles
 from lms.core.text.i18n import _n
 from lms.enrolment import rules, seats
 from lms.enrolment.actions.places import come_back, insert_rows, lock, required_now, share_profile
 from lms.enrolment.models import Enrolment, EnrolmentSource, EnrolmentStatus, SeatKind, SeatReason
 from lms.enrolment.queries.rows import day_of, standing_of
 from lms.enrolment.queries.sharing import known_to
-from lms.people.actions.files import StagedPeople, publish_people
+from lms.people.actions.files import StagedPeople, publish_people, reject_unknown_nameless, stage_people
 from lms.people.models import new_public_id
 from lms.people.queries.countries import countries_of
+
+
+@dataclass(frozen=True)
+class EnrolmentFile:
+    """A file as it was read. `mark` differs from that of any other upload."""
+
+    name: str
+    mark: str
+    people: StagedPeople
+
+
+_FILES: Final = StagedFiles("enrolments", EnrolmentFile)
+
+
+def keep_file(series_id: int, content: bytes, *, name: str, by: Actor, at: datetime) -> None:
+    """Reads a file and keeps it for its preview, in place of the actor's last one for the series. Enrols nobody.
+
+    Raises Forbidden, Invalid, WrongKind and TooLarge.
+    """
+    if not by.is_administrator:
+        raise Forbidden
+    people = stage_people(content, look_up_nameless=False)
+    file = EnrolmentFile(name[:200], secrets.token_hex(16), people)
+    _FILES.keep(str(series_id), file, by=by, at=at)
+
+
+def find_file(series_id: int, *, by: Actor, at: datetime) -> EnrolmentFile | None:
+    """The file that waits for the actor's decision, its rows checked against the people known now, or None."""
+    file = _FILES.find(str(series_id), by=by, at=at)
+    if file is not None:
+        reject_unknown_nameless(file.people)
+    return file
+
+
+def drop_file(series_id: int, *, by: Actor) -> None:
+    """Deletes the file that waits, if any."""
+    _FILES.drop(str(series_id), by=by)
 
 
 @action

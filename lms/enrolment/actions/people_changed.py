@@ -1,25 +1,126 @@
-"""Updates enrolments when people are merged, unmerged, erased or edited."""
+"""What people enrolled in a series know of the requirement of its certificate.
+
+What becomes of enrolments when two countries are merged, or parted again.
+
+Updates enrolments when people are merged, unmerged, erased or edited.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, select, update
 
+from lms.core.base.events import CountriesMerged, CountryMergeUndone
 from lms.core.base.roles import SYSTEM, Actor
 from lms.core.database.bulk import among
 from lms.core.database.cache_versions import touch
-from lms.core.database.session import action, db
-from lms.enrolment import rules, seats
+from lms.core.database.session import action, db, read, read_column
+from lms.enrolment import quota_merges, rules, seats
 from lms.enrolment.actions.places import keep_span, leave, lock
-from lms.enrolment.models import REGISTRATIONS, Enrolment, EnrolmentStatus, SeatKind, SeatReason, SupersededEnrolment
+from lms.enrolment.membership import IS_ENROLLED
+from lms.enrolment.models import (
+    REGISTRATIONS,
+    CountryQuota,
+    Enrolment,
+    EnrolmentStatus,
+    SeatKind,
+    SeatReason,
+    SupersededEnrolment,
+)
 from lms.enrolment.queries.people import duplicates_of, list_of_person
-from lms.enrolment.queries.rows import day_of
+from lms.enrolment.queries.rows import day_of, speaking
 from lms.enrolment.queries.series import is_over
+from lms.people.actions.country_merging import move_back, move_rows, moved_rows
 from lms.people.models import Person
 from lms.people.queries.countries import country_id_of
 from lms.people.queries.persons import canonical
+
+_COLUMNS = (Enrolment.required_lectures, Enrolment.required_minutes, Enrolment.required_percent)
+
+
+class KnownRequirement(NamedTuple):
+    """What somebody knows: lectures, minutes in all, and the percent of a lecture; null where nothing is known."""
+
+    lectures: int | None
+    minutes: int | None
+    percent: int | None
+
+
+def known_requirements(series_id: int | None = None) -> list[tuple[int, KnownRequirement]]:
+    """What the enrolled know, of all series or of one, by the id of the series: one item for each difference."""
+    query = select(Enrolment.series_id, *_COLUMNS).where(IS_ENROLLED).distinct().order_by(Enrolment.series_id)
+    if series_id is not None:
+        query = query.where(Enrolment.series_id == series_id)
+    return [(of_series, KnownRequirement(*numbers)) for of_series, *numbers in read(query)]
+
+
+def enrolled_who_know(series_id: int, known: KnownRequirement) -> dict[int, int]:
+    """The enrolled who know exactly this: the id of the enrolment, and the person."""
+    query = speaking(Enrolment.id, Person.id).where(Enrolment.series_id == series_id, IS_ENROLLED, _is(known))
+    return dict(read(query.order_by(Enrolment.id)))
+
+
+def store_requirement(enrolment_ids: Collection[int], known: KnownRequirement, required: KnownRequirement) -> set[int]:
+    """Stores a new requirement, inside the running action; returns the ids of the enrolments that knew the former."""
+    statement = update(Enrolment).where(among(Enrolment.id, enrolment_ids), _is(known))
+    values = dict(zip(_COLUMNS, required, strict=True))
+    return set(db.session.scalars(statement.values(values).returning(Enrolment.id)))
+
+
+def _is(known: KnownRequirement) -> ColumnElement[bool]:
+    return and_(*(column.is_not_distinct_from(number) for column, number in zip(_COLUMNS, known, strict=True)))
+
+
+def unite_country(event: CountriesMerged) -> None:
+    """Within an action: moves registrations, seats and quotas to the kept country, and gives its reserved seats to
+    waiting people.
+    """
+    quota_merges.unite_quotas(event)
+    move_rows(Enrolment.registered_country_id, event)
+    move_rows(Enrolment.seat_country_id, event)
+    _touch(moved_rows(Enrolment.registered_country_id, event))
+    series_ids = select(CountryQuota.series_id).where(
+        CountryQuota.country_id == event.kept_id, CountryQuota.released_at.is_(None)
+    )
+    for series_id in read_column(series_ids.order_by(CountryQuota.series_id)):
+        seats.promote(series_id, by=event.by, at=event.at)
+
+
+def part_country(event: CountryMergeUndone) -> None:
+    """Within an action: gives registrations, seats and quotas back."""
+    returning = _seats_that_return(event)
+    series_ids = quota_merges.series_with_quotas(event)
+    for series_id in series_ids:
+        quota_merges.part_quota(series_id, returning[series_id], event)
+    _touch(moved_rows(Enrolment.registered_country_id, event))
+    move_back(Enrolment.registered_country_id, event)
+    move_back(Enrolment.seat_country_id, event)
+    for series_id in series_ids:
+        seats.promote(series_id, by=event.by, at=event.at)
+
+
+def _seats_that_return(event: CountryMergeUndone) -> dict[int, list[int | None]]:
+    """Whose seats of the quota go back, by series: those that were moved and are still held."""
+    query = select(Enrolment.series_id, Enrolment.person_id).where(
+        among(Enrolment.id, moved_rows(Enrolment.seat_country_id, event)),
+        Enrolment.seat_country_id == event.kept_id,
+        Enrolment.seat_kind == SeatKind.QUOTA,
+        Enrolment.status == EnrolmentStatus.ENROLLED,
+    )
+    seats: dict[int, list[int | None]] = defaultdict(list)
+    for series_id, person_id in read(query.order_by(Enrolment.id)):
+        seats[series_id].append(person_id)
+    return seats
+
+
+def _touch(row_ids: Collection[int]) -> None:
+    """Says that registrations of these rows count under another country."""
+    series = select(Enrolment.series_id).where(among(Enrolment.id, row_ids)).distinct()
+    touch(REGISTRATIONS, read_column(series) if row_ids else [])
 
 
 @action

@@ -25,7 +25,7 @@ from lms.enrolment.queries.rows import SPEAKS, country_on, day_of, find_enrolmen
 from lms.enrolment.queries.sharing import hidden_among, matching_for
 from lms.people.models import Country, Person
 from lms.people.queries.countries import belonging_to, country_by_code, country_codes_of, country_id_of
-from lms.people.queries.organisations import count_organisations, names_organisation
+from lms.people.queries.finding import count_organisations, names_organisation
 from lms.people.queries.persons import addresses_of
 
 STAMP = "countries_of_series"

@@ -18,7 +18,8 @@ from lms.core.base.roles import Actor, Role
 from lms.core.text.i18n import _, _l, _n, _p
 from lms.core.time import clock
 from lms.enrolment import mailing
-from lms.enrolment.actions import by_address, files, many, places
+from lms.enrolment.actions import by_address, many, places
+from lms.enrolment.actions import many as files
 from lms.enrolment.batch_actions import ENROLMENT_CHANGES
 from lms.enrolment.forms import EnrolForm, FileForm
 from lms.enrolment.models import Enrolment, EnrolmentSource, EnrolmentStatus

@@ -17,7 +17,7 @@ from lms.core.text.translations import reader_text
 from lms.enrolment.models import SeatKind
 from lms.enrolment.quota_merges import part_quota
 from lms.nominations.models import OPEN, Nomination, ProfileRequest
-from lms.people.actions.country_moves import move_back, move_rows, moved_rows
+from lms.people.actions.country_merging import move_back, move_rows, moved_rows
 
 
 def unite_country(event: CountriesMerged) -> None:

@@ -16,7 +16,7 @@ from lms.nominations.actions.letters import forget_letter
 from lms.nominations.actions.profile_requests import forget_requests_of
 from lms.nominations.actions.seats import end
 from lms.nominations.models import OPEN, InvitationLink, Nomination, NominationState
-from lms.nominations.queries.export import belongs_to
+from lms.nominations.queries.of_country import belongs_to
 from lms.nominations.rules import FORGET_AFTER
 
 ERASED = ""

@@ -1,4 +1,7 @@
-"""Invitations: sending them, reminding, and letting them expire."""
+"""Sending invitations again for a selection of nominations, of whatever series and country.
+
+Invitations: sending them, reminding, and letting them expire.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +31,24 @@ from lms.people.models import Country, Person
 from lms.people.passwords import hash_secret, new_secret
 from lms.people.queries.country_names import likely_language
 from lms.people.queries.persons import contact_of, has_claimed
+
+
+@action
+def remind_selected(public_ids: Collection[str], *, by: Actor, at: datetime) -> tuple[int, int]:
+    """Sends the invitations of these nominations again, of the actor's countries, as `remind`; returns how many were
+    sent, and how many were left out: sent lately, or no longer waiting for an answer. Raises NotFound."""
+    query = select(Nomination.public_id, Nomination.series_id, Nomination.country_id)
+    rows = list(db.session.execute(query.where(among(Nomination.public_id, public_ids))))
+    if len(rows) < len(set(public_ids)) or not all(may_nominate(by, row.country_id) for row in rows):
+        raise NotFound
+    groups: dict[tuple[int, int], list[str]] = {}
+    for row in rows:
+        groups.setdefault((row.series_id, row.country_id), []).append(row.public_id)
+    sent = 0
+    for (series_id, country_id), ids in sorted(groups.items()):
+        sent += remind(series_id, country_id, by=by, at=at, public_ids=ids)[0]
+    return sent, len(rows) - sent
+
 
 TEMPLATE = "nomination_invitation"
 

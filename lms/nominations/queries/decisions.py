@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 
 from lms.batches.kinds import largest_first
 from lms.catalogue.models import SERIES_TITLE, Series
-from lms.catalogue.queries.titles import title_order
+from lms.catalogue.queries.loading import title_order
 from lms.core.database.bulk import among
 from lms.core.database.session import db, read
 from lms.core.text.translations import reader_text

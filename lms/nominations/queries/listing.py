@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Select, and_, case, false, func, or_, sele
 from sqlalchemy.orm import aliased, contains_eager
 
 from lms.catalogue.models import SERIES_TITLE, Series
-from lms.catalogue.queries.titles import title_order
+from lms.catalogue.queries.loading import title_order
 from lms.core.base.errors import NotFound
 from lms.core.base.lists import ListRequest
 from lms.core.base.roles import Actor

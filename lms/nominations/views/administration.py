@@ -26,8 +26,8 @@ from lms.nominations.queries.listing import (
     nominees_known,
 )
 from lms.nominations.rules import MAX_REASON
-from lms.nominations.views.blueprint import bp
 from lms.nominations.views.listing import filter_of, filter_selects
+from lms.nominations.views.profile_requests import bp
 from lms.people.queries.countries import country_names, known_codes
 from lms.web.lists.parts import (
     COUNTRY,

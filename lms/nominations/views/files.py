@@ -20,10 +20,9 @@ from lms.core.text.translations import reader_text
 from lms.core.time import clock
 from lms.nominations.actions import files
 from lms.nominations.actions.files import NomineeFile
-from lms.nominations.forms.files import NominateForm, NomineesForm
-from lms.nominations.queries.series import list_series_to_nominate
-from lms.nominations.views.blueprint import bp
-from lms.nominations.views.profile_requests import profile_words
+from lms.nominations.forms import NominateForm, NomineesForm
+from lms.nominations.queries.of_country import list_series_to_nominate
+from lms.nominations.views.profile_requests import bp, profile_words
 from lms.people.queries.countries import own_countries, own_country
 from lms.people.rules import checked_address
 from lms.web.lists.parts import Chip, Column, FileColumn, counted_chips

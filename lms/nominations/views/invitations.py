@@ -10,9 +10,9 @@ from flask.typing import ResponseReturnValue
 from lms.catalogue.rules import stop_states
 from lms.core.time import clock
 from lms.nominations.actions.answering import accept, decline, open_password_link
-from lms.nominations.forms.invitation import AcceptInvitationForm, DeclineInvitationForm
+from lms.nominations.forms import AcceptInvitationForm, DeclineInvitationForm
 from lms.nominations.queries.invitations import Invitation, InvitationState, look_at_invitation
-from lms.nominations.views.blueprint import bp
+from lms.nominations.views.profile_requests import bp
 from lms.people.queries.countries import notice_in
 from lms.web.pages.locale import reader_locale
 from lms.web.pages.time import propose_zone

@@ -14,8 +14,8 @@ from lms.core.base.lists import ListRequest
 from lms.core.base.roles import Role
 from lms.core.text.i18n import _, _l, _lp, _n, name_key
 from lms.core.time import clock
+from lms.nominations.actions.invitations import remind_selected
 from lms.nominations.actions.nominating import submit_drafts, withdraw_nominations
-from lms.nominations.actions.reminders import remind_selected
 from lms.nominations.models import OPEN, Nomination, NominationState
 from lms.nominations.queries.listing import NominationFilter, count_by_state, list_nominated_series
 from lms.nominations.queries.of_country import (
@@ -25,7 +25,7 @@ from lms.nominations.queries.of_country import (
     list_nominations,
     own_among,
 )
-from lms.nominations.views.blueprint import bp
+from lms.nominations.views.profile_requests import bp
 from lms.people.queries.countries import country_names, own_countries
 from lms.web.forms.forms import flash_refusal, whole
 from lms.web.lists.parts import NAME, SERIES, Chip, Choice, Column, FileColumn, Select, counted_chips, read_selection

@@ -13,12 +13,12 @@ from lms.core.text.translations import reader_text
 from lms.core.time import clock
 from lms.nominations.actions.letters import read_letter
 from lms.nominations.actions.one_person import NominationOutcome, nominate_person
-from lms.nominations.forms.nominate import NominatePersonForm
+from lms.nominations.forms import NominatePersonForm
 from lms.nominations.models import NominationState
 from lms.nominations.queries.checking import OwnPerson, find_own_person
-from lms.nominations.queries.series import CountrySeries, list_series_to_nominate
+from lms.nominations.queries.of_country import CountrySeries, list_series_to_nominate
 from lms.nominations.rules import INVITATION_LASTS, MAX_LETTER_MB
-from lms.nominations.views.blueprint import bp
+from lms.nominations.views.profile_requests import bp
 from lms.people.models import Country
 from lms.people.queries.countries import own_countries, own_country
 from lms.web.request.bodies import FORM_BYTES, body_limit

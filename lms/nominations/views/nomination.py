@@ -10,15 +10,14 @@ from lms.core.text.i18n import _
 from lms.core.time import clock
 from lms.nominations.actions.letters import attach_letter, read_letter, remove_letter
 from lms.nominations.actions.nominating import edit_draft
-from lms.nominations.forms.nominate import LetterForm, NomineeForm
+from lms.nominations.forms import LetterForm, NomineeForm
 from lms.nominations.models import STANDING, NominationState
 from lms.nominations.queries.of_country import get_own_nomination, history_of
 from lms.nominations.queries.profile_requests import answers_about
-from lms.nominations.responses import letter_response
 from lms.nominations.rules import MAX_LETTER_MB
-from lms.nominations.views.blueprint import bp
+from lms.nominations.schemas import letter_response
 from lms.nominations.views.listing import FITTING
-from lms.nominations.views.profile_requests import profile_words
+from lms.nominations.views.profile_requests import bp, profile_words
 from lms.web.request.bodies import FORM_BYTES, body_limit
 from lms.web.request.guards import allow
 from lms.web.request.identity import current_actor

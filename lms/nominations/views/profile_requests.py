@@ -1,19 +1,23 @@
-"""The page on which somebody accepts or refuses changes to their profile. Its link is for that person alone."""
+"""The blueprint of the pages of nominations.
+
+The page on which somebody accepts or refuses changes to their profile. Its link is for that person alone.
+"""
 
 from __future__ import annotations
 
-from flask import flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from lms.core.text.i18n import _
 from lms.core.time import clock
 from lms.nominations.actions.profile_requests import answer_request
-from lms.nominations.forms.profile_requests import ProfileRequestForm
+from lms.nominations.forms import ProfileRequestForm
 from lms.nominations.models import ProfileField
 from lms.nominations.queries.profile_requests import ProfileRequestView, look_at_request
-from lms.nominations.views.blueprint import bp
 from lms.web.request.guards import ANYONE, allow
 from lms.web.request.limits import throttle_guesses
+
+bp = Blueprint("nominations", __name__, template_folder="../templates")
 
 
 def profile_words() -> dict[ProfileField, str]:

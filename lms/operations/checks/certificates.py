@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import undefer
 
 from lms.certificates import keys, numbers
-from lms.certificates.badges.check import read_credential
+from lms.certificates.badges.vc_jwt import read_credential
 from lms.certificates.models import Certificate, CertificateState
 from lms.certificates.pdf import store
 from lms.certificates.pdf.check import check_pdf

@@ -1,9 +1,14 @@
-"""Whether all processes of the site, on whatever machine, run with the same."""
+"""Whether all processes of the site, on whatever machine, run with the same.
+
+What the configuration of nginx on this machine says.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from lms.config import Config
@@ -12,7 +17,6 @@ from lms.core.database.session import db, is_sqlite
 from lms.core.text.i18n import english as _
 from lms.core.text.i18n import english_n as _n
 from lms.operations.checks.model import CheckContext, Finding, fault, ok, warning
-from lms.operations.checks.nginx import EXAMPLE_KEY, find_media_keys
 from lms.operations.checks.service import written_time
 from lms.operations.machines import facts_of
 
@@ -166,3 +170,22 @@ def check_media_key(context: CheckContext) -> Iterator[Finding]:
             yield ok(_("video"), _("nginx has the key of LMS_MEDIA_KEY"))
             continue
         yield fault(_("video"), message, remedy)
+
+
+FOLDERS = ("/etc/nginx/conf.d", "/etc/nginx/sites-enabled")
+EXAMPLE_KEY = "the-value-of-LMS_MEDIA_KEY"
+"""What `deploy/nginx` has in place of a key."""
+_MEDIA_KEY = re.compile(r'map\s+\$host\s+\$serai_media_key\s*\{\s*default\s+"?([^";\s]+)"?\s*;')
+
+
+def find_media_keys() -> Iterator[tuple[Path, str]]:
+    """The keys that nginx checks addresses of picture and sound with, by file; none where no file can be read."""
+    for folder in FOLDERS:
+        try:
+            paths = sorted(Path(folder).glob("*"))
+            texts = [(path, path.read_text(encoding="utf-8", errors="replace")) for path in paths if path.is_file()]
+        except OSError:
+            continue
+        for path, text in texts:
+            if match := _MEDIA_KEY.search(text):
+                yield path, match[1]

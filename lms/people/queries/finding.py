@@ -1,4 +1,9 @@
-"""People, organisations and addresses by any part of them: the closest first, and as fast among a million."""
+"""The organisations that people name, for the filters of lists: case and marks make no other organisation.
+
+What people are compared by: names, organisation, country and addresses.
+
+People, organisations and addresses by any part of them: the closest first, and as fast among a million.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +12,59 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, false, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, false, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from lms.core.base.roles import Actor
 from lms.core.database import search
 from lms.core.database.bulk import among
-from lms.core.database.search import Match, match_of_text, search_words, steps_of
-from lms.core.database.session import read, read_column
+from lms.core.database.search import Match, match_of_text, search_words, searchable, steps_of
+from lms.core.database.session import db, read, read_column
 from lms.people.models import Person, PersonEmail
+from lms.people.name_matching import PersonSummary
 from lms.people.queries.countries import country_codes_of
 from lms.people.rules import email_key
+
+MOST_ORGANISATIONS = 50
+"""The number of organisations offered as a filter; any other can be given in the address."""
+
+
+def names_organisation(name: str) -> ColumnElement[bool]:
+    """Whether a `Person` names this organisation."""
+    return Person.search_organisation == searchable(name)
+
+
+def count_organisations(people: Select[Any]) -> dict[str, int]:
+    """How many of the people, given as a query of `Person` rows, name each organisation, by its name: the
+    `MOST_ORGANISATIONS` that most name."""
+    number, key = func.count(), Person.search_organisation
+    query = people.with_only_columns(func.min(Person.organisation), number).where(key != "").group_by(key)
+    return dict(read(query.order_by(number.desc(), key).limit(MOST_ORGANISATIONS)))
+
+
+def known_people(person_ids: Collection[int], day: date) -> list[PersonSummary]:
+    """Data of these people (canonical ids) to compare with a name, without deleted people."""
+    mailboxes: dict[int, list[str]] = {}
+    addresses = (
+        select(Person.canonical_id, PersonEmail.key)
+        .join(PersonEmail, PersonEmail.person_id == Person.id)
+        .where(among(Person.canonical_id, person_ids))
+        .order_by(PersonEmail.id)
+    )
+    for person_id, key in db.session.execute(addresses):
+        assert person_id is not None  # null only within the insert
+        mailboxes.setdefault(person_id, []).append(key)
+    codes = country_codes_of(person_ids, day)
+    query = (
+        select(Person.id, Person.public_id, Person.full_name, Person.native_name, Person.organisation)
+        .where(among(Person.id, person_ids), Person.erased_at.is_(None))
+        .order_by(Person.id)
+    )
+    return [
+        PersonSummary(id_, public_id, full_name, native, organisation, codes.get(id_), tuple(mailboxes.get(id_, ())))
+        for id_, public_id, full_name, native, organisation in db.session.execute(query)
+    ]
+
 
 MOST = 100
 """The number of results of a kind; beyond it, only the existence of more is reported."""

@@ -19,8 +19,7 @@ from lms.core.database.search import search_words
 from lms.core.database.session import db, read, read_value, shared_alias
 from lms.people.models import Account, Country, Person, RoleGrant
 from lms.people.queries.countries import belonging_to, country_codes_of
-from lms.people.queries.finding import MOST, find_people
-from lms.people.queries.organisations import count_organisations, names_organisation
+from lms.people.queries.finding import MOST, count_organisations, find_people, names_organisation
 from lms.people.queries.persons import addresses_of
 
 ANY_ROLE = "any"

@@ -12,7 +12,7 @@ from lms.core.time import clock
 from lms.mail import rendering
 from lms.mail.kinds import DECLINABLE, MailKind
 from lms.mail.outbox import OutboxMail
-from lms.people.actions.mail_choices import choose_mails, stop_mails
+from lms.people.actions.mails import choose_mails, stop_mails
 from lms.people.forms import MAIL_WORDS
 from lms.people.mail_links import make_link, read_link
 from lms.people.queries.mail_choices import reader_of

@@ -13,8 +13,7 @@ from lms.core.text.translations import reader_text
 from lms.core.time import clock
 from lms.core.time.durations import nearest_whole, percent
 from lms.reports.documents.dossier_data import Dossier, Upcoming
-from lms.reports.documents.dossier_matters import open_points
-from lms.reports.documents.dossier_peers import compare_peers
+from lms.reports.documents.dossier_matters import compare_peers, open_points
 from lms.reports.documents.model import Column, Figure, Mark, Picture, ReadOut, Section, Table, Value
 from lms.reports.documents.wording import NOTHING, Opening, each, figure_column, group_table, marks, overlap_note
 from lms.reports.queries.figures import FigureReport

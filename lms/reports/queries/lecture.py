@@ -14,7 +14,7 @@ from lms.attendance.models.credits import Credit, Outcome
 from lms.attendance.models.evidence import Source
 from lms.attendance.presence import WHO, presence_in, span_of
 from lms.attendance.queries.facts import count_facts
-from lms.attendance.queries.roster_order import on_roster, only_invited
+from lms.attendance.queries.roster_query import on_roster, only_invited
 from lms.attendance.rules import Interval, clip, needed_ms, unite
 from lms.catalogue.models import Lecture, LectureState, Policy, Series
 from lms.catalogue.queries.lectures import get_lecture

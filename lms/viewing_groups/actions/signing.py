@@ -11,7 +11,7 @@ from lms.attendance import rules
 from lms.attendance.actions.closing import check_not_closed
 from lms.attendance.actions.credits import credit_lecture, insert_presence
 from lms.attendance.actions.facts import hold_facts
-from lms.attendance.actions.walk_ins import take_walk_ins
+from lms.attendance.actions.people import take_walk_ins
 from lms.attendance.models.evidence import Presence, Source
 from lms.attendance.models.groups import GroupEntry, GroupSignature, ViewingGroup
 from lms.attendance.presence import WHO, is_held, presence_in, span_of

@@ -24,7 +24,7 @@ from lms.viewing_groups.actions.groups import (
 )
 from lms.viewing_groups.forms import GroupForm
 from lms.viewing_groups.queries import GroupView
-from lms.viewing_groups.views.blueprint import KEEPERS, bp, group_zones, to_group, typed_group
+from lms.viewing_groups.views.check_in import KEEPERS, bp, group_zones, to_group, typed_group
 from lms.web.lists.parts import COUNTRY, Chip, Column, FileColumn, Select, counted_chips, counted_choices
 from lms.web.lists.routes import list_files
 from lms.web.lists.view import ListView

@@ -30,7 +30,7 @@ from lms.viewing_groups.actions.groups import (
 )
 from lms.viewing_groups.actions.signing import Basis, Signed, take_back_signature
 from lms.viewing_groups.forms import AddressesForm, GroupForm, SignatureForm, TakeBackForm
-from lms.viewing_groups.views.blueprint import KEEPERS, bp, group_zones, to_group, typed_group
+from lms.viewing_groups.views.check_in import KEEPERS, bp, group_zones, to_group, typed_group
 from lms.web.forms.forms import flash_refusal
 from lms.web.pages.locale import reader_locale
 from lms.web.request.guards import allow

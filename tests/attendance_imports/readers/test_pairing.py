@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lms.attendance.rules import length, unite
-from lms.attendance_imports.readers.pairing import pair
+from lms.attendance_imports.readers.session_rows import pair
 
 
 def test_a_rejoin_is_two_stays_and_two_devices_are_one() -> None:

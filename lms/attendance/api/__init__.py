@@ -1,1 +1,0 @@
-"""API calls for rosters, corrections, imports, appeals, closings and viewing groups."""

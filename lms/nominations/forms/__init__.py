@@ -1,1 +1,0 @@
-"""Forms of nominations, a module for each subject."""
