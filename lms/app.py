@@ -1,7 +1,5 @@
 """create_app(): the one place that knows every slice; wires blueprints and event handlers."""
 
-from __future__ import annotations
-
 import gc
 import importlib
 import importlib.util

@@ -4,8 +4,6 @@ Values come from the environment (`LMS_*`), then from the optional file that `LM
 (lines of `NAME=value`), then from the default here. Both may name a file with a secret instead (`LMS_SECRET_KEY_FILE`).
 """
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Callable, Mapping
@@ -344,7 +342,7 @@ class Config:
         self.base_url = self.base_url.rstrip("/")
 
     @classmethod
-    def load(cls, environ: Mapping[str, str] | None = None, **overrides: str) -> Config:
+    def load(cls, environ: Mapping[str, str] | None = None, **overrides: str) -> "Config":
         """Settings from the environment and the file it names; `overrides` (names in lower case) win."""
         env = dict(os.environ if environ is None else environ)
         paths: list[Path] = []

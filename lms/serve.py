@@ -1,7 +1,5 @@
 """Production server: gunicorn's web processes; on SQLite also the worker and the packager, as processes beside them."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import socket

@@ -1,7 +1,5 @@
 """How the text of a setting becomes its value: each function returns it, or raises ValueError with what is needed."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from urllib.parse import parse_qs, unquote, urlsplit
 from zoneinfo import ZoneInfo

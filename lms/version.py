@@ -4,8 +4,6 @@ A build keeps the answer in `version.txt` (hatchling's hook `version`, see `pypr
 the version is first needed.
 """
 
-from __future__ import annotations
-
 import subprocess
 from functools import lru_cache
 from pathlib import Path

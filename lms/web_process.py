@@ -1,7 +1,5 @@
 """How gunicorn runs the web processes: a thread for each request that is worked on."""
 
-from __future__ import annotations
-
 import json
 import os
 from contextlib import suppress

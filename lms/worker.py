@@ -4,8 +4,6 @@ Work waits in the database (`jobs`, `mail.outbox`, `streaming`). The packager lo
 worker too on SQLite; on PostgreSQL, signals wake it (`signals`). Slices register what they do in their `jobs.py`.
 """
 
-from __future__ import annotations
-
 import os
 import signal
 import threading

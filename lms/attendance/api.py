@@ -5,8 +5,6 @@ API calls for rosters, corrections, imports, appeals and closings.
 API calls for corrections of many people together: preview, confirm, undo.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 

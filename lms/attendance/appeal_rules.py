@@ -1,7 +1,5 @@
 """What an appeal may say, until when it may be made, and which unknown names resemble a person's: pure decisions."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -32,7 +30,7 @@ class AppealInput:
     joined_as: str = ""
     text: str = ""
 
-    def checked(self, start: datetime, end: datetime) -> AppealInput:
+    def checked(self, start: datetime, end: datetime) -> "AppealInput":
         """Validates an appeal for storage. Raises Invalid for half a time span, one outside the lecture, or an empty
         appeal.
         """

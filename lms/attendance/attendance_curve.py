@@ -1,7 +1,5 @@
 """How a lecture went, minute by minute: one sweep over everybody's presence. Pure, exact to the millisecond."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 

@@ -4,8 +4,6 @@ A stored form (a *blob*) is its columns one behind the other. Sector, gender and
 database here.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 

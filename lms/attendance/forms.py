@@ -1,7 +1,5 @@
 """Forms of the roster, of appeals, of closing, and of the import page."""
 
-from __future__ import annotations
-
 from wtforms import (
     SelectField,
     StringField,

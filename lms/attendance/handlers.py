@@ -1,7 +1,5 @@
 """What attendance does when something happened below."""
 
-from __future__ import annotations
-
 from lms.attendance.actions.closing import check_lecture_not_closed
 from lms.attendance.actions.credits import delete_credits
 from lms.attendance.actions.facts import replace_country, update_facts_of_lecture, update_facts_of_people

@@ -1,7 +1,5 @@
 """Jobs that compute credits after a lecture ended, outside the write lock of the request that ended it."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Any
 

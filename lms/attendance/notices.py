@@ -1,7 +1,5 @@
 """The mails that attendance posts. Payloads are frozen here; the text is in `templates/mail/`."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 
 from lms.attendance.models.appeals import Appeal, AppealState

@@ -1,7 +1,5 @@
 """What the presence of a person in a lecture amounts to, and in words: the one place where an outcome is decided."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime

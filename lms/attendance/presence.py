@@ -1,7 +1,5 @@
 """The only reader of presence, from any source. Returned ids of people are canonical."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime

@@ -4,8 +4,6 @@ An interval is `(joined, left)`. The order, the doubling and the lateness of evi
 because everything goes through one union.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import accumulate

@@ -3,8 +3,6 @@
 Requests and responses of the API for corrections of many people together.
 """
 
-from __future__ import annotations
-
 from apiflask import Schema
 from apiflask.fields import AwareDateTime, Boolean, Dict, Enum, Float, Integer, List, Nested, String
 from apiflask.validators import Length, OneOf

@@ -1,7 +1,5 @@
 """API calls for unmatched attendees."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from apiflask import APIBlueprint

@@ -1,7 +1,5 @@
 """Forms of the import pages and of unmatched attendees."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast

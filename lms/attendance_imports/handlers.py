@@ -1,7 +1,5 @@
 """What attendance imports do when something happened below."""
 
-from __future__ import annotations
-
 from lms.attendance_imports.queries.imports import waiting_keys
 from lms.attendance_imports.queries.unmatched import has_claims
 from lms.core.background.jobs import request_job

@@ -1,7 +1,5 @@
 """Attendance imports in the background."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Stored meanings of the headings of a plain table, for the next file with the same headings."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from sqlalchemy import JSON, String

@@ -1,7 +1,5 @@
 """What the API of attendance imports accepts and answers."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -4,8 +4,6 @@ A preview is stored with its entries, so that confirming it changes exactly the 
 repeated: a batch that stopped continues, and a finished one stays as it is.
 """
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -48,7 +46,7 @@ class BatchView(Generic[Batch, Owner]):
     """A batch with the names of who confirmed and undid it (null: the system), and how many of its rows are in each
     state."""
 
-    kind: Kind[Batch, Owner]
+    kind: "Kind[Batch, Owner]"
     owner: Owner
     batch: Batch
     confirmed_by: str | None

@@ -1,7 +1,5 @@
 """The columns that batches have in common. Each kind of batch has a table of batches and a table of their entries."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 from enum import StrEnum
 

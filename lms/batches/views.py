@@ -1,7 +1,5 @@
 """Pages of batches: their list, the preview with its confirmation, progress, result, and undo."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """The API of series and lectures."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

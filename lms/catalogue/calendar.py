@@ -3,8 +3,6 @@
 What each program makes of them, and why they are written as they are, is in ADR 48.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta

@@ -1,7 +1,5 @@
 """Planned dates, checked before they are saved: repeats, series moved to other days, clashes and public holidays."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta

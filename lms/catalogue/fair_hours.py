@@ -8,8 +8,6 @@ People are counted in groups of the same country and time zone, and times in sec
 one array.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta

@@ -1,8 +1,6 @@
 """Series and lectures by any part of their titles or words of their descriptions, and lectures by their lecturers: the
 closest first."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from datetime import datetime
 from operator import itemgetter

@@ -1,7 +1,5 @@
 """What the catalogue does when people are merged, exported or erased, or lose a role."""
 
-from __future__ import annotations
-
 from lms.catalogue.actions.naming import part_country, unite_country
 from lms.catalogue.actions.people import end_listings, erase_instructor, move_instructor, return_instructor
 from lms.catalogue.queries.teaching import export_taught

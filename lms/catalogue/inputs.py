@@ -1,7 +1,5 @@
 """What is asked for when a series or lecture is made or changed, and its check field by field: pure."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping

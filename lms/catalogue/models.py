@@ -1,7 +1,5 @@
 """Series, their policies, and lectures."""
 
-from __future__ import annotations
-
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any

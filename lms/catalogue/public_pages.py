@@ -1,7 +1,5 @@
 """Which pages of the catalogue strangers may see, and when what they show was changed last: for the sitemap."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 

@@ -1,7 +1,5 @@
 """Pure decisions about series and lectures: permissions, states, and local times to instants."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta

@@ -1,7 +1,5 @@
 """The objects of the API: series and lectures, in and out."""
 
-from __future__ import annotations
-
 from apiflask import Schema
 from apiflask.fields import (
     AwareDateTime,

@@ -1,7 +1,5 @@
 """The hours of a week for the people of a series, and how its nights have been shared out so far."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Visibility of the catalogue, as conditions of SQL, and searches for words within it."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from sqlalchemy import and_, exists, or_, select, true

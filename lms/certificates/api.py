@@ -1,7 +1,5 @@
 """API calls for certificates."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from apiflask import APIBlueprint

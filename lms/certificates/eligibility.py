@@ -17,8 +17,6 @@ The certificate can be earned while what is counted, with all that remains, is e
 have missed it, when nothing of that kind remains for the person and no draft waits for a date.
 """
 
-from __future__ import annotations
-
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta

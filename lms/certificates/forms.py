@@ -1,7 +1,5 @@
 """Forms on the pages of certificates."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -87,7 +85,7 @@ class DesignPictureForm(BaseForm):
     alt = StringField(_l("Description (for screen readers)"))
 
     @classmethod
-    def of(cls, role: str, **given: Any) -> DesignPictureForm:
+    def of(cls, role: str, **given: Any) -> "DesignPictureForm":
         """The form for one role. A page has several of them."""
         form = cls(**given)
         for field in (form.file, form.alt):

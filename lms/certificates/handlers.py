@@ -1,7 +1,5 @@
 """What certificates answer to what happens below."""
 
-from __future__ import annotations
-
 from lms.catalogue.queries.lectures import get_lecture
 from lms.certificates.actions import awards
 from lms.certificates.actions.requirements import JOB, add_growth

@@ -1,7 +1,5 @@
 """Background work: issuing the certificates of a series, and making their files."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime

@@ -5,8 +5,6 @@ every public key and its certificate for ever, so that what an old key signed is
 its RFC 7638 thumbprint.
 """
 
-from __future__ import annotations
-
 import os
 from dataclasses import dataclass, field
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """Awards, the certificates that state them, and what these are trusted by: keys and lists of states."""
 
-from __future__ import annotations
-
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any

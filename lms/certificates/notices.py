@@ -1,7 +1,5 @@
 """The mails that certificates post. Payloads are frozen here; the text is in `templates/mail/`."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 

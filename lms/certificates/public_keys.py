@@ -1,8 +1,6 @@
 """Public keys on the curve P-256 as JWK, and their ids. Imports nothing of the server: also readers of foreign files
 use it."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from cryptography.hazmat.primitives import serialization

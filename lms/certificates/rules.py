@@ -1,7 +1,5 @@
 """Pure rules: who has earned a certificate, and what can be done with it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from lms.catalogue.models import CertificateKind, Series

@@ -3,8 +3,6 @@
 Responses that deliver a certificate's file, for pages and the API.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from apiflask import Schema

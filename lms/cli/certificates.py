@@ -1,7 +1,5 @@
 """Commands about certificates and the keys that sign them."""
 
-from __future__ import annotations
-
 import sys
 from typing import IO
 

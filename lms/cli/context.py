@@ -1,7 +1,5 @@
 """What the commands share: an application to work in."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -11,7 +9,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def application(*, works_without_data: bool = False) -> Iterator[Config]:
+def application(*, works_without_data: bool = False) -> "Iterator[Config]":
     """The application's context around a command that works on the data, which `lms init` has made."""
     from lms.app import create_app, settle
     from lms.config import Config

@@ -1,7 +1,5 @@
 """Commands about mail."""
 
-from __future__ import annotations
-
 import socket
 from typing import IO
 

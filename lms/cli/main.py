@@ -1,7 +1,5 @@
 """The `lms` command: every subcommand with `--help`; exit 0 only on success, errors as one clear line."""
 
-from __future__ import annotations
-
 import importlib
 import os
 import sys

@@ -1,7 +1,5 @@
 """Commands that look after an installation."""
 
-from __future__ import annotations
-
 import sys
 import time
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Commands about the figures."""
 
-from __future__ import annotations
-
 import sys
 from datetime import datetime
 from pathlib import Path

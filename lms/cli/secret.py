@@ -1,7 +1,5 @@
 """The command that replaces the secret of an installation."""
 
-from __future__ import annotations
-
 import click
 
 from lms.cli.context import application

@@ -1,7 +1,5 @@
 """Commands that serve the site, run its jobs and build the demonstration."""
 
-from __future__ import annotations
-
 import os
 import shlex
 import subprocess

@@ -1,7 +1,5 @@
 """Commands for stored files."""
 
-from __future__ import annotations
-
 import click
 
 from lms.cli.context import application

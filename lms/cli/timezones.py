@@ -1,7 +1,5 @@
 """The commands about the time zone database."""
 
-from __future__ import annotations
-
 import sys
 
 import click

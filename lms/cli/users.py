@@ -1,7 +1,5 @@
 """Commands about staff accounts."""
 
-from __future__ import annotations
-
 import click
 
 from lms.cli.context import application

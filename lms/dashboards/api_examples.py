@@ -3,8 +3,6 @@
 They name only what anybody may know: a public series and lecture of the site. Other ids come from a call before them.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """The API reference: resources and their calls, read from the OpenAPI document and the guards."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

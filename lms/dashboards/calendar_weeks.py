@@ -1,7 +1,5 @@
 """The days of a calendar: a month in whole weeks, or one week. Weeks begin on Monday, as ISO counts them."""
 
-from __future__ import annotations
-
 from calendar import monthrange
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta

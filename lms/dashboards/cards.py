@@ -4,8 +4,6 @@ It shows what a stranger may see, in the organiser's zone and in English, so it 
 has a mark of its content: clients that cache a picture get the new one when something changes.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime

@@ -3,8 +3,6 @@
 On Monday morning in the reader's own time zone; where there is nothing to say, nothing is sent.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any

@@ -1,7 +1,5 @@
 """Forms of the dashboards."""
 
-from __future__ import annotations
-
 from wtforms import BooleanField, PasswordField, StringField, TextAreaField
 
 from lms.core.text.i18n import _l

@@ -1,7 +1,5 @@
 """What the worker does for the desks: digests."""
 
-from __future__ import annotations
-
 from lms.core.background.recurring import recurring
 from lms.dashboards.digests import post_due_digests
 

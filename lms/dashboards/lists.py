@@ -1,7 +1,5 @@
 """Lists that have a page, files and an API page. `views` and `api` register them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any

@@ -1,7 +1,5 @@
 """Values with which templates of mails are previewed: one set for all, and what some need besides."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The stations of a series' route for a reader, as input of the macros `route` and `route_mini`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any

@@ -1,7 +1,5 @@
 """Pure decisions about lectures on dashboards, on loaded objects."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum

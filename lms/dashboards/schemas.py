@@ -1,7 +1,5 @@
 """The API schemas of tasks, policies and times."""
 
-from __future__ import annotations
-
 from apiflask import Schema
 from apiflask.fields import AwareDateTime, Boolean, Date, Dict, Enum, Integer, List, Nested, Raw, String
 from apiflask.validators import Length

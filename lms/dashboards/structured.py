@@ -1,7 +1,5 @@
 """Structured data on a lecture's page for search engines and calendars: schema.org as JSON-LD."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

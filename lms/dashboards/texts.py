@@ -1,7 +1,5 @@
 """Texts that people wrote, as pages show them: Markdown made safe, passages marked with their language."""
 
-from __future__ import annotations
-
 import re
 from html import unescape
 from typing import Any

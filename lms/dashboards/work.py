@@ -3,8 +3,6 @@
 Rows of a table of what somebody has to do: what, about what, why, and the buttons that do it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime

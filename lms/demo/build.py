@@ -3,8 +3,6 @@
 Builds the demonstration: the files of `generate`, taken in through the same imports that real files use.
 """
 
-from __future__ import annotations
-
 import sys
 import time
 from collections import Counter

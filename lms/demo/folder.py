@@ -1,7 +1,5 @@
 """The data folder of a demonstration: whose it is, how old, how it is filled, and how a new one takes its place."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

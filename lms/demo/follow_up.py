@@ -4,8 +4,6 @@ Like `generate` this plans everything from the files alone; `take_in` then does 
 pages use, each as the person who would do it.
 """
 
-from __future__ import annotations
-
 import contextlib
 import csv
 import io

@@ -3,8 +3,6 @@
 Most who come to a lecture stay; some come late, leave early, lose the line and return, or join on two devices at once.
 """
 
-from __future__ import annotations
-
 import csv
 import io
 from collections import Counter

@@ -4,8 +4,6 @@ It is made in a task once ffmpeg is installed, so that neither the build nor the
 are made; they are repeated until the replay shows enough of its lecture to count.
 """
 
-from __future__ import annotations
-
 import re
 import subprocess
 import tempfile

@@ -1,7 +1,5 @@
 """Pages of lectures in the demonstration: files, speakers, and the lecture that is live with people in its room."""
 
-from __future__ import annotations
-
 import io
 import re
 from collections.abc import Iterator, Mapping, Sequence

@@ -4,8 +4,6 @@ They are stored as sent, and sent to nobody; some fail, bounce or are withheld, 
 demonstration, mails to everyone in a series go to a sample.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 

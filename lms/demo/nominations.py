@@ -2,8 +2,6 @@
 have proposed some four hundred people in every state there is, one of each country with a letter of endorsement.
 Nominees answer by the link of their mail, as real ones do."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass

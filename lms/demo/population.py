@@ -1,7 +1,5 @@
 """Who takes part in the demonstration, with invented names, and in which series: a plan made before any file."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from bisect import bisect_right

@@ -4,8 +4,6 @@ The files contain dates of the past; near dates are given in days from today (`-
 few minutes ago.
 """
 
-from __future__ import annotations
-
 import csv
 import json
 from dataclasses import dataclass, field

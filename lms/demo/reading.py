@@ -1,8 +1,6 @@
 """Reads the files of the demonstration. Of a large one a second process reads them, while the first one imports those
 before."""
 
-from __future__ import annotations
-
 import multiprocessing
 import os
 import queue

@@ -1,7 +1,5 @@
 """Puts the series and lectures of the demonstration on the programme, and enrols people; what is being prepared."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 

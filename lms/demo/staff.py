@@ -1,8 +1,6 @@
 """People and lists of the demonstration that come by no file: accounts, countries, staff, a signatory, and people who
 registered twice."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any

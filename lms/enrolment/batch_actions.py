@@ -4,8 +4,6 @@ enrolled again.
 Each person is changed by the action that changes one (`set_status`), which gives seats and posts the mail.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from datetime import datetime
 

@@ -1,7 +1,5 @@
 """Calendars to subscribe to: the lectures of a person, and where the person finds them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta

@@ -1,7 +1,5 @@
 """The forms of enrolment's pages."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from flask_wtf.file import FileField, FileRequired

@@ -1,7 +1,5 @@
 """What enrolment does when lower slices say that something happened."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 
 from lms.catalogue.models import Lecture, LectureState

@@ -1,7 +1,5 @@
 """Invitations to lectures for the calendars of the enrolled: when they go out."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Select, exists, select

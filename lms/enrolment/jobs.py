@@ -1,7 +1,5 @@
 """Jobs of enrolment: decisions about more people than one request should hold."""
 
-from __future__ import annotations
-
 from lms.batches.kinds import register
 from lms.core.background.recurring import recurring
 from lms.enrolment.batch_actions import ENROLMENT_CHANGES

@@ -4,8 +4,6 @@ It has the state when the mail is sent, for its reader: the latest mail to arriv
 repeats.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any

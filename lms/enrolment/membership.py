@@ -3,8 +3,6 @@
 Rosters, a person's page, credits and groups join these queries. Ids of people are canonical, as input and output.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from typing import Any
 

@@ -1,7 +1,5 @@
 """A person's place in a series."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from enum import StrEnum
 

@@ -1,8 +1,6 @@
 """Which mails about lectures are no longer so when they are due: nobody is reminded of what they left, or of another
 time."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any

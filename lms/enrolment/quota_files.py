@@ -1,7 +1,5 @@
 """Lists of quotas, as lines of text or as a file: read and checked by themselves, before anything of a series is."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field

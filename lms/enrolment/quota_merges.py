@@ -3,8 +3,6 @@
 The numbers of taken, held and reserved seats of a series in total are the same before and after.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final

@@ -1,7 +1,5 @@
 """Quotas of a series: set for many countries at once, released at their moment or by hand."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Pure decisions on loaded objects: who can enrol, and who can change whose enrolment."""
 
-from __future__ import annotations
-
 from lms.catalogue.models import Admission, Series
 from lms.catalogue.rules import may_edit_series
 from lms.core.base.errors import Forbidden, Refused

@@ -1,7 +1,5 @@
 """The objects of the API: a person's place in a series, in and out."""
 
-from __future__ import annotations
-
 from apiflask import Schema
 from apiflask.fields import AwareDateTime, Boolean, Dict, Enum, Integer, List, Nested, String
 from apiflask.validators import Length, OneOf, Range

@@ -4,8 +4,6 @@ Everything here first locks the series, so that nobody counts its seats at the s
 action.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """Joining a lecture, and watching its replay."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime

@@ -3,8 +3,6 @@
 Taking part without a browser: join, then say from time to time that one is there.
 """
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

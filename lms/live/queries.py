@@ -1,7 +1,5 @@
 """Reads of the room for people who can see it."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass

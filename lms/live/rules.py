@@ -3,8 +3,6 @@
 Reads what a page reports of a replay that it plays.
 """
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta

@@ -6,8 +6,6 @@ id, 4 bytes ‖ milliseconds, 6 bytes ‖ HMAC, 16 bytes), 35 characters. Each h
 other. A replay token says which lecture a person began to watch again, and when.
 """
 
-from __future__ import annotations
-
 import base64
 import binascii
 import hashlib

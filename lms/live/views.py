@@ -1,7 +1,5 @@
 """The room page, and what its script asks."""
 
-from __future__ import annotations
-
 from dataclasses import asdict
 from datetime import datetime
 

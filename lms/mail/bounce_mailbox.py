@@ -5,8 +5,6 @@ messages are left unchanged, and nothing is ever deleted. One worker at a time r
 stored by the mailbox's numbers (RFC 9051: UIDVALIDITY and UID).
 """
 
-from __future__ import annotations
-
 import hashlib
 import imaplib
 import re
@@ -167,7 +165,7 @@ class MailboxAddress:
     folder: str
 
     @classmethod
-    def of(cls, address: str) -> MailboxAddress:
+    def of(cls, address: str) -> "MailboxAddress":
         """Reads a setting that `config` has checked."""
         url = urlsplit(address)
         is_tls = url.scheme == "imaps"
@@ -238,7 +236,7 @@ class _Reading:
                     return last + 1 >= following
         return True
 
-    def _take(self, mailbox: _Mailbox, uid: int) -> None:
+    def _take(self, mailbox: "_Mailbox", uid: int) -> None:
         content = mailbox.content(uid)
         if content is None:  # deleted meanwhile
             return

@@ -5,8 +5,6 @@ Message-ID and, where the mail server accepts one, its envelope id (RFC 3461). O
 can forge the return of an e-mail that they were not sent.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import re

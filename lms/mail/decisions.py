@@ -1,7 +1,5 @@
 """What somebody decides about mails that were posted: stopped, withheld, released, sent again, erased."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any

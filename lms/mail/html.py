@@ -5,8 +5,6 @@ becomes a button, and what the filter `lead` writes a link with words. Styles ar
 no colour of text or ground is set, so that a mail program in dark mode may choose both.
 """
 
-from __future__ import annotations
-
 import re
 
 from markupsafe import Markup, escape

@@ -1,7 +1,5 @@
 """What the worker does for mail: send what is due, and read what came back."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Sequence
 from datetime import datetime

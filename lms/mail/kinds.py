@@ -4,8 +4,6 @@ Each template in a slice's `templates/mail/` has one line in `KIND_OF`. What peo
 (`lms.people.models`); `outbox` asks for it when a mail is posted, `stops` again before it is sent.
 """
 
-from __future__ import annotations
-
 from enum import StrEnum
 
 

@@ -10,8 +10,6 @@ A record of automatic work, such as the reminders of a lecture or the reading of
 done twice by several workers.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum

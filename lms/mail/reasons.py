@@ -1,7 +1,5 @@
 """Why a mail was not sent or not delivered: what a mail server's answer means, as a word that pages translate."""
 
-from __future__ import annotations
-
 import re
 from enum import StrEnum
 

@@ -7,8 +7,6 @@ The HTML is made of the same paragraphs (`html.py`). A template that names a val
 is not rendered. What a payload names `…_at` is an instant (RFC 3339), and comes to the template as one.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import re

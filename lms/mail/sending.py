@@ -5,8 +5,6 @@ Those of a worker that is known to have died are due at once, all others' after 
 (`kinds.PRIORITY`).
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass

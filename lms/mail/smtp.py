@@ -1,7 +1,5 @@
 """One connection to the mail server, kept for many mails, over TLS wherever the server offers it."""
 
-from __future__ import annotations
-
 import re
 import smtplib
 import ssl

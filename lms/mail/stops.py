@@ -1,8 +1,6 @@
 """Which mails are not sent though they were posted: expired, declined, no longer so, or to an address that is not
 written to. The worker asks for a batch just before it leaves (`stop_unwanted`)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 

@@ -1,7 +1,5 @@
 """Uploads, orders, replaces and removes files of lectures, and has them scanned."""
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import shutil

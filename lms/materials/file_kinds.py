@@ -1,7 +1,5 @@
 """Recognises the kind of a file by its content. Runs in a separate process (`core.storage.foreign_files`)."""
 
-from __future__ import annotations
-
 import io
 import warnings
 import zipfile

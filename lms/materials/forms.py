@@ -1,7 +1,5 @@
 """Forms for the files of a lecture."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from flask_wtf.file import FileField, FileRequired

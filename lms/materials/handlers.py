@@ -1,7 +1,5 @@
 """What files do when their lectures are copied or deleted."""
 
-from __future__ import annotations
-
 from lms.core.base.events import CopyPreviewed, LectureDeleted, LecturesCopied, StoredFilesAsked, handles
 from lms.materials.actions import copy_files, remove_files_of
 from lms.materials.queries import count_copyable, stored_keys

@@ -1,7 +1,5 @@
 """What the worker does for files: it lets the virus scanner read them, and deletes old uploads."""
 
-from __future__ import annotations
-
 from lms.core.background.recurring import FILES, recurring
 from lms.materials.actions import scan_waiting_files
 from lms.materials.resumable_uploads import drop_old_uploads

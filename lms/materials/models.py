@@ -1,7 +1,5 @@
 """Files of lectures, and how often each was downloaded."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from enum import StrEnum
 

@@ -1,7 +1,5 @@
 """Reads the files of a lecture for the people who can open them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime

@@ -5,8 +5,6 @@ lecture and the name, size and time of the file: the same file chosen again is t
 complete, it is checked and saved like a file received in one request. What it is for is its `Purpose`.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re

@@ -1,7 +1,5 @@
 """Who can open which file of a lecture, and what a file can be called."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from typing import Final

@@ -1,7 +1,5 @@
 """Asks a virus scanner about a file: ClamAV's daemon, by its INSTREAM command (clamd(8), "COMMANDS")."""
 
-from __future__ import annotations
-
 import socket
 import struct
 from typing import BinaryIO, Final

@@ -1,7 +1,5 @@
 """Answers to forms and scripts that upload a file, and files to save: of materials and of recordings."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote

@@ -1,7 +1,5 @@
 """Pages for the files of a lecture: the list for its staff, and the files themselves for those who can open them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, BinaryIO
 

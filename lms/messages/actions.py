@@ -1,7 +1,5 @@
 """Writes, sends and stops messages. E-mails are posted by the worker (`send_due_messages`)."""
 
-from __future__ import annotations
-
 import hashlib
 from datetime import datetime, timedelta
 

@@ -1,7 +1,5 @@
 """API calls for messages to the people enrolled in a series."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The form of a message."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 from wtforms import RadioField, StringField, TextAreaField

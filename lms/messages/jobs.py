@@ -1,7 +1,5 @@
 """What the worker does for messages: it sends them at their time."""
 
-from __future__ import annotations
-
 from lms.core.background.recurring import recurring
 from lms.messages.actions import send_due_messages
 

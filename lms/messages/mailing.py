@@ -1,8 +1,6 @@
 """The e-mails of a message: written of the message when they are sent, so that the outbox does not hold its text once
 for each reader."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

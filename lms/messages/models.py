@@ -1,7 +1,5 @@
 """Messages to people who are enrolled in a series."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from enum import StrEnum
 

@@ -1,7 +1,5 @@
 """Messages of a series, who would get them, and what became of their e-mails."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What a message may be, and when it can be changed, sent and stopped."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 from lms.catalogue.models import Series

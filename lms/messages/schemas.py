@@ -1,7 +1,5 @@
 """The objects of the API: messages, in and out."""
 
-from __future__ import annotations
-
 from apiflask import Schema
 from apiflask.fields import Enum, Integer, List, Nested, String
 

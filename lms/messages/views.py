@@ -1,7 +1,5 @@
 """Pages on which the staff of a series write to the people enrolled, and focal points to those of their countries."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for

@@ -1,7 +1,5 @@
 """API calls for nominations: nominate, follow, remind, withdraw, endorse and decide."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, BinaryIO, cast

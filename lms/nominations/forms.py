@@ -7,8 +7,6 @@ The forms with which a nominee answers an invitation.
 The form on which somebody accepts or refuses changes to their profile.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from typing import Self
 
@@ -164,7 +162,7 @@ class AcceptInvitationForm(BaseForm):
     consent = BooleanField(_l("I agree that my attendance is recorded"))
 
     @classmethod
-    def of(cls, shown: Invitation) -> AcceptInvitationForm:
+    def of(cls, shown: Invitation) -> "AcceptInvitationForm":
         """The form of an invitation: what the nominee's own profile says goes before what the focal point wrote."""
         known = shown.person or shown.nomination
         is_from = shown.home is None or shown.home.id == shown.country.id

@@ -1,7 +1,5 @@
 """What nominations do when something happened below."""
 
-from __future__ import annotations
-
 from lms.core.base.events import (
     CountriesMerged,
     CountryMergeUndone,

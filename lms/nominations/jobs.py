@@ -1,7 +1,5 @@
 """Nominations in the background: large files, decisions on many, and what is due or no longer needed."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Nominations, the links of their invitations, what people are asked to confirm, and decisions."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from enum import StrEnum
 
@@ -155,7 +153,7 @@ class ProfileRequest(Base):
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
     answered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     country: Mapped[Country] = relationship()
-    changes: Mapped[list[RequestedChange]] = relationship(
+    changes: "Mapped[list[RequestedChange]]" = relationship(
         cascade="all, delete-orphan", order_by="RequestedChange.field"
     )
 

@@ -1,7 +1,5 @@
 """Pure decisions on nominations: who can do what, and when."""
 
-from __future__ import annotations
-
 import unicodedata
 from datetime import timedelta
 from typing import Final

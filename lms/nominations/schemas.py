@@ -3,8 +3,6 @@
 The response that delivers a letter of endorsement, for the page and the API.
 """
 
-from __future__ import annotations
-
 from urllib.parse import quote
 
 from apiflask import Schema

@@ -1,7 +1,5 @@
 """What was under way when a backup was taken, and may have happened since: after a restore it is not done again."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 from typing import cast

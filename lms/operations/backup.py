@@ -4,8 +4,6 @@ It is written under a temporary name and renamed once it is complete and on the 
 Unfinished backups are removed by the next run.
 """
 
-from __future__ import annotations
-
 import contextlib
 import fcntl
 import os

@@ -3,8 +3,6 @@
 The status page: what `lms check` finds, what needs doing first.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 

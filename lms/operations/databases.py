@@ -3,8 +3,6 @@
 SQLite is copied with its online backup API, PostgreSQL with `pg_dump` and `pg_restore`.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import re

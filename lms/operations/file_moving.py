@@ -5,8 +5,6 @@ in the source until then. Files that were deleted since the first run are not br
 no such mark is left alone: they are somebody else's.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Setting up and migrating an installation, with a copy of the database before it is migrated."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from pathlib import Path
 

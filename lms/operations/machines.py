@@ -1,7 +1,5 @@
 """What a process runs with, and what has to be alike on all machines that serve one site."""
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import secrets

@@ -3,8 +3,6 @@
 The headline figures, to compare a restored database with its backup.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

@@ -1,7 +1,5 @@
 """Migrating the database: by one process at a time, and without holding up those who use the site meanwhile."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

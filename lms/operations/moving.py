@@ -4,8 +4,6 @@ The data folder with its keys and files stays where it is. What was moved is rea
 compared.
 """
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 from collections.abc import Callable, Iterator

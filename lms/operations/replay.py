@@ -1,7 +1,5 @@
 """Doing again, after a restore, what the journal says: erasures and revocations that the backup does not know."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable
 

@@ -4,8 +4,6 @@ While it runs, a marker file is in the data folder and nothing is served from it
 command again.
 """
 
-from __future__ import annotations
-
 import contextlib
 import fcntl
 import os

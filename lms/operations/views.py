@@ -1,7 +1,5 @@
 """The status page of the service, for administrators."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Any
 

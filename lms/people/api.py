@@ -1,7 +1,5 @@
 """The API of people: tokens, and a person's profile."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from apiflask import APIBlueprint

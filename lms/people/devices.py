@@ -1,7 +1,5 @@
 """The device that a browser names, coarsely: families of browsers and systems, and nothing that singles one out."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Final
 

@@ -1,7 +1,5 @@
 """The forms of people's pages; what they and the API must both check lives in the actions."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime

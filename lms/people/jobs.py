@@ -1,7 +1,5 @@
 """What the worker does for people: comparisons, merges of countries and sessions."""
 
-from __future__ import annotations
-
 from lms.core.background.recurring import recurring
 from lms.people.actions.country_merging import settle_country_merges
 from lms.people.actions.duplicates import compare_waiting_people

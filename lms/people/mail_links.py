@@ -4,8 +4,6 @@ A link says whose mail it was, of which kind, to which address and on which day,
 installation: nothing is stored for it. It works for a year, and for as long as the address is that of the person.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass

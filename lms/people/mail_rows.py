@@ -1,7 +1,5 @@
 """An e-mail to a person: to their address, in their language and time zone."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any

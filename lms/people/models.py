@@ -1,7 +1,5 @@
 """Persons and their accounts, the organiser's own list of countries, consents, tokens."""
 
-from __future__ import annotations
-
 import secrets
 from datetime import date, datetime
 from enum import StrEnum
@@ -72,7 +70,7 @@ class Country(Base):
     notices: Mapped[dict[str, str]] = mapped_column(JSON, default=dict, server_default="{}")
     valid_until: Mapped[date | None]
     merged_into_id: Mapped[int | None] = mapped_column(ForeignKey("country.id"), index=True)
-    partnerships: Mapped[list[Partnership]] = relationship(order_by="Partnership.since")
+    partnerships: "Mapped[list[Partnership]]" = relationship(order_by="Partnership.since")
 
 
 class Partnership(Base):

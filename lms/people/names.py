@@ -1,7 +1,5 @@
 """Names as people write them into meeting systems, and what is left once the decorations are taken off."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 

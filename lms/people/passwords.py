@@ -1,7 +1,5 @@
 """Passwords and one-time secrets: how they are hashed (argon2id, 19 MiB, two passes) and compared."""
 
-from __future__ import annotations
-
 import hashlib
 import secrets
 from base64 import b64encode

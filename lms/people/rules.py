@@ -1,7 +1,5 @@
 """Rules for names, addresses and passwords, and for who can see and change a person."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Iterable

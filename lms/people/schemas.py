@@ -1,7 +1,5 @@
 """What the API takes and gives of people and tokens."""
 
-from __future__ import annotations
-
 from apiflask import Schema
 from apiflask.fields import Boolean, Date, Integer, List, Nested, String
 from apiflask.validators import Length

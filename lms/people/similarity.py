@@ -4,8 +4,6 @@ Pure. People of one country often share a name, so the name alone makes a weak m
 name before the @ has to support it.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property, lru_cache

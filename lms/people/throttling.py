@@ -2,8 +2,6 @@
 everybody knows of its owner. All of it is kept here; nothing is asked of anybody outside.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from typing import Final

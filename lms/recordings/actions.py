@@ -1,7 +1,5 @@
 """Trims, chapters, keeps, removes and announces recordings."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path

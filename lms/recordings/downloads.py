@@ -5,8 +5,6 @@ whole would lose two seconds after each break. Only epochs whose pictures are co
 pictures) are encoded once more, since a file has one coding.
 """
 
-from __future__ import annotations
-
 import re
 import secrets
 import subprocess

@@ -1,7 +1,5 @@
 """What recordings do when something happened below."""
 
-from __future__ import annotations
-
 from lms.core.background.jobs import request_job
 from lms.core.base.events import AttendanceReported, RecordingCompleted, ReplayAsked, handles
 from lms.recordings.actions import ANNOUNCE_JOB

@@ -1,7 +1,5 @@
 """Background work: the file for download, and the e-mail about a recording."""
 
-from __future__ import annotations
-
 from functools import partial
 from typing import Any
 

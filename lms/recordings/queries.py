@@ -1,7 +1,5 @@
 """Reads of recordings, for staff."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Callable, Sequence

@@ -17,8 +17,6 @@ The rule, which pages, e-mails, certificates and credits share (ADR 91):
   for people who have attended the lecture, or whose attendance was corrected by hand.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta

@@ -1,7 +1,5 @@
 """Positions and chapters as people type them, and how long recordings are kept."""
 
-from __future__ import annotations
-
 import re
 from datetime import datetime, timedelta
 from typing import Final

@@ -1,7 +1,5 @@
 """Uploads of recordings, in pieces or in one request."""
 
-from __future__ import annotations
-
 import os
 import secrets
 import shutil

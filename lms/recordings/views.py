@@ -3,8 +3,6 @@
 Forms of a recording.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

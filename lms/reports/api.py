@@ -1,7 +1,5 @@
 """API calls for figures, published and saved reports, and exports."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any

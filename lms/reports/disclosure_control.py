@@ -6,8 +6,6 @@ whole blocks are left. What a year has beyond its shown groups is known too; so 
 that the blocks and the other years give away.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from types import MappingProxyType

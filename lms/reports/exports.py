@@ -1,7 +1,5 @@
 """The rows behind the figures as a file: people or their attendances, as many as there are, at flat memory."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime

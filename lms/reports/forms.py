@@ -1,7 +1,5 @@
 """The form of the page of reports: what to count, by what, of which slice."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from datetime import date
 from typing import Any

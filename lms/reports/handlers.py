@@ -1,7 +1,5 @@
 """What reports answer to what happens below."""
 
-from __future__ import annotations
-
 from lms.core.base.events import (
     CountriesMerged,
     CountryMergeUndone,

@@ -1,7 +1,5 @@
 """Background work: exports of rows, and scheduled reports."""
 
-from __future__ import annotations
-
 from datetime import date, datetime
 from time import monotonic
 from typing import Any

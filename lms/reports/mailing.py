@@ -1,7 +1,5 @@
 """Scheduled reports as e-mail: figures in the text, CSV and XLSX attached, all from the frozen content."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

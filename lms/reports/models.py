@@ -1,7 +1,5 @@
 """Read-outs that are kept: public figures, reports frozen as they were published, opening balances, saved questions."""
 
-from __future__ import annotations
-
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any

@@ -3,8 +3,6 @@
 All days and hours are of the reporting zone.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum

@@ -3,8 +3,6 @@
 Slow and simple on purpose. `lms report verify` and the tests compare the two.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass

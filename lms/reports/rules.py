@@ -1,7 +1,5 @@
 """What is counted and how, once the rows are there, and what may be asked: no database, no clock."""
 
-from __future__ import annotations
-
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date, datetime, time, timedelta
@@ -57,7 +55,7 @@ class Opening:
         }
 
     @classmethod
-    def of_json(cls, payload: Mapping[str, Any] | None) -> Opening | None:
+    def of_json(cls, payload: Mapping[str, Any] | None) -> "Opening | None":
         """Deserializes the result of `as_json`, without the names of sets. None for None."""
         if payload is None:
             return None

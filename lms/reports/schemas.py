@@ -1,7 +1,5 @@
 """Requests and responses of the reports API."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from apiflask import Schema

@@ -1,7 +1,5 @@
 """Reports as pages show them: bubbles on a map, a cross table, a sentence."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta

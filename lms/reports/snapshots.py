@@ -4,8 +4,6 @@ The text is JSON, written once when the report is published and never again: the
 figures and groups, with all names in the language in which it was published. Its SHA-256 is its checksum.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """Adds, edits, orders and removes speakers of lectures."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """What speakers do when their lectures are copied."""
 
-from __future__ import annotations
-
 from lms.core.base.events import CopyPreviewed, LecturesCopied, StoredFilesAsked, handles
 from lms.speakers.actions import copy_speakers
 from lms.speakers.queries import count_speakers, portrait_keys

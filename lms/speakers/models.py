@@ -1,7 +1,5 @@
 """Speakers, and the lectures in which they speak."""
 
-from __future__ import annotations
-
 from sqlalchemy import ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 

@@ -1,7 +1,5 @@
 """Makes portraits from uploaded pictures. Runs in a separate process (`core.storage.foreign_files`)."""
 
-from __future__ import annotations
-
 import base64
 import io
 import warnings

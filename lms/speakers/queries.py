@@ -1,7 +1,5 @@
 """Reads speakers for the public pages of lectures and for those who edit them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any, Final
 

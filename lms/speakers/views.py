@@ -3,8 +3,6 @@
 Forms for speakers.
 """
 
-from __future__ import annotations
-
 from datetime import timedelta
 from typing import Any
 
@@ -89,12 +87,12 @@ def add_speaker(lecture_id: int) -> ResponseReturnValue:
     return _back(lecture_id)
 
 
-def _draft(form: SpeakerForm) -> SpeakerInput:
+def _draft(form: "SpeakerForm") -> SpeakerInput:
     names = ("full_name", "native_name", "position", "about")
     return SpeakerInput(**{name: form[name].data or "" for name in names})
 
 
-def _portrait(form: SpeakerForm) -> bytes | None:
+def _portrait(form: "SpeakerForm") -> bytes | None:
     return actions.read_portrait(form.picture.data.stream) if form.picture.data else None
 
 

@@ -1,7 +1,5 @@
 """Beginning, stopping and deleting what is sent; noting what was packaged."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, func, select, update

@@ -1,7 +1,5 @@
 """Addresses of a lecture's picture and sound, signed for some hours."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from flask import current_app

@@ -1,7 +1,5 @@
 """Chunks of a session as its page sends them: numbered, each stored whole or not at all."""
 
-from __future__ import annotations
-
 import errno
 import hashlib
 from datetime import datetime

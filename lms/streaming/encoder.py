@@ -3,8 +3,6 @@
 Without a picture, black ones take its place: browsers refuse a playlist in which pictures come and go.
 """
 
-from __future__ import annotations
-
 import os
 import select
 import subprocess

@@ -1,7 +1,5 @@
 """What streams do when lectures end, are reopened or deleted."""
 
-from __future__ import annotations
-
 from lms.core.base.events import (
     LectureDeleted,
     LectureEnded,

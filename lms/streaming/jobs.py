@@ -1,7 +1,5 @@
 """What the worker does for streams: it deletes what no viewer needs."""
 
-from __future__ import annotations
-
 from lms.core.background.recurring import FILES, recurring
 from lms.streaming.actions import drop_old_chunks, drop_old_rehearsals
 

@@ -1,7 +1,5 @@
 """What an uploaded recording is, by its content: read by ffmpeg within limits."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 from dataclasses import dataclass

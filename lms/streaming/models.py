@@ -1,7 +1,5 @@
 """Streams of lectures, the sessions in which they are sent, and what is packaged of each."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from enum import StrEnum
 

@@ -6,8 +6,6 @@ continues its streams from the stored chunks: at once on the same data folder, e
 One uploaded recording at a time is encoded on a machine, and gives way to lectures.
 """
 
-from __future__ import annotations
-
 import threading
 from pathlib import Path
 from typing import IO

@@ -1,7 +1,5 @@
 """HLS playlists (RFC 8216) of a stream, from its epochs."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """Limits of streams, and where their files are."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 
 from lms.catalogue.models import Lecture, LectureState

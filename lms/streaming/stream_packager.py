@@ -5,8 +5,6 @@ never change, so after a crash it continues at the first moment that was not pub
 Files are stored before the rows that name them, and playlists after both.
 """
 
-from __future__ import annotations
-
 import shutil
 import threading
 import time

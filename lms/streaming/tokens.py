@@ -1,7 +1,5 @@
 """Tokens of stream sessions, and signed addresses of media."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import hmac

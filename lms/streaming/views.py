@@ -1,7 +1,5 @@
 """What pages send of a lecture, and the media that viewers get."""
 
-from __future__ import annotations
-
 import base64
 import binascii
 import gzip

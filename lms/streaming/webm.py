@@ -4,8 +4,6 @@ A browser's recorder writes one endless segment: a header with the tracks, then 
 first frame. The pieces that it hands out do not end where clusters end.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 MAGIC = b"\x1a\x45\xdf\xa3"

@@ -1,7 +1,5 @@
 """API calls for viewing groups: open, check in, tick, sign."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from apiflask import APIBlueprint

@@ -1,7 +1,5 @@
 """Forms of viewing groups."""
 
-from __future__ import annotations
-
 from flask_wtf.file import FileField
 from wtforms import (
     BooleanField,

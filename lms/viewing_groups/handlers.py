@@ -1,7 +1,5 @@
 """What viewing groups do when something happened below."""
 
-from __future__ import annotations
-
 from lms.core.base.events import PersonErased, PersonExportAsked, handles
 from lms.viewing_groups.actions.signing import forget_in_groups
 from lms.viewing_groups.queries import export_of_person

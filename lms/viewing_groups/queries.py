@@ -1,7 +1,5 @@
 """Queries for viewing groups. Focal points see only those of their own country."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace

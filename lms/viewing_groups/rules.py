@@ -1,7 +1,5 @@
 """Pure rules of group viewing: codes, when they are valid, which times can be declared, and the signed statement."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections.abc import Collection

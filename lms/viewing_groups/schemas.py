@@ -1,7 +1,5 @@
 """Requests and responses of the viewing groups API."""
 
-from __future__ import annotations
-
 from apiflask import Schema
 from apiflask.fields import Boolean, Integer, List, Nested, String
 from apiflask.validators import Length, OneOf, Range

@@ -1,7 +1,5 @@
 """Doors that belong to no slice: language and zone of an anonymous reader, health."""
 
-from __future__ import annotations
-
 import json
 from datetime import timedelta
 from typing import Any

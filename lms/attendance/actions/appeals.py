@@ -1,7 +1,5 @@
 """Actions on appeals: a person asks for a review of their attendance, can cancel it, and gets one answer."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from datetime import datetime
 

@@ -1,7 +1,5 @@
 """Closes the attendance of a lecture, so that results do not change until someone reopens it with a reason."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from sqlalchemy import select

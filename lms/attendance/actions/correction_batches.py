@@ -1,7 +1,5 @@
 """Corrections of many people together: previewed, confirmed with a reason, and undone as a whole."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from datetime import datetime
 from typing import Any, cast

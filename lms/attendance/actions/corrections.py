@@ -3,8 +3,6 @@
 No step is lost: setting, removing and restoring each add a row.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,7 +1,5 @@
 """Credits: derived from all evidence of a lecture, in bulk, and only what differs is written."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from datetime import datetime
 from typing import Any, cast

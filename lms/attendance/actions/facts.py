@@ -1,7 +1,5 @@
 """Facts are written with the credits they are counted from: in the same transaction, the lecture's row locked first."""
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Collection
 from datetime import date

@@ -3,8 +3,6 @@
 Walk-ins: people who attend without being enrolled. The series' policy decides what happens.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Collection, Sequence
 from datetime import datetime

@@ -1,7 +1,5 @@
 """Applies the current policy of a series to held lectures: exactly what was reviewed, or nothing."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Any

@@ -1,7 +1,5 @@
 """Recomputing many lectures: each in a short separate transaction, so that it can stop anywhere and continue."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any

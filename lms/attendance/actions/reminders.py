@@ -1,7 +1,5 @@
 """Reminders before a lecture: a day before, and an hour before for people who ask for that."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta

@@ -1,7 +1,5 @@
 """What people played of replays: presence with the source *replay*, and the credits that follow."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime

@@ -5,8 +5,6 @@ Heartbeats, which pages and apps send while they are open. An acknowledged heart
 Heartbeats that a page recorded offline, accepted where the server's own mark proves their time.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from datetime import datetime

@@ -1,7 +1,5 @@
 """Confirms when a lecture took place, or corrects its times. For its instructors."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from lms.attendance.actions.closing import check_not_closed

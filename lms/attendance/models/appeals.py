@@ -1,7 +1,5 @@
 """Appeals of people about their attendance of one lecture."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from enum import StrEnum
 

@@ -3,8 +3,6 @@
 When the attendance of a lecture was closed, and when and why it was opened again.
 """
 
-from __future__ import annotations
-
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any

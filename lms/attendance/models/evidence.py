@@ -3,8 +3,6 @@
 Unmatched attendees: people as given in the reports of a series, and who they turned out to be.
 """
 
-from __future__ import annotations
-
 from datetime import datetime
 from enum import StrEnum
 from typing import Any

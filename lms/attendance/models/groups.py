@@ -1,7 +1,5 @@
 """Group viewing: many people in front of one screen, on a list signed by a focal point."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from enum import StrEnum
 

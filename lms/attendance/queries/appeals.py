@@ -1,7 +1,5 @@
 """Appeals: one's own, and those that one may answer."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,8 +1,6 @@
 """What the newest policy of a series, or other times of a lecture, would change of what was counted: looked at before
 it is done. Read only."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum

@@ -1,7 +1,5 @@
 """Whether the attendance of a lecture is closed, by whom and since when."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,7 +1,5 @@
 """Corrections of many people together: what a batch would change, and of whom."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass

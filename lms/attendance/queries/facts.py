@@ -1,7 +1,5 @@
 """Facts of lectures as they are stored, and attendances as the rows of credits say."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any

@@ -1,7 +1,5 @@
 """The history of one person's attendance of a lecture, with corrections to remove or restore."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,8 +1,6 @@
 """What decides about people's outcomes in a lecture, read in bulk, and the credits that follow. Ids of people that come
 out are canonical."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any

@@ -1,7 +1,5 @@
 """A person's own attendance, and outcomes in bulk for certificates."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

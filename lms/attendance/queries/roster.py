@@ -1,7 +1,5 @@
 """Queries for the roster of a lecture: who attended, with the evidence; for a live lecture, from presence."""
 
-from __future__ import annotations
-
 import base64
 import json
 from collections.abc import Collection, Mapping, Sequence

@@ -4,8 +4,6 @@ The people of a lecture's roster in order of name, and how many were present: ca
 changes (`core.database.cache_versions`), so that a page of a large roster costs as much as one of a small one.
 """
 
-from __future__ import annotations
-
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Mapping
@@ -273,7 +271,7 @@ class RosterOrder:
         named = [person_id for name, person_id in self.positions if name]
         return count_organisations(select(Person.id).where(among(Person.id, named)))
 
-    def limited_to(self, *, is_invited: bool | None) -> RosterOrder:
+    def limited_to(self, *, is_invited: bool | None) -> "RosterOrder":
         """The same with those who are invited only, without them, or (null) with everybody."""
         if is_invited is None or not (is_invited or self.invited):
             return self

@@ -4,8 +4,6 @@ A lecture of five minutes or more in which someone was present is a session. Any
 confirm it. Lengths are compared in whole seconds, so that all databases agree.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable
 from typing import Any, Final
 

@@ -1,7 +1,5 @@
 """When a lecture took place according to its evidence, and what changing its times would do. Read only."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,7 +1,5 @@
 """How many people are in a room, counted once for all who look: in each process, or with Valkey in all of them."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Pages for submitting and answering appeals."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime

@@ -11,8 +11,6 @@ Confirms when a lecture took place.
 The history of one person's attendance of a lecture, with corrections to remove or restore.
 """
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Pages for the roster of a lecture and for corrections."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any

@@ -1,7 +1,5 @@
 """Imports of attendance reports: read and previewed outside any transaction, published in one short one."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta

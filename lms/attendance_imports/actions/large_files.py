@@ -1,7 +1,5 @@
 """Large attendance files, imported in the background, so that users need not wait."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Any
 

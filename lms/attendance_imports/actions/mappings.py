@@ -1,7 +1,5 @@
 """Stored meanings of the headings of a plain table, for the next file with the same headings."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import datetime
 

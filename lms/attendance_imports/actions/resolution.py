@@ -4,8 +4,6 @@ Every step locks the series' unmatched attendees, then the lectures concerned: o
 sees the first, and both are counted. A decision names the version that the user saw.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime

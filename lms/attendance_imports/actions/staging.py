@@ -3,8 +3,6 @@
 Reports of attendance are read and held against their lecture outside any transaction; nothing is written.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -41,7 +39,7 @@ class StagedFile:
     """
 
     options: Mapping[str, Any]
-    staged: StagedAttendance | None = None
+    staged: "StagedAttendance | None" = None
     names: NameMatches | None = None
     column_preview: ColumnPreview | None = None
 

@@ -1,7 +1,5 @@
 """Unmatched attendees: stored once per series, resolved later, undone."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import datetime
 from typing import cast

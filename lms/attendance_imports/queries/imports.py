@@ -1,7 +1,5 @@
 """Files of attendance that wait to be imported, and the time a report must have in common with a lecture."""
 
-from __future__ import annotations
-
 from sqlalchemy import select
 
 from lms.attendance.models.evidence import AttendanceImport

@@ -1,7 +1,5 @@
 """Queries for the stored meanings of the headings of a plain table."""
 
-from __future__ import annotations
-
 from lms.attendance_imports.models import ColumnMapping
 from lms.core.database.session import db
 

@@ -4,8 +4,6 @@ Matches the rows of a report with people: by an earlier decision, address or lin
 among the enrolled. Similar names become candidates.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -227,7 +225,7 @@ def _as_decided(standing: AttendeeStatus) -> AttendeeMatch:
     return AttendeeMatch(standing.key, standing.person_id, standing.how, reason, standing.id)
 
 
-def _by_name(key: str, row: ReportRow, names: NameIndex) -> AttendeeMatch:
+def _by_name(key: str, row: ReportRow, names: "NameIndex") -> AttendeeMatch:
     alike = names.exactly(row.name)
     if len(alike) == 1 and not row.email:
         return AttendeeMatch(key, alike[0].person_id, MatchMethod.NAME, _("same full name"))
@@ -252,7 +250,7 @@ class NameIndex:
                 self._exact.setdefault(name, []).append(person)
 
     @classmethod
-    def of(cls, lecture: Lecture, *, shown_to: Actor | None = None) -> NameIndex:
+    def of(cls, lecture: Lecture, *, shown_to: Actor | None = None) -> "NameIndex":
         """Of those whose attendance of a lecture is credited; of those whose names the actor sees, where given."""
         day = (lecture.actual_start or lecture.starts_at or lecture.created_at).date()
         people = eligible_people(lecture.id)

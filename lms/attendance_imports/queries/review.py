@@ -1,7 +1,5 @@
 """Queries for unmatched attendees of a lecture, with candidates and effects."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace

@@ -1,7 +1,5 @@
 """Queries for unmatched attendees and their resolutions."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime

@@ -14,8 +14,6 @@ Columns of the table:
 The headings depend on the language of the person who saves; columns are found by their content.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -196,7 +194,7 @@ class _Person:
     wrong: str
 
     @classmethod
-    def of(cls, name: object, external: object, moderates: object) -> _Person:
+    def of(cls, name: object, external: object, moderates: object) -> "_Person":
         """A person in the file. `wrong` is the reason why their rows are rejected."""
         full_name, account = " ".join(_text(name).split()), _text(external).strip()
         is_address = "@" in account and " " not in account

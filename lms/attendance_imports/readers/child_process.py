@@ -3,8 +3,6 @@
 What goes back is JSON: a report's own values, then its rows in pieces.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import datetime

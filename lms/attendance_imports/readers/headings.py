@@ -1,8 +1,6 @@
 """Headings as files write them, recognised loosely: without regard to case, spaces, marks and brackets, and with a
 letter or two wrong. The words themselves are in `vocabulary`."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
@@ -63,11 +61,11 @@ class Vocabulary:
         fields = {self._known[word] for word, distance, _index in nearest if distance == least and word[:1] == text[:1]}
         return fields.pop() if len(fields) == 1 else None
 
-    def without(self, *names: str) -> Vocabulary:
+    def without(self, *names: str) -> "Vocabulary":
         """All fields but these."""
         return Vocabulary({name: words for name, words in self.fields.items() if name not in names})
 
-    def with_(self, fields: Mapping[str, Sequence[str]]) -> Vocabulary:
+    def with_(self, fields: Mapping[str, Sequence[str]]) -> "Vocabulary":
         """Further fields, or further names of those that are there; the further ones go first."""
         return Vocabulary({**fields, **{name: (*fields.get(name, ()), *words) for name, words in self.fields.items()}})
 

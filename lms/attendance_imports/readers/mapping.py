@@ -1,7 +1,5 @@
 """Tables with unknown headings: their preview, and how they are read once their meaning is set."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256

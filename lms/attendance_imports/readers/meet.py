@@ -13,8 +13,6 @@ A date in the lines above the headings applies to times without one. Without any
 and a note says so.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from lms.attendance_imports.readers import timestamps

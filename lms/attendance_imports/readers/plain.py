@@ -12,8 +12,6 @@ Columns:
     waiting_room: `Yes` marks rows that are not presence.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from lms.attendance_imports.readers import timestamps

@@ -3,8 +3,6 @@
 The file is read in a separate process (`core.storage.foreign_files`): `child_process` there, plain values here.
 """
 
-from __future__ import annotations
-
 import hashlib
 from datetime import datetime
 

@@ -4,8 +4,6 @@ A module has `NAME`, `recognises(document) -> bool` and `read(document, asked) -
 pure: nothing is looked up and nothing is written.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Protocol, cast
 

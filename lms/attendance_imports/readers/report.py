@@ -1,7 +1,5 @@
 """The content of an attendance report, whatever system wrote it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo

@@ -6,8 +6,6 @@ A reader collects a `SessionEntry` for each row of a person, has `Times` read ev
 `take`. Nothing is guessed, and nothing counts twice.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime

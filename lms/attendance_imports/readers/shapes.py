@@ -1,7 +1,5 @@
 """Tables as they are, whatever their headings say: columns recognised by what is in them, and cells that were torn."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 

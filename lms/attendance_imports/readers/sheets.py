@@ -1,7 +1,5 @@
 """Files as meeting systems and spreadsheets leave them, opened as lines of cells: any encoding, any separator, XLSX."""
 
-from __future__ import annotations
-
 import csv
 import json
 import re

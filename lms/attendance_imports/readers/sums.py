@@ -5,8 +5,6 @@ Sums next to other rows of the same person: time that appears twice is counted o
 Files that are brought by mistake: what they are, and which file is wanted instead.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace

@@ -20,8 +20,6 @@ Columns:
 Headings depend on the language of the person who downloads. Parts are recognised by number, title or headings.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Sequence

@@ -12,8 +12,6 @@ Columns:
 The headings can be missing; the columns are then recognised by their content.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC
@@ -79,7 +77,7 @@ class _Attendee:
     joins: dict[int, int] = field(default_factory=dict)
     leaves: dict[int, int] = field(default_factory=dict)
 
-    def within(self, first: int, last: int) -> _Attendee:
+    def within(self, first: int, last: int) -> "_Attendee":
         """What they did in one meeting."""
         joins, leaves = (
             {moment: line for moment, line in said.items() if first <= moment <= last}

@@ -1,7 +1,5 @@
 """The words of Microsoft Teams that no other system has: titles of parts and lines of the summary. And its accounts."""
 
-from __future__ import annotations
-
 from lms.attendance_imports.readers.headings import Vocabulary
 from lms.attendance_imports.readers.report import Report, ReportRow, SumRow
 from lms.attendance_imports.readers.vocabulary import ALL, words_of

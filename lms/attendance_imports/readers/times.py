@@ -3,8 +3,6 @@
 Nothing is guessed: what the file leaves open is asked for (Invalid naming `time_zone`, `date_order`).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta, tzinfo
 

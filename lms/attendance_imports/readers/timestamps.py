@@ -1,7 +1,5 @@
 """Times as files write them, read without guessing: neither the zone nor the order of day and month is assumed."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 The headings themselves are in `words_of_people` and `words_of_times`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from lms.attendance_imports.readers.headings import Vocabulary, plain

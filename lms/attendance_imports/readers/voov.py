@@ -14,8 +14,6 @@ Lines above the headings state the title, number and times of the meeting; its p
 is not stated. It is nearly always Asia/Shanghai, but that is not assumed.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 

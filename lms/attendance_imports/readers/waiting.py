@@ -1,7 +1,5 @@
 """Rows from the waiting room, which do not count as presence. Unclear values are rejected."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

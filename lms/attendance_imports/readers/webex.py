@@ -12,8 +12,6 @@ Columns:
     Meeting Name, Meeting Start Time, Meeting End Time: Repeated in each row.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from lms.attendance_imports.readers import timestamps

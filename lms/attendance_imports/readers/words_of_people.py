@@ -3,8 +3,6 @@
 Words of one language are separated by commas; they are compared without case, accents, spaces and punctuation.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 Languages = Mapping[str, str]

@@ -16,8 +16,6 @@ Columns:
     Attended: `No` marks people who registered and did not come.
 """
 
-from __future__ import annotations
-
 import re
 
 from lms.attendance_imports.readers import timestamps

@@ -1,7 +1,5 @@
 """Pages for importing attendance reports: upload, preview with questions where a file leaves something open, import."""
 
-from __future__ import annotations
-
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 

@@ -5,8 +5,6 @@ The preview of an uploaded report: what importing it would do.
 Questions about an uploaded file: its time zone, its date order, the meaning of its columns.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType

@@ -1,7 +1,5 @@
 """Pages for unmatched attendees: one by one, and all strong matches together."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from flask import flash, redirect, render_template, request, url_for

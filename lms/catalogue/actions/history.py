@@ -1,7 +1,5 @@
 """The history of a lecture: a row for each change of state or time, and the audit entries."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any

@@ -1,7 +1,5 @@
 """Lectures: put on the programme, and changed."""
 
-from __future__ import annotations
-
 from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any

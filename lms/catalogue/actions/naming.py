@@ -3,8 +3,6 @@
 Whose people series are for, when two countries are merged or parted again.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta

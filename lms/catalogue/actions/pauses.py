@@ -1,7 +1,5 @@
 """Interrupting a live lecture, and going on with it."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select

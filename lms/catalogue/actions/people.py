@@ -1,7 +1,5 @@
 """Instructors who are merged with another person, erased, or lose the role."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from datetime import datetime
 

@@ -1,7 +1,5 @@
 """Publishes a series and its drafts together, and takes that back until a lecture begins."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
 from datetime import datetime
 

@@ -1,7 +1,5 @@
 """Many lectures at once: a series copied to other dates, a lecture repeated, all lectures to come moved."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence

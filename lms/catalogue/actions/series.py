@@ -1,7 +1,5 @@
 """Series and their policies."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from dataclasses import asdict, fields, replace
 from datetime import datetime

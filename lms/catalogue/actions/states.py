@@ -1,7 +1,5 @@
 """The states of a lecture: publish, start, end, reopen, postpone, cancel, and correct its actual times."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from lms.catalogue.actions.history import note, record

@@ -1,7 +1,5 @@
 """What a new time zone database changes: lectures to come keep their local time, and begin at another moment."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta

@@ -1,7 +1,5 @@
 """Texts of series and lectures in further languages, one language at a time."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import datetime
 

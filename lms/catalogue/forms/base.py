@@ -3,8 +3,6 @@
 Forms for texts of series and lectures in further languages.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime

@@ -1,7 +1,5 @@
 """The forms of a lecture, fields named as in the API. What both must check lives in the actions."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any, Self
@@ -76,7 +74,7 @@ class LectureForm(PlannedTimeForm, InstructorsForm):
         return cls(data={"language": series.language, "time_zone": zone, "instructors": "\n".join(addresses)})
 
     @classmethod
-    def of(cls, lecture: Lecture, addresses: Iterable[str], *, sent: bool = True) -> LectureForm:
+    def of(cls, lecture: Lecture, addresses: Iterable[str], *, sent: bool = True) -> "LectureForm":
         """The form of what is there, overlaid with what was sent (to it, not to another form of the page)."""
         return cls(**({} if sent else {"formdata": None}), data=cls._data_of(lecture, addresses))
 

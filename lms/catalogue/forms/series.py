@@ -1,7 +1,5 @@
 """The forms of a series, fields named as in the API. What both must check lives in the actions."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from typing import Any
@@ -112,7 +110,7 @@ class SeriesForm(InstructorsForm):
         self.language.choices = language_choices(self.language.data or None)
 
     @classmethod
-    def of(cls, series: Series, policy: Policy, addresses: Iterable[str]) -> SeriesForm:
+    def of(cls, series: Series, policy: Policy, addresses: Iterable[str]) -> "SeriesForm":
         """The form of what is there, overlaid with what was sent."""
         return cls(
             data={

@@ -1,7 +1,5 @@
 """The forms about when a lecture is given: hours to choose from, moving, postponing and cancelling, actual times."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo

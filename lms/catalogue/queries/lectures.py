@@ -1,7 +1,5 @@
 """Reads of lectures. Queries that routes call take `by` and return only what that actor can see."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any

@@ -3,8 +3,6 @@
 What belongs to series and lectures, read for many at once and put in place.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -5,8 +5,6 @@ Which series and lecture the examples of the API reference are about.
 When lectures were paused.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime

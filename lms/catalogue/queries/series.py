@@ -1,7 +1,5 @@
 """Reads of series. Queries that routes call take `by` and return only what that actor can see."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import count

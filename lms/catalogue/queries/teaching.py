@@ -1,7 +1,5 @@
 """Instructors of series and lectures."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any

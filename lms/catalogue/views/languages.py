@@ -7,8 +7,6 @@ What a form says about planned dates with a problem: one choice for each.
 For whom a planned lecture is at night: a separate page, and the part of the forms that plan lectures.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 

@@ -1,7 +1,5 @@
 """Pages of lectures: a new one, a changed one with all its steps, and its calendar file."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from flask import Response, flash, redirect, render_template, request, url_for

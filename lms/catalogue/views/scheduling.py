@@ -1,7 +1,5 @@
 """Pages that plan many lectures at once: a series copied to other dates, and all lectures to come moved."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import date
 

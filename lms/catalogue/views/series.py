@@ -1,7 +1,5 @@
 """Pages of series: the list, a new one, a changed one."""
 
-from __future__ import annotations
-
 from dataclasses import fields
 from datetime import datetime
 from typing import Any

@@ -1,7 +1,5 @@
 """The steps of a lecture, each a POST: publish, delete, start, pause, end, reopen, confirm, undo, postpone, cancel."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 from functools import partial
 

@@ -1,7 +1,5 @@
 """Every write of certificates: request, issue, supersede, revoke, withdraw, and what merging and erasing do."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta

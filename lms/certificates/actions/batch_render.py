@@ -3,8 +3,6 @@
 Each file is stored under its final name only when it is complete, so an interrupted run can be continued.
 """
 
-from __future__ import annotations
-
 import multiprocessing
 import os
 import threading
@@ -88,7 +86,7 @@ class _Press:
         self._store = files.current_store()
         self._pool: ProcessPoolExecutor | None = None
 
-    def __enter__(self) -> _Press:
+    def __enter__(self) -> "_Press":
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -1,7 +1,5 @@
 """Writes many awards and their certificates at once, inside the running action: each table in one statement."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,8 +1,6 @@
 """All certificates of a series in one file, a ZIP of them or a PDF to print: requested, made in the background, kept
 for a day. Above 500 certificates, the PDF to print becomes a ZIP of PDFs of 500 each."""
 
-from __future__ import annotations
-
 import re
 import zipfile
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """Every write of designs: make one, change its draft, put it into use, choose it."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Mapping
 from copy import deepcopy

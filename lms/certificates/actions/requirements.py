@@ -1,7 +1,5 @@
 """Informs people when the certificate of a series that they are enrolled in requires more than when they enrolled."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta

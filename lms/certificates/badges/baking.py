@@ -3,8 +3,6 @@
 The picture of a badge, drawn once per series and kind. It names nobody.
 """
 
-from __future__ import annotations
-
 import json
 import struct
 import zlib

@@ -4,8 +4,6 @@ A credential contains only a salted hash of the holder's e-mail address, so only
 whose it is. `keys` signs it; `status` says whether it is still valid.
 """
 
-from __future__ import annotations
-
 import hashlib
 import secrets
 import uuid

@@ -4,8 +4,6 @@ Each certificate has its own place, drawn at random, so that a place reveals nei
 from the certificate's state: set once it is superseded, revoked or withdrawn.
 """
 
-from __future__ import annotations
-
 import base64
 import gzip
 import random

@@ -4,8 +4,6 @@ Checks the signature of a badge, offline and for any text. Runs in the process f
 nothing from the server.
 """
 
-from __future__ import annotations
-
 import base64
 import binascii
 import json
@@ -35,7 +33,7 @@ LONGEST = 256 * 1024
 _headers: dict[str, str] = {}  # by the address of the key: the same for everything it signs
 
 
-def sign_credential(credential: dict[str, Any], key: SigningKey) -> str:
+def sign_credential(credential: dict[str, Any], key: "SigningKey") -> str:
     """A credential as VC-JWT with ES256: the credential is the payload, with the registered JWT claims added."""
     valid_from = datetime.fromisoformat(credential["validFrom"])
     claims = {
@@ -49,7 +47,7 @@ def sign_credential(credential: dict[str, Any], key: SigningKey) -> str:
     return f"{signed}.{_encode(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))}"
 
 
-def _header_of(key: SigningKey, issuer: str) -> str:
+def _header_of(key: "SigningKey", issuer: str) -> str:
     kid = key_address(issuer, key.kid)
     if kid not in _headers:
         jwk = public_part(key.private.public_key())

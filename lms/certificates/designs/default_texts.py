@@ -4,8 +4,6 @@ They are used between a name, which they never inflect, and the title of a serie
 number in them needs a form of its word, and no name a gender where the language allows.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 READY: Mapping[str, Mapping[str, str]] = {

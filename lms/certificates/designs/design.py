@@ -1,7 +1,5 @@
 """What a design of a certificate is: colours, pictures and words. Data that is checked here, never template code."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Pictures on certificates: redrawn as pixels at print resolution, so that nothing else of a file is stored."""
 
-from __future__ import annotations
-
 import base64
 import io
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Designs as they are kept: which version a series is issued with, and a version as certificates are set with it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

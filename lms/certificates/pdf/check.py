@@ -8,8 +8,6 @@ Whether a certificate's file is as it was signed: any bytes, offline.
 It runs in the process for foreign files and imports nothing of the server.
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections.abc import Iterable, Sequence

@@ -1,7 +1,5 @@
 """What a certificate shows besides what was earned, as on the day of issue: its row keeps it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import date
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """Many certificates as one PDF for printing."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Iterable
 

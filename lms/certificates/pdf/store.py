@@ -1,7 +1,5 @@
 """From a certificate's row to its file: which fonts there are, whether it can be set, and the signed PDF kept."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

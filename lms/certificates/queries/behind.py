@@ -1,8 +1,6 @@
 """Who is falling behind: enrolled people who have missed more than their certificate allows so far, and can still earn
 it."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,7 +1,5 @@
 """Queries for certificates: by number for anyone, by person and series for readers with access."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime

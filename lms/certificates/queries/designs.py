@@ -1,7 +1,5 @@
 """Queries for designs: the list, the design of a series, and previews."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta

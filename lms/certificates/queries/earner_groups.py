@@ -1,8 +1,6 @@
 """The groups of people of a series, by whether they earn its certificate: counted by the database, so that a series of
 100,000 people is looked at a page at a time."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime

@@ -4,8 +4,6 @@ Who earns a certificate of a series, who just misses it and by what, who is bloc
 would do.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime

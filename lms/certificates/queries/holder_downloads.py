@@ -1,7 +1,5 @@
 """What a holder can download and share: the badge as text and picture, and links."""
 
-from __future__ import annotations
-
 from urllib.parse import urlencode
 
 from lms.certificates import numbers, rules

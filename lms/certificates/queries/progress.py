@@ -3,8 +3,6 @@
 What people enrolled in a series have attended of it, and how far they are with its certificate.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,7 +1,5 @@
 """The valid certificates of a series, and the content of their files."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import Any
 

@@ -2,8 +2,6 @@
 nothing from the server.
 """
 
-from __future__ import annotations
-
 import base64
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ The signature is checked first, offline, against all keys there ever were. Only 
 unchanged is its number looked up, as if it had been typed.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from enum import StrEnum
 

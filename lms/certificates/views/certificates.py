@@ -5,8 +5,6 @@ Pages for verifying, issuing and holding certificates.
 Pages for downloading all certificates of a series in one file.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Sequence
 from operator import itemgetter

@@ -1,7 +1,5 @@
 """Pages for creating and selecting certificate designs."""
 
-from __future__ import annotations
-
 from typing import Any
 from urllib.parse import urlencode
 

@@ -3,8 +3,6 @@
 The response is stored in the same transaction as the change.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta

@@ -6,8 +6,6 @@ them answers `/metrics` adds them up. The library reads that name when it is fir
 A figure about the service itself, as monitoring reads it.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,7 +26,7 @@ class Durations:
         self._name, self._help, self._labels, self._buckets = name, help, labels, buckets
 
     @cached_property
-    def metric(self) -> Histogram:
+    def metric(self) -> "Histogram":
         from prometheus_client import Histogram
 
         return Histogram(self._name, self._help, self._labels, buckets=self._buckets, registry=None)
@@ -45,7 +43,7 @@ class Count:
         self._name, self._help, self._labels = name, help, labels
 
     @cached_property
-    def metric(self) -> Counter:
+    def metric(self) -> "Counter":
         from prometheus_client import Counter
 
         return Counter(self._name, self._help, self._labels, registry=None)
@@ -74,7 +72,7 @@ RECURRING_FAILURES = Count("serai_recurring_failures", "Times that something rec
 _ALL: Final = (REQUESTS, TYPESETTING_TIMEOUTS, TASKS, MAILS, SEGMENTS, RECURRING_FAILURES)
 
 
-def register_all(registry: CollectorRegistry) -> None:
+def register_all(registry: "CollectorRegistry") -> None:
     """Adds what this process counted to a registry; with the shared folder, what all processes counted."""
     from prometheus_client.multiprocess import MultiProcessCollector
 
@@ -92,7 +90,7 @@ def register_all(registry: CollectorRegistry) -> None:
 class _Processes:
     """Processor time, memory and open files of this process and those beside it, as the library measures one."""
 
-    def collect(self) -> Iterator[Metric]:
+    def collect(self) -> "Iterator[Metric]":
         from prometheus_client import ProcessCollector
         from prometheus_client.metrics_core import Metric
 

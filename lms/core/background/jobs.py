@@ -5,8 +5,6 @@ looks for such rows and calls `run_job(id)`. While a job runs, a thread renews i
 or not. A worker that dies lets the lease run out, and the job is taken again: job functions are therefore idempotent.
 """
 
-from __future__ import annotations
-
 import secrets
 import threading
 import time

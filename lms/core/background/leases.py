@@ -4,8 +4,6 @@ The database decides who holds a lease; on PostgreSQL its clock counts. Once the
 expired, another process can take it.
 """
 
-from __future__ import annotations
-
 import secrets
 import threading
 import time

@@ -7,8 +7,6 @@ Which processes are alive, on which machines: each writes a row every few second
 What the C library does with memory that is freed.
 """
 
-from __future__ import annotations
-
 import ctypes
 import os
 import secrets

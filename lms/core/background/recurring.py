@@ -7,8 +7,6 @@ minute after that one died. When each task ran last and what failed is in the da
 and `/metrics`.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -44,7 +42,7 @@ LATE: Final = timedelta(hours=1)
 OFTEN: Final = 3
 """From this number of failures in a row on, it is a fault."""
 log = structlog.get_logger(__name__)
-_TASKS: Final[dict[str, RecurringTask]] = {}
+_TASKS: "Final[dict[str, RecurringTask]]" = {}
 _AT_END: Final[list[Callable[..., object]]] = []
 
 

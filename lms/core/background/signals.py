@@ -5,8 +5,6 @@ looks twice a second. Signals only save time: who waits also looks every few sec
 the connection.
 """
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -65,7 +63,7 @@ class Listener:
         self.is_listening = False
 
     @classmethod
-    def of(cls, config: Config) -> Listener:
+    def of(cls, config: Config) -> "Listener":
         """The listener for these settings, not yet started."""
         return cls(None if config.sqlite_file else config.direct_database)
 
@@ -74,7 +72,7 @@ class Listener:
         if self._address is not None:
             threading.Thread(target=self._run, args=(stopping,), name="signals", daemon=True).start()
 
-    def waiter(self, channel: str) -> Waiter:
+    def waiter(self, channel: str) -> "Waiter":
         """A waiter for one thread."""
         return Waiter(self, channel)
 

@@ -6,8 +6,6 @@ the extra `serai[traces]` is installed. Then nothing is imported for it and no s
 Spans have no personal data: no addresses, paths, queries, values of statements or messages of errors.
 """
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -31,8 +29,8 @@ _PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL
 _LONGEST_STATEMENT = 4000
 _TEXT = re.compile(r"'(?:[^']|'')*'")
 _SPAN = "lms.span"
-_tracer: Tracer | None = None
-_provider: TracerProvider | None = None
+_tracer: "Tracer | None" = None
+_provider: "TracerProvider | None" = None
 
 
 def is_on() -> bool:
@@ -72,7 +70,7 @@ def begin(kind: str) -> None:
     use_provider(provider)
 
 
-def use_provider(provider: TracerProvider) -> None:
+def use_provider(provider: "TracerProvider") -> None:
     """Makes traces with this provider from now on."""
     global _tracer, _provider
     _provider = provider
@@ -93,7 +91,7 @@ def end() -> None:
 
 
 @contextmanager
-def span(name: str, attributes: Mapping[str, Any] | None = None) -> Iterator[Span | None]:
+def span(name: str, attributes: Mapping[str, Any] | None = None) -> "Iterator[Span | None]":
     """A span around the block, with the id of its trace in the lines of the log; None while traces are off."""
     if _tracer is None:
         yield None
@@ -114,7 +112,7 @@ def span(name: str, attributes: Mapping[str, Any] | None = None) -> Iterator[Spa
             raise
 
 
-def trace_id_of(current: Span) -> str:
+def trace_id_of(current: "Span") -> str:
     """The id of a span's trace as it is written."""
     return format(current.get_span_context().trace_id, "032x")
 

@@ -4,8 +4,6 @@ Each has a probe. While an engine is away, nobody waits for it: what uses it ask
 and a thread asks the engine every few seconds whether it is back. `/readyz`, the status page and `lms check` say so.
 """
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable, Sequence

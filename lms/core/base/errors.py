@@ -1,7 +1,5 @@
 """Errors that actions and queries raise. `web` renders each as a page or as an RFC 9457 problem."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

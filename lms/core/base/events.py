@@ -4,8 +4,6 @@ Handlers are in the `handlers.py` of a slice, marked with `@handles(Event)`. `lm
 in the order of the layers, once per app.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import date, datetime

@@ -1,7 +1,5 @@
 """The answer of every import: how many rows, what became of them, and which were refused or not recognised."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Any
 

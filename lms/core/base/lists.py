@@ -1,8 +1,6 @@
 """What a reader asks of a long list: text, filters, order and page, as plain values. `view` reads them from an
 address and writes them into one; queries take them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
@@ -51,7 +49,7 @@ class ListRequest:
         page = self.within(len(rows))
         return rows[page.offset : page.offset + page.size]
 
-    def within(self, total: int) -> ListRequest:
+    def within(self, total: int) -> "ListRequest":
         """The same, on the last page where the list of `total` rows has fewer."""
         return replace(self, page=min(self.page, self.pages(total)))
 

@@ -1,7 +1,5 @@
 """Logs: one line of JSON an event, on stderr. Never personal data, never secrets."""
 
-from __future__ import annotations
-
 import contextlib
 import logging
 import sys

@@ -1,7 +1,5 @@
 """Roles, and the actor that every action and query takes as `by`."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from enum import StrEnum
 

@@ -1,7 +1,5 @@
 """The settings of the application, what they say of the organiser and of limits, and the folders that ship with it."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from flask import current_app

@@ -4,8 +4,6 @@ What is stored there can be lost at any time, and each use has a way to go on wi
 with a hash of the installation's secret, so that several installations can share a server.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -104,7 +102,7 @@ class SharedMemory:
         with _within(WHOLE_SECONDS):
             self._client.set(f"{self.prefix}probe", int(time.time()), ex=60)
 
-    def use(self, work: Callable[[Valkey], T], *, seconds: float = WHOLE_SECONDS) -> T | None:
+    def use(self, work: "Callable[[Valkey], T]", *, seconds: float = WHOLE_SECONDS) -> T | None:
         """What `work` answers with the client; None while Valkey is away. Keys begin with `prefix`.
 
         `work` also reads what was answered, and raises anything where that makes no sense: whatever listens there then

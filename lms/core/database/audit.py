@@ -3,8 +3,6 @@
 Personal fields are recorded by name, never by value, so that erasure works.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any

@@ -1,7 +1,5 @@
 """Many rows at once: what an import of tens of thousands of rows is looked up and written with."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar, cast

@@ -8,8 +8,6 @@ transaction that writes to one of them replaces it on commit.
 A cache per process and app, kept between requests. Store only data that can be read again at any time.
 """
 
-from __future__ import annotations
-
 import re
 import secrets
 from collections.abc import Callable, Collection, Hashable

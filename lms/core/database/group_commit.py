@@ -4,8 +4,6 @@ Each process has one writer thread for each kind of write, with its own connecti
 soon as the last commit has ended; there is no timer. A request continues once its group is committed.
 """
 
-from __future__ import annotations
-
 import os
 import threading
 from collections.abc import Callable, Sequence

@@ -5,8 +5,6 @@ lock that others wait for only for a moment, commits what was done before it, an
 interrupted. So a migration that uses one uses nothing else. On SQLite they do the same in the migration's transaction.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any

@@ -5,8 +5,6 @@ at each rollback; but SQLAlchemy rolls back every transaction that only read, so
 across requests, and planning took two thirds of the server's time.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from psycopg import Connection, Cursor
@@ -19,9 +17,9 @@ _READING = "SELECT", ";"
 class ReadingCursor(Cursor[Any]):
     """Tells its connection of every statement that may do more than read."""
 
-    connection: KeepingConnection
+    connection: "KeepingConnection"
 
-    def execute(self, query: Any, *args: Any, **options: Any) -> ReadingCursor:
+    def execute(self, query: Any, *args: Any, **options: Any) -> "ReadingCursor":
         """As the driver's."""
         if not (isinstance(query, str) and query.startswith(_READING)):
             self.connection.only_reads = False

@@ -4,8 +4,6 @@ While several machines are updated one after the other, two versions of the code
 migrates it first. The earlier one may go on where every migration between them permits it: the database says so.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path

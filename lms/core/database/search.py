@@ -14,8 +14,6 @@ See ADR 35.
 How well a name fits what was typed, where, and which letters of it did.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,5 @@
 """The database: base class, types, the session, and `@action`, the only thing that commits."""
 
-from __future__ import annotations
-
 import fcntl
 import json
 import os

@@ -3,8 +3,6 @@
 While the storage is away, or where a process ends in between, the worker deletes them later (`delete_waiting`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 

@@ -1,7 +1,5 @@
 """What a store of files can do: the folder (`folder_files`) or object storage (`s3_files`)."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Stored files: written completely or not at all, under unique names, in the folder or the storage of `LMS_FILES`."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Iterator
 from contextlib import AbstractContextManager

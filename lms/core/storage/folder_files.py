@@ -1,7 +1,5 @@
 """Stored files in a folder of this machine or of a network file system."""
 
-from __future__ import annotations
-
 import contextlib
 import fcntl
 import os

@@ -5,8 +5,6 @@ A file may attack its parser. Nothing of one is parsed in a web process: a small
 limits below; if it dies, the sender gets an error and the server continues.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import signal

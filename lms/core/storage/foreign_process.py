@@ -5,8 +5,6 @@ file, within limits that the system enforces, and ends: no file meets what anoth
 Run by `foreign_files` as `python -m lms.core.storage.foreign_process CONTROL`, CONTROL is an open socket's number.
 """
 
-from __future__ import annotations
-
 import gc
 import importlib
 import json

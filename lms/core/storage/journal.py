@@ -5,8 +5,6 @@ entry is on the disk before its transaction commits, so that nothing that took e
 fails after that, a line `{"void": id}` follows. In object storage, each is an object: several machines write.
 """
 
-from __future__ import annotations
-
 import fcntl
 import json
 import os

@@ -1,7 +1,5 @@
 """When the last backup was taken, and where it is: noted in the data folder, and for other machines among the files."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 from datetime import datetime

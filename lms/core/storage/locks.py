@@ -1,7 +1,5 @@
 """Locks of one machine, which end with their process: folders that a process holds, and turns on a data folder."""
 
-from __future__ import annotations
-
 import fcntl
 import os
 import shutil

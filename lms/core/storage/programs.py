@@ -1,7 +1,5 @@
 """Other programs that run for the product: within limits of time and memory, and ffmpeg, where it is installed."""
 
-from __future__ import annotations
-
 import ctypes
 import os
 import resource

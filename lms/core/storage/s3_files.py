@@ -4,8 +4,6 @@ Each file is one object with its SHA-256 in its metadata, compared whenever it i
 objects of their own, so that several machines can receive them without a lock.
 """
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import io
@@ -49,7 +47,7 @@ class _Address:
     region: str
 
     @classmethod
-    def read(cls, url: str) -> _Address:
+    def read(cls, url: str) -> "_Address":
         parts, query = urlsplit(url), parse_qs(urlsplit(url).query)
         endpoint, region = (query.get(name, [""])[0] for name in ("endpoint", "region"))
         return cls(parts.netloc, parts.path.strip("/"), endpoint.rstrip("/"), region)
@@ -292,7 +290,7 @@ class S3Files:
         self.temporary.mkdir(mode=0o700, parents=True, exist_ok=True)
         return self.temporary
 
-    def _client(self) -> S3Store:
+    def _client(self) -> "S3Store":
         return _client_of(self, os.getpid(), is_probe=False)
 
     @contextlib.contextmanager
@@ -315,10 +313,10 @@ class S3Files:
             raise away from error
 
 
-_clients: dict[tuple[S3Files, int, bool], S3Store] = {}
+_clients: "dict[tuple[S3Files, int, bool], S3Store]" = {}
 
 
-def _client_of(files: S3Files, pid: int, *, is_probe: bool) -> S3Store:
+def _client_of(files: S3Files, pid: int, *, is_probe: bool) -> "S3Store":
     """The client of this process: one that was forked cannot use that of its parent."""
     client = _clients.get((files, pid, is_probe))
     if client is None:
@@ -326,7 +324,7 @@ def _client_of(files: S3Files, pid: int, *, is_probe: bool) -> S3Store:
     return client
 
 
-def _make_client(files: S3Files, *, is_probe: bool) -> S3Store:
+def _make_client(files: S3Files, *, is_probe: bool) -> "S3Store":
     from obstore.store import S3Store
 
     address = _Address.read(files.url)
@@ -362,7 +360,7 @@ def _make_client(files: S3Files, *, is_probe: bool) -> S3Store:
 class _ObjectReader(io.RawIOBase):
     """A large object, read block by block. Raises FileDamaged at its end if its checksum is wrong."""
 
-    def __init__(self, files: S3Files, key: str, meta: ObjectMeta, digest: str) -> None:
+    def __init__(self, files: S3Files, key: str, meta: "ObjectMeta", digest: str) -> None:
         self._files, self._key, self._e_tag, self._size = files, key, meta["e_tag"], meta["size"]
         self._digest = digest
         self._hashed, self._hash = 0, hashlib.sha256()

@@ -11,8 +11,6 @@ the database alone opens nothing. A sealed text is bound to its row, so that it 
 The settings of Flask that a command on the data needs, and every application has.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import secrets

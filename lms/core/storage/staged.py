@@ -4,8 +4,6 @@ A file is read once, in the child process for foreign files. What was read waits
 sender has, for its preview and for whatever takes it. It is deleted then, or after a day.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass

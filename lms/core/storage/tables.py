@@ -9,8 +9,6 @@ Workbooks out (XLSX): typed cells, headings that stay in sight, flat memory howe
 Workbooks to fill in for each file that can be imported, from the columns that its reader knows.
 """
 
-from __future__ import annotations
-
 import csv
 import io
 import re

@@ -4,8 +4,6 @@ It would unpack whatever is packed, and makes room for every cell up to the last
 corner of a sheet, a file of a thousand bytes, is room for 17 thousand million.
 """
 
-from __future__ import annotations
-
 import io
 import re
 import struct

@@ -3,8 +3,6 @@
 What only commands and checks print stays English: `english`, `english_n`.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from babel.support import NullTranslations, Translations

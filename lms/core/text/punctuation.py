@@ -1,7 +1,5 @@
 """What stands between words that are not part of one message, as the reader's language writes it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Literal
 

@@ -1,7 +1,5 @@
 """The order of names: the same on every database, whatever its collation."""
 
-from __future__ import annotations
-
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar

@@ -5,8 +5,6 @@ A row has the main text in its columns, and texts in other languages in `transla
 `translations`, a digest of the main text that each translation was written from; none where that is not known.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass

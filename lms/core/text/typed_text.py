@@ -3,8 +3,6 @@
 Codes and numbers are in Crockford's base32, with its tolerance for typing errors.
 """
 
-from __future__ import annotations
-
 import re
 import secrets
 import unicodedata

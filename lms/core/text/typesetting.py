@@ -5,8 +5,6 @@ The same content gives the same bytes: nothing is read from the clock, the syste
 Finds characters of a text that no installed font has, before a certificate gets its number.
 """
 
-from __future__ import annotations
-
 import threading
 import time
 import unicodedata
@@ -75,7 +73,7 @@ def tongue(language: str) -> dict[str, str | None]:
 
 
 @lru_cache(maxsize=4)
-def _compiler(template: Path, _files: tuple[FontFile, ...], folders: tuple[str, ...]) -> typst.Compiler:
+def _compiler(template: Path, _files: "tuple[FontFile, ...]", folders: tuple[str, ...]) -> typst.Compiler:
     """One compiler a process, template and set of fonts; a file that is new or changed makes a new one."""
     return typst.Compiler(str(template), root=str(template.parent), font_paths=list(folders), ignore_system_fonts=True)
 

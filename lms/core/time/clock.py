@@ -1,7 +1,5 @@
 """Time: the one clock, and instants in integer milliseconds."""
 
-from __future__ import annotations
-
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 

@@ -3,8 +3,6 @@
 For pages: `web.pages.time`.
 """
 
-from __future__ import annotations
-
 import re
 from datetime import UTC, date, datetime
 from datetime import time as clock_time

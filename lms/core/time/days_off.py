@@ -6,8 +6,6 @@ The table is CLDR's (`weekendStart`, `weekendEnd`), which babel has only inside 
 compares both. Where CLDR is behind, the weekend that is in force is listed apart.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date

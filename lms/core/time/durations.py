@@ -3,8 +3,6 @@
 Where whole minutes would contradict a result, or hide by how little it was missed, the words have seconds.
 """
 
-from __future__ import annotations
-
 import math
 
 from lms.core.text.i18n import _, _n

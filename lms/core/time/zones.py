@@ -3,8 +3,6 @@
 Which zones a country has is the table `zone.tab` of the time zone database, in the package tzdata.
 """
 
-from __future__ import annotations
-
 import hashlib
 import zoneinfo
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """The API of the list of countries: read, change, add, merge and part."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from apiflask import APIBlueprint

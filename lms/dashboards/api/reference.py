@@ -1,7 +1,5 @@
 """The API reference: an index with search, and a page for each resource."""
 
-from __future__ import annotations
-
 from flask import render_template, request
 from flask.typing import ResponseReturnValue
 

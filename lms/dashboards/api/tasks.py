@@ -1,7 +1,5 @@
 """API calls for tasks, policies, times and choices of e-mail."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from apiflask import APIBlueprint

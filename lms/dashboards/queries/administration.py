@@ -1,7 +1,5 @@
 """What needs an administrator: failed mail and jobs, applications, nominations, lectures to start or end."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta

@@ -1,7 +1,5 @@
 """All series for administrators: what each is doing, its numbers, and the drafts apart."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime

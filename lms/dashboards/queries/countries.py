@@ -1,7 +1,5 @@
 """Countries of the list: what refers to each, what a merge or its undoing would change, and what was done to them."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime

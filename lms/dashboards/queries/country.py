@@ -1,7 +1,5 @@
 """A focal point's dashboard: the people and totals of their country, and the series open to it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime

@@ -3,8 +3,6 @@
 The e-mails that a demonstration wrote into its folder.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field

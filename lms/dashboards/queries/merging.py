@@ -1,7 +1,5 @@
 """What a merge of two people, or its undoing, would change: found by doing it and leaving everything as it was."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime

@@ -3,8 +3,6 @@
 Which mails a person has chosen, for all series and for single ones.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,7 +1,5 @@
 """The state of the service, measured on request: for `/metrics`, `lms check` and the status page."""
 
-from __future__ import annotations
-
 import shutil
 import time
 from dataclasses import dataclass

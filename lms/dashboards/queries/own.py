@@ -1,7 +1,5 @@
 """A person's own series and their progress in each."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime

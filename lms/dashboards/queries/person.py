@@ -1,7 +1,5 @@
 """One person as an administrator helps them: what they are in, what is missing, what they were sent."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,7 +1,5 @@
 """What is found for some words, of each kind: only what the reader may see."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime

@@ -1,7 +1,5 @@
 """An instructor's lectures, with the numbers of people enrolled and attended."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta

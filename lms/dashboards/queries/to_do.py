@@ -1,7 +1,5 @@
 """What a person has to do, or should see, on their own page: with the place where it is done."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta

@@ -3,8 +3,6 @@
 Finds another series in which a certificate can still be earned, if it is too late in one.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,7 +1,5 @@
 """The administrators' desk, and the page of a long task."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 
 from flask import flash, redirect, render_template, url_for

@@ -3,8 +3,6 @@
 Lectures with attendees that nobody has identified.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any

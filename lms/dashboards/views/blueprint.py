@@ -1,7 +1,5 @@
 """The blueprint of dashboards, and the live lectures on every page."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What another policy, or other times, would change of what was counted: looked at before it is done."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime

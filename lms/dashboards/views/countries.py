@@ -3,8 +3,6 @@
 Merging two countries of the list, and undoing it.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from datetime import date, datetime

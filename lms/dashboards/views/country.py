@@ -1,7 +1,5 @@
 """The dashboard of a focal point."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any

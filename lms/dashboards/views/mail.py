@@ -1,7 +1,5 @@
 """The administrators' page of all mail: what waits, what left, what failed and why; and how each template reads."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from email.message import EmailMessage
 from typing import Any

@@ -1,7 +1,5 @@
 """Merging two people: possible duplicates, the two side by side, and undoing it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any

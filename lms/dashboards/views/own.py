@@ -1,7 +1,5 @@
 """Dashboards of a person: tasks and progress of a trainee, an instructor and a focal point."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any

@@ -1,7 +1,5 @@
 """The page of a person, from which an administrator helps them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Pages for everybody: home, a series, a lecture. People who are signed in see their place on them."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime

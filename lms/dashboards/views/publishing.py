@@ -1,7 +1,5 @@
 """Publishing a series with its drafts: what will be public, next to the public version."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime

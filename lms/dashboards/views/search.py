@@ -7,8 +7,6 @@ What search engines and shared links ask for: the sitemap, and pictures of the p
 Search: one page for all that a reader may see.
 """
 
-from __future__ import annotations
-
 from datetime import datetime
 from xml.sax.saxutils import escape
 

@@ -9,8 +9,6 @@ The e-mails of a demonstration, whose people are invented. The page does not exi
 Templates of the files that can be imported.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable
 from datetime import date, datetime
 from zoneinfo import ZoneInfo

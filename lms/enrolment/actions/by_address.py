@@ -1,7 +1,5 @@
 """Enrolling one person by the e-mail address, without telling who is known."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any

@@ -1,7 +1,5 @@
 """The private address of a person's calendar: made, replaced, removed; and when it was read."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, or_, select, update

@@ -3,8 +3,6 @@
 Enrolling many people at once, as from a file.
 """
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass

@@ -5,8 +5,6 @@ What becomes of enrolments when two countries are merged, or parted again.
 Updates enrolments when people are merged, unmerged, erased or edited.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import datetime

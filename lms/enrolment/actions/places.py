@@ -1,7 +1,5 @@
 """Enrols one person, withdraws one, decides on one. Every action first locks the series."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import datetime
 

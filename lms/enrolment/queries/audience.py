@@ -1,7 +1,5 @@
 """How many of the enrolled are from which country and in which time zone, and for which countries seats are kept."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any

@@ -1,7 +1,5 @@
 """Decisions about many places together: what a batch would change, and of whom."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass

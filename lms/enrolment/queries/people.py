@@ -1,7 +1,5 @@
 """One person's places, and a country's people."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What a file of people would do in a series, before anything is stored."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field

@@ -4,8 +4,6 @@ A person is read through `canonical_id`; a row that a merge superseded speaks fo
 Ids of people that come out of here are canonical, and so are those that go in.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from datetime import date, datetime
 from typing import Any

@@ -1,7 +1,5 @@
 """Whether the seats of a series, its quotas and their ledger agree."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any

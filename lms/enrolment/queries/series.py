@@ -1,7 +1,5 @@
 """A series' places: the list, the line, the reader's own place, counts."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """Whose profile the instructors of a series see, and whose address alone."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Pages for decisions about several people together."""
 
-from __future__ import annotations
-
 from flask import request, url_for
 from flask.typing import ResponseReturnValue
 

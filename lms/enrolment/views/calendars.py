@@ -1,7 +1,5 @@
 """Calendars to subscribe to: of a person, at a private address, and of a series."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """The pages of enrolment: into a series and out of it, the staff's list, and files."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

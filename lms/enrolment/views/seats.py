@@ -1,7 +1,5 @@
 """The pages of a series' seats: their states, ledger, quotas and release."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """What a nominee answers: accepts, with the name as it will be printed, or declines."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 

@@ -1,7 +1,5 @@
 """What becomes of nominations when two countries are merged, or parted again."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 
 from sqlalchemy import select

@@ -1,7 +1,5 @@
 """Decisions on nominations: previewed, confirmed with a reason, and undone as a whole."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,7 +1,5 @@
 """What deciding on nominations, and taking it back, does to each of them."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
 from datetime import datetime
 

@@ -1,7 +1,5 @@
 """Files of nominees: read once, previewed from what was read, and nominated in pieces that can be repeated."""
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

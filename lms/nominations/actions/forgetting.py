@@ -1,7 +1,5 @@
 """Erasing what nominations say about a person."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import datetime
 

@@ -3,8 +3,6 @@
 Invitations: sending them, reminding, and letting them expire.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any

@@ -1,7 +1,5 @@
 """Letters of endorsement: what is taken, and how it is kept."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO, Final

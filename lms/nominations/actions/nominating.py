@@ -1,7 +1,5 @@
 """Nominating people: one, or the rows of a file; submitting drafts; withdrawing."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime

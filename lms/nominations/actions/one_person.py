@@ -1,7 +1,5 @@
 """Nominating one person for one or several series, with a letter of endorsement or without."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime

@@ -3,8 +3,6 @@
 A file never overwrites what somebody wrote: each change is made by the person alone, who gets a link by e-mail.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 

@@ -1,7 +1,5 @@
 """The seats that nominations hold: taken when submitted, handed over on acceptance, given back at the end."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import datetime
 

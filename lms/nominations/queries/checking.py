@@ -1,7 +1,5 @@
 """Which rows can be nominated: the one check of a single nominee, of a file's preview, and of what is written."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime

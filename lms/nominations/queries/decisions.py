@@ -1,7 +1,5 @@
 """Decisions on nominations: what a batch would do, and which nominations it skips and why."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What the page of an invitation shows. The secret of its link is the authority."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,8 +1,6 @@
 """Lists of nominations: which of them somebody may see, filtered, sorted and counted; and how countries use their
 seats."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime

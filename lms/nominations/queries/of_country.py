@@ -7,8 +7,6 @@ Series that a country's focal point can nominate for, with the seats that are ke
 Which nominations are a person's, and what the person's own export says of them.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """Where a file says something else than people wrote in their profiles, and who was asked to confirm it."""
 
-from __future__ import annotations
-
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

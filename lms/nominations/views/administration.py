@@ -1,7 +1,5 @@
 """The administrators' list of nominations, and decisions on those selected: previewed, confirmed and taken back."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 

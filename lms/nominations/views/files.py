@@ -1,7 +1,5 @@
 """Files of nominees, in two steps: a preview with a reason for each bad row, then the nominations."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The page of an invitation, which needs no account: its link is for the nominee alone."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from flask import flash, redirect, render_template, request, url_for

@@ -1,7 +1,5 @@
 """The list of a focal point's nominations, and what can be done with those selected."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any

@@ -1,7 +1,5 @@
 """The page on which a focal point nominates one person."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from flask import flash, redirect, render_template, request, url_for

@@ -1,7 +1,5 @@
 """One nomination with its history, and its letter of endorsement for those who may read it."""
 
-from __future__ import annotations
-
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 

@@ -3,8 +3,6 @@
 The page on which somebody accepts or refuses changes to their profile. Its link is for that person alone.
 """
 
-from __future__ import annotations
-
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 

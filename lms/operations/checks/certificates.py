@@ -1,7 +1,5 @@
 """Whether certificates can be signed, and whether the file and the badge of each are as they were signed."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any

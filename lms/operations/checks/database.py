@@ -1,7 +1,5 @@
 """The database: its schema, integrity, references, facts, and times in the future."""
 
-from __future__ import annotations
-
 import socket
 from collections.abc import Iterator
 from datetime import timedelta

@@ -3,8 +3,6 @@
 What the configuration of nginx on this machine says.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta

@@ -1,7 +1,5 @@
 """A finding: one line of `lms check`."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum

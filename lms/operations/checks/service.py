@@ -1,7 +1,5 @@
 """What the server runs on: mail, disk, worker, settings, permissions, journal and backups."""
 
-from __future__ import annotations
-
 import os
 import shutil
 from collections.abc import Iterator

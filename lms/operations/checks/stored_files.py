@@ -1,7 +1,5 @@
 """Whether the stored files are those that rows refer to."""
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta

@@ -1,7 +1,5 @@
 """What somebody may do: roles, disabling, API tokens, and how staff and demonstration accounts come about."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta

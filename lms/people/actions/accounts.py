@@ -1,7 +1,5 @@
 """Accounts: registering, signing in, passwords."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime

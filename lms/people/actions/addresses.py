@@ -1,7 +1,5 @@
 """Changing an account's e-mail address: requires the password, a confirmation, and a notice to the old address."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from sqlalchemy import delete, update

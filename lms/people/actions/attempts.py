@@ -1,7 +1,5 @@
 """Sign-in attempts, counted before they are checked, so that parallel attempts gain nothing."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 
 import structlog

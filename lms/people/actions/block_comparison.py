@@ -1,7 +1,5 @@
 """Comparing many people at once, some blocks in each step; a restarted worker goes on with the next blocks."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping
 from datetime import datetime
 

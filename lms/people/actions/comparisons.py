@@ -1,7 +1,5 @@
 """The queue of people to compare for duplicates, within actions that create or change people."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from datetime import datetime
 

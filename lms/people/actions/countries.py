@@ -1,7 +1,5 @@
 """Writes to the list of countries."""
 
-from __future__ import annotations
-
 import csv
 import re
 from collections.abc import Iterable, Mapping, Sequence

@@ -3,8 +3,6 @@
 Merging two countries of the list into one, and undoing it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Final

@@ -1,7 +1,5 @@
 """Looking for people who may be one, and keeping who is not."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta

@@ -1,7 +1,5 @@
 """The second factor: set-up, codes at sign-in, recovery codes, and removal."""
 
-from __future__ import annotations
-
 import hmac
 import secrets
 from datetime import datetime

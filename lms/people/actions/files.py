@@ -1,7 +1,5 @@
 """Files of people: read and checked outside of any transaction (`stage_people`), written in a short one."""
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """One-time e-mailed links: to confirm a registration, set a password or sign in."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final

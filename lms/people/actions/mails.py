@@ -3,8 +3,6 @@
 People choose which mails they get.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 

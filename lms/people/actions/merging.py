@@ -1,7 +1,5 @@
 """Merging two rows of one person, and undoing it."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Final

@@ -1,7 +1,5 @@
 """E-mailed notices about changes to an account, so that no one can make them unnoticed."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import datetime
 

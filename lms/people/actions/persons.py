@@ -1,7 +1,5 @@
 """Making and correcting a person."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any, Final

@@ -1,7 +1,5 @@
 """Giving out all that is stored on a person, and erasing them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any

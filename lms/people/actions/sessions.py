@@ -1,7 +1,5 @@
 """Sessions: starting at sign-in, ending one or all, and recording activity."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta

@@ -1,7 +1,5 @@
 """Actors by id or bearer token; links, tokens and grants of a person."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime

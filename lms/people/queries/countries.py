@@ -1,7 +1,5 @@
 """The organiser's own list of countries, their partnerships, and which country somebody belonged to on a day."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, timedelta

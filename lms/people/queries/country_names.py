@@ -6,8 +6,6 @@ name that the UN uses elsewhere, or CLDR's. Portuguese, in which the UN has no n
 the UN avoids them in its languages.
 """
 
-from __future__ import annotations
-
 import csv
 import re
 from collections.abc import Iterable, Mapping, Sequence

@@ -5,8 +5,6 @@ one block with all others who share it, so that blocks are compared one after th
 `duplicates_of` asks the search index about one person; for a large share of everyone these questions would take hours.
 """
 
-from __future__ import annotations
-
 from array import array
 from collections.abc import Hashable, Iterable, Iterator, Sequence, Set
 from datetime import date

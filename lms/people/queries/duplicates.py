@@ -6,8 +6,6 @@ A person costs the same few statements however many there are: only rows that sh
 before the @, are compared.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime

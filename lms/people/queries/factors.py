@@ -1,7 +1,5 @@
 """The second factor of a person: whether there is one, and how far setting it up has come."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 

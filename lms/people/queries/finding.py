@@ -5,8 +5,6 @@ What people are compared by: names, organisation, country and addresses.
 People, organisations and addresses by any part of them: the closest first, and as fast among a million.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import date

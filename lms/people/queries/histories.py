@@ -1,7 +1,5 @@
 """The dated countries of many people, read once: which one held on a day."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Sequence
 from datetime import date
 from typing import Any

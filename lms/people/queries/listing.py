@@ -1,7 +1,5 @@
 """The administrators' list of people: filtered by role, country and text, sorted and paged."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime

@@ -1,7 +1,5 @@
 """Which kinds of mail people want."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime

@@ -5,8 +5,6 @@ All mail of the site, for administrators.
 Addresses that get no mail because mails were returned, for administrators.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Looking up people: by address, by public id, in bulk. Merged people are answered with the person who remains."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date

@@ -1,7 +1,5 @@
 """Sessions: who asks by one, and where a person is signed in."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 

@@ -1,7 +1,5 @@
 """A person's own account: profile, password, tokens, data."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Administration of people: find, edit, disable, grant roles."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any

@@ -1,7 +1,5 @@
 """The blueprint of people's pages, and what several of them share."""
 
-from __future__ import annotations
-
 from datetime import date, datetime, timedelta
 
 from flask import Blueprint, Response, flash, g, make_response, redirect, request, session, url_for

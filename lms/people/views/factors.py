@@ -1,7 +1,5 @@
 """The second factor of one's own account: setting it up, replacing it, recovery codes."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from flask import flash, redirect, render_template, request, url_for

@@ -2,8 +2,6 @@
 who guess at a password close the account to themselves, and not to its owner.
 """
 
-from __future__ import annotations
-
 import secrets
 from typing import Final
 

@@ -1,7 +1,5 @@
 """People's pages: registering and signing in, the account, and administration."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import timedelta
 

@@ -1,7 +1,5 @@
 """Registering, signing in and out, one-time links, and the privacy page."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from flask import Response, flash, make_response, redirect, render_template, request, url_for

@@ -1,7 +1,5 @@
 """The page behind the link in a mail: stops a kind of mail, without signing in."""
 
-from __future__ import annotations
-
 from flask import Flask, current_app, flash, render_template, request
 from flask.typing import ResponseReturnValue
 

@@ -1,7 +1,5 @@
 """Exports of rows: requested, created in the background, downloaded, and deleted after a day."""
 
-from __future__ import annotations
-
 from datetime import date, datetime
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Opening balances: rows checked one by one, typed or from a file; sets and rows entered, edited and deleted."""
 
-from __future__ import annotations
-
 import re
 import secrets
 from collections.abc import Iterable, Mapping

@@ -1,7 +1,5 @@
 """The daily refresh of the public figures, and of the stored facts of registrations and awards."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Actions on saved reports and their schedules, each for the actor's own reports."""
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Records that a scheduled report was sent, with its e-mails, in one transaction: once, however often it runs."""
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Publishes and withdraws reports. A published report never changes."""
 
-from __future__ import annotations
-
 import json
 import secrets
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """A country's dossier as a read-out."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime

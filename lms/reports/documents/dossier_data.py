@@ -1,7 +1,5 @@
 """What the dossier of a country shows: figures, people, upcoming lectures, region, changes since it was published."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Final

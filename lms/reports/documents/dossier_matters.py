@@ -3,8 +3,6 @@
 A country beside its region and the whole programme, in its dossier.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 
 from lms.core.text.i18n import _, _n

@@ -1,7 +1,5 @@
 """Report documents as files (PDF, XLSX, CSV, JSON). Cells that look like formulas are harmless."""
 
-from __future__ import annotations
-
 import io
 import json
 from collections.abc import Iterable, Iterator

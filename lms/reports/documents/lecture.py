@@ -1,7 +1,5 @@
 """A lecture's report as a read-out."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from itertools import pairwise

@@ -1,7 +1,5 @@
 """The parts of a report document. Values are raw; renderers format them in the reader's language."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Literal

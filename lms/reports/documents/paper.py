@@ -1,7 +1,5 @@
 """A read-out on paper: A4, PDF/A-2a and PDF/UA-1, with the same pictures and tables as the page."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """A report as a file: CSV, XLSX, JSON, or a table of plain text. Cells that look like formulas are harmless."""
 
-from __future__ import annotations
-
 import io
 import json
 import re

@@ -1,7 +1,5 @@
 """The rows behind figures as tables: each figure's columns on its page, in its files, and in the order of its list."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final

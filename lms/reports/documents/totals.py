@@ -1,7 +1,5 @@
 """A report of the page of reports as a read-out."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Columns, notes and values of report documents, in the reader's language."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
 from typing import Any

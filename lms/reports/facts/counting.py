@@ -1,7 +1,5 @@
 """Counts: a group is a key, distinct people are sorted and counted. No database, no clock."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -78,7 +76,7 @@ class Part:
         if len(people):
             self._pending.append(people)
 
-    def unite(self, other: Part) -> None:
+    def unite(self, other: "Part") -> None:
         """Adds another part of the same dimension: people, lectures and countries once, the rest summed."""
         self.lectures |= other.lectures
         self.countries |= other.countries

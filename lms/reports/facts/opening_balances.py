@@ -6,8 +6,6 @@ have a declared number a set, which is added to nothing: it is shown apart, wher
 database, no clock.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -45,7 +43,7 @@ class Balances:
     def __bool__(self) -> bool:
         return bool(self.rows)
 
-    def within(self, slice_: Slice, *, series_id: int | None, countries: Collection[int | None] | None) -> Balances:
+    def within(self, slice_: Slice, *, series_id: int | None, countries: Collection[int | None] | None) -> "Balances":
         """Those of a slice whose series and countries are resolved."""
         if WITHOUT.intersection(slice_.filters):
             return Balances(sets=self.sets, whole=self.whole)
@@ -74,7 +72,7 @@ class Balances:
             declared=tuple(self.sets[id_] for id_, rows in sorted(counts.items()) if rows == self.whole[id_]),
         )
 
-    def groups(self, dimensions: Sequence[str]) -> dict[Key, Balances]:
+    def groups(self, dimensions: Sequence[str]) -> "dict[Key, Balances]":
         """Groups by these dimensions; none by a dimension that they lack."""
         groups: dict[Key, Balances] = {}
         if WITHOUT.intersection(dimensions):

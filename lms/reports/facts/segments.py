@@ -4,8 +4,6 @@ Each lecture or series (the *owner* of its rows) has a version. Only where that 
 segment it is in is then put together from what was there and what is new. No database here.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property

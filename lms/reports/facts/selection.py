@@ -1,7 +1,5 @@
 """The rows that filters leave of facts: a filter is a mask over the columns. No database, no clock."""
 
-from __future__ import annotations
-
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -36,7 +34,7 @@ class Filters:
         """Whether people are filtered, so that only sessions with one of them count."""
         return not PEOPLE.isdisjoint(self.among)
 
-    def narrowed(self, keys: Mapping[str, Hashable]) -> Filters:
+    def narrowed(self, keys: Mapping[str, Hashable]) -> "Filters":
         """The same of one group; `keys` has the inner key of each dimension that the group is of."""
         among = dict(self.among)
         for name, value in keys.items():

@@ -1,7 +1,5 @@
 """What each figure counts, in plain words, once: for the page of definitions and the API."""
 
-from __future__ import annotations
-
 from typing import Any, Final
 
 from lms.core.text.i18n import _, _l

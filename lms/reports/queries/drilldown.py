@@ -5,8 +5,6 @@ these rows a list shows what is asked of it: those that its text and its filters
 What is from before the system comes last in every order.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """The lists of rows behind figures: which rows each has, found by which text, in which order."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -68,7 +66,7 @@ class Listed:
     total: int
     between: Callable[[int, int], list[DrilldownRow]]
 
-    def then(self, other: Listed) -> Listed:
+    def then(self, other: "Listed") -> "Listed":
         """These rows, and after them others."""
 
         def between(start: int, end: int) -> list[DrilldownRow]:

@@ -1,7 +1,5 @@
 """The people behind a figure, and the organisations that they name today."""
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import dataclass
 from datetime import date

@@ -1,7 +1,5 @@
 """Queries for requested exports of rows."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any

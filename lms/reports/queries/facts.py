@@ -9,8 +9,6 @@
 Registrations and awards are read a series at a time, and kept under the stamp of the series.
 """
 
-from __future__ import annotations
-
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping

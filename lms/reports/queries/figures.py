@@ -4,8 +4,6 @@
 for their own country; everyone else from the last daily refresh (`public`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime

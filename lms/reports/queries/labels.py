@@ -1,7 +1,5 @@
 """Keys of groups as the world sees them (codes, slugs), and their names in a reader's language."""
 
-from __future__ import annotations
-
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from datetime import date

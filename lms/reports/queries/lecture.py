@@ -1,7 +1,5 @@
 """How held lectures went: from registered to certified, minute by minute, by country, source and rejoins."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Opening balances: read to be counted, and listed for who enters them."""
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass

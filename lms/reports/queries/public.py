@@ -5,8 +5,6 @@ A question is a span of years with data ("2020-2026") and a part: `2020-2026/tot
 stored as lists in the order of `rules.FIGURES`; keys are inner ones.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass

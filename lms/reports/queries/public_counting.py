@@ -4,8 +4,6 @@ All answers are counted together, because what is folded in one decides what may
 regions and partners, regions before regions of every level.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import date, datetime

@@ -1,7 +1,5 @@
 """Queries for the actor's saved reports, their sendings and their recipients."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime

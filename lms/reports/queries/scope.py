@@ -1,7 +1,5 @@
 """What a slice means in ids and instants: series, countries with all regions beneath, bounds in the reporting zone."""
 
-from __future__ import annotations
-
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta

@@ -1,7 +1,5 @@
 """Queries for published reports."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, or_, select, true

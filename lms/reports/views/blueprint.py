@@ -1,7 +1,5 @@
 """The blueprint for the report pages, and their shared helpers."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode

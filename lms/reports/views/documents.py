@@ -1,7 +1,5 @@
 """Country dossiers and lecture reports as pages and files."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime

@@ -1,7 +1,5 @@
 """Drill-down pages: the people, lectures, attendances, countries and registrations behind a figure."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from typing import Any
 

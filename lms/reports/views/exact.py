@@ -1,7 +1,5 @@
 """Pages for exact reports, and for exports of their rows."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date

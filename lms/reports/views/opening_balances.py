@@ -2,8 +2,6 @@
 administrators enter them.
 """
 
-from __future__ import annotations
-
 from functools import partial
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Public pages: figures and definitions."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from flask import make_response, render_template, request

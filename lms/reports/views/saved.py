@@ -1,7 +1,5 @@
 """Pages for saved reports: save, rename, schedule, unsubscribe."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from flask import Flask, flash, redirect, render_template, request, url_for

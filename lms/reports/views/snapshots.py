@@ -1,7 +1,5 @@
 """Pages for published reports: publish, list, read, download, withdraw."""
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Sequence
 from dataclasses import replace

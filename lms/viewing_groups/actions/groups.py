@@ -1,7 +1,5 @@
 """Viewing groups and their lists: opening, checking in, ticking. Nothing of it counts before the signature."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime

@@ -1,7 +1,5 @@
 """Signatures of viewing groups: while one is in effect, the presence of everyone on the list is evidence."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 

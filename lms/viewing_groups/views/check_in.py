@@ -5,8 +5,6 @@ Checking in to a viewing group.
 A viewing group on a projector and on paper.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for

@@ -1,7 +1,5 @@
 """The viewing groups of a lecture, and a form for a new one."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from flask import flash, request

@@ -1,7 +1,5 @@
 """A viewing group: its code, its list and its signature."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from flask import flash, redirect, render_template, request, url_for

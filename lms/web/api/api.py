@@ -1,7 +1,5 @@
 """What all API calls share: the envelope of lists, cursors, and which kinds of body are taken."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime

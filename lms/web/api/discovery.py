@@ -1,7 +1,5 @@
 """How pages are found by search engines and shown where they are shared: which pages, and under which address."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode

@@ -1,7 +1,5 @@
 """`Idempotency-Key`: a repeated call returns the same answer and creates nothing more."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re

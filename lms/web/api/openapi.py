@@ -5,8 +5,6 @@ The OpenAPI document, completed: parts shared by all calls are added from the gu
 A slice documents its input and output, and errors with a special meaning; the rest is here.
 """
 
-from __future__ import annotations
-
 import inspect
 import re
 from collections.abc import Callable

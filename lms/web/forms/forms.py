@@ -5,8 +5,6 @@ Fields that forms of several slices have: whole numbers, local times, and the ch
 Whole numbers in addresses and parameters: none is larger than the database's columns.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime

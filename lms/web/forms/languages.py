@@ -1,7 +1,5 @@
 """Languages to choose from, and the page on which staff write texts in several languages."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any

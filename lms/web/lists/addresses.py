@@ -1,7 +1,5 @@
 """What the address of a list says of filter, order and page, and the addresses that the list makes."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from functools import cached_property

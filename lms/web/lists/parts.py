@@ -5,8 +5,6 @@ The rows of a list that a form is about.
 Tables as files to download: CSV as a stream, or a workbook.
 """
 
-from __future__ import annotations
-
 import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -56,7 +54,7 @@ class FileColumn:
     name: str
     value: str | Callable[[Any], object] = ""
     width: int = 12
-    type: type[str | int | datetime] = str
+    type: "type[str | int | datetime]" = str
 
     def read(self, row: object) -> object:
         """The value of a row."""

@@ -1,7 +1,5 @@
 """Registers the page of a list, its files and its page of the API."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar

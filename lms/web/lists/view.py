@@ -4,8 +4,6 @@ A subclass of `ListView` defines the list, the decorators of `lms/web/lists/rout
 extends `list.html`. docs/contributing/list.md has the steps.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, islice

@@ -3,8 +3,6 @@
 Which live lectures a reader has closed the bar of: a cookie with their ids.
 """
 
-from __future__ import annotations
-
 import json
 import os
 from functools import lru_cache

@@ -5,8 +5,6 @@ the same, one query answers. Otherwise the content is read and compared, and the
 ETag depends on its content, so it is the same in every process.
 """
 
-from __future__ import annotations
-
 import gzip
 from collections import OrderedDict
 from collections.abc import Callable, Hashable

@@ -3,8 +3,6 @@
 Calls with a token get that of `Accept-Language` if they send it, else that of the profile.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass

@@ -5,8 +5,6 @@ Shared by all pictures of figures: the steps of a value axis.
 Codes that a telephone reads off a screen.
 """
 
-from __future__ import annotations
-
 import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -102,7 +100,7 @@ class _Box:
     def on_the_map(self) -> bool:
         return self.left >= 0 and self.right <= WIDTH and self.top >= 0 and self.bottom <= HEIGHT
 
-    def meets(self, other: _Box) -> bool:
+    def meets(self, other: "_Box") -> bool:
         return (
             self.left < other.right and other.left < self.right and self.top < other.bottom and other.top < self.bottom
         )

@@ -1,7 +1,5 @@
 """Errors as people and programs read them: a page, or an RFC 9457 problem under /api."""
 
-from __future__ import annotations
-
 import contextlib
 import errno
 from http import HTTPStatus

@@ -3,8 +3,6 @@
 Local times in what programs send.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from datetime import date, datetime, timedelta

@@ -9,8 +9,6 @@ Cached pages are answered with an ETag. Caches on the way may store those that w
 few seconds (ADR 26).
 """
 
-from __future__ import annotations
-
 import gzip
 from collections import OrderedDict
 from collections.abc import Callable

@@ -7,8 +7,6 @@ The length of a packed answer tells about a secret that is near what an attacker
 of random length, and other answers to a reader with a session are not packed.
 """
 
-from __future__ import annotations
-
 import secrets
 from pathlib import Path
 

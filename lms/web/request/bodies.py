@@ -4,8 +4,6 @@
 Refuses invalid text before a view runs: NUL, which no database stores, and lone surrogates.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress

@@ -8,8 +8,6 @@ owner may.
 Each call of the API names the one scope that it asks of a token with `@scope("…")`, beneath `@allow(...)`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar

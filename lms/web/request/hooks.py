@@ -1,7 +1,5 @@
 """What every request passes before its view and every answer after it, in this order."""
 
-from __future__ import annotations
-
 from flask import Flask, request
 from flask_wtf import CSRFProtect
 

@@ -6,8 +6,6 @@ its base address.
 What a server does between the signal to stop and its end: it hands requests over to the other servers.
 """
 
-from __future__ import annotations
-
 import mmap
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
@@ -32,7 +30,7 @@ ANY_HOST = frozenset({"/healthz", "/readyz", "/metrics"})
 class OneAddress:
     """Refuses other hosts with 400, and gives the application the scheme and host of the base address."""
 
-    def __init__(self, app: WSGIApplication, config: Config) -> None:
+    def __init__(self, app: "WSGIApplication", config: Config) -> None:
         self.app = app
         base = urlsplit(config.base_url)
         host = (base.hostname or "").encode("idna").decode()
@@ -40,7 +38,7 @@ class OneAddress:
         self.hosts = LOOPBACK if host in LOOPBACK else {host}
         self.answers_all = config.is_demonstration
 
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """As WSGI has it."""
         if not (self.answers_all or environ["PATH_INFO"] in ANY_HOST or self._is_ours(environ.get("HTTP_HOST"))):
             refusal = Response(f"This site is at {self.scheme}://{self.netloc}\n", 400, mimetype="text/plain")
@@ -78,11 +76,11 @@ class HandOver:
     nginx sends this one nothing more after that, so no other request meets a closed socket either.
     """
 
-    def __init__(self, app: WSGIApplication, mark: StopMark) -> None:
+    def __init__(self, app: "WSGIApplication", mark: StopMark) -> None:
         self._app = app
         self._mark = mark
 
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         if self._mark.is_set():
             if environ.get("PATH_INFO") == "/readyz":
                 return _refuse("503 Service Unavailable", start_response)

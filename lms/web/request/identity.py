@@ -4,8 +4,6 @@ The cookie is signed without a time, so that clocks that disagree sign nobody ou
 roles of those who have none yet rest.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace

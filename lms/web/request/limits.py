@@ -4,8 +4,6 @@ What is above a limit is answered 429 with `Retry-After` in whole seconds. A who
 so heartbeats are never limited here, and limits that stop guesses count only what was wrong.
 """
 
-from __future__ import annotations
-
 import hashlib
 import math
 import time

@@ -4,8 +4,6 @@ For several servers there is Valkey (`shared_rates`). The file has a row for eac
 hash of its client, until the window of its limit has passed. Losing the file only loses the counts of the last minute.
 """
 
-from __future__ import annotations
-
 import sqlite3
 import threading
 import time

@@ -4,8 +4,6 @@ The id comes from a trusted proxy's `X-Request-ID` (only if `LMS_PROXIES` is set
 has what processes counted (`instruments`), and figures that are measured on request.
 """
 
-from __future__ import annotations
-
 import hmac
 import re
 import secrets
@@ -55,7 +53,7 @@ class _Gauges:
     def __init__(self, gauges: Sequence[Gauge]) -> None:
         self._gauges = gauges
 
-    def collect(self) -> Iterator[Metric]:
+    def collect(self) -> "Iterator[Metric]":
         from prometheus_client.core import GaugeMetricFamily
 
         for gauge in self._gauges:

@@ -4,8 +4,6 @@ While Valkey is away, each server counts for itself as it does without one (`rat
 limit's window, somebody may then do up to twice as much.
 """
 
-from __future__ import annotations
-
 from hashlib import blake2b
 from typing import ClassVar
 
