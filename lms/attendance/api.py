@@ -1,9 +1,4 @@
-"""The blueprint for the attendance API.
-
-API calls for rosters, corrections, imports, appeals and closings.
-
-API calls for corrections of many people together: preview, confirm, undo.
-"""
+"""API calls for rosters, corrections of one and of many, imports, appeals and closings."""
 
 from dataclasses import replace
 from typing import Any

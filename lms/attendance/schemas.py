@@ -1,7 +1,4 @@
-"""Requests and responses of the attendance API.
-
-Requests and responses of the API for corrections of many people together.
-"""
+"""Requests and responses of the attendance API."""
 
 from apiflask import Schema
 from apiflask.fields import AwareDateTime, Boolean, Dict, Enum, Float, Integer, List, Nested, String

@@ -12,7 +12,7 @@ from lms.certificates.actions.bundles import JOB as BUNDLE_JOB
 from lms.certificates.actions.bundles import drop_old_bundles, make_bundle
 from lms.certificates.actions.requirements import JOB as GROWTH_JOB
 from lms.certificates.actions.requirements import invite_with_growth, post_grown_requirements
-from lms.certificates.pdf.check import TimestampAway
+from lms.certificates.pdf.signature import TimestampAway
 from lms.certificates.queries.certificates import count_awarded_at
 from lms.core.background.jobs import JobStopped, Run, job
 from lms.core.background.recurring import FILES, recurring

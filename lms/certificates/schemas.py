@@ -1,7 +1,4 @@
-"""Requests and responses of the certificates API.
-
-Responses that deliver a certificate's file, for pages and the API.
-"""
+"""Requests and responses of the certificates API, and certificates as files, for pages and the API."""
 
 from typing import Any
 

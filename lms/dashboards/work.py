@@ -1,7 +1,4 @@
-"""Descriptions of tasks: what they are, their subject and their result.
-
-Rows of a table of what somebody has to do: what, about what, why, and the buttons that do it.
-"""
+"""Work of staff: descriptions of tasks, and rows of what somebody has to do, with the buttons that do it."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass

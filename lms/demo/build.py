@@ -1,7 +1,4 @@
-"""Says how far a demonstration that is being built has come.
-
-Builds the demonstration: the files of `generate`, taken in through the same imports that real files use.
-"""
+"""Builds the demonstration: the files of `generate`, taken in through the same imports that real files use."""
 
 import sys
 import time

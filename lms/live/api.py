@@ -1,7 +1,4 @@
-"""API schemas of the room.
-
-Taking part without a browser: join, then say from time to time that one is there.
-"""
+"""Taking part without a browser: join, then report from time to time that one is there."""
 
 import json
 from typing import Any

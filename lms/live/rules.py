@@ -1,7 +1,4 @@
-"""Access to a room, and whether the remaining time suffices.
-
-Reads what a page reports of a replay that it plays.
-"""
+"""Access to a room, whether the remaining time suffices, and what a page reports of a replay that it plays."""
 
 import json
 from dataclasses import dataclass

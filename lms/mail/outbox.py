@@ -1,13 +1,12 @@
 """Mail waits for the commit: a row written in the action's transaction, sent by the worker afterwards.
 
-What is stored is a frozen payload; the text is rendered when it is sent (by `rendering`). `dedupe_key` makes the same
-mail one row, whatever is run twice. What a person has declined (`kinds`) is not posted.
+What is stored is a frozen payload; the text is rendered when it is sent (by `rendering`). `dedupe_key` makes the
+same mail one row, whatever is run twice. What a person has declined (`kinds`) is not posted. `sending` sends what is
+posted, `stops` decides what is not sent by then, and `decisions` is what somebody decides about mails that were
+posted.
 
-`sending` sends what is posted, `stops` says what is not sent by then, and `decisions` is what somebody decides about
-mails that were posted.
-
-A record of automatic work, such as the reminders of a lecture or the reading of returned mail, so that nothing is
-done twice by several workers.
+Automatic work, such as the reminders of a lecture or the reading of returned mail, leaves a record, so that several
+workers do nothing twice.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence

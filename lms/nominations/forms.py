@@ -1,11 +1,4 @@
-"""The forms with which a focal point nominates one person, and changes the letter of a nomination.
-
-The forms of files of nominees.
-
-The forms with which a nominee answers an invitation.
-
-The form on which somebody accepts or refuses changes to their profile.
-"""
+"""Forms of nominations: of focal points, for one person and for files, and of nominees, for their answers."""
 
 from collections.abc import Iterable, Sequence
 from typing import Self

@@ -1,7 +1,4 @@
-"""The objects of the API: nominations, in and out, and decisions on them.
-
-The response that delivers a letter of endorsement, for the page and the API.
-"""
+"""The objects of the API: nominations, in and out, decisions on them, and the letter of endorsement as a file."""
 
 from urllib.parse import quote
 

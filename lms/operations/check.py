@@ -1,7 +1,4 @@
-"""`lms check`: everything that can be looked at without changing anything, a line each.
-
-The status page: what `lms check` finds, what needs doing first.
-"""
+"""`lms check`: everything that can be looked at without changing anything; and the status page, the worst first."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass

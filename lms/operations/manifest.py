@@ -1,7 +1,4 @@
-"""The manifest of a backup: what is in it, with the checksum of each file and the figures as at its moment.
-
-The headline figures, to compare a restored database with its backup.
-"""
+"""The manifest of a backup: what is in it, the checksum of each file, and the headline figures of its moment."""
 
 import hashlib
 import json

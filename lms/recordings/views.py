@@ -1,7 +1,4 @@
-"""Pages of recordings for staff: one of each lecture, and the administrators' list of all.
-
-Forms of a recording.
-"""
+"""Pages of recordings for staff: one of each lecture, and the administrators' list of all."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,7 +1,4 @@
-"""Pages for the speakers of a lecture, and their pictures.
-
-Forms for speakers.
-"""
+"""Pages for the speakers of a lecture, and their pictures."""
 
 from datetime import timedelta
 from typing import Any

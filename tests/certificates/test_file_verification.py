@@ -24,7 +24,7 @@ from lms.catalogue.models import CertificateKind
 from lms.certificates import keys, numbers
 from lms.certificates.actions import awards
 from lms.certificates.badges import baking, credential, status_list
-from lms.certificates.pdf.check import sign_pdf
+from lms.certificates.pdf.signature import sign_pdf
 from lms.certificates.verification import file_reading, file_verification
 from lms.certificates.verification.file_reading import MOST_BYTES, Read, Seal
 from lms.certificates.verification.file_verification import VerdictState

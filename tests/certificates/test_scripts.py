@@ -10,7 +10,8 @@ from typing import Any
 import pikepdf
 import pytest
 
-from lms.certificates.pdf.check import CannotSign, check_pdf, sign_pdf
+from lms.certificates.pdf.check import check_pdf
+from lms.certificates.pdf.signature import CannotSign, sign_pdf
 from lms.certificates.pdf.typesetting import PrintedAward, PrintedStation, render, spoken
 from lms.core.text.typesetting import CannotRender, coverage, missing_signs
 from tests.certificates.scripts import NAMES

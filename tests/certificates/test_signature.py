@@ -31,7 +31,8 @@ from pyhanko.sign.validation.status import SignatureCoverageLevel
 from pyhanko_certvalidator import ValidationContext
 
 from lms.certificates.keys import SigningKey, self_signed
-from lms.certificates.pdf.check import PdfCheck, TimestampAway, check_pdf, sign_pdf
+from lms.certificates.pdf.check import PdfCheck, check_pdf
+from lms.certificates.pdf.signature import TimestampAway, sign_pdf
 from lms.certificates.public_keys import kid_of
 from tests.certificates.test_typesetting import AWARD, DEFAULT, render
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from configparser import ConfigParser
 from functools import cache
 from pathlib import Path
@@ -43,6 +45,13 @@ def imported(path: Path) -> set[str]:
             names.add(node.module)
             names.update(f"{node.module}.{alias.name}" for alias in node.names)
     return names
+
+
+def test_the_process_for_untrusted_files_imports_no_tables() -> None:
+    """It has no connection to the database, and starts the sooner."""
+    program = "import sys, lms.certificates.verification.file_reading; print('lms.certificates.models' in sys.modules)"
+    printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert printed == "False\n"
 
 
 def test_server_and_worker_know_no_slice() -> None:

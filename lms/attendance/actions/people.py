@@ -1,6 +1,6 @@
-"""Updates attendance when people are merged, unmerged or deleted.
+"""Attendance of people who are merged, unmerged or deleted, and of walk-ins, who attend without being enrolled.
 
-Walk-ins: people who attend without being enrolled. The series' policy decides what happens.
+The series' policy decides what happens to walk-ins.
 """
 
 from collections import Counter

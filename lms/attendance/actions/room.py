@@ -1,8 +1,7 @@
-"""Live evidence: a page or an app joins.
+"""Live evidence: joins, heartbeats, and heartbeats that a page recorded offline.
 
-Heartbeats, which pages and apps send while they are open. An acknowledged heartbeat is committed.
-
-Heartbeats that a page recorded offline, accepted where the server's own mark proves their time.
+An acknowledged heartbeat is committed. Those recorded offline are accepted where the server's own mark proves their
+time.
 """
 
 import json

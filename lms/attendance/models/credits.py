@@ -1,7 +1,4 @@
-"""Corrections, credits, and the tallies that totals are counted from.
-
-When the attendance of a lecture was closed, and when and why it was opened again.
-"""
+"""Corrections, credits, the tallies that totals are counted from, and when attendance was closed and opened again."""
 
 from datetime import date, datetime
 from enum import StrEnum

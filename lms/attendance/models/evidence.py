@@ -1,7 +1,4 @@
-"""Evidence of presence: intervals, heartbeats, and imported files.
-
-Unmatched attendees: people as given in the reports of a series, and who they turned out to be.
-"""
+"""Evidence of presence: intervals, heartbeats, imported files, and attendees of reports who were not identified."""
 
 from datetime import datetime
 from enum import StrEnum

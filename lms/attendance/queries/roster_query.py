@@ -1,7 +1,7 @@
-"""Which people of a roster a filter holds, and their order: decided in SQL, so that a list of thousands is not read.
+"""Filters and order of a roster: decided in SQL, so that a list of thousands is not read.
 
-The people of a lecture's roster in order of name, and how many were present: cached in memory until their data
-changes (`core.database.cache_versions`), so that a page of a large roster costs as much as one of a small one.
+Who is on it in order of name, and how many were present, is cached in memory until it changes (`cache_versions`), so
+that a page of a large roster costs as much as one of a small one.
 """
 
 from bisect import bisect_right

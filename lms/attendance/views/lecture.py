@@ -1,14 +1,7 @@
-"""The blueprint for the attendance pages.
+"""Pages about the attendance of one lecture or person, and of all.
 
-Applies the current policy of a series to lectures already held.
-
-Recounts all attendance.
-
-Pages for closing and reopening the attendance of a lecture.
-
-Confirms when a lecture took place.
-
-The history of one person's attendance of a lecture, with corrections to remove or restore.
+They confirm when a lecture took place, close and reopen its attendance, show the history of one person, apply a
+policy to lectures already held, and recount all attendance.
 """
 
 from datetime import UTC, datetime

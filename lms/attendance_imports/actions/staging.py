@@ -1,6 +1,6 @@
-"""The content of an uploaded file, stored with it until it is imported, so that it is read and matched once.
+"""Reports of attendance are read and compared with their lecture outside any transaction; nothing is written.
 
-Reports of attendance are read and held against their lecture outside any transaction; nothing is written.
+Their content is stored with the uploaded file until it is imported, so that it is read and matched once.
 """
 
 import json

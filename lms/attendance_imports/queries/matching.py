@@ -1,7 +1,7 @@
-"""Everyone whom the names in files of a lecture can match, with supporting evidence.
+"""Matches the rows of a report with everyone whom its names can mean.
 
-Matches the rows of a report with people: by an earlier decision, address or link, otherwise by the exact full name
-among the enrolled. Similar names become candidates.
+An earlier decision, an address or a link decides, otherwise the exact full name among the enrolled. Similar names
+become candidates, with the evidence for them.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence

@@ -1,9 +1,8 @@
-"""Stays put together from joins and leaves that a file lists one by one.
+"""From the cells of a report to stays and sums, row by row.
 
-From the cells of a report to stays and sums, row by row.
-
-A reader collects a `SessionEntry` for each row of a person, has `Times` read every time of the file, and passes both to
-`take`. Nothing is guessed, and nothing counts twice.
+A reader collects a `SessionEntry` for each row of a person, has `Times` read every time of the file, and passes both
+to `take`. Stays are put together from joins and leaves that a file lists one by one. Nothing is guessed, and nothing
+counts twice.
 """
 
 from collections.abc import Iterable, Sequence

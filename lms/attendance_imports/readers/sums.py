@@ -1,8 +1,6 @@
-"""Compares the totals stated in a file, people and duration, with its rows.
+"""Sums: the totals stated in a file, sums beside other rows of the same person, and files brought by mistake.
 
-Sums next to other rows of the same person: time that appears twice is counted once.
-
-Files that are brought by mistake: what they are, and which file is wanted instead.
+Time that appears twice is counted once.
 """
 
 import re

@@ -1,9 +1,4 @@
-"""The blueprint of the pages of attendance imports.
-
-The preview of an uploaded report: what importing it would do.
-
-Questions about an uploaded file: its time zone, its date order, the meaning of its columns.
-"""
+"""The preview of an uploaded report, and questions about its time zone, its date order and its columns."""
 
 from collections.abc import Mapping
 from dataclasses import replace

@@ -1,6 +1,6 @@
 """Instructors by address: looking them up, setting them on a series or lecture, and clashes.
 
-Whose people series are for, when two countries are merged or parted again.
+Also whose people series are for, when two countries are merged or parted again.
 """
 
 from collections.abc import Collection, Iterable, Sequence

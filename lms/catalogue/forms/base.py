@@ -1,6 +1,6 @@
 """What the forms of the catalogue share: languages, zones, lists that are typed, and faults of nested fields.
 
-Forms for texts of series and lectures in further languages.
+Also the forms for texts of series and lectures in further languages.
 """
 
 from collections import Counter

@@ -1,7 +1,4 @@
-"""The order of series by the titles that the reader sees.
-
-What belongs to series and lectures, read for many at once and put in place.
-"""
+"""What belongs to series and lectures, read for many at once and put in place; their order by the titles shown."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,9 +1,4 @@
-"""Policies of series and lectures.
-
-Which series and lecture the examples of the API reference are about.
-
-When lectures were paused.
-"""
+"""Policies of series and lectures, pauses of lectures, and the series and lecture of the API's examples."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -1,11 +1,4 @@
-"""The blueprint of the catalogue's pages.
-
-Pages for the texts of series and lectures in several languages.
-
-What a form says about planned dates with a problem: one choice for each.
-
-For whom a planned lecture is at night: a separate page, and the part of the forms that plan lectures.
-"""
+"""Pages for texts in several languages, and parts of forms that plan lectures: hours, and choices about dates."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime

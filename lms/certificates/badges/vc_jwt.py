@@ -1,7 +1,7 @@
-"""Credentials as VC-JWT: a compact JWS by ES256 with the credential itself as its payload.
+"""Credentials as VC-JWT: a compact JWS by ES256 with the credential itself as its payload, made and checked.
 
-Checks the signature of a badge, offline and for any text. Runs in the process for untrusted files and imports
-nothing from the server.
+The check works offline and for any text. It runs in the process for untrusted files and imports nothing from the
+server.
 """
 
 import base64

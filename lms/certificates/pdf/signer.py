@@ -34,7 +34,7 @@ from pyhanko.sign.timestamps import TimeStamper, TimestampRequestError
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 from lms.certificates.keys import SigningKey
-from lms.certificates.pdf.check import CannotSign, Spoken, TimestampAway, der
+from lms.certificates.pdf.signature import CannotSign, Spoken, TimestampAway, der
 
 _DIGEST = "sha256"
 _FIELD = "Signature"

@@ -14,7 +14,7 @@ from lms.certificates.designs.design import BUILT_IN_VERSION, READY_VERSION
 from lms.certificates.designs.versions import design_of
 from lms.certificates.models import Certificate
 from lms.certificates.pdf import typesetting
-from lms.certificates.pdf.check import TimestampAway, sign_pdf
+from lms.certificates.pdf.signature import TimestampAway, sign_pdf
 from lms.certificates.rules import hours
 from lms.core.base.errors import Refused
 from lms.core.base.settings import settings

@@ -14,8 +14,8 @@ from babel.dates import format_date, format_skeleton
 from babel.numbers import format_decimal
 
 from lms.certificates.designs.design import BUILT_IN, COLOURS, FALLBACK, Design, fill
-from lms.certificates.pdf.check import Spoken
 from lms.certificates.pdf.script_detection import language_of, writing_of
+from lms.certificates.pdf.signature import Spoken
 from lms.core.text.typesetting import draw, tongue, typeset
 
 TEMPLATE = Path(__file__).parents[1] / "design" / "certificate.typ"

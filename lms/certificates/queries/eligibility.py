@@ -1,7 +1,6 @@
-"""What the certificates of series require now.
+"""Who earns a certificate of a series, who just misses it and by what, who is blocked, and what is required now.
 
-Who earns a certificate of a series, who just misses it and by what, who is blocked: pages, files, and what issuing
-would do.
+Pages, files and issuing read it.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence

@@ -4,8 +4,8 @@ from urllib.parse import urlencode
 
 from lms.certificates import numbers, rules
 from lms.certificates.badges import baking
-from lms.certificates.badges.baking import badge_picture
 from lms.certificates.badges.credential import KINDS
+from lms.certificates.badges.picture import badge_picture
 from lms.certificates.pdf import store
 from lms.certificates.queries import certificates
 from lms.certificates.queries.certificates import ShownCertificate

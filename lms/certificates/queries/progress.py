@@ -1,7 +1,4 @@
-"""How many people earn a certificate of each series, and how many have none yet: one question for all series.
-
-What people enrolled in a series have attended of it, and how far they are with its certificate.
-"""
+"""Progress of certificates: of each series, how many earn one, and of each person, how far they are."""
 
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,9 +1,4 @@
-"""The blueprint for the certificate pages.
-
-Pages for verifying, issuing and holding certificates.
-
-Pages for downloading all certificates of a series in one file.
-"""
+"""Pages for verifying, issuing and holding certificates, and for downloading all of a series in one file."""
 
 import json
 from collections.abc import Iterable, Sequence

@@ -1,9 +1,7 @@
-"""What each process counts and times for Prometheus: requests, background tasks, e-mails, segments of lectures.
+"""What each process counts and times for Prometheus, and figures that are read when they are asked for.
 
 `lms serve` names a folder in PROMETHEUS_MULTIPROC_DIR, through which its processes share their counts; whichever of
 them answers `/metrics` adds them up. The library reads that name when it is first imported, hence the late imports.
-
-A figure about the service itself, as monitoring reads it.
 """
 
 import os

@@ -1,10 +1,8 @@
-"""The name by which a process is known: no other, here or elsewhere, now or before, has the same.
+"""Processes: their names, which of them are alive, and the memory that they give back.
 
-Host and number are not enough: each container on one host's network is number 1, and numbers are given again.
-
-Which processes are alive, on which machines: each writes a row every few seconds, from a thread of its own.
-
-What the C library does with memory that is freed.
+No other process, here or elsewhere, now or before, has the same name. Host and number are not enough: each container
+on one host's network is number 1, and numbers are given again. Each process writes a row every few seconds, from a
+thread of its own.
 """
 
 import ctypes

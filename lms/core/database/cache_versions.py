@@ -1,11 +1,9 @@
-"""Version stamps: a random number that is replaced in the same transaction in which its subject changes.
+"""Version stamps, and a cache for each process and application.
 
-Results can be cached in memory under the stamp read before them, and are read again when the stamp differs.
-
-A stamp is replaced by the code that changes the subject (`touch`), or covers whole tables (`watch`): then every
-transaction that writes to one of them replaces it on commit.
-
-A cache per process and app, kept between requests. Store only data that can be read again at any time.
+A stamp is a random number that is replaced in the same transaction in which its subject changes. Results can be
+cached in memory under the stamp read before them, and are read again when the stamp differs. A stamp is replaced by
+the code that changes the subject (`touch`), or covers whole tables (`watch`): then every transaction that writes to
+one of them replaces it on commit. Cache only data that can be read again at any time.
 """
 
 import re

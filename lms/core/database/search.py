@@ -1,8 +1,8 @@
-"""Finds rows by any part of a text: an index of three characters at a time, on both databases.
+"""Finds rows by any part of a text, and says how well a name fits what was typed.
 
-What is searched is a column of `searchable` text: without case and marks, each word behind a space, each name between
-two `=`. Whether a name is the words, begins with them, or has them anywhere is then one and the same question: whether
-a text contains another. `find` asks it.
+The index has three characters at a time, on both databases. What is searched is a column of `searchable` text:
+without case and marks, each word behind a space, each name between two `=`. Whether a name is the words, begins with
+them, or has them anywhere is then the same question: whether a text contains another. `find` asks it.
 
 - PostgreSQL has a GIN index on the threes of a text. The function that takes them is ours: `pg_trgm` is not on every
   server, and leaves out scripts that the server's locale does not know.
@@ -10,8 +10,6 @@ a text contains another. `find` asks it.
   commit of the same transaction indexes it at once: FTS5 takes twenty times as long for a row at a time.
 
 See ADR 35.
-
-How well a name fits what was typed, where, and which letters of it did.
 """
 
 import re

@@ -1,14 +1,9 @@
-"""The secret of an installation: it signs cookies and room tokens, and seals the secrets of second factors.
+"""The secret of an installation, and what is sealed with it.
 
-`LMS_SECRET_KEY`, else `secret.key` in the data folder. While it is being replaced the one before is still accepted:
-`LMS_SECRET_KEY_OLD`, else `secret.key.old`.
-
-Sealing: encrypts values that must be readable again but not be plain in the database.
-
-The keys are derived from the secrets of the installation (`secret_keys`), which are not in the database: a copy of
-the database alone opens nothing. A sealed text is bound to its row, so that it cannot be opened in another one.
-
-The settings of Flask that a command on the data needs, and every application has.
+It signs cookies and room tokens, and seals values that must be readable again but not be plain in the database. It
+comes from `LMS_SECRET_KEY`, else from `secret.key` in the data folder. While it is being replaced, the one before is
+still accepted: `LMS_SECRET_KEY_OLD`, else `secret.key.old`. A copy of the database alone opens nothing. A sealed
+text is bound to its row, so that it cannot be opened in another one.
 """
 
 import contextlib

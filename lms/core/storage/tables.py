@@ -1,12 +1,9 @@
-"""Tables in and out: CSV and XLSX, in the encodings that spreadsheets write.
+"""Tables in and out: CSV and XLSX, in the encodings that spreadsheets write, and templates of files to fill in.
 
 Reading refuses clearly: empty (422), another kind of file (415), too large (413). `read_table` reads in a separate
-process (`foreign_files`); `read_lines` and its callees run there and trust nothing. Writing escapes cells that
-begin like a formula.
-
-Workbooks out (XLSX): typed cells, headings that stay in sight, flat memory however many rows there are.
-
-Workbooks to fill in for each file that can be imported, from the columns that its reader knows.
+process (`foreign_files`); `read_lines` and its callees run there and trust nothing. Writing escapes cells that begin
+like a formula. Workbooks have typed cells and headings that stay in sight, and take the same memory however many
+rows there are.
 """
 
 import csv

@@ -1,8 +1,7 @@
 """Documents on paper: typst sets them as PDF/A-2a and PDF/UA-1, with fonts of the product's own installation only.
 
-The same content gives the same bytes: nothing is read from the clock, the system's fonts or the network.
-
-Finds characters of a text that no installed font has, before a certificate gets its number.
+The same content gives the same bytes: nothing is read from the clock, the system's fonts or the network. Characters
+that no installed font has are found before a document is set, such as before a certificate gets its number.
 """
 
 import threading

@@ -1,9 +1,7 @@
-"""Public holidays of countries, by day and name, from the library holidays.
+"""Days off in a country: public holidays, from the library holidays, and the days of its weekend.
 
-Which days of the week are days off in a country.
-
-The table is CLDR's (`weekendStart`, `weekendEnd`), which babel has only inside the data of each language; a test
-compares both. Where CLDR is behind, the weekend that is in force is listed apart.
+The table of weekends is CLDR's (`weekendStart`, `weekendEnd`), which babel has only inside the data of each
+language; a test compares both. Where CLDR is behind, the weekend that is in force is listed apart.
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,7 +1,4 @@
-"""What the help page says, as data: the page shows it, and search finds it.
-
-The e-mails that a demonstration wrote into its folder.
-"""
+"""The contents of the help page, which the page shows and search finds, and the e-mails of a demonstration."""
 
 import re
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,4 @@
-"""The lectures of some days, and which of them are the reader's own.
-
-Which mails a person has chosen, for all series and for single ones.
-"""
+"""What a reader has chosen: e-mails, for all series and for single ones, and their own lectures of some days."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

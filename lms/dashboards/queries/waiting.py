@@ -1,6 +1,6 @@
-"""What waits for an answer: open appeals, unidentified attendees, and, for administrators, nominations.
+"""What waits for an answer, and other series in which a certificate can still be earned.
 
-Finds another series in which a certificate can still be earned, if it is too late in one.
+Open appeals, unidentified attendees, and, for administrators, nominations wait.
 """
 
 from collections.abc import Sequence

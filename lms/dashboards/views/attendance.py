@@ -1,7 +1,4 @@
-"""Pages of corrections of many people together, which say what a correction means for certificates and figures.
-
-Lectures with attendees that nobody has identified.
-"""
+"""Corrections of many people, with their consequences, and lectures with attendees whom nobody has identified."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime

@@ -1,7 +1,4 @@
-"""The organiser's list of countries: names, regions, partnerships.
-
-Merging two countries of the list, and undoing it.
-"""
+"""The organiser's list of countries: names, regions and partnerships; merging two of them, and undoing it."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -1,10 +1,6 @@
-"""The templates' filters for texts of the catalogue.
+"""Search and lists of all: one page for all that a reader may see, the administrators' list of series, and the sitemap.
 
-The administrators' list of series.
-
-What search engines and shared links ask for: the sitemap, and pictures of the programme, a series and a lecture.
-
-Search: one page for all that a reader may see.
+Also the pictures for shared links, and the templates' filters for texts of the catalogue.
 """
 
 from datetime import datetime

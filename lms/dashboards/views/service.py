@@ -1,12 +1,6 @@
-"""Help and contact, accessibility: what the foot of every page leads to. Metrics, for those who run the service.
+"""Pages about the service: help, contact, accessibility, choices of e-mails, the calendar, templates of files, metrics.
 
-The page on which people choose their mails, for all series or for one.
-
-The programme as a calendar: a month or a week, in the reader's time zone.
-
-The e-mails of a demonstration, whose people are invented. The page does not exist elsewhere.
-
-Templates of the files that can be imported.
+A demonstration also shows its e-mails, whose readers are invented.
 """
 
 from collections.abc import Collection, Iterable

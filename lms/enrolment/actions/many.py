@@ -1,7 +1,4 @@
-"""Files of people to enrol, from the upload to the preview.
-
-Enrolling many people at once, as from a file.
-"""
+"""Enrolling many people at once, and their files from the upload to the preview."""
 
 import secrets
 from collections.abc import Collection, Mapping, Sequence

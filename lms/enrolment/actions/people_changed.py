@@ -1,8 +1,6 @@
-"""What people enrolled in a series know of the requirement of its certificate.
+"""Enrolments follow their people: merged, unmerged, erased or edited, and countries merged or parted again.
 
-What becomes of enrolments when two countries are merged, or parted again.
-
-Updates enrolments when people are merged, unmerged, erased or edited.
+Also what the enrolled know of the requirement of the certificate.
 """
 
 from collections import defaultdict

@@ -1,7 +1,4 @@
-"""Sending invitations again for a selection of nominations, of whatever series and country.
-
-Invitations: sending them, reminding, and letting them expire.
-"""
+"""Invitations: sending them, once or again for a selection of nominations, reminding, and letting them expire."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime

@@ -1,10 +1,6 @@
-"""The seats that nominations hold, and for whom, for the ledger of seats.
+"""Nominations of a country: the list and its figures, one of them, the series open to it, and the seats that they hold.
 
-Nominations of a focal point's countries: the list, its figures, and what happened to one of them.
-
-Series that a country's focal point can nominate for, with the seats that are kept for the country.
-
-Which nominations are a person's, and what the person's own export says of them.
+Also which nominations are a person's, and what that person's own export contains of them.
 """
 
 from collections import Counter

@@ -1,7 +1,4 @@
-"""The blueprint of the pages of nominations.
-
-The page on which somebody accepts or refuses changes to their profile. Its link is for that person alone.
-"""
+"""The page on which somebody accepts or refuses changes to their profile. Its link is for that person alone."""
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue

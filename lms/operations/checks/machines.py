@@ -1,7 +1,4 @@
-"""Whether all processes of the site, on whatever machine, run with the same.
-
-What the configuration of nginx on this machine says.
-"""
+"""Whether all processes of the site run with the same, and what the configuration of nginx on this machine says."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,7 +1,4 @@
-"""Rows of a country that are moved when it is merged into another, and moved back when that is undone.
-
-Merging two countries of the list into one, and undoing it.
-"""
+"""Merging two countries of the list into one, and undoing it: the rows that move, and move back."""
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime, timedelta

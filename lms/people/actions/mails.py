@@ -1,7 +1,4 @@
-"""What an administrator does with mails that did not leave.
-
-People choose which mails they get.
-"""
+"""Choices of the e-mails that people get, and what an administrator does with those that did not leave."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime

@@ -1,8 +1,7 @@
-"""The merges of a person: what was merged, by whom, why, and what was taken over.
+"""People who may be one, and the merges of a person.
 
-People who may be one: found by the search index, compared by `people.similarity`, with reasons for and against.
-
-A person costs the same few statements however many there are: only rows that share words of the name, or the name
+Possible pairs are found by the search index and compared by `people.similarity`, with reasons for and against. A
+person costs the same few statements however many there are: only rows that share words of the name, or the name
 before the @, are compared.
 """
 

@@ -1,8 +1,6 @@
-"""The organisations that people name, for the filters of lists: case and marks make no other organisation.
+"""People, organisations and addresses by any part of them: the closest first, and as fast among a million.
 
-What people are compared by: names, organisation, country and addresses.
-
-People, organisations and addresses by any part of them: the closest first, and as fast among a million.
+Also what people are compared by, and the organisations that they name: case and marks make no other organisation.
 """
 
 from collections.abc import Callable, Collection, Sequence

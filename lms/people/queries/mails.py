@@ -1,8 +1,6 @@
-"""The mail that a person was sent or is still to be sent, as the outbox has it.
+"""E-mails as the outbox has them: of one person, of the whole site, and addresses that were stopped.
 
-All mail of the site, for administrators.
-
-Addresses that get no mail because mails were returned, for administrators.
+An address is stopped when e-mails to it were returned.
 """
 
 from collections import Counter

@@ -1,7 +1,4 @@
-"""What a dossier says is open between a country and the organiser.
-
-A country beside its region and the whole programme, in its dossier.
-"""
+"""Parts of a dossier: what is open between a country and the organiser, and the country beside its region and all."""
 
 from collections.abc import Callable, Iterator
 

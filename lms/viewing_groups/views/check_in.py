@@ -1,9 +1,4 @@
-"""The blueprint of viewing groups, and what several of its pages use.
-
-Checking in to a viewing group.
-
-A viewing group on a projector and on paper.
-"""
+"""Checking in to a viewing group, and the group on a projector and on paper."""
 
 from collections.abc import Mapping
 

@@ -1,8 +1,7 @@
-"""The resources of the API: under which one the OpenAPI document and the reference list each call.
+"""The OpenAPI document: the resources under which calls are listed, and the parts that all calls share.
 
-The OpenAPI document, completed: parts shared by all calls are added from the guard, the scope and the address.
-
-A slice documents its input and output, and errors with a special meaning; the rest is here.
+A slice documents its input and output, and errors with a special meaning. Everything else is added here, from the
+guard, the scope and the address.
 """
 
 import inspect

@@ -1,8 +1,7 @@
-"""The base of every form on a page: CSRF, messages in the reader's language, faults of actions shown at their field.
+"""The base of every form on a page, and fields that forms of several slices have.
 
-Fields that forms of several slices have: whole numbers, local times, and the choice of a time zone.
-
-Whole numbers in addresses and parameters: none is larger than the database's columns.
+The base brings CSRF, messages in the reader's language, and faults of actions shown at their field. The fields are
+whole numbers, none of them larger than the database's columns, local times, and the choice of a time zone.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -1,9 +1,4 @@
-"""Parts of a list: its columns, those of its files, the figures and the choices that filter it.
-
-The rows of a list that a form is about.
-
-Tables as files to download: CSV as a stream, or a workbook.
-"""
+"""Parts of a list: its columns, its files, the figures and choices that filter it, the rows that a form is about."""
 
 import io
 from collections.abc import Callable, Iterable, Mapping, Sequence

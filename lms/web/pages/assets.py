@@ -1,6 +1,7 @@
-"""Built assets: `asset("serai.css")` is the address of the built file, with a hash of its content in the name.
+"""Built assets, and the bar of live lectures.
 
-Which live lectures a reader has closed the bar of: a cookie with their ids.
+`asset("serai.css")` is the address of the built file, with a hash of its content in the name. A cookie has the ids
+of the live lectures of which a reader has closed the bar.
 """
 
 import json

@@ -1,9 +1,4 @@
-"""Positions and sizes of countries' bubbles on the map of participants. No database, no HTTP.
-
-Shared by all pictures of figures: the steps of a value axis.
-
-Codes that a telephone reads off a screen.
-"""
+"""Pictures of figures: bubbles of countries on the map, steps of a value axis, and QR codes. No database, no HTTP."""
 
 import io
 from collections.abc import Iterable, Iterator

@@ -1,6 +1,6 @@
 """Times, numbers and names as the reader sees them: own zone first, own language always.
 
-Local times in what programs send.
+Reads local times in what programs send.
 """
 
 import re

@@ -1,10 +1,10 @@
-"""Headers of every answer: a strict content policy, no framing, no sniffing, no store where personal, and
-no place in search engines but for pages that are declared `indexed`.
+"""Headers and compression of answers.
 
-Answers travel compressed: built assets as they were packed at build time, others by Flask-Compress.
-
-The length of a packed answer tells about a secret that is near what an attacker sent (BREACH). So a page gets a comment
-of random length, and other answers to a reader with a session are not packed.
+Every answer has a strict content policy, no framing and no sniffing; what is personal is not stored, and only pages
+that are declared `indexed` have a place in search engines. Built assets are sent as they were packed at build time,
+others are compressed by Flask-Compress. The length of a packed answer reveals a secret that is near what an attacker
+sent (BREACH), so a page gets a comment of random length, and other answers to a reader with a session are not
+packed.
 """
 
 import secrets

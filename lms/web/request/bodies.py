@@ -1,7 +1,7 @@
-"""How much a route reads of what is sent to it: 1 MB, unless it declares otherwise. nginx has the same limits
-(`deploy/nginx/serai.conf`).
+"""Limits on what is sent: how much a route reads, and which text it takes.
 
-Refuses invalid text before a view runs: NUL, which no database stores, and lone surrogates.
+A route reads 1 MB, unless it declares otherwise; nginx has the same limits (`deploy/nginx/serai.conf`). Text with
+NUL, which no database stores, or with lone surrogates is refused before a view runs.
 """
 
 import sys

@@ -1,11 +1,8 @@
-"""Access to routes. Each view declares it with `@allow(...)`; a view without it is refused to everyone.
+"""Access to routes: roles, and the scopes of tokens.
 
-The guard only answers early: actions and queries check again, they are the authority.
-
-What a token may be held to: scopes by subject, each to read or to write. A token without any may do all that its
-owner may.
-
-Each call of the API names the one scope that it asks of a token with `@scope("…")`, beneath `@allow(...)`.
+Each view declares who may use it with `@allow(...)`; a view without it is refused to everyone. Each call of the API
+names beneath it the one scope that it asks of a token: `@scope("…")`. A token without scopes may do all that its
+owner may. The guard only answers early: actions and queries check again, they are the authority.
 """
 
 from collections.abc import Callable, Iterable

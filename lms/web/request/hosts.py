@@ -1,9 +1,8 @@
-"""The site has one address, `LMS_BASE_URL`: other hosts are refused, and no answer repeats what a request calls it.
+"""The one address of the site, and requests that are handed over while a server stops.
 
-A demonstration answers for every host, so that it can be shown under any name and port; what it calls itself is still
-its base address.
-
-What a server does between the signal to stop and its end: it hands requests over to the other servers.
+The address is `LMS_BASE_URL`: other hosts are refused, and no answer repeats what a request calls it. A
+demonstration answers for every host, so that it can be shown under any name and port; it calls itself by its base
+address. Between the signal to stop and its end, a server hands requests over to the other servers.
 """
 
 import mmap
