@@ -140,6 +140,13 @@ class _StreamReading:
         return self.index.clusters[known:]
 
 
+def _key_clusters(index: WebmIndex, *, since: int) -> list[Cluster]:
+    """The clusters from a byte on at which an encoder can begin: up to the first jump of times, if there are any."""
+    clusters = [cluster for cluster in index.clusters if cluster.offset >= since]
+    run = takewhile(lambda cluster: not cluster.jumps, clusters)
+    return [cluster for cluster in run if cluster.is_key] or [cluster for cluster in clusters if cluster.is_key]
+
+
 def _most_ms(session: StreamSession) -> int:
     """How long a session can last by now."""
     return clock.to_ms(clock.now()) - clock.to_ms(session.started_at) + AHEAD_MS
@@ -378,9 +385,7 @@ class StreamPackager:
             index.skip_gap()
             number = self._read_chunks(session, (gap.resume_chunk, gap.resume_offset or 0), index, begins)
             epochs = [epoch for epoch in epochs if epoch.number > gap.number]
-        since = [cluster for cluster in index.clusters if cluster.offset >= gap_at]
-        run = takewhile(lambda cluster: not cluster.jumps, since)
-        clusters = [cluster for cluster in run if cluster.is_key] or [cluster for cluster in since if cluster.is_key]
+        clusters = _key_clusters(index, since=gap_at)
         if not clusters:
             self._next_chunk[session.id] = number
             return None

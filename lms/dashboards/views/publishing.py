@@ -84,24 +84,9 @@ def publish(slug: str) -> ResponseReturnValue:
     growth = find_growth(series.id, at=at) if series.enrolled else None
     if request.method == "POST":
         try:
-            was_draft = series.visibility is Visibility.DRAFT
-            min_lectures = _kept(growth) if _chosen() else None
-            _series, made = publish_series(slug, _chosen(), min_lectures=min_lectures, by=by, at=at)
+            return _publish(series, growth, by=by, at=at)
         except (Invalid, Refused) as error:
             status, refusal = error.status, error.message
-        else:
-            count = len(made)
-            soon = series.enrolled and any(_is_soon(lecture, at) for lecture in made)
-            words = _n("The series is public. %(num)s lecture was published.",
-                       "The series is public. %(num)s lectures were published.", count)  # fmt: skip
-            flash(words if count else _("The series is public."), "done")
-            is_told = bool(made) and (soon or (growth is not None and min_lectures is None))
-            marks = {"series": was_draft, "kept": min_lectures is not None, "told": is_told}
-            query: dict[str, Any] = {
-                "done": [lecture.id for lecture in made],
-                **{name: 1 for name, is_so in marks.items() if is_so},
-            }
-            return redirect(url_for(".publish", slug=slug, **query), 303)
     lectures = stations_of([series.id], by=by)[series.id]
     name_givers(lectures)
     published = set(request.args.getlist("done", type=int))
@@ -135,6 +120,24 @@ def publish(slug: str) -> ResponseReturnValue:
         refusal=refusal,
     )
     return page, status
+
+
+def _publish(series: Series, growth: Growth | None, *, by: Actor, at: datetime) -> ResponseReturnValue:
+    """Publishes the lectures chosen, and leads to the page that says so. Raises Invalid and Refused."""
+    slug, was_draft = series.slug, series.visibility is Visibility.DRAFT
+    min_lectures = _kept(growth) if _chosen() else None
+    _series, made = publish_series(slug, _chosen(), min_lectures=min_lectures, by=by, at=at)
+    words = _n("The series is public. %(num)s lecture was published.",
+               "The series is public. %(num)s lectures were published.", len(made))  # fmt: skip
+    flash(words if made else _("The series is public."), "done")
+    soon = series.enrolled and any(_is_soon(lecture, at) for lecture in made)
+    is_told = bool(made) and (soon or (growth is not None and min_lectures is None))
+    marks = {"series": was_draft, "kept": min_lectures is not None, "told": is_told}
+    query: dict[str, Any] = {
+        "done": [lecture.id for lecture in made],
+        **{name: 1 for name, is_so in marks.items() if is_so},
+    }
+    return redirect(url_for(".publish", slug=slug, **query), 303)
 
 
 @bp.post("/series/<slug>/unpublish")
