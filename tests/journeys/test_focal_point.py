@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from lms.core.text.i18n import language_tag
 from lms.people.queries.countries import country_names
 from tests.journeys.conftest import Site, Visitor, translations
 
@@ -22,7 +23,7 @@ def test_enrols_one_and_sees_the_own_country_only(site: Site, sign_in: Callable[
     page, words = visitor.page, visitor.words
 
     visitor.go("/country")
-    assert page.locator("html").get_attribute("lang") == language
+    assert page.locator("html").get_attribute("lang") == language_tag(language)
     assert visitor.heading() == site.within(lambda: country_names(language)["KE"])
     registered = "%(n)s person from your country is registered.", "%(n)s people from your country are registered."
     visitor.reads(translations(language).ngettext(*registered, 1) % {"n": 1})

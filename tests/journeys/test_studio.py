@@ -240,7 +240,7 @@ def test_what_was_recorded_until_somebody_else_ended_the_lecture_is_sent(studio:
     line(page, "The server takes nothing at the moment")
     page.get_by_test_id("quality").filter(has_text="seconds are kept on this computer").wait_for()
     studio.site.within(lambda: end_lecture(studio.lecture.id, by=SYSTEM, at=clock.now()))
-    line(page, "The lecture was ended by somebody else")
+    line(page, "The lecture was ended by someone else")
     page.unroute("**/streams/*/*")
     page.locator("[data-testid=room][data-state=over]").wait_for()
     page.wait_for_function("() => document.getElementById('studio') === null")

@@ -11,6 +11,7 @@ import pytest
 
 from lms.catalogue.actions.states import end_lecture, start_lecture
 from lms.core.base.roles import SYSTEM
+from lms.core.text.i18n import language_tag
 from lms.core.time import clock
 from tests.journeys.conftest import Site, Visitor
 
@@ -42,7 +43,7 @@ def test_from_the_first_page_to_a_counted_lecture(site: Site, visit: Callable[..
 
     # the first page, then registering
     trainee.go("/")
-    assert page.locator("html").get_attribute("lang") == language
+    assert page.locator("html").get_attribute("lang") == language_tag(language)
     assert trainee.heading() == words("Free online lectures on digital trade")
     trainee.is_accessible("home")
     trainee.press("Register")
