@@ -433,7 +433,7 @@ async function open() {
   show();
 }
 
-// After a reload the lecture goes on by itself; browsers may ask anew for camera and microphone
+// After a reload the lecture goes on by itself; browsers may ask again for camera and microphone
 async function openByItself() {
   const permission = await navigator.permissions.query({ name: "microphone" }).catch(() => ({}));
   if (permission.state === "granted" || wasSending()) await open();

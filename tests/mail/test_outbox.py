@@ -115,7 +115,7 @@ def test_what_a_dead_worker_held_is_sent_as_soon_as_its_death_is_known(
         post_many(numbers, at)
         assert take_as(name, at, monkeypatch) == len(numbers)
     post(9, at)
-    sending.send_due(fail, at=at)  # is tried again after two minutes, whoever dies
+    sending.send_due(fail, at=at)  # is tried again after two minutes, whichever process dies
     record_heartbeat("dead:1-a", started_at=at, at=at)
     record_heartbeat("alive:1-b", started_at=at, at=at + minute)
     sent: list[str] = []
