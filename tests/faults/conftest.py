@@ -79,8 +79,11 @@ class Site:
         raise AssertionError(f"the server does not answer; its log ends with: {log[-3000:]}")
 
     def _is_complete(self, workers: int, worker: bool) -> bool:
-        """Whether all processes run: gunicorn forks its web processes one after the other, and the first answers."""
-        return len(self.web_processes()) >= workers and (not worker or bool(self.workers()))
+        """Whether all processes run, each by its name: gunicorn forks its web processes one after the other, the first
+        answers, and a process that was just forked looks like its server."""
+        names = {name for _pid, names in self._children("serve") for name in names}
+        beside = {"worker", "packager"} if self.config.sqlite_file else set()
+        return len(self.web_processes()) == workers and beside <= names and (not worker or bool(self.workers()))
 
     def _run(self, *command: str) -> None:
         environment = {**os.environ, **self.config.environment()}
@@ -120,16 +123,16 @@ class Site:
 
     def web_processes(self) -> list[int]:
         """The processes that answer, without their master."""
-        return [pid for pid, names in self._children() if not names & {"worker", "packager"}]
+        return [pid for pid, names in self._children("serve") if not names & {"worker", "packager"}]
 
     def workers(self) -> list[int]:
         """The processes that run jobs."""
         workers = [process.pid for process in self._running if "worker" in process.args]
-        return workers + [pid for pid, names in self._children() if "worker" in names]
+        return workers + [pid for pid, names in self._children("serve") if "worker" in names]
 
-    def _children(self) -> Iterator[tuple[int, set[str]]]:
-        """The processes that a server has begun, and the words of their command lines."""
-        parents = {process.pid for process in self._running}
+    def _children(self, command: str) -> Iterator[tuple[int, set[str]]]:
+        """The processes that those of a command have begun, and the words of their command lines."""
+        parents = {process.pid for process in self._running if command in process.args}
         for entry in Path("/proc").iterdir():
             if entry.name.isdecimal():
                 with contextlib.suppress(OSError):

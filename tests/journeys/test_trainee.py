@@ -8,12 +8,16 @@ from datetime import timedelta
 from urllib.parse import unquote
 
 import pytest
+from sqlalchemy import func, select
 
+from lms.attendance.models.evidence import Beat
 from lms.catalogue.actions.states import end_lecture, start_lecture
 from lms.core.base.roles import SYSTEM
+from lms.core.database.session import db
 from lms.core.text.i18n import language_tag
 from lms.core.time import clock
 from tests.journeys.conftest import Site, Visitor
+from tests.journeys.machines import until
 
 pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.every_site]
 EMAIL = "achieng@example.org"
@@ -90,8 +94,10 @@ def test_from_the_first_page_to_a_counted_lecture(site: Site, visit: Callable[..
     page.locator("#line", has_text=words("You are being counted.")).wait_for()
     assert page.get_by_test_id("meeting").get_attribute("href") == "https://meet.example.org/parcels"
     page.wait_for_timeout(4000)
+    received = site.within(count_beats)
     trainee.go("/me")
     assert trainee.heading() == words("Your lecture is live")
+    until(lambda: site.within(count_beats) > received, "the heartbeat of a page that is left")
     site.within(lambda: end_lecture(lecture.id, by=SYSTEM, at=clock.now()))
     trainee.is_accessible("me, live")
 
@@ -170,3 +176,7 @@ def test_changing_the_language_keeps_place_and_input(visit: Callable[..., Visito
     assert page.locator("[name=consent]").is_checked()
     page.reload()
     assert page.locator("[name=full_name]").input_value() == ""
+
+
+def count_beats() -> int:
+    return db.session.scalars(select(func.count()).select_from(Beat)).one()
