@@ -7,8 +7,8 @@ from sqlalchemy import select
 
 from lms.catalogue.models import CertificateKind, Series
 from lms.certificates import numbers
-from lms.certificates.eligibility import Standing
 from lms.certificates.models import Award, Certificate, CertificateState
+from lms.certificates.remaining import Standing
 from lms.core.database.bulk import among
 from lms.core.database.session import db, read
 from lms.core.text.i18n import spoken

@@ -3,7 +3,8 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from lms.certificates.eligibility import Earning, Standing
+from lms.certificates.eligibility import Earning
+from lms.certificates.remaining import Standing
 from lms.mail.outbox import SECRET
 from lms.mail.rendering import STRUCK_OUT
 

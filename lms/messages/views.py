@@ -6,8 +6,8 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from lms.catalogue.models import Series
-from lms.certificates.eligibility import Standing
 from lms.certificates.queries.progress import standings_of
+from lms.certificates.remaining import Standing
 from lms.core.base.errors import Forbidden, Invalid, Refused
 from lms.core.base.roles import Actor, Role
 from lms.core.text.i18n import _, name_key

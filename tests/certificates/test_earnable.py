@@ -12,7 +12,8 @@ from lms.attendance.models.credits import Outcome
 from lms.attendance.models.evidence import Source
 from lms.attendance.queries.persons import PersonAttendance
 from lms.catalogue.models import CertificateKind, Lecture, LectureState, Policy
-from lms.certificates.eligibility import Missing, Prospects, Standing, standing
+from lms.certificates.eligibility import Missing
+from lms.certificates.remaining import Prospects, Standing, standing
 from lms.recordings.replays import OpenReplay
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)

@@ -11,11 +11,11 @@ from lms.attendance.actions.corrections import correct
 from lms.attendance.actions.replays import credit_due_replays, record_played
 from lms.attendance.models.credits import Outcome
 from lms.catalogue.models import Lecture
-from lms.certificates.eligibility import Standing
 from lms.certificates.queries.behind import list_behind
 from lms.certificates.queries.earner_groups import EarnerGroup
 from lms.certificates.queries.eligibility import preview
 from lms.certificates.queries.progress import standings_of
+from lms.certificates.remaining import Standing
 from lms.core.base.lists import ListRequest
 from lms.core.base.roles import SYSTEM, Actor
 from lms.core.database.session import action, db

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lms.catalogue.models import Lecture, LectureState, Policy
-from lms.certificates import eligibility, rules
+from lms.certificates import eligibility, remaining, rules
 from lms.core.time import durations
 
 MINUTE = durations.MINUTE_MS
@@ -116,7 +116,7 @@ def test_drafts_count_while_their_time_is_to_come() -> None:
         for id_, starts in enumerate((NOW + timedelta(days=1), NOW - timedelta(days=1), None))
     ]
     assert eligibility.measured(given, (), None, "UTC", at=NOW) == given[:1]
-    standing = eligibility.standing(
+    standing = remaining.standing(
         given, (), policy(certificate="completion"), sessions=(), zone="UTC", at=NOW, is_in=True
     )
     assert standing is not None

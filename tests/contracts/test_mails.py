@@ -20,7 +20,8 @@ from sqlalchemy import select
 
 import lms
 from lms.catalogue.calendar import PROGRAMS
-from lms.certificates.eligibility import Earning, Standing
+from lms.certificates.eligibility import Earning
+from lms.certificates.remaining import Standing
 from lms.core.base.roles import SYSTEM
 from lms.core.database.session import db
 from lms.enrolment.actions.places import enrol

@@ -9,11 +9,11 @@ from sqlalchemy import ColumnElement, exists, select
 
 from lms.catalogue.models import Lecture, LectureChange, Series, Visibility
 from lms.catalogue.queries.policies import current_policy
-from lms.certificates.eligibility import Standing
 from lms.certificates.notices import tell_requirement_grown
 from lms.certificates.queries.certificates import awarded_ids
 from lms.certificates.queries.eligibility import Requirement, requirements_of
 from lms.certificates.queries.progress import standings_of
+from lms.certificates.remaining import Standing
 from lms.core.database.bulk import chunks
 from lms.core.database.session import action, db, read_column, read_value
 from lms.enrolment.actions.people_changed import (

@@ -16,7 +16,7 @@ from lms.catalogue.models import SERIES_TITLE, Lecture, LectureState, Series, Vi
 from lms.catalogue.queries.lectures import add_drafts, stations_of
 from lms.catalogue.queries.policies import current_policies
 from lms.catalogue.rules import AnyLecture
-from lms.certificates import eligibility, rules
+from lms.certificates import eligibility, remaining, rules
 from lms.certificates.queries.progress import find_prospects, is_settled_among, known_running, lost_of_replays
 from lms.core.base.errors import NotFound, Refused
 from lms.core.base.lists import ListRequest
@@ -81,7 +81,7 @@ class BehindPage:
 class _RunningSeries:
     """What remains of a series. `known` are running lectures of which it is known who is there."""
 
-    outlook: eligibility.Outlook
+    outlook: remaining.Outlook
     known: frozenset[int]
     at: datetime
 
@@ -198,7 +198,7 @@ def _running(by: Actor, at: datetime, series_id: int | None = None) -> dict[int,
     sessions, prospects = sessions_among(everything), find_prospects(everything, at=at)
     running = {}
     for id_ in ids:
-        outlook = eligibility.outlook_of(
+        outlook = remaining.outlook_of(
             lectures[id_], policies[id_], sessions=sessions, prospects=prospects, zone=reporting_zone(), at=at
         )
         if outlook is not None and outlook.requirement.to_come < outlook.requirement.lectures and outlook.remains:

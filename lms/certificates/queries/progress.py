@@ -16,7 +16,7 @@ from lms.catalogue.models import Lecture, LectureState, Policy
 from lms.catalogue.queries.lectures import list_lectures, stations_of
 from lms.catalogue.queries.policies import current_policies, current_policy
 from lms.catalogue.rules import AnyLecture, Station, is_planned_draft
-from lms.certificates import eligibility
+from lms.certificates import eligibility, remaining
 from lms.certificates.models import Award
 from lms.core.base.errors import Forbidden
 from lms.core.base.roles import SYSTEM, Actor
@@ -168,17 +168,17 @@ def counted_by_person(lecture_ids: Sequence[int]) -> Subquery:
 
 def find_prospects(
     lectures: Iterable[AnyLecture], *, person_id: int | None = None, at: datetime
-) -> eligibility.Prospects:
+) -> remaining.Prospects:
     """What decides besides states what remains of these lectures; with how long a person was present so far in live
     ones, where given. Its callers check who asks."""
     lectures = list(lectures)
     replays = find_open_replays(lectures, at=at)
     running = known_running(lectures, replays) if person_id is not None else []
     if person_id is None or not running:
-        return eligibility.Prospects(replays)
+        return remaining.Prospects(replays)
     spans = {lecture.id: span_of(lecture, to_ms(at)) for lecture in running}
     seen = presence_of(person_id, spans)
-    return eligibility.Prospects(replays, {id_: _counted_ms(spans[id_], seen.get(id_, ())) for id_ in spans})
+    return remaining.Prospects(replays, {id_: _counted_ms(spans[id_], seen.get(id_, ())) for id_ in spans})
 
 
 def known_running(lectures: Sequence[AnyLecture], replays: Container[int]) -> list[AnyLecture]:
@@ -194,7 +194,7 @@ def _counted_ms(span: Span, presence: Iterable[PresenceInterval]) -> int:
     return length(span.count((one.joined_ms, one.left_ms) for one in presence))
 
 
-def standings_of(series_id: int, person_ids: Iterable[int], *, at: datetime) -> dict[int, eligibility.Standing]:
+def standings_of(series_id: int, person_ids: Iterable[int], *, at: datetime) -> dict[int, remaining.Standing]:
     """The progress of people enrolled in a series, in as many statements for many people as for one; of nobody where
     the series issues no certificates."""
     outlook = outlook_of_series(series_id, at=at)
@@ -218,13 +218,13 @@ def standings_of(series_id: int, person_ids: Iterable[int], *, at: datetime) -> 
     return results
 
 
-def outlook_of_series(series_id: int, *, policy: Policy | None = None, at: datetime) -> eligibility.Outlook | None:
+def outlook_of_series(series_id: int, *, policy: Policy | None = None, at: datetime) -> remaining.Outlook | None:
     """What remains of a series for the people enrolled. Null where it issues no certificates or has no lectures.
 
     `policy` is the current one, where the caller has read it.
     """
     lectures = list_lectures(series_id, by=SYSTEM)
-    return eligibility.outlook_of(
+    return remaining.outlook_of(
         lectures,
         policy or current_policy(series_id),
         sessions=sessions_among(lectures),
@@ -245,13 +245,13 @@ def _seen_in(running: Sequence[AnyLecture], people: Sequence[int], *, at: dateti
     return seen
 
 
-def _credits_in(lecture_ids: Sequence[int]) -> dict[int, list[eligibility.CountedLecture]]:
+def _credits_in(lecture_ids: Sequence[int]) -> dict[int, list[remaining.CountedLecture]]:
     """What counts in these lectures, by person."""
-    credits: dict[int, list[eligibility.CountedLecture]] = {}
+    credits: dict[int, list[remaining.CountedLecture]] = {}
     columns = (Credit.lecture_id, Credit.outcome, Credit.present_ms, Credit.source, _is_by_hand().label("by_hand"))
     query = select(Credit.person_id, *columns).where(Credit.lecture_id.in_(lecture_ids))
     for person_id, *values in read(query) if lecture_ids else ():
-        credits.setdefault(person_id, []).append(eligibility.CountedLecture(*values))
+        credits.setdefault(person_id, []).append(remaining.CountedLecture(*values))
     return credits
 
 
@@ -271,7 +271,7 @@ def _is_by_hand() -> ColumnElement[bool]:
 
 def settled_replays(lecture_ids: Sequence[int]) -> Subquery:
     """`person_id, settled` over these lectures: in how many a person's replay decides nothing any more
-    (`eligibility.is_settled`). Nobody else has a row."""
+    (`remaining.is_settled`). Nobody else has a row."""
     return (
         select(Credit.person_id, func.count().label("settled"))
         .where(Credit.lecture_id.in_(lecture_ids), _is_settled())
@@ -291,7 +291,7 @@ def _is_settled() -> ColumnElement[bool]:
 
 def lost_of_replays(replays: Mapping[int, OpenReplay]) -> Any:
     """How many of the milliseconds that these replays show, by lecture, add nothing to a `Credit`: what
-    `eligibility.replay_adds_ms` says, in SQL."""
+    `remaining.replay_adds_ms` says, in SQL."""
     shown = case({id_: replay.shown_ms for id_, replay in replays.items()}, value=Credit.lecture_id, else_=0)
     whole = case({id_: replay.length_ms for id_, replay in replays.items()}, value=Credit.lecture_id, else_=0)
     is_by_replay = and_(Credit.source == Source.REPLAY, not_(_is_by_hand()))

@@ -12,8 +12,8 @@ from lms.catalogue.models import LectureState, Policy, Series
 from lms.catalogue.queries.lectures import add_drafts, stations_of
 from lms.catalogue.queries.policies import current_policies
 from lms.catalogue.rules import Station, not_cancelled
-from lms.certificates.eligibility import Standing, standing
 from lms.certificates.queries.progress import find_prospects
+from lms.certificates.remaining import Standing, standing
 from lms.core.base.errors import NotFound
 from lms.core.base.roles import Actor
 from lms.core.database.session import db

@@ -20,8 +20,8 @@ from lms.catalogue.queries.policies import current_policies
 from lms.catalogue.queries.series import SeriesFilter, list_series
 from lms.catalogue.rules import next_lecture, teaching_id
 from lms.catalogue.visibility import ids_taught_by
-from lms.certificates.eligibility import standing
 from lms.certificates.queries.progress import find_prospects
+from lms.certificates.remaining import standing
 from lms.core.base.errors import Forbidden
 from lms.core.base.roles import Actor
 from lms.core.database import cache_versions

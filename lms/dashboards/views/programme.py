@@ -28,8 +28,8 @@ from lms.catalogue.queries.policies import current_policy, policy_for
 from lms.catalogue.queries.series import SeriesFilter, get_series, list_cards
 from lms.catalogue.rules import Station, may_edit_series, not_cancelled, room_is_open
 from lms.catalogue.series_hours import audience_of, rotation_of
-from lms.certificates.eligibility import Standing, standing
 from lms.certificates.queries.progress import find_prospects
+from lms.certificates.remaining import Standing, standing
 from lms.certificates.rules import may_see_earners
 from lms.core.base.roles import Actor, Role
 from lms.core.text.translations import languages_of

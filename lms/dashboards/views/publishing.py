@@ -20,8 +20,8 @@ from lms.catalogue.queries.series import get_series
 from lms.catalogue.rules import Station, check_can_edit_series, is_outside_days, is_planned_draft, not_cancelled
 from lms.catalogue.series_hours import audience_of, nights_of
 from lms.certificates.actions.requirements import Growth, find_growth
-from lms.certificates.eligibility import standing
 from lms.certificates.queries.progress import find_prospects
+from lms.certificates.remaining import standing
 from lms.core.base.errors import Invalid, Refused
 from lms.core.base.roles import Actor, Role
 from lms.core.text.i18n import _, _n
