@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -184,6 +185,9 @@ def test_a_second_instructor_takes_over_and_the_first_reads_it(studio: Studio) -
     omar.get_by_text("Lin Yuhan is sending this lecture from another computer.").wait_for()
     expect(omar.get_by_test_id("confirm")).to_be_in_viewport()
     assert omar.get_by_test_id("go-live").is_hidden()  # the question stands in its place
+    question = omar.get_by_role("group", name=re.compile("is sending this lecture from another"))
+    # A screen reader reads the name of a group with the button in it that takes the focus
+    assert question.evaluate("(group) => document.activeElement === group.querySelector('button')")
     omar.get_by_role("button", name="Cancel").click()
     omar.get_by_test_id("go-live").click()
     omar.get_by_test_id("confirm").click()

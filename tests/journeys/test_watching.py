@@ -108,6 +108,12 @@ def loaded(page: Page) -> list[str]:
     return names
 
 
+NO_SOUND_OUTPUT = """
+AudioContext.prototype.resume = () => new Promise(() => {});
+Object.defineProperty(AudioContext.prototype, "state", { get: () => "suspended" });
+"""
+
+
 def test_from_the_countdown_to_the_replay(
     hall: Hall, sign_in: Callable[[str], Visitor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -127,6 +133,10 @@ def test_from_the_countdown_to_the_replay(
     ada.reads("This tab is not muted in your browser.")
     page.get_by_role("button", name="Yes").click()
     ada.reads("Your sound works.")
+    page.evaluate(NO_SOUND_OUTPUT)
+    page.get_by_test_id("play-tones").click()
+    page.get_by_text("This tab is not muted in your browser.").wait_for()
+    assert page.get_by_role("button", name="Yes").is_hidden()  # nothing played that could be heard
     ada.is_accessible("room, waiting for a lecture in the browser")
     assert player.count() == 0
     assert not [url for url in scripts if "/player." in url]
