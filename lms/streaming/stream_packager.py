@@ -8,14 +8,9 @@ Files are stored before the rows that name them, and playlists after both.
 import shutil
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import timedelta
-from enum import Enum, auto
-from itertools import takewhile
 from pathlib import Path
-from typing import NamedTuple
 
 import structlog
 from flask import Flask
@@ -38,19 +33,27 @@ from lms.streaming.encoder import AUDIO, RENDITIONS, VOICE, Encoder, MediaFile
 from lms.streaming.media_probe import demuxer_of
 from lms.streaming.models import Epoch, SourceFailure, SourceFile, Stream, StreamSession, StreamState
 from lms.streaming.playlists import playlists_of
-from lms.streaming.queries import find_next_session, find_source_file, list_epochs, next_session_to_package
+from lms.streaming.queries import find_source_file, list_epochs, next_session_to_package
 from lms.streaming.rules import (
     LITTLE_DISK,
-    chunk_folder,
     chunk_key,
     failure_of,
     initial_key,
-    is_too_late,
     segment_key,
     source_key,
     stream_folder,
 )
-from lms.streaming.webm import Cluster, NotWebm, WebmIndex
+from lms.streaming.session_runs import (
+    Beginning,
+    End,
+    RunEnd,
+    RunReading,
+    end_of_waiting,
+    epochs_of,
+    find_beginning,
+    is_session_over,
+)
+from lms.streaming.webm import NotWebm
 
 log = structlog.get_logger(__name__)
 CHUNK_SECONDS = 0.1
@@ -60,106 +63,16 @@ FULL_PLAYLIST_SECONDS = 30
 """How often the playlists of the whole stream are written while it goes on."""
 STATE_SECONDS = 1
 """How often the session's row and the disk are read."""
-IDLE_SECONDS = 15
-"""Without a chunk for this time, the last segment is closed."""
 SOURCE_SECONDS = 5
 """How often the packaging of a file is tried again while the disk is nearly full."""
-GAP_SECONDS = 10
-"""For so long a chunk is waited for when later ones are there."""
-LAST_CHUNK_SECONDS = 2
-"""For so long a chunk is waited for once another page sends, and for one that came in its last second to be stored."""
 ABANDONED_SECONDS = 30 * 60
 """A session without a chunk for this time is stopped."""
 MAX_FAILURES = 5
 """Runs in a row that end by themselves, or end the packager, without a segment; then a session is called unreadable."""
-AHEAD_MS = 5 * 60_000
-"""So much longer than since its begin a session cannot last: its times are made up."""
 
 
 class LeaseLost(Exception):
     """Another packager has the stream, or may have it soon."""
-
-
-class End(Enum):
-    """Why a run of ffmpeg ends."""
-
-    FINAL = auto()
-    IDLE = auto()
-    GAP = auto()
-    FAILED = auto()
-    MADE_UP = auto()
-    DISK_LOW = auto()
-    STOPPING = auto()
-
-
-@dataclass(frozen=True)
-class _Beginning:
-    """Where a run begins: `header` first, then the bytes of `chunk` from `offset` on. `start_ms`: in the session, which
-    begins at `first_ms` of the recorder."""
-
-    header: bytes
-    chunk: int
-    offset: int
-    start_ms: int
-    skip_ms: int
-    has_video: bool
-    first_ms: int | None = None
-
-
-class _ChunkStart(NamedTuple):
-    """That at `fed` bytes of what was read, the byte `offset` of a chunk stands."""
-
-    fed: int
-    chunk: int
-    offset: int
-
-
-class _StreamReading:
-    """What a run reads: from `offset` of `chunk` on. `first_ms`: the recorder's time at the begin of the session."""
-
-    def __init__(self, beginning: _Beginning) -> None:
-        self.chunk, self.offset = beginning.chunk, beginning.offset
-        self.index = WebmIndex()
-        self.begins: list[_ChunkStart] = []
-        self._first_ms = beginning.first_ms
-        if beginning.header:
-            self.index.feed(beginning.header)
-
-    @property
-    def first_ms(self) -> int:
-        return self.index.clusters[0].time_ms if self._first_ms is None else self._first_ms
-
-    def read(self, content: bytes) -> list[Cluster]:
-        """The clusters of a chunk that were not known yet. What is no WebM is left to ffmpeg."""
-        known = len(self.index.clusters)
-        self.begins.append(_ChunkStart(self.index.fed, self.chunk, self.offset))
-        try:
-            self.index.feed(content[self.offset :])
-        except NotWebm:
-            self.index.skip_gap()
-        return self.index.clusters[known:]
-
-
-def _key_clusters(index: WebmIndex, *, since: int) -> list[Cluster]:
-    """The clusters from a byte on at which an encoder can begin: up to the first jump of times, if there are any."""
-    clusters = [cluster for cluster in index.clusters if cluster.offset >= since]
-    run = takewhile(lambda cluster: not cluster.jumps, clusters)
-    return [cluster for cluster in run if cluster.is_key] or [cluster for cluster in clusters if cluster.is_key]
-
-
-def _most_ms(session: StreamSession) -> int:
-    """How long a session can last by now."""
-    return clock.to_ms(clock.now()) - clock.to_ms(session.started_at) + AHEAD_MS
-
-
-def _place_of(fed: int, begins: Sequence[_ChunkStart]) -> tuple[int, int]:
-    """The chunk at an offset of what was read, and the byte of it."""
-    begin = max(place for place in begins if place.fed <= fed)
-    return begin.chunk, fed - begin.fed + begin.offset
-
-
-def _epochs_of(session: StreamSession) -> list[Epoch]:
-    return [epoch for epoch in list_epochs(session.stream_id) if epoch.session_id == session.id]
 
 
 class StreamPackager:
@@ -184,7 +97,6 @@ class StreamPackager:
         self._is_ours = is_ours
         self._next_chunk: dict[int, int] = {}
         self._full_written_at = self._published_at = self._state_at = 0.0
-        self._resumes_at: tuple[int, int] | None = None
         self._counted: int | None = None
 
     def run(self) -> None:
@@ -235,7 +147,7 @@ class StreamPackager:
                     self._stopping.wait(session.failures)
             else:
                 waited = time.monotonic() - last_chunk_at
-                if waited > ABANDONED_SECONDS or self._is_over(session, self._next_chunk.get(session.id, 0), waited):
+                if waited > ABANDONED_SECONDS or is_session_over(session, self._next_chunk.get(session.id, 0), waited):
                     note_packaged(session.id, at=clock.now())
                 self._stopping.wait(CHUNK_SECONDS)
 
@@ -261,12 +173,13 @@ class StreamPackager:
             note_packaged(session.id, is_unreadable=True, at=clock.now())
             return End.FINAL
         try:
-            beginning = self._find_beginning(session)
+            beginning = find_beginning(session)
         except NotWebm as error:
             log.warning("stream is not WebM", session=session.public_id, error=str(error))
             note_packaged(session.id, is_unreadable=True, at=clock.now())
             return End.FINAL
-        if beginning is None:
+        if isinstance(beginning, int):
+            self._next_chunk[session.id] = beginning
             return End.IDLE
         wall_ms = clock.to_ms(session.started_at) + beginning.start_ms
         has_picture = beginning.has_video and files.free_bytes_here() >= LITTLE_DISK
@@ -295,7 +208,7 @@ class StreamPackager:
             self._package_file(session, source, path)
 
     def _package_file(self, session: StreamSession, source: SourceFile, path: Path) -> None:
-        start_ms = sum(epoch.length_ms for epoch in _epochs_of(session))
+        start_ms = sum(epoch.length_ms for epoch in epochs_of(session))
         wall_ms = clock.to_ms(session.started_at) + start_ms
         epoch_id = begin_epoch(session.id, start_ms=start_ms, wall_ms=wall_ms, has_picture=source.has_video)
         self._counted = session.id
@@ -326,7 +239,7 @@ class StreamPackager:
         shutil.rmtree(folder, ignore_errors=True)
         if is_disk_low or self._stopping.is_set():
             return
-        published_ms = sum(epoch.length_ms for epoch in _epochs_of(session))
+        published_ms = sum(epoch.length_ms for epoch in epochs_of(session))
         if not is_whole or not published_ms:
             log.warning("a file could not be packaged", stream=self._stream_id, log=encoder.log_tail())
         failure = failure_of(source.length_ms, published_ms, is_whole=is_whole)
@@ -361,64 +274,7 @@ class StreamPackager:
                 files.delete(initial_key(stream, epoch, rendition))
         close_epoch(epoch.id, is_failed=True)
 
-    def _find_beginning(self, session: StreamSession) -> _Beginning | None:
-        """Where to begin: at the start of a session, else at the key frame before the end of what was published.
-
-        Null where nothing can be continued yet. Raises NotWebm.
-        """
-        epochs = _epochs_of(session)
-        gap = next((epoch for epoch in reversed(epochs) if epoch.resume_chunk is not None), None)
-        index = WebmIndex()
-        begins: list[_ChunkStart] = []
-        number = self._read_chunks(session, (0, 0), index, begins, header_only=gap is not None or not epochs)
-        if not index.is_header_read:
-            self._next_chunk[session.id] = number
-            return None
-        if not index.has_audio:
-            raise NotWebm("no sound")
-        if not epochs:
-            return _Beginning(b"", 0, 0, 0, 0, index.has_video)
-        first_ms = index.clusters[0].time_ms if index.clusters else 0
-        gap_at = 0
-        if gap is not None and gap.resume_chunk is not None:
-            gap_at = index.fed
-            index.skip_gap()
-            number = self._read_chunks(session, (gap.resume_chunk, gap.resume_offset or 0), index, begins)
-            epochs = [epoch for epoch in epochs if epoch.number > gap.number]
-        clusters = _key_clusters(index, since=gap_at)
-        if not clusters:
-            self._next_chunk[session.id] = number
-            return None
-        position_ms = max((epoch.start_ms + epoch.length_ms for epoch in epochs), default=0)
-        before = [cluster for cluster in clusters if cluster.time_ms - first_ms <= position_ms] if epochs else []
-        cluster = before[-1] if before else clusters[0]
-        cluster_ms = max(cluster.time_ms - first_ms, 0)
-        start_ms = max(cluster_ms, position_ms)
-        if start_ms > _most_ms(session):
-            raise NotWebm("times are made up")
-        chunk, offset = _place_of(cluster.offset, begins)
-        return _Beginning(index.header, chunk, offset, start_ms, start_ms - cluster_ms, index.has_video, first_ms)
-
-    def _read_chunks(
-        self,
-        session: StreamSession,
-        first: tuple[int, int],
-        index: WebmIndex,
-        begins: list[_ChunkStart],
-        *,
-        header_only: bool = False,
-    ) -> int:
-        """Feeds the chunks that are there, from a byte of one on, and notes where each begins; returns the next one."""
-        number, offset = first
-        while (content := files.find(chunk_key(session, number))) is not None:
-            begins.append(_ChunkStart(index.fed, number, offset))
-            index.feed(content[offset:])
-            number, offset = number + 1, 0
-            if header_only and index.is_header_read:
-                break
-        return number
-
-    def _encode(self, session: StreamSession, epoch_id: int, beginning: _Beginning, *, has_picture: bool) -> End:
+    def _encode(self, session: StreamSession, epoch_id: int, beginning: Beginning, *, has_picture: bool) -> End:
         folder = self._folder / str(epoch_id)
         folder.mkdir(mode=0o700, parents=True)
         encoder = Encoder(
@@ -431,18 +287,17 @@ class StreamPackager:
         )
         log.info("epoch begins", stream=self._stream_id, epoch=epoch_id, start_ms=beginning.start_ms)
         try:
-            end = self._feed(session, epoch_id, encoder, beginning, has_picture=has_picture)
+            run_end = self._feed(session, epoch_id, encoder, beginning, has_picture=has_picture)
         except BrokenPipeError:
-            end = End.FAILED
+            run_end = RunEnd(End.FAILED, beginning.place)
         except BaseException:
             encoder.kill()
             encoder.finish()
             raise
-        if not encoder.finish():
-            end = End.FAILED
+        end = run_end.why if encoder.finish() else End.FAILED
         self._publish(session.stream, epoch_id, encoder)
         is_empty = not db.session.get_one(Epoch, epoch_id).length_ms
-        resumes_at = self._resumes_at if end is End.GAP else None
+        resumes_at = run_end.resumes_at if end is End.GAP else None
         # Gaps without anything between them are no more than failures
         close_epoch(epoch_id, resumes_at=resumes_at, is_failed=end is End.FAILED or (end is End.GAP and is_empty))
         self._write_playlists(session.stream)
@@ -456,52 +311,49 @@ class StreamPackager:
         return end
 
     def _feed(
-        self, session: StreamSession, epoch_id: int, encoder: Encoder, beginning: _Beginning, *, has_picture: bool
-    ) -> End:
+        self, session: StreamSession, epoch_id: int, encoder: Encoder, beginning: Beginning, *, has_picture: bool
+    ) -> RunEnd:
         """Feeds chunks as they come and publishes what comes out, until the run is to end."""
-        reading = _StreamReading(beginning)
+        reading = RunReading(beginning)
         encoder.write(beginning.header)
         chunk_at = self._published_at = self._state_at = time.monotonic()
-        end: End | None = None
+        end: RunEnd | None = None
         while not self._stopping.is_set():
             is_waiting = False
             if encoder.is_behind:
                 encoder.pump(CHUNK_SECONDS)
             elif end is not None:
                 return end
-            elif (content := files.find(chunk_key(session, reading.chunk))) is not None:
+            elif (content := files.find(chunk_key(session, reading.place.chunk))) is not None:
                 chunk_at = time.monotonic()
                 end = self._feed_chunk(session, encoder, reading, content)
             else:
                 is_waiting = True
-                end = self._end_of(session, reading.chunk, time.monotonic() - chunk_at)
+                end = self._end_of_waiting(session, reading, time.monotonic() - chunk_at)
             trouble = self._look_around(session, epoch_id, encoder, has_picture=has_picture)
             if trouble is not None:
-                return trouble
+                return RunEnd(trouble, reading.place)
             if is_waiting and end is None:
                 self._stopping.wait(CHUNK_SECONDS)
-        return End.STOPPING
+        return RunEnd(End.STOPPING, reading.place)
 
     def _feed_chunk(
-        self, session: StreamSession, encoder: Encoder, reading: _StreamReading, content: bytes
-    ) -> End | None:
-        """Feeds what of a chunk belongs to this run, which ends within it where times jump, or are made up.
+        self, session: StreamSession, encoder: Encoder, reading: RunReading, content: bytes
+    ) -> RunEnd | None:
+        fed, end = reading.read(session, content)
+        encoder.write(fed)
+        place = reading.place if end is None else end.place
+        if end is not None:
+            log.warning("times of a stream jump", session=session.public_id, chunk=place.chunk)
+        self._next_chunk[session.id] = place.chunk
+        return end
 
-        ffmpeg would fill the time between with pictures and silence at once, in memory.
-        """
-        base = reading.index.fed
-        for cluster in reading.read(content):
-            if cluster.time_ms - reading.first_ms <= _most_ms(session) and not cluster.jumps:
-                continue
-            encoder.write(content[reading.offset :][: max(cluster.offset - base, 0)])
-            self._resumes_at = _place_of(cluster.offset, reading.begins)
-            log.warning("times of a stream jump", session=session.public_id, chunk=self._resumes_at[0])
-            self._next_chunk[session.id] = self._resumes_at[0]
-            return End.GAP if cluster.jumps else End.MADE_UP
-        encoder.write(content[reading.offset :])
-        reading.chunk, reading.offset = reading.chunk + 1, 0
-        self._next_chunk[session.id] = reading.chunk
-        return None
+    def _end_of_waiting(self, session: StreamSession, reading: RunReading, waited: float) -> RunEnd | None:
+        end = end_of_waiting(session, reading.place.chunk, waited)
+        if end is not None and end.why is End.GAP:
+            until = self._next_chunk[session.id] = end.place.chunk
+            log.warning("chunks are missing", session=session.public_id, first=reading.place.chunk, until=until)
+        return end
 
     def _look_around(self, session: StreamSession, epoch_id: int, encoder: Encoder, *, has_picture: bool) -> End | None:
         """Publishes what came out, now and then, and returns why a run cannot go on."""
@@ -520,38 +372,6 @@ class StreamPackager:
                 log.warning("the disk is nearly full: only sound is packaged", stream=self._stream_id)
                 return End.DISK_LOW
         return None
-
-    def _end_of(self, session: StreamSession, number: int, waited: float) -> End | None:
-        """Whether a run ends that has waited for a chunk; null to go on waiting."""
-        is_over = self._is_over(session, number, waited)
-        if is_over or waited > GAP_SECONDS:
-            names = (int(name) for name, _at in files.listed(chunk_folder(session)) if name.isdecimal())
-            later = min((name for name in names if name > number), default=None)
-            if later is not None:
-                log.warning("chunks are missing", session=session.public_id, first=number, until=later)
-                self._next_chunk[session.id], self._resumes_at = later, (later, 0)
-                return End.GAP
-        if session.stopped_at is not None:
-            return End.FINAL if is_over else None
-        return End.IDLE if waited > IDLE_SECONDS else None
-
-    def _is_over(self, session: StreamSession, number: int, waited: float) -> bool:
-        """Whether no chunk of a session comes any more from a number on, after waiting for it.
-
-        What was recorded before somebody else ended the lecture can come a minute later. Only where another page
-        already sends, viewers do not wait for it.
-        """
-        if session.stopped_at is None:
-            return False
-        if is_too_late(session, clock.now() - timedelta(seconds=LAST_CHUNK_SECONDS)):
-            return True
-        if session.chunk_count is not None and number >= session.chunk_count:
-            return True
-        return waited > LAST_CHUNK_SECONDS and self._is_continued(session)
-
-    def _is_continued(self, session: StreamSession) -> bool:
-        following = find_next_session(session)
-        return following is not None and files.has(chunk_key(following, 0))
 
     def _publish(self, stream: Stream, epoch_id: int, encoder: Encoder) -> int:
         """Stores the segments that are whole in all renditions and not yet stored; returns how many there are."""

@@ -36,7 +36,7 @@ from lms.operations.checks.stored_files import check_files, check_storage
 from lms.operations.file_moving import MARK, FilesMoved, copy_files
 from lms.operations.machines import STORAGE_MARK
 from lms.operations.restore import restore
-from lms.streaming import packager, stream_packager
+from lms.streaming import packager, session_runs
 from lms.streaming.actions import end_streams, stop_streaming
 from lms.streaming.addresses import media_address
 from lms.streaming.models import StreamState
@@ -124,7 +124,7 @@ def test_another_packager_continues_a_stream_whose_lease_was_lost(
     app: APIFlask, studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first stops without closing its epoch, as if it were killed; the second has a data folder of its own."""
-    monkeypatch.setattr(stream_packager, "IDLE_SECONDS", 60)
+    monkeypatch.setattr(session_runs, "IDLE_SECONDS", 60)
     session_id = studio.begin()
     chunks = chunks_of(webm(), 4)
     studio.send(session_id, list(chunks[:3]))

@@ -25,12 +25,13 @@ from lms.core.database.session import action, db
 from lms.core.storage import files
 from lms.core.storage.programs import find_ffmpeg
 from lms.core.time import clock
-from lms.streaming import packager, stream_packager
+from lms.streaming import packager, session_runs, stream_packager
 from lms.streaming.actions import begin_streaming, end_streams, stop_streaming
 from lms.streaming.chunk_store import store_chunk
 from lms.streaming.encoder import Encoder
 from lms.streaming.models import Epoch, Stream, StreamSession, StreamState, Track
 from lms.streaming.queries import get_session, list_epochs, stored_keys, stream_status
+from lms.streaming.session_runs import End, end_of_waiting, is_session_over
 from lms.streaming.stream_packager import StreamPackager
 from lms.streaming.webm import MAGIC
 from tests.factories import Make
@@ -104,7 +105,7 @@ class Studio:
 def studio(app: APIFlask, make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Studio:
     monkeypatch.setattr(app.extensions["lms.config"], "segment_seconds", 1)
     for name in ("IDLE_SECONDS", "GAP_SECONDS", "LAST_CHUNK_SECONDS"):
-        monkeypatch.setattr(stream_packager, name, 0.3)
+        monkeypatch.setattr(session_runs, name, 0.3)
     monkeypatch.setattr(stream_packager, "STATE_SECONDS", 0.01)
     monkeypatch.setattr("lms.streaming.rules.LATE_CHUNKS", timedelta())
     return Studio(app, make, tmp_path)
@@ -163,7 +164,7 @@ def test_what_was_said_before_somebody_else_ended_the_lecture_is_waited_for(
     thread.start()
     wait_until(lambda: len(studio.epochs()) == 1 and not studio.epochs()[0].is_open)
     end_streams(studio.lecture.id, at=clock.now())
-    time.sleep(2 * stream_packager.LAST_CHUNK_SECONDS)  # the line is slow
+    time.sleep(2 * session_runs.LAST_CHUNK_SECONDS)  # the line is slow
     studio.send(session_id, chunks[2:], first=2)
     stop_streaming(session_id, chunk_count=4, at=clock.now())
     thread.join(30)
@@ -175,17 +176,17 @@ def test_how_long_chunks_of_a_session_are_waited_for(studio: Studio, monkeypatch
     monkeypatch.setattr("lms.streaming.rules.LATE_CHUNKS", timedelta(minutes=1))
     session_id, at = studio.begin(), clock.now()
     end_streams(studio.lecture.id, at=at)
-    packager = studio.packager()
 
-    def end(number: int, seconds: float, waited: float) -> stream_packager.End | None:
+    def end(number: int, seconds: float, waited: float) -> End | None:
         monkeypatch.setattr(clock, "now", lambda: at + timedelta(seconds=seconds))
-        return packager._end_of(get_session(session_id), number, waited)
+        found = end_of_waiting(get_session(session_id), number, waited)
+        return found.why if found is not None else None
 
-    assert (end(2, 59, 58), end(2, 62, 5)) == (None, stream_packager.End.FINAL)
+    assert (end(2, 59, 58), end(2, 62, 5)) == (None, End.FINAL)
     studio.send(session_id, [b"later"], first=5)
-    assert end(2, 62, 0) is stream_packager.End.GAP, "what came before the minute was over is packaged"
+    assert end(2, 62, 0) is End.GAP, "what came before the minute was over is packaged"
     stop_streaming(session_id, chunk_count=4, at=at)
-    assert (end(3, 1, 0.1), end(6, 1, 0)) == (None, stream_packager.End.FINAL)
+    assert (end(3, 1, 0.1), end(6, 1, 0)) == (None, End.FINAL)
 
 
 def test_a_session_without_its_first_chunk_gives_way_to_the_next(
@@ -195,10 +196,10 @@ def test_a_session_without_its_first_chunk_gives_way_to_the_next(
     first = studio.begin()
     studio.send(first, list(chunks_of(webm(2), 2))[1:], first=1)
     stop_streaming(first, chunk_count=2, at=clock.now())
-    packager, waited = studio.packager(), stream_packager.LAST_CHUNK_SECONDS + 1
-    assert not packager._is_over(get_session(first), 0, waited), "what was sent before can arrive"
+    waited = session_runs.LAST_CHUNK_SECONDS + 1
+    assert not is_session_over(get_session(first), 0, waited), "what was sent before can arrive"
     studio.send(studio.begin(), list(chunks_of(webm(2), 2))[:1])
-    assert packager._is_over(get_session(first), 0, waited), "viewers do not wait for it"
+    assert is_session_over(get_session(first), 0, waited), "viewers do not wait for it"
 
 
 def test_another_computer_continues_the_lecture(studio: Studio) -> None:
@@ -242,7 +243,7 @@ def test_a_killed_ffmpeg_loses_nothing(studio: Studio, monkeypatch: pytest.Monke
         return count
 
     monkeypatch.setattr(StreamPackager, "_publish", kill_once)
-    monkeypatch.setattr(stream_packager, "IDLE_SECONDS", 60)
+    monkeypatch.setattr(session_runs, "IDLE_SECONDS", 60)
     session_id = studio.begin()
     studio.send(session_id, list(chunks_of(webm(), 4)))
     thread = threading.Thread(target=studio.packager().run)
