@@ -142,11 +142,11 @@ clean: ## removes what was built and installed here (never data)
 
 .PHONY: needs-tests
 needs-tests:
-	@sh tools/needs.sh tests chromium nginx
+	@sh tools/needs.sh tests chromium nginx logrotate
 
 .PHONY: needs-tests-long
 needs-tests-long:
-	@sh tools/needs.sh tests chromium firefox webkit nginx java pgbouncer promtool
+	@sh tools/needs.sh tests chromium firefox webkit nginx java logrotate pgbouncer promtool
 
 .PHONY: fonts-tests
 fonts-tests: assets

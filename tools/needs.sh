@@ -2,8 +2,8 @@
 # Checks for what a system may lack, and says how to get it.
 #
 #   needs.sh venv             Python with its venv module, without which nothing works
-#   needs.sh tests PART ...   chromium, firefox, webkit, nginx, java, pgbouncer, promtool, podman or debootstrap: the tests that
-#                             need a missing part are skipped, those of podman and debootstrap fail
+#   needs.sh tests PART ...   chromium, firefox, webkit, nginx, java, logrotate, pgbouncer, promtool, podman or debootstrap:
+#                             the tests that need a missing part are skipped, those of podman and debootstrap fail
 #
 # As root on a Debian-like system, it installs what is missing. It never asks for anything. With CI set, a missing part is
 # an error.
@@ -79,6 +79,7 @@ tests)
       part xvfb "a screen for WebKitGTK" "$journeys" Xvfb
       ;;
     nginx) part nginx "nginx" "tests/web/test_nginx.py and tests/journeys/test_behind_tls.py" "${NGINX:-nginx}" ;;
+    logrotate) part logrotate "logrotate" "the check of its rules (tests/contracts/test_deploy.py)" logrotate ;;
     promtool) part prometheus "Prometheus' promtool" "the checks of its rules (tests/contracts/test_observability.py)" promtool ;;
     java) part default-jre-headless "Java" "the validation of all pages (tests/contracts/test_html.py)" java ;;
     podman) # with Debian's other parts for networks
@@ -101,7 +102,7 @@ tests)
   fi
   ;;
 *)
-  echo "usage: needs.sh venv | needs.sh tests chromium|firefox|webkit|nginx|java|pgbouncer|promtool|podman|debootstrap ..." >&2
+  echo "usage: needs.sh venv | needs.sh tests chromium|firefox|webkit|nginx|java|logrotate|pgbouncer|promtool|podman|debootstrap ..." >&2
   exit 2
   ;;
 esac
