@@ -12,8 +12,10 @@ import click
 from bench.aims import TOPICS
 from bench.profile import profile
 from bench.registry import topics
+from bench.served import ROOT
 from bench.site import FOLDER, Bench
 from bench.table import CannotMeasure, Row, as_text
+from bench.topics.walks import check_document
 from bench.viewers import compare
 
 
@@ -36,7 +38,10 @@ def main(
     full: bool,
     tiny: bool,
 ) -> None:
-    """Measures, and prints a table. Exit 0 also where an aim is missed; 1 where something could not be measured."""
+    """Measures, and prints a table. Exit 0 also where an aim is missed; 1 where something could not be measured.
+
+    1 too where a walk differs much from what docs/ARCHITECTURE.md says.
+    """
     bench = ctx.obj = Bench(data, is_tiny=tiny, is_full=full or not (only or all_wanted))
     if ctx.invoked_subcommand is not None:
         return
@@ -54,6 +59,8 @@ def main(
                 if not measured:
                     raise CannotMeasure("it has no rows")
                 rows += measured
+                if name == "walks":
+                    failed |= _check_walks(measured, is_written=not tiny)
             except CannotMeasure as error:
                 failed = True
                 click.echo(f"bench: {name} could not be measured: {error}", err=True)
@@ -63,6 +70,14 @@ def main(
         click.echo(json.dumps([row.as_json() for row in rows], indent=1) if json_wanted else as_text(rows))
     if failed:
         sys.exit(1)
+
+
+def _check_walks(rows: list[Row], *, is_written: bool) -> bool:
+    """Writes the walks into docs/ARCHITECTURE.md; whether one differs much from what stood there."""
+    differing = check_document(rows, ROOT / "docs" / "ARCHITECTURE.md", is_written=is_written)
+    for line in differing:
+        click.echo(f"bench: docs/ARCHITECTURE.md, {line}", err=True)
+    return bool(differing)
 
 
 main.add_command(profile)

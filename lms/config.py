@@ -231,7 +231,7 @@ SETTINGS = (
         "0",
         whole,
         "Seconds for which `lms serve` goes on after SIGTERM, while /readyz answers 503, so that balancers notice. "
-        "See Several machines.",
+        "See Restart without a lost request.",
     ),
     Setting(
         "STAFF_SECOND_FACTOR",

@@ -159,7 +159,7 @@ def run(config: Config, *, host: str, port: int, workers: int | None = None) -> 
         raise Refused(f"{host}:{port} cannot be served: {error.strerror or error}") from error
     schema.check(config)
     if not config.proxies and not _is_loopback(host):
-        log.warning("a proxy such as nginx should be in front: slow clients occupy threads (see docs/OPERATIONS.md)")
+        log.warning("slow clients occupy threads: put a proxy such as nginx in front (docs/INSTALL.md#slow-clients)")
     background: list[_Background] = []
     parent_pid = os.getpid()
     logs.take_over_libraries()

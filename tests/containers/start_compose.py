@@ -1,4 +1,4 @@
-"""The commands of docs/OPERATIONS.md for containers, run as printed with podman: `make test-containers`.
+"""The documented commands for containers, run as printed with podman: `make test-containers`.
 
 pytest collects this file only when it is named: it needs root, downloads Debian's packages and takes ten minutes at
 first. systemd, which runs health checks on other machines, need not be there: they are run here.
@@ -25,7 +25,8 @@ from tests.ports import free_port
 from tests.proxy import HOST, make_certificate
 
 ROOT = Path(__file__).resolve().parents[2]
-OPERATIONS = (ROOT / "docs" / "OPERATIONS.md").read_text(encoding="utf-8")
+NAMES = ("INSTALL.md", "SEVERAL_MACHINES.md")
+DOCUMENTS = "".join((ROOT / "docs" / name).read_text(encoding="utf-8") for name in NAMES)
 LEFT_OUT = "editor() { :; }; systemctl() { :; }; sleep() { command sleep 5; }\n"
 """What of the commands is for a person or a machine with systemd, and a wait that is longer than it has to be here."""
 
@@ -37,7 +38,7 @@ podman volume ls -q --filter name=serai-tests_ | xargs -r podman volume rm
 
 def blocks_of(heading: str) -> list[str]:
     """The blocks of commands below a heading."""
-    section = re.split(r"^###? ", OPERATIONS.partition(f"### {heading}\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
+    section = re.split(r"^##? ", DOCUMENTS.partition(f"\n## {heading}\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
     return [textwrap.dedent(block) for block in re.findall(r"^ *```sh\n(.*?)^ *```", section, re.MULTILINE | re.DOTALL)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -11,6 +12,7 @@ from bench.__main__ import main
 from bench.registry import topics
 from bench.site import Bench
 from bench.table import Aim, CannotMeasure, Row, as_text
+from bench.topics.walks import check_document
 
 
 @pytest.fixture(scope="module")
@@ -81,3 +83,19 @@ def test_a_table_is_aligned() -> None:
         "a        0.50 CPU ms",
         "longer  1,234 CPU ms      3.25  10 CPU ms  123 ×",
     ]
+
+
+def test_walks_are_compared_with_the_document_and_written_into_it(tmp_path: Path) -> None:
+    document = tmp_path / "ARCHITECTURE.md"
+    document.write_text("before\n<!-- walks -->\n<!-- end of walks -->\nafter\n", encoding="utf-8")
+    rows = [Row("enrol: statements", 40, "statements"), Row("enrol: modules", 62, "modules")]
+    assert check_document(rows, document, is_written=True) == [
+        "enrol: modules: 62 in place of nothing",
+        "enrol: statements: 40 in place of nothing",
+    ]
+    written = document.read_text(encoding="utf-8")
+    assert "| enrol |  | 40 | 62 |  |  |\n<!-- end of walks -->\nafter\n" in written
+    near, far = Row("enrol: statements", 44, "statements"), Row("enrol: statements", 35, "statements")
+    assert check_document([near, rows[1]], document, is_written=False) == []
+    assert check_document([far, rows[1]], document, is_written=False) == ["enrol: statements: 35 in place of 40"]
+    assert document.read_text(encoding="utf-8") == written

@@ -1,4 +1,4 @@
-"""The files in deploy/ are what docs/OPERATIONS.md says of them: systemd checks its units, the rest is read here."""
+"""The files in deploy/ are what docs/INSTALL.md says of them: systemd checks its units, the rest is read here."""
 
 from __future__ import annotations
 

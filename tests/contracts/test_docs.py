@@ -16,6 +16,7 @@ from apiflask import APIFlask
 from lms.cli.main import lms
 from lms.config import SETTINGS, BadSetting, Config
 from lms.web.request.guards import ANYONE, SCOPES, SIGNED_IN, Guard
+from tests.contracts.test_links import DOCS, OPERATIONS, sections
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -33,10 +34,19 @@ def check(document: str, part: str, expected: str) -> None:
     assert shown == expected
 
 
+def linked(title: re.Match[str]) -> str:
+    """The title of a section as a link to it, from the reference."""
+    (found,) = [
+        (name, anchor) for name in OPERATIONS for anchor, title_ in sections(DOCS / name).items() if title_ == title[0]
+    ]
+    return f"[{title[0]}]({'' if found[0] == 'OPERATIONS.md' else found[0]}#{found[1]})"
+
+
 def test_every_setting_is_documented() -> None:
     rows = ["| variable | default | what it is |", "|---|---|---|"]
     rows += [
-        f"| `{item.variable}`{' (secret)' * item.is_secret} | {item.default and f'`{item.default}`'} | {item.help} |"
+        f"| `{item.variable}`{' (secret)' * item.is_secret} | {item.default and f'`{item.default}`'} "
+        f"| {re.sub(r'(?<=See )([A-Z][^.]+)', linked, item.help)} |"
         for item in SETTINGS
     ]
     check("OPERATIONS.md", "settings", "\n".join(rows) + "\n")

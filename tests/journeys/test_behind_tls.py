@@ -69,7 +69,7 @@ class Installation:
 
 @pytest.fixture
 def installed(tmp_path: Path, certificate: Certificate) -> Iterator[Installation]:
-    """Begun by the commands of docs/OPERATIONS.md."""
+    """Begun by the commands of docs/INSTALL.md."""
     folder, backend, port = tmp_path / "data", free_port(), free_port()
     settings = {"base_url": f"https://localhost:{port}", "proxies": "1", "log_level": "ERROR", "media_key": MEDIA_KEY}
     config = Config.load({}, data=str(folder), **settings)
