@@ -1,0 +1,369 @@
+"""Questions that staff put to people: what they are, and what is read from an answer.
+
+What this offers to other slices:
+
+- `Question`: one question with its texts in several languages. A form is a sequence of them, stored as JSON (`dump`,
+  `load`). Whoever stores answers keeps the version of the form that they were given to, so that an answer keeps its
+  question: a changed form is a new row, never a changed one.
+- `checked_questions` checks a form that somebody wrote, from a page or from the API, and gives new questions a key.
+- `checked_answers` reads what was answered, from a posted form or from JSON, and names what is wrong at each key.
+- `answer_words` says an answer in the reader's language.
+- `lms/questions/forms.py` draws both on pages: `answers_form` to answer, `QuestionsForm` to write the questions.
+
+A kind is an entry of `KINDS`. A slice that needs another one (a date, a file, a consent) adds it there, and a field
+for it in `forms.answers_form`. Answers are plain JSON: a whole number of a rating, the main text of an option, a list
+of them, a text, a number. So they mean the same whatever language they were given in, and wherever an option is moved.
+"""
+
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from flask_babel.speaklater import LazyString
+
+from lms.core.base.errors import Fault, Invalid
+from lms.core.text.i18n import _, _l
+from lms.core.text.punctuation import listed
+from lms.core.text.translations import base_of, is_language, one_spelling
+from lms.core.text.typed_text import clean_line, clean_text
+
+MOST_OPTIONS = 30
+MOST_LANGUAGES = 40
+TEXT_MOST = 300
+"""How many characters a question has at most."""
+OPTION_MOST = 150
+ANSWER_MOST = 2000
+"""How many characters a written answer has at most, where its question does not say less."""
+RATINGS = (1, 2, 3, 4, 5)
+_LARGEST = 10**12
+_KEY = re.compile(r"[a-z][a-z0-9_]{0,31}")
+_NUMBER = re.compile(r"[+-]?\d{1,13}(?:[.,]\d{1,6})?")
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The texts of a question in one language; its options in the order of the main ones, or none."""
+
+    text: str = ""
+    options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question. `options` are those of a choice, or the words for the lowest and the highest rating.
+
+    `least` and `most` limit a number, or how many options are chosen; `length` limits the characters of a text.
+    """
+
+    key: str
+    kind: str
+    text: str
+    options: tuple[str, ...] = ()
+    required: bool = False
+    least: float | None = None
+    most: float | None = None
+    length: int | None = None
+    translations: Mapping[str, Words] = field(default_factory=dict)
+
+    def words(self, locale: str) -> Words:
+        """The texts in this language, or each in the main language where there is none."""
+        own = next((self.translations[code] for code in _fitting(self.translations, locale)), Words())
+        return Words(own.text or self.text, own.options or self.options)
+
+    def option(self, value: str, locale: str) -> str:
+        """An option in this language. One that the question no longer has is given as it was stored."""
+        options = self.words(locale).options
+        return options[self.options.index(value)] if value in self.options else value
+
+
+def _fitting(codes: Collection[str], locale: str) -> Iterator[str]:
+    base = base_of(locale)
+    return (code for code in sorted(codes) if base_of(code) == base)
+
+
+class Unreadable(Exception):
+    """An answer that does not fit its question; `str()` is a sentence for who gave it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of question. `read` returns an answer as it is stored, null where nothing was answered.
+
+    `fewest`, `largest`: how many options a question of this kind has.
+    """
+
+    label: LazyString
+    read: Callable[[Question, Any], Any]
+    fewest: int = 0
+    largest: int = 0
+
+
+def _read_rating(_question: Question, value: Any) -> int | None:
+    text = str(value).strip() if isinstance(value, int | str) and not isinstance(value, bool) else "?"
+    if not text:
+        return None
+    if text not in {str(rating) for rating in RATINGS}:
+        raise Unreadable(_("Choose a number from 1 to 5."))
+    return int(text)
+
+
+def _read_choice(question: Question, value: Any) -> str | None:
+    if value == "":
+        return None
+    if not isinstance(value, str):
+        raise Unreadable(_("Choose an option from the list."))
+    typed = clean_line(value)
+    if typed in question.options:
+        return typed
+    for words in question.translations.values():
+        if typed in words.options:
+            return question.options[words.options.index(typed)]
+    raise Unreadable(_("Choose an option from the list."))
+
+
+def _read_choices(question: Question, value: Any) -> list[str] | None:
+    values = [value] if isinstance(value, str) else value
+    if not isinstance(values, list | tuple):
+        raise Unreadable(_("Choose options from the list."))
+    chosen = {_read_choice(question, each) for each in values[: MOST_OPTIONS * 2]} - {None}
+    _check_count(question, len(chosen))
+    return [option for option in question.options if option in chosen] or None
+
+
+def _read_text(question: Question, value: Any) -> str | None:
+    if not isinstance(value, str):
+        raise Unreadable(_("Enter a text."))
+    text = clean_text(value)
+    most = question.length or ANSWER_MOST
+    if len(text) > most:
+        raise Unreadable(_("Use at most %(n)s characters.", n=most))
+    return text if clean_line(text) else None
+
+
+def _read_number(question: Question, value: Any) -> int | float | None:
+    text = str(value).strip() if isinstance(value, int | float | str) and not isinstance(value, bool) else "?"
+    if not text:
+        return None
+    try:
+        number = Decimal(text.replace(",", ".")) if _NUMBER.fullmatch(text) else Decimal(_LARGEST + 1)
+    except InvalidOperation:
+        number = Decimal(_LARGEST + 1)
+    if abs(number) > _LARGEST:
+        raise Unreadable(_("Enter a number."))
+    _check_limits(question, number)
+    return int(number) if number == int(number) else float(number)
+
+
+def _check_limits(question: Question, value: Decimal) -> None:
+    if question.least is not None and value < Decimal(str(question.least)):
+        raise Unreadable(_("Enter a number from %(n)s upwards.", n=f"{question.least:g}"))
+    if question.most is not None and value > Decimal(str(question.most)):
+        raise Unreadable(_("Enter a number up to %(n)s.", n=f"{question.most:g}"))
+
+
+def _check_count(question: Question, count: int) -> None:
+    if count and question.least is not None and count < question.least:
+        raise Unreadable(_("Choose more options: the minimum is %(n)s.", n=f"{question.least:g}"))
+    if question.most is not None and count > question.most:
+        raise Unreadable(_("Choose fewer options: the maximum is %(n)s.", n=f"{question.most:g}"))
+
+
+KINDS: Mapping[str, Kind] = {
+    "rating": Kind(_l("Rating from 1 to 5"), _read_rating, 0, 2),
+    "choice": Kind(_l("One of a list"), _read_choice, 2, MOST_OPTIONS),
+    "choices": Kind(_l("Several of a list"), _read_choices, 2, MOST_OPTIONS),
+    "text": Kind(_l("Text"), _read_text),
+    "number": Kind(_l("Number"), _read_number),
+}
+
+
+def checked_answers(questions: Sequence[Question], sent: Mapping[str, Any], *, at: str = "") -> dict[str, Any]:
+    """Answers by key as they are stored, without what was left empty.
+
+    `at` precedes the key where a fault is named: `answers.` for a call of the API. Raises Invalid.
+    """
+    faults: list[Fault] = []
+    answers: dict[str, Any] = {}
+    for question in questions:
+        value = sent.get(question.key)
+        try:
+            answer = None if value is None else KINDS[question.kind].read(question, value)
+        except Unreadable as error:
+            faults.append(Fault(str(error), field=at + question.key))
+            continue
+        if answer is not None:
+            answers[question.key] = answer
+        elif question.required:
+            faults.append(Fault(_("Answer this question."), field=at + question.key))
+    known = {question.key for question in questions}
+    gone = [key for key in sent if key not in known]
+    faults += [
+        Fault(_("This question is not asked, or not any more."), field=at + key[:32]) for key in gone[:MOST_OPTIONS]
+    ]
+    if faults:
+        raise Invalid(faults=faults)
+    return answers
+
+
+def answer_words(question: Question, answer: Any, locale: str) -> str:
+    """A stored answer in the reader's language; empty where there is none."""
+    if answer is None:
+        return ""
+    if question.kind == "choices":
+        return listed(question.option(value, locale) for value in answer)
+    return question.option(answer, locale) if question.kind == "choice" else str(answer)
+
+
+def checked_questions(
+    sent: Sequence[Mapping[str, Any]],
+    *,
+    most: int,
+    main: str = "",
+    used: Collection[str] = (),
+    kinds: Collection[str] | None = None,
+) -> tuple[Question, ...]:
+    """The questions of a form as they are stored. Raises Invalid with faults as `questions.0.text`.
+
+    Args:
+        sent: A mapping for each question, with the keys of `dump`; what is missing has its default.
+        most: How many questions the form has at most.
+        main: The language of the main texts, which cannot be one of the translations.
+        used: Keys that earlier versions of the form had: a new question without a key does not get one of them.
+        kinds: Which of `KINDS` this form can have; all where none are given.
+    """
+    if len(sent) > most:
+        raise Invalid("questions", _("Use at most %(n)s questions.", n=most))
+    faults: list[Fault] = []
+    questions: list[Question] = []
+    taken = {str(each.get("key") or "") for each in sent} | set(used)
+    for place, each in enumerate(sent):
+        at = f"questions.{place}."
+        key = each.get("key") or _new_key(taken)
+        taken.add(key)
+        question, wrong = _checked(each, key, main=main, kinds=kinds or KINDS)
+        if key in {other.key for other in questions}:
+            wrong.append(Fault(_("Another question has this key."), field="key"))
+        questions.append(question)
+        faults += [Fault(fault.reason, field=at + (fault.field or "")) for fault in wrong]
+    if faults:
+        raise Invalid(faults=faults)
+    return tuple(questions)
+
+
+def _new_key(taken: Collection[str]) -> str:
+    return next(key for n in range(1, len(taken) + 2) if (key := f"q{n}") not in taken)
+
+
+def _checked(each: Mapping[str, Any], key: str, *, main: str, kinds: Collection[str]) -> tuple[Question, list[Fault]]:
+    kind = each.get("kind") if each.get("kind") in kinds else None
+    texts = _words(each.get("text"), each.get("options"))
+    faults = _faults_of_texts(texts, KINDS[kind] if kind else None)
+    if not _KEY.fullmatch(key):
+        reason = _("Use lower-case letters, digits and underscores, at most 32, beginning with a letter.")
+        faults.append(Fault(reason, field="key"))
+    if kind is None:
+        faults.append(Fault(_("Choose an option from the list."), field="kind"))
+    if not texts.text:
+        faults.append(Fault(_("Enter the question."), field="text"))
+    least, most, length = each.get("min"), each.get("max"), each.get("max_length")
+    if least is not None and most is not None and least > most:
+        faults.append(Fault(_("The maximum is lower than the minimum."), field="max"))
+    if length is not None and not 1 <= length <= ANSWER_MOST:
+        faults.append(Fault(_("Enter a whole number from 1 to %(n)s.", n=ANSWER_MOST), field="max_length"))
+    translations, more = _checked_translations(each.get("translations") or {}, texts, main)
+    required = bool(each.get("required"))
+    return Question(key, kind or "text", texts.text, texts.options, required, least, most, length, translations), [
+        *faults,
+        *more,
+    ]
+
+
+def _words(text: Any, options: Any) -> Words:
+    cleaned = tuple(clean_line(option) for option in options or ())
+    return Words(clean_line(text), tuple(option for option in cleaned if option))
+
+
+def _faults_of_texts(texts: Words, kind: Kind | None) -> list[Fault]:
+    faults = []
+    if len(texts.text) > TEXT_MOST:
+        faults.append(Fault(_("Use at most %(n)s characters.", n=TEXT_MOST), field="text"))
+    if any(len(option) > OPTION_MOST for option in texts.options):
+        faults.append(Fault(_("Use at most %(n)s characters for an option.", n=OPTION_MOST), field="options"))
+    if len(set(texts.options)) < len(texts.options):
+        faults.append(Fault(_("The same option is there twice."), field="options"))
+    if kind and kind.largest < len(texts.options):
+        reason = _("Questions of this kind have no options.")
+        if kind.largest:
+            reason = _("Use at most %(n)s options.", n=kind.largest)
+        faults.append(Fault(reason, field="options"))
+    if kind and (len(texts.options) < kind.fewest or (kind.largest == 2 and len(texts.options) == 1)):
+        faults.append(Fault(_("Enter at least 2 options, one per line."), field="options"))
+    return faults
+
+
+def _checked_translations(
+    sent: Mapping[str, Mapping[str, Any]], texts: Words, main: str
+) -> tuple[dict[str, Words], list[Fault]]:
+    faults, checked = [], {}
+    for language, given in list(sent.items())[: MOST_LANGUAGES + 1]:
+        code, at = one_spelling(language), f"translations.{language[:16]}"
+        if not is_language(code):
+            faults.append(
+                Fault(_("“%(code)s” is not a known language. Use a code such as en or fr.", code=code[:32]), field=at)
+            )
+        elif main and base_of(code) == base_of(main):
+            faults.append(Fault(_("The main text is in this language. Choose another one."), field=at))
+        words = _words(given.get("text"), given.get("options"))
+        faults += [Fault(fault.reason, field=f"{at}.{fault.field}") for fault in _faults_of_texts(words, None)]
+        if words.options and len(words.options) != len(texts.options):
+            reason = _("Enter as many options as in the main language: %(n)s.", n=len(texts.options))
+            faults.append(Fault(reason, field=f"{at}.options"))
+        if words.text or words.options:
+            checked[code] = words
+    if len(sent) > MOST_LANGUAGES:
+        faults.append(Fault(_("Use at most %(n)s languages.", n=MOST_LANGUAGES), field="translations"))
+    return checked, faults
+
+
+def dump(questions: Sequence[Question]) -> list[dict[str, Any]]:
+    """Questions as JSON, for a column and for the API."""
+    return [
+        {
+            "key": question.key,
+            "kind": question.kind,
+            "text": question.text,
+            "options": list(question.options),
+            "required": question.required,
+            "min": question.least,
+            "max": question.most,
+            "max_length": question.length,
+            "translations": {
+                code: {"text": words.text, "options": list(words.options)}
+                for code, words in question.translations.items()
+            },
+        }
+        for question in questions
+    ]
+
+
+def load(stored: Sequence[Mapping[str, Any]]) -> tuple[Question, ...]:
+    """Questions that `dump` wrote, which were checked then. A key that it does not have has its default."""
+    return tuple(
+        Question(
+            each["key"],
+            each["kind"],
+            each["text"],
+            tuple(each.get("options") or ()),
+            bool(each.get("required")),
+            each.get("min"),
+            each.get("max"),
+            each.get("max_length"),
+            {
+                code: Words(words.get("text", ""), tuple(words.get("options") or ()))
+                for code, words in (each.get("translations") or {}).items()
+            },
+        )
+        for each in stored
+    )
