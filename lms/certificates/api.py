@@ -8,7 +8,8 @@ from flask.typing import ResponseReturnValue
 from lms.catalogue.models import CertificateKind
 from lms.catalogue.queries.series import get_series
 from lms.certificates.actions import awards, bundles
-from lms.certificates.queries import certificates, eligibility, holder_downloads
+from lms.certificates.actions.records import make_record
+from lms.certificates.queries import certificates, eligibility, holder_downloads, records
 from lms.certificates.queries.earner_groups import EarnerGroup
 from lms.certificates.schemas import (
     NUMBERS,
@@ -20,6 +21,8 @@ from lms.certificates.schemas import (
     IssueSchema,
     PreviewQuery,
     PreviewSchema,
+    RecordListSchema,
+    RecordSchema,
     RevokeSchema,
     ToldSchema,
     badge_answer,
@@ -29,6 +32,7 @@ from lms.certificates.schemas import (
 from lms.core.base.lists import ListRequest
 from lms.core.base.roles import Role
 from lms.core.time import clock
+from lms.people.queries.persons import get_person
 from lms.web.api.api import Nothing, PageQuery, envelope, integer_cursor
 from lms.web.api.idempotency import idempotent
 from lms.web.request.guards import ANYONE, SIGNED_IN, allow, scope
@@ -41,6 +45,11 @@ PDF: dict[int | str, dict[str, str | dict[str, dict[str, Any]]]] = {
         "content": {"application/pdf": {"schema": {"type": "string", "format": "binary"}}},
     },
     409: {"description": "Withdrawn, revoked, or signing is not possible at the moment"},
+}
+
+RECORD_PDF: dict[int | str, dict[str, str | dict[str, dict[str, Any]]]] = {
+    200: PDF[200] | {"description": "The learning record as PDF/A."},
+    409: {"description": "The file is no longer kept"},
 }
 
 BADGE: dict[int | str, dict[str, str | dict[str, dict[str, Any]]]] = {
@@ -90,6 +99,57 @@ def download(number: str) -> ResponseReturnValue:
 def badge(number: str) -> ResponseReturnValue:
     """Returns the award as an Open Badges 3.0 credential (VC-JWT), for its holder and administrators."""
     return badge_answer(number, holder_downloads.get_badge(number, by=current_actor()))
+
+
+@bp.get("/learning-records/<number>")
+@allow(ANYONE)
+@scope("certificates:read")
+@throttle_guesses(NUMBERS)
+@throttle_reads(READS)
+@bp.output(RecordSchema)
+def learning_record(number: str) -> Any:
+    """Returns what a learning record states, and what has changed since, to anyone who has its number."""
+    return records.get_record(number, by=current_actor())
+
+
+@bp.get("/learning-records/<number>.pdf")
+@allow(SIGNED_IN)
+@scope("certificates:read")
+@throttle_guesses(NUMBERS)
+@bp.doc(responses=RECORD_PDF)
+def download_record(number: str) -> ResponseReturnValue:
+    """Downloads a learning record, for its holder and administrators."""
+    return pdf_answer(number, records.get_record_pdf(number, by=current_actor()))
+
+
+@bp.get("/people/<public_id>/learning-records")
+@allow(SIGNED_IN)
+@scope("certificates:read")
+@bp.output(RecordListSchema)
+def learning_records(public_id: str) -> dict[str, Any]:
+    """Lists a person's learning records, for the person and administrators."""
+    by = current_actor()
+    return {"items": records.list_records(get_person(public_id, by=by).id, by=by), "next": None}
+
+
+@bp.post("/people/<public_id>/learning-records")
+@allow(SIGNED_IN)
+@scope("certificates:write")
+@bp.input(Nothing, arg_name="body")
+@bp.output(RecordSchema, status_code=201)
+@bp.doc(
+    responses={
+        200: "The same record was made already today.",
+        409: "Nothing to record, too many records today, or signing is not possible at the moment",
+    }
+)
+def make_learning_record(public_id: str, body: dict[str, str]) -> Any:  # noqa: ARG001
+    """Makes a signed learning record of a person as of now, for the person and administrators. It is in the language of
+    `Accept-Language`, or else of the profile. If nothing has changed since one of the same day, that one is returned.
+    """
+    by = current_actor()
+    made = make_record(get_person(public_id, by=by).id, by=by, at=clock.now())
+    return records.get_record(made.number, by=by), 201 if made.is_new else 200
 
 
 @bp.post("/certificates/<number>/revoke")

@@ -1,10 +1,12 @@
 """What certificates answer to what happens below."""
 
 from lms.catalogue.queries.lectures import get_lecture
+from lms.certificates import numbers
 from lms.certificates.actions import awards
+from lms.certificates.actions.records import forget_records
 from lms.certificates.actions.requirements import JOB, add_growth
 from lms.certificates.models import Award
-from lms.certificates.queries import certificates, designs, eligibility, holder_downloads, progress
+from lms.certificates.queries import certificates, designs, eligibility, holder_downloads, progress, records
 from lms.core.background.jobs import request_job
 from lms.core.base.events import (
     CountriesMerged,
@@ -69,8 +71,9 @@ def count_anew(event: PeopleTraitsChanged) -> None:
 
 @handles(PersonErased)
 def erase(event: PersonErased) -> None:
-    """Withdrawn if the person chose so."""
+    """Certificates are withdrawn if the person chose so; learning records state nothing any more."""
     awards.erase_holder(event.person_id, withdraw_certificates=event.withdraw_certificates, by=event.by, at=event.at)
+    forget_records(event.person_id)
 
 
 @handles(ProgressAsked)
@@ -106,7 +109,7 @@ def tell_growth_later(event: LectureScheduled) -> None:
 
 @handles(PersonExportAsked)
 def export(event: PersonExportAsked) -> None:
-    """All certificates of the person."""
+    """All certificates and learning records of the person."""
     event.parts["certificates"] = [
         {
             "number": shown.number,
@@ -124,10 +127,14 @@ def export(event: PersonExportAsked) -> None:
         }
         for shown in certificates.list_of_person(event.person_id, by=SYSTEM)
     ]
+    event.parts["learning_records"] = [
+        {"number": numbers.write(row.number), "made_at": row.made_at.isoformat(), "content": row.content}
+        for row in records.rows_of(event.person_id)
+    ]
 
 
 @handles(StoredFilesAsked)
 def add_stored_files(event: StoredFilesAsked) -> None:
-    """Pictures of designs must be there; files of certificates are created on request."""
-    event.needed.update(designs.picture_keys())
+    """Pictures of designs and learning records must be there; files of certificates are created on request."""
+    event.needed.update(designs.picture_keys(), records.file_keys())
     event.optional.update(certificates.file_keys())

@@ -87,6 +87,25 @@ class Certificate(Base):
     award: Mapped[Award] = relationship()
 
 
+class LearningRecord(Base):
+    """A statement of all that a person attended and was awarded, as of `made_at`, that is never changed.
+
+    `number` is one of certificates (`numbers`), stored as theirs. `content` is what it states
+    (`pdf.record.RecordContent`); null once its holder's data was erased. `digest` is the SHA-256 of the signed file,
+    in hexadecimal digits.
+    """
+
+    __tablename__ = "learning_record"
+    read_by_strangers = False
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    number: Mapped[str] = mapped_column(String(20), unique=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), index=True)
+    made_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    content: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    digest: Mapped[str] = mapped_column(String(64))
+
+
 class KnownKey(Base):
     """The public part of a current or former signing key, kept forever.
 

@@ -16,7 +16,7 @@ from lms.certificates.queries.certificates import ShownCertificate
 from lms.certificates.queries.earner_groups import EarnerGroup
 from lms.core.base.errors import NotFound
 from lms.core.storage import files
-from lms.web.api.api import AnswerSchema, PageQuery
+from lms.web.api.api import AnswerSchema, Instant, PageQuery
 from lms.web.request.identity import current_actor
 
 KINDS = [kind.value for kind in CertificateKind]
@@ -59,6 +59,33 @@ class CertificateListSchema(AnswerSchema):
     """A page of the certificates of a series."""
 
     items = List(Nested(CertificateSchema))
+    next = String(allow_none=True)
+
+
+class RecordSchema(AnswerSchema):
+    """A learning record: a statement as of `made_at` that never changes. `changes` says what is no longer as it states.
+    The record of an erased person is *withdrawn* and has no figures.
+    """
+
+    number = String(metadata={"example": "SR-7K4M-92QF-XH3D-8PWN-N"})
+    state = String(validate=OneOf([CertificateState.VALID.value, CertificateState.WITHDRAWN.value]))
+    made_at = Instant()
+    sha256 = String(attribute="digest", metadata={"description": "Digest of the signed file, in hexadecimal digits."})
+    name = String(attribute="content.name", metadata={"optional": True})
+    lectures = Integer(attribute="content.attended", metadata={"optional": True, "description": "Lectures attended."})
+    hours = Float(
+        attribute="content.hours",
+        metadata={"optional": True, "description": "Actual length of the lectures attended, to one decimal."},
+    )
+    series = Integer(attribute="content.series_count", metadata={"optional": True})
+    certificates = Integer(attribute="content.certificates", metadata={"optional": True})
+    changes = List(String())
+
+
+class RecordListSchema(AnswerSchema):
+    """A person's learning records, the latest first, without `changes`."""
+
+    items = List(Nested(RecordSchema(exclude=["changes"])))
     next = String(allow_none=True)
 
 

@@ -1,7 +1,8 @@
 """Commands about certificates and the keys that sign them."""
 
 import sys
-from typing import IO
+from collections.abc import Iterator
+from typing import IO, TYPE_CHECKING
 
 import click
 
@@ -9,6 +10,9 @@ from lms.cli.context import application
 from lms.cli.secret import rotate_secret
 from lms.core.base.roles import SYSTEM
 from lms.core.time import clock
+
+if TYPE_CHECKING:
+    from lms.certificates.verification.file_verification import Verdict
 
 COUNTS_OF_ISSUING = {"issued": "issued", "already_issued": "already issued", "not_earned": "not earned"}
 
@@ -44,7 +48,9 @@ def issue_certificates(series: str, kind: str | None) -> None:
 @certificates.command("verify")
 @click.argument("file", type=click.File("rb"))
 def verify_certificate(file: IO[bytes]) -> None:
-    """Verifies a certificate PDF or a badge: valid, superseded, revoked, withdrawn, altered or unknown.
+    """Verifies a certificate PDF, a badge or a learning record.
+
+    Says valid, superseded, revoked, withdrawn, altered or unknown.
 
     Works offline. If the database cannot be read, checks the signature only. Exits with 0 only if valid.
     """
@@ -73,21 +79,32 @@ def verify_certificate(file: IO[bytes]) -> None:
                     "not checked whether it was superseded, revoked or withdrawn, because the database cannot be read"
                 )
             sys.exit(1)
-    shown = verdict.shown
-    line = f"{verdict.state} {verdict.number or ''}".strip()
-    if shown is None:
-        line += f" (signature: {verdict.read.seal})"
-    elif verdict.state is not VerdictState.WITHDRAWN:
-        line += f": {shown.name}, {shown.series}, {shown.kind}, {shown.hours:g} hours, {shown.issued_on}"
-    click.echo(line)
-    if shown is not None and shown.replaced_by:
-        click.echo(f"replaced by {shown.replaced_by}")
-    if verdict.is_unsigned:
-        click.echo("the file has no signature: it is impossible to tell whether it was altered")
-    if shown is None and verdict.is_known:
-        click.echo(f"original certificate: {address}")
+    for line in _lines_of(verdict, address):
+        click.echo(line)
     if verdict.state is not VerdictState.VALID:
         sys.exit(1)
+
+
+def _lines_of(verdict: "Verdict", address: str) -> Iterator[str]:
+    """The result of checking a file, in lines. `address`: the verification page of its number."""
+    shown, record = verdict.shown, verdict.record
+    line = f"{verdict.state} {verdict.number or ''}".strip()
+    if record is not None:
+        stated = f": {record.content.name}, {record.content.hours:g} hours" if record.content else ""
+        yield f"{line}: learning record of {record.day}{stated}"
+        yield from record.changes
+        return
+    if shown is None:
+        line += f" (signature: {verdict.read.seal})"
+    elif shown.state != "withdrawn":
+        line += f": {shown.name}, {shown.series}, {shown.kind}, {shown.hours:g} hours, {shown.issued_on}"
+    yield line
+    if shown is not None and shown.replaced_by:
+        yield f"replaced by {shown.replaced_by}"
+    if verdict.is_unsigned:
+        yield "the file has no signature: it is impossible to tell whether it was altered"
+    if shown is None and verdict.is_known:
+        yield f"original certificate: {address}"
 
 
 @click.group("keys")

@@ -348,7 +348,8 @@ def test_every_lookup_goes_by_an_index_however_many_certificates_there_are(
             assert not re.search(LARGE, plan), (name, statement, plan)
         by_number = [plan for _statement, plan in found if re.search(r"\(number=\?\)|uq_certificate_number", plan)]
         assert by_number, name
-    assert counts == {"valid": 4, "superseded": 5, "unknown": 2, "api": 3, "file": 8}
+    # an unknown number could be that of a learning record
+    assert counts == {"valid": 4, "superseded": 5, "unknown": 3, "api": 3, "file": 8}
 
 
 # The command ---------------------------------------------------------------------------------------------------

@@ -32,7 +32,6 @@ SMALLER = {
     "attendance_imports/actions/large_files.py": CYCLE,
     "catalogue/public_pages.py": LAYER,
     "certificates/numbers.py": LAYER,
-    "certificates/pdf/signature.py": FOREIGN,
     "certificates/public_keys.py": LAYER,
     "certificates/queries/render_jobs.py": CYCLE,
     "core/base/lists.py": ALONE,

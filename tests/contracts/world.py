@@ -40,6 +40,7 @@ from lms.catalogue.models import CertificateKind, Lecture, Series
 from lms.certificates import keys
 from lms.certificates.actions import awards as certificates
 from lms.certificates.actions import designs
+from lms.certificates.actions.records import make_record
 from lms.certificates.models import Award, Certificate
 from lms.certificates.numbers import write
 from lms.core.background.jobs import Job, JobState, request_job
@@ -126,6 +127,7 @@ class Place:
     person: Person
     enrolment_id: str
     number: str = "SR-0000-0000-0000-0000-1"
+    record: str = "none"
     import_id: str = "none"
     appeal_id: str = "none"
     groups: dict[str, str] = field(default_factory=dict)
@@ -271,6 +273,8 @@ class World:
         ):  # nobody knows the token of a session, or the key of media
             values |= {"session_id": "none", "number": 0, "mac": "none", "expires": 2_000_000_000}
             values |= {"folder": "none", "name": "v.m3u8"}
+        if endpoint.startswith("certificates") and "record" in endpoint:
+            values["number"] = visited.record
         if endpoint.startswith("enrolment"):
             values["public_id"] = visited.enrolment_id
             values["batch"] = visited.change_done if "undo" in endpoint else visited.change
@@ -532,6 +536,7 @@ def _things(world: World) -> None:
         )
         assert number is not None, "the person of each place earns a certificate"
         place.number = write(number)
+        place.record = make_record(place.person.id, by=SYSTEM, at=at).number
         place.import_id = keep_file(place.lectures["held"], report(place), file_name="r.csv", options={}, by=by, at=at)
         _unknown_people(place, by, at)
         _changes_of_many(Make(world.app), place, by, at)

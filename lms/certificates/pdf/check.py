@@ -23,7 +23,7 @@ _SPEAKS_OF_SIGNERS = tsp.SigningCertificateV2
 _SHA256 = bytes(algos.DigestAlgorithm({"algorithm": "sha256"}).dump())
 _BYTE_RANGE = re.compile(rb"/ByteRange\s*\[\s*0\s+(\d+)\s+(\d+)\s+(\d+)\s*\]")
 _NAMED = re.compile(rb"SR-[0-9A-Z*~$=-]{17,26}")
-_REASON = re.compile(rb"/Reason ?\(Certificate ([^)]*)\)")
+_REASON = re.compile(rb"/Reason ?\((?:Certificate|Learning record) ([^)]*)\)")
 _MOMENT = re.compile(rb"/M ?\(D:(\d{14})Z\)")
 _OCTAL = re.compile(rb"\\([0-3][0-7]{2})")
 """How pyHanko writes all but letters and digits."""

@@ -41,14 +41,18 @@ def sign_pdf(
     organiser: str,
     spoken: Sequence[Spoken] = (),
     timestamp_url: str | None = None,
+    document: str = "Certificate",
 ) -> bytes:
-    """The file with the organisation's signature, with `at` (aware UTC) as its time.
+    """The file with the organisation's signature, with `at` (aware UTC) as its time, and `document` and number as its
+    reason.
 
     Raises TimestampAway and CannotSign.
     """
     from lms.certificates.pdf import signer  # its libraries take a tenth of the time in which a server starts
 
-    return signer.sign(pdf, key, at=at, number=number, organiser=organiser, spoken=spoken, timestamp_url=timestamp_url)
+    return signer.sign(
+        pdf, key, at=at, reason=f"{document} {number}", organiser=organiser, spoken=spoken, timestamp_url=timestamp_url
+    )
 
 
 def der(certificate: x509.Certificate) -> bytes:

@@ -47,19 +47,19 @@ def sign(
     key: SigningKey,
     *,
     at: datetime,
-    number: str,
+    reason: str,
     organiser: str,
     spoken: Sequence[Spoken],
     timestamp_url: str | None,
 ) -> bytes:
-    """As `signature.sign_pdf`."""
+    """As `signature.sign_pdf`; `reason` says what is signed."""
     room = _ROOM + sum(len(der(certificate)) for certificate in [key.certificate, *key.chain])
     room += _STAMP if timestamp_url else 0
     value = SignatureObject(
         timestamp=at,
         subfilter=SigSeedSubFilter.PADES,
         name=organiser,
-        reason=f"Certificate {number}",
+        reason=reason,
         bytes_reserved=2 * room,
     )
     try:

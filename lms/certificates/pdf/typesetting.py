@@ -154,7 +154,7 @@ def spoken(award: PrintedAward) -> list[Spoken]:
     ]
 
 
-def _qr(address: str) -> str:
+def draw_qr(address: str) -> str:
     """The address as an SVG of dark squares, error correction M.
 
     The mask is a fixed one: a reader finds it in the code, and trying all eight for the most even picture costs more
@@ -170,7 +170,7 @@ def _qr(address: str) -> str:
 def _inputs(award: PrintedAward) -> dict[str, str]:
     content = json.dumps(_content(award), ensure_ascii=False, sort_keys=True)
     pictures = {role: one.svg for role, one in award.design.pictures.items()}
-    return pictures | {"award": content, "qr": _qr(award.address)}
+    return pictures | {"award": content, "qr": draw_qr(award.address)}
 
 
 def render(award: PrintedAward, folders: Sequence[Path]) -> bytes:

@@ -1,15 +1,17 @@
-"""Verifies a file that a person has: a certificate's PDF or a badge (picture or text).
+"""Verifies a file that a person has: a certificate's PDF, a badge (picture or text), or a learning record.
 
 The signature is checked first, offline, against all keys there ever were. Only if one of them signed it and it is
-unchanged is its number looked up, as if it had been typed.
+unchanged is its number looked up, as if it had been typed. Of a learning record the digest is known too.
 """
 
+import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
 
 from lms.certificates import keys
 from lms.certificates.queries import certificates as queries
 from lms.certificates.queries.certificates import ShownCertificate
+from lms.certificates.queries.records import ShownRecord, find_record
 from lms.certificates.verification.file_reading import Read, Seal, read_file
 from lms.core.base.roles import ANONYMOUS, Actor
 
@@ -31,13 +33,14 @@ class VerdictState(StrEnum):
 
 @dataclass(frozen=True)
 class Verdict:
-    """The verdict on a file. `shown` is the certificate with its number where the file is genuine. `is_known`: a
-    certificate was issued with its number.
+    """The verdict on a file. Where it is genuine, `shown` is the certificate with its number, or `record` the learning
+    record. `is_known`: one of them was issued with its number.
     """
 
     state: VerdictState
     read: Read
     shown: ShownCertificate | None = None
+    record: ShownRecord | None = None
     is_known: bool = True
 
     @property
@@ -57,12 +60,15 @@ def verdict_of_file(content: bytes, *, by: Actor = ANONYMOUS) -> Verdict:
     """
     read = read_file(content, keys.public_jwks(), keys.trusted_certificates())
     row = queries.find_row(read.number) if read.number else None
-    if row is None:
+    record = find_record(read.number, by=by) if read.number and row is None else None
+    if row is None and record is None:
         return Verdict(VerdictState.UNKNOWN, read, is_known=False)
     if read.seal is Seal.MISSING:
         return Verdict(VerdictState.UNKNOWN, read)
-    if read.seal is not Seal.OURS:
+    if read.seal is not Seal.OURS or (record and record.digest != hashlib.sha256(content).hexdigest()):
         return Verdict(VerdictState.ALTERED, read)
+    if record is not None:
+        return Verdict(VerdictState(record.state), read, record=record)
     shown = queries.get_certificate(read.number or "", by=by)
     return Verdict(VerdictState(shown.state), read, shown)
 

@@ -16,7 +16,7 @@ from lms.certificates.badges import status_list as status
 from lms.certificates.forms import CheckFileForm, RevokeForm, WithdrawForm
 from lms.certificates.models import CertificateState
 from lms.certificates.notices import outdated
-from lms.certificates.queries import certificates, eligibility, holder_downloads
+from lms.certificates.queries import certificates, eligibility, holder_downloads, records
 from lms.certificates.queries.earner_groups import EVERYONE, EarnerGroup, PeopleFilter
 from lms.certificates.queries.eligibility import EarnerRow
 from lms.certificates.schemas import (
@@ -98,10 +98,14 @@ def verify_file() -> ResponseReturnValue:
 @throttle_guesses(NUMBERS)
 @throttle_reads(READS)
 def certificate(number: str) -> ResponseReturnValue:
-    """Shows whether a certificate is valid: name, series, kind, hours, date, state, and nothing else."""
+    """Shows whether a certificate is valid: name, series, kind, hours, date, state, and nothing else. Of a learning
+    record it shows the figures and what has changed since."""
     try:
         shown = certificates.get_certificate(number, by=current_actor())
     except NotFound:
+        record = records.find_record(number, by=current_actor())
+        if record is not None:
+            return render_template("certificates/verify-record.html", shown=record)
         is_number = numbers.parse(number) is not None
         return render_template("certificates/verify-unknown.html", number=number[:64], is_number=is_number), 404
     return render_template("certificates/verify-number.html", shown=shown)

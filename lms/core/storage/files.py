@@ -23,7 +23,17 @@ __all__ = ["ABANDONED", "FileDamaged", "FileStore", "StorageAway", "StoredFile"]
 TEMPORARY = ("bundles", "chunks", "downloads", "exports", "identity", "staged")
 """Folders of files that backups leave out: each file can be requested again or becomes part of a lasting one. Most are
 needed for a day or so and hold personal data; `identity` says which storage this is."""
-LASTING = ("attendance", "certificates", "designs", "materials", "nominations", "recordings", "snapshots", "speakers")
+LASTING = (
+    "attendance",
+    "certificates",
+    "designs",
+    "materials",
+    "nominations",
+    "recordings",
+    "records",
+    "snapshots",
+    "speakers",
+)
 """Folders of files that rows refer to. The slice that writes to one answers `events.StoredFilesAsked` for it, or its
 files are reported as unused."""
 _KEY = "lms.files"

@@ -76,6 +76,7 @@ RESOURCES = (
         "Preview who has earned a certificate, ask for names, stop issuing, and download all in one file.",
         ("certificates/preview", "certificates/reminders", "certificates/bundles", "certificates/stop"),
     ),
+    Resource("Learning records", "Signed statements of what a person attended.", ("learning-records",)),
     Resource("Messages", "E-mails from the staff of a series to the people enrolled.", ("messages",)),
     Resource("Figures", "Sessions, participants, attendances and countries.", ("totals",)),
     Resource("Published reports", "Reports with frozen figures.", ("reports",)),
