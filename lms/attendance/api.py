@@ -52,17 +52,10 @@ bp = APIBlueprint("attendance_api", __name__, url_prefix="/api/v1")
 @bp.output(AttendanceRows)
 def list_attendance(lecture_id: int, page: dict[str, Any]) -> dict[str, Any]:
     """Lists the roster by name. During a live lecture it reflects presence up to the last heartbeat received."""
-    filters = RosterFilter(
-        q=(page["q"] or "").strip(),
-        outcome=page["outcome"],
-        country=page["country"],
-        source=page["source"],
-        organisation=page["organisation"],
-    )
-    rows = roster(
-        lecture_id, by=current_actor(), limit=page["limit"], cursor=page["cursor"], filters=filters, at=clock.now()
-    )
-    return envelope(rows, page["limit"], cursor_of)
+    limit, cursor, q = page.pop("limit"), page.pop("cursor"), page.pop("q")
+    filters = RosterFilter(q=(q or "").strip(), **page)
+    rows = roster(lecture_id, by=current_actor(), limit=limit, cursor=cursor, filters=filters, at=clock.now())
+    return envelope(rows, limit, cursor_of)
 
 
 @bp.patch("/lectures/<int:lecture_id>/attendance/<person_id>")

@@ -8,25 +8,24 @@ from lms.attendance.appeal_rules import NAME_LENGTH
 from lms.attendance.models.appeals import AppealState
 from lms.attendance.models.credits import Outcome
 from lms.attendance.models.evidence import Source
+from lms.attendance.queries.roster_query import RosterFilter
 from lms.core.text.i18n import _l
 from lms.core.text.typed_text import REASON_LENGTH
-from lms.web.api.api import AnswerSchema, Instant, NestedFields, PageQuery
+from lms.web.api.api import AnswerSchema, Instant, NestedFields, PageQuery, page_of
+from lms.web.api.inputs import with_fields_of
 
 SOURCES = [source.value for source in Source]
 OUTCOMES = [outcome.value for outcome in Outcome]
 _AWARE = {"invalid_awareness": _l("Enter a time with an offset, such as 2026-12-02T06:00:00Z.")}
 
 
+@with_fields_of(RosterFilter, omit={"is_invited"}, defaults=True)
 class RosterQuery(PageQuery):
     """Filters the roster. `q` searches names, organisations and e-mail addresses. `outcome` has no effect until the
     lecture has been held; `country` is the code of the country on the day of the lecture.
     """
 
     q = String(load_default=None, validate=Length(max=200))
-    outcome = Enum(Outcome, by_value=True, load_default=None)
-    country = String(load_default=None, validate=Length(max=8), metadata={"description": "Code of a country."})
-    source = Enum(Source, by_value=True, load_default=None)
-    organisation = String(load_default=None, validate=Length(max=200))
 
 
 class PersonOut(AnswerSchema):
@@ -73,11 +72,8 @@ class AttendanceRow(AnswerSchema):
     correction = Nested(CorrectionOut, allow_none=True)
 
 
-class AttendanceRows(AnswerSchema):
-    """A page of the roster."""
-
-    items = List(Nested(AttendanceRow))
-    next = String(allow_none=True)
+AttendanceRows = page_of(AttendanceRow, "AttendanceRows")
+"""A page of the roster."""
 
 
 class CorrectionIn(Schema):
@@ -121,11 +117,8 @@ class AppealOut(AnswerSchema):
     outcome = String(validate=OneOf(OUTCOMES), allow_none=True)
 
 
-class AppealsOut(AnswerSchema):
-    """A page of appeals."""
-
-    items = List(Nested(AppealOut))
-    next = String(allow_none=True)
+AppealsOut = page_of(AppealOut, "AppealsOut")
+"""A page of appeals."""
 
 
 class AppealsQuery(PageQuery):
@@ -161,11 +154,8 @@ class ClosingOut(AnswerSchema):
     reason = String(allow_none=True)
 
 
-class ClosingsOut(AnswerSchema):
-    """All closings of a lecture, latest first."""
-
-    items = List(Nested(ClosingOut))
-    next = String(allow_none=True)
+ClosingsOut = page_of(ClosingOut, "ClosingsOut")
+"""All closings of a lecture, latest first."""
 
 
 MOST = 20_000
@@ -173,14 +163,9 @@ MOST = 20_000
 STATES = ["previewed", "correcting", "stopped", "corrected", "undoing", "undo_stopped", "undone"]
 
 
+@with_fields_of(RosterFilter, omit={"is_invited"}, defaults=True, described=False)
 class RosterFilterIn(Schema):
     """Part of a roster, as in `GET …/attendance`."""
-
-    q = String(load_default="", validate=Length(max=200))
-    outcome = Enum(Outcome, by_value=True, load_default=None, allow_none=True)
-    country = String(load_default=None, allow_none=True, validate=Length(max=8))
-    source = Enum(Source, by_value=True, load_default=None, allow_none=True)
-    organisation = String(load_default=None, allow_none=True, validate=Length(max=200))
 
 
 class BatchIn(Schema):
@@ -252,8 +237,5 @@ class BatchOut(BatchSummary):
     left_out = List(Nested(BatchLeftOut))
 
 
-class BatchesOut(AnswerSchema):
-    """The corrections of several people in a lecture."""
-
-    items = List(Nested(BatchSummary))
-    next = String(allow_none=True)
+BatchesOut = page_of(BatchSummary, "BatchesOut")
+"""The corrections of several people in a lecture."""

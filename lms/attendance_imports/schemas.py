@@ -11,7 +11,7 @@ from marshmallow import ValidationError
 from lms.attendance.models.evidence import MatchMethod
 from lms.attendance_imports.readers.mapping import FIELDS
 from lms.core.text.i18n import _
-from lms.web.api.api import AnswerSchema, Instant, PageQuery
+from lms.web.api.api import AnswerSchema, Instant, PageQuery, page_of
 
 
 class Meanings(String):
@@ -83,11 +83,8 @@ class UnknownOut(AnswerSchema):
     decided_at = Instant(allow_none=True)
 
 
-class UnknownsOut(AnswerSchema):
-    """A page of unmatched attendees."""
-
-    items = List(Nested(UnknownOut))
-    next = String(allow_none=True)
+UnknownsOut = page_of(UnknownOut, "UnknownsOut")
+"""A page of unmatched attendees."""
 
 
 class DecisionIn(Schema):

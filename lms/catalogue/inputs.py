@@ -14,7 +14,7 @@ from lms.core.base.errors import Fault, Invalid
 from lms.core.text.i18n import _
 from lms.core.text.punctuation import listed
 from lms.core.text.translations import TextField, Translations, checked_translations, is_language, one_spelling
-from lms.core.text.typed_text import clean_line, clean_text, is_visible
+from lms.core.text.typed_text import clean_line, clean_text, is_visible, stated
 
 MAX_CAPACITY = 1_000_000
 MAX_MATERIALS = 50
@@ -25,6 +25,11 @@ SERIES_TEXTS = {"title": TextField(200, is_line=True), "description": TextField(
 LECTURE_TEXTS = {"title": TextField(200, is_line=True), "abstract": TextField(20_000)}
 """What of a series and of a lecture can be translated."""
 _SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+REPLAY_DAYS = (
+    "For how many days the replay counts, from the end of a lecture or, if its recording came later, from then on. "
+    "If 0, it does not count."
+)
+TEXT_LANGUAGE = "The language that the main texts are written in. If null, `language`."
 
 K = TypeVar("K", bound=StrEnum)
 
@@ -35,13 +40,17 @@ class PolicyInput:
 
     min_percent: int = 60
     min_lectures_percent: int = 60
-    replay_days: int = 28
+    replay_days: int = stated(28, REPLAY_DAYS)
     walk_ins: WalkIns = WalkIns.ENROL
     certificate: CertificateKind | None = CertificateKind.PARTICIPATION
-    min_lectures: int | None = None
-    min_minutes: int | None = None
-    deadline: date | None = None
-    confirmed_names: bool = False
+    min_lectures: int | None = stated(None, "Number of lectures needed. If null, `min_lectures_percent` applies.")
+    min_minutes: int | None = stated(None, "Minutes needed in total.")
+    deadline: date | None = stated(
+        None,
+        "Last day, in the reporting zone, on which a lecture that counts can start. Its replay, and reports of it that "
+        "arrive later, count too.",
+    )
+    confirmed_names: bool = stated(False, "Issue only to people who have confirmed their name.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,16 +64,18 @@ class SeriesInput:
     title: str
     description: str = ""
     language: str = "en"
-    text_language: str | None = None
+    text_language: str | None = stated(None, TEXT_LANGUAGE)
     translations: Translations = field(default_factory=dict)
     visibility: Visibility = Visibility.PUBLIC
     admission: Admission = Admission.OPEN
-    nominations_need_approval: bool = False
+    nominations_need_approval: bool = stated(
+        False, "An administrator approves nominations before nominees are invited."
+    )
     starts_on: date | None = None
     ends_on: date | None = None
     capacity: int | None = None
-    countries: tuple[str, ...] | None = None
-    instructors: tuple[str, ...] = ()
+    countries: tuple[str, ...] | None = stated(None, length=400)
+    instructors: tuple[str, ...] = stated((), length=100)
     policy: PolicyInput = field(default_factory=PolicyInput)
 
 
@@ -77,16 +88,16 @@ class LectureInput:
     """
 
     title: str
-    time_zone: str
-    starts_at: datetime | None = None
     abstract: str = ""
     state: LectureState = LectureState.SCHEDULED
+    starts_at: datetime | None = None
+    time_zone: str
     duration_minutes: int = 90
     language: str | None = None
-    text_language: str | None = None
+    text_language: str | None = stated(None, TEXT_LANGUAGE)
     translations: Translations = field(default_factory=dict)
-    interpretation: tuple[str, ...] = ()
-    instructors: tuple[str, ...] = ()
+    interpretation: tuple[str, ...] = stated((), length=40)
+    instructors: tuple[str, ...] = stated((), length=100)
     delivery: Delivery = Delivery.LINK
     join_url: str | None = None
     recording_url: str | None = None

@@ -16,21 +16,24 @@ from apiflask.fields import (
 from apiflask.validators import Length, Range
 
 from lms.catalogue.fair_hours import AudienceBasis
-from lms.catalogue.inputs import LECTURE_TEXTS, SERIES_TEXTS
-from lms.catalogue.models import Admission, CertificateKind, Delivery, LectureState, Visibility, WalkIns
+from lms.catalogue.inputs import (
+    LECTURE_TEXTS,
+    REPLAY_DAYS,
+    SERIES_TEXTS,
+    TEXT_LANGUAGE,
+    LectureInput,
+    PolicyInput,
+    SeriesInput,
+)
+from lms.catalogue.queries.series import SeriesFilter
 from lms.catalogue.rules import LONGEST_PAUSE
 from lms.core.text.i18n import _l
 from lms.core.text.translations import MOST
-from lms.web.api.api import AnswerSchema, Instant, PageQuery
+from lms.web.api.api import AnswerSchema, Instant, PageQuery, page_of
+from lms.web.api.inputs import with_fields_of
 from lms.web.pages.time import LocalTime, LocalTimeOut
 
-_REPLAY_DAYS = {
-    "description": "For how many days the replay counts, from the end of a lecture or, if its recording came later, "
-    "from then on. If 0, it does not count."
-}
-
-
-_TEXT_LANGUAGE = {"description": "The language that the main texts are written in. If null, `language`."}
+_TEXT_LANGUAGE = {"description": TEXT_LANGUAGE}
 _TRANSLATIONS = {
     "description": "Texts in other languages, by language code, such as `fr`. Readers see the text in their language "
     "if there is one, otherwise the main text. A change replaces all languages."
@@ -51,6 +54,10 @@ class LectureTexts(Schema):
     abstract = String(allow_none=True, validate=Length(max=LECTURE_TEXTS["abstract"].most))
 
 
+def _translations(texts: type[Schema]) -> Dict:
+    return Dict(keys=String(), values=Nested(texts), metadata=_TRANSLATIONS, validate=Length(max=MOST))
+
+
 class SeriesTextsOut(AnswerSchema):
     """The texts of a series in one language; null for what is not translated."""
 
@@ -65,53 +72,16 @@ class LectureTextsOut(AnswerSchema):
     abstract = String(allow_none=True, dump_default=None)
 
 
+@with_fields_of(PolicyInput)
 class PolicyIn(Schema):
     """What counts as attended, and what is certified."""
 
-    min_percent = Integer(strict=True)
-    min_lectures_percent = Integer(strict=True)
-    replay_days = Integer(strict=True, metadata=_REPLAY_DAYS)
-    walk_ins = Enum(WalkIns, by_value=True)
-    certificate = Enum(CertificateKind, by_value=True, allow_none=True)
-    min_lectures = Integer(
-        strict=True,
-        allow_none=True,
-        metadata={"description": "Number of lectures needed. If null, `min_lectures_percent` applies."},
-    )
-    min_minutes = Integer(strict=True, allow_none=True, metadata={"description": "Minutes needed in total."})
-    deadline = Date(
-        allow_none=True,
-        metadata={
-            "description": "Last day, in the reporting zone, on which a lecture that counts can start. Its "
-            "replay, and reports of it that arrive later, count too."
-        },
-    )
-    confirmed_names = Boolean(
-        truthy={True}, falsy={False}, metadata={"description": "Issue only to people who have confirmed their name."}
-    )
 
-
+@with_fields_of(SeriesInput)
 class SeriesIn(Schema):
     """A series as it is sent; a missing key takes its default, or stays as it is in a change."""
 
-    slug = String(required=True)
-    title = String(required=True)
-    description = String()
-    language = String()
-    text_language = String(allow_none=True, metadata=_TEXT_LANGUAGE)
-    translations = Dict(keys=String(), values=Nested(SeriesTexts), metadata=_TRANSLATIONS, validate=Length(max=MOST))
-    visibility = Enum(Visibility, by_value=True)
-    admission = Enum(Admission, by_value=True)
-    nominations_need_approval = Boolean(
-        truthy={True},
-        falsy={False},
-        metadata={"description": "An administrator approves nominations before nominees are invited."},
-    )
-    starts_on = Date(allow_none=True)
-    ends_on = Date(allow_none=True)
-    capacity = Integer(strict=True, allow_none=True)
-    countries = List(String(), allow_none=True, validate=Length(max=400))
-    instructors = List(String(), validate=Length(max=100))
+    translations = _translations(SeriesTexts)
     policy = Nested(PolicyIn)
 
 
@@ -120,7 +90,7 @@ class PolicyOut(AnswerSchema):
 
     min_percent = Integer()
     min_lectures_percent = Integer()
-    replay_days = Integer(metadata=_REPLAY_DAYS)
+    replay_days = Integer(metadata={"description": REPLAY_DAYS})
     walk_ins = String()
     certificate = String(allow_none=True)
     min_lectures = Integer(allow_none=True)
@@ -168,19 +138,14 @@ class SeriesOut(AnswerSchema):
     policy = Nested(PolicyOut)
 
 
-class SeriesPage(AnswerSchema):
-    """A page of series."""
-
-    items = List(Nested(SeriesOut))
-    next = String(allow_none=True)
+SeriesPage = page_of(SeriesOut, "SeriesPage")
+"""A page of series."""
 
 
+@with_fields_of(SeriesFilter, omit={"visibility", "cursor", "limit"}, defaults=True)
 class SeriesQuery(PageQuery):
     """Which series are listed."""
 
-    q = String(load_default="", validate=Length(max=200))
-    language = String(load_default=None, validate=Length(max=16))
-    admission = Enum(Admission, by_value=True, load_default=None)
     open = Boolean(load_default=None)
 
 
@@ -191,23 +156,12 @@ class MaterialIn(Schema):
     url = String(required=True)
 
 
+@with_fields_of(LectureInput)
 class LectureIn(Schema):
     """A lecture as it is sent; a missing key takes its default, or stays as it is in a change."""
 
-    title = String(required=True)
-    abstract = String()
-    state = Enum(LectureState, by_value=True)
-    starts_at = LocalTime(allow_none=True)
-    time_zone = String(required=True)
-    duration_minutes = Integer(strict=True)
     language = String()
-    text_language = String(allow_none=True, metadata=_TEXT_LANGUAGE)
-    translations = Dict(keys=String(), values=Nested(LectureTexts), metadata=_TRANSLATIONS, validate=Length(max=MOST))
-    interpretation = List(String(), validate=Length(max=40))
-    instructors = List(String(), validate=Length(max=100))
-    delivery = Enum(Delivery, by_value=True)
-    join_url = String(allow_none=True)
-    recording_url = String(allow_none=True)
+    translations = _translations(LectureTexts)
     materials = List(Nested(MaterialIn))
 
 
@@ -257,11 +211,8 @@ class LectureOut(AnswerSchema):
     reason = String(attribute="lecture.reason", allow_none=True)
 
 
-class LecturePage(AnswerSchema):
-    """A page of lectures."""
-
-    items = List(Nested(LectureOut))
-    next = String(allow_none=True)
+LecturePage = page_of(LectureOut, "LecturePage")
+"""A page of lectures."""
 
 
 _INSTANT = {"invalid_awareness": _l("Enter a time with an offset, such as 2026-12-02T06:00:00Z.")}

@@ -16,7 +16,7 @@ from lms.certificates.queries.certificates import ShownCertificate
 from lms.certificates.queries.earner_groups import EarnerGroup
 from lms.core.base.errors import NotFound
 from lms.core.storage import files
-from lms.web.api.api import AnswerSchema, Instant, PageQuery
+from lms.web.api.api import AnswerSchema, Instant, PageQuery, page_of
 from lms.web.request.identity import current_actor
 
 KINDS = [kind.value for kind in CertificateKind]
@@ -55,11 +55,8 @@ class CertificateSchema(AnswerSchema):
         return {name: value for name, value in answer.items() if name in names}
 
 
-class CertificateListSchema(AnswerSchema):
-    """A page of the certificates of a series."""
-
-    items = List(Nested(CertificateSchema))
-    next = String(allow_none=True)
+CertificateListSchema = page_of(CertificateSchema, "CertificateListSchema")
+"""A page of the certificates of a series."""
 
 
 class RecordSchema(AnswerSchema):

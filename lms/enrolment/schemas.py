@@ -10,29 +10,23 @@ from lms.core.text.i18n import find_translated
 from lms.core.text.typed_text import REASON_LENGTH
 from lms.enrolment.batch_actions import CHANGES
 from lms.enrolment.models import EnrolmentSource, EnrolmentStatus, SeatKind, SeatReason
+from lms.enrolment.queries.series import SeatFilter
 from lms.enrolment.quota_files import MOST_LINES, MOST_SEATS
-from lms.people.models import Gender, Sector
-from lms.web.api.api import AnswerSchema, Instant, PageQuery
+from lms.people.schemas import NamedPersonIn
+from lms.web.api.api import AnswerSchema, Instant, PageQuery, page_of
+from lms.web.api.inputs import with_fields_of
 
 MOST = 20_000
 """People that one call can list; a filter has no limit."""
 
 
-class EnrolmentIn(Schema):
+class EnrolmentIn(NamedPersonIn):
     """Whom to enrol: without `email` yourself.
 
     For a person you can see, `email` is enough. Administrators see everybody, focal points the people of their
     countries, instructors the people of their own series. Otherwise send `full_name` too.
     """
 
-    email = String()
-    full_name = String(allow_none=True)
-    native_name = String(allow_none=True)
-    country = String(allow_none=True)
-    sector = Enum(Sector, by_value=True, allow_none=True)
-    organisation = String(allow_none=True)
-    job_title = String(allow_none=True)
-    gender = Enum(Gender, by_value=True, allow_none=True)
     locale = String(metadata={"description": f"One of: {', '.join(find_translated())}."})
     time_zone = String(allow_none=True)
 
@@ -43,14 +37,10 @@ class StatusIn(Schema):
     status = Enum(EnrolmentStatus, by_value=True, required=True)
 
 
+@with_fields_of(SeatFilter, omit={"unanswered", "of_quota"}, defaults=True)
 class EnrolmentFilterIn(Schema):
     """Part of the enrolments of a series, as in `GET …/enrolments`."""
 
-    q = String(load_default="", validate=Length(max=200))
-    status = Enum(EnrolmentStatus, by_value=True, load_default=None, allow_none=True)
-    country = String(load_default=None, allow_none=True, validate=Length(max=8))
-    source = Enum(EnrolmentSource, by_value=True, load_default=None, allow_none=True)
-    organisation = String(load_default=None, allow_none=True, validate=Length(max=200))
     answer = String(load_default=None, allow_none=True, validate=OneOf(["none"]))
 
 
@@ -129,11 +119,8 @@ class EnrolmentChangeOut(EnrolmentChangeSummary):
     left_out = List(Nested(EnrolmentLeftOut))
 
 
-class EnrolmentChangesOut(AnswerSchema):
-    """The changes of several enrolments in a series."""
-
-    items = List(Nested(EnrolmentChangeSummary))
-    next = String(allow_none=True)
+EnrolmentChangesOut = page_of(EnrolmentChangeSummary, "EnrolmentChangesOut")
+"""The changes of several enrolments in a series."""
 
 
 class EnrolmentQuery(PageQuery):
@@ -176,11 +163,8 @@ class EnrolmentOut(AnswerSchema):
     registered_at = Instant(attribute="enrolment.registered_at")
 
 
-class EnrolmentPage(AnswerSchema):
-    """A page of places."""
-
-    items = List(Nested(EnrolmentOut))
-    next = String(allow_none=True)
+EnrolmentPage = page_of(EnrolmentOut, "EnrolmentPage")
+"""A page of places."""
 
 
 class QuotaIn(Schema):

@@ -17,14 +17,14 @@ from lms.materials.rules import plain_name
 from lms.nominations.models import DecidedState, Decision, NominationState, ProfileField
 from lms.nominations.queries.listing import get_nomination
 from lms.nominations.rules import MAX_REASON, may_nominate
-from lms.people.models import Gender, Sector
-from lms.web.api.api import AnswerSchema, ImportAnswerOut, Instant, PageQuery
+from lms.people.schemas import NamedPersonIn
+from lms.web.api.api import AnswerSchema, ImportAnswerOut, Instant, PageQuery, page_of
 
 MOST = 500
 """Nominations that one call decides on."""
 
 
-class NominationIn(Schema):
+class NominationIn(NamedPersonIn):
     """Whom to nominate. For a person of the country who is known already, `email` is enough.
 
     Administrators send `country`, the code of the country that nominates; focal points may, where they speak for
@@ -32,14 +32,6 @@ class NominationIn(Schema):
     `ask_to_confirm`: asks the person by e-mail where the profile says something else.
     """
 
-    email = String()
-    full_name = String(allow_none=True)
-    native_name = String(allow_none=True)
-    country = String(allow_none=True)
-    sector = Enum(Sector, by_value=True, allow_none=True)
-    organisation = String(allow_none=True)
-    job_title = String(allow_none=True)
-    gender = Enum(Gender, by_value=True, allow_none=True)
     language = String(allow_none=True, metadata={"description": f"One of: {', '.join(find_translated())}."})
     ask_to_confirm = Boolean(load_default=False)
 
@@ -78,11 +70,8 @@ class NominationOut(AnswerSchema):
     answered_at = Instant(allow_none=True)
 
 
-class NominationPage(AnswerSchema):
-    """A page of nominations."""
-
-    items = List(Nested(NominationOut))
-    next = String(allow_none=True)
+NominationPage = page_of(NominationOut, "NominationPage")
+"""A page of nominations."""
 
 
 class DifferenceOut(AnswerSchema):
@@ -112,11 +101,8 @@ class ProfileChangeOut(AnswerSchema):
     waits = Boolean(attribute="is_open")
 
 
-class ProfileChangesOut(AnswerSchema):
-    """The latest changes that a nominee was asked to confirm."""
-
-    items = List(Nested(ProfileChangeOut))
-    next = String(allow_none=True)
+ProfileChangesOut = page_of(ProfileChangeOut, "ProfileChangesOut")
+"""The latest changes that a nominee was asked to confirm."""
 
 
 class NominatedOut(ImportAnswerOut):
@@ -173,11 +159,8 @@ class DecisionOut(AnswerSchema):
     counts = Dict(keys=String(), values=Integer())
 
 
-class DecisionsOut(AnswerSchema):
-    """The latest decisions."""
-
-    items = List(Nested(DecisionOut))
-    next = String(allow_none=True)
+DecisionsOut = page_of(DecisionOut, "DecisionsOut")
+"""The latest decisions."""
 
 
 def letter_response(public_id: str, *, by: Actor) -> Response:

@@ -51,7 +51,6 @@ bp = APIBlueprint("people_api", __name__, url_prefix="/api/v1")
 @bp.doc(
     summary="Get a bearer token",
     responses={
-        400: "Not a JSON object",
         401: "The address or password is wrong, or the second factor's code is wrong or missing (`otp_required`)",
         403: "Staff without their second factor",
         429: "Too often",
@@ -90,10 +89,7 @@ def create_token(given: dict[str, Any]) -> ResponseReturnValue | dict[str, Any]:
 @allow(SIGNED_IN)
 @scope("people:read")
 @bp.output(PersonOut)
-@bp.doc(
-    summary="Read a person",
-    responses={401: "The token is missing or not valid", 404: "Does not exist, or you do not have access to it"},
-)
+@bp.doc(summary="Read a person")
 def get_person(public_id: str) -> Any:
     """Returns a person's profile, to that person and administrators."""
     return _shown(public_id)
@@ -104,15 +100,7 @@ def get_person(public_id: str) -> Any:
 @scope("people:write")
 @bp.input(PersonIn, arg_name="changes")
 @bp.output(PersonOut)
-@bp.doc(
-    summary="Change a person",
-    responses={
-        400: "Not a JSON object",
-        401: "The token is missing or not valid",
-        403: "You cannot change the history",
-        404: "Does not exist, or you do not have access to it",
-    },
-)
+@bp.doc(summary="Change a person", responses={403: "You cannot change the history"})
 def change_person(public_id: str, changes: dict[str, Any]) -> Any:
     """Changes the fields sent. A new country applies from `country_from` (administrators only; default: today)."""
     at = clock.now()
@@ -127,7 +115,7 @@ def change_person(public_id: str, changes: dict[str, Any]) -> Any:
 @bp.output(DuplicatesOut)
 @bp.doc(
     summary="List possible duplicates of a person",
-    responses={401: "The token is missing or not valid", 403: "You are not an administrator", 404: "Does not exist"},
+    responses={403: "You are not an administrator", 404: "Does not exist"},
 )
 def list_duplicates(public_id: str) -> dict[str, Any]:
     """Returns who may be the same person, with grade and reasons, without those marked as different."""
@@ -143,8 +131,6 @@ def list_duplicates(public_id: str) -> dict[str, Any]:
 @bp.doc(
     summary="Merge another person into this one",
     responses={
-        400: "Not a JSON object",
-        401: "The token is missing or not valid",
         403: "You are not an administrator",
         404: "Does not exist",
         409: "One was erased, or others were merged into the other person",
@@ -176,12 +162,7 @@ def merge_person(public_id: str, given: dict[str, Any]) -> Any:
 @bp.output(PersonOut)
 @bp.doc(
     summary="Undo a merge",
-    responses={
-        400: "Not a JSON object",
-        401: "The token is missing or not valid",
-        403: "You are not an administrator",
-        404: "Does not exist, or is not merged into this person",
-    },
+    responses={403: "You are not an administrator", 404: "Does not exist, or is not merged into this person"},
 )
 def undo_person_merge(public_id: str, given: dict[str, Any]) -> Any:
     """Makes two records again, each with what it had. Returns the other person. The API tokens of both end."""
@@ -199,13 +180,7 @@ def undo_person_merge(public_id: str, given: dict[str, Any]) -> Any:
 @bp.output(DifferentOut)
 @bp.doc(
     summary="Mark two people as different",
-    responses={
-        400: "Not a JSON object",
-        401: "The token is missing or not valid",
-        403: "You are not an administrator",
-        404: "Does not exist",
-        409: "They are merged",
-    },
+    responses={403: "You are not an administrator", 404: "Does not exist", 409: "They are merged"},
 )
 def mark_person_different(public_id: str, given: dict[str, Any]) -> dict[str, Any]:
     """Keeps that two people are different, so that they are not offered as duplicates again. Undo it with
@@ -219,15 +194,7 @@ def mark_person_different(public_id: str, given: dict[str, Any]) -> dict[str, An
 @scope("people:write")
 @bp.input(OtherPersonIn, arg_name="given")
 @bp.output(DifferentOut)
-@bp.doc(
-    summary="Compare two people again",
-    responses={
-        400: "Not a JSON object",
-        401: "The token is missing or not valid",
-        403: "You are not an administrator",
-        404: "Does not exist",
-    },
-)
+@bp.doc(summary="Compare two people again", responses={403: "You are not an administrator", 404: "Does not exist"})
 def unmark_person_different(public_id: str, given: dict[str, Any]) -> dict[str, Any]:
     """Takes back that two people are different: they are compared again."""
     unmark_different(public_id, given["other"], by=current_actor(), at=clock.now())

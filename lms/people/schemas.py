@@ -1,12 +1,13 @@
 """What the API takes and gives of people and tokens."""
 
 from apiflask import Schema
-from apiflask.fields import Boolean, Date, Integer, List, Nested, String
+from apiflask.fields import Boolean, Date, Enum, Integer, List, Nested, String
 from apiflask.validators import Length
 from marshmallow import ValidationError
 
 from lms.core.text.i18n import _, find_translated
 from lms.people.actions.merging import DETAILS
+from lms.people.models import Gender, Sector
 from lms.web.api.api import AnswerSchema, Instant
 from lms.web.request.guards import SCOPES
 
@@ -52,6 +53,19 @@ class PersonIn(Schema):
     gender = String(allow_none=True)
     locale = String(metadata={"description": f"One of: {', '.join(find_translated())}."})
     time_zone = String(allow_none=True)
+
+
+class NamedPersonIn(Schema):
+    """A person by e-mail address, with what is known of them."""
+
+    email = String()
+    full_name = String(allow_none=True)
+    native_name = String(allow_none=True)
+    country = String(allow_none=True)
+    sector = Enum(Sector, by_value=True, allow_none=True)
+    organisation = String(allow_none=True)
+    job_title = String(allow_none=True)
+    gender = Enum(Gender, by_value=True, allow_none=True)
 
 
 class MergeIn(Schema):

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from lms.core.base.errors import Forbidden, Invalid
 from lms.core.text.i18n import _
 from lms.core.text.punctuation import listed
+from lms.core.text.typed_text import stated
 from lms.people.models import Gender, Sector
 from lms.reports.periods import Period, days_of
 
@@ -122,14 +123,18 @@ class Slice:
 
     from_day: date | None = None
     to_day: date | None = None
-    series: str | None = None
-    country: str | None = None
-    region: str | None = None
+    series: str | None = stated(None, "Slug of a series.", length=(1, 80))
+    country: str | None = stated(None, "Code of a country.", length=(1, 8))
+    region: str | None = stated(None, "M49 code of any level, including all regions below it.", length=(1, 3))
     partner: bool | None = None
-    sector: str | None = None
-    gender: str | None = None
-    language: str | None = None
-    source: str | None = None
+    sector: str | None = stated(None, "Of the person at that time.", among=VALUES["sector"])
+    gender: str | None = stated(None, "Of the person at that time.", among=VALUES["gender"])
+    language: str | None = stated(
+        None, "Of the lecture, or of the series for registrations and certificates.", length=(1, 16)
+    )
+    source: str | None = stated(
+        None, "The way of attending. Registrations and certificates have none.", among=VALUES["source"]
+    )
 
     @property
     def parameters(self) -> dict[str, str]:

@@ -10,46 +10,25 @@ from lms.core.background.jobs import JobState
 from lms.core.text.i18n import find_translated
 from lms.reports.models import SnapshotVisibility
 from lms.reports.periods import Period, Rhythm
-from lms.reports.rules import DIMENSIONS, EXPORT_FORMATS, EXPORTS, FIGURES, VALUES
-from lms.web.api.api import AnswerSchema, Instant, Link
+from lms.reports.rules import DIMENSIONS, EXPORT_FORMATS, EXPORTS, FIGURES, Slice
+from lms.web.api.api import AnswerSchema, Instant, Link, page_of
+from lms.web.api.inputs import with_fields_of
 
 _KEY: dict[str, Any] = {
     "anyOf": [{"type": "string"}, {"type": "null"}, {"type": "array", "items": {"type": ["string", "null"]}}]
 }
 
 
+@with_fields_of(Slice, defaults=True)
 class TotalsQuery(Schema):
     """A slice of the figures and the dimensions to group it by."""
 
     from_day = Date(data_key="from", load_default=None, metadata={"description": "First day, in the reporting zone."})
     to_day = Date(data_key="to", load_default=None, metadata={"description": "Last day, included."})
-    series = String(load_default=None, validate=Length(1, 80), metadata={"description": "Slug of a series."})
-    country = String(load_default=None, validate=Length(1, 8), metadata={"description": "Code of a country."})
-    region = String(
-        load_default=None,
-        validate=Length(1, 3),
-        metadata={"description": "M49 code of any level, including all regions below it."},
-    )
     partner = String(
         load_default=None,
         validate=OneOf(["true", "false"]),
         metadata={"description": "Whether the country was a partner on the day of the lecture."},
-    )
-    sector = String(
-        load_default=None, validate=OneOf(VALUES["sector"]), metadata={"description": "Of the person at that time."}
-    )
-    gender = String(
-        load_default=None, validate=OneOf(VALUES["gender"]), metadata={"description": "Of the person at that time."}
-    )
-    language = String(
-        load_default=None,
-        validate=Length(1, 16),
-        metadata={"description": "Of the lecture, or of the series for registrations and certificates."},
-    )
-    source = String(
-        load_default=None,
-        validate=OneOf(VALUES["source"]),
-        metadata={"description": "The way of attending. Registrations and certificates have none."},
     )
     by = String(
         load_default="",
@@ -70,19 +49,13 @@ class Truth(Boolean):
         return value
 
 
+@with_fields_of(Slice, defaults=True, described=False)
 class SliceIn(Schema):
     """A slice, with the parameters of `GET /api/v1/totals`."""
 
     from_day = Date(data_key="from", load_default=None, allow_none=True)
     to_day = Date(data_key="to", load_default=None, allow_none=True)
-    series = String(load_default=None, allow_none=True, validate=Length(1, 80))
-    country = String(load_default=None, allow_none=True, validate=Length(1, 8))
-    region = String(load_default=None, allow_none=True, validate=Length(1, 3))
     partner = Truth(load_default=None, allow_none=True)
-    sector = String(load_default=None, allow_none=True, validate=OneOf(VALUES["sector"]))
-    gender = String(load_default=None, allow_none=True, validate=OneOf(VALUES["gender"]))
-    language = String(load_default=None, allow_none=True, validate=Length(1, 16))
-    source = String(load_default=None, allow_none=True, validate=OneOf(VALUES["source"]))
 
 
 class QuestionIn(SliceIn):
@@ -168,11 +141,8 @@ class SnapshotOut(AnswerSchema):
     reason = String(attribute="row.withdrawn_reason", allow_none=True)
 
 
-class SnapshotsOut(AnswerSchema):
-    """A page of published reports, newest first."""
-
-    items = List(Nested(SnapshotOut))
-    next = String(allow_none=True)
+SnapshotsOut = page_of(SnapshotOut, "SnapshotsOut")
+"""A page of published reports, newest first."""
 
 
 class ChangeOut(AnswerSchema):
@@ -280,11 +250,8 @@ class SavedWithSendings(SavedOut):
     sendings = List(Nested(SendingOut))
 
 
-class SavedListOut(AnswerSchema):
-    """The caller's saved reports, by name."""
-
-    items = List(Nested(SavedOut))
-    next = String(allow_none=True)
+SavedListOut = page_of(SavedOut, "SavedListOut")
+"""The caller's saved reports, by name."""
 
 
 class ExportIn(SliceIn):
@@ -321,8 +288,5 @@ class FetchIn(Schema):
     """An empty object, or no body."""
 
 
-class ExportsOut(AnswerSchema):
-    """A page of the caller's exports, newest first."""
-
-    items = List(Nested(ExportOut))
-    next = String(allow_none=True)
+ExportsOut = page_of(ExportOut, "ExportsOut")
+"""A page of the caller's exports, newest first."""

@@ -7,7 +7,7 @@ from apiflask.validators import Length, OneOf, Range
 from lms.attendance.models.groups import Entered
 from lms.core.text.typed_text import REASON_LENGTH
 from lms.viewing_groups.rules import MOST_EXPECTED, MOST_PASTED
-from lms.web.api.api import AnswerSchema, Instant, RejectedOut
+from lms.web.api.api import AnswerSchema, Instant, RejectedOut, page_of
 from lms.web.pages.time import LocalTime
 
 
@@ -49,11 +49,8 @@ class GroupOut(AnswerSchema):
     signature = Nested(SignatureOut, allow_none=True)
 
 
-class GroupsOut(AnswerSchema):
-    """The groups of a lecture that the caller can see."""
-
-    items = List(Nested(GroupOut))
-    next = String(allow_none=True)
+GroupsOut = page_of(GroupOut, "GroupsOut")
+"""The groups of a lecture that the caller can see."""
 
 
 class ListedOut(AnswerSchema):

@@ -46,6 +46,7 @@ def test_every_file_that_a_document_names_exists(document: Path) -> None:
 def test_contributing_links_to_every_page_for_contributors() -> None:
     assert {page.stem for page in PAGES} == {
         "batch",
+        "call",
         "figure",
         "format",
         "language",

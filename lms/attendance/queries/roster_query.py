@@ -49,6 +49,7 @@ from lms.core.database.bulk import among
 from lms.core.database.cache_versions import kept_until_changed
 from lms.core.database.session import db, read, read_column, read_value
 from lms.core.text.i18n import name_key
+from lms.core.text.typed_text import stated
 from lms.core.time import clock
 from lms.enrolment.membership import expected_at, invited_at
 from lms.enrolment.queries.rows import country_on
@@ -74,11 +75,11 @@ class RosterFilter:
     invited (`only_invited`) or leaves them out; null: neither.
     """
 
-    q: str = ""
+    q: str = stated("", length=200)
     outcome: Outcome | None = None
-    country: str | None = None
+    country: str | None = stated(None, "Code of a country.", length=8)
     source: Source | None = None
-    organisation: str | None = None
+    organisation: str | None = stated(None, length=200)
     is_invited: bool | None = None
 
     @property

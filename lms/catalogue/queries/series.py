@@ -17,6 +17,7 @@ from lms.catalogue.visibility import visible as _visible
 from lms.core.base.errors import NotFound
 from lms.core.base.roles import Actor
 from lms.core.database.session import db, read, read_column
+from lms.core.text.typed_text import stated
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,8 +28,8 @@ class SeriesFilter:
     seen; lists run from the newest to the oldest.
     """
 
-    q: str = ""
-    language: str | None = None
+    q: str = stated("", length=200)
+    language: str | None = stated(None, length=16)
     admission: Admission | None = None
     visibility: Visibility | None = None
     open: bool | None = None

@@ -6,6 +6,9 @@ Codes and numbers are in Crockford's base32, with its tolerance for typing error
 import re
 import secrets
 import unicodedata
+from collections.abc import Collection
+from dataclasses import field
+from typing import Any
 
 from lms.core.base.errors import Invalid
 from lms.core.text.i18n import _
@@ -18,6 +21,20 @@ _EMOJI_STYLE = "\ufe0f"
 _BLANKS = frozenset("\u00ad\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\ufe0e\ufe0f")
 _GONE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _LINES = str.maketrans(dict.fromkeys("\r\x85\u2028\u2029", "\n") | dict.fromkeys("\t\x0b\x0c", " "))
+
+
+def stated(
+    default: Any,
+    description: str = "",
+    *,
+    length: int | tuple[int, int] | None = None,
+    among: Collection[str] | None = None,
+) -> Any:
+    """A field of an input dataclass, with what the API says and checks of it (`lms/web/api/inputs.py`).
+
+    `length`: how long a text or list is at most, or (least, most). `among`: the values that it may have.
+    """
+    return field(default=default, metadata={"description": description, "length": length, "among": among})
 
 
 def clean_line(text: str | None) -> str:

@@ -60,7 +60,7 @@ def one_country(code: str) -> Any:
 @scope("countries:write")
 @bp.input(CountryIn, arg_name="given")
 @bp.output(CountryOut, status_code=201)
-@bp.doc(summary="Add a country", responses={400: "Not a JSON object", 403: "You are not an administrator"})
+@bp.doc(summary="Add a country", responses={403: "You are not an administrator"})
 def create_country(given: dict[str, Any]) -> Any:
     """Adds a country with a code of the organiser's own."""
     made = add_country(given["code"], given["names"], region=given["region"], by=current_actor(), at=clock.now())
@@ -74,12 +74,7 @@ def create_country(given: dict[str, Any]) -> Any:
 @bp.output(CountryOut)
 @bp.doc(
     summary="Change a country",
-    responses={
-        400: "Not a JSON object",
-        403: "You are not an administrator",
-        404: "Does not exist",
-        409: "It was merged into another country",
-    },
+    responses={403: "You are not an administrator", 404: "Does not exist", 409: "It was merged into another country"},
 )
 def change_listed_country(code: str, changes: dict[str, Any]) -> Any:
     """Changes the fields sent, all or nothing. What was counted keeps its country."""
@@ -111,12 +106,7 @@ def look_at_country_merge(code: str, query: dict[str, Any]) -> Any:
 @bp.output(CountryMergeOut)
 @bp.doc(
     summary="Merge another country into this one",
-    responses={
-        400: "Not a JSON object",
-        403: "You are not an administrator",
-        404: "Does not exist",
-        409: "They cannot be merged",
-    },
+    responses={403: "You are not an administrator", 404: "Does not exist", 409: "They cannot be merged"},
 )
 def merge_country(code: str, given: dict[str, Any]) -> Any:
     """Makes two countries of the list one, also in the figures of earlier years. The same merge again changes nothing.
@@ -133,11 +123,7 @@ def merge_country(code: str, given: dict[str, Any]) -> Any:
 @bp.output(CountryOut)
 @bp.doc(
     summary="Undo a merge of countries",
-    responses={
-        400: "Not a JSON object",
-        403: "You are not an administrator",
-        404: "Does not exist, or is not merged into this country",
-    },
+    responses={403: "You are not an administrator", 404: "Does not exist, or is not merged into this country"},
 )
 def undo_merge_of_countries(code: str, given: dict[str, Any]) -> Any:
     """Makes them two countries again, each with what it had. Returns the other country."""

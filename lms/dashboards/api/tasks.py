@@ -78,11 +78,7 @@ def retry_job(job_id: str, body: dict[str, str]) -> dict[str, Any]:  # noqa: ARG
 @allow(SIGNED_IN)
 @scope("people:read")
 @bp.output(MailChoicesOut)
-@bp.doc(
-    tags=["People"],
-    summary="Read which mails a person gets",
-    responses={401: "The token is missing or not valid", 404: "Does not exist, or you do not have access to it"},
-)
+@bp.doc(tags=["People"], summary="Read which mails a person gets")
 def get_mail_choices(public_id: str) -> dict[str, Any]:
     """Returns which kinds of e-mail a person gets, to that person and administrators."""
     return _mail_choices(public_id)
@@ -101,15 +97,7 @@ def _mail_choices(public_id: str) -> dict[str, Any]:
 @scope("people:write")
 @bp.input(MailChoicesIn, arg_name="given")
 @bp.output(MailChoicesOut)
-@bp.doc(
-    tags=["People"],
-    summary="Choose which mails a person gets",
-    responses={
-        400: "Not a JSON object",
-        401: "The token is missing or not valid",
-        404: "Does not exist, or you do not have access to it",
-    },
-)
+@bp.doc(tags=["People"], summary="Choose which mails a person gets")
 def choose_mail(public_id: str, given: dict[str, Any]) -> dict[str, Any]:
     """Changes the kinds sent, for all series or for one in which the person has or had a place."""
     by, at = current_actor(), clock.now()

@@ -17,6 +17,7 @@ from lms.core.database import cache_versions
 from lms.core.database.cache_versions import kept_until_changed
 from lms.core.database.session import db, read, read_column, read_value
 from lms.core.text.i18n import name_key
+from lms.core.text.typed_text import stated
 from lms.enrolment import rules
 from lms.enrolment.models import CountryQuota, Enrolment, EnrolmentSource, EnrolmentStatus, SeatKind
 from lms.enrolment.queries.rows import SPEAKS, country_on, day_of, find_enrolment, speaking
@@ -102,11 +103,11 @@ class SeatFilter:
     """Which places of a series are asked for. `country` is a code, of today; who sees only the names that are shared
     finds people by country only among these."""
 
-    q: str = ""
+    q: str = stated("", length=200)
     status: EnrolmentStatus | None = None
-    country: str | None = None
+    country: str | None = stated(None, length=8)
     source: EnrolmentSource | None = None
-    organisation: str | None = None
+    organisation: str | None = stated(None, length=200)
     unanswered: bool = False
     """Only who was enrolled by somebody else and has not accepted yet."""
     of_quota: bool = False

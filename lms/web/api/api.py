@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from apiflask import Schema
 from apiflask.exceptions import HTTPError
@@ -80,6 +80,12 @@ class PageQuery(Schema):
 
 class Nothing(Schema):
     """No keys at all."""
+
+
+def page_of(item: type[Schema], name: str) -> type[Schema]:
+    """The schema of a page of a list: `{items, next}`."""
+    fields: dict[str, Field[Any]] = {"items": List(Nested(item)), "next": String(allow_none=True)}
+    return cast(type[Schema], AnswerSchema.from_dict(fields, name=name))
 
 
 class RejectedOut(AnswerSchema):
