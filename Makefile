@@ -25,6 +25,10 @@ demo: $(VENV)/.runtime catalogues ## builds the demonstration programme and serv
 	@$(RUN) static/fonts.py
 	@$(RUN) -m lms demo --port $(PORT) $(if $(PEOPLE),--people $(PEOPLE)) $(if $(KEEP),--keep) --beside "$(MAKE) assets" --afterwards "$(MAKE) -k video fonts"
 
+.PHONY: serve
+serve: $(VENV)/.build assets ## serves the checkout and takes in each change of a file (PORT=8000, PEOPLE=2000, EMPTY=1, LMS_DATA)
+	@$(RUN) tools/serve.py --port $(PORT) $(if $(PEOPLE),--people $(PEOPLE)) $(if $(EMPTY),--empty)
+
 .PHONY: test
 test: needs-tests $(VENV)/.dev $(VENV)/.video assets fonts fonts-tests validators ## prepares everything and runs all tests but the long ones
 	@$(MAKE) check-style
