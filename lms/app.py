@@ -72,7 +72,7 @@ SLICES = (
     "dashboards",
     "operations",
 )
-"""In the order of the tower, lowest first: handlers answer an event in this order."""
+"""Slices, lowest first: handlers answer an event in this order."""
 START_THRESHOLD = 50_000
 """The threshold of garbage collection while the `lms` command starts, as set in `lms.__main__`."""
 

@@ -20,7 +20,7 @@ BEATS_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
-class Door:
+class MeasuredRoute:
     """One kind of request as it travels, how many of it are sent a round, and how many at once."""
 
     name: str
@@ -29,24 +29,24 @@ class Door:
     at_once: int = AT_ONCE
 
 
-def routes(bench: Bench) -> list[Door]:
+def routes(bench: Bench) -> list[MeasuredRoute]:
     """The requests that are measured, each as who sends it most."""
     named = bench.places
     trainee, instructor, admin = (bench.sign_in(who) for who in ("trainee", "instructor", "admin"))
     lecture, series = f"/lectures/{named.held}", f"/series/{named.series}"
     pages = [
-        Door("home", [get("/")], 400),
-        Door("series", [get(series)], 400),
-        Door("series, trainee", [get(series, trainee)], 80),
-        Door("lecture", [get(lecture)], 400),
-        Door("lecture, trainee", [get(lecture, trainee)], 80),
-        Door("/me", [get("/me", trainee)], 80),
-        Door("/teach", [get("/teach", instructor)], 80),
-        Door("roster", [get(f"{lecture}/roster", admin)], 80),
-        Door("/api/v1/totals, public", [get("/api/v1/totals")], 200),
-        Door("/api/v1/totals, exact", [get("/api/v1/totals", bench.token("admin"))], 40),
+        MeasuredRoute("home", [get("/")], 400),
+        MeasuredRoute("series", [get(series)], 400),
+        MeasuredRoute("series, trainee", [get(series, trainee)], 80),
+        MeasuredRoute("lecture", [get(lecture)], 400),
+        MeasuredRoute("lecture, trainee", [get(lecture, trainee)], 80),
+        MeasuredRoute("/me", [get("/me", trainee)], 80),
+        MeasuredRoute("/teach", [get("/teach", instructor)], 80),
+        MeasuredRoute("roster", [get(f"{lecture}/roster", admin)], 80),
+        MeasuredRoute("/api/v1/totals, public", [get("/api/v1/totals")], 200),
+        MeasuredRoute("/api/v1/totals, exact", [get("/api/v1/totals", bench.token("admin"))], 40),
     ]
-    return [*pages, Door("heartbeat", _beats(bench, bench.of(2000, 20)), 2000, BEATS_AT_ONCE)]
+    return [*pages, MeasuredRoute("heartbeat", _beats(bench, bench.of(2000, 20)), 2000, BEATS_AT_ONCE)]
 
 
 def _beats(bench: Bench, count: int) -> list[bytes]:
@@ -62,23 +62,23 @@ def _beats(bench: Bench, count: int) -> list[bytes]:
 
 @topic("requests")
 def requests(bench: Bench) -> Iterator[Row]:
-    """Each round asks for the empty page beside each door, so that whatever slows one slows the other."""
+    """Each round asks for the empty page beside each route, so that whatever slows one slows the other."""
     measured = routes(bench)
     nothing = [get("/")] * bench.of(1000, 10)
-    for door in measured[:-1]:  # what is read and compiled once a process
-        bench.site.cost(door.requests * bench.of(8, 1))
+    for route in measured[:-1]:  # what is read and compiled once a process
+        bench.site.cost(route.requests * bench.of(8, 1))
     bench.empty.cost(nothing)
-    costs: dict[str, list[tuple[Cost, Cost]]] = {door.name: [] for door in measured}
+    costs: dict[str, list[tuple[Cost, Cost]]] = {route.name: [] for route in measured}
     for turn in range(bench.of(ROUNDS, 1)):
-        for door in measured:
-            count = bench.of(door.count, 4)
-            sent = door.requests * count if len(door.requests) == 1 else door.requests[turn::ROUNDS]
-            bare = bench.empty.cost(nothing, connections=door.at_once)
-            costs[door.name].append((bench.site.cost(sent, connections=door.at_once), bare))
-    for door in measured:
-        taken = costs[door.name]
+        for route in measured:
+            count = bench.of(route.count, 4)
+            sent = route.requests * count if len(route.requests) == 1 else route.requests[turn::ROUNDS]
+            bare = bench.empty.cost(nothing, connections=route.at_once)
+            costs[route.name].append((bench.site.cost(sent, connections=route.at_once), bare))
+    for route in measured:
+        taken = costs[route.name]
         yield Row(
-            door.name,
+            route.name,
             median(cost.cpu_ms for cost, _bare in taken),
             "CPU ms",
             baseline=median(bare.cpu_ms for _cost, bare in taken),

@@ -1,4 +1,4 @@
-"""What the worker does for the desks: digests."""
+"""Recurring tasks of the dashboards: digests."""
 
 from lms.core.background.recurring import recurring
 from lms.dashboards.digests import post_due_digests

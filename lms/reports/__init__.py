@@ -1,1 +1,1 @@
-"""Read-outs: totals, exports, the public impact page."""
+"""Reports: totals, exports, the public impact page."""

@@ -1,4 +1,4 @@
-"""Read-outs that are kept: public figures, reports frozen as they were published, opening balances, saved questions."""
+"""Reports that are kept: public figures, reports frozen as they were published, opening balances, saved questions."""
 
 from datetime import date, datetime
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""Doors that belong to no slice: language and zone of an anonymous reader, health."""
+"""Routes that belong to no slice: language and zone of an anonymous reader, health."""
 
 import json
 from datetime import timedelta

@@ -361,7 +361,7 @@ def test_text_of_200_percent_keeps_within_a_desk(
     assert {path: width for path, width in wide.items() if width > 1280} == {}
 
 
-READ_OUTS = (
+REPORT_DOCUMENTS = (
     "/reports",
     "/reports/{snapshot}",
     "/admin/reports?rows=country&columns=year&figure=participants",
@@ -376,7 +376,7 @@ READ_OUTS = (
 
 
 @pytest.mark.long
-def test_axe_finds_nothing_wrong_with_read_outs(served: Served, wide_layout: Browser) -> None:
+def test_axe_finds_nothing_wrong_with_report_documents(served: Served, wide_layout: Browser) -> None:
     world, place = served.world, served.world.places["mine"]
     cookie = world.clients["administrator"].get_cookie("session")
     assert cookie is not None
@@ -385,7 +385,7 @@ def test_axe_finds_nothing_wrong_with_read_outs(served: Served, wide_layout: Bro
         context = wide_layout.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
         context.add_cookies([{"name": "session", "value": cookie.value, "url": served.address}])
         page = context.new_page()
-        for path in READ_OUTS:
+        for path in REPORT_DOCUMENTS:
             address = path.format(
                 snapshot=place.snapshot, saved=world.saved["mine"]["administrator"], opening=place.opening_set,
                 row=place.opening_row, held=place.lectures["held"],

@@ -16,7 +16,7 @@ from lms.core.time import clock
 from lms.operations.checks.model import CheckContext, Level
 from lms.operations.checks.service import check_fonts
 from lms.reports.documents import paper
-from lms.reports.documents.model import Column, ReadOut, Section, Table
+from lms.reports.documents.model import Column, ReportDocument, Section, Table
 from lms.reports.documents.paper import pdf_of
 from tests.factories import Make
 from tests.paper import text_of
@@ -36,7 +36,7 @@ def languages(element: Any) -> Iterator[tuple[str, str]]:
 def test_a_report_marks_titles_of_another_language(app: APIFlask) -> None:
     table = Table((Column("Series", "text"), Column("Attended")), ((SERIES, 3), ("Trade", 4)))
     section = Section("series", "By series", table=table)
-    report = ReadOut(
+    report = ReportDocument(
         name="lecture", over="Lecture", title=SERIES, lede="Lede", as_at=datetime(2026, 11, 27, tzinfo=UTC),
         figures=(), sections=(section,), filters=(),
     )  # fmt: skip

@@ -9,7 +9,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def now() -> datetime:
-    """This moment, aware, in UTC. Doors ask it once and pass it on as `at`."""
+    """This moment, aware, in UTC. Routes ask it once and pass it on as `at`."""
     return datetime.now(UTC)
 
 

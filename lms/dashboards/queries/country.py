@@ -28,7 +28,7 @@ class OpenSeries:
 
 
 @dataclass(frozen=True)
-class CountryDesk:
+class CountryDashboard:
     """The dashboard of a focal point. `people` is one page, `more` says whether another follows; `places` by series."""
 
     country: Country
@@ -39,13 +39,15 @@ class CountryDesk:
     more: bool
 
 
-def get_country_desk(code: str | None, *, q: str | None, cursor: int | None, by: Actor, at: datetime) -> CountryDesk:
+def get_country_dashboard(
+    code: str | None, *, q: str | None, cursor: int | None, by: Actor, at: datetime
+) -> CountryDashboard:
     """Returns the dashboard for one of the actor's countries. Default: the first by code. NotFound for others."""
     countries = own_countries(by)
     country = own_country(countries, code)
     standing, places = country_standing([country.id], by=by, at=at)
     people = list_country_people([country.id], by=by, limit=PAGE, cursor=cursor, q=q, at=at)
-    return CountryDesk(
+    return CountryDashboard(
         country=country,
         countries=countries,
         totals=standing,

@@ -56,7 +56,7 @@ class SeriesOfPerson:
 
 
 @dataclass(frozen=True)
-class PersonDesk:
+class PersonDashboard:
     """All that the page shows. `choices`: the series that they can be enrolled in; `possible`: possible duplicates."""
 
     profile: Profile
@@ -90,7 +90,7 @@ class PersonDesk:
         return sum(one.outcome is Outcome.ATTENDED for one in self.attendance)
 
 
-def get_person_desk(public_id: str, *, by: Actor, at: datetime) -> PersonDesk:
+def get_person_dashboard(public_id: str, *, by: Actor, at: datetime) -> PersonDashboard:
     """A person with all that concerns them. For administrators, else NotFound."""
     profile = profile_of(public_id, day=day_of(at), by=by)
     person_id = profile.person.id
@@ -102,7 +102,7 @@ def get_person_desk(public_id: str, *, by: Actor, at: datetime) -> PersonDesk:
     series_list = [SeriesOfPerson(one, latest.get(one.series.slug), _near(one)) for one in own_series]
     joined = {one.series.id for one in own_series if one.enrolment.status in _IN}
     listed = list_series(SeriesFilter(open=True, limit=CHOICES), by=by)
-    return PersonDesk(
+    return PersonDashboard(
         profile=profile,
         account=account_of(person_id, by=by),
         grants=[(grant, country) for grant, country in list_grants(person_id, by=by) if grant.revoked_at is None],

@@ -43,7 +43,7 @@ def with_attendance(taught: Sequence[TaughtLecture], *, by: Actor) -> list[Taugh
     return _counted([(row.lecture, row.series) for row in taught], by=by)
 
 
-def list_desk_lectures(*, by: Actor, at: datetime, limit: int = 20) -> list[TaughtLecture]:
+def list_lectures_today(*, by: Actor, at: datetime, limit: int = 20) -> list[TaughtLecture]:
     """Returns, for administrators, all lectures that are live or should start within a day, earliest first."""
     if not by.is_administrator:
         raise Forbidden

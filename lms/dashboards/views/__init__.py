@@ -1,1 +1,1 @@
-"""The desks' pages: what reads across slices."""
+"""Pages that combine several slices."""

@@ -1,4 +1,4 @@
-"""The administrators' desk, and the page of a long task."""
+"""The administrators' dashboard, and the page of a long task."""
 
 from collections.abc import Iterable, Sequence
 

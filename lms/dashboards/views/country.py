@@ -13,7 +13,7 @@ from lms.core.base.lists import ListRequest
 from lms.core.base.roles import Role
 from lms.core.text.i18n import _, _n
 from lms.core.time import clock
-from lms.dashboards.queries.country import CountryDesk, get_country_desk, list_open_series
+from lms.dashboards.queries.country import CountryDashboard, get_country_dashboard, list_open_series
 from lms.dashboards.texts import translated
 from lms.dashboards.views.blueprint import bp
 from lms.dashboards.work import TodoRow, TodoStep, titles_in_words
@@ -48,25 +48,25 @@ def country() -> ResponseReturnValue:
     """Shows a focal point what there is to do, and the people, places and totals of their country."""
     by, at = current_actor(), clock.now()
     q, cursor = request.args.get("q", "").strip()[:100], integer_cursor(request.args.get("after"))
-    desk = get_country_desk(request.args.get("country"), q=q or None, cursor=cursor, by=by, at=at)
+    dashboard = get_country_dashboard(request.args.get("country"), q=q or None, cursor=cursor, by=by, at=at)
     seeks = bool(q) or cursor is not None  # a search for a person need not wait for the figures
-    open_series = list_open_series(desk.country, desk.places, by=by)
+    open_series = list_open_series(dashboard.country, dashboard.places, by=by)
     return render_template(
         "dashboards/country.html",
-        desk=desk,
+        dashboard=dashboard,
         q=q,
         at=at,
         open_series=[row for row in open_series if row.series.admission is not Admission.NOMINATION],
-        **({} if seeks else _work(desk)),
+        **({} if seeks else _work(dashboard)),
     )
 
 
-def _work(desk: CountryDesk) -> dict[str, Any]:
+def _work(dashboard: CountryDashboard) -> dict[str, Any]:
     """What a search for a person leaves out: what there is to do, the latest rows of each list, and the figures."""
-    by, at, code = current_actor(), clock.now(), desk.country.code
-    nominated = list_series_to_nominate(desk.country.id, by=by, at=at)
-    behind, behind_count = list_behind(desk.country.id, ListRequest(size=SOME), by=by, at=at)
-    groups = list_country_groups(desk.country.id, by=by, at=at)
+    by, at, code = current_actor(), clock.now(), dashboard.country.code
+    nominated = list_series_to_nominate(dashboard.country.id, by=by, at=at)
+    behind, behind_count = list_behind(dashboard.country.id, ListRequest(size=SOME), by=by, at=at)
+    groups = list_country_groups(dashboard.country.id, by=by, at=at)
     latest = ListRequest(sort="nominated", descending=True, size=LATEST)
     main = find_series_with_work(nominated)
     return {
@@ -83,7 +83,7 @@ def _work(desk: CountryDesk) -> dict[str, Any]:
         "behind": behind,
         "behind_count": behind_count,
         "groups": groups,
-        "to_watch": list_lectures_to_watch(desk.country, by=by, at=at),
+        "to_watch": list_lectures_to_watch(dashboard.country, by=by, at=at),
         "report_of": count(Slice(country=code), by=by, at=at),
     }
 

@@ -12,7 +12,7 @@ from lms.core.base.lists import rows_shown
 from lms.core.base.roles import Role
 from lms.core.text.i18n import _
 from lms.core.time import clock
-from lms.dashboards.queries.person import get_person_desk
+from lms.dashboards.queries.person import get_person_dashboard
 from lms.dashboards.route import mini_stops
 from lms.dashboards.texts import translation
 from lms.dashboards.views.blueprint import bp
@@ -33,21 +33,21 @@ SHOWN = 3
 def person(public_id: str) -> ResponseReturnValue:
     """Shows a person: why there is no certificate, series, attendance, mail, sign-ins and activity."""
     by, at = current_actor(), clock.now()
-    desk = get_person_desk(public_id, by=by, at=at)
+    dashboard = get_person_dashboard(public_id, by=by, at=at)
     return render_template(
         "dashboards/person.html",
-        desk=desk,
-        person=desk.profile.person,
+        dashboard=dashboard,
+        person=dashboard.profile.person,
         stops={
             one.own_series.series.id: mini_stops(
                 one.own_series.lectures,
                 at=at,
                 attendances=one.own_series.attendance if one.own_series.is_in or one.own_series.attendance else None,
             )
-            for one in desk.series
+            for one in dashboard.series
         },
         first=_all if "all" in request.args else _first,
-        began={one.lecture_id: clock.from_ms(one.start_ms) for one in desk.attendance},
+        began={one.lecture_id: clock.from_ms(one.start_ms) for one in dashboard.attendance},
     )
 
 

@@ -20,7 +20,7 @@ from lms.core.text.i18n import _
 from lms.core.text.punctuation import listed
 from lms.core.time import clock
 from lms.dashboards import rules
-from lms.dashboards.queries.teaching import TaughtLecture, list_desk_lectures, list_given, with_attendance
+from lms.dashboards.queries.teaching import TaughtLecture, list_given, list_lectures_today, with_attendance
 from lms.dashboards.queries.waiting import count_waiting, list_unmatched
 from lms.dashboards.rules import LecturePart
 from lms.dashboards.texts import translated
@@ -97,14 +97,14 @@ def teach() -> ResponseReturnValue:
     taught, given = list_given(by.person_id, by=by)
     day = TeachingDay(sorted(taught, key=lambda row: rules.next_first(row.lecture, at)), by, at)
     appeals = list_lectures_with_appeals(by=by)
-    others = list_desk_lectures(by=by, at=at) if not taught and by.is_administrator else []
+    others = list_lectures_today(by=by, at=at) if not taught and by.is_administrator else []
     return render_template(
         "dashboards/teach.html",
         day=day,
         preparation=_prepare(day),
         todo=_todo(day, appeals),
         live_by_others=[_live_row(row, day) for row in day.live_by_others],
-        others=[_late_row(row) if rules.is_late(row.lecture, at) else _desk_row(row) for row in others],
+        others=[_late_row(row) if rules.is_late(row.lecture, at) else _lecture_row(row) for row in others],
         given=given,
         viewers={row.lecture.id: count_viewers(row.lecture.id, at) for row in day.live},
         **_table(day, {row.lecture_id: row.count for row in appeals}),
@@ -220,7 +220,7 @@ def _live_row(row: TaughtLecture, day: TeachingDay) -> TodoRow:
     )
 
 
-def _desk_row(row: TaughtLecture) -> TodoRow:
+def _lecture_row(row: TaughtLecture) -> TodoRow:
     """A lecture that is live or starts within a day, for administrators."""
     lecture = row.lecture
     is_live = lecture.state is LectureState.LIVE

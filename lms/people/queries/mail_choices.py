@@ -59,8 +59,8 @@ _USED = frozenset(KIND_OF.values())
 
 def offered_to(roles: Collection[Role]) -> tuple[MailKind, ...]:
     """The kinds of mail that somebody with these roles can choose."""
-    has_desk = Role.INSTRUCTOR in roles or Role.FOCAL_POINT in roles
-    return tuple(kind for kind in DECLINABLE if kind in _USED and (kind is not MailKind.DIGEST or has_desk))
+    has_dashboard = Role.INSTRUCTOR in roles or Role.FOCAL_POINT in roles
+    return tuple(kind for kind in DECLINABLE if kind in _USED and (kind is not MailKind.DIGEST or has_dashboard))
 
 
 @dataclass(frozen=True)

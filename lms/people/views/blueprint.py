@@ -35,7 +35,7 @@ def today(at: datetime) -> date:
 
 
 def landing(actor: Actor) -> str:
-    """The page where somebody begins: the desk of the highest role, else one's own lectures."""
+    """The page where somebody begins: the dashboard of the highest role, else one's own lectures."""
     if actor.has(Role.ADMINISTRATOR):
         return url_for("dashboards.admin")
     if actor.has(Role.INSTRUCTOR):

@@ -1,1 +1,1 @@
-"""Read-outs: a report in parts (figures, pictures, tables) that a page, a sheet of paper and a workbook share."""
+"""Report documents: reports in parts (figures, pictures, tables) that pages, paper and workbooks share."""

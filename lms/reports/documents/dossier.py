@@ -1,4 +1,4 @@
-"""A country's dossier as a read-out."""
+"""A country's dossier as a report document."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from lms.core.time import clock
 from lms.core.time.durations import nearest_whole, percent
 from lms.reports.documents.dossier_data import Dossier, Upcoming
 from lms.reports.documents.dossier_matters import compare_peers, open_points
-from lms.reports.documents.model import Column, Figure, Mark, Picture, ReadOut, Section, Table, Value
+from lms.reports.documents.model import Column, Figure, Mark, Picture, ReportDocument, Section, Table, Value
 from lms.reports.documents.wording import NOTHING, Opening, each, figure_column, group_table, marks, overlap_note
 from lms.reports.queries.figures import FigureReport
 from lms.reports.rules import Group
@@ -43,7 +43,7 @@ class Ways:
     opened: Opening
 
 
-def read_out(dossier: Dossier, *, at: datetime, ways: Ways) -> ReadOut:
+def dossier_document(dossier: Dossier, *, at: datetime, ways: Ways) -> ReportDocument:
     """The dossier in parts: one page for a meeting, and its annex."""
     sections = (
         _year_columns(dossier, at),
@@ -76,7 +76,7 @@ def read_out(dossier: Dossier, *, at: datetime, ways: Ways) -> ReadOut:
         compare_peers(dossier),
     )
     opening = dossier.totals.opening
-    return ReadOut(
+    return ReportDocument(
         name=f"dossier-{dossier.code}",
         over=_("Country dossier"),
         title=dossier.name,

@@ -13,7 +13,7 @@ from lms.core.storage import files
 from lms.core.storage.tables import MIME, Workbook, Year, widths_of, write_csv
 from lms.core.text.i18n import _
 from lms.reports.documents import paper
-from lms.reports.documents.model import Kind, ReadOut, Value
+from lms.reports.documents.model import Kind, ReportDocument, Value
 from lms.reports.documents.wording import as_at, plain
 from lms.reports.queries.definitions import definitions
 from lms.web.api.api import rfc3339
@@ -25,8 +25,8 @@ FILES = (("pdf", "PDF"), ("xlsx", "XLSX"), ("csv", "CSV"), ("json", "JSON"))
 """The kinds of file, and their names on buttons."""
 
 
-def file_of(out: ReadOut, kind: str) -> tuple[Content, str, str]:
-    """(content, content type, file name) of a read-out. Raises NotFound for a kind that there is not."""
+def file_of(out: ReportDocument, kind: str) -> tuple[Content, str, str]:
+    """(content, content type, file name) of a report document. Raises NotFound for a kind that there is not."""
     name = f"{out.name}-{out.as_at:%Y-%m-%d}.{kind}"
     if kind == "pdf":
         return paper.pdf_of(out), "application/pdf", name
@@ -39,7 +39,7 @@ def file_of(out: ReadOut, kind: str) -> tuple[Content, str, str]:
     raise NotFound
 
 
-def workbook_of(out: ReadOut) -> bytes:
+def workbook_of(out: ReportDocument) -> bytes:
     """A workbook: the totals, a sheet for each table, and what was asked, when, and what each figure counts."""
     buffer = io.BytesIO()
     with Workbook(buffer, zone=organiser_zone()) as book:
@@ -72,7 +72,7 @@ def add_about(book: Workbook, filters: list[tuple[str, str]], notes: tuple[str, 
     book.add_sheet(_("Definitions and filters"), headings, lines, widths=(24, 60))
 
 
-def lines_of(out: ReadOut) -> Iterator[tuple[object, ...]]:
+def lines_of(out: ReportDocument) -> Iterator[tuple[object, ...]]:
     """Every value of a report document on its own line, for programs: (section, row, figure, value)."""
     for figure in out.figures:
         yield "totals", "", figure.name, figure.value
@@ -85,8 +85,8 @@ def lines_of(out: ReadOut) -> Iterator[tuple[object, ...]]:
                 yield section.anchor, row[0], column.definition or column.name, plain(value)
 
 
-def object_of(out: ReadOut) -> dict[str, Any]:
-    """A read-out as a JSON object."""
+def object_of(out: ReportDocument) -> dict[str, Any]:
+    """A report document as a JSON object."""
     return {
         "title": out.title,
         "as_at": rfc3339(out.as_at),

@@ -1,4 +1,4 @@
-"""A lecture's report as a read-out."""
+"""A lecture's report as a report document."""
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ from lms.core.text.punctuation import gap, listed
 from lms.core.text.translations import reader_text
 from lms.core.time.durations import MINUTE_MS, nearest_whole, percent, tenth_minutes, whole_minutes
 from lms.core.time.zones import main_zone
-from lms.reports.documents.model import Column, Figure, Mark, Picture, ReadOut, Section, Table
+from lms.reports.documents.model import Column, Figure, Mark, Picture, ReportDocument, Section, Table
 from lms.reports.documents.wording import figure_column
 from lms.reports.queries.labels import label
 from lms.reports.queries.lecture import LectureReport
@@ -35,7 +35,7 @@ STEPS = (1, 5, 15, 30)
 """The lower bounds of the groups for joining late and leaving early, in minutes."""
 
 
-def read_out(report: LectureReport, *, dossier_url: Callable[[str], str | None]) -> ReadOut:
+def lecture_document(report: LectureReport, *, dossier_url: Callable[[str], str | None]) -> ReportDocument:
     """The report in parts: one page with the answer, and its annex. `dossier_url` gives the link to a country's
     dossier, if the reader can see it.
     """
@@ -52,7 +52,7 @@ def read_out(report: LectureReport, *, dossier_url: Callable[[str], str | None])
     filters = [(_("Lecture"), title), (_("Series"), reader_text(lecture.series))]
     if report.only:
         filters.append((_("Country"), listed(report.only)))
-    return ReadOut(
+    return ReportDocument(
         name=f"lecture-{lecture.id}",
         over=_("Lecture report"),
         title=title,

@@ -108,7 +108,7 @@ class Section:
 
 
 @dataclass(frozen=True)
-class ReadOut:
+class ReportDocument:
     """A whole report document. `name` starts the names of its files, `over` is its kind, and `answer` replaces the
     title as heading where the report can be put in a sentence. `points` are what the reader learns first, below `lede`.
     `filters` are the filters in words, `note` is what its publisher wrote for readers, and `footnotes` apply to all of

@@ -1,4 +1,4 @@
-"""A read-out on paper: A4, PDF/A-2a and PDF/UA-1, with the same pictures and tables as the page."""
+"""A report document on paper: A4, PDF/A-2a and PDF/UA-1, with the same pictures and tables as the page."""
 
 import json
 from collections.abc import Iterator
@@ -16,13 +16,13 @@ from lms.core.text.i18n import _
 from lms.core.text.punctuation import gap
 from lms.core.text.typesetting import Coverage, can_draw, coverage, font_folders, missing_signs, tongue, typeset
 from lms.core.time import clock
-from lms.reports.documents.model import Picture, ReadOut, Section, Table
+from lms.reports.documents.model import Picture, ReportDocument, Section, Table
 from lms.reports.documents.wording import as_at, written
 from lms.web.pages.locale import direction, reader_locale, speaking
 from lms.web.pages.pictures import ticks
 from lms.web.pages.time import language_name, number, organiser_zone, viewer_zone, whole_number
 
-TEMPLATE = Path(__file__).parents[1] / "design" / "readout.typ"
+TEMPLATE = Path(__file__).parents[1] / "design" / "document.typ"
 MISSING = "?"
 """Replaces a character that no installed font has. One name does not stop a report, and a note says so."""
 
@@ -49,8 +49,8 @@ def drawable_language(kind: str = "pdf") -> Iterator[None]:
             g.pop(_WANTED, None)
 
 
-def pdf_of(out: ReadOut) -> bytes:
-    """The read-out as PDF; the same read-out gives the same bytes."""
+def pdf_of(out: ReportDocument) -> bytes:
+    """The report document as PDF; the same document gives the same bytes."""
     if (language := g.get(_WANTED)) is not None:
         why = _("This file is in English: the server has no font for %(language)s.", language=language_name(language))
         out = replace(out, note=gap().join(filter(None, [why, out.note])))
@@ -65,7 +65,7 @@ def pdf_of(out: ReadOut) -> bytes:
     return typeset(TEMPLATE, {"out": json.dumps(content, ensure_ascii=False, sort_keys=True)}, folders)
 
 
-def _content(out: ReadOut) -> dict[str, Any]:
+def _content(out: ReportDocument) -> dict[str, Any]:
     language = reader_locale()
     day = clock.day_of(out.as_at, organiser_zone())
     return {

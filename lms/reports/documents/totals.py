@@ -1,4 +1,4 @@
-"""A report of the page of reports as a read-out."""
+"""A report of the page of reports as a report document."""
 
 import math
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from lms.core.base.lists import rows_shown
 from lms.core.text.i18n import _, _p
 from lms.core.text.punctuation import colon, full_stop
 from lms.reports.documents import report_files as files
-from lms.reports.documents.model import Column, Figure, Picture, ReadOut, Section, Table
+from lms.reports.documents.model import Column, Figure, Picture, ReportDocument, Section, Table
 from lms.reports.documents.wording import figure_column, marks, values
 from lms.reports.queries.definitions import definitions
 from lms.reports.queries.figures import FigureReport
@@ -39,14 +39,14 @@ class Pictured:
     leaves_combined: bool
 
 
-def read_out(report: FigureReport, figure: str, *, title: str, cross: Cross | None = None) -> ReadOut:
+def totals_document(report: FigureReport, figure: str, *, title: str, cross: Cross | None = None) -> ReportDocument:
     """All figures of the slice and its groups. `title` states the answer.
 
     Groups by two dimensions are a cross table of one figure, where there is one.
     """
     texts = definitions(zone_city(organiser_zone()))
     filters = tuple(files.filters_of(report))
-    return ReadOut(
+    return ReportDocument(
         name="totals",
         over=_("Report"),
         title=title,

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import Any
 
 from lms.core.text.i18n import _, _p
-from lms.reports.documents.model import Column, Kind, Mark, ReadOut, Table, Value
+from lms.reports.documents.model import Column, Kind, Mark, ReportDocument, Table, Value
 from lms.reports.queries.definitions import figure_names
 from lms.reports.queries.figures import FigureReport
 from lms.reports.rules import Group
@@ -105,10 +105,10 @@ def written(value: Value, kind: Kind) -> str:
     return _("%(n)s %%", n=number(value)) if kind == "percent" else number(value)
 
 
-def as_at(read_out: ReadOut) -> str:
+def as_at(document: ReportDocument) -> str:
     """ "25 November 2026, 06:00 in Beijing"."""
     zone = organiser_zone()
-    return _("%(moment)s in %(city)s", moment=moment(read_out.as_at, zone), city=zone_city(zone))
+    return _("%(moment)s in %(city)s", moment=moment(document.as_at, zone), city=zone_city(zone))
 
 
 def plain(value: Value) -> Any:

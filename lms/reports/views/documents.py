@@ -21,8 +21,8 @@ from lms.people.queries.countries import countries_meant
 from lms.reports.documents import dossier as reading
 from lms.reports.documents import dossier_data as dossiers
 from lms.reports.documents.files import FILES, file_answer, file_of
-from lms.reports.documents.lecture import read_out
-from lms.reports.documents.model import ReadOut
+from lms.reports.documents.lecture import lecture_document
+from lms.reports.documents.model import ReportDocument
 from lms.reports.documents.paper import drawable_language
 from lms.reports.documents.tables import ATTENDANCES, CERTIFICATES, COUNTRY, PARTICIPANTS
 from lms.reports.documents.wording import written
@@ -115,9 +115,9 @@ def asked_dossier(code: str, at: datetime) -> dossiers.Dossier:
     return dossiers.get_dossier(code, by=current_actor(), at=at, locale=reader_locale())
 
 
-def read_dossier(dossier: dossiers.Dossier, at: datetime) -> ReadOut:
+def read_dossier(dossier: dossiers.Dossier, at: datetime) -> ReportDocument:
     """The dossier as sections, with links from each figure to its rows."""
-    return reading.read_out(
+    return reading.dossier_document(
         dossier,
         at=at,
         ways=reading.Ways(
@@ -144,7 +144,7 @@ def lecture(lecture_id: int) -> ResponseReturnValue:
     from their own country.
     """
     by = current_actor()
-    out = _read_out(lecture_id, by)
+    out = _document_of(lecture_id, by)
     shown = get_lecture(lecture_id, by=by)
     return render_template(
         "reports/lecture.html",
@@ -161,13 +161,13 @@ def lecture(lecture_id: int) -> ResponseReturnValue:
 def lecture_file(lecture_id: int, kind: str) -> ResponseReturnValue:
     """Downloads the report. Returns 409 until the lecture has been held."""
     with drawable_language(kind):
-        out = _read_out(lecture_id, current_actor())
+        out = _document_of(lecture_id, current_actor())
         if out is not None:
             return file_answer(*file_of(out, kind))
     raise Refused(_("This lecture has not been held yet."))
 
 
-def _read_out(lecture_id: int, by: Actor) -> ReadOut | None:
+def _document_of(lecture_id: int, by: Actor) -> ReportDocument | None:
     report = get_lecture_report(lecture_id, by=by, at=clock.now(), locale=reader_locale())
     if report is None:
         return None
@@ -175,4 +175,4 @@ def _read_out(lecture_id: int, by: Actor) -> ReadOut | None:
     def dossier_url(code: str) -> str | None:
         return url_for("reports.dossier", code=code) if by.is_reporter or by.is_focal_point else None
 
-    return read_out(report, dossier_url=dossier_url)
+    return lecture_document(report, dossier_url=dossier_url)

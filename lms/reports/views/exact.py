@@ -18,7 +18,7 @@ from lms.reports.actions.exports import fetch_export, request_export
 from lms.reports.documents import report_files as files
 from lms.reports.documents.files import file_answer, file_of, rows_answer
 from lms.reports.documents.paper import drawable_language
-from lms.reports.documents.totals import heading, read_out
+from lms.reports.documents.totals import heading, totals_document
 from lms.reports.forms import PERIOD_NAMES, ReportForm, SavedNameForm
 from lms.reports.periods import Period, days_of
 from lms.reports.queries.figures import count, count_several, with_margins
@@ -118,7 +118,7 @@ def _download(kind: str) -> ResponseReturnValue:
     name = f"{files.file_name(report, form.figure.data)}.{kind}"
     if kind == "pdf":
         title = str(shapes.sentence(report, form.figure.data, form.about).striptags())
-        content, media_type, _name = file_of(read_out(report, figure, title=title, cross=cross), kind)
+        content, media_type, _name = file_of(totals_document(report, figure, title=title, cross=cross), kind)
         return file_answer(content, media_type, name)
     if kind == "csv":
         return file_answer(files.as_csv(report), "text/csv; charset=utf-8", name)

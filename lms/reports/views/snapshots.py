@@ -23,7 +23,7 @@ from lms.reports.actions.snapshots import LONGEST_NOTE, Attached, check_words, p
 from lms.reports.documents import report_files as files
 from lms.reports.documents.files import file_answer
 from lms.reports.documents.paper import drawable_language, pdf_of
-from lms.reports.documents.totals import read_out
+from lms.reports.documents.totals import totals_document
 from lms.reports.forms import PublishForm, ReportForm, WithdrawReportForm
 from lms.reports.models import Snapshot, SnapshotVisibility
 from lms.reports.queries.drilldown import NOT_STATED
@@ -275,7 +275,7 @@ def snapshot_file(public_id: str, kind: str) -> ResponseReturnValue:
 
 
 def _on_paper(row: Snapshot, frozen: codec.Frozen) -> bytes:
-    out = read_out(
+    out = totals_document(
         frozen.report,
         frozen.figure,
         title=frozen.title,

@@ -37,9 +37,9 @@ def with_fields_of(
     """
 
     def add(schema: S) -> S:
-        own, types = schema().declared_fields, get_type_hints(kind)
+        declared, types = schema().declared_fields, get_type_hints(kind)
         made = {
-            part.name: own.get(part.name) or _field(types[part.name], **_options(part, defaults, described))
+            part.name: declared.get(part.name) or _field(types[part.name], **_options(part, defaults, described))
             for part in fields(kind)
             if part.name not in omit
         }
