@@ -12,8 +12,8 @@ PORT ?= 8000
 PEOPLE ?=
 VENV ?= .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/pip --disable-pip-version-check --no-input install --quiet --require-hashes --no-compile
 RUN := $(BIN)/python
+INSTALL := $(RUN) tools/install.py
 PYTEST := $(BIN)/pytest -rs --dist loadgroup
 
 .PHONY: help
@@ -130,13 +130,13 @@ sbom: $(VENV)/.dev ## writes the software bill of materials (CycloneDX) into dis
 
 .PHONY: lock
 lock: $(VENV)/.dev ## brings the lock files to the newest allowed versions
-	@$(BIN)/pip install --quiet uv
+	@$(INSTALL) -r requirements-installer.txt
 	@compile() { $(BIN)/uv pip compile --upgrade --quiet --generate-hashes --universal --python-version 3.11 \
 	  --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' "$$@"; }
 	@compile pyproject.toml -o requirements.txt
 	@compile pyproject.toml --all-extras -c requirements.txt -o requirements-extras.txt
 	@for part in build dev; do compile requirements-$$part.in -o requirements-$$part.txt; done
-	@for part in fonts fonts-large fonts-tests video; do compile --no-deps requirements-$$part.in -o requirements-$$part.txt; done
+	@for part in installer fonts fonts-large fonts-tests video; do compile --no-deps requirements-$$part.in -o requirements-$$part.txt; done
 
 .PHONY: clean
 clean: ## removes what was built and installed here (never data)
@@ -169,23 +169,23 @@ $(VENV)/.made:
 
 $(VENV)/.runtime: $(VENV)/.made requirements.txt
 	@echo "Libraries: what the product runs on"
-	@$(PIP) -r requirements.txt
+	@$(INSTALL) -r requirements.txt
 	@touch $@
 
 $(VENV)/.build: $(VENV)/.runtime requirements-build.txt
 	@echo "Libraries: what builds the assets and the wheel"
-	@$(PIP) -r requirements-build.txt
+	@$(INSTALL) -r requirements-build.txt
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.build requirements-dev.txt
 	@echo "Libraries: what tests and checks"
-	@$(PIP) -r requirements-dev.txt
+	@$(INSTALL) -r requirements-dev.txt
 	@mkdir -p .stamps
 	@touch $@
 
 $(VENV)/.video: $(VENV)/.made requirements-video.txt
 	@if ! command -v ffmpeg >/dev/null; then
 	  echo "Libraries: ffmpeg, for lectures given in the browser"
-	  $(PIP) -r requirements-video.txt
+	  $(INSTALL) -r requirements-video.txt
 	fi
 	@touch $@
