@@ -1,4 +1,4 @@
-"""What an appeal may say, until when it may be made, and which unknown names resemble a person's: pure decisions."""
+"""Rules of appeals: their content, their deadline, and which unknown names resemble a person's. Pure decisions."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What attendance does when something happened below."""
+"""Handlers of attendance for events of lower slices."""
 
 from lms.attendance.actions.closing import check_lecture_not_closed
 from lms.attendance.actions.credits import delete_credits

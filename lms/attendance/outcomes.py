@@ -1,4 +1,4 @@
-"""What the presence of a person in a lecture amounts to, and in words: the one place where an outcome is decided."""
+"""The outcome of a person in a lecture, from presence, also in words: the one place where an outcome is decided."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,7 +19,7 @@ _NO_SOURCES: dict[str, list[Any]] = {"sources": [], "intervals": [], "by_source"
 
 @dataclass(frozen=True, slots=True)
 class ComputedOutcome:
-    """What one person's presence in one lecture amounts to, with what was set by hand.
+    """The outcome of one person in one lecture, from presence and from what was set by hand.
 
     `is_credited`: whether a credit is written of it.
     """
@@ -87,7 +87,7 @@ def compute_outcome(
 
 
 class CreditValues(NamedTuple):
-    """What a credit says of one person in one lecture."""
+    """The values of a credit of one person in one lecture."""
 
     present_ms: int
     percent_tenths: int
@@ -126,7 +126,8 @@ class SourceTimeline:
 
 @dataclass(frozen=True, kw_only=True)
 class AttendanceOutcome:
-    """What counts of one person in one lecture. Intervals are clipped to the lecture and united within each source.
+    """The presence of one person that counts in one lecture. Intervals are clipped to the lecture and united within
+    each source.
 
     `by_source` has them by what saw the person: of a report its system, of a group its place.
     `start_ms` and `length_ms` are the lecture's, `whole_ms` is its length with its pauses,
@@ -199,7 +200,7 @@ class AttendanceOutcome:
 
     @property
     def united(self) -> list[tuple[float, float]]:
-        """What is counted once, in minutes from the start."""
+        """The time that is counted once, in minutes from the start."""
         return [self._minutes(one) for one in rules.unite(one[:2] for one in self.intervals)]
 
     def minutes_of(self, start: datetime, end: datetime) -> tuple[float, float]:

@@ -172,8 +172,8 @@ def presence_by_person(*columns: Any, lecture_id: Any = None, people: Any = None
 
 
 def is_unmatched() -> tuple[ColumnElement[bool], ...]:
-    """What holds of presence (and its unmatched attendee) while nobody knows whose it is, and nobody said that it is
-    nobody's of ours."""
+    """Returns what holds of presence (and its unmatched attendee) while nobody knows whose it is, and nobody said that
+    it is nobody's of ours."""
     return Presence.person_id.is_(None), UnmatchedAttendee.how.is_(None)
 
 
@@ -254,7 +254,7 @@ _BY_LECTURE, _BY_PERSON = 0, 1
 def _read(
     query: Any, where: dict[str, Any], spans: dict[int, Span], by: int, make: Callable[..., T]
 ) -> dict[int, list[T]]:
-    """What was seen within these spans, by the column `by`, each interval as `make` makes it."""
+    """Returns what was seen within these spans, by the column `by`, each interval as `make` makes it."""
     by_person: dict[int, list[T]] = {}
     beats: dict[tuple[Any, ...], list[int]] = {}
     for row in read(query, where):
@@ -275,7 +275,8 @@ def _read(
 
 
 def presence_of_joins(lecture_id: int) -> Iterator[tuple[int, int, rules.Interval, bool]]:
-    """What the heartbeats of each join say: (join, person as joined, interval, whether kept offline)."""
+    """Yields the presence that the heartbeats of each join show: (join, person as joined, interval, whether kept
+    offline)."""
 
     def join_of(row: Row[int, int, int, int, bool, int]) -> tuple[int, int, int, int, bool]:
         return row[0], row[1], row[2], row[3], row[4]
@@ -298,7 +299,7 @@ def viewers(lecture_id: int, at_ms: int) -> int:
 
 
 def viewer_ids(lecture_id: int, at_ms: int) -> Sequence[int]:
-    """Who is in the room."""
+    """Returns who is in the room."""
     return read_column(_in_room(select(WHO).distinct(), lecture_id, at_ms))
 
 

@@ -1,4 +1,4 @@
-"""What presence amounts to: pure decisions on intervals of integer milliseconds UTC.
+"""The rules of presence: pure decisions on intervals of integer milliseconds UTC.
 
 An interval is `(joined, left)`. The order, the doubling and the lateness of evidence never change a result,
 because everything goes through one union.
@@ -173,7 +173,8 @@ def place_sum(
 
 
 def seen_by_beats(received: Iterable[int], *, beat_seconds: int, joined_ms: int) -> list[Interval]:
-    """What the beats of one join say: a beat received at t, present in [t − 1.5 × beat, t], never before the join."""
+    """Returns what the beats of one join say: a beat received at t, present in [t − 1.5 × beat, t], never before the
+    join."""
     reach = beat_seconds * 1500
     return unite((max(t - reach, joined_ms), t) for t in received)
 

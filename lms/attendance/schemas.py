@@ -84,7 +84,7 @@ class CorrectionIn(Schema):
 
 
 class AppealIn(Schema):
-    """What a person states about their attendance: times (both or neither), the name used, or a description."""
+    """A person's statement about their attendance: times (both or neither), the name used, or a description."""
 
     there_from = AwareDateTime(load_default=None, allow_none=True, error_messages=_AWARE)
     there_to = AwareDateTime(load_default=None, allow_none=True, error_messages=_AWARE)
@@ -192,8 +192,8 @@ class BatchMove(AnswerSchema):
 
 
 class BatchChanges(AnswerSchema):
-    """What a preview would change. `outcomes` has each outcome whose number changes; `attendances` and `participants`
-    are added to the figures; `appeals` are the ids of open appeals that it accepts.
+    """The changes that a preview announces. `outcomes` has each outcome whose number changes; `attendances` and
+    `participants` are added to the figures; `appeals` are the ids of open appeals that it accepts.
     """
 
     outcomes = Dict(keys=String(validate=OneOf(OUTCOMES)), values=Nested(BatchMove), attribute="totals")

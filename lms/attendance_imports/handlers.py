@@ -1,4 +1,4 @@
-"""What attendance imports do when something happened below."""
+"""Handlers of attendance imports for events of lower slices."""
 
 from lms.attendance_imports.queries.imports import waiting_keys
 from lms.attendance_imports.queries.unmatched import has_claims

@@ -1,4 +1,4 @@
-"""What the API of attendance imports accepts and answers."""
+"""Requests and responses of the attendance imports API."""
 
 import json
 from typing import Any

@@ -66,7 +66,7 @@ class BatchView(Generic[Batch, Owner]):
 
     @property
     def choice(self) -> StrEnum | None:
-        """What the batch does, such as the outcome of a correction."""
+        """The change that the batch makes, such as the outcome of a correction."""
         choice: StrEnum | None = getattr(self.batch, self.kind.choice)
         return choice
 
@@ -91,7 +91,7 @@ class BatchView(Generic[Batch, Owner]):
         return is_done and self.kind.why_final(self.batch) is None
 
     def preview(self, *, by: Actor, at: datetime) -> Any:
-        """What it would change, as things are now; null once it is confirmed."""
+        """Returns what it would change, as things are now; null once it is confirmed."""
         is_preview = self.stage is BatchStage.PREVIEWED
         return self.kind.preview(self.owner, self.batch, by=by, at=at) if is_preview else None
 
@@ -155,7 +155,7 @@ class Kind(ABC, Generic[Batch, Owner]):
 
     @abstractmethod
     def preview(self, owner: Owner, batch: Batch, /, *, by: Actor, at: datetime) -> Any:
-        """What an unconfirmed batch would change, as things are now."""
+        """Returns what an unconfirmed batch would change, as things are now."""
 
     @abstractmethod
     def people(

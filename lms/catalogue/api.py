@@ -118,7 +118,7 @@ def _one_lecture(lecture: Lecture) -> ShownLecture:
 
 
 def _fixed(sent: dict[str, Any]) -> dict[str, Any]:
-    """What was sent, lists as tuples: the form of drafts."""
+    """Returns what was sent, lists as tuples: the form of drafts."""
     return {name: tuple(value) if isinstance(value, list) else value for name, value in sent.items()}
 
 

@@ -48,7 +48,7 @@ class Publisher:
         return f"{self.base_url}/lectures/{lecture.id}"
 
     def uid_of(self, lecture: Lecture) -> str:
-        """What names a lecture in every calendar, always the same."""
+        """Returns what names a lecture in every calendar, always the same."""
         return f"lecture-{lecture.id}@{urlsplit(self.base_url).hostname or 'localhost'}"
 
 
@@ -107,8 +107,8 @@ def invitation(
     at: datetime,
     was: datetime | None = None,
 ) -> CalendarFile:
-    """What the calendar of one person shall hold of a lecture now: it is entered or changed by REQUEST, removed by
-    CANCEL.
+    """Returns what the calendar of one person shall hold of a lecture now: it is entered or changed by REQUEST, removed
+    by CANCEL.
 
     It is CANCELLED only where it is off for everybody, not for a person who is no longer invited.
     """

@@ -51,7 +51,7 @@ class Repeat:
 
 
 class DateDecision(StrEnum):
-    """What becomes of a date with a problem: kept all the same, or left out."""
+    """The decision about a date with a problem: kept all the same, or left out."""
 
     KEEP = "keep"
     SKIP = "skip"

@@ -40,8 +40,8 @@ Marks = NDArray[np.bool_]
 
 
 class AudienceBasis(StrEnum):
-    """Who is counted: the enrolled; else the seats of quotas; else the countries that a series is for, each as one;
-    else, for a series that is for everybody, the partner countries, each as one."""
+    """The people who are counted: the enrolled; else the seats of quotas; else the countries that a series is for, each
+    as one; else, for a series that is for everybody, the partner countries, each as one."""
 
     ENROLLED = "enrolled"
     SEATS = "seats"
@@ -96,7 +96,7 @@ class Burden:
 
     @property
     def weight(self) -> float:
-        """What it amounts to in nights."""
+        """The burden, in nights."""
         return self.night + self.day_off / 2
 
 
@@ -113,7 +113,7 @@ class Hour:
 
     @property
     def weight(self) -> float:
-        """What it amounts to in nights."""
+        """The burden, in nights."""
         return self.night + self.day_off / 2
 
 
@@ -398,7 +398,7 @@ def first_hour(span: Lasting, zone: str) -> int:
 
 
 def _day_there(there: str, given_in: str, span: Lasting) -> list[tuple[str, float, float]]:
-    """What the organiser's day is in another zone, by quarters of an hour, as (kind, from, hours)."""
+    """Returns what the organiser's day is in another zone, by quarters of an hour, as (kind, from, hours)."""
     opens = first_hour(span, given_in)
     day = span.start.astimezone(ZoneInfo(given_in)).date()
     begin = datetime.combine(day, time(opens), ZoneInfo(given_in)).astimezone(UTC)

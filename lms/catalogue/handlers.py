@@ -1,4 +1,4 @@
-"""What the catalogue does when people are merged, exported or erased, or lose a role."""
+"""Handlers of the catalogue: people are merged, exported or erased, or lose a role."""
 
 from lms.catalogue.actions.naming import part_country, unite_country
 from lms.catalogue.actions.people import end_listings, erase_instructor, move_instructor, return_instructor
@@ -17,13 +17,13 @@ from lms.core.base.events import (
 
 @handles(PeopleMerged)
 def on_merge(event: PeopleMerged) -> None:
-    """What the merged person gives, the kept one gives from now on."""
+    """Makes the kept person the instructor of all that the merged one gives."""
     move_instructor(event.merged_id, event.kept_id, by=event.by, at=event.at)
 
 
 @handles(MergeUndone)
 def on_undo(event: MergeUndone) -> None:
-    """What was moved by the merge goes back."""
+    """Gives back what the merge moved."""
     return_instructor(event.merged_id, event.kept_id, by=event.by, at=event.at)
     for person_id in (event.merged_id, event.kept_id):
         end_listings(person_id, by=event.by, at=event.at)
@@ -55,5 +55,5 @@ def on_erasure(event: PersonErased) -> None:
 
 @handles(PersonExportAsked)
 def on_export(event: PersonExportAsked) -> None:
-    """What is stored here on a person: series and lectures given, changes made."""
+    """Adds what is stored here on a person: series and lectures given, changes made."""
     event.parts["catalogue"] = export_taught(event.person_id, by=event.by)

@@ -1,4 +1,4 @@
-"""What is asked for when a series or lecture is made or changed, and its check field by field: pure."""
+"""The input for a new or changed series or lecture, and its check field by field: pure."""
 
 import re
 import unicodedata

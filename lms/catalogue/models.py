@@ -26,7 +26,7 @@ class Admission(StrEnum):
 
 
 class WalkIns(StrEnum):
-    """What becomes of somebody known but not enrolled who turns up: enrolled, or kept as evidence only."""
+    """The way to treat somebody known but not enrolled who turns up: enrolled, or kept as evidence only."""
 
     ENROL = "enrol"
     IGNORE = "ignore"
@@ -56,8 +56,8 @@ class Delivery(StrEnum):
 
 
 class ReleaseRule(StrEnum):
-    """Who on the waiting list gets the seats that a country did not use: the longest wait first, with at most three
-    seats a country in each round, or the longest wait first regardless of country.
+    """The rule by which people on the waiting list get the seats that a country did not use: the longest wait first,
+    with at most three seats a country in each round, or the longest wait first regardless of country.
     """
 
     ROUNDS = "rounds"
@@ -130,7 +130,7 @@ class SeriesInstructor(Base):
 
 
 class SeriesCountry(Base):
-    """Whose people a series is for; no row at all means everybody."""
+    """A country whose people a series is for; no row at all means everybody."""
 
     __tablename__ = "series_country"
 

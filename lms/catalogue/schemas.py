@@ -74,7 +74,7 @@ class LectureTextsOut(AnswerSchema):
 
 @with_fields_of(PolicyInput)
 class PolicyIn(Schema):
-    """What counts as attended, and what is certified."""
+    """The policy of a series: the rules of attendance and certificates."""
 
 
 @with_fields_of(SeriesInput)

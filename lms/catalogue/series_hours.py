@@ -88,7 +88,7 @@ class SeriesHours:
 
 @dataclass(frozen=True)
 class HoursRequest:
-    """What is planned: a local time (null: not yet), a zone, how long; and on which day weeks begin (Monday is 0).
+    """A planned lecture: a local time (null: not yet), a zone, how long; and on which day weeks begin (Monday is 0).
     `near`: a day of the week that is shown while there is no local time."""
 
     local_start: datetime | None

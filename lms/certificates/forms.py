@@ -105,7 +105,7 @@ class LookForm(BaseForm):
         csrf = False  # it is only ever read
 
     def offer(self, series: Mapping[str, str], samples: Mapping[str, str], languages: Mapping[str, str]) -> None:
-        """What there is to choose; what is not there becomes the first."""
+        """Sets the choices of the fields. A value that is not among them becomes the first."""
         kinds = {"participation": _("Participation"), "completion": _("Completion")}
         given = ((self.series, series), (self.sample, samples), (self.language, languages), (self.kind, kinds))
         for field, offered in given:

@@ -1,4 +1,4 @@
-"""What certificates answer to what happens below."""
+"""Handlers of certificates for events of lower slices."""
 
 from lms.catalogue.queries.lectures import get_lecture
 from lms.certificates import numbers
@@ -85,7 +85,7 @@ def add_progress(event: ProgressAsked) -> None:
 
 @handles(RequirementAsked)
 def add_requirement(event: RequirementAsked) -> None:
-    """What the certificate of the series requires."""
+    """Adds the requirement for the certificate of the series."""
     required = eligibility.requirements_of([event.series_id], at=event.at).get(event.series_id)
     if required is not None:
         event.required.update(lectures=required.lectures, minutes=required.minutes, percent=required.percent)
@@ -93,7 +93,7 @@ def add_requirement(event: RequirementAsked) -> None:
 
 @handles(GrowthAsked)
 def add_growth_to_invitations(event: GrowthAsked) -> None:
-    """What has grown since its readers enrolled or were told last."""
+    """Adds by how much the requirement has grown since readers enrolled or last read of it."""
     add_growth(event.series_id, event.growth, at=event.at)
 
 

@@ -57,7 +57,7 @@ class RemainingReplay:
 
 
 class CountedLecture(NamedTuple):
-    """What counts for a person in a held lecture. `is_by_hand`: a correction decides it."""
+    """The credit of a person for a held lecture. `is_by_hand`: a correction decides it."""
 
     lecture_id: int
     outcome: Outcome
@@ -149,12 +149,12 @@ class Standing:
 
     @property
     def lacks(self) -> Missing:
-        """What is missing still."""
+        """The part that is missing still."""
         return missing(self.attended, self.present_ms, self.requirement)
 
     @property
     def in_numbers(self) -> dict[str, Any]:
-        """What a mail says of it, as it is frozen there: the words are those of pages (`macros/progress.html`).
+        """The numbers for a mail, as it is frozen there: the words are those of pages (`macros/progress.html`).
 
         Minutes are left out where none are asked for, so that mails of many readers are the same.
         """
@@ -189,8 +189,8 @@ class Standing:
 
 @dataclass(frozen=True)
 class Prospects:
-    """What besides states decides what remains of some lectures: the `replays` that count or will, by lecture, and how
-    long somebody was present so far in live lectures of which that is known, by lecture."""
+    """The data besides states that decides what remains of some lectures: the `replays` that count or will, by lecture,
+    and how long somebody was present so far in live lectures of which that is known, by lecture."""
 
     replays: Mapping[int, OpenReplay] = field(default_factory=dict)
     present_ms: Mapping[int, int] = field(default_factory=dict)
@@ -235,9 +235,9 @@ def standing(
 
 @dataclass(frozen=True)
 class Outlook:
-    """What remains of a series, before it is asked for whom. `counted` are the lectures of the requirement. Of them
-    `lectures` remain for everybody, `late` for the enrolled only, and `running` for those who were present so far for
-    as long as each says, in milliseconds. The `replays` that end first are first.
+    """The remaining part of a series, before it is asked for whom. `counted` are the lectures of the requirement. Of
+    them `lectures` remain for everybody, `late` for the enrolled only, and `running` for those who were present so far
+    for as long as each says, in milliseconds. The `replays` that end first are first.
     """
 
     requirement: Earning
@@ -316,7 +316,7 @@ def outlook_of(
     zone: str,
     at: datetime,
 ) -> Outlook | None:
-    """What remains of a series with these lectures. None as for `standing`."""
+    """Returns what remains of a series with these lectures. None as for `standing`."""
     given = list(lectures)
     counted = measured(given, sessions, policy.deadline, zone, at=at)
     if policy.certificate is None or not counted:

@@ -111,7 +111,7 @@ class PreviewQuery(PageQuery):
 
 
 class MissingSchema(AnswerSchema):
-    """What a person is short of. Minutes are rounded up."""
+    """The number of lectures and minutes that a person is short of. Minutes are rounded up."""
 
     lectures = Integer()
     minutes = Integer()
@@ -148,8 +148,8 @@ class CountsSchema(AnswerSchema):
 
 
 class PreviewSchema(AnswerSchema):
-    """What issuing now would do, with a page of one group in the order of names. `fault` blocks all certificates of the
-    series.
+    """The effects of issuing now, with a page of one group in the order of names. `fault` blocks all certificates of
+    the series.
     """
 
     kind = String(validate=OneOf(KINDS))
@@ -194,7 +194,7 @@ def picture_answer(number: str, png: bytes) -> Response:
 
 
 def public_answer(text: str, mimetype: str, *, seconds: int) -> Response:
-    """What verifiers anywhere read, from their own pages too, and may keep for so long."""
+    """Returns what verifiers anywhere read, from their own pages too, and may keep for so long."""
     answer = Response(text, mimetype=mimetype)
     if not current_actor().is_signed_in:
         answer.cache_control.public, answer.cache_control.max_age = True, seconds

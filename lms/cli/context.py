@@ -1,4 +1,4 @@
-"""What the commands share: an application to work in."""
+"""Shared parts of the commands: an application to work in."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

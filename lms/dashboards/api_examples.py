@@ -144,7 +144,7 @@ _SAMPLES: Mapping[str, Any] = {
 
 @dataclass(frozen=True)
 class Site:
-    """What examples are about: the address of the API, a public series with a held lecture, one with nominations."""
+    """The subjects of examples: the address of the API, a public series with a held lecture, one with nominations."""
 
     address: str
     series: str

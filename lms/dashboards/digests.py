@@ -1,4 +1,4 @@
-"""What focal points and instructors are e-mailed once a week: what is new, what is coming, and what needs doing.
+"""The weekly e-mails to focal points and instructors: what is new, what is coming, and what needs doing.
 
 On Monday morning in the reader's own time zone; where there is nothing to say, nothing is sent.
 """
@@ -103,7 +103,7 @@ def _keep(person_id: int, contact: Contact, key: str, content: Mapping[str, Any]
 
 
 def content_of(actor: Actor, *, at: datetime) -> dict[str, Any]:
-    """What there is to say to somebody; empty where there is nothing."""
+    """Returns what there is to say to somebody; empty where there is nothing."""
     content: dict[str, Any] = {}
     if actor.has(Role.FOCAL_POINT) and actor.country_ids:
         countries = [_of_country(country, by=actor, at=at) for country in own_countries(actor)]

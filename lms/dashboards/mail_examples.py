@@ -10,7 +10,7 @@ from lms.mail.rendering import STRUCK_OUT
 
 
 def values_of(template: str, *, at: datetime) -> dict[str, Any]:
-    """What an example of a mail says. Instants are as in payloads."""
+    """Returns what an example of a mail says. Instants are as in payloads."""
     soon = (at + timedelta(days=7)).isoformat()
     common = {
         SECRET: STRUCK_OUT,

@@ -72,7 +72,7 @@ class AffectedOut(AnswerSchema):
 
 
 class PolicyPreviewOut(AnswerSchema):
-    """What the newest policy would change for lectures held under an earlier one. Send `key` to apply it."""
+    """The changes that the newest policy would make for lectures held under an earlier one. Send `key` to apply it."""
 
     min_percent = Integer()
     lectures = List(Nested(JudgedOut))
@@ -156,7 +156,7 @@ class CountriesOut(AnswerSchema):
 
 
 class CountryPatch(Schema):
-    """What changes of a country; a key that is missing stays as it is. `partner` replaces all spans."""
+    """Changes to a country; a key that is missing stays as it is. `partner` replaces all spans."""
 
     names = Dict(keys=String(), values=String())
     notices = Dict(keys=String(), values=String())
@@ -211,7 +211,7 @@ class CountryFiguresOut(AnswerSchema):
 
 
 class CountryMergePreviewOut(AnswerSchema):
-    """What a merge would change. `promoted` people of waiting lists would get a seat."""
+    """The changes that a merge would make. `promoted` people of waiting lists would get a seat."""
 
     kept = Nested(HoldingsOut, attribute="first")
     merged = Nested(HoldingsOut, attribute="second")

@@ -59,13 +59,14 @@ def summary(text: str | None, length: int = SUMMARY) -> str:
 
 
 def beyond(text: str | None) -> str:
-    """What a text says beyond its summary: all but the first paragraph, or all of it where the summary is cut."""
+    """Returns what a text says beyond its summary: all but the first paragraph, or all of it where the summary is
+    cut."""
     first, _gap, rest = (text or "").strip().partition("\n\n")
     return rest.strip() if len(plain(first)) <= SUMMARY and not first.startswith(("#", "*", "-", ">")) else text or ""
 
 
 def without_class_name(error: str) -> str:
-    """What a stored error says, without the name of its class; empty where it says nothing else."""
+    """Returns what a stored error says, without the name of its class; empty where it says nothing else."""
     return _CLASS_NAME.sub("", error.strip())
 
 

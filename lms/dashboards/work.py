@@ -108,7 +108,7 @@ def _counts(*counts: tuple[str, int]) -> str:
 
 
 def _made(counts: str, result: dict[str, Any]) -> str:
-    """What a file contains, and whether it still exists."""
+    """Returns what a file contains, and whether it still exists."""
     return counts if result.get("file") else _("%(counts)s. The file was deleted. Request it again.", counts=counts)
 
 

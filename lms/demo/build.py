@@ -132,7 +132,7 @@ def _app_for_many_rows(make_app: MakeApp, config: Config, people: int) -> Iterat
 
 
 def _fill(demonstration: Demonstration, files: Files, progress: Progress) -> None:
-    """What the public pages show, with its evidence: series, lectures, enrolments, attendance, certificates."""
+    """Adds what the public pages show, with its evidence: series, lectures, enrolments, attendance, certificates."""
     now = demonstration.now
     with progress.phase("Database, countries and partners"):
         upgrade()
@@ -148,8 +148,8 @@ def _fill(demonstration: Demonstration, files: Files, progress: Progress) -> Non
 
 
 def _fill_rest(demonstration: Demonstration, progress: Progress) -> None:
-    """What people find on the pages of lectures and after they signed in: files, nominations, e-mails of the last days,
-    people who registered twice."""
+    """Adds what people find on the pages of lectures and after they signed in: files, nominations, e-mails of the last
+    days, people who registered twice."""
     now = demonstration.now
     lin = _instructor_addresses()["lin"]
     with progress.phase("Search"):

@@ -31,7 +31,7 @@ class Rest(StrEnum):
 
 @dataclass(frozen=True)
 class FolderMark:
-    """What the mark in a demonstration's data folder says: when it was built, for how many people, and how far."""
+    """The mark in a demonstration's data folder: when it was built, for how many people, and how far."""
 
     built_at: datetime
     people: int

@@ -1,4 +1,4 @@
-"""What follows the lectures of the demonstration: group viewings, appeals, corrections, a late report, closings.
+"""Events after the lectures of the demonstration: group viewings, appeals, corrections, a late report, closings.
 
 Like `generate` this plans everything from the files alone; `take_in` then does it through the same actions that the
 pages use, each as the person who would do it.

@@ -194,7 +194,7 @@ class Demonstration:
         return {slug: list(guests.values()) for slug, guests in enrolled.items()}
 
     def enrolled(self, series: SeriesPlan) -> list[Member]:
-        """Who enrols in a series, in the order of its file."""
+        """Returns who enrols in a series, in the order of its file."""
         members = self.crowd.members
         return [members[index] for index in self.crowd.enrolments.get(series.slug, ())] + self._enrolled_guests.get(
             series.slug, []

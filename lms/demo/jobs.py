@@ -173,7 +173,7 @@ def _set_chapters(lecture_id: int, chapters: list[tuple[int, str]]) -> None:
 
 
 def _points(abstract: str) -> list[str]:
-    """What the slides say: the sentences of a description, or parts of them where there are few."""
+    """Returns what the slides say: the sentences of a description, or parts of them where there are few."""
     sentences = [point for point in _SENTENCES.split(abstract) if point]
     if len(sentences) >= FEWEST_POINTS:
         return sentences

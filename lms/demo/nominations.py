@@ -130,7 +130,8 @@ def _unknown(members: Sequence[Member]) -> list[Member]:
 
 @dataclass(frozen=True)
 class Delegation:
-    """Whom a country nominates: `rows` are those who are still to be nominated, `place` is the country's number."""
+    """The people whom a country nominates: `rows` are those who are still to be nominated, `place` is the country's
+    number."""
 
     series_id: int
     code: str

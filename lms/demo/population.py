@@ -1,4 +1,5 @@
-"""Who takes part in the demonstration, with invented names, and in which series: a plan made before any file."""
+"""The people who take part in the demonstration, with invented names, and in which series: a plan made before any
+file."""
 
 import re
 import unicodedata

@@ -88,7 +88,7 @@ def read(name: str) -> list[dict[str, str]]:
 
 
 def read_json(name: str) -> Any:
-    """What one JSON file of the demonstration's seeds holds."""
+    """Returns what one JSON file of the demonstration's seeds holds."""
     return json.loads(resource("seeds", "demonstration", name).read_text(encoding="utf-8"))
 
 

@@ -44,7 +44,7 @@ class Files:
         return self._lectures
 
     def attendance(self, lecture_ids: LectureIds) -> Iterator[tuple[StagedAttendance, Matched]]:
-        """What was read in the file of each held lecture, and whom its rows mean."""
+        """Yields what was read in the file of each held lecture, and whom its rows mean."""
         for file in self._lectures:
             lecture_id = lecture_ids[file.lecture.series, file.lecture.number]
             name = f"{file.lecture.series}-{file.lecture.number}.csv"
@@ -99,7 +99,7 @@ class _FilesBeside(Files):
             return answer
 
     def _read(self, parent: int) -> None:
-        """What the second process does; it ends when the first one does."""
+        """Reads files in the second process; it ends when the first one does."""
         threading.Thread(target=_stop_without, args=(parent,), daemon=True).start()
         try:
             for value in self._values():

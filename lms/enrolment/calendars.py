@@ -36,7 +36,7 @@ MOST = 500
 
 @dataclass(frozen=True)
 class Subscriber:
-    """Whose a private address is."""
+    """The person to whom a private address belongs."""
 
     person_id: int
     full_name: str
@@ -54,7 +54,7 @@ class OwnAddress:
 
 
 def belongs_to(person_id: int) -> str:
-    """What the secret of a person's calendar is sealed for."""
+    """Returns what the secret of a person's calendar is sealed for."""
     return f"calendar:{person_id}"
 
 
@@ -75,7 +75,7 @@ def opened(row: CalendarAddress) -> str | None:
 
 
 def export_of_calendar(person_id: int) -> dict[str, str | None] | None:
-    """What is stored of a person's private address, for the person's export; null without one."""
+    """Returns what is stored of a person's private address, for the person's export; null without one."""
     row = db.session.get(CalendarAddress, person_id)
     if row is None:
         return None
@@ -84,7 +84,7 @@ def export_of_calendar(person_id: int) -> dict[str, str | None] | None:
 
 
 def subscriber_of(secret: str) -> Subscriber:
-    """Whose address a secret is of. NotFound for none, and for a disabled account."""
+    """Returns whose address a secret is of. NotFound for none, and for a disabled account."""
     subscriber = (
         select(PERSON_ROW.canonical_id)
         .join(CalendarAddress, CalendarAddress.person_id == PERSON_ROW.id)
@@ -113,7 +113,7 @@ _SAID = (
 
 
 def _read(condition: ColumnElement[bool], at: datetime) -> Sequence[Any]:
-    """What a calendar says of these lectures: those with a date that is not long past, the latest first."""
+    """Returns what a calendar says of these lectures: those with a date that is not long past, the latest first."""
     day = at.replace(hour=0, minute=0, second=0, microsecond=0)
     query = (
         select(*_SAID)

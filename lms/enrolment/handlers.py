@@ -1,4 +1,4 @@
-"""What enrolment does when lower slices say that something happened."""
+"""Handlers of enrolment for events of lower slices."""
 
 from datetime import datetime, timedelta
 

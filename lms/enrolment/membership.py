@@ -1,4 +1,4 @@
-"""Who was expected at a lecture, and whose attendance of it counts: the only definition of both.
+"""Membership: who was expected at a lecture, and whose attendance of it counts. This is the only definition of both.
 
 Rosters, a person's page, credits and groups join these queries. Ids of people are canonical, as input and output.
 """
@@ -96,7 +96,7 @@ def eligible_at(lecture_id: Any, people: Any = None) -> Select[int | None]:
 
 
 def eligible_people(lecture_id: int, people: Collection[int] | None = None) -> set[int]:
-    """Whose attendance of a lecture counts; of some `people`, where given."""
+    """Returns whose attendance of a lecture counts; of some `people`, where given."""
     if people is not None and len(people) > FEW:
         query = eligible_at(lecture_id).where(is_of(among(PERSON_ROW.canonical_id, people)))
     else:

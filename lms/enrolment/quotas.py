@@ -23,7 +23,8 @@ from lms.people.queries.countries import country_ids, country_names
 
 @dataclass(frozen=True)
 class QuotaChange:
-    """What a row would do: how many seats a country has kept now (null: no quota), used, and would have; until when."""
+    """The effects of a row: how many seats a country has kept now (null: no quota), used, and would have; until
+    when."""
 
     row: QuotaRow
     country_id: int
@@ -34,7 +35,7 @@ class QuotaChange:
 
 @dataclass(frozen=True)
 class QuotaPreview:
-    """What a list of quotas would do: the changes, the rows that cannot be, how many seats would be kept and not taken
+    """The effects of a list of quotas: the changes, the rows that cannot be, how many seats would be kept and not taken
     in all, and how many there are for it (null: no limit)."""
 
     changes: list[QuotaChange]
@@ -56,7 +57,8 @@ def check_can_set_quotas(by: Actor) -> None:
 
 
 def preview_quotas(slug: str, staged: StagedQuotas, *, locale: str, by: Actor) -> QuotaPreview:
-    """What `set_quotas` would do with the good rows at this moment, with names in `locale`. For administrators."""
+    """Returns what `set_quotas` would do with the good rows at this moment, with names in `locale`. For
+    administrators."""
     check_can_set_quotas(by)
     return _changes(get_series(slug, by=by), staged, locale)
 

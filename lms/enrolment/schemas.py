@@ -21,7 +21,7 @@ MOST = 20_000
 
 
 class EnrolmentIn(NamedPersonIn):
-    """Whom to enrol: without `email` yourself.
+    """The person to enrol: without `email` yourself.
 
     For a person you can see, `email` is enough. Administrators see everybody, focal points the people of their
     countries, instructors the people of their own series. Otherwise send `full_name` too.
@@ -45,7 +45,7 @@ class EnrolmentFilterIn(Schema):
 
 
 class EnrolmentChangeIn(Schema):
-    """What becomes of several people: `enrolled` accepts applications, `rejected` rejects, `withdrawn` withdraws.
+    """The change of several enrolments: `enrolled` accepts applications, `rejected` rejects, `withdrawn` withdraws.
     Either `enrolments` (their ids) or a `filter`."""
 
     status = String(required=True, validate=OneOf([status.value for status in CHANGES]))
@@ -67,9 +67,9 @@ class EnrolmentMove(AnswerSchema):
 
 
 class EnrolmentChanges(AnswerSchema):
-    """What a preview would change. `statuses` has each status whose number changes; `countries` says how many of the
-    people there are by country code. `seated` get a place, `waitlisted` wait for one, and `promoted` move up from the
-    waiting list, since places become free. `free` places are free for everyone now; null for no limit.
+    """The changes that a preview announces. `statuses` has each status whose number changes; `countries` says how many
+    of the people there are by country code. `seated` get a place, `waitlisted` wait for one, and `promoted` move up
+    from the waiting list, since places become free. `free` places are free for everyone now; null for no limit.
     """
 
     statuses = Dict(

@@ -152,7 +152,7 @@ def get_room(lecture_id: int, *, by: Actor, at: datetime) -> Room:
 
 @dataclass(frozen=True)
 class RoomSnapshot:
-    """What all people in a room see alike. `resumes_at`: when a paused lecture is meant to go on."""
+    """The state of a room, alike for all people in it. `resumes_at`: when a paused lecture is meant to go on."""
 
     state: RoomState
     resumes_at: datetime | None
@@ -174,8 +174,9 @@ def get_snapshot(lecture_id: int, *, by: Actor, at: datetime) -> RoomSnapshot:
 
 @dataclass(frozen=True)
 class Audience:
-    """What the staff of a lecture see while it is given. `countries`: how many viewers are in each, most first, as
-    (code, people). `sender`: who sends the lecture from some page; null if nobody does. `elapsed_ms` is without pauses.
+    """The audience of a lecture, as its staff see it while it is given. `countries`: how many viewers are in each, most
+    first, as (code, people). `sender`: who sends the lecture from some page; null if nobody does. `elapsed_ms` is
+    without pauses.
     """
 
     snapshot: RoomSnapshot

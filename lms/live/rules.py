@@ -60,7 +60,8 @@ class Reach:
 
     @property
     def kind(self) -> str:
-        """What the page says of it: `stay` until a time, `overrun` if it must run longer than planned, or `lost`."""
+        """The sentence of the page about it: `stay` until a time, `overrun` if it must run longer than planned, or
+        `lost`."""
         if self.stay_until is None:
             return "lost"
         return "stay" if self.is_within_plan else "overrun"

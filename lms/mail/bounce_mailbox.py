@@ -155,7 +155,7 @@ class MailboxAway(Exception):
 
 @dataclass(frozen=True)
 class MailboxAddress:
-    """What `LMS_BOUNCE_URL` says, such as `imaps://user:password@mail.example/INBOX`."""
+    """The address in `LMS_BOUNCE_URL`, such as `imaps://user:password@mail.example/INBOX`."""
 
     is_tls_from_start: bool
     host: str
@@ -180,7 +180,7 @@ class MailboxAddress:
 
     @property
     def digest(self) -> str:
-        """What tells the mailbox from another one; the password does not matter."""
+        """The digest by which the mailbox is known; the password does not matter."""
         text = f"{self.user}\n{self.host.lower()}\n{self.port}\n{self.folder}"
         return hashlib.sha256(text.encode()).hexdigest()
 

@@ -51,7 +51,7 @@ class Bounce:
 
     @property
     def reason(self) -> MailReason:
-        """What it means. Only what says that the address itself does not exist counts against it."""
+        """The meaning of the failure. Only what says that the address itself does not exist counts against it."""
         reason = reason_of(550, f"{self.status} {self.words}")
         if reason is not MailReason.NO_SUCH_ADDRESS:
             return reason
@@ -109,7 +109,7 @@ def confirm_address(address: str) -> None:
 
 
 class BounceOutcome(StrEnum):
-    """What a message was to us."""
+    """The meaning of a returned message."""
 
     NOTED = "noted"
     KNOWN = "known"
@@ -121,7 +121,7 @@ class BounceOutcome(StrEnum):
 
 @dataclass(frozen=True)
 class _Failure:
-    """What a notification says of one reader whose mail failed: under the address we sent to, and under the last."""
+    """A notification about one reader whose mail failed: under the address we sent to, and under the last."""
 
     status: str
     words: str

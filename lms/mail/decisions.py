@@ -1,4 +1,4 @@
-"""What somebody decides about mails that were posted: stopped, withheld, released, sent again, erased."""
+"""Decisions of administrators about mails that were posted: stopped, withheld, released, sent again, erased."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta

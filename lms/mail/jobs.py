@@ -1,4 +1,4 @@
-"""What the worker does for mail: send what is due, and read what came back."""
+"""Recurring tasks of mail: they send what is due, and read what came back."""
 
 import threading
 from collections.abc import Sequence

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class MailKind(StrEnum):
-    """What an e-mail is about."""
+    """The kind of an e-mail."""
 
     ACCOUNT = "account"
     """Links for signing in, and what concerns the account: always sent."""

@@ -41,7 +41,7 @@ Choices = Callable[[Collection[Choice]], set[Choice]]
 
 
 class MailState(StrEnum):
-    """What became of a mail."""
+    """The state of a mail."""
 
     QUEUED = "queued"
     """Still to be sent; with an `error`, to be tried again."""
@@ -190,7 +190,7 @@ def declined_of(choices: Iterable[Choice | None]) -> set[Choice]:
 
 
 def choice_of(kind: str, person_id: int | None, series_id: int) -> Choice | None:
-    """What a person chooses that decides on a mail; None for a mail that is always sent."""
+    """Returns what a person chooses that decides on a mail; None for a mail that is always sent."""
     if person_id is None or kind not in DECLINABLE:
         return None
     return MailKind(kind), person_id, series_id

@@ -77,12 +77,12 @@ class MailRefused(OSError):
 
     @property
     def reason(self) -> MailReason:
-        """What the answer means."""
+        """The meaning of the answer."""
         return reason_of(self.code, self.text)
 
 
 def reason_of(code: int, text: str) -> MailReason:
-    """What an answer of a mail server means, by its enhanced status code if it has one, else by its code."""
+    """Returns what an answer of a mail server means, by its enhanced status code if it has one, else by its code."""
     match = _STATUS.search(text)
     if match is not None:
         return _by_status(int(match[2]), int(match[3]))

@@ -52,7 +52,8 @@ class Attachment:
 
 @dataclass(frozen=True)
 class More:
-    """What a slice makes of a payload: words for the template, files, and the path at which the mail is unsubscribed.
+    """The result of a slice's preparer for a payload: words for the template, files, and the path at which the mail is
+    unsubscribed.
 
     A POST there without cookie or token is enough (RFC 8058). `invitation`: a calendar's message (RFC 6047); programs
     that know such messages find it as another form of the text, the others as a file.
@@ -201,7 +202,8 @@ def init_app(app: Flask) -> None:
 
 
 def mark(mail_id: int, dedupe_key: str, *, secret: str | None = None) -> str:
-    """What names a mail in its Message-ID: the same at each attempt, so that programs can tell a mail that comes twice.
+    """Returns what names a mail in its Message-ID: the same at each attempt, so that programs can tell a mail that
+    comes twice.
 
     Nobody else can make it, so that a forged bounce says nothing about mails of others.
     """
@@ -281,5 +283,5 @@ def _write(content: bytes, folder: Path) -> None:
 
 
 def sender(app: Flask) -> Sender:
-    """What the worker calls for each outbox row."""
+    """Returns what the worker calls for each outbox row."""
     return Sender(app.extensions["lms.config"])

@@ -77,7 +77,7 @@ def _taken(since: datetime) -> int:
 
 @dataclass(frozen=True)
 class _Outcome:
-    """What became of one attempt. `error` is None where the mail was sent."""
+    """The result of one attempt. `error` is None where the mail was sent."""
 
     mail: OutboxMail
     error: str | None = None
@@ -239,7 +239,7 @@ def _mark_others(outcomes: Sequence[_Outcome], *, at: datetime) -> None:
 
 @action
 def _give_back(mails: Sequence[OutboxMail], *, at: datetime) -> None:
-    """What was taken and not tried is due again, unless another worker has taken it since."""
+    """Makes what was taken and not tried due again, unless another worker has taken it since."""
     if mails:
         taken = update(OutboxMail).where(
             among(OutboxMail.id, [mail.id for mail in mails]), OutboxMail.taken_by == process_name()
@@ -251,7 +251,7 @@ def _give_back(mails: Sequence[OutboxMail], *, at: datetime) -> None:
 
 @action
 def give_back_of(names: Collection[str], *, at: datetime) -> None:
-    """What processes that are gone had taken is due again. Each counts as tried: it may be what ended them."""
+    """Makes due again what processes had taken that are gone. Each counts as tried: it may be what ended them."""
     held = OutboxMail.state == MailState.QUEUED, OutboxMail.due_at > at, OutboxMail.taken_by.in_(names)
     given_back = update(OutboxMail).where(*held).values(due_at=at, taken_by=None).returning(OutboxMail.id)
     if db.session.execute(given_back.execution_options(synchronize_session=False)).first():

@@ -270,7 +270,7 @@ def _check_new(lecture_id: int, digest: str) -> None:
 
 
 def recognise_file(content: BinaryIO, file_name: str, *, megabytes: int) -> dict[str, Any]:
-    """What an uploaded file is, by its content: `digest`, `size`, `kind` and `file_name`. Nothing is kept yet.
+    """Returns what an uploaded file is, by its content: `digest`, `size`, `kind` and `file_name`. Nothing is kept yet.
 
     Raises WrongKind, TooLarge and Invalid (`file`).
     """

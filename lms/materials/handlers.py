@@ -1,4 +1,4 @@
-"""What files do when their lectures are copied or deleted."""
+"""Handlers of files: their lectures are copied or deleted."""
 
 from lms.core.base.events import CopyPreviewed, LectureDeleted, LecturesCopied, StoredFilesAsked, handles
 from lms.materials.actions import copy_files, remove_files_of

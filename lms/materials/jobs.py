@@ -1,4 +1,4 @@
-"""What the worker does for files: it lets the virus scanner read them, and deletes old uploads."""
+"""Recurring tasks of files: the virus scanner reads them, and old uploads are deleted."""
 
 from lms.core.background.recurring import FILES, recurring
 from lms.materials.actions import scan_waiting_files

@@ -11,8 +11,8 @@ from lms.people.models import new_public_id
 
 
 class Audience(StrEnum):
-    """Who can open a file, besides the lecture's staff: enrolled people, everyone who can see the lecture, or
-    enrolled people once it was held."""
+    """The people who can open a file, besides the lecture's staff: enrolled people, everyone who can see the lecture,
+    or enrolled people once it was held."""
 
     ENROLLED = "enrolled"
     EVERYONE = "everyone"

@@ -38,7 +38,7 @@ _ID = re.compile(r"[0-9a-f]{32}")
 
 @dataclass(frozen=True)
 class Purpose:
-    """What files are uploaded for: where their parts are stored, and what is checked before they are.
+    """The purpose of uploads: where their parts are stored, and what is checked before they are.
 
     `check_who` and `check_file` (name and size) raise what is wrong. `is_saved`: whether what became of it is there.
     """
@@ -230,7 +230,7 @@ def _get(purpose: Purpose, lecture_id: int, upload_id: str, by: Actor) -> _About
 
 
 def _unfinished(purpose: Purpose, by: Actor) -> list[tuple[str, _About, datetime]]:
-    """What this person has begun and not finished, with the time of the last begin."""
+    """Returns what this person has begun and not finished, with the time of the last begin."""
     if by.person_id is None:
         return []
     unfinished = []

@@ -1,4 +1,4 @@
-"""Who can open which file of a lecture, and what a file can be called."""
+"""Rules of files: who can open which file of a lecture, and how files can be named."""
 
 import re
 import unicodedata
@@ -41,14 +41,14 @@ def checked_title(text: str | None) -> str:
 
 
 def title_of(file_name: str) -> str:
-    """What a file is called in the list unless somebody says otherwise: its name without the ending."""
+    """Returns what a file is called in the list unless somebody says otherwise: its name without the ending."""
     name = clean_line(file_name.replace("\\", "/").rpartition("/")[2])
     stem = name[: -len(_ending(name)) - 1] if _ending(name) in ENDINGS else name
     return clean_line(stem.replace("_", " "))[:MAX_TITLE] or _("File")
 
 
 def safe_name(file_name: str, kind: str) -> str:
-    """What a file is called when it is saved: the name that it came with, with the ending of its kind."""
+    """Returns what a file is called when it is saved: the name that it came with, with the ending of its kind."""
     name = clean_line(file_name.replace("\\", "/").rpartition("/")[2])
     stem = name[: -len(_ending(name)) - 1] if _ending(name) else name
     stem = "".join(sign for sign in stem if sign not in _UNSAFE).strip(". ") or "file"

@@ -62,7 +62,7 @@ def refused_upload(error: DomainError) -> ResponseReturnValue:
 
 
 def upload_script(address: str, megabytes: int) -> dict[str, Any]:
-    """What the script of a form with a file reads from it."""
+    """Returns what the script of a form with a file reads from it."""
     return {
         "data_upload": address,
         "data_megabytes": megabytes,

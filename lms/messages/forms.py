@@ -16,7 +16,7 @@ from lms.web.pages.time import number, short_day
 
 
 def audience_words() -> dict[Audience, str]:
-    """What each audience is called."""
+    """Returns what each audience is called."""
     return {
         Audience.EVERYONE: _("Everyone enrolled"),
         Audience.ATTENDED: _("Attended the lecture"),
@@ -77,7 +77,7 @@ class MessageForm(BaseForm):
         )
 
     def message(self) -> MessageInput:
-        """What was typed."""
+        """Returns what was typed."""
         return MessageInput(self.audience(), self.subject.data or "", self.text.data or "")
 
 

@@ -56,7 +56,7 @@ class Readers:
 
 @dataclass(frozen=True)
 class MessageProgress:
-    """What became of the e-mails of a message: `skipped` were declined, or stopped before they were sent."""
+    """The states of the e-mails of a message: `skipped` were declined, or stopped before they were sent."""
 
     sent: int = 0
     waiting: int = 0
@@ -203,7 +203,7 @@ def is_of(message_id: int) -> ColumnElement[bool]:
 
 
 def progress_of(message: Message) -> MessageProgress:
-    """What became of the e-mails of a message so far."""
+    """Returns what became of the e-mails of a message so far."""
     state = case((IS_FAILED, "failed"), else_=OutboxMail.state)
     rows = read(select(state, func.count()).where(is_of(message.id)).group_by(state))
     counts: Counter[str] = Counter(dict(tuple(row) for row in rows))

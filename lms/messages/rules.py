@@ -1,4 +1,4 @@
-"""What a message may be, and when it can be changed, sent and stopped."""
+"""Rules of messages: their content, and when they can be changed, sent and stopped."""
 
 from dataclasses import dataclass, replace
 

@@ -31,7 +31,7 @@ class SendIn(Schema):
 
 
 class ProgressOut(AnswerSchema):
-    """What became of the e-mails. `skipped`: declined, or stopped before they were sent."""
+    """The states of the e-mails. `skipped`: declined, or stopped before they were sent."""
 
     sent = Integer()
     waiting = Integer()

@@ -85,7 +85,7 @@ class NomineeForm(BaseForm):
         )
 
     def more_faults(self) -> list[Fault]:
-        """What is wrong besides the person."""
+        """Returns what is wrong besides the person."""
         return []
 
 
@@ -144,7 +144,7 @@ class NominateForm(BaseForm):
 
 
 class AcceptInvitationForm(BaseForm):
-    """What a nominee confirms: the name for the certificate, the country, and consent."""
+    """The form in which a nominee accepts: the name for the certificate, the country, and consent."""
 
     full_name = StringField(_l("Name in Latin letters"), [InputRequired(_l("Enter your full name."))])
     native_name = StringField(_l("Name in your own script"))
@@ -179,7 +179,7 @@ class AcceptInvitationForm(BaseForm):
             raise ValidationError(_("Choose your country."))
 
     def answer(self, shown: Invitation) -> Acceptance:
-        """What was typed."""
+        """Returns what was typed."""
         return Acceptance(
             full_name=self.full_name.data or "",
             native_name=self.native_name.data or None,
@@ -215,6 +215,6 @@ class ProfileRequestForm(BaseForm):
             field.errors = [_("%(field)s: %(reason)s", field=field.label.text, reason=one) for one in field.errors]
 
     def answers(self, differences: Sequence[ProfileDifference]) -> dict[ProfileField, bool | None]:
-        """What was chosen for the fields that are asked about."""
+        """Returns what was chosen for the fields that are asked about."""
         known = {"accept": True, "refuse": False}
         return {one.field: known.get(self[one.field.value].data or "") for one in differences}

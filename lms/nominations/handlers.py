@@ -1,4 +1,4 @@
-"""What nominations do when something happened below."""
+"""Handlers of nominations for events of lower slices."""
 
 from lms.core.base.events import (
     CountriesMerged,

@@ -171,14 +171,14 @@ class RequestedChange(Base):
 
 
 class Decision(StrEnum):
-    """What an administrator decides on a nomination."""
+    """A decision of an administrator on a nomination."""
 
     APPROVE = "approve"
     REJECT = "reject"
 
 
 class DecidedState(StrEnum):
-    """What became of one nomination of a batch.
+    """The state of one nomination of a batch.
 
     *Pending*, *changed* and *taken back* are as in every batch (`batches.models.EntryState`). It was skipped since it
     was *withdrawn*, its person is *enrolled* already, it was *decided* by someone else, or its series is *over*. The

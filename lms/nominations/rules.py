@@ -61,7 +61,7 @@ def is_answered(nomination: Nomination) -> bool:
 
 
 def what_is_wrong_with(name: str) -> str | None:
-    """What is wrong with a name that somebody else wrote, as a sentence; None where nothing is seen."""
+    """Returns what is wrong with a name that somebody else wrote, as a sentence; None where nothing is seen."""
     if _is_damaged(name):
         return _("This name looks damaged. Save the file as “CSV UTF-8” or as XLSX.")
     picture = next((char for char in name if unicodedata.category(char) == "So"), None)

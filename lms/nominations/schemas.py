@@ -25,7 +25,7 @@ MOST = 500
 
 
 class NominationIn(NamedPersonIn):
-    """Whom to nominate. For a person of the country who is known already, `email` is enough.
+    """The person to nominate. For a person of the country who is known already, `email` is enough.
 
     Administrators send `country`, the code of the country that nominates; focal points may, where they speak for
     several. `language` is the one to invite a person in who has no account; without it, that of the country is used.

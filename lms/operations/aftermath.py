@@ -1,4 +1,4 @@
-"""What was under way when a backup was taken, and may have happened since: after a restore it is not done again."""
+"""Work that was under way when a backup was taken, and may be done since: after a restore it is not done again."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -38,7 +38,7 @@ _STEP = 500  # files between two reports of progress
 
 @dataclass
 class Taken:
-    """What came of a backup."""
+    """The result of a backup."""
 
     manifest: Manifest
     linked: int = 0

@@ -83,7 +83,7 @@ def check(context: CheckContext) -> Iterator[Finding]:
 
 
 def check_for_page(context: CheckContext) -> Iterator[Finding]:
-    """What the status page shows."""
+    """Yields the findings for the status page."""
     for look in OF_PAGE:
         yield from _findings(look, context)
 

@@ -32,7 +32,7 @@ _STEP = 50  # files between two reports of progress
 
 @dataclass
 class FilesMoved:
-    """What came of a run: how many files were copied, were there already, or were deleted like in the source.
+    """The result of a run: how many files were copied, were there already, or were deleted like in the source.
 
     `newer` files have changed in the target since. `differing` files are not the same in both stores.
     """
@@ -112,7 +112,7 @@ class _Move:
         self._target.put(MARK, json.dumps(mark).encode())
 
     def _source_identity(self) -> str | None:
-        """What tells the folder of one installation from that of another; None where no worker ever ran."""
+        """Returns what tells the folder of one installation from that of another; None where no worker ever ran."""
         content = self._source.find(STORAGE_MARK)
         return content.decode() if content is not None else None
 

@@ -1,4 +1,4 @@
-"""What a process runs with, and what has to be alike on all machines that serve one site."""
+"""Facts about processes that have to be alike on all machines that serve one site."""
 
 import hashlib
 import hmac
@@ -25,7 +25,8 @@ _DIGEST_LENGTH = 16
 
 
 def facts_of(config: Config, *, is_new_storage_marked: bool = False) -> dict[str, Any]:
-    """What this process runs with: its version, time zones, storage and signing key, and keyed digests of its settings.
+    """Returns what this process runs with: its version, time zones, storage and signing key, and keyed digests of its
+    settings.
 
     No secret can be read from a digest. With `is_new_storage_marked`, storage without a mark gets one.
     """

@@ -30,7 +30,7 @@ class FileEntry:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a backup holds. `taken_at` is the moment of the database, RFC 3339.
+    """The contents of a backup. `taken_at` is the moment of the database, RFC 3339.
 
     `figures` are the headline figures and `rows` the rows of each table at that moment. `files` go by their paths in
     the backup. `has_secret_key`: the secret key was in the data folder; else it was a setting, which is not copied.

@@ -40,7 +40,7 @@ _STEP = 500  # files between two reports of progress
 
 @dataclass
 class Restored:
-    """What came of a restore."""
+    """The result of a restore."""
 
     manifest: Manifest
     stopped: Stopped

@@ -53,7 +53,7 @@ ROLES = (
 
 @dataclass(frozen=True)
 class MailWords:
-    """What pages say of a kind of mail: what it is, and more about it."""
+    """The words of pages for a kind of mail: its name, and more about it."""
 
     label: LazyString
     hint: LazyString | None
@@ -201,7 +201,7 @@ class ZoneForm(_WithCountryAndZone):
 
 
 class RegisterForm(_WithCountryAndZone):
-    """Who registers: the name for the certificate, the address, where from, and consent."""
+    """The form in which people register: the name for the certificate, the address, where from, and consent."""
 
     full_name = StringField(_l("Full name"), [InputRequired(_l("Enter your full name."))])
     native_name = StringField(_l("Name in your own script"))
@@ -246,7 +246,7 @@ class PersonForm(ProfileForm):
 
 
 class TokenForm(ProofForm):
-    """What a token is for and may do, with the proof that its owner asks."""
+    """The purpose and permissions of a token, with the proof that its owner asks."""
 
     name = StringField(
         _l("What it is for"), [InputRequired(_l("Enter what it is for, so that you recognise it later."))]

@@ -1,4 +1,4 @@
-"""What the worker does for people: comparisons, merges of countries and sessions."""
+"""Jobs and recurring tasks of people: comparisons, merges of countries and sessions."""
 
 from lms.core.background.recurring import recurring
 from lms.people.actions.country_merging import settle_country_merges

@@ -22,7 +22,7 @@ _BEGINNING = datetime.fromisoformat("2020-01-01T00:00:00+00:00")
 
 @dataclass(frozen=True)
 class MailLink:
-    """What a genuine link says. `address` is the mark of an address, not the address."""
+    """The content of a genuine link. `address` is the mark of an address, not the address."""
 
     person_id: int
     kind: MailKind
@@ -35,7 +35,7 @@ class MailLink:
 
 
 def mark_of(address: str) -> str:
-    """What a link has of an address: enough to tell whether it still is one of the person's."""
+    """Returns what a link has of an address: enough to tell whether it still is one of the person's."""
     return hashlib.sha256(email_key(address).encode()).hexdigest()[:12]
 
 
@@ -46,7 +46,7 @@ def make_link(secrets: Sequence[str], person_id: int, kind: MailKind, address: s
 
 
 def read_link(secrets: Sequence[str], text: str) -> MailLink | None:
-    """What a link says; None for what was made with none of these secrets."""
+    """Returns what a link says; None for what was made with none of these secrets."""
     try:
         person_id, kind, address, day = _signer(secrets).unsign(text.encode()).decode().split("~")
     except (BadSignature, ValueError):

@@ -361,7 +361,7 @@ class RoleGrant(Base):
 
 
 class Consent(Base):
-    """What a person agreed to: purpose, version of the text, time."""
+    """An agreement of a person: purpose, version of the text, time."""
 
     __tablename__ = "consent"
     read_by_strangers = False

@@ -218,7 +218,7 @@ def _mail_keys(mailboxes: Iterable[str]) -> Iterable[Hashable]:
 
 
 def _consonant_key(word: str) -> str:
-    """What is left of a word without vowels and doubled letters: the same of Mohammed and Muhamad."""
+    """Returns what is left of a word without vowels and doubled letters: the same of Mohammed and Muhamad."""
     return _TWICE.sub(r"\1", _VOWELS.sub("", word))
 
 

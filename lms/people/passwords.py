@@ -12,7 +12,7 @@ from argon2.low_level import Type, hash_secret_raw
 
 
 class Costs(TypedDict):
-    """What a guess costs: passes, KiB of memory, lanes."""
+    """The costs of a guess: passes, KiB of memory, lanes."""
 
     time_cost: int
     memory_cost: int
@@ -52,12 +52,12 @@ def new_secret() -> str:
 
 
 def hash_secret(secret: str) -> str:
-    """What is stored of a secret. It is random and long, so a plain hash is enough."""
+    """Returns what is stored of a secret. It is random and long, so a plain hash is enough."""
     return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
 
 
 def hash_codes(codes: Iterable[str], salt: str) -> list[str]:
-    """What is stored of recovery codes, which are short: argon2id with the person's own salt.
+    """Returns what is stored of recovery codes, which are short: argon2id with the person's own salt.
 
     Takes as long as a password for each code: never under a write lock.
     """

@@ -64,7 +64,7 @@ _PLAIN_ADDRESS = re.compile(rf"{_PART}(?:\.{_PART})*@(?:{_LABEL}\.)+[A-Za-z]{{2,
 
 
 def email_key(text: str) -> str:
-    """What makes two addresses one: NFC, casefolded, without blanks around."""
+    """Returns what makes two addresses one: NFC, casefolded, without blanks around."""
     stripped = text.strip()
     if stripped.isascii():
         return stripped.lower()
@@ -156,7 +156,7 @@ def plain_code(otp: str) -> str:
 
 
 def provisioning_address(secret: str, account: str, issuer: str) -> str:
-    """What the QR code of a device says: the key URI that authenticator apps read."""
+    """Returns what the QR code of a device says: the key URI that authenticator apps read."""
     label = quote(f"{issuer}:{account}", safe="")
     return f"otpauth://totp/{label}?secret={secret}&issuer={quote(issuer, safe='')}"
 

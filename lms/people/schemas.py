@@ -1,4 +1,4 @@
-"""What the API takes and gives of people and tokens."""
+"""Requests and responses of the API of people and tokens."""
 
 from apiflask import Schema
 from apiflask.fields import Boolean, Date, Enum, Integer, List, Nested, String
@@ -41,7 +41,7 @@ class TokenOut(AnswerSchema):
 
 
 class PersonIn(Schema):
-    """What changes of a profile; a key that is missing stays as it is."""
+    """Changes to a profile; a key that is missing stays as it is."""
 
     full_name = String()
     native_name = String(allow_none=True)
@@ -107,7 +107,7 @@ class DifferentOut(AnswerSchema):
 
 
 class UndoMergeIn(Schema):
-    """Whose merge is undone."""
+    """The merge that is undone, by its person."""
 
     other = String(required=True, validate=Length(1, 64), metadata={"description": "The id of the merged person."})
 

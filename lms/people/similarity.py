@@ -264,6 +264,6 @@ def initials_of(words: tuple[str, ...]) -> str:
 
 
 def distinctive_words(organisation: str) -> set[str]:
-    """What two names of one organisation share: a word that is not generic, or the initials."""
+    """Returns what two names of one organisation share: a word that is not generic, or the initials."""
     words = organisation_words(organisation)
     return {*(set(words) - _GENERIC), *filter(None, [initials_of(words)])}

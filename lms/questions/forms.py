@@ -45,7 +45,7 @@ class AnswersForm(BaseForm):
     """
 
     def answers(self) -> dict[str, Any]:
-        """What was answered, by key, unchecked."""
+        """Returns what was answered, by key, unchecked."""
         sent = {name.removeprefix(_PREFIX): value for name, value in self.values().items() if name.startswith(_PREFIX)}
         return {key: value for key, value in sent.items() if value is not None}
 

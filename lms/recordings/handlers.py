@@ -1,4 +1,4 @@
-"""What recordings do when something happened below."""
+"""Handlers of recordings for events of lower slices."""
 
 from lms.core.background.jobs import request_job
 from lms.core.base.events import AttendanceReported, RecordingCompleted, ReplayAsked, handles

@@ -159,7 +159,7 @@ def _source_of(stream: Stream) -> SourceFile | None:
 
 
 def _fingerprint(lecture: Lecture, stream: Stream, parts: Sequence[RecordingPart]) -> str:
-    """What the file for download depends on."""
+    """Returns what the file for download depends on."""
     shown = [(part.epoch, part.segments.start, part.segments.stop) for part in parts]
     content = json.dumps([shown, stream.chapters, lecture.title])
     return hashlib.sha256(content.encode()).hexdigest()[:16]

@@ -185,7 +185,7 @@ def _current_policies(rows: Iterable[Any]) -> dict[int, Any]:
 
 
 def _policy_of(row: Any, current: Mapping[int, Any]) -> Any:
-    """What a lecture was held under, or will be: its row has the columns of its policy."""
+    """Returns what a lecture was held under, or will be: its row has the columns of its policy."""
     return current[row.series_id] if row.replay_days is None else row
 
 

@@ -35,7 +35,7 @@ def read_position(text: str) -> int | None:
 
 
 def read_trim(start: str, end: str, borders: list[int]) -> tuple[int | None, int | None]:
-    """What a replay shows: from and until the nearest borders of segments. Null for the start and the end.
+    """Returns what a replay shows: from and until the nearest borders of segments. Null for the start and the end.
 
     Raises Invalid (`start`, `end`).
     """

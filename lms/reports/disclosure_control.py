@@ -1,4 +1,4 @@
-"""What may be published of groups: small ones are put together, so that nobody can be found by subtraction.
+"""Disclosure control of groups: small ones are put together, so that nobody can be found by subtraction.
 
 All spans of whole years are public, so a group is also told apart by what two spans differ in. Its years are therefore
 taken in blocks of five people or more, and it is shown for spans that cut none of its blocks: whatever is subtracted,

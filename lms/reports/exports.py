@@ -216,7 +216,7 @@ def write(
 
 
 def about(kind: str, slice_: Slice, at: datetime) -> list[tuple[str, str]]:
-    """What was asked, as at when, and what the figures count."""
+    """Returns what was asked, as at when, and what the figures count."""
     city = zone_city(organiser_zone())
     given: list[tuple[str, object]] = [("from", slice_.from_day), ("to", slice_.to_day), *slice_.filters.items()]
     lines: list[tuple[str, str]] = [(_("Rows"), kind), (_("As at"), f"{at:%Y-%m-%d %H:%M} UTC")]

@@ -121,7 +121,7 @@ class ReportForm(BaseForm):
 
     @property
     def question(self) -> dict[str, str]:
-        """What is asked, by the names of the parameters: as it is saved."""
+        """The question, by the names of the parameters: as it is saved."""
         given = {name: self._fields[name].data for name in PARAMETERS if name in self._fields}
         given |= {"from": self.from_day.data, "to": self.to_day.data}
         return {name: str(given[name]) for name in PARAMETERS if given[name]}
@@ -133,7 +133,7 @@ class ReportForm(BaseForm):
 
     @property
     def about(self) -> list[str]:
-        """What is filtered, in words."""
+        """The filters, in words."""
         chosen: list[str] = []
         for field in (self._fields[name] for name in FILTERS):
             chosen += [str(label) for _value, label, selected, _more in field.iter_choices() if selected and field.data]

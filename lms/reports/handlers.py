@@ -1,4 +1,4 @@
-"""What reports answer to what happens below."""
+"""Handlers of reports for events of lower slices."""
 
 from lms.core.base.events import (
     CountriesMerged,

@@ -17,7 +17,7 @@ GROUPS_TOLD = 25
 
 
 def prepared(payload: Mapping[str, Any]) -> More:
-    """What a mail shows of its payload: no database is asked, and nothing is counted again."""
+    """Returns what a mail shows of its payload: no database is asked, and nothing is counted again."""
     frozen = thaw(payload["report"])
     report, figure = frozen.report, frozen.figure
     names = figure_names()

@@ -32,7 +32,7 @@ class PublicAnswer(Base):
 
 
 class SnapshotVisibility(StrEnum):
-    """Who can see a published report: everyone, or people with exact access to its slice."""
+    """The people who can see a published report: everyone, or people with exact access to its slice."""
 
     PUBLIC = "public"
     STAFF = "staff"

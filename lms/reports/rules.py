@@ -1,4 +1,4 @@
-"""What is counted and how, once the rows are there, and what may be asked: no database, no clock."""
+"""Rules of counting, once the rows are there, and of what may be asked: no database, no clock."""
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -118,8 +118,9 @@ FIGURES: Final = tuple(item.name for item in fields(Figures))
 
 @dataclass(frozen=True)
 class Slice:
-    """What is asked for: days (both included, in the reporting zone), a series' slug, a country's code, an M49 code of
-    any level, whether the country was a partner on the day, a sector, a gender, a language, a way of attending."""
+    """The question of a report: days (both included, in the reporting zone), a series' slug, a country's code, an M49
+    code of any level, whether the country was a partner on the day, a sector, a gender, a language, a way of
+    attending."""
 
     from_day: date | None = None
     to_day: date | None = None
@@ -138,7 +139,7 @@ class Slice:
 
     @property
     def parameters(self) -> dict[str, str]:
-        """What is set, as an address or a form has it."""
+        """The values that are set, as an address or a form has it."""
         given: dict[str, Any] = {"from": self.from_day, "to": self.to_day, **self.filters}
         words = {True: "true", False: "false"}
         return {name: words.get(value) or str(value) for name, value in given.items() if value is not None}
@@ -177,7 +178,7 @@ def organisation_name(name: str | None) -> str:
 
 
 def organisation_key(name: str | None) -> str:
-    """What two spellings of one organisation's name have in common."""
+    """Returns what two spellings of one organisation's name have in common."""
     return organisation_name(name).casefold()
 
 

@@ -65,7 +65,7 @@ class QuestionIn(SliceIn):
 
 
 class SnapshotIn(QuestionIn):
-    """What to publish: the question, a title, a note for readers, and its visibility."""
+    """The report to publish: the question, a title, a note for readers, and its visibility."""
 
     title = String(required=True, validate=Length(1, 200))
     note = String(load_default="", validate=Length(max=500))
@@ -93,10 +93,10 @@ class FiguresOut(AnswerSchema):
 
 
 class OpeningOut(AnswerSchema):
-    """What opening balances (sessions from before this system, entered as totals) add to the figures next to them.
-    Present only where there are any. `countries_added` counts countries with no other attendance;
-    `declared_participants` are declared, not counted, and in no other figure; it is null where a set is only partly
-    in the slice or nothing is declared.
+    """The part that opening balances (sessions from before this system, entered as totals) add to the figures next to
+    them. Present only where there are any. `countries_added` counts countries with no other attendance;
+    `declared_participants` are declared, not counted, and in no other figure; it is null where a set is only partly in
+    the slice or nothing is declared.
     """
 
     sessions = Integer()

@@ -159,7 +159,7 @@ def opening_words(opening: Opening | None) -> list[str]:
 
 
 def suggested_title(slice_: Slice, dimensions: Sequence[str], about: Sequence[str]) -> str:
-    """What a report may be called when it is published: "Quarter 3 of 2026 by Country · Kenya"."""
+    """Returns what a report may be called when it is published: "Quarter 3 of 2026 by Country · Kenya"."""
     return " · ".join([grouped(_period_name(slice_), dimensions), *about])
 
 

@@ -92,7 +92,7 @@ def checksum(text: str) -> str:
 
 
 def question(report: FigureReport, figure: str) -> dict[str, Any]:
-    """What was asked, by the names of the parameters; `figure` is the one the report is about."""
+    """Returns what was asked, by the names of the parameters; `figure` is the one the report is about."""
     slice_ = report.slice
     return {
         "figure": figure,
@@ -115,7 +115,7 @@ def _groups(report: FigureReport) -> list[dict[str, Any]]:
 
 
 def thaw(text: str) -> Frozen:
-    """What a frozen text says."""
+    """Returns what a frozen text says."""
     payload = json.loads(text)
     question = payload["question"]
     days = {name: date.fromisoformat(question[name]) if question[name] else None for name in ("from", "to")}

@@ -36,7 +36,7 @@ _READER = "lms.speakers.portraits:portrait"
 
 @dataclass(frozen=True)
 class SpeakerInput:
-    """What the public reads of a speaker."""
+    """The public profile of a speaker."""
 
     full_name: str
     native_name: str = ""

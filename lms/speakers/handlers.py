@@ -1,4 +1,4 @@
-"""What speakers do when their lectures are copied."""
+"""The handler of speakers: their lectures are copied."""
 
 from lms.core.base.events import CopyPreviewed, LecturesCopied, StoredFilesAsked, handles
 from lms.speakers.actions import copy_speakers

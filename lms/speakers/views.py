@@ -218,7 +218,7 @@ def picture(speaker_id: str) -> ResponseReturnValue:
 
 
 class SpeakerForm(BaseForm):
-    """What the public reads of a speaker."""
+    """The public profile of a speaker."""
 
     full_name = StringField(_lp("person", "Name"))
     native_name = StringField(_l("Name in native script"))
@@ -229,7 +229,7 @@ class SpeakerForm(BaseForm):
 
 
 class SpeakerTextsForm(TextsForm):
-    """What the public reads of a speaker, in one language."""
+    """The public profile of a speaker, in one language."""
 
     position = StringField(_l("Position and organisation"))
     about = TextAreaField(_l("About the speaker"))

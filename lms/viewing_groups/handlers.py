@@ -1,4 +1,4 @@
-"""What viewing groups do when something happened below."""
+"""Handlers of viewing groups for events of lower slices."""
 
 from lms.core.base.events import PersonErased, PersonExportAsked, handles
 from lms.viewing_groups.actions.signing import forget_in_groups

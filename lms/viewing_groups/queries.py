@@ -157,8 +157,8 @@ def list_groups(lecture_id: int, *, by: Actor) -> list[GroupView]:
 
 @dataclass(frozen=True)
 class GroupPage:
-    """What a list of the groups of a lecture shows of them: `total` are those that its filters leave, `states` and
-    `countries` how many of all there are."""
+    """A page of the groups of a lecture: `total` are those that its filters leave, `states` and `countries` how many of
+    all there are."""
 
     rows: list[GroupView]
     total: int
@@ -230,7 +230,7 @@ def list_country_groups(country_id: int, *, by: Actor, at: datetime) -> list[Gro
 
 
 def list_lectures_to_watch(country: Country, *, by: Actor, at: datetime) -> list[Lecture]:
-    """What is live or next for people of a country, the live ones first."""
+    """Returns what is live or next for people of a country, the live ones first."""
     only = exists().where(SeriesCountry.series_id == Lecture.series_id)
     query = (
         select(Lecture)

@@ -63,7 +63,7 @@ def _address() -> str:
 
 @bp.app_context_processor
 def shared() -> dict[str, Any]:
-    """What every page has."""
+    """Returns the variables that every page has."""
     config = settings()
     try:
         actor = current_actor() if has_request_context() else ANONYMOUS  # mail is rendered outside of a request

@@ -44,7 +44,7 @@ def compact_beats(lecture_id: int, *, by: Actor, at: datetime) -> int:  # noqa: 
 
 
 def row_of_room(lecture_id: int, join_id: int, person_id: int, interval: Interval, *, offline: bool) -> dict[str, Any]:
-    """What the beats of a join say, as a row of presence."""
+    """Returns what the beats of a join say, as a row of presence."""
     joined, left = interval
     return {
         "lecture_id": lecture_id,

@@ -57,7 +57,7 @@ class DueReminder:
 
     @property
     def key(self) -> str:
-        """What the reminder is known by: a lecture that is moved has another one."""
+        """The key of the reminder: a lecture that is moved has another one."""
         return f"{_of_lecture(self.lecture_id)}{self.lead}-{int(self.starts_at.timestamp())}"
 
     @property

@@ -1,4 +1,4 @@
-"""What people played of replays: presence with the source *replay*, and the credits that follow."""
+"""Playing of replays: presence with the source *replay*, and the credits that follow."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass

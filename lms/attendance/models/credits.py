@@ -75,7 +75,7 @@ class CorrectionBatchEntry(Base):
 
 
 class Credit(Base):
-    """What is derived from all presence of one person in one lecture; there is none without evidence.
+    """The result of all presence of one person in one lecture; there is none without evidence.
 
     `present_ms` is clipped and united; `percent_tenths` is rounded down (599 is 59.9 %). `source` is live,
     group or replay (import counts as live), manual where only a correction made it. `sector` and `gender`

@@ -1,1 +1,1 @@
-"""What is read of attendance: rosters, one's own attendance, what counts so far, outcomes in bulk."""
+"""Reads of attendance: rosters, one's own attendance, what counts so far, outcomes in bulk."""

@@ -269,7 +269,7 @@ class OwnAppeals:
 
 
 def own_appeals(lecture: Lecture, *, by: Actor, at: datetime) -> OwnAppeals:
-    """What a person asked, and may ask, of a held lecture in which the person was expected or seen."""
+    """Returns what a person asked, and may ask, of a held lecture in which the person was expected or seen."""
     query = _views(Appeal.lecture_id == lecture.id, _Filing.canonical_id == by.person_id)
     appeals = _read(query.order_by(Appeal.id.desc()))
     until = appeal_until(lecture)

@@ -1,5 +1,5 @@
-"""What the newest policy of a series, or other times of a lecture, would change of what was counted: looked at before
-it is done. Read only."""
+"""Preview of the changes that the newest policy of a series, or other times of a lecture, would make to what was
+counted: looked at before it is done. Read only."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class ChangeKind(StrEnum):
 
 
 class Change(NamedTuple):
-    """What is written of one person, and what would be; null: no credit."""
+    """The credit of one person, and the one that would replace it; null: no credit."""
 
     before: CreditValues | None
     after: CreditValues | None
@@ -57,8 +57,8 @@ def _attended(values: CreditValues | None) -> bool:
 
 @dataclass(frozen=True)
 class OutcomeDifference:
-    """What another policy or other times would change of one lecture, by person: those who would keep what they have
-    are left out. `key` is another one as soon as anything of it is."""
+    """The changes that another policy or other times would make to one lecture, by person: those who would keep what
+    they have are left out. `key` is another one as soon as anything of it is."""
 
     lecture_id: int
     changes: dict[int, Change]
@@ -75,12 +75,12 @@ class OutcomeDifference:
         return self.people(ChangeKind.LOST)
 
     def people(self, kind: ChangeKind) -> list[int]:
-        """Whose attendance would be gained, or lost."""
+        """Returns whose attendance would be gained, or lost."""
         return [person_id for person_id, change in self.changes.items() if change.kind is kind]
 
 
 def difference(lecture: Lecture, *, policy: Policy | None = None, span: Span | None = None) -> OutcomeDifference:
-    """What recomputing a lecture by another policy, or other times, would change."""
+    """Returns what recomputing a lecture by another policy, or other times, would change."""
     after = compute_credits(lecture, policy=policy, span=span)
     before = written_credits(lecture.id) if is_held(lecture) else {}
     changes = {}
@@ -99,7 +99,7 @@ def difference(lecture: Lecture, *, policy: Policy | None = None, span: Span | N
 
 @dataclass(frozen=True)
 class PersonChange:
-    """What would change for one person in one lecture."""
+    """A change for one person in one lecture."""
 
     person: str
     full_name: str
@@ -135,7 +135,7 @@ class LecturePreview:
 
 @dataclass(frozen=True)
 class PolicyPreview:
-    """What judging held lectures by the newest policy would change.
+    """The changes that judging held lectures by the newest policy would make.
 
     `lectures` were judged by other rules; `chosen` are the numbers of those that are asked for and not closed. `key`
     says what was looked at: it is another one as soon as anything of it has changed.
@@ -154,7 +154,7 @@ class PolicyPreview:
 
     @property
     def changes(self) -> dict[int, Mapping[int, Change]]:
-        """What would change, by lecture and person."""
+        """The changes, by lecture and person."""
         return {one.lecture.id: one.difference.changes for one in self.taken}
 
     def count(self, kind: ChangeKind) -> int:
@@ -169,7 +169,7 @@ def judges_alike(first: Policy, second: Policy) -> bool:
 
 
 def preview_policy(slug: str, *, chosen: Collection[int] | None = None, by: Actor) -> PolicyPreview:
-    """What the newest policy of a series would change of its held lectures: of all, or of those chosen.
+    """Returns what the newest policy of a series would change of its held lectures: of all, or of those chosen.
 
     For its instructors and administrators.
     """

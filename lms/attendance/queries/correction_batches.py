@@ -38,7 +38,8 @@ ANSWERS = frozenset({Outcome.ATTENDED, Outcome.EXCUSED})
 
 @dataclass(frozen=True)
 class CorrectionBatchPreview:
-    """What a batch that is not confirmed yet would change. `totals` are the numbers of each outcome now and after it.
+    """The changes that a batch would make that is not confirmed yet. `totals` are the numbers of each outcome now and
+    after it.
 
     `attendances` and `participants` are what it adds to these figures, `first_time` how many people attend a lecture
     for the first time by it; `countries` how many people are from each. `appeals` are the open ones that it accepts:
@@ -69,7 +70,7 @@ class CorrectionBatchPerson:
 
 
 def preview_of(lecture: Lecture, batch: CorrectionBatch, *, by: Actor, at: datetime) -> CorrectionBatchPreview:
-    """What a batch would change of the people whom it has not corrected yet, as things are now."""
+    """Returns what a batch would change of the people whom it has not corrected yet, as things are now."""
     people = _pending(batch.id)
     changes = _changes(lecture, batch, people)
     seen = set(people) - hidden_among(lecture.series_id, people, by=by)

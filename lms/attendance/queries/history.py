@@ -53,7 +53,7 @@ class Step:
 
 @dataclass(frozen=True)
 class HistoryContext:
-    """Whose history of which lecture; `members` are the ids of all rows that are this person today.
+    """The person and the lecture of a history; `members` are the ids of all rows that are this person today.
 
     `is_own`: the person reads it. What only staff should know (names of files, who was merged) is then left out.
     """
@@ -94,7 +94,7 @@ def get_history(lecture_id: int, person_public_id: str, *, by: Actor, at: dateti
 
 
 def own_history(lecture: Lecture, *, by: Actor) -> list[Step]:
-    """What was done about one's own attendance, the latest first; who of the staff did it is not said."""
+    """Returns what was done about one's own attendance, the latest first; who of the staff did it is not said."""
     return [] if by.person_id is None else _steps(lecture, by.person_id, is_own=True)
 
 

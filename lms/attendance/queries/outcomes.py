@@ -1,5 +1,5 @@
-"""What decides about people's outcomes in a lecture, read in bulk, and the credits that follow. Ids of people that come
-out are canonical."""
+"""The data that decides about people's outcomes in a lecture, read in bulk, and the credits that follow. Ids of people
+that come out are canonical."""
 
 from collections.abc import Collection, Mapping
 from datetime import datetime

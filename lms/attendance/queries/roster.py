@@ -148,7 +148,7 @@ def get_editable_lecture(lecture_id: int, *, by: Actor) -> Lecture:
 
 
 def walk_ins_of(lecture: Lecture) -> WalkIns:
-    """What becomes of people who turn up without being enrolled."""
+    """Returns what becomes of people who turn up without being enrolled."""
     return policy_for(lecture).walk_ins
 
 

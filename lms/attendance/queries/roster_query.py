@@ -202,7 +202,7 @@ def sorted_entries(
 
 
 def _sort_key(lecture: Lecture, order: RosterSort, *, shared_only: bool, at: datetime | None) -> Any:
-    """What is sorted by before the name; null comes last."""
+    """Returns what is sorted by before the name; null comes last."""
     present = func.coalesce(Credit.present_ms, 0)
     if order.name == "minutes":
         return present
@@ -306,8 +306,8 @@ def only_invited(lecture_id: int, people: Any = None) -> CompoundSelect[Any]:
 
 
 def position_of(shared_only: bool) -> Any:
-    """What a roster is in order of: names, or with `shared_only` nothing for a name that is not shared in the series
-    (the parameter `series_id`), so that no place in the list tells it."""
+    """Returns what a roster is in order of: names, or with `shared_only` nothing for a name that is not shared in the
+    series (the parameter `series_id`), so that no place in the list tells it."""
     if not shared_only:
         return Person.sort_name
     shared = Person.id.in_(shared_in(bindparam("series_id", type_=Integer)))

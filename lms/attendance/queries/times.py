@@ -24,9 +24,7 @@ _TELLING = (Source.LIVE, Source.IMPORT)
 
 @dataclass(frozen=True)
 class Told:
-    """What one source recorded: the live room (`file_name` null) or a report, how many people, the
-    first and the last.
-    """
+    """The record of one source: the live room (`file_name` null) or a report, how many people, the first and the last."""
 
     source: Source
     file_name: str | None
@@ -48,7 +46,7 @@ class Proposal:
 
 @dataclass(frozen=True)
 class TimesPreview:
-    """What these times would change. `key` identifies what was reviewed and changes with it."""
+    """The changes that these times would make. `key` identifies what was reviewed and changes with it."""
 
     lecture: Lecture
     start: datetime
@@ -89,7 +87,7 @@ def propose_times(lecture_id: int, *, by: Actor) -> Proposal | None:
 
 
 def _reports(lecture_id: int) -> Sequence[Told]:
-    """What each report saw, and what of our own room is compacted."""
+    """Returns what each report saw, and what of our own room is compacted."""
     who = func.count(func.coalesce(Presence.person_id, -Presence.attendee_id).distinct())
     query = (
         select(
@@ -107,7 +105,7 @@ def _reports(lecture_id: int) -> Sequence[Told]:
 
 
 def _room(lecture_id: int) -> Sequence[Told]:
-    """What our own room saw, of which no presence was made yet."""
+    """Returns what our own room saw, of which no presence was made yet."""
     query = (
         select(func.count(Join.person_id.distinct()), func.min(Beat.received_ms), func.max(Beat.received_ms))
         .join(Beat, Beat.join_id == Join.id)
@@ -118,8 +116,8 @@ def _room(lecture_id: int) -> Sequence[Told]:
 
 
 def preview_times(lecture_id: int, start: datetime, end: datetime, *, by: Actor, at: datetime) -> TimesPreview:
-    """What these actual times (aware) would change, for a held lecture or one that nobody started. For its instructors
-    and administrators.
+    """Returns what these actual times (aware) would change, for a held lecture or one that nobody started. For its
+    instructors and administrators.
 
     Raises Refused in other states, and Invalid (`actual_start`, `actual_end`) for impossible times.
     """

@@ -44,7 +44,8 @@ def _count(lecture_id: int, now: int) -> tuple[int, int]:
 
 
 def _shared_count(lecture_id: int, now: int, *, previous: tuple[int, int] | None) -> tuple[int, int] | None:
-    """What another process counted lately, or the previous number while one counts; None if it is this one's turn."""
+    """Returns what another process counted lately, or the previous number while one counts; None if it is this one's
+    turn."""
 
     def read(client: Any, prefix: str) -> tuple[tuple[int, int] | None, bool]:
         name = _name(prefix, lecture_id)

@@ -53,7 +53,7 @@ PRINTED = 1000
 
 @list_files(bp, "/lectures/<int:lecture_id>/roster", SIGNED_IN)
 class Roster(ListView[RosterRow]):
-    """Who attended a lecture, with the evidence."""
+    """The list of who attended a lecture, with the evidence."""
 
     endpoint, template, title = "attendance.roster", "attendance/roster.html", _l("Roster")
     anchor = "people"

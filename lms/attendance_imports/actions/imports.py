@@ -73,7 +73,7 @@ KEPT = timedelta(days=1)
 
 @dataclass
 class _Tally:
-    """What is to be written of a report, and whose evidence is new.
+    """The rows to write of a report, and the people whose evidence is new.
 
     `told` are those nobody is known by, under their keys; `new` rows name theirs by its key. Of evidence that was
     there, `settled` unmatched attendees mean somebody from now on, and `alone` are rows recognised by themselves.
@@ -402,7 +402,8 @@ def columns_of(row: AttendanceImport) -> ColumnPreview | None:
 
 
 def find_staged_import(row: AttendanceImport, *, by: Actor) -> StagedFile:
-    """What was found in a kept file. It is read again only where that is not known, or the lecture has other times.
+    """Returns what was found in a kept file. It is read again only where that is not known, or the lecture has other
+    times.
 
     Raises as `stage_attendance`, and NotFound once the file is gone.
     """

@@ -106,7 +106,7 @@ class StagedAttendance:
 
     @property
     def rejected(self) -> list[Fault]:
-        """What is wrong, by line."""
+        """The faults, by line."""
         return self.report.rejected
 
 

@@ -48,7 +48,7 @@ def kept_row(public_id: str, *, by: Actor) -> AttendanceImport:
 
 
 def content_of(row: AttendanceImport) -> bytes:
-    """What is in an uploaded file. Raises NotFound once it is gone."""
+    """Returns what is in an uploaded file. Raises NotFound once it is gone."""
     content = files.find(row.file_key or "")
     if content is None:
         raise NotFound

@@ -281,7 +281,7 @@ def _unknown(lecture: Lecture, span: Span, ids: Sequence[int], by: Actor) -> lis
 
 
 def _people(person_ids: Collection[int], lecture: Lecture, by: Actor) -> dict[int, PersonSummary]:
-    """What is known of these rows of people, under their ids, as the people they are today."""
+    """Returns what is known of these rows of people, under their ids, as the people they are today."""
     if not person_ids:
         return {}
     canonical_ids = dict(

@@ -44,7 +44,7 @@ def report_of(
     until: str | None,
     sums: str,
 ) -> Iterator[dict[str, Any]]:
-    """What `reading.read_report` answers, for `unpacked`."""
+    """Returns what `reading.read_report` answers, for `unpacked`."""
     start, end = (datetime.fromisoformat(one) if one is not None else None for one in (near, until))
     try:
         report = parse_report(
@@ -67,7 +67,7 @@ def _tuple_of(row: ReportRow | SumRow | Fault) -> tuple[Any, ...]:
 
 
 def column_preview_in(content: bytes) -> Iterator[dict[str, Any] | None]:
-    """What `reading.look_at` answers, for `column_preview_from`."""
+    """Returns what `reading.look_at` answers, for `column_preview_from`."""
     column_preview = column_preview_of(open_document(content))
     yield asdict(column_preview) if column_preview is not None else None
 

@@ -40,7 +40,8 @@ class Vocabulary:
                     self._known.setdefault(plain(word), name)
 
     def field(self, heading: str) -> str | None:
-        """What a heading means: as it is, else without what is in brackets, else without the number at its end."""
+        """Returns what a heading means: as it is, else without what is in brackets, else without the number at its
+        end."""
         if len(heading) > _LONGEST:
             return None
         field = self._known.get(plain(heading))
@@ -51,7 +52,8 @@ class Vocabulary:
         return field
 
     def near(self, heading: str) -> str | None:
-        """What a heading means that has one letter wrong, or two of ten; None where it may mean several things."""
+        """Returns what a heading means that has one letter wrong, or two of ten; None where it may mean several
+        things."""
         text = plain(_BRACKETED.sub("", heading)) if len(heading) <= _LONGEST else ""
         return self._near(text, 1 if len(text) < 10 else 2) if len(text) > 5 and max(text) < _SYLLABLES else None
 
@@ -98,7 +100,7 @@ class Heading:
         return max((index + 1 for index, cell in enumerate(self.cells) if cell), default=0)
 
     def cell(self, row: Sequence[str], field: str) -> str:
-        """What a row says under a field; nothing where the row ends before, or there is no such column."""
+        """Returns what a row says under a field; nothing where the row ends before, or there is no such column."""
         index = self.columns.get(field)
         return row[index] if index is not None and index < len(row) else ""
 

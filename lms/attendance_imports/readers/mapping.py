@@ -45,7 +45,7 @@ class PreviewedColumn:
 
 @dataclass(frozen=True)
 class ColumnPreview:
-    """What can be shown of a table: the place of its headings (-1: it has none, and each column is named by its
+    """A preview of the columns of a table: the place of its headings (-1: it has none, and each column is named by its
     number), its columns, and what identifies the headings.
     """
 
@@ -69,7 +69,8 @@ class UnknownHeadings(Invalid):
 
 
 class RecalledColumns(Invalid):
-    """What a table leaves open whose columns are read as set for an earlier file. `column_preview` as above."""
+    """The questions that a table leaves open whose columns are read as set for an earlier file. `column_preview` as
+    above."""
 
     def __init__(self, column_preview: ColumnPreview, faults: Sequence[Fault]) -> None:
         super().__init__(faults=faults)

@@ -17,7 +17,7 @@ from lms.core.text.punctuation import gap, listed
 
 
 class Format(Protocol):
-    """What every module of a format offers."""
+    """The interface of each module of a format."""
 
     NAME: str
 

@@ -14,7 +14,7 @@ _HOURS_MS = 3 * 3_600_000
 
 @dataclass(frozen=True)
 class ReadingOptions:
-    """What the user stated about a file: the time zone, the order of its dates, the meaning of its headings, and how
+    """The user's statements about a file: the time zone, the order of its dates, the meaning of its headings, and how
     several totals of one person are read (`sums`: add, largest).
 
     `near` and `until` are the start and the end of the lecture, for files that say the time of the day only or that

@@ -35,7 +35,7 @@ class Document:
 
     @cached_property
     def data(self) -> Any:
-        """What a JSON file says; None of a table."""
+        """The data of a JSON file; None of a table."""
         if self.lines:
             return None
         return _json(_text(self.content))

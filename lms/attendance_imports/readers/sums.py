@@ -162,7 +162,7 @@ def _apart(sums: Iterable[SumRow]) -> list[SumRow]:
 
 
 def _outside(row: ReportRow, begin: int, end: int) -> list[ReportRow]:
-    """What of a stay is outside of a span."""
+    """Returns what of a stay is outside of a span."""
     before = replace(row, left_ms=min(row.left_ms, begin))
     after = replace(row, joined_ms=max(row.joined_ms, end))
     return [part for part in (before, after) if part.joined_ms < part.left_ms]

@@ -193,8 +193,8 @@ def _sums_without_stays(sums: Sequence[SessionEntry], stays: Sequence[SessionEnt
 
 
 def _about(report: Report, summary: Sequence[Line], times: Times) -> tuple[tuple[Read, Read], str, int | None]:
-    """What the summary says of the meeting: when it began and ended (the first two times), how many people were there,
-    and how long it lasted. Its title and number go into the report."""
+    """Returns what the summary says of the meeting: when it began and ended (the first two times), how many people were
+    there, and how long it lasted. Its title and number go into the report."""
     moments: list[Read] = []
     people, lasted = "", None
     for _line, cells in summary:

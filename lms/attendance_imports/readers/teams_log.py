@@ -78,7 +78,7 @@ class _Attendee:
     leaves: dict[int, int] = field(default_factory=dict)
 
     def within(self, first: int, last: int) -> "_Attendee":
-        """What they did in one meeting."""
+        """Returns what they did in one meeting."""
         joins, leaves = (
             {moment: line for moment, line in said.items() if first <= moment <= last}
             for said in (self.joins, self.leaves)

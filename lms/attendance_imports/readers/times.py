@@ -19,7 +19,7 @@ _BLANK = {"", "-", "--", "---", "—", "–", "n/a", "null", "none"}
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """What is in a cell where a time should be, and is none."""
+    """The text of a cell that should be a time, and is none."""
 
     text: str
 

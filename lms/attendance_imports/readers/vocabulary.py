@@ -76,7 +76,7 @@ _ANSWERS = {**{plain(word): False for word in _NO.split()}, **{plain(word): True
 
 
 def is_yes(word: str) -> bool | None:
-    """What a cell answers; None where it is neither yes nor no."""
+    """Returns what a cell answers; None where it is neither yes nor no."""
     return _ANSWERS.get(plain(word))
 
 

@@ -106,7 +106,8 @@ def read(document: Document, options: ReadingOptions) -> Report:
 
 
 def _about(above: Sequence[Line]) -> dict[str, str]:
-    """What the lines above the headings say. The times for which it was planned are not those at which it was held."""
+    """Returns what the lines above the headings say. The times for which it was planned are not those at which it was
+    held."""
     about: dict[str, str] = {}
     for _line, cells in above:
         name, _colon, rest = cells[0].replace("：", ":").partition(":")

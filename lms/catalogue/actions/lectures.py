@@ -114,7 +114,7 @@ def add_lecture(
 
 
 def _listing(of_lecture: ListChange, of_series: ListChange) -> dict[str, Any]:
-    """What the audit keeps of changed lists of instructors."""
+    """Returns what the audit keeps of changed lists of instructors."""
     return {
         "persons": [*of_lecture.persons, *of_series.persons],
         **of_lecture.as_detail(),
@@ -285,7 +285,7 @@ def locked_lecture(lecture_id: int) -> Lecture:
 
 
 def _draft_of(lecture: Lecture) -> LectureInput:
-    """What is there as a draft, so that a change is checked as a whole. Its state plays no part."""
+    """Returns what is there as a draft, so that a change is checked as a whole. Its state plays no part."""
     return LectureInput(
         starts_at=lecture.local_start,
         state=LectureState.DRAFT,

@@ -258,7 +258,8 @@ def movable_lectures(series: Series, *, by: Actor, at: datetime) -> list[Lecture
 
 
 def key_of(lectures: Sequence[Lecture]) -> str:
-    """What was looked at before lectures are moved: another one as soon as one of them has another time or state."""
+    """Returns what was looked at before lectures are moved: another one as soon as one of them has another time or
+    state."""
     shown = [[one.id, one.state, one.starts_at.isoformat() if one.starts_at else None] for one in lectures]
     return hashlib.sha256(json.dumps(shown).encode()).hexdigest()[:32]
 

@@ -1,4 +1,4 @@
-"""What a new time zone database changes: lectures to come keep their local time, and begin at another moment."""
+"""The effects of a new time zone database: lectures to come keep their local time, and begin at another moment."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What the forms of the catalogue share: languages, zones, lists that are typed, and faults of nested fields.
+"""Shared parts of the forms of the catalogue: languages, zones, lists that are typed, and faults of nested fields.
 
 Also the forms for texts of series and lectures in further languages.
 """
@@ -104,7 +104,7 @@ class CatalogueForm(BaseForm):
 
 
 class PlannedTimeForm(CatalogueForm):
-    """What plans a lecture: it has `starts_at`, `time_zone` and `duration_minutes`."""
+    """A form that plans a lecture: it has `starts_at`, `time_zone` and `duration_minutes`."""
 
     def use_start(self, local: datetime) -> None:
         """Begins the lecture at another local time than was typed."""

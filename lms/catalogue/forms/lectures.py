@@ -104,7 +104,7 @@ class LectureForm(PlannedTimeForm, InstructorsForm):
         }
 
     def changes(self) -> dict[str, Any]:
-        """What was typed, as fields of a draft."""
+        """Returns what was typed, as fields of a draft."""
         return {
             "title": self.title.data or "",
             "abstract": self.abstract.data or "",
@@ -140,7 +140,7 @@ class LectureForm(PlannedTimeForm, InstructorsForm):
         return valid
 
     def draft(self, state: LectureState) -> LectureInput:
-        """What was typed, as a new lecture."""
+        """Returns what was typed, as a new lecture."""
         return LectureInput(state=state, **self.changes())
 
 

@@ -19,7 +19,7 @@ from lms.web.pages.locale import reader_locale
 
 
 class PolicyForm(Form):
-    """What counts as attended, and what is certified."""
+    """The policy of a series: the rules of attendance and certificates."""
 
     min_percent = WholeNumber(
         _l("Share of a lecture needed to count as attended, in percent"), [InputRequired()], default=60
@@ -49,7 +49,7 @@ class PolicyForm(Form):
     confirmed_names = BooleanField(_l("Issue only to people who have confirmed their name"))
 
     def typed(self) -> dict[str, Any]:
-        """What was typed, by the names of the API."""
+        """Returns what was typed, by the names of the API."""
         return {
             "min_percent": self.min_percent.data or 0,
             "min_lectures_percent": self.min_lectures_percent.data or 0,
@@ -135,7 +135,7 @@ class SeriesForm(InstructorsForm):
         )
 
     def draft(self) -> SeriesInput:
-        """What was typed."""
+        """Returns what was typed."""
         return SeriesInput(
             slug=self.slug.data or "",
             title=self.title.data or "",
@@ -167,6 +167,6 @@ class CopyForm(CatalogueForm):
     countries = BooleanField(_l("Countries and number of places"), default=True)
 
     def copy(self, decisions: Mapping[str, str]) -> SeriesCopy:
-        """What was typed."""
+        """Returns what was typed."""
         values = dict(self.values()) | {"title": self.title.data or "", "slug": self.slug.data or ""}
         return SeriesCopy(**values, decisions=decisions)

@@ -1,4 +1,4 @@
-"""What belongs to series and lectures, read for many at once and put in place; their order by the titles shown."""
+"""Related rows of series and lectures, read for many at once and put in place; their order by the titles shown."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +15,7 @@ from lms.people.models import Country, Person
 
 
 def title_order() -> ColumnElement[Any]:
-    """What a statement that reads series is ordered by to have them by title."""
+    """Returns what a statement that reads series is ordered by to have them by title."""
     rows = read(select(Series.id, *SERIES_TITLE).order_by(Series.id))
     titles: dict[int, Any] = {row.id: reading_key(row) for row in rows}
     places = {id_: place for place, id_ in enumerate(sorted(titles, key=titles.__getitem__))}

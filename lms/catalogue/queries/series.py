@@ -127,7 +127,7 @@ def list_cards(filters: SeriesFilter, *, by: Actor, offset: int = 0) -> tuple[li
 
 
 def _lectures_of_cards(series_ids: Collection[int], by: Actor) -> Sequence[Any]:
-    """What cards show of the lectures of their series, in their order."""
+    """Returns what cards show of the lectures of their series, in their order."""
     began = func.coalesce(Lecture.actual_start, Lecture.starts_at)
     shown = select(
         Lecture.id,
@@ -171,7 +171,7 @@ def _conditions(filters: SeriesFilter, by: Actor) -> list[ColumnElement[bool]]:
 
 
 def _matches_text(filters: SeriesFilter, by: Actor) -> ColumnElement[bool]:
-    """What is searched for, where there is a search."""
+    """Returns what is searched for, where there is a search."""
     if not (filters.q.strip() or filters.language):
         return true()
     return Series.id.in_(ids_with(filters.q, filters.language, by))

@@ -135,7 +135,7 @@ class Listings:
 
 
 def list_listings_to_end(person_id: int, *, without_grant: int, by: Actor) -> Listings:
-    """What a person leaves when a role ends: nothing while another role still allows the lists.
+    """Returns what a person leaves when a role ends: nothing while another role still allows the lists.
 
     For administrators. Raises Forbidden.
     """

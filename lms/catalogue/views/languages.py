@@ -82,7 +82,7 @@ DECIDE = "decide-"
 
 
 def decisions_sent() -> dict[str, str]:
-    """What was decided about dates, by their keys; anything else than a decision is left out."""
+    """Returns what was decided about dates, by their keys; anything else than a decision is left out."""
     sent = {name.removeprefix(DECIDE): value for name, value in request.form.items() if name.startswith(DECIDE)}
     return {key: value for key, value in sent.items() if value in set(DateDecision)}
 

@@ -57,7 +57,7 @@ def _series_filters() -> tuple[series_queries.SeriesFilter, dict[str, str], int]
 
 
 def _row(card: series_queries.Card, policy: Policy, at: datetime) -> dict[str, Any]:
-    """What the list shows of a series."""
+    """Returns what the list shows of a series."""
     stops = stop_states(card.lectures, at)
     waiting = any(one.state is LectureState.DRAFT or one.held_unknown for one in card.lectures)
     dates = [when for one in card.lectures if (when := one.actual_start or one.starts_at) is not None]

@@ -52,7 +52,7 @@ MERGED = "merged"  # the reason of a certificate that another of the same person
 
 @dataclass
 class Batch:
-    """What one batch of people came to: counts, and those refused with the reason."""
+    """The result of one batch of people: counts, and those refused with the reason."""
 
     issued: int = 0
     already_issued: int = 0

@@ -33,7 +33,7 @@ class Earned:
 
 @dataclass(frozen=True)
 class Occasion:
-    """What the certificates of one run have in common."""
+    """The data that all certificates of one run share."""
 
     series: Series
     kind: CertificateKind

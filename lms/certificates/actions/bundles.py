@@ -129,7 +129,7 @@ def fetch_bundle(public_id: str, *, by: Actor, at: datetime) -> tuple[str, str]:
 
 
 def drop_old_bundles(*, at: datetime) -> int:
-    """What the worker calls now and then: removes the files that were kept for their time."""
+    """Removes the files that were kept for their time."""
     old = select(Job.result).where(Job.kind == JOB, Job.state == JobState.DONE, Job.finished_at <= at - KEPT)
     is_any = any((result or {}).get("file") for result in db.session.scalars(old))
     return forget_bundles(made_before=at - KEPT) if is_any else 0

@@ -141,7 +141,7 @@ def _known(required: Requirement) -> KnownRequirement:
 
 
 def _announced(before: KnownRequirement, now: Requirement) -> KnownRequirement:
-    """What people are to know who know `before`: not what only drafts add."""
+    """Returns what people are to know who know `before`: not what only drafts add."""
     known = _known(now)
     is_of_drafts = before.lectures is not None and now.announced <= before.lectures < now.lectures
     return known._replace(lectures=before.lectures) if is_of_drafts else known

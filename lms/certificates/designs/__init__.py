@@ -1,1 +1,1 @@
-"""What certificates look like."""
+"""The look of certificates."""

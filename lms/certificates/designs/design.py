@@ -1,4 +1,5 @@
-"""What a design of a certificate is: colours, pictures and words. Data that is checked here, never template code."""
+"""The parts of a design of a certificate: colours, pictures and words. Data that is checked here, never template
+code."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping

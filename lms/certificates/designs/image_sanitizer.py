@@ -44,7 +44,7 @@ def read(content: bytes) -> SanitizedImage:
 
 
 def read_within(content: bytes) -> Iterator[tuple[str, float]]:
-    """What `read` returns, from the process for foreign files: the SVG, and its width over its height."""
+    """Returns what `read` does, from the process for foreign files: the SVG, and its width over its height."""
     is_svg = b"<svg" in content[:20_000] or b":svg" in content[:20_000]
     image = _open(_drawn(content) if is_svg else content)
     if is_svg and image.getchannel("A").getbbox() is None:

@@ -66,7 +66,7 @@ def design_of(version: int) -> Design:
 
 
 def to_design(spec: Mapping[str, Any]) -> Design:
-    """What was kept of a design, with its pictures read."""
+    """Returns what was kept of a design, with its pictures read."""
     pictures = {}
     for role, picture in spec.get("pictures", {}).items():
         svg = files.find(picture["file"])

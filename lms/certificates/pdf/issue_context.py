@@ -1,4 +1,4 @@
-"""What a certificate shows besides what was earned, as on the day of issue: its row keeps it."""
+"""The data that a certificate shows besides what was earned, as on the day of issue: its row keeps it."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -15,7 +15,7 @@ from lms.people.queries.countries import country_codes_of
 
 
 class IssueOccasion(NamedTuple):
-    """Whose certificate of which series (ids), and its day of issue."""
+    """The person and the series of a certificate (ids), and its day of issue."""
 
     series_id: int
     person_id: int

@@ -166,7 +166,7 @@ def sections_of(series: RecordedSeries) -> list[RecordSection]:
 
 
 def sum_of(series: RecordedSeries) -> str:
-    """What a person attended of a series, in words."""
+    """Returns what a person attended of a series, in words."""
     return _n(
         "Attended %(attended)s of %(num)s lecture held. Hours: %(hours)s.",
         "Attended %(attended)s of %(num)s lectures held. Hours: %(hours)s.",
@@ -177,7 +177,7 @@ def sum_of(series: RecordedSeries) -> str:
 
 
 def texts_of(content: RecordContent) -> dict[str, str | None]:
-    """What of a record people wrote, by its label."""
+    """Returns what of a record people wrote, by its label."""
     texts = {_("Full name"): content.name, _("Name in native script"): content.native_name}
     texts[_("Title of the series")] = "".join(one.title for one in content.series)
     return texts | {_("Title of the lecture"): "".join(one.title for one in content.lectures)}

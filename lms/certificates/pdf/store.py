@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 
 
 def installed_fonts() -> glyphs.Coverage:
-    """What the installed fonts can draw; ask once for many texts."""
+    """Returns what the installed fonts can draw; ask once for many texts."""
     return glyphs.coverage(font_folders())
 
 
@@ -67,7 +67,7 @@ def address_of(bare: str, base_url: str | None = None) -> str:
 
 
 def key_of(certificate: Certificate) -> str:
-    """What the certificate's file is kept under."""
+    """Returns what the certificate's file is kept under."""
     return key_of_number(certificate.number)
 
 
@@ -92,7 +92,7 @@ class Order:
 
 @dataclass(frozen=True)
 class RenderContext:
-    """What every file of a run is made with."""
+    """The data with which each file of a run is made."""
 
     folders: tuple[Path, ...]
     key: keys.SigningKey

@@ -1,5 +1,5 @@
-"""Who is falling behind: enrolled people who have missed more than their certificate allows so far, and can still earn
-it."""
+"""People who are falling behind: those enrolled who have missed more than their certificate allows so far, and can
+still earn it."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -79,7 +79,7 @@ class BehindPage:
 
 @dataclass(frozen=True)
 class _RunningSeries:
-    """What remains of a series. `known` are running lectures of which it is known who is there."""
+    """The remaining lectures of a series. `known` are running lectures of which it is known who is there."""
 
     outlook: remaining.Outlook
     known: frozenset[int]
@@ -185,8 +185,8 @@ def _count_by_series(query: Any) -> dict[str, tuple[str, int]]:
 
 
 def _running(by: Actor, at: datetime, series_id: int | None = None) -> dict[int, _RunningSeries]:
-    """What remains of the series with certificates that have lectures held and in which something remains, or of one
-    series."""
+    """Returns what remains of the series with certificates that have lectures held and in which something remains, or
+    of one series."""
     held = exists().where(Lecture.series_id == Series.id, Lecture.state == LectureState.HELD)
     coming = exists().where(Lecture.series_id == Series.id, Lecture.state.in_(eligibility.TO_COME))
     recorded = exists().where(Lecture.series_id == Series.id, Stream.lecture_id == Lecture.id)

@@ -95,7 +95,7 @@ def in_order(lectures: Iterable[Lecture]) -> list[Lecture]:
 
 
 def canonical_ids(person_ids: Iterable[int]) -> dict[int, int]:
-    """Who each of these is after merges."""
+    """Returns who each of these is after merges."""
     ids: dict[int, int] = {}
     for chunk in chunks(sorted(person_ids)):
         query = select(Person.id, func.coalesce(Person.canonical_id, Person.id)).where(Person.id.in_(chunk))
@@ -153,7 +153,8 @@ def former_of(series_id: int, kind: CertificateKind, person_ids: Sequence[int]) 
 
 
 def credits_of(lecture_ids: Sequence[int], person_ids: Sequence[int]) -> dict[int, dict[int, tuple[Outcome, int]]]:
-    """What each of these people has for each of these lectures: the outcome, and the milliseconds that count."""
+    """Returns what each of these people has for each of these lectures: the outcome, and the milliseconds that
+    count."""
     query = select(Credit.person_id, Credit.lecture_id, Credit.outcome, Credit.present_ms).where(
         among(Credit.person_id, person_ids), Credit.lecture_id.in_(lecture_ids)
     )

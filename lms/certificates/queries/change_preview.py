@@ -55,7 +55,8 @@ class CertificateChanges:
 def preview_certificates(
     series_id: int, changes: Mapping[int, Mapping[int, Change]], *, by: Actor
 ) -> CertificateChanges | None:
-    """What these changes of credits (by lecture and person) would mean; null where the series gives no certificates.
+    """Returns what these changes of credits (by lecture and person) would mean; null where the series gives no
+    certificates.
 
     For the series' instructors, administrators and reporters.
     """
@@ -127,12 +128,12 @@ def _changed_sums(
 
 
 def _requirement_at_issue(current: Earning, needed: int | None, minutes: int | None) -> Earning:
-    """What a certificate asked for when it was issued; what its award leaves out is as today."""
+    """Returns what a certificate asked for when it was issued; what its award leaves out is as today."""
     return replace(current, needed=needed or current.needed, minutes=current.minutes if minutes is None else minutes)
 
 
 def _counts(values: CreditValues | None) -> tuple[int, int]:
-    """What a credit adds: one attended lecture or none, and milliseconds."""
+    """Returns what a credit adds: one attended lecture or none, and milliseconds."""
     return (0, 0) if values is None else (int(values.outcome is Outcome.ATTENDED), values.present_ms)
 
 

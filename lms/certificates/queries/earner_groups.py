@@ -47,8 +47,8 @@ class EarnerGroup(StrEnum):
 
 @dataclass(frozen=True)
 class PeopleFilter:
-    """Who of a group is asked for. `country` is a code, of today; `state` is that of a certificate of the series. Who
-    sees only the names that are shared finds people by name, country and organisation only among these."""
+    """A filter of the people in a group. `country` is a code, of today; `state` is that of a certificate of the series.
+    Who sees only the names that are shared finds people by name, country and organisation only among these."""
 
     q: str = ""
     country: str | None = None
@@ -210,7 +210,7 @@ class SeriesEarners:
         )
 
     def _query(self, group: EarnerGroup, filters: PeopleFilter) -> Select[Any]:
-        """Who of a group a filter holds."""
+        """Returns who of a group a filter holds."""
         if group is EarnerGroup.UNEARNED:
             query: Select[Any] = self._unearned()
             person_id: ColumnElement[int] = cast("ColumnElement[int]", Person.id)
@@ -249,13 +249,14 @@ class SeriesEarners:
         return db.session.execute(query.order_by(*order).limit(request.size).offset(request.offset)).all()
 
     def _position(self, person_id: Any, sort_name: Any) -> Any:
-        """What people are in order of: their names, where the reader may see them, so that no place tells one."""
+        """Returns what people are in order of: their names, where the reader may see them, so that no place tells
+        one."""
         if not sees_shared_only(self.by):
             return sort_name
         return case((person_id.in_(shared_in(self.series.id)), sort_name), else_=literal("", sort_name.type))
 
     def missing(self, record: Any) -> eligibility.Missing:
-        """What a person is short of."""
+        """Returns what a person is short of."""
         return eligibility.missing(record.attended, record.present_ms, self.requirement)
 
     def reason(self, record: Any) -> str | None:

@@ -1,4 +1,5 @@
-"""Who earns a certificate of a series, who just misses it and by what, who is blocked, and what is required now.
+"""Reads of who earns a certificate of a series, who just misses it and by what, who is blocked, and what is required
+now.
 
 Pages, files and issuing read it.
 """
@@ -110,7 +111,7 @@ class EarnerRow:
 
 @dataclass
 class IssuePreview:
-    """What issuing now would do: how many are in each group, and one page of one of them, or of what a filter holds of
+    """A preview of issuing now: how many are in each group, and one page of one of them, or of what a filter holds of
     it: `matching` people. `replays` of the lectures' replays still count for people who did not attend."""
 
     series: Series
@@ -148,8 +149,8 @@ def preview(
     request: ListRequest | None = None,
     at: datetime | None = None,
 ) -> IssuePreview:
-    """What issuing for a series would do now, with a page of one group (default: the first that has anybody), or of
-    what a filter holds of it, in the order that is asked for: by `name`, lectures (`attended`) or `minutes`.
+    """Returns what issuing for a series would do now, with a page of one group (default: the first that has anybody),
+    or of what a filter holds of it, in the order that is asked for: by `name`, lectures (`attended`) or `minutes`.
 
     For administrators, reporters and the series' instructors, who see names only where they are shared, and no numbers.
     Raises Refused where the series gives no certificates.
@@ -274,7 +275,7 @@ def count_earned(slug: str, *, by: Actor) -> int:
 
 @dataclass(frozen=True)
 class IssueCheck:
-    """What issuing would do, to be confirmed: `unconfirmed` of the people have not confirmed their name, `mails` get
+    """The effects of issuing, to be confirmed: `unconfirmed` of the people have not confirmed their name, `mails` get
     an e-mail. `names` are the first of them by name."""
 
     series: Series
@@ -287,7 +288,8 @@ class IssueCheck:
 
 
 def check_issue(slug: str, *, by: Actor) -> IssueCheck:
-    """What issuing for a series would do now, for administrators. Raises Forbidden, and Refused as `preview`."""
+    """Returns what issuing for a series would do now, for administrators. Raises Forbidden, and Refused as
+    `preview`."""
     rules.check_can_issue(by)
     view = SeriesEarners(slug, by=by)
     earned = view.in_group(EarnerGroup.EARNED)

@@ -1,4 +1,4 @@
-"""What a holder can download and share: the badge as text and picture, and links."""
+"""Downloads of a holder: the badge as text and picture, and links."""
 
 from urllib.parse import urlencode
 

@@ -49,7 +49,7 @@ class Totals:
 
 @dataclass(frozen=True)
 class _SeriesRequirement:
-    """What the certificate of one series asks."""
+    """The requirement for the certificate of one series."""
 
     earning: eligibility.Earning
     policy: Policy
@@ -169,8 +169,8 @@ def counted_by_person(lecture_ids: Sequence[int]) -> Subquery:
 def find_prospects(
     lectures: Iterable[AnyLecture], *, person_id: int | None = None, at: datetime
 ) -> remaining.Prospects:
-    """What decides besides states what remains of these lectures; with how long a person was present so far in live
-    ones, where given. Its callers check who asks."""
+    """Returns what decides besides states what remains of these lectures; with how long a person was present so far in
+    live ones, where given. Its callers check who asks."""
     lectures = list(lectures)
     replays = find_open_replays(lectures, at=at)
     running = known_running(lectures, replays) if person_id is not None else []
@@ -219,7 +219,8 @@ def standings_of(series_id: int, person_ids: Iterable[int], *, at: datetime) -> 
 
 
 def outlook_of_series(series_id: int, *, policy: Policy | None = None, at: datetime) -> remaining.Outlook | None:
-    """What remains of a series for the people enrolled. Null where it issues no certificates or has no lectures.
+    """Returns what remains of a series for the people enrolled. Null where it issues no certificates or has no
+    lectures.
 
     `policy` is the current one, where the caller has read it.
     """
@@ -246,7 +247,7 @@ def _seen_in(running: Sequence[AnyLecture], people: Sequence[int], *, at: dateti
 
 
 def _credits_in(lecture_ids: Sequence[int]) -> dict[int, list[remaining.CountedLecture]]:
-    """What counts in these lectures, by person."""
+    """Returns what counts in these lectures, by person."""
     credits: dict[int, list[remaining.CountedLecture]] = {}
     columns = (Credit.lecture_id, Credit.outcome, Credit.present_ms, Credit.source, _is_by_hand().label("by_hand"))
     query = select(Credit.person_id, *columns).where(Credit.lecture_id.in_(lecture_ids))

@@ -71,7 +71,7 @@ def check_is_holder(person_id: int, by: Actor) -> None:
 
 
 def record_of(person_id: int, *, by: Actor) -> RecordContent:
-    """What a learning record of the person would state now, in the language of what is being rendered.
+    """Returns what a learning record of the person would state now, in the language of what is being rendered.
 
     It has the series in which the person is enrolled or was on the roster of a held lecture, in order of their first
     lecture, and the certificates that are valid. `person_id` is canonical. Raises NotFound.
@@ -190,7 +190,7 @@ def get_record_pdf(typed: str, *, by: Actor) -> bytes:
 
 
 def key_of(number: str) -> str:
-    """What the file of the record with this bare number is stored under."""
+    """Returns what the file of the record with this bare number is stored under."""
     return f"records/{number[:2]}/{number[: numbers.LENGTH]}.pdf"
 
 
@@ -219,7 +219,7 @@ def _shown(row: LearningRecord, *, by: Actor) -> ShownRecord:
 
 
 def _changes(content: RecordContent, holder: int) -> list[str]:
-    """What a record states and is no longer so. What came after its day is no change of it."""
+    """Returns what a record states and is no longer so. What came after its day is no change of it."""
     changes = []
     person = db.session.get_one(Person, holder)
     if (person.full_name, person.native_name) != (content.name, content.native_name):

@@ -37,10 +37,10 @@ def chunks(series_id: int) -> Iterator[list[Certificate]]:
 
 
 def render_jobs_of(rows: Sequence[Certificate]) -> list[Order]:
-    """What the files of these certificates are made of."""
+    """Returns what the files of these certificates are made of."""
     return [store.order_of(row, row.award.kind) for row in rows]
 
 
 def occasion_of(row: Certificate) -> IssueOccasion:
-    """What the issue context of a certificate is asked for; its award is loaded."""
+    """Returns what the issue context of a certificate is asked for; its award is loaded."""
     return IssueOccasion(row.award.series_id, row.award.person_id, row.issued_on)

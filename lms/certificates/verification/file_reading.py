@@ -65,7 +65,7 @@ def read_file(content: bytes, jwks: Mapping[str, Any], trusted: Iterable[x509.Ce
 def read_within(
     content: bytes, *, jwks: Mapping[str, Any], trusted: list[str]
 ) -> Iterator[tuple[str, str | None, bool]]:
-    """What `read_file` answers: the seal, the number, whether it is a badge."""
+    """Returns what `read_file` answers: the seal, the number, whether it is a badge."""
     certificates = [x509.load_der_x509_certificate(base64.b64decode(one)) for one in trusted]
     is_pdf = b"%PDF-" in content[:1024]
     read = _read_pdf(content, certificates) if is_pdf else _read_badge(_badge_in(content), jwks)

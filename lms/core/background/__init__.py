@@ -1,1 +1,1 @@
-"""What runs beside requests: jobs, recurring tasks, signals, leases, and what processes count."""
+"""Work beside requests: jobs, recurring tasks, signals, leases, and what processes count."""

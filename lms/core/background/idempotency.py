@@ -19,7 +19,7 @@ KEPT_FOR = timedelta(days=1)
 
 
 class KeptAnswer(Base):
-    """What one person's call under one key was answered. `digest` is of the call's method, address and body."""
+    """The answer to one person's call under one key. `digest` is of the call's method, address and body."""
 
     __tablename__ = "kept_answer"
     read_by_strangers = False

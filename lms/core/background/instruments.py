@@ -1,4 +1,4 @@
-"""What each process counts and times for Prometheus, and figures that are read when they are asked for.
+"""Counters and timers of each process for Prometheus, and figures that are read when they are asked for.
 
 `lms serve` names a folder in PROMETHEUS_MULTIPROC_DIR, through which its processes share their counts; whichever of
 them answers `/metrics` adds them up. The library reads that name when it is first imported, hence the late imports.
@@ -115,7 +115,8 @@ def find_processes() -> dict[int, str]:
 
 
 def _kind_of(pid: int) -> str | None:
-    """What a process does, by its command: `lms worker`, `lms packager`, else it answers requests. None: it is gone."""
+    """Returns what a process does, by its command: `lms worker`, `lms packager`, else it answers requests. None: it is
+    gone."""
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as file:  # noqa: PTH123
             words = file.read().split(b"\0")

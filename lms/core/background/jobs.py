@@ -143,7 +143,7 @@ class _Hold:
 
 
 class Run:
-    """What a job function gets: its job's id and a way to tell how far it is."""
+    """The argument of a job function: its job's id and a way to tell how far it is."""
 
     def __init__(self, job_id: int, hold: _Hold, *, is_stopping: Callable[[], bool] = bool) -> None:
         self.job_id = job_id

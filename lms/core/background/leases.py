@@ -27,7 +27,7 @@ POLL_SECONDS = 0.05
 
 
 class Lease(Base):
-    """Who holds a lease, and until when unless it is renewed."""
+    """The holder of a lease, and until when it is held unless it is renewed."""
 
     __tablename__ = "lease"
     read_by_strangers = False

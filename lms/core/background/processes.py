@@ -106,7 +106,7 @@ def record_heartbeat(
 
 
 def facts_of_this_process() -> Mapping[str, Any]:
-    """What this process runs with, as the application says."""
+    """Returns what this process runs with, as the application says."""
     facts: Callable[[], Mapping[str, Any]] = current_app.extensions[FACTS]
     return facts()
 

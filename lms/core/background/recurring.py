@@ -1,4 +1,4 @@
-"""What recurs: a register of what workers do every few seconds or minutes.
+"""Recurring tasks: a register of what workers do every few seconds or minutes.
 
 A slice registers an action in its `jobs.py`: `recurring("reminders", post_due_reminders, every=5)`. A worker runs the
 tasks of each thread one after another, each separately: what one raises stops no other. On PostgreSQL a task is done by

@@ -26,7 +26,7 @@ _LONGEST_ERROR = 200
 
 @dataclass(frozen=True)
 class EngineState:
-    """What is known of an engine: why it is away, or None."""
+    """The state of an engine: why it is away, or None."""
 
     name: str
     error: str | None = None
@@ -79,7 +79,8 @@ class Engine:
         self._note(error)
 
     def state(self) -> EngineState:
-        """What is known of the engine, at most a few seconds old. Waits for a probe, but never longer than a second."""
+        """Returns what is known of the engine, at most a few seconds old. Waits for a probe, but never longer than a
+        second."""
         finished = self.begin_probe()
         if finished is not None and not finished.wait(PROBE_SECONDS if self._state.is_up else _AWAY_SECONDS):
             self._note(TimeoutError(f"no answer within {PROBE_SECONDS:g} s"))

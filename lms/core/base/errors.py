@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Fault:
-    """What is wrong and why: with a `field` of a form or object, or with a `row` of a file (counted from 1). `kind`
+    """A fault and its reason: with a `field` of a form or object, or with a `row` of a file (counted from 1). `kind`
     says more than the field where pages group faults by it."""
 
     reason: str

@@ -123,7 +123,8 @@ class RecordingCompleted(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class AttendanceReported(Event):
-    """Who was in a lecture with a meeting link is known: its report was imported, or its attendance was closed."""
+    """The attendance of a lecture with a meeting link is known: its report was imported, or its attendance was
+    closed."""
 
     lecture_id: int
 

@@ -1,5 +1,5 @@
-"""What a reader asks of a long list: text, filters, order and page, as plain values. `view` reads them from an
-address and writes them into one; queries take them."""
+"""The request for a long list: text, filters, order and page, as plain values. `view` reads them from an address and
+writes them into one; queries take them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,7 +21,7 @@ FEW = 2
 
 @dataclass(frozen=True)
 class ListRequest:
-    """What is asked of a list. `filters` are those that are set, by name; `sort` is the name of a column."""
+    """The request for a list. `filters` are those that are set, by name; `sort` is the name of a column."""
 
     q: str = ""
     filters: Mapping[str, str] = field(default_factory=dict)

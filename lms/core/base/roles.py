@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
-    """What somebody may do beyond being a person. A trainee is a person enrolled in a series: no role."""
+    """A role: it allows more than being a person does. A trainee is a person enrolled in a series: no role."""
 
     ADMINISTRATOR = "administrator"
     INSTRUCTOR = "instructor"

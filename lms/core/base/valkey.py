@@ -61,7 +61,7 @@ class _BoundedSocket:
 
 
 class _BoundedConnection:
-    """What is put before the library's connections: TCP, TLS or Unix."""
+    """A mixin for the library's connections: TCP, TLS or Unix."""
 
     def _connect(self) -> _BoundedSocket:
         return _BoundedSocket(super()._connect())  # type: ignore[misc]  # of the connection behind it
@@ -103,7 +103,7 @@ class SharedMemory:
             self._client.set(f"{self.prefix}probe", int(time.time()), ex=60)
 
     def use(self, work: "Callable[[Valkey], T]", *, seconds: float = WHOLE_SECONDS) -> T | None:
-        """What `work` answers with the client; None while Valkey is away. Keys begin with `prefix`.
+        """Returns what `work` answers with the client; None while Valkey is away. Keys begin with `prefix`.
 
         `work` also reads what was answered, and raises anything where that makes no sense: whatever listens there then
         counts as away. It takes at most `seconds`.
@@ -129,6 +129,6 @@ def init_app(app: Flask, url: str, *, secret: str) -> SharedMemory | None:
 
 
 def use_shared(work: Callable[[Any, str], T], *, seconds: float = WHOLE_SECONDS) -> T | None:
-    """What `work(client, prefix)` answers; None where no Valkey is set up, and while it is away. See `use`."""
+    """Returns what `work(client, prefix)` answers; None where no Valkey is set up, and while it is away. See `use`."""
     shared: SharedMemory | None = current_app.extensions.get(KEY)
     return None if shared is None else shared.use(lambda client: work(client, shared.prefix), seconds=seconds)

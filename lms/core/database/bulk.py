@@ -48,7 +48,7 @@ def insert_many(table: Any, rows: Sequence[Mapping[str, Any]], *, unless: Sequen
 
 
 def _type_in_list(kind: TypeEngine[Any], dialect: Dialect) -> str:
-    """What PostgreSQL calls a type where values of it are in a list; texts are cut to no length there."""
+    """Returns what PostgreSQL calls a type where values of it are in a list; texts are cut to no length there."""
     return "text" if isinstance(kind.dialect_impl(dialect), String) else kind.compile(dialect=dialect)
 
 

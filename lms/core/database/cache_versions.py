@@ -159,8 +159,8 @@ def memory(name: str) -> dict[Any, Any]:
 
 
 def kept_until_changed(stamp: str, key: Hashable, read: Callable[[], T], *, name: str = "") -> T:
-    """What `read` answers, kept until a stamp changes (`cache_versions`): the `MOST_KEPT` entries of a `name`, by
-    default that of the stamp, that were read last. The key says all that an entry depends on besides."""
+    """Returns what `read` answers, kept until a stamp changes (`cache_versions`): the `MOST_KEPT` entries of a `name`,
+    by default that of the stamp, that were read last. The key says all that an entry depends on besides."""
     entries = memory(name or stamp)
     version = stamp_of(stamp)  # before the cached data is read
     entry: tuple[int | None, T] | None = entries.get(key)

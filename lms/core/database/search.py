@@ -83,7 +83,7 @@ _ARABIC = str.maketrans("ةىکی", "هيكي", "ـ")
 
 
 def searchable(*texts: str | None) -> str:
-    """What is stored to find something by these texts."""
+    """Returns what is stored to find something by these texts."""
     return "".join(f"= {' '.join(words)} =" for text in texts if text and (words := search_words(text)))
 
 
@@ -101,7 +101,7 @@ def declare(where: Any, name: str) -> None:
 
 
 def statements(dialect: str, source: str, name: str) -> list[str]:
-    """What makes the index of a column, where it is not there."""
+    """Returns what makes the index of a column, where it is not there."""
     key = f"{PREFIX}{source}_{name}"
     if dialect != "sqlite":
         return [_GRAMS, f"CREATE INDEX IF NOT EXISTS {key} ON {source} USING gin (search_grams({name}))"]
@@ -155,7 +155,8 @@ def index_pending(connection: Connection) -> None:
 
 
 def pending_statements() -> list[str]:
-    """What takes the former texts out of SQLite's indexes, puts the new ones in, and forgets which they were."""
+    """Returns what takes the former texts out of SQLite's indexes, puts the new ones in, and forgets which they
+    were."""
     statements = []
     for source, name in _indexed:
         key = f"{PREFIX}{source}_{name}"
@@ -205,7 +206,7 @@ class Match(IntEnum):
 
 
 def steps_of(words: Sequence[str]) -> list[tuple[Match, tuple[str, ...]]]:
-    """What a `searchable` text contains at each step, from the narrowest to the widest.
+    """Returns what a `searchable` text contains at each step, from the narrowest to the widest.
 
     One letter is only looked for as a word, or at the beginning of a name.
     """

@@ -95,7 +95,8 @@ def text_enum(kind: type[StrEnum]) -> Enum:
 
 
 def reason_of(error: Exception) -> str:
-    """What the database, or the way to it, says of an error of its driver: one line, without the names of libraries."""
+    """Returns what the database, or the way to it, says of an error of its driver: one line, without the names of
+    libraries."""
     lines = str(error.orig if isinstance(error, DBAPIError) else error).strip().splitlines()
     return (lines or ["unknown"])[0].removeprefix("connection failed: ")
 
@@ -198,7 +199,7 @@ Hook = Callable[[], None]
 
 @dataclass
 class _Unit:
-    """What an outermost action does around its commit, and what it does one at a time (`one_at_a_time`)."""
+    """The work of an outermost action around its commit, and its locks (`one_at_a_time`)."""
 
     before: list[tuple[Hook, Hook]] = field(default_factory=list)
     after: list[Hook] = field(default_factory=list)

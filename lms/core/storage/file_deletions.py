@@ -74,7 +74,7 @@ def delete_waiting(*, at: datetime) -> None:
 
 
 def list_waiting() -> list[tuple[str, bool, datetime]]:
-    """What is to be deleted: key, whether it is a folder, and since when; the oldest first."""
+    """Returns what is to be deleted: key, whether it is a folder, and since when; the oldest first."""
     columns = select(FileDeletion.key, FileDeletion.is_folder, FileDeletion.asked_at)
     return [(key, is_folder, asked_at) for key, is_folder, asked_at in read(columns.order_by(FileDeletion.asked_at))]
 

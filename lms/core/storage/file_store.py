@@ -1,4 +1,4 @@
-"""What a store of files can do: the folder (`folder_files`) or object storage (`s3_files`)."""
+"""The interface of a store of files: the folder (`folder_files`) or object storage (`s3_files`)."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager

@@ -147,7 +147,7 @@ def delete_older(prefix: str, *, before: datetime) -> int:
 
 
 def reading(key: str) -> tuple[BinaryIO, int] | None:
-    """What is stored under `key`, open to be read piece by piece, and its length in bytes; or None."""
+    """Returns what is stored under `key`, open to be read piece by piece, and its length in bytes; or None."""
     return current_store().reading(key)
 
 
@@ -216,7 +216,7 @@ def has(key: str) -> bool:
 
 
 def find(key: str) -> bytes | None:
-    """What is stored under `key`, or None."""
+    """Returns what is stored under `key`, or None."""
     return current_store().find(key)
 
 

@@ -69,7 +69,7 @@ class _Turns:
 
 @dataclass(frozen=True)
 class Lane:
-    """What one kind of file may take: address space and answer in MB, time of a processor and of the clock in seconds.
+    """The limits of one kind of file: address space and answer in MB, time of a processor and of the clock in seconds.
 
     `at_once` files are read at the same time in each web process; others wait at most `wait_seconds`.
     """

@@ -39,7 +39,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Journal:
-    """What a journal says: the entries that hold, in order, and how many of its lines cannot be read."""
+    """The content of a journal: the entries that hold, in order, and how many of its lines cannot be read."""
 
     entries: tuple[Entry, ...] = ()
     unreadable: int = 0

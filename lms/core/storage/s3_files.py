@@ -426,6 +426,6 @@ def _compared(content: bytes, digest: str) -> bytes:
 
 
 def _unit_of(key: str) -> str:
-    """What is deleted together: all pieces of an upload, else one file."""
+    """Returns what is deleted together: all pieces of an upload, else one file."""
     folder, _slash, _name = key.rpartition("/")
     return folder if folder.endswith(_PIECES) else key

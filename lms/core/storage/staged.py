@@ -35,7 +35,7 @@ class StagedFiles(Generic[T]):
         files.store(self._key(file_id, by), to_json({"at": at, "value": value}))
 
     def find(self, file_id: str, *, by: Actor, at: datetime) -> T | None:
-        """What the actor kept under an id within the last day, or None. Raises NotFound for a wrong id."""
+        """Returns what the actor kept under an id within the last day, or None. Raises NotFound for a wrong id."""
         content = files.find(self._key(file_id, by))
         if content is None:
             return None

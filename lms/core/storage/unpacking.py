@@ -69,7 +69,7 @@ def _weigh(content: bytes) -> None:
 
 
 def _unpacked(content: bytes, member: zipfile.ZipInfo) -> Iterator[bytes]:
-    """What a member really unpacks to, in pieces: the size that it states is not asked."""
+    """Yields what a member really unpacks to, in pieces: the size that it states is not asked."""
     name, extra = _HEAD.unpack_from(content, member.header_offset)
     start = member.header_offset + _HEAD.size + name + extra
     packed = content[start : start + member.compress_size]

@@ -66,7 +66,7 @@ def reader_locale() -> str:
 
 
 def name_key(name: str) -> tuple[bytes | str, ...]:
-    """What names are sorted by in the language of what is being rendered."""
+    """Returns what names are sorted by in the language of what is being rendered."""
     return collation_key(name, reader_locale())
 
 

@@ -1,4 +1,4 @@
-"""What stands between words that are not part of one message, as the reader's language writes it."""
+"""Punctuation between words that are not part of one message, as the reader's language writes it."""
 
 from collections.abc import Iterable
 from typing import Literal
@@ -22,7 +22,7 @@ def _is_chinese() -> bool:
 
 
 def separator(mark: Mark = ",") -> str:
-    """What stands between two things of a list: a comma, or a semicolon where the things have commas."""
+    """Returns what stands between two things of a list: a comma, or a semicolon where the things have commas."""
     return _SEPARATORS.get((reader_locale()[:2], mark), f"{mark} ")
 
 
@@ -35,12 +35,12 @@ def listed(items: Iterable[object], mark: Mark = ",") -> str:
 
 
 def comma() -> str:
-    """What stands between two phrases that are no list: Chinese has another comma there."""
+    """Returns what stands between two phrases that are no list: Chinese has another comma there."""
     return "，" if _is_chinese() else separator()
 
 
 def colon() -> str:
-    """What stands between a label and its value: French has a space before it."""
+    """Returns what stands between a label and its value: French has a space before it."""
     return _("%(what)s: %(n)s", what="", n="")
 
 
@@ -52,7 +52,7 @@ def full_stop(words: str = "") -> str:
 
 
 def gap() -> str:
-    """What stands between two sentences, and before a bracket: nothing in Chinese."""
+    """Returns what stands between two sentences, and before a bracket: nothing in Chinese."""
     return "" if _is_chinese() else " "
 
 

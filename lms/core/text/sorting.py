@@ -45,7 +45,7 @@ def sort_key(name: str) -> str:
 
 
 def collation_key(name: str, locale: str) -> tuple[bytes | str, ...]:
-    """What a short list is sorted by for readers of a language: Chinese by pronunciation, others as `sort_key`.
+    """Returns what a short list is sorted by for readers of a language: Chinese by pronunciation, others as `sort_key`.
 
     The two levels of GB 2312 hold the characters in use by pronunciation; rarer ones follow them.
     """

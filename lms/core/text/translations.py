@@ -92,7 +92,7 @@ def every_text(row: Any, field: str = "title") -> list[str]:
 
 
 def reading_key(row: Any, field: str = "title") -> tuple[bytes | str, ...]:
-    """What rows are sorted by to be in the order of the texts that the reader sees."""
+    """Returns what rows are sorted by to be in the order of the texts that the reader sees."""
     return name_key(reader_text(row, field))
 
 

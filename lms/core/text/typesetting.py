@@ -78,7 +78,7 @@ def _compiler(template: Path, _files: "tuple[FontFile, ...]", folders: tuple[str
 
 
 def typeset(template: Path, inputs: Mapping[str, str], folders: Sequence[Path]) -> bytes:
-    """What a template makes of its inputs, as PDF.
+    """Returns what a template makes of its inputs, as PDF.
 
     Raises CannotRender, above all for a character that no font has, and TypesettingTimeout.
     """
@@ -91,7 +91,7 @@ def typeset(template: Path, inputs: Mapping[str, str], folders: Sequence[Path]) 
 
 
 def draw(template: Path, inputs: Mapping[str, str], folders: Sequence[Path], *, ppi: float) -> bytes:
-    """What a template makes of its inputs, as PNG with `ppi` pixels an inch. Raises as `typeset` does."""
+    """Returns what a template makes of its inputs, as PNG with `ppi` pixels an inch. Raises as `typeset` does."""
     return _in_time(
         template, lambda: _compiler_of(template, folders).compile(format="png", sys_inputs=dict(inputs), ppi=ppi)
     )

@@ -1,4 +1,4 @@
-"""What needs an administrator: failed mail and jobs, applications, nominations, lectures to start or end."""
+"""Reads of what needs an administrator: failed mail and jobs, applications, nominations, lectures to start or end."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -113,7 +113,7 @@ def list_jobs(*, by: Actor, limit: int = 10) -> list[Job]:
 
 @dataclass(frozen=True)
 class Subjects:
-    """What jobs are about, by id."""
+    """The subjects of jobs, by id."""
 
     series: dict[int, Series]
     lectures: dict[int, Lecture]

@@ -21,7 +21,7 @@ from lms.core.text.translations import Translations, every_text, reading_key
 
 
 class SeriesState(StrEnum):
-    """What a public series is doing: in the order of the list."""
+    """The state of a public series, in the order of the list."""
 
     RUNNING = "running"
     OPEN = "open"
@@ -59,7 +59,7 @@ class SeriesRow:
 
     @property
     def state(self) -> SeriesState:
-        """What it is doing."""
+        """The state of the series."""
         if self.live or (self.held and self.coming):
             return SeriesState.RUNNING
         if self.coming:
@@ -141,7 +141,7 @@ def _matches(row: SeriesRow, request: ListRequest) -> bool:
 
 
 def _key(column: str) -> Any:
-    """What a column is sorted by; rows come latest first."""
+    """Returns what a column is sorted by; rows come latest first."""
     keys: dict[str, Any] = {
         "state": lambda row: _ORDER[row.state],
         "title": reading_key,

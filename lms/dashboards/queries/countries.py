@@ -78,7 +78,7 @@ class CountryFigures:
 
 @dataclass(frozen=True)
 class CountryMergePreview:
-    """What each country has, now and then; `promoted` of the waiting lists would get a seat. Of a merge, `after` has
+    """The rows of each country, now and then; `promoted` of the waiting lists would get a seat. Of a merge, `after` has
     the one kept; of its undoing, both, the one kept first."""
 
     first: CountryHoldings
@@ -90,7 +90,7 @@ class CountryMergePreview:
 
     @property
     def kept(self) -> CountryHoldings:
-        """What the country that is kept has after a merge."""
+        """The rows of the kept country after a merge."""
         return self.after[0]
 
 
@@ -137,7 +137,7 @@ def describe_countries(countries: Sequence[Country], *, locale: str) -> list[Des
 
 
 def holdings_of(country_ids: Collection[int], at: datetime) -> dict[int, CountryHoldings]:
-    """What refers to each of these countries."""
+    """Returns what refers to each of these countries."""
     spans = partner_spans()
     holdings: dict[int, dict[str, int]] = {id_: dict.fromkeys(COUNTED, 0) for id_ in country_ids}
     for name, country_id, number in read(union_all(*_counts(sorted(country_ids), at))):
@@ -176,7 +176,7 @@ def _waiting(country_ids: Collection[int]) -> int:
 
 
 def preview_country_merge(kept_country: Country, merged: Country, *, by: Actor, at: datetime) -> CountryMergePreview:
-    """What uniting two countries would change. For administrators. Raises what the merge itself raises."""
+    """Returns what uniting two countries would change. For administrators. Raises what the merge itself raises."""
     return _preview(
         kept_country.id,
         merged.id,
@@ -187,7 +187,8 @@ def preview_country_merge(kept_country: Country, merged: Country, *, by: Actor, 
 
 
 def preview_country_undo(merge: MergedCountry, *, by: Actor, at: datetime) -> CountryMergePreview:
-    """What each country would have after a merge is undone. For administrators. Raises what the undoing raises."""
+    """Returns what each country would have after a merge is undone. For administrators. Raises what the undoing
+    raises."""
     return _preview(
         merge.kept.id, merge.country.id, lambda: undo_country_merge(merge.country.code, by=by, at=at), by, at
     )
@@ -246,7 +247,7 @@ def get_country_merge(kept_code: str, merged: str, *, by: Actor) -> MergedCountr
 
 
 def country_history(country: Country, *, by: Actor) -> list[CountryEvent]:
-    """What was done to a country, the newest first. For administrators."""
+    """Returns what was done to a country, the newest first. For administrators."""
     if not by.is_administrator:
         raise Forbidden
     entries = list_entries("country", country.id)
@@ -280,7 +281,8 @@ def country_history(country: Country, *, by: Actor) -> list[CountryEvent]:
 
 
 def _changed(verb: str, detail: Mapping[str, Any], state: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What an act changed, from what to what. Early acts noted only what was before: after them it was as `state`."""
+    """Returns what an act changed, from what to what. Early acts noted only what was before: after them it was as
+    `state`."""
     if verb == "change_country":
         before, after = detail["before"], detail.get("after")
         return _read(before), _read(after) if after is not None else {name: state[name] for name in before}

@@ -1,4 +1,4 @@
-"""What a merge of two people, or its undoing, would change: found by doing it and leaving everything as it was."""
+"""A preview of merging two people, and of undoing it: found by doing it and leaving everything as it was."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ _REHEARSED = "?"
 
 @dataclass(frozen=True)
 class Holdings:
-    """What one person has."""
+    """The rows of one person."""
 
     series: Mapping[int, OwnSeries]
     attendance: Mapping[int, PersonAttendance]
@@ -69,8 +69,9 @@ class SharedLecture:
 
 @dataclass(frozen=True)
 class MergePreview:
-    """What a merge would unite. `earned` are series whose certificate is earned only by both together; `replaced` the
-    certificates that another one of the same series takes the place of; `tokens` the API tokens that end."""
+    """The rows that a merge would unite. `earned` are series whose certificate is earned only by both together;
+    `replaced` the certificates that another one of the same series takes the place of; `tokens` the API tokens that
+    end."""
 
     first: Holdings
     second: Holdings
@@ -95,8 +96,8 @@ class MergePreview:
 
 @dataclass(frozen=True)
 class UndoPreview:
-    """What each has after a merge is undone. `unearned` are certificates issued since, which the kept person would not
-    have earned alone."""
+    """The rows that each has after a merge is undone. `unearned` are certificates issued since, which the kept person
+    would not have earned alone."""
 
     merge: Merge
     united: Holdings
@@ -108,7 +109,7 @@ class UndoPreview:
 
 
 def holdings_of(person_id: int, *, by: Actor, at: datetime) -> Holdings:
-    """What a person (canonical id) has."""
+    """Returns what a person (canonical id) has."""
     return Holdings(
         series={one.series.id: one for one in list_own_series(person_id, by=by, at=at)},
         attendance={one.lecture_id: one for one in attendance_of_person(person_id, by=by)},
@@ -126,7 +127,7 @@ def _figures(*, by: Actor, at: datetime) -> MergedFigures:
 
 
 def preview_merge(kept_public_id: str, merged: str, *, by: Actor, at: datetime) -> MergePreview:
-    """What uniting two people would change. For administrators. Raises what the merge itself raises."""
+    """Returns what uniting two people would change. For administrators. Raises what the merge itself raises."""
     if not by.is_administrator:
         raise Forbidden
     kept_id, merged_id = person_id_of(kept_public_id), person_id_of(merged)
@@ -175,7 +176,7 @@ def _is_earned(own_series: OwnSeries | None) -> bool:
 
 
 def preview_undo(merged: str, *, by: Actor, at: datetime) -> UndoPreview:
-    """What each would have after a merge is undone. For administrators, else NotFound."""
+    """Returns what each would have after a merge is undone. For administrators, else NotFound."""
     merge = get_merge(merged, by=by)
     united, now = holdings_of(merge.kept_id, by=by, at=at), _figures(by=by, at=at)
 

@@ -1,4 +1,4 @@
-"""What a reader has chosen: e-mails, for all series and for single ones, and their own lectures of some days."""
+"""The choices of a reader: e-mails, for all series and for single ones, and their own lectures of some days."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -45,7 +45,8 @@ def _own_series(by: Actor) -> frozenset[int]:
 
 @dataclass(frozen=True)
 class SeriesMails:
-    """What somebody gets about one series. `own` has what is chosen there differently than for the other series."""
+    """The e-mails that somebody gets about one series. `own` has what is chosen there differently than for the other
+    series."""
 
     id: int
     slug: str
@@ -59,14 +60,14 @@ class SeriesMails:
 
 @dataclass(frozen=True)
 class ChosenMails:
-    """What a person can choose, and has chosen: for all series, and for each in which they have or had a place."""
+    """The choices that a person has, and made: for all series, and for each in which they have or had a place."""
 
     person_id: int
     general: Mapping[MailKind, bool]
     series: tuple[SeriesMails, ...]
 
     def of_series(self, slug: str) -> SeriesMails:
-        """What holds for a series. Raises NotFound where the person has and had no place there."""
+        """Returns what holds for a series. Raises NotFound where the person has and had no place there."""
         mails = next((one for one in self.series if one.slug == slug), None)
         if mails is None:
             raise NotFound
@@ -74,7 +75,7 @@ class ChosenMails:
 
 
 def chosen_mails(public_id: str, *, by: Actor, at: datetime) -> ChosenMails:
-    """What a person has chosen. For oneself and administrators, else NotFound."""
+    """Returns what a person has chosen. For oneself and administrators, else NotFound."""
     person_id = person_id_of(public_id)
     if not can_see_person(by, person_id):
         raise NotFound

@@ -1,4 +1,4 @@
-"""What is found for some words, of each kind: only what the reader may see."""
+"""Search results for some words, of each kind: only what the reader may see."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -23,7 +23,7 @@ LONGEST = 200
 
 
 class ResultKind(StrEnum):
-    """What is found, in the order of the page."""
+    """A kind of search result, in the order of the page."""
 
     PEOPLE = "people"
     SERIES = "series"
@@ -36,7 +36,7 @@ class ResultKind(StrEnum):
 
 @dataclass(frozen=True)
 class Found:
-    """What was found: up to `MOST` of each kind, and of which kinds there are more.
+    """The search results: up to `MOST` of each kind, and of which kinds there are more.
 
     `words` of names and `phrases` of texts are what was compared. `series_of`: where an instructor finds each
     person, by id.
@@ -55,7 +55,7 @@ class Found:
     series_of: dict[int, str] = field(default_factory=dict)
 
     def of(self, kind: ResultKind) -> Sequence[Any]:
-        """What was found of a kind."""
+        """Returns what was found of a kind."""
         results: Sequence[Any] = getattr(self, kind)
         return results
 
@@ -73,7 +73,8 @@ def kinds_for(by: Actor) -> list[ResultKind]:
 
 
 def find_all(typed: str, *, by_organisation: bool = False, locale: str = "en", by: Actor, at: datetime) -> Found:
-    """What is found for what was typed. `by_organisation`: people are looked for by their organisation instead."""
+    """Returns what is found for what was typed. `by_organisation`: people are looked for by their organisation
+    instead."""
     words = tuple(search_words(typed))
     if not words:
         return Found(())

@@ -1,4 +1,4 @@
-"""What a person has to do, or should see, on their own page: with the place where it is done."""
+"""The tasks of a person, and what they should see, on their own page: with the place where it is done."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -80,7 +80,7 @@ class OwnToDo:
 
     @property
     def in_order(self) -> Sequence[Invited | AnsweredAppeal | Recorded]:
-        """What waits for an answer first, then what is new."""
+        """The rows: those that wait for an answer, then new ones."""
         return [*self.invitations, *self.answers, *self.recordings]
 
     def __bool__(self) -> bool:
@@ -88,7 +88,7 @@ class OwnToDo:
 
 
 def own_to_do(person_id: int, series: Iterable[OwnSeries], *, at: datetime) -> OwnToDo:
-    """What a person, whose series are these, has to do: three questions, however much there is."""
+    """Returns what a person, whose series are these, has to do: three questions, however much there is."""
     missed = {
         lecture_id: one.is_settled
         for own in series

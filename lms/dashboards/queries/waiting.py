@@ -1,4 +1,4 @@
-"""What waits for an answer, and other series in which a certificate can still be earned.
+"""Counts of what waits for an answer, and other series in which a certificate can still be earned.
 
 Open appeals, unidentified attendees, and, for administrators, nominations wait.
 """
@@ -52,8 +52,8 @@ class WaitingCounts:
 
 
 def count_waiting(*, by: Actor) -> WaitingCounts:
-    """What the navigation of each page says to instructors and administrators: one question, and none until something
-    of it changes."""
+    """Returns what the navigation of each page says to instructors and administrators: one question, and none until
+    something of it changes."""
     cached, key = memory(STAMP), (by.is_administrator, teaching_id(by))
     entry: tuple[int | None, WaitingCounts] | None = cached.get(key)
     if entry is None or entry[0] != cache_versions.peek(STAMP):

@@ -1,4 +1,5 @@
-"""What another policy, or other times, would change of what was counted: looked at before it is done."""
+"""Previews of the changes that another policy, or other times, would make to what was counted: looked at before it is
+done."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -48,7 +49,7 @@ class ShownChanges:
 def shown_of(
     series_id: int, differences: Sequence[OutcomeDifference], effects: CertificateChanges | None, *, by: Actor
 ) -> ShownChanges:
-    """What the address asks for: `show` a group (default: the first that has anybody), and its `page`."""
+    """Returns what the address asks for: `show` a group (default: the first that has anybody), and its `page`."""
     counts = {kind.value: sum(len(one.people(kind)) for one in differences) for kind in ChangeKind}
     lists: Mapping[str, Sequence[Any]] = vars(effects) if effects is not None else {}
     counts |= {name: len(found) for name, found in lists.items()}
@@ -120,7 +121,7 @@ def times(lecture_id: int) -> ResponseReturnValue:
 
 
 def _times_form(lecture: Lecture, proposal: Proposal | None) -> TimesForm:
-    """What was typed; else the actual times, or while there are none what is proposed or was planned."""
+    """Returns what was typed; else the actual times, or while there are none what is proposed or was planned."""
     start, end = lecture.actual_start, lecture.actual_end
     if lecture.state is not LectureState.HELD:
         start, end = lecture.starts_at, planned_end(lecture)

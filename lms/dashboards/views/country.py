@@ -62,7 +62,8 @@ def country() -> ResponseReturnValue:
 
 
 def _work(dashboard: CountryDashboard) -> dict[str, Any]:
-    """What a search for a person leaves out: what there is to do, the latest rows of each list, and the figures."""
+    """Returns what a search for a person leaves out: what there is to do, the latest rows of each list, and the
+    figures."""
     by, at, code = current_actor(), clock.now(), dashboard.country.code
     nominated = list_series_to_nominate(dashboard.country.id, by=by, at=at)
     behind, behind_count = list_behind(dashboard.country.id, ListRequest(size=SOME), by=by, at=at)
@@ -101,7 +102,7 @@ def _rank(row: CountrySeries) -> int:
 
 
 def _places_of(row: CountrySeries, code: str) -> Iterable[PlaceLine]:
-    """Who has the places of a country in a series, and how many are left: the lines add up to all places."""
+    """Returns who has the places of a country in a series, and how many are left: the lines add up to all places."""
     assert row.quota is not None
     for source, seats in row.enrolled_directly.items():
         url = url_for(

@@ -194,7 +194,7 @@ def _merged_already(public_id: str, other: str) -> ResponseReturnValue:
 
 
 def _details(first: Profile, second: Profile) -> list[Detail]:
-    """What the two have, without what neither has. The second is chosen where only it says something."""
+    """Returns what the two have, without what neither has. The second is chosen where only it says something."""
 
     def value(profile: Profile, name: str) -> Any:
         if name == "email":

@@ -142,7 +142,7 @@ def _feed_of(shown: Series, lectures: Sequence[Station]) -> dict[str, Any]:
 
 
 def _notice_for(by: Actor, *, at: datetime) -> Notice | None:
-    """What the reader's country says to its people."""
+    """Returns what the reader's country says to its people."""
     return notice_of(by.person_id, day_of(at), reader_locale()) if by.person_id is not None else None
 
 
@@ -187,7 +187,7 @@ def _attendances_in_series(shown: Series, place: OwnPlace, *, by: Actor) -> dict
 
 
 def _live_box(lecture: Station, policy: Policy, *, is_in: bool, may_edit: bool, by: Actor, at: datetime) -> Markup:
-    """What the route of a series shows at a lecture that is live."""
+    """Returns what the route of a series shows at a lecture that is live."""
     box = render_template(
         "dashboards/_live.html",
         lecture=lecture,

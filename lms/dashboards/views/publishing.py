@@ -39,7 +39,7 @@ LAST = datetime.max.replace(tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Readiness:
-    """What there is to know before drafts are published: those that are ready, and what speaks against each.
+    """The state of drafts before they are published: those that are ready, and what speaks against each.
 
     `soon` of them begin so soon that people are invited at once. `night_by_country` has the most people of each
     country for whom one of them is at night, and `night` the most of one lecture.
@@ -165,7 +165,7 @@ def unpublish(slug: str) -> ResponseReturnValue:
 
 
 def _readiness(series: Series, *, by: Actor, at: datetime) -> Readiness:
-    """What speaks for and against publishing the drafts with a date to come."""
+    """Returns what speaks for and against publishing the drafts with a date to come."""
     audience = audience_of(series, by=by, at=at)
     ready = [lecture for lecture in list_lectures(series.id, by=by) if is_planned_draft(lecture, at)]
     dates = [planned_date_of(lecture, 0) for lecture in ready]

@@ -171,7 +171,7 @@ def _shown(results: Found, kind: ResultKind) -> int:
 
 
 def _marks(results: Found, text: str) -> tuple[str, ...]:
-    """What is marked in a text: signs that follow each other where they do so in it, otherwise each word."""
+    """Returns what is marked in a text: signs that follow each other where they do so in it, otherwise each word."""
     phrases = tuple(phrase.replace(" ", "") for phrase in results.phrases)
     return phrases if all(phrase in compared(text) for phrase in phrases) else results.words
 
@@ -190,7 +190,7 @@ def marked(text: str, words: tuple[str, ...], language: str | None = None) -> Ma
 
 
 def _reason(field: str | None, match: Match | None) -> str:
-    """What of a result fits the search text."""
+    """Returns what of a result fits the search text."""
     if field is None:
         return _("Name of a merged record")
     if field == "email":

@@ -112,7 +112,7 @@ def teach() -> ResponseReturnValue:
 
 
 def _prepare(day: TeachingDay) -> Preparation | None:
-    """What the next lecture lacks, unless one is live."""
+    """Returns what the next lecture lacks, unless one is live."""
     if day.first is None or day.live:
         return None
     lecture = get_lecture(day.first.lecture.id, by=day.by)
@@ -121,7 +121,7 @@ def _prepare(day: TeachingDay) -> Preparation | None:
 
 
 def _table(day: TeachingDay, appeals: Mapping[int, int]) -> dict[str, object]:
-    """What the table of lectures shows: one page of one part of them."""
+    """Returns what the table of lectures shows: one page of one part of them."""
     shown = _shown_part()
     rows = day.taught if shown is None else day.parts[shown]
     page = ListRequest(page=_page(), size=ROWS).within(len(rows))
@@ -153,7 +153,7 @@ def _page() -> int:
 
 
 def _todo(day: TeachingDay, appeals: Sequence[LectureAppeals]) -> list[TodoRow]:
-    """What waits for an answer, oldest first."""
+    """Returns what waits for an answer, oldest first."""
     unmatched = list_unmatched(by=day.by) if count_waiting(by=day.by).unmatched else []
     past, drafts = day.parts[LecturePart.PAST], day.parts[LecturePart.DRAFTS]
     return oldest_first(

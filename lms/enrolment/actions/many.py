@@ -90,7 +90,8 @@ def enrol_many(
 
 
 class _Place(NamedTuple):
-    """What somebody gets: a seat of some kind for their country, or a place on the waiting list (`kind` null).
+    """The place that somebody gets: a seat of some kind for their country, or a place on the waiting list (`kind`
+    null).
 
     `row` is their enrolment, if they applied or withdrew before.
     """

@@ -39,7 +39,8 @@ _COLUMNS = (Enrolment.required_lectures, Enrolment.required_minutes, Enrolment.r
 
 
 class KnownRequirement(NamedTuple):
-    """What somebody knows: lectures, minutes in all, and the percent of a lecture; null where nothing is known."""
+    """The requirement that somebody knows: lectures, minutes in all, and the percent of a lecture; null where nothing
+    is known."""
 
     lectures: int | None
     minutes: int | None
@@ -47,7 +48,8 @@ class KnownRequirement(NamedTuple):
 
 
 def known_requirements(series_id: int | None = None) -> list[tuple[int, KnownRequirement]]:
-    """What the enrolled know, of all series or of one, by the id of the series: one item for each difference."""
+    """Returns what the enrolled know, of all series or of one, by the id of the series: one item for each
+    difference."""
     query = select(Enrolment.series_id, *_COLUMNS).where(IS_ENROLLED).distinct().order_by(Enrolment.series_id)
     if series_id is not None:
         query = query.where(Enrolment.series_id == series_id)
@@ -100,7 +102,7 @@ def part_country(event: CountryMergeUndone) -> None:
 
 
 def _seats_that_return(event: CountryMergeUndone) -> dict[int, list[int | None]]:
-    """Whose seats of the quota go back, by series: those that were moved and are still held."""
+    """Returns whose seats of the quota go back, by series: those that were moved and are still held."""
     query = select(Enrolment.series_id, Enrolment.person_id).where(
         among(Enrolment.id, moved_rows(Enrolment.seat_country_id, event)),
         Enrolment.seat_country_id == event.kept_id,

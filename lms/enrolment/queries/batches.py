@@ -25,7 +25,8 @@ from lms.people.queries.countries import country_codes_of
 
 @dataclass(frozen=True)
 class BatchPreview:
-    """What a batch that is not confirmed yet would change. `totals` are the numbers of each state now and after it.
+    """The changes that a batch would make that is not confirmed yet. `totals` are the numbers of each state now and
+    after it.
 
     `seated` get a place, `queued` join the waiting list; `promoted` move up from it, since places become free. `free`
     is how many places are free for everybody now; null for no limit. `coming` is how many lectures are still to come.
@@ -56,7 +57,7 @@ class BatchPerson:
 
 
 def preview_of(series: Series, batch: EnrolmentBatch, *, by: Actor, at: datetime) -> BatchPreview:
-    """What a batch would change of the people whom it has not changed yet, as things are now."""
+    """Returns what a batch would change of the people whom it has not changed yet, as things are now."""
     entry = EnrolmentBatchEntry
     query = (
         select(

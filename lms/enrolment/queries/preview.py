@@ -1,4 +1,4 @@
-"""What a file of people would do in a series, before anything is stored."""
+"""The effects of a file of people in a series, before anything is stored."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping
@@ -37,7 +37,7 @@ class EnrolmentPreview:
 
 
 def preview_enrolments(series_id: int, staged: StagedPeople, *, by: Actor) -> EnrolmentPreview:
-    """What `publish_enrolments` would do at this moment. For administrators."""
+    """Returns what `publish_enrolments` would do at this moment. For administrators."""
     if not by.is_administrator:
         raise Forbidden
     series = get_series_by_id(series_id, by=by)

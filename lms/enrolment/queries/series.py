@@ -66,7 +66,7 @@ class Seat:
 
     @property
     def id(self) -> int:
-        """What cursors count by."""
+        """The id by which cursors count."""
         return self.enrolment.id
 
 
@@ -243,7 +243,7 @@ def count_quota_seats(series_ids: Collection[int], country_id: int) -> dict[int,
 
 
 def _conditions(series: Series, filters: SeatFilter, *, by: Actor, day: date) -> list[ColumnElement[bool]]:
-    """What holds of the rows of a series that the actor may read and that a filter holds."""
+    """Returns what holds of the rows of a series that the actor may read and that a filter holds."""
     conditions: list[ColumnElement[bool]] = []
     visible = _visible(series, by, day)
     if visible is not None:
@@ -286,7 +286,8 @@ def count_organisations_of_series(series: Series, *, by: Actor, at: datetime | N
 def _counted(
     what: str, series: Series, count: Callable[[Select[Any]], dict[str, int]], *, by: Actor, day: date
 ) -> dict[str, int]:
-    """What is counted of the people with an enrolment in a series whom the actor may read, by a query of their ids.
+    """Returns what is counted of the people with an enrolment in a series whom the actor may read, by a query of their
+    ids.
 
     Kept until an enrolment or a person changes: the filters of lists ask for it on each page.
     """
@@ -300,7 +301,7 @@ def _counted(
 
 
 def get_seat(enrolment: Enrolment, *, by: Actor, at: datetime | None = None) -> Seat:
-    """What the actor sees of one enrolment that the actor may see."""
+    """Returns what the actor sees of one enrolment that the actor may see."""
     query = speaking(Enrolment, Person, Country.code).outerjoin(Country, Country.id == country_on(day_of(at)))
     row = db.session.execute(query.where(Enrolment.id == enrolment.id)).one()
     return _seats([(row[0], row[1], row[2])], by)[0]

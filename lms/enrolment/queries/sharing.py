@@ -1,4 +1,4 @@
-"""Whose profile the instructors of a series see, and whose address alone."""
+"""Sharing: of whom the instructors of a series see the profile, and of whom the address alone."""
 
 from collections.abc import Collection, Mapping
 from typing import Any

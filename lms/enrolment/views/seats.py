@@ -232,7 +232,7 @@ def quotas(slug: str) -> ResponseReturnValue:
 
 
 def _staged(form: QuotasForm) -> StagedQuotas | None:
-    """What the form says; None where it says nothing that can be read."""
+    """Returns what the form says; None where it says nothing that can be read."""
     if not form.validate():
         return None
     until, at = form.kept_until.data, clock.now()

@@ -1,4 +1,4 @@
-"""What a nominee answers: accepts, with the name as it will be printed, or declines."""
+"""Answers of nominees: they accept, with the name as it will be printed, or decline."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -37,7 +37,7 @@ from lms.people.rules import CONSENT_VERSION, RESET_LASTS
 
 @dataclass(frozen=True)
 class Acceptance:
-    """What a nominee confirms when accepting. `country` is a code. `language` is the one in which an account begins;
+    """The statements of a nominee who accepts. `country` is a code. `language` is the one in which an account begins;
     null: that of the invitation."""
 
     full_name: str
@@ -49,7 +49,7 @@ class Acceptance:
 
 @dataclass(frozen=True)
 class Answered:
-    """What came of an answer: the state of the nomination, and the place in the series, if there is one."""
+    """The result of an answer: the state of the nomination, and the place in the series, if there is one."""
 
     state: NominationState
     person_id: int | None = None

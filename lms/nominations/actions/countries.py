@@ -1,4 +1,4 @@
-"""What becomes of nominations when two countries are merged, or parted again."""
+"""Changes to nominations when two countries are merged, or parted again."""
 
 from collections import defaultdict
 

@@ -1,4 +1,4 @@
-"""What deciding on nominations, and taking it back, does to each of them."""
+"""The effects of a decision, and of undoing it, on each nomination."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime

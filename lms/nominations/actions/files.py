@@ -57,14 +57,14 @@ class NomineeFile:
         return len(self.lines)
 
     def cell(self, line: int, column: str) -> str:
-        """What a row says in one of the known columns."""
+        """Returns what a row says in one of the known columns."""
         index, cells = self.columns.get(column), self.lines.get(line, [])
         return cells[index] if index is not None and index < len(cells) else ""
 
 
 @dataclass(frozen=True)
 class FilePreview:
-    """What nominating the file would do now. `places` is what is left of the country's quota, null where no quota is
+    """The effects of nominating the file now. `places` is what is left of the country's quota, null where no quota is
     kept; `to_ask` are the people who can be asked to confirm what the file says otherwise than their profiles."""
 
     checked: CheckedNominees
@@ -85,7 +85,7 @@ class FilePreview:
 
 @dataclass(frozen=True)
 class FileResult:
-    """What came of a file: new nominations by state, people who were nominated before, rows left out, and how many
+    """The result of a file: new nominations by state, people who were nominated before, rows left out, and how many
     people were asked to confirm changes."""
 
     made: Mapping[str, int]
@@ -138,7 +138,8 @@ def find_file(file_id: str, *, by: Actor, at: datetime) -> NomineeFile:
 
 
 def preview_file(file: NomineeFile, *, by: Actor, at: datetime) -> FilePreview:
-    """What nominating a file would do now: all its rows checked, those with a problem by line. Writes nothing."""
+    """Returns what nominating a file would do now: all its rows checked, those with a problem by line. Writes
+    nothing."""
     series = db.session.get_one(Series, file.series_id)
     check_can_nominate(series, by, file.country_id)
     checked = check_nominees(series, file.rows, country_id=file.country_id, at=at)
@@ -242,5 +243,5 @@ def _keep_result(file: NomineeFile, unchanged: int, rejected: list[Fault], *, by
 
 
 def find_result(file_id: str, *, by: Actor, at: datetime) -> FileResult | None:
-    """What came of a file; None while it waits."""
+    """Returns what came of a file; None while it waits."""
     return _RESULTS.find(file_id, by=by, at=at)

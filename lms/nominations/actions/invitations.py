@@ -216,7 +216,7 @@ def _names(person_ids: Collection[int]) -> dict[int, str]:
 
 
 def _about(series: Series, at: datetime) -> dict[str, Any]:
-    """What an invitation says about the series."""
+    """Returns what an invitation says about the series."""
     coming = [
         one
         for one in list_lectures(series.id, by=SYSTEM)

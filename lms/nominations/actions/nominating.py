@@ -29,7 +29,7 @@ from lms.people.models import new_public_id
 
 @dataclass
 class Nominated:
-    """What came of nominating: the public ids of new nominations by state, rows that changed nothing because their
+    """The result of nominating: the public ids of new nominations by state, rows that changed nothing because their
     person is nominated already, rows that were refused with the reason, and people whose profiles say something else
     than their rows."""
 

@@ -20,7 +20,7 @@ from lms.people.actions.files import PersonRow
 
 @dataclass(frozen=True)
 class NominationOutcome:
-    """What came of nominating a person for a series; null: the person was nominated already."""
+    """The result of nominating a person for a series; null: the person was nominated already."""
 
     title: str
     state: NominationState | None

@@ -61,5 +61,5 @@ def let_go(nomination: Nomination) -> seats.HeldSeat | None:
 
 
 def people_of(nominations: Sequence[Nomination]) -> list[int]:
-    """Whose these nominations are, of those that are known."""
+    """Returns whose these nominations are, of those that are known."""
     return [one.person_id for one in nominations if one.person_id is not None]

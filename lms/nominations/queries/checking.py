@@ -101,7 +101,7 @@ def check_nominees(
 
 @dataclass(frozen=True)
 class OwnPerson:
-    """What a focal point reads of a person of the country; `series`: in how many series the person is."""
+    """A person of the country, as a focal point reads; `series`: in how many series the person is."""
 
     full_name: str
     native_name: str | None
@@ -133,7 +133,7 @@ def find_own_person(email: str, *, country_id: int, at: datetime) -> OwnPerson |
 
 
 def _own_people(keys: Sequence[str], country_id: int, day: date) -> dict[str, int]:
-    """Whom of the country these addresses belong to. What is known elsewhere is not read."""
+    """Returns whom of the country these addresses belong to. What is known elsewhere is not read."""
     of_country = belonging_to([country_id], day).subquery()
     query = (
         select(PersonEmail.key, Person.canonical_id)

@@ -63,7 +63,7 @@ def _enrolled(series_id: int, rows: Sequence[Any]) -> list[int]:
 
 @dataclass(frozen=True)
 class SeriesEffect:
-    """What approving would do in one series: nominees for whom a seat is `held`, who would find a `free` one, and who
+    """The effects of approving in one series: nominees for whom a seat is `held`, who would find a `free` one, and who
     would join the waiting list (`wait`)."""
 
     slug: str
@@ -76,7 +76,7 @@ class SeriesEffect:
 
 @dataclass(frozen=True)
 class DecisionPreview:
-    """What an unconfirmed batch would do with the nominations that it has not decided.
+    """The effects of an unconfirmed batch on the nominations that it has not decided.
 
     `answered` of them have accepted already and get their place at once; `countries` says how many are of each;
     `focal_points` are notified of a rejection.
@@ -94,7 +94,7 @@ class DecisionPreview:
 
 
 def preview_of(batch: DecisionBatch, *, at: datetime) -> DecisionPreview:
-    """What a batch would do with the nominations that it has not decided yet, as things are now."""
+    """Returns what a batch would do with the nominations that it has not decided yet, as things are now."""
     pending = _of(batch, [DecidedState.PENDING])
     has_seat, answered = Nomination.seat_kind.is_not(None), Nomination.answered_at.is_not(None)
     columns = (

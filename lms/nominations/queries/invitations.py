@@ -1,4 +1,4 @@
-"""What the page of an invitation shows. The secret of its link is the authority."""
+"""Reads for the page of an invitation. The secret of its link is the authority."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ from lms.people.queries.persons import find_person_by_email, with_password
 
 
 class InvitationState(StrEnum):
-    """What the nominee can do, or has done.
+    """The state of an invitation for the nominee.
 
     *Open*: answer. *Old*: the link has expired. *Accepted* and *declined* are the nominee's answers; *waiting*: the
     nominee accepted, named another country, and the organiser decides. *Over*: all lectures of the series were held;

@@ -123,7 +123,7 @@ class NominationEvent:
 
 
 def history_of(nomination: Nomination) -> list[NominationEvent]:
-    """What happened to a nomination, in its order."""
+    """Returns what happened to a nomination, in its order."""
     people = [nomination.nominated_by_id, nomination.decided_by_id]
     names: dict[int, str] = dict(read(select(Person.id, Person.full_name).where(Person.id.in_(people))))
     decided_by = names.get(nomination.decided_by_id or 0)

@@ -162,7 +162,7 @@ class RequestAnswer:
 
 
 def answers_about(nomination: Nomination, *, at: datetime) -> list[RequestAnswer]:
-    """What the country asked the nominee to confirm, the latest first. Callers check permission."""
+    """Returns what the country asked the nominee to confirm, the latest first. Callers check permission."""
     if nomination.person_id is None:
         return []
     canonical = select(Person.canonical_id).where(Person.id == nomination.person_id).scalar_subquery()
@@ -187,7 +187,7 @@ def answers_about(nomination: Nomination, *, at: datetime) -> list[RequestAnswer
 
 
 def requests_of_person(person_id: int) -> list[dict[str, Any]]:
-    """What a person (any row of a merged one) was asked to confirm, as plain JSON."""
+    """Returns what a person (any row of a merged one) was asked to confirm, as plain JSON."""
     query = select(ProfileRequest).where(ProfileRequest.person_id.in_(members(person_id)))
     return [
         {

@@ -1,1 +1,1 @@
-"""What `lms check` looks at: each module has checks that say what is wrong and what to do."""
+"""The checks of `lms check`: each module has checks that say what is wrong and what to do."""

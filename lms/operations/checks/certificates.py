@@ -68,7 +68,7 @@ def check_certificates(context: CheckContext) -> Iterator[Finding]:
 def _wrong_with(
     row: Certificate, content: bytes | None, jwks: dict[str, list[dict[str, Any]]], trusted: list[x509.Certificate]
 ) -> Iterator[str]:
-    """What is wrong with the file and the badge of one certificate."""
+    """Yields what is wrong with the file and the badge of one certificate."""
     number = numbers.write(row.number)
     if content is not None and row.state is CertificateState.WITHDRAWN:
         yield _("%(number)s is withdrawn and still has its file", number=number)

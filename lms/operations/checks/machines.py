@@ -79,7 +79,7 @@ def _other_versions(rows: Sequence[ProcessHeartbeat], at: datetime) -> Iterator[
 
 
 def _other_facts(rows: Sequence[ProcessHeartbeat], mine: Mapping[str, Any]) -> Iterator[Finding]:
-    """What differs from this machine, once for each difference."""
+    """Yields what differs from this machine, once for each difference."""
     differing: dict[str, set[str]] = {}
     for row in rows:
         for difference in _differences(row.facts or {}, mine):

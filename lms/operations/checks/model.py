@@ -15,7 +15,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check found. `remedy` says what to do, where something is wrong."""
+    """The finding of a check. `remedy` says what to do, where something is wrong."""
 
     level: Level
     about: str
@@ -25,7 +25,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class CheckContext:
-    """What a check is given: the settings, the time, and whether only what is quick is wanted."""
+    """The arguments of a check: the settings, the time, and whether only what is quick is wanted."""
 
     config: Config
     at: datetime

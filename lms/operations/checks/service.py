@@ -1,4 +1,4 @@
-"""What the server runs on: mail, disk, worker, settings, permissions, journal and backups."""
+"""Checks of the server: mail, disk, worker, settings, permissions, journal and backups."""
 
 import os
 import shutil

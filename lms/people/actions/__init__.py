@@ -1,1 +1,1 @@
-"""What can be done to people, their accounts, and the list of countries."""
+"""Changes of people, their accounts, and the list of countries."""

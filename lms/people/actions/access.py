@@ -1,4 +1,4 @@
-"""What somebody may do: roles, disabling, API tokens, and how staff and demonstration accounts come about."""
+"""Permissions of people: roles, disabling, API tokens, and how staff and demonstration accounts come about."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -101,7 +101,7 @@ def _end_grant(grant: RoleGrant, *, by: Actor, at: datetime) -> None:
 
 
 def _journalled(grant: RoleGrant) -> dict[str, str | None]:
-    """What names a grant outside of the database."""
+    """Returns what names a grant outside of the database."""
     country = db.session.get(Country, grant.country_id) if grant.country_id else None
     return {
         "person": db.session.get_one(Person, grant.person_id).public_id,

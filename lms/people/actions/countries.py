@@ -202,7 +202,7 @@ def hold_country(code: str) -> Country:
 
 
 def _state(country: Country) -> dict[str, Any]:
-    """What can be changed of a country, as it is noted."""
+    """Returns what can be changed of a country, as it is noted."""
     return {
         "names": dict(country.names or {}),
         "notices": dict(country.notices or {}),

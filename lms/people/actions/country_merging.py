@@ -23,7 +23,7 @@ Column = InstrumentedAttribute[Any]
 
 
 def name_of(column: Column) -> str:
-    """What `CountryMove.what` says of a column."""
+    """Returns what `CountryMove.what` says of a column."""
     return f"{column.class_.__tablename__}.{column.key}"
 
 
@@ -190,7 +190,7 @@ def undo_country_merge(merged: str, *, by: Actor, at: datetime) -> None:
 
 
 def _people_moved(merge_id: int) -> tuple[int, ...]:
-    """Whose country a merge changed."""
+    """Returns whose country a merge changed."""
     moved = (CountryMove.merge_id == merge_id, CountryMove.what == name_of(PersonCountry.country_id))
     query = select(PersonCountry.person_id).join(CountryMove, CountryMove.row_id == PersonCountry.id).where(*moved)
     return tuple(sorted(set(read_column(query))))

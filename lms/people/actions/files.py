@@ -142,7 +142,7 @@ def _ignored(table: Table, columns: dict[str, int | None]) -> list[str]:
 
 
 def country_spellings() -> dict[str, str]:
-    """What a cell may say (code or English name, casefolded) → code. Other names: `read_country`.
+    """Returns what a cell may say (code or English name, casefolded) → code. Other names: `read_country`.
 
     A name that several countries share is among them only where the organiser gave it to one.
     """
@@ -389,7 +389,7 @@ def _compare(
 
 
 def _differences(row: PersonRow, before: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What a row says otherwise than the profile, and the part of it that the profile lacks."""
+    """Returns what a row says otherwise than the profile, and the part of it that the profile lacks."""
     given = {name: getattr(row, name) for name in ("full_name", *_PERSONAL)}
     differs = {name: value for name, value in given.items() if value and getattr(before, name) != value}
     return differs, {name: value for name, value in differs.items() if not getattr(before, name)}

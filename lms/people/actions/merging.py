@@ -196,7 +196,7 @@ def _unite_access(
 
 
 class _Details:
-    """What the kept person takes over of the other. Read before they are one, taken after."""
+    """The details that the kept person takes over from the other. Read before they are one, taken after."""
 
     def __init__(self, kept_id: int, merged_id: int, keep: Collection[str], day: date) -> None:
         remaining, merged = fresh_person(kept_id), fresh_person(merged_id)

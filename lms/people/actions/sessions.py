@@ -148,7 +148,7 @@ def sign_out_everywhere(*, by: Actor, at: datetime) -> None:
 
 
 def prune_sessions(*, at: datetime) -> None:
-    """What the worker calls now and then: deletes the sessions that ended long enough ago."""
+    """Deletes the sessions that ended long enough ago. The worker calls it."""
     if db.session.scalar(select(SignInSession.id).where(SignInSession.expires_at <= at - SESSIONS_KEPT).limit(1)):
         _prune_sessions(at=at)
 

@@ -1,1 +1,1 @@
-"""What is read about people: countries, persons, and who an actor is."""
+"""Reads of people: countries, persons, and who an actor is."""

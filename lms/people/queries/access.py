@@ -161,7 +161,7 @@ def list_tokens(person_id: int, *, at: datetime, by: Actor) -> list[ApiToken]:
 
 @dataclass(frozen=True)
 class RoleReach:
-    """Whom a role lets somebody see, and who holds it now: `people` seen by it, `holders` besides the person."""
+    """The reach of a role, and its holders now: `people` seen by it, `holders` besides the person."""
 
     person: Person
     country: Country | None
@@ -171,7 +171,7 @@ class RoleReach:
 
 
 def reach_of_role(public_id: str, role: Role, country_code: str | None, *, day: date, by: Actor) -> RoleReach:
-    """What giving a role to a person would mean. For administrators; NotFound, and Invalid at `country`."""
+    """Returns what giving a role to a person would mean. For administrators; NotFound, and Invalid at `country`."""
     if not by.is_administrator:
         raise Forbidden
     check_role_country(role, country_code)
@@ -228,7 +228,7 @@ def list_grants(person_id: int, *, by: Actor) -> list[tuple[RoleGrant, Country |
 
 @dataclass(frozen=True)
 class LinkView:
-    """What the page behind a one-time link needs to know; `purpose` is confirm, reset or sign_in.
+    """The data of the page behind a one-time link; `purpose` is confirm, reset or sign_in.
 
     `following`: the page that was wanted when the link was asked for.
     """
@@ -274,7 +274,7 @@ class Act:
 
 
 def list_acts(person_id: int, *, by: Actor, limit: int = 50) -> list[Act]:
-    """What was done to a person, newest first. For administrators, else NotFound."""
+    """Returns what was done to a person, newest first. For administrators, else NotFound."""
     if not by.is_administrator:
         raise NotFound
     entries = list_entries("person", person_id, limit=limit)

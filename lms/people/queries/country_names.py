@@ -95,7 +95,7 @@ def _listed(names: str) -> tuple[str, ...]:
 
 
 def name_key(name: str) -> str:
-    """What two spellings of a country's name have in common: no case, marks, punctuation or articles."""
+    """Returns what two spellings of a country's name have in common: no case, marks, punctuation or articles."""
     words = re.findall(r"\w+", re.sub(r"['’`.]", "", sort_key(name.replace("&", " and "))))
     return " ".join(_SHORT.get(word, word) for word in words if word != "the")
 

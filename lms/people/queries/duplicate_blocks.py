@@ -68,7 +68,8 @@ class _SharedKeys:
 
 
 class BlockIndex:
-    """Who is in which block, and which names are common. Six bytes for each word of a name, eight for each person."""
+    """The people in each block, and the names that are common. Six bytes for each word of a name, eight for each
+    person."""
 
     def __init__(self) -> None:
         self.is_complete = False
@@ -166,7 +167,7 @@ def _name_of(search_name: str) -> tuple[str, ...]:
 
 
 class _KeysOfBlocks:
-    """What people share by those words and names before the @ that fall into some blocks."""
+    """The keys that people share by those words and names before the @ that fall into some blocks."""
 
     def __init__(self, blocks: range) -> None:
         self._blocks = blocks

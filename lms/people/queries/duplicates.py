@@ -85,7 +85,7 @@ def get_merge(merged: str, *, by: Actor) -> Merge:
 
 
 def are_disabled(person_ids: Collection[int], *, by: Actor) -> set[int]:
-    """Whose account is disabled, of these (canonical ids). For administrators, else NotFound."""
+    """Returns whose account is disabled, of these (canonical ids). For administrators, else NotFound."""
     if not by.is_administrator:
         raise NotFound
     return set(

@@ -47,7 +47,7 @@ def second_factor_of(person_id: int, *, at: datetime, by: Actor) -> FactorView:
 
 
 def owner_of_seal(person_id: int) -> str:
-    """What the sealed secrets of a person's device are bound to."""
+    """Returns what the sealed secrets of a person's device are bound to."""
     return f"second factor of person {person_id}"
 
 

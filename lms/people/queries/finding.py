@@ -192,7 +192,7 @@ def _of_common(
 
 
 def _by_address(typed: str) -> dict[int, str]:
-    """Whose address is what was typed, begins with it, or contains it, in this order."""
+    """Returns whose address is what was typed, begins with it, or contains it, in this order."""
     key = email_key(typed)
     if len(key) < search.LEAST or " " in key:
         return {}

@@ -36,7 +36,7 @@ def wanting(kind: MailKind, person_ids: Collection[int], series_id: int = ALL_SE
 
 
 def choices_of(person_id: int) -> dict[tuple[MailKind, int], bool]:
-    """What a person has chosen: kind and series (or `ALL_SERIES`) → whether they want it."""
+    """Returns what a person has chosen: kind and series (or `ALL_SERIES`) → whether they want it."""
     chosen = _chosen({person_id}, set(MailKind))
     return {(kind, series_id): wanted for (kind, _person, series_id), wanted in chosen.items()}
 

@@ -63,7 +63,7 @@ def mails_of(person_id: int, *, by: Actor, limit: int = 5) -> PersonMails:
 
 
 def mail_row(row: Any) -> PersonMail:
-    """What lists show of a row of the outbox."""
+    """Returns what lists show of a row of the outbox."""
     state = MailState(row.state)
     return PersonMail(
         row.id,
@@ -160,7 +160,7 @@ def list_outgoing(request: ListRequest, *, by: Actor, at: datetime) -> OutgoingM
 
 
 class Deed(StrEnum):
-    """What an administrator does with mails."""
+    """An act of an administrator on mails."""
 
     AGAIN = "again"
     WITHHOLD = "withhold"
@@ -199,7 +199,7 @@ def choose_mails(
 
 
 def what_can_be_done(mail_ids: Sequence[int], *, at: datetime) -> dict[int, list[Deed]]:
-    """What can be done with each of these mails."""
+    """Returns what can be done with each of these mails."""
     query = select(OutboxMail.id, *(may_be_done(deed, at).label(deed.value) for deed in Deed))
     rows = read(query.where(OutboxMail.id.in_(mail_ids)))
     return {row.id: [deed for deed in Deed if row._mapping[deed.value]] for row in rows}

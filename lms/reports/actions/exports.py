@@ -103,7 +103,7 @@ def fetch_export(public_id: str, *, by: Actor, at: datetime) -> tuple[str, str]:
 
 
 def drop_old_exports(*, at: datetime) -> int:
-    """What the worker calls now and then: removes the files of exports made longer ago than they are kept."""
+    """Removes the files of exports made longer ago than they are kept."""
     old = select(Job.id).where(Job.kind == JOB, Job.state == JobState.DONE, Job.finished_at <= at - EXPORT_KEPT)
     due = [id_ for id_ in db.session.scalars(old) if _has_file(id_)]
     return forget_exports(due) if due else 0

@@ -300,7 +300,7 @@ def publish_opening(
 
 
 class _Known:
-    """What rows are checked against: countries, series by slug and title, and the rows of the same days."""
+    """The data against which rows are checked: countries, series by slug and title, and the rows of the same days."""
 
     def __init__(self, drafts: Iterable[OpeningDraft], *, at: datetime) -> None:
         self._today = clock.day_of(at, clock.reporting_zone())

@@ -101,7 +101,7 @@ def keep_public_figures(shared: dict[str, Any], answers: dict[str, Any], *, by: 
 
 
 def refresh_when_due(*, at: datetime) -> bool:
-    """What the worker calls now and then: refreshes once a day. Returns whether it did."""
+    """Refreshes once a day. Returns whether it did."""
     if not is_refresh_due(last_refresh(), at, clock.reporting_zone()):
         return False
     refresh_public_figures(by=SYSTEM, at=at)

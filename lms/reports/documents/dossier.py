@@ -449,7 +449,7 @@ def _upcoming_row(upcoming: Upcoming, zone: str | None) -> tuple[Value, ...]:
 
 
 def _matters(dossier: Dossier, ways: Ways) -> Section:
-    """What the meeting can settle."""
+    """Returns what the meeting can settle."""
     return Section(
         anchor="matters",
         title=_("To raise"),

@@ -1,4 +1,4 @@
-"""What the dossier of a country shows: figures, people, upcoming lectures, region, changes since it was published."""
+"""The data of the dossier of a country: figures, people, upcoming lectures, region, changes since it was published."""
 
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -138,7 +138,7 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Peer:
-    """What a country is compared with: its region, or the whole programme. `exact` as in a report."""
+    """A peer of a country: its region, or the whole programme. `exact` as in a report."""
 
     name: str | None
     figures: Figures
@@ -158,8 +158,8 @@ class UnfilledQuota:
 
 @dataclass(frozen=True)
 class OpenMatters:
-    """What a meeting with the country can settle: seats that lapse, lists of groups that nobody has signed, invitations
-    without an answer, and whether the country has a focal point.
+    """The points that a meeting with the country can settle: seats that lapse, lists of groups that nobody has signed,
+    invitations without an answer, and whether the country has a focal point.
     """
 
     quotas: list[UnfilledQuota]

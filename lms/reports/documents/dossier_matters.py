@@ -16,7 +16,7 @@ MOST_POINTS = 2
 
 
 def open_points(dossier: Dossier, *, series: Callable[[str], str], group: Callable[[str], str]) -> Iterator[Point]:
-    """What is open between the country and the organiser. `series` and `group` make links."""
+    """Yields what is open between the country and the organiser. `series` and `group` make links."""
     matters = dossier.matters
     if not matters.has_focal_point:
         yield Point(_("%(country)s has no focal point.", country=dossier.name))

@@ -100,7 +100,7 @@ def _answer(report: LectureReport) -> str:
 
 
 def _points(report: LectureReport) -> Iterator[str]:
-    """What the reader of the report learns first, below the answer."""
+    """Yields what the reader of the report learns first, below the answer."""
     if not report.came:
         if report.registered and not report.course.people:
             yield _("Import the report of the meeting, or add attendance on the roster.")

@@ -24,8 +24,8 @@ OPENING = ("opening_sessions", "opening_attendances")
 
 
 def file_name(report: FigureReport, figure: str) -> str:
-    """What a file of a report is called, without its ending: the figure asked for, the groups, the filters, and the
-    period, or the day as at which all of it was counted: `participants-by-country-2024`."""
+    """Returns what a file of a report is called, without its ending: the figure asked for, the groups, the filters, and
+    the period, or the day as at which all of it was counted: `participants-by-country-2024`."""
     slice_ = report.slice
     parts = [figure, *(["by", *report.dimensions] if report.dimensions else [])]
     parts += [f"{name}-{value}" for name, value in slice_.parameters.items() if name not in ("from", "to")]
@@ -88,7 +88,7 @@ def api_object(report: FigureReport) -> dict[str, Any]:
 
 
 def definitions() -> dict[str, str]:
-    """What each figure counts, with the organiser's city named."""
+    """Returns what each figure counts, with the organiser's city named."""
     return definitions_queries.definitions(zone_city(organiser_zone()))
 
 
@@ -144,7 +144,7 @@ def _typed(row: Sequence[object], dimensions: Sequence[str]) -> list[object]:
 
 
 def filters_of(report: FigureReport) -> list[tuple[str, str]]:
-    """What was asked for, as (parameter, value)."""
+    """Returns what was asked for, as (parameter, value)."""
     given: list[tuple[str, object]] = [("from", report.slice.from_day), ("to", report.slice.to_day)]
     given += report.slice.filters.items()
     given.append(("by", ",".join(report.dimensions) or None))

@@ -27,7 +27,7 @@ MOST_BARS = 20
 
 @dataclass(frozen=True)
 class Pictured:
-    """What a page draws: the groups with the largest values, or the latest periods in order.
+    """The groups that a page draws: the groups with the largest values, or the latest periods in order.
 
     `out_of`: how many groups have a value, if not all of them are drawn.
     `leaves_combined`: whether all are drawn but those that disclosure control combined.
@@ -113,7 +113,7 @@ def _overlap_note() -> str:
 
 
 def heading(report: FigureReport, figure: str) -> str:
-    """What a report shows: "Participants by Country"."""
+    """Returns what a report shows: "Participants by Country"."""
     return grouped(figure_column(figure).name, report.dimensions)
 
 

@@ -48,7 +48,7 @@ def distinct(numbers: Column) -> Column:
 
 
 class Part:
-    """What has been counted for one group. Parts of one dimension, or of different years, can be united."""
+    """The counts of one group. Parts of one dimension, or of different years, can be united."""
 
     __slots__ = ("_pending", "_people", "attendances", "certificates", "countries", "lectures", "ms", "registrations")
 

@@ -142,7 +142,8 @@ class FactSelection:
         return (_period(day, name) for day in chain(self._days, (lecture.day for lecture in lectures)))
 
     def _place(self, part: SegmentPart, name: str) -> tuple[str, Numbers]:
-        """What of its rows a dimension is read from (see `index`), and the number of the value for each such."""
+        """Returns what of its rows a dimension is read from (see `index`), and the number of the value for each
+        such."""
         if name in TRAITS_OF:
             return "traits", TRAIT_NUMBERS[name]
         facts, numbers = self.facts, self.numbers(name)

@@ -1,4 +1,4 @@
-"""What each figure counts, in plain words, once: for the page of definitions and the API."""
+"""The definitions of the figures, in plain words, once: for the page of definitions and the API."""
 
 from typing import Any, Final
 

@@ -154,7 +154,7 @@ class DrilldownContext:
         return any(match_of_text(words, text) is not None for text in texts)
 
     def order_of(self, name: str) -> Any:
-        """What a name is sorted by for the reader."""
+        """Returns what a name is sorted by for the reader."""
         return collation_key(name, self.names.locale)
 
     def in_order(self, rows: Sequence[T], keys: Mapping[str, Callable[[T], Any]]) -> list[T]:

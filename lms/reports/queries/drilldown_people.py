@@ -20,7 +20,7 @@ from lms.reports.rules import organisation_key, organisation_name
 
 @dataclass(frozen=True)
 class Institution:
-    """What people name as their organisation today, and how many of them do; null: nothing."""
+    """An organisation that people name today, and their number; null: they name none."""
 
     name: str | None
     participants: int
@@ -44,7 +44,7 @@ def list_institutions(people: People) -> list[Institution]:
 
 
 def _spelling(names: Counter[str]) -> str:
-    """What most write; of several the first by letters."""
+    """Returns what most write; of several the first by letters."""
     return min(names, key=lambda name: (-names[name], name))
 
 

@@ -40,7 +40,7 @@ class FigureReport:
     """What opening balances add; None if there are none in the slice."""
 
     def as_json(self) -> dict[str, Any]:
-        """What was counted, as the API shows it."""
+        """Returns what was counted, as the API shows it."""
         payload: dict[str, Any] = {"totals": self.totals.as_json()}
         if self.opening is not None:
             payload["opening"] = self.opening.as_json()

@@ -116,7 +116,7 @@ def series_rows(locale: str) -> Rows:
 
 @dataclass(frozen=True)
 class Choices:
-    """What an actor may choose to filter by, as (key, name)."""
+    """The filters from which an actor may choose, as (key, name)."""
 
     series: list[tuple[str, str]]
     countries: list[tuple[str, str]]

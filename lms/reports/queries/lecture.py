@@ -45,7 +45,7 @@ def count_attended(lectures: Iterable[tuple[AnyLecture, Series]], *, by: Actor) 
 
 @dataclass(frozen=True)
 class FromCountry:
-    """What people of one country did in a lecture; `code` null is not stated."""
+    """The numbers of people of one country in a lecture; `code` null is not stated."""
 
     code: str | None
     name: str | None

@@ -200,7 +200,7 @@ def public_overview(dimensions: tuple[str, ...], *, at: datetime, locale: str) -
 
 @dataclass(frozen=True)
 class _Stored:
-    """What was read of a refresh, as it is stored: (question, JSON)."""
+    """The answers of a refresh, as they are stored: (question, JSON)."""
 
     as_at: datetime
     first_year: str | None

@@ -59,7 +59,7 @@ class _Counting:
         self.small_regions: dict[str, Parts] = {}
 
     def shared(self) -> dict[str, Any]:
-        """What all answers share."""
+        """Returns what all answers share."""
         return {"years": self.years, "partners": sorted(self.partners), "funnel": _funnel(self.facts)}
 
     def count_totals(self) -> None:

@@ -93,7 +93,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Subscription:
-    """What an unsubscribing link is about."""
+    """The subscription that an unsubscribing link ends."""
 
     report: str
     is_over: bool
@@ -241,7 +241,7 @@ def look_at_subscription(secret: str) -> Subscription:
 
 
 def saved_of_person(person_id: int) -> dict[str, Any]:
-    """What is kept of a person here: the reports that were saved, and those that come by mail."""
+    """Returns what is kept of a person here: the reports that were saved, and those that come by mail."""
     ids = members(person_id)
     owned = select(SavedReport).where(SavedReport.owner_id.in_(ids)).order_by(SavedReport.id)
     got = (

@@ -1,4 +1,5 @@
-"""What a slice means in ids and instants: series, countries with all regions beneath, bounds in the reporting zone."""
+"""The scope of a slice, in ids and instants: series, countries with all regions beneath, bounds in the reporting
+zone."""
 
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field

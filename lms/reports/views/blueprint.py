@@ -63,8 +63,8 @@ def figures_shown(
     *,
     shown: str | None = None,
 ) -> dict[str, Any]:
-    """What a page shows of a report: `figure` is the one in its sentence, `shown` the one in its table and picture, if
-    another. `margins` are the reports by each of two dimensions."""
+    """Returns what a page shows of a report: `figure` is the one in its sentence, `shown` the one in its table and
+    picture, if another. `margins` are the reports by each of two dimensions."""
     shown = shown or figure
     return {
         "report": report,

@@ -46,7 +46,7 @@ def group_zones(chosen: str, names: Mapping[str, str] | None = None) -> list[Sel
 
 
 def typed_group(form: GroupForm) -> GroupInput:
-    """What was typed."""
+    """Returns what was typed."""
     return GroupInput(
         city=form.city.data or "",
         room=form.room.data or "",

@@ -1,4 +1,4 @@
-"""What all API calls share: the envelope of lists, cursors, and which kinds of body are taken."""
+"""Shared parts of all API calls: the envelope of lists, cursors, and which kinds of body are taken."""
 
 import warnings
 from collections.abc import Callable, Sequence

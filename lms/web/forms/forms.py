@@ -101,7 +101,7 @@ class BaseForm(FlaskForm):
         return None
 
     def values(self) -> Mapping[str, Any]:
-        """What was typed, by field name, without the token."""
+        """Returns what was typed, by field name, without the token."""
         return {name: value for name, value in self.data.items() if name != "csrf_token"}
 
 

@@ -45,7 +45,7 @@ class TextsForm(BaseForm):
     language = KnownChoice(_l("Language"), [Optional()])
 
     def texts(self) -> Mapping[str, str]:
-        """What was typed, by column."""
+        """Returns what was typed, by column."""
         return {name: value or "" for name, value in self.values().items() if name != "language"}
 
 

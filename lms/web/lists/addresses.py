@@ -1,4 +1,4 @@
-"""What the address of a list says of filter, order and page, and the addresses that the list makes."""
+"""The filter, order and page of a list in its address, and the addresses that the list makes."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
@@ -46,7 +46,7 @@ class ListAddress:
         return values() if callable(values) else values
 
     def read(self, args: MultiDict[str, str]) -> ListRequest:
-        """What the parameters of an address say of the list."""
+        """Returns what the parameters of an address say of the list."""
         ignored: list[str] = []
         filters: dict[str, str] = {}
         for name in self.filters:
@@ -171,7 +171,7 @@ class ListAddress:
 
     @property
     def form_parameters(self) -> dict[str, str | int]:
-        """What the forms of the list send along: all but page and size."""
+        """The parameters that the forms of the list send along: all but page and size."""
         parameters = {name: value for name, value in self.parameters.items() if name not in ("page", "size")}
         return {**self.carried, **parameters}
 

@@ -119,8 +119,8 @@ class Selection:
 
 
 def read_selection() -> Selection:
-    """What was ticked in a list: rows (`people`), all rows of the page (`page`, which are sent along as `shown`), or
-    everybody that the filter holds (`all`)."""
+    """Returns what was ticked in a list: rows (`people`), all rows of the page (`page`, which are sent along as
+    `shown`), or everybody that the filter holds (`all`)."""
     form = request.form
     if form.get("all"):
         return Selection(True, [])

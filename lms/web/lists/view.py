@@ -105,7 +105,8 @@ class ListView(ListAddress, Generic[Row]):
         return bool(self.file_columns)
 
     def file_words(self) -> list[str]:
-        """What the files are filtered by, for their name: values, but only the name of a filter that takes any text."""
+        """Returns what the files are filtered by, for their name: values, but only the name of a filter that takes any
+        text."""
         chosen = self.request.filters
         words = [name if known is None else chosen[name] for name, known in self.filters.items() if name in chosen]
         return [*words, *(["search"] if self.request.q else [])]

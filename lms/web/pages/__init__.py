@@ -1,1 +1,1 @@
-"""What pages share: language, times, pictures, assets, error pages, and caches of whole pages."""
+"""Shared parts of pages: language, times, pictures, assets, error pages, and caches of whole pages."""

@@ -68,7 +68,8 @@ def chosen_language() -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class LanguageOffer:
-    """What a page asks somebody who chose another language than that of the account, in the language chosen."""
+    """The question of a page to somebody who chose another language than that of the account, in the language
+    chosen."""
 
     code: str
     direction: str

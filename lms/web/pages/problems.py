@@ -75,7 +75,7 @@ def wants_problem() -> bool:
 
 
 def _who() -> int | None:
-    """Whose request it is, as a number that says nothing outside of this database."""
+    """Returns whose request it is, as a number that says nothing outside of this database."""
     try:
         return current_actor().person_id
     except Unauthenticated:

@@ -1,1 +1,1 @@
-"""What each request passes: hosts, hooks, who asks, guards, limits, bodies, answers and the log."""
+"""The way of each request: hosts, hooks, who asks, guards, limits, bodies, answers and the log."""

@@ -1,4 +1,4 @@
-"""What every request passes before its view and every answer after it, in this order."""
+"""The hooks that every request passes before its view and every answer after it, in this order."""
 
 from flask import Flask, request
 from flask_wtf import CSRFProtect

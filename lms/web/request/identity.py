@@ -1,4 +1,5 @@
-"""Who asks: by the session cookie on pages, by the bearer token under /api; `people` registers how both are read.
+"""The identity of who asks: by the session cookie on pages, by the bearer token under /api; `people` registers how both
+are read.
 
 The cookie is signed without a time, so that clocks that disagree sign nobody out. Where staff need a second factor, the
 roles of those who have none yet rest.
@@ -31,7 +32,7 @@ class Unauthenticated(Exception):
 
 
 class SignedIn(UserMixin):
-    """What flask-login keeps: the actor and the key that the session cookie holds."""
+    """The user of flask-login: the actor and the key that the session cookie holds."""
 
     def __init__(self, actor: Actor, key: str) -> None:
         self.actor = actor

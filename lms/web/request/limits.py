@@ -27,7 +27,7 @@ TOKEN_CALLS = RateLimitItemPerMinute(600)
 
 
 def client_network() -> str:
-    """Whose requests are counted together: an IPv4 address, or a /64 of IPv6, as in `deploy/nginx/serai.conf`.
+    """Returns whose requests are counted together: an IPv4 address, or a /64 of IPv6, as in `deploy/nginx/serai.conf`.
 
     Everybody who has an IPv6 address has 2^64 of them.
     """

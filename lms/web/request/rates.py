@@ -80,7 +80,7 @@ class SharedRates(MovingWindows):
 
     @property
     def base_exceptions(self) -> type[Exception]:
-        """What may go wrong with the file."""
+        """The errors that the file may cause."""
         return sqlite3.Error
 
     def acquire_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:

@@ -64,7 +64,7 @@ class _Gauges:
 
 
 def render_metrics(gauges: Sequence[Gauge]) -> tuple[bytes, str]:
-    """What the processes counted and these figures, in Prometheus' text format, with its media type."""
+    """Returns what the processes counted and these figures, in Prometheus' text format, with its media type."""
     from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
     registry = CollectorRegistry()
@@ -131,7 +131,8 @@ def request_id() -> str:
 
 
 def reference(status: int) -> str | None:
-    """What a person quotes when reporting an error of this status: the request's id. None if there is none to report.
+    """Returns what a person quotes when reporting an error of this status: the request's id. None if there is none to
+    report.
 
     A 404 has none: what does not exist and what is hidden answer with the same text.
     """
